@@ -125,16 +125,26 @@ links() {
         }' "$@"
 }
 
-# comb FILE BLOCKS: takes that many blocks together and gives every other one back, so that whatever is
-# allocated near by next gets one block at a time. Remove FILE when done. (Synced, because a directory does not
+# comb FILE COUNT SIZE: takes COUNT pieces of SIZE bytes together and gives every other one back, so that whatever is
+# allocated near by next gets a piece at a time. Remove FILE when done. (Synced, because a directory does not
 # take a free block before the log has recorded that it is free.)
 comb() {
-    local file=$1 blocks=$2
+    local file=$1 count=$2 size=$3
     {
-        echo "falloc 0 $((blocks * BSIZE))"
-        perl -e 'for (my $b = 1; $b < $ARGV[0]; $b += 2) { print "fpunch ", $b * $ARGV[1], " $ARGV[1]\n" }' "$blocks" "$BSIZE"
+        echo "falloc 0 $((count * size))"
+        perl -e 'for (my $b = 1; $b < $ARGV[0]; $b += 2) { print "fpunch ", $b * $ARGV[1], " $ARGV[1]\n" }' "$count" "$size"
     } | xfs_io -f "$file" > /dev/null
     sync -f "$file"
+}
+
+# fill_up FILE: gives FILE all the space there is, as large a piece at a time as it goes.
+fill_up() {
+    local at=0 size
+    xfs_io -x -c "resblks 0" "$MNT" > /dev/null
+    : > "$1"
+    for ((size = 256 << 20; size >= BSIZE; )); do
+        if xfs_io -c "falloc $at $size" "$1" > /dev/null 2>&1; then at=$((at + size)); else size=$((size / 2)); fi
+    done
 }
 
 # ------------------------------------------------------------------------------------------------ the tree
@@ -153,12 +163,13 @@ fill_data() {
     xfs_io -f -c "falloc 0 16m" main.dat
     echo "0 $((16 << 20))" | pattern main.dat
 
-    # 3,300 blocks' worth of file at most, below main.dat's size; an attribute given first makes the inode's
-    # B+tree root small (it has fewer pointers than there are leaves: a tree of depth three).
+    # An attribute given first leaves the inode's B+tree root small: 20 bytes of it 12 pointers, less than there
+    # are leaves, so that the tree is root, nodes and leaves; with small blocks and 250 bytes 3 pointers, one level more.
     say "  fragmented.dat: thousands of extents, written, unwritten and holes"
-    local n=3300
+    local n=3300 attribute=20
+    [ "$BSIZE" -gt 1024 ] || n=13000 attribute=250
     : > fragmented.dat
-    xattr fragmented.dat user.pollux 20
+    xattr fragmented.dat user.pollux "$attribute"
     perl -e '
         use strict;
         my ($n, $bs) = @ARGV;
@@ -234,10 +245,10 @@ fill_dirs() {
     links dirs/target dirs/node "n%05d" 1 $((d * 10 / 32))
     rm dirs/node/*3
 
-    # More extents than an inode holds: long names, and free space that comes one block at a time.
+    # More extents than an inode holds: long names of 112 bytes, and free space that comes one block at a time.
     mkdir dirs/btree
-    comb dirs/btree/comb 256
-    links dirs/target dirs/btree "b%04d-$(printf 'x%.0s' {1..90})" 1 680
+    comb dirs/btree/comb 128 "$d"
+    links dirs/target dirs/btree "b%05d-$(printf 'x%.0s' {1..89})" 1 $((d / 112 * (d > 4096 ? 22 : 19) - 4))
     rm dirs/btree/comb
 
     # Six times 180 names with one and the same hash: runs that go over from one block of the index into the next.
@@ -257,6 +268,69 @@ fill_dirs() {
             }
             link("dirs/target", "dirs/collide/$name") or die "$name: $!\n";
         }'
+}
+
+# fill_deep_dir: a directory with more blocks of hashes than one node block can name.
+fill_deep_dir() {
+    say "  a directory of 200,000 names"
+    mkdir "$MNT/dirs/deep"
+    links "$MNT/dirs/target" "$MNT/dirs/deep" "n%06d" 1 200000
+    touch -d "@$EPOCH" "$MNT/dirs" "$MNT/dirs/deep" "$MNT/dirs/target"
+}
+
+# fill_sparse_inodes: fills the filesystem, gives back space in pieces too small for a whole chunk of inodes,
+# and makes inodes in them until there is no room for more.
+fill_sparse_inodes() {
+    say "  sparse inode chunks"
+    local dir=$MNT/sparse agno
+    # An inode's number is its group, its block there (agblklog bits), its place in the block (inopblog bits).
+    local isize agsize
+    isize=$(xfs_info "$MNT" | sed -n 's/.*isize=\([0-9]*\).*/\1/p')
+    agsize=$(xfs_info "$MNT" | sed -n 's/.*agsize=\([0-9]*\).*/\1/p')
+    mkdir "$dir"
+    fill_up "$dir/filler"
+    # In the folder's own group, the first half of every aligned place of a chunk.
+    agno=$(perl -e '
+        my ($ino, $agsize, $inopblock) = @ARGV;
+        my $slots = 1;
+        $slots *= 2 while $slots < $agsize;
+        print int($ino / ($slots * $inopblock))' "$(stat -c %i "$dir")" "$agsize" "$((BSIZE / isize))")
+    xfs_bmap -vp "$dir/filler" | perl -e '
+        use strict;
+        my ($agno, $bs, $chunk) = @ARGV;                # chunk: blocks that 64 inodes take
+        my $left = 48;
+        while (<STDIN>) {
+            my ($from, $ag, $low, $high) = /^\s*\d+: \[(\d+)\.\.\d+\]:\s+\d+\.\.\d+\s+(\d+) \((\d+)\.\.(\d+)\)/ or next;
+            next if $ag != $agno;
+            $_ = $_ * 512 / $bs for $from, $low;
+            $high = int(($high + 1) * 512 / $bs);
+            for (my $b = int(($low + $chunk - 1) / $chunk) * $chunk + $chunk; $b + $chunk < $high && $left > 0; $b += $chunk, $left--) {
+                print "fpunch ", ($from + $b - $low) * $bs, " ", $chunk / 2 * $bs, "\n";
+            }
+        }' "$agno" "$BSIZE" "$((64 * isize / BSIZE))" | xfs_io "$dir/filler" > /dev/null
+    sync -f "$dir"
+    perl -e '
+        for my $i (1 .. 4000) {
+            open(my $f, ">", sprintf("%s/i%04d", $ARGV[0], $i)) or last;
+            close($f);
+        }' "$dir"
+    # Some of them gone again, so that chunks are partly free as well; and the filler out of the way.
+    rm "$dir"/*3 "$dir/filler"
+    touch -d "@$EPOCH" "$dir" "$dir"/*
+}
+
+# fill_scattered: a directory whose blocks, of several filesystem blocks each, do not lie together on disk, because
+# there is no room left where they could.
+fill_scattered() {
+    say "  a directory with its blocks in pieces"
+    local dir=$MNT/scattered
+    mkdir "$dir"
+    fill_up "$dir/filler"
+    perl -e 'for (my $b = 1; $b < 4000; $b += 2) { print "fpunch ", $b * $ARGV[0], " $ARGV[0]\n" }' "$BSIZE" | xfs_io "$dir/filler" > /dev/null
+    sync -f "$dir"
+    links "$MNT/dirs/target" "$dir" "s%05d-$(printf 'x%.0s' {1..200})" 1 12000
+    rm "$dir/filler"
+    touch -d "@$EPOCH" "$dir" "$MNT/dirs/target"
 }
 
 fill_names() {
