@@ -55,8 +55,9 @@ sample_end() {
     exit "$status"
 }
 
-# attach_image IMAGE [MOUNT-OPTIONS]: loop device and mount, at $MNT; the device is in $LOOP.
-# loop_image IMAGE [LOSETUP-OPTION...]: the loop device alone.
+# loop_image IMAGE [LOSETUP-OPTION...]: a loop device, in $LOOP. attach_image IMAGE [MOUNT-OPTIONS]: and mounted, at $MNT.
+# view_image: the same, to be looked at only: the device is read-only too, because on one that can be written
+# even a read-only mount clears a stretch of the log.
 loop_image() {
     local image=$1
     shift
@@ -65,6 +66,13 @@ loop_image() {
 }
 attach_image() {
     loop_image "$1"
+    mount_loop "$1" "${2:-}"
+}
+view_image() {
+    loop_image "$1" --read-only
+    mount_loop "$1" "ro${2:+,$2}"
+}
+mount_loop() {
     mount -t xfs -o "nouuid${2:+,$2}" "$LOOP" "$MNT" || die "this kernel does not mount $1"
 }
 detach_image() {
@@ -481,7 +489,7 @@ record_tree() {
 # record_image IMAGE BASE: repairs nothing, checks that there is nothing to repair, and reads the image back read-only.
 record_image() {
     xfs_repair -n "$1" > "$SCRATCH/repair" 2>&1 || { cat "$SCRATCH/repair" >&2; die "xfs_repair finds fault with $1"; }
-    attach_image "$1" ro
+    view_image "$1"
     record_tree "$2"
     detach_image
 }

@@ -88,7 +88,10 @@ make_extlog() {
     attach_image "$img" "logdev=$log_loop"
     fill_tree
     finish_image "$img"
-    attach_image "$img" "ro,logdev=$log_loop"
+    unloop "$log_loop"
+    loop_image "$log" --read-only
+    log_loop=$LOOP
+    view_image "$img" "logdev=$log_loop"
     record_tree "${img%.img}"
     detach_image
     unloop "$log_loop"
@@ -116,8 +119,7 @@ make_dirty() {
 
     # Looked at through read-only devices and copies, so that it stays as it is.
     cp --sparse=always "$img" "$SCRATCH/recovered.img"
-    loop_image "$img" --read-only
-    mount -t xfs -o ro,norecovery,nouuid "$LOOP" "$MNT" || die "this kernel does not mount $img without recovery"
+    view_image "$img" norecovery
     record_tree "$base"
     detach_image
     attach_image "$SCRATCH/recovered.img"

@@ -47,7 +47,7 @@ say "unpacking what was packed, and checking it"
 mkdir "$SCRATCH/check"
 tar -C "$SCRATCH/check" -xzf "$SCRATCH/xfs-sample.tar.gz"
 cmp "$img" "$SCRATCH/check/xfs-sample.img" || die "the packed image is not the image"
-attach_image "$SCRATCH/check/xfs-sample.img" ro
+view_image "$SCRATCH/check/xfs-sample.img"
 ( cd "$MNT" && sha256sum --quiet -c "$SCRATCH/xfs-sample.sha256" ) || die "the packed image does not have the recorded sums"
 detach_image
 
