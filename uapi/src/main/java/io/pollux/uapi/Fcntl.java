@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.uapi;
+
+/**
+ * Flags of open and friends, x86-64 values.
+ */
+@LinuxSource(file = "include/uapi/asm-generic/fcntl.h")
+public final class Fcntl {
+  /** Mask of the access mode. */
+  public static final int O_ACCMODE = 3;
+
+  /** Reading. */
+  public static final int O_RDONLY = 0;
+
+  /** Writing. */
+  public static final int O_WRONLY = 1;
+
+  /** Both. */
+  public static final int O_RDWR = 2;
+
+  /** Create if missing. */
+  public static final int O_CREAT = 0100;
+
+  /** Fail if it exists. */
+  public static final int O_EXCL = 0200;
+
+  /** No controlling terminal. */
+  public static final int O_NOCTTY = 0400;
+
+  /** Cut to length 0. */
+  public static final int O_TRUNC = 01000;
+
+  /** Write at the end. */
+  public static final int O_APPEND = 02000;
+
+  /** Do not block. */
+  public static final int O_NONBLOCK = 04000;
+
+  /** Data is durable when a write returns. */
+  public static final int O_DSYNC = 010000;
+
+  /** Past the page cache. */
+  public static final int O_DIRECT = 040000;
+
+  /** Accepted and always on. */
+  public static final int O_LARGEFILE = 0100000;
+
+  /** Only a directory. */
+  public static final int O_DIRECTORY = 0200000;
+
+  /** Not through a last symlink. */
+  public static final int O_NOFOLLOW = 0400000;
+
+  /** Leave the access time. */
+  public static final int O_NOATIME = 01000000;
+
+  /** Close on exec. */
+  public static final int O_CLOEXEC = 02000000;
+
+  /** Data and metadata are durable when a write returns. */
+  public static final int O_SYNC = 04010000;
+
+  /** Relative to the current directory. */
+  public static final int AT_FDCWD = -100;
+
+  /** fstatat: the link itself. */
+  public static final int AT_SYMLINK_NOFOLLOW = 0x100;
+
+  /** fstatat: an empty path means the descriptor itself. */
+  public static final int AT_EMPTY_PATH = 0x1000;
+
+  /** From the start. */
+  public static final int SEEK_SET = 0;
+
+  /** From here. */
+  public static final int SEEK_CUR = 1;
+
+  /** From the end. */
+  public static final int SEEK_END = 2;
+
+  /** Next data. */
+  public static final int SEEK_DATA = 3;
+
+  /** Next hole. */
+  public static final int SEEK_HOLE = 4;
+
+  private Fcntl() {}
+}

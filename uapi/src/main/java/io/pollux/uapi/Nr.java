@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.uapi;
+
+/**
+ * System call numbers of x86-64. io_setup2 and io_ring_enter are the two that the series adds.
+ */
+@Patch({13, 26})
+@LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")
+public final class Nr {
+  /** read(2). */
+  public static final int READ = 0;
+
+  /** write(2). */
+  public static final int WRITE = 1;
+
+  /** open(2). */
+  public static final int OPEN = 2;
+
+  /** close(2). */
+  public static final int CLOSE = 3;
+
+  /** stat(2). */
+  public static final int STAT = 4;
+
+  /** fstat(2). */
+  public static final int FSTAT = 5;
+
+  /** lstat(2). */
+  public static final int LSTAT = 6;
+
+  /** poll(2). */
+  public static final int POLL = 7;
+
+  /** lseek(2). */
+  public static final int LSEEK = 8;
+
+  /** mmap(2). */
+  public static final int MMAP = 9;
+
+  /** munmap(2). */
+  public static final int MUNMAP = 11;
+
+  /** ioctl(2). */
+  public static final int IOCTL = 16;
+
+  /** pread64(2). */
+  public static final int PREAD64 = 17;
+
+  /** pwrite64(2). */
+  public static final int PWRITE64 = 18;
+
+  /** fsync(2). */
+  public static final int FSYNC = 74;
+
+  /** fdatasync(2). */
+  public static final int FDATASYNC = 75;
+
+  /** ftruncate(2). */
+  public static final int FTRUNCATE = 77;
+
+  /** mkdir(2). */
+  public static final int MKDIR = 83;
+
+  /** unlink(2). */
+  public static final int UNLINK = 87;
+
+  /** readlink(2). */
+  public static final int READLINK = 89;
+
+  /** io_setup(2). */
+  public static final int IO_SETUP = 206;
+
+  /** io_destroy(2). */
+  public static final int IO_DESTROY = 207;
+
+  /** io_getevents(2). */
+  public static final int IO_GETEVENTS = 208;
+
+  /** io_submit(2). */
+  public static final int IO_SUBMIT = 209;
+
+  /** io_cancel(2). */
+  public static final int IO_CANCEL = 210;
+
+  /** getdents64(2). */
+  public static final int GETDENTS64 = 217;
+
+  /** openat(2). */
+  public static final int OPENAT = 257;
+
+  /** newfstatat(2). */
+  public static final int NEWFSTATAT = 262;
+
+  /** fallocate(2). */
+  public static final int FALLOCATE = 285;
+
+  /** eventfd2(2). */
+  public static final int EVENTFD2 = 290;
+
+  /** pipe2(2). */
+  public static final int PIPE2 = 293;
+
+  /** preadv(2). */
+  public static final int PREADV = 295;
+
+  /** pwritev(2). */
+  public static final int PWRITEV = 296;
+
+  /** prlimit64(2). */
+  public static final int PRLIMIT64 = 302;
+
+  /** preadv2(2). */
+  public static final int PREADV2 = 327;
+
+  /** pwritev2(2). */
+  public static final int PWRITEV2 = 328;
+
+  /** io_pgetevents(2). */
+  public static final int IO_PGETEVENTS = 333;
+
+  /** io_setup2(2). */
+  public static final int IO_SETUP2 = 335;
+
+  /** io_ring_enter(2). */
+  public static final int IO_RING_ENTER = 336;
+
+  /** Numbers are below this. */
+  public static final int COUNT = 512;
+
+  private Nr() {}
+}
