@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * Anonymous memory of the machine, by pages: the physical memory of this kernel. Zeroed, and costing
+ * nothing until touched.
+ */
+public final class HostMemory {
+  /** Bytes of a page. */
+  public static final int PAGE_SIZE = 4096;
+
+  /** log2 of {@link #PAGE_SIZE}. */
+  public static final int PAGE_SHIFT = 12;
+
+  // Values of x86-64 Linux, the machine underneath.
+  private static final int PROT_READ_WRITE = 3;
+  private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x2 | 0x20 | 0x4000;
+  private static final int MADV_DONTNEED = 4;
+  private static final int MADV_HUGEPAGE = 14;
+
+  private static final MethodHandle MMAP =
+      libc(
+          "mmap",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_LONG));
+  private static final MethodHandle MUNMAP =
+      libc("munmap", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+  private static final MethodHandle MADVISE =
+      libc(
+          "madvise",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+
+  private HostMemory() {}
+
+  @SuppressWarnings("restricted") // calling C is what this class is for
+  private static MethodHandle libc(String name, FunctionDescriptor type) {
+    Linker linker = Linker.nativeLinker();
+    MemorySegment symbol = linker.defaultLookup().findOrThrow(name);
+    return linker.downcallHandle(symbol, type);
+  }
+
+  /**
+   * Maps zeroed memory. Big pages are asked for; the machine gives them where it can.
+   *
+   * @param bytes size, a multiple of {@link #PAGE_SIZE}
+   * @return page-aligned address, or 0 if the machine has no memory to give
+   */
+  public static long map(long bytes) {
+    checkRange(0, bytes);
+    long address;
+    try {
+      address = (long) MMAP.invokeExact(0L, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0L);
+      if (address == -1) {
+        return 0;
+      }
+      int ignored = (int) MADVISE.invokeExact(address, bytes, MADV_HUGEPAGE); // a wish, not a need
+    } catch (Throwable e) {
+      throw new AssertionError("mmap has no Java exceptions", e);
+    }
+    return address;
+  }
+
+  /**
+   * Gives memory back.
+   *
+   * @param address from {@link #map}
+   * @param bytes its size
+   */
+  public static void unmap(long address, long bytes) {
+    checkRange(address, bytes);
+    int result;
+    try {
+      result = (int) MUNMAP.invokeExact(address, bytes);
+    } catch (Throwable e) {
+      throw new AssertionError("munmap has no Java exceptions", e);
+    }
+    assert result == 0 : "munmap of memory that was not mapped";
+  }
+
+  /**
+   * Makes memory zero again and frees what is behind it; the range stays mapped.
+   *
+   * @param address page-aligned, inside a range from {@link #map}
+   * @param bytes a multiple of {@link #PAGE_SIZE}
+   */
+  public static void discard(long address, long bytes) {
+    checkRange(address, bytes);
+    int result;
+    try {
+      result = (int) MADVISE.invokeExact(address, bytes, MADV_DONTNEED);
+    } catch (Throwable e) {
+      throw new AssertionError("madvise has no Java exceptions", e);
+    }
+    assert result == 0 : "madvise of memory that was not mapped";
+  }
+
+  private static void checkRange(long address, long bytes) {
+    assert (address & (PAGE_SIZE - 1)) == 0 : address;
+    assert bytes > 0 && (bytes & (PAGE_SIZE - 1)) == 0 : bytes;
+  }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iovec;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The iterator over user memory that nobody pinned (ITER_IOVEC): one buffer, or an array of iovecs. It is
+ * filled by {@link #importSingleRange} or {@link #importIovec} and used again and again.
+ */
+public final class IovecIter extends IovIter {
+  /** Longest transfer of one call, as in Linux: the int range without its last page. */
+  @LinuxSource(file = "include/linux/fs.h", name = "MAX_RW_COUNT")
+  public static final long MAX_RW_COUNT = Integer.MAX_VALUE & -(long) HostMemory.PAGE_SIZE;
+
+  private static final int FAST_SEGMENTS = 8; // UIO_FASTIOV
+
+  private long[] base = new long[FAST_SEGMENTS];
+  private long[] length = new long[FAST_SEGMENTS];
+  private int segments;
+  private int segment; // the current one
+  private long offset; // in the current one
+  private @Nullable AddressSpace mm;
+
+  /** Makes an empty iterator. */
+  public IovecIter() {}
+
+  /**
+   * Makes this an iterator over one user buffer.
+   *
+   * @param mm whose memory
+   * @param intoMemory true for a read
+   * @param address user address; any value at all
+   * @param bytes length; cut to {@link #MAX_RW_COUNT}
+   * @return 0, -EINVAL for a negative length, -EFAULT for an address that can't be a user's
+   */
+  @LinuxSource(file = "lib/iov_iter.c", name = "import_single_range")
+  public int importSingleRange(AddressSpace mm, boolean intoMemory, long address, long bytes) {
+    if (bytes < 0) {
+      return -Errno.EINVAL;
+    }
+    long usable = Math.min(bytes, MAX_RW_COUNT);
+    if (address < 0 || address + usable < 0) {
+      return -Errno.EFAULT;
+    }
+    this.mm = mm;
+    base[0] = address;
+    length[0] = usable;
+    segments = 1;
+    segment = 0;
+    offset = 0;
+    restart(intoMemory, usable);
+    return 0;
+  }
+
+  /**
+   * Makes this an iterator over an array of iovecs, which is copied first.
+   *
+   * @param mm whose memory
+   * @param intoMemory true for a read
+   * @param iovecs user address of the array; any value at all
+   * @param count its length
+   * @return 0, -EINVAL for too many or negative lengths, -EFAULT
+   */
+  @LinuxSource(file = "lib/iov_iter.c", name = "import_iovec")
+  public int importIovec(AddressSpace mm, boolean intoMemory, long iovecs, long count) {
+    if (count < 0 || count > AioAbi.UIO_MAXIOV) {
+      return -Errno.EINVAL;
+    }
+    int n = (int) count;
+    if (!mm.accessOk(iovecs, n * Iovec.SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    if (n > base.length) {
+      base = Arrays.copyOf(base, AioAbi.UIO_MAXIOV);
+      length = Arrays.copyOf(length, AioAbi.UIO_MAXIOV);
+    }
+    long total = 0;
+    for (int i = 0; i < n; i++) {
+      long address = Iovec.iovBase(iovecs + i * Iovec.SIZE);
+      long bytes = Iovec.iovLen(iovecs + i * Iovec.SIZE);
+      if (bytes < 0) {
+        return -Errno.EINVAL;
+      }
+      if (address < 0 || address + bytes < 0) {
+        return -Errno.EFAULT;
+      }
+      bytes = Math.min(bytes, MAX_RW_COUNT - total);
+      base[i] = address;
+      length[i] = bytes;
+      total += bytes;
+    }
+    this.mm = mm;
+    segments = n;
+    segment = 0;
+    offset = 0;
+    restart(intoMemory, total);
+    skipEmpty();
+    return 0;
+  }
+
+  private void skipEmpty() {
+    while (segment < segments && offset == length[segment]) {
+      segment++;
+      offset = 0;
+    }
+  }
+
+  @Override
+  protected void skip(long bytes) {
+    long left = bytes;
+    while (left > 0) {
+      long step = Math.min(left, length[segment] - offset);
+      offset += step;
+      left -= step;
+      skipEmpty();
+    }
+  }
+
+  @Override
+  public long alignment() {
+    long bits = 0;
+    long left = count();
+    long at = offset;
+    for (int i = segment; i < segments && left > 0; i++) {
+      long bytes = Math.min(length[i] - at, left);
+      if (bytes > 0) {
+        bits |= (base[i] + at) | bytes;
+      }
+      left -= bytes;
+      at = 0;
+    }
+    return bits;
+  }
+
+  /**
+   * The user address at the position.
+   *
+   * @return an address; any value at all
+   */
+  public long address() {
+    return base[segment] + offset;
+  }
+
+  /**
+   * How much of the current piece is left.
+   *
+   * @return bytes, at most {@link #count()}
+   */
+  public long contiguous() {
+    return segment == segments ? 0 : Math.min(length[segment] - offset, count());
+  }
+
+  /**
+   * Whose memory this is.
+   *
+   * @return the address space
+   */
+  public AddressSpace mm() {
+    AddressSpace space = mm;
+    if (space == null) {
+      throw new IllegalStateException("an iterator that was not filled");
+    }
+    return space;
+  }
+
+  @Override
+  public long copyTo(long from, long bytes) {
+    long done = 0;
+    while (done < bytes) {
+      long step = Math.min(bytes - done, contiguous());
+      if (mm().copyToUser(address(), from + done, step) != 0) {
+        break;
+      }
+      advance(step);
+      done += step;
+    }
+    return done;
+  }
+
+  @Override
+  public long copyFrom(long to, long bytes) {
+    long done = 0;
+    while (done < bytes) {
+      long step = Math.min(bytes - done, contiguous());
+      if (mm().copyFromUser(to + done, address(), step) != 0) {
+        break;
+      }
+      advance(step);
+      done += step;
+    }
+    return done;
+  }
+
+  @Override
+  public long zero(long bytes) {
+    long done = 0;
+    while (done < bytes) {
+      long step = Math.min(bytes - done, contiguous());
+      if (!mm().accessOk(address(), step, true)) {
+        break;
+      }
+      RawMemory.zero(address(), step);
+      advance(step);
+      done += step;
+    }
+    return done;
+  }
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/** What belongs to no single part of the core: how an error outside the I/O path is told. */
+@NullMarked
+package io.pollux.core;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.mm.Slab;
+import io.pollux.core.vfs.FilesStruct;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.LinuxSource;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A thread of a process: the counterpart of task_struct, and what a system call knows as {@code current}.
+ *
+ * <p>A task is bound to the first Java thread that enters the kernel with it, for good. Everything in it
+ * that is not volatile belongs to that thread.
+ */
+@LinuxSource(file = "include/linux/sched.h", name = "task_struct")
+public final class Task {
+  private final UserProcess process;
+  private final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
+  private final IovecIter iovecIter = new IovecIter();
+  private final Kiocb syncKiocb = new Kiocb();
+  private volatile @Nullable Thread thread;
+  private volatile boolean inKernel;
+  private volatile boolean signalPending;
+  private @Nullable SleepHook plug;
+
+  Task(UserProcess process) {
+    this.process = process;
+  }
+
+  /**
+   * Enters the kernel: binds the task to its thread and keeps the process alive meanwhile.
+   *
+   * @return false if the process is exiting, and then nothing may be done
+   * @throws IllegalStateException if the task belongs to another thread
+   */
+  public boolean enterKernel() {
+    if (!isCurrentThread()) {
+      bind();
+    }
+    assert !inKernel : "a system call from inside a system call";
+    inKernel = true; // volatile: pairs with exit, which first marks the process, then looks at this
+    if (process.exiting()) {
+      inKernel = false;
+      return false;
+    }
+    return true;
+  }
+
+  /** Leaves the kernel. */
+  public void leaveKernel() {
+    assert plug == null : "left the kernel with a plug";
+    inKernel = false;
+  }
+
+  private synchronized void bind() {
+    if (thread != null) {
+      throw new IllegalStateException("a task is one thread; make another with UserProcess.newTask");
+    }
+    thread = Thread.currentThread();
+  }
+
+  boolean inKernel() {
+    return inKernel;
+  }
+
+  /**
+   * Whether the calling thread is this task's.
+   *
+   * @return true if so
+   */
+  public boolean isCurrentThread() {
+    return Thread.currentThread() == thread;
+  }
+
+  /**
+   * The process.
+   *
+   * @return the process it is a thread of
+   */
+  public UserProcess process() {
+    return process;
+  }
+
+  /**
+   * The memory of the process ({@code current->mm}).
+   *
+   * @return its address space
+   */
+  public AddressSpace mm() {
+    return process.mm();
+  }
+
+  /**
+   * The descriptors of the process ({@code current->files}).
+   *
+   * @return its table
+   */
+  public FilesStruct files() {
+    return process.files();
+  }
+
+  /**
+   * Room for the objects that slabs keep for this task.
+   *
+   * @return one place a slab
+   */
+  public Slab.@Nullable Magazine[] magazines() {
+    return magazines;
+  }
+
+  /**
+   * An iterator for the request at hand, so that none is allocated. Nothing keeps it beyond the submission.
+   *
+   * @return the task's own
+   */
+  public IovecIter iovecIter() {
+    return iovecIter;
+  }
+
+  /**
+   * The kiocb of the synchronous request at hand (C: on the stack).
+   *
+   * @return the task's own
+   */
+  public Kiocb syncKiocb() {
+    return syncKiocb;
+  }
+
+  /**
+   * What the task holds back for a batch ({@code current->plug}).
+   *
+   * @return the plug, or null
+   */
+  public @Nullable SleepHook plug() {
+    return plug;
+  }
+
+  /**
+   * Sets or clears the plug.
+   *
+   * @param plug the plug, or null
+   */
+  public void setPlug(@Nullable SleepHook plug) {
+    this.plug = plug;
+  }
+
+  /** Lets go of what others may wait for. To be called before anything that may sleep long. */
+  public void aboutToSleep() {
+    SleepHook held = plug;
+    if (held != null) {
+      held.flushBeforeSleep();
+    }
+  }
+
+  /** Interrupts whatever the task waits for: the call answers EINTR. From any thread. */
+  @LinuxSource(file = "kernel/signal.c", name = "signal_wake_up")
+  public void interrupt() {
+    signalPending = true;
+    Thread sleeper = thread;
+    if (sleeper != null) {
+      LockSupport.unpark(sleeper);
+    }
+  }
+
+  /**
+   * Whether an interruption waits to be noticed.
+   *
+   * @return true if so
+   */
+  @LinuxSource(file = "include/linux/sched/signal.h", name = "signal_pending")
+  public boolean signalPending() {
+    return signalPending;
+  }
+
+  /** Forgets an interruption, as the delivery of the signal does when the call returns. */
+  public void clearSignal() {
+    signalPending = false;
+  }
+}

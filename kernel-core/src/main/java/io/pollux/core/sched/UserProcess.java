@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.IoctxTable;
+import io.pollux.core.vfs.FilesStruct;
+import io.pollux.uapi.LinuxSource;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+
+/** A process: memory, descriptors and limits that its tasks share. */
+@LinuxSource(file = "include/linux/sched/signal.h", name = "signal_struct")
+public final class UserProcess {
+  /** What RLIMIT_MEMLOCK is at first, in bytes, as root has it. */
+  private static final long MEMLOCK_UNLIMITED = Long.MAX_VALUE;
+
+  private static final long EXIT_PAUSE_NANOS = 50_000;
+
+  private final AddressSpace mm = new AddressSpace();
+  private final FilesStruct files = new FilesStruct();
+  private final List<Task> tasks = new CopyOnWriteArrayList<>();
+  private final AtomicBoolean exiting = new AtomicBoolean();
+  private volatile long memlockLimit = MEMLOCK_UNLIMITED;
+
+  /** Makes a process with no task. */
+  public UserProcess() {}
+
+  /**
+   * Makes a task of this process.
+   *
+   * @return the task, not bound to a thread yet
+   */
+  public Task newTask() {
+    Task task = new Task(this);
+    tasks.add(task);
+    return task;
+  }
+
+  /**
+   * The memory.
+   *
+   * @return the address space
+   */
+  public AddressSpace mm() {
+    return mm;
+  }
+
+  /**
+   * The descriptors.
+   *
+   * @return the table
+   */
+  public FilesStruct files() {
+    return files;
+  }
+
+  /**
+   * RLIMIT_MEMLOCK.
+   *
+   * @return bytes, Long.MAX_VALUE for none
+   */
+  public long memlockLimit() {
+    return memlockLimit;
+  }
+
+  /**
+   * Sets RLIMIT_MEMLOCK.
+   *
+   * @param bytes the limit, Long.MAX_VALUE for none
+   */
+  public void setMemlockLimit(long bytes) {
+    assert bytes >= 0 : bytes;
+    memlockLimit = bytes;
+  }
+
+  /**
+   * Whether the process ends; then no system call begins.
+   *
+   * @return true once {@link #exit} was called
+   */
+  public boolean exiting() {
+    return exiting.get();
+  }
+
+  /**
+   * Ends the process: interrupts its tasks and waits until they have left the kernel, ends its aio contexts,
+   * closes its files and gives its memory back. Not from one of its own system calls. A second call does
+   * nothing.
+   */
+  @LinuxSource(file = "kernel/exit.c", name = "do_exit")
+  public void exit() {
+    if (!exiting.compareAndSet(false, true)) {
+      return;
+    }
+    for (Task task : tasks) {
+      while (task.inKernel()) { // each wait in the kernel ends when it is interrupted
+        task.interrupt();
+        LockSupport.parkNanos(EXIT_PAUSE_NANOS);
+      }
+    }
+    IoctxTable contexts = mm.ioctxTable();
+    if (contexts != null) {
+      contexts.exitAio();
+    }
+    files.closeAll();
+    mm.close();
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Tasks that wait for a condition: the counterpart of wait_queue_head_t. Whoever makes the condition true
+ * calls {@link #wakeUp()} afterwards; a waiter looks at the condition again each time.
+ */
+@LinuxSource(file = "include/linux/wait.h", name = "wait_queue_head_t")
+public final class WaitQueue {
+  /** For a wait without an end. */
+  public static final long FOREVER = Long.MAX_VALUE;
+
+  private final ConcurrentLinkedQueue<Thread> waiters = new ConcurrentLinkedQueue<>();
+
+  /** Makes an empty queue. */
+  public WaitQueue() {}
+
+  /**
+   * Waits until a condition holds, the task is interrupted, or time is up. From process context.
+   *
+   * @param current the calling task
+   * @param condition looked at by the calling thread only
+   * @param timeoutNanos the longest wait, or {@link #FOREVER}
+   * @return 0 if the condition holds, -ETIMEDOUT, or -EINTR
+   */
+  @LinuxSource(file = "include/linux/wait.h", name = "wait_event_interruptible_hrtimeout")
+  public int waitEvent(Task current, BooleanSupplier condition, long timeoutNanos) {
+    if (condition.getAsBoolean()) {
+      return 0;
+    }
+    current.aboutToSleep();
+    long start = System.nanoTime();
+    Thread self = Thread.currentThread();
+    waiters.add(self);
+    try {
+      while (true) {
+        VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
+        if (condition.getAsBoolean()) {
+          return 0;
+        }
+        if (current.signalPending()) {
+          return -Errno.EINTR;
+        }
+        if (timeoutNanos == FOREVER) {
+          LockSupport.park(this);
+        } else {
+          long left = timeoutNanos - (System.nanoTime() - start);
+          if (left <= 0) {
+            return -Errno.ETIMEDOUT;
+          }
+          LockSupport.parkNanos(this, left);
+        }
+      }
+    } finally {
+      waiters.remove(self);
+    }
+  }
+
+  /**
+   * Waits until a condition holds, whatever happens: for ends that can't be abandoned (exit, teardown). Not
+   * interruptible; needs no task.
+   *
+   * @param condition looked at by the calling thread only
+   */
+  @LinuxSource(file = "include/linux/wait.h", name = "wait_event")
+  public void waitUninterruptibly(BooleanSupplier condition) {
+    if (condition.getAsBoolean()) {
+      return;
+    }
+    Thread self = Thread.currentThread();
+    waiters.add(self);
+    try {
+      while (true) {
+        VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
+        if (condition.getAsBoolean()) {
+          return;
+        }
+        LockSupport.park(this);
+      }
+    } finally {
+      waiters.remove(self);
+    }
+  }
+
+  /** Lets every waiter look again. From any context. Cheap when nobody waits. */
+  @LinuxSource(file = "kernel/sched/wait.c", name = "wake_up")
+  public void wakeUp() {
+    VarHandle.fullFence(); // the condition before the look at the queue; pairs with waitEvent
+    for (Thread waiter : waiters) {
+      LockSupport.unpark(waiter);
+    }
+  }
+}

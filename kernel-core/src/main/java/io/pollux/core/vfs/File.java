@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open file: the counterpart of struct file. Counted references: one a descriptor, one a request in
+ * flight. Whoever drops the last one releases it.
+ */
+@LinuxSource(file = "include/linux/fs.h", name = "file")
+public final class File {
+  private final FileTable table;
+  private final Inode inode;
+  private final FileOperations op;
+  private final @Nullable Dentry dentry;
+  private final int flags;
+  private final int iocbFlags;
+  private final AtomicLong count = new AtomicLong(1);
+  private volatile long pos;
+
+  /**
+   * Opens an inode. The caller holds the one reference.
+   *
+   * @param table the kernel's books of open files
+   * @param inode the inode
+   * @param dentry where it was found, or null for a file without a name
+   * @param flags O_* flags
+   */
+  public File(FileTable table, Inode inode, @Nullable Dentry dentry, int flags) {
+    this.table = table;
+    this.inode = inode;
+    this.op = inode.fop();
+    this.dentry = dentry;
+    this.flags = flags;
+    this.iocbFlags = Kiocb.flagsOfOpen(flags);
+    table.opened();
+  }
+
+  /**
+   * The operations.
+   *
+   * @return f_op
+   */
+  public FileOperations op() {
+    return op;
+  }
+
+  /**
+   * The inode.
+   *
+   * @return f_inode
+   */
+  public Inode inode() {
+    return inode;
+  }
+
+  /**
+   * Where the file was found.
+   *
+   * @return its place in the tree, or null
+   */
+  public @Nullable Dentry dentry() {
+    return dentry;
+  }
+
+  /**
+   * The O_* flags.
+   *
+   * @return f_flags
+   */
+  public int flags() {
+    return flags;
+  }
+
+  int iocbFlags() {
+    return iocbFlags;
+  }
+
+  /**
+   * Whether it was opened for reading.
+   *
+   * @return FMODE_READ
+   */
+  public boolean readable() {
+    return (flags & Fcntl.O_ACCMODE) != Fcntl.O_WRONLY;
+  }
+
+  /**
+   * Whether it was opened for writing.
+   *
+   * @return FMODE_WRITE
+   */
+  public boolean writable() {
+    int mode = flags & Fcntl.O_ACCMODE;
+    return mode == Fcntl.O_WRONLY || mode == Fcntl.O_RDWR;
+  }
+
+  /**
+   * Whether it was opened with O_DIRECT.
+   *
+   * @return true if so
+   */
+  public boolean direct() {
+    return (flags & Fcntl.O_DIRECT) != 0;
+  }
+
+  /**
+   * Whether RWF_NOWAIT means something here.
+   *
+   * @return FMODE_NOWAIT
+   */
+  public boolean canNowait() {
+    return op.canNowait();
+  }
+
+  /**
+   * The position of read, write and getdents64.
+   *
+   * @return f_pos
+   */
+  public long pos() {
+    return pos;
+  }
+
+  /**
+   * Moves the position.
+   *
+   * @param pos f_pos
+   */
+  public void setPos(long pos) {
+    this.pos = pos;
+  }
+
+  /**
+   * Takes references, unless the last one is gone already.
+   *
+   * @param refs how many
+   * @return false if the file is being released
+   */
+  @Patch(17)
+  @LinuxSource(file = "include/linux/fs.h", name = "get_file_rcu_many")
+  boolean getMany(int refs) {
+    long before;
+    do {
+      before = count.get();
+      if (before == 0) {
+        return false;
+      }
+    } while (!count.compareAndSet(before, before + refs));
+    return true;
+  }
+
+  /** Drops a reference. From any context. */
+  @LinuxSource(file = "fs/file_table.c", name = "fput")
+  public void fput() {
+    fputMany(1);
+  }
+
+  /**
+   * Drops references. From any context.
+   *
+   * @param refs how many
+   */
+  @Patch(17)
+  @LinuxSource(file = "fs/file_table.c", name = "fput_many")
+  public void fputMany(int refs) {
+    long left = count.addAndGet(-refs);
+    assert left >= 0 : "more references dropped than taken";
+    if (left == 0) {
+      op.release(this);
+      table.closed();
+    }
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+
+/**
+ * What can be done with an open file: the counterpart of struct file_operations. In C a method that is
+ * missing is a null pointer; here {@code hasReadIter} and its like tell, before anything is tried.
+ */
+@LinuxSource(file = "include/linux/fs.h", name = "file_operations")
+public interface FileOperations {
+  /**
+   * Whether there is a {@link #readIter}.
+   *
+   * @return true if so
+   */
+  default boolean hasReadIter() {
+    return false;
+  }
+
+  /**
+   * Reads at iocb.kiPos. From process context.
+   *
+   * @param current the calling task
+   * @param iocb the request; see {@link Kiocb} for who owns it when
+   * @param to where the data goes; used until this returns
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler tells
+   */
+  default long readIter(Task current, Kiocb iocb, IovIter to) {
+    return -Errno.EINVAL;
+  }
+
+  /**
+   * Whether there is a {@link #writeIter}.
+   *
+   * @return true if so
+   */
+  default boolean hasWriteIter() {
+    return false;
+  }
+
+  /**
+   * Writes at iocb.kiPos. From process context.
+   *
+   * @param current the calling task
+   * @param iocb the request; see {@link Kiocb} for who owns it when
+   * @param from where the data is; used until this returns
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler tells
+   */
+  default long writeIter(Task current, Kiocb iocb, IovIter from) {
+    return -Errno.EINVAL;
+  }
+
+  /**
+   * Whether there is an {@link #iopoll}.
+   *
+   * @return true if so
+   */
+  @Patch(1)
+  default boolean hasIopoll() {
+    return false;
+  }
+
+  /**
+   * Looks for completions on the queue that a request went to. The handler of whatever completed, this
+   * request or another, has been called when this returns. From process context; sleeps never, spins if asked.
+   *
+   * @param iocb a request that was submitted with IOCB_HIPRI and is not complete
+   * @param spin whether to go on until something completed
+   * @return completions found, or a negative errno
+   */
+  @Patch(1)
+  @LinuxSource(file = "include/linux/fs.h", name = "iopoll")
+  default int iopoll(Kiocb iocb, boolean spin) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /**
+   * Whether O_DIRECT is possible.
+   *
+   * @return true if so
+   */
+  default boolean canDirect() {
+    return false;
+  }
+
+  /**
+   * Whether readIter and writeIter know RWF_NOWAIT (FMODE_NOWAIT).
+   *
+   * @return true if so
+   */
+  default boolean canNowait() {
+    return false;
+  }
+
+  /**
+   * Whether the file has a position to seek and to read at.
+   *
+   * @return true if so
+   */
+  default boolean canSeek() {
+    return true;
+  }
+
+  /**
+   * Writes back. From process context.
+   *
+   * @param current the calling task
+   * @param file the file
+   * @param datasync whether metadata that no read needs may stay behind
+   * @return 0 or a negative errno
+   */
+  default int fsync(Task current, File file, boolean datasync) {
+    return -Errno.EINVAL;
+  }
+
+  /**
+   * Lists a directory from context.pos on. From process context.
+   *
+   * @param current the calling task
+   * @param file the directory
+   * @param context where entries go, until it is full
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "iterate_shared")
+  default int iterateShared(Task current, File file, DirContext context) {
+    return -Errno.ENOTDIR;
+  }
+
+  /**
+   * The last reference is gone. From any context.
+   *
+   * @param file the file
+   */
+  default void release(File file) {}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Stat;
+import io.pollux.uapi.StatMode;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.StampedLock;
+
+/**
+ * A file as such, open or not: the counterpart of struct inode together with its inode_operations. A
+ * filesystem extends it.
+ *
+ * <p>{@link #iRwsem} orders I/O against changes of the file; {@link #inodeDioBegin} counts direct I/O that is
+ * still on its way after the lock was let go.
+ */
+@LinuxSource(file = "include/linux/fs.h", name = {"inode", "inode_operations"})
+public abstract class Inode {
+  /** Shared for reads and aligned direct writes, exclusive for what changes the file. Process context. */
+  public final StampedLock iRwsem = new StampedLock();
+
+  private final AtomicInteger dioCount = new AtomicInteger();
+  private final SuperBlock sb;
+  private final long ino;
+  private final int mode;
+
+  /**
+   * For filesystems.
+   *
+   * @param sb the filesystem
+   * @param ino the inode number
+   * @param mode type and permissions
+   */
+  protected Inode(SuperBlock sb, long ino, int mode) {
+    this.sb = sb;
+    this.ino = ino;
+    this.mode = mode;
+  }
+
+  /**
+   * The filesystem.
+   *
+   * @return i_sb
+   */
+  public final SuperBlock sb() {
+    return sb;
+  }
+
+  /**
+   * The inode number.
+   *
+   * @return i_ino
+   */
+  public final long ino() {
+    return ino;
+  }
+
+  /**
+   * Type and permissions.
+   *
+   * @return i_mode
+   */
+  public final int mode() {
+    return mode;
+  }
+
+  /**
+   * Whether this is of a type.
+   *
+   * @param type one of StatMode.S_IF*
+   * @return true if so
+   */
+  public final boolean isType(int type) {
+    return StatMode.isType(mode, type);
+  }
+
+  /**
+   * The size.
+   *
+   * @return i_size in bytes
+   */
+  public abstract long size();
+
+  /**
+   * What can be done with it once it is open.
+   *
+   * @return i_fop
+   */
+  public abstract FileOperations fop();
+
+  /**
+   * Fills what fstat tells beyond st_dev, st_ino, st_mode and st_size, which are filled already.
+   *
+   * @param stat kernel address of a zeroed struct stat
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "getattr")
+  protected abstract void getattr(long stat);
+
+  /**
+   * Fills a struct stat.
+   *
+   * @param stat kernel address of a zeroed struct stat
+   */
+  @LinuxSource(file = "fs/stat.c", name = "generic_fillattr")
+  public final void fillStat(long stat) {
+    Stat.stDev(stat, sb.dev());
+    Stat.stIno(stat, ino);
+    Stat.stMode(stat, mode);
+    Stat.stSize(stat, size());
+    getattr(stat);
+  }
+
+  /**
+   * Finds an entry of a directory. From process context.
+   *
+   * @param current the calling task
+   * @param name its name, never empty, "." or ".."
+   * @return the inode
+   * @throws ErrnoException ENOENT, ENOTDIR, or what reading the directory ran into
+   */
+  public Inode lookup(Task current, byte[] name) throws ErrnoException {
+    throw new ErrnoException(Errno.ENOTDIR);
+  }
+
+  /**
+   * Reads a symbolic link. From process context.
+   *
+   * @param current the calling task
+   * @return what it says
+   * @throws ErrnoException EINVAL if it is none, or what reading it ran into
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "get_link")
+  public byte[] readlink(Task current) throws ErrnoException {
+    throw new ErrnoException(Errno.EINVAL);
+  }
+
+  /**
+   * Makes a regular file in a directory. From process context.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @param permissions mode bits
+   * @return the new inode
+   * @throws ErrnoException EROFS, or why it can't be made
+   */
+  public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /** Direct I/O begins. */
+  @LinuxSource(file = "include/linux/fs.h", name = "inode_dio_begin")
+  public final void inodeDioBegin() {
+    dioCount.getAndIncrement();
+  }
+
+  /** Direct I/O is done. From any context. */
+  @LinuxSource(file = "include/linux/fs.h", name = "inode_dio_end")
+  public final void inodeDioEnd() {
+    int left = dioCount.decrementAndGet();
+    assert left >= 0 : "direct I/O ended twice";
+  }
+
+  /**
+   * Direct I/O in flight.
+   *
+   * @return i_dio_count
+   */
+  public final int dioCount() {
+    return dioCount.get();
+  }
+
+  /** Waits until no direct I/O is in flight. From process context, with iRwsem held exclusively. */
+  @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
+  public final void inodeDioWait() {
+    while (dioCount.get() != 0) {
+      LockSupport.parkNanos(20_000); // rare, and never on the way of a read
+    }
+  }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One I/O request on a file, as filesystems and drivers see it: the counterpart of struct kiocb.
+ *
+ * <p>The submitter fills it and owns it until {@code readIter} or {@code writeIter} is called; from then on
+ * the file owns it until it returns a result, or, after {@link #EIOCBQUEUED}, until it calls {@link
+ * #kiComplete}. A request with no handler is synchronous: the result is what the call returns.
+ */
+@LinuxSource(file = "include/linux/fs.h", name = "kiocb")
+public class Kiocb extends Slab.Item {
+  /** What readIter and writeIter return when the handler is going to be called, or was. */
+  @LinuxSource(file = "include/linux/errno.h", name = "EIOCBQUEUED")
+  public static final int EIOCBQUEUED = 529;
+
+  /** Write at the end of the file. */
+  public static final int IOCB_APPEND = 1 << 1;
+
+  /** Direct I/O. */
+  public static final int IOCB_DIRECT = 1 << 2;
+
+  /** The completion is polled for. */
+  public static final int IOCB_HIPRI = 1 << 3;
+
+  /** Data is durable at completion. */
+  public static final int IOCB_DSYNC = 1 << 4;
+
+  /** Data and metadata are durable at completion. */
+  public static final int IOCB_SYNC = 1 << 5;
+
+  /** A write. */
+  public static final int IOCB_WRITE = 1 << 6;
+
+  /** Do not block: EAGAIN. */
+  public static final int IOCB_NOWAIT = 1 << 7;
+
+  private static final int RWF_SUPPORTED =
+      AioAbi.RWF_HIPRI | AioAbi.RWF_DSYNC | AioAbi.RWF_SYNC | AioAbi.RWF_NOWAIT | AioAbi.RWF_APPEND;
+
+  private static final VarHandle POLL_QUEUE;
+
+  static {
+    try {
+      POLL_QUEUE = MethodHandles.lookup().findVarHandle(Kiocb.class, "pollQueue", Object.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** The open file. */
+  public @Nullable File kiFilp;
+
+  /** Where in the file, in bytes; moved on by synchronous I/O. */
+  public long kiPos;
+
+  /** IOCB_* flags. */
+  public int kiFlags;
+
+  /** The I/O priority. */
+  public int kiIoprio;
+
+  /** The handler, or null for a synchronous request. */
+  public @Nullable KiComplete kiComplete;
+
+  private int kiCookie;
+
+  @SuppressWarnings("unused") // read through POLL_QUEUE
+  private @Nullable Object pollQueue; // C: private, as the direct I/O code uses it
+
+  /** For kinds of requests. */
+  public Kiocb() {}
+
+  /**
+   * Makes this a request on a file with the flags that the file's own flags imply.
+   *
+   * @param file the file
+   * @param complete the handler, or null for a synchronous request
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = {"init_sync_kiocb", "iocb_flags"})
+  public final void init(File file, @Nullable KiComplete complete) {
+    kiFilp = file;
+    kiFlags = file.iocbFlags();
+    kiIoprio = 0;
+    kiComplete = complete;
+    pollQueue = null;
+  }
+
+  /**
+   * The file, which is there from {@link #init} to completion.
+   *
+   * @return the file
+   */
+  public final File file() {
+    File file = kiFilp;
+    assert file != null : "a kiocb without a file";
+    return file;
+  }
+
+  /**
+   * Whether the result is what the call returns.
+   *
+   * @return true if no handler is assigned
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "is_sync_kiocb")
+  public final boolean isSync() {
+    return kiComplete == null;
+  }
+
+  /**
+   * Whether a flag is set.
+   *
+   * @param flag one of IOCB_*
+   * @return true if so
+   */
+  public final boolean has(int flag) {
+    return (kiFlags & flag) != 0;
+  }
+
+  /**
+   * Adds the flags of one call.
+   *
+   * @param rwf RWF_* flags, any value at all
+   * @return 0, or -EOPNOTSUPP for unknown ones and for RWF_NOWAIT on a file that can't tell
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "kiocb_set_rw_flags")
+  public final int setRwFlags(int rwf) {
+    if ((rwf & ~RWF_SUPPORTED) != 0) {
+      return -Errno.EOPNOTSUPP;
+    }
+    if ((rwf & AioAbi.RWF_NOWAIT) != 0) {
+      if (!file().canNowait()) {
+        return -Errno.EOPNOTSUPP;
+      }
+      kiFlags |= IOCB_NOWAIT;
+    }
+    if ((rwf & AioAbi.RWF_HIPRI) != 0) {
+      kiFlags |= IOCB_HIPRI;
+    }
+    if ((rwf & AioAbi.RWF_DSYNC) != 0) {
+      kiFlags |= IOCB_DSYNC;
+    }
+    if ((rwf & AioAbi.RWF_SYNC) != 0) {
+      kiFlags |= IOCB_DSYNC | IOCB_SYNC;
+    }
+    if ((rwf & AioAbi.RWF_APPEND) != 0) {
+      kiFlags |= IOCB_APPEND;
+    }
+    return 0;
+  }
+
+  /**
+   * Tells the poller where the request went. Called by the file that submits, once the last bio is on its
+   * way and before the file lets go of the request.
+   *
+   * @param queue what iopoll is to poll
+   * @param cookie what submit_bio answered
+   */
+  @Patch(1)
+  @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
+  public final void publishPoll(Object queue, int cookie) {
+    kiCookie = cookie;
+    POLL_QUEUE.setRelease(this, queue); // pairs with pollQueue: who sees the queue sees the cookie
+  }
+
+  /**
+   * Where the request went.
+   *
+   * @return the queue, or null if nothing was published yet
+   */
+  public final @Nullable Object pollQueue() {
+    return POLL_QUEUE.getAcquire(this); // pairs with publishPoll
+  }
+
+  /**
+   * What submit_bio answered; good when {@link #pollQueue} is not null.
+   *
+   * @return the cookie
+   */
+  @Patch(1)
+  @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
+  public final int kiCookie() {
+    return kiCookie;
+  }
+
+  static int flagsOfOpen(int openFlags) {
+    int flags = 0;
+    if ((openFlags & Fcntl.O_APPEND) != 0) {
+      flags |= IOCB_APPEND;
+    }
+    if ((openFlags & Fcntl.O_DIRECT) != 0) {
+      flags |= IOCB_DIRECT;
+    }
+    if ((openFlags & Fcntl.O_DSYNC) != 0) {
+      flags |= IOCB_DSYNC;
+    }
+    if ((openFlags & Fcntl.O_SYNC) == Fcntl.O_SYNC) {
+      flags |= IOCB_SYNC;
+    }
+    return flags;
+  }
+}

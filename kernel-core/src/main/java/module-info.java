@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/**
+ * The part of the kernel that every floor above stands on: mm (user address spaces, pages, the iov_iter
+ * contract), sched (processes, tasks, waiting) and vfs (files, kiocbs, inodes, path lookup). It knows
+ * neither block devices nor aio nor any filesystem.
+ */
+module io.pollux.core {
+  requires static transitive org.jspecify;
+  requires transitive io.pollux.uapi;
+
+  exports io.pollux.core;
+  exports io.pollux.core.mm;
+  exports io.pollux.core.sched;
+  exports io.pollux.core.vfs;
+}
