@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.mm.Slab;
+import io.pollux.core.mm.UserPages;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
+ *
+ * <p>Memory is a list of vecs: address, length, and, with BIO_HOLD_PAGES, the pages that are pinned for it.
+ */
+@LinuxSource(file = "include/linux/blk_types.h", name = "bio")
+public final class Bio extends Slab.Item {
+  /** Most pages that one bio can take. */
+  public static final int BIO_MAX_PAGES = 256;
+
+  private static final Slab<Bio> SLAB = new Slab<>(Bio::new);
+  private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
+
+  private long[] vecAddress = new long[INLINE_VECS];
+  private int[] vecLength = new int[INLINE_VECS];
+  private @Nullable UserPages[] vecPages = new UserPages[INLINE_VECS];
+  private int vecs;
+  private int pages;
+  private int size;
+  private int opf;
+  private long sector;
+  private int status;
+  private boolean holdPages; // BIO_HOLD_PAGES
+  private @Nullable BlockDevice bdev;
+  private @Nullable BioEndIo endIo;
+  private @Nullable Object owner; // C: bi_private
+
+  private Bio() {}
+
+  /**
+   * Takes an empty bio.
+   *
+   * @param current the calling task
+   * @param bdev the device
+   * @param sector where on it
+   * @param opf operation and flags of {@link BlkTypes}
+   * @param endIo what happens when it is done
+   * @param owner whatever endIo needs to find
+   * @return a bio that is the caller's
+   */
+  @LinuxSource(file = "block/bio.c", name = {"bio_alloc", "bio_init"})
+  public static Bio alloc(
+      Task current, BlockDevice bdev, long sector, int opf, BioEndIo endIo, @Nullable Object owner) {
+    Bio bio = SLAB.alloc(current);
+    bio.bdev = bdev;
+    bio.sector = sector;
+    bio.opf = opf;
+    bio.endIo = endIo;
+    bio.owner = owner;
+    bio.vecs = 0;
+    bio.pages = 0;
+    bio.size = 0;
+    bio.status = 0;
+    bio.holdPages = false;
+    return bio;
+  }
+
+  /** Gives the bio back. Its pages were released before. From any context. */
+  @LinuxSource(file = "block/bio.c", name = "bio_put")
+  public void put() {
+    assert !holdPages : "a bio goes with its pages";
+    bdev = null;
+    endIo = null;
+    owner = null;
+    Slab.free(this);
+  }
+
+  /**
+   * Marks the bio of a polled request. An asynchronous one must not sleep for a request either.
+   *
+   * @param iocb the request that it belongs to
+   */
+  @Patch(4)
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_set_polled")
+  public void setPolled(Kiocb iocb) {
+    opf |= iocb.isSync() ? BlkTypes.REQ_HIPRI : BlkTypes.REQ_HIPRI_ASYNC;
+  }
+
+  /**
+   * Adds memory that outlives the bio.
+   *
+   * @param address first byte
+   * @param bytes length
+   * @return false if the bio has no room for it
+   */
+  @LinuxSource(file = "block/bio.c", name = "bio_add_page")
+  public boolean addMemory(long address, int bytes) {
+    return add(address, bytes, null);
+  }
+
+  private boolean add(long address, int bytes, @Nullable UserPages from) {
+    int more = pagesOf(address, bytes);
+    if (pages + more > BIO_MAX_PAGES) {
+      return false;
+    }
+    if (vecs == vecAddress.length) {
+      int room = vecs * 4;
+      vecAddress = Arrays.copyOf(vecAddress, room);
+      vecLength = Arrays.copyOf(vecLength, room);
+      vecPages = Arrays.copyOf(vecPages, room);
+    }
+    vecAddress[vecs] = address;
+    vecLength[vecs] = bytes;
+    vecPages[vecs] = from;
+    vecs++;
+    pages += more;
+    size += bytes;
+    return true;
+  }
+
+  private static int pagesOf(long address, long bytes) {
+    return (int) (((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1);
+  }
+
+  /**
+   * Takes as much of an iterator as fits, at least one vec, and moves it on. User memory is pinned and held
+   * by the bio; the pages of a BVEC iterator are taken as they are.
+   *
+   * @param iter an iterator that is not empty
+   * @return 0, or -EFAULT with nothing taken
+   */
+  @Patch({21, 22})
+  @LinuxSource(file = "block/bio.c", name = "bio_iov_iter_get_pages")
+  public int iovIterGetPages(IovIter iter) {
+    assert iter.count() > 0;
+    if (iter instanceof BvecIter bvec) {
+      iovBvecAddPages(bvec);
+      return 0;
+    }
+    return iovecAddPages((IovecIter) iter);
+  }
+
+  @Patch(22)
+  @LinuxSource(file = "block/bio.c", name = "bio_iov_bvec_add_pages")
+  private void iovBvecAddPages(BvecIter iter) {
+    long address = iter.address();
+    int bytes = (int) Math.min(iter.count(), room(address));
+    boolean added = add(address, bytes, null);
+    assert added;
+    iter.advance(bytes);
+  }
+
+  @LinuxSource(file = "block/bio.c", name = "__bio_iov_iter_get_pages")
+  private int iovecAddPages(IovecIter iter) {
+    AddressSpace mm = iter.mm();
+    boolean write = iter.intoMemory();
+    do {
+      long address = iter.address();
+      long want = Math.min(iter.contiguous(), room(address));
+      if (want <= 0) {
+        break; // full
+      }
+      long bytes = mm.contiguous(address, want, write);
+      UserPages from = bytes == 0 ? null : mm.pin(address, bytes, write);
+      if (from == null) {
+        releasePages();
+        return -Errno.EFAULT;
+      }
+      holdPages = true;
+      boolean added = add(address, (int) bytes, from);
+      assert added;
+      iter.advance(bytes);
+    } while (iter.count() > 0);
+    return 0;
+  }
+
+  /** Bytes from an address on that still fit. */
+  private long room(long address) {
+    long whole = (long) (BIO_MAX_PAGES - pages) << HostMemory.PAGE_SHIFT;
+    return whole == 0 ? 0 : whole - (address & (HostMemory.PAGE_SIZE - 1));
+  }
+
+  /** Drops the pins of a bio that holds pages (BIO_HOLD_PAGES), and does nothing for others. Any context. */
+  @Patch(21)
+  @LinuxSource(file = "block/bio.c", name = "bio_release_pages")
+  public void releasePages() {
+    if (!holdPages) {
+      return;
+    }
+    holdPages = false;
+    for (int i = 0; i < vecs; i++) {
+      UserPages from = vecPages[i];
+      if (from != null) {
+        from.unpin(vecAddress[i], vecLength[i]);
+        vecPages[i] = null;
+      }
+    }
+  }
+
+  /**
+   * The bio is done: tells its owner. From any context.
+   *
+   * @param status 0 or a negative errno
+   */
+  @LinuxSource(file = "block/bio.c", name = "bio_endio")
+  public void endio(int status) {
+    this.status = status;
+    BioEndIo handler = endIo;
+    assert handler != null : "a bio nobody waits for";
+    handler.endIo(this);
+  }
+
+  /**
+   * How it went.
+   *
+   * @return 0 or a negative errno
+   */
+  public int status() {
+    return status;
+  }
+
+  /**
+   * What to do.
+   *
+   * @return one of BlkTypes.REQ_OP_*
+   */
+  public int op() {
+    return opf & BlkTypes.REQ_OP_MASK;
+  }
+
+  /**
+   * Whether a flag is set.
+   *
+   * @param flag one of BlkTypes.REQ_*
+   * @return true if all its bits are
+   */
+  public boolean has(int flag) {
+    return (opf & flag) == flag;
+  }
+
+  /**
+   * Where on the device.
+   *
+   * @return first sector
+   */
+  public long sector() {
+    return sector;
+  }
+
+  /**
+   * How much.
+   *
+   * @return bytes
+   */
+  public int size() {
+    return size;
+  }
+
+  /**
+   * The device.
+   *
+   * @return as given
+   */
+  public BlockDevice bdev() {
+    BlockDevice device = bdev;
+    assert device != null : "a bio that was given back";
+    return device;
+  }
+
+  /**
+   * What end_io finds its way by.
+   *
+   * @return as given
+   */
+  public @Nullable Object owner() {
+    return owner;
+  }
+
+  /**
+   * The number of vecs.
+   *
+   * @return how many pieces of memory
+   */
+  public int vecs() {
+    return vecs;
+  }
+
+  /**
+   * A vec's address.
+   *
+   * @param index from 0
+   * @return first byte
+   */
+  public long vecAddress(int index) {
+    return vecAddress[index];
+  }
+
+  /**
+   * A vec's length.
+   *
+   * @param index from 0
+   * @return bytes
+   */
+  public int vecLength(int index) {
+    return vecLength[index];
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WaitQueue;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/** A disk: the counterpart of block_device and its gendisk. */
+@LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
+public final class BlockDevice {
+  private final String name;
+  private final long dev;
+  private final long sectors;
+  private final boolean readOnly;
+  private final RequestQueue queue;
+
+  /**
+   * Makes a disk.
+   *
+   * @param name its name under /dev
+   * @param dev its device number
+   * @param bytes its size; what lies beyond the last whole logical block is not reachable
+   * @param readOnly whether it refuses writes
+   * @param queue its requests
+   */
+  public BlockDevice(String name, long dev, long bytes, boolean readOnly, RequestQueue queue) {
+    this.name = name;
+    this.dev = dev;
+    this.sectors = (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
+    this.readOnly = readOnly;
+    this.queue = queue;
+  }
+
+  /**
+   * The name.
+   *
+   * @return without /dev/
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * The device number.
+   *
+   * @return as stat tells it
+   */
+  public long dev() {
+    return dev;
+  }
+
+  /**
+   * The size.
+   *
+   * @return bytes, a multiple of the logical block size
+   */
+  public long bytes() {
+    return sectors << BlkTypes.SECTOR_SHIFT;
+  }
+
+  /**
+   * Whether it refuses writes.
+   *
+   * @return true if so
+   */
+  public boolean readOnly() {
+    return readOnly;
+  }
+
+  /**
+   * The requests.
+   *
+   * @return its queue
+   */
+  public RequestQueue queue() {
+    return queue;
+  }
+
+  /**
+   * Sends a bio on its way. Its end_io is called exactly once, perhaps before this returns. From process
+   * context.
+   *
+   * @param current the calling task
+   * @param bio the caller's no more
+   * @return the cookie for {@link RequestQueue#blkPoll}, or BLK_QC_T_NONE if the bio has ended
+   */
+  @LinuxSource(file = "block/blk-core.c", name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
+  public int submitBio(Task current, Bio bio) {
+    long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
+    if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
+      bio.endio(-Errno.EIO);
+      return BlkTypes.BLK_QC_T_NONE;
+    }
+    if (readOnly && bio.op() == BlkTypes.REQ_OP_WRITE) {
+      bio.endio(-Errno.EPERM);
+      return BlkTypes.BLK_QC_T_NONE;
+    }
+    return queue.makeRequest(current, bio);
+  }
+
+  /**
+   * Moves kernel memory from or to the device and waits for it. From process context.
+   *
+   * @param current the calling task
+   * @param position first byte on the device, a multiple of the logical block size
+   * @param address kernel memory
+   * @param bytes length, a positive multiple of the logical block size, at most 1 MiB less a page
+   * @param opf operation and flags
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "block/bio.c", name = "submit_bio_wait")
+  public int transferAndWait(Task current, long position, long address, int bytes, int opf) {
+    assert ((position | bytes) & (queue.logicalBlockSize() - 1)) == 0 : position;
+    Waiting waiting = new Waiting();
+    Bio bio = Bio.alloc(current, this, position >> BlkTypes.SECTOR_SHIFT, opf, Waiting::end, waiting);
+    boolean added = bio.addMemory(address, bytes);
+    assert added : bytes;
+    submitBio(current, bio);
+    return waiting.await(current);
+  }
+
+  /**
+   * Makes everything that was written durable, and waits for it. From process context.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "block/blk-flush.c", name = "blkdev_issue_flush")
+  public int flushAndWait(Task current) {
+    Waiting waiting = new Waiting();
+    submitBio(current, Bio.alloc(current, this, 0, BlkTypes.REQ_OP_FLUSH, Waiting::end, waiting));
+    return waiting.await(current);
+  }
+
+  private static final class Waiting {
+    private final WaitQueue queue = new WaitQueue();
+    private int status;
+    private volatile boolean done; // after the status
+
+    int await(Task current) {
+      if (!done) {
+        current.aboutToSleep(); // the bio may sit in the plug
+        queue.waitUninterruptibly(() -> done);
+      }
+      return status;
+    }
+
+    static void end(Bio bio) {
+      Waiting waiting = (Waiting) bio.owner();
+      assert waiting != null;
+      int status = bio.status();
+      bio.put();
+      waiting.status = status;
+      waiting.done = true;
+      waiting.queue.wakeUp();
+    }
+  }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.bdev;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.vfs.KiComplete;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One direct request on a block device: the counterpart of struct blkdev_dio.
+ *
+ * <p>Each bio in flight holds a reference, and so does the submitter until the last one is sent; who drops
+ * the last reference finishes the request. Completion may come from any context.
+ */
+@LinuxSource(file = "fs/block_dev.c", name = "blkdev_dio")
+final class BlkdevDio extends Slab.Item {
+  private static final Slab<BlkdevDio> SLAB = new Slab<>(BlkdevDio::new);
+  private static final VarHandle REF;
+  private static final VarHandle ERROR;
+
+  static {
+    try {
+      REF = MethodHandles.lookup().findVarHandle(BlkdevDio.class, "ref", int.class);
+      ERROR = MethodHandles.lookup().findVarHandle(BlkdevDio.class, "error", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final Plug plug = new Plug();
+  private final WaitQueue waiter = new WaitQueue();
+  private @Nullable Kiocb iocb;
+  private long size;
+  private boolean sync;
+
+  @SuppressWarnings("unused") // through REF
+  private volatile int ref;
+
+  private volatile int error; // the first one
+
+  private volatile boolean done; // of a synchronous request: nothing is in flight any more
+
+  private BlkdevDio() {}
+
+  /** Reads or writes iter, which lies inside the device and is not empty, at iocb.kiPos. Process context. */
+  @LinuxSource(file = "fs/block_dev.c", name = {"__blkdev_direct_IO", "__blkdev_direct_IO_simple"})
+  static long directIo(Task current, Kiocb iocb, IovIter iter) {
+    BlockDevice bdev = DefBlkFops.bdev(iocb.file());
+    int blockMask = bdev.queue().logicalBlockSize() - 1;
+    if (((iocb.kiPos | iter.alignment()) & blockMask) != 0) {
+      return -Errno.EINVAL;
+    }
+    BlkdevDio dio = SLAB.alloc(current);
+    dio.iocb = iocb;
+    dio.size = 0;
+    dio.sync = iocb.isSync();
+    dio.error = 0;
+    dio.done = false;
+    dio.ref = 1;
+    return dio.submit(current, bdev, iter);
+  }
+
+  @Patch({4, 23})
+  private long submit(Task current, BlockDevice bdev, IovIter iter) {
+    Kiocb request = iocb();
+    boolean polled = request.has(Kiocb.IOCB_HIPRI);
+    boolean plugged = plug.start(current);
+    int opf = DefBlkFops.opOf(iter) | (request.has(Kiocb.IOCB_NOWAIT) ? BlkTypes.REQ_NOWAIT : 0);
+    int cookie = BlkTypes.BLK_QC_T_NONE;
+    long pos = request.kiPos;
+    while (iter.count() > 0 && error == 0) { // each bio takes a byte or more
+      Bio bio = Bio.alloc(current, bdev, pos >> BlkTypes.SECTOR_SHIFT, opf, BlkdevDio::bioEndIo, this);
+      int result = bio.iovIterGetPages(iter);
+      if (result != 0) {
+        bio.put();
+        setError(result);
+        break;
+      }
+      if (polled) {
+        bio.setPolled(request);
+      }
+      pos += bio.size();
+      size += bio.size();
+      REF.getAndAdd(this, 1);
+      int sent = bdev.submitBio(current, bio);
+      if (sent != BlkTypes.BLK_QC_T_NONE) {
+        cookie = sent; // what has ended already needs no polling
+      }
+    }
+    if (plugged) {
+      plug.finish(current);
+    }
+    request.publishPoll(bdev.queue(), cookie);
+    if (!sync) {
+      // After this the request may be gone: nothing of it is touched but by who drops the last reference.
+      return dropRef() ? finish() : -Kiocb.EIOCBQUEUED;
+    }
+    if (!dropRef()) {
+      if (polled) {
+        while (!done) {
+          bdev.queue().blkPoll(cookie, true);
+        }
+      } else {
+        current.aboutToSleep();
+        waiter.waitUninterruptibly(() -> done);
+      }
+    }
+    return finish();
+  }
+
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_bio_end_io")
+  private static void bioEndIo(Bio bio) {
+    BlkdevDio dio = (BlkdevDio) bio.owner();
+    assert dio != null;
+    int status = bio.status();
+    bio.releasePages();
+    bio.put();
+    if (status != 0) {
+      dio.setError(status);
+    }
+    if (!dio.dropRef()) {
+      return;
+    }
+    if (dio.sync) {
+      dio.done = true;
+      dio.waiter.wakeUp();
+    } else {
+      Kiocb request = dio.iocb();
+      KiComplete handler = request.kiComplete;
+      assert handler != null : "a synchronous request completed asynchronously";
+      handler.complete(request, dio.finish(), 0);
+    }
+  }
+
+  private void setError(int status) {
+    ERROR.compareAndSet(this, 0, status);
+  }
+
+  private boolean dropRef() {
+    int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
+    assert before > 0 : "more references dropped than taken";
+    return before == 1;
+  }
+
+  /** Takes the request apart and answers its result. From any context. */
+  private long finish() {
+    Kiocb request = iocb();
+    long result = error;
+    if (result == 0) {
+      result = size;
+      request.kiPos += size;
+    }
+    iocb = null;
+    Slab.free(this);
+    return result;
+  }
+
+  private Kiocb iocb() {
+    Kiocb request = iocb;
+    assert request != null : "a request that has ended";
+    return request;
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkTypes;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * An image file or a block device of the machine, read and written in place through a FileChannel. What goes
+ * wrong there is an I/O error here.
+ */
+public final class HostDisk extends PolledDisk {
+  private final FileChannel channel;
+
+  private HostDisk(FileChannel channel, long bytes) {
+    super(bytes);
+    this.channel = channel;
+  }
+
+  /**
+   * Opens a file or block device.
+   *
+   * @param path where it is
+   * @param readOnly whether it is opened for reading only
+   * @return the disk
+   * @throws IOException if the machine refuses
+   */
+  public static HostDisk open(Path path, boolean readOnly) throws IOException {
+    FileChannel channel =
+        readOnly
+            ? FileChannel.open(path, StandardOpenOption.READ)
+            : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    try {
+      return new HostDisk(channel, channel.size());
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  @Override
+  int transfer(Bio bio, boolean write) {
+    long at = bio.sector() << BlkTypes.SECTOR_SHIFT;
+    try {
+      for (int i = 0; i < bio.vecs(); i++) {
+        ByteBuffer memory = RawMemory.segment(bio.vecAddress(i), bio.vecLength(i)).asByteBuffer();
+        while (memory.hasRemaining()) { // each step moves a byte or more
+          int moved = write ? channel.write(memory, at) : channel.read(memory, at);
+          if (moved <= 0) {
+            return -Errno.EIO; // the file became shorter
+          }
+          at += moved;
+        }
+      }
+      return 0;
+    } catch (IOException e) {
+      return -Errno.EIO;
+    }
+  }
+
+  @Override
+  int flush() {
+    try {
+      channel.force(false);
+      return 0;
+    } catch (IOException e) {
+      return -Errno.EIO;
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("closing the disk's file", e);
+    }
+  }
+}

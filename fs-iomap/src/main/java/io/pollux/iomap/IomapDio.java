@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
+import io.pollux.block.RequestQueue;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.KiComplete;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One direct request on its way: the counterpart of struct iomap_dio and its functions.
+ *
+ * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter until the
+ * last bio is sent; who drops the last one completes the request. Completion may come from any context.
+ */
+@LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
+public final class IomapDio extends Slab.Item {
+  private static final Slab<IomapDio> SLAB = new Slab<>(IomapDio::new);
+  private static final VarHandle REF;
+  private static final VarHandle ERROR;
+
+  static {
+    try {
+      REF = MethodHandles.lookup().findVarHandle(IomapDio.class, "ref", int.class);
+      ERROR = MethodHandles.lookup().findVarHandle(IomapDio.class, "error", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final Iomap iomap = new Iomap();
+  private final Plug plug = new Plug();
+  private final WaitQueue waiter = new WaitQueue();
+
+  private @Nullable Kiocb iocb;
+  private @Nullable Inode inode;
+  private long size; // bytes that the bios and the copies cover
+  private long iSize; // i_size when the request began: reads stop there
+  private boolean waitForCompletion;
+
+  // What the submitter keeps track of (C: submit).
+  private int cookie;
+  private @Nullable RequestQueue lastQueue;
+
+  @SuppressWarnings("unused") // through REF
+  private volatile int ref;
+
+  private volatile int error; // the first one
+
+  private volatile boolean done; // of a synchronous request: nothing is in flight any more
+
+  private IomapDio() {}
+
+  /**
+   * Reads or writes iter.count() bytes at iocb.kiPos past the page cache. From process context, with the
+   * inode's lock held.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param iocb the request; synchronous or not, polled or not
+   * @param iter the memory
+   * @param ops the filesystem's mapping
+   * @return bytes, a negative errno, or -EIOCBQUEUED
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
+  @Patch(5)
+  public static long rw(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops) {
+    if (iter.count() == 0) {
+      return 0;
+    }
+    long iSize = inode.size();
+    if (iter.intoMemory() && iocb.kiPos >= iSize) {
+      return 0;
+    }
+    IomapDio dio = SLAB.alloc(current);
+    dio.iocb = iocb;
+    dio.inode = inode;
+    dio.size = 0;
+    dio.iSize = iSize;
+    dio.waitForCompletion = iocb.isSync();
+    dio.cookie = BlkTypes.BLK_QC_T_NONE;
+    dio.lastQueue = null;
+    dio.error = 0;
+    dio.done = false;
+    dio.ref = 1;
+    inode.inodeDioBegin();
+    return dio.submit(current, iter, ops);
+  }
+
+  private long submit(Task current, IovIter iter, IomapOps ops) {
+    Kiocb request = iocb();
+    boolean plugged = plug.start(current);
+    int flags = IomapOps.IOMAP_DIRECT;
+    if (!iter.intoMemory()) {
+      flags |= IomapOps.IOMAP_WRITE;
+    }
+    if (request.has(Kiocb.IOCB_NOWAIT)) {
+      flags |= IomapOps.IOMAP_NOWAIT;
+    }
+    long pos = request.kiPos;
+    while (iter.count() > 0 && (!iter.intoMemory() || pos < iSize)) { // each step moves on by a byte or more
+      int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
+      long step = result != 0 ? result : actor(current, iter, pos);
+      if (step <= 0) {
+        setError((int) step);
+        break;
+      }
+      pos += step;
+    }
+    if (plugged) {
+      plug.finish(current);
+    }
+    RequestQueue queue = lastQueue;
+    if (queue != null) {
+      request.publishPoll(queue, cookie);
+    }
+    if (!waitForCompletion) {
+      // After this the request may be gone: nothing of it is touched but by who drops the last reference.
+      return dropRef() ? complete() : -Kiocb.EIOCBQUEUED;
+    }
+    if (!dropRef()) {
+      await(current, queue, request.has(Kiocb.IOCB_HIPRI));
+    }
+    return complete();
+  }
+
+  /** Waits for the bios of a synchronous request, polling for them if it is polled. */
+  private void await(Task current, @Nullable RequestQueue queue, boolean polled) {
+    if (polled && queue != null) {
+      while (!done) {
+        queue.blkPoll(cookie, true);
+      }
+      return;
+    }
+    current.aboutToSleep();
+    waiter.waitUninterruptibly(() -> done);
+  }
+
+  /** Does one extent's part. Answers the bytes that it covers, or a negative errno. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_actor")
+  private long actor(Task current, IovIter iter, long pos) {
+    long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
+    assert length > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
+    return switch (iomap.type()) {
+      case MAPPED -> bioActor(current, iter, pos, length);
+      case HOLE, UNWRITTEN -> iter.intoMemory() ? holeActor(iter, length) : -Errno.EOPNOTSUPP;
+      case INLINE -> iter.intoMemory() ? inlineActor(iter, pos, length) : -Errno.EOPNOTSUPP;
+    };
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_hole_actor")
+  private long holeActor(IovIter iter, long length) {
+    long zeroed = iter.zero(length);
+    size += zeroed;
+    return zeroed == 0 ? -Errno.EFAULT : zeroed;
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_inline_actor")
+  private long inlineActor(IovIter iter, long pos, long length) {
+    long copied = iter.copyTo(iomap.addr() + pos - iomap.offset(), length);
+    size += copied;
+    return copied == 0 ? -Errno.EFAULT : copied;
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_actor")
+  @Patch({21, 23})
+  private long bioActor(Task current, IovIter iter, long pos, long length) {
+    BlockDevice bdev = iomap.bdev();
+    int blockMask = bdev.queue().logicalBlockSize() - 1;
+    if (((pos | length | iter.alignment()) & blockMask) != 0) {
+      return -Errno.EINVAL;
+    }
+    long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
+    int op = iter.intoMemory() ? BlkTypes.REQ_OP_READ : BlkTypes.REQ_OP_WRITE;
+    long whole = iter.count();
+    long copied = 0;
+    while (copied < length && error == 0) {
+      iter.truncate(length - copied);
+      Bio bio = Bio.alloc(current, bdev, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      int result = bio.iovIterGetPages(iter);
+      if (result != 0) {
+        bio.put();
+        iter.reexpand(whole - copied);
+        return copied == 0 ? result : copied; // what went already counts; the fault shows at the next step
+      }
+      int bytes = bio.size();
+      copied += bytes;
+      size += bytes;
+      iter.reexpand(whole - copied);
+      submitBio(current, bio);
+    }
+    return copied == 0 ? error : copied;
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_submit_bio")
+  @Patch(5)
+  private void submitBio(Task current, Bio bio) {
+    Kiocb request = iocb();
+    REF.getAndAdd(this, 1);
+    if (request.has(Kiocb.IOCB_HIPRI)) {
+      bio.setPolled(request);
+    }
+    BlockDevice bdev = bio.bdev();
+    lastQueue = bdev.queue();
+    int sent = bdev.submitBio(current, bio);
+    if (sent != BlkTypes.BLK_QC_T_NONE) {
+      cookie = sent; // what has ended already needs no polling
+    }
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_end_io")
+  private static void bioEndIo(Bio bio) {
+    IomapDio dio = (IomapDio) bio.owner();
+    assert dio != null;
+    int status = bio.status();
+    bio.releasePages();
+    bio.put();
+    if (status != 0) {
+      dio.setError(status);
+    }
+    if (dio.dropRef()) {
+      if (dio.waitForCompletion) {
+        dio.done = true;
+        dio.waiter.wakeUp();
+      } else {
+        dio.completeWork();
+      }
+    }
+  }
+
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_set_error")
+  private void setError(int status) {
+    if (status != 0) {
+      ERROR.compareAndSet(this, 0, status);
+    }
+  }
+
+  private boolean dropRef() {
+    int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
+    assert before > 0 : "more references dropped than taken";
+    return before == 1;
+  }
+
+  /** The end of an asynchronous request: tells its handler. From any context. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
+  private void completeWork() {
+    Kiocb request = iocb();
+    KiComplete handler = request.kiComplete;
+    assert handler != null : "a synchronous request completed asynchronously";
+    handler.complete(request, complete(), 0);
+  }
+
+  /** Takes the request apart and answers its result. From any context. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete")
+  private long complete() {
+    Kiocb request = iocb();
+    long result = error;
+    if (result == 0) {
+      result = request.has(Kiocb.IOCB_WRITE) ? size : Math.min(size, iSize - request.kiPos); // not beyond the end
+      request.kiPos += result;
+    }
+    inode().inodeDioEnd();
+    iocb = null;
+    inode = null;
+    lastQueue = null;
+    Slab.free(this);
+    return result;
+  }
+
+  /**
+   * Polls for a request that {@link #rw} queued: the iopoll method of every filesystem that uses it.
+   *
+   * @param iocb the request
+   * @param spin whether to go on until something completed
+   * @return completions found, or a negative errno
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_iopoll")
+  @Patch(5)
+  public static int iopoll(Kiocb iocb, boolean spin) {
+    RequestQueue queue = (RequestQueue) iocb.pollQueue();
+    return queue == null ? 0 : queue.blkPoll(iocb.kiCookie(), spin);
+  }
+
+  private Kiocb iocb() {
+    Kiocb request = iocb;
+    assert request != null : "a request that has ended";
+    return request;
+  }
+
+  private Inode inode() {
+    Inode file = inode;
+    assert file != null : "a request that has ended";
+    return file;
+  }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/**
+ * From a file range to extents, and from extents to bios: the counterpart of fs/iomap.c.
+ *
+ * <p>A filesystem brings an {@link io.pollux.iomap.IomapOps}, which answers for a position with the extent
+ * there. One loop walks the range extent by extent; what is done with each extent is the business of the
+ * walker: {@link io.pollux.iomap.IomapDio} makes bios, {@link io.pollux.iomap.IomapBuffered} copies.
+ *
+ * <p>Rules:
+ *
+ * <ul>
+ *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it.
+ *   <li>An extent that iomapBegin answers covers at least the first byte asked for. The walk advances by at
+ *       least one byte at each step, so it is bounded by the range.
+ *   <li>A direct request that went to a device is counted in the inode (inodeDioBegin) until its last bio
+ *       has ended.
+ * </ul>
+ */
+@NullMarked
+package io.pollux.iomap;
+
+import org.jspecify.annotations.NullMarked;
