@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/** One request of a context: the kiocb that filesystems see, and what aio needs to tell its completion. */
+@LinuxSource(file = "fs/aio.c", name = "aio_kiocb")
+final class AioKiocb extends Kiocb {
+  static final Slab<AioKiocb> SLAB = new Slab<>(AioKiocb::new);
+
+  /** States of a polled request (C: the KIOCB_F_POLL_* bits). */
+  private static final int ISSUED = 0;
+
+  private static final int POLL_COMPLETED = 1;
+  private static final int POLL_EAGAIN = 2;
+
+  private static final VarHandle POLL_STATE;
+
+  static {
+    try {
+      POLL_STATE = MethodHandles.lookup().findVarHandle(AioKiocb.class, "pollState", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private @Nullable Kioctx ctx;
+
+  /** io_event.data of its event. */
+  long userData;
+
+  /** io_event.obj of its event. */
+  long userObj;
+
+  /** The result, once complete. */
+  long res;
+
+  /** The second result, once complete. */
+  long res2;
+
+  /** Link of whatever list it is on. */
+  @Nullable AioKiocb next;
+
+  @SuppressWarnings("unused") // read through POLL_STATE
+  private int pollState;
+
+  private AioKiocb() {}
+
+  /** Sets what must be set and nothing more: the rest is stored by who knows it. */
+  @Patch({8, 19})
+  @LinuxSource(file = "fs/aio.c", name = "aio_iocb_init")
+  void init(Kioctx owner, long data, long obj) {
+    ctx = owner;
+    userData = data;
+    userObj = obj;
+    next = null;
+    pollState = ISSUED;
+  }
+
+  Kioctx ctx() {
+    Kioctx owner = ctx;
+    assert owner != null : "a request that has ended";
+    return owner;
+  }
+
+  /** Gives the memory back. The file was put before. */
+  @LinuxSource(file = "fs/aio.c", name = "iocb_put")
+  @Patch(10)
+  void free() {
+    ctx = null;
+    kiFilp = null;
+    kiComplete = null;
+    Slab.free(this);
+  }
+
+  /** Marks a polled request. From any context; whoever polls sees the results with the mark. */
+  @Patch(15)
+  void markPolled(long result, long result2) {
+    res = result;
+    res2 = result2;
+    // release: pairs with the acquire in pollCompleted
+    POLL_STATE.setRelease(this, result == -Errno.EAGAIN ? POLL_EAGAIN : POLL_COMPLETED);
+  }
+
+  /** Whether a polled request is done, one way or the other. */
+  boolean pollCompleted() {
+    return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
+  }
+
+  /** Whether it ended for want of a request in the device's queue. */
+  boolean pollAgain() {
+    return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.block.Plug;
+import io.pollux.core.sched.SleepHook;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a submitter keeps over one batch: a plug, requests allocated in bulk, file references taken in bulk,
+ * and polled requests that were issued and not yet handed to the context's list. One for each context, in
+ * the hands of who is inside; {@link #start} and {@link #end} bracket a batch.
+ */
+@Patch(16)
+@LinuxSource(file = "fs/aio.c", name = "aio_submit_state")
+final class AioSubmitState implements SleepHook {
+  private final Kioctx ctx;
+  private final Plug plug = new Plug();
+  private boolean plugged;
+
+  // Polled requests, issued.
+  private @Nullable AioKiocb reqHead;
+  private @Nullable AioKiocb reqTail;
+  private int reqCount;
+
+  // Requests that were allocated for the batch and not used yet.
+  private final @Nullable AioKiocb[] iocbs = new AioKiocb[AioAbi.AIO_IOPOLL_BATCH];
+  private int freeIocbs;
+
+  // References to one file that were taken for the batch.
+  private @Nullable File file;
+  private int fd;
+  private int hasRefs;
+  private int usedRefs;
+  private int iosLeft;
+
+  AioSubmitState(Kioctx ctx) {
+    this.ctx = ctx;
+  }
+
+  /** Begins a batch of a number of requests. A small one is not plugged. */
+  @Patch(9)
+  @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_start")
+  void start(Task current, int nr) {
+    iosLeft = nr;
+    plugged = nr > AioAbi.AIO_PLUG_THRESHOLD && plug.start(current);
+    if (plugged) {
+      plug.setCallback(this);
+    }
+  }
+
+  /** Ends a batch: nothing is left in here after it. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_end")
+  void end(Task current) {
+    if (plugged) {
+      plug.finish(current);
+      plugged = false;
+    }
+    flushReqs();
+    filePutUnused();
+    ctx.iocbPutMany(freeIocbs);
+    while (freeIocbs > 0) {
+      AioKiocb unused = iocbs[--freeIocbs];
+      iocbs[freeIocbs] = null;
+      if (unused != null) {
+        unused.free();
+      }
+    }
+  }
+
+  /** Puts a request back that was taken and could not be submitted. */
+  void unget(AioKiocb req) {
+    iocbs[freeIocbs++] = req;
+  }
+
+  /** Takes a request; they are allocated as many at a time as the batch still needs, up to 8. */
+  @Patch(20)
+  @LinuxSource(file = "fs/aio.c", name = "aio_get_req")
+  AioKiocb getReq(Task current) {
+    if (freeIocbs == 0) {
+      int bulk = Math.min(Math.max(iosLeft, 1), iocbs.length);
+      for (int i = 0; i < bulk; i++) {
+        iocbs[i] = AioKiocb.SLAB.alloc(current);
+      }
+      freeIocbs = bulk;
+      ctx.iocbGetMany(bulk);
+    }
+    AioKiocb req = iocbs[--freeIocbs];
+    iocbs[freeIocbs] = null;
+    assert req != null;
+    return req;
+  }
+
+  /** Takes a file reference for one request; they are taken as many at a time as the batch has requests left. */
+  @Patch(18)
+  @LinuxSource(file = "fs/aio.c", name = "aio_file_get")
+  @Nullable File fileGet(Task current, int wanted) {
+    if (file != null && fd == wanted && usedRefs < hasRefs) {
+      usedRefs++;
+      iosLeft--;
+      return file;
+    }
+    filePutUnused();
+    int refs = Math.max(iosLeft, 1);
+    File found = current.files().fgetMany(wanted, refs);
+    if (found == null) {
+      return null;
+    }
+    file = found;
+    fd = wanted;
+    hasRefs = refs;
+    usedRefs = 1;
+    iosLeft--;
+    return found;
+  }
+
+  /** Gives back the references that no request took. */
+  @Patch(18)
+  @LinuxSource(file = "fs/aio.c", name = "aio_file_put")
+  private void filePutUnused() {
+    File held = file;
+    if (held != null) {
+      file = null;
+      int unused = hasRefs - usedRefs;
+      if (unused > 0) {
+        held.fputMany(unused);
+      }
+    }
+  }
+
+  /** Collects a polled request that was issued. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_issued")
+  void issued(AioKiocb req) {
+    if (reqTail == null) {
+      reqHead = req;
+    } else {
+      reqTail.next = req;
+    }
+    reqTail = req;
+    if (++reqCount == AioAbi.AIO_IOPOLL_BATCH) {
+      flushReqs();
+    }
+  }
+
+  /** Hands what was collected to the context's list. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_flush_state_reqs")
+  private void flushReqs() {
+    if (reqHead != null && reqTail != null) {
+      ctx.iopoll().submitted(reqHead, reqTail);
+    }
+    reqHead = null;
+    reqTail = null;
+    reqCount = 0;
+  }
+
+  /** The submitter is about to sleep: somebody else may have to poll for what it issued. */
+  @Override
+  @LinuxSource(file = "fs/aio.c", name = "aio_state_unplug")
+  public void flushBeforeSleep() {
+    flushReqs();
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.UserPages;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.AioRing;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Mman;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a context has in memory beyond the SQ and CQ rings: the old completion ring, mapped into the process,
+ * whose address is the context's id; a page of the kernel's own; and the fixed buffers.
+ */
+final class ContextMemory {
+  private final AddressSpace mm;
+  private final long ring;
+  private final long ringBytes;
+  private final UserPages ringPages;
+  private final long kernelPage;
+  private @Nullable FixedBuffers buffers;
+
+  private ContextMemory(AddressSpace mm, long ring, long ringBytes, UserPages ringPages, long kernelPage) {
+    this.mm = mm;
+    this.ring = ring;
+    this.ringBytes = ringBytes;
+    this.ringPages = ringPages;
+    this.kernelPage = kernelPage;
+  }
+
+  /**
+   * Maps the old completion ring.
+   *
+   * @param events slots that it must have at least; 0 for none at all
+   * @return the memory, or null for want of it (ENOMEM)
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_setup_ring")
+  static @Nullable ContextMemory map(AddressSpace mm, int events) {
+    long wanted = AioRing.SIZE + (events == 0 ? 0 : (events + 2L) * IoEvent.SIZE);
+    long bytes = (wanted + HostMemory.PAGE_SIZE - 1) & -(long) HostMemory.PAGE_SIZE;
+    long kernelPage = HostMemory.map(HostMemory.PAGE_SIZE);
+    if (kernelPage == 0) {
+      return null;
+    }
+    long ring = mm.mmap(bytes, Mman.PROT_READ | Mman.PROT_WRITE);
+    UserPages pages = ring < 0 ? null : mm.pin(ring, bytes, true);
+    if (pages == null) {
+      HostMemory.unmap(kernelPage, HostMemory.PAGE_SIZE);
+      return null;
+    }
+    int slots = events == 0 ? 0 : (int) ((bytes - AioRing.SIZE) / IoEvent.SIZE);
+    AioRing.nr(ring, slots);
+    AioRing.magic(ring, AioAbi.AIO_RING_MAGIC);
+    AioRing.compatFeatures(ring, AioAbi.AIO_RING_COMPAT_FEATURES);
+    AioRing.incompatFeatures(ring, AioAbi.AIO_RING_INCOMPAT_FEATURES);
+    AioRing.headerLength(ring, (int) AioRing.SIZE);
+    return new ContextMemory(mm, ring, bytes, pages, kernelPage);
+  }
+
+  /** The context's id, aio_context_t. */
+  long ring() {
+    return ring;
+  }
+
+  long kernelPage() {
+    return kernelPage;
+  }
+
+  @Nullable FixedBuffers buffers() {
+    return buffers;
+  }
+
+  void setBuffers(FixedBuffers pinned) {
+    buffers = pinned;
+  }
+
+  /** Lets go of everything. What the program unmapped itself is not unmapped again. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_free_ring")
+  void unmap() {
+    FixedBuffers pinned = buffers;
+    if (pinned != null) {
+      pinned.unmap();
+    }
+    // The range can't be anybody else's as long as it is pinned.
+    int result = mm.munmap(ring, ringBytes);
+    assert result == -Errno.EINVAL || result == 0;
+    ringPages.unpin(ring, ringBytes);
+    HostMemory.unmap(kernelPage, HostMemory.PAGE_SIZE);
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.uapi.AioIoEventRing;
+import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+
+/**
+ * The completion ring as its producer, the kernel, sees it. The kernel's own tail is the one that counts.
+ * On a polled context it belongs to who is inside io_ring_enter, on others to who holds completionLock.
+ */
+@Patch(26)
+@LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
+final class CqRing {
+  private final MappedRange range;
+  private final long ring;
+  private final int entries;
+  private volatile int tail; // written by the producer, read by waiters too
+
+  /** Takes over a pinned range and resets the ring in it. */
+  CqRing(MappedRange range, int entries) {
+    this.range = range;
+    this.ring = range.address();
+    this.entries = entries;
+    AioIoEventRing.nrEvents(ring, entries);
+    AioIoEventRing.head(ring, 0);
+    AioIoEventRing.tail(ring, 0);
+  }
+
+  private int next(int index) {
+    return index + 1 == entries ? 0 : index + 1;
+  }
+
+  /**
+   * Writes an event, if there is room for it.
+   *
+   * @param at the producer's position, which starts at {@link #tail()}
+   * @return the position behind it, to be published by {@link #commit}; -1 if the ring is full, as it also
+   *     is while the program's head lies outside
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_peek_cqring")
+  @Patch(12)
+  int put(int at, long data, long obj, long res, long res2) {
+    int behind = next(at);
+    int head = AioIoEventRing.head(ring); // acquire: pairs with the program's release after it read the event
+    if (behind == head || Integer.compareUnsigned(head, entries) >= 0) {
+      return -1;
+    }
+    long event = AioIoEventRing.event(ring, at);
+    IoEvent.data(event, data);
+    IoEvent.obj(event, obj);
+    IoEvent.res(event, res);
+    IoEvent.res2(event, res2);
+    return behind;
+  }
+
+  /** Shows the program all events before a position. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_commit_cqring")
+  void commit(int behind) {
+    tail = behind;
+    AioIoEventRing.tail(ring, behind); // release: pairs with the program's acquire before it reads the events
+  }
+
+  int tail() {
+    return tail;
+  }
+
+  boolean isEmpty() {
+    return AioIoEventRing.head(ring) == tail;
+  }
+
+  @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")
+  void unmap() {
+    range.unmap();
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.block.BvecIter;
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The buffers of a FIXEDBUFS context: one for each iocb, pinned until the context goes. */
+@Patch(24)
+@LinuxSource(file = "fs/aio.c", name = "aio_mapped_ubuf")
+final class FixedBuffers {
+  private final AddressSpace mm;
+  private final long[] base;
+  private final long[] length;
+  private final List<MappedRange> ranges = new ArrayList<>();
+  private long chargedPages;
+
+  private FixedBuffers(AddressSpace mm, int count) {
+    this.mm = mm;
+    base = new long[count];
+    length = new long[count];
+  }
+
+  /** What came of mapping: the buffers, or an errno. */
+  record Result(FixedBuffers buffers, int errno) {}
+
+  /**
+   * Pins the buffers that the iocbs name, under RLIMIT_MEMLOCK. From process context.
+   *
+   * @param iocbs address of the first iocb, in pinned memory that the program may still write to
+   * @return the buffers; or, with nothing left pinned, errno -EFAULT or -ENOMEM
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_map")
+  static Result map(Task current, long iocbs, int count) {
+    FixedBuffers buffers = new FixedBuffers(current.mm(), count);
+    for (int i = 0; i < count; i++) {
+      long iocb = iocbs + i * Iocb.SIZE;
+      int errno = buffers.mapOne(i, Iocb.aioBuf(iocb), Iocb.aioNbytes(iocb), current.process().memlockLimit());
+      if (errno != 0) {
+        buffers.unmap();
+        return new Result(buffers, errno);
+      }
+    }
+    return new Result(buffers, 0);
+  }
+
+  private int mapOne(int index, long address, long bytes, long limit) {
+    if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX) {
+      return -Errno.EFAULT;
+    }
+    base[index] = address;
+    length[index] = bytes;
+    if (bytes == 0) {
+      return 0;
+    }
+    long pages = ((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1;
+    if (!mm.chargeLocked(pages, limit)) {
+      return -Errno.ENOMEM;
+    }
+    chargedPages += pages;
+    MappedRange range = MappedRange.map(mm, address, bytes);
+    if (range == null) {
+      return -Errno.EFAULT;
+    }
+    ranges.add(range);
+    return 0;
+  }
+
+  /** Lets go of the pages. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_unmap")
+  void unmap() {
+    ranges.forEach(MappedRange::unmap);
+    ranges.clear();
+    mm.unchargeLocked(chargedPages);
+    chargedPages = 0;
+  }
+
+  /**
+   * Makes an iterator over a piece of one iocb's buffer.
+   *
+   * @return 0, -EINVAL for a negative length, or -EFAULT if the piece lies outside
+   */
+  int iter(int index, boolean read, long address, long bytes, BvecIter iter) {
+    if (bytes < 0) {
+      return -Errno.EINVAL;
+    }
+    long offset = address - base[index];
+    if (offset < 0 || bytes > length[index] || offset > length[index] - bytes) {
+      return -Errno.EFAULT;
+    }
+    iter.init(read, address, bytes);
+    return 0;
+  }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The requests of a polled context: submitted ones, and those that the poller works on. A request leaves
+ * when its event found room. Belongs to who is inside the context.
+ */
+@Patch(15)
+@LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
+final class IopollList {
+  private final Kioctx ctx;
+
+  private @Nullable AioKiocb submittedHead;
+  private @Nullable AioKiocb submittedTail;
+  private @Nullable AioKiocb completingHead;
+  private @Nullable AioKiocb completingTail;
+  private boolean full; // the last reaping ended for want of room
+
+  IopollList(Kioctx ctx) {
+    this.ctx = ctx;
+  }
+
+  /** Takes a chain of requests that were issued. */
+  void submitted(AioKiocb head, AioKiocb tail) {
+    assert tail.next == null;
+    if (submittedTail == null) {
+      submittedHead = head;
+    } else {
+      submittedTail.next = head;
+    }
+    submittedTail = tail;
+  }
+
+  boolean isEmpty() {
+    return submittedHead == null && completingHead == null;
+  }
+
+  /** Where events go. */
+  interface Sink {
+    /** Takes an event, or answers false for want of room. */
+    boolean event(AioKiocb req);
+
+    /** Shows the program what was taken. */
+    void commit();
+  }
+
+  /**
+   * Reaps and polls until there are enough events, or nothing is left to wait for.
+   *
+   * @param current the task whose interruption ends the spinning, or null if nothing may
+   * @param sink where the events go
+   * @param min events to find before spinning ends; 0 makes one pass that does not spin
+   * @param max events to take
+   * @return events, or a negative errno if the first thing that happened was an error
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_check")
+  int check(@Nullable Task current, Sink sink, int min, int max) {
+    int events = 0;
+    boolean polled = false;
+    while (true) { // ends: each turn polls, and min events come or the task is interrupted
+      takeOver();
+      events += reap(sink, max - events);
+      if (events >= max || full || isEmpty() || (events >= min && (polled || events > 0))) {
+        return events;
+      }
+      if (current != null && (current.signalPending() || ctx.isDead())) {
+        return events > 0 ? events : ctx.isDead() ? -Errno.EINVAL : -Errno.EINTR;
+      }
+      int found = poll(min - events);
+      if (found < 0) {
+        return events > 0 ? events : found;
+      }
+      polled = true;
+    }
+  }
+
+  /** Makes what was submitted part of the working set. */
+  private void takeOver() {
+    if (submittedHead == null) {
+      return;
+    }
+    if (completingTail == null) {
+      completingHead = submittedHead;
+    } else {
+      completingTail.next = submittedHead;
+    }
+    completingTail = submittedTail;
+    submittedHead = null;
+    submittedTail = null;
+  }
+
+  /** Polls each request that is not complete, spinning while fewer than needed were found. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_getevents")
+  private int poll(int needed) {
+    int found = 0;
+    for (AioKiocb req = completingHead; req != null; req = req.next) {
+      if (req.pollCompleted()) {
+        if (found >= needed) {
+          break;
+        }
+        continue;
+      }
+      int polled = iopoll(req, found < needed);
+      if (polled < 0) {
+        return polled;
+      }
+      found += polled;
+    }
+    return found;
+  }
+
+  private static int iopoll(Kiocb req, boolean spin) {
+    return req.file().op().iopoll(req, spin);
+  }
+
+  /** Takes the completed requests out and makes events of them, in order, as far as there is room. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap")
+  private int reap(Sink sink, int max) {
+    full = false;
+    int events = 0;
+    int refs = 0;
+    File file = null;
+    AioKiocb before = null;
+    AioKiocb req = completingHead;
+    while (req != null && events < max) {
+      AioKiocb following = req.next;
+      if (!req.pollCompleted()) {
+        before = req;
+        req = following;
+        continue;
+      }
+      if (!sink.event(req)) {
+        full = true; // it stays on the list and comes out at a later call
+        break;
+      }
+      if (before == null) {
+        completingHead = following;
+      } else {
+        before.next = following;
+      }
+      if (following == null) {
+        completingTail = before;
+      }
+      if (req.kiFilp != file) {
+        if (file != null) {
+          file.fputMany(refs);
+        }
+        file = req.kiFilp;
+        refs = 0;
+      }
+      refs++;
+      req.free();
+      events++;
+      req = following;
+    }
+    if (events > 0) {
+      sink.commit();
+      if (file != null) {
+        file.fputMany(refs);
+      }
+      ctx.iocbPutMany(events);
+    }
+    return events;
+  }
+
+  /** Polls everything to its end and drops the events: the context goes. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
+  void drain() {
+    Sink nowhere =
+        new Sink() {
+          @Override
+          public boolean event(AioKiocb req) {
+            return true;
+          }
+
+          @Override
+          public void commit() {}
+        };
+    while (!isEmpty()) { // ends when the device has answered everything
+      int result = check(null, nowhere, 1, Integer.MAX_VALUE);
+      if (result <= 0) {
+        Thread.onSpinWait();
+      }
+    }
+  }
+}

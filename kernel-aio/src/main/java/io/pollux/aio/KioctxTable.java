@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.IoctxTable;
+import io.pollux.uapi.AioRing;
+import io.pollux.uapi.LinuxSource;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The contexts of one process. A context's id is the address of its old completion ring, in which the kernel
+ * left the index in this table; the index is read back from there, so it is checked.
+ */
+@LinuxSource(file = "fs/aio.c", name = "kioctx_table")
+final class KioctxTable implements IoctxTable {
+  private static final AtomicReferenceArray<@Nullable Kioctx> NONE = new AtomicReferenceArray<>(0);
+
+  private final Aio aio;
+  private final Object lock = new Object();
+  private volatile AtomicReferenceArray<@Nullable Kioctx> table = NONE; // replaced under the lock, to grow
+
+  KioctxTable(Aio aio) {
+    this.aio = aio;
+  }
+
+  /** The table of a process, made at its first context. */
+  static KioctxTable of(AddressSpace mm, Aio aio) {
+    IoctxTable there = mm.ioctxTable();
+    if (there == null) {
+      there = mm.installIoctxTable(new KioctxTable(aio));
+    }
+    return (KioctxTable) there;
+  }
+
+  @LinuxSource(file = "fs/aio.c", name = "ioctx_add_table")
+  void add(Kioctx ctx) {
+    synchronized (lock) {
+      AtomicReferenceArray<@Nullable Kioctx> now = table;
+      int id = 0;
+      while (id < now.length() && now.get(id) != null) {
+        id++;
+      }
+      if (id == now.length()) {
+        AtomicReferenceArray<@Nullable Kioctx> grown = new AtomicReferenceArray<>(Math.max(4, id * 4));
+        for (int i = 0; i < id; i++) {
+          grown.set(i, now.get(i));
+        }
+        now = grown;
+      }
+      AioRing.id(ctx.memory().ring(), id);
+      now.set(id, ctx);
+      table = now;
+    }
+  }
+
+  void remove(Kioctx ctx) {
+    synchronized (lock) {
+      AtomicReferenceArray<@Nullable Kioctx> now = table;
+      for (int id = 0; id < now.length(); id++) {
+        if (now.get(id) == ctx) {
+          now.set(id, null);
+        }
+      }
+    }
+  }
+
+  /**
+   * Finds a context and takes a user reference.
+   *
+   * @param id what the program says; any value at all
+   * @return the context, or null (EINVAL)
+   */
+  @LinuxSource(file = "fs/aio.c", name = "lookup_ioctx")
+  static @Nullable Kioctx lookup(AddressSpace mm, long id) {
+    if (!(mm.ioctxTable() instanceof KioctxTable contexts) || !mm.accessOk(id, AioRing.SIZE, false)) {
+      return null;
+    }
+    AtomicReferenceArray<@Nullable Kioctx> now = contexts.table;
+    int index = AioRing.id(id);
+    if (Integer.compareUnsigned(index, now.length()) >= 0) {
+      return null;
+    }
+    Kioctx ctx = now.get(index);
+    return ctx != null && ctx.memory().ring() == id && ctx.get() ? ctx : null;
+  }
+
+  @Override
+  public void exitAio() {
+    AtomicReferenceArray<@Nullable Kioctx> now = table;
+    for (int id = 0; id < now.length(); id++) {
+      Kioctx ctx = now.get(id);
+      if (ctx != null) {
+        aio.destroy(this, ctx, 0);
+      }
+    }
+  }
+}

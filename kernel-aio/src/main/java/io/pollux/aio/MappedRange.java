@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.UserPages;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * User memory that a context has pinned for its lifetime. Since user addresses are real, what is pinned is
+ * used at the address that the program knows it by.
+ */
+@Patch(14)
+@LinuxSource(file = "fs/aio.c", name = "aio_mapped_range")
+final class MappedRange {
+  /** One mapping's share. */
+  private record Piece(UserPages pages, long address, long bytes) {}
+
+  private final long address;
+  private final List<Piece> pieces;
+
+  private MappedRange(long address, List<Piece> pieces) {
+    this.address = address;
+    this.pieces = pieces;
+  }
+
+  /**
+   * Pins a range, all or nothing, for writing. From process context.
+   *
+   * @return the range, or null if some of it is not mapped for writing
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_map_range")
+  static @Nullable MappedRange map(AddressSpace mm, long address, long bytes) {
+    MappedRange range = new MappedRange(address, new ArrayList<>(1));
+    long done = 0;
+    while (done < bytes) { // bounded by the number of mappings
+      long at = address + done;
+      long piece = at < 0 ? 0 : mm.contiguous(at, bytes - done, true);
+      UserPages pages = piece == 0 ? null : mm.pin(at, piece, true);
+      if (pages == null) {
+        range.unmap();
+        return null;
+      }
+      range.pieces.add(new Piece(pages, at, piece));
+      done += piece;
+    }
+    return range;
+  }
+
+  /** Lets go of the pages. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_unmap_range")
+  void unmap() {
+    for (Piece piece : pieces) {
+      piece.pages.unpin(piece.address, piece.bytes);
+    }
+    pieces.clear();
+  }
+
+  long address() {
+    return address;
+  }
+
+  static boolean aligned(long address) {
+    return (address & (HostMemory.PAGE_SIZE - 1)) == 0;
+  }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/** fs/aio.c after the series: contexts, requests and rings. It knows no filesystem. */
+module io.pollux.aio {
+  requires static transitive org.jspecify;
+  requires transitive io.pollux.block;
+
+  exports io.pollux.aio;
+}
