@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an address space says of a pointer, and what pins do. */
+class AddressSpaceTest {
+  private static final int RW = Mman.PROT_READ | Mman.PROT_WRITE;
+  private static final int PAGE = HostMemory.PAGE_SIZE;
+
+  private final AddressSpace mm = new AddressSpace();
+
+  @AfterEach
+  void nothingIsPinned() {
+    assertThat(mm.pinnedPages()).isZero();
+    mm.close();
+  }
+
+  @Test
+  void mappedMemoryIsZeroedAndPageAligned() {
+    long address = mm.mmap(100, RW);
+    assertThat(address % PAGE).isZero();
+    assertThat(RawMemory.getLong(address)).isZero();
+    assertThat(mm.accessOk(address, PAGE, true)).as("rounded up to a page").isTrue();
+    assertThat(mm.accessOk(address, PAGE + 1, true)).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 4095, -1, -4096, Long.MAX_VALUE, Long.MIN_VALUE, 0x7fff_ffff_f000L, 0x1234_5678_9abcL})
+  void wildPointersAreNotAccessible(long wild) {
+    assertThat(mm.accessOk(wild, 1, false)).isFalse();
+    assertThat(mm.accessOk(wild, Long.MAX_VALUE, false)).isFalse();
+    assertThat(mm.copyFromUser(wild, wild, 8)).isEqualTo(-Errno.EFAULT);
+    assertThat(mm.copyToUser(wild, wild, 8)).isEqualTo(-Errno.EFAULT);
+    assertThat(mm.contiguous(wild, 8, false)).isZero();
+    assertThat(mm.pin(wild, 8, false)).isNull();
+    assertThat(mm.stringFromUser(wild, 10)).isNull();
+  }
+
+  @Test
+  void protectionCounts() {
+    long readOnly = mm.mmap(PAGE, Mman.PROT_READ);
+    long none = mm.mmap(PAGE, Mman.PROT_NONE);
+    assertThat(mm.accessOk(readOnly, 1, false)).isTrue();
+    assertThat(mm.accessOk(readOnly, 1, true)).isFalse();
+    assertThat(mm.pin(readOnly, 1, true)).isNull();
+    assertThat(mm.accessOk(none, 1, false)).isFalse();
+  }
+
+  @Test
+  void mappingsThatTouchCountAsOneForCopiesButArePinnedOneByOne() {
+    long first = mm.mmap(PAGE, RW);
+    long second = mm.mmap(PAGE, RW);
+    assertThat(second).isEqualTo(first + PAGE);
+    assertThat(mm.accessOk(first, 2 * PAGE, true)).isTrue();
+    assertThat(mm.contiguous(first + 100, 2 * PAGE - 100, true)).isEqualTo(PAGE - 100);
+    assertThat(mm.pin(first, 2 * PAGE, true)).isNull();
+  }
+
+  @Test
+  void munmapInTheMiddleLeavesBothEnds() {
+    long address = mm.mmap(3 * PAGE, RW);
+    assertThat(mm.munmap(address + PAGE, PAGE)).isZero();
+    assertThat(mm.accessOk(address, PAGE, true)).isTrue();
+    assertThat(mm.accessOk(address + PAGE, 1, true)).isFalse();
+    assertThat(mm.accessOk(address + 2 * PAGE, PAGE, true)).isTrue();
+    assertThat(mm.accessOk(address, 3 * PAGE, true)).isFalse();
+  }
+
+  @Test
+  void munmapOfNothingIsNoErrorAndOfNonsenseIs() {
+    assertThat(mm.munmap(0x1000, PAGE)).isZero();
+    assertThat(mm.munmap(1, PAGE)).isEqualTo(-Errno.EINVAL);
+    assertThat(mm.munmap(0x1000, 0)).isEqualTo(-Errno.EINVAL);
+    assertThat(mm.munmap(0x1000, -1)).isEqualTo(-Errno.EINVAL);
+    assertThat(mm.munmap(0x1000, Long.MAX_VALUE)).isEqualTo(-Errno.EINVAL);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-1, Long.MIN_VALUE, Long.MAX_VALUE, 1L << 40})
+  void whatCanNotBeMappedIsNoMemory(long length) {
+    assertThat(mm.mmap(length, RW)).isEqualTo(-Errno.ENOMEM);
+  }
+
+  @Test
+  void pinnedPagesOutliveMunmapAndAreNotGivenOutAgain() {
+    long address = mm.mmap(PAGE, RW);
+    RawMemory.putLong(address, 42);
+    UserPages pages = Objects.requireNonNull(mm.pin(address, PAGE, true));
+    assertThat(mm.pinnedPages()).isEqualTo(1);
+    assertThat(mm.munmap(address, PAGE)).isZero();
+    assertThat(mm.accessOk(address, 1, false)).isFalse();
+    assertThat(RawMemory.getLong(address)).as("the kernel still has it").isEqualTo(42);
+    long other = mm.mmap(PAGE, RW);
+    assertThat(other).isNotEqualTo(address);
+    pages.unpin(address, PAGE);
+    assertThat(mm.pinnedPages()).isZero();
+    assertThat(mm.munmap(other, PAGE)).isZero();
+    long again = mm.mmap(2 * PAGE, RW);
+    assertThat(again).as("given out again, whole").isEqualTo(address);
+    assertThat(RawMemory.getLong(again)).as("and zeroed").isZero();
+  }
+
+  @Test
+  void pinsCountEveryPageTouched() {
+    long address = mm.mmap(4 * PAGE, RW);
+    UserPages pages = Objects.requireNonNull(mm.pin(address + PAGE - 1, 2, true));
+    assertThat(mm.pinnedPages()).isEqualTo(2);
+    pages.unpin(address + PAGE - 1, 2);
+  }
+
+  @Test
+  void lockedMemoryHasALimit() {
+    assertThat(mm.chargeLocked(2, 2 * PAGE)).isTrue();
+    assertThat(mm.chargeLocked(1, 2 * PAGE)).isFalse();
+    assertThat(mm.lockedPages()).isEqualTo(2);
+    mm.unchargeLocked(2);
+    assertThat(mm.chargeLocked(Long.MAX_VALUE, Long.MAX_VALUE)).isFalse();
+  }
+
+  @Test
+  void stringsEndWithTheMapping() {
+    long address = mm.mmap(PAGE, RW);
+    byte[] text = "käse".getBytes(StandardCharsets.UTF_8);
+    for (int i = 0; i < text.length; i++) {
+      RawMemory.putByte(address + i, text[i]);
+    }
+    assertThat(mm.stringFromUser(address, 100)).isEqualTo(text);
+    assertThat(mm.stringFromUser(address, 3)).as("too long").hasSize(3);
+    RawMemory.putByte(address + PAGE - 1, (byte) 'x');
+    assertThat(mm.stringFromUser(address + PAGE - 1, 100)).as("no 0 before the end").isNull();
+  }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.StatMode;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Where paths lead. The tree: /dir/sub, /dir/abs -> /dir/sub, /dir/rel -> ../dir/sub, /dir/loop -> loop, /gone -> x. */
+class NameiTest {
+  private final Ramfs fs = new Ramfs(1);
+  private final FileTable files = new FileTable();
+  private final Namei namei = new Namei(fs.root(), files);
+  private final Task task = new UserProcess().newTask();
+
+  private final class Link extends Inode {
+    private final String target;
+
+    Link(String target) {
+      super(fs, 99, StatMode.S_IFLNK | 0777);
+      this.target = target;
+    }
+
+    @Override
+    public long size() {
+      return target.length();
+    }
+
+    @Override
+    public FileOperations fop() {
+      return new FileOperations() {};
+    }
+
+    @Override
+    protected void getattr(long stat) {}
+
+    @Override
+    public byte[] readlink(Task current) {
+      return target.getBytes(StandardCharsets.UTF_8);
+    }
+  }
+
+  NameiTest() {
+    Ramfs.Directory dir = fs.mkdir("dir");
+    dir.attach("sub", new Ramfs(2).root());
+    dir.attach("abs", new Link("/dir/sub"));
+    dir.attach("rel", new Link("../dir/sub"));
+    dir.attach("loop", new Link("loop"));
+    fs.top().attach("gone", new Link("x"));
+  }
+
+  private Dentry lookup(String path, boolean follow) throws ErrnoException {
+    return namei.lookup(task, null, path.getBytes(StandardCharsets.UTF_8), follow);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/, /", "/dir, dir", "dir, dir", "//dir///sub, sub", "/dir/., dir", "/dir/sub/.., dir", "/../.., /",
+    "/dir/abs, sub", "/dir/rel, sub", "/dir/abs/.., dir", "/dir/rel/, sub"
+  })
+  void leadsTo(String path, String name) throws ErrnoException {
+    assertThat(lookup(path, true).name()).isEqualTo(name);
+  }
+
+  @Test
+  void aLastLinkIsFollowedOnlyIfAskedFor() throws ErrnoException {
+    assertThat(lookup("/dir/abs", false).inode().isType(StatMode.S_IFLNK)).isTrue();
+    assertThat(lookup("/dir/abs/", false).name()).as("a slash behind it asks").isEqualTo("sub");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/nothing, ENOENT", "'', ENOENT", "/dir/loop, ELOOP", "/gone, ENOENT", "/dir/loop/x, ELOOP", "/dir/sub/x, ENOENT"
+  })
+  void failsWith(String path, String errno) {
+    assertThatThrownBy(() -> lookup(path, true))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(errno));
+  }
+
+  @Test
+  void aNameLongerThan255IsTooLong() {
+    assertThatThrownBy(() -> lookup("/" + "n".repeat(256), true))
+        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENAMETOOLONG));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"/dir, 1, EISDIR", "/dir/abs, 131072, ELOOP", "/dir/new, 64, EROFS", "/dir, 192, EEXIST", "/dir/, 65, EISDIR"})
+  void openRefuses(String path, int flags, String errno) {
+    int known = flags == 131072 ? Fcntl.O_NOFOLLOW : flags;
+    assertThatThrownBy(() -> namei.open(task, null, path.getBytes(StandardCharsets.UTF_8), known, 0644))
+        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(errno));
+    assertThat(files.nrFiles()).isZero();
+  }
+}
