@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import java.util.Arrays;
+
+/**
+ * Brings the extents of a data fork into memory, from the inode itself or from the B+tree that it is the root
+ * of.
+ *
+ * <p>The tree is walked from the root down, left to right. Levels strictly decrease, every leaf has at least one
+ * record, and the records' offsets strictly increase over the whole walk: a tree that leads in circles fails one of
+ * these before it comes round.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c")
+final class XfsBmap {
+  private static final int MAGIC = 0x424d4133; // BMA3
+  private static final int HEADER_BYTES = 72;
+  private static final int CRC_OFFSET = 64;
+  private static final int ROOT_HEADER_BYTES = 4;
+  private static final int KEY_BYTES = 8;
+  private static final int PTR_BYTES = 8;
+  private static final long NULL_FSB = -1;
+
+  /** No tree is higher: with 15 records in a block of 1 KiB and 3 in the root, this is 2^54 blocks. */
+  private static final int MAX_LEVELS = 16;
+
+  private final Task current;
+  private final XfsMount mp;
+  private final XfsInode ip;
+  private final XfsExtents.Builder extents;
+
+  /** For each level the block that was last there, and the sibling that it said comes next. */
+  private final long[] before = new long[MAX_LEVELS];
+
+  private final long[] next = new long[MAX_LEVELS];
+
+  private XfsBmap(Task current, XfsMount mp, XfsInode ip) {
+    this.current = current;
+    this.mp = mp;
+    this.ip = ip;
+    extents = new XfsExtents.Builder(mp.sb(), ip.nextents());
+    Arrays.fill(before, NULL_FSB);
+    Arrays.fill(next, NULL_FSB);
+  }
+
+  /**
+   * Reads all extents of a fork. From process context.
+   *
+   * @param current the calling task
+   * @param mp the filesystem
+   * @param ip the inode
+   * @return its extents
+   * @throws ErrnoException EUCLEAN if they can't be right, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_iread_extents")
+  static XfsExtents read(Task current, XfsMount mp, XfsInode ip) throws ErrnoException {
+    XfsBmap walk = new XfsBmap(current, mp, ip);
+    switch (ip.format()) {
+      case EXTENTS -> walk.readInline();
+      case BTREE -> walk.readTree();
+      default -> throw ip.corrupt("has no extents");
+    }
+    return walk.extents.build();
+  }
+
+  private void readInline() throws ErrnoException {
+    XfsBuf fork = ip.fork();
+    if (ip.nextents() < 0 || ip.nextents() > fork.size() / XfsExtents.RECORD_BYTES) {
+      throw ip.corrupt("more extents than fit into the inode");
+    }
+    for (int i = 0; i < ip.nextents(); i++) {
+      extents.add(fork, i * XfsExtents.RECORD_BYTES);
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_bmdr_block")
+  private void readTree() throws ErrnoException {
+    XfsBuf root = ip.fork();
+    int level = root.u16(0);
+    int records = root.u16(2);
+    int room = (root.size() - ROOT_HEADER_BYTES) / (KEY_BYTES + PTR_BYTES);
+    if (level < 1 || level >= MAX_LEVELS || records < 1 || records > room) {
+      throw ip.corrupt("a tree of " + level + " levels with " + records + " records in its root");
+    }
+    for (int i = 0; i < records; i++) {
+      visit(root.i64(ROOT_HEADER_BYTES + room * KEY_BYTES + i * PTR_BYTES), level - 1);
+    }
+    for (int i = 0; i < level; i++) {
+      if (next[i] != NULL_FSB) {
+        throw ip.corrupt("its tree goes on behind its end");
+      }
+    }
+  }
+
+  /** Reads what is under one block. No deeper than MAX_LEVELS. */
+  private void visit(long fsb, int level) throws ErrnoException {
+    XfsBuf block = readBlock(fsb, level);
+    int records = block.u16(6);
+    int room = (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES; // a key and a pointer are as long
+    if (records < 1 || records > room) {
+      throw block.corrupt(records + " records");
+    }
+    for (int i = 0; i < records; i++) {
+      if (level == 0) {
+        extents.add(block, HEADER_BYTES + i * XfsExtents.RECORD_BYTES);
+      } else {
+        visit(block.i64(HEADER_BYTES + room * KEY_BYTES + i * PTR_BYTES), level - 1);
+      }
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c", name = "xfs_bmbt_verify")
+  private XfsBuf readBlock(long fsb, int level) throws ErrnoException {
+    XfsBuf block = mp.readBlocks(current, fsb, 1, ip.what() + ", its extent tree");
+    if (block.i32(0) != MAGIC) {
+      throw block.corrupt("bad magic number");
+    }
+    block.verifyCrc(CRC_OFFSET);
+    block.verifyUuid(40, mp.sb().metaUuid);
+    block.verifyDaddr(24);
+    block.verifyOwner(56, ip.ino());
+    if (block.u16(4) != level) {
+      throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
+    }
+    boolean first = before[level] == NULL_FSB;
+    if (block.i64(8) != before[level] || (!first && next[level] != fsb)) {
+      throw block.corrupt("its siblings are others than its parent says");
+    }
+    before[level] = fsb;
+    next[level] = block.i64(16);
+    return block;
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * Hashes of names, and rows of (hash, value) pairs ordered by hash, which is what the index of a directory is made of at every
+ * level: 32 bits each.
+ */
+@LinuxSource(
+    file = "fs/xfs/libxfs/xfs_da_format.h",
+    name = {"xfs_dir2_leaf_entry", "xfs_da_node_entry"})
+final class XfsDaEntries {
+  /** Bytes of a pair. */
+  static final int BYTES = 8;
+
+  private XfsDaEntries() {}
+
+  /** The hash of a name: rotated by 7 bits for each byte, which is then laid over it. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_da_hashname")
+  static int hashName(byte[] name) {
+    int hash = 0;
+    for (byte b : name) {
+      hash = Integer.rotateLeft(hash, 7) ^ (b & 0xff);
+    }
+    return hash;
+  }
+
+  static int hash(XfsBuf buf, int at, int index) throws ErrnoException {
+    return buf.i32(at + index * BYTES);
+  }
+
+  static long value(XfsBuf buf, int at, int index) throws ErrnoException {
+    return buf.u32(at + index * BYTES + 4);
+  }
+
+  /**
+   * The first pair whose hash is not below one.
+   *
+   * @param buf where they are
+   * @param at where the first begins
+   * @param count how many
+   * @param hash the hash, unsigned
+   * @return its index, or count if there is none
+   */
+  static int lowerBound(XfsBuf buf, int at, int count, int hash) throws ErrnoException {
+    int low = 0;
+    int high = count;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (Integer.compareUnsigned(hash(buf, at, middle), hash) < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  /** Makes sure that a row can be searched. */
+  static void verifyOrder(XfsBuf buf, int at, int count) throws ErrnoException {
+    for (int i = 1; i < count; i++) {
+      if (Integer.compareUnsigned(hash(buf, at, i - 1), hash(buf, at, i)) > 0) {
+        throw buf.corrupt("its hashes are not in order");
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * Blocks of directory entries, and directories of one such block, which has its index at its end.
+ *
+ * <pre>
+ *   header 64 bytes: magic, checksum, place, lsn, uuid, owner, ...
+ *   entry:  inode number 64 bits, length of the name 8 bits, name, type 8 bits, ..., own offset 16 bits
+ *   free:   ffff 16 bits, length 16 bits, ..., own offset 16 bits
+ *   block form, from the end: stale 32 bits, count 32 bits, count index pairs
+ * </pre>
+ *
+ * <p>A block is walked from end to end when it is read, so what looks at it later finds entries and nothing else.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c")
+final class XfsDir2Data {
+  /** Bytes in front of the first entry. */
+  static final int FIRST_OFFSET = 64;
+
+  private static final int BLOCK_MAGIC = 0x58444233; // XDB3
+  private static final int DATA_MAGIC = 0x58444433; // XDD3
+  private static final int CRC_OFFSET = 4;
+  private static final int FREE_TAG = 0xffff;
+  private static final int BLOCK_TAIL_BYTES = 8;
+  private static final int NAME_OFFSET = 9;
+
+  private XfsDir2Data() {}
+
+  /** Reads a block of entries. From process context. */
+  static XfsBuf read(Task current, XfsInode dp, long dablk, boolean blockForm) throws ErrnoException {
+    return XfsDaBuf.read(current, dp, dablk, blockForm ? XfsDir2Data::verifyBlock : XfsDir2Data::verifyData);
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir3_block_verify")
+  private static void verifyBlock(XfsInode dp, XfsBuf buf) throws ErrnoException {
+    verifyHeader(dp, buf, BLOCK_MAGIC);
+    long count = buf.u32(buf.size() - BLOCK_TAIL_BYTES);
+    if (count > (buf.size() - FIRST_OFFSET - BLOCK_TAIL_BYTES) / XfsDaEntries.BYTES) {
+      throw buf.corrupt("its index is longer than it is itself");
+    }
+    XfsDaEntries.verifyOrder(buf, indexAt(buf), (int) count);
+    verifyEntries(dp, buf, indexAt(buf));
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c", name = "xfs_dir3_data_verify")
+  private static void verifyData(XfsInode dp, XfsBuf buf) throws ErrnoException {
+    verifyHeader(dp, buf, DATA_MAGIC);
+    verifyEntries(dp, buf, buf.size());
+  }
+
+  private static void verifyHeader(XfsInode dp, XfsBuf buf, int magic) throws ErrnoException {
+    if (buf.i32(0) != magic) {
+      throw buf.corrupt("bad magic number");
+    }
+    buf.verifyCrc(CRC_OFFSET);
+    buf.verifyDaddr(8);
+    buf.verifyUuid(24, dp.mp().sb().metaUuid);
+    buf.verifyOwner(40, dp.ino());
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c", name = "__xfs_dir3_data_check")
+  private static void verifyEntries(XfsInode dp, XfsBuf buf, int end) throws ErrnoException {
+    int off = FIRST_OFFSET;
+    while (off < end) { // each step moves on by 8 bytes or more
+      int length = size(dp, buf, off);
+      boolean good = length >= 8 && (length & 7) == 0 && length <= end - off && buf.u16(off + length - 2) == off;
+      if (good && !isFree(buf, off)) {
+        good = nameLength(buf, off) > 0 && dp.mp().sb().inoValid(ino(buf, off));
+      }
+      if (!good) {
+        throw buf.corrupt("a bad entry at " + off);
+      }
+      off += length;
+    }
+  }
+
+  /** Where the index of the block form begins, which is where its entries end. */
+  private static int indexAt(XfsBuf buf) throws ErrnoException {
+    int tail = buf.size() - BLOCK_TAIL_BYTES;
+    return tail - buf.i32(tail) * XfsDaEntries.BYTES;
+  }
+
+  /** Where entries end. */
+  static int end(XfsBuf buf) throws ErrnoException {
+    return buf.i32(0) == BLOCK_MAGIC ? indexAt(buf) : buf.size();
+  }
+
+  /** Whether there is free space at an offset, and not an entry. */
+  static boolean isFree(XfsBuf buf, int off) throws ErrnoException {
+    return buf.u16(off) == FREE_TAG;
+  }
+
+  /** Bytes of what is at an offset. */
+  static int size(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
+    return isFree(buf, off) ? buf.u16(off + 2) : entrySize(dp, nameLength(buf, off));
+  }
+
+  /** Bytes of an entry. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = "xfs_dir2_data_entsize")
+  static int entrySize(XfsInode dp, int nameLength) {
+    int typeBytes = dp.mp().sb().ftype ? 1 : 0;
+    return (NAME_OFFSET + nameLength + typeBytes + 2 + 7) & ~7;
+  }
+
+  static long ino(XfsBuf buf, int off) throws ErrnoException {
+    return buf.i64(off);
+  }
+
+  static int nameLength(XfsBuf buf, int off) throws ErrnoException {
+    return buf.u8(off + 8);
+  }
+
+  static byte[] name(XfsBuf buf, int off) throws ErrnoException {
+    return buf.copy(off + NAME_OFFSET, nameLength(buf, off));
+  }
+
+  static int ftype(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
+    return dp.mp().sb().ftype ? buf.u8(off + NAME_OFFSET + nameLength(buf, off)) : 0;
+  }
+
+  /** Finds a name in a directory of the block form: the number of its inode, or NOT_FOUND. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir2_block_lookup")
+  static long lookupBlock(Task current, XfsInode dp, byte[] name) throws ErrnoException {
+    XfsBuf buf = read(current, dp, 0, true);
+    int at = indexAt(buf);
+    int count = buf.i32(buf.size() - BLOCK_TAIL_BYTES);
+    int hash = XfsDaEntries.hashName(name);
+    int i = XfsDaEntries.lowerBound(buf, at, count, hash);
+    for (; i < count && XfsDaEntries.hash(buf, at, i) == hash; i++) {
+      long dataptr = XfsDaEntries.value(buf, at, i);
+      long ino = dataptr == 0 ? XfsDir2.NOT_FOUND : match(current, dp, dataptr, name, true);
+      if (ino != XfsDir2.NOT_FOUND) {
+        return ino;
+      }
+    }
+    return XfsDir2.NOT_FOUND;
+  }
+
+  /**
+   * Compares the entry that an index points to.
+   *
+   * @param current the calling task
+   * @param dp the directory
+   * @param dataptr from the index, not 0; any value at all
+   * @param name the name that is looked for
+   * @param blockForm the form of the directory
+   * @return the number of its inode, or NOT_FOUND if the name is another
+   */
+  static long match(Task current, XfsInode dp, long dataptr, byte[] name, boolean blockForm) throws ErrnoException {
+    XfsDaGeometry geo = dp.mp().dirGeo();
+    long dablk = geo.dataptrToDablk(dataptr);
+    if (blockForm && dablk != 0) {
+      throw dp.corrupt("its index points outside the directory");
+    }
+    XfsBuf buf = read(current, dp, dablk, blockForm);
+    int off = geo.dataptrToOff(dataptr);
+    if (off < FIRST_OFFSET || off >= end(buf) || isFree(buf, off) || !isEntry(dp, buf, off)) {
+      throw buf.corrupt("the index points to " + off + ", where there is no entry");
+    }
+    boolean same = nameLength(buf, off) == name.length && buf.matches(off + NAME_OFFSET, name);
+    return same ? ino(buf, off) : XfsDir2.NOT_FOUND;
+  }
+
+  /** Whether an offset that the index has leads to an entry: it says itself where it is. */
+  private static boolean isEntry(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
+    int length = size(dp, buf, off);
+    return length <= end(buf) - off && buf.u16(off + length - 2) == off;
+  }
+}

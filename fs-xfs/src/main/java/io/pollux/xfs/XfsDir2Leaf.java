@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * The index of large directories: leaves with pairs of (hash, dataptr), and above them, if there is more than
+ * one, nodes with pairs of (largest hash, block). Many names may have one hash, and go on in the next leaf.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_leaf.c")
+final class XfsDir2Leaf {
+  private static final int LEAF1_MAGIC = 0x3df1;
+  private static final int LEAFN_MAGIC = 0x3dff;
+  private static final int NODE_MAGIC = 0x3ebe;
+  private static final int CRC_OFFSET = 12;
+  private static final int HEADER_BYTES = 64;
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_format.h", name = "XFS_DA_NODE_MAXDEPTH")
+  private static final int MAX_DEPTH = 5;
+
+  private XfsDir2Leaf() {}
+
+  /** Finds a name: the number of its inode, or NOT_FOUND. From process context. */
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_dir2_leaf.c",
+      name = {"xfs_dir2_leaf_lookup", "xfs_dir2_leafn_lookup_for_entry"})
+  static long lookup(Task current, XfsInode dp, byte[] name) throws ErrnoException {
+    int hash = XfsDaEntries.hashName(name);
+    XfsBuf leaf = descend(current, dp, hash);
+    Set<Long> followed = new HashSet<>();
+    while (true) { // ends: no leaf is followed to twice
+      int count = count(leaf);
+      for (int i = XfsDaEntries.lowerBound(leaf, HEADER_BYTES, count, hash); i < count; i++) {
+        if (XfsDaEntries.hash(leaf, HEADER_BYTES, i) != hash) {
+          return XfsDir2.NOT_FOUND;
+        }
+        long dataptr = XfsDaEntries.value(leaf, HEADER_BYTES, i); // 0 where a name was removed
+        long ino = dataptr == 0 ? XfsDir2.NOT_FOUND : XfsDir2Data.match(current, dp, dataptr, name, false);
+        if (ino != XfsDir2.NOT_FOUND) {
+          return ino;
+        }
+      }
+      long forw = leaf.u32(0);
+      if (forw == 0 || count == 0 || XfsDaEntries.hash(leaf, HEADER_BYTES, count - 1) != hash) {
+        return XfsDir2.NOT_FOUND;
+      }
+      if (!followed.add(forw)) {
+        throw leaf.corrupt("the leaves behind it go in circles");
+      }
+      leaf = read(current, dp, forw);
+      if (leaf.u16(8) != LEAFN_MAGIC) {
+        throw leaf.corrupt("not a leaf");
+      }
+    }
+  }
+
+  /** From the root to the leaf where a hash would first be. No more than MAX_DEPTH steps. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_da3_node_lookup_int")
+  private static XfsBuf descend(Task current, XfsInode dp, int hash) throws ErrnoException {
+    XfsBuf root = read(current, dp, dp.mp().dirGeo().leafBlk);
+    if (root.u16(8) != NODE_MAGIC) {
+      return root;
+    }
+    XfsBuf block = root;
+    for (int level = root.u16(58); level > 0; level--) {
+      if (block.u16(8) != NODE_MAGIC || block.u16(58) != level) {
+        throw block.corrupt("not a node of level " + level);
+      }
+      int count = count(block);
+      int i = Math.min(XfsDaEntries.lowerBound(block, HEADER_BYTES, count, hash), count - 1);
+      block = read(current, dp, XfsDaEntries.value(block, HEADER_BYTES, i));
+    }
+    if (block.u16(8) != LEAFN_MAGIC) {
+      throw block.corrupt("not a leaf");
+    }
+    return block;
+  }
+
+  private static int count(XfsBuf buf) throws ErrnoException {
+    return buf.u16(56);
+  }
+
+  private static XfsBuf read(Task current, XfsInode dp, long dablk) throws ErrnoException {
+    if (!dp.mp().dirGeo().indexBlock(dablk)) {
+      throw dp.corrupt("its index leads outside the index");
+    }
+    return XfsDaBuf.read(current, dp, dablk, XfsDir2Leaf::verify);
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da3_node_verify", "xfs_da3_blkinfo_verify"})
+  private static void verify(XfsInode dp, XfsBuf buf) throws ErrnoException {
+    int magic = buf.u16(8);
+    if (magic != NODE_MAGIC && magic != LEAF1_MAGIC && magic != LEAFN_MAGIC) {
+      throw buf.corrupt("bad magic number");
+    }
+    buf.verifyCrc(CRC_OFFSET);
+    buf.verifyDaddr(16);
+    buf.verifyUuid(32, dp.mp().sb().metaUuid);
+    buf.verifyOwner(48, dp.ino());
+    int count = count(buf);
+    boolean good = count <= (buf.size() - HEADER_BYTES) / XfsDaEntries.BYTES;
+    if (magic == NODE_MAGIC) {
+      good &= count > 0 && buf.u16(58) >= 1 && buf.u16(58) <= MAX_DEPTH;
+    } else {
+      good &= buf.u16(58) <= count; // stale entries
+    }
+    if (!good) {
+      throw buf.corrupt("more entries than there is room");
+    }
+    XfsDaEntries.verifyOrder(buf, HEADER_BYTES, count);
+  }
+}

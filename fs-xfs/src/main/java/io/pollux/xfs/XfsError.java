@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/** How damage is told: EUCLEAN, which XFS calls EFSCORRUPTED, and a sentence. */
+@LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_corruption_error", "xfs_verifier_error"})
+final class XfsError {
+  private XfsError() {}
+
+  /** Makes the error for something on disk that can't be right. */
+  static ErrnoException corrupt(String sentence) {
+    return new ErrnoException(Errno.EUCLEAN, sentence);
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.IomapBuffered;
+import io.pollux.iomap.IomapDio;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.concurrent.locks.StampedLock;
+
+/** Regular files: what can be done with an open one. */
+@LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_operations")
+final class XfsFile implements FileOperations {
+  static final XfsFile OPERATIONS = new XfsFile();
+
+  private XfsFile() {}
+
+  @Override
+  public boolean hasReadIter() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_read_iter")
+  public long readIter(Task current, Kiocb iocb, IovIter to) {
+    return iocb.has(Kiocb.IOCB_DIRECT) ? dioAioRead(current, iocb, to) : bufferedAioRead(current, iocb, to);
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_read")
+  private static long dioAioRead(Task current, Kiocb iocb, IovIter to) {
+    Inode inode = iocb.file().inode();
+    long stamp = lockShared(current, inode.iRwsem, iocb);
+    if (stamp == 0) {
+      return -Errno.EAGAIN;
+    }
+    long result = IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS);
+    inode.iRwsem.unlockRead(stamp);
+    return result;
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_read")
+  private static long bufferedAioRead(Task current, Kiocb iocb, IovIter to) {
+    Inode inode = iocb.file().inode();
+    long stamp = lockShared(current, inode.iRwsem, iocb);
+    if (stamp == 0) {
+      return -Errno.EAGAIN;
+    }
+    long result = IomapBuffered.read(current, inode, iocb, to, XfsIomap.OPS);
+    inode.iRwsem.unlockRead(stamp);
+    return result;
+  }
+
+  /** Takes the lock shared. Answers 0 if that would sleep and the request must not. */
+  private static long lockShared(Task current, StampedLock lock, Kiocb iocb) {
+    long stamp = lock.tryReadLock();
+    if (stamp == 0 && !iocb.has(Kiocb.IOCB_NOWAIT)) {
+      current.aboutToSleep();
+      stamp = lock.readLock();
+    }
+    return stamp;
+  }
+
+  @Override
+  @Patch(5)
+  public boolean hasIopoll() {
+    return true;
+  }
+
+  @Override
+  @Patch(5)
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "iopoll")
+  public int iopoll(Kiocb iocb, boolean spin) {
+    return IomapDio.iopoll(iocb, spin);
+  }
+
+  @Override
+  public boolean canDirect() {
+    return true;
+  }
+
+  @Override
+  public boolean canNowait() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
+  public int fsync(Task current, File file, boolean datasync) {
+    return 0; // nothing is ever written
+  }
+}

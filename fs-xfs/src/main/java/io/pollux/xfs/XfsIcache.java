@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+
+/**
+ * Inodes in memory, by number. An inode is here as long as anybody holds it, so the cache is as large as what
+ * is in use, and one number is never two objects. What is let go of comes back from the cache of blocks.
+ */
+@LinuxSource(file = "fs/xfs/xfs_icache.c")
+final class XfsIcache {
+  private static final class Entry extends WeakReference<XfsInode> {
+    final Long ino;
+
+    Entry(Long ino, XfsInode inode, ReferenceQueue<XfsInode> queue) {
+      super(inode, queue);
+      this.ino = ino;
+    }
+  }
+
+  private final XfsMount mp;
+  private final ConcurrentMap<Long, Entry> inodes = new ConcurrentHashMap<>();
+  private final ReferenceQueue<XfsInode> gone = new ReferenceQueue<>();
+
+  XfsIcache(XfsMount mp) {
+    this.mp = mp;
+  }
+
+  /**
+   * Finds an inode. From process context.
+   *
+   * @param current the calling task
+   * @param ino its number; any value at all
+   * @return the inode
+   * @throws ErrnoException EUCLEAN if there is none of that number or it is damaged, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/xfs_icache.c", name = "xfs_iget")
+  XfsInode iget(Task current, long ino) throws ErrnoException {
+    Long key = ino;
+    Entry entry = inodes.get(key);
+    XfsInode there = entry == null ? null : entry.get();
+    return there != null ? there : insert(key, read(current, ino));
+  }
+
+  /** Puts an inode in, unless somebody else was faster: then that one is the inode. */
+  private XfsInode insert(Long key, XfsInode made) {
+    for (Reference<? extends XfsInode> lost = gone.poll(); lost != null; lost = gone.poll()) {
+      Entry entry = (Entry) lost;
+      inodes.remove(entry.ino, entry);
+    }
+    Entry fresh = new Entry(key, made, gone);
+    while (true) { // ends: an entry in the way has an inode, or is removed
+      Entry before = inodes.putIfAbsent(key, fresh);
+      if (before == null) {
+        return made;
+      }
+      XfsInode there = before.get();
+      if (there != null) {
+        return there;
+      }
+      inodes.remove(key, before);
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_ialloc.c", name = "xfs_imap")
+  private XfsInode read(Task current, long ino) throws ErrnoException {
+    XfsSb sb = mp.sb();
+    if (!sb.inoValid(ino)) {
+      throw XfsError.corrupt("inode " + Long.toUnsignedString(ino) + ": outside the filesystem");
+    }
+    long fsb = sb.inoToFsb(ino);
+    mp.perag().check(current, sb.agno(fsb));
+    XfsBuf block = mp.target().cached(XfsBuftarg.NO_OWNER, fsb);
+    if (block == null) {
+      block = mp.readBlocks(current, fsb, 1, "inode " + ino);
+      mp.target().keep(XfsBuftarg.NO_OWNER, fsb, block);
+    }
+    return XfsInodeBuf.decode(mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
+  }
+
+  /** Forgets everything. */
+  void drop() {
+    inodes.clear();
+  }
+}

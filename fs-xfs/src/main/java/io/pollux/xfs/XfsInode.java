@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Inode;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Stat;
+import io.pollux.uapi.StatMode;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An inode in memory. Immutable, but for the extents, which are read when they are first needed and stay from
+ * then on.
+ */
+@LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
+final class XfsInode extends Inode {
+  /** Fifos, sockets and device nodes: they have a name here, and are somebody else's to open. */
+  private static final FileOperations SPECIAL = new FileOperations() {};
+
+  private static final int MIN_STAT_BLKSIZE = 4096;
+
+  private final XfsMount mp;
+  private final XfsInodeBuf.Core core;
+  private final Object extentsLock = new Object();
+  private volatile @Nullable XfsExtents extents; // written once, under the lock
+
+  XfsInode(XfsMount mp, long ino, int mode, XfsInodeBuf.Core core) {
+    super(mp, ino, mode);
+    this.mp = mp;
+    this.core = core;
+  }
+
+  XfsMount mp() {
+    return mp;
+  }
+
+  XfsInodeBuf.Core core() {
+    return core;
+  }
+
+  XfsInodeBuf.Format format() {
+    return core.format();
+  }
+
+  /** The data fork as it is in the inode. */
+  XfsBuf fork() {
+    return core.fork();
+  }
+
+  /** How many extents the data fork has; any value at all. */
+  long nextents() {
+    return core.nextents();
+  }
+
+  /** What this is, for sentences. */
+  String what() {
+    return "inode " + ino();
+  }
+
+  /** EUCLEAN for this inode. */
+  ErrnoException corrupt(String how) {
+    return XfsError.corrupt(what() + ": " + how);
+  }
+
+  /** The extents, if they are in memory. */
+  @Nullable XfsExtents extentsIfRead() {
+    return extents;
+  }
+
+  /**
+   * The extents of the data fork. From process context.
+   *
+   * @param current the calling task
+   * @return all of them
+   * @throws ErrnoException EUCLEAN if they can't be right, or the device's error
+   */
+  XfsExtents extents(Task current) throws ErrnoException {
+    XfsExtents there = extents;
+    if (there != null) {
+      return there;
+    }
+    current.aboutToSleep(); // whoever has the lock may wait for what our plug holds
+    synchronized (extentsLock) {
+      there = extents;
+      if (there == null) {
+        if (core.realtime()) {
+          throw new ErrnoException(Errno.EIO, what() + ": its data is on a realtime device, which is not supported");
+        }
+        there = XfsBmap.read(current, mp, this);
+        extents = there;
+      }
+      return there;
+    }
+  }
+
+  @Override
+  public long size() {
+    return core.size();
+  }
+
+  @Override
+  public FileOperations fop() {
+    return switch (mode() & StatMode.S_IFMT) {
+      case StatMode.S_IFREG -> XfsFile.OPERATIONS;
+      case StatMode.S_IFDIR -> XfsDirFile.OPERATIONS;
+      default -> SPECIAL;
+    };
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
+  protected void getattr(long stat) {
+    Stat.stNlink(stat, Integer.toUnsignedLong(core.nlink()));
+    Stat.stUid(stat, core.uid());
+    Stat.stGid(stat, core.gid());
+    Stat.stRdev(stat, rdev());
+    Stat.stBlksize(stat, Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));
+    Stat.stBlocks(stat, core.nblocks() << (mp.sb().blockLog - 9));
+    boolean bigtime = core.bigtime();
+    Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
+    Stat.stAtimeNsec(stat, XfsTime.nanos(core.atime(), bigtime));
+    Stat.stMtime(stat, XfsTime.seconds(core.mtime(), bigtime));
+    Stat.stMtimeNsec(stat, XfsTime.nanos(core.mtime(), bigtime));
+    Stat.stCtime(stat, XfsTime.seconds(core.ctime(), bigtime));
+    Stat.stCtimeNsec(stat, XfsTime.nanos(core.ctime(), bigtime));
+  }
+
+  /** The number of a device node. On disk 14 bits of major and 18 of minor; in stat as user programs have it. */
+  @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "xfs_to_linux_dev_t")
+  private long rdev() {
+    int type = mode() & StatMode.S_IFMT;
+    if (type != StatMode.S_IFCHR && type != StatMode.S_IFBLK) {
+      return 0;
+    }
+    long disk = Integer.toUnsignedLong(core.rdev());
+    long major = disk >>> 18 & 0x3fff;
+    long minor = disk & 0x3ffff;
+    return (minor & 0xff) | (major << 8) | ((minor & ~0xffL) << 12);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_inode.c", name = "xfs_lookup")
+  public XfsInode lookup(Task current, byte[] name) throws ErrnoException {
+    if (!isType(StatMode.S_IFDIR)) {
+      throw new ErrnoException(Errno.ENOTDIR);
+    }
+    return mp.iget(current, XfsDir2.lookup(current, this, name));
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_symlink.c", name = "xfs_readlink")
+  public byte[] readlink(Task current) throws ErrnoException {
+    if (!isType(StatMode.S_IFLNK)) {
+      throw new ErrnoException(Errno.EINVAL);
+    }
+    return XfsSymlink.read(current, this);
+  }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+
+/** Decodes an inode and checks it. Offsets are those of struct xfs_dinode, version 3. */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
+final class XfsInodeBuf {
+  private static final int MAGIC = 0x494e; // IN
+  private static final int VERSION = 3;
+  private static final int CRC_OFFSET = 100;
+
+  /** Bytes in front of the forks. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_size")
+  private static final int CORE_BYTES = 176;
+
+  private static final int DIFLAG_REALTIME = 1;
+  private static final long DIFLAG2_BIGTIME = 1 << 3;
+  private static final long DIFLAG2_NREXT64 = 1 << 4;
+
+  /** What the data fork is. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_fmt")
+  enum Format {
+    /** A device number. */
+    DEV,
+    /** The contents themselves. */
+    LOCAL,
+    /** A list of extents. */
+    EXTENTS,
+    /** The root of a tree of extents. */
+    BTREE
+  }
+
+  private static final Format[] FORMATS = Format.values();
+
+  private XfsInodeBuf() {}
+
+  /**
+   * Decodes an inode.
+   *
+   * @param mp the filesystem
+   * @param ino the number under which it was found
+   * @param disk its bytes, all of them
+   * @return the inode
+   * @throws ErrnoException EUCLEAN if it is not the inode of that number, or can't be right
+   */
+  static XfsInode decode(XfsMount mp, long ino, XfsBuf disk) throws ErrnoException {
+    XfsSb sb = mp.sb();
+    if (disk.u16(0) != MAGIC || disk.u8(4) != VERSION) {
+      throw disk.corrupt("there is no inode");
+    }
+    disk.verifyCrc(CRC_OFFSET);
+    disk.verifyUuid(160, sb.metaUuid);
+    if (disk.i64(152) != ino) {
+      throw disk.corrupt("belongs to another place");
+    }
+    if (disk.u16(2) == 0) {
+      throw disk.corrupt("is free, and still has a name");
+    }
+    int formatCode = disk.u8(5);
+    if (formatCode >= FORMATS.length) {
+      throw disk.corrupt("its data is of a form that is not known (" + formatCode + ")");
+    }
+    XfsInode ip = new XfsInode(mp, ino, disk.u16(2), core(sb, disk, FORMATS[formatCode]));
+    checkForm(ip, disk);
+    return ip;
+  }
+
+  private static Core core(XfsSb sb, XfsBuf disk, Format format) throws ErrnoException {
+    long flags2 = disk.i64(120);
+    boolean bigtime = (flags2 & DIFLAG2_BIGTIME) != 0;
+    boolean large = (flags2 & DIFLAG2_NREXT64) != 0;
+    if ((bigtime && !sb.bigtime) || (large && !sb.nrext64)) {
+      throw disk.corrupt("uses features that the filesystem does not have");
+    }
+    return new Core(
+        format,
+        disk.i64(56),
+        disk.i32(16),
+        disk.i32(8),
+        disk.i32(12),
+        disk.i64(64),
+        large ? disk.i64(24) : disk.u32(76),
+        (disk.u16(90) & DIFLAG_REALTIME) != 0,
+        bigtime,
+        disk.i64(32),
+        disk.i64(40),
+        disk.i64(48),
+        format == Format.DEV ? disk.i32(CORE_BYTES) : 0,
+        dataFork(disk));
+  }
+
+  /** The data fork ends where the attribute fork begins, if there is one. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_DSIZE", "XFS_DFORK_BOFF"})
+  private static XfsBuf dataFork(XfsBuf disk) throws ErrnoException {
+    int room = disk.size() - CORE_BYTES;
+    int forkOff = disk.u8(82) << 3;
+    if (forkOff >= room) {
+      throw disk.corrupt("its attributes begin behind its end");
+    }
+    return disk.slice(CORE_BYTES, forkOff == 0 ? room : forkOff, "inode " + disk.i64(152));
+  }
+
+  /** The forms that each type of file may have. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_dinode_verify_fork")
+  private static void checkForm(XfsInode ip, XfsBuf disk) throws ErrnoException {
+    Format format = ip.format();
+    boolean good =
+        switch (ip.mode() & StatMode.S_IFMT) {
+          case StatMode.S_IFREG -> format == Format.EXTENTS || format == Format.BTREE;
+          case StatMode.S_IFDIR -> format != Format.DEV && ip.size() > 0;
+          case StatMode.S_IFLNK ->
+              (format == Format.LOCAL || format == Format.EXTENTS) && ip.size() > 0;
+          case StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK -> format == Format.DEV;
+          default -> false;
+        };
+    if (!good || ip.size() < 0) {
+      throw disk.corrupt("its type, its size and the form of its data do not go together");
+    }
+    if (format == Format.LOCAL && (ip.size() > ip.fork().size() || ip.nextents() != 0)) {
+      throw disk.corrupt("more data than fits into the inode");
+    }
+    long nblocks = ip.core().nblocks();
+    if (format != Format.DEV && Long.compareUnsigned(ip.nextents(), nblocks) > 0) {
+      throw disk.corrupt("more extents than blocks");
+    }
+  }
+
+  /**
+   * What an inode says, decoded.
+   *
+   * @param format what the data fork is
+   * @param size bytes of the file
+   * @param nlink names
+   * @param uid owner
+   * @param gid group
+   * @param nblocks blocks of data and of trees
+   * @param nextents extents of the data fork
+   * @param realtime whether the data is on another device
+   * @param bigtime the kind of the times
+   * @param atime as on disk
+   * @param mtime as on disk
+   * @param ctime as on disk
+   * @param rdev device number, as on disk
+   * @param fork the data fork
+   */
+  record Core(
+      Format format,
+      long size,
+      int nlink,
+      int uid,
+      int gid,
+      long nblocks,
+      long nextents,
+      boolean realtime,
+      boolean bigtime,
+      long atime,
+      long mtime,
+      long ctime,
+      int rdev,
+      XfsBuf fork) {}
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.Iomap;
+import io.pollux.iomap.IomapOps;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/** Tells what is behind a position of a regular file. */
+@LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
+final class XfsIomap implements IomapOps {
+  static final XfsIomap OPS = new XfsIomap();
+
+  private XfsIomap() {}
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = {"xfs_file_iomap_begin", "xfs_bmbt_to_iomap"})
+  public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
+    if ((flags & IOMAP_WRITE) != 0) {
+      return -Errno.EROFS;
+    }
+    XfsInode ip = (XfsInode) inode;
+    XfsExtents extents = ip.extentsIfRead();
+    if (extents == null) {
+      if ((flags & IOMAP_NOWAIT) != 0) {
+        return -Errno.EAGAIN; // reading them sleeps
+      }
+      try {
+        extents = ip.extents(current);
+      } catch (ErrnoException e) {
+        return -e.errno();
+      }
+    }
+    map(ip, extents, pos, iomap);
+    return 0;
+  }
+
+  private static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
+    XfsSb sb = ip.mp().sb();
+    long block = pos >> sb.blockLog;
+    int index = extents.find(block);
+    if (index != XfsExtents.NONE && block < extents.endOff(index)) {
+      long start = extents.startOff(index) << sb.blockLog;
+      long bytes = toByte(extents.endOff(index), sb.blockLog) - start;
+      long addr = sb.fsbToByte(extents.startBlock(index));
+      iomap.setMapped(extents.unwritten(index), start, bytes, addr, ip.mp().bdev());
+      return;
+    }
+    long end = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), sb.blockLog) : Long.MAX_VALUE;
+    iomap.setHole(pos, end - pos);
+  }
+
+  /** Blocks in bytes, or the last position there is if that is less: a file can't reach beyond it. */
+  private static long toByte(long blocks, int blockLog) {
+    return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
+  }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** A mounted filesystem, from which all its parts are reached. */
+@LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_mount")
+final class XfsMount extends SuperBlock {
+  private final XfsSb sb;
+  private final XfsBuftarg target;
+  private final XfsPerag perag;
+  private final XfsIcache icache;
+  private final XfsDaGeometry dirGeo;
+  private @Nullable XfsInode root; // set once, when the mount is done
+
+  private XfsMount(BlockDevice bdev, XfsSb sb, XfsBuftarg target) {
+    super(bdev.dev(), true);
+    this.sb = sb;
+    this.target = target;
+    perag = new XfsPerag(sb, target);
+    icache = new XfsIcache(this);
+    dirGeo = new XfsDaGeometry(sb);
+  }
+
+  /**
+   * Mounts. From process context.
+   *
+   * @param current the calling task
+   * @param bdev the device
+   * @param options how
+   * @return the filesystem
+   * @throws ErrnoException why it can't be mounted; nothing is left behind then
+   */
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = {"xfs_fs_fill_super", "xfs_mountfs"})
+  static XfsMount mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+    checkOptions(options);
+    XfsBuftarg target = new XfsBuftarg(bdev);
+    try {
+      XfsSb sb = readSb(current, target);
+      if (!options.norecovery()) {
+        new XlogRecover(current, target, sb).requireClean();
+      }
+      XfsMount mp = new XfsMount(bdev, sb, target);
+      XfsInode root = mp.iget(current, sb.rootIno);
+      if (!root.isType(StatMode.S_IFDIR)) {
+        throw XfsError.corrupt("the root of the filesystem is not a directory");
+      }
+      mp.root = root;
+      return mp;
+    } catch (ErrnoException e) {
+      target.drop();
+      throw e;
+    }
+  }
+
+  private static void checkOptions(MountOptions options) throws ErrnoException {
+    if (options.norecovery() && !options.readOnly()) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
+    }
+    if (!options.readOnly()) {
+      throw new ErrnoException(Errno.EROFS, "XFS is read-only for now: mount it read-only");
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_readsb")
+  private static XfsSb readSb(Task current, XfsBuftarg target) throws ErrnoException {
+    BlockDevice bdev = target.bdev();
+    if (bdev.bytes() < XfsSb.MIN_SECTOR_BYTES) {
+      throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the device is empty");
+    }
+    XfsBuf head = target.read(current, 0, XfsSb.MIN_SECTOR_BYTES, "superblock");
+    int sectSize = XfsSb.sectorSize(head);
+    int logical = bdev.queue().logicalBlockSize();
+    if (sectSize < logical) {
+      throw new ErrnoException(
+          Errno.EINVAL,
+          "the filesystem has sectors of " + sectSize + " bytes, the device can't read less than " + logical);
+    }
+    return new XfsSb(target.read(current, 0, sectSize, "superblock"), bdev.bytes());
+  }
+
+  XfsSb sb() {
+    return sb;
+  }
+
+  XfsBuftarg target() {
+    return target;
+  }
+
+  XfsPerag perag() {
+    return perag;
+  }
+
+  XfsDaGeometry dirGeo() {
+    return dirGeo;
+  }
+
+  BlockDevice bdev() {
+    return target.bdev();
+  }
+
+  /** Finds an inode. From process context. */
+  XfsInode iget(Task current, long ino) throws ErrnoException {
+    return icache.iget(current, ino);
+  }
+
+  /**
+   * Reads a run of blocks. From process context.
+   *
+   * @param current the calling task
+   * @param fsb the first; any value at all
+   * @param count how many, no more than what a disk structure can have
+   * @param what what is there, for sentences
+   * @return their contents
+   * @throws ErrnoException EUCLEAN if they are not inside the filesystem, or the device's error
+   */
+  XfsBuf readBlocks(Task current, long fsb, int count, String what) throws ErrnoException {
+    if (!sb.extentValid(fsb, count)) {
+      throw XfsError.corrupt(what + ": points outside the filesystem");
+    }
+    return target.read(current, sb.fsbToByte(fsb), count << sb.blockLog, what);
+  }
+
+  @Override
+  public XfsInode root() {
+    return Objects.requireNonNull(root);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_put_super")
+  public void unmount(Task current) {
+    icache.drop();
+    target.drop();
+  }
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * The superblock: what the filesystem looks like, checked. Whoever holds one may compute with its numbers
+ * without thinking of overflow: blocks and groups fit the device, logarithms belong to their sizes.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"xfs_sb", "xfs_dsb"})
+final class XfsSb {
+  static final int MAGIC = 0x58465342; // XFSB
+
+  private static final int CRC_OFFSET = 224;
+  private static final int VERSION_MASK = 0xf;
+  private static final int VERSION_5 = 5;
+  private static final int VERSION_DIRV2 = 0x2000;
+  private static final int VERSION_BORG = 0x4000; // ASCII case-insensitive names
+  private static final int VERSION_LOGV2 = 0x400;
+
+  private static final int INCOMPAT_FTYPE = 1 << 0;
+  private static final int INCOMPAT_SPINODES = 1 << 1;
+  private static final int INCOMPAT_META_UUID = 1 << 2;
+  private static final int INCOMPAT_BIGTIME = 1 << 3;
+  private static final int INCOMPAT_NEEDSREPAIR = 1 << 4;
+  private static final int INCOMPAT_NREXT64 = 1 << 5;
+  private static final int INCOMPAT_EXCHRANGE = 1 << 6; // matters to the log only
+  private static final int INCOMPAT_PARENT = 1 << 7; // matters to extended attributes only
+  private static final int INCOMPAT_KNOWN =
+      INCOMPAT_FTYPE
+          | INCOMPAT_SPINODES
+          | INCOMPAT_META_UUID
+          | INCOMPAT_BIGTIME
+          | INCOMPAT_NEEDSREPAIR
+          | INCOMPAT_NREXT64
+          | INCOMPAT_EXCHRANGE
+          | INCOMPAT_PARENT;
+
+  static final int MIN_SECTOR_BYTES = 512;
+  static final int MAX_SECTOR_BYTES = 32 << 10;
+  private static final int MIN_BLOCK_BYTES = 1 << 10; // of version 5
+  private static final int MAX_BLOCK_LOG = 16;
+  private static final int MIN_INODE_BYTES = 512; // of version 5
+  private static final int MAX_INODE_BYTES = 2 << 10;
+  private static final int MIN_AG_BLOCKS = 64;
+  private static final long MAX_AG_BYTES = 1L << 40;
+  private static final long MAX_LOG_BYTES = 1L << 31;
+
+  final int blockSize;
+  final int blockLog;
+  final long dblocks;
+  final byte[] uuid; // what the user sees
+  final byte[] metaUuid; // what metadata carries
+  final long logStart; // fsb
+  final int logBlocks;
+  final long rootIno;
+  final long agBlocks;
+  final long agCount;
+  final int agBlkLog;
+  final int sectSize;
+  final int inodeSize;
+  final int inodeLog;
+  final int inopbLog;
+  final int dirBlkLog;
+  final boolean ftype;
+  final boolean bigtime;
+  final boolean nrext64;
+
+  private final XfsBuf disk;
+
+  /**
+   * Decodes a superblock whose sector size was found by {@link #sectorSize}.
+   *
+   * @param disk the whole sector
+   * @param deviceBytes how much room there is
+   * @throws ErrnoException what is wrong with it, or what is not supported here
+   */
+  XfsSb(XfsBuf disk, long deviceBytes) throws ErrnoException {
+    this.disk = disk;
+    disk.verifyCrc(CRC_OFFSET);
+    blockSize = size(4, 120, "blocks");
+    blockLog = disk.u8(120);
+    dblocks = disk.i64(8);
+    logStart = disk.i64(48);
+    rootIno = disk.i64(56);
+    agBlocks = disk.u32(84);
+    agCount = disk.u32(88);
+    sectSize = disk.u16(102);
+    inodeSize = disk.u16(104);
+    inodeLog = disk.u8(122);
+    inopbLog = disk.u8(123);
+    agBlkLog = disk.u8(124);
+    dirBlkLog = disk.u8(192);
+    int incompat = disk.i32(216);
+    ftype = (incompat & INCOMPAT_FTYPE) != 0;
+    bigtime = (incompat & INCOMPAT_BIGTIME) != 0;
+    nrext64 = (incompat & INCOMPAT_NREXT64) != 0;
+    uuid = disk.copy(32, 16);
+    metaUuid = (incompat & INCOMPAT_META_UUID) != 0 ? disk.copy(248, 16) : uuid;
+
+    checkFeatures(incompat);
+    checkSizes();
+    checkGroups(deviceBytes);
+    logBlocks = checkLog();
+    if (!inoValid(rootIno)) {
+      throw disk.corrupt("the root directory is outside the filesystem");
+    }
+  }
+
+  /**
+   * Tells how large the superblock is, having checked that it is one, and of the right version: only
+   * then is there a checksum.
+   *
+   * @param head its first 512 bytes
+   * @return bytes of a sector
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = {"xfs_sb_good_version", "xfs_readsb"})
+  static int sectorSize(XfsBuf head) throws ErrnoException {
+    if (head.i32(0) != MAGIC) {
+      throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the magic number is not there");
+    }
+    int version = head.u16(100) & VERSION_MASK;
+    if (version != VERSION_5) {
+      throw new ErrnoException(
+          Errno.EINVAL, "XFS version " + version + " is not supported, only version 5 (mkfs.xfs -m crc=1) is");
+    }
+    int size = head.u16(102);
+    if (size < MIN_SECTOR_BYTES || size > MAX_SECTOR_BYTES || Integer.bitCount(size) != 1) {
+      throw head.corrupt("sectors of " + size + " bytes");
+    }
+    return size;
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = "xfs_validate_sb_read")
+  private void checkFeatures(int incompat) throws ErrnoException {
+    int unknown = incompat & ~INCOMPAT_KNOWN;
+    if (unknown != 0) {
+      throw unsupported("features that are not known here (incompat bits 0x" + Integer.toHexString(unknown) + ")");
+    }
+    if ((incompat & INCOMPAT_NEEDSREPAIR) != 0) {
+      throw unsupported("the mark that it needs repair; run xfs_repair");
+    }
+    int version = disk.u16(100);
+    if ((version & VERSION_BORG) != 0) {
+      throw unsupported("case-insensitive names (ascii-ci), which are not supported");
+    }
+    if ((version & VERSION_DIRV2) == 0 || (version & VERSION_LOGV2) == 0) {
+      throw disk.corrupt("lacks features that version 5 implies");
+    }
+    if (disk.u8(126) != 0) {
+      throw unsupported("the mark of an mkfs.xfs that did not finish");
+    }
+    if (logStart == 0) {
+      throw unsupported("an external log, which can't be found");
+    }
+  }
+
+  private static ErrnoException unsupported(String what) {
+    return new ErrnoException(Errno.EINVAL, "the filesystem has " + what);
+  }
+
+  /** A power of two and its logarithm, from 512 up to the largest block. */
+  private int size(int at, int logAt, String what) throws ErrnoException {
+    long size = disk.u32(at);
+    int log = disk.u8(logAt);
+    if (log < 9 || log > MAX_BLOCK_LOG || size != 1L << log) {
+      throw disk.corrupt(what + " of " + size + " bytes with logarithm " + log);
+    }
+    return (int) size;
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = "xfs_validate_sb_common")
+  private void checkSizes() throws ErrnoException {
+    if (blockSize < MIN_BLOCK_BYTES || blockSize < sectSize || disk.u8(121) != log2(sectSize)) {
+      throw disk.corrupt("blocks of " + blockSize + " bytes, sectors of " + sectSize);
+    }
+    boolean inodesFit =
+        inodeSize >= MIN_INODE_BYTES
+            && inodeSize <= MAX_INODE_BYTES
+            && Integer.bitCount(inodeSize) == 1
+            && inodeSize <= blockSize
+            && inodeLog == log2(inodeSize)
+            && inopbLog == blockLog - inodeLog
+            && disk.u16(106) == 1 << inopbLog;
+    if (!inodesFit) {
+      throw disk.corrupt("inodes of " + inodeSize + " bytes");
+    }
+    if (blockLog + dirBlkLog > MAX_BLOCK_LOG) {
+      throw disk.corrupt("directory blocks of 2^" + (blockLog + dirBlkLog) + " bytes");
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_mount.c", name = {"xfs_check_sizes", "xfs_sb_validate_fsb_count"})
+  private void checkGroups(long deviceBytes) throws ErrnoException {
+    if (dblocks <= 0 || dblocks > Long.MAX_VALUE >> blockLog) {
+      throw disk.corrupt("an impossible number of blocks");
+    }
+    if (dblocks > deviceBytes >> blockLog) {
+      throw new ErrnoException(
+          Errno.EIO,
+          "truncated: the filesystem has " + (dblocks << blockLog) + " bytes, the device " + deviceBytes);
+    }
+    boolean groupsFit =
+        agBlocks >= MIN_AG_BLOCKS
+            && agBlocks <= MAX_AG_BYTES >> blockLog
+            && agBlkLog == log2Up(agBlocks)
+            && agCount == (dblocks - 1) / agBlocks + 1
+            && dblocks - (agCount - 1) * agBlocks >= MIN_AG_BLOCKS;
+    if (!groupsFit) {
+      throw disk.corrupt(agCount + " groups of " + agBlocks + " blocks do not make " + dblocks + " blocks");
+    }
+  }
+
+  private int checkLog() throws ErrnoException {
+    long blocks = disk.u32(96);
+    if (blocks == 0 || blocks > MAX_LOG_BYTES >> blockLog || !extentValid(logStart, blocks)) {
+      throw disk.corrupt("the log is outside the filesystem");
+    }
+    return (int) blocks;
+  }
+
+  static int log2(int powerOfTwo) {
+    return Integer.numberOfTrailingZeros(powerOfTwo);
+  }
+
+  private static int log2Up(long value) {
+    return 64 - Long.numberOfLeadingZeros(value - 1);
+  }
+
+  /** How many blocks a group has; the last may have fewer. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.c", name = "xfs_ag_block_count")
+  long agSize(long agno) {
+    return agno < agCount - 1 ? agBlocks : dblocks - agno * agBlocks;
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_AGNO")
+  long agno(long fsb) {
+    return fsb >>> agBlkLog;
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_AGBNO")
+  long agbno(long fsb) {
+    return fsb & ((1L << agBlkLog) - 1);
+  }
+
+  /** Where a block is on the device, in bytes. The block is valid. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
+  long fsbToByte(long fsb) {
+    return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
+  }
+
+  /** Whether a run of blocks lies inside one group, behind the group's headers. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
+  boolean extentValid(long fsb, long count) {
+    long agno = agno(fsb);
+    if (count <= 0 || Long.compareUnsigned(agno, agCount) >= 0) {
+      return false;
+    }
+    long agbno = agbno(fsb);
+    return agbno >= headerBlocks() && count <= agSize(agno) && agbno <= agSize(agno) - count;
+  }
+
+  /** Blocks that the four header sectors of a group take. */
+  private long headerBlocks() {
+    return Math.max(1, (4L * sectSize) >> blockLog);
+  }
+
+  /** The block that an inode is in. The number is valid. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_FSB")
+  long inoToFsb(long ino) {
+    return ino >>> inopbLog;
+  }
+
+  /** Where in its block an inode is, in bytes. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_OFFSET")
+  int inoToOffset(long ino) {
+    return (int) (ino & ((1L << inopbLog) - 1)) << inodeLog;
+  }
+
+  /** Whether there could be an inode of that number. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_ino", "xfs_verify_dir_ino"})
+  boolean inoValid(long ino) {
+    return ino > 0 && extentValid(inoToFsb(ino), 1);
+  }
+}

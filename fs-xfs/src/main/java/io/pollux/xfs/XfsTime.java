@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * Times of inodes. An inode has one of two kinds: 32 bits of seconds and 32 of nanoseconds, or ("bigtime")
+ * 64 bits of nanoseconds since the earliest second that the first kind can tell.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_from_disk_ts")
+final class XfsTime {
+  private static final long NANOS = 1_000_000_000;
+
+  /** The second at which bigtime begins: 1901-12-13 20:45:52 UTC. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_BIGTIME_EPOCH_OFFSET")
+  private static final long BIGTIME_EPOCH = Integer.MIN_VALUE;
+
+  private XfsTime() {}
+
+  /** Seconds since 1970. */
+  static long seconds(long disk, boolean bigtime) {
+    return bigtime ? Long.divideUnsigned(disk, NANOS) + BIGTIME_EPOCH : (int) (disk >> 32);
+  }
+
+  /** Nanoseconds on top. */
+  static long nanos(long disk, boolean bigtime) {
+    return bigtime ? Long.remainderUnsigned(disk, NANOS) : disk & 0xffff_ffffL;
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkMqOps;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.HwCtx;
+import io.pollux.block.Request;
+import io.pollux.block.RequestList;
+import io.pollux.block.RequestQueue;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A read-only disk over memory that a test may change under it, or over a private copy of an image file. */
+final class SegmentDisk implements BlkMqOps {
+  final MemorySegment contents;
+  final AtomicLong reads = new AtomicLong();
+  private final RequestList waiting = new RequestList();
+
+  SegmentDisk(MemorySegment contents) {
+    this.contents = contents;
+  }
+
+  /** Maps an image; what is written to {@link #contents} never reaches the file. */
+  static SegmentDisk ofImage(Path image, Arena arena) throws IOException {
+    try (FileChannel file = FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      return new SegmentDisk(file.map(FileChannel.MapMode.PRIVATE, 0, file.size(), arena));
+    }
+  }
+
+  BlockDevice device() {
+    return device(BlkTypes.SECTOR_SIZE);
+  }
+
+  BlockDevice device(int logicalBlockSize) {
+    RequestQueue queue = new RequestQueue(this, logicalBlockSize, 64);
+    return new BlockDevice("image", 0x800, contents.byteSize(), true, queue);
+  }
+
+  @Override
+  public void queueRqs(HwCtx hctx, Request chain) {
+    if (hctx.polled()) {
+      waiting.add(chain);
+    } else {
+      work(chain);
+    }
+  }
+
+  @Override
+  public int poll(HwCtx hctx) {
+    Request chain = waiting.takeAll();
+    return chain == null ? 0 : work(chain);
+  }
+
+  private int work(Request chain) {
+    int done = 0;
+    Request request = chain;
+    while (request != null) {
+      Request next = request.next();
+      request.complete(transfer(request.bio()));
+      request = next;
+      done++;
+    }
+    return done;
+  }
+
+  private int transfer(Bio bio) {
+    if (bio.op() != BlkTypes.REQ_OP_READ) {
+      return -Errno.EOPNOTSUPP;
+    }
+    reads.getAndIncrement();
+    long at = bio.sector() << BlkTypes.SECTOR_SHIFT;
+    for (int i = 0; i < bio.vecs(); i++) {
+      int length = bio.vecLength(i);
+      MemorySegment.copy(contents, at, RawMemory.segment(bio.vecAddress(i), length), 0, length);
+      at += length;
+    }
+    return 0;
+  }
+}
