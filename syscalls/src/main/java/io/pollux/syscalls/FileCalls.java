@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.syscalls;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Dentry;
+import io.pollux.core.vfs.DirContext;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.vfs.Namei;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.LinuxDirent64;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.Stat;
+import io.pollux.uapi.StatMode;
+import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+
+/** The calls about files: opening, asking, reading, writing, listing. Each handler implements one call. */
+final class FileCalls {
+  static final int AT_FDCWD = Fcntl.AT_FDCWD;
+
+  private final Namei namei;
+
+  FileCalls(Namei namei) {
+    this.namei = namei;
+  }
+
+  // Paths and descriptors.
+
+  private static byte[] path(Task current, long address) throws ErrnoException {
+    byte[] path = current.mm().stringFromUser(address, Namei.PATH_MAX);
+    if (path == null) {
+      throw new ErrnoException(Errno.EFAULT);
+    }
+    if (path.length == Namei.PATH_MAX) {
+      throw new ErrnoException(Errno.ENAMETOOLONG);
+    }
+    return path;
+  }
+
+  private static File fget(Task current, int fd) throws ErrnoException {
+    File file = current.files().fget(fd);
+    if (file == null) {
+      throw new ErrnoException(Errno.EBADF);
+    }
+    return file;
+  }
+
+  /** The directory that a relative path starts from: null is the root, which is also the working directory. */
+  private static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
+    if (dirfd == AT_FDCWD || (path.length > 0 && path[0] == '/')) {
+      return null;
+    }
+    File directory = fget(current, dirfd);
+    try {
+      if (!directory.inode().isType(StatMode.S_IFDIR)) {
+        throw new ErrnoException(Errno.ENOTDIR);
+      }
+      return directory.dentry();
+    } finally {
+      directory.fput();
+    }
+  }
+
+  /** Implements openat(2), and open(2) with AT_FDCWD. */
+  @LinuxSource(file = "fs/open.c", name = "do_sys_open")
+  long openat(Task current, int dirfd, long pathname, int flags, int mode) throws ErrnoException {
+    byte[] path = path(current, pathname);
+    File file = namei.open(current, base(current, dirfd, path), path, flags, mode);
+    int fd = current.files().install(file);
+    if (fd < 0) {
+      file.fput();
+    }
+    return fd;
+  }
+
+  // Asking.
+
+  /** Implements stat(2) and lstat(2). */
+  long stat(Task current, long pathname, long statbuf, boolean follow) throws ErrnoException {
+    Dentry found = namei.lookup(current, null, path(current, pathname), follow);
+    return putStat(current.mm(), found.inode(), statbuf);
+  }
+
+  /** Implements fstat(2). */
+  @LinuxSource(file = "fs/stat.c", name = "newfstat")
+  long fstat(Task current, int fd, long statbuf) throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      return putStat(current.mm(), file.inode(), statbuf);
+    } finally {
+      file.fput();
+    }
+  }
+
+  /** Implements newfstatat(2). */
+  long newfstatat(Task current, int dirfd, long pathname, long statbuf, int flags) throws ErrnoException {
+    if ((flags & ~(Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH)) != 0) {
+      return -Errno.EINVAL;
+    }
+    byte[] path = path(current, pathname);
+    if (path.length == 0 && (flags & Fcntl.AT_EMPTY_PATH) != 0 && dirfd != AT_FDCWD) {
+      return fstat(current, dirfd, statbuf);
+    }
+    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
+    Dentry found = namei.lookup(current, base(current, dirfd, path), path, follow);
+    return putStat(current.mm(), found.inode(), statbuf);
+  }
+
+  private static int putStat(AddressSpace mm, Inode inode, long statbuf) {
+    try (Arena arena = Arena.ofConfined()) {
+      long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
+      inode.fillStat(stat);
+      return mm.copyToUser(statbuf, stat, Stat.SIZE);
+    }
+  }
+
+  /** Implements readlink(2). */
+  long readlink(Task current, long pathname, long buf, int bufsize) throws ErrnoException {
+    if (bufsize <= 0) {
+      return -Errno.EINVAL;
+    }
+    Dentry found = namei.lookup(current, null, path(current, pathname), false);
+    byte[] target = found.inode().readlink(current);
+    int bytes = Math.min(target.length, bufsize);
+    if (!current.mm().accessOk(buf, bytes, true)) {
+      return -Errno.EFAULT;
+    }
+    putBytes(buf, target, bytes);
+    return bytes;
+  }
+
+  private static void putBytes(long address, byte[] bytes, int count) {
+    for (int i = 0; i < count; i++) {
+      RawMemory.putByte(address + i, bytes[i]);
+    }
+  }
+
+  /** Implements lseek(2): all of it but SEEK_DATA and SEEK_HOLE, which are EINVAL. */
+  @LinuxSource(file = "fs/read_write.c", name = {"ksys_lseek", "generic_file_llseek"})
+  long lseek(Task current, int fd, long offset, int whence) throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      if (!file.op().canSeek()) {
+        return -Errno.ESPIPE;
+      }
+      long from;
+      switch (whence) {
+        case Fcntl.SEEK_SET -> from = 0;
+        case Fcntl.SEEK_CUR -> from = file.pos();
+        case Fcntl.SEEK_END -> from = file.inode().size();
+        default -> {
+          return -Errno.EINVAL;
+        }
+      }
+      long pos = from + offset;
+      if (pos < 0 || (offset > 0 && pos < from)) {
+        return offset > 0 ? -Errno.EOVERFLOW : -Errno.EINVAL;
+      }
+      file.setPos(pos);
+      return pos;
+    } finally {
+      file.fput();
+    }
+  }
+
+  /** Implements fsync(2) and fdatasync(2). */
+  long fsync(Task current, int fd, boolean datasync) throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      return file.op().fsync(current, file, datasync);
+    } finally {
+      file.fput();
+    }
+  }
+
+  // Listing.
+
+  /** Implements getdents64(2). */
+  @LinuxSource(file = "fs/readdir.c", name = {"ksys_getdents64", "filldir64"})
+  long getdents64(Task current, int fd, long dirent, int count) throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      if (!file.inode().isType(StatMode.S_IFDIR)) {
+        return -Errno.ENOTDIR;
+      }
+      Filler filler = new Filler(current.mm(), file.pos(), dirent, Integer.toUnsignedLong(count));
+      int result = file.op().iterateShared(current, file, filler);
+      file.setPos(filler.pos());
+      if (filler.filled > 0) {
+        return filler.filled;
+      }
+      return result != 0 ? result : filler.error;
+    } finally {
+      file.fput();
+    }
+  }
+
+  /** Writes linux_dirent64 records into user memory. */
+  private static final class Filler extends DirContext {
+    private final AddressSpace mm;
+    private final long start;
+    private final long room;
+    private long filled;
+    private int error;
+
+    Filler(AddressSpace mm, long pos, long start, long room) {
+      super(pos);
+      this.mm = mm;
+      this.start = start;
+      this.room = room;
+    }
+
+    @Override
+    protected boolean actor(byte[] name, long ino, int type, long next) {
+      long bytes = (LinuxDirent64.SIZE + name.length + 1 + 7) & -8L;
+      if (bytes > room - filled) {
+        error = -Errno.EINVAL; // counts only if nothing fitted at all
+        return false;
+      }
+      long record = start + filled;
+      if (!mm.accessOk(record, bytes, true)) {
+        error = -Errno.EFAULT;
+        return false;
+      }
+      RawMemory.zero(record, bytes);
+      LinuxDirent64.dIno(record, ino);
+      LinuxDirent64.dOff(record, next);
+      LinuxDirent64.dReclen(record, (short) bytes);
+      LinuxDirent64.dType(record, (byte) type);
+      putBytes(record + LinuxDirent64.SIZE, name, name.length);
+      filled += bytes;
+      return true;
+    }
+  }
+
+  // Reading and writing.
+
+  /** Implements read(2). */
+  long read(Task current, int fd, long buf, long count) throws ErrnoException {
+    return rw(current, fd, buf, count, true, false, POS_OF_FILE, 0);
+  }
+
+  /** Implements write(2). */
+  long write(Task current, int fd, long buf, long count) throws ErrnoException {
+    return rw(current, fd, buf, count, false, false, POS_OF_FILE, 0);
+  }
+
+  /** Implements pread64(2). */
+  @LinuxSource(file = "fs/read_write.c", name = "ksys_pread64")
+  long pread64(Task current, int fd, long buf, long count, long pos) throws ErrnoException {
+    return pos < 0 ? -Errno.EINVAL : rw(current, fd, buf, count, true, false, pos, 0);
+  }
+
+  /** Implements pwrite64(2). */
+  @LinuxSource(file = "fs/read_write.c", name = "ksys_pwrite64")
+  long pwrite64(Task current, int fd, long buf, long count, long pos) throws ErrnoException {
+    return pos < 0 ? -Errno.EINVAL : rw(current, fd, buf, count, false, false, pos, 0);
+  }
+
+  /** Implements preadv2(2), and preadv(2) without flags. A position of -1 is the file's own, for preadv2. */
+  @LinuxSource(file = "fs/read_write.c", name = "do_preadv")
+  long preadv2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
+    return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, true, true, pos, flags);
+  }
+
+  /** Implements pwritev2(2), and pwritev(2) without flags. A position of -1 is the file's own, for pwritev2. */
+  @LinuxSource(file = "fs/read_write.c", name = "do_pwritev")
+  long pwritev2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
+    return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, flags);
+  }
+
+  private static final long POS_OF_FILE = -1;
+
+  /** The one way of all of them: checks, an iterator, a synchronous kiocb. */
+  @LinuxSource(file = "fs/read_write.c", name = {"vfs_read", "vfs_write", "new_sync_read", "rw_verify_area"})
+  private static long rw(
+      Task current, int fd, long buf, long count, boolean read, boolean vectored, long at, int flags)
+      throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      if (!(read ? file.readable() : file.writable())) {
+        return -Errno.EBADF;
+      }
+      if (file.inode().isType(StatMode.S_IFDIR)) {
+        return -Errno.EISDIR;
+      }
+      if (!(read ? file.op().hasReadIter() : file.op().hasWriteIter())) {
+        return -Errno.EINVAL;
+      }
+      if (at != POS_OF_FILE && !file.op().canSeek()) {
+        return -Errno.ESPIPE;
+      }
+      IovecIter iter = current.iovecIter();
+      int result =
+          vectored
+              ? iter.importIovec(current.mm(), read, buf, count)
+              : iter.importSingleRange(current.mm(), read, buf, count);
+      if (result != 0) {
+        return result;
+      }
+      return transfer(current, file, iter, at, flags);
+    } finally {
+      file.fput();
+    }
+  }
+
+  private static long transfer(Task current, File file, IovIter iter, long at, int flags) {
+    boolean ownPosition = at == POS_OF_FILE;
+    Kiocb iocb = current.syncKiocb();
+    iocb.init(file, null);
+    iocb.kiPos = ownPosition ? file.pos() : at;
+    if (iocb.kiPos + iter.count() < 0) {
+      return -Errno.EINVAL;
+    }
+    int result = iocb.setRwFlags(flags);
+    if (result != 0) {
+      return result;
+    }
+    if (!file.op().hasIopoll() || !iocb.has(Kiocb.IOCB_DIRECT)) {
+      iocb.kiFlags &= ~Kiocb.IOCB_HIPRI; // a hint that means nothing here
+    }
+    long moved;
+    if (iter.intoMemory()) {
+      moved = file.op().readIter(current, iocb, iter);
+    } else {
+      iocb.kiFlags |= Kiocb.IOCB_WRITE;
+      moved = file.op().writeIter(current, iocb, iter);
+    }
+    assert moved != -Kiocb.EIOCBQUEUED : "a synchronous request was queued";
+    if (ownPosition && moved > 0) {
+      file.setPos(iocb.kiPos);
+    }
+    iocb.kiFilp = null;
+    return moved;
+  }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.syscalls;
+
+import io.pollux.aio.Aio;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.BdevFileSystem;
+import io.pollux.block.bdev.BdevInode;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Namei;
+import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
+import io.pollux.xfs.XfsFileSystem;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A kernel: disks, mounts, and programs that run on it. Several may run in one Java process; they share
+ * nothing.
+ *
+ * <p>Booting, adding disks, mounting and closing are for one thread at a time, and are no system calls. The
+ * root directory is in memory: /dev has the disks, and filesystems are mounted beside it.
+ */
+public final class Kernel implements AutoCloseable {
+  private static final List<BdevFileSystem> FILE_SYSTEMS = List.of(XfsFileSystem.INSTANCE);
+  private static final long ROOT_DEV = 1;
+  private static final int PIECE = 64 << 10;
+
+  private final FileTable files = new FileTable();
+  private final Ramfs rootfs = new Ramfs(ROOT_DEV);
+  private final Namei namei = new Namei(rootfs.root(), files);
+  private final Aio aio = new Aio();
+  private final Map<String, SuperBlock> mounts = new LinkedHashMap<>();
+  private final List<BlockDevice> disks = new ArrayList<>();
+  private final List<Program> programs = new ArrayList<>(); // under its own lock
+  private final UserProcess kernelProcess = new UserProcess(); // what mounts and unmounts
+  private long lastNode = 100;
+
+  private Kernel() {}
+
+  /**
+   * Boots a kernel with an empty /dev.
+   *
+   * @return a running kernel, to be closed
+   */
+  public static Kernel boot() {
+    Kernel kernel = new Kernel();
+    kernel.rootfs.mkdir("dev");
+    return kernel;
+  }
+
+  /**
+   * Adds a disk, which programs open as /dev/NAME. The caller keeps the driver and closes it after the
+   * kernel.
+   *
+   * @param disk the disk
+   */
+  public void addDisk(BlockDevice disk) {
+    disks.add(disk);
+    rootfs.mkdir("dev").attach(disk.name(), new BdevInode(rootfs, ++lastNode, disk));
+  }
+
+  /**
+   * Tells what filesystem is on a disk, by its superblock.
+   *
+   * @param disk the disk
+   * @return its kind, if it is one that this kernel knows
+   * @throws ErrnoException if the disk can't be read
+   */
+  public Optional<BdevFileSystem> recognise(BlockDevice disk) throws ErrnoException {
+    int bytes = (int) Math.min(BdevFileSystem.HEAD_BYTES, disk.bytes());
+    if (bytes == 0) {
+      return Optional.empty();
+    }
+    long head = HostMemory.map(BdevFileSystem.HEAD_BYTES);
+    if (head == 0) {
+      throw new ErrnoException(Errno.ENOMEM);
+    }
+    Task current = enter();
+    try {
+      for (int at = 0; at < bytes; at += PIECE) {
+        int piece = Math.min(PIECE, bytes - at);
+        int result = disk.transferAndWait(current, at, head + at, piece, BlkTypes.REQ_OP_READ | BlkTypes.REQ_META);
+        if (result != 0) {
+          throw new ErrnoException(-result, disk.name() + ": " + Errno.describe(-result));
+        }
+      }
+      return FILE_SYSTEMS.stream().filter(type -> type.recognises(RawMemory.segment(head, bytes))).findFirst();
+    } finally {
+      current.leaveKernel();
+      HostMemory.unmap(head, BdevFileSystem.HEAD_BYTES);
+    }
+  }
+
+  /**
+   * Mounts a disk.
+   *
+   * @param at name of the directory below the root, made if missing: "mnt" for /mnt
+   * @param type the kind of filesystem
+   * @param disk the disk
+   * @param options how
+   * @throws ErrnoException why it can't be mounted
+   */
+  public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options) throws ErrnoException {
+    if (mounts.containsKey(at)) {
+      throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");
+    }
+    Task current = enter();
+    try {
+      SuperBlock mounted = type.mount(current, disk, options);
+      mounts.put(at, mounted);
+      rootfs.top().attach(at, mounted.root());
+    } finally {
+      current.leaveKernel();
+    }
+  }
+
+  /** A task of the kernel's own, bound to the calling thread; to be left with leaveKernel. */
+  private Task enter() {
+    Task task = kernelProcess.newTask();
+    if (!task.enterKernel()) {
+      throw new IllegalStateException("the kernel is closed");
+    }
+    return task;
+  }
+
+  /**
+   * Starts a program: a process with one thread, bound to the Java thread that makes its first call.
+   *
+   * @return the program, to be closed
+   */
+  public Program newProgram() {
+    UserProcess process = new UserProcess();
+    Program program = new Program(this, process, process.newTask());
+    synchronized (programs) {
+      programs.add(program);
+    }
+    return program;
+  }
+
+  void ended(Program program) {
+    synchronized (programs) {
+      programs.remove(program);
+    }
+  }
+
+  Namei namei() {
+    return namei;
+  }
+
+  Aio aio() {
+    return aio;
+  }
+
+  /**
+   * What is still held, in words: empty when every program has ended and nothing was leaked.
+   *
+   * @return a sentence for each kind of thing that is held
+   */
+  public List<String> held() {
+    List<String> held = new ArrayList<>();
+    if (files.nrFiles() != 0) {
+      held.add("open files: " + files.nrFiles());
+    }
+    if (aio.aioNr() != 0) {
+      held.add("requests reserved by aio contexts: " + aio.aioNr());
+    }
+    for (BlockDevice disk : disks) {
+      if (disk.queue().busyTags() != 0) {
+        held.add("tags of " + disk.name() + " in use: " + disk.queue().busyTags());
+      }
+    }
+    return held;
+  }
+
+  /**
+   * Shuts down: ends the programs that are left and unmounts everything.
+   *
+   * @throws ErrnoException if something could not be written back; everything is unmounted all the same
+   */
+  @Override
+  public void close() throws ErrnoException {
+    List<Program> left;
+    synchronized (programs) {
+      left = List.copyOf(programs);
+    }
+    left.forEach(Program::close);
+    if (kernelProcess.exiting()) {
+      return;
+    }
+    ErrnoException failed = null;
+    Task current = enter();
+    for (SuperBlock mounted : mounts.values()) {
+      try {
+        mounted.unmount(current);
+      } catch (ErrnoException e) {
+        failed = e;
+      }
+    }
+    mounts.clear();
+    current.leaveKernel();
+    kernelProcess.exit();
+    if (failed != null) {
+      throw failed;
+    }
+  }
+}

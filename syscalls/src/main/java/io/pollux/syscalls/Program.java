@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.syscalls;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.Errno;
+
+/**
+ * What a user program has of the kernel: one thread of a process, and its system calls. The first call binds
+ * it to the Java thread that makes it; another thread of the same process needs {@link #newThread}.
+ */
+public final class Program implements AutoCloseable {
+  private final Kernel kernel;
+  private final UserProcess process;
+  private final Task task;
+  private final SyscallTable table;
+
+  Program(Kernel kernel, UserProcess process, Task task) {
+    this.kernel = kernel;
+    this.process = process;
+    this.task = task;
+    this.table = new SyscallTable(kernel);
+  }
+
+  /**
+   * Calls the kernel.
+   *
+   * @param nr number of the call, see {@link io.pollux.uapi.Nr}; any value at all, as all arguments
+   * @param a0 first argument
+   * @param a1 second argument
+   * @param a2 third argument
+   * @param a3 fourth argument
+   * @param a4 fifth argument
+   * @param a5 sixth argument
+   * @return a result that is not negative, or a negative errno; -ESRCH once the process has ended
+   */
+  public long syscall(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+    if (!task.enterKernel()) {
+      return -Errno.ESRCH;
+    }
+    try {
+      return table.call(task, nr, a0, a1, a2, a3, a4, a5);
+    } finally {
+      task.clearSignal();
+      task.leaveKernel();
+    }
+  }
+
+  /**
+   * A call with up to four arguments; the others are 0.
+   *
+   * @param nr number of the call
+   * @param a0 first argument
+   * @param a1 second argument
+   * @param a2 third argument
+   * @param a3 fourth argument
+   * @return as {@link #syscall(int, long, long, long, long, long, long)}
+   */
+  public long syscall(int nr, long a0, long a1, long a2, long a3) {
+    return syscall(nr, a0, a1, a2, a3, 0, 0);
+  }
+
+  /**
+   * A call with three arguments; the others are 0.
+   *
+   * @param nr number of the call
+   * @param a0 first argument
+   * @param a1 second argument
+   * @param a2 third argument
+   * @return as {@link #syscall(int, long, long, long, long, long, long)}
+   */
+  public long syscall(int nr, long a0, long a1, long a2) {
+    return syscall(nr, a0, a1, a2, 0, 0, 0);
+  }
+
+  /**
+   * A call with two arguments; the others are 0.
+   *
+   * @param nr number of the call
+   * @param a0 first argument
+   * @param a1 second argument
+   * @return as {@link #syscall(int, long, long, long, long, long, long)}
+   */
+  public long syscall(int nr, long a0, long a1) {
+    return syscall(nr, a0, a1, 0, 0, 0, 0);
+  }
+
+  /**
+   * A call with one argument; the others are 0.
+   *
+   * @param nr number of the call
+   * @param a0 the argument
+   * @return as {@link #syscall(int, long, long, long, long, long, long)}
+   */
+  public long syscall(int nr, long a0) {
+    return syscall(nr, a0, 0, 0, 0, 0, 0);
+  }
+
+  /**
+   * Another thread of the same process.
+   *
+   * @return its calls; closing it does nothing more than closing this
+   */
+  public Program newThread() {
+    return new Program(kernel, process, process.newTask());
+  }
+
+  /** Interrupts the call that this thread is in, or the next one: it answers EINTR if it waits. Any thread. */
+  public void interrupt() {
+    task.interrupt();
+  }
+
+  /**
+   * Pages that the process has pinned, for the books.
+   *
+   * @return pages times references; 0 when nothing is in flight and no context is left
+   */
+  public long pinnedPages() {
+    return process.mm().pinnedPages();
+  }
+
+  /** Ends the process, all its threads included. Not from one of its own calls. */
+  @Override
+  public void close() {
+    process.exit();
+    kernel.ended(this);
+  }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/** The call table, and the kernel that is booted behind it: where user programs come in. */
+module io.pollux.syscalls {
+  requires static transitive org.jspecify;
+  requires transitive io.pollux.aio;
+  requires io.pollux.xfs;
+  requires io.pollux.gfs2;
+
+  exports io.pollux.syscalls;
+}
