@@ -216,24 +216,32 @@ final class XlogRecover {
   /** Whether a record, the last one, is the mark of an unmount. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_check_unmount_rec")
   private boolean isUnmount(XfsBuf header, int at, int head) throws ErrnoException {
-    if (header.u32(40) != 1 || !endsAt(at, head) || header.u32(12) != BB_BYTES) {
+    if (header.u32(40) != 1 || bodyBbs(header) == 0 || !endsAt(at, head)) {
       return false;
     }
-    XfsBuf body = read((at + headerBbs(header)) % size, 1);
-    verifyCrc(header, body);
-    return (body.u8(9) & UNMOUNT_TRANS) != 0;
+    int bodyAt = (at + headerBbs(header)) % size;
+    verifyCrc(header, bodyAt);
+    return (read(bodyAt, 1).u8(9) & UNMOUNT_TRANS) != 0;
   }
 
-  /** Checks the record of an unmount, whose header and body are one basic block each. */
+  /**
+   * Checks the checksum of a record, if it has one (mkfs.xfs makes none) and if one block of header covers it:
+   * the mark of an unmount is only as long as the stripe unit of the log.
+   */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_cksum")
-  private static void verifyCrc(XfsBuf header, XfsBuf body) throws ErrnoException {
-    if (header.i32(CRC_OFFSET) == 0) {
-      return; // mkfs.xfs makes none
+  private void verifyCrc(XfsBuf header, int bodyAt) throws ErrnoException {
+    int length = (int) header.u32(12);
+    if (header.i32(CRC_OFFSET) == 0 || length > CYCLES_PER_HEADER_BYTES) {
+      return;
     }
     for (int headerSize : HEADER_SIZES) {
-      byte[] covered = new byte[headerSize + BB_BYTES];
+      byte[] covered = new byte[headerSize + length];
       System.arraycopy(header.copy(0, headerSize), 0, covered, 0, headerSize);
-      System.arraycopy(body.copy(0, BB_BYTES), 0, covered, headerSize, BB_BYTES);
+      for (int done = 0; done < length; done += BB_BYTES) {
+        int bytes = Math.min(BB_BYTES, length - done);
+        byte[] block = read((bodyAt + (done >> BB_SHIFT)) % size, 1).copy(0, bytes);
+        System.arraycopy(block, 0, covered, headerSize + done, bytes);
+      }
       int crc = new XfsBuf(covered, 0, "log").crc(CRC_OFFSET, covered.length);
       if (Integer.reverseBytes(header.i32(CRC_OFFSET)) == crc) {
         return;
