@@ -4,7 +4,8 @@ package io.pollux.block;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.LinuxSource;
-import java.util.concurrent.atomic.AtomicLongArray;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -14,11 +15,13 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_hw_ctx", "blk_mq_tags"})
 public final class HwCtx {
+  private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
+
   private final RequestQueue queue;
   private final int index;
   private final boolean polled;
   private final Request[] requests;
-  private final AtomicLongArray busy; // a set bit is a tag in use
+  private final long[] busy; // a set bit is a tag in use; through WORDS
   private final WaitQueue tagWait = new WaitQueue();
 
   HwCtx(RequestQueue queue, int index, boolean polled, int depth) {
@@ -31,9 +34,9 @@ public final class HwCtx {
       requests[tag] = new Request(this, tag);
     }
     int words = (depth + 63) >> 6;
-    busy = new AtomicLongArray(words);
+    busy = new long[words];
     if ((depth & 63) != 0) {
-      busy.set(words - 1, -1L << (depth & 63)); // tags that are none
+      busy[words - 1] = -1L << (depth & 63); // tags that are none
     }
   }
 
@@ -62,11 +65,11 @@ public final class HwCtx {
   /** Takes a request, or answers null if all are in use. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_get_tag")
   @Nullable Request tryGet() {
-    for (int word = 0; word < busy.length(); word++) {
-      long bits = busy.get(word);
+    for (int word = 0; word < busy.length; word++) {
+      long bits = (long) WORDS.getOpaque(busy, word);
       while (bits != -1) {
         long bit = Long.lowestOneBit(~bits);
-        long seen = busy.compareAndExchangeAcquire(word, bits, bits | bit);
+        long seen = (long) WORDS.compareAndExchange(busy, word, bits, bits | bit);
         if (seen == bits) {
           return requests[(word << 6) + Long.numberOfTrailingZeros(bit)];
         }
@@ -113,14 +116,11 @@ public final class HwCtx {
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_put_tag")
   void putTag(int tag) {
     long bit = 1L << (tag & 63);
-    int word = tag >> 6;
-    long bits = busy.get(word);
-    long seen;
-    while ((seen = busy.compareAndExchangeRelease(word, bits, bits & ~bit)) != bits) {
-      bits = seen;
+    long before = (long) WORDS.getAndBitwiseAnd(busy, tag >> 6, ~bit);
+    assert (before & bit) != 0 : "a tag given back twice";
+    if (tagWait.active()) { // full order before it: no waiter is missed
+      tagWait.wakeUp();
     }
-    assert (bits & bit) != 0 : "a tag given back twice";
-    tagWait.wakeUp();
   }
 
   /**
@@ -130,9 +130,9 @@ public final class HwCtx {
    */
   public int busyTags() {
     int sum = 0;
-    for (int word = 0; word < busy.length(); word++) {
-      sum += Long.bitCount(busy.get(word));
+    for (int word = 0; word < busy.length; word++) {
+      sum += Long.bitCount((long) WORDS.getOpaque(busy, word));
     }
-    return sum - (busy.length() * 64 - requests.length);
+    return sum - (busy.length * 64 - requests.length);
   }
 }

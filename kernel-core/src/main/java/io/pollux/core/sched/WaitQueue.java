@@ -5,6 +5,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
@@ -18,6 +19,7 @@ public final class WaitQueue {
   public static final long FOREVER = Long.MAX_VALUE;
 
   private final ConcurrentLinkedQueue<Thread> waiters = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger sleepers = new AtomicInteger(); // how many are in the queue at least
 
   /** Makes an empty queue. */
   public WaitQueue() {}
@@ -39,6 +41,7 @@ public final class WaitQueue {
     long start = System.nanoTime();
     Thread self = Thread.currentThread();
     waiters.add(self);
+    sleepers.getAndIncrement();
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -59,6 +62,7 @@ public final class WaitQueue {
         }
       }
     } finally {
+      sleepers.getAndDecrement();
       waiters.remove(self);
     }
   }
@@ -76,6 +80,7 @@ public final class WaitQueue {
     }
     Thread self = Thread.currentThread();
     waiters.add(self);
+    sleepers.getAndIncrement();
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -85,6 +90,7 @@ public final class WaitQueue {
         LockSupport.park(this);
       }
     } finally {
+      sleepers.getAndDecrement();
       waiters.remove(self);
     }
   }
@@ -93,8 +99,21 @@ public final class WaitQueue {
   @LinuxSource(file = "kernel/sched/wait.c", name = "wake_up")
   public void wakeUp() {
     VarHandle.fullFence(); // the condition before the look at the queue; pairs with waitEvent
-    for (Thread waiter : waiters) {
-      LockSupport.unpark(waiter);
+    if (active()) {
+      for (Thread waiter : waiters) {
+        LockSupport.unpark(waiter);
+      }
     }
+  }
+
+  /**
+   * Whether anybody waits: spares a call of {@link #wakeUp} and its fence. Only for who made the condition
+   * true by an atomic read-modify-write with full order, else a waiter may be missed.
+   *
+   * @return true if so
+   */
+  @LinuxSource(file = "include/linux/wait.h", name = "waitqueue_active")
+  public boolean active() {
+    return sleepers.get() != 0;
   }
 }
