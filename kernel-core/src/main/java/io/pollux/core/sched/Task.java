@@ -50,6 +50,11 @@ public final class Task {
     return true;
   }
 
+  /** Binds the task of a kernel thread, which is in the kernel all its life, to the calling thread. */
+  public void enterKernelThread() {
+    bind();
+  }
+
   /** Leaves the kernel. */
   public void leaveKernel() {
     assert plug == null : "left the kernel with a plug";

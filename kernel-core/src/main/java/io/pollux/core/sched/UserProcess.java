@@ -39,6 +39,17 @@ public final class UserProcess {
   }
 
   /**
+   * Makes a task for a kernel thread that works with this process's memory and descriptors (use_mm). The
+   * process does not wait for it when it exits: who started the thread ends it.
+   *
+   * @return the task
+   */
+  @LinuxSource(file = "mm/mmu_context.c", name = "use_mm")
+  public Task newKernelTask() {
+    return new Task(this);
+  }
+
+  /**
    * The memory.
    *
    * @return the address space

@@ -10,19 +10,59 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Tasks that wait for a condition: the counterpart of wait_queue_head_t. Whoever makes the condition true
- * calls {@link #wakeUp()} afterwards; a waiter looks at the condition again each time.
+ * Tasks that wait for a condition, and callbacks that want to hear of it: the counterpart of
+ * wait_queue_head_t. Whoever makes the condition true calls {@link #wakeUp()} afterwards; a waiter looks at
+ * the condition again each time.
  */
 @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_head_t")
 public final class WaitQueue {
   /** For a wait without an end. */
   public static final long FOREVER = Long.MAX_VALUE;
 
-  private final ConcurrentLinkedQueue<Thread> waiters = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<Object> waiters = new ConcurrentLinkedQueue<>(); // Thread or WaitEntry
   private final AtomicInteger sleepers = new AtomicInteger(); // how many are in the queue at least
 
   /** Makes an empty queue. */
   public WaitQueue() {}
+
+  /** Somebody who is called instead of woken. */
+  @FunctionalInterface
+  @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_func_t")
+  public interface WaitEntry {
+    /**
+     * The condition may have changed. From any context; must not sleep. May come more than once, and once
+     * more after {@link WaitQueue#remove}.
+     *
+     * @param key what happened, such as a poll mask; 0 if the waker does not tell
+     */
+    void wake(int key);
+  }
+
+  /**
+   * Has an entry called at each wake-up from now on. Whoever adds looks at the condition afterwards.
+   *
+   * @param entry the entry
+   */
+  @LinuxSource(file = "kernel/sched/wait.c", name = "add_wait_queue")
+  public void add(WaitEntry entry) {
+    waiters.add(entry);
+    sleepers.getAndIncrement();
+  }
+
+  /**
+   * Takes an entry out.
+   *
+   * @param entry the entry
+   * @return false if it was not there
+   */
+  @LinuxSource(file = "kernel/sched/wait.c", name = "remove_wait_queue")
+  public boolean remove(WaitEntry entry) {
+    boolean there = waiters.remove(entry);
+    if (there) {
+      sleepers.getAndDecrement();
+    }
+    return there;
+  }
 
   /**
    * Waits until a condition holds, the task is interrupted, or time is up. From process context.
@@ -98,10 +138,24 @@ public final class WaitQueue {
   /** Lets every waiter look again. From any context. Cheap when nobody waits. */
   @LinuxSource(file = "kernel/sched/wait.c", name = "wake_up")
   public void wakeUp() {
+    wakeUp(0);
+  }
+
+  /**
+   * Lets every waiter look again and tells callbacks what happened. From any context.
+   *
+   * @param key what happened, such as a poll mask
+   */
+  @LinuxSource(file = "kernel/sched/wait.c", name = "__wake_up_poll")
+  public void wakeUp(int key) {
     VarHandle.fullFence(); // the condition before the look at the queue; pairs with waitEvent
     if (active()) {
-      for (Thread waiter : waiters) {
-        LockSupport.unpark(waiter);
+      for (Object waiter : waiters) {
+        if (waiter instanceof Thread thread) {
+          LockSupport.unpark(thread);
+        } else {
+          ((WaitEntry) waiter).wake(key);
+        }
       }
     }
   }

@@ -6,6 +6,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What can be done with an open file: the counterpart of struct file_operations. In C a method that is
@@ -104,6 +105,27 @@ public interface FileOperations {
    */
   default boolean canSeek() {
     return true;
+  }
+
+  /**
+   * Whether there is a {@link #poll}.
+   *
+   * @return true if so
+   */
+  default boolean hasPoll() {
+    return false;
+  }
+
+  /**
+   * Tells what is possible now, and where to hear of changes. From any context; never sleeps.
+   *
+   * @param file the file
+   * @param table who wants to hear of changes, or null
+   * @return a mask of PollTable.POLL*
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "poll")
+  default int poll(File file, @Nullable PollTable table) {
+    return PollTable.POLLIN | PollTable.POLLOUT | PollTable.POLLRDNORM | PollTable.POLLWRNORM;
   }
 
   /**
