@@ -3,33 +3,53 @@ package io.pollux.aio;
 
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
-import io.pollux.uapi.AioIoEventRing;
-import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.AioSigset;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.Timespec;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The system calls of aio, and what all contexts of a kernel share: the count of requests that they may
- * have. One for each kernel. Calls answer a result or a negative errno and are made in process context.
+ * The system calls of aio, and what all contexts of a kernel share: the count of requests that they may have,
+ * and the work queue. One for each kernel. Calls answer a result or a negative errno, are made in process
+ * context, and take any value at all for any argument.
  */
 @LinuxSource(file = "fs/aio.c")
 public final class Aio {
+  static final int CPUS = Runtime.getRuntime().availableProcessors();
+
+  private static final int SQ_FLAGS =
+      AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQPOLL;
   private static final int FLAGS_KNOWN =
-      AioAbi.IOCTX_FLAG_USERIOCB | AioAbi.IOCTX_FLAG_IOPOLL | AioAbi.IOCTX_FLAG_FIXEDBUFS | AioAbi.IOCTX_FLAG_SCQRING;
+      AioAbi.IOCTX_FLAG_USERIOCB
+          | AioAbi.IOCTX_FLAG_IOPOLL
+          | AioAbi.IOCTX_FLAG_FIXEDBUFS
+          | AioAbi.IOCTX_FLAG_SCQRING
+          | SQ_FLAGS;
   private static final int ENTER_FLAGS_KNOWN = AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS;
   private static final long MAX_EVENTS = 0x1000_0000L / IoEvent.SIZE;
-  private static final int CPUS = Runtime.getRuntime().availableProcessors();
+  private static final int SIGSET_SIZE = 8;
+  private static final long NANOS = 1_000_000_000L;
 
   private final AtomicLong aioNr = new AtomicLong();
+  private final WorkQueue workQueue;
 
-  /** Makes the aio of a kernel. */
-  public Aio() {}
+  /**
+   * Makes the aio of a kernel.
+   *
+   * @param kernelProcess the process that the work queue's threads belong to
+   */
+  public Aio(UserProcess kernelProcess) {
+    workQueue = new WorkQueue(kernelProcess, "aio-work", 2 * CPUS);
+  }
 
   /**
    * Requests that the contexts of this kernel may have, for the books: 0 when no context is left.
@@ -41,20 +61,36 @@ public final class Aio {
     return aioNr.get();
   }
 
+  // Making and ending contexts.
+
   /**
-   * Makes a context with rings, polling, fixed buffers.
+   * Makes an ordinary context.
+   *
+   * @param current the calling task
+   * @param nr u32: requests of the context
+   * @param ctxp user address where the id goes; what is there must be 0
+   * @return 0, -EINVAL, -EFAULT, -EAGAIN, -ENOMEM
+   */
+  @LinuxSource(file = "fs/aio.c", name = "io_setup")
+  public long ioSetup(Task current, int nr, long ctxp) {
+    return ioSetup2(current, nr, 0, 0, 0, 0, ctxp);
+  }
+
+  /**
+   * Makes a context with rings, polling, mapped iocbs, fixed buffers, a thread.
    *
    * @param current the calling task
    * @param nr u32: entries of the rings, requests of the context
    * @param flags IOCTX_FLAG_*
+   * @param iocbs user address of the iocbs, with USERIOCB
    * @param sqRing user address of the SQ ring, with SCQRING
    * @param cqRing user address of the CQ ring, with SCQRING
    * @param ctxp user address where the id goes; what is there must be 0
    * @return 0, -EINVAL, -EFAULT, -EAGAIN, -ENOMEM
    */
   @Patch({13, 26})
-  @LinuxSource(file = "fs/aio.c", name = {"io_setup2", "io_setup_flags", "ioctx_alloc"})
-  public long ioSetup2(Task current, int nr, int flags, long sqRing, long cqRing, long ctxp) {
+  @LinuxSource(file = "fs/aio.c", name = "io_setup2")
+  public long ioSetup2(Task current, int nr, int flags, long iocbs, long sqRing, long cqRing, long ctxp) {
     if ((flags & ~FLAGS_KNOWN) != 0) {
       return -Errno.EINVAL;
     }
@@ -65,14 +101,8 @@ public final class Aio {
     if (RawMemory.getLong(ctxp) != 0 || nr == 0) {
       return -Errno.EINVAL;
     }
-    boolean rings = (flags & AioAbi.IOCTX_FLAG_SCQRING) != 0;
-    boolean userIocb = (flags & AioAbi.IOCTX_FLAG_USERIOCB) != 0;
-    boolean fixed = (flags & AioAbi.IOCTX_FLAG_FIXEDBUFS) != 0;
-    if ((rings && userIocb) || (fixed && !rings && !userIocb)) {
+    if (!flagsGoTogether(flags)) {
       return -Errno.EINVAL;
-    }
-    if (!rings) {
-      return -Errno.EINVAL; // io_submit, which such a context is for, is not in this kernel yet
     }
     long maxReqs = Integer.toUnsignedLong(nr);
     if (Math.max(maxReqs, 4L * CPUS) * 2 > MAX_EVENTS) {
@@ -81,11 +111,38 @@ public final class Aio {
     if (!reserve(maxReqs)) {
       return -Errno.EAGAIN;
     }
-    long result = setup(current, nr, flags, sqRing, cqRing, ctxp);
-    if (result != 0) {
-      aioNr.getAndAdd(-maxReqs);
+    ContextSetup setup = new ContextSetup(current, nr, flags);
+    int errno = setup.pin(iocbs, sqRing, cqRing);
+    if (errno == 0 && !mm.accessOk(ctxp, Long.BYTES, true)) {
+      setup.unpin();
+      errno = -Errno.EFAULT;
     }
-    return result;
+    if (errno != 0) {
+      aioNr.getAndAdd(-maxReqs);
+      return errno;
+    }
+    Kioctx ctx = setup.make(workQueue);
+    RingEntry rings = ctx.rings();
+    if (rings != null) {
+      rings.start(current.process());
+    }
+    RawMemory.putLong(ctxp, ctx.memory().ring());
+    KioctxTable.of(mm, this).add(ctx);
+    return 0;
+  }
+
+  private static boolean flagsGoTogether(int flags) {
+    boolean rings = (flags & AioAbi.IOCTX_FLAG_SCQRING) != 0;
+    boolean userIocb = (flags & AioAbi.IOCTX_FLAG_USERIOCB) != 0;
+    boolean fixed = (flags & AioAbi.IOCTX_FLAG_FIXEDBUFS) != 0;
+    boolean workers = (flags & AioAbi.IOCTX_FLAG_SQWQ) != 0;
+    if (rings ? userIocb : (flags & SQ_FLAGS) != 0) {
+      return false;
+    }
+    if (fixed && !rings && !userIocb) {
+      return false;
+    }
+    return !workers || (flags & AioAbi.IOCTX_FLAG_IOPOLL) == 0; // a worker would poll for what it waits for
   }
 
   private boolean reserve(long maxReqs) {
@@ -99,52 +156,11 @@ public final class Aio {
     return true;
   }
 
-  private long setup(Task current, int nr, int flags, long sqAddress, long cqAddress, long ctxp) {
-    if (!MappedRange.aligned(sqAddress) || !MappedRange.aligned(cqAddress)) {
-      return -Errno.EINVAL;
-    }
-    AddressSpace mm = current.mm();
-    ContextMemory memory = ContextMemory.map(mm, 0);
-    MappedRange sqRange = MappedRange.map(mm, sqAddress, AioIocbRing.bytes(nr));
-    MappedRange cqRange = MappedRange.map(mm, cqAddress, AioIoEventRing.bytes(nr));
-    int errno = memory == null || sqRange == null || cqRange == null ? -Errno.ENOMEM : 0;
-    if (errno == 0 && memory != null && sqRange != null && (flags & AioAbi.IOCTX_FLAG_FIXEDBUFS) != 0) {
-      FixedBuffers.Result mapped = FixedBuffers.map(current, AioIocbRing.iocb(sqRange.address(), 0), nr);
-      errno = mapped.errno();
-      memory.setBuffers(mapped.buffers());
-    }
-    if (errno == 0 && !mm.accessOk(ctxp, Long.BYTES, true)) {
-      errno = -Errno.EFAULT;
-    }
-    if (errno != 0 || memory == null || sqRange == null || cqRange == null) {
-      unmap(memory, sqRange, cqRange);
-      return errno;
-    }
-    SqRing sq = new SqRing(sqRange, nr);
-    CqRing cq = new CqRing(cqRange, nr);
-    Kioctx ctx = new Kioctx(memory, sq, cq, flags, nr);
-    KioctxTable.of(mm, this).add(ctx);
-    RawMemory.putLong(ctxp, memory.ring());
-    return 0;
-  }
-
-  private static void unmap(@Nullable ContextMemory memory, @Nullable MappedRange sq, @Nullable MappedRange cq) {
-    if (memory != null) {
-      memory.unmap();
-    }
-    if (sq != null) {
-      sq.unmap();
-    }
-    if (cq != null) {
-      cq.unmap();
-    }
-  }
-
   /**
    * Ends a context: takes it from the program, waits for its requests, lets go of its memory.
    *
    * @param current the calling task
-   * @param id the context; any value at all
+   * @param id the context
    * @return 0 or -EINVAL
    */
   @LinuxSource(file = "fs/aio.c", name = "io_destroy")
@@ -164,15 +180,213 @@ public final class Aio {
     }
     table.remove(ctx);
     ctx.free(ownReferences);
-    aioNr.getAndAdd(-ctx.maxReqs());
+    aioNr.getAndAdd(-Integer.toUnsignedLong(ctx.maxReqs()));
     return true;
+  }
+
+  // Submitting.
+
+  /**
+   * Submits requests in order, up to the first that fails.
+   *
+   * @param current the calling task
+   * @param id the context
+   * @param nr how many; more than the context can have are cut
+   * @param iocbpp user address of an array of iocb pointers, or, with USERIOCB, of indices
+   * @return how many were queued, or what the first one failed with
+   */
+  @Patch({9, 11, 14})
+  @LinuxSource(file = "fs/aio.c", name = "io_submit")
+  public long ioSubmit(Task current, long id, long nr, long iocbpp) {
+    if (nr < 0) {
+      return -Errno.EINVAL;
+    }
+    Kioctx ctx = KioctxTable.lookup(current.mm(), id);
+    if (ctx == null) {
+      return -Errno.EINVAL;
+    }
+    int most = (int) Math.min(nr, ctx.ordinary() ? ctx.ring().slots() : ctx.maxReqs());
+    long result = ctx.rings() != null ? -Errno.EINVAL : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
+    ctx.put();
+    return result;
+  }
+
+  private static long submit(Task current, Kioctx ctx, int nr, long iocbpp) {
+    Submitter submitter = Submitter.start(current, ctx, nr);
+    int submitted = 0;
+    int result = 0;
+    while (submitted < nr) {
+      result = submitOne(current, ctx, submitter, iocbpp + submitted * (long) Long.BYTES);
+      if (result != 0) {
+        break;
+      }
+      submitted++;
+    }
+    submitter.end(current);
+    return submitted > 0 ? submitted : result;
+  }
+
+  @Patch({11, 14})
+  @LinuxSource(file = "fs/aio.c", name = "io_submit_one")
+  private static int submitOne(Task current, Kioctx ctx, Submitter submitter, long iocbp) {
+    AddressSpace mm = current.mm();
+    if (!mm.accessOk(iocbp, Long.BYTES, false)) {
+      return -Errno.EFAULT;
+    }
+    long named = RawMemory.getLong(iocbp);
+    if (ctx.has(AioAbi.IOCTX_FLAG_USERIOCB)) {
+      if (Long.compareUnsigned(named, ctx.maxReqs()) >= 0) {
+        return -Errno.EINVAL;
+      }
+      submitter.copyIocb(ctx.memory().iocbFromIndex((int) named));
+      return submitter.submitOne(current, (int) named, named, 0);
+    }
+    if (!mm.accessOk(named, Iocb.SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    submitter.copyIocb(named);
+    long key = ctx.polled() ? 0 : Iocb.aioKeyAddress(named);
+    return submitter.submitOne(current, Submitter.NO_INDEX, named, key);
+  }
+
+  /**
+   * Cancels a request, if it is of a kind that can be.
+   *
+   * @param current the calling task
+   * @param id the context
+   * @param iocb user address of the iocb that was submitted
+   * @param result not used: the event comes through the ring
+   * @return -EINPROGRESS if it was cancelled, -EINVAL, -EFAULT
+   */
+  @LinuxSource(file = "fs/aio.c", name = "io_cancel")
+  public long ioCancel(Task current, long id, long iocb, long result) {
+    long key = Iocb.aioKeyAddress(iocb);
+    if (!current.mm().accessOk(key, Integer.BYTES, false)) {
+      return -Errno.EFAULT;
+    }
+    if (RawMemory.getInt(key) != AioAbi.KIOCB_KEY) {
+      return -Errno.EINVAL;
+    }
+    Kioctx ctx = KioctxTable.lookup(current.mm(), id);
+    if (ctx == null) {
+      return -Errno.EINVAL;
+    }
+    boolean can = ctx.ordinary() && !ctx.has(AioAbi.IOCTX_FLAG_USERIOCB);
+    int answer = can ? ctx.cancel(iocb) : -Errno.EINVAL;
+    ctx.put();
+    return answer;
+  }
+
+  // Events.
+
+  /**
+   * Takes events, waiting for some.
+   *
+   * @param current the calling task
+   * @param id the context
+   * @param minNr events to wait for
+   * @param nr events to take at most
+   * @param events user address of an array of io_event
+   * @param timeout user address of a timespec, or 0 to wait without end
+   * @return how many, or -EINVAL, -EFAULT, -EINTR, -EBUSY
+   */
+  @LinuxSource(file = "fs/aio.c", name = {"io_getevents", "do_io_getevents"})
+  public long ioGetevents(Task current, long id, long minNr, long nr, long events, long timeout) {
+    long nanos = EventReader.FOREVER;
+    if (timeout != 0) {
+      if (!current.mm().accessOk(timeout, Timespec.SIZE, false)) {
+        return -Errno.EFAULT;
+      }
+      nanos = nanos(Timespec.tvSec(timeout), Timespec.tvNsec(timeout));
+    }
+    return getevents(current, id, minNr, nr, events, nanos);
+  }
+
+  /**
+   * The same with the signal mask swapped meanwhile.
+   *
+   * @param current the calling task
+   * @param id the context
+   * @param minNr events to wait for
+   * @param nr events to take at most
+   * @param events user address of an array of io_event
+   * @param timeout user address of a timespec, or 0 to wait without end
+   * @param usig user address of a __aio_sigset, or 0
+   * @return as {@link #ioGetevents}
+   */
+  @LinuxSource(file = "fs/aio.c", name = "io_pgetevents")
+  public long ioPgetevents(Task current, long id, long minNr, long nr, long events, long timeout, long usig) {
+    AddressSpace mm = current.mm();
+    if (timeout != 0 && !mm.accessOk(timeout, Timespec.SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    if (usig == 0) {
+      return ioGetevents(current, id, minNr, nr, events, timeout);
+    }
+    if (!mm.accessOk(usig, AioSigset.SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    long mask = AioSigset.sigmask(usig);
+    if (mask == 0) {
+      return ioGetevents(current, id, minNr, nr, events, timeout);
+    }
+    if (AioSigset.sigsetsize(usig) != SIGSET_SIZE) {
+      return -Errno.EINVAL;
+    }
+    if (!mm.accessOk(mask, SIGSET_SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    long before = current.setBlockedSignals(RawMemory.getLong(mask));
+    try {
+      return ioGetevents(current, id, minNr, nr, events, timeout);
+    } finally {
+      current.setBlockedSignals(before);
+    }
+  }
+
+  private static long getevents(Task current, long id, long minNr, long nr, long events, long nanos) {
+    Kioctx ctx = KioctxTable.lookup(current.mm(), id);
+    if (ctx == null) {
+      return -Errno.EINVAL;
+    }
+    long result = -Errno.EINVAL;
+    if (ctx.rings() == null && minNr >= 0 && minNr <= nr) {
+      int max = (int) Math.min(nr, Integer.MAX_VALUE);
+      EventReader reader = new EventReader(ctx, current.mm(), (int) Math.min(minNr, max), max, events);
+      result = ctx.polled() ? poll(current, ctx, reader, nanos) : reader.read(current, nanos);
+    }
+    ctx.put();
+    return result;
+  }
+
+  private static long poll(Task current, Kioctx ctx, EventReader reader, long nanos) {
+    if (!ctx.tryEnter()) {
+      return -Errno.EBUSY;
+    }
+    try {
+      return ctx.isDead() ? -Errno.EINVAL : reader.poll(current, nanos);
+    } finally {
+      ctx.leave();
+    }
+  }
+
+  /** A timeout in nanoseconds; less than none is none, and what is too long is without end. */
+  @LinuxSource(file = "include/linux/ktime.h", name = "timespec64_to_ktime")
+  private static long nanos(long seconds, long nanoseconds) {
+    if (seconds < 0) {
+      return 0;
+    }
+    if (seconds >= Long.MAX_VALUE / NANOS - 1) {
+      return EventReader.FOREVER;
+    }
+    return Math.max(0, seconds * NANOS + Math.min(nanoseconds, NANOS));
   }
 
   /**
    * Submits entries of the SQ ring and waits for events in the CQ ring.
    *
    * @param current the calling task
-   * @param id the context; any value at all
+   * @param id the context
    * @param toSubmit u32: entries to take at most
    * @param minComplete u32: events to wait for
    * @param flags IORING_FLAG_*
@@ -185,8 +399,23 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    long result = (flags & ~ENTER_FLAGS_KNOWN) != 0 ? -Errno.EINVAL : ctx.ringEnter(current, toSubmit, minComplete, flags);
+    long result = enter(current, ctx, ctx.rings(), toSubmit, minComplete, flags);
     ctx.put();
     return result;
+  }
+
+  private static long enter(
+      Task current, Kioctx ctx, @Nullable RingEntry rings, int toSubmit, int minComplete, int flags) {
+    if (rings == null || (flags & ~ENTER_FLAGS_KNOWN) != 0) {
+      return -Errno.EINVAL;
+    }
+    if (!ctx.tryEnter()) {
+      return -Errno.EBUSY;
+    }
+    try {
+      return ctx.isDead() ? -Errno.EINVAL : rings.enter(current, toSubmit, minComplete, flags);
+    } finally {
+      ctx.leave();
+    }
   }
 }

@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.core.mm.Slab;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -45,6 +46,12 @@ final class AioKiocb extends Kiocb {
   /** The second result, once complete. */
   long res2;
 
+  /** Where in the old completion ring's books it counts: whether it holds a slot. */
+  boolean holdsSlot;
+
+  /** The eventfd that its completion signals (IOCB_FLAG_RESFD), with a reference. */
+  @Nullable File eventfd;
+
   /** Link of whatever list it is on. */
   @Nullable AioKiocb next;
 
@@ -60,7 +67,11 @@ final class AioKiocb extends Kiocb {
     ctx = owner;
     userData = data;
     userObj = obj;
+    holdsSlot = false;
+    eventfd = null;
     next = null;
+    kiFilp = null;
+    kiComplete = null;
     pollState = ISSUED;
   }
 
@@ -87,6 +98,18 @@ final class AioKiocb extends Kiocb {
     res2 = result2;
     // release: pairs with the acquire in pollCompleted
     POLL_STATE.setRelease(this, result == -Errno.EAGAIN ? POLL_EAGAIN : POLL_COMPLETED);
+  }
+
+  /** Marks a polled request that never went to its file. */
+  void markFailed(int errno) {
+    res = errno;
+    res2 = 0;
+    POLL_STATE.setRelease(this, POLL_COMPLETED); // pairs with the acquire in pollCompleted
+  }
+
+  /** Makes a request that the device had no room for ready to be tried again. */
+  void rearm() {
+    pollState = ISSUED;
   }
 
   /** Whether a polled request is done, one way or the other. */

@@ -12,13 +12,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a submitter keeps over one batch: a plug, requests allocated in bulk, file references taken in bulk,
- * and polled requests that were issued and not yet handed to the context's list. One for each context, in
- * the hands of who is inside; {@link #start} and {@link #end} bracket a batch.
+ * and polled requests that were issued and not yet handed to the context's list. {@link #start} and {@link
+ * #end} bracket a batch.
  */
 @Patch(16)
 @LinuxSource(file = "fs/aio.c", name = "aio_submit_state")
 final class AioSubmitState implements SleepHook {
-  private final Kioctx ctx;
+  private @Nullable Kioctx batchOf;
   private final Plug plug = new Plug();
   private boolean plugged;
 
@@ -38,14 +38,19 @@ final class AioSubmitState implements SleepHook {
   private int usedRefs;
   private int iosLeft;
 
-  AioSubmitState(Kioctx ctx) {
-    this.ctx = ctx;
+  AioSubmitState() {}
+
+  private Kioctx ctx() {
+    Kioctx ctx = batchOf;
+    assert ctx != null : "outside a batch";
+    return ctx;
   }
 
   /** Begins a batch of a number of requests. A small one is not plugged. */
   @Patch(9)
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_start")
-  void start(Task current, int nr) {
+  void start(Task current, Kioctx ctx, int nr) {
+    batchOf = ctx;
     iosLeft = nr;
     plugged = nr > AioAbi.AIO_PLUG_THRESHOLD && plug.start(current);
     if (plugged) {
@@ -62,7 +67,7 @@ final class AioSubmitState implements SleepHook {
     }
     flushReqs();
     filePutUnused();
-    ctx.iocbPutMany(freeIocbs);
+    int unusedIocbs = freeIocbs;
     while (freeIocbs > 0) {
       AioKiocb unused = iocbs[--freeIocbs];
       iocbs[freeIocbs] = null;
@@ -70,6 +75,8 @@ final class AioSubmitState implements SleepHook {
         unused.free();
       }
     }
+    ctx().iocbPutMany(unusedIocbs); // last: the context may go after it
+    batchOf = null;
   }
 
   /** Puts a request back that was taken and could not be submitted. */
@@ -87,7 +94,7 @@ final class AioSubmitState implements SleepHook {
         iocbs[i] = AioKiocb.SLAB.alloc(current);
       }
       freeIocbs = bulk;
-      ctx.iocbGetMany(bulk);
+      ctx().iocbGetMany(bulk);
     }
     AioKiocb req = iocbs[--freeIocbs];
     iocbs[freeIocbs] = null;
@@ -150,7 +157,7 @@ final class AioSubmitState implements SleepHook {
   @LinuxSource(file = "fs/aio.c", name = "aio_flush_state_reqs")
   private void flushReqs() {
     if (reqHead != null && reqTail != null) {
-      ctx.iopoll().submitted(reqHead, reqTail);
+      ctx().iopoll().submitted(reqHead, reqTail);
     }
     reqHead = null;
     reqTail = null;

@@ -8,28 +8,31 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Mman;
+import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a context has in memory beyond the SQ and CQ rings: the old completion ring, mapped into the process,
- * whose address is the context's id; a page of the kernel's own; and the fixed buffers.
+ * whose address is the context's id; user-mapped iocbs; and the fixed buffers.
  */
 final class ContextMemory {
   private final AddressSpace mm;
   private final long ring;
   private final long ringBytes;
   private final UserPages ringPages;
-  private final long kernelPage;
+  private final CompletionRing completionRing;
+  private @Nullable MappedRange iocbs;
   private @Nullable FixedBuffers buffers;
 
-  private ContextMemory(AddressSpace mm, long ring, long ringBytes, UserPages ringPages, long kernelPage) {
+  private ContextMemory(AddressSpace mm, long ring, long ringBytes, UserPages ringPages, int slots) {
     this.mm = mm;
     this.ring = ring;
     this.ringBytes = ringBytes;
     this.ringPages = ringPages;
-    this.kernelPage = kernelPage;
+    this.completionRing = new CompletionRing(ring, slots);
   }
 
   /**
@@ -42,14 +45,9 @@ final class ContextMemory {
   static @Nullable ContextMemory map(AddressSpace mm, int events) {
     long wanted = AioRing.SIZE + (events == 0 ? 0 : (events + 2L) * IoEvent.SIZE);
     long bytes = (wanted + HostMemory.PAGE_SIZE - 1) & -(long) HostMemory.PAGE_SIZE;
-    long kernelPage = HostMemory.map(HostMemory.PAGE_SIZE);
-    if (kernelPage == 0) {
-      return null;
-    }
     long ring = mm.mmap(bytes, Mman.PROT_READ | Mman.PROT_WRITE);
     UserPages pages = ring < 0 ? null : mm.pin(ring, bytes, true);
     if (pages == null) {
-      HostMemory.unmap(kernelPage, HostMemory.PAGE_SIZE);
       return null;
     }
     int slots = events == 0 ? 0 : (int) ((bytes - AioRing.SIZE) / IoEvent.SIZE);
@@ -58,7 +56,7 @@ final class ContextMemory {
     AioRing.compatFeatures(ring, AioAbi.AIO_RING_COMPAT_FEATURES);
     AioRing.incompatFeatures(ring, AioAbi.AIO_RING_INCOMPAT_FEATURES);
     AioRing.headerLength(ring, (int) AioRing.SIZE);
-    return new ContextMemory(mm, ring, bytes, pages, kernelPage);
+    return new ContextMemory(mm, ring, bytes, pages, slots);
   }
 
   /** The context's id, aio_context_t. */
@@ -66,8 +64,22 @@ final class ContextMemory {
     return ring;
   }
 
-  long kernelPage() {
-    return kernelPage;
+  CompletionRing completionRing() {
+    return completionRing;
+  }
+
+  /** Takes over the iocbs of a USERIOCB context. */
+  void setIocbs(MappedRange pinned) {
+    iocbs = pinned;
+  }
+
+  /** The iocb at an index that is less than the context's number of requests. The program may write to it. */
+  @Patch(14)
+  @LinuxSource(file = "fs/aio.c", name = "aio_iocb_from_index")
+  long iocbFromIndex(int index) {
+    MappedRange range = iocbs;
+    assert range != null : "a context without user-mapped iocbs";
+    return range.address() + index * Iocb.SIZE;
   }
 
   @Nullable FixedBuffers buffers() {
@@ -85,10 +97,13 @@ final class ContextMemory {
     if (pinned != null) {
       pinned.unmap();
     }
+    MappedRange range = iocbs;
+    if (range != null) {
+      range.unmap();
+    }
     // The range can't be anybody else's as long as it is pinned.
     int result = mm.munmap(ring, ringBytes);
     assert result == -Errno.EINVAL || result == 0;
     ringPages.unpin(ring, ringBytes);
-    HostMemory.unmap(kernelPage, HostMemory.PAGE_SIZE);
   }
 }

@@ -2,7 +2,6 @@
 package io.pollux.aio;
 
 import io.pollux.uapi.AioIoEventRing;
-import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
@@ -40,18 +39,13 @@ final class CqRing {
    *     is while the program's head lies outside
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_cqring")
-  @Patch(12)
-  int put(int at, long data, long obj, long res, long res2) {
+  int put(int at, AioKiocb req) {
     int behind = next(at);
     int head = AioIoEventRing.head(ring); // acquire: pairs with the program's release after it read the event
     if (behind == head || Integer.compareUnsigned(head, entries) >= 0) {
       return -1;
     }
-    long event = AioIoEventRing.event(ring, at);
-    IoEvent.data(event, data);
-    IoEvent.obj(event, obj);
-    IoEvent.res(event, res);
-    IoEvent.res2(event, res2);
+    CompletionRing.aioFillEvent(AioIoEventRing.event(ring, at), req);
     return behind;
   }
 

@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
@@ -11,18 +12,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The requests of a polled context: submitted ones, and those that the poller works on. A request leaves
- * when its event found room. Belongs to who is inside the context.
+ * when its event found room.
+ *
+ * <p>Anybody may submit, one may poll: the list of submitted requests has a lock of its own, a leaf; the
+ * working set belongs to the poller, who owns the context's poll lock.
  */
 @Patch(15)
 @LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
 final class IopollList {
   private final Kioctx ctx;
 
-  private @Nullable AioKiocb submittedHead;
-  private @Nullable AioKiocb submittedTail;
+  private final Object lock = new Object();
+  private @Nullable AioKiocb submittedHead; // under the lock
+  private @Nullable AioKiocb submittedTail; // under the lock
+  private volatile boolean anySubmitted; // written under the lock
   private @Nullable AioKiocb completingHead;
   private @Nullable AioKiocb completingTail;
-  private boolean full; // the last reaping ended for want of room
+  private volatile boolean full; // the last reaping ended for want of room; read by the submission thread too
 
   IopollList(Kioctx ctx) {
     this.ctx = ctx;
@@ -31,16 +37,25 @@ final class IopollList {
   /** Takes a chain of requests that were issued. */
   void submitted(AioKiocb head, AioKiocb tail) {
     assert tail.next == null;
-    if (submittedTail == null) {
-      submittedHead = head;
-    } else {
-      submittedTail.next = head;
+    synchronized (lock) {
+      if (submittedTail == null) {
+        submittedHead = head;
+      } else {
+        submittedTail.next = head;
+      }
+      submittedTail = tail;
+      anySubmitted = true;
     }
-    submittedTail = tail;
   }
 
+  /** Whether nothing is in flight or waits for room. By the poller. */
   boolean isEmpty() {
-    return submittedHead == null && completingHead == null;
+    return !anySubmitted && completingHead == null;
+  }
+
+  /** Whether the last reaping ended for want of room. From any thread. */
+  boolean isFull() {
+    return full;
   }
 
   /** Where events go. */
@@ -59,24 +74,32 @@ final class IopollList {
    * @param sink where the events go
    * @param min events to find before spinning ends; 0 makes one pass that does not spin
    * @param max events to take
+   * @param timeoutNanos how long to go on, or WaitQueue.FOREVER
    * @return events, or a negative errno if the first thing that happened was an error
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_check")
-  int check(@Nullable Task current, Sink sink, int min, int max) {
+  int check(@Nullable Task current, Sink sink, int min, int max, long timeoutNanos) {
     int events = 0;
     boolean polled = false;
-    while (true) { // ends: each turn polls, and min events come or the task is interrupted
+    long start = timeoutNanos == WaitQueue.FOREVER ? 0 : System.nanoTime();
+    while (true) { // ends: each turn polls, and min events come, or time is up, or the task is interrupted
       takeOver();
       events += reap(sink, max - events);
-      if (events >= max || full || isEmpty() || (events >= min && (polled || events > 0))) {
+      if (events >= max || full || (isEmpty() && !ctx.submissionsPending()) || (events >= min && (polled || events > 0))) {
         return events;
       }
       if (current != null && (current.signalPending() || ctx.isDead())) {
         return events > 0 ? events : ctx.isDead() ? -Errno.EINVAL : -Errno.EINTR;
       }
+      if (polled && timeoutNanos != WaitQueue.FOREVER && System.nanoTime() - start >= timeoutNanos) {
+        return events;
+      }
       int found = poll(min - events);
       if (found < 0) {
         return events > 0 ? events : found;
+      }
+      if (found == 0 && polled) {
+        Thread.onSpinWait();
       }
       polled = true;
     }
@@ -84,17 +107,20 @@ final class IopollList {
 
   /** Makes what was submitted part of the working set. */
   private void takeOver() {
-    if (submittedHead == null) {
+    if (!anySubmitted) {
       return;
     }
-    if (completingTail == null) {
-      completingHead = submittedHead;
-    } else {
-      completingTail.next = submittedHead;
+    synchronized (lock) {
+      if (completingTail == null) {
+        completingHead = submittedHead;
+      } else {
+        completingTail.next = submittedHead;
+      }
+      completingTail = submittedTail;
+      submittedHead = null;
+      submittedTail = null;
+      anySubmitted = false;
     }
-    completingTail = submittedTail;
-    submittedHead = null;
-    submittedTail = null;
   }
 
   /** Polls each request that is not complete, spinning while fewer than needed were found. */
@@ -149,14 +175,14 @@ final class IopollList {
       if (following == null) {
         completingTail = before;
       }
-      if (req.kiFilp != file) {
+      if (req.kiFilp != file && req.kiFilp != null) { // an entry that named no file has none
         if (file != null) {
           file.fputMany(refs);
         }
         file = req.kiFilp;
         refs = 0;
       }
-      refs++;
+      refs += req.kiFilp == null ? 0 : 1;
       req.free();
       events++;
       req = following;
@@ -185,7 +211,7 @@ final class IopollList {
           public void commit() {}
         };
     while (!isEmpty()) { // ends when the device has answered everything
-      int result = check(null, nowhere, 1, Integer.MAX_VALUE);
+      int result = check(null, nowhere, 1, Integer.MAX_VALUE, WaitQueue.FOREVER);
       if (result <= 0) {
         Thread.onSpinWait();
       }

@@ -3,53 +3,59 @@ package io.pollux.aio;
 
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.vfs.Eventfd;
+import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/** One context: the counterpart of struct kioctx. See the package for who may touch what when. */
+/**
+ * One context: the counterpart of struct kioctx. It counts who uses it and what is in flight, takes
+ * completions, and ends. How requests get in is {@link RingEntry}'s and {@link Aio}'s business, how events get
+ * out is the rings'. See the package for who may touch what when.
+ */
 @LinuxSource(file = "fs/aio.c", name = "kioctx")
-final class Kioctx implements IopollList.Sink {
+final class Kioctx {
   private final ContextMemory memory;
-  private final boolean polled;
-  private final SqRing sq;
-  private final CqRing cq;
-  private final IopollList iopoll = new IopollList(this);
-  private final AioSubmitState state = new AioSubmitState(this);
-  private final Submitter submitter;
+  private final WorkQueue workQueue;
+  private final int flags;
   private final int maxReqs;
+  private final CompletionRing ring;
+  private final @Nullable RingEntry rings;
+  private final IopollList iopoll = new IopollList(this);
 
   private final AtomicBoolean dead = new AtomicBoolean();
   private final AtomicInteger users = new AtomicInteger(); // calls that use it (C: percpu_ref users)
   private final AtomicLong requests = new AtomicLong(); // allocated (C: percpu_ref reqs)
   private final AtomicBoolean entered = new AtomicBoolean(); // the enter lock (C: getevents_lock)
   private final WaitQueue wait = new WaitQueue();
-
-  private int cqTail; // where the next event goes; polled: before commit. Owner of the CQ ring
-
-  // Events that found no room, on a context that is not polled; under completionLock.
   private final Object completionLock = new Object();
-  private @Nullable AioKiocb overflowHead;
-  private @Nullable AioKiocb overflowTail;
-  private volatile boolean overflowUntold;
+  private final Set<AioPoll> polls = ConcurrentHashMap.newKeySet(); // what can be cancelled (C: active_reqs)
 
-  /** Makes a context of what is pinned for it. */
-  Kioctx(ContextMemory memory, SqRing sq, CqRing cq, int flags, int maxReqs) {
+  /** Makes a context of what is pinned for it. The rings are there with SCQRING. */
+  Kioctx(ContextMemory memory, WorkQueue workQueue, int flags, int maxReqs, @Nullable SqRing sq, @Nullable CqRing cq) {
     this.memory = memory;
-    this.sq = sq;
-    this.cq = cq;
+    this.workQueue = workQueue;
+    this.flags = flags;
     this.maxReqs = maxReqs;
-    this.polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
-    this.submitter = new Submitter(this, polled, memory.buffers(), state, memory.kernelPage());
+    this.ring = memory.completionRing();
+    this.rings = sq == null || cq == null ? null : new RingEntry(this, sq, cq);
   }
 
   ContextMemory memory() {
     return memory;
+  }
+
+  WorkQueue workQueue() {
+    return workQueue;
   }
 
   int maxReqs() {
@@ -58,6 +64,36 @@ final class Kioctx implements IopollList.Sink {
 
   IopollList iopoll() {
     return iopoll;
+  }
+
+  CompletionRing ring() {
+    return ring;
+  }
+
+  /** The SQ and CQ rings, or null. */
+  @Nullable RingEntry rings() {
+    return rings;
+  }
+
+  WaitQueue waitQueue() {
+    return wait;
+  }
+
+  Object completionLock() {
+    return completionLock;
+  }
+
+  boolean has(int flag) {
+    return (flags & flag) != 0;
+  }
+
+  boolean polled() {
+    return has(AioAbi.IOCTX_FLAG_IOPOLL);
+  }
+
+  /** Whether events go to the old completion ring, so that each request needs a slot of it. */
+  boolean ordinary() {
+    return !polled() && rings == null;
   }
 
   boolean isDead() {
@@ -76,12 +112,20 @@ final class Kioctx implements IopollList.Sink {
     return true;
   }
 
-  @LinuxSource(file = "fs/aio.c", name = "percpu_ref_put")
   void put() {
     users.getAndDecrement();
     if (dead.get()) {
       wait.wakeUp();
     }
+  }
+
+  /** Takes the place of the one thread inside, or answers false (EBUSY). */
+  boolean tryEnter() {
+    return !entered.get() && entered.compareAndSet(false, true);
+  }
+
+  void leave() {
+    entered.set(false);
   }
 
   // Requests.
@@ -90,11 +134,12 @@ final class Kioctx implements IopollList.Sink {
     return requests.get();
   }
 
+  @Patch(20)
   void iocbGetMany(int n) {
     requests.getAndAdd(n);
   }
 
-  /** Forgets requests that are done with. */
+  /** Forgets requests that are done with. After it the context may be gone. */
   @Patch(20)
   @LinuxSource(file = "fs/aio.c", name = "iocb_put_many")
   void iocbPutMany(int n) {
@@ -103,167 +148,86 @@ final class Kioctx implements IopollList.Sink {
     }
     long left = requests.addAndGet(-n);
     assert left >= 0 : "more requests ended than began";
-    if (left == 0) {
+    if (left == 0 && wait.active()) { // full order before it: no waiter is missed
       wait.wakeUp();
     }
   }
 
-  // io_ring_enter.
+  @Patch(7)
+  @LinuxSource(file = "fs/aio.c", name = "get_reqs_available")
+  boolean getReqsAvailable() {
+    synchronized (completionLock) {
+      return ring.getReqsAvailable();
+    }
+  }
+
+  @Patch(7)
+  @LinuxSource(file = "fs/aio.c", name = "put_reqs_available")
+  void putReqsAvailable() {
+    synchronized (completionLock) {
+      ring.putReqsAvailable();
+    }
+  }
+
+  /** Whether a submission thread still has something to bring in. */
+  boolean submissionsPending() {
+    RingEntry entry = rings;
+    return entry != null && entry.submissionsPending();
+  }
+
+  // What can be cancelled.
+
+  void addPoll(AioPoll poll) {
+    polls.add(poll);
+  }
+
+  void removePoll(AioPoll poll) {
+    polls.remove(poll);
+  }
 
   /**
-   * Submits and waits. From process context, with a user reference held.
+   * Cancels the request that an iocb was submitted as.
    *
-   * @return requests accepted, or a negative errno
+   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is none that can be cancelled
    */
-  @Patch(26)
-  @LinuxSource(file = "fs/aio.c", name = {"io_ring_enter", "__io_ring_enter"})
-  long ringEnter(Task current, int toSubmit, int minComplete, int flags) {
-    if (!entered.compareAndSet(false, true)) {
-      return -Errno.EBUSY;
+  @LinuxSource(file = "fs/aio.c", name = "io_cancel")
+  int cancel(long userIocb) {
+    for (AioPoll poll : polls) {
+      if (poll.userObj() == userIocb && poll.cancel()) {
+        return -Errno.EINPROGRESS;
+      }
     }
-    try {
-      if (dead.get()) {
-        return -Errno.EINVAL;
-      }
-      if (overflowUntold && flushOverflow()) {
-        return -Errno.EOVERFLOW;
-      }
-      int submitted = 0;
-      if ((flags & AioAbi.IORING_FLAG_SUBMIT) != 0 && toSubmit != 0) {
-        submitted = aioRingSubmit(current, toSubmit);
-        if (submitted < 0) {
-          return submitted;
-        }
-      }
-      if ((flags & AioAbi.IORING_FLAG_GETEVENTS) != 0) {
-        boolean nothingTaken = submitted == 0 && toSubmit != 0 && (flags & AioAbi.IORING_FLAG_SUBMIT) != 0;
-        int result = getEvents(current, nothingTaken ? 0 : minComplete);
-        if (result < 0 && submitted == 0) {
-          return result;
-        }
-      }
-      return submitted;
-    } finally {
-      entered.set(false);
-    }
+    return -Errno.EINVAL;
   }
 
-  @Patch(26)
-  @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
-  private int aioRingSubmit(Task current, int toSubmit) {
-    int most = (int) Math.min(Integer.toUnsignedLong(toSubmit), maxReqs);
-    state.start(current, most);
-    int submitted = 0;
-    int result = 0;
-    while (submitted < most) { // bounded by the size of the ring, however fast the program refills it
-      int index = sq.peek();
-      if (index < 0) {
-        break;
-      }
-      result = submitter.submitOne(current, sq.iocb(index), index);
-      if (result != 0) {
-        break;
-      }
-      submitted++;
-      sq.commit();
-    }
-    state.end(current);
-    return submitted > 0 ? submitted : result;
-  }
-
-  private int getEvents(Task current, int minComplete) {
-    if (polled) {
-      cqTail = cq.tail();
-      int min = (int) Math.min(Integer.toUnsignedLong(minComplete), Integer.MAX_VALUE);
-      return iopoll.check(current, this, min, Integer.MAX_VALUE);
-    }
-    return aioCqringWait(current, minComplete);
-  }
-
-  @Patch(26)
-  @LinuxSource(file = "fs/aio.c", name = "aio_cqring_wait")
-  private int aioCqringWait(Task current, int minComplete) {
-    flushOverflow();
-    if (minComplete == 0 || !cq.isEmpty() || requests.get() == 0) {
-      return 0;
-    }
-    int result =
-        wait.waitEvent(current, () -> !cq.isEmpty() || requests.get() == 0 || dead.get(), WaitQueue.FOREVER);
-    return result == 0 && dead.get() && cq.isEmpty() ? -Errno.EINVAL : result;
-  }
-
-  // Events of polled requests: the owner of the enter lock calls these.
-
-  @Override
-  public boolean event(AioKiocb req) {
-    int behind = cq.put(cqTail, req.userData, req.userObj, req.res, req.res2);
-    if (behind < 0) {
-      return false;
-    }
-    cqTail = behind;
-    return true;
-  }
-
-  @Override
-  public void commit() {
-    cq.commit(cqTail);
-  }
-
-  // Events of other requests: any context.
+  // Completions that nobody polls for: any context.
 
   /** Takes a result and makes an event of it. From any context; the request is no more after it. */
-  @LinuxSource(file = "fs/aio.c", name = "aio_complete")
   @Patch(25)
+  @LinuxSource(file = "fs/aio.c", name = "aio_complete")
   void complete(AioKiocb req, long res, long res2) {
     req.res = res;
     req.res2 = res2;
+    File eventfd = req.eventfd;
+    req.eventfd = null;
     boolean told;
     synchronized (completionLock) {
-      told = overflowHead == null && aioCqringComplete(req);
-      if (!told) { // later events queue behind earlier ones
-        req.next = null;
-        if (overflowTail == null) {
-          overflowHead = req;
-        } else {
-          overflowTail.next = req;
-        }
-        overflowTail = req;
-        overflowUntold = true;
+      told = rings == null || rings.complete(req);
+      if (rings == null) {
+        ring.complete(req);
       }
+    }
+    if (eventfd != null) {
+      Eventfd signalled = Eventfd.of(eventfd);
+      assert signalled != null;
+      signalled.signal(1);
+      eventfd.fput();
     }
     if (told) {
       req.free();
     }
     iocbPutMany(1);
     wait.wakeUp();
-  }
-
-  private boolean aioCqringComplete(AioKiocb req) {
-    int behind = cq.put(cq.tail(), req.userData, req.userObj, req.res, req.res2);
-    if (behind < 0) {
-      return false;
-    }
-    cq.commit(behind);
-    return true;
-  }
-
-  /** Moves events that were kept to the ring, as far as there is room. Answers whether it is to be told. */
-  private boolean flushOverflow() {
-    synchronized (completionLock) {
-      AioKiocb req = overflowHead;
-      while (req != null && aioCqringComplete(req)) {
-        AioKiocb following = req.next;
-        req.free();
-        req = following;
-      }
-      overflowHead = req;
-      if (req == null) {
-        overflowTail = null;
-      }
-      boolean untold = overflowUntold;
-      overflowUntold = false;
-      return untold;
-    }
   }
 
   // The end.
@@ -283,24 +247,22 @@ final class Kioctx implements IopollList.Sink {
   }
 
   /** Waits for users and requests of a dead context and lets go of everything. From process context. */
-  @LinuxSource(file = "fs/aio.c", name = "free_ioctx")
+  @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
     wait.waitUninterruptibly(() -> users.get() == ownReferences);
-    if (polled) {
+    if (rings != null) {
+      rings.stop();
+    }
+    for (AioPoll poll : polls) {
+      poll.cancel();
+    }
+    if (polled()) {
       iopoll.drain();
     }
     wait.waitUninterruptibly(() -> requests.get() == 0);
-    synchronized (completionLock) {
-      for (AioKiocb req = overflowHead; req != null; ) {
-        AioKiocb following = req.next;
-        req.free();
-        req = following;
-      }
-      overflowHead = null;
-      overflowTail = null;
+    if (rings != null) {
+      rings.unmap();
     }
-    sq.unmap();
-    cq.unmap();
     memory.unmap();
   }
 }

@@ -2,10 +2,11 @@
 package io.pollux.aio;
 
 import io.pollux.block.BvecIter;
-import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Eventfd;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
@@ -15,16 +16,23 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of one request from an iocb to its file. One for each context; belongs to who is inside.
- *
- * <p>The iocb is copied before it is looked at, so that a program that changes it meanwhile changes nothing.
+ * The way of a request from an iocb to its file. A submitter has one for the length of a batch; it comes
+ * from a slab. The iocb is copied before it is looked at, so that a program that changes it meanwhile
+ * changes nothing.
  */
-final class Submitter {
+final class Submitter extends Slab.Item {
+  private static final Slab<Submitter> SLAB = new Slab<>(Submitter::new);
+
   private static final KiComplete AIO_COMPLETE_RW = Submitter::aioCompleteRw;
   private static final KiComplete AIO_COMPLETE_RW_POLL = Submitter::aioCompleteRwPoll;
+
+  /** The obj of a request whose events carry what the program named it by, and that has no index. */
+  static final int NO_INDEX = -1;
 
   private static final int IOPRIO_CLASS_SHIFT = 13;
   private static final int IOPRIO_CLASS_RT = 1;
@@ -32,42 +40,88 @@ final class Submitter {
   private static final int IOPRIO_CLASS_IDLE = 3;
   private static final int IOPRIO_BE_NR = 8;
 
-  private final Kioctx ctx;
-  private final boolean polled;
-  private final @Nullable FixedBuffers buffers;
-  private final AioSubmitState state;
+  private final AioSubmitState state = new AioSubmitState();
   private final BvecIter bvecIter = new BvecIter();
-  private final long copy; // kernel memory for one iocb
+  private final MemorySegment scratch = Arena.ofAuto().allocate(Iocb.SIZE, Long.BYTES);
+  private final long copy = scratch.address();
+  private @Nullable Kioctx batchOf;
+  private boolean polled;
+  private boolean nowait; // an attempt that is to be repeated elsewhere if it would block
 
-  /** For a context whose buffers, if it has fixed ones, are pinned. */
-  Submitter(Kioctx ctx, boolean polled, @Nullable FixedBuffers buffers, AioSubmitState state, long copy) {
-    this.ctx = ctx;
-    this.polled = polled;
-    this.buffers = buffers;
-    this.state = state;
-    this.copy = copy;
+  private Submitter() {}
+
+  /**
+   * Begins a batch. From process context.
+   *
+   * @param nr requests at most
+   * @return a submitter, to be ended by the same task
+   */
+  static Submitter start(Task current, Kioctx ctx, int nr) {
+    Submitter submitter = SLAB.alloc(current);
+    submitter.batchOf = ctx;
+    submitter.polled = ctx.polled();
+    submitter.nowait = false;
+    submitter.state.start(current, ctx, nr);
+    return submitter;
+  }
+
+  /** Ends a batch. */
+  void end(Task current) {
+    state.end(current);
+    batchOf = null;
+    Slab.free(this);
+  }
+
+  private Kioctx ctx() {
+    Kioctx ctx = batchOf;
+    assert ctx != null : "outside a batch";
+    return ctx;
+  }
+
+  /** The copy of the iocb that was submitted last. */
+  long copy() {
+    return copy;
+  }
+
+  /** Copies an iocb that is mapped; the program may write to it meanwhile. */
+  void copyIocb(long iocb) {
+    RawMemory.copy(iocb, copy, Iocb.SIZE);
+  }
+
+  /** Makes reads of this batch fail with EAGAIN rather than block. */
+  void setNowait() {
+    nowait = true;
   }
 
   /**
-   * Submits one request. From process context, inside a batch.
+   * Submits the request that was copied. From process context, inside a batch.
    *
-   * @param iocb address of an iocb that is mapped; the program may write to it meanwhile
-   * @param index of the iocb in the ring
+   * @param index of the iocb, or {@link #NO_INDEX}
+   * @param obj what the program knows the request by: the index, or the address of its iocb
+   * @param key user address where KIOCB_KEY goes, or 0
    * @return 0, or a negative errno with nothing left of the request
    */
   @Patch({7, 11, 16})
   @LinuxSource(file = "fs/aio.c", name = {"io_submit_one", "__io_submit_one"})
-  int submitOne(Task current, long iocb, int index) {
-    RawMemory.copy(iocb, copy, Iocb.SIZE);
+  int submitOne(Task current, int index, long obj, long key) {
     if (Iocb.aioReserved2(copy) != 0 || Iocb.aioNbytes(copy) < 0) {
       return -Errno.EINVAL;
     }
-    if (ctx.requests() >= AioAbi.AIO_MAX_NR) {
+    Kioctx ctx = ctx();
+    boolean slot = ctx.ordinary();
+    if (slot ? !ctx.getReqsAvailable() : ctx.requests() >= AioAbi.AIO_MAX_NR) {
       return -Errno.EAGAIN;
     }
     AioKiocb req = state.getReq(current);
-    req.init(ctx, Iocb.aioData(copy), index);
-    int result = start(current, req, index);
+    req.init(ctx, Iocb.aioData(copy), obj);
+    req.holdsSlot = slot;
+    int result = eventfdGet(current, req);
+    if (result == 0 && key != 0) {
+      result = putKey(current, key);
+    }
+    if (result == 0) {
+      result = start(current, req, index);
+    }
     if (result == 0 && polled) {
       if (req.pollAgain()) { // the device had no request free: the program reaps first
         req.file().fput();
@@ -77,34 +131,114 @@ final class Submitter {
       }
     }
     if (result != 0) {
+      File eventfd = req.eventfd;
+      if (eventfd != null) {
+        req.eventfd = null;
+        eventfd.fput();
+      }
+      if (slot) {
+        ctx.putReqsAvailable();
+      }
       state.unget(req);
     }
     return result;
   }
 
-  private int start(Task current, AioKiocb req, int index) {
-    int flags = Iocb.aioFlags(copy);
-    if ((flags & AioAbi.IOCB_FLAG_RESFD) != 0) {
-      return badEventfd(current, Iocb.aioResfd(copy));
+  /** Makes an event of a request that failed where nobody waits for the call to answer. */
+  void fail(Task current, long obj, int errno) {
+    AioKiocb req = state.getReq(current);
+    req.init(ctx(), Iocb.aioData(copy), obj);
+    if (polled) {
+      req.markFailed(errno);
+      state.issued(req);
+    } else {
+      ctx().complete(req, errno, 0);
     }
+  }
+
+  private static int putKey(Task current, long key) {
+    if (!current.mm().accessOk(key, Integer.BYTES, true)) {
+      return -Errno.EFAULT;
+    }
+    RawMemory.putInt(key, AioAbi.KIOCB_KEY);
+    return 0;
+  }
+
+  /** Takes a reference on the eventfd that the iocb names, if it names one. */
+  @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fdget")
+  private int eventfdGet(Task current, AioKiocb req) {
+    if ((Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_RESFD) == 0) {
+      return 0;
+    }
+    File file = current.files().fget(Iocb.aioResfd(copy));
+    if (file == null) {
+      return -Errno.EBADF;
+    }
+    if (Eventfd.of(file) == null) {
+      file.fput();
+      return -Errno.EINVAL;
+    }
+    req.eventfd = file;
+    return 0;
+  }
+
+  private int start(Task current, AioKiocb req, int index) {
     return switch (Iocb.aioLioOpcode(copy)) {
       case AioAbi.IOCB_CMD_PREAD -> aioRw(current, req, index, true, false);
       case AioAbi.IOCB_CMD_PWRITE -> aioRw(current, req, index, false, false);
       case AioAbi.IOCB_CMD_PREADV -> aioRw(current, req, index, true, true);
       case AioAbi.IOCB_CMD_PWRITEV -> aioRw(current, req, index, false, true);
+      case AioAbi.IOCB_CMD_FSYNC -> aioFsync(current, req, false);
+      case AioAbi.IOCB_CMD_FDSYNC -> aioFsync(current, req, true);
+      case AioAbi.IOCB_CMD_POLL -> aioPoll(current, req);
       default -> -Errno.EINVAL;
     };
   }
 
-  /** No file of this kernel is an eventfd yet, so every descriptor is either bad or of the wrong kind. */
-  @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fdget")
-  private static int badEventfd(Task current, int fd) {
-    File file = current.files().fget(fd);
+  /** Writes back on a work queue. */
+  @LinuxSource(file = "fs/aio.c", name = {"aio_fsync", "aio_fsync_work"})
+  private int aioFsync(Task current, AioKiocb req, boolean datasync) {
+    if (polled
+        || Iocb.aioBuf(copy) != 0
+        || Iocb.aioOffset(copy) != 0
+        || Iocb.aioNbytes(copy) != 0
+        || Iocb.aioRwFlags(copy) != 0) {
+      return -Errno.EINVAL;
+    }
+    File file = state.fileGet(current, Iocb.aioFildes(copy));
     if (file == null) {
       return -Errno.EBADF;
     }
-    file.fput();
-    return -Errno.EINVAL;
+    if (!file.op().hasFsync()) {
+      file.fput();
+      return -Errno.EINVAL;
+    }
+    req.kiFilp = file;
+    ctx().workQueue().queue(worker -> aioCompleteRw(req, file.op().fsync(worker, file, datasync), 0));
+    return 0;
+  }
+
+  @LinuxSource(file = "fs/aio.c", name = "aio_poll")
+  private int aioPoll(Task current, AioKiocb req) {
+    long mask = Iocb.aioBuf(copy);
+    if (polled
+        || (mask & 0xffff) != mask
+        || Iocb.aioOffset(copy) != 0
+        || Iocb.aioNbytes(copy) != 0
+        || Iocb.aioRwFlags(copy) != 0) {
+      return -Errno.EINVAL;
+    }
+    File file = state.fileGet(current, Iocb.aioFildes(copy));
+    if (file == null) {
+      return -Errno.EBADF;
+    }
+    if (!file.op().hasPoll()) {
+      file.fput();
+      return -Errno.EINVAL;
+    }
+    req.kiFilp = file;
+    new AioPoll(req, file, (int) mask).arm();
+    return 0;
   }
 
   /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */
@@ -118,9 +252,10 @@ final class Submitter {
     if (result == 0) {
       result = checkFile(file, read);
     }
+    FixedBuffers buffers = ctx().memory().buffers();
     IovIter iter = buffers == null ? current.iovecIter() : bvecIter;
     if (result == 0) {
-      result = aioSetupRw(current, index, read, vectored, iter);
+      result = aioSetupRw(current, buffers, index, read, vectored, iter);
     }
     if (result == 0 && (req.kiPos < 0 || req.kiPos + iter.count() < 0)) {
       result = -Errno.EINVAL; // C: rw_verify_area
@@ -129,12 +264,28 @@ final class Submitter {
       file.fput();
       return result;
     }
+    if (read && nowait) {
+      return aioReadNowait(current, req, file, iter);
+    }
     if (read) {
       aioRwDone(req, file.op().readIter(current, req, iter));
     } else {
       req.kiFlags |= Kiocb.IOCB_WRITE;
       aioRwDone(req, file.op().writeIter(current, req, iter));
     }
+    return 0;
+  }
+
+  /** Tries a read that is done elsewhere if it would block. Answers EAGAIN then. */
+  private static int aioReadNowait(Task current, AioKiocb req, File file, IovIter iter) {
+    boolean asked = req.has(Kiocb.IOCB_NOWAIT);
+    req.kiFlags |= Kiocb.IOCB_NOWAIT;
+    long result = file.canNowait() ? file.op().readIter(current, req, iter) : -Errno.EAGAIN;
+    if (result == -Errno.EAGAIN && !asked) {
+      file.fput();
+      return -Errno.EAGAIN;
+    }
+    aioRwDone(req, result);
     return 0;
   }
 
@@ -190,10 +341,10 @@ final class Submitter {
 
   @Patch(24)
   @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
-  private int aioSetupRw(Task current, int index, boolean read, boolean vectored, IovIter iter) {
+  private int aioSetupRw(
+      Task current, @Nullable FixedBuffers fixed, int index, boolean read, boolean vectored, IovIter iter) {
     long buf = Iocb.aioBuf(copy);
     long nbytes = Iocb.aioNbytes(copy);
-    FixedBuffers fixed = buffers;
     if (fixed != null) {
       return vectored ? -Errno.EINVAL : fixed.iter(index, read, buf, nbytes, (BvecIter) iter);
     }
@@ -226,10 +377,5 @@ final class Submitter {
   @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw_poll")
   private static void aioCompleteRwPoll(Kiocb iocb, long res, long res2) {
     ((AioKiocb) iocb).markPolled(res, res2);
-  }
-
-  /** Lets go of the kernel memory. */
-  static void freeCopy(long copy) {
-    HostMemory.unmap(copy, HostMemory.PAGE_SIZE);
   }
 }

@@ -311,7 +311,7 @@ class IoRingEnterTest {
       Thread.onSpinWait();
     }
     assertThat(program.enter(0, 0, GETEVENTS)).isEqualTo(-Errno.EBUSY);
-    other.interrupt();
+    other.sendSignal(10);
     waiter.join();
     assertThat(result).hasValue(-Errno.EINTR);
   }

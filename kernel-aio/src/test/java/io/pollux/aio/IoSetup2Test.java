@@ -29,7 +29,7 @@ class IoSetup2Test {
   }
 
   private long setup2(int nr, int flags, long sq, long cq, long ctxp) {
-    return RingProgram.in(program.task, () -> program.aio.ioSetup2(program.task, nr, flags, sq, cq, ctxp));
+    return RingProgram.in(program.task, () -> program.aio.ioSetup2(program.task, nr, flags, 0, sq, cq, ctxp));
   }
 
   @ParameterizedTest

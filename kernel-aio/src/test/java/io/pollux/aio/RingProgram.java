@@ -30,7 +30,8 @@ final class RingProgram implements AutoCloseable {
   static final int POLLED = RINGS | AioAbi.IOCTX_FLAG_IOPOLL;
   static final int ENTER = AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS;
 
-  final Aio aio = new Aio();
+  private final UserProcess kernelProcess = new UserProcess();
+  final Aio aio = new Aio(kernelProcess);
   final FileTable files = new FileTable();
   final UserProcess process = new UserProcess();
   final Task task = process.newTask();
@@ -70,7 +71,7 @@ final class RingProgram implements AutoCloseable {
   }
 
   long setup(int flags) {
-    return in(task, () -> aio.ioSetup2(task, nr, flags, sq, cq, ctxp));
+    return in(task, () -> aio.ioSetup2(task, nr, flags, 0, sq, cq, ctxp));
   }
 
   long ctx() {
@@ -99,7 +100,7 @@ final class RingProgram implements AutoCloseable {
     try {
       return call.call();
     } finally {
-      caller.clearSignal();
+      caller.deliverSignals();
       caller.leaveKernel();
     }
   }
@@ -160,5 +161,6 @@ final class RingProgram implements AutoCloseable {
     assertThat(files.nrFiles()).as("open files").isZero();
     assertThat(aio.aioNr()).as("aio_nr").isZero();
     assertThat(disk.queue().busyTags()).as("tags").isZero();
+    kernelProcess.exit();
   }
 }

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.sched.WorkQueue;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The SQ and CQ rings of a context, and the ways through them: io_ring_enter, the submission thread, the
+ * workers.
+ *
+ * <p>Entries are taken by who is inside io_ring_enter, or, with SQTHREAD, by the thread and nobody else. On a
+ * polled context events are put by who holds {@code pollLock}; on others under completionLock.
+ */
+@Patch(26)
+@LinuxSource(file = "fs/aio.c", name = "aio_scqring")
+final class RingEntry implements IopollList.Sink {
+  private final Kioctx ctx;
+  private final SqRing sq;
+  private final CqRing cq;
+  private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
+  private @Nullable SqThread thread;
+  private @Nullable WorkQueue workers;
+  private int cqTail; // polled: where the next event goes, before commit
+
+  // Events that found no room, on a context that is not polled; under completionLock.
+  private @Nullable AioKiocb overflowHead;
+  private @Nullable AioKiocb overflowTail;
+  private volatile boolean overflowUntold;
+
+  RingEntry(Kioctx ctx, SqRing sq, CqRing cq) {
+    this.ctx = ctx;
+    this.sq = sq;
+    this.cq = cq;
+  }
+
+  /** Starts the thread or makes the workers that the flags ask for. Once, before the program knows the id. */
+  @LinuxSource(file = "fs/aio.c", name = {"aio_sq_thread_start", "aio_sq_wq_start"})
+  void start(UserProcess process) {
+    if (ctx.has(AioAbi.IOCTX_FLAG_SQWQ)) {
+      int most = Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS));
+      workers = new WorkQueue(process, "aio-sqwq", most);
+    }
+    if (ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL)) {
+      SqThread started = new SqThread(ctx, this, sq, process, ctx.has(AioAbi.IOCTX_FLAG_SQPOLL));
+      thread = started;
+      started.start();
+    }
+  }
+
+  private WorkQueue sqWorkers() {
+    WorkQueue queue = workers;
+    assert queue != null : "a context without workers";
+    return queue;
+  }
+
+  /** Whether the submission thread has entries to take, or requests that it took are not done. */
+  boolean submissionsPending() {
+    return thread != null && (!sq.isEmpty() || ctx.requests() != 0) && !iopollFull();
+  }
+
+  private boolean iopollFull() {
+    return ctx.polled() && ctx.iopoll().isFull();
+  }
+
+  // io_ring_enter.
+
+  /**
+   * Submits and waits. From process context, with a user reference held and the enter lock taken.
+   *
+   * @return requests accepted, or a negative errno
+   */
+  @LinuxSource(file = "fs/aio.c", name = "__io_ring_enter")
+  long enter(Task current, int toSubmit, int minComplete, int flags) {
+    if (overflowUntold && flushOverflow()) {
+      return -Errno.EOVERFLOW;
+    }
+    boolean submit = (flags & AioAbi.IORING_FLAG_SUBMIT) != 0 && toSubmit != 0;
+    long submitted = 0;
+    if (submit) {
+      submitted = submit(current, toSubmit);
+      if (submitted < 0) {
+        return submitted;
+      }
+    }
+    if ((flags & AioAbi.IORING_FLAG_GETEVENTS) != 0) {
+      int result = getEvents(current, submit && submitted == 0 ? 0 : minComplete);
+      if (result < 0 && submitted == 0) {
+        return result;
+      }
+    }
+    return submitted;
+  }
+
+  private long submit(Task current, int toSubmit) {
+    SqThread submitter = thread;
+    if (submitter != null) {
+      submitter.wake();
+      return Integer.toUnsignedLong(toSubmit);
+    }
+    int most = (int) Math.min(Integer.toUnsignedLong(toSubmit), ctx.maxReqs());
+    return aioRingSubmit(current, most, false);
+  }
+
+  /**
+   * Takes entries from the SQ ring, in order.
+   *
+   * @param most entries, at most the size of the ring, however fast the program refills it
+   * @param byThread whether an entry that fails becomes an event, since nobody waits for an answer
+   * @return how many were taken, or what the first one failed with
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
+  private int aioRingSubmit(Task current, int most, boolean byThread) {
+    Submitter submitter = Submitter.start(current, ctx, most);
+    int submitted = 0;
+    int result = 0;
+    while (submitted < most) {
+      int index = sq.peek();
+      if (index < 0) {
+        break;
+      }
+      submitter.copyIocb(sq.iocb(index));
+      result = workers == null ? submitter.submitOne(current, index, index, 0) : submitToWorkers(current, submitter, index);
+      if (result != 0 && byThread && result != -Errno.EAGAIN) {
+        submitter.fail(current, index, result);
+        result = 0;
+      }
+      if (result != 0) {
+        break;
+      }
+      submitted++;
+      sq.commit();
+    }
+    submitter.end(current);
+    return submitted > 0 ? submitted : result;
+  }
+
+  /** A read is tried here first, if that can't block; everything else goes to a worker. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
+  private int submitToWorkers(Task current, Submitter submitter, int index) {
+    int opcode = Iocb.aioLioOpcode(submitter.copy());
+    if (opcode == AioAbi.IOCB_CMD_PREAD || opcode == AioAbi.IOCB_CMD_PREADV) {
+      submitter.setNowait();
+      int result = submitter.submitOne(current, index, index, 0);
+      if (result != -Errno.EAGAIN) {
+        return result;
+      }
+    }
+    SqWork.queue(current, ctx, sqWorkers(), submitter, index);
+    return 0;
+  }
+
+  private int getEvents(Task current, int minComplete) {
+    if (!ctx.polled()) {
+      return aioCqringWait(current, minComplete);
+    }
+    int min = (int) Math.min(Integer.toUnsignedLong(minComplete), Integer.MAX_VALUE);
+    pollLock.lock();
+    try {
+      cqTail = cq.tail();
+      return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
+    } finally {
+      pollLock.unlock();
+    }
+  }
+
+  @LinuxSource(file = "fs/aio.c", name = "aio_cqring_wait")
+  private int aioCqringWait(Task current, int minComplete) {
+    flushOverflow();
+    if (minComplete == 0 || somethingToSee()) {
+      return 0;
+    }
+    int result = ctx.waitQueue().waitEvent(current, () -> somethingToSee() || ctx.isDead(), WaitQueue.FOREVER);
+    return result == 0 && ctx.isDead() && cq.isEmpty() ? -Errno.EINVAL : result;
+  }
+
+  private boolean somethingToSee() {
+    return !cq.isEmpty() || (ctx.requests() == 0 && !submissionsPending());
+  }
+
+  // The submission thread.
+
+  /** Takes what is in the SQ ring. By the submission thread. Answers whether there was anything. */
+  boolean submitFromThread(Task current) {
+    if (sq.isEmpty()) {
+      return false;
+    }
+    int result = aioRingSubmit(current, ctx.maxReqs(), true);
+    if (result == -Errno.EAGAIN && ctx.polled()) {
+      pollFromThread(); // the device has no request free: see whether something is done, and try again
+    }
+    return result > 0;
+  }
+
+  /** Looks for completions once, unless somebody else does. By the submission thread. */
+  boolean pollFromThread() {
+    if (!pollLock.tryLock()) {
+      return false;
+    }
+    try {
+      cqTail = cq.tail();
+      return ctx.iopoll().check(null, this, 0, Integer.MAX_VALUE, WaitQueue.FOREVER) > 0;
+    } finally {
+      pollLock.unlock();
+    }
+  }
+
+  /** Whether the submission thread has a reason to stay awake. */
+  boolean busy() {
+    return ctx.requests() != 0 && !iopollFull();
+  }
+
+  // Events of polled requests: by the owner of pollLock.
+
+  @Override
+  public boolean event(AioKiocb req) {
+    int behind = cq.put(cqTail, req);
+    if (behind < 0) {
+      return false;
+    }
+    cqTail = behind;
+    return true;
+  }
+
+  @Override
+  public void commit() {
+    cq.commit(cqTail);
+  }
+
+  // Events of other requests: any context, under completionLock.
+
+  /** Puts an event, or keeps it if there is no room. Answers whether the request is done with. */
+  boolean complete(AioKiocb req) {
+    assert Thread.holdsLock(ctx.completionLock());
+    if (overflowHead == null && put(req)) {
+      return true;
+    }
+    req.next = null; // later events queue behind earlier ones
+    if (overflowTail == null) {
+      overflowHead = req;
+    } else {
+      overflowTail.next = req;
+    }
+    overflowTail = req;
+    overflowUntold = true;
+    return false;
+  }
+
+  private boolean put(AioKiocb req) {
+    int behind = cq.put(cq.tail(), req);
+    if (behind < 0) {
+      return false;
+    }
+    cq.commit(behind);
+    return true;
+  }
+
+  /** Moves events that were kept to the ring, as far as there is room. Answers whether it is to be told. */
+  private boolean flushOverflow() {
+    synchronized (ctx.completionLock()) {
+      AioKiocb req = overflowHead;
+      while (req != null && put(req)) {
+        AioKiocb following = req.next;
+        req.free();
+        req = following;
+      }
+      overflowHead = req;
+      if (req == null) {
+        overflowTail = null;
+      }
+      boolean untold = overflowUntold;
+      overflowUntold = false;
+      return untold;
+    }
+  }
+
+  // The end.
+
+  /** Ends the thread of a dead context. */
+  void stop() {
+    SqThread running = thread;
+    if (running != null) {
+      running.join();
+    }
+  }
+
+  /** Drops events that never found room, and lets go of the rings. Nothing is in flight any more. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")
+  void unmap() {
+    synchronized (ctx.completionLock()) {
+      AioKiocb req = overflowHead;
+      while (req != null) {
+        AioKiocb following = req.next;
+        req.free();
+        req = following;
+      }
+      overflowHead = null;
+      overflowTail = null;
+    }
+    sq.unmap();
+    cq.unmap();
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The kernel's side of submission without system calls: a thread that takes entries from the SQ ring
+ * (SQTHREAD), and, with SQPOLL, spins on the ring and polls for completions too, so that a program needs no
+ * call at all. The cover letter names it as an experiment; how it behaves is our own.
+ *
+ * <p>Without SQPOLL the thread sleeps whenever the ring is empty, until io_ring_enter wakes it. With it, it
+ * sleeps after a second in which there was nothing to do, and says so in the ring (NEED_WAKEUP).
+ */
+@Patch(26)
+@LinuxSource(file = "fs/aio.c", name = "aio_sq_thread")
+final class SqThread {
+  private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  /** Turns without work before the clock is read. */
+  private static final int SPINS = 1 << 10;
+
+  private final Kioctx ctx;
+  private final RingEntry rings;
+  private final SqRing sq;
+  private final boolean spins;
+  private final Task task;
+  private final Thread thread;
+  private volatile boolean woken;
+
+  SqThread(Kioctx ctx, RingEntry rings, SqRing sq, UserProcess process, boolean spins) {
+    this.ctx = ctx;
+    this.rings = rings;
+    this.sq = sq;
+    this.spins = spins;
+    this.task = process.newKernelTask();
+    this.thread = new Thread(this::run, "aio-sq");
+    thread.setDaemon(true);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Has the thread look at the ring. From any context. */
+  void wake() {
+    woken = true;
+    LockSupport.unpark(thread);
+  }
+
+  /** Waits for the thread of a dead context to end. */
+  void join() {
+    wake();
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true; // told when it is over: the context can't go without its thread
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void run() {
+    task.enterKernelThread();
+    int idleTurns = 0;
+    long idleSince = 0;
+    while (!ctx.isDead()) {
+      boolean worked = rings.submitFromThread(task);
+      if (spins && ctx.polled()) {
+        worked |= rings.pollFromThread();
+      }
+      if (worked) {
+        idleTurns = 0;
+        continue;
+      }
+      if (!spins) {
+        sleep();
+      } else if (++idleTurns < SPINS) {
+        Thread.onSpinWait();
+      } else if (idleTurns == SPINS) {
+        idleSince = System.nanoTime();
+      } else if (rings.busy() || System.nanoTime() - idleSince < IDLE_NANOS) {
+        Thread.onSpinWait();
+      } else {
+        sleep();
+        idleTurns = 0;
+      }
+    }
+  }
+
+  /** Sleeps until woken, unless there is something in the ring after all. */
+  private void sleep() {
+    sq.setNeedWakeup(true);
+    VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag
+    while (!woken && sq.isEmpty() && !ctx.isDead()) {
+      LockSupport.park(this);
+    }
+    woken = false;
+    sq.setNeedWakeup(false);
+  }
+}

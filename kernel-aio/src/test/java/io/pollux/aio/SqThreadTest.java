@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.driver.RamDisk;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.RawMemory;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Submission on the kernel's side: SQTHREAD, SQPOLL, SQWQ. */
+@Timeout(60)
+class SqThreadTest {
+  private static final int SQTHREAD = AioAbi.IOCTX_FLAG_SQTHREAD;
+  private static final int SQPOLL = AioAbi.IOCTX_FLAG_SQPOLL;
+  private static final int SQWQ = AioAbi.IOCTX_FLAG_SQWQ;
+  private static final int BLOCKS = 256;
+
+  private final RamDisk ram = new RamDisk(BLOCKS * 4096);
+  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
+
+  @AfterEach
+  void nothingIsLeft() {
+    program.close();
+    ram.close();
+  }
+
+  private void setup(int flags) {
+    for (int block = 0; block < BLOCKS; block++) {
+      RawMemory.putLong(ram.address() + block * 4096L, block);
+    }
+    assertThat(program.setup(flags)).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD | SQWQ, RingProgram.POLLED | SQTHREAD | AioAbi.IOCTX_FLAG_FIXEDBUFS
+      })
+  void entriesAreTakenAndEventsComeByEnter(int flags) {
+    setup(flags);
+    boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
+    for (int round = 0; round < 200; round++) {
+      for (int i = 0; i < 5; i++) {
+        program.prepareRead((round + i) % BLOCKS * 4096L, i, polled);
+      }
+      assertThat(program.enter(5, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(5);
+      List<RingProgram.Event> events = new ArrayList<>();
+      while (events.size() < 5) {
+        assertThat(program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS)).isZero();
+        events.addAll(program.reap());
+      }
+      assertThat(events).hasSize(5).allMatch(event -> event.res() == 4096);
+      for (RingProgram.Event event : events) {
+        assertThat(RawMemory.getLong(program.buffers + event.obj() * 4096)).isEqualTo((round + event.data()) % BLOCKS);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQPOLL, RingProgram.POLLED | SQPOLL | SQTHREAD})
+  void noCallAtAll(int flags) {
+    setup(flags);
+    boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
+    int submitted = 0;
+    int done = 0;
+    int free = 8;
+    while (done < 5_000) {
+      while (free > 0 && submitted < 5_000) {
+        program.prepareRead(submitted % BLOCKS * 4096L, submitted, polled);
+        submitted++;
+        free--;
+      }
+      for (RingProgram.Event event : program.reap()) {
+        assertThat(event.res()).isEqualTo(4096);
+        done++;
+        free++;
+      }
+      if ((AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) != 0) {
+        program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT); // only after an idle second
+      }
+    }
+    assertThat(done).isEqualTo(5_000);
+  }
+
+  @Test
+  void anIdleThreadSleepsAndSaysSo() throws InterruptedException {
+    setup(RingProgram.POLLED | SQPOLL);
+    while ((AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) == 0) {
+      Thread.sleep(10);
+    }
+    program.prepareRead(0, 7, true);
+    Thread.sleep(20);
+    assertThat(program.reap()).as("it sleeps").isEmpty();
+    assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(1);
+    List<RingProgram.Event> events = List.of();
+    while (events.isEmpty()) {
+      events = program.reap();
+    }
+    assertThat(events).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+    assertThat(AioIocbRing.sqFlags(program.sq)).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQPOLL, RingProgram.RINGS | SQTHREAD | SQWQ})
+  void anEntryThatFailsBecomesAnEvent(int flags) {
+    setup(flags);
+    boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
+    Iocb.aioFildes(program.prepareRead(0, 1, polled), 99);
+    Iocb.aioReserved2(program.prepareRead(0, 2, polled), 1);
+    program.prepareRead(0, 3, polled);
+    assertThat(program.enter(3, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(3);
+    List<RingProgram.Event> events = new ArrayList<>();
+    while (events.size() < 3) {
+      program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS);
+      events.addAll(program.reap());
+    }
+    assertThat(events)
+        .contains(
+            new RingProgram.Event(1, 0, -Errno.EBADF, 0),
+            new RingProgram.Event(2, 1, -Errno.EINVAL, 0),
+            new RingProgram.Event(3, 2, 4096, 0));
+  }
+
+  @Test
+  void flagsThatDoNotGoTogether() {
+    for (int flags : new int[] {SQTHREAD, SQPOLL, SQWQ, RingProgram.POLLED | SQWQ}) {
+      assertThat(program.setup(flags)).isEqualTo(-Errno.EINVAL);
+    }
+    AioIocbRing.sqThreadCpu(program.sq, 100_000);
+    assertThat(program.setup(RingProgram.RINGS | SQTHREAD)).as("no such cpu").isEqualTo(-Errno.EINVAL);
+    assertThat(program.setup(RingProgram.RINGS)).as("read only with a thread").isZero();
+  }
+
+  @Test
+  void destroyWhileTheThreadSpins() {
+    setup(RingProgram.POLLED | SQPOLL);
+    for (int i = 0; i < 8; i++) {
+      program.prepareRead(0, i, true);
+    }
+    assertThat(program.destroy()).isZero();
+  }
+}
