@@ -218,8 +218,22 @@ public final class Namei {
           push(target);
           continue;
         }
+        if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
+          throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
+        }
         at = new Dentry(at, new String(name, StandardCharsets.UTF_8), next);
       }
+    }
+
+    /** Whether a directory is the one that the walk is in, or one above it. */
+    @LinuxSource(file = "fs/dcache.c", name = "d_splice_alias")
+    private boolean isAbove(Inode directory) {
+      for (Dentry up = at; up != null; up = up.parent()) {
+        if (up.inode() == directory) {
+          return true;
+        }
+      }
+      return false;
     }
 
     private static boolean isDots(byte[] name, int dots) {
