@@ -13,7 +13,7 @@ class LayoutTest {
   @ParameterizedTest
   @CsvSource({
     "iocb, 64", "io_event, 32", "aio_ring, 32", "aio_iocb_ring, 64", "aio_io_event_ring, 32", "iovec, 16",
-    "timespec, 16", "__aio_sigset, 16", "stat, 144", "linux_dirent64, 19"
+    "timespec, 16", "__aio_sigset, 16", "stat, 144", "linux_dirent64, 19", "pollfd, 8", "rlimit64, 16"
   })
   void sizes(String struct, long bytes) {
     assertThat(layout(struct).byteSize()).isEqualTo(bytes);
@@ -32,7 +32,8 @@ class LayoutTest {
     "aio_io_event_ring, head, 0", "aio_io_event_ring, tail, 4", "aio_io_event_ring, nr_events, 8",
     "iovec, iov_base, 0", "iovec, iov_len, 8", "timespec, tv_sec, 0", "timespec, tv_nsec, 8",
     "stat, st_nlink, 16", "stat, st_mode, 24", "stat, st_rdev, 40", "stat, st_size, 48", "stat, st_blocks, 64",
-    "stat, st_mtime, 88", "linux_dirent64, d_off, 8", "linux_dirent64, d_reclen, 16", "linux_dirent64, d_type, 18"
+    "stat, st_mtime, 88", "linux_dirent64, d_off, 8", "linux_dirent64, d_reclen, 16", "linux_dirent64, d_type, 18",
+    "pollfd, fd, 0", "pollfd, events, 4", "pollfd, revents, 6", "rlimit64, rlim_cur, 0", "rlimit64, rlim_max, 8"
   })
   void offsets(String struct, String field, long offset) {
     assertThat(layout(struct).byteOffset(PathElement.groupElement(field))).isEqualTo(offset);
@@ -50,6 +51,8 @@ class LayoutTest {
       case "__aio_sigset" -> AioSigset.LAYOUT;
       case "stat" -> Stat.LAYOUT;
       case "linux_dirent64" -> LinuxDirent64.LAYOUT;
+      case "pollfd" -> Pollfd.LAYOUT;
+      case "rlimit64" -> Rlimit64.LAYOUT;
       default -> throw new IllegalArgumentException(struct);
     };
   }

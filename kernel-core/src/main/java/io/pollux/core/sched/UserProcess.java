@@ -23,6 +23,7 @@ public final class UserProcess {
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
   private final AtomicBoolean exiting = new AtomicBoolean();
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
+  private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
   /** Makes a process with no task. */
   public UserProcess() {}
@@ -68,7 +69,7 @@ public final class UserProcess {
   }
 
   /**
-   * RLIMIT_MEMLOCK.
+   * RLIMIT_MEMLOCK, the limit in force.
    *
    * @return bytes, Long.MAX_VALUE for none
    */
@@ -82,8 +83,28 @@ public final class UserProcess {
    * @param bytes the limit, Long.MAX_VALUE for none
    */
   public void setMemlockLimit(long bytes) {
-    assert bytes >= 0 : bytes;
+    setMemlockLimit(bytes, Math.max(bytes, memlockMax));
+  }
+
+  /**
+   * RLIMIT_MEMLOCK, what the limit may be raised to.
+   *
+   * @return bytes, Long.MAX_VALUE for none
+   */
+  public long memlockMax() {
+    return memlockMax;
+  }
+
+  /**
+   * Sets RLIMIT_MEMLOCK, both its values.
+   *
+   * @param bytes the limit, Long.MAX_VALUE for none
+   * @param max what it may be raised to, at least as much
+   */
+  public void setMemlockLimit(long bytes, long max) {
+    assert bytes >= 0 && bytes <= max : bytes;
     memlockLimit = bytes;
+    memlockMax = max;
   }
 
   /**
@@ -115,7 +136,9 @@ public final class UserProcess {
     if (contexts != null) {
       contexts.exitAio();
     }
-    files.closeAll();
+    Task last = newKernelTask(); // closing may sleep
+    last.enterKernelThread();
+    files.closeAll(last);
     mm.close();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.sched.Task;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -38,6 +39,7 @@ public final class File {
     this.flags = flags;
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     table.opened();
+    op.opened(this);
   }
 
   /**
@@ -154,6 +156,20 @@ public final class File {
     return true;
   }
 
+  /**
+   * Drops a reference. From process context: if it is the last one, the release may sleep, as that of a block
+   * device does to write back.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/file_table.c", name = "__fput")
+  public void fput(Task current) {
+    if (drop(1)) {
+      op.release(current, this);
+      table.closed();
+    }
+  }
+
   /** Drops a reference. From any context. */
   @LinuxSource(file = "fs/file_table.c", name = "fput")
   public void fput() {
@@ -168,11 +184,16 @@ public final class File {
   @Patch(17)
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {
-    long left = count.addAndGet(-refs);
-    assert left >= 0 : "more references dropped than taken";
-    if (left == 0) {
+    if (drop(refs)) {
       op.release(this);
       table.closed();
     }
+  }
+
+  /** Answers whether that was the last one. */
+  private boolean drop(int refs) {
+    long left = count.addAndGet(-refs);
+    assert left >= 0 : "more references dropped than taken";
+    return left == 0;
   }
 }

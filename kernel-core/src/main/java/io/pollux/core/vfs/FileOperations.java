@@ -6,6 +6,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,11 +122,20 @@ public interface FileOperations {
    *
    * @param file the file
    * @param table who wants to hear of changes, or null
-   * @return a mask of PollTable.POLL*
+   * @return a mask of {@link PollBits}
    */
   @LinuxSource(file = "include/linux/fs.h", name = "poll")
   default int poll(File file, @Nullable PollTable table) {
-    return PollTable.POLLIN | PollTable.POLLOUT | PollTable.POLLRDNORM | PollTable.POLLWRNORM;
+    return PollBits.DEFAULT_POLLMASK;
+  }
+
+  /**
+   * Whether there is an {@link #fsync}.
+   *
+   * @return true if so
+   */
+  default boolean hasFsync() {
+    return false;
   }
 
   /**
@@ -154,9 +164,44 @@ public interface FileOperations {
   }
 
   /**
-   * The last reference is gone. From any context.
+   * Answers an ioctl that is this kind of file's own. From process context.
+   *
+   * @param current the calling task
+   * @param file the file
+   * @param cmd the request; any value at all
+   * @param arg its argument, often a user address; any value at all
+   * @return a result that is not negative, or a negative errno; -ENOTTY for a request that means nothing here
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "unlocked_ioctl")
+  default long ioctl(Task current, File file, int cmd, long arg) {
+    return -Errno.ENOTTY;
+  }
+
+  /**
+   * A file was opened; {@link #release} follows once. From process context.
    *
    * @param file the file
    */
+  @LinuxSource(file = "include/linux/fs.h", name = "open")
+  default void opened(File file) {}
+
+  /**
+   * The last reference is gone, and the task that dropped it may sleep: close, and the end of a process.
+   *
+   * @param current the calling task
+   * @param file the file
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "release")
+  default void release(Task current, File file) {
+    release(file);
+  }
+
+  /**
+   * The last reference is gone, dropped by a completion or by somebody who is no task. From any context;
+   * never sleeps.
+   *
+   * @param file the file
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "release")
   default void release(File file) {}
 }

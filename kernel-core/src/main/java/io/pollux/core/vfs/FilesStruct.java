@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -80,34 +81,63 @@ public final class FilesStruct {
   }
 
   /**
-   * Closes a descriptor.
+   * Closes a descriptor. From process context.
    *
+   * @param current the calling task
    * @param fd any value at all
    * @return 0 or -EBADF
    */
   @LinuxSource(file = "fs/file.c", name = "__close_fd")
-  public int close(int fd) {
-    if (fd < 0 || fd >= NR_OPEN) {
+  public int close(Task current, int fd) {
+    File file = take(fd);
+    if (file == null) {
       return -Errno.EBADF;
     }
-    File file;
-    synchronized (reserved) {
-      file = fds.getAndSet(fd, null);
-      if (file == null) {
-        return -Errno.EBADF;
-      }
-      reserved[fd] = false;
+    file.fput(current);
+    return 0;
+  }
+
+  /**
+   * Closes a descriptor for somebody who is no task. From any context: what a release would have to sleep for
+   * is left undone.
+   *
+   * @param fd any value at all
+   * @return 0 or -EBADF
+   */
+  public int close(int fd) {
+    File file = take(fd);
+    if (file == null) {
+      return -Errno.EBADF;
     }
     file.fput();
     return 0;
   }
 
-  /** Closes every descriptor, at the end of the process. */
+  /** Takes a file out of the table. Its reference is the caller's then. */
+  private @Nullable File take(int fd) {
+    if (fd < 0 || fd >= NR_OPEN) {
+      return null;
+    }
+    synchronized (reserved) {
+      File file = fds.getAndSet(fd, null);
+      if (file != null) {
+        reserved[fd] = false;
+      }
+      return file;
+    }
+  }
+
+  /**
+   * Closes every descriptor, at the end of the process. From process context.
+   *
+   * @param current the calling task
+   */
   @LinuxSource(file = "fs/file.c", name = "close_files")
-  public void closeAll() {
+  public void closeAll(Task current) {
     for (int fd = FIRST; fd < NR_OPEN; fd++) {
-      if (fds.get(fd) != null) {
-        close(fd);
+      File file = take(fd);
+      if (file != null) {
+        file.fput(current);
       }
     }
   }

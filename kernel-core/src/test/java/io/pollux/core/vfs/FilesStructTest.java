@@ -3,8 +3,11 @@ package io.pollux.core.vfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Descriptors and counted references. */
@@ -12,6 +15,14 @@ class FilesStructTest {
   private final FileTable table = new FileTable();
   private final Inode directory = new Ramfs(1).root();
   private final FilesStruct files = new FilesStruct();
+
+  private final UserProcess process = new UserProcess();
+  private final Task task = process.newTask();
+
+  @AfterEach
+  void exit() {
+    process.exit();
+  }
 
   private File open() {
     return new File(table, directory, null, 0);
@@ -23,7 +34,7 @@ class FilesStructTest {
     assertThat(files.install(open())).isEqualTo(4);
     assertThat(files.close(3)).isZero();
     assertThat(files.install(open())).isEqualTo(3);
-    files.closeAll();
+    files.closeAll(task);
     assertThat(table.nrFiles()).isZero();
   }
 
@@ -43,7 +54,7 @@ class FilesStructTest {
     File one = open();
     assertThat(files.install(one)).isEqualTo(-Errno.EMFILE);
     one.fput();
-    files.closeAll();
+    files.closeAll(task);
     assertThat(table.nrFiles()).isZero();
   }
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Stat;
+
+/**
+ * The inode of a file that is in no directory: an eventfd, a pipe. It goes with the last reference on its
+ * files, and what the files share is in it.
+ */
+@LinuxSource(file = "fs/anon_inodes.c", name = "anon_inode_inode")
+abstract class AnonInode extends Inode {
+  private static final int BLOCK_SIZE = 4096;
+
+  /** Where such inodes live. Nothing in it ever changes, so all kernels have the one. */
+  private static final SuperBlock FILE_SYSTEM = new AnonFileSystem();
+
+  /**
+   * For kinds of files.
+   *
+   * @param mode type and permissions
+   */
+  AnonInode(int mode) {
+    super(FILE_SYSTEM, 1, mode);
+  }
+
+  @Override
+  public final long size() {
+    return 0;
+  }
+
+  @Override
+  protected final void getattr(long stat) {
+    Stat.stNlink(stat, 1);
+    Stat.stBlksize(stat, BLOCK_SIZE);
+  }
+
+  /** Has no tree and no device. */
+  private static final class AnonFileSystem extends SuperBlock {
+    private static final long DEV = 2;
+
+    AnonFileSystem() {
+      super(DEV, false);
+    }
+
+    @Override
+    public Inode root() {
+      throw new UnsupportedOperationException("a filesystem without a tree");
+    }
+
+    @Override
+    public void unmount(Task current) {}
+  }
+}

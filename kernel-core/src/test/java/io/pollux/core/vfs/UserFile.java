@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.Mman;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/** A process that reads and writes files, as a test needs it: one thread of it is the test's, others may be started. */
+final class UserFile implements AutoCloseable {
+  static final int MEMORY_BYTES = 64 * HostMemory.PAGE_SIZE;
+
+  final UserProcess process = new UserProcess();
+  final Task current = process.newTask();
+  final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+
+  UserFile() {
+    current.enterKernel();
+  }
+
+  /** Another thread of the process, on its way. */
+  static final class Other {
+    final Task task;
+    final CompletableFuture<Long> result = new CompletableFuture<>();
+
+    Other(Task task) {
+      this.task = task;
+    }
+
+    /** Whether it is still at it after a while. */
+    boolean waits() throws InterruptedException {
+      Thread.sleep(50);
+      return !result.isDone();
+    }
+  }
+
+  interface Call {
+    long run(Task current);
+  }
+
+  Other start(Call call) {
+    Other other = new Other(process.newTask());
+    Thread thread =
+        new Thread(
+            () -> {
+              other.task.enterKernel();
+              try {
+                other.result.complete(call.run(other.task));
+              } catch (Throwable e) {
+                other.result.completeExceptionally(e);
+              } finally {
+                other.task.deliverSignals();
+                other.task.leaveKernel();
+              }
+            });
+    thread.setDaemon(true);
+    thread.start();
+    return other;
+  }
+
+  static long rw(Task task, File file, boolean read, long address, long bytes, int flags) {
+    Kiocb iocb = new Kiocb();
+    iocb.init(file, null);
+    iocb.kiFlags |= flags;
+    IovecIter iter = new IovecIter();
+    int result = iter.importSingleRange(task.mm(), read, address, bytes);
+    if (result != 0) {
+      return result;
+    }
+    return read ? file.op().readIter(task, iocb, iter) : file.op().writeIter(task, iocb, iter);
+  }
+
+  long read(File file, long address, long bytes) {
+    return rw(current, file, true, address, bytes, 0);
+  }
+
+  long write(File file, long address, long bytes) {
+    return rw(current, file, false, address, bytes, 0);
+  }
+
+  /** Hears of what a file announces. */
+  static List<Integer> listen(File file) {
+    List<Integer> keys = new ArrayList<>();
+    file.op().poll(file, queue -> queue.add(keys::add));
+    return keys;
+  }
+
+  @Override
+  public void close() {
+    current.leaveKernel();
+    process.exit();
+  }
+}
