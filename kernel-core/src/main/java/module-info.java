@@ -2,14 +2,15 @@
 
 /**
  * The part of the kernel that every floor above stands on: mm (user address spaces, pages, the iov_iter
- * contract), sched (processes, tasks, waiting) and vfs (files, kiocbs, inodes, path lookup). It knows
- * neither block devices nor aio nor any filesystem.
+ * contract), sched (processes, tasks, waiting), vfs (files, kiocbs, inodes, path lookup) and filemap (the page
+ * cache). It knows neither block devices nor aio nor any filesystem.
  */
 module io.pollux.core {
   requires static transitive org.jspecify;
   requires transitive io.pollux.uapi;
 
   exports io.pollux.core;
+  exports io.pollux.core.filemap;
   exports io.pollux.core.mm;
   exports io.pollux.core.sched;
   exports io.pollux.core.vfs;

@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -10,6 +11,7 @@ import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file as such, open or not: the counterpart of struct inode together with its inode_operations. A
@@ -91,6 +93,15 @@ public abstract class Inode {
    * @return i_fop
    */
   public abstract FileOperations fop();
+
+  /**
+   * The file's part of the page cache.
+   *
+   * @return i_mapping, or null if the file is never cached
+   */
+  public @Nullable Mapping mapping() {
+    return null;
+  }
 
   /**
    * Fills what fstat tells beyond st_dev, st_ino, st_mode and st_size, which are filled already.

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.filemap;
+
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+
+/** Reads and writes files through the page cache, page by page. */
+@LinuxSource(file = "mm/filemap.c")
+public final class Filemap {
+  private static final int PAGE = HostMemory.PAGE_SIZE;
+
+  private Filemap() {}
+
+  /**
+   * Reads at iocb.kiPos, which moves on. With IOCB_NOWAIT only what is in memory. From process context.
+   *
+   * @param current the calling task
+   * @param iocb the request
+   * @param to where the data goes
+   * @param mapping the file's
+   * @return bytes, 0 at the end of the file, or a negative errno if nothing was read: -EAGAIN if it would have to
+   *     wait and must not, -EFAULT, -ENOMEM, or what reading the page ran into
+   */
+  @LinuxSource(file = "mm/filemap.c", name = {"generic_file_read_iter", "generic_file_buffered_read"})
+  public static long read(Task current, Kiocb iocb, IovIter to, Mapping mapping) {
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    long size = mapping.size();
+    long start = iocb.kiPos;
+    long pos = start;
+    int error = 0;
+    while (to.count() > 0 && pos < size) { // each step moves on by a byte, or finds a page at its next look
+      long index = pos >> HostMemory.PAGE_SHIFT;
+      Page page = mapping.cache().find(mapping, index);
+      if (page == null) {
+        error = nowait ? -Errno.EAGAIN : mapping.bringIn(current, index, pagesOf(pos, to.count()), true);
+        if (error != 0) {
+          break;
+        }
+        continue;
+      }
+      int offset = (int) (pos & (PAGE - 1));
+      long bytes = Math.min(Math.min(PAGE - offset, to.count()), size - pos);
+      long copied = to.copyTo(page.address + offset, bytes);
+      mapping.cache().unpin(page);
+      pos += copied;
+      if (copied < bytes) {
+        error = -Errno.EFAULT;
+        break;
+      }
+    }
+    iocb.kiPos = pos;
+    return pos > start ? pos - start : error;
+  }
+
+  private static long pagesOf(long pos, long bytes) {
+    return ((pos & (PAGE - 1)) + bytes + PAGE - 1) >> HostMemory.PAGE_SHIFT;
+  }
+
+  /**
+   * Writes at iocb.kiPos, which moves on, inside the file. The data is in memory then; {@link Mapping#fsyncRange}
+   * brings it to the device. With IOCB_NOWAIT only pages are written that are in memory or are written whole. From
+   * process context.
+   *
+   * @param current the calling task
+   * @param iocb the request
+   * @param from where the data is; no more than up to the end of the file
+   * @param mapping the file's
+   * @return bytes, or a negative errno if nothing was written: -EAGAIN if it would have to wait and must not, -EFAULT,
+   *     -ENOMEM, or what reading the rest of a page ran into
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "generic_perform_write")
+  public static long write(Task current, Kiocb iocb, IovIter from, Mapping mapping) {
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    long size = mapping.size();
+    long start = iocb.kiPos;
+    assert start + from.count() <= size : "a write beyond the end";
+    long pos = start;
+    int error = 0;
+    while (from.count() > 0) { // each step moves on by a byte, or finds a page at its next look
+      long index = pos >> HostMemory.PAGE_SHIFT;
+      int offset = (int) (pos & (PAGE - 1));
+      int valid = (int) Math.min(PAGE, size - pos + offset);
+      int bytes = (int) Math.min(PAGE - offset, from.count());
+      boolean whole = bytes == valid; // up to the end of the file is the whole page, too
+      Page page = lockForWrite(mapping, index, whole);
+      if (page == null) {
+        error = nowait ? -Errno.EAGAIN : comeBack(current, mapping, index, whole);
+        if (error != 0) {
+          break;
+        }
+        continue;
+      }
+      int copied = fill(current, page, mapping, offset, bytes, from, nowait);
+      pos += copied;
+      if (copied < bytes) {
+        error = -Errno.EFAULT;
+        break;
+      }
+    }
+    iocb.kiPos = pos;
+    if (!nowait && mapping.cache().tooDirty()) {
+      mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE); // an error is kept for fsync
+    }
+    return pos > start ? pos - start : error;
+  }
+
+  /** Locks a page that is uptodate, or a new one if all of it is going to be written; else null. */
+  private static @Nullable Page lockForWrite(Mapping mapping, long index, boolean whole) {
+    Page page = mapping.cache().tryLock(mapping, index);
+    return page != null || !whole ? page : mapping.cache().addLocked(mapping, index);
+  }
+
+  /** Does what is in the way of {@link #lockForWrite}. Answers 0 or a negative errno. */
+  private static int comeBack(Task current, Mapping mapping, long index, boolean whole) {
+    return whole ? mapping.cache().waitFor(current, mapping, index) : mapping.bringIn(current, index, 1, false);
+  }
+
+  /** Copies into a locked page and lets go of it. Answers the bytes that count. */
+  @LinuxSource(file = "fs/buffer.c", name = {"block_write_begin", "block_write_end"})
+  private static int fill(
+      Task current, Page page, Mapping mapping, int offset, int bytes, IovIter from, boolean nowait) {
+    boolean uptodate = page.uptodate;
+    int copied = (int) from.copyFrom(page.address + offset, bytes);
+    if (!uptodate) {
+      assert offset == 0;
+      if (copied == bytes) {
+        if (bytes < PAGE) {
+          RawMemory.zero(page.address + bytes, PAGE - bytes); // beyond the end of the file
+        }
+      } else if (copied == 0 || nowait || !readBehind(current, page, mapping, copied)) {
+        mapping.cache().unlock(page); // drops it
+        return 0;
+      }
+    }
+    if (copied == 0) {
+      mapping.cache().unlock(page);
+      return 0;
+    }
+    mapping.cache().unlockDirty(page);
+    return copied;
+  }
+
+  /** A new page was to be written whole, and the user's memory ended too early: what is behind comes from the device. */
+  private static boolean readBehind(Task current, Page page, Mapping mapping, int copied) {
+    byte[] kept = RawMemory.segment(page.address, copied).toArray(ValueLayout.JAVA_BYTE);
+    if (mapping.readInto(current, page) != 0) {
+      return false;
+    }
+    MemorySegment.copy(kept, 0, RawMemory.segment(page.address, copied), ValueLayout.JAVA_BYTE, 0, copied);
+    return true;
+  }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.filemap;
+
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The pages of one file that are in memory: the counterpart of struct address_space (which is another thing than
+ * {@link io.pollux.core.mm.AddressSpace}).
+ */
+@LinuxSource(file = "include/linux/fs.h", name = "address_space")
+public final class Mapping {
+  /** Pages that are read ahead when a file is read from one end to the other: 128 KiB. */
+  @LinuxSource(file = "include/linux/mm.h", name = "VM_MAX_READAHEAD")
+  private static final int READAHEAD = 32;
+
+  private final PageCache cache;
+  private final PageIo io;
+
+  // Written under the cache's lock; read without it, too:
+  private final AtomicInteger nrPages = new AtomicInteger();
+  private final AtomicInteger nrDirty = new AtomicInteger();
+
+  private final AtomicInteger error = new AtomicInteger(); // of a write that nobody was told of yet
+
+  /**
+   * Makes a mapping with no pages.
+   *
+   * @param cache where its pages will be
+   * @param io how they are read and written
+   */
+  public Mapping(PageCache cache, PageIo io) {
+    this.cache = cache;
+    this.io = io;
+  }
+
+  PageCache cache() {
+    return cache;
+  }
+
+  long size() {
+    return io.size();
+  }
+
+  void pageAdded() {
+    nrPages.getAndIncrement();
+  }
+
+  void pageRemoved() {
+    nrPages.getAndDecrement();
+  }
+
+  void pageDirtied() {
+    nrDirty.getAndIncrement();
+  }
+
+  void pageCleaned() {
+    nrDirty.getAndDecrement();
+  }
+
+  /**
+   * Whether nothing is cached: what direct I/O asks first. From any context; one volatile read.
+   *
+   * @return true if there is no page
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "nrpages")
+  public boolean isEmpty() {
+    return nrPages.get() == 0;
+  }
+
+  /**
+   * Pages that have to be written. From any context; one volatile read.
+   *
+   * @return how many
+   */
+  public int nrDirty() {
+    return nrDirty.get();
+  }
+
+  /**
+   * Whether anything of a range is cached: what direct I/O that must not wait asks. From any context.
+   *
+   * @param start first byte
+   * @param end last byte
+   * @return true if so
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "filemap_range_has_page")
+  public boolean rangeHasPage(long start, long end) {
+    return !isEmpty() && cache.hasAny(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+  }
+
+  /**
+   * Writes back what is dirty in a range, and waits for it. What becomes dirty meanwhile may stay so. An error is
+   * kept for the next {@link #fsyncRange}, too. From process context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte
+   * @return 0, or the first error, with everything tried all the same
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "filemap_write_and_wait_range")
+  public int writeAndWaitRange(Task current, long start, long end) {
+    if (nrDirty.get() == 0) {
+      return 0;
+    }
+    return writePagesBack(current, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+  }
+
+  /** As {@link #writeAndWaitRange}, with numbers of pages. */
+  @LinuxSource(file = "mm/page-writeback.c", name = "write_cache_pages")
+  int writePagesBack(Task current, long first, long last) {
+    int result = 0;
+    PageRun run = new PageRun(PageCache.MAX_RUN);
+    long done = -1;
+    for (long index : cache.dirtyPages(this, first, last)) {
+      if (index <= done) {
+        continue; // went with a run before
+      }
+      run.clear();
+      cache.lockDirtyRun(current, this, index, last, run);
+      if (run.count() == 0) {
+        continue; // somebody else wrote it
+      }
+      done = index + run.count() - 1;
+      int status = -Errno.EIO;
+      try {
+        status = io.writePages(current, index, run.addresses(), run.count());
+      } finally {
+        if (status != 0) {
+          error.set(status);
+          result = result == 0 ? status : result;
+        }
+        cache.endWrite(run);
+      }
+    }
+    return result;
+  }
+
+  /**
+   * Writes back what is dirty in a range and tells of errors that nobody was told of yet, this once. From process
+   * context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte
+   * @return 0, or the error of a write since the last call
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "file_write_and_wait_range")
+  public int fsyncRange(Task current, long start, long end) {
+    int result = writeAndWaitRange(current, start, end);
+    int kept = error.getAndSet(0);
+    return result != 0 ? result : kept;
+  }
+
+  /**
+   * Forgets what is cached of a range: what direct I/O does before it writes there and once more when it has. Pages
+   * that are dirty stay: whoever wrote to them meanwhile wrote last. From any context.
+   *
+   * @param start first byte
+   * @param end last byte
+   */
+  @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
+  public void invalidateRange(long start, long end) {
+    if (!isEmpty()) {
+      cache.invalidate(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+    }
+  }
+
+  /** Forgets every page that is clean. From any context. */
+  @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2")
+  public void invalidateAll() {
+    invalidateRange(0, Long.MAX_VALUE);
+  }
+
+  /**
+   * Brings a page in, and those behind it that are going to be read, too, if it looks like it. From process context.
+   *
+   * @param current the calling task
+   * @param index the page, inside the file
+   * @param wanted how many the reader asks for, at least 1
+   * @param readahead whether more than that may be read
+   * @return 0, and then it is worth to look again, or the errno of the page itself
+   */
+  @LinuxSource(file = "mm/readahead.c", name = {"ondemand_readahead", "force_page_cache_readahead"})
+  int bringIn(Task current, long index, long wanted, boolean readahead) {
+    long left = ((io.size() - 1) >> HostMemory.PAGE_SHIFT) - index + 1;
+    long count = Math.min(wanted, PageCache.MAX_RUN);
+    if (readahead && count < READAHEAD && (index == 0 || cache.has(this, index - 1))) {
+      count = READAHEAD; // read from its start, or where somebody read the page before
+    }
+    PageRun run = new PageRun((int) Math.max(1, Math.min(count, left)));
+    if (!cache.addRun(this, index, run) || run.count() == 0) {
+      return cache.waitFor(current, this, index); // it is on its way, or has no room yet
+    }
+    int read = 0;
+    int status = -Errno.EIO;
+    try {
+      status = io.readPages(current, index, run.addresses(), run.count());
+      read = run.count();
+      if (status != 0 && read > 1) { // perhaps it is a page that nobody asked for
+        status = io.readPages(current, index, run.addresses(), 1);
+        read = 1;
+      }
+    } finally {
+      cache.endRead(run, status == 0 ? read : 0);
+    }
+    return status;
+  }
+
+  /** Reads into a page that the caller holds locked. From process context. Answers 0 or a negative errno. */
+  int readInto(Task current, Page page) {
+    return io.readPages(current, page.index, new long[] {page.address}, 1);
+  }
+}
