@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.filemap.Mapping;
+import io.pollux.core.filemap.PageCache;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
@@ -14,6 +17,9 @@ public final class BlockDevice {
   private final long sectors;
   private final boolean readOnly;
   private final RequestQueue queue;
+  private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
+  private final Mapping mapping = new Mapping(pageCache, new BdevPages(this));
+  private final AtomicInteger openers = new AtomicInteger();
 
   /**
    * Makes a disk.
@@ -75,6 +81,72 @@ public final class BlockDevice {
    */
   public RequestQueue queue() {
     return queue;
+  }
+
+  /**
+   * The pages in memory of everything on this disk: its own, and those of the files of a filesystem on it.
+   *
+   * @return its page cache
+   */
+  public PageCache pageCache() {
+    return pageCache;
+  }
+
+  /**
+   * The disk's own pages, which programs read and write when they open it without O_DIRECT.
+   *
+   * @return bd_inode's i_mapping
+   */
+  public Mapping mapping() {
+    return mapping;
+  }
+
+  /** Somebody opened the disk as a file. */
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
+  public void get() {
+    openers.getAndIncrement();
+  }
+
+  /**
+   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the next
+   * fsync. From process context.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_put")
+  public void put(Task current) {
+    if (putAndKeep()) {
+      mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);
+      mapping.invalidateAll();
+      pageCache.trim();
+    }
+  }
+
+  /**
+   * Somebody closed it who can't sleep. What is dirty stays in memory, where every reader finds it; the next {@link
+   * #put} or {@link #sync} writes it. From any context.
+   *
+   * @return whether that was the last one
+   */
+  public boolean putAndKeep() {
+    int left = openers.decrementAndGet();
+    assert left >= 0 : "closed more often than opened";
+    return left == 0;
+  }
+
+  /**
+   * Writes back what is dirty, makes it durable, and forgets what is cached: before a filesystem looks at the disk
+   * past its pages, and when the kernel shuts down. From process context.
+   *
+   * @param current the calling task
+   * @return 0, or the errno of something that was lost
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = {"sync_blockdev", "invalidate_bdev"})
+  public int sync(Task current) {
+    boolean wrote = mapping.nrDirty() > 0;
+    int result = mapping.fsyncRange(current, 0, Long.MAX_VALUE);
+    mapping.invalidateAll();
+    return result == 0 && wrote ? flushAndWait(current) : result;
   }
 
   /**

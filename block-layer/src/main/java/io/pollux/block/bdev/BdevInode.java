@@ -2,6 +2,7 @@
 package io.pollux.block.bdev;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.SuperBlock;
@@ -41,6 +42,11 @@ public final class BdevInode extends Inode {
   @Override
   public long size() {
     return bdev.bytes();
+  }
+
+  @Override
+  public Mapping mapping() {
+    return bdev.mapping();
   }
 
   @Override

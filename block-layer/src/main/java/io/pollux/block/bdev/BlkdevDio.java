@@ -5,6 +5,7 @@ import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
@@ -44,6 +45,7 @@ final class BlkdevDio extends Slab.Item {
   private @Nullable Kiocb iocb;
   private long size;
   private boolean sync;
+  private boolean write;
 
   @SuppressWarnings("unused") // through REF
   private volatile int ref;
@@ -66,6 +68,7 @@ final class BlkdevDio extends Slab.Item {
     dio.iocb = iocb;
     dio.size = 0;
     dio.sync = iocb.isSync();
+    dio.write = !iter.intoMemory();
     dio.error = 0;
     dio.done = false;
     dio.ref = 1;
@@ -157,6 +160,11 @@ final class BlkdevDio extends Slab.Item {
   /** Takes the request apart and answers its result. From any context. */
   private long finish() {
     Kiocb request = iocb();
+    if (write && size > 0) {
+      // What a buffered reader brought in meanwhile may be older than what was written.
+      Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
+      mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+    }
     long result = error;
     if (result == 0) {
       result = size;

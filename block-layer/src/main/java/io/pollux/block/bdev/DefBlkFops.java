@@ -4,16 +4,20 @@ package io.pollux.block.bdev;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.RequestQueue;
+import io.pollux.core.filemap.Filemap;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.BlkIoctl;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import io.pollux.uapi.RawMemory;
 
-/** What can be done with an open block device. Without O_DIRECT there is no cache here to go through yet. */
+/** What can be done with an open block device: through its pages in memory, or past them with O_DIRECT. */
 @Patch(3)
 @LinuxSource(file = "fs/block_dev.c", name = "def_blk_fops")
 final class DefBlkFops implements FileOperations {
@@ -23,6 +27,11 @@ final class DefBlkFops implements FileOperations {
 
   static BlockDevice bdev(File file) {
     return ((BdevInode) file.inode()).bdev();
+  }
+
+  @Override
+  public boolean hasFsync() {
+    return true;
   }
 
   @Override
@@ -53,14 +62,30 @@ final class DefBlkFops implements FileOperations {
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_read_iter")
   public long readIter(Task current, Kiocb iocb, IovIter to) {
-    long size = bdev(iocb.file()).bytes();
-    if (iocb.kiPos >= size) {
+    BlockDevice bdev = bdev(iocb.file());
+    if (iocb.kiPos >= bdev.bytes()) {
       return 0;
     }
-    to.truncate(size - iocb.kiPos);
-    return directIo(current, iocb, to);
+    to.truncate(bdev.bytes() - iocb.kiPos);
+    if (!iocb.has(Kiocb.IOCB_DIRECT)) {
+      return Filemap.read(current, iocb, to, bdev.mapping());
+    }
+    if (to.count() == 0) {
+      return 0;
+    }
+    if (!bdev.mapping().isEmpty()) {
+      int result = writeBackBeneath(current, bdev.mapping(), iocb, to.count());
+      if (result != 0) {
+        return result;
+      }
+    }
+    return BlkdevDio.directIo(current, iocb, to);
   }
 
+  /**
+   * Writes. Buffered, it waits for nothing but memory and the rest of a page. Unlike Linux of that time, which
+   * answers EOPNOTSUPP, a buffered write with IOCB_NOWAIT writes what it can without waiting.
+   */
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_write_iter")
   public long writeIter(Task current, Kiocb iocb, IovIter from) {
@@ -75,15 +100,45 @@ final class DefBlkFops implements FileOperations {
       return -Errno.ENOSPC;
     }
     from.truncate(bdev.bytes() - iocb.kiPos);
-    return directIo(current, iocb, from);
+    boolean direct = iocb.has(Kiocb.IOCB_DIRECT);
+    long result =
+        direct ? directWrite(current, iocb, from, bdev) : Filemap.write(current, iocb, from, bdev.mapping());
+    return result > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, bdev, result) : result;
   }
 
-  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_direct_IO")
-  private static long directIo(Task current, Kiocb iocb, IovIter iter) {
-    if (!iocb.has(Kiocb.IOCB_DIRECT)) {
-      return -Errno.EOPNOTSUPP;
+  @LinuxSource(file = "mm/filemap.c", name = "generic_file_direct_write")
+  private static long directWrite(Task current, Kiocb iocb, IovIter from, BlockDevice bdev) {
+    Mapping mapping = bdev.mapping();
+    if (!mapping.isEmpty()) {
+      long start = iocb.kiPos;
+      long bytes = from.count();
+      int result = writeBackBeneath(current, mapping, iocb, bytes);
+      if (result != 0) {
+        return result;
+      }
+      mapping.invalidateRange(start, start + bytes - 1); // BlkdevDio does it once more at the end
     }
-    return iter.count() == 0 ? 0 : BlkdevDio.directIo(current, iocb, iter);
+    return BlkdevDio.directIo(current, iocb, from);
+  }
+
+  /** Brings to the device what is dirty where direct I/O is going to be. Answers 0 or a negative errno. */
+  @LinuxSource(file = "mm/filemap.c", name = "generic_file_read_iter")
+  private static int writeBackBeneath(Task current, Mapping mapping, Kiocb iocb, long bytes) {
+    long end = iocb.kiPos + bytes - 1;
+    if (iocb.has(Kiocb.IOCB_NOWAIT)) {
+      return mapping.rangeHasPage(iocb.kiPos, end) ? -Errno.EAGAIN : 0;
+    }
+    return mapping.writeAndWaitRange(current, iocb.kiPos, end);
+  }
+
+  /** Makes what was just written durable. Answers the bytes written, or a negative errno. */
+  @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
+  private static long writeSync(Task current, Kiocb iocb, BlockDevice bdev, long bytes) {
+    int result = bdev.mapping().fsyncRange(current, iocb.kiPos - bytes, iocb.kiPos - 1);
+    if (result == 0) {
+      result = bdev.flushAndWait(current);
+    }
+    return result != 0 ? result : bytes;
   }
 
   @Override
@@ -97,7 +152,39 @@ final class DefBlkFops implements FileOperations {
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return bdev(file).flushAndWait(current);
+    BlockDevice bdev = bdev(file);
+    int result = bdev.mapping().fsyncRange(current, 0, Long.MAX_VALUE);
+    return result != 0 ? result : bdev.flushAndWait(current);
+  }
+
+  @Override
+  @LinuxSource(file = "block/ioctl.c", name = "blkdev_ioctl")
+  public long ioctl(Task current, File file, int cmd, long arg) {
+    if (cmd != BlkIoctl.BLKGETSIZE64) {
+      return -Errno.ENOTTY;
+    }
+    if (!current.mm().accessOk(arg, Long.BYTES, true)) {
+      return -Errno.EFAULT;
+    }
+    RawMemory.putLong(arg, bdev(file).bytes());
+    return 0;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_open")
+  public void opened(File file) {
+    bdev(file).get();
+  }
+
+  @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_close")
+  public void release(Task current, File file) {
+    bdev(file).put(current);
+  }
+
+  @Override
+  public void release(File file) {
+    bdev(file).putAndKeep();
   }
 
   static int opOf(IovIter iter) {

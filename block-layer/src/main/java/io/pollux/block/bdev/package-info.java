@@ -6,6 +6,13 @@
  * <p>Direct I/O is aligned to the logical block size in offset, length and every piece of memory, else
  * EINVAL. A request of one bio that is synchronous waits for it; everything else is a chain of bios, of
  * which the last to complete finishes the request.
+ *
+ * <p>Without O_DIRECT a device is read and written through its pages in memory ({@link
+ * io.pollux.core.filemap.Filemap}), any position and any length. Both kinds see what the other wrote: direct I/O
+ * first writes back what is dirty in its range, and a direct write makes memory forget the range, before it begins and
+ * again when it is done. What is dirty reaches the device by fsync, by O_DSYNC, when the last file on the device is
+ * closed, and when the kernel shuts down. A last reference that a completion drops, after the descriptor was closed,
+ * can't wait for that: then the pages stay until the device is used again or the kernel shuts down.
  */
 @NullMarked
 package io.pollux.block.bdev;

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.bdev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkMqOps;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.HwCtx;
+import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.vfs.Ramfs;
+import io.pollux.uapi.BlkIoctl;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A block device through its pages and past them: both see the same bytes, whatever the order. */
+class BdevPagesTest {
+  private static final int PAGE = HostMemory.PAGE_SIZE;
+  private static final int DISK_BYTES = 40 * PAGE + 3 * 512; // ends inside a page
+  private static final int MEMORY_BYTES = 48 * PAGE;
+
+  /** A disk in an array that counts, can fail to write, and works when it is asked to. */
+  private static final class ArrayDisk implements BlkMqOps {
+    final byte[] contents = new byte[DISK_BYTES];
+    int writes;
+    int flushes;
+    boolean failing;
+    Runnable beforeWrite = () -> {};
+
+    @Override
+    public void queueRqs(HwCtx hctx, Request chain) {
+      Request request = chain;
+      while (request != null) {
+        Request next = request.next();
+        request.complete(work(request.bio()));
+        request = next;
+      }
+    }
+
+    private int work(Bio bio) {
+      if (bio.op() == BlkTypes.REQ_OP_FLUSH) {
+        flushes++;
+        return 0;
+      }
+      boolean write = bio.op() == BlkTypes.REQ_OP_WRITE;
+      if (write) {
+        writes++;
+        beforeWrite.run();
+        if (failing) {
+          return -Errno.EIO;
+        }
+      }
+      int at = (int) (bio.sector() << BlkTypes.SECTOR_SHIFT);
+      MemorySegment disk = MemorySegment.ofArray(contents);
+      for (int i = 0; i < bio.vecs(); i++) {
+        MemorySegment memory = RawMemory.segment(bio.vecAddress(i), bio.vecLength(i));
+        MemorySegment there = disk.asSlice(at, bio.vecLength(i));
+        if (write) {
+          there.copyFrom(memory);
+        } else {
+          memory.copyFrom(there);
+        }
+        at += bio.vecLength(i);
+      }
+      return 0;
+    }
+
+    @Override
+    public int poll(HwCtx hctx) {
+      return 0;
+    }
+  }
+
+  private final ArrayDisk disk = new ArrayDisk();
+  private final BlockDevice bdev = new BlockDevice("array", 0x100, DISK_BYTES, false, new RequestQueue(disk, 512, 16));
+  private final FileTable table = new FileTable();
+  private final BdevInode inode = new BdevInode(new Ramfs(1), 5, bdev);
+  private final UserProcess process = new UserProcess();
+  private final Task current = process.newTask();
+  private final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+
+  BdevPagesTest() {
+    current.enterKernel();
+  }
+
+  @AfterEach
+  void close() {
+    current.leaveKernel();
+    process.exit();
+    bdev.pageCache().drop();
+    assertThat(table.nrFiles()).isZero();
+    assertThat(bdev.queue().busyTags()).isZero();
+    assertThat(process.mm().pinnedPages()).isZero();
+  }
+
+  private File open(int flags) {
+    return new File(table, inode, null, flags);
+  }
+
+  private long rw(File file, boolean read, long pos, long bytes, int flags) {
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(process.mm(), read, memory, bytes)).isZero();
+    Kiocb iocb = new Kiocb();
+    iocb.init(file, null);
+    iocb.kiPos = pos;
+    iocb.kiFlags |= flags | (read ? 0 : Kiocb.IOCB_WRITE);
+    return read ? file.op().readIter(current, iocb, iter) : file.op().writeIter(current, iocb, iter);
+  }
+
+  private byte[] memory(int bytes) {
+    return RawMemory.segment(memory, bytes).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  private void put(byte[] data) {
+    MemorySegment.copy(data, 0, RawMemory.segment(memory, data.length), ValueLayout.JAVA_BYTE, 0, data.length);
+  }
+
+  @Test
+  void bufferedAndDirectSeeTheSameBytes() {
+    long seed = System.nanoTime();
+    System.out.println("BdevPagesTest: seed " + seed);
+    Random random = new Random(seed);
+    random.nextBytes(disk.contents);
+    byte[] model = disk.contents.clone();
+    File buffered = open(Fcntl.O_RDWR);
+    File direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
+    for (int turn = 0; turn < 4000; turn++) {
+      String what = "seed " + seed + ", turn " + turn;
+      boolean past = random.nextInt(3) == 0;
+      int unit = past ? 512 : 1;
+      int pos = random.nextInt(DISK_BYTES / unit) * unit;
+      int bytes = (1 + random.nextInt((random.nextBoolean() ? 5000 : MEMORY_BYTES) / unit - 1)) * unit;
+      int inside = Math.min(bytes, DISK_BYTES - pos);
+      File file = past ? direct : buffered;
+      if (random.nextBoolean()) {
+        assertThat(rw(file, true, pos, bytes, 0)).as(what).isEqualTo(inside);
+        assertThat(memory(inside)).as(what).isEqualTo(Arrays.copyOfRange(model, pos, pos + inside));
+      } else {
+        byte[] data = new byte[bytes];
+        random.nextBytes(data);
+        put(data);
+        assertThat(rw(file, false, pos, bytes, 0)).as(what).isEqualTo(inside);
+        System.arraycopy(data, 0, model, pos, inside);
+      }
+    }
+    buffered.fput(current);
+    direct.fput(current);
+    assertThat(disk.contents).as("seed " + seed).isEqualTo(model);
+    assertThat(bdev.pageCache().nrPages()).isZero();
+  }
+
+  @Test
+  void theEndOfTheDevice() {
+    File file = open(Fcntl.O_RDWR);
+    assertThat(rw(file, false, DISK_BYTES, 1, 0)).isEqualTo(-Errno.ENOSPC);
+    assertThat(rw(file, true, DISK_BYTES, 1, 0)).isZero();
+    RawMemory.segment(memory, 100).fill((byte) 9);
+    assertThat(rw(file, false, DISK_BYTES - 10, 100, 0)).isEqualTo(10);
+    assertThat(rw(file, true, DISK_BYTES - 11, 100, 0)).isEqualTo(11);
+    assertThat(memory(11)).isEqualTo(new byte[] {0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9});
+    file.fput(current);
+    assertThat(disk.contents[DISK_BYTES - 1]).isEqualTo((byte) 9);
+  }
+
+  @Test
+  void fsyncWritesBackAndFlushes() {
+    File file = open(Fcntl.O_RDWR);
+    assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
+    assertThat(disk.writes).isZero();
+    assertThat(file.op().fsync(current, file, true)).isZero();
+    assertThat(disk.writes).isEqualTo(1);
+    assertThat(disk.flushes).isEqualTo(1);
+    disk.failing = true;
+    assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
+    assertThat(file.op().fsync(current, file, false)).isEqualTo(-Errno.EIO);
+    assertThat(file.op().fsync(current, file, false)).isZero();
+    file.fput(current);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, Fcntl.O_DIRECT})
+  void aSyncWriteIsDurableWhenItReturns(int direct) {
+    File file = open(Fcntl.O_RDWR | Fcntl.O_DSYNC | direct);
+    RawMemory.segment(memory, 512).fill((byte) 4);
+    assertThat(rw(file, false, 1024, 512, 0)).isEqualTo(512);
+    assertThat(disk.contents[1024]).isEqualTo((byte) 4);
+    assertThat(disk.flushes).isEqualTo(1);
+    disk.failing = true;
+    assertThat(rw(file, false, 1024, 512, 0)).isEqualTo(-Errno.EIO);
+    file.fput(current);
+  }
+
+  @Test
+  void nowaitBufferedAndDirect() {
+    File buffered = open(Fcntl.O_RDWR);
+    File direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
+    int nowait = Kiocb.IOCB_NOWAIT;
+    assertThat(rw(buffered, true, 0, 512, nowait)).isEqualTo(-Errno.EAGAIN);
+    assertThat(rw(direct, true, 0, 512, nowait)).isEqualTo(512);
+    assertThat(rw(buffered, true, 0, 1, 0)).isEqualTo(1);
+    assertThat(rw(buffered, true, 0, 512, nowait)).isEqualTo(512);
+    assertThat(rw(direct, true, 0, 512, nowait)).as("something is cached there").isEqualTo(-Errno.EAGAIN);
+    assertThat(rw(direct, false, 0, 512, nowait)).isEqualTo(-Errno.EAGAIN);
+    assertThat(rw(direct, true, 36 * PAGE, 512, nowait)).isEqualTo(512);
+    buffered.fput(current);
+    direct.fput(current);
+  }
+
+  @Test
+  void aDirectWriteIsNotHiddenByWhatWasReadMeanwhile() {
+    File buffered = open(Fcntl.O_RDWR);
+    File direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
+    disk.beforeWrite =
+        () -> {
+          disk.beforeWrite = () -> {};
+          bringIn(); // the old data, after the range was invalidated and before it is written
+        };
+    RawMemory.segment(memory, 512).fill((byte) 8);
+    assertThat(rw(direct, false, 0, 512, 0)).isEqualTo(512);
+    assertThat(rw(buffered, true, 0, 1, 0)).isEqualTo(1);
+    assertThat(RawMemory.getByte(memory)).isEqualTo((byte) 8);
+    buffered.fput(current);
+    direct.fput(current);
+  }
+
+  /** Another program reads the first page. */
+  private void bringIn() {
+    Thread other =
+        new Thread(
+            () -> {
+              try (OtherReader reader = new OtherReader()) {
+                reader.read();
+              }
+            });
+    other.start();
+    try {
+      other.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private final class OtherReader implements AutoCloseable {
+    private final UserProcess otherProcess = new UserProcess();
+    private final Task task = otherProcess.newTask();
+    private final File file = open(Fcntl.O_RDONLY);
+
+    OtherReader() {
+      task.enterKernel();
+    }
+
+    void read() {
+      IovecIter iter = new IovecIter();
+      long address = otherProcess.mm().mmap(PAGE, Mman.PROT_READ | Mman.PROT_WRITE);
+      assertThat(iter.importSingleRange(otherProcess.mm(), true, address, 100)).isZero();
+      Kiocb iocb = new Kiocb();
+      iocb.init(file, null);
+      iocb.kiPos = 0;
+      assertThat(file.op().readIter(task, iocb, iter)).isEqualTo(100);
+    }
+
+    @Override
+    public void close() {
+      file.fput(task);
+      task.leaveKernel();
+      otherProcess.exit();
+    }
+  }
+
+  @Test
+  void theLastCloseWritesBackAndForgets() {
+    File first = open(Fcntl.O_RDWR);
+    File second = open(Fcntl.O_RDWR);
+    assertThat(rw(first, false, 3, 5, 0)).isEqualTo(5);
+    first.fput(current);
+    assertThat(disk.writes).isZero();
+    second.fput(current);
+    assertThat(disk.writes).isEqualTo(1);
+    assertThat(bdev.mapping().isEmpty()).isTrue();
+  }
+
+  @Test
+  void aCloseThatMayNotSleepLosesNothing() {
+    File file = open(Fcntl.O_RDWR);
+    RawMemory.segment(memory, 5).fill((byte) 6);
+    assertThat(rw(file, false, 3, 5, 0)).isEqualTo(5);
+    file.fput();
+    assertThat(disk.writes).isZero();
+    assertThat(bdev.sync(current)).isZero();
+    assertThat(disk.contents[3]).isEqualTo((byte) 6);
+    assertThat(disk.flushes).isEqualTo(1);
+    assertThat(bdev.mapping().isEmpty()).isTrue();
+  }
+
+  @Test
+  void theSizeByIoctl() {
+    File file = open(Fcntl.O_RDONLY);
+    assertThat(file.op().ioctl(current, file, BlkIoctl.BLKGETSIZE64, memory)).isZero();
+    assertThat(RawMemory.getLong(memory)).isEqualTo(DISK_BYTES);
+    assertThat(file.op().ioctl(current, file, BlkIoctl.BLKGETSIZE64, 8)).isEqualTo(-Errno.EFAULT);
+    assertThat(file.op().ioctl(current, file, 1, memory)).isEqualTo(-Errno.ENOTTY);
+    file.fput(current);
+  }
+}
