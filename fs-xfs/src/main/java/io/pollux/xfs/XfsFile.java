@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.core.filemap.Filemap;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.iomap.IomapBuffered;
 import io.pollux.iomap.IomapDio;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -20,6 +20,11 @@ final class XfsFile implements FileOperations {
   static final XfsFile OPERATIONS = new XfsFile();
 
   private XfsFile() {}
+
+  @Override
+  public boolean hasFsync() {
+    return true;
+  }
 
   @Override
   public boolean hasReadIter() {
@@ -46,12 +51,12 @@ final class XfsFile implements FileOperations {
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_read")
   private static long bufferedAioRead(Task current, Kiocb iocb, IovIter to) {
-    Inode inode = iocb.file().inode();
+    XfsInode inode = (XfsInode) iocb.file().inode();
     long stamp = lockShared(current, inode.iRwsem, iocb);
     if (stamp == 0) {
       return -Errno.EAGAIN;
     }
-    long result = IomapBuffered.read(current, inode, iocb, to, XfsIomap.OPS);
+    long result = Filemap.read(current, iocb, to, inode.mapping());
     inode.iRwsem.unlockRead(stamp);
     return result;
   }

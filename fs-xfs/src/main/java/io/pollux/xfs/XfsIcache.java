@@ -85,8 +85,15 @@ final class XfsIcache {
     return XfsInodeBuf.decode(mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
   }
 
-  /** Forgets everything. */
+  /** Forgets everything, and what the page cache has of it: an inode with pages there is still here. */
+  @LinuxSource(file = "fs/inode.c", name = "evict_inodes")
   void drop() {
+    for (Entry entry : inodes.values()) {
+      XfsInode inode = entry.get();
+      if (inode != null) {
+        inode.mapping().invalidateAll();
+      }
+    }
     inodes.clear();
   }
 }

@@ -2,9 +2,11 @@
 package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
@@ -24,6 +26,7 @@ final class XfsInode extends Inode {
 
   private final XfsMount mp;
   private final XfsInodeBuf.Core core;
+  private final Mapping mapping;
   private final Object extentsLock = new Object();
   private volatile @Nullable XfsExtents extents; // written once, under the lock
 
@@ -31,6 +34,7 @@ final class XfsInode extends Inode {
     super(mp, ino, mode);
     this.mp = mp;
     this.core = core;
+    mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS));
   }
 
   XfsMount mp() {
@@ -99,6 +103,11 @@ final class XfsInode extends Inode {
   @Override
   public long size() {
     return core.size();
+  }
+
+  @Override
+  public Mapping mapping() {
+    return mapping;
   }
 
   @Override

@@ -140,5 +140,6 @@ final class XfsMount extends SuperBlock {
   public void unmount(Task current) {
     icache.drop();
     target.drop();
+    bdev().pageCache().trim();
   }
 }
