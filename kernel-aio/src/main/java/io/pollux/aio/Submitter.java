@@ -320,6 +320,9 @@ final class Submitter extends Slab.Item {
       req.kiFlags &= ~Kiocb.IOCB_HIPRI; // nobody is going to poll for it
       return 0;
     }
+    if (req.eventfd != null) { // who polls needs no eventfd
+      return -Errno.EINVAL;
+    }
     if (!req.has(Kiocb.IOCB_DIRECT) || !file.op().hasIopoll()) {
       return -Errno.EOPNOTSUPP;
     }

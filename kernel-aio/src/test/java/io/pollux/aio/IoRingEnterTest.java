@@ -18,10 +18,12 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** io_ring_enter on a device whose completions the test releases one by one. */
+@Timeout(60)
 class IoRingEnterTest {
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;

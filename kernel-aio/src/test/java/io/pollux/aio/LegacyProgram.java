@@ -98,10 +98,10 @@ final class LegacyProgram implements AutoCloseable {
     for (int i = first; i < last; i++) {
       RawMemory.putLong(pointers + (i - first) * 8L, iocbs + i * Iocb.SIZE);
     }
-    return submit(last - first, pointers);
+    return submitArray(last - first, pointers);
   }
 
-  long submit(long nr, long array) {
+  long submitArray(long nr, long array) {
     return RingProgram.in(task, () -> aio.ioSubmit(task, ctx(), nr, array));
   }
 

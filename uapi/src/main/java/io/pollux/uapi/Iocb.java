@@ -290,4 +290,14 @@ public final class Iocb {
   public static void aioResfd(long at, int value) {
     RawMemory.putInt(at + AIO_RESFD, value);
   }
+
+  /**
+   * Where {@code aio_key} is, for who stores it on its own.
+   *
+   * @param at address of the structure; any value at all
+   * @return address of the field
+   */
+  public static long aioKeyAddress(long at) {
+    return at + AIO_KEY;
+  }
 }

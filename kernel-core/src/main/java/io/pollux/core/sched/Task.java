@@ -7,6 +7,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.LinuxSource;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -18,13 +19,17 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
 public final class Task {
+  private static final int SIGKILL = 9;
+
   private final UserProcess process;
   private final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
   private final IovecIter iovecIter = new IovecIter();
   private final Kiocb syncKiocb = new Kiocb();
   private volatile @Nullable Thread thread;
   private volatile boolean inKernel;
-  private volatile boolean signalPending;
+  private final AtomicLong pendingSignals = new AtomicLong();
+  private long blockedSignals; // by the task itself
+  private volatile boolean killed;
   private @Nullable SleepHook plug;
 
   Task(UserProcess process) {
@@ -161,28 +166,56 @@ public final class Task {
     }
   }
 
-  /** Interrupts whatever the task waits for: the call answers EINTR. From any thread. */
-  @LinuxSource(file = "kernel/signal.c", name = "signal_wake_up")
-  public void interrupt() {
-    signalPending = true;
+  /**
+   * Sends a signal. If it is not blocked, whatever the task waits for is interrupted: the call answers EINTR.
+   * From any thread.
+   *
+   * @param signal from 1 to 64
+   */
+  @LinuxSource(file = "kernel/signal.c", name = {"send_signal", "signal_wake_up"})
+  public void sendSignal(int signal) {
+    assert signal >= 1 && signal <= Long.SIZE : signal;
+    pendingSignals.getAndUpdate(pending -> pending | 1L << (signal - 1));
     Thread sleeper = thread;
     if (sleeper != null) {
       LockSupport.unpark(sleeper);
     }
   }
 
+  /** Interrupts whatever the task waits for, for good: the process ends. From any thread. */
+  void kill() {
+    killed = true;
+    sendSignal(SIGKILL);
+  }
+
   /**
-   * Whether an interruption waits to be noticed.
+   * Whether a signal is pending that is not blocked.
    *
    * @return true if so
    */
   @LinuxSource(file = "include/linux/sched/signal.h", name = "signal_pending")
   public boolean signalPending() {
-    return signalPending;
+    return (pendingSignals.get() & ~blockedSignals) != 0 || killed;
   }
 
-  /** Forgets an interruption, as the delivery of the signal does when the call returns. */
-  public void clearSignal() {
-    signalPending = false;
+  /**
+   * Replaces the mask of blocked signals. By the task itself.
+   *
+   * @param mask a bit for each signal, bit 0 for signal 1
+   * @return the mask before
+   */
+  @LinuxSource(file = "kernel/signal.c", name = "set_user_sigmask")
+  public long setBlockedSignals(long mask) {
+    long before = blockedSignals;
+    blockedSignals = mask & ~(1L << (SIGKILL - 1));
+    return before;
+  }
+
+  /** Forgets pending signals that are not blocked, as their delivery does when a call returns. */
+  @LinuxSource(file = "arch/x86/kernel/signal.c", name = "do_signal")
+  public void deliverSignals() {
+    if (pendingSignals.get() != 0) {
+      pendingSignals.getAndUpdate(pending -> pending & blockedSignals);
+    }
   }
 }

@@ -128,7 +128,7 @@ public final class UserProcess {
     }
     for (Task task : tasks) {
       while (task.inKernel()) { // each wait in the kernel ends when it is interrupted
-        task.interrupt();
+        task.kill();
         LockSupport.parkNanos(EXIT_PAUSE_NANOS);
       }
     }
