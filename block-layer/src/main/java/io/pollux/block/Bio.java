@@ -37,7 +37,10 @@ public final class Bio extends Slab.Item {
   private int opf;
   private long sector;
   private int status;
-  private boolean holdPages; // BIO_HOLD_PAGES
+  @Patch(21)
+  @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
+  private boolean holdPages;
+
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private

@@ -12,6 +12,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.Mman;
+import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** io_ring_enter on a device whose completions the test releases one by one. */
+@Patch({15, 16, 18, 20, 26})
 @Timeout(60)
 class IoRingEnterTest {
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
@@ -230,6 +232,7 @@ class IoRingEnterTest {
     assertThat(RawMemory.getLong(program.buffers + 512)).isEqualTo(2);
   }
 
+  @Patch({2, 4})
   @Test
   void aDeviceWithoutARequestLeftAnswersAgainAndTheProgramReapsFirst() {
     setup(RingProgram.POLLED);

@@ -11,6 +11,7 @@ import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Mman;
+import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** io_setup2 and io_destroy: what they refuse, in the order of the spec, and that a refusal leaves no trace. */
+@Patch({13, 24, 26})
 class IoSetup2Test {
   private final RamDisk ram = new RamDisk(1 << 20);
   private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 7);

@@ -14,6 +14,7 @@ import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.Mman;
+import io.pollux.uapi.Patch;
 import io.pollux.uapi.PollBits;
 import io.pollux.uapi.RawMemory;
 import java.util.List;
@@ -50,6 +51,7 @@ class IoSubmitTest {
 
   // The way of a request.
 
+  @Patch({6, 8, 10, 12, 19, 25})
   @Test
   void readsAndTellsInTheRingAndInTheArray() {
     setup(4, 0);
@@ -71,6 +73,7 @@ class IoSubmitTest {
     assertThat(AioRing.head(program.ctx())).isEqualTo(4);
   }
 
+  @Patch(14)
   @Test
   void userMappedIocbsAreNamedByIndex() {
     setup(8, USERIOCB);
@@ -87,6 +90,7 @@ class IoSubmitTest {
     assertThat(program.cancel(program.iocbs)).as("not on user-mapped iocbs").isEqualTo(-Errno.EINVAL);
   }
 
+  @Patch({15, 16, 24})
   @ParameterizedTest
   @ValueSource(ints = {IOPOLL, IOPOLL | USERIOCB, IOPOLL | FIXED})
   void polledContextsFindEventsByPolling(int flags) {
@@ -151,6 +155,7 @@ class IoSubmitTest {
         });
   }
 
+  @Patch({7, 11})
   @TestFactory
   Stream<DynamicTest> everyBadRequestHasItsErrno() {
     return Stream.of(
@@ -263,6 +268,7 @@ class IoSubmitTest {
     assertThat(program.submitArray(1, program.pointers)).isEqualTo(-Errno.EFAULT);
   }
 
+  @Patch({9, 18, 20})
   @Test
   void theFirstFailureStopsTheBatch() {
     setup(4, 0);
@@ -274,6 +280,7 @@ class IoSubmitTest {
     assertThat(program.submit(2, 4)).isEqualTo(-Errno.EBADF);
   }
 
+  @Patch(7)
   @Test
   void moreThanTheRingHasIsCutAndThenAgain() {
     setup(1, 0);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Patch;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -58,6 +59,7 @@ class FilesStructTest {
     assertThat(table.nrFiles()).isZero();
   }
 
+  @Patch(17)
   @Test
   void aFileLivesAsLongAsSomebodyHoldsIt() {
     int fd = files.install(open());
