@@ -10,7 +10,6 @@ import io.pollux.tools.bench.Result;
 import io.pollux.tools.bench.TextReport;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.console.Interrupts;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.SamplePattern;
@@ -139,7 +138,7 @@ final class BenchCommand implements Runnable {
         UserFiles files = new UserFiles(opened.program())) {
       PathName file = opened.file(files);
       Bench bench = new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
-      Interrupts.stopWith(bench::stop);
+      console.interrupts().accept(bench::stop);
       result = bench.run();
     }
     report(result);

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
 
 /**
  * Where a command writes to: results to standard output, progress and errors to standard error, both in UTF-8
@@ -15,8 +16,9 @@ import java.nio.charset.StandardCharsets;
  *
  * @param out for results; buffered, and flushed at the end of the command
  * @param err for everything else
+ * @param interrupts takes what is to be called on Control-C
  */
-public record Console(OutputStream out, PrintStream err) {
+public record Console(OutputStream out, PrintStream err, Consumer<Runnable> interrupts) {
   private static final int BUFFER = 64 << 10;
 
   /**
@@ -27,7 +29,8 @@ public record Console(OutputStream out, PrintStream err) {
   public static Console ofProcess() {
     return new Console(
         new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER),
-        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8));
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
+        Interrupts::stopWith);
   }
 
   /**
