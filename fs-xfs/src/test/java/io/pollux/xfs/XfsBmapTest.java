@@ -39,7 +39,7 @@ final class XfsBmapTest {
   private void leaf(long fsb, long off, long left, long right) {
     int at = image.treeBlock(fsb, INO, 0, 3, left, right);
     for (int i = 0; i < 3; i++) {
-      image.extent(at + 72 + 16 * i, off + 2 * i, 200 + off + i, 1, i == 1);
+      image.extent(at + 72 + 16 * i, off + 2L * i, 200 + off + i, 1, i == 1);
     }
     image.sealTree(fsb);
   }
