@@ -58,7 +58,8 @@ final class XfsMountTest {
   @Test
   void refusesWhatIsNoXfs() {
     assertRefused(bad -> bad.disk.putInt(0, 0), Errno.EINVAL, "not an XFS");
-    assertRefused(new SegmentDisk(MemorySegment.ofArray(new byte[100])).device(), MountOptions.READ_ONLY, Errno.EINVAL, "empty");
+    BlockDevice tiny = new SegmentDisk(MemorySegment.ofArray(new byte[100])).device();
+    assertRefused(tiny, MountOptions.READ_ONLY, Errno.EINVAL, "empty");
   }
 
   @Test
