@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.tools.image.DataRuns;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.Tree;
@@ -36,9 +37,6 @@ import org.jspecify.annotations.Nullable;
  * bits stay behind.
  */
 final class CopyOut {
-  private static final int PIECE = 4096;
-  private static final MemorySegment ZEROES = MemorySegment.ofArray(new byte[PIECE]);
-
   private final Target target;
   private final UserFiles files;
   private final FileReader reader;
@@ -218,14 +216,13 @@ final class CopyOut {
     void write(ByteBuffer piece) throws IOException {
       FileChannel to = channel();
       MemorySegment data = MemorySegment.ofBuffer(piece);
-      for (long at = 0; at < data.byteSize(); at += PIECE) {
-        long end = Math.min(at + PIECE, data.byteSize());
-        if (MemorySegment.mismatch(data, at, end, ZEROES, 0, end - at) >= 0) {
-          ByteBuffer part = data.asSlice(at, end - at).asByteBuffer();
-          long where = position + at;
-          while (part.hasRemaining()) {
-            where += to.write(part, where);
-          }
+      long end;
+      for (long at = DataRuns.start(data, 0); at < data.byteSize(); at = DataRuns.start(data, end)) {
+        end = DataRuns.end(data, at);
+        ByteBuffer part = data.asSlice(at, end - at).asByteBuffer();
+        long where = position + at;
+        while (part.hasRemaining()) {
+          where += to.write(part, where);
         }
       }
       position += data.byteSize();

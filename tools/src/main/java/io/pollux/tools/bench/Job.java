@@ -33,7 +33,7 @@ final class Job {
   private static final long LONGEST_LATENCY = 3_600_000_000_000L;
   private static final int LATENCY_DIGITS = 3;
   private static final int MEMORY_INTERVAL = 17;
-  private static final int MOST_BLOCKS_REMEMBERED = 1 << 28;
+  private static final int MOST_BLOCKS_REMEMBERED = 1 << 26;
 
   private final Control control;
   private final Meter meter = new Meter();

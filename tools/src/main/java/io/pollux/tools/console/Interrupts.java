@@ -35,6 +35,9 @@ public final class Interrupts {
   }
 
   private static void waitForEnd(Runnable stop) {
+    if (ENDED.isDone()) {
+      return; // the command ended by itself, and this is the end of the process
+    }
     try {
       stop.run();
       int status = ENDED.get(PATIENCE_SECONDS, TimeUnit.SECONDS);

@@ -22,10 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ImageLoader implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
-  private static final int PIECE = 4096;
   private static final int LINE = 78;
   private static final long PATIENCE_NANOS = 1_000_000_000;
-  private static final MemorySegment ZEROES = MemorySegment.ofArray(new byte[PIECE]);
 
   private final String name;
   private final long bytes;
@@ -60,11 +58,10 @@ final class ImageLoader implements AutoCloseable {
   }
 
   private static void copyData(MemorySegment from, long to) {
-    for (long at = 0; at < from.byteSize(); at += PIECE) {
-      long end = Math.min(at + PIECE, from.byteSize());
-      if (MemorySegment.mismatch(from, at, end, ZEROES, 0, end - at) >= 0) {
-        MemorySegment.copy(from, at, RawMemory.segment(to + at, end - at), 0, end - at);
-      }
+    long end;
+    for (long at = DataRuns.start(from, 0); at < from.byteSize(); at = DataRuns.start(from, end)) {
+      end = DataRuns.end(from, at);
+      MemorySegment.copy(from, at, RawMemory.segment(to + at, end - at), 0, end - at);
     }
   }
 
