@@ -97,10 +97,12 @@ final class BenchCommand implements Runnable {
       description = "I/Os waited for by a call, at most --depth. Default: 8.")
   private int batchComplete;
 
-  @Option(names = "--threads", paramLabel = "N", defaultValue = "1", description = "Threads, each with a context of its own. Default: 1.")
+  @Option(names = "--threads", paramLabel = "N", defaultValue = "1",
+      description = "Threads, each with a context of its own. Default: 1.")
   private int threads;
 
-  @Option(names = "--runtime", paramLabel = "SECONDS", description = "Stop after so long. Default: 5, or no limit with --ios.")
+  @Option(names = "--runtime", paramLabel = "SECONDS",
+      description = "Stop after so long. Default: 5, or no limit with --ios.")
   private @Nullable Double runtime;
 
   @Option(names = "--ios", paramLabel = "N", description = "Stop after so many I/Os.")

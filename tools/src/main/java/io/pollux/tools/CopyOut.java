@@ -32,9 +32,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies out of an image onto the machine. The image may be made to harm: what is copied into a directory never goes
- * anywhere else, whatever its names are and whatever symlinks were copied before it; and set-user-id
- * bits stay behind.
+ * Copies out of an image onto the machine. The image may be made to harm: what is copied into a directory never
+ * goes anywhere else, whatever its names are and whatever symlinks were copied before it; and set-user-id bits
+ * stay behind.
  */
 final class CopyOut {
   private final Target target;

@@ -23,7 +23,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** pollux ls: the names in a directory of an image, one a line, sorted as bytes. */
-@Command(name = "ls", sortOptions = false, description = "Lists directories of an image: every name but . and .., one a line.")
+@Command(
+    name = "ls",
+    sortOptions = false,
+    description = "Lists directories of an image: every name but . and .., one a line.")
 final class LsCommand implements Callable<Integer> {
   private final Console console;
 

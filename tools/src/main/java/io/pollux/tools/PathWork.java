@@ -8,9 +8,9 @@ import io.pollux.tools.user.SyscallException;
 import io.pollux.uapi.Errno;
 
 /**
- * What commands that work on many paths have in common: a path that fails is said in one line and does not keep the
- * others from being worked on. The exit status is 2 if none could be worked on, and 1 if it was some, or if the
- * image is at fault.
+ * What commands that work on many paths have in common: a path that fails is said in one line and does not keep
+ * the others from being worked on. The exit status is 2 if none could be worked on, and 1 if it was some, or if
+ * the image is at fault.
  */
 final class PathWork {
   private final Console console;

@@ -112,7 +112,7 @@ public final class Pollux implements Runnable {
     words.add(String.valueOf(e.getMessage()));
     if (e instanceof UnmatchedArgumentException unmatched) {
       List<String> suggestions = unmatched.getSuggestions();
-      words.set(0, unmatched.isUnknownOption() ? "unknown option " + quoted(unmatched) : "unknown argument " + quoted(unmatched));
+      words.set(0, (unmatched.isUnknownOption() ? "unknown option " : "unknown argument ") + quoted(unmatched));
       if (!suggestions.isEmpty()) {
         words.add("did you mean " + suggestions.getFirst() + "?");
       }

@@ -49,7 +49,8 @@ class FilesCommandsTest {
 
   @Test
   void catWritesWhatLinuxReads() throws NoSuchAlgorithmException {
-    for (String name : new String[] {"main.dat", "fragmented.dat", "holes.dat", "unwritten.dat", "tail.dat", "names/文件系统"}) {
+    String[] names = {"main.dat", "fragmented.dat", "holes.dat", "unwritten.dat", "tail.dat", "names/文件系统"};
+    for (String name : names) {
       Cli result = Cli.run("cat", "/" + name);
       assertThat(result.status()).isZero();
       assertThat(sum(result.bytes())).as(name).isEqualTo(SUMS.get(name));

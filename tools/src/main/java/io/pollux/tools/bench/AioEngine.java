@@ -12,8 +12,8 @@ import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 
 /**
- * I/O through io_submit and io_getevents, as it was before the rings; with iocbs that were mapped at setup and are named by
- * index, if the plan wants it. Any free iocb may be next, so none waits for another.
+ * I/O through io_submit and io_getevents, as it was before the rings; with iocbs that were mapped at setup and are
+ * named by index, if the plan wants it. Any free iocb may be next, so none waits for another.
  */
 final class AioEngine implements Engine {
   private final Job job;

@@ -23,8 +23,8 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One bench run: opens the file, starts the threads, says once a second how it goes, checks at the end what was written, and
- * adds everything up.
+ * One bench run: opens the file, starts the threads, says once a second how it goes, checks at the end what was
+ * written, and adds everything up.
  */
 public final class Bench {
   private static final long SECOND = 1_000_000_000;

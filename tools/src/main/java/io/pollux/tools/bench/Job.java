@@ -8,16 +8,16 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One thread's share of the work: says what the next I/O is, and judges what has been done. Everything is made in the
- * constructor, and nothing in the loop.
+ * One thread's share of the work: says what the next I/O is, and judges what has been done. Everything is made in
+ * the constructor, and nothing in the loop.
  *
- * <p>An I/O is known by its slot, a small number that the engine chooses: {@link #next}, {@link #issue} with a slot, and
- * {@link #complete} with the same slot, in any order among slots.
+ * <p>An I/O is known by its slot, a small number that the engine chooses: {@link #next}, {@link #issue} with a
+ * slot, and {@link #complete} with the same slot, in any order among slots.
  *
- * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event has been read; waiting for
- * the rest of the batch is part of it. Reading the clock takes as long as a good part of an I/O on a disk that takes no time. So
- * where the disk is memory only one I/O in 17 is timed, unless the run is a short one; and as 17 has no factor in common with
- * a batch of 8, every place in a batch has its turn.
+ * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event has been read;
+ * waiting for the rest of the batch is part of it. Reading the clock takes as long as a good part of an I/O on a
+ * disk that takes no time. So where the disk is memory only one I/O in 17 is timed, unless the run is a short one;
+ * and as 17 has no factor in common with a batch of 8, every place in a batch has its turn.
  */
 final class Job {
   /** What is known of the data that is read. */

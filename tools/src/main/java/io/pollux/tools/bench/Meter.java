@@ -4,8 +4,8 @@ package io.pollux.tools.bench;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * How far a thread is, for the one who prints it. Written by the thread after each batch, read by anyone at any time;
- * the values need not fit together.
+ * How far a thread is, for the one who prints it. Written by the thread after each batch, read by anyone at any
+ * time; the values need not fit together.
  */
 final class Meter {
   private static final int CACHE_LINE = 8; // in longs

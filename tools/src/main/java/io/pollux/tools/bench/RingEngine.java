@@ -9,11 +9,11 @@ import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
 
 /**
- * I/O through the SQ and CQ rings, in the manner of the series' own sample program: fill in a batch, enter the kernel once to
- * submit it and to wait for a batch of completions, read the events.
+ * I/O through the SQ and CQ rings, in the manner of the series' own sample program: fill in a batch, enter the
+ * kernel once to submit it and to wait for a batch of completions, read the events.
  *
- * <p>The ring has at least one slot more than I/Os in flight. On a disk whose I/Os overtake each other it has more, since a slot
- * whose I/O is late holds up those behind it; see {@link UserRing}.
+ * <p>The ring has at least one slot more than I/Os in flight. On a disk whose I/Os overtake each other it has
+ * more, since a slot whose I/O is late holds up those behind it; see {@link UserRing}.
  */
 final class RingEngine implements Engine {
   private final Job job;

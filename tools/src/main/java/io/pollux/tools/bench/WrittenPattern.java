@@ -7,8 +7,8 @@ import io.pollux.uapi.RawMemory;
  * What a verifying run writes. Each 512-byte sector says which run wrote it (the seed), where to, and for the how
  * manieth time (the generation), so that a stale, torn or misplaced sector is told from the right one.
  *
- * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the generation; words 4 to 63 are one
- * number made of those, each with its index added.
+ * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the generation; words 4 to
+ * 63 are one number made of those, each with its index added.
  */
 final class WrittenPattern {
   private static final long MAGIC = 0x3130525758554C50L; // PLUXWR01

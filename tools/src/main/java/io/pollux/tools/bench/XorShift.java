@@ -2,8 +2,8 @@
 package io.pollux.tools.bench;
 
 /**
- * A random source that costs a nanosecond: Marsaglia's xorshift with shifts 13, 7 and 17, and Lemire's multiplication in place of a
- * division to get into a range.
+ * A random source that costs a nanosecond: Marsaglia's xorshift with shifts 13, 7 and 17, and Lemire's
+ * multiplication in place of a division to get into a range.
  */
 final class XorShift {
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;

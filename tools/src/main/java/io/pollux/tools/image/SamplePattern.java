@@ -6,9 +6,9 @@ import io.pollux.uapi.RawMemory;
 /**
  * The pattern of the sample's data files, in which each sector says where it belongs.
  *
- * <p>A file is a row of 512-byte sectors, each of 64 little-endian words of 64 bits: word 0 is {@link #MAGIC}, word 1 the
- * byte offset of the sector in its file, words 2 to 62 are {@link #FILLER}, and word 63 is the bitwise NOT of
- * word 1. {@code tools/src/sample/fill-xfs.sh} writes it.
+ * <p>A file is a row of 512-byte sectors, each of 64 little-endian words of 64 bits: word 0 is {@link #MAGIC},
+ * word 1 the byte offset of the sector in its file, words 2 to 62 are {@link #FILLER}, and word 63 is the bitwise
+ * NOT of word 1. {@code tools/src/sample/fill-xfs.sh} writes it.
  */
 public final class SamplePattern {
   /** Word 0: PLUXSM01 as it lies in memory. */

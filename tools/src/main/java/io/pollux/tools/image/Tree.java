@@ -74,7 +74,8 @@ public final class Tree {
   }
 
   /**
-   * Walks over everything below a directory, a directory before what is in it. The directory itself is not visited.
+   * Walks over everything below a directory, a directory before what is in it. The directory itself is not
+   * visited.
    *
    * @param directory path in the image
    * @param visitor is told

@@ -84,7 +84,8 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * Whether this can be a name in a directory. An image may hold anything, so whoever makes files by its names asks first.
+   * Whether this can be a name in a directory. An image may hold anything, so whoever makes files by its names
+   * asks first.
    *
    * @return false for the empty name, for dots, and for what has a slash or a 0 in it
    */

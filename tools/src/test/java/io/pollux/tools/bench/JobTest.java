@@ -17,7 +17,8 @@ class JobTest {
 
   private static Plan plan(Plan.Pattern pattern, int threads, long ios) {
     return new Plan(
-        Plan.Mode.RING, true, true, false, false, false, pattern, BLOCK, SLOTS, 1, 1, threads, Long.MAX_VALUE, ios, true, 42);
+        Plan.Mode.RING, true, true, false, false, false, pattern, BLOCK, SLOTS, 1, 1, threads, Long.MAX_VALUE, ios, true,
+        42);
   }
 
   private Job job(Plan.Pattern pattern, Job.Check check, int index, int threads, long ios, long blocks) {

@@ -20,9 +20,12 @@ class SizesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "k", "-1", "1.5k", "4 k", "4kk", "4i", "0x10", "8E", "9223372036854775808", "99999999999999999999"})
+  @ValueSource(
+      strings = {"", "k", "-1", "1.5k", "4 k", "4kk", "4i", "0x10", "8E", "9223372036854775808", "99999999999999999999"})
   void whatIsNoSizeIsRefused(String text) {
-    assertThatThrownBy(() -> Sizes.parse(text)).isInstanceOf(NumberFormatException.class).hasMessageContaining("'" + text + "'");
+    assertThatThrownBy(() -> Sizes.parse(text))
+        .isInstanceOf(NumberFormatException.class)
+        .hasMessageContaining("'" + text + "'");
   }
 
   @ParameterizedTest

@@ -44,7 +44,8 @@ class PathNameTest {
 
   @Test
   void bytesThatAreNotUtf8AreMadeVisible() {
-    byte[] bytes = {'x', (byte) 0xff, (byte) 0xc0, (byte) 0x80, (byte) 0xe2, (byte) 0x82, (byte) 0xed, (byte) 0xa0, (byte) 0x80, 'y'};
+    byte[] bytes = {'x', (byte) 0xff, (byte) 0xc0, (byte) 0x80, (byte) 0xe2, (byte) 0x82, (byte) 0xed, (byte) 0xa0,
+      (byte) 0x80, 'y'};
 
     assertThat(PathName.of(bytes)).hasToString("x\\xff\\xc0\\x80\\xe2\\x82\\xed\\xa0\\x80y");
     assertThat(PathName.of(bytes).text()).isNull();
