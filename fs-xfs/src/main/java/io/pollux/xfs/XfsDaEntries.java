@@ -5,8 +5,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Hashes of names, and rows of (hash, value) pairs ordered by hash, which is what the index of a directory is made of at every
- * level: 32 bits each.
+ * Hashes of names, and rows of pairs (hash, value) ordered by hash, 32 bits each: what the index of a directory is
+ * made of at every level.
  */
 @LinuxSource(
     file = "fs/xfs/libxfs/xfs_da_format.h",

@@ -7,13 +7,16 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
 /**
- * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable. They are
- * kept as they are on disk, two longs each, which takes 16 MB for a million and costs two shifts to look at:
+ * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable. A record on
+ * disk is two big-endian longs:
  *
  * <pre>
  *   first  63: unwritten  62..9: offset in the file  8..0: block, high bits
  *   second 63..21: block, low bits  20..0: number of blocks
  * </pre>
+ *
+ * <p>Here it takes 20 bytes. A lookup first searches every 64th offset, which are few enough to stay in the
+ * processor's cache, and then the 64 that are left.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
 final class XfsExtents {
@@ -23,21 +26,31 @@ final class XfsExtents {
   /** What {@link #find} answers when there is none. */
   static final int NONE = -1;
 
-  /** Most that are kept in memory for a file: half a gigabyte. */
+  /** Most that are kept in memory for a file, which takes more than half a gigabyte. */
   private static final int MAX_EXTENTS = 1 << 25;
 
   /** Offsets have 54 bits. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
   private static final long MAX_FILEOFF = (1L << 54) - 1;
 
-  private static final long BLOCKCOUNT_MASK = (1L << 21) - 1;
+  private static final long UNWRITTEN = Long.MIN_VALUE;
+  private static final int INDEX_LOG = 6;
 
-  private final long[] records;
   private final int count;
+  private final long[] offs; // first block in the file
+  private final long[] blocks; // fsb, with the flag UNWRITTEN
+  private final int[] counts; // number of blocks
+  private final long[] index; // every 64th of offs
 
-  private XfsExtents(long[] records, int count) {
-    this.records = records;
+  private XfsExtents(int count, long[] offs, long[] blocks, int[] counts) {
     this.count = count;
+    this.offs = offs;
+    this.blocks = blocks;
+    this.counts = counts;
+    index = new long[(count + (1 << INDEX_LOG) - 1) >> INDEX_LOG];
+    for (int i = 0; i < index.length; i++) {
+      index[i] = offs[i << INDEX_LOG];
+    }
   }
 
   int count() {
@@ -45,51 +58,52 @@ final class XfsExtents {
   }
 
   /** First block in the file. */
-  long startOff(int index) {
-    return startOffOf(records[index << 1]);
+  long startOff(int at) {
+    return offs[at];
   }
 
   /** First block in the filesystem, an fsb. */
-  long startBlock(int index) {
-    return startBlockOf(records[index << 1], records[(index << 1) + 1]);
+  long startBlock(int at) {
+    return blocks[at] & ~UNWRITTEN;
   }
 
-  long blockCount(int index) {
-    return records[(index << 1) + 1] & BLOCKCOUNT_MASK;
+  long blockCount(int at) {
+    return counts[at];
   }
 
   /** The block in the file behind an extent. */
-  long endOff(int index) {
-    return startOff(index) + blockCount(index);
+  long endOff(int at) {
+    return offs[at] + counts[at];
   }
 
-  boolean unwritten(int index) {
-    return records[index << 1] < 0;
-  }
-
-  private static long startOffOf(long first) {
-    return (first & Long.MAX_VALUE) >>> 9;
-  }
-
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c", name = "xfs_bmbt_disk_get_all")
-  private static long startBlockOf(long first, long second) {
-    return ((first & 0x1ff) << 43) | (second >>> 21);
+  boolean unwritten(int at) {
+    return blocks[at] < 0;
   }
 
   /**
    * Finds the last extent that does not start behind a block: the one that has the block, or the one before
-   * the hole that has it. At most 32 steps.
+   * the hole that has it. As many steps as the count has bits, or one more.
    *
    * @param fileoff the block in the file
-   * @return its index, or NONE if the first starts behind it
+   * @return which one, or NONE if the first starts behind the block
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   int find(long fileoff) {
-    int low = 0;
-    int high = count - 1;
+    int part = lastNotAbove(index, 0, index.length, fileoff);
+    if (part == NONE) {
+      return NONE;
+    }
+    int from = part << INDEX_LOG;
+    return lastNotAbove(offs, from + 1, Math.min(from + (1 << INDEX_LOG), count), fileoff);
+  }
+
+  /** The last element of a part of a sorted array that is not above a value, or the index in front of the part. */
+  private static int lastNotAbove(long[] sorted, int from, int to, long value) {
+    int low = from;
+    int high = to - 1;
     while (low <= high) {
       int middle = (low + high) >>> 1;
-      if (startOff(middle) <= fileoff) {
+      if (sorted[middle] <= value) {
         low = middle + 1;
       } else {
         high = middle - 1;
@@ -105,11 +119,11 @@ final class XfsExtents {
    * @return a block, or -1 if there is none
    */
   long nextMapped(long fileoff) {
-    int index = find(fileoff);
-    if (index != NONE && fileoff < endOff(index)) {
+    int at = find(fileoff);
+    if (at != NONE && fileoff < endOff(at)) {
       return fileoff;
     }
-    return index + 1 < count ? startOff(index + 1) : -1;
+    return at + 1 < count ? startOff(at + 1) : -1;
   }
 
   /** The block behind the last mapped one. */
@@ -122,8 +136,10 @@ final class XfsExtents {
   static final class Builder {
     private final XfsSb sb;
     private final long expected;
-    private long[] records;
     private int count;
+    private long[] offs;
+    private long[] blocks;
+    private int[] counts;
     private long end; // of the last one
 
     /**
@@ -135,7 +151,10 @@ final class XfsExtents {
     Builder(XfsSb sb, long expected) {
       this.sb = sb;
       this.expected = expected;
-      records = new long[(int) Math.min(Math.max(expected, 0), 256) << 1];
+      int room = Math.clamp(expected, 0, 256);
+      offs = new long[room];
+      blocks = new long[room];
+      counts = new int[room];
     }
 
     /**
@@ -148,32 +167,36 @@ final class XfsExtents {
     void add(XfsBuf from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
-      long off = startOffOf(first);
-      long blocks = second & BLOCKCOUNT_MASK;
+      long off = (first & ~UNWRITTEN) >>> 9;
+      long fsb = ((first & 0x1ff) << 43) | (second >>> 21);
+      int length = (int) (second & ((1 << 21) - 1));
       if (count >= expected) {
         throw from.corrupt("more extents than the inode tells");
       }
-      if (off < end || off > MAX_FILEOFF - blocks) {
+      if (off < end || off > MAX_FILEOFF - length) {
         throw from.corrupt("extents overlap or are not in order");
       }
-      if (!sb.extentValid(startBlockOf(first, second), blocks)) {
+      if (!sb.extentValid(fsb, length)) {
         throw from.corrupt("an extent is outside the filesystem");
       }
-      if (count << 1 == records.length) {
-        grow();
+      if (count == offs.length) {
+        resize(Math.max(16, 2 * count));
       }
-      records[count << 1] = first;
-      records[(count << 1) + 1] = second;
+      offs[count] = off;
+      blocks[count] = fsb | (first & UNWRITTEN);
+      counts[count] = length;
       count++;
-      end = off + blocks;
+      end = off + length;
     }
 
-    private void grow() throws ErrnoException {
+    private void resize(int room) throws ErrnoException {
       if (count >= MAX_EXTENTS) {
         throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
       }
       try {
-        records = Arrays.copyOf(records, Math.max(16, records.length * 2));
+        offs = Arrays.copyOf(offs, room);
+        blocks = Arrays.copyOf(blocks, room);
+        counts = Arrays.copyOf(counts, room);
       } catch (OutOfMemoryError e) { // the one allocation whose size the disk decides
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }
@@ -182,9 +205,12 @@ final class XfsExtents {
     /** All of them. */
     XfsExtents build() throws ErrnoException {
       if (count != expected) {
-        throw XfsError.corrupt(count + " extents, while the inode tells of " + Long.toUnsignedString(expected));
+        throw XfsError.corrupt(count + " extents, while the inode tells of " + expected);
       }
-      return new XfsExtents(records.length == count << 1 ? records : Arrays.copyOf(records, count << 1), count);
+      if (count < offs.length) {
+        resize(count);
+      }
+      return new XfsExtents(count, offs, blocks, counts);
     }
   }
 }

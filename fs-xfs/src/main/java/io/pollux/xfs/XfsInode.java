@@ -54,7 +54,7 @@ final class XfsInode extends Inode {
     return core.fork();
   }
 
-  /** How many extents the data fork has; any value at all. */
+  /** How many extents the data fork is to have: up to 2^48 on a bad disk. */
   long nextents() {
     return core.nextents();
   }

@@ -16,6 +16,9 @@ final class XfsInodeBuf {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_size")
   private static final int CORE_BYTES = 176;
 
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_EXTCNT_DATA_FORK_LARGE")
+  private static final long MAX_EXTENTS = (1L << 48) - 1;
+
   private static final int DIFLAG_REALTIME = 1;
   private static final long DIFLAG2_BIGTIME = 1 << 3;
   private static final long DIFLAG2_NREXT64 = 1 << 4;
@@ -122,8 +125,8 @@ final class XfsInodeBuf {
     if (format == Format.LOCAL && (ip.size() > ip.fork().size() || ip.nextents() != 0)) {
       throw disk.corrupt("more data than fits into the inode");
     }
-    long nblocks = ip.core().nblocks();
-    if (format != Format.DEV && Long.compareUnsigned(ip.nextents(), nblocks) > 0) {
+    boolean tooMany = ip.nextents() > MAX_EXTENTS || Long.compareUnsigned(ip.nextents(), ip.core().nblocks()) > 0;
+    if (ip.nextents() < 0 || (format != Format.DEV && tooMany)) {
       throw disk.corrupt("more extents than blocks");
     }
   }

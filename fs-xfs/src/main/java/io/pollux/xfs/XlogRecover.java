@@ -101,7 +101,7 @@ final class XlogRecover {
     int head;
     if (lastCycle == 0) { // the first time round
       if (firstCycle != 1) {
-        throw corrupt("it begins in cycle " + Integer.toUnsignedString(firstCycle) + " and was never written to its end");
+        throw corrupt("it was never written to its end, and begins in cycle " + Integer.toUnsignedString(firstCycle));
       }
       head = cycleStart(0);
       int from = Math.max(0, head - IN_FLIGHT_BBS);

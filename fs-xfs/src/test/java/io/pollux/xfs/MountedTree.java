@@ -208,7 +208,8 @@ final class MountedTree implements AutoCloseable {
 
   private static String escape(String raw) {
     StringBuilder text = new StringBuilder();
-    for (char c : raw.toCharArray()) {
+    for (int i = 0; i < raw.length(); i++) {
+      char c = raw.charAt(i);
       if (c < 32 || c == 127 || c == '%') {
         text.append(String.format("%%%02X", (int) c));
       } else {
@@ -221,7 +222,7 @@ final class MountedTree implements AutoCloseable {
   /**
    * Everything there is, by readdir and by lookup of each name.
    *
-   * @param problems where to tell what could not be read; null to throw
+   * @param problems where to tell what could not be read
    */
   List<String> manifest(List<String> problems) throws ErrnoException {
     List<String> lines = new ArrayList<>();

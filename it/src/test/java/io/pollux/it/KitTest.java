@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static io.pollux.it.CallAssert.assertThatCall;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.syscalls.Kernel;
+import io.pollux.syscalls.Program;
+import io.pollux.tools.image.SamplePattern;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.tools.user.UserMemory;
+import io.pollux.tools.user.UserRing;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Nr;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.opentest4j.AssertionFailedError;
+import org.opentest4j.TestAbortedException;
+
+/** The kit itself: its examples, and that it notices what it promises to notice. */
+class KitTest {
+  // The examples of the package's Javadoc, which has them letter by letter; a test below compares.
+  @RegisterExtension
+  final PolluxKernel pollux = PolluxKernel.withSample().withDisk("ram0", TestDisk.ram(1 << 20));
+
+  @Test
+  void readsTheFirstSectorOfTheMainFile(Program program) {
+    try (UserFiles files = new UserFiles(program);
+        UserMemory memory = UserMemory.map(program, 512)) {
+      int fd = files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+      assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 512, 0)).returns(512);
+      assertThat(SamplePattern.verify(memory.address(), 512, 0)).isEqualTo(-1);
+      assertThatCall(program.syscall(Nr.PREAD64, fd, 0, 512, 0)).failsWith(Errno.EFAULT);
+    }
+  }
+
+  @Test
+  void bootsAKernelOfItsOwn() {
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("ram0", TestDisk.ram(1 << 20));
+      Program program = kernel.newProgram();
+      try (UserFiles files = new UserFiles(program)) {
+        int fd = files.open(PathName.of("/dev/ram0"), Fcntl.O_RDONLY);
+        assertThatCall(program.syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_END)).returns(1 << 20);
+        files.close(fd);
+      }
+      kernel.assertNothingHeld();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"@RegisterExtension", "void readsTheFirst", "try (TestKernel kernel"})
+  void theExamplesCompile(String beginning) throws IOException {
+    List<String> documented =
+        Files.readAllLines(Repository.kitSource("package-info.java")).stream()
+            .map(line -> line.replaceFirst("^ \\* ?", "").strip())
+            .toList();
+    List<String> compiled =
+        Files.readAllLines(Repository.testSource("KitTest.java")).stream().map(String::strip).toList();
+    int from = first(documented, beginning);
+    int length = documented.subList(from, documented.size()).indexOf("}</pre>");
+    List<String> example = documented.subList(from, from + length);
+    assertThat(length).isGreaterThan(2);
+    if (!beginning.startsWith("@")) { // which has the rest of that example below it
+      int at = first(compiled, beginning);
+      assertThat(compiled.subList(at, at + example.size())).isEqualTo(example);
+    } else {
+      assertThat(compiled).containsSequence(example.subList(0, 2));
+    }
+  }
+
+  private static int first(List<String> lines, String beginning) {
+    for (int i = 0; i < lines.size(); i++) {
+      if (lines.get(i).startsWith(beginning)) {
+        return i;
+      }
+    }
+    throw new AssertionError(beginning);
+  }
+
+  @Test
+  void parametersAreOfTheRunningTest(TestKernel kernel, Kernel booted, Program one, Program another) {
+    assertThat(kernel).isSameAs(pollux.kernel());
+    assertThat(booted).isSameAs(kernel.kernel());
+    assertThat(one).isNotSameAs(another);
+  }
+
+  @Test
+  void whatIsOpenIsNoticed(TestKernel kernel, Program program) {
+    try (UserFiles files = new UserFiles(program)) {
+      int fd = files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDONLY);
+      assertThatThrownBy(kernel::assertNothingHeld).isInstanceOf(AssertionError.class).hasMessageContaining("open files: 1");
+      files.close(fd);
+    }
+    kernel.assertNothingHeld();
+  }
+
+  @Test
+  void whatIsPinnedIsNoticed(TestKernel kernel, Program program) {
+    UserRing ring = UserRing.polled(program, 3, 4096);
+    assertThatThrownBy(kernel::assertNothingHeld)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("pages pinned in program 0")
+        .hasMessageContaining("requests reserved by aio contexts: 4");
+    ring.close();
+    kernel.assertNothingHeld();
+  }
+
+  @Test
+  void aProgramThatEndsLeavesNothing(TestKernel kernel, Program program) {
+    UserRing ring = UserRing.polled(program, 3, 4096);
+    int fd;
+    try (UserFiles files = new UserFiles(program)) {
+      fd = files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+    }
+    ring.read(fd, 0, 4096);
+    assertThatCall(ring.enter(0)).returns(1); // and is left in flight
+    program.close();
+    kernel.assertNothingHeld();
+    assertThatCall(program.syscall(Nr.CLOSE, fd)).failsWith(Errno.ESRCH);
+  }
+
+  @Test
+  void errorsAreSaidByName() {
+    assertThatThrownBy(() -> assertThatCall(-Errno.EIO).succeeds()).hasMessageContaining("-EIO");
+    assertThatThrownBy(() -> assertThatCall(3).failsWith(Errno.EBADF, Errno.EFAULT))
+        .hasMessageContaining("-EBADF or -EFAULT")
+        .hasMessageContaining("answered 3");
+    assertThatThrownBy(() -> assertThatCall(-Errno.EIO).returns(512)).hasMessageContaining("512");
+    assertThatCall(-Errno.EIO).failsWith(Errno.EBADF, Errno.EIO);
+    assertThatCall(7).succeeds().returns(7);
+  }
+
+  @Test
+  void whatIsMissingSkipsOrFails() {
+    Oracles.need(true, "nothing", true);
+    assertThatThrownBy(() -> Oracles.need(false, "there is no such tool", false))
+        .isInstanceOf(TestAbortedException.class)
+        .hasMessageContaining("there is no such tool");
+    assertThatThrownBy(() -> Oracles.need(false, "there is no such tool", true))
+        .isInstanceOf(AssertionFailedError.class)
+        .hasMessageContaining("there is no such tool")
+        .hasMessageContaining(Oracles.REQUIRE);
+  }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import java.nio.file.Path;
+
+/** Where this project's files are while it is being built. */
+final class Repository {
+  private static final Path ROOT = Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("..").normalize();
+
+  private Repository() {}
+
+  /** What Linux says of the sample: xfs-sample.manifest and its companions, without the ending. */
+  static Path sample() {
+    return ROOT.resolve("tools/src/main/resources/io/pollux/tools/sample/xfs-sample");
+  }
+
+  /** The script that makes images of other shapes. */
+  static Path makeXfsOracles() {
+    return ROOT.resolve("tools/src/sample/make-xfs-oracles.sh");
+  }
+
+  static Path kitSource(String name) {
+    return ROOT.resolve("it/src/main/java/io/pollux/it").resolve(name);
+  }
+
+  static Path testSource(String name) {
+    return ROOT.resolve("it/src/test/java/io/pollux/it").resolve(name);
+  }
+}

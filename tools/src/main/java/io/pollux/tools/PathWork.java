@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.console.Console;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.SyscallException;
+import io.pollux.uapi.Errno;
+
+/**
+ * What commands that work on many paths have in common: a path that fails is said in one line and does not keep
+ * the others from being worked on. The exit status is 2 if none could be worked on, and 1 if it was some, or if
+ * the image is at fault.
+ */
+final class PathWork {
+  private final Console console;
+  private int failures;
+  private boolean worked;
+
+  PathWork(Console console) {
+    this.console = console;
+  }
+
+  /** Does something about a path. */
+  void on(PathName path, Runnable work) {
+    try {
+      int before = failures;
+      work.run();
+      worked |= failures == before;
+    } catch (SyscallException e) {
+      failed(path, e);
+    }
+  }
+
+  /** Something was done, whatever else fails. */
+  void worked() {
+    worked = true;
+  }
+
+  /** Says why a path was passed over. */
+  void failed(PathName path, SyscallException e) {
+    failed(path.toString(), e.errno());
+  }
+
+  /** Says why a path was passed over. */
+  void failed(String path, int errno) {
+    worked |= errno == Errno.EIO || errno == Errno.EUCLEAN;
+    failed(path, Errno.describe(errno));
+  }
+
+  /** Says why a path was passed over. */
+  void failed(String path, String why) {
+    console.flush(); // what came before it, before it
+    console.error(path + ": " + why);
+    failures++;
+  }
+
+  /** The exit status so far. */
+  int status() {
+    return failures == 0 ? Failure.DONE : worked ? Failure.FAULT : Failure.COULD_NOT_RUN;
+  }
+}

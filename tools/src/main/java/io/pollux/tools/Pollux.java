@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.console.Console;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.Interrupts;
+import io.pollux.tools.user.SyscallException;
+import io.pollux.uapi.Errno;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The main program. Exit status: 0 done; 1 the work ran and found a fault; 2 it could not run. Whatever goes
+ * wrong is said in one line, {@code pollux: WHAT: WHY}.
+ */
+@Command(
+    name = "pollux",
+    version = "pollux 0.1.0",
+    description = "A kernel's asynchronous I/O path, from the system call to the disk, with real filesystems on it.",
+    synopsisSubcommandLabel = "COMMAND",
+    exitCodeListHeading = "%nExit status:%n",
+    exitCodeList = {" 0:done", " 1:the work ran and found a fault", " 2:it could not run"})
+public final class Pollux implements Runnable {
+  /** The commands there are. Only the one that is asked for is made: reading its options takes its time. */
+  private static final Map<String, Function<Console, Object>> COMMANDS = commands();
+
+  @Mixin final CommonOptions common = new CommonOptions();
+
+  @Option(names = "--version", versionHelp = true, description = "Say which version this is, and exit.")
+  boolean version;
+
+  private Pollux() {}
+
+  private static Map<String, Function<Console, Object>> commands() {
+    Map<String, Function<Console, Object>> commands = new LinkedHashMap<>();
+    commands.put("bench", BenchCommand::new);
+    commands.put("ls", LsCommand::new);
+    commands.put("stat", StatCommand::new);
+    commands.put("cat", CatCommand::new);
+    commands.put("cp", CpCommand::new);
+    return commands;
+  }
+
+  /**
+   * Runs a command and ends the process.
+   *
+   * @param args as typed
+   */
+  public static void main(String[] args) {
+    int status = run(args, Console.ofProcess());
+    Interrupts.ended(status);
+    System.exit(status);
+  }
+
+  /**
+   * Runs a command.
+   *
+   * @param args as typed
+   * @param console where it writes to
+   * @return the exit status
+   */
+  static int run(String[] args, Console console) {
+    boolean debug = List.of(args).contains("--debug");
+    try {
+      int status = commandLine(args, console, debug).execute(args);
+      console.flush();
+      return status;
+    } catch (Throwable e) { // the last line of defence: no stack trace unless asked for
+      return ended(e, console, debug);
+    }
+  }
+
+  private static CommandLine commandLine(String[] args, Console console, boolean debug) {
+    CommandLine line = new CommandLine(new Pollux());
+    boolean one = args.length > 0 && COMMANDS.containsKey(args[0]);
+    COMMANDS.forEach(
+        (name, maker) -> {
+          if (!one || name.equals(args[0])) {
+            line.addSubcommand(name, maker.apply(console));
+          }
+        });
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setAbbreviatedOptionsAllowed(false);
+    line.setOut(new PrintWriter(new StringWriter()) {
+          @Override
+          public void flush() {
+            console.print(out.toString());
+            out = new StringWriter();
+          }
+        });
+    line.setParameterExceptionHandler((e, ignored) -> misused(e, console));
+    line.setExecutionExceptionHandler((e, ignored, parsed) -> ended(e, console, debug));
+    return line;
+  }
+
+  /** Says what is wrong with the options, and where to look. */
+  private static int misused(ParameterException e, Console console) {
+    List<String> words = new ArrayList<>();
+    words.add(String.valueOf(e.getMessage()));
+    if (e instanceof UnmatchedArgumentException unmatched) {
+      List<String> suggestions = unmatched.getSuggestions();
+      words.set(0, (unmatched.isUnknownOption() ? "unknown option " : "unknown argument ") + quoted(unmatched));
+      if (!suggestions.isEmpty()) {
+        words.add("did you mean " + suggestions.getFirst() + "?");
+      }
+    }
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    console.error(
+        command.replaceFirst("^pollux ?", "").transform(name -> name.isEmpty() ? "" : name + ": ")
+            + String.join("; ", words)
+            + " (see "
+            + command
+            + " --help)");
+    return ExitCode.USAGE;
+  }
+
+  private static String quoted(UnmatchedArgumentException e) {
+    return "'" + e.getUnmatched().getFirst() + "'";
+  }
+
+  /** Says what ended the command; answers the exit status. */
+  private static int ended(Throwable e, Console console, boolean debug) {
+    int status =
+        switch (e.getCause() instanceof Error error ? error : e) { // an Error comes wrapped
+          case Failure failure -> {
+            console.error(String.valueOf(failure.getMessage()));
+            yield failure.status();
+          }
+          case SyscallException failed -> {
+            console.error(String.valueOf(failed.getMessage()));
+            yield failed.errno() == Errno.EIO || failed.errno() == Errno.EUCLEAN ? Failure.FAULT : Failure.COULD_NOT_RUN;
+          }
+          case OutOfMemoryError memory -> {
+            console.error("out of memory: " + memory.getMessage());
+            yield Failure.COULD_NOT_RUN;
+          }
+          case UncheckedIOException io -> {
+            console.error(String.valueOf(io.getMessage()));
+            yield Failure.COULD_NOT_RUN;
+          }
+          default -> {
+            console.error("a mistake in pollux itself: " + e + (debug ? "" : " (--debug shows where)"));
+            yield Failure.COULD_NOT_RUN;
+          }
+        };
+    if (debug) {
+      e.printStackTrace(console.err());
+    }
+    return status;
+  }
+
+  @Override
+  public void run() {
+    throw Failure.couldNotRun("no command", "there are " + String.join(", ", COMMANDS.keySet()) + " (see pollux --help)");
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What to run against: the options that every command has which does I/O. */
+final class TargetOptions {
+  @Option(
+      names = "--image",
+      paramLabel = "FILE",
+      order = 900,
+      description = "A filesystem image or block device. Default: the sample image that ships with pollux.")
+  private @Nullable Path image;
+
+  @Option(
+      names = "--fs",
+      paramLabel = "xfs|gfs2|none",
+      order = 901,
+      description = "Insist on one; none is the bare block device. Default: what the superblock says.")
+  private TargetSpec.@Nullable Fs fs;
+
+  @Option(
+      names = "--file",
+      paramLabel = "PATH",
+      order = 902,
+      description = "The file inside. Default: the sample's main file, else the largest file.")
+  private @Nullable String file;
+
+  @Option(
+      names = "--disk",
+      paramLabel = "file|ram|null",
+      order = 903,
+      description = {
+        "Where the blocks live: in FILE itself (default with --image), in a copy in memory (default for the sample),",
+        "or nowhere: null keeps metadata in memory and completes data requests without moving any data."
+      })
+  private TargetSpec.@Nullable Disk disk;
+
+  @Option(
+      names = "--size",
+      paramLabel = "SIZE",
+      order = 904,
+      converter = SizeConverter.class,
+      description = "With --fs none and --disk ram or null: an empty disk so large, such as 64M or 1G.")
+  private @Nullable Long size;
+
+  @Option(names = "--read-only", order = 905, description = "Refuse every write.")
+  private boolean readOnly;
+
+  @Option(names = "--norecovery", order = 906, description = "Mount without looking at the log, even if it is dirty.")
+  private boolean norecovery;
+
+  TargetOptions() {}
+
+  TargetSpec spec() {
+    OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
+    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery);
+  }
+
+  Target open(boolean writing) {
+    return Target.open(spec(), writing);
+  }
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.bench;
+
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.SyscallException;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.tools.user.UserMemory;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Nr;
+import io.pollux.uapi.StatMode;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One bench run: opens the file, starts the threads, says once a second how it goes, checks at the end what was
+ * written, and adds everything up.
+ */
+public final class Bench {
+  private static final long SECOND = 1_000_000_000;
+  private static final long FEW_IOS = 100_000;
+
+  private final Plan plan;
+  private final Target target;
+  private final UserFiles files;
+  private final PathName shown;
+  private final PathName path;
+  private final PrintStream progress;
+  private final Control control = new Control();
+
+  /**
+   * Makes a run.
+   *
+   * @param plan what to do
+   * @param target what to do it to
+   * @param files the calls of the target's program
+   * @param file the file, as a path in the image
+   * @param progress for a line a second
+   */
+  public Bench(Plan plan, Target target, UserFiles files, PathName file, PrintStream progress) {
+    this.plan = plan;
+    this.target = target;
+    this.files = files;
+    this.shown = file;
+    this.path = target.inKernel(file);
+    this.progress = progress;
+  }
+
+  /** Ends the run early; from any thread, at any time. */
+  public void stop() {
+    control.advance(Control.STOPPING);
+  }
+
+  /**
+   * Does it.
+   *
+   * @return what was found
+   * @throws Failure if it could not run
+   */
+  public Result run() {
+    long fileBlocks = fileBlocks();
+    Job.Check check = check(fileBlocks);
+    List<Worker> workers = start(fileBlocks, check);
+    long bestSecond = watch(workers);
+    workers.forEach(Worker::awaitEnd);
+    for (Worker worker : workers) {
+      if (worker.failure() != null) {
+        throw worker.failure();
+      }
+    }
+    List<Job> jobs = workers.stream().map(Worker::job).filter(job -> !job.idle()).toList();
+    if (check == Job.Check.WRITTEN) {
+      readBack(jobs);
+    }
+    return sum(jobs, bestSecond);
+  }
+
+  private long fileBlocks() {
+    FileStatus status = stat();
+    if (!status.is(StatMode.S_IFREG) && !status.is(StatMode.S_IFBLK)) {
+      throw Failure.couldNotRun(shown.toString(), "is neither a regular file nor a block device");
+    }
+    long size = status.is(StatMode.S_IFBLK) ? deviceSize() : status.size();
+    long blocks = size / plan.blockSize();
+    if (blocks < plan.threads()) {
+      throw Failure.couldNotRun(
+          shown.toString(), "has " + size + " bytes, less than a block of " + plan.blockSize() + " for each thread");
+    }
+    return blocks;
+  }
+
+  private FileStatus stat() {
+    try {
+      return files.stat(path);
+    } catch (SyscallException e) {
+      throw Failure.couldNotRun(shown.toString(), Errno.describe(e.errno()), e);
+    }
+  }
+
+  /** The size of a block device is not in its inode; the end is where a seek to the end goes. */
+  private long deviceSize() {
+    int fd = openFile(Fcntl.O_RDONLY);
+    try {
+      return SyscallException.check("lseek", target.program().syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_END));
+    } finally {
+      files.close(fd);
+    }
+  }
+
+  private Job.Check check(long fileBlocks) {
+    if (!plan.verify()) {
+      return Job.Check.NONE;
+    }
+    if (!plan.pattern().writes()) {
+      return Job.Check.SAMPLE;
+    }
+    if (!Job.canRemember(fileBlocks)) {
+      throw Failure.couldNotRun("--verify", "cannot remember what was written to each of " + fileBlocks + " blocks");
+    }
+    return Job.Check.WRITTEN;
+  }
+
+  /** Opens the file for the caller of files; says what it was for if that fails. */
+  private int openFile(int access) {
+    return openFile(files, access);
+  }
+
+  private int openFile(UserFiles calls, int access) {
+    try {
+      return calls.open(path, plan.buffered() ? access : access | Fcntl.O_DIRECT);
+    } catch (SyscallException e) {
+      String what = access == Fcntl.O_RDONLY ? shown.toString() : shown + " cannot be opened for writing";
+      throw Failure.couldNotRun(what, Errno.describe(e.errno()), e);
+    }
+  }
+
+  private List<Worker> start(long fileBlocks, Job.Check check) {
+    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete in order and at once
+    int slots = plan.mode() == Plan.Mode.RING ? RingEngine.slots(plan, inOrder) : plan.depth();
+    boolean timeAll = !inOrder || plan.ios() <= FEW_IOS;
+    List<Worker> workers = new ArrayList<>();
+    CountDownLatch go = new CountDownLatch(1);
+    for (int i = 0; i < plan.threads(); i++) {
+      Job job = new Job(plan, control, check, i, fileBlocks, slots, timeAll);
+      Worker worker = new Worker(plan, target.program().newThread(), this::openFile, job, slots, go);
+      workers.add(worker);
+      worker.start("bench-" + i);
+    }
+    workers.forEach(Worker::awaitReady);
+    if (workers.stream().anyMatch(worker -> worker.failure() != null)) {
+      stop();
+    }
+    go.countDown();
+    return workers;
+  }
+
+  /** Keeps the time until all have ended; answers the most I/Os that a second had. */
+  private long watch(List<Worker> workers) {
+    List<Meter> meters = workers.stream().map(worker -> worker.job().meter()).toList();
+    long began = System.nanoTime();
+    long warm = plan.runtimeNanos() / 4;
+    long tick = SECOND;
+    Tick last = Tick.NONE;
+    long best = 0;
+    while (true) {
+      long now = System.nanoTime() - began;
+      if (now >= plan.runtimeNanos()) {
+        stop();
+      } else if (now >= warm) {
+        control.advance(Control.STEADY);
+      }
+      if (now >= tick) {
+        Tick current = Tick.read(meters);
+        progress.println(current.since(last));
+        best = Math.max(best, current.done() - last.done());
+        last = current;
+        tick += SECOND;
+      }
+      long next = Math.min(tick, now < warm ? warm : now < plan.runtimeNanos() ? plan.runtimeNanos() : tick);
+      if (Worker.awaitAll(workers, next - (System.nanoTime() - began))) {
+        return best;
+      }
+    }
+  }
+
+  /** Where all threads together are. */
+  private record Tick(long done, long submitted, long calls, long head, long tail) {
+    static final Tick NONE = new Tick(0, 0, 0, 0, 0);
+
+    static Tick read(List<Meter> meters) {
+      long done = 0;
+      long submitted = 0;
+      long calls = 0;
+      for (Meter meter : meters) {
+        done += meter.done();
+        submitted += meter.submitted();
+        calls += meter.calls();
+      }
+      Meter first = meters.getFirst(); // of several rings, the indices of one
+      return new Tick(done, submitted, calls, first.head(), first.tail());
+    }
+
+    String since(Tick last) {
+      long made = Math.max(1, calls - last.calls);
+      return "IOPS="
+          + (done - last.done)
+          + ", IOS/call="
+          + (submitted - last.submitted) / made
+          + "/"
+          + (done - last.done) / made
+          + ", inflight="
+          + Math.max(0, submitted - done)
+          + " (head="
+          + head
+          + " tail="
+          + tail
+          + ")";
+    }
+  }
+
+  /** Reads back what was written and not overwritten, now that nothing is in flight. */
+  private void readBack(List<Job> jobs) {
+    int fd = openFile(Fcntl.O_RDONLY);
+    try (UserMemory memory = UserMemory.map(target.program(), plan.blockSize())) {
+      for (Job job : jobs) {
+        job.readBack(
+            offset -> target.program().syscall(Nr.PREAD64, fd, memory.address(), plan.blockSize(), offset),
+            memory.address());
+      }
+    } finally {
+      files.close(fd);
+    }
+  }
+
+  private Result sum(List<Job> jobs, long bestSecond) {
+    long ios = jobs.stream().mapToLong(Job::done).sum();
+    long steadyIos = jobs.stream().mapToLong(Job::steadyIos).sum();
+    long allocated = jobs.stream().mapToLong(Job::allocated).sum();
+    Histogram latency = new Histogram(jobs.getFirst().latency());
+    jobs.forEach(job -> latency.add(job.latency()));
+    long began = jobs.stream().mapToLong(Job::began).min().orElse(0);
+    long ended = jobs.stream().mapToLong(Job::ended).max().orElse(0);
+    @Nullable String fault = jobs.stream().map(Job::firstFault).filter(Objects::nonNull).findFirst().orElse(null);
+    if (ios == 0 && fault != null) {
+      throw Failure.couldNotRun(shown.toString(), fault);
+    }
+    return new Result(
+        plan,
+        target.fs(),
+        target.disk().toString(),
+        target.deviceName(),
+        shown.toString(),
+        (ended - began) / (double) TimeUnit.SECONDS.toNanos(1),
+        ios,
+        jobs.stream().mapToLong(job -> job.meter().calls()).sum(),
+        jobs.stream().mapToLong(Job::errors).sum(),
+        jobs.stream().mapToLong(Job::verified).sum(),
+        jobs.stream().mapToLong(Job::mismatches).sum(),
+        latency,
+        bestSecond,
+        steadyIos == 0 ? Double.NaN : (double) allocated / steadyIos,
+        fault);
+  }
+}

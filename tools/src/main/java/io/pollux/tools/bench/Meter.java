@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.bench;
+
+import java.util.concurrent.atomic.AtomicLongArray;
+
+/**
+ * How far a thread is, for the one who prints it. Written by the thread after each batch, read by anyone at any
+ * time; the values need not fit together.
+ */
+final class Meter {
+  private static final int CACHE_LINE = 8; // in longs
+  private static final int DONE = CACHE_LINE;
+  private static final int SUBMITTED = DONE + 1;
+  private static final int CALLS = DONE + 2;
+  private static final int HEAD = DONE + 3;
+  private static final int TAIL = DONE + 4;
+
+  private final AtomicLongArray values = new AtomicLongArray(3 * CACHE_LINE); // with a line of distance on both sides
+
+  void set(long done, long submitted, long calls, int head, int tail) {
+    values.setOpaque(DONE, done);
+    values.setOpaque(SUBMITTED, submitted);
+    values.setOpaque(CALLS, calls);
+    values.setOpaque(HEAD, head);
+    values.setOpaque(TAIL, tail);
+  }
+
+  long done() {
+    return values.getOpaque(DONE);
+  }
+
+  long submitted() {
+    return values.getOpaque(SUBMITTED);
+  }
+
+  long calls() {
+    return values.getOpaque(CALLS);
+  }
+
+  long head() {
+    return values.getOpaque(HEAD);
+  }
+
+  long tail() {
+    return values.getOpaque(TAIL);
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.bench;
+
+import java.util.Locale;
+
+/**
+ * A bench run with every default filled in and every limit checked.
+ *
+ * @param mode how to call the kernel
+ * @param polled completions are polled for
+ * @param fixedBufs buffers are pinned at setup
+ * @param sqThread a kernel thread submits
+ * @param sqPoll a kernel thread submits and polls without being called
+ * @param buffered without O_DIRECT
+ * @param pattern which blocks, and in which direction
+ * @param blockSize bytes of each I/O
+ * @param depth I/Os in flight in each thread
+ * @param batchSubmit most I/Os that one call submits
+ * @param batchComplete I/Os that one call waits for
+ * @param threads each with a context of its own
+ * @param runtimeNanos stop after; Long.MAX_VALUE for no limit
+ * @param ios stop after; Long.MAX_VALUE for no limit
+ * @param verify check each block
+ * @param seed of all that is random
+ */
+public record Plan(
+    Mode mode,
+    boolean polled,
+    boolean fixedBufs,
+    boolean sqThread,
+    boolean sqPoll,
+    boolean buffered,
+    Pattern pattern,
+    int blockSize,
+    int depth,
+    int batchSubmit,
+    int batchComplete,
+    int threads,
+    long runtimeNanos,
+    long ios,
+    boolean verify,
+    long seed) {
+
+  /** Ways to call the kernel. */
+  public enum Mode {
+    /** The SQ and CQ rings, io_ring_enter. */
+    RING,
+    /** io_submit and io_getevents. */
+    AIO,
+    /** The same with iocbs mapped at setup. */
+    USERIOCB,
+    /** pread64 and pwrite64, or preadv2 and pwritev2 with RWF_HIPRI. */
+    SYNC;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Which blocks, and in which direction. */
+  public enum Pattern {
+    /** Reads at random places. */
+    RANDREAD(true, 0, "random reads"),
+    /** Reads from the start to the end, again and again. */
+    READ(false, 0, "sequential reads"),
+    /** Writes at random places. */
+    RANDWRITE(true, 100, "random writes"),
+    /** Writes from the start to the end, again and again. */
+    WRITE(false, 100, "sequential writes"),
+    /** Half reads and half writes at random places. */
+    RANDRW(true, 50, "random reads and writes");
+
+    private final boolean random;
+    private final int writePercent;
+    private final String words;
+
+    Pattern(boolean random, int writePercent, String words) {
+      this.random = random;
+      this.writePercent = writePercent;
+      this.words = words;
+    }
+
+    boolean random() {
+      return random;
+    }
+
+    int writePercent() {
+      return writePercent;
+    }
+
+    /**
+     * Whether there are writes among them.
+     *
+     * @return true if so
+     */
+    public boolean writes() {
+      return writePercent > 0;
+    }
+
+    String words() {
+      return words;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+}

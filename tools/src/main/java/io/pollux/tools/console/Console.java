@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.console;
+
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
+
+/**
+ * Where a command writes to: results to standard output, progress and errors to standard error, both in UTF-8
+ * whatever the locale says, since the names in an image are bytes and most of them UTF-8.
+ *
+ * @param out for results; buffered, and flushed at the end of the command
+ * @param err for everything else
+ * @param interrupts takes what is to be called on Control-C
+ */
+public record Console(OutputStream out, PrintStream err, Consumer<Runnable> interrupts) {
+  private static final int BUFFER = 64 << 10;
+
+  /**
+   * The process's own.
+   *
+   * @return its standard output and standard error
+   */
+  public static Console ofProcess() {
+    return new Console(
+        new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER),
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
+        Interrupts::stopWith);
+  }
+
+  /**
+   * Writes text to standard output.
+   *
+   * @param text one or more lines, each with its end
+   * @throws Failure if nobody takes it
+   */
+  public void print(String text) {
+    write(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Writes bytes to standard output.
+   *
+   * @param bytes what
+   * @throws Failure if nobody takes it
+   */
+  public void write(byte[] bytes) {
+    try {
+      out.write(bytes);
+    } catch (IOException e) {
+      throw refused(e);
+    }
+  }
+
+  /**
+   * Makes sure that all was taken.
+   *
+   * @throws Failure if not
+   */
+  public void flush() {
+    try {
+      out.flush();
+    } catch (IOException e) {
+      throw refused(e);
+    }
+  }
+
+  /**
+   * Says what went wrong, in one line.
+   *
+   * @param message WHAT: WHY
+   */
+  public void error(String message) {
+    err.println("pollux: " + oneLine(message));
+  }
+
+  private static Failure refused(IOException e) {
+    return Failure.fault("standard output", String.valueOf(e.getMessage()));
+  }
+
+  /** Whatever got into a message, it stays one line. */
+  private static String oneLine(String message) {
+    StringBuilder line = new StringBuilder(message.length());
+    message.codePoints().forEach(c -> line.appendCodePoint(Character.isISOControl(c) ? ' ' : c));
+    return line.toString();
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.console;
+
+import java.io.Serial;
+import org.jspecify.annotations.Nullable;
+
+/** The end of a command that did not do what it was asked to: one line for people, and an exit status. */
+public final class Failure extends RuntimeException {
+  /** Exit status: all was done. */
+  public static final int DONE = 0;
+
+  /** Exit status: the work ran and found a fault. */
+  public static final int FAULT = 1;
+
+  /** Exit status: it could not run. */
+  public static final int COULD_NOT_RUN = 2;
+
+  @Serial private static final long serialVersionUID = 1L;
+
+  private final int status;
+
+  private Failure(int status, String what, String why, @Nullable Throwable cause) {
+    super(what + ": " + why, cause);
+    this.status = status;
+  }
+
+  /**
+   * It could not run.
+   *
+   * @param what the option, the file, the part
+   * @param why in a few words
+   * @return what to throw
+   */
+  public static Failure couldNotRun(String what, String why) {
+    return new Failure(COULD_NOT_RUN, what, why, null);
+  }
+
+  /**
+   * It could not run.
+   *
+   * @param what the option, the file, the part
+   * @param why in a few words
+   * @param cause shown by --debug
+   * @return what to throw
+   */
+  public static Failure couldNotRun(String what, String why, Throwable cause) {
+    return new Failure(COULD_NOT_RUN, what, why, cause);
+  }
+
+  /**
+   * It ran, and found a fault.
+   *
+   * @param what the file, the part
+   * @param why in a few words
+   * @return what to throw
+   */
+  public static Failure fault(String what, String why) {
+    return new Failure(FAULT, what, why, null);
+  }
+
+  /**
+   * The exit status.
+   *
+   * @return FAULT or COULD_NOT_RUN
+   */
+  public int status() {
+    return status;
+  }
+}

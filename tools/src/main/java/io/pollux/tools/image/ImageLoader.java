@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.image;
+
+import io.pollux.block.driver.RamDisk;
+import io.pollux.tools.console.Terminal;
+import io.pollux.uapi.RawMemory;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Copies an image into a disk in memory. Zeroes are not copied, since the disk is full of them already and what is
+ * never written takes no memory; so a sparse image stays sparse. What takes long shows how far it is,
+ * if standard error is a terminal.
+ */
+final class ImageLoader implements AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+  private static final int LINE = 78;
+  private static final long PATIENCE_NANOS = 1_000_000_000;
+
+  private final String name;
+  private final long bytes;
+  private final long began = System.nanoTime();
+  private final boolean watched = Terminal.isError();
+  private @Nullable ProgressBar bar;
+
+  private ImageLoader(String name, long bytes) {
+    this.name = name;
+    this.bytes = bytes;
+  }
+
+  static void load(String name, FileChannel from, RamDisk to) throws IOException {
+    try (ImageLoader loader = new ImageLoader(name, to.bytes())) {
+      loader.copy(from, to.address());
+    }
+  }
+
+  private void copy(FileChannel from, long address) throws IOException {
+    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+    long position = 0;
+    while (position < bytes) {
+      chunk.clear().limit((int) Math.min(CHUNK, bytes - position));
+      int got = from.read(chunk, position);
+      if (got < 0) {
+        throw new EOFException("became shorter while it was read");
+      }
+      copyData(MemorySegment.ofBuffer(chunk.flip()), address + position);
+      position += got;
+      show(position);
+    }
+  }
+
+  private static void copyData(MemorySegment from, long to) {
+    long end;
+    for (long at = DataRuns.start(from, 0); at < from.byteSize(); at = DataRuns.start(from, end)) {
+      end = DataRuns.end(from, at);
+      MemorySegment.copy(from, at, RawMemory.segment(to + at, end - at), 0, end - at);
+    }
+  }
+
+  private void show(long position) {
+    if (bar == null && watched && System.nanoTime() - began > PATIENCE_NANOS) {
+      bar =
+          new ProgressBarBuilder()
+              .setTaskName("loading " + name)
+              .setInitialMax(bytes)
+              .setUnit(" MiB", 1 << 20)
+              .setStyle(ProgressBarStyle.ASCII)
+              .setConsumer(new ConsoleProgressBarConsumer(System.err, LINE)) // with a width, it asks no terminal library
+              .build();
+    }
+    if (bar != null) {
+      bar.stepTo(position);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+    }
+  }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.image;
+
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.BdevFileSystem;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.driver.HostDisk;
+import io.pollux.block.driver.NullDisk;
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.ErrnoException;
+import io.pollux.syscalls.Kernel;
+import io.pollux.syscalls.Program;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.uapi.StatMode;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * A kernel with one disk, and what is on the disk mounted at /mnt: what a command runs against. A path that the
+ * user gives is a path in the image; with no filesystem it is a path of the kernel, where the disk is /dev/NAME.
+ */
+public final class Target implements AutoCloseable {
+  private static final long BLOCK_EXT_MAJOR = 259;
+  private static final String MOUNT_POINT = "mnt";
+
+  private final TargetSpec spec;
+  private final AutoCloseable driver;
+  private final BlockDevice device;
+  private final Kernel kernel;
+  private final Program program;
+  private final String fs;
+
+  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, Kernel kernel, String fs) {
+    this.spec = spec;
+    this.driver = driver;
+    this.device = device;
+    this.kernel = kernel;
+    this.program = kernel.newProgram();
+    this.fs = fs;
+  }
+
+  /**
+   * Boots a kernel with what was asked for.
+   *
+   * @param spec what was asked for
+   * @param writing whether the command writes; otherwise an image is not even opened for it
+   * @return the kernel and what belongs to it
+   * @throws Failure if there is no such thing
+   */
+  public static Target open(TargetSpec spec, boolean writing) {
+    check(spec, writing);
+    Disk kind = spec.diskOrDefault();
+    String name = kind + "0";
+    long dev = BLOCK_EXT_MAJOR << 8;
+    boolean readOnly = spec.readOnly() || !writing;
+    AutoCloseable driver;
+    BlockDevice device;
+    switch (kind) {
+      case FILE -> {
+        HostDisk disk = openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
+        driver = disk;
+        device = disk.disk(name, dev, readOnly);
+      }
+      case RAM -> {
+        RamDisk disk = fill(spec);
+        driver = disk;
+        device = disk.disk(name, dev, readOnly);
+      }
+      case NULL -> {
+        NullDisk disk = new NullDisk(fill(spec));
+        driver = disk;
+        device = disk.disk(name, dev, readOnly);
+      }
+      default -> throw new AssertionError(kind);
+    }
+    Kernel kernel = Kernel.boot();
+    try {
+      kernel.addDisk(device);
+      String fs = mount(kernel, device, spec);
+      return new Target(spec, driver, device, kernel, fs);
+    } catch (RuntimeException | Error e) {
+      shutDown(kernel, driver);
+      throw e;
+    }
+  }
+
+  private static void check(TargetSpec spec, boolean writing) {
+    if (spec.size().isPresent() && (spec.fs() != Fs.NONE || spec.image() != null)) {
+      throw Failure.couldNotRun("--size", "is for an empty disk: needs --fs none and no --image");
+    }
+    if (spec.size().isPresent() && spec.size().getAsLong() < SamplePattern.SECTOR) {
+      throw Failure.couldNotRun("--size", "a disk has at least " + SamplePattern.SECTOR + " bytes");
+    }
+    if (spec.norecovery() && spec.fs() == Fs.NONE) {
+      throw Failure.couldNotRun("--norecovery", "is about a filesystem, and --fs is none");
+    }
+    if (spec.readOnly() && writing) {
+      throw Failure.couldNotRun("--read-only", "refuses the writes that were asked for");
+    }
+    Path image = spec.image();
+    if (image != null) {
+      HostFile.checkImage(image);
+    } else if (spec.diskOrDefault() == Disk.FILE) {
+      throw Failure.couldNotRun("--disk file", "needs an --image");
+    }
+  }
+
+  private static HostDisk openHostDisk(Path image, boolean readOnly) {
+    try {
+      return HostDisk.open(image, readOnly);
+    } catch (IOException e) {
+      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+    }
+  }
+
+  /** A disk in memory with the image on it, or empty if only a size was given. */
+  private static RamDisk fill(TargetSpec spec) {
+    Path image = spec.image();
+    if (image == null) {
+      return spec.size().isPresent() ? newRamDisk("--size", spec.size().getAsLong()) : SampleImage.load();
+    }
+    try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
+      RamDisk disk = newRamDisk(image.toString(), channel.size());
+      try {
+        ImageLoader.load(String.valueOf(image.getFileName()), channel, disk);
+      } catch (IOException e) {
+        disk.close();
+        throw e;
+      }
+      return disk;
+    } catch (IOException e) {
+      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+    }
+  }
+
+  private static RamDisk newRamDisk(String what, long bytes) {
+    try {
+      return new RamDisk(bytes);
+    } catch (OutOfMemoryError e) {
+      throw Failure.couldNotRun(what, "this machine has no memory for a disk of " + bytes + " bytes", e);
+    }
+  }
+
+  /** Mounts what is on the device; answers the filesystem's name, or none. */
+  private static String mount(Kernel kernel, BlockDevice device, TargetSpec spec) {
+    Fs wanted = spec.fs();
+    if (wanted == Fs.NONE) {
+      return Fs.NONE.toString();
+    }
+    String what = spec.image() == null ? "the sample image" : spec.image().toString();
+    try {
+      BdevFileSystem type = kernel.recognise(device).orElse(null);
+      if (type == null) {
+        throw Failure.couldNotRun(
+            what,
+            wanted == null
+                ? "no filesystem recognised (--fs none takes it as a bare disk)"
+                : "no " + wanted.name() + " filesystem recognised");
+      }
+      if (wanted != null && !type.name().equals(wanted.toString())) {
+        throw Failure.couldNotRun(what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
+      }
+      // No filesystem of this kernel writes yet, so each is mounted read-only; a program that opens a file for
+      // writing hears of it.
+      kernel.mount(MOUNT_POINT, type, device, new MountOptions(true, spec.norecovery()));
+      return type.name();
+    } catch (ErrnoException e) {
+      throw Failure.couldNotRun(what, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /**
+   * A process to do I/O with. It belongs to the first thread that calls the kernel with it.
+   *
+   * @return always the same
+   */
+  public Program program() {
+    return program;
+  }
+
+  /**
+   * The filesystem.
+   *
+   * @return xfs, gfs2 or none
+   */
+  public String fs() {
+    return fs;
+  }
+
+  /**
+   * Where the blocks live.
+   *
+   * @return as it was asked for
+   */
+  public Disk disk() {
+    return spec.diskOrDefault();
+  }
+
+  /**
+   * The disk's name.
+   *
+   * @return as under /dev
+   */
+  public String deviceName() {
+    return device.name();
+  }
+
+  /**
+   * Whether this is the image that ships with pollux.
+   *
+   * @return true for the sample mounted as a filesystem
+   */
+  public boolean isSample() {
+    return spec.image() == null && !bare();
+  }
+
+  /**
+   * Whether there is no filesystem.
+   *
+   * @return true for a bare disk
+   */
+  public boolean bare() {
+    return spec.fs() == Fs.NONE;
+  }
+
+  /**
+   * Where the kernel has a path.
+   *
+   * @param path in the image
+   * @return the path for system calls
+   */
+  public PathName inKernel(PathName path) {
+    return bare() ? path : PathName.of("/" + MOUNT_POINT).resolve(path);
+  }
+
+  /**
+   * The root of what is to be looked at.
+   *
+   * @return the path of the image's root; with no filesystem, where the disk is
+   */
+  public PathName root() {
+    return PathName.of(bare() ? "/dev" : "/");
+  }
+
+  /**
+   * The file to work on: the one asked for, else the disk, the sample's main file, or the largest file there is.
+   *
+   * @param files the calls of {@link #program()}
+   * @return its path in the image
+   */
+  public PathName file(UserFiles files) {
+    if (spec.file() != null) {
+      return PathName.of(spec.file());
+    }
+    if (bare()) {
+      return PathName.of("/dev/" + device.name());
+    }
+    if (isSample()) {
+      return PathName.of(SampleImage.MAIN_FILE);
+    }
+    LargestFile largest = new LargestFile();
+    new Tree(this, files).walk(root(), largest);
+    return largest.path();
+  }
+
+  /** Remembers the largest regular file that it sees. */
+  private static final class LargestFile implements Tree.Visitor {
+    private PathName path = PathName.of("/");
+    private long size;
+
+    @Override
+    public void visit(PathName file, FileStatus status) {
+      if (status.is(StatMode.S_IFREG) && status.size() > size) {
+        path = file;
+        size = status.size();
+      }
+    }
+
+    PathName path() {
+      if (size == 0) {
+        throw Failure.couldNotRun("--file", "there is no file with anything in it to be the default");
+      }
+      return path;
+    }
+  }
+
+  @Override
+  public void close() {
+    program.close();
+    shutDown(kernel, driver);
+  }
+
+  private static void shutDown(Kernel kernel, AutoCloseable driver) {
+    try (driver) { // closed last
+      kernel.close();
+    } catch (ErrnoException e) {
+      throw Failure.fault("unmounting", String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("closing the disk", e); // no driver here throws any
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.image;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What to run against, as it was asked for.
+ *
+ * @param image an image or block device; null for the sample
+ * @param fs the filesystem insisted on; null for whatever is recognised
+ * @param file the file inside; null for the main or the largest one
+ * @param disk where the blocks live; null for the default
+ * @param size of a disk that starts empty; only with {@link Fs#NONE} and without image
+ * @param readOnly refuse every write
+ * @param norecovery mount without looking at the log
+ */
+public record TargetSpec(
+    @Nullable Path image,
+    @Nullable Fs fs,
+    @Nullable String file,
+    @Nullable Disk disk,
+    OptionalLong size,
+    boolean readOnly,
+    boolean norecovery) {
+
+  /** The sample, as it comes. */
+  public static final TargetSpec SAMPLE = new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false);
+
+  /** Filesystems. */
+  public enum Fs {
+    /** XFS. */
+    XFS,
+    /** GFS2. */
+    GFS2,
+    /** The bare block device. */
+    NONE;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Disks. */
+  public enum Disk {
+    /** The image's own file, read and written in place. */
+    FILE,
+    /** A copy in memory. */
+    RAM,
+    /** A copy in memory for metadata; data goes nowhere and comes from nowhere. */
+    NULL;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * Where the blocks live, with the default filled in.
+   *
+   * @return a file's stay there, all else is in memory
+   */
+  public Disk diskOrDefault() {
+    return disk != null ? disk : image != null ? Disk.FILE : Disk.RAM;
+  }
+}

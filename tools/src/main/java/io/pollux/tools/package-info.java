@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/**
+ * The command line: {@link io.pollux.tools.Pollux} and a class for each command. A command reads its options,
+ * opens a {@link io.pollux.tools.image.Target}, and does its work as a user program of the kernel there.
+ */
+@NullMarked
+package io.pollux.tools;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The bench on real images: exactly so many I/Os, checked; its table and its JSON; and faults found where they are. */
+class BenchCommandTest {
+  private final Path dir;
+
+  BenchCommandTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  private static Map<String, Object> json(String... args) throws IOException {
+    List<String> all = new ArrayList<>(List.of("bench", "--json", "-"));
+    all.addAll(List.of(args));
+    Cli result = Cli.run(all.toArray(String[]::new));
+    assertThat(result.err()).doesNotContain("pollux:");
+    assertThat(result.status()).isZero();
+    return JSON.std.mapFrom(result.out());
+  }
+
+  @Test
+  void jsonHasTheKeysOfTheContractAndNothingElseIsPrinted() throws IOException {
+    Map<String, Object> result = json("--ios", "1000", "--seed", "7");
+
+    assertThat(result.keySet())
+        .containsExactly(
+            "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit",
+            "batchComplete", "threads", "seed", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches",
+            "latencyNs", "allocatedBytesPerIo");
+    assertThat(result)
+        .containsEntry("command", "bench")
+        .containsEntry("fs", "xfs")
+        .containsEntry("disk", "ram")
+        .containsEntry("mode", "ring")
+        .containsEntry("polled", true)
+        .containsEntry("fixedBufs", true)
+        .containsEntry("rw", "randread")
+        .containsEntry("blockSize", 4096)
+        .containsEntry("depth", 32)
+        .containsEntry("batchSubmit", 8)
+        .containsEntry("batchComplete", 8)
+        .containsEntry("threads", 1)
+        .containsEntry("seed", 7)
+        .containsEntry("ios", 1000)
+        .containsEntry("calls", 125)
+        .containsEntry("errors", 0)
+        .containsEntry("verified", 1000)
+        .containsEntry("mismatches", 0);
+    assertThat(result.get("latencyNs")).asInstanceOf(InstanceOfAssertFactories.MAP)
+        .containsOnlyKeys("p50", "p99", "p999", "max");
+  }
+
+  @Test
+  void theTableSaysWhatWasDone() {
+    Cli result = Cli.run("bench", "--ios", "1000");
+
+    assertThat(result.status()).isZero();
+    assertThat(result.out())
+        .contains("4 KiB random reads of /main.dat (xfs on ram0), ring, polled, fixed buffers, depth 32")
+        .contains("I/Os          1,000 in")
+        .contains("1,000 blocks, 0 mismatches");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--irq",
+        "--no-fixed-bufs",
+        "--irq --no-fixed-bufs",
+        "--mode sync",
+        "--mode sync --irq",
+        "--rw read",
+        "--rw read --threads 3",
+        "--bs 512",
+        "--bs 64k --depth 4",
+        "--bs 1M --depth 3",
+        "--depth 1",
+        "--depth 1 --batch-submit 1 --batch-complete 1",
+        "--depth 7 --batch-submit 3 --batch-complete 5",
+        "--depth 300 --batch-submit 64 --batch-complete 200",
+        "--threads 3",
+        "--threads 3 --depth 5",
+        "--file /tail.dat",
+      })
+  void everyBlockReadIsTheRightOne(String options) throws IOException {
+    Map<String, Object> result = json((options + " --verify --ios 1001").split(" ", -1));
+
+    assertThat(result).containsEntry("ios", 1001).containsEntry("verified", 1001).containsEntry("mismatches", 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"randwrite,256", "write,256", "randrw,256", "randwrite,3", "randrw,3", "write,1"})
+  void whatIsWrittenIsReadBack(String rw, int kib) throws IOException {
+    String[] bare = {"--fs", "none", "--disk", "ram", "--size", kib * 4 + "K"};
+    List<String> args = new ArrayList<>(List.of(bare));
+    args.addAll(List.of("--rw", rw, "--verify", "--ios", "3000", "--threads", kib >= 256 ? "3" : "1"));
+    Map<String, Object> result = json(args.toArray(String[]::new));
+
+    assertThat(result).containsEntry("ios", 3000).containsEntry("mismatches", 0).containsEntry("errors", 0);
+    assertThat(result.get("verified")).isNotEqualTo(0);
+  }
+
+  @Test
+  void aNullDiskMovesNothingAndIsNotVerified() throws IOException {
+    Map<String, Object> result = json("--disk", "null", "--ios", "5000");
+
+    assertThat(result).containsEntry("disk", "null").containsEntry("ios", 5000).containsEntry("verified", 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"file", "ram"})
+  void aWrongBitIsFoundAndSaidWhere(String disk) throws IOException {
+    long wrong = 8 << 20;
+    Path image = SampleFile.unpack(dir.resolve("image"), wrong);
+    Cli result =
+        Cli.run(
+            "bench", "--image", image.toString(), "--disk", disk, "--file", "/main.dat", "--verify",
+            "--rw", "read", "--ios", "4096");
+
+    assertThat(result.status()).isEqualTo(1);
+    assertThat(result.out()).contains("4,096 blocks, 1 mismatches");
+    assertThat(result.err())
+        .contains("pollux: /main.dat: wrong data at offset " + (wrong + 100) + " (in the block at " + wrong + ")");
+  }
+
+  @Test
+  void theJsonFileIsWritten() throws IOException {
+    Path file = dir.resolve("result");
+    Cli result = Cli.run("bench", "--ios", "10", "--json", file.toString());
+
+    assertThat(result.out()).contains("IOPS");
+    assertThat(JSON.std.mapFrom(Files.readString(file))).containsEntry("ios", 10);
+  }
+
+  @Test
+  void itStopsInTime() {
+    long began = System.nanoTime();
+    Cli result = Cli.run("bench", "--runtime", "1.2", "--disk", "null");
+
+    assertThat(System.nanoTime() - began).isBetween(1_200_000_000L, 20_000_000_000L);
+    assertThat(result.err()).containsPattern("IOPS=\\d+, IOS/call=\\d+/\\d+, inflight=\\d+ \\(head=\\d+ tail=\\d+\\)\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--mode aio", "--mode aio --irq", "--mode useriocb", "--sq-thread", "--sq-poll"})
+  void waysThatThisKernelMayNotHaveWorkOrSaySo(String options) {
+    Cli result = Cli.run(("bench --verify --ios 1000 " + options).split(" ", -1));
+
+    if (result.status() == 0) {
+      assertThat(result.out()).contains("1,000 blocks, 0 mismatches");
+    } else {
+      assertThat(result.status()).isEqualTo(2);
+      assertThat(result.err()).hasLineCount(1).contains("this kernel does not offer it");
+    }
+  }
+}
