@@ -54,12 +54,12 @@ public final class IomapPages implements PageIo {
     return -Errno.EROFS;
   }
 
-  /** One walk over the extents behind a run of pages. */
+  /** One walk over the extents behind a run of pages. Counts from its start: a file may reach to the last position. */
   private final class Walk {
     private final Task current;
     private final long start;
     private final long[] addresses;
-    private final long end; // of the pages
+    private final int bytes; // up to the end of the pages, or of the file
     private @Nullable BioBatch batch;
     private @Nullable BlockDevice target; // where the batch goes
 
@@ -67,51 +67,52 @@ public final class IomapPages implements PageIo {
       this.current = current;
       this.start = start;
       this.addresses = addresses;
-      end = start + ((long) count << HostMemory.PAGE_SHIFT);
+      bytes = (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, inode.size() - start));
     }
 
     @LinuxSource(file = "fs/iomap.c", name = "iomap_readpage_actor")
     int run(Iomap iomap) {
-      long fileEnd = Math.min(end, inode.size());
-      long pos = start;
-      while (pos < fileEnd) { // each step moves on by a byte or more
-        int result = ops.iomapBegin(current, inode, pos, fileEnd - pos, 0, iomap);
+      int done = 0;
+      while (done < bytes) { // each step moves on by a byte or more
+        long pos = start + done;
+        int result = ops.iomapBegin(current, inode, pos, bytes - done, 0, iomap);
         if (result != 0) {
           return result;
         }
-        long stop = Math.min(fileEnd, iomap.offset() + iomap.length());
-        assert stop > pos && pos >= iomap.offset() : "an extent that does not cover the position";
-        while (pos < stop) { // page by page
-          long step = Math.min(stop - pos, HostMemory.PAGE_SIZE - (pos & (HostMemory.PAGE_SIZE - 1)));
-          result = fill(iomap, pos, (int) step);
+        long behind = iomap.offset() + iomap.length() - pos;
+        assert behind > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
+        int stop = (int) Math.min(bytes, done + behind);
+        while (done < stop) { // page by page
+          int step = Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
+          result = fill(iomap, done, step);
           if (result != 0) {
             return result;
           }
-          pos += step;
+          done += step;
         }
       }
       return 0;
     }
 
-    /** Where a byte of the file is in its page. */
-    private long address(long pos) {
-      return addresses[(int) ((pos - start) >> HostMemory.PAGE_SHIFT)] + (pos & (HostMemory.PAGE_SIZE - 1));
+    /** Where a byte of the run is. */
+    private long address(int at) {
+      return addresses[at >> HostMemory.PAGE_SHIFT] + (at & (HostMemory.PAGE_SIZE - 1));
     }
 
     /** Fills a part of a page that lies in one extent. Answers 0 or a negative errno. */
-    private int fill(Iomap iomap, long pos, int bytes) {
+    private int fill(Iomap iomap, int at, int length) {
+      long from = iomap.addr() + start + at - iomap.offset();
       switch (iomap.type()) {
-        case HOLE, UNWRITTEN -> RawMemory.zero(address(pos), bytes);
-        case INLINE -> RawMemory.copy(iomap.addr() + pos - iomap.offset(), address(pos), bytes);
+        case HOLE, UNWRITTEN -> RawMemory.zero(address(at), length);
+        case INLINE -> RawMemory.copy(from, address(at), length);
         case MAPPED -> {
-          return read(iomap, pos, bytes);
+          return read(iomap.bdev(), from, at, length);
         }
       }
       return 0;
     }
 
-    private int read(Iomap iomap, long pos, int bytes) {
-      BlockDevice bdev = iomap.bdev();
+    private int read(BlockDevice bdev, long from, int at, int length) {
       if (batch != null && target != bdev) {
         int result = await();
         if (result != 0) {
@@ -123,8 +124,7 @@ public final class IomapPages implements PageIo {
         target = bdev;
       }
       int mask = bdev.queue().logicalBlockSize() - 1;
-      int whole = (bytes + mask) & ~mask; // the last block of the file, to its end
-      batch.add(current, iomap.addr() + pos - iomap.offset(), address(pos), whole);
+      batch.add(current, from, address(at), (length + mask) & ~mask); // the file's last block to its end
       return 0;
     }
 
@@ -133,12 +133,9 @@ public final class IomapPages implements PageIo {
       BioBatch sent = batch;
       batch = null;
       int result = sent == null ? 0 : sent.await(current);
-      long fileEnd = inode.size();
-      if (fileEnd < end && fileEnd >= start) {
-        long rest = (fileEnd + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
-        if (rest > fileEnd) {
-          RawMemory.zero(address(fileEnd), rest - fileEnd);
-        }
+      int rest = -bytes & (HostMemory.PAGE_SIZE - 1);
+      if (rest > 0) {
+        RawMemory.zero(address(bytes), rest);
       }
       return result;
     }
