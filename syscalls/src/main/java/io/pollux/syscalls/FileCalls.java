@@ -65,7 +65,7 @@ final class FileCalls {
       }
       return directory.dentry();
     } finally {
-      directory.fput();
+      directory.fput(current);
     }
   }
 
@@ -76,7 +76,7 @@ final class FileCalls {
     File file = namei.open(current, base(current, dirfd, path), path, flags, mode);
     int fd = current.files().install(file);
     if (fd < 0) {
-      file.fput();
+      file.fput(current);
     }
     return fd;
   }
@@ -96,7 +96,7 @@ final class FileCalls {
     try {
       return putStat(current.mm(), file.inode(), statbuf);
     } finally {
-      file.fput();
+      file.fput(current);
     }
   }
 
@@ -167,7 +167,7 @@ final class FileCalls {
       file.setPos(pos);
       return pos;
     } finally {
-      file.fput();
+      file.fput(current);
     }
   }
 
@@ -177,7 +177,18 @@ final class FileCalls {
     try {
       return file.op().fsync(current, file, datasync);
     } finally {
-      file.fput();
+      file.fput(current);
+    }
+  }
+
+  /** Implements ioctl(2), as far as the file knows the request. */
+  @LinuxSource(file = "fs/ioctl.c", name = "ksys_ioctl")
+  long ioctl(Task current, int fd, int cmd, long arg) throws ErrnoException {
+    File file = fget(current, fd);
+    try {
+      return file.op().ioctl(current, file, cmd, arg);
+    } finally {
+      file.fput(current);
     }
   }
 
@@ -199,7 +210,7 @@ final class FileCalls {
       }
       return result != 0 ? result : filler.error;
     } finally {
-      file.fput();
+      file.fput(current);
     }
   }
 
@@ -308,7 +319,7 @@ final class FileCalls {
       }
       return transfer(current, file, iter, at, flags);
     } finally {
-      file.fput();
+      file.fput(current);
     }
   }
 

@@ -39,11 +39,11 @@ public final class Kernel implements AutoCloseable {
   private final FileTable files = new FileTable();
   private final Ramfs rootfs = new Ramfs(ROOT_DEV);
   private final Namei namei = new Namei(rootfs.root(), files);
-  private final Aio aio = new Aio();
   private final Map<String, SuperBlock> mounts = new LinkedHashMap<>();
   private final List<BlockDevice> disks = new ArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
   private final UserProcess kernelProcess = new UserProcess(); // what mounts and unmounts
+  private final Aio aio = new Aio(kernelProcess);
   private long lastNode = 100;
 
   private Kernel() {}
@@ -88,6 +88,7 @@ public final class Kernel implements AutoCloseable {
     }
     Task current = enter();
     try {
+      syncDisk(current, disk);
       for (int at = 0; at < bytes; at += PIECE) {
         int piece = Math.min(PIECE, bytes - at);
         int result = disk.transferAndWait(current, at, head + at, piece, BlkTypes.REQ_OP_READ | BlkTypes.REQ_META);
@@ -117,11 +118,20 @@ public final class Kernel implements AutoCloseable {
     }
     Task current = enter();
     try {
+      syncDisk(current, disk);
       SuperBlock mounted = type.mount(current, disk, options);
       mounts.put(at, mounted);
       rootfs.top().attach(at, mounted.root());
     } finally {
       current.leaveKernel();
+    }
+  }
+
+  /** What programs wrote to the disk as a file is on it afterwards, where a filesystem looks for it. */
+  private static void syncDisk(Task current, BlockDevice disk) throws ErrnoException {
+    int result = disk.sync(current);
+    if (result != 0) {
+      throw new ErrnoException(-result, disk.name() + ": what was written to it can't be written back");
     }
   }
 
@@ -154,6 +164,10 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
+  FileTable fileTable() {
+    return files;
+  }
+
   Namei namei() {
     return namei;
   }
@@ -184,7 +198,7 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Shuts down: ends the programs that are left and unmounts everything.
+   * Shuts down: ends the programs that are left, unmounts everything, and writes back what is dirty in memory.
    *
    * @throws ErrnoException if something could not be written back; everything is unmounted all the same
    */
@@ -208,6 +222,14 @@ public final class Kernel implements AutoCloseable {
       }
     }
     mounts.clear();
+    for (BlockDevice disk : disks) {
+      try {
+        syncDisk(current, disk);
+      } catch (ErrnoException e) {
+        failed = e;
+      }
+      disk.pageCache().drop();
+    }
     current.leaveKernel();
     kernelProcess.exit();
     if (failed != null) {

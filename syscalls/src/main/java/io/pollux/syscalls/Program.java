@@ -41,7 +41,7 @@ public final class Program implements AutoCloseable {
     try {
       return table.call(task, nr, a0, a1, a2, a3, a4, a5);
     } finally {
-      task.clearSignal();
+      task.deliverSignals();
       task.leaveKernel();
     }
   }
@@ -105,9 +105,14 @@ public final class Program implements AutoCloseable {
     return new Program(kernel, process, process.newTask());
   }
 
-  /** Interrupts the call that this thread is in, or the next one: it answers EINTR if it waits. Any thread. */
-  public void interrupt() {
-    task.interrupt();
+  /**
+   * Sends the thread a signal, which has a handler that does nothing: a call that waits answers EINTR, unless
+   * the signal is blocked. From any thread.
+   *
+   * @param signal from 1 to 64
+   */
+  public void sendSignal(int signal) {
+    task.sendSignal(signal);
   }
 
   /**

@@ -14,10 +14,12 @@ import io.pollux.uapi.Patch;
 @LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")
 final class SyscallTable {
   private final FileCalls files;
+  private final EventCalls events;
   private final Aio aio;
 
   SyscallTable(Kernel kernel) {
     files = new FileCalls(kernel.namei());
+    events = new EventCalls(kernel.fileTable());
     aio = kernel.aio();
   }
 
@@ -46,7 +48,7 @@ final class SyscallTable {
       case Nr.PWRITEV2 -> files.pwritev2(current, (int) a0, a1, a2, a3, (int) a5);
       case Nr.OPEN -> files.openat(current, FileCalls.AT_FDCWD, a0, (int) a1, (int) a2);
       case Nr.OPENAT -> files.openat(current, (int) a0, a1, (int) a2, (int) a3);
-      case Nr.CLOSE -> current.files().close((int) a0);
+      case Nr.CLOSE -> current.files().close(current, (int) a0);
       case Nr.STAT -> files.stat(current, a0, a1, true);
       case Nr.LSTAT -> files.stat(current, a0, a1, false);
       case Nr.FSTAT -> files.fstat(current, (int) a0, a1);
@@ -56,9 +58,19 @@ final class SyscallTable {
       case Nr.LSEEK -> files.lseek(current, (int) a0, a1, (int) a2);
       case Nr.FSYNC -> files.fsync(current, (int) a0, false);
       case Nr.FDATASYNC -> files.fsync(current, (int) a0, true);
+      case Nr.IOCTL -> files.ioctl(current, (int) a0, (int) a1, a2);
+      case Nr.EVENTFD2 -> events.eventfd2(current, (int) a0, (int) a1);
+      case Nr.PIPE2 -> events.pipe2(current, a0, (int) a1);
+      case Nr.POLL -> events.poll(current, a0, (int) a1, (int) a2);
+      case Nr.PRLIMIT64 -> ProcessCalls.prlimit64(current, (int) a0, (int) a1, a2, a3);
       case Nr.MMAP -> MemoryCalls.mmap(current, a0, a1, (int) a2, (int) a3, (int) a4, a5);
       case Nr.MUNMAP -> MemoryCalls.munmap(current, a0, a1);
-      case Nr.IO_SETUP2 -> aio.ioSetup2(current, (int) a0, (int) a1, a3, a4, a5);
+      case Nr.IO_SETUP2 -> aio.ioSetup2(current, (int) a0, (int) a1, a2, a3, a4, a5);
+      case Nr.IO_SETUP -> aio.ioSetup(current, (int) a0, a1);
+      case Nr.IO_SUBMIT -> aio.ioSubmit(current, a0, a1, a2);
+      case Nr.IO_CANCEL -> aio.ioCancel(current, a0, a1, a2);
+      case Nr.IO_GETEVENTS -> aio.ioGetevents(current, a0, a1, a2, a3, a4);
+      case Nr.IO_PGETEVENTS -> aio.ioPgetevents(current, a0, a1, a2, a3, a4, a5);
       case Nr.IO_DESTROY -> aio.ioDestroy(current, a0);
       default -> -Errno.ENOSYS;
     };
