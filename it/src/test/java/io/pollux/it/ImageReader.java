@@ -18,6 +18,7 @@ import io.pollux.uapi.StatMode;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +28,8 @@ import java.util.TreeMap;
 /** Reads an image that is mounted at /mnt through system calls, and holds it against what Linux says of it. */
 final class ImageReader implements AutoCloseable {
   static final PathName ROOT = PathName.of("/mnt");
+
+  private static final Comparator<DirEntry> BY_NAME = Comparator.comparing(DirEntry::name).thenComparing(DirEntry::ino);
 
   private final Program program;
   private final UserFiles files;
@@ -106,9 +109,10 @@ final class ImageReader implements AutoCloseable {
     Map<PathName, List<DirEntry>> wanted = new TreeMap<>();
     linux.names().forEach((path, name) -> addEntry(wanted, path, name));
     for (Map.Entry<PathName, List<DirEntry>> directory : wanted.entrySet()) {
-      assertThat(list(ROOT.resolve(directory.getKey()), room))
-          .as("names in %s", directory.getKey())
-          .containsExactlyInAnyOrderElementsOf(directory.getValue());
+      List<DirEntry> here = list(ROOT.resolve(directory.getKey()), room);
+      here.sort(BY_NAME);
+      directory.getValue().sort(BY_NAME);
+      assertThat(here).as("names in %s", directory.getKey()).isEqualTo(directory.getValue());
     }
   }
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class OracleImagesTest {
   private static final List<String> IMAGES =
       List.of(
-          "dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain", "dirty", "extlog", "v4");
+          "dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain", "deepdir", "dirty", "extlog", "v4");
   private static final long MAKING_MINUTES = 5;
 
   @TempDir private static Path directory = Path.of("");
@@ -50,7 +50,7 @@ class OracleImagesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain"})
+  @ValueSource(strings = {"dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain", "deepdir"})
   void readsAsLinuxReadsIt(String name) throws IOException, ErrnoException {
     try (TestKernel kernel = kernelWith(name)) {
       kernel.mount("mnt", "image0");
