@@ -4,6 +4,7 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.syscalls.Program;
+import io.pollux.uapi.Patch;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The sample, whole, through system calls only, as Linux reads it. */
+@Patch({5, 23, 26})
 class SampleReadTest {
   @RegisterExtension final PolluxKernel pollux = PolluxKernel.withSample();
 

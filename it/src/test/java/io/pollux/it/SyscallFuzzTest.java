@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
@@ -24,6 +25,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -40,6 +44,8 @@ class SyscallFuzzTest {
 
   private static final Duration BOUND = Duration.ofMinutes(2);
   private static final long MAX_ERRNO = 4095;
+  private static final int SIGALRM = 14;
+  private static final long ALARM_MILLIS = 5;
 
   private static final int[] NUMBERS = {
     Nr.READ, Nr.WRITE, Nr.OPEN, Nr.CLOSE, Nr.STAT, Nr.FSTAT, Nr.LSTAT, Nr.POLL, Nr.LSEEK, Nr.MMAP, Nr.MUNMAP, Nr.IOCTL,
@@ -77,7 +83,8 @@ class SyscallFuzzTest {
     Seed seed = Seed.of(SyscallFuzzTest.class);
     int calls = Seed.count("pollux.calls", CALLS);
     LinuxView linux = LinuxView.read(Repository.sample());
-    try (TestKernel kernel = TestKernel.boot()) {
+    try (TestKernel kernel = TestKernel.boot();
+        ScheduledExecutorService alarms = Executors.newSingleThreadScheduledExecutor()) {
       kernel.addDisk("sample0", TestDisk.sample());
       kernel.addDisk("ram0", TestDisk.ram(8 << 20));
       kernel.mount("mnt", "sample0");
@@ -88,9 +95,13 @@ class SyscallFuzzTest {
         Program program = kernel.newProgram();
         Fuzzer fuzzer = new Fuzzer(program, seed.random(made), diskMemory);
         int count = Math.min(PER_PROGRAM, calls - made);
+        // Whoever reads an empty pipe, or polls for nothing, waits for a signal.
+        ScheduledFuture<?> alarm =
+            alarms.scheduleWithFixedDelay(() -> program.sendSignal(SIGALRM), ALARM_MILLIS, ALARM_MILLIS, MILLISECONDS);
         assertTimeoutPreemptively(BOUND, () -> fuzzer.run(count), () -> "call " + fuzzer.last());
         succeeded += fuzzer.succeeded;
         accepted += fuzzer.accepted;
+        alarm.cancel(false);
         program.close();
         kernel.assertNothingHeld();
       }

@@ -148,7 +148,7 @@ public final class Filemap {
     return copied;
   }
 
-  /** A new page was to be written whole, and the user's memory ended too early: what is behind comes from the device. */
+  /** A new page was to be written whole, and the user's memory ended early: the rest comes from the device. */
   private static boolean readBehind(Task current, Page page, Mapping mapping, int copied) {
     byte[] kept = RawMemory.segment(page.address, copied).toArray(ValueLayout.JAVA_BYTE);
     if (mapping.readInto(current, page) != 0) {
