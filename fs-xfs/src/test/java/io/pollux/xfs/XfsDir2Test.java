@@ -109,7 +109,7 @@ final class XfsDir2Test {
   void good() throws ErrnoException {
     try (MountedTree tree = image.mount()) {
       byte[] x = {'x'};
-      assertThat(tree.find("/dir").inode().lookup(tree.task, x)).isSameAs(tree.sb.root());
+      assertThat(tree.find("/dir").inode().lookup(tree.current, x)).isSameAs(tree.sb.root());
       assertLookupFails(Errno.ELOOP, ""); // found, but no path goes from a directory to one above it
       assertThatThrownBy(() -> tree.find("/dir/y")).hasMessageContaining("No such file");
       for (int atOnce = 1; atOnce < 5; atOnce++) {
