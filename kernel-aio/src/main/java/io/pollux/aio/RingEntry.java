@@ -35,6 +35,7 @@ final class RingEntry implements IopollList.Sink {
   private @Nullable AioKiocb overflowHead;
   private @Nullable AioKiocb overflowTail;
   private volatile boolean overflowUntold;
+  private volatile boolean overflowing; // whether there are any
 
   RingEntry(Kioctx ctx, SqRing sq, CqRing cq) {
     this.ctx = ctx;
@@ -215,7 +216,7 @@ final class RingEntry implements IopollList.Sink {
 
   /** Whether the submission thread has a reason to stay awake. */
   boolean busy() {
-    return ctx.requests() != 0 && !iopollFull();
+    return overflowing || (ctx.requests() != 0 && !iopollFull());
   }
 
   // Events of polled requests: by the owner of pollLock.
@@ -240,6 +241,9 @@ final class RingEntry implements IopollList.Sink {
   /** Puts an event, or keeps it if there is no room. Answers whether the request is done with. */
   boolean complete(AioKiocb req) {
     assert Thread.holdsLock(ctx.completionLock());
+    if (overflowHead != null) {
+      moveOverflow();
+    }
     if (overflowHead == null && put(req)) {
       return true;
     }
@@ -251,6 +255,7 @@ final class RingEntry implements IopollList.Sink {
     }
     overflowTail = req;
     overflowUntold = true;
+    overflowing = true;
     return false;
   }
 
@@ -266,20 +271,37 @@ final class RingEntry implements IopollList.Sink {
   /** Moves events that were kept to the ring, as far as there is room. Answers whether it is to be told. */
   private boolean flushOverflow() {
     synchronized (ctx.completionLock()) {
-      AioKiocb req = overflowHead;
-      while (req != null && put(req)) {
-        AioKiocb following = req.next;
-        req.free();
-        req = following;
-      }
-      overflowHead = req;
-      if (req == null) {
-        overflowTail = null;
-      }
+      moveOverflow();
       boolean untold = overflowUntold;
       overflowUntold = false;
       return untold;
     }
+  }
+
+  /** Does it for a program that makes no calls. By the submission thread. Answers whether an event was moved. */
+  boolean flushFromThread() {
+    if (!overflowing) {
+      return false;
+    }
+    synchronized (ctx.completionLock()) {
+      return moveOverflow();
+    }
+  }
+
+  private boolean moveOverflow() {
+    AioKiocb first = overflowHead;
+    AioKiocb req = first;
+    while (req != null && put(req)) {
+      AioKiocb following = req.next;
+      req.free();
+      req = following;
+    }
+    overflowHead = req;
+    if (req == null) {
+      overflowTail = null;
+      overflowing = false;
+    }
+    return req != first;
   }
 
   // The end.

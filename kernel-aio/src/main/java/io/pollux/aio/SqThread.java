@@ -75,8 +75,8 @@ final class SqThread {
     long idleSince = 0;
     while (!ctx.isDead()) {
       boolean worked = rings.submitFromThread(task);
-      if (spins && ctx.polled()) {
-        worked |= rings.pollFromThread();
+      if (spins) {
+        worked |= ctx.polled() ? rings.pollFromThread() : rings.flushFromThread();
       }
       if (worked) {
         idleTurns = 0;
@@ -88,8 +88,10 @@ final class SqThread {
         Thread.onSpinWait();
       } else if (idleTurns == SPINS) {
         idleSince = System.nanoTime();
-      } else if (rings.busy() || System.nanoTime() - idleSince < IDLE_NANOS) {
+      } else if (rings.busy()) {
         Thread.onSpinWait();
+      } else if (System.nanoTime() - idleSince < IDLE_NANOS) {
+        LockSupport.parkNanos(1); // lets the program have the cpu (C: cond_resched)
       } else {
         sleep();
         idleTurns = 0;

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
  * {@code mvn verify -Dpollux.series.write=true}.
  */
 class SeriesMapTest {
-  private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+  private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
   private static SeriesMap map = new SeriesMap(ROOT, List.of());
 
   @BeforeAll

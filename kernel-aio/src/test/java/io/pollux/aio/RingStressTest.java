@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.AioIoEventRing;
+import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.Patch;
+import io.pollux.uapi.RawMemory;
+import java.util.BitSet;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The rings with everybody at work at once: a producer and a consumer on threads of their own, and the kernel's
+ * thread or the producer's calls between them. Nothing is lost, nothing comes twice, nothing hangs.
+ */
+@Patch(26)
+@Timeout(120)
+class RingStressTest {
+  private static final int BLOCKS = 64;
+  private static final int SQPOLL = AioAbi.IOCTX_FLAG_SQPOLL;
+
+  /** Takes events as a program does, with nothing but loads and stores. */
+  private static final class Consumer implements Runnable {
+    private final RingProgram program;
+    private final int requests;
+    private final BitSet seen = new BitSet();
+    private final AtomicInteger taken = new AtomicInteger();
+    private final AtomicReference<String> wrong = new AtomicReference<>("");
+
+    Consumer(RingProgram program, int requests) {
+      this.program = program;
+      this.requests = requests;
+    }
+
+    @Override
+    public void run() {
+      int head = 0;
+      while (taken.get() < requests && wrong.get().isEmpty()) {
+        int tail = AioIoEventRing.tail(program.cq);
+        if (head == tail) {
+          LockSupport.parkNanos(1);
+          continue;
+        }
+        long event = AioIoEventRing.event(program.cq, head);
+        int number = (int) IoEvent.data(event);
+        if (IoEvent.res(event) != 512 || seen.get(number)) {
+          wrong.set("request " + number + (seen.get(number) ? " came twice" : " answered " + IoEvent.res(event)));
+        }
+        seen.set(number);
+        head = program.next(head);
+        AioIoEventRing.head(program.cq, head);
+        taken.getAndIncrement();
+      }
+    }
+  }
+
+  /** Fills the entry at a tail with a read of one sector. All requests share one buffer: what they read is the same. */
+  private static void fill(RingProgram program, int tail, int number, boolean hipri) {
+    long iocb = AioIocbRing.iocb(program.sq, tail);
+    RawMemory.zero(iocb, Iocb.SIZE);
+    Iocb.aioData(iocb, number);
+    Iocb.aioFildes(iocb, program.fd);
+    Iocb.aioBuf(iocb, program.buffers);
+    Iocb.aioNbytes(iocb, 512);
+    Iocb.aioOffset(iocb, number % BLOCKS * 4096L);
+    Iocb.aioFlags(iocb, hipri ? AioAbi.IOCB_FLAG_HIPRI : 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 72", "3, 74", "7, 74", "16, 74", "33, 72", "100, 74", "1000, 74", "4096, 72", "4095, 74", // SQPOLL
+    "2, 8", "3, 10", "5, 8", "17, 10", "64, 8", "1000, 10", "4096, 8"
+  })
+  void nothingIsLostAndNothingComesTwice(int nr, int flags) throws InterruptedException {
+    boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
+    boolean thread = (flags & SQPOLL) != 0;
+    RamDisk ram = new RamDisk(BLOCKS * 4096);
+    RingProgram program = new RingProgram(ram.disk("ram0", 1, false), nr);
+    assertThat(program.setup(flags)).isZero();
+    int requests = Math.min(20_000, 1_000 * nr); // a small ring is a handover for each request
+    Consumer consumer = new Consumer(program, requests);
+    Thread taking = new Thread(consumer);
+    taking.start();
+    int tail = 0;
+    int made = 0;
+    while ((made < requests || consumer.taken.get() < requests) && taking.isAlive()) {
+      int next = program.next(tail);
+      if (made < requests && next != AioIocbRing.head(program.sq)) {
+        fill(program, tail, made++, polled);
+        tail = next;
+        AioIocbRing.tail(program.sq, tail);
+      } else {
+        LockSupport.parkNanos(1);
+      }
+      if (!thread || (AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) != 0) {
+        long result = program.enter(nr, 0, RingProgram.ENTER);
+        assertThat(result >= 0 || result == -Errno.EOVERFLOW || result == -Errno.EAGAIN).as("%d", result).isTrue();
+      }
+    }
+    taking.join();
+    assertThat(consumer.wrong).hasValue("");
+    assertThat(consumer.seen.cardinality()).isEqualTo(requests);
+    program.close();
+    ram.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {8, 10, 72, 74, 24, 40})
+  void aHostileThreadScribblesOnEverything(int flags) throws InterruptedException {
+    long seed = Long.getLong("pollux.seed", System.nanoTime());
+    System.out.println("RingStressTest flags " + flags + ": -Dpollux.seed=" + seed);
+    RamDisk ram = new RamDisk(BLOCKS * 4096);
+    RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 13);
+    assertThat(program.setup(flags)).isZero();
+    AtomicReference<Boolean> stop = new AtomicReference<>(false);
+    Thread hostile = new Thread(() -> scribble(program, new SplittableRandom(seed), stop));
+    hostile.start();
+    Task task = program.process.newTask();
+    SplittableRandom random = new SplittableRandom(seed + 1);
+    Thread caller =
+        new Thread(
+            () -> {
+              for (int i = 0; i < 20_000; i++) {
+                program.enter(task, random.nextInt(20), 0, RingProgram.ENTER);
+              }
+            });
+    caller.start();
+    caller.join();
+    stop.set(true);
+    hostile.join();
+    program.close(); // ends the context with whatever is in flight, and looks whether anything is left
+    ram.close();
+  }
+
+  private static void scribble(RingProgram program, SplittableRandom random, AtomicReference<Boolean> stop) {
+    long[] targets = {
+      program.sq, program.sq + 4, program.sq + 8, program.sq + 16, program.cq, program.cq + 4, program.cq + 8
+    };
+    while (!stop.get()) {
+      int small = random.nextInt(-2, 16);
+      RawMemory.putInt(targets[random.nextInt(targets.length)], random.nextInt(4) == 0 ? random.nextInt() : small);
+      int entry = random.nextInt(13);
+      fill(program, entry, random.nextInt(1000), random.nextBoolean());
+      if (random.nextInt(4) == 0) {
+        RawMemory.putLong(AioIocbRing.iocb(program.sq, entry) + random.nextInt(8) * 8L, random.nextLong());
+      }
+    }
+  }
+}
