@@ -110,6 +110,11 @@ public final class Pollux implements Runnable {
   private static int misused(ParameterException e, Console console) {
     List<String> words = new ArrayList<>();
     words.add(String.valueOf(e.getMessage()));
+    boolean atTheTop = e.getCommandLine().getParent() == null;
+    if (atTheTop && e instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+      console.error(unmatched.getUnmatched().getFirst() + ": unknown command (see pollux --help)");
+      return ExitCode.USAGE;
+    }
     if (e instanceof UnmatchedArgumentException unmatched) {
       List<String> suggestions = unmatched.getSuggestions();
       words.set(0, (unmatched.isUnknownOption() ? "unknown option " : "unknown argument ") + quoted(unmatched));
