@@ -37,18 +37,23 @@ public final class AioAbi {
   public static final int IOCB_FLAG_IOPRIO = 1 << 1;
 
   /** Complete by polling. */
+  @Patch(15)
   public static final int IOCB_FLAG_HIPRI = 1 << 2;
 
   /** The iocbs are mapped from user space and named by index. */
+  @Patch(14)
   public static final int IOCTX_FLAG_USERIOCB = 1 << 0;
 
   /** Every request of the context is polled. */
+  @Patch(15)
   public static final int IOCTX_FLAG_IOPOLL = 1 << 1;
 
   /** Buffers are pinned at setup. */
+  @Patch(24)
   public static final int IOCTX_FLAG_FIXEDBUFS = 1 << 2;
 
   /** Submission and completion rings are mapped from user space. */
+  @Patch(26)
   public static final int IOCTX_FLAG_SCQRING = 1 << 3;
 
   /** A kernel thread submits from the SQ ring (after the fifth posting). */
@@ -61,9 +66,11 @@ public final class AioAbi {
   public static final int IOCTX_FLAG_SQPOLL = 1 << 6;
 
   /** io_ring_enter: take entries from the SQ ring. */
+  @Patch(26)
   public static final int IORING_FLAG_SUBMIT = 1 << 0;
 
   /** io_ring_enter: wait for events. */
+  @Patch(26)
   public static final int IORING_FLAG_GETEVENTS = 1 << 1;
 
   /** sq_flags: the SQPOLL thread sleeps until io_ring_enter is called. */
@@ -85,9 +92,11 @@ public final class AioAbi {
   public static final int AIO_MAX_NR = 0x10000;
 
   /** Batches above this are plugged. */
+  @Patch(9)
   public static final int AIO_PLUG_THRESHOLD = 2;
 
   /** Requests handled in bulk. */
+  @Patch(20)
   public static final int AIO_IOPOLL_BATCH = 8;
 
   /** Largest fixed buffer in bytes. */
