@@ -352,8 +352,9 @@ public final class Aio {
     long result = -Errno.EINVAL;
     if (ctx.rings() == null && minNr >= 0 && minNr <= nr) {
       int max = (int) Math.min(nr, Integer.MAX_VALUE);
-      EventReader reader = new EventReader(ctx, current.mm(), (int) Math.min(minNr, max), max, events);
+      EventReader reader = EventReader.start(current, ctx, (int) Math.min(minNr, max), max, events);
       result = ctx.polled() ? poll(current, ctx, reader, nanos) : reader.read(current, nanos);
+      reader.end();
     }
     ctx.put();
     return result;

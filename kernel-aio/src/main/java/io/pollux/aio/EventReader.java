@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -9,33 +10,62 @@ import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One io_getevents: moves events into the program's array, from the old completion ring or, on a polled
- * context, from the requests that are done. Made for one call.
+ * context, from the requests that are done. It comes from a slab, for the length of the call.
  */
 @LinuxSource(file = "fs/aio.c", name = "read_events")
-final class EventReader implements BooleanSupplier, IopollList.Sink {
-  private final Kioctx ctx;
-  private final AddressSpace mm;
-  private final int min;
-  private final int max;
-  private final long events;
+final class EventReader extends Slab.Item implements BooleanSupplier, IopollList.Sink {
+  private static final Slab<EventReader> SLAB = new Slab<>(EventReader::new);
+
+  private @Nullable Kioctx readFrom;
+  private @Nullable AddressSpace readInto;
+  private int min;
+  private int max;
+  private long events;
   private int copied;
   private int error;
 
-  EventReader(Kioctx ctx, AddressSpace mm, int min, int max, long events) {
-    this.ctx = ctx;
-    this.mm = mm;
-    this.min = min;
-    this.max = max;
-    this.events = events;
+  private EventReader() {}
+
+  /** Begins a call. */
+  static EventReader start(Task current, Kioctx ctx, int min, int max, long events) {
+    EventReader reader = SLAB.alloc(current);
+    reader.readFrom = ctx;
+    reader.readInto = current.mm();
+    reader.min = min;
+    reader.max = max;
+    reader.events = events;
+    reader.copied = 0;
+    reader.error = 0;
+    return reader;
+  }
+
+  /** Ends the call. */
+  void end() {
+    readFrom = null;
+    readInto = null;
+    Slab.free(this);
+  }
+
+  private Kioctx ctx() {
+    Kioctx ctx = readFrom;
+    assert ctx != null : "outside a call";
+    return ctx;
+  }
+
+  private AddressSpace mm() {
+    AddressSpace mm = readInto;
+    assert mm != null : "outside a call";
+    return mm;
   }
 
   /** Reads from the old ring, waiting for min events. From process context. */
   int read(Task current, long timeoutNanos) {
     if (!getAsBoolean() && timeoutNanos > 0) {
-      int waited = ctx.waitQueue().waitEvent(current, this, timeoutNanos);
+      int waited = ctx().waitQueue().waitEvent(current, this, timeoutNanos);
       if (waited == -Errno.EINTR && copied == 0) {
         return -Errno.EINTR;
       }
@@ -48,13 +78,13 @@ final class EventReader implements BooleanSupplier, IopollList.Sink {
   @LinuxSource(file = "fs/aio.c", name = "aio_read_events")
   public boolean getAsBoolean() {
     int result;
-    synchronized (ctx.ring()) { // the readers' lock (C: ring_lock)
-      result = ctx.ring().read(mm, events + copied * IoEvent.SIZE, max - copied);
+    synchronized (ctx().ring()) { // the readers' lock (C: ring_lock)
+      result = ctx().ring().read(mm(), events + copied * IoEvent.SIZE, max - copied);
     }
     if (result > 0) {
       copied += result;
     }
-    error = ctx.isDead() ? -Errno.EINVAL : Math.min(result, 0);
+    error = ctx().isDead() ? -Errno.EINVAL : Math.min(result, 0);
     return error < 0 || copied >= min;
   }
 
@@ -65,14 +95,14 @@ final class EventReader implements BooleanSupplier, IopollList.Sink {
     if (max == 0) {
       return 0;
     }
-    int result = ctx.iopoll().check(current, this, min, max, timeoutNanos);
+    int result = ctx().iopoll().check(current, this, min, max, timeoutNanos);
     return result == 0 ? error : result;
   }
 
   @Override
   public boolean event(AioKiocb req) {
     long event = events + copied * IoEvent.SIZE;
-    if (!mm.accessOk(event, IoEvent.SIZE, true)) {
+    if (!mm().accessOk(event, IoEvent.SIZE, true)) {
       error = -Errno.EFAULT; // the request stays, and its event can still be had
       return false;
     }
