@@ -23,6 +23,10 @@ enum IntendedDifference {
   EVENTFD_IS_WRITTEN_BY_ITERATOR(
       "An eventfd has a write_iter here, so PWRITE writes to it. In Linux it has none: EINVAL."),
 
+  WRITE_OF_ZERO_TO_A_POLLED_EVENTFD(
+      "Linux believes what a wake-up says, so writing 0 to an eventfd completes a poll for POLLIN although nothing can be read. This"
+          + " kernel looks at the file again, and the poll waits on. Programs write 0 only to the eventfd that is never polled."),
+
   HIPRI_FLAG(
       "IOCB_FLAG_HIPRI came with the series: EINVAL on an ordinary context. Linux did not take it and ignores the bit."),
 
@@ -93,6 +97,7 @@ enum IntendedDifference {
               && request.file().isDisk()
               && request.file() != Descriptor.BUFFERED;
       case ORDER_OF_COMPLETIONS,
+          WRITE_OF_ZERO_TO_A_POLLED_EVENTFD,
           NEGATIVE_TIMEOUT,
           SETUP_IN_32_BITS,
           SIZE_OF_THE_RING,
