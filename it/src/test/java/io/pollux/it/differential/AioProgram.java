@@ -60,8 +60,8 @@ record AioProgram(List<AioProgram.Step> steps) {
   /** io_getevents, or io_pgetevents with a mask. */
   record GetEvents(Context ctx, long min, long nr, Timeout timeout, Address array, Mask mask) implements Step {}
 
-  /** io_cancel of the n-th request of the program so far, counted round, or of some address. */
-  record Cancel(Context ctx, int request, Address iocb) implements Step {}
+  /** io_cancel of the n-th request of the program so far, or the n-th poll, counted round; or of some address. */
+  record Cancel(Context ctx, boolean poll, int request, Address iocb) implements Step {}
 
   /** A write to an eventfd. */
   record EventfdWrite(Descriptor eventfd, long value) implements Step {}

@@ -59,21 +59,21 @@ final class AioPrograms {
         Tuple.of(2, setup()),
         Tuple.of(2, destroy()),
         Tuple.of(3, cancel()),
-        Tuple.of(3, eventfdWrite()),
+        Tuple.of(4, eventfdWrite()),
         Tuple.of(1, Arbitraries.of(Descriptor.EVENTFDS).map(EventfdRead::new)));
   }
 
   /** Contexts: mostly the one that is there. */
   private static Arbitrary<Context> contexts() {
     return Arbitraries.frequencyOf(
-        Tuple.of(12, Arbitraries.just(Context.FIRST)),
+        Tuple.of(20, Arbitraries.just(Context.FIRST)),
         Tuple.of(4, Arbitraries.of(Context.SLOTS)),
         Tuple.of(1, Arbitraries.of(Context.class)));
   }
 
   /** Addresses: mostly good. */
   private static Arbitrary<Address> addresses() {
-    return Arbitraries.frequencyOf(Tuple.of(12, Arbitraries.just(Address.GOOD)), Tuple.of(1, Arbitraries.of(Address.class)));
+    return Arbitraries.frequencyOf(Tuple.of(16, Arbitraries.just(Address.GOOD)), Tuple.of(1, Arbitraries.of(Address.class)));
   }
 
   private static Arbitrary<Step> setup() {
@@ -88,19 +88,27 @@ final class AioPrograms {
   }
 
   private static Arbitrary<Step> getEvents() {
-    Arbitrary<Long> usual = Arbitraries.of(0L, 1L, 2L, 3L, 4L, 10L);
-    Arbitrary<Long> odd = Arbitraries.of(-1L, 64L, 1000L, Long.MAX_VALUE, Long.MIN_VALUE);
-    Arbitrary<Long> counts = Arbitraries.frequencyOf(Tuple.of(6, usual), Tuple.of(1, odd));
+    Arbitrary<Long> odd = Arbitraries.of(-1L, 0L, 1L, 2L, 64L, 1000L, Long.MAX_VALUE, Long.MIN_VALUE);
+    Arbitrary<Tuple.Tuple2<Long, Long>> counts =
+        Arbitraries.frequencyOf(
+            Tuple.of(
+                8,
+                Combinators.combine(Arbitraries.of(0L, 1L, 2L, 3L, 5L), Arbitraries.of(0L, 1L, 2L, 10L))
+                    .as((min, more) -> Tuple.of(min, min + more))),
+            Tuple.of(1, Combinators.combine(odd, odd).as(Tuple::of)));
     Arbitrary<Mask> masks =
         Arbitraries.frequencyOf(Tuple.of(4, Arbitraries.just(Mask.NOT_ASKED)), Tuple.of(1, Arbitraries.of(Mask.class)));
     Arbitrary<Timeout> timeouts =
         Arbitraries.frequencyOf(
             Tuple.of(8, Arbitraries.of(Timeout.ZERO, Timeout.NONE)), Tuple.of(3, Arbitraries.of(Timeout.class)));
-    return Combinators.combine(contexts(), counts, counts, timeouts, addresses(), masks).as(GetEvents::new);
+    return Combinators.combine(contexts(), counts, timeouts, addresses(), masks)
+        .as((ctx, minNr, timeout, array, mask) -> new GetEvents(ctx, minNr.get1(), minNr.get2(), timeout, array, mask));
   }
 
   private static Arbitrary<Step> cancel() {
-    return Combinators.combine(contexts(), Arbitraries.integers().between(0, 20), addresses()).as(Cancel::new);
+    return Combinators.combine(
+            contexts(), Arbitraries.of(true, true, true, false), Arbitraries.integers().between(0, 20), addresses())
+        .as(Cancel::new);
   }
 
   /** Numbers near the largest go only where no completion adds to them: which comes first is nobody's promise. */
@@ -127,13 +135,13 @@ final class AioPrograms {
   private static Arbitrary<Request> requests(boolean buffered) {
     Arbitrary<Operation> operations =
         Arbitraries.frequency(
-            Tuple.of(6, Operation.PREAD),
-            Tuple.of(6, Operation.PWRITE),
-            Tuple.of(4, Operation.PREADV),
-            Tuple.of(4, Operation.PWRITEV),
-            Tuple.of(2, Operation.FSYNC),
-            Tuple.of(2, Operation.FDSYNC),
-            Tuple.of(7, Operation.POLL),
+            Tuple.of(24, Operation.PREAD),
+            Tuple.of(24, Operation.PWRITE),
+            Tuple.of(16, Operation.PREADV),
+            Tuple.of(16, Operation.PWRITEV),
+            Tuple.of(8, Operation.FSYNC),
+            Tuple.of(8, Operation.FDSYNC),
+            Tuple.of(40, Operation.POLL),
             Tuple.of(1, Operation.NOOP),
             Tuple.of(1, Operation.UNKNOWN_4),
             Tuple.of(1, Operation.UNKNOWN_99),
@@ -141,7 +149,7 @@ final class AioPrograms {
     Arbitrary<Fault> fault = Arbitraries.of(Fault.class);
     Arbitrary<Set<Fault>> faults =
         Arbitraries.frequencyOf(
-            Tuple.of(12, Arbitraries.just(Set.of())), Tuple.of(5, fault.set().ofSize(1)), Tuple.of(1, fault.set().ofSize(2)));
+            Tuple.of(24, Arbitraries.just(Set.of())), Tuple.of(4, fault.set().ofSize(1)), Tuple.of(1, fault.set().ofSize(2)));
     return operations.flatMap(
         operation ->
             Combinators.combine(files(operation, buffered), extents(), faults, options(buffered))
@@ -155,10 +163,10 @@ final class AioPrograms {
     if (operation == Operation.POLL) {
       Arbitrary<Descriptor> polled = Arbitraries.of(Descriptor.WRITTEN_EVENTFD, Descriptor.SIGNALLED_EVENTFD);
       return Arbitraries.frequencyOf(
-          Tuple.of(8, polled), Tuple.of(1, any.filter(file -> file != Descriptor.COUNTING_EVENTFD)));
+          Tuple.of(15, polled), Tuple.of(1, any.filter(file -> file != Descriptor.COUNTING_EVENTFD)));
     }
     return Arbitraries.frequencyOf(
-        Tuple.of(6, Arbitraries.just(Descriptor.DIRECT)), Tuple.of(3, Arbitraries.just(usual)), Tuple.of(2, any));
+        Tuple.of(12, Arbitraries.just(Descriptor.DIRECT)), Tuple.of(6, Arbitraries.just(usual)), Tuple.of(1, any));
   }
 
   private static Arbitrary<Extent> extents() {
@@ -173,7 +181,7 @@ final class AioPrograms {
   private static Arbitrary<Options> options(boolean buffered) {
     Arbitrary<Integer> rwFlags =
         Arbitraries.frequency(
-            Tuple.of(20, 0),
+            Tuple.of(40, 0),
             Tuple.of(1, AioAbi.RWF_HIPRI),
             Tuple.of(1, AioAbi.RWF_DSYNC),
             Tuple.of(1, AioAbi.RWF_SYNC),
@@ -183,17 +191,20 @@ final class AioPrograms {
             Tuple.of(1, AioAbi.RWF_APPEND),
             Tuple.of(1, 1 << 12),
             Tuple.of(1, Integer.MIN_VALUE));
+    Arbitrary<Integer> level = Arbitraries.integers().between(0, 7);
     Arbitrary<Integer> ioprio =
-        Arbitraries.frequencyOf(Tuple.of(6, Arbitraries.just(-1)), Tuple.of(1, Arbitraries.integers().between(0, 0xffff)),
-            Tuple.of(2, Combinators.combine(Arbitraries.integers().between(0, 7), Arbitraries.integers().between(0, 7))
-                .as((kind, level) -> kind << 13 | level)));
+        Arbitraries.frequencyOf(
+            Tuple.of(20, Arbitraries.just(-1)),
+            Tuple.of(4, Combinators.combine(Arbitraries.of(1, 2, 3), level).as((kind, data) -> kind << 13 | data)),
+            Tuple.of(1, Combinators.combine(level, level).as((kind, data) -> kind << 13 | data)),
+            Tuple.of(1, Arbitraries.integers().between(0, 0xffff)));
     Arbitrary<Integer> aioFlags = Arbitraries.frequency(Tuple.of(20, 0), Tuple.of(1, 8), Tuple.of(1, Integer.MIN_VALUE));
     Arbitrary<Descriptor> resfd =
         Arbitraries.frequency(
             Tuple.of(6, Descriptor.CLOSED), Tuple.of(1, Descriptor.SIGNALLED_EVENTFD), Tuple.of(1, Descriptor.COUNTING_EVENTFD));
     Arbitrary<Integer> masks =
         Arbitraries.frequencyOf(
-            Tuple.of(6, Arbitraries.of(PollBits.POLLIN, PollBits.POLLOUT, PollBits.POLLIN | PollBits.POLLOUT, 0)),
+            Tuple.of(6, Arbitraries.of(PollBits.POLLIN, PollBits.POLLIN, PollBits.POLLOUT, PollBits.POLLIN | PollBits.POLLOUT, 0)),
             Tuple.of(1, Arbitraries.integers().between(0, 0xffff)));
     return Combinators.combine(rwFlags, ioprio, aioFlags, resfd, masks).as(Options::new);
   }

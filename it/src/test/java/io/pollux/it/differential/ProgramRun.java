@@ -43,6 +43,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -490,7 +491,11 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private long cancel(Cancel cancel) {
-    long iocb = requests.isEmpty() ? iocb(0) : iocb(cancel.request() % requests.size());
+    int[] candidates =
+        IntStream.range(0, requests.size())
+            .filter(i -> !cancel.poll() || requests.get(i).operation() == Operation.POLL)
+            .toArray();
+    long iocb = iocb(candidates.length == 0 ? 0 : candidates[cancel.request() % candidates.length]);
     return machine.syscall(Nr.IO_CANCEL, id(cancel.ctx()), at(cancel.iocb(), iocb), memory + EVENT_ARRAY);
   }
 
