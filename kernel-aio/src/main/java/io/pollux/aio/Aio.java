@@ -407,14 +407,15 @@ public final class Aio {
 
   private static long enter(
       Task current, Kioctx ctx, @Nullable RingEntry rings, int toSubmit, int minComplete, int flags) {
-    if (rings == null || (flags & ~ENTER_FLAGS_KNOWN) != 0) {
+    if (rings == null) {
       return -Errno.EINVAL;
     }
     if (!ctx.tryEnter()) {
       return -Errno.EBUSY;
     }
     try {
-      return ctx.isDead() ? -Errno.EINVAL : rings.enter(current, toSubmit, minComplete, flags);
+      boolean invalid = ctx.isDead() || (flags & ~ENTER_FLAGS_KNOWN) != 0;
+      return invalid ? -Errno.EINVAL : rings.enter(current, toSubmit, minComplete, flags);
     } finally {
       ctx.leave();
     }

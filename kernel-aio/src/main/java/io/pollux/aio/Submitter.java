@@ -248,7 +248,7 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
-    int result = aioPrepRw(req, file);
+    int result = aioPrepRw(current, req, file);
     if (result == 0) {
       result = checkFile(file, read);
     }
@@ -298,12 +298,12 @@ final class Submitter extends Slab.Item {
 
   @Patch(15)
   @LinuxSource(file = "fs/aio.c", name = "aio_prep_rw")
-  private int aioPrepRw(AioKiocb req, File file) {
+  private int aioPrepRw(Task current, AioKiocb req, File file) {
     boolean hipri = (Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_HIPRI) != 0;
     req.init(file, hipri ? AIO_COMPLETE_RW_POLL : AIO_COMPLETE_RW);
     req.kiPos = Iocb.aioOffset(copy);
     if ((Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_IOPRIO) != 0) {
-      int result = ioprioCheckCap(Short.toUnsignedInt(Iocb.aioReqprio(copy)));
+      int result = ioprioCheckCap(current, Short.toUnsignedInt(Iocb.aioReqprio(copy)));
       if (result != 0) {
         return result;
       }
@@ -330,12 +330,18 @@ final class Submitter extends Slab.Item {
     return 0;
   }
 
-  /** Checks a priority. Programs here have every right (root), a real-time class included. */
+  /** Checks a priority, and the right to a real-time one. */
   @LinuxSource(file = "block/ioprio.c", name = "ioprio_check_cap")
-  private static int ioprioCheckCap(int ioprio) {
+  private static int ioprioCheckCap(Task current, int ioprio) {
     int level = ioprio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
     return switch (ioprio >> IOPRIO_CLASS_SHIFT) {
-      case IOPRIO_CLASS_RT, IOPRIO_CLASS_BE -> level < IOPRIO_BE_NR ? 0 : -Errno.EINVAL;
+      case IOPRIO_CLASS_RT -> {
+        if (!current.process().capable()) {
+          yield -Errno.EPERM;
+        }
+        yield level < IOPRIO_BE_NR ? 0 : -Errno.EINVAL;
+      }
+      case IOPRIO_CLASS_BE -> level < IOPRIO_BE_NR ? 0 : -Errno.EINVAL;
       case IOPRIO_CLASS_IDLE -> 0;
       case 0 -> level == 0 ? 0 : -Errno.EINVAL; // IOPRIO_CLASS_NONE
       default -> -Errno.EINVAL;

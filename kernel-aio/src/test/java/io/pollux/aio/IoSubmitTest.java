@@ -245,6 +245,46 @@ class IoSubmitTest {
   }
 
   @Test
+  void aRealTimePriorityNeedsTheRightToIt() {
+    setup(4, 0);
+    priority(program.read(0, 0), 1 << 13 | 3);
+    assertThat(program.submit(0, 1)).isEqualTo(1);
+    program.process.dropPrivileges();
+    assertThat(program.submit(0, 1)).isEqualTo(-Errno.EPERM);
+    priority(program.read(1, 0), 2 << 13 | 3);
+    assertThat(program.submit(1, 2)).as("best effort is everybody's").isEqualTo(1);
+  }
+
+  @Test
+  void destroyAgainstSubmit() throws InterruptedException {
+    for (int round = 0; round < 200; round++) {
+      setup(16, (round & 1) == 0 ? 0 : IOPOLL);
+      boolean polled = (round & 1) == 1;
+      for (int i = 0; i < 4; i++) {
+        Iocb.aioFlags(program.read(i, 1 << 20), polled ? AioAbi.IOCB_FLAG_HIPRI : 0);
+        RawMemory.putLong(program.pointers + i * 8L, program.iocbs + i * Iocb.SIZE);
+      }
+      Task other = program.process.newTask();
+      AtomicLong last = new AtomicLong();
+      long ctx = program.ctx();
+      Thread submitter =
+          new Thread(
+              () -> {
+                do { // until the context is gone
+                  last.set(RingProgram.in(other, () -> program.aio.ioSubmit(other, ctx, 4, program.pointers)));
+                } while (last.get() != -Errno.EINVAL);
+              });
+      submitter.start();
+      while (last.get() == 0) {
+        Thread.onSpinWait();
+      }
+      assertThat(program.destroy()).isZero();
+      submitter.join();
+      assertThat(last).hasValue(-Errno.EINVAL);
+    }
+  }
+
+  @Test
   void theCallItself() {
     setup(4, 0);
     assertThat(program.submitArray(-1, program.pointers)).isEqualTo(-Errno.EINVAL);

@@ -22,6 +22,7 @@ public final class UserProcess {
   private final FilesStruct files = new FilesStruct();
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
   private final AtomicBoolean exiting = new AtomicBoolean();
+  private volatile boolean privileged = true;
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
@@ -105,6 +106,21 @@ public final class UserProcess {
     assert bytes >= 0 && bytes <= max : bytes;
     memlockLimit = bytes;
     memlockMax = max;
+  }
+
+  /**
+   * Whether the process has root's rights, as every process has at first.
+   *
+   * @return true until {@link #dropPrivileges}
+   */
+  @LinuxSource(file = "kernel/capability.c", name = "capable")
+  public boolean capable() {
+    return privileged;
+  }
+
+  /** Gives root's rights up, for good. From any thread. */
+  public void dropPrivileges() {
+    privileged = false;
   }
 
   /**
