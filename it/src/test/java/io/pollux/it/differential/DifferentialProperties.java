@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import net.jqwik.api.AfterFailureMode;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.EdgeCasesMode;
@@ -16,6 +17,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.GenerationMode;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.lifecycle.AddLifecycleHook;
 import net.jqwik.api.lifecycle.AroundPropertyHook;
 import net.jqwik.api.lifecycle.LifecycleContext;
@@ -31,11 +33,17 @@ import org.opentest4j.TestAbortedException;
  * which the report of every run names. A program that fails is shrunk to the plainest one that does.
  */
 class DifferentialProperties {
+  /** How long a program that fails is shrunk; after that time no smaller one fails any more. */
+  private static final long SHRINKING_NANOS = TimeUnit.MINUTES.toNanos(1);
+
   private static @Nullable ProgramRun pollux;
   private static @Nullable ProgramRun linux;
+  private static long failedAt; // when the first program failed, or 0
 
+  // FULL, and bounded here, because jqwik's own bound leaves another thread behind that still runs programs.
   @Property(
       tries = 200,
+      shrinking = ShrinkingMode.FULL,
       generation = GenerationMode.RANDOMIZED,
       edgeCases = EdgeCasesMode.NONE,
       afterFailure = AfterFailureMode.RANDOM_SEED)
@@ -46,9 +54,16 @@ class DifferentialProperties {
     ProgramRun there = linux;
     assertThat(here).isNotNull();
     assertThat(there).isNotNull();
+    if (failedAt != 0 && System.nanoTime() - failedAt > SHRINKING_NANOS) {
+      return;
+    }
     ProgramRun.Trace first = here.run(program, null);
     ProgramRun.Trace second = there.run(program, first);
-    assertThat(differences(first.lines(), second.lines())).as("where the program saw something else").isEmpty();
+    List<String> differences = differences(first.lines(), second.lines());
+    if (failedAt == 0 && !differences.isEmpty()) {
+      failedAt = System.nanoTime();
+    }
+    assertThat(differences).as("where the program saw something else").isEmpty();
   }
 
   private static List<String> differences(List<String> here, List<String> there) {
@@ -93,6 +108,7 @@ class DifferentialProperties {
           ProgramRun there = new ProgramRun(new LinuxMachine())) {
         pollux = here;
         linux = there;
+        failedAt = 0;
         return property.execute();
       } finally {
         pollux = null;

@@ -24,8 +24,9 @@ enum IntendedDifference {
       "An eventfd has a write_iter here, so PWRITE writes to it. In Linux it has none: EINVAL."),
 
   WRITE_OF_ZERO_TO_A_POLLED_EVENTFD(
-      "Linux believes what a wake-up says, so writing 0 to an eventfd completes a poll for POLLIN although nothing can be read. This"
-          + " kernel looks at the file again, and the poll waits on. Programs write 0 only to the eventfd that is never polled."),
+      "Linux believes what a wake-up says when it can complete a poll at once, so writing 0 to an eventfd usually completes a poll for"
+          + " POLLIN although nothing can be read. This kernel looks at the file again, as Linux does when it completes a poll later, and"
+          + " the poll waits on. Programs write 0 only to the eventfd that is never polled."),
 
   HIPRI_FLAG(
       "IOCB_FLAG_HIPRI came with the series: EINVAL on an ordinary context. Linux did not take it and ignores the bit."),

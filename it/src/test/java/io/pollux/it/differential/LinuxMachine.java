@@ -26,9 +26,26 @@ import java.nio.file.Path;
  * <p>libc's syscall(2) is called directly. Programs pass it addresses of memory that they mapped, or that nobody ever maps.
  */
 final class LinuxMachine implements Machine {
-  private static final MethodHandle SYSCALL = link();
-  private static final VarHandle CAPTURED =
-      Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
+  /** What is linked only where there is a Linux. */
+  private static final class LibC {
+    static final MethodHandle SYSCALL = link();
+    static final VarHandle ERRNO =
+        Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
+
+    private LibC() {}
+
+    // The C library is trusted to have syscall(2), which takes a number and six words.
+    @SuppressWarnings("restricted")
+    private static MethodHandle link() {
+      Linker linker = Linker.nativeLinker();
+      ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
+      return linker.downcallHandle(
+          linker.defaultLookup().findOrThrow("syscall"),
+          FunctionDescriptor.of(word, word, word, word, word, word, word, word),
+          Linker.Option.firstVariadicArg(1),
+          Linker.Option.captureCallState("errno"));
+    }
+  }
 
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment capture = arena.allocate(Linker.Option.captureStateLayout());
@@ -45,18 +62,6 @@ final class LinuxMachine implements Machine {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  // The C library is trusted to have syscall(2), which has a number and six words.
-  @SuppressWarnings("restricted")
-  private static MethodHandle link() {
-    Linker linker = Linker.nativeLinker();
-    ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
-    return linker.downcallHandle(
-        linker.defaultLookup().findOrThrow("syscall"),
-        FunctionDescriptor.of(word, word, word, word, word, word, word, word),
-        Linker.Option.firstVariadicArg(1),
-        Linker.Option.captureCallState("errno"));
   }
 
   /** Needs a Linux that knows the old aio calls, and loop devices. */
@@ -79,8 +84,8 @@ final class LinuxMachine implements Machine {
 
   private static long call(MemorySegment errno, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
-      long result = (long) SYSCALL.invokeExact(errno, nr, a0, a1, a2, a3, a4, a5);
-      return result == -1 ? -(int) CAPTURED.get(errno, 0L) : result;
+      long result = (long) LibC.SYSCALL.invokeExact(errno, nr, a0, a1, a2, a3, a4, a5);
+      return result == -1 ? -(int) LibC.ERRNO.get(errno, 0L) : result;
     } catch (Throwable e) {
       throw new AssertionError("syscall can't be called", e);
     }
