@@ -150,7 +150,16 @@ public final class Kernel implements AutoCloseable {
    * @return the program, to be closed
    */
   public Program newProgram() {
-    UserProcess process = new UserProcess();
+    return newProgram(new UserProcess());
+  }
+
+  /**
+   * Starts a program whose memory and descriptors are not this kernel's alone, such as a C program.
+   *
+   * @param process the process, new; it exits with the program
+   * @return the program, to be closed
+   */
+  public Program newProgram(UserProcess process) {
     Program program = new Program(this, process, process.newTask());
     synchronized (programs) {
       programs.add(program);

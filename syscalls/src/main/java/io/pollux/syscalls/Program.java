@@ -99,10 +99,15 @@ public final class Program implements AutoCloseable {
   /**
    * Another thread of the same process.
    *
-   * @return its calls; closing it does nothing more than closing this
+   * @return its calls; to be ended by {@link #threadEnded}, or with the process
    */
   public Program newThread() {
     return new Program(kernel, process, process.newTask());
+  }
+
+  /** The thread has ended and makes no call any more; the process lives on. From any thread. */
+  public void threadEnded() {
+    process.releaseTask(task);
   }
 
   /**

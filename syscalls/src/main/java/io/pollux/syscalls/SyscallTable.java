@@ -49,6 +49,10 @@ final class SyscallTable {
       case Nr.OPEN -> files.openat(current, FileCalls.AT_FDCWD, a0, (int) a1, (int) a2);
       case Nr.OPENAT -> files.openat(current, (int) a0, a1, (int) a2, (int) a3);
       case Nr.CLOSE -> current.files().close(current, (int) a0);
+      case Nr.DUP -> current.files().dup((int) a0, 0);
+      case Nr.DUP2 -> DescriptorCalls.dup2(current, (int) a0, (int) a1);
+      case Nr.DUP3 -> DescriptorCalls.dup3(current, (int) a0, (int) a1, (int) a2);
+      case Nr.FCNTL -> DescriptorCalls.fcntl(current, (int) a0, (int) a1, a2);
       case Nr.STAT -> files.stat(current, a0, a1, true);
       case Nr.LSTAT -> files.stat(current, a0, a1, false);
       case Nr.FSTAT -> files.fstat(current, (int) a0, a1);

@@ -84,5 +84,17 @@ public final class Fcntl {
   /** Next hole. */
   public static final int SEEK_HOLE = 4;
 
+  /** fcntl: another descriptor, not below the argument. */
+  public static final int F_DUPFD = 0;
+
+  /** fcntl: the flags of the open file. */
+  public static final int F_GETFL = 3;
+
+  /** fcntl: change them. */
+  public static final int F_SETFL = 4;
+
+  /** fcntl: {@link #F_DUPFD}, closed on exec. */
+  public static final int F_DUPFD_CLOEXEC = 1030;
+
   private Fcntl() {}
 }

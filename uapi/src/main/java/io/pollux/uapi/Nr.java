@@ -49,6 +49,15 @@ public final class Nr {
   /** pwrite64(2). */
   public static final int PWRITE64 = 18;
 
+  /** dup(2). */
+  public static final int DUP = 32;
+
+  /** dup2(2). */
+  public static final int DUP2 = 33;
+
+  /** fcntl(2). */
+  public static final int FCNTL = 72;
+
   /** fsync(2). */
   public static final int FSYNC = 74;
 
@@ -96,6 +105,9 @@ public final class Nr {
 
   /** eventfd2(2). */
   public static final int EVENTFD2 = 290;
+
+  /** dup3(2). */
+  public static final int DUP3 = 292;
 
   /** pipe2(2). */
   public static final int PIPE2 = 293;

@@ -3,62 +3,23 @@ package io.pollux.core.mm;
 
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a process can address: the counterpart of mm_struct and of everything the kernel asks about a user
- * pointer.
- *
- * <p>The memory is a window of the machine's own address space, reserved once and handed out by mmap, so
- * that a user pointer is a pointer. See the package for the rules.
+ * pointer. There are two kinds: {@link WindowSpace} for programs in Java, which have no memory but what this
+ * kernel mapped for them, and {@link MachineSpace} for a C program, whose memory is a process of the machine. See
+ * the package for the rules.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "mm_struct")
-public final class AddressSpace {
-  /** Size of the window. It costs nothing until touched. */
-  private static final long WINDOW_BYTES = 1L << 36;
-
-  /** Most mappings of one process (vm.max_map_count). */
-  private static final int MAX_MAPPINGS = 65_530;
-
-  /** One range with one protection. */
-  private record Vma(long start, long end, int prot, UserPages pages) {
-    boolean allows(int wanted) {
-      return (prot & wanted) == wanted;
-    }
-  }
-
-  private static final Vma[] NONE = {};
-
-  private final Object lock = new Object();
+public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   private final AtomicLong lockedPages = new AtomicLong();
-  private final List<UserPages> zombies = new ArrayList<>(); // unmapped, still pinned; under the lock
-  private final List<long[]> free = new ArrayList<>(); // {start, end} in the window, sorted; under the lock
-  private final long window;
-  private boolean closed; // under the lock
+  private volatile @Nullable IoctxTable ioctxTable; // set once
 
-  /** Sorted by start, never changed in place. Written under the lock, read without. */
-  private volatile Vma[] vmas = NONE;
-
-  private volatile @Nullable IoctxTable ioctxTable;
-
-  /**
-   * Makes an empty address space.
-   *
-   * @throws OutOfMemoryError if the machine has no address space to give
-   */
-  public AddressSpace() {
-    window = HostMemory.map(WINDOW_BYTES);
-    if (window == 0) {
-      throw new OutOfMemoryError("no address space for a process");
-    }
-    free.add(new long[] {window, window + WINDOW_BYTES});
-  }
+  AddressSpace() {}
 
   /**
    * Maps anonymous memory, zeroed. From process context.
@@ -68,33 +29,7 @@ public final class AddressSpace {
    * @return the address, or -EINVAL for a length of 0 or less, -ENOMEM
    */
   @LinuxSource(file = "mm/mmap.c", name = "do_mmap")
-  public long mmap(long length, int prot) {
-    if (length <= 0) {
-      return length == 0 ? -Errno.EINVAL : -Errno.ENOMEM;
-    }
-    if (length > WINDOW_BYTES) {
-      return -Errno.ENOMEM;
-    }
-    long bytes = (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
-    synchronized (lock) {
-      if (closed || vmas.length >= MAX_MAPPINGS) {
-        return -Errno.ENOMEM;
-      }
-      for (int i = 0; i < free.size(); i++) {
-        long[] hole = free.get(i);
-        if (hole[1] - hole[0] >= bytes) {
-          long start = hole[0];
-          hole[0] += bytes;
-          if (hole[0] == hole[1]) {
-            free.remove(i);
-          }
-          insert(new Vma(start, start + bytes, prot, new UserPages(this, start, start + bytes)));
-          return start;
-        }
-      }
-      return -Errno.ENOMEM;
-    }
-  }
+  public abstract long mmap(long length, int prot);
 
   /**
    * Removes the mappings of a range, and parts of mappings that stick out of it stay. Nothing mapped there
@@ -105,125 +40,14 @@ public final class AddressSpace {
    * @return 0, or -EINVAL
    */
   @LinuxSource(file = "mm/mmap.c", name = "do_munmap")
-  public int munmap(long address, long length) {
-    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
-        || length <= 0
-        || address < 0
-        || length > Long.MAX_VALUE - HostMemory.PAGE_SIZE
-        || address > Long.MAX_VALUE - HostMemory.PAGE_SIZE - length) {
-      return -Errno.EINVAL;
-    }
-    long end = (address + length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
-    synchronized (lock) {
-      List<Vma> kept = new ArrayList<>();
-      List<UserPages> touched = new ArrayList<>();
-      for (Vma vma : vmas) {
-        if (vma.end <= address || vma.start >= end) {
-          kept.add(vma);
-          continue;
-        }
-        touched.add(vma.pages);
-        if (vma.start < address) {
-          kept.add(new Vma(vma.start, address, vma.prot, vma.pages));
-        }
-        if (vma.end > end) {
-          kept.add(new Vma(end, vma.end, vma.prot, vma.pages));
-        }
-      }
-      vmas = kept.toArray(NONE);
-      for (UserPages pages : touched) {
-        if (!pages.unmapped() && kept.stream().noneMatch(vma -> vma.pages == pages)) {
-          pages.setUnmapped();
-          release(pages);
-        }
-      }
-    }
-    return 0;
-  }
-
-  private void insert(Vma vma) {
-    Vma[] old = vmas;
-    Vma[] grown = new Vma[old.length + 1];
-    int at = 0;
-    while (at < old.length && old[at].start < vma.start) {
-      grown[at] = old[at];
-      at++;
-    }
-    grown[at] = vma;
-    System.arraycopy(old, at, grown, at + 1, old.length - at);
-    vmas = grown;
-  }
-
-  /** Gives the range out again, or keeps it while something is pinned. Under the lock. */
-  private void release(UserPages pages) {
-    if (pages.pins() != 0) {
-      zombies.add(pages);
-      return;
-    }
-    zombies.remove(pages);
-    if (closed) {
-      closeIfUnpinned();
-      return;
-    }
-    HostMemory.discard(pages.start(), pages.end() - pages.start());
-    int at = 0;
-    while (at < free.size() && free.get(at)[0] < pages.start()) {
-      at++;
-    }
-    free.add(at, new long[] {pages.start(), pages.end()});
-    if (at + 1 < free.size() && free.get(at)[1] == free.get(at + 1)[0]) {
-      free.get(at)[1] = free.remove(at + 1)[1];
-    }
-    if (at > 0 && free.get(at - 1)[1] == free.get(at)[0]) {
-      free.get(at - 1)[1] = free.remove(at)[1];
-    }
-  }
-
-  void lastUnpin(UserPages pages) {
-    synchronized (lock) {
-      // Somebody may have pinned again between the last unpin and here, or unmap may not have come yet.
-      if (pages.unmapped() && pages.pins() == 0 && zombies.contains(pages)) {
-        release(pages);
-      }
-    }
-  }
+  public abstract int munmap(long address, long length);
 
   /** Ends the address space. Memory that is still pinned stays until its last unpin. */
   @LinuxSource(file = "kernel/fork.c", name = "mmput")
-  public void close() {
-    synchronized (lock) {
-      if (closed) {
-        return;
-      }
-      munmap(window, WINDOW_BYTES);
-      closed = true;
-      closeIfUnpinned();
-    }
-  }
+  public abstract void close();
 
-  private void closeIfUnpinned() {
-    if (zombies.isEmpty()) {
-      HostMemory.unmap(window, WINDOW_BYTES);
-    }
-  }
-
-  private @Nullable Vma find(long address) {
-    Vma[] list = vmas;
-    int low = 0;
-    int high = list.length - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      Vma vma = list[middle];
-      if (address < vma.start) {
-        high = middle - 1;
-      } else if (address >= vma.end) {
-        low = middle + 1;
-      } else {
-        return vma;
-      }
-    }
-    return null;
-  }
+  /** The last pin of some pages is gone. From any context. */
+  abstract void lastUnpin(UserPages pages);
 
   /**
    * Whether a range may be accessed. Mappings that touch count as one.
@@ -234,25 +58,7 @@ public final class AddressSpace {
    * @return true if every byte is mapped with that right
    */
   @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "access_ok")
-  public boolean accessOk(long address, long bytes, boolean write) {
-    if (bytes <= 0) {
-      return bytes == 0;
-    }
-    long end = address + bytes;
-    if (address < 0 || end < 0) {
-      return false;
-    }
-    int wanted = write ? Mman.PROT_WRITE : Mman.PROT_READ;
-    long at = address;
-    while (at < end) { // bounded by the number of mappings
-      Vma vma = find(at);
-      if (vma == null || !vma.allows(wanted)) {
-        return false;
-      }
-      at = vma.end;
-    }
-    return true;
-  }
+  public abstract boolean accessOk(long address, long bytes, boolean write);
 
   /**
    * Copies from user memory, all or nothing.
@@ -263,7 +69,7 @@ public final class AddressSpace {
    * @return 0 or -EFAULT
    */
   @LinuxSource(file = "include/linux/uaccess.h", name = "copy_from_user")
-  public int copyFromUser(long to, long from, long bytes) {
+  public final int copyFromUser(long to, long from, long bytes) {
     if (!accessOk(from, bytes, false)) {
       return -Errno.EFAULT;
     }
@@ -280,7 +86,7 @@ public final class AddressSpace {
    * @return 0 or -EFAULT
    */
   @LinuxSource(file = "include/linux/uaccess.h", name = "copy_to_user")
-  public int copyToUser(long to, long from, long bytes) {
+  public final int copyToUser(long to, long from, long bytes) {
     if (!accessOk(to, bytes, true)) {
       return -Errno.EFAULT;
     }
@@ -296,11 +102,17 @@ public final class AddressSpace {
    * @return the bytes before the 0; null on a fault; a result of max bytes means that it is too long
    */
   @LinuxSource(file = "lib/strncpy_from_user.c", name = "strncpy_from_user")
-  public byte @Nullable [] stringFromUser(long from, int max) {
+  public final byte @Nullable [] stringFromUser(long from, int max) {
     byte[] text = new byte[max];
+    long readable = 0; // up to there it was asked for
     for (int n = 0; n < max; n++) {
-      if (!accessOk(from + n, 1, false)) {
-        return null;
+      if (n == readable) {
+        long inPage = HostMemory.PAGE_SIZE - ((from + n) & (HostMemory.PAGE_SIZE - 1));
+        long more = contiguous(from + n, Math.min(max - n, inPage), false);
+        if (more == 0) {
+          return null;
+        }
+        readable += more;
       }
       byte b = RawMemory.getByte(from + n);
       if (b == 0) {
@@ -319,18 +131,11 @@ public final class AddressSpace {
    * @param write whether it is to be written
    * @return from 1 to bytes, or 0 if the first byte is not mapped with that right (EFAULT)
    */
-  public long contiguous(long address, long bytes, boolean write) {
-    assert bytes > 0 : bytes;
-    Vma vma = find(address);
-    if (vma == null || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ)) {
-      return 0;
-    }
-    return Math.min(bytes, vma.end - address);
-  }
+  public abstract long contiguous(long address, long bytes, boolean write);
 
   /**
-   * Pins the pages of a range that lies in one mapping ({@link #contiguous} tells how much does). Whoever
-   * calls drops the pins with {@link UserPages#unpin} for exactly the same range.
+   * Pins the pages of a range that lies in one mapping, as {@link #contiguous} or {@link #mmap} has just told.
+   * Whoever calls drops the pins with {@link UserPages#unpin} for exactly the same range.
    *
    * @param address first byte; any value at all
    * @param bytes length, positive
@@ -338,41 +143,14 @@ public final class AddressSpace {
    * @return the pages, or null (EFAULT)
    */
   @LinuxSource(file = "mm/gup.c", name = "get_user_pages")
-  public @Nullable UserPages pin(long address, long bytes, boolean write) {
-    Vma vma = find(address);
-    if (vma == null || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ) || bytes > vma.end - address) {
-      return null;
-    }
-    UserPages pages = vma.pages;
-    pages.get(address, bytes);
-    if (pages.unmapped()) { // munmap won the race; pairs with setUnmapped before it looks at the pins
-      pages.unpin(address, bytes);
-      return null;
-    }
-    return pages;
-  }
+  public abstract @Nullable UserPages pin(long address, long bytes, boolean write);
 
   /**
    * All pins of the process, for the books: 0 when nothing is in flight and no context is left.
    *
    * @return pages times references
    */
-  public long pinnedPages() {
-    synchronized (lock) {
-      long sum = 0;
-      UserPages last = null; // the parts of one mapping follow each other
-      for (Vma vma : vmas) {
-        if (vma.pages != last) {
-          sum += vma.pages.pins();
-          last = vma.pages;
-        }
-      }
-      for (UserPages pages : zombies) {
-        sum += pages.pins();
-      }
-      return sum;
-    }
-  }
+  public abstract long pinnedPages();
 
   /**
    * Charges memory that stays pinned for long against RLIMIT_MEMLOCK.
@@ -381,7 +159,7 @@ public final class AddressSpace {
    * @param limitBytes the limit, Long.MAX_VALUE for none
    * @return false, with nothing charged, if the sum would pass the limit
    */
-  public boolean chargeLocked(long pages, long limitBytes) {
+  public final boolean chargeLocked(long pages, long limitBytes) {
     long limit = limitBytes >> HostMemory.PAGE_SHIFT;
     long before;
     do {
@@ -398,7 +176,7 @@ public final class AddressSpace {
    *
    * @param pages as charged
    */
-  public void unchargeLocked(long pages) {
+  public final void unchargeLocked(long pages) {
     long left = lockedPages.addAndGet(-pages);
     assert left >= 0 : "uncharged more than charged";
   }
@@ -408,7 +186,7 @@ public final class AddressSpace {
    *
    * @return the sum
    */
-  public long lockedPages() {
+  public final long lockedPages() {
     return lockedPages.get();
   }
 
@@ -418,7 +196,7 @@ public final class AddressSpace {
    * @return the table, or null before the first context
    */
   @LinuxSource(file = "include/linux/mm_types.h", name = "ioctx_table")
-  public @Nullable IoctxTable ioctxTable() {
+  public final @Nullable IoctxTable ioctxTable() {
     return ioctxTable;
   }
 
@@ -428,14 +206,12 @@ public final class AddressSpace {
    * @param table the table
    * @return the table that is installed now: the given one, or another that was faster
    */
-  public IoctxTable installIoctxTable(IoctxTable table) {
-    synchronized (lock) {
-      IoctxTable installed = ioctxTable;
-      if (installed == null) {
-        ioctxTable = table;
-        return table;
-      }
-      return installed;
+  public final synchronized IoctxTable installIoctxTable(IoctxTable table) {
+    IoctxTable installed = ioctxTable;
+    if (installed == null) {
+      ioctxTable = table;
+      return table;
     }
+    return installed;
   }
 }

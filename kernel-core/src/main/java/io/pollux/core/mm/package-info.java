@@ -10,7 +10,7 @@
  * which the kernel and its devices may use the memory until they unpin it, whatever the program unmaps
  * meanwhile.
  *
- * <p>Invariants:
+ * <p>Invariants of a program in Java, whose memory is a {@link io.pollux.core.mm.WindowSpace}:
  *
  * <ul>
  *   <li>Memory that was ever mapped stays readable and writable for the machine until the address space is
@@ -18,6 +18,9 @@
  *   <li>A range is given out again only when it is unmapped whole and nothing of it is pinned.
  *   <li>{@link io.pollux.core.mm.AddressSpace#pinnedPages()} is 0 when no I/O and no context is left.
  * </ul>
+ *
+ * <p>A C program ({@link io.pollux.core.mm.MachineSpace}) maps and unmaps its memory itself. There the first two
+ * are the business of the fault handler in its process, and a pin is only a count.
  *
  * <p>Locks: the address space's own lock guards the list of mappings against changes. Lookups take no
  * lock; they read an immutable list. No other lock is taken inside it.

@@ -3,6 +3,7 @@ package io.pollux.core.sched;
 
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
+import io.pollux.core.mm.WindowSpace;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.LinuxSource;
 import java.util.List;
@@ -18,16 +19,29 @@ public final class UserProcess {
 
   private static final long EXIT_PAUSE_NANOS = 50_000;
 
-  private final AddressSpace mm = new AddressSpace();
-  private final FilesStruct files = new FilesStruct();
+  private final AddressSpace mm;
+  private final FilesStruct files;
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
   private final AtomicBoolean exiting = new AtomicBoolean();
   private volatile boolean privileged = true;
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
-  /** Makes a process with no task. */
-  public UserProcess() {}
+  /** Makes a process with no task, no memory and no files. */
+  public UserProcess() {
+    this(new WindowSpace(), new FilesStruct());
+  }
+
+  /**
+   * Makes a process with no task.
+   *
+   * @param mm its memory; closed when it exits
+   * @param files its descriptors
+   */
+  public UserProcess(AddressSpace mm, FilesStruct files) {
+    this.mm = mm;
+    this.files = files;
+  }
 
   /**
    * Makes a task of this process.
@@ -38,6 +52,17 @@ public final class UserProcess {
     Task task = new Task(this);
     tasks.add(task);
     return task;
+  }
+
+  /**
+   * A thread of the process has ended: it makes no call any more. From any thread.
+   *
+   * @param task its task, not in the kernel
+   */
+  @LinuxSource(file = "kernel/exit.c", name = "release_task")
+  public void releaseTask(Task task) {
+    assert !task.inKernel() : "a thread ended inside a system call";
+    tasks.remove(task);
   }
 
   /**

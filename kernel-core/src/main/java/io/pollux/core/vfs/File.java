@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -14,12 +15,14 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/fs.h", name = "file")
 public final class File {
+  private static final int SETFL_MASK = Fcntl.O_APPEND | Fcntl.O_NONBLOCK | Fcntl.O_DIRECT | Fcntl.O_NOATIME;
+
   private final FileTable table;
   private final Inode inode;
   private final FileOperations op;
   private final @Nullable Dentry dentry;
-  private final int flags;
-  private final int iocbFlags;
+  private int flags; // setFl changes some; who races with it sees the flags before or after
+  private int iocbFlags;
   private final AtomicLong count = new AtomicLong(1);
   private volatile long pos;
 
@@ -76,6 +79,23 @@ public final class File {
    */
   public int flags() {
     return flags;
+  }
+
+  /**
+   * Changes the flags that an open file may change: O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME. Requests that are
+   * under way keep theirs. From process context.
+   *
+   * @param wanted O_* flags; others are passed over
+   * @return 0, or -EINVAL if O_DIRECT is not possible here
+   */
+  @LinuxSource(file = "fs/fcntl.c", name = "setfl")
+  public int setFl(int wanted) {
+    if ((wanted & Fcntl.O_DIRECT) != 0 && !op.canDirect()) {
+      return -Errno.EINVAL;
+    }
+    flags = (wanted & SETFL_MASK) | (flags & ~SETFL_MASK);
+    iocbFlags = Kiocb.flagsOfOpen(flags);
+    return 0;
   }
 
   int iocbFlags() {

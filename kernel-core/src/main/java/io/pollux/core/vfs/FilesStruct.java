@@ -5,25 +5,71 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
-/** The descriptors of a process: the counterpart of struct files_struct. Lookups take no lock. */
+/**
+ * The descriptors of a process: the counterpart of struct files_struct. Lookups take no lock; a number is taken,
+ * filled, emptied and given back under the table's own.
+ */
 @LinuxSource(file = "fs/file.c", name = "files_struct")
 public final class FilesStruct {
   /** Most descriptors of one process (RLIMIT_NOFILE). */
   public static final int NR_OPEN = 1024;
 
-  /** The first three belong to the program's own streams, which are none of this kernel's. */
-  private static final int FIRST = 3;
+  private final Object lock = new Object();
+  private final MachineFiles machine;
+  private final AtomicReferenceArray<@Nullable File> fds;
 
-  private final AtomicReferenceArray<@Nullable File> fds = new AtomicReferenceArray<>(NR_OPEN);
-  private final boolean[] reserved = new boolean[NR_OPEN]; // under its own lock
-
-  /** Makes an empty table. */
+  /** Makes an empty table, whose numbers are its own. */
   public FilesStruct() {
-    Arrays.fill(reserved, 0, FIRST, true);
+    this(new OwnNumbers(), NR_OPEN);
+  }
+
+  /**
+   * Makes an empty table of a process that has files of the machine too.
+   *
+   * @param machine where numbers come from, and what a number is that is not here
+   * @param limit numbers are below it
+   */
+  public FilesStruct(MachineFiles machine, int limit) {
+    this.machine = machine;
+    this.fds = new AtomicReferenceArray<>(limit);
+  }
+
+  /** Numbers of a process that has no other files than here. Under the table's lock. */
+  private static final class OwnNumbers implements MachineFiles {
+    /** The first three belong to the program's own streams, which are none of this kernel's. */
+    private static final int FIRST = 3;
+
+    private final boolean[] reserved = new boolean[NR_OPEN];
+
+    @Override
+    public int reserve(int from) {
+      for (int fd = Math.max(from, FIRST); fd < NR_OPEN; fd++) {
+        if (!reserved[fd]) {
+          reserved[fd] = true;
+          return fd;
+        }
+      }
+      return -Errno.EMFILE;
+    }
+
+    @Override
+    public int reserveAt(int fd) {
+      reserved[fd] = true;
+      return fd;
+    }
+
+    @Override
+    public void free(int fd) {
+      reserved[fd] = false;
+    }
+
+    @Override
+    public @Nullable File fget(int fd) {
+      return null;
+    }
   }
 
   /**
@@ -34,16 +80,21 @@ public final class FilesStruct {
    */
   @LinuxSource(file = "fs/file.c", name = {"get_unused_fd_flags", "fd_install"})
   public int install(File file) {
-    synchronized (reserved) {
-      for (int fd = FIRST; fd < NR_OPEN; fd++) {
-        if (!reserved[fd]) {
-          reserved[fd] = true;
-          fds.set(fd, file);
-          return fd;
-        }
+    return install(file, 0);
+  }
+
+  private int install(File file, int from) {
+    synchronized (lock) {
+      int fd = machine.reserve(from);
+      if (fd >= fds.length()) {
+        machine.free(fd);
+        return -Errno.EMFILE;
       }
+      if (fd >= 0) {
+        fds.set(fd, file);
+      }
+      return fd;
     }
-    return -Errno.EMFILE;
   }
 
   /**
@@ -68,16 +119,78 @@ public final class FilesStruct {
   @LinuxSource(file = "fs/file.c", name = "fget_many")
   public @Nullable File fgetMany(int fd, int refs) {
     assert refs > 0 : refs;
-    if (fd < 0 || fd >= NR_OPEN) {
+    if (fd < 0 || fd >= fds.length()) {
       return null;
     }
     while (true) { // ends: a file that is being released has left its place, or is about to
       File file = fds.get(fd);
-      if (file == null || file.getMany(refs)) {
+      if (file == null) {
+        return ofMachine(fd, refs);
+      }
+      if (file.getMany(refs)) {
         return file;
       }
       Thread.onSpinWait();
     }
+  }
+
+  private @Nullable File ofMachine(int fd, int refs) {
+    File file = machine.fget(fd);
+    if (file != null && refs > 1) {
+      boolean there = file.getMany(refs - 1);
+      assert there : "the caller's reference";
+    }
+    return file;
+  }
+
+  /**
+   * Gives a file another number.
+   *
+   * @param fd the descriptor; any value at all
+   * @param from the lowest number that will do; any value at all
+   * @return the lowest free number, -EBADF, -EINVAL for a number that can't be, -EMFILE
+   */
+  @LinuxSource(file = "fs/file.c", name = {"ksys_dup", "f_dupfd"})
+  public int dup(int fd, int from) {
+    File file = fget(fd);
+    if (file == null) {
+      return -Errno.EBADF;
+    }
+    int made = from < 0 || from >= fds.length() ? -Errno.EINVAL : install(file, from);
+    if (made < 0) {
+      file.fput();
+    }
+    return made;
+  }
+
+  /**
+   * Gives a file the number that is asked for; what had it is closed. From process context.
+   *
+   * @param current the calling task
+   * @param fd the descriptor; any value at all
+   * @param as another number; any value at all
+   * @return that number, or -EBADF
+   */
+  @LinuxSource(file = "fs/file.c", name = {"ksys_dup3", "do_dup2"})
+  public int dup3(Task current, int fd, int as) {
+    File file = fget(fd);
+    if (file == null) {
+      return -Errno.EBADF;
+    }
+    if (as < 0 || as >= fds.length()) {
+      file.fput();
+      return -Errno.EBADF;
+    }
+    File before;
+    int made;
+    synchronized (lock) {
+      made = machine.reserveAt(as);
+      before = made < 0 ? file : fds.getAndSet(as, file);
+    }
+    if (before != null) {
+      before.fput(current);
+    }
+    return made;
   }
 
   /**
@@ -115,13 +228,13 @@ public final class FilesStruct {
 
   /** Takes a file out of the table. Its reference is the caller's then. */
   private @Nullable File take(int fd) {
-    if (fd < 0 || fd >= NR_OPEN) {
+    if (fd < 0 || fd >= fds.length()) {
       return null;
     }
-    synchronized (reserved) {
+    synchronized (lock) {
       File file = fds.getAndSet(fd, null);
       if (file != null) {
-        reserved[fd] = false;
+        machine.free(fd);
       }
       return file;
     }
@@ -134,7 +247,7 @@ public final class FilesStruct {
    */
   @LinuxSource(file = "fs/file.c", name = "close_files")
   public void closeAll(Task current) {
-    for (int fd = FIRST; fd < NR_OPEN; fd++) {
+    for (int fd = 0; fd < fds.length(); fd++) {
       File file = take(fd);
       if (file != null) {
         file.fput(current);

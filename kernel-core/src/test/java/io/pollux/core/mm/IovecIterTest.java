@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 /** Walking user memory that may be bad anywhere. */
 class IovecIterTest {
-  private final AddressSpace mm = new AddressSpace();
+  private final WindowSpace mm = new WindowSpace();
   private final IovecIter iter = new IovecIter();
   private final long memory = mm.mmap(4 * HostMemory.PAGE_SIZE, Mman.PROT_READ | Mman.PROT_WRITE);
 

@@ -8,6 +8,7 @@ import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.UserProcess;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
@@ -93,7 +94,14 @@ public final class Target implements AutoCloseable {
     }
   }
 
-  private static void check(TargetSpec spec, boolean writing) {
+  /**
+   * Looks whether what was asked for makes sense, as far as can be told without opening anything.
+   *
+   * @param spec what was asked for
+   * @param writing whether the command writes
+   * @throws Failure if it does not
+   */
+  public static void check(TargetSpec spec, boolean writing) {
     if (spec.size().isPresent() && (spec.fs() != Fs.NONE || spec.image() != null)) {
       throw Failure.couldNotRun("--size", "is for an empty disk: needs --fs none and no --image");
     }
@@ -185,6 +193,16 @@ public final class Target implements AutoCloseable {
    */
   public Program program() {
     return program;
+  }
+
+  /**
+   * Another process on the same kernel.
+   *
+   * @param process its memory and descriptors
+   * @return its first thread; to be closed before this
+   */
+  public Program newProgram(UserProcess process) {
+    return kernel.newProgram(process);
   }
 
   /**

@@ -14,11 +14,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an address space says of a pointer, and what pins do. */
-class AddressSpaceTest {
+class WindowSpaceTest {
   private static final int RW = Mman.PROT_READ | Mman.PROT_WRITE;
   private static final int PAGE = HostMemory.PAGE_SIZE;
 
-  private final AddressSpace mm = new AddressSpace();
+  private final WindowSpace mm = new WindowSpace();
 
   @AfterEach
   void nothingIsPinned() {

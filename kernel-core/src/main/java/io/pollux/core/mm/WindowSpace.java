@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Mman;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The memory of a program in Java: a window of the machine's own address space, reserved once and handed out by
+ * mmap, so that a user pointer is a pointer. What is not mapped in it is a fault.
+ */
+public final class WindowSpace extends AddressSpace {
+  /** Size of the window. It costs nothing until touched. */
+  private static final long WINDOW_BYTES = 1L << 36;
+
+  /** Most mappings of one process (vm.max_map_count). */
+  private static final int MAX_MAPPINGS = 65_530;
+
+  /** One range with one protection. */
+  private record Vma(long start, long end, int prot, UserPages pages) {
+    boolean allows(int wanted) {
+      return (prot & wanted) == wanted;
+    }
+  }
+
+  private static final Vma[] NONE = {};
+
+  private final Object lock = new Object();
+  private final List<UserPages> zombies = new ArrayList<>(); // unmapped, still pinned; under the lock
+  private final List<long[]> free = new ArrayList<>(); // {start, end} in the window, sorted; under the lock
+  private final long window;
+  private boolean closed; // under the lock
+
+  /** Sorted by start, never changed in place. Written under the lock, read without. */
+  private volatile Vma[] vmas = NONE;
+
+  /**
+   * Makes an empty address space.
+   *
+   * @throws OutOfMemoryError if the machine has no address space to give
+   */
+  public WindowSpace() {
+    window = HostMemory.map(WINDOW_BYTES);
+    if (window == 0) {
+      throw new OutOfMemoryError("no address space for a process");
+    }
+    free.add(new long[] {window, window + WINDOW_BYTES});
+  }
+
+  @Override
+  public long mmap(long length, int prot) {
+    if (length <= 0) {
+      return length == 0 ? -Errno.EINVAL : -Errno.ENOMEM;
+    }
+    if (length > WINDOW_BYTES) {
+      return -Errno.ENOMEM;
+    }
+    long bytes = (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
+    synchronized (lock) {
+      if (closed || vmas.length >= MAX_MAPPINGS) {
+        return -Errno.ENOMEM;
+      }
+      for (int i = 0; i < free.size(); i++) {
+        long[] hole = free.get(i);
+        if (hole[1] - hole[0] >= bytes) {
+          long start = hole[0];
+          hole[0] += bytes;
+          if (hole[0] == hole[1]) {
+            free.remove(i);
+          }
+          insert(new Vma(start, start + bytes, prot, new UserPages(this, start, start + bytes)));
+          return start;
+        }
+      }
+      return -Errno.ENOMEM;
+    }
+  }
+
+  @Override
+  public int munmap(long address, long length) {
+    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
+        || length <= 0
+        || address < 0
+        || length > Long.MAX_VALUE - HostMemory.PAGE_SIZE
+        || address > Long.MAX_VALUE - HostMemory.PAGE_SIZE - length) {
+      return -Errno.EINVAL;
+    }
+    long end = (address + length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
+    synchronized (lock) {
+      List<Vma> kept = new ArrayList<>();
+      List<UserPages> touched = new ArrayList<>();
+      for (Vma vma : vmas) {
+        if (vma.end <= address || vma.start >= end) {
+          kept.add(vma);
+          continue;
+        }
+        touched.add(vma.pages);
+        if (vma.start < address) {
+          kept.add(new Vma(vma.start, address, vma.prot, vma.pages));
+        }
+        if (vma.end > end) {
+          kept.add(new Vma(end, vma.end, vma.prot, vma.pages));
+        }
+      }
+      vmas = kept.toArray(NONE);
+      for (UserPages pages : touched) {
+        if (!pages.unmapped() && kept.stream().noneMatch(vma -> vma.pages == pages)) {
+          pages.setUnmapped();
+          release(pages);
+        }
+      }
+    }
+    return 0;
+  }
+
+  private void insert(Vma vma) {
+    Vma[] old = vmas;
+    Vma[] grown = new Vma[old.length + 1];
+    int at = 0;
+    while (at < old.length && old[at].start < vma.start) {
+      grown[at] = old[at];
+      at++;
+    }
+    grown[at] = vma;
+    System.arraycopy(old, at, grown, at + 1, old.length - at);
+    vmas = grown;
+  }
+
+  /** Gives the range out again, or keeps it while something is pinned. Under the lock. */
+  private void release(UserPages pages) {
+    if (pages.pins() != 0) {
+      zombies.add(pages);
+      return;
+    }
+    zombies.remove(pages);
+    if (closed) {
+      closeIfUnpinned();
+      return;
+    }
+    HostMemory.discard(pages.start(), pages.end() - pages.start());
+    int at = 0;
+    while (at < free.size() && free.get(at)[0] < pages.start()) {
+      at++;
+    }
+    free.add(at, new long[] {pages.start(), pages.end()});
+    if (at + 1 < free.size() && free.get(at)[1] == free.get(at + 1)[0]) {
+      free.get(at)[1] = free.remove(at + 1)[1];
+    }
+    if (at > 0 && free.get(at - 1)[1] == free.get(at)[0]) {
+      free.get(at - 1)[1] = free.remove(at)[1];
+    }
+  }
+
+  @Override
+  void lastUnpin(UserPages pages) {
+    synchronized (lock) {
+      // Somebody may have pinned again between the last unpin and here, or unmap may not have come yet.
+      if (pages.unmapped() && pages.pins() == 0 && zombies.contains(pages)) {
+        release(pages);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    synchronized (lock) {
+      if (closed) {
+        return;
+      }
+      munmap(window, WINDOW_BYTES);
+      closed = true;
+      closeIfUnpinned();
+    }
+  }
+
+  private void closeIfUnpinned() {
+    if (zombies.isEmpty()) {
+      HostMemory.unmap(window, WINDOW_BYTES);
+    }
+  }
+
+  private @Nullable Vma find(long address) {
+    Vma[] list = vmas;
+    int low = 0;
+    int high = list.length - 1;
+    while (low <= high) {
+      int middle = (low + high) >>> 1;
+      Vma vma = list[middle];
+      if (address < vma.start) {
+        high = middle - 1;
+      } else if (address >= vma.end) {
+        low = middle + 1;
+      } else {
+        return vma;
+      }
+    }
+    return null;
+  }
+
+  @Override
+  public boolean accessOk(long address, long bytes, boolean write) {
+    if (bytes <= 0) {
+      return bytes == 0;
+    }
+    long end = address + bytes;
+    if (address < 0 || end < 0) {
+      return false;
+    }
+    int wanted = write ? Mman.PROT_WRITE : Mman.PROT_READ;
+    long at = address;
+    while (at < end) { // bounded by the number of mappings
+      Vma vma = find(at);
+      if (vma == null || !vma.allows(wanted)) {
+        return false;
+      }
+      at = vma.end;
+    }
+    return true;
+  }
+
+  @Override
+  public long contiguous(long address, long bytes, boolean write) {
+    assert bytes > 0 : bytes;
+    Vma vma = find(address);
+    if (vma == null || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ)) {
+      return 0;
+    }
+    return Math.min(bytes, vma.end - address);
+  }
+
+  @Override
+  public @Nullable UserPages pin(long address, long bytes, boolean write) {
+    Vma vma = find(address);
+    if (vma == null || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ) || bytes > vma.end - address) {
+      return null;
+    }
+    UserPages pages = vma.pages;
+    pages.get(address, bytes);
+    if (pages.unmapped()) { // munmap won the race; pairs with setUnmapped before it looks at the pins
+      pages.unpin(address, bytes);
+      return null;
+    }
+    return pages;
+  }
+
+  @Override
+  public long pinnedPages() {
+    synchronized (lock) {
+      long sum = 0;
+      UserPages last = null; // the parts of one mapping follow each other
+      for (Vma vma : vmas) {
+        if (vma.pages != last) {
+          sum += vma.pages.pins();
+          last = vma.pages;
+        }
+      }
+      for (UserPages pages : zombies) {
+        sum += pages.pins();
+      }
+      return sum;
+    }
+  }
+}

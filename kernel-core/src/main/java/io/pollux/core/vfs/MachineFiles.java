@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The descriptors of the machine, for the table of a C program that has some of its files there and some here. A
+ * number means one file: whatever this kernel installs takes its number from the machine first.
+ */
+public interface MachineFiles {
+  /**
+   * Takes the lowest free number.
+   *
+   * @param from the lowest that will do, not negative
+   * @return the number, or a negative errno
+   */
+  int reserve(int from);
+
+  /**
+   * Takes a number, whatever of the machine's it named before; that is closed.
+   *
+   * @param fd not negative
+   * @return the number, or a negative errno
+   */
+  int reserveAt(int fd);
+
+  /**
+   * Gives a number back.
+   *
+   * @param fd as reserved
+   */
+  void free(int fd);
+
+  /**
+   * One of the machine's own files, as a file of this kernel.
+   *
+   * @param fd any value at all
+   * @return the file, with one reference for the caller; null (EBADF) if there is none
+   */
+  @Nullable File fget(int fd);
+}

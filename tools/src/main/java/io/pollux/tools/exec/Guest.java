@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.exec;
+
+import io.pollux.core.mm.MachineSpace;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.FilesStruct;
+import io.pollux.syscalls.Program;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
+import java.io.PrintStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The kernel's side in a C program's process. The library calls {@link #start} through JNI, once, and everything
+ * else through upcalls whose addresses start() leaves in the block that both sides know.
+ */
+final class Guest {
+  /** Most threads of a program that have made a call and not ended. */
+  private static final int MAX_THREADS = 32_768;
+
+  /** As FD_LIMIT in pollux.h. */
+  private static final int FD_LIMIT = 65_536;
+
+  // Offsets in struct kernel_block of pollux.h.
+  private static final int PROBE = 0;
+  private static final int FD_RESERVE = 8;
+  private static final int FD_RESERVE_AT = 16;
+  private static final int FD_FREE = 24;
+  private static final int NOTE_FD = 32;
+  private static final int ATTACH = 40;
+  private static final int CALL = 48;
+  private static final int SHUTDOWN = 56;
+
+  /** A handle, a number, six arguments. */
+  private static final int CALL_ARGUMENTS = 8;
+
+  // struct note.
+  private static final int NOTE_SIZE = 16;
+  private static final int NOTES = 64;
+
+  private final Target target;
+  private final Program process;
+
+  /** By handle. A place is filled by its own thread and emptied when that has ended. */
+  private final AtomicReferenceArray<@Nullable Program> threads = new AtomicReferenceArray<>(MAX_THREADS);
+
+  private final Deque<Integer> free = new ArrayDeque<>(); // under its own lock
+  private int lastHandle; // under free's lock
+
+  private Guest(Target target, Program process) {
+    this.target = target;
+    this.process = process;
+  }
+
+  /**
+   * Boots the kernel.
+   *
+   * @param block address of struct kernel_block
+   * @return 0, or the exit status after saying what is wrong
+   */
+  static int start(long block) {
+    try {
+      TargetSpec spec = Order.read(String.valueOf(System.getenv(Order.VARIABLE)));
+      Target target = Target.open(spec, !spec.readOnly());
+      GuestFiles files =
+          new GuestFiles(function(block + FD_RESERVE), function(block + FD_RESERVE_AT), function(block + FD_FREE));
+      MachineSpace memory = new MachineSpace(RawMemory.getLong(block + PROBE));
+      FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
+      Guest guest = new Guest(target, target.newProgram(new UserProcess(memory, descriptors)));
+      guest.listen((int) RawMemory.getLong(block + NOTE_FD));
+      guest.upcall(block + ATTACH, "attach", 0);
+      guest.upcall(block + SHUTDOWN, "shutdown", 0);
+      guest.upcall(block + CALL, "call", CALL_ARGUMENTS);
+      return Failure.DONE;
+    } catch (Failure e) {
+      complain(String.valueOf(e.getMessage()));
+      return e.status();
+    } catch (ReflectiveOperationException | RuntimeException | Error e) {
+      return mistake(e);
+    }
+  }
+
+  private static MemorySegment function(long at) {
+    return MemorySegment.ofAddress(RawMemory.getLong(at));
+  }
+
+  /** Makes a method something that C can call: all of it is 64-bit integers. */
+  @SuppressWarnings("restricted") // being called by C is what this is for
+  private void upcall(long at, String name, int arguments) throws ReflectiveOperationException {
+    Class<?>[] longs = new Class<?>[arguments];
+    Arrays.fill(longs, long.class);
+    ValueLayout[] layouts = new ValueLayout[arguments];
+    Arrays.fill(layouts, ValueLayout.JAVA_LONG);
+    MethodHandle method = MethodHandles.lookup().bind(this, name, MethodType.methodType(long.class, longs));
+    FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_LONG, layouts);
+    RawMemory.putLong(at, Linker.nativeLinker().upcallStub(method, type, Arena.global()).address());
+  }
+
+  /** A line on standard error, wherever that is now. */
+  private static void complain(String text) {
+    PrintStream err = System.err;
+    err.println("pollux: " + text);
+    err.flush();
+  }
+
+  private static int mistake(Throwable e) {
+    complain("a mistake in pollux itself: " + e);
+    e.printStackTrace(System.err);
+    return Failure.COULD_NOT_RUN;
+  }
+
+  /** Upcall: a thread of the program makes its first call. Answers its handle, or -EAGAIN. */
+  long attach() {
+    try {
+      int handle;
+      synchronized (free) {
+        Integer again = free.poll();
+        handle = again != null ? again : lastHandle + 1;
+        if (handle >= MAX_THREADS) {
+          return -Errno.EAGAIN;
+        }
+        lastHandle = Math.max(lastHandle, handle);
+      }
+      threads.setRelease(handle, process.newThread());
+      return handle;
+    } catch (Throwable e) { // none may leave an upcall: it would end the process
+      mistake(e);
+      return -Errno.EAGAIN;
+    }
+  }
+
+  /** Upcall: a system call. */
+  long call(long thread, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+    try {
+      Program program = threads.getPlain((int) thread);
+      return program == null ? -Errno.ESRCH : program.syscall((int) nr, a0, a1, a2, a3, a4, a5);
+    } catch (Throwable e) { // none may leave an upcall: it would end the process
+      mistake(e);
+      return -Errno.EIO;
+    }
+  }
+
+  /** Upcall: the program ends. */
+  long shutdown() {
+    try {
+      process.close();
+      target.close();
+      return Failure.DONE;
+    } catch (Failure e) {
+      complain(String.valueOf(e.getMessage()));
+      return e.status();
+    } catch (Throwable e) { // none may leave an upcall: it would end the process
+      return mistake(e);
+    }
+  }
+
+  /** Hears of signals for threads that are in a call, and of threads that have ended. */
+  private void listen(int fd) {
+    Thread listener = new Thread(() -> hear(fd), "pollux-notes");
+    listener.setDaemon(true);
+    listener.start();
+  }
+
+  @SuppressWarnings("restricted") // calling C is what this is for
+  private void hear(int fd) {
+    Linker linker = Linker.nativeLinker();
+    MethodHandle read =
+        linker.downcallHandle(
+            linker.defaultLookup().findOrThrow("read"),
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+    MemorySegment notes = Arena.global().allocate((long) NOTE_SIZE * NOTES, Long.BYTES);
+    while (true) {
+      long bytes;
+      try {
+        bytes = (long) read.invokeExact(fd, notes, notes.byteSize());
+      } catch (Throwable e) {
+        throw new AssertionError("read has no Java exceptions", e);
+      }
+      if (bytes <= 0) {
+        return; // the program closed it: then there is nothing more to hear
+      }
+      for (long at = 0; at + NOTE_SIZE <= bytes; at += NOTE_SIZE) {
+        heard((int) notes.get(ValueLayout.JAVA_LONG, at), (int) notes.get(ValueLayout.JAVA_LONG, at + Long.BYTES));
+      }
+    }
+  }
+
+  private void heard(int handle, int signal) {
+    Program thread = handle <= 0 || handle >= MAX_THREADS ? null : threads.getAcquire(handle);
+    if (thread == null) {
+      return;
+    }
+    if (signal != 0) {
+      thread.sendSignal(signal);
+      return;
+    }
+    thread.threadEnded();
+    threads.setRelease(handle, null);
+    synchronized (free) {
+      free.add(handle);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.exec;
+
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.MachineFiles;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import org.jspecify.annotations.Nullable;
+
+/** The descriptors of the program's process: numbers are taken and given back by C. */
+final class GuestFiles implements MachineFiles {
+  private final MethodHandle reserve;
+  private final MethodHandle reserveAt;
+  private final MethodHandle free;
+
+  /** Takes the addresses of the C functions. */
+  GuestFiles(MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+    FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+    this.reserve = function(reserve, numbered);
+    this.reserveAt = function(reserveAt, numbered);
+    this.free = function(free, FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
+  }
+
+  @SuppressWarnings("restricted") // calling C is what this is for
+  private static MethodHandle function(MemorySegment address, FunctionDescriptor type) {
+    return Linker.nativeLinker().downcallHandle(address, type);
+  }
+
+  private static int number(MethodHandle function, int argument) {
+    try {
+      return (int) (long) function.invokeExact((long) argument);
+    } catch (Throwable e) {
+      throw new AssertionError("a C function has no Java exceptions", e);
+    }
+  }
+
+  @Override
+  public int reserve(int from) {
+    return number(reserve, from);
+  }
+
+  @Override
+  public int reserveAt(int fd) {
+    return number(reserveAt, fd);
+  }
+
+  @Override
+  public void free(int fd) {
+    try {
+      free.invokeExact((long) fd);
+    } catch (Throwable e) {
+      throw new AssertionError("a C function has no Java exceptions", e);
+    }
+  }
+
+  @Override
+  public @Nullable File fget(int fd) {
+    return null;
+  }
+}

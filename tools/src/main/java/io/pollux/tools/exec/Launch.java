@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.exec;
+
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.uapi.Errno;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Turns this process into a C program that has this kernel for its calls below a mount point. */
+public final class Launch {
+  private static final int MAX_PATH = 4096;
+  private static final int SIGNAL_SET_BYTES = 128;
+  private static final int SIG_SETMASK = 2;
+
+  private static final Linker LINKER = Linker.nativeLinker();
+
+  private final TargetSpec spec;
+  private final String at;
+
+  /**
+   * Prepares.
+   *
+   * @param spec what the program runs against
+   * @param at absolute path of the mount point; needs not exist on the machine
+   * @throws Failure if it can't be a mount point
+   */
+  public Launch(TargetSpec spec, String at) {
+    String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
+    boolean dots = Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
+    if (!plain.startsWith("/") || plain.equals("/") || dots || plain.length() >= MAX_PATH) {
+      throw Failure.couldNotRun("--at " + at, "has to be an absolute path below /, without . and ..");
+    }
+    this.spec = spec;
+    this.at = plain;
+  }
+
+  /**
+   * Becomes the program. What this process has printed is flushed by the caller before.
+   *
+   * @param command the program, looked up in PATH, and its arguments
+   * @return never
+   * @throws Failure why it can't
+   */
+  public Failure become(List<String> command) {
+    Path javaHome = Path.of(System.getProperty("java.home"));
+    Path library = Preload.library(javaHome);
+    Path libjvm = javaHome.resolve("lib/server/libjvm.so");
+    Path libjsig = javaHome.resolve("lib/libjsig.so");
+    for (Path needed : List.of(libjvm, libjsig)) {
+      if (!Files.isReadable(needed)) {
+        throw Failure.couldNotRun(needed.toString(), "is not there: exec needs a whole JDK");
+      }
+    }
+    String before = System.getenv("LD_PRELOAD");
+    setenv("LD_PRELOAD", library + ":" + libjsig + (before == null || before.isEmpty() ? "" : ":" + before));
+    setenv("POLLUX_LIBJVM", libjvm.toString());
+    setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
+    setenv("POLLUX_AT", at);
+    setenv("POLLUX_ROOT", spec.fs() == Fs.NONE ? "" : "/mnt");
+    if (spec.fs() == Fs.NONE && !spec.readOnly()) {
+      setenv("POLLUX_WRITABLE", "1");
+    }
+    setenv(Order.VARIABLE, Order.write(spec));
+    int errno = execvp(rawArguments(command));
+    throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
+  }
+
+  /** Of the virtual machine in the program, which is a guest there: no signals, limits, or files of its own. */
+  private static List<String> options() {
+    List<String> options = new ArrayList<>();
+    options.add("-ea:io.pollux...");
+    options.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
+    options.add("-XX:-MaxFDLimit");
+    options.add("--module-path=" + System.getProperty("jdk.module.path"));
+    options.add("--add-modules=io.pollux.tools");
+    options.add("--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
+    String more = System.getenv("POLLUX_JAVA_OPTS");
+    if (more != null) {
+      Stream.of(more.split("\\s+")).filter(word -> !word.isEmpty()).forEach(options::add);
+    }
+    return options;
+  }
+
+  /** The program's arguments byte by byte as they were typed, which Java's strings may have lost. */
+  private static List<byte[]> rawArguments(List<String> command) {
+    List<byte[]> raw = new ArrayList<>();
+    try {
+      byte[] line = Files.readAllBytes(Path.of("/proc/self/cmdline"));
+      int start = 0;
+      for (int i = 0; i < line.length; i++) {
+        if (line[i] == 0) {
+          byte[] argument = new byte[i - start];
+          System.arraycopy(line, start, argument, 0, argument.length);
+          raw.add(argument);
+          start = i + 1;
+        }
+      }
+    } catch (IOException e) {
+      raw.clear(); // no /proc: as Java has them
+    }
+    if (raw.size() < command.size()) {
+      return command.stream().map(word -> word.getBytes(StandardCharsets.UTF_8)).toList();
+    }
+    return raw.subList(raw.size() - command.size(), raw.size());
+  }
+
+  @SuppressWarnings("restricted") // calling C is what this is for
+  private static MethodHandle libc(String name, FunctionDescriptor type, Linker.Option... options) {
+    return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), type, options);
+  }
+
+  private static void setenv(String name, String value) {
+    MethodHandle setenv =
+        libc(
+            "setenv",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+    try (Arena arena = Arena.ofConfined()) {
+      int result = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 1);
+      if (result != 0) {
+        throw Failure.couldNotRun(name, "the environment has no room for it");
+      }
+    } catch (Failure e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("setenv has no Java exceptions", e);
+    }
+  }
+
+  /** Answers the errno. */
+  private static int execvp(List<byte[]> arguments) {
+    StructLayout captured = Linker.Option.captureStateLayout();
+    VarHandle errno = captured.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+    MethodHandle execvp =
+        libc(
+            "execvp",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS),
+            Linker.Option.captureCallState("errno"));
+    MethodHandle sigprocmask =
+        libc(
+            "sigprocmask",
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment argv = arena.allocate(ValueLayout.ADDRESS, arguments.size() + 1L);
+      for (int i = 0; i < arguments.size(); i++) {
+        byte[] argument = arguments.get(i);
+        MemorySegment string = arena.allocate(argument.length + 1L);
+        MemorySegment.copy(argument, 0, string, ValueLayout.JAVA_BYTE, 0, argument.length);
+        argv.setAtIndex(ValueLayout.ADDRESS, i, string);
+      }
+      // The virtual machine blocks SIGQUIT in its threads; the program is to start with nothing blocked.
+      int ignored =
+          (int) sigprocmask.invokeExact(SIG_SETMASK, arena.allocate(SIGNAL_SET_BYTES), MemorySegment.NULL);
+      MemorySegment state = arena.allocate(captured);
+      int result = (int) execvp.invokeExact(state, argv.get(ValueLayout.ADDRESS, 0), argv);
+      assert result == -1 && ignored == 0 : result;
+      return (int) errno.get(state, 0L);
+    } catch (Throwable e) {
+      throw new AssertionError("execvp has no Java exceptions", e);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.exec;
+
+import io.pollux.tools.image.TargetSpec;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/** What the command line tells the kernel that starts later, in the program: a target, as one variable's text. */
+final class Order {
+  /** The variable's name. */
+  static final String VARIABLE = "POLLUX_TARGET";
+
+  private Order() {}
+
+  static String write(TargetSpec spec) {
+    Properties fields = new Properties();
+    put(fields, "image", spec.image() == null ? null : spec.image().toAbsolutePath());
+    put(fields, "fs", spec.fs());
+    put(fields, "disk", spec.disk());
+    put(fields, "size", spec.size().isPresent() ? spec.size().getAsLong() : null);
+    put(fields, "readOnly", spec.readOnly());
+    put(fields, "norecovery", spec.norecovery());
+    StringWriter text = new StringWriter();
+    try {
+      fields.store(text, null);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a string can be written", e);
+    }
+    return text.toString();
+  }
+
+  private static void put(Properties fields, String name, @Nullable Object value) {
+    if (value != null) {
+      fields.setProperty(name, value.toString());
+    }
+  }
+
+  static TargetSpec read(String text) {
+    Properties fields = new Properties();
+    try {
+      fields.load(new StringReader(text));
+    } catch (IOException e) {
+      throw new UncheckedIOException("a string can be read", e);
+    }
+    String image = fields.getProperty("image");
+    String fs = fields.getProperty("fs");
+    String disk = fields.getProperty("disk");
+    String size = fields.getProperty("size");
+    return new TargetSpec(
+        image == null ? null : Path.of(image),
+        fs == null ? null : TargetSpec.Fs.valueOf(fs.toUpperCase(Locale.ROOT)),
+        null,
+        disk == null ? null : TargetSpec.Disk.valueOf(disk.toUpperCase(Locale.ROOT)),
+        size == null ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(size)),
+        Boolean.parseBoolean(fields.getProperty("readOnly")),
+        Boolean.parseBoolean(fields.getProperty("norecovery")));
+  }
+}

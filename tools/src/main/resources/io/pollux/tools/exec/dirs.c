@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Directories as streams. The C library's DIR is its own; ours begins with a word that none of its can begin with (a
+ * descriptor stands there).
+ */
+#include "pollux.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#define OURS 0x7275786c6c6f50ffull
+
+struct stream {
+  uint64_t ours;
+  int fd;
+  long at;      /* d_off of the last entry that was read: what telldir answers */
+  size_t next;  /* in buffer */
+  size_t end;
+  struct dirent entry;
+  char buffer[32768] __attribute__((aligned(16)));
+};
+
+/* As getdents64 stores it; the C library's struct dirent64 is the same. */
+struct record {
+  uint64_t ino;
+  int64_t off;
+  uint16_t reclen;
+  uint8_t type;
+  char name[];
+};
+
+static struct stream *stream_of(DIR *dir) {
+  struct stream *stream = (struct stream *)dir;
+  return stream && stream->ours == OURS ? stream : NULL;
+}
+
+static DIR *open_stream(int fd) {
+  struct stream *stream = calloc(1, sizeof *stream);
+  if (!stream) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  stream->ours = OURS;
+  stream->fd = fd;
+  return (DIR *)stream;
+}
+
+EXPORT DIR *fdopendir(int fd) {
+  return ours(fd) ? open_stream(fd) : NEXT(fdopendir)(fd);
+}
+
+EXPORT DIR *opendir(const char *path) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *kernel_path;
+  if (!below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
+    return NEXT(opendir)(path);
+  }
+  int fd = (int)answer(CALL4(SYS_openat, AT_FDCWD, kernel_path, O_RDONLY | O_DIRECTORY, 0));
+  if (fd < 0) {
+    return NULL;
+  }
+  machine_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+  DIR *dir = open_stream(fd);
+  if (!dir) {
+    CALL1(SYS_close, fd);
+  }
+  return dir;
+}
+
+static struct dirent *read_stream(struct stream *stream) {
+  if (stream->next >= stream->end) {
+    long filled = answer(CALL3(SYS_getdents64, stream->fd, stream->buffer, sizeof stream->buffer));
+    if (filled <= 0) {
+      return NULL;
+    }
+    stream->next = 0;
+    stream->end = (size_t)filled;
+  }
+  struct record *record = (struct record *)(stream->buffer + stream->next);
+  stream->next += record->reclen;
+  stream->at = record->off;
+  stream->entry.d_ino = record->ino;
+  stream->entry.d_off = record->off;
+  stream->entry.d_reclen = record->reclen;
+  stream->entry.d_type = record->type;
+  strncpy(stream->entry.d_name, record->name, sizeof stream->entry.d_name - 1);
+  return &stream->entry;
+}
+
+EXPORT struct dirent *readdir(DIR *dir) {
+  struct stream *stream = stream_of(dir);
+  return stream ? read_stream(stream) : NEXT(readdir)(dir);
+}
+
+EXPORT struct dirent64 *readdir64(DIR *dir) {
+  struct stream *stream = stream_of(dir);
+  return stream ? (struct dirent64 *)read_stream(stream) : NEXT(readdir64)(dir);
+}
+
+EXPORT int closedir(DIR *dir) {
+  struct stream *stream = stream_of(dir);
+  if (!stream) {
+    return NEXT(closedir)(dir);
+  }
+  int fd = stream->fd;
+  free(stream);
+  return (int)answer(CALL1(SYS_close, fd));
+}
+
+EXPORT int dirfd(DIR *dir) {
+  struct stream *stream = stream_of(dir);
+  return stream ? stream->fd : NEXT(dirfd)(dir);
+}
+
+EXPORT long telldir(DIR *dir) {
+  struct stream *stream = stream_of(dir);
+  return stream ? stream->at : NEXT(telldir)(dir);
+}
+
+EXPORT void seekdir(DIR *dir, long at) {
+  struct stream *stream = stream_of(dir);
+  if (!stream) {
+    NEXT(seekdir)(dir, at);
+    return;
+  }
+  CALL3(SYS_lseek, stream->fd, at, SEEK_SET);
+  stream->at = at;
+  stream->next = stream->end = 0;
+}
+
+EXPORT void rewinddir(DIR *dir) {
+  if (stream_of(dir)) {
+    seekdir(dir, 0);
+  } else {
+    NEXT(rewinddir)(dir);
+  }
+}

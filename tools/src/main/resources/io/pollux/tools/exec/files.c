@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Calls on descriptors. A descriptor is the kernel's if it was opened there. */
+#include "pollux.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
+
+EXPORT int close(int fd) {
+  if (ours(fd)) {
+    if (!kernel_running()) { /* after a fork, or after the end: only the placeholder is left */
+      return (int)answer(machine_call(SYS_close, fd, 0, 0, 0, 0, 0));
+    }
+    return (int)answer(CALL1(SYS_close, fd));
+  }
+  return NEXT(close)(fd);
+}
+
+/* Reading and writing. */
+
+EXPORT ssize_t read(int fd, void *buffer, size_t size) {
+  if (ours(fd)) {
+    return answer(CALL3(SYS_read, fd, buffer, size));
+  }
+  return NEXT(read)(fd, buffer, size);
+}
+
+EXPORT ssize_t write(int fd, const void *buffer, size_t size) {
+  if (ours(fd)) {
+    return answer(CALL3(SYS_write, fd, buffer, size));
+  }
+  return NEXT(write)(fd, buffer, size);
+}
+
+EXPORT ssize_t pread(int fd, void *buffer, size_t size, off_t offset) {
+  if (ours(fd)) {
+    return answer(CALL4(SYS_pread64, fd, buffer, size, offset));
+  }
+  return NEXT(pread)(fd, buffer, size, offset);
+}
+
+EXPORT ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset) {
+  return pread(fd, buffer, size, offset);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset) {
+  if (ours(fd)) {
+    return answer(CALL4(SYS_pwrite64, fd, buffer, size, offset));
+  }
+  return NEXT(pwrite)(fd, buffer, size, offset);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *buffer, size_t size, off64_t offset) {
+  return pwrite(fd, buffer, size, offset);
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *vector, int count) {
+  if (ours(fd)) {
+    return answer(CALL3(SYS_readv, fd, vector, count));
+  }
+  return NEXT(readv)(fd, vector, count);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *vector, int count) {
+  if (ours(fd)) {
+    return answer(CALL3(SYS_writev, fd, vector, count));
+  }
+  return NEXT(writev)(fd, vector, count);
+}
+
+EXPORT ssize_t preadv(int fd, const struct iovec *vector, int count, off_t offset) {
+  if (ours(fd)) {
+    return answer(CALL4(SYS_preadv, fd, vector, count, offset));
+  }
+  return NEXT(preadv)(fd, vector, count, offset);
+}
+
+EXPORT ssize_t preadv64(int fd, const struct iovec *vector, int count, off64_t offset) {
+  return preadv(fd, vector, count, offset);
+}
+
+EXPORT ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset) {
+  if (ours(fd)) {
+    return answer(CALL4(SYS_pwritev, fd, vector, count, offset));
+  }
+  return NEXT(pwritev)(fd, vector, count, offset);
+}
+
+EXPORT ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t offset) {
+  return pwritev(fd, vector, count, offset);
+}
+
+EXPORT ssize_t preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags) {
+  if (ours(fd)) {
+    return answer(CALL6(SYS_preadv2, fd, vector, count, offset, 0, flags));
+  }
+  return NEXT(preadv2)(fd, vector, count, offset, flags);
+}
+
+EXPORT ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags) {
+  return preadv2(fd, vector, count, offset, flags);
+}
+
+EXPORT ssize_t pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags) {
+  if (ours(fd)) {
+    return answer(CALL6(SYS_pwritev2, fd, vector, count, offset, 0, flags));
+  }
+  return NEXT(pwritev2)(fd, vector, count, offset, flags);
+}
+
+EXPORT ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags) {
+  return pwritev2(fd, vector, count, offset, flags);
+}
+
+/* What a compiler makes of reads with checks on. */
+EXPORT ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room) {
+  if (size > room) {
+    abort();
+  }
+  return read(fd, buffer, size);
+}
+
+EXPORT ssize_t __pread_chk(int fd, void *buffer, size_t size, off_t offset, size_t room) {
+  if (size > room) {
+    abort();
+  }
+  return pread(fd, buffer, size, offset);
+}
+
+EXPORT ssize_t __pread64_chk(int fd, void *buffer, size_t size, off64_t offset, size_t room) {
+  return __pread_chk(fd, buffer, size, offset, room);
+}
+
+/* Between two descriptors: there is no such way here, and who asks falls back to reading and writing. */
+
+EXPORT ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t size, unsigned flags) {
+  if (ours(in) || ours(out)) {
+    errno = EXDEV;
+    return -1;
+  }
+  return NEXT(copy_file_range)(in, in_at, out, out_at, size, flags);
+}
+
+EXPORT ssize_t sendfile(int out, int in, off_t *at, size_t size) {
+  if (ours(in) || ours(out)) {
+    errno = EINVAL;
+    return -1;
+  }
+  return NEXT(sendfile)(out, in, at, size);
+}
+
+EXPORT ssize_t sendfile64(int out, int in, off64_t *at, size_t size) {
+  return sendfile(out, in, at, size);
+}
+
+/* Where and what. */
+
+EXPORT off_t lseek(int fd, off_t offset, int whence) {
+  if (ours(fd)) {
+    return answer(CALL3(SYS_lseek, fd, offset, whence));
+  }
+  return NEXT(lseek)(fd, offset, whence);
+}
+
+EXPORT off64_t lseek64(int fd, off64_t offset, int whence) {
+  return lseek(fd, offset, whence);
+}
+
+EXPORT int fstat(int fd, struct stat *status) {
+  if (ours(fd)) {
+    return (int)answer(CALL2(SYS_fstat, fd, status));
+  }
+  return NEXT(fstat)(fd, status);
+}
+
+EXPORT int fstat64(int fd, struct stat64 *status) {
+  return fstat(fd, (struct stat *)status);
+}
+
+EXPORT int __fxstat(int version, int fd, struct stat *status) {
+  (void)version;
+  return fstat(fd, status);
+}
+
+EXPORT int __fxstat64(int version, int fd, struct stat64 *status) {
+  (void)version;
+  return fstat(fd, (struct stat *)status);
+}
+
+EXPORT int fstatfs(int fd, struct statfs *status) {
+  if (ours(fd)) {
+    return (int)answer(CALL2(SYS_fstatfs, fd, status));
+  }
+  return NEXT(fstatfs)(fd, status);
+}
+
+EXPORT int fstatfs64(int fd, struct statfs64 *status) {
+  return fstatfs(fd, (struct statfs *)status);
+}
+
+/* Durability, size, advice. */
+
+EXPORT int fsync(int fd) {
+  return ours(fd) ? (int)answer(CALL1(SYS_fsync, fd)) : NEXT(fsync)(fd);
+}
+
+EXPORT int fdatasync(int fd) {
+  return ours(fd) ? (int)answer(CALL1(SYS_fdatasync, fd)) : NEXT(fdatasync)(fd);
+}
+
+EXPORT int syncfs(int fd) {
+  return ours(fd) ? (int)answer(CALL1(SYS_syncfs, fd)) : NEXT(syncfs)(fd);
+}
+
+EXPORT void sync(void) {
+  if (kernel_running()) {
+    CALL1(SYS_sync, 0);
+  }
+  NEXT(sync)();
+}
+
+EXPORT int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags) {
+  if (ours(fd)) {
+    return (int)answer(CALL4(SYS_sync_file_range, fd, offset, size, flags));
+  }
+  return NEXT(sync_file_range)(fd, offset, size, flags);
+}
+
+EXPORT int ftruncate(int fd, off_t length) {
+  return ours(fd) ? (int)answer(CALL2(SYS_ftruncate, fd, length)) : NEXT(ftruncate)(fd, length);
+}
+
+EXPORT int ftruncate64(int fd, off64_t length) {
+  return ftruncate(fd, length);
+}
+
+EXPORT int fallocate(int fd, int mode, off_t offset, off_t size) {
+  if (ours(fd)) {
+    return (int)answer(CALL4(SYS_fallocate, fd, mode, offset, size));
+  }
+  return NEXT(fallocate)(fd, mode, offset, size);
+}
+
+EXPORT int fallocate64(int fd, int mode, off64_t offset, off64_t size) {
+  return fallocate(fd, mode, offset, size);
+}
+
+EXPORT int posix_fallocate(int fd, off_t offset, off_t size) {
+  if (ours(fd)) {
+    return (int)-CALL4(SYS_fallocate, fd, 0, offset, size);
+  }
+  return NEXT(posix_fallocate)(fd, offset, size);
+}
+
+EXPORT int posix_fallocate64(int fd, off64_t offset, off64_t size) {
+  return posix_fallocate(fd, offset, size);
+}
+
+EXPORT int posix_fadvise(int fd, off_t offset, off_t size, int advice) {
+  if (ours(fd)) {
+    return (int)-CALL4(SYS_fadvise64, fd, offset, size, advice);
+  }
+  return NEXT(posix_fadvise)(fd, offset, size, advice);
+}
+
+EXPORT int posix_fadvise64(int fd, off64_t offset, off64_t size, int advice) {
+  return posix_fadvise(fd, offset, size, advice);
+}
+
+EXPORT ssize_t readahead(int fd, off64_t offset, size_t size) {
+  if (ours(fd)) {
+    return answer(CALL4(SYS_fadvise64, fd, offset, size, POSIX_FADV_WILLNEED));
+  }
+  return NEXT(readahead)(fd, offset, size);
+}
+
+EXPORT int fchmod(int fd, mode_t mode) {
+  return ours(fd) ? (int)answer(CALL2(SYS_fchmod, fd, mode)) : NEXT(fchmod)(fd, mode);
+}
+
+EXPORT int fchown(int fd, uid_t user, gid_t group) {
+  return ours(fd) ? (int)answer(CALL3(SYS_fchown, fd, user, group)) : NEXT(fchown)(fd, user, group);
+}
+
+EXPORT int futimens(int fd, const struct timespec times[2]) {
+  return ours(fd) ? (int)answer(CALL4(SYS_utimensat, fd, 0, times, 0)) : NEXT(futimens)(fd, times);
+}
+
+EXPORT int flock(int fd, int operation) {
+  (void)operation;
+  if (ours(fd)) {
+    return 0; /* this process is the only one that has the file */
+  }
+  int (*next)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
+  return next(fd, operation);
+}
+
+/* Descriptors themselves. */
+
+EXPORT int dup(int fd) {
+  return ours(fd) ? (int)answer(CALL1(SYS_dup, fd)) : NEXT(dup)(fd);
+}
+
+EXPORT int dup3(int fd, int as, int flags) {
+  if (ours(fd)) {
+    int made = (int)answer(CALL3(SYS_dup3, fd, as, flags));
+    if (made >= 0 && (flags & O_CLOEXEC)) {
+      machine_call(SYS_fcntl, made, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+    }
+    return made;
+  }
+  if (ours(as) && machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0) {
+    close(as);
+  }
+  return NEXT(dup3)(fd, as, flags);
+}
+
+EXPORT int dup2(int fd, int as) {
+  if (ours(fd)) {
+    return (int)answer(CALL2(SYS_dup2, fd, as));
+  }
+  if (ours(as) && machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0) {
+    close(as);
+  }
+  return NEXT(dup2)(fd, as);
+}
+
+static long kernel_fcntl(int fd, int command, long argument) {
+  switch (command) {
+    case F_GETFD: /* of the placeholder */
+    case F_SETFD:
+      return machine_call(SYS_fcntl, fd, command, argument, 0, 0, 0);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW: /* this process is the only one that has the file */
+      if (command == F_GETLK) {
+        ((struct flock *)argument)->l_type = F_UNLCK;
+      }
+      return 0;
+    case F_DUPFD_CLOEXEC: {
+      long made = CALL3(SYS_fcntl, fd, command, argument);
+      if (made >= 0) {
+        machine_call(SYS_fcntl, made, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+      }
+      return made;
+    }
+    default:
+      return CALL3(SYS_fcntl, fd, command, argument);
+  }
+}
+
+EXPORT int fcntl(int fd, int command, ...) {
+  va_list list;
+  va_start(list, command);
+  long argument = va_arg(list, long);
+  va_end(list);
+  return ours(fd) ? (int)answer(kernel_fcntl(fd, command, argument)) : NEXT(fcntl)(fd, command, argument);
+}
+
+EXPORT int fcntl64(int fd, int command, ...) {
+  va_list list;
+  va_start(list, command);
+  long argument = va_arg(list, long);
+  va_end(list);
+  return fcntl(fd, command, argument);
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...) {
+  va_list list;
+  va_start(list, request);
+  long argument = va_arg(list, long);
+  va_end(list);
+  return ours(fd) ? (int)answer(CALL3(SYS_ioctl, fd, request, argument)) : NEXT(ioctl)(fd, request, argument);
+}
+
+EXPORT int isatty(int fd) {
+  if (ours(fd)) {
+    errno = ENOTTY;
+    return 0;
+  }
+  return NEXT(isatty)(fd);
+}
+
+/* Files of ours are always ready; the others are asked. */
+EXPORT int poll(struct pollfd *set, nfds_t count, int timeout) {
+  bool any = false;
+  if (probe((int64_t)(intptr_t)set, 1, 1) == 1 || !kernel_running()) {
+    for (nfds_t i = 0; i < count && kernel_running(); i++) {
+      any |= ours(set[i].fd);
+    }
+  }
+  if (!any) {
+    return NEXT(poll)(set, count, timeout);
+  }
+  struct pollfd others[count];
+  int ready = 0;
+  for (nfds_t i = 0; i < count; i++) {
+    others[i] = set[i];
+    if (ours(set[i].fd)) {
+      others[i].fd = -1;
+    }
+  }
+  int result = NEXT(poll)(others, count, 0);
+  if (result < 0) {
+    return result;
+  }
+  for (nfds_t i = 0; i < count; i++) {
+    if (ours(set[i].fd)) {
+      set[i].revents = set[i].events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+    } else {
+      set[i].revents = others[i].revents;
+    }
+    ready += set[i].revents != 0;
+  }
+  return ready;
+}
+
+/* Memory of a file: this kernel has none to share. */
+EXPORT void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+  if (!(flags & MAP_ANONYMOUS) && ours(fd)) {
+    static volatile int said;
+    if (!said) {
+      said = 1;
+      say("exec: files of the image can't be mapped into memory (ENODEV)");
+    }
+    errno = ENODEV;
+    return MAP_FAILED;
+  }
+  return NEXT(mmap)(address, size, protection, flags, fd, offset);
+}
+
+EXPORT void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset) {
+  return mmap(address, size, protection, flags, fd, offset);
+}

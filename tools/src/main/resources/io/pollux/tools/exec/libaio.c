@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libaio's functions, with the versions that programs are linked against: libaio makes its system calls inline, past
+ * syscall(2). They return a result or a negative errno and leave errno alone.
+ */
+#include "pollux.h"
+
+#include <time.h>
+
+typedef long context;
+struct iocb;
+
+struct io_event { /* as libaio has it: the pointers are the kernel's 64-bit fields */
+  void *data;
+  struct iocb *obj;
+  unsigned long res;
+  unsigned long res2;
+};
+
+typedef void (*callback)(context, struct iocb *, long, long);
+
+struct sigset_argument {
+  const sigset_t *mask;
+  size_t size;
+};
+
+#define KERNEL_SIGSET_BYTES 8
+
+/*
+ * With a mask, the thread has it from before the call until after it, so that a signal that it lets through interrupts
+ * the call; its handler runs when the call has returned.
+ */
+long pollux_io_pgetevents(long ctx, long min, long nr, long events, long timeout, const struct sigset_argument *argument) {
+  bool masked = argument && kernel_running() && probe((intptr_t)argument, sizeof *argument, 0) == sizeof *argument &&
+                argument->mask && argument->size == KERNEL_SIGSET_BYTES &&
+                probe((intptr_t)argument->mask, KERNEL_SIGSET_BYTES, 0) == KERNEL_SIGSET_BYTES;
+  uint64_t before = 0;
+  if (masked) {
+    self.in_kernel = 1; /* whatever comes now is put off */
+    machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)argument->mask, (long)&before, KERNEL_SIGSET_BYTES, 0, 0);
+    self.in_kernel = 0;
+  }
+  long result = self.pending && masked ? -EINTR : CALL6(SYS_io_pgetevents, ctx, min, nr, events, timeout, argument);
+  if (masked) {
+    if (self.pending) {
+      signals_run_pending();
+    }
+    machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, KERNEL_SIGSET_BYTES, 0, 0);
+  }
+  return result;
+}
+
+EXPORT int io_setup(int events, context *ctx) {
+  return (int)CALL2(SYS_io_setup, events, ctx);
+}
+
+EXPORT int io_destroy(context ctx) {
+  return (int)CALL1(SYS_io_destroy, ctx);
+}
+
+EXPORT int io_submit(context ctx, long count, struct iocb **iocbs) {
+  return (int)CALL3(SYS_io_submit, ctx, count, iocbs);
+}
+
+EXPORT int cancel_0_4(context ctx, struct iocb *iocb, struct io_event *event) {
+  return (int)CALL3(SYS_io_cancel, ctx, iocb, event);
+}
+
+EXPORT int getevents_0_4(context ctx, long min, long count, struct io_event *events, struct timespec *timeout) {
+  return (int)CALL5(SYS_io_getevents, ctx, min, count, events, timeout);
+}
+
+EXPORT int io_pgetevents(context ctx, long min, long count, struct io_event *events, struct timespec *timeout,
+                         sigset_t *mask) {
+  struct sigset_argument argument = {mask, KERNEL_SIGSET_BYTES};
+  return (int)pollux_io_pgetevents(ctx, min, count, (long)events, (long)timeout, &argument);
+}
+
+EXPORT int io_queue_init(int events, context *ctx) {
+  if (events <= 0) {
+    return -EINVAL;
+  }
+  *ctx = 0;
+  return io_setup(events, ctx);
+}
+
+EXPORT int io_queue_release(context ctx) {
+  return io_destroy(ctx);
+}
+
+/* Calls each request's callback, which libaio keeps in iocb.data, as long as there are events. */
+EXPORT int io_queue_run(context ctx) {
+  static struct timespec now;
+  struct io_event event;
+  int result;
+  while ((result = getevents_0_4(ctx, 0, 1, &event, &now)) == 1) {
+    ((callback)event.data)(ctx, event.obj, (long)event.res, (long)event.res2);
+  }
+  return result;
+}
+
+EXPORT int queue_wait_0_4(context ctx, struct timespec *timeout) {
+  return getevents_0_4(ctx, 0, 0, NULL, timeout);
+}
+
+/* As they were before 0.3.96: an event is not stored; at least one is waited for. */
+
+EXPORT int cancel_0_1(context ctx, struct iocb *iocb) {
+  struct io_event event;
+  return cancel_0_4(ctx, iocb, &event);
+}
+
+EXPORT int getevents_0_1(context ctx, long count, struct io_event *events, const struct timespec *timeout) {
+  struct timespec copy;
+  if (timeout) {
+    copy = *timeout;
+  }
+  return getevents_0_4(ctx, 1, count, events, timeout ? &copy : NULL);
+}
+
+EXPORT int queue_wait_0_1(context ctx, const struct timespec *timeout) {
+  struct timespec copy;
+  if (timeout) {
+    copy = *timeout;
+  }
+  return queue_wait_0_4(ctx, timeout ? &copy : NULL);
+}
+
+__asm__(".symver cancel_0_4, io_cancel@@LIBAIO_0.4");
+__asm__(".symver cancel_0_1, io_cancel@LIBAIO_0.1");
+__asm__(".symver getevents_0_4, io_getevents@@LIBAIO_0.4");
+__asm__(".symver getevents_0_1, io_getevents@LIBAIO_0.1");
+__asm__(".symver queue_wait_0_4, io_queue_wait@@LIBAIO_0.4");
+__asm__(".symver queue_wait_0_1, io_queue_wait@LIBAIO_0.1");

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Calls that name a file by its path. A path is the kernel's if it lies below the mount point (POLLUX_AT), or if it is
+ * relative to a directory that was opened there. The kernel knows the image as POLLUX_ROOT, and the disks, which are
+ * dev/NAME below the mount point whatever is in the image, as /dev/NAME.
+ */
+#include "pollux.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
+#include <utime.h>
+
+static char mount_point[KERNEL_PATH_MAX];
+static size_t mount_length;
+static char root[64]; /* "" or "/mnt" */
+static bool writable; /* the mount, as a whole */
+
+void paths_init(void) {
+  const char *at = getenv("POLLUX_AT");
+  const char *in_kernel = getenv("POLLUX_ROOT");
+  writable = getenv("POLLUX_WRITABLE") != NULL;
+  if (at && in_kernel && strlen(at) < sizeof mount_point && strlen(in_kernel) < sizeof root) {
+    strcpy(mount_point, at);
+    mount_length = strlen(at);
+    strcpy(root, in_kernel);
+  }
+}
+
+/* Where the names after the mount point begin, or null. Takes "//" and "/./" for what they are. */
+static const char *after_mount_point(const char *path) {
+  const char *wanted = mount_point;
+  while (*wanted) {
+    if (*wanted == '/') {
+      if (*path != '/') {
+        return NULL;
+      }
+      while (*path == '/' || (path[0] == '.' && path[1] == '/')) {
+        path++;
+      }
+      wanted++;
+    } else if (*wanted++ != *path++) {
+      return NULL;
+    }
+  }
+  return *path == 0 || *path == '/' ? path : NULL;
+}
+
+bool is_mount_point(const char *path) {
+  if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
+    return false;
+  }
+  const char *rest = after_mount_point(path);
+  while (rest && (*rest == '/' || (rest[0] == '.' && (rest[1] == 0 || rest[1] == '/')))) {
+    rest++;
+  }
+  return rest && *rest == 0;
+}
+
+bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
+  *to = path;
+  if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
+    return false; /* a wild pointer is for the machine to refuse */
+  }
+  if (*path != '/') {
+    return ours(dirfd);
+  }
+  const char *rest = after_mount_point(path);
+  if (!rest) {
+    return false;
+  }
+  const char *name = rest;
+  while (*name == '/') {
+    name++;
+  }
+  bool device = strncmp(name, "dev", 3) == 0 && (name[3] == 0 || name[3] == '/');
+  int length = snprintf(buffer, KERNEL_PATH_MAX, "%s%s", device ? "" : root, *rest ? rest : "/");
+  if (length >= KERNEL_PATH_MAX) {
+    return false; /* longer than any path may be: the machine says so too */
+  }
+  *to = buffer;
+  return true;
+}
+
+/* Whether a path is the kernel's; then it is in `kernel_path`. */
+#define IN_KERNEL(dirfd, path) \
+  char buffer_[KERNEL_PATH_MAX]; \
+  const char *kernel_path; \
+  if (below_mount(dirfd, path, buffer_, &kernel_path))
+
+/* open and its like. */
+
+static bool wants_mode(int flags) {
+  return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+#define MODE_OF(flags)                \
+  mode_t mode = 0;                    \
+  if (wants_mode(flags)) {            \
+    va_list list_;                    \
+    va_start(list_, flags);           \
+    mode = va_arg(list_, mode_t);     \
+    va_end(list_);                    \
+  }
+
+static int kernel_open(int dirfd, const char *path, int flags, mode_t mode) {
+  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode));
+  if (fd >= 0 && (flags & O_CLOEXEC)) {
+    machine_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+  }
+  return fd;
+}
+
+EXPORT int open(const char *path, int flags, ...) {
+  MODE_OF(flags)
+  IN_KERNEL(AT_FDCWD, path) {
+    return kernel_open(AT_FDCWD, kernel_path, flags, mode);
+  }
+  return NEXT(open)(path, flags, mode);
+}
+
+EXPORT int open64(const char *path, int flags, ...) {
+  MODE_OF(flags)
+  return open(path, flags | O_LARGEFILE, mode);
+}
+
+EXPORT int openat(int dirfd, const char *path, int flags, ...) {
+  MODE_OF(flags)
+  IN_KERNEL(dirfd, path) {
+    return kernel_open(dirfd, kernel_path, flags, mode);
+  }
+  return NEXT(openat)(dirfd, path, flags, mode);
+}
+
+EXPORT int openat64(int dirfd, const char *path, int flags, ...) {
+  MODE_OF(flags)
+  return openat(dirfd, path, flags | O_LARGEFILE, mode);
+}
+
+/* What a compiler makes of open with checks on. */
+EXPORT int __open_2(const char *path, int flags) {
+  return open(path, flags);
+}
+
+EXPORT int __open64_2(const char *path, int flags) {
+  return open64(path, flags);
+}
+
+EXPORT int __openat_2(int dirfd, const char *path, int flags) {
+  return openat(dirfd, path, flags);
+}
+
+EXPORT int __openat64_2(int dirfd, const char *path, int flags) {
+  return openat64(dirfd, path, flags);
+}
+
+EXPORT int creat(const char *path, mode_t mode) {
+  return open(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+EXPORT int creat64(const char *path, mode_t mode) {
+  return open64(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+/* stat and its like. The kernel's struct stat is the C library's. */
+
+EXPORT int fstatat(int dirfd, const char *path, struct stat *status, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL4(SYS_newfstatat, dirfd, kernel_path, status, flags));
+  }
+  return NEXT(fstatat)(dirfd, path, status, flags);
+}
+
+EXPORT int stat(const char *path, struct stat *status) {
+  return fstatat(AT_FDCWD, path, status, 0);
+}
+
+EXPORT int lstat(const char *path, struct stat *status) {
+  return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
+}
+
+EXPORT int fstatat64(int dirfd, const char *path, struct stat64 *status, int flags) {
+  return fstatat(dirfd, path, (struct stat *)status, flags);
+}
+
+EXPORT int stat64(const char *path, struct stat64 *status) {
+  return fstatat(AT_FDCWD, path, (struct stat *)status, 0);
+}
+
+EXPORT int lstat64(const char *path, struct stat64 *status) {
+  return fstatat(AT_FDCWD, path, (struct stat *)status, AT_SYMLINK_NOFOLLOW);
+}
+
+/* As programs built before glibc 2.33 call them. */
+EXPORT int __xstat(int version, const char *path, struct stat *status) {
+  (void)version;
+  return fstatat(AT_FDCWD, path, status, 0);
+}
+
+EXPORT int __lxstat(int version, const char *path, struct stat *status) {
+  (void)version;
+  return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
+}
+
+EXPORT int __fxstatat(int version, int dirfd, const char *path, struct stat *status, int flags) {
+  (void)version;
+  return fstatat(dirfd, path, status, flags);
+}
+
+EXPORT int __xstat64(int version, const char *path, struct stat64 *status) {
+  return __xstat(version, path, (struct stat *)status);
+}
+
+EXPORT int __lxstat64(int version, const char *path, struct stat64 *status) {
+  return __lxstat(version, path, (struct stat *)status);
+}
+
+EXPORT int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *status, int flags) {
+  return __fxstatat(version, dirfd, path, (struct stat *)status, flags);
+}
+
+EXPORT int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *status) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL5(SYS_statx, dirfd, kernel_path, flags, mask, status));
+  }
+  return NEXT(statx)(dirfd, path, flags, mask, status);
+}
+
+EXPORT int faccessat(int dirfd, const char *path, int mode, int flags) {
+  if (!kernel_running() && is_mount_point(path)) { /* known without a kernel: a program may fork after this yet */
+    return (mode & W_OK) && !writable ? (errno = EROFS, -1) : 0;
+  }
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL4(SYS_faccessat2, dirfd, kernel_path, mode, flags));
+  }
+  return NEXT(faccessat)(dirfd, path, mode, flags);
+}
+
+EXPORT int access(const char *path, int mode) {
+  return faccessat(AT_FDCWD, path, mode, 0);
+}
+
+EXPORT int euidaccess(const char *path, int mode) {
+  return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
+EXPORT int eaccess(const char *path, int mode) {
+  return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
+static int ramfs_statfs(struct statfs *status) {
+  memset(status, 0, sizeof *status);
+  status->f_type = 0x858458f6; /* RAMFS_MAGIC */
+  status->f_bsize = status->f_frsize = 4096;
+  status->f_namelen = 255;
+  return 0;
+}
+
+EXPORT int statfs(const char *path, struct statfs *status) {
+  if (!kernel_running() && is_mount_point(path) && root[0] == 0) {
+    return ramfs_statfs(status); /* as above */
+  }
+  IN_KERNEL(AT_FDCWD, path) {
+    return (int)answer(CALL2(SYS_statfs, kernel_path, status));
+  }
+  return NEXT(statfs)(path, status);
+}
+
+EXPORT int statfs64(const char *path, struct statfs64 *status) {
+  return statfs(path, (struct statfs *)status);
+}
+
+static int as_statvfs(int result, const struct statfs *from, struct statvfs *to) {
+  if (result == 0) {
+    memset(to, 0, sizeof *to);
+    to->f_bsize = (unsigned long)from->f_bsize;
+    to->f_frsize = (unsigned long)(from->f_frsize ? from->f_frsize : from->f_bsize);
+    to->f_blocks = from->f_blocks;
+    to->f_bfree = from->f_bfree;
+    to->f_bavail = from->f_bavail;
+    to->f_files = from->f_files;
+    to->f_ffree = from->f_ffree;
+    to->f_favail = from->f_ffree;
+    to->f_namemax = (unsigned long)from->f_namelen;
+    to->f_flag = writable ? 0 : ST_RDONLY;
+  }
+  return result;
+}
+
+EXPORT int statvfs(const char *path, struct statvfs *status) {
+  IN_KERNEL(AT_FDCWD, path) {
+    struct statfs from;
+    return as_statvfs(statfs(path, &from), &from, status);
+  }
+  return NEXT(statvfs)(path, status);
+}
+
+EXPORT int statvfs64(const char *path, struct statvfs64 *status) {
+  return statvfs(path, (struct statvfs *)status);
+}
+
+EXPORT int fstatvfs(int fd, struct statvfs *status) {
+  if (ours(fd)) {
+    struct statfs from;
+    return as_statvfs((int)answer(CALL2(SYS_fstatfs, fd, &from)), &from, status);
+  }
+  return NEXT(fstatvfs)(fd, status);
+}
+
+EXPORT int fstatvfs64(int fd, struct statvfs64 *status) {
+  return fstatvfs(fd, (struct statvfs *)status);
+}
+
+/* Links and names. */
+
+EXPORT ssize_t readlinkat(int dirfd, const char *path, char *target, size_t size) {
+  IN_KERNEL(dirfd, path) {
+    return answer(CALL4(SYS_readlinkat, dirfd, kernel_path, target, size));
+  }
+  return NEXT(readlinkat)(dirfd, path, target, size);
+}
+
+EXPORT ssize_t readlink(const char *path, char *target, size_t size) {
+  return readlinkat(AT_FDCWD, path, target, size);
+}
+
+EXPORT int unlinkat(int dirfd, const char *path, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_unlinkat, dirfd, kernel_path, flags));
+  }
+  return NEXT(unlinkat)(dirfd, path, flags);
+}
+
+EXPORT int unlink(const char *path) {
+  return unlinkat(AT_FDCWD, path, 0);
+}
+
+EXPORT int rmdir(const char *path) {
+  return unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+EXPORT int remove(const char *path) {
+  int result = unlink(path);
+  return result != 0 && errno == EISDIR ? rmdir(path) : result;
+}
+
+EXPORT int mkdirat(int dirfd, const char *path, mode_t mode) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_mkdirat, dirfd, kernel_path, mode));
+  }
+  return NEXT(mkdirat)(dirfd, path, mode);
+}
+
+EXPORT int mkdir(const char *path, mode_t mode) {
+  return mkdirat(AT_FDCWD, path, mode);
+}
+
+EXPORT int truncate(const char *path, off_t length) {
+  IN_KERNEL(AT_FDCWD, path) {
+    return (int)answer(CALL2(SYS_truncate, kernel_path, length));
+  }
+  return NEXT(truncate)(path, length);
+}
+
+EXPORT int truncate64(const char *path, off64_t length) {
+  return truncate(path, length);
+}
+
+/* Calls that change names, owners and times, and have no counterpart in the kernel: it answers ENOSYS for itself. */
+
+EXPORT int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+  char other_buffer[KERNEL_PATH_MAX];
+  const char *other;
+  bool other_ours = below_mount(to_fd, to, other_buffer, &other);
+  IN_KERNEL(from_fd, from) {
+    return other_ours ? (int)answer(CALL5(SYS_renameat2, from_fd, kernel_path, to_fd, other, flags)) : (errno = EXDEV, -1);
+  }
+  return other_ours ? (errno = EXDEV, -1) : NEXT(renameat2)(from_fd, from, to_fd, to, flags);
+}
+
+EXPORT int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+  return renameat2(from_fd, from, to_fd, to, 0);
+}
+
+EXPORT int rename(const char *from, const char *to) {
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+EXPORT int symlinkat(const char *target, int dirfd, const char *path) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_symlinkat, target, dirfd, kernel_path));
+  }
+  return NEXT(symlinkat)(target, dirfd, path);
+}
+
+EXPORT int symlink(const char *target, const char *path) {
+  return symlinkat(target, AT_FDCWD, path);
+}
+
+EXPORT int fchmodat(int dirfd, const char *path, mode_t mode, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_fchmodat, dirfd, kernel_path, mode));
+  }
+  return NEXT(fchmodat)(dirfd, path, mode, flags);
+}
+
+EXPORT int chmod(const char *path, mode_t mode) {
+  return fchmodat(AT_FDCWD, path, mode, 0);
+}
+
+EXPORT int fchownat(int dirfd, const char *path, uid_t user, gid_t group, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL5(SYS_fchownat, dirfd, kernel_path, user, group, flags));
+  }
+  return NEXT(fchownat)(dirfd, path, user, group, flags);
+}
+
+EXPORT int chown(const char *path, uid_t user, gid_t group) {
+  return fchownat(AT_FDCWD, path, user, group, 0);
+}
+
+EXPORT int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL4(SYS_utimensat, dirfd, kernel_path, times, flags));
+  }
+  return NEXT(utimensat)(dirfd, path, times, flags);
+}
+
+EXPORT char *realpath(const char *path, char *resolved) {
+  IN_KERNEL(AT_FDCWD, path) { /* links are not followed: the name below the mount point is as good */
+    struct stat status;
+    if (fstatat(AT_FDCWD, path, &status, 0) != 0) {
+      return NULL;
+    }
+    return resolved ? strcpy(resolved, path) : strdup(path);
+  }
+  return NEXT(realpath)(path, resolved);
+}
+
+EXPORT int chdir(const char *path) {
+  IN_KERNEL(AT_FDCWD, path) {
+    say("exec: a directory of the image can't be the current one");
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return NEXT(chdir)(path);
+}
+
+__attribute__((constructor)) static void at_load(void) {
+  paths_init();
+}

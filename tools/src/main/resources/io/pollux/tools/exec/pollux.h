@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The library that is preloaded into a C program to let it run on this kernel.
+ *
+ * It takes over the C library's functions that make file and aio calls. What concerns the kernel (a path below the
+ * mount point, a descriptor of ours, an aio context) goes through kernel_call() to a Java virtual machine in this
+ * process, started on the first such call; everything else goes on to the C library untouched.
+ *
+ *   kernel.c   the way into the kernel: start, calls, threads, fork, exit
+ *   signals.c  handlers, the program's and the kernel's; looking at memory without dying
+ *   paths.c    calls that name a file by its path
+ *   files.c    calls on descriptors
+ *   dirs.c     opendir and its like
+ *   libaio.c   libaio's functions
+ *   syscall.c  syscall(2)
+ *
+ * A descriptor of ours is a real one too: the machine has an empty placeholder under the same number, so that the two
+ * never give out the same number, and whatever this library does not know of answers EBADF.
+ */
+#ifndef POLLUX_H
+#define POLLUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Seen from outside; all else is hidden by the compiler's options. */
+#define EXPORT __attribute__((visibility("default")))
+
+/* The C library's function of that name, found once. */
+#define NEXT(name)                                                        \
+  ({                                                                      \
+    static __typeof__(&name) next_;                                       \
+    __typeof__(&name) f_ = __atomic_load_n(&next_, __ATOMIC_RELAXED);     \
+    if (!f_) {                                                            \
+      f_ = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                    \
+      __atomic_store_n(&next_, f_, __ATOMIC_RELAXED);                     \
+    }                                                                     \
+    f_;                                                                   \
+  })
+
+/* Descriptors of ours are below this. */
+#define FD_LIMIT 65536
+
+/*
+ * What the two sides know of each other. Java has the same layout in Guest.Block; the first half is set before it
+ * starts, the second half by it.
+ */
+struct kernel_block {
+  /* For Java. */
+  int64_t (*probe)(int64_t address, int64_t bytes, int64_t write);
+  int64_t (*fd_reserve)(int64_t from);
+  int64_t (*fd_reserve_at)(int64_t fd);
+  void (*fd_free)(int64_t fd);
+  int64_t note_fd; /* read end of a pipe of struct note */
+  /* From Java. */
+  int64_t (*attach)(void); /* a handle for the calling thread */
+  int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
+  int64_t (*shutdown)(void); /* sync and unmount; 0, or what exit() is to be told */
+};
+
+/* What the kernel is told apart from calls: a signal for a thread in a call, or, with signal 0, a thread's end. */
+struct note {
+  int64_t thread;
+  int64_t signal;
+};
+
+/* kernel.c */
+
+/* Makes a call of the kernel. Returns a result or a negative errno, as the kernel does. */
+long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
+
+/* Whether this process has the kernel running, and did not inherit it by fork. */
+bool kernel_running(void);
+
+/* Stops the kernel before the process ends, if it runs. */
+void kernel_shutdown(void);
+
+/* A line on standard error. */
+void say(const char *text);
+
+extern unsigned char fd_is_ours[FD_LIMIT];
+
+static inline bool ours(int fd) {
+  return (unsigned)fd < FD_LIMIT && fd_is_ours[fd];
+}
+
+/* As a C library function returns it. */
+static inline long answer(long result) {
+  if (result < 0 && result >= -4095) {
+    errno = (int)-result;
+    return -1;
+  }
+  return result;
+}
+
+#define CALL6(nr, a, b, c, d, e, f) \
+  kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define CALL5(nr, a, b, c, d, e) CALL6(nr, a, b, c, d, e, 0)
+#define CALL4(nr, a, b, c, d) CALL6(nr, a, b, c, d, 0, 0)
+#define CALL3(nr, a, b, c) CALL6(nr, a, b, c, 0, 0, 0)
+#define CALL2(nr, a, b) CALL6(nr, a, b, 0, 0, 0, 0)
+#define CALL1(nr, a) CALL6(nr, a, 0, 0, 0, 0, 0)
+
+/* A system call of the machine, past everything that is taken over. A result or a negative errno. */
+static inline long machine_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  register long r10 __asm__("r10") = a3;
+  register long r8 __asm__("r8") = a4;
+  register long r9 __asm__("r9") = a5;
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(nr), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+/* signals.c */
+
+/* What a thread has to do with the kernel. */
+struct thread {
+  int64_t handle;            /* as Java knows it; 0 before the first call */
+  volatile int in_kernel;    /* in a call now */
+  volatile uint64_t pending; /* signals that came meanwhile: bit 0 for signal 1 */
+};
+extern __thread struct thread self;
+
+/* Before the machine starts: what it chains to. After: what must come before it. */
+void signals_before_start(void);
+void signals_after_start(void);
+
+/* Runs the handlers of what came during a call. */
+void signals_run_pending(void);
+
+/* Tells Java something; from any context, signal handlers included. */
+void note_send(int64_t thread, int64_t signal);
+
+/* How many bytes from the start of a range can be read, or read and written. Survives a fault. */
+int64_t probe(int64_t address, int64_t bytes, int64_t write);
+
+/* paths.c */
+
+#define KERNEL_PATH_MAX 4200
+
+/*
+ * Whether a path lies below the mount point, or a relative one is relative to a directory of ours; then *to is what
+ * the kernel calls it, perhaps in buffer.
+ */
+bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to);
+
+/* The mount point itself, for what is known of it without a kernel. */
+bool is_mount_point(const char *path);
+
+void paths_init(void);
+
+#endif
