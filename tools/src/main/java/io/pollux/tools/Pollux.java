@@ -52,6 +52,7 @@ public final class Pollux implements Runnable {
     commands.put("cat", CatCommand::new);
     commands.put("cp", CpCommand::new);
     commands.put("exec", ExecCommand::new);
+    commands.put("header", HeaderCommand::new);
     return commands;
   }
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.console.Console;
+import io.pollux.tools.header.CHeader;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+
+/** pollux header: the ABI in C. */
+@Command(
+    name = "header",
+    sortOptions = false,
+    description = {
+      "Writes the C header of the ABI, made from the layouts that the kernel itself uses.",
+      "Usually: pollux header > pollux_aio.h"
+    })
+final class HeaderCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Mixin final CommonOptions common = new CommonOptions();
+
+  HeaderCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() {
+    console.print(CHeader.text());
+    return ExitCode.OK;
+  }
+}
