@@ -5,10 +5,12 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import io.pollux.uapi.Statfs;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -133,6 +135,25 @@ final class XfsMount extends SuperBlock {
   @Override
   public XfsInode root() {
     return Objects.requireNonNull(root);
+  }
+
+  /** What the superblock says, without what a mount for writing would keep for itself. */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_statfs")
+  protected void statfs(Task current, long statfs) throws ErrnoException {
+    Statfs.fType(statfs, XfsSb.MAGIC);
+    Statfs.fBsize(statfs, sb.blockSize);
+    Statfs.fNamelen(statfs, Namei.NAME_MAX);
+    Statfs.fFsid(statfs, bdev().dev());
+    Statfs.fBlocks(statfs, sb.dblocks - sb.logBlocks);
+    long free = sb.freeBlocks();
+    Statfs.fBfree(statfs, free);
+    Statfs.fBavail(statfs, free);
+    long files = sb.inodes() + (free << sb.inopbLog);
+    long most = sb.maxInodes();
+    files = Math.max(most == 0 ? files : Math.min(files, most), sb.inodes());
+    Statfs.fFiles(statfs, files);
+    Statfs.fFfree(statfs, files - (sb.inodes() - sb.freeInodes()));
   }
 
   @Override

@@ -38,6 +38,9 @@ final class XfsSb {
           | INCOMPAT_EXCHRANGE
           | INCOMPAT_PARENT;
 
+  private static final int INODES_PER_CHUNK = 64;
+  private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never lacks any
+
   static final int MIN_SECTOR_BYTES = 512;
   static final int MAX_SECTOR_BYTES = 32 << 10;
   private static final int MIN_BLOCK_BYTES = 1 << 10; // of version 5
@@ -187,6 +190,9 @@ final class XfsSb {
     if (!inodesFit) {
       throw disk.corrupt("inodes of " + inodeSize + " bytes");
     }
+    if (disk.u8(127) > 100) {
+      throw disk.corrupt(disk.u8(127) + " % for inodes");
+    }
     if (blockLog + dirBlkLog > MAX_BLOCK_LOG) {
       throw disk.corrupt("directory blocks of 2^" + (blockLog + dirBlkLog) + " bytes");
     }
@@ -277,6 +283,29 @@ final class XfsSb {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_OFFSET")
   int inoToOffset(long ino) {
     return (int) (ino & ((1L << inopbLog) - 1)) << inodeLog;
+  }
+
+  /** Free blocks when it was last unmounted, but for those that are never given away. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
+  long freeBlocks() throws ErrnoException {
+    return Math.max(0, Math.clamp(disk.i64(144), 0, dblocks) - SET_ASIDE_PER_AG * agCount);
+  }
+
+  /** Inodes that there were when it was last unmounted, used or free. */
+  long inodes() throws ErrnoException {
+    return Math.clamp(disk.i64(128), 0, dblocks << inopbLog);
+  }
+
+  /** Those of them that were free. */
+  long freeInodes() throws ErrnoException {
+    return Math.clamp(disk.i64(136), 0, inodes());
+  }
+
+  /** Most inodes that there may be, 0 if as many as fit. */
+  @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_set_maxicount")
+  long maxInodes() throws ErrnoException {
+    long chunkBlocks = Math.max(1, INODES_PER_CHUNK >> inopbLog);
+    return (dblocks * disk.u8(127) / 100 / chunkBlocks * chunkBlocks) << inopbLog;
   }
 
   /** Whether there could be an inode of that number. */

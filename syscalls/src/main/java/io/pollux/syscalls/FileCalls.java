@@ -34,7 +34,7 @@ final class FileCalls {
 
   // Paths and descriptors.
 
-  private static byte[] path(Task current, long address) throws ErrnoException {
+  static byte[] path(Task current, long address) throws ErrnoException {
     byte[] path = current.mm().stringFromUser(address, Namei.PATH_MAX);
     if (path == null) {
       throw new ErrnoException(Errno.EFAULT);
@@ -45,7 +45,7 @@ final class FileCalls {
     return path;
   }
 
-  private static File fget(Task current, int fd) throws ErrnoException {
+  static File fget(Task current, int fd) throws ErrnoException {
     File file = current.files().fget(fd);
     if (file == null) {
       throw new ErrnoException(Errno.EBADF);
@@ -54,7 +54,7 @@ final class FileCalls {
   }
 
   /** The directory that a relative path starts from: null is the root, which is also the working directory. */
-  private static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
+  static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
     if (dirfd == AT_FDCWD || (path.length > 0 && path[0] == '/')) {
       return null;
     }
@@ -122,22 +122,7 @@ final class FileCalls {
     }
   }
 
-  /** Implements readlink(2). */
-  long readlink(Task current, long pathname, long buf, int bufsize) throws ErrnoException {
-    if (bufsize <= 0) {
-      return -Errno.EINVAL;
-    }
-    Dentry found = namei.lookup(current, null, path(current, pathname), false);
-    byte[] target = found.inode().readlink(current);
-    int bytes = Math.min(target.length, bufsize);
-    if (!current.mm().accessOk(buf, bytes, true)) {
-      return -Errno.EFAULT;
-    }
-    putBytes(buf, target, bytes);
-    return bytes;
-  }
-
-  private static void putBytes(long address, byte[] bytes, int count) {
+  static void putBytes(long address, byte[] bytes, int count) {
     for (int i = 0; i < count; i++) {
       RawMemory.putByte(address + i, bytes[i]);
     }
@@ -276,19 +261,29 @@ final class FileCalls {
     return pos < 0 ? -Errno.EINVAL : rw(current, fd, buf, count, false, false, pos, 0);
   }
 
-  /** Implements preadv2(2), and preadv(2) without flags. A position of -1 is the file's own, for preadv2. */
-  @LinuxSource(file = "fs/read_write.c", name = "do_preadv")
+  /** Implements preadv(2). */
+  long preadv(Task current, int fd, long iov, long iovcnt, long pos) throws ErrnoException {
+    return pos < 0 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, true, true, pos, 0);
+  }
+
+  /** Implements pwritev(2). */
+  long pwritev(Task current, int fd, long iov, long iovcnt, long pos) throws ErrnoException {
+    return pos < 0 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, 0);
+  }
+
+  /** Implements preadv2(2), and readv(2) without flags at the position of -1, which is the file's own. */
+  @LinuxSource(file = "fs/read_write.c", name = {"do_preadv", "do_readv"})
   long preadv2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, true, true, pos, flags);
   }
 
-  /** Implements pwritev2(2), and pwritev(2) without flags. A position of -1 is the file's own, for pwritev2. */
-  @LinuxSource(file = "fs/read_write.c", name = "do_pwritev")
+  /** Implements pwritev2(2), and writev(2) without flags at the position of -1, which is the file's own. */
+  @LinuxSource(file = "fs/read_write.c", name = {"do_pwritev", "do_writev"})
   long pwritev2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, flags);
   }
 
-  private static final long POS_OF_FILE = -1;
+  static final long POS_OF_FILE = -1;
 
   /** The one way of all of them: checks, an iterator, a synchronous kiocb. */
   @LinuxSource(file = "fs/read_write.c", name = {"vfs_read", "vfs_write", "new_sync_read", "rw_verify_area"})

@@ -16,13 +16,16 @@ import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.Ramfs;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import io.pollux.xfs.XfsFileSystem;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A kernel: disks, mounts, and programs that run on it. Several may run in one Java process; they share
@@ -39,8 +42,8 @@ public final class Kernel implements AutoCloseable {
   private final FileTable files = new FileTable();
   private final Ramfs rootfs = new Ramfs(ROOT_DEV);
   private final Namei namei = new Namei(rootfs.root(), files);
-  private final Map<String, SuperBlock> mounts = new LinkedHashMap<>();
-  private final List<BlockDevice> disks = new ArrayList<>();
+  private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
+  private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
   private final UserProcess kernelProcess = new UserProcess(); // what mounts and unmounts
   private final Aio aio = new Aio(kernelProcess);
@@ -132,6 +135,21 @@ public final class Kernel implements AutoCloseable {
     int result = disk.sync(current);
     if (result != 0) {
       throw new ErrnoException(-result, disk.name() + ": what was written to it can't be written back");
+    }
+  }
+
+  /** Brings everything that changed to the disks. An error shows at the next fsync. From process context. */
+  @LinuxSource(file = "fs/sync.c", name = {"sync_inodes_one_sb", "iterate_bdevs"})
+  void syncAll(Task current) {
+    List<SuperBlock> mounted;
+    synchronized (mounts) {
+      mounted = List.copyOf(mounts.values());
+    }
+    for (SuperBlock sb : mounted) {
+      sb.sync(current);
+    }
+    for (BlockDevice disk : disks) {
+      disk.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
     }
   }
 
@@ -239,6 +257,7 @@ public final class Kernel implements AutoCloseable {
       }
       disk.pageCache().drop();
     }
+    rootfs.unmount(current);
     current.leaveKernel();
     kernelProcess.exit();
     if (failed != null) {

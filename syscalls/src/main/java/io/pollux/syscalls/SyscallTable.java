@@ -5,6 +5,7 @@ import io.pollux.aio.Aio;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.Patch;
@@ -13,12 +14,18 @@ import io.pollux.uapi.Patch;
 @Patch({13, 26})
 @LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")
 final class SyscallTable {
+  private static final int CREAT_FLAGS = Fcntl.O_CREAT | Fcntl.O_WRONLY | Fcntl.O_TRUNC;
+
   private final FileCalls files;
+  private final PathCalls paths;
+  private final StorageCalls storage;
   private final EventCalls events;
   private final Aio aio;
 
   SyscallTable(Kernel kernel) {
     files = new FileCalls(kernel.namei());
+    paths = new PathCalls(kernel.namei());
+    storage = new StorageCalls(kernel);
     events = new EventCalls(kernel.fileTable());
     aio = kernel.aio();
   }
@@ -42,12 +49,15 @@ final class SyscallTable {
       case Nr.WRITE -> files.write(current, (int) a0, a1, a2);
       case Nr.PREAD64 -> files.pread64(current, (int) a0, a1, a2, a3);
       case Nr.PWRITE64 -> files.pwrite64(current, (int) a0, a1, a2, a3);
-      case Nr.PREADV -> files.preadv2(current, (int) a0, a1, a2, a3, 0);
-      case Nr.PWRITEV -> files.pwritev2(current, (int) a0, a1, a2, a3, 0);
+      case Nr.READV -> files.preadv2(current, (int) a0, a1, a2, FileCalls.POS_OF_FILE, 0);
+      case Nr.WRITEV -> files.pwritev2(current, (int) a0, a1, a2, FileCalls.POS_OF_FILE, 0);
+      case Nr.PREADV -> files.preadv(current, (int) a0, a1, a2, a3);
+      case Nr.PWRITEV -> files.pwritev(current, (int) a0, a1, a2, a3);
       case Nr.PREADV2 -> files.preadv2(current, (int) a0, a1, a2, a3, (int) a5);
       case Nr.PWRITEV2 -> files.pwritev2(current, (int) a0, a1, a2, a3, (int) a5);
       case Nr.OPEN -> files.openat(current, FileCalls.AT_FDCWD, a0, (int) a1, (int) a2);
       case Nr.OPENAT -> files.openat(current, (int) a0, a1, (int) a2, (int) a3);
+      case Nr.CREAT -> files.openat(current, FileCalls.AT_FDCWD, a0, CREAT_FLAGS, (int) a1);
       case Nr.CLOSE -> current.files().close(current, (int) a0);
       case Nr.DUP -> current.files().dup((int) a0, 0);
       case Nr.DUP2 -> DescriptorCalls.dup2(current, (int) a0, (int) a1);
@@ -57,7 +67,27 @@ final class SyscallTable {
       case Nr.LSTAT -> files.stat(current, a0, a1, false);
       case Nr.FSTAT -> files.fstat(current, (int) a0, a1);
       case Nr.NEWFSTATAT -> files.newfstatat(current, (int) a0, a1, a2, (int) a3);
-      case Nr.READLINK -> files.readlink(current, a0, a1, (int) a2);
+      case Nr.STATX -> paths.statx(current, (int) a0, a1, (int) a2, (int) a3, a4);
+      case Nr.STATFS -> paths.statfs(current, a0, a1);
+      case Nr.FSTATFS -> PathCalls.fstatfs(current, (int) a0, a1);
+      case Nr.ACCESS -> paths.faccessat(current, FileCalls.AT_FDCWD, a0, (int) a1);
+      case Nr.FACCESSAT -> paths.faccessat(current, (int) a0, a1, (int) a2);
+      case Nr.FACCESSAT2 -> paths.faccessat2(current, (int) a0, a1, (int) a2, (int) a3);
+      case Nr.READLINK -> paths.readlinkat(current, FileCalls.AT_FDCWD, a0, a1, (int) a2);
+      case Nr.READLINKAT -> paths.readlinkat(current, (int) a0, a1, a2, (int) a3);
+      case Nr.GETCWD -> PathCalls.getcwd(current, a0, a1);
+      case Nr.MKDIR -> paths.mkdirat(current, FileCalls.AT_FDCWD, a0, (int) a1);
+      case Nr.MKDIRAT -> paths.mkdirat(current, (int) a0, a1, (int) a2);
+      case Nr.RMDIR -> paths.unlinkat(current, FileCalls.AT_FDCWD, a0, Fcntl.AT_REMOVEDIR);
+      case Nr.UNLINK -> paths.unlinkat(current, FileCalls.AT_FDCWD, a0, 0);
+      case Nr.UNLINKAT -> paths.unlinkat(current, (int) a0, a1, (int) a2);
+      case Nr.TRUNCATE -> paths.truncate(current, a0, a1);
+      case Nr.FTRUNCATE -> StorageCalls.ftruncate(current, (int) a0, a1);
+      case Nr.FALLOCATE -> StorageCalls.fallocate(current, (int) a0, (int) a1, a2, a3);
+      case Nr.FADVISE64 -> StorageCalls.fadvise64(current, (int) a0, a2, (int) a3);
+      case Nr.SYNC_FILE_RANGE -> StorageCalls.syncFileRange(current, (int) a0, a1, a2, (int) a3);
+      case Nr.SYNC -> storage.sync(current);
+      case Nr.SYNCFS -> StorageCalls.syncfs(current, (int) a0);
       case Nr.GETDENTS64 -> files.getdents64(current, (int) a0, a1, (int) a2);
       case Nr.LSEEK -> files.lseek(current, (int) a0, a1, (int) a2);
       case Nr.FSYNC -> files.fsync(current, (int) a0, false);

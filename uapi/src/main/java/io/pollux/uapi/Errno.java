@@ -87,6 +87,9 @@ public final class Errno {
   /** Broken pipe. */
   public static final int EPIPE = 32;
 
+  /** Numerical result out of range. */
+  public static final int ERANGE = 34;
+
   /** File name too long. */
   public static final int ENAMETOOLONG = 36;
 
@@ -157,6 +160,7 @@ public final class Errno {
       case ESPIPE -> "Illegal seek";
       case EROFS -> "Read-only file system";
       case EPIPE -> "Broken pipe";
+      case ERANGE -> "Numerical result out of range";
       case ENAMETOOLONG -> "File name too long";
       case ENOSYS -> "Function not implemented";
       case ENOTEMPTY -> "Directory not empty";
@@ -207,6 +211,7 @@ public final class Errno {
       case ESPIPE -> "ESPIPE";
       case EROFS -> "EROFS";
       case EPIPE -> "EPIPE";
+      case ERANGE -> "ERANGE";
       case ENAMETOOLONG -> "ENAMETOOLONG";
       case ENOSYS -> "ENOSYS";
       case ENOTEMPTY -> "ENOTEMPTY";

@@ -69,6 +69,51 @@ public final class Fcntl {
   /** fstatat: an empty path means the descriptor itself. */
   public static final int AT_EMPTY_PATH = 0x1000;
 
+  /** unlinkat: a directory, as rmdir does. */
+  public static final int AT_REMOVEDIR = 0x200;
+
+  /** faccessat2: with the rights that are in force. */
+  public static final int AT_EACCESS = 0x200;
+
+  /** statx: no automount at the end. */
+  public static final int AT_NO_AUTOMOUNT = 0x800;
+
+  /** statx: mask of how fresh the answer is to be; both bits of it are none. */
+  public static final int AT_STATX_SYNC_TYPE = 0x6000;
+
+  /** access: may execute. */
+  public static final int X_OK = 1;
+
+  /** access: may write. */
+  public static final int W_OK = 2;
+
+  /** access: may read. */
+  public static final int R_OK = 4;
+
+  /** fallocate: the size stays. */
+  public static final int FALLOC_FL_KEEP_SIZE = 0x1;
+
+  /** fallocate: the range becomes a hole. */
+  public static final int FALLOC_FL_PUNCH_HOLE = 0x2;
+
+  /** fallocate: the range is cut out. */
+  public static final int FALLOC_FL_COLLAPSE_RANGE = 0x8;
+
+  /** fallocate: the range becomes zeroes. */
+  public static final int FALLOC_FL_ZERO_RANGE = 0x10;
+
+  /** fallocate: a hole is put in. */
+  public static final int FALLOC_FL_INSERT_RANGE = 0x20;
+
+  /** fallocate: shared blocks become the file's own. */
+  public static final int FALLOC_FL_UNSHARE_RANGE = 0x40;
+
+  /** sync_file_range: mask of all that it may be told. */
+  public static final int SYNC_FILE_RANGE_ALL = 0x7;
+
+  /** fadvise: the last of the pieces of advice, which start from 0. */
+  public static final int POSIX_FADV_NOREUSE = 5;
+
   /** From the start. */
   public static final int SEEK_SET = 0;
 

@@ -57,6 +57,14 @@ public final class Nr {
 
   /** fcntl(2). */
   public static final int FCNTL = 72;
+  /** readv(2). */
+  public static final int READV = 19;
+
+  /** writev(2). */
+  public static final int WRITEV = 20;
+
+  /** access(2). */
+  public static final int ACCESS = 21;
 
   /** fsync(2). */
   public static final int FSYNC = 74;
@@ -64,17 +72,38 @@ public final class Nr {
   /** fdatasync(2). */
   public static final int FDATASYNC = 75;
 
+  /** truncate(2). */
+  public static final int TRUNCATE = 76;
+
   /** ftruncate(2). */
   public static final int FTRUNCATE = 77;
 
+  /** getcwd(2). */
+  public static final int GETCWD = 79;
+
   /** mkdir(2). */
   public static final int MKDIR = 83;
+
+  /** rmdir(2). */
+  public static final int RMDIR = 84;
+
+  /** creat(2). */
+  public static final int CREAT = 85;
 
   /** unlink(2). */
   public static final int UNLINK = 87;
 
   /** readlink(2). */
   public static final int READLINK = 89;
+
+  /** statfs(2). */
+  public static final int STATFS = 137;
+
+  /** fstatfs(2). */
+  public static final int FSTATFS = 138;
+
+  /** sync(2). */
+  public static final int SYNC = 162;
 
   /** io_setup(2). */
   public static final int IO_SETUP = 206;
@@ -94,11 +123,29 @@ public final class Nr {
   /** getdents64(2). */
   public static final int GETDENTS64 = 217;
 
+  /** fadvise64(2). */
+  public static final int FADVISE64 = 221;
+
   /** openat(2). */
   public static final int OPENAT = 257;
 
+  /** mkdirat(2). */
+  public static final int MKDIRAT = 258;
+
   /** newfstatat(2). */
   public static final int NEWFSTATAT = 262;
+
+  /** unlinkat(2). */
+  public static final int UNLINKAT = 263;
+
+  /** readlinkat(2). */
+  public static final int READLINKAT = 267;
+
+  /** faccessat(2). */
+  public static final int FACCESSAT = 269;
+
+  /** sync_file_range(2). */
+  public static final int SYNC_FILE_RANGE = 277;
 
   /** fallocate(2). */
   public static final int FALLOCATE = 285;
@@ -121,11 +168,17 @@ public final class Nr {
   /** prlimit64(2). */
   public static final int PRLIMIT64 = 302;
 
+  /** syncfs(2). */
+  public static final int SYNCFS = 306;
+
   /** preadv2(2). */
   public static final int PREADV2 = 327;
 
   /** pwritev2(2). */
   public static final int PWRITEV2 = 328;
+
+  /** statx(2). */
+  public static final int STATX = 332;
 
   /** io_pgetevents(2). */
   public static final int IO_PGETEVENTS = 333;
@@ -135,6 +188,9 @@ public final class Nr {
 
   /** io_ring_enter(2). */
   public static final int IO_RING_ENTER = 336;
+
+  /** faccessat2(2). */
+  public static final int FACCESSAT2 = 439;
 
   /** Numbers are below this. */
   public static final int COUNT = 512;

@@ -39,6 +39,15 @@ public final class StatMode {
   /** Sticky. */
   public static final int S_ISVTX = 01000;
 
+  /** Every permission. */
+  public static final int S_IRWXUGO = 0777;
+
+  /** Permission to execute, for anybody at all. */
+  public static final int S_IXUGO = 0111;
+
+  /** All mode bits but the type. */
+  public static final int S_IALLUGO = 07777;
+
   /** Type not told. */
   public static final int DT_UNKNOWN = 0;
 

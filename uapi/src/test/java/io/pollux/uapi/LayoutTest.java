@@ -13,7 +13,8 @@ class LayoutTest {
   @ParameterizedTest
   @CsvSource({
     "iocb, 64", "io_event, 32", "aio_ring, 32", "aio_iocb_ring, 64", "aio_io_event_ring, 32", "iovec, 16",
-    "timespec, 16", "__aio_sigset, 16", "stat, 144", "linux_dirent64, 19", "pollfd, 8", "rlimit64, 16"
+    "timespec, 16", "__aio_sigset, 16", "stat, 144", "linux_dirent64, 19", "pollfd, 8", "rlimit64, 16", "statfs, 120",
+    "statx, 256"
   })
   void sizes(String struct, long bytes) {
     assertThat(layout(struct).byteSize()).isEqualTo(bytes);
@@ -33,7 +34,11 @@ class LayoutTest {
     "iovec, iov_base, 0", "iovec, iov_len, 8", "timespec, tv_sec, 0", "timespec, tv_nsec, 8",
     "stat, st_nlink, 16", "stat, st_mode, 24", "stat, st_rdev, 40", "stat, st_size, 48", "stat, st_blocks, 64",
     "stat, st_mtime, 88", "linux_dirent64, d_off, 8", "linux_dirent64, d_reclen, 16", "linux_dirent64, d_type, 18",
-    "pollfd, fd, 0", "pollfd, events, 4", "pollfd, revents, 6", "rlimit64, rlim_cur, 0", "rlimit64, rlim_max, 8"
+    "pollfd, fd, 0", "pollfd, events, 4", "pollfd, revents, 6", "rlimit64, rlim_cur, 0", "rlimit64, rlim_max, 8",
+    "statfs, f_bsize, 8", "statfs, f_bavail, 32", "statfs, f_fsid, 56", "statfs, f_namelen, 64", "statfs, f_flags, 80",
+    "statx, stx_nlink, 16", "statx, stx_mode, 28", "statx, stx_ino, 32", "statx, stx_attributes_mask, 56",
+    "statx, stx_atime, 64", "statx, stx_btime, 80", "statx, stx_ctime, 96", "statx, stx_mtime, 112",
+    "statx, stx_mtime_nsec, 120", "statx, stx_rdev_major, 128", "statx, stx_dev_minor, 140"
   })
   void offsets(String struct, String field, long offset) {
     assertThat(layout(struct).byteOffset(PathElement.groupElement(field))).isEqualTo(offset);
@@ -53,6 +58,8 @@ class LayoutTest {
       case "linux_dirent64" -> LinuxDirent64.LAYOUT;
       case "pollfd" -> Pollfd.LAYOUT;
       case "rlimit64" -> Rlimit64.LAYOUT;
+      case "statfs" -> Statfs.LAYOUT;
+      case "statx" -> Statx.LAYOUT;
       default -> throw new IllegalArgumentException(struct);
     };
   }

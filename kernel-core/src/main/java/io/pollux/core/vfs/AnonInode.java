@@ -4,6 +4,7 @@ package io.pollux.core.vfs;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
+import io.pollux.uapi.Statfs;
 
 /**
  * The inode of a file that is in no directory: an eventfd, a pipe. It goes with the last reference on its
@@ -39,6 +40,7 @@ abstract class AnonInode extends Inode {
   /** Has no tree and no device. */
   private static final class AnonFileSystem extends SuperBlock {
     private static final long DEV = 2;
+    private static final long ANON_INODE_FS_MAGIC = 0x0904_1934;
 
     AnonFileSystem() {
       super(DEV, false);
@@ -47,6 +49,14 @@ abstract class AnonInode extends Inode {
     @Override
     public Inode root() {
       throw new UnsupportedOperationException("a filesystem without a tree");
+    }
+
+    @Override
+    @LinuxSource(file = "fs/libfs.c", name = "simple_statfs")
+    protected void statfs(Task current, long statfs) {
+      Statfs.fType(statfs, ANON_INODE_FS_MAGIC);
+      Statfs.fBsize(statfs, BLOCK_SIZE);
+      Statfs.fNamelen(statfs, Namei.NAME_MAX);
     }
 
     @Override

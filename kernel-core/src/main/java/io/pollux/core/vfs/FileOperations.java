@@ -151,6 +151,21 @@ public interface FileOperations {
   }
 
   /**
+   * Reserves room for a range, or changes it otherwise. From process context.
+   *
+   * @param current the calling task
+   * @param file a file opened for writing
+   * @param mode FALLOC_FL_* flags, of which those that exclude each other are not there together
+   * @param offset where the range begins, not negative
+   * @param length its bytes, positive; its end does not overflow
+   * @return 0 or a negative errno, -EOPNOTSUPP for what this kind of file can't do
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "fallocate")
+  default int fallocate(Task current, File file, int mode, long offset, long length) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /**
    * Lists a directory from context.pos on. From process context.
    *
    * @param current the calling task

@@ -156,10 +156,90 @@ public abstract class Inode {
    * @param name its name
    * @param permissions mode bits
    * @return the new inode
-   * @throws ErrnoException EROFS, or why it can't be made
+   * @throws ErrnoException EROFS, EEXIST, or why it can't be made
    */
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /**
+   * Makes a directory in a directory. From process context.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @param permissions mode bits
+   * @throws ErrnoException EROFS, EEXIST, or why it can't be made
+   */
+  public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /**
+   * Takes an empty directory out of a directory. From process context.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if something is mounted there, or why it can't be
+   *     taken out
+   */
+  public void rmdir(Task current, byte[] name) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /**
+   * Takes what is no directory out of a directory. Whoever has it open goes on using it. From process context.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @throws ErrnoException EROFS, ENOENT, EISDIR, EBUSY, or why it can't be taken out
+   */
+  public void unlink(Task current, byte[] name) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /**
+   * Cuts a regular file, or lets it grow by a hole. From process context.
+   *
+   * @param current the calling task
+   * @param bytes its new size, not negative
+   * @throws ErrnoException EROFS, or why it can't be done
+   */
+  @LinuxSource(file = "fs/open.c", name = "do_truncate")
+  public void setSize(Task current, long bytes) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  }
+
+  /**
+   * Whether it has lost its last name and its last user, and its data with them. Who opens a file asks this afterwards:
+   * it may have happened between finding it and opening it.
+   *
+   * @return true if it is gone
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
+  boolean evicted() {
+    return false;
+  }
+
+  /** Takes iRwsem exclusively. Answers the stamp to unlock it with. */
+  @LinuxSource(file = "include/linux/fs.h", name = "inode_lock")
+  final long inodeLock(Task current) {
+    long stamp = iRwsem.tryWriteLock();
+    if (stamp == 0) {
+      current.aboutToSleep();
+      stamp = iRwsem.writeLock();
+    }
+    return stamp;
+  }
+
+  /** Takes iRwsem shared. Answers the stamp to unlock it with. */
+  @LinuxSource(file = "include/linux/fs.h", name = "inode_lock_shared")
+  final long inodeLockShared(Task current) {
+    long stamp = iRwsem.tryReadLock();
+    if (stamp == 0) {
+      current.aboutToSleep();
+      stamp = iRwsem.readLock();
+    }
+    return stamp;
   }
 
   /** Direct I/O begins. */

@@ -31,6 +31,9 @@ public final class Namei {
   /** Most names still to walk: a path of links can't make it longer than this. */
   private static final int MAX_PENDING = PATH_MAX * 2;
 
+  /** How often an open starts again because somebody else made or removed the name at the same time. */
+  private static final int MAX_ATTEMPTS = 100;
+
   private final Dentry root;
   private final FileTable files;
 
@@ -65,16 +68,9 @@ public final class Namei {
    * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or what reading a directory ran into
    */
   public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast) throws ErrnoException {
-    if (path.length == 0) {
-      throw new ErrnoException(Errno.ENOENT);
-    }
-    Walk walk = new Walk(current, base == null ? root : base);
-    walk.push(path);
-    boolean slash = path[path.length - 1] == '/';
-    walk.run(followLast || slash);
-    if (slash && !walk.at.inode().isType(StatMode.S_IFDIR)) {
-      throw new ErrnoException(Errno.ENOTDIR);
-    }
+    Walk walk = new Walk(current, base, path);
+    walk.run(0, followLast || walk.slash, false);
+    walk.checkSlash();
     return walk.at;
   }
 
@@ -96,37 +92,145 @@ public final class Namei {
     if (create && (flags & Fcntl.O_DIRECTORY) != 0) {
       throw new ErrnoException(Errno.EINVAL);
     }
-    boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
-    boolean follow = (flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive;
-    Dentry found;
-    try {
-      found = lookup(current, base, path, follow);
-    } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT || !create) {
-        throw e;
+    for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      File file = tryOpen(current, base, path, flags, permissions & StatMode.S_IALLUGO);
+      if (file != null) {
+        return file;
       }
-      return new File(files, make(current, base, path, permissions), null, flags);
     }
-    if (exclusive) {
-      throw new ErrnoException(Errno.EEXIST);
-    }
-    Inode inode = found.inode();
-    checkOpen(inode, flags);
-    return new File(files, inode, found, flags);
+    throw new ErrnoException(Errno.ENOENT); // it came and went whenever it was looked for
   }
 
-  private Inode make(Task current, @Nullable Dentry base, byte[] path, int permissions) throws ErrnoException {
-    int slash = path.length - 1;
-    while (slash >= 0 && path[slash] != '/') {
-      slash--;
-    }
-    byte[] name = Arrays.copyOfRange(path, slash + 1, path.length);
-    if (name.length == 0) {
+  /** Opens a path. Answers null if it was made or taken away by somebody else meanwhile. */
+  @LinuxSource(file = "fs/namei.c", name = {"do_last", "lookup_open"})
+  private @Nullable File tryOpen(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
+      throws ErrnoException {
+    boolean create = (flags & Fcntl.O_CREAT) != 0;
+    boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
+    Walk walk = new Walk(current, base, path);
+    walk.run(0, walk.slash || ((flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive), create);
+    if (create && walk.slash) {
       throw new ErrnoException(Errno.EISDIR);
     }
-    Dentry here = base == null ? root : base;
-    Dentry directory = slash < 0 ? here : lookup(current, base, Arrays.copyOf(path, slash + 1), true);
-    return directory.inode().create(current, name, permissions);
+    byte[] missing = walk.missing;
+    Dentry found = walk.at;
+    if (missing != null) {
+      try {
+        Inode made = found.inode().create(current, missing, permissions);
+        found = new Dentry(found, new String(missing, StandardCharsets.UTF_8), made);
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.EEXIST || exclusive) {
+          throw e;
+        }
+        return null;
+      }
+    } else if (exclusive) {
+      throw new ErrnoException(Errno.EEXIST);
+    } else {
+      walk.checkSlash();
+    }
+    checkOpen(found.inode(), missing != null ? flags & ~Fcntl.O_TRUNC : flags);
+    File file = new File(files, found.inode(), found, flags);
+    if (found.inode().evicted()) {
+      file.fput(current);
+      return null;
+    }
+    if ((flags & Fcntl.O_TRUNC) != 0 && missing == null && found.inode().isType(StatMode.S_IFREG)) {
+      truncate(current, file);
+    }
+    return file;
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = "handle_truncate")
+  private static void truncate(Task current, File file) throws ErrnoException {
+    try {
+      file.inode().setSize(current, 0);
+    } catch (ErrnoException e) {
+      file.fput(current);
+      throw e;
+    }
+  }
+
+  /**
+   * Makes a directory. From process context.
+   *
+   * @param current the calling task
+   * @param base where a relative path starts, or null for the root
+   * @param path the path
+   * @param permissions mode bits
+   * @throws ErrnoException EEXIST, EROFS, or why it can't be made
+   */
+  @LinuxSource(file = "fs/namei.c", name = {"do_mkdirat", "filename_create"})
+  public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions) throws ErrnoException {
+    Walk walk = new Walk(current, base, path);
+    byte[] name = walk.toLast();
+    if (Walk.isSpecial(name)) {
+      throw new ErrnoException(Errno.EEXIST);
+    }
+    Inode directory = walk.at.inode();
+    if (directory.sb().readOnly()) {
+      throw new ErrnoException(exists(current, directory, name) ? Errno.EEXIST : Errno.EROFS);
+    }
+    directory.mkdir(current, name, permissions & (StatMode.S_IRWXUGO | StatMode.S_ISVTX));
+  }
+
+  private static boolean exists(Task current, Inode directory, byte[] name) throws ErrnoException {
+    try {
+      directory.lookup(current, name);
+      return true;
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.ENOENT) {
+        throw e;
+      }
+      return false;
+    }
+  }
+
+  /**
+   * Removes an empty directory. From process context.
+   *
+   * @param current the calling task
+   * @param base where a relative path starts, or null for the root
+   * @param path the path
+   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or why it can't be removed
+   */
+  @LinuxSource(file = "fs/namei.c", name = "do_rmdir")
+  public void rmdir(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
+    Walk walk = new Walk(current, base, path);
+    byte[] name = walk.toLast();
+    if (Walk.isSpecial(name)) {
+      throw new ErrnoException(
+          switch (name.length) {
+            case 0 -> Errno.EBUSY;
+            case 1 -> Errno.EINVAL;
+            default -> Errno.ENOTEMPTY;
+          });
+    }
+    walk.checkWritable();
+    walk.at.inode().rmdir(current, name);
+  }
+
+  /**
+   * Removes what is no directory. From process context.
+   *
+   * @param current the calling task
+   * @param base where a relative path starts, or null for the root
+   * @param path the path
+   * @throws ErrnoException EROFS, EISDIR, EBUSY, or why it can't be removed
+   */
+  @LinuxSource(file = "fs/namei.c", name = "do_unlinkat")
+  public void unlink(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
+    Walk walk = new Walk(current, base, path);
+    byte[] name = walk.toLast();
+    if (Walk.isSpecial(name)) {
+      throw new ErrnoException(Errno.EISDIR);
+    }
+    walk.checkWritable();
+    if (walk.slash) {
+      Inode there = walk.at.inode().lookup(current, name);
+      throw new ErrnoException(there.isType(StatMode.S_IFDIR) ? Errno.EISDIR : Errno.ENOTDIR);
+    }
+    walk.at.inode().unlink(current, name);
   }
 
   private static void checkOpen(Inode inode, int flags) throws ErrnoException {
@@ -164,15 +268,25 @@ public final class Namei {
     private final Deque<byte[]> pending = new ArrayDeque<>();
     private int links;
 
-    Walk(Task current, Dentry start) {
+    private boolean slash; // behind the last name, which makes it a directory's
+    private byte @Nullable [] missing; // the last name, if there is nothing of that name
+
+    Walk(Task current, @Nullable Dentry start, byte[] path) throws ErrnoException {
       this.current = current;
-      at = start;
+      at = start == null ? root : start;
+      if (path.length == 0) {
+        throw new ErrnoException(Errno.ENOENT);
+      }
+      push(path);
     }
 
     /** Puts a path in front of what is pending. */
-    void push(byte[] path) throws ErrnoException {
+    private void push(byte[] path) throws ErrnoException {
       if (path.length > 0 && path[0] == '/') {
         at = root;
+      }
+      if (pending.isEmpty()) {
+        slash |= path.length > 0 && path[path.length - 1] == '/';
       }
       int end = path.length;
       for (int i = path.length - 1; i >= -1; i--) { // from the back, so that the first name ends up in front
@@ -188,16 +302,62 @@ public final class Namei {
       }
     }
 
-    void run(boolean followLast) throws ErrnoException {
-      while (!pending.isEmpty()) { // bounded: each link costs one of MAXSYMLINKS
+    /**
+     * Walks to the directory of the last name, and answers the name: one that is {@link #isSpecial} if it is none that
+     * could be made or removed.
+     */
+    @LinuxSource(file = "fs/namei.c", name = "filename_parentat")
+    byte[] toLast() throws ErrnoException {
+      run(1, true, false);
+      checkDirectory();
+      byte[] name = pending.poll();
+      return name == null ? new byte[0] : checkName(name);
+    }
+
+    /** Whether a last name is "." or "..", or empty: that of the root. */
+    static boolean isSpecial(byte[] name) {
+      return name.length == 0 || isDots(name, 1) || isDots(name, 2);
+    }
+
+    /** What a path with a slash behind it leads to is a directory. */
+    void checkSlash() throws ErrnoException {
+      if (slash) {
+        checkDirectory();
+      }
+    }
+
+    private void checkDirectory() throws ErrnoException {
+      if (!at.inode().isType(StatMode.S_IFDIR)) {
+        throw new ErrnoException(Errno.ENOTDIR);
+      }
+    }
+
+    void checkWritable() throws ErrnoException {
+      if (at.inode().sb().readOnly()) {
+        throw new ErrnoException(Errno.EROFS);
+      }
+    }
+
+    private static byte[] checkName(byte[] name) throws ErrnoException {
+      if (name.length > NAME_MAX) {
+        throw new ErrnoException(Errno.ENAMETOOLONG);
+      }
+      return name;
+    }
+
+    /**
+     * Walks on.
+     *
+     * @param left how many names are left for others
+     * @param followLast whether a symbolic link at the end is followed
+     * @param mayMiss whether there need be nothing of the last name
+     */
+    void run(int left, boolean followLast, boolean mayMiss) throws ErrnoException {
+      while (pending.size() > left) { // bounded: each link costs one of MAXSYMLINKS
         byte[] name = pending.pop();
         Inode directory = at.inode();
-        if (!directory.isType(StatMode.S_IFDIR)) {
-          throw new ErrnoException(Errno.ENOTDIR);
-        }
-        if (name.length > NAME_MAX) {
-          throw new ErrnoException(Errno.ENAMETOOLONG);
-        }
+        checkDirectory();
+        checkName(name);
         if (isDots(name, 1)) {
           continue;
         }
@@ -206,7 +366,16 @@ public final class Namei {
           at = up == null ? at : up;
           continue;
         }
-        Inode next = directory.lookup(current, name);
+        Inode next;
+        try {
+          next = directory.lookup(current, name);
+        } catch (ErrnoException e) {
+          if (!mayMiss || e.errno() != Errno.ENOENT || !pending.isEmpty()) {
+            throw e;
+          }
+          missing = name;
+          return;
+        }
         if (next.isType(StatMode.S_IFLNK) && (followLast || !pending.isEmpty())) {
           if (++links > MAXSYMLINKS) {
             throw new ErrnoException(Errno.ELOOP);

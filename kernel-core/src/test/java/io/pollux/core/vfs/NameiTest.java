@@ -52,12 +52,54 @@ class NameiTest {
     }
   }
 
+  /** A directory without anything in it, on a filesystem that can't be written. */
+  private static final class Fixed extends Inode {
+    Fixed() {
+      super(
+          new SuperBlock(9, true) {
+            @Override
+            public Inode root() {
+              throw new AssertionError("nobody asks");
+            }
+
+            @Override
+            protected void statfs(Task current, long statfs) {}
+
+            @Override
+            public void unmount(Task current) {}
+          },
+          1,
+          StatMode.S_IFDIR | 0755);
+    }
+
+    @Override
+    public Inode lookup(Task current, byte[] name) throws ErrnoException {
+      throw new ErrnoException(Errno.ENOENT);
+    }
+
+    @Override
+    public long size() {
+      return 0;
+    }
+
+    @Override
+    public FileOperations fop() {
+      return new FileOperations() {};
+    }
+
+    @Override
+    protected void getattr(long stat) {}
+  }
+
   NameiTest() {
     Ramfs.Directory dir = fs.mkdir("dir");
     dir.attach("sub", new Ramfs(2).root());
     dir.attach("abs", new Link("/dir/sub"));
     dir.attach("rel", new Link("../dir/sub"));
     dir.attach("loop", new Link("loop"));
+    dir.attach("dangling", new Link("sub/made"));
+    dir.attach("toSlash", new Link("sub/"));
+    fs.top().attach("fixed", new Fixed());
     fs.top().attach("gone", new Link("x"));
   }
 
@@ -100,7 +142,13 @@ class NameiTest {
     return Stream.of(
         Arguments.of("/dir", Fcntl.O_WRONLY, "EISDIR"),
         Arguments.of("/dir/abs", Fcntl.O_NOFOLLOW, "ELOOP"),
-        Arguments.of("/dir/new", Fcntl.O_CREAT, "EROFS"),
+        Arguments.of("/fixed/new", Fcntl.O_CREAT, "EROFS"),
+        Arguments.of("/dir/new/", Fcntl.O_CREAT, "EISDIR"),
+        Arguments.of("/dir/toSlash", Fcntl.O_CREAT, "EISDIR"),
+        Arguments.of("/dir/dangling", Fcntl.O_CREAT | Fcntl.O_EXCL, "EEXIST"),
+        Arguments.of("/dir/dangling", Fcntl.O_CREAT | Fcntl.O_NOFOLLOW, "ELOOP"),
+        Arguments.of("/none/new", Fcntl.O_CREAT, "ENOENT"),
+        Arguments.of("/dir/.", Fcntl.O_CREAT | Fcntl.O_WRONLY, "EISDIR"),
         Arguments.of("/dir", Fcntl.O_CREAT | Fcntl.O_EXCL, "EEXIST"),
         Arguments.of("/dir/", Fcntl.O_CREAT | Fcntl.O_WRONLY, "EISDIR"),
         Arguments.of("/dir", Fcntl.O_DIRECT, "EINVAL"));
@@ -111,6 +159,56 @@ class NameiTest {
   void openRefuses(String path, int flags, String errno) {
     assertThatThrownBy(() -> namei.open(task, null, path.getBytes(StandardCharsets.UTF_8), flags, 0644))
         .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(errno));
+    assertThat(files.nrFiles()).isZero();
+  }
+
+  private interface Call {
+    void run() throws ErrnoException;
+  }
+
+  private static String errno(Call call) {
+    try {
+      call.run();
+      return "0";
+    } catch (ErrnoException e) {
+      return Errno.name(e.errno());
+    }
+  }
+
+  private static byte[] path(String path) {
+    return path.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The errnos are those of Linux 6.18 for the same calls on ramfs. */
+  @ParameterizedTest
+  @CsvSource({
+    "/, EEXIST, EBUSY, EISDIR", "/dir/., EEXIST, EINVAL, EISDIR", "/dir/.., EEXIST, ENOTEMPTY, EISDIR",
+    "'', ENOENT, ENOENT, ENOENT", "/none/x, ENOENT, ENOENT, ENOENT", "/dir/abs, EEXIST, ENOTDIR, EBUSY",
+    "/dir/abs/, EEXIST, ENOTDIR, ENOTDIR", "/dir, EEXIST, ENOTEMPTY, EISDIR", "/dir/, EEXIST, ENOTEMPTY, EISDIR",
+    "/dir/sub, EEXIST, EBUSY, EISDIR", "/gone/x, ENOENT, ENOENT, ENOENT", "/fixed/x, EROFS, EROFS, EROFS",
+    "/fixed, EEXIST, EBUSY, EISDIR"
+  })
+  void whatIsNotMadeOrRemoved(String name, String mkdir, String rmdir, String unlink) {
+    assertThat(errno(() -> namei.mkdir(task, null, path(name), 0755))).as("mkdir").isEqualTo(mkdir);
+    assertThat(errno(() -> namei.rmdir(task, null, path(name)))).as("rmdir").isEqualTo(rmdir);
+    assertThat(errno(() -> namei.unlink(task, null, path(name)))).as("unlink").isEqualTo(unlink);
+  }
+
+  @Test
+  void aNameOf256IsTooLongForAll() {
+    byte[] name = path("/dir/" + "n".repeat(256));
+    assertThat(errno(() -> namei.mkdir(task, null, name, 0755))).isEqualTo("ENAMETOOLONG");
+    assertThat(errno(() -> namei.rmdir(task, null, name))).isEqualTo("ENAMETOOLONG");
+    assertThat(errno(() -> namei.unlink(task, null, name))).isEqualTo("ENAMETOOLONG");
+    assertThat(errno(() -> namei.open(task, null, name, Fcntl.O_CREAT, 0644))).isEqualTo("ENAMETOOLONG");
+  }
+
+  @Test
+  void openThroughADanglingLinkMakesWhatItNames() throws ErrnoException {
+    File file = namei.open(task, null, path("/dir/dangling"), Fcntl.O_CREAT | Fcntl.O_WRONLY, 0640);
+    assertThat(lookup("/dir/sub/made", true).inode()).isSameAs(file.inode());
+    assertThat(file.inode().mode()).isEqualTo(StatMode.S_IFREG | 0640);
+    file.fput(task);
     assertThat(files.nrFiles()).isZero();
   }
 }
