@@ -4,7 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
-import io.pollux.core.vfs.Eventfd;
+import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -218,7 +218,7 @@ final class Kioctx {
       }
     }
     if (eventfd != null) {
-      Eventfd signalled = Eventfd.of(eventfd);
+      EventfdCtx signalled = EventfdCtx.of(eventfd);
       assert signalled != null;
       signalled.signal(1);
       eventfd.fput();

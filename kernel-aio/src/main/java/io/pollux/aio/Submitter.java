@@ -6,7 +6,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
-import io.pollux.core.vfs.Eventfd;
+import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
@@ -174,7 +174,7 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
-    if (Eventfd.of(file) == null) {
+    if (EventfdCtx.of(file) == null) {
       file.fput();
       return -Errno.EINVAL;
     }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.sched.Task;
-import io.pollux.core.vfs.Eventfd;
+import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
@@ -466,7 +466,7 @@ class IoSubmitTest {
     var file = Objects.requireNonNull(program.process.files().fget(fd));
     assertThat(file.op().poll(file, null) & PollBits.POLLIN).isNotZero();
     file.fput();
-    assertThat(Objects.requireNonNull(Eventfd.of(file))).isNotNull();
+    assertThat(Objects.requireNonNull(EventfdCtx.of(file))).isNotNull();
     assertThat(program.results(3)).containsExactly(4096L, 4096L, 4096L);
   }
 
@@ -494,8 +494,8 @@ class IoSubmitTest {
     assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
     assertThat(program.events(1)).containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
     var file = Objects.requireNonNull(program.process.files().fget(fd));
-    Objects.requireNonNull(Eventfd.of(file)).signal(1);
-    Objects.requireNonNull(Eventfd.of(file)).signal(1);
+    Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
+    Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     file.fput();
     assertThat(program.getevents(1, 4, -1)).as("one-shot").isEqualTo(1);
     assertThat(program.events(1)).containsExactly(new Event(1000, program.iocbs, PollBits.POLLIN, 0));

@@ -11,7 +11,7 @@ import io.pollux.uapi.Statfs;
  * files, and what the files share is in it.
  */
 @LinuxSource(file = "fs/anon_inodes.c", name = "anon_inode_inode")
-abstract class AnonInode extends Inode {
+public abstract class AnonInode extends Inode {
   private static final int BLOCK_SIZE = 4096;
 
   /** Where such inodes live. Nothing in it ever changes, so all kernels have the one. */
@@ -22,7 +22,7 @@ abstract class AnonInode extends Inode {
    *
    * @param mode type and permissions
    */
-  AnonInode(int mode) {
+  protected AnonInode(int mode) {
     super(FILE_SYSTEM, 1, mode);
   }
 

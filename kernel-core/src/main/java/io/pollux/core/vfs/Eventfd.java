@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A counter that is a file: the counterpart of struct eventfd_ctx. Programs read and write it; the kernel
- * adds to it from any context ({@link #signal}), and whoever sleeps in a read or a poll wakes up.
+ * adds to it from any context ({@link EventfdCtx#signal}), and whoever sleeps in a read or a poll wakes up.
  *
  * <p>It lives as long as a file on it is referenced, so who signals later keeps a reference on the file. The
  * counter is an unsigned number. Writes stop one below its largest value; the largest value itself is only
@@ -50,26 +50,7 @@ public final class Eventfd {
     return new File(table, new Node(made), null, Fcntl.O_RDWR | keep);
   }
 
-  /**
-   * The counter behind a file.
-   *
-   * @param file any file
-   * @return its counter, good as long as the file is referenced; null (EINVAL) if it is no eventfd
-   */
-  @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fileget")
-  public static @Nullable Eventfd of(File file) {
-    return file.inode() instanceof Node node ? node.eventfd : null;
-  }
-
-  /**
-   * Adds to the counter, up to its largest value, and wakes whoever waits for it. From any context; never
-   * sleeps.
-   *
-   * @param n how much, not negative
-   * @return how much was added: less than n if the counter is full
-   */
-  @LinuxSource(file = "fs/eventfd.c", name = "eventfd_signal")
-  public long signal(long n) {
+  private long signal(long n) {
     assert n >= 0 : n;
     long before;
     long added;
@@ -190,7 +171,7 @@ public final class Eventfd {
   }
 
   /** The inode that makes a counter a file. */
-  private static final class Node extends AnonInode {
+  private static final class Node extends AnonInode implements EventfdCtx {
     private final Eventfd eventfd;
 
     Node(Eventfd eventfd) {
@@ -201,6 +182,11 @@ public final class Eventfd {
     @Override
     public FileOperations fop() {
       return OPERATIONS;
+    }
+
+    @Override
+    public long signal(long n) {
+      return eventfd.signal(n);
     }
   }
 

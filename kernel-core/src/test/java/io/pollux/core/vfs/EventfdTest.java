@@ -28,8 +28,8 @@ class EventfdTest {
     return Eventfd.create(table, initial, flags);
   }
 
-  private static Eventfd counter(File file) {
-    return Objects.requireNonNull(Eventfd.of(file));
+  private static EventfdCtx counter(File file) {
+    return Objects.requireNonNull(EventfdCtx.of(file));
   }
 
   private long write(File file, long n) {
@@ -142,7 +142,7 @@ class EventfdTest {
   @Test
   void otherFilesAreNone() {
     File file = new File(table, new Ramfs(1).root(), null, 0);
-    assertThat(Eventfd.of(file)).isNull();
+    assertThat(EventfdCtx.of(file)).isNull();
     file.fput();
   }
 }

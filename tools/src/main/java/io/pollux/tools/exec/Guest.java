@@ -37,14 +37,15 @@ final class Guest {
   private static final int FD_LIMIT = 65_536;
 
   // Offsets in struct kernel_block of pollux.h.
-  private static final int PROBE = 0;
-  private static final int FD_RESERVE = 8;
-  private static final int FD_RESERVE_AT = 16;
-  private static final int FD_FREE = 24;
-  private static final int NOTE_FD = 32;
-  private static final int ATTACH = 40;
-  private static final int CALL = 48;
-  private static final int SHUTDOWN = 56;
+  private static final int MACHINE = 0;
+  private static final int PROBE = 8;
+  private static final int FD_RESERVE = 16;
+  private static final int FD_RESERVE_AT = 24;
+  private static final int FD_FREE = 32;
+  private static final int NOTE_FD = 40;
+  private static final int ATTACH = 48;
+  private static final int CALL = 56;
+  private static final int SHUTDOWN = 64;
 
   /** A handle, a number, six arguments. */
   private static final int CALL_ARGUMENTS = 8;
@@ -77,12 +78,14 @@ final class Guest {
     try {
       TargetSpec spec = Order.read(String.valueOf(System.getenv(Order.VARIABLE)));
       Target target = Target.open(spec, !spec.readOnly());
+      Machine machine = new Machine(function(block + MACHINE));
       GuestFiles files =
-          new GuestFiles(function(block + FD_RESERVE), function(block + FD_RESERVE_AT), function(block + FD_FREE));
+          new GuestFiles(
+              machine, function(block + FD_RESERVE), function(block + FD_RESERVE_AT), function(block + FD_FREE));
       MachineSpace memory = new MachineSpace(RawMemory.getLong(block + PROBE));
       FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
       Guest guest = new Guest(target, target.newProgram(new UserProcess(memory, descriptors)));
-      guest.listen((int) RawMemory.getLong(block + NOTE_FD));
+      guest.listen(machine, (int) RawMemory.getLong(block + NOTE_FD));
       guest.upcall(block + ATTACH, "attach", 0);
       guest.upcall(block + SHUTDOWN, "shutdown", 0);
       guest.upcall(block + CALL, "call", CALL_ARGUMENTS);
@@ -170,28 +173,16 @@ final class Guest {
   }
 
   /** Hears of signals for threads that are in a call, and of threads that have ended. */
-  private void listen(int fd) {
-    Thread listener = new Thread(() -> hear(fd), "pollux-notes");
+  private void listen(Machine machine, int fd) {
+    Thread listener = new Thread(() -> hear(machine, fd), "pollux-notes");
     listener.setDaemon(true);
     listener.start();
   }
 
-  @SuppressWarnings("restricted") // calling C is what this is for
-  private void hear(int fd) {
-    Linker linker = Linker.nativeLinker();
-    MethodHandle read =
-        linker.downcallHandle(
-            linker.defaultLookup().findOrThrow("read"),
-            FunctionDescriptor.of(
-                ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+  private void hear(Machine machine, int fd) {
     MemorySegment notes = Arena.global().allocate((long) NOTE_SIZE * NOTES, Long.BYTES);
     while (true) {
-      long bytes;
-      try {
-        bytes = (long) read.invokeExact(fd, notes, notes.byteSize());
-      } catch (Throwable e) {
-        throw new AssertionError("read has no Java exceptions", e);
-      }
+      long bytes = machine.call(Machine.READ, fd, notes.address(), notes.byteSize());
       if (bytes <= 0) {
         return; // the program closed it: then there is nothing more to hear
       }

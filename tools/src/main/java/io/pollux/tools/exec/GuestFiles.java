@@ -2,6 +2,7 @@
 package io.pollux.tools.exec;
 
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.MachineFiles;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -10,14 +11,22 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
-/** The descriptors of the program's process: numbers are taken and given back by C. */
+/**
+ * The descriptors of the program's process: numbers are taken and given back by C, and what this kernel has no file
+ * for is one of the machine's.
+ */
 final class GuestFiles implements MachineFiles {
+  private final FileTable foreign = new FileTable(); // the machine's files are not in this kernel's books
+  private final Machine machine;
+  private final MachinePolls polls;
   private final MethodHandle reserve;
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
   /** Takes the addresses of the C functions. */
-  GuestFiles(MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+  GuestFiles(Machine machine, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+    this.machine = machine;
+    this.polls = new MachinePolls(machine);
     FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
     this.reserve = function(reserve, numbered);
     this.reserveAt = function(reserveAt, numbered);
@@ -58,6 +67,6 @@ final class GuestFiles implements MachineFiles {
 
   @Override
   public @Nullable File fget(int fd) {
-    return null;
+    return MachineFile.open(machine, polls, foreign, fd);
   }
 }

@@ -84,6 +84,10 @@ static void fd_free(int64_t fd) {
   machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
+static int64_t machine(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
+  return machine_call(nr, a0, a1, a2, a3, a4, a5);
+}
+
 void note_send(int64_t thread, int64_t signal) {
   struct note note = {thread, signal};
   machine_call(SYS_write, note_write_fd, (long)&note, sizeof note, 0, 0, 0);
@@ -184,6 +188,7 @@ static void start(void) {
   if (block.note_fd < 0 || note_write_fd < 0) {
     die("exec: no descriptors left");
   }
+  block.machine = machine;
   block.probe = probe;
   block.fd_reserve = fd_reserve;
   block.fd_reserve_at = fd_reserve_at;

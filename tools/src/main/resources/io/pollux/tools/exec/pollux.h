@@ -60,6 +60,7 @@
  */
 struct kernel_block {
   /* For Java. */
+  int64_t (*machine)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
   int64_t (*probe)(int64_t address, int64_t bytes, int64_t write);
   int64_t (*fd_reserve)(int64_t from);
   int64_t (*fd_reserve_at)(int64_t fd);

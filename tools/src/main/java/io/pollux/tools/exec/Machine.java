@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.exec;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/** System calls of the machine under the program, past everything that the library takes over. */
+final class Machine {
+  // Numbers of x86-64 Linux, the machine underneath.
+  static final int READ = 0;
+  static final int WRITE = 1;
+  static final int CLOSE = 3;
+  static final int FSTAT = 5;
+  static final int POLL = 7;
+  static final int LSEEK = 8;
+  static final int PREAD64 = 17;
+  static final int PWRITE64 = 18;
+  static final int FCNTL = 72;
+  static final int FSYNC = 74;
+  static final int FDATASYNC = 75;
+  static final int READLINK = 89;
+  static final int EPOLL_WAIT = 232;
+  static final int EPOLL_CTL = 233;
+  static final int EPOLL_CREATE1 = 291;
+
+  private final MethodHandle call;
+
+  /** Takes the address of the C function. */
+  @SuppressWarnings("restricted") // calling C is what this is for
+  Machine(MemorySegment function) {
+    ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
+    FunctionDescriptor type = FunctionDescriptor.of(word, word, word, word, word, word, word, word);
+    call = Linker.nativeLinker().downcallHandle(function, type);
+  }
+
+  /** Makes a call; answers a result or a negative errno. It may block, and is interrupted by signals. */
+  long call(int nr, long a0, long a1, long a2, long a3) {
+    try {
+      return (long) call.invokeExact((long) nr, a0, a1, a2, a3, 0L, 0L);
+    } catch (Throwable e) {
+      throw new AssertionError("a C function has no Java exceptions", e);
+    }
+  }
+
+  /** Makes a call with up to three arguments. */
+  long call(int nr, long a0, long a1, long a2) {
+    return call(nr, a0, a1, a2, 0);
+  }
+}
