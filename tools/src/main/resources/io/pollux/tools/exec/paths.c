@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
-#include <sys/time.h>
-#include <utime.h>
+#include <sys/xattr.h>
 
 static char mount_point[KERNEL_PATH_MAX];
 static size_t mount_length;
@@ -447,6 +446,43 @@ EXPORT int chdir(const char *path) {
     return -1;
   }
   return NEXT(chdir)(path);
+}
+
+/* Extended attributes: none are shown. */
+
+static int no_attributes(void) {
+  errno = EOPNOTSUPP;
+  return -1;
+}
+
+static bool path_in_kernel(const char *path) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *unused;
+  return below_mount(AT_FDCWD, path, buffer, &unused);
+}
+
+EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t size) {
+  return path_in_kernel(path) ? no_attributes() : NEXT(getxattr)(path, name, value, size);
+}
+
+EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size) {
+  return path_in_kernel(path) ? no_attributes() : NEXT(lgetxattr)(path, name, value, size);
+}
+
+EXPORT ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
+  return ours(fd) ? no_attributes() : NEXT(fgetxattr)(fd, name, value, size);
+}
+
+EXPORT ssize_t listxattr(const char *path, char *list, size_t size) {
+  return path_in_kernel(path) ? no_attributes() : NEXT(listxattr)(path, list, size);
+}
+
+EXPORT ssize_t llistxattr(const char *path, char *list, size_t size) {
+  return path_in_kernel(path) ? no_attributes() : NEXT(llistxattr)(path, list, size);
+}
+
+EXPORT ssize_t flistxattr(int fd, char *list, size_t size) {
+  return ours(fd) ? no_attributes() : NEXT(flistxattr)(fd, list, size);
 }
 
 __attribute__((constructor)) static void at_load(void) {
