@@ -52,7 +52,7 @@ final class StorageCalls {
       }
       int result = checkMode(mode);
       if (result == 0) {
-        result = checkFile(file, mode);
+        result = checkFile(file);
       }
       if (result == 0 && offset + length < 0) {
         result = -Errno.EFBIG;
@@ -80,7 +80,7 @@ final class StorageCalls {
     return mixed ? -Errno.EINVAL : 0;
   }
 
-  private static int checkFile(File file, int mode) {
+  private static int checkFile(File file) {
     if (!file.writable()) {
       return -Errno.EBADF;
     }
