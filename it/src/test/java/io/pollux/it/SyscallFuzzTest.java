@@ -52,12 +52,15 @@ class SyscallFuzzTest {
     Nr.PREAD64, Nr.PWRITE64, Nr.FSYNC, Nr.FDATASYNC, Nr.FTRUNCATE, Nr.MKDIR, Nr.UNLINK, Nr.READLINK, Nr.IO_SETUP,
     Nr.IO_DESTROY, Nr.IO_GETEVENTS, Nr.IO_SUBMIT, Nr.IO_CANCEL, Nr.GETDENTS64, Nr.OPENAT, Nr.NEWFSTATAT, Nr.FALLOCATE,
     Nr.EVENTFD2, Nr.PIPE2, Nr.PREADV, Nr.PWRITEV, Nr.PRLIMIT64, Nr.PREADV2, Nr.PWRITEV2, Nr.IO_PGETEVENTS, Nr.IO_SETUP2,
-    Nr.IO_RING_ENTER
+    Nr.IO_RING_ENTER, Nr.READV, Nr.WRITEV, Nr.ACCESS, Nr.TRUNCATE, Nr.GETCWD, Nr.RMDIR, Nr.CREAT, Nr.STATFS, Nr.FSTATFS,
+    Nr.SYNC, Nr.FADVISE64, Nr.MKDIRAT, Nr.UNLINKAT, Nr.READLINKAT, Nr.FACCESSAT, Nr.SYNC_FILE_RANGE, Nr.SYNCFS, Nr.STATX,
+    Nr.FACCESSAT2
   };
 
   private static final String[] PATHS = {
     "/", "/mnt", "/mnt/main.dat", "/mnt/fragmented.dat", "/mnt/dirs/node", "/mnt/links/self", "/mnt/links/long",
-    "/mnt/special/fifo", "/mnt/far.dat", "/dev/ram0", "/dev/sample0", "", "..", "/mnt/main.dat/x", "nothing"
+    "/mnt/special/fifo", "/mnt/far.dat", "/dev/ram0", "/dev/sample0", "", "..", "/mnt/main.dat/x", "nothing",
+    "/made"
   };
 
   private static final long[] VALUES = {
@@ -65,7 +68,7 @@ class SyscallFuzzTest {
     1 << 20, 4 << 20, 16 << 20, 1 << 28, Integer.MAX_VALUE, Integer.MIN_VALUE, 0xffffffffL, 1L << 32, 1L << 36, 1L << 40,
     1L << 62, Long.MAX_VALUE, Long.MIN_VALUE, -1, -2, -100, -4096, 0777, Fcntl.O_DIRECT, Fcntl.O_RDWR,
     Fcntl.O_RDWR | Fcntl.O_DIRECT, Fcntl.O_DIRECTORY, Fcntl.O_NOFOLLOW, Fcntl.O_CREAT,
-    Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, 0xffff_8000_0000_0000L
+    Fcntl.O_CREAT | Fcntl.O_RDWR, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, 0xffff_8000_0000_0000L
   };
 
   /** Memory of the program that calls work on. */
@@ -244,7 +247,13 @@ class SyscallFuzzTest {
       RawMemory.putLong(vector + 8, length);
       long at = Fcntl.AT_FDCWD;
       long[] drawn =
-          switch (random.nextInt(20)) {
+          switch (random.nextInt(26)) {
+            case 20 -> new long[] {Nr.OPEN, path, Fcntl.O_CREAT | Fcntl.O_RDWR, 0644};
+            case 21 -> new long[] {random.nextBoolean() ? Nr.MKDIR : Nr.RMDIR, path, 0755};
+            case 22 -> new long[] {Nr.UNLINK, path};
+            case 23 -> new long[] {Nr.FTRUNCATE, fd, offset};
+            case 24 -> new long[] {Nr.FALLOCATE, fd, random.nextInt(4), offset, length};
+            case 25 -> new long[] {Nr.STATX, at, path, 0, 0x7ff, buffer};
             case 0 -> new long[] {Nr.OPEN, path, random.nextBoolean() ? Fcntl.O_DIRECT : 0, 0};
             case 1 -> new long[] {Nr.OPENAT, random.nextBoolean() ? fd : at, path, Fcntl.O_RDONLY, 0};
             case 2 -> new long[] {Nr.STAT, path, buffer};
@@ -297,7 +306,7 @@ class SyscallFuzzTest {
       }
       succeeded++;
       switch (number) {
-        case Nr.OPEN, Nr.OPENAT -> descriptors.set(random.nextInt(descriptors.size()), result);
+        case Nr.OPEN, Nr.OPENAT, Nr.CREAT -> descriptors.set(random.nextInt(descriptors.size()), result);
         case Nr.MMAP -> pointers.set(random.nextInt(PATHS.length, pointers.size()), result);
         case Nr.IO_SETUP2 -> {
           if (call[6] == memory + CTXP_AT) { // else it is who knows where

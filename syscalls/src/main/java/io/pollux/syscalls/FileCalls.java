@@ -53,9 +53,15 @@ final class FileCalls {
     return file;
   }
 
-  /** The directory that a relative path starts from: null is the root, which is also the working directory. */
+  /**
+   * The directory that a relative path starts from: null is the root, which is also the working directory. There is none
+   * for an empty path, which is ENOENT before anything is said of the descriptor.
+   */
   static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
-    if (dirfd == AT_FDCWD || (path.length > 0 && path[0] == '/')) {
+    if (path.length == 0) {
+      throw new ErrnoException(Errno.ENOENT);
+    }
+    if (dirfd == AT_FDCWD || path[0] == '/') {
       return null;
     }
     File directory = fget(current, dirfd);

@@ -38,12 +38,17 @@ final class Booted implements AutoCloseable {
 
   /** Opens a file; the last page of the memory is used for its name. */
   int open(String path, int flags) {
+    return (int) program.syscall(Nr.OPEN, path(path), flags, 0644);
+  }
+
+  /** Puts a path into the last page of the memory. */
+  long path(String path) {
     byte[] name = (path + "\0").getBytes(StandardCharsets.UTF_8);
     long at = memory + MEMORY_BYTES - PAGE;
     for (int i = 0; i < name.length; i++) {
       RawMemory.putByte(at + i, name[i]);
     }
-    return (int) program.syscall(Nr.OPEN, at, flags);
+    return at;
   }
 
   @Override

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Statfs;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What statfs tells of a filesystem is what the machine's own Linux tells of the same image, mounted read-only. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+final class XfsStatfsTest {
+  @ParameterizedTest(name = "mkfs.xfs {0}")
+  @ValueSource(strings = {"", "-b size=1024 -i maxpct=1", "-i size=2048,maxpct=0"})
+  void asLinuxTells(String options, @TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    if (!Files.isWritable(Path.of("/dev/loop-control"))) {
+      if ("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES"))) {
+        fail("mounting takes root and loop devices (/dev/loop-control)");
+      }
+      assumeTrue(false, "mounting takes root and loop devices (/dev/loop-control)");
+    }
+    Path image = MkfsImage.make(directory, options, new byte[5000]);
+    Path mounted = Files.createDirectory(directory.resolve("mounted"));
+    run("mount", "-t", "xfs", "-o", "ro,loop", image.toString(), mounted.toString());
+    String linux;
+    try {
+      linux = run("stat", "-f", "-c", "%t %S %b %f %a %c %d %l", mounted.toString()).strip();
+    } finally {
+      run("umount", mounted.toString());
+    }
+    try (Arena arena = Arena.ofShared();
+        MountedTree tree = new MountedTree(SegmentDisk.ofImage(image, arena).device(), MountOptions.READ_ONLY)) {
+      long statfs = arena.allocate(Statfs.SIZE, Long.BYTES).address();
+      tree.sb.fillStatfs(tree.current, statfs);
+      String ours =
+          "%x %d %d %d %d %d %d %d"
+              .formatted(
+                  Statfs.fType(statfs),
+                  Statfs.fFrsize(statfs),
+                  Statfs.fBlocks(statfs),
+                  Statfs.fBfree(statfs),
+                  Statfs.fBavail(statfs),
+                  Statfs.fFiles(statfs),
+                  Statfs.fFfree(statfs),
+                  Statfs.fNamelen(statfs));
+      assertThat(ours).isEqualTo(linux);
+      assertThat(Statfs.fFlags(statfs) & Statfs.ST_RDONLY).isEqualTo(Statfs.ST_RDONLY);
+    }
+  }
+
+  private static String run(String... command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(said).isZero();
+    return said;
+  }
+}
