@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One of the C programs, compiled into a directory beside the header that the command line writes.
+ *
+ * @param file the program
+ */
+record CProgram(Path file) {
+  private static final int SECONDS = 120;
+
+  /** What a program said, on both of its outputs, and its exit status. */
+  record Run(int status, String said) {}
+
+  /**
+   * Compiles a program, without a warning. The test is skipped where there is nothing to compile with.
+   *
+   * @param directory where to; the header is made there the first time
+   * @param name of the source, without its ending
+   */
+  static CProgram compile(Path directory, String name) throws IOException, InterruptedException {
+    Oracles.needPrograms("gcc", "cc");
+    Path header = directory.resolve("pollux_aio.h");
+    if (!Files.exists(header)) {
+      CommandLineRun made = CommandLineRun.of("header");
+      assertThat(made.status()).as(made.err()).isZero();
+      Files.writeString(header, made.out());
+    }
+    Path program = directory.resolve(name);
+    List<String> command = new ArrayList<>(List.of("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I" + directory));
+    command.addAll(List.of(Repository.cSource(name).toString(), "-o", program.toString()));
+    if (name.equals("libaio-cases")) {
+      Oracles.need(Files.exists(Path.of("/usr/include/libaio.h")), "there is no libaio.h (Debian: apt-get install libaio-dev)");
+      command.add("-laio");
+    }
+    command.add("-lpthread");
+    Run compiled = run(command);
+    assertThat(compiled.said()).isEmpty();
+    assertThat(compiled.status()).isZero();
+    return new CProgram(program);
+  }
+
+  /** Runs it on the Linux below. */
+  Run onLinux(String... arguments) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(file.toString()));
+    command.addAll(List.of(arguments));
+    return run(command);
+  }
+
+  private static Run run(List<String> command) throws IOException, InterruptedException {
+    Path said = Files.createTempFile("pollux-c", ".txt");
+    try {
+      Process process =
+          new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
+      try {
+        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", command).isTrue();
+      } finally {
+        process.destroyForcibly();
+      }
+      return new Run(process.exitValue(), Files.readString(said, UTF_8));
+    } finally {
+      Files.delete(said);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The C programs on Linux itself: what they expect of a kernel is what Linux does. All but the rings, which it doesn't have.
+ */
+@Timeout(300)
+class CProgramsOnLinuxTest {
+  private static final int NOT_HERE = 77;
+
+  private final Path dir;
+
+  CProgramsOnLinuxTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  private static void needsAio() {
+    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+  }
+
+  private String file() throws IOException {
+    byte[] bytes = new byte[1 << 20];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) (i * 31 + (i >> 12)); // no two blocks alike for a while
+    }
+    return Files.write(dir.resolve("file"), bytes).toString();
+  }
+
+  @Test
+  void theLayoutIsTheOneOfTheAbi() throws IOException, InterruptedException {
+    assertThat(CProgram.compile(dir, "abi-layout").onLinux()).isEqualTo(new CProgram.Run(0, "ok\n"));
+  }
+
+  @Test
+  void theExampleSaysThatLinuxHasNoRings() throws IOException, InterruptedException {
+    CProgram.Run run = CProgram.compile(dir, "aio-ring").onLinux("-D", "0", "-p", "0", file());
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.said()).startsWith("aio-ring: io_setup2: ").hasLineCount(1);
+  }
+
+  @Test
+  void wildPointersAreFaulted() throws IOException, InterruptedException {
+    needsAio();
+    String file = file();
+    CProgram.Run run = CProgram.compile(dir, "wild-pointers").onLinux("-n", file, file);
+
+    assertThat(run.status()).as(run.said()).isZero();
+  }
+
+  @Test
+  void fileCalls() throws IOException, InterruptedException {
+    CProgram.Run run = CProgram.compile(dir, "file-calls").onLinux("write", dir.toString());
+
+    assertThat(run.status()).as(run.said()).isZero();
+  }
+
+  @Test
+  void threadsAndSignals() throws IOException, InterruptedException {
+    needsAio();
+    CProgram.Run run = CProgram.compile(dir, "threads-signals").onLinux("-x", "42", file());
+
+    assertThat(run.status()).as(run.said()).isEqualTo(42);
+  }
+
+  /** Case 20 takes all that the machine has, which others may need just now. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23})
+  void casesOfLibaio(int number) throws IOException, InterruptedException {
+    needsAio();
+    CProgram.Run run = CProgram.compile(dir, "libaio-cases").onLinux(Integer.toString(number), dir.toString());
+
+    assertThat(run.status()).as(run.said()).isIn(0, NOT_HERE);
+    assertThat(run.said()).startsWith("case " + number + ": ").hasLineCount(1);
+  }
+}
