@@ -120,6 +120,11 @@ public final class Program implements AutoCloseable {
     task.sendSignal(signal);
   }
 
+  /** Takes back every signal that was sent and has interrupted nothing yet. Not while the thread is in a call. */
+  public void forgetSignals() {
+    task.deliverSignals();
+  }
+
   /**
    * Pages that the process has pinned, for the books.
    *

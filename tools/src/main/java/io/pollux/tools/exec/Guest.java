@@ -51,7 +51,9 @@ final class Guest {
   private static final int CALL_ARGUMENTS = 8;
 
   // struct note.
-  private static final int NOTE_SIZE = 16;
+  private static final int NOTE_SIZE = 24;
+  private static final int NOTE_END = 0;
+  private static final int NOTE_FORGET = 65;
   private static final int NOTES = 64;
 
   private final Target target;
@@ -187,24 +189,30 @@ final class Guest {
         return; // the program closed it: then there is nothing more to hear
       }
       for (long at = 0; at + NOTE_SIZE <= bytes; at += NOTE_SIZE) {
+        long done = notes.get(ValueLayout.JAVA_LONG, at + 2 * Long.BYTES);
         heard((int) notes.get(ValueLayout.JAVA_LONG, at), (int) notes.get(ValueLayout.JAVA_LONG, at + Long.BYTES));
+        if (done != 0) {
+          RawMemory.putIntRelease(done, 1); // pairs with the acquire of the thread that waits for it
+        }
       }
     }
   }
 
-  private void heard(int handle, int signal) {
+  private void heard(int handle, int what) {
     Program thread = handle <= 0 || handle >= MAX_THREADS ? null : threads.getAcquire(handle);
     if (thread == null) {
       return;
     }
-    if (signal != 0) {
-      thread.sendSignal(signal);
-      return;
-    }
-    thread.threadEnded();
-    threads.setRelease(handle, null);
-    synchronized (free) {
-      free.add(handle);
+    switch (what) {
+      case NOTE_END -> {
+        thread.threadEnded();
+        threads.setRelease(handle, null);
+        synchronized (free) {
+          free.add(handle);
+        }
+      }
+      case NOTE_FORGET -> thread.forgetSignals();
+      default -> thread.sendSignal(what);
     }
   }
 }

@@ -88,15 +88,15 @@ static int64_t machine(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a
   return machine_call(nr, a0, a1, a2, a3, a4, a5);
 }
 
-void note_send(int64_t thread, int64_t signal) {
-  struct note note = {thread, signal};
+void note_send(int64_t thread, int64_t what, volatile int32_t *done) {
+  struct note note = {thread, what, done};
   machine_call(SYS_write, note_write_fd, (long)&note, sizeof note, 0, 0, 0);
 }
 
 static void thread_ended(void *handle) {
   if (state == RUNNING) {
     self.handle = 0;
-    note_send((int64_t)handle, 0);
+    note_send((int64_t)handle, NOTE_END, NULL);
   }
 }
 
@@ -252,15 +252,29 @@ static bool attach(void) {
   return true;
 }
 
-long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+/* Signals came during the call. What is on its way to the kernel must not interrupt the next one. */
+static void after_signals(void) {
+  volatile int32_t done = 0;
+  note_send(self.handle, NOTE_FORGET, &done);
+  while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+    machine_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+  }
+  signals_run_pending();
+}
+
+static bool can_call(void) {
   if (__builtin_expect(__atomic_load_n(&state, __ATOMIC_ACQUIRE) != RUNNING, 0) && !ready()) {
+    return false;
+  }
+  return __builtin_expect(self.handle != 0, 1) || self.in_kernel || attach();
+}
+
+long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  if (!can_call()) {
     return -ENOSYS;
   }
   if (__builtin_expect(self.in_kernel, 0)) {
     return -EDEADLK; /* a handler that can't be put off, inside a call */
-  }
-  if (__builtin_expect(self.handle == 0, 0) && !attach()) {
-    return -ENOSYS;
   }
   self.in_kernel = 1;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -268,8 +282,31 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   self.in_kernel = 0;
   if (__builtin_expect(self.pending != 0, 0)) {
-    signals_run_pending();
+    after_signals();
   }
+  return result;
+}
+
+#define KERNEL_SIGSET_BYTES 8
+
+long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, long a5, const void *mask) {
+  if (!can_call() || self.in_kernel) {
+    return -ENOSYS;
+  }
+  uint64_t before;
+  self.entering = 1;
+  machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, (long)&before, KERNEL_SIGSET_BYTES, 0, 0);
+  self.in_kernel = 1;
+  self.entering = 0;
+  long result = -EINTR;
+  if (!self.pending) {
+    result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
+  }
+  self.in_kernel = 0;
+  if (self.pending) { /* with the mask of the call, as a kernel runs them before it restores the old one */
+    after_signals();
+  }
+  machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, KERNEL_SIGSET_BYTES, 0, 0);
   return result;
 }
 

@@ -34,20 +34,8 @@ long pollux_io_pgetevents(long ctx, long min, long nr, long events, long timeout
   bool masked = argument && kernel_running() && probe((intptr_t)argument, sizeof *argument, 0) == sizeof *argument &&
                 argument->mask && argument->size == KERNEL_SIGSET_BYTES &&
                 probe((intptr_t)argument->mask, KERNEL_SIGSET_BYTES, 0) == KERNEL_SIGSET_BYTES;
-  uint64_t before = 0;
-  if (masked) {
-    self.in_kernel = 1; /* whatever comes now is put off */
-    machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)argument->mask, (long)&before, KERNEL_SIGSET_BYTES, 0, 0);
-    self.in_kernel = 0;
-  }
-  long result = self.pending && masked ? -EINTR : CALL6(SYS_io_pgetevents, ctx, min, nr, events, timeout, argument);
-  if (masked) {
-    if (self.pending) {
-      signals_run_pending();
-    }
-    machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, KERNEL_SIGSET_BYTES, 0, 0);
-  }
-  return result;
+  return masked ? kernel_call_masked(SYS_io_pgetevents, ctx, min, nr, events, timeout, (long)argument, argument->mask)
+                : CALL6(SYS_io_pgetevents, ctx, min, nr, events, timeout, argument);
 }
 
 EXPORT int io_setup(int events, context *ctx) {

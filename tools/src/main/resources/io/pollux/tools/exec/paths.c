@@ -90,6 +90,15 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
   const char *kernel_path; \
   if (below_mount(dirfd, path, buffer_, &kernel_path))
 
+/* The mask of modes, which is the machine's business otherwise: the kernel here has none. */
+
+static mode_t mask_of_modes;
+
+EXPORT mode_t umask(mode_t mask) {
+  mask_of_modes = mask & 0777;
+  return NEXT(umask)(mask);
+}
+
 /* open and its like. */
 
 static bool wants_mode(int flags) {
@@ -106,7 +115,7 @@ static bool wants_mode(int flags) {
   }
 
 static int kernel_open(int dirfd, const char *path, int flags, mode_t mode) {
-  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode));
+  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode & ~mask_of_modes));
   if (fd >= 0 && (flags & O_CLOEXEC)) {
     machine_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
   }
@@ -348,7 +357,7 @@ EXPORT int remove(const char *path) {
 
 EXPORT int mkdirat(int dirfd, const char *path, mode_t mode) {
   IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_mkdirat, dirfd, kernel_path, mode));
+    return (int)answer(CALL3(SYS_mkdirat, dirfd, kernel_path, mode & ~mask_of_modes));
   }
   return NEXT(mkdirat)(dirfd, path, mode);
 }
@@ -487,4 +496,5 @@ EXPORT ssize_t flistxattr(int fd, char *list, size_t size) {
 
 __attribute__((constructor)) static void at_load(void) {
   paths_init();
+  umask(umask(0)); /* to learn it */
 }

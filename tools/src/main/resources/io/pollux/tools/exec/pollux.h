@@ -72,16 +72,25 @@ struct kernel_block {
   int64_t (*shutdown)(void); /* sync and unmount; 0, or what exit() is to be told */
 };
 
-/* What the kernel is told apart from calls: a signal for a thread in a call, or, with signal 0, a thread's end. */
+/*
+ * What the kernel is told apart from calls: a signal for a thread that is in a call; a thread's end; or that what was
+ * sent to a thread is to be forgotten, because its call has returned. Then *done is set to 1.
+ */
+#define NOTE_END 0
+#define NOTE_FORGET 65
 struct note {
   int64_t thread;
-  int64_t signal;
+  int64_t what; /* a signal's number, or one of the above */
+  volatile int32_t *done;
 };
 
 /* kernel.c */
 
 /* Makes a call of the kernel. Returns a result or a negative errno, as the kernel does. */
 long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
+
+/* The same with another signal mask for the time of the call. A signal that it lets through interrupts the call. */
+long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, long a5, const void *mask);
 
 /* Whether this process has the kernel running, and did not inherit it by fork. */
 bool kernel_running(void);
@@ -133,7 +142,8 @@ static inline long machine_call(long nr, long a0, long a1, long a2, long a3, lon
 /* What a thread has to do with the kernel. */
 struct thread {
   int64_t handle;            /* as Java knows it; 0 before the first call */
-  volatile int in_kernel;    /* in a call now */
+  volatile int in_kernel;    /* in a call now: signals wait until it returns */
+  volatile int entering;     /* not in it yet, but signals wait already */
   volatile uint64_t pending; /* signals that came meanwhile: bit 0 for signal 1 */
 };
 extern __thread struct thread self;
@@ -146,7 +156,7 @@ void signals_after_start(void);
 void signals_run_pending(void);
 
 /* Tells Java something; from any context, signal handlers included. */
-void note_send(int64_t thread, int64_t signal);
+void note_send(int64_t thread, int64_t what, volatile int32_t *done);
 
 /* How many bytes from the start of a range can be read, or read and written. Survives a fault. */
 int64_t probe(int64_t address, int64_t bytes, int64_t write);

@@ -98,10 +98,12 @@ static void run(const struct sigaction *action, int signal, siginfo_t *info, voi
 
 static void trampoline(int signal, siginfo_t *info, void *context) {
   int saved = errno;
-  if (self.in_kernel) {
+  if (self.in_kernel || self.entering) {
     pending_info[signal] = *info;
     self.pending |= 1ull << (signal - 1);
-    note_send(self.handle, signal);
+    if (self.in_kernel && self.handle != 0) {
+      note_send(self.handle, signal, NULL);
+    }
   } else {
     struct sigaction action = program[signal];
     run(&action, signal, info, context);
