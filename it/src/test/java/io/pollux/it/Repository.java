@@ -19,6 +19,11 @@ final class Repository {
     return ROOT.resolve("tools/src/sample/make-xfs-oracles.sh");
   }
 
+  /** The command line. */
+  static Path pollux() {
+    return ROOT.resolve("bin/pollux");
+  }
+
   static Path kitSource(String name) {
     return ROOT.resolve("it/src/main/java/io/pollux/it").resolve(name);
   }

@@ -8,6 +8,9 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Patch;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -70,6 +73,117 @@ class FilesStructTest {
     file.fputMany(4);
     assertThat(table.nrFiles()).isEqualTo(1);
     file.fput();
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  @Test
+  void aDuplicateIsTheSameFileUnderTheLowestNumberThatWillDo() {
+    int fd = files.install(open());
+    assertThat(files.dup(fd, 0)).isEqualTo(4);
+    assertThat(files.dup(fd, 100)).isEqualTo(100);
+    assertThat(table.nrFiles()).isEqualTo(1);
+    File file = Objects.requireNonNull(files.fget(100));
+    assertThat(files.fget(4)).isSameAs(file);
+    file.fputMany(2);
+    assertThat(files.close(fd)).isZero();
+    assertThat(files.close(4)).isZero();
+    assertThat(table.nrFiles()).isEqualTo(1);
+    assertThat(files.close(100)).isZero();
+    assertThat(table.nrFiles()).isZero();
+    assertThat(files.dup(fd, 0)).isEqualTo(-Errno.EBADF);
+  }
+
+  @Test
+  void aDuplicateHasToHaveANumberThatCanBe() {
+    int fd = files.install(open());
+    assertThat(files.dup(fd, -1)).isEqualTo(-Errno.EINVAL);
+    assertThat(files.dup(fd, FilesStruct.NR_OPEN)).isEqualTo(-Errno.EINVAL);
+    assertThat(files.dup3(task, fd, -1)).isEqualTo(-Errno.EBADF);
+    assertThat(files.dup3(task, fd, FilesStruct.NR_OPEN)).isEqualTo(-Errno.EBADF);
+    assertThat(files.dup3(task, 77, 5)).isEqualTo(-Errno.EBADF);
+    files.closeAll(task);
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  @Test
+  void whatHadTheNumberIsClosed() {
+    int one = files.install(open());
+    int other = files.install(open());
+    assertThat(files.dup3(task, one, other)).isEqualTo(other);
+    assertThat(table.nrFiles()).isEqualTo(1);
+    assertThat(files.install(open())).as("the number is taken").isEqualTo(5);
+    files.closeAll(task);
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  /** A machine that has the numbers 10 and 12 in use. */
+  private static final class FakeMachine implements MachineFiles {
+    private final TreeSet<Integer> taken = new TreeSet<>(Set.of(10, 12));
+    private final @Nullable File foreign;
+
+    FakeMachine(@Nullable File foreign) {
+      this.foreign = foreign;
+    }
+
+    @Override
+    public int reserve(int from) {
+      int fd = Math.max(from, 10);
+      while (!taken.add(fd)) {
+        fd++;
+      }
+      return fd;
+    }
+
+    @Override
+    public int reserveAt(int fd) {
+      taken.add(fd);
+      return fd;
+    }
+
+    @Override
+    public void free(int fd) {
+      taken.remove(fd);
+    }
+
+    @Override
+    public @Nullable File fget(int fd) {
+      return foreign != null && fd == 12 && foreign.getMany(1) ? foreign : null;
+    }
+  }
+
+  @Test
+  void numbersAreTheMachines() {
+    FakeMachine machine = new FakeMachine(null);
+    FilesStruct shared = new FilesStruct(machine, 16);
+    assertThat(shared.install(open())).isEqualTo(11);
+    assertThat(shared.install(open())).isEqualTo(13);
+    assertThat(shared.close(11)).isZero();
+    assertThat(machine.taken).containsExactly(10, 12, 13);
+    assertThat(shared.dup3(task, 13, 10)).isEqualTo(10);
+    shared.closeAll(task);
+    assertThat(machine.taken).containsExactly(12);
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  @Test
+  void aNumberBehindTheTablesEndIsGivenBack() {
+    FakeMachine machine = new FakeMachine(null);
+    FilesStruct shared = new FilesStruct(machine, 11);
+    File file = open();
+    assertThat(shared.install(file)).isEqualTo(-Errno.EMFILE);
+    assertThat(machine.taken).containsExactly(10, 12);
+    file.fput();
+  }
+
+  @Test
+  void whatIsNotHereIsTheMachines() {
+    File foreign = open();
+    FilesStruct shared = new FilesStruct(new FakeMachine(foreign), 16);
+    assertThat(shared.fget(10)).isNull();
+    assertThat(shared.fgetMany(12, 3)).isSameAs(foreign);
+    foreign.fputMany(3);
+    assertThat(table.nrFiles()).isEqualTo(1);
+    foreign.fput();
     assertThat(table.nrFiles()).isZero();
   }
 }

@@ -59,13 +59,42 @@ bool is_mount_point(const char *path) {
   return rest && *rest == 0;
 }
 
+/* A relative path as an absolute one, if it can lead below the mount point: from one of the directories above that. */
+static bool beside_mount(int dirfd, const char *path, char *absolute, size_t room) {
+  char directory[KERNEL_PATH_MAX];
+  long length;
+  if (dirfd == AT_FDCWD) {
+    length = machine_call(SYS_getcwd, (long)directory, sizeof directory, 0, 0, 0, 0) - 1;
+  } else {
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", dirfd);
+    length = machine_call(SYS_readlink, (long)name, (long)directory, sizeof directory - 1, 0, 0, 0);
+  }
+  if (length <= 0 || *directory != '/') {
+    return false;
+  }
+  directory[length] = 0;
+  size_t above = length == 1 ? 0 : (size_t)length; /* "/" ends every directory's name but that one's */
+  if (strncmp(directory, mount_point, above) != 0 || mount_point[above] != '/') {
+    return false;
+  }
+  return snprintf(absolute, room, "%.*s/%s", (int)above, directory, path) < (int)room;
+}
+
 bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
   *to = path;
   if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
     return false; /* a wild pointer is for the machine to refuse */
   }
+  char absolute[2 * KERNEL_PATH_MAX];
   if (*path != '/') {
-    return ours(dirfd);
+    if (ours(dirfd)) {
+      return true;
+    }
+    if (!beside_mount(dirfd, path, absolute, sizeof absolute)) {
+      return false;
+    }
+    path = absolute;
   }
   const char *rest = after_mount_point(path);
   if (!rest) {

@@ -11,6 +11,7 @@
  *   paths.c    calls that name a file by its path
  *   files.c    calls on descriptors
  *   dirs.c     opendir and its like
+ *   stdio.c    fopen and its like
  *   libaio.c   libaio's functions
  *   syscall.c  syscall(2)
  *

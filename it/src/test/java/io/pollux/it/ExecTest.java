@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Unmodified C programs on this kernel: {@code bin/pollux exec}, each in a process of its own. */
+@Timeout(600)
+final class ExecTest {
+  private static final String DEVICE = "--fs none --size 64M -- ";
+
+  private final Path dir;
+
+  ExecTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  @BeforeAll
+  static void needsCompiler() {
+    Oracles.needPrograms("gcc", "cc");
+  }
+
+  private CProgram compile(String name) throws IOException, InterruptedException {
+    return CProgram.compile(dir, name);
+  }
+
+  private static void fio(String target, String options) throws IOException, InterruptedException {
+    Oracles.needPrograms("fio", "fio");
+    ExecRun run = ExecRun.of(target + "fio --name=t --thread --group_reporting " + options).succeeded();
+    assertThat(run.out()).contains("err= 0", "Run status group 0");
+    assertThat(run.err()).as("what fio complains of").doesNotContain("fio:", "pollux:");
+  }
+
+  // fio.
+
+  @ParameterizedTest
+  @CsvSource({
+    "libaio --iodepth=32 --iodepth_batch=8, 1",
+    "libaio --iodepth=8, 0",
+    "libaio --iodepth=16 --userspace_reap, 1",
+    "psync, 1",
+    "psync, 0",
+    "pvsync2 --hipri, 1",
+    "sync, 1",
+    "sync, 0"
+  })
+  void fioReadsXfs(String engine, int direct) throws Exception {
+    fio(
+        "-- ",
+        "--filename=/pollux/main.dat --rw=randread --bs=4k --number_ios=20000 --size=16M --ioengine="
+            + engine
+            + " --direct="
+            + direct);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"libaio --iodepth=16, 1", "libaio --iodepth=16, 0", "psync, 1", "pvsync2 --hipri, 1", "sync, 0"})
+  void fioWritesAndVerifiesTheBareDevice(String engine, int direct) throws Exception {
+    fio(
+        DEVICE,
+        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --ioengine="
+            + engine
+            + " --direct="
+            + direct);
+  }
+
+  @Test
+  void fioWithManyThreads() throws Exception {
+    fio(
+        DEVICE,
+        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=4M --offset_increment=4M --numjobs=8 --verify=crc32c"
+            + " --ioengine=libaio --iodepth=8 --direct=1");
+  }
+
+  // stress-ng.
+
+  @Test
+  void stressNgFindsNothingInAio() throws Exception {
+    Oracles.needPrograms("stress-ng", "stress-ng");
+    ExecRun run =
+        ExecRun.of(DEVICE + "stress-ng --aiol 1 --aiol-ops 500 --verify --temp-path /pollux -t 60").succeeded();
+    assertThat(run.out() + run.err()).contains("successful run completed").doesNotContain("skipped", "fail:");
+  }
+
+  // Programs of this project.
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "-p 0", "-b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 1 -P", "-d 1 -s 1 -c 1", "-d 100 -s 13 -c 5"})
+  void aRingProgramReadsThroughRings(String options) throws Exception {
+    Path program = compile("aio-ring").file();
+    String line = "-- " + program + " -r 1 -V " + options + " /pollux/main.dat";
+    ExecRun run = ExecRun.of(line.replaceAll(" +", " ")).succeeded();
+    assertThat(run.out()).contains("IOPS=", "total: ");
+  }
+
+  @Test
+  void aRingProgramReadsTheBareDevice() throws Exception {
+    ExecRun.of("--disk null --fs none --size 1G -- " + compile("aio-ring").file() + " -r 1 -V /pollux/dev/null0")
+        .succeeded();
+  }
+
+  @Test
+  void wildPointersAreFaultsAndTheProgramLives() throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("wild-pointers").file() + " /pollux/main.dat /pollux/dev/ram0").succeeded();
+    assertThat(run.out()).contains(" 0 differences");
+  }
+
+  @Test
+  void fileCallsOnTheSample() throws Exception {
+    ExecRun.of("-- " + compile("file-calls").file() + " read /pollux").succeeded();
+  }
+
+  @Test
+  void fileCallsInMemoryAndOnADevice() throws Exception {
+    Path program = compile("file-calls").file();
+    ExecRun.of(DEVICE + program + " write /pollux").succeeded();
+    ExecRun.of(DEVICE + program + " device /pollux/dev/ram0").succeeded();
+  }
+
+  @Test
+  void threadsSignalsAChildAndAnExitStatus() throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("threads-signals").file() + " -x 42 /pollux/main.dat");
+    assertThat(run.status()).as(run.out() + run.err()).isEqualTo(42);
+    assertThat(run.err()).contains("after a fork the child has no kernel");
+  }
+
+  // libaio's harness.
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 4, 6, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23})
+  void libaioCasesOnADevice(int number) throws Exception {
+    libaioCase(number, "/pollux/dev/ram0", 0);
+  }
+
+  /** 5: files are not mapped; 7: a device has no limit of file size; 19: a ring can't be moved under this kernel. */
+  @ParameterizedTest
+  @ValueSource(ints = {5, 7, 19})
+  void libaioCasesThatAreNotPossible(int number) throws Exception {
+    libaioCase(number, "/pollux/dev/ram0", 77);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {4, 6, 11, 14, 15, 20})
+  void libaioCasesInMemory(int number) throws Exception {
+    libaioCase(number, "/pollux", 0);
+  }
+
+  private void libaioCase(int number, String path, int status) throws IOException, InterruptedException {
+    ExecRun run =
+        ExecRun.of("--fs none --size 256M -- " + compile("libaio-cases").file() + " " + number + " " + path);
+    assertThat(run.status()).as(run.out() + run.err()).isEqualTo(status);
+    assertThat(run.out()).startsWith("case " + number + ": " + (status == 0 ? "ok" : "not possible here"));
+  }
+
+  // Programs as they come with Debian.
+
+  @Test
+  void everydayProgramsReadTheImage() throws Exception {
+    String sum = ExecRun.of("-- sha256sum /pollux/main.dat").succeeded().out().substring(0, 64);
+    for (String line :
+        List.of("-- sh -c cat\t/pollux/main.dat\t|\tsha256sum", "-- sh -c cd\t/;\tdd\tif=pollux/main.dat\tbs=64k\tiflag=direct\t|\tsha256sum")) {
+      List<String> words = Arrays.stream(line.split(" ")).map(word -> word.replace('\t', ' ')).toList();
+      assertThat(ExecRun.of(words).succeeded().out()).startsWith(sum);
+    }
+    Path copy = dir.resolve("copy");
+    ExecRun.of("-- cp -r /pollux/deep " + copy).succeeded();
+    assertThat(copy.resolve("d01")).isDirectory();
+    assertThat(ExecRun.of("-- ls -l /pollux").succeeded().out()).contains("main.dat", "tail.dat");
+  }
+
+  @Test
+  void theImageIsWhereItIsAskedFor() throws Exception {
+    assertThat(ExecRun.of("--at /some/where -- head -c 8 /some/where/main.dat").succeeded().out()).isEqualTo("PLUXSM01");
+  }
+
+  // The end.
+
+  @ParameterizedTest
+  @CsvSource({"return, 0, P", "_exit, 0, P", "syscall, 0, P", "fsync-kill, 137, P", "kill, 137, ."})
+  void anEndWritesBackAndAKillIsAPowerCut(String how, int status, String found) throws Exception {
+    Path image = dir.resolve("image");
+    byte[] before = new byte[1 << 20];
+    Arrays.fill(before, (byte) '.');
+    Files.write(image, before);
+    ExecRun run =
+        ExecRun.of("--fs none --image " + image + " -- " + compile("ends").file() + " " + how + " /pollux/dev/file0");
+    assertThat(run.status()).as(run.err()).isEqualTo(status);
+    Arrays.fill(before, 0, 4096, (byte) found.charAt(0));
+    assertThat(Files.readAllBytes(image)).isEqualTo(before);
+  }
+
+  // What can't be.
+
+  @Test
+  void aProgramThatIsNotThereIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("-- no-such-program");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).isEqualTo("pollux: no-such-program: No such file or directory\n");
+  }
+
+  @Test
+  void anImageThatIsNotThereIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("--image /no/such/image -- true");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pollux: /no/such/image: ").hasLineCount(1);
+  }
+
+  @Test
+  void anImageWithNothingOnItIsOneSentence() throws Exception {
+    Path image = dir.resolve("empty");
+    Files.write(image, new byte[1 << 20]);
+    ExecRun run = ExecRun.of("--image " + image + " -- cat /pollux/x");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pollux: " + image + ": no filesystem recognised").hasLineCount(1);
+  }
+
+  @Test
+  void aMountPointThatCantBeIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("--at relative -- true");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pollux: --at relative: ").hasLineCount(1);
+  }
+
+  @Test
+  void filesOfTheImageAreNotMapped() throws Exception {
+    Path source = dir.resolve("map.c");
+    Files.writeString(
+        source,
+        """
+        #include <errno.h>
+        #include <fcntl.h>
+        #include <sys/mman.h>
+        int main(void) {
+          int fd = open("/pollux/main.dat", O_RDONLY);
+          for (int i = 0; i < 2; i++)
+            if (mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED || errno != ENODEV) return 1;
+          return 0;
+        }
+        """,
+        StandardCharsets.UTF_8);
+    Path program = dir.resolve("map");
+    Process cc = new ProcessBuilder("cc", source.toString(), "-o", program.toString()).inheritIO().start();
+    assertThat(cc.waitFor()).isZero();
+    assertThat(ExecRun.of("-- " + program).succeeded().err()).contains("ENODEV").hasLineCount(1);
+  }
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Streams. The C library opens and reads its streams past the functions that can be taken over, so a stream on a file
+ * of ours is one with functions of its own (fopencookie).
+ */
+#include "pollux.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+
+/* The descriptor of each stream of ours, for fileno. */
+struct opened {
+  struct opened *next;
+  FILE *stream;
+  int fd;
+};
+
+static struct opened *all;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static ssize_t cookie_read(void *cookie, char *buffer, size_t size) {
+  return answer(CALL3(SYS_read, ((struct opened *)cookie)->fd, buffer, size));
+}
+
+static ssize_t cookie_write(void *cookie, const char *buffer, size_t size) {
+  ssize_t written = answer(CALL3(SYS_write, ((struct opened *)cookie)->fd, buffer, size));
+  return written < 0 ? 0 : written; /* as fopencookie wants it */
+}
+
+static int cookie_seek(void *cookie, off64_t *offset, int whence) {
+  long at = answer(CALL3(SYS_lseek, ((struct opened *)cookie)->fd, *offset, whence));
+  if (at >= 0) {
+    *offset = at;
+  }
+  return at < 0 ? -1 : 0;
+}
+
+static int cookie_close(void *cookie) {
+  struct opened *mine = cookie;
+  pthread_mutex_lock(&lock);
+  for (struct opened **at = &all; *at; at = &(*at)->next) {
+    if (*at == mine) {
+      *at = mine->next;
+      break;
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  int result = close(mine->fd);
+  free(mine);
+  return result;
+}
+
+static FILE *stream_on(int fd, const char *mode) {
+  struct opened *made = malloc(sizeof *made);
+  if (!made) {
+    return NULL;
+  }
+  cookie_io_functions_t functions = {cookie_read, cookie_write, cookie_seek, cookie_close};
+  made->fd = fd;
+  made->stream = fopencookie(made, mode, functions);
+  if (!made->stream) {
+    free(made);
+    return NULL;
+  }
+  pthread_mutex_lock(&lock);
+  made->next = all;
+  all = made;
+  pthread_mutex_unlock(&lock);
+  return made->stream;
+}
+
+/* The flags of open for a mode of fopen, or -1. */
+static int flags_of(const char *mode) {
+  int flags = *mode == 'r'   ? O_RDONLY
+              : *mode == 'w' ? O_WRONLY | O_CREAT | O_TRUNC
+              : *mode == 'a' ? O_WRONLY | O_CREAT | O_APPEND
+                             : -1;
+  if (flags < 0) {
+    return -1;
+  }
+  for (const char *more = mode + 1; *more && *more != ','; more++) {
+    flags = *more == '+'   ? (flags & ~O_ACCMODE) | O_RDWR
+            : *more == 'x' ? flags | O_EXCL
+            : *more == 'e' ? flags | O_CLOEXEC
+                           : flags;
+  }
+  return flags;
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *kernel_path;
+  if (!below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
+    return NEXT(fopen)(path, mode);
+  }
+  int flags = flags_of(mode);
+  if (flags < 0) {
+    errno = EINVAL;
+    return NULL;
+  }
+  int fd = open(path, flags, 0666);
+  if (fd < 0) {
+    return NULL;
+  }
+  FILE *stream = stream_on(fd, mode);
+  if (!stream) {
+    close(fd);
+    errno = ENOMEM;
+  }
+  return stream;
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode) {
+  return fopen(path, mode);
+}
+
+EXPORT FILE *fdopen(int fd, const char *mode) {
+  return ours(fd) ? stream_on(fd, mode) : NEXT(fdopen)(fd, mode);
+}
+
+EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *kernel_path;
+  if (path && below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
+    say("exec: a stream can't be opened again on a file of the image");
+    errno = EOPNOTSUPP;
+    return NULL;
+  }
+  return NEXT(freopen)(path, mode, stream);
+}
+
+EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream) {
+  return freopen(path, mode, stream);
+}
+
+EXPORT int fileno(FILE *stream) {
+  int fd = -1;
+  pthread_mutex_lock(&lock);
+  for (struct opened *at = all; at && fd < 0; at = at->next) {
+    fd = at->stream == stream ? at->fd : -1;
+  }
+  pthread_mutex_unlock(&lock);
+  return fd >= 0 ? fd : NEXT(fileno)(stream);
+}
+
+EXPORT int fileno_unlocked(FILE *stream) {
+  return fileno(stream);
+}
