@@ -99,8 +99,6 @@ public final class Bio extends Slab.Item {
     bio.owner = owner;
     bio.vecs = 0;
     bio.pages = 0;
-    bio.firstVec = 0;
-    bio.firstDone = 0;
     bio.size = 0;
     bio.status = 0;
     bio.sequence = 0;
@@ -345,6 +343,8 @@ public final class Bio extends Slab.Item {
         return;
       }
       chained = false;
+      firstVec = 0;
+      firstDone = 0;
     }
     BioEndIo handler = endIo;
     assert handler != null : "a bio nobody waits for";

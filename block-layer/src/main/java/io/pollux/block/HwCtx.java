@@ -211,28 +211,44 @@ public final class HwCtx {
    *     for a flush
    * @return how many there were
    */
-  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch"})
+  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
+    if (chain.next == null) {
+      complete(chain);
+      return 1;
+    }
     long now = queue.now();
+    long earliest = now;
     int count = 0;
     Bio first = null;
     Bio last = null;
-    int word = 0;
+    int word = 0; // where the tags are that go back
     long tags = 0;
+    int group = QueueStats.STAT_READ; // what is counted
+    int ios = 0;
+    long sectors = 0;
+    long nanos = 0;
     Request request = chain;
     while (request != null) {
       assert request.hctx() == this : "a request of another queue";
       Request following = request.next;
       count++;
       if (!request.goesOn()) {
-        Bio head = request.detach(now);
-        if (last == null) {
-          first = head;
-        } else {
-          last.next = head;
-        }
-        last = request.biotail();
         int tag = request.tag();
+        int op = request.bio().op();
+        if (op != BlkTypes.REQ_OP_FLUSH) {
+          if (QueueStats.group(op) != group) {
+            stats.done(tag, group, ios, sectors, nanos);
+            group = QueueStats.group(op);
+            ios = 0;
+            sectors = 0;
+            nanos = 0;
+          }
+          ios++;
+          sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
+          nanos += now - request.startNanos();
+          earliest = Math.min(earliest, request.startNanos());
+        }
         if (tag >> 6 != word) {
           if (tags != 0) {
             putTags(word, tags);
@@ -241,14 +257,41 @@ public final class HwCtx {
           word = tag >> 6;
         }
         tags |= 1L << (tag & 63);
+        Bio head = request.bio();
+        if (last == null) {
+          first = head;
+        } else {
+          last.next = head;
+        }
+        last = request.detach();
       }
       request = following;
     }
     if (tags != 0) {
+      stats.done((word << 6) + Long.numberOfTrailingZeros(tags), group, ios, sectors, nanos);
+      queue.busy(earliest, now);
       putTags(word, tags);
     }
     endAll(first);
     return count;
+  }
+
+  /** As completeAll, for a single request. */
+  private void complete(Request request) {
+    if (request.goesOn()) {
+      return;
+    }
+    Bio head = request.bio();
+    int tag = request.tag();
+    if (head.op() != BlkTypes.REQ_OP_FLUSH) {
+      long now = queue.now();
+      long start = request.startNanos();
+      stats.done(tag, QueueStats.group(head.op()), 1, request.bytes() >> BlkTypes.SECTOR_SHIFT, now - start);
+      queue.busy(start, now);
+    }
+    request.detach();
+    putTags(tag >> 6, 1L << (tag & 63));
+    endAll(head);
   }
 
   private static void endAll(@Nullable Bio first) {
@@ -258,13 +301,6 @@ public final class HwCtx {
       bio.next = null;
       bio.endio(bio.result);
       bio = following;
-    }
-  }
-
-  void account(int tag, int op, int bytes, long start, long now) {
-    if (op != BlkTypes.REQ_OP_FLUSH) {
-      stats.done(tag, op, bytes, now - start);
-      queue.busy(start, now);
     }
   }
 

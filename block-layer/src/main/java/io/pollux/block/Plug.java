@@ -24,6 +24,7 @@ public final class Plug implements SleepHook {
   private static final int LISTS = 16;
 
   private @Nullable PlugList @Nullable [] lists; // made when first needed: most plugs are inside another
+  private @Nullable PlugList recent; // the one that was used last
   private int open; // a bit for each list that holds something
   private int count; // requests in all lists
   private boolean timed;
@@ -74,6 +75,11 @@ public final class Plug implements SleepHook {
 
   /** What is held for a hardware queue. */
   PlugList list(HwCtx hctx) {
+    PlugList last = recent;
+    return last != null && last.holds(hctx) ? last : find(hctx);
+  }
+
+  private PlugList find(HwCtx hctx) {
     @Nullable PlugList[] all = lists;
     if (all == null) {
       all = new PlugList[LISTS];
@@ -92,12 +98,13 @@ public final class Plug implements SleepHook {
       list.open(hctx);
       open |= 1 << at;
     }
+    recent = list;
     return list;
   }
 
   /** Holds a request back, together with others of its hardware queue. */
-  void add(PlugList list, Request request) {
-    list.add(request);
+  void add(PlugList list, Request request, Bio bio) {
+    list.add(request, bio);
     if (++count == MAX_REQUESTS) {
       flush();
     }

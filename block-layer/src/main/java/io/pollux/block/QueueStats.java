@@ -9,7 +9,8 @@ import java.lang.invoke.VarHandle;
  * What one hardware queue has done: the counterpart of disk_stats, which Linux keeps per cpu.
  *
  * <p>There is one set of counters for each tag, and only who owns the tag adds to it: neither an atomic operation
- * nor a cache line that others write. Who reads sums up what is there.
+ * nor a cache line that others write. Who completes a chain owns all its tags and adds for all to one. Who reads sums
+ * up what is there.
  */
 @LinuxSource(file = "include/linux/genhd.h", name = "disk_stats")
 final class QueueStats {
@@ -36,16 +37,17 @@ final class QueueStats {
     cells = new long[depth << STRIDE_SHIFT];
   }
 
+  /** The group of an operation that is counted. */
   @LinuxSource(file = "include/linux/blk_types.h", name = "op_stat_group")
-  private static int group(int op) {
+  static int group(int op) {
     return op == BlkTypes.REQ_OP_DISCARD ? STAT_DISCARD : op & 1;
   }
 
-  /** A request has ended. By who owns the tag. */
-  void done(int tag, int op, int bytes, long nanos) {
-    int at = (tag << STRIDE_SHIFT) + group(op) * FIELDS;
-    add(at + IOS, 1);
-    add(at + SECTORS, bytes >> BlkTypes.SECTOR_SHIFT);
+  /** Requests of one group have ended. By who owns the tag, which need not be that of any of them. */
+  void done(int tag, int group, int ios, long sectors, long nanos) {
+    int at = (tag << STRIDE_SHIFT) + group * FIELDS;
+    add(at + IOS, ios);
+    add(at + SECTORS, sectors);
     add(at + NANOS, nanos);
   }
 

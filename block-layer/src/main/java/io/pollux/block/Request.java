@@ -27,9 +27,6 @@ public final class Request {
   private final HwCtx hctx;
   private final int tag;
   private @Nullable Bio bio;
-  private @Nullable Bio biotail;
-  private int bytes; // of all bios
-  private int segments; // vecs of all bios
   private long startNanos;
   private int status;
   private long driverData;
@@ -48,9 +45,6 @@ public final class Request {
   void start(Bio starting, long now) {
     assert bio == null : "a tag given out twice";
     bio = starting;
-    biotail = starting;
-    bytes = starting.size();
-    segments = starting.vecs();
     startNanos = now;
     sequence = starting.sequence;
     if (sequence != 0) {
@@ -74,30 +68,6 @@ public final class Request {
       data = bio;
       bio = flush;
     }
-  }
-
-  /** Takes a bio along that goes on where this ends. Answers false if it does not, or if that would be too much. */
-  @LinuxSource(file = "block/blk-core.c", name = {"bio_attempt_back_merge", "blk_attempt_plug_merge"})
-  boolean attemptBackMerge(Bio more, QueueLimits limits) {
-    Bio head = bio();
-    Bio tail = biotail;
-    assert tail != null;
-    int whole = bytes + more.size(); // each at most a bio's or the limit: no overflow
-    if (head.opf() != more.opf()
-        || more.op() > BlkTypes.REQ_OP_WRITE
-        || head.sector() + (bytes >> BlkTypes.SECTOR_SHIFT) != more.sector()
-        || (sequence | more.sequence) != 0
-        || whole > limits.maxSectors() << BlkTypes.SECTOR_SHIFT
-        || segments + more.vecs() > limits.maxSegments()
-        || (limits.chunkSectors() != 0 && (more.sector() & (limits.chunkSectors() - 1)) == 0)) {
-      return false;
-    }
-    tail.next = more;
-    biotail = more;
-    bytes = whole;
-    segments += more.vecs();
-    hctx.stats().merged(tag, more.op());
-    return true;
   }
 
   /**
@@ -136,7 +106,11 @@ public final class Request {
    */
   @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_bytes")
   public int bytes() {
-    return data == null ? bytes : 0;
+    int sum = 0;
+    for (Bio each = bio(); each != null; each = each.next) {
+      sum += each.size();
+    }
+    return sum;
   }
 
   /**
@@ -146,7 +120,11 @@ public final class Request {
    */
   @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_nr_phys_segments")
   public int segments() {
-    return data == null ? segments : 0;
+    int sum = 0;
+    for (Bio each = bio(); each != null; each = each.next) {
+      sum += each.vecs();
+    }
+    return sum;
   }
 
   /**
@@ -227,23 +205,21 @@ public final class Request {
     return true;
   }
 
-  /** The request has ended: books it, and lets go of its bios, each with the result. Answers the first. */
-  @LinuxSource(file = "block/blk-core.c", name = {"blk_account_io_done", "blk_update_request"})
-  Bio detach(long now) {
-    Bio head = bio();
-    hctx.account(tag, head.op(), bytes, startNanos, now);
-    for (Bio each = head; each != null; each = each.next) {
+  /** The request has ended: lets go of its bios, each with the result. Answers the last; they are linked. */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_update_request")
+  Bio detach() {
+    Bio tail = bio();
+    tail.result = status;
+    for (Bio each = tail.next; each != null; each = each.next) {
       each.result = status;
+      tail = each;
     }
     bio = null;
     next = null;
-    return head;
+    return tail;
   }
 
-  /** The last bio; good until the tag is given back. */
-  Bio biotail() {
-    Bio tail = biotail;
-    assert tail != null;
-    return tail;
+  long startNanos() {
+    return startNanos;
   }
 }

@@ -7,6 +7,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -34,11 +35,15 @@ public final class RequestQueue {
   }
 
   private final BlkMqOps ops;
-  private final TagSet tagSet;
   private final QueueLimits limits;
   private final LongSupplier clock;
-  private final HwCtx[] hctxs; // the interrupt-driven ones, then the polled ones
-  private final int maxBytes;
+  private final HwCtx[] hctxs; // the interrupting ones, then the polled ones
+  private final HwCtx[] interrupting;
+  private final HwCtx[] polled;
+  private final @Nullable HwCtx onlyPolled; // if there is one
+  private final boolean shouldMerge;
+  private final int simpleBytes; // what is no longer can't be too long; 0 if that depends on where it is
+  private final int maxSegments;
   private volatile long stamp; // the tick up to which busyTicks is right
   private final AtomicLong busyTicks = new AtomicLong();
 
@@ -51,7 +56,18 @@ public final class RequestQueue {
    * @param depth tags of each hardware queue, from 1 to 65,536
    */
   public RequestQueue(BlkMqOps ops, int logicalBlockSize, int depth) {
-    this(ops, new TagSet(1, 1, depth, false), QueueLimits.of(logicalBlockSize), System::nanoTime);
+    this(ops, new TagSet(1, 1, depth, false), QueueLimits.of(logicalBlockSize));
+  }
+
+  /**
+   * Makes a queue whose statistics count time by a clock that ticks every few milliseconds.
+   *
+   * @param ops the driver
+   * @param tagSet its hardware queues
+   * @param limits what the device takes
+   */
+  public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits) {
+    this(ops, tagSet, limits, CoarseClock::nanos);
   }
 
   /**
@@ -65,14 +81,18 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_init_queue")
   public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits, LongSupplier clock) {
     this.ops = ops;
-    this.tagSet = tagSet;
     this.limits = limits;
     this.clock = clock;
-    maxBytes = limits.maxSectors() << BlkTypes.SECTOR_SHIFT;
+    shouldMerge = tagSet.shouldMerge();
+    simpleBytes = limits.chunkSectors() == 0 ? limits.maxSectors() << BlkTypes.SECTOR_SHIFT : 0;
+    maxSegments = limits.maxSegments();
     hctxs = new HwCtx[tagSet.submitQueues() + tagSet.pollQueues()];
     for (int i = 0; i < hctxs.length; i++) {
       hctxs[i] = new HwCtx(this, i, i >= tagSet.submitQueues(), tagSet.depth());
     }
+    interrupting = Arrays.copyOf(hctxs, tagSet.submitQueues());
+    polled = Arrays.copyOfRange(hctxs, tagSet.submitQueues(), hctxs.length);
+    onlyPolled = polled.length == 1 ? polled[0] : null;
     stamp = clock.getAsLong() >> TICK_SHIFT;
   }
 
@@ -109,17 +129,21 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "block/blk-mq.h", name = "blk_mq_map_queue")
   private HwCtx map(Bio bio) {
-    int first = 0;
-    int many = tagSet.submitQueues();
     if (bio.has(BlkTypes.REQ_HIPRI)) {
-      if (tagSet.pollQueues() == 0) {
-        bio.clear(BlkTypes.REQ_HIPRI); // nobody polls here; REQ_NOWAIT stays
-      } else {
-        first = many;
-        many = tagSet.pollQueues();
+      HwCtx only = onlyPolled;
+      if (only != null) {
+        return only;
       }
+      if (polled.length != 0) {
+        return byThread(polled);
+      }
+      bio.clear(BlkTypes.REQ_HIPRI); // nobody polls here; REQ_NOWAIT stays
     }
-    return hctxs[many == 1 ? first : first + (int) (Thread.currentThread().threadId() % many)];
+    return interrupting.length == 1 ? interrupting[0] : byThread(interrupting);
+  }
+
+  private static HwCtx byThread(HwCtx[] choice) {
+    return choice[(int) (Thread.currentThread().threadId() % choice.length)];
   }
 
   /**
@@ -127,18 +151,27 @@ public final class RequestQueue {
    *
    * @return the cookie, or BLK_QC_T_NONE if the bio ended
    */
-  @LinuxSource(file = "block/blk-merge.c", name = "blk_queue_split")
+  @Patch(2)
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_make_request")
   int makeRequest(Task current, Bio bio) {
+    int vecs = bio.vecs();
+    if (bio.size() > simpleBytes || vecs > maxSegments || vecs == 0) {
+      return makeRequests(current, bio);
+    }
+    return queueOne(current, bio);
+  }
+
+  /** As makeRequest, for a bio that may be too much for one request. */
+  @LinuxSource(file = "block/blk-merge.c", name = "blk_queue_split")
+  private int makeRequests(Task current, Bio bio) {
     int cookie = BlkTypes.BLK_QC_T_NONE;
-    if (bio.size() > maxBytes || bio.vecs() > limits.maxSegments() || limits.chunkSectors() != 0 || bio.vecs() == 0) {
-      for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
-        int sent = queueOne(current, bio.split(current, most));
-        if (sent == BlkTypes.BLK_QC_T_NONE) {
-          bio.endio(-Errno.EAGAIN); // its owner hears of it when the pieces have ended that are on their way
-          return cookie;
-        }
-        cookie = sent;
+    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
+      int sent = queueOne(current, bio.split(current, most));
+      if (sent == BlkTypes.BLK_QC_T_NONE) {
+        bio.endio(-Errno.EAGAIN); // its owner hears of it when the pieces have ended that are on their way
+        return cookie;
       }
+      cookie = sent;
     }
     int sent = queueOne(current, bio);
     return sent == BlkTypes.BLK_QC_T_NONE ? cookie : sent;
@@ -184,8 +217,7 @@ public final class RequestQueue {
    *
    * @return the cookie, or BLK_QC_T_NONE if the bio ended for want of a request
    */
-  @Patch(2)
-  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_make_request")
+  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_get_request", "blk_mq_bio_to_request"})
   private int queueOne(Task current, Bio bio) {
     HwCtx hctx = map(bio);
     if (!(current.plug() instanceof Plug plug)) {
@@ -202,9 +234,8 @@ public final class RequestQueue {
       return cookie;
     }
     PlugList list = plug.list(hctx);
-    Request last = list.last();
-    if (last != null && tagSet.shouldMerge() && last.attemptBackMerge(bio, limits)) {
-      return hctx.cookie(last);
+    if (shouldMerge && list.attemptBackMerge(bio, limits)) {
+      return list.lastCookie();
     }
     Request request = list.tryGet(hctx);
     if (request == null) {
@@ -216,12 +247,11 @@ public final class RequestQueue {
     }
     request.start(bio, plug.now(this));
     int cookie = hctx.cookie(request);
-    plug.add(list, request);
+    plug.add(list, request, bio);
     return cookie;
   }
 
   /** All tags are in use: waits for one, or ends the bio if that must not be, and answers null. */
-  @Patch(2)
   @LinuxSource(file = "block/blk-core.c", name = "bio_wouldblock_error")
   private static @Nullable Request getOrEnd(Task current, HwCtx hctx, Bio bio) {
     if (bio.has(BlkTypes.REQ_NOWAIT)) {
@@ -266,7 +296,7 @@ public final class RequestQueue {
     return cookie != BlkTypes.BLK_QC_T_NONE && hctxs[cookie >> 16].polled();
   }
 
-  /** A request was in flight. Counts whole ticks that began meanwhile and that nobody counted. From any context. */
+  /** Requests were in flight, the first since a time. Counts whole ticks that began meanwhile and that nobody counted. From any context. */
   @LinuxSource(file = "block/blk-core.c", name = "part_round_stats")
   void busy(long start, long now) {
     long tick = now >> TICK_SHIFT;

@@ -41,7 +41,8 @@
  * by the bio if BIO_HOLD_PAGES is set, else by somebody who outlives it.
  *
  * <p>What it costs: a batch in a plug takes its tags with one atomic operation, and a driver that completes a chain
- * ({@link io.pollux.block.HwCtx#completeAll}) gives them back with one. The clock is read once for each batch.
+ * ({@link io.pollux.block.HwCtx#completeAll}) gives them back with one. The clock
+ * is read once for each batch, and is one that costs nothing to read.
  *
  * <p>Locks: none is held while a driver or an end_io is called.
  */

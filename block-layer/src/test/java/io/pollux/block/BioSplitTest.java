@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
-import io.pollux.uapi.Patch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -78,7 +77,6 @@ class BioSplitTest extends HeldDiskTest {
     assertThat(ended).containsExactly("a " + -Errno.EIO);
   }
 
-  @Patch(2)
   @Test
   void aPieceThatFindsNoTagEndsTheWholeWithEagainAfterThoseThatDid() {
     bdev = disk.disk(new TagSet(1, 1, 2, true), PLAIN.withTransfer(8, 256, 0));
@@ -95,7 +93,6 @@ class BioSplitTest extends HeldDiskTest {
     assertThat(ended).endsWith("b 0");
   }
 
-  @Patch(2)
   @Test
   void nothingOnItsWayMeansNoCookie() {
     bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN.withTransfer(8, 256, 0));
@@ -118,7 +115,6 @@ class BioSplitTest extends HeldDiskTest {
     assertRead(0, 64);
   }
 
-  @Patch(21)
   @Test
   void thePagesAreHeldUntilTheLastPieceHasEnded() {
     limits(8, 256, 0);

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Patch;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -79,7 +78,6 @@ class HwQueuesTest extends HeldDiskTest {
     assertThat(ended).endsWith("a 0");
   }
 
-  @Patch(2)
   @Test
   void noTagFreeIsEagainForWhoMayNotSleep() {
     bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN);

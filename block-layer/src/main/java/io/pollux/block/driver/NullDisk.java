@@ -6,6 +6,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.HwCtx;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
 import io.pollux.uapi.LinuxSource;
 import java.util.function.LongSupplier;
@@ -24,6 +25,7 @@ public final class NullDisk extends PolledDisk {
   private final RamDisk memory;
   private final NullParameters parameters;
   private final LongSupplier clock;
+  private final boolean ownTime; // the caller's, that is
   private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
   private final @Nullable IrqThread irqs;
 
@@ -64,6 +66,7 @@ public final class NullDisk extends PolledDisk {
     this.memory = memory;
     this.parameters = parameters;
     this.clock = clock;
+    ownTime = !threaded;
     boolean delayed = parameters.irqmode() != NullParameters.IrqMode.NONE;
     lines = new DelayLine[delayed ? parameters.submitQueues() + parameters.pollQueues() : 0];
     for (int i = 0; i < lines.length; i++) {
@@ -84,8 +87,8 @@ public final class NullDisk extends PolledDisk {
   }
 
   @Override
-  LongSupplier clock() {
-    return clock;
+  RequestQueue queue() {
+    return ownTime ? new RequestQueue(this, tagSet(), limits(), clock) : super.queue();
   }
 
   @Override

@@ -11,7 +11,6 @@ import io.pollux.block.Request;
 import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
 import io.pollux.uapi.Errno;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +33,12 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
    * @return the device
    */
   public BlockDevice disk(String name, long dev, boolean readOnly) {
-    return new BlockDevice(name, dev, bytes, readOnly, new RequestQueue(this, tagSet(), limits(), clock()));
+    return new BlockDevice(name, dev, bytes, readOnly, queue());
+  }
+
+  /** A queue for a device of this disk. */
+  RequestQueue queue() {
+    return new RequestQueue(this, tagSet(), limits());
   }
 
   /** The hardware queues: one that interrupts and one that is polled. */
@@ -44,11 +48,6 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
 
   /** What the disk takes and can do. */
   abstract QueueLimits limits();
-
-  /** Nanoseconds, for statistics. */
-  LongSupplier clock() {
-    return System::nanoTime;
-  }
 
   /**
    * The size.
