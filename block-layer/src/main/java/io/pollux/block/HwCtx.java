@@ -205,75 +205,84 @@ public final class HwCtx {
 
   /**
    * Ends a chain of requests of this queue whose drivers have said how each went ({@link Request#setStatus}). All tags
-   * are given back before the first end_io: whoever it wakes may want one. From any context.
+   * are given back before the first end_io: whoever it wakes may want one. On a device with a write cache they end one by
+   * one. From any context.
    *
    * @param chain requests, linked by {@link Request#next()}; the driver's no more, except those that come to it again
    *     for a flush
    * @return how many there were
    */
-  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
+  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch"})
   public int completeAll(Request chain) {
     if (chain.next == null) {
       complete(chain);
       return 1;
     }
-    long now = queue.now();
-    long earliest = now;
+    if (queue.limits().writeCache()) {
+      return completeEach(chain); // any of them may have to go on
+    }
+    account(chain);
     int count = 0;
-    Bio first = null;
+    Bio first = chain.bio();
     Bio last = null;
-    int word = 0; // where the tags are that go back
+    int word = chain.tag() >> 6;
     long tags = 0;
-    int group = QueueStats.STAT_READ; // what is counted
-    int ios = 0;
-    long sectors = 0;
-    long nanos = 0;
     Request request = chain;
     while (request != null) {
       assert request.hctx() == this : "a request of another queue";
       Request following = request.next;
-      count++;
-      if (!request.goesOn()) {
-        int tag = request.tag();
-        int op = request.bio().op();
-        if (op != BlkTypes.REQ_OP_FLUSH) {
-          if (QueueStats.group(op) != group) {
-            stats.done(tag, group, ios, sectors, nanos);
-            group = QueueStats.group(op);
-            ios = 0;
-            sectors = 0;
-            nanos = 0;
-          }
-          ios++;
-          sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
-          nanos += now - request.startNanos();
-          earliest = Math.min(earliest, request.startNanos());
-        }
-        if (tag >> 6 != word) {
-          if (tags != 0) {
-            putTags(word, tags);
-            tags = 0;
-          }
-          word = tag >> 6;
-        }
-        tags |= 1L << (tag & 63);
-        Bio head = request.bio();
-        if (last == null) {
-          first = head;
-        } else {
-          last.next = head;
-        }
-        last = request.detach();
+      int tag = request.tag();
+      if (tag >> 6 != word) {
+        putTags(word, tags);
+        tags = 0;
+        word = tag >> 6;
       }
+      tags |= 1L << (tag & 63);
+      if (last != null) {
+        last.next = request.bio();
+      }
+      last = request.detach();
+      count++;
       request = following;
     }
-    if (tags != 0) {
-      stats.done((word << 6) + Long.numberOfTrailingZeros(tags), group, ios, sectors, nanos);
-      queue.busy(earliest, now);
-      putTags(word, tags);
-    }
+    putTags(word, tags);
     endAll(first);
     return count;
+  }
+
+  private int completeEach(Request chain) {
+    int count = 0;
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next;
+      request.next = null;
+      complete(request);
+      count++;
+      request = following;
+    }
+    return count;
+  }
+
+  /** Counts requests that are about to end, and none of which is a flush: those of a group all at once. */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_account_io_done")
+  private void account(Request chain) {
+    long now = queue.now();
+    Request request = chain;
+    while (request != null) {
+      int tag = request.tag();
+      int group = QueueStats.group(request.bio().op());
+      int ios = 0;
+      long sectors = 0;
+      long nanos = 0;
+      do {
+        ios++;
+        sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
+        nanos += now - request.startNanos();
+        request = request.next;
+      } while (request != null && QueueStats.group(request.bio().op()) == group);
+      stats.done(tag, group, ios, sectors, nanos);
+    }
+    queue.busy(chain.startNanos(), now); // the first has been in flight longest
   }
 
   /** As completeAll, for a single request. */
