@@ -12,31 +12,52 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
  *
- * <p>Memory is a list of vecs: address, length, and, with BIO_HOLD_PAGES, the pages that are pinned for it.
+ * <p>Memory is a list of vecs: address, length, and, with BIO_HOLD_PAGES, the pages that are pinned for it. What is
+ * still to be sent of them (C: bi_iter) begins at {@link #sector()} and is {@link #size()} bytes long: {@link #split}
+ * takes pieces off the front, and the pages stay with the bio that is left.
  */
-@LinuxSource(file = "include/linux/blk_types.h", name = "bio")
+@LinuxSource(file = "include/linux/blk_types.h", name = {"bio", "bvec_iter"})
 public final class Bio extends Slab.Item {
   /** Most pages that one bio can take. */
   public static final int BIO_MAX_PAGES = 256;
 
   private static final Slab<Bio> SLAB = new Slab<>(Bio::new);
   private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
+  private static final VarHandle REMAINING;
+  private static final VarHandle STATUS;
+
+  static {
+    try {
+      REMAINING = MethodHandles.lookup().findVarHandle(Bio.class, "remaining", int.class);
+      STATUS = MethodHandles.lookup().findVarHandle(Bio.class, "status", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
   private long[] vecAddress = new long[INLINE_VECS];
   private int[] vecLength = new int[INLINE_VECS];
   private @Nullable UserPages[] vecPages = new UserPages[INLINE_VECS];
   private int vecs;
   private int pages;
+  private int firstVec; // C: bi_idx
+  private int firstDone; // bytes of that vec that were split off (C: bi_bvec_done)
   private int size;
   private int opf;
   private long sector;
   private int status;
+  private boolean chained;
+
+  @SuppressWarnings("unused") // through REMAINING; only while chained
+  private int remaining; // pieces in flight, and this one
   @Patch(21)
   @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
   private boolean holdPages;
@@ -44,6 +65,15 @@ public final class Bio extends Slab.Item {
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
+
+  /** The next bio of a request, or of those that are about to end. */
+  @Nullable Bio next;
+
+  /** How the request went that is about to end this. */
+  int result;
+
+  /** The steps of a write that needs flushes: Request.FSEQ_*; 0 for most bios. */
+  int sequence;
 
   private Bio() {}
 
@@ -71,7 +101,15 @@ public final class Bio extends Slab.Item {
     bio.pages = 0;
     bio.size = 0;
     bio.status = 0;
+    bio.sequence = 0;
     bio.holdPages = false;
+    return bio;
+  }
+
+  /** Makes what a driver sees while a request flushes: an empty bio that is never submitted. */
+  static Bio ofFlush() {
+    Bio bio = new Bio();
+    bio.opf = BlkTypes.REQ_OP_FLUSH;
     return bio;
   }
 
@@ -79,6 +117,7 @@ public final class Bio extends Slab.Item {
   @LinuxSource(file = "block/bio.c", name = "bio_put")
   public void put() {
     assert !holdPages : "a bio goes with its pages";
+    assert !chained : "a bio goes before its pieces";
     bdev = null;
     endIo = null;
     owner = null;
@@ -106,6 +145,85 @@ public final class Bio extends Slab.Item {
   @LinuxSource(file = "block/bio.c", name = "bio_add_page")
   public boolean addMemory(long address, int bytes) {
     return add(address, bytes, null);
+  }
+
+  /**
+   * Says how many bytes of the device an operation without memory is about.
+   *
+   * @param bytes length, a multiple of the sector size
+   */
+  void setSize(int bytes) {
+    assert vecs == 0 : "a bio with memory";
+    size = bytes;
+  }
+
+  /** Takes flags away. */
+  void clear(int flags) {
+    opf &= ~flags;
+  }
+
+  /** Makes an empty write with REQ_PREFLUSH what it is to a driver. */
+  void becomeFlush() {
+    assert size == 0 : size;
+    opf = (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH)) | BlkTypes.REQ_OP_FLUSH;
+  }
+
+  /** How many bytes the first of the vecs have. */
+  int bytesOf(int count) {
+    int bytes = 0;
+    int most = Math.min(count, vecs());
+    for (int i = 0; i < most; i++) {
+      bytes += vecLength(i);
+    }
+    return bytes;
+  }
+
+  /**
+   * Takes a piece off the front. The piece is a bio of its own that ends this one: both are to be sent, and this ends
+   * when all its pieces have and it has itself, with the first error. Its pages stay where they are. From process
+   * context.
+   *
+   * @param current the calling task
+   * @param bytes length of the piece, less than the size, a multiple of the sector size
+   * @return the piece, to be sent before this
+   */
+  @LinuxSource(file = "block/bio.c", name = {"bio_split", "bio_chain"})
+  Bio split(Task current, int bytes) {
+    assert bytes > 0 && bytes < size && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
+    Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
+    front.sequence = sequence;
+    int left = bytes;
+    while (left > 0 && firstVec < vecs) { // each step takes a byte or more
+      int step = Math.min(left, vecLength[firstVec] - firstDone);
+      boolean added = front.add(vecAddress[firstVec] + firstDone, step, null);
+      assert added : "a piece has no more vecs than the whole";
+      left -= step;
+      firstDone += step;
+      if (firstDone == vecLength[firstVec]) {
+        firstVec++;
+        firstDone = 0;
+      }
+    }
+    front.size = bytes; // the same, or it has no memory
+    size -= bytes;
+    sector += bytes >> BlkTypes.SECTOR_SHIFT;
+    if (chained) {
+      REMAINING.getAndAdd(this, 1);
+    } else {
+      chained = true;
+      REMAINING.setOpaque(this, 2); // nobody else knows of it yet
+    }
+    return front;
+  }
+
+  /** A piece is done. */
+  @LinuxSource(file = "block/bio.c", name = "__bio_chain_endio")
+  private static void chainEndIo(Bio piece) {
+    Bio whole = (Bio) piece.owner;
+    assert whole != null;
+    int status = piece.status;
+    piece.put();
+    whole.endio(status);
   }
 
   private boolean add(long address, int bytes, @Nullable UserPages from) {
@@ -208,13 +326,26 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * The bio is done: tells its owner. From any context.
+   * The bio is done: tells its owner, or, if pieces of it are still in flight, leaves that to the last of them. From
+   * any context.
    *
-   * @param status 0 or a negative errno
+   * @param result 0 or a negative errno
    */
-  @LinuxSource(file = "block/bio.c", name = "bio_endio")
-  public void endio(int status) {
-    this.status = status;
+  @LinuxSource(file = "block/bio.c", name = {"bio_endio", "bio_remaining_done"})
+  public void endio(int result) {
+    if (!chained) {
+      status = result;
+    } else {
+      if (result != 0) {
+        STATUS.compareAndSet(this, 0, result); // the first error
+      }
+      if ((int) REMAINING.getAndAdd(this, -1) != 1) { // full order: the last one sees what the others stored
+        return;
+      }
+      chained = false;
+      firstVec = 0;
+      firstDone = 0;
+    }
     BioEndIo handler = endIo;
     assert handler != null : "a bio nobody waits for";
     handler.endIo(this);
@@ -236,6 +367,25 @@ public final class Bio extends Slab.Item {
    */
   public int op() {
     return opf & BlkTypes.REQ_OP_MASK;
+  }
+
+  /**
+   * Operation and flags, as the driver is to take them.
+   *
+   * @return one of BlkTypes.REQ_OP_* and flags
+   */
+  public int opf() {
+    return opf;
+  }
+
+  /**
+   * The bio behind this one in the same request: it goes on where this one ends.
+   *
+   * @return the next bio, or null
+   */
+  @LinuxSource(file = "include/linux/blk_types.h", name = "bi_next")
+  public @Nullable Bio next() {
+    return next;
   }
 
   /**
@@ -292,7 +442,7 @@ public final class Bio extends Slab.Item {
    * @return how many pieces of memory
    */
   public int vecs() {
-    return vecs;
+    return vecs - firstVec;
   }
 
   /**
@@ -302,7 +452,7 @@ public final class Bio extends Slab.Item {
    * @return first byte
    */
   public long vecAddress(int index) {
-    return vecAddress[index];
+    return vecAddress[firstVec + index] + (index == 0 ? firstDone : 0);
   }
 
   /**
@@ -312,6 +462,6 @@ public final class Bio extends Slab.Item {
    * @return bytes
    */
   public int vecLength(int index) {
-    return vecLength[index];
+    return vecLength[firstVec + index] - (index == 0 ? firstDone : 0);
   }
 }

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "fs/mpage.c", name = "mpage_readpages")
 public final class BioBatch {
+  private static final int MAX_RANGE = 1 << 30; // a multiple of everything
+
   private final BlockDevice bdev;
   private final int opf;
   private final Plug plug = new Plug();
@@ -55,6 +57,21 @@ public final class BioBatch {
       bio = open;
     }
     next = position + bytes;
+  }
+
+  /**
+   * Adds a range of the device that needs no memory. From process context.
+   *
+   * @param current the calling task
+   * @param position first byte on the device, a multiple of the logical block size
+   * @param bytes length, a positive multiple of the logical block size
+   */
+  void addRange(Task current, long position, long bytes) {
+    for (long done = 0; done < bytes && error.get() == 0; done += MAX_RANGE) {
+      bio = Bio.alloc(current, bdev, (position + done) >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
+      bio.setSize((int) Math.min(MAX_RANGE, bytes - done));
+      send(current);
+    }
   }
 
   private void send(Task current) {

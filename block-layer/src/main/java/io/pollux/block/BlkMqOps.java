@@ -6,12 +6,19 @@ import io.pollux.uapi.LinuxSource;
 /**
  * What a driver does for its queue. A driver that completes at once calls {@link Request#complete} from
  * queueRqs; one that takes its time calls it from wherever its completion arrives, or, on a polled queue,
- * from {@link #poll} and nowhere else.
+ * from {@link #poll} and nowhere else. Whoever has several to complete does it with {@link HwCtx#completeAll}.
+ *
+ * <p>A request is one operation ({@link Bio#op} of its first bio) on consecutive sectors from the first bio's on, with
+ * the memory of all its bios, one behind the other ({@link Bio#next}; only if the driver's {@link TagSet} says
+ * shouldMerge is there more than one), each vec by vec. The only flags that ask anything of a driver are REQ_FUA, if
+ * its {@link QueueLimits} have fua, and REQ_NOUNMAP. REQ_OP_FLUSH, which comes only to a device with a write cache, is
+ * about everything that was completed before it came.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
   /**
-   * Takes requests. From process context, but without sleeping.
+   * Takes requests. Never sleeps. Mostly from process context; the steps of a write that needs flushes come from where
+   * the step before was completed, perhaps from inside {@link #poll} or this.
    *
    * @param hctx the hardware queue that all of them belong to
    * @param chain requests, linked by {@link Request#next()}; the driver's until completed

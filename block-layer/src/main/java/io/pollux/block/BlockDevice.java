@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.filemap.PageCache;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -153,6 +154,12 @@ public final class BlockDevice {
    * Sends a bio on its way. Its end_io is called exactly once, perhaps before this returns. From process
    * context.
    *
+   * <p>Ends with EIO: what is not on the device. EPERM: what would change a read-only device (Linux of that time
+   * only warns there, and refuses in the layers above). EOPNOTSUPP: what the device can't do. EAGAIN: REQ_NOWAIT, and
+   * no request is free for the bio or for a piece of it; then pieces that were sent before have ended, too, and have
+   * moved their data, when the end_io is called. A bio of more pieces than the hardware queue has tags can't go with
+   * REQ_NOWAIT at all.
+   *
    * @param current the calling task
    * @param bio the caller's no more
    * @return the cookie for {@link RequestQueue#blkPoll}, or BLK_QC_T_NONE if the bio has ended
@@ -164,11 +171,53 @@ public final class BlockDevice {
       bio.endio(-Errno.EIO);
       return BlkTypes.BLK_QC_T_NONE;
     }
-    if (readOnly && bio.op() == BlkTypes.REQ_OP_WRITE) {
+    if (readOnly && BlkTypes.isWrite(bio.op()) && bio.size() != 0) {
       bio.endio(-Errno.EPERM);
       return BlkTypes.BLK_QC_T_NONE;
     }
+    if ((bio.opf() & BlkTypes.SPECIAL) != 0 && !prepare(bio)) {
+      return BlkTypes.BLK_QC_T_NONE;
+    }
     return queue.makeRequest(current, bio);
+  }
+
+  /**
+   * Readies a bio that is not just a read or a write for what the device can do. Answers whether there is anything
+   * left to do; if not, the bio has ended.
+   */
+  @LinuxSource(file = "block/blk-flush.c", name = {"blk_insert_flush", "blk_flush_policy"})
+  private boolean prepare(Bio bio) {
+    QueueLimits limits = queue.limits();
+    int unsupported =
+        switch (bio.op()) {
+          case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH -> 0;
+          case BlkTypes.REQ_OP_DISCARD -> limits.maxDiscardSectors() != 0 ? 0 : Errno.EOPNOTSUPP;
+          case BlkTypes.REQ_OP_WRITE_ZEROES -> limits.maxWriteZeroesSectors() != 0 ? 0 : Errno.EOPNOTSUPP;
+          default -> Errno.EOPNOTSUPP;
+        };
+    if (unsupported != 0) {
+      bio.endio(-unsupported);
+      return false;
+    }
+    if (!limits.writeCache()) { // everything that has been written is durable
+      bio.clear(BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH);
+    }
+    if (bio.size() == 0) {
+      if (!limits.writeCache() || !(bio.op() == BlkTypes.REQ_OP_FLUSH || bio.has(BlkTypes.REQ_PREFLUSH))) {
+        bio.endio(0);
+        return false;
+      }
+      bio.becomeFlush();
+      return true;
+    }
+    int steps = bio.has(BlkTypes.REQ_PREFLUSH) ? Request.FSEQ_PREFLUSH : 0;
+    bio.clear(BlkTypes.REQ_PREFLUSH);
+    if (bio.has(BlkTypes.REQ_FUA) && !limits.fua()) {
+      steps |= Request.FSEQ_POSTFLUSH;
+      bio.clear(BlkTypes.REQ_FUA);
+    }
+    bio.sequence = steps == 0 ? 0 : steps | Request.FSEQ_DATA;
+    return true;
   }
 
   /**
@@ -203,6 +252,65 @@ public final class BlockDevice {
     Waiting waiting = new Waiting();
     submitBio(current, Bio.alloc(current, this, 0, BlkTypes.REQ_OP_FLUSH, Waiting::end, waiting));
     return waiting.await(current);
+  }
+
+  /**
+   * Forgets what a range of the device holds, and waits for it. From process context.
+   *
+   * @param current the calling task
+   * @param position first byte, a multiple of the logical block size
+   * @param bytes length, a positive multiple of the logical block size
+   * @return 0, -EOPNOTSUPP, or another negative errno
+   */
+  @LinuxSource(file = "block/blk-lib.c", name = "blkdev_issue_discard")
+  public int discardAndWait(Task current, long position, long bytes) {
+    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_DISCARD);
+    batch.addRange(current, position, bytes);
+    return batch.await(current);
+  }
+
+  /**
+   * Makes a range of the device zero, and waits for it: without data if the device can, else by writing. The range
+   * keeps its place on the device. From process context.
+   *
+   * @param current the calling task
+   * @param position first byte, a multiple of the logical block size
+   * @param bytes length, a positive multiple of the logical block size
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "block/blk-lib.c", name = "blkdev_issue_zeroout")
+  public int zeroAndWait(Task current, long position, long bytes) {
+    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_WRITE_ZEROES | BlkTypes.REQ_NOUNMAP);
+    batch.addRange(current, position, bytes);
+    int result = batch.await(current);
+    return result == -Errno.EOPNOTSUPP ? writeZeroPages(current, position, bytes) : result;
+  }
+
+  @LinuxSource(file = "block/blk-lib.c", name = "__blkdev_issue_zero_pages")
+  private int writeZeroPages(Task current, long position, long bytes) {
+    long zeroes = HostMemory.map(HostMemory.PAGE_SIZE);
+    if (zeroes == 0) {
+      return -Errno.ENOMEM;
+    }
+    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_WRITE);
+    for (long done = 0; done < bytes; done += HostMemory.PAGE_SIZE) {
+      batch.add(current, position + done, zeroes, (int) Math.min(HostMemory.PAGE_SIZE, bytes - done));
+    }
+    int result = batch.await(current);
+    HostMemory.unmap(zeroes, HostMemory.PAGE_SIZE);
+    return result;
+  }
+
+  /**
+   * The device's line of /proc/diskstats.
+   *
+   * @return the line, without an end of line
+   */
+  @LinuxSource(file = "block/genhd.c", name = "diskstats_show")
+  public String diskstats() {
+    int major = (int) (dev >> 8) & 0xfff; // as stat encodes it: new_encode_dev
+    int minor = (int) ((dev & 0xff) | ((dev >> 12) & 0xfff00));
+    return queue.stats().line(major, minor, name);
   }
 
   private static final class Waiting {

@@ -6,6 +6,7 @@ import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -16,16 +17,20 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_hw_ctx", "blk_mq_tags"})
 public final class HwCtx {
   private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
+  private static final AtomicInteger NUMBERS = new AtomicInteger();
 
   private final RequestQueue queue;
+  private final int number = NUMBERS.getAndIncrement();
   private final int index;
   private final boolean polled;
   private final Request[] requests;
+  private final QueueStats stats;
   private final long[] busy; // a set bit is a tag in use; through WORDS
+  private int hint; // the word where a tag was found last; any thread's, so a hint and no more
   private final WaitQueue tagWait = new WaitQueue();
+  private final RequestList waiting = new RequestList();
 
   HwCtx(RequestQueue queue, int index, boolean polled, int depth) {
-    assert depth > 0 && depth <= 1 << 16 : depth;
     this.queue = queue;
     this.index = index;
     this.polled = polled;
@@ -33,6 +38,7 @@ public final class HwCtx {
     for (int tag = 0; tag < depth; tag++) {
       requests[tag] = new Request(this, tag);
     }
+    stats = new QueueStats(depth);
     int words = (depth + 63) >> 6;
     busy = new long[words];
     if ((depth & 63) != 0) {
@@ -50,12 +56,43 @@ public final class HwCtx {
   }
 
   /**
+   * Which of the queue's it is: the interrupt-driven ones come first.
+   *
+   * @return from 0
+   */
+  public int index() {
+    return index;
+  }
+
+  /**
    * Whether completions are polled for here.
    *
    * @return true for HCTX_TYPE_POLL
    */
   public boolean polled() {
     return polled;
+  }
+
+  /**
+   * A list for the driver's own use: requests that wait until somebody polls.
+   *
+   * @return always the same
+   */
+  public RequestList waiting() {
+    return waiting;
+  }
+
+  /** A number that no other hardware queue of the machine has, as long as there are less than 2^32. */
+  int number() {
+    return number;
+  }
+
+  QueueStats stats() {
+    return stats;
+  }
+
+  Request request(int tag) {
+    return requests[tag];
   }
 
   int cookie(Request request) {
@@ -65,18 +102,61 @@ public final class HwCtx {
   /** Takes a request, or answers null if all are in use. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_get_tag")
   @Nullable Request tryGet() {
-    for (int word = 0; word < busy.length; word++) {
+    int start = hint;
+    for (int i = 0; i < busy.length; i++) {
+      int word = start + i < busy.length ? start + i : start + i - busy.length;
       long bits = (long) WORDS.getOpaque(busy, word);
       while (bits != -1) {
         long bit = Long.lowestOneBit(~bits);
         long seen = (long) WORDS.compareAndExchange(busy, word, bits, bits | bit);
         if (seen == bits) {
+          found(word);
           return requests[(word << 6) + Long.numberOfTrailingZeros(bit)];
         }
         bits = seen;
       }
     }
     return null;
+  }
+
+  /**
+   * Takes tags for a plug, up to as many as it wants: more than one only where plenty are free, so that nobody goes
+   * without for what a plug might not need. Answers false if all are in use.
+   */
+  boolean takeAhead(PlugList list, int wanted) {
+    int start = hint;
+    for (int i = 0; i < busy.length; i++) {
+      int word = start + i < busy.length ? start + i : start + i - busy.length;
+      long bits = (long) WORDS.getOpaque(busy, word);
+      while (bits != -1) {
+        long taken = lowestBits(~bits, wanted);
+        long seen = (long) WORDS.compareAndExchange(busy, word, bits, bits | taken);
+        if (seen == bits) {
+          found(word);
+          list.word = word;
+          list.tags = taken;
+          return true;
+        }
+        bits = seen;
+      }
+    }
+    return false;
+  }
+
+  /** Some of the lowest bits of what is free, which is not 0: one at least, a quarter at most. */
+  private static long lowestBits(long free, int wanted) {
+    long taken = Long.lowestOneBit(free);
+    int most = Math.min(wanted, Long.bitCount(free) >> 2);
+    for (int n = 1; n < most; n++) {
+      taken |= Long.lowestOneBit(free ^ taken);
+    }
+    return taken;
+  }
+
+  private void found(int word) {
+    if (hint != word) {
+      hint = word;
+    }
   }
 
   /**
@@ -113,13 +193,123 @@ public final class HwCtx {
     }
   }
 
+  /** Gives tags back, and wakes who waits for one. From any context. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_put_tag")
-  void putTag(int tag) {
-    long bit = 1L << (tag & 63);
-    long before = (long) WORDS.getAndBitwiseAnd(busy, tag >> 6, ~bit);
-    assert (before & bit) != 0 : "a tag given back twice";
+  void putTags(int word, long tags) {
+    long before = (long) WORDS.getAndAdd(busy, word, -tags); // clears just these bits: all of them are set
+    assert (before & tags) == tags : "a tag given back twice";
     if (tagWait.active()) { // full order before it: no waiter is missed
       tagWait.wakeUp();
+    }
+  }
+
+  /**
+   * Ends a chain of requests of this queue whose drivers have said how each went ({@link Request#setStatus}). All tags
+   * are given back before the first end_io: whoever it wakes may want one. On a device with a write cache they end one by
+   * one. From any context.
+   *
+   * @param chain requests, linked by {@link Request#next()}; the driver's no more, except those that come to it again
+   *     for a flush
+   * @return how many there were
+   */
+  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch"})
+  public int completeAll(Request chain) {
+    if (chain.next == null) {
+      complete(chain);
+      return 1;
+    }
+    if (queue.limits().writeCache()) {
+      return completeEach(chain); // any of them may have to go on
+    }
+    account(chain);
+    int count = 0;
+    Bio first = chain.bio();
+    Bio last = null;
+    int word = chain.tag() >> 6;
+    long tags = 0;
+    Request request = chain;
+    while (request != null) {
+      assert request.hctx() == this : "a request of another queue";
+      Request following = request.next;
+      int tag = request.tag();
+      if (tag >> 6 != word) {
+        putTags(word, tags);
+        tags = 0;
+        word = tag >> 6;
+      }
+      tags |= 1L << (tag & 63);
+      if (last != null) {
+        last.next = request.bio();
+      }
+      last = request.detach();
+      count++;
+      request = following;
+    }
+    putTags(word, tags);
+    endAll(first);
+    return count;
+  }
+
+  private int completeEach(Request chain) {
+    int count = 0;
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next;
+      request.next = null;
+      complete(request);
+      count++;
+      request = following;
+    }
+    return count;
+  }
+
+  /** Counts requests that are about to end, and none of which is a flush: those of a group all at once. */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_account_io_done")
+  private void account(Request chain) {
+    long now = queue.now();
+    Request request = chain;
+    while (request != null) {
+      int tag = request.tag();
+      int group = QueueStats.group(request.bio().op());
+      int ios = 0;
+      long sectors = 0;
+      long nanos = 0;
+      do {
+        ios++;
+        sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
+        nanos += now - request.startNanos();
+        request = request.next;
+      } while (request != null && QueueStats.group(request.bio().op()) == group);
+      stats.done(tag, group, ios, sectors, nanos);
+    }
+    queue.busy(chain.startNanos(), now); // the first has been in flight longest
+  }
+
+  /** As completeAll, for a single request. */
+  private void complete(Request request) {
+    if (request.goesOn()) {
+      return;
+    }
+    Bio head = request.bio();
+    int tag = request.tag();
+    if (head.op() != BlkTypes.REQ_OP_FLUSH) {
+      long now = queue.now();
+      long start = request.startNanos();
+      stats.done(tag, QueueStats.group(head.op()), 1, request.bytes() >> BlkTypes.SECTOR_SHIFT, now - start);
+      queue.busy(start, now);
+    }
+    request.detach();
+    putTags(tag >> 6, 1L << (tag & 63));
+    endAll(head);
+  }
+
+  private static void endAll(@Nullable Bio first) {
+    Bio bio = first;
+    while (bio != null) {
+      Bio following = bio.next;
+      bio.next = null;
+      bio.endio(bio.result);
+      bio = following;
     }
   }
 

@@ -5,14 +5,34 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bio on its way through a driver: the counterpart of struct request. There is one for each tag of a
+ * Bios on their way through a driver: the counterpart of struct request. There is one for each tag of a
  * hardware queue, made with the queue and used again and again.
+ *
+ * <p>A request is one bio, or, after merging, several with the same operation and flags that follow each other on
+ * the device. A write that needs a flush before or behind it keeps its request and its tag for all of it: the driver
+ * gets the request several times, and sees an empty REQ_OP_FLUSH for each flush.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "request")
 public final class Request {
+  // The steps of a write that needs flushes, in their order.
+  @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_PREFLUSH")
+  static final int FSEQ_PREFLUSH = 1;
+
+  @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_DATA")
+  static final int FSEQ_DATA = 2;
+
+  @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_POSTFLUSH")
+  static final int FSEQ_POSTFLUSH = 4;
+
   private final HwCtx hctx;
   private final int tag;
   private @Nullable Bio bio;
+  private long startNanos;
+  private int status;
+  private long driverData;
+  private int sequence; // FSEQ_* steps that have not ended, the lowest one being the driver's; 0 for most requests
+  private @Nullable Bio data; // the bio while the driver sees a flush in its place
+  private @Nullable Bio flushBio; // made when first needed
 
   /** Link for whoever has the request: a plug, a driver's list. */
   @Nullable Request next;
@@ -22,9 +42,32 @@ public final class Request {
     this.tag = tag;
   }
 
-  void start(Bio starting) {
+  void start(Bio starting, long now) {
     assert bio == null : "a tag given out twice";
     bio = starting;
+    startNanos = now;
+    sequence = starting.sequence;
+    if (sequence != 0) {
+      showStep();
+    }
+  }
+
+  /** Has the driver see what the current step of the sequence is about. */
+  private void showStep() {
+    Bio held = data;
+    if (held != null) {
+      bio = held;
+      data = null;
+    }
+    if ((Integer.lowestOneBit(sequence) & (FSEQ_PREFLUSH | FSEQ_POSTFLUSH)) != 0) {
+      Bio flush = flushBio;
+      if (flush == null) {
+        flush = Bio.ofFlush();
+        flushBio = flush;
+      }
+      data = bio;
+      bio = flush;
+    }
   }
 
   /**
@@ -46,14 +89,42 @@ public final class Request {
   }
 
   /**
-   * What is to be done.
+   * What is to be done: the first bio; the others are behind it.
    *
-   * @return the bio
+   * @return the bio; it tells operation, flags and first sector of all
    */
   public Bio bio() {
     Bio mine = bio;
     assert mine != null : "a request that is not in flight";
     return mine;
+  }
+
+  /**
+   * How much is to be moved, of all bios.
+   *
+   * @return bytes; 0 for a flush
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_bytes")
+  public int bytes() {
+    int sum = 0;
+    for (Bio each = bio(); each != null; each = each.next) {
+      sum += each.size();
+    }
+    return sum;
+  }
+
+  /**
+   * How many vecs all bios have.
+   *
+   * @return how many pieces of memory
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_nr_phys_segments")
+  public int segments() {
+    int sum = 0;
+    for (Bio each = bio(); each != null; each = each.next) {
+      sum += each.vecs();
+    }
+    return sum;
   }
 
   /**
@@ -75,16 +146,80 @@ public final class Request {
   }
 
   /**
-   * The request is done: gives the tag back and ends the bio. From any context, once.
+   * A number that the driver keeps with the request.
    *
-   * @param status 0 or a negative errno
+   * @return what it set last
+   */
+  @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_rq_to_pdu")
+  public long driverData() {
+    return driverData;
+  }
+
+  /**
+   * Keeps a number with the request.
+   *
+   * @param data whatever the driver wants
+   */
+  public void setDriverData(long data) {
+    driverData = data;
+  }
+
+  /**
+   * Says how it went, for {@link HwCtx#completeAll}.
+   *
+   * @param result 0 or a negative errno
+   */
+  public void setStatus(int result) {
+    status = result;
+  }
+
+  /**
+   * The request is done: gives the tag back and ends the bios. From any context, once for each time that the
+   * driver was given it.
+   *
+   * @param result 0 or a negative errno
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
-  public void complete(int status) {
-    Bio done = bio();
+  public void complete(int result) {
+    status = result;
+    next = null;
+    hctx.completeAll(this);
+  }
+
+  /**
+   * What the driver had is done. Answers whether the request goes on: then the driver has it again, and this thread
+   * must not touch it any more.
+   */
+  @LinuxSource(file = "block/blk-flush.c", name = {"blk_flush_complete_seq", "flush_end_io", "mq_flush_data_end_io"})
+  boolean goesOn() {
+    if (sequence == 0) {
+      return false;
+    }
+    sequence = status != 0 ? 0 : sequence & (sequence - 1);
+    showStep();
+    if (sequence == 0) {
+      return false;
+    }
+    next = null;
+    hctx.queue().ops().queueRqs(hctx, this);
+    return true;
+  }
+
+  /** The request has ended: lets go of its bios, each with the result. Answers the last; they are linked. */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_update_request")
+  Bio detach() {
+    Bio tail = bio();
+    tail.result = status;
+    for (Bio each = tail.next; each != null; each = each.next) {
+      each.result = status;
+      tail = each;
+    }
     bio = null;
     next = null;
-    hctx.putTag(tag); // before the end_io: whoever it wakes may want the tag
-    done.endio(status);
+    return tail;
+  }
+
+  long startNanos() {
+    return startNanos;
   }
 }

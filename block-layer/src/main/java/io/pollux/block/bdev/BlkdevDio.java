@@ -6,6 +6,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
@@ -28,6 +29,10 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/block_dev.c", name = "blkdev_dio")
 final class BlkdevDio extends Slab.Item {
   private static final Slab<BlkdevDio> SLAB = new Slab<>(BlkdevDio::new);
+
+  /** What takes one bio, unless it is in very small pieces: such a synchronous request needs no plug. */
+  private static final int ONE_BIO = (Bio.BIO_MAX_PAGES / 2) << HostMemory.PAGE_SHIFT;
+
   private static final VarHandle REF;
   private static final VarHandle ERROR;
 
@@ -79,8 +84,8 @@ final class BlkdevDio extends Slab.Item {
   private long submit(Task current, BlockDevice bdev, IovIter iter) {
     Kiocb request = iocb();
     boolean polled = request.has(Kiocb.IOCB_HIPRI);
-    boolean plugged = plug.start(current);
-    int opf = DefBlkFops.opOf(iter) | (request.has(Kiocb.IOCB_NOWAIT) ? BlkTypes.REQ_NOWAIT : 0);
+    boolean plugged = !(sync && iter.count() <= ONE_BIO) && plug.start(current);
+    int opf = DefBlkFops.opOf(request, iter);
     int cookie = BlkTypes.BLK_QC_T_NONE;
     long pos = request.kiPos;
     while (iter.count() > 0 && error == 0) { // each bio takes a byte or more
@@ -111,12 +116,12 @@ final class BlkdevDio extends Slab.Item {
       return dropRef() ? finish() : -Kiocb.EIOCBQUEUED;
     }
     if (!dropRef()) {
-      if (polled) {
+      current.aboutToSleep(); // an outer plug may hold the bios
+      if (polled && bdev.queue().canPoll(cookie)) {
         while (!done) {
           bdev.queue().blkPoll(cookie, true);
         }
       } else {
-        current.aboutToSleep();
         waiter.waitUninterruptibly(() -> done);
       }
     }

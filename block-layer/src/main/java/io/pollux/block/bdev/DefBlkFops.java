@@ -11,11 +11,9 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.uapi.BlkIoctl;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import io.pollux.uapi.RawMemory;
 
 /** What can be done with an open block device: through its pages in memory, or past them with O_DIRECT. */
 @Patch(3)
@@ -100,9 +98,10 @@ final class DefBlkFops implements FileOperations {
       return -Errno.ENOSPC;
     }
     from.truncate(bdev.bytes() - iocb.kiPos);
-    boolean direct = iocb.has(Kiocb.IOCB_DIRECT);
-    long result =
-        direct ? directWrite(current, iocb, from, bdev) : Filemap.write(current, iocb, from, bdev.mapping());
+    if (iocb.has(Kiocb.IOCB_DIRECT)) {
+      return directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable when they end
+    }
+    long result = Filemap.write(current, iocb, from, bdev.mapping());
     return result > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, bdev, result) : result;
   }
 
@@ -160,14 +159,7 @@ final class DefBlkFops implements FileOperations {
   @Override
   @LinuxSource(file = "block/ioctl.c", name = "blkdev_ioctl")
   public long ioctl(Task current, File file, int cmd, long arg) {
-    if (cmd != BlkIoctl.BLKGETSIZE64) {
-      return -Errno.ENOTTY;
-    }
-    if (!current.mm().accessOk(arg, Long.BYTES, true)) {
-      return -Errno.EFAULT;
-    }
-    RawMemory.putLong(arg, bdev(file).bytes());
-    return 0;
+    return BlkdevIoctl.ioctl(current, file, cmd, arg);
   }
 
   @Override
@@ -187,7 +179,13 @@ final class DefBlkFops implements FileOperations {
     bdev(file).putAndKeep();
   }
 
-  static int opOf(IovIter iter) {
-    return iter.intoMemory() ? BlkTypes.REQ_OP_READ : BlkTypes.REQ_OP_WRITE;
+  /** What the bios of a direct request ask for. A durable write needs no work behind it that could sleep. */
+  @LinuxSource(file = "fs/block_dev.c", name = "dio_bio_write_op")
+  static int opOf(Kiocb iocb, IovIter iter) {
+    int opf = iocb.has(Kiocb.IOCB_NOWAIT) ? BlkTypes.REQ_NOWAIT : 0;
+    if (iter.intoMemory()) {
+      return opf | BlkTypes.REQ_OP_READ;
+    }
+    return opf | BlkTypes.REQ_OP_WRITE | (iocb.has(Kiocb.IOCB_DSYNC) ? BlkTypes.REQ_FUA : 0);
   }
 }

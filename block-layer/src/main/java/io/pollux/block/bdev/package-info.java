@@ -5,7 +5,8 @@
  *
  * <p>Direct I/O is aligned to the logical block size in offset, length and every piece of memory, else
  * EINVAL. A request of one bio that is synchronous waits for it; everything else is a chain of bios, of
- * which the last to complete finishes the request.
+ * which the last to complete finishes the request. With O_DSYNC or RWF_DSYNC its bios carry REQ_FUA, so that it is
+ * durable when it completes, in whatever context that is.
  *
  * <p>Without O_DIRECT a device is read and written through its pages in memory ({@link
  * io.pollux.core.filemap.Filemap}), any position and any length. Both kinds see what the other wrote: direct I/O

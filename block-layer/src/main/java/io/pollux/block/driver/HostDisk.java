@@ -3,6 +3,7 @@ package io.pollux.block.driver;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
+import io.pollux.block.QueueLimits;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
@@ -63,6 +64,12 @@ public final class HostDisk extends PolledDisk {
     } catch (IOException e) {
       return -Errno.EIO;
     }
+  }
+
+  /** A cache, the machine's: a write that has to be durable is followed by a flush. No discards. */
+  @Override
+  QueueLimits limits() {
+    return QueueLimits.of(BlkTypes.SECTOR_SIZE).withWriteCache(true, false);
   }
 
   @Override

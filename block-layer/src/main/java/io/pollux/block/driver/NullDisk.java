@@ -3,38 +3,167 @@ package io.pollux.block.driver;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
+import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
+import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.uapi.LinuxSource;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A disk that takes no time: what is marked as metadata is kept in memory, so that a filesystem can live on
- * it, and data requests complete without moving anything. It shows what everything above a device costs.
+ * A disk that takes no time, or exactly as much as is asked for: what is marked as metadata is kept in memory, so that
+ * a filesystem can live on it, and data requests complete without moving anything, unless it is memory-backed. It
+ * shows what everything above a device costs.
+ *
+ * <p>With a timer, a request on an interrupt-driven queue completes from the disk's own thread when its time has come,
+ * and one on a polled queue when it is polled after that.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_blk")
 public final class NullDisk extends PolledDisk {
-  private final RamDisk metadata;
+  private final RamDisk memory;
+  private final NullParameters parameters;
+  private final LongSupplier clock;
+  private final boolean ownTime; // the caller's, that is
+  private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
+  private final @Nullable IrqThread irqs;
+
+  /**
+   * Makes a disk that completes at once and keeps no data.
+   *
+   * @param memory what metadata is read from and written to; closed with this
+   */
+  public NullDisk(RamDisk memory) {
+    this(memory, NullParameters.DEFAULT);
+  }
 
   /**
    * Makes a disk.
    *
-   * @param metadata what metadata is read from and written to; closed with this
+   * @param memory what metadata is read from and written to, and data if that is wanted; closed with this
+   * @param parameters how it behaves
    */
-  public NullDisk(RamDisk metadata) {
-    super(metadata.bytes());
-    this.metadata = metadata;
+  public NullDisk(RamDisk memory, NullParameters parameters) {
+    this(memory, parameters, System::nanoTime, true);
+  }
+
+  /**
+   * Makes a disk whose time is the caller's: it has no thread, and requests of interrupt-driven queues whose time has
+   * come complete in {@link #expireTimers}.
+   *
+   * @param memory what metadata is read from and written to, and data if that is wanted; closed with this
+   * @param parameters how it behaves
+   * @param clock tells nanoseconds since some time; from any thread
+   * @return the disk
+   */
+  public static NullDisk withClock(RamDisk memory, NullParameters parameters, LongSupplier clock) {
+    return new NullDisk(memory, parameters, clock, false);
+  }
+
+  private NullDisk(RamDisk memory, NullParameters parameters, LongSupplier clock, boolean threaded) {
+    super(memory.bytes());
+    this.memory = memory;
+    this.parameters = parameters;
+    this.clock = clock;
+    ownTime = !threaded;
+    boolean delayed = parameters.irqmode() != NullParameters.IrqMode.NONE;
+    lines = new DelayLine[delayed ? parameters.submitQueues() + parameters.pollQueues() : 0];
+    for (int i = 0; i < lines.length; i++) {
+      lines[i] = new DelayLine();
+    }
+    irqs = delayed && threaded ? new IrqThread("nullb-irq", this::expire) : null;
+  }
+
+  @Override
+  TagSet tagSet() {
+    return new TagSet(parameters.submitQueues(), parameters.pollQueues(), parameters.hwQueueDepth(), true);
+  }
+
+  @Override
+  QueueLimits limits() {
+    QueueLimits limits = QueueLimits.of(parameters.bs()).withWriteCache(false, false);
+    return limits.withDiscard(Math.max(parameters.bs(), 4096), 1 << 21, 1 << 21);
+  }
+
+  @Override
+  RequestQueue queue() {
+    return ownTime ? new RequestQueue(this, tagSet(), limits(), clock) : super.queue();
   }
 
   @Override
   int transfer(Bio bio, boolean write) {
-    return bio.has(BlkTypes.REQ_META) ? metadata.transfer(bio, write) : 0;
+    return parameters.memoryBacked() || bio.has(BlkTypes.REQ_META) ? memory.transfer(bio, write) : 0;
   }
 
   @Override
-  int flush() {
-    return 0;
+  int discard(Bio bio) {
+    return parameters.memoryBacked() ? memory.discard(bio) : 0;
+  }
+
+  @Override
+  int writeZeroes(Bio bio) {
+    return parameters.memoryBacked() ? memory.writeZeroes(bio) : 0;
+  }
+
+  @Override
+  @LinuxSource(file = "drivers/block/null_blk_main.c", name = {"null_queue_rq", "null_cmd_end_timer"})
+  public void queueRqs(HwCtx hctx, Request chain) {
+    if (lines.length == 0) {
+      super.queueRqs(hctx, chain);
+      return;
+    }
+    boolean timed = parameters.irqmode() == NullParameters.IrqMode.TIMER;
+    lines[hctx.index()].add(chain, clock.getAsLong() + (timed ? parameters.completionNsec() : 0));
+    if (irqs != null && !hctx.polled()) {
+      irqs.wake();
+    }
+  }
+
+  @Override
+  @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_poll")
+  public int poll(HwCtx hctx) {
+    if (lines.length == 0) {
+      return super.poll(hctx);
+    }
+    return workAll(hctx, lines[hctx.index()].takeDue(clock.getAsLong()));
+  }
+
+  /**
+   * Completes requests of interrupt-driven queues whose time has come: for a disk whose time is the caller's.
+   *
+   * @return whether there were any
+   */
+  public boolean expireTimers() {
+    assert irqs == null : "the disk has a thread that does this";
+    return expire() == 0;
+  }
+
+  private long expire() {
+    long now = clock.getAsLong();
+    long left = -1;
+    boolean done = false;
+    for (int i = 0; i < parameters.submitQueues(); i++) {
+      Request due = lines[i].takeDue(now);
+      if (due != null) {
+        workAll(due.hctx(), due);
+        done = true;
+      } else {
+        long next = lines[i].nextDeadline();
+        if (next != DelayLine.NEVER) {
+          long more = Math.max(1, next - now);
+          left = left < 0 ? more : Math.min(left, more);
+        }
+      }
+    }
+    return done ? 0 : left;
   }
 
   @Override
   public void close() {
-    metadata.close();
+    if (irqs != null) {
+      irqs.close();
+    }
+    memory.close();
   }
 }

@@ -6,9 +6,10 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
-import io.pollux.block.RequestList;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.uapi.Errno;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,6 @@ import org.jspecify.annotations.Nullable;
  * interrupt-driven queue, at polling on the polled one. What the work is, the disk says.
  */
 abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
-  private final RequestList waiting = new RequestList();
   private final long bytes;
 
   PolledDisk(long bytes) {
@@ -33,9 +33,21 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
    * @return the device
    */
   public BlockDevice disk(String name, long dev, boolean readOnly) {
-    RequestQueue queue = new RequestQueue(this, BlkTypes.SECTOR_SIZE, RequestQueue.DEFAULT_DEPTH);
-    return new BlockDevice(name, dev, bytes, readOnly, queue);
+    return new BlockDevice(name, dev, bytes, readOnly, queue());
   }
+
+  /** A queue for a device of this disk. */
+  RequestQueue queue() {
+    return new RequestQueue(this, tagSet(), limits());
+  }
+
+  /** The hardware queues: one that interrupts and one that is polled. */
+  TagSet tagSet() {
+    return new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true);
+  }
+
+  /** What the disk takes and can do. */
+  abstract QueueLimits limits();
 
   /**
    * The size.
@@ -50,44 +62,61 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
   abstract int transfer(Bio bio, boolean write);
 
   /** Makes what was written durable. Answers 0 or a negative errno. */
-  abstract int flush();
+  int flush() {
+    return 0;
+  }
 
-  private void work(Request request) {
-    Bio bio = request.bio();
-    int status =
-        switch (bio.op()) {
-          case BlkTypes.REQ_OP_READ -> transfer(bio, false);
-          case BlkTypes.REQ_OP_WRITE -> transfer(bio, true);
-          case BlkTypes.REQ_OP_FLUSH -> flush();
-          default -> -Errno.EOPNOTSUPP;
-        };
-    request.complete(status);
+  /** Forgets what a range holds. Answers 0 or a negative errno. */
+  int discard(Bio bio) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /** Makes a range zero. Answers 0 or a negative errno. */
+  int writeZeroes(Bio bio) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /** Does a request's work. Answers 0 or a negative errno. */
+  private int work(Request request) {
+    int op = request.bio().op();
+    int status = 0;
+    for (Bio bio = request.bio(); bio != null && status == 0; bio = bio.next()) {
+      status =
+          switch (op) {
+            case BlkTypes.REQ_OP_READ -> transfer(bio, false);
+            case BlkTypes.REQ_OP_WRITE -> transfer(bio, true);
+            case BlkTypes.REQ_OP_FLUSH -> flush();
+            case BlkTypes.REQ_OP_DISCARD -> discard(bio);
+            case BlkTypes.REQ_OP_WRITE_ZEROES -> writeZeroes(bio);
+            default -> -Errno.EOPNOTSUPP;
+          };
+    }
+    return status;
+  }
+
+  /** Does the work of all requests of a chain, and ends them. Answers how many there were. */
+  final int workAll(HwCtx hctx, @Nullable Request chain) {
+    if (chain == null) {
+      return 0;
+    }
+    for (Request request = chain; request != null; request = request.next()) {
+      request.setStatus(work(request));
+    }
+    return hctx.completeAll(chain);
   }
 
   @Override
-  public final void queueRqs(HwCtx hctx, Request chain) {
+  public void queueRqs(HwCtx hctx, Request chain) {
     if (hctx.polled()) {
-      waiting.add(chain);
+      hctx.waiting().add(chain);
     } else {
-      workAll(chain);
+      workAll(hctx, chain);
     }
   }
 
   @Override
-  public final int poll(HwCtx hctx) {
-    return workAll(waiting.takeAll());
-  }
-
-  private int workAll(@Nullable Request chain) {
-    int done = 0;
-    Request request = chain;
-    while (request != null) {
-      Request next = request.next(); // before complete: the request is another's after that
-      work(request);
-      done++;
-      request = next;
-    }
-    return done;
+  public int poll(HwCtx hctx) {
+    return workAll(hctx, hctx.waiting().takeAll());
   }
 
   @Override

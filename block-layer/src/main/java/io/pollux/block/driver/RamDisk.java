@@ -3,10 +3,14 @@ package io.pollux.block.driver;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
+import io.pollux.block.QueueLimits;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.RawMemory;
 
-/** A disk in memory. It is sparse: what was never written costs nothing. */
+/**
+ * A disk in memory. It is sparse: what was never written costs nothing, and a discard gives memory back. It has no
+ * cache, so everything that was written is durable as long as the disk is.
+ */
 public final class RamDisk extends PolledDisk {
   private final long address;
   private final long mapped;
@@ -51,7 +55,43 @@ public final class RamDisk extends PolledDisk {
   }
 
   @Override
-  int flush() {
+  QueueLimits limits() {
+    int most = 1 << 21; // sectors: 1 GiB
+    return QueueLimits.of(BlkTypes.SECTOR_SIZE)
+        .withPhysicalBlockSize(HostMemory.PAGE_SIZE)
+        .withDiscard(HostMemory.PAGE_SIZE, most, most)
+        .withWriteCache(false, false);
+  }
+
+  /** Gives back the memory of whole pages; they read as zeroes then. What is left of others stays. */
+  @Override
+  int discard(Bio bio) {
+    long start = address + (bio.sector() << BlkTypes.SECTOR_SHIFT);
+    long from = (start + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
+    long to = (start + bio.size()) & -HostMemory.PAGE_SIZE;
+    if (from < to) {
+      HostMemory.discard(from, to - from);
+    }
+    return 0;
+  }
+
+  @Override
+  int writeZeroes(Bio bio) {
+    long start = address + (bio.sector() << BlkTypes.SECTOR_SHIFT);
+    long end = start + bio.size();
+    long from = (start + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
+    long to = end & -HostMemory.PAGE_SIZE;
+    if (bio.has(BlkTypes.REQ_NOUNMAP) || from >= to) {
+      RawMemory.zero(start, bio.size());
+      return 0;
+    }
+    if (start < from) {
+      RawMemory.zero(start, from - start);
+    }
+    HostMemory.discard(from, to - from);
+    if (to < end) {
+      RawMemory.zero(to, end - to);
+    }
     return 0;
   }
 

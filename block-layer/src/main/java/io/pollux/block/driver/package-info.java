@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Disks. Each driver answers interrupt-driven requests when they are queued and polled ones when somebody
- * polls; the drivers that follow will take their time.
+ * Disks. A driver answers interrupt-driven requests when they are queued, or later from a thread of its own, and polled
+ * ones when somebody polls.
+ *
+ * <ul>
+ *   <li>{@link io.pollux.block.driver.NullDisk}: nothing moves, and it takes as long as it is told to.
+ *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards.
+ *   <li>{@link io.pollux.block.driver.HostDisk}: a file or a device of the machine.
+ * </ul>
  */
 @NullMarked
 package io.pollux.block.driver;

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import io.pollux.uapi.LinuxSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a plug holds of one hardware queue: requests for the driver, and tags that were taken ahead, so that a batch
+ * costs one atomic operation and not one for each request. As many are taken as the last batch needed.
+ */
+final class PlugList {
+  private static final long NONE = -1; // no sector
+
+  /** Most tags that are taken at a time. */
+  static final int MAX_AHEAD = 32;
+
+  private @Nullable HwCtx hctx; // null while empty
+  private @Nullable Request first;
+  private @Nullable Request last;
+  private @Nullable Bio biotail; // the last request's
+  private int bytes; // of the last request, once something was merged into it
+  private int segments; // as bytes
+  private long nextSector = NONE; // behind the last request
+  private int held; // requests from first to last
+  private int used; // tags taken for requests of this batch
+  private int expected; // how many the batch before used
+
+  // Tags that were taken and are not used yet; see HwCtx.takeAhead.
+  int word;
+  long tags;
+
+  PlugList() {}
+
+  boolean holds(HwCtx wanted) {
+    return hctx == wanted;
+  }
+
+  boolean isFree() {
+    return hctx == null;
+  }
+
+  void open(HwCtx opening) {
+    if (opening != hctx) {
+      assert hctx == null : "two queues in one list";
+      hctx = opening;
+    }
+  }
+
+  /** Adds a bio to the last request, if it goes on there, is of the same kind, and the whole is not too much. */
+  @LinuxSource(file = "block/blk-core.c", name = {"blk_attempt_plug_merge", "bio_attempt_back_merge"})
+  boolean attemptBackMerge(Bio more, QueueLimits limits) {
+    return nextSector == more.sector() && merge(more, limits);
+  }
+
+  private boolean merge(Bio more, QueueLimits limits) {
+    Request request = last;
+    Bio tail = biotail;
+    if (request == null || tail == null) {
+      return false;
+    }
+    if (tail == request.bio()) { // the first to be merged into it
+      bytes = tail.size();
+      segments = tail.vecs();
+    }
+    int wholeBytes = bytes + more.size(); // each at most the limit: no overflow
+    int wholeSegments = segments + more.vecs();
+    if (tail.opf() != more.opf()
+        || more.op() > BlkTypes.REQ_OP_WRITE
+        || (tail.sequence | more.sequence) != 0
+        || wholeBytes > limits.maxSectors() << BlkTypes.SECTOR_SHIFT
+        || wholeSegments > limits.maxSegments()
+        || (limits.chunkSectors() != 0 && (more.sector() & (limits.chunkSectors() - 1)) == 0)) {
+      return false;
+    }
+    tail.next = more;
+    biotail = more;
+    bytes = wholeBytes;
+    segments = wholeSegments;
+    nextSector += more.size() >> BlkTypes.SECTOR_SHIFT;
+    request.hctx().stats().merged(request.tag(), more.op());
+    return true;
+  }
+
+  int lastCookie() {
+    Request request = last;
+    assert request != null : "an empty list";
+    return request.hctx().cookie(request);
+  }
+
+  /** Takes a request, or answers null if all are in use. */
+  @Nullable Request tryGet(HwCtx from) {
+    if (tags == 0 && !from.takeAhead(this, Math.min(MAX_AHEAD, Math.max(1, expected - used)))) {
+      return null;
+    }
+    long bit = Long.lowestOneBit(tags);
+    tags ^= bit;
+    used++;
+    return from.request((word << 6) + Long.numberOfTrailingZeros(bit));
+  }
+
+  void add(Request request, Bio bio) {
+    biotail = bio;
+    nextSector = bio.sector() + (bio.size() >> BlkTypes.SECTOR_SHIFT);
+    Request tail = last;
+    if (tail == null) {
+      first = request;
+    } else {
+      tail.next = request;
+    }
+    last = request;
+    held++;
+  }
+
+  /** Gives the driver the requests, and the unused tags back. Answers how many requests there were. */
+  int flush() {
+    HwCtx from = hctx;
+    assert from != null : "flushed while empty";
+    hctx = null; // a driver may come back here
+    int requests = held;
+    expected = used;
+    used = 0;
+    held = 0;
+    nextSector = NONE;
+    if (tags != 0) {
+      from.putTags(word, tags);
+      tags = 0;
+    }
+    Request chain = first;
+    if (chain != null) {
+      first = null;
+      last = null;
+      biotail = null;
+      from.queue().ops().queueRqs(from, chain);
+    }
+    return requests;
+  }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.uapi.Errno;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Writes that have to be durable, on devices with a write cache, without one, with FUA and without. */
+@Timeout(60)
+class FlushSequenceTest extends HeldDiskTest {
+  private static final int FUA = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA;
+  private static final int PREFLUSH = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_PREFLUSH;
+
+  private void cache(boolean cache, boolean fua) {
+    bdev = disk.disk(TAGS, PLAIN.withWriteCache(cache, fua));
+  }
+
+  private void step(String expected) {
+    assertThat(ended).isEmpty();
+    assertThat(disk.seen()).containsExactly(expected);
+    assertThat(bdev.queue().busyTags()).as("the tag is kept").isEqualTo(1);
+    disk.release(0);
+  }
+
+  @Test
+  void withoutFuaAFlushFollows() {
+    cache(true, false);
+    submit("a", FUA, 8, 8);
+    step("write 8+8");
+    step("flush 0+0");
+    assertThat(ended).containsExactly("a 0");
+  }
+
+  @Test
+  void withFuaTheDeviceDoesIt() {
+    cache(true, true);
+    submit("a", FUA, 8, 8);
+    step("write 8+8 fua");
+    assertThat(ended).containsExactly("a 0");
+  }
+
+  @Test
+  void withoutACacheThereIsNothingToDo() {
+    cache(false, false);
+    submit("a", FUA | BlkTypes.REQ_PREFLUSH, 8, 8);
+    step("write 8+8");
+    assertThat(submit("b", BlkTypes.REQ_OP_FLUSH, 0)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+    assertThat(submit("c", PREFLUSH, 0)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+    assertThat(ended).containsExactly("a 0", "b 0", "c 0");
+  }
+
+  @Test
+  void aPreflushComesFirst() {
+    cache(true, true);
+    submit("a", FUA | BlkTypes.REQ_PREFLUSH, 8, 8);
+    step("flush 0+0");
+    step("write 8+8 fua");
+    assertThat(ended).containsExactly("a 0");
+  }
+
+  @Test
+  void allThreeSteps() {
+    cache(true, false);
+    submit("a", FUA | BlkTypes.REQ_PREFLUSH, 8, 8);
+    step("flush 0+0");
+    step("write 8+8");
+    step("flush 0+0");
+    assertThat(ended).containsExactly("a 0");
+    assertThat(bdev.queue().stats().writes()).as("flushes are not counted").isEqualTo(1);
+    assertThat(bdev.queue().stats().writeSectors()).isEqualTo(8);
+  }
+
+  @Test
+  void anEmptyWriteWithPreflushIsAFlush() {
+    cache(true, false);
+    submit("a", PREFLUSH, 0);
+    step("flush 0+0");
+    assertThat(ended).containsExactly("a 0");
+    assertThat(bdev.queue().stats().writes()).isZero();
+  }
+
+  @Test
+  void anErrorEndsTheSequence() {
+    cache(true, false);
+    submit("preflush", FUA | BlkTypes.REQ_PREFLUSH, 8, 8);
+    disk.fail(0, Errno.EIO);
+    submit("data", FUA, 8, 8);
+    disk.fail(0, Errno.ENOSPC);
+    submit("postflush", FUA, 8, 8);
+    disk.release(0);
+    disk.fail(0, Errno.EIO);
+    assertThat(ended)
+        .containsExactly("preflush " + -Errno.EIO, "data " + -Errno.ENOSPC, "postflush " + -Errno.EIO);
+  }
+
+  @Test
+  void polledItIsPolledForAtEachStep() {
+    cache(true, false);
+    int cookie = submit("a", FUA | BlkTypes.REQ_HIPRI_ASYNC, 8, 8);
+    disk.release(0);
+    assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
+    assertThat(ended).isEmpty();
+    assertThat(disk.seen()).containsExactly("flush 0+0");
+    disk.release(0);
+    assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
+    assertThat(ended).containsExactly("a 0");
+  }
+
+  @Test
+  void eachPieceOfASplitWriteIsDurableOnItsOwn() {
+    bdev = disk.disk(TAGS, PLAIN.withWriteCache(true, false).withTransfer(8, 256, 0));
+    disk.passing = true;
+    submit("a", FUA, 0, 20);
+    assertThat(ended).containsExactly("a 0");
+  }
+
+  @Test
+  void durableWritesAreNotMerged() {
+    cache(true, false);
+    Plug plug = new Plug();
+    plug.start(task);
+    submit("a", FUA, 0, 8);
+    submit("b", BlkTypes.REQ_OP_WRITE, 8, 8);
+    submit("c", FUA, 16, 8);
+    plug.finish(task);
+    assertThat(disk.held()).isEqualTo(3);
+    disk.releaseAll();
+    assertThat(ended).containsExactlyInAnyOrder("a 0", "b 0", "c 0");
+  }
+}

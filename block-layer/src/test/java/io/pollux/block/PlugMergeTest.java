@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.uapi.Errno;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A plug holds requests back, merges what goes on where the last one ends, and hands each queue its own. */
+@Timeout(60)
+class PlugMergeTest extends HeldDiskTest {
+  private static final int READ = BlkTypes.REQ_OP_READ;
+  private final Plug plug = new Plug();
+
+  @Test
+  void aBioThatGoesOnWhereTheLastOneEndsIsMerged() {
+    assertThat(plug.start(task)).isTrue();
+    int cookie = submit("a", READ, 0, 8);
+    assertThat(submit("b", READ, 8, 4)).isEqualTo(cookie);
+    assertThat(submit("c", READ, 12, 1)).isEqualTo(cookie);
+    assertThat(disk.held()).as("held back").isZero();
+    plug.finish(task);
+    assertThat(disk.seen()).containsExactly("read 0+13");
+    assertThat(disk.held(0).segments()).isEqualTo(3);
+    disk.release(0);
+    assertThat(ended).containsExactly("a 0", "b 0", "c 0");
+    assertRead(0, 13);
+    assertThat(bdev.queue().stats().reads()).isEqualTo(1);
+    assertThat(bdev.queue().stats().readMerges()).isEqualTo(2);
+    assertThat(bdev.queue().stats().readSectors()).isEqualTo(13);
+  }
+
+  @Test
+  void anErrorOfTheRequestIsAnErrorOfEachBio() {
+    plug.start(task);
+    submit("a", READ, 0, 8);
+    submit("b", READ, 8, 8);
+    plug.finish(task);
+    disk.fail(0, Errno.EIO);
+    assertThat(ended).containsExactly("a " + -Errno.EIO, "b " + -Errno.EIO);
+  }
+
+  @Test
+  void nothingElseIsMerged() {
+    plug.start(task);
+    submit("a", READ, 0, 8);
+    submit("not the end", READ, 9, 8);
+    submit("another operation", BlkTypes.REQ_OP_WRITE, 17, 8);
+    submit("other flags", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META, 25, 8);
+    submit("another queue", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META | BlkTypes.REQ_HIPRI, 33, 8);
+    submit("in front", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META, 17, 8);
+    plug.finish(task);
+    assertThat(disk.held()).isEqualTo(6);
+    disk.releaseAll();
+    assertThat(bdev.queue().blkPoll(1 << 16, false)).isEqualTo(1);
+    assertThat(bdev.queue().stats().readMerges() + bdev.queue().stats().writeMerges()).isZero();
+  }
+
+  @Test
+  void mergingStopsAtTheLimits() {
+    bdev = disk.disk(TAGS, PLAIN.withTransfer(16, 3, 64));
+    plug.start(task);
+    submit("a", READ, 0, 8);
+    submit("b", READ, 8, 8);
+    submit("too long", READ, 16, 1);
+    submit("c", READ, 17, 1);
+    submit("d", READ, 18, 1);
+    submit("too many segments", READ, 19, 1);
+    submit("e", READ, 60, 4);
+    submit("another chunk", READ, 64, 4);
+    plug.finish(task);
+    assertThat(disk.seen()).containsExactly("read 0+16", "read 16+3", "read 19+1", "read 60+4", "read 64+4");
+    disk.releaseAll();
+    assertThat(ended).hasSize(8);
+  }
+
+  @Test
+  void aDriverThatTakesOneBioARequestGetsThemSo() {
+    bdev = disk.disk(new TagSet(1, 1, 64, false), PLAIN);
+    plug.start(task);
+    submit("a", READ, 0, 8);
+    submit("b", READ, 8, 8);
+    plug.finish(task);
+    assertThat(disk.held()).isEqualTo(2);
+    disk.releaseAll();
+  }
+
+  @Test
+  void aPieceOfASplitBioMayBeMergedToo() {
+    bdev = disk.disk(TAGS, PLAIN.withTransfer(16, 256, 0));
+    plug.start(task);
+    submit("a", READ, 0, 20);
+    submit("b", READ, 20, 4);
+    plug.finish(task);
+    assertThat(disk.seen()).containsExactly("read 0+16", "read 16+8");
+    disk.releaseAll();
+    assertThat(ended).containsExactly("a 0", "b 0");
+    assertRead(0, 24);
+  }
+
+  @Test
+  void whoIsAboutToSleepLetsGo() {
+    plug.start(task);
+    submit("a", READ, 0, 8);
+    task.aboutToSleep();
+    assertThat(disk.held()).isEqualTo(1);
+    submit("b", READ, 8, 8);
+    plug.finish(task);
+    assertThat(disk.held()).as("not merged into what the driver has").isEqualTo(2);
+    disk.releaseAll();
+  }
+
+  @Test
+  void atThirtyTwoRequestsItLetsGo() {
+    plug.start(task);
+    for (int i = 0; i < 31; i++) {
+      submit("a", READ, 2L * i, 1);
+    }
+    assertThat(disk.held()).isZero();
+    submit("a", READ, 100, 1);
+    assertThat(disk.held()).isEqualTo(32);
+    plug.finish(task);
+    disk.releaseAll();
+  }
+
+  @Test
+  void tagsThatWereTakenAheadComeBack() {
+    for (int round = 1; round <= 6; round++) {
+      plug.start(task);
+      for (int i = 0; i < 24 / round; i++) {
+        submit("a", READ, 2L * i, 1);
+      }
+      plug.finish(task);
+      assertThat(bdev.queue().busyTags()).as("round " + round).isEqualTo(24 / round);
+      disk.releaseAll();
+      assertThat(bdev.queue().busyTags()).isZero();
+    }
+  }
+
+  @Test
+  void manyQueuesInOnePlugEachGetTheirOwn() {
+    BlockDevice[] disks = new BlockDevice[40];
+    for (int i = 0; i < disks.length; i++) {
+      disks[i] = disk.disk(TAGS, PLAIN);
+    }
+    plug.start(task);
+    for (int i = 0; i < 80; i++) {
+      bdev = disks[i % disks.length];
+      submit("a", READ, 2L * i, 1);
+    }
+    plug.finish(task);
+    assertThat(disk.held()).isEqualTo(80);
+    disk.releaseAll();
+    assertThat(ended).hasSize(80);
+    for (BlockDevice each : disks) {
+      assertThat(each.queue().busyTags()).isZero();
+      assertThat(each.queue().stats().reads()).isEqualTo(2);
+    }
+  }
+}

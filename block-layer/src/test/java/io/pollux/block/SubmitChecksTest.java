@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.uapi.Errno;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What never reaches a driver. */
+@Timeout(60)
+class SubmitChecksTest extends HeldDiskTest {
+  private static final int SECTORS = DISK_BYTES / 512;
+
+  @Test
+  void beyondTheEndOfTheDevice() {
+    submit("over", BlkTypes.REQ_OP_READ, SECTORS - 1, 2);
+    submit("behind", BlkTypes.REQ_OP_READ, SECTORS, 1);
+    submit("negative", BlkTypes.REQ_OP_READ, -8, 1);
+    submitRange("discard", BlkTypes.REQ_OP_DISCARD, SECTORS - 1, 2);
+    assertThat(ended)
+        .containsExactly(
+            "over " + -Errno.EIO, "behind " + -Errno.EIO, "negative " + -Errno.EIO, "discard " + -Errno.EIO);
+    submit("last", BlkTypes.REQ_OP_READ, SECTORS - 1, 1);
+    disk.release(0);
+    assertThat(ended).endsWith("last 0");
+  }
+
+  @Test
+  void aReadOnlyDeviceIsNotChanged() {
+    bdev = disk.disk(TAGS, PLAIN.withDiscard(512, 8, 8).withWriteCache(true, false), true);
+    submit("write", BlkTypes.REQ_OP_WRITE, 0, 8);
+    submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
+    submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
+    assertThat(ended)
+        .containsExactly("write " + -Errno.EPERM, "discard " + -Errno.EPERM, "zero " + -Errno.EPERM);
+    submit("read", BlkTypes.REQ_OP_READ, 0, 8);
+    submit("flush", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_PREFLUSH, 0);
+    disk.releaseAll();
+    assertThat(ended).endsWith("read 0", "flush 0");
+  }
+
+  @Test
+  void whatTheDeviceCannotDo() {
+    submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
+    submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
+    submit("unknown", 7, 0, 8);
+    assertThat(ended)
+        .containsExactly(
+            "discard " + -Errno.EOPNOTSUPP, "zero " + -Errno.EOPNOTSUPP, "unknown " + -Errno.EOPNOTSUPP);
+  }
+
+  @Test
+  void zeroingWithoutTheOperationIsWriting() {
+    disk.passing = true;
+    assertThat(bdev.zeroAndWait(task, 512, 5 * 4096 + 512)).isZero();
+    assertThat(bdev.discardAndWait(task, 0, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
+    for (int at = 512; at < 6 * 4096 - 3 * 512 - 1536; at++) {
+      assertThat(disk.contents[at]).as("byte " + at).isZero();
+    }
+    assertThat(disk.contents[5 * 4096 + 1024]).isEqualTo((byte) 42);
+    assertThat(bdev.queue().stats().writeSectors()).isEqualTo(41);
+  }
+
+  @Test
+  void limitsOutOfRangeAreRefused() {
+    assertThatThrownBy(() -> QueueLimits.of(1000)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withTransfer(0, 1, 0)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withTransfer(8, 1, 12)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withDiscard(4096, 4, 0)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new TagSet(0, 1, 1, true)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new TagSet(1, 1, 1 << 17, true)).isInstanceOf(IllegalArgumentException.class);
+  }
+}
