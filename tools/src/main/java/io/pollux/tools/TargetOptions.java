@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
@@ -55,11 +56,23 @@ final class TargetOptions {
   @Option(names = "--norecovery", order = 906, description = "Mount without looking at the log, even if it is dirty.")
   private boolean norecovery;
 
+  @Option(
+      names = "--null",
+      paramLabel = "KEY=VALUE,...",
+      order = 907,
+      converter = NullConverter.class,
+      description = {
+        "With --disk null, null_blk's parameters: irqmode=none|softirq|timer, completion_nsec, hw_queue_depth,",
+        "submit_queues, poll_queues, bs, memory_backed=0|1."
+      })
+  private @Nullable NullParameters nullDisk;
+
   TargetOptions() {}
 
   TargetSpec spec() {
     OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
-    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery);
+    NullParameters parameters = nullDisk == null ? NullParameters.DEFAULT : nullDisk;
+    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, parameters);
   }
 
   Target open(boolean writing) {

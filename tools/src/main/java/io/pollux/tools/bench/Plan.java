@@ -41,6 +41,18 @@ public record Plan(
     boolean verify,
     long seed) {
 
+  /**
+   * The same work for another time.
+   *
+   * @param nanos how long
+   * @return the plan
+   */
+  public Plan forNanos(long nanos) {
+    return new Plan(
+        mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
+        threads, nanos, ios, verify, seed);
+  }
+
   /** Ways to call the kernel. */
   public enum Mode {
     /** The SQ and CQ rings, io_ring_enter. */

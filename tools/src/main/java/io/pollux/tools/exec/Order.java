@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.TargetSpec;
 import java.io.IOException;
 import java.io.StringReader;
@@ -27,6 +28,14 @@ final class Order {
     put(fields, "size", spec.size().isPresent() ? spec.size().getAsLong() : null);
     put(fields, "readOnly", spec.readOnly());
     put(fields, "norecovery", spec.norecovery());
+    NullParameters nullDisk = spec.nullDisk();
+    put(fields, "irqmode", nullDisk.irqmode());
+    put(fields, "completionNsec", nullDisk.completionNsec());
+    put(fields, "hwQueueDepth", nullDisk.hwQueueDepth());
+    put(fields, "submitQueues", nullDisk.submitQueues());
+    put(fields, "pollQueues", nullDisk.pollQueues());
+    put(fields, "bs", nullDisk.bs());
+    put(fields, "memoryBacked", nullDisk.memoryBacked());
     StringWriter text = new StringWriter();
     try {
       fields.store(text, null);
@@ -60,6 +69,14 @@ final class Order {
         disk == null ? null : TargetSpec.Disk.valueOf(disk.toUpperCase(Locale.ROOT)),
         size == null ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(size)),
         Boolean.parseBoolean(fields.getProperty("readOnly")),
-        Boolean.parseBoolean(fields.getProperty("norecovery")));
+        Boolean.parseBoolean(fields.getProperty("norecovery")),
+        new NullParameters(
+            NullParameters.IrqMode.valueOf(fields.getProperty("irqmode")),
+            Long.parseLong(fields.getProperty("completionNsec")),
+            Integer.parseInt(fields.getProperty("hwQueueDepth")),
+            Integer.parseInt(fields.getProperty("submitQueues")),
+            Integer.parseInt(fields.getProperty("pollQueues")),
+            Integer.parseInt(fields.getProperty("bs")),
+            Boolean.parseBoolean(fields.getProperty("memoryBacked"))));
   }
 }

@@ -6,6 +6,7 @@ import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
+import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.UserProcess;
@@ -77,7 +78,7 @@ public final class Target implements AutoCloseable {
         device = disk.disk(name, dev, readOnly);
       }
       case NULL -> {
-        NullDisk disk = new NullDisk(fill(spec));
+        NullDisk disk = new NullDisk(fill(spec), spec.nullDisk());
         driver = disk;
         device = disk.disk(name, dev, readOnly);
       }
@@ -107,6 +108,9 @@ public final class Target implements AutoCloseable {
     }
     if (spec.size().isPresent() && spec.size().getAsLong() < SamplePattern.SECTOR) {
       throw Failure.couldNotRun("--size", "a disk has at least " + SamplePattern.SECTOR + " bytes");
+    }
+    if (!spec.nullDisk().equals(NullParameters.DEFAULT) && spec.diskOrDefault() != Disk.NULL) {
+      throw Failure.couldNotRun("--null", "is about a null disk: needs --disk null");
     }
     if (spec.norecovery() && spec.fs() == Fs.NONE) {
       throw Failure.couldNotRun("--norecovery", "is about a filesystem, and --fs is none");

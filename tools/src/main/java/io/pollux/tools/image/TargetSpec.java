@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
+import io.pollux.block.driver.NullParameters;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.OptionalLong;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param size of a disk that starts empty; only with {@link Fs#NONE} and without image
  * @param readOnly refuse every write
  * @param norecovery mount without looking at the log
+ * @param nullDisk how a null disk behaves
  */
 public record TargetSpec(
     @Nullable Path image,
@@ -24,10 +26,12 @@ public record TargetSpec(
     @Nullable Disk disk,
     OptionalLong size,
     boolean readOnly,
-    boolean norecovery) {
+    boolean norecovery,
+    NullParameters nullDisk) {
 
   /** The sample, as it comes. */
-  public static final TargetSpec SAMPLE = new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false);
+  public static final TargetSpec SAMPLE = 
+      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT);
 
   /** Filesystems. */
   public enum Fs {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import io.pollux.tools.bench.Bench;
+import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Result;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.UserFiles;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+
+/** This kernel, as {@code pollux bench} runs it. */
+public final class BenchContestant implements Contestant {
+  private static final double NANOS = 1e9;
+
+  private final TargetSpec spec;
+  private final Plan plan;
+
+  /**
+   * Takes what to do.
+   *
+   * @param spec what to do it to
+   * @param plan the work; its time is each turn's
+   */
+  public BenchContestant(TargetSpec spec, Plan plan) {
+    this.spec = spec;
+    this.plan = plan;
+  }
+
+  @Override
+  public String name() {
+    return "pollux";
+  }
+
+  @Override
+  public double run(double seconds) {
+    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+    try (Target target = Target.open(spec, plan.pattern().writes());
+        UserFiles files = new UserFiles(target.program())) {
+      PathName file = target.file(files);
+      Result result = new Bench(plan.forNanos((long) (seconds * NANOS)), target, files, file, nowhere).run();
+      if (!result.good()) {
+        throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
+      }
+      return result.iops();
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+/** One side of a comparison. */
+public interface Contestant {
+  /**
+   * Its name in the table.
+   *
+   * @return a few words
+   */
+  String name();
+
+  /**
+   * Does the work for a while.
+   *
+   * @param seconds how long
+   * @return I/Os a second
+   */
+  double run(double seconds);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import io.pollux.tools.console.Failure;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** A program that takes {@code -r SECONDS} and says at its end how many IOPS it had. */
+final class ProgramContestant implements Contestant {
+  private static final Pattern TOTAL = Pattern.compile("(?m)^total: .* (\\d+) IOPS$");
+
+  private final String name;
+  private final List<String> before;
+  private final List<String> after;
+
+  /** Takes the command's words before and after {@code -r SECONDS}. */
+  ProgramContestant(String name, List<String> before, List<String> after) {
+    this.name = name;
+    this.before = before;
+    this.after = after;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public double run(double seconds) {
+    List<String> command = new ArrayList<>(before);
+    command.addAll(List.of("-r", String.valueOf(Math.max(1, Math.round(seconds)))));
+    command.addAll(after);
+    Matcher total = TOTAL.matcher(HostProgram.run(command, seconds));
+    if (!total.find()) {
+      throw Failure.couldNotRun(before.getFirst(), "says no total");
+    }
+    return Double.parseDouble(total.group(1));
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import io.pollux.tools.bench.Plan;
+import io.pollux.tools.image.TargetSpec;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** This kernel with a device that does nothing, and the machine's io_uring with requests that do nothing. */
+public final class RingComparisons {
+  private static final double BENCH_MARK = 1.0;
+  private static final double PROGRAM_MARK = 0.5;
+
+  private RingComparisons() {}
+
+  /**
+   * Whether they can be made here: it takes a C compiler and liburing.
+   *
+   * @return true if so
+   */
+  public static boolean possible() {
+    return CPrograms.possible();
+  }
+
+  /**
+   * Prepares them.
+   *
+   * @param spec a null disk
+   * @param plan the work; depth and batches are the ones of io_uring too
+   * @param directory for compiled programs
+   * @param pollux the command line, to run a C program by; null if it is not known
+   * @return the comparisons
+   */
+  public static List<Comparison> of(TargetSpec spec, Plan plan, Path directory, @Nullable Path pollux) {
+    List<String> batches =
+        List.of(
+            "-d", String.valueOf(plan.depth()), "-s", String.valueOf(plan.batchSubmit()), "-c",
+            String.valueOf(plan.batchComplete()));
+    List<String> nops = new ArrayList<>(List.of(CPrograms.compile(directory, "io_uring-nops").toString()));
+    nops.addAll(batches);
+    Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
+    List<Comparison> all = new ArrayList<>();
+    all.add(new Comparison("bench on a null disk", new BenchContestant(spec, plan), uring, BENCH_MARK));
+    if (pollux != null) {
+      List<String> exec = new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
+      exec.add(CPrograms.compile(directory, "aio-ring").toString());
+      exec.addAll(batches);
+      Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
+      all.add(new Comparison("C ring program on a null disk", program, uring, PROGRAM_MARK));
+    }
+    return all;
+  }
+}
