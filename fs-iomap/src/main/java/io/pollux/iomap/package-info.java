@@ -6,7 +6,7 @@
  * <p>A filesystem brings an {@link io.pollux.iomap.IomapOps}, which answers for a position with the extent
  * there. One loop walks the range extent by extent; what is done with each extent is the business of the
  * walker: {@link io.pollux.iomap.IomapDio} makes bios for the user's memory, {@link
- * io.pollux.iomap.IomapPages} for pages of the page cache.
+ * io.pollux.iomap.IomapPages} for pages of the page cache; {@link io.pollux.iomap.IomapSeek} looks for data and holes.
  *
  * <p>Rules:
  *
