@@ -11,9 +11,12 @@
  * <p>Rules:
  *
  * <ul>
- *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it.
+ *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it. Only writing pages back
+ *       does without: there the pages are locked, of a file that somebody else may be writing to at the moment.
  *   <li>An extent that iomapBegin answers covers at least the first byte asked for. The walk advances by at
  *       least one byte at each step, so it is bounded by the range.
+ *   <li>Nothing is allocated on the device: {@link io.pollux.iomap.IomapOverwrite} writes to blocks that were written
+ *       before, and to nothing else.
  *   <li>A direct request that went to a device is counted in the inode (inodeDioBegin) until its last bio
  *       has ended.
  * </ul>

@@ -63,6 +63,17 @@ final class XfsFile implements FileOperations {
     return result;
   }
 
+  @Override
+  public boolean hasWriteIter() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
+  public long writeIter(Task current, Kiocb iocb, IovIter from) {
+    return ((XfsInode) iocb.file().inode()).mp().overwrite().writeIter(current, iocb, from);
+  }
+
   /** Takes the lock shared. Answers 0 if that would sleep and must not. */
   private static long lockShared(Task current, StampedLock lock, boolean nowait) {
     long stamp = lock.tryReadLock();
@@ -115,6 +126,7 @@ final class XfsFile implements FileOperations {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return 0; // nothing is ever written
+    XfsInode inode = (XfsInode) file.inode();
+    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, inode); // times stay for sync and unmount
   }
 }
