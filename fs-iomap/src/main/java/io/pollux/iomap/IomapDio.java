@@ -372,6 +372,17 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
+   * Whether a direct request may wait for its inode's lock. One that is polled for may not: who has the lock may wait
+   * for direct I/O, which the very thread that submits this one has to poll for.
+   *
+   * @param iocb the request
+   * @return false if the answer is to be EAGAIN
+   */
+  public static boolean mayWait(Kiocb iocb) {
+    return !iocb.has(Kiocb.IOCB_NOWAIT) && (iocb.isSync() || !iocb.has(Kiocb.IOCB_HIPRI));
+  }
+
+  /**
    * Polls for a request that {@link #rw} or {@link #write} queued: the iopoll method of every filesystem that uses it.
    *
    * @param iocb the request

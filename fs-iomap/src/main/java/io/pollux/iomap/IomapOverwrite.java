@@ -26,8 +26,9 @@ import java.util.concurrent.locks.StampedLock;
  *
  * <p>Locks, as XFS takes them: buffered writes hold the inode's iRwsem exclusively; direct ones hold it shared, if they
  * cover whole blocks of the filesystem. Those that do not hold it exclusively and wait until no direct I/O is in
- * flight. That wait ends with EINTR when the task is interrupted; a polled request does not wait at all but answers
- * EAGAIN, since what it would wait for may be polled for by the very thread that submits it.
+ * flight. That wait ends with EINTR when the task is interrupted. A polled request waits for neither but answers EAGAIN
+ * ({@link IomapDio#mayWait}). So a thread that has polled I/O in flight on a file and makes a call that waits for the
+ * lock of the same file may wait until it is interrupted, as in Linux.
  */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
 public abstract class IomapOverwrite {
@@ -105,7 +106,7 @@ public abstract class IomapOverwrite {
     from.truncate(room);
     boolean unaligned = ((iocb.kiPos | from.count()) & (blockSize - 1)) != 0;
     StampedLock lock = inode.iRwsem;
-    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    boolean nowait = !IomapDio.mayWait(iocb);
     long stamp = unaligned ? lockExclusive(current, lock, nowait) : lockShared(current, lock, nowait);
     if (stamp == 0) {
       return -Errno.EAGAIN;
@@ -127,7 +128,7 @@ public abstract class IomapOverwrite {
     if (inode.dioCount() == 0) {
       return 0;
     }
-    if (iocb.has(Kiocb.IOCB_NOWAIT) || (iocb.has(Kiocb.IOCB_HIPRI) && !iocb.isSync())) {
+    if (!IomapDio.mayWait(iocb)) {
       return -Errno.EAGAIN;
     }
     current.aboutToSleep();

@@ -269,6 +269,9 @@ class IomapOverwriteTest {
     polled.kiComplete = (iocb, result, result2) -> {};
     assertThat(fs.writeIter(current, polled, iter(false, 512))).as("its poller may be the one who submits it").isEqualTo(-Errno.EAGAIN);
     fs.inode.inodeDioEnd();
+    long exclusive = fs.inode.iRwsem.writeLock();
+    assertThat(fs.writeIter(current, polled, iter(false, BLOCK))).isEqualTo(-Errno.EAGAIN);
+    fs.inode.iRwsem.unlockWrite(exclusive);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(512);
   }
 
