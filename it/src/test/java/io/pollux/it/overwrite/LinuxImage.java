@@ -77,7 +77,8 @@ record LinuxImage(Path file) {
         holes.write(bytes(random, 30_000));
       }
     }
-    run("xfs_io", "-f", "-c", "falloc 0 512k", "-c", "pwrite -q -S 7 64k 64k", "-c", "pwrite -q -S 9 300k 5000", at(root, "/unwritten").toString());
+    String unwritten = at(root, "/unwritten").toString();
+    run("xfs_io", "-f", "-c", "falloc 0 512k", "-c", "pwrite -q -S 7 64k 64k", "-c", "pwrite -q -S 9 300k 5000", unwritten);
     List<String> checker = new ArrayList<>(List.of("xfs_io", "-f"));
     for (int i = 0; i < 60; i++) { // every other block: a tree of extents
       checker.addAll(List.of("-c", "pwrite -q -S " + (i + 1) + " " + i * 8 + "k 4k"));

@@ -50,7 +50,30 @@ final class Writer implements AutoCloseable {
   private long written;
 
   /** A file and what has to be in it; each thread changes its own stripes only. */
-  record Contents(String name, byte[] bytes, boolean whole) {}
+  static final class Contents {
+    private final String name;
+    private final byte[] bytes;
+    private final boolean whole;
+
+    Contents(String name, byte[] bytes, boolean whole) {
+      this.name = name;
+      this.bytes = bytes;
+      this.whole = whole;
+    }
+
+    String name() {
+      return name;
+    }
+
+    byte[] bytes() {
+      return bytes;
+    }
+
+    /** Whether every block inside its size can be written. */
+    boolean whole() {
+      return whole;
+    }
+  }
 
   Writer(Program program, int me, int threads, long seed, List<Contents> contents) {
     this.program = program;
