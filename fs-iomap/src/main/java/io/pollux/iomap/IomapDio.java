@@ -89,7 +89,7 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Writes iter.count() bytes at iocb.kiPos past the page cache, to blocks that were written before. The page cache is
+   * As {@link #rw}, but writes iter.count() bytes, to blocks that were written before. The page cache is
    * written back and forgets the range before, and forgets it again when the data is on the device. With IOCB_DSYNC the
    * device is flushed then. From process context, with the inode's lock held.
    *
@@ -102,7 +102,6 @@ public final class IomapDio extends Slab.Item {
    * @return bytes, fewer if the write came to something other than a written block; a negative errno, -EOPNOTSUPP if
    *     there is nothing else; or -EIOCBQUEUED
    */
-  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
   static long write(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
     assert !iter.intoMemory();
     return rw(current, inode, iocb, iter, ops, doneWq);
