@@ -220,7 +220,8 @@ fill_shared() {
     cp --reflink=always tail.dat shared/clone.dat
     cp --reflink=always fragmented.dat shared/fragmented-clone.dat
     truncate -s $((300 * BSIZE + 5)) shared/fragmented-clone.dat
-    xfs_io -f -c "reflink main.dat 0 $((1 << 20)) $((1 << 20))" shared/part.dat > /dev/null
+    echo "0 $((1 << 20))" | pattern shared/whole.dat
+    xfs_io -f -c "reflink shared/whole.dat 0 $((1 << 20)) $((1 << 20))" shared/part.dat > /dev/null
     # Copied on write: one block of the clone, and a part of one, are its own again.
     printf '%s\n' "$((64 * 1024)) $BSIZE" "$(((1 << 20) + 128 * 1024)) 100" | pattern shared/part.dat
 }

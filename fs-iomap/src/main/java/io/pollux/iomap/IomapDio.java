@@ -6,10 +6,12 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
 import io.pollux.block.RequestQueue;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
@@ -44,12 +46,16 @@ public final class IomapDio extends Slab.Item {
   private final Iomap iomap = new Iomap();
   private final Plug plug = new Plug();
   private final WaitQueue waiter = new WaitQueue();
+  private final WorkQueue.Work work = this::completeWork; // made once, not for each request
 
   private @Nullable Kiocb iocb;
   private @Nullable Inode inode;
   private long size; // bytes that the bios and the copies cover
   private long iSize; // i_size when the request began: reads stop there
   private boolean waitForCompletion;
+  private boolean write;
+  private @Nullable WorkQueue doneWq; // of a write
+  private @Nullable BlockDevice bdev; // where the last bio went
 
   // What the submitter keeps track of (C: submit).
   private int cookie;
@@ -65,8 +71,8 @@ public final class IomapDio extends Slab.Item {
   private IomapDio() {}
 
   /**
-   * Reads or writes iter.count() bytes at iocb.kiPos past the page cache. From process context, with the
-   * inode's lock held.
+   * Reads iter.count() bytes at iocb.kiPos past the page cache, after what is dirty there was written back. From process
+   * context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -78,6 +84,31 @@ public final class IomapDio extends Slab.Item {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
   @Patch(5)
   public static long rw(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops) {
+    assert iter.intoMemory() : "a write that nobody makes durable";
+    return rw(current, inode, iocb, iter, ops, null);
+  }
+
+  /**
+   * As {@link #rw}, but writes iter.count() bytes, to blocks that were written before. The page cache is
+   * written back and forgets the range before, and forgets it again when the data is on the device. With IOCB_DSYNC the
+   * device is flushed then. From process context, with the inode's lock held.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param iocb the request; synchronous or not, polled or not
+   * @param iter the memory
+   * @param ops the filesystem's mapping
+   * @param doneWq who flushes for an asynchronous request, whose completion must not sleep
+   * @return bytes, fewer if the write came to something other than a written block; a negative errno, -EOPNOTSUPP if
+   *     there is nothing else; or -EIOCBQUEUED
+   */
+  static long write(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
+    assert !iter.intoMemory();
+    return rw(current, inode, iocb, iter, ops, doneWq);
+  }
+
+  private static long rw(
+      Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, @Nullable WorkQueue doneWq) {
     if (iter.count() == 0) {
       return 0;
     }
@@ -85,12 +116,22 @@ public final class IomapDio extends Slab.Item {
     if (iter.intoMemory() && iocb.kiPos >= iSize) {
       return 0;
     }
+    Mapping mapping = inode.mapping();
+    if (mapping != null && !mapping.isEmpty()) {
+      int result = clearTheWay(current, iocb, iter, mapping);
+      if (result != 0) {
+        return result;
+      }
+    }
     IomapDio dio = SLAB.alloc(current);
     dio.iocb = iocb;
     dio.inode = inode;
     dio.size = 0;
     dio.iSize = iSize;
     dio.waitForCompletion = iocb.isSync();
+    dio.write = !iter.intoMemory();
+    dio.doneWq = doneWq;
+    dio.bdev = null;
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
     dio.lastQueue = null;
     dio.error = 0;
@@ -100,11 +141,25 @@ public final class IomapDio extends Slab.Item {
     return dio.submit(current, iter, ops);
   }
 
+  /** Does away with what the page cache has of the range. Answers 0 or a negative errno. */
+  private static int clearTheWay(Task current, Kiocb iocb, IovIter iter, Mapping mapping) {
+    long start = iocb.kiPos;
+    long end = start + iter.count() - 1;
+    if (iocb.has(Kiocb.IOCB_NOWAIT)) {
+      return mapping.rangeHasPage(start, end) ? -Errno.EAGAIN : 0;
+    }
+    int result = mapping.writeAndWaitRange(current, start, end);
+    if (result == 0 && !iter.intoMemory()) {
+      mapping.invalidateRange(start, end);
+    }
+    return result;
+  }
+
   private long submit(Task current, IovIter iter, IomapOps ops) {
     Kiocb request = iocb();
     boolean plugged = plug.start(current);
     int flags = IomapOps.IOMAP_DIRECT;
-    if (!iter.intoMemory()) {
+    if (write) {
       flags |= IomapOps.IOMAP_WRITE;
     }
     if (request.has(Kiocb.IOCB_NOWAIT)) {
@@ -115,7 +170,9 @@ public final class IomapDio extends Slab.Item {
       int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
       long step = result != 0 ? result : actor(current, iter, pos);
       if (step <= 0) {
-        setError((int) step);
+        if (step != -Errno.EOPNOTSUPP || size == 0) { // else a write is as short as what could be written
+          setError((int) step);
+        }
         break;
       }
       pos += step;
@@ -129,12 +186,12 @@ public final class IomapDio extends Slab.Item {
     }
     if (!waitForCompletion) {
       // After this the request may be gone: nothing of it is touched but by who drops the last reference.
-      return dropRef() ? complete() : -Kiocb.EIOCBQUEUED;
+      return dropRef() ? complete(current) : -Kiocb.EIOCBQUEUED;
     }
     if (!dropRef()) {
       await(current, queue, request.has(Kiocb.IOCB_HIPRI));
     }
-    return complete();
+    return complete(current);
   }
 
   /** Waits for the bios of a synchronous request, polling for them if it is polled. */
@@ -178,18 +235,18 @@ public final class IomapDio extends Slab.Item {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_actor")
   @Patch({21, 23})
   private long bioActor(Task current, IovIter iter, long pos, long length) {
-    BlockDevice bdev = iomap.bdev();
-    int blockMask = bdev.queue().logicalBlockSize() - 1;
+    BlockDevice target = iomap.bdev();
+    int blockMask = target.queue().logicalBlockSize() - 1;
     if (((pos | length | iter.alignment()) & blockMask) != 0) {
       return -Errno.EINVAL;
     }
     long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
-    int op = iter.intoMemory() ? BlkTypes.REQ_OP_READ : BlkTypes.REQ_OP_WRITE;
+    int op = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long whole = iter.count();
     long copied = 0;
     while (copied < length && error == 0) {
       iter.truncate(length - copied);
-      Bio bio = Bio.alloc(current, bdev, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      Bio bio = Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();
@@ -213,9 +270,10 @@ public final class IomapDio extends Slab.Item {
     if (request.has(Kiocb.IOCB_HIPRI)) {
       bio.setPolled(request);
     }
-    BlockDevice bdev = bio.bdev();
-    lastQueue = bdev.queue();
-    int sent = bdev.submitBio(current, bio);
+    BlockDevice target = bio.bdev();
+    bdev = target;
+    lastQueue = target.queue();
+    int sent = target.submitBio(current, bio);
     if (sent != BlkTypes.BLK_QC_T_NONE) {
       cookie = sent; // what has ended already needs no polling
     }
@@ -236,7 +294,7 @@ public final class IomapDio extends Slab.Item {
         dio.done = true;
         dio.waiter.wakeUp();
       } else {
-        dio.completeWork();
+        dio.completeLater();
       }
     }
   }
@@ -254,34 +312,77 @@ public final class IomapDio extends Slab.Item {
     return before == 1;
   }
 
-  /** The end of an asynchronous request: tells its handler. From any context. */
+  /** The end of an asynchronous request, here or, if it has to sleep, on the work queue. From any context. */
+  private void completeLater() {
+    WorkQueue queue = doneWq;
+    if (queue != null && iocb().has(Kiocb.IOCB_DSYNC)) {
+      queue.queue(work);
+    } else {
+      completeWork(null);
+    }
+  }
+
+  /** The end of an asynchronous request: tells its handler. From any context, if it needs no flush. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
-  private void completeWork() {
+  private void completeWork(@Nullable Task worker) {
     Kiocb request = iocb();
     KiComplete handler = request.kiComplete;
     assert handler != null : "a synchronous request completed asynchronously";
-    handler.complete(request, complete(), 0);
+    handler.complete(request, complete(worker), 0);
   }
 
-  /** Takes the request apart and answers its result. From any context. */
+  /** Takes the request apart and answers its result. From any context, if it needs no flush; else by a task. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete")
-  private long complete() {
+  private long complete(@Nullable Task current) {
     Kiocb request = iocb();
+    Inode file = inode();
+    if (write && size > 0) {
+      // What a buffered reader brought in meanwhile may be older than what was written.
+      Mapping mapping = file.mapping();
+      if (mapping != null) {
+        mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+      }
+    }
     long result = error;
     if (result == 0) {
-      result = request.has(Kiocb.IOCB_WRITE) ? size : Math.min(size, iSize - request.kiPos); // not beyond the end
+      result = write ? size : Math.min(size, iSize - request.kiPos); // a read not beyond the end
       request.kiPos += result;
     }
-    inode().inodeDioEnd();
+    if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
+      result = writeSync(current, result);
+    }
+    file.inodeDioEnd();
     iocb = null;
     inode = null;
     lastQueue = null;
+    bdev = null;
+    doneWq = null;
     Slab.free(this);
     return result;
   }
 
+  /** Makes what was written durable. Answers the bytes written, or a negative errno. From process context. */
+  @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
+  private long writeSync(@Nullable Task current, long bytes) {
+    BlockDevice target = bdev;
+    assert current != null && target != null : "a flush in a completion";
+    int result = target.flushAndWait(current);
+    return result != 0 ? result : bytes;
+  }
+
   /**
-   * Polls for a request that {@link #rw} queued: the iopoll method of every filesystem that uses it.
+   * Whether a direct request may wait for its inode's lock. One that is polled for may not: who has the lock may wait
+   * for direct I/O, which the very thread that submits this one has to poll for.
+   *
+   * @param iocb the request
+   * @return false if the answer is to be EAGAIN
+   */
+  public static boolean mayWait(Kiocb iocb) {
+    return !iocb.has(Kiocb.IOCB_NOWAIT) && (iocb.isSync() || !iocb.has(Kiocb.IOCB_HIPRI));
+  }
+
+  /**
+   * Polls for a request that {@link #rw} or {@link #write} queued: the iopoll method of every filesystem that uses it.
    *
    * @param iocb the request
    * @param spin whether to go on until something completed

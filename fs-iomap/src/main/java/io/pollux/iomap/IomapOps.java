@@ -11,6 +11,9 @@ public interface IomapOps {
   /** The range is going to be written. */
   int IOMAP_WRITE = 1 << 0;
 
+  /** What is there is only reported. */
+  int IOMAP_REPORT = 1 << 2;
+
   /** For direct I/O. */
   int IOMAP_DIRECT = 1 << 4;
 

@@ -15,8 +15,9 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages of a file that is mapped to extents: brings them in for the page cache. Holes and unwritten extents are
- * zeroes, and so is what lies beyond the end of the file. Writing is for the filesystems that write.
+ * The pages of a file that is mapped to extents: brings them in for the page cache and writes them back in place. Holes
+ * and unwritten extents are zeroes, and so is what lies beyond the end of the file. Nothing is written there: who writes
+ * into pages makes sure that blocks are beneath ({@link IomapOverwrite}), so what else such a page shows did not change.
  */
 @LinuxSource(file = "fs/iomap.c", name = {"iomap_readpage", "iomap_readpages"})
 public final class IomapPages implements PageIo {
@@ -41,17 +42,26 @@ public final class IomapPages implements PageIo {
 
   @Override
   public int readPages(Task current, long index, long[] addresses, int count) {
-    Iomap iomap = Iomap.SLAB.alloc(current);
-    Walk walk = new Walk(current, index << HostMemory.PAGE_SHIFT, addresses, count);
-    int result = walk.run(iomap);
-    int read = walk.await(); // whatever happened: the bios have the pages
-    Slab.free(iomap);
-    return result != 0 ? result : read;
+    return transfer(current, index, addresses, count, false);
   }
 
+  /** With the pages locked, and not iRwsem: whoever needs a page writes those of any file back. */
   @Override
+  @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_vm_writepages")
   public int writePages(Task current, long index, long[] addresses, int count) {
-    return -Errno.EROFS;
+    return transfer(current, index, addresses, count, true);
+  }
+
+  private int transfer(Task current, long index, long[] addresses, int count, boolean write) {
+    Iomap iomap = Iomap.SLAB.alloc(current);
+    Walk walk = new Walk(current, index << HostMemory.PAGE_SHIFT, addresses, count, write);
+    int result = walk.run(iomap);
+    int moved = walk.await(); // whatever happened: the bios have the pages
+    if (!write) {
+      walk.clearBehindEnd();
+    }
+    Slab.free(iomap);
+    return result != 0 ? result : moved;
   }
 
   /** One walk over the extents behind a run of pages. Counts from its start: a file may reach to the last position. */
@@ -59,18 +69,20 @@ public final class IomapPages implements PageIo {
     private final Task current;
     private final long start;
     private final long[] addresses;
+    private final boolean write;
     private final int bytes; // up to the end of the pages, or of the file
     private @Nullable BioBatch batch;
     private @Nullable BlockDevice target; // where the batch goes
 
-    Walk(Task current, long start, long[] addresses, int count) {
+    Walk(Task current, long start, long[] addresses, int count, boolean write) {
       this.current = current;
+      this.write = write;
       this.start = start;
       this.addresses = addresses;
       bytes = (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, inode.size() - start));
     }
 
-    @LinuxSource(file = "fs/iomap.c", name = "iomap_readpage_actor")
+    @LinuxSource(file = "fs/iomap.c", name = {"iomap_apply", "iomap_readpage_actor"})
     int run(Iomap iomap) {
       int done = 0;
       while (done < bytes) { // each step moves on by a byte or more
@@ -84,7 +96,7 @@ public final class IomapPages implements PageIo {
         int stop = (int) Math.min(bytes, done + behind);
         while (done < stop) { // page by page
           int step = Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
-          result = fill(iomap, done, step);
+          result = write ? drain(iomap, done, step) : fill(iomap, done, step);
           if (result != 0) {
             return result;
           }
@@ -106,13 +118,22 @@ public final class IomapPages implements PageIo {
         case HOLE, UNWRITTEN -> RawMemory.zero(address(at), length);
         case INLINE -> RawMemory.copy(from, address(at), length);
         case MAPPED -> {
-          return read(iomap.bdev(), from, at, length);
+          return add(iomap.bdev(), from, at, length);
         }
       }
       return 0;
     }
 
-    private int read(BlockDevice bdev, long from, int at, int length) {
+    /** Writes a part of a page that lies in one extent. Answers 0 or a negative errno. */
+    private int drain(Iomap iomap, int at, int length) {
+      return switch (iomap.type()) {
+        case HOLE, UNWRITTEN -> 0;
+        case INLINE -> -Errno.EOPNOTSUPP;
+        case MAPPED -> add(iomap.bdev(), iomap.addr() + start + at - iomap.offset(), at, length);
+      };
+    }
+
+    private int add(BlockDevice bdev, long position, int at, int length) {
       if (batch != null && target != bdev) {
         int result = await();
         if (result != 0) {
@@ -120,24 +141,27 @@ public final class IomapPages implements PageIo {
         }
       }
       if (batch == null) {
-        batch = new BioBatch(bdev, BlkTypes.REQ_OP_READ);
+        batch = new BioBatch(bdev, write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ);
         target = bdev;
       }
       int mask = bdev.queue().logicalBlockSize() - 1;
-      batch.add(current, from, address(at), (length + mask) & ~mask); // the file's last block to its end
+      batch.add(current, position, address(at), (length + mask) & ~mask); // the file's last block to its end
       return 0;
     }
 
-    /** Waits for what was sent, and clears what lies beyond the end of the file. Answers 0 or a negative errno. */
+    /** Waits for what was sent. Answers 0 or a negative errno. */
     int await() {
       BioBatch sent = batch;
       batch = null;
-      int result = sent == null ? 0 : sent.await(current);
+      return sent == null ? 0 : sent.await(current);
+    }
+
+    /** Clears what the device has behind the end of the file. */
+    void clearBehindEnd() {
       int rest = -bytes & (HostMemory.PAGE_SIZE - 1);
       if (rest > 0) {
         RawMemory.zero(address(bytes), rest);
       }
-      return result;
     }
   }
 }

@@ -6,14 +6,17 @@
  * <p>A filesystem brings an {@link io.pollux.iomap.IomapOps}, which answers for a position with the extent
  * there. One loop walks the range extent by extent; what is done with each extent is the business of the
  * walker: {@link io.pollux.iomap.IomapDio} makes bios for the user's memory, {@link
- * io.pollux.iomap.IomapPages} for pages of the page cache.
+ * io.pollux.iomap.IomapPages} for pages of the page cache; {@link io.pollux.iomap.IomapSeek} looks for data and holes.
  *
  * <p>Rules:
  *
  * <ul>
- *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it.
+ *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it. Only writing pages back
+ *       does without: there the pages are locked, of a file that somebody else may be writing to at the moment.
  *   <li>An extent that iomapBegin answers covers at least the first byte asked for. The walk advances by at
  *       least one byte at each step, so it is bounded by the range.
+ *   <li>Nothing is allocated on the device: {@link io.pollux.iomap.IomapOverwrite} writes to blocks that were written
+ *       before, and to nothing else.
  *   <li>A direct request that went to a device is counted in the inode (inodeDioBegin) until its last bio
  *       has ended.
  * </ul>

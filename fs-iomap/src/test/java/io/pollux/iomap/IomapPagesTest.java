@@ -194,8 +194,11 @@ class IomapPagesTest {
   }
 
   @Test
-  void nothingIsWritten() {
+  void inlineDataIsNotWritten() {
     ListFile file = new ListFile(PAGE);
-    assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1)).isEqualTo(-Errno.EROFS);
+    file.extents.add(new Extent(Iomap.Type.INLINE, 0, PAGE, disk.address()));
+    byte[] before = bytes(disk.address(), PAGE);
+    assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(bytes(disk.address(), PAGE)).isEqualTo(before);
   }
 }

@@ -95,6 +95,31 @@ final class XfsBuftarg {
     }
   }
 
+  /**
+   * Writes to the device, and waits for it. It is durable after the next flush. From process context.
+   *
+   * @param current the calling task
+   * @param position first byte, a multiple of the logical block size
+   * @param bytes what is written: one filesystem block
+   * @param what what it is, for sentences
+   * @throws ErrnoException the device's error
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_bwrite")
+  void write(Task current, long position, byte[] bytes, String what) throws ErrnoException {
+    assert bytes.length <= STAGING_BYTES : bytes.length;
+    long address = takeStaging();
+    try {
+      MemorySegment.copy(MemorySegment.ofArray(bytes), 0, RawMemory.segment(address, bytes.length), 0, bytes.length);
+      int opf = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META;
+      int status = bdev.transferAndWait(current, position, address, bytes.length, opf);
+      if (status != 0) {
+        throw new ErrnoException(-status, what + ": can't be written");
+      }
+    } finally {
+      keepStaging(address);
+    }
+  }
+
   private long takeStaging() throws ErrnoException {
     synchronized (staging) {
       Long kept = staging.poll();

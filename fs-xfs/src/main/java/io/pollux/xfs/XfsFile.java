@@ -9,7 +9,9 @@ import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.IomapDio;
+import io.pollux.iomap.IomapSeek;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.concurrent.locks.StampedLock;
@@ -40,7 +42,7 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_read")
   private static long dioAioRead(Task current, Kiocb iocb, IovIter to) {
     Inode inode = iocb.file().inode();
-    long stamp = lockShared(current, inode.iRwsem, iocb);
+    long stamp = lockShared(current, inode.iRwsem, !IomapDio.mayWait(iocb));
     if (stamp == 0) {
       return -Errno.EAGAIN;
     }
@@ -52,7 +54,7 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_read")
   private static long bufferedAioRead(Task current, Kiocb iocb, IovIter to) {
     XfsInode inode = (XfsInode) iocb.file().inode();
-    long stamp = lockShared(current, inode.iRwsem, iocb);
+    long stamp = lockShared(current, inode.iRwsem, iocb.has(Kiocb.IOCB_NOWAIT));
     if (stamp == 0) {
       return -Errno.EAGAIN;
     }
@@ -61,10 +63,21 @@ final class XfsFile implements FileOperations {
     return result;
   }
 
-  /** Takes the lock shared. Answers 0 if that would sleep and the request must not. */
-  private static long lockShared(Task current, StampedLock lock, Kiocb iocb) {
+  @Override
+  public boolean hasWriteIter() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
+  public long writeIter(Task current, Kiocb iocb, IovIter from) {
+    return ((XfsInode) iocb.file().inode()).mp().overwrite().writeIter(current, iocb, from);
+  }
+
+  /** Takes the lock shared. Answers 0 if that would sleep and must not. */
+  private static long lockShared(Task current, StampedLock lock, boolean nowait) {
     long stamp = lock.tryReadLock();
-    if (stamp == 0 && !iocb.has(Kiocb.IOCB_NOWAIT)) {
+    if (stamp == 0 && !nowait) {
       current.aboutToSleep();
       stamp = lock.readLock();
     }
@@ -95,8 +108,25 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_llseek")
+  public long llseek(Task current, File file, long offset, int whence) {
+    if (whence != Fcntl.SEEK_DATA && whence != Fcntl.SEEK_HOLE) {
+      return FileOperations.super.llseek(current, file, offset, whence);
+    }
+    Inode inode = file.inode();
+    long stamp = lockShared(current, inode.iRwsem, false);
+    long found =
+        whence == Fcntl.SEEK_DATA
+            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS)
+            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS);
+    inode.iRwsem.unlockRead(stamp);
+    return found < 0 ? found : file.vfsSetpos(found);
+  }
+
+  @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return 0; // nothing is ever written
+    XfsInode inode = (XfsInode) file.inode();
+    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, inode); // times stay for sync and unmount
   }
 }

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** XFS as a kind of filesystem: version 5 of the format, read-only for now. */
+/** XFS as a kind of filesystem: version 5 of the format, to be read, and written to in place. */
 @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_type")
 public final class XfsFileSystem implements BdevFileSystem {
   /** The one there is. */
@@ -37,10 +37,10 @@ public final class XfsFileSystem implements BdevFileSystem {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only; with norecovery a dirty log is left alone, otherwise it is refused
+   * @param options read-only or not; with norecovery a dirty log is left alone, otherwise it is refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL if this is no XFS or one with features that are not supported, EROFS if it
-   *     would have to be written (a dirty log, a mount for writing), EIO if the device is shorter than the
+   * @throws ErrnoException EINVAL if this is no XFS or one with features that are not supported, EROFS if its log is
+   *     dirty, EACCES if it is to be written and the device can't be, EIO if the device is shorter than the
    *     filesystem, EUCLEAN if it is damaged, or the device's error
    */
   @Override

@@ -46,7 +46,15 @@ final class XfsIcache {
     Long key = ino;
     Entry entry = inodes.get(key);
     XfsInode there = entry == null ? null : entry.get();
-    return there != null ? there : insert(key, read(current, ino));
+    if (there != null) {
+      return there;
+    }
+    mp.iflush().lock(current); // what is read is not being written
+    try {
+      return insert(key, read(current, ino));
+    } finally {
+      mp.iflush().unlock();
+    }
   }
 
   /** Puts an inode in, unless somebody else was faster: then that one is the inode. */
@@ -83,6 +91,21 @@ final class XfsIcache {
       mp.target().keep(XfsBuftarg.NO_OWNER, fsb, block);
     }
     return XfsInodeBuf.decode(mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
+  }
+
+  /**
+   * Writes back the pages of every file. From process context. Answers 0 or the first error, which is kept for fsync,
+   * too: an inode with pages is here.
+   */
+  @LinuxSource(file = "fs/sync.c", name = "sync_inodes_sb")
+  int writeBack(Task current) {
+    int result = 0;
+    for (Entry entry : inodes.values()) {
+      XfsInode inode = entry.get();
+      int status = inode == null ? 0 : inode.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+      result = result == 0 ? status : result;
+    }
+    return result;
   }
 
   /** Forgets everything, and what the page cache has of it: an inode with pages there is still here. */

@@ -8,14 +8,16 @@ import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An inode in memory. Immutable, but for the extents, which are read when they are first needed and stay from
- * then on.
+ * then on, and the time of the last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
 final class XfsInode extends Inode {
@@ -23,12 +25,15 @@ final class XfsInode extends Inode {
   private static final FileOperations SPECIAL = new FileOperations() {};
 
   private static final int MIN_STAT_BLKSIZE = 4096;
+  private static final long NEVER = Long.MIN_VALUE;
 
   private final XfsMount mp;
   private final XfsInodeBuf.Core core;
   private final Mapping mapping;
   private final Object extentsLock = new Object();
   private volatile @Nullable XfsExtents extents; // written once, under the lock
+  private volatile long writtenMillis = NEVER; // since 1970; the last write since the inode was read
+  private final AtomicBoolean dirty = new AtomicBoolean(); // that time is not on the disk
 
   XfsInode(XfsMount mp, long ino, int mode, XfsInodeBuf.Core core) {
     super(mp, ino, mode);
@@ -57,6 +62,35 @@ final class XfsInode extends Inode {
   /** How many extents the data fork is to have: up to 2^48 on a bad disk. */
   long nextents() {
     return core.nextents();
+  }
+
+  /** The content changes now. From any context; allocates nothing but the first time. */
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_update_time")
+  void fileUpdateTime() {
+    long now = System.currentTimeMillis(); // as coarse as the tick of a kernel
+    if (writtenMillis != now) {
+      writtenMillis = now;
+    }
+    markDirty();
+  }
+
+  /** The time has to be written. */
+  void markDirty() {
+    if (!dirty.get() && dirty.compareAndSet(false, true)) {
+      mp.iflush().add(this);
+    }
+  }
+
+  /** The time is about to be written. */
+  void markClean() {
+    dirty.set(false);
+  }
+
+  /** When it was written to. There was such a time. */
+  long writtenMillis() {
+    long millis = writtenMillis;
+    assert millis != NEVER : "nothing was written";
+    return millis;
   }
 
   /** What this is, for sentences. */
@@ -131,10 +165,13 @@ final class XfsInode extends Inode {
     boolean bigtime = core.bigtime();
     Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
     Stat.stAtimeNsec(stat, XfsTime.nanos(core.atime(), bigtime));
-    Stat.stMtime(stat, XfsTime.seconds(core.mtime(), bigtime));
-    Stat.stMtimeNsec(stat, XfsTime.nanos(core.mtime(), bigtime));
-    Stat.stCtime(stat, XfsTime.seconds(core.ctime(), bigtime));
-    Stat.stCtimeNsec(stat, XfsTime.nanos(core.ctime(), bigtime));
+    long millis = writtenMillis;
+    long mtime = millis == NEVER ? core.mtime() : XfsTime.ofMillis(millis, bigtime);
+    long ctime = millis == NEVER ? core.ctime() : mtime;
+    Stat.stMtime(stat, XfsTime.seconds(mtime, bigtime));
+    Stat.stMtimeNsec(stat, XfsTime.nanos(mtime, bigtime));
+    Stat.stCtime(stat, XfsTime.seconds(ctime, bigtime));
+    Stat.stCtimeNsec(stat, XfsTime.nanos(ctime, bigtime));
   }
 
   /** The number of a device node. On disk 14 bits of major and 18 of minor; in stat as user programs have it. */
@@ -166,5 +203,57 @@ final class XfsInode extends Inode {
       throw new ErrnoException(Errno.EINVAL);
     }
     return XfsSymlink.read(current, this);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/namei.c", name = {"inode_permission", "may_open"})
+  protected int mayWrite(int flags) {
+    boolean cuts = (flags & Fcntl.O_TRUNC) != 0;
+    return core.immutable() || (core.append() && ((flags & Fcntl.O_APPEND) == 0 || cuts)) ? -Errno.EPERM : 0;
+  }
+
+  // What would change more than the content of a file is not possible.
+
+  @Override
+  public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
+    throw unsupported();
+  }
+
+  @Override
+  public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
+    throw isThere(current, name) ? new ErrnoException(Errno.EEXIST) : unsupported();
+  }
+
+  @Override
+  public void rmdir(Task current, byte[] name) throws ErrnoException {
+    boolean directory = lookup(current, name).isType(StatMode.S_IFDIR);
+    throw directory ? unsupported() : new ErrnoException(Errno.ENOTDIR);
+  }
+
+  @Override
+  public void unlink(Task current, byte[] name) throws ErrnoException {
+    boolean directory = lookup(current, name).isType(StatMode.S_IFDIR);
+    throw directory ? new ErrnoException(Errno.EISDIR) : unsupported();
+  }
+
+  @Override
+  public void setSize(Task current, long bytes) throws ErrnoException {
+    throw unsupported();
+  }
+
+  private ErrnoException unsupported() {
+    return new ErrnoException(mp.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
+  }
+
+  private boolean isThere(Task current, byte[] name) throws ErrnoException {
+    try {
+      lookup(current, name);
+      return true;
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.ENOENT) {
+        throw e;
+      }
+      return false;
+    }
   }
 }

@@ -4,13 +4,18 @@ package io.pollux.xfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 /** Decodes an inode and checks it. Offsets are those of struct xfs_dinode, version 3. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
 final class XfsInodeBuf {
   private static final int MAGIC = 0x494e; // IN
   private static final int VERSION = 3;
+  private static final int MTIME_OFFSET = 40;
+  private static final int CTIME_OFFSET = 48;
   private static final int CRC_OFFSET = 100;
+  private static final int CHANGECOUNT_OFFSET = 104;
 
   /** Bytes in front of the forks. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_size")
@@ -20,6 +25,10 @@ final class XfsInodeBuf {
   private static final long MAX_EXTENTS = (1L << 48) - 1;
 
   private static final int DIFLAG_REALTIME = 1;
+  private static final int DIFLAG_IMMUTABLE = 1 << 3;
+  private static final int DIFLAG_APPEND = 1 << 4;
+  private static final int DIFLAG_SYNC = 1 << 5;
+  private static final long DIFLAG2_REFLINK = 1 << 1;
   private static final long DIFLAG2_BIGTIME = 1 << 3;
   private static final long DIFLAG2_NREXT64 = 1 << 4;
 
@@ -78,6 +87,7 @@ final class XfsInodeBuf {
     if ((bigtime && !sb.bigtime) || (large && !sb.nrext64)) {
       throw disk.corrupt("uses features that the filesystem does not have");
     }
+    int flags = disk.u16(90);
     return new Core(
         format,
         disk.i64(56),
@@ -86,13 +96,43 @@ final class XfsInodeBuf {
         disk.i32(12),
         disk.i64(64),
         large ? disk.i64(24) : disk.u32(76),
-        (disk.u16(90) & DIFLAG_REALTIME) != 0,
+        (flags & DIFLAG_REALTIME) != 0,
+        (flags & DIFLAG_IMMUTABLE) != 0,
+        (flags & DIFLAG_APPEND) != 0,
+        (flags & DIFLAG_SYNC) != 0,
+        (flags2 & DIFLAG2_REFLINK) != 0,
         bigtime,
         disk.i64(32),
-        disk.i64(40),
-        disk.i64(48),
+        disk.i64(MTIME_OFFSET),
+        disk.i64(CTIME_OFFSET),
         format == Format.DEV ? disk.i32(CORE_BYTES) : 0,
         dataFork(disk));
+  }
+
+  /**
+   * Brings the time of the last write into an inode on its way to the disk, and counts one change more. Nothing else of
+   * it changes, not the number of its last place in the log (LSN) either: it was never logged.
+   *
+   * @param sb the filesystem
+   * @param ip the inode
+   * @param block what is going to be written
+   * @param at where in it the inode is
+   * @throws ErrnoException EUCLEAN if that is not the inode
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
+  static void updateTimes(XfsSb sb, XfsInode ip, byte[] block, int at) throws ErrnoException {
+    XfsBuf disk = new XfsBuf(Arrays.copyOfRange(block, at, at + sb.inodeSize), 0, ip.what());
+    if (disk.u16(0) != MAGIC || disk.i64(152) != ip.ino()) {
+      throw disk.corrupt("something else is in its place");
+    }
+    disk.verifyCrc(CRC_OFFSET);
+    long time = XfsTime.ofMillis(ip.writtenMillis(), ip.core().bigtime());
+    ByteBuffer inode = ByteBuffer.wrap(block, at, sb.inodeSize).slice(); // big-endian, as all of XFS but checksums
+    inode.putLong(MTIME_OFFSET, time);
+    inode.putLong(CTIME_OFFSET, time);
+    inode.putLong(CHANGECOUNT_OFFSET, inode.getLong(CHANGECOUNT_OFFSET) + 1);
+    XfsBuf changed = new XfsBuf(Arrays.copyOfRange(block, at, at + sb.inodeSize), 0, ip.what());
+    inode.putInt(CRC_OFFSET, Integer.reverseBytes(changed.crc(CRC_OFFSET, sb.inodeSize)));
   }
 
   /** The data fork ends where the attribute fork begins, if there is one. */
@@ -142,6 +182,10 @@ final class XfsInodeBuf {
    * @param nblocks blocks of data and of trees
    * @param nextents extents of the data fork
    * @param realtime whether the data is on another device
+   * @param immutable whether it must not change
+   * @param append whether it may only grow
+   * @param sync whether every write is to be durable
+   * @param reflink whether it may share blocks with other files
    * @param bigtime the kind of the times
    * @param atime as on disk
    * @param mtime as on disk
@@ -158,6 +202,10 @@ final class XfsInodeBuf {
       long nblocks,
       long nextents,
       boolean realtime,
+      boolean immutable,
+      boolean append,
+      boolean sync,
+      boolean reflink,
       boolean bigtime,
       long atime,
       long mtime,

@@ -9,7 +9,7 @@ import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** Tells what is behind a position of a regular file. */
+/** Tells what is behind a position of a regular file, and the same to who writes: blocks are not allocated. */
 @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
 final class XfsIomap implements IomapOps {
   static final XfsIomap OPS = new XfsIomap();
@@ -19,10 +19,10 @@ final class XfsIomap implements IomapOps {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = {"xfs_file_iomap_begin", "xfs_bmbt_to_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
-    if ((flags & IOMAP_WRITE) != 0) {
+    XfsInode ip = (XfsInode) inode;
+    if ((flags & IOMAP_WRITE) != 0 && ip.mp().readOnly()) {
       return -Errno.EROFS;
     }
-    XfsInode ip = (XfsInode) inode;
     XfsExtents extents = ip.extentsIfRead();
     if (extents == null) {
       if ((flags & IOMAP_NOWAIT) != 0) {

@@ -22,15 +22,19 @@ final class XfsMount extends SuperBlock {
   private final XfsPerag perag;
   private final XfsIcache icache;
   private final XfsDaGeometry dirGeo;
+  private final XfsIflush iflush;
+  private final XfsOverwrite overwrite;
   private @Nullable XfsInode root; // set once, when the mount is done
 
-  private XfsMount(BlockDevice bdev, XfsSb sb, XfsBuftarg target) {
-    super(bdev.dev(), true);
+  private XfsMount(Task current, BlockDevice bdev, XfsSb sb, XfsBuftarg target, boolean readOnly) {
+    super(bdev.dev(), readOnly);
     this.sb = sb;
     this.target = target;
     perag = new XfsPerag(sb, target);
     icache = new XfsIcache(this);
     dirGeo = new XfsDaGeometry(sb);
+    iflush = new XfsIflush(this);
+    overwrite = new XfsOverwrite(this, current);
   }
 
   /**
@@ -44,14 +48,17 @@ final class XfsMount extends SuperBlock {
    */
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = {"xfs_fs_fill_super", "xfs_mountfs"})
   static XfsMount mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
-    checkOptions(options);
+    checkOptions(bdev, options);
     XfsBuftarg target = new XfsBuftarg(bdev);
     try {
       XfsSb sb = readSb(current, target);
+      if (!options.readOnly()) {
+        sb.checkWritable();
+      }
       if (!options.norecovery()) {
         new XlogRecover(current, target, sb).requireClean();
       }
-      XfsMount mp = new XfsMount(bdev, sb, target);
+      XfsMount mp = new XfsMount(current, bdev, sb, target, options.readOnly());
       XfsInode root = mp.iget(current, sb.rootIno);
       if (!root.isType(StatMode.S_IFDIR)) {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
@@ -64,12 +71,12 @@ final class XfsMount extends SuperBlock {
     }
   }
 
-  private static void checkOptions(MountOptions options) throws ErrnoException {
+  private static void checkOptions(BlockDevice bdev, MountOptions options) throws ErrnoException {
     if (options.norecovery() && !options.readOnly()) {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
-    if (!options.readOnly()) {
-      throw new ErrnoException(Errno.EROFS, "XFS is read-only for now: mount it read-only");
+    if (!options.readOnly() && bdev.readOnly()) {
+      throw new ErrnoException(Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
   }
 
@@ -104,6 +111,14 @@ final class XfsMount extends SuperBlock {
 
   XfsDaGeometry dirGeo() {
     return dirGeo;
+  }
+
+  XfsIflush iflush() {
+    return iflush;
+  }
+
+  XfsOverwrite overwrite() {
+    return overwrite;
   }
 
   BlockDevice bdev() {
@@ -157,10 +172,28 @@ final class XfsMount extends SuperBlock {
   }
 
   @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_sync_fs")
+  public int sync(Task current) {
+    if (readOnly()) {
+      return 0;
+    }
+    int result = icache.writeBack(current);
+    int times = iflush.flush(current);
+    int flushed = bdev().flushAndWait(current);
+    return result != 0 ? result : times != 0 ? times : flushed;
+  }
+
+  @Override
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_put_super")
-  public void unmount(Task current) {
+  public void unmount(Task current) throws ErrnoException {
+    overwrite.drain();
+    int result = sync(current);
+    iflush.drop();
     icache.drop();
     target.drop();
     bdev().pageCache().trim();
+    if (result != 0) {
+      throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");
+    }
   }
 }

@@ -38,6 +38,13 @@ final class XfsSb {
           | INCOMPAT_EXCHRANGE
           | INCOMPAT_PARENT;
 
+  private static final int RO_COMPAT_FINOBT = 1 << 0;
+  private static final int RO_COMPAT_RMAPBT = 1 << 1;
+  private static final int RO_COMPAT_REFLINK = 1 << 2;
+  private static final int RO_COMPAT_INOBTCNT = 1 << 3;
+  private static final int RO_COMPAT_KNOWN =
+      RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT; // none minds writes in place
+
   private static final int INODES_PER_CHUNK = 64;
   private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never lacks any
 
@@ -157,6 +164,20 @@ final class XfsSb {
     }
     if (logStart == 0) {
       throw unsupported("an external log, which can't be found");
+    }
+  }
+
+  /**
+   * Makes sure that it may be written to.
+   *
+   * @throws ErrnoException EINVAL if it has features that only those who read may pass over
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = "xfs_sb_has_ro_compat_feature")
+  void checkWritable() throws ErrnoException {
+    int unknown = disk.i32(212) & ~RO_COMPAT_KNOWN;
+    if (unknown != 0) {
+      throw unsupported(
+          "features that are not known here (ro_compat bits 0x" + Integer.toHexString(unknown) + "): mount it read-only");
     }
   }
 

@@ -10,6 +10,7 @@ import io.pollux.uapi.LinuxSource;
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_from_disk_ts")
 final class XfsTime {
   private static final long NANOS = 1_000_000_000;
+  private static final long MILLIS = 1_000;
 
   /** The second at which bigtime begins: 1901-12-13 20:45:52 UTC. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_BIGTIME_EPOCH_OFFSET")
@@ -20,6 +21,16 @@ final class XfsTime {
   /** Seconds since 1970. */
   static long seconds(long disk, boolean bigtime) {
     return bigtime ? Long.divideUnsigned(disk, NANOS) + BIGTIME_EPOCH : (int) (disk >> 32);
+  }
+
+  /** A time as it is on disk, from milliseconds since 1970; what the first kind can't tell becomes its last second. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_to_disk_ts")
+  static long ofMillis(long millis, boolean bigtime) {
+    long seconds = Math.floorDiv(millis, MILLIS);
+    long nanos = Math.floorMod(millis, MILLIS) * (NANOS / MILLIS);
+    return bigtime
+        ? (seconds - BIGTIME_EPOCH) * NANOS + nanos
+        : (long) Math.clamp(seconds, Integer.MIN_VALUE, Integer.MAX_VALUE) << 32 | nanos;
   }
 
   /** Nanoseconds on top. */

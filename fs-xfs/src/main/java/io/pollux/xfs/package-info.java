@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * XFS version 5, read-only: the counterpart of fs/xfs.
+ * XFS version 5, read, and written to in place: the counterpart of fs/xfs.
  *
  * <p>The way in is {@link io.pollux.xfs.XfsFileSystem}. It checks the superblock ({@code XfsSb}) and the
  * log ({@code XlogRecover}) and makes an {@code XfsMount}, from which everything else hangs: {@code XfsIcache}
@@ -12,7 +12,9 @@
  * <p>Invariants:
  *
  * <ul>
- *   <li>Nothing is ever written.
+ *   <li>Two things are ever written: data, to blocks that have data already ({@code XfsOverwrite}), and the time of a
+ *       write, to the inode ({@code XfsIflush}). Log, superblock and everything else stay as they are, so the
+ *       filesystem is sound at every moment.
  *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use;
  *       {@code XfsBuf} checks every access against the end of the block; every walk has a bound that the disk
  *       can't move (levels that strictly decrease, offsets that strictly increase, blocks that are visited
@@ -29,8 +31,8 @@
  * allocation group in its high bits and therefore gaps; a {@code daddr}, in sectors of 512 bytes; an offset
  * in a file or directory in blocks ({@code fileoff}, {@code dablk}).
  *
- * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the caches, which hold
- * theirs for a look-up and never during I/O.
+ * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the one under which blocks
+ * of inodes are read and written; the caches, which hold theirs for a look-up and never during I/O.
  */
 @NullMarked
 package io.pollux.xfs;

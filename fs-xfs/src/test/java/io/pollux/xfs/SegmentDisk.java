@@ -19,10 +19,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A read-only disk over memory that a test may change under it, or over a private copy of an image file. */
+/** A disk over memory that a test may change under it, or over a private copy of an image file. Read-only unless told. */
 final class SegmentDisk implements BlkMqOps {
   final MemorySegment contents;
   final AtomicLong reads = new AtomicLong();
+  final AtomicLong writes = new AtomicLong();
+  final AtomicLong flushes = new AtomicLong();
+  volatile boolean failWrites;
   private final RequestList waiting = new RequestList();
 
   SegmentDisk(MemorySegment contents) {
@@ -41,8 +44,12 @@ final class SegmentDisk implements BlkMqOps {
   }
 
   BlockDevice device(int logicalBlockSize) {
+    return device(logicalBlockSize, true);
+  }
+
+  BlockDevice device(int logicalBlockSize, boolean readOnly) {
     RequestQueue queue = new RequestQueue(this, logicalBlockSize, 64);
-    return new BlockDevice("image", 0x800, contents.byteSize(), true, queue);
+    return new BlockDevice("image", 0x800, contents.byteSize(), readOnly, queue);
   }
 
   @Override
@@ -73,14 +80,25 @@ final class SegmentDisk implements BlkMqOps {
   }
 
   private int transfer(Bio bio) {
-    if (bio.op() != BlkTypes.REQ_OP_READ) {
-      return -Errno.EOPNOTSUPP;
+    boolean write = bio.op() == BlkTypes.REQ_OP_WRITE;
+    if (bio.op() == BlkTypes.REQ_OP_FLUSH) {
+      flushes.getAndIncrement();
+      return 0;
     }
-    reads.getAndIncrement();
+    if (write && failWrites) {
+      return -Errno.EIO;
+    }
+    (write ? writes : reads).getAndIncrement();
     long at = bio.sector() << BlkTypes.SECTOR_SHIFT;
     for (int i = 0; i < bio.vecs(); i++) {
       int length = bio.vecLength(i);
-      MemorySegment.copy(contents, at, RawMemory.segment(bio.vecAddress(i), length), 0, length);
+      MemorySegment memory = RawMemory.segment(bio.vecAddress(i), length);
+      MemorySegment disk = contents.asSlice(at, length);
+      if (write) {
+        disk.copyFrom(memory);
+      } else {
+        memory.copyFrom(disk);
+      }
       at += length;
     }
     return 0;

@@ -43,6 +43,11 @@ final class TestImage {
     return new MountedTree(device(), MountOptions.READ_ONLY);
   }
 
+  /** The same, to be written to: what is written arrives in {@link #disk}. */
+  SegmentDisk writable() {
+    return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear()));
+  }
+
   private void superblock() {
     disk.putInt(0, 0x58465342).putInt(4, BLOCK).putLong(8, 2 * AG_BLOCKS).put(32, UUID);
     disk.putLong(48, LOG_FSB).putLong(56, ROOT).putInt(84, AG_BLOCKS).putInt(88, 2).putInt(96, LOG_BBS / 8);

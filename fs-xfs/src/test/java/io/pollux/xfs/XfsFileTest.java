@@ -84,6 +84,29 @@ final class XfsFileTest {
   }
 
   @Test
+  void seekingFindsDataAndHoles() {
+    long block = TestImage.BLOCK;
+    assertThat(seek(0, Fcntl.SEEK_HOLE)).isZero();
+    assertThat(seek(0, Fcntl.SEEK_DATA)).isEqualTo(block);
+    assertThat(file.pos()).isEqualTo(block);
+    assertThat(seek(block + 7, Fcntl.SEEK_DATA)).isEqualTo(block + 7);
+    assertThat(seek(block + 7, Fcntl.SEEK_HOLE)).isEqualTo(2 * block);
+    assertThat(seek(2 * block, Fcntl.SEEK_DATA)).as("unwritten is a hole").isEqualTo(4 * block);
+    assertThat(seek(3 * block + 1, Fcntl.SEEK_HOLE)).isEqualTo(3 * block + 1);
+    assertThat(seek(4 * block, Fcntl.SEEK_HOLE)).as("the end, though blocks reach behind it").isEqualTo(SIZE);
+    for (int whence : new int[] {Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE}) {
+      for (long outside : new long[] {SIZE, Long.MAX_VALUE, -1, Long.MIN_VALUE}) {
+        assertThat(seek(outside, whence)).isEqualTo(-Errno.ENXIO);
+      }
+    }
+    assertThat(seek(-1, Fcntl.SEEK_END)).isEqualTo(SIZE - 1);
+  }
+
+  private long seek(long offset, int whence) {
+    return file.op().llseek(tree.current, file, offset, whence);
+  }
+
+  @Test
   void doesNotSleepWhenItMustNot() {
     Kiocb nowait = request(Kiocb.IOCB_NOWAIT);
     assertThat(read(nowait, 0, 4096)).as("the extents are not in memory").isEqualTo(-Errno.EAGAIN);

@@ -51,8 +51,12 @@ final class XfsMountTest {
 
   @Test
   void refusesToWrite() {
-    assertRefused(image.device(), new MountOptions(false, false), Errno.EROFS, "read-only for now");
+    assertRefused(image.device(), new MountOptions(false, false), Errno.EACCES, "can't be written to");
     assertRefused(image.device(), new MountOptions(false, true), Errno.EINVAL, "must be read-only");
+    image.disk.putInt(212, 1 << 20);
+    image.sealSuper();
+    BlockDevice device = image.writable().device(512, false);
+    assertRefused(device, new MountOptions(false, false), Errno.EINVAL, "0x100000");
   }
 
   @Test

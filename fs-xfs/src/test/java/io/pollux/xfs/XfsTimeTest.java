@@ -34,4 +34,15 @@ final class XfsTimeTest {
     assertThat(XfsTime.seconds(raw, false)).isEqualTo(seconds);
     assertThat(XfsTime.nanos(raw, false)).isEqualTo(nanos);
   }
+
+  @ParameterizedTest
+  @CsvSource({"0, 0, 0", "-1, -1, 999000000", "1547542861123, 1547542861, 123000000", "-2147483648000, -2147483648, 0"})
+  void ofMilliseconds(long millis, long seconds, long nanos) {
+    for (boolean bigtime : new boolean[] {false, true}) {
+      long raw = XfsTime.ofMillis(millis, bigtime);
+      assertThat(XfsTime.seconds(raw, bigtime)).isEqualTo(seconds);
+      assertThat(XfsTime.nanos(raw, bigtime)).isEqualTo(nanos);
+    }
+    assertThat(XfsTime.seconds(XfsTime.ofMillis(1L << 42, false), false)).as("after 2038").isEqualTo(Integer.MAX_VALUE);
+  }
 }

@@ -125,7 +125,7 @@ class BenchCommandTest {
         "bench --ios many",
         "bench --file /no/such/file",
         "bench --file /dirs",
-        "bench --rw write",
+        "bench --read-only --rw write",
         "bench --image /no/such/image",
         "bench --fs gfs2"
       })

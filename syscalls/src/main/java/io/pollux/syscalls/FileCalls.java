@@ -134,29 +134,12 @@ final class FileCalls {
     }
   }
 
-  /** Implements lseek(2): all of it but SEEK_DATA and SEEK_HOLE, which are EINVAL. */
-  @LinuxSource(file = "fs/read_write.c", name = {"ksys_lseek", "generic_file_llseek"})
+  /** Implements lseek(2). */
+  @LinuxSource(file = "fs/read_write.c", name = {"ksys_lseek", "vfs_llseek"})
   long lseek(Task current, int fd, long offset, int whence) throws ErrnoException {
     File file = fget(current, fd);
     try {
-      if (!file.op().canSeek()) {
-        return -Errno.ESPIPE;
-      }
-      long from;
-      switch (whence) {
-        case Fcntl.SEEK_SET -> from = 0;
-        case Fcntl.SEEK_CUR -> from = file.pos();
-        case Fcntl.SEEK_END -> from = file.inode().size();
-        default -> {
-          return -Errno.EINVAL;
-        }
-      }
-      long pos = from + offset;
-      if (pos < 0 || (offset > 0 && pos < from)) {
-        return offset > 0 ? -Errno.EOVERFLOW : -Errno.EINVAL;
-      }
-      file.setPos(pos);
-      return pos;
+      return file.op().canSeek() ? file.op().llseek(current, file, offset, whence) : -Errno.ESPIPE;
     } finally {
       file.fput(current);
     }

@@ -58,7 +58,7 @@ class PolluxTest {
         "bench --fs none --size 1M --verify --ios 1 | --verify: /dev/ram0",
         "bench --fs ext4                            | --fs",
         "bench --fs gfs2                            | GFS2",
-        "bench --rw write                           | opened for writing: Read-only file system",
+        "bench --rw write --norecovery              | opened for writing: Read-only file system",
         "bench --file /nowhere                      | /nowhere: No such file or directory",
         "bench --file /dirs                         | /dirs: is neither",
         "bench --file /size-511                     | /size-511",

@@ -158,6 +158,21 @@ public final class File {
   }
 
   /**
+   * Moves the position, as llseek answers it.
+   *
+   * @param offset where to; any value at all
+   * @return the new position, or -EINVAL if that is below 0
+   */
+  @LinuxSource(file = "fs/read_write.c", name = "vfs_setpos")
+  public long vfsSetpos(long offset) {
+    if (offset < 0) {
+      return -Errno.EINVAL;
+    }
+    pos = offset;
+    return offset;
+  }
+
+  /**
    * Takes references, unless the last one is gone already.
    *
    * @param refs how many

@@ -4,6 +4,7 @@ package io.pollux.core.vfs;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.PollBits;
@@ -106,6 +107,29 @@ public interface FileOperations {
    */
   default boolean canSeek() {
     return true;
+  }
+
+  /**
+   * Moves the position of a file that has one. This is Linux's general way: the whole file is data, and behind it is a
+   * hole. From process context.
+   *
+   * @param current the calling task
+   * @param file the file
+   * @param offset how far, or, to data and to holes, from where; any value at all
+   * @param whence one of Fcntl.SEEK_*
+   * @return the new position, or a negative errno: -EINVAL for a position below 0, -ENXIO if there is nothing to find
+   */
+  @LinuxSource(file = "fs/read_write.c", name = {"llseek", "generic_file_llseek_size"})
+  default long llseek(Task current, File file, long offset, int whence) {
+    long eof = file.inode().size();
+    return switch (whence) {
+      case Fcntl.SEEK_SET -> file.vfsSetpos(offset);
+      case Fcntl.SEEK_CUR -> file.vfsSetpos(file.pos() + offset); // what overflows is below 0
+      case Fcntl.SEEK_END -> file.vfsSetpos(eof + offset);
+      case Fcntl.SEEK_DATA -> offset < 0 || offset >= eof ? -Errno.ENXIO : file.vfsSetpos(offset);
+      case Fcntl.SEEK_HOLE -> offset < 0 || offset >= eof ? -Errno.ENXIO : file.vfsSetpos(eof);
+      default -> -Errno.EINVAL;
+    };
   }
 
   /**

@@ -210,6 +210,18 @@ public abstract class Inode {
   }
 
   /**
+   * Whether a regular file may be opened for writing, as far as marks of the file itself say, such as that it must not
+   * change. From process context.
+   *
+   * @param flags O_* flags
+   * @return 0 or -EPERM
+   */
+  @LinuxSource(file = "fs/namei.c", name = {"inode_permission", "may_open"})
+  protected int mayWrite(int flags) {
+    return 0;
+  }
+
+  /**
    * Whether it has lost its last name and its last user, and its data with them. Who opens a file asks this afterwards:
    * it may have happened between finding it and opening it.
    *

@@ -250,6 +250,10 @@ public final class Namei {
         if (writes && inode.isType(StatMode.S_IFREG) && inode.sb().readOnly()) {
           throw new ErrnoException(Errno.EROFS);
         }
+        int refused = writes ? inode.mayWrite(flags) : 0;
+        if (refused != 0) {
+          throw new ErrnoException(-refused);
+        }
       }
       default -> throw new ErrnoException((flags & Fcntl.O_DIRECTORY) != 0 ? Errno.ENOTDIR : Errno.ENXIO);
     }

@@ -237,6 +237,26 @@ final class RamFile extends RamInode {
     }
   }
 
+  /** Finds data or a hole. What fallocate reserved counts as data. Answers a position, or -ENXIO. */
+  @LinuxSource(file = "mm/shmem.c", name = {"shmem_file_llseek", "shmem_seek_hole_data"})
+  private long seekHoleData(Task current, long offset, boolean data) {
+    long stamp = inodeLockShared(current);
+    try {
+      if (offset < 0 || offset >= size) {
+        return -Errno.ENXIO;
+      }
+      long index = offset >>> HostMemory.PAGE_SHIFT;
+      long found = data ? mapping.nextPage(index, (size - 1) >>> HostMemory.PAGE_SHIFT) : mapping.nextHole(index);
+      if (found < 0) {
+        return -Errno.ENXIO;
+      }
+      boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT; // a hole that only the end is
+      return found == index ? offset : behind ? size : found << HostMemory.PAGE_SHIFT;
+    } finally {
+      iRwsem.unlockRead(stamp);
+    }
+  }
+
   /** Reserves a range or makes it a hole. Its end does not overflow. */
   @LinuxSource(file = "mm/shmem.c", name = "shmem_fallocate")
   private int fallocate(Task current, int mode, long offset, long length) {
@@ -339,6 +359,15 @@ final class RamFile extends RamInode {
         @LinuxSource(file = "fs/libfs.c", name = "noop_fsync")
         public int fsync(Task current, File file, boolean datasync) {
           return 0; // there is nothing more durable to bring it to
+        }
+
+        @Override
+        public long llseek(Task current, File file, long offset, int whence) {
+          if (whence != Fcntl.SEEK_DATA && whence != Fcntl.SEEK_HOLE) {
+            return FileOperations.super.llseek(current, file, offset, whence);
+          }
+          long found = behind(file).seekHoleData(current, offset, whence == Fcntl.SEEK_DATA);
+          return found < 0 ? found : file.vfsSetpos(found);
         }
 
         @Override

@@ -36,6 +36,46 @@ final class RamMapping {
   }
 
   /**
+   * The first page at or behind one. It takes as many steps as the table has places at most.
+   *
+   * @param index which page of the file, not negative
+   * @param last where the search ends, not below index
+   * @return which page of the file, or -1 if there is none
+   */
+  long nextPage(long index, long last) {
+    if (last - index < pages.length) {
+      for (long at = index; at <= last; at++) {
+        if (get(at) != 0) {
+          return at;
+        }
+      }
+      return -1;
+    }
+    long first = -1;
+    for (int at = 0; at < pages.length; at++) {
+      long found = indexes[at];
+      if (pages[at] != 0 && found >= index && found <= last && (first < 0 || found < first)) {
+        first = found;
+      }
+    }
+    return first;
+  }
+
+  /**
+   * The first hole at or behind a page. It takes one step for each page that is there at most.
+   *
+   * @param index which page of the file, not negative
+   * @return which page of the file
+   */
+  long nextHole(long index) {
+    long at = index;
+    while (get(at) != 0) { // ends: there are so many pages and no more
+      at++;
+    }
+    return at;
+  }
+
+  /**
    * Fills a hole.
    *
    * @param index which page of the file; it has none yet

@@ -41,6 +41,16 @@ class RamMappingTest {
         model.subMap(index, true, last, true).clear();
       }
       assertThat(mapping.size()).as("step %d of seed %d", step, seed).isEqualTo(model.size());
+      long last = random.nextBoolean() ? Long.MAX_VALUE : index + random.nextInt(NEAR);
+      Long next = model.ceilingKey(index);
+      assertThat(mapping.nextPage(index, last))
+          .as("step %d of seed %d", step, seed)
+          .isEqualTo(next == null || next > last ? -1 : next);
+      long hole = index;
+      while (model.containsKey(hole)) {
+        hole++;
+      }
+      assertThat(mapping.nextHole(index)).as("step %d of seed %d", step, seed).isEqualTo(hole);
     }
     model.forEach((index, page) -> assertThat(mapping.get(index)).as("seed %d", seed).isEqualTo(page));
   }

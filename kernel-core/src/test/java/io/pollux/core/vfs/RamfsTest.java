@@ -275,6 +275,36 @@ class RamfsTest {
   }
 
   @Test
+  void seekingFindsDataAndHoles() throws ErrnoException {
+    File file = open("/f", RW);
+    assertThat(seek(file, 0, Fcntl.SEEK_DATA)).as("nothing in an empty file").isEqualTo(-Errno.ENXIO);
+    assertThat(writeAt(file, 3 * PAGE + 5, PAGE)).isEqualTo(PAGE); // two pages, in part
+    file.inode().setSize(user.current, 10 * PAGE + 7);
+    assertThat(seek(file, 0, Fcntl.SEEK_DATA)).isEqualTo(3 * PAGE);
+    assertThat(file.pos()).isEqualTo(3 * PAGE);
+    assertThat(seek(file, 3 * PAGE + 9, Fcntl.SEEK_DATA)).isEqualTo(3 * PAGE + 9);
+    assertThat(seek(file, 0, Fcntl.SEEK_HOLE)).isZero();
+    assertThat(seek(file, 4 * PAGE, Fcntl.SEEK_HOLE)).isEqualTo(5 * PAGE);
+    assertThat(seek(file, 5 * PAGE, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+    assertThat(seek(file, 10 * PAGE + 7, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
+    assertThat(seek(file, -1, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
+    assertThat(writeAt(file, 10 * PAGE, 7)).isEqualTo(7);
+    assertThat(seek(file, 10 * PAGE, Fcntl.SEEK_HOLE)).as("the end is a hole").isEqualTo(10 * PAGE + 7);
+    assertThat(seek(file, 5, Fcntl.SEEK_CUR)).isEqualTo(10 * PAGE + 12);
+    assertThat(seek(file, Long.MAX_VALUE, Fcntl.SEEK_CUR)).isEqualTo(-Errno.EINVAL);
+    assertThat(seek(file, -7, Fcntl.SEEK_END)).isEqualTo(10 * PAGE);
+    assertThat(seek(file, 0, Fcntl.SEEK_HOLE + 1)).isEqualTo(-Errno.EINVAL);
+    file.inode().setSize(user.current, Long.MAX_VALUE);
+    assertThat(writeAt(file, Long.MAX_VALUE - 5, 5)).isEqualTo(5);
+    assertThat(seek(file, Long.MAX_VALUE - 5, Fcntl.SEEK_HOLE)).isEqualTo(Long.MAX_VALUE);
+    put(file);
+  }
+
+  private long seek(File file, long offset, int whence) {
+    return file.op().llseek(user.current, file, offset, whence);
+  }
+
+  @Test
   void directoriesComeAndGo() throws ErrnoException {
     namei.mkdir(user.current, null, path("/a/"), 01777);
     namei.mkdir(user.current, null, path("a/b"), 04755);

@@ -181,9 +181,8 @@ public final class Target implements AutoCloseable {
       if (wanted != null && !type.name().equals(wanted.toString())) {
         throw Failure.couldNotRun(what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
       }
-      // No filesystem of this kernel writes yet, so each is mounted read-only; a program that opens a file for
-      // writing hears of it.
-      kernel.mount(MOUNT_POINT, type, device, new MountOptions(true, spec.norecovery()));
+      boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
+      kernel.mount(MOUNT_POINT, type, device, new MountOptions(readOnly, spec.norecovery()));
       return type.name();
     } catch (ErrnoException e) {
       throw Failure.couldNotRun(what, String.valueOf(e.getMessage()), e);

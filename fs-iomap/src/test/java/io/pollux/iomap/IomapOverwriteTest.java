@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BvecIter;
+import io.pollux.core.filemap.Filemap;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Writes in place: what arrives on the disk, where they end, when they wait, and when the disk is flushed. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+class IomapOverwriteTest {
+  private static final int PAGE = HostMemory.PAGE_SIZE;
+  private static final int BLOCK = 1024;
+  private static final int DISK_BYTES = 1 << 20;
+  private static final int MEMORY_BYTES = 64 * PAGE;
+  private static final List<Iomap.Type> KINDS =
+      List.of(Iomap.Type.MAPPED, Iomap.Type.MAPPED, Iomap.Type.MAPPED, Iomap.Type.HOLE, Iomap.Type.UNWRITTEN);
+
+  private final TestDisk disk = new TestDisk(DISK_BYTES);
+  private final UserProcess process = new UserProcess();
+  private final Task current = process.newTask();
+  private final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+  private final FileTable files = new FileTable();
+
+  IomapOverwriteTest() {
+    current.enterKernel();
+  }
+
+  @AfterEach
+  void close() {
+    current.leaveKernel();
+    process.exit();
+    disk.bdev.pageCache().drop();
+    disk.close();
+  }
+
+  /** A filesystem of one file, which counts its writes. */
+  private final class Fs extends IomapOverwrite {
+    final ExtentFile inode;
+    int refusal;
+    int modified;
+
+    Fs(ExtentFile inode) {
+      super(inode, disk.bdev, BLOCK, process);
+      this.inode = inode;
+    }
+
+    @Override
+    protected int fileModified(Task task, Inode file, Kiocb iocb) {
+      modified++;
+      return refusal;
+    }
+  }
+
+  /** A file of so many blocks, all written, one behind the other from the start of the disk. */
+  private Fs written(int blocks) {
+    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, (long) blocks * BLOCK);
+    Arrays.fill(inode.types, Iomap.Type.MAPPED);
+    Arrays.setAll(inode.places, i -> (long) i * BLOCK);
+    return new Fs(inode);
+  }
+
+  private Kiocb request(Fs fs, int flags) {
+    Kiocb iocb = new Kiocb();
+    iocb.init(new File(files, fs.inode, null, Fcntl.O_RDWR), null);
+    iocb.kiFlags = flags | Kiocb.IOCB_WRITE;
+    return iocb;
+  }
+
+  private IovIter iter(boolean read, long bytes) {
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(process.mm(), read, memory, bytes)).isZero();
+    return iter;
+  }
+
+  private long write(Task task, Fs fs, int pos, int bytes, int flags) {
+    Kiocb iocb = request(fs, flags);
+    iocb.kiPos = pos;
+    long result = fs.writeIter(task, iocb, iter(false, bytes));
+    if (result >= 0 && !iocb.has(Kiocb.IOCB_APPEND)) {
+      assertThat(iocb.kiPos).isEqualTo(pos + result);
+    }
+    return result;
+  }
+
+  private long write(Fs fs, int pos, int bytes, int flags) {
+    return write(current, fs, pos, bytes, flags);
+  }
+
+  private long read(Fs fs, int pos, int bytes, int flags) {
+    Kiocb iocb = request(fs, flags);
+    iocb.kiFlags &= ~Kiocb.IOCB_WRITE;
+    iocb.kiPos = pos;
+    IovIter iter = iter(true, bytes);
+    return iocb.has(Kiocb.IOCB_DIRECT)
+        ? IomapDio.rw(current, fs.inode, iocb, iter, fs.inode)
+        : Filemap.read(current, iocb, iter, fs.inode.mapping());
+  }
+
+  private void fill(Random random, int bytes) {
+    byte[] data = new byte[bytes];
+    random.nextBytes(data);
+    MemorySegment.copy(data, 0, RawMemory.segment(memory, bytes), ValueLayout.JAVA_BYTE, 0, bytes);
+  }
+
+  private static byte[] bytes(long address, int count) {
+    return RawMemory.segment(address, count).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  private byte[] memory(int count) {
+    return bytes(memory, count);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4})
+  void randomWritesGoWhereTheyBelongAndNowhereElse(int n) {
+    long seed = Long.getLong("pollux.seed", System.nanoTime()) + n;
+    System.out.println("IomapOverwriteTest: -Dpollux.seed=" + (seed - n));
+    Random random = new Random(seed);
+    fill(random, MEMORY_BYTES);
+    int blocks = 60;
+    int size = blocks * BLOCK - (n == 1 ? 0 : random.nextInt(BLOCK));
+    Fs fs = new Fs(new ExtentFile(disk.bdev, BLOCK, size));
+    for (int i = 0; i < blocks; i++) {
+      fs.inode.types[i] = n == 2 ? Iomap.Type.MAPPED : KINDS.get(random.nextInt(KINDS.size()));
+      fs.inode.places[i] = (blocks - i) * 2L * BLOCK; // never one behind the other
+    }
+    byte[] expected = new byte[DISK_BYTES];
+    random.nextBytes(expected);
+    MemorySegment.copy(expected, 0, RawMemory.segment(disk.address, DISK_BYTES), ValueLayout.JAVA_BYTE, 0, DISK_BYTES);
+    for (int turn = 0; turn < 3000; turn++) {
+      String what = "seed " + (seed - n) + ", turn " + turn;
+      boolean direct = random.nextBoolean();
+      int unit = direct ? 512 : 1;
+      int pos = random.nextInt(size) / unit * unit;
+      int bytes = (1 + random.nextInt(random.nextBoolean() ? 2 * BLOCK : 20 * BLOCK)) / unit * unit;
+      int flags = direct ? Kiocb.IOCB_DIRECT | (random.nextBoolean() ? Kiocb.IOCB_HIPRI : 0) : 0;
+      if (random.nextInt(3) == 0) {
+        readAndCompare(fs, pos, bytes, flags, expected, what);
+        continue;
+      }
+      if (random.nextInt(20) == 0) {
+        flags |= Kiocb.IOCB_DSYNC;
+      }
+      fill(random, Math.max(bytes, 1));
+      int can = Math.min(bytes, fs.inode.writtenFrom(pos));
+      can = direct ? can / 512 * 512 : can;
+      long result = write(fs, pos, bytes, flags);
+      assertThat(result).as(what).isEqualTo(bytes == 0 ? 0 : can == 0 ? -Errno.EOPNOTSUPP : can);
+      byte[] data = memory(Math.max(can, 1));
+      for (int i = 0; i < can; i++) {
+        expected[place(fs, pos + i)] = data[i];
+      }
+    }
+    assertThat(fs.fsync(current, fs.inode)).isZero();
+    int last = (blocks - 1) * BLOCK;
+    if (fs.inode.types[blocks - 1] == Iomap.Type.MAPPED) { // behind the end of the file a block's sector may be zeroed
+      int from = place(fs, size - 1) + 1;
+      int to = place(fs, last) + (size - last + 511) / 512 * 512;
+      System.arraycopy(bytes(disk.address + from, to - from), 0, expected, from, to - from);
+    }
+    assertThat(bytes(disk.address, DISK_BYTES)).as("seed " + (seed - n)).isEqualTo(expected);
+    assertThat(fs.inode.dioCount()).isZero();
+    assertThat(disk.bdev.queue().busyTags()).isZero();
+  }
+
+  private static int place(Fs fs, int pos) {
+    return (int) fs.inode.places[pos / BLOCK] + pos % BLOCK;
+  }
+
+  private void readAndCompare(Fs fs, int pos, int bytes, int flags, byte[] expected, String what) {
+    int inside = (int) Math.min(bytes, fs.inode.size() - pos);
+    assertThat(read(fs, pos, bytes, flags)).as(what).isEqualTo(inside);
+    byte[] data = memory(Math.max(inside, 1));
+    for (int i = 0; i < inside; i++) {
+      boolean there = fs.inode.types[(pos + i) / BLOCK] == Iomap.Type.MAPPED;
+      if (data[i] != (there ? expected[place(fs, pos + i)] : 0)) {
+        assertThat(i).as(what).isEqualTo(-1);
+      }
+    }
+  }
+
+  @Test
+  void theEdges() {
+    Fs fs = written(8);
+    int direct = Kiocb.IOCB_DIRECT;
+    assertThat(write(fs, 0, 0, 0)).isZero();
+    assertThat(write(fs, 8 * BLOCK, 1, 0)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(write(fs, 8 * BLOCK, 512, direct)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(write(fs, 0, 1, Kiocb.IOCB_APPEND)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(write(fs, 100, 512, direct)).isEqualTo(-Errno.EINVAL);
+    assertThat(write(fs, 0, 100, direct)).isEqualTo(-Errno.EINVAL);
+    Kiocb last = request(fs, 0);
+    last.kiPos = Long.MAX_VALUE;
+    assertThat(fs.writeIter(current, last, iter(false, 1))).isEqualTo(-Errno.EFBIG);
+    assertThat(fs.modified).as("nothing changed so far").isZero();
+    fs.refusal = -Errno.EPERM;
+    assertThat(write(fs, 0, 512, direct)).isEqualTo(-Errno.EPERM);
+    assertThat(write(fs, 0, 1, 0)).isEqualTo(-Errno.EPERM);
+    assertThat(disk.done).isEmpty();
+    assertThat(fs.inode.iRwsem.isWriteLocked() || fs.inode.iRwsem.isReadLocked()).isFalse();
+  }
+
+  @Test
+  void pagesArePutAwayForDirectRequestsWhichSeeWhatWasWritten() {
+    Fs fs = written(16);
+    fill(new Random(1), PAGE);
+    byte[] data = memory(PAGE);
+    assertThat(write(fs, 100, 300, 0)).isEqualTo(300);
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).as("in memory only").isZero();
+    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
+    assertThat(bytes(memory + 100, 300)).isEqualTo(Arrays.copyOf(data, 300));
+    assertThat(fs.inode.mapping().isEmpty()).as("a read leaves the pages").isFalse();
+    fill(new Random(2), PAGE);
+    assertThat(write(fs, 0, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(write(fs, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
+    assertThat(fs.inode.mapping().rangeHasPage(0, PAGE - 1)).as("a write does not").isFalse();
+    assertThat(write(fs, 0, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(512);
+    byte[] direct = memory(512);
+    assertThat(read(fs, 0, 512, 0)).isEqualTo(512);
+    assertThat(memory(512)).isEqualTo(direct);
+  }
+
+  @Test
+  void noWaiting() {
+    Fs fs = written(16);
+    fs.inode.notInMemory = true;
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    fs.inode.notInMemory = false;
+    assertThat(write(fs, 0, PAGE, Kiocb.IOCB_NOWAIT)).as("a whole page").isEqualTo(PAGE);
+    long stamp = fs.inode.iRwsem.readLock();
+    assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("aligned: shared").isEqualTo(BLOCK);
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("exclusive").isEqualTo(-Errno.EAGAIN);
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    fs.inode.iRwsem.unlockRead(stamp);
+    fs.inode.inodeDioBegin();
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    Kiocb polled = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_HIPRI);
+    polled.kiComplete = (iocb, result, result2) -> {};
+    assertThat(fs.writeIter(current, polled, iter(false, 512))).as("its poller may be the one who submits it").isEqualTo(-Errno.EAGAIN);
+    fs.inode.inodeDioEnd();
+    long exclusive = fs.inode.iRwsem.writeLock();
+    assertThat(fs.writeIter(current, polled, iter(false, BLOCK))).isEqualTo(-Errno.EAGAIN);
+    fs.inode.iRwsem.unlockWrite(exclusive);
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(512);
+  }
+
+  @Test
+  void aPartOfABlockWaitsForDirectIoInFlight() throws InterruptedException, ExecutionException, TimeoutException {
+    Fs fs = written(16);
+    for (boolean interrupted : new boolean[] {false, true}) {
+      fs.inode.inodeDioBegin();
+      Task other = process.newTask();
+      CompletableFuture<Long> result = new CompletableFuture<>();
+      Thread thread =
+          new Thread(
+              () -> {
+                other.enterKernel();
+                result.complete(write(other, fs, 512, 512, Kiocb.IOCB_DIRECT));
+                other.deliverSignals();
+                other.leaveKernel();
+              });
+      thread.start();
+      Thread.sleep(50);
+      assertThat(result).isNotDone();
+      if (interrupted) {
+        other.sendSignal(2);
+        assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
+        fs.inode.inodeDioEnd();
+      } else {
+        fs.inode.inodeDioEnd();
+        assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(512);
+      }
+      thread.join();
+    }
+    assertThat(fs.inode.iRwsem.isWriteLocked()).isFalse();
+  }
+
+  @Test
+  void durableWritesAreFlushedBeforeTheyAreDone() throws InterruptedException, ExecutionException, TimeoutException {
+    Fs fs = written(16);
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(BLOCK);
+    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE);
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC)).isEqualTo(BLOCK);
+    assertThat(disk.done).endsWith(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    disk.done.clear();
+    assertThat(write(fs, 10, 10, Kiocb.IOCB_DSYNC)).isEqualTo(10);
+    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    assertThat(write(fs, 10, 10, 0)).isEqualTo(10);
+    disk.done.clear();
+    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("others may have written past us").isEqualTo(2);
+    for (int flags : new int[] {0, Kiocb.IOCB_HIPRI}) {
+      disk.done.clear();
+      disk.hold = true;
+      CompletableFuture<Long> told = new CompletableFuture<>();
+      Kiocb iocb = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC | flags);
+      iocb.kiComplete = (request, result, result2) -> told.complete(result);
+      BvecIter fixed = new BvecIter();
+      fixed.init(false, memory, BLOCK);
+      assertThat(fs.writeIter(current, iocb, fixed)).isEqualTo(-Kiocb.EIOCBQUEUED);
+      assertThat(told).isNotDone();
+      disk.release();
+      if (flags != 0) {
+        assertThat(IomapDio.iopoll(iocb, true)).isEqualTo(1);
+      }
+      assertThat(told.get(30, TimeUnit.SECONDS)).isEqualTo(BLOCK);
+      assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+      fs.drain();
+      assertThat(fs.inode.dioCount()).isZero();
+    }
+  }
+
+  @Test
+  void anErrorOfAWriteIsToldOnce() {
+    Fs fs = written(16);
+    disk.failWrites = true;
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
+    assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
+    assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("nothing to flush").isZero();
+    assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
+    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).as("it can't be brought to the disk").isEqualTo(-Errno.EIO);
+    disk.failWrites = false;
+    assertThat(fs.fsync(current, fs.inode)).isEqualTo(-Errno.EIO);
+    assertThat(fs.fsync(current, fs.inode)).isZero();
+    disk.failWrites = true;
+    assertThat(write(fs, 0, 10, Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
+    disk.failWrites = false;
+    assertThat(fs.fsync(current, fs.inode)).isZero();
+  }
+
+  @Test
+  void seekingFindsDataAndHoles() {
+    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, 5 * BLOCK + 5);
+    Arrays.fill(inode.types, Iomap.Type.HOLE);
+    inode.types[1] = Iomap.Type.MAPPED;
+    inode.types[2] = Iomap.Type.UNWRITTEN;
+    inode.types[5] = Iomap.Type.MAPPED;
+    assertThat(IomapSeek.data(current, inode, 0, inode)).isEqualTo(BLOCK);
+    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode)).isEqualTo(BLOCK + 1);
+    assertThat(IomapSeek.hole(current, inode, BLOCK, inode)).isEqualTo(2 * BLOCK);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(5 * BLOCK);
+    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode)).isEqualTo(5 * BLOCK + 5);
+    inode.types[5] = Iomap.Type.HOLE;
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(-Errno.ENXIO);
+    for (long outside : new long[] {-1, 5 * BLOCK + 5, Long.MAX_VALUE}) {
+      assertThat(IomapSeek.data(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.hole(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.IomapOverwrite;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+
+/**
+ * What XFS has to do before a write in place.
+ *
+ * <p>Refused with EOPNOTSUPP are files that may share blocks with others (reflink), since blocks would have to be
+ * allocated, and those whose mode a write by this process would have to change (set-user-ID and set-group-ID).
+ */
+final class XfsOverwrite extends IomapOverwrite {
+  XfsOverwrite(XfsMount mp, Task current) {
+    super(XfsIomap.OPS, mp.bdev(), mp.sb().blockSize, current.process());
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_aio_write_checks")
+  protected int fileModified(Task current, Inode inode, Kiocb iocb) {
+    XfsInode ip = (XfsInode) inode;
+    XfsInodeBuf.Core core = ip.core();
+    if (core.immutable() || (core.append() && !iocb.has(Kiocb.IOCB_APPEND))) {
+      return -Errno.EPERM; // the mark of open, or O_APPEND, went after that
+    }
+    if (core.reflink() || losesPrivileges(current, ip.mode())) {
+      return -Errno.EOPNOTSUPP;
+    }
+    if (core.sync()) {
+      iocb.kiFlags |= Kiocb.IOCB_DSYNC;
+    }
+    ip.fileUpdateTime();
+    return 0;
+  }
+
+  @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
+  private static boolean losesPrivileges(Task current, int mode) {
+    boolean setGroup = (mode & (StatMode.S_ISGID | 0010)) == (StatMode.S_ISGID | 0010); // without x it means something else
+    return ((mode & StatMode.S_ISUID) != 0 || setGroup) && !current.process().capable();
+  }
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it.overwrite;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.it.TestDisk;
+import io.pollux.it.TestKernel;
+import io.pollux.it.overwrite.Writer.Contents;
+import io.pollux.syscalls.Program;
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.SyscallException;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.Nr;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Threads write to the files of an image, in place, in every way there is. Then the image is unmounted, xfs_repair finds
+ * nothing, and Linux reads what was written. -Dpollux.seed=N draws the same again.
+ */
+@Timeout(300)
+class OverwriteTest {
+  private static final int THREADS = 3;
+  private static final int TURNS = 1500;
+  private static final MountOptions READ_WRITE = new MountOptions(false, false);
+
+  private final Path directory;
+  private final long seed = Long.getLong("pollux.seed", new SplittableRandom().nextLong() >>> 1);
+
+  OverwriteTest(@TempDir Path directory) {
+    this.directory = directory;
+    System.out.println("OverwriteTest: -Dpollux.seed=" + seed);
+  }
+
+  @BeforeAll
+  static void need() {
+    LinuxImage.need();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "-b size=1024",
+        "-s size=4096",
+        "-m rmapbt=1 -i nrext64=1",
+        "-m finobt=0,reflink=0,bigtime=0,inobtcount=0 -i sparse=0",
+        "-i size=2048"
+      })
+  void whatWasWrittenIsWhatLinuxReads(String options) throws Exception {
+    LinuxImage image = LinuxImage.make(directory, options, new Random(seed));
+    List<String> names = new ArrayList<>(LinuxImage.WHOLE);
+    names.addAll(LinuxImage.PARTLY);
+    overwrite(image, names, LinuxImage.WHOLE);
+  }
+
+  @Test
+  void theSample() throws Exception {
+    LinuxImage image = LinuxImage.sample(directory);
+    List<String> whole = List.of("/main.dat", "/size-511", "/size-4097");
+    List<String> names = new ArrayList<>(List.of("/holes.dat", "/unwritten.dat", "/onlyhole.dat"));
+    names.addAll(whole);
+    overwrite(image, names, whole);
+  }
+
+  private void overwrite(LinuxImage image, List<String> names, List<String> whole) throws Exception {
+    List<Contents> contents = new ArrayList<>();
+    image.mounted("ro", root -> {
+      for (String name : names) {
+        contents.add(new Contents(name, Files.readAllBytes(LinuxImage.at(root, name)), whole.contains(name)));
+      }
+    });
+    Map<String, Instant> times = new HashMap<>();
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("image0", TestDisk.image(image.file(), false));
+      kernel.mount("mnt", "image0", READ_WRITE);
+      runThreads(kernel, contents);
+      try (UserFiles files = new UserFiles(kernel.newProgram())) {
+        for (String name : names) {
+          FileStatus status = files.stat(PathName.of("/mnt" + name));
+          times.put(name, Instant.ofEpochSecond(status.mtime().seconds(), status.mtime().nanos()));
+        }
+      }
+    }
+    image.assertSound();
+    image.mounted("ro", root -> {
+      for (Contents file : contents) {
+        Path path = LinuxImage.at(root, file.name());
+        assertThat(Arrays.mismatch(Files.readAllBytes(path), file.bytes())).as("%s, seed %d", file.name(), seed).isEqualTo(-1);
+        assertThat(Files.getLastModifiedTime(path).toInstant()).as(file.name()).isEqualTo(times.get(file.name()));
+      }
+    });
+    image.mounted("rw", root -> Files.writeString(root.resolve("linux"), "goes on")); // and the log is as it was
+    image.assertSound();
+  }
+
+  private void runThreads(TestKernel kernel, List<Contents> contents)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    List<CompletableFuture<String>> ended = new ArrayList<>();
+    for (int i = 0; i < THREADS; i++) {
+      int me = i;
+      CompletableFuture<String> end = new CompletableFuture<>();
+      ended.add(end);
+      Thread thread =
+          new Thread(
+              () -> {
+                try (Program program = kernel.newProgram();
+                    Writer writer = new Writer(program, me, THREADS, seed + me, contents)) {
+                  writer.run(TURNS);
+                  end.complete(writer.counts());
+                } catch (Throwable e) {
+                  end.completeExceptionally(e);
+                }
+              });
+      thread.setDaemon(true);
+      thread.start();
+    }
+    for (CompletableFuture<String> end : ended) {
+      System.out.println("OverwriteTest: " + end.get(200, TimeUnit.SECONDS));
+    }
+  }
+
+  @Test
+  void markedAndSharedFilesAreLeftAlone() throws Exception {
+    LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
+    image.mounted("rw", root -> {
+      LinuxImage.run("cp", "--reflink=always", root.resolve("whole-0").toString(), root.resolve("shared").toString());
+      LinuxImage.run("xfs_io", "-c", "chattr +i", root.resolve("whole-1").toString());
+      LinuxImage.run("xfs_io", "-c", "chattr +a", root.resolve("whole-2").toString());
+    });
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("image0", TestDisk.image(image.file(), false));
+      kernel.mount("mnt", "image0", READ_WRITE);
+      Program program = kernel.newProgram();
+      try (UserFiles files = new UserFiles(program)) {
+        assertThat(open(files, "/mnt/whole-1", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
+        assertThat(open(files, "/mnt/whole-2", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
+        assertThat(open(files, "/mnt/new", Fcntl.O_RDWR | Fcntl.O_CREAT)).isEqualTo(-Errno.EOPNOTSUPP);
+        for (String name : List.of("/mnt/shared", "/mnt/whole-0")) {
+          int fd = files.open(PathName.of(name), Fcntl.O_RDWR);
+          assertThat(write(program, fd)).as(name).isEqualTo(-Errno.EOPNOTSUPP);
+          files.close(fd);
+        }
+        int fd = files.open(PathName.of("/mnt/whole-2"), Fcntl.O_RDWR | Fcntl.O_APPEND);
+        assertThat(write(program, fd)).isEqualTo(-Errno.EOPNOTSUPP);
+        files.close(fd);
+      }
+    }
+    image.assertSound();
+  }
+
+  private static int open(UserFiles files, String name, int flags) {
+    try {
+      int fd = files.open(PathName.of(name), flags);
+      files.close(fd);
+      return fd;
+    } catch (SyscallException e) {
+      return -e.errno();
+    }
+  }
+
+  private static long write(Program program, int fd) {
+    long page = program.syscall(Nr.MMAP, 0, 4096, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+    return program.syscall(Nr.PWRITE64, fd, page, 512, 0);
+  }
+
+  @Test
+  void aDirtyLogIsRefused() throws Exception {
+    LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
+    image.mounted("rw", root -> {
+      LinuxImage.run("xfs_io", "-f", "-c", "pwrite -q 0 4k", "-c", "fsync", root.resolve("more").toString());
+      LinuxImage.run("xfs_io", "-x", "-c", "shutdown -f", root.toString());
+    });
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("image0", TestDisk.image(image.file(), false));
+      ErrnoException refused =
+          catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0", READ_WRITE));
+      assertThat(refused.errno()).isEqualTo(Errno.EROFS);
+    }
+  }
+
+  /** lseek answers what Linux answers: a list of where data and holes begin, by both. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "-b size=1024"})
+  void dataAndHolesAreWhereLinuxFindsThem(String options) throws Exception {
+    LinuxImage image = LinuxImage.make(directory, options, new Random(seed));
+    Map<String, String> linux = new HashMap<>();
+    image.mounted("ro", root -> {
+      for (String name : LinuxImage.PARTLY) {
+        linux.put(name, LinuxImage.run("xfs_io", "-r", "-c", "seek -a -r 0", LinuxImage.at(root, name).toString()));
+      }
+    });
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("image0", TestDisk.image(image.file(), true));
+      kernel.mount("mnt", "image0");
+      Program program = kernel.newProgram();
+      try (UserFiles files = new UserFiles(program)) {
+        for (String name : LinuxImage.PARTLY) {
+          int fd = files.open(PathName.of("/mnt" + name), Fcntl.O_RDONLY);
+          assertThat(seekAll(program, fd)).as(name).isEqualTo(linux.get(name));
+          files.close(fd);
+        }
+      }
+    }
+  }
+
+  /** As xfs_io prints it. */
+  private static String seekAll(Program program, int fd) {
+    StringBuilder said = new StringBuilder("Whence\tResult\n");
+    long size = program.syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_END);
+    boolean data = program.syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_DATA) == 0;
+    long at = 0;
+    while (at < size) {
+      at = program.syscall(Nr.LSEEK, fd, at, data ? Fcntl.SEEK_DATA : Fcntl.SEEK_HOLE);
+      if (at < 0) {
+        assertThat(at).isEqualTo(-Errno.ENXIO);
+        break;
+      }
+      said.append(data ? "DATA\t" : "HOLE\t").append(at).append('\n');
+      data = !data;
+    }
+    return said.toString();
+  }
+}
