@@ -36,6 +36,7 @@ class PowerCutTest {
   private static final int MOST = 24; // sectors of a write
   private static final int RUNS = 60;
   private static final int STEPS = 300;
+  private static final NullParameters BACKED = NullParameters.DEFAULT.withBs(4096).withMemoryBacked(true);
 
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
@@ -83,6 +84,63 @@ class PowerCutTest {
       one.disk.close();
       other.disk.close();
     }
+  }
+
+  @Test
+  void theLogSaysWhatBecameOfAWriteAndBlocksAreNotTorn() {
+    Map<Kind, Integer> seen = new EnumMap<>(Kind.class);
+    Set<Long> borders = new HashSet<>();
+    for (int seed = 0; seed < 100; seed++) {
+      RamDisk medium = new RamDisk(BYTES);
+      try (FaultDisk disk = FaultDisk.over(new NullDisk(medium, BACKED), plan(seed))) {
+        write(disk.disk("fault0", 1, false), 1, 32);
+        disk.powerCut();
+        Kind kind = disk.log().faults().getLast().kind();
+        seen.merge(kind, 1, Integer::sum);
+        long there = 0; // one bit for each of the four blocks
+        for (int sector = 31; sector >= 0; sector--) {
+          long value = RawMemory.getLong(medium.address() + sector * 512L);
+          there = sector % 8 == 7 ? there << 1 | value : there;
+          assertThat(there & 1).as("seed " + seed + ", sector " + sector).isEqualTo(value);
+        }
+        switch (kind) {
+          case KEPT -> assertThat(there).isEqualTo(0b1111);
+          case LOST -> assertThat(there).isZero();
+          default -> borders.add(there);
+        }
+      }
+    }
+    assertThat(seen).containsOnlyKeys(Kind.KEPT, Kind.LOST, Kind.TORN);
+    assertThat(borders).containsExactlyInAnyOrder(0b1L, 0b11L, 0b111L, 0b1000L, 0b1100L, 0b1110L);
+  }
+
+  @Test
+  void anEarlierWriteMayBeOverALaterOne() {
+    Set<Long> found = new HashSet<>();
+    for (int seed = 0; seed < 100; seed++) {
+      RamDisk medium = new RamDisk(BYTES);
+      try (FaultDisk disk = FaultDisk.over(new NullDisk(medium, BACKED), plan(seed))) {
+        BlockDevice bdev = disk.disk("fault0", 1, false);
+        write(bdev, 1, 8);
+        write(bdev, 2, 8);
+        disk.powerCut();
+        if (disk.log().count(Kind.KEPT) == 2) {
+          found.add(RawMemory.getLong(medium.address()));
+        }
+      }
+    }
+    assertThat(found).containsExactlyInAnyOrder(1L, 2L);
+  }
+
+  private static FaultPlan plan(int seed) {
+    return FaultPlan.builder().seed(seed).volatileCache().build();
+  }
+
+  private void write(BlockDevice bdev, long value, int sectors) {
+    for (int at = 0; at < sectors * 512; at += 8) {
+      RawMemory.putLong(memory + at, value);
+    }
+    assertThat(bdev.transferAndWait(task, 0, memory, sectors * 512, BlkTypes.REQ_OP_WRITE)).isZero();
   }
 
   /** One disk through many steps, and what may be on it. */
