@@ -304,6 +304,11 @@ public final class FaultPlan {
 
   /** Makes plans. Every method throws IllegalArgumentException, with a sentence, for what is out of range. */
   public static final class Builder {
+    private static final Set<String> KEYS =
+        Set.of(
+            "seed", "error", "errors", "error-rate", "error-at", "error-sectors", "short-rate", "short-at", "delay-ns",
+            "late-rate", "reorder", "withhold-tags", "cut-after-writes", "cut-within-writes");
+
     private long seed;
     private int error = Errno.EIO;
     private Errors errors = Errors.BOTH;
@@ -474,7 +479,7 @@ public final class FaultPlan {
     }
 
     /**
-     * Cuts the power, once, when so many writes have been done.
+     * Cuts the power, once, when so many writes have been done, unless it was cut before.
      *
      * @param writes from 1; 0 for never
      * @return this
@@ -486,7 +491,7 @@ public final class FaultPlan {
     }
 
     /**
-     * Cuts the power, once, after one of the first so many writes.
+     * Cuts the power, once, after one of the first so many writes, unless it was cut before.
      *
      * @param writes from 1; 0 for never
      * @return this
@@ -541,11 +546,6 @@ public final class FaultPlan {
         default -> cutWithinWrites(number(key, value));
       }
     }
-
-    private static final Set<String> KEYS =
-        Set.of(
-            "seed", "error", "errors", "error-rate", "error-at", "error-sectors", "short-rate", "short-at", "delay-ns",
-            "late-rate", "reorder", "withhold-tags", "cut-after-writes", "cut-within-writes");
 
     private static int errno(String name) {
       for (int errno : ERRNOS) {
