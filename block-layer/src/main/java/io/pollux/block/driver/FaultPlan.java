@@ -6,7 +6,6 @@ import io.pollux.block.TagSet;
 import io.pollux.uapi.Errno;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Set;
 
 /**
  * What goes wrong with a {@link FaultDisk}, and when. A request is known by its number: the first that the disk is given is
@@ -42,7 +41,7 @@ public final class FaultPlan {
   private static final long CUT = 7;
 
   /** What a driver can tell the block layer, of the errors that there are names for. */
-  private static final int[] ERRNOS = {
+  static final int[] ERRNOS = {
     Errno.EIO, Errno.ENODATA, Errno.ENOSPC, Errno.ENOMEM, Errno.EOPNOTSUPP, Errno.ETIMEDOUT, Errno.EBUSY, Errno.EAGAIN
   };
 
@@ -61,7 +60,7 @@ public final class FaultPlan {
       return this == BOTH || (this == READ) == (op == BlkTypes.REQ_OP_READ);
     }
 
-    private String key() {
+    String key() {
       return name().toLowerCase(Locale.ROOT);
     }
   }
@@ -122,7 +121,7 @@ public final class FaultPlan {
     Builder builder = builder();
     if (!line.isBlank()) {
       for (String word : line.split(",", -1)) {
-        builder.take(word.strip());
+        FaultPlanLine.take(builder, word.strip());
       }
     }
     return builder.build();
@@ -304,11 +303,6 @@ public final class FaultPlan {
 
   /** Makes plans. Every method throws IllegalArgumentException, with a sentence, for what is out of range. */
   public static final class Builder {
-    private static final Set<String> KEYS =
-        Set.of(
-            "seed", "error", "errors", "error-rate", "error-at", "error-sectors", "short-rate", "short-at", "delay-ns",
-            "late-rate", "reorder", "withhold-tags", "cut-after-writes", "cut-within-writes");
-
     private long seed;
     private int error = Errno.EIO;
     private Errors errors = Errors.BOTH;
@@ -513,80 +507,6 @@ public final class FaultPlan {
       return new FaultPlan(this);
     }
 
-    /** Takes one KEY=VALUE. */
-    private void take(String word) {
-      int equals = word.indexOf('=');
-      String key = equals < 0 ? word : word.substring(0, equals);
-      String value = equals < 0 ? "" : word.substring(equals + 1);
-      if (key.equals("volatile-cache")) {
-        check(equals < 0, key, "it has no value");
-        volatileCache();
-        return;
-      }
-      check(KEYS.contains(key), key, "there is no such key");
-      check(!value.isEmpty(), key, "its value is missing");
-      switch (key) {
-        case "seed" -> seed(number(key, value));
-        case "error" -> error(errno(value));
-        case "errors" -> errors(which(value));
-        case "error-rate" -> errorRate(rate(key, value));
-        case "error-at" -> errorAt(number(key, value));
-        case "error-sectors" -> {
-          int dash = value.indexOf('-');
-          check(dash > 0, key, value + " is not FIRST-LAST");
-          errorSectors(number(key, value.substring(0, dash)), number(key, value.substring(dash + 1)));
-        }
-        case "short-rate" -> shortRate(rate(key, value));
-        case "short-at" -> shortAt(number(key, value));
-        case "delay-ns" -> delayNanos(number(key, value));
-        case "late-rate" -> lateRate(rate(key, value));
-        case "reorder" -> reorder(smallNumber(key, value));
-        case "withhold-tags" -> withholdTags(smallNumber(key, value));
-        case "cut-after-writes" -> cutAfterWrites(number(key, value));
-        default -> cutWithinWrites(number(key, value));
-      }
-    }
-
-    private static int errno(String name) {
-      for (int errno : ERRNOS) {
-        if (Errno.name(errno).equals(name)) {
-          return errno;
-        }
-      }
-      throw wrong("error", "no disk answers " + name);
-    }
-
-    private static Errors which(String value) {
-      for (Errors each : Errors.values()) {
-        if (each.key().equals(value)) {
-          return each;
-        }
-      }
-      throw wrong("errors", value + " is not read, write or both");
-    }
-
-    private static int smallNumber(String key, String value) {
-      long number = number(key, value);
-      check(number == (int) number, key, value + " is too large");
-      return (int) number;
-    }
-
-    private static long number(String key, String value) {
-      try {
-        return Long.parseLong(value);
-      } catch (NumberFormatException e) {
-        throw wrong(key, value + " is not a whole number");
-      }
-    }
-
-    private static double rate(String key, String value) {
-      try {
-        return Double.parseDouble(value);
-      } catch (NumberFormatException e) {
-        throw wrong(key, value + " is not a number");
-      }
-    }
-
     private static double probability(String key, double rate) {
       check(rate >= 0 && rate <= 1, key, rate + " is not from 0 to 1"); // nor is NaN
       return rate;
@@ -604,13 +524,13 @@ public final class FaultPlan {
       return longer;
     }
 
-    private static void check(boolean good, String key, String sentence) {
+    static void check(boolean good, String key, String sentence) {
       if (!good) {
         throw wrong(key, sentence);
       }
     }
 
-    private static IllegalArgumentException wrong(String key, String sentence) {
+    static IllegalArgumentException wrong(String key, String sentence) {
       return new IllegalArgumentException("fault plan, " + key + ": " + sentence);
     }
   }
