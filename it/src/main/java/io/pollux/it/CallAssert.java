@@ -61,7 +61,8 @@ public final class CallAssert extends AbstractAssert<CallAssert, Long> {
     return this;
   }
 
-  private static String show(long result) {
+  /** A result as C programmers say it: -EIO, or a number. */
+  static String show(long result) {
     return result < 0 && result > -4096 ? "-" + Errno.name((int) -result) : Long.toString(result);
   }
 }

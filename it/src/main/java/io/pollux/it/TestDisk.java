@@ -5,6 +5,8 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.driver.FaultDisk;
+import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.RamDisk;
@@ -109,6 +111,64 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
       RequestQueue queue = new RequestQueue(ops, BlkTypes.SECTOR_SIZE, RequestQueue.DEFAULT_DEPTH);
       return new TestDisk(ops::close, new BlockDevice(name, dev, bytes, false, queue));
     };
+  }
+
+  /**
+   * A disk in memory, full of zeroes, whose requests the test releases one by one: {@link TestKernel#driver} answers the
+   * {@link HeldDisk}.
+   *
+   * @param bytes its size
+   * @return how to make it
+   */
+  public static Source held(long bytes) {
+    return (name, dev) -> {
+      HeldDisk disk = new HeldDisk(bytes);
+      RequestQueue queue = new RequestQueue(disk, BlkTypes.SECTOR_SIZE, RequestQueue.DEFAULT_DEPTH);
+      return new TestDisk(disk, new BlockDevice(name, dev, bytes, false, queue));
+    };
+  }
+
+  /**
+   * A disk in memory, full of zeroes, with faults: {@link TestKernel#driver} answers the {@link FaultDisk}.
+   *
+   * @param bytes its size
+   * @param plan what goes wrong
+   * @return how to make it
+   */
+  public static Source faulty(long bytes, FaultPlan plan) {
+    return (name, dev) -> of(FaultDisk.over(new RamDisk(bytes), plan), name, dev, false);
+  }
+
+  /**
+   * A disk in memory with the sample image on it, read-only, with faults.
+   *
+   * @param plan what goes wrong
+   * @return how to make it
+   */
+  public static Source faultySample(FaultPlan plan) {
+    return (name, dev) -> of(FaultDisk.over(SampleImage.load(), plan), name, dev, true);
+  }
+
+  /**
+   * An image file or a block device of the machine, with faults.
+   *
+   * @param path where it is
+   * @param readOnly whether it is opened for reading only
+   * @param plan what goes wrong
+   * @return how to make it
+   */
+  public static Source faultyImage(Path path, boolean readOnly, FaultPlan plan) {
+    return (name, dev) -> {
+      try {
+        return of(FaultDisk.over(HostDisk.open(path, readOnly), plan), name, dev, readOnly);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
+  }
+
+  private static TestDisk of(FaultDisk disk, String name, long dev, boolean readOnly) {
+    return new TestDisk(disk, disk.disk(name, dev, readOnly));
   }
 
   private static TestDisk of(RamDisk disk, String name, long dev) {

@@ -69,7 +69,7 @@ public final class TestKernel implements AutoCloseable {
    * @return the device
    */
   public BlockDevice disk(String name) {
-    return find(name).device();
+    return testDisk(name).device();
   }
 
   /**
@@ -81,10 +81,16 @@ public final class TestKernel implements AutoCloseable {
    * @return the driver
    */
   public <D> D driver(String name, Class<D> type) {
-    return type.cast(find(name).driver());
+    return type.cast(testDisk(name).driver());
   }
 
-  private TestDisk find(String name) {
+  /**
+   * A disk that was added, with its driver.
+   *
+   * @param name its name
+   * @return the disk, for {@link DiskAssert}
+   */
+  public TestDisk testDisk(String name) {
     TestDisk disk = disks.get(name);
     assertThat(disk).as("disk " + name).isNotNull();
     return disk;
@@ -161,6 +167,11 @@ public final class TestKernel implements AutoCloseable {
       return;
     }
     closed = true;
+    for (TestDisk disk : disks.values()) {
+      if (disk.driver() instanceof HeldDisk held) {
+        held.letThrough(); // a program that ends waits for what it has in flight
+      }
+    }
     // If the programs don't end, kernel and disks are left as they are: somebody still works with them.
     endPrograms();
     try {

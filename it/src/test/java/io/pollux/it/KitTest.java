@@ -15,19 +15,14 @@ import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.opentest4j.AssertionFailedError;
 import org.opentest4j.TestAbortedException;
 
 /** The kit itself: its examples, and that it notices what it promises to notice. */
 class KitTest {
-  // The examples of the package's Javadoc, which has them letter by letter; a test below compares.
+  // The examples of the package's Javadoc, which has them letter by letter; KitDisksTest compares.
   @RegisterExtension
   final PolluxKernel pollux = PolluxKernel.withSample().withDisk("ram0", TestDisk.ram(1 << 20));
 
@@ -54,36 +49,6 @@ class KitTest {
       }
       kernel.assertNothingHeld();
     }
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"@RegisterExtension", "void readsTheFirst", "try (TestKernel kernel"})
-  void theExamplesCompile(String beginning) throws IOException {
-    List<String> documented =
-        Files.readAllLines(Repository.kitSource("package-info.java")).stream()
-            .map(line -> line.replaceFirst("^ \\* ?", "").strip())
-            .toList();
-    List<String> compiled =
-        Files.readAllLines(Repository.testSource("KitTest.java")).stream().map(String::strip).toList();
-    int from = first(documented, beginning);
-    int length = documented.subList(from, documented.size()).indexOf("}</pre>");
-    List<String> example = documented.subList(from, from + length);
-    assertThat(length).isGreaterThan(2);
-    if (!beginning.startsWith("@")) { // which has the rest of that example below it
-      int at = first(compiled, beginning);
-      assertThat(compiled.subList(at, at + example.size())).isEqualTo(example);
-    } else {
-      assertThat(compiled).containsSequence(example.subList(0, 2));
-    }
-  }
-
-  private static int first(List<String> lines, String beginning) {
-    for (int i = 0; i < lines.size(); i++) {
-      if (lines.get(i).startsWith(beginning)) {
-        return i;
-      }
-    }
-    throw new AssertionError(beginning);
   }
 
   @Test

@@ -48,17 +48,28 @@ public final class HostDisk extends PolledDisk {
 
   @Override
   int transfer(Bio bio, boolean write) {
+    int opf = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long at = bio.sector() << BlkTypes.SECTOR_SHIFT;
+    int status = 0;
+    for (int i = 0; i < bio.vecs() && status == 0; i++) {
+      status = move(opf, at, bio.vecAddress(i), bio.vecLength(i));
+      at += bio.vecLength(i);
+    }
+    return status;
+  }
+
+  @Override
+  int move(int opf, long from, long address, int bytes) {
+    boolean write = BlkTypes.isWrite(opf & BlkTypes.REQ_OP_MASK);
+    ByteBuffer memory = RawMemory.segment(address, bytes).asByteBuffer();
+    long at = from;
     try {
-      for (int i = 0; i < bio.vecs(); i++) {
-        ByteBuffer memory = RawMemory.segment(bio.vecAddress(i), bio.vecLength(i)).asByteBuffer();
-        while (memory.hasRemaining()) { // each step moves a byte or more
-          int moved = write ? channel.write(memory, at) : channel.read(memory, at);
-          if (moved <= 0) {
-            return -Errno.EIO; // the file became shorter
-          }
-          at += moved;
+      while (memory.hasRemaining()) { // each step moves a byte or more
+        int moved = write ? channel.write(memory, at) : channel.read(memory, at);
+        if (moved <= 0) {
+          return -Errno.EIO; // the file became shorter
         }
+        at += moved;
       }
       return 0;
     } catch (IOException e) {

@@ -97,6 +97,12 @@ public final class NullDisk extends PolledDisk {
   }
 
   @Override
+  int move(int opf, long at, long address, int bytes) {
+    boolean kept = parameters.memoryBacked() || (opf & BlkTypes.REQ_META) != 0;
+    return kept ? memory.move(opf, at, address, bytes) : 0;
+  }
+
+  @Override
   int discard(Bio bio) {
     return parameters.memoryBacked() ? memory.discard(bio) : 0;
   }

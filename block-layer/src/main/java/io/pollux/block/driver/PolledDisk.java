@@ -61,6 +61,18 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
   /** Moves the data of a bio, which lies inside the disk. Answers 0 or a negative errno. */
   abstract int transfer(Bio bio, boolean write);
 
+  /**
+   * Moves data between memory and the disk, in which the range lies, as a bio with these flags would.
+   *
+   * @return 0 or a negative errno
+   */
+  abstract int move(int opf, long at, long address, int bytes);
+
+  /** Takes back what waits for a poller and was not begun. */
+  @Nullable Request takeBack(HwCtx hctx) {
+    return hctx.waiting().takeAll();
+  }
+
   /** Makes what was written durable. Answers 0 or a negative errno. */
   int flush() {
     return 0;

@@ -55,6 +55,16 @@ public final class RamDisk extends PolledDisk {
   }
 
   @Override
+  int move(int opf, long at, long memory, int length) {
+    if (BlkTypes.isWrite(opf & BlkTypes.REQ_OP_MASK)) {
+      RawMemory.copy(memory, address + at, length);
+    } else {
+      RawMemory.copy(address + at, memory, length);
+    }
+    return 0;
+  }
+
+  @Override
   QueueLimits limits() {
     int most = 1 << 21; // sectors: 1 GiB
     return QueueLimits.of(BlkTypes.SECTOR_SIZE)

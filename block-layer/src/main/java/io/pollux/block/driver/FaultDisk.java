@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkMqOps;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
+import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
+import io.pollux.uapi.Errno;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A disk in front of another one that does wrong what a {@link FaultPlan} says, and tells of it in its {@link FaultLog}.
+ *
+ * <p>Requests that nothing happens to go on to the wrapped disk, together as they came. Those that fail end at once, or, on
+ * a polled queue, when they are polled for. Those that are held back end from the disk's own thread, or when they are polled
+ * for.
+ *
+ * <p>With the volatile cache this does the work itself: a write ends when its data is in the cache, reads see it, a flush
+ * brings it to the wrapped disk's medium, and a write with REQ_FUA goes there alone. What timers the wrapped disk has are not
+ * seen then. A null disk that keeps no data keeps none of what is flushed.
+ *
+ * <p>A <b>power cut</b>, by the plan or by {@link #powerCut}, ends everything in flight with EIO, and so everything that comes
+ * until {@link #powerOn}. With the cache, each write that was not flushed, and each that was in flight, is then on the medium,
+ * not there, or torn between two logical blocks, and an earlier one may be over a later one, as the seed says. What was
+ * flushed stays. Without the cache every write that ended is there and no other. A request
+ * that a wrapped disk with timers has, or one that another thread is just doing, ends as if it had been before the cut.
+ *
+ * <p>Nothing is allocated for a request that nothing happens to, unless it goes to the cache: that copies the data of
+ * writes, and keeps an entry for each sector. One lock of the disk is held while the plan's faults are made and while the
+ * cache is used, and never while a request ends or the wrapped disk is given one.
+ */
+public final class FaultDisk implements BlkMqOps, AutoCloseable {
+  /** How long requests wait for others to be reordered with, if the plan says no delay. */
+  static final long REORDER_NANOS = 100_000;
+
+  // What is to be done with a request, beside ending it with 0 or a negative errno.
+  private static final int PASS = 1;
+  private static final int PASS_AND_CUT = 2;
+
+  private final BlkMqOps wrapped;
+  private final @Nullable PolledDisk medium; // the same, if it is one of this package
+  private final long bytes;
+  private final TagSet tagSet;
+  private final QueueLimits limits;
+  private final FaultPlan plan;
+  private final LongSupplier clock;
+  private final boolean ownTime; // the caller's, that is
+  private final FaultLog log = new FaultLog();
+  private final AtomicLong numbers = new AtomicLong();
+  private final AtomicReferenceArray<@Nullable HwCtx> polled; // those that the wrapped disk was given requests of
+  private final @Nullable IrqThread irqs;
+  private final Object lock = new Object(); // of all below, and of what they hold
+  private final HeldRequests[] held; // for each hardware queue
+  private final @Nullable WriteCache cache;
+  private long writes; // that were done
+  private volatile boolean off; // written under the lock, as the next
+  private volatile int cuts;
+
+  private FaultDisk(
+      BlkMqOps wrapped, long bytes, TagSet tags, QueueLimits limits, FaultPlan plan, @Nullable LongSupplier clock) {
+    this.wrapped = wrapped;
+    this.bytes = bytes;
+    this.plan = plan;
+    medium = wrapped instanceof PolledDisk disk ? disk : null;
+    if (medium == null && (plan.volatileCache() || plan.cutsShort())) {
+      throw new IllegalArgumentException("a volatile cache, or short completions, need a disk whose data can be reached");
+    }
+    ownTime = clock != null;
+    this.clock = clock == null ? System::nanoTime : clock;
+    tagSet = plan.tagsOf(tags);
+    polled = new AtomicReferenceArray<>(tags.submitQueues() + tags.pollQueues());
+    held = new HeldRequests[polled.length()];
+    for (int i = 0; i < held.length; i++) {
+      held[i] = new HeldRequests(tagSet.depth(), plan, log);
+    }
+    this.limits = plan.volatileCache() ? limits.withWriteCache(true, true).withDiscard(0, 0, 0) : limits;
+    cache = medium != null && plan.volatileCache() ? new WriteCache(medium, log) : null;
+    irqs = plan.holds() && !ownTime ? new IrqThread("fault-irq", this::expire) : null;
+  }
+
+  private static FaultDisk overPolled(PolledDisk disk, FaultPlan plan, @Nullable LongSupplier clock) {
+    return new FaultDisk(disk, disk.bytes(), disk.tagSet(), disk.limits(), plan, clock);
+  }
+
+  /**
+   * Wraps a disk in memory.
+   *
+   * @param disk the disk, closed with this
+   * @param plan what goes wrong
+   * @return the faulty disk
+   */
+  public static FaultDisk over(RamDisk disk, FaultPlan plan) {
+    return overPolled(disk, plan, null);
+  }
+
+  /**
+   * Wraps a null disk.
+   *
+   * @param disk the disk, closed with this
+   * @param plan what goes wrong
+   * @return the faulty disk
+   */
+  public static FaultDisk over(NullDisk disk, FaultPlan plan) {
+    return overPolled(disk, plan, null);
+  }
+
+  /**
+   * Wraps a file or a block device of the machine.
+   *
+   * @param disk the disk, closed with this
+   * @param plan what goes wrong
+   * @return the faulty disk
+   */
+  public static FaultDisk over(HostDisk disk, FaultPlan plan) {
+    return overPolled(disk, plan, null);
+  }
+
+  /**
+   * Wraps a disk in memory, with a time that is the caller's: there is no thread, and requests of interrupt-driven queues
+   * that are held back end in {@link #expireTimers}.
+   *
+   * @param disk the disk, closed with this
+   * @param plan what goes wrong
+   * @param clock tells nanoseconds since some time; from any thread
+   * @return the faulty disk
+   */
+  public static FaultDisk withClock(RamDisk disk, FaultPlan plan, LongSupplier clock) {
+    return overPolled(disk, plan, clock);
+  }
+
+  /**
+   * Wraps any driver. There is no volatile cache and nothing is short: that takes a way to the data.
+   *
+   * @param driver the driver, closed with this
+   * @param bytes size of the disk
+   * @param tagSet its hardware queues
+   * @param limits what it takes
+   * @param plan what goes wrong
+   * @return the faulty disk
+   * @throws IllegalArgumentException if the plan asks for what can't be
+   */
+  public static FaultDisk over(BlkMqOps driver, long bytes, TagSet tagSet, QueueLimits limits, FaultPlan plan) {
+    return new FaultDisk(driver, bytes, tagSet, limits, plan, null);
+  }
+
+  /**
+   * Makes this a block device.
+   *
+   * @param name its name under /dev
+   * @param dev its device number
+   * @param readOnly whether it refuses writes
+   * @return the device
+   */
+  public BlockDevice disk(String name, long dev, boolean readOnly) {
+    RequestQueue queue =
+        ownTime ? new RequestQueue(this, tagSet, limits, clock) : new RequestQueue(this, tagSet, limits);
+    return new BlockDevice(name, dev, bytes, readOnly, queue);
+  }
+
+  /**
+   * What goes wrong.
+   *
+   * @return as given
+   */
+  public FaultPlan plan() {
+    return plan;
+  }
+
+  /**
+   * What went wrong.
+   *
+   * @return the log, which goes on
+   */
+  public FaultLog log() {
+    return log;
+  }
+
+  /**
+   * How many requests the disk was given.
+   *
+   * @return the number of the last one
+   */
+  public long requests() {
+    return numbers.get();
+  }
+
+  /**
+   * Writes that are in the volatile cache and nowhere else.
+   *
+   * @return how many; 0 after a flush, and without a cache
+   */
+  public int unflushedWrites() {
+    synchronized (lock) {
+      return cache == null ? 0 : cache.unflushedWrites();
+    }
+  }
+
+  /**
+   * Reads what a read would find, past the plan and the books. Not for a disk that wraps a driver of another kind.
+   *
+   * @param at first byte on the disk
+   * @param address where to
+   * @param length how much; the range lies inside the disk
+   * @return 0 or a negative errno
+   */
+  public int peek(long at, long address, int length) {
+    if (at < 0 || length < 0 || at > bytes - length) {
+      throw new IndexOutOfBoundsException(length + " bytes at " + at + " of a disk of " + bytes);
+    }
+    PolledDisk disk = medium;
+    if (disk == null) {
+      return -Errno.EOPNOTSUPP;
+    }
+    synchronized (lock) {
+      return cache == null
+          ? disk.move(BlkTypes.REQ_OP_READ, at, address, length)
+          : cache.readAt(BlkTypes.REQ_OP_READ, at, address, length);
+    }
+  }
+
+  @Override
+  public void queueRqs(HwCtx hctx, Request chain) {
+    int power = cuts;
+    int length = 0;
+    for (Request request = chain; request != null; request = request.next()) {
+      length++;
+    }
+    long number = numbers.getAndAdd(length);
+    boolean well = cache == null && !plan.holds() && !off && !cutPending();
+    for (Request request = chain; request != null; request = request.next()) {
+      number++;
+      request.setDriverData(number);
+      well = well && fate(number, request) == 0;
+    }
+    if (well) {
+      if (hctx.polled() && polled.getPlain(hctx.index()) == null) {
+        polled.set(hctx.index(), hctx);
+      }
+      wrapped.queueRqs(hctx, chain);
+    } else if (plan.holds() || hctx.polled()) {
+      hold(hctx, chain);
+    } else {
+      work(hctx, chain, power);
+    }
+  }
+
+  private boolean cutPending() {
+    return plan.cutAt() != 0 && cuts == 0;
+  }
+
+  private long fate(long number, Request request) {
+    if (!plan.mayFail()) {
+      return 0;
+    }
+    Bio bio = request.bio();
+    return plan.fate(number, bio.op(), bio.sector(), request.bytes() >> BlkTypes.SECTOR_SHIFT);
+  }
+
+  private void hold(HwCtx hctx, Request chain) {
+    long now = clock.getAsLong();
+    Request due;
+    int power;
+    synchronized (lock) {
+      HeldRequests mine = held[hctx.index()];
+      Request request = chain;
+      while (request != null) {
+        Request following = request.next();
+        long number = request.driverData();
+        if (plan.isLate(number)) {
+          log.add(FaultLog.Kind.LATE, number, request);
+          mine.add(request, now, plan.delayNanos(), false);
+        } else if (plan.reorder() > 0 && !hctx.polled()) {
+          mine.add(request, now, plan.delayNanos() > 0 ? plan.delayNanos() : REORDER_NANOS, true);
+        } else {
+          mine.add(request, now, 0, false);
+        }
+        request = following;
+      }
+      power = cuts;
+      due = hctx.polled() ? null : mine.takeDue(now);
+    }
+    if (due != null) {
+      work(hctx, due, power);
+    }
+    if (irqs != null && !hctx.polled()) {
+      irqs.wake();
+    }
+  }
+
+  /** Does what is due, for requests that came while the power had gone so often. Answers how many ended here. */
+  private int work(HwCtx hctx, @Nullable Request chain, int power) {
+    Request failed = null; // or done here
+    Request failedEnd = null;
+    Request passed = null;
+    Request passedEnd = null;
+    int ended = 0;
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next();
+      request.setNext(null);
+      int status = serve(request, power);
+      if (status <= 0) {
+        request.setStatus(status);
+        if (failedEnd == null) {
+          failed = request;
+        } else {
+          failedEnd.setNext(request);
+        }
+        failedEnd = request;
+      } else {
+        if (passedEnd == null) {
+          passed = request;
+        } else {
+          passedEnd.setNext(request);
+        }
+        passedEnd = request;
+        if (status == PASS_AND_CUT) {
+          ended += pass(hctx, passed);
+          passed = null;
+          passedEnd = null;
+          powerCut();
+        }
+      }
+      request = following;
+    }
+    if (passed != null) {
+      wrapped.queueRqs(hctx, passed);
+    }
+    return ended + (failed == null ? 0 : hctx.completeAll(failed));
+  }
+
+  /** Has the wrapped disk do requests now. What it says of an error it says again when it is polled next. */
+  private int pass(HwCtx hctx, @Nullable Request chain) {
+    if (chain != null) {
+      wrapped.queueRqs(hctx, chain);
+    }
+    return hctx.polled() ? Math.max(0, wrapped.poll(hctx)) : 0;
+  }
+
+  /** Does a request's work, or some of it. Answers 0, a negative errno, or whether to pass it on. */
+  private int serve(Request request, int power) {
+    synchronized (lock) {
+      long number = HeldRequests.numberOf(request);
+      if (off || power != cuts || request.driverData() < 0) {
+        log.add(FaultLog.Kind.POWER_OFF, number, request);
+        return -Errno.EIO;
+      }
+      long fate = fate(number, request);
+      if (fate != 0) {
+        log.add(FaultPlan.isShort(fate) ? FaultLog.Kind.SHORT : FaultLog.Kind.ERROR, number, request);
+        return FaultPlan.isShort(fate) ? moveSome(number, request, fate) : -FaultPlan.errnoOf(fate);
+      }
+      int status = cache == null ? PASS : cache.serve(number, request);
+      if (status >= 0 && request.bio().op() == BlkTypes.REQ_OP_WRITE && ++writes == plan.cutAt() && cuts == 0) {
+        if (cache == null) {
+          return PASS_AND_CUT;
+        }
+        cut();
+      }
+      return status;
+    }
+  }
+
+  /** Moves the first sectors of a request. Answers how it ends. */
+  private int moveSome(long number, Request request, long fate) {
+    int block = limits.logicalBlockSize();
+    int most = (FaultPlan.sectorsOf(fate) << BlkTypes.SECTOR_SHIFT) & -block;
+    boolean write = request.bio().op() == BlkTypes.REQ_OP_WRITE;
+    int status = 0;
+    if (most > 0 && cache != null) {
+      status = write ? cache.write(number, request, most) : cache.read(request, most);
+    } else if (most > 0 && medium != null) {
+      status = moveSome(medium, request, most);
+    }
+    return status != 0 ? status : -FaultPlan.errnoOf(fate);
+  }
+
+  private static int moveSome(PolledDisk disk, Request request, int most) {
+    long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
+    int left = most;
+    int status = 0;
+    for (Bio bio = request.bio(); bio != null; bio = bio.next()) {
+      for (int i = 0; i < bio.vecs() && left > 0 && status == 0; i++) {
+        int length = Math.min(left, bio.vecLength(i));
+        status = disk.move(bio.opf(), at, bio.vecAddress(i), length);
+        at += length;
+        left -= length;
+      }
+    }
+    return status;
+  }
+
+  @Override
+  public int poll(HwCtx hctx) {
+    Request due;
+    int power;
+    synchronized (lock) {
+      due = held[hctx.index()].takeDue(clock.getAsLong());
+      power = cuts;
+    }
+    int ended = work(hctx, due, power);
+    if (cache != null) {
+      return ended;
+    }
+    int found = wrapped.poll(hctx);
+    return found >= 0 ? ended + found : (ended > 0 ? ended : found);
+  }
+
+  /**
+   * Completes requests of interrupt-driven queues that were held back for long enough: for a disk whose time is the
+   * caller's.
+   *
+   * @return whether there were any
+   */
+  public boolean expireTimers() {
+    assert irqs == null : "the disk has a thread that does this";
+    return expire() == 0;
+  }
+
+  private long expire() {
+    long now = clock.getAsLong();
+    long left = -1;
+    boolean done = false;
+    for (int i = 0; i < tagSet.submitQueues(); i++) {
+      Request due;
+      long next;
+      int power;
+      synchronized (lock) {
+        due = held[i].takeDue(now);
+        next = held[i].nextDeadline();
+        power = cuts;
+      }
+      if (due != null) {
+        work(due.hctx(), due, power);
+        done = true;
+      } else if (next != DelayLine.NEVER) {
+        long more = Math.max(1, next - now);
+        left = left < 0 ? more : Math.min(left, more);
+      }
+    }
+    return done ? 0 : left;
+  }
+
+  /** Cuts the power now, if it is there. From any thread. */
+  public void powerCut() {
+    synchronized (lock) {
+      if (!off) {
+        cut();
+      }
+    }
+  }
+
+  /** The disk comes back, with what is on its medium. From any thread. */
+  public void powerOn() {
+    synchronized (lock) {
+      off = false;
+    }
+  }
+
+  /** Cuts the power. Under the lock. */
+  private void cut() {
+    off = true;
+    int cut = cuts + 1;
+    cuts = cut;
+    for (int i = 0; i < held.length; i++) {
+      HwCtx hctx = polled.get(i);
+      if (hctx != null && medium != null) {
+        holdAll(held[i], medium.takeBack(hctx));
+      }
+      held[i].forEach(this::strike);
+    }
+    int sectors = cache == null ? 0 : cache.unflushedSectors();
+    log.add(new FaultLog.Fault(FaultLog.Kind.POWER_CUT, requests(), BlkTypes.REQ_OP_WRITE, 0, sectors, 0));
+    if (cache != null) {
+      cache.cut(new SplittableRandom(plan.cutSeed(cut)));
+    }
+  }
+
+  private void holdAll(HeldRequests mine, @Nullable Request chain) {
+    long now = clock.getAsLong();
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next();
+      mine.add(request, now, 0, false);
+      request = following;
+    }
+  }
+
+  /** A request is in flight when the power goes: it will end with EIO, and may have been done all the same. */
+  private void strike(Request request) {
+    long number = HeldRequests.numberOf(request);
+    boolean mine = request.driverData() > 0; // not struck before
+    request.setDriverData(-number);
+    if (cache != null && mine && request.bio().op() == BlkTypes.REQ_OP_WRITE && fate(number, request) == 0) {
+      int status = cache.write(number, request, request.bytes());
+      assert status <= 0 : status; // if a full cache could not be written back, the cut decides on all of it
+    }
+  }
+
+  /** Writes back what is in the cache, as a disk does that is shut down, and closes the wrapped disk. Nothing is in flight. */
+  @Override
+  public void close() {
+    if (irqs != null) {
+      irqs.close();
+    }
+    int status = 0;
+    synchronized (lock) {
+      if (cache != null) {
+        status = off ? 0 : cache.flush();
+        cache.close();
+      }
+    }
+    wrapped.close();
+    if (status != 0) {
+      throw new IllegalStateException("writing back a cache: " + Errno.name(-status));
+    }
+  }
+}
