@@ -53,8 +53,9 @@ make_image() {
     fsck.gfs2 -n "$img" > "$SCRATCH/fsck" 2>&1 || { cat "$SCRATCH/fsck" >&2; die "fsck.gfs2 finds fault with $img"; }
     rm -rf "$SCRATCH/record"
     "$here/gfs2-in-linux.sh" -r "$img" "$here/record-gfs2.sh" "$SCRATCH/record"
-    local f
-    for f in sha256 probes manifest; do mv "$SCRATCH/record/$f" "$DIR/$name.$f"; done
+    mv "$SCRATCH/record/sha256" "$DIR/$name.sha256"
+    mv "$SCRATCH/record/probes" "$DIR/$name.probes"
+    bash "$here/gfs2-device-numbers.sh" "$img" < "$SCRATCH/record/manifest" > "$DIR/$name.manifest"
 }
 
 if [ "${1:-}" = --list ]; then

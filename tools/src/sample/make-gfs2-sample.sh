@@ -50,6 +50,8 @@ cmp "$img" "$scratch/check/gfs2-sample.img" || die "the packed image is not the 
 "$here/gfs2-in-linux.sh" -r "$scratch/check/gfs2-sample.img" "$here/record-gfs2.sh" "$scratch/record"
 
 install -m 0644 "$scratch/gfs2-sample.tar.gz" "$out/"
+bash "$here/gfs2-device-numbers.sh" "$img" < "$scratch/record/manifest" > "$scratch/manifest"
+mv "$scratch/manifest" "$scratch/record/manifest"
 for f in sha256 probes manifest; do
     install -m 0644 "$scratch/record/$f" "$out/gfs2-sample.$f"
 done
