@@ -32,7 +32,9 @@ final class Gfs2Aops implements PageIo {
   @Override
   @LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_readpage", "gfs2_readpages"})
   public int readPages(Task current, long index, long[] addresses, int count) {
-    return ip.dinode().stuffed() ? readStuffed(current, index, addresses, count) : pages.readPages(current, index, addresses, count);
+    return ip.dinode().stuffed()
+        ? readStuffed(current, index, addresses, count)
+        : pages.readPages(current, index, addresses, count);
   }
 
   @LinuxSource(file = "fs/gfs2/aops.c", name = "stuffed_readpage")

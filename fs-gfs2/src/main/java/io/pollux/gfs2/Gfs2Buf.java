@@ -121,7 +121,7 @@ final class Gfs2Buf {
     MemorySegment.copy(MemorySegment.ofArray(bytes), at, RawMemory.segment(address, length), 0, length);
   }
 
-  /** Whether bytes are others than these. */
+  /** Whether bytes are these. */
   boolean matches(int at, byte[] expected) throws ErrnoException {
     check(at, expected.length);
     return Arrays.equals(bytes, at, at + expected.length, expected, 0, expected.length);

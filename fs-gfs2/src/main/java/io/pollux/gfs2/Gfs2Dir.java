@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Directories. A small one has its entries in the inode. A larger one is a hash table (extendible hashing): the first bits of
  * a name's hash, as many as the directory is deep, pick a pointer to a leaf. A leaf that needs fewer bits has that many
- * more pointers in a row. Where no more bits help, leaves have others chained to them. The table itself lies in the inode, or, when
- * it has outgrown that, in blocks of which each begins with a header.
+ * more pointers in a row. Where no more bits help, leaves have others chained to them. The table itself lies in the inode,
+ * or, when it has outgrown that, in blocks of which each begins with a header.
  *
  * <p>Names are listed in the order of their hashes, as Linux does it. A position is a hash and, since any number of names
  * may have the same, a number among those, which are sorted by their bytes:

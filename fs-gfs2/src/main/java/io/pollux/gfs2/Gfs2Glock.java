@@ -123,6 +123,7 @@ final class Gfs2Glock {
 
   @LinuxSource(file = "fs/gfs2/glock.c", name = "add_to_queue")
   private int queue(Task current, Gfs2Holder gh) {
+    gh.prepareToWait();
     lock.lock();
     try {
       goSlow();

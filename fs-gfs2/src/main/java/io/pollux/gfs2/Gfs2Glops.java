@@ -27,8 +27,9 @@ final class Gfs2Glops {
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
   private final class InodeGlops implements Gfs2GlockOperations {
     /**
-     * Direct reads that are in flight are no hindrance to shared readers, so going from deferred to shared does not wait
-     * for them: whoever polls for them may be the very task that now reads through the page cache. (C always waits.)
+     * Direct reads that are in flight are no hindrance to other readers, so going from deferred to shared and back does not
+     * wait for them: whoever polls for them may be the very task that now reads through the page cache. (C always waits.)
+     * Direct writes will have to be waited for.
      */
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_sync")
@@ -37,7 +38,7 @@ final class Gfs2Glops {
       if (ip == null || !ip.isType(StatMode.S_IFREG)) {
         return;
       }
-      if (target != LmState.SHARED) {
+      if (target == LmState.EXCLUSIVE || target == LmState.UNLOCKED) {
         current.aboutToSleep();
         ip.inodeDioWait();
       }

@@ -71,9 +71,13 @@ final class Gfs2Holder extends Slab.Item {
     gh.state = state;
     gh.flags = flags;
     gh.counted = false;
-    gh.error = 0;
-    gh.status = HIF_WAIT;
     return gh;
+  }
+
+  /** Is about to be queued. Not part of alloc: most holders are only counted, and spare the fence. */
+  void prepareToWait() {
+    error = 0;
+    status = HIF_WAIT;
   }
 
   /** Gives the object back. It holds nothing. */

@@ -12,8 +12,11 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Where metadata comes from: the device, and a cache of blocks in front of it.
@@ -38,6 +41,7 @@ final class Gfs2MetaIo {
   private final BlockDevice bdev;
   private final Deque<Long> staging = new ArrayDeque<>(STAGING_KEPT); // under its own lock
   private final Map<Key, Gfs2Buf> cache = new LinkedHashMap<>(64, 0.75f, true); // by use; under its own lock
+  private final Map<Gfs2LockName, Set<Long>> owned = new HashMap<>(); // blocks that are in the cache; under its lock
   private int cachedBytes; // under the cache's lock
 
   Gfs2MetaIo(BlockDevice bdev) {
@@ -84,12 +88,22 @@ final class Gfs2MetaIo {
   private void keep(Key key, Gfs2Buf buf) {
     synchronized (cache) {
       Gfs2Buf before = cache.put(key, buf);
+      owned.computeIfAbsent(key.owner, ignored -> new HashSet<>()).add(key.block);
       cachedBytes += buf.size() - (before == null ? 0 : before.size());
-      var oldest = cache.values().iterator();
+      var oldest = cache.entrySet().iterator();
       while (cachedBytes > CACHE_BYTES && oldest.hasNext()) {
-        cachedBytes -= oldest.next().size();
+        Map.Entry<Key, Gfs2Buf> entry = oldest.next();
+        cachedBytes -= entry.getValue().size();
+        disown(entry.getKey());
         oldest.remove();
       }
+    }
+  }
+
+  private void disown(Key key) {
+    Set<Long> blocks = owned.get(key.owner);
+    if (blocks != null && blocks.remove(key.block) && blocks.isEmpty()) {
+      owned.remove(key.owner);
     }
   }
 
@@ -97,13 +111,13 @@ final class Gfs2MetaIo {
   @LinuxSource(file = "fs/gfs2/glops.c", name = {"inode_go_inval", "rgrp_go_inval"})
   void invalidate(Gfs2LockName owner) {
     synchronized (cache) {
-      var entries = cache.entrySet().iterator();
-      while (entries.hasNext()) {
-        Map.Entry<Key, Gfs2Buf> entry = entries.next();
-        if (entry.getKey().owner.equals(owner)) {
-          cachedBytes -= entry.getValue().size();
-          entries.remove();
-        }
+      Set<Long> blocks = owned.remove(owner);
+      if (blocks == null) {
+        return;
+      }
+      for (long block : blocks) {
+        Gfs2Buf gone = cache.remove(new Key(owner, block));
+        cachedBytes -= gone == null ? 0 : gone.size();
       }
     }
   }
@@ -174,6 +188,7 @@ final class Gfs2MetaIo {
   void drop() {
     synchronized (cache) {
       cache.clear();
+      owned.clear();
       cachedBytes = 0;
     }
     synchronized (staging) {

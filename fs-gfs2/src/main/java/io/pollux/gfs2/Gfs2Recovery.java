@@ -13,9 +13,9 @@ import java.util.zip.CRC32C;
 /**
  * Looks whether the journals are clean. There is no recovery yet: a journal that is not clean is refused.
  *
- * <p>A journal is a file. Its blocks are a ring in which each transaction begins with a log header that has the next number. So the
- * newest header, which tells how things stand, is the one with the highest number among those that are whole: the journal
- * is clean if it is the mark of an unmount.
+ * <p>A journal is a file. Its blocks are a ring in which each transaction ends with a log header that has the next number. So
+ * the newest header, which tells how things stand, is the one with the highest number among those that are whole: the
+ * journal is clean if it is the mark of an unmount.
  */
 @LinuxSource(file = "fs/gfs2/recovery.c", name = {"gfs2_recover_func", "gfs2_find_jhead"})
 final class Gfs2Recovery {

@@ -9,8 +9,6 @@ import io.pollux.uapi.Errno;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -47,16 +45,18 @@ final class Gfs2DirTest {
   /** Makes a hashed directory with these names, a leaf for each pointer but the first two, which share one. */
   private void hashed(List<String> names) {
     image.hashed(DIR, DEPTH, names.size() + 2);
-    Map<Integer, List<byte[]>> leaves = new TreeMap<>();
-    for (int i = 1; i < 1 << DEPTH; i++) {
-      leaves.put(i, new ArrayList<>());
+    List<List<byte[]>> leaves = new ArrayList<>();
+    for (int i = 0; i < 1 << DEPTH; i++) {
+      leaves.add(new ArrayList<>());
     }
     for (String name : names) {
       leaves.get(leafOf(hash(name))).add(TinyImage.dirent(name, FILE, 8));
     }
     leaves.get(leafOf(hash("."))).add(TinyImage.dirent(".", DIR, 4));
     leaves.get(leafOf(hash(".."))).add(TinyImage.dirent("..", TinyImage.ROOT, 4));
-    leaves.forEach((index, entries) -> image.leaf(LEAF + index, index == 1 ? DEPTH - 1 : DEPTH, 0, entries));
+    for (int i = 1; i < 1 << DEPTH; i++) {
+      image.leaf(LEAF + i, i == 1 ? DEPTH - 1 : DEPTH, 0, leaves.get(i));
+    }
     for (int i = 0; i < 1 << DEPTH; i++) {
       image.disk.putLong(TinyImage.at(DIR) + TinyImage.DINODE + i * 8, LEAF + Math.max(i, 1));
     }

@@ -20,10 +20,10 @@ import java.util.Map;
  * @param sums SHA-256 by path
  * @param probes ranges
  */
-record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Probe> probes) {
+public record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Probe> probes) {
 
   /** A line of the manifest; each field is what the manifest's head says. */
-  record Name(
+  public record Name(
       String type,
       int mode,
       long uid,
@@ -38,10 +38,10 @@ record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Pro
       PathName target) {}
 
   /** A range of a file, and how much of it there is to read. */
-  record Probe(PathName path, long offset, long wanted, long answered, String sum) {}
+  public record Probe(PathName path, long offset, long wanted, long answered, String sum) {}
 
   /** Reads BASE.manifest, BASE.sha256 and, where there is one, BASE.probes. */
-  static LinuxView read(Path base) throws IOException {
+  public static LinuxView read(Path base) throws IOException {
     Map<PathName, Name> names = new LinkedHashMap<>();
     for (String line : lines(base, ".manifest")) {
       String[] field = line.split("\t", -1);

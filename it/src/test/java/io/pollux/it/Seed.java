@@ -9,9 +9,9 @@ import java.util.SplittableRandom;
  *
  * @param value the seed
  */
-record Seed(long value) {
+public record Seed(long value) {
   /** The seed that was asked for, else any. */
-  static Seed of(Class<?> test) {
+  public static Seed of(Class<?> test) {
     Long wanted = Long.getLong("pollux.seed");
     Seed seed = new Seed(wanted != null ? wanted : new SplittableRandom().nextLong() >>> 1);
     System.out.println(test.getSimpleName() + ": -Dpollux.seed=" + seed.value());
@@ -19,16 +19,17 @@ record Seed(long value) {
   }
 
   /** A count that was asked for, else the default. */
-  static int count(String property, int usual) {
+  public static int count(String property, int usual) {
     return Integer.getInteger(property, usual);
   }
 
-  SplittableRandom random() {
+  /** One random source. */
+  public SplittableRandom random() {
     return new SplittableRandom(value);
   }
 
   /** The random source of the n-th of many independent runs. */
-  SplittableRandom random(int n) {
+  public SplittableRandom random(int n) {
     return new SplittableRandom(new SplittableRandom(value + n).nextLong());
   }
 }
