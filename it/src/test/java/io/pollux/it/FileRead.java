@@ -17,7 +17,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /** A way to read a file to its end, and the sum of what was read. */
-public enum FileRead {
+enum FileRead {
   /** pread64 through the page cache, or what stands for it. */
   BUFFERED(0, false, 0),
   /** pread64 with O_DIRECT. */
@@ -45,7 +45,7 @@ public enum FileRead {
   }
 
   /** The SHA-256 of a file, in hex as sha256sum has it. */
-  public String sum(Program program, UserFiles files, PathName path) {
+  String sum(Program program, UserFiles files, PathName path) {
     MessageDigest digest = sha256();
     int fd = files.open(path, Fcntl.O_RDONLY | openFlags);
     try {

@@ -26,7 +26,7 @@ import java.util.TreeMap;
  * Walks over a tree that may say anything: each directory once, each name in it by every call that takes names, files from
  * both ends. It has limits of its own, and a kernel that makes it reach them has no end somewhere.
  */
-public final class ForgedWalk {
+final class ForgedWalk {
   private static final int MOST_NAMES = 100_000;
   private static final int ROOM = 64 << 10;
   private static final int PIECE = 1 << 20;
@@ -37,21 +37,17 @@ public final class ForgedWalk {
   private final Set<Long> read = new HashSet<>();
   private int seen;
 
-  /** Has seen nothing yet. */
-  public ForgedWalk() {}
-
   /** Names that were seen. */
-  public int seen() {
+  int seen() {
     return seen;
   }
 
   /** How often there was which error. */
-  public Map<Integer, Integer> errors() {
+  Map<Integer, Integer> errors() {
     return errors;
   }
 
-  /** Walks everything under a directory. */
-  public void run(Program program, PathName root) {
+  void run(Program program, PathName root) {
     Deque<PathName> pending = new ArrayDeque<>();
     pending.add(root);
     try (UserFiles files = new UserFiles(program);

@@ -26,9 +26,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** Reads an image that is mounted at /mnt through system calls, and holds it against what Linux says of it. */
-public final class ImageReader implements AutoCloseable {
-  /** Where the image is mounted. */
-  public static final PathName ROOT = PathName.of("/mnt");
+final class ImageReader implements AutoCloseable {
+  static final PathName ROOT = PathName.of("/mnt");
 
   private static final Comparator<DirEntry> BY_NAME = Comparator.comparing(DirEntry::name).thenComparing(DirEntry::ino);
 
@@ -36,8 +35,7 @@ public final class ImageReader implements AutoCloseable {
   private final UserFiles files;
   private final LinuxView linux;
 
-  /** Reads as a program. */
-  public ImageReader(Program program, LinuxView linux) {
+  ImageReader(Program program, LinuxView linux) {
     this.program = program;
     this.files = new UserFiles(program);
     this.linux = linux;
@@ -49,7 +47,7 @@ public final class ImageReader implements AutoCloseable {
   }
 
   /** Each name that Linux has is here as Linux has it: what lstat says, and where symlinks point. */
-  public void checkStatus() {
+  void checkStatus() {
     Map<PathName, LinuxView.Name> here = new LinkedHashMap<>();
     for (PathName path : linux.names().keySet()) {
       here.put(path, status(path));
@@ -107,7 +105,7 @@ public final class ImageReader implements AutoCloseable {
    * Each directory has just the names that Linux sees in it, each once, with its inode and its type, however much room
    * getdents64 gets at a time.
    */
-  public void checkDirectories(int room) {
+  void checkDirectories(int room) {
     Map<PathName, List<DirEntry>> wanted = new TreeMap<>();
     linux.names().forEach((path, name) -> addEntry(wanted, path, name));
     for (Map.Entry<PathName, List<DirEntry>> directory : wanted.entrySet()) {
@@ -172,7 +170,7 @@ public final class ImageReader implements AutoCloseable {
   }
 
   /** Each file reads as Linux reads it. */
-  public void checkSums(FileRead how) {
+  void checkSums(FileRead how) {
     Map<PathName, String> here = new LinkedHashMap<>();
     for (PathName path : linux.sums().keySet()) {
       here.put(path, how.sum(program, files, ROOT.resolve(path)));
@@ -181,7 +179,7 @@ public final class ImageReader implements AutoCloseable {
   }
 
   /** Ranges of files that are too long to be read from end to end. */
-  public void checkProbes() {
+  void checkProbes() {
     List<LinuxView.Probe> here = new ArrayList<>();
     try (UserMemory memory = UserMemory.map(program, 1 << 20)) {
       for (LinuxView.Probe probe : linux.probes()) {

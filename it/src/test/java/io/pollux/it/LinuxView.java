@@ -20,10 +20,10 @@ import java.util.Map;
  * @param sums SHA-256 by path
  * @param probes ranges
  */
-public record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Probe> probes) {
+record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Probe> probes) {
 
   /** A line of the manifest; each field is what the manifest's head says. */
-  public record Name(
+  record Name(
       String type,
       int mode,
       long uid,
@@ -38,10 +38,10 @@ public record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, L
       PathName target) {}
 
   /** A range of a file, and how much of it there is to read. */
-  public record Probe(PathName path, long offset, long wanted, long answered, String sum) {}
+  record Probe(PathName path, long offset, long wanted, long answered, String sum) {}
 
   /** Reads BASE.manifest, BASE.sha256 and, where there is one, BASE.probes. */
-  public static LinuxView read(Path base) throws IOException {
+  static LinuxView read(Path base) throws IOException {
     Map<PathName, Name> names = new LinkedHashMap<>();
     for (String line : lines(base, ".manifest")) {
       String[] field = line.split("\t", -1);

@@ -9,9 +9,9 @@ import java.util.SplittableRandom;
  *
  * @param value the seed
  */
-public record Seed(long value) {
+record Seed(long value) {
   /** The seed that was asked for, else any. */
-  public static Seed of(Class<?> test) {
+  static Seed of(Class<?> test) {
     Long wanted = Long.getLong("pollux.seed");
     Seed seed = new Seed(wanted != null ? wanted : new SplittableRandom().nextLong() >>> 1);
     System.out.println(test.getSimpleName() + ": -Dpollux.seed=" + seed.value());
@@ -19,17 +19,16 @@ public record Seed(long value) {
   }
 
   /** A count that was asked for, else the default. */
-  public static int count(String property, int usual) {
+  static int count(String property, int usual) {
     return Integer.getInteger(property, usual);
   }
 
-  /** One random source. */
-  public SplittableRandom random() {
+  SplittableRandom random() {
     return new SplittableRandom(value);
   }
 
   /** The random source of the n-th of many independent runs. */
-  public SplittableRandom random(int n) {
+  SplittableRandom random(int n) {
     return new SplittableRandom(new SplittableRandom(value + n).nextLong());
   }
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it.gfs2;
+package io.pollux.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
-import io.pollux.it.FileRead;
-import io.pollux.it.LinuxView;
 import io.pollux.tools.user.PathName;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;

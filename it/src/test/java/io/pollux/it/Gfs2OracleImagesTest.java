@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it.gfs2;
+package io.pollux.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
-import io.pollux.it.FileRead;
-import io.pollux.it.ImageReader;
-import io.pollux.it.LinuxView;
-import io.pollux.it.Oracles;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.Errno;

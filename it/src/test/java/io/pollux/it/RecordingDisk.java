@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it.gfs2;
+package io.pollux.it;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
