@@ -15,6 +15,7 @@ import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.Ramfs;
 import io.pollux.core.vfs.SuperBlock;
+import io.pollux.gfs2.Gfs2FileSystem;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -35,7 +36,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * root directory is in memory: /dev has the disks, and filesystems are mounted beside it.
  */
 public final class Kernel implements AutoCloseable {
-  private static final List<BdevFileSystem> FILE_SYSTEMS = List.of(XfsFileSystem.INSTANCE);
+  private static final List<BdevFileSystem> FILE_SYSTEMS = List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
   private static final long ROOT_DEV = 1;
   private static final int PIECE = 64 << 10;
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.filemap.PageIo;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.iomap.IomapPages;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+
+/**
+ * The pages of a regular file. Those of a stuffed one are copied out of its inode, the others come through iomap. Who reads
+ * holds the file's glock: in C that is taken here, after the page; here the page comes after the glock, so that a
+ * change of the glock's state can wait for pages without being waited for.
+ */
+@LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_ordered_aops", "gfs2_jdata_aops"})
+final class Gfs2Aops implements PageIo {
+  private final Gfs2Inode ip;
+  private final IomapPages pages;
+
+  Gfs2Aops(Gfs2Inode ip) {
+    this.ip = ip;
+    pages = new IomapPages(ip, Gfs2Iomap.OPS);
+  }
+
+  @Override
+  public long size() {
+    return ip.size();
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_readpage", "gfs2_readpages"})
+  public int readPages(Task current, long index, long[] addresses, int count) {
+    return ip.dinode().stuffed()
+        ? readStuffed(current, index, addresses, count)
+        : pages.readPages(current, index, addresses, count);
+  }
+
+  @LinuxSource(file = "fs/gfs2/aops.c", name = "stuffed_readpage")
+  private int readStuffed(Task current, long index, long[] addresses, int count) {
+    try {
+      Gfs2Buf block = ip.readDinode(current);
+      for (int i = 0; i < count; i++) {
+        int copied = 0;
+        if (index + i == 0) { // an inode is no larger than a page, so all of its data is in the first
+          copied = (int) ip.size();
+          block.copyTo(Gfs2Sb.DINODE_BYTES, addresses[i], copied);
+        }
+        RawMemory.zero(addresses[i] + copied, HostMemory.PAGE_SIZE - copied);
+      }
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  @Override
+  public int writePages(Task current, long index, long[] addresses, int count) {
+    return pages.writePages(current, index, addresses, count);
+  }
+}

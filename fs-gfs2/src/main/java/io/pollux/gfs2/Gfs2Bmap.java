@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * From a block of a file to a block of the device, down the tree of pointers. The inode has the topmost ones. All data is at
+ * one depth, the height of the tree, so a walk takes as many steps as the tree is high, whatever the blocks say.
+ */
+@LinuxSource(file = "fs/gfs2/bmap.c")
+final class Gfs2Bmap {
+  private Gfs2Bmap() {}
+
+  /**
+   * Maps the stretch of a file that has a block, from memory if it is there. From process context, with the file's glock held.
+   *
+   * @param current the calling task
+   * @param ip the file, not a stuffed one
+   * @param fileBlock the block in the file, not negative
+   * @return a stretch that has the block
+   * @throws ErrnoException EIO if the tree is damaged, or the device's error
+   */
+  static Gfs2Extents map(Task current, Gfs2Inode ip, long fileBlock) throws ErrnoException {
+    Gfs2ExtentCache cache = ip.extentCache();
+    Gfs2Extents extents = cache.find(fileBlock);
+    if (extents == null) {
+      extents = walk(current, ip, fileBlock);
+      cache.put(fileBlock, extents);
+    }
+    return extents;
+  }
+
+  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_get", "find_metapath", "lookup_metapath"})
+  private static Gfs2Extents walk(Task current, Gfs2Inode ip, long fileBlock) throws ErrnoException {
+    Gfs2Sbd sdp = ip.sdp();
+    Gfs2Sb sb = sdp.sb();
+    int height = ip.dinode().height();
+    assert height > 0 : "a walk in a file without a tree";
+    if (fileBlock >= sb.heightBlocks(height)) {
+      return Gfs2Extents.hole(sb.heightBlocks(height), Long.MAX_VALUE);
+    }
+    Gfs2Buf block = ip.readDinode(current);
+    int at = Gfs2Sb.DINODE_BYTES;
+    int count = sb.diptrs;
+    long start = 0;
+    for (int below = height - 1; below > 0; below--) {
+      long span = span(sb, below);
+      long index = (fileBlock - start) / span;
+      if (index >= count) {
+        return Gfs2Extents.hole(start + count * span, Long.MAX_VALUE); // a tree higher than any file is long
+      }
+      long pointer = block.i64(at + (int) index * Long.BYTES);
+      if (pointer == Gfs2Extents.HOLE) {
+        return hole(block, at, count, (int) index, start, span);
+      }
+      if (!sdp.rgrps().hasData(pointer)) {
+        throw block.corrupt("points to block " + Long.toUnsignedString(pointer) + ", where no tree is");
+      }
+      start += index * span;
+      block = sdp.readMeta(current, ip.glock(), pointer, Gfs2Buf.METATYPE_IN, ip.what() + ", its tree");
+      at = Gfs2Buf.HEADER_BYTES;
+      count = sb.inptrs;
+    }
+    return Gfs2Extents.ofPointers(block, at, count, start, sdp.rgrps());
+  }
+
+  /** Blocks of a file that a pointer is for which has so many levels of pointers below. */
+  private static long span(Gfs2Sb sb, int levels) {
+    long span = 1;
+    for (int i = 0; i < levels; i++) {
+      span *= sb.inptrs; // far from overflowing up to the height that files need
+    }
+    return span;
+  }
+
+  /** The hole around a pointer that is not there, as far as its neighbours are not there either. */
+  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_hole_size", "gfs2_extent_length"})
+  private static Gfs2Extents hole(Gfs2Buf block, int at, int count, int index, long start, long span)
+      throws ErrnoException {
+    int from = index;
+    while (from > 0 && block.i64(at + (from - 1) * Long.BYTES) == Gfs2Extents.HOLE) {
+      from--;
+    }
+    int to = index + 1;
+    while (to < count && block.i64(at + to * Long.BYTES) == Gfs2Extents.HOLE) {
+      to++;
+    }
+    return Gfs2Extents.hole(start + from * span, start + to * span);
+  }
+}

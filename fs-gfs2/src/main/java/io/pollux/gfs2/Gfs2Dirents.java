@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+import java.util.zip.CRC32;
+
+/** Goes through the entries of one block of a directory and checks each. Entries fill the block; some are empty. */
+@LinuxSource(file = "fs/gfs2/dir.c", name = {"gfs2_dirent_scan", "gfs2_check_dirent"})
+final class Gfs2Dirents {
+  /** Bytes of an entry in front of its name. */
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dirent")
+  private static final int DIRENT_BYTES = 40;
+
+  private final Gfs2Buf buf;
+  private final int first;
+  private int at = -1; // the entry
+  private int next;
+
+  /**
+   * Stands in front of the first.
+   *
+   * @param buf the block
+   * @param first where its entries begin
+   */
+  Gfs2Dirents(Gfs2Buf buf, int first) {
+    this.buf = buf;
+    this.first = first;
+    next = first;
+  }
+
+  /**
+   * What directories sort names by.
+   *
+   * @param name the name
+   * @return its hash
+   */
+  @LinuxSource(file = "fs/gfs2/util.h", name = "gfs2_disk_hash")
+  static int hash(byte[] name) {
+    CRC32 crc = new CRC32();
+    crc.update(name);
+    return (int) crc.getValue();
+  }
+
+  /** Moves on to the next entry that is not empty. Answers false at the end of the block. */
+  boolean next() throws ErrnoException {
+    while (next < buf.size()) { // each step moves on by the length of an entry
+      at = next;
+      int length = buf.u16(at + 20);
+      if (length < DIRENT_BYTES + 1 || (length & 7) != 0 || length > buf.size() - at) {
+        throw buf.corrupt("an entry of " + length + " bytes");
+      }
+      next = at + length;
+      if (buf.i64(at) == 0 || buf.i64(at + 8) == 0) {
+        if (at != first) {
+          throw buf.corrupt("an empty entry in the middle"); // C merges them with the one in front
+        }
+        continue;
+      }
+      if (nameLength() == 0 || nameLength() > length - DIRENT_BYTES) {
+        throw buf.corrupt("an entry of " + length + " bytes with a name of " + nameLength());
+      }
+      return true;
+    }
+    return false;
+  }
+
+  Gfs2Inum inum() throws ErrnoException {
+    return new Gfs2Inum(buf.i64(at), buf.i64(at + 8));
+  }
+
+  int hash() throws ErrnoException {
+    return buf.i32(at + 16);
+  }
+
+  private int nameLength() throws ErrnoException {
+    return buf.u16(at + 22);
+  }
+
+  /** DT_* of what has the name. */
+  int type() throws ErrnoException {
+    return buf.u16(at + 24);
+  }
+
+  /** The name, of which it was made sure that it is one. */
+  byte[] name() throws ErrnoException {
+    byte[] name = buf.copy(at + DIRENT_BYTES, nameLength());
+    for (byte b : name) {
+      if (b == 0 || b == '/') {
+        throw buf.corrupt("a name with a slash or a zero in it");
+      }
+    }
+    if (hash(name) != hash()) {
+      throw buf.corrupt("a name that has another hash than it says");
+    }
+    return name;
+  }
+
+  /** Whether this is a name, of which the hash is known. */
+  boolean is(byte[] name, int nameHash) throws ErrnoException {
+    return hash() == nameHash && nameLength() == name.length && buf.matches(at + DIRENT_BYTES, name);
+  }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/** How damage is told: EIO, as GFS2 tells it in C, and a sentence. */
+@LinuxSource(file = "fs/gfs2/util.c", name = {"gfs2_consist_i", "gfs2_consist_inode_i", "gfs2_consist_rgrpd_i"})
+final class Gfs2Error {
+  private Gfs2Error() {}
+
+  /** Makes the error for something on disk that can't be right. */
+  static ErrnoException corrupt(String sentence) {
+    return new ErrnoException(Errno.EIO, sentence);
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.filemap.Filemap;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.IomapDio;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * Regular files: what can be done with an open one.
+ *
+ * <p>Direct reads hold the inode's glock deferred, buffered ones shared. Going from the one to the other drops the pages.
+ * Neither takes the inode's iRwsem: the glock is what keeps writers away.
+ *
+ * <p>A holder is there while the request is submitted, not until it completes: a request that was queued is counted in the inode
+ * (inode_dio_begin) as long as it is in flight, and a change of the glock's state for which that matters waits for the
+ * count to come down ({@link Gfs2Glops}). So the glock is never given back by a completion.
+ *
+ * <p>Files whose data goes through the journal can't be opened with O_DIRECT, and nothing here knows RWF_NOWAIT; both as in
+ * 4.20.
+ */
+@LinuxSource(file = "fs/gfs2/file.c", name = {"gfs2_file_fops", "gfs2_file_fops_nolock"})
+final class Gfs2File implements FileOperations {
+  static final Gfs2File OPERATIONS = new Gfs2File(true);
+
+  /** Of files whose data goes through the journal. */
+  @LinuxSource(file = "fs/gfs2/aops.c", name = "gfs2_jdata_aops")
+  static final Gfs2File JDATA = new Gfs2File(false);
+
+  private final boolean direct;
+
+  private Gfs2File(boolean direct) {
+    this.direct = direct;
+  }
+
+  @Override
+  public boolean hasFsync() {
+    return true;
+  }
+
+  @Override
+  public boolean hasReadIter() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_read_iter")
+  public long readIter(Task current, Kiocb iocb, IovIter to) {
+    if (iocb.has(Kiocb.IOCB_DIRECT)) {
+      long result = directRead(current, iocb, to);
+      if (result != -Errno.ENOTBLK) {
+        return result;
+      }
+      iocb.kiFlags &= ~Kiocb.IOCB_DIRECT;
+    }
+    return bufferedRead(current, iocb, to);
+  }
+
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_direct_read")
+  private static long directRead(Task current, Kiocb iocb, IovIter to) {
+    Gfs2Inode ip = (Gfs2Inode) iocb.file().inode();
+    Gfs2Glock gl = ip.glock();
+    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.DEFERRED, 0);
+    long result = gl.nq(current, gh);
+    if (result == 0) {
+      result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be gone after this
+      gl.dq(current, gh);
+    }
+    gh.uninit();
+    return result;
+  }
+
+  private static long bufferedRead(Task current, Kiocb iocb, IovIter to) {
+    Gfs2Inode ip = (Gfs2Inode) iocb.file().inode();
+    Gfs2Glock gl = ip.glock();
+    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, 0);
+    long result = gl.nq(current, gh);
+    if (result == 0) {
+      result = Filemap.read(current, iocb, to, ip.mapping());
+      gl.dq(current, gh);
+    }
+    gh.uninit();
+    return result;
+  }
+
+  @Override
+  public boolean hasIopoll() {
+    return direct;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "iopoll")
+  public int iopoll(Kiocb iocb, boolean spin) {
+    return IomapDio.iopoll(iocb, spin);
+  }
+
+  @Override
+  public boolean canDirect() {
+    return direct;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
+  public int fsync(Task current, File file, boolean datasync) {
+    return 0; // nothing is ever written
+  }
+}

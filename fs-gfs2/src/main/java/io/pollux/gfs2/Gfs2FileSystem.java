@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.BdevFileSystem;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.LinuxSource;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** GFS2 as a kind of filesystem: for one node, read-only for now. */
+@LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "gfs2_fs_type")
+public final class Gfs2FileSystem implements BdevFileSystem {
+  /** The one there is. */
+  public static final Gfs2FileSystem INSTANCE = new Gfs2FileSystem();
+
+  private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+  private Gfs2FileSystem() {}
+
+  @Override
+  public String name() {
+    return "gfs2";
+  }
+
+  @Override
+  public boolean recognises(MemorySegment head) {
+    return head.byteSize() >= Gfs2Sb.POSITION + Gfs2Buf.HEADER_BYTES
+        && head.get(BE32, Gfs2Sb.POSITION) == Gfs2Buf.MAGIC
+        && head.get(BE32, Gfs2Sb.POSITION + 4) == Gfs2Buf.METATYPE_SB;
+  }
+
+  /**
+   * Mounts a device.
+   *
+   * @param current the calling task
+   * @param bdev the device
+   * @param options read-only; with norecovery dirty journals are left alone, otherwise they are refused
+   * @return the filesystem
+   * @throws ErrnoException EINVAL if this is no GFS2, one of a format that is not supported, or a cluster's; EROFS if it
+   *     would have to be written (a dirty journal, a mount for writing), EIO if it is damaged or the device is shorter
+   *     than it, or the device's error
+   */
+  @Override
+  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+    return Gfs2Sbd.mount(current, bdev, options, LockNolock.INSTANCE);
+  }
+}

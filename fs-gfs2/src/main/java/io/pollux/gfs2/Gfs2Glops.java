@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+
+/** What is to be done at a change of state, for each type of glock. */
+@LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_glops_list")
+final class Gfs2Glops {
+  private final Gfs2MetaIo meta;
+  private final Gfs2GlockOperations inode = new InodeGlops();
+  private final Gfs2GlockOperations rgrp = new RgrpGlops();
+
+  Gfs2Glops(Gfs2MetaIo meta) {
+    this.meta = meta;
+  }
+
+  Gfs2GlockOperations of(Gfs2LockName.Type type) {
+    return switch (type) {
+      case INODE -> inode;
+      case RGRP -> rgrp;
+    };
+  }
+
+  @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
+  private final class InodeGlops implements Gfs2GlockOperations {
+    /**
+     * Direct reads that are in flight are no hindrance to other readers, so going from deferred to shared and back does not
+     * wait for them: whoever polls for them may be the very task that now reads through the page cache. (C always waits.)
+     * Direct writes will have to be waited for.
+     */
+    @Override
+    @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_sync")
+    public void goSync(Task current, Gfs2Glock gl, int target) {
+      Gfs2Inode ip = gl.object();
+      if (ip == null || !ip.isType(StatMode.S_IFREG)) {
+        return;
+      }
+      if (target == LmState.EXCLUSIVE || target == LmState.UNLOCKED) {
+        current.aboutToSleep();
+        ip.inodeDioWait();
+      }
+      ip.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE); // an error is kept for fsync
+    }
+
+    @Override
+    @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_inval")
+    public void goInval(Gfs2Glock gl, boolean metadata) {
+      Gfs2Inode ip = gl.object();
+      if (metadata) {
+        meta.invalidate(gl.name());
+        if (ip != null) {
+          ip.invalidate();
+        }
+      }
+      if (ip != null && ip.isType(StatMode.S_IFREG)) {
+        ip.mapping().invalidateAll();
+      }
+    }
+
+    @Override
+    @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_lock")
+    public int goLock(Task current, Gfs2Glock gl) {
+      Gfs2Inode ip = gl.object();
+      if (ip == null) {
+        return 0;
+      }
+      try {
+        ip.refresh(current);
+        return 0;
+      } catch (ErrnoException e) {
+        return -e.errno();
+      }
+    }
+  }
+
+  @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_rgrp_glops")
+  private final class RgrpGlops implements Gfs2GlockOperations {
+    @Override
+    @LinuxSource(file = "fs/gfs2/glops.c", name = "rgrp_go_inval")
+    public void goInval(Gfs2Glock gl, boolean metadata) {
+      meta.invalidate(gl.name());
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.Iomap;
+import io.pollux.iomap.IomapOps;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+
+/** Tells what is behind a position of a regular file. The caller holds the file's glock. */
+@LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_ops")
+final class Gfs2Iomap implements IomapOps {
+  static final Gfs2Iomap OPS = new Gfs2Iomap();
+
+  private Gfs2Iomap() {}
+
+  /** {@inheritDoc} Answers ENOTBLK, too: direct I/O that has to go through the page cache instead. */
+  @Override
+  @LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_begin")
+  public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
+    if ((flags & IOMAP_WRITE) != 0) {
+      return -Errno.EROFS;
+    }
+    Gfs2Inode ip = (Gfs2Inode) inode;
+    if (ip.dinode().stuffed()) {
+      return -Errno.ENOTBLK; // its data is part of a block of metadata
+    }
+    int blockLog = ip.sdp().sb().blockLog;
+    long fileBlock = pos >> blockLog;
+    Gfs2Extents extents = ip.extentCache().find(fileBlock);
+    if (extents == null) {
+      try {
+        extents = Gfs2Bmap.map(current, ip, fileBlock);
+      } catch (ErrnoException e) {
+        return -e.errno();
+      }
+    }
+    int run = extents.find(fileBlock);
+    long start = extents.startOff(run) << blockLog;
+    long bytes = toByte(extents.endOff(run), blockLog) - start;
+    long block = extents.startBlock(run);
+    if (block == Gfs2Extents.HOLE) {
+      iomap.setHole(start, bytes);
+    } else {
+      iomap.setMapped(false, start, bytes, block << blockLog, ip.sdp().bdev());
+    }
+    return 0;
+  }
+
+  /** Blocks in bytes, or the last position there is if that is less: a file can't reach beyond it. */
+  private static long toByte(long blocks, int blockLog) {
+    return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
+  }
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** A mounted filesystem, from which all its parts are reached. */
+@LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_sbd")
+final class Gfs2Sbd extends SuperBlock {
+  private final Gfs2Sb sb;
+  private final Gfs2MetaIo meta;
+  private final LmLockops lm;
+  private final Gfs2Glops glops;
+  private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
+  private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
+  private Gfs2Rgrps rgrps; // set to the real ones during the mount
+  private @Nullable Gfs2Inode root; // set once, when the mount is done
+
+  private Gfs2Sbd(Gfs2Sb sb, Gfs2MetaIo meta, LmLockops lm) {
+    super(meta.bdev().dev(), true);
+    this.sb = sb;
+    this.meta = meta;
+    this.lm = lm;
+    glops = new Gfs2Glops(meta);
+    rgrps = Gfs2Rgrps.unknown(blocks());
+  }
+
+  /**
+   * Mounts. From process context.
+   *
+   * @param current the calling task
+   * @param bdev the device
+   * @param options how
+   * @param lm the lock module
+   * @return the filesystem
+   * @throws ErrnoException why it can't be mounted; nothing is left behind then
+   */
+  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
+  static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
+    checkOptions(options);
+    Gfs2MetaIo meta = new Gfs2MetaIo(bdev);
+    try {
+      Gfs2Sb sb = readSb(current, meta);
+      if (!sb.lockProto.equals(lm.protoName()) && !options.norecovery()) {
+        throw new ErrnoException(
+            Errno.EINVAL,
+            "this filesystem belongs to a cluster ("
+                + sb.lockProto
+                + "), of which others may be using it; if nobody is, mount it read-only and without recovery (--norecovery)");
+      }
+      Gfs2Sbd sdp = new Gfs2Sbd(sb, meta, lm);
+      sdp.readSystemFiles(current, options);
+      Gfs2Inode root = sdp.iget(current, new Gfs2Inum(sb.rootFormal, sb.rootAddr));
+      if (!root.isType(StatMode.S_IFDIR)) {
+        throw Gfs2Error.corrupt("the root of the filesystem is not a directory");
+      }
+      sdp.root = root;
+      return sdp;
+    } catch (ErrnoException e) {
+      meta.drop();
+      throw e;
+    }
+  }
+
+  private static void checkOptions(MountOptions options) throws ErrnoException {
+    if (options.norecovery() && !options.readOnly()) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
+    }
+    if (!options.readOnly()) {
+      throw new ErrnoException(Errno.EROFS, "GFS2 is read-only for now: mount it read-only");
+    }
+  }
+
+  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "init_sb")
+  private static Gfs2Sb readSb(Task current, Gfs2MetaIo meta) throws ErrnoException {
+    BlockDevice bdev = meta.bdev();
+    if (bdev.bytes() < Gfs2Sb.POSITION + Gfs2Sb.BYTES) {
+      throw new ErrnoException(Errno.EINVAL, "not a GFS2 filesystem: the device is too small for one");
+    }
+    Gfs2Sb sb = new Gfs2Sb(meta.read(current, Gfs2Sb.POSITION, Gfs2Sb.BYTES, "superblock"));
+    int logical = bdev.queue().logicalBlockSize();
+    if (sb.blockSize < logical) {
+      throw new ErrnoException(
+          Errno.EINVAL,
+          "the filesystem has blocks of " + sb.blockSize + " bytes, the device can't read less than " + logical);
+    }
+    return sb;
+  }
+
+  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"init_inodes", "init_journal"})
+  private void readSystemFiles(Task current, MountOptions options) throws ErrnoException {
+    Gfs2Inode master = iget(current, new Gfs2Inum(sb.masterFormal, sb.masterAddr));
+    if (!master.isType(StatMode.S_IFDIR)) {
+      throw Gfs2Error.corrupt("the directory of system files is not a directory");
+    }
+    Gfs2Inode rindex = systemFile(current, master, "rindex", StatMode.S_IFREG);
+    Gfs2Holder gh = rindex.lock(current, LmState.SHARED);
+    try {
+      rgrps = Gfs2Rgrps.read(current, this, rindex);
+    } finally {
+      Gfs2Inode.unlock(current, gh);
+    }
+    rgrps.checkDinode(current, this, sb.masterAddr); // these two were read before anybody could tell
+    rgrps.checkDinode(current, this, rindex.ino());
+    systemFile(current, master, "inum", StatMode.S_IFREG);
+    systemFile(current, master, "statfs", StatMode.S_IFREG);
+    systemFile(current, master, "quota", StatMode.S_IFREG);
+    systemFile(current, master, "per_node", StatMode.S_IFDIR);
+    Gfs2Inode jindex = systemFile(current, master, "jindex", StatMode.S_IFDIR);
+    if (!options.norecovery()) {
+      new Gfs2Recovery(current, this).requireClean(jindex);
+    }
+  }
+
+  @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_lookup_simple")
+  private static Gfs2Inode systemFile(Task current, Gfs2Inode master, String name, int type) throws ErrnoException {
+    Gfs2Inode found;
+    try {
+      found = master.lookup(current, name.getBytes(StandardCharsets.US_ASCII));
+    } catch (ErrnoException e) {
+      throw e.errno() == Errno.ENOENT ? Gfs2Error.corrupt("there is no system file " + name) : e;
+    }
+    if (!found.isType(type)) {
+      throw Gfs2Error.corrupt("the system file " + name + " is of another type than it has to be");
+    }
+    return found;
+  }
+
+  Gfs2Sb sb() {
+    return sb;
+  }
+
+  Gfs2MetaIo meta() {
+    return meta;
+  }
+
+  Gfs2Rgrps rgrps() {
+    return rgrps;
+  }
+
+  BlockDevice bdev() {
+    return meta.bdev();
+  }
+
+  /** Whole blocks of the device. */
+  long blocks() {
+    return bdev().bytes() >> sb.blockLog;
+  }
+
+  /** The glock of a name. From any context. */
+  @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_get")
+  Gfs2Glock glock(Gfs2LockName.Type type, long number) {
+    Gfs2LockName name = new Gfs2LockName(type, number);
+    Gfs2Glock there = glocks.get(name);
+    return there != null ? there : glocks.insert(name, new Gfs2Glock(name, lm, glops.of(type)));
+  }
+
+  @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_put")
+  private void glockGone(Gfs2LockName name) {
+    meta.invalidate(name);
+    lm.putLock(name);
+  }
+
+  /** Takes a glock, off the way of I/O. From process context. */
+  Gfs2Holder lock(Task current, Gfs2Glock glock, int state) throws ErrnoException {
+    Gfs2Holder gh = Gfs2Holder.alloc(current, glock, state, 0);
+    int result = glock.nq(current, gh);
+    if (result != 0) {
+      gh.uninit();
+      throw new ErrnoException(-result, "glock " + glock + " can't be taken");
+    }
+    return gh;
+  }
+
+  /**
+   * Finds an inode. From process context, without a glock.
+   *
+   * @param current the calling task
+   * @param inum how a directory names it; any values at all
+   * @return the inode
+   * @throws ErrnoException EIO if there is none of that name or it is damaged, or the device's error
+   */
+  @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_inode_lookup")
+  Gfs2Inode iget(Task current, Gfs2Inum inum) throws ErrnoException {
+    Gfs2Inode there = inodes.get(inum.addr());
+    Gfs2Inode inode = there != null ? there : read(current, inum.addr());
+    if (inode.dinode().formalIno() != inum.formalIno()) {
+      throw inode.corrupt("is another one than the directory says");
+    }
+    return inode;
+  }
+
+  private Gfs2Inode read(Task current, long addr) throws ErrnoException {
+    if (!rgrps.hasData(addr)) {
+      throw Gfs2Error.corrupt("inode " + Long.toUnsignedString(addr) + ": outside the filesystem");
+    }
+    Gfs2Glock glock = glock(Gfs2LockName.Type.INODE, addr);
+    Gfs2Holder gh = lock(current, glock, LmState.SHARED);
+    try {
+      rgrps.checkDinode(current, this, addr);
+      Gfs2Buf block = readMeta(current, glock, addr, Gfs2Buf.METATYPE_DI, "inode " + addr);
+      Gfs2Inode made = new Gfs2Inode(this, glock, Gfs2Dinode.decode(sb, addr, block));
+      Gfs2Inode inode = inodes.insert(addr, made);
+      if (inode == made) {
+        glock.setObject(inode);
+      }
+      return inode;
+    } finally {
+      Gfs2Inode.unlock(current, gh);
+    }
+  }
+
+  /**
+   * Reads a block of metadata. From process context, with its glock held.
+   *
+   * @param current the calling task
+   * @param glock what protects it
+   * @param block its number; any value at all
+   * @param type METATYPE_*
+   * @param what what is there, for sentences
+   * @return the block
+   * @throws ErrnoException EIO if it is none of that type or beyond the device, or the device's error
+   */
+  Gfs2Buf readMeta(Task current, Gfs2Glock glock, long block, int type, String what) throws ErrnoException {
+    return meta.readMeta(current, glock.name(), block, sb.blockSize, type, what);
+  }
+
+  /**
+   * Reads the first bytes of a system file past the page cache. From process context, with its glock held.
+   *
+   * @param current the calling task
+   * @param ip the file
+   * @param length bytes, no more than it has
+   * @return the bytes
+   * @throws ErrnoException EIO if it has a hole or is damaged, or the device's error
+   */
+  @LinuxSource(file = "fs/gfs2/aops.c", name = "gfs2_internal_read")
+  Gfs2Buf readFile(Task current, Gfs2Inode ip, int length) throws ErrnoException {
+    if (ip.dinode().stuffed()) {
+      return new Gfs2Buf(ip.readDinode(current).copy(Gfs2Sb.DINODE_BYTES, length), ip.what());
+    }
+    byte[] bytes = new byte[length];
+    for (int done = 0; done < length; done += sb.blockSize) {
+      int fileBlock = done >> sb.blockLog;
+      Gfs2Extents extents = Gfs2Bmap.map(current, ip, fileBlock);
+      int run = extents.find(fileBlock);
+      if (extents.startBlock(run) == Gfs2Extents.HOLE) {
+        throw ip.corrupt("a system file with a hole");
+      }
+      long block = extents.startBlock(run) + fileBlock - extents.startOff(run);
+      int step = Math.min(sb.blockSize, length - done);
+      byte[] data = meta.read(current, block << sb.blockLog, sb.blockSize, ip.what()).copy(0, step);
+      System.arraycopy(data, 0, bytes, done, step);
+    }
+    return new Gfs2Buf(bytes, ip.what());
+  }
+
+  @Override
+  public Gfs2Inode root() {
+    return Objects.requireNonNull(root);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_put_super")
+  public void unmount(Task current) {
+    inodes.clear();
+    glocks.clear();
+    meta.drop();
+    bdev().pageCache().trim();
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.driver.RamDisk;
+import io.pollux.tools.user.PathName;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** Where GFS2 images come from, and what Linux says of them. */
+final class Gfs2Images {
+  private static final Path TOOLS =
+      Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("../tools").normalize();
+  private static final Path SAMPLE = TOOLS.resolve("src/main/resources/io/pollux/tools/sample/gfs2-sample");
+  private static final PathName JOURNALED = PathName.of("/journaled.dat");
+
+  private Gfs2Images() {}
+
+  /** The script that makes images of other shapes. */
+  static Path makeOracles() {
+    return TOOLS.resolve("src/sample/make-gfs2-oracles.sh");
+  }
+
+  /** What Linux says of the sample. */
+  static LinuxView sampleView() throws IOException {
+    return LinuxView.read(SAMPLE);
+  }
+
+  /** Unpacks the sample into a directory. Answers the image. */
+  static Path unpackSample(Path directory) throws IOException, InterruptedException {
+    Path log = directory.resolve("tar.log");
+    Process tar =
+        new ProcessBuilder("tar", "-C", directory.toString(), "-xzf", SAMPLE + ".tar.gz")
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    assertThat(tar.waitFor(1, TimeUnit.MINUTES)).isTrue();
+    assertThat(tar.exitValue()).as(Files.readString(log)).isZero();
+    return directory.resolve("gfs2-sample.img");
+  }
+
+  /** An image in memory. */
+  static RamDisk load(Path image) throws IOException {
+    try (FileChannel file = FileChannel.open(image)) {
+      RamDisk disk = new RamDisk(file.size());
+      long at = 0;
+      while (at < file.size()) {
+        int got = file.read(RawMemory.segment(disk.address() + at, file.size() - at).asByteBuffer());
+        assertThat(got).isPositive();
+        at += got;
+      }
+      return disk;
+    }
+  }
+
+  /** A view without the file whose data goes through the journal, where it can't be read in a way. */
+  static LinuxView readable(LinuxView linux, FileRead how) {
+    if (how == FileRead.BUFFERED || how == FileRead.RING_BUFFERED) {
+      return linux;
+    }
+    Map<PathName, String> sums = new LinkedHashMap<>(linux.sums());
+    assertThat(sums.remove(JOURNALED)).isNotNull();
+    return new LinuxView(linux.names(), sums, linux.probes());
+  }
+}
