@@ -3,6 +3,9 @@ package io.pollux.block.driver;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.RequestQueue;
+import io.pollux.block.driver.host.UringDisk;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
@@ -11,17 +14,23 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /**
- * An image file or a block device of the machine, read and written in place through a FileChannel. What goes
- * wrong there is an I/O error here.
+ * An image file or a block device of the machine, read and written in place: through the machine's io_uring, past its page
+ * cache if it lets us, and through a FileChannel where there is no io_uring to be had. What the machine's filesystem or
+ * disk says went wrong is what this disk says; what no disk would say is an I/O error.
  */
 public final class HostDisk extends PolledDisk {
   private final FileChannel channel;
+  private final @Nullable UringDisk uring;
+  private final String access;
 
-  private HostDisk(FileChannel channel, long bytes) {
+  private HostDisk(FileChannel channel, long bytes, @Nullable UringDisk uring, String access) {
     super(bytes);
     this.channel = channel;
+    this.uring = uring;
+    this.access = access;
   }
 
   /**
@@ -33,16 +42,49 @@ public final class HostDisk extends PolledDisk {
    * @throws IOException if the machine refuses
    */
   public static HostDisk open(Path path, boolean readOnly) throws IOException {
+    return open(path, readOnly, true);
+  }
+
+  /** As above; without io_uring if that is not wanted. */
+  static HostDisk open(Path path, boolean readOnly, boolean wantUring) throws IOException {
     FileChannel channel =
         readOnly
             ? FileChannel.open(path, StandardOpenOption.READ)
             : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
     try {
-      return new HostDisk(channel, channel.size());
-    } catch (IOException e) {
+      long bytes = channel.size();
+      if (!wantUring) {
+        return new HostDisk(channel, bytes, null, "FileChannel");
+      }
+      try {
+        UringDisk uring = UringDisk.open(path, readOnly);
+        return new HostDisk(channel, bytes, uring, uring.access());
+      } catch (IOException e) {
+        return new HostDisk(channel, bytes, null, "FileChannel (" + e.getMessage() + ")");
+      }
+    } catch (IOException | OutOfMemoryError e) {
       channel.close();
       throw e;
     }
+  }
+
+  /**
+   * How the file is read and written.
+   *
+   * @return io_uring or FileChannel, and more about it, in a few words
+   */
+  public String access() {
+    return access;
+  }
+
+  @Override
+  public BlockDevice disk(String name, long dev, boolean readOnly) {
+    UringDisk driver = uring;
+    if (driver == null) {
+      return super.disk(name, dev, readOnly);
+    }
+    RequestQueue queue = new RequestQueue(driver, driver.logicalBlockSize(), RequestQueue.DEFAULT_DEPTH);
+    return new BlockDevice(name, dev, bytes(), readOnly, queue);
   }
 
   @Override
@@ -77,6 +119,9 @@ public final class HostDisk extends PolledDisk {
 
   @Override
   public void close() {
+    if (uring != null) {
+      uring.close();
+    }
     try {
       channel.close();
     } catch (IOException e) {
