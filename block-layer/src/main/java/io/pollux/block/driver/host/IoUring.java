@@ -57,7 +57,7 @@ final class IoUring implements AutoCloseable {
   private static final long MMAP_SQES = 0x10000000L;
 
   // struct io_uring_sqe
-  static final long SQE_SIZE = 64;
+  private static final long SQE_SIZE = 64;
   static final long SQE_OPCODE = 0;
   static final long SQE_FLAGS = 1;
   static final long SQE_FD = 4;
@@ -167,8 +167,16 @@ final class IoUring implements AutoCloseable {
     }
   }
 
-  /** The next entry to fill in. There is one. */
+  /** The next entry to fill in, all zeroes. There is one. */
   long sqe() {
+    long sqe = entry();
+    for (long at = 0; at < SQE_SIZE; at += Long.BYTES) { // RawMemory.zero makes an object, which may stay one
+      RawMemory.putLong(sqe + at, 0);
+    }
+    return sqe;
+  }
+
+  private long entry() {
     return sqes + SQE_SIZE * (filled & sqMask);
   }
 
@@ -198,7 +206,7 @@ final class IoUring implements AutoCloseable {
   /** Takes back the entry that was filled in last and that the machine did not take. Answers its user data. */
   long takeBack() {
     filled--;
-    return RawMemory.getLong(sqe() + SQE_USER_DATA);
+    return RawMemory.getLong(entry() + SQE_USER_DATA);
   }
 
   /** Has the machine look for completions. From the completing side. Answers 0 or a negative errno. */

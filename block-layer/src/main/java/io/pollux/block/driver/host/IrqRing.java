@@ -178,7 +178,6 @@ final class IrqRing implements AutoCloseable {
 
   private void fillWake(IoUring ring) {
     long sqe = ring.sqe();
-    RawMemory.zero(sqe, IoUring.SQE_SIZE);
     RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_READ);
     RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE);
     RawMemory.putInt(sqe + IoUring.SQE_FD, EVENTFD);

@@ -63,7 +63,6 @@ final class PolledRing implements AutoCloseable {
   private static void tryPolling(IoUring ring) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       long sqe = ring.sqe();
-      RawMemory.zero(sqe, IoUring.SQE_SIZE);
       RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_READ);
       RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE);
       RawMemory.putLong(sqe + IoUring.SQE_ADDR, arena.allocate(HostFile.MAX_BLOCK, HostFile.MAX_BLOCK).address());

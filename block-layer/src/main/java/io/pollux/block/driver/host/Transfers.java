@@ -64,11 +64,10 @@ final class Transfers implements AutoCloseable {
     attempts[tag] = 0;
   }
 
-  /** Fills in an entry for what is left to do of a request. */
+  /** Fills in an entry, all zeroes until now, for what is left to do of a request. */
   void fill(long sqe, Request request) {
     int tag = request.tag();
     Bio bio = request.bio();
-    RawMemory.zero(sqe, IoUring.SQE_SIZE);
     RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // number 0, which is also the field's value
     RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, tag);
     switch (bio.op()) {
