@@ -130,13 +130,16 @@ final class IrqRing implements AutoCloseable {
   private void serve(IoUring ring, Transfers transfers) {
     boolean armed = false; // the eventfd's read is in flight
     int failures = 0;
-    boolean last = false;
-    while (!last) {
-      if (!armed) {
-        fillWake(ring);
+    while (true) {
+      boolean ending = closing; // before the look at what came: nothing comes after it
+      if (!armed && !ending) {
+        fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
         armed = true;
       }
       fill(ring, transfers, incoming.takeAll());
+      if (ending && !armed && !transfers.busy()) {
+        return;
+      }
       boolean wait = ring.completions() == 0 && failures == 0 && mayWait(ring, transfers);
       int taken = ring.submit(wait ? 1 : 0, IoUring.ENTER_GETEVENTS);
       SLEEPING.setOpaque(this, false);
@@ -155,7 +158,6 @@ final class IrqRing implements AutoCloseable {
         ring.push();
       }
       transfers.completeAll(transfers.takeOver());
-      last = closing && !armed && !transfers.busy();
     }
   }
 
