@@ -5,10 +5,12 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import io.pollux.uapi.Statfs;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 /** A mounted filesystem, from which all its parts are reached. */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_sbd")
 final class Gfs2Sbd extends SuperBlock {
+  private static final int STATFS_BYTES = 3 * Long.BYTES;
+
   private final Gfs2Sb sb;
   private final Gfs2MetaIo meta;
   private final LmLockops lm;
@@ -24,6 +28,7 @@ final class Gfs2Sbd extends SuperBlock {
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
   private @Nullable Gfs2Inode root; // set once, when the mount is done
+  private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
   private Gfs2Sbd(Gfs2Sb sb, Gfs2MetaIo meta, LmLockops lm) {
     super(meta.bdev().dev(), true);
@@ -112,7 +117,7 @@ final class Gfs2Sbd extends SuperBlock {
     rgrps.checkDinode(current, this, sb.masterAddr); // these two were read before anybody could tell
     rgrps.checkDinode(current, this, rindex.ino());
     systemFile(current, master, "inum", StatMode.S_IFREG);
-    systemFile(current, master, "statfs", StatMode.S_IFREG);
+    statfsInode = systemFile(current, master, "statfs", StatMode.S_IFREG);
     systemFile(current, master, "quota", StatMode.S_IFREG);
     systemFile(current, master, "per_node", StatMode.S_IFDIR);
     Gfs2Inode jindex = systemFile(current, master, "jindex", StatMode.S_IFDIR);
@@ -133,6 +138,33 @@ final class Gfs2Sbd extends SuperBlock {
       throw Gfs2Error.corrupt("the system file " + name + " is of another type than it has to be");
     }
     return found;
+  }
+
+  /** The counts that all nodes have agreed on: struct gfs2_statfs_change, in the system file. */
+  @Override
+  @LinuxSource(file = "fs/gfs2/super.c", name = {"gfs2_statfs", "gfs2_statfs_change_in"})
+  protected void statfs(Task current, long statfs) throws ErrnoException {
+    Gfs2Inode counts = statfsInode;
+    assert counts != null : "mounted";
+    Gfs2Holder gh = counts.lock(current, LmState.SHARED);
+    try {
+      if (counts.size() < STATFS_BYTES) {
+        throw counts.corrupt("is too short for what it has to tell");
+      }
+      Gfs2Buf buf = readFile(current, counts, STATFS_BYTES);
+      long free = buf.i64(Long.BYTES);
+      long dinodes = buf.i64(2 * Long.BYTES);
+      Statfs.fType(statfs, Gfs2Buf.MAGIC);
+      Statfs.fBsize(statfs, sb.blockSize);
+      Statfs.fNamelen(statfs, Namei.NAME_MAX);
+      Statfs.fBlocks(statfs, buf.i64(0));
+      Statfs.fBfree(statfs, free);
+      Statfs.fBavail(statfs, free);
+      Statfs.fFiles(statfs, dinodes + free);
+      Statfs.fFfree(statfs, free);
+    } finally {
+      Gfs2Inode.unlock(current, gh);
+    }
   }
 
   Gfs2Sb sb() {

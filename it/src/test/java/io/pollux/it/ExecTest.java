@@ -39,7 +39,7 @@ final class ExecTest {
 
   private static void fio(String target, String options) throws IOException, InterruptedException {
     Oracles.needPrograms("fio", "fio");
-    ExecRun run = ExecRun.of(target + "fio --name=t --thread --group_reporting " + options).succeeded();
+    ExecRun run = ExecRun.of(target + "fio --name=t --thread --group_reporting --verify_state_save=0 " + options).succeeded();
     assertThat(run.out()).contains("err= 0", "Run status group 0");
     assertThat(run.err()).as("what fio complains of").doesNotContain("fio:", "pollux:");
   }
@@ -120,7 +120,7 @@ final class ExecTest {
 
   @Test
   void fileCallsOnTheSample() throws Exception {
-    ExecRun.of("-- " + compile("file-calls").file() + " read /pollux").succeeded();
+    ExecRun.of("--read-only -- " + compile("file-calls").file() + " read /pollux").succeeded();
   }
 
   @Test

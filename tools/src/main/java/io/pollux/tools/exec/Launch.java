@@ -73,7 +73,7 @@ public final class Launch {
     setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
     setenv("POLLUX_AT", at);
     setenv("POLLUX_ROOT", spec.fs() == Fs.NONE ? "" : "/mnt");
-    if (spec.fs() == Fs.NONE && !spec.readOnly()) {
+    if (!spec.readOnly() && !spec.norecovery()) {
       setenv("POLLUX_WRITABLE", "1");
     }
     setenv(Order.VARIABLE, Order.write(spec));

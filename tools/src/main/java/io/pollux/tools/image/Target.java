@@ -181,7 +181,8 @@ public final class Target implements AutoCloseable {
       if (wanted != null && !type.name().equals(wanted.toString())) {
         throw Failure.couldNotRun(what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
       }
-      boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
+      boolean onlyReads = type.name().equals(Fs.GFS2.toString()); // GFS2 can't write yet, and refuses to be mounted so
+      boolean readOnly = onlyReads || spec.readOnly() || device.readOnly() || spec.norecovery();
       kernel.mount(MOUNT_POINT, type, device, new MountOptions(readOnly, spec.norecovery()));
       return type.name();
     } catch (ErrnoException e) {
