@@ -148,9 +148,8 @@ final class IrqRing implements AutoCloseable {
         armed = false;
       }
       if (failures > MAX_FAILURES) {
-        transfers.takeBack(ring, WAKE, taken);
+        armed &= !transfers.takeBack(ring, WAKE, taken);
         failures = 0;
-        armed = false;
       }
       Request again = transfers.takeAgain();
       for (Request request = again; request != null; request = request.next()) {

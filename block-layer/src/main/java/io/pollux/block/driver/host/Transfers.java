@@ -162,15 +162,25 @@ final class Transfers implements AutoCloseable {
     return found;
   }
 
-  /** Takes back what the machine will not have, as if it had ended. From the submitting and the completing side. */
-  void takeBack(IoUring ring, long except, int result) {
+  /**
+   * Takes back what the machine will not have, as if it had ended. From the submitting and the completing side.
+   *
+   * @param except user data that is no tag
+   * @param result the machine's negative errno
+   * @return whether that was among it
+   */
+  boolean takeBack(IoUring ring, long except, int result) {
+    boolean found = false;
     while (ring.unsubmitted() > 0) {
       long data = ring.takeBack();
-      if (data != except) {
+      if (data == except) {
+        found = true;
+      } else {
         over((int) data, toKernelErrno(result));
         addOver(request((int) data));
       }
     }
+    return found;
   }
 
   private void addOver(Request request) {
