@@ -285,6 +285,19 @@ public final class RequestQueue {
   }
 
   /**
+   * Looks once for completions on every polled hardware queue: for who waits for I/O that others sent. Sleeps never.
+   *
+   * @return completions found
+   */
+  public int pollAll() {
+    int found = 0;
+    for (HwCtx hctx : polled) {
+      found += Math.max(0, ops.poll(hctx));
+    }
+    return found;
+  }
+
+  /**
    * Whether there is anything to poll for a cookie: not if the bio has ended, and not on a device without polled
    * queues, where completions come by themselves.
    *

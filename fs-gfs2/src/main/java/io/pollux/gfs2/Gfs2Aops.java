@@ -10,9 +10,10 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
 /**
- * The pages of a regular file. Those of a stuffed one are copied out of its inode, the others come through iomap. Who reads
- * holds the file's glock: in C that is taken here, after the page; here the page comes after the glock, so that a
- * change of the glock's state can wait for pages without being waited for.
+ * The pages of a regular file. Those of a stuffed one are copied out of its inode and into it, the others go through iomap.
+ * Who reads holds the file's glock: in C that is taken here, after the page; here the page comes after the glock, so that
+ * a change of the glock's state can wait for pages without being waited for. Who writes pages back need not hold it: a page
+ * is dirty only as long as the glock stays exclusive, for it is written before it leaves that state.
  */
 @LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_ordered_aops", "gfs2_jdata_aops"})
 final class Gfs2Aops implements PageIo {
@@ -57,6 +58,9 @@ final class Gfs2Aops implements PageIo {
 
   @Override
   public int writePages(Task current, long index, long[] addresses, int count) {
-    return pages.writePages(current, index, addresses, count);
+    if (!ip.dinode().stuffed()) {
+      return pages.writePages(current, index, addresses, count);
+    }
+    return index == 0 ? ip.writeStuffed(current, addresses[0]) : 0; // no file of that kind is longer than a page
   }
 }

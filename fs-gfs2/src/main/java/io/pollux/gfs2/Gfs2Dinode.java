@@ -4,6 +4,7 @@ package io.pollux.gfs2;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import java.nio.ByteBuffer;
 
 /**
  * What an inode on disk says, decoded and checked.
@@ -57,6 +58,23 @@ record Gfs2Dinode(
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_EXHASH")
   static final int DIF_EXHASH = 0x00000002;
 
+  /** Nobody may change it. */
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_IMMUTABLE")
+  private static final int DIF_IMMUTABLE = 0x00000020;
+
+  /** It may only grow. */
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_APPENDONLY")
+  private static final int DIF_APPENDONLY = 0x00000040;
+
+  /** Every write is as with O_SYNC. */
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_SYNC")
+  private static final int DIF_SYNC = 0x00000100;
+
+  private static final int MTIME = 80;
+  private static final int CTIME = 88;
+  private static final int MTIME_NSEC = 180;
+  private static final int CTIME_NSEC = 184;
+
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIR_MAX_DEPTH")
   private static final int MAX_DEPTH = 17;
 
@@ -87,10 +105,10 @@ record Gfs2Dinode(
             disk.i64(64),
             disk.i64(72),
             disk.i32(176),
-            disk.i64(80),
-            disk.i32(180),
-            disk.i64(88),
-            disk.i32(184),
+            disk.i64(MTIME),
+            disk.i32(MTIME_NSEC),
+            disk.i64(CTIME),
+            disk.i32(CTIME_NSEC),
             disk.i32(96),
             disk.i32(100),
             disk.i32(128),
@@ -126,6 +144,21 @@ record Gfs2Dinode(
     }
   }
 
+  /**
+   * Puts the time of a write into an inode on disk. All of it lies in the first sector, which a disk writes whole or not at
+   * all.
+   *
+   * @param block the inode's block
+   * @param millis since 1970
+   */
+  @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_dinode_out")
+  static void putTimes(byte[] block, long millis) {
+    long seconds = Math.floorDiv(millis, 1000);
+    int nanos = Math.floorMod(millis, 1000) * 1_000_000;
+    ByteBuffer disk = ByteBuffer.wrap(block); // big-endian
+    disk.putLong(MTIME, seconds).putLong(CTIME, seconds).putInt(MTIME_NSEC, nanos).putInt(CTIME_NSEC, nanos);
+  }
+
   private static boolean badNanos(int nanos) {
     return Integer.toUnsignedLong(nanos) >= NANOS;
   }
@@ -143,5 +176,18 @@ record Gfs2Dinode(
   @LinuxSource(file = "fs/gfs2/inode.h", name = "gfs2_is_jdata")
   boolean jdata() {
     return (flags & DIF_JDATA) != 0;
+  }
+
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_set_inode_flags")
+  boolean immutable() {
+    return (flags & DIF_IMMUTABLE) != 0;
+  }
+
+  boolean appendOnly() {
+    return (flags & DIF_APPENDONLY) != 0;
+  }
+
+  boolean sync() {
+    return (flags & DIF_SYNC) != 0;
   }
 }

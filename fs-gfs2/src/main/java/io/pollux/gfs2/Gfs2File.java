@@ -10,12 +10,14 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.IomapDio;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Patch;
 
 /**
  * Regular files: what can be done with an open one.
  *
  * <p>Direct reads hold the inode's glock deferred, buffered ones shared. Going from the one to the other drops the pages.
- * Neither takes the inode's iRwsem: the glock is what keeps writers away.
+ * Neither takes the inode's iRwsem: the glock is what keeps writers through the page cache away. Writes are {@link
+ * Gfs2Overwrite}'s.
  *
  * <p>A holder is there while the request is submitted, not until it completes: a request that was queued is counted in the inode
  * (inode_dio_begin) as long as it is in flight, and a change of the glock's state for which that matters waits for the
@@ -89,11 +91,24 @@ final class Gfs2File implements FileOperations {
   }
 
   @Override
+  public boolean hasWriteIter() {
+    return true;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
+  public long writeIter(Task current, Kiocb iocb, IovIter from) {
+    return ((Gfs2Inode) iocb.file().inode()).sdp().overwrite().writeIter(current, iocb, from);
+  }
+
+  @Override
+  @Patch(5)
   public boolean hasIopoll() {
     return direct;
   }
 
   @Override
+  @Patch(5)
   @LinuxSource(file = "fs/gfs2/file.c", name = "iopoll")
   public int iopoll(Kiocb iocb, boolean spin) {
     return IomapDio.iopoll(iocb, spin);
@@ -107,6 +122,7 @@ final class Gfs2File implements FileOperations {
   @Override
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return 0; // nothing is ever written
+    Gfs2Inode ip = (Gfs2Inode) file.inode();
+    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, ip); // times stay for sync and unmount
   }
 }

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** GFS2 as a kind of filesystem: for one node, read-only for now. */
+/** GFS2 as a kind of filesystem: for one node, to be read, and written to in place. */
 @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "gfs2_fs_type")
 public final class Gfs2FileSystem implements BdevFileSystem {
   /** The one there is. */
@@ -39,11 +39,11 @@ public final class Gfs2FileSystem implements BdevFileSystem {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only; with norecovery dirty journals are left alone, otherwise they are refused
+   * @param options read-only or not; with norecovery dirty journals are left alone, otherwise they are refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL if this is no GFS2, one of a format that is not supported, or a cluster's; EROFS if it
-   *     would have to be written (a dirty journal, a mount for writing), EIO if it is damaged or the device is shorter
-   *     than it, or the device's error
+   * @throws ErrnoException EINVAL if this is no GFS2, one of a format that is not supported, or a cluster's; EROFS if a
+   *     journal is dirty, EACCES if it is to be written and the device can't be, EIO if it is damaged or the device is
+   *     shorter than it, or the device's error
    */
   @Override
   public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {

@@ -3,6 +3,7 @@ package io.pollux.gfs2;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.iomap.IomapDio;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
@@ -27,9 +28,9 @@ final class Gfs2Glops {
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
   private final class InodeGlops implements Gfs2GlockOperations {
     /**
-     * Direct reads that are in flight are no hindrance to other readers, so going from deferred to shared and back does not
-     * wait for them: whoever polls for them may be the very task that now reads through the page cache. (C always waits.)
-     * Direct writes will have to be waited for.
+     * Waits for direct I/O, and polls for it: whoever sent it may be the very task that now reads through the page cache. (In
+     * C that task waits for itself.) What is left in the page cache is written, and before the node knows nothing of
+     * the inode any more its times are.
      */
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_sync")
@@ -38,11 +39,12 @@ final class Gfs2Glops {
       if (ip == null || !ip.isType(StatMode.S_IFREG)) {
         return;
       }
-      if (target == LmState.EXCLUSIVE || target == LmState.UNLOCKED) {
-        current.aboutToSleep();
-        ip.inodeDioWait();
-      }
+      int waited = IomapDio.awaitNone(current, ip, ip.sdp().bdev(), false);
+      assert waited == 0 : "interrupted, and was not to be";
       ip.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE); // an error is kept for fsync
+      if (target == LmState.UNLOCKED) {
+        ip.writeTimes(current); // what fails is tried again at sync, which tells of it
+      }
     }
 
     @Override

@@ -5,18 +5,21 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.InPlaceInode;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * An inode in memory. What it says is what its block said when the glock was taken last; a glock that was given up in
- * between has it read again.
+ * between has it read again. The time of the last write is in memory first ({@link Gfs2Dirty}).
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_inode")
-final class Gfs2Inode extends Inode {
+final class Gfs2Inode extends InPlaceInode {
   /** Fifos, sockets and device nodes: they have a name here, and are somebody else's to open. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
@@ -34,6 +37,7 @@ final class Gfs2Inode extends Inode {
   private final Gfs2Sbd sdp;
   private final Gfs2Glock glock;
   private final Mapping mapping;
+  private final ReentrantLock blockLock = new ReentrantLock(); // one task at a time rewrites the inode's block
   private volatile Contents contents;
   private volatile boolean invalid; // C: GIF_INVALID
 
@@ -93,7 +97,87 @@ final class Gfs2Inode extends Inode {
       throw corrupt("is another file now");
     }
     contents = new Contents(sdp.sb(), dinode);
+    forgetWritten();
     invalid = false;
+  }
+
+  @Override
+  protected boolean immutable() {
+    return dinode().immutable();
+  }
+
+  @Override
+  protected boolean appendOnly() {
+    return dinode().appendOnly();
+  }
+
+  @Override
+  protected void timesDirtied() {
+    sdp.dirty().add(this);
+  }
+
+  /** A change of the block that the inode is in. */
+  private interface Change {
+    void make(byte[] block);
+  }
+
+  /**
+   * Writes the time of the last write, if that was not done yet. From process context, with the glock in any state but
+   * unlocked.
+   *
+   * @param current the calling task
+   * @return 0, or a negative errno, and then it is still to be done
+   */
+  @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
+  int writeTimes(Task current) {
+    if (!markClean()) {
+      return 0;
+    }
+    int result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writtenMillis()));
+    if (result != 0) {
+      markDirty();
+    }
+    return result;
+  }
+
+  /**
+   * Writes the data that is in the inode. From process context, with the page locked.
+   *
+   * @param current the calling task
+   * @param address of the page that has the data
+   * @return 0 or a negative errno
+   */
+  int writeStuffed(Task current, long address) {
+    int bytes = (int) size();
+    return rewrite(
+        current,
+        block -> MemorySegment.copy(RawMemory.segment(address, bytes), 0, MemorySegment.ofArray(block), Gfs2Sb.DINODE_BYTES, bytes));
+  }
+
+  /**
+   * Changes the inode's block on disk. Other than in C it does not go through the journal, so it may only be what is sound if a
+   * crash leaves any of its sectors as they were. Answers 0 or a negative errno.
+   */
+  private int rewrite(Task current, Change change) {
+    if (!blockLock.tryLock()) {
+      current.aboutToSleep();
+      blockLock.lock();
+    }
+    try {
+      Gfs2Buf disk = readDinode(current);
+      Gfs2Dinode there = Gfs2Dinode.decode(sdp.sb(), ino(), disk);
+      if (there.formalIno() != dinode().formalIno() || there.size() != size() || there.height() != dinode().height()) {
+        throw corrupt("is another file now");
+      }
+      byte[] block = disk.copy(0, sdp.sb().blockSize);
+      change.make(block);
+      sdp.meta().writeMeta(current, glock.name(), ino(), block, what());
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    } finally {
+      blockLock.unlock();
+    }
   }
 
   @Override
@@ -129,10 +213,20 @@ final class Gfs2Inode extends Inode {
     Stat.stBlocks(stat, dinode.blocks() << (sb.blockLog - 9));
     Stat.stAtime(stat, dinode.atime());
     Stat.stAtimeNsec(stat, dinode.atimeNsec());
-    Stat.stMtime(stat, dinode.mtime());
-    Stat.stMtimeNsec(stat, dinode.mtimeNsec());
-    Stat.stCtime(stat, dinode.ctime());
-    Stat.stCtimeNsec(stat, dinode.ctimeNsec());
+    if (wasWritten()) {
+      long millis = writtenMillis();
+      long seconds = Math.floorDiv(millis, 1000);
+      int nanos = Math.floorMod(millis, 1000) * 1_000_000;
+      Stat.stMtime(stat, seconds);
+      Stat.stMtimeNsec(stat, nanos);
+      Stat.stCtime(stat, seconds);
+      Stat.stCtimeNsec(stat, nanos);
+    } else {
+      Stat.stMtime(stat, dinode.mtime());
+      Stat.stMtimeNsec(stat, dinode.mtimeNsec());
+      Stat.stCtime(stat, dinode.ctime());
+      Stat.stCtimeNsec(stat, dinode.ctimeNsec());
+    }
   }
 
   /** The number of a device node: 12 bits of major and 20 of minor, in stat as user programs have it. */
@@ -179,7 +273,7 @@ final class Gfs2Inode extends Inode {
   /** Takes the glock, off the way of I/O. From process context. */
   @LinuxSource(file = "fs/gfs2/glock.h", name = "gfs2_glock_nq_init")
   Gfs2Holder lock(Task current, int state) throws ErrnoException {
-    return sdp.lock(current, glock, state);
+    return sdp.lock(current, glock, state, 0);
   }
 
   /** Gives the glock back. From process context. */

@@ -9,7 +9,10 @@ import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** Tells what is behind a position of a regular file. The caller holds the file's glock. */
+/**
+ * Tells what is behind a position of a regular file, and the same to who writes: blocks are not allocated. The caller
+ * holds the file's glock.
+ */
 @LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_ops")
 final class Gfs2Iomap implements IomapOps {
   static final Gfs2Iomap OPS = new Gfs2Iomap();
@@ -18,12 +21,13 @@ final class Gfs2Iomap implements IomapOps {
 
   /** {@inheritDoc} Answers ENOTBLK, too: direct I/O that has to go through the page cache instead. */
   @Override
-  @LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_begin")
+  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_begin", "gfs2_iomap_get"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
-    if ((flags & IOMAP_WRITE) != 0) {
+    Gfs2Inode ip = (Gfs2Inode) inode;
+    boolean write = (flags & IOMAP_WRITE) != 0;
+    if (write && ip.sdp().readOnly()) {
       return -Errno.EROFS;
     }
-    Gfs2Inode ip = (Gfs2Inode) inode;
     if (ip.dinode().stuffed()) {
       return -Errno.ENOTBLK; // its data is part of a block of metadata
     }
@@ -42,6 +46,9 @@ final class Gfs2Iomap implements IomapOps {
     long bytes = toByte(extents.endOff(run), blockLog) - start;
     long block = extents.startBlock(run);
     if (block == Gfs2Extents.HOLE) {
+      if (write && (flags & IOMAP_DIRECT) != 0) {
+        return -Errno.ENOTBLK; // it would have to allocate
+      }
       iomap.setHole(start, bytes);
     } else {
       iomap.setMapped(false, start, bytes, block << blockLog, ip.sdp().bdev());

@@ -19,7 +19,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Where metadata comes from: the device, and a cache of blocks in front of it.
+ * Where metadata comes from and goes to: the device, and a cache of blocks in front of it.
  *
  * <p>In C each glock has an address space of its own for the blocks that it protects, so that they go when the glock
  * goes. Here there is one cache for all of them, which never holds more than {@link #CACHE_BYTES}; its blocks belong
@@ -43,6 +43,7 @@ final class Gfs2MetaIo {
   private final Map<Key, Gfs2Buf> cache = new LinkedHashMap<>(64, 0.75f, true); // by use; under its own lock
   private final Map<Gfs2LockName, Set<Long>> owned = new HashMap<>(); // blocks that are in the cache; under its lock
   private int cachedBytes; // under the cache's lock
+  private long writes; // under the cache's lock: what was read before the last one may be old
 
   Gfs2MetaIo(BlockDevice bdev) {
     this.bdev = bdev;
@@ -69,8 +70,10 @@ final class Gfs2MetaIo {
       throws ErrnoException {
     Key key = new Key(owner, block);
     Gfs2Buf buf;
+    long writesBefore;
     synchronized (cache) {
       buf = cache.get(key);
+      writesBefore = writes;
     }
     if (buf != null) {
       buf.checkType(type); // a bad disk may have it be two things
@@ -81,22 +84,54 @@ final class Gfs2MetaIo {
     }
     buf = read(current, block * blockSize, blockSize, what + " (block " + block + ")");
     buf.checkType(type);
-    keep(key, buf);
+    synchronized (cache) {
+      if (writes == writesBefore) {
+        keep(key, buf);
+      }
+    }
     return buf;
   }
 
-  private void keep(Key key, Gfs2Buf buf) {
-    synchronized (cache) {
-      Gfs2Buf before = cache.put(key, buf);
-      owned.computeIfAbsent(key.owner, ignored -> new HashSet<>()).add(key.block);
-      cachedBytes += buf.size() - (before == null ? 0 : before.size());
-      var oldest = cache.entrySet().iterator();
-      while (cachedBytes > CACHE_BYTES && oldest.hasNext()) {
-        Map.Entry<Key, Gfs2Buf> entry = oldest.next();
-        cachedBytes -= entry.getValue().size();
-        disown(entry.getKey());
-        oldest.remove();
+  /**
+   * Writes a block of metadata in place. From process context; nobody else writes the same block meanwhile.
+   *
+   * @param current the calling task
+   * @param owner the glock that protects it
+   * @param block its number, of a block that was read
+   * @param bytes the whole block, which nobody changes any more
+   * @param what what is there, for sentences
+   * @throws ErrnoException the device's error
+   */
+  void writeMeta(Task current, Gfs2LockName owner, long block, byte[] bytes, String what) throws ErrnoException {
+    assert bytes.length <= STAGING_BYTES && block >= 0 && block < bdev.bytes() / bytes.length;
+    long address = takeStaging();
+    try {
+      MemorySegment.copy(MemorySegment.ofArray(bytes), 0, RawMemory.segment(address, bytes.length), 0, bytes.length);
+      int opf = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META;
+      int status = bdev.transferAndWait(current, block * bytes.length, address, bytes.length, opf);
+      if (status != 0) {
+        throw new ErrnoException(-status, what + ": can't be written");
       }
+    } finally {
+      keepStaging(address);
+    }
+    synchronized (cache) {
+      writes++;
+      keep(new Key(owner, block), new Gfs2Buf(bytes, what + " (block " + block + ")"));
+    }
+  }
+
+  /** With the cache's lock. */
+  private void keep(Key key, Gfs2Buf buf) {
+    Gfs2Buf before = cache.put(key, buf);
+    owned.computeIfAbsent(key.owner, ignored -> new HashSet<>()).add(key.block);
+    cachedBytes += buf.size() - (before == null ? 0 : before.size());
+    var oldest = cache.entrySet().iterator();
+    while (cachedBytes > CACHE_BYTES && oldest.hasNext()) {
+      Map.Entry<Key, Gfs2Buf> entry = oldest.next();
+      cachedBytes -= entry.getValue().size();
+      disown(entry.getKey());
+      oldest.remove();
     }
   }
 

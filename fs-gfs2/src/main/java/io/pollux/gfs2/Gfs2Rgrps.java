@@ -148,7 +148,7 @@ final class Gfs2Rgrps {
       return; // of unknown
     }
     Gfs2Glock glock = sdp.glock(Gfs2LockName.Type.RGRP, group.addr);
-    Gfs2Holder gh = sdp.lock(current, glock, LmState.SHARED);
+    Gfs2Holder gh = sdp.lock(current, glock, LmState.SHARED, 0);
     try {
       String what = "resource group at block " + group.addr;
       checkHeader(sdp.readMeta(current, glock, group.addr, Gfs2Buf.METATYPE_RG, what), group);

@@ -24,18 +24,21 @@ final class Gfs2Sbd extends SuperBlock {
   private final Gfs2MetaIo meta;
   private final LmLockops lm;
   private final Gfs2Glops glops;
+  private final Gfs2Dirty dirty = new Gfs2Dirty();
+  private final Gfs2Overwrite overwrite;
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
   private @Nullable Gfs2Inode root; // set once, when the mount is done
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
-  private Gfs2Sbd(Gfs2Sb sb, Gfs2MetaIo meta, LmLockops lm) {
-    super(meta.bdev().dev(), true);
+  private Gfs2Sbd(Task current, Gfs2Sb sb, Gfs2MetaIo meta, LmLockops lm, boolean readOnly) {
+    super(meta.bdev().dev(), readOnly);
     this.sb = sb;
     this.meta = meta;
     this.lm = lm;
     glops = new Gfs2Glops(meta);
+    overwrite = new Gfs2Overwrite(this, current);
     rgrps = Gfs2Rgrps.unknown(blocks());
   }
 
@@ -51,7 +54,7 @@ final class Gfs2Sbd extends SuperBlock {
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
   static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
-    checkOptions(options);
+    checkOptions(bdev, options);
     Gfs2MetaIo meta = new Gfs2MetaIo(bdev);
     try {
       Gfs2Sb sb = readSb(current, meta);
@@ -62,7 +65,7 @@ final class Gfs2Sbd extends SuperBlock {
                 + sb.lockProto
                 + "), of which others may be using it; if nobody is, mount it read-only and without recovery (--norecovery)");
       }
-      Gfs2Sbd sdp = new Gfs2Sbd(sb, meta, lm);
+      Gfs2Sbd sdp = new Gfs2Sbd(current, sb, meta, lm, options.readOnly());
       sdp.readSystemFiles(current, options);
       Gfs2Inode root = sdp.iget(current, new Gfs2Inum(sb.rootFormal, sb.rootAddr));
       if (!root.isType(StatMode.S_IFDIR)) {
@@ -76,12 +79,12 @@ final class Gfs2Sbd extends SuperBlock {
     }
   }
 
-  private static void checkOptions(MountOptions options) throws ErrnoException {
+  private static void checkOptions(BlockDevice bdev, MountOptions options) throws ErrnoException {
     if (options.norecovery() && !options.readOnly()) {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
-    if (!options.readOnly()) {
-      throw new ErrnoException(Errno.EROFS, "GFS2 is read-only for now: mount it read-only");
+    if (!options.readOnly() && bdev.readOnly()) {
+      throw new ErrnoException(Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
   }
 
@@ -175,6 +178,14 @@ final class Gfs2Sbd extends SuperBlock {
     return meta;
   }
 
+  Gfs2Dirty dirty() {
+    return dirty;
+  }
+
+  Gfs2Overwrite overwrite() {
+    return overwrite;
+  }
+
   Gfs2Rgrps rgrps() {
     return rgrps;
   }
@@ -203,8 +214,8 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   /** Takes a glock, off the way of I/O. From process context. */
-  Gfs2Holder lock(Task current, Gfs2Glock glock, int state) throws ErrnoException {
-    Gfs2Holder gh = Gfs2Holder.alloc(current, glock, state, 0);
+  Gfs2Holder lock(Task current, Gfs2Glock glock, int state, int flags) throws ErrnoException {
+    Gfs2Holder gh = Gfs2Holder.alloc(current, glock, state, flags);
     int result = glock.nq(current, gh);
     if (result != 0) {
       gh.uninit();
@@ -236,7 +247,7 @@ final class Gfs2Sbd extends SuperBlock {
       throw Gfs2Error.corrupt("inode " + Long.toUnsignedString(addr) + ": outside the filesystem");
     }
     Gfs2Glock glock = glock(Gfs2LockName.Type.INODE, addr);
-    Gfs2Holder gh = lock(current, glock, LmState.SHARED);
+    Gfs2Holder gh = lock(current, glock, LmState.SHARED, 0);
     try {
       rgrps.checkDinode(current, this, addr);
       Gfs2Buf block = readMeta(current, glock, addr, Gfs2Buf.METATYPE_DI, "inode " + addr);
@@ -302,11 +313,35 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   @Override
+  @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_sync_fs")
+  public int sync(Task current) {
+    if (readOnly()) {
+      return 0;
+    }
+    int[] first = new int[1];
+    inodes.forEach(
+        ip -> { // with pages that are dirty it is here; an error is kept for fsync, too
+          int status = ip.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+          first[0] = first[0] == 0 ? status : first[0];
+        });
+    int times = dirty.flush(current);
+    int flushed = bdev().flushAndWait(current);
+    return first[0] != 0 ? first[0] : times != 0 ? times : flushed;
+  }
+
+  @Override
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_put_super")
-  public void unmount(Task current) {
+  public void unmount(Task current) throws ErrnoException {
+    overwrite.drain();
+    int result = sync(current);
+    dirty.drop();
+    inodes.forEach(ip -> ip.mapping().invalidateAll());
     inodes.clear();
     glocks.clear();
     meta.drop();
     bdev().pageCache().trim();
+    if (result != 0) {
+      throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");
+    }
   }
 }

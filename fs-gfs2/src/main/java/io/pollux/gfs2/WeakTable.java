@@ -71,6 +71,16 @@ final class WeakTable<K, V> {
     }
   }
 
+  /** Does something with every object that is here; those that come meanwhile may be left out. */
+  void forEach(Consumer<V> what) {
+    for (Entry<K, V> entry : entries.values()) {
+      V there = entry.get();
+      if (there != null) {
+        what.accept(there);
+      }
+    }
+  }
+
   void clear() {
     entries.clear();
   }

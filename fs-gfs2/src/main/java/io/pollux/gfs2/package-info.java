@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * GFS2, read-only, for one node: the counterpart of fs/gfs2, the second filesystem that the series polls on.
+ * GFS2, read, and written to in place, for one node: the counterpart of fs/gfs2, the second filesystem that the series
+ * polls on.
  *
  * <p>The way in is {@link io.pollux.gfs2.Gfs2FileSystem}. It makes a {@code Gfs2Sbd}, from which everything else hangs:
  * {@code Gfs2Sb} is the superblock, {@code Gfs2Rgrps} tells which blocks are whose, {@code Gfs2Recovery} looks whether the
@@ -12,7 +13,9 @@
  * <p>Invariants:
  *
  * <ul>
- *   <li>Nothing is ever written.
+ *   <li>Three things are ever written: data, to blocks that have data already, data that is in an inode, and the time of a
+ *       write, to the inode ({@code Gfs2Overwrite}, {@code Gfs2Dirty}). Superblock, journals, bitmaps and everything else
+ *       stay as they are, so the filesystem is sound at every moment.
  *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use; {@code Gfs2Buf}
  *       checks every access against the end of the block; every walk has a bound that the disk can't move (trees of a
  *       height, hashes that strictly increase, leaves that are visited once). What fails a check is EIO for the file that
@@ -32,11 +35,12 @@
  * <p>Lock order, outermost first:
  *
  * <ol>
- *   <li>an inode's {@code iRwsem} (writers only);
+ *   <li>an inode's {@code iRwsem} (writers only: shared by direct ones);
  *   <li>a glock of an inode, at most one for a task: whoever goes on to another inode, as a lookup does, has let go of the
  *       first;
  *   <li>a locked page of the page cache: readers of pages hold the glock, so that a glock may wait for pages;
  *   <li>a glock of a resource group, at most one;
+ *   <li>the lock under which an inode's block is changed;
  *   <li>a glock's own lock, and those of the caches, held for a look-up and never during I/O.
  * </ol>
  *

@@ -139,12 +139,14 @@ final class Gfs2FileTest {
     assertThat(mounted.read(iocb, 8192, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(told[0]).isZero();
     assertThat(file.inode().dioCount()).isEqualTo(1);
-    // The holder is gone, so this does not wait for whoever would have to poll, which is this thread.
-    assertThat(mounted.read(buffered(file), 0, 4096)).isEqualTo(4096);
-    assertThat(mounted.intAt(0)).isEqualTo(1000);
     assertThat(file.op().iopoll(iocb, true)).isEqualTo(1);
     assertThat(told[0]).isEqualTo(4096);
     assertThat(mounted.intAt(0)).isEqualTo(1002);
+    assertThat(mounted.read(iocb, 0, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    // The page cache waits for it, and polls, since who would have to poll is this thread.
+    assertThat(mounted.read(buffered(file), 8192, 4096)).isEqualTo(4096);
+    assertThat(mounted.intAt(0)).as("what came last").isEqualTo(1002);
+    assertThat(told[0]).isEqualTo(4096);
     assertThat(file.inode().dioCount()).isZero();
   }
 

@@ -58,7 +58,13 @@ final class Gfs2MountTest {
 
   @Test
   void refusesToWrite() {
-    assertRefused(image -> {}, new MountOptions(false, false), Errno.EROFS, "read-only for now");
+    try (TinyImage image = new TinyImage()) {
+      assertThatThrownBy(
+              () -> new MountedImage(image.ram.disk("tiny", 1, true), MountedImage.READ_WRITE, LockNolock.INSTANCE).close())
+          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EACCES))
+          .hasMessageContaining("can't be written to");
+    }
+    assertRefused(bad -> bad.logHeader(700, 2, 2), MountedImage.READ_WRITE, Errno.EROFS, "journal 0 is dirty");
     assertRefused(image -> {}, new MountOptions(false, true), Errno.EINVAL, "must be read-only");
   }
 

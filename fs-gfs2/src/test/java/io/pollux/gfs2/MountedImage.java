@@ -22,6 +22,7 @@ import java.util.List;
 /** A mounted image as a test looks at it, with a process of its own. */
 final class MountedImage implements AutoCloseable {
   static final int BUFFER_BYTES = 1 << 20;
+  static final MountOptions READ_WRITE = new MountOptions(false, false);
 
   /** An entry that readdir told. */
   record Entry(String name, long ino, int type, long next) {}
@@ -34,7 +35,7 @@ final class MountedImage implements AutoCloseable {
   final Namei namei;
 
   MountedImage(TinyImage image, MountOptions options, LmLockops lm) throws ErrnoException {
-    this(image.ram.disk("tiny", 0x800, true), options, lm);
+    this(image.ram.disk("tiny", 0x800, options.readOnly()), options, lm);
   }
 
   MountedImage(BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
@@ -52,8 +53,13 @@ final class MountedImage implements AutoCloseable {
 
   @Override
   public void close() {
-    sdp.unmount(current);
-    leave();
+    try {
+      sdp.unmount(current);
+    } catch (ErrnoException e) {
+      throw new AssertionError("the unmount", e);
+    } finally {
+      leave();
+    }
   }
 
   private void leave() {
@@ -84,6 +90,17 @@ final class MountedImage implements AutoCloseable {
     }
     iocb.kiPos = pos;
     return iocb.file().op().readIter(current, iocb, iter);
+  }
+
+  /** Writes from the buffer. Answers what writeIter answers. */
+  long write(Kiocb iocb, long pos, long bytes) {
+    IovecIter iter = new IovecIter();
+    if (iter.importSingleRange(process.mm(), false, buffer, bytes) != 0) {
+      throw new AssertionError("a buffer of our own");
+    }
+    iocb.kiPos = pos;
+    iocb.kiFlags |= Kiocb.IOCB_WRITE;
+    return iocb.file().op().writeIter(current, iocb, iter);
   }
 
   /** The big-endian number at a place of the buffer. */

@@ -76,6 +76,10 @@ final class TinyImage implements AutoCloseable {
     return new MountedImage(this, MountOptions.READ_ONLY, LockNolock.INSTANCE);
   }
 
+  MountedImage mountForWriting() throws ErrnoException {
+    return new MountedImage(this, MountedImage.READ_WRITE, LockNolock.INSTANCE);
+  }
+
   static int at(int block) {
     return block * BLOCK;
   }

@@ -20,6 +20,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 public final class IomapDio extends Slab.Item {
   private static final Slab<IomapDio> SLAB = new Slab<>(IomapDio::new);
+  private static final long DIO_NAP_NANOS = 20_000;
   private static final VarHandle REF;
   private static final VarHandle ERROR;
 
@@ -99,8 +101,8 @@ public final class IomapDio extends Slab.Item {
    * @param iter the memory
    * @param ops the filesystem's mapping
    * @param doneWq who flushes for an asynchronous request, whose completion must not sleep
-   * @return bytes, fewer if the write came to something other than a written block; a negative errno, -EOPNOTSUPP if
-   *     there is nothing else; or -EIOCBQUEUED
+   * @return bytes, fewer if the write came to something other than a written block; a negative errno, -EOPNOTSUPP or, if
+   *     the mapping has it so, -ENOTBLK if there is nothing else; or -EIOCBQUEUED
    */
   static long write(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
     assert !iter.intoMemory();
@@ -170,7 +172,8 @@ public final class IomapDio extends Slab.Item {
       int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
       long step = result != 0 ? result : actor(current, iter, pos);
       if (step <= 0) {
-        if (step != -Errno.EOPNOTSUPP || size == 0) { // else a write is as short as what could be written
+        boolean endsHere = step == -Errno.EOPNOTSUPP || step == -Errno.ENOTBLK;
+        if (!endsHere || size == 0) { // else a write is as short as what could be written
           setError((int) step);
         }
         break;
@@ -371,14 +374,31 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Whether a direct request may wait for its inode's lock. One that is polled for may not: who has the lock may wait
-   * for direct I/O, which the very thread that submits this one has to poll for.
+   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile: those who sent it may not come to poll
+   * before the caller goes on, and may be the caller. (In C they wait for each other then.) From process context, with
+   * locks held that keep new direct I/O away.
    *
-   * @param iocb the request
-   * @return false if the answer is to be EAGAIN
+   * @param current the calling task
+   * @param inode the file
+   * @param bdev where its data is
+   * @param interruptible whether an interrupt ends the wait
+   * @return 0 or -EINTR
    */
-  public static boolean mayWait(Kiocb iocb) {
-    return !iocb.has(Kiocb.IOCB_NOWAIT) && (iocb.isSync() || !iocb.has(Kiocb.IOCB_HIPRI));
+  @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
+  public static int awaitNone(Task current, Inode inode, BlockDevice bdev, boolean interruptible) {
+    if (inode.dioCount() == 0) {
+      return 0;
+    }
+    current.aboutToSleep();
+    while (inode.dioCount() != 0) { // ends: what is in flight completes, by itself or here
+      if (interruptible && current.signalPending()) {
+        return -Errno.EINTR;
+      }
+      if (bdev.queue().pollAll() == 0) {
+        LockSupport.parkNanos(DIO_NAP_NANOS);
+      }
+    }
+    return 0;
   }
 
   /**

@@ -13,27 +13,26 @@ import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
 import java.util.Objects;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
 
 /**
  * Writes to files in place: to blocks that the file has and that were written before, inside its size. One for each
- * mounted filesystem, which extends it by what it has to do before a write.
+ * mounted filesystem, which extends it by what it has to do before a write, and by the locks that it has besides.
  *
  * <p>A write that would need more (a hole, unwritten blocks, data inside the inode, a larger file) ends in front of the
- * first such byte and is as short as that; if that is its first byte, the answer is EOPNOTSUPP.
+ * first such byte and is as short as that; if that is its first byte, the answer is EOPNOTSUPP. A direct write whose
+ * mapping answers ENOTBLK is tried once more through the page cache.
  *
  * <p>Locks, as XFS takes them: buffered writes hold the inode's iRwsem exclusively; direct ones hold it shared, if they
- * cover whole blocks of the filesystem. Those that do not hold it exclusively and wait until no direct I/O is in
- * flight. That wait ends with EINTR when the task is interrupted. A polled request waits for neither but answers EAGAIN
- * ({@link IomapDio#mayWait}). So a thread that has polled I/O in flight on a file and makes a call that waits for the
- * lock of the same file may wait until it is interrupted, as in Linux.
+ * cover whole blocks. Those that do not hold it exclusively and wait until no direct I/O is in flight, polling for it
+ * ({@link IomapDio#awaitNone}). That wait ends with EINTR when the task is interrupted. So who has the lock never depends on
+ * somebody who waits for it, not even on one who has polled I/O in flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
 public abstract class IomapOverwrite {
   private static final int SYNC_WORKERS = 4;
-  private static final long DIO_NAP_NANOS = 20_000;
 
   private final IomapOps ops;
   private final BlockDevice bdev;
@@ -45,7 +44,8 @@ public abstract class IomapOverwrite {
    *
    * @param ops the mapping
    * @param bdev the device that has the data
-   * @param blockSize bytes of a block, a power of two, not less than the device's logical block size
+   * @param blockSize of which direct writes have to cover whole ones so as not to be alone; a power of two, not less
+   *     than the device's logical block size
    * @param process the kernel's own, for threads that make direct writes durable
    */
   protected IomapOverwrite(IomapOps ops, BlockDevice bdev, int blockSize, UserProcess process) {
@@ -90,7 +90,25 @@ public abstract class IomapOverwrite {
     if (iocb.kiPos == Long.MAX_VALUE) {
       return -Errno.EFBIG;
     }
-    return iocb.has(Kiocb.IOCB_DIRECT) ? direct(current, inode, iocb, from) : buffered(current, inode, iocb, from);
+    if (!iocb.has(Kiocb.IOCB_DIRECT)) {
+      return buffered(current, inode, iocb, from);
+    }
+    long result = direct(current, inode, iocb, from);
+    return result == -Errno.ENOTBLK ? fallBack(current, inode, iocb, from) : result;
+  }
+
+  /** What can't go past the page cache goes through it and leaves nothing there. */
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
+  private long fallBack(Task current, Inode inode, Kiocb iocb, IovIter from) {
+    iocb.kiFlags &= ~Kiocb.IOCB_DIRECT;
+    long written = buffered(current, inode, iocb, from);
+    if (written <= 0) {
+      return written;
+    }
+    long end = iocb.kiPos;
+    int result = mapping(inode).writeAndWaitRange(current, end - written, end - 1);
+    mapping(inode).invalidateRange(end - written, end - 1);
+    return result != 0 ? result : written;
   }
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_write")
@@ -106,39 +124,38 @@ public abstract class IomapOverwrite {
     from.truncate(room);
     boolean unaligned = ((iocb.kiPos | from.count()) & (blockSize - 1)) != 0;
     StampedLock lock = inode.iRwsem;
-    boolean nowait = !IomapDio.mayWait(iocb);
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
     long stamp = unaligned ? lockExclusive(current, lock, nowait) : lockShared(current, lock, nowait);
     if (stamp == 0) {
       return -Errno.EAGAIN;
     }
     try {
       int result = unaligned ? dioWait(current, inode, iocb) : 0;
-      if (result == 0) {
-        result = fileModified(current, inode, iocb);
-      }
-      return result != 0 ? result : IomapDio.write(current, inode, iocb, from, ops, dioDone);
+      return result != 0 ? result : writeDirect(current, inode, iocb, from);
     } finally {
       lock.unlock(stamp);
     }
   }
 
+  /**
+   * Writes past the page cache. A filesystem with locks of its own takes them around this. From process context, with
+   * the inode's lock held.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param iocb the request; not to be touched when it was queued
+   * @param from where the data is, aligned and inside the file
+   * @return bytes, -EIOCBQUEUED, or a negative errno
+   */
+  protected long writeDirect(Task current, Inode inode, Kiocb iocb, IovIter from) {
+    int result = fileModified(current, inode, iocb);
+    return result != 0 ? result : IomapDio.write(current, inode, iocb, from, ops, dioDone);
+  }
+
   /** Waits until no direct I/O is in flight. Answers 0 or a negative errno. */
-  @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
-  private static int dioWait(Task current, Inode inode, Kiocb iocb) {
-    if (inode.dioCount() == 0) {
-      return 0;
-    }
-    if (!IomapDio.mayWait(iocb)) {
-      return -Errno.EAGAIN;
-    }
-    current.aboutToSleep();
-    while (inode.dioCount() != 0) { // ends: none begins while the lock is held, or the task is interrupted
-      if (current.signalPending()) {
-        return -Errno.EINTR;
-      }
-      LockSupport.parkNanos(DIO_NAP_NANOS);
-    }
-    return 0;
+  private int dioWait(Task current, Inode inode, Kiocb iocb) {
+    boolean wouldWait = inode.dioCount() != 0 && iocb.has(Kiocb.IOCB_NOWAIT);
+    return wouldWait ? -Errno.EAGAIN : IomapDio.awaitNone(current, inode, bdev, true);
   }
 
   /**
@@ -160,24 +177,46 @@ public abstract class IomapOverwrite {
     }
     long written;
     try {
-      long bytes = inPlace(current, inode, iocb, from.count());
-      if (bytes < 0) {
-        return bytes;
-      }
-      int result = fileModified(current, inode, iocb);
-      if (result != 0) {
-        return result;
-      }
-      from.truncate(bytes);
-      written = Filemap.write(current, iocb, from, mapping);
+      written = writePages(current, inode, iocb, from);
     } finally {
       lock.unlock(stamp);
     }
     return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, mapping, written) : written;
   }
 
-  /** How many bytes from a position on can be written in place. Answers a negative errno instead of 0. */
-  private long inPlace(Task current, Inode inode, Kiocb iocb, long count) {
+  /**
+   * Writes into pages. A filesystem with locks of its own takes them around this. From process context, with the
+   * inode's lock held exclusively.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param iocb the request
+   * @param from where the data is, inside the file
+   * @return bytes or a negative errno
+   */
+  protected long writePages(Task current, Inode inode, Kiocb iocb, IovIter from) {
+    long bytes = inPlace(current, inode, iocb, from.count());
+    if (bytes < 0) {
+      return bytes;
+    }
+    int result = fileModified(current, inode, iocb);
+    if (result != 0) {
+      return result;
+    }
+    from.truncate(bytes);
+    return Filemap.write(current, iocb, from, mapping(inode));
+  }
+
+  /**
+   * How many bytes from iocb.kiPos on can be written in place, through the page cache. From process context.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param iocb the request
+   * @param count bytes that are wanted, at least 1, inside the file
+   * @return bytes, or a negative errno instead of 0
+   */
+  protected long inPlace(Task current, Inode inode, Kiocb iocb, long count) {
     int flags = IomapOps.IOMAP_WRITE | (iocb.has(Kiocb.IOCB_NOWAIT) ? IomapOps.IOMAP_NOWAIT : 0);
     Iomap iomap = Iomap.SLAB.alloc(current);
     long done = 0;
@@ -196,6 +235,20 @@ public abstract class IomapOverwrite {
     }
     Slab.free(iomap);
     return done > 0 ? done : result;
+  }
+
+  /**
+   * Whether a write by this process would have to take marks off a file's mode.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @return true for set-user-ID and set-group-ID files, unless the process may do everything
+   */
+  @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
+  protected static boolean losesPrivileges(Task current, Inode inode) {
+    int mode = inode.mode();
+    boolean setGroup = (mode & (StatMode.S_ISGID | 0010)) == (StatMode.S_ISGID | 0010); // without x it means something else
+    return ((mode & StatMode.S_ISUID) != 0 || setGroup) && !current.process().capable();
   }
 
   /** Makes what was just written durable. Answers the bytes written, or a negative errno. */

@@ -265,13 +265,7 @@ class IomapOverwriteTest {
     fs.inode.iRwsem.unlockRead(stamp);
     fs.inode.inodeDioBegin();
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
-    Kiocb polled = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_HIPRI);
-    polled.kiComplete = (iocb, result, result2) -> {};
-    assertThat(fs.writeIter(current, polled, iter(false, 512))).as("its poller may be the one who submits it").isEqualTo(-Errno.EAGAIN);
     fs.inode.inodeDioEnd();
-    long exclusive = fs.inode.iRwsem.writeLock();
-    assertThat(fs.writeIter(current, polled, iter(false, BLOCK))).isEqualTo(-Errno.EAGAIN);
-    fs.inode.iRwsem.unlockWrite(exclusive);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(512);
   }
 
@@ -304,6 +298,19 @@ class IomapOverwriteTest {
       thread.join();
     }
     assertThat(fs.inode.iRwsem.isWriteLocked()).isFalse();
+  }
+
+  @Test
+  void whoWaitsForHisOwnPolledRequestPollsForIt() {
+    Fs fs = written(16);
+    long[] told = new long[1];
+    Kiocb first = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_HIPRI);
+    first.kiComplete = (iocb, result, result2) -> told[0] = result;
+    assertThat(fs.writeIter(current, first, iter(false, BLOCK))).isEqualTo(-Kiocb.EIOCBQUEUED);
+    assertThat(told[0]).isZero();
+    assertThat(write(fs, 512, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
+    assertThat(told[0]).isEqualTo(BLOCK);
+    assertThat(fs.inode.dioCount()).isZero();
   }
 
   @Test

@@ -42,7 +42,7 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_read")
   private static long dioAioRead(Task current, Kiocb iocb, IovIter to) {
     Inode inode = iocb.file().inode();
-    long stamp = lockShared(current, inode.iRwsem, !IomapDio.mayWait(iocb));
+    long stamp = lockShared(current, inode.iRwsem, iocb.has(Kiocb.IOCB_NOWAIT));
     if (stamp == 0) {
       return -Errno.EAGAIN;
     }

@@ -5,14 +5,12 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.InPlaceInode;
 import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,20 +18,17 @@ import org.jspecify.annotations.Nullable;
  * then on, and the time of the last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
-final class XfsInode extends Inode {
+final class XfsInode extends InPlaceInode {
   /** Fifos, sockets and device nodes: they have a name here, and are somebody else's to open. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
   private static final int MIN_STAT_BLKSIZE = 4096;
-  private static final long NEVER = Long.MIN_VALUE;
 
   private final XfsMount mp;
   private final XfsInodeBuf.Core core;
   private final Mapping mapping;
   private final Object extentsLock = new Object();
   private volatile @Nullable XfsExtents extents; // written once, under the lock
-  private volatile long writtenMillis = NEVER; // since 1970; the last write since the inode was read
-  private final AtomicBoolean dirty = new AtomicBoolean(); // that time is not on the disk
 
   XfsInode(XfsMount mp, long ino, int mode, XfsInodeBuf.Core core) {
     super(mp, ino, mode);
@@ -64,33 +59,19 @@ final class XfsInode extends Inode {
     return core.nextents();
   }
 
-  /** The content changes now. From any context; allocates nothing but the first time. */
-  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_update_time")
-  void fileUpdateTime() {
-    long now = System.currentTimeMillis(); // as coarse as the tick of a kernel
-    if (writtenMillis != now) {
-      writtenMillis = now;
-    }
-    markDirty();
+  @Override
+  protected boolean immutable() {
+    return core.immutable();
   }
 
-  /** The time has to be written. */
-  void markDirty() {
-    if (!dirty.get() && dirty.compareAndSet(false, true)) {
-      mp.iflush().add(this);
-    }
+  @Override
+  protected boolean appendOnly() {
+    return core.append();
   }
 
-  /** The time is about to be written. */
-  void markClean() {
-    dirty.set(false);
-  }
-
-  /** When it was written to. There was such a time. */
-  long writtenMillis() {
-    long millis = writtenMillis;
-    assert millis != NEVER : "nothing was written";
-    return millis;
+  @Override
+  protected void timesDirtied() {
+    mp.iflush().add(this);
   }
 
   /** What this is, for sentences. */
@@ -165,9 +146,8 @@ final class XfsInode extends Inode {
     boolean bigtime = core.bigtime();
     Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
     Stat.stAtimeNsec(stat, XfsTime.nanos(core.atime(), bigtime));
-    long millis = writtenMillis;
-    long mtime = millis == NEVER ? core.mtime() : XfsTime.ofMillis(millis, bigtime);
-    long ctime = millis == NEVER ? core.ctime() : mtime;
+    long mtime = wasWritten() ? XfsTime.ofMillis(writtenMillis(), bigtime) : core.mtime();
+    long ctime = wasWritten() ? mtime : core.ctime();
     Stat.stMtime(stat, XfsTime.seconds(mtime, bigtime));
     Stat.stMtimeNsec(stat, XfsTime.nanos(mtime, bigtime));
     Stat.stCtime(stat, XfsTime.seconds(ctime, bigtime));
@@ -203,57 +183,5 @@ final class XfsInode extends Inode {
       throw new ErrnoException(Errno.EINVAL);
     }
     return XfsSymlink.read(current, this);
-  }
-
-  @Override
-  @LinuxSource(file = "fs/namei.c", name = {"inode_permission", "may_open"})
-  protected int mayWrite(int flags) {
-    boolean cuts = (flags & Fcntl.O_TRUNC) != 0;
-    return core.immutable() || (core.append() && ((flags & Fcntl.O_APPEND) == 0 || cuts)) ? -Errno.EPERM : 0;
-  }
-
-  // What would change more than the content of a file is not possible.
-
-  @Override
-  public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw unsupported();
-  }
-
-  @Override
-  public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw isThere(current, name) ? new ErrnoException(Errno.EEXIST) : unsupported();
-  }
-
-  @Override
-  public void rmdir(Task current, byte[] name) throws ErrnoException {
-    boolean directory = lookup(current, name).isType(StatMode.S_IFDIR);
-    throw directory ? unsupported() : new ErrnoException(Errno.ENOTDIR);
-  }
-
-  @Override
-  public void unlink(Task current, byte[] name) throws ErrnoException {
-    boolean directory = lookup(current, name).isType(StatMode.S_IFDIR);
-    throw directory ? new ErrnoException(Errno.EISDIR) : unsupported();
-  }
-
-  @Override
-  public void setSize(Task current, long bytes) throws ErrnoException {
-    throw unsupported();
-  }
-
-  private ErrnoException unsupported() {
-    return new ErrnoException(mp.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
-  }
-
-  private boolean isThere(Task current, byte[] name) throws ErrnoException {
-    try {
-      lookup(current, name);
-      return true;
-    } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT) {
-        throw e;
-      }
-      return false;
-    }
   }
 }

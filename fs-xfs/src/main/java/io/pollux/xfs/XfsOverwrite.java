@@ -7,7 +7,6 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.IomapOverwrite;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.StatMode;
 
 /**
  * What XFS has to do before a write in place.
@@ -25,10 +24,11 @@ final class XfsOverwrite extends IomapOverwrite {
   protected int fileModified(Task current, Inode inode, Kiocb iocb) {
     XfsInode ip = (XfsInode) inode;
     XfsInodeBuf.Core core = ip.core();
-    if (core.immutable() || (core.append() && !iocb.has(Kiocb.IOCB_APPEND))) {
-      return -Errno.EPERM; // the mark of open, or O_APPEND, went after that
+    int result = ip.mayChange(iocb);
+    if (result != 0) {
+      return result;
     }
-    if (core.reflink() || losesPrivileges(current, ip.mode())) {
+    if (core.reflink() || losesPrivileges(current, ip)) {
       return -Errno.EOPNOTSUPP;
     }
     if (core.sync()) {
@@ -36,11 +36,5 @@ final class XfsOverwrite extends IomapOverwrite {
     }
     ip.fileUpdateTime();
     return 0;
-  }
-
-  @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
-  private static boolean losesPrivileges(Task current, int mode) {
-    boolean setGroup = (mode & (StatMode.S_ISGID | 0010)) == (StatMode.S_ISGID | 0010); // without x it means something else
-    return ((mode & StatMode.S_ISUID) != 0 || setGroup) && !current.process().capable();
   }
 }

@@ -15,7 +15,7 @@ final class TargetOptions {
       names = "--image",
       paramLabel = "FILE",
       order = 900,
-      description = "A filesystem image or block device. Default: the sample image that ships with pollux.")
+      description = "A filesystem image or block device. Default: the sample image that ships with pollux, XFS or as --fs says.")
   private @Nullable Path image;
 
   @Option(

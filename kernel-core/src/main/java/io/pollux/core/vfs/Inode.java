@@ -9,7 +9,6 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 
@@ -274,13 +273,5 @@ public abstract class Inode {
    */
   public final int dioCount() {
     return dioCount.get();
-  }
-
-  /** Waits until no direct I/O is in flight. From process context, with iRwsem held exclusively. */
-  @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
-  public final void inodeDioWait() {
-    while (dioCount.get() != 0) {
-      LockSupport.parkNanos(20_000); // rare, and never on the way of a read
-    }
   }
 }

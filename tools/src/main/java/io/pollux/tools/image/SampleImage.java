@@ -14,25 +14,36 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveStructSparse;
 
 /**
- * The XFS image that ships with pollux, made by mkfs.xfs and filled by Linux. It is a sparse tar, and is
- * unpacked as sparsely, straight into the memory of a disk.
+ * The images that ship with pollux, one of XFS and one of GFS2, made by their mkfs and filled by Linux. Each is a sparse tar,
+ * and is unpacked as sparsely, straight into the memory of a disk.
  */
 public final class SampleImage {
-  /** The main file: 16 MiB of {@link SamplePattern}. */
+  /** The main file of each: 16 MiB of {@link SamplePattern}. */
   public static final String MAIN_FILE = "/main.dat";
 
-  private static final String RESOURCE = "sample/xfs-sample.tar.gz";
   private static final int CHUNK = 64 << 10;
 
   private SampleImage() {}
 
   /**
-   * Unpacks the sample.
+   * Unpacks the XFS sample.
    *
    * @return a disk in memory with the image on it, to be closed by the caller
    */
   public static RamDisk load() {
-    try (InputStream packed = SampleImage.class.getModule().getResourceAsStream("io/pollux/tools/" + RESOURCE)) {
+    return load(TargetSpec.Fs.XFS);
+  }
+
+  /**
+   * Unpacks a sample.
+   *
+   * @param fs the filesystem on it, not none
+   * @return a disk in memory with the image on it, to be closed by the caller
+   */
+  public static RamDisk load(TargetSpec.Fs fs) {
+    assert fs != TargetSpec.Fs.NONE;
+    String resource = "io/pollux/tools/sample/" + fs + "-sample.tar.gz";
+    try (InputStream packed = SampleImage.class.getModule().getResourceAsStream(resource)) {
       if (packed == null) {
         throw new IllegalStateException("this build of pollux came without its sample image");
       }

@@ -138,7 +138,7 @@ public final class Target implements AutoCloseable {
   private static RamDisk fill(TargetSpec spec) {
     Path image = spec.image();
     if (image == null) {
-      return spec.size().isPresent() ? newRamDisk("--size", spec.size().getAsLong()) : SampleImage.load();
+      return spec.size().isPresent() ? newRamDisk("--size", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
     }
     try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
       RamDisk disk = newRamDisk(image.toString(), channel.size());
@@ -152,6 +152,11 @@ public final class Target implements AutoCloseable {
     } catch (IOException e) {
       throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
     }
+  }
+
+  /** Which of the samples: the one that was insisted on, else XFS. */
+  private static Fs sampleFs(TargetSpec spec) {
+    return spec.fs() == Fs.GFS2 ? Fs.GFS2 : Fs.XFS;
   }
 
   private static RamDisk newRamDisk(String what, long bytes) {
@@ -181,8 +186,7 @@ public final class Target implements AutoCloseable {
       if (wanted != null && !type.name().equals(wanted.toString())) {
         throw Failure.couldNotRun(what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
       }
-      boolean onlyReads = type.name().equals(Fs.GFS2.toString()); // GFS2 can't write yet, and refuses to be mounted so
-      boolean readOnly = onlyReads || spec.readOnly() || device.readOnly() || spec.norecovery();
+      boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
       kernel.mount(MOUNT_POINT, type, device, new MountOptions(readOnly, spec.norecovery()));
       return type.name();
     } catch (ErrnoException e) {

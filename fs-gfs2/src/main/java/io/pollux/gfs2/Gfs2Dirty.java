@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.gfs2;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The inodes whose times changed in memory. They are written without the journal, at sync, at unmount, and before their
+ * glock is given up; each is held from here until then.
+ */
+@LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
+final class Gfs2Dirty {
+  private final Set<Gfs2Inode> dirty = ConcurrentHashMap.newKeySet();
+
+  /** An inode has to be written. From any context. */
+  void add(Gfs2Inode ip) {
+    dirty.add(ip);
+  }
+
+  /**
+   * Writes every inode that has to be. From process context, without a glock.
+   *
+   * @param current the calling task
+   * @return 0, or the first error; what could not be written is tried again the next time
+   */
+  int flush(Task current) {
+    int result = 0;
+    for (Gfs2Inode ip : dirty) {
+      int status = flush(current, ip);
+      result = result == 0 ? status : result;
+    }
+    return result;
+  }
+
+  private int flush(Task current, Gfs2Inode ip) {
+    Gfs2Holder gh;
+    try {
+      gh = ip.sdp().lock(current, ip.glock(), LmState.SHARED, Gfs2Holder.LM_FLAG_ANY);
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+    dirty.remove(ip); // first: who writes to the file from here on puts it back
+    int status = ip.writeTimes(current);
+    Gfs2Inode.unlock(current, gh);
+    return status;
+  }
+
+  /** Forgets what could not be written: the filesystem goes. */
+  void drop() {
+    dirty.clear();
+  }
+}
