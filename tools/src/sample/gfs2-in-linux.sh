@@ -5,7 +5,7 @@
 # in an emulator, and needs 10 to 20 seconds to start and stop.
 #
 #   gfs2-in-linux.sh [-r] [-c] [-t SECONDS] IMAGE SCRIPT [OUT-DIRECTORY]
-#   gfs2-in-linux.sh [-t SECONDS] IMAGE             prints the SHA-256 sum of every regular file
+#   gfs2-in-linux.sh [-t SECONDS] IMAGE             prints the SHA-256 sum of every regular file that is no longer than 16 MiB
 #
 # SCRIPT is run by bash in there, in the root directory of the mounted filesystem. It has bash, perl (perl-base), GNU coreutils
 # and findutils, and busybox. What it writes into $OUT comes back into OUT-DIRECTORY, its own output goes to standard error.
@@ -14,7 +14,7 @@
 #   -t  give up after so long (default 600)
 # The kernel is, in this order: the tree in $GFS2_KERNEL (with boot/vmlinuz-* and lib/modules in it, as a package unpacks), one
 # that is installed here, or what Debian's linux-image-amd64 stands for, downloaded once into ~/.cache/pollux.
-# Needs qemu-system-x86, busybox-static, perl; no root.
+# Needs qemu-system-x86, busybox-static, perl; no root, but for apt-get update where apt knows of no packages yet.
 set -euo pipefail
 
 say() { echo "$*" >&2; }
@@ -74,9 +74,18 @@ find_kernel() {
     return 1
 }
 
+# What linux-image-amd64 stands for, if apt knows.
+kernel_package() {
+    apt-cache depends linux-image-amd64 2> /dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1
+}
+
 download_kernel() {
     local package to
-    package=$(apt-cache depends linux-image-amd64 2> /dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+    package=$(kernel_package)
+    if [ -z "$package" ] && [ "$EUID" = 0 ]; then
+        apt-get -q update > "$scratch/apt.log" 2>&1 || cat "$scratch/apt.log" >&2
+        package=$(kernel_package)
+    fi
     [ -n "$package" ] || die "this is no Debian with a linux-image-amd64: say in GFS2_KERNEL where a kernel with GFS2 is unpacked"
     say "downloading $package"
     ( cd "$scratch" && apt-get download "$package" > "$scratch/apt.log" 2>&1 ) || { cat "$scratch/apt.log" >&2; die "cannot download $package"; }
@@ -128,7 +137,7 @@ if [ -n "$script" ]; then
 else
     read_only=1
     cat > "$root/script" <<'END'
-find . -type f -print0 | sort -z | xargs -0 -r sha256sum > "$OUT/sums"
+find . -type f -size -16385k -print0 | sort -z | xargs -0 -r sha256sum > "$OUT/sums"
 END
 fi
 

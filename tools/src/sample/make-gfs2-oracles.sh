@@ -8,7 +8,7 @@
 #   make-gfs2-oracles.sh --list
 #
 # For each NAME (default: blocks512 blocks1k journals4) there will be in DIRECTORY, as for the sample (see make-gfs2-sample.sh):
-# NAME.img (sparse), NAME.sha256, NAME.probes, NAME.manifest. What is different is said at each name below.
+# NAME.img (sparse), NAME.sha256, NAME.probes, NAME.manifest; and NAME.statfs, one line of stat -f. What is different is said at each name below.
 set -euo pipefail
 export LC_ALL=C TZ=UTC PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,7 +39,7 @@ make_image() {
     esac
     local img=$DIR/$name.img
     say "$name.img"
-    rm -f "$img" "$DIR/$name".{sha256,probes,manifest}
+    rm -f "$img" "$DIR/$name".{sha256,probes,manifest,statfs}
     truncate -s "$size" "$img"
     mkfs.gfs2 -q -O -p lock_nolock -J 8 -c 1 "${mkfs[@]}" "$img" > /dev/null || die "mkfs.gfs2 ${mkfs[*]} fails"
     case $name in
@@ -55,6 +55,7 @@ make_image() {
     "$here/gfs2-in-linux.sh" -r "$img" "$here/record-gfs2.sh" "$SCRATCH/record"
     mv "$SCRATCH/record/sha256" "$DIR/$name.sha256"
     mv "$SCRATCH/record/probes" "$DIR/$name.probes"
+    mv "$SCRATCH/record/statfs" "$DIR/$name.statfs"
     bash "$here/gfs2-device-numbers.sh" "$img" < "$SCRATCH/record/manifest" > "$DIR/$name.manifest"
 }
 

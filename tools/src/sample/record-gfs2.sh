@@ -33,6 +33,8 @@ perl -e '
         }
     }' > "$OUT/probes"
 
+stat -f -c '%t %S %b %f %a %c %d %l' . > "$OUT/statfs"
+
 find . -printf '%y\t%m\t%U\t%G\t%n\t%s\t%b\t%T@\t%i\t/%P\0%l\0' |
     perl -e '
         use strict;

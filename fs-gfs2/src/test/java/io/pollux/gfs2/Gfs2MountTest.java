@@ -9,6 +9,7 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.Statfs;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
@@ -28,6 +29,30 @@ final class Gfs2MountTest {
       assertThat(mounted.sdp.rgrps().count()).isEqualTo(1);
       assertThat(mounted.list("/", 10)).extracting(MountedImage.Entry::name).containsExactlyInAnyOrder(".", "..");
       assertThatThrownBy(() -> mounted.find("/nothing")).hasMessageContaining("No such file");
+    }
+  }
+
+  @Test
+  void tellsWhatIsFree() throws ErrnoException {
+    try (TinyImage image = new TinyImage()) {
+      int counts = TinyImage.at(24) + TinyImage.DINODE;
+      image.disk.putLong(counts, 1000).putLong(counts + 8, 300).putLong(counts + 16, 20);
+      try (MountedImage mounted = image.mount()) {
+        long statfs = mounted.buffer;
+        mounted.sdp.fillStatfs(mounted.current, statfs);
+        assertThat(Statfs.fType(statfs)).isEqualTo(0x01161970);
+        assertThat(Statfs.fBsize(statfs)).isEqualTo(TinyImage.BLOCK);
+        assertThat(Statfs.fBlocks(statfs)).isEqualTo(1000);
+        assertThat(Statfs.fBfree(statfs)).isEqualTo(300);
+        assertThat(Statfs.fBavail(statfs)).isEqualTo(300);
+        assertThat(Statfs.fFiles(statfs)).isEqualTo(320);
+        assertThat(Statfs.fFfree(statfs)).isEqualTo(300);
+        assertThat(Statfs.fFlags(statfs) & Statfs.ST_RDONLY).isEqualTo(Statfs.ST_RDONLY);
+      }
+      image.disk.putLong(TinyImage.at(24) + 56, 23);
+      try (MountedImage mounted = image.mount()) {
+        assertThatThrownBy(() -> mounted.sdp.fillStatfs(mounted.current, mounted.buffer)).hasMessageContaining("too short");
+      }
     }
   }
 

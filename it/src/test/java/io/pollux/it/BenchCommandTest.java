@@ -75,6 +75,9 @@ class BenchCommandTest {
         "--mode sync --irq",
         "--buffered --irq",
         "--rw read --bs 64k --depth 4",
+        "--fs gfs2",
+        "--fs gfs2 --mode aio --irq",
+        "--fs gfs2 --buffered --irq",
         "--threads 3 --depth 5 --batch-submit 3 --batch-complete 2",
         "--depth 1 --batch-submit 1 --batch-complete 1 --bs 512"
       })
@@ -127,7 +130,7 @@ class BenchCommandTest {
         "bench --file /dirs",
         "bench --read-only --rw write",
         "bench --image /no/such/image",
-        "bench --fs gfs2"
+        "bench --fs gfs2 --file /no/such/file"
       })
   void whatCannotRunSaysSoInOneLine(String command) throws IOException, InterruptedException {
     CommandLineRun.of(command.split(" ")).assertRefused();

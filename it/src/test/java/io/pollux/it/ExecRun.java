@@ -18,15 +18,18 @@ import java.util.concurrent.TimeUnit;
  * @param out what it wrote to standard output
  * @param err to standard error
  */
-record ExecRun(int status, String out, String err) {
+public record ExecRun(int status, String out, String err) {
   private static final int SECONDS = 180;
 
   /**
    * Runs {@code bin/pollux exec} with a line of words.
    *
    * @param line options, {@code --}, the program and its arguments, apart by single spaces
+   * @return how it went
+   * @throws IOException if it can't be run
+   * @throws InterruptedException if it is interrupted
    */
-  static ExecRun of(String line) throws IOException, InterruptedException {
+  public static ExecRun of(String line) throws IOException, InterruptedException {
     return of(List.of(line.split(" ")));
   }
 
@@ -54,8 +57,12 @@ record ExecRun(int status, String out, String err) {
     }
   }
 
-  /** Asserts that the program found everything as it should be; answers itself. */
-  ExecRun succeeded() {
+  /**
+   * Asserts that the program found everything as it should be.
+   *
+   * @return this
+   */
+  public ExecRun succeeded() {
     assertThat(status).as("exit status; it said%n%s%s", out, err).isZero();
     return this;
   }

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Where GFS2 images come from, and what Linux says of them. */
-final class Gfs2Images {
+public final class Gfs2Images {
   private static final Path TOOLS =
       Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("../tools").normalize();
   private static final Path SAMPLE = TOOLS.resolve("src/main/resources/io/pollux/tools/sample/gfs2-sample");
@@ -28,13 +28,29 @@ final class Gfs2Images {
     return TOOLS.resolve("src/sample/make-gfs2-oracles.sh");
   }
 
+  /**
+   * The script that has a Linux in an emulator look at an image.
+   *
+   * @return where it is
+   */
+  public static Path inLinux() {
+    return TOOLS.resolve("src/sample/gfs2-in-linux.sh");
+  }
+
   /** What Linux says of the sample. */
   static LinuxView sampleView() throws IOException {
     return LinuxView.read(SAMPLE);
   }
 
-  /** Unpacks the sample into a directory. Answers the image. */
-  static Path unpackSample(Path directory) throws IOException, InterruptedException {
+  /**
+   * Unpacks the sample.
+   *
+   * @param directory into which
+   * @return the image
+   * @throws IOException if that can't be
+   * @throws InterruptedException if it is interrupted
+   */
+  public static Path unpackSample(Path directory) throws IOException, InterruptedException {
     Path log = directory.resolve("tar.log");
     Process tar =
         new ProcessBuilder("tar", "-C", directory.toString(), "-xzf", SAMPLE + ".tar.gz")

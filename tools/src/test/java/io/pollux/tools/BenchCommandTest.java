@@ -97,6 +97,10 @@ class BenchCommandTest {
         "--threads 3",
         "--threads 3 --depth 5",
         "--file /tail.dat",
+        "--fs gfs2",
+        "--fs gfs2 --mode sync --irq",
+        "--fs gfs2 --bs 512 --threads 3",
+        "--fs gfs2 --file /tail.dat --bs 512",
       })
   void everyBlockReadIsTheRightOne(String options) throws IOException {
     Map<String, Object> result = json((options + " --verify --ios 1001").split(" ", -1));
@@ -113,6 +117,15 @@ class BenchCommandTest {
     Map<String, Object> result = json(args.toArray(String[]::new));
 
     assertThat(result).containsEntry("ios", 3000).containsEntry("mismatches", 0).containsEntry("errors", 0);
+    assertThat(result.get("verified")).isNotEqualTo(0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"xfs,randwrite", "xfs,randrw", "gfs2,randwrite", "gfs2,randrw", "gfs2,randrw --buffered", "gfs2,randrw --mode aio --irq"})
+  void whatIsWrittenToAFileIsReadBack(String fs, String options) throws IOException {
+    Map<String, Object> result = json(("--fs " + fs + " --verify --ios 6000 --threads 2 --rw " + options).split(" ", -1));
+
+    assertThat(result).containsEntry("fs", fs).containsEntry("ios", 6000).containsEntry("mismatches", 0).containsEntry("errors", 0);
     assertThat(result.get("verified")).isNotEqualTo(0);
   }
 

@@ -57,7 +57,7 @@ class PolluxTest {
         "bench --fs none --size 1M --norecovery     | --norecovery",
         "bench --fs none --size 1M --verify --ios 1 | --verify: /dev/ram0",
         "bench --fs ext4                            | --fs",
-        "bench --fs gfs2                            | GFS2",
+        "bench --fs gfs2 --file /nowhere            | /nowhere: No such file or directory",
         "bench --rw write --norecovery              | opened for writing: Read-only file system",
         "bench --file /nowhere                      | /nowhere: No such file or directory",
         "bench --file /dirs                         | /dirs: is neither",

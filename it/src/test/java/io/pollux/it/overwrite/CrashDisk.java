@@ -37,7 +37,7 @@ final class CrashDisk implements BlkMqOps {
   private final TreeSet<Long> cached = new TreeSet<>(); // where what is in memory is not durable, in bytes
   private int flushes;
 
-  CrashDisk(LinuxImage image, Random random) throws IOException {
+  CrashDisk(JudgedImage image, Random random) throws IOException {
     this.random = random;
     try (FileChannel channel = FileChannel.open(image.file(), StandardOpenOption.READ)) {
       memory = new RamDisk(channel.size());
@@ -68,7 +68,7 @@ final class CrashDisk implements BlkMqOps {
   }
 
   /** What a loss of power at this moment leaves, into a file. */
-  synchronized void crash(LinuxImage into) throws IOException {
+  synchronized void crash(JudgedImage into) throws IOException {
     into.write(durable.address(), durable.bytes());
     List<Long> survivors = new ArrayList<>(cached);
     survivors.removeIf(at -> random.nextBoolean());

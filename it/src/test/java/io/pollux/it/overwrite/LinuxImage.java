@@ -7,16 +7,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.it.Oracles;
 import io.pollux.tools.image.SampleImage;
-import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
@@ -25,9 +23,8 @@ import java.util.concurrent.TimeUnit;
  *
  * @param file the image
  */
-record LinuxImage(Path file) {
+record LinuxImage(Path file) implements JudgedImage {
   private static final int SECONDS = 120;
-  private static final int CHUNK = 64 << 10;
 
   /** Files whose every block is written, inside their size. */
   static final List<String> WHOLE = List.of("/whole-0", "/whole-1", "/whole-2", "/dir/odd", "/dir/short", "/dir/setuid");
@@ -100,23 +97,34 @@ record LinuxImage(Path file) {
     return image;
   }
 
-  /** Writes memory into the file, without the zeroes. */
-  void write(long address, long bytes) throws IOException {
-    Files.deleteIfExists(file);
-    try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
-      sparse.setLength(bytes);
-    }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      for (long at = 0; at < bytes; at += CHUNK) {
-        int length = (int) Math.min(CHUNK, bytes - at);
-        ByteBuffer chunk = RawMemory.segment(address + at, length).asByteBuffer();
-        if (chunk.mismatch(ByteBuffer.allocate(length)) >= 0) {
-          for (long to = at; chunk.hasRemaining(); to += channel.write(chunk, to)) {
-            assertThat(to).isLessThan(at + length);
-          }
-        }
+  @Override
+  public LinuxImage at(Path other) {
+    return new LinuxImage(other);
+  }
+
+  @Override
+  public Map<String, byte[]> contents(List<String> names) throws IOException, InterruptedException {
+    Map<String, byte[]> contents = new HashMap<>();
+    mounted("ro", root -> {
+      for (String name : names) {
+        contents.put(name, Files.readAllBytes(at(root, name)));
       }
-    }
+    });
+    return contents;
+  }
+
+  @Override
+  public Map<String, Seen> seenByLinux(List<String> names) throws IOException, InterruptedException {
+    Map<String, Seen> seen = new HashMap<>();
+    mounted("ro", root -> {
+      for (String name : names) {
+        Path path = at(root, name);
+        String sum = run("sha256sum", path.toString()).substring(0, 64);
+        seen.put(name, new Seen(sum, Files.getLastModifiedTime(path).toInstant()));
+      }
+    });
+    mounted("rw", root -> Files.writeString(root.resolve("linux"), "goes on"));
+    return seen;
   }
 
   /** Has Linux mount it, for a while. */
@@ -132,7 +140,8 @@ record LinuxImage(Path file) {
   }
 
   /** xfs_repair finds nothing. */
-  void assertSound() throws IOException, InterruptedException {
+  @Override
+  public void assertSound() throws IOException, InterruptedException {
     run("xfs_repair", "-n", file.toString());
   }
 
@@ -149,13 +158,17 @@ record LinuxImage(Path file) {
 
   /** Runs a program, which has to succeed. Answers what it said. */
   static String run(String... command) throws IOException, InterruptedException {
+    return run(SECONDS, command);
+  }
+
+  static String run(int seconds, String... command) throws IOException, InterruptedException {
     Path said = Files.createTempFile("pollux-overwrite", ".txt");
     try {
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile());
       builder.environment().merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
       Process process = builder.start();
       try {
-        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", String.join(" ", command)).isTrue();
+        assertThat(process.waitFor(seconds, TimeUnit.SECONDS)).as("%s ends", String.join(" ", command)).isTrue();
       } finally {
         process.destroyForcibly();
       }

@@ -8,6 +8,7 @@ import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.it.TestDisk;
 import io.pollux.it.TestKernel;
+import io.pollux.it.overwrite.JudgedImage.Seen;
 import io.pollux.it.overwrite.Writer.Contents;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.user.FileStatus;
@@ -18,22 +19,25 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Nr;
-import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,13 +45,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Threads write to the files of an image, in place, in every way there is. Then the image is unmounted, xfs_repair finds
- * nothing, and Linux reads what was written. -Dpollux.seed=N draws the same again.
+ * Threads write to the files of an image, in place, in every way there is. Then the image is unmounted, xfs_repair or
+ * fsck.gfs2 finds nothing, and Linux reads what was written. -Dpollux.seed=N draws the same again.
  */
 @Timeout(300)
 class OverwriteTest {
   private static final int THREADS = 3;
   private static final int TURNS = 1500;
+  private static final int GFS2_BLOCK = 4096;
+  private static final int GFS2_MAGIC = 0x01161970;
+  private static final int GFS2_DINODE = 4;
+  private static final int GFS2_DINODE_BYTES = 232;
   private static final MountOptions READ_WRITE = new MountOptions(false, false);
 
   private final Path directory;
@@ -56,11 +64,6 @@ class OverwriteTest {
   OverwriteTest(@TempDir Path directory) {
     this.directory = directory;
     System.out.println("OverwriteTest: -Dpollux.seed=" + seed);
-  }
-
-  @BeforeAll
-  static void need() {
-    LinuxImage.need();
   }
 
   @ParameterizedTest
@@ -74,6 +77,7 @@ class OverwriteTest {
         "-i size=2048"
       })
   void whatWasWrittenIsWhatLinuxReads(String options) throws Exception {
+    LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, options, new Random(seed));
     List<String> names = new ArrayList<>(LinuxImage.WHOLE);
     names.addAll(LinuxImage.PARTLY);
@@ -82,6 +86,7 @@ class OverwriteTest {
 
   @Test
   void theSample() throws Exception {
+    LinuxImage.need();
     LinuxImage image = LinuxImage.sample(directory);
     List<String> whole = List.of("/main.dat", "/size-511", "/size-4097");
     List<String> names = new ArrayList<>(List.of("/holes.dat", "/unwritten.dat", "/onlyhole.dat"));
@@ -89,18 +94,42 @@ class OverwriteTest {
     overwrite(image, names, whole);
   }
 
-  private void overwrite(LinuxImage image, List<String> names, List<String> whole) throws Exception {
-    List<Contents> contents = new ArrayList<>();
-    image.mounted("ro", root -> {
-      for (String name : names) {
-        contents.add(new Contents(name, Files.readAllBytes(LinuxImage.at(root, name)), whole.contains(name)));
+  @Test
+  void theGfs2Sample() throws Exception {
+    Gfs2Image.needLinux();
+    Gfs2Image image = Gfs2Image.sample(directory);
+    List<String> names = new ArrayList<>(Gfs2Image.WHOLE);
+    names.addAll(Gfs2Image.PARTLY);
+    byte[] before = Files.readAllBytes(image.file());
+    byte[] after = overwrite(image, names, Gfs2Image.WHOLE);
+    int changed = 0;
+    for (int block = 0; block < before.length; block += GFS2_BLOCK) {
+      ByteBuffer old = ByteBuffer.wrap(before, block, GFS2_BLOCK).slice();
+      if (old.getInt(0) == GFS2_MAGIC && Arrays.mismatch(before, block, block + GFS2_BLOCK, after, block, block + GFS2_BLOCK) >= 0) {
+        assertThat(old.getInt(4)).as("the type of block %d, which changed", block / GFS2_BLOCK).isEqualTo(GFS2_DINODE);
+        ByteBuffer fresh = ByteBuffer.wrap(after.clone(), block, GFS2_BLOCK).slice();
+        for (int field : new int[] {80, 88}) { // mtime, ctime, and their nanoseconds
+          fresh.putLong(field, old.getLong(field)).putInt(140 + field / 2, old.getInt(140 + field / 2));
+        }
+        int end = old.getShort(138) == 0 ? GFS2_DINODE_BYTES : GFS2_BLOCK; // data may be behind it
+        assertThat(fresh.slice(0, end)).as("block %d", block / GFS2_BLOCK).isEqualTo(old.slice(0, end));
+        changed++;
       }
-    });
+    }
+    assertThat(changed).isBetween(1, names.size());
+  }
+
+  /** Answers the image as it was after the unmount. */
+  private byte[] overwrite(JudgedImage image, List<String> names, List<String> whole) throws Exception {
+    Map<String, byte[]> found = image.contents(names);
+    List<Contents> contents = new ArrayList<>();
+    names.forEach(name -> contents.add(new Contents(name, Objects.requireNonNull(found.get(name)), whole.contains(name))));
+    boolean nowait = image instanceof LinuxImage; // GFS2 does not know of it
     Map<String, Instant> times = new HashMap<>();
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.image(image.file(), false));
       kernel.mount("mnt", "image0", READ_WRITE);
-      runThreads(kernel, contents);
+      runThreads(kernel, contents, nowait);
       try (UserFiles files = new UserFiles(kernel.newProgram())) {
         for (String name : names) {
           FileStatus status = files.stat(PathName.of("/mnt" + name));
@@ -108,19 +137,22 @@ class OverwriteTest {
         }
       }
     }
+    byte[] after = image instanceof Gfs2Image ? Files.readAllBytes(image.file()) : new byte[0];
     image.assertSound();
-    image.mounted("ro", root -> {
-      for (Contents file : contents) {
-        Path path = LinuxImage.at(root, file.name());
-        assertThat(Arrays.mismatch(Files.readAllBytes(path), file.bytes())).as("%s, seed %d", file.name(), seed).isEqualTo(-1);
-        assertThat(Files.getLastModifiedTime(path).toInstant()).as(file.name()).isEqualTo(times.get(file.name()));
-      }
-    });
-    image.mounted("rw", root -> Files.writeString(root.resolve("linux"), "goes on")); // and the log is as it was
+    Map<String, Seen> linux = image.seenByLinux(names);
+    for (Contents file : contents) {
+      Seen expected = new Seen(sum(file.bytes()), Objects.requireNonNull(times.get(file.name())));
+      assertThat(linux.get(file.name())).as("%s, seed %d", file.name(), seed).isEqualTo(expected);
+    }
     image.assertSound();
+    return after;
   }
 
-  private void runThreads(TestKernel kernel, List<Contents> contents)
+  private static String sum(byte[] bytes) throws NoSuchAlgorithmException {
+    return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+  }
+
+  private void runThreads(TestKernel kernel, List<Contents> contents, boolean nowait)
       throws InterruptedException, ExecutionException, TimeoutException {
     List<CompletableFuture<String>> ended = new ArrayList<>();
     for (int i = 0; i < THREADS; i++) {
@@ -131,7 +163,7 @@ class OverwriteTest {
           new Thread(
               () -> {
                 try (Program program = kernel.newProgram();
-                    Writer writer = new Writer(program, me, THREADS, seed + me, contents)) {
+                    Writer writer = new Writer(program, me, THREADS, seed + me, contents, nowait)) {
                   writer.run(TURNS);
                   end.complete(writer.counts());
                 } catch (Throwable e) {
@@ -148,6 +180,7 @@ class OverwriteTest {
 
   @Test
   void markedAndSharedFilesAreLeftAlone() throws Exception {
+    LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
     image.mounted("rw", root -> {
       LinuxImage.run("cp", "--reflink=always", root.resolve("whole-0").toString(), root.resolve("shared").toString());
@@ -192,6 +225,7 @@ class OverwriteTest {
 
   @Test
   void aDirtyLogIsRefused() throws Exception {
+    LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
     image.mounted("rw", root -> {
       LinuxImage.run("xfs_io", "-f", "-c", "pwrite -q 0 4k", "-c", "fsync", root.resolve("more").toString());
@@ -209,6 +243,7 @@ class OverwriteTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "-b size=1024"})
   void dataAndHolesAreWhereLinuxFindsThem(String options) throws Exception {
+    LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, options, new Random(seed));
     Map<String, String> linux = new HashMap<>();
     image.mounted("ro", root -> {

@@ -38,6 +38,7 @@ final class Writer implements AutoCloseable {
   private final int threads;
   private final Random random;
   private final List<Contents> contents;
+  private final boolean nowait; // RWF_NOWAIT is something that the filesystem knows
   private final Program program;
   private final UserFiles files;
   private final UserMemory memory;
@@ -75,11 +76,12 @@ final class Writer implements AutoCloseable {
     }
   }
 
-  Writer(Program program, int me, int threads, long seed, List<Contents> contents) {
+  Writer(Program program, int me, int threads, long seed, List<Contents> contents, boolean nowait) {
     this.program = program;
     this.me = me;
     this.threads = threads;
     this.contents = contents;
+    this.nowait = nowait;
     random = new Random(seed);
     files = new UserFiles(program);
     memory = UserMemory.map(program, STRIPE + 4096);
@@ -140,7 +142,7 @@ final class Writer implements AutoCloseable {
     MemorySegment.copy(data, 0, RawMemory.segment(memory.address(), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
     int flags = random.nextInt(8) == 0 ? AioAbi.RWF_DSYNC : random.nextInt(8) == 0 ? AioAbi.RWF_SYNC : 0;
     flags |= past && random.nextBoolean() ? AioAbi.RWF_HIPRI : 0;
-    flags |= random.nextInt(4) == 0 ? AioAbi.RWF_NOWAIT : 0;
+    flags |= nowait && random.nextInt(4) == 0 ? AioAbi.RWF_NOWAIT : 0;
     Iovec.iovBase(iovec, memory.address());
     Iovec.iovLen(iovec, bytes);
     int fd = past ? direct[file] : buffered[file];
@@ -167,9 +169,6 @@ final class Writer implements AutoCloseable {
     int events = 0;
     while (events < DEPTH) {
       long result = ring.prepared() > 0 ? ring.enter(0) : ring.getEvents(DEPTH - events);
-      if (result == -Errno.EAGAIN) { // part of a block, with direct I/O in flight: perhaps our own
-        result = ring.getEvents(0);
-      }
       assertThat(result).isNotNegative();
       for (long event = ring.peek(); event != 0; event = ring.peek()) {
         int slot = ring.slot(event);
