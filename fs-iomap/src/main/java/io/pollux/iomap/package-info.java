@@ -16,9 +16,10 @@
  *   <li>An extent that iomapBegin answers covers at least the first byte asked for. The walk advances by at
  *       least one byte at each step, so it is bounded by the range.
  *   <li>Nothing is allocated on the device: {@link io.pollux.iomap.IomapOverwrite} writes to blocks that were written
- *       before, and to nothing else.
+ *       before, and to nothing else. {@link io.pollux.iomap.InPlaceInode} is what an inode of such a filesystem refuses, and
+ *       when it was written to.
  *   <li>A direct request that went to a device is counted in the inode (inodeDioBegin) until its last bio
- *       has ended.
+ *       has ended. Whoever waits for that count to come down polls for it.
  * </ul>
  */
 @NullMarked
