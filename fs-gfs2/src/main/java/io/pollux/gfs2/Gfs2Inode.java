@@ -148,10 +148,10 @@ final class Gfs2Inode extends InPlaceInode {
    * @return 0 or a negative errno
    */
   int writeStuffed(Task current, long address) {
-    int bytes = (int) size();
+    MemorySegment data = RawMemory.segment(address, size());
     return rewrite(
         current,
-        block -> MemorySegment.copy(RawMemory.segment(address, bytes), 0, MemorySegment.ofArray(block), Gfs2Sb.DINODE_BYTES, bytes));
+        block -> MemorySegment.copy(data, 0, MemorySegment.ofArray(block), Gfs2Sb.DINODE_BYTES, data.byteSize()));
   }
 
   /**

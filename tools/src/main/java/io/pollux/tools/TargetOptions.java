@@ -15,7 +15,10 @@ final class TargetOptions {
       names = "--image",
       paramLabel = "FILE",
       order = 900,
-      description = "A filesystem image or block device. Default: the sample image that ships with pollux, XFS or as --fs says.")
+      description = {
+        "A filesystem image or block device. Default: the sample image that ships with pollux, which is XFS unless",
+        "--fs is gfs2."
+      })
   private @Nullable Path image;
 
   @Option(

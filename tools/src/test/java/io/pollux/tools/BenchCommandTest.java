@@ -121,11 +121,19 @@ class BenchCommandTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"xfs,randwrite", "xfs,randrw", "gfs2,randwrite", "gfs2,randrw", "gfs2,randrw --buffered", "gfs2,randrw --mode aio --irq"})
+  @CsvSource({
+    "xfs,randwrite",
+    "xfs,randrw",
+    "gfs2,randwrite",
+    "gfs2,randrw",
+    "gfs2,randrw --buffered",
+    "gfs2,randrw --mode aio --irq"
+  })
   void whatIsWrittenToAFileIsReadBack(String fs, String options) throws IOException {
     Map<String, Object> result = json(("--fs " + fs + " --verify --ios 6000 --threads 2 --rw " + options).split(" ", -1));
 
-    assertThat(result).containsEntry("fs", fs).containsEntry("ios", 6000).containsEntry("mismatches", 0).containsEntry("errors", 0);
+    assertThat(result).containsEntry("fs", fs).containsEntry("ios", 6000);
+    assertThat(result).containsEntry("mismatches", 0).containsEntry("errors", 0);
     assertThat(result.get("verified")).isNotEqualTo(0);
   }
 

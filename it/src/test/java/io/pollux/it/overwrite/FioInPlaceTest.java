@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * fio, as it comes, writes to a file that is there and reads it back: direct and buffered, through libaio and psync, all at once
- * on parts of the same file. It finds no error, the filesystem's checker finds none, and Linux reads what fio wrote.
+ * fio, as it comes, writes to a file that is there and reads it back: direct and buffered, through libaio and psync, all at
+ * once on parts of the same file. It finds no error, the filesystem's checker finds none, and Linux reads what fio wrote.
  */
 @Timeout(900)
 final class FioInPlaceTest {
@@ -61,6 +61,7 @@ final class FioInPlaceTest {
   }
 
   private static String sum(JudgedImage image) throws Exception {
-    return ExecRun.of("--read-only --image " + image.file() + " -- sha256sum /pollux" + FILE).succeeded().out().substring(0, 64);
+    String line = "--read-only --image " + image.file() + " -- sha256sum /pollux" + FILE;
+    return ExecRun.of(line).succeeded().out().substring(0, 64);
   }
 }
