@@ -136,7 +136,7 @@ final class CompareCommand implements Runnable {
 
   private static TargetSpec spec(@Nullable Path file, Disk disk) {
     Fs fs = file == null ? null : Fs.NONE;
-    return new TargetSpec(file, fs, null, disk, OptionalLong.empty(), false, false, NullParameters.DEFAULT);
+    return new TargetSpec(file, fs, null, disk, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
   }
 
   private Plan plan(Pattern pattern, int depth) {
