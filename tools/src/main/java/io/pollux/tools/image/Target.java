@@ -37,14 +37,16 @@ public final class Target implements AutoCloseable {
   private final TargetSpec spec;
   private final AutoCloseable driver;
   private final BlockDevice device;
+  private final String deviceWords;
   private final Kernel kernel;
   private final Program program;
   private final String fs;
 
-  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, Kernel kernel, String fs) {
+  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, String words, Kernel kernel, String fs) {
     this.spec = spec;
     this.driver = driver;
     this.device = device;
+    this.deviceWords = words;
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
@@ -66,11 +68,13 @@ public final class Target implements AutoCloseable {
     boolean readOnly = spec.readOnly() || !writing;
     AutoCloseable driver;
     BlockDevice device;
+    String words = name;
     switch (kind) {
       case FILE -> {
         HostDisk disk = openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
         driver = disk;
         device = disk.disk(name, dev, readOnly);
+        words = name + ", " + disk.access();
       }
       case RAM -> {
         RamDisk disk = fill(spec);
@@ -88,7 +92,7 @@ public final class Target implements AutoCloseable {
     try {
       kernel.addDisk(device);
       String fs = mount(kernel, device, spec);
-      return new Target(spec, driver, device, kernel, fs);
+      return new Target(spec, driver, device, words, kernel, fs);
     } catch (RuntimeException | Error e) {
       shutDown(kernel, driver);
       throw e;
@@ -228,12 +232,12 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * The disk's name.
+   * The disk, for people.
    *
-   * @return as under /dev
+   * @return its name under /dev, and of a file or device of the machine how it is read and written
    */
   public String deviceName() {
-    return device.name();
+    return deviceWords;
   }
 
   /**
