@@ -63,11 +63,18 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
     return fits ? size : BlkTypes.SECTOR_SIZE;
   }
 
-  /** Reads the second block to memory that has the alignment of a block and no more. */
+  /**
+   * Whether blocks can be read past the machine's page cache. Machines before Linux 6.1 don't tell; there, and to be
+   * sure, it reads the first two blocks to memory that has the alignment of a block and no more.
+   */
   private static boolean readsDirectly(int fd, int block) {
+    int alignment = Libc.directAlignment(fd);
+    if (alignment == 0 || alignment > block) {
+      return false;
+    }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment memory = arena.allocate(2L * MAX_BLOCK, MAX_BLOCK).asSlice(block, block);
-      return Libc.pread(fd, memory, block) >= 0;
+      return Libc.pread(fd, memory, 0) >= 0 && Libc.pread(fd, memory, block) >= 0;
     }
   }
 

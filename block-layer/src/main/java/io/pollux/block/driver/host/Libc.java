@@ -27,11 +27,18 @@ final class Libc {
   static final int FALLOC_FL_ZERO_RANGE = 0x10;
 
   static final long NR_EVENTFD2 = 290;
+  static final long NR_STATX = 332;
   static final long NR_IO_URING_SETUP = 425;
   static final long NR_IO_URING_ENTER = 426;
   static final long NR_IO_URING_REGISTER = 427;
 
   private static final long EFD_CLOEXEC = 0x80000;
+  private static final long AT_EMPTY_PATH = 0x1000;
+  private static final int STATX_DIOALIGN = 0x2000;
+  private static final long STATX_SIZE = 256; // struct statx
+  private static final long STX_MASK = 0;
+  private static final long STX_DIO_MEM_ALIGN = 152;
+  private static final long STX_DIO_OFFSET_ALIGN = 156;
   private static final long BLKSSZGET = 0x1268;
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_SHARED_POPULATE = 0x1 | 0x8000;
@@ -125,6 +132,21 @@ final class Libc {
       return result < 0 ? (int) result : size.get(INT, 0);
     } catch (Throwable e) {
       throw none(e);
+    }
+  }
+
+  /** What O_DIRECT wants of memory and offsets to be a multiple of; 0 if it can't be had, negative if nobody says. */
+  static int directAlignment(int fd) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment state = newState(arena);
+      MemorySegment statx = arena.allocate(STATX_SIZE, Long.BYTES);
+      long empty = arena.allocate(1).address();
+      long result = syscall(state, NR_STATX, fd, empty, AT_EMPTY_PATH, STATX_DIOALIGN, statx.address(), 0);
+      if (result < 0 || (statx.get(INT, STX_MASK) & STATX_DIOALIGN) == 0) {
+        return -1;
+      }
+      int offsets = statx.get(INT, STX_DIO_OFFSET_ALIGN);
+      return offsets == 0 ? 0 : Math.max(offsets, statx.get(INT, STX_DIO_MEM_ALIGN));
     }
   }
 
