@@ -202,6 +202,22 @@ class HostDiskTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"true,true", "true,false", "false,true", "false,false"})
+  void withFaults(boolean uring, boolean polled) throws IOException {
+    try (FaultDisk disk = FaultDisk.over(open(uring), FaultPlan.parse("error-at=2"))) {
+      BlockDevice device = disk.disk("fault0", 1, false);
+      for (int expected : new int[] {0, -Errno.EIO, 0}) {
+        assertThat(doIo(device, polled, 40, BlkTypes.REQ_OP_READ, memory)).isEqualTo(expected);
+      }
+      assertThat(blockAt(memory)).isEqualTo(5);
+      RawMemory.putLong(memory, 6);
+      assertThat(doIo(device, polled, 40, BlkTypes.REQ_OP_WRITE, memory)).isZero();
+      assertThat(disk.peek(5 * BLOCK, memory + BLOCK, BLOCK)).isZero();
+      assertThat(blockAt(memory + BLOCK)).as("past the ring").isEqualTo(6);
+    }
+  }
+
+  @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void zeroes(boolean uring) throws IOException {
     try (HostDisk disk = open(uring)) {

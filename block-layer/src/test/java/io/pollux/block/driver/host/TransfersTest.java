@@ -8,8 +8,11 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.HwCtx;
+import io.pollux.block.Plug;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -45,7 +48,9 @@ class TransfersTest {
   }
 
   private final Keeper keeper = new Keeper();
-  private final RequestQueue queue = new RequestQueue(keeper, 512, RequestQueue.DEFAULT_DEPTH);
+  private final RequestQueue queue =
+      new RequestQueue(
+          keeper, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), QueueLimits.of(512).withWriteCache(true, true));
   private final BlockDevice device = new BlockDevice("keep0", 1, 1 << 20, false, queue);
   private final Transfers transfers = new Transfers(RequestQueue.DEFAULT_DEPTH, -1);
   private final UserProcess process = new UserProcess();
@@ -71,11 +76,16 @@ class TransfersTest {
   }
 
   private Request start(int op, long... pages) {
+    submit(8, op, pages);
+    return startKept();
+  }
+
+  private void submit(long sector, int op, long... pages) {
     Bio bio =
         Bio.alloc(
             task,
             device,
-            8,
+            sector,
             op,
             ended -> {
               status = ended.status();
@@ -86,6 +96,9 @@ class TransfersTest {
       assertThat(bio.addMemory(page, PAGE)).isTrue();
     }
     device.submitBio(task, bio);
+  }
+
+  private Request startKept() {
     Request request = keeper.kept;
     assertThat(request).isNotNull();
     transfers.start(request);
@@ -141,6 +154,46 @@ class TransfersTest {
     assertThat(transfers.answered(request, PAGE - 1024)).isFalse();
     fill(request);
     assertEntry(IoUring.OP_WRITE, 4096 + 2 * PAGE, memory + 4 * PAGE, PAGE);
+    assertThat(transfers.answered(request, PAGE)).isTrue();
+    assertThat(end(request)).isZero();
+  }
+
+  @Test
+  void partsOfMergedBios() {
+    Plug plug = new Plug();
+    assertThat(plug.start(task)).isTrue();
+    submit(8, BlkTypes.REQ_OP_READ, memory, memory + 2 * PAGE);
+    submit(24, BlkTypes.REQ_OP_READ, memory + 4 * PAGE);
+    plug.finish(task);
+    Request request = startKept();
+    assertThat(request.bytes()).isEqualTo(3 * PAGE);
+    long iovec = RawMemory.getLong(sqe + IoUring.SQE_ADDR);
+    assertEntry(IoUring.OP_READV, 4096, iovec, 3);
+    assertThat(Iovec.iovBase(iovec + 2 * Iovec.SIZE)).isEqualTo(memory + 4 * PAGE);
+
+    assertThat(transfers.answered(request, PAGE + 512)).isFalse();
+    fill(request);
+    assertEntry(IoUring.OP_READV, 4096 + PAGE + 512, iovec, 2);
+    assertThat(Iovec.iovBase(iovec)).isEqualTo(memory + 2 * PAGE + 512);
+    assertThat(Iovec.iovLen(iovec)).isEqualTo(PAGE - 512);
+    assertThat(Iovec.iovBase(iovec + Iovec.SIZE)).isEqualTo(memory + 4 * PAGE);
+
+    assertThat(transfers.answered(request, PAGE)).isFalse(); // into the second bio
+    fill(request);
+    assertEntry(IoUring.OP_READ, 4096 + 2 * PAGE + 512, memory + 4 * PAGE + 512, PAGE - 512);
+    assertThat(transfers.answered(request, PAGE - 512)).isTrue();
+    assertThat(end(request)).isZero();
+  }
+
+  @Test
+  void aDurableWriteSaysSo() {
+    Request request = start(BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA, memory);
+    assertEntry(IoUring.OP_WRITE, 4096, memory, PAGE);
+    assertThat(RawMemory.getInt(sqe + IoUring.SQE_OP_FLAGS)).isEqualTo(IoUring.RWF_DSYNC);
+    assertThat(transfers.answered(request, PAGE)).isTrue();
+    assertThat(end(request)).isZero();
+    request = start(BlkTypes.REQ_OP_WRITE, memory);
+    assertThat(RawMemory.getInt(sqe + IoUring.SQE_OP_FLAGS)).isZero();
     assertThat(transfers.answered(request, PAGE)).isTrue();
     assertThat(end(request)).isZero();
   }
