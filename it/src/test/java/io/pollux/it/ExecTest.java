@@ -4,6 +4,7 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -74,6 +75,21 @@ final class ExecTest {
     fio(
         DEVICE,
         "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --ioengine="
+            + engine
+            + " --direct="
+            + direct);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"libaio --iodepth=16, 1", "psync, 1", "pvsync2 --hipri, 1", "sync, 0"})
+  void fioWritesAndVerifiesAFileOfTheMachine(String engine, int direct) throws Exception {
+    Path image = dir.resolve("image");
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+      file.setLength(16 << 20);
+    }
+    fio(
+        "--fs none --disk file --image " + image + " -- ",
+        "--filename=/pollux/dev/file0 --rw=randrw --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --ioengine="
             + engine
             + " --direct="
             + direct);

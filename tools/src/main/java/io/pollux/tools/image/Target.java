@@ -42,15 +42,17 @@ public final class Target implements AutoCloseable {
   private final @Nullable FaultDisk faulty;
   private final AutoCloseable driver;
   private final BlockDevice device;
+  private final String deviceWords;
   private final Kernel kernel;
   private final Program program;
   private final String fs;
 
-  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, Kernel kernel, String fs) {
+  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, String words, Kernel kernel, String fs) {
     this.spec = spec;
     this.driver = driver;
     faulty = driver instanceof FaultDisk disk ? disk : null;
     this.device = device;
+    this.deviceWords = words;
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
@@ -76,6 +78,7 @@ public final class Target implements AutoCloseable {
           case RAM -> fill(spec);
           case NULL -> new NullDisk(fill(spec), spec.nullDisk());
         };
+    String words = disk instanceof HostDisk host ? name + ", " + host.access() : name;
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
     AutoCloseable driver = faulty == null ? disk : faulty;
     BlockDevice device = faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
@@ -83,7 +86,7 @@ public final class Target implements AutoCloseable {
     try {
       kernel.addDisk(device);
       String fs = mount(kernel, device, spec);
-      return new Target(spec, driver, device, kernel, fs);
+      return new Target(spec, driver, device, words, kernel, fs);
     } catch (RuntimeException | Error e) {
       shutDown(kernel, driver);
       throw e;
@@ -223,12 +226,12 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * The disk's name.
+   * The disk, for people.
    *
-   * @return as under /dev
+   * @return its name under /dev, and of a file or device of the machine how it is read and written
    */
   public String deviceName() {
-    return device.name();
+    return deviceWords;
   }
 
   /**
