@@ -21,13 +21,16 @@ import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One direct request on its way: the counterpart of struct iomap_dio and its functions.
  *
- * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter until the
- * last bio is sent; who drops the last one completes the request. Completion may come from any context.
+ * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter, who hands its own to
+ * the last bio: from then on the request may end at any time and is not the submitter's any more, unless it is
+ * synchronous. Who drops the last reference completes the request. Completion may come from any context. A request of one
+ * bio, which is what most are, so needs no atomic operation on the references at all.
  */
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 public final class IomapDio extends Slab.Item {
@@ -44,6 +47,9 @@ public final class IomapDio extends Slab.Item {
       throw new ExceptionInInitializerError(e);
     }
   }
+
+  /** What an actor answers when the last bio is on its way: then nothing of a request that is not synchronous may be touched. */
+  private static final long HANDED_OVER = Long.MAX_VALUE;
 
   private final Iomap iomap = new Iomap();
   private final Plug plug = new Plug();
@@ -64,13 +70,18 @@ public final class IomapDio extends Slab.Item {
   private @Nullable RequestQueue lastQueue;
 
   @SuppressWarnings("unused") // through REF
-  private volatile int ref;
+  private int ref;
 
-  private volatile int error; // the first one
+  private int error; // the first one; through ERROR while bios are in flight
 
   private volatile boolean done; // of a synchronous request: nothing is in flight any more
+  private final BooleanSupplier isDone = this::isDone; // made once
 
   private IomapDio() {}
+
+  private boolean isDone() {
+    return done;
+  }
 
   /**
    * Reads iter.count() bytes at iocb.kiPos past the page cache, after what is dirty there was written back. From process
@@ -137,7 +148,9 @@ public final class IomapDio extends Slab.Item {
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
     dio.lastQueue = null;
     dio.error = 0;
-    dio.done = false;
+    if (dio.done) { // a volatile store costs more than the look
+      dio.done = false;
+    }
     dio.ref = 1;
     inode.inodeDioBegin();
     return dio.submit(current, iter, ops);
@@ -159,6 +172,7 @@ public final class IomapDio extends Slab.Item {
 
   private long submit(Task current, IovIter iter, IomapOps ops) {
     Kiocb request = iocb();
+    boolean sync = waitForCompletion;
     boolean plugged = plug.start(current);
     int flags = IomapOps.IOMAP_DIRECT;
     if (write) {
@@ -168,6 +182,7 @@ public final class IomapDio extends Slab.Item {
       flags |= IomapOps.IOMAP_NOWAIT;
     }
     long pos = request.kiPos;
+    boolean handedOver = false;
     while (iter.count() > 0 && (!iter.intoMemory() || pos < iSize)) { // each step moves on by a byte or more
       int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
       long step = result != 0 ? result : actor(current, iter, pos);
@@ -178,22 +193,32 @@ public final class IomapDio extends Slab.Item {
         }
         break;
       }
+      if (step == HANDED_OVER) {
+        handedOver = true;
+        break;
+      }
       pos += step;
     }
     if (plugged) {
-      plug.finish(current);
+      plug.finish(current); // this thread's, whatever has become of the request
     }
-    RequestQueue queue = lastQueue;
-    if (queue != null) {
-      request.publishPoll(queue, cookie);
+    if (handedOver && !sync) {
+      return -Kiocb.EIOCBQUEUED;
     }
-    if (!waitForCompletion) {
-      // After this the request may be gone: nothing of it is touched but by who drops the last reference.
-      return dropRef() ? complete(current) : -Kiocb.EIOCBQUEUED;
+    if (!handedOver) {
+      if (lastQueue != null) {
+        request.publishPoll(lastQueue, cookie);
+      }
+      boolean ended = dropRef();
+      if (!sync) {
+        // If it has not ended, it may by now: nothing of it is touched but by who drops the last reference.
+        return ended ? complete(current) : -Kiocb.EIOCBQUEUED;
+      }
+      if (ended) {
+        return complete(current);
+      }
     }
-    if (!dropRef()) {
-      await(current, queue, request.has(Kiocb.IOCB_HIPRI));
-    }
+    await(current, lastQueue, request.has(Kiocb.IOCB_HIPRI));
     return complete(current);
   }
 
@@ -205,11 +230,13 @@ public final class IomapDio extends Slab.Item {
       }
       return;
     }
-    current.aboutToSleep();
-    waiter.waitUninterruptibly(() -> done);
+    if (!done) {
+      current.aboutToSleep();
+      waiter.waitUninterruptibly(isDone);
+    }
   }
 
-  /** Does one extent's part. Answers the bytes that it covers, or a negative errno. */
+  /** Does one extent's part. Answers the bytes that it covers, a negative errno, or HANDED_OVER. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_actor")
   private long actor(Task current, IovIter iter, long pos) {
     long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
@@ -247,7 +274,7 @@ public final class IomapDio extends Slab.Item {
     int op = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long whole = iter.count();
     long copied = 0;
-    while (copied < length && error == 0) {
+    while (copied < length && (int) ERROR.getOpaque(this) == 0) {
       iter.truncate(length - copied);
       Bio bio = Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
       int result = bio.iovIterGetPages(iter);
@@ -260,26 +287,53 @@ public final class IomapDio extends Slab.Item {
       copied += bytes;
       size += bytes;
       iter.reexpand(whole - copied);
+      if (copied == whole) {
+        submitLastBio(current, bio);
+        return HANDED_OVER;
+      }
       submitBio(current, bio);
     }
-    return copied == 0 ? error : copied;
+    return copied == 0 ? (int) ERROR.getOpaque(this) : copied;
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_submit_bio")
   @Patch(5)
   private void submitBio(Task current, Bio bio) {
-    Kiocb request = iocb();
     REF.getAndAdd(this, 1);
+    BlockDevice target = ready(bio);
+    int sent = target.submitBio(current, bio);
+    if (sent != BlkTypes.BLK_QC_T_NONE) {
+      cookie = sent; // what has ended already needs no polling
+    }
+  }
+
+  /** As submitBio, for the bio behind which there is none: it gets the submitter's reference. */
+  private void submitLastBio(Task current, Bio bio) {
+    Kiocb request = iocb();
+    boolean polled = request.has(Kiocb.IOCB_HIPRI);
+    boolean sync = waitForCompletion;
+    int before = cookie;
+    BlockDevice target = ready(bio);
+    int sent = target.submitBio(current, bio);
+    if (sent == BlkTypes.BLK_QC_T_NONE) {
+      sent = before;
+    }
+    if (sync) {
+      cookie = sent;
+    } else if (polled) { // who polls gets to know of the request only after this
+      request.publishPoll(target.queue(), sent);
+    }
+  }
+
+  private BlockDevice ready(Bio bio) {
+    Kiocb request = iocb();
     if (request.has(Kiocb.IOCB_HIPRI)) {
       bio.setPolled(request);
     }
     BlockDevice target = bio.bdev();
     bdev = target;
     lastQueue = target.queue();
-    int sent = target.submitBio(current, bio);
-    if (sent != BlkTypes.BLK_QC_T_NONE) {
-      cookie = sent; // what has ended already needs no polling
-    }
+    return target;
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_end_io")
@@ -310,6 +364,9 @@ public final class IomapDio extends Slab.Item {
   }
 
   private boolean dropRef() {
+    if ((int) REF.getAcquire(this) == 1) { // the only one left, and nobody takes another: pairs with the others' getAndAdd
+      return true;
+    }
     int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
     assert before > 0 : "more references dropped than taken";
     return before == 1;

@@ -232,7 +232,7 @@ class BrokenImageTest {
       })
   void isRefusedInOneLine(String kind, @TempDir Path directory) throws IOException {
     Path image = make(directory, kind);
-    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT);
+    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
     assertThatThrownBy(() -> Target.open(spec, false).close())
         .hasMessageMatching("[^\n]+: [^\n]+")
         .hasMessageContaining(image.toString())

@@ -11,6 +11,7 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +27,7 @@ final class RingEntry implements IopollList.Sink {
   private final Kioctx ctx;
   private final SqRing sq;
   private final CqRing cq;
+  private final BooleanSupplier eventsOrEnd; // what a caller waits for, made once
   private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
   private @Nullable SqThread thread;
   private @Nullable WorkQueue workers;
@@ -41,6 +43,7 @@ final class RingEntry implements IopollList.Sink {
     this.ctx = ctx;
     this.sq = sq;
     this.cq = cq;
+    eventsOrEnd = () -> somethingToSee() || ctx.isDead();
   }
 
   /** Starts the thread or makes the workers that the flags ask for. Once, before the program knows the id. */
@@ -179,7 +182,7 @@ final class RingEntry implements IopollList.Sink {
     if (minComplete == 0 || somethingToSee()) {
       return 0;
     }
-    int result = ctx.waitQueue().waitEvent(current, () -> somethingToSee() || ctx.isDead(), WaitQueue.FOREVER);
+    int result = ctx.waitQueue().waitEvent(current, eventsOrEnd, WaitQueue.FOREVER);
     return result == 0 && ctx.isDead() && cq.isEmpty() ? -Errno.EINVAL : result;
   }
 

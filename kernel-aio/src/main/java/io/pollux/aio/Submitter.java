@@ -83,9 +83,14 @@ final class Submitter extends Slab.Item {
     return copy;
   }
 
-  /** Copies an iocb that is mapped; the program may write to it meanwhile. */
+  /**
+   * Copies an iocb that is mapped; the program may write to it meanwhile. Long by long: the program has just stored some of
+   * its fields, and a wider load would wait until these stores are in the cache.
+   */
   void copyIocb(long iocb) {
-    RawMemory.copy(iocb, copy, Iocb.SIZE);
+    for (int at = 0; at < Iocb.SIZE; at += Long.BYTES) {
+      RawMemory.putLong(copy + at, RawMemory.getLong(iocb + at));
+    }
   }
 
   /** Makes reads of this batch fail with EAGAIN rather than block. */

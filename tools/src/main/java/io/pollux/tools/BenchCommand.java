@@ -142,6 +142,10 @@ final class BenchCommand implements Runnable {
       Bench bench = new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
       console.interrupts().accept(bench::stop);
       result = bench.run();
+      String faults = opened.faults();
+      if (faults != null) {
+        console.error(faults);
+      }
     }
     report(result);
     if (!result.good()) {

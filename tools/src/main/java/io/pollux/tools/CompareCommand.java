@@ -14,6 +14,7 @@ import io.pollux.tools.compare.RingComparisons;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.HostFile;
+import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
@@ -40,8 +41,7 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Does the same work on this kernel and on the machine's own, turn by turn, and prints the ratios.",
-      "A file: random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine. Fio's are direct; ours still",
-      "go through the machine's page cache, so these ratios say nothing yet.",
+      "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
       "No device at all: a null disk, from Java and from C, against io_uring's no-ops.",
       "What is not installed here (fio, cc, liburing) is left out, and it says so."
     })
@@ -52,6 +52,8 @@ final class CompareCommand implements Runnable {
   private static final int DEEP = 32;
   private static final int BATCH = 8;
   private static final int MAX_ROUNDS = 1000;
+  private static final double DEEP_MARK = 0.95;
+  private static final double SINGLE_MARK = 0.9;
 
   private final Console console;
 
@@ -117,26 +119,42 @@ final class CompareCommand implements Runnable {
     }
     if (FioContestant.installed()) {
       Path file = image != null ? image : fill(directory.resolve("disk"));
-      for (Pattern pattern : List.of(Pattern.RANDREAD, Pattern.RANDWRITE)) {
-        for (int depth : new int[] {1, DEEP}) {
-          Plan plan = plan(pattern, depth);
-          all.add(
-              new Comparison(
-                  pattern + ", depth " + depth + " (cached here)",
-                  new BenchContestant(spec(file, Disk.FILE), plan),
-                  new FioContestant(file, plan),
-                  Double.NaN)); // a FileChannel goes through the machine's page cache: not the same work as fio's
-        }
-      }
+      all.addAll(onFile(file));
     } else {
       console.error("compare: no fio here (Debian: fio), so nothing on a file");
     }
     return all;
   }
 
+  /** The same work only if both go past the page cache; if this kernel can't, there is no mark. */
+  private List<Comparison> onFile(Path file) {
+    TargetSpec spec = spec(file, Disk.FILE);
+    String way;
+    try (Target target = Target.open(spec, true)) {
+      way = target.deviceName();
+    }
+    boolean direct = way.contains("O_DIRECT");
+    if (!direct) {
+      console.error("compare: " + file + " is " + way + " here, and direct in fio, so there are no marks for it");
+    }
+    List<Comparison> all = new ArrayList<>();
+    for (Pattern pattern : List.of(Pattern.RANDREAD, Pattern.RANDWRITE)) {
+      for (int depth : new int[] {1, DEEP}) {
+        Plan plan = plan(pattern, depth);
+        all.add(
+            new Comparison(
+                pattern + (direct ? ", direct" : ", cached here") + ", depth " + depth,
+                new BenchContestant(spec, plan),
+                new FioContestant(file, plan, way.contains("IOPOLL")),
+                !direct ? Double.NaN : depth == 1 ? SINGLE_MARK : DEEP_MARK));
+      }
+    }
+    return all;
+  }
+
   private static TargetSpec spec(@Nullable Path file, Disk disk) {
     Fs fs = file == null ? null : Fs.NONE;
-    return new TargetSpec(file, fs, null, disk, OptionalLong.empty(), false, false, NullParameters.DEFAULT);
+    return new TargetSpec(file, fs, null, disk, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
   }
 
   private Plan plan(Pattern pattern, int depth) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
@@ -70,12 +71,24 @@ final class TargetOptions {
       })
   private @Nullable NullParameters nullDisk;
 
+  @Option(
+      names = "--fault",
+      paramLabel = "KEY=VALUE,...",
+      order = 908,
+      converter = FaultConverter.class,
+      description = {
+        "A disk that does wrong what is said here, the same each time: seed, error-rate, error-at, error-sectors, error,",
+        "errors=read|write|both, short-rate, short-at, delay-ns, late-rate, reorder, withhold-tags, cut-after-writes,",
+        "cut-within-writes, volatile-cache. What went wrong is told at the end."
+      })
+  private @Nullable FaultPlan faults;
+
   TargetOptions() {}
 
   TargetSpec spec() {
     OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
     NullParameters parameters = nullDisk == null ? NullParameters.DEFAULT : nullDisk;
-    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, parameters);
+    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, parameters, faults);
   }
 
   Target open(boolean writing) {

@@ -18,13 +18,16 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One direct request on a block device: the counterpart of struct blkdev_dio.
  *
- * <p>Each bio in flight holds a reference, and so does the submitter until the last one is sent; who drops
- * the last reference finishes the request. Completion may come from any context.
+ * <p>Each bio in flight holds a reference, and so does the submitter, who hands its own to the last bio: from then on the
+ * request may end at any time and is not the submitter's any more, unless it is synchronous. Who drops the last reference
+ * finishes the request. Completion may come from any context. A request of one bio needs no atomic operation on the
+ * references at all.
  */
 @LinuxSource(file = "fs/block_dev.c", name = "blkdev_dio")
 final class BlkdevDio extends Slab.Item {
@@ -53,13 +56,18 @@ final class BlkdevDio extends Slab.Item {
   private boolean write;
 
   @SuppressWarnings("unused") // through REF
-  private volatile int ref;
+  private int ref;
 
-  private volatile int error; // the first one
+  private int error; // the first one; through ERROR while bios are in flight
 
   private volatile boolean done; // of a synchronous request: nothing is in flight any more
+  private final BooleanSupplier isDone = this::isDone; // made once
 
   private BlkdevDio() {}
+
+  private boolean isDone() {
+    return done;
+  }
 
   /** Reads or writes iter, which lies inside the device and is not empty, at iocb.kiPos. Process context. */
   @LinuxSource(file = "fs/block_dev.c", name = {"__blkdev_direct_IO", "__blkdev_direct_IO_simple"})
@@ -75,7 +83,9 @@ final class BlkdevDio extends Slab.Item {
     dio.sync = iocb.isSync();
     dio.write = !iter.intoMemory();
     dio.error = 0;
-    dio.done = false;
+    if (dio.done) { // a volatile store costs more than the look
+      dio.done = false;
+    }
     dio.ref = 1;
     return dio.submit(current, bdev, iter);
   }
@@ -88,7 +98,9 @@ final class BlkdevDio extends Slab.Item {
     int opf = DefBlkFops.opOf(request, iter);
     int cookie = BlkTypes.BLK_QC_T_NONE;
     long pos = request.kiPos;
-    while (iter.count() > 0 && error == 0) { // each bio takes a byte or more
+    boolean waits = sync;
+    boolean handedOver = false;
+    while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) { // each bio takes a byte or more
       Bio bio = Bio.alloc(current, bdev, pos >> BlkTypes.SECTOR_SHIFT, opf, BlkdevDio::bioEndIo, this);
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
@@ -101,28 +113,39 @@ final class BlkdevDio extends Slab.Item {
       }
       pos += bio.size();
       size += bio.size();
-      REF.getAndAdd(this, 1);
+      handedOver = iter.count() == 0; // the last bio gets the submitter's reference
+      if (!handedOver) {
+        REF.getAndAdd(this, 1);
+      }
       int sent = bdev.submitBio(current, bio);
       if (sent != BlkTypes.BLK_QC_T_NONE) {
         cookie = sent; // what has ended already needs no polling
       }
+      if (handedOver) {
+        break; // nothing of a request that is not synchronous may be touched
+      }
     }
     if (plugged) {
-      plug.finish(current);
+      plug.finish(current); // this thread's, whatever has become of the request
     }
-    request.publishPoll(bdev.queue(), cookie);
-    if (!sync) {
-      // After this the request may be gone: nothing of it is touched but by who drops the last reference.
+    if (polled) {
+      request.publishPoll(bdev.queue(), cookie); // who polls gets to know of the request only after this
+    }
+    if (!waits) {
+      if (handedOver) {
+        return -Kiocb.EIOCBQUEUED;
+      }
+      // If it has not ended, it may by now: nothing of it is touched but by who drops the last reference.
       return dropRef() ? finish() : -Kiocb.EIOCBQUEUED;
     }
-    if (!dropRef()) {
+    if (handedOver ? !done : !dropRef()) {
       current.aboutToSleep(); // an outer plug may hold the bios
       if (polled && bdev.queue().canPoll(cookie)) {
         while (!done) {
           bdev.queue().blkPoll(cookie, true);
         }
       } else {
-        waiter.waitUninterruptibly(() -> done);
+        waiter.waitUninterruptibly(isDone);
       }
     }
     return finish();
@@ -157,6 +180,9 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private boolean dropRef() {
+    if ((int) REF.getAcquire(this) == 1) { // the only one left, and nobody takes another: pairs with the others' getAndAdd
+      return true;
+    }
     int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
     assert before > 0 : "more references dropped than taken";
     return before == 1;

@@ -92,35 +92,13 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Wraps a disk in memory.
+   * Wraps a disk of this package.
    *
    * @param disk the disk, closed with this
    * @param plan what goes wrong
    * @return the faulty disk
    */
-  public static FaultDisk over(RamDisk disk, FaultPlan plan) {
-    return overPolled(disk, plan, null);
-  }
-
-  /**
-   * Wraps a null disk.
-   *
-   * @param disk the disk, closed with this
-   * @param plan what goes wrong
-   * @return the faulty disk
-   */
-  public static FaultDisk over(NullDisk disk, FaultPlan plan) {
-    return overPolled(disk, plan, null);
-  }
-
-  /**
-   * Wraps a file or a block device of the machine.
-   *
-   * @param disk the disk, closed with this
-   * @param plan what goes wrong
-   * @return the faulty disk
-   */
-  public static FaultDisk over(HostDisk disk, FaultPlan plan) {
+  public static FaultDisk over(PolledDisk disk, FaultPlan plan) {
     return overPolled(disk, plan, null);
   }
 

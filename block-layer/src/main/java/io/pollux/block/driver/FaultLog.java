@@ -41,6 +41,11 @@ public final class FaultLog {
     /** A write that was not flushed when the power went, and a part of it is on the medium. */
     TORN;
 
+    /** Whether the request failed. */
+    private boolean fails() {
+      return this == ERROR || this == SHORT || this == POWER_OFF;
+    }
+
     private String word() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
@@ -60,6 +65,7 @@ public final class FaultLog {
 
   private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
   private final List<Fault> faults = new ArrayList<>();
+  private long failedBios;
 
   FaultLog() {}
 
@@ -73,6 +79,7 @@ public final class FaultLog {
 
   synchronized void add(Fault fault) {
     counts.merge(fault.kind(), 1L, Long::sum);
+    failedBios += fault.kind().fails() ? fault.bios() : 0;
     if (faults.size() < MOST_LISTED) {
       faults.add(fault);
     }
@@ -95,6 +102,15 @@ public final class FaultLog {
    */
   public synchronized long failed() {
     return count(Kind.ERROR) + count(Kind.SHORT) + count(Kind.POWER_OFF);
+  }
+
+  /**
+   * Of how many bios the requests were made that failed.
+   *
+   * @return as many as {@link #failed}, and more if any were merged
+   */
+  public synchronized long failedBios() {
+    return failedBios;
   }
 
   /**

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * What the disks here have in common: they do a request's work when it is asked for, at queueing on the
  * interrupt-driven queue, at polling on the polled one. What the work is, the disk says.
  */
-abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
+public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
   private final long bytes;
 
   PolledDisk(long bytes) {
@@ -131,6 +131,7 @@ abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamD
     return workAll(hctx, hctx.waiting().takeAll());
   }
 
+  /** Gives back what the disk has of the machine. Nothing is in flight any more. */
   @Override
   public abstract void close();
 }

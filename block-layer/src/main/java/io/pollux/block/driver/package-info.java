@@ -7,7 +7,8 @@
  * <ul>
  *   <li>{@link io.pollux.block.driver.NullDisk}: nothing moves, and it takes as long as it is told to.
  *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards.
- *   <li>{@link io.pollux.block.driver.HostDisk}: a file or a device of the machine.
+ *   <li>{@link io.pollux.block.driver.HostDisk}: a file or a device of the machine, through its io_uring ({@code
+ *       io.pollux.block.driver.host}).
  *   <li>{@link io.pollux.block.driver.FaultDisk}: any of them, with faults: errors, lateness, disorder, a volatile cache and
  *       power cuts, all drawn from one seed or scripted ({@link io.pollux.block.driver.FaultPlan}), and all told of ({@link
  *       io.pollux.block.driver.FaultLog}).

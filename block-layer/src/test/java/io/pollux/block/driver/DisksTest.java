@@ -11,18 +11,13 @@ import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The drivers: when they complete, and what is on them afterwards. */
 @Timeout(60)
@@ -168,23 +163,6 @@ class DisksTest {
   private static void assertPattern(RamDisk disk, int from, int to) {
     for (int at = 0; at < BYTES; at += 8) {
       assertThat(RawMemory.getLong(disk.address() + at)).as("byte " + at).isEqualTo(at >= from && at < to ? 0 : 1);
-    }
-  }
-
-  @Test
-  void aHostDiskFlushesAndCannotDiscard(@TempDir Path directory) throws IOException {
-    Path image = directory.resolve("image");
-    Files.write(image, new byte[BYTES]);
-    try (HostDisk disk = HostDisk.open(image, false)) {
-      BlockDevice bdev = disk.disk("file0", 1, false);
-      RawMemory.putLong(memory, 77);
-      submit(bdev, WRITE | BlkTypes.REQ_FUA);
-      assertThat(ended.get()).isEqualTo(1);
-      assertThat(Files.readAllBytes(image)[0]).isEqualTo((byte) 77);
-      assertThat(bdev.discardAndWait(task, 0, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
-      assertThat(bdev.zeroAndWait(task, 0, 4096)).isZero();
-      assertThat(Files.readAllBytes(image)[0]).isZero();
-      assertThat(bdev.flushAndWait(task)).isZero();
     }
   }
 }

@@ -8,19 +8,33 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tasks that wait for a condition, and callbacks that want to hear of it: the counterpart of
  * wait_queue_head_t. Whoever makes the condition true calls {@link #wakeUp()} afterwards; a waiter looks at
- * the condition again each time.
+ * the condition again each time. A condition must not wait for another one.
+ *
+ * <p>Waiting and waking allocate nothing once the thread has waited before.
  */
 @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_head_t")
 public final class WaitQueue {
   /** For a wait without an end. */
   public static final long FOREVER = Long.MAX_VALUE;
 
-  private final ConcurrentLinkedQueue<Object> waiters = new ConcurrentLinkedQueue<>(); // Thread or WaitEntry
-  private final AtomicInteger sleepers = new AtomicInteger(); // how many are in the queue at least
+  /** A thread sleeps in one queue at a time, so one link for each thread does. */
+  private static final ThreadLocal<Sleeper> SLEEPER = ThreadLocal.withInitial(Sleeper::new);
+
+  private final ConcurrentLinkedQueue<WaitEntry> entries = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger waiters = new AtomicInteger(); // how many there are at least
+  private final Object lock = new Object();
+  private @Nullable Sleeper first; // under the lock, as the links
+
+  /** A thread that waits: the counterpart of wait_queue_entry_t. */
+  private static final class Sleeper {
+    private final Thread thread = Thread.currentThread();
+    private @Nullable Sleeper next;
+  }
 
   /** Makes an empty queue. */
   public WaitQueue() {}
@@ -45,8 +59,8 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "add_wait_queue")
   public void add(WaitEntry entry) {
-    waiters.add(entry);
-    sleepers.getAndIncrement();
+    entries.add(entry);
+    waiters.getAndIncrement();
   }
 
   /**
@@ -57,9 +71,9 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "remove_wait_queue")
   public boolean remove(WaitEntry entry) {
-    boolean there = waiters.remove(entry);
+    boolean there = entries.remove(entry);
     if (there) {
-      sleepers.getAndDecrement();
+      waiters.getAndDecrement();
     }
     return there;
   }
@@ -79,9 +93,7 @@ public final class WaitQueue {
     }
     current.aboutToSleep();
     long start = System.nanoTime();
-    Thread self = Thread.currentThread();
-    waiters.add(self);
-    sleepers.getAndIncrement();
+    Sleeper self = prepareToWait();
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -102,8 +114,7 @@ public final class WaitQueue {
         }
       }
     } finally {
-      sleepers.getAndDecrement();
-      waiters.remove(self);
+      finishWait(self);
     }
   }
 
@@ -118,9 +129,7 @@ public final class WaitQueue {
     if (condition.getAsBoolean()) {
       return;
     }
-    Thread self = Thread.currentThread();
-    waiters.add(self);
-    sleepers.getAndIncrement();
+    Sleeper self = prepareToWait();
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -130,8 +139,36 @@ public final class WaitQueue {
         LockSupport.park(this);
       }
     } finally {
-      sleepers.getAndDecrement();
-      waiters.remove(self);
+      finishWait(self);
+    }
+  }
+
+  @LinuxSource(file = "kernel/sched/wait.c", name = "prepare_to_wait")
+  private Sleeper prepareToWait() {
+    Sleeper self = SLEEPER.get();
+    synchronized (lock) {
+      self.next = first;
+      first = self;
+    }
+    waiters.getAndIncrement();
+    return self;
+  }
+
+  @LinuxSource(file = "kernel/sched/wait.c", name = "finish_wait")
+  private void finishWait(Sleeper self) {
+    waiters.getAndDecrement();
+    synchronized (lock) {
+      Sleeper before = first;
+      if (before == self) {
+        first = self.next;
+      } else {
+        while (before != null && before.next != self) { // as many steps as threads wait
+          before = before.next;
+        }
+        assert before != null : "not in the queue that it waited in";
+        before.next = self.next;
+      }
+      self.next = null;
     }
   }
 
@@ -149,13 +186,24 @@ public final class WaitQueue {
   @LinuxSource(file = "kernel/sched/wait.c", name = "__wake_up_poll")
   public void wakeUp(int key) {
     VarHandle.fullFence(); // the condition before the look at the queue; pairs with waitEvent
-    if (active()) {
-      for (Object waiter : waiters) {
-        if (waiter instanceof Thread thread) {
-          LockSupport.unpark(thread);
-        } else {
-          ((WaitEntry) waiter).wake(key);
+    if (!active()) {
+      return;
+    }
+    Thread last = null;
+    synchronized (lock) {
+      for (Sleeper each = first; each != null; each = each.next) {
+        if (last != null) {
+          LockSupport.unpark(last);
         }
+        last = each.thread;
+      }
+    }
+    if (last != null) {
+      LockSupport.unpark(last); // outside of the lock, which the thread that wakes up takes
+    }
+    if (!entries.isEmpty()) {
+      for (WaitEntry entry : entries) {
+        entry.wake(key);
       }
     }
   }
@@ -168,6 +216,6 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "include/linux/wait.h", name = "waitqueue_active")
   public boolean active() {
-    return sleepers.get() != 0;
+    return waiters.get() != 0;
   }
 }

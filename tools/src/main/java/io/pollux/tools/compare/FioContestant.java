@@ -15,16 +15,19 @@ import org.jspecify.annotations.Nullable;
 public final class FioContestant implements Contestant {
   private final Path file;
   private final Plan plan;
+  private final boolean hipri;
 
   /**
    * Takes what to do.
    *
    * @param file on the machine
    * @param plan the work
+   * @param hipri whether the device can be polled
    */
-  public FioContestant(Path file, Plan plan) {
+  public FioContestant(Path file, Plan plan, boolean hipri) {
     this.file = file;
     this.plan = plan;
+    this.hipri = hipri;
   }
 
   /**
@@ -53,6 +56,7 @@ public final class FioContestant implements Contestant {
                 "--ioengine=io_uring",
                 "--fixedbufs",
                 "--registerfiles",
+                "--hipri=" + (hipri ? 1 : 0),
                 "--direct=" + (plan.buffered() ? 0 : 1),
                 "--rw=" + plan.pattern(),
                 "--bs=" + plan.blockSize(),

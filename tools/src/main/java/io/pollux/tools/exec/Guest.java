@@ -165,6 +165,10 @@ final class Guest {
     try {
       process.close();
       target.close();
+      String faults = target.faults();
+      if (faults != null) {
+        complain(faults);
+      }
       return Failure.DONE;
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));

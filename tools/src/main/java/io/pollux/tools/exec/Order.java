@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.TargetSpec;
 import java.io.IOException;
@@ -36,6 +37,7 @@ final class Order {
     put(fields, "pollQueues", nullDisk.pollQueues());
     put(fields, "bs", nullDisk.bs());
     put(fields, "memoryBacked", nullDisk.memoryBacked());
+    put(fields, "faults", spec.faults());
     StringWriter text = new StringWriter();
     try {
       fields.store(text, null);
@@ -62,6 +64,7 @@ final class Order {
     String fs = fields.getProperty("fs");
     String disk = fields.getProperty("disk");
     String size = fields.getProperty("size");
+    String faults = fields.getProperty("faults");
     return new TargetSpec(
         image == null ? null : Path.of(image),
         fs == null ? null : TargetSpec.Fs.valueOf(fs.toUpperCase(Locale.ROOT)),
@@ -77,6 +80,7 @@ final class Order {
             Integer.parseInt(fields.getProperty("submitQueues")),
             Integer.parseInt(fields.getProperty("pollQueues")),
             Integer.parseInt(fields.getProperty("bs")),
-            Boolean.parseBoolean(fields.getProperty("memoryBacked"))));
+            Boolean.parseBoolean(fields.getProperty("memoryBacked"))),
+        faults == null ? null : FaultPlan.parse(faults));
   }
 }

@@ -4,9 +4,12 @@ package io.pollux.tools.image;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.driver.FaultDisk;
+import io.pollux.block.driver.FaultLog;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.NullParameters;
+import io.pollux.block.driver.PolledDisk;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.UserProcess;
@@ -25,6 +28,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A kernel with one disk, and what is on the disk mounted at /mnt: what a command runs against. A path that the
@@ -35,16 +39,20 @@ public final class Target implements AutoCloseable {
   private static final String MOUNT_POINT = "mnt";
 
   private final TargetSpec spec;
+  private final @Nullable FaultDisk faulty;
   private final AutoCloseable driver;
   private final BlockDevice device;
+  private final String deviceWords;
   private final Kernel kernel;
   private final Program program;
   private final String fs;
 
-  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, Kernel kernel, String fs) {
+  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, String words, Kernel kernel, String fs) {
     this.spec = spec;
     this.driver = driver;
+    faulty = driver instanceof FaultDisk disk ? disk : null;
     this.device = device;
+    this.deviceWords = words;
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
@@ -64,31 +72,21 @@ public final class Target implements AutoCloseable {
     String name = kind + "0";
     long dev = BLOCK_EXT_MAJOR << 8;
     boolean readOnly = spec.readOnly() || !writing;
-    AutoCloseable driver;
-    BlockDevice device;
-    switch (kind) {
-      case FILE -> {
-        HostDisk disk = openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
-        driver = disk;
-        device = disk.disk(name, dev, readOnly);
-      }
-      case RAM -> {
-        RamDisk disk = fill(spec);
-        driver = disk;
-        device = disk.disk(name, dev, readOnly);
-      }
-      case NULL -> {
-        NullDisk disk = new NullDisk(fill(spec), spec.nullDisk());
-        driver = disk;
-        device = disk.disk(name, dev, readOnly);
-      }
-      default -> throw new AssertionError(kind);
-    }
+    PolledDisk disk =
+        switch (kind) {
+          case FILE -> openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
+          case RAM -> fill(spec);
+          case NULL -> new NullDisk(fill(spec), spec.nullDisk());
+        };
+    String words = disk instanceof HostDisk host ? name + ", " + host.access() : name;
+    FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
+    AutoCloseable driver = faulty == null ? disk : faulty;
+    BlockDevice device = faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
     Kernel kernel = Kernel.boot();
     try {
       kernel.addDisk(device);
       String fs = mount(kernel, device, spec);
-      return new Target(spec, driver, device, kernel, fs);
+      return new Target(spec, driver, device, words, kernel, fs);
     } catch (RuntimeException | Error e) {
       shutDown(kernel, driver);
       throw e;
@@ -232,12 +230,30 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * The disk's name.
+   * The disk, for people.
    *
-   * @return as under /dev
+   * @return its name under /dev, and of a file or device of the machine how it is read and written
    */
   public String deviceName() {
-    return device.name();
+    return deviceWords;
+  }
+
+  /**
+   * What went wrong with the disk, if that was asked for.
+   *
+   * @return a sentence that does not end, or null
+   */
+  public @Nullable String faults() {
+    FaultDisk disk = faulty;
+    if (disk == null) {
+      return null;
+    }
+    FaultLog log = disk.log();
+    String bios = log.failedBios() == log.failed() ? "" : String.format(Locale.ROOT, ", of %,d bios", log.failedBios());
+    return String.format(
+        Locale.ROOT,
+        "faults of %s: %s (%,d of %,d requests failed%s; %s)",
+        device.name(), log, log.failed(), disk.requests(), bios, disk.plan());
   }
 
   /**

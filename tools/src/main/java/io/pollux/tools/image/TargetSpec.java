@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
+import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.NullParameters;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param readOnly refuse every write
  * @param norecovery mount without looking at the log
  * @param nullDisk how a null disk behaves
+ * @param faults what goes wrong with the disk; null for a disk that is not watched
  */
 public record TargetSpec(
     @Nullable Path image,
@@ -27,11 +29,12 @@ public record TargetSpec(
     OptionalLong size,
     boolean readOnly,
     boolean norecovery,
-    NullParameters nullDisk) {
+    NullParameters nullDisk,
+    @Nullable FaultPlan faults) {
 
   /** The sample, as it comes. */
-  public static final TargetSpec SAMPLE = 
-      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT);
+  public static final TargetSpec SAMPLE =
+      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
 
   /** Filesystems. */
   public enum Fs {

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver.host;
+
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * One io_uring of the machine: its memory and its calls, and nothing about who may use it when. Filling in and submitting
+ * is for one thread at a time, and so is looking at completions; the two sides share nothing.
+ *
+ * <p>Offsets and numbers are those of the machine's {@code linux/io_uring.h}.
+ */
+final class IoUring implements AutoCloseable {
+  static final int SETUP_IOPOLL = 1;
+  static final int SETUP_SUBMIT_ALL = 1 << 7;
+  static final int SETUP_COOP_TASKRUN = 1 << 8;
+  static final int SETUP_TASKRUN_FLAG = 1 << 9;
+  static final int SETUP_SINGLE_ISSUER = 1 << 12;
+  static final int SETUP_DEFER_TASKRUN = 1 << 13;
+
+  static final int ENTER_GETEVENTS = 1;
+
+  static final byte OP_NOP = 0;
+  static final byte OP_READV = 1;
+  static final byte OP_WRITEV = 2;
+  static final byte OP_FSYNC = 3;
+  static final byte OP_FALLOCATE = 17;
+  static final byte OP_READ = 22;
+  static final byte OP_WRITE = 23;
+  static final byte SQE_FIXED_FILE = 1;
+  static final int FSYNC_DATASYNC = 1;
+  static final int RWF_DSYNC = 2;
+
+  private static final int REGISTER_FILES = 2;
+  private static final int UNREGISTER_FILES = 3;
+
+  // struct io_uring_params
+  private static final long PARAMS_SIZE = 120;
+  private static final long PARAMS_SQ_ENTRIES = 0;
+  private static final long PARAMS_CQ_ENTRIES = 4;
+  private static final long PARAMS_FLAGS = 8;
+  private static final long PARAMS_FEATURES = 20;
+  private static final long PARAMS_SQ_OFF = 40;
+  private static final long PARAMS_CQ_OFF = 80;
+  private static final int FEAT_SINGLE_MMAP = 1;
+  private static final int FEAT_NODROP = 1 << 1;
+  private static final int FEAT_SUBMIT_STABLE = 1 << 2;
+
+  // struct io_sqring_offsets and struct io_cqring_offsets; head, tail and mask are alike in both
+  private static final long OFF_HEAD = 0;
+  private static final long OFF_TAIL = 4;
+  private static final long OFF_MASK = 8;
+  private static final long SQ_OFF_FLAGS = 16;
+  private static final long SQ_OFF_ARRAY = 24;
+  private static final int SQ_CQ_OVERFLOW = 1 << 1;
+  private static final int SQ_TASKRUN = 1 << 2;
+  private static final long CQ_OFF_CQES = 20;
+
+  private static final long MMAP_RINGS = 0;
+  private static final long MMAP_SQES = 0x10000000L;
+
+  // struct io_uring_sqe
+  private static final long SQE_SIZE = 64;
+  static final long SQE_OPCODE = 0;
+  static final long SQE_FLAGS = 1;
+  static final long SQE_FD = 4;
+  static final long SQE_OFF = 8;
+  static final long SQE_ADDR = 16;
+  static final long SQE_LEN = 24;
+  static final long SQE_OP_FLAGS = 28;
+  static final long SQE_USER_DATA = 32;
+
+  // struct io_uring_cqe
+  private static final int CQE_SHIFT = 4;
+  private static final long CQE_RES = 8;
+
+  private final int fd;
+  private final long rings;
+  private final long ringsBytes;
+  private final long sqes;
+  private final long sqesBytes;
+  private final long sqHead;
+  private final long sqTail;
+  private final long sqFlags;
+  private final int sqMask;
+  private final long cqHead;
+  private final long cqTail;
+  private final long cqes;
+  private final int cqMask;
+  private final MemorySegment submitState = Libc.newState(Arena.global());
+  private final MemorySegment reapState = Libc.newState(Arena.global());
+
+  private int filled; // tail of the SQ ring as far as it is filled in
+  private int seen; // head of the CQ ring
+
+  private IoUring(int fd, MemorySegment params) throws IOException {
+    this.fd = fd;
+    int sqEntries = params.get(ValueLayout.JAVA_INT, PARAMS_SQ_ENTRIES);
+    int cqEntries = params.get(ValueLayout.JAVA_INT, PARAMS_CQ_ENTRIES);
+    int sqArray = params.get(ValueLayout.JAVA_INT, PARAMS_SQ_OFF + SQ_OFF_ARRAY);
+    int cqOff = params.get(ValueLayout.JAVA_INT, PARAMS_CQ_OFF + CQ_OFF_CQES);
+    ringsBytes = Math.max(sqArray + 4L * sqEntries, cqOff + ((long) cqEntries << CQE_SHIFT));
+    sqesBytes = SQE_SIZE * sqEntries;
+    rings = Libc.mmap(fd, ringsBytes, MMAP_RINGS);
+    if (rings < 0) {
+      throw refused("mmap", rings);
+    }
+    sqes = Libc.mmap(fd, sqesBytes, MMAP_SQES);
+    if (sqes < 0) {
+      Libc.munmap(rings, ringsBytes);
+      throw refused("mmap", sqes);
+    }
+    sqHead = rings + params.get(ValueLayout.JAVA_INT, PARAMS_SQ_OFF + OFF_HEAD);
+    sqTail = rings + params.get(ValueLayout.JAVA_INT, PARAMS_SQ_OFF + OFF_TAIL);
+    sqMask = RawMemory.getInt(rings + params.get(ValueLayout.JAVA_INT, PARAMS_SQ_OFF + OFF_MASK));
+    sqFlags = rings + params.get(ValueLayout.JAVA_INT, PARAMS_SQ_OFF + SQ_OFF_FLAGS);
+    cqHead = rings + params.get(ValueLayout.JAVA_INT, PARAMS_CQ_OFF + OFF_HEAD);
+    cqTail = rings + params.get(ValueLayout.JAVA_INT, PARAMS_CQ_OFF + OFF_TAIL);
+    cqMask = RawMemory.getInt(rings + params.get(ValueLayout.JAVA_INT, PARAMS_CQ_OFF + OFF_MASK));
+    cqes = rings + cqOff;
+    for (int i = 0; i < sqEntries; i++) {
+      RawMemory.putInt(rings + sqArray + 4L * i, i); // entries are always used in order
+    }
+    filled = RawMemory.getInt(sqTail);
+    seen = RawMemory.getInt(cqHead);
+  }
+
+  /**
+   * Makes a ring.
+   *
+   * @param entries of the SQ ring, at least; the CQ ring has twice as many
+   * @param flags SETUP_*
+   * @throws IOException if the machine refuses, with its reason
+   */
+  static IoUring setup(int entries, int flags) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment params = arena.allocate(PARAMS_SIZE, Long.BYTES);
+      params.set(ValueLayout.JAVA_INT, PARAMS_FLAGS, flags);
+      MemorySegment state = Libc.newState(arena);
+      long fd = Libc.syscall(state, Libc.NR_IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+      if (fd < 0) {
+        throw refused("io_uring_setup", fd);
+      }
+      int features = params.get(ValueLayout.JAVA_INT, PARAMS_FEATURES);
+      int needed = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_SUBMIT_STABLE;
+      try {
+        if ((features & needed) != needed) {
+          throw new IOException("io_uring_setup: too old");
+        }
+        return new IoUring((int) fd, params);
+      } catch (IOException e) {
+        Libc.close((int) fd);
+        throw e;
+      }
+    }
+  }
+
+  private static IOException refused(String what, long result) {
+    return new IOException(what + ": " + Errno.describe((int) -result));
+  }
+
+  /** Has the ring keep a reference to files, to be named by their index with SQE_FIXED_FILE. */
+  void registerFiles(int... fds) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment array = arena.allocateFrom(ValueLayout.JAVA_INT, fds);
+      MemorySegment state = Libc.newState(arena);
+      long result =
+          Libc.syscall(state, Libc.NR_IO_URING_REGISTER, fd, REGISTER_FILES, array.address(), fds.length, 0, 0);
+      if (result < 0) {
+        throw refused("io_uring_register", result);
+      }
+    }
+  }
+
+  /** The next entry to fill in, all zeroes. There is one. */
+  long sqe() {
+    long sqe = entry();
+    for (long at = 0; at < SQE_SIZE; at += Long.BYTES) { // RawMemory.zero makes an object, which may stay one
+      RawMemory.putLong(sqe + at, 0);
+    }
+    return sqe;
+  }
+
+  private long entry() {
+    return sqes + SQE_SIZE * (filled & sqMask);
+  }
+
+  /** The entry is filled in. */
+  void push() {
+    filled++;
+  }
+
+  /** Entries filled in that the machine has not taken. */
+  int unsubmitted() {
+    return filled - RawMemory.getIntAcquire(sqHead);
+  }
+
+  /**
+   * Submits what is filled in. From the submitting side.
+   *
+   * @param wait completions to wait for; 0 not to wait
+   * @param flags ENTER_*
+   * @return entries taken, or a negative errno
+   */
+  int submit(int wait, int flags) {
+    RawMemory.putIntRelease(sqTail, filled); // the entries before the tail; the machine pairs with it
+    return (int)
+        Libc.syscall(submitState, Libc.NR_IO_URING_ENTER, fd, unsubmitted(), wait, flags, 0, 0);
+  }
+
+  /** Takes back the entry that was filled in last and that the machine did not take. Answers its user data. */
+  long takeBack() {
+    filled--;
+    return RawMemory.getLong(entry() + SQE_USER_DATA);
+  }
+
+  /** Whether the machine has completions that it makes visible only in a call. With SETUP_TASKRUN_FLAG. */
+  boolean hasHidden() {
+    return (RawMemory.getIntAcquire(sqFlags) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0;
+  }
+
+  /** Has the machine look for completions. From the completing side. Answers 0 or a negative errno. */
+  int lookForCompletions() {
+    return (int) Libc.syscall(reapState, Libc.NR_IO_URING_ENTER, fd, 0, 0, ENTER_GETEVENTS, 0, 0);
+  }
+
+  /** Completions to be taken. From anywhere; exact on the completing side. */
+  int completions() {
+    return RawMemory.getIntAcquire(cqTail) - RawMemory.getInt(cqHead); // pairs with the machine's release
+  }
+
+  /** What the first completion's entry had as user data. */
+  long userData() {
+    return RawMemory.getLong(cqe());
+  }
+
+  /** The first completion's result, or a negative errno. */
+  int result() {
+    return RawMemory.getInt(cqe() + CQE_RES);
+  }
+
+  private long cqe() {
+    return cqes + ((long) (seen & cqMask) << CQE_SHIFT);
+  }
+
+  /** The first completion has been looked at; {@link #release} tells the machine. */
+  void advance() {
+    seen++;
+  }
+
+  /** Gives the room of what has been looked at back. */
+  void release() {
+    RawMemory.putIntRelease(cqHead, seen);
+  }
+
+  /** Nothing is in flight. The files are let go of first: a ring that is closed keeps them for a while. */
+  @Override
+  public void close() {
+    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0); // ENXIO if there are none
+    Libc.munmap(sqes, sqesBytes);
+    Libc.munmap(rings, ringsBytes);
+    Libc.close(fd);
+  }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver.host;
+
+import io.pollux.block.Request;
+import io.pollux.block.RequestList;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A ring for an interrupt-driven hardware queue. It belongs to a thread, which submits what tasks leave for it and is
+ * where completions come from; it sleeps in the machine while there is nothing to do. So a task's own thread is never
+ * disturbed by what it started, and may end before that does.
+ *
+ * <p>A sleeper is woken through an eventfd, of which the ring has a read in flight.
+ */
+final class IrqRing implements AutoCloseable {
+  private static final VarHandle SLEEPING;
+
+  static {
+    try {
+      SLEEPING = MethodHandles.lookup().findVarHandle(IrqRing.class, "sleeping", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** Calls in a row after which what the machine does not take has failed. */
+  private static final int MAX_FAILURES = 1_000;
+
+  private static final long WAKE = -1; // user data of the eventfd's read
+  private static final int FILES = 2;
+  private static final int EVENTFD = 1; // index of the registered file
+
+  private final RequestList incoming = new RequestList();
+  private final CountDownLatch started = new CountDownLatch(1);
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment wakeState = Libc.newState(arena); // nobody looks at it
+  private final long one = arena.allocate(Long.BYTES, Long.BYTES).address();
+  private final long counter = arena.allocate(Long.BYTES, Long.BYTES).address();
+  private final int depth;
+  private final int fd;
+  private final int eventFd;
+  private final Thread thread;
+  private volatile boolean closing;
+  private @Nullable IOException refusal; // before started
+
+  @SuppressWarnings("unused") // through SLEEPING
+  private volatile boolean sleeping;
+
+  private IrqRing(int fd, int depth, int eventFd) {
+    this.fd = fd;
+    this.depth = depth;
+    this.eventFd = eventFd;
+    RawMemory.putLong(one, 1);
+    thread = new Thread(this::run, "pollux-disk");
+    thread.setDaemon(true);
+  }
+
+  /**
+   * Makes a ring and its thread.
+   *
+   * @param fd the file
+   * @param depth tags of the queue
+   * @throws IOException if the machine refuses
+   */
+  static IrqRing open(int fd, int depth) throws IOException {
+    int eventFd = Libc.eventfd();
+    if (eventFd < 0) {
+      throw new IOException("eventfd: no descriptors");
+    }
+    IrqRing made = new IrqRing(fd, depth, eventFd);
+    made.thread.start();
+    awaitUninterruptibly(made.started::await);
+    IOException refused = made.refusal;
+    if (refused != null) {
+      made.close();
+      throw refused;
+    }
+    return made;
+  }
+
+  /** Sends a chain of requests on its way. From any context. */
+  void queue(Request chain) {
+    incoming.add(chain);
+    wake();
+  }
+
+  private void wake() {
+    VarHandle.fullFence(); // what was added before the look; pairs with sleepUnlessCalled
+    if ((boolean) SLEEPING.getOpaque(this) && SLEEPING.compareAndSet(this, true, false)) {
+      Libc.write(wakeState, eventFd, one, Long.BYTES);
+    }
+  }
+
+  private void run() {
+    try (IoUring ring = setUp();
+        Transfers transfers = new Transfers(depth, -1)) {
+      started.countDown();
+      serve(ring, transfers);
+    } catch (IOException e) {
+      refusal = e;
+    } finally {
+      started.countDown();
+    }
+  }
+
+  private IoUring setUp() throws IOException {
+    IoUring ring =
+        IoUring.setup(
+            depth + 1, // and the eventfd's
+            IoUring.SETUP_SUBMIT_ALL | IoUring.SETUP_SINGLE_ISSUER | IoUring.SETUP_DEFER_TASKRUN);
+    try {
+      int[] files = new int[FILES];
+      files[0] = fd;
+      files[EVENTFD] = eventFd;
+      ring.registerFiles(files);
+      return ring;
+    } catch (IOException e) {
+      ring.close();
+      throw e;
+    }
+  }
+
+  private void serve(IoUring ring, Transfers transfers) {
+    boolean armed = false; // the eventfd's read is in flight
+    int failures = 0;
+    while (true) {
+      boolean ending = closing; // before the look at what came: nothing comes after it
+      if (!armed && !ending) {
+        fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
+        armed = true;
+      }
+      fill(ring, transfers, incoming.takeAll());
+      if (ending && !armed && !transfers.busy()) {
+        return;
+      }
+      boolean wait = ring.completions() == 0 && failures == 0 && mayWait(ring, transfers);
+      int taken = ring.submit(wait ? 1 : 0, IoUring.ENTER_GETEVENTS);
+      SLEEPING.setOpaque(this, false);
+      failures = taken < 0 && ring.unsubmitted() != 0 ? failures + 1 : 0;
+      if (transfers.reap(ring, WAKE)) {
+        armed = false;
+      }
+      if (failures > MAX_FAILURES) {
+        armed &= !transfers.takeBack(ring, WAKE, taken);
+        failures = 0;
+      }
+      Request again = transfers.takeAgain();
+      for (Request request = again; request != null; request = request.next()) {
+        transfers.fill(ring.sqe(), request);
+        ring.push();
+      }
+      transfers.completeAll(transfers.takeOver());
+    }
+  }
+
+  /** Says that this is about to sleep, and looks once more for a reason not to. */
+  private boolean mayWait(IoUring ring, Transfers transfers) {
+    SLEEPING.setOpaque(this, true);
+    VarHandle.fullFence(); // pairs with wake
+    Request late = incoming.takeAll();
+    fill(ring, transfers, late);
+    return late == null;
+  }
+
+  private static void fill(IoUring ring, Transfers transfers, @Nullable Request chain) {
+    for (Request request = chain; request != null; request = request.next()) {
+      transfers.start(request);
+      transfers.fill(ring.sqe(), request);
+      ring.push();
+    }
+  }
+
+  private void fillWake(IoUring ring) {
+    long sqe = ring.sqe();
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_READ);
+    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE);
+    RawMemory.putInt(sqe + IoUring.SQE_FD, EVENTFD);
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, counter);
+    RawMemory.putInt(sqe + IoUring.SQE_LEN, Long.BYTES);
+    RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, WAKE);
+    ring.push();
+  }
+
+  private interface Wait {
+    void await() throws InterruptedException;
+  }
+
+  private static void awaitUninterruptibly(Wait wait) {
+    boolean interrupted = false;
+    boolean waiting = true;
+    while (waiting) {
+      try {
+        wait.await();
+        waiting = false;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Waits for what is in flight. Nobody submits any more. */
+  @Override
+  public void close() {
+    closing = true;
+    Libc.write(wakeState, eventFd, one, Long.BYTES); // ends the read, so that nothing stays in flight
+    awaitUninterruptibly(thread::join);
+    Libc.close(eventFd);
+    arena.close();
+  }
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver.host;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.Request;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iovec;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The requests that a ring has in flight, by their tags: how each becomes an entry, and what the machine's answer means.
+ *
+ * <p>Of a tag's fields, whoever submits it is the owner until the machine has the entry; whoever takes the completion is
+ * the owner after that. The tail of each ring orders the two.
+ */
+final class Transfers implements AutoCloseable {
+  /** Attempts at a request that the machine interrupts before it does anything. */
+  private static final int MAX_ATTEMPTS = 16;
+
+  private static final int EDQUOT = 122; // of the machine; this kernel has no quotas
+
+  private final @Nullable Request[] requests;
+  private final int[] done; // bytes of the request that are there
+  private final int[] attempts;
+  private final long iovecs; // Bio.BIO_MAX_PAGES for each tag; pages that no request touches cost nothing
+  private final long iovecsBytes;
+  private final int callFd;
+
+  private @Nullable Request firstOver; // what the last reaping found; the completing side's
+  private @Nullable Request lastOver;
+  private @Nullable Request again;
+
+  /**
+   * Makes room for requests.
+   *
+   * @param depth how many tags there are
+   * @param callFd the file, if the ring takes nothing but reads and writes and all else is to be done by a call of its
+   *     own (a ring with IOPOLL); -1 if the ring does it
+   */
+  Transfers(int depth, int callFd) {
+    this.callFd = callFd;
+    requests = new Request[depth];
+    done = new int[depth];
+    attempts = new int[depth];
+    iovecsBytes = depth * Iovec.SIZE * Bio.BIO_MAX_PAGES;
+    assert (iovecsBytes & (HostMemory.PAGE_SIZE - 1)) == 0;
+    iovecs = HostMemory.map(iovecsBytes);
+    if (iovecs == 0) {
+      throw new OutOfMemoryError("no memory for a disk's requests");
+    }
+  }
+
+  /** Takes a request that is new. */
+  void start(Request request) {
+    int tag = request.tag();
+    assert requests[tag] == null : "a tag given out twice";
+    requests[tag] = request;
+    done[tag] = 0;
+    attempts[tag] = 0;
+  }
+
+  /** Fills in an entry, all zeroes until now, for what is left to do of a request. */
+  void fill(long sqe, Request request) {
+    Bio bio = request.bio();
+    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // number 0, which is also the field's value
+    RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, request.tag());
+    switch (bio.op()) {
+      case BlkTypes.REQ_OP_READ -> fillData(sqe, request, IoUring.OP_READ, IoUring.OP_READV);
+      case BlkTypes.REQ_OP_WRITE -> {
+        fillData(sqe, request, IoUring.OP_WRITE, IoUring.OP_WRITEV);
+        if (bio.has(BlkTypes.REQ_FUA)) {
+          RawMemory.putInt(sqe + IoUring.SQE_OP_FLAGS, IoUring.RWF_DSYNC);
+        }
+      }
+      case BlkTypes.REQ_OP_FLUSH -> {
+        if (callFd >= 0) {
+          fillNop(sqe, request, Libc.fdatasync(callFd));
+          return;
+        }
+        RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_FSYNC);
+        RawMemory.putInt(sqe + IoUring.SQE_OP_FLAGS, IoUring.FSYNC_DATASYNC);
+      }
+      case BlkTypes.REQ_OP_DISCARD -> fillRange(sqe, request, Libc.FALLOC_FL_PUNCH_HOLE);
+      case BlkTypes.REQ_OP_WRITE_ZEROES -> {
+        boolean keep = bio.has(BlkTypes.REQ_NOUNMAP);
+        fillRange(sqe, request, keep ? Libc.FALLOC_FL_ZERO_RANGE : Libc.FALLOC_FL_PUNCH_HOLE);
+      }
+      default -> fillNop(sqe, request, -Errno.EOPNOTSUPP);
+    }
+  }
+
+  /** An entry that only comes back, for what has been done. */
+  private static void fillNop(long sqe, Request request, int result) {
+    request.setStatus(result < 0 ? toKernelErrno(result) : 0);
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_NOP);
+    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, (byte) 0);
+  }
+
+  /** Whether an operation is done when its entry is filled in. */
+  private boolean isNop(int op) {
+    return switch (op) {
+      case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE -> false;
+      case BlkTypes.REQ_OP_FLUSH, BlkTypes.REQ_OP_DISCARD, BlkTypes.REQ_OP_WRITE_ZEROES -> callFd >= 0;
+      default -> true;
+    };
+  }
+
+  /** Zeroes, in the way the machine's loop device makes them. */
+  @LinuxSource(file = "drivers/block/loop.c", name = "lo_fallocate")
+  private void fillRange(long sqe, Request request, int how) {
+    long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
+    int mode = how | Libc.FALLOC_FL_KEEP_SIZE;
+    if (callFd >= 0) {
+      fillNop(sqe, request, Libc.fallocate(callFd, mode, at, request.bytes()));
+      return;
+    }
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_FALLOCATE);
+    RawMemory.putLong(sqe + IoUring.SQE_OFF, at);
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, request.bytes()); // its length is a long, and has the address's place
+    RawMemory.putInt(sqe + IoUring.SQE_LEN, mode);
+  }
+
+  private void fillData(long sqe, Request request, byte single, byte vectored) {
+    int tag = request.tag();
+    int skip = done[tag]; // less is done than there is
+    Bio head = request.bio();
+    RawMemory.putLong(sqe + IoUring.SQE_OFF, (head.sector() << BlkTypes.SECTOR_SHIFT) + skip);
+    if (head.vecs() == 1 && head.next() == null) {
+      fillSingle(sqe, single, head.vecAddress(0) + skip, head.vecLength(0) - skip);
+      return;
+    }
+    long first = iovecs + tag * Iovec.SIZE * Bio.BIO_MAX_PAGES;
+    int count = 0;
+    for (Bio bio = head; bio != null; bio = bio.next()) {
+      for (int vec = 0; vec < bio.vecs(); vec++) {
+        int length = bio.vecLength(vec);
+        if (skip >= length) {
+          skip -= length;
+        } else {
+          assert count < Bio.BIO_MAX_PAGES : "more vecs than the disk takes";
+          long iovec = first + count * Iovec.SIZE;
+          Iovec.iovBase(iovec, bio.vecAddress(vec) + skip);
+          Iovec.iovLen(iovec, length - skip);
+          skip = 0;
+          count++;
+        }
+      }
+    }
+    if (count == 1) {
+      fillSingle(sqe, single, Iovec.iovBase(first), (int) Iovec.iovLen(first));
+      return;
+    }
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, vectored);
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, first);
+    RawMemory.putInt(sqe + IoUring.SQE_LEN, count);
+  }
+
+  private static void fillSingle(long sqe, byte opcode, long address, int length) {
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, opcode);
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, address);
+    RawMemory.putInt(sqe + IoUring.SQE_LEN, length);
+  }
+
+  /**
+   * Takes the completions that are in a ring. From the completing side, which then takes {@link #takeOver} and {@link
+   * #takeAgain}.
+   *
+   * @param except user data that is no tag
+   * @return whether that was among them
+   */
+  boolean reap(IoUring ring, long except) {
+    boolean found = false;
+    int count = ring.completions(); // those that come meanwhile are for the next time
+    for (int i = 0; i < count; i++) {
+      long data = ring.userData();
+      if (data == except) {
+        found = true;
+      } else {
+        Request request = request((int) data);
+        if (answered(request, ring.result())) {
+          addOver(request);
+        } else {
+          request.setNext(again);
+          again = request;
+        }
+      }
+      ring.advance();
+    }
+    if (count > 0) {
+      ring.release();
+    }
+    return found;
+  }
+
+  /**
+   * Takes back what the machine will not have, as if it had ended. From the submitting and the completing side.
+   *
+   * @param except user data that is no tag
+   * @param result the machine's negative errno
+   * @return whether that was among it
+   */
+  boolean takeBack(IoUring ring, long except, int result) {
+    boolean found = false;
+    while (ring.unsubmitted() > 0) {
+      long data = ring.takeBack();
+      if (data == except) {
+        found = true;
+      } else {
+        Request request = request((int) data);
+        request.setStatus(toKernelErrno(result));
+        addOver(request);
+      }
+    }
+    return found;
+  }
+
+  private void addOver(Request request) {
+    request.setNext(null);
+    if (lastOver == null) {
+      firstOver = request;
+    } else {
+      lastOver.setNext(request);
+    }
+    lastOver = request;
+  }
+
+  /** A chain of what is over, for {@link #completeAll}, or null. */
+  @Nullable Request takeOver() {
+    Request chain = firstOver;
+    firstOver = null;
+    lastOver = null;
+    return chain;
+  }
+
+  /** A chain of what is to be submitted again, or null. */
+  @Nullable Request takeAgain() {
+    Request chain = again;
+    again = null;
+    return chain;
+  }
+
+  /** The request of a tag. */
+  private Request request(int tag) {
+    Request request = requests[tag];
+    assert request != null : "an answer nobody asked for";
+    return request;
+  }
+
+  /**
+   * Takes the machine's answer.
+   *
+   * @param result bytes moved, or a negative errno
+   * @return whether the request is over, with its status set; otherwise it is to be submitted again
+   */
+  boolean answered(Request request, int result) {
+    int tag = request.tag();
+    int op = request.bio().op();
+    if (isNop(op)) {
+      return true;
+    }
+    if (result < 0) {
+      if (interrupted(result) && attempts[tag] < MAX_ATTEMPTS) {
+        attempts[tag]++;
+        return false;
+      }
+      return over(request, toKernelErrno(result));
+    }
+    if (op != BlkTypes.REQ_OP_READ && op != BlkTypes.REQ_OP_WRITE) {
+      return over(request, 0);
+    }
+    int left = request.bytes() - done[tag];
+    if (result == left) {
+      return over(request, 0);
+    }
+    if (result == 0 || result > left || (result & (BlkTypes.SECTOR_SIZE - 1)) != 0) {
+      return over(request, -Errno.EIO); // the file became shorter: it ends here, or in the middle of a sector
+    }
+    done[tag] += result; // moves on by a sector or more
+    attempts[tag] = 0;
+    return false;
+  }
+
+  private static boolean over(Request request, int status) {
+    request.setStatus(status);
+    return true;
+  }
+
+  /** Whether the machine was kept from starting: by a signal, by want of memory, by the end of the submitting thread. */
+  private static boolean interrupted(int result) {
+    return result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.ECANCELED;
+  }
+
+  /** What the machine says, as a disk says it: errors that no disk has are I/O errors. */
+  @LinuxSource(file = "block/blk-core.c", name = {"errno_to_blk_status", "blk_status_to_errno"})
+  static int toKernelErrno(int result) {
+    return switch (-result) {
+      case Errno.ENOSPC, EDQUOT -> -Errno.ENOSPC;
+      case Errno.EOPNOTSUPP, Errno.ETIMEDOUT, Errno.ENODATA, Errno.ENOMEM -> result;
+      default -> -Errno.EIO;
+    };
+  }
+
+  /** Ends requests of one hardware queue that are over. No lock is held. Answers how many there were. */
+  int completeAll(@Nullable Request chain) {
+    if (chain == null) {
+      return 0;
+    }
+    for (Request request = chain; request != null; request = request.next()) {
+      requests[request.tag()] = null; // before the tag is somebody else's
+    }
+    return chain.hctx().completeAll(chain);
+  }
+
+  /** Whether anything is in flight; exact when nobody submits any more. */
+  boolean busy() {
+    for (Request request : requests) {
+      if (request != null) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  @Override
+  public void close() {
+    HostMemory.unmap(iovecs, iovecsBytes);
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver.host;
+
+import io.pollux.block.BlkMqOps;
+import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
+import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** A file or block device of the machine, through its io_uring. For a queue with the default depth. */
+public final class UringDisk implements BlkMqOps, AutoCloseable {
+  /** Most sectors that are discarded or zeroed at once: 1 GiB. */
+  private static final int MAX_RANGE = 1 << 21;
+
+  private final HostFile file;
+  private final IrqRing irq;
+  private final PolledRing polled;
+  private final boolean iopoll;
+
+  private UringDisk(HostFile file, IrqRing irq, PolledRing polled, boolean iopoll) {
+    this.file = file;
+    this.irq = irq;
+    this.polled = polled;
+    this.iopoll = iopoll;
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @param path where it is
+   * @param readOnly whether it is opened for reading only
+   * @return the disk
+   * @throws IOException if the machine has no io_uring to give, with its reason
+   */
+  public static UringDisk open(Path path, boolean readOnly) throws IOException {
+    return open(path, readOnly, HostFile.canBePolled(path));
+  }
+
+  static UringDisk open(Path path, boolean readOnly, boolean tryIopoll) throws IOException {
+    if (!System.getProperty("os.arch").equals("amd64")) {
+      throw new IOException("io_uring: only known on x86-64");
+    }
+    HostFile file = HostFile.open(path, readOnly);
+    try {
+      IrqRing irq = IrqRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH);
+      try {
+        PolledRing machinePolled = tryIopoll && file.direct() ? openIopoll(file) : null;
+        PolledRing polled =
+            machinePolled != null ? machinePolled : PolledRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH, false);
+        return new UringDisk(file, irq, polled, machinePolled != null);
+      } catch (IOException | OutOfMemoryError e) {
+        irq.close();
+        throw e;
+      }
+    } catch (IOException | OutOfMemoryError e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static @Nullable PolledRing openIopoll(HostFile file) {
+    try {
+      return PolledRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH, true);
+    } catch (IOException e) {
+      return null; // not this file; and if that was not the reason, it shows again without
+    }
+  }
+
+  /**
+   * What the file takes. Whether it is the machine's page cache or the disk's own, there is a cache, and a single write
+   * can be made durable. Discards give the file's space back.
+   *
+   * @return the limits
+   */
+  public QueueLimits limits() {
+    QueueLimits limits = QueueLimits.of(file.blockSize()).withWriteCache(true, true);
+    return file.punches() ? limits.withDiscard(HostFile.MAX_BLOCK, MAX_RANGE, MAX_RANGE) : limits;
+  }
+
+  /**
+   * How the file is read and written.
+   *
+   * @return in a few words
+   */
+  public String access() {
+    return "io_uring, " + (file.direct() ? "O_DIRECT" : "buffered") + (iopoll ? ", IOPOLL" : "");
+  }
+
+  @Override
+  public void queueRqs(HwCtx hctx, Request chain) {
+    if (hctx.polled()) {
+      polled.queue(chain);
+    } else {
+      irq.queue(chain);
+    }
+  }
+
+  @Override
+  public int poll(HwCtx hctx) {
+    return polled.poll();
+  }
+
+  /** Waits for what is in flight, and gives everything back. */
+  @Override
+  public void close() {
+    polled.close();
+    irq.close();
+    file.close();
+  }
+}
