@@ -212,8 +212,21 @@ public final class UserRing implements AutoCloseable {
     return enter(0, minComplete);
   }
 
+  /**
+   * Submits what was pushed, and looks for no completions.
+   *
+   * @return how many were accepted, or a negative errno
+   */
+  public long submit() {
+    return enter(prepared, 0, AioAbi.IORING_FLAG_SUBMIT);
+  }
+
   private long enter(int toSubmit, int minComplete) {
     int how = toSubmit > 0 ? AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS : AioAbi.IORING_FLAG_GETEVENTS;
+    return enter(toSubmit, minComplete, how);
+  }
+
+  private long enter(int toSubmit, int minComplete, int how) {
     long result = program.syscall(Nr.IO_RING_ENTER, context, toSubmit, minComplete, how);
     if (result > 0) {
       prepared -= (int) result;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.benchmarks;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.UserRing;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.Nr;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * The halves of a request's way: in, which is one ring entry with everything under it down to the driver's queue; and
+ * out, which is a poll pass and an event. A thousand at a time, so that JMH's clock, which is read before and after
+ * each half, costs nothing. {@code call} is a system call that finds out that there is nothing to do.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {"-ea:io.pollux...", "-XX:+UseSerialGC", "-Xmx1g", "--enable-native-access=ALL-UNNAMED"})
+public class StepsBenchmark {
+  private static final int IOS = 1024;
+
+  /** What the file is on. */
+  @Param({"NONE", "XFS", "GFS2"})
+  public Fs fs;
+
+  private Bed bed;
+  private UserRing ring;
+  private long block;
+
+  /** Boots a kernel. */
+  @Setup
+  public void boot() throws ErrnoException {
+    bed = Bed.of(fs);
+    ring = UserRing.polled(bed.program(), IOS, Bed.BLOCK);
+    for (int slot = 0; slot <= IOS; slot++) {
+      Iocb.aioLioOpcode(ring.iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
+      Iocb.aioFildes(ring.iocb(slot), bed.fd(0));
+    }
+  }
+
+  /** Shuts it down. */
+  @TearDown
+  public void shutDown() throws ErrnoException {
+    ring.close();
+    bed.close();
+  }
+
+  private void fill() {
+    for (int i = 0; i < IOS; i++) {
+      long iocb = ring.iocb(ring.take());
+      block = (block * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
+      Iocb.aioOffset(iocb, block % bed.blocks() * Bed.BLOCK);
+      ring.push();
+    }
+  }
+
+  private void complete() {
+    ring.submitAndWait(IOS);
+    consume();
+  }
+
+  private void consume() {
+    for (long event = ring.peek(); event != 0; event = ring.peek()) {
+      if (IoEvent.res(event) != Bed.BLOCK) {
+        throw new IllegalStateException("a read answers " + IoEvent.res(event));
+      }
+      ring.consume(event);
+    }
+  }
+
+  /** Entries that wait in the ring. */
+  @State(Scope.Thread)
+  public static class Filled {
+    private StepsBenchmark steps;
+
+    /** Fills the ring. */
+    @Setup(Level.Invocation)
+    public void fill(StepsBenchmark benchmark) {
+      steps = benchmark;
+      benchmark.fill();
+    }
+
+    /** Does what was submitted. */
+    @TearDown(Level.Invocation)
+    public void complete() {
+      steps.complete();
+    }
+  }
+
+  /** Requests that are in flight. */
+  @State(Scope.Thread)
+  public static class Submitted {
+    private StepsBenchmark steps;
+
+    /** Fills the ring and submits. */
+    @Setup(Level.Invocation)
+    public void submit(StepsBenchmark benchmark) {
+      steps = benchmark;
+      benchmark.fill();
+      benchmark.ring.submit();
+    }
+
+    /** Reads what came out. */
+    @TearDown(Level.Invocation)
+    public void consume() {
+      steps.consume();
+    }
+  }
+
+  /** One entry in. */
+  @Benchmark
+  @OperationsPerInvocation(IOS)
+  public long in(Filled filled) {
+    return ring.submit();
+  }
+
+  /** One event out. */
+  @Benchmark
+  @OperationsPerInvocation(IOS)
+  public long out(Submitted submitted) {
+    return ring.getEvents(IOS);
+  }
+
+  /** A close of no descriptor. */
+  @Benchmark
+  public long call() {
+    return bed.program().syscall(Nr.CLOSE, -1);
+  }
+}

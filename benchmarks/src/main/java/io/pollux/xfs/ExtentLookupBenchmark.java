@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.ErrnoException;
+import io.pollux.tools.image.SampleImage;
+import io.pollux.uapi.RawMemory;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** The search for the extent of a random block, among few and among a million. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {"-ea:io.pollux...", "-XX:+UseSerialGC", "-Xmx1g", "--enable-native-access=ALL-UNNAMED"})
+public class ExtentLookupBenchmark {
+  private static final int SUPERBLOCK = 512;
+  private static final int BLOCKS = 3; // of each extent
+  private static final long STRIDE = 4; // and a hole of one block
+
+  /** How many extents the file has. */
+  @Param({"1", "100", "10000", "1000000"})
+  public int extents;
+
+  private XfsExtents map;
+  private long block;
+
+  /** Makes the map. All extents lie in the same place, which a map does not mind. */
+  @Setup
+  public void make() throws ErrnoException {
+    byte[] head = new byte[SUPERBLOCK];
+    XfsSb sb;
+    try (RamDisk sample = SampleImage.load()) {
+      RawMemory.segment(sample.address(), SUPERBLOCK).asByteBuffer().get(head);
+      sb = new XfsSb(new XfsBuf(head, 0, "superblock"), sample.bytes());
+    }
+    XfsExtents.Builder builder = new XfsExtents.Builder(sb, extents);
+    ByteBuffer record = ByteBuffer.allocate(XfsExtents.RECORD_BYTES);
+    for (long i = 0; i < extents; i++) {
+      record.putLong(0, i * STRIDE << 9).putLong(8, 64L << 21 | BLOCKS);
+      builder.add(new XfsBuf(record.array(), 0, "record"), 0);
+    }
+    map = builder.build();
+  }
+
+  /** One search. */
+  @Benchmark
+  public int find() {
+    block = (block * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
+    return map.find(block % (extents * STRIDE));
+  }
+}
