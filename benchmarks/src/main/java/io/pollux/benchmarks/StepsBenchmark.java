@@ -29,7 +29,6 @@ import org.openjdk.jmh.annotations.Warmup;
  * out, which is a poll pass and an event. A thousand at a time, so that JMH's clock, which is read before and after
  * each half, costs nothing. {@code call} is a system call that finds out that there is nothing to do.
  */
-@State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 5, time = 1)
@@ -40,111 +39,123 @@ import org.openjdk.jmh.annotations.Warmup;
 public class StepsBenchmark {
   private static final int IOS = 1024;
 
-  /** What the file is on. */
-  @Param({"NONE", "XFS", "GFS2"})
-  public Fs fs;
+  /** A kernel, a file and rings. */
+  @State(Scope.Thread)
+  public static class Rig {
+    /** What the file is on. */
+    @Param({"NONE", "XFS", "GFS2"})
+    public Fs fs;
 
-  private Bed bed;
-  private UserRing ring;
-  private long block;
+    private Bed bed;
+    private UserRing ring;
+    private long block;
 
-  /** Boots a kernel. */
-  @Setup
-  public void boot() throws ErrnoException {
-    bed = Bed.of(fs);
-    ring = UserRing.polled(bed.program(), IOS, Bed.BLOCK);
-    for (int slot = 0; slot <= IOS; slot++) {
-      Iocb.aioLioOpcode(ring.iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
-      Iocb.aioFildes(ring.iocb(slot), bed.fd(0));
-    }
-  }
-
-  /** Shuts it down. */
-  @TearDown
-  public void shutDown() throws ErrnoException {
-    ring.close();
-    bed.close();
-  }
-
-  private void fill() {
-    for (int i = 0; i < IOS; i++) {
-      long iocb = ring.iocb(ring.take());
-      block = (block * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
-      Iocb.aioOffset(iocb, block % bed.blocks() * Bed.BLOCK);
-      ring.push();
-    }
-  }
-
-  private void complete() {
-    ring.submitAndWait(IOS);
-    consume();
-  }
-
-  private void consume() {
-    for (long event = ring.peek(); event != 0; event = ring.peek()) {
-      if (IoEvent.res(event) != Bed.BLOCK) {
-        throw new IllegalStateException("a read answers " + IoEvent.res(event));
+    /** Boots a kernel. */
+    @Setup
+    public void boot() throws ErrnoException {
+      bed = Bed.of(fs);
+      ring = UserRing.polled(bed.program(), IOS, Bed.BLOCK);
+      for (int slot = 0; slot <= IOS; slot++) {
+        Iocb.aioLioOpcode(ring.iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
+        Iocb.aioFildes(ring.iocb(slot), bed.fd(0));
       }
-      ring.consume(event);
+    }
+
+    /** Shuts it down. */
+    @TearDown
+    public void shutDown() throws ErrnoException {
+      ring.close();
+      bed.close();
+    }
+
+    private void fill() {
+      for (int i = 0; i < IOS; i++) {
+        long iocb = ring.iocb(ring.take());
+        block = (block * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
+        Iocb.aioOffset(iocb, block % bed.blocks() * Bed.BLOCK);
+        ring.push();
+      }
+    }
+
+    private void submit() {
+      long accepted = ring.submit();
+      if (accepted != IOS) {
+        throw new IllegalStateException("io_ring_enter answers " + accepted);
+      }
+    }
+
+    private void consume() {
+      int events = 0;
+      for (long event = ring.peek(); event != 0; event = ring.peek()) {
+        if (IoEvent.res(event) != Bed.BLOCK) {
+          throw new IllegalStateException("a read answers " + IoEvent.res(event));
+        }
+        ring.consume(event);
+        events++;
+      }
+      if (events != IOS) {
+        throw new IllegalStateException(events + " events");
+      }
     }
   }
 
   /** Entries that wait in the ring. */
   @State(Scope.Thread)
   public static class Filled {
-    private StepsBenchmark steps;
+    private Rig rig;
 
     /** Fills the ring. */
     @Setup(Level.Invocation)
-    public void fill(StepsBenchmark benchmark) {
-      steps = benchmark;
-      benchmark.fill();
+    public void fill(Rig used) {
+      rig = used;
+      rig.fill();
     }
 
     /** Does what was submitted. */
     @TearDown(Level.Invocation)
     public void complete() {
-      steps.complete();
+      rig.ring.submitAndWait(IOS);
+      rig.consume();
     }
   }
 
   /** Requests that are in flight. */
   @State(Scope.Thread)
   public static class Submitted {
-    private StepsBenchmark steps;
+    private Rig rig;
 
     /** Fills the ring and submits. */
     @Setup(Level.Invocation)
-    public void submit(StepsBenchmark benchmark) {
-      steps = benchmark;
-      benchmark.fill();
-      benchmark.ring.submit();
+    public void submit(Rig used) {
+      rig = used;
+      rig.fill();
+      rig.submit();
     }
 
     /** Reads what came out. */
     @TearDown(Level.Invocation)
     public void consume() {
-      steps.consume();
+      rig.consume();
     }
   }
 
   /** One entry in. */
   @Benchmark
   @OperationsPerInvocation(IOS)
-  public long in(Filled filled) {
-    return ring.submit();
+  public void in(Filled filled) {
+    filled.rig.submit();
   }
 
   /** One event out. */
   @Benchmark
   @OperationsPerInvocation(IOS)
   public long out(Submitted submitted) {
-    return ring.getEvents(IOS);
+    return submitted.rig.ring.getEvents(IOS);
   }
 
   /** A close of no descriptor. */
   @Benchmark
-  public long call() {
-    return bed.program().syscall(Nr.CLOSE, -1);
+  public long call(Rig rig) {
+    return rig.bed.program().syscall(Nr.CLOSE, -1);
   }
 }
