@@ -17,10 +17,11 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_hw_ctx", "blk_mq_tags"})
 public final class HwCtx {
   private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
-  private static final AtomicInteger NUMBERS = new AtomicInteger();
+  private static final AtomicInteger INTERRUPTING = new AtomicInteger();
+  private static final AtomicInteger POLLED = new AtomicInteger();
 
   private final RequestQueue queue;
-  private final int number = NUMBERS.getAndIncrement();
+  private final int number;
   private final int index;
   private final boolean polled;
   private final Request[] requests;
@@ -34,6 +35,7 @@ public final class HwCtx {
     this.queue = queue;
     this.index = index;
     this.polled = polled;
+    number = (polled ? POLLED : INTERRUPTING).getAndIncrement();
     requests = new Request[depth];
     for (int tag = 0; tag < depth; tag++) {
       requests[tag] = new Request(this, tag);
@@ -82,7 +84,7 @@ public final class HwCtx {
     return waiting;
   }
 
-  /** A number that no other hardware queue of the machine has, as long as there are less than 2^32. */
+  /** A number that no other hardware queue of the same kind has, as long as there are less than 2^32. */
   int number() {
     return number;
   }

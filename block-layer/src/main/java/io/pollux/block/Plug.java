@@ -20,7 +20,8 @@ public final class Plug implements SleepHook {
   @LinuxSource(file = "block/blk-core.c", name = "BLK_MAX_REQUEST_COUNT")
   private static final int MAX_REQUESTS = 32;
 
-  /** Hardware queues that requests are held for at a time, a power of two; their places are by their numbers. */
+  /** Hardware queues that requests are held for at a time, a power of two; their places are by their numbers. A task
+   * mostly uses those of one kind. */
   private static final int LISTS = 16;
 
   private @Nullable PlugList @Nullable [] lists; // made when first needed: most plugs are inside another

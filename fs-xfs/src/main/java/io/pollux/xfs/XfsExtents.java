@@ -35,6 +35,9 @@ final class XfsExtents {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
   private static final long MAX_FILEOFF = (1L << 54) - 1;
 
+  /** What groups are filled up with. */
+  private static final long NO_OFF = MAX_FILEOFF + 1;
+
   private static final long UNWRITTEN = Long.MIN_VALUE;
   private static final int FANOUT_LOG = 4;
   private static final int FANOUT = 1 << FANOUT_LOG;
@@ -55,7 +58,7 @@ final class XfsExtents {
     }
     levels = new long[depth][];
     long[] level = Arrays.copyOf(offs, groups(count) << FANOUT_LOG);
-    Arrays.fill(level, count, level.length, Long.MAX_VALUE);
+    Arrays.fill(level, count, level.length, NO_OFF);
     this.offs = level;
     levels[depth - 1] = level;
     for (int i = depth - 2; i >= 0; i--) {
@@ -72,7 +75,7 @@ final class XfsExtents {
   private static long[] everyFirst(long[] below) {
     int n = below.length >> FANOUT_LOG;
     long[] level = new long[groups(n) << FANOUT_LOG];
-    Arrays.fill(level, n, level.length, Long.MAX_VALUE);
+    Arrays.fill(level, n, level.length, NO_OFF);
     for (int i = 0; i < n; i++) {
       level[i] = below[i << FANOUT_LOG];
     }
@@ -110,7 +113,7 @@ final class XfsExtents {
    * Finds the last extent that does not start behind a block: the one that has the block, or the one before
    * the hole that has it. As many steps as the index has levels, of which a million extents have five.
    *
-   * @param fileoff the block in the file, not Long.MAX_VALUE
+   * @param fileoff the block in the file, any value at all
    * @return which one, or NONE if the first starts behind the block
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
@@ -118,9 +121,10 @@ final class XfsExtents {
     if (count == 1) {
       return offs[0] <= fileoff ? 0 : NONE; // so most files are
     }
+    long value = Math.clamp(fileoff, -1, MAX_FILEOFF);
     int at = 0;
     for (long[] level : levels) {
-      at = (at << FANOUT_LOG) + notAbove(level, at << FANOUT_LOG, fileoff) - 1;
+      at = (at << FANOUT_LOG) + notAbove(level, at << FANOUT_LOG, value) - 1;
       if (at < 0) {
         return NONE; // and only the first level can say so
       }
@@ -132,7 +136,7 @@ final class XfsExtents {
   private static int notAbove(long[] level, int from, long value) {
     long n = 0;
     for (int i = 0; i < FANOUT; i++) {
-      n += (level[from + i] - value - 1) >>> 63; // the sign: 1 if not above; neither has more than 63 bits
+      n += (level[from + i] - value - 1) >>> 63; // the sign: 1 if not above; neither has more than 55 bits
     }
     return (int) n;
   }

@@ -102,7 +102,10 @@ final class AioSubmitState implements SleepHook {
     return req;
   }
 
-  /** Takes a file reference for one request; they are taken as many at a time as the batch has requests left. */
+  /**
+   * Takes a file reference for one request. They are taken as many at a time as the batch has requests left, or, in a batch
+   * that goes from file to file, as many as the file before had in a row.
+   */
   @Patch(18)
   @LinuxSource(file = "fs/aio.c", name = "aio_file_get")
   @Nullable File fileGet(Task current, int wanted) {
@@ -111,8 +114,11 @@ final class AioSubmitState implements SleepHook {
       iosLeft--;
       return file;
     }
-    filePutUnused();
     int refs = Math.max(iosLeft, 1);
+    if (file != null && fd != wanted) {
+      refs = Math.min(refs, usedRefs);
+    }
+    filePutUnused();
     File found = current.files().fgetMany(wanted, refs);
     if (found == null) {
       return null;
