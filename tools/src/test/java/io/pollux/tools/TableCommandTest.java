@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The series' table, really measured, as shortly as it goes. */
+@Timeout(120)
+class TableCommandTest {
+  private final Path dir;
+
+  TableCommandTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  @Test
+  void everyCellIsMeasuredInEveryRound() throws IOException {
+    Path plot = dir.resolve("table.svg");
+    Cli result = Cli.run("table", "--runtime", "0.004", "--rounds", "2", "--json", "-", "--plot", plot.toString());
+
+    assertThat(result.status()).as(result.err()).isZero();
+    assertThat(result.err().lines()).hasSize(3 * 7).allSatisfy(line -> assertThat(line).startsWith("depth "));
+    assertThat(result.err()).contains("(to warm up)", "(1 of 2)", "(2 of 2)");
+    Map<String, Object> all = JSON.std.mapFrom(result.out());
+    assertThat(all).containsEntry("fs", "xfs").containsEntry("disk", "null").containsEntry("file", "/main.dat");
+    for (Object row : (List<?>) Objects.requireNonNull(all.get("rows"))) {
+      for (String way : new String[] {"aio", "ring", "all"}) {
+        Map<?, ?> cell = (Map<?, ?>) Objects.requireNonNull(((Map<?, ?>) row).get(way));
+        assertThat((List<?>) cell.get("rounds")).hasSize(2).allSatisfy(rate -> assertThat((Double) rate).isPositive());
+        assertThat((Double) cell.get("iops")).isPositive();
+      }
+    }
+    assertThat(Files.readString(plot)).startsWith("<?xml ").endsWith("</svg>\n");
+  }
+
+  @Test
+  void anotherDiskIsTakenAndSaid() {
+    Cli result =
+        Cli.run("table", "--fs", "none", "--disk", "ram", "--size", "4M", "--runtime", "0.002", "--rounds", "1");
+
+    assertThat(result.status()).as(result.err()).isZero();
+    assertThat(result.out()).contains("/dev/ram0 (bare disk on ram0)").contains("a disk in memory\n").contains("reached at ");
+  }
+
+  @Test
+  void aFileThatCannotBeWrittenIsSaidBeforeTheWork() {
+    Cli result = Cli.run("table", "--plot", dir + "/nowhere/table.svg");
+
+    assertThat(result.status()).isEqualTo(2);
+    assertThat(result.err()).isEqualTo("pollux: " + dir + "/nowhere/table.svg: No such file or directory\n");
+  }
+}
