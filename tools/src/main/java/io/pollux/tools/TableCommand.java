@@ -42,8 +42,8 @@ final class TableCommand implements Runnable {
       description = "Of each cell, in all its rounds together. Default: 2.")
   private double runtime;
 
-  @Option(names = "--rounds", paramLabel = "N", defaultValue = "5",
-      description = "Turns of each cell, after one that does not count. Default: 5.")
+  @Option(names = "--rounds", paramLabel = "N", defaultValue = "11",
+      description = "Turns of each cell, after one that does not count. Default: 11.")
   private int rounds;
 
   @Option(names = "--plot", paramLabel = "FILE.svg", description = "Draw it, as an SVG image.")

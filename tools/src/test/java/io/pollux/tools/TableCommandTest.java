@@ -29,8 +29,9 @@ class TableCommandTest {
     Cli result = Cli.run("table", "--runtime", "0.004", "--rounds", "2", "--json", "-", "--plot", plot.toString());
 
     assertThat(result.status()).as(result.err()).isZero();
-    assertThat(result.err().lines()).hasSize(3 * 7).allSatisfy(line -> assertThat(line).startsWith("depth "));
-    assertThat(result.err()).contains("(to warm up)", "(1 of 2)", "(2 of 2)");
+    String line = ": thousand IOPS, depth 1 ";
+    assertThat(result.err()).startsWith("to warm up" + line).contains("\nround 1 of 2" + line, "\nround 2 of 2" + line);
+    assertThat(result.err().lines()).hasSize(3).allSatisfy(text -> assertThat(text).containsPattern("; depth 64 \\d+ \\d+ \\d+$"));
     Map<String, Object> all = JSON.std.mapFrom(result.out());
     assertThat(all).containsEntry("fs", "xfs").containsEntry("disk", "null").containsEntry("file", "/main.dat");
     for (Object row : (List<?>) Objects.requireNonNull(all.get("rows"))) {

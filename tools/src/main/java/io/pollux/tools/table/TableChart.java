@@ -12,13 +12,13 @@ import java.util.function.ToDoubleFunction;
  */
 public final class TableChart {
   private static final int WIDTH = 860;
-  private static final int HEIGHT = 690;
+  private static final int HEIGHT = 706;
   private static final int LEFT = 74;
   private static final int RIGHT = 650;
   private static final int TOP = 92;
   private static final int BOTTOM = 432;
-  private static final int BARS_TOP = 500;
-  private static final int BARS_BOTTOM = 604;
+  private static final int BARS_TOP = 518;
+  private static final int BARS_BOTTOM = 622;
   private static final int BAR = 22;
   private static final int INSET = 28;
 

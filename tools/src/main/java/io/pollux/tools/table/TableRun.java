@@ -37,7 +37,7 @@ public final class TableRun {
    * @param target what to read from
    * @param files the calls of its program
    * @param file what to read, as a path in the image
-   * @param progress for a line a depth and round
+   * @param progress for a line a round
    */
   public TableRun(Target target, UserFiles files, PathName file, PrintStream progress) {
     this.target = target;
@@ -72,21 +72,22 @@ public final class TableRun {
     long nanos = (long) (seconds / rounds * NANOS);
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
     for (int round = 0; round <= rounds && !stopped; round++) {
+      StringBuilder line = new StringBuilder(round == 0 ? "to warm up" : "round " + round + " of " + rounds);
+      line.append(": thousand IOPS");
       for (Posting.Row posted : Posting.ROWS) {
-        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "depth %2d:", posted.depth()));
+        line.append(posted.depth() == 1 ? "," : ";").append(" depth ").append(posted.depth());
         for (Way way : Way.values()) {
           double iops = turn(way, posted.depth(), nanos, seed + round);
           if (stopped) {
             return made; // a turn that was cut short may be all start and no run
           }
-          line.append(String.format(Locale.ROOT, " %s %,d IOPS,", way.title(), Math.round(iops)));
+          line.append(String.format(Locale.ROOT, " %.0f", iops / 1000));
           if (round > 0) {
             made.add(posted.depth(), way, iops);
           }
         }
-        line.setLength(line.length() - 1);
-        progress.println(line + (round == 0 ? " (to warm up)" : " (" + round + " of " + rounds + ")"));
       }
+      progress.println(line);
     }
     return made;
   }
