@@ -66,7 +66,7 @@ public final class RingComparisons {
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
       all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
-      all.add(new Comparison(BOTH, program, new BenchContestant("bench, in Java", spec, plan), BOTH_MARK));
+      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, plan), BOTH_MARK));
     }
     return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();
   }
