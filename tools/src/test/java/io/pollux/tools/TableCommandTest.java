@@ -26,7 +26,7 @@ class TableCommandTest {
   @Test
   void everyCellIsMeasuredInEveryRound() throws IOException {
     Path plot = dir.resolve("table.svg");
-    Cli result = Cli.run("table", "--runtime", "0.004", "--rounds", "2", "--json", "-", "--plot", plot.toString());
+    Cli result = Cli.run("table", "--runtime", "0.02", "--rounds", "2", "--json", "-", "--plot", plot.toString());
 
     assertThat(result.status()).as(result.err()).isZero();
     String line = ": thousand IOPS, depth 1 ";
@@ -47,7 +47,7 @@ class TableCommandTest {
   @Test
   void anotherDiskIsTakenAndSaid() {
     Cli result =
-        Cli.run("table", "--fs", "none", "--disk", "ram", "--size", "4M", "--runtime", "0.002", "--rounds", "1");
+        Cli.run("table", "--fs", "none", "--disk", "ram", "--size", "4M", "--runtime", "0.01", "--rounds", "1");
 
     assertThat(result.status()).as(result.err()).isZero();
     assertThat(result.out()).contains("/dev/ram0 (bare disk on ram0)").contains("a disk in memory\n").contains("reached at ");

@@ -82,6 +82,24 @@ public final class Measurement {
     return ratio(posted.depth()) >= posted.ratio();
   }
 
+  /** What each number is made of. */
+  String method() {
+    int least = Integer.MAX_VALUE;
+    for (Posting.Row posted : Posting.ROWS) {
+      for (Way way : Way.values()) {
+        least = Math.min(least, rates(posted.depth(), way).size());
+      }
+    }
+    String all = where.rounds() + " rounds in turns, " + seconds() + " s a cell";
+    return least == where.rounds() ? "median of " + all : "ended after " + least + " of " + all;
+  }
+
+  private String seconds() {
+    return where.seconds() == Math.rint(where.seconds())
+        ? String.valueOf((long) where.seconds())
+        : String.valueOf(where.seconds());
+  }
+
   /** The widest distance from the least to the most in a cell, as a part of its median; 0 if nothing was measured. */
   double widestSpread() {
     double widest = 0;

@@ -72,9 +72,7 @@ public final class TableChart {
     bars();
     svg.text(
         LEFT, HEIGHT - 34, 11, Colour.FAINT, Anchor.START,
-        String.format(
-            Locale.ROOT, "This kernel: %s; %s; median of %d interleaved rounds, %s s a point.",
-            where.machine(), where.date(), where.rounds(), TableText.plain(where.seconds())));
+        "This kernel: " + where.machine() + "; " + where.date() + "; " + measured.method() + ".");
     svg.text(
         LEFT, HEIGHT - 18, 11, Colour.FAINT, Anchor.START,
         "The series: the table posted with it on 30 November 2018; fio, one core, a fast NVMe drive; no rings yet.");

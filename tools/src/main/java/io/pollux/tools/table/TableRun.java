@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TableRun {
   private static final double NANOS = 1e9;
+  private static final int TRIES = 100;
 
   private final Target target;
   private final UserFiles files;
@@ -92,16 +93,22 @@ public final class TableRun {
     return made;
   }
 
+  /** Answers the rate; 0 only if it was stopped. */
   private double turn(Way way, int depth, long nanos, long seed) {
-    Bench bench = new Bench(way.plan(depth, nanos, seed), target, files, file, nowhere);
-    running = bench;
-    if (stopped) {
-      return 0;
+    for (int tries = 0; tries < TRIES; tries++) {
+      Bench bench = new Bench(way.plan(depth, nanos, seed), target, files, file, nowhere);
+      running = bench;
+      if (stopped) {
+        return 0;
+      }
+      Result result = bench.run();
+      if (!result.good()) {
+        throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
+      }
+      if (result.ios() > 0) { // else the turn was over before its thread got a processor
+        return result.iops();
+      }
     }
-    Result result = bench.run();
-    if (!result.good()) {
-      throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
-    }
-    return result.iops();
+    throw Failure.couldNotRun("--runtime", "is too short here: no I/O was done in a turn");
   }
 }

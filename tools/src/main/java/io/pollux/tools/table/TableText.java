@@ -28,7 +28,7 @@ public final class TableText {
     Measurement.Where where = measured.where();
     line("4 KiB random reads of %s, one thread, batches of up to %d", where.subject(), Way.MOST_IN_A_BATCH);
     line("%s", where.meaning());
-    line("%s, %s; median of %d rounds, %s s a cell", where.machine(), where.date(), where.rounds(), plain(where.seconds()));
+    line("%s, %s; %s", where.machine(), where.date(), measured.method());
     line("");
     line("%5s  %-44s%s%s", "", "this kernel, IOPS", GAP, "the series as it was posted, IOPS");
     line(
@@ -75,10 +75,6 @@ public final class TableText {
   private String ratio(int depth) {
     double ratio = measured.ratio(depth);
     return Double.isNaN(ratio) ? "-" : String.format(Locale.ROOT, "%.2f", ratio);
-  }
-
-  static String plain(double seconds) {
-    return seconds == Math.rint(seconds) ? String.format(Locale.ROOT, "%.0f", seconds) : String.valueOf(seconds);
   }
 
   private void line(String format, Object... values) {

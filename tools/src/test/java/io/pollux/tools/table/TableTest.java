@@ -78,7 +78,7 @@ class TableTest {
         .containsExactly(
             "4 KiB random reads of /main.dat (xfs on null0), one thread, batches of up to 8",
             "a null disk: this kernel alone, no data is moved",
-            "A CPU, 2 CPUs, Linux 6, Java 25, 2026-01-02; median of 3 rounds, 1.5 s a cell",
+            "A CPU, 2 CPUs, Linux 6, Java 25, 2026-01-02; median of 3 rounds in turns, 1.5 s a cell",
             "");
     assertThat(lines.get(6).strip().split(" +"))
         .containsExactly("1", "1,000,000", "1,250,000", "1,750,000", "1.75", "77,000", "80,000", "132,000", "1.71");
@@ -105,6 +105,7 @@ class TableTest {
     some.add(1, Way.AIO, 100);
     List<String> lines = TableText.of(some).lines().toList();
     assertThat(lines.get(1)).isEqualTo("a disk in memory");
+    assertThat(lines.get(2)).endsWith("; ended after 0 of 3 rounds in turns, 1.5 s a cell");
     assertThat(lines.get(6).strip().split(" +")).containsExactly("1", "100", "-", "-", "-", "77,000", "80,000", "132,000", "1.71");
     assertThat(lines).contains("  depth  1      -   1.71  not measured", "  reached at 0 of 7 depths");
     Map<?, ?> row = (Map<?, ?>) rows(some).getFirst();
