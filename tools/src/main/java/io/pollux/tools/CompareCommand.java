@@ -3,13 +3,13 @@ package io.pollux.tools;
 
 import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.bench.Plan;
-import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.compare.BenchContestant;
 import io.pollux.tools.compare.CompareReport;
 import io.pollux.tools.compare.Comparison;
 import io.pollux.tools.compare.Comparison.Outcome;
 import io.pollux.tools.compare.FioContestant;
+import io.pollux.tools.compare.KernelComparisons;
 import io.pollux.tools.compare.RingComparisons;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
@@ -42,18 +42,25 @@ import picocli.CommandLine.Option;
     description = {
       "Does the same work on this kernel and on the machine's own, turn by turn, and prints the ratios.",
       "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
-      "No device at all: a null disk, from Java and from C, against io_uring's no-ops.",
+      "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
+      "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
+      "is page cache and so is read buffered.",
       "What is not installed here (fio, cc, liburing) is left out, and it says so."
     })
 final class CompareCommand implements Runnable {
   private static final long DEFAULT_SIZE = 1L << 30;
   private static final int PIECE = 1 << 20;
-  private static final int BLOCK = 4096;
   private static final int DEEP = 32;
-  private static final int BATCH = 8;
   private static final int MAX_ROUNDS = 1000;
   private static final double DEEP_MARK = 0.95;
   private static final double SINGLE_MARK = 0.9;
+  private static final double TMPFS_MARK = 2.0;
+  private static final long MAIN_BYTES = 16 << 20; // of the sample's main file
+
+  private static final List<Pattern> PATTERNS = List.of(Pattern.RANDREAD, Pattern.RANDWRITE);
+  private static final List<Integer> DEPTHS = List.of(1, DEEP);
+  private static final List<String> FILE_ROWS = fileRows();
+  private static final String TMPFS_ROW = "in memory; tmpfs, buffered";
 
   private final Console console;
 
@@ -71,9 +78,15 @@ final class CompareCommand implements Runnable {
   @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2", description = "Of each turn. Default: 2.")
   private double runtime;
 
+  @Option(names = "--only", paramLabel = "PATTERN", converter = PatternConverter.class,
+      description = "Only work in whose name this regular expression is found, whatever the case.")
+  private java.util.regex.@Nullable Pattern only;
+
   @Option(names = "--json", paramLabel = "FILE",
       description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
   private @Nullable String json;
+
+  private @Nullable Path tmpfsFile;
 
   @Mixin final CommonOptions common = new CommonOptions();
 
@@ -99,36 +112,83 @@ final class CompareCommand implements Runnable {
         outcomes.add(comparison.run(rounds, runtime, console.err()));
       }
       if (outcomes.isEmpty()) {
-        throw Failure.couldNotRun("compare", "nothing to compare with is installed (Debian: fio, gcc, liburing-dev)");
+        throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
       }
       report(outcomes);
     } finally {
       remove(directory);
+      if (tmpfsFile != null) {
+        remove(tmpfsFile);
+      }
     }
   }
 
   private List<Comparison> comparisons(Path directory) {
+    long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
+    Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
     List<Comparison> all = new ArrayList<>();
-    if (RingComparisons.possible()) {
-      String pollux = System.getenv("POLLUX_COMMAND");
-      all.addAll(
-          RingComparisons.of(
-              spec(null, Disk.NULL), plan(Pattern.RANDREAD, DEEP), directory, pollux == null ? null : Path.of(pollux)));
-    } else {
-      console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing without a device");
+    if (RingComparisons.names().stream().anyMatch(this::wanted)) {
+      if (RingComparisons.possible()) {
+        String pollux = System.getenv("POLLUX_COMMAND");
+        Path command = pollux == null ? null : Path.of(pollux);
+        all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory, command, this::wanted));
+      } else {
+        console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its no-ops");
+      }
     }
-    if (FioContestant.installed()) {
-      Path file = image != null ? image : fill(directory.resolve("disk"));
-      all.addAll(onFile(file));
-    } else {
-      console.error("compare: no fio here (Debian: fio), so nothing on a file");
+    KernelComparisons.of(seed, MAIN_BYTES).stream().filter(one -> wanted(one.work())).forEach(all::add);
+    if (only == null && !KernelComparisons.twoProcessors()) {
+      console.error("compare: one processor, so nothing of --sq-poll");
+    }
+    if (FILE_ROWS.stream().anyMatch(this::wanted) || wanted(TMPFS_ROW)) {
+      if (FioContestant.installed()) {
+        all.addAll(onTmpfs(deep));
+        all.addAll(onFile(directory, seed));
+      } else {
+        console.error("compare: no fio here (Debian: fio), so nothing on a file");
+      }
     }
     return all;
   }
 
+  private boolean wanted(String work) {
+    return only == null || only.matcher(work).find();
+  }
+
+  /** A file in tmpfs is page cache, so there is no other way to read it than a copy from there. */
+  private List<Comparison> onTmpfs(Plan plan) {
+    if (!wanted(TMPFS_ROW)) {
+      return List.of();
+    }
+    Path memory = Path.of("/dev/shm");
+    try {
+      if (!Files.isWritable(memory) || !Files.getFileStore(memory).type().equals("tmpfs")) {
+        console.error("compare: " + memory + " is no tmpfs here, so nothing on one");
+        return List.of();
+      }
+      tmpfsFile = Files.createTempFile(memory, "pollux-compare", ".dat");
+      tmpfsFile.toFile().deleteOnExit(); // on Control-C too: what is left there is memory
+    } catch (IOException e) {
+      throw Failure.couldNotRun(memory.toString(), HostFile.why(e), e);
+    }
+    fill(tmpfsFile, MAIN_BYTES);
+    return List.of(
+        new Comparison(
+            TMPFS_ROW,
+            new BenchContestant(TargetSpec.SAMPLE.withDisk(Disk.RAM), plan),
+            new FioContestant(tmpfsFile, plan.withoutDirect(), false),
+            TMPFS_MARK));
+  }
+
   /** The same work only if both go past the page cache; if this kernel can't, there is no mark. */
-  private List<Comparison> onFile(Path file) {
-    TargetSpec spec = spec(file, Disk.FILE);
+  private List<Comparison> onFile(Path directory, long seed) {
+    if (FILE_ROWS.stream().noneMatch(this::wanted)) {
+      return List.of();
+    }
+    Path file = image != null ? image : fill(directory.resolve("disk"), size != null ? size : DEFAULT_SIZE);
+    TargetSpec spec =
+        new TargetSpec(
+            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();
@@ -138,39 +198,45 @@ final class CompareCommand implements Runnable {
       console.error("compare: " + file + " is " + way + " here, and direct in fio, so there are no marks for it");
     }
     List<Comparison> all = new ArrayList<>();
-    for (Pattern pattern : List.of(Pattern.RANDREAD, Pattern.RANDWRITE)) {
-      for (int depth : new int[] {1, DEEP}) {
-        Plan plan = plan(pattern, depth);
-        all.add(
-            new Comparison(
-                pattern + (direct ? ", direct" : ", cached here") + ", depth " + depth,
-                new BenchContestant(spec, plan),
-                new FioContestant(file, plan, way.contains("IOPOLL")),
-                !direct ? Double.NaN : depth == 1 ? SINGLE_MARK : DEEP_MARK));
+    for (Pattern pattern : PATTERNS) {
+      for (int depth : DEPTHS) {
+        Plan plan = Plan.forComparison(pattern, depth, seed);
+        String work = work(pattern, direct, depth);
+        if (wanted(work)) {
+          all.add(
+              new Comparison(
+                  work,
+                  new BenchContestant(spec, plan),
+                  new FioContestant(file, plan, way.contains("IOPOLL")),
+                  !direct ? Double.NaN : depth == 1 ? SINGLE_MARK : DEEP_MARK));
+        }
       }
     }
     return all;
   }
 
-  private static TargetSpec spec(@Nullable Path file, Disk disk) {
-    Fs fs = file == null ? null : Fs.NONE;
-    return new TargetSpec(file, fs, null, disk, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
+  private static String work(Pattern pattern, boolean direct, int depth) {
+    return pattern + (direct ? ", direct" : ", cached here") + ", depth " + depth;
   }
 
-  private Plan plan(Pattern pattern, int depth) {
-    int batch = Math.min(BATCH, depth);
-    long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
-    return new Plan(
-        Mode.RING, true, true, false, false, false, pattern, BLOCK, depth, batch, batch, 1, 0, Long.MAX_VALUE, false, seed);
+  /** What the rows on a file can be called, before it is known how the file is reached. */
+  private static List<String> fileRows() {
+    List<String> names = new ArrayList<>();
+    for (Pattern pattern : PATTERNS) {
+      for (int depth : DEPTHS) {
+        names.add(work(pattern, true, depth));
+        names.add(work(pattern, false, depth));
+      }
+    }
+    return List.copyOf(names);
   }
 
   /** A file whose every block is written: what is a hole costs nothing to read. */
-  private Path fill(Path file) {
-    long bytes = size != null ? size : DEFAULT_SIZE;
+  private Path fill(Path file, long bytes) {
     console.err().println("compare: writing a file of " + bytes + " bytes…");
     byte[] noise = new byte[PIECE];
     new SplittableRandom().nextBytes(noise);
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       for (long at = 0; at < bytes; ) {
         at += channel.write(ByteBuffer.wrap(noise, 0, (int) Math.min(PIECE, bytes - at)), at);
       }

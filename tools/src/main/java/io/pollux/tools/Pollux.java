@@ -51,6 +51,7 @@ public final class Pollux implements Runnable {
     commands.put("stat", StatCommand::new);
     commands.put("cat", CatCommand::new);
     commands.put("cp", CpCommand::new);
+    commands.put("table", TableCommand::new);
     commands.put("compare", CompareCommand::new);
     commands.put("exec", ExecCommand::new);
     commands.put("header", HeaderCommand::new);

@@ -64,6 +64,17 @@ class PolluxTest {
         "bench --file /size-511                     | /size-511",
         "bench --file /holes.dat --verify           | /holes.dat",
         "bench --json /nowhere/result               | /nowhere/result: No such file or directory",
+        "table --rounds 0                           | --rounds",
+        "table --rounds 1001                        | --rounds",
+        "table --runtime 0                          | --runtime",
+        "table --runtime NaN                        | --runtime",
+        "table --runtime 0.004                      | --runtime: 0.004 is less than a millisecond",
+        "table --json /nowhere/result               | /nowhere/result: No such file or directory",
+        "table --file /nowhere                      | /nowhere: No such file or directory",
+        "table --disk file                          | --disk file",
+        "table extra                                | extra",
+        "compare --only (                           | --only",
+        "compare --only nothing-of-that-name        | --only",
         "ls /nowhere                                | /nowhere: No such file or directory",
         "stat /main.dat/below                       | Not a directory",
         "cat /dirs                                  | /dirs: Is a directory",
@@ -122,8 +133,8 @@ class PolluxTest {
   @Test
   void helpSaysWhatThereIs() {
     assertThat(Cli.run("--help").status()).isZero();
-    assertThat(Cli.run("--help").out()).contains("bench", "ls", "stat", "cat", "cp", "Exit status");
-    for (String command : new String[] {"bench", "ls", "stat", "cat", "cp"}) {
+    assertThat(Cli.run("--help").out()).contains("bench", "table", "ls", "stat", "cat", "cp", "Exit status");
+    for (String command : new String[] {"bench", "table", "ls", "stat", "cat", "cp"}) {
       Cli help = Cli.run(command, "--help");
       assertThat(help.status()).isZero();
       assertThat(help.out()).startsWith("Usage: pollux " + command).contains("--image=FILE", "--disk=file|ram|null");

@@ -41,6 +41,46 @@ public record Plan(
     boolean verify,
     long seed) {
 
+  private static final int BLOCK = 4096;
+  private static final int BATCH = 8;
+
+  /**
+   * What others are compared with: 4 KiB, rings, polled, fixed buffers, batches of up to 8, one thread, nothing checked.
+   *
+   * @param pattern which blocks, and in which direction
+   * @param depth I/Os in flight
+   * @param seed of all that is random
+   * @return a plan without an end, for {@link #forNanos}
+   */
+  public static Plan forComparison(Pattern pattern, int depth, long seed) {
+    int batch = Math.min(BATCH, depth);
+    return new Plan(
+        Mode.RING, true, true, false, false, false, pattern, BLOCK, depth, batch, batch, 1, Long.MAX_VALUE, Long.MAX_VALUE,
+        false, seed);
+  }
+
+  /**
+   * The same work with a kernel thread that submits and polls.
+   *
+   * @return the plan
+   */
+  public Plan withSqPoll() {
+    return new Plan(
+        mode, polled, fixedBufs, sqThread, true, buffered, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
+        runtimeNanos, ios, verify, seed);
+  }
+
+  /**
+   * The same work through the page cache, where nothing can be polled for.
+   *
+   * @return the plan
+   */
+  public Plan withoutDirect() {
+    return new Plan(
+        mode, false, fixedBufs, sqThread, sqPoll, true, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
+        runtimeNanos, ios, verify, seed);
+  }
+
   /**
    * The same work for another time.
    *

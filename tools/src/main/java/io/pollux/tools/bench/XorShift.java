@@ -5,18 +5,28 @@ package io.pollux.tools.bench;
  * A random source that costs a nanosecond: Marsaglia's xorshift with shifts 13, 7 and 17, and Lemire's
  * multiplication in place of a division to get into a range.
  */
-final class XorShift {
+public final class XorShift {
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;
 
   private long state;
 
-  XorShift(long seed) {
+  /**
+   * Begins a sequence.
+   *
+   * @param seed any number; the same one makes the same sequence
+   */
+  public XorShift(long seed) {
     long mixed = mix(seed);
     state = mixed == 0 ? GOLDEN : mixed; // 0 would stay 0
   }
 
-  /** A number from 0 to bound - 1; bound is positive. */
-  long below(long bound) {
+  /**
+   * The next number.
+   *
+   * @param bound positive
+   * @return from 0 to bound - 1
+   */
+  public long below(long bound) {
     long x = state;
     x ^= x << 13;
     x ^= x >>> 7;

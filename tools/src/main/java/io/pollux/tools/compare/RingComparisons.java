@@ -6,14 +6,28 @@ import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** This kernel with a device that does nothing, and the machine's io_uring with requests that do nothing. */
 public final class RingComparisons {
+  private static final String BENCH = "bench on a null disk";
+  private static final String PROGRAM = "C ring program on a null disk";
+  private static final String BOTH = "C ring program beside Java";
   private static final double BENCH_MARK = 1.0;
   private static final double PROGRAM_MARK = 0.5;
+  private static final double BOTH_MARK = 0.8;
 
   private RingComparisons() {}
+
+  /**
+   * What they are called.
+   *
+   * @return names of work
+   */
+  public static List<String> names() {
+    return List.of(BENCH, PROGRAM, BOTH);
+  }
 
   /**
    * Whether they can be made here: it takes a C compiler and liburing.
@@ -31,25 +45,29 @@ public final class RingComparisons {
    * @param plan the work; depth and batches are the ones of io_uring too
    * @param directory for compiled programs
    * @param pollux the command line, to run a C program by; null if it is not known
+   * @param wanted which of the names
    * @return the comparisons
    */
-  public static List<Comparison> of(TargetSpec spec, Plan plan, Path directory, @Nullable Path pollux) {
+  public static List<Comparison> of(
+      TargetSpec spec, Plan plan, Path directory, @Nullable Path pollux, Predicate<String> wanted) {
     List<String> batches =
         List.of(
             "-d", String.valueOf(plan.depth()), "-s", String.valueOf(plan.batchSubmit()), "-c",
             String.valueOf(plan.batchComplete()));
+    Contestant bench = new BenchContestant(spec, plan);
     List<String> nops = new ArrayList<>(List.of(CPrograms.compile(directory, "io_uring-nops").toString()));
     nops.addAll(batches);
     Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
     List<Comparison> all = new ArrayList<>();
-    all.add(new Comparison("bench on a null disk", new BenchContestant(spec, plan), uring, BENCH_MARK));
+    all.add(new Comparison(BENCH, bench, uring, BENCH_MARK));
     if (pollux != null) {
       List<String> exec = new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
       exec.add(CPrograms.compile(directory, "aio-ring").toString());
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
-      all.add(new Comparison("C ring program on a null disk", program, uring, PROGRAM_MARK));
+      all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
+      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, plan), BOTH_MARK));
     }
-    return all;
+    return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();
   }
 }

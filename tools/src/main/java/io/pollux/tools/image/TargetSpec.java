@@ -67,6 +67,16 @@ public record TargetSpec(
   }
 
   /**
+   * The same with its blocks elsewhere.
+   *
+   * @param kind where
+   * @return what else was asked for, there
+   */
+  public TargetSpec withDisk(Disk kind) {
+    return new TargetSpec(image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults);
+  }
+
+  /**
    * Where the blocks live, with the default filled in.
    *
    * @return a file's stay there, all else is in memory

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.console.Console;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.HostFile;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.table.Measurement;
+import io.pollux.tools.table.TableChart;
+import io.pollux.tools.table.TableJson;
+import io.pollux.tools.table.TableRun;
+import io.pollux.tools.table.TableText;
+import io.pollux.tools.user.UserFiles;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** pollux table: the table that the series was posted with, on this kernel. */
+@Command(
+    name = "table",
+    sortOptions = false,
+    description = {
+      "Measures the series' table on this kernel, beside the series' own numbers: 4 KiB random reads at depth 1 to 64",
+      "through io_submit, through the rings, and through the rings polled and with fixed buffers.",
+      "All of it is measured in turns, in one run. With no --disk it is a null disk: the kernel alone, and no data moved.",
+      "Control-C ends it early, with the result so far."
+    })
+final class TableCommand implements Runnable {
+  private static final int MAX_ROUNDS = 1000;
+  private static final double MAX_SECONDS = 3600;
+  private static final double LEAST_TURN = 0.001;
+
+  private final Console console;
+
+  @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2",
+      description = "Of each cell, in all its rounds together. Default: 2.")
+  private double runtime;
+
+  @Option(names = "--rounds", paramLabel = "N", defaultValue = "11",
+      description = "Turns of each cell, after one that does not count. Default: 11.")
+  private int rounds;
+
+  @Option(names = "--plot", paramLabel = "FILE.svg", description = "Draw it, as an SVG image.")
+  private @Nullable String plot;
+
+  @Option(names = "--json", paramLabel = "FILE",
+      description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
+  private @Nullable String json;
+
+  @Mixin private final TargetOptions target = new TargetOptions();
+  @Mixin final CommonOptions common = new CommonOptions();
+
+  TableCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public void run() {
+    check();
+    TargetSpec spec = target.spec();
+    Measurement measured;
+    try (Target opened = Target.open(spec.disk() == null ? spec.withDisk(Disk.NULL) : spec, false);
+        UserFiles files = new UserFiles(opened.program())) {
+      TableRun run = new TableRun(opened, files, opened.file(files), console.err());
+      console.interrupts().accept(run::stop);
+      measured = run.run(rounds, runtime);
+    }
+    if (json == null || !json.equals("-")) {
+      console.print(TableText.of(measured));
+    }
+    if (json != null) {
+      String object = TableJson.of(measured);
+      if (json.equals("-")) {
+        console.print(object);
+      } else {
+        write(json, object);
+      }
+    }
+    if (plot != null) {
+      write(plot, TableChart.of(measured));
+    }
+    console.flush();
+  }
+
+  /** Refuses what cannot be, before anything is loaded; files that can't be written, before the work is done. */
+  private void check() {
+    if (rounds < 1 || rounds > MAX_ROUNDS) {
+      throw Failure.couldNotRun("--rounds", rounds + " is out of range, from 1 to " + MAX_ROUNDS);
+    }
+    if (!(runtime > 0 && runtime <= MAX_SECONDS)) {
+      throw Failure.couldNotRun("--runtime", runtime + " is not a number of seconds up to " + (int) MAX_SECONDS);
+    }
+    if (runtime / rounds < LEAST_TURN) {
+      throw Failure.couldNotRun("--runtime", runtime + " is less than a millisecond for each of " + rounds + " rounds");
+    }
+    if (json != null && !json.equals("-")) {
+      write(json, "");
+    }
+    if (plot != null) {
+      write(plot, "");
+    }
+  }
+
+  private static void write(String file, String text) {
+    try {
+      Files.writeString(Path.of(file), text);
+    } catch (IOException e) {
+      throw Failure.couldNotRun(file, HostFile.why(e), e);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+/**
+ * A number to get to, where the machine has nothing to be measured by.
+ *
+ * @param iops that are aimed at
+ */
+record Goal(double iops) implements Contestant {
+  @Override
+  public String name() {
+    return "the goal";
+  }
+
+  @Override
+  public double run(double seconds) {
+    return iops;
+  }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.table;
+
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What was measured, where and when. Cells that were not reached, because someone ended the run, have no rates. */
+public final class Measurement {
+  private final Where where;
+  private final Map<Integer, Map<Way, List<Double>>> rates = new TreeMap<>();
+
+  /**
+   * The circumstances.
+   *
+   * @param fs filesystem, or none
+   * @param disk where the blocks live: file, ram or null
+   * @param device name of the disk, and how it is reached
+   * @param file what was read
+   * @param machine processor, kernel and virtual machine, in a line
+   * @param date of the run
+   * @param rounds turns that each cell was to have
+   * @param seconds that each cell was to have in all of them
+   */
+  public record Where(
+      String fs, String disk, String device, String file, String machine, LocalDate date, int rounds, double seconds) {
+    String subject() {
+      return file + " (" + (fs.equals("none") ? "bare disk" : fs) + " on " + device + ")";
+    }
+
+    /** What the numbers are of. */
+    String meaning() {
+      return disk.equals("null")
+          ? "a null disk: this kernel alone, no data is moved"
+          : disk.equals("ram") ? "a disk in memory" : "a disk of this machine";
+    }
+  }
+
+  /**
+   * A measurement with nothing in it.
+   *
+   * @param where the circumstances
+   */
+  public Measurement(Where where) {
+    this.where = where;
+  }
+
+  Where where() {
+    return where;
+  }
+
+  /** Takes a turn's rate, in IOPS. */
+  void add(int depth, Way way, double iops) {
+    rates.computeIfAbsent(depth, made -> new EnumMap<>(Way.class)).computeIfAbsent(way, made -> new ArrayList<>()).add(iops);
+  }
+
+  /** The rates of a cell, from the least to the most. */
+  List<Double> rates(int depth, Way way) {
+    return rates.getOrDefault(depth, Map.of()).getOrDefault(way, List.of()).stream().sorted().toList();
+  }
+
+  /** The middle one of them, in IOPS; NaN if there are none. */
+  double median(int depth, Way way) {
+    List<Double> sorted = rates(depth, way);
+    if (sorted.isEmpty()) {
+      return Double.NaN;
+    }
+    int middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+  }
+
+  /** What everything turned on brings at a depth; NaN if it was not measured. */
+  double ratio(int depth) {
+    return median(depth, Way.ALL) / median(depth, Way.AIO);
+  }
+
+  /** Whether that is as much as it brought the series. */
+  boolean reached(Posting.Row posted) {
+    return ratio(posted.depth()) >= posted.ratio();
+  }
+
+  /** What each number is made of. */
+  String method() {
+    int least = Integer.MAX_VALUE;
+    for (Posting.Row posted : Posting.ROWS) {
+      for (Way way : Way.values()) {
+        least = Math.min(least, rates(posted.depth(), way).size());
+      }
+    }
+    String all = where.rounds() + " rounds in turns, " + seconds() + " s a cell";
+    return least == where.rounds() ? "median of " + all : "ended after " + least + " of " + all;
+  }
+
+  private String seconds() {
+    return where.seconds() == Math.rint(where.seconds())
+        ? String.valueOf((long) where.seconds())
+        : String.valueOf(where.seconds());
+  }
+
+  /** The widest distance from the least to the most in a cell, as a part of its median; 0 if nothing was measured. */
+  double widestSpread() {
+    double widest = 0;
+    for (Posting.Row posted : Posting.ROWS) {
+      for (Way way : Way.values()) {
+        List<Double> sorted = rates(posted.depth(), way);
+        if (!sorted.isEmpty()) {
+          widest = Math.max(widest, (sorted.getLast() - sorted.getFirst()) / median(posted.depth(), way));
+        }
+      }
+    }
+    return widest;
+  }
+}

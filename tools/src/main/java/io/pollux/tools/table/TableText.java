@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.table;
+
+import java.util.Locale;
+
+/** The table for people. */
+public final class TableText {
+  private static final String GAP = "    ";
+
+  private final Measurement measured;
+  private final StringBuilder text = new StringBuilder();
+
+  private TableText(Measurement measured) {
+    this.measured = measured;
+  }
+
+  /**
+   * Writes a measurement.
+   *
+   * @param measured what to show
+   * @return lines, each with its end
+   */
+  public static String of(Measurement measured) {
+    return new TableText(measured).write();
+  }
+
+  private String write() {
+    Measurement.Where where = measured.where();
+    line("4 KiB random reads of %s, one thread, batches of up to %d", where.subject(), Way.MOST_IN_A_BATCH);
+    line("%s", where.meaning());
+    line("%s, %s; %s", where.machine(), where.date(), measured.method());
+    line("");
+    line("%5s  %-44s%s%s", "", "this kernel, IOPS", GAP, "the series as it was posted, IOPS");
+    line(
+        "%5s  %11s %11s %11s %8s%s%9s %10s %9s %8s",
+        "depth", "aio", "ring", "all", "all/aio", GAP, "before", "nothing on", "all on", "all/bef.");
+    for (Posting.Row posted : Posting.ROWS) {
+      int depth = posted.depth();
+      line(
+          "%5d  %11s %11s %11s %8s%s%,9d %,10d %,9d %8.2f",
+          depth, iops(depth, Way.AIO), iops(depth, Way.RING), iops(depth, Way.ALL), ratio(depth), GAP,
+          posted.before(), posted.nothingOn(), posted.allOn(), posted.ratio());
+    }
+    line("");
+    for (Way way : Way.values()) {
+      line("%-5s %s", way.title(), way.words());
+    }
+    line("least to most in a cell: at most %.0f %% of its median", 100 * measured.widestSpread());
+    line("");
+    marks();
+    return text.toString();
+  }
+
+  /** The line that the table is for. */
+  private void marks() {
+    line("all features on / legacy aio, and the series' own:");
+    int reached = 0;
+    for (Posting.Row posted : Posting.ROWS) {
+      boolean here = measured.reached(posted);
+      reached += here ? 1 : 0;
+      line("  depth %2d  %5s  %5.2f  %s", posted.depth(), ratio(posted.depth()), posted.ratio(), verdict(posted, here));
+    }
+    line("  reached at %d of %d depths", reached, Posting.ROWS.size());
+  }
+
+  private String verdict(Posting.Row posted, boolean reached) {
+    return Double.isNaN(measured.ratio(posted.depth())) ? "not measured" : reached ? "reached" : "not reached";
+  }
+
+  private String iops(int depth, Way way) {
+    double median = measured.median(depth, way);
+    return Double.isNaN(median) ? "-" : String.format(Locale.ROOT, "%,.0f", median);
+  }
+
+  private String ratio(int depth) {
+    double ratio = measured.ratio(depth);
+    return Double.isNaN(ratio) ? "-" : String.format(Locale.ROOT, "%.2f", ratio);
+  }
+
+  private void line(String format, Object... values) {
+    text.append(String.format(Locale.ROOT, format, values).stripTrailing()).append('\n');
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.table;
+
+import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Mode;
+import io.pollux.tools.bench.Plan.Pattern;
+
+/** The columns: ways to ask for the same reads, from none of the series to all of it. */
+enum Way {
+  /** As it was before the series. */
+  AIO(Mode.AIO, false, "aio", "io_submit and io_getevents, interrupts (bench --mode aio --irq)"),
+  /** The rings and nothing else. */
+  RING(Mode.RING, false, "ring", "the SQ and CQ rings, interrupts (bench --irq --no-fixed-bufs)"),
+  /** The rings, and everything that can be turned on in them. */
+  ALL(Mode.RING, true, "all", "the rings, polled, with fixed buffers (bench)");
+
+  static final int BLOCK = 4096;
+  static final int MOST_IN_A_BATCH = 8;
+
+  private final Mode mode;
+  private final boolean all;
+  private final String title;
+  private final String words;
+
+  Way(Mode mode, boolean all, String title, String words) {
+    this.mode = mode;
+    this.all = all;
+    this.title = title;
+    this.words = words;
+  }
+
+  /** The head of the column. */
+  String title() {
+    return title;
+  }
+
+  /** What it is, and how to run it alone. */
+  String words() {
+    return words;
+  }
+
+  /** What to run at a depth. */
+  Plan plan(int depth, long nanos, long seed) {
+    int batch = Math.min(depth, MOST_IN_A_BATCH);
+    return new Plan(
+        mode, all, all, false, false, false, Pattern.RANDREAD, BLOCK, depth, batch, batch, 1, nanos, Long.MAX_VALUE, false,
+        seed);
+  }
+}
