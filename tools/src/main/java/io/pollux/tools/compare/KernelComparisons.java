@@ -21,6 +21,9 @@ public final class KernelComparisons {
 
   private static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
 
+  private static final TargetSpec GFS2 =
+      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, NULL.nullDisk(), null);
+
   private KernelComparisons() {}
 
   /**
@@ -51,6 +54,7 @@ public final class KernelComparisons {
               SQ_POLL_MARK));
     }
     all.add(onFilesystem("XFS on a null disk", NULL, "the bare disk", bare(fileBytes), deep));
+    all.add(onFilesystem("GFS2 on a null disk", GFS2, "XFS", NULL, deep));
     return all;
   }
 

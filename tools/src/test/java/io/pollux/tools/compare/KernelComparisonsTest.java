@@ -19,7 +19,7 @@ class KernelComparisonsTest {
 
     assertThat(all).extracting(Comparison::work).contains("one at a time on a null disk", "bench on a disk in memory", "XFS on a null disk");
     assertThat(all).extracting(Comparison::work).doesNotHaveDuplicates().doesNotContainAnyElementsOf(RingComparisons.names());
-    assertThat(all.size()).isEqualTo(KernelComparisons.twoProcessors() ? 4 : 3);
+    assertThat(all.size()).isEqualTo(KernelComparisons.twoProcessors() ? 5 : 4);
     for (Comparison comparison : all) {
       assertThat(comparison.ours().run(SHORTLY)).as(comparison.work()).isPositive();
       assertThat(comparison.theirs().run(SHORTLY)).as(comparison.work()).isPositive();
