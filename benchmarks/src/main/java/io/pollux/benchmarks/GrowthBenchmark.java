@@ -23,7 +23,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What a 4 KiB read through the rings costs, polled and with fixed buffers, by how many are in flight and by how many
- * bare devices they go to, one after the other. So many are submitted, 32 a call at most, and only then completed.
+ * bare devices they go to in turn. So many are submitted, 32 a call at most, and only then completed.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -45,9 +45,14 @@ public class GrowthBenchmark {
   @Param({"1", "4", "16"})
   public int devices;
 
+  /** Requests that go to a device before it is the next one's turn. */
+  @Param({"1", "8"})
+  public int inARow;
+
   private Bed bed;
   private UserRing ring;
   private int device;
+  private int turn;
   private long block;
 
   /** Boots a kernel. */
@@ -75,7 +80,10 @@ public class GrowthBenchmark {
       for (int i = 0; i < depth; i++) {
         int slot = ring.take();
         long iocb = ring.iocb(slot);
-        device = device + 1 == devices ? 0 : device + 1;
+        if (++turn == inARow) {
+          turn = 0;
+          device = device + 1 == devices ? 0 : device + 1;
+        }
         block = (block * 0x5DEECE66DL + 11) & (bed.blocks() - 1); // a power of two
         Iocb.aioFildes(iocb, bed.fd(device));
         Iocb.aioOffset(iocb, block * Bed.BLOCK);
