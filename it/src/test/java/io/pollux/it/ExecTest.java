@@ -105,8 +105,8 @@ final class ExecTest {
 
   /**
    * With errors of reads the data is verified, too. With errors of writes it is not: fio of that version expects a
-   * sequence of seeds that every write moves on, also one that failed, and would complain on any machine; and an error in
-   * the second, verifying phase of a synchronous engine ends it uncounted.
+   * sequence of seeds that a failed write breaks, and complains of what is right; and an error in the second, verifying
+   * phase of a synchronous engine ends it uncounted.
    */
   @ParameterizedTest
   @CsvSource({
