@@ -84,7 +84,7 @@ public final class AioIoEventRing {
    * @return the field
    */
   public static int nrEvents(long at) {
-    return RawMemory.getInt(at + NR_EVENTS);
+    return RawMemory.getInt(at, NR_EVENTS);
   }
 
   /**
@@ -94,7 +94,7 @@ public final class AioIoEventRing {
    * @param value the field
    */
   public static void nrEvents(long at, int value) {
-    RawMemory.putInt(at + NR_EVENTS, value);
+    RawMemory.putInt(at, NR_EVENTS, value);
   }
 
   /**

@@ -88,7 +88,7 @@ public final class AioIocbRing {
    * @return the field
    */
   public static int nrEvents(long at) {
-    return RawMemory.getInt(at + NR_EVENTS);
+    return RawMemory.getInt(at, NR_EVENTS);
   }
 
   /**
@@ -98,7 +98,7 @@ public final class AioIocbRing {
    * @param value the field
    */
   public static void nrEvents(long at, int value) {
-    RawMemory.putInt(at + NR_EVENTS, value);
+    RawMemory.putInt(at, NR_EVENTS, value);
   }
 
   /**
@@ -108,7 +108,7 @@ public final class AioIocbRing {
    * @return the field
    */
   public static int sqThreadCpu(long at) {
-    return RawMemory.getInt(at + SQ_THREAD_CPU);
+    return RawMemory.getInt(at, SQ_THREAD_CPU);
   }
 
   /**
@@ -118,7 +118,7 @@ public final class AioIocbRing {
    * @param value the field
    */
   public static void sqThreadCpu(long at, int value) {
-    RawMemory.putInt(at + SQ_THREAD_CPU, value);
+    RawMemory.putInt(at, SQ_THREAD_CPU, value);
   }
 
   /**

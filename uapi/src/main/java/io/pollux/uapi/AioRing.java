@@ -50,7 +50,7 @@ public final class AioRing {
    * @return the field
    */
   public static int id(long at) {
-    return RawMemory.getInt(at + ID);
+    return RawMemory.getInt(at, ID);
   }
 
   /**
@@ -60,7 +60,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void id(long at, int value) {
-    RawMemory.putInt(at + ID, value);
+    RawMemory.putInt(at, ID, value);
   }
 
   /**
@@ -70,7 +70,7 @@ public final class AioRing {
    * @return the field
    */
   public static int nr(long at) {
-    return RawMemory.getInt(at + NR);
+    return RawMemory.getInt(at, NR);
   }
 
   /**
@@ -80,7 +80,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void nr(long at, int value) {
-    RawMemory.putInt(at + NR, value);
+    RawMemory.putInt(at, NR, value);
   }
 
   /**
@@ -130,7 +130,7 @@ public final class AioRing {
    * @return the field
    */
   public static int magic(long at) {
-    return RawMemory.getInt(at + MAGIC);
+    return RawMemory.getInt(at, MAGIC);
   }
 
   /**
@@ -140,7 +140,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void magic(long at, int value) {
-    RawMemory.putInt(at + MAGIC, value);
+    RawMemory.putInt(at, MAGIC, value);
   }
 
   /**
@@ -150,7 +150,7 @@ public final class AioRing {
    * @return the field
    */
   public static int compatFeatures(long at) {
-    return RawMemory.getInt(at + COMPAT_FEATURES);
+    return RawMemory.getInt(at, COMPAT_FEATURES);
   }
 
   /**
@@ -160,7 +160,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void compatFeatures(long at, int value) {
-    RawMemory.putInt(at + COMPAT_FEATURES, value);
+    RawMemory.putInt(at, COMPAT_FEATURES, value);
   }
 
   /**
@@ -170,7 +170,7 @@ public final class AioRing {
    * @return the field
    */
   public static int incompatFeatures(long at) {
-    return RawMemory.getInt(at + INCOMPAT_FEATURES);
+    return RawMemory.getInt(at, INCOMPAT_FEATURES);
   }
 
   /**
@@ -180,7 +180,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void incompatFeatures(long at, int value) {
-    RawMemory.putInt(at + INCOMPAT_FEATURES, value);
+    RawMemory.putInt(at, INCOMPAT_FEATURES, value);
   }
 
   /**
@@ -190,7 +190,7 @@ public final class AioRing {
    * @return the field
    */
   public static int headerLength(long at) {
-    return RawMemory.getInt(at + HEADER_LENGTH);
+    return RawMemory.getInt(at, HEADER_LENGTH);
   }
 
   /**
@@ -200,7 +200,7 @@ public final class AioRing {
    * @param value the field
    */
   public static void headerLength(long at, int value) {
-    RawMemory.putInt(at + HEADER_LENGTH, value);
+    RawMemory.putInt(at, HEADER_LENGTH, value);
   }
 
   /**

@@ -35,7 +35,7 @@ public final class AioSigset {
    * @return the field
    */
   public static long sigmask(long at) {
-    return RawMemory.getLong(at + SIGMASK);
+    return RawMemory.getLong(at, SIGMASK);
   }
 
   /**
@@ -45,7 +45,7 @@ public final class AioSigset {
    * @param value the field
    */
   public static void sigmask(long at, long value) {
-    RawMemory.putLong(at + SIGMASK, value);
+    RawMemory.putLong(at, SIGMASK, value);
   }
 
   /**
@@ -55,7 +55,7 @@ public final class AioSigset {
    * @return the field
    */
   public static long sigsetsize(long at) {
-    return RawMemory.getLong(at + SIGSETSIZE);
+    return RawMemory.getLong(at, SIGSETSIZE);
   }
 
   /**
@@ -65,6 +65,6 @@ public final class AioSigset {
    * @param value the field
    */
   public static void sigsetsize(long at, long value) {
-    RawMemory.putLong(at + SIGSETSIZE, value);
+    RawMemory.putLong(at, SIGSETSIZE, value);
   }
 }

@@ -39,7 +39,7 @@ public final class IoEvent {
    * @return the field
    */
   public static long data(long at) {
-    return RawMemory.getLong(at + DATA);
+    return RawMemory.getLong(at, DATA);
   }
 
   /**
@@ -49,7 +49,7 @@ public final class IoEvent {
    * @param value the field
    */
   public static void data(long at, long value) {
-    RawMemory.putLong(at + DATA, value);
+    RawMemory.putLong(at, DATA, value);
   }
 
   /**
@@ -59,7 +59,7 @@ public final class IoEvent {
    * @return the field
    */
   public static long obj(long at) {
-    return RawMemory.getLong(at + OBJ);
+    return RawMemory.getLong(at, OBJ);
   }
 
   /**
@@ -69,7 +69,7 @@ public final class IoEvent {
    * @param value the field
    */
   public static void obj(long at, long value) {
-    RawMemory.putLong(at + OBJ, value);
+    RawMemory.putLong(at, OBJ, value);
   }
 
   /**
@@ -79,7 +79,7 @@ public final class IoEvent {
    * @return the field
    */
   public static long res(long at) {
-    return RawMemory.getLong(at + RES);
+    return RawMemory.getLong(at, RES);
   }
 
   /**
@@ -89,7 +89,7 @@ public final class IoEvent {
    * @param value the field
    */
   public static void res(long at, long value) {
-    RawMemory.putLong(at + RES, value);
+    RawMemory.putLong(at, RES, value);
   }
 
   /**
@@ -99,7 +99,7 @@ public final class IoEvent {
    * @return the field
    */
   public static long res2(long at) {
-    return RawMemory.getLong(at + RES2);
+    return RawMemory.getLong(at, RES2);
   }
 
   /**
@@ -109,6 +109,6 @@ public final class IoEvent {
    * @param value the field
    */
   public static void res2(long at, long value) {
-    RawMemory.putLong(at + RES2, value);
+    RawMemory.putLong(at, RES2, value);
   }
 }

@@ -58,7 +58,7 @@ public final class Iocb {
    * @return the field
    */
   public static long aioData(long at) {
-    return RawMemory.getLong(at + AIO_DATA);
+    return RawMemory.getLong(at, AIO_DATA);
   }
 
   /**
@@ -68,7 +68,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioData(long at, long value) {
-    RawMemory.putLong(at + AIO_DATA, value);
+    RawMemory.putLong(at, AIO_DATA, value);
   }
 
   /**
@@ -78,7 +78,7 @@ public final class Iocb {
    * @return the field
    */
   public static int aioKey(long at) {
-    return RawMemory.getInt(at + AIO_KEY);
+    return RawMemory.getInt(at, AIO_KEY);
   }
 
   /**
@@ -88,7 +88,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioKey(long at, int value) {
-    RawMemory.putInt(at + AIO_KEY, value);
+    RawMemory.putInt(at, AIO_KEY, value);
   }
 
   /**
@@ -98,7 +98,7 @@ public final class Iocb {
    * @return the field
    */
   public static int aioRwFlags(long at) {
-    return RawMemory.getInt(at + AIO_RW_FLAGS);
+    return RawMemory.getInt(at, AIO_RW_FLAGS);
   }
 
   /**
@@ -108,7 +108,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioRwFlags(long at, int value) {
-    RawMemory.putInt(at + AIO_RW_FLAGS, value);
+    RawMemory.putInt(at, AIO_RW_FLAGS, value);
   }
 
   /**
@@ -118,7 +118,7 @@ public final class Iocb {
    * @return the field
    */
   public static short aioLioOpcode(long at) {
-    return RawMemory.getShort(at + AIO_LIO_OPCODE);
+    return RawMemory.getShort(at, AIO_LIO_OPCODE);
   }
 
   /**
@@ -128,7 +128,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioLioOpcode(long at, short value) {
-    RawMemory.putShort(at + AIO_LIO_OPCODE, value);
+    RawMemory.putShort(at, AIO_LIO_OPCODE, value);
   }
 
   /**
@@ -138,7 +138,7 @@ public final class Iocb {
    * @return the field
    */
   public static short aioReqprio(long at) {
-    return RawMemory.getShort(at + AIO_REQPRIO);
+    return RawMemory.getShort(at, AIO_REQPRIO);
   }
 
   /**
@@ -148,7 +148,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioReqprio(long at, short value) {
-    RawMemory.putShort(at + AIO_REQPRIO, value);
+    RawMemory.putShort(at, AIO_REQPRIO, value);
   }
 
   /**
@@ -158,7 +158,7 @@ public final class Iocb {
    * @return the field
    */
   public static int aioFildes(long at) {
-    return RawMemory.getInt(at + AIO_FILDES);
+    return RawMemory.getInt(at, AIO_FILDES);
   }
 
   /**
@@ -168,7 +168,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioFildes(long at, int value) {
-    RawMemory.putInt(at + AIO_FILDES, value);
+    RawMemory.putInt(at, AIO_FILDES, value);
   }
 
   /**
@@ -178,7 +178,7 @@ public final class Iocb {
    * @return the field
    */
   public static long aioBuf(long at) {
-    return RawMemory.getLong(at + AIO_BUF);
+    return RawMemory.getLong(at, AIO_BUF);
   }
 
   /**
@@ -188,7 +188,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioBuf(long at, long value) {
-    RawMemory.putLong(at + AIO_BUF, value);
+    RawMemory.putLong(at, AIO_BUF, value);
   }
 
   /**
@@ -198,7 +198,7 @@ public final class Iocb {
    * @return the field
    */
   public static long aioNbytes(long at) {
-    return RawMemory.getLong(at + AIO_NBYTES);
+    return RawMemory.getLong(at, AIO_NBYTES);
   }
 
   /**
@@ -208,7 +208,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioNbytes(long at, long value) {
-    RawMemory.putLong(at + AIO_NBYTES, value);
+    RawMemory.putLong(at, AIO_NBYTES, value);
   }
 
   /**
@@ -218,7 +218,7 @@ public final class Iocb {
    * @return the field
    */
   public static long aioOffset(long at) {
-    return RawMemory.getLong(at + AIO_OFFSET);
+    return RawMemory.getLong(at, AIO_OFFSET);
   }
 
   /**
@@ -228,7 +228,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioOffset(long at, long value) {
-    RawMemory.putLong(at + AIO_OFFSET, value);
+    RawMemory.putLong(at, AIO_OFFSET, value);
   }
 
   /**
@@ -238,7 +238,7 @@ public final class Iocb {
    * @return the field
    */
   public static long aioReserved2(long at) {
-    return RawMemory.getLong(at + AIO_RESERVED2);
+    return RawMemory.getLong(at, AIO_RESERVED2);
   }
 
   /**
@@ -248,7 +248,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioReserved2(long at, long value) {
-    RawMemory.putLong(at + AIO_RESERVED2, value);
+    RawMemory.putLong(at, AIO_RESERVED2, value);
   }
 
   /**
@@ -258,7 +258,7 @@ public final class Iocb {
    * @return the field
    */
   public static int aioFlags(long at) {
-    return RawMemory.getInt(at + AIO_FLAGS);
+    return RawMemory.getInt(at, AIO_FLAGS);
   }
 
   /**
@@ -268,7 +268,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioFlags(long at, int value) {
-    RawMemory.putInt(at + AIO_FLAGS, value);
+    RawMemory.putInt(at, AIO_FLAGS, value);
   }
 
   /**
@@ -278,7 +278,7 @@ public final class Iocb {
    * @return the field
    */
   public static int aioResfd(long at) {
-    return RawMemory.getInt(at + AIO_RESFD);
+    return RawMemory.getInt(at, AIO_RESFD);
   }
 
   /**
@@ -288,7 +288,7 @@ public final class Iocb {
    * @param value the field
    */
   public static void aioResfd(long at, int value) {
-    RawMemory.putInt(at + AIO_RESFD, value);
+    RawMemory.putInt(at, AIO_RESFD, value);
   }
 
   /**

@@ -35,7 +35,7 @@ public final class Iovec {
    * @return the field
    */
   public static long iovBase(long at) {
-    return RawMemory.getLong(at + IOV_BASE);
+    return RawMemory.getLong(at, IOV_BASE);
   }
 
   /**
@@ -45,7 +45,7 @@ public final class Iovec {
    * @param value the field
    */
   public static void iovBase(long at, long value) {
-    RawMemory.putLong(at + IOV_BASE, value);
+    RawMemory.putLong(at, IOV_BASE, value);
   }
 
   /**
@@ -55,7 +55,7 @@ public final class Iovec {
    * @return the field
    */
   public static long iovLen(long at) {
-    return RawMemory.getLong(at + IOV_LEN);
+    return RawMemory.getLong(at, IOV_LEN);
   }
 
   /**
@@ -65,6 +65,6 @@ public final class Iovec {
    * @param value the field
    */
   public static void iovLen(long at, long value) {
-    RawMemory.putLong(at + IOV_LEN, value);
+    RawMemory.putLong(at, IOV_LEN, value);
   }
 }

@@ -40,7 +40,7 @@ public final class LinuxDirent64 {
    * @return the field
    */
   public static long dIno(long at) {
-    return RawMemory.getLong(at + D_INO);
+    return RawMemory.getLong(at, D_INO);
   }
 
   /**
@@ -50,7 +50,7 @@ public final class LinuxDirent64 {
    * @param value the field
    */
   public static void dIno(long at, long value) {
-    RawMemory.putLong(at + D_INO, value);
+    RawMemory.putLong(at, D_INO, value);
   }
 
   /**
@@ -60,7 +60,7 @@ public final class LinuxDirent64 {
    * @return the field
    */
   public static long dOff(long at) {
-    return RawMemory.getLong(at + D_OFF);
+    return RawMemory.getLong(at, D_OFF);
   }
 
   /**
@@ -70,7 +70,7 @@ public final class LinuxDirent64 {
    * @param value the field
    */
   public static void dOff(long at, long value) {
-    RawMemory.putLong(at + D_OFF, value);
+    RawMemory.putLong(at, D_OFF, value);
   }
 
   /**
@@ -80,7 +80,7 @@ public final class LinuxDirent64 {
    * @return the field
    */
   public static short dReclen(long at) {
-    return RawMemory.getShort(at + D_RECLEN);
+    return RawMemory.getShort(at, D_RECLEN);
   }
 
   /**
@@ -90,7 +90,7 @@ public final class LinuxDirent64 {
    * @param value the field
    */
   public static void dReclen(long at, short value) {
-    RawMemory.putShort(at + D_RECLEN, value);
+    RawMemory.putShort(at, D_RECLEN, value);
   }
 
   /**
@@ -100,7 +100,7 @@ public final class LinuxDirent64 {
    * @return the field
    */
   public static byte dType(long at) {
-    return RawMemory.getByte(at + D_TYPE);
+    return RawMemory.getByte(at, D_TYPE);
   }
 
   /**
@@ -110,6 +110,6 @@ public final class LinuxDirent64 {
    * @param value the field
    */
   public static void dType(long at, byte value) {
-    RawMemory.putByte(at + D_TYPE, value);
+    RawMemory.putByte(at, D_TYPE, value);
   }
 }

@@ -37,7 +37,7 @@ public final class Pollfd {
    * @return the field
    */
   public static int fd(long at) {
-    return RawMemory.getInt(at + FD);
+    return RawMemory.getInt(at, FD);
   }
 
   /**
@@ -47,7 +47,7 @@ public final class Pollfd {
    * @param value the field
    */
   public static void fd(long at, int value) {
-    RawMemory.putInt(at + FD, value);
+    RawMemory.putInt(at, FD, value);
   }
 
   /**
@@ -57,7 +57,7 @@ public final class Pollfd {
    * @return the field
    */
   public static short events(long at) {
-    return RawMemory.getShort(at + EVENTS);
+    return RawMemory.getShort(at, EVENTS);
   }
 
   /**
@@ -67,7 +67,7 @@ public final class Pollfd {
    * @param value the field
    */
   public static void events(long at, short value) {
-    RawMemory.putShort(at + EVENTS, value);
+    RawMemory.putShort(at, EVENTS, value);
   }
 
   /**
@@ -77,7 +77,7 @@ public final class Pollfd {
    * @return the field
    */
   public static short revents(long at) {
-    return RawMemory.getShort(at + REVENTS);
+    return RawMemory.getShort(at, REVENTS);
   }
 
   /**
@@ -87,6 +87,6 @@ public final class Pollfd {
    * @param value the field
    */
   public static void revents(long at, short value) {
-    RawMemory.putShort(at + REVENTS, value);
+    RawMemory.putShort(at, REVENTS, value);
   }
 }

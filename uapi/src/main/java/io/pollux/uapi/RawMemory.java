@@ -16,6 +16,9 @@ import java.nio.ByteOrder;
  *       may touch what it allocated, what it pinned, and what its AddressSpace just vouched for.
  *   <li>Plain accesses need no alignment. The acquire and release ones do: 4 bytes for an int, 8 for a long.
  *   <li>Values are little-endian.
+ *   <li>An address of a program has 47 bits, and what is above is cut off. With that the compiler sees that an access lies
+ *       inside the segment which is all of memory, so it checks nothing: the fields of a structure, whose offsets are
+ *       constants, cost a load or store each.
  * </ul>
  */
 public final class RawMemory {
@@ -26,6 +29,10 @@ public final class RawMemory {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle ORDERED_INT =
       ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+
+  /** Bits of an address (C: TASK_SIZE_MAX, less a page). */
+  @LinuxSource(file = "arch/x86/include/asm/processor.h", name = "TASK_SIZE_MAX")
+  private static final long ADDRESS = (1L << 47) - 1;
 
   private RawMemory() {}
 
@@ -54,7 +61,18 @@ public final class RawMemory {
    * @return the value
    */
   public static long getLong(long address) {
-    return ALL.get(LONG, address);
+    return getLong(address, 0);
+  }
+
+  /**
+   * Loads 8 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @return the value
+   */
+  public static long getLong(long structure, long offset) {
+    return ALL.get(LONG, (structure & ADDRESS) + offset);
   }
 
   /**
@@ -64,7 +82,18 @@ public final class RawMemory {
    * @param value the value
    */
   public static void putLong(long address, long value) {
-    ALL.set(LONG, address, value);
+    putLong(address, 0, value);
+  }
+
+  /**
+   * Stores 8 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @param value the value
+   */
+  public static void putLong(long structure, long offset, long value) {
+    ALL.set(LONG, (structure & ADDRESS) + offset, value);
   }
 
   /**
@@ -74,7 +103,18 @@ public final class RawMemory {
    * @return the value
    */
   public static int getInt(long address) {
-    return ALL.get(INT, address);
+    return getInt(address, 0);
+  }
+
+  /**
+   * Loads 4 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @return the value
+   */
+  public static int getInt(long structure, long offset) {
+    return ALL.get(INT, (structure & ADDRESS) + offset);
   }
 
   /**
@@ -84,7 +124,18 @@ public final class RawMemory {
    * @param value the value
    */
   public static void putInt(long address, int value) {
-    ALL.set(INT, address, value);
+    putInt(address, 0, value);
+  }
+
+  /**
+   * Stores 4 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @param value the value
+   */
+  public static void putInt(long structure, long offset, int value) {
+    ALL.set(INT, (structure & ADDRESS) + offset, value);
   }
 
   /**
@@ -94,7 +145,18 @@ public final class RawMemory {
    * @return the value
    */
   public static short getShort(long address) {
-    return ALL.get(SHORT, address);
+    return getShort(address, 0);
+  }
+
+  /**
+   * Loads 2 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @return the value
+   */
+  public static short getShort(long structure, long offset) {
+    return ALL.get(SHORT, (structure & ADDRESS) + offset);
   }
 
   /**
@@ -104,7 +166,18 @@ public final class RawMemory {
    * @param value the value
    */
   public static void putShort(long address, short value) {
-    ALL.set(SHORT, address, value);
+    putShort(address, 0, value);
+  }
+
+  /**
+   * Stores 2 bytes of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @param value the value
+   */
+  public static void putShort(long structure, long offset, short value) {
+    ALL.set(SHORT, (structure & ADDRESS) + offset, value);
   }
 
   /**
@@ -114,7 +187,18 @@ public final class RawMemory {
    * @return the value
    */
   public static byte getByte(long address) {
-    return ALL.get(ValueLayout.JAVA_BYTE, address);
+    return getByte(address, 0);
+  }
+
+  /**
+   * Loads a byte of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @return the value
+   */
+  public static byte getByte(long structure, long offset) {
+    return ALL.get(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset);
   }
 
   /**
@@ -124,7 +208,18 @@ public final class RawMemory {
    * @param value the value
    */
   public static void putByte(long address, byte value) {
-    ALL.set(ValueLayout.JAVA_BYTE, address, value);
+    putByte(address, 0, value);
+  }
+
+  /**
+   * Stores a byte of a structure.
+   *
+   * @param structure its address, any alignment
+   * @param offset of the field, not negative
+   * @param value the value
+   */
+  public static void putByte(long structure, long offset, byte value) {
+    ALL.set(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset, value);
   }
 
   /**
@@ -135,7 +230,7 @@ public final class RawMemory {
    * @return the value
    */
   public static int getIntAcquire(long address) {
-    return (int) ORDERED_INT.getAcquire(ALL, address);
+    return (int) ORDERED_INT.getAcquire(ALL, address & ADDRESS);
   }
 
   /**
@@ -146,7 +241,7 @@ public final class RawMemory {
    * @param value the value
    */
   public static void putIntRelease(long address, int value) {
-    ORDERED_INT.setRelease(ALL, address, value);
+    ORDERED_INT.setRelease(ALL, address & ADDRESS, value);
   }
 
   /**

@@ -44,7 +44,7 @@ public final class Rlimit64 {
    * @return the field
    */
   public static long rlimCur(long at) {
-    return RawMemory.getLong(at + RLIM_CUR);
+    return RawMemory.getLong(at, RLIM_CUR);
   }
 
   /**
@@ -54,7 +54,7 @@ public final class Rlimit64 {
    * @param value the field
    */
   public static void rlimCur(long at, long value) {
-    RawMemory.putLong(at + RLIM_CUR, value);
+    RawMemory.putLong(at, RLIM_CUR, value);
   }
 
   /**
@@ -64,7 +64,7 @@ public final class Rlimit64 {
    * @return the field
    */
   public static long rlimMax(long at) {
-    return RawMemory.getLong(at + RLIM_MAX);
+    return RawMemory.getLong(at, RLIM_MAX);
   }
 
   /**
@@ -74,6 +74,6 @@ public final class Rlimit64 {
    * @param value the field
    */
   public static void rlimMax(long at, long value) {
-    RawMemory.putLong(at + RLIM_MAX, value);
+    RawMemory.putLong(at, RLIM_MAX, value);
   }
 }

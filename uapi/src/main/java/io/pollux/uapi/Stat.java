@@ -65,7 +65,7 @@ public final class Stat {
    * @return the field
    */
   public static long stDev(long at) {
-    return RawMemory.getLong(at + ST_DEV);
+    return RawMemory.getLong(at, ST_DEV);
   }
 
   /**
@@ -75,7 +75,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stDev(long at, long value) {
-    RawMemory.putLong(at + ST_DEV, value);
+    RawMemory.putLong(at, ST_DEV, value);
   }
 
   /**
@@ -85,7 +85,7 @@ public final class Stat {
    * @return the field
    */
   public static long stIno(long at) {
-    return RawMemory.getLong(at + ST_INO);
+    return RawMemory.getLong(at, ST_INO);
   }
 
   /**
@@ -95,7 +95,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stIno(long at, long value) {
-    RawMemory.putLong(at + ST_INO, value);
+    RawMemory.putLong(at, ST_INO, value);
   }
 
   /**
@@ -105,7 +105,7 @@ public final class Stat {
    * @return the field
    */
   public static long stNlink(long at) {
-    return RawMemory.getLong(at + ST_NLINK);
+    return RawMemory.getLong(at, ST_NLINK);
   }
 
   /**
@@ -115,7 +115,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stNlink(long at, long value) {
-    RawMemory.putLong(at + ST_NLINK, value);
+    RawMemory.putLong(at, ST_NLINK, value);
   }
 
   /**
@@ -125,7 +125,7 @@ public final class Stat {
    * @return the field
    */
   public static int stMode(long at) {
-    return RawMemory.getInt(at + ST_MODE);
+    return RawMemory.getInt(at, ST_MODE);
   }
 
   /**
@@ -135,7 +135,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stMode(long at, int value) {
-    RawMemory.putInt(at + ST_MODE, value);
+    RawMemory.putInt(at, ST_MODE, value);
   }
 
   /**
@@ -145,7 +145,7 @@ public final class Stat {
    * @return the field
    */
   public static int stUid(long at) {
-    return RawMemory.getInt(at + ST_UID);
+    return RawMemory.getInt(at, ST_UID);
   }
 
   /**
@@ -155,7 +155,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stUid(long at, int value) {
-    RawMemory.putInt(at + ST_UID, value);
+    RawMemory.putInt(at, ST_UID, value);
   }
 
   /**
@@ -165,7 +165,7 @@ public final class Stat {
    * @return the field
    */
   public static int stGid(long at) {
-    return RawMemory.getInt(at + ST_GID);
+    return RawMemory.getInt(at, ST_GID);
   }
 
   /**
@@ -175,7 +175,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stGid(long at, int value) {
-    RawMemory.putInt(at + ST_GID, value);
+    RawMemory.putInt(at, ST_GID, value);
   }
 
   /**
@@ -185,7 +185,7 @@ public final class Stat {
    * @return the field
    */
   public static long stRdev(long at) {
-    return RawMemory.getLong(at + ST_RDEV);
+    return RawMemory.getLong(at, ST_RDEV);
   }
 
   /**
@@ -195,7 +195,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stRdev(long at, long value) {
-    RawMemory.putLong(at + ST_RDEV, value);
+    RawMemory.putLong(at, ST_RDEV, value);
   }
 
   /**
@@ -205,7 +205,7 @@ public final class Stat {
    * @return the field
    */
   public static long stSize(long at) {
-    return RawMemory.getLong(at + ST_SIZE);
+    return RawMemory.getLong(at, ST_SIZE);
   }
 
   /**
@@ -215,7 +215,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stSize(long at, long value) {
-    RawMemory.putLong(at + ST_SIZE, value);
+    RawMemory.putLong(at, ST_SIZE, value);
   }
 
   /**
@@ -225,7 +225,7 @@ public final class Stat {
    * @return the field
    */
   public static long stBlksize(long at) {
-    return RawMemory.getLong(at + ST_BLKSIZE);
+    return RawMemory.getLong(at, ST_BLKSIZE);
   }
 
   /**
@@ -235,7 +235,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stBlksize(long at, long value) {
-    RawMemory.putLong(at + ST_BLKSIZE, value);
+    RawMemory.putLong(at, ST_BLKSIZE, value);
   }
 
   /**
@@ -245,7 +245,7 @@ public final class Stat {
    * @return the field
    */
   public static long stBlocks(long at) {
-    return RawMemory.getLong(at + ST_BLOCKS);
+    return RawMemory.getLong(at, ST_BLOCKS);
   }
 
   /**
@@ -255,7 +255,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stBlocks(long at, long value) {
-    RawMemory.putLong(at + ST_BLOCKS, value);
+    RawMemory.putLong(at, ST_BLOCKS, value);
   }
 
   /**
@@ -265,7 +265,7 @@ public final class Stat {
    * @return the field
    */
   public static long stAtime(long at) {
-    return RawMemory.getLong(at + ST_ATIME);
+    return RawMemory.getLong(at, ST_ATIME);
   }
 
   /**
@@ -275,7 +275,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stAtime(long at, long value) {
-    RawMemory.putLong(at + ST_ATIME, value);
+    RawMemory.putLong(at, ST_ATIME, value);
   }
 
   /**
@@ -285,7 +285,7 @@ public final class Stat {
    * @return the field
    */
   public static long stAtimeNsec(long at) {
-    return RawMemory.getLong(at + ST_ATIME_NSEC);
+    return RawMemory.getLong(at, ST_ATIME_NSEC);
   }
 
   /**
@@ -295,7 +295,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stAtimeNsec(long at, long value) {
-    RawMemory.putLong(at + ST_ATIME_NSEC, value);
+    RawMemory.putLong(at, ST_ATIME_NSEC, value);
   }
 
   /**
@@ -305,7 +305,7 @@ public final class Stat {
    * @return the field
    */
   public static long stMtime(long at) {
-    return RawMemory.getLong(at + ST_MTIME);
+    return RawMemory.getLong(at, ST_MTIME);
   }
 
   /**
@@ -315,7 +315,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stMtime(long at, long value) {
-    RawMemory.putLong(at + ST_MTIME, value);
+    RawMemory.putLong(at, ST_MTIME, value);
   }
 
   /**
@@ -325,7 +325,7 @@ public final class Stat {
    * @return the field
    */
   public static long stMtimeNsec(long at) {
-    return RawMemory.getLong(at + ST_MTIME_NSEC);
+    return RawMemory.getLong(at, ST_MTIME_NSEC);
   }
 
   /**
@@ -335,7 +335,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stMtimeNsec(long at, long value) {
-    RawMemory.putLong(at + ST_MTIME_NSEC, value);
+    RawMemory.putLong(at, ST_MTIME_NSEC, value);
   }
 
   /**
@@ -345,7 +345,7 @@ public final class Stat {
    * @return the field
    */
   public static long stCtime(long at) {
-    return RawMemory.getLong(at + ST_CTIME);
+    return RawMemory.getLong(at, ST_CTIME);
   }
 
   /**
@@ -355,7 +355,7 @@ public final class Stat {
    * @param value the field
    */
   public static void stCtime(long at, long value) {
-    RawMemory.putLong(at + ST_CTIME, value);
+    RawMemory.putLong(at, ST_CTIME, value);
   }
 
   /**
@@ -365,7 +365,7 @@ public final class Stat {
    * @return the field
    */
   public static long stCtimeNsec(long at) {
-    return RawMemory.getLong(at + ST_CTIME_NSEC);
+    return RawMemory.getLong(at, ST_CTIME_NSEC);
   }
 
   /**
@@ -375,6 +375,6 @@ public final class Stat {
    * @param value the field
    */
   public static void stCtimeNsec(long at, long value) {
-    RawMemory.putLong(at + ST_CTIME_NSEC, value);
+    RawMemory.putLong(at, ST_CTIME_NSEC, value);
   }
 }

@@ -63,7 +63,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fType(long at) {
-    return RawMemory.getLong(at + F_TYPE);
+    return RawMemory.getLong(at, F_TYPE);
   }
 
   /**
@@ -73,7 +73,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fType(long at, long value) {
-    RawMemory.putLong(at + F_TYPE, value);
+    RawMemory.putLong(at, F_TYPE, value);
   }
 
   /**
@@ -83,7 +83,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fBsize(long at) {
-    return RawMemory.getLong(at + F_BSIZE);
+    return RawMemory.getLong(at, F_BSIZE);
   }
 
   /**
@@ -93,7 +93,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fBsize(long at, long value) {
-    RawMemory.putLong(at + F_BSIZE, value);
+    RawMemory.putLong(at, F_BSIZE, value);
   }
 
   /**
@@ -103,7 +103,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fBlocks(long at) {
-    return RawMemory.getLong(at + F_BLOCKS);
+    return RawMemory.getLong(at, F_BLOCKS);
   }
 
   /**
@@ -113,7 +113,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fBlocks(long at, long value) {
-    RawMemory.putLong(at + F_BLOCKS, value);
+    RawMemory.putLong(at, F_BLOCKS, value);
   }
 
   /**
@@ -123,7 +123,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fBfree(long at) {
-    return RawMemory.getLong(at + F_BFREE);
+    return RawMemory.getLong(at, F_BFREE);
   }
 
   /**
@@ -133,7 +133,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fBfree(long at, long value) {
-    RawMemory.putLong(at + F_BFREE, value);
+    RawMemory.putLong(at, F_BFREE, value);
   }
 
   /**
@@ -143,7 +143,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fBavail(long at) {
-    return RawMemory.getLong(at + F_BAVAIL);
+    return RawMemory.getLong(at, F_BAVAIL);
   }
 
   /**
@@ -153,7 +153,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fBavail(long at, long value) {
-    RawMemory.putLong(at + F_BAVAIL, value);
+    RawMemory.putLong(at, F_BAVAIL, value);
   }
 
   /**
@@ -163,7 +163,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fFiles(long at) {
-    return RawMemory.getLong(at + F_FILES);
+    return RawMemory.getLong(at, F_FILES);
   }
 
   /**
@@ -173,7 +173,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fFiles(long at, long value) {
-    RawMemory.putLong(at + F_FILES, value);
+    RawMemory.putLong(at, F_FILES, value);
   }
 
   /**
@@ -183,7 +183,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fFfree(long at) {
-    return RawMemory.getLong(at + F_FFREE);
+    return RawMemory.getLong(at, F_FFREE);
   }
 
   /**
@@ -193,7 +193,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fFfree(long at, long value) {
-    RawMemory.putLong(at + F_FFREE, value);
+    RawMemory.putLong(at, F_FFREE, value);
   }
 
   /**
@@ -203,7 +203,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fFsid(long at) {
-    return RawMemory.getLong(at + F_FSID);
+    return RawMemory.getLong(at, F_FSID);
   }
 
   /**
@@ -213,7 +213,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fFsid(long at, long value) {
-    RawMemory.putLong(at + F_FSID, value);
+    RawMemory.putLong(at, F_FSID, value);
   }
 
   /**
@@ -223,7 +223,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fNamelen(long at) {
-    return RawMemory.getLong(at + F_NAMELEN);
+    return RawMemory.getLong(at, F_NAMELEN);
   }
 
   /**
@@ -233,7 +233,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fNamelen(long at, long value) {
-    RawMemory.putLong(at + F_NAMELEN, value);
+    RawMemory.putLong(at, F_NAMELEN, value);
   }
 
   /**
@@ -243,7 +243,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fFrsize(long at) {
-    return RawMemory.getLong(at + F_FRSIZE);
+    return RawMemory.getLong(at, F_FRSIZE);
   }
 
   /**
@@ -253,7 +253,7 @@ public final class Statfs {
    * @param value the field
    */
   public static void fFrsize(long at, long value) {
-    RawMemory.putLong(at + F_FRSIZE, value);
+    RawMemory.putLong(at, F_FRSIZE, value);
   }
 
   /**
@@ -263,7 +263,7 @@ public final class Statfs {
    * @return the field
    */
   public static long fFlags(long at) {
-    return RawMemory.getLong(at + F_FLAGS);
+    return RawMemory.getLong(at, F_FLAGS);
   }
 
   /**
@@ -273,6 +273,6 @@ public final class Statfs {
    * @param value the field
    */
   public static void fFlags(long at, long value) {
-    RawMemory.putLong(at + F_FLAGS, value);
+    RawMemory.putLong(at, F_FLAGS, value);
   }
 }

@@ -91,7 +91,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxMask(long at) {
-    return RawMemory.getInt(at + STX_MASK);
+    return RawMemory.getInt(at, STX_MASK);
   }
 
   /**
@@ -101,7 +101,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxMask(long at, int value) {
-    RawMemory.putInt(at + STX_MASK, value);
+    RawMemory.putInt(at, STX_MASK, value);
   }
 
   /**
@@ -111,7 +111,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxBlksize(long at) {
-    return RawMemory.getInt(at + STX_BLKSIZE);
+    return RawMemory.getInt(at, STX_BLKSIZE);
   }
 
   /**
@@ -121,7 +121,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxBlksize(long at, int value) {
-    RawMemory.putInt(at + STX_BLKSIZE, value);
+    RawMemory.putInt(at, STX_BLKSIZE, value);
   }
 
   /**
@@ -131,7 +131,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxAttributes(long at) {
-    return RawMemory.getLong(at + STX_ATTRIBUTES);
+    return RawMemory.getLong(at, STX_ATTRIBUTES);
   }
 
   /**
@@ -141,7 +141,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxAttributes(long at, long value) {
-    RawMemory.putLong(at + STX_ATTRIBUTES, value);
+    RawMemory.putLong(at, STX_ATTRIBUTES, value);
   }
 
   /**
@@ -151,7 +151,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxNlink(long at) {
-    return RawMemory.getInt(at + STX_NLINK);
+    return RawMemory.getInt(at, STX_NLINK);
   }
 
   /**
@@ -161,7 +161,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxNlink(long at, int value) {
-    RawMemory.putInt(at + STX_NLINK, value);
+    RawMemory.putInt(at, STX_NLINK, value);
   }
 
   /**
@@ -171,7 +171,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxUid(long at) {
-    return RawMemory.getInt(at + STX_UID);
+    return RawMemory.getInt(at, STX_UID);
   }
 
   /**
@@ -181,7 +181,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxUid(long at, int value) {
-    RawMemory.putInt(at + STX_UID, value);
+    RawMemory.putInt(at, STX_UID, value);
   }
 
   /**
@@ -191,7 +191,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxGid(long at) {
-    return RawMemory.getInt(at + STX_GID);
+    return RawMemory.getInt(at, STX_GID);
   }
 
   /**
@@ -201,7 +201,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxGid(long at, int value) {
-    RawMemory.putInt(at + STX_GID, value);
+    RawMemory.putInt(at, STX_GID, value);
   }
 
   /**
@@ -211,7 +211,7 @@ public final class Statx {
    * @return the field
    */
   public static short stxMode(long at) {
-    return RawMemory.getShort(at + STX_MODE);
+    return RawMemory.getShort(at, STX_MODE);
   }
 
   /**
@@ -221,7 +221,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxMode(long at, short value) {
-    RawMemory.putShort(at + STX_MODE, value);
+    RawMemory.putShort(at, STX_MODE, value);
   }
 
   /**
@@ -231,7 +231,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxIno(long at) {
-    return RawMemory.getLong(at + STX_INO);
+    return RawMemory.getLong(at, STX_INO);
   }
 
   /**
@@ -241,7 +241,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxIno(long at, long value) {
-    RawMemory.putLong(at + STX_INO, value);
+    RawMemory.putLong(at, STX_INO, value);
   }
 
   /**
@@ -251,7 +251,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxSize(long at) {
-    return RawMemory.getLong(at + STX_SIZE);
+    return RawMemory.getLong(at, STX_SIZE);
   }
 
   /**
@@ -261,7 +261,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxSize(long at, long value) {
-    RawMemory.putLong(at + STX_SIZE, value);
+    RawMemory.putLong(at, STX_SIZE, value);
   }
 
   /**
@@ -271,7 +271,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxBlocks(long at) {
-    return RawMemory.getLong(at + STX_BLOCKS);
+    return RawMemory.getLong(at, STX_BLOCKS);
   }
 
   /**
@@ -281,7 +281,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxBlocks(long at, long value) {
-    RawMemory.putLong(at + STX_BLOCKS, value);
+    RawMemory.putLong(at, STX_BLOCKS, value);
   }
 
   /**
@@ -291,7 +291,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxAttributesMask(long at) {
-    return RawMemory.getLong(at + STX_ATTRIBUTES_MASK);
+    return RawMemory.getLong(at, STX_ATTRIBUTES_MASK);
   }
 
   /**
@@ -301,7 +301,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxAttributesMask(long at, long value) {
-    RawMemory.putLong(at + STX_ATTRIBUTES_MASK, value);
+    RawMemory.putLong(at, STX_ATTRIBUTES_MASK, value);
   }
 
   /**
@@ -311,7 +311,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxAtime(long at) {
-    return RawMemory.getLong(at + STX_ATIME);
+    return RawMemory.getLong(at, STX_ATIME);
   }
 
   /**
@@ -321,7 +321,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxAtime(long at, long value) {
-    RawMemory.putLong(at + STX_ATIME, value);
+    RawMemory.putLong(at, STX_ATIME, value);
   }
 
   /**
@@ -331,7 +331,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxAtimeNsec(long at) {
-    return RawMemory.getInt(at + STX_ATIME_NSEC);
+    return RawMemory.getInt(at, STX_ATIME_NSEC);
   }
 
   /**
@@ -341,7 +341,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxAtimeNsec(long at, int value) {
-    RawMemory.putInt(at + STX_ATIME_NSEC, value);
+    RawMemory.putInt(at, STX_ATIME_NSEC, value);
   }
 
   /**
@@ -351,7 +351,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxBtime(long at) {
-    return RawMemory.getLong(at + STX_BTIME);
+    return RawMemory.getLong(at, STX_BTIME);
   }
 
   /**
@@ -361,7 +361,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxBtime(long at, long value) {
-    RawMemory.putLong(at + STX_BTIME, value);
+    RawMemory.putLong(at, STX_BTIME, value);
   }
 
   /**
@@ -371,7 +371,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxBtimeNsec(long at) {
-    return RawMemory.getInt(at + STX_BTIME_NSEC);
+    return RawMemory.getInt(at, STX_BTIME_NSEC);
   }
 
   /**
@@ -381,7 +381,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxBtimeNsec(long at, int value) {
-    RawMemory.putInt(at + STX_BTIME_NSEC, value);
+    RawMemory.putInt(at, STX_BTIME_NSEC, value);
   }
 
   /**
@@ -391,7 +391,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxCtime(long at) {
-    return RawMemory.getLong(at + STX_CTIME);
+    return RawMemory.getLong(at, STX_CTIME);
   }
 
   /**
@@ -401,7 +401,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxCtime(long at, long value) {
-    RawMemory.putLong(at + STX_CTIME, value);
+    RawMemory.putLong(at, STX_CTIME, value);
   }
 
   /**
@@ -411,7 +411,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxCtimeNsec(long at) {
-    return RawMemory.getInt(at + STX_CTIME_NSEC);
+    return RawMemory.getInt(at, STX_CTIME_NSEC);
   }
 
   /**
@@ -421,7 +421,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxCtimeNsec(long at, int value) {
-    RawMemory.putInt(at + STX_CTIME_NSEC, value);
+    RawMemory.putInt(at, STX_CTIME_NSEC, value);
   }
 
   /**
@@ -431,7 +431,7 @@ public final class Statx {
    * @return the field
    */
   public static long stxMtime(long at) {
-    return RawMemory.getLong(at + STX_MTIME);
+    return RawMemory.getLong(at, STX_MTIME);
   }
 
   /**
@@ -441,7 +441,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxMtime(long at, long value) {
-    RawMemory.putLong(at + STX_MTIME, value);
+    RawMemory.putLong(at, STX_MTIME, value);
   }
 
   /**
@@ -451,7 +451,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxMtimeNsec(long at) {
-    return RawMemory.getInt(at + STX_MTIME_NSEC);
+    return RawMemory.getInt(at, STX_MTIME_NSEC);
   }
 
   /**
@@ -461,7 +461,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxMtimeNsec(long at, int value) {
-    RawMemory.putInt(at + STX_MTIME_NSEC, value);
+    RawMemory.putInt(at, STX_MTIME_NSEC, value);
   }
 
   /**
@@ -471,7 +471,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxRdevMajor(long at) {
-    return RawMemory.getInt(at + STX_RDEV_MAJOR);
+    return RawMemory.getInt(at, STX_RDEV_MAJOR);
   }
 
   /**
@@ -481,7 +481,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxRdevMajor(long at, int value) {
-    RawMemory.putInt(at + STX_RDEV_MAJOR, value);
+    RawMemory.putInt(at, STX_RDEV_MAJOR, value);
   }
 
   /**
@@ -491,7 +491,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxRdevMinor(long at) {
-    return RawMemory.getInt(at + STX_RDEV_MINOR);
+    return RawMemory.getInt(at, STX_RDEV_MINOR);
   }
 
   /**
@@ -501,7 +501,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxRdevMinor(long at, int value) {
-    RawMemory.putInt(at + STX_RDEV_MINOR, value);
+    RawMemory.putInt(at, STX_RDEV_MINOR, value);
   }
 
   /**
@@ -511,7 +511,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxDevMajor(long at) {
-    return RawMemory.getInt(at + STX_DEV_MAJOR);
+    return RawMemory.getInt(at, STX_DEV_MAJOR);
   }
 
   /**
@@ -521,7 +521,7 @@ public final class Statx {
    * @param value the field
    */
   public static void stxDevMajor(long at, int value) {
-    RawMemory.putInt(at + STX_DEV_MAJOR, value);
+    RawMemory.putInt(at, STX_DEV_MAJOR, value);
   }
 
   /**
@@ -531,7 +531,7 @@ public final class Statx {
    * @return the field
    */
   public static int stxDevMinor(long at) {
-    return RawMemory.getInt(at + STX_DEV_MINOR);
+    return RawMemory.getInt(at, STX_DEV_MINOR);
   }
 
   /**
@@ -541,6 +541,6 @@ public final class Statx {
    * @param value the field
    */
   public static void stxDevMinor(long at, int value) {
-    RawMemory.putInt(at + STX_DEV_MINOR, value);
+    RawMemory.putInt(at, STX_DEV_MINOR, value);
   }
 }

@@ -35,7 +35,7 @@ public final class Timespec {
    * @return the field
    */
   public static long tvSec(long at) {
-    return RawMemory.getLong(at + TV_SEC);
+    return RawMemory.getLong(at, TV_SEC);
   }
 
   /**
@@ -45,7 +45,7 @@ public final class Timespec {
    * @param value the field
    */
   public static void tvSec(long at, long value) {
-    RawMemory.putLong(at + TV_SEC, value);
+    RawMemory.putLong(at, TV_SEC, value);
   }
 
   /**
@@ -55,7 +55,7 @@ public final class Timespec {
    * @return the field
    */
   public static long tvNsec(long at) {
-    return RawMemory.getLong(at + TV_NSEC);
+    return RawMemory.getLong(at, TV_NSEC);
   }
 
   /**
@@ -65,6 +65,6 @@ public final class Timespec {
    * @param value the field
    */
   public static void tvNsec(long at, long value) {
-    RawMemory.putLong(at + TV_NSEC, value);
+    RawMemory.putLong(at, TV_NSEC, value);
   }
 }
