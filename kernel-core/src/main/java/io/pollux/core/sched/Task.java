@@ -7,6 +7,8 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,17 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
 public final class Task {
   private static final int SIGKILL = 9;
+  private static final VarHandle IN_KERNEL;
+  private static final VarHandle THREAD;
+
+  static {
+    try {
+      IN_KERNEL = MethodHandles.lookup().findVarHandle(Task.class, "inKernel", boolean.class);
+      THREAD = MethodHandles.lookup().findVarHandle(Task.class, "thread", Thread.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
   private final UserProcess process;
   private final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
@@ -63,7 +76,7 @@ public final class Task {
   /** Leaves the kernel. */
   public void leaveKernel() {
     assert plug == null : "left the kernel with a plug";
-    inKernel = false;
+    IN_KERNEL.setRelease(this, false); // what the call did is seen by exit, which waits for this
   }
 
   private synchronized void bind() {
@@ -83,7 +96,7 @@ public final class Task {
    * @return true if so
    */
   public boolean isCurrentThread() {
-    return Thread.currentThread() == thread;
+    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: what the thread itself stored it sees
   }
 
   /**

@@ -135,6 +135,9 @@ public class Kiocb extends Slab.Item {
    */
   @LinuxSource(file = "include/linux/fs.h", name = "kiocb_set_rw_flags")
   public final int setRwFlags(int rwf) {
+    if (rwf == 0) {
+      return 0; // so it mostly is
+    }
     if ((rwf & ~RWF_SUPPORTED) != 0) {
       return -Errno.EOPNOTSUPP;
     }
