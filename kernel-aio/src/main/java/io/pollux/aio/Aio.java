@@ -238,13 +238,13 @@ public final class Aio {
       if (Long.compareUnsigned(named, ctx.maxReqs()) >= 0) {
         return -Errno.EINVAL;
       }
-      submitter.copyIocb(ctx.memory().iocbFromIndex((int) named));
+      submitter.iocb().copyFrom(ctx.memory().iocbFromIndex((int) named));
       return submitter.submitOne(current, (int) named, named, 0);
     }
     if (!mm.accessOk(named, Iocb.SIZE, false)) {
       return -Errno.EFAULT;
     }
-    submitter.copyIocb(named);
+    submitter.iocb().copyFrom(named);
     long key = ctx.polled() ? 0 : Iocb.aioKeyAddress(named);
     return submitter.submitOne(current, Submitter.NO_INDEX, named, key);
   }

@@ -11,7 +11,7 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a submitter keeps over one batch: a plug, requests allocated in bulk, file references taken in bulk,
+ * What a submitter keeps over one batch: a plug, requests counted in bulk, file references taken in bulk,
  * and polled requests that were issued and not yet handed to the context's list. {@link #start} and {@link
  * #end} bracket a batch.
  */
@@ -27,9 +27,7 @@ final class AioSubmitState implements SleepHook {
   private @Nullable AioKiocb reqTail;
   private int reqCount;
 
-  // Requests that were allocated for the batch and not used yet.
-  private final @Nullable AioKiocb[] iocbs = new AioKiocb[AioAbi.AIO_IOPOLL_BATCH];
-  private int freeIocbs;
+  private int countedAhead; // requests that the context counts already, and that are still to be taken
 
   // References to one file that were taken for the batch.
   private @Nullable File file;
@@ -67,39 +65,31 @@ final class AioSubmitState implements SleepHook {
     }
     flushReqs();
     filePutUnused();
-    int unusedIocbs = freeIocbs;
-    while (freeIocbs > 0) {
-      AioKiocb unused = iocbs[--freeIocbs];
-      iocbs[freeIocbs] = null;
-      if (unused != null) {
-        unused.free();
-      }
-    }
-    ctx().iocbPutMany(unusedIocbs); // last: the context may go after it
+    int unused = countedAhead;
+    countedAhead = 0;
+    ctx().iocbPutMany(unused); // last: the context may go after it
     batchOf = null;
   }
 
   /** Puts a request back that was taken and could not be submitted. */
   void unget(AioKiocb req) {
-    iocbs[freeIocbs++] = req;
+    req.free();
+    countedAhead++;
   }
 
-  /** Takes a request; they are allocated as many at a time as the batch still needs, up to 8. */
+  /**
+   * Takes a request. The context counts them as many at a time as the batch still needs, up to 8; the slab, where it costs
+   * nothing to take them one by one, gives one.
+   */
   @Patch(20)
   @LinuxSource(file = "fs/aio.c", name = "aio_get_req")
   AioKiocb getReq(Task current) {
-    if (freeIocbs == 0) {
-      int bulk = Math.min(Math.max(iosLeft, 1), iocbs.length);
-      for (int i = 0; i < bulk; i++) {
-        iocbs[i] = AioKiocb.SLAB.alloc(current);
-      }
-      freeIocbs = bulk;
-      ctx().iocbGetMany(bulk);
+    if (countedAhead == 0) {
+      countedAhead = Math.min(Math.max(iosLeft, 1), AioAbi.AIO_IOPOLL_BATCH);
+      ctx().iocbGetMany(countedAhead);
     }
-    AioKiocb req = iocbs[--freeIocbs];
-    iocbs[freeIocbs] = null;
-    assert req != null;
-    return req;
+    countedAhead--;
+    return AioKiocb.SLAB.alloc(current);
   }
 
   /**

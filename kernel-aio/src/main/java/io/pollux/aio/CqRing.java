@@ -4,6 +4,8 @@ package io.pollux.aio;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 
 /**
  * The completion ring as its producer, the kernel, sees it. The kernel's own tail is the one that counts.
@@ -12,10 +14,22 @@ import io.pollux.uapi.Patch;
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
 final class CqRing {
+  private static final VarHandle TAIL;
+
+  static {
+    try {
+      TAIL = MethodHandles.lookup().findVarHandle(CqRing.class, "tail", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final MappedRange range;
   private final long ring;
   private final int entries;
-  private volatile int tail; // written by the producer, read by waiters too
+
+  @SuppressWarnings("unused") // through TAIL
+  private int tail; // written by the producer, read by waiters too
 
   /** Takes over a pinned range and resets the ring in it. */
   CqRing(MappedRange range, int entries) {
@@ -52,16 +66,16 @@ final class CqRing {
   /** Shows the program all events before a position. */
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_cqring")
   void commit(int behind) {
-    tail = behind;
+    TAIL.setRelease(this, behind); // who is to be woken by it is woken behind a full barrier
     AioIoEventRing.tail(ring, behind); // release: pairs with the program's acquire before it reads the events
   }
 
   int tail() {
-    return tail;
+    return (int) TAIL.getAcquire(this);
   }
 
   boolean isEmpty() {
-    return AioIoEventRing.head(ring) == tail;
+    return AioIoEventRing.head(ring) == tail();
   }
 
   @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")

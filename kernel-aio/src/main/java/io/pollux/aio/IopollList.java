@@ -15,12 +15,14 @@ import org.jspecify.annotations.Nullable;
  * when its event found room.
  *
  * <p>Anybody may submit, one may poll: the list of submitted requests has a lock of its own, a leaf; the
- * working set belongs to the poller, who owns the context's poll lock.
+ * working set belongs to the poller, who owns the context's poll lock. Where who submits and who polls is always
+ * the one inside the context, there is nobody to lock out, and what is submitted goes to the working set at once.
  */
 @Patch(15)
 @LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
 final class IopollList {
   private final Kioctx ctx;
+  private final boolean oneInside; // submits and polls
 
   private final Object lock = new Object();
   private @Nullable AioKiocb submittedHead; // under the lock
@@ -32,11 +34,16 @@ final class IopollList {
 
   IopollList(Kioctx ctx) {
     this.ctx = ctx;
+    oneInside = ctx.oneInside();
   }
 
   /** Takes a chain of requests that were issued. */
   void submitted(AioKiocb head, AioKiocb tail) {
     assert tail.next == null;
+    if (oneInside) {
+      append(head, tail);
+      return;
+    }
     synchronized (lock) {
       if (submittedTail == null) {
         submittedHead = head;
@@ -111,16 +118,20 @@ final class IopollList {
       return;
     }
     synchronized (lock) {
-      if (completingTail == null) {
-        completingHead = submittedHead;
-      } else {
-        completingTail.next = submittedHead;
-      }
-      completingTail = submittedTail;
+      append(submittedHead, submittedTail);
       submittedHead = null;
       submittedTail = null;
       anySubmitted = false;
     }
+  }
+
+  private void append(@Nullable AioKiocb head, @Nullable AioKiocb tail) {
+    if (completingTail == null) {
+      completingHead = head;
+    } else {
+      completingTail.next = head;
+    }
+    completingTail = tail;
   }
 
   /** Polls each request that is not complete, spinning while fewer than needed were found. */

@@ -30,11 +30,12 @@ final class Kioctx {
   private final int maxReqs;
   private final CompletionRing ring;
   private final @Nullable RingEntry rings;
-  private final IopollList iopoll = new IopollList(this);
+  private final boolean oneInside;
+  private final IopollList iopoll;
 
   private final AtomicBoolean dead = new AtomicBoolean();
   private final AtomicInteger users = new AtomicInteger(); // calls that use it (C: percpu_ref users)
-  private final AtomicLong requests = new AtomicLong(); // allocated (C: percpu_ref reqs)
+  private final AtomicLong requests = new AtomicLong(); // counted (C: percpu_ref reqs)
   private final AtomicBoolean entered = new AtomicBoolean(); // the enter lock (C: getevents_lock)
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
@@ -48,6 +49,8 @@ final class Kioctx {
     this.maxReqs = maxReqs;
     this.ring = memory.completionRing();
     this.rings = sq == null || cq == null ? null : new RingEntry(this, sq, cq);
+    oneInside = rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
+    iopoll = new IopollList(this);
   }
 
   ContextMemory memory() {
@@ -96,6 +99,14 @@ final class Kioctx {
     return !polled() && rings == null;
   }
 
+  /**
+   * Whether requests are submitted and polled for by nobody but who is inside io_ring_enter, so that the enter lock
+   * is all the locking there need be.
+   */
+  boolean oneInside() {
+    return oneInside;
+  }
+
   boolean isDead() {
     return dead.get();
   }
@@ -125,7 +136,7 @@ final class Kioctx {
   }
 
   void leave() {
-    entered.set(false);
+    entered.setRelease(false); // pairs with the next one's compareAndSet
   }
 
   // Requests.
@@ -136,7 +147,11 @@ final class Kioctx {
 
   @Patch(20)
   void iocbGetMany(int n) {
-    requests.getAndAdd(n);
+    if (oneInside) {
+      requests.setRelease(requests.getPlain() + n);
+    } else {
+      requests.getAndAdd(n);
+    }
   }
 
   /** Forgets requests that are done with. After it the context may be gone. */
@@ -144,6 +159,10 @@ final class Kioctx {
   @LinuxSource(file = "fs/aio.c", name = "iocb_put_many")
   void iocbPutMany(int n) {
     if (n == 0) {
+      return;
+    }
+    if (oneInside) { // and nobody waits: the end of the context polls by itself
+      requests.setRelease(requests.getPlain() - n);
       return;
     }
     long left = requests.addAndGet(-n);

@@ -7,7 +7,6 @@ import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.concurrent.locks.ReentrantLock;
@@ -19,11 +18,15 @@ import org.jspecify.annotations.Nullable;
  * workers.
  *
  * <p>Entries are taken by who is inside io_ring_enter, or, with SQTHREAD, by the thread and nobody else. On a
- * polled context events are put by who holds {@code pollLock}; on others under completionLock.
+ * polled context events are put by who holds {@code pollLock}, which nobody needs where there is no thread; on others
+ * under completionLock.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring")
 final class RingEntry implements IopollList.Sink {
+  /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
+  private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
+
   private final Kioctx ctx;
   private final SqRing sq;
   private final CqRing cq;
@@ -126,23 +129,24 @@ final class RingEntry implements IopollList.Sink {
     Submitter submitter = Submitter.start(current, ctx, most);
     int submitted = 0;
     int result = 0;
-    while (submitted < most) {
-      int index = sq.peek();
-      if (index < 0) {
-        break;
-      }
-      submitter.copyIocb(sq.iocb(index));
-      result = workers == null ? submitter.submitOne(current, index, index, 0) : submitToWorkers(current, submitter, index);
+    int head = sq.head();
+    int tail = sq.tail(); // what the program adds from now on is for the next time
+    while (submitted < most && head != tail) {
+      submitter.iocb().copyFrom(sq.iocb(head));
+      result = workers == null ? submitter.submitOne(current, head, head, 0) : submitToWorkers(current, submitter, head);
       if (result != 0 && byThread && result != -Errno.EAGAIN) {
-        submitter.fail(current, index, result);
+        submitter.fail(current, head, result);
         result = 0;
       }
       if (result != 0) {
         break;
       }
-      submitted++;
-      sq.commit();
+      head = sq.next(head);
+      if (++submitted % COMMIT_EVERY == 0) {
+        sq.commit(head);
+      }
     }
+    sq.commit(head);
     submitter.end(current);
     return submitted > 0 ? submitted : result;
   }
@@ -150,7 +154,7 @@ final class RingEntry implements IopollList.Sink {
   /** A read is tried here first, if that can't block; everything else goes to a worker. */
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
   private int submitToWorkers(Task current, Submitter submitter, int index) {
-    int opcode = Iocb.aioLioOpcode(submitter.copy());
+    int opcode = submitter.iocb().aioLioOpcode;
     if (opcode == AioAbi.IOCB_CMD_PREAD || opcode == AioAbi.IOCB_CMD_PREADV) {
       submitter.setNowait();
       int result = submitter.submitOne(current, index, index, 0);
@@ -167,13 +171,20 @@ final class RingEntry implements IopollList.Sink {
       return aioCqringWait(current, minComplete);
     }
     int min = (int) Math.min(Integer.toUnsignedLong(minComplete), Integer.MAX_VALUE);
+    if (ctx.oneInside()) {
+      return poll(current, min);
+    }
     pollLock.lock();
     try {
-      cqTail = cq.tail();
-      return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
+      return poll(current, min);
     } finally {
       pollLock.unlock();
     }
+  }
+
+  private int poll(@Nullable Task current, int min) {
+    cqTail = cq.tail();
+    return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
   }
 
   @LinuxSource(file = "fs/aio.c", name = "aio_cqring_wait")
@@ -210,8 +221,7 @@ final class RingEntry implements IopollList.Sink {
       return false;
     }
     try {
-      cqTail = cq.tail();
-      return ctx.iopoll().check(null, this, 0, Integer.MAX_VALUE, WaitQueue.FOREVER) > 0;
+      return poll(null, 0) > 0;
     } finally {
       pollLock.unlock();
     }

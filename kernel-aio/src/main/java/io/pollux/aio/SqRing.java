@@ -5,6 +5,8 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 
 /**
  * The submission ring as its consumer, the kernel, sees it. The kernel's own head is the one that counts;
@@ -13,10 +15,22 @@ import io.pollux.uapi.Patch;
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
 final class SqRing {
+  private static final VarHandle HEAD;
+
+  static {
+    try {
+      HEAD = MethodHandles.lookup().findVarHandle(SqRing.class, "head", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final MappedRange range;
   private final long ring;
   private final int entries;
-  private volatile int head; // written by the consumer, read by who waits for it too
+
+  @SuppressWarnings("unused") // through HEAD
+  private int head; // written by the consumer, read by who waits for it too
 
   /** Takes over a pinned range and resets the ring in it. */
   SqRing(MappedRange range, int entries) {
@@ -29,17 +43,27 @@ final class SqRing {
     AioIocbRing.head(ring, 0);
   }
 
-  /** Answers the index of the next entry, or -1. A tail outside the ring means that there is none. */
+  /** The entry that is taken next. By the consumer. */
+  int head() {
+    return head;
+  }
+
+  /** The index behind the last entry that the program has filled. A tail outside the ring means that there is none. */
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_sqring")
-  int peek() {
-    int tail = AioIocbRing.tail(ring); // acquire: pairs with the program's release after it filled the entry
-    int head = this.head;
-    return tail == head || Integer.compareUnsigned(tail, entries) >= 0 ? -1 : head;
+  int tail() {
+    int tail = AioIocbRing.tail(ring); // acquire: pairs with the program's release after it filled the entries
+    return Integer.compareUnsigned(tail, entries) < 0 ? tail : (int) HEAD.getAcquire(this);
+  }
+
+  /** The index behind another. */
+  int next(int index) {
+    return index + 1 == entries ? 0 : index + 1;
   }
 
   /** Whether the consumer has taken everything. From any thread. */
   boolean isEmpty() {
-    return peek() < 0;
+    int taken = (int) HEAD.getAcquire(this); // pairs with commit: who sees an entry gone sees its request
+    return tail() == taken;
   }
 
   /** Tells the program whether the consumer sleeps until io_ring_enter is called. */
@@ -52,17 +76,16 @@ final class SqRing {
     return AioIocbRing.sqThreadCpu(ring);
   }
 
-  /** The entry at the index that peek answered. The program may still write to it. */
+  /** The entry at an index. The program may still write to it. */
   long iocb(int index) {
     return AioIocbRing.iocb(ring, index);
   }
 
-  /** Gives the entry at the head back to the program. */
+  /** Gives the entries before an index back to the program. */
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_sqring")
-  void commit() {
-    int next = head + 1 == entries ? 0 : head + 1;
-    head = next;
-    AioIocbRing.head(ring, next); // release: pairs with the program's acquire before it fills the entry anew
+  void commit(int behind) {
+    HEAD.setRelease(this, behind);
+    AioIocbRing.head(ring, behind); // release: pairs with the program's acquire before it fills the entries anew
   }
 
   @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")

@@ -4,11 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
-import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.RawMemory;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** An entry of the SQ ring on its way to a worker (SQWQ): its iocb, copied, and its context. */
@@ -16,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class SqWork extends Slab.Item implements WorkQueue.Work {
   private static final Slab<SqWork> SLAB = new Slab<>(SqWork::new);
 
-  private final MemorySegment iocb = Arena.ofAuto().allocate(Iocb.SIZE, Long.BYTES);
+  private final IocbCopy iocb = new IocbCopy();
   private @Nullable Kioctx ctx;
   private int index;
 
@@ -27,7 +23,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     SqWork work = SLAB.alloc(current);
     work.ctx = ctx;
     work.index = index;
-    RawMemory.copy(submitter.copy(), work.iocb.address(), Iocb.SIZE);
+    work.iocb.copyFrom(submitter.iocb());
     ctx.iocbGetMany(1);
     workers.queue(work);
   }
@@ -37,7 +33,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     Kioctx owner = ctx;
     assert owner != null;
     Submitter submitter = Submitter.start(current, owner, 1);
-    submitter.copyIocb(iocb.address());
+    submitter.iocb().copyFrom(iocb);
     int result = submitter.submitOne(current, index, index, 0);
     if (result != 0) {
       submitter.fail(current, index, result);

@@ -12,12 +12,9 @@ import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,8 +39,7 @@ final class Submitter extends Slab.Item {
 
   private final AioSubmitState state = new AioSubmitState();
   private final BvecIter bvecIter = new BvecIter();
-  private final MemorySegment scratch = Arena.ofAuto().allocate(Iocb.SIZE, Long.BYTES);
-  private final long copy = scratch.address();
+  private final IocbCopy iocb = new IocbCopy();
   private @Nullable Kioctx batchOf;
   private boolean polled;
   private boolean nowait; // an attempt that is to be repeated elsewhere if it would block
@@ -78,19 +74,9 @@ final class Submitter extends Slab.Item {
     return ctx;
   }
 
-  /** The copy of the iocb that was submitted last. */
-  long copy() {
-    return copy;
-  }
-
-  /**
-   * Copies an iocb that is mapped; the program may write to it meanwhile. Long by long: the program has just stored some of
-   * its fields, and a wider load would wait until these stores are in the cache.
-   */
-  void copyIocb(long iocb) {
-    for (int at = 0; at < Iocb.SIZE; at += Long.BYTES) {
-      RawMemory.putLong(copy + at, RawMemory.getLong(iocb + at));
-    }
+  /** The iocb that is to be submitted next: to be filled before {@link #submitOne}. */
+  IocbCopy iocb() {
+    return iocb;
   }
 
   /** Makes reads of this batch fail with EAGAIN rather than block. */
@@ -99,7 +85,7 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Submits the request that was copied. From process context, inside a batch.
+   * Submits the request in {@link #iocb}. From process context, inside a batch.
    *
    * @param index of the iocb, or {@link #NO_INDEX}
    * @param obj what the program knows the request by: the index, or the address of its iocb
@@ -109,7 +95,7 @@ final class Submitter extends Slab.Item {
   @Patch({7, 11, 16})
   @LinuxSource(file = "fs/aio.c", name = {"io_submit_one", "__io_submit_one"})
   int submitOne(Task current, int index, long obj, long key) {
-    if (Iocb.aioReserved2(copy) != 0 || Iocb.aioNbytes(copy) < 0) {
+    if (iocb.aioReserved2 != 0 || iocb.aioNbytes < 0) {
       return -Errno.EINVAL;
     }
     Kioctx ctx = ctx();
@@ -118,7 +104,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EAGAIN;
     }
     AioKiocb req = state.getReq(current);
-    req.init(ctx, Iocb.aioData(copy), obj);
+    req.init(ctx, iocb.aioData, obj);
     req.holdsSlot = slot;
     int result = eventfdGet(current, req);
     if (result == 0 && key != 0) {
@@ -152,7 +138,7 @@ final class Submitter extends Slab.Item {
   /** Makes an event of a request that failed where nobody waits for the call to answer. */
   void fail(Task current, long obj, int errno) {
     AioKiocb req = state.getReq(current);
-    req.init(ctx(), Iocb.aioData(copy), obj);
+    req.init(ctx(), iocb.aioData, obj);
     if (polled) {
       req.markFailed(errno);
       state.issued(req);
@@ -172,10 +158,10 @@ final class Submitter extends Slab.Item {
   /** Takes a reference on the eventfd that the iocb names, if it names one. */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fdget")
   private int eventfdGet(Task current, AioKiocb req) {
-    if ((Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_RESFD) == 0) {
+    if ((iocb.aioFlags & AioAbi.IOCB_FLAG_RESFD) == 0) {
       return 0;
     }
-    File file = current.files().fget(Iocb.aioResfd(copy));
+    File file = current.files().fget(iocb.aioResfd);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -188,7 +174,7 @@ final class Submitter extends Slab.Item {
   }
 
   private int start(Task current, AioKiocb req, int index) {
-    return switch (Iocb.aioLioOpcode(copy)) {
+    return switch (iocb.aioLioOpcode) {
       case AioAbi.IOCB_CMD_PREAD -> aioRw(current, req, index, true, false);
       case AioAbi.IOCB_CMD_PWRITE -> aioRw(current, req, index, false, false);
       case AioAbi.IOCB_CMD_PREADV -> aioRw(current, req, index, true, true);
@@ -204,13 +190,13 @@ final class Submitter extends Slab.Item {
   @LinuxSource(file = "fs/aio.c", name = {"aio_fsync", "aio_fsync_work"})
   private int aioFsync(Task current, AioKiocb req, boolean datasync) {
     if (polled
-        || Iocb.aioBuf(copy) != 0
-        || Iocb.aioOffset(copy) != 0
-        || Iocb.aioNbytes(copy) != 0
-        || Iocb.aioRwFlags(copy) != 0) {
+        || iocb.aioBuf != 0
+        || iocb.aioOffset != 0
+        || iocb.aioNbytes != 0
+        || iocb.aioRwFlags != 0) {
       return -Errno.EINVAL;
     }
-    File file = state.fileGet(current, Iocb.aioFildes(copy));
+    File file = state.fileGet(current, iocb.aioFildes);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -225,15 +211,15 @@ final class Submitter extends Slab.Item {
 
   @LinuxSource(file = "fs/aio.c", name = "aio_poll")
   private int aioPoll(Task current, AioKiocb req) {
-    long mask = Iocb.aioBuf(copy);
+    long mask = iocb.aioBuf;
     if (polled
         || (mask & 0xffff) != mask
-        || Iocb.aioOffset(copy) != 0
-        || Iocb.aioNbytes(copy) != 0
-        || Iocb.aioRwFlags(copy) != 0) {
+        || iocb.aioOffset != 0
+        || iocb.aioNbytes != 0
+        || iocb.aioRwFlags != 0) {
       return -Errno.EINVAL;
     }
-    File file = state.fileGet(current, Iocb.aioFildes(copy));
+    File file = state.fileGet(current, iocb.aioFildes);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -249,7 +235,7 @@ final class Submitter extends Slab.Item {
   /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */
   @LinuxSource(file = "fs/aio.c", name = {"aio_read", "aio_write"})
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
-    File file = state.fileGet(current, Iocb.aioFildes(copy));
+    File file = state.fileGet(current, iocb.aioFildes);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -304,17 +290,17 @@ final class Submitter extends Slab.Item {
   @Patch(15)
   @LinuxSource(file = "fs/aio.c", name = "aio_prep_rw")
   private int aioPrepRw(Task current, AioKiocb req, File file) {
-    boolean hipri = (Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_HIPRI) != 0;
+    boolean hipri = (iocb.aioFlags & AioAbi.IOCB_FLAG_HIPRI) != 0;
     req.init(file, hipri ? AIO_COMPLETE_RW_POLL : AIO_COMPLETE_RW);
-    req.kiPos = Iocb.aioOffset(copy);
-    if ((Iocb.aioFlags(copy) & AioAbi.IOCB_FLAG_IOPRIO) != 0) {
-      int result = ioprioCheckCap(current, Short.toUnsignedInt(Iocb.aioReqprio(copy)));
+    req.kiPos = iocb.aioOffset;
+    if ((iocb.aioFlags & AioAbi.IOCB_FLAG_IOPRIO) != 0) {
+      int result = ioprioCheckCap(current, Short.toUnsignedInt(iocb.aioReqprio));
       if (result != 0) {
         return result;
       }
-      req.kiIoprio = Iocb.aioReqprio(copy);
+      req.kiIoprio = iocb.aioReqprio;
     }
-    int result = req.setRwFlags(Iocb.aioRwFlags(copy));
+    int result = req.setRwFlags(iocb.aioRwFlags);
     if (result != 0) {
       return result;
     }
@@ -357,8 +343,8 @@ final class Submitter extends Slab.Item {
   @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
   private int aioSetupRw(
       Task current, @Nullable FixedBuffers fixed, int index, boolean read, boolean vectored, IovIter iter) {
-    long buf = Iocb.aioBuf(copy);
-    long nbytes = Iocb.aioNbytes(copy);
+    long buf = iocb.aioBuf;
+    long nbytes = iocb.aioNbytes;
     if (fixed != null) {
       return vectored ? -Errno.EINVAL : fixed.iter(index, read, buf, nbytes, (BvecIter) iter);
     }

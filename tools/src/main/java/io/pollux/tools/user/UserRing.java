@@ -25,8 +25,8 @@ import java.lang.invoke.VarHandle;
  *       in flight no more than one round of the ring can be; whoever wants a steady depth on a device
  *       that overtakes itself asks for more slots than that depth.
  *   <li>At most {@code slots - 1} I/Os are on their way, so the completion ring never overflows.
- *   <li>The loop: {@link #take}, fill in {@link #iocb}, {@link #push}, several times; {@link #enter}; then {@link #peek} and
- *       {@link #consume} until peek answers 0.
+ *   <li>The loop: {@link #take}, fill in {@link #iocb}, {@link #push}, several times; {@link #enter} (with SQPOLL {@link #wakeUp}); then
+ *       {@link #peek} and {@link #consume} until peek answers 0.
  * </ul>
  */
 public final class UserRing implements AutoCloseable {
@@ -142,14 +142,18 @@ public final class UserRing implements AutoCloseable {
     return RawMemory.segment(buffer(slot), bufferBytes);
   }
 
-  /** Puts the slot that take answered into the ring, for the kernel to find. */
+  /** Puts the slot that take answered into the ring. The kernel finds it at the next {@link #enter} or {@link #wakeUp}. */
   public void push() {
     busy[sqTail] = true;
     outstanding++;
     prepared += sqPoll ? 0 : 1;
     sqTail = next(sqTail);
-    // Release: the iocb was written before; pairs with the kernel's acquire of the tail.
-    AioIocbRing.tail(sq, sqTail);
+  }
+
+  /** Shows the kernel what was pushed, and what was consumed: once for a batch, since it writes to these lines, too. */
+  private void publish() {
+    AioIocbRing.tail(sq, sqTail); // release: the iocbs were written before; pairs with the kernel's acquire of the tail
+    AioIoEventRing.head(cq, cqHead); // release: the events were read before
   }
 
   /**
@@ -227,6 +231,7 @@ public final class UserRing implements AutoCloseable {
   }
 
   private long enter(int toSubmit, int minComplete, int how) {
+    publish();
     long result = program.syscall(Nr.IO_RING_ENTER, context, toSubmit, minComplete, how);
     if (result > 0) {
       prepared -= (int) result;
@@ -261,6 +266,7 @@ public final class UserRing implements AutoCloseable {
    */
   public long peek() {
     if (cqHead == cqTail) {
+      AioIoEventRing.head(cq, cqHead); // release: the events were read before
       cqTail = AioIoEventRing.tail(cq); // acquire: pairs with the kernel's release, after it wrote the events
       if (cqHead == cqTail) {
         return 0;
@@ -280,7 +286,8 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Gives an event back to the kernel, and its slot to the next taker.
+   * Gives an event's slot to the next taker, and its place back to the kernel, which finds it when there is nothing left to
+   * peek at, or at the next {@link #enter} or {@link #wakeUp}.
    *
    * @param event what peek answered
    */
@@ -288,7 +295,6 @@ public final class UserRing implements AutoCloseable {
     busy[slot(event)] = false;
     outstanding--;
     cqHead = next(cqHead);
-    AioIoEventRing.head(cq, cqHead); // release: the event was read before
   }
 
   private int next(int index) {
@@ -296,11 +302,12 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Tells the kernel's thread of an SQPOLL context that there is work, if it has gone to sleep.
+   * Shows the kernel's thread of an SQPOLL context what was pushed, and wakes it if it has gone to sleep.
    *
    * @return 1 if a call was made for it, 0 if there was no need, or a negative errno
    */
   public long wakeUp() {
+    publish();
     // Full: the tail must be seen before the flag is looked at. The thread does it the other way round, flag
     // first and then the tail, so that one of the two sees the other.
     VarHandle.fullFence();

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * The kernel's copy of an iocb: the local struct iocb that C fills by copy_from_user. Each field is read once, so a program
+ * that changes the original meanwhile changes nothing that was checked. The names are those of struct iocb; aio_key is the
+ * kernel's own and not read.
+ */
+@LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
+final class IocbCopy {
+  long aioData;
+  int aioRwFlags;
+  short aioLioOpcode;
+  short aioReqprio;
+  int aioFildes;
+  long aioBuf;
+  long aioNbytes;
+  long aioOffset;
+  long aioReserved2;
+  int aioFlags;
+  int aioResfd;
+
+  /**
+   * Copies an iocb that is mapped; the program may write to it meanwhile.
+   *
+   * @param iocb its address, any alignment
+   */
+  @LinuxSource(file = "fs/aio.c", name = "copy_from_user")
+  void copyFrom(long iocb) {
+    aioData = Iocb.aioData(iocb);
+    aioRwFlags = Iocb.aioRwFlags(iocb);
+    aioLioOpcode = Iocb.aioLioOpcode(iocb);
+    aioReqprio = Iocb.aioReqprio(iocb);
+    aioFildes = Iocb.aioFildes(iocb);
+    aioBuf = Iocb.aioBuf(iocb);
+    aioNbytes = Iocb.aioNbytes(iocb);
+    aioOffset = Iocb.aioOffset(iocb);
+    aioReserved2 = Iocb.aioReserved2(iocb);
+    aioFlags = Iocb.aioFlags(iocb);
+    aioResfd = Iocb.aioResfd(iocb);
+  }
+
+  /** Takes over a copy that somebody else made. */
+  void copyFrom(IocbCopy other) {
+    aioData = other.aioData;
+    aioRwFlags = other.aioRwFlags;
+    aioLioOpcode = other.aioLioOpcode;
+    aioReqprio = other.aioReqprio;
+    aioFildes = other.aioFildes;
+    aioBuf = other.aioBuf;
+    aioNbytes = other.aioNbytes;
+    aioOffset = other.aioOffset;
+    aioReserved2 = other.aioReserved2;
+    aioFlags = other.aioFlags;
+    aioResfd = other.aioResfd;
+  }
+}
