@@ -214,7 +214,7 @@ public final class HwCtx {
    *     for a flush
    * @return how many there were
    */
-  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch"})
+  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
     if (chain.next == null) {
       complete(chain);
@@ -223,17 +223,36 @@ public final class HwCtx {
     if (queue.limits().writeCache()) {
       return completeEach(chain); // any of them may have to go on
     }
-    account(chain);
+    long now = queue.now();
+    queue.busy(chain.startNanos(), now); // the first has been in flight longest
     int count = 0;
     Bio first = chain.bio();
     Bio last = null;
     int word = chain.tag() >> 6;
     long tags = 0;
+    int group = QueueStats.group(first.op());
+    int ios = 0; // of that group, none of them a flush, not in the statistics yet; as the next two
+    long sectors = 0;
+    long nanos = 0;
     Request request = chain;
-    while (request != null) {
+    while (true) {
       assert request.hctx() == this : "a request of another queue";
       Request following = request.next;
       int tag = request.tag();
+      int own = QueueStats.group(request.bio().op());
+      if (own != group) {
+        stats.done(tag, group, ios, sectors, nanos);
+        group = own;
+        ios = 0;
+        sectors = 0;
+        nanos = 0;
+      }
+      ios++;
+      sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
+      nanos += now - request.startNanos();
+      if (following == null) {
+        stats.done(tag, group, ios, sectors, nanos); // while the tag is still ours
+      }
       if (tag >> 6 != word) {
         putTags(word, tags);
         tags = 0;
@@ -245,6 +264,9 @@ public final class HwCtx {
       }
       last = request.detach();
       count++;
+      if (following == null) {
+        break;
+      }
       request = following;
     }
     putTags(word, tags);
@@ -263,28 +285,6 @@ public final class HwCtx {
       request = following;
     }
     return count;
-  }
-
-  /** Counts requests that are about to end, and none of which is a flush: those of a group all at once. */
-  @LinuxSource(file = "block/blk-core.c", name = "blk_account_io_done")
-  private void account(Request chain) {
-    long now = queue.now();
-    Request request = chain;
-    while (request != null) {
-      int tag = request.tag();
-      int group = QueueStats.group(request.bio().op());
-      int ios = 0;
-      long sectors = 0;
-      long nanos = 0;
-      do {
-        ios++;
-        sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
-        nanos += now - request.startNanos();
-        request = request.next;
-      } while (request != null && QueueStats.group(request.bio().op()) == group);
-      stats.done(tag, group, ios, sectors, nanos);
-    }
-    queue.busy(chain.startNanos(), now); // the first has been in flight longest
   }
 
   /** As completeAll, for a single request. */

@@ -37,6 +37,9 @@ public final class Request {
   /** Link for whoever has the request: a plug, a driver's list. */
   @Nullable Request next;
 
+  /** The chain that came before the one that this is the first of, on a {@link RequestList}. */
+  @Nullable Request earlier;
+
   Request(HwCtx hctx, int tag) {
     this.hctx = hctx;
     this.tag = tag;

@@ -21,7 +21,7 @@ public final class RequestList {
   }
 
   @SuppressWarnings("unused") // through HEAD
-  private volatile @Nullable Request head; // newest first
+  private volatile @Nullable Request head; // the first of the chain that came last; the chain before it is its earlier
 
   /** Makes an empty list. */
   public RequestList() {}
@@ -32,20 +32,11 @@ public final class RequestList {
    * @param chain requests in the order in which they came
    */
   public void add(Request chain) {
-    Request newest = chain;
-    Request rest = chain.next;
-    newest.next = null;
-    while (rest != null) { // turns the chain around
-      Request following = rest.next;
-      rest.next = newest;
-      newest = rest;
-      rest = following;
-    }
     Request before;
     do {
       before = (Request) HEAD.getOpaque(this);
-      chain.next = before; // the first of the chain is now its last
-    } while (!HEAD.weakCompareAndSetRelease(this, before, newest)); // pairs with takeAll
+      chain.earlier = before;
+    } while (!HEAD.weakCompareAndSetRelease(this, before, chain)); // pairs with takeAll
   }
 
   /**
@@ -57,14 +48,25 @@ public final class RequestList {
     if (HEAD.getOpaque(this) == null) {
       return null;
     }
-    Request newest = (Request) HEAD.getAndSetAcquire(this, null); // pairs with add
-    Request oldest = null;
-    while (newest != null) {
-      Request following = newest.next;
-      newest.next = oldest;
-      oldest = newest;
-      newest = following;
+    Request chain = (Request) HEAD.getAndSetAcquire(this, null); // pairs with add
+    if (chain == null) {
+      return null;
     }
-    return oldest;
+    Request before = chain.earlier;
+    while (before != null) { // what came earlier goes to the front
+      chain.earlier = null;
+      last(before).next = chain;
+      chain = before;
+      before = chain.earlier;
+    }
+    return chain;
+  }
+
+  private static Request last(Request chain) {
+    Request last = chain;
+    for (Request following = last.next; following != null; following = last.next) {
+      last = following;
+    }
+    return last;
   }
 }
