@@ -67,7 +67,6 @@ public final class IomapDio extends Slab.Item {
 
   // What the submitter keeps track of (C: submit).
   private int cookie;
-  private @Nullable RequestQueue lastQueue;
 
   @SuppressWarnings("unused") // through REF
   private int ref;
@@ -146,7 +145,6 @@ public final class IomapDio extends Slab.Item {
     dio.doneWq = doneWq;
     dio.bdev = null;
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
-    dio.lastQueue = null;
     dio.error = 0;
     if (dio.done) { // a volatile store costs more than the look
       dio.done = false;
@@ -206,8 +204,9 @@ public final class IomapDio extends Slab.Item {
       return -Kiocb.EIOCBQUEUED;
     }
     if (!handedOver) {
-      if (lastQueue != null) {
-        request.publishPoll(lastQueue, cookie);
+      BlockDevice last = bdev;
+      if (last != null) {
+        request.publishPoll(last.queue(), cookie);
       }
       boolean ended = dropRef();
       if (!sync) {
@@ -218,15 +217,16 @@ public final class IomapDio extends Slab.Item {
         return complete(current);
       }
     }
-    await(current, lastQueue, request.has(Kiocb.IOCB_HIPRI));
+    await(current, request.has(Kiocb.IOCB_HIPRI));
     return complete(current);
   }
 
   /** Waits for the bios of a synchronous request, polling for them if it is polled. */
-  private void await(Task current, @Nullable RequestQueue queue, boolean polled) {
-    if (polled && queue != null) {
+  private void await(Task current, boolean polled) {
+    BlockDevice last = bdev;
+    if (polled && last != null) {
       while (!done) {
-        queue.blkPoll(cookie, true);
+        last.queue().blkPoll(cookie, true);
       }
       return;
     }
@@ -332,7 +332,6 @@ public final class IomapDio extends Slab.Item {
     }
     BlockDevice target = bio.bdev();
     bdev = target;
-    lastQueue = target.queue();
     return target;
   }
 
@@ -414,7 +413,6 @@ public final class IomapDio extends Slab.Item {
     file.inodeDioEnd();
     iocb = null;
     inode = null;
-    lastQueue = null;
     bdev = null;
     doneWq = null;
     Slab.free(this);
