@@ -52,7 +52,7 @@ class TransfersTest {
       new RequestQueue(
           keeper, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), QueueLimits.of(512).withWriteCache(true, true));
   private final BlockDevice device = new BlockDevice("keep0", 1, 1 << 20, false, queue);
-  private final Transfers transfers = new Transfers(RequestQueue.DEFAULT_DEPTH, -1);
+  private final Transfers transfers = new Transfers(RequestQueue.DEFAULT_DEPTH, -1, buffers);
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
   private final long memory = HostMemory.map(8 * PAGE);
