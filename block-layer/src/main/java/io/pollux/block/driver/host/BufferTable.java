@@ -93,7 +93,7 @@ final class BufferTable {
     int count = mapping.segments();
     int first = freeRow(count);
     if (first < 0) {
-      refusal = count + " pieces, no room";
+      refusal = "table full";
       return made;
     }
     int result = fill(first, mapping);
