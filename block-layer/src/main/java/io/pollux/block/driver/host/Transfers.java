@@ -139,20 +139,28 @@ final class Transfers implements AutoCloseable {
     }
     long first = iovecs + tag * Iovec.SIZE * Bio.BIO_MAX_PAGES;
     int count = 0;
-    DmaMapping last = null; // of the last one
+    DmaMapping last = null; // of the last one, as the next
+    long end = 0;
     for (Bio bio = head; bio != null; bio = bio.next()) {
       for (int vec = 0; vec < bio.vecs(); vec++) {
         int length = bio.vecLength(vec);
         if (skip >= length) {
           skip -= length;
         } else {
-          assert count < Bio.BIO_MAX_PAGES : "more vecs than the disk takes";
-          long iovec = first + count * Iovec.SIZE;
-          Iovec.iovBase(iovec, bio.vecAddress(vec) + skip);
-          Iovec.iovLen(iovec, length - skip);
-          last = bio.mapping();
+          long address = bio.vecAddress(vec) + skip;
+          if (count > 0 && address == end && bio.mapping() == last) { // buffers side by side, read in their order
+            long before = first + (count - 1) * Iovec.SIZE;
+            Iovec.iovLen(before, Iovec.iovLen(before) + length);
+          } else {
+            assert count < Bio.BIO_MAX_PAGES : "more vecs than the disk takes";
+            long iovec = first + count * Iovec.SIZE;
+            Iovec.iovBase(iovec, address);
+            Iovec.iovLen(iovec, length - skip);
+            last = bio.mapping();
+            count++;
+          }
+          end = address + length - skip;
           skip = 0;
-          count++;
         }
       }
     }

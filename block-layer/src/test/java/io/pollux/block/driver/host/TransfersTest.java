@@ -304,6 +304,41 @@ class TransfersTest {
     }
   }
 
+  /** What was merged and lies side by side is one piece, as far as its memory is known by the same name. */
+  @Test
+  void neighboursInMemoryAreOnePiece() {
+    try (DmaMapping mapping = new DmaMapping(new long[] {memory}, new long[] {8 * PAGE});
+        DmaMapping other = new DmaMapping(new long[] {memory}, new long[] {8 * PAGE})) {
+      Plug plug = new Plug();
+      assertThat(plug.start(task)).isTrue();
+      for (int i = 0; i < 4; i++) {
+        submitFixed(8 + 8L * i, BlkTypes.REQ_OP_READ, i < 3 ? mapping : other, memory + (long) i * PAGE);
+      }
+      plug.finish(task);
+      Request request = startKept();
+      long iovec = RawMemory.getLong(sqe + IoUring.SQE_ADDR);
+      assertEntry(IoUring.OP_READV, 4096, iovec, 2);
+      assertThat(Iovec.iovBase(iovec)).isEqualTo(memory);
+      assertThat(Iovec.iovLen(iovec)).isEqualTo(3 * PAGE);
+      assertThat(Iovec.iovBase(iovec + Iovec.SIZE)).isEqualTo(memory + 3 * PAGE);
+      assertThat(transfers.answered(request, 4 * PAGE)).isTrue();
+      assertThat(end(request)).isZero();
+
+      assertThat(plug.start(task)).isTrue();
+      for (int i = 0; i < 4; i++) {
+        submitFixed(8 + 8L * i, BlkTypes.REQ_OP_READ, mapping, memory + (long) i * PAGE);
+      }
+      plug.finish(task);
+      request = startKept();
+      assertEntry(IoUring.OP_READ_FIXED, 4096, memory, 4 * PAGE);
+      assertThat(transfers.answered(request, PAGE + 512)).isFalse();
+      fill(request);
+      assertEntry(IoUring.OP_READ_FIXED, 4096 + PAGE + 512, memory + PAGE + 512, 3 * PAGE - 512);
+      assertThat(transfers.answered(request, 3 * PAGE - 512)).isTrue();
+      assertThat(end(request)).isZero();
+    }
+  }
+
   @Test
   void aMappingThatIsClosedIsNotFoundAgain() {
     DmaMapping mapping = scattered(memory, 3);
