@@ -41,6 +41,8 @@ class RegisteredBuffersTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
   private static final int BLOCKS = 64;
   private static final int PAGES = 64;
+  private static final int TABLE = BufferTable.ENTRIES;
+  private static final String NO_ENTRY = "0xffffffffffffffff"; // what older kernels show of an empty entry
 
   // Of x86-64 Linux.
   private static final long NR_MMAP = 9;
@@ -104,17 +106,30 @@ class RegisteredBuffersTest {
     try (DirectoryStream<Path> fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
       for (Path fd : fds) {
         if (Files.isSymbolicLink(fd) && Files.readSymbolicLink(fd).toString().equals("anon_inode:[io_uring]")) {
-          boolean bufs = false;
-          for (String line : Files.readAllLines(Path.of("/proc/self/fdinfo/" + fd.getFileName()))) {
-            bufs = line.startsWith("UserBufs:") || (bufs && line.startsWith(" "));
-            if (bufs && line.matches("\\s*\\d+: 0x.*")) {
-              all.add(line.substring(line.indexOf(':') + 1).strip());
-            }
-          }
+          all.addAll(registered(Path.of("/proc/self/fdinfo").resolve(fd.getFileName())));
         }
       }
     }
     return all;
+  }
+
+  /** The machine says nothing of a ring while somebody is in a call for it: then it is asked again. */
+  private static List<String> registered(Path ring) throws IOException {
+    for (int attempt = 0; attempt < 10_000; attempt++) {
+      List<String> lines = Files.readAllLines(ring);
+      int first = lines.indexOf("UserBufs:\t" + TABLE) + 1;
+      if (first > 0) {
+        List<String> entries = new ArrayList<>();
+        for (String line : lines.subList(first, Math.min(first + TABLE, lines.size()))) {
+          if (line.matches(" *\\d+: 0x.*") && !line.contains(NO_ENTRY)) {
+            entries.add(line.substring(line.indexOf(':') + 1).strip());
+          }
+        }
+        return entries;
+      }
+      Thread.onSpinWait();
+    }
+    throw new AssertionError("no table of buffers in " + Files.readString(ring));
   }
 
   private static String entry(long address, long bytes) {
