@@ -65,6 +65,7 @@ public final class Bio extends Slab.Item {
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
+  private @Nullable DmaMapping mapping; // in which all vecs lie
 
   /** The next bio of a request, or of those that are about to end. */
   @Nullable Bio next;
@@ -103,6 +104,7 @@ public final class Bio extends Slab.Item {
     bio.status = 0;
     bio.sequence = 0;
     bio.holdPages = false;
+    bio.mapping = null;
     return bio;
   }
 
@@ -192,6 +194,7 @@ public final class Bio extends Slab.Item {
     assert bytes > 0 && bytes < size && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
     Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
+    front.mapping = mapping;
     int left = bytes;
     while (left > 0 && firstVec < vecs) { // each step takes a byte or more
       int step = Math.min(left, vecLength[firstVec] - firstDone);
@@ -273,8 +276,10 @@ public final class Bio extends Slab.Item {
   private void iovBvecAddPages(BvecIter iter) {
     long address = iter.address();
     int bytes = (int) Math.min(iter.count(), room(address));
+    assert vecs == 0 || mapping == iter.mapping() : "memory of two mappings";
     boolean added = add(address, bytes, null);
     assert added;
+    mapping = iter.mapping();
     iter.advance(bytes);
   }
 
@@ -434,6 +439,15 @@ public final class Bio extends Slab.Item {
    */
   public @Nullable Object owner() {
     return owner;
+  }
+
+  /**
+   * The mapping that the vecs lie in.
+   *
+   * @return the memory's identity beyond its addresses, or null
+   */
+  public @Nullable DmaMapping mapping() {
+    return mapping;
   }
 
   /**

@@ -5,6 +5,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The iterator over pages that somebody pinned already and keeps pinned until the I/O is done (ITER_BVEC):
@@ -15,6 +16,7 @@ import io.pollux.uapi.RawMemory;
 @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_bvec")
 public final class BvecIter extends IovIter {
   private long address;
+  private @Nullable DmaMapping mapping;
 
   /** Makes an empty iterator. */
   public BvecIter() {}
@@ -27,8 +29,25 @@ public final class BvecIter extends IovIter {
    * @param bytes length
    */
   public void init(boolean intoMemory, long address, long bytes) {
+    init(intoMemory, address, bytes, null);
+  }
+
+  /**
+   * Makes this an iterator over a range of memory that is mapped for its devices.
+   *
+   * @param intoMemory true for a read
+   * @param address first byte
+   * @param bytes length
+   * @param from what the range lies in, or null
+   */
+  public void init(boolean intoMemory, long address, long bytes, @Nullable DmaMapping from) {
     this.address = address;
+    mapping = from;
     restart(intoMemory, bytes);
+  }
+
+  @Nullable DmaMapping mapping() {
+    return mapping;
   }
 
   long address() {

@@ -63,6 +63,26 @@ class BioPagesTest {
     assertThat(mm.pinnedPages()).isZero();
   }
 
+  @Test
+  void theBioKnowsTheMapping() {
+    DmaMapping mapping = new DmaMapping(new long[] {memory}, new long[] {8192});
+    BvecIter fixed = new BvecIter();
+    fixed.init(true, memory, 8192, mapping);
+    assertThat(bio.iovIterGetPages(fixed)).isZero();
+    assertThat(bio.mapping()).isSameAs(mapping);
+    Bio piece = bio.split(task, 4096);
+    assertThat(piece.mapping()).isSameAs(mapping);
+    piece.endio(0);
+    bio.endio(0);
+    Bio other = Bio.alloc(task, disk, 0, BlkTypes.REQ_OP_READ, done -> {}, null);
+    assertThat(other).as("the slab gives back what it got last").isSameAs(piece);
+    assertThat(other.mapping()).isNull();
+    fixed.init(true, memory, 8192);
+    assertThat(other.iovIterGetPages(fixed)).isZero();
+    assertThat(other.mapping()).isNull();
+    other.put();
+  }
+
   @Patch({21, 22})
   @Test
   void aBioTakes256PagesAndLeavesTheRest() {

@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.block.BvecIter;
+import io.pollux.block.DmaMapping;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
@@ -12,6 +13,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The buffers of a FIXEDBUFS context: one for each iocb, pinned until the context goes. */
 @Patch(24)
@@ -21,6 +23,7 @@ final class FixedBuffers {
   private final long[] base;
   private final long[] length;
   private final List<MappedRange> ranges = new ArrayList<>();
+  private @Nullable DmaMapping mapping; // of all of them, once they are pinned
   private long chargedPages;
 
   private FixedBuffers(AddressSpace mm, int count) {
@@ -49,6 +52,7 @@ final class FixedBuffers {
         return new Result(buffers, errno);
       }
     }
+    buffers.mapping = new DmaMapping(buffers.base, buffers.length);
     return new Result(buffers, 0);
   }
 
@@ -74,9 +78,12 @@ final class FixedBuffers {
     return 0;
   }
 
-  /** Lets go of the pages. */
+  /** Lets go of the pages, drivers first. Nothing is in flight. From process context. */
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_unmap")
   void unmap() {
+    if (mapping != null) {
+      mapping.close();
+    }
     ranges.forEach(MappedRange::unmap);
     ranges.clear();
     mm.unchargeLocked(chargedPages);
@@ -96,7 +103,7 @@ final class FixedBuffers {
     if (offset < 0 || bytes > length[index] || offset > length[index] - bytes) {
       return -Errno.EFAULT;
     }
-    iter.init(read, address, bytes);
+    iter.init(read, address, bytes, mapping);
     return 0;
   }
 }

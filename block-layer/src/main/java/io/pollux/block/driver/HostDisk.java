@@ -26,13 +26,13 @@ import org.jspecify.annotations.Nullable;
 public final class HostDisk extends PolledDisk {
   private final FileChannel channel;
   private final @Nullable UringDisk uring;
-  private final String access;
+  private final String whyChannel;
 
-  private HostDisk(FileChannel channel, long bytes, @Nullable UringDisk uring, String access) {
+  private HostDisk(FileChannel channel, long bytes, @Nullable UringDisk uring, String whyChannel) {
     super(bytes);
     this.channel = channel;
     this.uring = uring;
-    this.access = access;
+    this.whyChannel = whyChannel;
   }
 
   /**
@@ -59,12 +59,12 @@ public final class HostDisk extends PolledDisk {
       if (why == null) {
         try {
           UringDisk uring = UringDisk.open(path, readOnly);
-          return new HostDisk(channel, bytes, uring, uring.access());
+          return new HostDisk(channel, bytes, uring, "");
         } catch (IOException e) {
           why = String.valueOf(e.getMessage());
         }
       }
-      return new HostDisk(channel, bytes, null, "file channel: " + why);
+      return new HostDisk(channel, bytes, null, why);
     } catch (IOException | OutOfMemoryError e) {
       channel.close();
       throw e;
@@ -79,12 +79,12 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * How the file is read and written.
+   * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
    *
    * @return "io_uring" and more about it, or "file channel" and the reason, in a few words
    */
   public String access() {
-    return access;
+    return uring != null ? uring.access() : "file channel: " + whyChannel;
   }
 
   @Override

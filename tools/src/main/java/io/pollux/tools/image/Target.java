@@ -42,17 +42,18 @@ public final class Target implements AutoCloseable {
   private final @Nullable FaultDisk faulty;
   private final AutoCloseable driver;
   private final BlockDevice device;
-  private final String deviceWords;
+  private final @Nullable HostDisk hostDisk;
   private final Kernel kernel;
   private final Program program;
   private final String fs;
 
-  private Target(TargetSpec spec, AutoCloseable driver, BlockDevice device, String words, Kernel kernel, String fs) {
+  private Target(
+      TargetSpec spec, AutoCloseable driver, BlockDevice device, PolledDisk medium, Kernel kernel, String fs) {
     this.spec = spec;
     this.driver = driver;
     faulty = driver instanceof FaultDisk disk ? disk : null;
     this.device = device;
-    this.deviceWords = words;
+    hostDisk = medium instanceof HostDisk host ? host : null;
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
@@ -78,7 +79,6 @@ public final class Target implements AutoCloseable {
           case RAM -> fill(spec);
           case NULL -> new NullDisk(fill(spec), spec.nullDisk());
         };
-    String words = disk instanceof HostDisk host ? name + ", " + host.access() : name;
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
     AutoCloseable driver = faulty == null ? disk : faulty;
     BlockDevice device = faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
@@ -86,7 +86,7 @@ public final class Target implements AutoCloseable {
     try {
       kernel.addDisk(device);
       String fs = mount(kernel, device, spec);
-      return new Target(spec, driver, device, words, kernel, fs);
+      return new Target(spec, driver, device, disk, kernel, fs);
     } catch (RuntimeException | Error e) {
       shutDown(kernel, driver);
       throw e;
@@ -232,10 +232,10 @@ public final class Target implements AutoCloseable {
   /**
    * The disk, for people.
    *
-   * @return its name under /dev, and of a file or device of the machine how it is read and written
+   * @return its name under /dev, and of a file or device of the machine how it is read and written until now
    */
   public String deviceName() {
-    return deviceWords;
+    return hostDisk == null ? device.name() : device.name() + ", " + hostDisk.access();
   }
 
   /**

@@ -28,6 +28,8 @@ final class IoUring implements AutoCloseable {
   static final byte OP_READV = 1;
   static final byte OP_WRITEV = 2;
   static final byte OP_FSYNC = 3;
+  static final byte OP_READ_FIXED = 4;
+  static final byte OP_WRITE_FIXED = 5;
   static final byte OP_FALLOCATE = 17;
   static final byte OP_READ = 22;
   static final byte OP_WRITE = 23;
@@ -35,8 +37,23 @@ final class IoUring implements AutoCloseable {
   static final int FSYNC_DATASYNC = 1;
   static final int RWF_DSYNC = 2;
 
+  private static final int UNREGISTER_BUFFERS = 1;
   private static final int REGISTER_FILES = 2;
   private static final int UNREGISTER_FILES = 3;
+  private static final int REGISTER_BUFFERS2 = 15;
+  private static final int REGISTER_BUFFERS_UPDATE = 16;
+
+  // struct io_uring_rsrc_register
+  private static final long RSRC_SIZE = 32;
+  private static final long RSRC_NR = 0;
+  private static final long RSRC_FLAGS = 4;
+  private static final int RSRC_REGISTER_SPARSE = 1;
+
+  // struct io_uring_rsrc_update2
+  private static final long UPDATE_SIZE = 32;
+  private static final long UPDATE_OFFSET = 0;
+  private static final long UPDATE_DATA = 8;
+  private static final long UPDATE_NR = 24;
 
   // struct io_uring_params
   private static final long PARAMS_SIZE = 120;
@@ -73,6 +90,7 @@ final class IoUring implements AutoCloseable {
   static final long SQE_LEN = 24;
   static final long SQE_OP_FLAGS = 28;
   static final long SQE_USER_DATA = 32;
+  static final long SQE_BUF_INDEX = 40;
 
   // struct io_uring_cqe
   private static final int CQE_SHIFT = 4;
@@ -176,6 +194,45 @@ final class IoUring implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives the ring a table of registered buffers, all empty. From a thread that may submit, as all about that table.
+   *
+   * @return 0 or a negative errno
+   */
+  int makeBufferTable(int entries) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment table = arena.allocate(RSRC_SIZE, Long.BYTES);
+      table.set(ValueLayout.JAVA_INT, RSRC_NR, entries);
+      table.set(ValueLayout.JAVA_INT, RSRC_FLAGS, RSRC_REGISTER_SPARSE);
+      return register(arena, REGISTER_BUFFERS2, table);
+    }
+  }
+
+  /**
+   * Has the ring pin memory, to be named by its index with *_FIXED, and let go of what was there.
+   *
+   * @param first index of the first entry
+   * @param iovecs memory for each entry; an empty one clears it
+   * @param count how many
+   * @return how many were set before one was refused, or, if that was the first, a negative errno
+   */
+  int updateBuffers(int first, MemorySegment iovecs, int count) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment update = arena.allocate(UPDATE_SIZE, Long.BYTES);
+      update.set(ValueLayout.JAVA_INT, UPDATE_OFFSET, first);
+      update.set(ValueLayout.JAVA_LONG, UPDATE_DATA, iovecs.address());
+      update.set(ValueLayout.JAVA_INT, UPDATE_NR, count);
+      return register(arena, REGISTER_BUFFERS_UPDATE, update);
+    }
+  }
+
+  /** A call that takes a struct and its size. */
+  private int register(Arena arena, int what, MemorySegment with) {
+    MemorySegment state = Libc.newState(arena);
+    return (int)
+        Libc.syscall(state, Libc.NR_IO_URING_REGISTER, fd, what, with.address(), with.byteSize(), 0, 0);
+  }
+
   /** The next entry to fill in, all zeroes. There is one. */
   long sqe() {
     long sqe = entry();
@@ -257,9 +314,10 @@ final class IoUring implements AutoCloseable {
     RawMemory.putIntRelease(cqHead, seen);
   }
 
-  /** Nothing is in flight. The files are let go of first: a ring that is closed keeps them for a while. */
+  /** Nothing is in flight. Files and buffers are let go of first: a ring that is closed keeps them for a while. */
   @Override
   public void close() {
+    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0); // ENXIO if there are none
     Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0); // ENXIO if there are none
     Libc.munmap(sqes, sqesBytes);
     Libc.munmap(rings, ringsBytes);

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,11 @@ final class IrqRing implements AutoCloseable {
   private static final int FILES = 2;
   private static final int EVENTFD = 1; // index of the registered file
 
+  /** A mapping that is closed, and somebody who waits until its entries are cleared. */
+  private record Detaching(BufferTable.Registration registration, CountDownLatch done) {}
+
   private final RequestList incoming = new RequestList();
+  private final ConcurrentLinkedQueue<Detaching> detaching = new ConcurrentLinkedQueue<>();
   private final CountDownLatch started = new CountDownLatch(1);
   private final Arena arena = Arena.ofShared();
   private final MemorySegment wakeState = Libc.newState(arena); // nobody looks at it
@@ -48,7 +53,9 @@ final class IrqRing implements AutoCloseable {
   private final int eventFd;
   private final Thread thread;
   private volatile boolean closing;
-  private @Nullable IOException refusal; // before started
+  private volatile boolean ended; // nobody looks at what is detached any more
+  private @Nullable IOException refusal; // before started, as the next
+  private @Nullable BufferTable buffers;
 
   @SuppressWarnings("unused") // through SLEEPING
   private volatile boolean sleeping;
@@ -99,14 +106,21 @@ final class IrqRing implements AutoCloseable {
   }
 
   private void run() {
-    try (IoUring ring = setUp();
-        Transfers transfers = new Transfers(depth, -1)) {
-      started.countDown();
-      serve(ring, transfers);
+    try (IoUring ring = setUp()) {
+      BufferTable table = BufferTable.of(ring, this::detach);
+      buffers = table;
+      try (Transfers transfers = new Transfers(depth, -1, table)) {
+        started.countDown();
+        serve(ring, transfers, table);
+      }
     } catch (IOException e) {
       refusal = e;
     } finally {
       started.countDown();
+      ended = true; // before the last look, at what came before others could see it
+      for (Detaching last = detaching.poll(); last != null; last = detaching.poll()) {
+        last.done.countDown(); // went with the ring
+      }
     }
   }
 
@@ -127,7 +141,7 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  private void serve(IoUring ring, Transfers transfers) {
+  private void serve(IoUring ring, Transfers transfers, BufferTable table) {
     boolean armed = false; // the eventfd's read is in flight
     int failures = 0;
     while (true) {
@@ -136,6 +150,7 @@ final class IrqRing implements AutoCloseable {
         fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
         armed = true;
       }
+      clearDetached(table);
       fill(ring, transfers, incoming.takeAll());
       if (ending && !armed && !transfers.busy()) {
         return;
@@ -160,13 +175,41 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
+  /**
+   * A mapping is closed; nothing of it is in flight. The machine takes what is about the table from the ring's own thread
+   * only (SINGLE_ISSUER), so that does it, and never waits for anybody meanwhile. From any other thread.
+   */
+  private void detach(BufferTable.Registration registration) {
+    assert Thread.currentThread() != thread : "a context that ends where its requests do";
+    Detaching mine = new Detaching(registration, new CountDownLatch(1));
+    detaching.add(mine);
+    if (!ended) { // otherwise the ring has gone, and its table with it
+      wake();
+      awaitUninterruptibly(mine.done::await);
+    }
+  }
+
+  private void clearDetached(BufferTable table) {
+    for (Detaching each = detaching.poll(); each != null; each = detaching.poll()) { // one for each thread that waits
+      table.clear(each.registration);
+      each.done.countDown();
+    }
+  }
+
+  /** What became of the memory that requests came with. */
+  BufferTable buffers() {
+    BufferTable table = buffers;
+    assert table != null : "a ring that was not made";
+    return table;
+  }
+
   /** Says that this is about to sleep, and looks once more for a reason not to. */
   private boolean mayWait(IoUring ring, Transfers transfers) {
     SLEEPING.setOpaque(this, true);
     VarHandle.fullFence(); // pairs with wake
     Request late = incoming.takeAll();
     fill(ring, transfers, late);
-    return late == null;
+    return late == null && detaching.isEmpty();
   }
 
   private static void fill(IoUring ring, Transfers transfers, @Nullable Request chain) {

@@ -26,16 +26,19 @@ final class PolledRing implements AutoCloseable {
   private static final long NO_TAG = -1;
 
   private final IoUring ring;
+  private final BufferTable buffers;
   private final Transfers transfers;
   private final boolean iopoll;
   private final Object submission = new Object(); // lock of the submitting side
   private final AtomicBoolean reaping = new AtomicBoolean(); // of the completing side; nobody waits for it
-  private int failures; // under the submission lock
+  private int failures; // under the submission lock, as the next
+  private boolean closed;
 
-  private PolledRing(IoUring ring, Transfers transfers, boolean iopoll) {
+  private PolledRing(IoUring ring, int depth, int fd, boolean iopoll) {
     this.ring = ring;
-    this.transfers = transfers;
     this.iopoll = iopoll;
+    buffers = BufferTable.of(ring, this::detach);
+    transfers = new Transfers(depth, iopoll ? fd : -1, buffers);
   }
 
   /**
@@ -55,7 +58,7 @@ final class PolledRing implements AutoCloseable {
       if (iopoll) {
         tryPolling(ring);
       }
-      return new PolledRing(ring, new Transfers(depth, iopoll ? fd : -1), iopoll);
+      return new PolledRing(ring, depth, fd, iopoll);
     } catch (IOException | OutOfMemoryError e) {
       ring.close();
       throw e;
@@ -159,6 +162,20 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
+  /** What became of the memory that requests came with. */
+  BufferTable buffers() {
+    return buffers;
+  }
+
+  /** A mapping is closed; nothing of it is in flight. From any thread: the ring is no single task's. */
+  private void detach(BufferTable.Registration registration) {
+    synchronized (submission) {
+      if (!closed) {
+        buffers.clear(registration);
+      }
+    }
+  }
+
   /** Waits for what is in flight. Nobody submits any more. */
   @Override
   public void close() {
@@ -166,7 +183,10 @@ final class PolledRing implements AutoCloseable {
       poll();
       Thread.onSpinWait();
     }
-    ring.close();
+    synchronized (submission) {
+      closed = true;
+      ring.close();
+    }
     transfers.close();
   }
 }

@@ -3,6 +3,7 @@ package io.pollux.block.driver.host;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
+import io.pollux.block.DmaMapping;
 import io.pollux.block.Request;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
@@ -29,6 +30,7 @@ final class Transfers implements AutoCloseable {
   private final long iovecs; // Bio.BIO_MAX_PAGES for each tag; pages that no request touches cost nothing
   private final long iovecsBytes;
   private final int callFd;
+  private final BufferTable buffers;
 
   private @Nullable Request firstOver; // what the last reaping found; the completing side's
   private @Nullable Request lastOver;
@@ -40,9 +42,11 @@ final class Transfers implements AutoCloseable {
    * @param depth how many tags there are
    * @param callFd the file, if the ring takes nothing but reads and writes and all else is to be done by a call of its
    *     own (a ring with IOPOLL); -1 if the ring does it
+   * @param buffers the ring's registered buffers
    */
-  Transfers(int depth, int callFd) {
+  Transfers(int depth, int callFd, BufferTable buffers) {
     this.callFd = callFd;
+    this.buffers = buffers;
     requests = new Request[depth];
     done = new int[depth];
     attempts = new int[depth];
@@ -69,9 +73,9 @@ final class Transfers implements AutoCloseable {
     RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // number 0, which is also the field's value
     RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, request.tag());
     switch (bio.op()) {
-      case BlkTypes.REQ_OP_READ -> fillData(sqe, request, IoUring.OP_READ, IoUring.OP_READV);
+      case BlkTypes.REQ_OP_READ -> fillData(sqe, request, false);
       case BlkTypes.REQ_OP_WRITE -> {
-        fillData(sqe, request, IoUring.OP_WRITE, IoUring.OP_WRITEV);
+        fillData(sqe, request, true);
         if (bio.has(BlkTypes.REQ_FUA)) {
           RawMemory.putInt(sqe + IoUring.SQE_OP_FLAGS, IoUring.RWF_DSYNC);
         }
@@ -124,43 +128,59 @@ final class Transfers implements AutoCloseable {
     RawMemory.putInt(sqe + IoUring.SQE_LEN, mode);
   }
 
-  private void fillData(long sqe, Request request, byte single, byte vectored) {
+  private void fillData(long sqe, Request request, boolean write) {
     int tag = request.tag();
     int skip = done[tag]; // less is done than there is
     Bio head = request.bio();
     RawMemory.putLong(sqe + IoUring.SQE_OFF, (head.sector() << BlkTypes.SECTOR_SHIFT) + skip);
     if (head.vecs() == 1 && head.next() == null) {
-      fillSingle(sqe, single, head.vecAddress(0) + skip, head.vecLength(0) - skip);
+      fillSingle(sqe, write, head.mapping(), head.vecAddress(0) + skip, head.vecLength(0) - skip);
       return;
     }
     long first = iovecs + tag * Iovec.SIZE * Bio.BIO_MAX_PAGES;
     int count = 0;
+    DmaMapping last = null; // of the last one, as the next
+    long end = 0;
     for (Bio bio = head; bio != null; bio = bio.next()) {
       for (int vec = 0; vec < bio.vecs(); vec++) {
         int length = bio.vecLength(vec);
         if (skip >= length) {
           skip -= length;
         } else {
-          assert count < Bio.BIO_MAX_PAGES : "more vecs than the disk takes";
-          long iovec = first + count * Iovec.SIZE;
-          Iovec.iovBase(iovec, bio.vecAddress(vec) + skip);
-          Iovec.iovLen(iovec, length - skip);
+          long address = bio.vecAddress(vec) + skip;
+          if (count > 0 && address == end && bio.mapping() == last) { // buffers side by side, read in their order
+            long before = first + (count - 1) * Iovec.SIZE;
+            Iovec.iovLen(before, Iovec.iovLen(before) + length);
+          } else {
+            assert count < Bio.BIO_MAX_PAGES : "more vecs than the disk takes";
+            long iovec = first + count * Iovec.SIZE;
+            Iovec.iovBase(iovec, address);
+            Iovec.iovLen(iovec, length - skip);
+            last = bio.mapping();
+            count++;
+          }
+          end = address + length - skip;
           skip = 0;
-          count++;
         }
       }
     }
     if (count == 1) {
-      fillSingle(sqe, single, Iovec.iovBase(first), (int) Iovec.iovLen(first));
+      fillSingle(sqe, write, last, Iovec.iovBase(first), (int) Iovec.iovLen(first));
       return;
     }
-    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, vectored);
+    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITEV : IoUring.OP_READV);
     RawMemory.putLong(sqe + IoUring.SQE_ADDR, first);
     RawMemory.putInt(sqe + IoUring.SQE_LEN, count);
   }
 
-  private static void fillSingle(long sqe, byte opcode, long address, int length) {
-    RawMemory.putByte(sqe + IoUring.SQE_OPCODE, opcode);
+  private void fillSingle(long sqe, boolean write, @Nullable DmaMapping mapping, long address, int length) {
+    int buffer = mapping == null ? BufferTable.NONE : buffers.find(mapping, address, length);
+    if (buffer == BufferTable.NONE) {
+      RawMemory.putByte(sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITE : IoUring.OP_READ);
+    } else {
+      RawMemory.putByte(sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITE_FIXED : IoUring.OP_READ_FIXED);
+      RawMemory.putShort(sqe + IoUring.SQE_BUF_INDEX, (short) buffer);
+    }
     RawMemory.putLong(sqe + IoUring.SQE_ADDR, address);
     RawMemory.putInt(sqe + IoUring.SQE_LEN, length);
   }

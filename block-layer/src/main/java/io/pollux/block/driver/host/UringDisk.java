@@ -81,12 +81,20 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * How the file is read and written.
+   * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
    *
    * @return in a few words
    */
   public String access() {
-    return "io_uring, " + (file.direct() ? "O_DIRECT" : "buffered") + (iopoll ? ", IOPOLL" : "");
+    return "io_uring, " + (file.direct() ? "O_DIRECT" : "buffered") + (iopoll ? ", IOPOLL" : "") + buffers();
+  }
+
+  private String buffers() {
+    String refusal = polled.buffers().refusal() != null ? polled.buffers().refusal() : irq.buffers().refusal();
+    if (refusal != null) {
+      return ", buffers not registered: " + refusal;
+    }
+    return polled.buffers().registered() || irq.buffers().registered() ? ", registered buffers" : "";
   }
 
   @Override

@@ -7,6 +7,8 @@ import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.BvecIter;
+import io.pollux.block.DmaMapping;
 import io.pollux.block.HwCtx;
 import io.pollux.block.Plug;
 import io.pollux.block.QueueLimits;
@@ -19,6 +21,8 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,12 +51,40 @@ class TransfersTest {
     }
   }
 
+  /** The machine's table: what is in it, and how many entries it still sets before it refuses. */
+  private static final class Table implements BufferTable.Machine {
+    final long[] addresses = new long[BufferTable.ENTRIES];
+    final long[] bytes = new long[BufferTable.ENTRIES];
+    int room = Integer.MAX_VALUE;
+    int calls;
+
+    @Override
+    public int update(int first, MemorySegment iovecs, int count) {
+      calls++;
+      for (int i = 0; i < count; i++) {
+        long iovec = iovecs.address() + i * Iovec.SIZE;
+        if (Iovec.iovBase(iovec) != 0 && --room < 0) {
+          return i == 0 ? -Errno.ENOMEM : i;
+        }
+        addresses[first + i] = Iovec.iovBase(iovec);
+        bytes[first + i] = Iovec.iovLen(iovec);
+      }
+      return count;
+    }
+
+    int used() {
+      return (int) Arrays.stream(addresses).filter(address -> address != 0).count();
+    }
+  }
+
   private final Keeper keeper = new Keeper();
   private final RequestQueue queue =
       new RequestQueue(
           keeper, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), QueueLimits.of(512).withWriteCache(true, true));
+  private final Table machine = new Table();
+  private final BufferTable buffers = new BufferTable(machine, this::detach);
   private final BlockDevice device = new BlockDevice("keep0", 1, 1 << 20, false, queue);
-  private final Transfers transfers = new Transfers(RequestQueue.DEFAULT_DEPTH, -1);
+  private final Transfers transfers = new Transfers(RequestQueue.DEFAULT_DEPTH, -1, buffers);
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
   private final long memory = HostMemory.map(8 * PAGE);
@@ -80,22 +112,68 @@ class TransfersTest {
     return startKept();
   }
 
+  private void detach(BufferTable.Registration registration) {
+    buffers.clear(registration);
+  }
+
+  private Bio bio(long sector, int op) {
+    return Bio.alloc(
+        task,
+        device,
+        sector,
+        op,
+        ended -> {
+          status = ended.status();
+          ended.put();
+        },
+        null);
+  }
+
   private void submit(long sector, int op, long... pages) {
-    Bio bio =
-        Bio.alloc(
-            task,
-            device,
-            sector,
-            op,
-            ended -> {
-              status = ended.status();
-              ended.put();
-            },
-            null);
+    Bio bio = bio(sector, op);
     for (long page : pages) {
       assertThat(bio.addMemory(page, PAGE)).isTrue();
     }
     device.submitBio(task, bio);
+  }
+
+  private void submitFixed(long sector, int op, DmaMapping mapping, long address) {
+    Bio bio = bio(sector, op);
+    BvecIter iter = new BvecIter();
+    iter.init(op == BlkTypes.REQ_OP_READ, address, PAGE, mapping);
+    assertThat(bio.iovIterGetPages(iter)).isZero();
+    device.submitBio(task, bio);
+  }
+
+  private Request startFixed(int op, DmaMapping mapping, long address) {
+    submitFixed(8, op, mapping, address);
+    return startKept();
+  }
+
+  /** One request, all of it done at once. Answers whether it went as fixed, and looks at its entry. */
+  private boolean goesAsFixed(DmaMapping mapping, long address) {
+    Request request = startFixed(BlkTypes.REQ_OP_READ, mapping, address);
+    boolean fixed = RawMemory.getByte(sqe + IoUring.SQE_OPCODE) == IoUring.OP_READ_FIXED;
+    assertEntry(fixed ? IoUring.OP_READ_FIXED : IoUring.OP_READ, 4096, address, PAGE);
+    if (fixed) {
+      int index = RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX);
+      assertThat(machine.addresses[index]).isLessThanOrEqualTo(address);
+      assertThat(machine.addresses[index] + machine.bytes[index]).isGreaterThanOrEqualTo(address + PAGE);
+    }
+    assertThat(transfers.answered(request, PAGE)).isTrue();
+    assertThat(end(request)).isZero();
+    return fixed;
+  }
+
+  /** A mapping of pages that do not touch. */
+  private static DmaMapping scattered(long address, int pages) {
+    long[] addresses = new long[pages];
+    long[] bytes = new long[pages];
+    for (int i = 0; i < pages; i++) {
+      addresses[i] = address + 2L * i * PAGE;
+      bytes[i] = PAGE;
+    }
+    return new DmaMapping(addresses, bytes);
   }
 
   private Request startKept() {
@@ -183,6 +261,150 @@ class TransfersTest {
     assertEntry(IoUring.OP_READ, 4096 + 2 * PAGE + 512, memory + 4 * PAGE + 512, PAGE - 512);
     assertThat(transfers.answered(request, PAGE - 512)).isTrue();
     assertThat(end(request)).isZero();
+  }
+
+  @Test
+  void whatWasMovedInPartOfARegisteredBufferIsContinued() {
+    try (DmaMapping mapping = scattered(memory, 3)) {
+      Request request = startFixed(BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA, mapping, memory + 2 * PAGE);
+      assertEntry(IoUring.OP_WRITE_FIXED, 4096, memory + 2 * PAGE, PAGE);
+      assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX)).isEqualTo((short) 1);
+      assertThat(RawMemory.getInt(sqe + IoUring.SQE_OP_FLAGS)).isEqualTo(IoUring.RWF_DSYNC);
+      assertThat(transfers.answered(request, 512)).isFalse();
+      fill(request);
+      assertEntry(IoUring.OP_WRITE_FIXED, 4096 + 512, memory + 2 * PAGE + 512, PAGE - 512);
+      assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX)).isEqualTo((short) 1);
+      assertThat(transfers.answered(request, PAGE - 512)).isTrue();
+      assertThat(end(request)).isZero();
+      assertThat(machine.calls).isEqualTo(1);
+    }
+    assertThat(machine.used()).isZero();
+  }
+
+  /** Each bio of a request has a mapping of its own, or none. */
+  @Test
+  void aRequestOfSeveralMappings() {
+    try (DmaMapping one = scattered(memory, 1);
+        DmaMapping other = scattered(memory + 4 * PAGE, 1)) {
+      assertThat(goesAsFixed(one, memory)).isTrue();
+      Plug plug = new Plug();
+      assertThat(plug.start(task)).isTrue();
+      submitFixed(8, BlkTypes.REQ_OP_READ, one, memory);
+      submit(16, BlkTypes.REQ_OP_READ, memory + 2 * PAGE);
+      submitFixed(24, BlkTypes.REQ_OP_READ, other, memory + 4 * PAGE);
+      plug.finish(task);
+      Request request = startKept();
+      assertEntry(IoUring.OP_READV, 4096, RawMemory.getLong(sqe + IoUring.SQE_ADDR), 3);
+      assertThat(transfers.answered(request, 2 * PAGE)).isFalse();
+      fill(request);
+      assertEntry(IoUring.OP_READ_FIXED, 4096 + 2 * PAGE, memory + 4 * PAGE, PAGE);
+      assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX)).as("the other's").isEqualTo((short) 1);
+      assertThat(transfers.answered(request, PAGE)).isTrue();
+      assertThat(end(request)).isZero();
+    }
+  }
+
+  /** What was merged and lies side by side is one piece, as far as its memory is known by the same name. */
+  @Test
+  void neighboursInMemoryAreOnePiece() {
+    try (DmaMapping mapping = new DmaMapping(new long[] {memory}, new long[] {8 * PAGE});
+        DmaMapping other = new DmaMapping(new long[] {memory}, new long[] {8 * PAGE})) {
+      Plug plug = new Plug();
+      assertThat(plug.start(task)).isTrue();
+      for (int i = 0; i < 4; i++) {
+        submitFixed(8 + 8L * i, BlkTypes.REQ_OP_READ, i < 3 ? mapping : other, memory + (long) i * PAGE);
+      }
+      plug.finish(task);
+      Request request = startKept();
+      long iovec = RawMemory.getLong(sqe + IoUring.SQE_ADDR);
+      assertEntry(IoUring.OP_READV, 4096, iovec, 2);
+      assertThat(Iovec.iovBase(iovec)).isEqualTo(memory);
+      assertThat(Iovec.iovLen(iovec)).isEqualTo(3 * PAGE);
+      assertThat(Iovec.iovBase(iovec + Iovec.SIZE)).isEqualTo(memory + 3 * PAGE);
+      assertThat(transfers.answered(request, 4 * PAGE)).isTrue();
+      assertThat(end(request)).isZero();
+
+      assertThat(plug.start(task)).isTrue();
+      for (int i = 0; i < 4; i++) {
+        submitFixed(8 + 8L * i, BlkTypes.REQ_OP_READ, mapping, memory + (long) i * PAGE);
+      }
+      plug.finish(task);
+      request = startKept();
+      assertEntry(IoUring.OP_READ_FIXED, 4096, memory, 4 * PAGE);
+      assertThat(transfers.answered(request, PAGE + 512)).isFalse();
+      fill(request);
+      assertEntry(IoUring.OP_READ_FIXED, 4096 + PAGE + 512, memory + PAGE + 512, 3 * PAGE - 512);
+      assertThat(transfers.answered(request, 3 * PAGE - 512)).isTrue();
+      assertThat(end(request)).isZero();
+    }
+  }
+
+  @Test
+  void aMappingThatIsClosedIsNotFoundAgain() {
+    DmaMapping mapping = scattered(memory, 3);
+    assertThat(goesAsFixed(mapping, memory)).isTrue();
+    assertThat(goesAsFixed(mapping, memory + PAGE)).as("between its pages").isFalse();
+    assertThat(machine.used()).isEqualTo(3);
+    mapping.close();
+    assertThat(machine.used()).isZero();
+    int calls = machine.calls;
+    assertThat(goesAsFixed(mapping, memory)).isFalse();
+    assertThat(machine.calls).isEqualTo(calls);
+    try (DmaMapping again = scattered(memory, 3)) {
+      assertThat(goesAsFixed(again, memory)).isTrue();
+      assertThat(goesAsFixed(mapping, memory)).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0", "2"})
+  void aMappingThatIsRefusedIsNotTriedAgain(int room) {
+    machine.room = room;
+    try (DmaMapping mapping = scattered(memory, 3)) {
+      assertThat(goesAsFixed(mapping, memory)).isFalse();
+      assertThat(machine.used()).as("all or nothing").isZero();
+      int calls = machine.calls;
+      machine.room = Integer.MAX_VALUE;
+      assertThat(goesAsFixed(mapping, memory)).isFalse();
+      assertThat(machine.calls).isEqualTo(calls);
+    }
+    assertThat(buffers.refusal()).isEqualTo("Cannot allocate memory");
+    assertThat(buffers.registered()).isFalse();
+    try (DmaMapping another = scattered(memory, 3)) {
+      assertThat(goesAsFixed(another, memory)).isTrue();
+    }
+    assertThat(buffers.registered()).isTrue();
+  }
+
+  @Test
+  void aFullTable() {
+    DmaMapping first = scattered(memory, 1);
+    DmaMapping second = scattered(memory, 1000);
+    DmaMapping third = scattered(memory, 23);
+    for (DmaMapping each : new DmaMapping[] {first, second, third}) {
+      assertThat(goesAsFixed(each, memory)).isTrue();
+    }
+    assertThat(machine.used()).isEqualTo(BufferTable.ENTRIES);
+    try (DmaMapping tooMuch = scattered(memory, 1)) {
+      assertThat(goesAsFixed(tooMuch, memory)).isFalse();
+    }
+    assertThat(buffers.refusal()).isEqualTo("table full");
+    second.close();
+    assertThat(machine.used()).isEqualTo(24);
+    for (int pages : new int[] {BufferTable.ENTRIES + 1, BufferTable.ENTRIES, 1001}) {
+      try (DmaMapping tooMuch = scattered(memory, pages)) {
+        assertThat(goesAsFixed(tooMuch, memory)).isFalse();
+      }
+    }
+    try (DmaMapping fits = scattered(memory, 1000)) {
+      assertThat(goesAsFixed(fits, memory)).as("in the hole").isTrue();
+    }
+    first.close();
+    third.close();
+    assertThat(machine.used()).isZero();
+    try (DmaMapping all = scattered(memory, BufferTable.ENTRIES)) {
+      assertThat(goesAsFixed(all, memory + 6 * PAGE)).isTrue();
+    }
   }
 
   @Test
