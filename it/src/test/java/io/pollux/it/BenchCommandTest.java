@@ -19,8 +19,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BenchCommandTest {
   private static final String[] KEYS = {
     "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit", "batchComplete", "threads",
-    "seed", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches", "latencyNs", "p50", "p99", "p999", "max",
-    "allocatedBytesPerIo"
+    "seed", "ramp", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches", "latencyNs", "p50", "p99", "p999",
+    "max", "allocatedBytesPerIo"
   };
 
   /** A key and a value that is no object. */

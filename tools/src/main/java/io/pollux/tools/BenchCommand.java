@@ -36,7 +36,7 @@ import picocli.CommandLine.Option;
     description = {
       "Does I/O as fast as it goes and checks what it gets.",
       "With no options: mounts the sample in memory and does verified 4 KiB random reads of its main file through",
-      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds.",
+      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds after one that does not count.",
       "While it runs, it says how it goes once a second; Control-C ends it early, with the result so far."
     })
 final class BenchCommand implements Runnable {
@@ -45,6 +45,7 @@ final class BenchCommand implements Runnable {
   private static final int MAX_BLOCK = 4 << 20; // the largest fixed buffer
   private static final int LOOKS = 64;
   private static final int DEFAULT_SECONDS = 5;
+  private static final int DEFAULT_RAMP = 1;
   private static final double MAX_SECONDS = 1e9;
   private static final double NANOS = 1e9;
 
@@ -100,6 +101,14 @@ final class BenchCommand implements Runnable {
   @Option(names = "--threads", paramLabel = "N", defaultValue = "1",
       description = "Threads, each with a context of its own. Default: 1.")
   private int threads;
+
+  @Option(names = "--ramp", paramLabel = "SECONDS",
+      description = {
+        "Run so long before what is measured begins. I/Os, calls, latency and all that is made of them count from then on,",
+        "and so do --runtime and --ios; errors, mismatches and verified blocks count from the start. Default: 1, or 0 with",
+        "--ios."
+      })
+  private @Nullable Double ramp;
 
   @Option(names = "--runtime", paramLabel = "SECONDS",
       description = "Stop after so long. Default: 5, or no limit with --ios.")
@@ -181,6 +190,9 @@ final class BenchCommand implements Runnable {
     if (runtime != null && !(runtime > 0 && runtime <= MAX_SECONDS)) {
       throw Failure.couldNotRun("--runtime", runtime + " is not a number of seconds to run");
     }
+    if (ramp != null && !(ramp >= 0 && ramp <= MAX_SECONDS)) {
+      throw Failure.couldNotRun("--ramp", ramp + " is not a number of seconds to run");
+    }
     if (verify && target.spec().diskOrDefault() == Disk.NULL) {
       throw Failure.couldNotRun("--verify", "a null disk moves no data, so there is nothing to check");
     }
@@ -241,6 +253,7 @@ final class BenchCommand implements Runnable {
   private Plan plan(boolean verified) {
     boolean alone = mode == Mode.SYNC; // one at a time, whatever the depth
     double seconds = runtime != null ? runtime : DEFAULT_SECONDS;
+    double before = ramp != null ? ramp : ios != null ? 0 : DEFAULT_RAMP;
     boolean timed = runtime != null || ios == null;
     int inFlight = alone ? 1 : depth;
     return new Plan(
@@ -256,6 +269,7 @@ final class BenchCommand implements Runnable {
         Math.min(batchSubmit, inFlight),
         Math.min(batchComplete, inFlight),
         threads,
+        (long) (before * NANOS),
         timed ? (long) (seconds * NANOS) : Long.MAX_VALUE,
         ios != null ? ios : Long.MAX_VALUE,
         verified,

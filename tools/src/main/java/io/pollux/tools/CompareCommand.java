@@ -45,6 +45,7 @@ import picocli.CommandLine.Option;
       "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
       "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
       "is page cache and so is read buffered.",
+      "Turns of this kernel, and of fio, begin with a ramp of half a second that does not count.",
       "What is not installed here (fio, cc, liburing) is left out, and it says so."
     })
 final class CompareCommand implements Runnable {

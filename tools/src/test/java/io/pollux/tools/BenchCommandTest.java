@@ -41,7 +41,7 @@ class BenchCommandTest {
     assertThat(result.keySet())
         .containsExactly(
             "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit",
-            "batchComplete", "threads", "seed", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches",
+            "batchComplete", "threads", "seed", "ramp", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches",
             "latencyNs", "allocatedBytesPerIo");
     assertThat(result)
         .containsEntry("command", "bench")
@@ -57,6 +57,7 @@ class BenchCommandTest {
         .containsEntry("batchComplete", 8)
         .containsEntry("threads", 1)
         .containsEntry("seed", 7)
+        .containsEntry("ramp", 0.0)
         .containsEntry("ios", 1000)
         .containsEntry("calls", 125)
         .containsEntry("errors", 0)
@@ -167,6 +168,48 @@ class BenchCommandTest {
 
     assertThat(result.out()).contains("IOPS");
     assertThat(JSON.std.mapFrom(Files.readString(file))).containsEntry("ios", 10);
+  }
+
+  @Test
+  void soManyAreMeasuredAfterTheRampAndAllAreVerified() throws IOException {
+    Map<String, Object> result = json("--ramp", "0.3", "--ios", "1000", "--threads", "3");
+
+    assertThat(result).containsEntry("ramp", 0.3).containsEntry("ios", 1000).containsEntry("mismatches", 0);
+    assertThat(result.get("verified")).asInstanceOf(InstanceOfAssertFactories.INTEGER).isGreaterThan(1000);
+    assertThat(result.get("calls")).asInstanceOf(InstanceOfAssertFactories.INTEGER).isBetween(1, 1000);
+  }
+
+  @Test
+  void aWrongBitInTheRampIsFound() throws IOException {
+    Path image = SampleFile.unpack(dir.resolve("image"), 512);
+    Cli result =
+        Cli.run(
+            "bench", "--image", image.toString(), "--disk", "ram", "--file", "/main.dat", "--verify",
+            "--rw", "read", "--ramp", "0.3", "--ios", "1", "--depth", "1");
+
+    assertThat(result.status()).isEqualTo(1);
+    assertThat(result.out()).contains("I/Os          1 in").contains("after a ramp of 300.0 ms");
+    assertThat(result.err()).contains("pollux: /main.dat: wrong data at offset 612 (in the block at 0)");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--ramp 0 --runtime 1.1", "--ramp 1.1 --runtime 1.1", "--runtime 1.1"})
+  void theLinesOfTheRampSaySo(String options) {
+    Cli result = Cli.run(("bench --disk null " + options).split(" ", -1));
+
+    assertThat(result.status()).isZero();
+    String first = result.err().lines().findFirst().orElse("");
+    assertThat(first.startsWith("ramp: IOPS=")).isEqualTo(!options.startsWith("--ramp 0"));
+    assertThat(result.out().contains("after a ramp of")).isEqualTo(!options.startsWith("--ramp 0"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-1", "NaN", "1e10"})
+  void aRampHasALimit(String seconds) {
+    Cli result = Cli.run("bench", "--ramp=" + seconds);
+
+    assertThat(result.status()).isEqualTo(2);
+    assertThat(result.err()).hasLineCount(1).contains("--ramp");
   }
 
   @Test

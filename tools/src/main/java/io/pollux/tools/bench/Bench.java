@@ -168,25 +168,28 @@ public final class Bench {
   private long watch(List<Worker> workers) {
     List<Meter> meters = workers.stream().map(worker -> worker.job().meter()).toList();
     long began = System.nanoTime();
-    long warm = plan.runtimeNanos() / 4;
+    long ramp = plan.rampNanos();
+    long warm = ramp > 0 ? ramp : plan.runtimeNanos() / 4;
+    long end = plan.runtimeNanos() == Long.MAX_VALUE ? Long.MAX_VALUE : ramp + plan.runtimeNanos();
     long tick = SECOND;
     Tick last = Tick.NONE;
     long best = 0;
     while (true) {
       long now = System.nanoTime() - began;
-      if (now >= plan.runtimeNanos()) {
+      if (now >= end) {
         stop();
       } else if (now >= warm) {
         control.advance(Control.STEADY);
       }
       if (now >= tick) {
         Tick current = Tick.read(meters);
-        progress.println(current.since(last));
-        best = Math.max(best, current.done() - last.done());
+        boolean measured = tick - SECOND >= ramp;
+        progress.println(measured ? current.since(last) : "ramp: " + current.since(last));
+        best = measured ? Math.max(best, current.done() - last.done()) : best;
         last = current;
         tick += SECOND;
       }
-      long next = Math.min(tick, now < warm ? warm : now < plan.runtimeNanos() ? plan.runtimeNanos() : tick);
+      long next = Math.min(tick, now < warm ? warm : now < end ? end : tick);
       if (Worker.awaitAll(workers, next - (System.nanoTime() - began))) {
         return best;
       }
@@ -243,7 +246,7 @@ public final class Bench {
   }
 
   private Result sum(List<Job> jobs, long bestSecond) {
-    long ios = jobs.stream().mapToLong(Job::done).sum();
+    long done = jobs.stream().mapToLong(Job::done).sum();
     long steadyIos = jobs.stream().mapToLong(Job::steadyIos).sum();
     long allocated = jobs.stream().mapToLong(Job::allocated).sum();
     Histogram latency = new Histogram(jobs.getFirst().latency());
@@ -251,7 +254,7 @@ public final class Bench {
     long began = jobs.stream().mapToLong(Job::began).min().orElse(0);
     long ended = jobs.stream().mapToLong(Job::ended).max().orElse(0);
     @Nullable String fault = jobs.stream().map(Job::firstFault).filter(Objects::nonNull).findFirst().orElse(null);
-    if (ios == 0 && fault != null) {
+    if (done == 0 && fault != null) {
       throw Failure.couldNotRun(shown.toString(), fault);
     }
     return new Result(
@@ -261,8 +264,8 @@ public final class Bench {
         target.deviceName(),
         shown.toString(),
         (ended - began) / (double) TimeUnit.SECONDS.toNanos(1),
-        ios,
-        jobs.stream().mapToLong(job -> job.meter().calls()).sum(),
+        jobs.stream().mapToLong(Job::measured).sum(),
+        jobs.stream().mapToLong(Job::calls).sum(),
         jobs.stream().mapToLong(Job::errors).sum(),
         jobs.stream().mapToLong(Job::verified).sum(),
         jobs.stream().mapToLong(Job::mismatches).sum(),

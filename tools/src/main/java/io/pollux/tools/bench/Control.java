@@ -3,7 +3,7 @@ package io.pollux.tools.bench;
 
 /** What the bench's threads are told while they run. Each looks once per batch. */
 final class Control {
-  /** The code is still being compiled; what is allocated now does not count. */
+  /** The code is still being compiled: what is allocated now does not count, and in a ramp nothing that is measured does. */
   static final int WARMING = 0;
 
   /** Steady state. */

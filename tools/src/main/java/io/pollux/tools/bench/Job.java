@@ -4,6 +4,7 @@ package io.pollux.tools.bench;
 import com.sun.management.ThreadMXBean;
 import io.pollux.tools.image.SamplePattern;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * waiting for the rest of the batch is part of it. Reading the clock takes as long as a good part of an I/O on a
  * disk that takes no time. So where the disk is memory only one I/O in 17 is timed, unless the run is a short one;
  * and as 17 has no factor in common with a batch of 8, every place in a batch has its turn.
+ *
+ * <p><b>A ramp</b>, if the plan has one, lasts until this is told of the steady state. I/Os that are issued from then on are
+ * measured, and so many are done as were asked for; those that are issued before are only judged.
  */
 final class Job {
   /** What is known of the data that is read. */
@@ -47,7 +51,8 @@ final class Job {
   private final int writePercent;
   private final long firstBlock;
   private final long blocks;
-  private final long quota;
+  private final boolean ramp;
+  private final long share; // I/Os to measure
   private final long warm; // I/Os after which it is warm, if time does not say so first
   private final int interval;
 
@@ -64,11 +69,14 @@ final class Job {
   private long block;
   private boolean write;
   private int untilTimed;
+  private long quota; // I/Os to issue; in a ramp there is no limit
   private long issued;
   private long done;
   private long verified;
   private long began;
   private long ended;
+  private long rampIssued;
+  private long rampCalls;
   private boolean steady;
   private long steadyDone;
   private long steadyBytes;
@@ -102,8 +110,10 @@ final class Job {
     blocks = apart ? part(fileBlocks, index + 1, plan.threads()) - firstBlock : fileBlocks;
 
     boolean counted = plan.ios() != Long.MAX_VALUE;
-    quota = counted ? part(plan.ios(), index + 1, plan.threads()) - part(plan.ios(), index, plan.threads()) : Long.MAX_VALUE;
-    warm = counted ? quota / 4 : Long.MAX_VALUE;
+    share = counted ? part(plan.ios(), index + 1, plan.threads()) - part(plan.ios(), index, plan.threads()) : Long.MAX_VALUE;
+    ramp = plan.rampNanos() > 0;
+    quota = ramp ? Long.MAX_VALUE : share;
+    warm = counted && !ramp ? share / 4 : Long.MAX_VALUE;
 
     slotBlock = new long[slots];
     slotWrite = new boolean[slots];
@@ -128,7 +138,7 @@ final class Job {
   void begin() {
     began = System.nanoTime();
     if (warm == 0) {
-      enterSteady();
+      enterSteady(0);
     }
   }
 
@@ -137,6 +147,8 @@ final class Job {
     ended = System.nanoTime();
     if (steady) {
       allocated = allocatedBytes() - steadyBytes;
+    } else if (ramp) {
+      began = ended; // it was all ramp
     }
   }
 
@@ -265,12 +277,20 @@ final class Job {
   void batchDone(long submitted, long calls, int head, int tail) {
     meter.set(done, submitted, calls, head, tail);
     if (!steady && (control.phase() != Control.WARMING || done >= warm)) {
-      enterSteady();
+      enterSteady(calls);
     }
   }
 
-  private void enterSteady() {
+  private void enterSteady(long calls) {
     steady = true;
+    if (ramp) {
+      rampIssued = issued;
+      rampCalls = calls;
+      quota = share == Long.MAX_VALUE ? share : issued + share;
+      Arrays.fill(slotBegan, 0);
+      latency.reset();
+      began = System.nanoTime();
+    }
     steadyDone = done;
     steadyBytes = allocatedBytes();
   }
@@ -291,7 +311,7 @@ final class Job {
 
   /** Whether nothing more can ever be asked of this job. */
   boolean idle() {
-    return quota == 0 || blocks == 0;
+    return share == 0 || blocks == 0;
   }
 
   /** A call failed as a whole: counts as an error, ends the thread, and the others'. */
@@ -335,8 +355,19 @@ final class Job {
     return latency;
   }
 
+  /** I/Os completed, those of the ramp too. */
   long done() {
     return done;
+  }
+
+  /** I/Os that were issued after the ramp, if there was one, and completed. */
+  long measured() {
+    return ramp && !steady ? 0 : Math.max(0, done - rampIssued); // after a fatal error not even those of the ramp may be complete
+  }
+
+  /** System calls after the ramp. */
+  long calls() {
+    return ramp && !steady ? 0 : meter.calls() - rampCalls;
   }
 
   long verified() {
@@ -355,6 +386,7 @@ final class Job {
     return faults.first();
   }
 
+  /** When what is measured began. */
   long began() {
     return began;
   }

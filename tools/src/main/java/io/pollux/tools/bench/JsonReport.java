@@ -34,6 +34,7 @@ public final class JsonReport {
     object.put("batchComplete", plan.batchComplete());
     object.put("threads", plan.threads());
     object.put("seed", plan.seed());
+    object.put("ramp", plan.rampNanos() / 1e9);
     object.put("seconds", result.seconds());
     object.put("ios", result.ios());
     object.put("iops", result.iops());

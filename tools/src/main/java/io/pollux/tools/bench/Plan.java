@@ -18,8 +18,9 @@ import java.util.Locale;
  * @param batchSubmit most I/Os that one call submits
  * @param batchComplete I/Os that one call waits for
  * @param threads each with a context of its own
- * @param runtimeNanos stop after; Long.MAX_VALUE for no limit
- * @param ios stop after; Long.MAX_VALUE for no limit
+ * @param rampNanos how long it runs before what is measured begins, as fio's ramp_time; 0 for not at all
+ * @param runtimeNanos stop when so long was measured; Long.MAX_VALUE for no limit
+ * @param ios stop when so many were measured; Long.MAX_VALUE for no limit
  * @param verify check each block
  * @param seed of all that is random
  */
@@ -36,6 +37,7 @@ public record Plan(
     int batchSubmit,
     int batchComplete,
     int threads,
+    long rampNanos,
     long runtimeNanos,
     long ios,
     boolean verify,
@@ -43,9 +45,11 @@ public record Plan(
 
   private static final int BLOCK = 4096;
   private static final int BATCH = 8;
+  private static final long COMPARISON_RAMP = 500_000_000;
 
   /**
-   * What others are compared with: 4 KiB, rings, polled, fixed buffers, batches of up to 8, one thread, nothing checked.
+   * What others are compared with: 4 KiB, rings, polled, fixed buffers, batches of up to 8, one thread, nothing checked, after
+   * a ramp of half a second.
    *
    * @param pattern which blocks, and in which direction
    * @param depth I/Os in flight
@@ -55,8 +59,8 @@ public record Plan(
   public static Plan forComparison(Pattern pattern, int depth, long seed) {
     int batch = Math.min(BATCH, depth);
     return new Plan(
-        Mode.RING, true, true, false, false, false, pattern, BLOCK, depth, batch, batch, 1, Long.MAX_VALUE, Long.MAX_VALUE,
-        false, seed);
+        Mode.RING, true, true, false, false, false, pattern, BLOCK, depth, batch, batch, 1, COMPARISON_RAMP,
+        Long.MAX_VALUE, Long.MAX_VALUE, false, seed);
   }
 
   /**
@@ -67,7 +71,7 @@ public record Plan(
   public Plan withSqPoll() {
     return new Plan(
         mode, polled, fixedBufs, sqThread, true, buffered, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
-        runtimeNanos, ios, verify, seed);
+        rampNanos, runtimeNanos, ios, verify, seed);
   }
 
   /**
@@ -78,7 +82,7 @@ public record Plan(
   public Plan withoutDirect() {
     return new Plan(
         mode, false, fixedBufs, sqThread, sqPoll, true, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
-        runtimeNanos, ios, verify, seed);
+        rampNanos, runtimeNanos, ios, verify, seed);
   }
 
   /**
@@ -90,7 +94,7 @@ public record Plan(
   public Plan forNanos(long nanos) {
     return new Plan(
         mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
-        threads, nanos, ios, verify, seed);
+        threads, rampNanos, nanos, ios, verify, seed);
   }
 
   /** Ways to call the kernel. */

@@ -12,14 +12,14 @@ import org.jspecify.annotations.Nullable;
  * @param disk where the blocks live
  * @param device name of the disk
  * @param file what was read or written
- * @param seconds from the first thread's start to the last one's end
- * @param ios I/Os completed, failed ones included
+ * @param seconds from the first thread's start, or the end of its ramp, to the last one's end
+ * @param ios I/Os completed in them, failed ones included
  * @param calls system calls made for them
- * @param errors I/Os and calls that failed
- * @param verified blocks checked
- * @param mismatches blocks found wrong
+ * @param errors I/Os and calls that failed, from the beginning
+ * @param verified blocks checked, from the beginning
+ * @param mismatches blocks found wrong, from the beginning
  * @param latency of the I/Os that were timed, in nanoseconds
- * @param bestSecond most I/Os completed in one second; 0 if there was none whole
+ * @param bestSecond most I/Os completed in one second after the ramp; 0 if there was none whole
  * @param allocatedBytesPerIo by the bench's threads, once warm; NaN if it never got warm
  * @param firstFault the first thing that went wrong, in words
  */

@@ -26,7 +26,7 @@ public final class TextReport {
     text.append(headline(result)).append("\n\n");
     row("IOPS", "%,.0f%s", result.iops(), bestSecond(result));
     row("throughput", "%s/s", Sizes.show((long) (result.iops() * plan.blockSize())));
-    row("I/Os", "%,d in %.3f s", result.ios(), result.seconds());
+    row("I/Os", "%,d in %.3f s%s", result.ios(), result.seconds(), ramp(plan));
     row("system calls", "%,d%s", result.calls(), perCall(result));
     Histogram latency = result.latency();
     row(
@@ -66,6 +66,10 @@ public final class TextReport {
 
   private static String bestSecond(Result result) {
     return result.bestSecond() <= result.iops() ? "" : String.format(Locale.ROOT, " (best second %,d)", result.bestSecond());
+  }
+
+  private static String ramp(Plan plan) {
+    return plan.rampNanos() == 0 ? "" : ", after a ramp of " + time(plan.rampNanos());
   }
 
   private static String perCall(Result result) {

@@ -25,7 +25,7 @@ public final class BenchContestant implements Contestant {
    * Takes what to do.
    *
    * @param spec what to do it to
-   * @param plan the work; its time is each turn's
+   * @param plan the work; its ramp comes before the time of each turn
    */
   public BenchContestant(TargetSpec spec, Plan plan) {
     this("pollux", spec, plan);

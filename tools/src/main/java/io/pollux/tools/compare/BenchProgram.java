@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
-/** Pollux bench on a null disk in a process of its own: as cold as a C program that has just been started. */
+/** Pollux bench on a null disk in a process of its own, without a ramp: as cold as a C program that has just been started. */
 final class BenchProgram implements Contestant {
   private final Path pollux;
   private final Plan plan;
@@ -34,6 +34,7 @@ final class BenchProgram implements Contestant {
                 "--depth", String.valueOf(plan.depth()),
                 "--batch-submit", String.valueOf(plan.batchSubmit()),
                 "--batch-complete", String.valueOf(plan.batchComplete()),
+                "--ramp", "0",
                 "--runtime", String.format(Locale.ROOT, "%.3f", seconds),
                 "--json", "-"),
             seconds);

@@ -13,7 +13,7 @@ public interface Contestant {
   /**
    * Does the work for a while.
    *
-   * @param seconds how long
+   * @param seconds how long; a ramp, if it has one, is not part of it
    * @return I/Os a second
    */
   double run(double seconds);

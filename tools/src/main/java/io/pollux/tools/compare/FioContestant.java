@@ -11,7 +11,10 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The machine's kernel through fio's io_uring engine, with registered files and buffers, as close to a plan as it gets. */
+/**
+ * The machine's kernel through fio's io_uring engine, with registered files and buffers, as close to a plan as it gets. The plan's
+ * ramp is fio's ramp_time.
+ */
 public final class FioContestant implements Contestant {
   private final Path file;
   private final Plan plan;
@@ -68,6 +71,7 @@ public final class FioContestant implements Contestant {
                 "--randrepeat=0",
                 "--thread",
                 "--time_based",
+                String.format(Locale.ROOT, "--ramp_time=%.0fms", plan.rampNanos() / 1e6),
                 String.format(Locale.ROOT, "--runtime=%.0fms", seconds * 1000)),
             seconds);
     return rate(json);

@@ -39,11 +39,11 @@ enum Way {
     return words;
   }
 
-  /** What to run at a depth. */
+  /** What to run at a depth; without a ramp, as a round that does not count goes before all others. */
   Plan plan(int depth, long nanos, long seed) {
     int batch = Math.min(depth, MOST_IN_A_BATCH);
     return new Plan(
-        mode, all, all, false, false, false, Pattern.RANDREAD, BLOCK, depth, batch, batch, 1, nanos, Long.MAX_VALUE, false,
-        seed);
+        mode, all, all, false, false, false, Pattern.RANDREAD, BLOCK, depth, batch, batch, 1, 0, nanos, Long.MAX_VALUE,
+        false, seed);
   }
 }

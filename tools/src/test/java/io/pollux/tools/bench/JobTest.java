@@ -15,14 +15,19 @@ class JobTest {
 
   private final Control control = new Control();
 
-  private static Plan plan(Plan.Pattern pattern, int threads, long ios) {
+  private static Plan plan(Plan.Pattern pattern, int threads, long ramp, long ios) {
     return new Plan(
-        Plan.Mode.RING, true, true, false, false, false, pattern, BLOCK, SLOTS, 1, 1, threads, Long.MAX_VALUE, ios, true,
+        Plan.Mode.RING, true, true, false, false, false, pattern, BLOCK, SLOTS, 1, 1, threads, ramp, Long.MAX_VALUE, ios, true,
         42);
   }
 
   private Job job(Plan.Pattern pattern, Job.Check check, int index, int threads, long ios, long blocks) {
-    return new Job(plan(pattern, threads, ios), control, check, index, blocks, SLOTS, true);
+    return new Job(plan(pattern, threads, 0, ios), control, check, index, blocks, SLOTS, true);
+  }
+
+  /** A job whose ramp lasts until control says that it is over. */
+  private Job jobWithRamp(Job.Check check, long ios) {
+    return new Job(plan(Plan.Pattern.READ, 1, 1, ios), control, check, 0, 100, SLOTS, true);
   }
 
   @Test
@@ -39,6 +44,74 @@ class JobTest {
       assertThat(job.more()).isFalse();
     }
     assertThat(all).isEqualTo(1001);
+  }
+
+  @Test
+  void whatIsIssuedInTheRampIsNotMeasured() {
+    Job job = jobWithRamp(Job.Check.NONE, 5);
+    job.begin();
+    for (int i = 0; i < 1000; i++) {
+      assertThat(job.more()).isTrue();
+      assertThat(job.next()).isTrue();
+      job.issue(0, 0);
+      job.complete(0, 0, BLOCK);
+      job.batchDone(i + 1, i + 1, 0, 0);
+    }
+    assertThat(job.measured()).isZero();
+    assertThat(job.calls()).isZero();
+
+    assertThat(job.next()).isTrue();
+    job.issue(1, 0); // in flight when the ramp ends
+    control.advance(Control.STEADY);
+    job.batchDone(1001, 1001, 0, 0);
+    job.complete(1, 0, BLOCK);
+    int measured = 0;
+    while (job.next()) {
+      job.issue(0, 0);
+      job.complete(0, 0, BLOCK);
+      measured++;
+    }
+    job.batchDone(1006, 1008, 0, 0);
+    job.end();
+    assertThat(measured).isEqualTo(5);
+    assertThat(job.more()).isFalse();
+    assertThat(job.measured()).isEqualTo(5);
+    assertThat(job.calls()).isEqualTo(7);
+    assertThat(job.latency().getTotalCount()).isEqualTo(5);
+    assertThat(job.done()).isEqualTo(1006);
+  }
+
+  @Test
+  void faultsInTheRampCount() {
+    try (Arena arena = Arena.ofConfined()) {
+      long buffer = arena.allocate(BLOCK, 8).address(); // zeroes, which are not the pattern
+      Job job = jobWithRamp(Job.Check.SAMPLE, 1);
+      job.begin();
+      for (long result : new long[] {BLOCK, -5}) {
+        assertThat(job.next()).isTrue();
+        job.issue(0, buffer);
+        job.complete(0, buffer, result);
+      }
+      control.advance(Control.STEADY);
+      job.batchDone(2, 2, 0, 0);
+      assertThat(job.measured()).isZero();
+      assertThat(job.verified()).isEqualTo(1);
+      assertThat(job.mismatches()).isEqualTo(1);
+      assertThat(job.errors()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aRunThatEndsInItsRampMeasuresNothing() {
+    Job job = jobWithRamp(Job.Check.NONE, 5);
+    job.begin();
+    assertThat(job.next()).isTrue();
+    job.issue(0, 0);
+    job.complete(0, 0, BLOCK);
+    job.end();
+    assertThat(job.measured()).isZero();
+    assertThat(job.calls()).isZero();
+    assertThat(job.ended()).isEqualTo(job.began());
   }
 
   @Test

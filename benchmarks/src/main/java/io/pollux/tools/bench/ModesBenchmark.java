@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.bench;
+
+import io.pollux.block.driver.NullParameters;
+import io.pollux.tools.bench.Plan.Mode;
+import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.image.SampleImage;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.uapi.Fcntl;
+import java.util.OptionalLong;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * Every way to ask for I/O, as {@code bench} does it, depth 32 and batches of 8, on a null disk; to be run with {@code -prof gc}.
+ * A bench thread works all the time, and what is measured is how long it takes for so many I/Os: so the figure for
+ * allocation is that of all threads, the kernel's own too, and no thread starts or ends while it is taken.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(org.openjdk.jmh.annotations.Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {"-ea:io.pollux...", "-XX:+UseSerialGC", "-Xmx1g", "--enable-native-access=ALL-UNNAMED"})
+public class ModesBenchmark {
+  private static final int IOS = 1 << 16;
+  private static final int BLOCK = 4096;
+  private static final int DEPTH = 32;
+  private static final int BATCH = 8;
+  private static final long FILE_BYTES = 16 << 20; // of each sample's main file, and of the bare disk
+  private static final long LOOK_NANOS = 50_000;
+  private static final long PATIENCE_NANOS = 10_000_000_000L;
+
+  /** Ways to ask. */
+  public enum Way {
+    /** The rings, polled, with fixed buffers. */
+    RING_FIXED(Mode.RING, true, true, false, false),
+    /** The rings, polled. */
+    RING(Mode.RING, true, false, false, false),
+    /** The rings, with interrupts and fixed buffers. */
+    RING_FIXED_IRQ(Mode.RING, false, true, false, false),
+    /** The rings, with interrupts. */
+    RING_IRQ(Mode.RING, false, false, false, false),
+    /** A kernel thread that submits. */
+    SQ_THREAD(Mode.RING, true, true, true, false),
+    /** The same with interrupts. */
+    SQ_THREAD_IRQ(Mode.RING, false, true, true, false),
+    /** A kernel thread that submits and polls. */
+    SQ_POLL(Mode.RING, true, true, false, true),
+    /** io_submit and io_getevents, polled. */
+    AIO(Mode.AIO, true, false, false, false),
+    /** The same with interrupts, as it was before the series. */
+    AIO_IRQ(Mode.AIO, false, false, false, false),
+    /** io_submit with iocbs and buffers that are mapped, polled. */
+    USERIOCB(Mode.USERIOCB, true, true, false, false),
+    /** The same with interrupts. */
+    USERIOCB_IRQ(Mode.USERIOCB, false, true, false, false),
+    /** preadv2 and pwritev2 with RWF_HIPRI. */
+    SYNC(Mode.SYNC, true, false, false, false),
+    /** pread64 and pwrite64. */
+    SYNC_IRQ(Mode.SYNC, false, false, false, false);
+
+    private final Mode mode;
+    private final boolean polled;
+    private final boolean fixedBufs;
+    private final boolean sqThread;
+    private final boolean sqPoll;
+
+    Way(Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll) {
+      this.mode = mode;
+      this.polled = polled;
+      this.fixedBufs = fixedBufs;
+      this.sqThread = sqThread;
+      this.sqPoll = sqPoll;
+    }
+
+    private Plan plan(Pattern pattern) {
+      int depth = mode == Mode.SYNC ? 1 : DEPTH;
+      int batch = Math.min(BATCH, depth);
+      return new Plan(
+          mode, polled, fixedBufs, sqThread, sqPoll, false, pattern, BLOCK, depth, batch, batch, 1, 0, Long.MAX_VALUE,
+          Long.MAX_VALUE, false, 1);
+    }
+  }
+
+  /** How to ask. */
+  @Param public Way way;
+
+  /** For what. */
+  @Param({"RANDREAD", "RANDWRITE"})
+  public Pattern rw;
+
+  /** What the file is on. */
+  @Param({"NONE", "XFS", "GFS2"})
+  public Fs fs;
+
+  /** When a request completes that nobody polls for: while it is queued, or on the driver's own thread. */
+  @Param({"NONE"})
+  public NullParameters.IrqMode irqmode;
+
+  private final Control control = new Control();
+  private Target target;
+  private Job job;
+  private Worker worker;
+  private long mark;
+
+  /** Boots a kernel, and starts the thread. */
+  @Setup
+  public void start() {
+    NullParameters disk = NullParameters.DEFAULT.withIrqmode(irqmode, 0);
+    OptionalLong size = fs == Fs.NONE ? OptionalLong.of(FILE_BYTES) : OptionalLong.empty();
+    target = Target.open(new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null), true);
+    PathName path = target.inKernel(PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
+    Plan plan = way.plan(rw);
+    int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();
+    job = new Job(plan, control, Job.Check.NONE, 0, FILE_BYTES / BLOCK, slots, false);
+    CountDownLatch go = new CountDownLatch(1);
+    worker = new Worker(plan, target.program().newThread(), (files, access) -> open(files, path, access), job, slots, go);
+    worker.start("bench");
+    worker.awaitReady();
+    go.countDown();
+  }
+
+  private static int open(UserFiles files, PathName path, int access) {
+    return files.open(path, access | Fcntl.O_DIRECT);
+  }
+
+  /** Counts from here. */
+  @Setup(Level.Iteration)
+  public void begin() {
+    mark = job.meter().done();
+  }
+
+  /** Shuts it down. */
+  @TearDown
+  public void stop() {
+    control.advance(Control.STOPPING);
+    worker.awaitEnd();
+    target.close();
+    if (worker.failure() != null || job.errors() > 0) {
+      throw new IllegalStateException(job.firstFault(), worker.failure());
+    }
+  }
+
+  /** One I/O of many. */
+  @Benchmark
+  @OperationsPerInvocation(IOS)
+  public void io() {
+    mark += IOS;
+    long until = System.nanoTime() + PATIENCE_NANOS;
+    while (job.meter().done() < mark) {
+      LockSupport.parkNanos(LOOK_NANOS);
+      if (System.nanoTime() > until) {
+        throw new IllegalStateException("no I/O is done any more", worker.failure());
+      }
+    }
+  }
+}
