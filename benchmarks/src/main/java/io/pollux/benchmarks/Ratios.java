@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.benchmarks;
 
+import io.pollux.core.ErrnoException;
 import io.pollux.tools.image.TargetSpec.Fs;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -10,6 +11,8 @@ import java.util.Locale;
 /**
  * Whether it grows, where a machine is too restless for JMH to tell: a case and its base take turns of a few milliseconds in one
  * process, each turn is compared with its neighbour, and the median of the ratios is given. Needs root, for XFS.
+ *
+ * <p>Arguments say which lines: {@code devices}, {@code contexts}, {@code extents}; none means all.
  */
 public final class Ratios {
   private static final long TURN_NANOS = 20_000_000;
@@ -20,6 +23,7 @@ public final class Ratios {
   private static final int MANY_FILES = 64;
   private static final int SHALLOW = 32;
   private static final int DEEP = 1024;
+  private static final int MANY_DEVICES = 16;
   private static final int[] EXTENTS = {100, 10_000, 1_000_000};
 
   private static final PrintStream OUT = System.out;
@@ -29,10 +33,31 @@ public final class Ratios {
   /**
    * Prints a table.
    *
-   * @param args none
+   * @param args which lines
    */
   public static void main(String[] args) throws IOException, InterruptedException {
     OUT.printf("%-64s %7s %7s   %s%n", "", "base", "case", "ratio, and its quartiles");
+    for (String what : args.length == 0 ? new String[] {"devices", "contexts", "extents"} : args) {
+      switch (what) {
+        case "devices" -> devices();
+        case "contexts" -> contexts();
+        case "extents" -> extents();
+        default -> throw new IllegalArgumentException(what + ": not devices, contexts or extents");
+      }
+    }
+  }
+
+  private static void devices() throws IOException {
+    for (int depth : new int[] {1, 8, 128, DEEP}) {
+      devices(depth, 1, 1);
+    }
+    for (int inARow : new int[] {1, 8}) {
+      devices(SHALLOW, MANY_DEVICES, inARow);
+      devices(DEEP, MANY_DEVICES, inARow);
+    }
+  }
+
+  private static void contexts() throws IOException, InterruptedException {
     for (Fs fs : new Fs[] {Fs.NONE, Fs.XFS}) {
       contexts(fs, 1, MANY_FILES, 1, SHALLOW);
       contexts(fs, 1, MANY_FILES, 8, SHALLOW);
@@ -42,6 +67,9 @@ public final class Ratios {
       contexts(fs, MANY_CONTEXTS, MANY_FILES, 1, DEEP);
       contexts(fs, MANY_CONTEXTS, MANY_FILES, 8, DEEP);
     }
+  }
+
+  private static void extents() throws IOException, InterruptedException {
     for (int extents : EXTENTS) {
       ExtentsBenchmark base = extents(1);
       ExtentsBenchmark many = extents(extents);
@@ -49,6 +77,28 @@ public final class Ratios {
       many.shutDown();
       base.shutDown();
     }
+  }
+
+  private static void devices(int depth, int devices, int inARow) throws IOException {
+    try {
+      GrowthBenchmark base = growth(SHALLOW, 1, 1);
+      GrowthBenchmark many = growth(depth, devices, inARow);
+      String name = String.format(Locale.ROOT, "%d bare devices (%d in a row), %,d in flight", devices, inARow, depth);
+      compare(name, base::io, many::io);
+      many.shutDown();
+      base.shutDown();
+    } catch (ErrnoException e) {
+      throw new IOException(e);
+    }
+  }
+
+  private static GrowthBenchmark growth(int depth, int devices, int inARow) throws ErrnoException {
+    GrowthBenchmark made = new GrowthBenchmark();
+    made.depth = depth;
+    made.devices = devices;
+    made.inARow = inARow;
+    made.boot();
+    return made;
   }
 
   private static ExtentsBenchmark extents(int extents) throws IOException, InterruptedException {

@@ -25,6 +25,38 @@ public final class WindowSpace extends AddressSpace {
     }
   }
 
+  /** All mappings, sorted by start, and never changed in place. The starts are an array of their own: a search touches few lines. */
+  private static final class Vmas {
+    private final Vma[] all;
+    private final long[] starts;
+
+    Vmas(Vma[] sorted) {
+      all = sorted;
+      starts = new long[sorted.length];
+      for (int i = 0; i < starts.length; i++) {
+        starts[i] = sorted[i].start;
+      }
+    }
+
+    @Nullable Vma find(long address) {
+      int low = 0;
+      int high = starts.length;
+      while (low < high) { // the first mapping that starts behind the address
+        int middle = (low + high) >>> 1;
+        if (starts[middle] <= address) {
+          low = middle + 1;
+        } else {
+          high = middle;
+        }
+      }
+      if (low == 0) {
+        return null;
+      }
+      Vma vma = all[low - 1];
+      return address < vma.end ? vma : null;
+    }
+  }
+
   private static final Vma[] NONE = {};
 
   private final Object lock = new Object();
@@ -33,8 +65,8 @@ public final class WindowSpace extends AddressSpace {
   private final long window;
   private boolean closed; // under the lock
 
-  /** Sorted by start, never changed in place. Written under the lock, read without. */
-  private volatile Vma[] vmas = NONE;
+  /** Written under the lock, read without. */
+  private volatile Vmas vmas = new Vmas(NONE);
 
   /**
    * Makes an empty address space.
@@ -59,7 +91,7 @@ public final class WindowSpace extends AddressSpace {
     }
     long bytes = (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
     synchronized (lock) {
-      if (closed || vmas.length >= MAX_MAPPINGS) {
+      if (closed || vmas.all.length >= MAX_MAPPINGS) {
         return -Errno.ENOMEM;
       }
       for (int i = 0; i < free.size(); i++) {
@@ -91,7 +123,7 @@ public final class WindowSpace extends AddressSpace {
     synchronized (lock) {
       List<Vma> kept = new ArrayList<>();
       List<UserPages> touched = new ArrayList<>();
-      for (Vma vma : vmas) {
+      for (Vma vma : vmas.all) {
         if (vma.end <= address || vma.start >= end) {
           kept.add(vma);
           continue;
@@ -104,7 +136,7 @@ public final class WindowSpace extends AddressSpace {
           kept.add(new Vma(end, vma.end, vma.prot, vma.pages));
         }
       }
-      vmas = kept.toArray(NONE);
+      vmas = new Vmas(kept.toArray(NONE));
       for (UserPages pages : touched) {
         if (!pages.unmapped() && kept.stream().noneMatch(vma -> vma.pages == pages)) {
           pages.setUnmapped();
@@ -116,7 +148,7 @@ public final class WindowSpace extends AddressSpace {
   }
 
   private void insert(Vma vma) {
-    Vma[] old = vmas;
+    Vma[] old = vmas.all;
     Vma[] grown = new Vma[old.length + 1];
     int at = 0;
     while (at < old.length && old[at].start < vma.start) {
@@ -125,7 +157,7 @@ public final class WindowSpace extends AddressSpace {
     }
     grown[at] = vma;
     System.arraycopy(old, at, grown, at + 1, old.length - at);
-    vmas = grown;
+    vmas = new Vmas(grown);
   }
 
   /** Gives the range out again, or keeps it while something is pinned. Under the lock. */
@@ -182,21 +214,7 @@ public final class WindowSpace extends AddressSpace {
   }
 
   private @Nullable Vma find(long address) {
-    Vma[] list = vmas;
-    int low = 0;
-    int high = list.length - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      Vma vma = list[middle];
-      if (address < vma.start) {
-        high = middle - 1;
-      } else if (address >= vma.end) {
-        low = middle + 1;
-      } else {
-        return vma;
-      }
-    }
-    return null;
+    return vmas.find(address);
   }
 
   @Override
@@ -250,7 +268,7 @@ public final class WindowSpace extends AddressSpace {
     synchronized (lock) {
       long sum = 0;
       UserPages last = null; // the parts of one mapping follow each other
-      for (Vma vma : vmas) {
+      for (Vma vma : vmas.all) {
         if (vma.pages != last) {
           sum += vma.pages.pins();
           last = vma.pages;
