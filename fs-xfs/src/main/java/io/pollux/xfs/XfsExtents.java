@@ -15,10 +15,10 @@ import java.util.Arrays;
  *   second 63..21: block, low bits  20..0: number of blocks
  * </pre>
  *
- * <p>Here it takes 20 bytes, and a little more for an index: a tree of all offsets, every 16th of them, every 256th, and
- * so on. A lookup counts, level by level, how many of 16 neighbours are not above what it looks for. It never
- * branches on an offset: for a random block half of such branches would be guessed wrong, and each of those costs more
- * than the whole lookup.
+ * <p>Here it is the same two words, in groups of 16 extents: 16 first words, then 16 second ones, so that all of a lookup's
+ * last step lies in 256 bytes. The index is a tree of every 16th of the first words, every 256th, and so on. A lookup counts, level
+ * by level, how many of 16 neighbours are not above what it looks for. It never branches on an offset: for a random block
+ * half of such branches would be guessed wrong, and each of those costs more than the whole lookup.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
 final class XfsExtents {
@@ -35,35 +35,38 @@ final class XfsExtents {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
   private static final long MAX_FILEOFF = (1L << 54) - 1;
 
-  /** What groups are filled up with. */
-  private static final long NO_OFF = MAX_FILEOFF + 1;
-
   private static final long UNWRITTEN = Long.MIN_VALUE;
+
+  private static final int OFF_SHIFT = 9;
+  private static final int BLOCK_LOW_BITS = 43;
+  private static final int COUNT_BITS = 21;
   private static final int FANOUT_LOG = 4;
   private static final int FANOUT = 1 << FANOUT_LOG;
 
-  private final int count;
-  private final long[][] levels; // offsets: few of them first, all of them last; filled up to whole groups of FANOUT
-  private final long[] offs; // first block in the file: the last of the levels
-  private final long[] blocks; // fsb, with the flag UNWRITTEN
-  private final int[] counts; // number of blocks
+  /** A first word that groups are filled up with: behind every extent. */
+  private static final long NONE_HERE = Long.MAX_VALUE;
 
-  private XfsExtents(int count, long[] offs, long[] blocks, int[] counts) {
+  private final int count;
+  private final long[][] index; // first words: few of them first; filled up to whole groups
+  private final long[] leaf; // all of both words, in groups
+
+  private XfsExtents(int count, long[] leaf) {
     this.count = count;
-    this.blocks = blocks;
-    this.counts = counts;
-    int depth = 1;
+    this.leaf = leaf;
+    int depth = 0;
     for (int n = count; n > FANOUT; n = groups(n)) {
       depth++;
     }
-    levels = new long[depth][];
-    long[] level = Arrays.copyOf(offs, groups(count) << FANOUT_LOG);
-    Arrays.fill(level, count, level.length, NO_OFF);
-    this.offs = level;
-    levels[depth - 1] = level;
-    for (int i = depth - 2; i >= 0; i--) {
-      level = everyFirst(level);
-      levels[i] = level;
+    index = new long[depth][];
+    int below = groups(count);
+    for (int i = depth - 1; i >= 0; i--) {
+      long[] level = new long[groups(below) << FANOUT_LOG];
+      Arrays.fill(level, below, level.length, NONE_HERE);
+      for (int group = 0; group < below; group++) {
+        level[group] = i == depth - 1 ? leaf[group << (FANOUT_LOG + 1)] : index[i + 1][group << FANOUT_LOG];
+      }
+      index[i] = level;
+      below = groups(below);
     }
   }
 
@@ -71,42 +74,66 @@ final class XfsExtents {
     return Math.max(1, (n + FANOUT - 1) >> FANOUT_LOG);
   }
 
-  /** The first of each group. */
-  private static long[] everyFirst(long[] below) {
-    int n = below.length >> FANOUT_LOG;
-    long[] level = new long[groups(n) << FANOUT_LOG];
-    Arrays.fill(level, n, level.length, NO_OFF);
-    for (int i = 0; i < n; i++) {
-      level[i] = below[i << FANOUT_LOG];
-    }
-    return level;
+  /** Where the first word of an extent is in the leaf; the second is FANOUT behind it. */
+  private static int place(int at) {
+    return at + (at & -FANOUT);
   }
 
   int count() {
     return count;
   }
 
+  /** The first word of an extent. */
+  long first(int at) {
+    return leaf[place(at)];
+  }
+
+  /** The second word of an extent. */
+  long second(int at) {
+    return leaf[place(at) + FANOUT];
+  }
+
+  /** First block in the file. */
+  static long startOff(long first) {
+    return (first & ~UNWRITTEN) >>> OFF_SHIFT;
+  }
+
+  /** First block in the filesystem, an fsb. */
+  static long startBlock(long first, long second) {
+    return ((first & ((1 << OFF_SHIFT) - 1)) << BLOCK_LOW_BITS) | (second >>> COUNT_BITS);
+  }
+
+  /** Number of blocks. */
+  static int blockCount(long second) {
+    return (int) second & ((1 << COUNT_BITS) - 1);
+  }
+
+  /** Whether it was never written. */
+  static boolean unwritten(long first) {
+    return first < 0;
+  }
+
   /** First block in the file. */
   long startOff(int at) {
-    return offs[at];
+    return startOff(first(at));
   }
 
   /** First block in the filesystem, an fsb. */
   long startBlock(int at) {
-    return blocks[at] & ~UNWRITTEN;
+    return startBlock(first(at), second(at));
   }
 
   long blockCount(int at) {
-    return counts[at];
+    return blockCount(second(at));
   }
 
   /** The block in the file behind an extent. */
   long endOff(int at) {
-    return offs[at] + counts[at];
+    return startOff(at) + blockCount(at);
   }
 
   boolean unwritten(int at) {
-    return blocks[at] < 0;
+    return unwritten(first(at));
   }
 
   /**
@@ -118,25 +145,26 @@ final class XfsExtents {
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   int find(long fileoff) {
+    // The last first word, but for the flag, that an extent which starts there can have. None starts at MAX_FILEOFF.
+    long most = fileoff < 0 ? -1 : Math.min(fileoff, MAX_FILEOFF - 1) << OFF_SHIFT | ((1 << OFF_SHIFT) - 1);
     if (count == 1) {
-      return offs[0] <= fileoff ? 0 : NONE; // so most files are
+      return (leaf[0] & ~UNWRITTEN) <= most ? 0 : NONE; // so most files are
     }
-    long value = Math.clamp(fileoff, -1, MAX_FILEOFF);
-    int at = 0;
-    for (long[] level : levels) {
-      at = (at << FANOUT_LOG) + notAbove(level, at << FANOUT_LOG, value) - 1;
-      if (at < 0) {
+    int group = 0;
+    for (long[] level : index) {
+      group = (group << FANOUT_LOG) + notAbove(level, group << FANOUT_LOG, most) - 1;
+      if (group < 0) {
         return NONE; // and only the first level can say so
       }
     }
-    return at;
+    return (group << FANOUT_LOG) + notAbove(leaf, group << (FANOUT_LOG + 1), most) - 1; // NONE if of the first group none
   }
 
-  /** How many of a group are not above a value. */
-  private static int notAbove(long[] level, int from, long value) {
+  /** How many first words of a group are not above another. */
+  private static int notAbove(long[] level, int from, long most) {
     long n = 0;
     for (int i = 0; i < FANOUT; i++) {
-      n += (level[from + i] - value - 1) >>> 63; // the sign: 1 if not above; neither has more than 55 bits
+      n += ((level[from + i] & ~UNWRITTEN) - most - 1) >>> 63; // the sign: 1 if not above; no such difference overflows
     }
     return (int) n;
   }
@@ -166,9 +194,7 @@ final class XfsExtents {
     private final XfsSb sb;
     private final long expected;
     private int count;
-    private long[] offs;
-    private long[] blocks;
-    private int[] counts;
+    private long[] leaf;
     private long end; // of the last one
 
     /**
@@ -180,10 +206,7 @@ final class XfsExtents {
     Builder(XfsSb sb, long expected) {
       this.sb = sb;
       this.expected = expected;
-      int room = Math.clamp(expected, 0, 256);
-      offs = new long[room];
-      blocks = new long[room];
-      counts = new int[room];
+      leaf = new long[groups(Math.clamp(expected, 0, 256)) << (FANOUT_LOG + 1)];
     }
 
     /**
@@ -196,36 +219,33 @@ final class XfsExtents {
     void add(XfsBuf from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
-      long off = (first & ~UNWRITTEN) >>> 9;
-      long fsb = ((first & 0x1ff) << 43) | (second >>> 21);
-      int length = (int) (second & ((1 << 21) - 1));
+      long off = startOff(first);
+      int length = blockCount(second);
       if (count >= expected) {
         throw from.corrupt("more extents than the inode tells");
       }
       if (off < end || off > MAX_FILEOFF - length) {
         throw from.corrupt("extents overlap or are not in order");
       }
-      if (!sb.extentValid(fsb, length)) {
+      if (!sb.extentValid(startBlock(first, second), length)) {
         throw from.corrupt("an extent is outside the filesystem");
       }
-      if (count == offs.length) {
-        resize(Math.max(16, 2 * count));
+      int place = place(count);
+      if (place >= leaf.length) {
+        if (count >= MAX_EXTENTS) {
+          throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
+        }
+        resize(2 * leaf.length);
       }
-      offs[count] = off;
-      blocks[count] = fsb | (first & UNWRITTEN);
-      counts[count] = length;
+      leaf[place] = first;
+      leaf[place + FANOUT] = second;
       count++;
       end = off + length;
     }
 
-    private void resize(int room) throws ErrnoException {
-      if (count >= MAX_EXTENTS) {
-        throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
-      }
+    private void resize(int words) throws ErrnoException {
       try {
-        offs = Arrays.copyOf(offs, room);
-        blocks = Arrays.copyOf(blocks, room);
-        counts = Arrays.copyOf(counts, room);
+        leaf = Arrays.copyOf(leaf, words);
       } catch (OutOfMemoryError e) { // one of two allocations whose size the disk decides
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }
@@ -236,11 +256,15 @@ final class XfsExtents {
       if (count != expected) {
         throw XfsError.corrupt(count + " extents, while the inode tells of " + expected);
       }
-      if (count < offs.length) {
-        resize(count);
+      int words = groups(count) << (FANOUT_LOG + 1);
+      if (words < leaf.length) {
+        resize(words);
+      }
+      for (int at = count; place(at) < words; at++) {
+        leaf[place(at)] = NONE_HERE;
       }
       try {
-        return new XfsExtents(count, offs, blocks, counts);
+        return new XfsExtents(count, leaf);
       } catch (OutOfMemoryError e) { // as above
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }

@@ -42,12 +42,18 @@ final class XfsIomap implements IomapOps {
     XfsSb sb = ip.mp().sb();
     long block = pos >> sb.blockLog;
     int index = extents.find(block);
-    if (index != XfsExtents.NONE && block < extents.endOff(index)) {
-      long start = extents.startOff(index) << sb.blockLog;
-      long bytes = toByte(extents.endOff(index), sb.blockLog) - start;
-      long addr = sb.fsbToByte(extents.startBlock(index));
-      iomap.setMapped(extents.unwritten(index), start, bytes, addr, ip.mp().bdev());
-      return;
+    if (index != XfsExtents.NONE) {
+      long first = extents.first(index);
+      long second = extents.second(index);
+      long startOff = XfsExtents.startOff(first);
+      long endOff = startOff + XfsExtents.blockCount(second);
+      if (block < endOff) {
+        long start = startOff << sb.blockLog;
+        long bytes = toByte(endOff, sb.blockLog) - start;
+        long addr = sb.fsbToByte(XfsExtents.startBlock(first, second));
+        iomap.setMapped(XfsExtents.unwritten(first), start, bytes, addr, ip.mp().bdev());
+        return;
+      }
     }
     long end = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), sb.blockLog) : Long.MAX_VALUE;
     iomap.setHole(pos, end - pos);

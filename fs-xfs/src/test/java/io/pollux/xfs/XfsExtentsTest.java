@@ -112,6 +112,25 @@ final class XfsExtentsTest {
     assertThat(million.nextMapped(million.lastOffset())).isEqualTo(-1);
   }
 
+  /** Around the sizes at which a group is full, or a level is. */
+  @Test
+  void findsWhateverTheSize() throws ErrnoException {
+    for (int count : new int[] {0, 1, 2, 15, 16, 17, 31, 32, 33, 255, 256, 257, 271, 272, 273, 4095, 4096, 4097}) {
+      XfsExtents.Builder builder = builder(count);
+      for (int i = 0; i < count; i++) {
+        builder.add(record(7 + 5L * i, 20 + i % 900, 3, i % 2 == 1), 0);
+      }
+      XfsExtents extents = builder.build();
+      for (long block = -1; block < 7 + 5L * count + 10; block++) {
+        long wanted = block < 7 ? XfsExtents.NONE : Math.min((block - 7) / 5, count - 1);
+        assertThat(extents.find(block)).as("block %d of %d extents", block, count).isEqualTo((int) wanted);
+      }
+      assertThat(extents.find(Long.MIN_VALUE)).isEqualTo(XfsExtents.NONE);
+      assertThat(extents.find((1L << 54) - 1)).isEqualTo(count - 1);
+      assertThat(extents.find(Long.MAX_VALUE)).isEqualTo(count - 1);
+    }
+  }
+
   /** Two million lookups take a second where each costs 20 steps, and a week where each costs a million. */
   @Test
   @Timeout(60)
