@@ -128,16 +128,16 @@ final class CompareCommand implements Runnable {
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
     Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
     List<Comparison> all = new ArrayList<>();
+    String pollux = System.getenv("POLLUX_COMMAND");
+    Path command = pollux == null ? null : Path.of(pollux);
     if (RingComparisons.names().stream().anyMatch(this::wanted)) {
       if (RingComparisons.possible()) {
-        String pollux = System.getenv("POLLUX_COMMAND");
-        Path command = pollux == null ? null : Path.of(pollux);
         all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory, command, this::wanted));
       } else {
         console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its no-ops");
       }
     }
-    KernelComparisons.of(seed, MAIN_BYTES).stream().filter(one -> wanted(one.work())).forEach(all::add);
+    KernelComparisons.of(seed, MAIN_BYTES, command).stream().filter(one -> wanted(one.work())).forEach(all::add);
     if (only == null && !KernelComparisons.twoProcessors()) {
       console.error("compare: one processor, so nothing of --sq-poll");
     }

@@ -6,38 +6,49 @@ import io.pollux.tools.bench.Plan;
 import io.pollux.tools.console.Failure;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Pollux bench on a null disk in a process of its own, without a ramp: as cold as a C program that has just been started. */
+/** Pollux bench in a process of its own, whose compiler has seen nothing but this work. */
 final class BenchProgram implements Contestant {
   private final Path pollux;
-  private final Plan plan;
+  private final String name;
+  private final List<String> options;
 
-  /** Takes the command line, and the work: of a plan for comparisons, its depth and batches. */
-  BenchProgram(Path pollux, Plan plan) {
+  /** Takes the command line's path, a name, and what bench is to do: all options but how long and how to tell. */
+  BenchProgram(Path pollux, String name, List<String> options) {
     this.pollux = pollux;
-    this.plan = plan;
+    this.name = name;
+    this.options = List.copyOf(options);
+  }
+
+  /** The options of a plan for comparisons, on a null disk: its depth and batches, and --sq-poll. */
+  static List<String> options(Plan plan) {
+    List<String> options =
+        new ArrayList<>(
+            List.of(
+                "--disk", "null", "--no-verify",
+                "--depth", String.valueOf(plan.depth()),
+                "--batch-submit", String.valueOf(plan.batchSubmit()),
+                "--batch-complete", String.valueOf(plan.batchComplete())));
+    if (plan.sqPoll()) {
+      options.add("--sq-poll");
+    }
+    return options;
   }
 
   @Override
   public String name() {
-    return "bench, in Java";
+    return name;
   }
 
   @Override
   public double run(double seconds) {
-    String json =
-        HostProgram.run(
-            List.of(
-                pollux.toString(), "bench", "--disk", "null", "--no-verify",
-                "--depth", String.valueOf(plan.depth()),
-                "--batch-submit", String.valueOf(plan.batchSubmit()),
-                "--batch-complete", String.valueOf(plan.batchComplete()),
-                "--ramp", "0",
-                "--runtime", String.format(Locale.ROOT, "%.3f", seconds),
-                "--json", "-"),
-            seconds);
+    List<String> command = new ArrayList<>(List.of(pollux.toString(), "bench"));
+    command.addAll(options);
+    command.addAll(List.of("--runtime", String.format(Locale.ROOT, "%.3f", seconds), "--json", "-"));
+    String json = HostProgram.run(command, seconds);
     try {
       if (JSON.std.mapFrom(json).get("iops") instanceof Number iops) {
         return iops.doubleValue();

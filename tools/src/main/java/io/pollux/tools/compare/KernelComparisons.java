@@ -6,9 +6,11 @@ import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** This kernel beside itself, beside a number, and beside what memory allows: nothing of the machine's own takes part. */
 public final class KernelComparisons {
@@ -31,14 +33,17 @@ public final class KernelComparisons {
    *
    * @param seed of all that is random
    * @param fileBytes size of the sample's main file
+   * @param pollux the command line, to give each side a process of its own where both are this kernel: what the compiler has
+   *     seen of one does not slow the other down; or null to do all in this one
    * @return the comparisons; without --sq-poll where there is no second processor for it
    */
-  public static List<Comparison> of(long seed, long fileBytes) {
+  public static List<Comparison> of(long seed, long fileBytes, @Nullable Path pollux) {
     Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
     Plan single = Plan.forComparison(Pattern.RANDREAD, 1, seed);
     List<Comparison> all = new ArrayList<>();
     all.add(
-        new Comparison("one at a time on a null disk", new BenchContestant(NULL, single), new Goal(SINGLE_GOAL), GOAL_MARK));
+        new Comparison(
+            "one at a time on a null disk", bench(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL), GOAL_MARK));
     all.add(
         new Comparison(
             "bench on a disk in memory",
@@ -49,13 +54,33 @@ public final class KernelComparisons {
       all.add(
           new Comparison(
               "--sq-poll on a null disk",
-              new BenchContestant(NULL, deep.withSqPoll()),
-              new BenchContestant("without it", NULL, deep),
+              bench(pollux, "pollux", NULL, deep.withSqPoll()),
+              bench(pollux, "without it", NULL, deep),
               SQ_POLL_MARK));
     }
-    all.add(onFilesystem("XFS on a null disk", NULL, "the bare disk", bare(fileBytes), deep));
-    all.add(onFilesystem("GFS2 on a null disk", GFS2, "XFS", NULL, deep));
+    all.add(
+        new Comparison(
+            "XFS on a null disk",
+            bench(pollux, "pollux", NULL, deep),
+            bench(pollux, "the bare disk", bare(fileBytes), deep, "--fs", "none", "--size", String.valueOf(fileBytes)),
+            FILESYSTEM_MARK));
+    all.add(
+        new Comparison(
+            "GFS2 on a null disk",
+            bench(pollux, "pollux", GFS2, deep, "--fs", "gfs2"),
+            bench(pollux, "XFS", NULL, deep),
+            FILESYSTEM_MARK));
     return all;
+  }
+
+  /** Bench on a null disk: in a process of its own, with the options that say what is on the disk, or in this one. */
+  private static Contestant bench(@Nullable Path pollux, String name, TargetSpec spec, Plan plan, String... disk) {
+    if (pollux == null) {
+      return new BenchContestant(name, spec, plan);
+    }
+    List<String> options = BenchProgram.options(plan);
+    options.addAll(List.of(disk));
+    return new BenchProgram(pollux, name, options);
   }
 
   /**
@@ -65,11 +90,6 @@ public final class KernelComparisons {
    */
   public static boolean twoProcessors() {
     return Runtime.getRuntime().availableProcessors() > 1;
-  }
-
-  /** What a filesystem costs, beside another one or none. */
-  private static Comparison onFilesystem(String work, TargetSpec spec, String other, TargetSpec otherSpec, Plan plan) {
-    return new Comparison(work, new BenchContestant(spec, plan), new BenchContestant(other, otherSpec, plan), FILESYSTEM_MARK);
   }
 
   /** A null disk with nothing on it, of which as many blocks are read. */

@@ -66,7 +66,9 @@ public final class RingComparisons {
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
       all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
-      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, plan), BOTH_MARK));
+      List<String> cold = BenchProgram.options(plan); // as a program is that has just been started
+      cold.addAll(List.of("--ramp", "0"));
+      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, "bench, in Java", cold), BOTH_MARK));
     }
     return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();
   }

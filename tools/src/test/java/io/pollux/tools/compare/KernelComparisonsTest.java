@@ -15,7 +15,7 @@ class KernelComparisonsTest {
 
   @Test
   void bothSidesOfEachDoTheirWork() {
-    List<Comparison> all = KernelComparisons.of(7, MAIN_BYTES);
+    List<Comparison> all = KernelComparisons.of(7, MAIN_BYTES, null);
 
     assertThat(all).extracting(Comparison::work).contains("one at a time on a null disk", "bench on a disk in memory", "XFS on a null disk");
     assertThat(all).extracting(Comparison::work).doesNotHaveDuplicates().doesNotContainAnyElementsOf(RingComparisons.names());
