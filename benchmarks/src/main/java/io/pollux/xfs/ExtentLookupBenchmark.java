@@ -27,7 +27,10 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(
     value = 1,
-    jvmArgsAppend = {"-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-Xmx1g", "--enable-native-access=ALL-UNNAMED"})
+    jvmArgsAppend = {
+      "-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", "-XX:MaxInlineLevel=30", "-Xmx1g",
+      "--enable-native-access=ALL-UNNAMED"
+    })
 public class ExtentLookupBenchmark {
   private static final int SUPERBLOCK = 512;
   private static final int BLOCKS = 3; // of each extent
