@@ -49,7 +49,7 @@ public class GrowthBenchmark {
   public int devices;
 
   /** Requests that go to a device before it is the next one's turn. */
-  @Param({"1", "8"})
+  @Param({"1", "8", "32"})
   public int inARow;
 
   private Bed bed;

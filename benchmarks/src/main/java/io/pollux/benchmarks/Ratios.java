@@ -51,7 +51,7 @@ public final class Ratios {
     for (int depth : new int[] {1, 8, 128, DEEP}) {
       devices(depth, 1, 1);
     }
-    for (int inARow : new int[] {1, 8}) {
+    for (int inARow : new int[] {1, 8, SHALLOW}) {
       devices(SHALLOW, MANY_DEVICES, inARow);
       devices(DEEP, MANY_DEVICES, inARow);
     }
