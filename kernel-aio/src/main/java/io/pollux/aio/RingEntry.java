@@ -209,6 +209,9 @@ final class RingEntry implements IopollList.Sink {
       return false;
     }
     int result = aioRingSubmit(current, ctx.maxReqs(), true);
+    if (!ctx.polled()) {
+      ctx.waitQueue().wakeUp(); // all may have completed before the head moved on, which who waits for nothing more waits for
+    }
     if (result == -Errno.EAGAIN && ctx.polled()) {
       pollFromThread(); // the device has no request free: see whether something is done, and try again
     }
