@@ -187,7 +187,7 @@ final class Submitter extends Slab.Item {
   }
 
   /** Writes back on a work queue. */
-  @LinuxSource(file = "fs/aio.c", name = {"aio_fsync", "aio_fsync_work"})
+  @LinuxSource(file = "fs/aio.c", name = "aio_fsync")
   private int aioFsync(Task current, AioKiocb req, boolean datasync) {
     if (polled
         || iocb.aioBuf != 0
@@ -205,7 +205,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EINVAL;
     }
     req.kiFilp = file;
-    ctx().workQueue().queue(worker -> aioCompleteRw(req, file.op().fsync(worker, file, datasync), 0));
+    AioFsync.queue(current, ctx().workQueue(), req, file, datasync);
     return 0;
   }
 
@@ -367,7 +367,7 @@ final class Submitter extends Slab.Item {
 
   @Patch(6)
   @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw")
-  private static void aioCompleteRw(Kiocb iocb, long res, long res2) {
+  static void aioCompleteRw(Kiocb iocb, long res, long res2) {
     AioKiocb req = (AioKiocb) iocb;
     req.file().fput();
     req.ctx().complete(req, res, res2);

@@ -4,27 +4,28 @@ package io.pollux.core.sched;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Kernel threads that do what its callers can't wait for: the counterpart of a workqueue_struct. Threads
- * start when there is work, and go when there has been none for a while.
+ * start when there is work, and go when there has been none for a while. Of those that sleep the last to fall asleep is woken
+ * first, so that the others can go.
+ *
+ * <p>Nothing is allocated for a work once there are as many threads as there ever are.
  */
 @LinuxSource(file = "kernel/workqueue.c", name = "workqueue_struct")
 public final class WorkQueue {
-  private static final long IDLE_SECONDS = 1;
+  private static final long IDLE_NANOS = 1_000_000_000;
 
   private final UserProcess process;
   private final String name;
   private final int maxWorkers;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition more = lock.newCondition();
-  private final Condition fewer = lock.newCondition();
+  private final Object lock = new Object();
   private final Deque<Work> works = new ArrayDeque<>(); // under the lock, like what follows
+  private @Nullable Worker asleep; // the last to fall asleep, and so on
+  private int sleeping; // how many those are
   private int workers;
-  private int idle;
 
   /**
    * Makes a queue with no thread yet.
@@ -59,71 +60,111 @@ public final class WorkQueue {
    */
   @LinuxSource(file = "kernel/workqueue.c", name = "queue_work")
   public void queue(Work work) {
-    lock.lock();
-    try {
+    Worker woken;
+    boolean another = false;
+    synchronized (lock) {
       works.add(work);
-      if (idle >= works.size()) {
-        more.signal();
+      woken = asleep;
+      if (woken != null) {
+        remove(woken);
       } else if (workers < maxWorkers) {
         workers++;
-        Thread thread = new Thread(this::worker, name);
-        thread.setDaemon(true);
-        thread.start();
+        another = true;
       }
-    } finally {
-      lock.unlock();
     }
-  }
-
-  @LinuxSource(file = "kernel/workqueue.c", name = "worker_thread")
-  private void worker() {
-    Task task = process.newKernelTask();
-    task.enterKernelThread();
-    lock.lock();
-    try {
-      boolean timedOut = false;
-      while (true) {
-        Work work = works.poll();
-        if (work != null) {
-          timedOut = false;
-          lock.unlock();
-          try {
-            work.run(task);
-          } finally {
-            lock.lock();
-          }
-          continue;
-        }
-        fewer.signalAll();
-        if (timedOut) {
-          return;
-        }
-        idle++;
-        try {
-          timedOut = !more.await(IDLE_SECONDS, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-          timedOut = true; // nobody interrupts a worker but to end it
-        } finally {
-          idle--;
-        }
-      }
-    } finally {
-      workers--;
-      fewer.signalAll();
-      lock.unlock();
+    if (woken != null) {
+      LockSupport.unpark(woken.thread);
+    } else if (another) {
+      new Worker().thread.start();
     }
   }
 
   /** Waits until everything that was queued is done. From process context, not from a work. */
   @LinuxSource(file = "kernel/workqueue.c", name = "flush_workqueue")
   public void flush() {
-    lock.lock();
-    try {
-      while (!works.isEmpty() || workers > idle) {
-        fewer.awaitUninterruptibly();
+    boolean interrupted = false;
+    synchronized (lock) {
+      while (!works.isEmpty() || workers > sleeping) {
+        try {
+          lock.wait();
+        } catch (InterruptedException e) {
+          interrupted = true; // told afterwards
+        }
       }
-    } finally {
-      lock.unlock();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Under the lock. */
+  private void remove(Worker worker) {
+    if (asleep == worker) {
+      asleep = worker.next;
+    } else {
+      Worker before = asleep;
+      while (before != null && before.next != worker) { // as many steps as threads sleep
+        before = before.next;
+      }
+      assert before != null : "not asleep";
+      before.next = worker.next;
+    }
+    worker.next = null;
+    worker.sleeps = false;
+    sleeping--;
+  }
+
+  /** A thread of the queue. */
+  @LinuxSource(file = "kernel/workqueue_internal.h", name = "worker")
+  private final class Worker {
+    private final Thread thread = new Thread(this::loop, name);
+    private boolean sleeps; // under the lock: among those that can be woken
+    private @Nullable Worker next; // under the lock
+
+    Worker() {
+      thread.setDaemon(true);
+    }
+
+    @LinuxSource(file = "kernel/workqueue.c", name = "worker_thread")
+    private void loop() {
+      Task task = process.newKernelTask();
+      task.enterKernelThread();
+      try {
+        for (Work work = take(); work != null; work = take()) {
+          work.run(task);
+        }
+      } finally {
+        synchronized (lock) {
+          workers--;
+          lock.notifyAll();
+        }
+      }
+    }
+
+    /** The next work, or null if there has been none for a while. */
+    private @Nullable Work take() {
+      long since = System.nanoTime();
+      long left = IDLE_NANOS;
+      while (true) { // ends: with a work, or when time is up
+        synchronized (lock) {
+          Work work = works.poll();
+          if (work != null || left <= 0) {
+            if (sleeps) {
+              remove(this);
+            }
+            return work;
+          }
+          if (!sleeps) {
+            sleeps = true;
+            next = asleep;
+            asleep = this;
+            sleeping++;
+            lock.notifyAll();
+          }
+        }
+        LockSupport.parkNanos(WorkQueue.this, left);
+        left = Thread.interrupted() ? 0 : IDLE_NANOS - (System.nanoTime() - since);
+      }
     }
   }
 }

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.benchmarks;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.UserRing;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.IoEvent;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.PollBits;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * What a program may ask of the rings and {@code bench} has no switch for, in batches of 8; to be run with {@code -prof gc}, which counts
+ * what the kernel's own threads allocate too.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {
+      "-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", "-XX:MaxInlineLevel=30", "-Xmx1g",
+      "--enable-native-access=ALL-UNNAMED"
+    })
+public class CommandsBenchmark {
+  private static final int IOS = 1024;
+  private static final int BATCH = 8;
+  private static final int DEPTH = 32;
+
+  /** What is asked. */
+  public enum Command {
+    /** Reads that workers submit, with fixed buffers. */
+    SQWQ_READ(AioAbi.IOCB_CMD_PREAD, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_FIXEDBUFS),
+    /** Writes that workers submit, with fixed buffers. */
+    SQWQ_WRITE(AioAbi.IOCB_CMD_PWRITE, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_FIXEDBUFS),
+    /** The file made durable, by a worker. */
+    FSYNC(AioAbi.IOCB_CMD_FSYNC, 0),
+    /** Its data made durable, by a worker. */
+    FDSYNC(AioAbi.IOCB_CMD_FDSYNC, 0),
+    /** Told when the file is ready, which it is. */
+    POLL(AioAbi.IOCB_CMD_POLL, 0);
+
+    private final int opcode;
+    private final int flags;
+
+    Command(int opcode, int flags) {
+      this.opcode = opcode;
+      this.flags = flags;
+    }
+
+    private boolean moves() {
+      return opcode == AioAbi.IOCB_CMD_PREAD || opcode == AioAbi.IOCB_CMD_PWRITE;
+    }
+  }
+
+  /** What is asked. */
+  @Param public Command command;
+
+  /** What the file is on. */
+  @Param({"NONE", "XFS", "GFS2"})
+  public Fs fs;
+
+  private Bed bed;
+  private UserRing ring;
+  private long block;
+
+  /** Boots a kernel. */
+  @Setup
+  public void boot() throws ErrnoException {
+    bed = Bed.of(fs);
+    ring = UserRing.setup(bed.program(), DEPTH, command.flags, Bed.BLOCK);
+    for (int slot = 0; slot <= DEPTH; slot++) {
+      long iocb = ring.iocb(slot);
+      Iocb.aioLioOpcode(iocb, (short) command.opcode);
+      Iocb.aioFildes(iocb, bed.fd(0));
+      if (!command.moves()) {
+        Iocb.aioBuf(iocb, command == Command.POLL ? PollBits.POLLIN : 0);
+        Iocb.aioNbytes(iocb, 0);
+      }
+    }
+  }
+
+  /** Shuts it down. */
+  @TearDown
+  public void shutDown() throws ErrnoException {
+    ring.close();
+    bed.close();
+  }
+
+  /** One request of many. */
+  @Benchmark
+  @OperationsPerInvocation(IOS)
+  public void io() {
+    for (int done = 0; done < IOS; done += BATCH) {
+      for (int i = 0; i < BATCH; i++) {
+        int slot = ring.take();
+        if (command.moves()) {
+          block = (block * 0x5DEECE66DL + 11 & Long.MAX_VALUE) % bed.blocks();
+          Iocb.aioOffset(ring.iocb(slot), block * Bed.BLOCK);
+        }
+        ring.push();
+      }
+      ring.submitAndWait(BATCH);
+      for (long event = ring.peek(); event != 0; event = ring.peek()) {
+        long res = IoEvent.res(event);
+        if (command.moves() ? res != Bed.BLOCK : res < 0) {
+          throw new IllegalStateException(command + " answers " + res);
+        }
+        ring.consume(event);
+      }
+    }
+  }
+}

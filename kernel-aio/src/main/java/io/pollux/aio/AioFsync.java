@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.vfs.File;
+import io.pollux.uapi.LinuxSource;
+import org.jspecify.annotations.Nullable;
+
+/** One IOCB_CMD_FSYNC or FDSYNC on its way to a worker. The file's reference is the request's. */
+@LinuxSource(file = "fs/aio.c", name = "fsync_iocb")
+final class AioFsync extends Slab.Item implements WorkQueue.Work {
+  private static final Slab<AioFsync> SLAB = new Slab<>(AioFsync::new);
+
+  private @Nullable AioKiocb req;
+  private @Nullable File file;
+  private boolean datasync;
+
+  private AioFsync() {}
+
+  /** Has a worker make a file durable and complete the request. */
+  static void queue(Task current, WorkQueue workers, AioKiocb req, File file, boolean datasync) {
+    AioFsync work = SLAB.alloc(current);
+    work.req = req;
+    work.file = file;
+    work.datasync = datasync;
+    workers.queue(work);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/aio.c", name = "aio_fsync_work")
+  public void run(Task current) {
+    AioKiocb asked = req;
+    File target = file;
+    assert asked != null && target != null;
+    int result = target.op().fsync(current, target, datasync);
+    req = null;
+    file = null;
+    Slab.free(this);
+    Submitter.aioCompleteRw(asked, result, 0); // last: the context may go after it
+  }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class WorkQueueTest {
+  private static final String NAME = "work-queue-test";
+
+  private final UserProcess process = new UserProcess();
+
+  @Test
+  void oneWorkerDoesWorksInTheirOrder() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    List<Integer> done = new ArrayList<>(); // one thread adds, and flush is behind it
+    for (int i = 0; i < 1000; i++) {
+      int number = i;
+      queue.queue(current -> done.add(number));
+    }
+
+    queue.flush();
+
+    assertThat(done).hasSize(1000).isSorted();
+  }
+
+  @Test
+  void aWorkRunsOnAThreadWhoseTaskItIsGiven() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    List<Boolean> own = new ArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    queue.queue(
+        current -> {
+          own.add(current.isCurrentThread() && current.process() == process);
+          threads.add(Thread.currentThread());
+        });
+
+    queue.flush();
+
+    assertThat(own).containsExactly(true);
+    assertThat(threads.getFirst().getName()).isEqualTo(NAME);
+    assertThat(threads.getFirst()).isNotSameAs(Thread.currentThread());
+  }
+
+  @Test
+  void atMostSoManyRunAtATimeAndThatMany() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 3);
+    AtomicInteger running = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    CountDownLatch three = new CountDownLatch(3);
+    CountDownLatch go = new CountDownLatch(1);
+    for (int i = 0; i < 10; i++) {
+      queue.queue(
+          current -> {
+            most.accumulateAndGet(running.incrementAndGet(), Math::max);
+            three.countDown();
+            await(go);
+            running.decrementAndGet();
+          });
+    }
+
+    assertThat(three.await(30, TimeUnit.SECONDS)).as("three at a time").isTrue();
+    go.countDown();
+    queue.flush();
+
+    assertThat(most).hasValue(3);
+    assertThat(running).hasValue(0);
+  }
+
+  @Test
+  void aWorkThatBlocksDoesNotHoldUpTheNextOne() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 2);
+    CountDownLatch go = new CountDownLatch(1);
+    CountDownLatch second = new CountDownLatch(1);
+    queue.queue(current -> await(go));
+    queue.queue(current -> second.countDown());
+
+    assertThat(second.await(30, TimeUnit.SECONDS)).isTrue();
+    go.countDown();
+    queue.flush();
+  }
+
+  @Test
+  void noWorkIsLostWhenManyQueueAndWorkersFallAsleepBetween() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 3);
+    AtomicInteger done = new AtomicInteger();
+    List<Thread> callers = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      Thread caller =
+          new Thread(
+              () -> {
+                for (int n = 1; n <= 5000; n++) {
+                  queue.queue(current -> done.incrementAndGet());
+                  if (n % 100 == 0) {
+                    queue.flush(); // all asleep, or about to be
+                  }
+                }
+              });
+      callers.add(caller);
+      caller.start();
+    }
+    for (Thread caller : callers) {
+      caller.join();
+    }
+
+    queue.flush();
+
+    assertThat(done).hasValue(20_000);
+  }
+
+  @Test
+  void aWorkMayQueueAnother() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    AtomicInteger done = new AtomicInteger();
+    queue.queue(current -> queue.queue(another -> done.incrementAndGet()));
+
+    queue.flush();
+
+    assertThat(done).hasValue(1);
+  }
+
+  @Test
+  void threadsGoWhenThereIsNothingToDoAndComeBack() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    List<Thread> threads = new ArrayList<>();
+    queue.queue(current -> threads.add(Thread.currentThread()));
+    queue.flush();
+
+    threads.getFirst().join(30_000);
+    assertThat(threads.getFirst().isAlive()).isFalse();
+
+    queue.queue(current -> threads.add(Thread.currentThread()));
+    queue.flush();
+    assertThat(threads).hasSize(2).doesNotHaveDuplicates();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}
