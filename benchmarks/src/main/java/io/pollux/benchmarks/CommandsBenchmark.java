@@ -7,6 +7,7 @@ import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
+import io.pollux.uapi.Nr;
 import io.pollux.uapi.PollBits;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -53,7 +54,7 @@ public class CommandsBenchmark {
     FSYNC(AioAbi.IOCB_CMD_FSYNC, 0),
     /** Its data made durable, by a worker. */
     FDSYNC(AioAbi.IOCB_CMD_FDSYNC, 0),
-    /** Told when the file is ready, which it is. */
+    /** Told when an eventfd can be read, which it can. */
     POLL(AioAbi.IOCB_CMD_POLL, 0);
 
     private final int opcode;
@@ -84,11 +85,12 @@ public class CommandsBenchmark {
   @Setup
   public void boot() throws ErrnoException {
     bed = Bed.of(fs);
+    int fd = command == Command.POLL ? (int) bed.program().syscall(Nr.EVENTFD2, 1, 0) : bed.fd(0);
     ring = UserRing.setup(bed.program(), DEPTH, command.flags, Bed.BLOCK);
     for (int slot = 0; slot <= DEPTH; slot++) {
       long iocb = ring.iocb(slot);
       Iocb.aioLioOpcode(iocb, (short) command.opcode);
-      Iocb.aioFildes(iocb, bed.fd(0));
+      Iocb.aioFildes(iocb, fd);
       if (!command.moves()) {
         Iocb.aioBuf(iocb, command == Command.POLL ? PollBits.POLLIN : 0);
         Iocb.aioNbytes(iocb, 0);

@@ -4,11 +4,13 @@ package io.pollux.block;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.filemap.PageCache;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
@@ -233,7 +235,7 @@ public final class BlockDevice {
   @LinuxSource(file = "block/bio.c", name = "submit_bio_wait")
   public int transferAndWait(Task current, long position, long address, int bytes, int opf) {
     assert ((position | bytes) & (queue.logicalBlockSize() - 1)) == 0 : position;
-    Waiting waiting = new Waiting();
+    Waiting waiting = Waiting.get(current);
     Bio bio = Bio.alloc(current, this, position >> BlkTypes.SECTOR_SHIFT, opf, Waiting::end, waiting);
     boolean added = bio.addMemory(address, bytes);
     assert added : bytes;
@@ -249,7 +251,7 @@ public final class BlockDevice {
    */
   @LinuxSource(file = "block/blk-flush.c", name = "blkdev_issue_flush")
   public int flushAndWait(Task current) {
-    Waiting waiting = new Waiting();
+    Waiting waiting = Waiting.get(current);
     submitBio(current, Bio.alloc(current, this, 0, BlkTypes.REQ_OP_FLUSH, Waiting::end, waiting));
     return waiting.await(current);
   }
@@ -313,17 +315,34 @@ public final class BlockDevice {
     return queue.stats().line(major, minor, name);
   }
 
-  private static final class Waiting {
+  /** Somebody who waits for a bio: what C has on the stack. */
+  private static final class Waiting extends Slab.Item implements BooleanSupplier {
+    private static final Slab<Waiting> SLAB = new Slab<>(Waiting::new);
+
     private final WaitQueue queue = new WaitQueue();
     private int status;
     private volatile boolean done; // after the status
 
+    static Waiting get(Task current) {
+      Waiting waiting = SLAB.alloc(current);
+      waiting.done = false;
+      return waiting;
+    }
+
+    /** Once, and not to be used any more after it. */
     int await(Task current) {
       if (!done) {
         current.aboutToSleep(); // the bio may sit in the plug
-        queue.waitUninterruptibly(() -> done);
+        queue.waitUninterruptibly(this);
       }
-      return status;
+      int result = status;
+      Slab.free(this);
+      return result;
+    }
+
+    @Override
+    public boolean getAsBoolean() {
+      return done;
     }
 
     static void end(Bio bio) {
@@ -333,7 +352,7 @@ public final class BlockDevice {
       bio.put();
       waiting.status = status;
       waiting.done = true;
-      waiting.queue.wakeUp();
+      waiting.queue.wakeUp(); // who waits next, if it is somebody else by now, looks again in vain
     }
   }
 }

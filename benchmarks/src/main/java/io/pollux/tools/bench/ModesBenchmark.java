@@ -82,27 +82,41 @@ public class ModesBenchmark {
     /** preadv2 and pwritev2 with RWF_HIPRI. */
     SYNC(Mode.SYNC, true, false, false, false),
     /** pread64 and pwrite64. */
-    SYNC_IRQ(Mode.SYNC, false, false, false, false);
+    SYNC_IRQ(Mode.SYNC, false, false, false, false),
+    /** The rings, through the page cache. */
+    RING_BUFFERED(Mode.RING),
+    /** pread64 and pwrite64, through the page cache. */
+    SYNC_BUFFERED(Mode.SYNC);
 
     private final Mode mode;
     private final boolean polled;
     private final boolean fixedBufs;
     private final boolean sqThread;
     private final boolean sqPoll;
+    private final boolean buffered;
+
+    Way(Mode mode) {
+      this(mode, false, false, false, false, true);
+    }
 
     Way(Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll) {
+      this(mode, polled, fixedBufs, sqThread, sqPoll, false);
+    }
+
+    Way(Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll, boolean buffered) {
       this.mode = mode;
       this.polled = polled;
       this.fixedBufs = fixedBufs;
       this.sqThread = sqThread;
       this.sqPoll = sqPoll;
+      this.buffered = buffered;
     }
 
     private Plan plan(Pattern pattern) {
       int depth = mode == Mode.SYNC ? 1 : DEPTH;
       int batch = Math.min(BATCH, depth);
       return new Plan(
-          mode, polled, fixedBufs, sqThread, sqPoll, false, pattern, BLOCK, depth, batch, batch, 1, 0, Long.MAX_VALUE,
+          mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, BLOCK, depth, batch, batch, 1, 0, Long.MAX_VALUE,
           Long.MAX_VALUE, false, 1);
     }
   }
@@ -139,14 +153,11 @@ public class ModesBenchmark {
     int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();
     job = new Job(plan, control, Job.Check.NONE, 0, FILE_BYTES / BLOCK, slots, false);
     CountDownLatch go = new CountDownLatch(1);
-    worker = new Worker(plan, target.program().newThread(), (files, access) -> open(files, path, access), job, slots, go);
+    int flags = plan.buffered() ? 0 : Fcntl.O_DIRECT;
+    worker = new Worker(plan, target.program().newThread(), (files, access) -> files.open(path, access | flags), job, slots, go);
     worker.start("bench");
     worker.awaitReady();
     go.countDown();
-  }
-
-  private static int open(UserFiles files, PathName path, int access) {
-    return files.open(path, access | Fcntl.O_DIRECT);
   }
 
   /** Counts from here. */
