@@ -38,7 +38,7 @@ final class BdevPages implements PageIo {
   }
 
   private int transfer(Task current, long index, long[] addresses, int count, int op) {
-    BioBatch batch = new BioBatch(bdev, op);
+    BioBatch batch = BioBatch.get(current, bdev, op);
     for (int i = 0; i < count; i++) {
       int bytes = i == count - 1 ? lastBytes(index, count) : HostMemory.PAGE_SIZE;
       batch.add(current, (index + i) << HostMemory.PAGE_SHIFT, addresses[i], bytes);

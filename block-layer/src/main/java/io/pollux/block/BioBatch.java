@@ -1,41 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A transfer of many pieces of kernel memory that somebody waits for: pieces that follow each other on the device go
  * in one bio, and all bios are on their way before the wait begins.
  *
- * <p>Belongs to one task, and serves one transfer.
+ * <p>Belongs to one task, from {@link #get} to {@link #await}.
  */
 @LinuxSource(file = "fs/mpage.c", name = "mpage_readpages")
-public final class BioBatch {
+public final class BioBatch extends Slab.Item implements BooleanSupplier {
+  private static final Slab<BioBatch> SLAB = new Slab<>(BioBatch::new);
+
   private static final int MAX_RANGE = 1 << 30; // a multiple of everything
 
-  private final BlockDevice bdev;
-  private final int opf;
+  private @Nullable BlockDevice bdev;
+  private int opf;
   private final Plug plug = new Plug();
   private final WaitQueue queue = new WaitQueue();
-  private final AtomicInteger ref = new AtomicInteger(1); // bios in flight, and the submitter
+  private final AtomicInteger ref = new AtomicInteger(); // bios in flight, and the submitter
   private final AtomicInteger error = new AtomicInteger(); // the first one
   private @Nullable Bio bio; // being filled
   private long next; // the position behind it
   private boolean plugged;
 
+  private BioBatch() {}
+
   /**
-   * Makes an empty batch.
+   * Takes an empty batch. From process context.
    *
+   * @param current the calling task
    * @param bdev the device
    * @param opf operation and flags of {@link BlkTypes}
+   * @return the batch, which {@link #await} has to follow
    */
-  public BioBatch(BlockDevice bdev, int opf) {
-    this.bdev = bdev;
-    this.opf = opf;
+  public static BioBatch get(Task current, BlockDevice bdev, int opf) {
+    BioBatch batch = SLAB.alloc(current);
+    batch.bdev = bdev;
+    batch.opf = opf;
+    batch.ref.set(1);
+    batch.error.set(0);
+    return batch;
+  }
+
+  private BlockDevice bdev() {
+    BlockDevice target = bdev;
+    assert target != null : "a batch that has ended";
+    return target;
   }
 
   /**
@@ -47,11 +65,11 @@ public final class BioBatch {
    * @param bytes length, a positive multiple of the logical block size, at most a page
    */
   public void add(Task current, long position, long address, int bytes) {
-    assert ((position | bytes) & (bdev.queue().logicalBlockSize() - 1)) == 0 : position;
+    assert ((position | bytes) & (bdev().queue().logicalBlockSize() - 1)) == 0 : position;
     Bio open = bio;
     if (open == null || position != next || !open.addMemory(address, bytes)) {
       send(current);
-      open = Bio.alloc(current, bdev, position >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
+      open = Bio.alloc(current, bdev(), position >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
       boolean added = open.addMemory(address, bytes);
       assert added : bytes;
       bio = open;
@@ -68,7 +86,7 @@ public final class BioBatch {
    */
   void addRange(Task current, long position, long bytes) {
     for (long done = 0; done < bytes && error.get() == 0; done += MAX_RANGE) {
-      bio = Bio.alloc(current, bdev, (position + done) >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
+      bio = Bio.alloc(current, bdev(), (position + done) >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
       bio.setSize((int) Math.min(MAX_RANGE, bytes - done));
       send(current);
     }
@@ -84,11 +102,11 @@ public final class BioBatch {
       plugged = plug.start(current);
     }
     ref.getAndIncrement();
-    bdev.submitBio(current, full);
+    bdev().submitBio(current, full);
   }
 
   /**
-   * Waits until everything that was added is done. From process context.
+   * Waits until everything that was added is done. The batch is not to be used any more after it. From process context.
    *
    * @param current the calling task
    * @return 0, or the first error
@@ -102,9 +120,18 @@ public final class BioBatch {
     }
     if (ref.decrementAndGet() != 0) {
       current.aboutToSleep(); // the bios may sit in somebody else's plug
-      queue.waitUninterruptibly(() -> ref.get() == 0);
+      queue.waitUninterruptibly(this);
     }
-    return error.get();
+    int result = error.get();
+    bdev = null;
+    Slab.free(this);
+    return result;
+  }
+
+  /** What {@link #await} waits for. */
+  @Override
+  public boolean getAsBoolean() {
+    return ref.get() == 0;
   }
 
   private static void end(Bio bio) {
@@ -116,7 +143,7 @@ public final class BioBatch {
       batch.error.compareAndSet(0, status);
     }
     if (batch.ref.decrementAndGet() == 0) {
-      batch.queue.wakeUp();
+      batch.queue.wakeUp(); // who waits in it next, if it is somebody else by now, looks again in vain
     }
   }
 }

@@ -266,7 +266,7 @@ public final class BlockDevice {
    */
   @LinuxSource(file = "block/blk-lib.c", name = "blkdev_issue_discard")
   public int discardAndWait(Task current, long position, long bytes) {
-    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_DISCARD);
+    BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_DISCARD);
     batch.addRange(current, position, bytes);
     return batch.await(current);
   }
@@ -282,7 +282,7 @@ public final class BlockDevice {
    */
   @LinuxSource(file = "block/blk-lib.c", name = "blkdev_issue_zeroout")
   public int zeroAndWait(Task current, long position, long bytes) {
-    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_WRITE_ZEROES | BlkTypes.REQ_NOUNMAP);
+    BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_WRITE_ZEROES | BlkTypes.REQ_NOUNMAP);
     batch.addRange(current, position, bytes);
     int result = batch.await(current);
     return result == -Errno.EOPNOTSUPP ? writeZeroPages(current, position, bytes) : result;
@@ -294,7 +294,7 @@ public final class BlockDevice {
     if (zeroes == 0) {
       return -Errno.ENOMEM;
     }
-    BioBatch batch = new BioBatch(this, BlkTypes.REQ_OP_WRITE);
+    BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_WRITE);
     for (long done = 0; done < bytes; done += HostMemory.PAGE_SIZE) {
       batch.add(current, position + done, zeroes, (int) Math.min(HostMemory.PAGE_SIZE, bytes - done));
     }

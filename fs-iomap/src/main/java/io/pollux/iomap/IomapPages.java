@@ -54,40 +54,44 @@ public final class IomapPages implements PageIo {
 
   private int transfer(Task current, long index, long[] addresses, int count, boolean write) {
     Iomap iomap = Iomap.SLAB.alloc(current);
-    Walk walk = new Walk(current, index << HostMemory.PAGE_SHIFT, addresses, count, write);
-    int result = walk.run(iomap);
-    int moved = walk.await(); // whatever happened: the bios have the pages
+    Walk walk = Walk.get(this, current, index << HostMemory.PAGE_SHIFT, addresses, count, write);
+    int result = walk.run(current, this, iomap);
+    int moved = walk.await(current); // whatever happened: the bios have the pages
     if (!write) {
       walk.clearBehindEnd();
     }
+    Slab.free(walk);
     Slab.free(iomap);
     return result != 0 ? result : moved;
   }
 
   /** One walk over the extents behind a run of pages. Counts from its start: a file may reach to the last position. */
-  private final class Walk {
-    private final Task current;
-    private final long start;
-    private final long[] addresses;
-    private final boolean write;
-    private final int bytes; // up to the end of the pages, or of the file
+  private static final class Walk extends Slab.Item {
+    private static final Slab<Walk> SLAB = new Slab<>(Walk::new);
+    private static final long[] NOWHERE = {};
+
+    private long start;
+    private long[] addresses = NOWHERE;
+    private boolean write;
+    private int bytes; // up to the end of the pages, or of the file
     private @Nullable BioBatch batch;
     private @Nullable BlockDevice target; // where the batch goes
 
-    Walk(Task current, long start, long[] addresses, int count, boolean write) {
-      this.current = current;
-      this.write = write;
-      this.start = start;
-      this.addresses = addresses;
-      bytes = (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, inode.size() - start));
+    static Walk get(IomapPages pages, Task current, long start, long[] addresses, int count, boolean write) {
+      Walk walk = SLAB.alloc(current);
+      walk.write = write;
+      walk.start = start;
+      walk.addresses = addresses;
+      walk.bytes = (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, pages.size() - start));
+      return walk;
     }
 
     @LinuxSource(file = "fs/iomap.c", name = {"iomap_apply", "iomap_readpage_actor"})
-    int run(Iomap iomap) {
+    int run(Task current, IomapPages pages, Iomap iomap) {
       int done = 0;
       while (done < bytes) { // each step moves on by a byte or more
         long pos = start + done;
-        int result = ops.iomapBegin(current, inode, pos, bytes - done, 0, iomap);
+        int result = pages.ops.iomapBegin(current, pages.inode, pos, bytes - done, 0, iomap);
         if (result != 0) {
           return result;
         }
@@ -96,7 +100,7 @@ public final class IomapPages implements PageIo {
         int stop = (int) Math.min(bytes, done + behind);
         while (done < stop) { // page by page
           int step = Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
-          result = write ? drain(iomap, done, step) : fill(iomap, done, step);
+          result = write ? drain(current, iomap, done, step) : fill(current, iomap, done, step);
           if (result != 0) {
             return result;
           }
@@ -112,36 +116,36 @@ public final class IomapPages implements PageIo {
     }
 
     /** Fills a part of a page that lies in one extent. Answers 0 or a negative errno. */
-    private int fill(Iomap iomap, int at, int length) {
+    private int fill(Task current, Iomap iomap, int at, int length) {
       long from = iomap.addr() + start + at - iomap.offset();
       switch (iomap.type()) {
         case HOLE, UNWRITTEN -> RawMemory.zero(address(at), length);
         case INLINE -> RawMemory.copy(from, address(at), length);
         case MAPPED -> {
-          return add(iomap.bdev(), from, at, length);
+          return add(current, iomap.bdev(), from, at, length);
         }
       }
       return 0;
     }
 
     /** Writes a part of a page that lies in one extent. Answers 0 or a negative errno. */
-    private int drain(Iomap iomap, int at, int length) {
+    private int drain(Task current, Iomap iomap, int at, int length) {
       return switch (iomap.type()) {
         case HOLE, UNWRITTEN -> 0;
         case INLINE -> -Errno.EOPNOTSUPP;
-        case MAPPED -> add(iomap.bdev(), iomap.addr() + start + at - iomap.offset(), at, length);
+        case MAPPED -> add(current, iomap.bdev(), iomap.addr() + start + at - iomap.offset(), at, length);
       };
     }
 
-    private int add(BlockDevice bdev, long position, int at, int length) {
+    private int add(Task current, BlockDevice bdev, long position, int at, int length) {
       if (batch != null && target != bdev) {
-        int result = await();
+        int result = await(current);
         if (result != 0) {
           return result;
         }
       }
       if (batch == null) {
-        batch = new BioBatch(bdev, write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ);
+        batch = BioBatch.get(current, bdev, write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ);
         target = bdev;
       }
       int mask = bdev.queue().logicalBlockSize() - 1;
@@ -150,7 +154,7 @@ public final class IomapPages implements PageIo {
     }
 
     /** Waits for what was sent. Answers 0 or a negative errno. */
-    int await() {
+    int await(Task current) {
       BioBatch sent = batch;
       batch = null;
       return sent == null ? 0 : sent.await(current);

@@ -2,6 +2,7 @@
 package io.pollux.core.filemap;
 
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -113,9 +114,12 @@ public final class Mapping {
   @LinuxSource(file = "mm/page-writeback.c", name = "write_cache_pages")
   int writePagesBack(Task current, long first, long last) {
     int result = 0;
-    PageRun run = new PageRun(PageCache.MAX_RUN);
+    PageRun run = PageRun.get(current, PageCache.MAX_RUN);
+    DirtyPages dirty = DirtyPages.get(current);
+    cache.findDirty(this, first, last, dirty);
     long done = -1;
-    for (long index : cache.dirtyPages(this, first, last)) {
+    for (int i = 0; i < dirty.count(); i++) {
+      long index = dirty.index(i);
       if (index <= done) {
         continue; // went with a run before
       }
@@ -136,6 +140,8 @@ public final class Mapping {
         cache.endWrite(run);
       }
     }
+    Slab.free(dirty);
+    Slab.free(run);
     return result;
   }
 
@@ -191,8 +197,9 @@ public final class Mapping {
     if (readahead && count < READAHEAD && (index == 0 || cache.has(this, index - 1))) {
       count = READAHEAD; // read from its start, or where somebody read the page before
     }
-    PageRun run = new PageRun((int) Math.max(1, Math.min(count, left)));
+    PageRun run = PageRun.get(current, (int) Math.max(1, Math.min(count, left)));
     if (!cache.addRun(this, index, run) || run.count() == 0) {
+      Slab.free(run);
       return cache.waitFor(current, this, index); // it is on its way, or has no room yet
     }
     int read = 0;
@@ -206,6 +213,7 @@ public final class Mapping {
       }
     } finally {
       cache.endRead(run, status == 0 ? read : 0);
+      Slab.free(run);
     }
     return status;
   }

@@ -460,24 +460,25 @@ public final class PageCache {
     unlocked.wakeUp();
   }
 
-  /** The numbers of a mapping's dirty pages in a range, sorted. */
-  long[] dirtyPages(Mapping mapping, long first, long last) {
+  /** Finds a mapping's dirty pages in a range. */
+  void findDirty(Mapping mapping, long first, long last, DirtyPages found) {
     lock.lock();
     try {
-      long[] found = new long[Math.min(mapping.nrDirty(), made)];
-      int count = 0;
-      for (int i = 0; i < made && count < found.length; i++) {
+      int left = Math.min(mapping.nrDirty(), made);
+      found.clear(left);
+      for (int i = 0; i < made && left > 0; i++) {
         Page page = pages[i];
-        if (page.dirty && page.mapping == mapping && page.index >= first && page.index <= last) {
-          found[count++] = page.index;
+        if (page.dirty && page.mapping == mapping) {
+          left--;
+          if (page.index >= first && page.index <= last) {
+            found.add(page.index);
+          }
         }
       }
-      found = Arrays.copyOf(found, count);
-      Arrays.sort(found);
-      return found;
     } finally {
       lock.unlock();
     }
+    found.sort();
   }
 
   /**

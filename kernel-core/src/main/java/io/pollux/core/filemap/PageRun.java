@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.filemap;
 
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Pages that follow each other in a file, locked by whoever has the run. */
-final class PageRun {
-  private final @Nullable Page[] pages;
-  private final long[] addresses;
+/** Pages that follow each other in a file, locked by whoever has the run. To be given back with {@link Slab#free}. */
+final class PageRun extends Slab.Item {
+  private static final Slab<PageRun> SLAB = new Slab<>(PageRun::new);
+
+  private final @Nullable Page[] pages = new Page[PageCache.MAX_RUN];
+  private final long[] addresses = new long[PageCache.MAX_RUN];
+  private int most;
   private int count;
 
-  PageRun(int most) {
-    pages = new Page[most];
-    addresses = new long[most];
+  private PageRun() {}
+
+  /** An empty run for so many pages, at most {@link PageCache#MAX_RUN}. From process context. */
+  static PageRun get(Task current, int most) {
+    assert most > 0 && most <= PageCache.MAX_RUN : most;
+    PageRun run = SLAB.alloc(current);
+    run.most = most;
+    run.count = 0;
+    return run;
   }
 
   void add(Page page) {
@@ -26,7 +37,7 @@ final class PageRun {
   }
 
   boolean full() {
-    return count == pages.length;
+    return count == most;
   }
 
   int count() {

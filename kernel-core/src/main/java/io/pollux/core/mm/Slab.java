@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "mm/slab.c", name = {"kmem_cache_alloc", "kmem_cache_free", "kmem_cache_alloc_bulk"})
 public final class Slab<T extends Slab.Item> {
   /** Most kinds that a kernel may have. */
-  public static final int MAX_KINDS = 16;
+  public static final int MAX_KINDS = 24;
 
   private static int kinds;
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.filemap;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
+import java.util.Arrays;
+
+/** The numbers of a file's pages that somebody is about to write back. To be given back with {@link Slab#free}. */
+final class DirtyPages extends Slab.Item {
+  private static final Slab<DirtyPages> SLAB = new Slab<>(DirtyPages::new);
+
+  private long[] indexes = new long[PageCache.MAX_RUN]; // grows, up to the pages of a cache
+  private int count;
+
+  private DirtyPages() {}
+
+  /** An empty one. From process context. */
+  static DirtyPages get(Task current) {
+    DirtyPages pages = SLAB.alloc(current);
+    pages.count = 0;
+    return pages;
+  }
+
+  /** Makes this empty, with room for so many. */
+  void clear(int room) {
+    count = 0;
+    if (indexes.length < room) {
+      indexes = new long[Integer.highestOneBit(room) << 1];
+    }
+  }
+
+  void add(long index) {
+    indexes[count++] = index;
+  }
+
+  void sort() {
+    Arrays.sort(indexes, 0, count);
+  }
+
+  int count() {
+    return count;
+  }
+
+  long index(int i) {
+    assert i < count : i;
+    return indexes[i];
+  }
+}
