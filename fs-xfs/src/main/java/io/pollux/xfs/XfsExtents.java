@@ -225,8 +225,11 @@ final class XfsExtents {
     int zero = select(~ones(group), ~moreOnes(group), bucket);
     int last = (group << GROUP_LOG) + zero - bucket - 1; // of the bucket, or if that is empty of those before
     long low = within & ((1L << lowBits) - 1);
+    if (low(last) <= low) {
+      return last; // of whichever bucket it is
+    }
     int inBucket = onesBefore(group, zero);
-    return inBucket == 0 || low(last) <= low ? last : findInBucket(last - inBucket, last - 1, low);
+    return inBucket == 0 ? last : findInBucket(last - inBucket, last - 1, low);
   }
 
   private int findGroup(long fileoff) {
