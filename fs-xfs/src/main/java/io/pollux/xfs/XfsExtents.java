@@ -4,6 +4,9 @@ package io.pollux.xfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -15,10 +18,25 @@ import java.util.Arrays;
  *   second 63..21: block, low bits  20..0: number of blocks
  * </pre>
  *
- * <p>Here it is the same two words, in groups of 16 extents: 16 first words, then 16 second ones, so that all of a lookup's
- * last step lies in 256 bytes. The index is a tree of every 16th of the first words, every 256th, and so on. A lookup counts, level
- * by level, how many of 16 neighbours are not above what it looks for. It never branches on an offset: for a random block
- * half of such branches would be guessed wrong, and each of those costs more than the whole lookup.
+ * <p>That is 16 bytes. A million of them do not stay in a processor's caches, so that each lookup of a random block would wait
+ * for memory. Here an extent takes as many bits as it needs. 64 that follow each other are a group. Its head is four longs:
+ *
+ * <pre>
+ *   63..6: the offset that its first extent starts at  5..0: bits of the low part of an offset
+ *   63..12: where in the packed bits its own begin  11: slope  10..5: bits of a block  4..0: bits of a number of blocks
+ *   two longs: the high parts of its offsets
+ * </pre>
+ *
+ * <p>Packed are a block, and then for each extent the low part of its offset, its number of blocks less one and whether it is
+ * unwritten, and how far its own block is from that one. With a slope that is counted from where the block would be if the group lay
+ * in one piece: so a file that has been laid out at once, and has many extents because some are unwritten or were punched out,
+ * needs no bits for it. All offsets are from the group's own.
+ *
+ * <p>The high part of an offset is the number of one of 64 buckets. Of all buckets in turn there is a one for each extent that starts
+ * in it, and then a zero: so the extents in and before a bucket are the ones before its zero, which a few instructions find.
+ * These are the codes of Elias and Fano. Groups are found by a table: for each of so many ranges of the file that there are one to
+ * four for a group, the last group that does not start behind the range's first block. Where many groups lie in a range, or many
+ * extents in a bucket, because they are crowded there, they are searched by halves.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
 final class XfsExtents {
@@ -28,103 +46,151 @@ final class XfsExtents {
   /** What {@link #find} answers when there is none. */
   static final int NONE = -1;
 
-  /** Most that are kept in memory for a file, which takes more than half a gigabyte. */
+  /** Most that are kept in memory for a file, which may take more than half a gigabyte. */
   private static final int MAX_EXTENTS = 1 << 25;
 
   /** Offsets have 54 bits. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
   private static final long MAX_FILEOFF = (1L << 54) - 1;
 
-  private static final long UNWRITTEN = Long.MIN_VALUE;
+  private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-  private static final int OFF_SHIFT = 9;
-  private static final int BLOCK_LOW_BITS = 43;
-  private static final int COUNT_BITS = 21;
-  private static final int FANOUT_LOG = 4;
-  private static final int FANOUT = 1 << FANOUT_LOG;
+  private static final int GROUP_LOG = 6;
+  private static final int GROUP = 1 << GROUP_LOG; // extents, and buckets; both together are the bits of two longs
+  private static final int HEAD_LOG = 2;
+  private static final int HEAD = 1 << HEAD_LOG; // longs
 
-  /** A first word that groups are filled up with: behind every extent. */
-  private static final long NONE_HERE = Long.MAX_VALUE;
+  // In a head's first long, behind the offset.
+  private static final int LOW_BITS_BITS = 6;
+
+  // In its second.
+  private static final int COUNT_BITS_BITS = 5;
+  private static final int BLOCK_BITS_SHIFT = COUNT_BITS_BITS;
+  private static final int BLOCK_BITS_BITS = 6;
+  private static final int SLOPE_SHIFT = BLOCK_BITS_SHIFT + BLOCK_BITS_BITS;
+  private static final int PLACE_SHIFT = SLOPE_SHIFT + 1;
+
+  /** An fsb has so many. */
+  private static final int FSB_BITS = 52;
 
   private final int count;
-  private final long[][] index; // first words: few of them first; filled up to whole groups
-  private final long[] leaf; // all of both words, in groups
+  private final long before; // the last block before all of them
+  private final int rangeLog; // of the blocks of a range
+  private final int[] ranges; // the group to begin with; and one range behind the last
+  private final long[] heads;
+  private final byte[] packed; // and 7 bytes more, since it is read by longs
 
-  private XfsExtents(int count, long[] leaf) {
+  private XfsExtents(int count, long[] heads, byte[] packed) {
     this.count = count;
-    this.leaf = leaf;
-    int depth = 0;
-    for (int n = count; n > FANOUT; n = groups(n)) {
-      depth++;
-    }
-    index = new long[depth][];
-    int below = groups(count);
-    for (int i = depth - 1; i >= 0; i--) {
-      long[] level = new long[groups(below) << FANOUT_LOG];
-      Arrays.fill(level, below, level.length, NONE_HERE);
-      for (int group = 0; group < below; group++) {
-        level[group] = i == depth - 1 ? leaf[group << (FANOUT_LOG + 1)] : index[i + 1][group << FANOUT_LOG];
+    this.heads = heads;
+    this.packed = packed;
+    before = count == 0 ? Long.MAX_VALUE : base(0) - 1;
+    int groups = heads.length >> HEAD_LOG;
+    long span = groups == 0 ? 0 : base(groups - 1) - base(0);
+    rangeLog = Math.max(0, bits(span) - bits(groups) - 1);
+    ranges = new int[(int) (span >>> rangeLog) + 2];
+    int group = 0;
+    for (int range = 0; range < ranges.length; range++) {
+      while (group + 1 < groups && base(group + 1) - base(0) <= (long) range << rangeLog) {
+        group++;
       }
-      index[i] = level;
-      below = groups(below);
+      ranges[range] = group;
     }
   }
 
-  private static int groups(int n) {
-    return Math.max(1, (n + FANOUT - 1) >> FANOUT_LOG);
-  }
-
-  /** Where the first word of an extent is in the leaf; the second is FANOUT behind it. */
-  private static int place(int at) {
-    return at + (at & -FANOUT);
+  /** How many bits a number has that is not negative. */
+  private static int bits(long number) {
+    return Long.SIZE - Long.numberOfLeadingZeros(number);
   }
 
   int count() {
     return count;
   }
 
-  /** The first word of an extent. */
-  long first(int at) {
-    return leaf[place(at)];
+  private long base(int group) {
+    return heads[group << HEAD_LOG] >>> LOW_BITS_BITS;
   }
 
-  /** The second word of an extent. */
-  long second(int at) {
-    return leaf[place(at) + FANOUT];
+  private int lowBits(int group) {
+    return (int) heads[group << HEAD_LOG] & ((1 << LOW_BITS_BITS) - 1);
   }
 
-  /** First block in the file. */
-  static long startOff(long first) {
-    return (first & ~UNWRITTEN) >>> OFF_SHIFT;
+  private long shape(int group) {
+    return heads[(group << HEAD_LOG) + 1];
   }
 
-  /** First block in the filesystem, an fsb. */
-  static long startBlock(long first, long second) {
-    return ((first & ((1 << OFF_SHIFT) - 1)) << BLOCK_LOW_BITS) | (second >>> COUNT_BITS);
+  private static int countBits(long shape) {
+    return (int) shape & ((1 << COUNT_BITS_BITS) - 1);
   }
 
-  /** Number of blocks. */
-  static int blockCount(long second) {
-    return (int) second & ((1 << COUNT_BITS) - 1);
+  private static int blockBits(long shape) {
+    return (int) (shape >>> BLOCK_BITS_SHIFT) & ((1 << BLOCK_BITS_BITS) - 1);
   }
 
-  /** Whether it was never written. */
-  static boolean unwritten(long first) {
-    return first < 0;
+  private long ones(int group) {
+    return heads[(group << HEAD_LOG) + 2];
+  }
+
+  private long moreOnes(int group) {
+    return heads[(group << HEAD_LOG) + 3];
+  }
+
+  /** Where the n-th one is, from 0 on, in the 128 bits of two longs that have so many. */
+  private static int select(long first, long second, int n) {
+    int inFirst = Long.bitCount(first);
+    int behind = (inFirst - 1 - n) >> 31; // all ones if it is in the second: a branch would often be guessed wrong
+    long in = first ^ ((first ^ second) & behind);
+    return (behind & Long.SIZE) + Long.numberOfTrailingZeros(Long.expand(1L << (n - (inFirst & behind)), in));
+  }
+
+  /** Where in the packed bits an extent's own begin. */
+  private long place(int at) {
+    int group = at >>> GROUP_LOG;
+    long shape = shape(group);
+    int width = lowBits(group) + countBits(shape) + blockBits(shape);
+    return (shape >>> PLACE_SHIFT) + FSB_BITS + (long) (at & (GROUP - 1)) * width;
+  }
+
+  /** Some of the packed bits, 57 at most. */
+  private long field(long place, int width) {
+    return ((long) LONG.get(packed, (int) (place >>> 3)) >>> (place & 7)) & ((1L << width) - 1);
+  }
+
+  private long low(int at) {
+    return field(place(at), lowBits(at >>> GROUP_LOG));
+  }
+
+  private long countAndFlag(int at) {
+    int group = at >>> GROUP_LOG;
+    return field(place(at) + lowBits(group), countBits(shape(group)));
+  }
+
+  /** How far behind its group's first extent it starts. */
+  private long fromBase(int at) {
+    int group = at >>> GROUP_LOG;
+    int in = at & (GROUP - 1);
+    long high = (long) select(ones(group), moreOnes(group), in) - in;
+    return (high << lowBits(group)) + low(at);
   }
 
   /** First block in the file. */
   long startOff(int at) {
-    return startOff(first(at));
+    return base(at >>> GROUP_LOG) + fromBase(at);
   }
 
   /** First block in the filesystem, an fsb. */
   long startBlock(int at) {
-    return startBlock(first(at), second(at));
+    int group = at >>> GROUP_LOG;
+    long shape = shape(group);
+    long least = field(shape >>> PLACE_SHIFT, FSB_BITS);
+    long along = fromBase(at) & -((shape >>> SLOPE_SHIFT) & 1);
+    long more = field(place(at) + lowBits(group) + countBits(shape), blockBits(shape));
+    return (least + along + more) & ((1L << FSB_BITS) - 1);
   }
 
+  /** Number of blocks. */
   long blockCount(int at) {
-    return blockCount(second(at));
+    return (countAndFlag(at) >>> 1) + 1;
   }
 
   /** The block in the file behind an extent. */
@@ -132,41 +198,75 @@ final class XfsExtents {
     return startOff(at) + blockCount(at);
   }
 
+  /** Whether it was never written. */
   boolean unwritten(int at) {
-    return unwritten(first(at));
+    return (countAndFlag(at) & 1) != 0;
   }
 
   /**
    * Finds the last extent that does not start behind a block: the one that has the block, or the one before
-   * the hole that has it. As many steps as the index has levels, of which a million extents have five.
+   * the hole that has it.
    *
    * @param fileoff the block in the file, any value at all
    * @return which one, or NONE if the first starts behind the block
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   int find(long fileoff) {
-    // The last first word, but for the flag, that an extent which starts there can have. None starts at MAX_FILEOFF.
-    long most = fileoff < 0 ? -1 : Math.min(fileoff, MAX_FILEOFF - 1) << OFF_SHIFT | ((1 << OFF_SHIFT) - 1);
+    if (fileoff <= before) {
+      return NONE;
+    }
     if (count == 1) {
-      return (leaf[0] & ~UNWRITTEN) <= most ? 0 : NONE; // so most files are
+      return 0; // so most files are
     }
-    int group = 0;
-    for (long[] level : index) {
-      group = (group << FANOUT_LOG) + notAbove(level, group << FANOUT_LOG, most) - 1;
-      if (group < 0) {
-        return NONE; // and only the first level can say so
-      }
+    int group = findGroup(fileoff);
+    int lowBits = lowBits(group);
+    long within = Math.min(fileoff - base(group), ((long) GROUP << lowBits) - 1);
+    int bucket = (int) (within >>> lowBits);
+    int zero = select(~ones(group), ~moreOnes(group), bucket);
+    int last = (group << GROUP_LOG) + zero - bucket - 1; // of the bucket, or if that is empty of those before
+    long low = within & ((1L << lowBits) - 1);
+    if (low(last) <= low) {
+      return last; // of whichever bucket it is
     }
-    return (group << FANOUT_LOG) + notAbove(leaf, group << (FANOUT_LOG + 1), most) - 1; // NONE if of the first group none
+    int inBucket = onesBefore(group, zero);
+    return inBucket == 0 ? last : findInBucket(last - inBucket, last - 1, low);
   }
 
-  /** How many first words of a group are not above another. */
-  private static int notAbove(long[] level, int from, long most) {
-    long n = 0;
-    for (int i = 0; i < FANOUT; i++) {
-      n += ((level[from + i] & ~UNWRITTEN) - most - 1) >>> 63; // the sign: 1 if not above; no such difference overflows
+  private int findGroup(long fileoff) {
+    int range = (int) Math.min((fileoff - before - 1) >>> rangeLog, ranges.length - 2);
+    int least = ranges[range];
+    int most = ranges[range + 1];
+    while (least < most) {
+      int middle = (least + most + 1) >>> 1;
+      if (base(middle) <= fileoff) {
+        least = middle;
+      } else {
+        most = middle - 1;
+      }
     }
-    return (int) n;
+    return least;
+  }
+
+  /** How many ones there are before a zero and behind the zero before it. */
+  private int onesBefore(int group, int zero) {
+    long first = ones(group);
+    long until = zero <= Long.SIZE ? first << -zero : (first >>> zero) | (moreOnes(group) << -zero);
+    return Long.numberOfLeadingZeros(~until);
+  }
+
+  /** The last of some extents whose low part is not above another; the first one's counts as not above. */
+  private int findInBucket(int first, int last, long low) {
+    int least = first;
+    int most = last;
+    while (least < most) {
+      int middle = (least + most + 1) >>> 1;
+      if (low(middle) <= low) {
+        least = middle;
+      } else {
+        most = middle - 1;
+      }
+    }
+    return least;
   }
 
   /**
@@ -191,11 +291,23 @@ final class XfsExtents {
 
   /** Takes extents in the order of the file and checks each. */
   static final class Builder {
+    private static final long UNWRITTEN = Long.MIN_VALUE;
+    private static final int OFF_SHIFT = 9;
+    private static final int BLOCK_LOW_BITS = 43;
+    private static final int COUNT_BITS = 21;
+
     private final XfsSb sb;
     private final long expected;
     private int count;
-    private long[] leaf;
     private long end; // of the last one
+    private long[] heads = new long[HEAD];
+    private byte[] packed = new byte[RECORD_BYTES + Long.BYTES];
+    private long place; // behind what is packed, in bits
+
+    // The group that is being filled.
+    private final long[] starts;
+    private final long[] countsAndFlags;
+    private final long[] blocks;
 
     /**
      * Starts empty.
@@ -206,7 +318,10 @@ final class XfsExtents {
     Builder(XfsSb sb, long expected) {
       this.sb = sb;
       this.expected = expected;
-      leaf = new long[groups(Math.clamp(expected, 0, 256)) << (FANOUT_LOG + 1)];
+      int most = (int) Math.clamp(expected, 0L, (long) GROUP);
+      starts = new long[most];
+      countsAndFlags = new long[most];
+      blocks = new long[most];
     }
 
     /**
@@ -219,34 +334,93 @@ final class XfsExtents {
     void add(XfsBuf from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
-      long off = startOff(first);
-      int length = blockCount(second);
+      long start = (first & ~UNWRITTEN) >>> OFF_SHIFT;
+      long length = second & ((1 << COUNT_BITS) - 1);
+      long block = ((first & ((1 << OFF_SHIFT) - 1)) << BLOCK_LOW_BITS) | (second >>> COUNT_BITS);
       if (count >= expected) {
         throw from.corrupt("more extents than the inode tells");
       }
-      if (off < end || off > MAX_FILEOFF - length) {
+      if (start < end || start > MAX_FILEOFF - length) {
         throw from.corrupt("extents overlap or are not in order");
       }
-      if (!sb.extentValid(startBlock(first, second), length)) {
+      if (!sb.extentValid(block, length)) {
         throw from.corrupt("an extent is outside the filesystem");
       }
-      int place = place(count);
-      if (place >= leaf.length) {
-        if (count >= MAX_EXTENTS) {
-          throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
-        }
-        resize(2 * leaf.length);
+      if (count >= MAX_EXTENTS) {
+        throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
       }
-      leaf[place] = first;
-      leaf[place + FANOUT] = second;
+      int in = count & (GROUP - 1);
+      starts[in] = start;
+      countsAndFlags[in] = (length - 1) << 1 | first >>> 63;
+      blocks[in] = block;
       count++;
-      end = off + length;
+      end = start + length;
+      if (in == GROUP - 1) {
+        pack();
+      }
     }
 
-    private void resize(int words) throws ErrnoException {
+    /** Puts the last group where it belongs, full or not. */
+    private void pack() throws ErrnoException {
+      int group = (count - 1) >>> GROUP_LOG;
+      int extents = ((count - 1) & (GROUP - 1)) + 1;
+      long base = starts[0];
+      int lowBits = Math.max(0, bits(starts[extents - 1] - base) - GROUP_LOG);
+      long any = 0;
+      long least = Long.MAX_VALUE;
+      long most = 0;
+      long leastAlong = Long.MAX_VALUE;
+      long mostAlong = Long.MIN_VALUE;
+      for (int i = 0; i < extents; i++) {
+        any |= countsAndFlags[i];
+        least = Math.min(least, blocks[i]);
+        most = Math.max(most, blocks[i]);
+        long along = blocks[i] - (starts[i] - base);
+        leastAlong = Math.min(leastAlong, along);
+        mostAlong = Math.max(mostAlong, along);
+      }
+      int countBits = bits(any);
+      int slope = mostAlong - leastAlong < most - least ? 1 : 0;
+      int blockBits = slope == 0 ? bits(most - least) : bits(mostAlong - leastAlong);
+      long behind = place + FSB_BITS + (long) extents * (lowBits + countBits + blockBits);
+      makeRoom((group + 1) << HEAD_LOG, (int) (behind >>> 3) + Long.BYTES);
+      int head = group << HEAD_LOG;
+      heads[head] = base << LOW_BITS_BITS | lowBits;
+      heads[head + 1] =
+          place << PLACE_SHIFT | (long) slope << SLOPE_SHIFT | (long) blockBits << BLOCK_BITS_SHIFT | countBits;
+      long from = slope == 0 ? least : leastAlong;
+      put(from & ((1L << FSB_BITS) - 1), FSB_BITS);
+      for (int i = 0; i < extents; i++) {
+        long off = starts[i] - base;
+        int one = (int) (off >>> lowBits) + i;
+        heads[head + 2 + (one >>> 6)] |= 1L << one;
+        put(off & ((1L << lowBits) - 1), lowBits);
+        put(countsAndFlags[i], countBits);
+        put(blocks[i] - (off & -slope) - from, blockBits);
+      }
+    }
+
+    /** Appends some bits, 57 at most. */
+    private void put(long field, int width) {
+      int at = (int) (place >>> 3);
+      LONG.set(packed, at, (long) LONG.get(packed, at) | field << (place & 7));
+      place += width;
+    }
+
+    private void makeRoom(int longs, int bytes) throws ErrnoException {
+      if (longs > heads.length) {
+        resize(2 * heads.length, packed.length);
+      }
+      if (bytes > packed.length) {
+        resize(heads.length, Math.max(bytes, 2 * packed.length));
+      }
+    }
+
+    private void resize(int longs, int bytes) throws ErrnoException {
       try {
-        leaf = Arrays.copyOf(leaf, words);
-      } catch (OutOfMemoryError e) { // one of two allocations whose size the disk decides
+        heads = longs == heads.length ? heads : Arrays.copyOf(heads, longs);
+        packed = bytes == packed.length ? packed : Arrays.copyOf(packed, bytes);
+      } catch (OutOfMemoryError e) { // one of two places with allocations whose size the disk decides
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }
     }
@@ -256,15 +430,13 @@ final class XfsExtents {
       if (count != expected) {
         throw XfsError.corrupt(count + " extents, while the inode tells of " + expected);
       }
-      int words = groups(count) << (FANOUT_LOG + 1);
-      if (words < leaf.length) {
-        resize(words);
+      if ((count & (GROUP - 1)) != 0) {
+        pack();
       }
-      for (int at = count; place(at) < words; at++) {
-        leaf[place(at)] = NONE_HERE;
-      }
+      int groups = (count + GROUP - 1) >>> GROUP_LOG;
+      resize(groups << HEAD_LOG, (int) (place >>> 3) + Long.BYTES);
       try {
-        return new XfsExtents(count, leaf);
+        return new XfsExtents(count, heads, packed);
       } catch (OutOfMemoryError e) { // as above
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }

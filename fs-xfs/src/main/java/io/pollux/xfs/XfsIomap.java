@@ -43,15 +43,13 @@ final class XfsIomap implements IomapOps {
     long block = pos >> sb.blockLog;
     int index = extents.find(block);
     if (index != XfsExtents.NONE) {
-      long first = extents.first(index);
-      long second = extents.second(index);
-      long startOff = XfsExtents.startOff(first);
-      long endOff = startOff + XfsExtents.blockCount(second);
+      long startOff = extents.startOff(index);
+      long endOff = startOff + extents.blockCount(index);
       if (block < endOff) {
         long start = startOff << sb.blockLog;
         long bytes = toByte(endOff, sb.blockLog) - start;
-        long addr = sb.fsbToByte(XfsExtents.startBlock(first, second));
-        iomap.setMapped(XfsExtents.unwritten(first), start, bytes, addr, ip.mp().bdev());
+        long addr = sb.fsbToByte(extents.startBlock(index));
+        iomap.setMapped(extents.unwritten(index), start, bytes, addr, ip.mp().bdev());
         return;
       }
     }

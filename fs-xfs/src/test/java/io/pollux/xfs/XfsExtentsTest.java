@@ -6,19 +6,38 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Extent records, and looking blocks up among a million of them. */
+@Timeout(120)
 final class XfsExtentsTest {
-  private static final XfsSb SB = newSb();
+  private static final XfsSb SB = newSb(new TestImage());
+  private static final int HUGE_AG_LOG = 28;
+  private static final XfsSb HUGE = newSb(huge());
+  private static final long FAR = 1L << 53;
 
-  private static XfsSb newSb() {
+  private final long seed = Long.getLong("pollux.seed", System.nanoTime());
+  private final Random random = new Random(seed);
+
+  private static XfsSb newSb(TestImage image) {
     try {
-      return new XfsSb(new XfsBuf(new TestImage().disk.array(), 0, "superblock").slice(0, 512, "superblock"), 1L << 40);
+      return new XfsSb(new XfsBuf(image.disk.array(), 0, "superblock").slice(0, 512, "superblock"), Long.MAX_VALUE);
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** As large as it can be: 2^50 blocks in groups of a terabyte. */
+  private static TestImage huge() {
+    TestImage image = new TestImage();
+    image.disk.putLong(8, 1L << 50).putLong(48, (1L << HUGE_AG_LOG) + 500);
+    image.disk.putInt(84, 1 << HUGE_AG_LOG).putInt(88, 1 << (50 - HUGE_AG_LOG)).put(124, (byte) HUGE_AG_LOG);
+    image.sealSuper();
+    return image;
   }
 
   private static XfsBuf record(long off, long fsb, long count, boolean unwritten) {
@@ -112,10 +131,10 @@ final class XfsExtentsTest {
     assertThat(million.nextMapped(million.lastOffset())).isEqualTo(-1);
   }
 
-  /** Around the sizes at which a group is full, or a level is. */
+  /** Around the sizes at which a group is full. */
   @Test
   void findsWhateverTheSize() throws ErrnoException {
-    for (int count : new int[] {0, 1, 2, 15, 16, 17, 31, 32, 33, 255, 256, 257, 271, 272, 273, 4095, 4096, 4097}) {
+    for (int count : new int[] {0, 1, 2, 3, 63, 64, 65, 127, 128, 129, 4095, 4096, 4097}) {
       XfsExtents.Builder builder = builder(count);
       for (int i = 0; i < count; i++) {
         builder.add(record(7 + 5L * i, 20 + i % 900, 3, i % 2 == 1), 0);
@@ -131,17 +150,114 @@ final class XfsExtentsTest {
     }
   }
 
+  /** Where the next extent starts, by where the last one ends and the place of the next. */
+  private interface Gaps {
+    long next(long end, int at, int count, Random random);
+  }
+
+  private static final List<Gaps> GAPS =
+      List.of(
+          (end, at, count, random) -> end, // no holes
+          (end, at, count, random) -> end + 1,
+          (end, at, count, random) -> end + random.nextInt(1000),
+          (end, at, count, random) -> end + (1L << random.nextInt(30)), // crowded at all scales
+          (end, at, count, random) -> end + (random.nextInt(50) == 0 ? random.nextLong(1L << 40) : 0), // heaps
+          (end, at, count, random) -> at == 0 ? FAR : end, // all at the far end
+          (end, at, count, random) -> at == count - 1 ? Math.max(end, FAR) : end + random.nextInt(2), // all but one near
+          (end, at, count, random) -> end + (at % 64 == 63 ? 1L << 34 : 1)); // all but one of a group near
+
+  /** Which block an extent begins with. None is near the end of its group. */
+  private interface Blocks {
+    long block(long start, Random random);
+  }
+
+  private static final List<Blocks> BLOCKS =
+      List.of(
+          (start, random) -> 64, // shared
+          (start, random) -> 64 + (start & 0xff_ffff), // in the order of the file
+          (start, random) -> (1 << 27) - (start & 0xff_ffff), // the other way round
+          (start, random) -> 64 + random.nextInt(1 << 20),
+          (start, random) -> random.nextLong(1L << (50 - HUGE_AG_LOG)) << HUGE_AG_LOG | (64 + random.nextInt(1 << 27)));
+
+  /** All ways to lie in a file, with all ways to lie on the disk, in small and large pieces. */
+  @Test
+  void agreesWithAModel() throws ErrnoException {
+    System.out.println("XfsExtentsTest: -Dpollux.seed=" + seed);
+    for (int gaps = 0; gaps < GAPS.size(); gaps++) {
+      for (int blocks = 0; blocks < BLOCKS.size(); blocks++) {
+        for (int count : new int[] {1, 2, 63, 64, 65, 128, 129, 1000 + random.nextInt(5000)}) {
+          for (int longest : new int[] {1, 9, (1 << 21) - 1}) {
+            String name = "seed " + seed + ", gaps " + gaps + ", blocks " + blocks + ", " + count + " up to " + longest;
+            checkAgainstModel(name, GAPS.get(gaps), BLOCKS.get(blocks), count, longest);
+          }
+        }
+      }
+    }
+  }
+
+  private void checkAgainstModel(String name, Gaps gaps, Blocks blocks, int count, int longest) throws ErrnoException {
+    long[] starts = new long[count];
+    long[] lengths = new long[count];
+    long[] fsbs = new long[count];
+    boolean[] unwritten = new boolean[count];
+    boolean someUnwritten = random.nextBoolean();
+    XfsExtents.Builder builder = new XfsExtents.Builder(HUGE, count);
+    long end = 0;
+    for (int i = 0; i < count; i++) {
+      starts[i] = gaps.next(end, i, count, random);
+      lengths[i] = 1L + random.nextInt(longest);
+      fsbs[i] = blocks.block(starts[i], random);
+      unwritten[i] = someUnwritten && random.nextBoolean();
+      builder.add(record(starts[i], fsbs[i], lengths[i], unwritten[i]), 0);
+      end = starts[i] + lengths[i];
+    }
+    XfsExtents extents = builder.build();
+    assertThat(extents.count()).as(name).isEqualTo(count);
+    assertThat(extents.lastOffset()).as(name).isEqualTo(end);
+    for (int i = 0; i < count; i++) {
+      boolean same =
+          extents.startOff(i) == starts[i]
+              && extents.blockCount(i) == lengths[i]
+              && extents.startBlock(i) == fsbs[i]
+              && extents.unwritten(i) == unwritten[i];
+      assertThat(same).as("%s: extent %d", name, i).isTrue();
+      for (long block : new long[] {starts[i] - 1, starts[i], starts[i] + 1, starts[i] + lengths[i] - 1, starts[i] + lengths[i]}) {
+        checkFind(name, extents, starts, block);
+      }
+      checkFind(name, extents, starts, random.nextLong(end + 1));
+    }
+    for (long block : new long[] {Long.MIN_VALUE, -1, 0, 1, FAR, (1L << 54) - 1, 1L << 54, Long.MAX_VALUE - 1, Long.MAX_VALUE}) {
+      checkFind(name, extents, starts, block);
+    }
+  }
+
+  private static void checkFind(String name, XfsExtents extents, long[] starts, long block) {
+    int place = Arrays.binarySearch(starts, block);
+    int wanted = place >= 0 ? place : -place - 2;
+    int found = extents.find(block);
+    if (found != wanted) { // many more are right
+      assertThat(found).as("%s: block %d", name, block).isEqualTo(wanted);
+    }
+  }
+
   /** Two million lookups take a second where each costs 20 steps, and a week where each costs a million. */
   @Test
   @Timeout(60)
   void aLookupIsLogarithmic() throws ErrnoException {
     XfsExtents million = million();
-    long sum = 0;
-    long at = 12345;
-    for (int i = 0; i < 2_000_000; i++) {
-      at = at * 6364136223846793005L + 1442695040888963407L;
-      sum += million.find((at >>> 33) % 5_000_000);
+    XfsExtents.Builder crowded = builder(1_000_000);
+    for (int i = 0; i < 999_999; i++) {
+      crowded.add(record(5L * i, 20 + i % 900, 3, i % 2 == 1), 0);
     }
-    assertThat(sum).isPositive();
+    crowded.add(record(FAR, 20, 3, false), 0);
+    for (XfsExtents extents : List.of(million, crowded.build())) {
+      long sum = 0;
+      long at = 12345;
+      for (int i = 0; i < 2_000_000; i++) {
+        at = at * 6364136223846793005L + 1442695040888963407L;
+        sum += extents.find((at >>> 33) % 5_000_000);
+      }
+      assertThat(sum).isPositive();
+    }
   }
 }
