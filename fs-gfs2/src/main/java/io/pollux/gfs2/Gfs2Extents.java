@@ -7,29 +7,37 @@ import java.util.Arrays;
 /**
  * A stretch of a file as runs: what one block of pointers says, or a hole in a block of pointers further up. Immutable.
  * Runs follow each other without gaps; holes are runs, too.
+ *
+ * <p>Nothing here branches on where a run starts: for a random block such branches are guessed wrong, and then all that the
+ * processor has done ahead of them is lost, which costs more than the whole lookup.
  */
 final class Gfs2Extents {
   /** The device block of a hole. */
   static final long HOLE = 0;
+
+  private static final int FEW = 4; // starts: enough for most stretches
+  private static final long NONE = Long.MAX_VALUE; // behind every block of a file
 
   /** First block in the file, and the one behind the last. */
   final long start;
 
   final long end;
 
-  private final int[] offs; // where each run starts, from start on
-  private final long[] blocks; // where it is on the device, or HOLE
+  /**
+   * Where each run starts in the file, then the end of the last one, then NONE up to half of the length, a power of two; from
+   * there on where each run is on the device, or HOLE. In one array, so that they are near each other.
+   */
+  private final long[] runs;
 
-  private Gfs2Extents(long start, long end, int[] offs, long[] blocks) {
+  private Gfs2Extents(long start, long end, long[] runs) {
     this.start = start;
     this.end = end;
-    this.offs = offs;
-    this.blocks = blocks;
+    this.runs = runs;
   }
 
   /** A stretch with nothing in it. */
   static Gfs2Extents hole(long start, long end) {
-    return new Gfs2Extents(start, end, new int[1], new long[] {HOLE});
+    return of(start, end, new int[1], new long[] {HOLE}, 1);
   }
 
   /**
@@ -60,37 +68,51 @@ final class Gfs2Extents {
       }
       next = block == HOLE ? HOLE : block + 1;
     }
-    return new Gfs2Extents(start, start + count, Arrays.copyOf(offs, runs), Arrays.copyOf(blocks, runs));
+    return of(start, start + count, offs, blocks, runs);
   }
 
-  /** Which run has a block of the file, one that is inside the stretch. */
-  int find(long fileBlock) {
-    int wanted = (int) Math.min(fileBlock - start, Integer.MAX_VALUE); // a stretch that is longer is one hole
-    int low = 0;
-    int high = offs.length - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      if (offs[middle] <= wanted) {
-        low = middle + 1;
-      } else {
-        high = middle - 1;
-      }
+  private static Gfs2Extents of(long start, long end, int[] offs, long[] blocks, int count) {
+    int half = Math.max(FEW, Integer.highestOneBit(count) << 1); // more than count: room for the end
+    long[] runs = new long[half << 1];
+    for (int i = 0; i < count; i++) {
+      runs[i] = start + offs[i];
+      runs[half + i] = blocks[i];
     }
-    return high;
+    runs[count] = end;
+    Arrays.fill(runs, count + 1, half, NONE);
+    return new Gfs2Extents(start, end, runs);
+  }
+
+  /** Which run has a block of the file, one that is inside the stretch. Few are counted, many are searched by halves. */
+  int find(long fileBlock) {
+    long[] starts = runs;
+    if (starts.length == FEW << 1) {
+      return notBehind(starts[1], fileBlock) + notBehind(starts[2], fileBlock) + notBehind(starts[3], fileBlock);
+    }
+    int run = 0;
+    for (int step = starts.length >> 2; step > 0; step >>= 1) {
+      run += step & -notBehind(starts[run + step], fileBlock);
+    }
+    return run;
+  }
+
+  /** 1 if what starts there is not behind a block, else 0. */
+  private static int notBehind(long start, long fileBlock) {
+    return (int) ((start - fileBlock - 1) >>> 63); // the sign: neither is negative
   }
 
   /** First block of a run in the file. */
   long startOff(int run) {
-    return start + offs[run];
+    return runs[run];
   }
 
   /** The block in the file behind a run. */
   long endOff(int run) {
-    return run + 1 < offs.length ? start + offs[run + 1] : end;
+    return runs[run + 1];
   }
 
   /** First block of a run on the device, or HOLE. */
   long startBlock(int run) {
-    return blocks[run];
+    return runs[(runs.length >> 1) + run];
   }
 }
