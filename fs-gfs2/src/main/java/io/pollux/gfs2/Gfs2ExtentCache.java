@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +15,9 @@ final class Gfs2ExtentCache {
   final int blockLog;
 
   private final long inverse; // what place multiplies with
-  private final AtomicReferenceArray<@Nullable Gfs2Extents> places;
+
+  /** Plain: all that a stretch consists of is final, so whoever sees it sees all of it; who does not see it maps again. */
+  private final @Nullable Gfs2Extents[] places;
 
   /**
    * Makes an empty one.
@@ -30,7 +31,7 @@ final class Gfs2ExtentCache {
     inverse = one ? 0 : Long.MAX_VALUE / sb.inptrs + 1; // 2^63 / inptrs, rounded up
     long stretches = one ? 1 : (dinode.size() >> blockLog) / sb.inptrs + 1;
     int most = (int) Math.min(stretches, MOST_PLACES);
-    places = new AtomicReferenceArray<>(most == 1 ? 1 : Integer.highestOneBit(most - 1) << 1);
+    places = new Gfs2Extents[most == 1 ? 1 : Integer.highestOneBit(most - 1) << 1];
   }
 
   /**
@@ -39,17 +40,17 @@ final class Gfs2ExtentCache {
    * more than 2^63 / blockSize blocks, and a block not more than blockSize / 8 pointers.
    */
   int place(long fileBlock) {
-    return (int) Math.multiplyHigh(fileBlock << 1, inverse) & (places.length() - 1);
+    return (int) Math.multiplyHigh(fileBlock << 1, inverse) & (places.length - 1);
   }
 
   /** The stretch that has a block of the file, if it is here. */
   @Nullable Gfs2Extents find(long fileBlock) {
-    Gfs2Extents there = places.getAcquire(place(fileBlock)); // pairs with put
+    Gfs2Extents there = places[place(fileBlock)];
     return there != null && fileBlock >= there.start && fileBlock < there.end ? there : null;
   }
 
   /** Keeps a stretch that has a block of the file. */
   void put(long fileBlock, Gfs2Extents extents) {
-    places.setRelease(place(fileBlock), extents);
+    places[place(fileBlock)] = extents;
   }
 }

@@ -24,8 +24,8 @@ final class Gfs2Extents {
   final long end;
 
   /**
-   * Where each run starts in the file, then the end of the last one, then NONE up to half of the length, a power of two; from
-   * there on where each run is on the device, or HOLE. In one array, so that they are near each other.
+   * Pairs: where a run starts in the file, and where it is on the device, or HOLE. Behind the last one is the end, and then
+   * NONE up to a power of two.
    */
   private final long[] runs;
 
@@ -72,26 +72,26 @@ final class Gfs2Extents {
   }
 
   private static Gfs2Extents of(long start, long end, int[] offs, long[] blocks, int count) {
-    int half = Math.max(FEW, Integer.highestOneBit(count) << 1); // more than count: room for the end
-    long[] runs = new long[half << 1];
+    int pairs = Math.max(FEW, Integer.highestOneBit(count) << 1); // more than count: room for the end
+    long[] runs = new long[pairs << 1];
     for (int i = 0; i < count; i++) {
-      runs[i] = start + offs[i];
-      runs[half + i] = blocks[i];
+      runs[i << 1] = start + offs[i];
+      runs[(i << 1) + 1] = blocks[i];
     }
-    runs[count] = end;
-    Arrays.fill(runs, count + 1, half, NONE);
+    Arrays.fill(runs, count << 1, runs.length, NONE);
+    runs[count << 1] = end;
     return new Gfs2Extents(start, end, runs);
   }
 
   /** Which run has a block of the file, one that is inside the stretch. Few are counted, many are searched by halves. */
   int find(long fileBlock) {
-    long[] starts = runs;
-    if (starts.length == FEW << 1) {
-      return notBehind(starts[1], fileBlock) + notBehind(starts[2], fileBlock) + notBehind(starts[3], fileBlock);
+    long[] pairs = runs;
+    if (pairs.length == FEW << 1) {
+      return notBehind(pairs[2], fileBlock) + notBehind(pairs[4], fileBlock) + notBehind(pairs[6], fileBlock);
     }
     int run = 0;
-    for (int step = starts.length >> 2; step > 0; step >>= 1) {
-      run += step & -notBehind(starts[run + step], fileBlock);
+    for (int step = pairs.length >> 2; step > 0; step >>= 1) {
+      run += step & -notBehind(pairs[(run + step) << 1], fileBlock);
     }
     return run;
   }
@@ -103,16 +103,16 @@ final class Gfs2Extents {
 
   /** First block of a run in the file. */
   long startOff(int run) {
-    return runs[run];
+    return runs[run << 1];
   }
 
   /** The block in the file behind a run. */
   long endOff(int run) {
-    return runs[run + 1];
+    return runs[(run << 1) + 2];
   }
 
   /** First block of a run on the device, or HOLE. */
   long startBlock(int run) {
-    return runs[(runs.length >> 1) + run];
+    return runs[(run << 1) + 1];
   }
 }
