@@ -24,6 +24,7 @@ final class Gfs2Bmap {
    */
   static Gfs2Extents map(Task current, Gfs2Inode ip, long fileBlock) throws ErrnoException {
     Gfs2ExtentCache cache = ip.extentCache();
+    assert cache != null : "stuffed";
     Gfs2Extents extents = cache.find(fileBlock);
     if (extents == null) {
       extents = walk(current, ip, fileBlock);

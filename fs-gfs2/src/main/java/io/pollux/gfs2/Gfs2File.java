@@ -19,7 +19,7 @@ import io.pollux.uapi.Patch;
  * Neither takes the inode's iRwsem: the glock is what keeps writers through the page cache away. Writes are {@link
  * Gfs2Overwrite}'s.
  *
- * <p>A holder is there while the request is submitted, not until it completes: a request that was queued is counted in the inode
+ * <p>The glock is held while the request is submitted, not until it completes: a request that was queued is counted in the inode
  * (inode_dio_begin) as long as it is in flight, and a change of the glock's state for which that matters waits for the
  * count to come down ({@link Gfs2Glops}). So the glock is never given back by a completion.
  *
@@ -67,26 +67,22 @@ final class Gfs2File implements FileOperations {
   private static long directRead(Task current, Kiocb iocb, IovIter to) {
     Gfs2Inode ip = (Gfs2Inode) iocb.file().inode();
     Gfs2Glock gl = ip.glock();
-    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.DEFERRED, 0);
-    long result = gl.nq(current, gh);
+    long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
       result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be gone after this
-      gl.dq(current, gh);
+      gl.letGo(current);
     }
-    gh.uninit();
     return result;
   }
 
   private static long bufferedRead(Task current, Kiocb iocb, IovIter to) {
     Gfs2Inode ip = (Gfs2Inode) iocb.file().inode();
     Gfs2Glock gl = ip.glock();
-    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, 0);
-    long result = gl.nq(current, gh);
+    long result = gl.hold(current, LmState.SHARED);
     if (result == 0) {
       result = Filemap.read(current, iocb, to, ip.mapping());
-      gl.dq(current, gh);
+      gl.letGo(current);
     }
-    gh.uninit();
     return result;
   }
 

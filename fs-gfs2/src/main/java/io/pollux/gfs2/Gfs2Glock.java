@@ -50,8 +50,14 @@ final class Gfs2Glock {
 
   private volatile int word;
 
+  /**
+   * What the thread holds that asked for this glock last, for assertions: {@link HeldGlocks#of} looks here before it looks
+   * the thread up. Raced for: who finds another thread's does without.
+   */
+  @Nullable HeldGlocks lastAsked;
+
   // All of these under the lock:
-  private @Nullable Gfs2Holder first; // C: gl_holders: those who hold, then those who wait
+  private @Nullable Gfs2Holder first; // C: gl_holders: who holds it exclusively, then those who wait
   private @Nullable Gfs2Holder last;
   private int waiting;
   private boolean changing; // C: GLF_LOCK: somebody is changing the state
@@ -100,25 +106,52 @@ final class Gfs2Glock {
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_nq")
   int nq(Task current, Gfs2Holder gh) {
     assert HeldGlocks.add(this);
-    int result = tryCount(gh) ? 0 : queue(current, gh);
+    int result = 0;
+    if (gh.state != LmState.EXCLUSIVE && tryCount(gh.state)) {
+      gh.counted = true;
+    } else {
+      result = queue(current, gh);
+    }
+    assert result == 0 || HeldGlocks.remove(this);
+    return result;
+  }
+
+  /**
+   * Takes the glock without a holder of the caller's, for the way of a read: in a state that others may hold, too, without
+   * flags. From process context; sleeps.
+   *
+   * @param current the calling task
+   * @param state deferred or shared
+   * @return 0, and then {@link #letGo} must follow; or a negative errno, as of {@link #nq}
+   */
+  int hold(Task current, int state) {
+    assert state != LmState.UNLOCKED && state != LmState.EXCLUSIVE;
+    assert HeldGlocks.add(this);
+    int result = tryCount(state) ? 0 : queueCounted(current, state);
     assert result == 0 || HeldGlocks.remove(this);
     return result;
   }
 
   /** The common case: the glock is in that state, and nobody waits. */
-  private boolean tryCount(Gfs2Holder gh) {
-    if (gh.state == LmState.EXCLUSIVE) {
-      return false;
-    }
+  private boolean tryCount(int state) {
     int seen = word;
-    while ((seen & (STATE | SLOW)) == gh.state) { // ends: somebody else succeeds each time that this fails
+    while ((seen & (STATE | SLOW)) == state) { // ends: somebody else succeeds each time that this fails
       if (WORD.compareAndSet(this, seen, seen + ONE)) {
-        gh.counted = true;
         return true;
       }
       seen = word;
     }
     return false;
+  }
+
+  /** Waits with a holder, which who is granted the glock and counted needs no more. */
+  private int queueCounted(Task current, int state) {
+    Gfs2Holder gh = Gfs2Holder.alloc(current, this, state, 0);
+    int result = queue(current, gh);
+    assert gh.counted == (result == 0);
+    gh.counted = false;
+    gh.uninit();
+    return result;
   }
 
   @LinuxSource(file = "fs/gfs2/glock.c", name = "add_to_queue")
@@ -154,20 +187,44 @@ final class Gfs2Glock {
     assert HeldGlocks.remove(this);
     if (gh.counted && (gh.flags & Gfs2Holder.GL_NOCACHE) == 0) {
       gh.counted = false;
-      int left = (int) WORD.getAndAdd(this, -ONE) - ONE;
-      assert left >= 0 : "given back twice";
-      if ((left & SLOW) == 0 || left >> COUNT_SHIFT != 0) {
-        return;
-      }
-      lock.lock(); // the last one, and somebody waits for that
-    } else {
-      lock.lock();
+      uncount(current);
+      return;
+    }
+    lock.lock();
+    try {
       goSlow();
       if ((gh.flags & Gfs2Holder.GL_NOCACHE) != 0) {
         demoteTo(LmState.UNLOCKED);
       }
       leave(gh);
+      runQueue(current);
+      goFast();
+    } finally {
+      lock.unlock();
     }
+  }
+
+  /**
+   * Gives back what {@link #hold} took. From process context: if others wait, the state is changed here.
+   *
+   * @param current the calling task
+   */
+  void letGo(Task current) {
+    assert HeldGlocks.remove(this);
+    uncount(current);
+  }
+
+  private void uncount(Task current) {
+    int left = (int) WORD.getAndAdd(this, -ONE) - ONE;
+    assert left >= 0 : "given back twice";
+    if ((left & SLOW) != 0 && left >> COUNT_SHIFT == 0) {
+      lastCountedLeft(current);
+    }
+  }
+
+  /** Somebody waits for that. */
+  private void lastCountedLeft(Task current) {
+    lock.lock();
     try {
       runQueue(current);
       goFast();
@@ -239,20 +296,30 @@ final class Gfs2Glock {
   /** Grants what can be granted, in the order of the queue. Answers the first who has to wait, or null. With the lock. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "do_promote")
   private @Nullable Gfs2Holder promote() {
-    for (Gfs2Holder gh = first; gh != null; gh = gh.behind) {
-      if (gh.status() != Gfs2Holder.HIF_WAIT) {
-        continue;
-      }
+    Gfs2Holder gh = firstWaiter();
+    while (gh != null) {
       if (!mayGrant(gh)) {
         if (isHeld()) {
           failTries(gh);
         }
         return firstWaiter();
       }
-      waiting--;
-      gh.wake(Gfs2Holder.HIF_HOLDER, 0);
+      Gfs2Holder next = gh.behind;
+      grant(gh);
+      gh = next;
     }
     return null;
+  }
+
+  /** Who holds it along with others is counted, as if he had not waited; so of holders only an exclusive one is queued. */
+  private void grant(Gfs2Holder gh) {
+    waiting--;
+    if (gh.state != LmState.EXCLUSIVE) {
+      WORD.getAndAdd(this, ONE);
+      gh.counted = true;
+      remove(gh);
+    }
+    gh.wake(Gfs2Holder.HIF_HOLDER, 0);
   }
 
   /** Whether somebody in the queue could hold it now, along with those who do. With the lock. */

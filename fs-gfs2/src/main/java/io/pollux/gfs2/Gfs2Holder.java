@@ -8,8 +8,8 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One wish to hold a glock, from {@link #alloc} to {@link #uninit}. Comes from a slab, as every read needs one. What is
- * not said otherwise belongs to the glock's lock while the holder is queued, and to its task before and after.
+ * One wish to hold a glock, from {@link #alloc} to {@link #uninit}; who needs no more than a state that others may have, too,
+ * makes none ({@link Gfs2Glock#hold}). Comes from a slab, so that waiting for a glock allocates nothing. What is not said otherwise belongs to the glock's lock while the holder is queued, and to its task before and after.
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_holder")
 final class Gfs2Holder extends Slab.Item {

@@ -13,6 +13,7 @@ import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An inode in memory. What it says is what its block said when the glock was taken last; a glock that was given up in
@@ -26,11 +27,11 @@ final class Gfs2Inode extends InPlaceInode {
   /** The dinode, and what was found in its tree: they go together. */
   private static final class Contents {
     final Gfs2Dinode dinode;
-    final Gfs2ExtentCache extents;
+    final @Nullable Gfs2ExtentCache extents;
 
     Contents(Gfs2Sb sb, Gfs2Dinode dinode) {
       this.dinode = dinode;
-      extents = new Gfs2ExtentCache(sb, dinode);
+      extents = dinode.stuffed() ? null : new Gfs2ExtentCache(sb, dinode);
     }
   }
 
@@ -61,7 +62,8 @@ final class Gfs2Inode extends InPlaceInode {
     return contents.dinode;
   }
 
-  Gfs2ExtentCache extentCache() {
+  /** What was mapped of it, or null if it is stuffed. */
+  @Nullable Gfs2ExtentCache extentCache() {
     return contents.extents;
   }
 

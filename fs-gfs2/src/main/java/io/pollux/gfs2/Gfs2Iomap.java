@@ -28,12 +28,13 @@ final class Gfs2Iomap implements IomapOps {
     if (write && ip.sdp().readOnly()) {
       return -Errno.EROFS;
     }
-    if (ip.dinode().stuffed()) {
+    Gfs2ExtentCache cache = ip.extentCache();
+    if (cache == null) {
       return -Errno.ENOTBLK; // its data is part of a block of metadata
     }
-    int blockLog = ip.sdp().sb().blockLog;
+    int blockLog = cache.blockLog;
     long fileBlock = pos >> blockLog;
-    Gfs2Extents extents = ip.extentCache().find(fileBlock);
+    Gfs2Extents extents = cache.find(fileBlock);
     if (extents == null) {
       try {
         extents = Gfs2Bmap.map(current, ip, fileBlock);

@@ -29,13 +29,11 @@ final class Gfs2Overwrite extends IomapOverwrite {
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_direct_write")
   protected long writeDirect(Task current, Inode inode, Kiocb iocb, IovIter from) {
     Gfs2Glock gl = ((Gfs2Inode) inode).glock();
-    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.DEFERRED, 0);
-    long result = gl.nq(current, gh);
+    long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
       result = super.writeDirect(current, inode, iocb, from); // iocb may be gone after this
-      gl.dq(current, gh);
+      gl.letGo(current);
     }
-    gh.uninit();
     return result;
   }
 

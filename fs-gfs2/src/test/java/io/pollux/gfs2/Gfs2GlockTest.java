@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -365,5 +367,159 @@ final class Gfs2GlockTest {
       gl.dq(task, gh);
     }
     gh.uninit();
+  }
+
+  @Test
+  void whoHadToWaitIsCountedAndHoldsWithOthers() throws InterruptedException {
+    Gfs2Holder mine = take(gl, LmState.EXCLUSIVE, 0);
+    CountDownLatch held = new CountDownLatch(2);
+    CountDownLatch enough = new CountDownLatch(1);
+    List<Other> readers = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      Other reader =
+          new Other(
+              task -> {
+                assertThat(gl.hold(task, LmState.DEFERRED)).isZero();
+                held.countDown();
+                awaitQuietly(enough);
+                gl.letGo(task);
+              });
+      reader.awaitSleep();
+      readers.add(reader);
+    }
+    give(mine);
+    assertThat(held.await(30, TimeUnit.SECONDS)).as("both are woken").isTrue();
+    assertThat(gl.state()).isEqualTo(LmState.DEFERRED);
+    assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).isEqualTo(-Errno.EAGAIN);
+    assertThat(gl.hold(current, LmState.DEFERRED)).as("nobody waits").isZero();
+    gl.letGo(current);
+    AtomicInteger got = new AtomicInteger();
+    Other writer = new Other(task -> got.set(attempt(task, LmState.EXCLUSIVE, 0) == 0 ? 1 : -1));
+    writer.awaitSleep();
+    assertThat(got.get()).isZero();
+    enough.countDown();
+    writer.join();
+    assertThat(got.get()).isEqualTo(1);
+    for (Other reader : readers) {
+      reader.join();
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aRefusalIsNotCounted() {
+    lm.goLock = -Errno.EIO;
+    assertThat(gl.hold(current, LmState.DEFERRED)).isEqualTo(-Errno.EIO);
+    assertThat(gl.state()).isEqualTo(LmState.UNLOCKED);
+    lm.goLock = 0;
+    assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).isZero();
+  }
+
+  @Test
+  void theOrderIsCheckedForCountedOnesToo() throws InterruptedException {
+    Gfs2Glock group = lm.glock(Gfs2LockName.Type.RGRP, 17);
+    Gfs2Glock second = lm.glock(Gfs2LockName.Type.INODE, 78);
+    assertThat(gl.hold(current, LmState.DEFERRED)).isZero();
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class).hasMessageContaining("2/4e");
+    assertThat(group.hold(current, LmState.SHARED)).isZero();
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class);
+    // Another thread asks for both in between.
+    new Other(
+            task -> {
+              assertThatThrownBy(() -> gl.letGo(task)).isInstanceOf(AssertionError.class);
+              assertThat(gl.hold(task, LmState.DEFERRED)).isZero();
+              assertThat(group.hold(task, LmState.SHARED)).isZero();
+              gl.letGo(task); // the outer one first
+              group.letGo(task);
+            })
+        .join();
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class);
+    group.letGo(current);
+    gl.letGo(current);
+    assertThat(second.hold(current, LmState.DEFERRED)).isZero();
+    second.letGo(current);
+    assertThatThrownBy(() -> second.letGo(current)).isInstanceOf(AssertionError.class);
+  }
+
+  /** What a writer changes in two steps, of which a reader must not see one alone. Plain: the glock orders it. */
+  private static final class Pair {
+    int left;
+    int right;
+  }
+
+  @Test
+  void readersThatAreCountedNeverMeetAWriter() throws InterruptedException {
+    Long wanted = Long.getLong("pollux.seed");
+    long seed = wanted != null ? wanted : new SplittableRandom().nextLong() >>> 1;
+    System.out.println("Gfs2GlockTest: -Dpollux.seed=" + seed);
+    Books books = new Books();
+    Pair pair = new Pair();
+    List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+    lm.answer =
+        (state, target, flags) -> {
+          if (books.sum() != 0) {
+            failures.add(new AssertionError("a change of state with " + books.sum() + " holders"));
+          }
+          return target;
+        };
+    List<Other> others = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      SplittableRandom random = new SplittableRandom(seed + i);
+      int writes = i == 0 ? 2 : 20; // one time in so many; the first is mostly a writer
+      others.add(
+          new Other(
+              task -> {
+                try {
+                  for (int round = 0; round < 4000; round++) {
+                    readOrWrite(task, random, writes, books, pair);
+                  }
+                } catch (AssertionError | RuntimeException e) {
+                  failures.add(e);
+                }
+              }));
+    }
+    for (Other other : others) {
+      other.join(); // so whoever waited was woken
+    }
+    assertThat(failures).as("seed %d", seed).isEmpty();
+    assertThat(books.sum()).isZero();
+    assertThat(pair.left).as("seed %d", seed).isPositive().isEqualTo(pair.right);
+    give(take(gl, LmState.EXCLUSIVE, TRY)); // nobody is left in it
+    lm.takeEvents();
+  }
+
+  private void readOrWrite(Task task, SplittableRandom random, int writes, Books books, Pair pair) {
+    if (random.nextInt(writes) == 0) {
+      Gfs2Holder gh = Gfs2Holder.alloc(task, gl, LmState.EXCLUSIVE, 0);
+      assertThat(gl.nq(task, gh)).isZero();
+      books.enter(LmState.EXCLUSIVE);
+      pair.left++;
+      Thread.onSpinWait();
+      pair.right++;
+      books.leave(LmState.EXCLUSIVE);
+      gl.dq(task, gh);
+      gh.uninit();
+      return;
+    }
+    if (random.nextInt(50) == 0) {
+      gl.callback(task, random.nextBoolean() ? LmState.UNLOCKED : LmState.DEFERRED);
+      return;
+    }
+    int state = random.nextInt(4) == 0 ? LmState.SHARED : LmState.DEFERRED;
+    assertThat(gl.hold(task, state)).isZero();
+    books.enter(state);
+    int right = pair.right;
+    Thread.onSpinWait();
+    int left = pair.left;
+    books.leave(state);
+    gl.letGo(task);
+    assertThat(left).as("a write was half done").isEqualTo(right);
   }
 }
