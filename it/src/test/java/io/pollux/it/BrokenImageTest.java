@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
-import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.tools.image.SampleImage;
@@ -232,7 +231,7 @@ class BrokenImageTest {
       })
   void isRefusedInOneLine(String kind, @TempDir Path directory) throws IOException {
     Path image = make(directory, kind);
-    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
+    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, null, null);
     assertThatThrownBy(() -> Target.open(spec, false).close())
         .hasMessageMatching("[^\n]+: [^\n]+")
         .hasMessageContaining(image.toString())

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.compare.BenchContestant;
@@ -189,7 +188,7 @@ final class CompareCommand implements Runnable {
     Path file = image != null ? image : fill(directory.resolve("disk"), size != null ? size : DEFAULT_SIZE);
     TargetSpec spec =
         new TargetSpec(
-            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
+            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();

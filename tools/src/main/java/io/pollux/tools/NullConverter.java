@@ -3,6 +3,7 @@ package io.pollux.tools;
 
 import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.tools.image.TargetSpec;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -13,7 +14,7 @@ final class NullConverter implements ITypeConverter<NullParameters> {
 
   @Override
   public NullParameters convert(String text) {
-    NullParameters made = NullParameters.DEFAULT;
+    NullParameters made = TargetSpec.NULL_DISK;
     for (String word : text.split(",", -1)) {
       int equals = word.indexOf('=');
       if (equals < 0) {

@@ -67,7 +67,8 @@ final class TargetOptions {
       converter = NullConverter.class,
       description = {
         "With --disk null, null_blk's parameters: irqmode=none|softirq|timer, completion_nsec, hw_queue_depth,",
-        "submit_queues, poll_queues, bs, memory_backed=0|1."
+        "submit_queues, poll_queues, bs, memory_backed=0|1. What is not polled for completes from a thread of the driver",
+        "(softirq) unless this says otherwise."
       })
   private @Nullable NullParameters nullDisk;
 
@@ -87,8 +88,7 @@ final class TargetOptions {
 
   TargetSpec spec() {
     OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
-    NullParameters parameters = nullDisk == null ? NullParameters.DEFAULT : nullDisk;
-    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, parameters, faults);
+    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, nullDisk, faults);
   }
 
   Target open(boolean writing) {

@@ -26,6 +26,7 @@ public final class NullDisk extends PolledDisk {
   private final NullParameters parameters;
   private final LongSupplier clock;
   private final boolean ownTime; // the caller's, that is
+  private final boolean timed; // else what is polled for is done when somebody looks
   private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
   private final @Nullable IrqThread irqs;
 
@@ -67,6 +68,7 @@ public final class NullDisk extends PolledDisk {
     this.parameters = parameters;
     this.clock = clock;
     ownTime = !threaded;
+    timed = parameters.irqmode() == NullParameters.IrqMode.TIMER;
     boolean delayed = parameters.irqmode() != NullParameters.IrqMode.NONE;
     lines = new DelayLine[delayed ? parameters.submitQueues() + parameters.pollQueues() : 0];
     for (int i = 0; i < lines.length; i++) {
@@ -112,14 +114,17 @@ public final class NullDisk extends PolledDisk {
     return parameters.memoryBacked() ? memory.writeZeroes(bio) : 0;
   }
 
+  private boolean delays(HwCtx hctx) {
+    return timed || (lines.length != 0 && !hctx.polled());
+  }
+
   @Override
   @LinuxSource(file = "drivers/block/null_blk_main.c", name = {"null_queue_rq", "null_cmd_end_timer"})
   public void queueRqs(HwCtx hctx, Request chain) {
-    if (lines.length == 0) {
+    if (!delays(hctx)) {
       super.queueRqs(hctx, chain);
       return;
     }
-    boolean timed = parameters.irqmode() == NullParameters.IrqMode.TIMER;
     lines[hctx.index()].add(chain, clock.getAsLong() + (timed ? parameters.completionNsec() : 0));
     if (irqs != null && !hctx.polled()) {
       irqs.wake();
@@ -129,7 +134,7 @@ public final class NullDisk extends PolledDisk {
   @Override
   @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_poll")
   public int poll(HwCtx hctx) {
-    if (lines.length == 0) {
+    if (!delays(hctx)) {
       return super.poll(hctx);
     }
     return workAll(hctx, lines[hctx.index()].takeDue(clock.getAsLong()));

@@ -27,7 +27,7 @@ public record NullParameters(
     int pollQueues,
     int bs,
     boolean memoryBacked) {
-  /** Completes at once, on one queue of each kind; data is not kept. */
+  /** Completes at once, on one queue of each kind; data is not kept. Nothing interrupts (null_blk's own default is SOFTIRQ). */
   public static final NullParameters DEFAULT =
       new NullParameters(
           IrqMode.NONE, 10_000, RequestQueue.DEFAULT_DEPTH, 1, 1, BlkTypes.SECTOR_SIZE, false);

@@ -24,7 +24,7 @@ public final class KernelComparisons {
   private static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
 
   private static final TargetSpec GFS2 =
-      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, NULL.nullDisk(), null);
+      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null);
 
   private KernelComparisons() {}
 
@@ -95,6 +95,6 @@ public final class KernelComparisons {
   /** A null disk with nothing on it, of which as many blocks are read. */
   private static TargetSpec bare(long bytes) {
     return new TargetSpec(
-        null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, NULL.nullDisk(), null);
+        null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null);
   }
 }

@@ -30,13 +30,15 @@ final class Order {
     put(fields, "readOnly", spec.readOnly());
     put(fields, "norecovery", spec.norecovery());
     NullParameters nullDisk = spec.nullDisk();
-    put(fields, "irqmode", nullDisk.irqmode());
-    put(fields, "completionNsec", nullDisk.completionNsec());
-    put(fields, "hwQueueDepth", nullDisk.hwQueueDepth());
-    put(fields, "submitQueues", nullDisk.submitQueues());
-    put(fields, "pollQueues", nullDisk.pollQueues());
-    put(fields, "bs", nullDisk.bs());
-    put(fields, "memoryBacked", nullDisk.memoryBacked());
+    if (nullDisk != null) {
+      put(fields, "irqmode", nullDisk.irqmode());
+      put(fields, "completionNsec", nullDisk.completionNsec());
+      put(fields, "hwQueueDepth", nullDisk.hwQueueDepth());
+      put(fields, "submitQueues", nullDisk.submitQueues());
+      put(fields, "pollQueues", nullDisk.pollQueues());
+      put(fields, "bs", nullDisk.bs());
+      put(fields, "memoryBacked", nullDisk.memoryBacked());
+    }
     put(fields, "faults", spec.faults());
     StringWriter text = new StringWriter();
     try {
@@ -73,14 +75,21 @@ final class Order {
         size == null ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(size)),
         Boolean.parseBoolean(fields.getProperty("readOnly")),
         Boolean.parseBoolean(fields.getProperty("norecovery")),
-        new NullParameters(
-            NullParameters.IrqMode.valueOf(fields.getProperty("irqmode")),
+        nullDisk(fields),
+        faults == null ? null : FaultPlan.parse(faults));
+  }
+
+  private static @Nullable NullParameters nullDisk(Properties fields) {
+    String irqmode = fields.getProperty("irqmode");
+    return irqmode == null
+        ? null
+        : new NullParameters(
+            NullParameters.IrqMode.valueOf(irqmode),
             Long.parseLong(fields.getProperty("completionNsec")),
             Integer.parseInt(fields.getProperty("hwQueueDepth")),
             Integer.parseInt(fields.getProperty("submitQueues")),
             Integer.parseInt(fields.getProperty("pollQueues")),
             Integer.parseInt(fields.getProperty("bs")),
-            Boolean.parseBoolean(fields.getProperty("memoryBacked"))),
-        faults == null ? null : FaultPlan.parse(faults));
+            Boolean.parseBoolean(fields.getProperty("memoryBacked")));
   }
 }

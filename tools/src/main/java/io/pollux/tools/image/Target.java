@@ -8,7 +8,6 @@ import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.FaultLog;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
-import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.PolledDisk;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
@@ -77,7 +76,7 @@ public final class Target implements AutoCloseable {
         switch (kind) {
           case FILE -> openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
           case RAM -> fill(spec);
-          case NULL -> new NullDisk(fill(spec), spec.nullDisk());
+          case NULL -> new NullDisk(fill(spec), spec.nullDiskOrDefault());
         };
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
     AutoCloseable driver = faulty == null ? disk : faulty;
@@ -107,7 +106,7 @@ public final class Target implements AutoCloseable {
     if (spec.size().isPresent() && spec.size().getAsLong() < SamplePattern.SECTOR) {
       throw Failure.couldNotRun("--size", "a disk has at least " + SamplePattern.SECTOR + " bytes");
     }
-    if (!spec.nullDisk().equals(NullParameters.DEFAULT) && spec.diskOrDefault() != Disk.NULL) {
+    if (spec.nullDisk() != null && spec.diskOrDefault() != Disk.NULL) {
       throw Failure.couldNotRun("--null", "is about a null disk: needs --disk null");
     }
     if (spec.norecovery() && spec.fs() == Fs.NONE) {
@@ -236,6 +235,15 @@ public final class Target implements AutoCloseable {
    */
   public String deviceName() {
     return hostDisk == null ? device.name() : device.name() + ", " + hostDisk.access();
+  }
+
+  /**
+   * When a null disk completes what nobody polls for.
+   *
+   * @return null_blk's irqmode in words, or null if it is another disk
+   */
+  public @Nullable String irqmode() {
+    return disk() == Disk.NULL ? spec.nullDiskOrDefault().irqmode().name().toLowerCase(Locale.ROOT) : null;
   }
 
   /**

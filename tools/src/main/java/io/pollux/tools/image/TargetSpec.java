@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param size of a disk that starts empty; only with {@link Fs#NONE} and without image
  * @param readOnly refuse every write
  * @param norecovery mount without looking at the log
- * @param nullDisk how a null disk behaves
+ * @param nullDisk how a null disk behaves; null if that was not said
  * @param faults what goes wrong with the disk; null for a disk that is not watched
  */
 public record TargetSpec(
@@ -29,12 +29,15 @@ public record TargetSpec(
     OptionalLong size,
     boolean readOnly,
     boolean norecovery,
-    NullParameters nullDisk,
+    @Nullable NullParameters nullDisk,
     @Nullable FaultPlan faults) {
+
+  /** As null_blk is when nothing is said: what is not polled for interrupts. */
+  public static final NullParameters NULL_DISK = NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
 
   /** The sample, as it comes. */
   public static final TargetSpec SAMPLE =
-      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null);
+      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, null, null);
 
   /** Filesystems. */
   public enum Fs {
@@ -83,5 +86,14 @@ public record TargetSpec(
    */
   public Disk diskOrDefault() {
     return disk != null ? disk : image != null ? Disk.FILE : Disk.RAM;
+  }
+
+  /**
+   * How a null disk behaves, with the default filled in.
+   *
+   * @return what was asked for, or {@link #NULL_DISK}
+   */
+  public NullParameters nullDiskOrDefault() {
+    return nullDisk != null ? nullDisk : NULL_DISK;
   }
 }

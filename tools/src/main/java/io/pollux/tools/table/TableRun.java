@@ -56,6 +56,11 @@ public final class TableRun {
     }
   }
 
+  private String device() {
+    String irqmode = target.irqmode();
+    return irqmode == null ? target.deviceName() : target.deviceName() + ", irqmode=" + irqmode;
+  }
+
   /**
    * Does it.
    *
@@ -68,7 +73,7 @@ public final class TableRun {
     Measurement made =
         new Measurement(
             new Measurement.Where(
-                target.fs(), target.disk().toString(), target.deviceName(), file.toString(), HostWords.machine(),
+                target.fs(), target.disk().toString(), device(), file.toString(), HostWords.machine(),
                 LocalDate.now(ZoneId.systemDefault()), rounds, seconds));
     long nanos = (long) (seconds / rounds * NANOS);
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
