@@ -187,8 +187,7 @@ final class CompareCommand implements Runnable {
     }
     Path file = image != null ? image : fill(directory.resolve("disk"), size != null ? size : DEFAULT_SIZE);
     TargetSpec spec =
-        new TargetSpec(
-            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null);
+        new TargetSpec(file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();

@@ -4,11 +4,14 @@ package io.pollux.tools.compare;
 import com.fasterxml.jackson.jr.ob.JSON;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** Pollux bench in a process of its own, whose compiler has seen nothing but this work. */
 final class BenchProgram implements Contestant {
@@ -23,12 +26,22 @@ final class BenchProgram implements Contestant {
     this.options = List.copyOf(options);
   }
 
-  /** The options of a plan for comparisons, on a null disk: its depth and batches, and --sq-poll. */
-  static List<String> options(Plan plan) {
+  /** This work in a process of its own, with the options that say what is on the disk; or in this one if there is no command line. */
+  static Contestant orHere(@Nullable Path pollux, String name, TargetSpec spec, Plan plan, String... filesystem) {
+    if (pollux == null) {
+      return new BenchContestant(name, spec, plan);
+    }
+    List<String> options = options(plan, spec.diskOrDefault());
+    options.addAll(List.of(filesystem));
+    return new BenchProgram(pollux, name, options);
+  }
+
+  /** The options of a plan for comparisons: its depth and batches, and --sq-poll. */
+  static List<String> options(Plan plan, Disk disk) {
     List<String> options =
         new ArrayList<>(
             List.of(
-                "--disk", "null", "--no-verify",
+                "--disk", disk.toString(), "--no-verify",
                 "--depth", String.valueOf(plan.depth()),
                 "--batch-submit", String.valueOf(plan.batchSubmit()),
                 "--batch-complete", String.valueOf(plan.batchComplete())));

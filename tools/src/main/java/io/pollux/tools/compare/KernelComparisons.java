@@ -43,44 +43,34 @@ public final class KernelComparisons {
     List<Comparison> all = new ArrayList<>();
     all.add(
         new Comparison(
-            "one at a time on a null disk", bench(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL), GOAL_MARK));
+            "one at a time on a null disk", BenchProgram.orHere(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL), GOAL_MARK));
     all.add(
         new Comparison(
             "bench on a disk in memory",
-            new BenchContestant(TargetSpec.SAMPLE.withDisk(Disk.RAM), deep),
+            BenchProgram.orHere(pollux, "pollux", TargetSpec.SAMPLE.withDisk(Disk.RAM), deep),
             new CopyLoop(deep, fileBytes),
             COPY_MARK));
     if (twoProcessors()) {
       all.add(
           new Comparison(
               "--sq-poll on a null disk",
-              bench(pollux, "pollux", NULL, deep.withSqPoll()),
-              bench(pollux, "without it", NULL, deep),
+              BenchProgram.orHere(pollux, "pollux", NULL, deep.withSqPoll()),
+              BenchProgram.orHere(pollux, "without it", NULL, deep),
               SQ_POLL_MARK));
     }
     all.add(
         new Comparison(
             "XFS on a null disk",
-            bench(pollux, "pollux", NULL, deep),
-            bench(pollux, "the bare disk", bare(fileBytes), deep, "--fs", "none", "--size", String.valueOf(fileBytes)),
+            BenchProgram.orHere(pollux, "pollux", NULL, deep),
+            BenchProgram.orHere(pollux, "the bare disk", bare(fileBytes), deep, "--fs", "none", "--size", String.valueOf(fileBytes)),
             FILESYSTEM_MARK));
     all.add(
         new Comparison(
             "GFS2 on a null disk",
-            bench(pollux, "pollux", GFS2, deep, "--fs", "gfs2"),
-            bench(pollux, "XFS", NULL, deep),
+            BenchProgram.orHere(pollux, "pollux", GFS2, deep, "--fs", "gfs2"),
+            BenchProgram.orHere(pollux, "XFS", NULL, deep),
             FILESYSTEM_MARK));
     return all;
-  }
-
-  /** Bench on a null disk: in a process of its own, with the options that say what is on the disk, or in this one. */
-  private static Contestant bench(@Nullable Path pollux, String name, TargetSpec spec, Plan plan, String... disk) {
-    if (pollux == null) {
-      return new BenchContestant(name, spec, plan);
-    }
-    List<String> options = BenchProgram.options(plan);
-    options.addAll(List.of(disk));
-    return new BenchProgram(pollux, name, options);
   }
 
   /**
@@ -94,7 +84,6 @@ public final class KernelComparisons {
 
   /** A null disk with nothing on it, of which as many blocks are read. */
   private static TargetSpec bare(long bytes) {
-    return new TargetSpec(
-        null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null);
+    return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null);
   }
 }

@@ -54,7 +54,7 @@ public final class RingComparisons {
         List.of(
             "-d", String.valueOf(plan.depth()), "-s", String.valueOf(plan.batchSubmit()), "-c",
             String.valueOf(plan.batchComplete()));
-    Contestant bench = new BenchContestant(spec, plan);
+    Contestant bench = BenchProgram.orHere(pollux, "pollux", spec, plan);
     List<String> nops = new ArrayList<>(List.of(CPrograms.compile(directory, "io_uring-nops").toString()));
     nops.addAll(batches);
     Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
@@ -66,7 +66,7 @@ public final class RingComparisons {
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
       all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
-      List<String> cold = BenchProgram.options(plan); // as a program is that has just been started
+      List<String> cold = BenchProgram.options(plan, spec.diskOrDefault()); // as a program is that has just been started
       cold.addAll(List.of("--ramp", "0"));
       all.add(new Comparison(BOTH, program, new BenchProgram(pollux, "bench, in Java", cold), BOTH_MARK));
     }
