@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -139,6 +141,45 @@ class WorkQueueTest {
     queue.queue(current -> threads.add(Thread.currentThread()));
     queue.flush();
     assertThat(threads).hasSize(2).doesNotHaveDuplicates();
+  }
+
+  /** A thread that is interrupted goes as soon as it finds nothing to do, as one does whose time is up. */
+  @Test
+  void noWorkIsLostThatComesWhileTheLastThreadGoes() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    SplittableRandom random = new SplittableRandom(1);
+    for (int i = 0; i < 20_000; i++) {
+      CountDownLatch done = new CountDownLatch(1);
+      AtomicReference<Thread> worker = new AtomicReference<>();
+      queue.queue(
+          current -> {
+            worker.set(Thread.currentThread());
+            done.countDown();
+          });
+      await(done);
+      worker.get().interrupt();
+      for (int spins = random.nextInt(1000); spins > 0; spins--) { // the next comes before, while or after it goes
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  @Test
+  void worksBehindOneThatFailsAreDone() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    CountDownLatch go = new CountDownLatch(1);
+    CountDownLatch done = new CountDownLatch(1);
+    queue.queue(
+        current -> {
+          await(go);
+          Thread.currentThread().setUncaughtExceptionHandler((thread, e) -> {}); // else it is printed
+          throw new IllegalStateException("a work that fails");
+        });
+    queue.queue(current -> done.countDown());
+    go.countDown();
+
+    await(done);
+    queue.flush();
   }
 
   private static void await(CountDownLatch latch) {
