@@ -164,6 +164,69 @@ class WorkQueueTest {
     }
   }
 
+  /** A work that tells its thread and then holds it. */
+  private static final class Held implements WorkQueue.Work {
+    final CountDownLatch begun = new CountDownLatch(1);
+    final CountDownLatch go = new CountDownLatch(1);
+    volatile Thread thread = Thread.currentThread();
+
+    @Override
+    public void run(Task current) {
+      thread = Thread.currentThread();
+      begun.countDown();
+      await(go);
+    }
+
+    /** Lets it end, and waits until the thread sleeps. */
+    void end() throws InterruptedException {
+      go.countDown();
+      while (thread.isAlive() && thread.getState() != Thread.State.TIMED_WAITING) {
+        Thread.sleep(1);
+      }
+    }
+  }
+
+  private static Held[] hold(WorkQueue queue, int count) {
+    Held[] held = new Held[count];
+    for (int i = 0; i < count; i++) {
+      held[i] = new Held();
+      queue.queue(held[i]);
+    }
+    for (Held each : held) {
+      await(each.begun);
+    }
+    return held;
+  }
+
+  @Test
+  void whoFellAsleepFirstIsNotWokenFirst() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 2);
+    Held[] held = hold(queue, 2);
+    held[0].end();
+    held[1].end();
+
+    Held third = hold(queue, 1)[0];
+
+    assertThat(third.thread).isNotSameAs(held[0].thread);
+    third.end();
+  }
+
+  @Test
+  void aThreadThatGoesFromBelowOthersIsNotWokenAnyMore() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 3);
+    Held[] held = hold(queue, 3);
+    for (Held each : held) {
+      each.end();
+    }
+    held[1].thread.interrupt(); // the one in the middle
+    held[1].thread.join();
+
+    for (Held each : hold(queue, 3)) { // all at the same time
+      each.end();
+    }
+    queue.flush();
+  }
+
   @Test
   void worksBehindOneThatFailsAreDone() {
     WorkQueue queue = new WorkQueue(process, NAME, 1);
