@@ -10,6 +10,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -178,9 +179,9 @@ class WorkQueueTest {
     }
 
     /** Lets it end, and waits until the thread sleeps. */
-    void end() throws InterruptedException {
+    void end(WorkQueue queue) throws InterruptedException {
       go.countDown();
-      while (thread.isAlive() && thread.getState() != Thread.State.TIMED_WAITING) {
+      while (thread.isAlive() && LockSupport.getBlocker(thread) != queue) {
         Thread.sleep(1);
       }
     }
@@ -202,13 +203,13 @@ class WorkQueueTest {
   void whoFellAsleepFirstIsNotWokenFirst() throws InterruptedException {
     WorkQueue queue = new WorkQueue(process, NAME, 2);
     Held[] held = hold(queue, 2);
-    held[0].end();
-    held[1].end();
+    held[0].end(queue);
+    held[1].end(queue);
 
     Held third = hold(queue, 1)[0];
 
     assertThat(third.thread).isNotSameAs(held[0].thread);
-    third.end();
+    third.end(queue);
   }
 
   @Test
@@ -216,13 +217,13 @@ class WorkQueueTest {
     WorkQueue queue = new WorkQueue(process, NAME, 3);
     Held[] held = hold(queue, 3);
     for (Held each : held) {
-      each.end();
+      each.end(queue);
     }
     held[1].thread.interrupt(); // the one in the middle
     held[1].thread.join();
 
     for (Held each : hold(queue, 3)) { // all at the same time
-      each.end();
+      each.end(queue);
     }
     queue.flush();
   }
