@@ -200,6 +200,22 @@ class WorkQueueTest {
   }
 
   @Test
+  void flushWaitsForOneWhoWasWoken() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    hold(queue, 1)[0].end(queue);
+    Held second = hold(queue, 1)[0];
+    Thread flusher = Thread.ofPlatform().start(queue::flush);
+    while (flusher.isAlive() && flusher.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
+    }
+
+    assertThat(flusher.isAlive()).as("the work is not done").isTrue();
+    second.end(queue);
+    flusher.join(30_000);
+    assertThat(flusher.isAlive()).isFalse();
+  }
+
+  @Test
   void whoFellAsleepFirstIsNotWokenFirst() throws InterruptedException {
     WorkQueue queue = new WorkQueue(process, NAME, 2);
     Held[] held = hold(queue, 2);
