@@ -5,14 +5,16 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.LinuxSource;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One wish to hold a glock, from {@link #alloc} to {@link #uninit}; who needs no more than a state that others may have, too,
- * makes none ({@link Gfs2Glock#hold}). Comes from a slab, so that waiting for a glock allocates nothing. What is not said otherwise belongs to the glock's lock while the holder is queued, and to its task before and after.
+ * makes none ({@link Gfs2Glock#hold}). Comes from a slab, so that waiting for a glock allocates nothing. What is not said
+ * otherwise belongs to the glock's lock while the holder is queued, and to its task before and after.
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_holder")
-final class Gfs2Holder extends Slab.Item {
+final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
   /** Do not wait for anybody. */
   static final int LM_FLAG_TRY = 1 << 0;
 
@@ -119,7 +121,13 @@ final class Gfs2Holder extends Slab.Item {
   void await(Task current) {
     if (status == HIF_WAIT) {
       current.aboutToSleep();
-      wait.waitUninterruptibly(() -> status != HIF_WAIT);
+      wait.waitUninterruptibly(this);
     }
+  }
+
+  /** What {@link #await} waits for. */
+  @Override
+  public boolean getAsBoolean() {
+    return status != HIF_WAIT;
   }
 }

@@ -28,12 +28,13 @@ import java.util.Arrays;
  * </pre>
  *
  * <p>Packed are a block, and then for each extent the low part of its offset, its number of blocks less one and whether it is
- * unwritten, and how far its own block is from that one. With a slope that is counted from where the block would be if the group lay
- * in one piece: so a file that has been laid out at once, and has many extents because some are unwritten or were punched out,
- * needs no bits for it. All offsets are from the group's own.
+ * unwritten, and how far its own block is from that one. With a slope that is counted from where the block would be if the
+ * group lay in one piece: so a file that has been laid out at once, and has many extents because some are unwritten or were
+ * punched out, needs no bits for it. All offsets are from the group's own.
  *
- * <p>The high part of an offset is the number of one of 64 buckets. Of all buckets in turn there is a one for each extent that starts
- * in it, and then a zero: so the extents in and before a bucket are the ones before its zero, which a few instructions find.
+ * <p>The high part of an offset is the number of one of 64 buckets. Of all buckets in turn there is a one for each extent that
+ * starts in it, and then a zero: so the extents in and before a bucket are the ones before its zero, which a few instructions
+ * find.
  * These are the codes of Elias and Fano. Groups are found by a table: for each of so many ranges of the file that there are one to
  * four for a group, the last group that does not start behind the range's first block. Where many groups lie in a range, or many
  * extents in a bucket, because they are crowded there, they are searched by halves.

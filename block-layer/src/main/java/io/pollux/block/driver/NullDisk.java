@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * shows what everything above a device costs.
  *
  * <p>With a timer, a request on an interrupt-driven queue completes from the disk's own thread when its time has come,
- * and one on a polled queue when it is polled after that.
+ * and one on a polled queue when it is polled after that. With softirq the thread completes it as soon as it can, and who
+ * polls completes it at once.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_blk")
 public final class NullDisk extends PolledDisk {

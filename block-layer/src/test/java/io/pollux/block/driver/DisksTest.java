@@ -97,6 +97,23 @@ class DisksTest {
   }
 
   @Test
+  void softirqDelaysWhatInterruptsAndNotWhatIsPolledFor() {
+    NullParameters softirq = NullParameters.DEFAULT.withIrqmode(IrqMode.SOFTIRQ, 10_000);
+    try (NullDisk disk = NullDisk.withClock(new RamDisk(BYTES), softirq, now::get)) {
+      BlockDevice bdev = disk.disk("nullb0", 1, false);
+      submit(bdev, READ);
+      assertThat(ended.get()).as("not while it is submitted").isZero();
+      int cookie = submit(bdev, READ | POLLED);
+      assertThat(disk.expireTimers()).isTrue();
+      assertThat(disk.expireTimers()).as("the other one waits for a poll").isFalse();
+      assertThat(ended.get()).isEqualTo(1);
+      assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
+      assertThat(ended.get()).isEqualTo(2);
+      assertThat(bdev.queue().busyTags()).isZero();
+    }
+  }
+
+  @Test
   void interruptsComeFromAThreadOfTheDisk() {
     for (IrqMode mode : new IrqMode[] {IrqMode.SOFTIRQ, IrqMode.TIMER}) {
       try (NullDisk disk = new NullDisk(new RamDisk(BYTES), TIMER.withIrqmode(mode, 100_000))) {

@@ -2,6 +2,7 @@
 package io.pollux.core.filemap;
 
 import io.pollux.uapi.LinuxSource;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * #locked}, which waiters look at, and for the data.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "page")
-final class Page {
+final class Page implements BooleanSupplier {
   /** Where its data is. */
   final long address;
 
@@ -42,5 +43,11 @@ final class Page {
 
   Page(long address) {
     this.address = address;
+  }
+
+  /** What those wait for who want to lock it. */
+  @Override
+  public boolean getAsBoolean() {
+    return !locked;
   }
 }

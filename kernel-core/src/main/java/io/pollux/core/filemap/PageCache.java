@@ -348,7 +348,7 @@ public final class PageCache {
   private void waitOnPage(Task current, Page page) {
     if (page.locked) {
       current.aboutToSleep();
-      unlocked.waitUninterruptibly(() -> !page.locked);
+      unlocked.waitUninterruptibly(page);
     }
   }
 

@@ -134,10 +134,22 @@ public final class WorkQueue {
           work.run(task);
         }
       } finally {
-        synchronized (lock) {
+        leave();
+      }
+    }
+
+    /** Works that came after the last look, or that a work that failed leaves behind, are for another thread. */
+    private void leave() {
+      boolean another;
+      synchronized (lock) {
+        another = !works.isEmpty();
+        if (!another) {
           workers--;
           lock.notifyAll();
         }
+      }
+      if (another) {
+        new Worker().thread.start();
       }
     }
 

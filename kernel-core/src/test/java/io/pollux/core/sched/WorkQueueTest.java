@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -139,6 +142,124 @@ class WorkQueueTest {
     queue.queue(current -> threads.add(Thread.currentThread()));
     queue.flush();
     assertThat(threads).hasSize(2).doesNotHaveDuplicates();
+  }
+
+  /** A thread that is interrupted goes as soon as it finds nothing to do, as one does whose time is up. */
+  @Test
+  void noWorkIsLostThatComesWhileTheLastThreadGoes() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    SplittableRandom random = new SplittableRandom(1);
+    for (int i = 0; i < 20_000; i++) {
+      CountDownLatch done = new CountDownLatch(1);
+      AtomicReference<Thread> worker = new AtomicReference<>();
+      queue.queue(
+          current -> {
+            worker.set(Thread.currentThread());
+            done.countDown();
+          });
+      await(done);
+      worker.get().interrupt();
+      for (int spins = random.nextInt(1000); spins > 0; spins--) { // the next comes before, while or after it goes
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /** A work that tells its thread and then holds it. */
+  private static final class Held implements WorkQueue.Work {
+    final CountDownLatch begun = new CountDownLatch(1);
+    final CountDownLatch go = new CountDownLatch(1);
+    volatile Thread thread = Thread.currentThread();
+
+    @Override
+    public void run(Task current) {
+      thread = Thread.currentThread();
+      begun.countDown();
+      await(go);
+    }
+
+    /** Lets it end, and waits until the thread sleeps. */
+    void end(WorkQueue queue) throws InterruptedException {
+      go.countDown();
+      while (thread.isAlive() && LockSupport.getBlocker(thread) != queue) {
+        Thread.sleep(1);
+      }
+    }
+  }
+
+  private static Held[] hold(WorkQueue queue, int count) {
+    Held[] held = new Held[count];
+    for (int i = 0; i < count; i++) {
+      held[i] = new Held();
+      queue.queue(held[i]);
+    }
+    for (Held each : held) {
+      await(each.begun);
+    }
+    return held;
+  }
+
+  @Test
+  void flushWaitsForOneWhoWasWoken() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    hold(queue, 1)[0].end(queue);
+    Held second = hold(queue, 1)[0];
+    Thread flusher = Thread.ofPlatform().start(queue::flush);
+    while (flusher.isAlive() && flusher.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
+    }
+
+    assertThat(flusher.isAlive()).as("the work is not done").isTrue();
+    second.end(queue);
+    flusher.join(30_000);
+    assertThat(flusher.isAlive()).isFalse();
+  }
+
+  @Test
+  void whoFellAsleepFirstIsNotWokenFirst() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 2);
+    Held[] held = hold(queue, 2);
+    held[0].end(queue);
+    held[1].end(queue);
+
+    Held third = hold(queue, 1)[0];
+
+    assertThat(third.thread).isNotSameAs(held[0].thread);
+    third.end(queue);
+  }
+
+  @Test
+  void aThreadThatGoesFromBelowOthersIsNotWokenAnyMore() throws InterruptedException {
+    WorkQueue queue = new WorkQueue(process, NAME, 3);
+    Held[] held = hold(queue, 3);
+    for (Held each : held) {
+      each.end(queue);
+    }
+    held[1].thread.interrupt(); // the one in the middle
+    held[1].thread.join();
+
+    for (Held each : hold(queue, 3)) { // all at the same time
+      each.end(queue);
+    }
+    queue.flush();
+  }
+
+  @Test
+  void worksBehindOneThatFailsAreDone() {
+    WorkQueue queue = new WorkQueue(process, NAME, 1);
+    CountDownLatch go = new CountDownLatch(1);
+    CountDownLatch done = new CountDownLatch(1);
+    queue.queue(
+        current -> {
+          await(go);
+          Thread.currentThread().setUncaughtExceptionHandler((thread, e) -> {}); // else it is printed
+          throw new IllegalStateException("a work that fails");
+        });
+    queue.queue(current -> done.countDown());
+    go.countDown();
+
+    await(done);
+    queue.flush();
   }
 
   private static void await(CountDownLatch latch) {
