@@ -375,16 +375,16 @@ class IomapOverwriteTest {
     inode.types[1] = Iomap.Type.MAPPED;
     inode.types[2] = Iomap.Type.UNWRITTEN;
     inode.types[5] = Iomap.Type.MAPPED;
-    assertThat(IomapSeek.data(current, inode, 0, inode)).isEqualTo(BLOCK);
-    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode)).isEqualTo(BLOCK + 1);
-    assertThat(IomapSeek.hole(current, inode, BLOCK, inode)).isEqualTo(2 * BLOCK);
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(5 * BLOCK);
-    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode)).isEqualTo(5 * BLOCK + 5);
+    assertThat(IomapSeek.data(current, inode, 0, inode, Long.MAX_VALUE)).isEqualTo(BLOCK);
+    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode, Long.MAX_VALUE)).isEqualTo(BLOCK + 1);
+    assertThat(IomapSeek.hole(current, inode, BLOCK, inode, Long.MAX_VALUE)).isEqualTo(2 * BLOCK);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK);
+    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK + 5);
     inode.types[5] = Iomap.Type.HOLE;
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(-Errno.ENXIO);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
     for (long outside : new long[] {-1, 5 * BLOCK + 5, Long.MAX_VALUE}) {
-      assertThat(IomapSeek.data(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
-      assertThat(IomapSeek.hole(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.data(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.hole(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
     }
   }
 }

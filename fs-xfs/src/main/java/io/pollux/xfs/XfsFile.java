@@ -117,8 +117,8 @@ final class XfsFile implements FileOperations {
     long stamp = lockShared(current, inode.iRwsem, false);
     long found =
         whence == Fcntl.SEEK_DATA
-            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS)
-            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS);
+            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE) // a list in memory, which has an end
+            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE);
     inode.iRwsem.unlockRead(stamp);
     return found < 0 ? found : file.vfsSetpos(found);
   }
