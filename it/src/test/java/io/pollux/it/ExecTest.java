@@ -254,6 +254,23 @@ final class ExecTest {
     assertThat(Files.readAllBytes(image)).isEqualTo(before);
   }
 
+  @Test
+  void rangesOfADeviceAreZeroed() throws Exception {
+    Oracles.needPrograms("util-linux", "fallocate");
+    Path image = dir.resolve("image");
+    byte[] bytes = new byte[1 << 20];
+    Arrays.fill(bytes, (byte) '.');
+    Files.write(image, bytes);
+    String target = "--fs none --disk file --image " + image + " -- fallocate ";
+    ExecRun.of(target + "--zero-range --offset 4096 --length 8704 /pollux/dev/file0").succeeded();
+    ExecRun.of(target + "--punch-hole --offset 1044480 --length 1048576 /pollux/dev/file0").succeeded();
+    assertThat(ExecRun.of(target + "--zero-range --offset 100 --length 4096 /pollux/dev/file0").err())
+        .contains("Invalid argument");
+    Arrays.fill(bytes, 4096, 4096 + 8704, (byte) 0);
+    Arrays.fill(bytes, 1044480, 1 << 20, (byte) 0);
+    assertThat(Files.readAllBytes(image)).isEqualTo(bytes);
+  }
+
   // What can't be.
 
   @Test
