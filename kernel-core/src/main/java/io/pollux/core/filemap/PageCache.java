@@ -550,11 +550,10 @@ public final class PageCache {
     Page stays = null;
     lock.lock();
     try {
-      boolean few = last - first < made; // else it is quicker to look at all pages
-      int steps = few ? (int) (last - first) + 1 : made;
+      int steps = steps(first, last);
       for (int i = 0; i < steps; i++) {
-        Page page = few ? lookup(mapping, first + i) : pages[i];
-        if (page == null || page.mapping != mapping || page.index < first || page.index > last) {
+        Page page = step(mapping, first, last, i);
+        if (page == null) {
           continue;
         }
         if (page.locked && !page.uptodate) {
@@ -578,17 +577,9 @@ public final class PageCache {
   boolean hasAny(Mapping mapping, long first, long last) {
     lock.lock();
     try {
-      if (last - first < made) {
-        for (long index = first; index <= last; index++) {
-          if (lookup(mapping, index) != null) {
-            return true;
-          }
-        }
-        return false;
-      }
-      for (int i = 0; i < made; i++) {
-        Page page = pages[i];
-        if (page.mapping == mapping && page.index >= first && page.index <= last) {
+      int steps = steps(first, last);
+      for (int i = 0; i < steps; i++) {
+        if (step(mapping, first, last, i) != null) {
           return true;
         }
       }
@@ -596,5 +587,19 @@ public final class PageCache {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** How many looks it takes to see all pages of a range: one for each, or one for each page that there is. Under the lock. */
+  private int steps(long first, long last) {
+    return (int) Math.min(last - first + 1, made);
+  }
+
+  /** What the next look shows: a page of the range, or null. */
+  private @Nullable Page step(Mapping mapping, long first, long last, int i) {
+    if (last - first < made) {
+      return lookup(mapping, first + i);
+    }
+    Page page = pages[i];
+    return page.mapping == mapping && page.index >= first && page.index <= last ? page : null;
   }
 }
