@@ -550,10 +550,11 @@ public final class PageCache {
     Page stays = null;
     lock.lock();
     try {
-      int steps = steps(first, last);
+      boolean few = last - first < made; // else it is quicker to look at all pages
+      int steps = few ? (int) (last - first) + 1 : made;
       for (int i = 0; i < steps; i++) {
-        Page page = step(mapping, first, last, i);
-        if (page == null) {
+        Page page = few ? lookup(mapping, first + i) : pages[i];
+        if (page == null || !page.in(mapping, first, last)) {
           continue;
         }
         if (page.locked && !page.uptodate) {
@@ -577,9 +578,11 @@ public final class PageCache {
   boolean hasAny(Mapping mapping, long first, long last) {
     lock.lock();
     try {
-      int steps = steps(first, last);
+      boolean few = last - first < made;
+      int steps = few ? (int) (last - first) + 1 : made;
       for (int i = 0; i < steps; i++) {
-        if (step(mapping, first, last, i) != null) {
+        Page page = few ? lookup(mapping, first + i) : pages[i];
+        if (page != null && page.in(mapping, first, last)) {
           return true;
         }
       }
@@ -587,19 +590,5 @@ public final class PageCache {
     } finally {
       lock.unlock();
     }
-  }
-
-  /** How many looks it takes to see all pages of a range: one for each, or one for each page that there is. Under the lock. */
-  private int steps(long first, long last) {
-    return (int) Math.min(last - first + 1, made);
-  }
-
-  /** What the next look shows: a page of the range, or null. */
-  private @Nullable Page step(Mapping mapping, long first, long last, int i) {
-    if (last - first < made) {
-      return lookup(mapping, first + i);
-    }
-    Page page = pages[i];
-    return page.mapping == mapping && page.index >= first && page.index <= last ? page : null;
   }
 }
