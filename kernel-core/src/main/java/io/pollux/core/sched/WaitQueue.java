@@ -35,7 +35,7 @@ public final class WaitQueue {
   private @Nullable Sleeper first; // under the lock, as the links
   private @Nullable WaitEntry newest; // under the lock, as all of an entry
 
-  /** A thread that waits: the counterpart of wait_queue_entry_t. */
+  /** A thread that waits. */
   private static final class Sleeper {
     private final Thread thread = Thread.currentThread();
     private @Nullable Sleeper next;
