@@ -284,6 +284,21 @@ static bool ready(void) {
   return state == RUNNING;
 }
 
+/*
+ * The virtual machine takes leave of a thread when the C library runs the destructors of its thread-local variables, which is
+ * the first thing that exit() does. Handlers of exit() may make calls yet: they do it as another task.
+ */
+extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void thread_leaves(void *unused) {
+  (void)unused;
+  if (self.handle != 0) {
+    pthread_setspecific(thread_end, NULL);
+    thread_ended((void *)self.handle);
+  }
+}
+
 static bool attach(void) {
   self.in_kernel = 1;
   int64_t handle = block.attach();
@@ -293,6 +308,7 @@ static bool attach(void) {
   }
   self.handle = handle;
   pthread_setspecific(thread_end, (void *)handle);
+  __cxa_thread_atexit_impl(thread_leaves, NULL, &__dso_handle);
   return true;
 }
 
