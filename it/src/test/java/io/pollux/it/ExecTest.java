@@ -183,6 +183,12 @@ final class ExecTest {
   }
 
   @Test
+  void functionsOfTheCLibraryThatMakeCallsOfTheirOwn() throws Exception {
+    ExecRun run = ExecRun.of(DEVICE + compile("c-library").file() + " calls /pollux").succeeded();
+    assertThat(run.out()).isEqualTo("0 differences\n");
+  }
+
+  @Test
   void threadsSignalsAChildAndAnExitStatus() throws Exception {
     ExecRun run = ExecRun.of("-- " + compile("threads-signals").file() + " -x 42 /pollux/main.dat");
     assertThat(run.status()).as(run.out() + run.err()).isEqualTo(42);
@@ -269,6 +275,17 @@ final class ExecTest {
     Arrays.fill(bytes, 4096, 4096 + 8704, (byte) 0);
     Arrays.fill(bytes, 1044480, 1 << 20, (byte) 0);
     assertThat(Files.readAllBytes(image)).isEqualTo(bytes);
+  }
+
+  @Test
+  void theEndWritesOutStreamsAfterTheProgramsOwnHandlers() throws Exception {
+    Path image = dir.resolve("image");
+    byte[] wanted = new byte[1 << 20];
+    Files.write(image, wanted);
+    ExecRun.of("--fs none --image " + image + " -- " + compile("c-library").file() + " end /pollux/dev/file0").succeeded();
+    System.arraycopy("kept\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 0, 5);
+    System.arraycopy("ran\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 512, 4);
+    assertThat(Files.readAllBytes(image)).isEqualTo(wanted);
   }
 
   // What can't be.
