@@ -143,11 +143,7 @@ final class Gfs2File implements FileOperations {
   @LinuxSource(file = "fs/gfs2/inode.c", name = {"gfs2_seek_data", "gfs2_seek_hole"})
   private static long seekHoleData(Task current, File file, long offset, boolean data) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
-    long stamp = ip.iRwsem.tryReadLock();
-    if (stamp == 0) {
-      current.aboutToSleep();
-      stamp = ip.iRwsem.readLock();
-    }
+    ip.iRwsem.downRead(current);
     long found = ip.glock().hold(current, LmState.SHARED);
     if (found == 0) {
       long most = 2 * (ip.sdp().bdev().bytes() >> ip.sdp().sb().blockLog) + 2; // before and behind each block there is
@@ -157,7 +153,7 @@ final class Gfs2File implements FileOperations {
               : IomapSeek.hole(current, ip, offset, Gfs2Iomap.OPS, most);
       ip.glock().letGo(current);
     }
-    ip.iRwsem.unlockRead(stamp);
+    ip.iRwsem.upRead();
     return found < 0 ? found : file.vfsSetpos(found);
   }
 

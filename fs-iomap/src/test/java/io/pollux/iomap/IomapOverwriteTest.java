@@ -226,7 +226,7 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, 512, direct)).isEqualTo(-Errno.EPERM);
     assertThat(write(fs, 0, 1, 0)).isEqualTo(-Errno.EPERM);
     assertThat(disk.done).isEmpty();
-    assertThat(fs.inode.iRwsem.isWriteLocked() || fs.inode.iRwsem.isReadLocked()).isFalse();
+    assertThat(fs.inode.iRwsem.isLocked()).isFalse();
   }
 
   @Test
@@ -258,11 +258,11 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     fs.inode.notInMemory = false;
     assertThat(write(fs, 0, PAGE, Kiocb.IOCB_NOWAIT)).as("a whole page").isEqualTo(PAGE);
-    long stamp = fs.inode.iRwsem.readLock();
+    fs.inode.iRwsem.downRead(null);
     assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("aligned: shared").isEqualTo(BLOCK);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("exclusive").isEqualTo(-Errno.EAGAIN);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
-    fs.inode.iRwsem.unlockRead(stamp);
+    fs.inode.iRwsem.upRead();
     fs.inode.inodeDioBegin();
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     fs.inode.inodeDioEnd();
@@ -297,7 +297,7 @@ class IomapOverwriteTest {
       }
       thread.join();
     }
-    assertThat(fs.inode.iRwsem.isWriteLocked()).isFalse();
+    assertThat(fs.inode.iRwsem.isLocked()).isFalse();
   }
 
   @Test
