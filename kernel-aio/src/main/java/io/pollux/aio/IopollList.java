@@ -165,8 +165,9 @@ final class IopollList {
     int events = 0;
     int refs = 0;
     File file = null;
-    AioKiocb before = null;
-    AioKiocb req = completingHead;
+    AioKiocb head = completingHead;
+    AioKiocb before = null; // the last one that stays, of those that were looked at
+    AioKiocb req = head;
     while (req != null && events < max) {
       AioKiocb following = req.next;
       if (!req.pollCompleted()) {
@@ -179,24 +180,28 @@ final class IopollList {
         break;
       }
       if (before == null) {
-        completingHead = following;
+        head = following;
       } else {
         before.next = following;
       }
-      if (following == null) {
-        completingTail = before;
-      }
-      if (req.kiFilp != file && req.kiFilp != null) { // an entry that named no file has none
-        if (file != null) {
-          file.fputMany(refs);
+      File of = req.kiFilp;
+      if (of != null) { // an entry that named no file has none
+        if (of != file) {
+          if (file != null) {
+            file.fputMany(refs);
+          }
+          file = of;
+          refs = 0;
         }
-        file = req.kiFilp;
-        refs = 0;
+        refs++;
       }
-      refs += req.kiFilp == null ? 0 : 1;
       req.free();
       events++;
       req = following;
+    }
+    completingHead = head;
+    if (req == null) {
+      completingTail = before;
     }
     if (events > 0) {
       sink.commit();

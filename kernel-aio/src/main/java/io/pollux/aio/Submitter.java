@@ -228,7 +228,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EINVAL;
     }
     req.kiFilp = file;
-    new AioPoll(req, file, (int) mask).arm();
+    req.poll().arm(file, (int) mask);
     return 0;
   }
 
