@@ -150,6 +150,11 @@ static void descriptors(const char *name, long flags)
 	expect("F_GETFD", answer(fcntl(high, F_GETFD)), FD_CLOEXEC);
 	expect("close", answer(close(high)), 0);
 	expect("F_GETFL of what was closed", answer(fcntl(high, F_GETFL)), -EBADF);
+
+	/* What remains of the flags of open: not those for the descriptor, nor for how the file comes to be; large files always. */
+	fd = must_open(name, (int)flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | (O_SYNC & ~O_DSYNC));
+	expect("F_GETFL, every flag", answer(fcntl(fd, F_GETFL)), flags | O_NOFOLLOW | O_SYNC | 0100000);
+	expect("close", answer(close(fd)), 0);
 }
 
 /* Files can be mapped where there is a page cache that is the machine's; else ENODEV, and nothing is mapped. */
@@ -491,6 +496,7 @@ static void write_file(void)
 	if (fd < 0)
 		fatal(below("f/file"));
 	expect("read from what creat made", answer(read(fd, check, 1)), -EBADF);
+	expect("F_GETFL, every flag", answer(fcntl(fd, F_GETFL)), O_WRONLY | 0100000);
 	expect("write", answer(write(fd, buffer, 1000)), 1000);
 	expect("write on", answer(write(fd, buffer + 1000, 3000)), 3000);
 	expect("position", lseek(fd, 0, SEEK_CUR), 4000);

@@ -149,6 +149,14 @@ class FilesCommandsTest {
   }
 
   @Test
+  void cpSaysWhatIsInTheWayOfADirectory() throws IOException {
+    Path file = Files.createFile(dir.resolve("file"));
+    Cli result = Cli.run("cp", "-r", "image:/deep", "host:" + file);
+    assertThat(result.err()).isEqualTo("pollux: " + file + ": File exists\n");
+    assertThat(result.status()).isEqualTo(2);
+  }
+
+  @Test
   void cpRecursivePassesOverWhatIsNoFile() {
     Cli result = Cli.run("cp", "-r", "image:/special", "host:" + dir);
 

@@ -75,8 +75,8 @@ public final class Task {
 
   /** Leaves the kernel. */
   public void leaveKernel() {
-    assert plug == null : "left the kernel with a plug";
     IN_KERNEL.setRelease(this, false); // what the call did is seen by exit, which waits for this
+    assert plug == null : "left the kernel with a plug"; // last: what went wrong in the call must not keep others out
   }
 
   private synchronized void bind() {

@@ -101,6 +101,14 @@ public final class Namei {
     throw new ErrnoException(Errno.ENOENT); // it came and went whenever it was looked for
   }
 
+  /** What an open file is said to have been opened with: not how it came to be, nor what belongs to the descriptor. */
+  @LinuxSource(file = "fs/open.c", name = "build_open_flags")
+  private static int keptFlags(int flags) {
+    int kept = flags & ~(Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_CLOEXEC);
+    boolean sync = (flags & Fcntl.O_SYNC & ~Fcntl.O_DSYNC) != 0;
+    return kept | Fcntl.O_LARGEFILE | (sync ? Fcntl.O_DSYNC : 0);
+  }
+
   /** Opens a path. Answers null if it was made or taken away by somebody else meanwhile. */
   @LinuxSource(file = "fs/namei.c", name = {"do_last", "lookup_open"})
   private @Nullable File tryOpen(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
@@ -130,7 +138,7 @@ public final class Namei {
       walk.checkSlash();
     }
     checkOpen(found.inode(), missing != null ? flags & ~Fcntl.O_TRUNC : flags);
-    File file = new File(files, found.inode(), found, flags);
+    File file = new File(files, found.inode(), found, keptFlags(flags));
     if (found.inode().evicted()) {
       file.fput(current);
       return null;

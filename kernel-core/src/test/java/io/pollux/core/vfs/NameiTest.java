@@ -117,6 +117,15 @@ class NameiTest {
   }
 
   @Test
+  void anOpenFileKeepsOnlyTheFlagsThatAreItsOwn() throws ErrnoException {
+    int how = Fcntl.O_RDWR | Fcntl.O_APPEND;
+    int once = Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_TRUNC | Fcntl.O_NOCTTY | Fcntl.O_CLOEXEC;
+    File file = namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), how | once, 0600);
+    assertThat(file.flags()).isEqualTo(how | Fcntl.O_LARGEFILE);
+    file.fput(task);
+  }
+
+  @Test
   void aLastLinkIsFollowedOnlyIfAskedFor() throws ErrnoException {
     assertThat(lookup("/dir/abs", false).inode().isType(StatMode.S_IFLNK)).isTrue();
     assertThat(lookup("/dir/abs/", false).name()).as("a slash behind it asks").isEqualTo("sub");

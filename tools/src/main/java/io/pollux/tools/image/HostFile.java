@@ -5,6 +5,7 @@ import io.pollux.tools.console.Failure;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -58,6 +59,9 @@ public final class HostFile {
     }
     if (e instanceof AccessDeniedException) {
       return "Permission denied";
+    }
+    if (e instanceof FileAlreadyExistsException) {
+      return "File exists";
     }
     String reason = e instanceof FileSystemException fse ? fse.getReason() : e.getMessage();
     return reason == null ? e.getClass().getSimpleName().toLowerCase(Locale.ROOT) : reason;
