@@ -29,7 +29,7 @@ public final class Bio extends Slab.Item {
   /** Most pages that one bio can take. */
   public static final int BIO_MAX_PAGES = 256;
 
-  private static final Slab<Bio> SLAB = new Slab<>(Bio::new);
+  private static final Slab<Bio> SLAB = new Slab<>(Bio::ofSlab);
   private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
   private static final VarHandle REMAINING;
   private static final VarHandle STATUS;
@@ -76,7 +76,25 @@ public final class Bio extends Slab.Item {
   /** The steps of a write that needs flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
 
-  private Bio() {}
+  private final boolean embedded; // in an object of its owner's, not from the slab
+
+  private Bio(boolean embedded) {
+    this.embedded = embedded;
+  }
+
+  private static Bio ofSlab() {
+    return new Bio(false);
+  }
+
+  /**
+   * Makes a bio that is part of another object and lives as long as it, for {@link #init}. Its owner must know that it is
+   * not in use.
+   *
+   * @return an empty bio
+   */
+  public static Bio embedded() {
+    return new Bio(true);
+  }
 
   /**
    * Takes an empty bio.
@@ -89,28 +107,43 @@ public final class Bio extends Slab.Item {
    * @param owner whatever endIo needs to find
    * @return a bio that is the caller's
    */
-  @LinuxSource(file = "block/bio.c", name = {"bio_alloc", "bio_init"})
+  @LinuxSource(file = "block/bio.c", name = "bio_alloc")
   public static Bio alloc(
       Task current, BlockDevice bdev, long sector, int opf, BioEndIo endIo, @Nullable Object owner) {
-    Bio bio = SLAB.alloc(current);
-    bio.bdev = bdev;
-    bio.sector = sector;
-    bio.opf = opf;
-    bio.endIo = endIo;
-    bio.owner = owner;
-    bio.vecs = 0;
-    bio.pages = 0;
-    bio.size = 0;
-    bio.status = 0;
-    bio.sequence = 0;
-    bio.holdPages = false;
-    bio.mapping = null;
-    return bio;
+    return SLAB.alloc(current).init(bdev, sector, opf, endIo, owner);
+  }
+
+  /**
+   * Makes a bio that nobody uses an empty one.
+   *
+   * @param device the device
+   * @param first where on it
+   * @param operation operation and flags of {@link BlkTypes}
+   * @param handler what happens when it is done
+   * @param forHandler whatever the handler needs to find
+   * @return this
+   */
+  @LinuxSource(file = "block/bio.c", name = "bio_init")
+  public Bio init(BlockDevice device, long first, int operation, BioEndIo handler, @Nullable Object forHandler) {
+    assert bdev == null : "a bio in use";
+    bdev = device;
+    sector = first;
+    opf = operation;
+    endIo = handler;
+    owner = forHandler;
+    vecs = 0;
+    pages = 0;
+    size = 0;
+    status = 0;
+    sequence = 0;
+    holdPages = false;
+    mapping = null;
+    return this;
   }
 
   /** Makes what a driver sees while a request flushes: an empty bio that is never submitted. */
   static Bio ofFlush() {
-    Bio bio = new Bio();
+    Bio bio = embedded();
     bio.opf = BlkTypes.REQ_OP_FLUSH;
     return bio;
   }
@@ -123,7 +156,9 @@ public final class Bio extends Slab.Item {
     bdev = null;
     endIo = null;
     owner = null;
-    Slab.free(this);
+    if (!embedded) {
+      Slab.free(this);
+    }
   }
 
   /**

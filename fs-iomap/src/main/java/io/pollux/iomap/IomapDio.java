@@ -53,6 +53,7 @@ public final class IomapDio extends Slab.Item {
 
   private final Iomap iomap = new Iomap();
   private final Plug plug = new Plug();
+  private final Bio firstBio = Bio.embedded(); // most requests need no other
   private final WaitQueue waiter = new WaitQueue();
   private final WorkQueue.Work work = this::completeWork; // made once, not for each request
 
@@ -276,7 +277,10 @@ public final class IomapDio extends Slab.Item {
     long copied = 0;
     while (copied < length && (int) ERROR.getOpaque(this) == 0) {
       iter.truncate(length - copied);
-      Bio bio = Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      Bio bio =
+          size == 0
+              ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
+              : Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();

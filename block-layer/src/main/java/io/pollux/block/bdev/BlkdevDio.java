@@ -49,6 +49,7 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private final Plug plug = new Plug();
+  private final Bio firstBio = Bio.embedded(); // most requests need no other
   private final WaitQueue waiter = new WaitQueue();
   private @Nullable Kiocb iocb;
   private long size;
@@ -101,7 +102,11 @@ final class BlkdevDio extends Slab.Item {
     boolean waits = sync;
     boolean handedOver = false;
     while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) { // each bio takes a byte or more
-      Bio bio = Bio.alloc(current, bdev, pos >> BlkTypes.SECTOR_SHIFT, opf, BlkdevDio::bioEndIo, this);
+      long sector = pos >> BlkTypes.SECTOR_SHIFT;
+      Bio bio =
+          size == 0
+              ? firstBio.init(bdev, sector, opf, BlkdevDio::bioEndIo, this)
+              : Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();

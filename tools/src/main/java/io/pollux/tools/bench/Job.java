@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event has been read;
  * waiting for the rest of the batch is part of it. Reading the clock takes as long as a good part of an I/O on a
- * disk that takes no time. So where the disk is memory only one I/O in 17 is timed, unless the run is a short one;
- * and as 17 has no factor in common with a batch of 8, every place in a batch has its turn.
+ * disk that takes no time. So where the disk is memory only one I/O in 127 is timed, unless the run is a short one;
+ * and as 127 has no factor in common with a batch of 8, every place in a batch has its turn.
  *
  * <p><b>A ramp</b>, if the plan has one, lasts until this is told of the steady state. I/Os that are issued from then on are
  * measured, and so many are done as were asked for; those that are issued before are only judged.
@@ -36,7 +36,7 @@ final class Job {
 
   private static final long LONGEST_LATENCY = 3_600_000_000_000L;
   private static final int LATENCY_DIGITS = 3;
-  private static final int MEMORY_INTERVAL = 17;
+  private static final int MEMORY_INTERVAL = 127;
   private static final int MOST_BLOCKS_REMEMBERED = 1 << 26;
 
   private final Control control;
