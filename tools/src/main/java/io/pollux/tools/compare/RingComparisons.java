@@ -59,16 +59,17 @@ public final class RingComparisons {
     nops.addAll(batches);
     Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
     List<Comparison> all = new ArrayList<>();
-    all.add(new Comparison(BENCH, bench, uring, BENCH_MARK));
+    all.add(new Turns(BENCH, Unit.IOPS, bench, uring, Mark.atLeast(BENCH_MARK)));
     if (pollux != null) {
       List<String> exec = new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
       exec.add(CPrograms.compile(directory, "aio-ring").toString());
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
-      all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
-      List<String> cold = BenchProgram.options(plan, spec.diskOrDefault()); // as a program is that has just been started
+      all.add(new Turns(PROGRAM, Unit.IOPS, program, uring, Mark.atLeast(PROGRAM_MARK)));
+      List<String> cold = BenchProgram.options(spec, plan); // as a program is that has just been started
       cold.addAll(List.of("--ramp", "0"));
-      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, "bench, in Java", cold), BOTH_MARK));
+      Contestant java = new BenchProgram(pollux, "bench, in Java", BenchFigure.IOPS, cold);
+      all.add(new Turns(BOTH, Unit.IOPS, program, java, Mark.atLeast(BOTH_MARK)));
     }
     return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();
   }
