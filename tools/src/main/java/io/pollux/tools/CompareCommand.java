@@ -59,7 +59,7 @@ import picocli.CommandLine.Option;
       "loop devices, and half a minute for an image.",
       "All on beside legacy aio, depth 1 to 64: that is pollux table.",
       "",
-      "Turns of this kernel, and of fio, begin with a ramp that does not count, of half a second or a second.",
+      "Turns of this kernel, and of fio, begin with a ramp of a second that does not count.",
       "All of it takes about 20 minutes, with --rounds 3 --runtime 1 about 9. What is not installed here (fio, cc, liburing,",
       "xfsprogs) is left out, and it says so.",
       ""

@@ -78,6 +78,15 @@ public enum Manner {
   }
 
   /**
+   * Whether it goes through the page cache.
+   *
+   * @return true without O_DIRECT
+   */
+  public boolean buffered() {
+    return buffered;
+  }
+
+  /**
    * A run of it, by one thread, with nothing checked.
    *
    * @param pattern which blocks, and in which direction

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 public final class AllocationComparisons {
   private static final String NAME = "allocation: ";
   private static final double MARK = 0.01;
-  private static final long RAMP = 500_000_000;
+  private static final long RAMP = 1_000_000_000;
+  private static final long CACHE_RAMP = 3_000_000_000L; // what is slow takes long to be compiled
   private static final double SHARE = 0.25; // of a turn, as nothing is timed
 
   private AllocationComparisons() {}
@@ -42,7 +43,7 @@ public final class AllocationComparisons {
   private static void both(
       List<Comparison> all, Manner manner, String fs, TargetSpec spec, long seed, @Nullable Path pollux) {
     for (Pattern pattern : new Pattern[] {Pattern.RANDREAD, Pattern.RANDWRITE}) {
-      Plan plan = manner.plan(pattern, RAMP, seed);
+      Plan plan = manner.plan(pattern, manner.buffered() ? CACHE_RAMP : RAMP, seed);
       String work = NAME + (pattern.writes() ? "writes, " : "reads, ") + manner + ", " + fs;
       Contestant ours = new Shorter(BenchProgram.orHere(pollux, "pollux", BenchFigure.ALLOCATED, spec, plan));
       all.add(new Turns(work, Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));

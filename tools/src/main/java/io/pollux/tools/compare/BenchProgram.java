@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Pollux bench in a process of its own, whose compiler has seen nothing but this work: one figure of its result. */
 final class BenchProgram implements Contestant {
+  private static final double NANOS = 1e9;
+
   private final Path pollux;
   private final String name;
   private final BenchFigure figure;
@@ -41,7 +43,7 @@ final class BenchProgram implements Contestant {
         : new BenchProgram(pollux, name, figure, options(spec, plan));
   }
 
-  /** The options of a plan for comparisons, but not its ramp and its end; and of a disk in memory. */
+  /** The options of a plan for comparisons, but not its end; and of a disk in memory. */
   static List<String> options(TargetSpec spec, Plan plan) {
     List<String> options =
         new ArrayList<>(
@@ -52,6 +54,7 @@ final class BenchProgram implements Contestant {
                 "--depth", String.valueOf(plan.depth()),
                 "--batch-submit", String.valueOf(plan.batchSubmit()),
                 "--batch-complete", String.valueOf(plan.batchComplete()),
+                "--ramp", seconds(plan.rampNanos() / NANOS),
                 plan.buffered() ? "--buffered" : plan.polled() ? "--polled" : "--irq"));
     if (plan.mode() == Mode.RING || plan.mode() == Mode.USERIOCB) {
       options.add(plan.fixedBufs() ? "--fixed-bufs" : "--no-fixed-bufs");
@@ -71,6 +74,10 @@ final class BenchProgram implements Contestant {
     return options;
   }
 
+  private static String seconds(double seconds) {
+    return String.format(Locale.ROOT, "%.3f", seconds);
+  }
+
   @Override
   public String name() {
     return name;
@@ -80,7 +87,7 @@ final class BenchProgram implements Contestant {
   public double run(double seconds) {
     List<String> command = new ArrayList<>(List.of(pollux.toString(), "bench"));
     command.addAll(options);
-    command.addAll(List.of("--runtime", String.format(Locale.ROOT, "%.3f", seconds), "--json", "-"));
+    command.addAll(List.of("--runtime", seconds(seconds), "--json", "-"));
     String json = HostProgram.run(command, seconds);
     try {
       if (JSON.std.mapFrom(json).get(figure.key()) instanceof Number number) {

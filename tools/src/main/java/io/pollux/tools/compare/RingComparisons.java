@@ -66,9 +66,8 @@ public final class RingComparisons {
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
       all.add(new Turns(PROGRAM, Unit.IOPS, program, uring, Mark.atLeast(PROGRAM_MARK)));
-      List<String> cold = BenchProgram.options(spec, plan); // as a program is that has just been started
-      cold.addAll(List.of("--ramp", "0"));
-      Contestant java = new BenchProgram(pollux, "bench, in Java", BenchFigure.IOPS, cold);
+      Plan cold = plan.withRamp(0); // as a program is that has just been started
+      Contestant java = BenchProgram.orHere(pollux, "bench, in Java", spec, cold);
       all.add(new Turns(BOTH, Unit.IOPS, program, java, Mark.atLeast(BOTH_MARK)));
     }
     return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();

@@ -6,7 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Two who take turns of some seconds, after a turn of each that does not count. The ratio is that of the medians, whatever the order.
+ * Two who take turns of some seconds. A turn of each comes first that does not count, but not where bytes are counted: there the ramp of
+ * each turn is enough. The ratio is that of the medians, whatever the order.
  *
  * @param work in a few words
  * @param unit of what both answer
@@ -25,7 +26,7 @@ public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, 
     List<Double> first = new ArrayList<>();
     List<Double> second = new ArrayList<>();
     List<Double> ratios = new ArrayList<>();
-    for (int round = 0; round <= rounds; round++) {
+    for (int round = unit == Unit.BYTES ? 1 : 0; round <= rounds; round++) {
       double a = ours.run(seconds);
       double b = theirs.run(seconds);
       if (round > 0) {
