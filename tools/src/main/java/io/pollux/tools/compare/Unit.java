@@ -12,7 +12,7 @@ public enum Unit {
   /** Seconds. */
   SECONDS("%.2f s", ""),
   /** Bytes for a request. There may be none, and nothing has a ratio to that. */
-  BYTES("%.3f bytes", "");
+  BYTES("%.3f B", "");
 
   private final String format;
   private final String word;

@@ -109,7 +109,7 @@ class ComparisonTest {
     assertThat(some.reached()).isFalse();
     List<String> lines = CompareReport.table(List.of(none, some)).lines().toList();
     assertThat(lines.get(1).split("  +")).containsExactly(
-        "reads, depth 1", "0.002 bytes", "(0.001 bytes to 16.000 bytes)", "the goal", "0.000 bytes", "(0.000 bytes to 0.000 bytes)",
+        "reads, depth 1", "0.002 B", "(0.001 B to 16.000 B)", "the goal", "0.000 B", "(0.000 B to 0.000 B)",
         "<= 0.01 reached");
     assertThat(lines.get(2)).endsWith(" <= 0.01 missed");
   }
