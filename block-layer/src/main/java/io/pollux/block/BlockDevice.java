@@ -15,6 +15,14 @@ import java.util.function.BooleanSupplier;
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
 public final class BlockDevice {
+  /** {@link #zeroAndWait}: the range keeps its place on the device. */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOUNMAP")
+  public static final int ZERO_NOUNMAP = 1;
+
+  /** {@link #zeroAndWait}: without data or not at all. */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOFALLBACK")
+  public static final int ZERO_NOFALLBACK = 1 << 1;
+
   private final String name;
   private final long dev;
   private final long sectors;
@@ -272,20 +280,26 @@ public final class BlockDevice {
   }
 
   /**
-   * Makes a range of the device zero, and waits for it: without data if the device can, else by writing. The range
-   * keeps its place on the device. From process context.
+   * Makes a range of the device zero, and waits for it: without data if the device can, else, or if that fails, by
+   * writing. From process context.
    *
    * @param current the calling task
    * @param position first byte, a multiple of the logical block size
    * @param bytes length, a positive multiple of the logical block size
-   * @return 0 or a negative errno
+   * @param flags {@link #ZERO_NOUNMAP}, {@link #ZERO_NOFALLBACK}, or 0
+   * @return 0 or a negative errno: -EOPNOTSUPP if it could only be done by writing and must not
    */
-  @LinuxSource(file = "block/blk-lib.c", name = "blkdev_issue_zeroout")
-  public int zeroAndWait(Task current, long position, long bytes) {
-    BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_WRITE_ZEROES | BlkTypes.REQ_NOUNMAP);
-    batch.addRange(current, position, bytes);
-    int result = batch.await(current);
-    return result == -Errno.EOPNOTSUPP ? writeZeroPages(current, position, bytes) : result;
+  @LinuxSource(file = "block/blk-lib.c", name = {"blkdev_issue_zeroout", "__blkdev_issue_write_zeroes"})
+  public int zeroAndWait(Task current, long position, long bytes, int flags) {
+    boolean fallback = (flags & ZERO_NOFALLBACK) == 0;
+    int result = -Errno.EOPNOTSUPP;
+    if (queue.limits().maxWriteZeroesSectors() != 0) {
+      int unmap = (flags & ZERO_NOUNMAP) != 0 ? BlkTypes.REQ_NOUNMAP : 0;
+      BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_WRITE_ZEROES | unmap);
+      batch.addRange(current, position, bytes);
+      result = batch.await(current);
+    }
+    return result != 0 && fallback ? writeZeroPages(current, position, bytes) : result;
   }
 
   @LinuxSource(file = "block/blk-lib.c", name = "__blkdev_issue_zero_pages")

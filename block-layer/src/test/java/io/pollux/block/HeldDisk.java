@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ public final class HeldDisk implements BlkMqOps {
   private final List<Request> released = new ArrayList<>(); // for the next poll; same lock
   private long nanos;
   public boolean passing; // completes at once, or, on a polled queue, at the next poll
+  public int failing = -1; // an operation that ends with EIO
 
   public HeldDisk(int bytes) {
     contents = new byte[bytes];
@@ -124,6 +126,9 @@ public final class HeldDisk implements BlkMqOps {
   }
 
   private int work(Request request) {
+    if (request.bio().op() == failing) {
+      return -Errno.EIO;
+    }
     long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
     MemorySegment disk = MemorySegment.ofArray(contents);
     for (@Nullable Bio bio = request.bio(); bio != null; bio = bio.next()) {

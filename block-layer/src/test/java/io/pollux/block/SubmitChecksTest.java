@@ -54,13 +54,30 @@ class SubmitChecksTest extends HeldDiskTest {
   @Test
   void zeroingWithoutTheOperationIsWriting() {
     disk.passing = true;
-    assertThat(bdev.zeroAndWait(task, 512, 5 * 4096 + 512)).isZero();
+    assertThat(bdev.zeroAndWait(task, 512, 5 * 4096 + 512, 0)).isZero();
     assertThat(bdev.discardAndWait(task, 0, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
     for (int at = 512; at < 6 * 4096 - 3 * 512 - 1536; at++) {
       assertThat(disk.contents[at]).as("byte " + at).isZero();
     }
     assertThat(disk.contents[5 * 4096 + 1024]).isEqualTo((byte) 42);
     assertThat(bdev.queue().stats().writeSectors()).isEqualTo(41);
+  }
+
+  @Test
+  void zeroingThatFailsIsDoneByWritingIfItMay() {
+    bdev = disk.disk(TAGS, PLAIN.withDiscard(0, 0, 1 << 20));
+    disk.passing = true;
+    disk.failing = BlkTypes.REQ_OP_WRITE_ZEROES;
+    assertThat(bdev.zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOFALLBACK)).isEqualTo(-Errno.EIO);
+    assertThat(disk.contents[512]).isEqualTo((byte) 1);
+    assertThat(bdev.zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOUNMAP)).isZero();
+    assertThat(disk.contents[512]).isZero();
+    assertThat(disk.contents[1024]).isEqualTo((byte) 2);
+  }
+
+  @Test
+  void zeroingWithoutTheOperationIsNotDoneIfItMayNotBeWriting() {
+    assertThat(bdev.zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK)).isEqualTo(-Errno.EOPNOTSUPP);
   }
 
   @Test

@@ -8,7 +8,9 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.IomapDio;
+import io.pollux.iomap.IomapSeek;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
@@ -113,6 +115,46 @@ final class Gfs2File implements FileOperations {
   @Override
   public boolean canDirect() {
     return direct;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_llseek")
+  public long llseek(Task current, File file, long offset, int whence) {
+    return switch (whence) {
+      case Fcntl.SEEK_END -> seekEnd(current, file, offset);
+      case Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE -> seekHoleData(current, file, offset, whence == Fcntl.SEEK_DATA);
+      default -> FileOperations.super.llseek(current, file, offset, whence);
+    };
+  }
+
+  /** The size is what another node may have made of it: any state of the glock tells. */
+  private long seekEnd(Task current, File file, long offset) {
+    Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
+    Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, Gfs2Holder.LM_FLAG_ANY);
+    long result = gl.nq(current, gh);
+    if (result == 0) {
+      result = FileOperations.super.llseek(current, file, offset, Fcntl.SEEK_END);
+      gl.dq(current, gh);
+    }
+    gh.uninit();
+    return result;
+  }
+
+  @LinuxSource(file = "fs/gfs2/inode.c", name = {"gfs2_seek_data", "gfs2_seek_hole"})
+  private static long seekHoleData(Task current, File file, long offset, boolean data) {
+    Gfs2Inode ip = (Gfs2Inode) file.inode();
+    ip.iRwsem.downRead(current);
+    long found = ip.glock().hold(current, LmState.SHARED);
+    if (found == 0) {
+      long most = 2 * (ip.sdp().bdev().bytes() >> ip.sdp().sb().blockLog) + 2; // before and behind each block there is
+      found =
+          data
+              ? IomapSeek.data(current, ip, offset, Gfs2Iomap.OPS, most)
+              : IomapSeek.hole(current, ip, offset, Gfs2Iomap.OPS, most);
+      ip.glock().letGo(current);
+    }
+    ip.iRwsem.upRead();
+    return found < 0 ? found : file.vfsSetpos(found);
   }
 
   @Override

@@ -21,7 +21,7 @@ final class Gfs2Iomap implements IomapOps {
 
   /** {@inheritDoc} Answers ENOTBLK, too: direct I/O that has to go through the page cache instead. */
   @Override
-  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_begin", "gfs2_iomap_get"})
+  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     Gfs2Inode ip = (Gfs2Inode) inode;
     boolean write = (flags & IOMAP_WRITE) != 0;
@@ -30,6 +30,10 @@ final class Gfs2Iomap implements IomapOps {
     }
     Gfs2ExtentCache cache = ip.extentCache();
     if (cache == null) {
+      if ((flags & IOMAP_REPORT) != 0) {
+        iomap.setInline(0, ip.size(), 0); // only told of: the block that has the data is not in memory
+        return 0;
+      }
       return -Errno.ENOTBLK; // its data is part of a block of metadata
     }
     int blockLog = cache.blockLog;

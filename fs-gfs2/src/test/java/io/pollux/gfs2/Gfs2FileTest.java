@@ -150,6 +150,119 @@ final class Gfs2FileTest {
     assertThat(file.inode().dioCount()).isZero();
   }
 
+  private long seek(File of, long offset, int whence) {
+    return of.op().llseek(mounted.current, of, offset, whence);
+  }
+
+  @Test
+  void findsDataAndHoles() {
+    long block = TinyImage.BLOCK;
+    assertThat(seek(file, 0, Fcntl.SEEK_DATA)).isZero();
+    assertThat(seek(file, 0, Fcntl.SEEK_HOLE)).isEqualTo(block);
+    assertThat(file.pos()).isEqualTo(block);
+    assertThat(seek(file, block - 1, Fcntl.SEEK_HOLE)).isEqualTo(block);
+    assertThat(seek(file, block + 7, Fcntl.SEEK_HOLE)).isEqualTo(block + 7);
+    assertThat(seek(file, block, Fcntl.SEEK_DATA)).isEqualTo(2 * block);
+    assertThat(seek(file, 3 * block + 9, Fcntl.SEEK_DATA)).isEqualTo(3 * block + 9);
+    assertThat(seek(file, 2 * block, Fcntl.SEEK_HOLE)).as("the end, inside of a block").isEqualTo(SIZE);
+    for (int whence : new int[] {Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE}) {
+      for (long offset : new long[] {SIZE, SIZE + 1, Long.MAX_VALUE, -1, Long.MIN_VALUE}) {
+        assertThat(seek(file, offset, whence)).isEqualTo(-Errno.ENXIO);
+      }
+    }
+    assertThat(file.pos()).isEqualTo(SIZE);
+    assertThat(state(file)).isEqualTo(LmState.SHARED);
+    assertThat(seek(file, -1, Fcntl.SEEK_END)).isEqualTo(SIZE - 1);
+    assertThat(seek(file, 5, Fcntl.SEEK_SET)).isEqualTo(5);
+    assertThat(seek(file, 5, 5)).isEqualTo(-Errno.EINVAL);
+  }
+
+  @Test
+  void theEndIsAskedForInAnyStateOfTheGlock() {
+    assertThat(mounted.read(mounted.request(file), 0, 4096)).isEqualTo(4096);
+    assertThat(state(file)).isEqualTo(LmState.DEFERRED);
+    image.disk.putLong(TinyImage.at(TREE) + 56, 100); // as another node would
+    assertThat(seek(file, 0, Fcntl.SEEK_END)).isEqualTo(SIZE);
+    assertThat(state(file)).isEqualTo(LmState.DEFERRED);
+    ((Gfs2Inode) file.inode()).glock().callback(mounted.current, LmState.UNLOCKED);
+    assertThat(seek(file, 0, Fcntl.SEEK_END)).isEqualTo(100);
+  }
+
+  @Test
+  void holesAsBigAsPartsOfTheTreeAreSkipped() throws ErrnoException {
+    int sparse = TinyImage.FREE + 60; // data in the first block of its last block of pointers, and nothing else
+    long first = 482L * SPAN * TinyImage.BLOCK;
+    image.dinode(sparse, 0100644, first + 3 * TinyImage.BLOCK, 2, 0);
+    image.indirect(sparse + 1);
+    image.inodePointer(sparse, 482, sparse + 1);
+    image.pointer(sparse + 1, 1, DATA);
+    image.entry(TinyImage.ROOT, "sparse", sparse, 8);
+    int hole = sparse + 2;
+    image.dinode(hole, 0100644, 5000, 1, 0);
+    image.entry(TinyImage.ROOT, "hole", hole, 8);
+    try (MountedImage other = image.mount()) {
+      File found = other.open("/sparse", 0);
+      assertThat(found.op().llseek(other.current, found, 77, Fcntl.SEEK_DATA)).isEqualTo(first + TinyImage.BLOCK);
+      assertThat(found.op().llseek(other.current, found, first + TinyImage.BLOCK, Fcntl.SEEK_HOLE))
+          .isEqualTo(first + 2 * TinyImage.BLOCK);
+      assertThat(found.op().llseek(other.current, found, first + 2 * TinyImage.BLOCK, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+      found.fput();
+      found = other.open("/hole", 0);
+      assertThat(found.op().llseek(other.current, found, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+      assertThat(found.op().llseek(other.current, found, 4999, Fcntl.SEEK_HOLE)).isEqualTo(4999);
+      found.fput();
+    }
+  }
+
+  @Test
+  void aStuffedFileIsDataUpToItsEnd() throws ErrnoException {
+    for (String name : new String[] {"/stuffed", "/journaled"}) {
+      File whole = mounted.open(name, 0);
+      long size = whole.inode().size();
+      assertThat(seek(whole, 0, Fcntl.SEEK_DATA)).isZero();
+      assertThat(seek(whole, size - 1, Fcntl.SEEK_DATA)).isEqualTo(size - 1);
+      assertThat(seek(whole, 3, Fcntl.SEEK_HOLE)).isEqualTo(size);
+      assertThat(seek(whole, size, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
+      whole.fput();
+    }
+    image.stuffed(TinyImage.FREE + 60, 0);
+    image.entry(TinyImage.ROOT, "empty", TinyImage.FREE + 60, 8);
+    try (MountedImage other = image.mount()) {
+      File empty = other.open("/empty", 0);
+      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
+      empty.fput();
+    }
+  }
+
+  /** Blocks of pointers that all point to the same next one make a file of any length, without an end to its extents. */
+  @Test
+  void aTreeThatIsSharedWithItselfHasAnEnd() throws ErrnoException {
+    int round = TinyImage.FREE + 60;
+    for (int data = 0; data < 2; data++) {
+      int inode = round + 10 * data;
+      image.dinode(inode, 0100644, Long.MAX_VALUE, 6, 0);
+      for (int i = 0; i < 483; i++) {
+        image.inodePointer(inode, i, inode + 1);
+      }
+      for (int level = 1; level < 6; level++) {
+        image.indirect(inode + level);
+        for (int i = 0; i < SPAN && (data == 1 || level < 5); i++) {
+          image.pointer(inode + level, i, level < 5 ? inode + level + 1 : DATA);
+        }
+      }
+      image.entry(TinyImage.ROOT, data == 1 ? "data" : "holes", inode, 8);
+    }
+    try (MountedImage other = image.mount()) {
+      File damaged = other.open("/data", 0);
+      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.EIO);
+      damaged.fput();
+      damaged = other.open("/holes", 0);
+      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.EIO);
+      damaged.fput();
+    }
+  }
+
   @Test
   void journaledFilesAreNotForDirectIo() throws ErrnoException {
     assertThatThrownBy(() -> mounted.open("/journaled", Fcntl.O_DIRECT))

@@ -63,7 +63,8 @@ public final class Iomap extends Slab.Item {
    *
    * @param offset first byte in the file
    * @param length bytes, at least 1
-   * @param addr kernel address of the data, good until the caller lets go of the inode's lock
+   * @param addr kernel address of the data, good until the caller lets go of the inode's lock; 0 where it is only told of
+   *     (IOMAP_REPORT)
    */
   public void setInline(long offset, long length, long addr) {
     set(Type.INLINE, offset, length, addr, null);

@@ -6,6 +6,7 @@ import io.pollux.core.filemap.Filemap;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WorkQueue;
@@ -15,7 +16,6 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import java.util.Objects;
-import java.util.concurrent.locks.StampedLock;
 
 /**
  * Writes to files in place: to blocks that the file has and that were written before, inside its size. One for each
@@ -123,17 +123,20 @@ public abstract class IomapOverwrite {
     }
     from.truncate(room);
     boolean unaligned = ((iocb.kiPos | from.count()) & (blockSize - 1)) != 0;
-    StampedLock lock = inode.iRwsem;
+    RwSemaphore lock = inode.iRwsem;
     boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
-    long stamp = unaligned ? lockExclusive(current, lock, nowait) : lockShared(current, lock, nowait);
-    if (stamp == 0) {
+    if (!(unaligned ? lock.downWrite(current, nowait) : lock.downRead(current, nowait))) {
       return -Errno.EAGAIN;
     }
     try {
       int result = unaligned ? dioWait(current, inode, iocb) : 0;
       return result != 0 ? result : writeDirect(current, inode, iocb, from);
     } finally {
-      lock.unlock(stamp);
+      if (unaligned) {
+        lock.upWrite();
+      } else {
+        lock.upRead();
+      }
     }
   }
 
@@ -170,16 +173,14 @@ public abstract class IomapOverwrite {
     }
     from.truncate(room);
     Mapping mapping = mapping(inode);
-    StampedLock lock = inode.iRwsem;
-    long stamp = lockExclusive(current, lock, iocb.has(Kiocb.IOCB_NOWAIT));
-    if (stamp == 0) {
+    if (!inode.iRwsem.downWrite(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
       return -Errno.EAGAIN;
     }
     long written;
     try {
       written = writePages(current, inode, iocb, from);
     } finally {
-      lock.unlock(stamp);
+      inode.iRwsem.upWrite();
     }
     return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, mapping, written) : written;
   }
@@ -283,25 +284,5 @@ public abstract class IomapOverwrite {
 
   private static Mapping mapping(Inode inode) {
     return Objects.requireNonNull(inode.mapping(), "a file that is written in place has pages");
-  }
-
-  /** Takes the lock shared. Answers 0 if that would sleep and must not. */
-  private static long lockShared(Task current, StampedLock lock, boolean nowait) {
-    long stamp = lock.tryReadLock();
-    if (stamp == 0 && !nowait) {
-      current.aboutToSleep();
-      stamp = lock.readLock();
-    }
-    return stamp;
-  }
-
-  /** Takes the lock exclusively. Answers 0 if that would sleep and must not. */
-  private static long lockExclusive(Task current, StampedLock lock, boolean nowait) {
-    long stamp = lock.tryWriteLock();
-    if (stamp == 0 && !nowait) {
-      current.aboutToSleep();
-      stamp = lock.writeLock();
-    }
-    return stamp;
   }
 }

@@ -24,11 +24,12 @@ public final class IomapSeek {
    * @param inode the file
    * @param offset the position; any value at all
    * @param ops the filesystem's mapping
+   * @param most so many extents can lie in a row, at most; more are -EIO: then what maps the file goes in circles
    * @return a position, -ENXIO if there is no data behind it, or what mapping ran into
    */
   @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_data", "iomap_seek_data_actor"})
-  public static long data(Task current, Inode inode, long offset, IomapOps ops) {
-    long found = find(current, inode, offset, true, ops);
+  public static long data(Task current, Inode inode, long offset, IomapOps ops, long most) {
+    long found = find(current, inode, offset, true, ops, most);
     return found >= inode.size() ? -Errno.ENXIO : found;
   }
 
@@ -40,14 +41,15 @@ public final class IomapSeek {
    * @param inode the file
    * @param offset the position; any value at all
    * @param ops the filesystem's mapping
+   * @param most as of {@link #data}
    * @return a position, -ENXIO if it is not inside the file, or what mapping ran into
    */
   @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_hole", "iomap_seek_hole_actor"})
-  public static long hole(Task current, Inode inode, long offset, IomapOps ops) {
-    return find(current, inode, offset, false, ops);
+  public static long hole(Task current, Inode inode, long offset, IomapOps ops, long most) {
+    return find(current, inode, offset, false, ops, most);
   }
 
-  private static long find(Task current, Inode inode, long offset, boolean data, IomapOps ops) {
+  private static long find(Task current, Inode inode, long offset, boolean data, IomapOps ops, long most) {
     long size = inode.size();
     if (offset < 0 || offset >= size) {
       return -Errno.ENXIO;
@@ -55,7 +57,11 @@ public final class IomapSeek {
     Iomap iomap = Iomap.SLAB.alloc(current);
     long pos = offset;
     long result = 0;
-    while (pos < size) { // each step moves on by an extent
+    for (long steps = 0; pos < size; steps++) { // each moves on by an extent
+      if (steps > most) {
+        result = -Errno.EIO;
+        break;
+      }
       result = ops.iomapBegin(current, inode, pos, size - pos, IomapOps.IOMAP_REPORT, iomap);
       if (result != 0 || isData(iomap) == data) {
         break;

@@ -226,7 +226,7 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, 512, direct)).isEqualTo(-Errno.EPERM);
     assertThat(write(fs, 0, 1, 0)).isEqualTo(-Errno.EPERM);
     assertThat(disk.done).isEmpty();
-    assertThat(fs.inode.iRwsem.isWriteLocked() || fs.inode.iRwsem.isReadLocked()).isFalse();
+    assertThat(fs.inode.iRwsem.isLocked()).isFalse();
   }
 
   @Test
@@ -258,11 +258,11 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     fs.inode.notInMemory = false;
     assertThat(write(fs, 0, PAGE, Kiocb.IOCB_NOWAIT)).as("a whole page").isEqualTo(PAGE);
-    long stamp = fs.inode.iRwsem.readLock();
+    fs.inode.iRwsem.downRead(null);
     assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("aligned: shared").isEqualTo(BLOCK);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("exclusive").isEqualTo(-Errno.EAGAIN);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
-    fs.inode.iRwsem.unlockRead(stamp);
+    fs.inode.iRwsem.upRead();
     fs.inode.inodeDioBegin();
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     fs.inode.inodeDioEnd();
@@ -297,7 +297,7 @@ class IomapOverwriteTest {
       }
       thread.join();
     }
-    assertThat(fs.inode.iRwsem.isWriteLocked()).isFalse();
+    assertThat(fs.inode.iRwsem.isLocked()).isFalse();
   }
 
   @Test
@@ -375,16 +375,16 @@ class IomapOverwriteTest {
     inode.types[1] = Iomap.Type.MAPPED;
     inode.types[2] = Iomap.Type.UNWRITTEN;
     inode.types[5] = Iomap.Type.MAPPED;
-    assertThat(IomapSeek.data(current, inode, 0, inode)).isEqualTo(BLOCK);
-    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode)).isEqualTo(BLOCK + 1);
-    assertThat(IomapSeek.hole(current, inode, BLOCK, inode)).isEqualTo(2 * BLOCK);
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(5 * BLOCK);
-    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode)).isEqualTo(5 * BLOCK + 5);
+    assertThat(IomapSeek.data(current, inode, 0, inode, Long.MAX_VALUE)).isEqualTo(BLOCK);
+    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode, Long.MAX_VALUE)).isEqualTo(BLOCK + 1);
+    assertThat(IomapSeek.hole(current, inode, BLOCK, inode, Long.MAX_VALUE)).isEqualTo(2 * BLOCK);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK);
+    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK + 5);
     inode.types[5] = Iomap.Type.HOLE;
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode)).isEqualTo(-Errno.ENXIO);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
     for (long outside : new long[] {-1, 5 * BLOCK + 5, Long.MAX_VALUE}) {
-      assertThat(IomapSeek.data(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
-      assertThat(IomapSeek.hole(current, inode, outside, inode)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.data(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.hole(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
     }
   }
 }

@@ -81,6 +81,12 @@ final class XfsExtents {
   private final long[] heads;
   private final byte[] packed; // and 7 bytes more, since it is read by longs
 
+  // The first one, unpacked: most files have no other.
+  private final long firstOff;
+  private final long firstCount; // 0 if there is none
+  private final long firstBlock;
+  private final boolean firstUnwritten;
+
   private XfsExtents(int count, long[] heads, byte[] packed) {
     this.count = count;
     this.heads = heads;
@@ -97,6 +103,10 @@ final class XfsExtents {
       }
       ranges[range] = group;
     }
+    firstOff = count == 0 ? 0 : startOff(0);
+    firstCount = count == 0 ? 0 : blockCount(0);
+    firstBlock = count == 0 ? 0 : startBlock(0);
+    firstUnwritten = count != 0 && unwritten(0);
   }
 
   /** How many bits a number has that is not negative. */
@@ -106,6 +116,31 @@ final class XfsExtents {
 
   int count() {
     return count;
+  }
+
+  /** Whether the first extent has a block of the file. */
+  boolean inFirst(long fileoff) {
+    return Long.compareUnsigned(fileoff - firstOff, firstCount) < 0;
+  }
+
+  /** The first extent's first block in the file. */
+  long firstOff() {
+    return firstOff;
+  }
+
+  /** The block in the file behind the first extent. */
+  long firstEnd() {
+    return firstOff + firstCount;
+  }
+
+  /** The first extent's first block in the filesystem, an fsb. */
+  long firstBlock() {
+    return firstBlock;
+  }
+
+  /** Whether the first extent was never written. */
+  boolean firstUnwritten() {
+    return firstUnwritten;
   }
 
   private long base(int group) {
@@ -215,9 +250,6 @@ final class XfsExtents {
   int find(long fileoff) {
     if (fileoff <= before) {
       return NONE;
-    }
-    if (count == 1) {
-      return 0; // so most files are
     }
     int group = findGroup(fileoff);
     int lowBits = lowBits(group);

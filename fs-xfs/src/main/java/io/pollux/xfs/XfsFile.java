@@ -14,7 +14,6 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import java.util.concurrent.locks.StampedLock;
 
 /** Regular files: what can be done with an open one. */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_operations")
@@ -42,24 +41,22 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_read")
   private static long dioAioRead(Task current, Kiocb iocb, IovIter to) {
     Inode inode = iocb.file().inode();
-    long stamp = lockShared(current, inode.iRwsem, iocb.has(Kiocb.IOCB_NOWAIT));
-    if (stamp == 0) {
+    if (!inode.iRwsem.downRead(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
       return -Errno.EAGAIN;
     }
     long result = IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS);
-    inode.iRwsem.unlockRead(stamp);
+    inode.iRwsem.upRead();
     return result;
   }
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_read")
   private static long bufferedAioRead(Task current, Kiocb iocb, IovIter to) {
     XfsInode inode = (XfsInode) iocb.file().inode();
-    long stamp = lockShared(current, inode.iRwsem, iocb.has(Kiocb.IOCB_NOWAIT));
-    if (stamp == 0) {
+    if (!inode.iRwsem.downRead(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
       return -Errno.EAGAIN;
     }
     long result = Filemap.read(current, iocb, to, inode.mapping());
-    inode.iRwsem.unlockRead(stamp);
+    inode.iRwsem.upRead();
     return result;
   }
 
@@ -72,16 +69,6 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
   public long writeIter(Task current, Kiocb iocb, IovIter from) {
     return ((XfsInode) iocb.file().inode()).mp().overwrite().writeIter(current, iocb, from);
-  }
-
-  /** Takes the lock shared. Answers 0 if that would sleep and must not. */
-  private static long lockShared(Task current, StampedLock lock, boolean nowait) {
-    long stamp = lock.tryReadLock();
-    if (stamp == 0 && !nowait) {
-      current.aboutToSleep();
-      stamp = lock.readLock();
-    }
-    return stamp;
   }
 
   @Override
@@ -114,12 +101,12 @@ final class XfsFile implements FileOperations {
       return FileOperations.super.llseek(current, file, offset, whence);
     }
     Inode inode = file.inode();
-    long stamp = lockShared(current, inode.iRwsem, false);
+    inode.iRwsem.downRead(current);
     long found =
         whence == Fcntl.SEEK_DATA
-            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS)
-            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS);
-    inode.iRwsem.unlockRead(stamp);
+            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE) // a list in memory, which has an end
+            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE);
+    inode.iRwsem.upRead();
     return found < 0 ? found : file.vfsSetpos(found);
   }
 

@@ -39,22 +39,27 @@ final class XfsIomap implements IomapOps {
   }
 
   private static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
-    XfsSb sb = ip.mp().sb();
-    long block = pos >> sb.blockLog;
-    int index = extents.find(block);
-    if (index != XfsExtents.NONE) {
-      long startOff = extents.startOff(index);
-      long endOff = startOff + extents.blockCount(index);
-      if (block < endOff) {
-        long start = startOff << sb.blockLog;
-        long bytes = toByte(endOff, sb.blockLog) - start;
-        long addr = sb.fsbToByte(extents.startBlock(index));
-        iomap.setMapped(extents.unwritten(index), start, bytes, addr, ip.mp().bdev());
-        return;
-      }
+    int blockLog = ip.mp().sb().blockLog;
+    long block = pos >> blockLog;
+    if (extents.inFirst(block)) { // without looking for it
+      setMapped(ip, extents.firstOff(), extents.firstEnd(), extents.firstBlock(), extents.firstUnwritten(), iomap);
+      return;
     }
-    long end = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), sb.blockLog) : Long.MAX_VALUE;
+    int index = extents.find(block);
+    if (index != XfsExtents.NONE && block < extents.endOff(index)) {
+      setMapped(
+          ip, extents.startOff(index), extents.endOff(index), extents.startBlock(index), extents.unwritten(index), iomap);
+      return;
+    }
+    long end = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), blockLog) : Long.MAX_VALUE;
     iomap.setHole(pos, end - pos);
+  }
+
+  private static void setMapped(
+      XfsInode ip, long startOff, long endOff, long startBlock, boolean unwritten, Iomap iomap) {
+    XfsSb sb = ip.mp().sb();
+    long start = startOff << sb.blockLog;
+    iomap.setMapped(unwritten, start, toByte(endOff, sb.blockLog) - start, sb.fsbToByte(startBlock), ip.mp().bdev());
   }
 
   /** Blocks in bytes, or the last position there is if that is less: a file can't reach beyond it. */

@@ -112,10 +112,10 @@ final class XfsFileTest {
     assertThat(read(nowait, 0, 4096)).as("the extents are not in memory").isEqualTo(-Errno.EAGAIN);
     assertThat(read(request(0), 4096, 4096)).isEqualTo(4096);
     assertThat(read(nowait, 4096, 4096)).isEqualTo(4096);
-    long stamp = file.inode().iRwsem.writeLock();
+    file.inode().iRwsem.downWrite(null);
     assertThat(read(nowait, 4096, 4096)).as("somebody has the lock").isEqualTo(-Errno.EAGAIN);
-    file.inode().iRwsem.unlockWrite(stamp);
-    assertThat(file.inode().iRwsem.isReadLocked()).isFalse();
+    file.inode().iRwsem.upWrite();
+    assertThat(file.inode().iRwsem.isLocked()).isFalse();
   }
 
   @Test

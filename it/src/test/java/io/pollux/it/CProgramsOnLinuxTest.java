@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -64,6 +65,17 @@ class CProgramsOnLinuxTest {
     CProgram.Run run = CProgram.compile(dir, "file-calls").onLinux("write", dir.toString());
 
     assertThat(run.status()).as(run.said()).isZero();
+  }
+
+  @Test
+  void functionsOfTheCLibrary() throws IOException, InterruptedException {
+    CProgram program = CProgram.compile(dir, "c-library");
+    CProgram.Run run = program.onLinux("calls", dir.toString());
+
+    assertThat(run.status()).as(run.said()).isZero();
+    String file = file();
+    assertThat(program.onLinux("end", file)).isEqualTo(new CProgram.Run(0, ""));
+    assertThat(Files.readAllBytes(Path.of(file))).startsWith("kept\n".getBytes(US_ASCII));
   }
 
   @Test

@@ -183,6 +183,12 @@ final class ExecTest {
   }
 
   @Test
+  void functionsOfTheCLibraryThatMakeCallsOfTheirOwn() throws Exception {
+    ExecRun run = ExecRun.of(DEVICE + compile("c-library").file() + " calls /pollux").succeeded();
+    assertThat(run.out()).isEqualTo("0 differences\n");
+  }
+
+  @Test
   void threadsSignalsAChildAndAnExitStatus() throws Exception {
     ExecRun run = ExecRun.of("-- " + compile("threads-signals").file() + " -x 42 /pollux/main.dat");
     assertThat(run.status()).as(run.out() + run.err()).isEqualTo(42);
@@ -252,6 +258,34 @@ final class ExecTest {
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     Arrays.fill(before, 0, 4096, (byte) found.charAt(0));
     assertThat(Files.readAllBytes(image)).isEqualTo(before);
+  }
+
+  @Test
+  void rangesOfADeviceAreZeroed() throws Exception {
+    Oracles.needPrograms("util-linux", "fallocate");
+    Path image = dir.resolve("image");
+    byte[] bytes = new byte[1 << 20];
+    Arrays.fill(bytes, (byte) '.');
+    Files.write(image, bytes);
+    String target = "--fs none --disk file --image " + image + " -- fallocate ";
+    ExecRun.of(target + "--zero-range --offset 4096 --length 8704 /pollux/dev/file0").succeeded();
+    ExecRun.of(target + "--punch-hole --offset 1044480 --length 1048576 /pollux/dev/file0").succeeded();
+    assertThat(ExecRun.of(target + "--zero-range --offset 100 --length 4096 /pollux/dev/file0").err())
+        .contains("Invalid argument");
+    Arrays.fill(bytes, 4096, 4096 + 8704, (byte) 0);
+    Arrays.fill(bytes, 1044480, 1 << 20, (byte) 0);
+    assertThat(Files.readAllBytes(image)).isEqualTo(bytes);
+  }
+
+  @Test
+  void theEndWritesOutStreamsAfterTheProgramsOwnHandlers() throws Exception {
+    Path image = dir.resolve("image");
+    byte[] wanted = new byte[1 << 20];
+    Files.write(image, wanted);
+    ExecRun.of("--fs none --image " + image + " -- " + compile("c-library").file() + " end /pollux/dev/file0").succeeded();
+    System.arraycopy("kept\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 0, 5);
+    System.arraycopy("ran\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 512, 4);
+    assertThat(Files.readAllBytes(image)).isEqualTo(wanted);
   }
 
   // What can't be.

@@ -55,6 +55,8 @@ final class AioKiocb extends Kiocb {
   /** Link of whatever list it is on. */
   @Nullable AioKiocb next;
 
+  private @Nullable PollIocb poll; // of one that was a poll once; stays with it
+
   @SuppressWarnings("unused") // read through POLL_STATE
   private int pollState;
 
@@ -79,6 +81,16 @@ final class AioKiocb extends Kiocb {
     Kioctx owner = ctx;
     assert owner != null : "a request that has ended";
     return owner;
+  }
+
+  /** What it is as an IOCB_CMD_POLL. By who submits it. */
+  PollIocb poll() {
+    PollIocb made = poll;
+    if (made == null) {
+      made = new PollIocb(this);
+      poll = made;
+    }
+    return made;
   }
 
   /** Gives the memory back. The file was put before. */

@@ -10,8 +10,6 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -39,7 +37,8 @@ final class Kioctx {
   private final AtomicBoolean entered = new AtomicBoolean(); // the enter lock (C: getevents_lock)
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
-  private final Set<AioPoll> polls = ConcurrentHashMap.newKeySet(); // what can be cancelled (C: active_reqs)
+  private final Object pollLock = new Object(); // C: ctx_lock
+  private @Nullable PollIocb polls; // what can be cancelled, under that lock (C: active_reqs)
 
   /** Makes a context of what is pinned for it. The rings are there with SCQRING. */
   Kioctx(ContextMemory memory, WorkQueue workQueue, int flags, int maxReqs, @Nullable SqRing sq, @Nullable CqRing cq) {
@@ -196,12 +195,37 @@ final class Kioctx {
 
   // What can be cancelled.
 
-  void addPoll(AioPoll poll) {
-    polls.add(poll);
+  void addPoll(PollIocb poll) {
+    synchronized (pollLock) {
+      PollIocb below = polls;
+      poll.older = below;
+      if (below != null) {
+        below.newer = poll;
+      }
+      polls = poll;
+      poll.listed = true;
+    }
   }
 
-  void removePoll(AioPoll poll) {
-    polls.remove(poll);
+  void removePoll(PollIocb poll) {
+    synchronized (pollLock) {
+      if (!poll.listed) {
+        return; // it was cancelled
+      }
+      PollIocb above = poll.newer;
+      PollIocb below = poll.older;
+      if (above == null) {
+        polls = below;
+      } else {
+        above.older = below;
+      }
+      if (below != null) {
+        below.newer = above;
+      }
+      poll.newer = null;
+      poll.older = null;
+      poll.listed = false;
+    }
   }
 
   /**
@@ -211,12 +235,41 @@ final class Kioctx {
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   int cancel(long userIocb) {
-    for (AioPoll poll : polls) {
-      if (poll.userObj() == userIocb && poll.cancel()) {
-        return -Errno.EINPROGRESS;
+    PollIocb found;
+    boolean mine;
+    synchronized (pollLock) {
+      found = polls;
+      while (found != null && found.userObj() != userIocb) { // as many steps as there are polls
+        found = found.older;
+      }
+      if (found == null) {
+        return -Errno.EINVAL;
+      }
+      removePoll(found);
+      mine = found.cancel();
+    }
+    if (mine) {
+      found.complete(0);
+    } // else it may be gone by now
+    return -Errno.EINPROGRESS;
+  }
+
+  private void cancelAll() {
+    while (true) { // ends: each turn takes one off the list, and no more come
+      PollIocb found;
+      boolean mine;
+      synchronized (pollLock) {
+        found = polls;
+        if (found == null) {
+          return;
+        }
+        removePoll(found);
+        mine = found.cancel();
+      }
+      if (mine) {
+        found.complete(0);
       }
     }
-    return -Errno.EINVAL;
   }
 
   // Completions that nobody polls for: any context.
@@ -272,9 +325,7 @@ final class Kioctx {
     if (rings != null) {
       rings.stop();
     }
-    for (AioPoll poll : polls) {
-      poll.cancel();
-    }
+    cancelAll();
     if (polled()) {
       iopoll.drain();
     }

@@ -135,12 +135,19 @@ final class EventCalls {
               .poll(
                   file,
                   queue -> {
-                    WaitQueue.WaitEntry entry = key -> wakeUps.wakeUp();
+                    WaitQueue.WaitEntry entry = new WaitQueue.WaitEntry(this::woken);
                     queue.add(entry);
+                    queue.letWait(entry); // whoever calls looks at everything afterwards
                     heard.add(new Heard(queue, entry));
                   });
         }
       }
+    }
+
+    @LinuxSource(file = "fs/select.c", name = "pollwake")
+    private boolean woken(int key) {
+      wakeUps.wakeUp();
+      return true;
     }
 
     /** Looks at everything. Answers how many have something to tell. */

@@ -96,6 +96,9 @@ public final class Fcntl {
   /** fallocate: the range becomes a hole. */
   public static final int FALLOC_FL_PUNCH_HOLE = 0x2;
 
+  /** fallocate: what the range reads as afterwards does not matter. Only inside the kernel: the call refuses it. */
+  public static final int FALLOC_FL_NO_HIDE_STALE = 0x4;
+
   /** fallocate: the range is cut out. */
   public static final int FALLOC_FL_COLLAPSE_RANGE = 0x8;
 

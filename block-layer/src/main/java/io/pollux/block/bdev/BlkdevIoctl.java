@@ -75,12 +75,11 @@ final class BlkdevIoctl {
       return -Errno.EPERM;
     }
     Mapping mapping = bdev.mapping();
-    int result = mapping.writeAndWaitRange(current, start, start + length - 1); // only clean pages can be forgotten
-    if (result != 0) {
-      return result;
-    }
-    mapping.invalidateRange(start, start + length - 1);
-    result = discard ? bdev.discardAndWait(current, start, length) : bdev.zeroAndWait(current, start, length);
+    mapping.truncateRange(current, start, start + length - 1);
+    int result =
+        discard
+            ? bdev.discardAndWait(current, start, length)
+            : bdev.zeroAndWait(current, start, length, BlockDevice.ZERO_NOUNMAP);
     mapping.invalidateRange(start, start + length - 1);
     return result;
   }

@@ -12,6 +12,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
@@ -20,6 +21,11 @@ import io.pollux.uapi.Patch;
 @LinuxSource(file = "fs/block_dev.c", name = "def_blk_fops")
 final class DefBlkFops implements FileOperations {
   static final DefBlkFops INSTANCE = new DefBlkFops();
+
+  private static final int PUNCH_HOLE = Fcntl.FALLOC_FL_PUNCH_HOLE | Fcntl.FALLOC_FL_KEEP_SIZE;
+
+  @LinuxSource(file = "fs/block_dev.c", name = "BLKDEV_FALLOC_FL_SUPPORTED")
+  private static final int FALLOCATE_MODES = PUNCH_HOLE | Fcntl.FALLOC_FL_ZERO_RANGE | Fcntl.FALLOC_FL_NO_HIDE_STALE;
 
   private DefBlkFops() {}
 
@@ -154,6 +160,57 @@ final class DefBlkFops implements FileOperations {
     BlockDevice bdev = bdev(file);
     int result = bdev.mapping().fsyncRange(current, 0, Long.MAX_VALUE);
     return result != 0 ? result : bdev.flushAndWait(current);
+  }
+
+  /** Moves the position, which can't be behind the end. A device has no holes to be found, nor, if asked for it, data. */
+  @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "block_llseek")
+  public long llseek(Task current, File file, long offset, int whence) {
+    long size = bdev(file).bytes();
+    long pos =
+        switch (whence) {
+          case Fcntl.SEEK_SET -> offset;
+          case Fcntl.SEEK_CUR -> file.pos() + offset; // what overflows is below 0
+          case Fcntl.SEEK_END -> size + offset;
+          default -> -1;
+        };
+    return pos > size ? -Errno.EINVAL : file.vfsSetpos(pos);
+  }
+
+  /**
+   * Zeroes or discards a range. A range that goes on behind the end is cut there if the mode has KEEP_SIZE, else it is
+   * EINVAL, like one that begins there and one that has parts of logical blocks. Zeroing is done by writing if need be,
+   * punching a hole is not. Two things differ from 4.20: a mode that is not known leaves what is cached alone, and a page
+   * that is dirty and only has a part in the range is no EBUSY. Both are as in later versions.
+   *
+   * @return 0; -EBUSY if somebody wrote there through the page cache meanwhile; -EPERM; or what the device answers
+   */
+  @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fallocate")
+  public int fallocate(Task current, File file, int mode, long offset, long length) {
+    BlockDevice bdev = bdev(file);
+    if ((mode & ~FALLOCATE_MODES) != 0) {
+      return -Errno.EOPNOTSUPP;
+    }
+    long left = bdev.bytes() - offset;
+    if (left <= 0 || (length > left && (mode & Fcntl.FALLOC_FL_KEEP_SIZE) == 0)) {
+      return -Errno.EINVAL;
+    }
+    long bytes = Math.min(length, left);
+    if (((offset | bytes) & (bdev.queue().logicalBlockSize() - 1)) != 0) {
+      return -Errno.EINVAL;
+    }
+    boolean zero = (mode & ~Fcntl.FALLOC_FL_KEEP_SIZE) == Fcntl.FALLOC_FL_ZERO_RANGE;
+    boolean discard = mode == (PUNCH_HOLE | Fcntl.FALLOC_FL_NO_HIDE_STALE);
+    if (!zero && !discard && mode != PUNCH_HOLE) {
+      return -Errno.EOPNOTSUPP;
+    }
+    long end = offset + bytes - 1;
+    bdev.mapping().truncateRange(current, offset, end);
+    int how = zero ? BlockDevice.ZERO_NOUNMAP : BlockDevice.ZERO_NOFALLBACK;
+    int result =
+        discard ? bdev.discardAndWait(current, offset, bytes) : bdev.zeroAndWait(current, offset, bytes, how);
+    return result != 0 ? result : bdev.mapping().invalidateTruncated(offset, end);
   }
 
   @Override

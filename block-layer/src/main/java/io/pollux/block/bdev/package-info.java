@@ -14,6 +14,8 @@
  * again when it is done. What is dirty reaches the device by fsync, by O_DSYNC, when the last file on the device is
  * closed, and when the kernel shuts down. A last reference that a completion drops, after the descriptor was closed,
  * can't wait for that: then the pages stay until the device is used again or the kernel shuts down.
+ *
+ * <p>What zeroes or discards a range, fallocate and the ioctls, makes memory forget it first, dirty or not.
  */
 @NullMarked
 package io.pollux.block.bdev;

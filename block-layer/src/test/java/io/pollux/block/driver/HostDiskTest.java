@@ -222,7 +222,7 @@ class HostDiskTest {
   void zeroes(boolean uring) throws IOException {
     try (HostDisk disk = open(uring)) {
       BlockDevice device = disk.disk("file0", 1, false);
-      assertThat(device.zeroAndWait(task, 3 * BLOCK, 2 * BLOCK)).isZero();
+      assertThat(device.zeroAndWait(task, 3 * BLOCK, 2 * BLOCK, BlockDevice.ZERO_NOUNMAP)).isZero();
       boolean discards = device.queue().limits().maxDiscardSectors() != 0;
       assertThat(discards && !uring).isFalse();
       int discarded = device.discardAndWait(task, 8 * BLOCK, 4 * BLOCK);

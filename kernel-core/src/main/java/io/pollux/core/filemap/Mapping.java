@@ -6,6 +6,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -172,6 +173,83 @@ public final class Mapping {
   public void invalidateRange(long start, long end) {
     if (!isEmpty()) {
       cache.invalidate(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+    }
+  }
+
+  /**
+   * Forgets what is cached of a range, dirty or not: what is done before the range is zeroed or discarded beneath. A page
+   * that has only a part in it is zeroed there, and stays if it is dirty. From process context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte, not before start
+   */
+  @LinuxSource(file = "mm/truncate.c", name = "truncate_inode_pages_range")
+  public void truncateRange(Task current, long start, long end) {
+    if (isEmpty()) {
+      return;
+    }
+    long first = firstWhole(start);
+    long last = lastWhole(end);
+    int from = (int) (start & (HostMemory.PAGE_SIZE - 1));
+    int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1));
+    if (first > last + 1) { // inside of one page
+      zeroPart(current, first - 1, from, to);
+    } else {
+      if (from != 0) {
+        zeroPart(current, first - 1, from, HostMemory.PAGE_SIZE);
+      }
+      if (to != 0) {
+        zeroPart(current, last + 1, 0, to);
+      }
+      if (first <= last) {
+        cache.truncate(current, this, first, last);
+      }
+    }
+    invalidateRange(start, end); // pages that have a part in it and are clean
+  }
+
+  /**
+   * Forgets once more what is cached of a range, after it was zeroed or discarded beneath: somebody may have read there
+   * meanwhile. From any context.
+   *
+   * @param start first byte
+   * @param end last byte, not before start
+   * @return 0, or -EBUSY if somebody writes there: a page that is in the range whole has his data, and older data with it
+   */
+  @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
+  public int invalidateTruncated(long start, long end) {
+    if (isEmpty()) {
+      return 0;
+    }
+    invalidateRange(start, end);
+    long first = firstWhole(start);
+    long last = lastWhole(end);
+    return first <= last && cache.invalidate(this, first, last) ? -Errno.EBUSY : 0;
+  }
+
+  private static long firstWhole(long start) {
+    return (start + HostMemory.PAGE_SIZE - 1) >> HostMemory.PAGE_SHIFT;
+  }
+
+  private static long lastWhole(long end) {
+    return ((end + 1) >> HostMemory.PAGE_SHIFT) - 1;
+  }
+
+  private void zeroPart(Task current, long index, int from, int to) {
+    while (cache.has(this, index)) { // ends: each turn waits until a lock was let go
+      Page page = cache.tryLock(this, index);
+      if (page == null) {
+        cache.waitFor(current, this, index);
+        continue;
+      }
+      RawMemory.zero(page.address + from, to - from);
+      if (page.dirty) {
+        cache.unlockDirty(page);
+      } else {
+        cache.unlock(page);
+      }
+      return;
     }
   }
 

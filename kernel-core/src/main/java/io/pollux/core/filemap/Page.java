@@ -45,6 +45,11 @@ final class Page implements BooleanSupplier {
     this.address = address;
   }
 
+  /** Whether it is a file's, and in a range of it. */
+  boolean in(Mapping file, long first, long last) {
+    return mapping == file && index >= first && index <= last;
+  }
+
   /** What those wait for who want to lock it. */
   @Override
   public boolean getAsBoolean() {

@@ -526,54 +526,63 @@ public final class PageCache {
     unlocked.wakeUp();
   }
 
-  /** Drops the clean pages of a range, and what is being read there as soon as it has been read. Any context. */
+  /**
+   * Drops the clean pages of a range, and what is being read there as soon as it has been read. Any context. Answers
+   * whether a page stays because it is dirty or somebody has it locked.
+   */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
-  void invalidate(Mapping mapping, long first, long last) {
+  boolean invalidate(Mapping mapping, long first, long last) {
+    return drop(mapping, first, last, false) != null;
+  }
+
+  /** Drops the pages of a range, dirty or not. From process context: waits for the locks of those that are uptodate. */
+  @LinuxSource(file = "mm/truncate.c", name = "truncate_inode_pages_range")
+  void truncate(Task current, Mapping mapping, long first, long last) {
+    Page busy = drop(mapping, first, last, true);
+    while (busy != null) { // ends: each turn waits until a lock was let go
+      waitOnPage(current, busy);
+      busy = drop(mapping, first, last, true);
+    }
+  }
+
+  /** Drops what can be dropped of a range. Answers a page that stays, or null. */
+  private @Nullable Page drop(Mapping mapping, long first, long last, boolean dirtyToo) {
+    Page stays = null;
     lock.lock();
     try {
-      if (last - first < made) {
-        for (long index = first; index <= last; index++) {
-          Page page = lookup(mapping, index);
-          if (page != null) {
-            invalidate(page);
-          }
+      boolean few = last - first < made; // else it is quicker to look at all pages
+      int steps = few ? (int) (last - first) + 1 : made;
+      for (int i = 0; i < steps; i++) {
+        Page page = few ? lookup(mapping, first + i) : pages[i];
+        if (page == null || !page.in(mapping, first, last)) {
+          continue;
         }
-        return;
-      }
-      for (int i = 0; i < made; i++) {
-        Page page = pages[i];
-        if (page.mapping == mapping && page.index >= first && page.index <= last) {
-          invalidate(page);
+        if (page.locked && !page.uptodate) {
+          page.stale = true;
+        } else if (page.locked || (page.dirty && !dirtyToo)) {
+          stays = page;
+        } else {
+          if (page.dirty) {
+            clean(page);
+          }
+          release(page);
         }
       }
     } finally {
       lock.unlock();
     }
-  }
-
-  private void invalidate(Page page) {
-    if (page.locked) {
-      page.stale = !page.uptodate;
-    } else if (!page.dirty) {
-      release(page);
-    }
+    return stays;
   }
 
   /** Whether a range has a page, uptodate or on its way. Any context. */
   boolean hasAny(Mapping mapping, long first, long last) {
     lock.lock();
     try {
-      if (last - first < made) {
-        for (long index = first; index <= last; index++) {
-          if (lookup(mapping, index) != null) {
-            return true;
-          }
-        }
-        return false;
-      }
-      for (int i = 0; i < made; i++) {
-        Page page = pages[i];
-        if (page.mapping == mapping && page.index >= first && page.index <= last) {
+      boolean few = last - first < made;
+      int steps = few ? (int) (last - first) + 1 : made;
+      for (int i = 0; i < steps; i++) {
+        Page page = few ? lookup(mapping, first + i) : pages[i];
+        if (page != null && page.in(mapping, first, last)) {
           return true;
         }
       }

@@ -4,7 +4,6 @@ package io.pollux.core.sched;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -14,6 +13,12 @@ import org.jspecify.annotations.Nullable;
  * Tasks that wait for a condition, and callbacks that want to hear of it: the counterpart of
  * wait_queue_head_t. Whoever makes the condition true calls {@link #wakeUp()} afterwards; a waiter looks at
  * the condition again each time. A condition must not wait for another one.
+ *
+ * <p>A callback is a {@link WaitEntry}, and at any time it either waits in the queue, where anybody may find it, or somebody
+ * has taken it, and then he alone: who adds it, until he lets it wait; a wake-up, until its function has returned; who
+ * ends it early, by {@link #take}. What comes meanwhile is kept for whoever has it. So who has an entry and removes it may
+ * use it again at once, as no wake-up finds it any more; and its function is called without a lock. (In C a wake-up calls
+ * the function under the queue's lock, and functions take entries out by themselves.)
  *
  * <p>Waiting and waking allocate nothing once the thread has waited before.
  */
@@ -25,12 +30,12 @@ public final class WaitQueue {
   /** A thread sleeps in one queue at a time, so one link for each thread does. */
   private static final ThreadLocal<Sleeper> SLEEPER = ThreadLocal.withInitial(Sleeper::new);
 
-  private final ConcurrentLinkedQueue<WaitEntry> entries = new ConcurrentLinkedQueue<>();
   private final AtomicInteger waiters = new AtomicInteger(); // how many there are at least
   private final Object lock = new Object();
   private @Nullable Sleeper first; // under the lock, as the links
+  private @Nullable WaitEntry newest; // under the lock, as all of an entry
 
-  /** A thread that waits: the counterpart of wait_queue_entry_t. */
+  /** A thread that waits. */
   private static final class Sleeper {
     private final Thread thread = Thread.currentThread();
     private @Nullable Sleeper next;
@@ -39,43 +44,133 @@ public final class WaitQueue {
   /** Makes an empty queue. */
   public WaitQueue() {}
 
-  /** Somebody who is called instead of woken. */
+  /** Who is called instead of woken. */
   @FunctionalInterface
   @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_func_t")
-  public interface WaitEntry {
+  public interface WaitFunc {
     /**
-     * The condition may have changed. From any context; must not sleep. May come more than once, and once
-     * more after {@link WaitQueue#remove}.
+     * The condition may have changed. From any context, by whoever has taken the entry; must not sleep.
      *
      * @param key what happened, such as a poll mask; 0 if the waker does not tell
+     * @return true to wait on; if false, the entry is this function's to remove, or was removed already
      */
-    void wake(int key);
+    boolean wake(int key);
+  }
+
+  /** A callback in a queue, in one at a time. */
+  @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_entry_t")
+  public static final class WaitEntry {
+    private enum State {
+      /** In no queue. */
+      OUT,
+      /** Waits. */
+      WAITS,
+      /** Somebody has it. */
+      TAKEN,
+      /** Somebody has it, and there was a wake-up meanwhile. */
+      AGAIN
+    }
+
+    private final WaitFunc func;
+    private State state = State.OUT;
+    private @Nullable WaitEntry newer;
+    private @Nullable WaitEntry older;
+    private @Nullable WaitEntry nextTaken; // of those that one wake-up has taken
+
+    /**
+     * Makes an entry that is in no queue.
+     *
+     * @param func who is called
+     */
+    public WaitEntry(WaitFunc func) {
+      this.func = func;
+    }
   }
 
   /**
-   * Has an entry called at each wake-up from now on. Whoever adds looks at the condition afterwards.
+   * Puts an entry in. The caller has it, and looks at the condition before he lets it wait.
    *
-   * @param entry the entry
+   * @param entry the entry, in no queue
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "add_wait_queue")
   public void add(WaitEntry entry) {
-    entries.add(entry);
+    synchronized (lock) {
+      assert entry.state == WaitEntry.State.OUT : "in a queue already";
+      entry.state = WaitEntry.State.TAKEN;
+      WaitEntry below = newest;
+      entry.older = below;
+      if (below != null) {
+        below.newer = entry;
+      }
+      newest = entry;
+    }
     waiters.getAndIncrement();
   }
 
   /**
-   * Takes an entry out.
+   * Lets an entry wait. If there was a wake-up since the caller has it, its function is called first. Does nothing to one
+   * that somebody removed. From any context.
    *
-   * @param entry the entry
-   * @return false if it was not there
+   * @param entry that the caller has, and after this has no more
+   */
+  public void letWait(WaitEntry entry) {
+    do {
+      synchronized (lock) {
+        if (entry.state != WaitEntry.State.AGAIN) {
+          if (entry.state == WaitEntry.State.TAKEN) {
+            entry.state = WaitEntry.State.WAITS;
+          }
+          return;
+        }
+        entry.state = WaitEntry.State.TAKEN;
+      }
+    } while (entry.func.wake(0)); // ends: a turn for each wake-up that came meanwhile
+  }
+
+  /**
+   * Takes an entry that waits. If somebody else has it, its function is called once more before it waits. From any context.
+   *
+   * @param entry an entry that may be in this queue, or in none
+   * @return whether the caller has it
+   */
+  public boolean take(WaitEntry entry) {
+    synchronized (lock) {
+      boolean waits = entry.state == WaitEntry.State.WAITS;
+      if (waits) {
+        entry.state = WaitEntry.State.TAKEN;
+      } else if (entry.state == WaitEntry.State.TAKEN) {
+        entry.state = WaitEntry.State.AGAIN;
+      }
+      return waits;
+    }
+  }
+
+  /**
+   * Takes an entry out of the queue. Its function is not called after this, unless somebody else has the entry.
+   *
+   * @param entry an entry of this queue, or of none
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "remove_wait_queue")
-  public boolean remove(WaitEntry entry) {
-    boolean there = entries.remove(entry);
-    if (there) {
-      waiters.getAndDecrement();
+  public void remove(WaitEntry entry) {
+    synchronized (lock) {
+      if (entry.state == WaitEntry.State.OUT) {
+        return;
+      }
+      entry.state = WaitEntry.State.OUT;
+      WaitEntry above = entry.newer;
+      WaitEntry below = entry.older;
+      if (above == null) {
+        newest = below;
+      } else {
+        above.older = below;
+      }
+      if (below != null) {
+        below.newer = above;
+      }
+      entry.newer = null;
+      entry.older = null;
     }
-    return there;
+    waiters.getAndDecrement();
   }
 
   /**
@@ -190,7 +285,9 @@ public final class WaitQueue {
       return;
     }
     Thread last = null;
+    WaitEntry taken;
     synchronized (lock) {
+      taken = newest == null ? null : takeAll();
       for (Sleeper each = first; each != null; each = each.next) {
         if (last != null) {
           LockSupport.unpark(last);
@@ -201,11 +298,29 @@ public final class WaitQueue {
     if (last != null) {
       LockSupport.unpark(last); // outside of the lock, which the thread that wakes up takes
     }
-    if (!entries.isEmpty()) {
-      for (WaitEntry entry : entries) {
-        entry.wake(key);
+    while (taken != null) {
+      WaitEntry entry = taken;
+      taken = entry.nextTaken; // now: it may be in another queue when its function returns
+      entry.nextTaken = null;
+      if (entry.func.wake(key)) {
+        letWait(entry);
       }
     }
+  }
+
+  /** Takes all entries that wait, and tells the others. Under the lock. Answers the oldest, and so on. */
+  private @Nullable WaitEntry takeAll() {
+    WaitEntry taken = null;
+    for (WaitEntry each = newest; each != null; each = each.older) {
+      if (each.state == WaitEntry.State.WAITS) {
+        each.state = WaitEntry.State.TAKEN;
+        each.nextTaken = taken;
+        taken = each;
+      } else {
+        each.state = WaitEntry.State.AGAIN;
+      }
+    }
+    return taken;
   }
 
   /**

@@ -4,6 +4,9 @@ package io.pollux.core.sched;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -12,15 +15,26 @@ import org.jspecify.annotations.Nullable;
  * start when there is work, and go when there has been none for a while. Of those that sleep the last to fall asleep is woken
  * first, so that the others can go.
  *
+ * <p>No work is lost when the machine has no thread to give: the threads that there are do it, and if there is none, a
+ * thread that all queues share does. A work that fails is told of as an uncaught exception of its thread, which goes on with the next.
+ *
  * <p>Nothing is allocated for a work once there are as many threads as there ever are.
  */
 @LinuxSource(file = "kernel/workqueue.c", name = "workqueue_struct")
 public final class WorkQueue {
   private static final long IDLE_NANOS = 1_000_000_000;
 
+  /** Queues with works and no thread to be had. */
+  private static final BlockingQueue<WorkQueue> MAYDAYS = new LinkedBlockingQueue<>();
+
+  static {
+    // In C each queue that must never be stuck has one. Here it is one for all, and there before it is needed.
+    Thread.ofPlatform().daemon().name("work-rescuer").start(WorkQueue::rescuer);
+  }
+
   private final UserProcess process;
-  private final String name;
   private final int maxWorkers;
+  private final ThreadFactory threads;
   private final Object lock = new Object();
   private final Deque<Work> works = new ArrayDeque<>(); // under the lock, like what follows
   private @Nullable Worker asleep; // the last to fall asleep, and so on
@@ -35,10 +49,15 @@ public final class WorkQueue {
    * @param maxWorkers threads at most, at least 1
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
+    this(process, maxWorkers, loop -> Thread.ofPlatform().daemon().name(name).unstarted(loop));
+  }
+
+  /** As above, with threads that the caller makes. */
+  WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
     assert maxWorkers > 0 : maxWorkers;
     this.process = process;
-    this.name = name;
     this.maxWorkers = maxWorkers;
+    this.threads = threads;
   }
 
   /** Something to do. */
@@ -75,7 +94,81 @@ public final class WorkQueue {
     if (woken != null) {
       LockSupport.unpark(woken.thread);
     } else if (another) {
+      createWorker();
+    }
+  }
+
+  /** Starts a thread, which is counted already. */
+  @LinuxSource(file = "kernel/workqueue.c", name = {"create_worker", "maybe_create_worker"})
+  private void createWorker() {
+    try {
       new Worker().thread.start();
+    } catch (OutOfMemoryError e) { // "unable to create native thread"
+      notStarted();
+    }
+  }
+
+  /** Other threads look for works before they go. If there is none, the rescuer does them. */
+  @LinuxSource(file = "kernel/workqueue.c", name = "send_mayday")
+  private void notStarted() {
+    boolean alone;
+    synchronized (lock) {
+      alone = workers == 1;
+      if (!alone) {
+        workers--;
+        lock.notifyAll();
+      }
+    }
+    if (alone) {
+      MAYDAYS.add(this); // the rescuer is counted in its place
+    }
+  }
+
+  @LinuxSource(file = "kernel/workqueue.c", name = "rescuer_thread")
+  private static void rescuer() {
+    while (true) { // like the queues, it has no end
+      try {
+        MAYDAYS.take().rescue();
+      } catch (InterruptedException e) {
+        // A work interrupted its thread, and that is over.
+      }
+    }
+  }
+
+  /** Does all works that there are. By the rescuer, which counts as a thread of the queue until it has done them. */
+  private void rescue() {
+    Task task = process.newKernelTask();
+    task.enterKernelThread();
+    Work work = next();
+    while (work != null) {
+      task = run(work, task);
+      work = next();
+    }
+  }
+
+  /** The next work for a thread that goes if there is none. */
+  private @Nullable Work next() {
+    synchronized (lock) {
+      Work work = works.poll();
+      if (work == null) {
+        workers--;
+        lock.notifyAll();
+      }
+      return work;
+    }
+  }
+
+  /** Does a work. Answers the task for the next: another one if this one was left in the middle of something. */
+  private Task run(Work work, Task task) {
+    try {
+      work.run(task);
+      return task;
+    } catch (Throwable e) {
+      Thread thread = Thread.currentThread();
+      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
+      Task another = process.newKernelTask();
+      another.enterKernelThread();
+      return another;
     }
   }
 
@@ -117,54 +210,30 @@ public final class WorkQueue {
   /** A thread of the queue. */
   @LinuxSource(file = "kernel/workqueue_internal.h", name = "worker")
   private final class Worker {
-    private final Thread thread = new Thread(this::loop, name);
+    private final Thread thread = threads.newThread(this::loop);
     private boolean sleeps; // under the lock: among those that can be woken
     private @Nullable Worker next; // under the lock
-
-    Worker() {
-      thread.setDaemon(true);
-    }
 
     @LinuxSource(file = "kernel/workqueue.c", name = "worker_thread")
     private void loop() {
       Task task = process.newKernelTask();
       task.enterKernelThread();
-      try {
-        for (Work work = take(); work != null; work = take()) {
-          work.run(task);
-        }
-      } finally {
-        leave();
+      for (Work work = take(); work != null; work = take()) {
+        task = WorkQueue.this.run(work, task);
       }
     }
 
-    /** Works that came after the last look, or that a work that failed leaves behind, are for another thread. */
-    private void leave() {
-      boolean another;
-      synchronized (lock) {
-        another = !works.isEmpty();
-        if (!another) {
-          workers--;
-          lock.notifyAll();
-        }
-      }
-      if (another) {
-        new Worker().thread.start();
-      }
-    }
-
-    /** The next work, or null if there has been none for a while. */
+    /** The next work, or null if there has been none for a while: then the thread does not count any more. */
     private @Nullable Work take() {
       long since = System.nanoTime();
       long left = IDLE_NANOS;
       while (true) { // ends: with a work, or when time is up
         synchronized (lock) {
-          Work work = works.poll();
-          if (work != null || left <= 0) {
+          if (!works.isEmpty() || left <= 0) {
             if (sleeps) {
               remove(this);
             }
-            return work;
+            return next();
           }
           if (!sleeps) {
             sleeps = true;

@@ -3,13 +3,13 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/fs.h", name = {"inode", "inode_operations"})
 public abstract class Inode {
   /** Shared for reads and aligned direct writes, exclusive for what changes the file. Process context. */
-  public final StampedLock iRwsem = new StampedLock();
+  public final RwSemaphore iRwsem = new RwSemaphore();
 
   private final AtomicInteger dioCount = new AtomicInteger();
   private final SuperBlock sb;
@@ -229,28 +229,6 @@ public abstract class Inode {
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
   boolean evicted() {
     return false;
-  }
-
-  /** Takes iRwsem exclusively. Answers the stamp to unlock it with. */
-  @LinuxSource(file = "include/linux/fs.h", name = "inode_lock")
-  final long inodeLock(Task current) {
-    long stamp = iRwsem.tryWriteLock();
-    if (stamp == 0) {
-      current.aboutToSleep();
-      stamp = iRwsem.writeLock();
-    }
-    return stamp;
-  }
-
-  /** Takes iRwsem shared. Answers the stamp to unlock it with. */
-  @LinuxSource(file = "include/linux/fs.h", name = "inode_lock_shared")
-  final long inodeLockShared(Task current) {
-    long stamp = iRwsem.tryReadLock();
-    if (stamp == 0) {
-      current.aboutToSleep();
-      stamp = iRwsem.readLock();
-    }
-    return stamp;
   }
 
   /** Direct I/O begins. */

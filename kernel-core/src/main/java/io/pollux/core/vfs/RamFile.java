@@ -126,7 +126,7 @@ final class RamFile extends RamInode {
 
   @LinuxSource(file = "mm/filemap.c", name = "generic_file_read_iter")
   private long read(Task current, Kiocb iocb, IovIter to) {
-    long stamp = inodeLockShared(current);
+    iRwsem.downRead(current);
     try {
       long end = size;
       if (iocb.kiPos >= end) {
@@ -147,7 +147,7 @@ final class RamFile extends RamInode {
       }
       return done;
     } finally {
-      iRwsem.unlockRead(stamp);
+      iRwsem.upRead();
     }
   }
 
@@ -156,7 +156,7 @@ final class RamFile extends RamInode {
     if (from.count() == 0) {
       return 0;
     }
-    long stamp = inodeLock(current);
+    iRwsem.downWrite(current);
     try {
       if (iocb.has(Kiocb.IOCB_APPEND)) {
         iocb.kiPos = size;
@@ -172,7 +172,7 @@ final class RamFile extends RamInode {
       }
       return result;
     } finally {
-      iRwsem.unlockWrite(stamp);
+      iRwsem.upWrite();
     }
   }
 
@@ -205,14 +205,14 @@ final class RamFile extends RamInode {
   @LinuxSource(file = "fs/libfs.c", name = "simple_setattr")
   public void setSize(Task current, long bytes) {
     hold(); // by name, and the name may go meanwhile
-    long stamp = inodeLock(current);
+    iRwsem.downWrite(current);
     try {
       if (!evicted()) {
         truncateSetsize(bytes);
         modified();
       }
     } finally {
-      iRwsem.unlockWrite(stamp);
+      iRwsem.upWrite();
       drop();
     }
   }
@@ -240,7 +240,7 @@ final class RamFile extends RamInode {
   /** Finds data or a hole. What fallocate reserved counts as data. Answers a position, or -ENXIO. */
   @LinuxSource(file = "mm/shmem.c", name = {"shmem_file_llseek", "shmem_seek_hole_data"})
   private long seekHoleData(Task current, long offset, boolean data) {
-    long stamp = inodeLockShared(current);
+    iRwsem.downRead(current);
     try {
       if (offset < 0 || offset >= size) {
         return -Errno.ENXIO;
@@ -253,7 +253,7 @@ final class RamFile extends RamInode {
       boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT; // a hole that only the end is
       return found == index ? offset : behind ? size : found << HostMemory.PAGE_SHIFT;
     } finally {
-      iRwsem.unlockRead(stamp);
+      iRwsem.upRead();
     }
   }
 
@@ -263,7 +263,7 @@ final class RamFile extends RamInode {
     if ((mode & ~(Fcntl.FALLOC_FL_KEEP_SIZE | Fcntl.FALLOC_FL_PUNCH_HOLE)) != 0) {
       return -Errno.EOPNOTSUPP;
     }
-    long stamp = inodeLock(current);
+    iRwsem.downWrite(current);
     try {
       if ((mode & Fcntl.FALLOC_FL_PUNCH_HOLE) != 0) {
         punch(offset, offset + length);
@@ -279,7 +279,7 @@ final class RamFile extends RamInode {
       }
       return result;
     } finally {
-      iRwsem.unlockWrite(stamp);
+      iRwsem.upWrite();
     }
   }
 

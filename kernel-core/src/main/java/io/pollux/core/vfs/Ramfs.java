@@ -172,12 +172,12 @@ public final class Ramfs extends SuperBlock {
     }
 
     private @Nullable Inode find(String name) {
-      long stamp = iRwsem.readLock();
+      iRwsem.downRead(null);
       try {
         Entry entry = byName.get(key(name));
         return entry == null ? null : entry.inode;
       } finally {
-        iRwsem.unlockRead(stamp);
+        iRwsem.upRead();
       }
     }
 
@@ -205,7 +205,7 @@ public final class Ramfs extends SuperBlock {
      */
     public void attach(String name, Inode inode) {
       String key = key(name);
-      long stamp = iRwsem.writeLock();
+      iRwsem.downWrite(null);
       try {
         Entry covered = byName.get(key);
         if (covered != null) {
@@ -213,7 +213,7 @@ public final class Ramfs extends SuperBlock {
         }
         add(new Entry(key, inode, covered == null ? nextPosition++ : covered.position, true, covered));
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
@@ -223,7 +223,7 @@ public final class Ramfs extends SuperBlock {
      * @param name the name
      */
     public void detach(String name) {
-      long stamp = iRwsem.writeLock();
+      iRwsem.downWrite(null);
       try {
         Entry entry = byName.get(key(name));
         if (entry != null && entry.attached) {
@@ -233,7 +233,7 @@ public final class Ramfs extends SuperBlock {
           }
         }
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
@@ -247,11 +247,11 @@ public final class Ramfs extends SuperBlock {
 
     @Override
     public Inode lookup(Task current, byte[] name) throws ErrnoException {
-      long stamp = inodeLockShared(current);
+      iRwsem.downRead(current);
       try {
         return entry(name).inode;
       } finally {
-        iRwsem.unlockRead(stamp);
+        iRwsem.upRead();
       }
     }
 
@@ -273,7 +273,7 @@ public final class Ramfs extends SuperBlock {
 
     @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_mknod")
     private Inode make(Task current, byte[] name, Maker maker) throws ErrnoException {
-      long stamp = inodeLock(current);
+      iRwsem.downWrite(current);
       try {
         if (dead) {
           throw new ErrnoException(Errno.ENOENT);
@@ -288,14 +288,14 @@ public final class Ramfs extends SuperBlock {
         modified();
         return made;
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
     @Override
     @LinuxSource(file = "fs/libfs.c", name = "simple_rmdir")
     public void rmdir(Task current, byte[] name) throws ErrnoException {
-      long stamp = inodeLock(current);
+      iRwsem.downWrite(current);
       try {
         Entry entry = entry(name);
         if (!entry.inode.isType(StatMode.S_IFDIR)) {
@@ -310,13 +310,13 @@ public final class Ramfs extends SuperBlock {
         fs.uncharge();
         modified();
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
     /** Nothing is made in it any more. The lock of the one above is held. */
     private void kill(Task current) throws ErrnoException {
-      long stamp = inodeLock(current);
+      iRwsem.downWrite(current);
       try {
         if (!byName.isEmpty()) {
           throw new ErrnoException(Errno.ENOTEMPTY);
@@ -325,14 +325,14 @@ public final class Ramfs extends SuperBlock {
         nlink.set(0);
         changed();
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
     @Override
     @LinuxSource(file = "fs/libfs.c", name = "simple_unlink")
     public void unlink(Task current, byte[] name) throws ErrnoException {
-      long stamp = inodeLock(current);
+      iRwsem.downWrite(current);
       try {
         Entry entry = entry(name);
         if (entry.inode.isType(StatMode.S_IFDIR)) {
@@ -345,7 +345,7 @@ public final class Ramfs extends SuperBlock {
         modified();
         file.dropLink();
       } finally {
-        iRwsem.unlockWrite(stamp);
+        iRwsem.upWrite();
       }
     }
 
@@ -372,7 +372,7 @@ public final class Ramfs extends SuperBlock {
     @LinuxSource(file = "fs/libfs.c", name = "dcache_readdir")
     private int list(Task current, DirContext context) {
       byte[] dots = {'.', '.'};
-      long stamp = inodeLockShared(current);
+      iRwsem.downRead(current);
       try {
         if (context.pos() == 0 && !context.emit(new byte[] {'.'}, ino(), StatMode.DT_DIR, 1)) {
           return 0;
@@ -389,7 +389,7 @@ public final class Ramfs extends SuperBlock {
         }
         return 0;
       } finally {
-        iRwsem.unlockRead(stamp);
+        iRwsem.upRead();
       }
     }
   }

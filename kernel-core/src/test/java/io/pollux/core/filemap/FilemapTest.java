@@ -103,7 +103,7 @@ class FilemapTest {
       int bytes = 1 + random.nextInt(Math.min(MEMORY_BYTES, random.nextBoolean() ? 300 : sizes[i]));
       int inside = Math.min(bytes, sizes[i] - pos);
       String what = "seed " + seed + ", turn " + turn;
-      switch (random.nextInt(12)) {
+      switch (random.nextInt(13)) {
         case 0, 1, 2, 3 -> {
           assertThat(read(files[i], pos, bytes)).as(what).isEqualTo(inside);
           assertThat(memory(inside)).as(what).isEqualTo(Arrays.copyOfRange(models[i], pos, pos + inside));
@@ -130,7 +130,13 @@ class FilemapTest {
           System.arraycopy(data, 0, models[i], pos, inside);
           files[i].invalidateRange(pos, pos + inside - 1);
         }
-        case 10 -> {
+        case 10 -> { // a range is zeroed beneath
+          files[i].truncateRange(current, pos, pos + inside - 1);
+          Arrays.fill(ios[i].device, pos, pos + inside, (byte) 0);
+          Arrays.fill(models[i], pos, pos + inside, (byte) 0);
+          assertThat(files[i].invalidateTruncated(pos, pos + inside - 1)).as(what).isZero();
+        }
+        case 11 -> {
           assertThat(files[i].fsyncRange(current, 0, Long.MAX_VALUE)).as(what).isZero();
           assertThat(ios[i].device).as(what).isEqualTo(models[i]);
           assertThat(files[i].nrDirty()).as(what).isZero();

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -260,6 +261,124 @@ class WorkQueueTest {
 
     await(done);
     queue.flush();
+  }
+
+  /** Threads with more stack than any machine has address space for can't be started, while these are asked for. */
+  private static final class NoThreads implements ThreadFactory {
+    private static final long TOO_MUCH = 1L << 50;
+
+    volatile boolean none;
+
+    @Override
+    public Thread newThread(Runnable loop) {
+      Thread thread = new Thread(null, loop, NAME, none ? TOO_MUCH : 0);
+      thread.setDaemon(true);
+      return thread;
+    }
+  }
+
+  @Test
+  void withoutAThreadTheRescuerDoesTheWorks() {
+    NoThreads threads = new NoThreads();
+    threads.none = true;
+    WorkQueue queue = new WorkQueue(process, 2, threads);
+    List<String> names = new ArrayList<>(); // one thread adds, and flush is behind it
+    for (int i = 0; i < 100; i++) {
+      queue.queue(
+          current -> {
+            assertThat(current.isCurrentThread()).isTrue();
+            names.add(Thread.currentThread().getName());
+          });
+      if (i % 10 == 0) {
+        queue.flush();
+      }
+    }
+    queue.flush();
+    assertThat(names).hasSize(100).containsOnly("work-rescuer");
+
+    threads.none = false;
+    queue.queue(current -> names.add(Thread.currentThread().getName()));
+    queue.flush();
+    assertThat(names).endsWith(NAME);
+  }
+
+  @Test
+  void withoutAnotherThreadTheOnesThatThereAreDoTheWorks() {
+    NoThreads threads = new NoThreads();
+    WorkQueue queue = new WorkQueue(process, 3, threads);
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    List<String> names = new ArrayList<>();
+    queue.queue(
+        current -> {
+          begun.countDown();
+          await(go);
+        });
+    await(begun);
+    threads.none = true;
+    for (int i = 0; i < 5; i++) {
+      queue.queue(current -> names.add(Thread.currentThread().getName()));
+    }
+    go.countDown();
+    queue.flush();
+    assertThat(names).hasSize(5).containsOnly(NAME);
+  }
+
+  @Test
+  void aWorkThatFailsOnTheRescuerDoesNotEndIt() {
+    NoThreads threads = new NoThreads();
+    threads.none = true;
+    WorkQueue first = new WorkQueue(process, 1, threads);
+    WorkQueue second = new WorkQueue(process, 1, threads);
+    List<Throwable> told = new ArrayList<>();
+    first.queue(
+        current -> {
+          Thread.currentThread().setUncaughtExceptionHandler((thread, e) -> told.add(e)); // else it is printed
+          throw new IllegalStateException("a work that fails");
+        });
+    first.flush();
+    AtomicInteger done = new AtomicInteger();
+    second.queue(current -> done.incrementAndGet());
+    second.flush();
+    assertThat(done).hasValue(1);
+    assertThat(told).hasSize(1);
+  }
+
+  @Test
+  void noWorkIsLostWhenThreadsComeAndGo() throws InterruptedException {
+    long seed = Long.getLong("pollux.seed", System.nanoTime());
+    System.out.println("WorkQueueTest: -Dpollux.seed=" + seed);
+    NoThreads threads = new NoThreads();
+    WorkQueue queue = new WorkQueue(process, 3, threads);
+    AtomicInteger done = new AtomicInteger();
+    List<Thread> callers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      SplittableRandom random = new SplittableRandom(seed + i);
+      callers.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    for (int n = 0; n < 200; n++) {
+                      threads.none = random.nextBoolean();
+                      boolean goes = random.nextInt(4) == 0;
+                      queue.queue(
+                          current -> {
+                            done.incrementAndGet();
+                            if (goes) {
+                              Thread.currentThread().interrupt(); // it goes when there is nothing to do
+                            }
+                          });
+                      if (random.nextInt(20) == 0) {
+                        queue.flush();
+                      }
+                    }
+                  }));
+    }
+    for (Thread caller : callers) {
+      caller.join();
+    }
+    queue.flush();
+    assertThat(done).hasValue(600);
   }
 
   private static void await(CountDownLatch latch) {

@@ -5,6 +5,7 @@ import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Mman;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +86,14 @@ final class UserFile implements AutoCloseable {
   /** Hears of what a file announces. */
   static List<Integer> listen(File file) {
     List<Integer> keys = new ArrayList<>();
-    file.op().poll(file, queue -> queue.add(keys::add));
+    file.op()
+        .poll(
+            file,
+            queue -> {
+              WaitQueue.WaitEntry entry = new WaitQueue.WaitEntry(keys::add);
+              queue.add(entry);
+              queue.letWait(entry);
+            });
     return keys;
   }
 

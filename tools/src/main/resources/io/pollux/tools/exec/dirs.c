@@ -5,6 +5,7 @@
  */
 #include "pollux.h"
 
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* readdir_r */
 #include <dirent.h>
 #include <fcntl.h>
 
@@ -95,6 +96,100 @@ EXPORT struct dirent *readdir(DIR *dir) {
 EXPORT struct dirent64 *readdir64(DIR *dir) {
   struct stream *stream = stream_of(dir);
   return stream ? (struct dirent64 *)read_stream(stream) : NEXT(readdir64)(dir);
+}
+
+/* As programs have it that are older than readdir's promise to threads. */
+EXPORT int readdir_r(DIR *dir, struct dirent *entry, struct dirent **result) {
+  struct stream *stream = stream_of(dir);
+  if (!stream) {
+    return NEXT(readdir_r)(dir, entry, result);
+  }
+  int saved = errno;
+  errno = 0;
+  struct dirent *read = read_stream(stream);
+  int error = read ? 0 : errno;
+  errno = saved;
+  if (read) {
+    *entry = *read;
+  }
+  *result = read ? entry : NULL;
+  return error;
+}
+
+EXPORT int readdir64_r(DIR *dir, struct dirent64 *entry, struct dirent64 **result) {
+  return readdir_r(dir, (struct dirent *)entry, (struct dirent **)result);
+}
+
+EXPORT ssize_t getdents64(int fd, void *buffer, size_t size) {
+  return ours(fd) ? answer(CALL3(SYS_getdents64, fd, buffer, size)) : NEXT(getdents64)(fd, buffer, size);
+}
+
+typedef int (*filter)(const struct dirent *);
+typedef int (*order)(const struct dirent **, const struct dirent **);
+
+static void free_all(struct dirent **names, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    free(names[i]);
+  }
+  free(names);
+}
+
+/* The C library's own opens and reads directories past opendir and readdir. */
+EXPORT int scandir(const char *path, struct dirent ***list, filter wanted, order before) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *unused;
+  if (!below_mount(AT_FDCWD, path, buffer, &unused)) {
+    return NEXT(scandir)(path, list, wanted, before);
+  }
+  DIR *dir = opendir(path);
+  if (!dir) {
+    return -1;
+  }
+  struct dirent **names = NULL;
+  size_t count = 0, room = 0;
+  int error = 0;
+  while (error == 0) {
+    errno = 0;
+    struct dirent *entry = readdir(dir);
+    if (!entry) {
+      error = errno;
+      break;
+    }
+    if (wanted && !wanted(entry)) {
+      continue;
+    }
+    if (count == room) {
+      room = room ? 2 * room : 64;
+      struct dirent **more = reallocarray(names, room, sizeof *names);
+      if (!more) {
+        error = ENOMEM;
+        break;
+      }
+      names = more;
+    }
+    names[count] = malloc(sizeof **names);
+    if (!names[count]) {
+      error = ENOMEM;
+      break;
+    }
+    *names[count++] = *entry;
+  }
+  closedir(dir);
+  if (error) {
+    free_all(names, count);
+    errno = error;
+    return -1;
+  }
+  if (before && count > 1) {
+    qsort(names, count, sizeof *names, (int (*)(const void *, const void *))before);
+  }
+  *list = names;
+  return (int)count;
+}
+
+EXPORT int scandir64(const char *path, struct dirent64 ***list, int (*wanted)(const struct dirent64 *),
+                     int (*before)(const struct dirent64 **, const struct dirent64 **)) {
+  return scandir(path, (struct dirent ***)list, (filter)wanted, (order)before);
 }
 
 EXPORT int closedir(DIR *dir) {

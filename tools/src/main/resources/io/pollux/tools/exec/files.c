@@ -14,12 +14,28 @@
 
 EXPORT int close(int fd) {
   if (ours(fd)) {
-    if (!kernel_running()) { /* after a fork, or after the end: only the placeholder is left */
+    if (!kernel_running() || in_vfork_child()) { /* or after the end: only the placeholder is this process's */
       return (int)answer(machine_call(SYS_close, fd, 0, 0, 0, 0, 0));
     }
     return (int)answer(CALL1(SYS_close, fd));
   }
   return NEXT(close)(fd);
+}
+
+EXPORT int close_range(unsigned first, unsigned last, int flags) {
+  if (flags != 0 || first > last || !kernel_running() || in_vfork_child()) {
+    return NEXT(close_range)(first, last, flags); /* marks only, or a child that has placeholders at most */
+  }
+  for (unsigned fd = first; fd <= last && fd < FD_LIMIT; fd++) {
+    if (ours((int)fd)) {
+      CALL1(SYS_close, fd);
+    }
+  }
+  return close_range_of_machine(first, last);
+}
+
+EXPORT void closefrom(int first) {
+  close_range(first < 0 ? 0 : (unsigned)first, ~0u, 0);
 }
 
 /* Reading and writing. */
@@ -301,13 +317,35 @@ EXPORT int flock(int fd, int operation) {
   return next(fd, operation);
 }
 
-/* Descriptors themselves. */
+EXPORT int lockf(int fd, int command, off_t size) {
+  if (ours(fd)) {
+    bool known = command == F_LOCK || command == F_TLOCK || command == F_ULOCK || command == F_TEST;
+    return known ? 0 : (errno = EINVAL, -1);
+  }
+  return NEXT(lockf)(fd, command, size);
+}
+
+EXPORT int lockf64(int fd, int command, off64_t size) {
+  return lockf(fd, command, size);
+}
+
+/*
+ * Descriptors themselves. A child of vfork has its own, and shares the kernel with its parent: there, a file of ours can't be
+ * had under another number.
+ */
 
 EXPORT int dup(int fd) {
   return ours(fd) ? (int)answer(CALL1(SYS_dup, fd)) : NEXT(dup)(fd);
 }
 
+static int dup_in_child(int fd, int as, int flags) {
+  return (int)answer(ours(fd) ? -ENOSYS : machine_call(SYS_dup3, fd, as, flags, 0, 0, 0));
+}
+
 EXPORT int dup3(int fd, int as, int flags) {
+  if ((ours(fd) || ours(as)) && in_vfork_child()) {
+    return dup_in_child(fd, as, flags);
+  }
   if (ours(fd)) {
     int made = (int)answer(CALL3(SYS_dup3, fd, as, flags));
     if (made >= 0 && (flags & O_CLOEXEC)) {
@@ -322,6 +360,9 @@ EXPORT int dup3(int fd, int as, int flags) {
 }
 
 EXPORT int dup2(int fd, int as) {
+  if (fd != as && (ours(fd) || ours(as)) && in_vfork_child()) {
+    return dup_in_child(fd, as, 0);
+  }
   if (ours(fd)) {
     return (int)answer(CALL2(SYS_dup2, fd, as));
   }
@@ -339,6 +380,9 @@ static long kernel_fcntl(int fd, int command, long argument) {
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW: /* this process is the only one that has the file */
+      if (probe(argument, sizeof(struct flock), command == F_GETLK) != sizeof(struct flock)) {
+        return -EFAULT;
+      }
       if (command == F_GETLK) {
         ((struct flock *)argument)->l_type = F_UNLCK;
       }
@@ -387,38 +431,69 @@ EXPORT int isatty(int fd) {
   return NEXT(isatty)(fd);
 }
 
-/* Files of ours are always ready; the others are asked. */
-EXPORT int poll(struct pollfd *set, nfds_t count, int timeout) {
+#define FILE_EVENTS (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+
+/* Files of ours are always ready for these; the others are asked. */
+EXPORT int ppoll(struct pollfd *set, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
   bool any = false;
-  if (probe((int64_t)(intptr_t)set, 1, 1) == 1 || !kernel_running()) {
-    for (nfds_t i = 0; i < count && kernel_running(); i++) {
-      any |= ours(set[i].fd);
+  bool ready_now = false;
+  /* Memory that is not there, and too many, are for the machine to refuse. */
+  if (kernel_running() && count > 0 && count <= FD_LIMIT) {
+    int64_t bytes = (int64_t)(count * sizeof *set);
+    if (probe((int64_t)(intptr_t)set, bytes, 1) == bytes) {
+      for (nfds_t i = 0; i < count; i++) {
+        any |= ours(set[i].fd);
+        ready_now |= ours(set[i].fd) && (set[i].events & FILE_EVENTS);
+      }
     }
   }
   if (!any) {
-    return NEXT(poll)(set, count, timeout);
+    return NEXT(ppoll)(set, count, timeout, mask);
   }
-  struct pollfd others[count];
-  int ready = 0;
+  struct pollfd *others = malloc(count * sizeof *others);
+  if (!others) {
+    errno = ENOMEM;
+    return -1;
+  }
   for (nfds_t i = 0; i < count; i++) {
     others[i] = set[i];
     if (ours(set[i].fd)) {
       others[i].fd = -1;
     }
   }
-  int result = NEXT(poll)(others, count, 0);
-  if (result < 0) {
-    return result;
-  }
-  for (nfds_t i = 0; i < count; i++) {
-    if (ours(set[i].fd)) {
-      set[i].revents = set[i].events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-    } else {
-      set[i].revents = others[i].revents;
+  struct timespec none = {0, 0};
+  int ready = NEXT(ppoll)(others, count, ready_now ? &none : timeout, mask);
+  if (ready >= 0) {
+    ready = 0;
+    for (nfds_t i = 0; i < count; i++) {
+      set[i].revents = ours(set[i].fd) ? (short)(set[i].events & FILE_EVENTS) : others[i].revents;
+      ready += set[i].revents != 0;
     }
-    ready += set[i].revents != 0;
   }
+  int saved = errno;
+  free(others);
+  errno = saved;
   return ready;
+}
+
+EXPORT int poll(struct pollfd *set, nfds_t count, int timeout) {
+  struct timespec until = {timeout / 1000, timeout % 1000 * 1000000L};
+  return ppoll(set, count, timeout < 0 ? NULL : &until, NULL);
+}
+
+/* What a compiler makes of these with checks on. */
+EXPORT int __poll_chk(struct pollfd *set, nfds_t count, int timeout, size_t room) {
+  if (room / sizeof *set < count) {
+    abort();
+  }
+  return poll(set, count, timeout);
+}
+
+EXPORT int __ppoll_chk(struct pollfd *set, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room) {
+  if (room / sizeof *set < count) {
+    abort();
+  }
+  return ppoll(set, count, timeout, mask);
 }
 
 /* Memory of a file: this kernel has none to share. */

@@ -110,6 +110,49 @@ bool kernel_running(void) {
   return state == RUNNING;
 }
 
+bool in_vfork_child(void) {
+  return state == RUNNING && (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0) != owner;
+}
+
+/*
+ * Descriptors that were opened while the kernel was started: the virtual machine's and the disk's. A bit each; another thread of
+ * the program may have opened one of them, which then outlives a close_range.
+ */
+static uint64_t not_the_programs[FD_LIMIT / 64];
+
+static bool is_open(unsigned fd) {
+  return machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+}
+
+#define FIRST_NUMBERS 1024 /* as many are looked at when the kernel is started */
+
+/* Before the start, and after it: what is open after it and was not before is the kernel's. */
+static void note_descriptors(bool after) {
+  for (unsigned fd = 0; fd < FIRST_NUMBERS; fd++) {
+    uint64_t bit = 1ull << fd % 64;
+    if (!after) {
+      not_the_programs[fd / 64] |= is_open(fd) ? bit : 0;
+    } else {
+      not_the_programs[fd / 64] ^= is_open(fd) ? bit : 0;
+    }
+  }
+}
+
+int close_range_of_machine(unsigned first, unsigned last) {
+  for (unsigned fd = first; fd <= last && fd < FIRST_NUMBERS; fd++) {
+    if (not_the_programs[fd / 64] & 1ull << fd % 64) {
+      if (fd > first) {
+        machine_call(SYS_close_range, first, fd - 1, 0, 0, 0, 0);
+      }
+      if (fd == last) {
+        return 0;
+      }
+      first = fd + 1;
+    }
+  }
+  return (int)answer(machine_call(SYS_close_range, first, last, 0, 0, 0, 0));
+}
+
 /* Starting. */
 
 #define MOST_OPTIONS 64
@@ -177,6 +220,7 @@ static void *starter(void *unused) {
 
 static void start(void) {
   int pipe_fds[2];
+  note_descriptors(false);
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
@@ -214,9 +258,9 @@ static void start(void) {
     die("exec: no thread for the Java virtual machine");
   }
   pthread_join(thread, NULL);
+  note_descriptors(true);
   signals_after_start();
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  atexit(kernel_shutdown);
   at_quick_exit(kernel_shutdown);
 }
 
@@ -240,6 +284,21 @@ static bool ready(void) {
   return state == RUNNING;
 }
 
+/*
+ * The virtual machine takes leave of a thread when the C library runs the destructors of its thread-local variables, which is
+ * the first thing that exit() does. Handlers of exit() may make calls yet: they do it as another task.
+ */
+extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void thread_leaves(void *unused) {
+  (void)unused;
+  if (self.handle != 0) {
+    pthread_setspecific(thread_end, NULL);
+    thread_ended((void *)self.handle);
+  }
+}
+
 static bool attach(void) {
   self.in_kernel = 1;
   int64_t handle = block.attach();
@@ -249,6 +308,7 @@ static bool attach(void) {
   }
   self.handle = handle;
   pthread_setspecific(thread_end, (void *)handle);
+  __cxa_thread_atexit_impl(thread_leaves, NULL, &__dso_handle);
   return true;
 }
 
@@ -324,6 +384,14 @@ void kernel_shutdown(void) {
     block.shutdown();
     self.in_kernel = 0;
   }
+}
+
+/* After the program's handlers of exit(), which may still write; before the C library writes out its streams. */
+__attribute__((destructor)) static void at_exit(void) {
+  if (state == RUNNING) {
+    streams_flush();
+  }
+  kernel_shutdown();
 }
 
 EXPORT _Noreturn void _exit(int status) {

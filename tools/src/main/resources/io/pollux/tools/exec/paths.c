@@ -7,11 +7,11 @@
 #include "pollux.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
-#include <sys/xattr.h>
 
 static char mount_point[KERNEL_PATH_MAX];
 static size_t mount_length;
@@ -112,12 +112,6 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
   *to = buffer;
   return true;
 }
-
-/* Whether a path is the kernel's; then it is in `kernel_path`. */
-#define IN_KERNEL(dirfd, path) \
-  char buffer_[KERNEL_PATH_MAX]; \
-  const char *kernel_path; \
-  if (below_mount(dirfd, path, buffer_, &kernel_path))
 
 /* The mask of modes, which is the machine's business otherwise: the kernel here has none. */
 
@@ -364,6 +358,18 @@ EXPORT ssize_t readlink(const char *path, char *target, size_t size) {
   return readlinkat(AT_FDCWD, path, target, size);
 }
 
+/* What a compiler makes of these with checks on. */
+EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *target, size_t size, size_t room) {
+  if (size > room) {
+    abort();
+  }
+  return readlinkat(dirfd, path, target, size);
+}
+
+EXPORT ssize_t __readlink_chk(const char *path, char *target, size_t size, size_t room) {
+  return __readlinkat_chk(AT_FDCWD, path, target, size, room);
+}
+
 EXPORT int unlinkat(int dirfd, const char *path, int flags) {
   IN_KERNEL(dirfd, path) {
     return (int)answer(CALL3(SYS_unlinkat, dirfd, kernel_path, flags));
@@ -406,66 +412,6 @@ EXPORT int truncate64(const char *path, off64_t length) {
   return truncate(path, length);
 }
 
-/* Calls that change names, owners and times, and have no counterpart in the kernel: it answers ENOSYS for itself. */
-
-EXPORT int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
-  char other_buffer[KERNEL_PATH_MAX];
-  const char *other;
-  bool other_ours = below_mount(to_fd, to, other_buffer, &other);
-  IN_KERNEL(from_fd, from) {
-    return other_ours ? (int)answer(CALL5(SYS_renameat2, from_fd, kernel_path, to_fd, other, flags)) : (errno = EXDEV, -1);
-  }
-  return other_ours ? (errno = EXDEV, -1) : NEXT(renameat2)(from_fd, from, to_fd, to, flags);
-}
-
-EXPORT int renameat(int from_fd, const char *from, int to_fd, const char *to) {
-  return renameat2(from_fd, from, to_fd, to, 0);
-}
-
-EXPORT int rename(const char *from, const char *to) {
-  return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
-EXPORT int symlinkat(const char *target, int dirfd, const char *path) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_symlinkat, target, dirfd, kernel_path));
-  }
-  return NEXT(symlinkat)(target, dirfd, path);
-}
-
-EXPORT int symlink(const char *target, const char *path) {
-  return symlinkat(target, AT_FDCWD, path);
-}
-
-EXPORT int fchmodat(int dirfd, const char *path, mode_t mode, int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_fchmodat, dirfd, kernel_path, mode));
-  }
-  return NEXT(fchmodat)(dirfd, path, mode, flags);
-}
-
-EXPORT int chmod(const char *path, mode_t mode) {
-  return fchmodat(AT_FDCWD, path, mode, 0);
-}
-
-EXPORT int fchownat(int dirfd, const char *path, uid_t user, gid_t group, int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL5(SYS_fchownat, dirfd, kernel_path, user, group, flags));
-  }
-  return NEXT(fchownat)(dirfd, path, user, group, flags);
-}
-
-EXPORT int chown(const char *path, uid_t user, gid_t group) {
-  return fchownat(AT_FDCWD, path, user, group, 0);
-}
-
-EXPORT int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL4(SYS_utimensat, dirfd, kernel_path, times, flags));
-  }
-  return NEXT(utimensat)(dirfd, path, times, flags);
-}
-
 EXPORT char *realpath(const char *path, char *resolved) {
   IN_KERNEL(AT_FDCWD, path) { /* links are not followed: the name below the mount point is as good */
     struct stat status;
@@ -477,50 +423,37 @@ EXPORT char *realpath(const char *path, char *resolved) {
   return NEXT(realpath)(path, resolved);
 }
 
-EXPORT int chdir(const char *path) {
-  IN_KERNEL(AT_FDCWD, path) {
-    say("exec: a directory of the image can't be the current one");
-    errno = EOPNOTSUPP;
-    return -1;
+EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room) {
+  if (resolved && room < PATH_MAX) {
+    abort();
   }
-  return NEXT(chdir)(path);
+  return realpath(path, resolved);
 }
 
-/* Extended attributes: none are shown. */
-
-static int no_attributes(void) {
+static int no_current_directory(void) {
+  say("exec: a directory of the image can't be the current one");
   errno = EOPNOTSUPP;
   return -1;
 }
 
-static bool path_in_kernel(const char *path) {
-  char buffer[KERNEL_PATH_MAX];
-  const char *unused;
-  return below_mount(AT_FDCWD, path, buffer, &unused);
+EXPORT int chdir(const char *path) {
+  IN_KERNEL(AT_FDCWD, path) {
+    return no_current_directory();
+  }
+  return NEXT(chdir)(path);
 }
 
-EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(getxattr)(path, name, value, size);
+EXPORT int fchdir(int fd) {
+  return ours(fd) ? no_current_directory() : NEXT(fchdir)(fd);
 }
 
-EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(lgetxattr)(path, name, value, size);
-}
-
-EXPORT ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
-  return ours(fd) ? no_attributes() : NEXT(fgetxattr)(fd, name, value, size);
-}
-
-EXPORT ssize_t listxattr(const char *path, char *list, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(listxattr)(path, list, size);
-}
-
-EXPORT ssize_t llistxattr(const char *path, char *list, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(llistxattr)(path, list, size);
-}
-
-EXPORT ssize_t flistxattr(int fd, char *list, size_t size) {
-  return ours(fd) ? no_attributes() : NEXT(flistxattr)(fd, list, size);
+/* Limits are those of any file; the path has to be there. */
+EXPORT long pathconf(const char *path, int name) {
+  IN_KERNEL(AT_FDCWD, path) {
+    struct stat status;
+    return fstatat(AT_FDCWD, path, &status, 0) == 0 ? NEXT(pathconf)("/", name) : -1;
+  }
+  return NEXT(pathconf)(path, name);
 }
 
 __attribute__((constructor)) static void at_load(void) {

@@ -9,6 +9,7 @@
  *   kernel.c   the way into the kernel: start, calls, threads, fork, exit
  *   signals.c  handlers, the program's and the kernel's; looking at memory without dying
  *   paths.c    calls that name a file by its path
+ *   names.c    those that change names, owners, times and attributes; temporary files
  *   files.c    calls on descriptors
  *   dirs.c     opendir and its like
  *   stdio.c    fopen and its like
@@ -96,6 +97,15 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Whether this process has the kernel running, and did not inherit it by fork. */
 bool kernel_running(void);
 
+/*
+ * Whether this is a child of vfork, which has the memory of its parent, in which the kernel runs, but descriptors of its own.
+ * A system call, so not for what is done with each I/O.
+ */
+bool in_vfork_child(void);
+
+/* Closes a range of the machine's descriptors, but for those that the kernel itself uses. */
+int close_range_of_machine(unsigned first, unsigned last);
+
 /* Stops the kernel before the process ends, if it runs. */
 void kernel_shutdown(void);
 
@@ -176,5 +186,16 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
 bool is_mount_point(const char *path);
 
 void paths_init(void);
+
+/* Whether a path is the kernel's; then it is in `kernel_path`. */
+#define IN_KERNEL(dirfd, path)      \
+  char buffer_[KERNEL_PATH_MAX];    \
+  const char *kernel_path;          \
+  if (below_mount(dirfd, path, buffer_, &kernel_path))
+
+/* stdio.c */
+
+/* Writes out what streams of ours still have. */
+void streams_flush(void);
 
 #endif

@@ -134,6 +134,66 @@ EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream) {
   return freopen(path, mode, stream);
 }
 
+/*
+ * Before the kernel stops: the C library writes out its streams only after everything else. Streams that another thread
+ * is busy with are taken without their locks, as it does too.
+ */
+void streams_flush(void) {
+  pthread_mutex_lock(&lock);
+  for (struct opened *at = all; at; at = at->next) {
+    fflush_unlocked(at->stream);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+/* Printing to a descriptor, which makes its calls inside the C library. */
+
+EXPORT int vdprintf(int fd, const char *format, va_list list) {
+  if (!ours(fd)) {
+    return NEXT(vdprintf)(fd, format, list);
+  }
+  char *text;
+  int length = vasprintf(&text, format, list);
+  if (length < 0) {
+    return -1;
+  }
+  ssize_t at = 0;
+  while (at < length) {
+    ssize_t written = write(fd, text + at, (size_t)(length - at));
+    if (written <= 0) {
+      length = -1;
+      break;
+    }
+    at += written;
+  }
+  int saved = errno;
+  free(text);
+  errno = saved;
+  return length;
+}
+
+EXPORT int dprintf(int fd, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  int result = vdprintf(fd, format, list);
+  va_end(list);
+  return result;
+}
+
+EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list list) {
+  (void)flag;
+  return vdprintf(fd, format, list);
+}
+
+EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...) {
+  (void)flag;
+  va_list list;
+  va_start(list, format);
+  int result = vdprintf(fd, format, list);
+  va_end(list);
+  return result;
+}
+
 EXPORT int fileno(FILE *stream) {
   int fd = -1;
   pthread_mutex_lock(&lock);

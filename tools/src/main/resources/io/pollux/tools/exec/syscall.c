@@ -76,6 +76,10 @@ EXPORT long syscall(long nr, ...) {
       return truncate((const char *)a, b);
     case SYS_close:
       return close((int)a);
+    case SYS_close_range:
+      return close_range((unsigned)a, (unsigned)b, (int)c);
+    case SYS_fchdir:
+      return fchdir((int)a);
     case SYS_dup2:
       return dup2((int)a, (int)b);
     case SYS_dup3:

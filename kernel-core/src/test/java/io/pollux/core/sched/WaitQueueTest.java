@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.core.sched.WaitQueue.WaitEntry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Callbacks in wait queues: who has one, has it alone. */
+@Timeout(60)
+class WaitQueueTest {
+  private final WaitQueue queue = new WaitQueue();
+  private final List<Integer> keys = new ArrayList<>();
+  private boolean waitsOn = true;
+  private final WaitEntry entry =
+      new WaitEntry(
+          key -> {
+            keys.add(key);
+            return waitsOn;
+          });
+
+  @Test
+  void anEntryThatWaitsIsCalledEachTime() {
+    queue.add(entry);
+    queue.letWait(entry);
+    queue.wakeUp(1);
+    queue.wakeUp(2);
+    queue.remove(entry);
+    queue.wakeUp(3);
+    assertThat(keys).containsExactly(1, 2);
+    assertThat(queue.active()).isFalse();
+    queue.remove(entry);
+    assertThat(queue.active()).isFalse();
+  }
+
+  @Test
+  void wakeUpsWhileSomebodyHasItAreOneCallLater() {
+    queue.add(entry);
+    assertThat(queue.active()).isTrue();
+    queue.wakeUp(1);
+    queue.wakeUp(2);
+    assertThat(keys).isEmpty();
+    queue.letWait(entry);
+    assertThat(keys).containsExactly(0);
+    assertThat(queue.take(entry)).isTrue();
+    assertThat(queue.take(entry)).as("somebody has it, and is told").isFalse();
+    queue.letWait(entry);
+    assertThat(keys).containsExactly(0, 0);
+    queue.remove(entry);
+    assertThat(queue.take(entry)).isFalse();
+    queue.letWait(entry);
+    queue.wakeUp(3);
+    assertThat(keys).hasSize(2);
+  }
+
+  @Test
+  void whoDoesNotWaitOnIsNotCalledAgain() {
+    waitsOn = false;
+    queue.add(entry);
+    queue.letWait(entry);
+    queue.wakeUp(1);
+    queue.wakeUp(2);
+    assertThat(keys).containsExactly(1);
+    queue.remove(entry);
+  }
+
+  @Test
+  void anEntryIsInAnotherQueueWhenItsFunctionReturns() {
+    WaitQueue other = new WaitQueue();
+    List<WaitEntry> self = new ArrayList<>();
+    List<String> called = new ArrayList<>();
+    WaitEntry moves =
+        new WaitEntry(
+            key -> {
+              called.add("moves " + key);
+              queue.remove(self.getFirst());
+              other.add(self.getFirst());
+              return false;
+            });
+    self.add(moves);
+    WaitEntry stays = new WaitEntry(key -> called.add("stays " + key));
+    queue.add(moves);
+    queue.add(stays);
+    queue.letWait(moves);
+    queue.letWait(stays);
+    queue.wakeUp(1);
+    queue.wakeUp(2);
+    assertThat(called).containsExactly("moves 1", "stays 1", "stays 2");
+    queue.remove(stays);
+    other.remove(moves);
+    assertThat(queue.active() || other.active()).isFalse();
+  }
+
+  /** An entry that is used over and over, in one queue after the other, like a request that comes from a slab. */
+  private static final class Reused implements WaitQueue.WaitFunc {
+    final WaitEntry entry = new WaitEntry(this);
+    final AtomicInteger owners = new AtomicInteger();
+    final SplittableRandom random; // of whoever has it
+    final WaitQueue[] queues;
+    final AtomicIntegerArray changes;
+    int at; // changed by who has it, under the lock of this object
+    int seen; // by who has it
+    int calls;
+
+    Reused(WaitQueue[] queues, AtomicIntegerArray changes, SplittableRandom random) {
+      this.queues = queues;
+      this.changes = changes;
+      this.random = random;
+      queues[0].add(entry);
+      seen = changes.get(0);
+      queues[0].letWait(entry);
+    }
+
+    @Override
+    public boolean wake(int key) {
+      assertThat(owners.incrementAndGet()).as("owners").isOne();
+      calls++;
+      seen = changes.get(at);
+      if (random.nextInt(3) != 0) {
+        owners.getAndDecrement();
+        return true;
+      }
+      move();
+      return false;
+    }
+
+    /** By who has it. */
+    private void move() {
+      queues[at].remove(entry);
+      synchronized (this) {
+        at = random.nextInt(queues.length);
+      }
+      WaitQueue on = queues[at];
+      on.add(entry);
+      seen = changes.get(at);
+      owners.getAndDecrement();
+      on.letWait(entry);
+    }
+
+    void takeAway() {
+      boolean mine;
+      synchronized (this) {
+        mine = queues[at].take(entry);
+      }
+      if (mine) {
+        assertThat(owners.incrementAndGet()).as("owners").isOne();
+        move();
+      }
+    }
+  }
+
+  @Test
+  void anEntryHasOneOwnerAndMissesNothing() throws InterruptedException {
+    long seed = Long.getLong("pollux.seed", System.nanoTime());
+    System.out.println("WaitQueueTest: -Dpollux.seed=" + seed);
+    WaitQueue[] queues = {new WaitQueue(), new WaitQueue(), new WaitQueue()};
+    AtomicIntegerArray changes = new AtomicIntegerArray(queues.length);
+    Reused[] entries = new Reused[5];
+    for (int i = 0; i < entries.length; i++) {
+      entries[i] = new Reused(queues, changes, new SplittableRandom(seed + 100 + i));
+    }
+    Queue<Throwable> failed = new ConcurrentLinkedQueue<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      SplittableRandom random = new SplittableRandom(seed + i);
+      boolean wakes = i < 2;
+      Thread thread =
+          new Thread(
+              () -> {
+                for (int n = 0; n < 100_000; n++) {
+                  if (wakes) {
+                    int which = random.nextInt(queues.length);
+                    changes.incrementAndGet(which);
+                    queues[which].wakeUp(1 + random.nextInt(9));
+                  } else {
+                    entries[random.nextInt(entries.length)].takeAway();
+                  }
+                }
+              });
+      thread.setUncaughtExceptionHandler((broken, e) -> failed.add(e));
+      threads.add(thread);
+      thread.start();
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(failed).as("seed %d", seed).isEmpty();
+    for (Reused each : entries) {
+      assertThat(each.owners).as("seed %d", seed).hasValue(0);
+      assertThat(each.seen).as("seed %d: the last change was seen", seed).isEqualTo(changes.get(each.at));
+      assertThat(each.calls).isPositive();
+      queues[each.at].remove(each.entry);
+    }
+    for (WaitQueue each : queues) {
+      assertThat(each.active()).isFalse();
+    }
+  }
+}
