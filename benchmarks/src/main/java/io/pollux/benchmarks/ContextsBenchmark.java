@@ -2,9 +2,14 @@
 package io.pollux.benchmarks;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.tools.growth.Bed;
 import io.pollux.tools.growth.ContextLoad;
 import io.pollux.tools.growth.Load;
+import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.TargetSpec.Fs;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -37,7 +42,7 @@ public class ContextsBenchmark {
   @Param({"1", "1024"})
   public int contexts;
 
-  /** Open files: of a bare device, so many times the device; else so many files. */
+  /** Open files: of a bare device, so many times the device; else so many files, which only XFS has, and which take root. */
   @Param({"1", "64"})
   public int openFiles;
 
@@ -57,8 +62,28 @@ public class ContextsBenchmark {
 
   /** Boots a kernel. */
   @Setup
-  public void boot() throws ErrnoException {
-    load = new ContextLoad(fs, contexts, openFiles, inARow, inFlight);
+  public void boot() throws ErrnoException, IOException {
+    load = new ContextLoad(bed(), contexts, inARow, inFlight);
+  }
+
+  private Bed bed() throws ErrnoException, IOException {
+    if (openFiles == 1) {
+      return Bed.of(fs);
+    }
+    return switch (fs) {
+      case NONE -> Bed.ofOpens(openFiles);
+      case XFS -> files();
+      case GFS2 -> throw new IllegalArgumentException("there is no GFS2 with so many files");
+    };
+  }
+
+  private Bed files() throws ErrnoException, IOException {
+    Path image = XfsImage.make(System.err::println, openFiles);
+    try {
+      return Bed.ofFiles(image, openFiles);
+    } finally {
+      Files.delete(image);
+    }
   }
 
   /** Shuts it down. */

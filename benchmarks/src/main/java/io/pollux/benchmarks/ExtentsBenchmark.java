@@ -2,8 +2,8 @@
 package io.pollux.benchmarks;
 
 import io.pollux.tools.growth.ExtentLoad;
-import io.pollux.tools.growth.ExtentsImage;
 import io.pollux.tools.growth.Load;
+import io.pollux.tools.growth.XfsImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,7 +44,7 @@ public class ExtentsBenchmark {
   /** Makes the file. */
   @Setup
   public void boot() throws IOException {
-    Path image = ExtentsImage.make(System.err::println, extents);
+    Path image = XfsImage.make(System.err::println, 0, extents);
     try {
       load = new ExtentLoad(image, extents);
     } finally {

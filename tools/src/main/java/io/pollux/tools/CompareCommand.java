@@ -18,7 +18,7 @@ import io.pollux.tools.compare.Turns;
 import io.pollux.tools.compare.Unit;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.growth.ExtentsImage;
+import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
@@ -55,8 +55,8 @@ import picocli.CommandLine.Option;
       "16 bytes or more, so that a hundredth of a byte is no request's. Turns last a quarter of --runtime.",
       "First I/O: how long bench --ios 1 takes from start to end.",
       "Growth: nanoseconds of a request with more in flight, more devices, files, contexts, extents, beside less of it, in turns",
-      "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Extents take root, xfsprogs and",
-      "loop devices, and half a minute for an image.",
+      "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Files and extents on XFS take root,",
+      "xfsprogs and loop devices, and half a minute for an image of a million extents.",
       "All on beside legacy aio, depth 1 to 64: that is pollux table.",
       "",
       "Turns of this kernel, and of fio, begin with a ramp of a second that does not count.",
@@ -208,13 +208,13 @@ final class CompareCommand implements Runnable {
 
   private void addGrowth(List<Comparison> all, @Nullable Path command) {
     addWanted(all, GrowthComparisons.of(command));
-    List<Comparison> extents = GrowthComparisons.byExtents(command);
-    if (extents.stream().anyMatch(one -> wanted(one.work()))) {
-      String missing = ExtentsImage.missing();
+    List<Comparison> onImages = GrowthComparisons.onImages(command);
+    if (onImages.stream().anyMatch(one -> wanted(one.work()))) {
+      String missing = XfsImage.missing();
       if (missing == null) {
-        addWanted(all, extents);
+        addWanted(all, onImages);
       } else {
-        console.error("compare: " + missing + ", so nothing by extents");
+        console.error("compare: " + missing + ", so nothing by files and extents on XFS");
       }
     }
   }

@@ -10,11 +10,13 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
+import io.pollux.tools.image.ImageLoader;
 import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.Fcntl;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -85,17 +87,26 @@ public final class Bed implements AutoCloseable {
   }
 
   /**
-   * Files of a mebibyte each; a bare disk of a mebibyte is opened as often.
+   * Files of a mebibyte each on XFS.
    *
-   * @param fs what they are on
-   * @param count how many, up to {@link SampleImage#FILES}
+   * @param image of {@link XfsImage}; not needed any more when this is made
+   * @param count how many of them, no more than it has
    * @return all of it
    * @throws ErrnoException what the kernel has against it
    */
-  public static Bed ofFiles(Fs fs, int count) throws ErrnoException {
-    assert count <= SampleImage.FILES;
-    RamDisk content = fs == Fs.NONE ? new RamDisk(SampleImage.FILE_BYTES) : SampleImage.loadFiles(fs);
-    return new Bed(List.of(content), fs, IntStream.range(0, count).mapToObj(i -> "/" + i).toList());
+  public static Bed ofFiles(Path image, int count) throws ErrnoException {
+    return new Bed(List.of(ImageLoader.load(image)), Fs.XFS, IntStream.range(0, count).mapToObj(i -> "/file" + i).toList());
+  }
+
+  /**
+   * A bare disk of a mebibyte that is opened more than once.
+   *
+   * @param count how often
+   * @return all of it
+   * @throws ErrnoException what the kernel has against it
+   */
+  public static Bed ofOpens(int count) throws ErrnoException {
+    return new Bed(List.of(new RamDisk(XfsImage.FILE_BYTES)), Fs.NONE, Collections.nCopies(count, SampleImage.MAIN_FILE));
   }
 
   /**

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.growth;
 
-import io.pollux.core.ErrnoException;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.IoEvent;
@@ -29,19 +27,17 @@ public final class ContextLoad implements Load {
   private long block;
 
   /**
-   * Boots a kernel.
+   * Prepares the contexts.
    *
-   * @param fs what the files are on
+   * @param bed the open files; from now on this load's, which closes it
    * @param contexts how many
-   * @param openFiles how many
    * @param inARow requests that go to a file before it is the next one's turn
    * @param inFlight requests in flight, a multiple of 8
-   * @throws ErrnoException what the kernel has against it
    */
-  public ContextLoad(Fs fs, int contexts, int openFiles, int inARow, int inFlight) throws ErrnoException {
+  public ContextLoad(Bed bed, int contexts, int inARow, int inFlight) {
+    this.bed = bed;
     this.inARow = inARow;
     this.inFlight = inFlight;
-    bed = Bed.ofFiles(fs, openFiles);
     rings = new UserRing[contexts];
     for (int i = 0; i < contexts; i++) {
       int depth = contexts == 1 ? Math.max(DEPTH, inFlight) : DEPTH;

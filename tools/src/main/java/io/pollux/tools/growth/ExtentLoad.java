@@ -30,7 +30,7 @@ public final class ExtentLoad implements Load {
   /**
    * Boots a kernel with a copy of an image.
    *
-   * @param image of {@link ExtentsImage}; not needed any more when this is made
+   * @param image of {@link XfsImage}; not needed any more when this is made
    * @param extents of which of its files
    */
   public ExtentLoad(Path image, int extents) {

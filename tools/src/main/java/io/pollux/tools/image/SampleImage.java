@@ -14,18 +14,12 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveStructSparse;
 
 /**
- * The images that ship with pollux, made by mkfs and filled by Linux: a sample and one of many files, each of XFS and of GFS2.
- * Each is a sparse tar, and is unpacked as sparsely, straight into the memory of a disk.
+ * The images that ship with pollux, one of XFS and one of GFS2, made by their mkfs and filled by Linux. Each is a sparse tar,
+ * and is unpacked as sparsely, straight into the memory of a disk.
  */
 public final class SampleImage {
   /** The main file of each: 16 MiB of {@link SamplePattern}. */
   public static final String MAIN_FILE = "/main.dat";
-
-  /** How many files there are on the disks of {@link #loadFiles}: /0, /1 and so on. */
-  public static final int FILES = 64;
-
-  /** Bytes of each of them. */
-  public static final long FILE_BYTES = 1 << 20;
 
   private static final int CHUNK = 64 << 10;
 
@@ -47,22 +41,8 @@ public final class SampleImage {
    * @return a disk in memory with the image on it, to be closed by the caller
    */
   public static RamDisk load(TargetSpec.Fs fs) {
-    return load(fs, "sample");
-  }
-
-  /**
-   * Unpacks an image with nothing but {@link #FILES} files of {@link #FILE_BYTES} zeroes.
-   *
-   * @param fs the filesystem on it, not none
-   * @return a disk in memory with the image on it, to be closed by the caller
-   */
-  public static RamDisk loadFiles(TargetSpec.Fs fs) {
-    return load(fs, "files");
-  }
-
-  private static RamDisk load(TargetSpec.Fs fs, String what) {
     assert fs != TargetSpec.Fs.NONE;
-    String resource = "io/pollux/tools/sample/" + fs + "-" + what + ".tar.gz";
+    String resource = "io/pollux/tools/sample/" + fs + "-sample.tar.gz";
     try (InputStream packed = SampleImage.class.getModule().getResourceAsStream(resource)) {
       if (packed == null) {
         throw new IllegalStateException("this build of pollux came without its sample image");

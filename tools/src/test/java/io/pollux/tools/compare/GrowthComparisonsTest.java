@@ -19,21 +19,27 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 class GrowthComparisonsTest {
   private static List<Comparison> all() {
-    return Stream.concat(GrowthComparisons.of(null).stream(), GrowthComparisons.byExtents(null).stream()).toList();
+    return Stream.concat(GrowthComparisons.of(null).stream(), GrowthComparisons.onImages(null).stream()).toList();
   }
 
   @Test
   void whatIsAimedAtIsAMost() {
     Map<String, Mark> marks = all().stream().collect(Collectors.toMap(Comparison::work, Comparison::mark));
 
-    assertThat(marks).hasSize(34);
+    assertThat(marks).hasSize(33);
     for (String where : List.of("bare", "XFS", "GFS2")) {
       assertThat(marks)
-          .containsEntry("growth: 64 files, " + where, Mark.atMost(1.2))
           .containsEntry("growth: depth 1,024, one ring, " + where, Mark.atMost(1.2))
           .containsEntry("growth: 128 contexts, " + where, Mark.NONE)
           .containsEntry("growth: 1,024 contexts, " + where, Mark.atMost(1.2))
-          .containsEntry("growth: all together, " + where, Mark.atMost(1.2));
+          .containsEntry("growth: 1,024 contexts, depth 1,024, " + where, Mark.atMost(1.2));
+    }
+    for (String where : List.of("bare", "XFS")) {
+      assertThat(marks)
+          .containsEntry("growth: 64 files, " + where, Mark.atMost(1.2))
+          .containsEntry("growth: 64 files, 8 in a row, " + where, Mark.atMost(1.2))
+          .containsEntry("growth: all together, " + where, Mark.atMost(1.2))
+          .containsEntry("growth: all together, 8 in a row, " + where, Mark.atMost(1.2));
     }
     assertThat(marks)
         .containsEntry("growth: depth 1", Mark.NONE)

@@ -17,12 +17,15 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** An XFS with files of many extents, which the machine's mkfs and kernel make: one is a second's work, a million half a minute's. */
-public final class ExtentsImage {
-  private static final String MAKER = "extents-image";
+/** An XFS with many files, or with files of many extents, which the machine's mkfs and kernel make: a million take half a minute. */
+public final class XfsImage {
+  private static final String MAKER = "xfs-image";
   private static final double SECONDS = 120;
 
-  private ExtentsImage() {}
+  /** Bytes of each of the many files. */
+  static final long FILE_BYTES = 1 << 20;
+
+  private XfsImage() {}
 
   /**
    * What keeps this machine from making one.
@@ -54,21 +57,22 @@ public final class ExtentsImage {
    * Makes one.
    *
    * @param progress takes a line now and then, where it takes long
-   * @param extents of its files, each named by its number
+   * @param files how many of a mebibyte each there are: /file0 and so on
+   * @param extents of other files, each named by its number
    * @return a temporary file, to be removed by the caller
    * @throws Failure if that does not work
    */
-  public static Path make(Consumer<String> progress, int... extents) {
-    Set<String> files = new TreeSet<>();
+  public static Path make(Consumer<String> progress, int files, int... extents) {
+    Set<String> named = new TreeSet<>();
     for (int one : extents) {
-      files.add(String.valueOf(one));
+      named.add(String.valueOf(one));
     }
-    try (InputStream script = ExtentsImage.class.getResourceAsStream(MAKER)) {
+    try (InputStream script = XfsImage.class.getResourceAsStream(MAKER)) {
       String text = new String(Objects.requireNonNull(script, MAKER).readAllBytes(), StandardCharsets.UTF_8);
-      Path image = Files.createTempFile("pollux-extents", ".xfs");
+      Path image = Files.createTempFile("pollux-growth", ".xfs");
       image.toFile().deleteOnExit(); // on Control-C too
-      List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString()));
-      command.addAll(files);
+      List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString(), String.valueOf(files)));
+      command.addAll(named);
       try {
         HostProgram.run(command, SECONDS, progress);
       } catch (Failure e) {
