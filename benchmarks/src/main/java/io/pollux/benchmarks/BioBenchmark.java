@@ -12,6 +12,7 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.tools.growth.Bed;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.benchmarks;
 
-import io.pollux.block.driver.NullParameters;
-import io.pollux.tools.image.Target;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserRing;
-import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.IoEvent;
+import io.pollux.tools.growth.ExtentLoad;
+import io.pollux.tools.growth.Load;
+import io.pollux.tools.growth.XfsImage;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -24,10 +22,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/**
- * What a 4 KiB read of a random extent costs, the whole way through the rings, polled and with fixed buffers, 8 in a call, by how
- * many extents the file has that it is read from: XFS on a null disk. Needs root, for the image.
- */
+/** What an {@link ExtentLoad} costs: a read by how many extents the file has. Needs root, for the image. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -40,55 +35,33 @@ import org.openjdk.jmh.annotations.Warmup;
       "--enable-native-access=ALL-UNNAMED"
     })
 public class ExtentsBenchmark {
-  private static final int IOS = 1024;
-  private static final int BATCH = 8;
-  private static final int DEPTH = 32;
-  private static final long STRIDE = 2L * Bed.BLOCK; // a block and a hole
-
   /** How many extents the file has. */
   @Param({"1", "100", "10000", "1000000"})
   public int extents;
 
-  private Target target;
-  private UserFiles files;
-  private UserRing ring;
-  private int fd;
-  private long extent;
+  private ExtentLoad load;
 
   /** Makes the file. */
   @Setup
-  public void boot() throws IOException, InterruptedException {
-    target = XfsImage.open(extents, 0, NullParameters.DEFAULT);
-    files = new UserFiles(target.program());
-    fd = files.open(target.inKernel(PathName.of("/extents")), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
-    ring = UserRing.polled(target.program(), DEPTH, Bed.BLOCK);
+  public void boot() throws IOException {
+    Path image = XfsImage.make(System.err::println, 0, extents);
+    try {
+      load = new ExtentLoad(image, extents);
+    } finally {
+      Files.delete(image);
+    }
   }
 
   /** Shuts down. */
   @TearDown
   public void shutDown() {
-    ring.close();
-    files.close(fd);
-    files.close();
-    target.close();
+    load.close();
   }
 
   /** One I/O of many. */
   @Benchmark
-  @OperationsPerInvocation(IOS)
+  @OperationsPerInvocation(Load.IOS)
   public void io() {
-    for (int done = 0; done < IOS; done += BATCH) {
-      for (int i = 0; i < BATCH; i++) {
-        extent = (extent * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
-        ring.read(fd, extent % extents * STRIDE, Bed.BLOCK);
-      }
-      ring.submitAndWait(BATCH);
-      for (long event = ring.peek(); event != 0; event = ring.peek()) {
-        if (IoEvent.res(event) != Bed.BLOCK) {
-          throw new IllegalStateException("a read answers " + IoEvent.res(event));
-        }
-        ring.consume(event);
-      }
-    }
+    load.io();
   }
 }

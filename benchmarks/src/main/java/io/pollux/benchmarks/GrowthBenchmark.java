@@ -2,10 +2,8 @@
 package io.pollux.benchmarks;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.tools.user.UserRing;
-import io.pollux.uapi.AioAbi;
-import io.pollux.uapi.IoEvent;
-import io.pollux.uapi.Iocb;
+import io.pollux.tools.growth.DeviceLoad;
+import io.pollux.tools.growth.Load;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -21,10 +19,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/**
- * What a 4 KiB read through the rings costs, polled and with fixed buffers, by how many are in flight and by how many
- * bare devices they go to in turn. So many are submitted, 32 a call at most, and only then completed.
- */
+/** What a {@link DeviceLoad} costs: a read by how many are in flight and by how many bare devices they go to in turn. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -37,9 +32,6 @@ import org.openjdk.jmh.annotations.Warmup;
       "--enable-native-access=ALL-UNNAMED"
     })
 public class GrowthBenchmark {
-  private static final int IOS = 1024;
-  private static final int BATCH = 32;
-
   /** Requests in flight. */
   @Param({"1", "8", "32", "128", "1024"})
   public int depth;
@@ -52,56 +44,24 @@ public class GrowthBenchmark {
   @Param({"1", "8", "32"})
   public int inARow;
 
-  private Bed bed;
-  private UserRing ring;
-  private int device;
-  private int turn;
-  private long block;
+  private DeviceLoad load;
 
   /** Boots a kernel. */
   @Setup
   public void boot() throws ErrnoException {
-    bed = Bed.ofDisks(devices);
-    ring = UserRing.polled(bed.program(), depth, Bed.BLOCK);
-    for (int slot = 0; slot <= depth; slot++) {
-      Iocb.aioLioOpcode(ring.iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
-    }
+    load = new DeviceLoad(depth, devices, inARow);
   }
 
   /** Shuts it down. */
   @TearDown
-  public void shutDown() throws ErrnoException {
-    ring.close();
-    bed.close();
+  public void shutDown() {
+    load.close();
   }
 
   /** One I/O of many. */
   @Benchmark
-  @OperationsPerInvocation(IOS)
+  @OperationsPerInvocation(Load.IOS)
   public void io() {
-    for (int done = 0; done < IOS; done += depth) {
-      for (int i = 0; i < depth; i++) {
-        int slot = ring.take();
-        long iocb = ring.iocb(slot);
-        if (++turn == inARow) {
-          turn = 0;
-          device = device + 1 == devices ? 0 : device + 1;
-        }
-        block = (block * 0x5DEECE66DL + 11) & (bed.blocks() - 1); // a power of two
-        Iocb.aioFildes(iocb, bed.fd(device));
-        Iocb.aioOffset(iocb, block * Bed.BLOCK);
-        ring.push();
-        if (ring.prepared() == BATCH) {
-          ring.submit();
-        }
-      }
-      ring.submitAndWait(depth);
-      for (long event = ring.peek(); event != 0; event = ring.peek()) {
-        if (IoEvent.res(event) != Bed.BLOCK) {
-          throw new IllegalStateException("a read answers " + IoEvent.res(event));
-        }
-        ring.consume(event);
-      }
-    }
+    load.io();
   }
 }

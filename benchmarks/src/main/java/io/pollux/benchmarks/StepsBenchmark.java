@@ -2,6 +2,7 @@
 package io.pollux.benchmarks;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.tools.growth.Bed;
 import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;

@@ -3,15 +3,22 @@ package io.pollux.tools;
 
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.compare.AllocationComparisons;
 import io.pollux.tools.compare.BenchContestant;
 import io.pollux.tools.compare.CompareReport;
 import io.pollux.tools.compare.Comparison;
-import io.pollux.tools.compare.Comparison.Outcome;
 import io.pollux.tools.compare.FioContestant;
+import io.pollux.tools.compare.FirstIo;
+import io.pollux.tools.compare.GrowthComparisons;
 import io.pollux.tools.compare.KernelComparisons;
+import io.pollux.tools.compare.Mark;
+import io.pollux.tools.compare.Outcome;
 import io.pollux.tools.compare.RingComparisons;
+import io.pollux.tools.compare.Turns;
+import io.pollux.tools.compare.Unit;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
@@ -44,17 +51,27 @@ import picocli.CommandLine.Option;
       "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
       "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
       "is page cache and so is read buffered.",
-      "Turns of this kernel, and of fio, begin with a ramp of half a second that does not count.",
-      "What is not installed here (fio, cc, liburing) is left out, and it says so."
+      "Allocation: bytes for a request once warm, reads and writes in every way that bench has, on a null disk. One object is",
+      "16 bytes or more, so that a hundredth of a byte is no request's. Turns last a quarter of --runtime.",
+      "First I/O: how long bench --ios 1 takes from start to end.",
+      "Growth: nanoseconds of a request with more in flight, more devices, files, contexts, extents, beside less of it, in turns",
+      "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Files and extents on XFS take root,",
+      "xfsprogs and loop devices, and half a minute for an image of a million extents.",
+      "All on beside legacy aio, depth 1 to 64: that is pollux table.",
+      "",
+      "Turns of this kernel, and of fio, begin with a ramp of a second that does not count.",
+      "All of it takes about 20 minutes, with --rounds 3 --runtime 1 about 9. What is not installed here (fio, cc, liburing,",
+      "xfsprogs) is left out, and it says so.",
+      ""
     })
 final class CompareCommand implements Runnable {
   private static final long DEFAULT_SIZE = 1L << 30;
   private static final int PIECE = 1 << 20;
   private static final int DEEP = 32;
   private static final int MAX_ROUNDS = 1000;
-  private static final double DEEP_MARK = 0.95;
-  private static final double SINGLE_MARK = 0.9;
-  private static final double TMPFS_MARK = 2.0;
+  private static final Mark DEEP_MARK = Mark.atLeast(0.95);
+  private static final Mark SINGLE_MARK = Mark.atLeast(0.9);
+  private static final Mark TMPFS_MARK = Mark.atLeast(2.0);
   private static final long MAIN_BYTES = 16 << 20; // of the sample's main file
 
   private static final List<Pattern> PATTERNS = List.of(Pattern.RANDREAD, Pattern.RANDWRITE);
@@ -82,6 +99,13 @@ final class CompareCommand implements Runnable {
       description = "Only work in whose name this regular expression is found, whatever the case.")
   private java.util.regex.@Nullable Pattern only;
 
+  @Option(names = "--here",
+      description = {
+        "Do all in this process. Without it, what is this kernel on both sides has processes of its own, so that what the",
+        "compiler has seen of one does not slow the other down."
+      })
+  private boolean here;
+
   @Option(names = "--json", paramLabel = "FILE",
       description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
   private @Nullable String json;
@@ -107,14 +131,7 @@ final class CompareCommand implements Runnable {
     }
     Path directory = newDirectory();
     try {
-      List<Outcome> outcomes = new ArrayList<>();
-      for (Comparison comparison : comparisons(directory)) {
-        outcomes.add(comparison.run(rounds, runtime, console.err()));
-      }
-      if (outcomes.isEmpty()) {
-        throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
-      }
-      report(outcomes);
+      compare(comparisons(directory));
     } finally {
       remove(directory);
       if (tmpfsFile != null) {
@@ -123,12 +140,35 @@ final class CompareCommand implements Runnable {
     }
   }
 
+  /** One that can't be run does not take what is known of the others with it. */
+  private void compare(List<Comparison> all) {
+    if (all.isEmpty()) {
+      throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
+    }
+    List<Outcome> outcomes = new ArrayList<>();
+    List<Failure> failures = new ArrayList<>();
+    for (Comparison comparison : all) {
+      try {
+        outcomes.add(comparison.run(rounds, runtime, console.err()));
+      } catch (Failure e) {
+        console.error("compare: " + comparison.work() + " is left out: " + e.getMessage());
+        failures.add(e);
+      }
+    }
+    if (!outcomes.isEmpty()) {
+      report(outcomes);
+    }
+    if (!failures.isEmpty()) {
+      throw failures.getFirst();
+    }
+  }
+
   private List<Comparison> comparisons(Path directory) {
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
     Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
     List<Comparison> all = new ArrayList<>();
     String pollux = System.getenv("POLLUX_COMMAND");
-    Path command = pollux == null ? null : Path.of(pollux);
+    Path command = here || pollux == null ? null : Path.of(pollux);
     if (RingComparisons.names().stream().anyMatch(this::wanted)) {
       if (RingComparisons.possible()) {
         all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory, command, this::wanted));
@@ -136,7 +176,7 @@ final class CompareCommand implements Runnable {
         console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its no-ops");
       }
     }
-    KernelComparisons.of(seed, MAIN_BYTES, command).stream().filter(one -> wanted(one.work())).forEach(all::add);
+    addWanted(all, KernelComparisons.of(seed, MAIN_BYTES, command));
     if (only == null && !KernelComparisons.twoProcessors()) {
       console.error("compare: one processor, so nothing of --sq-poll");
     }
@@ -148,7 +188,35 @@ final class CompareCommand implements Runnable {
         console.error("compare: no fio here (Debian: fio), so nothing on a file");
       }
     }
+    addWanted(all, AllocationComparisons.of(seed, MAIN_BYTES, command));
+    addFirstIo(all, command);
+    addGrowth(all, command);
     return all;
+  }
+
+  private void addWanted(List<Comparison> all, List<Comparison> more) {
+    more.stream().filter(one -> wanted(one.work())).forEach(all::add);
+  }
+
+  private void addFirstIo(List<Comparison> all, @Nullable Path command) {
+    if (command != null) {
+      addWanted(all, List.of(FirstIo.comparison(command)));
+    } else if (wanted(FirstIo.WORK)) {
+      console.error("compare: all in this process, so nothing of the first I/O");
+    }
+  }
+
+  private void addGrowth(List<Comparison> all, @Nullable Path command) {
+    addWanted(all, GrowthComparisons.of(command));
+    List<Comparison> onImages = GrowthComparisons.onImages(command);
+    if (onImages.stream().anyMatch(one -> wanted(one.work()))) {
+      String missing = XfsImage.missing();
+      if (missing == null) {
+        addWanted(all, onImages);
+      } else {
+        console.error("compare: " + missing + ", so nothing by files and extents on XFS");
+      }
+    }
   }
 
   private boolean wanted(String work) {
@@ -173,8 +241,9 @@ final class CompareCommand implements Runnable {
     }
     fill(tmpfsFile, MAIN_BYTES);
     return List.of(
-        new Comparison(
+        new Turns(
             TMPFS_ROW,
+            Unit.IOPS,
             new BenchContestant(TargetSpec.SAMPLE.withDisk(Disk.RAM), plan),
             new FioContestant(tmpfsFile, plan.withoutDirect(), false),
             TMPFS_MARK));
@@ -203,11 +272,12 @@ final class CompareCommand implements Runnable {
         String work = work(pattern, direct, depth);
         if (wanted(work)) {
           all.add(
-              new Comparison(
+              new Turns(
                   work,
+                  Unit.IOPS,
                   new BenchContestant(spec, plan),
                   new FioContestant(file, plan, way.contains("IOPOLL")),
-                  !direct ? Double.NaN : depth == 1 ? SINGLE_MARK : DEEP_MARK));
+                  !direct ? Mark.NONE : depth == 1 ? SINGLE_MARK : DEEP_MARK));
         }
       }
     }

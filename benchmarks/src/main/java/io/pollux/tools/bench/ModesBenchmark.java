@@ -49,80 +49,12 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ModesBenchmark {
   private static final int IOS = 1 << 16;
   private static final int BLOCK = 4096;
-  private static final int DEPTH = 32;
-  private static final int BATCH = 8;
   private static final long FILE_BYTES = 16 << 20; // of each sample's main file, and of the bare disk
   private static final long LOOK_NANOS = 50_000;
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-  /** Ways to ask. */
-  public enum Way {
-    /** The rings, polled, with fixed buffers. */
-    RING_FIXED(Mode.RING, true, true, false, false),
-    /** The rings, polled. */
-    RING(Mode.RING, true, false, false, false),
-    /** The rings, with interrupts and fixed buffers. */
-    RING_FIXED_IRQ(Mode.RING, false, true, false, false),
-    /** The rings, with interrupts. */
-    RING_IRQ(Mode.RING, false, false, false, false),
-    /** A kernel thread that submits. */
-    SQ_THREAD(Mode.RING, true, true, true, false),
-    /** The same with interrupts. */
-    SQ_THREAD_IRQ(Mode.RING, false, true, true, false),
-    /** A kernel thread that submits and polls. */
-    SQ_POLL(Mode.RING, true, true, false, true),
-    /** io_submit and io_getevents, polled. */
-    AIO(Mode.AIO, true, false, false, false),
-    /** The same with interrupts, as it was before the series. */
-    AIO_IRQ(Mode.AIO, false, false, false, false),
-    /** io_submit with iocbs and buffers that are mapped, polled. */
-    USERIOCB(Mode.USERIOCB, true, true, false, false),
-    /** The same with interrupts. */
-    USERIOCB_IRQ(Mode.USERIOCB, false, true, false, false),
-    /** preadv2 and pwritev2 with RWF_HIPRI. */
-    SYNC(Mode.SYNC, true, false, false, false),
-    /** pread64 and pwrite64. */
-    SYNC_IRQ(Mode.SYNC, false, false, false, false),
-    /** The rings, through the page cache. */
-    RING_BUFFERED(Mode.RING),
-    /** pread64 and pwrite64, through the page cache. */
-    SYNC_BUFFERED(Mode.SYNC);
-
-    private final Mode mode;
-    private final boolean polled;
-    private final boolean fixedBufs;
-    private final boolean sqThread;
-    private final boolean sqPoll;
-    private final boolean buffered;
-
-    Way(Mode mode) {
-      this(mode, false, false, false, false, true);
-    }
-
-    Way(Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll) {
-      this(mode, polled, fixedBufs, sqThread, sqPoll, false);
-    }
-
-    Way(Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll, boolean buffered) {
-      this.mode = mode;
-      this.polled = polled;
-      this.fixedBufs = fixedBufs;
-      this.sqThread = sqThread;
-      this.sqPoll = sqPoll;
-      this.buffered = buffered;
-    }
-
-    private Plan plan(Pattern pattern) {
-      int depth = mode == Mode.SYNC ? 1 : DEPTH;
-      int batch = Math.min(BATCH, depth);
-      return new Plan(
-          mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, BLOCK, depth, batch, batch, 1, 0, Long.MAX_VALUE,
-          Long.MAX_VALUE, false, 1);
-    }
-  }
-
   /** How to ask. */
-  @Param public Way way;
+  @Param public Manner way;
 
   /** For what. */
   @Param({"RANDREAD", "RANDWRITE"})
@@ -149,7 +81,7 @@ public class ModesBenchmark {
     OptionalLong size = fs == Fs.NONE ? OptionalLong.of(FILE_BYTES) : OptionalLong.empty();
     target = Target.open(new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null), true);
     PathName path = target.inKernel(PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
-    Plan plan = way.plan(rw);
+    Plan plan = way.plan(rw, 0, 1);
     int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();
     job = new Job(plan, control, Job.Check.NONE, 0, FILE_BYTES / BLOCK, slots, false);
     CountDownLatch go = new CountDownLatch(1);

@@ -248,7 +248,9 @@ public final class Bench {
   private Result sum(List<Job> jobs, long bestSecond) {
     long done = jobs.stream().mapToLong(Job::done).sum();
     long steadyIos = jobs.stream().mapToLong(Job::steadyIos).sum();
-    long allocated = jobs.stream().mapToLong(Job::allocated).sum();
+    List<Job> warm = jobs.stream().filter(job -> job.steadyIos() > 0).toList();
+    long allocated =
+        warm.stream().mapToLong(Job::endBytes).max().orElse(0) - warm.stream().mapToLong(Job::steadyBytes).min().orElse(0);
     Histogram latency = new Histogram(jobs.getFirst().latency());
     jobs.forEach(job -> latency.add(job.latency()));
     long began = jobs.stream().mapToLong(Job::began).min().orElse(0);

@@ -40,6 +40,7 @@ final class Job {
   private static final int MOST_BLOCKS_REMEMBERED = 1 << 26;
 
   private final Control control;
+  private final long watcher;
   private final Meter meter = new Meter();
   private final Faults faults = new Faults();
   private final Histogram latency = new Histogram(LONGEST_LATENCY, LATENCY_DIGITS);
@@ -80,10 +81,10 @@ final class Job {
   private boolean steady;
   private long steadyDone;
   private long steadyBytes;
-  private long allocated;
+  private long endBytes;
 
   /**
-   * Makes a job.
+   * Makes a job. The thread that does so is the one that watches; what it allocates is no I/O's.
    *
    * @param plan the run
    * @param control what it is told
@@ -96,6 +97,7 @@ final class Job {
   Job(Plan plan, Control control, Check check, int index, long fileBlocks, int slots, boolean timeAll) {
     this.control = control;
     this.check = check;
+    watcher = Thread.currentThread().threadId();
     written = new WrittenPattern(plan.seed());
     random = new XorShift(plan.seed() + index);
     blockSize = plan.blockSize();
@@ -146,7 +148,7 @@ final class Job {
   void end() {
     ended = System.nanoTime();
     if (steady) {
-      allocated = allocatedBytes() - steadyBytes;
+      endBytes = allocatedBytes();
     } else if (ramp) {
       began = ended; // it was all ramp
     }
@@ -295,8 +297,9 @@ final class Job {
     steadyBytes = allocatedBytes();
   }
 
-  private static long allocatedBytes() {
-    return Threads.BEAN.getCurrentThreadAllocatedBytes();
+  /** By all threads, the kernel's own too, and those that have ended; but not by the one that watches. */
+  private long allocatedBytes() {
+    return Threads.BEAN.getTotalThreadAllocatedBytes() - Threads.BEAN.getThreadAllocatedBytes(watcher);
   }
 
   /** Loaded when it is first needed. */
@@ -395,9 +398,14 @@ final class Job {
     return ended;
   }
 
-  /** Bytes allocated by this thread since it was warm. */
-  long allocated() {
-    return allocated;
+  /** Bytes that all threads had allocated when it was warm. */
+  long steadyBytes() {
+    return steadyBytes;
+  }
+
+  /** Bytes that they had allocated at its end, if it was warm by then. */
+  long endBytes() {
+    return endBytes;
   }
 
   /** I/Os completed since it was warm. */

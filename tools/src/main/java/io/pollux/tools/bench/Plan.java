@@ -45,11 +45,11 @@ public record Plan(
 
   private static final int BLOCK = 4096;
   private static final int BATCH = 8;
-  private static final long COMPARISON_RAMP = 500_000_000;
+  private static final long COMPARISON_RAMP = 1_000_000_000;
 
   /**
    * What others are compared with: 4 KiB, rings, polled, fixed buffers, batches of up to 8, one thread, nothing checked, after
-   * a ramp of half a second.
+   * a ramp of a second.
    *
    * @param pattern which blocks, and in which direction
    * @param depth I/Os in flight
@@ -95,6 +95,18 @@ public record Plan(
     return new Plan(
         mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
         threads, rampNanos, nanos, ios, verify, seed);
+  }
+
+  /**
+   * The same work with another ramp.
+   *
+   * @param nanos how long it runs before what is measured begins
+   * @return the plan
+   */
+  public Plan withRamp(long nanos) {
+    return new Plan(
+        mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
+        threads, nanos, runtimeNanos, ios, verify, seed);
   }
 
   /** Ways to call the kernel. */

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param mismatches blocks found wrong, from the beginning
  * @param latency of the I/Os that were timed, in nanoseconds
  * @param bestSecond most I/Os completed in one second after the ramp; 0 if there was none whole
- * @param allocatedBytesPerIo by the bench's threads, once warm; NaN if it never got warm
+ * @param allocatedBytesPerIo by all threads, the kernel's own too, once warm; NaN if it never got warm
  * @param firstFault the first thing that went wrong, in words
  */
 public record Result(

@@ -13,11 +13,12 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
-/** This kernel, as {@code pollux bench} runs it. */
+/** This kernel, as {@code pollux bench} runs it: one figure of its result. */
 public final class BenchContestant implements Contestant {
   private static final double NANOS = 1e9;
 
   private final String name;
+  private final BenchFigure figure;
   private final TargetSpec spec;
   private final Plan plan;
 
@@ -28,12 +29,13 @@ public final class BenchContestant implements Contestant {
    * @param plan the work; its ramp comes before the time of each turn
    */
   public BenchContestant(TargetSpec spec, Plan plan) {
-    this("pollux", spec, plan);
+    this("pollux", BenchFigure.IOPS, spec, plan);
   }
 
-  /** Takes what to do, and a name for it beside other ways to do it. */
-  BenchContestant(String name, TargetSpec spec, Plan plan) {
+  /** Takes what to do, a name for it beside other ways to do it, and what is asked about it. */
+  BenchContestant(String name, BenchFigure figure, TargetSpec spec, Plan plan) {
     this.name = name;
+    this.figure = figure;
     this.spec = spec;
     this.plan = plan;
   }
@@ -53,7 +55,7 @@ public final class BenchContestant implements Contestant {
       if (!result.good()) {
         throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
       }
-      return result.iops();
+      return figure.of(result);
     }
   }
 }

@@ -3,9 +3,10 @@ package io.pollux.tools.compare;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,42 +14,68 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Pollux bench in a process of its own, whose compiler has seen nothing but this work. */
+/** Pollux bench in a process of its own, whose compiler has seen nothing but this work: one figure of its result. */
 final class BenchProgram implements Contestant {
+  private static final double NANOS = 1e9;
+
   private final Path pollux;
   private final String name;
+  private final BenchFigure figure;
   private final List<String> options;
 
-  /** Takes the command line's path, a name, and what bench is to do: all options but how long and how to tell. */
-  BenchProgram(Path pollux, String name, List<String> options) {
+  /** Takes the command line's path, a name, what is asked about it, and what it is to do: all options but how long and how to tell. */
+  BenchProgram(Path pollux, String name, BenchFigure figure, List<String> options) {
     this.pollux = pollux;
     this.name = name;
+    this.figure = figure;
     this.options = List.copyOf(options);
   }
 
-  /** This work in a process of its own, with the options that say what is on the disk; or in this one if there is no command line. */
-  static Contestant orHere(@Nullable Path pollux, String name, TargetSpec spec, Plan plan, String... filesystem) {
-    if (pollux == null) {
-      return new BenchContestant(name, spec, plan);
-    }
-    List<String> options = options(plan, spec.diskOrDefault());
-    options.addAll(List.of(filesystem));
-    return new BenchProgram(pollux, name, options);
+  /** This work in a process of its own, or in this one if there is no command line. */
+  static Contestant orHere(@Nullable Path pollux, String name, TargetSpec spec, Plan plan) {
+    return orHere(pollux, name, BenchFigure.IOPS, spec, plan);
   }
 
-  /** The options of a plan for comparisons: its depth and batches, and --sq-poll. */
-  static List<String> options(Plan plan, Disk disk) {
+  /** The same, asked about something else. */
+  static Contestant orHere(@Nullable Path pollux, String name, BenchFigure figure, TargetSpec spec, Plan plan) {
+    return pollux == null
+        ? new BenchContestant(name, figure, spec, plan)
+        : new BenchProgram(pollux, name, figure, options(spec, plan));
+  }
+
+  /** The options of a plan for comparisons, but not its end; and of a disk in memory. */
+  static List<String> options(TargetSpec spec, Plan plan) {
     List<String> options =
         new ArrayList<>(
             List.of(
-                "--disk", disk.toString(), "--no-verify",
+                "--disk", spec.diskOrDefault().toString(), "--no-verify",
+                "--mode", plan.mode().toString(),
+                "--rw", plan.pattern().toString(),
                 "--depth", String.valueOf(plan.depth()),
                 "--batch-submit", String.valueOf(plan.batchSubmit()),
-                "--batch-complete", String.valueOf(plan.batchComplete())));
+                "--batch-complete", String.valueOf(plan.batchComplete()),
+                "--ramp", seconds(plan.rampNanos() / NANOS),
+                plan.buffered() ? "--buffered" : plan.polled() ? "--polled" : "--irq"));
+    if (plan.mode() == Mode.RING || plan.mode() == Mode.USERIOCB) {
+      options.add(plan.fixedBufs() ? "--fixed-bufs" : "--no-fixed-bufs");
+    }
+    if (plan.sqThread()) {
+      options.add("--sq-thread");
+    }
     if (plan.sqPoll()) {
       options.add("--sq-poll");
     }
+    if (spec.fs() != null) {
+      options.addAll(List.of("--fs", spec.fs().toString()));
+    }
+    if (spec.size().isPresent()) {
+      options.addAll(List.of("--size", String.valueOf(spec.size().getAsLong())));
+    }
     return options;
+  }
+
+  private static String seconds(double seconds) {
+    return String.format(Locale.ROOT, "%.3f", seconds);
   }
 
   @Override
@@ -60,15 +87,15 @@ final class BenchProgram implements Contestant {
   public double run(double seconds) {
     List<String> command = new ArrayList<>(List.of(pollux.toString(), "bench"));
     command.addAll(options);
-    command.addAll(List.of("--runtime", String.format(Locale.ROOT, "%.3f", seconds), "--json", "-"));
+    command.addAll(List.of("--runtime", seconds(seconds), "--json", "-"));
     String json = HostProgram.run(command, seconds);
     try {
-      if (JSON.std.mapFrom(json).get("iops") instanceof Number iops) {
-        return iops.doubleValue();
+      if (JSON.std.mapFrom(json).get(figure.key()) instanceof Number number) {
+        return number.doubleValue();
       }
     } catch (IOException e) {
       throw Failure.couldNotRun("bench", "its output can't be read: " + e.getMessage(), e);
     }
-    throw Failure.couldNotRun("bench", "its output has no iops");
+    throw Failure.couldNotRun("bench", "its output has no " + figure.key());
   }
 }

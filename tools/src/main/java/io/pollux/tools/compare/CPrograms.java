@@ -2,6 +2,7 @@
 package io.pollux.tools.compare;
 
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.header.CHeader;
 import java.io.IOException;
 import java.io.InputStream;

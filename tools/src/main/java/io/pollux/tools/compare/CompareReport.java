@@ -2,7 +2,6 @@
 package io.pollux.tools.compare;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import io.pollux.tools.compare.Comparison.Outcome;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -13,34 +12,48 @@ import java.util.Map;
 
 /** What came of all comparisons, for people and for scripts. */
 public final class CompareReport {
+  private static final String SPREAD = "(least to most)";
+  private static final int SHORTEST = 32; // of the first column, so that short tables look alike
+
   private CompareReport() {}
 
   /**
-   * A table: medians, the least and the most of each side, and the ratio.
+   * A table: medians, the least and the most of each side and of the ratio, and whether that is what was aimed at.
    *
    * @param outcomes its lines
    * @return some lines of text
    */
   public static String table(List<Outcome> outcomes) {
+    int names = outcomes.stream().mapToInt(outcome -> outcome.of().work().length()).max().orElse(0);
+    String format = "%-" + Math.max(SHORTEST, names) + "s %12s %25s   %-15s %12s %25s %6s %16s  %-7s %s";
     StringBuilder text = new StringBuilder();
-    text.append(
-        String.format(
-            Locale.ROOT, "%-32s %12s %25s   %-15s %12s %25s %7s %6s%n",
-            "work", "ours", "(least to most)", "against", "theirs", "(least to most)", "ratio", "mark"));
+    line(text, format, "work", "ours", SPREAD, "against", "theirs", SPREAD, "ratio", SPREAD, "mark", "");
     for (Outcome outcome : outcomes) {
-      double mark = outcome.of().mark();
-      text.append(
-          String.format(
-              Locale.ROOT, "%-32s %,12.0f %25s   %-15s %,12.0f %25s %7.2f %6s%n",
-              outcome.of().work(), Comparison.median(outcome.ours()), spread(outcome.ours()),
-              outcome.of().theirs().name(), Comparison.median(outcome.theirs()), spread(outcome.theirs()),
-              outcome.ratio(), Double.isNaN(mark) ? "" : String.format(Locale.ROOT, "%.2f", mark)));
+      Comparison of = outcome.of();
+      line(
+          text, format,
+          of.work(), of.unit().brief(Outcome.median(outcome.ours())), spread(of.unit(), outcome.ours()),
+          of.against(), of.unit().brief(Outcome.median(outcome.theirs())), spread(of.unit(), outcome.theirs()),
+          Double.isNaN(outcome.ratio()) ? "" : ratio(outcome.ratio()), spread(outcome.ratios()),
+          of.mark().text(), !of.mark().aims() ? "" : outcome.reached() ? "reached" : "missed");
     }
     return text.toString();
   }
 
-  private static String spread(List<Double> sorted) {
-    return String.format(Locale.ROOT, "(%,.0f to %,.0f)", sorted.getFirst(), sorted.getLast());
+  private static void line(StringBuilder text, String format, Object... cells) {
+    text.append(String.format(Locale.ROOT, format, cells).stripTrailing()).append('\n');
+  }
+
+  private static String spread(Unit unit, List<Double> sorted) {
+    return "(" + unit.brief(sorted.getFirst()) + " to " + unit.brief(sorted.getLast()) + ")";
+  }
+
+  private static String spread(List<Double> ratios) {
+    return ratios.isEmpty() ? "" : "(" + ratio(ratios.getFirst()) + " to " + ratio(ratios.getLast()) + ")";
+  }
+
+  private static String ratio(double value) {
+    return String.format(Locale.ROOT, "%.2f", value);
   }
 
   /**
@@ -52,13 +65,18 @@ public final class CompareReport {
   public static String json(List<Outcome> outcomes) {
     List<Object> lines = new ArrayList<>();
     for (Outcome outcome : outcomes) {
+      Mark mark = outcome.of().mark();
       Map<String, Object> line = new LinkedHashMap<>();
       line.put("work", outcome.of().work());
-      line.put("against", outcome.of().theirs().name());
+      line.put("unit", outcome.of().unit().toString());
+      line.put("against", outcome.of().against());
       line.put("ours", outcome.ours());
       line.put("theirs", outcome.theirs());
-      line.put("ratio", outcome.ratio());
-      line.put("mark", Double.isNaN(outcome.of().mark()) ? null : outcome.of().mark());
+      line.put("ratios", outcome.ratios());
+      line.put("ratio", Double.isNaN(outcome.ratio()) ? null : outcome.ratio()); // JSON has no NaN
+      line.put("mark", mark.aims() ? mark.value() : null);
+      line.put("bound", mark.aims() ? mark.bound().toString() : null);
+      line.put("reached", mark.aims() ? outcome.reached() : null);
       lines.add(line);
     }
     Map<String, Object> object = new LinkedHashMap<>();

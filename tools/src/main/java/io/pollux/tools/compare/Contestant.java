@@ -14,7 +14,7 @@ public interface Contestant {
    * Does the work for a while.
    *
    * @param seconds how long; a ramp, if it has one, is not part of it
-   * @return I/Os a second
+   * @return I/Os a second, or what else the comparison is about
    */
   double run(double seconds);
 }

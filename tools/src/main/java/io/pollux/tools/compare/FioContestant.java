@@ -4,6 +4,7 @@ package io.pollux.tools.compare;
 import com.fasterxml.jackson.jr.ob.JSON;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.HostProgram;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -4,9 +4,9 @@ package io.pollux.tools.compare;
 /**
  * A number to get to, where the machine has nothing to be measured by.
  *
- * @param iops that are aimed at
+ * @param value that is aimed at
  */
-record Goal(double iops) implements Contestant {
+record Goal(double value) implements Contestant {
   @Override
   public String name() {
     return "the goal";
@@ -14,6 +14,6 @@ record Goal(double iops) implements Contestant {
 
   @Override
   public double run(double seconds) {
-    return iops;
+    return value;
   }
 }

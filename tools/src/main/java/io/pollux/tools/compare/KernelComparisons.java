@@ -21,9 +21,11 @@ public final class KernelComparisons {
   private static final double SQ_POLL_MARK = 1.3;
   private static final double FILESYSTEM_MARK = 0.85;
 
-  private static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
+  /** The XFS sample on a null disk. */
+  static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
 
-  private static final TargetSpec GFS2 =
+  /** The GFS2 sample on one. */
+  static final TargetSpec GFS2 =
       new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null);
 
   private KernelComparisons() {}
@@ -42,34 +44,39 @@ public final class KernelComparisons {
     Plan single = Plan.forComparison(Pattern.RANDREAD, 1, seed);
     List<Comparison> all = new ArrayList<>();
     all.add(
-        new Comparison(
-            "one at a time on a null disk", BenchProgram.orHere(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL), GOAL_MARK));
+        new Turns(
+            "one at a time on a null disk", Unit.IOPS, BenchProgram.orHere(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL),
+            Mark.atLeast(GOAL_MARK)));
     all.add(
-        new Comparison(
+        new Turns(
             "bench on a disk in memory",
+            Unit.IOPS,
             BenchProgram.orHere(pollux, "pollux", TargetSpec.SAMPLE.withDisk(Disk.RAM), deep),
             new CopyLoop(deep, fileBytes),
-            COPY_MARK));
+            Mark.atLeast(COPY_MARK)));
     if (twoProcessors()) {
       all.add(
-          new Comparison(
+          new Turns(
               "--sq-poll on a null disk",
+            Unit.IOPS,
               BenchProgram.orHere(pollux, "pollux", NULL, deep.withSqPoll()),
               BenchProgram.orHere(pollux, "without it", NULL, deep),
-              SQ_POLL_MARK));
+              Mark.atLeast(SQ_POLL_MARK)));
     }
     all.add(
-        new Comparison(
+        new Turns(
             "XFS on a null disk",
+            Unit.IOPS,
             BenchProgram.orHere(pollux, "pollux", NULL, deep),
-            BenchProgram.orHere(pollux, "the bare disk", bare(fileBytes), deep, "--fs", "none", "--size", String.valueOf(fileBytes)),
-            FILESYSTEM_MARK));
+            BenchProgram.orHere(pollux, "the bare disk", bare(fileBytes), deep),
+            Mark.atLeast(FILESYSTEM_MARK)));
     all.add(
-        new Comparison(
+        new Turns(
             "GFS2 on a null disk",
-            BenchProgram.orHere(pollux, "pollux", GFS2, deep, "--fs", "gfs2"),
+            Unit.IOPS,
+            BenchProgram.orHere(pollux, "pollux", GFS2, deep),
             BenchProgram.orHere(pollux, "XFS", NULL, deep),
-            FILESYSTEM_MARK));
+            Mark.atLeast(FILESYSTEM_MARK)));
     return all;
   }
 
@@ -83,7 +90,7 @@ public final class KernelComparisons {
   }
 
   /** A null disk with nothing on it, of which as many blocks are read. */
-  private static TargetSpec bare(long bytes) {
+  static TargetSpec bare(long bytes) {
     return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null);
   }
 }

@@ -2,6 +2,7 @@
 package io.pollux.tools.compare;
 
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.HostProgram;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;

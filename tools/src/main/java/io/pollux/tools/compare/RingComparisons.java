@@ -59,16 +59,16 @@ public final class RingComparisons {
     nops.addAll(batches);
     Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
     List<Comparison> all = new ArrayList<>();
-    all.add(new Comparison(BENCH, bench, uring, BENCH_MARK));
+    all.add(new Turns(BENCH, Unit.IOPS, bench, uring, Mark.atLeast(BENCH_MARK)));
     if (pollux != null) {
       List<String> exec = new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
       exec.add(CPrograms.compile(directory, "aio-ring").toString());
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
-      all.add(new Comparison(PROGRAM, program, uring, PROGRAM_MARK));
-      List<String> cold = BenchProgram.options(plan, spec.diskOrDefault()); // as a program is that has just been started
-      cold.addAll(List.of("--ramp", "0"));
-      all.add(new Comparison(BOTH, program, new BenchProgram(pollux, "bench, in Java", cold), BOTH_MARK));
+      all.add(new Turns(PROGRAM, Unit.IOPS, program, uring, Mark.atLeast(PROGRAM_MARK)));
+      Plan cold = plan.withRamp(0); // as a program is that has just been started
+      Contestant java = BenchProgram.orHere(pollux, "bench, in Java", spec, cold);
+      all.add(new Turns(BOTH, Unit.IOPS, program, java, Mark.atLeast(BOTH_MARK)));
     }
     return all.stream().filter(comparison -> wanted.test(comparison.work())).toList();
   }

@@ -2,6 +2,7 @@
 package io.pollux.tools.image;
 
 import io.pollux.block.driver.RamDisk;
+import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Terminal;
 import io.pollux.uapi.RawMemory;
 import java.io.EOFException;
@@ -9,6 +10,8 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -20,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * never written takes no memory; so a sparse image stays sparse. What takes long shows how far it is,
  * if standard error is a terminal.
  */
-final class ImageLoader implements AutoCloseable {
+public final class ImageLoader implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
   private static final int LINE = 78;
   private static final long PATIENCE_NANOS = 1_000_000_000;
@@ -36,9 +39,34 @@ final class ImageLoader implements AutoCloseable {
     this.bytes = bytes;
   }
 
-  static void load(String name, FileChannel from, RamDisk to) throws IOException {
-    try (ImageLoader loader = new ImageLoader(name, to.bytes())) {
-      loader.copy(from, to.address());
+  /**
+   * Reads an image.
+   *
+   * @param image a file of the machine
+   * @return a disk as large with the image on it, to be closed by the caller
+   * @throws Failure if it can't be read, or there is no memory for it
+   */
+  public static RamDisk load(Path image) {
+    try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
+      RamDisk disk = newDisk(image.toString(), channel.size());
+      try (ImageLoader loader = new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {
+        loader.copy(channel, disk.address());
+      } catch (IOException e) {
+        disk.close();
+        throw e;
+      }
+      return disk;
+    } catch (IOException e) {
+      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+    }
+  }
+
+  /** An empty disk, asked for by something of that name. */
+  static RamDisk newDisk(String what, long bytes) {
+    try {
+      return new RamDisk(bytes);
+    } catch (OutOfMemoryError e) {
+      throw Failure.couldNotRun(what, "this machine has no memory for a disk of " + bytes + " bytes", e);
     }
   }
 

@@ -22,9 +22,7 @@ import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -135,33 +133,14 @@ public final class Target implements AutoCloseable {
   private static RamDisk fill(TargetSpec spec) {
     Path image = spec.image();
     if (image == null) {
-      return spec.size().isPresent() ? newRamDisk("--size", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
+      return spec.size().isPresent() ? ImageLoader.newDisk("--size", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
     }
-    try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
-      RamDisk disk = newRamDisk(image.toString(), channel.size());
-      try {
-        ImageLoader.load(String.valueOf(image.getFileName()), channel, disk);
-      } catch (IOException e) {
-        disk.close();
-        throw e;
-      }
-      return disk;
-    } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
-    }
+    return ImageLoader.load(image);
   }
 
   /** Which of the samples: the one that was insisted on, else XFS. */
   private static Fs sampleFs(TargetSpec spec) {
     return spec.fs() == Fs.GFS2 ? Fs.GFS2 : Fs.XFS;
-  }
-
-  private static RamDisk newRamDisk(String what, long bytes) {
-    try {
-      return new RamDisk(bytes);
-    } catch (OutOfMemoryError e) {
-      throw Failure.couldNotRun(what, "this machine has no memory for a disk of " + bytes + " bytes", e);
-    }
   }
 
   /** Mounts what is on the device; answers the filesystem's name, or none. */

@@ -21,10 +21,11 @@ class KernelComparisonsTest {
     assertThat(all).extracting(Comparison::work).doesNotHaveDuplicates().doesNotContainAnyElementsOf(RingComparisons.names());
     assertThat(all.size()).isEqualTo(KernelComparisons.twoProcessors() ? 5 : 4);
     for (Comparison comparison : all) {
-      assertThat(comparison.ours().run(SHORTLY)).as(comparison.work()).isPositive();
-      assertThat(comparison.theirs().run(SHORTLY)).as(comparison.work()).isPositive();
-      assertThat(comparison.mark()).as(comparison.work()).isPositive();
-      assertThat(comparison.theirs().name()).hasSizeLessThanOrEqualTo(15);
+      Turns both = (Turns) comparison;
+      assertThat(both.ours().run(SHORTLY)).as(comparison.work()).isPositive();
+      assertThat(both.theirs().run(SHORTLY)).as(comparison.work()).isPositive();
+      assertThat(comparison.mark().aims()).as(comparison.work()).isTrue();
+      assertThat(comparison.against()).hasSizeLessThanOrEqualTo(15);
       assertThat(comparison.work()).hasSizeLessThanOrEqualTo(32);
     }
   }

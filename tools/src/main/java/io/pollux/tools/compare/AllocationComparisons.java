@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import io.pollux.tools.bench.Manner;
+import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.image.TargetSpec;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What is allocated for a request, in every way to ask for it, once the compiler is through: there should be nothing. */
+public final class AllocationComparisons {
+  private static final String NAME = "allocation: ";
+  private static final double MARK = 0.01;
+  private static final long RAMP = 1_000_000_000;
+  private static final long CACHE_RAMP = 3_000_000_000L; // what is slow takes long to be compiled
+  private static final double SHARE = 0.25; // of a turn, as nothing is timed
+
+  private AllocationComparisons() {}
+
+  /**
+   * Prepares them: reads and writes in every way, on XFS, and in the way that is bench's default on GFS2 and on the bare disk too.
+   *
+   * @param seed of all that is random
+   * @param fileBytes size of the sample's main file
+   * @param pollux the command line, to give each a process of its own; or null to do all in this one
+   * @return the comparisons; without kernel threads where there is no second processor for them
+   */
+  public static List<Comparison> of(long seed, long fileBytes, @Nullable Path pollux) {
+    List<Comparison> all = new ArrayList<>();
+    for (Manner manner : Manner.values()) {
+      if (!manner.hasThread() || KernelComparisons.twoProcessors()) {
+        both(all, manner, "XFS", KernelComparisons.NULL, seed, pollux);
+      }
+    }
+    both(all, Manner.RING_FIXED, "GFS2", KernelComparisons.GFS2, seed, pollux);
+    both(all, Manner.RING_FIXED, "bare", KernelComparisons.bare(fileBytes), seed, pollux);
+    return all;
+  }
+
+  private static void both(
+      List<Comparison> all, Manner manner, String fs, TargetSpec spec, long seed, @Nullable Path pollux) {
+    for (Pattern pattern : new Pattern[] {Pattern.RANDREAD, Pattern.RANDWRITE}) {
+      Plan plan = manner.plan(pattern, manner.buffered() ? CACHE_RAMP : RAMP, seed);
+      String work = NAME + (pattern.writes() ? "writes, " : "reads, ") + manner + ", " + fs;
+      Contestant ours = new Shorter(BenchProgram.orHere(pollux, "pollux", BenchFigure.ALLOCATED, spec, plan));
+      all.add(new Turns(work, Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));
+    }
+  }
+
+  /** Who has turns that are a part of the others' only. */
+  private record Shorter(Contestant who) implements Contestant {
+    @Override
+    public String name() {
+      return who.name();
+    }
+
+    @Override
+    public double run(double seconds) {
+      return who.run(seconds * SHARE);
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.tools.compare.Growth.Pair;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.growth.Bed;
+import io.pollux.tools.growth.ContextLoad;
+import io.pollux.tools.growth.DeviceLoad;
+import io.pollux.tools.growth.ExtentLoad;
+import io.pollux.tools.growth.XfsImage;
+import io.pollux.tools.image.HostFile;
+import io.pollux.tools.image.TargetSpec.Fs;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Whether a request costs more where there is more: in flight, devices, files, contexts, extents. */
+public final class GrowthComparisons {
+  private static final String NAME = "growth: ";
+  private static final Mark MANY_MARK = Mark.atMost(1.2);
+  private static final Mark EXTENTS_MARK = Mark.atMost(1.5);
+  private static final int SHALLOW = 32;
+  private static final int DEEP = 1024;
+  private static final int MANY_DEVICES = 16;
+  private static final int MANY_FILES = 64;
+  private static final int SOME_CONTEXTS = 128;
+  private static final int MANY_CONTEXTS = 1024;
+  private static final int A_BATCH = 8;
+  private static final int MANY_EXTENTS = 1_000_000;
+
+  private static final int[] DEPTHS = {1, 8, 128, DEEP};
+  private static final int[] ROWS = {1, A_BATCH, SHALLOW}; // requests in a row that go to one device
+  private static final int[] EXTENTS = {100, 10_000, MANY_EXTENTS};
+
+  /** What needs one file only. */
+  private static final List<Case> BY_CONTEXTS =
+      List.of(
+          new Case("depth 1,024, one ring", "depth 32", MANY_MARK, 1, 1, 1, DEEP),
+          new Case("128 contexts", "one context", Mark.NONE, SOME_CONTEXTS, 1, 1, SHALLOW),
+          new Case("1,024 contexts", "one context", MANY_MARK, MANY_CONTEXTS, 1, 1, SHALLOW),
+          new Case("1,024 contexts, depth 1,024", "one context", MANY_MARK, MANY_CONTEXTS, 1, 1, DEEP));
+
+  private static final List<Case> BY_FILES =
+      List.of(
+          new Case("64 files", "one file", MANY_MARK, 1, MANY_FILES, 1, SHALLOW),
+          new Case("64 files, 8 in a row", "one file", MANY_MARK, 1, MANY_FILES, A_BATCH, SHALLOW),
+          new Case("all together", "one of each", MANY_MARK, MANY_CONTEXTS, MANY_FILES, 1, DEEP),
+          new Case("all together, 8 in a row", "one of each", MANY_MARK, MANY_CONTEXTS, MANY_FILES, A_BATCH, DEEP));
+
+  private final List<Comparison> all = new ArrayList<>();
+  private final @Nullable Path pollux;
+
+  private GrowthComparisons(@Nullable Path pollux) {
+    this.pollux = pollux;
+  }
+
+  /** A {@link ContextLoad} beside that of one context, one file and 32 in flight. */
+  private record Case(String name, String base, Mark mark, int contexts, int files, int inARow, int inFlight) {
+    Pair load(Opens files) throws ErrnoException {
+      return new Pair(
+          new ContextLoad(files.open(1), 1, 1, SHALLOW),
+          new ContextLoad(files.open(this.files), contexts, inARow, inFlight));
+    }
+  }
+
+  /** Boots a kernel with so many open files. */
+  @FunctionalInterface
+  private interface Opens {
+    Bed open(int files) throws ErrnoException;
+  }
+
+  /** Boots two kernels. */
+  @FunctionalInterface
+  private interface Boot {
+    Pair load() throws ErrnoException;
+  }
+
+  /**
+   * Prepares all but {@link #onImages}: they need nothing of the machine.
+   *
+   * @param pollux the command line, to give each a process of its own; or null to do all in this one
+   * @return the comparisons
+   */
+  public static List<Comparison> of(@Nullable Path pollux) {
+    GrowthComparisons made = new GrowthComparisons(pollux);
+    for (int depth : DEPTHS) {
+      made.devices(number("depth %,d", depth), depth == DEEP ? MANY_MARK : Mark.NONE, depth, 1, 1);
+    }
+    for (int inARow : ROWS) {
+      String devices = MANY_DEVICES + " devices, " + inARow + " in a row";
+      made.devices(devices, Mark.NONE, SHALLOW, MANY_DEVICES, inARow);
+      made.devices(devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow);
+    }
+    for (Fs fs : new Fs[] {Fs.NONE, Fs.XFS, Fs.GFS2}) {
+      for (Case one : BY_CONTEXTS) {
+        made.add(one, fs, progress -> booted(() -> one.load(files -> Bed.of(fs))));
+      }
+    }
+    for (Case one : BY_FILES) {
+      made.add(one, Fs.NONE, progress -> booted(() -> one.load(Bed::ofOpens)));
+    }
+    return made.all;
+  }
+
+  /**
+   * Prepares those by files, and by extents of a file, on XFS: they need an {@link XfsImage}.
+   *
+   * @param pollux as above
+   * @return the comparisons
+   */
+  public static List<Comparison> onImages(@Nullable Path pollux) {
+    GrowthComparisons made = new GrowthComparisons(pollux);
+    for (Case one : BY_FILES) {
+      made.add(one, Fs.XFS, progress -> onFiles(one, progress));
+    }
+    for (int extents : EXTENTS) {
+      Mark mark = extents == MANY_EXTENTS ? EXTENTS_MARK : Mark.NONE;
+      made.add(number("%,d extents, XFS", extents), "one extent", mark, progress -> onExtents(extents, progress));
+    }
+    return made.all;
+  }
+
+  private static String number(String format, int number) {
+    return String.format(Locale.ROOT, format, number);
+  }
+
+  private void devices(String name, Mark mark, int depth, int devices, int inARow) {
+    String base = devices == 1 ? "depth " + SHALLOW : "one device";
+    add(name, base, mark, progress ->
+        booted(() -> new Pair(new DeviceLoad(SHALLOW, 1, 1), new DeviceLoad(depth, devices, inARow))));
+  }
+
+  private void add(Case one, Fs fs, Growth.Maker maker) {
+    add(one.name() + ", " + (fs == Fs.NONE ? "bare" : fs.name()), one.base(), one.mark(), maker);
+  }
+
+  private void add(String name, String base, Mark mark, Growth.Maker maker) {
+    all.add(new Growth(NAME + name, base, mark, maker, pollux));
+  }
+
+  private static Pair booted(Boot boot) {
+    try {
+      return boot.load();
+    } catch (ErrnoException e) {
+      throw Failure.couldNotRun("a kernel with null disks", String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static Pair onFiles(Case one, Consumer<String> progress) {
+    Path image = XfsImage.make(progress, MANY_FILES);
+    try {
+      return booted(() -> one.load(files -> Bed.ofFiles(image, files)));
+    } finally {
+      remove(image);
+    }
+  }
+
+  private static Pair onExtents(int extents, Consumer<String> progress) {
+    progress.accept(NAME + number("making an XFS with a file of %,d extents…", extents));
+    Path image = XfsImage.make(progress, 0, 1, extents);
+    try {
+      return new Pair(new ExtentLoad(image, 1), new ExtentLoad(image, extents));
+    } finally {
+      remove(image);
+    }
+  }
+
+  private static void remove(Path image) {
+    try {
+      Files.delete(image);
+    } catch (IOException e) {
+      throw Failure.couldNotRun(image.toString(), "can't be removed: " + HostFile.why(e), e);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.compare;
+
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Two who take turns of some seconds. A turn of each comes first that does not count, but not where bytes are counted: there the ramp of
+ * each turn is enough. The ratio is that of the medians, whatever the order.
+ *
+ * @param work in a few words
+ * @param unit of what both answer
+ * @param ours this kernel
+ * @param theirs what it is measured by
+ * @param mark what is aimed at
+ */
+public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, Mark mark) implements Comparison {
+  @Override
+  public String against() {
+    return theirs.name();
+  }
+
+  @Override
+  public Outcome run(int rounds, double seconds, PrintStream progress) {
+    List<Double> first = new ArrayList<>();
+    List<Double> second = new ArrayList<>();
+    List<Double> ratios = new ArrayList<>();
+    for (int round = unit == Unit.BYTES ? 1 : 0; round <= rounds; round++) {
+      double a = ours.run(seconds);
+      double b = theirs.run(seconds);
+      if (round > 0) {
+        first.add(a);
+        second.add(b);
+        ratios.add(unit.ratio(a, b));
+      }
+      progress.println(
+          work + ": " + ours.name() + " " + unit.full(a) + ", " + theirs.name() + " " + unit.full(b)
+              + (round == 0 ? " (to warm up)" : " (" + round + " of " + rounds + ")"));
+    }
+    double ratio =
+        unit.ratio(Outcome.median(first.stream().sorted().toList()), Outcome.median(second.stream().sorted().toList()));
+    return new Outcome(this, first, second, ratios, ratio);
+  }
+}

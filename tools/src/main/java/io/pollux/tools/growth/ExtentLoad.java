@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.growth;
+
+import io.pollux.block.driver.NullParameters;
+import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.tools.user.UserRing;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.IoEvent;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/** Reads of random extents, 8 in a call, by how many extents the file has that they are read from. */
+public final class ExtentLoad implements Load {
+  private static final int BATCH = 8;
+  private static final int DEPTH = 32;
+  private static final long STRIDE = 2L * Bed.BLOCK; // a block and a hole
+
+  private final int extents;
+  private final Target target;
+  private final UserFiles files;
+  private final UserRing ring;
+  private final int fd;
+  private long extent;
+
+  /**
+   * Boots a kernel with a copy of an image.
+   *
+   * @param image of {@link XfsImage}; not needed any more when this is made
+   * @param extents of which of its files
+   */
+  public ExtentLoad(Path image, int extents) {
+    this.extents = extents;
+    NullParameters disk = NullParameters.DEFAULT;
+    target =
+        Target.open(new TargetSpec(image, Fs.XFS, null, Disk.NULL, OptionalLong.empty(), false, false, disk, null), false);
+    files = new UserFiles(target.program());
+    fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+    ring = UserRing.polled(target.program(), DEPTH, Bed.BLOCK);
+  }
+
+  @Override
+  public void io() {
+    for (int done = 0; done < IOS; done += BATCH) {
+      for (int i = 0; i < BATCH; i++) {
+        extent = (extent * 0x5DEECE66DL + 11) & Long.MAX_VALUE;
+        ring.read(fd, extent % extents * STRIDE, Bed.BLOCK);
+      }
+      ring.submitAndWait(BATCH);
+      for (long event = ring.peek(); event != 0; event = ring.peek()) {
+        if (IoEvent.res(event) != Bed.BLOCK) {
+          throw new IllegalStateException("a read answers " + IoEvent.res(event));
+        }
+        ring.consume(event);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    ring.close();
+    files.close(fd);
+    files.close();
+    target.close();
+  }
+}
