@@ -7,6 +7,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
+import io.pollux.uapi.RawMemory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -38,6 +39,18 @@ class DescriptorCallsTest {
     assertThat(call(Nr.DUP2, fd, fd, 0)).isEqualTo(fd);
     assertThat(call(Nr.DUP2, fd + 9, fd + 9, 0)).isEqualTo(-Errno.EBADF);
     assertThat(call(Nr.DUP3, fd, fd, 0)).isEqualTo(-Errno.EINVAL);
+  }
+
+  @Test
+  void whatBelongsToADescriptorIsNoFlagOfTheFile() {
+    int flags = Fcntl.O_CLOEXEC | Fcntl.O_NONBLOCK;
+    int event = (int) call(Nr.EVENTFD2, 0, flags, 0);
+    assertThat(call(Nr.FCNTL, event, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_RDWR | Fcntl.O_NONBLOCK);
+    assertThat(call(Nr.PIPE2, booted.memory, flags, 0)).isZero();
+    int end = RawMemory.getInt(booted.memory);
+    int other = RawMemory.getInt(booted.memory + Integer.BYTES);
+    assertThat(call(Nr.FCNTL, end, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_RDONLY | Fcntl.O_NONBLOCK);
+    assertThat(call(Nr.FCNTL, other, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_WRONLY | Fcntl.O_NONBLOCK);
   }
 
   @Test

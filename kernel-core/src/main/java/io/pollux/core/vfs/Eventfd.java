@@ -46,8 +46,7 @@ public final class Eventfd {
   @LinuxSource(file = "fs/eventfd.c", name = "do_eventfd")
   public static File create(FileTable table, long initial, int flags) {
     Eventfd made = new Eventfd(initial, (flags & EventfdFlags.EFD_SEMAPHORE) != 0);
-    int keep = flags & (EventfdFlags.EFD_NONBLOCK | EventfdFlags.EFD_CLOEXEC);
-    return new File(table, new Node(made), null, Fcntl.O_RDWR | keep);
+    return new File(table, new Node(made), null, Fcntl.O_RDWR | (flags & EventfdFlags.EFD_NONBLOCK));
   }
 
   private long signal(long n) {

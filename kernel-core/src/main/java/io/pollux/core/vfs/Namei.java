@@ -34,6 +34,13 @@ public final class Namei {
   /** How often an open starts again because somebody else made or removed the name at the same time. */
   private static final int MAX_ATTEMPTS = 100;
 
+  /** What open knows of its flags; the others are not looked at, and not kept. O_PATH and O_TMPFILE are not done. */
+  @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_OPEN_FLAGS")
+  private static final int VALID_FLAGS =
+      Fcntl.O_ACCMODE | Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_APPEND | Fcntl.O_NONBLOCK
+          | Fcntl.O_SYNC | Fcntl.O_DIRECT | Fcntl.O_LARGEFILE | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_NOATIME
+          | Fcntl.O_CLOEXEC;
+
   private final Dentry root;
   private final FileTable files;
 
@@ -88,12 +95,13 @@ public final class Namei {
   @LinuxSource(file = "fs/open.c", name = {"do_sys_open", "do_dentry_open"})
   public File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
       throws ErrnoException {
-    boolean create = (flags & Fcntl.O_CREAT) != 0;
-    if (create && (flags & Fcntl.O_DIRECTORY) != 0) {
+    int valid = flags & VALID_FLAGS;
+    boolean create = (valid & Fcntl.O_CREAT) != 0;
+    if (create && (valid & Fcntl.O_DIRECTORY) != 0) {
       throw new ErrnoException(Errno.EINVAL);
     }
     for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      File file = tryOpen(current, base, path, flags, permissions & StatMode.S_IALLUGO);
+      File file = tryOpen(current, base, path, valid, permissions & StatMode.S_IALLUGO);
       if (file != null) {
         return file;
       }

@@ -71,8 +71,9 @@ public final class Pipe {
       throw new ErrnoException(Errno.ENOMEM);
     }
     Node node = new Node(new Pipe(memory));
+    int keep = flags & Fcntl.O_NONBLOCK;
     return new Ends(
-        new File(table, node, null, Fcntl.O_RDONLY | flags), new File(table, node, null, Fcntl.O_WRONLY | flags));
+        new File(table, node, null, Fcntl.O_RDONLY | keep), new File(table, node, null, Fcntl.O_WRONLY | keep));
   }
 
   @LinuxSource(file = "fs/pipe.c", name = "pipe_read")

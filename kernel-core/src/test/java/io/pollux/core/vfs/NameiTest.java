@@ -123,6 +123,16 @@ class NameiTest {
     File file = namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), how | once, 0600);
     assertThat(file.flags()).isEqualTo(how | Fcntl.O_LARGEFILE);
     file.fput(task);
+
+    int sync = Fcntl.O_SYNC & ~Fcntl.O_DSYNC; // which is nothing without the other
+    file = namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), sync, 0);
+    assertThat(file.flags()).isEqualTo(Fcntl.O_SYNC | Fcntl.O_LARGEFILE);
+    file.fput(task);
+
+    int unknown = Integer.MIN_VALUE | 0100000000 | 074;
+    file = namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), unknown, 0);
+    assertThat(file.flags()).isEqualTo(Fcntl.O_LARGEFILE);
+    file.fput(task);
   }
 
   @Test

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Into the kernel and out of it. */
+@Timeout(60)
+class TaskTest {
+  private final UserProcess process = new UserProcess();
+  private final Task task = process.newTask();
+
+  @Test
+  void aCallThatWentWrongKeepsNobodyFromExit() {
+    assertThat(task.enterKernel()).isTrue();
+    task.setPlug(() -> {});
+
+    assertThatThrownBy(task::leaveKernel).isInstanceOf(AssertionError.class).hasMessage("left the kernel with a plug");
+
+    task.setPlug(null);
+    process.exit(); // waits for those who are in the kernel
+    assertThat(task.enterKernel()).isFalse();
+  }
+
+  @Test
+  void aTaskIsOfOneThread() throws InterruptedException {
+    assertThat(task.enterKernel()).isTrue();
+    task.leaveKernel();
+    Thread other = new Thread(() -> assertThatThrownBy(task::enterKernel).isInstanceOf(IllegalStateException.class));
+    Throwable[] thrown = new Throwable[1];
+    other.setUncaughtExceptionHandler((thread, e) -> thrown[0] = e);
+    other.start();
+    other.join();
+    assertThat(thrown[0]).isNull();
+    process.exit();
+  }
+}
