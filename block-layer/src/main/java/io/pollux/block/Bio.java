@@ -277,7 +277,9 @@ public final class Bio extends Slab.Item {
     }
     vecAddress[vecs] = address;
     vecLength[vecs] = bytes;
-    vecPages[vecs] = from;
+    if (from != null) { // else it is null already; see releasePages
+      vecPages[vecs] = from;
+    }
     vecs++;
     pages += more;
     size += bytes;

@@ -17,9 +17,9 @@ final class PlugList {
   private @Nullable HwCtx hctx; // null while empty
   private @Nullable Request first;
   private @Nullable Request last;
-  private @Nullable Bio biotail; // the last request's
-  private int bytes; // of the last request, once something was merged into it
-  private int segments; // as bytes
+  private @Nullable Bio biotail; // the last request's, once something was merged into it
+  private int bytes; // as biotail
+  private int segments; // as biotail
   private long nextSector = NONE; // behind the last request
   private int held; // requests from first to last
   private int used; // tags taken for requests of this batch
@@ -54,11 +54,12 @@ final class PlugList {
 
   private boolean merge(Bio more, QueueLimits limits) {
     Request request = last;
-    Bio tail = biotail;
-    if (request == null || tail == null) {
+    if (request == null) {
       return false;
     }
-    if (tail == request.bio()) { // the first to be merged into it
+    Bio tail = biotail;
+    if (tail == null) { // the first to be merged into it
+      tail = request.bio();
       bytes = tail.size();
       segments = tail.vecs();
     }
@@ -99,7 +100,7 @@ final class PlugList {
   }
 
   void add(Request request, Bio bio) {
-    biotail = bio;
+    biotail = null;
     nextSector = bio.sector() + (bio.size() >> BlkTypes.SECTOR_SHIFT);
     Request tail = last;
     if (tail == null) {

@@ -41,6 +41,7 @@ public final class RequestQueue {
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
   private final @Nullable HwCtx onlyPolled; // if there is one
+  private final int logicalBlockSize; // as the limits have it; this and what follows are looked at for each bio
   private final boolean shouldMerge;
   private final int simpleBytes; // what is no longer can't be too long; 0 if that depends on where it is
   private final int maxSegments;
@@ -83,6 +84,7 @@ public final class RequestQueue {
     this.ops = ops;
     this.limits = limits;
     this.clock = clock;
+    logicalBlockSize = limits.logicalBlockSize();
     shouldMerge = tagSet.shouldMerge();
     simpleBytes = limits.chunkSectors() == 0 ? limits.maxSectors() << BlkTypes.SECTOR_SHIFT : 0;
     maxSegments = limits.maxSegments();
@@ -103,7 +105,7 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "include/linux/blkdev.h", name = "queue_logical_block_size")
   public int logicalBlockSize() {
-    return limits.logicalBlockSize();
+    return logicalBlockSize;
   }
 
   /**

@@ -242,11 +242,14 @@ public final class IomapDio extends Slab.Item {
   private long actor(Task current, IovIter iter, long pos) {
     long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
     assert length > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
-    return switch (iomap.type()) {
-      case MAPPED -> bioActor(current, iter, pos, length);
-      case HOLE, UNWRITTEN -> iter.intoMemory() ? holeActor(iter, length) : -Errno.EOPNOTSUPP;
-      case INLINE -> iter.intoMemory() ? inlineActor(iter, pos, length) : -Errno.EOPNOTSUPP;
-    };
+    Iomap.Type type = iomap.type();
+    if (type == Iomap.Type.MAPPED) {
+      return bioActor(current, iter, pos, length);
+    }
+    if (!iter.intoMemory()) {
+      return -Errno.EOPNOTSUPP;
+    }
+    return type == Iomap.Type.INLINE ? inlineActor(iter, pos, length) : holeActor(iter, length);
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_hole_actor")

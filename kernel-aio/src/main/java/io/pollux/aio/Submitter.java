@@ -41,6 +41,7 @@ final class Submitter extends Slab.Item {
   private final BvecIter bvecIter = new BvecIter();
   private final IocbCopy iocb = new IocbCopy();
   private @Nullable Kioctx batchOf;
+  private @Nullable FixedBuffers buffers; // the context's
   private boolean polled;
   private boolean nowait; // an attempt that is to be repeated elsewhere if it would block
 
@@ -55,6 +56,7 @@ final class Submitter extends Slab.Item {
   static Submitter start(Task current, Kioctx ctx, int nr) {
     Submitter submitter = SLAB.alloc(current);
     submitter.batchOf = ctx;
+    submitter.buffers = ctx.memory().buffers();
     submitter.polled = ctx.polled();
     submitter.nowait = false;
     submitter.state.start(current, ctx, nr);
@@ -65,6 +67,7 @@ final class Submitter extends Slab.Item {
   void end(Task current) {
     state.end(current);
     batchOf = null;
+    buffers = null;
     Slab.free(this);
   }
 
@@ -243,10 +246,10 @@ final class Submitter extends Slab.Item {
     if (result == 0) {
       result = checkFile(file, read);
     }
-    FixedBuffers buffers = ctx().memory().buffers();
-    IovIter iter = buffers == null ? current.iovecIter() : bvecIter;
+    FixedBuffers fixed = buffers;
+    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
     if (result == 0) {
-      result = aioSetupRw(current, buffers, index, read, vectored, iter);
+      result = aioSetupRw(current, fixed, index, read, vectored, iter);
     }
     if (result == 0 && (req.kiPos < 0 || req.kiPos + iter.count() < 0)) {
       result = -Errno.EINVAL; // C: rw_verify_area
