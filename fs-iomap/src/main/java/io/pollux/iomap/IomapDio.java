@@ -136,6 +136,7 @@ public final class IomapDio extends Slab.Item {
         return result;
       }
     }
+    inode.inodeDioBegin(); // here, as close behind the lock's own atomic operation as can be: such a one waits for all stores before it
     IomapDio dio = SLAB.alloc(current);
     dio.iocb = iocb;
     dio.inode = inode;
@@ -151,7 +152,6 @@ public final class IomapDio extends Slab.Item {
       dio.done = false;
     }
     dio.ref = 1;
-    inode.inodeDioBegin();
     return dio.submit(current, iter, ops);
   }
 
