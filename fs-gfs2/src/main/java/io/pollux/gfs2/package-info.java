@@ -19,8 +19,8 @@
  *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use; {@code Gfs2Buf}
  *       checks every access against the end of the block; every walk has a bound that the disk can't move (trees of a
  *       height, hashes that strictly increase, leaves that are visited once). What fails a check is EIO for the file that
- *       needed it, with a sentence that says what and where, and everything else goes on. But GFS2 has no checksums: a
- *       pointer to a wrong block that is a block of the right kind is followed.
+ *       needed it, with a sentence that says what and where, and everything else goes on. But GFS2 has no checksums
+ *       except in log headers: a pointer to a wrong block that is a block of the right kind is followed.
  *   <li>What is in memory of an inode (its dinode, its blocks, its extents, its pages) is there under its glock, and goes
  *       when the state of the glock does no longer cover it: its pages when the glock becomes deferred, everything when it
  *       becomes unlocked. (What stat tells is the dinode as it was when the glock was taken last.)
@@ -35,7 +35,7 @@
  * <p>Lock order, outermost first:
  *
  * <ol>
- *   <li>an inode's {@code iRwsem} (writers only: shared by direct ones);
+ *   <li>an inode's {@code iRwsem} (writers, shared by direct ones; and shared by SEEK_DATA and SEEK_HOLE);
  *   <li>a glock of an inode, at most one for a task: whoever goes on to another inode, as a lookup does, has let go of the
  *       first;
  *   <li>a locked page of the page cache: readers of pages hold the glock, so that a glock may wait for pages;

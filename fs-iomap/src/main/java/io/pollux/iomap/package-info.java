@@ -11,8 +11,9 @@
  * <p>Rules:
  *
  * <ul>
- *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it. Only writing pages back
- *       does without: there the pages are locked, of a file that somebody else may be writing to at the moment.
+ *   <li>The caller holds the inode's iRwsem, shared or exclusive, as its filesystem wants it, or, when it reads on GFS2, the
+ *       inode's glock instead. Only writing pages back does without: there the pages are locked, of a file that somebody
+ *       else may be writing to at the moment.
  *   <li>An extent that iomapBegin answers covers at least the first byte asked for. The walk advances by at
  *       least one byte at each step, so it is bounded by the range.
  *   <li>Nothing is allocated on the device: {@link io.pollux.iomap.IomapOverwrite} writes to blocks that were written

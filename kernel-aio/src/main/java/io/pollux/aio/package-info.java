@@ -14,12 +14,14 @@
  * <p><b>One inside at a time.</b> A thread in io_ring_enter, or in io_getevents on a polled context, owns the
  * context's {@code enter} flag; a second one is told EBUSY. io_submit needs no such thing: what belongs to a
  * batch is in a {@code Submitter} of its own. With SQTHREAD the SQ ring belongs to the thread, and {@code
- * pollLock} is between it and the caller. What completes elsewhere touches only a request's own completion
+ * RingEntry.pollLock} is between it and the caller. What completes elsewhere touches only a request's own completion
  * mark, or a ring under {@code completionLock}.
  *
- * <p><b>Lock order.</b> enter, pollLock, then an inode's iRwsem (inside readIter), then the lock of an
+ * <p><b>Lock order.</b> enter, RingEntry's pollLock, then an inode's iRwsem (inside readIter), then the lock of an
  * IopollList's submitted requests, then completionLock; the last two are leaves: nothing is called with them
- * held.
+ * held. RingEntry's pollLock is held while requests are polled for, and so while they end. That of {@code Kioctx} is
+ * another one (C: ctx_lock): it guards the list of polls that can be cancelled, and inside it only the lock of a wait
+ * queue is taken.
  *
  * <p><b>Life of a context.</b> It is in its process's table until it is destroyed. Every call that uses it
  * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, waits for the

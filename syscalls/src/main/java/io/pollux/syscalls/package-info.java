@@ -8,9 +8,10 @@
  * {@code long syscall(nr, a0 ... a5)}. Every call answers a result that is not negative, or a negative errno.
  * Whatever the arguments are, no exception comes out.
  *
- * <p>Handlers are grouped by what they are about ({@code FileCalls}, {@code MemoryCalls}, {@code EventCalls},
- * {@code ProcessCalls}); those of aio are aio's own. A handler copies its arguments out of user memory before
- * anything else, and errors that arrive as exceptions become errnos here and nowhere else.
+ * <p>Handlers are grouped by what they are about ({@code FileCalls}, {@code PathCalls}, {@code StorageCalls}, {@code
+ * DescriptorCalls}, {@code MemoryCalls}, {@code EventCalls}, {@code ProcessCalls}); those of aio are aio's own. A handler
+ * copies its arguments out of user memory before anything else, and errors that arrive as exceptions become errnos here
+ * and nowhere else.
  */
 @NullMarked
 package io.pollux.syscalls;

@@ -8,8 +8,9 @@
  * included, and never sleeps. This is the whole rule; a method that differs says so.
  *
  * <p>Before a task sleeps it lets go of what others may be waiting for: {@link
- * io.pollux.core.sched.Task#aboutToSleep()} flushes its plug. A loop that waits calls it itself; {@link
- * io.pollux.core.sched.WaitQueue} does it for its callers.
+ * io.pollux.core.sched.Task#aboutToSleep()} flushes its plug. {@link io.pollux.core.sched.WaitQueue#waitEvent} does it for
+ * its callers. A loop that waits calls it itself, and so does, where there may be a plug, who calls {@link
+ * io.pollux.core.sched.WaitQueue#waitUninterruptibly}, which knows no task.
  */
 @NullMarked
 package io.pollux.core.sched;

@@ -9,8 +9,8 @@
  * metadata by name throws {@link io.pollux.core.ErrnoException}.
  *
  * <p>Lock order: an inode's {@code iRwsem} is the outermost lock of a file's I/O. It is taken in process
- * context, shared or exclusive, and is never held until completion; {@code inodeDioBegin} is what spans
- * the I/O. A directory's orders changes of its names; that of the directory above comes first. The lock of a
+ * context, shared or exclusive, and is not held until an asynchronous request completes; {@code inodeDioBegin} is what
+ * spans the I/O. A directory's orders changes of its names; that of the directory above comes first. The lock of a
  * descriptor table and the reference count of a file are leaves.
  */
 @NullMarked
