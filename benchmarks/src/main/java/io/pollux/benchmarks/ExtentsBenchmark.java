@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.benchmarks;
 
+import io.pollux.core.ErrnoException;
 import io.pollux.tools.growth.ExtentLoad;
 import io.pollux.tools.growth.Load;
 import io.pollux.tools.growth.XfsImage;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -43,13 +41,8 @@ public class ExtentsBenchmark {
 
   /** Makes the file. */
   @Setup
-  public void boot() throws IOException {
-    Path image = XfsImage.make(System.err::println, 0, extents);
-    try {
-      load = new ExtentLoad(image, extents);
-    } finally {
-      Files.delete(image);
-    }
+  public void boot() throws ErrnoException {
+    load = XfsImage.with(image -> new ExtentLoad(image, extents), System.err::println, 0, extents);
   }
 
   /** Shuts down. */

@@ -18,6 +18,7 @@ import io.pollux.tools.compare.Turns;
 import io.pollux.tools.compare.Unit;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
@@ -41,25 +42,28 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** pollux compare: this kernel and the machine's own, side by side. */
+/** pollux compare: this kernel beside the machine's own, beside itself, and beside what is aimed at. */
 @Command(
     name = "compare",
     sortOptions = false,
     description = {
-      "Does the same work on this kernel and on the machine's own, turn by turn, and prints the ratios.",
+      "Holds work on this kernel against the same on the machine's own, against other work on this kernel, or against a goal,",
+      "turn by turn, and prints medians, ratios, and which marks are reached. One that is missed leaves the exit status 0.",
       "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
       "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
       "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
       "is page cache and so is read buffered.",
-      "Allocation: bytes for a request once warm, reads and writes in every way that bench has, on a null disk. One object is",
-      "16 bytes or more, so that a hundredth of a byte is no request's. Turns last a quarter of --runtime.",
+      "Allocation: bytes for a request once warm, reads and writes in 15 ways that bench has, on a null disk. One object is 16",
+      "bytes or more, so that a hundredth of a byte is no request's. Turns last a quarter of --runtime.",
       "First I/O: how long bench --ios 1 takes from start to end.",
       "Growth: nanoseconds of a request with more in flight, more devices, files, contexts, extents, beside less of it, in turns",
       "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Files and extents on XFS take root,",
       "xfsprogs and loop devices, and half a minute for an image of a million extents.",
       "All on beside legacy aio, depth 1 to 64: that is pollux table.",
       "",
-      "Turns of this kernel, and of fio, begin with a ramp of a second that does not count.",
+      "A whole turn of each side comes first that does not count, except for allocation and growth. Turns of bench and of fio",
+      "begin with a ramp of a second that does not count: three for allocation through the page cache, none where bench is beside",
+      "a C program in exec, as C programs have none. Growth is warmed up for two seconds.",
       "All of it takes about 20 minutes, with --rounds 3 --runtime 1 about 9. What is not installed here (fio, cc, liburing,",
       "xfsprogs) is left out, and it says so.",
       ""
@@ -110,6 +114,7 @@ final class CompareCommand implements Runnable {
       description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
   private @Nullable String json;
 
+  private @Nullable Path directory;
   private @Nullable Path tmpfsFile;
 
   @Mixin final CommonOptions common = new CommonOptions();
@@ -129,11 +134,12 @@ final class CompareCommand implements Runnable {
     if (image != null && size != null) {
       throw Failure.couldNotRun("--size", "is for a file that is made, not for --image");
     }
-    Path directory = newDirectory();
     try {
-      compare(comparisons(directory));
+      compare(comparisons());
     } finally {
-      remove(directory);
+      if (directory != null) {
+        remove(directory);
+      }
       if (tmpfsFile != null) {
         remove(tmpfsFile);
       }
@@ -141,29 +147,35 @@ final class CompareCommand implements Runnable {
   }
 
   /** One that can't be run does not take what is known of the others with it. */
-  private void compare(List<Comparison> all) {
+  void compare(List<Comparison> all) {
     if (all.isEmpty()) {
       throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
     }
     List<Outcome> outcomes = new ArrayList<>();
-    List<Failure> failures = new ArrayList<>();
+    List<Throwable> failures = new ArrayList<>();
     for (Comparison comparison : all) {
       try {
         outcomes.add(comparison.run(rounds, runtime, console.err()));
-      } catch (Failure e) {
-        console.error("compare: " + comparison.work() + " is left out: " + e.getMessage());
+      } catch (RuntimeException | OutOfMemoryError e) {
+        console.error("compare: " + comparison.work() + " is left out: " + (e instanceof Failure ? e.getMessage() : e));
         failures.add(e);
+        if (HostProgram.ending()) {
+          break; // not one more that can't be run
+        }
       }
     }
     if (!outcomes.isEmpty()) {
       report(outcomes);
     }
     if (!failures.isEmpty()) {
-      throw failures.getFirst();
+      if (failures.getFirst() instanceof Error error) {
+        throw error;
+      }
+      throw (RuntimeException) failures.getFirst();
     }
   }
 
-  private List<Comparison> comparisons(Path directory) {
+  private List<Comparison> comparisons() {
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
     Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
     List<Comparison> all = new ArrayList<>();
@@ -171,19 +183,21 @@ final class CompareCommand implements Runnable {
     Path command = here || pollux == null ? null : Path.of(pollux);
     if (RingComparisons.names().stream().anyMatch(this::wanted)) {
       if (RingComparisons.possible()) {
-        all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory, command, this::wanted));
+        all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory(), command, this::wanted));
       } else {
         console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its no-ops");
       }
     }
     addWanted(all, KernelComparisons.of(seed, MAIN_BYTES, command));
-    if (only == null && !KernelComparisons.twoProcessors()) {
-      console.error("compare: one processor, so nothing of --sq-poll");
+    Stream<String> withThreads =
+        Stream.concat(KernelComparisons.withThreads().stream(), AllocationComparisons.withThreads().stream());
+    if (!KernelComparisons.twoProcessors() && withThreads.anyMatch(this::wanted)) {
+      console.error("compare: one processor, so nothing with a thread of the kernel's own");
     }
     if (FILE_ROWS.stream().anyMatch(this::wanted) || wanted(TMPFS_ROW)) {
       if (FioContestant.installed()) {
         all.addAll(onTmpfs(deep));
-        all.addAll(onFile(directory, seed));
+        all.addAll(onFile(seed));
       } else {
         console.error("compare: no fio here (Debian: fio), so nothing on a file");
       }
@@ -235,7 +249,6 @@ final class CompareCommand implements Runnable {
         return List.of();
       }
       tmpfsFile = Files.createTempFile(memory, "pollux-compare", ".dat");
-      tmpfsFile.toFile().deleteOnExit(); // on Control-C too: what is left there is memory
     } catch (IOException e) {
       throw Failure.couldNotRun(memory.toString(), HostFile.why(e), e);
     }
@@ -250,11 +263,11 @@ final class CompareCommand implements Runnable {
   }
 
   /** The same work only if both go past the page cache; if this kernel can't, there is no mark. */
-  private List<Comparison> onFile(Path directory, long seed) {
+  private List<Comparison> onFile(long seed) {
     if (FILE_ROWS.stream().noneMatch(this::wanted)) {
       return List.of();
     }
-    Path file = image != null ? image : fill(directory.resolve("disk"), size != null ? size : DEFAULT_SIZE);
+    Path file = image != null ? image : fill(directory().resolve("disk"), size != null ? size : DEFAULT_SIZE);
     TargetSpec spec =
         new TargetSpec(file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null);
     String way;
@@ -302,6 +315,7 @@ final class CompareCommand implements Runnable {
 
   /** A file whose every block is written: what is a hole costs nothing to read. */
   private Path fill(Path file, long bytes) {
+    file.toFile().deleteOnExit(); // on Control-C too
     console.err().println("compare: writing a file of " + bytes + " bytes…");
     byte[] noise = new byte[PIECE];
     new SplittableRandom().nextBytes(noise);
@@ -316,12 +330,19 @@ final class CompareCommand implements Runnable {
     return file;
   }
 
-  private static Path newDirectory() {
-    try {
-      return Files.createTempDirectory("pollux-compare");
-    } catch (IOException e) {
-      throw Failure.couldNotRun("a directory for temporary files", HostFile.why(e), e);
+  /** For what is made and removed again, when it is first needed; on Control-C too, if what is put there asks for that. */
+  private Path directory() {
+    Path made = directory;
+    if (made == null) {
+      try {
+        made = Files.createTempDirectory("pollux-compare");
+      } catch (IOException e) {
+        throw Failure.couldNotRun("a directory for temporary files", HostFile.why(e), e);
+      }
+      made.toFile().deleteOnExit(); // the last, as it is registered before what is in it
+      directory = made;
     }
+    return made;
   }
 
   private static void remove(Path directory) {

@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import io.pollux.tools.bench.Manner;
+import io.pollux.tools.compare.Comparison;
+import io.pollux.tools.compare.Mark;
+import io.pollux.tools.compare.Outcome;
+import io.pollux.tools.compare.Unit;
+import io.pollux.tools.console.Console;
+import io.pollux.tools.console.Failure;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -43,6 +56,55 @@ class CompareCommandTest {
     assertThat(result.err().lines()).hasSize(2);
   }
 
+  /** A line that is what the test makes of it. */
+  private record Scripted(String work, @Nullable Supplier<RuntimeException> fails) implements Comparison {
+    @Override
+    public Unit unit() {
+      return Unit.NANOS;
+    }
+
+    @Override
+    public String against() {
+      return "nothing";
+    }
+
+    @Override
+    public Mark mark() {
+      return Mark.NONE;
+    }
+
+    @Override
+    public Outcome run(int rounds, double seconds, PrintStream progress) {
+      if (fails != null) {
+        throw fails.get();
+      }
+      return new Outcome(this, List.of(1.0), List.of(2.0), List.of(0.5), 0.5);
+    }
+  }
+
+  @Test
+  void whateverFailsDoesNotTakeTheOthersWithIt() {
+    RuntimeException mistake = new IllegalStateException("a mistake");
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    CompareCommand compare = new CompareCommand(new Console(out, new PrintStream(err, true, UTF_8), stop -> {}));
+    List<Comparison> all =
+        List.of(
+            new Scripted("first", () -> mistake),
+            new Scripted("second", () -> {
+              throw new OutOfMemoryError("no heap");
+            }),
+            new Scripted("third", () -> Failure.couldNotRun("fio", "is gone")),
+            new Scripted("good", null));
+
+    assertThatThrownBy(() -> compare.compare(all)).isSameAs(mistake);
+    assertThat(out.toString(UTF_8).lines().toList()).hasSize(2).last().asString().startsWith("good ");
+    assertThat(err.toString(UTF_8).lines()).containsExactly(
+        "pollux: compare: first is left out: java.lang.IllegalStateException: a mistake",
+        "pollux: compare: second is left out: java.lang.OutOfMemoryError: no heap",
+        "pollux: compare: third is left out: fio: is gone");
+  }
+
   @Test
   void theFirstIoTakesACommandLine() {
     Cli result = Cli.run("compare", "--here", "--only", "^first");
@@ -53,6 +115,6 @@ class CompareCommandTest {
 
   @Test
   void helpSaysHowLongItTakesAndWhereTheTableIs() {
-    assertThat(Cli.run("compare", "--help").out()).contains("minutes", "pollux table", "--here", "--only=PATTERN");
+    assertThat(Cli.run("compare", "--help").out().replaceAll("\\s+", " ")).contains("in " + Manner.values().length + " ways", "minutes", "pollux table", "--here", "--only=PATTERN");
   }
 }

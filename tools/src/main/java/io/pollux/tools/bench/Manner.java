@@ -4,7 +4,7 @@ package io.pollux.tools.bench;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 
-/** Every way to ask for I/O, 4 KiB at a time, 32 in flight and 8 in a call where the way has such a thing. */
+/** Ways to ask for I/O, each kind of call with what makes a difference to the kernel; 4 KiB at a time, 32 in flight and 8 in a call where the way has such a thing. */
 public enum Manner {
   /** The rings, polled, with fixed buffers. */
   RING_FIXED("rings, fixed buffers", Mode.RING, true, true, false, false),

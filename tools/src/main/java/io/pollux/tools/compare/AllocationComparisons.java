@@ -8,9 +8,10 @@ import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What is allocated for a request, in every way to ask for it, once the compiler is through: there should be nothing. */
+/** What is allocated for a request, in each {@link Manner}, once the compiler is through: there should be nothing. */
 public final class AllocationComparisons {
   private static final String NAME = "allocation: ";
   private static final double MARK = 0.01;
@@ -18,10 +19,12 @@ public final class AllocationComparisons {
   private static final long CACHE_RAMP = 3_000_000_000L; // what is slow takes long to be compiled
   private static final double SHARE = 0.25; // of a turn, as nothing is timed
 
+  private static final Pattern[] PATTERNS = {Pattern.RANDREAD, Pattern.RANDWRITE};
+
   private AllocationComparisons() {}
 
   /**
-   * Prepares them: reads and writes in every way, on XFS, and in the way that is bench's default on GFS2 and on the bare disk too.
+   * Prepares them: reads and writes in each manner, on XFS, and in the way that is bench's default on GFS2 and on the bare disk too.
    *
    * @param seed of all that is random
    * @param fileBytes size of the sample's main file
@@ -40,13 +43,26 @@ public final class AllocationComparisons {
     return all;
   }
 
+  /**
+   * What is left out where there is one processor only.
+   *
+   * @return names of work
+   */
+  public static List<String> withThreads() {
+    return Stream.of(Manner.values()).filter(Manner::hasThread)
+        .flatMap(manner -> Stream.of(PATTERNS).map(pattern -> name(pattern, manner, "XFS"))).toList();
+  }
+
+  private static String name(Pattern pattern, Manner manner, String fs) {
+    return NAME + (pattern.writes() ? "writes, " : "reads, ") + manner + ", " + fs;
+  }
+
   private static void both(
       List<Comparison> all, Manner manner, String fs, TargetSpec spec, long seed, @Nullable Path pollux) {
-    for (Pattern pattern : new Pattern[] {Pattern.RANDREAD, Pattern.RANDWRITE}) {
+    for (Pattern pattern : PATTERNS) {
       Plan plan = manner.plan(pattern, manner.buffered() ? CACHE_RAMP : RAMP, seed);
-      String work = NAME + (pattern.writes() ? "writes, " : "reads, ") + manner + ", " + fs;
       Contestant ours = new Shorter(BenchProgram.orHere(pollux, "pollux", BenchFigure.ALLOCATED, spec, plan));
-      all.add(new Turns(work, Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));
+      all.add(new Turns(name(pattern, manner, fs), Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));
     }
   }
 

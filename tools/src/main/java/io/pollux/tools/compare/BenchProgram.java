@@ -55,6 +55,7 @@ final class BenchProgram implements Contestant {
                 "--batch-submit", String.valueOf(plan.batchSubmit()),
                 "--batch-complete", String.valueOf(plan.batchComplete()),
                 "--ramp", seconds(plan.rampNanos() / NANOS),
+                "--seed", String.valueOf(plan.seed()),
                 plan.buffered() ? "--buffered" : plan.polled() ? "--polled" : "--irq"));
     if (plan.mode() == Mode.RING || plan.mode() == Mode.USERIOCB) {
       options.add(plan.fixedBufs() ? "--fixed-bufs" : "--no-fixed-bufs");
@@ -88,7 +89,7 @@ final class BenchProgram implements Contestant {
     List<String> command = new ArrayList<>(List.of(pollux.toString(), "bench"));
     command.addAll(options);
     command.addAll(List.of("--runtime", seconds(seconds), "--json", "-"));
-    String json = HostProgram.run(command, seconds);
+    String json = HostProgram.runPollux(command, seconds, line -> {});
     try {
       if (JSON.std.mapFrom(json).get(figure.key()) instanceof Number number) {
         return number.doubleValue();

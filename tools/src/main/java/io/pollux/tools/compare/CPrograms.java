@@ -26,9 +26,13 @@ final class CPrograms {
   static Path compile(Path directory, String name) {
     Path source = directory.resolve(name + ".c");
     Path program = directory.resolve(name);
+    Path header = directory.resolve("pollux_aio.h");
+    for (Path made : List.of(source, program, header)) {
+      made.toFile().deleteOnExit(); // on Control-C too
+    }
     try (InputStream in = CPrograms.class.getResourceAsStream(name + ".c")) {
       Files.write(source, Objects.requireNonNull(in, name).readAllBytes());
-      Files.writeString(directory.resolve("pollux_aio.h"), CHeader.text());
+      Files.writeString(header, CHeader.text());
     } catch (IOException e) {
       throw Failure.couldNotRun(source.toString(), String.valueOf(e.getMessage()), e);
     }

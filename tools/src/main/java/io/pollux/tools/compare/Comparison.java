@@ -29,12 +29,12 @@ public interface Comparison {
   /**
    * What is aimed at.
    *
-   * @return the mark of the ratio
+   * @return the mark of the ratio, or of what this kernel comes to where there is no ratio
    */
   Mark mark();
 
   /**
-   * Runs both sides in turn, after something that does not count.
+   * Runs both sides in turn. What comes first, for the compiler, does not count.
    *
    * @param rounds how often each
    * @param seconds how long a turn

@@ -2,6 +2,7 @@
 package io.pollux.tools.compare;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import io.pollux.core.ErrnoException;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.growth.Load;
@@ -41,8 +42,34 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
     Pair make(Consumer<String> progress);
   }
 
+  /** Makes one of the two. */
+  @FunctionalInterface
+  interface Boot {
+    /** Boots a kernel. */
+    Load load() throws ErrnoException;
+  }
+
   /** Both, to be closed. */
-  record Pair(Load base, Load many) {}
+  record Pair(Load base, Load many) implements AutoCloseable {
+    /** Makes both, or nothing. */
+    static Pair of(Boot base, Boot many) throws ErrnoException {
+      Load first = base.load();
+      try {
+        return new Pair(first, many.load());
+      } catch (Throwable e) {
+        try (first) {
+          throw e;
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      try (base; many) {
+        return; // both, whatever comes of it
+      }
+    }
+  }
 
   @Override
   public Unit unit() {
@@ -55,10 +82,8 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
   }
 
   private Outcome here(int rounds, double seconds, PrintStream progress) {
-    Pair pair = maker.make(progress::println);
-    try (Load base = pair.base();
-        Load many = pair.many()) {
-      Neighbours both = new Neighbours(base, many);
+    try (Pair pair = maker.make(progress::println)) {
+      Neighbours both = new Neighbours(pair.base(), pair.many());
       both.warmUp();
       List<Double> first = new ArrayList<>();
       List<Double> second = new ArrayList<>();
@@ -86,7 +111,7 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
         List.of(
             program.toString(), "compare", "--here", "--only", "^" + Pattern.quote(work) + "$",
             "--rounds", String.valueOf(rounds), "--runtime", String.valueOf(seconds), "--json", "-");
-    return read(HostProgram.run(command, SETUP_SECONDS + rounds * seconds, progress::println));
+    return read(HostProgram.runPollux(command, SETUP_SECONDS + rounds * seconds, progress::println));
   }
 
   /** An outcome as {@link CompareReport#json} writes it. */

@@ -9,10 +9,7 @@ import io.pollux.tools.growth.ContextLoad;
 import io.pollux.tools.growth.DeviceLoad;
 import io.pollux.tools.growth.ExtentLoad;
 import io.pollux.tools.growth.XfsImage;
-import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.TargetSpec.Fs;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,9 +60,9 @@ public final class GrowthComparisons {
   /** A {@link ContextLoad} beside that of one context, one file and 32 in flight. */
   private record Case(String name, String base, Mark mark, int contexts, int files, int inARow, int inFlight) {
     Pair load(Opens files) throws ErrnoException {
-      return new Pair(
-          new ContextLoad(files.open(1), 1, 1, SHALLOW),
-          new ContextLoad(files.open(this.files), contexts, inARow, inFlight));
+      return Pair.of(
+          () -> new ContextLoad(files.open(1), 1, 1, SHALLOW),
+          () -> new ContextLoad(files.open(this.files), contexts, inARow, inFlight));
     }
   }
 
@@ -77,7 +74,7 @@ public final class GrowthComparisons {
 
   /** Boots two kernels. */
   @FunctionalInterface
-  private interface Boot {
+  private interface Both {
     Pair load() throws ErrnoException;
   }
 
@@ -133,7 +130,7 @@ public final class GrowthComparisons {
   private void devices(String name, Mark mark, int depth, int devices, int inARow) {
     String base = devices == 1 ? "depth " + SHALLOW : "one device";
     add(name, base, mark, progress ->
-        booted(() -> new Pair(new DeviceLoad(SHALLOW, 1, 1), new DeviceLoad(depth, devices, inARow))));
+        booted(() -> Pair.of(() -> new DeviceLoad(SHALLOW, 1, 1), () -> new DeviceLoad(depth, devices, inARow))));
   }
 
   private void add(Case one, Fs fs, Growth.Maker maker) {
@@ -144,7 +141,7 @@ public final class GrowthComparisons {
     all.add(new Growth(NAME + name, base, mark, maker, pollux));
   }
 
-  private static Pair booted(Boot boot) {
+  private static Pair booted(Both boot) {
     try {
       return boot.load();
     } catch (ErrnoException e) {
@@ -153,29 +150,14 @@ public final class GrowthComparisons {
   }
 
   private static Pair onFiles(Case one, Consumer<String> progress) {
-    Path image = XfsImage.make(progress, MANY_FILES);
-    try {
-      return booted(() -> one.load(files -> Bed.ofFiles(image, files)));
-    } finally {
-      remove(image);
-    }
+    return booted(() -> XfsImage.with(image -> one.load(files -> Bed.ofFiles(image, files)), progress, MANY_FILES));
   }
 
   private static Pair onExtents(int extents, Consumer<String> progress) {
     progress.accept(NAME + number("making an XFS with a file of %,d extents…", extents));
-    Path image = XfsImage.make(progress, 0, 1, extents);
-    try {
-      return new Pair(new ExtentLoad(image, 1), new ExtentLoad(image, extents));
-    } finally {
-      remove(image);
-    }
-  }
-
-  private static void remove(Path image) {
-    try {
-      Files.delete(image);
-    } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), "can't be removed: " + HostFile.why(e), e);
-    }
+    return booted(
+        () ->
+            XfsImage.with(
+                image -> Pair.of(() -> new ExtentLoad(image, 1), () -> new ExtentLoad(image, extents)), progress, 0, 1, extents));
   }
 }

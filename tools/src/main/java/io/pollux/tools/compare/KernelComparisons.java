@@ -21,6 +21,8 @@ public final class KernelComparisons {
   private static final double SQ_POLL_MARK = 1.3;
   private static final double FILESYSTEM_MARK = 0.85;
 
+  private static final String SQ_POLL = "--sq-poll on a null disk";
+
   /** The XFS sample on a null disk. */
   static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
 
@@ -57,8 +59,8 @@ public final class KernelComparisons {
     if (twoProcessors()) {
       all.add(
           new Turns(
-              "--sq-poll on a null disk",
-            Unit.IOPS,
+              SQ_POLL,
+              Unit.IOPS,
               BenchProgram.orHere(pollux, "pollux", NULL, deep.withSqPoll()),
               BenchProgram.orHere(pollux, "without it", NULL, deep),
               Mark.atLeast(SQ_POLL_MARK)));
@@ -87,6 +89,15 @@ public final class KernelComparisons {
    */
   public static boolean twoProcessors() {
     return Runtime.getRuntime().availableProcessors() > 1;
+  }
+
+  /**
+   * What is left out where there is one processor only.
+   *
+   * @return names of work
+   */
+  public static List<String> withThreads() {
+    return List.of(SQ_POLL);
   }
 
   /** A null disk with nothing on it, of which as many blocks are read. */

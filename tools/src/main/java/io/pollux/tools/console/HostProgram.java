@@ -11,13 +11,23 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Programs of the machine that take part. */
 public final class HostProgram {
   private static final long PATIENCE_SECONDS = 120;
+  private static final long GRACE_SECONDS = 10; // enough for a script to unmount what it mounted
   private static final int KEPT_LINES = 20;
+  private static final double MILLIS = 1e3; // of a second
+  private static final String OWN_FAILURE = "pollux: ";
+
+  private static volatile boolean ending;
 
   private HostProgram() {}
 
@@ -28,20 +38,33 @@ public final class HostProgram {
    * @return true if it is found on the PATH
    */
   public static boolean exists(String name) {
-    String path = System.getenv("PATH");
-    if (path == null) {
-      return false;
-    }
-    for (String directory : path.split(File.pathSeparator, -1)) {
-      if (Files.isExecutable(Path.of(directory, name))) {
-        return true;
-      }
-    }
-    return false;
+    return exists(name, List.of());
   }
 
   /**
-   * Runs a program to its end.
+   * Whether there is a program of that name, there or elsewhere.
+   *
+   * @param name without a directory
+   * @param more directories to look in after those of the PATH
+   * @return true if it is found
+   */
+  public static boolean exists(String name, List<String> more) {
+    String path = System.getenv("PATH");
+    Stream<String> first = path == null ? Stream.empty() : Stream.of(path.split(File.pathSeparator, -1));
+    return Stream.concat(first, more.stream()).anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+  }
+
+  /**
+   * Whether this process is ending, as on Control-C: programs that it ran are ended too, and no other is started.
+   *
+   * @return true from then on
+   */
+  public static boolean ending() {
+    return ending;
+  }
+
+  /**
+   * Runs a program to its end. It does not outlive this call, nor this process.
    *
    * @param command its words
    * @param seconds how long it takes, about; two minutes later it is ended
@@ -49,7 +72,7 @@ public final class HostProgram {
    * @throws Failure if it can't be run, does not end, or ends with another status than 0
    */
   public static String run(List<String> command, double seconds) {
-    return run(command, seconds, KEPT_LINES, line -> {});
+    return toItsEnd(command, seconds + PATIENCE_SECONDS, KEPT_LINES, line -> {}).outOr(Failure::couldNotRun);
   }
 
   /**
@@ -62,27 +85,62 @@ public final class HostProgram {
    * @throws Failure if it can't be run, does not end, or ends with another status than 0
    */
   public static String run(List<String> command, double seconds, Consumer<String> progress) {
-    return run(command, seconds, 1, progress);
+    return toItsEnd(command, seconds + PATIENCE_SECONDS, 1, progress).outOr(Failure::couldNotRun);
   }
 
-  /** So many of the last lines of standard error are in the failure. */
-  private static String run(List<String> command, double seconds, int kept, Consumer<String> progress) {
+  /**
+   * Runs this command line to its end, and passes on what it says on its way, but not why it failed: that is in the failure.
+   *
+   * @param command its words
+   * @param seconds how long it takes, about; two minutes later it is ended
+   * @param progress takes the lines of its standard error, on another thread, while this one waits
+   * @return its standard output
+   * @throws Failure if it can't be run, does not end, or ends with another status than 0; a fault if it found one
+   */
+  public static String runPollux(List<String> command, double seconds, Consumer<String> progress) {
+    Consumer<String> others =
+        line -> {
+          if (!line.startsWith(OWN_FAILURE)) {
+            progress.accept(line);
+          }
+        };
+    Ended ended = toItsEnd(command, seconds + PATIENCE_SECONDS, 1, others);
+    return ended.outOr(ended.status == Failure.FAULT ? Failure::fault : Failure::couldNotRun);
+  }
+
+  /**
+   * How a program ended.
+   *
+   * @param name its own
+   * @param status its exit status
+   * @param out its standard output
+   * @param last of the lines of its standard error
+   */
+  record Ended(String name, int status, String out, List<String> last) {
+    /** Standard output, unless it failed. */
+    String outOr(BiFunction<String, String, Failure> failure) {
+      if (status != 0) {
+        throw failure.apply(name, "ended with status " + status + ": " + String.join(" ", last));
+      }
+      return out;
+    }
+  }
+
+  /** Runs a program, which is ended after so many seconds, and keeps so many of the last lines of standard error. */
+  static Ended toItsEnd(List<String> command, double seconds, int kept, Consumer<String> progress) {
     String name = command.getFirst();
     try {
       Path out = Files.createTempFile("pollux", ".out");
-      try {
-        Process process = new ProcessBuilder(command).redirectOutput(out.toFile()).start();
+      out.toFile().deleteOnExit(); // on Control-C too
+      try (Child child = new Child()) {
+        Process process = child.start(new ProcessBuilder(command).redirectOutput(out.toFile()));
         Said said = new Said(process.errorReader(StandardCharsets.UTF_8), kept, progress);
         Thread listener = Thread.ofPlatform().daemon().name("listener").start(said);
-        if (!process.waitFor((long) seconds + PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-          process.destroyForcibly();
+        if (!process.waitFor((long) (seconds * MILLIS), TimeUnit.MILLISECONDS)) {
           throw Failure.couldNotRun(name, "does not end");
         }
         listener.join();
-        if (process.exitValue() != 0) {
-          throw Failure.couldNotRun(name, "ended with status " + process.exitValue() + ": " + String.join(" ", said.last));
-        }
-        return Files.readString(out, StandardCharsets.UTF_8);
+        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), List.copyOf(said.last));
       } finally {
         Files.delete(out);
       }
@@ -91,6 +149,67 @@ public final class HostProgram {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw Failure.couldNotRun(name, "was interrupted", e);
+    }
+  }
+
+  /** One that runs, and ends with this process. */
+  private static final class Child implements AutoCloseable {
+    private final Thread hook = new Thread(this::endWithAll, "end of a program");
+    private @Nullable Process process;
+
+    /** Not when this process is ending, as nobody would end it then. */
+    synchronized Process start(ProcessBuilder builder) throws IOException {
+      try {
+        Runtime.getRuntime().addShutdownHook(hook);
+      } catch (IllegalStateException e) {
+        ending = true;
+      }
+      if (ending) {
+        throw new IOException("not started, as this process is ending");
+      }
+      Process started = builder.start();
+      process = started;
+      return started;
+    }
+
+    private void endWithAll() {
+      ending = true;
+      end();
+    }
+
+    /** First it is asked, and has time for what it has to do at its end; its children are nobody's after that, so they are noted. */
+    private synchronized void end() {
+      Process running = process;
+      if (running == null || !running.isAlive()) {
+        return;
+      }
+      List<ProcessHandle> children = running.descendants().toList();
+      running.toHandle().destroy(); // that of Process closes the streams, and who tidies up may have something to say
+      boolean interrupted = false;
+      try {
+        running.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        interrupted = true; // at once, then
+      }
+      List<ProcessHandle> left =
+          Stream.of(children.stream(), running.descendants(), Stream.of(running.toHandle()))
+              .flatMap(Function.identity()).filter(ProcessHandle::isAlive).toList();
+      left.forEach(ProcessHandle::destroyForcibly);
+      CompletableFuture.allOf(left.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
+          .completeOnTimeout(null, GRACE_SECONDS, TimeUnit.SECONDS).join(); // one that hangs in the machine's kernel stays
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    @Override
+    public void close() {
+      end();
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException e) {
+        ending = true; // too late, it runs
+      }
     }
   }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** What every command says to people: failures in one line, sizes as they are written, and what a terminal is. */
+/**
+ * What is between a command and the machine that it runs on: what it says to people, which are failures in one line and sizes as they are
+ * written; what a terminal is; Control-C; and programs of the machine that it runs.
+ */
 @NullMarked
 package io.pollux.tools.console;
 

@@ -3,7 +3,6 @@ package io.pollux.tools.growth;
 
 import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
-import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
 
 /**
@@ -29,7 +28,7 @@ public final class ContextLoad implements Load {
   /**
    * Prepares the contexts.
    *
-   * @param bed the open files; from now on this load's, which closes it
+   * @param bed the open files; from now on this load's, which closes it, also if this fails
    * @param contexts how many
    * @param inARow requests that go to a file before it is the next one's turn
    * @param inFlight requests in flight, a multiple of 8
@@ -39,11 +38,17 @@ public final class ContextLoad implements Load {
     this.inARow = inARow;
     this.inFlight = inFlight;
     rings = new UserRing[contexts];
-    for (int i = 0; i < contexts; i++) {
-      int depth = contexts == 1 ? Math.max(DEPTH, inFlight) : DEPTH;
-      rings[i] = UserRing.polled(bed.program(), depth, Bed.BLOCK);
-      for (int slot = 0; slot <= depth; slot++) {
-        Iocb.aioLioOpcode(rings[i].iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
+    try {
+      for (int i = 0; i < contexts; i++) {
+        int depth = contexts == 1 ? Math.max(DEPTH, inFlight) : DEPTH;
+        rings[i] = UserRing.polled(bed.program(), depth, Bed.BLOCK);
+        for (int slot = 0; slot <= depth; slot++) {
+          Iocb.aioLioOpcode(rings[i].iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
+        }
+      }
+    } catch (Throwable e) {
+      try (bed) { // whose program takes what contexts there are with it
+        throw e;
       }
     }
   }
@@ -88,23 +93,18 @@ public final class ContextLoad implements Load {
     oldest = oldest + 1 == rings.length ? 0 : oldest + 1;
     batches--;
     ring.getEvents(BATCH);
-    for (int i = 0; i < BATCH; i++) {
-      long event = ring.peek();
-      if (event == 0 || IoEvent.res(event) != Bed.BLOCK) {
-        throw new IllegalStateException(event == 0 ? "no event" : "a read answers " + IoEvent.res(event));
-      }
-      ring.consume(event);
-    }
+    Bed.reap(ring, BATCH);
   }
 
   @Override
   public void close() {
-    while (batches > 0) {
-      reap();
+    try (bed) {
+      while (batches > 0) {
+        reap();
+      }
+      for (UserRing ring : rings) {
+        ring.close();
+      }
     }
-    for (UserRing ring : rings) {
-      ring.close();
-    }
-    bed.close();
   }
 }

@@ -4,7 +4,6 @@ package io.pollux.tools.growth;
 import io.pollux.core.ErrnoException;
 import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
-import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
 
 /**
@@ -34,7 +33,13 @@ public final class DeviceLoad implements Load {
     this.depth = depth;
     this.inARow = inARow;
     bed = Bed.ofDisks(devices);
-    ring = UserRing.polled(bed.program(), depth, Bed.BLOCK);
+    try {
+      ring = UserRing.polled(bed.program(), depth, Bed.BLOCK);
+    } catch (Throwable e) {
+      try (bed) {
+        throw e;
+      }
+    }
     for (int slot = 0; slot <= depth; slot++) {
       Iocb.aioLioOpcode(ring.iocb(slot), (short) AioAbi.IOCB_CMD_PREAD);
     }
@@ -59,18 +64,14 @@ public final class DeviceLoad implements Load {
         }
       }
       ring.submitAndWait(depth);
-      for (long event = ring.peek(); event != 0; event = ring.peek()) {
-        if (IoEvent.res(event) != Bed.BLOCK) {
-          throw new IllegalStateException("a read answers " + IoEvent.res(event));
-        }
-        ring.consume(event);
-      }
+      Bed.reap(ring, depth);
     }
   }
 
   @Override
   public void close() {
-    ring.close();
-    bed.close();
+    try (bed) {
+      ring.close();
+    }
   }
 }

@@ -10,7 +10,6 @@ import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
 import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.IoEvent;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
@@ -38,9 +37,15 @@ public final class ExtentLoad implements Load {
     NullParameters disk = NullParameters.DEFAULT;
     target =
         Target.open(new TargetSpec(image, Fs.XFS, null, Disk.NULL, OptionalLong.empty(), false, false, disk, null), false);
-    files = new UserFiles(target.program());
-    fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
-    ring = UserRing.polled(target.program(), DEPTH, Bed.BLOCK);
+    try {
+      files = new UserFiles(target.program());
+      fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+      ring = UserRing.polled(target.program(), DEPTH, Bed.BLOCK);
+    } catch (Throwable e) {
+      try (target) { // whose program takes what there is with it
+        throw e;
+      }
+    }
   }
 
   @Override
@@ -51,20 +56,16 @@ public final class ExtentLoad implements Load {
         ring.read(fd, extent % extents * STRIDE, Bed.BLOCK);
       }
       ring.submitAndWait(BATCH);
-      for (long event = ring.peek(); event != 0; event = ring.peek()) {
-        if (IoEvent.res(event) != Bed.BLOCK) {
-          throw new IllegalStateException("a read answers " + IoEvent.res(event));
-        }
-        ring.consume(event);
-      }
+      Bed.reap(ring, BATCH);
     }
   }
 
   @Override
   public void close() {
-    ring.close();
-    files.close(fd);
-    files.close();
-    target.close();
+    try (target) {
+      ring.close();
+      files.close(fd);
+      files.close();
+    }
   }
 }

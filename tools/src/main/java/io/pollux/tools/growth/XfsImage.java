@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.growth;
 
+import io.pollux.core.ErrnoException;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.image.HostFile;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 public final class XfsImage {
   private static final String MAKER = "xfs-image";
   private static final double SECONDS = 120;
+  private static final List<String> SBIN = List.of("/usr/local/sbin", "/usr/sbin", "/sbin"); // as the script has them
 
   /** Bytes of each of the many files. */
   static final long FILE_BYTES = 1 << 20;
@@ -43,26 +45,53 @@ public final class XfsImage {
     if (!Files.exists(Path.of("/dev/loop-control"))) {
       return "no loop devices here";
     }
-    for (String program : List.of("mkfs.xfs", "xfs_io")) {
-      if (!HostProgram.exists(program)
-          && !Files.isExecutable(Path.of("/usr/sbin", program))
-          && !Files.isExecutable(Path.of("/sbin", program))) {
-        return "no " + program + " here (Debian: xfsprogs)";
+    for (String program : List.of("mkfs.xfs", "xfs_io", "mount")) {
+      if (!HostProgram.exists(program, SBIN)) {
+        return "no " + program + " here (Debian: " + (program.equals("mount") ? "mount" : "xfsprogs") + ")";
       }
     }
     return null;
   }
 
+  /** What is made of an image. */
+  @FunctionalInterface
+  public interface Use<T> {
+    /**
+     * Does it.
+     *
+     * @param image gone afterwards
+     * @return what was made
+     * @throws ErrnoException what the kernel has against it
+     */
+    T of(Path image) throws ErrnoException;
+  }
+
   /**
-   * Makes one.
+   * Makes one for as long as it is needed.
    *
+   * @param use what it is needed for
    * @param progress takes a line now and then, where it takes long
    * @param files how many of a mebibyte each there are: /file0 and so on
    * @param extents of other files, each named by its number
-   * @return a temporary file, to be removed by the caller
-   * @throws Failure if that does not work
+   * @param <T> what comes of it
+   * @return what came of it
+   * @throws ErrnoException what the kernel has against it
+   * @throws Failure if there can be no image
    */
-  public static Path make(Consumer<String> progress, int files, int... extents) {
+  public static <T> T with(Use<T> use, Consumer<String> progress, int files, int... extents) throws ErrnoException {
+    Path image = make(progress, files, extents);
+    try {
+      return use.of(image);
+    } finally {
+      try {
+        Files.delete(image);
+      } catch (IOException e) {
+        progress.accept(image + " can't be removed: " + HostFile.why(e)); // no reason to lose what is made of it
+      }
+    }
+  }
+
+  private static Path make(Consumer<String> progress, int files, int... extents) {
     Set<String> named = new TreeSet<>();
     for (int one : extents) {
       named.add(String.valueOf(one));
@@ -71,7 +100,8 @@ public final class XfsImage {
       String text = new String(Objects.requireNonNull(script, MAKER).readAllBytes(), StandardCharsets.UTF_8);
       Path image = Files.createTempFile("pollux-growth", ".xfs");
       image.toFile().deleteOnExit(); // on Control-C too
-      List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString(), String.valueOf(files)));
+      List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString()));
+      command.addAll(List.of(String.valueOf(files), String.valueOf(FILE_BYTES)));
       command.addAll(named);
       try {
         HostProgram.run(command, SECONDS, progress);

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * never written takes no memory; so a sparse image stays sparse. What takes long shows how far it is,
  * if standard error is a terminal.
  */
-public final class ImageLoader implements AutoCloseable {
+final class ImageLoader implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
   private static final int LINE = 78;
   private static final long PATIENCE_NANOS = 1_000_000_000;
@@ -39,14 +39,8 @@ public final class ImageLoader implements AutoCloseable {
     this.bytes = bytes;
   }
 
-  /**
-   * Reads an image.
-   *
-   * @param image a file of the machine
-   * @return a disk as large with the image on it, to be closed by the caller
-   * @throws Failure if it can't be read, or there is no memory for it
-   */
-  public static RamDisk load(Path image) {
+  /** A disk as large as an image, with the image on it. */
+  static RamDisk load(Path image) {
     try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
       RamDisk disk = newDisk(image.toString(), channel.size());
       try (ImageLoader loader = new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {

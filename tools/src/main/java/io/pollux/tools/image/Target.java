@@ -73,8 +73,8 @@ public final class Target implements AutoCloseable {
     PolledDisk disk =
         switch (kind) {
           case FILE -> openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
-          case RAM -> fill(spec);
-          case NULL -> new NullDisk(fill(spec), spec.nullDiskOrDefault());
+          case RAM -> contents(spec);
+          case NULL -> new NullDisk(contents(spec), spec.nullDiskOrDefault());
         };
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
     AutoCloseable driver = faulty == null ? disk : faulty;
@@ -129,11 +129,18 @@ public final class Target implements AutoCloseable {
     }
   }
 
-  /** A disk in memory with the image on it, or empty if only a size was given. */
-  private static RamDisk fill(TargetSpec spec) {
+  /**
+   * Makes the disk in memory that was asked for, or that is behind a null disk: with the image or the sample on it, or empty if there is
+   * a size.
+   *
+   * @param spec what was asked for
+   * @return the disk, to be closed by the caller
+   * @throws Failure if the image can't be read, or there is no memory for it
+   */
+  public static RamDisk contents(TargetSpec spec) {
     Path image = spec.image();
     if (image == null) {
-      return spec.size().isPresent() ? ImageLoader.newDisk("--size", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
+      return spec.size().isPresent() ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
     }
     return ImageLoader.load(image);
   }

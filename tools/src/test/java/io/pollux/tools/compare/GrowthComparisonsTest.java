@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.growth.Load;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -79,6 +81,32 @@ class GrowthComparisonsTest {
         "{\"comparisons\":[{\"ours\":[],\"theirs\":[1],\"ratios\":[1]}]}")) {
       assertThatThrownBy(() -> growth.read(json)).as(json).isInstanceOf(Failure.class).hasMessageStartingWith("compare: its output ");
     }
+  }
+
+  @Test
+  void whenOneOfTheTwoCanNotBeMadeThereIsNone() {
+    List<String> closed = new ArrayList<>();
+    Load base = new Load() {
+      @Override
+      public void io() {
+        closed.add("used");
+      }
+
+      @Override
+      public void close() {
+        closed.add("closed");
+      }
+    };
+    RuntimeException refused = new IllegalStateException("refused");
+
+    assertThatThrownBy(
+            () -> Growth.Pair.of(() -> base, () -> {
+              throw refused;
+            }))
+        .isSameAs(refused);
+    assertThat(closed).containsExactly("closed");
+    new Growth.Pair(base, base).close();
+    assertThat(closed).hasSize(3);
   }
 
   @Test
