@@ -216,10 +216,15 @@ final class XfsExtents {
 
   /** First block in the filesystem, an fsb. */
   long startBlock(int at) {
+    return startBlock(at, startOff(at));
+  }
+
+  /** The same for who knows where it starts in the file, and so saves the way there. */
+  long startBlock(int at, long startOff) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
     long least = field(shape >>> PLACE_SHIFT, FSB_BITS);
-    long along = fromBase(at) & -((shape >>> SLOPE_SHIFT) & 1);
+    long along = (startOff - base(group)) & -((shape >>> SLOPE_SHIFT) & 1);
     long more = field(place(at) + lowBits(group) + countBits(shape), blockBits(shape));
     return (least + along + more) & ((1L << FSB_BITS) - 1);
   }

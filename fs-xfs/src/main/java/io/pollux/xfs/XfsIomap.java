@@ -46,13 +46,16 @@ final class XfsIomap implements IomapOps {
       return;
     }
     int index = extents.find(block);
-    if (index != XfsExtents.NONE && block < extents.endOff(index)) {
-      setMapped(
-          ip, extents.startOff(index), extents.endOff(index), extents.startBlock(index), extents.unwritten(index), iomap);
-      return;
+    if (index != XfsExtents.NONE) {
+      long start = extents.startOff(index);
+      long end = start + extents.blockCount(index);
+      if (block < end) {
+        setMapped(ip, start, end, extents.startBlock(index, start), extents.unwritten(index), iomap);
+        return;
+      }
     }
-    long end = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), blockLog) : Long.MAX_VALUE;
-    iomap.setHole(pos, end - pos);
+    long next = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), blockLog) : Long.MAX_VALUE;
+    iomap.setHole(pos, next - pos);
   }
 
   private static void setMapped(
