@@ -54,7 +54,7 @@ import picocli.CommandLine.Option;
       "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
       "is page cache and so is read buffered.",
       "Allocation: bytes for a request once warm, reads and writes in 15 ways that bench has, on a null disk. One object is 16",
-      "bytes or more, so that a hundredth of a byte is no request's. Turns last a quarter of --runtime.",
+      "bytes or more, so that a twentieth of a byte is no request's, but the JVM's own. Turns last a quarter of --runtime.",
       "First I/O: how long bench --ios 1 takes from start to end.",
       "Growth: nanoseconds of a request with more in flight, more devices, files, contexts, extents, beside less of it, in turns",
       "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Files and extents on XFS take root,",
@@ -64,7 +64,7 @@ import picocli.CommandLine.Option;
       "A whole turn of each side comes first that does not count, except for allocation and growth. Turns of bench and of fio",
       "begin with a ramp of a second that does not count: three for allocation through the page cache, none where bench is beside",
       "a C program in exec, as C programs have none. Growth is warmed up for two seconds.",
-      "All of it takes about 20 minutes, with --rounds 3 --runtime 1 about 9. What is not installed here (fio, cc, liburing,",
+      "All of it takes about 25 minutes, with --rounds 3 --runtime 1 about 12. What is not installed here (fio, cc, liburing,",
       "xfsprogs) is left out, and it says so.",
       ""
     })

@@ -51,7 +51,7 @@ class CompareCommandTest {
     List<String> lines = result.out().lines().toList();
     assertThat(lines).hasSize(3);
     assertThat(lines.get(0)).startsWith("work ").endsWith(" mark");
-    assertThat(lines.get(1)).startsWith("allocation: reads, rings, fixed buffers, bare ").containsPattern(" B .* the goal .* <= 0\\.01 ");
+    assertThat(lines.get(1)).startsWith("allocation: reads, rings, fixed buffers, bare ").containsPattern(" B .* the goal .* <= 0\\.05 ");
     assertThat(lines.get(2)).startsWith("growth: depth 128 ").containsPattern(" ns .* depth 32 .* ns .*\\)$");
     assertThat(result.err().lines()).hasSize(2);
   }
