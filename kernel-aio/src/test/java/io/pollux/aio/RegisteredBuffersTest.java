@@ -52,7 +52,8 @@ class RegisteredBuffersTest {
     HostDisk disk = HostDisk.open(image, false);
     if (!disk.access().startsWith("io_uring")) {
       disk.close();
-      assumeTrue(false, disk.access());
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), disk.access());
+      throw new AssertionError(disk.access());
     }
     return disk;
   }

@@ -20,7 +20,8 @@ class XfsImageTest {
 
   private static void needsTheMachine() {
     String missing = XfsImage.missing();
-    assumeTrue(missing == null, String.valueOf(missing));
+    assumeTrue(missing == null || "1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), String.valueOf(missing));
+    assertThat(missing).isNull();
   }
 
   @Test

@@ -58,7 +58,7 @@ class UringDiskTest {
     try {
       return UringDisk.open(image, false, iopoll);
     } catch (IOException e) {
-      assumeTrue(false, e.getMessage());
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
       throw new AssertionError(e);
     }
   }
