@@ -26,12 +26,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 1,
-    jvmArgsAppend = {
-      "-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", "-XX:MaxInlineLevel=30", "-Xmx1g",
-      "--enable-native-access=ALL-UNNAMED"
-    })
+@Fork(1) // with the options of benchmarks/run
 public class ExtentsBenchmark {
   /** How many extents the file has. */
   @Param({"1", "100", "10000", "1000000"})

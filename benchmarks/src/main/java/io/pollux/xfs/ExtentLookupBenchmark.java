@@ -25,12 +25,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 1,
-    jvmArgsAppend = {
-      "-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", "-XX:MaxInlineLevel=30", "-Xmx1g",
-      "--enable-native-access=ALL-UNNAMED"
-    })
+@Fork(1) // with the options of benchmarks/run
 public class ExtentLookupBenchmark {
   private static final int SUPERBLOCK = 512;
   private static final int BLOCKS = 3; // of each extent

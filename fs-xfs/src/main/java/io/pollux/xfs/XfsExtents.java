@@ -81,13 +81,13 @@ final class XfsExtents {
   private final long[] heads;
   private final byte[] packed; // and 7 bytes more, since it is read by longs
 
-  // The first one, unpacked: most files have no other.
-  private final long firstOff;
-  private final long firstCount; // 0 if there is none
-  private final long firstBlock;
+  // The first one, unpacked, and in bytes as who reads wants it: most files have no other.
+  private final long firstPos;
+  private final long firstBytes; // 0 if there is none
+  private final long firstAddr;
   private final boolean firstUnwritten;
 
-  private XfsExtents(int count, long[] heads, byte[] packed) {
+  private XfsExtents(XfsSb sb, int count, long[] heads, byte[] packed) {
     this.count = count;
     this.heads = heads;
     this.packed = packed;
@@ -103,9 +103,9 @@ final class XfsExtents {
       }
       ranges[range] = group;
     }
-    firstOff = count == 0 ? 0 : startOff(0);
-    firstCount = count == 0 ? 0 : blockCount(0);
-    firstBlock = count == 0 ? 0 : startBlock(0);
+    firstPos = count == 0 ? 0 : sb.toPos(startOff(0));
+    firstBytes = count == 0 ? 0 : sb.toPos(startOff(0) + blockCount(0)) - firstPos;
+    firstAddr = count == 0 ? 0 : sb.fsbToByte(startBlock(0));
     firstUnwritten = count != 0 && unwritten(0);
   }
 
@@ -118,24 +118,24 @@ final class XfsExtents {
     return count;
   }
 
-  /** Whether the first extent has a block of the file. */
-  boolean inFirst(long fileoff) {
-    return Long.compareUnsigned(fileoff - firstOff, firstCount) < 0;
+  /** Whether a position of the file is in the first extent. */
+  boolean inFirst(long pos) {
+    return Long.compareUnsigned(pos - firstPos, firstBytes) < 0;
   }
 
-  /** The first extent's first block in the file. */
-  long firstOff() {
-    return firstOff;
+  /** Where the first extent starts in the file, in bytes. */
+  long firstPos() {
+    return firstPos;
   }
 
-  /** The block in the file behind the first extent. */
-  long firstEnd() {
-    return firstOff + firstCount;
+  /** How long the first extent is, or as much of it as a file can reach, in bytes. */
+  long firstBytes() {
+    return firstBytes;
   }
 
-  /** The first extent's first block in the filesystem, an fsb. */
-  long firstBlock() {
-    return firstBlock;
+  /** Where the first extent starts on the device, in bytes. */
+  long firstAddr() {
+    return firstAddr;
   }
 
   /** Whether the first extent was never written. */
@@ -474,7 +474,7 @@ final class XfsExtents {
       int groups = (count + GROUP - 1) >>> GROUP_LOG;
       resize(groups << HEAD_LOG, (int) (place >>> 3) + Long.BYTES);
       try {
-        return new XfsExtents(count, heads, packed);
+        return new XfsExtents(sb, count, heads, packed);
       } catch (OutOfMemoryError e) { // as above
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }

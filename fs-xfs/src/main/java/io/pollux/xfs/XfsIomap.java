@@ -39,34 +39,24 @@ final class XfsIomap implements IomapOps {
   }
 
   private static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
-    int blockLog = ip.mp().sb().blockLog;
-    long block = pos >> blockLog;
-    if (extents.inFirst(block)) { // without looking for it
-      setMapped(ip, extents.firstOff(), extents.firstEnd(), extents.firstBlock(), extents.firstUnwritten(), iomap);
+    if (extents.inFirst(pos)) { // without looking for it
+      iomap.setMapped(extents.firstUnwritten(), extents.firstPos(), extents.firstBytes(), extents.firstAddr(), ip.mp().bdev());
       return;
     }
+    XfsSb sb = ip.mp().sb();
+    long block = pos >> sb.blockLog;
     int index = extents.find(block);
     if (index != XfsExtents.NONE) {
-      long start = extents.startOff(index);
-      long end = start + extents.blockCount(index);
-      if (block < end) {
-        setMapped(ip, start, end, extents.startBlock(index, start), extents.unwritten(index), iomap);
+      long startOff = extents.startOff(index);
+      long endOff = startOff + extents.blockCount(index);
+      if (block < endOff) {
+        long start = sb.toPos(startOff);
+        long addr = sb.fsbToByte(extents.startBlock(index, startOff));
+        iomap.setMapped(extents.unwritten(index), start, sb.toPos(endOff) - start, addr, ip.mp().bdev());
         return;
       }
     }
-    long next = index + 1 < extents.count() ? toByte(extents.startOff(index + 1), blockLog) : Long.MAX_VALUE;
+    long next = index + 1 < extents.count() ? sb.toPos(extents.startOff(index + 1)) : Long.MAX_VALUE;
     iomap.setHole(pos, next - pos);
-  }
-
-  private static void setMapped(
-      XfsInode ip, long startOff, long endOff, long startBlock, boolean unwritten, Iomap iomap) {
-    XfsSb sb = ip.mp().sb();
-    long start = startOff << sb.blockLog;
-    iomap.setMapped(unwritten, start, toByte(endOff, sb.blockLog) - start, sb.fsbToByte(startBlock), ip.mp().bdev());
-  }
-
-  /** Blocks in bytes, or the last position there is if that is less: a file can't reach beyond it. */
-  private static long toByte(long blocks, int blockLog) {
-    return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
   }
 }

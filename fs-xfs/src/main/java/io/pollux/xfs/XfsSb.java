@@ -278,6 +278,12 @@ final class XfsSb {
     return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
   }
 
+  /** Blocks of a file in bytes, or the last position there is if that is less: a file can't reach beyond it. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_B")
+  long toPos(long blocks) {
+    return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
+  }
+
   /** Whether a run of blocks lies inside one group, behind the group's headers. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
   boolean extentValid(long fsb, long count) {

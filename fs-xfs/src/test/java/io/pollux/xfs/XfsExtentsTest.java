@@ -76,6 +76,38 @@ final class XfsExtentsTest {
   }
 
   @Test
+  void keepsTheFirstInBytes() throws ErrnoException {
+    long block = 1L << SB.blockLog;
+    XfsExtents extents = only(record(5, (1 << 10) + 20, 3, true));
+    assertThat(extents.firstPos()).isEqualTo(5 * block);
+    assertThat(extents.firstBytes()).isEqualTo(3 * block);
+    assertThat(extents.firstAddr()).isEqualTo(SB.fsbToByte((1 << 10) + 20)).isEqualTo((SB.agBlocks + 20) * block);
+    assertThat(extents.firstUnwritten()).isTrue();
+    assertThat(extents.inFirst(5 * block - 1)).isFalse();
+    assertThat(extents.inFirst(5 * block)).isTrue();
+    assertThat(extents.inFirst(8 * block - 1)).isTrue();
+    assertThat(extents.inFirst(8 * block)).isFalse();
+    assertThat(builder(0).build().inFirst(0)).isFalse();
+  }
+
+  @Test
+  void theFirstEndsWhereAFileCanReachNoFurther() throws ErrnoException {
+    long blocks = Long.MAX_VALUE >> SB.blockLog; // and a part of one behind them
+    XfsExtents last = only(record(blocks, 20, 3, false));
+    assertThat(last.inFirst(Long.MAX_VALUE - 1)).isTrue();
+    assertThat(last.firstPos() + last.firstBytes()).isEqualTo(Long.MAX_VALUE);
+    XfsExtents beyond = only(record(blocks + 1, 20, 3, false));
+    assertThat(beyond.inFirst(0)).isFalse();
+    assertThat(beyond.inFirst(Long.MAX_VALUE)).isFalse();
+  }
+
+  private static XfsExtents only(XfsBuf record) throws ErrnoException {
+    XfsExtents.Builder builder = builder(1);
+    builder.add(record, 0);
+    return builder.build();
+  }
+
+  @Test
   void refusesWhatCantBe() {
     assertBad(record(0, 20, 0, false), "outside"); // no blocks
     assertBad(record(0, 0, 1, false), "outside"); // the superblock

@@ -24,6 +24,11 @@ final class Repository {
     return ROOT.resolve("bin/pollux");
   }
 
+  /** Any file, by its path from the top. */
+  static Path file(String path) {
+    return ROOT.resolve(path);
+  }
+
   static Path kitSource(String name) {
     return ROOT.resolve("it/src/main/java/io/pollux/it").resolve(name);
   }

@@ -40,12 +40,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 1,
-    jvmArgsAppend = {
-      "-ea:io.pollux...", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", "-XX:MaxInlineLevel=30", "-Xmx1g",
-      "--enable-native-access=ALL-UNNAMED"
-    })
+@Fork(1) // with the options of benchmarks/run
 public class ModesBenchmark {
   private static final int IOS = 1 << 16;
   private static final int BLOCK = 4096;

@@ -58,8 +58,7 @@ final class Job {
   private final int interval;
 
   // By slot.
-  private final long[] slotBlock;
-  private final boolean[] slotWrite;
+  private final long[] slotBlock; // the complement of a block that is written
   private final long[] slotBegan; // 0 if not timed
 
   // By block, for Check.WRITTEN.
@@ -118,7 +117,6 @@ final class Job {
     warm = counted && !ramp ? share / 4 : Long.MAX_VALUE;
 
     slotBlock = new long[slots];
-    slotWrite = new boolean[slots];
     slotBegan = new long[slots];
     boolean remember = check == Check.WRITTEN;
     assert !remember || canRemember(fileBlocks);
@@ -207,8 +205,7 @@ final class Job {
    */
   void issue(int slot, long buffer) {
     issued++;
-    slotBlock[slot] = block;
-    slotWrite[slot] = write;
+    slotBlock[slot] = write ? ~block : block;
     if (--untilTimed == 0) {
       untilTimed = interval;
       slotBegan[slot] = System.nanoTime() | 1; // 0 means not timed
@@ -235,20 +232,26 @@ final class Job {
       slotBegan[slot] = 0;
       latency.recordValue(Math.clamp(System.nanoTime() - start, 0, LONGEST_LATENCY));
     }
+    if (check == Check.NONE && result == blockSize) {
+      return;
+    }
+    long what = slotBlock[slot];
+    boolean wrote = what < 0;
+    long which = wrote ? ~what : what;
     if (check == Check.WRITTEN) {
-      inFlight[(int) slotBlock[slot]] = false;
+      inFlight[(int) which] = false;
     }
     if (result != blockSize) {
-      failed(slot, result);
-    } else if (check != Check.NONE && !slotWrite[slot]) {
-      verify(slotBlock[slot], buffer);
+      failed(which, wrote, result);
+    } else if (!wrote) {
+      verify(which, buffer);
     }
   }
 
-  private void failed(int slot, long result) {
-    faults.error(slotWrite[slot], (firstBlock + slotBlock[slot]) * blockSize, result, blockSize);
-    if (check == Check.WRITTEN && slotWrite[slot]) {
-      generation[(int) slotBlock[slot]] = 0; // whatever it holds now
+  private void failed(long which, boolean wrote, long result) {
+    faults.error(wrote, (firstBlock + which) * blockSize, result, blockSize);
+    if (check == Check.WRITTEN && wrote) {
+      generation[(int) which] = 0; // whatever it holds now
     }
   }
 
