@@ -182,7 +182,7 @@ public final class IomapDio extends Slab.Item {
     }
     long pos = request.kiPos;
     boolean handedOver = false;
-    while (iter.count() > 0 && (!iter.intoMemory() || pos < iSize)) { // each step moves on by a byte or more
+    do { // each step moves on by a byte or more; that there is one for the first, rw has seen
       int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
       long step = result != 0 ? result : actor(current, iter, pos);
       if (step <= 0) {
@@ -197,7 +197,7 @@ public final class IomapDio extends Slab.Item {
         break;
       }
       pos += step;
-    }
+    } while (iter.count() > 0 && (write || pos < iSize) && (int) ERROR.getOpaque(this) == 0);
     if (plugged) {
       plug.finish(current); // this thread's, whatever has become of the request
     }
@@ -278,7 +278,7 @@ public final class IomapDio extends Slab.Item {
     int op = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long whole = iter.count();
     long copied = 0;
-    while (copied < length && (int) ERROR.getOpaque(this) == 0) {
+    do {
       iter.truncate(length - copied);
       Bio bio =
           size == 0
@@ -299,8 +299,8 @@ public final class IomapDio extends Slab.Item {
         return HANDED_OVER;
       }
       submitBio(current, bio);
-    }
-    return copied == 0 ? (int) ERROR.getOpaque(this) : copied;
+    } while (copied < length && (int) ERROR.getOpaque(this) == 0);
+    return copied;
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_submit_bio")
