@@ -85,7 +85,9 @@ public final class Launch {
   private static List<String> options() {
     List<String> options = new ArrayList<>();
     options.add("-ea:io.pollux...");
-    options.addAll(List.of("-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io.pollux.aio.IopollList::poll", "-Xmx512m", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
+    options.addAll(List.of("-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-Xmx512m", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
+    options.addAll(List.of("-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io.pollux.aio.IopollList::poll"));
+    options.add("-XX:CompileCommand=dontinline,io.pollux.iomap.IomapDio::bioActor");
     options.add("-XX:-MaxFDLimit");
     options.add("--module-path=" + System.getProperty("jdk.module.path"));
     options.add("--add-modules=io.pollux.tools");
