@@ -39,12 +39,16 @@ public class GrowthBenchmark {
   @Param({"1", "8", "32"})
   public int inARow;
 
+  /** Requests that a call submits, and that it waits for. */
+  @Param({"1", "32"})
+  public int perCall;
+
   private DeviceLoad load;
 
   /** Boots a kernel. */
   @Setup
   public void boot() throws ErrnoException {
-    load = new DeviceLoad(depth, devices, inARow);
+    load = new DeviceLoad(depth, devices, inARow, perCall);
   }
 
   /** Shuts it down. */

@@ -87,12 +87,18 @@ public final class GrowthComparisons {
   public static List<Comparison> of(@Nullable Path pollux) {
     GrowthComparisons made = new GrowthComparisons(pollux);
     for (int depth : DEPTHS) {
-      made.devices(number("depth %,d", depth), depth == DEEP ? MANY_MARK : Mark.NONE, depth, 1, 1);
+      made.devices(number("depth %,d", depth), depth == DEEP ? MANY_MARK : Mark.NONE, depth, 1, 1, SHALLOW);
     }
     for (int inARow : ROWS) {
       String devices = MANY_DEVICES + " devices, " + inARow + " in a row";
-      made.devices(devices, Mark.NONE, SHALLOW, MANY_DEVICES, inARow);
-      made.devices(devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow);
+      made.devices(devices, Mark.NONE, SHALLOW, MANY_DEVICES, inARow, SHALLOW);
+      made.devices(devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow, SHALLOW);
+    }
+    for (int depth : DEPTHS) { // all of them with the same calls, so that there is more of one thing only
+      made.devices(number("one a call, depth %,d", depth), MANY_MARK, depth, 1, 1, 1);
+    }
+    for (int depth : new int[] {SHALLOW, DEEP}) {
+      made.devices(number("one a call, 16 devices, depth %,d", depth), MANY_MARK, depth, MANY_DEVICES, 1, 1);
     }
     for (Fs fs : new Fs[] {Fs.NONE, Fs.XFS, Fs.GFS2}) {
       for (Case one : BY_CONTEXTS) {
@@ -127,10 +133,13 @@ public final class GrowthComparisons {
     return String.format(Locale.ROOT, format, number);
   }
 
-  private void devices(String name, Mark mark, int depth, int devices, int inARow) {
+  private void devices(String name, Mark mark, int depth, int devices, int inARow, int perCall) {
     String base = devices == 1 ? "depth " + SHALLOW : "one device";
     add(name, base, mark, progress ->
-        booted(() -> Pair.of(() -> new DeviceLoad(SHALLOW, 1, 1), () -> new DeviceLoad(depth, devices, inARow))));
+        booted(
+            () ->
+                Pair.of(
+                    () -> new DeviceLoad(SHALLOW, 1, 1, perCall), () -> new DeviceLoad(depth, devices, inARow, perCall))));
   }
 
   private void add(Case one, Fs fs, Growth.Maker maker) {

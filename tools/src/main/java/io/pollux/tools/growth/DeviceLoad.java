@@ -7,14 +7,13 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Iocb;
 
 /**
- * Reads by how many are in flight and by how many bare devices they go to in turn. So many are submitted, 32 a call at most, and only
- * then completed.
+ * Reads by how many are in flight and by how many bare devices they go to in turn. A call submits a batch and, when so many are in flight,
+ * waits for as many; so the calls are the same whatever the depth is, but for a depth that is less than a batch.
  */
 public final class DeviceLoad implements Load {
-  private static final int BATCH = 32;
-
   private final int depth;
   private final int inARow;
+  private final int batch;
   private final Bed bed;
   private final UserRing ring;
   private int device;
@@ -27,11 +26,13 @@ public final class DeviceLoad implements Load {
    * @param depth requests in flight, a power of two up to {@link #IOS}
    * @param devices open devices
    * @param inARow requests that go to a device before it is the next one's turn
+   * @param perCall requests that a call submits, a power of two; no more than are in flight, though
    * @throws ErrnoException what the kernel has against it
    */
-  public DeviceLoad(int depth, int devices, int inARow) throws ErrnoException {
+  public DeviceLoad(int depth, int devices, int inARow, int perCall) throws ErrnoException {
     this.depth = depth;
     this.inARow = inARow;
+    batch = Math.min(depth, perCall);
     bed = Bed.ofDisks(devices);
     try {
       ring = UserRing.polled(bed.program(), depth, Bed.BLOCK);
@@ -47,30 +48,37 @@ public final class DeviceLoad implements Load {
 
   @Override
   public void io() {
-    for (int done = 0; done < IOS; done += depth) {
-      for (int i = 0; i < depth; i++) {
-        int slot = ring.take();
-        long iocb = ring.iocb(slot);
-        if (++turn == inARow) {
-          turn = 0;
-          device = device + 1 == bed.files() ? 0 : device + 1;
-        }
-        block = (block * 0x5DEECE66DL + 11) & (bed.blocks() - 1); // a power of two
-        Iocb.aioFildes(iocb, bed.fd(device));
-        Iocb.aioOffset(iocb, block * Bed.BLOCK);
-        ring.push();
-        if (ring.prepared() == BATCH) {
-          ring.submit();
-        }
+    for (int done = 0; done < IOS; done += batch) {
+      for (int i = 0; i < batch; i++) {
+        push();
       }
-      ring.submitAndWait(depth);
-      Bed.reap(ring, depth);
+      if (ring.outstanding() < depth) {
+        ring.submit();
+      } else {
+        ring.submitAndWait(batch);
+        Bed.reap(ring, batch);
+      }
     }
+  }
+
+  private void push() {
+    long iocb = ring.iocb(ring.take());
+    if (++turn == inARow) {
+      turn = 0;
+      device = device + 1 == bed.files() ? 0 : device + 1;
+    }
+    block = (block * 0x5DEECE66DL + 11) & (bed.blocks() - 1); // a power of two
+    Iocb.aioFildes(iocb, bed.fd(device));
+    Iocb.aioOffset(iocb, block * Bed.BLOCK);
+    ring.push();
   }
 
   @Override
   public void close() {
     try (bed) {
+      int inFlight = ring.outstanding();
+      ring.submitAndWait(inFlight);
+      Bed.reap(ring, inFlight);
       ring.close();
     }
   }

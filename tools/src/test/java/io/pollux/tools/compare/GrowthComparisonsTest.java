@@ -28,7 +28,7 @@ class GrowthComparisonsTest {
   void whatIsAimedAtIsAMost() {
     Map<String, Mark> marks = all().stream().collect(Collectors.toMap(Comparison::work, Comparison::mark));
 
-    assertThat(marks).hasSize(33);
+    assertThat(marks).hasSize(39);
     for (String where : List.of("bare", "XFS", "GFS2")) {
       assertThat(marks)
           .containsEntry("growth: depth 1,024, one ring, " + where, Mark.atMost(1.2))
@@ -49,6 +49,10 @@ class GrowthComparisonsTest {
         .containsEntry("growth: depth 128", Mark.NONE)
         .containsEntry("growth: depth 1,024", Mark.atMost(1.2))
         .containsEntry("growth: 16 devices, 1 in a row", Mark.NONE)
+        .containsEntry("growth: one a call, depth 1", Mark.atMost(1.2))
+        .containsEntry("growth: one a call, depth 1,024", Mark.atMost(1.2))
+        .containsEntry("growth: one a call, 16 devices, depth 32", Mark.atMost(1.2))
+        .containsEntry("growth: one a call, 16 devices, depth 1,024", Mark.atMost(1.2))
         .containsEntry("growth: 100 extents, XFS", Mark.NONE)
         .containsEntry("growth: 10,000 extents, XFS", Mark.NONE)
         .containsEntry("growth: 1,000,000 extents, XFS", Mark.atMost(1.5));

@@ -39,9 +39,12 @@ class LoadTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1, 1", "8, 1, 1", "1024, 1, 1", "32, 16, 1", "1024, 16, 8", "32, 16, 32"})
-  void devices(int depth, int devices, int inARow) throws ErrnoException {
-    runs(new DeviceLoad(depth, devices, inARow));
+  @CsvSource({
+    "1, 1, 1, 32", "8, 1, 1, 32", "1024, 1, 1, 32", "32, 16, 1, 32", "1024, 16, 8, 32", "32, 16, 32, 32",
+    "1, 1, 1, 1", "1024, 1, 1, 1", "32, 16, 1, 1"
+  })
+  void devices(int depth, int devices, int inARow, int perCall) throws ErrnoException {
+    runs(new DeviceLoad(depth, devices, inARow, perCall));
   }
 
   @ParameterizedTest
@@ -64,7 +67,7 @@ class LoadTest {
     }
     long before = mapped();
 
-    assertThatThrownBy(() -> new DeviceLoad(70_000, 16, 1)).hasMessageContaining("io_setup2");
+    assertThatThrownBy(() -> new DeviceLoad(70_000, 16, 1, 32)).hasMessageContaining("io_setup2");
     assertThatThrownBy(() -> new ContextLoad(Bed.ofDisks(16), 3000, 1, 32)).hasMessageContaining("io_setup2");
     for (int i = 0; i < 10; i++) {
       assertThatThrownBy(() -> Bed.ofFiles(zeroes, 1)).isInstanceOf(NoSuchElementException.class);
