@@ -26,6 +26,7 @@ final class AioSubmitState implements SleepHook {
   private @Nullable AioKiocb reqHead;
   private @Nullable AioKiocb reqTail;
   private int reqCount;
+  private boolean anyDone; // of these: it was complete when it was issued
 
   private int countedAhead; // requests that the context counts already, and that are still to be taken
 
@@ -144,6 +145,7 @@ final class AioSubmitState implements SleepHook {
       reqTail.next = req;
     }
     reqTail = req;
+    anyDone |= req.pollCompleted();
     if (++reqCount == AioAbi.AIO_IOPOLL_BATCH) {
       flushReqs();
     }
@@ -153,11 +155,12 @@ final class AioSubmitState implements SleepHook {
   @LinuxSource(file = "fs/aio.c", name = "aio_flush_state_reqs")
   private void flushReqs() {
     if (reqHead != null && reqTail != null) {
-      ctx().iopoll().submitted(reqHead, reqTail);
+      ctx().iopoll().submitted(reqHead, reqTail, anyDone);
     }
     reqHead = null;
     reqTail = null;
     reqCount = 0;
+    anyDone = false;
   }
 
   /** The submitter is about to sleep: somebody else may have to poll for what it issued. */

@@ -30,6 +30,7 @@ final class IopollList {
   private volatile boolean anySubmitted; // written under the lock
   private @Nullable AioKiocb completingHead;
   private @Nullable AioKiocb completingTail;
+  private boolean nothingDone; // all were submitted by who is inside, and none was complete then; until somebody polls
   private volatile boolean full; // the last reaping ended for want of room; read by the submission thread too
 
   IopollList(Kioctx ctx) {
@@ -37,10 +38,11 @@ final class IopollList {
     oneInside = ctx.oneInside();
   }
 
-  /** Takes a chain of requests that were issued. */
-  void submitted(AioKiocb head, AioKiocb tail) {
+  /** Takes a chain of requests that were issued, and whether any of them is complete. */
+  void submitted(AioKiocb head, AioKiocb tail, boolean anyDone) {
     assert tail.next == null;
     if (oneInside) {
+      nothingDone = (nothingDone || completingHead == null) && !anyDone;
       append(head, tail);
       return;
     }
@@ -91,7 +93,11 @@ final class IopollList {
     long start = timeoutNanos == WaitQueue.FOREVER ? 0 : System.nanoTime();
     while (true) { // ends: each turn polls, and min events come, or time is up, or the task is interrupted
       takeOver();
-      events += reap(sink, max - events);
+      if (nothingDone) {
+        nothingDone = false; // there is nothing to be looked at before the poll
+      } else {
+        events += reap(sink, max - events);
+      }
       if (events >= max || full || (isEmpty() && !ctx.submissionsPending()) || (events >= min && (polled || events > 0))) {
         return events;
       }

@@ -79,6 +79,21 @@ class IoRingEnterTest {
     assertThat(program.reap()).hasSize(1);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void whatWasCompleteWhenSubmittedIsFoundWithoutPolling(int which) {
+    setup(RingProgram.POLLED);
+    for (int i = 0; i < 3; i++) {
+      program.prepareRead(i == which ? 1 << 20 : 0, i, true); // at the end of the device: done at once, with 0 bytes
+    }
+    assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
+    disk.release(2, 0);
+    assertThat(program.enter(0, 1, GETEVENTS)).isZero();
+    assertThat(program.reap()).containsExactly(new Event(which, which, 0, 0));
+    assertThat(program.enter(0, 1, GETEVENTS)).isZero();
+    assertThat(program.reap()).hasSize(2);
+  }
+
   @Test
   void minZeroDoesNotSpin() {
     setup(RingProgram.POLLED);
