@@ -145,7 +145,6 @@ public final class IomapDio extends Slab.Item {
     dio.waitForCompletion = iocb.isSync();
     dio.write = !iter.intoMemory();
     dio.doneWq = doneWq;
-    dio.bdev = null;
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
     dio.error = 0;
     if (dio.done) { // a volatile store costs more than the look
@@ -421,7 +420,6 @@ public final class IomapDio extends Slab.Item {
     iocb = null;
     inode = null;
     bdev = null;
-    doneWq = null;
     Slab.free(this);
     return result;
   }

@@ -46,9 +46,6 @@ final class AioKiocb extends Kiocb {
   /** The second result, once complete. */
   long res2;
 
-  /** Where in the old completion ring's books it counts: whether it holds a slot. */
-  boolean holdsSlot;
-
   /** The eventfd that its completion signals (IOCB_FLAG_RESFD), with a reference. */
   @Nullable File eventfd;
 
@@ -69,7 +66,6 @@ final class AioKiocb extends Kiocb {
     ctx = owner;
     userData = data;
     userObj = obj;
-    holdsSlot = false;
     eventfd = null;
     next = null;
     kiFilp = null;

@@ -108,7 +108,6 @@ final class Submitter extends Slab.Item {
     }
     AioKiocb req = state.getReq(current);
     req.init(ctx, iocb.aioData, obj);
-    req.holdsSlot = slot;
     int result = eventfdGet(current, req);
     if (result == 0 && key != 0) {
       result = putKey(current, key);

@@ -118,7 +118,6 @@ public final class Slab<T extends Slab.Item> {
         }
       }
       local = item.next;
-      item.next = null;
       return item;
     }
 
