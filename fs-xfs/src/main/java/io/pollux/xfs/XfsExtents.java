@@ -32,6 +32,16 @@ import java.util.Arrays;
  * group lay in one piece: so a file that has been laid out at once, and has many extents because some are unwritten or were
  * punched out, needs no bits for it. All offsets are from the group's own.
  *
+ * <p>A group may be even: all 64 are as long as each other, and as far from each other, in the file and on the device, as where every
+ * other block of a file was punched out. Then its head says all of it:
+ *
+ * <pre>
+ *   63..6: the offset that its first extent starts at
+ *   63..12: the block of its first extent  10..5: all ones
+ *   how far in the file from one to the next
+ *   63..22: how far on the device, with its sign  21..0: number of blocks less one, and whether they are unwritten
+ * </pre>
+ *
  * <p>The high part of an offset is the number of one of 64 buckets. Of all buckets in turn there is a one for each extent that
  * starts in it, and then a zero: so the extents in and before a bucket are the ones before its zero, which a few instructions
  * find.
@@ -70,6 +80,10 @@ final class XfsExtents {
   private static final int BLOCK_BITS_BITS = 6;
   private static final int SLOPE_SHIFT = BLOCK_BITS_SHIFT + BLOCK_BITS_BITS;
   private static final int PLACE_SHIFT = SLOPE_SHIFT + 1;
+  private static final int EVEN = (1 << BLOCK_BITS_BITS) - 1; // in place of the bits of a block, which are fewer
+
+  // In the fourth of an even group.
+  private static final int COUNT_AND_FLAG_BITS = 22;
 
   /** An fsb has so many. */
   private static final int FSB_BITS = 52;
@@ -163,6 +177,20 @@ final class XfsExtents {
     return (int) (shape >>> BLOCK_BITS_SHIFT) & ((1 << BLOCK_BITS_BITS) - 1);
   }
 
+  private static boolean isEven(long shape) {
+    return blockBits(shape) == EVEN;
+  }
+
+  /** How far in the file it is from one extent of an even group to the next. */
+  private long stride(int group) {
+    return heads[(group << HEAD_LOG) + 2];
+  }
+
+  /** What else there is of an even group: how far it is on the device, and what countAndFlag answers. */
+  private long rest(int group) {
+    return heads[(group << HEAD_LOG) + 3];
+  }
+
   private long ones(int group) {
     return heads[(group << HEAD_LOG) + 2];
   }
@@ -198,6 +226,9 @@ final class XfsExtents {
 
   private long countAndFlag(int at) {
     int group = at >>> GROUP_LOG;
+    if (isEven(shape(group))) {
+      return rest(group) & ((1L << COUNT_AND_FLAG_BITS) - 1);
+    }
     return field(place(at) + lowBits(group), countBits(shape(group)));
   }
 
@@ -205,6 +236,9 @@ final class XfsExtents {
   private long fromBase(int at) {
     int group = at >>> GROUP_LOG;
     int in = at & (GROUP - 1);
+    if (isEven(shape(group))) {
+      return in * stride(group);
+    }
     long high = (long) select(ones(group), moreOnes(group), in) - in;
     return (high << lowBits(group)) + low(at);
   }
@@ -223,6 +257,9 @@ final class XfsExtents {
   long startBlock(int at, long startOff) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
+    if (isEven(shape)) {
+      return (shape >>> PLACE_SHIFT) + (at & (GROUP - 1)) * (rest(group) >> COUNT_AND_FLAG_BITS);
+    }
     long least = field(shape >>> PLACE_SHIFT, FSB_BITS);
     long along = (startOff - base(group)) & -((shape >>> SLOPE_SHIFT) & 1);
     long more = field(place(at) + lowBits(group) + countBits(shape), blockBits(shape));
@@ -257,6 +294,14 @@ final class XfsExtents {
       return NONE;
     }
     int group = findGroup(fileoff);
+    if (isEven(shape(group))) {
+      return (group << GROUP_LOG) + (int) Math.min((fileoff - base(group)) / stride(group), GROUP - 1);
+    }
+    return find(group, fileoff);
+  }
+
+  /** Finds it in a group that is not even. */
+  private int find(int group, long fileoff) {
     int lowBits = lowBits(group);
     long within = Math.min(fileoff - base(group), ((long) GROUP << lowBits) - 1);
     int bucket = (int) (within >>> lowBits);
@@ -398,10 +443,44 @@ final class XfsExtents {
       }
     }
 
+    /** Whether there are 64 extents as long and as far from each other as the first two. */
+    private boolean isEven(int extents) {
+      if (extents != GROUP || step() >> (Long.SIZE - COUNT_AND_FLAG_BITS - 1) != step() >> (Long.SIZE - 1)) {
+        return false; // or too far from each other
+      }
+      for (int i = 1; i < extents; i++) {
+        if (starts[i] - starts[i - 1] != stride() || blocks[i] - blocks[i - 1] != step() || countsAndFlags[i] != countsAndFlags[0]) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    private long stride() {
+      return starts[1] - starts[0];
+    }
+
+    private long step() {
+      return blocks[1] - blocks[0];
+    }
+
+    private void packEven(int group) throws ErrnoException {
+      int head = group << HEAD_LOG;
+      makeRoom(head + HEAD, packed.length);
+      heads[head] = starts[0] << LOW_BITS_BITS;
+      heads[head + 1] = blocks[0] << PLACE_SHIFT | (long) EVEN << BLOCK_BITS_SHIFT;
+      heads[head + 2] = stride();
+      heads[head + 3] = step() << COUNT_AND_FLAG_BITS | countsAndFlags[0];
+    }
+
     /** Puts the last group where it belongs, full or not. */
     private void pack() throws ErrnoException {
       int group = (count - 1) >>> GROUP_LOG;
       int extents = ((count - 1) & (GROUP - 1)) + 1;
+      if (isEven(extents)) {
+        packEven(group);
+        return;
+      }
       long base = starts[0];
       int lowBits = Math.max(0, bits(starts[extents - 1] - base) - GROUP_LOG);
       long any = 0;

@@ -196,7 +196,8 @@ final class XfsExtentsTest {
           (end, at, count, random) -> end + (random.nextInt(50) == 0 ? random.nextLong(1L << 40) : 0), // heaps
           (end, at, count, random) -> at == 0 ? FAR : end, // all at the far end
           (end, at, count, random) -> at == count - 1 ? Math.max(end, FAR) : end + random.nextInt(2), // all but one near
-          (end, at, count, random) -> end + (at % 64 == 63 ? 1L << 34 : 1)); // all but one of a group near
+          (end, at, count, random) -> end + (at % 64 == 63 ? 1L << 34 : 1), // all but one of a group near
+          (end, at, count, random) -> end + (random.nextInt(200) == 0 ? 3 : 1)); // evenly for a while
 
   /** Which block an extent begins with. None is near the end of its group. */
   private interface Blocks {
@@ -270,6 +271,49 @@ final class XfsExtentsTest {
     if (found != wanted) { // many more are right
       assertThat(found).as("%s: block %d", name, block).isEqualTo(wanted);
     }
+  }
+
+  /** Groups of which the head says all, and such in which one extent is otherwise. */
+  @Test
+  void evenGroupsAgreeWithTheirRecords() throws ErrnoException {
+    for (long stride : new long[] {3, 64, (1L << 21) + 1, 1L << 45}) {
+      for (long step : new long[] {0, 1, 3, -1, -3, 1L << 28, (1L << 41) - (1L << 28), 1L << 41, -(1L << 41), 1L << 43, -(1L << 43)}) {
+        for (Odd odd : Odd.values()) {
+          checkEven(stride, step, odd, 64 + random.nextInt(64)); // one of the second group
+        }
+      }
+    }
+  }
+
+  /** In what an extent is not as the others are. */
+  private enum Odd {
+    NOTHING, PLACE, BLOCK, LENGTH, FLAG
+  }
+
+  private void checkEven(long stride, long step, Odd odd, int which) throws ErrnoException {
+    String name = "seed " + seed + ", stride " + stride + ", step " + step + ", " + odd + " of " + which;
+    int count = 3 * 64 + 5;
+    long[] starts = new long[count];
+    long[] fsbs = new long[count];
+    XfsExtents.Builder builder = new XfsExtents.Builder(HUGE, count);
+    for (int i = 0; i < count; i++) {
+      starts[i] = 7 + i * stride + (i == which && odd == Odd.PLACE ? 1 : 0);
+      fsbs[i] = (step < 0 ? 1L << 49 : 0) + (1 << 20) + i % 64 * step + (i == which && odd == Odd.BLOCK ? 5 : 0);
+      builder.add(record(starts[i], fsbs[i], i == which && odd == Odd.LENGTH ? 2 : 1, i == which && odd == Odd.FLAG), 0);
+    }
+    XfsExtents extents = builder.build();
+    for (int i = 0; i < count; i++) {
+      boolean same =
+          extents.startOff(i) == starts[i]
+              && extents.startBlock(i) == fsbs[i]
+              && extents.blockCount(i) == (i == which && odd == Odd.LENGTH ? 2 : 1)
+              && extents.unwritten(i) == (i == which && odd == Odd.FLAG);
+      assertThat(same).as("%s: extent %d", name, i).isTrue();
+      for (long block : new long[] {starts[i] - 1, starts[i], starts[i] + 1, starts[i] + stride - 1}) {
+        checkFind(name, extents, starts, block);
+      }
+    }
+    checkFind(name, extents, starts, Long.MAX_VALUE);
   }
 
   /** Two million lookups take a second where each costs 20 steps, and a week where each costs a million. */
