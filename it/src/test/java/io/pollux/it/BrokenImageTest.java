@@ -231,7 +231,7 @@ class BrokenImageTest {
       })
   void isRefusedInOneLine(String kind, @TempDir Path directory) throws IOException {
     Path image = make(directory, kind);
-    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, null, null);
+    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, null, null, false);
     assertThatThrownBy(() -> Target.open(spec, false).close())
         .hasMessageMatching("[^\n]+: [^\n]+")
         .hasMessageContaining(image.toString())

@@ -14,6 +14,7 @@ import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.SamplePattern;
 import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
@@ -102,6 +103,16 @@ final class BenchCommand implements Runnable {
       description = "Threads, each with a context of its own. Default: 1.")
   private int threads;
 
+  @Option(names = "--copy-engine",
+      description = {
+        "With --disk ram: a thread of the disk moves what is polled for in batches, while the processor goes on, as a real",
+        "disk does (default with --no-verify, where the other threads leave it a processor)."
+      })
+  private boolean copyEngine;
+
+  @Option(names = "--no-copy-engine", description = "Who submits or polls moves it.")
+  private boolean noCopyEngine;
+
   @Option(names = "--ramp", paramLabel = "SECONDS",
       description = {
         "Run so long before what is measured begins. I/Os, calls, latency and all that is made of them count from then on,",
@@ -145,7 +156,7 @@ final class BenchCommand implements Runnable {
   public void run() {
     check();
     Result result;
-    try (Target opened = target.open(pattern.writes());
+    try (Target opened = Target.open(spec(), pattern.writes());
         UserFiles files = new UserFiles(opened.program())) {
       PathName file = opened.file(files);
       Bench bench = new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
@@ -164,12 +175,24 @@ final class BenchCommand implements Runnable {
     }
   }
 
+  /** What to run against, and whether its disk moves data by itself: as asked, else where that helps. */
+  private TargetSpec spec() {
+    TargetSpec spec = target.spec();
+    boolean can = spec.diskOrDefault() == Disk.RAM && spec.faults() == null;
+    boolean batches = mode != Mode.SYNC && depth > 1 && !irq && !buffered;
+    boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll); // who verifies has all data to read
+    return spec.withCopyEngine(copyEngine || (can && helps && !noCopyEngine));
+  }
+
   /** Refuses what cannot be, before anything is loaded. */
   private void check() {
     exclude("--polled", polled, "--irq", irq);
     exclude("--fixed-bufs", fixedBufs, "--no-fixed-bufs", noFixedBufs);
     exclude("--verify", verify, "--no-verify", noVerify);
     exclude("--buffered", buffered, "--polled", polled);
+    exclude("--copy-engine", copyEngine, "--no-copy-engine", noCopyEngine);
+    exclude("--copy-engine", copyEngine, "--irq", irq);
+    exclude("--copy-engine", copyEngine, "--buffered", buffered);
     if (mode != Mode.RING && (sqThread || sqPoll)) {
       throw Failure.couldNotRun(sqPoll ? "--sq-poll" : "--sq-thread", "is for --mode ring");
     }

@@ -51,8 +51,8 @@ import picocli.CommandLine.Option;
       "turn by turn, and prints medians, ratios, and which marks are reached. One that is missed leaves the exit status 0.",
       "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
       "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
-      "Memory: a disk there against a loop that only copies, and against fio's io_uring engine on a file in tmpfs, which",
-      "is page cache and so is read buffered.",
+      "Memory: a disk there (with a copy engine, if there is a second processor) against a loop that only copies; and one without",
+      "against fio's io_uring engine on a file in tmpfs, which is page cache and so is read buffered.",
       "Allocation: bytes for a request once warm, reads and writes in 15 ways that bench has, on a null disk. One object is 16",
       "bytes or more, so that a twentieth of a byte is no request's, but the JVM's own. Turns last a quarter of --runtime.",
       "First I/O: how long bench --ios 1 takes from start to end.",
@@ -269,7 +269,7 @@ final class CompareCommand implements Runnable {
     }
     Path file = image != null ? image : fill(directory().resolve("disk"), size != null ? size : DEFAULT_SIZE);
     TargetSpec spec =
-        new TargetSpec(file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null);
+        new TargetSpec(file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null, false);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();

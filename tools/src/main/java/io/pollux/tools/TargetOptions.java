@@ -88,7 +88,7 @@ final class TargetOptions {
 
   TargetSpec spec() {
     OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
-    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, nullDisk, faults);
+    return new TargetSpec(image, fs, file, disk, bytes, readOnly, norecovery, nullDisk, faults, false);
   }
 
   Target open(boolean writing) {

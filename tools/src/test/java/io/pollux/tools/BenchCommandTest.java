@@ -2,6 +2,7 @@
 package io.pollux.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
@@ -97,6 +98,11 @@ class BenchCommandTest {
         "--depth 300 --batch-submit 64 --batch-complete 200",
         "--threads 3",
         "--threads 3 --depth 5",
+        "--copy-engine",
+        "--copy-engine --threads 3 --depth 100",
+        "--copy-engine --mode useriocb --depth 8",
+        "--copy-engine --fs gfs2 --bs 64k",
+        "--no-copy-engine",
         "--file /tail.dat",
         "--fs gfs2",
         "--fs gfs2 --mode sync --irq",
@@ -107,6 +113,52 @@ class BenchCommandTest {
     Map<String, Object> result = json((options + " --verify --ios 1001").split(" ", -1));
 
     assertThat(result).containsEntry("ios", 1001).containsEntry("verified", 1001).containsEntry("mismatches", 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--no-verify --copy-engine,true",
+    "--copy-engine,true",
+    "--no-verify --no-copy-engine,false",
+    "'',false", // who verifies has all data to read
+    "--no-verify --depth 1,false",
+    "--no-verify --irq,false"
+  })
+  void theTableSaysWhetherTheDiskMovesDataByItself(String options, boolean itself) {
+    List<String> args = new ArrayList<>(List.of("bench", "--ios", "100"));
+    if (!options.isEmpty()) {
+      args.addAll(List.of(options.split(" ", -1)));
+    }
+    Cli result = Cli.run(args.toArray(String[]::new));
+
+    assertThat(result.status()).as(result.err()).isZero();
+    assertThat(result.out()).contains(itself ? "(xfs on ram0, copy engine)" : "(xfs on ram0)");
+  }
+
+  @Test
+  void aDiskDoesNotMoveDataByItselfWhereThereIsNoProcessorForThat() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    assumeThat(processors).as("no more than bench has threads").isLessThanOrEqualTo(256);
+    String threads = String.valueOf(processors);
+
+    assertThat(Cli.run("bench", "--ios", "100", "--no-verify", "--threads", threads).out()).contains("(xfs on ram0)");
+    String alone = Cli.run("bench", "--ios", "100", "--no-verify").out();
+    assertThat(alone).contains(processors > 1 ? "(xfs on ram0, copy engine)" : "(xfs on ram0)");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--irq --copy-engine,--copy-engine and --irq: exclude each other",
+    "--buffered --copy-engine,--copy-engine and --buffered: exclude each other",
+    "--disk null --copy-engine,--copy-engine: is about a disk in memory",
+    "--fault seed=1 --copy-engine,--copy-engine and --fault: exclude each other",
+    "--no-copy-engine --copy-engine,--copy-engine and --no-copy-engine: exclude each other"
+  })
+  void aCopyEngineIsForADiskInMemory(String options, String why) {
+    Cli result = Cli.run(("bench " + options).split(" ", -1));
+
+    assertThat(result.status()).isEqualTo(2);
+    assertThat(result.err()).startsWith("pollux: " + why);
   }
 
   @ParameterizedTest
@@ -128,7 +180,9 @@ class BenchCommandTest {
     "gfs2,randwrite",
     "gfs2,randrw",
     "gfs2,randrw --buffered",
-    "gfs2,randrw --mode aio --irq"
+    "gfs2,randrw --mode aio --irq",
+    "gfs2,randrw --copy-engine",
+    "xfs,randwrite --copy-engine"
   })
   void whatIsWrittenToAFileIsReadBack(String fs, String options) throws IOException {
     Map<String, Object> result = json(("--fs " + fs + " --verify --ios 6000 --threads 2 --rw " + options).split(" ", -1));

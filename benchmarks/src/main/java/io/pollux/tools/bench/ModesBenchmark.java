@@ -74,7 +74,7 @@ public class ModesBenchmark {
   public void start() {
     NullParameters disk = NullParameters.DEFAULT.withIrqmode(irqmode, 0);
     OptionalLong size = fs == Fs.NONE ? OptionalLong.of(FILE_BYTES) : OptionalLong.empty();
-    target = Target.open(new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null), true);
+    target = Target.open(new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null, false), true);
     PathName path = target.inKernel(PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
     Plan plan = way.plan(rw, 0, 1);
     int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();

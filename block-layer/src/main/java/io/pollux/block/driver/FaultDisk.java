@@ -57,7 +57,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   private final FaultLog log = new FaultLog();
   private final AtomicLong numbers = new AtomicLong();
   private final AtomicReferenceArray<@Nullable HwCtx> polled; // those that the wrapped disk was given requests of
-  private final @Nullable IrqThread irqs;
+  private final @Nullable DiskThread irqs;
   private final Object lock = new Object(); // of all below, and of what they hold
   private final HeldRequests[] held; // for each hardware queue
   private final @Nullable WriteCache cache;
@@ -84,17 +84,20 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
     this.limits = plan.volatileCache() ? limits.withWriteCache(true, true).withDiscard(0, 0, 0) : limits;
     cache = medium != null && plan.volatileCache() ? new WriteCache(medium, log) : null;
-    irqs = plan.holds() && !ownTime ? new IrqThread("fault-irq", this::expire) : null;
+    irqs = plan.holds() && !ownTime ? new DiskThread("fault-irq", this::expire) : null;
   }
 
   private static FaultDisk overPolled(PolledDisk disk, FaultPlan plan, @Nullable LongSupplier clock) {
+    if (disk.movesByItself()) {
+      throw new IllegalArgumentException("a disk that moves data by itself, so that it would be done before it is to fail");
+    }
     return new FaultDisk(disk, disk.bytes(), disk.tagSet(), disk.limits(), plan, clock);
   }
 
   /**
    * Wraps a disk of this package.
    *
-   * @param disk the disk, closed with this
+   * @param disk the disk, without a copy engine; closed with this
    * @param plan what goes wrong
    * @return the faulty disk
    */

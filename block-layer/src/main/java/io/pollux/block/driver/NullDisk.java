@@ -29,7 +29,7 @@ public final class NullDisk extends PolledDisk {
   private final boolean ownTime; // the caller's, that is
   private final boolean timed; // else what is polled for is done when somebody looks
   private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
-  private final @Nullable IrqThread irqs;
+  private final @Nullable DiskThread irqs;
 
   /**
    * Makes a disk that completes at once and keeps no data.
@@ -75,7 +75,7 @@ public final class NullDisk extends PolledDisk {
     for (int i = 0; i < lines.length; i++) {
       lines[i] = new DelayLine();
     }
-    irqs = delayed && threaded ? new IrqThread("nullb-irq", this::expire) : null;
+    irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire) : null;
   }
 
   @Override

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the disks here have in common: they do a request's work when it is asked for, at queueing on the
- * interrupt-driven queue, at polling on the polled one. What the work is, the disk says.
+ * interrupt-driven queue, at polling on the polled one; or, if they move data by themselves, before it is polled. What the work
+ * is, the disk says.
  */
 public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
   private final long bytes;
@@ -67,6 +68,11 @@ public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permi
    * @return 0 or a negative errno
    */
   abstract int move(int opf, long at, long address, int bytes);
+
+  /** Whether it does requests of a polled queue before somebody polls. */
+  boolean movesByItself() {
+    return false;
+  }
 
   /** Takes back what waits for a poller and was not begun. */
   @Nullable Request takeBack(HwCtx hctx) {

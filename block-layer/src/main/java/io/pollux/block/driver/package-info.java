@@ -6,7 +6,8 @@
  *
  * <ul>
  *   <li>{@link io.pollux.block.driver.NullDisk}: nothing moves, and it takes as long as it is told to.
- *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards.
+ *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards. A thread of its own may move data while the processor
+ *       goes on, as a real disk does.
  *   <li>{@link io.pollux.block.driver.HostDisk}: a file or a device of the machine, through its io_uring ({@code
  *       io.pollux.block.driver.host}).
  *   <li>{@link io.pollux.block.driver.FaultDisk}: any of them, with faults: errors, lateness, disorder, a volatile cache and

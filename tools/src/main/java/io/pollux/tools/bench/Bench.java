@@ -145,7 +145,7 @@ public final class Bench {
   }
 
   private List<Worker> start(long fileBlocks, Job.Check check) {
-    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete in order and at once
+    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete in order, or nearly so, and at once
     int slots = plan.mode() == Plan.Mode.RING ? RingEngine.slots(plan, inOrder) : plan.depth();
     boolean timeAll = !inOrder || plan.ios() <= FEW_IOS;
     List<Worker> workers = new ArrayList<>();

@@ -64,6 +64,17 @@ public record Plan(
   }
 
   /**
+   * Whether there is a processor for one thread more than those of a run, which never sleep.
+   *
+   * @param threads of the program
+   * @param kernelSubmits whether each of them has a thread of the kernel's
+   * @return true if so
+   */
+  public static boolean leavesProcessor(int threads, boolean kernelSubmits) {
+    return (kernelSubmits ? 2 * threads : threads) < Runtime.getRuntime().availableProcessors();
+  }
+
+  /**
    * The same work with a kernel thread that submits and polls.
    *
    * @return the plan

@@ -7,6 +7,7 @@ import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,6 +66,9 @@ final class BenchProgram implements Contestant {
     }
     if (plan.sqPoll()) {
       options.add("--sq-poll");
+    }
+    if (spec.diskOrDefault() == Disk.RAM) {
+      options.add(spec.copyEngine() ? "--copy-engine" : "--no-copy-engine");
     }
     if (spec.fs() != null) {
       options.addAll(List.of("--fs", spec.fs().toString()));

@@ -28,7 +28,7 @@ public final class KernelComparisons {
 
   /** The GFS2 sample on one. */
   static final TargetSpec GFS2 =
-      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null);
+      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null, false);
 
   private KernelComparisons() {}
 
@@ -53,7 +53,7 @@ public final class KernelComparisons {
         new Turns(
             "bench on a disk in memory",
             Unit.IOPS,
-            BenchProgram.orHere(pollux, "pollux", TargetSpec.SAMPLE.withDisk(Disk.RAM), deep),
+            BenchProgram.orHere(pollux, "pollux", TargetSpec.SAMPLE.withDisk(Disk.RAM).withCopyEngine(twoProcessors()), deep),
             new CopyLoop(deep, fileBytes),
             Mark.atLeast(COPY_MARK)));
     if (twoProcessors()) {
@@ -102,6 +102,6 @@ public final class KernelComparisons {
 
   /** A null disk with nothing on it, of which as many blocks are read. */
   static TargetSpec bare(long bytes) {
-    return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null);
+    return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null, false);
   }
 }

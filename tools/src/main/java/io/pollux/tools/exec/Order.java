@@ -76,7 +76,8 @@ final class Order {
         Boolean.parseBoolean(fields.getProperty("readOnly")),
         Boolean.parseBoolean(fields.getProperty("norecovery")),
         nullDisk(fields),
-        faults == null ? null : FaultPlan.parse(faults));
+        faults == null ? null : FaultPlan.parse(faults),
+        false); // that is bench's
   }
 
   private static @Nullable NullParameters nullDisk(Properties fields) {

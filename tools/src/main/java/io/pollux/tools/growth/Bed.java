@@ -90,7 +90,7 @@ public final class Bed implements AutoCloseable {
 
   /** A disk with nothing on it, or with a sample, or with a copy of an image. */
   private static TargetSpec spec(Fs fs, @Nullable Path image, OptionalLong bytes) {
-    return new TargetSpec(image, fs, null, Disk.NULL, bytes, false, false, null, null);
+    return new TargetSpec(image, fs, null, Disk.NULL, bytes, false, false, null, null, false);
   }
 
   private static TargetSpec bare(long bytes) {

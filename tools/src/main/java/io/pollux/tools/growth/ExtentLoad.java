@@ -36,7 +36,7 @@ public final class ExtentLoad implements Load {
     this.extents = extents;
     NullParameters disk = NullParameters.DEFAULT;
     target =
-        Target.open(new TargetSpec(image, Fs.XFS, null, Disk.NULL, OptionalLong.empty(), false, false, disk, null), false);
+        Target.open(new TargetSpec(image, Fs.XFS, null, Disk.NULL, OptionalLong.empty(), false, false, disk, null, false), false);
     try {
       files = new UserFiles(target.program());
       fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);

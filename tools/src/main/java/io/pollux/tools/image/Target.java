@@ -73,7 +73,7 @@ public final class Target implements AutoCloseable {
     PolledDisk disk =
         switch (kind) {
           case FILE -> openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
-          case RAM -> contents(spec);
+          case RAM -> spec.copyEngine() ? contents(spec).withCopyEngine() : contents(spec);
           case NULL -> new NullDisk(contents(spec), spec.nullDiskOrDefault());
         };
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
@@ -106,6 +106,12 @@ public final class Target implements AutoCloseable {
     }
     if (spec.nullDisk() != null && spec.diskOrDefault() != Disk.NULL) {
       throw Failure.couldNotRun("--null", "is about a null disk: needs --disk null");
+    }
+    if (spec.copyEngine() && spec.diskOrDefault() != Disk.RAM) {
+      throw Failure.couldNotRun("--copy-engine", "is about a disk in memory: needs --disk ram");
+    }
+    if (spec.copyEngine() && spec.faults() != null) {
+      throw Failure.couldNotRun("--copy-engine and --fault", "exclude each other");
     }
     if (spec.norecovery() && spec.fs() == Fs.NONE) {
       throw Failure.couldNotRun("--norecovery", "is about a filesystem, and --fs is none");
@@ -217,10 +223,14 @@ public final class Target implements AutoCloseable {
   /**
    * The disk, for people.
    *
-   * @return its name under /dev, and of a file or device of the machine how it is read and written until now
+   * @return its name under /dev, and of a file or device of the machine how it is read and written until now, or whether a disk in
+   *     memory moves data by itself
    */
   public String deviceName() {
-    return hostDisk == null ? device.name() : device.name() + ", " + hostDisk.access();
+    if (hostDisk != null) {
+      return device.name() + ", " + hostDisk.access();
+    }
+    return spec.copyEngine() ? device.name() + ", copy engine" : device.name();
   }
 
   /**

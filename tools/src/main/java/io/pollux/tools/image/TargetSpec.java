@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param norecovery mount without looking at the log
  * @param nullDisk how a null disk behaves; null if that was not said
  * @param faults what goes wrong with the disk; null for a disk that is not watched
+ * @param copyEngine whether a disk in memory moves data by itself; only with {@link Disk#RAM}, and without faults
  */
 public record TargetSpec(
     @Nullable Path image,
@@ -30,14 +31,15 @@ public record TargetSpec(
     boolean readOnly,
     boolean norecovery,
     @Nullable NullParameters nullDisk,
-    @Nullable FaultPlan faults) {
+    @Nullable FaultPlan faults,
+    boolean copyEngine) {
 
   /** As null_blk is when nothing is said: what is not polled for interrupts. */
   public static final NullParameters NULL_DISK = NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
 
   /** The sample, as it comes. */
   public static final TargetSpec SAMPLE =
-      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, null, null);
+      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, null, null, false);
 
   /** Filesystems. */
   public enum Fs {
@@ -76,7 +78,17 @@ public record TargetSpec(
    * @return what else was asked for, there
    */
   public TargetSpec withDisk(Disk kind) {
-    return new TargetSpec(image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults);
+    return new TargetSpec(image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults, copyEngine);
+  }
+
+  /**
+   * The same, and whether its disk moves data by itself.
+   *
+   * @param moves whether it does
+   * @return what else was asked for, with that
+   */
+  public TargetSpec withCopyEngine(boolean moves) {
+    return new TargetSpec(image, fs, file, disk, size, readOnly, norecovery, nullDisk, faults, moves);
   }
 
   /**

@@ -25,9 +25,9 @@ final class OrderTest {
         List.of(
             TargetSpec.SAMPLE,
             TargetSpec.SAMPLE.withDisk(Disk.NULL),
-            new TargetSpec(null, null, null, Disk.NULL, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null),
-            new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(1L << 40), true, false, parameters, null),
-            new TargetSpec(IMAGE, Fs.GFS2, null, Disk.FILE, OptionalLong.empty(), false, true, null, FaultPlan.parse("error-rate=0.5")));
+            new TargetSpec(null, null, null, Disk.NULL, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null, false),
+            new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(1L << 40), true, false, parameters, null, false),
+            new TargetSpec(IMAGE, Fs.GFS2, null, Disk.FILE, OptionalLong.empty(), false, true, null, FaultPlan.parse("error-rate=0.5"), false));
     for (TargetSpec spec : specs) {
       assertThat(Order.read(Order.write(spec))).isEqualTo(spec);
     }

@@ -6,12 +6,12 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The thread from which a disk's interrupts come: it completes what is due when it is due. A thread that sleeps is
- * late by tens of microseconds, so this one sleeps only while nothing is due for longer than that, and stays awake for
- * a while after the last completion, when the next request is likely.
+ * What a disk does by itself: the thread from which its interrupts come, or that moves its data. It does what is due when it
+ * is due. A thread that sleeps is late by tens of microseconds, so this one sleeps only while nothing is due for longer than
+ * that, and stays awake for a while after the last work, when the next request is likely.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_cmd_timer_expired")
-final class IrqThread implements AutoCloseable {
+final class DiskThread implements AutoCloseable {
   /** How late a sleeper may wake up: what it has to be awake before a deadline. */
   private static final long WAKE_NANOS = 80_000;
 
@@ -20,7 +20,7 @@ final class IrqThread implements AutoCloseable {
 
   /** What it serves. */
   interface Source {
-    /** Completes what is due. Answers nanoseconds to the next deadline, 0 if there was one, -1 if nothing waits. */
+    /** Does what is due. Answers nanoseconds to the next deadline, 0 if something was done, -1 if nothing waits. */
     long expire();
   }
 
@@ -29,7 +29,7 @@ final class IrqThread implements AutoCloseable {
   private volatile boolean sleeping;
   private volatile boolean stopped;
 
-  IrqThread(String name, Source source) {
+  DiskThread(String name, Source source) {
     this.source = source;
     thread = new Thread(this::run, name);
     thread.setDaemon(true);

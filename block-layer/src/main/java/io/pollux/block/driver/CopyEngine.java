@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver;
+
+import io.pollux.block.Bio;
+import io.pollux.block.BlkTypes;
+import io.pollux.block.HwCtx;
+import io.pollux.block.Request;
+import io.pollux.uapi.RawMemory;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Moves a disk's data while the processor goes on: what a real disk does by DMA, a thread does here, on another processor. It
+ * serves one polled hardware queue, the first that has something for it.
+ *
+ * <p>What is to be moved is in a ring, with three counts that only grow:
+ *
+ * <pre>
+ *   ended ≤ moved ≤ given ≤ ended + ROOM
+ * </pre>
+ *
+ * <p>Given is counted under a lock; moved by the thread; ended by who polls, one at a time. A slot of the ring belongs to the first
+ * until it is given, then to the thread until it is moved, and then to the last. The thread never sees a request, only
+ * addresses: those are what two processors have to exchange.
+ *
+ * <p>Requests for which there is no room wait in their order, and go before those that come later. One that waits at the front and is
+ * not of one piece, or that is all there is, is left to who polls, and so are the others whenever he finds nothing moved: he would
+ * only spin.
+ */
+final class CopyEngine implements AutoCloseable {
+  /** How many requests it has at most: enough to be busy while events are read and entries filled, and no more. */
+  static final int ROOM = 24;
+
+  /** How many who polls does himself, at most, before he looks again. */
+  private static final int BY_HAND = 32;
+
+  private static final VarHandle COUNTS = MethodHandles.arrayElementVarHandle(long[].class);
+
+  // Where the counts are: each in a cache line that no other one writes to.
+  private static final int LINE = 8;
+  private static final int GIVEN = LINE;
+  private static final int MOVED = 2 * LINE;
+  private static final int ENDED = 3 * LINE;
+
+  private static final int SLOTS = 32; // a power of two, not less than ROOM
+  private static final int SLOT_LOG = 2;
+  private static final int FROM = 0; // of a slot's longs
+  private static final int TO = 1;
+  private static final int BYTES = 2;
+
+  private final long address;
+  private final long[] counts = new long[4 * LINE];
+  private final long[] slots = new long[SLOTS << SLOT_LOG];
+  private final @Nullable Request[] requests = new Request[SLOTS];
+  private final AtomicBoolean ending = new AtomicBoolean();
+  private final DiskThread thread;
+
+  // Under the lock, which is this object's; who only wants to know whether there is work looks without it.
+  private @Nullable HwCtx served;
+  private @Nullable Request first; // of those that wait
+  private @Nullable Request last;
+
+  /** Makes one for the disk whose first byte is there. */
+  CopyEngine(long address) {
+    this.address = address;
+    thread = new DiskThread("ram-copy", this::move);
+  }
+
+  /**
+   * Takes requests of a polled queue, if it is the one that is served.
+   *
+   * @return whether it has taken them
+   */
+  synchronized boolean queue(HwCtx hctx, Request chain) {
+    if (served == null) {
+      served = hctx;
+    }
+    if (served != hctx) {
+      return false;
+    }
+    boolean alone = chain.next() == null && first == null && given() == ended(); // to tell another processor takes longer
+    append(chain);
+    if (!alone) {
+      give();
+    }
+    return true;
+  }
+
+  private void append(Request chain) {
+    if (last == null) {
+      first = chain;
+    } else {
+      last.setNext(chain);
+    }
+    Request end = chain;
+    for (Request request = chain.next(); request != null; request = request.next()) {
+      end = request;
+    }
+    last = end;
+  }
+
+  /** Gives the thread what waits, as far as there is room. Under the lock. */
+  private void give() {
+    long before = given();
+    long at = before;
+    long most = (long) COUNTS.getAcquire(counts, ENDED) + ROOM; // pairs with takeMoved: the slots behind it are free
+    Request request = first;
+    while (request != null && at < most && isOnePiece(request)) {
+      fill((int) at & (SLOTS - 1), request);
+      at++;
+      request = request.next();
+    }
+    if (at != before) {
+      first = request;
+      last = request == null ? null : last;
+      COUNTS.setRelease(counts, GIVEN, at); // pairs with move
+      thread.wake();
+    }
+  }
+
+  private static boolean isOnePiece(Request request) {
+    Bio bio = request.bio();
+    return (bio.op() == BlkTypes.REQ_OP_READ || bio.op() == BlkTypes.REQ_OP_WRITE) && bio.next() == null && bio.vecs() == 1;
+  }
+
+  private void fill(int slot, Request request) {
+    Bio bio = request.bio();
+    long onDisk = address + (bio.sector() << BlkTypes.SECTOR_SHIFT);
+    boolean write = bio.op() == BlkTypes.REQ_OP_WRITE;
+    int at = slot << SLOT_LOG;
+    slots[at + FROM] = write ? bio.vecAddress(0) : onDisk;
+    slots[at + TO] = write ? onDisk : bio.vecAddress(0);
+    slots[at + BYTES] = bio.vecLength(0);
+    requests[slot] = request;
+  }
+
+  private long given() {
+    return (long) COUNTS.getOpaque(counts, GIVEN);
+  }
+
+  private long ended() {
+    return (long) COUNTS.getOpaque(counts, ENDED);
+  }
+
+  /** The thread's work: moves what was given, and counts it. Answers as a DiskThread wants it. */
+  private long move() {
+    long at = (long) COUNTS.getOpaque(counts, MOVED);
+    long given = (long) COUNTS.getAcquire(counts, GIVEN); // pairs with give
+    if (at == given) {
+      return -1;
+    }
+    while (at < given) {
+      int slot = ((int) at & (SLOTS - 1)) << SLOT_LOG;
+      RawMemory.copy(slots[slot + FROM], slots[slot + TO], slots[slot + BYTES]);
+      at++;
+      if ((at & 1) == 0 || at == given) { // each look at a new count is a cache miss for who polls
+        COUNTS.setRelease(counts, MOVED, at); // pairs with takeMoved
+      }
+    }
+    return 0;
+  }
+
+  /** Completes what was moved. From any number of threads at a time. Answers how many requests that were. */
+  int complete(HwCtx hctx) {
+    if (served != hctx || (long) COUNTS.getOpaque(counts, MOVED) == ended() || !ending.compareAndSet(false, true)) {
+      return 0;
+    }
+    Request chain;
+    try {
+      chain = takeMoved();
+    } finally {
+      ending.setRelease(false);
+    }
+    return chain == null ? 0 : hctx.completeAll(chain); // none if another thread was faster
+  }
+
+  /** The requests that were moved and have not ended, as a chain. */
+  private @Nullable Request takeMoved() {
+    long ended = ended();
+    long moved = (long) COUNTS.getAcquire(counts, MOVED); // pairs with move
+    Request following = null;
+    for (long at = moved - 1; at >= ended; at--) {
+      Request request = requests[(int) at & (SLOTS - 1)];
+      assert request != null : "moved and not given";
+      request.setStatus(0);
+      request.setNext(following);
+      following = request;
+    }
+    COUNTS.setRelease(counts, ENDED, moved); // pairs with give
+    return following;
+  }
+
+  /** Some of what waits, for who polls: a chain, or null. */
+  @Nullable Request takeWaiting(HwCtx hctx) {
+    return served == hctx && first != null ? takeFirst() : null;
+  }
+
+  private synchronized @Nullable Request takeFirst() {
+    Request chain = first;
+    Request end = chain;
+    for (int n = 1; n < BY_HAND && end != null && end.next() != null; n++) {
+      end = end.next();
+    }
+    if (end != null) {
+      first = end.next();
+      last = first == null ? null : last;
+      end.setNext(null);
+    }
+    return chain;
+  }
+
+  /** Ends the thread. Nothing is in flight any more. */
+  @Override
+  public void close() {
+    thread.close();
+  }
+}
