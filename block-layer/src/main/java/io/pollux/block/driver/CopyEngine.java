@@ -57,9 +57,9 @@ final class CopyEngine implements AutoCloseable {
   private final AtomicBoolean ending = new AtomicBoolean();
   private final DiskThread thread;
 
-  // Under the lock, which is this object's; who only wants to know whether there is work looks without it.
-  private @Nullable HwCtx served;
-  private @Nullable Request first; // of those that wait
+  // Written under the lock, which is this object's; who only wants to know whether there is work looks without it.
+  private volatile @Nullable HwCtx served;
+  private volatile @Nullable Request first; // of those that wait
   private @Nullable Request last;
 
   /** Makes one for the disk whose first byte is there. */

@@ -122,8 +122,9 @@ class DisksTest {
         for (int i = 0; i < 200; i++) {
           submit(bdev, READ);
           if (i % 10 == 9) {
-            while (ended.get() <= i) { // what never comes is the timeout's
+            while (ended.get() <= i) {
               Thread.onSpinWait();
+              assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
             }
           }
         }

@@ -201,8 +201,9 @@ class FaultDiskTest {
       for (int i = 0; i < 100; i++) {
         submit(bdev, "r", READ, i, 8);
       }
-      while (ended.size() < 100) { // what never comes is the timeout's
+      while (ended.size() < 100) {
         Thread.onSpinWait();
+        assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       }
       assertThat(bdev.queue().busyTags()).isZero();
       assertThat(disk.log().count(Kind.LATE)).isBetween(20L, 80L);
