@@ -126,7 +126,7 @@ public final class Aio {
     if (rings != null) {
       rings.start(current.process());
     }
-    RawMemory.putLong(ctxp, ctx.memory().ring());
+    RawMemory.putLong(ctxp, ctx.userId());
     KioctxTable.of(mm, this).add(ctx);
     return 0;
   }

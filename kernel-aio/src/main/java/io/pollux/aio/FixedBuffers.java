@@ -20,16 +20,14 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/aio.c", name = "aio_mapped_ubuf")
 final class FixedBuffers {
   private final AddressSpace mm;
-  private final long[] base;
-  private final long[] length;
+  private final long[] ubufs; // address and length of each: side by side, so that one line has four of them
   private final List<MappedRange> ranges = new ArrayList<>();
   private @Nullable DmaMapping mapping; // of all of them, once they are pinned
   private long chargedPages;
 
   private FixedBuffers(AddressSpace mm, int count) {
     this.mm = mm;
-    base = new long[count];
-    length = new long[count];
+    ubufs = new long[2 * count];
   }
 
   /** What came of mapping: the buffers, or an errno. */
@@ -52,7 +50,13 @@ final class FixedBuffers {
         return new Result(buffers, errno);
       }
     }
-    buffers.mapping = new DmaMapping(buffers.base, buffers.length);
+    long[] addresses = new long[count];
+    long[] bytes = new long[count];
+    for (int i = 0; i < count; i++) {
+      addresses[i] = buffers.ubufs[2 * i];
+      bytes[i] = buffers.ubufs[2 * i + 1];
+    }
+    buffers.mapping = new DmaMapping(addresses, bytes);
     return new Result(buffers, 0);
   }
 
@@ -60,8 +64,8 @@ final class FixedBuffers {
     if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX) {
       return -Errno.EFAULT;
     }
-    base[index] = address;
-    length[index] = bytes;
+    ubufs[2 * index] = address;
+    ubufs[2 * index + 1] = bytes;
     if (bytes == 0) {
       return 0;
     }
@@ -99,8 +103,9 @@ final class FixedBuffers {
     if (bytes < 0) {
       return -Errno.EINVAL;
     }
-    long offset = address - base[index];
-    if (offset < 0 || bytes > length[index] || offset > length[index] - bytes) {
+    long length = ubufs[2 * index + 1];
+    long offset = address - ubufs[2 * index];
+    if (offset < 0 || bytes > length || offset > length - bytes) {
       return -Errno.EFAULT;
     }
     iter.init(read, address, bytes, mapping);

@@ -10,9 +10,8 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +21,14 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx")
 final class Kioctx {
+  private static final VarHandle DEAD = handle("dead", boolean.class);
+  private static final VarHandle USERS = handle("users", int.class);
+  private static final VarHandle REQUESTS = handle("requests", long.class);
+  private static final VarHandle ENTERED = handle("entered", boolean.class);
+
+  private final long userId; // C: user_id
   private final ContextMemory memory;
+  private final @Nullable FixedBuffers buffers; // C: user_bufs
   private final WorkQueue workQueue;
   private final int flags;
   private final int maxReqs;
@@ -31,18 +37,30 @@ final class Kioctx {
   private final boolean oneInside;
   private final IopollList iopoll;
 
-  private final AtomicBoolean dead = new AtomicBoolean();
-  private final AtomicInteger users = new AtomicInteger(); // calls that use it (C: percpu_ref users)
-  private final AtomicLong requests = new AtomicLong(); // counted (C: percpu_ref reqs)
-  private final AtomicBoolean entered = new AtomicBoolean(); // the enter lock (C: getevents_lock)
+  // As in C they are in the context itself, not objects of their own: a context that was not used for long has fewer lines to be waited for.
+  private volatile boolean dead;
+  private volatile int users; // calls that use it (C: percpu_ref users)
+  private volatile long requests; // counted (C: percpu_ref reqs)
+  private volatile boolean entered; // the enter lock (C: getevents_lock)
+
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
   private final Object pollLock = new Object(); // C: ctx_lock
   private @Nullable PollIocb polls; // what can be cancelled, under that lock (C: active_reqs)
 
+  private static VarHandle handle(String name, Class<?> type) {
+    try {
+      return MethodHandles.lookup().findVarHandle(Kioctx.class, name, type);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   /** Makes a context of what is pinned for it. The rings are there with SCQRING. */
   Kioctx(ContextMemory memory, WorkQueue workQueue, int flags, int maxReqs, @Nullable SqRing sq, @Nullable CqRing cq) {
+    this.userId = memory.ring();
     this.memory = memory;
+    this.buffers = memory.buffers();
     this.workQueue = workQueue;
     this.flags = flags;
     this.maxReqs = maxReqs;
@@ -52,8 +70,18 @@ final class Kioctx {
     iopoll = new IopollList(this);
   }
 
+  /** What the program knows it by: the address of its old completion ring. */
+  long userId() {
+    return userId;
+  }
+
   ContextMemory memory() {
     return memory;
+  }
+
+  /** The fixed buffers, or null without FIXEDBUFS. */
+  @Nullable FixedBuffers buffers() {
+    return buffers;
   }
 
   WorkQueue workQueue() {
@@ -107,15 +135,15 @@ final class Kioctx {
   }
 
   boolean isDead() {
-    return dead.get();
+    return dead;
   }
 
   // Users: calls that are inside or on their way.
 
   /** Takes a user reference, unless the context is dead. */
   boolean get() {
-    users.getAndIncrement();
-    if (dead.get()) { // after the increment: pairs with kill, which sets dead before it looks at users
+    USERS.getAndAdd(this, 1);
+    if (dead) { // after the increment: pairs with kill, which sets dead before it looks at users
       put();
       return false;
     }
@@ -123,33 +151,33 @@ final class Kioctx {
   }
 
   void put() {
-    users.getAndDecrement();
-    if (dead.get()) {
+    USERS.getAndAdd(this, -1);
+    if (dead) {
       wait.wakeUp();
     }
   }
 
   /** Takes the place of the one thread inside, or answers false (EBUSY). */
   boolean tryEnter() {
-    return !entered.get() && entered.compareAndSet(false, true);
+    return !entered && ENTERED.compareAndSet(this, false, true);
   }
 
   void leave() {
-    entered.setRelease(false); // pairs with the next one's compareAndSet
+    ENTERED.setRelease(this, false); // pairs with the next one's compareAndSet
   }
 
   // Requests.
 
   long requests() {
-    return requests.get();
+    return requests;
   }
 
   @Patch(20)
   void iocbGetMany(int n) {
     if (oneInside) {
-      requests.setRelease(requests.getPlain() + n);
+      REQUESTS.setRelease(this, (long) REQUESTS.get(this) + n);
     } else {
-      requests.getAndAdd(n);
+      REQUESTS.getAndAdd(this, (long) n);
     }
   }
 
@@ -161,10 +189,10 @@ final class Kioctx {
       return;
     }
     if (oneInside) { // and nobody waits: the end of the context polls by itself
-      requests.setRelease(requests.getPlain() - n);
+      REQUESTS.setRelease(this, (long) REQUESTS.get(this) - n);
       return;
     }
-    long left = requests.addAndGet(-n);
+    long left = (long) REQUESTS.getAndAdd(this, (long) -n) - n;
     assert left >= 0 : "more requests ended than began";
     if (left == 0 && wait.active()) { // full order before it: no waiter is missed
       wait.wakeUp();
@@ -311,7 +339,7 @@ final class Kioctx {
    */
   @LinuxSource(file = "fs/aio.c", name = "kill_ioctx")
   boolean kill() {
-    if (!dead.compareAndSet(false, true)) {
+    if (!DEAD.compareAndSet(this, false, true)) {
       return false;
     }
     wait.wakeUp();
@@ -321,7 +349,7 @@ final class Kioctx {
   /** Waits for users and requests of a dead context and lets go of everything. From process context. */
   @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
-    wait.waitUninterruptibly(() -> users.get() == ownReferences);
+    wait.waitUninterruptibly(() -> users == ownReferences);
     if (rings != null) {
       rings.stop();
     }
@@ -329,7 +357,7 @@ final class Kioctx {
     if (polled()) {
       iopoll.drain();
     }
-    wait.waitUninterruptibly(() -> requests.get() == 0);
+    wait.waitUninterruptibly(() -> requests == 0);
     if (rings != null) {
       rings.unmap();
     }

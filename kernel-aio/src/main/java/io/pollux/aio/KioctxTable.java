@@ -48,7 +48,7 @@ final class KioctxTable implements IoctxTable {
         }
         now = grown;
       }
-      AioRing.id(ctx.memory().ring(), id);
+      AioRing.id(ctx.userId(), id);
       now.set(id, ctx);
       table = now;
     }
@@ -82,7 +82,7 @@ final class KioctxTable implements IoctxTable {
       return null;
     }
     Kioctx ctx = now.get(index);
-    return ctx != null && ctx.memory().ring() == id && ctx.get() ? ctx : null;
+    return ctx != null && ctx.userId() == id && ctx.get() ? ctx : null;
   }
 
   @Override

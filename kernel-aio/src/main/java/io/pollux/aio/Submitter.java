@@ -56,7 +56,7 @@ final class Submitter extends Slab.Item {
   static Submitter start(Task current, Kioctx ctx, int nr) {
     Submitter submitter = SLAB.alloc(current);
     submitter.batchOf = ctx;
-    submitter.buffers = ctx.memory().buffers();
+    submitter.buffers = ctx.buffers();
     submitter.polled = ctx.polled();
     submitter.nowait = false;
     submitter.state.start(current, ctx, nr);

@@ -18,6 +18,8 @@ public final class WindowSpace extends AddressSpace {
   /** Most mappings of one process (vm.max_map_count). */
   private static final int MAX_MAPPINGS = 65_530;
 
+  private static final int PROT_ALL = Mman.PROT_READ | Mman.PROT_WRITE | Mman.PROT_EXEC;
+
   /** One range with one protection. */
   private record Vma(long start, long end, int prot, UserPages pages) {
     boolean allows(int wanted) {
@@ -63,6 +65,7 @@ public final class WindowSpace extends AddressSpace {
   private final List<UserPages> zombies = new ArrayList<>(); // unmapped, still pinned; under the lock
   private final List<long[]> free = new ArrayList<>(); // {start, end} in the window, sorted; under the lock
   private final long window;
+  private final PageTable pageTable; // changed with the mappings
   private boolean closed; // under the lock
 
   /** Written under the lock, read without. */
@@ -79,6 +82,7 @@ public final class WindowSpace extends AddressSpace {
       throw new OutOfMemoryError("no address space for a process");
     }
     free.add(new long[] {window, window + WINDOW_BYTES});
+    pageTable = new PageTable(window, WINDOW_BYTES);
   }
 
   @Override
@@ -103,6 +107,7 @@ public final class WindowSpace extends AddressSpace {
             free.remove(i);
           }
           insert(new Vma(start, start + bytes, prot, new UserPages(this, start, start + bytes)));
+          pageTable.set(start, start + bytes, prot & PROT_ALL);
           return start;
         }
       }
@@ -129,6 +134,7 @@ public final class WindowSpace extends AddressSpace {
           continue;
         }
         touched.add(vma.pages);
+        pageTable.set(Math.max(vma.start, address), Math.min(vma.end, end), Mman.PROT_NONE);
         if (vma.start < address) {
           kept.add(new Vma(vma.start, address, vma.prot, vma.pages));
         }
@@ -227,6 +233,9 @@ public final class WindowSpace extends AddressSpace {
       return false;
     }
     int wanted = write ? Mman.PROT_WRITE : Mman.PROT_READ;
+    if (bytes <= HostMemory.PAGE_SIZE) {
+      return pageTable.allows(address, wanted) && pageTable.allows(end - 1, wanted);
+    }
     long at = address;
     while (at < end) { // bounded by the number of mappings
       Vma vma = find(at);

@@ -22,8 +22,12 @@
  * <p>A C program ({@link io.pollux.core.mm.MachineSpace}) maps and unmaps its memory itself. There the first two
  * are the business of the fault handler in its process, and a pin is only a count.
  *
- * <p>Locks: the address space's own lock guards the list of mappings against changes. Lookups take no
- * lock; they read an immutable list. No other lock is taken inside it.
+ * <p>A window knows its mappings twice, as the machine's kernel and processor do: a sorted list, which tells how far a mapping goes and
+ * what its pages are, and a {@link io.pollux.core.mm.PageTable}, which tells at once whether a page may be accessed, however many
+ * mappings there are. What fits into a page, such as most structures, asks the table alone.
+ *
+ * <p>Locks: the address space's own lock guards the list of mappings and the page table against changes. Lookups take no
+ * lock: the list they read is immutable, and a page's rights are one byte. No other lock is taken inside it.
  */
 @NullMarked
 package io.pollux.core.mm;

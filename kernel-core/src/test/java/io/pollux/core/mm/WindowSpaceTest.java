@@ -7,7 +7,10 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,6 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WindowSpaceTest {
   private static final int RW = Mman.PROT_READ | Mman.PROT_WRITE;
   private static final int PAGE = HostMemory.PAGE_SIZE;
+
+  private static final int BIG_PAGE = 512; // pages
 
   private final WindowSpace mm = new WindowSpace();
 
@@ -75,6 +80,58 @@ class WindowSpaceTest {
     assertThat(mm.accessOk(address + PAGE, 1, true)).isFalse();
     assertThat(mm.accessOk(address + 2 * PAGE, PAGE, true)).isTrue();
     assertThat(mm.accessOk(address, 3 * PAGE, true)).isFalse();
+  }
+
+  /** Mappings small and large, some of whole big pages, and holes in them: what is said of pages and of ranges is what was mapped. */
+  @Test
+  void whatWasMappedIsAccessibleWhateverElseIsMappedAndUnmapped() {
+    long seed = Long.getLong("pollux.seed", System.nanoTime());
+    System.out.println("WindowSpaceTest: -Dpollux.seed=" + seed);
+    SplittableRandom random = new SplittableRandom(seed);
+    long first = mm.mmap(PAGE, RW); // the window's start
+    int pages = 4 * BIG_PAGE;
+    int[] model = new int[pages]; // rights by page
+    model[0] = RW;
+    for (int step = 0; step < 3_000; step++) {
+      int length = random.nextInt(4) == 0 ? 1 + random.nextInt(2 * BIG_PAGE) : 1 + random.nextInt(20);
+      int page = random.nextInt(pages);
+      if (random.nextInt(3) != 0) {
+        int prot = random.nextInt(8);
+        page = Math.toIntExact((mm.mmap((long) length * PAGE, prot) - first) / PAGE);
+        if (page + length <= pages) {
+          Arrays.fill(model, page, page + length, prot);
+        } else { // it would go on and on
+          assertThat(mm.munmap(first + (long) page * PAGE, (long) length * PAGE)).isZero();
+          Arrays.fill(model, Math.min(page, pages), pages, Mman.PROT_NONE);
+        }
+      } else {
+        assertThat(mm.munmap(first + (long) page * PAGE, (long) length * PAGE)).isZero();
+        Arrays.fill(model, page, Math.min(pages, page + length), Mman.PROT_NONE);
+      }
+      for (int probe = 0; probe < 10; probe++) {
+        long from = random.nextLong((long) (pages - 3 * BIG_PAGE / 2) * PAGE);
+        long bytes = random.nextBoolean() ? 1 + random.nextInt(PAGE) : 1 + random.nextInt(BIG_PAGE * PAGE);
+        boolean write = random.nextBoolean();
+        int wanted = write ? Mman.PROT_WRITE : Mman.PROT_READ;
+        boolean all =
+            IntStream.rangeClosed((int) (from / PAGE), (int) ((from + bytes - 1) / PAGE)).allMatch(i -> (model[i] & wanted) == wanted);
+        assertThat(mm.accessOk(first + from, bytes, write)).as("step %d: %d bytes at %d", step, bytes, from).isEqualTo(all);
+      }
+    }
+  }
+
+  @Test
+  void theEndsOfTheWindowAreNoPlaceToAccess() {
+    long window = 1L << 36;
+    long all = mm.mmap(window, RW);
+    assertThat(mm.accessOk(all, 1, true)).isTrue();
+    assertThat(mm.accessOk(all - 1, 1, true)).isFalse();
+    assertThat(mm.accessOk(all - 1, 2, true)).isFalse();
+    assertThat(mm.accessOk(all + window - 1, 1, true)).isTrue();
+    assertThat(mm.accessOk(all + window - 1, 2, true)).isFalse();
+    assertThat(mm.accessOk(all + window, 1, true)).isFalse();
+    assertThat(mm.accessOk(all, window, true)).isTrue();
+    assertThat(mm.accessOk(all, window + 1, true)).isFalse();
   }
 
   @Test

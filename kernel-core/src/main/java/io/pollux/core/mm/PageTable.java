@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+
+/**
+ * What may be done with each page of a window: what the memory management unit of a processor has, which needs the same time for any
+ * page however many mappings there are. Two levels, of 2 MiB and of 4 KiB, and a big page in place of the second where all of it has
+ * the same rights.
+ *
+ * <p>Changed under the lock of its address space, read without.
+ */
+@LinuxSource(file = "arch/x86/include/asm/pgtable.h")
+final class PageTable {
+  private static final int BIG_SHIFT = 21;
+  private static final long BIG_BYTES = 1L << BIG_SHIFT;
+  private static final int PAGES = (int) (BIG_BYTES / HostMemory.PAGE_SIZE); // of a big page
+
+  private static final VarHandle ENTRY = MethodHandles.arrayElementVarHandle(byte[][].class);
+
+  /** Big pages by their rights, shared and never written to. The first is where nothing is mapped. */
+  private static final byte[][] BIG = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}};
+
+  private final long window;
+  private final byte[][] entries; // each of 512 pages' rights, or one for all of them
+
+  /** Makes one of a window in which nothing is mapped yet. */
+  PageTable(long window, long bytes) {
+    assert bytes % BIG_BYTES == 0 : bytes;
+    this.window = window;
+    entries = new byte[(int) (bytes >>> BIG_SHIFT)][];
+    Arrays.fill(entries, BIG[0]);
+  }
+
+  /**
+   * Sets the rights of whole pages.
+   *
+   * @param from page-aligned, in the window, as is {@code to}
+   * @param to behind the last
+   * @param prot Mman.PROT_*; none where nothing is mapped any more
+   */
+  void set(long from, long to, int prot) {
+    long at = from - window;
+    long end = to - window;
+    while (at < end) { // bounded by the size of the window
+      int entry = (int) (at >>> BIG_SHIFT);
+      long begin = (long) entry << BIG_SHIFT;
+      long stop = Math.min(end, begin + BIG_BYTES);
+      if (stop - at == BIG_BYTES) {
+        ENTRY.setRelease(entries, entry, BIG[prot]);
+      } else {
+        Arrays.fill(small(entry), page(at - begin), page(stop - begin), (byte) prot);
+      }
+      at = stop;
+    }
+  }
+
+  private static int page(long offset) {
+    return (int) (offset >>> HostMemory.PAGE_SHIFT);
+  }
+
+  /** The rights of the single pages of an entry, which is split up for it. */
+  private byte[] small(int entry) {
+    byte[] there = entries[entry];
+    if (there.length == PAGES) {
+      return there;
+    }
+    byte[] split = new byte[PAGES];
+    Arrays.fill(split, there[0]);
+    ENTRY.setRelease(entries, entry, split); // filled before: pairs with the acquire in allows
+    return split;
+  }
+
+  /**
+   * Whether the page of an address may be accessed so. From any thread.
+   *
+   * @param address any value at all
+   * @param wanted Mman.PROT_*
+   */
+  boolean allows(long address, int wanted) {
+    long entry = (address - window) >>> BIG_SHIFT;
+    if (entry >= entries.length) { // what is before the window is far behind it: the shift has no sign
+      return false;
+    }
+    byte[] rights = (byte[]) ENTRY.getAcquire(entries, (int) entry);
+    return (rights[page(address - window) & (rights.length - 1)] & wanted) == wanted;
+  }
+}
