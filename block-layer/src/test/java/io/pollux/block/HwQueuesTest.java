@@ -104,7 +104,7 @@ class HwQueuesTest extends HeldDiskTest {
             });
     other.start();
     while (other.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     assertThat(sent.get()).isZero();
     disk.release(0);

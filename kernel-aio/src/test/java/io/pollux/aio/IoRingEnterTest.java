@@ -328,7 +328,7 @@ class IoRingEnterTest {
     Thread waiter = new Thread(() -> result.set(program.enter(other, 0, 1, GETEVENTS)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     assertThat(program.enter(0, 0, GETEVENTS)).isEqualTo(-Errno.EBUSY);
     other.sendSignal(10);
@@ -346,7 +346,7 @@ class IoRingEnterTest {
     Thread waiter = new Thread(() -> result.set(program.enter(other, 0, 1, GETEVENTS)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     Task third = program.process.newTask();
     AtomicLong destroyed = new AtomicLong(1);

@@ -277,6 +277,7 @@ class IoSubmitTest {
       submitter.start();
       while (last.get() == 0) {
         Thread.onSpinWait();
+        assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       }
       assertThat(program.destroy()).isZero();
       submitter.join();
@@ -405,7 +406,7 @@ class IoSubmitTest {
     Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     other.sendSignal(10);
     waiter.join();
@@ -420,7 +421,7 @@ class IoSubmitTest {
     Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     assertThat(program.destroy()).isZero();
     waiter.join();

@@ -193,6 +193,7 @@ final class BenchCommand implements Runnable {
     exclude("--copy-engine", copyEngine, "--no-copy-engine", noCopyEngine);
     exclude("--copy-engine", copyEngine, "--irq", irq);
     exclude("--copy-engine", copyEngine, "--buffered", buffered);
+    exclude("--copy-engine", copyEngine, "--mode sync", mode == Mode.SYNC);
     if (mode != Mode.RING && (sqThread || sqPoll)) {
       throw Failure.couldNotRun(sqPoll ? "--sq-poll" : "--sq-thread", "is for --mode ring");
     }

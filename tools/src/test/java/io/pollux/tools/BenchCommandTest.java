@@ -150,6 +150,7 @@ class BenchCommandTest {
   @CsvSource({
     "--irq --copy-engine,--copy-engine and --irq: exclude each other",
     "--buffered --copy-engine,--copy-engine and --buffered: exclude each other",
+    "--mode sync --copy-engine,--copy-engine and --mode sync: exclude each other",
     "--disk null --copy-engine,--copy-engine: is about a disk in memory",
     "--fault seed=1 --copy-engine,--copy-engine and --fault: exclude each other",
     "--no-copy-engine --copy-engine,--copy-engine and --no-copy-engine: exclude each other"

@@ -164,6 +164,7 @@ class BdevRangesTest {
     by(task -> file.op().fallocate(task, file, mode, offset, length), result);
     while (disk.held() == 0 && !result.isDone()) {
       Thread.onSpinWait();
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
     }
     return result.orTimeout(30, TimeUnit.SECONDS);
   }
@@ -268,18 +269,18 @@ class BdevRangesTest {
   }
 
   @Test
-  void whatIsBeingWrittenBackIsWaitedFor() {
+  void whatIsBeingWrittenBackIsWaitedFor() throws InterruptedException {
     assertThat(rw(current, false, 0, 4096)).isEqualTo(4096);
     disk.passing = false;
     CompletableFuture<Integer> written = new CompletableFuture<>();
     by(task -> file.op().fsync(task, file, false), written);
     while (disk.held() == 0) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     CompletableFuture<Integer> zeroed = new CompletableFuture<>();
     Thread zeroing = by(task -> file.op().fallocate(task, file, FALLOC_FL_ZERO_RANGE, 0, 4096), zeroed);
     while (zeroing.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
+      Thread.sleep(1);
     }
     assertThat(disk.seen()).as("no zeroes before the data").containsExactly("write 0+8");
     disk.passing = true;

@@ -97,6 +97,7 @@ class HostDiskTest {
       while (ends.get() == 0) {
         device.queue().blkPoll(cookie, true);
         Thread.onSpinWait();
+        assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       }
       assertThat(ends).hasValue(1);
       return status;

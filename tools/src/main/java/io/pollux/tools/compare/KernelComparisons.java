@@ -88,7 +88,7 @@ public final class KernelComparisons {
    * @return true if so
    */
   public static boolean twoProcessors() {
-    return Runtime.getRuntime().availableProcessors() > 1;
+    return Plan.leavesProcessor(1, false);
   }
 
   /**

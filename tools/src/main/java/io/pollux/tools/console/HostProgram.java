@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class HostProgram {
   private static final long PATIENCE_SECONDS = 120;
   private static final long GRACE_SECONDS = 10; // enough for a script to unmount what it mounted
+  private static final Duration LAST_WORDS = Duration.ofSeconds(2); // of a program that has ended
   private static final int KEPT_LINES = 20;
   private static final double MILLIS = 1e3; // of a second
   private static final String OWN_FAILURE = "pollux: ";
@@ -139,8 +141,8 @@ public final class HostProgram {
         if (!process.waitFor((long) (seconds * MILLIS), TimeUnit.MILLISECONDS)) {
           throw Failure.couldNotRun(name, "does not end");
         }
-        listener.join();
-        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), List.copyOf(said.last));
+        listener.join(LAST_WORDS); // a child of it that goes on may have the same standard error, and say nothing for ever
+        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), said.enough());
       } finally {
         Files.delete(out);
       }
@@ -213,12 +215,13 @@ public final class HostProgram {
     }
   }
 
-  /** Listens until the program says nothing more, and keeps the last lines, for who has waited until then. */
+  /** Listens until the program says nothing more, or nobody wants to hear it any more, and keeps the last lines. */
   private static final class Said implements Runnable {
     private final BufferedReader from;
     private final Consumer<String> to;
     private final int kept;
     private final Deque<String> last = new ArrayDeque<>();
+    private boolean enough;
 
     Said(BufferedReader from, int kept, Consumer<String> to) {
       this.from = from;
@@ -230,15 +233,29 @@ public final class HostProgram {
     public void run() {
       try (from) {
         for (String line = from.readLine(); line != null; line = from.readLine()) {
-          if (last.size() == kept) {
-            last.removeFirst();
-          }
-          last.addLast(line);
-          to.accept(line);
+          heard(line);
         }
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+
+    /** Passes a line on. One that comes too late is read all the same, so that who says it can go on. */
+    private synchronized void heard(String line) {
+      if (enough) {
+        return;
+      }
+      if (last.size() == kept) {
+        last.removeFirst();
+      }
+      last.addLast(line);
+      to.accept(line);
+    }
+
+    /** The last lines. Nothing is passed on from here on. */
+    synchronized List<String> enough() {
+      enough = true;
+      return List.copyOf(last);
     }
   }
 }

@@ -54,6 +54,18 @@ class HostProgramTest {
     assertThat(progress).containsExactly("line1", "line2", "line3");
   }
 
+  /** A child that goes on has the same standard error, and may have it for ever. */
+  @Test
+  @Timeout(30)
+  void aChildThatGoesOnIsNotWaitedFor() {
+    List<String> progress = new ArrayList<>();
+    String pid = HostProgram.run(sh("{ sleep 60; echo late >&2; } & echo $!; echo said >&2"), SOON, progress::add);
+
+    assertThat(progress).containsExactly("said");
+    assertThat(lives(pid)).as("it is not ours to end").isTrue();
+    ProcessHandle.of(Long.parseLong(pid.strip())).ifPresent(ProcessHandle::destroyForcibly);
+  }
+
   @ParameterizedTest
   @CsvSource({"1, 1, 2", "2, 2, 2", "134, 2, 2"})
   void aFaultOfOurOwnIsOneHereToo(int status, int own, int others) {

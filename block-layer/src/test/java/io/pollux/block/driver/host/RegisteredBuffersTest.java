@@ -160,6 +160,7 @@ class RegisteredBuffersTest {
         device.queue().blkPoll(cookie, true);
       }
       Thread.onSpinWait();
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
     }
     assertThat(status).isZero();
   }
