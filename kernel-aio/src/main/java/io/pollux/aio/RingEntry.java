@@ -132,6 +132,9 @@ final class RingEntry implements IopollList.Sink {
     int head = sq.head();
     int tail = sq.tail(); // what the program adds from now on is for the next time
     while (submitted < most && head != tail) {
+      if (byThread && submitted % COMMIT_EVERY == 0) {
+        sq.lookAhead(head, tail, COMMIT_EVERY);
+      }
       submitter.iocb().copyFrom(sq.iocb(head));
       result = workers == null ? submitter.submitOne(current, head, head, 0) : submitToWorkers(current, submitter, head);
       if (result != 0 && byThread && result != -Errno.EAGAIN) {

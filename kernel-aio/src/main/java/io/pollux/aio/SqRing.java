@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
@@ -31,6 +32,9 @@ final class SqRing {
 
   @SuppressWarnings("unused") // through HEAD
   private int head; // written by the consumer, read by who waits for it too
+
+  @SuppressWarnings("unused") // kept only so that the compiler keeps the loads
+  private long lookedAt;
 
   /** Takes over a pinned range and resets the ring in it. */
   SqRing(MappedRange range, int entries) {
@@ -79,6 +83,24 @@ final class SqRing {
   /** The entry at an index. The program may still write to it. */
   long iocb(int index) {
     return AioIocbRing.iocb(ring, index);
+  }
+
+  /**
+   * Looks at the entries that come next. Another processor has just written them, and each is a line to be waited for; lines that are
+   * asked for together are waited for together. What is in them does not matter: an entry is read when it is taken.
+   *
+   * @param from the first
+   * @param to behind the last
+   * @param most entries to look at
+   */
+  void lookAhead(int from, int to, int most) {
+    long sum = 0;
+    int at = from;
+    for (int i = 0; i < most && at != to; i++) {
+      sum += Iocb.aioData(iocb(at));
+      at = next(at);
+    }
+    lookedAt = sum;
   }
 
   /** Gives the entries before an index back to the program. */

@@ -145,17 +145,18 @@ final class RingEngine implements Engine {
       if (ring.outstanding() == 0) {
         break;
       }
-      submitted += filled;
-      long woken = ring.wakeUp();
-      if (woken < 0) {
-        job.fatal("io_ring_enter", (int) -woken);
-        break;
-      }
-      calls += woken;
-      reap();
       if (filled == 0) {
-        Thread.onSpinWait();
+        Thread.onSpinWait(); // and write nothing, or the kernel's thread would have to wait for the lines
+      } else {
+        submitted += filled;
+        long woken = ring.wakeUp();
+        if (woken < 0) {
+          job.fatal("io_ring_enter", (int) -woken);
+          break;
+        }
+        calls += woken;
       }
+      reap();
       job.batchDone(submitted, calls, ring.cqHead(), ring.cqTail());
     }
   }

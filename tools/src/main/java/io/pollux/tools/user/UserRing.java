@@ -45,6 +45,7 @@ public final class UserRing implements AutoCloseable {
   private int prepared; // how many of those the kernel has not accepted yet
   private int sqTail;
   private int cqHead;
+  private int cqHeadShown; // to the kernel
   private int cqTail; // as last seen; the kernel may be further
 
   private UserRing(Program program, int slots, int flags, int bufferBytes) {
@@ -153,7 +154,15 @@ public final class UserRing implements AutoCloseable {
   /** Shows the kernel what was pushed, and what was consumed: once for a batch, since it writes to these lines, too. */
   private void publish() {
     AioIocbRing.tail(sq, sqTail); // release: the iocbs were written before; pairs with the kernel's acquire of the tail
-    AioIoEventRing.head(cq, cqHead); // release: the events were read before
+    publishHead();
+  }
+
+  /** Who waits for events writes nothing: the line that he looks at is where the kernel's next tail goes. */
+  private void publishHead() {
+    if (cqHeadShown != cqHead) {
+      cqHeadShown = cqHead;
+      AioIoEventRing.head(cq, cqHead); // release: the events were read before
+    }
   }
 
   /**
@@ -266,7 +275,7 @@ public final class UserRing implements AutoCloseable {
    */
   public long peek() {
     if (cqHead == cqTail) {
-      AioIoEventRing.head(cq, cqHead); // release: the events were read before
+      publishHead();
       cqTail = AioIoEventRing.tail(cq); // acquire: pairs with the kernel's release, after it wrote the events
       if (cqHead == cqTail) {
         return 0;
