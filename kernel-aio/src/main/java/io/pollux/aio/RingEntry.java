@@ -69,9 +69,12 @@ final class RingEntry implements IopollList.Sink {
     return queue;
   }
 
-  /** Whether the submission thread has entries to take, or requests that it took are not done. */
+  /** Whether the submission thread is going to take entries, or requests that it took are not done. */
   boolean submissionsPending() {
-    return thread != null && (!sq.isEmpty() || ctx.requests() != 0) && !iopollFull();
+    SqThread submitter = thread;
+    return submitter != null
+        && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0) // in this order: who has taken an entry has counted it
+        && !iopollFull();
   }
 
   private boolean iopollFull() {

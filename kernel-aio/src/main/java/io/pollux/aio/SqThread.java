@@ -32,6 +32,7 @@ final class SqThread {
   private final Task task;
   private final Thread thread;
   private volatile boolean woken;
+  private volatile boolean asleep; // or about to be: it has found the ring empty
 
   SqThread(Kioctx ctx, RingEntry rings, SqRing sq, UserProcess process, boolean spins) {
     this.ctx = ctx;
@@ -51,6 +52,11 @@ final class SqThread {
   void wake() {
     woken = true;
     LockSupport.unpark(thread);
+  }
+
+  /** Whether it sleeps and nobody has woken it: then what is in the ring was not submitted. From any context. */
+  boolean sleeps() {
+    return !woken && asleep; // in this order: it takes them back in the other
   }
 
   /** Waits for the thread of a dead context to end. */
@@ -104,7 +110,10 @@ final class SqThread {
     sq.setNeedWakeup(true);
     VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag
     while (!woken && sq.isEmpty() && !ctx.isDead()) {
+      asleep = true;
+      ctx.waitQueue().wakeUp(); // there may be no more to be waited for: a tail may have come and gone
       LockSupport.park(this);
+      asleep = false;
     }
     woken = false;
     sq.setNeedWakeup(false);

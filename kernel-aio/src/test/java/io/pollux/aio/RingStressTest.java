@@ -98,6 +98,10 @@ class RingStressTest {
     int tail = 0;
     int made = 0;
     while ((made < requests || consumer.taken.get() < requests) && taking.isAlive()) {
+      if (Thread.currentThread().isInterrupted()) {
+        consumer.wrong.set("the timeout came at request " + made + ", and " + consumer.taken + " events");
+        break;
+      }
       int next = program.next(tail);
       if (made < requests && next != AioIocbRing.head(program.sq)) {
         fill(program, tail, made++, polled);

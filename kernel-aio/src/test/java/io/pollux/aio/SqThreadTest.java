@@ -78,6 +78,7 @@ class SqThreadTest {
     int done = 0;
     int free = 8;
     while (done < 5_000) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       while (free > 0 && submitted < 5_000) {
         program.prepareRead(submitted % BLOCKS * 4096L, submitted, polled);
         submitted++;
@@ -107,10 +108,31 @@ class SqThreadTest {
     assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(1);
     List<RingProgram.Event> events = List.of();
     while (events.isEmpty()) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       events = program.reap();
     }
     assertThat(events).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
     assertThat(AioIocbRing.sqFlags(program.sq)).isZero();
+  }
+
+  /** What is in the ring was not submitted as long as nobody has woken the thread, so nothing is in flight. */
+  @ParameterizedTest
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQTHREAD | SQWQ, RingProgram.RINGS | SQPOLL,
+        RingProgram.POLLED | SQPOLL
+      })
+  void nobodyWaitsForWhatWasNotSubmitted(int flags) throws InterruptedException {
+    setup(flags);
+    while ((AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) == 0) {
+      Thread.sleep(10);
+    }
+    program.prepareRead(0, 7, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0);
+    assertThat(program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS)).isZero();
+    assertThat(program.reap()).isEmpty();
+
+    assertThat(program.enter(1, 1, AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS)).isEqualTo(1);
+    assertThat(program.reap()).as("this time it was waited for").containsExactly(new RingProgram.Event(7, 0, 4096, 0));
   }
 
   @ParameterizedTest

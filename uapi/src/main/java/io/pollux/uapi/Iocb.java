@@ -8,8 +8,8 @@ import java.lang.foreign.ValueLayout;
 /**
  * {@code struct iocb}: one request, 64 bytes, as a user program writes it.
  *
- * <p>The application owns it until it submits it, and again once its event has come. The kernel reads each
- * field exactly once, into memory of its own, before it believes any of them.
+ * <p>The application owns it until it submits it, and again once its event has come. The kernel believes what it reads of a field
+ * once, into memory of its own.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
 public final class Iocb {

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class WindowSpace extends AddressSpace {
   /** Size of the window. It costs nothing until touched. */
-  private static final long WINDOW_BYTES = 1L << 36;
+  static final long WINDOW_BYTES = 1L << 36;
 
   /** Most mappings of one process (vm.max_map_count). */
   private static final int MAX_MAPPINGS = 65_530;

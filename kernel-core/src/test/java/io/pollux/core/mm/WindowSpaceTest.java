@@ -10,9 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -120,9 +125,54 @@ class WindowSpaceTest {
     }
   }
 
+  /** A page that stays mapped, for as long as it is told of. */
+  private static final class Staying {
+    private final long address;
+
+    Staying(long address) {
+      this.address = address;
+    }
+  }
+
+  /** Rights are read without a lock while big pages come, are split up and go. */
+  @Test
+  @Timeout(60)
+  void whatStaysMappedStaysAccessibleWhileItsNeighboursComeAndGo() throws InterruptedException {
+    long never = mm.mmap(PAGE, Mman.PROT_NONE);
+    AtomicReference<@Nullable Staying> staying = new AtomicReference<>();
+    AtomicBoolean stop = new AtomicBoolean();
+    AtomicInteger looks = new AtomicInteger();
+    AtomicReference<String> wrong = new AtomicReference<>("");
+    Thread reader =
+        Thread.ofPlatform().start(
+            () -> {
+              while (!stop.get()) {
+                Staying page = staying.get();
+                if (page != null && !mm.accessOk(page.address - 8, 16, true) && staying.get() == page) {
+                  wrong.set("not accessible, but still mapped");
+                }
+                if (mm.accessOk(never, 1, false)) {
+                  wrong.set("accessible, but never was");
+                }
+                looks.incrementAndGet();
+              }
+            });
+    for (int round = 0; (round < 20_000 || looks.get() < 20_000) && wrong.get().isEmpty(); round++) {
+      long mapped = mm.mmap(3L * BIG_PAGE * PAGE, RW); // two big pages at least are its own
+      long big = (mapped + (long) BIG_PAGE * PAGE) & -(long) BIG_PAGE * PAGE;
+      staying.set(new Staying(big + (long) (1 + round % (BIG_PAGE - 2)) * PAGE));
+      assertThat(mm.munmap(big + (long) BIG_PAGE * PAGE - PAGE * (long) (round & 1), PAGE)).isZero(); // of the next one, or this one
+      staying.set(null);
+      assertThat(mm.munmap(mapped, 3L * BIG_PAGE * PAGE)).isZero();
+    }
+    stop.set(true);
+    reader.join();
+    assertThat(wrong).hasValue("");
+  }
+
   @Test
   void theEndsOfTheWindowAreNoPlaceToAccess() {
-    long window = 1L << 36;
+    long window = WindowSpace.WINDOW_BYTES;
     long all = mm.mmap(window, RW);
     assertThat(mm.accessOk(all, 1, true)).isTrue();
     assertThat(mm.accessOk(all - 1, 1, true)).isFalse();

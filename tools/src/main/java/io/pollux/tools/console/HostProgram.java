@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.console;
 
-import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -24,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 public final class HostProgram {
   private static final long PATIENCE_SECONDS = 120;
   private static final long GRACE_SECONDS = 10; // enough for a script to unmount what it mounted
-  private static final Duration LAST_WORDS = Duration.ofSeconds(2); // of a program that has ended
+  private static final long LISTEN_MILLIS = 50;
   private static final int KEPT_LINES = 20;
-  private static final double MILLIS = 1e3; // of a second
+  private static final double NANOS = 1e9; // of a second
   private static final String OWN_FAILURE = "pollux: ";
 
   private static volatile boolean ending;
@@ -82,7 +81,7 @@ public final class HostProgram {
    *
    * @param command its words
    * @param seconds how long it takes, about; two minutes later it is ended
-   * @param progress takes the lines of its standard error, on another thread, while this one waits
+   * @param progress takes the lines of its standard error, as they come
    * @return its standard output
    * @throws Failure if it can't be run, does not end, or ends with another status than 0
    */
@@ -95,7 +94,7 @@ public final class HostProgram {
    *
    * @param command its words
    * @param seconds how long it takes, about; two minutes later it is ended
-   * @param progress takes the lines of its standard error, on another thread, while this one waits
+   * @param progress takes the lines of its standard error, as they come
    * @return its standard output
    * @throws Failure if it can't be run, does not end, or ends with another status than 0; a fault if it found one
    */
@@ -132,19 +131,23 @@ public final class HostProgram {
   static Ended toItsEnd(List<String> command, double seconds, int kept, Consumer<String> progress) {
     String name = command.getFirst();
     try {
-      Path out = Files.createTempFile("pollux", ".out");
-      out.toFile().deleteOnExit(); // on Control-C too
-      try (Child child = new Child()) {
-        Process process = child.start(new ProcessBuilder(command).redirectOutput(out.toFile()));
-        Said said = new Said(process.errorReader(StandardCharsets.UTF_8), kept, progress);
-        Thread listener = Thread.ofPlatform().daemon().name("listener").start(said);
-        if (!process.waitFor((long) (seconds * MILLIS), TimeUnit.MILLISECONDS)) {
-          throw Failure.couldNotRun(name, "does not end");
+      Path out = temporary(".out");
+      Path err = temporary(".err");
+      try (Child child = new Child();
+          Said said = new Said(err, kept, progress)) {
+        Process process = child.start(new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()));
+        long end = System.nanoTime() + (long) (seconds * NANOS);
+        while (!process.waitFor(LISTEN_MILLIS, TimeUnit.MILLISECONDS)) {
+          said.listen();
+          if (System.nanoTime() - end > 0) {
+            throw Failure.couldNotRun(name, "does not end");
+          }
         }
-        listener.join(LAST_WORDS); // a child of it that goes on may have the same standard error, and say nothing for ever
-        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), said.enough());
+        List<String> last = said.toTheEnd();
+        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), last);
       } finally {
         Files.delete(out);
+        Files.delete(err);
       }
     } catch (IOException e) {
       throw Failure.couldNotRun(name, String.valueOf(e.getMessage()), e);
@@ -152,6 +155,12 @@ public final class HostProgram {
       Thread.currentThread().interrupt();
       throw Failure.couldNotRun(name, "was interrupted", e);
     }
+  }
+
+  private static Path temporary(String suffix) throws IOException {
+    Path file = Files.createTempFile("pollux", suffix);
+    file.toFile().deleteOnExit(); // on Control-C too
+    return file;
   }
 
   /** One that runs, and ends with this process. */
@@ -215,47 +224,68 @@ public final class HostProgram {
     }
   }
 
-  /** Listens until the program says nothing more, or nobody wants to hear it any more, and keeps the last lines. */
-  private static final class Said implements Runnable {
-    private final BufferedReader from;
+  /**
+   * What a program has said so far, in a file: it never waits for who listens, and who listens never waits for a child of it that goes on and
+   * has the same standard error.
+   */
+  private static final class Said implements AutoCloseable {
+    private final Path file;
+    private final InputStream from;
     private final Consumer<String> to;
     private final int kept;
     private final Deque<String> last = new ArrayDeque<>();
-    private boolean enough;
+    private final ByteArrayOutputStream line = new ByteArrayOutputStream();
+    private final byte[] bytes = new byte[1 << 13];
+    private long heard; // bytes
 
-    Said(BufferedReader from, int kept, Consumer<String> to) {
-      this.from = from;
+    Said(Path file, int kept, Consumer<String> to) throws IOException {
+      this.file = file;
+      this.from = Files.newInputStream(file);
       this.kept = kept;
       this.to = to;
     }
 
-    @Override
-    public void run() {
-      try (from) {
-        for (String line = from.readLine(); line != null; line = from.readLine()) {
-          heard(line);
+    /** Passes on the lines that are there by now; not those that come meanwhile, of which there may be no end. */
+    void listen() throws IOException {
+      long end = Files.size(file);
+      while (heard < end) {
+        int n = from.read(bytes, 0, (int) Math.min(bytes.length, end - heard));
+        if (n < 0) {
+          return; // it was made shorter
         }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        heard += n;
+        for (int i = 0; i < n; i++) {
+          if (bytes[i] == '\n') {
+            pass();
+          } else {
+            line.write(bytes[i]);
+          }
+        }
       }
     }
 
-    /** Passes a line on. One that comes too late is read all the same, so that who says it can go on. */
-    private synchronized void heard(String line) {
-      if (enough) {
-        return;
-      }
+    private void pass() {
+      String text = line.toString(StandardCharsets.UTF_8);
+      line.reset();
       if (last.size() == kept) {
         last.removeFirst();
       }
-      last.addLast(line);
-      to.accept(line);
+      last.addLast(text);
+      to.accept(text);
     }
 
-    /** The last lines. Nothing is passed on from here on. */
-    synchronized List<String> enough() {
-      enough = true;
+    /** Passes on what is there when the program has ended, and answers the last lines. */
+    List<String> toTheEnd() throws IOException {
+      listen();
+      if (line.size() > 0) {
+        pass();
+      }
       return List.copyOf(last);
+    }
+
+    @Override
+    public void close() throws IOException {
+      from.close();
     }
   }
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -57,13 +58,46 @@ class HostProgramTest {
   /** A child that goes on has the same standard error, and may have it for ever. */
   @Test
   @Timeout(30)
-  void aChildThatGoesOnIsNotWaitedFor() {
+  void aChildThatGoesOnIsNotWaitedForAndCanGoOn(@TempDir Path directory) throws IOException, InterruptedException {
+    Path go = directory.resolve("go");
+    Path wrote = directory.resolve("wrote");
+    String child = "{ until [ -e " + go + " ]; do sleep 0.05; done; echo late >&2; echo later >&2; touch " + wrote + "; }";
     List<String> progress = new ArrayList<>();
-    String pid = HostProgram.run(sh("{ sleep 60; echo late >&2; } & echo $!; echo said >&2"), SOON, progress::add);
+    try {
+      HostProgram.run(sh(child + " & echo said >&2; sleep 0.3"), SOON, progress::add);
 
-    assertThat(progress).containsExactly("said");
-    assertThat(lives(pid)).as("it is not ours to end").isTrue();
-    ProcessHandle.of(Long.parseLong(pid.strip())).ifPresent(ProcessHandle::destroyForcibly);
+      assertThat(wrote).doesNotExist();
+      assertThat(progress).containsExactly("said");
+    } finally {
+      Files.createFile(go); // which ends it
+    }
+    while (!Files.exists(wrote)) { // it is not ended for having something to say
+      Thread.sleep(10);
+    }
+    assertThat(progress).as("too late").containsExactly("said");
+  }
+
+  @Test
+  void aLastLineNeedsNoEnd() {
+    List<String> progress = new ArrayList<>();
+
+    assertThatThrownBy(() -> HostProgram.run(sh("echo one >&2; sleep 0.2; printf 'käse\\ntwo' >&2; exit 3"), SOON, progress::add))
+        .hasMessage("sh: ended with status 3: two");
+    assertThat(progress).containsExactly("one", "käse", "two");
+  }
+
+  /** More than a pipe holds, to who takes his time. */
+  @Test
+  void whoListensSlowlyHearsAllOfIt() {
+    List<String> progress = new ArrayList<>();
+
+    HostProgram.run(sh("seq 30000 >&2"), SOON, line -> {
+      if (progress.isEmpty()) {
+        LockSupport.parkNanos(300_000_000);
+      }
+      progress.add(line);
+    });
+    assertThat(progress).hasSize(30_000).endsWith("30000");
   }
 
   @ParameterizedTest
