@@ -15,6 +15,7 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,7 @@ final class IrqRing implements AutoCloseable {
   private final int depth;
   private final int fd;
   private final int eventFd;
+  private final Function<BufferTable, Transfers> maker;
   private final Thread thread;
   private volatile boolean closing;
   private volatile boolean ended; // nobody looks at what is detached any more
@@ -71,8 +73,9 @@ final class IrqRing implements AutoCloseable {
   @SuppressWarnings("unused") // through SLEEPING
   private volatile boolean sleeping;
 
-  private IrqRing(int fd, int depth, int eventFd, ThreadFactory threads) {
+  private IrqRing(int fd, int depth, int eventFd, ThreadFactory threads, Function<BufferTable, Transfers> maker) {
     this.fd = fd;
+    this.maker = maker;
     this.depth = depth;
     this.eventFd = eventFd;
     RawMemory.putLong(one, 1);
@@ -89,16 +92,17 @@ final class IrqRing implements AutoCloseable {
    * @throws IOException if the machine refuses: the ring, or memory or a thread for it
    */
   static IrqRing open(int fd, int depth) throws IOException {
-    return open(fd, depth, Thread::new);
+    return open(fd, depth, Thread::new, table -> new Transfers(depth, -1, table));
   }
 
-  /** As above, with a thread that the caller makes. */
-  static IrqRing open(int fd, int depth, ThreadFactory threads) throws IOException {
+  /** As above, with a thread, and room for requests, that the caller makes. */
+  static IrqRing open(int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
+      throws IOException {
     int eventFd = Libc.eventfd();
     if (eventFd < 0) {
       throw new IOException("eventfd: no descriptors");
     }
-    IrqRing made = new IrqRing(fd, depth, eventFd, threads);
+    IrqRing made = new IrqRing(fd, depth, eventFd, threads, maker);
     try {
       made.thread.start();
     } catch (OutOfMemoryError e) { // "unable to create native thread"
@@ -163,7 +167,7 @@ final class IrqRing implements AutoCloseable {
     try (IoUring ring = setUp()) {
       BufferTable table = BufferTable.of(ring, this::detach);
       buffers = table;
-      try (Transfers mine = new Transfers(depth, -1, table)) {
+      try (Transfers mine = maker.apply(table)) {
         transfers = mine;
         started.countDown();
         serve(ring, mine, table);
