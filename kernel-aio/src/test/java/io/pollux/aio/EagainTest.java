@@ -56,6 +56,7 @@ class EagainTest {
   private List<Event> events(int count) {
     List<Event> events = new ArrayList<>();
     while (events.size() < count) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       program.enter(0, 1, GETEVENTS);
       events.addAll(program.reap());
     }
@@ -98,6 +99,7 @@ class EagainTest {
     disk.release(TAGS, 0);
     List<Event> events = new ArrayList<>();
     while (events.size() < TAGS) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       disk.release(disk.held(), 0);
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());
@@ -144,6 +146,7 @@ class EagainTest {
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     List<Event> events = new ArrayList<>();
     while (events.isEmpty()) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       disk.release(disk.held(), 0);
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());

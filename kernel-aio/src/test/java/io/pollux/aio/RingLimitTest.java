@@ -79,6 +79,7 @@ class RingLimitTest {
   private List<Event> drain(int count) {
     List<Event> events = new ArrayList<>();
     while (events.size() < count) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       events.addAll(program.reap());
       program.enter(0, 0, GETEVENTS);
     }
