@@ -3,7 +3,6 @@ package io.pollux.block;
 
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
@@ -214,7 +213,7 @@ public final class RequestQueue {
     for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
-        bio.endio(-Errno.EAGAIN); // its owner hears of it when the pieces have ended that are on their way
+        bio.wouldBlockError(); // its owner hears of it when the pieces have ended that are on their way
         return cookie;
       }
       cookie = sent;
@@ -301,7 +300,7 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-core.c", name = "bio_wouldblock_error")
   private static @Nullable Request getOrEnd(Task current, HwCtx hctx, Bio bio) {
     if (bio.has(BlkTypes.REQ_NOWAIT)) {
-      bio.endio(-Errno.EAGAIN);
+      bio.wouldBlockError();
       return null;
     }
     return hctx.get(current);
