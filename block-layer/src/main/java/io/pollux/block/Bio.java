@@ -31,6 +31,7 @@ public final class Bio extends Slab.Item {
 
   private static final Slab<Bio> SLAB = new Slab<>(Bio::ofSlab);
   private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
+  private static final int NO_TAG = 1 << 31; // in opf, of a bio that no driver has
   private static final VarHandle REMAINING;
   private static final VarHandle STATUS;
 
@@ -391,6 +392,22 @@ public final class Bio extends Slab.Item {
     BioEndIo handler = endIo;
     assert handler != null : "a bio nobody waits for";
     handler.endIo(this);
+  }
+
+  /** Ends a bio that found no request free and must not wait for one, with EAGAIN. */
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_wouldblock_error")
+  void wouldBlockError() {
+    opf |= NO_TAG;
+    endio(-Errno.EAGAIN);
+  }
+
+  /**
+   * Whether it, or a piece of it, found no request free. Distinguishes that EAGAIN from a driver's.
+   *
+   * @return true if so; then the same bio may succeed later
+   */
+  public boolean foundNoTag() {
+    return (opf & NO_TAG) != 0;
   }
 
   /**

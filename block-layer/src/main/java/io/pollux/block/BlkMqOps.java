@@ -13,6 +13,8 @@ import io.pollux.uapi.LinuxSource;
  * shouldMerge is there more than one), each vec by vec. The only flags that ask anything of a driver are REQ_FUA, if
  * its {@link QueueLimits} have fua, and REQ_NOUNMAP. REQ_OP_FLUSH, which comes only to a device with a write cache, is
  * about everything that was completed before it came.
+ *
+ * <p>A method that throws has its queue shut down. A thread of the driver's own that fails calls {@link RequestQueue#shutDown}.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
@@ -33,6 +35,17 @@ public interface BlkMqOps {
    * @return completions, or a negative errno
    */
   int poll(HwCtx hctx);
+
+  /**
+   * Whether nothing of the driver completes requests or touches their memory any more, unless it is called. The queue was shut down
+   * ({@link RequestQueue#shutDown}), and requests that are in flight fail once this is true. A driver with threads or hardware of
+   * its own overrides this. From completion context, every few milliseconds until it is true.
+   *
+   * @return true if what is in flight may be ended without the driver
+   */
+  default boolean isIdle() {
+    return true;
+  }
 
   /** Lets go of what the driver holds; nothing is in flight any more. */
   default void close() {}

@@ -47,6 +47,7 @@ public final class BlockDevice {
     this.sectors = (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
     this.readOnly = readOnly;
     this.queue = queue;
+    queue.setName(name);
   }
 
   /**

@@ -1,38 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Oops;
 import io.pollux.uapi.LinuxSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * A clock that costs nothing to read: it goes on every few milliseconds, by a thread of its own. A request that takes
  * less than that mostly seems to take no time, and now and then a whole tick: in the sum of many requests, which is
  * what statistics are, that is right. Reading a clock that is right at once would take longer than anything else that
- * the block layer does for a request.
+ * the block layer does for a request. Where the machine has no thread to give, that is what happens all the same.
  */
 @LinuxSource(file = "kernel/time/timekeeping.c", name = {"jiffies", "ktime_get_coarse"})
 final class CoarseClock {
   private static final long TICK_NANOS = 4_000_000; // HZ=250
 
   private static volatile long now = System.nanoTime();
-
-  static {
-    Thread thread = new Thread(CoarseClock::tick, "block-jiffies");
-    thread.setDaemon(true);
-    thread.start();
-  }
+  private static final List<Deadline> TIMERS = new ArrayList<>(); // under its own lock
+  private static volatile boolean anyTimer;
+  private static final boolean TICKS = start();
 
   private CoarseClock() {}
 
+  /** Something that is due later. */
+  interface Timer {
+    /** Does what is due, from completion context. Returns whether it is done; else it is called again at the next tick. */
+    boolean expire();
+  }
+
+  private record Deadline(long due, Timer timer) {}
+
+  private static boolean start() {
+    try {
+      Thread thread = new Thread(CoarseClock::tick, "block-jiffies");
+      thread.setDaemon(true);
+      thread.start();
+      return true;
+    } catch (OutOfMemoryError e) { // "unable to create native thread"
+      return false;
+    }
+  }
+
   /** Nanoseconds since some time, a few milliseconds old. From any context. */
   static long nanos() {
-    return now;
+    return TICKS ? now : System.nanoTime();
+  }
+
+  /** Has something done later. From any context. */
+  @LinuxSource(file = "kernel/time/timer.c", name = "mod_timer")
+  static void add(Timer timer, long delayNanos) {
+    synchronized (TIMERS) {
+      TIMERS.add(new Deadline(System.nanoTime() + delayNanos, timer));
+      anyTimer = true;
+    }
+    if (!TICKS) {
+      start(); // there may be a thread by now
+    }
   }
 
   private static void tick() {
     while (true) { // as long as the machine runs
       LockSupport.parkNanos(TICK_NANOS);
       now = System.nanoTime();
+      if (anyTimer) {
+        expireTimers();
+      }
+    }
+  }
+
+  @LinuxSource(file = "kernel/time/timer.c", name = "expire_timers")
+  private static void expireTimers() {
+    List<Deadline> due = new ArrayList<>();
+    synchronized (TIMERS) {
+      for (Deadline each : TIMERS) {
+        if (each.due - now <= 0) {
+          due.add(each);
+        }
+      }
+      TIMERS.removeAll(due);
+      anyTimer = !TIMERS.isEmpty();
+    }
+    for (Deadline each : due) {
+      try {
+        if (!each.timer.expire()) {
+          add(each.timer, TICK_NANOS);
+        }
+      } catch (Throwable e) {
+        Oops.report("block-jiffies", e, "the timer is dropped");
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -169,7 +171,7 @@ public final class HwCtx {
     current.aboutToSleep(); // the plug may hold the very requests that have to end first
     Taker taker = new Taker();
     while (polled && !taker.getAsBoolean()) {
-      queue.ops().poll(this);
+      queue.poll(this);
       Thread.onSpinWait();
     }
     tagWait.waitUninterruptibly(taker);
@@ -310,8 +312,26 @@ public final class HwCtx {
     while (bio != null) {
       Bio following = bio.next;
       bio.next = null;
-      bio.endio(bio.result);
+      try {
+        bio.endio(bio.result);
+      } catch (Throwable e) { // the driver and the bios behind this one have nothing to do with it
+        Oops.report("the end_io of a bio", e, "the other bios of its batch end, and its owner may miss it");
+      }
       bio = following;
+    }
+  }
+
+  /** Fails everything in flight with EIO: the driver neither has it nor ever will. From completion context. */
+  @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
+  void cancelAll() {
+    for (Request request : requests) {
+      if (request.isStarted()) {
+        try {
+          request.complete(-Errno.EIO);
+        } catch (Throwable e) { // completed at the same time after all
+          Oops.report("a disk that is shut down", e, "its other requests fail with EIO");
+        }
+      }
     }
   }
 

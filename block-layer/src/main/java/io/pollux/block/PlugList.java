@@ -131,7 +131,7 @@ final class PlugList {
       first = null;
       last = null;
       biotail = null;
-      from.queue().ops().queueRqs(from, chain);
+      from.queue().queueRqs(from, chain);
     }
     return requests;
   }

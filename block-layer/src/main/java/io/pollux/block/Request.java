@@ -204,8 +204,13 @@ public final class Request {
       return false;
     }
     next = null;
-    hctx.queue().ops().queueRqs(hctx, this);
+    hctx.queue().queueRqs(hctx, this);
     return true;
+  }
+
+  /** Whether it has a bio. Racy, if other threads work with it. */
+  boolean isStarted() {
+    return bio != null;
   }
 
   /** The request has ended: lets go of its bios, each with the result. Answers the last; they are linked. */

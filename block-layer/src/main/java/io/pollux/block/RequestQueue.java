@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
@@ -34,7 +34,8 @@ public final class RequestQueue {
     }
   }
 
-  private final BlkMqOps ops;
+  private volatile BlkMqOps ops; // changes once, when the queue is shut down
+  private String name = "a disk";
   private final QueueLimits limits;
   private final LongSupplier clock;
   private final HwCtx[] hctxs; // the interrupting ones, then the polled ones
@@ -117,8 +118,50 @@ public final class RequestQueue {
     return limits;
   }
 
-  BlkMqOps ops() {
-    return ops;
+  /** Tells the name of the device, before its first request. */
+  void setName(String device) {
+    name = device;
+  }
+
+  /** Gives the driver requests. A driver that throws is not called any more: what it has not completed fails later. */
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
+  void queueRqs(HwCtx hctx, Request chain) {
+    try {
+      ops.queueRqs(hctx, chain);
+    } catch (Throwable e) {
+      shutDown("the driver of " + name, e);
+    }
+  }
+
+  /** Has the driver look at a polled hardware queue. Returns completions, or a negative errno. */
+  int poll(HwCtx hctx) {
+    try {
+      return ops.poll(hctx);
+    } catch (Throwable e) {
+      shutDown("the driver of " + name, e);
+      return 0; // whatever is waited for fails soon
+    }
+  }
+
+  /**
+   * Shuts the queue down after a failure of its driver, which is reported. From now on requests fail with EIO at once; those in flight
+   * fail after a second, if the driver does not complete them before ({@link BlkMqOps#isIdle}). From any context; a second call
+   * does nothing.
+   *
+   * @param where the thread or the part that failed
+   * @param thrown what it failed with
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
+  public void shutDown(String where, Throwable thrown) {
+    synchronized (hctxs) {
+      if (ops instanceof DeadDriver) {
+        return;
+      }
+      DeadDriver dead = new DeadDriver(ops, hctxs);
+      ops = dead;
+      CoarseClock.add(dead, DeadDriver.GRACE_NANOS);
+    }
+    Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
   }
 
   long now() {
@@ -170,7 +213,7 @@ public final class RequestQueue {
     for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
-        bio.endio(-Errno.EAGAIN); // its owner hears of it when the pieces have ended that are on their way
+        bio.wouldBlockError(); // its owner hears of it when the pieces have ended that are on their way
         return cookie;
       }
       cookie = sent;
@@ -232,7 +275,7 @@ public final class RequestQueue {
       }
       request.start(bio, now());
       int cookie = hctx.cookie(request); // now: the request may be another's when the driver has had it
-      ops.queueRqs(hctx, request);
+      queueRqs(hctx, request);
       return cookie;
     }
     PlugList list = plug.list(hctx);
@@ -257,7 +300,7 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-core.c", name = "bio_wouldblock_error")
   private static @Nullable Request getOrEnd(Task current, HwCtx hctx, Bio bio) {
     if (bio.has(BlkTypes.REQ_NOWAIT)) {
-      bio.endio(-Errno.EAGAIN);
+      bio.wouldBlockError();
       return null;
     }
     return hctx.get(current);
@@ -277,7 +320,7 @@ public final class RequestQueue {
     }
     HwCtx hctx = hctxs[cookie >> 16];
     for (int i = 0; i < SPINS; i++) {
-      int found = ops.poll(hctx);
+      int found = poll(hctx);
       if (found != 0 || !spin) {
         return found;
       }
@@ -294,7 +337,7 @@ public final class RequestQueue {
   public int pollAll() {
     int found = 0;
     for (HwCtx hctx : polled) {
-      found += Math.max(0, ops.poll(hctx));
+      found += Math.max(0, poll(hctx));
     }
     return found;
   }

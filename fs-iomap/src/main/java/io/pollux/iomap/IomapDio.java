@@ -345,12 +345,11 @@ public final class IomapDio extends Slab.Item {
   private static void bioEndIo(Bio bio) {
     IomapDio dio = (IomapDio) bio.owner();
     assert dio != null;
-    int status = bio.status();
+    if (bio.status() != 0) {
+      dio.failed(bio);
+    }
     bio.releasePages();
     bio.put();
-    if (status != 0) {
-      dio.setError(status);
-    }
     if (dio.dropRef()) {
       if (dio.waitForCompletion) {
         dio.done = true;
@@ -359,6 +358,13 @@ public final class IomapDio extends Slab.Item {
         dio.completeLater();
       }
     }
+  }
+
+  private void failed(Bio bio) {
+    if (bio.foundNoTag()) {
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // nobody else sets a flag by now
+    }
+    setError(bio.status());
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_set_error")

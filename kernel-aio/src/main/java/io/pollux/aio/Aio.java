@@ -111,24 +111,52 @@ public final class Aio {
     if (!reserve(maxReqs)) {
       return -Errno.EAGAIN;
     }
-    ContextSetup setup = new ContextSetup(current, nr, flags);
-    int errno = setup.pin(iocbs, sqRing, cqRing);
-    if (errno == 0 && !mm.accessOk(ctxp, Long.BYTES, true)) {
+    int result = -Errno.ENOMEM;
+    try {
+      result = setup(current, new ContextSetup(current, nr, flags), iocbs, sqRing, cqRing, ctxp);
+    } finally {
+      if (result != 0) {
+        aioNr.getAndAdd(-maxReqs);
+      }
+    }
+    return result;
+  }
+
+  /** Makes a context that is counted already. With any other result than 0, or none, nothing is left of it. */
+  private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
+    AddressSpace mm = current.mm();
+    Kioctx ctx = null;
+    boolean added = false;
+    try {
+      int errno = setup.pin(iocbs, sqRing, cqRing);
+      if (errno != 0) {
+        return errno;
+      }
+      if (!mm.accessOk(ctxp, Long.BYTES, true)) {
+        return -Errno.EFAULT;
+      }
+      ctx = setup.make(workQueue);
+      RingEntry rings = ctx.rings();
+      if (rings != null) {
+        rings.start(current.process());
+      }
+      RawMemory.putLong(ctxp, ctx.userId());
+      KioctxTable.of(mm, this).add(ctx);
+      added = true;
+      return 0;
+    } finally {
+      if (!added) {
+        undo(setup, ctx);
+      }
+    }
+  }
+
+  private static void undo(ContextSetup setup, @Nullable Kioctx ctx) {
+    if (ctx == null) {
       setup.unpin();
-      errno = -Errno.EFAULT;
+    } else if (ctx.kill()) { // something was thrown
+      ctx.free(0);
     }
-    if (errno != 0) {
-      aioNr.getAndAdd(-maxReqs);
-      return errno;
-    }
-    Kioctx ctx = setup.make(workQueue);
-    RingEntry rings = ctx.rings();
-    if (rings != null) {
-      rings.start(current.process());
-    }
-    RawMemory.putLong(ctxp, ctx.userId());
-    KioctxTable.of(mm, this).add(ctx);
-    return 0;
   }
 
   private static boolean flagsGoTogether(int flags) {
@@ -169,18 +197,23 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    boolean first = destroy(KioctxTable.of(current.mm(), this), ctx, 1);
-    ctx.put();
-    return first ? 0 : -Errno.EINVAL;
+    try {
+      return destroy(KioctxTable.of(current.mm(), this), ctx, 1) ? 0 : -Errno.EINVAL;
+    } finally {
+      ctx.put();
+    }
   }
 
   boolean destroy(KioctxTable table, Kioctx ctx, int ownReferences) {
     if (!ctx.kill()) {
       return false;
     }
-    table.remove(ctx);
-    ctx.free(ownReferences);
-    aioNr.getAndAdd(-Integer.toUnsignedLong(ctx.maxReqs()));
+    try {
+      table.remove(ctx);
+      ctx.free(ownReferences);
+    } finally {
+      aioNr.getAndAdd(-Integer.toUnsignedLong(ctx.maxReqs()));
+    }
     return true;
   }
 
@@ -205,24 +238,29 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    int most = (int) Math.min(nr, ctx.ordinary() ? ctx.ring().slots() : ctx.maxReqs());
-    long result = ctx.rings() != null ? -Errno.EINVAL : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
-    ctx.put();
-    return result;
+    try {
+      int most = (int) Math.min(nr, ctx.ordinary() ? ctx.ring().slots() : ctx.maxReqs());
+      return ctx.rings() != null ? -Errno.EINVAL : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
+    } finally {
+      ctx.put();
+    }
   }
 
   private static long submit(Task current, Kioctx ctx, int nr, long iocbpp) {
     Submitter submitter = Submitter.start(current, ctx, nr);
     int submitted = 0;
     int result = 0;
-    while (submitted < nr) {
-      result = submitOne(current, ctx, submitter, iocbpp + submitted * (long) Long.BYTES);
-      if (result != 0) {
-        break;
+    try {
+      while (submitted < nr) {
+        result = submitOne(current, ctx, submitter, iocbpp + submitted * (long) Long.BYTES);
+        if (result != 0) {
+          break;
+        }
+        submitted++;
       }
-      submitted++;
+    } finally {
+      submitter.end(current);
     }
-    submitter.end(current);
     return submitted > 0 ? submitted : result;
   }
 
@@ -271,10 +309,12 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    boolean can = ctx.ordinary() && !ctx.has(AioAbi.IOCTX_FLAG_USERIOCB);
-    int answer = can ? ctx.cancel(iocb) : -Errno.EINVAL;
-    ctx.put();
-    return answer;
+    try {
+      boolean can = ctx.ordinary() && !ctx.has(AioAbi.IOCTX_FLAG_USERIOCB);
+      return can ? ctx.cancel(iocb) : -Errno.EINVAL;
+    } finally {
+      ctx.put();
+    }
   }
 
   // Events.
@@ -349,15 +389,20 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    long result = -Errno.EINVAL;
-    if (ctx.rings() == null && minNr >= 0 && minNr <= nr) {
+    try {
+      if (ctx.rings() != null || minNr < 0 || minNr > nr) {
+        return -Errno.EINVAL;
+      }
       int max = (int) Math.min(nr, Integer.MAX_VALUE);
       EventReader reader = EventReader.start(current, ctx, (int) Math.min(minNr, max), max, events);
-      result = ctx.polled() ? poll(current, ctx, reader, nanos) : reader.read(current, nanos);
-      reader.end();
+      try {
+        return ctx.polled() ? poll(current, ctx, reader, nanos) : reader.read(current, nanos);
+      } finally {
+        reader.end();
+      }
+    } finally {
+      ctx.put();
     }
-    ctx.put();
-    return result;
   }
 
   private static long poll(Task current, Kioctx ctx, EventReader reader, long nanos) {
@@ -400,9 +445,11 @@ public final class Aio {
     if (ctx == null) {
       return -Errno.EINVAL;
     }
-    long result = enter(current, ctx, ctx.rings(), toSubmit, minComplete, flags);
-    ctx.put();
-    return result;
+    try {
+      return enter(current, ctx, ctx.rings(), toSubmit, minComplete, flags);
+    } finally {
+      ctx.put();
+    }
   }
 
   private static long enter(

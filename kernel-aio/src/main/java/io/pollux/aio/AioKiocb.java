@@ -52,6 +52,9 @@ final class AioKiocb extends Kiocb {
   /** Link of whatever list it is on. */
   @Nullable AioKiocb next;
 
+  /** The work that repeats it if an attempt without a worker would block (SQWQ), else null. */
+  @Nullable SqWork work;
+
   private @Nullable PollIocb poll; // of one that was a poll once; stays with it
 
   @SuppressWarnings("unused") // read through POLL_STATE
@@ -99,6 +102,11 @@ final class AioKiocb extends Kiocb {
     Slab.free(this);
   }
 
+  /** Whether it has ended and was given back. */
+  boolean isFree() {
+    return ctx == null;
+  }
+
   /** Marks a polled request. From any context; whoever polls sees the results with the mark. */
   @Patch(15)
   void markPolled(long result, long result2) {
@@ -125,7 +133,7 @@ final class AioKiocb extends Kiocb {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }
 
-  /** Whether it ended for want of a request in the device's queue. */
+  /** Whether it ended with EAGAIN: for want of a tag if IOCB_NO_TAG is set, else for good. */
   boolean pollAgain() {
     return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
   }

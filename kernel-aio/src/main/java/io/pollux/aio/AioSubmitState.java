@@ -60,21 +60,29 @@ final class AioSubmitState implements SleepHook {
   /** Ends a batch: nothing is left in here after it. */
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_end")
   void end(Task current) {
-    if (plugged) {
-      plug.finish(current);
-      plugged = false;
+    try {
+      if (plugged) {
+        plugged = false;
+        plug.finish(current);
+      }
+    } finally {
+      flushReqs();
+      filePutUnused();
+      int unused = countedAhead;
+      countedAhead = 0;
+      ctx().iocbPutMany(unused); // last: the context may go after it
+      batchOf = null;
     }
-    flushReqs();
-    filePutUnused();
-    int unused = countedAhead;
-    countedAhead = 0;
-    ctx().iocbPutMany(unused); // last: the context may go after it
-    batchOf = null;
   }
 
   /** Puts a request back that was taken and could not be submitted. */
   void unget(AioKiocb req) {
     req.free();
+    countedAhead++;
+  }
+
+  /** As unget, for a request that its file may still know of: it is not used again. */
+  void forget() {
     countedAhead++;
   }
 

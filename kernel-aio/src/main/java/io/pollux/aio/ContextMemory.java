@@ -93,17 +93,22 @@ final class ContextMemory {
   /** Lets go of everything. What the program unmapped itself is not unmapped again. */
   @LinuxSource(file = "fs/aio.c", name = "aio_free_ring")
   void unmap() {
+    Teardown teardown = new Teardown();
     FixedBuffers pinned = buffers;
     if (pinned != null) {
-      pinned.unmap();
+      teardown.step(pinned::unmap);
     }
     MappedRange range = iocbs;
     if (range != null) {
-      range.unmap();
+      teardown.step(range::unmap);
     }
-    // The range can't be anybody else's as long as it is pinned.
-    int result = mm.munmap(ring, ringBytes);
+    teardown.step(this::unmapRing);
+    teardown.step(() -> ringPages.unpin(ring, ringBytes));
+    teardown.end();
+  }
+
+  private void unmapRing() {
+    int result = mm.munmap(ring, ringBytes); // the range can't be anybody else's as long as it is pinned
     assert result == -Errno.EINVAL || result == 0;
-    ringPages.unpin(ring, ringBytes);
   }
 }

@@ -37,16 +37,8 @@ final class ContextSetup {
     return (flags & flag) != 0;
   }
 
-  /** Pins everything that the flags ask for. Answers 0, or a negative errno with nothing pinned. */
+  /** Pins everything that the flags ask for. Returns 0, or a negative errno; the caller unpins then. */
   int pin(long iocbs, long sqAddress, long cqAddress) {
-    int errno = pinAll(iocbs, sqAddress, cqAddress);
-    if (errno != 0) {
-      unpin();
-    }
-    return errno;
-  }
-
-  private int pinAll(long iocbs, long sqAddress, long cqAddress) {
     AddressSpace mm = current.mm();
     boolean rings = has(AioAbi.IOCTX_FLAG_SCQRING);
     boolean ordinary = !rings && !has(AioAbi.IOCTX_FLAG_IOPOLL);
@@ -89,17 +81,19 @@ final class ContextSetup {
     return 0;
   }
 
-  /** Lets everything go again. */
+  /** Unpins everything, of a context that was not made. */
   void unpin() {
+    Teardown teardown = new Teardown();
     if (memory != null) {
-      memory.unmap();
+      teardown.step(memory::unmap);
     }
     if (sqRange != null) {
-      sqRange.unmap();
+      teardown.step(sqRange::unmap);
     }
     if (cqRange != null) {
-      cqRange.unmap();
+      teardown.step(cqRange::unmap);
     }
+    teardown.end();
   }
 
   /** Makes the context of what is pinned. Nothing fails from here on. */

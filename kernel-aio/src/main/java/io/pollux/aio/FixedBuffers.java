@@ -42,26 +42,35 @@ final class FixedBuffers {
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_map")
   static Result map(Task current, long iocbs, int count) {
     FixedBuffers buffers = new FixedBuffers(current.mm(), count);
-    for (int i = 0; i < count; i++) {
-      long iocb = iocbs + i * Iocb.SIZE;
-      int errno = buffers.mapOne(i, Iocb.aioBuf(iocb), Iocb.aioNbytes(iocb), current.process().memlockLimit());
+    int errno = -Errno.ENOMEM;
+    try {
+      errno = buffers.mapAll(iocbs, count, current.process().memlockLimit());
+    } finally {
       if (errno != 0) {
         buffers.unmap();
-        return new Result(buffers, errno);
       }
     }
+    return new Result(buffers, errno);
+  }
+
+  private int mapAll(long iocbs, int count, long limit) {
     long[] addresses = new long[count];
     long[] bytes = new long[count];
     for (int i = 0; i < count; i++) {
-      addresses[i] = buffers.ubufs[2 * i];
-      bytes[i] = buffers.ubufs[2 * i + 1];
+      long iocb = iocbs + i * Iocb.SIZE;
+      int errno = mapOne(i, Iocb.aioBuf(iocb), Iocb.aioNbytes(iocb), limit);
+      if (errno != 0) {
+        return errno;
+      }
+      addresses[i] = ubufs[2 * i];
+      bytes[i] = ubufs[2 * i + 1];
     }
-    buffers.mapping = new DmaMapping(addresses, bytes);
-    return new Result(buffers, 0);
+    mapping = new DmaMapping(addresses, bytes);
+    return 0;
   }
 
   private int mapOne(int index, long address, long bytes, long limit) {
-    if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX) {
+    if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX || !AddressSpace.isUserRange(address, bytes)) {
       return -Errno.EFAULT;
     }
     ubufs[2 * index] = address;
@@ -85,13 +94,19 @@ final class FixedBuffers {
   /** Lets go of the pages, drivers first. Nothing is in flight. From process context. */
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_unmap")
   void unmap() {
-    if (mapping != null) {
-      mapping.close();
+    Teardown teardown = new Teardown();
+    DmaMapping attached = mapping;
+    if (attached != null) {
+      teardown.step(attached::close);
     }
-    ranges.forEach(MappedRange::unmap);
+    for (MappedRange range : ranges) {
+      teardown.step(range::unmap);
+    }
     ranges.clear();
-    mm.unchargeLocked(chargedPages);
+    long charged = chargedPages;
     chargedPages = 0;
+    teardown.step(() -> mm.unchargeLocked(charged));
+    teardown.end();
   }
 
   /**

@@ -81,7 +81,7 @@ final class IopollList {
    *
    * @param current the task whose interruption ends the spinning, or null if nothing may
    * @param sink where the events go
-   * @param min events to find before spinning ends; 0 makes one pass that does not spin
+   * @param min events to find before spinning ends; 0 makes one pass that does not spin, also when events are there already
    * @param max events to take
    * @param timeoutNanos how long to go on, or WaitQueue.FOREVER
    * @return events, or a negative errno if the first thing that happened was an error
@@ -98,7 +98,7 @@ final class IopollList {
       } else {
         events += reap(sink, max - events);
       }
-      if (events >= max || full || (isEmpty() && !ctx.submissionsPending()) || (events >= min && (polled || events > 0))) {
+      if (events >= max || full || (isEmpty() && !ctx.submissionsPending()) || (events >= min && (polled || min > 0))) {
         return events;
       }
       if (current != null && (current.signalPending() || ctx.isDead())) {
@@ -144,18 +144,20 @@ final class IopollList {
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_getevents")
   private int poll(int needed) {
     int found = 0;
+    boolean polled = false;
     for (AioKiocb req = completingHead; req != null; req = req.next) {
       if (req.pollCompleted()) {
-        if (found >= needed) {
+        if (polled && found >= needed) {
           break;
         }
         continue;
       }
-      int polled = iopoll(req, found < needed);
-      if (polled < 0) {
-        return polled;
+      polled = true;
+      int result = iopoll(req, found < needed);
+      if (result < 0) {
+        return result;
       }
-      found += polled;
+      found += result;
     }
     return found;
   }

@@ -216,6 +216,12 @@ final class Kioctx {
     }
   }
 
+  /** Whether no more requests may be submitted until events are taken. Not for polled contexts, which keep no events. */
+  boolean isFull() {
+    RingEntry entry = rings;
+    return entry == null ? requests >= AioAbi.AIO_MAX_NR : entry.isFull();
+  }
+
   /** Whether a submission thread still has something to bring in. */
   boolean submissionsPending() {
     RingEntry entry = rings;
@@ -329,6 +335,9 @@ final class Kioctx {
     }
     iocbPutMany(1);
     wait.wakeUp();
+    if (rings != null) {
+      rings.wakeStalled();
+    }
   }
 
   // The end.
@@ -350,18 +359,19 @@ final class Kioctx {
   /** Waits for users and requests of a dead context and lets go of everything. From process context. */
   @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
-    wait.waitUninterruptibly(() -> users == ownReferences);
+    Teardown teardown = new Teardown();
+    teardown.step(() -> wait.waitUninterruptibly(() -> users == ownReferences));
     if (rings != null) {
-      rings.stop();
+      teardown.step(rings::stop);
     }
-    cancelAll();
-    if (polled()) {
-      iopoll.drain();
-    }
-    wait.waitUninterruptibly(() -> requests == 0);
-    if (rings != null) {
-      rings.unmap();
-    }
-    memory.unmap();
+    teardown.step(this::cancelAll);
+    if (!polled() || teardown.step(iopoll::drain)) {
+      teardown.step(() -> wait.waitUninterruptibly(() -> requests == 0));
+      if (rings != null) {
+        teardown.step(rings::unmap);
+      }
+      teardown.step(memory::unmap);
+    } // else devices may still write to what is pinned, so it stays pinned
+    teardown.end();
   }
 }

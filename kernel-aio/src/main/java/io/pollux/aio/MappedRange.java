@@ -35,29 +35,39 @@ final class MappedRange {
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_map_range")
   static @Nullable MappedRange map(AddressSpace mm, long address, long bytes) {
+    if (!AddressSpace.isUserRange(address, bytes)) {
+      return null;
+    }
     MappedRange range = new MappedRange(address, new ArrayList<>(1));
     long done = 0;
-    while (done < bytes) { // bounded by the number of mappings
-      long at = address + done;
-      long piece = at < 0 ? 0 : mm.contiguous(at, bytes - done, true);
-      UserPages pages = piece == 0 ? null : mm.pin(at, piece, true);
-      if (pages == null) {
-        range.unmap();
-        return null;
+    try {
+      while (done < bytes) { // bounded by the number of mappings
+        long at = address + done;
+        long piece = mm.contiguous(at, bytes - done, true);
+        UserPages pages = piece == 0 ? null : mm.pin(at, piece, true);
+        if (pages == null) {
+          break;
+        }
+        range.pieces.add(new Piece(pages, at, piece));
+        done += piece;
       }
-      range.pieces.add(new Piece(pages, at, piece));
-      done += piece;
+    } finally {
+      if (done < bytes) {
+        range.unmap();
+      }
     }
-    return range;
+    return done < bytes ? null : range;
   }
 
   /** Lets go of the pages. */
   @LinuxSource(file = "fs/aio.c", name = "aio_unmap_range")
   void unmap() {
+    Teardown teardown = new Teardown();
     for (Piece piece : pieces) {
-      piece.pages.unpin(piece.address, piece.bytes);
+      teardown.step(() -> piece.pages.unpin(piece.address, piece.bytes));
     }
     pieces.clear();
+    teardown.end();
   }
 
   long address() {

@@ -53,7 +53,13 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     if (ctx.isDead()) {
       cancelled = true; // whoever cancels all may have looked before this was there
     }
-    int seen = polled.op().poll(polled, this) & events;
+    int seen;
+    try {
+      seen = polled.op().poll(polled, this) & events;
+    } catch (Throwable e) {
+      forget(ctx);
+      throw e;
+    }
     if (head == null) {
       pollWait(NEVER);
     }
@@ -61,6 +67,17 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     if (!ends(seen)) {
       on.letWait(entry);
     }
+  }
+
+  /** Takes it out of everything, as if it had never been armed. The caller has it, and the file's reference. */
+  private void forget(Kioctx ctx) {
+    WaitQueue on = head;
+    if (on != null) {
+      on.remove(entry);
+    }
+    ctx.removePoll(this);
+    head = null;
+    file = null;
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,9 @@ final class RingEntry implements IopollList.Sink {
   /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
 
+  /** How long the submission thread waits before it tries again, where other contexts have all tags of the device. */
+  private static final long NO_TAG_NAP_NANOS = 20_000;
+
   private final Kioctx ctx;
   private final SqRing sq;
   private final CqRing cq;
@@ -40,7 +44,9 @@ final class RingEntry implements IopollList.Sink {
   private @Nullable AioKiocb overflowHead;
   private @Nullable AioKiocb overflowTail;
   private volatile boolean overflowUntold;
-  private volatile boolean overflowing; // whether there are any
+  private volatile int kept; // how many there are; written under the lock
+
+  private volatile boolean stalled; // the submission thread took nothing for want of room
 
   RingEntry(Kioctx ctx, SqRing sq, CqRing cq) {
     this.ctx = ctx;
@@ -81,6 +87,15 @@ final class RingEntry implements IopollList.Sink {
     return ctx.polled() && ctx.iopoll().isFull();
   }
 
+  /**
+   * Whether no more requests may be submitted until the program takes events. The kernel keeps as many events as the CQ ring has
+   * places, besides those of requests that were in flight when that many were kept. (The posting drops events instead.)
+   */
+  boolean isFull() {
+    int events = kept;
+    return events >= ctx.maxReqs() || ctx.requests() + events >= AioAbi.AIO_MAX_NR;
+  }
+
   // io_ring_enter.
 
   /**
@@ -90,7 +105,7 @@ final class RingEntry implements IopollList.Sink {
    */
   @LinuxSource(file = "fs/aio.c", name = "__io_ring_enter")
   long enter(Task current, int toSubmit, int minComplete, int flags) {
-    if (overflowUntold && flushOverflow()) {
+    if ((overflowUntold || kept != 0) && flushOverflow()) {
       return -Errno.EOVERFLOW;
     }
     boolean submit = (flags & AioAbi.IORING_FLAG_SUBMIT) != 0 && toSubmit != 0;
@@ -125,7 +140,7 @@ final class RingEntry implements IopollList.Sink {
    *
    * @param most entries, at most the size of the ring, however fast the program refills it
    * @param byThread whether an entry that fails becomes an event, since nobody waits for an answer
-   * @return how many were taken, or what the first one failed with
+   * @return how many were taken, or what the first one failed with; by the thread only -EAGAIN, if it is to try again
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
   private int aioRingSubmit(Task current, int most, boolean byThread) {
@@ -134,42 +149,62 @@ final class RingEntry implements IopollList.Sink {
     int result = 0;
     int head = sq.head();
     int tail = sq.tail(); // what the program adds from now on is for the next time
-    while (submitted < most && head != tail) {
-      if (byThread && submitted % COMMIT_EVERY == 0) {
-        sq.lookAhead(head, tail, COMMIT_EVERY);
+    try {
+      while (submitted < most && head != tail) {
+        if (byThread && submitted % COMMIT_EVERY == 0) {
+          sq.lookAhead(head, tail, COMMIT_EVERY);
+        }
+        submitter.iocb().copyFrom(sq.iocb(head));
+        result = workers == null ? submitter.submitOne(current, head, head, 0) : submitToWorkers(current, submitter, head);
+        if (result != 0 && byThread) {
+          result = failFromThread(current, submitter, head, result);
+        }
+        if (result != 0) {
+          break;
+        }
+        head = sq.next(head);
+        if (++submitted % COMMIT_EVERY == 0) {
+          sq.commit(head);
+        }
       }
-      submitter.iocb().copyFrom(sq.iocb(head));
-      result = workers == null ? submitter.submitOne(current, head, head, 0) : submitToWorkers(current, submitter, head);
-      if (result != 0 && byThread && result != -Errno.EAGAIN) {
-        submitter.fail(current, head, result);
-        result = 0;
-      }
-      if (result != 0) {
-        break;
-      }
-      head = sq.next(head);
-      if (++submitted % COMMIT_EVERY == 0) {
-        sq.commit(head);
-      }
+    } finally {
+      sq.commit(head);
+      submitter.end(current);
     }
-    sq.commit(head);
-    submitter.end(current);
     return submitted > 0 ? submitted : result;
+  }
+
+  /**
+   * Makes an event of an entry that the thread could not submit.
+   *
+   * @return 0, or -EAGAIN if the entry may be accepted later, or there is no room for its event
+   */
+  private int failFromThread(Task current, Submitter submitter, int index, int errno) {
+    boolean later = errno == -Errno.EAGAIN && submitter.retry();
+    if (later || (ctx.polled() ? ctx.requests() >= AioAbi.AIO_MAX_NR : isFull())) {
+      return -Errno.EAGAIN;
+    }
+    submitter.fail(current, index, errno);
+    return 0;
   }
 
   /** A read is tried here first, if that can't block; everything else goes to a worker. */
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
   private int submitToWorkers(Task current, Submitter submitter, int index) {
-    int opcode = submitter.iocb().aioLioOpcode;
-    if (opcode == AioAbi.IOCB_CMD_PREAD || opcode == AioAbi.IOCB_CMD_PREADV) {
-      submitter.setNowait();
-      int result = submitter.submitOne(current, index, index, 0);
-      if (result != -Errno.EAGAIN) {
-        return result;
-      }
+    if (isFull()) {
+      return submitter.refuse();
     }
-    SqWork.queue(current, ctx, sqWorkers(), submitter, index);
-    return 0;
+    SqWork work = SqWork.of(current, ctx, sqWorkers(), submitter.iocb(), index);
+    int opcode = submitter.iocb().aioLioOpcode;
+    if (opcode != AioAbi.IOCB_CMD_PREAD && opcode != AioAbi.IOCB_CMD_PREADV) {
+      work.queue();
+      return 0;
+    }
+    int result = submitter.submitInline(current, index, work);
+    if (result != 0) {
+      work.free();
+    }
+    return result;
   }
 
   private int getEvents(Task current, int minComplete) {
@@ -180,12 +215,15 @@ final class RingEntry implements IopollList.Sink {
     if (ctx.oneInside()) {
       return poll(current, min);
     }
+    int result;
     pollLock.lock();
     try {
-      return poll(current, min);
+      result = poll(current, min);
     } finally {
       pollLock.unlock();
     }
+    wakeStalled();
+    return result;
   }
 
   private int poll(@Nullable Task current, int min) {
@@ -218,10 +256,44 @@ final class RingEntry implements IopollList.Sink {
     if (!ctx.polled()) {
       ctx.waitQueue().wakeUp(); // all may have completed before the head moved on, which who waits for nothing more waits for
     }
-    if (result == -Errno.EAGAIN && ctx.polled()) {
-      pollFromThread(); // the device has no request free: see whether something is done, and try again
+    if (result == -Errno.EAGAIN) {
+      return makeRoom();
     }
+    stalled = false;
     return result > 0;
+  }
+
+  /** Nothing can be taken: looks for completions, which make room. By the submission thread. Returns whether to try again at once. */
+  private boolean makeRoom() {
+    if (ctx.polled()) {
+      pollFromThread();
+      if (!iopollFull()) {
+        if (ctx.requests() == 0) {
+          LockSupport.parkNanos(NO_TAG_NAP_NANOS);
+        }
+        return true;
+      }
+    }
+    stalled = true; // before the look at what there is room for: pairs with wakeStalled
+    return !roomIsMissing();
+  }
+
+  /** Whether the submission thread, having stalled, would take nothing still. */
+  private boolean roomIsMissing() {
+    return ctx.polled() ? iopollFull() : isFull();
+  }
+
+  /** Whether the submission thread has nothing to do before the program makes a call, or takes events. By the thread. */
+  boolean nothingToTake() {
+    return sq.isEmpty() || (stalled && roomIsMissing());
+  }
+
+  /** Has the submission thread go on, if it has stalled and there is room now. From any context. */
+  void wakeStalled() {
+    SqThread submitter = thread;
+    if (stalled && submitter != null && !roomIsMissing()) {
+      submitter.wake();
+    }
   }
 
   /** Looks for completions once, unless somebody else does. By the submission thread. */
@@ -236,9 +308,14 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Whether the submission thread has a reason to stay awake. */
+  /** Whether the submission thread has something to look for. */
   boolean busy() {
-    return overflowing || (ctx.requests() != 0 && !iopollFull());
+    return ctx.requests() != 0 && !iopollFull();
+  }
+
+  /** Whether there are events that found no room, so that the submission thread has to see when there is some. */
+  boolean holdsEvents() {
+    return kept != 0 || (ctx.requests() != 0 && iopollFull());
   }
 
   // Events of polled requests: by the owner of pollLock.
@@ -277,7 +354,7 @@ final class RingEntry implements IopollList.Sink {
     }
     overflowTail = req;
     overflowUntold = true;
-    overflowing = true;
+    kept = kept + 1;
     return false;
   }
 
@@ -292,17 +369,19 @@ final class RingEntry implements IopollList.Sink {
 
   /** Moves events that were kept to the ring, as far as there is room. Answers whether it is to be told. */
   private boolean flushOverflow() {
+    boolean untold;
     synchronized (ctx.completionLock()) {
       moveOverflow();
-      boolean untold = overflowUntold;
+      untold = overflowUntold;
       overflowUntold = false;
-      return untold;
     }
+    wakeStalled();
+    return untold;
   }
 
   /** Does it for a program that makes no calls. By the submission thread. Answers whether an event was moved. */
   boolean flushFromThread() {
-    if (!overflowing) {
+    if (kept == 0) {
       return false;
     }
     synchronized (ctx.completionLock()) {
@@ -313,17 +392,22 @@ final class RingEntry implements IopollList.Sink {
   private boolean moveOverflow() {
     AioKiocb first = overflowHead;
     AioKiocb req = first;
+    int left = kept;
     while (req != null && put(req)) {
       AioKiocb following = req.next;
       req.free();
       req = following;
+      left--;
+    }
+    if (req == first) {
+      return false;
     }
     overflowHead = req;
     if (req == null) {
       overflowTail = null;
-      overflowing = false;
     }
-    return req != first;
+    kept = left;
+    return true;
   }
 
   // The end.
@@ -348,8 +432,11 @@ final class RingEntry implements IopollList.Sink {
       }
       overflowHead = null;
       overflowTail = null;
+      kept = 0;
     }
-    sq.unmap();
-    cq.unmap();
+    Teardown teardown = new Teardown();
+    teardown.step(sq::unmap);
+    teardown.step(cq::unmap);
+    teardown.end();
   }
 }

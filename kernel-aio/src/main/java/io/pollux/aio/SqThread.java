@@ -25,6 +25,9 @@ final class SqThread {
   /** Turns without work before the clock is read. */
   private static final int SPINS = 1 << 10;
 
+  /** How often it looks whether the program, which makes no call for it, has made room for events. */
+  private static final long ROOM_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
   private final Kioctx ctx;
   private final RingEntry rings;
   private final SqRing sq;
@@ -98,6 +101,8 @@ final class SqThread {
         Thread.onSpinWait();
       } else if (System.nanoTime() - idleSince < IDLE_NANOS) {
         LockSupport.parkNanos(1); // lets the program have the cpu (C: cond_resched)
+      } else if (rings.holdsEvents()) {
+        LockSupport.parkNanos(ROOM_NANOS);
       } else {
         sleep();
         idleTurns = 0;
@@ -105,11 +110,11 @@ final class SqThread {
     }
   }
 
-  /** Sleeps until woken, unless there is something in the ring after all. */
+  /** Sleeps until woken, unless there is something in the ring after all that can be taken. */
   private void sleep() {
     sq.setNeedWakeup(true);
     VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag
-    while (!woken && sq.isEmpty() && !ctx.isDead()) {
+    while (!woken && rings.nothingToTake() && !ctx.isDead()) {
       asleep = true;
       ctx.waitQueue().wakeUp(); // there may be no more to be waited for: a tail may have come and gone
       LockSupport.park(this);

@@ -7,40 +7,82 @@ import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
-/** An entry of the SQ ring on its way to a worker (SQWQ): its iocb, copied, and its context. */
+/**
+ * An entry of the SQ ring on its way to a worker (SQWQ): its iocb, copied, and its context. A read that was attempted
+ * without a worker, and would have blocked, goes on as the request that it is.
+ */
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_wq_submit_work")
 final class SqWork extends Slab.Item implements WorkQueue.Work {
   private static final Slab<SqWork> SLAB = new Slab<>(SqWork::new);
 
   private final IocbCopy iocb = new IocbCopy();
   private @Nullable Kioctx ctx;
+  private @Nullable WorkQueue workers;
+  private @Nullable AioKiocb attempted;
   private int index;
 
   private SqWork() {}
 
-  /** Sends the iocb that a submitter has copied to the workers. Counts as in flight from here on. */
-  static void queue(Task current, Kioctx ctx, WorkQueue workers, Submitter submitter, int index) {
+  /** Takes a copy of an iocb. To be ended by {@link #queue}, {@link #repeat} or {@link #free}. */
+  static SqWork of(Task current, Kioctx ctx, WorkQueue workers, IocbCopy iocb, int index) {
     SqWork work = SLAB.alloc(current);
     work.ctx = ctx;
+    work.workers = workers;
     work.index = index;
-    work.iocb.copyFrom(submitter.iocb());
-    ctx.iocbGetMany(1);
-    workers.queue(work);
+    work.iocb.copyFrom(iocb);
+    return work;
+  }
+
+  /** Has a worker submit the iocb. Counts as in flight from here on. */
+  void queue() {
+    Kioctx owner = ctx;
+    WorkQueue to = workers;
+    assert owner != null && to != null : "a work that has ended";
+    owner.iocbGetMany(1);
+    to.queue(this);
+  }
+
+  /** Has a worker repeat an attempt. From any context; the request stays in flight. */
+  void repeat(AioKiocb req) {
+    attempted = req;
+    queue();
+  }
+
+  /** Gives the work back. No worker has it. From any context. */
+  void free() {
+    ctx = null;
+    workers = null;
+    attempted = null;
+    Slab.free(this);
   }
 
   @Override
   public void run(Task current) {
     Kioctx owner = ctx;
     assert owner != null;
-    Submitter submitter = Submitter.start(current, owner, 1);
-    submitter.iocb().copyFrom(iocb);
-    int result = submitter.submitOne(current, index, index, 0);
-    if (result != 0) {
-      submitter.fail(current, index, result);
+    try {
+      submit(current, owner);
+    } finally {
+      free();
+      owner.iocbPutMany(1); // last: the context may go after it
     }
-    submitter.end(current);
-    ctx = null;
-    Slab.free(this);
-    owner.iocbPutMany(1); // last: the context may go after it
+  }
+
+  private void submit(Task current, Kioctx owner) {
+    Submitter submitter = Submitter.start(current, owner, 1);
+    try {
+      submitter.iocb().copyFrom(iocb);
+      AioKiocb req = attempted;
+      if (req != null) {
+        submitter.repeat(current, req, index);
+        return;
+      }
+      int result = submitter.submitAccepted(current, index);
+      if (result != 0) {
+        submitter.fail(current, index, result);
+      }
+    } finally {
+      submitter.end(current);
+    }
   }
 }

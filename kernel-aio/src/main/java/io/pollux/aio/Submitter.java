@@ -27,6 +27,8 @@ final class Submitter extends Slab.Item {
 
   private static final KiComplete AIO_COMPLETE_RW = Submitter::aioCompleteRw;
   private static final KiComplete AIO_COMPLETE_RW_POLL = Submitter::aioCompleteRwPoll;
+  private static final KiComplete AIO_COMPLETE_RW_INLINE = Submitter::aioCompleteRwInline;
+  private static final KiComplete ABANDONED = (iocb, res, res2) -> {};
 
   /** The obj of a request whose events carry what the program named it by, and that has no index. */
   static final int NO_INDEX = -1;
@@ -43,7 +45,9 @@ final class Submitter extends Slab.Item {
   private @Nullable Kioctx batchOf;
   private @Nullable FixedBuffers buffers; // the context's
   private boolean polled;
-  private boolean nowait; // an attempt that is to be repeated elsewhere if it would block
+  private @Nullable SqWork attempt; // repeats the read that is being submitted if it would block
+  private boolean accepted; // the limit was checked when the entry was taken
+  private boolean retry; // why the last submission was EAGAIN
 
   private Submitter() {}
 
@@ -58,17 +62,21 @@ final class Submitter extends Slab.Item {
     submitter.batchOf = ctx;
     submitter.buffers = ctx.buffers();
     submitter.polled = ctx.polled();
-    submitter.nowait = false;
+    submitter.accepted = false;
     submitter.state.start(current, ctx, nr);
     return submitter;
   }
 
   /** Ends a batch. */
   void end(Task current) {
-    state.end(current);
-    batchOf = null;
-    buffers = null;
-    Slab.free(this);
+    try {
+      state.end(current);
+    } finally {
+      batchOf = null;
+      buffers = null;
+      attempt = null;
+      Slab.free(this);
+    }
   }
 
   private Kioctx ctx() {
@@ -82,9 +90,39 @@ final class Submitter extends Slab.Item {
     return iocb;
   }
 
-  /** Makes reads of this batch fail with EAGAIN rather than block. */
-  void setNowait() {
-    nowait = true;
+  /**
+   * Submits the read in {@link #iocb} without blocking. A worker repeats it if it would block, whenever that shows. Only a
+   * program that set RWF_NOWAIT itself sees EAGAIN.
+   *
+   * @param work made for this read; taken over if the result is 0
+   * @return as {@link #submitOne}
+   */
+  @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
+  int submitInline(Task current, int index, SqWork work) {
+    attempt = work;
+    int result = submitOne(current, index, index, 0);
+    attempt = null;
+    return result;
+  }
+
+  /** Submits an entry that was taken from the SQ ring before, whatever the limit is now. */
+  int submitAccepted(Task current, int index) {
+    accepted = true;
+    return submitOne(current, index, index, 0);
+  }
+
+  /**
+   * Whether the last EAGAIN was for want of room in the context or of a tag in the device, so that the same entry may be
+   * accepted later. Any other EAGAIN is final.
+   */
+  boolean retry() {
+    return retry;
+  }
+
+  /** Refuses an entry while the context is at its limit. */
+  int refuse() {
+    retry = true;
+    return -Errno.EAGAIN;
   }
 
   /**
@@ -103,20 +141,27 @@ final class Submitter extends Slab.Item {
     }
     Kioctx ctx = ctx();
     boolean slot = ctx.ordinary();
-    if (slot ? !ctx.getReqsAvailable() : ctx.requests() >= AioAbi.AIO_MAX_NR) {
-      return -Errno.EAGAIN;
+    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= AioAbi.AIO_MAX_NR : !accepted && ctx.isFull()) {
+      return refuse();
     }
     AioKiocb req = state.getReq(current);
     req.init(ctx, iocb.aioData, obj);
-    int result = eventfdGet(current, req);
-    if (result == 0 && key != 0) {
-      result = putKey(current, key);
-    }
-    if (result == 0) {
-      result = start(current, req, index);
+    int result;
+    try {
+      result = eventfdGet(current, req);
+      if (result == 0 && key != 0) {
+        result = putKey(current, key);
+      }
+      if (result == 0) {
+        result = start(current, req, index);
+      }
+    } catch (Throwable e) {
+      abandon(req, slot);
+      throw e;
     }
     if (result == 0 && polled) {
-      if (req.pollAgain()) { // the device had no request free: the program reaps first
+      if (req.pollAgain()) { // mostly the device had no request free: the program reaps first
+        retry = req.has(Kiocb.IOCB_NO_TAG);
         req.file().fput();
         result = -Errno.EAGAIN;
       } else {
@@ -135,6 +180,40 @@ final class Submitter extends Slab.Item {
       state.unget(req);
     }
     return result;
+  }
+
+  /**
+   * Takes back what a request holds whose file threw something. The file may know of the request still: then its completion, if
+   * it comes, does nothing.
+   */
+  private void abandon(AioKiocb req, boolean slot) {
+    if (req.isFree() || (req.kiFilp == null && req.kiComplete != null)) {
+      return; // it had completed
+    }
+    if (polled && req.pollCompleted()) {
+      state.issued(req);
+      return;
+    }
+    File file = req.kiFilp;
+    req.kiFilp = null;
+    req.kiComplete = ABANDONED;
+    File eventfd = req.eventfd;
+    req.eventfd = null;
+    SqWork work = req.work;
+    req.work = null;
+    if (work != null) {
+      work.free();
+    }
+    if (slot) {
+      ctx().putReqsAvailable();
+    }
+    state.forget();
+    if (eventfd != null) {
+      eventfd.fput();
+    }
+    if (file != null) {
+      file.fput();
+    }
   }
 
   /** Makes an event of a request that failed where nobody waits for the call to answer. */
@@ -257,8 +336,9 @@ final class Submitter extends Slab.Item {
       file.fput();
       return result;
     }
-    if (read && nowait) {
-      return aioReadNowait(current, req, file, iter);
+    if (read && attempt != null) {
+      aioReadInline(current, req, iter, attempt);
+      return 0;
     }
     if (read) {
       aioRwDone(req, file.op().readIter(current, req, iter));
@@ -269,17 +349,47 @@ final class Submitter extends Slab.Item {
     return 0;
   }
 
-  /** Tries a read that is done elsewhere if it would block. Answers EAGAIN then. */
-  private static int aioReadNowait(Task current, AioKiocb req, File file, IovIter iter) {
-    boolean asked = req.has(Kiocb.IOCB_NOWAIT);
+  /** Attempts a read. Part of what a file with a position has may be all that it gives without blocking. */
+  private static void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
+    File file = req.file();
+    if (req.has(Kiocb.IOCB_NOWAIT)) { // the program's own: it gets what comes of it
+      work.free();
+      aioRwDone(req, file.op().readIter(current, req, iter));
+      return;
+    }
+    if (!file.canNowait()) {
+      work.repeat(req);
+      return;
+    }
+    req.work = work;
     req.kiFlags |= Kiocb.IOCB_NOWAIT;
-    long result = file.canNowait() ? file.op().readIter(current, req, iter) : -Errno.EAGAIN;
-    if (result == -Errno.EAGAIN && !asked) {
-      file.fput();
-      return -Errno.EAGAIN;
+    req.kiComplete = AIO_COMPLETE_RW_INLINE;
+    long wanted = iter.count();
+    boolean positioned = file.op().canSeek();
+    long result = file.op().readIter(current, req, iter);
+    aioRwDone(req, result >= 0 && result < wanted && positioned ? -Errno.EAGAIN : result);
+  }
+
+  /** Repeats a read that was attempted, without a limit of time. The result is its event. By a worker, inside a batch. */
+  void repeat(Task current, AioKiocb req, int index) {
+    req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
+    req.kiComplete = AIO_COMPLETE_RW;
+    req.kiPos = iocb.aioOffset;
+    FixedBuffers fixed = buffers;
+    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
+    boolean vectored = iocb.aioLioOpcode == AioAbi.IOCB_CMD_PREADV;
+    long result = aioSetupRw(current, fixed, index, true, vectored, iter);
+    try {
+      if (result == 0) {
+        result = req.file().op().readIter(current, req, iter);
+      }
+    } catch (Throwable e) {
+      long obj = req.userObj;
+      abandon(req, false);
+      fail(current, obj, -Errno.EIO);
+      throw e;
     }
     aioRwDone(req, result);
-    return 0;
   }
 
   private static int checkFile(File file, boolean read) {
@@ -371,8 +481,24 @@ final class Submitter extends Slab.Item {
   @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw")
   static void aioCompleteRw(Kiocb iocb, long res, long res2) {
     AioKiocb req = (AioKiocb) iocb;
-    req.file().fput();
+    File file = req.file();
+    req.kiFilp = null; // with kiComplete still there: completed
+    file.fput();
     req.ctx().complete(req, res, res2);
+  }
+
+  /** Completes an attempt, or has a worker repeat it. From any context. */
+  private static void aioCompleteRwInline(Kiocb iocb, long res, long res2) {
+    AioKiocb req = (AioKiocb) iocb;
+    SqWork work = req.work;
+    assert work != null : "an attempt that was completed twice";
+    req.work = null;
+    if (res == -Errno.EAGAIN) {
+      work.repeat(req);
+      return;
+    }
+    work.free();
+    aioCompleteRw(req, res, res2);
   }
 
   @Patch(15)

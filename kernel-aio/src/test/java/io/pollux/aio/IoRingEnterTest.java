@@ -94,6 +94,19 @@ class IoRingEnterTest {
     assertThat(program.reap()).hasSize(2);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void minZeroPollsTheDeviceAlsoWhenAnEventIsThere(int which) {
+    setup(RingProgram.POLLED);
+    for (int i = 0; i < 3; i++) {
+      program.prepareRead(i == which ? 1 << 20 : 0, i, true); // at the end of the device: done at once, with 0 bytes
+    }
+    assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
+    disk.release(2, 0);
+    assertThat(program.enter(0, 0, GETEVENTS)).isZero();
+    assertThat(program.reap()).extracting(Event::data).containsExactlyInAnyOrder(0L, 1L, 2L);
+  }
+
   @Test
   void minZeroDoesNotSpin() {
     setup(RingProgram.POLLED);

@@ -91,6 +91,17 @@ class IoSubmitTest {
   }
 
   @Patch({15, 16, 24})
+  @Test
+  void minZeroPollsTheDeviceAlsoWhenAnEventIsThere() {
+    setup(4, IOPOLL);
+    Iocb.aioFlags(program.read(0, 0), AioAbi.IOCB_FLAG_HIPRI);
+    Iocb.aioFlags(program.read(1, 1 << 20), AioAbi.IOCB_FLAG_HIPRI); // at the end of the device: done at once, with 0 bytes
+    assertThat(program.submit(0, 2)).isEqualTo(2);
+    disk.release(1, 0);
+    assertThat(program.getevents(0, 4, -1)).isEqualTo(2);
+    assertThat(program.events(2)).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(1000L, 1001L);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {IOPOLL, IOPOLL | USERIOCB, IOPOLL | FIXED})
   void polledContextsFindEventsByPolling(int flags) {

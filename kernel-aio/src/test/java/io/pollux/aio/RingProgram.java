@@ -8,6 +8,7 @@ import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.Ramfs;
@@ -42,6 +43,7 @@ final class RingProgram implements AutoCloseable {
   final long ctxp;
   final int fd;
   private final BlockDevice disk;
+  private final Namei namei;
   private int sqTail;
   private int cqHead;
 
@@ -54,16 +56,25 @@ final class RingProgram implements AutoCloseable {
     cq = map(AioIoEventRing.bytes(nr), Mman.PROT_READ | Mman.PROT_WRITE);
     buffers = map((long) nr * BLOCK, Mman.PROT_READ | Mman.PROT_WRITE);
     ctxp = map(BLOCK, Mman.PROT_READ | Mman.PROT_WRITE);
-    try {
-      byte[] path = "/disk".getBytes(StandardCharsets.UTF_8);
-      fd = process.files().install(new Namei(fs.root(), files).open(task, null, path, Fcntl.O_RDWR | Fcntl.O_DIRECT, 0));
-    } catch (ErrnoException e) {
-      throw new AssertionError(e);
-    }
+    namei = new Namei(fs.root(), files);
+    fd = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
     for (int i = 0; i < nr; i++) { // what FIXEDBUFS wants to know at setup
       Iocb.aioBuf(AioIocbRing.iocb(sq, i), buffers + (long) i * BLOCK);
       Iocb.aioNbytes(AioIocbRing.iocb(sq, i), BLOCK);
     }
+  }
+
+  int open(int flags) {
+    try {
+      return process.files().install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+    } catch (ErrnoException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** A file without a name. */
+  int install(File file) {
+    return process.files().install(file);
   }
 
   long map(long bytes, int prot) {

@@ -160,12 +160,11 @@ final class BlkdevDio extends Slab.Item {
   private static void bioEndIo(Bio bio) {
     BlkdevDio dio = (BlkdevDio) bio.owner();
     assert dio != null;
-    int status = bio.status();
+    if (bio.status() != 0) {
+      dio.failed(bio);
+    }
     bio.releasePages();
     bio.put();
-    if (status != 0) {
-      dio.setError(status);
-    }
     if (!dio.dropRef()) {
       return;
     }
@@ -178,6 +177,13 @@ final class BlkdevDio extends Slab.Item {
       assert handler != null : "a synchronous request completed asynchronously";
       handler.complete(request, dio.finish(), 0);
     }
+  }
+
+  private void failed(Bio bio) {
+    if (bio.foundNoTag()) {
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // nobody else sets a flag by now
+    }
+    setError(bio.status());
   }
 
   private void setError(int status) {

@@ -65,7 +65,13 @@ final class CopyEngine implements AutoCloseable {
   /** Makes one for the disk whose first byte is there. */
   CopyEngine(long address) {
     this.address = address;
-    thread = new DiskThread("ram-copy", this::move);
+    thread = new DiskThread("ram-copy", this::move, this::failed);
+  }
+
+  private void failed(Throwable thrown) {
+    HwCtx hctx = served;
+    assert hctx != null : "moved what nobody gave";
+    hctx.queue().shutDown("ram-copy", thrown);
   }
 
   /**

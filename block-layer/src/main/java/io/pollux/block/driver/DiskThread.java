@@ -4,6 +4,7 @@ package io.pollux.block.driver;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
  * What a disk does by itself: the thread from which its interrupts come, or that moves its data. It does what is due when it
@@ -25,12 +26,22 @@ final class DiskThread implements AutoCloseable {
   }
 
   private final Source source;
+  private final Consumer<Throwable> failed;
   private final Thread thread;
   private volatile boolean sleeping;
   private volatile boolean stopped;
 
-  DiskThread(String name, Source source) {
+  /**
+   * Starts the thread.
+   *
+   * @param name its name
+   * @param source what it serves
+   * @param failed what is called, by the thread, if the source throws; the thread ends then
+   * @throws OutOfMemoryError if the machine has no thread to give
+   */
+  DiskThread(String name, Source source, Consumer<Throwable> failed) {
     this.source = source;
+    this.failed = failed;
     thread = new Thread(this::run, name);
     thread.setDaemon(true);
     thread.start();
@@ -45,6 +56,14 @@ final class DiskThread implements AutoCloseable {
   }
 
   private void run() {
+    try {
+      serve();
+    } catch (Throwable e) {
+      failed.accept(e);
+    }
+  }
+
+  private void serve() {
     long lastWork = System.nanoTime();
     while (!stopped) {
       long left = source.expire();

@@ -58,6 +58,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   private final AtomicLong numbers = new AtomicLong();
   private final AtomicReferenceArray<@Nullable HwCtx> polled; // those that the wrapped disk was given requests of
   private final @Nullable DiskThread irqs;
+  private volatile @Nullable RequestQueue served; // whose requests the thread completes
   private final Object lock = new Object(); // of all below, and of what they hold
   private final HeldRequests[] held; // for each hardware queue
   private final @Nullable WriteCache cache;
@@ -84,7 +85,13 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
     this.limits = plan.volatileCache() ? limits.withWriteCache(true, true).withDiscard(0, 0, 0) : limits;
     cache = medium != null && plan.volatileCache() ? new WriteCache(medium, log) : null;
-    irqs = plan.holds() && !ownTime ? new DiskThread("fault-irq", this::expire) : null;
+    irqs = plan.holds() && !ownTime ? new DiskThread("fault-irq", this::expire, this::failed) : null;
+  }
+
+  private void failed(Throwable thrown) {
+    RequestQueue queue = served;
+    assert queue != null : "failed before its first request";
+    queue.shutDown("fault-irq", thrown);
   }
 
   private static FaultDisk overPolled(PolledDisk disk, FaultPlan plan, @Nullable LongSupplier clock) {
@@ -210,6 +217,9 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
 
   @Override
   public void queueRqs(HwCtx hctx, Request chain) {
+    if (served == null) {
+      served = hctx.queue();
+    }
     int power = cuts;
     int length = 0;
     for (Request request = chain; request != null; request = request.next()) {
@@ -378,6 +388,11 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
       }
     }
     return status;
+  }
+
+  @Override
+  public boolean isIdle() {
+    return wrapped.isIdle();
   }
 
   @Override

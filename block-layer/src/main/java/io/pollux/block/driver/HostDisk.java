@@ -102,6 +102,11 @@ public final class HostDisk extends PolledDisk {
   }
 
   @Override
+  public boolean isIdle() {
+    return uring == null || uring.isIdle();
+  }
+
+  @Override
   int transfer(Bio bio, boolean write) {
     int opf = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long at = bio.sector() << BlkTypes.SECTOR_SHIFT;

@@ -30,6 +30,7 @@ public final class NullDisk extends PolledDisk {
   private final boolean timed; // else what is polled for is done when somebody looks
   private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
   private final @Nullable DiskThread irqs;
+  private volatile @Nullable RequestQueue served; // whose requests the thread completes
 
   /**
    * Makes a disk that completes at once and keeps no data.
@@ -75,7 +76,13 @@ public final class NullDisk extends PolledDisk {
     for (int i = 0; i < lines.length; i++) {
       lines[i] = new DelayLine();
     }
-    irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire) : null;
+    irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire, this::failed) : null;
+  }
+
+  private void failed(Throwable thrown) {
+    RequestQueue queue = served;
+    assert queue != null : "failed before its first request";
+    queue.shutDown("nullb-irq", thrown);
   }
 
   @Override
@@ -125,6 +132,9 @@ public final class NullDisk extends PolledDisk {
     if (!delays(hctx)) {
       super.queueRqs(hctx, chain);
       return;
+    }
+    if (served == null) {
+      served = hctx.queue();
     }
     lines[hctx.index()].add(chain, clock.getAsLong() + (timed ? parameters.completionNsec() : 0));
     if (irqs != null && !hctx.polled()) {

@@ -16,6 +16,10 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "mm_struct")
 public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
+  /** The end of what a program can address, on x86-64 with four levels of page tables. */
+  @LinuxSource(file = "arch/x86/include/asm/processor.h", name = "TASK_SIZE_MAX")
+  public static final long TASK_SIZE_MAX = (1L << 47) - HostMemory.PAGE_SIZE;
+
   private final AtomicLong lockedPages = new AtomicLong();
   private volatile @Nullable IoctxTable ioctxTable; // set once
 
@@ -59,6 +63,18 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
    */
   @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "access_ok")
   public abstract boolean accessOk(long address, long bytes, boolean write);
+
+  /**
+   * Whether a range lies where programs have memory at all, so that its end can be computed. Says nothing of what is mapped.
+   *
+   * @param address first byte; any value at all
+   * @param bytes length; any value at all, never good if negative
+   * @return true if the end is at most {@link #TASK_SIZE_MAX}
+   */
+  @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "__chk_range_not_ok")
+  public static boolean isUserRange(long address, long bytes) {
+    return address >= 0 && bytes >= 0 && bytes <= TASK_SIZE_MAX && address <= TASK_SIZE_MAX - bytes;
+  }
 
   /**
    * Copies from user memory, all or nothing.
@@ -155,11 +171,12 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   /**
    * Charges memory that stays pinned for long against RLIMIT_MEMLOCK.
    *
-   * @param pages how many pages
+   * @param pages how many pages, not negative
    * @param limitBytes the limit, Long.MAX_VALUE for none
    * @return false, with nothing charged, if the sum would pass the limit
    */
   public final boolean chargeLocked(long pages, long limitBytes) {
+    assert pages >= 0 : pages;
     long limit = limitBytes >> HostMemory.PAGE_SHIFT;
     long before;
     do {

@@ -22,8 +22,7 @@ public final class MachineSpace extends AddressSpace {
   /** Below this nothing is mapped (vm.mmap_min_addr). */
   private static final long LOWEST = 1L << 16;
 
-  /** The end of user space on x86-64 with four levels of page tables (TASK_SIZE). */
-  private static final long HIGHEST = (1L << 47) - HostMemory.PAGE_SIZE;
+  private static final long HIGHEST = TASK_SIZE_MAX;
 
   private static final MethodHandle PROBE = probe();
 

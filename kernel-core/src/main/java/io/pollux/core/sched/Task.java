@@ -73,6 +73,18 @@ public final class Task {
     bind();
   }
 
+  /**
+   * Gives up what a call holds that a throwable ended: the plug, whose requests go to their drivers. By the task itself.
+   */
+  @LinuxSource(file = "kernel/exit.c", name = "do_exit")
+  public void abandonCall() {
+    SleepHook held = plug;
+    if (held != null) {
+      plug = null;
+      held.flushBeforeSleep();
+    }
+  }
+
   /** Leaves the kernel. */
   public void leaveKernel() {
     IN_KERNEL.setRelease(this, false); // what the call did is seen by exit, which waits for this
@@ -195,8 +207,12 @@ public final class Task {
     }
   }
 
-  /** Interrupts whatever the task waits for, for good: the process ends. From any thread. */
-  void kill() {
+  /**
+   * Interrupts every interruptible wait of the task, now and for good. Its process ends, or, for a kernel thread, what the thread
+   * works for. From any thread, also before the task has one.
+   */
+  @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
+  public void kill() {
     killed = true;
     sendSignal(SIGKILL);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
 import io.pollux.core.mm.WindowSpace;
@@ -167,19 +168,29 @@ public final class UserProcess {
     if (!exiting.compareAndSet(false, true)) {
       return;
     }
-    for (Task task : tasks) {
-      while (task.inKernel()) { // each wait in the kernel ends when it is interrupted
-        task.kill();
-        LockSupport.parkNanos(EXIT_PAUSE_NANOS);
-      }
+    while (killTasks()) { // ends: each interruptible wait ends when its task is killed, and the others wait for those or a device
+      LockSupport.parkNanos(EXIT_PAUSE_NANOS);
     }
     IoctxTable contexts = mm.ioctxTable();
     if (contexts != null) {
-      contexts.exitAio();
+      Oops.contain("the end of a process, its contexts", contexts::exitAio);
     }
     Task last = newKernelTask(); // closing may sleep
     last.enterKernelThread();
-    files.closeAll(last);
+    Oops.contain("the end of a process, its files", () -> files.closeAll(last));
     mm.close();
+  }
+
+  /** Kills all tasks that are in the kernel: one of them may wait for another. Returns whether there were any. */
+  @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
+  private boolean killTasks() {
+    boolean any = false;
+    for (Task task : tasks) {
+      if (task.inKernel()) {
+        task.kill();
+        any = true;
+      }
+    }
+    return any;
   }
 }

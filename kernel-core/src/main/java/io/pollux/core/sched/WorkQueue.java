@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Oops;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
@@ -16,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  * first, so that the others can go.
  *
  * <p>No work is lost when the machine has no thread to give: the threads that there are do it, and if there is none, a
- * thread that all queues share does. A work that fails is told of as an uncaught exception of its thread, which goes on with the next.
+ * thread that all queues share does. A work that throws is reported as an {@link Oops}, and its thread goes on with the next.
+ *
+ * <p>A queue whose owner ends is killed: works that wait interruptibly are interrupted then, and so are those that come later.
  *
  * <p>Nothing is allocated for a work once there are as many threads as there ever are.
  */
@@ -27,10 +32,8 @@ public final class WorkQueue {
   /** Queues with works and no thread to be had. */
   private static final BlockingQueue<WorkQueue> MAYDAYS = new LinkedBlockingQueue<>();
 
-  static {
-    // In C each queue that must never be stuck has one. Here it is one for all, and there before it is needed.
-    Thread.ofPlatform().daemon().name("work-rescuer").start(WorkQueue::rescuer);
-  }
+  private static final Object RESCUER_LOCK = new Object();
+  private static boolean rescued; // under that lock: the rescuer runs
 
   private final UserProcess process;
   private final int maxWorkers;
@@ -40,6 +43,8 @@ public final class WorkQueue {
   private @Nullable Worker asleep; // the last to fall asleep, and so on
   private int sleeping; // how many those are
   private int workers;
+  private final List<Task> tasks = new ArrayList<>(); // of the threads
+  private boolean killed;
 
   /**
    * Makes a queue with no thread yet.
@@ -47,17 +52,36 @@ public final class WorkQueue {
    * @param process whose memory and descriptors the works see
    * @param name the name of its threads
    * @param maxWorkers threads at most, at least 1
+   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
     this(process, maxWorkers, loop -> Thread.ofPlatform().daemon().name(name).unstarted(loop));
   }
 
-  /** As above, with threads that the caller makes. */
-  WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
+  /**
+   * Makes a queue with no thread yet.
+   *
+   * @param process whose memory and descriptors the works see
+   * @param maxWorkers threads at most, at least 1
+   * @param threads makes the threads, not started
+   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
+   */
+  public WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
     assert maxWorkers > 0 : maxWorkers;
     this.process = process;
     this.maxWorkers = maxWorkers;
     this.threads = threads;
+    startRescuer();
+  }
+
+  /** Starts the rescuer. In C each queue that must never be stuck has one. Here all share one, which runs before it is needed. */
+  private static void startRescuer() {
+    synchronized (RESCUER_LOCK) {
+      if (!rescued) {
+        Thread.ofPlatform().daemon().name("work-rescuer").start(WorkQueue::rescuer);
+        rescued = true;
+      }
+    }
   }
 
   /** Something to do. */
@@ -137,20 +161,33 @@ public final class WorkQueue {
 
   /** Does all works that there are. By the rescuer, which counts as a thread of the queue until it has done them. */
   private void rescue() {
-    Task task = process.newKernelTask();
-    task.enterKernelThread();
-    Work work = next();
+    Task task = begin();
+    Work work = next(task);
     while (work != null) {
       task = run(work, task);
-      work = next();
+      work = next(task);
     }
   }
 
+  /** Makes a task for the calling thread, which does works from now on. */
+  private Task begin() {
+    Task task = process.newKernelTask();
+    task.enterKernelThread();
+    synchronized (lock) {
+      tasks.add(task);
+      if (killed) {
+        task.kill();
+      }
+    }
+    return task;
+  }
+
   /** The next work for a thread that goes if there is none. */
-  private @Nullable Work next() {
+  private @Nullable Work next(Task task) {
     synchronized (lock) {
       Work work = works.poll();
       if (work == null) {
+        tasks.remove(task);
         workers--;
         lock.notifyAll();
       }
@@ -164,12 +201,40 @@ public final class WorkQueue {
       work.run(task);
       return task;
     } catch (Throwable e) {
-      Thread thread = Thread.currentThread();
-      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
-      Task another = process.newKernelTask();
-      another.enterKernelThread();
-      return another;
+      Oops.report("a work of " + Thread.currentThread().getName(), e, "the thread goes on with the next work");
+      synchronized (lock) {
+        tasks.remove(task);
+      }
+      return begin();
     }
+  }
+
+  /**
+   * Interrupts the works that wait, now and from now on. The queue belongs to one owner, which ends: a context or a process. From
+   * any thread.
+   */
+  public void kill() {
+    synchronized (lock) {
+      killed = true;
+      for (Task task : tasks) {
+        task.kill();
+      }
+    }
+  }
+
+  /**
+   * Does the works of a killed queue that no thread has begun, on the calling thread, so that their end needs no other thread. Works
+   * that were begun may still run afterwards. From process context, not from a work.
+   */
+  public void drain() {
+    synchronized (lock) {
+      assert killed : "a queue that lives";
+      if (works.isEmpty()) {
+        return;
+      }
+      workers++;
+    }
+    rescue();
   }
 
   /** Waits until everything that was queued is done. From process context, not from a work. */
@@ -216,15 +281,19 @@ public final class WorkQueue {
 
     @LinuxSource(file = "kernel/workqueue.c", name = "worker_thread")
     private void loop() {
-      Task task = process.newKernelTask();
-      task.enterKernelThread();
-      for (Work work = take(); work != null; work = take()) {
-        task = WorkQueue.this.run(work, task);
+      try {
+        Task task = begin();
+        for (Work work = take(task); work != null; work = take(task)) {
+          task = WorkQueue.this.run(work, task);
+        }
+      } catch (Throwable e) { // in this class, or no memory for a task
+        Oops.report(Thread.currentThread().getName(), e, "another thread does its works");
+        notStarted();
       }
     }
 
     /** The next work, or null if there has been none for a while: then the thread does not count any more. */
-    private @Nullable Work take() {
+    private @Nullable Work take(Task task) {
       long since = System.nanoTime();
       long left = IDLE_NANOS;
       while (true) { // ends: with a work, or when time is up
@@ -233,7 +302,7 @@ public final class WorkQueue {
             if (sleeps) {
               remove(this);
             }
-            return next();
+            return next(task);
           }
           if (!sleeps) {
             sleeps = true;

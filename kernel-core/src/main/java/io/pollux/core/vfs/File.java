@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -200,9 +201,22 @@ public final class File {
   @LinuxSource(file = "fs/file_table.c", name = "__fput")
   public void fput(Task current) {
     if (drop(1)) {
-      op.release(current, this);
-      table.closed();
+      release(current);
     }
+  }
+
+  /** Releases the file, from process context with a task, from any context without. A release that throws ends no caller. */
+  private void release(@Nullable Task current) {
+    try {
+      if (current == null) {
+        op.release(this);
+      } else {
+        op.release(current, this);
+      }
+    } catch (Throwable e) {
+      Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
+    }
+    table.closed();
   }
 
   /** Drops a reference. From any context. */
@@ -220,8 +234,7 @@ public final class File {
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {
     if (drop(refs)) {
-      op.release(this);
-      table.closed();
+      release(null);
     }
   }
 

@@ -45,6 +45,12 @@ public class Kiocb extends Slab.Item {
   /** Do not block: EAGAIN. */
   public static final int IOCB_NOWAIT = 1 << 7;
 
+  /**
+   * Set by the file, with a result of -EAGAIN: the device had no request free, and the same I/O may succeed later. Any other
+   * -EAGAIN is final. Linux of that time does not tell the two apart.
+   */
+  public static final int IOCB_NO_TAG = 1 << 8;
+
   private static final int RWF_SUPPORTED =
       AioAbi.RWF_HIPRI | AioAbi.RWF_DSYNC | AioAbi.RWF_SYNC | AioAbi.RWF_NOWAIT | AioAbi.RWF_APPEND;
 

@@ -4,6 +4,8 @@ package io.pollux.core.sched;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -36,5 +38,41 @@ class TaskTest {
     other.join();
     assertThat(thrown[0]).isNull();
     process.exit();
+  }
+
+  /** One task waits, uninterruptibly, for another that can only be interrupted. */
+  @Test
+  void exitInterruptsAllTasksBeforeItWaitsForAny() throws InterruptedException {
+    WaitQueue queue = new WaitQueue();
+    AtomicBoolean secondLeft = new AtomicBoolean();
+    CountDownLatch inside = new CountDownLatch(2);
+    Task first = process.newTask();
+    Task second = process.newTask();
+    Thread waits =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  first.enterKernel();
+                  inside.countDown();
+                  queue.waitUninterruptibly(secondLeft::get);
+                  first.leaveKernel();
+                });
+    Thread sleeps =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  second.enterKernel();
+                  inside.countDown();
+                  new WaitQueue().waitEvent(second, () -> false, WaitQueue.FOREVER);
+                  secondLeft.set(true);
+                  queue.wakeUp();
+                  second.leaveKernel();
+                });
+    inside.await();
+
+    process.exit();
+
+    waits.join();
+    sleeps.join();
   }
 }

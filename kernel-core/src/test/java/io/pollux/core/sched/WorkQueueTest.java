@@ -3,15 +3,19 @@ package io.pollux.core.sched;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.Oops;
+import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -247,20 +251,110 @@ class WorkQueueTest {
 
   @Test
   void worksBehindOneThatFailsAreDone() {
+    List<String> told = new CopyOnWriteArrayList<>();
+    Oops.setSink((sentence, thrown) -> told.add(sentence));
     WorkQueue queue = new WorkQueue(process, NAME, 1);
     CountDownLatch go = new CountDownLatch(1);
     CountDownLatch done = new CountDownLatch(1);
     queue.queue(
         current -> {
           await(go);
-          Thread.currentThread().setUncaughtExceptionHandler((thread, e) -> {}); // else it is printed
-          throw new IllegalStateException("a work that fails");
+          throw new AssertionError("a work that fails");
         });
     queue.queue(current -> done.countDown());
     go.countDown();
 
     await(done);
     queue.flush();
+    assertThat(told)
+        .containsExactly(
+            "kernel oops in a work of work-queue-test: java.lang.AssertionError: a work that fails; "
+                + "the thread goes on with the next work");
+  }
+
+  @AfterEach
+  void reportsGoToTheStandardErrorAgain() {
+    Oops.setSink(null);
+  }
+
+  /** A read of an empty pipe, as a work that waits without an end. */
+  private static WorkQueue.Work waits(WaitQueue forNothing, CountDownLatch begun, List<Integer> results) {
+    return current -> {
+      begun.countDown();
+      results.add(forNothing.waitEvent(current, () -> false, WaitQueue.FOREVER));
+    };
+  }
+
+  @Test
+  void worksOfAKilledQueueAreInterruptedWhetherTheyWaitAlreadyOrNot() {
+    WorkQueue queue = new WorkQueue(process, NAME, 2);
+    WorkQueue other = new WorkQueue(process, NAME, 1);
+    WaitQueue nothing = new WaitQueue();
+    WaitQueue something = new WaitQueue();
+    AtomicInteger there = new AtomicInteger();
+    List<Integer> results = new CopyOnWriteArrayList<>();
+    List<Integer> others = new CopyOnWriteArrayList<>();
+    CountDownLatch begun = new CountDownLatch(2);
+    for (int i = 0; i < 10; i++) {
+      queue.queue(waits(nothing, begun, results)); // two at a time
+    }
+    other.queue(current -> others.add(something.waitEvent(current, () -> there.get() != 0, WaitQueue.FOREVER)));
+    await(begun);
+
+    queue.kill();
+    queue.flush();
+    queue.queue(waits(nothing, begun, results)); // after the kill, by a thread that slept or a new one
+    queue.flush();
+
+    assertThat(results).hasSize(11).containsOnly(-Errno.EINTR);
+    assertThat(others).as("works of another queue").isEmpty();
+    there.set(1);
+    something.wakeUp();
+    other.flush();
+    assertThat(others).containsExactly(0);
+  }
+
+  @Test
+  void theWorksOfAKilledQueueNeedNoThreadToEnd() {
+    NoThreads threads = new NoThreads();
+    threads.none = true;
+    WaitQueue nothing = new WaitQueue();
+    List<Integer> results = new CopyOnWriteArrayList<>();
+    CountDownLatch begun = new CountDownLatch(1);
+    WorkQueue first = new WorkQueue(process, 1, threads);
+    first.queue(waits(nothing, begun, results));
+    await(begun); // the rescuer waits in it, and serves no other queue
+
+    WorkQueue queue = new WorkQueue(process, 1, threads);
+    for (int i = 0; i < 5; i++) {
+      queue.queue(waits(nothing, begun, results));
+    }
+    queue.kill();
+    queue.drain();
+    assertThat(results).hasSize(5).containsOnly(-Errno.EINTR);
+
+    first.kill();
+    first.flush();
+    queue.flush();
+    assertThat(results).hasSize(6).containsOnly(-Errno.EINTR);
+  }
+
+  /** The kill comes at any time between the look at the signals and the sleep. */
+  @Test
+  void aKillIsNeverMissed() {
+    WaitQueue nothing = new WaitQueue();
+    List<Integer> results = new CopyOnWriteArrayList<>();
+    for (int i = 0; i < 2_000; i++) {
+      WorkQueue queue = new WorkQueue(process, NAME, 1);
+      CountDownLatch begun = new CountDownLatch(1);
+      queue.queue(waits(nothing, begun, results));
+      if (i % 2 == 0) {
+        await(begun);
+      }
+      queue.kill();
+      queue.flush();
+    }
+    assertThat(results).hasSize(2_000).containsOnly(-Errno.EINTR);
   }
 
   /** Threads with more stack than any machine has address space for can't be started, while these are asked for. */
@@ -330,10 +424,10 @@ class WorkQueueTest {
     threads.none = true;
     WorkQueue first = new WorkQueue(process, 1, threads);
     WorkQueue second = new WorkQueue(process, 1, threads);
-    List<Throwable> told = new ArrayList<>();
+    List<Throwable> told = new CopyOnWriteArrayList<>();
+    Oops.setSink((sentence, thrown) -> told.add(thrown));
     first.queue(
         current -> {
-          Thread.currentThread().setUncaughtExceptionHandler((thread, e) -> told.add(e)); // else it is printed
           throw new IllegalStateException("a work that fails");
         });
     first.flush();

@@ -3,6 +3,9 @@ package io.pollux.block.driver.host;
 
 import io.pollux.block.Request;
 import io.pollux.block.RequestList;
+import io.pollux.block.RequestQueue;
+import io.pollux.core.Oops;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -11,6 +14,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,21 +56,31 @@ final class IrqRing implements AutoCloseable {
   private final int depth;
   private final int fd;
   private final int eventFd;
+  private final Function<BufferTable, Transfers> maker;
   private final Thread thread;
   private volatile boolean closing;
   private volatile boolean ended; // nobody looks at what is detached any more
-  private @Nullable IOException refusal; // before started, as the next
+  private @Nullable Throwable refusal; // before started, as the next two
   private @Nullable BufferTable buffers;
+  private @Nullable Transfers transfers;
+  private volatile @Nullable RequestQueue served; // whose requests the thread has
+  private volatile boolean gone; // the thread serves nobody any more
+
+  // The thread's own:
+  private boolean armed; // the eventfd's read is in flight
+  private int failures; // calls in a row that took nothing
 
   @SuppressWarnings("unused") // through SLEEPING
   private volatile boolean sleeping;
 
-  private IrqRing(int fd, int depth, int eventFd) {
+  private IrqRing(int fd, int depth, int eventFd, ThreadFactory threads, Function<BufferTable, Transfers> maker) {
     this.fd = fd;
+    this.maker = maker;
     this.depth = depth;
     this.eventFd = eventFd;
     RawMemory.putLong(one, 1);
-    thread = new Thread(this::run, "pollux-disk");
+    thread = threads.newThread(this::run);
+    thread.setName("pollux-disk");
     thread.setDaemon(true);
   }
 
@@ -74,28 +89,71 @@ final class IrqRing implements AutoCloseable {
    *
    * @param fd the file
    * @param depth tags of the queue
-   * @throws IOException if the machine refuses
+   * @throws IOException if the machine refuses: the ring, or memory or a thread for it
    */
   static IrqRing open(int fd, int depth) throws IOException {
+    return open(fd, depth, Thread::new, table -> new Transfers(depth, -1, table));
+  }
+
+  /** As above, with a thread, and room for requests, that the caller makes. */
+  static IrqRing open(int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
+      throws IOException {
     int eventFd = Libc.eventfd();
     if (eventFd < 0) {
       throw new IOException("eventfd: no descriptors");
     }
-    IrqRing made = new IrqRing(fd, depth, eventFd);
-    made.thread.start();
+    IrqRing made = new IrqRing(fd, depth, eventFd, threads, maker);
+    try {
+      made.thread.start();
+    } catch (OutOfMemoryError e) { // "unable to create native thread"
+      made.close();
+      throw new IOException("no thread for a ring", e);
+    }
     awaitUninterruptibly(made.started::await);
-    IOException refused = made.refusal;
+    Throwable refused = made.refusal;
     if (refused != null) {
       made.close();
-      throw refused;
+      throw refused instanceof IOException reason ? reason : new IOException("no ring: " + refused, refused);
     }
     return made;
   }
 
   /** Sends a chain of requests on its way. From any context. */
   void queue(Request chain) {
+    if (served == null) {
+      served = chain.hctx().queue();
+    }
     incoming.add(chain);
+    if (gone) { // after it was added: pairs with the thread's last look
+      failIncoming();
+    }
     wake();
+  }
+
+  private void failIncoming() {
+    Request chain = incoming.takeAll();
+    if (chain != null) {
+      for (Request request = chain; request != null; request = request.next()) {
+        request.setStatus(-Errno.EIO);
+      }
+      chain.hctx().completeAll(chain);
+    }
+  }
+
+  /** Whether nothing is in flight that the machine may still write to or the thread complete. The queue was shut down. */
+  boolean isIdle() {
+    Transfers mine = transfers;
+    return gone || mine == null || !mine.busy();
+  }
+
+  /** Something in here failed. By the thread. */
+  private void failed(Throwable thrown) {
+    RequestQueue queue = served;
+    if (queue == null) {
+      Oops.report("pollux-disk", thrown, "the disk goes on");
+    } else {
+      queue.shutDown("pollux-disk", thrown);
+    }
   }
 
   private void wake() {
@@ -109,14 +167,20 @@ final class IrqRing implements AutoCloseable {
     try (IoUring ring = setUp()) {
       BufferTable table = BufferTable.of(ring, this::detach);
       buffers = table;
-      try (Transfers transfers = new Transfers(depth, -1, table)) {
+      try (Transfers mine = maker.apply(table)) {
+        transfers = mine;
         started.countDown();
-        serve(ring, transfers, table);
+        serve(ring, mine, table);
       }
-    } catch (IOException e) {
+    } catch (Throwable e) { // the machine refuses, or has no memory: whatever it is, there is no ring
+      if (started.getCount() == 0) {
+        failed(e);
+      }
       refusal = e;
     } finally {
       started.countDown();
+      gone = true;
+      failIncoming();
       ended = true; // before the last look, at what came before others could see it
       for (Detaching last = detaching.poll(); last != null; last = detaching.poll()) {
         last.done.countDown(); // went with the ring
@@ -141,38 +205,54 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
+  /**
+   * Serves until the ring is closed. A turn that fails has the disk shut down, and the next ones complete what is in flight: the
+   * machine may write to it until then. When so many turns fail one after the other the thread gives up.
+   */
   private void serve(IoUring ring, Transfers transfers, BufferTable table) {
-    boolean armed = false; // the eventfd's read is in flight
-    int failures = 0;
-    while (true) {
-      boolean ending = closing; // before the look at what came: nothing comes after it
-      if (!armed && !ending) {
-        fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
-        armed = true;
+    int failed = 0;
+    boolean goesOn = true;
+    while (goesOn) {
+      try {
+        goesOn = turn(ring, transfers, table);
+        failed = 0;
+      } catch (Throwable e) {
+        failed(e);
+        goesOn = ++failed < MAX_FAILURES;
       }
-      clearDetached(table);
-      fill(ring, transfers, incoming.takeAll());
-      if (ending && !armed && !transfers.busy()) {
-        return;
-      }
-      boolean wait = ring.completions() == 0 && failures == 0 && mayWait(ring, transfers);
-      int taken = ring.submit(wait ? 1 : 0, IoUring.ENTER_GETEVENTS);
-      SLEEPING.setOpaque(this, false);
-      failures = taken < 0 && ring.unsubmitted() != 0 ? failures + 1 : 0;
-      if (transfers.reap(ring, WAKE)) {
-        armed = false;
-      }
-      if (failures > MAX_FAILURES) {
-        armed &= !transfers.takeBack(ring, WAKE, taken);
-        failures = 0;
-      }
-      Request again = transfers.takeAgain();
-      for (Request request = again; request != null; request = request.next()) {
-        transfers.fill(ring.sqe(), request);
-        ring.push();
-      }
-      transfers.completeAll(transfers.takeOver());
     }
+  }
+
+  /** Submits and completes once. Returns false at the end. */
+  private boolean turn(IoUring ring, Transfers transfers, BufferTable table) {
+    boolean ending = closing; // before the look at what came: nothing comes after it
+    if (!armed && !ending) {
+      fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
+      armed = true;
+    }
+    clearDetached(table);
+    fill(ring, transfers, incoming.takeAll());
+    if (ending && !armed && !transfers.busy()) {
+      return false;
+    }
+    boolean wait = ring.completions() == 0 && failures == 0 && mayWait(ring, transfers);
+    int taken = ring.submit(wait ? 1 : 0, IoUring.ENTER_GETEVENTS);
+    SLEEPING.setOpaque(this, false);
+    failures = taken < 0 && ring.unsubmitted() != 0 ? failures + 1 : 0;
+    if (transfers.reap(ring, WAKE)) {
+      armed = false;
+    }
+    if (failures > MAX_FAILURES) {
+      armed &= !transfers.takeBack(ring, WAKE, taken);
+      failures = 0;
+    }
+    Request again = transfers.takeAgain();
+    for (Request request = again; request != null; request = request.next()) {
+      transfers.fill(ring.sqe(), request);
+      ring.push();
+    }
+    transfers.completeAll(transfers.takeOver());
+    return true;
   }
 
   /**
@@ -212,11 +292,23 @@ final class IrqRing implements AutoCloseable {
     return late == null && detaching.isEmpty();
   }
 
-  private static void fill(IoUring ring, Transfers transfers, @Nullable Request chain) {
-    for (Request request = chain; request != null; request = request.next()) {
-      transfers.start(request);
-      transfers.fill(ring.sqe(), request);
-      ring.push();
+  private void fill(IoUring ring, Transfers transfers, @Nullable Request chain) {
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next();
+      boolean started = false;
+      try {
+        transfers.start(request);
+        started = true;
+        transfers.fill(ring.sqe(), request);
+        ring.push();
+      } catch (Throwable e) {
+        failed(e);
+        if (started) {
+          transfers.refuse(request, -Errno.EIO);
+        }
+      }
+      request = following;
     }
   }
 

@@ -162,6 +162,11 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
+  /** Whether nothing is in flight that the machine may still write to. The queue was shut down. */
+  boolean isIdle() {
+    return !transfers.busy();
+  }
+
   /** What became of the memory that requests came with. */
   BufferTable buffers() {
     return buffers;

@@ -197,18 +197,19 @@ final class Transfers implements AutoCloseable {
     int count = ring.completions(); // those that come meanwhile are for the next time
     for (int i = 0; i < count; i++) {
       long data = ring.userData();
+      int result = ring.result();
+      ring.advance(); // before anything that may fail: it is not looked at twice
       if (data == except) {
         found = true;
       } else {
         Request request = request((int) data);
-        if (answered(request, ring.result())) {
+        if (answered(request, result)) {
           addOver(request);
         } else {
           request.setNext(again);
           again = request;
         }
       }
-      ring.advance();
     }
     if (count > 0) {
       ring.release();
@@ -236,6 +237,12 @@ final class Transfers implements AutoCloseable {
       }
     }
     return found;
+  }
+
+  /** Ends a request that was started and is not in the ring. From the completing side. */
+  void refuse(Request request, int errno) {
+    request.setStatus(errno);
+    addOver(request);
   }
 
   private void addOver(Request request) {

@@ -111,6 +111,11 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
     return polled.poll();
   }
 
+  @Override
+  public boolean isIdle() {
+    return irq.isIdle() && polled.isIdle();
+  }
+
   /** Waits for what is in flight, and gives everything back. */
   @Override
   public void close() {

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.aio.RingProgram.Event;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.Pipe;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Iocb;
+import io.pollux.uapi.Patch;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a program can make a context keep: events that it does not take, requests, and works for the workers. */
+@Patch(26)
+@Timeout(60)
+class RingLimitTest {
+  private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
+  private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
+  private static final int SQTHREAD = AioAbi.IOCTX_FLAG_SQTHREAD;
+  private static final int SQPOLL = AioAbi.IOCTX_FLAG_SQPOLL;
+  private static final int SQWQ = AioAbi.IOCTX_FLAG_SQWQ;
+  private static final int RINGS = RingProgram.RINGS;
+  private static final int DISK = 1 << 20;
+  private static final int NR = 9;
+  private static final int MOST = NR - 1 + NR; // what the CQ ring holds, and as many kept events as it has places
+  private static final int BAD_FD = 99;
+
+  private final HeldDisk disk = new HeldDisk(6);
+  private RingProgram program = new RingProgram(disk.disk("held0", DISK), NR);
+
+  @AfterEach
+  void nothingIsLeft() {
+    disk.release(disk.held(), 0);
+    program.close();
+  }
+
+  private void setup(int flags) {
+    assertThat(program.setup(flags)).isZero();
+  }
+
+  /** Reads behind the end of the device complete at once, with 0 bytes. */
+  private void prepare(int count, boolean polled) {
+    for (int i = 0; i < count; i++) {
+      program.prepareRead(DISK, i, polled);
+    }
+  }
+
+  /** Submits until nothing more is accepted and takes no event. Returns how many were accepted. */
+  private int fill(int most) {
+    int accepted = 0;
+    while (accepted < most) {
+      long result = program.enter(program.nr - 1, 0, SUBMIT);
+      if (result == -Errno.EOVERFLOW) {
+        continue;
+      }
+      if (result < 0) {
+        assertThat(result).isEqualTo(-Errno.EAGAIN);
+        return accepted;
+      }
+      accepted += (int) result;
+      prepare((int) result, false);
+    }
+    return accepted;
+  }
+
+  /** Takes events, and makes the call that brings more, until there were so many. */
+  private List<Event> drain(int count) {
+    List<Event> events = new ArrayList<>();
+    while (events.size() < count) {
+      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
+      events.addAll(program.reap());
+      program.enter(0, 0, GETEVENTS);
+    }
+    return events;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {RINGS, RINGS | SQWQ})
+  void submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces(int flags) throws InterruptedException {
+    setup(flags);
+    prepare(NR - 1, false);
+    int accepted = fill(10_000);
+    if ((flags & SQWQ) == 0) { // else some of them are with the workers when the limit is reached
+      assertThat(accepted).isEqualTo(MOST);
+    }
+    assertThat(accepted).isBetween(MOST, MOST + AioAbi.AIO_MAX_NR);
+    drain(accepted);
+    assertThat(program.enter(NR - 1, 0, SUBMIT)).as("the entries are the program's still").isEqualTo(NR - 1);
+    assertThat(drain(NR - 1)).extracting(Event::res).containsOnly(0L);
+  }
+
+  @Test
+  void aBatchStopsAtTheEntryThatFindsNoRoom() {
+    setup(RINGS);
+    for (int batch : new int[] {NR - 1, NR - 1}) {
+      prepare(batch, false);
+      assertThat(program.enter(batch, 0, SUBMIT)).isEqualTo(batch);
+    }
+    prepare(4, false);
+    assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(-Errno.EOVERFLOW);
+    assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(1);
+    assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(-Errno.EOVERFLOW);
+    assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(program.reap(2)).hasSize(2);
+    assertThat(program.enter(3, 0, SUBMIT)).as("room for two: the call moves kept events first").isEqualTo(2);
+  }
+
+  @Test
+  void twoMillionReadsThatAreNeverReaped() {
+    program.close();
+    program = new RingProgram(new HeldDisk(6).disk("held1", DISK), 1024);
+    setup(RINGS);
+    prepare(1023, false);
+    assertThat(fill(2_000_000)).isEqualTo(1023 + 1024);
+  }
+
+  /** What is in flight when the limit is reached completes, and its events are kept too. */
+  @Test
+  void requestsInFlightAreKeptBesides() {
+    setup(RINGS);
+    for (int i = 0; i < 6; i++) {
+      program.prepareRead(0, 100 + i, false);
+    }
+    assertThat(program.enter(6, 0, SUBMIT)).isEqualTo(6);
+    prepare(NR - 1, false);
+    assertThat(fill(1000)).isEqualTo(MOST);
+    disk.release(6, 0);
+    assertThat(drain(MOST + 6).stream().filter(event -> event.data() >= 100)).hasSize(6);
+  }
+
+  private static long cpuNanos(String name) {
+    var threads = ManagementFactory.getThreadMXBean();
+    long sum = 0;
+    for (var info : threads.getThreadInfo(threads.getAllThreadIds())) {
+      if (info != null && info.getThreadName().equals(name)) {
+        sum += threads.getThreadCpuTime(info.getThreadId());
+      }
+    }
+    return sum;
+  }
+
+  private int head() {
+    return AioIocbRing.head(program.sq);
+  }
+
+  /** Fills the SQ ring of a thread again and again, until the thread takes no more. Returns how many it took. */
+  private int fillThread(boolean bad, boolean polled, boolean calls) throws InterruptedException {
+    int taken = 0;
+    int unchanged = 0;
+    int before = 0;
+    int waiting = 0;
+    while (unchanged < 200) {
+      while (waiting < NR - 1) {
+        long iocb = program.prepareRead(DISK, 1, polled);
+        if (bad) {
+          Iocb.aioFildes(iocb, BAD_FD);
+        }
+        waiting++;
+      }
+      if (calls) {
+        program.enter(NR - 1, 0, SUBMIT);
+      }
+      Thread.sleep(1);
+      int now = head();
+      int more = (now - before + NR) % NR;
+      before = now;
+      taken += more;
+      waiting -= more;
+      unchanged = more == 0 ? unchanged + 1 : 0;
+      assertThat(taken).as("there is no end to it").isLessThan(5 * AioAbi.AIO_MAX_NR);
+    }
+    return taken;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"16, true, false", "16, false, false", "64, true, false", "64, false, false", "64, false, true", "16, false, true"})
+  void aThreadStopsAtTheLimitAndGoesOnWhenThereIsRoom(int flag, boolean bad, boolean workers) throws InterruptedException {
+    setup(RINGS | flag | (workers ? SQWQ : 0));
+    boolean calls = flag == SQTHREAD;
+    int taken = fillThread(bad, false, calls);
+    assertThat(taken).isGreaterThanOrEqualTo(MOST);
+    if (!workers) {
+      assertThat(taken).isEqualTo(MOST);
+    }
+    if (!calls) {
+      TimeUnit.SECONDS.sleep(1); // in which it looks often
+    }
+    long cpu = cpuNanos("aio-sq");
+    TimeUnit.MILLISECONDS.sleep(500);
+    assertThat(cpuNanos("aio-sq") - cpu).as("processor time in half a second").isLessThan(250_000_000);
+
+    List<Event> events = new ArrayList<>();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (events.size() < taken + NR - 1 && System.nanoTime() < end) {
+      events.addAll(program.reap());
+      if (calls) {
+        program.enter(0, 0, GETEVENTS); // submits nothing, and makes room
+      }
+    }
+    assertThat(events).hasSize(taken + NR - 1).allMatch(event -> event.res() == (bad ? -Errno.EBADF : 0));
+  }
+
+  /** On a polled context events that find no room stay in the list, as requests do. */
+  @ParameterizedTest
+  @ValueSource(ints = {SQTHREAD, SQPOLL})
+  void aPolledThreadThatHasNoRoomLeavesTheProcessor(int flag) throws InterruptedException {
+    setup(RingProgram.POLLED | flag);
+    boolean calls = flag == SQTHREAD;
+    for (int i = 0; i < NR - 1; i++) {
+      program.prepareRead(DISK, i, true);
+    }
+    program.enter(NR - 1, NR - 1, SUBMIT | GETEVENTS);
+    while (head() != NR - 1) {
+      Thread.sleep(1);
+    }
+    for (int i = 0; i < 8; i++) { // the CQ ring is full; six of these take all tags
+      program.prepareRead(i == 0 ? DISK : 0, 100 + i, true);
+    }
+    program.enter(8, 0, SUBMIT);
+    while (disk.held() != 6) {
+      Thread.sleep(1);
+    }
+    disk.release(6, 0);
+    TimeUnit.MILLISECONDS.sleep(1500);
+    long cpu = cpuNanos("aio-sq");
+    TimeUnit.MILLISECONDS.sleep(500);
+    assertThat(cpuNanos("aio-sq") - cpu).as("processor time in half a second").isLessThan(250_000_000);
+
+    List<Event> events = new ArrayList<>();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (events.size() < NR - 1 + 8 && System.nanoTime() < end) {
+      events.addAll(program.reap());
+      disk.release(disk.held(), 0);
+      if (calls) {
+        program.enter(0, 0, GETEVENTS);
+      }
+    }
+    assertThat(events).hasSize(NR - 1 + 8).noneMatch(event -> event.res() < 0);
+  }
+
+  @Test
+  void worksForTheWorkersAreCounted() throws ErrnoException {
+    program.close();
+    program = new RingProgram(new HeldDisk(6).disk("held1", DISK), 1024);
+    setup(RINGS | SQWQ);
+    Pipe.Ends ends = Pipe.create(program.files, 0);
+    int read = program.install(ends.read());
+    int write = program.install(ends.write());
+    long accepted = 0;
+    long result = 0;
+    while (result >= 0 && accepted <= 2 * AioAbi.AIO_MAX_NR) {
+      accepted += result;
+      for (int i = 0; i < (accepted == 0 ? 1023 : result); i++) {
+        Iocb.aioFildes(program.prepareRead(0, 0, false), read);
+      }
+      result = program.enter(1023, 0, SUBMIT);
+    }
+    assertThat(result).isEqualTo(-Errno.EAGAIN);
+    assertThat(accepted).isBetween((long) AioAbi.AIO_MAX_NR / 2, (long) AioAbi.AIO_MAX_NR);
+    assertThat(program.process.files().close(program.task, write)).isZero();
+    assertThat(drain((int) accepted)).extracting(Event::res).as("the end of the pipe, and no limit").containsOnly(0L);
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core;
+
+import io.pollux.uapi.LinuxSource;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reports a failure of the kernel itself: a throwable that no caller can handle. The caller has made the consequence bounded
+ * before it reports: a request fails with EIO, a disk is shut down.
+ *
+ * <p>Each failure is printed once, as one sentence; with -Dpollux.oops.trace=true its stack trace follows. Failures at the same
+ * place are only counted after that. The console is shared by all kernels of the Java process, as the standard error is.
+ *
+ * <p>All methods may be called from any context.
+ */
+@LinuxSource(file = "arch/x86/kernel/dumpstack.c", name = {"oops_begin", "__die"})
+public final class Oops {
+  /** Places that are remembered as printed. Beyond them nothing is printed. */
+  static final int MAX_PLACES = 100;
+
+  private static final Sink STANDARD_ERROR = Oops::print;
+  private static final AtomicLong COUNT = new AtomicLong();
+  private static final Set<String> PRINTED = ConcurrentHashMap.newKeySet();
+  private static volatile Sink sink = STANDARD_ERROR;
+
+  private Oops() {}
+
+  /** Receives reports instead of the standard error. */
+  @FunctionalInterface
+  public interface Sink {
+    /**
+     * Receives one report. From any context; must not throw.
+     *
+     * @param sentence what failed, why, and the consequence
+     * @param thrown the cause
+     */
+    void oops(String sentence, Throwable thrown);
+  }
+
+  /**
+   * Reports a failure. Never throws.
+   *
+   * @param where the thread or the part that failed
+   * @param thrown what it failed with
+   * @param consequence what the kernel does about it, as a clause: "the request fails with EIO"
+   */
+  public static void report(String where, Throwable thrown, String consequence) {
+    COUNT.getAndIncrement();
+    try {
+      sink.oops("kernel oops in " + where + ": " + thrown + "; " + consequence, thrown);
+    } catch (Throwable e) { // no memory for the sentence: it is counted
+      COUNT.getAndIncrement();
+    }
+  }
+
+  /**
+   * Runs one step of a teardown, whose later steps have to run whatever happens. A throwable is reported.
+   *
+   * @param where the part that is torn down
+   * @param step the step
+   * @return whether the step returned
+   */
+  public static boolean contain(String where, Runnable step) {
+    try {
+      step.run();
+      return true;
+    } catch (Throwable e) {
+      report(where, e, "the teardown goes on");
+      return false;
+    }
+  }
+
+  /**
+   * Failures so far, of all kernels of the Java process.
+   *
+   * @return reports, printed or not
+   */
+  public static long count() {
+    return COUNT.get();
+  }
+
+  /**
+   * Sends reports elsewhere.
+   *
+   * @param to the new sink, or null for the standard error
+   */
+  public static void setSink(@Nullable Sink to) {
+    sink = to == null ? STANDARD_ERROR : to;
+  }
+
+  private static void print(String sentence, Throwable thrown) {
+    StackTraceElement[] trace = thrown.getStackTrace();
+    String place = thrown.getClass().getName() + (trace.length == 0 ? "" : trace[0]);
+    if (PRINTED.contains(place) || PRINTED.size() >= MAX_PLACES || !PRINTED.add(place)) {
+      return;
+    }
+    System.err.println(sentence);
+    if (Boolean.getBoolean("pollux.oops.trace")) {
+      thrown.printStackTrace();
+    }
+    if (PRINTED.size() == MAX_PLACES) {
+      System.err.println("kernel oops at " + MAX_PLACES + " places; further places are not printed");
+    }
+  }
+}
