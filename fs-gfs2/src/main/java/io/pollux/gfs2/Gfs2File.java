@@ -113,6 +113,11 @@ final class Gfs2File implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    return IomapDio.needsPolling(iocb);
+  }
+
+  @Override
   public boolean canDirect() {
     return direct;
   }

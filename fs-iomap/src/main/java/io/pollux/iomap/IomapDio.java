@@ -221,17 +221,18 @@ public final class IomapDio extends Slab.Item {
     return complete(current);
   }
 
-  /** Waits for the bios of a synchronous request, polling for them if it is polled. */
+  /** Waits for the bios of a synchronous request. Polls for them if the request is polled and went to a queue that can be. */
   private void await(Task current, boolean polled) {
+    if (done) {
+      return;
+    }
+    current.aboutToSleep(); // an outer plug may hold the bios
     BlockDevice last = bdev;
-    if (polled && last != null) {
+    if (polled && last != null && last.queue().canPoll(cookie)) {
       while (!done) {
         last.queue().blkPoll(cookie, true);
       }
-      return;
-    }
-    if (!done) {
-      current.aboutToSleep();
+    } else {
       waiter.waitUninterruptibly(isDone);
     }
   }
@@ -473,6 +474,17 @@ public final class IomapDio extends Slab.Item {
   public static int iopoll(Kiocb iocb, boolean spin) {
     RequestQueue queue = (RequestQueue) iocb.pollQueue();
     return queue == null ? 0 : queue.blkPoll(iocb.kiCookie(), spin);
+  }
+
+  /**
+   * Whether such a request completes only inside {@link #iopoll}: the needsPolling of every filesystem that uses it.
+   *
+   * @param iocb the request
+   * @return false if its queue has an interrupt
+   */
+  public static boolean needsPolling(Kiocb iocb) {
+    RequestQueue queue = (RequestQueue) iocb.pollQueue();
+    return queue == null || queue.canPoll(iocb.kiCookie());
   }
 
   private Kiocb iocb() {

@@ -85,6 +85,11 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    return IomapDio.needsPolling(iocb);
+  }
+
+  @Override
   public boolean canDirect() {
     return true;
   }

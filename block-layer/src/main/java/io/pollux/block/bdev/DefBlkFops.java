@@ -155,6 +155,12 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    RequestQueue queue = (RequestQueue) iocb.pollQueue();
+    return queue == null || queue.canPoll(iocb.kiCookie());
+  }
+
+  @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     BlockDevice bdev = bdev(file);

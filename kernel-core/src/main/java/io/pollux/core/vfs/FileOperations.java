@@ -83,6 +83,18 @@ public interface FileOperations {
   }
 
   /**
+   * Whether a request completes only inside {@link #iopoll}. A request that went to a queue without polling completes by
+   * an interrupt: then the poller sleeps between its looks. From process context.
+   *
+   * @param iocb a request as for iopoll
+   * @return false if it completes by itself
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "QUEUE_FLAG_POLL")
+  default boolean needsPolling(Kiocb iocb) {
+    return true;
+  }
+
+  /**
    * Whether O_DIRECT is possible.
    *
    * @return true if so
