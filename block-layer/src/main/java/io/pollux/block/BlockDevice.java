@@ -119,8 +119,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the next
-   * fsync. From process context.
+   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the fsync of
+   * whoever opens it next. From process context.
    *
    * @param current the calling task
    */
@@ -150,12 +150,14 @@ public final class BlockDevice {
    * past its pages, and when the kernel shuts down. From process context.
    *
    * @param current the calling task
-   * @return 0, or the errno of something that was lost
+   * @return 0, or a negative errno: of this write-back, or of an earlier one that no open file has reported
    */
   @LinuxSource(file = "fs/block_dev.c", name = {"sync_blockdev", "invalidate_bdev"})
   public int sync(Task current) {
     boolean wrote = mapping.nrDirty() > 0;
-    int result = mapping.fsyncRange(current, 0, Long.MAX_VALUE);
+    int result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);
+    int unseen = mapping.takeUnseenError();
+    result = result != 0 ? result : unseen;
     mapping.invalidateAll();
     return result == 0 && wrote ? flushAndWait(current) : result;
   }

@@ -130,7 +130,7 @@ public final class IomapDio extends Slab.Item {
       return 0;
     }
     Mapping mapping = inode.mapping();
-    if (mapping != null && !mapping.isEmpty()) {
+    if (mapping != null && !mapping.isQuiet()) {
       int result = clearTheWay(current, iocb, iter, mapping);
       if (result != 0) {
         return result;
@@ -159,7 +159,7 @@ public final class IomapDio extends Slab.Item {
     long start = iocb.kiPos;
     long end = start + iter.count() - 1;
     if (iocb.has(Kiocb.IOCB_NOWAIT)) {
-      return mapping.rangeHasPage(start, end) ? -Errno.EAGAIN : 0;
+      return mapping.rangeHasPage(start, end) ? -Errno.EAGAIN : mapping.checkErrors();
     }
     int result = mapping.writeAndWaitRange(current, start, end);
     if (result == 0 && !iter.intoMemory()) {
@@ -425,13 +425,17 @@ public final class IomapDio extends Slab.Item {
     return result;
   }
 
-  /** Makes what was written durable. Answers the bytes written, or a negative errno. From process context. */
+  /**
+   * Makes what was written durable, and reports errors of write-back as fsync does. Answers the bytes written, or a negative
+   * errno. From process context.
+   */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(@Nullable Task current, long bytes) {
     BlockDevice target = bdev;
     assert current != null && target != null : "a flush in a completion";
+    int earlier = iocb().file().checkAndAdvanceWbErr();
     int result = target.flushAndWait(current);
-    return result != 0 ? result : bytes;
+    return earlier != 0 ? earlier : result != 0 ? result : bytes;
   }
 
   /**

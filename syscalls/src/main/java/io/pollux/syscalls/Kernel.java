@@ -139,7 +139,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** Brings everything that changed to the disks. An error shows at the next fsync. From process context. */
+  /** Brings everything that changed to the disks. Errors are kept for fsync. From process context. */
   @LinuxSource(file = "fs/sync.c", name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     List<SuperBlock> mounted;
@@ -150,7 +150,7 @@ public final class Kernel implements AutoCloseable {
       sb.sync(current);
     }
     for (BlockDevice disk : disks) {
-      disk.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+      disk.mapping().writeBack(current, 0, Long.MAX_VALUE);
     }
   }
 
