@@ -10,7 +10,9 @@ import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
@@ -31,6 +33,7 @@ public final class BlockDevice {
   private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
   private final Mapping mapping = new Mapping(pageCache, new BdevPages(this));
   private final AtomicInteger openers = new AtomicInteger();
+  private final AtomicReference<@Nullable Object> holder = new AtomicReference<>();
 
   /**
    * Makes a disk.
@@ -110,6 +113,27 @@ public final class BlockDevice {
    */
   public Mapping mapping() {
     return mapping;
+  }
+
+  /**
+   * Claims the disk: a mount, and a file that is opened with O_EXCL. Files without O_EXCL don't ask. From any context.
+   *
+   * @param claimer the holder from now on
+   * @return false if it has a holder, be it the same one
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = {"bd_start_claiming", "bd_holder"})
+  public boolean claim(Object claimer) {
+    return holder.compareAndSet(null, claimer);
+  }
+
+  /**
+   * Gives a claim back, if it is the claimer's. From any context.
+   *
+   * @param claimer as for {@link #claim}
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_put")
+  public void unclaim(Object claimer) {
+    holder.compareAndSet(claimer, null);
   }
 
   /** Somebody opened the disk as a file. */

@@ -239,13 +239,21 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
+  public int openExclusively(File file) {
+    return bdev(file).claim(file) ? 0 : -Errno.EBUSY;
+  }
+
+  @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_close")
   public void release(Task current, File file) {
+    bdev(file).unclaim(file);
     bdev(file).put(current);
   }
 
   @Override
   public void release(File file) {
+    bdev(file).unclaim(file);
     bdev(file).putAndKeep();
   }
 

@@ -237,6 +237,18 @@ public interface FileOperations {
   default void opened(File file) {}
 
   /**
+   * Makes a file that was opened with O_EXCL, and without O_CREAT, the only one of its kind, where that means something.
+   * {@link #release} gives it back. From process context.
+   *
+   * @param file the file, just opened
+   * @return 0 or -EBUSY
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "FMODE_EXCL")
+  default int openExclusively(File file) {
+    return 0;
+  }
+
+  /**
    * The last reference is gone, and the task that dropped it may sleep: close, and the end of a process.
    *
    * @param current the calling task
