@@ -203,6 +203,7 @@ static void polls(void)
 	struct pollfd *volatile nowhere = (struct pollfd *)8;
 	volatile nfds_t many = 1ul << 31;
 	struct timespec none = { 0, 0 };
+	struct timespec wrong[] = { { -1, 0 }, { 0, -1 }, { 0, 1000000000 }, { -1, 1500000000 } };
 
 	if (pipe(pipes) != 0)
 		fatal("pipe");
@@ -210,6 +211,8 @@ static void polls(void)
 	expect("poll, ready", set[0].revents, POLLIN);
 	set[1] = (struct pollfd){ .fd = pipes[0], .events = POLLIN };
 	expect("ppoll", answer(ppoll(set, 2, &none, NULL)), 1);
+	for (int i = 0; i < 4; i++)
+		expect("ppoll, no time", answer(ppoll(set, 2, &wrong[i], NULL)), -EINVAL);
 	set[0].events = 0;
 	expect("poll for nothing", answer(poll(set, 2, 10)), 0);
 	expect("poll, no memory", answer(poll(nowhere, 1, 0)), -EFAULT);

@@ -10,7 +10,9 @@ import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
@@ -31,6 +33,7 @@ public final class BlockDevice {
   private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
   private final Mapping mapping = new Mapping(pageCache, new BdevPages(this));
   private final AtomicInteger openers = new AtomicInteger();
+  private final AtomicReference<@Nullable Object> holder = new AtomicReference<>();
 
   /**
    * Makes a disk.
@@ -113,6 +116,27 @@ public final class BlockDevice {
     return mapping;
   }
 
+  /**
+   * Claims the disk: a mount, and a file that is opened with O_EXCL. Files without O_EXCL don't ask. From any context.
+   *
+   * @param claimer the holder from now on
+   * @return false if it has a holder, be it the same one
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = {"bd_start_claiming", "bd_holder"})
+  public boolean claim(Object claimer) {
+    return holder.compareAndSet(null, claimer);
+  }
+
+  /**
+   * Gives a claim back, if it is the claimer's. From any context.
+   *
+   * @param claimer as for {@link #claim}
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_put")
+  public void unclaim(Object claimer) {
+    holder.compareAndSet(claimer, null);
+  }
+
   /** Somebody opened the disk as a file. */
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
   public void get() {
@@ -120,8 +144,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the next
-   * fsync. From process context.
+   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the fsync of
+   * whoever opens it next. From process context.
    *
    * @param current the calling task
    */
@@ -151,12 +175,14 @@ public final class BlockDevice {
    * past its pages, and when the kernel shuts down. From process context.
    *
    * @param current the calling task
-   * @return 0, or the errno of something that was lost
+   * @return 0, or a negative errno: of this write-back, or of an earlier one that no open file has reported
    */
   @LinuxSource(file = "fs/block_dev.c", name = {"sync_blockdev", "invalidate_bdev"})
   public int sync(Task current) {
     boolean wrote = mapping.nrDirty() > 0;
-    int result = mapping.fsyncRange(current, 0, Long.MAX_VALUE);
+    int result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);
+    int unseen = mapping.takeUnseenError();
+    result = result != 0 ? result : unseen;
     mapping.invalidateAll();
     return result == 0 && wrote ? flushAndWait(current) : result;
   }

@@ -113,6 +113,11 @@ final class Gfs2File implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    return IomapDio.needsPolling(iocb);
+  }
+
+  @Override
   public boolean canDirect() {
     return direct;
   }
@@ -161,6 +166,6 @@ final class Gfs2File implements FileOperations {
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
-    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, ip); // times stay for sync and unmount
+    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file); // times stay for sync and unmount
   }
 }

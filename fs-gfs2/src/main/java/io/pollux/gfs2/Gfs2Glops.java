@@ -41,7 +41,7 @@ final class Gfs2Glops {
       }
       int waited = IomapDio.awaitNone(current, ip, ip.sdp().bdev(), false);
       assert waited == 0 : "interrupted, and was not to be";
-      ip.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE); // an error is kept for fsync
+      ip.mapping().writeBack(current, 0, Long.MAX_VALUE); // an error is kept for fsync
       if (target == LmState.UNLOCKED) {
         ip.writeTimes(current); // what fails is tried again at sync, which tells of it
       }

@@ -11,6 +11,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
+import io.pollux.uapi.Statx;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -229,6 +230,22 @@ final class Gfs2Inode extends InPlaceInode {
       Stat.stCtime(stat, dinode.ctime());
       Stat.stCtimeNsec(stat, dinode.ctimeNsec());
     }
+  }
+
+  /** GFS2 has no birth time. It says to know more attributes than it ever sets, as Linux's does. */
+  @Override
+  @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
+  public void fillStatx(long statx, int mask) {
+    Statx.stxAttributesMask(
+        statx,
+        Statx.STATX_ATTR_APPEND
+            | Statx.STATX_ATTR_COMPRESSED
+            | Statx.STATX_ATTR_ENCRYPTED
+            | Statx.STATX_ATTR_IMMUTABLE
+            | Statx.STATX_ATTR_NODUMP);
+    Statx.stxAttributes(
+        statx,
+        (immutable() ? Statx.STATX_ATTR_IMMUTABLE : 0) | (appendOnly() ? Statx.STATX_ATTR_APPEND : 0));
   }
 
   /** The number of a device node: 12 bits of major and 20 of minor, in stat as user programs have it. */

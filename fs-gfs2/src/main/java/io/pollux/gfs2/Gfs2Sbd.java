@@ -321,7 +321,7 @@ final class Gfs2Sbd extends SuperBlock {
     int[] first = new int[1];
     inodes.forEach(
         ip -> { // with pages that are dirty it is here; an error is kept for fsync, too
-          int status = ip.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+          int status = ip.mapping().writeBack(current, 0, Long.MAX_VALUE);
           first[0] = first[0] == 0 ? status : first[0];
         });
     int times = dirty.flush(current);
@@ -335,7 +335,14 @@ final class Gfs2Sbd extends SuperBlock {
     overwrite.drain();
     int result = sync(current);
     dirty.drop();
-    inodes.forEach(ip -> ip.mapping().invalidateAll());
+    int[] unseen = new int[1];
+    inodes.forEach(
+        ip -> {
+          int error = ip.mapping().takeUnseenError();
+          unseen[0] = unseen[0] == 0 ? error : unseen[0];
+          ip.mapping().invalidateAll();
+        });
+    result = result != 0 ? result : unseen[0];
     inodes.clear();
     glocks.clear();
     meta.drop();

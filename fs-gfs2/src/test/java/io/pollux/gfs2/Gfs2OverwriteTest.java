@@ -10,6 +10,8 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.Statx;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -226,6 +228,22 @@ final class Gfs2OverwriteTest {
     assertThat(RawMemory.getByte(mounted.buffer)).isEqualTo((byte) 7);
     assertThat(told[0]).isEqualTo(512);
     assertThat(file.inode().dioCount()).isZero();
+  }
+
+  @Test
+  void statxTellsTheMarksAndNoBirthTime() throws ErrnoException {
+    try (Arena arena = Arena.ofConfined()) {
+      long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
+      for (String name : List.of("/tree", "/immutable", "/append")) {
+        open(name, Fcntl.O_RDONLY).inode().fillStatx(statx, -1);
+        assertThat(Statx.stxMask(statx)).isZero();
+        assertThat(Statx.stxAttributesMask(statx)).isEqualTo(0x874);
+        assertThat(Statx.stxAttributes(statx))
+            .as(name)
+            .isEqualTo(
+                name.equals("/immutable") ? Statx.STATX_ATTR_IMMUTABLE : name.equals("/append") ? Statx.STATX_ATTR_APPEND : 0);
+      }
+    }
   }
 
   @Test

@@ -130,7 +130,7 @@ public final class IomapDio extends Slab.Item {
       return 0;
     }
     Mapping mapping = inode.mapping();
-    if (mapping != null && !mapping.isEmpty()) {
+    if (mapping != null && !mapping.isQuiet()) {
       int result = clearTheWay(current, iocb, iter, mapping);
       if (result != 0) {
         return result;
@@ -159,7 +159,7 @@ public final class IomapDio extends Slab.Item {
     long start = iocb.kiPos;
     long end = start + iter.count() - 1;
     if (iocb.has(Kiocb.IOCB_NOWAIT)) {
-      return mapping.rangeHasPage(start, end) ? -Errno.EAGAIN : 0;
+      return mapping.rangeHasPage(start, end) ? -Errno.EAGAIN : mapping.checkErrors();
     }
     int result = mapping.writeAndWaitRange(current, start, end);
     if (result == 0 && !iter.intoMemory()) {
@@ -221,17 +221,18 @@ public final class IomapDio extends Slab.Item {
     return complete(current);
   }
 
-  /** Waits for the bios of a synchronous request, polling for them if it is polled. */
+  /** Waits for the bios of a synchronous request. Polls for them if the request is polled and went to a queue that can be. */
   private void await(Task current, boolean polled) {
+    if (done) {
+      return;
+    }
+    current.aboutToSleep(); // an outer plug may hold the bios
     BlockDevice last = bdev;
-    if (polled && last != null) {
+    if (polled && last != null && last.queue().canPoll(cookie)) {
       while (!done) {
         last.queue().blkPoll(cookie, true);
       }
-      return;
-    }
-    if (!done) {
-      current.aboutToSleep();
+    } else {
       waiter.waitUninterruptibly(isDone);
     }
   }
@@ -430,13 +431,17 @@ public final class IomapDio extends Slab.Item {
     return result;
   }
 
-  /** Makes what was written durable. Answers the bytes written, or a negative errno. From process context. */
+  /**
+   * Makes what was written durable, and reports errors of write-back as fsync does. Answers the bytes written, or a negative
+   * errno. From process context.
+   */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(@Nullable Task current, long bytes) {
     BlockDevice target = bdev;
     assert current != null && target != null : "a flush in a completion";
+    int earlier = iocb().file().checkAndAdvanceWbErr();
     int result = target.flushAndWait(current);
-    return result != 0 ? result : bytes;
+    return earlier != 0 ? earlier : result != 0 ? result : bytes;
   }
 
   /**
@@ -479,6 +484,17 @@ public final class IomapDio extends Slab.Item {
   public static int iopoll(Kiocb iocb, boolean spin) {
     RequestQueue queue = (RequestQueue) iocb.pollQueue();
     return queue == null ? 0 : queue.blkPoll(iocb.kiCookie(), spin);
+  }
+
+  /**
+   * Whether such a request completes only inside {@link #iopoll}: the needsPolling of every filesystem that uses it.
+   *
+   * @param iocb the request
+   * @return false if its queue has an interrupt
+   */
+  public static boolean needsPolling(Kiocb iocb) {
+    RequestQueue queue = (RequestQueue) iocb.pollQueue();
+    return queue == null || queue.canPoll(iocb.kiCookie());
   }
 
   private Kiocb iocb() {

@@ -10,6 +10,7 @@ import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
@@ -255,7 +256,7 @@ public abstract class IomapOverwrite {
   /** Makes what was just written durable. Answers the bytes written, or a negative errno. */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(Task current, Kiocb iocb, Mapping mapping, long bytes) {
-    int result = mapping.fsyncRange(current, iocb.kiPos - bytes, iocb.kiPos - 1);
+    int result = mapping.fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
     if (result == 0) {
       result = bdev.flushAndWait(current);
     }
@@ -266,12 +267,12 @@ public abstract class IomapOverwrite {
    * Brings the data of a file to the disk and makes it durable: what fsync and fdatasync do. From process context.
    *
    * @param current the calling task
-   * @param inode the file
-   * @return 0, or a negative errno: also that of a write since the last call that nobody was told of yet
+   * @param file the open file
+   * @return 0, or a negative errno: also that of an earlier write-back, if this open file has not reported it yet
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
-  public final int fsync(Task current, Inode inode) {
-    int result = mapping(inode).fsyncRange(current, 0, Long.MAX_VALUE);
+  public final int fsync(Task current, File file) {
+    int result = mapping(file.inode()).fsyncRange(current, file, 0, Long.MAX_VALUE);
     int flushed = bdev.flushAndWait(current);
     return result != 0 ? result : flushed;
   }

@@ -88,9 +88,13 @@ class IomapOverwriteTest {
     return new Fs(inode);
   }
 
+  private File open(Fs fs) {
+    return new File(files, fs.inode, null, Fcntl.O_RDWR);
+  }
+
   private Kiocb request(Fs fs, int flags) {
     Kiocb iocb = new Kiocb();
-    iocb.init(new File(files, fs.inode, null, Fcntl.O_RDWR), null);
+    iocb.init(open(fs), null);
     iocb.kiFlags = flags | Kiocb.IOCB_WRITE;
     return iocb;
   }
@@ -180,7 +184,7 @@ class IomapOverwriteTest {
         expected[place(fs, pos + i)] = data[i];
       }
     }
-    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(fs.fsync(current, open(fs))).isZero();
     int last = (blocks - 1) * BLOCK;
     if (fs.inode.types[blocks - 1] == Iomap.Type.MAPPED) { // behind the end of the file a block's sector may be zeroed
       int from = place(fs, size - 1) + 1;
@@ -325,9 +329,9 @@ class IomapOverwriteTest {
     assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     assertThat(write(fs, 10, 10, 0)).isEqualTo(10);
     disk.done.clear();
-    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(fs.fsync(current, open(fs))).isZero();
     assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
-    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(fs.fsync(current, open(fs))).isZero();
     assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("others may have written past us").isEqualTo(2);
     for (int flags : new int[] {0, Kiocb.IOCB_HIPRI}) {
       disk.done.clear();
@@ -357,15 +361,39 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
     assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("nothing to flush").isZero();
+    File file = open(fs);
+    File other = open(fs);
     assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
     assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).as("it can't be brought to the disk").isEqualTo(-Errno.EIO);
     disk.failWrites = false;
-    assertThat(fs.fsync(current, fs.inode)).isEqualTo(-Errno.EIO);
-    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
+    assertThat(fs.fsync(current, file)).isEqualTo(-Errno.EIO);
+    assertThat(fs.fsync(current, file)).isZero();
     disk.failWrites = true;
     assertThat(write(fs, 0, 10, Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
     disk.failWrites = false;
-    assertThat(fs.fsync(current, fs.inode)).isZero();
+    assertThat(fs.fsync(current, file)).as("another file's write").isEqualTo(-Errno.EIO);
+    assertThat(fs.fsync(current, file)).isZero();
+    assertThat(fs.fsync(current, other)).as("the last one").isEqualTo(-Errno.EIO);
+    assertThat(fs.fsync(current, other)).isZero();
+    assertThat(fs.fsync(current, open(fs))).as("opened after the report").isZero();
+  }
+
+  /** A durable write reports what fsync would. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, Kiocb.IOCB_DIRECT, Kiocb.IOCB_DIRECT | Kiocb.IOCB_HIPRI})
+  void aDurableWriteReportsAnEarlierError(int flags) {
+    Fs fs = written(16);
+    Kiocb iocb = request(fs, flags | Kiocb.IOCB_DSYNC);
+    disk.failWrites = true;
+    assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
+    assertThat(fs.inode.mapping().writeBack(current, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    disk.failWrites = false;
+    assertThat(fs.inode.mapping().checkErrors()).as("nothing is in the way of direct I/O").isEqualTo(-Errno.EIO);
+    assertThat(fs.writeIter(current, iocb, iter(false, 512))).isEqualTo(-Errno.EIO);
+    iocb.kiPos = 0;
+    iocb.kiFlags = flags | Kiocb.IOCB_DSYNC | Kiocb.IOCB_WRITE;
+    assertThat(fs.writeIter(current, iocb, iter(false, 512))).isEqualTo(512);
   }
 
   @Test

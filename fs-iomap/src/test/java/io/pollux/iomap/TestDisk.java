@@ -6,14 +6,17 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
 import io.pollux.block.RequestList;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** A disk in memory that remembers what it did, holds requests back, and fails writes, as a test wants it. */
@@ -26,14 +29,33 @@ final class TestDisk implements BlkMqOps {
 
   volatile boolean failWrites;
   volatile boolean hold;
+  private final AtomicInteger polls = new AtomicInteger();
+  private final AtomicInteger heldCount = new AtomicInteger();
   private final RequestList held = new RequestList();
   private final RequestList polled = new RequestList();
   private final int bytes;
 
+  /** With an interrupt-driven hardware queue and a polled one. */
   TestDisk(int bytes) {
+    this(bytes, 1);
+  }
+
+  TestDisk(int bytes, int pollQueues) {
     this.bytes = bytes;
     address = HostMemory.map(bytes);
-    bdev = new BlockDevice("test", 0x100, bytes, false, new RequestQueue(this, BlkTypes.SECTOR_SIZE, 64));
+    RequestQueue queue =
+        new RequestQueue(this, new TagSet(1, pollQueues, 64, false), QueueLimits.of(BlkTypes.SECTOR_SIZE));
+    bdev = new BlockDevice("test", 0x100, bytes, false, queue);
+  }
+
+  /** How often the driver was polled. */
+  int polls() {
+    return polls.get();
+  }
+
+  /** Requests that wait for {@link #release}. */
+  int held() {
+    return heldCount.get();
   }
 
   long count(int op) {
@@ -52,6 +74,9 @@ final class TestDisk implements BlkMqOps {
       polled.add(chain);
     } else if (hold) {
       held.add(chain);
+      for (Request request = chain; request != null; request = request.next()) {
+        heldCount.getAndIncrement();
+      }
     } else {
       work(chain);
     }
@@ -59,6 +84,7 @@ final class TestDisk implements BlkMqOps {
 
   @Override
   public int poll(HwCtx hctx) {
+    polls.getAndIncrement();
     return work(polled.takeAll());
   }
 

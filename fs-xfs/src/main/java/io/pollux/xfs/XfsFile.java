@@ -85,6 +85,11 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    return IomapDio.needsPolling(iocb);
+  }
+
+  @Override
   public boolean canDirect() {
     return true;
   }
@@ -114,6 +119,6 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     XfsInode inode = (XfsInode) file.inode();
-    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, inode); // times stay for sync and unmount
+    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file); // times stay for sync and unmount
   }
 }

@@ -102,21 +102,28 @@ final class XfsIcache {
     int result = 0;
     for (Entry entry : inodes.values()) {
       XfsInode inode = entry.get();
-      int status = inode == null ? 0 : inode.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+      int status = inode == null ? 0 : inode.mapping().writeBack(current, 0, Long.MAX_VALUE);
       result = result == 0 ? status : result;
     }
     return result;
   }
 
-  /** Forgets everything, and what the page cache has of it: an inode with pages there is still here. */
+  /**
+   * Forgets everything, and what the page cache has of it: an inode with pages there is still here. Answers 0, or an error
+   * of write-back that no open file has reported.
+   */
   @LinuxSource(file = "fs/inode.c", name = "evict_inodes")
-  void drop() {
+  int drop() {
+    int unseen = 0;
     for (Entry entry : inodes.values()) {
       XfsInode inode = entry.get();
       if (inode != null) {
+        int error = inode.mapping().takeUnseenError();
+        unseen = unseen == 0 ? error : unseen;
         inode.mapping().invalidateAll();
       }
     }
     inodes.clear();
+    return unseen;
   }
 }

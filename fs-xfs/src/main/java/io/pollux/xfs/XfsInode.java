@@ -11,6 +11,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
+import io.pollux.uapi.Statx;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,9 @@ final class XfsInode extends InPlaceInode {
   private static final FileOperations SPECIAL = new FileOperations() {};
 
   private static final int MIN_STAT_BLKSIZE = 4096;
+
+  @LinuxSource(file = "include/linux/fs.h", name = "BLKDEV_IOSIZE")
+  private static final int BLKDEV_IOSIZE = 4096;
 
   private final XfsMount mp;
   private final XfsInodeBuf.Core core;
@@ -141,7 +145,7 @@ final class XfsInode extends InPlaceInode {
     Stat.stUid(stat, core.uid());
     Stat.stGid(stat, core.gid());
     Stat.stRdev(stat, rdev());
-    Stat.stBlksize(stat, Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));
+    Stat.stBlksize(stat, isDevice() ? BLKDEV_IOSIZE : Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));
     Stat.stBlocks(stat, core.nblocks() << (mp.sb().blockLog - 9));
     boolean bigtime = core.bigtime();
     Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
@@ -154,11 +158,32 @@ final class XfsInode extends InPlaceInode {
     Stat.stCtimeNsec(stat, XfsTime.nanos(ctime, bigtime));
   }
 
+  private boolean isDevice() {
+    return isType(StatMode.S_IFCHR) || isType(StatMode.S_IFBLK);
+  }
+
+  /** Unlike XFS before 5.3, this says which attributes it knows (stx_attributes_mask). */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
+  public void fillStatx(long statx, int mask) {
+    if ((mask & Statx.STATX_BTIME) != 0) {
+      Statx.stxMask(statx, Statx.stxMask(statx) | Statx.STATX_BTIME);
+      Statx.stxBtime(statx, XfsTime.seconds(core.crtime(), core.bigtime()));
+      Statx.stxBtimeNsec(statx, (int) XfsTime.nanos(core.crtime(), core.bigtime()));
+    }
+    Statx.stxAttributesMask(
+        statx, Statx.STATX_ATTR_IMMUTABLE | Statx.STATX_ATTR_APPEND | Statx.STATX_ATTR_NODUMP);
+    Statx.stxAttributes(
+        statx,
+        (core.immutable() ? Statx.STATX_ATTR_IMMUTABLE : 0)
+            | (core.append() ? Statx.STATX_ATTR_APPEND : 0)
+            | (core.nodump() ? Statx.STATX_ATTR_NODUMP : 0));
+  }
+
   /** The number of a device node. On disk 14 bits of major and 18 of minor; in stat as user programs have it. */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "xfs_to_linux_dev_t")
   private long rdev() {
-    int type = mode() & StatMode.S_IFMT;
-    if (type != StatMode.S_IFCHR && type != StatMode.S_IFBLK) {
+    if (!isDevice()) {
       return 0;
     }
     long disk = Integer.toUnsignedLong(core.rdev());

@@ -16,6 +16,7 @@ final class XfsInodeBuf {
   private static final int CTIME_OFFSET = 48;
   private static final int CRC_OFFSET = 100;
   private static final int CHANGECOUNT_OFFSET = 104;
+  private static final int CRTIME_OFFSET = 144;
 
   /** Bytes in front of the forks. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_size")
@@ -28,6 +29,7 @@ final class XfsInodeBuf {
   private static final int DIFLAG_IMMUTABLE = 1 << 3;
   private static final int DIFLAG_APPEND = 1 << 4;
   private static final int DIFLAG_SYNC = 1 << 5;
+  private static final int DIFLAG_NODUMP = 1 << 7;
   private static final long DIFLAG2_REFLINK = 1 << 1;
   private static final long DIFLAG2_BIGTIME = 1 << 3;
   private static final long DIFLAG2_NREXT64 = 1 << 4;
@@ -100,11 +102,13 @@ final class XfsInodeBuf {
         (flags & DIFLAG_IMMUTABLE) != 0,
         (flags & DIFLAG_APPEND) != 0,
         (flags & DIFLAG_SYNC) != 0,
+        (flags & DIFLAG_NODUMP) != 0,
         (flags2 & DIFLAG2_REFLINK) != 0,
         bigtime,
         disk.i64(32),
         disk.i64(MTIME_OFFSET),
         disk.i64(CTIME_OFFSET),
+        disk.i64(CRTIME_OFFSET),
         format == Format.DEV ? disk.i32(CORE_BYTES) : 0,
         dataFork(disk));
   }
@@ -185,11 +189,13 @@ final class XfsInodeBuf {
    * @param immutable whether it must not change
    * @param append whether it may only grow
    * @param sync whether every write is to be durable
+   * @param nodump whether backups leave it out
    * @param reflink whether it may share blocks with other files
    * @param bigtime the kind of the times
    * @param atime as on disk
    * @param mtime as on disk
    * @param ctime as on disk
+   * @param crtime when it was made, as on disk
    * @param rdev device number, as on disk
    * @param fork the data fork
    */
@@ -205,11 +211,13 @@ final class XfsInodeBuf {
       boolean immutable,
       boolean append,
       boolean sync,
+      boolean nodump,
       boolean reflink,
       boolean bigtime,
       long atime,
       long mtime,
       long ctime,
+      long crtime,
       int rdev,
       XfsBuf fork) {}
 }

@@ -189,7 +189,8 @@ final class XfsMount extends SuperBlock {
     overwrite.drain();
     int result = sync(current);
     iflush.drop();
-    icache.drop();
+    int unseen = icache.drop();
+    result = result != 0 ? result : unseen;
     target.drop();
     bdev().pageCache().trim();
     if (result != 0) {

@@ -60,7 +60,7 @@ final class MkfsImage {
   }
 
   /** The path of mkfs.xfs. Without it the test is skipped, or fails where POLLUX_REQUIRE_ORACLES says so. */
-  private static String requireMkfs() {
+  static String requireMkfs() {
     for (String path : List.of("/usr/sbin/mkfs.xfs", "/sbin/mkfs.xfs", "/usr/bin/mkfs.xfs")) {
       if (Files.isExecutable(Path.of(path))) {
         return path;

@@ -174,10 +174,13 @@ public final class TestKernel implements AutoCloseable {
     }
     // If the programs don't end, kernel and disks are left as they are: somebody still works with them.
     endPrograms();
-    try {
+    AutoCloseable last = this::shutDown;
+    try (last) { // whatever is held; what it throws does not hide that
       assertNothingHeld();
-    } finally {
-      shutDown();
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new AssertionError("the kernel did not shut down", e);
     }
   }
 
@@ -219,13 +222,25 @@ public final class TestKernel implements AutoCloseable {
   }
 
   private void shutDown() {
-    try {
-      kernel.close();
-      for (TestDisk disk : disks.values()) {
-        disk.driver().close();
-      }
-    } catch (Exception e) {
-      throw new AssertionError("the kernel did not shut down", e);
+    Throwable first = closed(kernel, null);
+    for (TestDisk disk : disks.values()) {
+      first = closed(disk.driver(), first);
     }
+    if (first != null) {
+      throw new AssertionError("the kernel did not shut down", first);
+    }
+  }
+
+  /** Closes one thing more; answers the first failure, which carries the later ones. */
+  private static @Nullable Throwable closed(AutoCloseable one, @Nullable Throwable first) {
+    try {
+      one.close();
+    } catch (Throwable e) {
+      if (first == null) {
+        return e;
+      }
+      first.addSuppressed(e);
+    }
+    return first;
   }
 }

@@ -165,7 +165,7 @@ class MachineDisksTest {
             Files.write(file, numbered(101, 100));
             run("fallocate", "-p", "-o", "0", "-l", "8192", file.toString()); // a hole may be read in any way
             try (HostDisk disk = HostDisk.open(file, false)) {
-              assertThat(disk.access()).matches("io_uring, buffered|file channel: .+");
+              assertThat(disk.access()).matches("io_uring, buffered|pread and pwrite: .+");
               BlockDevice device = disk.disk("file0", 1, false);
               assertThat(device.bytes()).isEqualTo(101 * SECTOR);
               assertThat(device.queue().logicalBlockSize()).isEqualTo(SECTOR);
@@ -193,7 +193,7 @@ class MachineDisksTest {
     try {
       Files.copy(image, file, StandardCopyOption.REPLACE_EXISTING);
       try (HostDisk disk = HostDisk.open(file, false)) {
-        assertThat(disk.access()).isEqualTo("file channel: tmpfs is memory");
+        assertThat(disk.access()).isEqualTo("pread and pwrite: tmpfs is memory");
         readsAndWrites(disk.disk("file0", 1, false), SECTOR);
       }
     } finally {

@@ -39,6 +39,10 @@ public final class Aio {
   private static final int SIGSET_SIZE = 8;
   private static final long NANOS = 1_000_000_000L;
 
+  /** Seconds that are without end. */
+  @LinuxSource(file = "include/linux/ktime.h", name = "KTIME_SEC_MAX")
+  private static final long KTIME_SEC_MAX = Long.MAX_VALUE / NANOS;
+
   private final AtomicLong aioNr = new AtomicLong();
   private final WorkQueue workQueue;
 
@@ -416,16 +420,24 @@ public final class Aio {
     }
   }
 
-  /** A timeout in nanoseconds; less than none is none, and what is too long is without end. */
-  @LinuxSource(file = "include/linux/ktime.h", name = "timespec64_to_ktime")
+  /**
+   * A timeout in nanoseconds: the sum of both fields, which no call checks, so that {0, 2,000,000,000} is two seconds and
+   * {1, -500,000,000} half of one. A sum that is too long is without end. A negative sum expires at once; in Linux it
+   * overflows in the timer and never expires.
+   */
+  @LinuxSource(file = "include/linux/ktime.h", name = {"timespec64_to_ktime", "ktime_set"})
   private static long nanos(long seconds, long nanoseconds) {
-    if (seconds < 0) {
-      return 0;
-    }
-    if (seconds >= Long.MAX_VALUE / NANOS - 1) {
+    if (seconds >= KTIME_SEC_MAX) {
       return EventReader.FOREVER;
     }
-    return Math.max(0, seconds * NANOS + Math.min(nanoseconds, NANOS));
+    if (seconds < -KTIME_SEC_MAX) {
+      return 0; // no number of nanoseconds makes that positive
+    }
+    long sum = seconds * NANOS + nanoseconds;
+    if (seconds > 0 && nanoseconds > 0 && sum < 0) {
+      return EventReader.FOREVER;
+    }
+    return seconds < 0 && nanoseconds < 0 ? 0 : Math.max(0, sum);
   }
 
   /**

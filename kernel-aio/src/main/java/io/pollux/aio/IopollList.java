@@ -8,6 +8,7 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 @Patch(15)
 @LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
 final class IopollList {
+  private static final long SHORTEST_NAP_NANOS = 10_000;
+  private static final long LONGEST_NAP_NANOS = 1_000_000;
+
   private final Kioctx ctx;
   private final boolean oneInside; // submits and polls
 
@@ -90,6 +94,7 @@ final class IopollList {
   int check(@Nullable Task current, Sink sink, int min, int max, long timeoutNanos) {
     int events = 0;
     boolean polled = false;
+    long nap = SHORTEST_NAP_NANOS;
     long start = timeoutNanos == WaitQueue.FOREVER ? 0 : System.nanoTime();
     while (true) { // ends: each turn polls, and min events come, or time is up, or the task is interrupted
       takeOver();
@@ -112,10 +117,26 @@ final class IopollList {
         return events > 0 ? events : found;
       }
       if (found == 0 && polled) {
-        Thread.onSpinWait();
+        nap = pause(nap);
       }
       polled = true;
     }
+  }
+
+  /**
+   * Pauses between two polls of which the first found nothing: spins if a request needs polling; else all of them complete
+   * by an interrupt, which wakes nobody here, and this sleeps. The posting spins there, too. Answers the next nap, which is
+   * longer, so that the naps together last about as long as the wait did before them.
+   */
+  private long pause(long nap) {
+    for (AioKiocb req = completingHead; req != null; req = req.next) {
+      if (!req.pollCompleted() && req.file().op().needsPolling(req)) {
+        Thread.onSpinWait();
+        return SHORTEST_NAP_NANOS;
+      }
+    }
+    LockSupport.parkNanos(this, nap); // a signal ends it early
+    return Math.min(2 * nap, LONGEST_NAP_NANOS);
   }
 
   /** Makes what was submitted part of the working set. */

@@ -6,8 +6,10 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.HwCtx;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.uapi.RawMemory;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -23,7 +25,12 @@ final class HeldDisk implements BlkMqOps {
   }
 
   BlockDevice disk(String name, long bytes) {
-    return new BlockDevice(name, 7, bytes, false, new RequestQueue(this, 512, depth));
+    return disk(name, bytes, 1);
+  }
+
+  BlockDevice disk(String name, long bytes, int pollQueues) {
+    TagSet tags = new TagSet(1, pollQueues, depth, false);
+    return new BlockDevice(name, 7, bytes, false, new RequestQueue(this, tags, QueueLimits.of(512)));
   }
 
   @Override

@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** io_setup, io_submit, io_getevents, io_cancel: the sentences of the contract that name an errno, in its order. */
@@ -407,6 +408,43 @@ class IoSubmitTest {
     assertThat(program.submit(0, 2)).isEqualTo(2);
     assertThat(program.getevents(2, 2, 3_000_000)).isEqualTo(1);
     assertThat(program.getevents(1, 2, 3_000_000)).isZero();
+  }
+
+  /** The sum of both fields counts, as in Linux, which checks neither; a negative sum expires at once. */
+  @ParameterizedTest
+  @CsvSource({
+    "0,1_200_000_000,1200", "1,-900_000_000,100", "-1,1_100_000_000,100", "-1,2_000_000_000,1000", "2,-2_000_000_000,0",
+    "0,0,0", "0,-1,0", "-1,0,0", "-1,999_999_999,0", "-9223372036854775808,0,0",
+    "-9223372036854775808,-9223372036854775808,0", "0,-9223372036854775808,0", "-9223372036,-9223372036854775808,0",
+    "-9223372037,9223372036854775807,0"
+  })
+  void aTimeoutIsTheSumOfItsFields(String seconds, String nanoseconds, long millis) {
+    setup(4, 0);
+    long sec = Long.parseLong(seconds.replace("_", ""));
+    long nsec = Long.parseLong(nanoseconds.replace("_", ""));
+    long start = System.nanoTime();
+    assertThat(program.geteventsFor(program.task, sec, nsec)).isZero();
+    long waited = System.nanoTime() - start;
+    assertThat(waited).isBetween(millis * 1_000_000, (millis + 900) * 1_000_000);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "9223372036854775807,0", "9223372036854775807,9223372036854775807", "9223372036,0", "9223372035,2000000000",
+    "0,9223372036854775807", "4611686018427387903,2000000000", "1000000,-1", "-1,9223372036854775807"
+  })
+  void aTimeoutThatIsTooLongIsWithoutEnd(long seconds, long nanoseconds) throws InterruptedException {
+    setup(4, 0);
+    Task other = program.process.newTask();
+    AtomicLong result = new AtomicLong(1);
+    Thread waiter = new Thread(() -> result.set(program.geteventsFor(other, seconds, nanoseconds)));
+    waiter.setDaemon(true);
+    waiter.start();
+    Thread.sleep(50);
+    assertThat(result).as("it waits").hasValue(1);
+    other.sendSignal(10);
+    waiter.join();
+    assertThat(result).hasValue(-Errno.EINTR);
   }
 
   @Test

@@ -117,6 +117,13 @@ final class LegacyProgram implements AutoCloseable {
         caller, () -> aio.ioGetevents(caller, ctx(), min, nr, array, timeoutNanos < 0 ? 0 : timespec));
   }
 
+  /** As getevents for one event, with a timeout whose fields are any value at all. */
+  long geteventsFor(Task caller, long seconds, long nanoseconds) {
+    Timespec.tvSec(timespec, seconds);
+    Timespec.tvNsec(timespec, nanoseconds);
+    return RingProgram.in(caller, () -> aio.ioGetevents(caller, ctx(), 1, 1, events, timespec));
+  }
+
   List<RingProgram.Event> events(int count) {
     List<RingProgram.Event> list = new ArrayList<>();
     for (int i = 0; i < count; i++) {

@@ -86,11 +86,12 @@ public final class Kernel implements AutoCloseable {
     if (bytes == 0) {
       return Optional.empty();
     }
+    Task current = enter();
     long head = HostMemory.map(BdevFileSystem.HEAD_BYTES);
     if (head == 0) {
+      leave(current);
       throw new ErrnoException(Errno.ENOMEM);
     }
-    Task current = enter();
     try {
       syncDisk(current, disk);
       for (int at = 0; at < bytes; at += PIECE) {
@@ -102,32 +103,42 @@ public final class Kernel implements AutoCloseable {
       }
       return FILE_SYSTEMS.stream().filter(type -> type.recognises(RawMemory.segment(head, bytes))).findFirst();
     } finally {
-      current.leaveKernel();
+      leave(current);
       HostMemory.unmap(head, BdevFileSystem.HEAD_BYTES);
     }
   }
 
   /**
-   * Mounts a disk.
+   * Mounts a disk. A disk is mounted once at a time: where Linux gives a second mount the filesystem of the first, this is
+   * EBUSY. Programs may still open the disk, and write to it, as in Linux, but not with O_EXCL.
    *
    * @param at name of the directory below the root, made if missing: "mnt" for /mnt
    * @param type the kind of filesystem
    * @param disk the disk
    * @param options how
-   * @throws ErrnoException why it can't be mounted
+   * @throws ErrnoException why it can't be mounted: EBUSY if the disk or the directory is taken
    */
   public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options) throws ErrnoException {
     if (mounts.containsKey(at)) {
       throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");
     }
     Task current = enter();
+    boolean claimed = disk.claim(this);
+    boolean done = false;
     try {
+      if (!claimed) {
+        throw new ErrnoException(Errno.EBUSY, disk.name() + ": is mounted, or open with O_EXCL");
+      }
       syncDisk(current, disk);
       SuperBlock mounted = type.mount(current, disk, options);
       mounts.put(at, mounted);
       rootfs.top().attach(at, mounted.root());
+      done = true;
     } finally {
-      current.leaveKernel();
+      if (claimed && !done) {
+        disk.unclaim(this);
+      }
+      leave(current);
     }
   }
 
@@ -139,7 +150,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** Brings everything that changed to the disks. An error shows at the next fsync. From process context. */
+  /** Brings everything that changed to the disks. Errors are kept for fsync. From process context. */
   @LinuxSource(file = "fs/sync.c", name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     List<SuperBlock> mounted;
@@ -150,17 +161,22 @@ public final class Kernel implements AutoCloseable {
       sb.sync(current);
     }
     for (BlockDevice disk : disks) {
-      disk.mapping().writeAndWaitRange(current, 0, Long.MAX_VALUE);
+      disk.mapping().writeBack(current, 0, Long.MAX_VALUE);
     }
   }
 
-  /** A task of the kernel's own, bound to the calling thread; to be left with leaveKernel. */
+  /** A task of the kernel's own, bound to the calling thread; to be given back to leave. */
   private Task enter() {
     Task task = kernelProcess.newTask();
     if (!task.enterKernel()) {
       throw new IllegalStateException("the kernel is closed");
     }
     return task;
+  }
+
+  private void leave(Task task) {
+    task.leaveKernel();
+    kernelProcess.releaseTask(task);
   }
 
   /**
@@ -217,6 +233,9 @@ public final class Kernel implements AutoCloseable {
     if (aio.aioNr() != 0) {
       held.add("requests reserved by aio contexts: " + aio.aioNr());
     }
+    if (kernelProcess.nrThreads() != 0) {
+      held.add("tasks of the kernel's own: " + kernelProcess.nrThreads());
+    }
     for (BlockDevice disk : disks) {
       if (disk.queue().busyTags() != 0) {
         held.add("tags of " + disk.name() + " in use: " + disk.queue().busyTags());
@@ -226,43 +245,39 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Shuts down: ends the programs that are left, unmounts everything, and writes back what is dirty in memory.
+   * Shuts down: ends the programs that are left, unmounts everything, and writes back what is dirty in memory. Every step is
+   * done, whatever becomes of the others.
    *
-   * @throws ErrnoException if something could not be written back; everything is unmounted all the same
+   * @throws ErrnoException the first failure, if something could not be written back; it carries the later ones as
+   *     suppressed
    */
   @Override
   public void close() throws ErrnoException {
+    Teardown teardown = new Teardown();
     List<Program> left;
     synchronized (programs) {
       left = List.copyOf(programs);
     }
-    left.forEach(Program::close);
-    if (kernelProcess.exiting()) {
-      return;
+    left.forEach(program -> teardown.run(program::close));
+    if (!kernelProcess.exiting()) {
+      shutDown(teardown);
     }
-    ErrnoException failed = null;
+    teardown.finish();
+  }
+
+  private void shutDown(Teardown teardown) {
     Task current = enter();
     for (SuperBlock mounted : mounts.values()) {
-      try {
-        mounted.unmount(current);
-      } catch (ErrnoException e) {
-        failed = e;
-      }
+      teardown.run(() -> mounted.unmount(current));
     }
     mounts.clear();
     for (BlockDevice disk : disks) {
-      try {
-        syncDisk(current, disk);
-      } catch (ErrnoException e) {
-        failed = e;
-      }
-      disk.pageCache().drop();
+      disk.unclaim(this);
+      teardown.run(() -> syncDisk(current, disk));
+      teardown.run(disk.pageCache()::drop);
     }
-    rootfs.unmount(current);
-    current.leaveKernel();
-    kernelProcess.exit();
-    if (failed != null) {
-      throw failed;
-    }
+    teardown.run(() -> rootfs.unmount(current));
+    leave(current);
+    teardown.run(kernelProcess::exit);
   }
 }

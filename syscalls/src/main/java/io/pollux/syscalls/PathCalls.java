@@ -151,7 +151,7 @@ final class PathCalls {
     return path.length;
   }
 
-  /** Implements statx(2): what stat tells, whatever is asked for. */
+  /** Implements statx(2): what stat tells, whatever is asked for, and what the filesystem has besides. */
   @LinuxSource(file = "fs/stat.c", name = {"sys_statx", "vfs_statx", "cp_statx"})
   long statx(Task current, int dirfd, long pathname, int flags, int mask, long buffer) throws ErrnoException {
     if ((mask & Statx.STATX__RESERVED) != 0
@@ -166,6 +166,7 @@ final class PathCalls {
       inode.fillStat(stat);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
       fillStatx(statx, stat);
+      inode.fillStatx(statx, mask);
       return current.mm().copyToUser(buffer, statx, Statx.SIZE);
     }
   }

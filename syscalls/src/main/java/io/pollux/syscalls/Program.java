@@ -14,12 +14,18 @@ public final class Program implements AutoCloseable {
   private final UserProcess process;
   private final Task task;
   private final SyscallTable table;
+  private final boolean first; // the thread that the process began with
 
   Program(Kernel kernel, UserProcess process, Task task) {
+    this(kernel, process, task, true);
+  }
+
+  private Program(Kernel kernel, UserProcess process, Task task, boolean first) {
     this.kernel = kernel;
     this.process = process;
     this.task = task;
     this.table = new SyscallTable(kernel);
+    this.first = first;
   }
 
   /**
@@ -32,7 +38,7 @@ public final class Program implements AutoCloseable {
    * @param a3 fourth argument
    * @param a4 fifth argument
    * @param a5 sixth argument
-   * @return a result that is not negative, or a negative errno; -ESRCH once the process has ended
+   * @return a result that is not negative, or a negative errno; -ESRCH once the process or the thread has ended
    */
   public long syscall(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     if (!task.enterKernel()) {
@@ -99,13 +105,13 @@ public final class Program implements AutoCloseable {
   /**
    * Another thread of the same process.
    *
-   * @return its calls; to be ended by {@link #threadEnded}, or with the process
+   * @return its calls; closing it ends this thread, and the end of the process does too
    */
   public Program newThread() {
-    return new Program(kernel, process, process.newTask());
+    return new Program(kernel, process, process.newTask(), false);
   }
 
-  /** The thread has ended and makes no call any more; the process lives on. From any thread. */
+  /** The thread has ended and makes no call any more; the process lives on. Not while it is in a call; from any thread. */
   public void threadEnded() {
     process.releaseTask(task);
   }
@@ -134,10 +140,20 @@ public final class Program implements AutoCloseable {
     return process.mm().pinnedPages();
   }
 
-  /** Ends the process, all its threads included. Not from one of its own calls. */
+  /**
+   * Ends what this is: the process with all its threads, or, if {@link #newThread} made it, that one thread. Not from one of
+   * its own calls. A second call does nothing.
+   */
   @Override
   public void close() {
-    process.exit();
-    kernel.ended(this);
+    if (!first) {
+      threadEnded();
+      return;
+    }
+    try {
+      process.exit();
+    } finally {
+      kernel.ended(this);
+    }
   }
 }

@@ -25,12 +25,10 @@ import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
+import java.io.FileOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -319,11 +317,11 @@ final class CompareCommand implements Runnable {
     console.err().println("compare: writing a file of " + bytes + " bytes…");
     byte[] noise = new byte[PIECE];
     new SplittableRandom().nextBytes(noise);
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      for (long at = 0; at < bytes; ) {
-        at += channel.write(ByteBuffer.wrap(noise, 0, (int) Math.min(PIECE, bytes - at)), at);
+    try (FileOutputStream out = new FileOutputStream(file.toFile())) { // no channel: an interrupt would close it
+      for (long at = 0; at < bytes; at += PIECE) {
+        out.write(noise, 0, (int) Math.min(PIECE, bytes - at));
       }
-      channel.force(true);
+      out.getFD().sync();
     } catch (IOException e) {
       throw Failure.couldNotRun(file.toString(), HostFile.why(e), e);
     }

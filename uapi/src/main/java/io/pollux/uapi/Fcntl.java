@@ -111,6 +111,9 @@ public final class Fcntl {
   /** fallocate: shared blocks become the file's own. */
   public static final int FALLOC_FL_UNSHARE_RANGE = 0x40;
 
+  /** sync_file_range: start writing back, without a wait for it. */
+  public static final int SYNC_FILE_RANGE_WRITE = 0x2;
+
   /** sync_file_range: mask of all that it may be told. */
   public static final int SYNC_FILE_RANGE_ALL = 0x7;
 

@@ -15,6 +15,24 @@ public final class Statx {
   /** What stat tells. */
   public static final int STATX_BASIC_STATS = 0x7ff;
 
+  /** The birth time. */
+  public static final int STATX_BTIME = 0x800;
+
+  /** The file is stored compressed. */
+  public static final int STATX_ATTR_COMPRESSED = 0x4;
+
+  /** The file must not change. */
+  public static final int STATX_ATTR_IMMUTABLE = 0x10;
+
+  /** The file may only grow. */
+  public static final int STATX_ATTR_APPEND = 0x20;
+
+  /** Backups leave the file out. */
+  public static final int STATX_ATTR_NODUMP = 0x40;
+
+  /** The file is stored encrypted. */
+  public static final int STATX_ATTR_ENCRYPTED = 0x800;
+
   /** A bit that is not for use: EINVAL. */
   public static final int STATX__RESERVED = 0x8000_0000;
 

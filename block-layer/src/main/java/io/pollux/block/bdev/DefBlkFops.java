@@ -77,7 +77,7 @@ final class DefBlkFops implements FileOperations {
     if (to.count() == 0) {
       return 0;
     }
-    if (!bdev.mapping().isEmpty()) {
+    if (!bdev.mapping().isQuiet()) {
       int result = writeBackBeneath(current, bdev.mapping(), iocb, to.count());
       if (result != 0) {
         return result;
@@ -105,7 +105,8 @@ final class DefBlkFops implements FileOperations {
     }
     from.truncate(bdev.bytes() - iocb.kiPos);
     if (iocb.has(Kiocb.IOCB_DIRECT)) {
-      return directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable when they end
+      long written = directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable when they end
+      return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? reportErrors(iocb.file(), written) : written;
     }
     long result = Filemap.write(current, iocb, from, bdev.mapping());
     return result > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, bdev, result) : result;
@@ -114,7 +115,7 @@ final class DefBlkFops implements FileOperations {
   @LinuxSource(file = "mm/filemap.c", name = "generic_file_direct_write")
   private static long directWrite(Task current, Kiocb iocb, IovIter from, BlockDevice bdev) {
     Mapping mapping = bdev.mapping();
-    if (!mapping.isEmpty()) {
+    if (!mapping.isQuiet()) {
       long start = iocb.kiPos;
       long bytes = from.count();
       int result = writeBackBeneath(current, mapping, iocb, bytes);
@@ -136,10 +137,16 @@ final class DefBlkFops implements FileOperations {
     return mapping.writeAndWaitRange(current, iocb.kiPos, end);
   }
 
+  /** A synchronous durable write reports errors of write-back as fsync does. */
+  private static long reportErrors(File file, long written) {
+    int error = file.checkAndAdvanceWbErr();
+    return error != 0 ? error : written;
+  }
+
   /** Makes what was just written durable. Answers the bytes written, or a negative errno. */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private static long writeSync(Task current, Kiocb iocb, BlockDevice bdev, long bytes) {
-    int result = bdev.mapping().fsyncRange(current, iocb.kiPos - bytes, iocb.kiPos - 1);
+    int result = bdev.mapping().fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
     if (result == 0) {
       result = bdev.flushAndWait(current);
     }
@@ -155,10 +162,16 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  public boolean needsPolling(Kiocb iocb) {
+    RequestQueue queue = (RequestQueue) iocb.pollQueue();
+    return queue == null || queue.canPoll(iocb.kiCookie());
+  }
+
+  @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     BlockDevice bdev = bdev(file);
-    int result = bdev.mapping().fsyncRange(current, 0, Long.MAX_VALUE);
+    int result = bdev.mapping().fsyncRange(current, file, 0, Long.MAX_VALUE);
     return result != 0 ? result : bdev.flushAndWait(current);
   }
 
@@ -226,13 +239,21 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
+  public int openExclusively(File file) {
+    return bdev(file).claim(file) ? 0 : -Errno.EBUSY;
+  }
+
+  @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_close")
   public void release(Task current, File file) {
+    bdev(file).unclaim(file);
     bdev(file).put(current);
   }
 
   @Override
   public void release(File file) {
+    bdev(file).unclaim(file);
     bdev(file).putAndKeep();
   }
 

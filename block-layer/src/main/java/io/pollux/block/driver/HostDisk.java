@@ -6,33 +6,29 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.HwCtx;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.Request;
+import io.pollux.block.driver.host.PlainFile;
 import io.pollux.block.driver.host.UringDisk;
-import io.pollux.uapi.Errno;
-import io.pollux.uapi.RawMemory;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An image file or a block device of the machine, read and written in place: through the machine's io_uring, past its
- * page cache where that is possible, and through a FileChannel where there is no io_uring to be had. What the machine's
- * filesystem or disk says went wrong is what this disk says; what no disk would say is an I/O error.
+ * page cache where that is possible, and by pread and pwrite where there is no io_uring to be had. What the machine's
+ * filesystem or disk says went wrong is what this disk says; what no disk would say is an I/O error. A thread that is
+ * interrupted during its I/O goes on with it and keeps its mark.
  */
 public final class HostDisk extends PolledDisk {
-  private final FileChannel channel;
+  private final PlainFile file;
   private final @Nullable UringDisk uring;
-  private final String whyChannel;
+  private final String whyPlain;
 
-  private HostDisk(FileChannel channel, long bytes, @Nullable UringDisk uring, String whyChannel) {
+  private HostDisk(PlainFile file, long bytes, @Nullable UringDisk uring, String whyPlain) {
     super(bytes);
-    this.channel = channel;
+    this.file = file;
     this.uring = uring;
-    this.whyChannel = whyChannel;
+    this.whyPlain = whyPlain;
   }
 
   /**
@@ -49,24 +45,21 @@ public final class HostDisk extends PolledDisk {
 
   /** As above; without io_uring if that is not wanted. */
   static HostDisk open(Path path, boolean readOnly, boolean wantUring) throws IOException {
-    FileChannel channel =
-        readOnly
-            ? FileChannel.open(path, StandardOpenOption.READ)
-            : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    PlainFile file = PlainFile.open(path, readOnly);
     try {
-      long bytes = channel.size();
+      long bytes = file.size();
       String why = wantUring ? memory(path) : "as asked for";
       if (why == null) {
         try {
           UringDisk uring = UringDisk.open(path, readOnly);
-          return new HostDisk(channel, bytes, uring, "");
+          return new HostDisk(file, bytes, uring, "");
         } catch (IOException e) {
           why = String.valueOf(e.getMessage());
         }
       }
-      return new HostDisk(channel, bytes, null, why);
+      return new HostDisk(file, bytes, null, why);
     } catch (IOException | OutOfMemoryError e) {
-      channel.close();
+      file.close();
       throw e;
     }
   }
@@ -81,10 +74,10 @@ public final class HostDisk extends PolledDisk {
   /**
    * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
    *
-   * @return "io_uring" and more about it, or "file channel" and the reason, in a few words
+   * @return "io_uring" and more about it, or "pread and pwrite" and the reason, in a few words
    */
   public String access() {
-    return uring != null ? uring.access() : "file channel: " + whyChannel;
+    return uring != null ? uring.access() : "pread and pwrite: " + whyPlain;
   }
 
   @Override
@@ -119,26 +112,12 @@ public final class HostDisk extends PolledDisk {
   }
 
   @Override
-  int move(int opf, long from, long address, int bytes) {
-    boolean write = BlkTypes.isWrite(opf & BlkTypes.REQ_OP_MASK);
-    ByteBuffer memory = RawMemory.segment(address, bytes).asByteBuffer();
-    long at = from;
-    try {
-      while (memory.hasRemaining()) { // each step moves a byte or more
-        int moved = write ? channel.write(memory, at) : channel.read(memory, at);
-        if (moved <= 0) {
-          return -Errno.EIO; // the file became shorter
-        }
-        at += moved;
-      }
-      return 0;
-    } catch (IOException e) {
-      return -Errno.EIO;
-    }
+  int move(int opf, long at, long address, int bytes) {
+    return file.transfer(BlkTypes.isWrite(opf & BlkTypes.REQ_OP_MASK), at, address, bytes);
   }
 
   /**
-   * Through a FileChannel: a cache, the machine's, and a write that has to be durable is followed by a flush. No
+   * Without io_uring: a cache, the machine's, and a write that has to be durable is followed by a flush. No
    * discards.
    */
   @Override
@@ -148,23 +127,13 @@ public final class HostDisk extends PolledDisk {
 
   @Override
   int flush() {
-    try {
-      channel.force(false);
-      return 0;
-    } catch (IOException e) {
-      return -Errno.EIO;
-    }
+    return file.sync();
   }
 
   @Override
   public void close() {
-    if (uring != null) {
-      uring.close();
-    }
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException("closing the disk's file", e);
+    try (file; uring) { // in the opposite order, each whatever becomes of the other
+      return;
     }
   }
 }

@@ -196,6 +196,52 @@ class BdevPagesTest {
     file.fput(current);
   }
 
+  @Test
+  void everyOpenFileReportsAnErrorOfWriteBackOnce() {
+    File first = open(Fcntl.O_RDWR);
+    File second = open(Fcntl.O_RDONLY);
+    disk.failing = true;
+    assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
+    assertThat(first.op().fsync(current, first, true)).isEqualTo(-Errno.EIO);
+    disk.failing = false;
+    File late = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
+    assertThat(late.op().fsync(current, late, false)).as("opened after the report").isZero();
+    assertThat(first.op().fsync(current, first, false)).isZero();
+    assertThat(second.op().fsync(current, second, false)).as("the first file's report is its own").isEqualTo(-Errno.EIO);
+    assertThat(second.op().fsync(current, second, false)).isZero();
+    disk.failing = true;
+    assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
+    assertThat(rw(second, true, 8192, 512, Kiocb.IOCB_DIRECT)).as("not in that range").isEqualTo(512);
+    assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
+    disk.failing = false;
+    assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).as("once").isEqualTo(512);
+    assertThat(rw(late, false, 0, 512, 0)).as("a durable write reports as fsync does").isEqualTo(-Errno.EIO);
+    assertThat(rw(late, false, 0, 512, 0)).isEqualTo(512);
+    assertThat(first.op().fsync(current, first, false)).isEqualTo(-Errno.EIO);
+    first.fput(current);
+    second.fput(current);
+    late.fput(current);
+  }
+
+  @Test
+  void anErrorOfTheLastCloseIsReportedByTheNextFile() {
+    for (boolean asked : new boolean[] {true, false}) {
+      File file = open(Fcntl.O_RDWR);
+      assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
+      disk.failing = true;
+      file.fput(current);
+      disk.failing = false;
+      assertThat(bdev.mapping().isEmpty()).isTrue();
+      if (asked) {
+        File next = open(Fcntl.O_RDWR);
+        assertThat(next.op().fsync(current, next, false)).isEqualTo(-Errno.EIO);
+        next.fput(current);
+      }
+      assertThat(bdev.sync(current)).as("at shutdown, if no file has reported it").isEqualTo(asked ? 0 : -Errno.EIO);
+      assertThat(bdev.sync(current)).isZero();
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {0, Fcntl.O_DIRECT})
   void aSyncWriteIsDurableWhenItReturns(int direct) {

@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
@@ -113,10 +114,10 @@ class HostDiskTest {
   @Test
   void saysWhich() throws IOException {
     try (HostDisk disk = open(false)) {
-      assertThat(disk.access()).isEqualTo("file channel: as asked for");
+      assertThat(disk.access()).isEqualTo("pread and pwrite: as asked for");
     }
     try (HostDisk disk = open(true)) {
-      assertThat(disk.access()).matches("io_uring, (O_DIRECT|buffered)(, IOPOLL)?|file channel: .+");
+      assertThat(disk.access()).matches("io_uring, (O_DIRECT|buffered)(, IOPOLL)?|pread and pwrite: .+");
     }
   }
 
@@ -354,7 +355,7 @@ class HostDiskTest {
         BlockDevice device = disk.disk("file0", 1, false);
         for (int block = 0; block < 100; block++) {
           Transfer transfer = new Transfer();
-          // The way through a FileChannel does polled requests at polling, so there they would be in flight forever.
+          // Without io_uring polled requests are done at polling, so there they would be in flight forever.
           int flags = uring && block % 2 == 0 ? BlkTypes.REQ_HIPRI : 0;
           transfer.submit(task, device, block * 8L, BlkTypes.REQ_OP_READ | flags, memory + (long) block * BLOCK);
           transfers.add(transfer);
@@ -364,6 +365,84 @@ class HostDiskTest {
     }
     assertThat(descriptors()).isEqualTo(before);
     assertThat(diskThreads()).isEqualTo(threads);
+  }
+
+  /** Thread.interrupt ends no I/O and closes nothing: the next request is as good as the last, and the mark stays. */
+  @ParameterizedTest
+  @CsvSource({"true,true", "true,false", "false,true", "false,false"})
+  void anInterruptedThreadGoesOnAndKeepsItsMark(boolean uring, boolean polled) throws Exception {
+    try (HostDisk disk = open(uring)) {
+      BlockDevice device = disk.disk("file0", 1, false);
+      Thread worker = Thread.currentThread();
+      AtomicBoolean stop = new AtomicBoolean();
+      Thread interrupter =
+          new Thread(
+              () -> {
+                while (!stop.get()) {
+                  worker.interrupt();
+                  Thread.yield();
+                }
+              });
+      interrupter.start();
+      List<Integer> results = new ArrayList<>();
+      long left = HostMemory.map(BLOCK);
+      try {
+        for (int turn = 0; turn < 2_000; turn++) {
+          int block = turn % BLOCKS;
+          Interrupted transfer = new Interrupted();
+          results.add(transfer.run(task, device, polled, block * 8L, BlkTypes.REQ_OP_READ, left));
+          results.add(transfer.run(task, device, polled, block * 8L, BlkTypes.REQ_OP_WRITE, left));
+          if (turn % 100 == 0) {
+            results.add(transfer.run(task, device, polled, 0, BlkTypes.REQ_OP_FLUSH));
+          }
+        }
+        worker.interrupt();
+        assertThat(new Interrupted().run(task, device, polled, 0, BlkTypes.REQ_OP_READ, left)).isZero();
+        assertThat(Thread.currentThread().isInterrupted()).as("the mark").isTrue();
+      } finally {
+        stop.set(true);
+        boolean ended = false;
+        while (!ended) {
+          ended = !interrupter.isAlive();
+        }
+        assertThat(Thread.interrupted()).isTrue();
+        HostMemory.unmap(left, BLOCK);
+      }
+      assertThat(results).containsOnly(0);
+    }
+    try (HostDisk disk = open(uring)) {
+      BlockDevice device = disk.disk("file0", 1, false);
+      for (int block = 0; block < BLOCKS; block++) {
+        assertThat(doIo(device, polled, block * 8L, BlkTypes.REQ_OP_READ, memory)).isZero();
+        assertThat(blockAt(memory)).as("written back as it was read").isEqualTo(block);
+      }
+    }
+  }
+
+  /** A bio whose submitter may be interrupted. */
+  private static final class Interrupted {
+    private volatile int status;
+    private volatile boolean done;
+
+    int run(Task current, BlockDevice device, boolean polled, long sector, int op, long... pages) {
+      done = false;
+      Bio bio = Bio.alloc(current, device, sector, op | (polled ? BlkTypes.REQ_HIPRI : 0), this::end, null);
+      for (long page : pages) {
+        assertThat(bio.addMemory(page, BLOCK)).isTrue();
+      }
+      int cookie = device.submitBio(current, bio);
+      while (!done) {
+        device.queue().blkPoll(cookie, false);
+        Thread.onSpinWait();
+      }
+      return status;
+    }
+
+    private void end(Bio bio) {
+      status = bio.status();
+      bio.put();
+      done = true;
+    }
   }
 
   private static long descriptors() throws IOException {

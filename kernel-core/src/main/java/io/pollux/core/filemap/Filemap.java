@@ -107,7 +107,7 @@ public final class Filemap {
     }
     iocb.kiPos = pos;
     if (!nowait && mapping.cache().tooDirty()) {
-      mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE); // an error is kept for fsync
+      mapping.writeBack(current, 0, Long.MAX_VALUE); // an error is kept for fsync
     }
     return pos > start ? pos - start : error;
   }

@@ -4,6 +4,7 @@ package io.pollux.core.filemap;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -19,6 +20,12 @@ public final class Mapping {
   @LinuxSource(file = "include/linux/mm.h", name = "VM_MAX_READAHEAD")
   private static final int READAHEAD = 32;
 
+  @LinuxSource(file = "include/linux/pagemap.h", name = "AS_EIO")
+  private static final int AS_EIO = 1;
+
+  @LinuxSource(file = "include/linux/pagemap.h", name = "AS_ENOSPC")
+  private static final int AS_ENOSPC = 1 << 1;
+
   private final PageCache cache;
   private final PageIo io;
 
@@ -26,7 +33,8 @@ public final class Mapping {
   private final AtomicInteger nrPages = new AtomicInteger();
   private final AtomicInteger nrDirty = new AtomicInteger();
 
-  private final AtomicInteger error = new AtomicInteger(); // of a write that nobody was told of yet
+  private final Errseq wbErr = new Errseq();
+  private final AtomicInteger flags = new AtomicInteger(); // AS_*: errors that no call without an open file has returned
 
   /**
    * Makes a mapping with no pages.
@@ -74,6 +82,16 @@ public final class Mapping {
   }
 
   /**
+   * Whether direct I/O has nothing to do here: no page is cached, and no error of a write-back waits to be returned. From
+   * any context; two volatile reads.
+   *
+   * @return true if so
+   */
+  public boolean isQuiet() {
+    return nrPages.get() == 0 && flags.get() == 0;
+  }
+
+  /**
    * Pages that have to be written. From any context; one volatile read.
    *
    * @return how many
@@ -95,8 +113,9 @@ public final class Mapping {
   }
 
   /**
-   * Writes back what is dirty in a range, and waits for it. What becomes dirty meanwhile may stay so. An error is
-   * kept for the next {@link #fsyncRange}, too. From process context.
+   * Writes back what is dirty in a range, and waits for it. What becomes dirty meanwhile may stay so. Returns an error of
+   * an earlier write-back, too, unless a call of this or of {@link #fsyncRange} has returned it. Every open file reports
+   * the error all the same. From process context.
    *
    * @param current the calling task
    * @param start first byte
@@ -105,13 +124,67 @@ public final class Mapping {
    */
   @LinuxSource(file = "mm/filemap.c", name = "filemap_write_and_wait_range")
   public int writeAndWaitRange(Task current, long start, long end) {
-    if (nrDirty.get() == 0) {
-      return 0;
-    }
-    return writePagesBack(current, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+    int result = writeBack(current, start, end);
+    int earlier = checkErrors();
+    return result != 0 ? result : earlier;
   }
 
-  /** As {@link #writeAndWaitRange}, with numbers of pages. */
+  /**
+   * Writes back what is dirty in a range, and waits for it. Every error is kept for the calls that return it. From process
+   * context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte
+   * @return 0, or the first error of these pages, with everything tried all the same
+   */
+  @LinuxSource(file = "mm/filemap.c", name = {"__filemap_fdatawrite_range", "filemap_fdatawait_keep_errors"})
+  public int writeBack(Task current, long start, long end) {
+    return nrDirty.get() == 0
+        ? 0
+        : writePagesBack(current, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+  }
+
+  /**
+   * Returns an error of a write-back that this and {@link #writeAndWaitRange} have not returned yet. From any context.
+   *
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "filemap_check_errors")
+  public int checkErrors() {
+    int kept = flags.get() == 0 ? 0 : flags.getAndSet(0);
+    return (kept & AS_EIO) != 0 ? -Errno.EIO : (kept & AS_ENOSPC) != 0 ? -Errno.ENOSPC : 0;
+  }
+
+  @LinuxSource(file = "include/linux/pagemap.h", name = {"mapping_set_error", "filemap_set_wb_err"})
+  private void setError(int status) {
+    wbErr.set(status);
+    flags.getAndUpdate(before -> before | (status == -Errno.ENOSPC ? AS_ENOSPC : AS_EIO));
+  }
+
+  /**
+   * The errors of write-back, of which each open file keeps a sample.
+   *
+   * @return wb_err
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "wb_err")
+  public Errseq wbErr() {
+    return wbErr;
+  }
+
+  /**
+   * Returns an error of a write-back that no open file has reported, and counts it as reported: when a device is shut down
+   * or its filesystem unmounted. From any context.
+   *
+   * @return 0 or a negative errno
+   */
+  public int takeUnseenError() {
+    int since = wbErr.sample();
+    int now = wbErr.advance(since);
+    return now == since ? 0 : Errseq.errorOf(now);
+  }
+
+  /** As {@link #writeBack}, with numbers of pages. */
   @LinuxSource(file = "mm/page-writeback.c", name = "write_cache_pages")
   int writePagesBack(Task current, long first, long last) {
     int result = 0;
@@ -135,7 +208,7 @@ public final class Mapping {
         status = io.writePages(current, index, run.addresses(), run.count());
       } finally {
         if (status != 0) {
-          error.set(status);
+          setError(status);
           result = result == 0 ? status : result;
         }
         cache.endWrite(run);
@@ -147,19 +220,28 @@ public final class Mapping {
   }
 
   /**
-   * Writes back what is dirty in a range and tells of errors that nobody was told of yet, this once. From process
-   * context.
+   * Writes back what is dirty in a range for an open file, and returns an error of a write-back that this file has not
+   * reported yet, whichever file's data it was. From process context.
    *
    * @param current the calling task
+   * @param file an open file with this mapping
    * @param start first byte
    * @param end last byte
-   * @return 0, or the error of a write since the last call
+   * @return 0, or an error since the file was opened or last reported one
    */
   @LinuxSource(file = "mm/filemap.c", name = "file_write_and_wait_range")
-  public int fsyncRange(Task current, long start, long end) {
-    int result = writeAndWaitRange(current, start, end);
-    int kept = error.getAndSet(0);
-    return result != 0 ? result : kept;
+  public int fsyncRange(Task current, File file, long start, long end) {
+    int result = writeBack(current, start, end);
+    int since = file.checkAndAdvanceWbErr();
+    return result != 0 ? result : since;
+  }
+
+  /** Errors that an open file reports count as returned. */
+  @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
+  public void clearErrors() {
+    if (flags.get() != 0) {
+      flags.set(0);
+    }
   }
 
   /**
@@ -192,7 +274,7 @@ public final class Mapping {
     long first = firstWhole(start);
     long last = lastWhole(end);
     int from = (int) (start & (HostMemory.PAGE_SIZE - 1));
-    int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1));
+    int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1)); // 0 too for the last byte that there can be
     if (first > last + 1) { // inside of one page
       zeroPart(current, first - 1, from, to);
     } else {
@@ -229,11 +311,12 @@ public final class Mapping {
   }
 
   private static long firstWhole(long start) {
-    return (start + HostMemory.PAGE_SIZE - 1) >> HostMemory.PAGE_SHIFT;
+    boolean inside = (start & (HostMemory.PAGE_SIZE - 1)) != 0;
+    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // no sum with a position, which may be the largest
   }
 
   private static long lastWhole(long end) {
-    return ((end + 1) >> HostMemory.PAGE_SHIFT) - 1;
+    return ((end + 1) >>> HostMemory.PAGE_SHIFT) - 1; // end + 1 has no sign
   }
 
   private void zeroPart(Task current, long index, int from, int to) {

@@ -15,9 +15,14 @@
  *   <li>Who fills, changes or writes back a page holds its lock. Who reads an uptodate page does not: a read that
  *       meets a write sees some of each, as in Linux.
  *   <li>A page is dirty from the moment that a writer lets go of it until its data is on the device, or until
- *       writing it failed; then the error is kept for the next fsync.
+ *       writing it failed; then the mapping keeps the error.
  *   <li>A page is given to another place only when it is clean, not locked, and nobody copies from it.
  * </ul>
+ *
+ * <p>Errors of write-back, as in Linux 4.20: every open file reports an error once, by fsync, by a durable write or by a
+ * sync_file_range that waits, whichever file's data it was ({@link io.pollux.core.filemap.Errseq}). A file that is opened
+ * later reports it only if no file has. Besides, direct I/O on the file fails with it once, unless an fsync came first. sync
+ * and syncfs do not report it.
  *
  * <p>Direct I/O goes past all this, so it calls the mapping on its way: {@link
  * io.pollux.core.filemap.Mapping#writeAndWaitRange} before, and {@link

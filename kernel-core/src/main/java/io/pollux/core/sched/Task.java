@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
 public final class Task {
   private static final int SIGKILL = 9;
+
+  /** The thread of a task that has ended: never started, so that no thread is it. */
+  private static final Thread ENDED = Thread.ofPlatform().unstarted(() -> {});
+
   private static final VarHandle IN_KERNEL;
   private static final VarHandle THREAD;
 
@@ -52,12 +56,12 @@ public final class Task {
   /**
    * Enters the kernel: binds the task to its thread and keeps the process alive meanwhile.
    *
-   * @return false if the process is exiting, and then nothing may be done
+   * @return false if the process is exiting or the task has ended, and then nothing may be done
    * @throws IllegalStateException if the task belongs to another thread
    */
   public boolean enterKernel() {
-    if (!isCurrentThread()) {
-      bind();
+    if (!isCurrentThread() && !bind()) {
+      return false;
     }
     assert !inKernel : "a system call from inside a system call";
     inKernel = true; // volatile: pairs with exit, which first marks the process, then looks at this
@@ -91,11 +95,21 @@ public final class Task {
     assert plug == null : "left the kernel with a plug"; // last: what went wrong in the call must not keep others out
   }
 
-  private synchronized void bind() {
+  /** Answers false if the task has ended. */
+  private synchronized boolean bind() {
+    if (thread == ENDED) {
+      return false;
+    }
     if (thread != null) {
       throw new IllegalStateException("a task is one thread; make another with UserProcess.newTask");
     }
     thread = Thread.currentThread();
+    return true;
+  }
+
+  /** The thread has ended. */
+  synchronized void release() {
+    thread = ENDED;
   }
 
   boolean inKernel() {

@@ -56,14 +56,26 @@ public final class UserProcess {
   }
 
   /**
-   * A thread of the process has ended: it makes no call any more. From any thread.
+   * A thread of the process has ended: every call that it would make from now on is refused. From any thread. A second call
+   * does nothing.
    *
    * @param task its task, not in the kernel
    */
   @LinuxSource(file = "kernel/exit.c", name = "release_task")
   public void releaseTask(Task task) {
     assert !task.inKernel() : "a thread ended inside a system call";
+    task.release();
     tasks.remove(task);
+  }
+
+  /**
+   * Threads that have not ended, for the books.
+   *
+   * @return how many
+   */
+  @LinuxSource(file = "include/linux/sched/signal.h", name = "nr_threads")
+  public int nrThreads() {
+    return tasks.size();
   }
 
   /**

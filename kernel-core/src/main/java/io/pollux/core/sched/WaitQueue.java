@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * use it again at once, as no wake-up finds it any more; and its function is called without a lock. (In C a wake-up calls
  * the function under the queue's lock, and functions take entries out by themselves.)
  *
+ * <p>Only a signal of the task ends a wait early. {@link Thread#interrupt} does not; the thread keeps its mark.
+ *
  * <p>Waiting and waking allocate nothing once the thread has waited before.
  */
 @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_head_t")
@@ -189,6 +191,7 @@ public final class WaitQueue {
     current.aboutToSleep();
     long start = System.nanoTime();
     Sleeper self = prepareToWait();
+    boolean interrupted = false;
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -207,9 +210,10 @@ public final class WaitQueue {
           }
           LockSupport.parkNanos(this, left);
         }
+        interrupted |= Thread.interrupted(); // else no later park would sleep
       }
     } finally {
-      finishWait(self);
+      finishWait(self, interrupted);
     }
   }
 
@@ -225,6 +229,7 @@ public final class WaitQueue {
       return;
     }
     Sleeper self = prepareToWait();
+    boolean interrupted = false;
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
@@ -232,9 +237,10 @@ public final class WaitQueue {
           return;
         }
         LockSupport.park(this);
+        interrupted |= Thread.interrupted(); // else no later park would sleep
       }
     } finally {
-      finishWait(self);
+      finishWait(self, interrupted);
     }
   }
 
@@ -250,7 +256,10 @@ public final class WaitQueue {
   }
 
   @LinuxSource(file = "kernel/sched/wait.c", name = "finish_wait")
-  private void finishWait(Sleeper self) {
+  private void finishWait(Sleeper self, boolean interrupted) {
+    if (interrupted) {
+      Thread.currentThread().interrupt(); // the mark is the program's own
+    }
     waiters.getAndDecrement();
     synchronized (lock) {
       Sleeper before = first;

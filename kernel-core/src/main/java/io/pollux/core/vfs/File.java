@@ -2,6 +2,8 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
+import io.pollux.core.filemap.Errseq;
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -26,6 +28,7 @@ public final class File {
   private int iocbFlags;
   private final AtomicLong count = new AtomicLong(1);
   private volatile long pos;
+  private volatile int wbErr; // sample of the mapping's errors; written under this file's monitor
 
   /**
    * Opens an inode. The caller holds the one reference.
@@ -42,6 +45,8 @@ public final class File {
     this.dentry = dentry;
     this.flags = flags;
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
+    Mapping mapping = inode.mapping();
+    wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
     table.opened();
     op.opened(this);
   }
@@ -138,6 +143,29 @@ public final class File {
    */
   public boolean canNowait() {
     return op.canNowait();
+  }
+
+  /**
+   * Returns an error of a write-back of the inode's pages that this file has not reported yet, this once. From process
+   * context.
+   *
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
+  public int checkAndAdvanceWbErr() {
+    Mapping mapping = inode.mapping();
+    if (mapping == null) {
+      return 0;
+    }
+    mapping.clearErrors();
+    return mapping.wbErr().check(wbErr) == 0 ? 0 : advanceWbErr(mapping.wbErr());
+  }
+
+  private synchronized int advanceWbErr(Errseq errors) {
+    int before = wbErr;
+    int after = errors.advance(before);
+    wbErr = after;
+    return after == before ? 0 : Errseq.errorOf(after); // another thread may have reported it meanwhile
   }
 
   /**

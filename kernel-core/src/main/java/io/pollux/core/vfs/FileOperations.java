@@ -83,6 +83,18 @@ public interface FileOperations {
   }
 
   /**
+   * Whether a request completes only inside {@link #iopoll}. A request that went to a queue without polling completes by
+   * an interrupt: then the poller sleeps between its looks. From process context.
+   *
+   * @param iocb a request as for iopoll
+   * @return false if it completes by itself
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "QUEUE_FLAG_POLL")
+  default boolean needsPolling(Kiocb iocb) {
+    return true;
+  }
+
+  /**
    * Whether O_DIRECT is possible.
    *
    * @return true if so
@@ -223,6 +235,18 @@ public interface FileOperations {
    */
   @LinuxSource(file = "include/linux/fs.h", name = "open")
   default void opened(File file) {}
+
+  /**
+   * Makes a file that was opened with O_EXCL, and without O_CREAT, the only one of its kind, where that means something.
+   * {@link #release} gives it back. From process context.
+   *
+   * @param file the file, just opened
+   * @return 0 or -EBUSY
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "FMODE_EXCL")
+  default int openExclusively(File file) {
+    return 0;
+  }
 
   /**
    * The last reference is gone, and the task that dropped it may sleep: close, and the end of a process.

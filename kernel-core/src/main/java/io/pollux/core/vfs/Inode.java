@@ -125,6 +125,15 @@ public abstract class Inode {
   }
 
   /**
+   * Fills what statx tells beyond stat, with the bits of stx_mask for it: times and attributes of the filesystem's own.
+   *
+   * @param statx kernel address of a struct statx that has what stat tells
+   * @param mask STATX_* bits that were asked for; any value at all
+   */
+  @LinuxSource(file = "include/linux/stat.h", name = "kstat")
+  public void fillStatx(long statx, int mask) {}
+
+  /**
    * Finds an entry of a directory. From process context.
    *
    * @param current the calling task

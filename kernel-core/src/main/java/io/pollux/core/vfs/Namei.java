@@ -151,6 +151,11 @@ public final class Namei {
       file.fput(current);
       return null;
     }
+    int busy = !create && (flags & Fcntl.O_EXCL) != 0 ? file.op().openExclusively(file) : 0;
+    if (busy != 0) {
+      file.fput(current);
+      throw new ErrnoException(-busy);
+    }
     if ((flags & Fcntl.O_TRUNC) != 0 && missing == null && found.inode().isType(StatMode.S_IFREG)) {
       truncate(current, file);
     }

@@ -7,6 +7,7 @@ import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;
@@ -91,11 +92,13 @@ class FilemapTest {
     ArrayIo[] ios = new ArrayIo[sizes.length];
     Mapping[] files = new Mapping[sizes.length];
     byte[][] models = new byte[sizes.length][];
+    File[] opened = new File[sizes.length];
     for (int i = 0; i < sizes.length; i++) {
       ios[i] = new ArrayIo(sizes[i]);
       random.nextBytes(ios[i].device);
       models[i] = ios[i].device.clone();
       files[i] = new Mapping(cache, ios[i]);
+      opened[i] = MappedInode.open(files[i]);
     }
     for (int turn = 0; turn < 4000; turn++) {
       int i = random.nextInt(sizes.length);
@@ -137,7 +140,7 @@ class FilemapTest {
           assertThat(files[i].invalidateTruncated(pos, pos + inside - 1)).as(what).isZero();
         }
         case 11 -> {
-          assertThat(files[i].fsyncRange(current, 0, Long.MAX_VALUE)).as(what).isZero();
+          assertThat(files[i].fsyncRange(current, opened[i], 0, Long.MAX_VALUE)).as(what).isZero();
           assertThat(ios[i].device).as(what).isEqualTo(models[i]);
           assertThat(files[i].nrDirty()).as(what).isZero();
         }
@@ -146,7 +149,7 @@ class FilemapTest {
       assertThat(cache.nrPages()).as(what).isLessThanOrEqualTo(pages);
     }
     for (int i = 0; i < sizes.length; i++) {
-      assertThat(files[i].fsyncRange(current, 0, Long.MAX_VALUE)).isZero();
+      assertThat(files[i].fsyncRange(current, opened[i], 0, Long.MAX_VALUE)).isZero();
       assertThat(ios[i].device).as("seed " + seed).isEqualTo(models[i]);
       files[i].invalidateAll();
       assertThat(files[i].isEmpty()).isTrue();
@@ -206,7 +209,7 @@ class FilemapTest {
     Kiocb iocb = new Kiocb();
     iocb.kiPos = PAGE;
     assertThat(Filemap.write(current, iocb, iter, file)).isEqualTo(1000);
-    assertThat(file.fsyncRange(current, 0, Long.MAX_VALUE)).isZero();
+    assertThat(file.writeAndWaitRange(current, 0, Long.MAX_VALUE)).isZero();
     byte[] expected = new byte[4 * PAGE];
     Arrays.fill(expected, (byte) 7);
     Arrays.fill(expected, PAGE, PAGE + 1000, (byte) 1);
@@ -230,15 +233,34 @@ class FilemapTest {
   void anErrorOfAWriteIsToldOnceByFsync() {
     ArrayIo io = new ArrayIo(64 * PAGE);
     Mapping file = new Mapping(cache(128), io);
+    File opened = MappedInode.open(file);
     fill(3, PAGE);
     io.badWrite = 5;
     assertThat(write(file, 5 * PAGE, PAGE)).isEqualTo(PAGE);
     assertThat(write(file, 9 * PAGE, PAGE)).isEqualTo(PAGE);
     assertThat(file.writeAndWaitRange(current, 0, 6 * PAGE)).isEqualTo(-Errno.EIO);
     assertThat(file.nrDirty()).isEqualTo(1);
-    assertThat(file.fsyncRange(current, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    assertThat(file.fsyncRange(current, opened, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
     assertThat(io.device[9 * PAGE]).isEqualTo((byte) 3);
-    assertThat(file.fsyncRange(current, 0, Long.MAX_VALUE)).isZero();
+    assertThat(file.fsyncRange(current, opened, 0, Long.MAX_VALUE)).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, PAGE - 1, PAGE, 2 * PAGE + 7, 7 * PAGE, 8 * PAGE, Long.MAX_VALUE - PAGE, Long.MAX_VALUE})
+  void aRangeMayEndAtTheLastByteThatThereCanBe(long start) {
+    ArrayIo io = new ArrayIo(8 * PAGE);
+    Mapping file = new Mapping(cache(16), io);
+    fill(3, 8 * PAGE);
+    assertThat(write(file, 0, 8 * PAGE)).isEqualTo(8 * PAGE);
+    file.truncateRange(current, start, Long.MAX_VALUE);
+    int whole = (int) Math.min(8, (start >> HostMemory.PAGE_SHIFT) + ((start & (PAGE - 1)) != 0 ? 1 : 0));
+    assertThat(file.nrDirty()).as("pages with a byte before the range").isEqualTo(whole);
+    assertThat(file.rangeHasPage((long) whole << HostMemory.PAGE_SHIFT, Long.MAX_VALUE)).isFalse();
+    assertThat(file.invalidateTruncated(start, Long.MAX_VALUE)).isZero();
+    assertThat(file.writeAndWaitRange(current, 0, Long.MAX_VALUE)).isZero();
+    byte[] expected = new byte[8 * PAGE];
+    Arrays.fill(expected, 0, (int) Math.min(8 * PAGE, start), (byte) 3);
+    assertThat(io.device).isEqualTo(expected);
   }
 
   @Test
@@ -296,7 +318,7 @@ class FilemapTest {
     for (CompletableFuture<Void> one : done) {
       one.get(60, TimeUnit.SECONDS);
     }
-    assertThat(file.fsyncRange(current, 0, Long.MAX_VALUE)).isZero();
+    assertThat(file.writeAndWaitRange(current, 0, Long.MAX_VALUE)).isZero();
   }
 
   private void ownBytes(Mapping file, int me, int threads) {
@@ -318,7 +340,7 @@ class FilemapTest {
         assertThat(RawMemory.getByte(address + 63)).isEqualTo(mine[slot]);
       }
       if (turn % 200 == 0) {
-        file.fsyncRange(task, 0, Long.MAX_VALUE);
+        file.writeAndWaitRange(task, 0, Long.MAX_VALUE);
       }
     }
     task.leaveKernel();

@@ -9,10 +9,13 @@ import java.util.List;
 import java.util.Queue;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Callbacks in wait queues: who has one, has it alone. */
 @Timeout(60)
@@ -39,6 +42,41 @@ class WaitQueueTest {
     assertThat(queue.active()).isFalse();
     queue.remove(entry);
     assertThat(queue.active()).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 30_000_000_000L, WaitQueue.FOREVER}) // 0: a wait that nothing interrupts
+  void aThreadThatIsInterruptedSleepsOnAndKeepsItsMark(long timeout) throws InterruptedException {
+    AtomicBoolean condition = new AtomicBoolean();
+    AtomicInteger result = new AtomicInteger(1);
+    AtomicBoolean marked = new AtomicBoolean();
+    Task task = new UserProcess().newTask();
+    Thread sleeper =
+        new Thread(
+            () -> {
+              if (timeout == 0) {
+                queue.waitUninterruptibly(condition::get);
+                result.set(0);
+              } else {
+                result.set(queue.waitEvent(task, condition::get, timeout));
+              }
+              marked.set(Thread.currentThread().isInterrupted());
+            });
+    sleeper.setDaemon(true);
+    sleeper.start();
+    int asleep = 0;
+    for (int i = 0; i < 50; i++) {
+      sleeper.interrupt();
+      Thread.sleep(4);
+      Thread.State state = sleeper.getState();
+      asleep += state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING ? 1 : 0;
+    }
+    assertThat(asleep).as("looks at the sleeper that saw it asleep, of 50").isGreaterThan(40);
+    condition.set(true);
+    queue.wakeUp();
+    sleeper.join();
+    assertThat(result).hasValue(0);
+    assertThat(marked).isTrue();
   }
 
   @Test

@@ -54,6 +54,7 @@ final class Worker {
     } catch (Error e) {
       failure = new IllegalStateException(e); // the one who waits must hear of it
     } finally {
+      program.close();
       ready.countDown();
       ended.countDown();
     }

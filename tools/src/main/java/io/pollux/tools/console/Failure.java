@@ -59,6 +59,18 @@ public final class Failure extends RuntimeException {
   }
 
   /**
+   * It ran, and found a fault.
+   *
+   * @param what the file, the part
+   * @param why in a few words
+   * @param cause shown by --debug
+   * @return what to throw
+   */
+  public static Failure fault(String what, String why, Throwable cause) {
+    return new Failure(FAULT, what, why, cause);
+  }
+
+  /**
    * The exit status.
    *
    * @return FAULT or COULD_NOT_RUN

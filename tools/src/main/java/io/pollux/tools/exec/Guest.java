@@ -163,8 +163,9 @@ final class Guest {
   /** Upcall: the program ends. */
   long shutdown() {
     try {
-      process.close();
-      target.close();
+      try (target) { // closed last, whatever becomes of the program
+        process.close();
+      }
       String faults = target.faults();
       if (faults != null) {
         complain(faults);

@@ -3,14 +3,13 @@ package io.pollux.tools.image;
 
 import io.pollux.tools.console.Failure;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.io.InputStream;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 
 /** Files of the machine, and why they cannot be used, in a few words. */
@@ -37,8 +36,8 @@ public final class HostFile {
       if (type != S_IFREG && type != S_IFBLK) {
         throw Failure.couldNotRun(name, "is neither a file nor a block device");
       }
-      try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-        if (channel.size() == 0) { // this knows block devices too, Files.size does not
+      try (InputStream start = Files.newInputStream(path)) { // no channel: an interrupt would close it
+        if (start.read() < 0) { // this knows block devices too, Files.size does not
           throw Failure.couldNotRun(name, "is empty");
         }
       }

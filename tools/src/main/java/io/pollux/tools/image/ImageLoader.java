@@ -7,11 +7,11 @@ import io.pollux.tools.console.Terminal;
 import io.pollux.uapi.RawMemory;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -41,10 +41,10 @@ final class ImageLoader implements AutoCloseable {
 
   /** A disk as large as an image, with the image on it. */
   static RamDisk load(Path image) {
-    try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
-      RamDisk disk = newDisk(image.toString(), channel.size());
+    try (InputStream from = Files.newInputStream(image)) { // no channel: an interrupt would close it
+      RamDisk disk = newDisk(image.toString(), size(image));
       try (ImageLoader loader = new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {
-        loader.copy(channel, disk.address());
+        loader.copy(from, disk.address());
       } catch (IOException e) {
         disk.close();
         throw e;
@@ -52,6 +52,13 @@ final class ImageLoader implements AutoCloseable {
       return disk;
     } catch (IOException e) {
       throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+    }
+  }
+
+  /** The size of a file or of a block device, which Files.size does not know. */
+  private static long size(Path image) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "r")) {
+      return file.length();
     }
   }
 
@@ -64,16 +71,15 @@ final class ImageLoader implements AutoCloseable {
     }
   }
 
-  private void copy(FileChannel from, long address) throws IOException {
-    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+  private void copy(InputStream from, long address) throws IOException {
+    byte[] chunk = new byte[CHUNK];
     long position = 0;
     while (position < bytes) {
-      chunk.clear().limit((int) Math.min(CHUNK, bytes - position));
-      int got = from.read(chunk, position);
-      if (got < 0) {
+      int got = from.readNBytes(chunk, 0, (int) Math.min(CHUNK, bytes - position));
+      if (got == 0) {
         throw new EOFException("became shorter while it was read");
       }
-      copyData(MemorySegment.ofBuffer(chunk.flip()), address + position);
+      copyData(MemorySegment.ofArray(chunk).asSlice(0, got), address + position);
       position += got;
       show(position);
     }

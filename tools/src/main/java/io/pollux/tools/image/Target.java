@@ -85,7 +85,11 @@ public final class Target implements AutoCloseable {
       String fs = mount(kernel, device, spec);
       return new Target(spec, driver, device, disk, kernel, fs);
     } catch (RuntimeException | Error e) {
-      shutDown(kernel, driver);
+      try {
+        shutDown(kernel, driver);
+      } catch (RuntimeException | Error later) {
+        e.addSuppressed(later);
+      }
       throw e;
     }
   }
@@ -341,15 +345,14 @@ public final class Target implements AutoCloseable {
 
   @Override
   public void close() {
-    program.close();
-    shutDown(kernel, driver);
+    shutDown(kernel, driver); // which ends the program first
   }
 
   private static void shutDown(Kernel kernel, AutoCloseable driver) {
     try (driver) { // closed last
       kernel.close();
     } catch (ErrnoException e) {
-      throw Failure.fault("unmounting", String.valueOf(e.getMessage()));
+      throw Failure.fault("unmounting", String.valueOf(e.getMessage()), e);
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {

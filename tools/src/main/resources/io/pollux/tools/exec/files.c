@@ -450,6 +450,12 @@ EXPORT int ppoll(struct pollfd *set, nfds_t count, const struct timespec *timeou
   if (!any) {
     return NEXT(ppoll)(set, count, timeout, mask);
   }
+  /* The machine looks at the time before it looks at files. */
+  if (timeout && probe((int64_t)(intptr_t)timeout, sizeof *timeout, 0) == sizeof *timeout
+      && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000L)) {
+    errno = EINVAL;
+    return -1;
+  }
   struct pollfd *others = malloc(count * sizeof *others);
   if (!others) {
     errno = ENOMEM;

@@ -55,7 +55,9 @@ final class Libc {
   private static final MethodHandle OPEN = function("open", FunctionDescriptor.of(INT, POINTER, INT), -1);
   private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(INT, INT), -1);
   private static final MethodHandle IOCTL = function("ioctl", FunctionDescriptor.of(INT, INT, LONG, POINTER), 2);
-  private static final MethodHandle PREAD = function("pread", FunctionDescriptor.of(LONG, INT, POINTER, LONG, LONG), -1);
+  private static final MethodHandle PREAD = function("pread", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
+  private static final MethodHandle PWRITE = function("pwrite", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
+  private static final MethodHandle LSEEK = function("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT), -1);
   private static final MethodHandle WRITE = function("write", FunctionDescriptor.of(LONG, INT, LONG, LONG), -1);
   private static final MethodHandle FDATASYNC = function("fdatasync", FunctionDescriptor.of(INT, INT), -1);
   private static final MethodHandle FALLOCATE =
@@ -63,6 +65,9 @@ final class Libc {
   private static final MethodHandle MMAP =
       function("mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG), -1);
   private static final MethodHandle MUNMAP = function("munmap", FunctionDescriptor.of(INT, LONG, LONG), -1);
+
+  /** Of the calls that a request makes, which allocate nothing. */
+  private static final ThreadLocal<MemorySegment> OWN_STATE = ThreadLocal.withInitial(() -> newState(Arena.ofAuto()));
 
   private Libc() {}
 
@@ -151,9 +156,31 @@ final class Libc {
   }
 
   static long pread(int fd, MemorySegment to, long offset) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = newState(arena);
-      return result((long) PREAD.invokeExact(state, fd, to, to.byteSize(), offset), state);
+    return pread(fd, to.address(), to.byteSize(), offset);
+  }
+
+  static long pread(int fd, long address, long bytes, long offset) {
+    MemorySegment state = OWN_STATE.get();
+    try {
+      return result((long) PREAD.invokeExact(state, fd, address, bytes, offset), state);
+    } catch (Throwable e) {
+      throw none(e);
+    }
+  }
+
+  static long pwrite(int fd, long address, long bytes, long offset) {
+    MemorySegment state = OWN_STATE.get();
+    try {
+      return result((long) PWRITE.invokeExact(state, fd, address, bytes, offset), state);
+    } catch (Throwable e) {
+      throw none(e);
+    }
+  }
+
+  static long lseek(int fd, long offset, int whence) {
+    MemorySegment state = OWN_STATE.get();
+    try {
+      return result((long) LSEEK.invokeExact(state, fd, offset, whence), state);
     } catch (Throwable e) {
       throw none(e);
     }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.driver.host;
+
+import io.pollux.uapi.Errno;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/**
+ * A file or block device of the machine, through plain system calls. Unlike a FileChannel it stays open when a thread that
+ * uses it is interrupted: {@link Thread#interrupt} has no effect here but to set the thread's mark. All methods but close may
+ * be called from several threads at a time.
+ */
+public final class PlainFile implements AutoCloseable {
+  private static final int SEEK_END = 2;
+
+  private final int fd;
+
+  private PlainFile(int fd) {
+    this.fd = fd;
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @param path where it is
+   * @param readOnly whether it is opened for reading only
+   * @return the file
+   * @throws IOException if the machine refuses
+   */
+  public static PlainFile open(Path path, boolean readOnly) throws IOException {
+    int fd = Libc.open(path, (readOnly ? Libc.O_RDONLY : Libc.O_RDWR) | Libc.O_CLOEXEC);
+    if (fd < 0) {
+      throw refused(path, -fd);
+    }
+    return new PlainFile(fd);
+  }
+
+  private static IOException refused(Path path, int errno) {
+    return switch (errno) {
+      case Errno.ENOENT -> new NoSuchFileException(path.toString());
+      case Errno.EACCES -> new AccessDeniedException(path.toString());
+      default -> new FileSystemException(path.toString(), null, Errno.describe(errno));
+    };
+  }
+
+  /**
+   * The size, that of a block device too.
+   *
+   * @return bytes
+   * @throws IOException if it has none
+   */
+  public long size() throws IOException {
+    long size = Libc.lseek(fd, 0, SEEK_END);
+    if (size < 0) {
+      throw new IOException(Errno.describe((int) -size));
+    }
+    return size;
+  }
+
+  /**
+   * Reads or writes a range. A disk's file has all of it.
+   *
+   * @param write whether it is written
+   * @param at first byte of the file
+   * @param address memory
+   * @param bytes how many
+   * @return 0 or a negative errno; -EIO if the file has become shorter
+   */
+  public int transfer(boolean write, long at, long address, int bytes) {
+    int done = 0;
+    while (done < bytes) { // each step moves a byte or more, or a signal came
+      long moved =
+          write
+              ? Libc.pwrite(fd, address + done, bytes - done, at + done)
+              : Libc.pread(fd, address + done, bytes - done, at + done);
+      if (moved == 0) {
+        return -Errno.EIO;
+      }
+      if (moved < 0 && moved != -Errno.EINTR) {
+        return Transfers.toKernelErrno((int) moved);
+      }
+      done += (int) Math.max(0, moved);
+    }
+    return 0;
+  }
+
+  /**
+   * Makes what was written durable.
+   *
+   * @return 0 or a negative errno
+   */
+  public int sync() {
+    int result = Libc.fdatasync(fd);
+    while (result == -Errno.EINTR) { // a signal came
+      result = Libc.fdatasync(fd);
+    }
+    return result == 0 ? 0 : Transfers.toKernelErrno(result);
+  }
+
+  /** Closes the file. No call is under way, and none follows. */
+  @Override
+  public void close() {
+    Libc.close(fd);
+  }
+}

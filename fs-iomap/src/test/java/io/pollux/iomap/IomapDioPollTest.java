@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.Plug;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.Patch;
+import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Synchronous requests with IOCB_HIPRI: they poll where the queue can be polled, and sleep where it can't. */
+@Patch({4, 5})
+@Timeout(60)
+class IomapDioPollTest {
+  private static final int BLOCK = 1024;
+  private static final int DISK_BYTES = 64 << 10;
+
+  private final UserProcess process = new UserProcess();
+  private final Task current = process.newTask();
+  private final long memory = process.mm().mmap(DISK_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+  private final FileTable files = new FileTable();
+
+  @AfterEach
+  void close() {
+    process.exit();
+  }
+
+  private long read(Task task, TestDisk disk) {
+    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, DISK_BYTES);
+    Arrays.fill(inode.types, Iomap.Type.MAPPED);
+    Arrays.setAll(inode.places, i -> (long) i * BLOCK);
+    Kiocb iocb = new Kiocb();
+    iocb.init(new File(files, inode, null, Fcntl.O_RDONLY | Fcntl.O_DIRECT), null);
+    iocb.kiFlags |= Kiocb.IOCB_HIPRI;
+    iocb.kiPos = 0;
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(process.mm(), true, memory, HostMemory.PAGE_SIZE)).isZero();
+    return IomapDio.rw(task, inode, iocb, iter, inode);
+  }
+
+  /** In a thread of its own, so that a read that never ends fails the test. */
+  private Thread start(Runnable call) {
+    Thread thread =
+        new Thread(
+            () -> {
+              current.enterKernel();
+              call.run();
+              current.leaveKernel();
+            });
+    thread.setDaemon(true);
+    thread.start();
+    return thread;
+  }
+
+  @Test
+  void aReadOnAQueueThatCannotBePolledSleeps() throws InterruptedException, ExecutionException, TimeoutException {
+    TestDisk disk = new TestDisk(DISK_BYTES, 0);
+    disk.hold = true;
+    CompletableFuture<Long> result = new CompletableFuture<>();
+    Thread thread = start(() -> result.complete(read(current, disk)));
+    while (disk.held() < 4) { // a bio for each block, since each is an extent of its own
+      Thread.onSpinWait();
+    }
+    int sleeping = 0;
+    for (int i = 0; i < 50; i++) {
+      Thread.sleep(4);
+      sleeping += thread.getState() == Thread.State.WAITING ? 1 : 0;
+    }
+    assertThat(sleeping).as("looks at the waiter that saw it asleep, of 50").isGreaterThan(45);
+    assertThat(disk.polls()).isZero();
+    disk.release();
+    assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(HostMemory.PAGE_SIZE);
+    thread.join();
+    disk.close();
+  }
+
+  @Test
+  void aReadOnAPolledQueuePolls() {
+    TestDisk disk = new TestDisk(DISK_BYTES, 1);
+    current.enterKernel();
+    assertThat(read(current, disk)).isEqualTo(HostMemory.PAGE_SIZE);
+    current.leaveKernel();
+    assertThat(disk.polls()).isPositive();
+    disk.close();
+  }
+
+  @Test
+  void aReadInsideAPlugIsNotHeldBackByIt() throws InterruptedException, ExecutionException, TimeoutException {
+    TestDisk disk = new TestDisk(DISK_BYTES, 1);
+    Plug plug = new Plug();
+    CompletableFuture<Long> result = new CompletableFuture<>();
+    Thread thread =
+        start(
+            () -> {
+              plug.start(current);
+              result.complete(read(current, disk));
+              plug.finish(current);
+            });
+    assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(HostMemory.PAGE_SIZE);
+    thread.join();
+    disk.close();
+  }
+}
