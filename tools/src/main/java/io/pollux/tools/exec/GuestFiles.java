@@ -17,16 +17,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class GuestFiles implements MachineFiles {
   private final FileTable foreign = new FileTable(); // the machine's files are not in this kernel's books
-  private final Machine machine;
-  private final MachinePolls polls;
+  private final MachineFile.Host host;
   private final MethodHandle reserve;
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
   /** Takes the addresses of the C functions. */
   GuestFiles(Machine machine, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
-    this.machine = machine;
-    this.polls = new MachinePolls(machine);
+    MachinePolls polls = new MachinePolls(machine);
+    host = new MachineFile.Host(machine, new MachineAio(machine), polls, new MachineDuplicates(machine, polls));
     FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
     this.reserve = function(reserve, numbered);
     this.reserveAt = function(reserveAt, numbered);
@@ -67,6 +66,6 @@ final class GuestFiles implements MachineFiles {
 
   @Override
   public @Nullable File fget(int fd) {
-    return MachineFile.open(machine, polls, foreign, fd);
+    return MachineFile.open(host, foreign, fd);
   }
 }

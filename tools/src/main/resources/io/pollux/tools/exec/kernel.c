@@ -13,6 +13,7 @@
 #include <jni.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum state { NONE, RUNNING, FORKED, ENDED };
 
@@ -224,9 +225,12 @@ static void start(void) {
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
-  /* Out of the way of the numbers that a program counts on. */
-  block.note_fd = machine_call(SYS_fcntl, pipe_fds[0], F_DUPFD_CLOEXEC, 900, 0, 0, 0);
-  note_write_fd = (int)machine_call(SYS_fcntl, pipe_fds[1], F_DUPFD_CLOEXEC, 900, 0, 0, 0);
+  /* Out of the way of the numbers that a program counts on, below its limit. */
+  struct rlimit64 limit = {900, 900};
+  machine_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
+  long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
+  block.note_fd = machine_call(SYS_fcntl, pipe_fds[0], F_DUPFD_CLOEXEC, from, 0, 0, 0);
+  note_write_fd = (int)machine_call(SYS_fcntl, pipe_fds[1], F_DUPFD_CLOEXEC, from, 0, 0, 0);
   machine_call(SYS_close, pipe_fds[0], 0, 0, 0, 0, 0);
   machine_call(SYS_close, pipe_fds[1], 0, 0, 0, 0, 0);
   if (block.note_fd < 0 || note_write_fd < 0) {
