@@ -22,10 +22,11 @@ final class GuestFiles implements MachineFiles {
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
-  /** Takes the addresses of the C functions. */
-  GuestFiles(Machine machine, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
-    MachinePolls polls = new MachinePolls(machine);
-    host = new MachineFile.Host(machine, new MachineAio(machine), polls, new MachineDuplicates(machine, polls));
+  /** Takes the calls of the machine, those on descriptors apart from the program's, and the addresses of C functions. */
+  GuestFiles(
+      Machine machine, Machine apart, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+    MachinePolls polls = new MachinePolls(machine, apart);
+    host = new MachineFile.Host(machine, new MachineAio(machine), polls, new MachineDuplicates(machine, apart, polls));
     FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
     this.reserve = function(reserve, numbered);
     this.reserveAt = function(reserveAt, numbered);

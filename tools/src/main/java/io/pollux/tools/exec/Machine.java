@@ -9,6 +9,9 @@ import java.lang.invoke.MethodHandle;
 
 /** System calls of the machine under the program, past everything that the library takes over. */
 final class Machine {
+  /** As APART_TAKE in pollux.h. */
+  static final int TAKE = -1;
+
   // Numbers of x86-64 Linux, the machine underneath.
   static final int READ = 0;
   static final int WRITE = 1;
@@ -23,6 +26,7 @@ final class Machine {
   static final int FSYNC = 74;
   static final int FDATASYNC = 75;
   static final int READLINK = 89;
+  static final int GETTID = 186;
   static final int IO_SETUP = 206;
   static final int IO_GETEVENTS = 208;
   static final int IO_SUBMIT = 209;

@@ -57,17 +57,18 @@ final class MachineAio {
       Iocb.aioBuf(iocb, NO_BUFFER);
       Iocb.aioNbytes(iocb, 1);
       Iocb.aioRwFlags(iocb, rwf);
-      return submit(arena, iocb) == -Errno.EFAULT;
+      return submit(machine, arena, iocb) == -Errno.EFAULT;
     }
   }
 
   /**
    * Adds 1 to an eventfd. A full one saturates and shows POLLERR, which no write(2) can do. Never sleeps.
    *
+   * @param table what calls on the descriptor go through
    * @param fd an eventfd
    * @return false where the host has no aio
    */
-  synchronized boolean signal(int fd) {
+  synchronized boolean signal(Machine table, int fd) {
     if (context() == 0) {
       return false;
     }
@@ -76,11 +77,11 @@ final class MachineAio {
       Iocb.aioBuf(iocb, PollBits.POLLIN | PollBits.POLLOUT);
       Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_RESFD);
       Iocb.aioResfd(iocb, fd);
-      if (submit(arena, iocb) != 1) {
+      if (submit(table, arena, iocb) != 1) {
         return false;
       }
       long events = arena.allocate(EVENTS * IoEvent.SIZE, Long.BYTES).address();
-      machine.call(Machine.IO_GETEVENTS, context, 0, EVENTS, events);
+      machine.call(Machine.IO_GETEVENTS, context(), 0, EVENTS, events);
       return true;
     }
   }
@@ -92,9 +93,9 @@ final class MachineAio {
     return iocb;
   }
 
-  private long submit(Arena arena, long iocb) {
+  private long submit(Machine table, Arena arena, long iocb) {
     long list = arena.allocate(Long.BYTES, Long.BYTES).address();
     RawMemory.putLong(list, iocb);
-    return machine.call(Machine.IO_SUBMIT, context, 1, list);
+    return table.call(Machine.IO_SUBMIT, context(), 1, list);
   }
 }

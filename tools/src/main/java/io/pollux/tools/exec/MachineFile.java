@@ -129,7 +129,9 @@ class MachineFile extends AnonInode {
    * must not.
    */
   boolean signalOne() {
-    if (host.aio().signal(fd())) {
+    Duplicate held = duplicate();
+    assert held != null : "since it was opened";
+    if (host.aio().signal(held.machine, held.fd)) {
       return true;
     }
     if ((mask() & PollBits.POLLOUT) == 0) {
@@ -138,7 +140,7 @@ class MachineFile extends AnonInode {
     try (Arena arena = Arena.ofConfined()) {
       long value = arena.allocate(Long.BYTES, Long.BYTES).address();
       RawMemory.putLong(value, 1);
-      return host.machine().call(Machine.WRITE, fd(), value, Long.BYTES) == Long.BYTES;
+      return held.machine.call(Machine.WRITE, held.fd, value, Long.BYTES) == Long.BYTES;
     }
   }
 
@@ -155,16 +157,22 @@ class MachineFile extends AnonInode {
     return duplicate;
   }
 
+  /** For calls in the program's table, which may block. */
   private synchronized int fd() {
-    return duplicate == null ? number : duplicate.fd;
+    return duplicate == null || duplicate.machine != host.machine() ? number : duplicate.fd;
   }
 
   private int mask() {
     try (Arena arena = Arena.ofConfined()) {
+      Duplicate held;
+      synchronized (this) {
+        held = duplicate;
+      }
       long pollfd = arena.allocate(Pollfd.SIZE, Long.BYTES).address();
-      Pollfd.fd(pollfd, fd());
+      Pollfd.fd(pollfd, held == null ? number : held.fd);
       Pollfd.events(pollfd, (short) MachinePolls.ALL_EVENTS);
-      long ready = host.machine().call(Machine.POLL, pollfd, 1, 0);
+      Machine table = held == null ? host.machine() : held.machine;
+      long ready = table.call(Machine.POLL, pollfd, 1, 0);
       return ready <= 0 ? 0 : Pollfd.revents(pollfd) & 0xffff;
     }
   }
@@ -349,7 +357,9 @@ class MachineFile extends AnonInode {
 
     @Override
     public int fsync(Task current, File file, boolean datasync) {
-      return (int) host.machine().call(datasync ? Machine.FDATASYNC : Machine.FSYNC, fd(), 0, 0);
+      Duplicate held = duplicate();
+      assert held != null : "since hasFsync";
+      return (int) held.machine.call(datasync ? Machine.FDATASYNC : Machine.FSYNC, held.fd, 0, 0);
     }
 
     @Override

@@ -25,11 +25,16 @@ final class MachinePolls {
   private static final int MAX_EVENTS = 64;
 
   private final Machine machine;
-  private final Map<Integer, Duplicate> watched = new HashMap<>(); // by its own number; under its own lock
-  private int epoll = -1; // under the lock
+  private final Machine apart;
+  private final Map<Long, Duplicate> watched = new HashMap<>(); // by key; under its own lock, as all below
+  private long lastKey;
+  private int epoll = -1;
+  private int epollApart = -1; // the same set in the other table
 
-  MachinePolls(Machine machine) {
+  /** Takes the calls of the machine, and those on descriptors apart from the program's. */
+  MachinePolls(Machine machine, Machine apart) {
     this.machine = machine;
+    this.apart = apart;
   }
 
   /**
@@ -40,37 +45,54 @@ final class MachinePolls {
    */
   int watch(Duplicate file) {
     synchronized (watched) {
-      if (watched.containsKey(file.fd)) {
+      if (file.key != 0) {
         return 0;
       }
-      if (epoll < 0) {
-        int set = (int) machine.call(Machine.EPOLL_CREATE1, EPOLL_CLOEXEC, 0, 0);
-        if (set < 0) {
-          return set;
-        }
-        epoll = set;
-        Thread listener = new Thread(() -> listen(set), "pollux-polls");
-        listener.setDaemon(true);
-        listener.start();
+      int set = set(file.machine);
+      if (set < 0) {
+        return set;
       }
       try (Arena arena = Arena.ofConfined()) {
+        long key = lastKey + 1;
         long event = arena.allocate(EVENT_SIZE, Long.BYTES).address();
         RawMemory.putInt(event, ALL_EVENTS | EPOLLET);
-        RawMemory.putLong(event + DATA, file.fd);
-        int result = (int) machine.call(Machine.EPOLL_CTL, epoll, EPOLL_CTL_ADD, file.fd, event);
+        RawMemory.putLong(event + DATA, key);
+        int result = (int) file.machine.call(Machine.EPOLL_CTL, set, EPOLL_CTL_ADD, file.fd, event);
         if (result == 0) {
-          watched.put(file.fd, file);
+          lastKey = key;
+          file.key = key;
+          watched.put(key, file);
         }
         return result;
       }
     }
   }
 
+  /** The number of the epoll set in a table, or a negative errno. Under the lock. */
+  private int set(Machine table) {
+    if (epoll < 0) {
+      int made = (int) machine.call(Machine.EPOLL_CREATE1, EPOLL_CLOEXEC, 0, 0);
+      if (made < 0) {
+        return made;
+      }
+      epoll = made;
+      Thread listener = new Thread(() -> listen(made), "pollux-polls");
+      listener.setDaemon(true);
+      listener.start();
+    }
+    if (table == apart && epollApart < 0) {
+      epollApart = (int) apart.call(Machine.TAKE, epoll, 0, 0);
+    }
+    return table == apart ? epollApart : epoll;
+  }
+
   /** A duplicate is about to be closed. */
   void forget(Duplicate file) {
     synchronized (watched) {
-      if (watched.remove(file.fd) != null) {
-        machine.call(Machine.EPOLL_CTL, epoll, EPOLL_CTL_DEL, file.fd, 0);
+      if (file.key != 0) {
+        watched.remove(file.key);
+        file.key = 0;
+        file.machine.call(Machine.EPOLL_CTL, set(file.machine), EPOLL_CTL_DEL, file.fd, 0);
       }
     }
   }
@@ -86,7 +108,7 @@ final class MachinePolls {
         long event = events + (long) i * EVENT_SIZE;
         Duplicate changed;
         synchronized (watched) {
-          changed = watched.get((int) RawMemory.getLong(event + DATA));
+          changed = watched.get(RawMemory.getLong(event + DATA));
         }
         if (changed != null) {
           changed.change(RawMemory.getInt(event) & 0xffff);

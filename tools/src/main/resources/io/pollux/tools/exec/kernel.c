@@ -241,6 +241,7 @@ static void start(void) {
   block.fd_reserve = fd_reserve;
   block.fd_reserve_at = fd_reserve_at;
   block.fd_free = fd_free;
+  block.apart = apart;
   if (pthread_key_create(&thread_end, thread_ended) != 0) {
     die("exec: no thread-specific data left");
   }

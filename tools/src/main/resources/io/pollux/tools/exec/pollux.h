@@ -14,6 +14,7 @@
  *   dirs.c     opendir and its like
  *   stdio.c    fopen and its like
  *   libaio.c   libaio's functions
+ *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
  *
  * A descriptor of ours is a real one too: the machine has an empty placeholder under the same number, so that the two
@@ -72,6 +73,8 @@ struct kernel_block {
   int64_t (*attach)(void); /* a handle for the calling thread */
   int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
   int64_t (*shutdown)(void); /* sync and unmount; 0, or what exit() is to be told */
+  /* For Java. */
+  int64_t (*apart)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
 };
 
 /*
@@ -171,6 +174,16 @@ void note_send(int64_t thread, int64_t what, volatile int32_t *done);
 
 /* How many bytes from the start of a range can be read, or read and written. Survives a fault. */
 int64_t probe(int64_t address, int64_t bytes, int64_t write);
+
+/* apart.c */
+
+/*
+ * A system call of the machine, on descriptors of a table that the program does not have. It must not block. Or APART_TAKE,
+ * with a descriptor of the program's table: its number in the other, -EMFILE if there is no room.
+ */
+int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
+
+#define APART_TAKE (-1)
 
 /* paths.c */
 
