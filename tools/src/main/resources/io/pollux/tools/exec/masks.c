@@ -164,6 +164,7 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
   int signal = take_held(faults, &held);
   if (signal != 0 && info) {
     *info = held;
+    info->si_code = held.si_code == SI_TKILL ? SI_USER : held.si_code; /* as the C library shows it */
   }
   if (signal == 0) {
     signal = NEXT(sigtimedwait)(set, info, timeout);
@@ -198,19 +199,13 @@ EXPORT int sigwait(const sigset_t *set, int *signal) {
  * frame of swapcontext here until somebody swaps back.
  */
 
-static void filter(sigset_t *mask) {
-  if (self.handle != 0) {
-    set_bits(mask, bits_of(mask) & ~FAULTS);
-  }
-}
-
 EXPORT int swapcontext(ucontext_t *from, const ucontext_t *to) {
-  filter((sigset_t *)&to->uc_sigmask);
+  signals_jump((sigset_t *)&to->uc_sigmask);
   return NEXT(swapcontext)(from, to);
 }
 
 EXPORT int setcontext(const ucontext_t *to) {
-  filter((sigset_t *)&to->uc_sigmask);
+  signals_jump((sigset_t *)&to->uc_sigmask);
   return NEXT(setcontext)(to);
 }
 
@@ -229,7 +224,7 @@ __attribute__((constructor)) static void masks_init(void) {
 #define JUMP(name)                                                             \
   EXPORT _Noreturn void name(struct __jmp_buf_tag environment[1], int value) { \
     if (environment->__mask_was_saved) {                                       \
-      filter((sigset_t *)&environment->__saved_mask);                          \
+      signals_jump((sigset_t *)&environment->__saved_mask);                    \
     }                                                                          \
     if (!next_##name) {                                                        \
       masks_init();                                                            \

@@ -162,6 +162,8 @@ struct thread {
   volatile uint64_t pending; /* signals that came meanwhile and are blocked until the call returns: bit 0 for signal 1 */
   volatile uint64_t held;    /* sent SIGSEGVs and their like, which are never blocked, see signals.c */
   uint64_t blocked_faults;   /* those that the program has blocked in this thread */
+  uint64_t outer_faults;     /* those before the outermost handler that runs now */
+  int handlers;              /* how many run now, each inside the one before */
   uintptr_t alternate;       /* the stack that sigaltstack set */
   size_t alternate_size;     /* 0: none */
   char *stack;               /* the kernel stack; null if there is none yet */
@@ -241,6 +243,9 @@ void signals_start(void);
 
 /* In the child of a fork: the machine has the program's actions again. */
 void signals_in_child(void);
+
+/* A jump restores a mask that was saved outside of the handlers that run now. */
+void signals_jump(sigset_t *mask);
 
 /* Delivers held signals that are not blocked; takes one. */
 void signals_release(void);

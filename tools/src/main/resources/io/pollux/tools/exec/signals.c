@@ -192,11 +192,51 @@ static void put_off(int signal, const siginfo_t *info, ucontext_t *context) {
   }
 }
 
-/* A handler's mask may have blocked the virtual machine's faults, and the handler may make calls. */
-static void unblock_faults(void) {
-  if (self.handle != 0) {
-    machine_mask(SIG_UNBLOCK, FAULTS);
+/*
+ * A handler runs with the mask that the program has asked for. If the thread makes calls, faults are blocked for the
+ * program only; the mask of a wait that the signal has ended (sigsuspend) may have blocked them in the machine.
+ */
+static void run_masked(const struct sigaction *action, int signal, siginfo_t *info, ucontext_t *context,
+                       void (*how)(const struct sigaction *, int, siginfo_t *, ucontext_t *)) {
+  bool attached = self.handle != 0;
+  uint64_t before = attached ? self.blocked_faults : bits_of(&context->uc_sigmask) & FAULTS;
+  uint64_t faults = bits_of(&action->sa_mask) & FAULTS;
+  if (is_fault(signal) && !(action->sa_flags & SA_NODEFER)) {
+    faults |= SIGNAL_BIT(signal);
   }
+  if (self.handlers++ == 0) {
+    self.outer_faults = before;
+  }
+  if (attached) {
+    self.blocked_faults |= faults;
+    machine_mask(SIG_UNBLOCK, FAULTS);
+  } else if (faults) {
+    machine_mask(SIG_BLOCK, faults);
+  }
+  how(action, signal, info, context);
+  if (self.handlers > 0) {
+    self.handlers--;
+  }
+  if (self.handle != 0) { /* perhaps since this handler's first call */
+    uint64_t mask = bits_of(&context->uc_sigmask);
+    self.blocked_faults = attached ? before : mask & FAULTS;
+    set_bits(&context->uc_sigmask, mask & ~FAULTS);
+    signals_release();
+  }
+}
+
+void signals_jump(sigset_t *mask) {
+  if (self.handle != 0) {
+    set_bits(mask, bits_of(mask) & ~FAULTS);
+    if (self.handlers > 0) {
+      self.blocked_faults = self.outer_faults;
+    }
+  }
+  self.handlers = 0;
+}
+
+static void run_here(const struct sigaction *action, int signal, siginfo_t *info, ucontext_t *context) {
+  run(action, signal, info, context);
 }
 
 static void trampoline(int signal, siginfo_t *info, void *context) {
@@ -211,13 +251,7 @@ static void trampoline(int signal, siginfo_t *info, void *context) {
   if (action.sa_flags & SA_RESETHAND) {
     reset(signal, &action);
   }
-  unblock_faults();
-  run(&action, signal, info, context);
-  if (self.handle != 0) { /* perhaps since this handler's first call */
-    sigset_t *mask = &((ucontext_t *)context)->uc_sigmask;
-    self.blocked_faults |= bits_of(mask) & FAULTS;
-    set_bits(mask, bits_of(mask) & ~FAULTS);
-  }
+  run_masked(&action, signal, info, context, run_here);
 }
 
 /* Faults. */
@@ -249,8 +283,9 @@ static void by_default(int signal, const siginfo_t *info, ucontext_t *context) {
 /* A fault of the program's, or one that was sent to it. */
 static void deliver(int signal, siginfo_t *info, ucontext_t *context) {
   struct sigaction action = action_of(signal);
-  if (!has_handler(&action)) {
-    if (action.sa_handler == SIG_DFL || info->si_code > 0) {
+  bool fatal = info->si_code > 0 && (self.blocked_faults & SIGNAL_BIT(signal));
+  if (fatal || !has_handler(&action)) {
+    if (fatal || action.sa_handler == SIG_DFL || info->si_code > 0) {
       by_default(signal, info, context);
     }
     return;
@@ -262,9 +297,9 @@ static void deliver(int signal, siginfo_t *info, ucontext_t *context) {
   uintptr_t here = (uintptr_t)__builtin_frame_address(0);
   if (!(action.sa_flags & SA_ONSTACK) && on_alternate(here) &&
       !on_alternate((uintptr_t)context->uc_mcontext.gregs[REG_RSP])) {
-    run_there(&action, signal, info, context);
+    run_masked(&action, signal, info, context, run_there);
   } else {
-    run(&action, signal, info, context);
+    run_masked(&action, signal, info, context, run_here);
   }
 }
 
