@@ -8,10 +8,13 @@
  */
 #include "pollux.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#define STACK_BYTES (64 << 10)
 
 static pthread_mutex_t calls = PTHREAD_MUTEX_INITIALIZER; /* one caller at a time; over all below */
 static enum { NOT_STARTED, STARTED, IMPOSSIBLE } state;
@@ -77,20 +80,13 @@ static bool start(void) {
   }
   program_end = ends[0];
   thread_end = ends[1];
-  sigset_t all;
-  sigset_t before;
-  pthread_t thread;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (NEXT(pthread_create)(&thread, NULL, serve, NULL) == 0) {
-    pthread_detach(thread);
+  if (machine_thread(serve, PTHREAD_STACK_MIN + STACK_BYTES, false) == 0) {
     pthread_mutex_lock(&order);
     if (answer_of_thread() == 0) {
       state = STARTED;
     }
     pthread_mutex_unlock(&order);
   }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   machine_call(SYS_close, thread_end, 0, 0, 0, 0, 0);
   if (state != STARTED) {
     machine_call(SYS_close, program_end, 0, 0, 0, 0, 0);
