@@ -18,6 +18,7 @@ final class Machine {
   static final int LSEEK = 8;
   static final int PREAD64 = 17;
   static final int PWRITE64 = 18;
+  static final int GETPID = 39;
   static final int FCNTL = 72;
   static final int FSYNC = 74;
   static final int FDATASYNC = 75;
