@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -44,6 +45,7 @@ public final class Kernel implements AutoCloseable {
   private final Ramfs rootfs = new Ramfs(ROOT_DEV);
   private final Namei namei = new Namei(rootfs.root(), files);
   private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
+  private final Map<BlockDevice, Object> claims = new ConcurrentHashMap<>(); // of the mounts
   private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
   private final UserProcess kernelProcess = new UserProcess(); // what mounts and unmounts
@@ -123,11 +125,32 @@ public final class Kernel implements AutoCloseable {
     Task current = enter();
     try {
       syncDisk(current, disk);
-      SuperBlock mounted = type.mount(current, disk, options);
+      SuperBlock mounted = mountClaimed(current, type, disk, options);
       mounts.put(at, mounted);
       rootfs.top().attach(at, mounted.root());
     } finally {
       current.leaveKernel();
+    }
+  }
+
+  /** Mounts a disk, which its mount holds like a file that is opened with O_EXCL. */
+  @LinuxSource(file = "fs/super.c", name = "mount_bdev")
+  private SuperBlock mountClaimed(Task current, BdevFileSystem type, BlockDevice disk, MountOptions options)
+      throws ErrnoException {
+    Object claim = new Object();
+    if (!disk.claim(claim)) {
+      throw new ErrnoException(Errno.EBUSY, disk.name() + " is mounted, or in use by a program that wants it alone");
+    }
+    boolean done = false;
+    try {
+      SuperBlock mounted = type.mount(current, disk, options);
+      claims.put(disk, claim);
+      done = true;
+      return mounted;
+    } finally {
+      if (!done) {
+        disk.unclaim(claim);
+      }
     }
   }
 
@@ -250,6 +273,8 @@ public final class Kernel implements AutoCloseable {
       }
     }
     mounts.clear();
+    claims.forEach(BlockDevice::unclaim);
+    claims.clear();
     for (BlockDevice disk : disks) {
       try {
         syncDisk(current, disk);

@@ -226,13 +226,21 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/block_dev.c", name = {"blkdev_open", "blkdev_get"})
+  public int claim(File file, int flags) {
+    return (flags & Fcntl.O_EXCL) == 0 || bdev(file).claim(file) ? 0 : -Errno.EBUSY;
+  }
+
+  @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_close")
   public void release(Task current, File file) {
+    bdev(file).unclaim(file);
     bdev(file).put(current);
   }
 
   @Override
   public void release(File file) {
+    bdev(file).unclaim(file);
     bdev(file).putAndKeep();
   }
 

@@ -25,6 +25,8 @@ public final class File {
   private int iocbFlags;
   private final AtomicLong count = new AtomicLong(1);
   private volatile long pos;
+  private volatile @Nullable Owner owner;
+  private volatile int signal;
 
   /**
    * Opens an inode. The caller holds the one reference.
@@ -37,13 +39,21 @@ public final class File {
   public File(FileTable table, Inode inode, @Nullable Dentry dentry, int flags) {
     this.table = table;
     this.inode = inode;
-    this.op = inode.fop();
+    this.op = (flags & Fcntl.O_PATH) != 0 ? EmptyOperations.INSTANCE : inode.fop();
     this.dentry = dentry;
     this.flags = flags;
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     table.opened();
-    op.opened(this);
+    inode.fop().opened(this);
   }
+
+  /**
+   * Whom signals of this file would go to. It is kept for the program; no file here sends any.
+   *
+   * @param type one of Fcntl.F_OWNER_*
+   * @param pid the number, of the machine's
+   */
+  public record Owner(int type, int pid) {}
 
   /**
    * The operations.
@@ -73,6 +83,62 @@ public final class File {
   }
 
   /**
+   * Whether it is only a place in the tree, opened with O_PATH.
+   *
+   * @return FMODE_PATH
+   */
+  public boolean isPath() {
+    return (flags & Fcntl.O_PATH) != 0;
+  }
+
+  /**
+   * The books that this file is in.
+   *
+   * @return as given
+   */
+  public FileTable table() {
+    return table;
+  }
+
+  /**
+   * Whom signals of this file would go to.
+   *
+   * @return the owner, or null
+   */
+  @LinuxSource(file = "fs/fcntl.c", name = "f_getown")
+  public @Nullable Owner owner() {
+    return owner;
+  }
+
+  /**
+   * Sets whom signals of this file would go to.
+   *
+   * @param owner the owner, or null
+   */
+  @LinuxSource(file = "fs/fcntl.c", name = "f_setown")
+  public void setOwner(@Nullable Owner owner) {
+    this.owner = owner;
+  }
+
+  /**
+   * The signal for I/O.
+   *
+   * @return its number; 0 for SIGIO
+   */
+  public int signal() {
+    return signal;
+  }
+
+  /**
+   * Sets the signal for I/O.
+   *
+   * @param signal its number; 0 for SIGIO
+   */
+  public void setSignal(int signal) {
+    this.signal = signal;
+  }
+
+  /**
    * The O_* flags.
    *
    * @return f_flags
@@ -96,6 +162,17 @@ public final class File {
     flags = (wanted & SETFL_MASK) | (flags & ~SETFL_MASK);
     iocbFlags = Kiocb.flagsOfOpen(flags);
     return 0;
+  }
+
+  /**
+   * Sets or clears O_NONBLOCK. From process context.
+   *
+   * @param on whether it is set
+   */
+  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_fionbio")
+  public void setNonblock(boolean on) {
+    flags = on ? flags | Fcntl.O_NONBLOCK : flags & ~Fcntl.O_NONBLOCK;
+    iocbFlags = Kiocb.flagsOfOpen(flags);
   }
 
   int iocbFlags() {
@@ -200,7 +277,8 @@ public final class File {
   @LinuxSource(file = "fs/file_table.c", name = "__fput")
   public void fput(Task current) {
     if (drop(1)) {
-      op.release(current, this);
+      releaseLocks(this);
+      inode.fop().release(current, this);
       table.closed();
     }
   }
@@ -220,8 +298,22 @@ public final class File {
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {
     if (drop(refs)) {
-      op.release(this);
+      releaseLocks(this);
+      inode.fop().release(this);
       table.closed();
+    }
+  }
+
+  /** A process closed a descriptor of this file: it loses its locks, whatever other descriptors of the file it has. */
+  @LinuxSource(file = "fs/open.c", name = "filp_close")
+  void closed(FilesStruct process) {
+    releaseLocks(process);
+  }
+
+  private void releaseLocks(Object lockOwner) {
+    FileLocks locks = inode.locksIfAny();
+    if (locks != null) {
+      locks.release(table, lockOwner);
     }
   }
 

@@ -217,6 +217,18 @@ public interface FileOperations {
   }
 
   /**
+   * Whether a file that was opened may stay open: a device has at most one holder with O_EXCL. From process context.
+   *
+   * @param file the file, opened
+   * @param flags O_* flags as the program gave them
+   * @return 0 or a negative errno; then the file is released
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "open")
+  default int claim(File file, int flags) {
+    return 0;
+  }
+
+  /**
    * A file was opened; {@link #release} follows once. From process context.
    *
    * @param file the file

@@ -4,6 +4,7 @@ package io.pollux.tools.exec;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.MachineFiles;
+import io.pollux.uapi.Fcntl;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -63,6 +64,22 @@ final class GuestFiles implements MachineFiles {
     } catch (Throwable e) {
       throw new AssertionError("a C function has no Java exceptions", e);
     }
+  }
+
+  @Override
+  public int getFd(int fd) {
+    return (int) host.machine().call(Machine.FCNTL, fd, Fcntl.F_GETFD, 0);
+  }
+
+  @Override
+  public void setFd(int fd, int flags) {
+    long result = host.machine().call(Machine.FCNTL, fd, Fcntl.F_SETFD, flags);
+    assert result == 0 : "the placeholder is open";
+  }
+
+  @Override
+  public int pid() {
+    return (int) host.machine().call(Machine.GETPID, 0, 0, 0);
   }
 
   @Override
