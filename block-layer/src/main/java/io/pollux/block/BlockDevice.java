@@ -25,15 +25,22 @@ public final class BlockDevice {
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOFALLBACK")
   public static final int ZERO_NOFALLBACK = 1 << 1;
 
+  /** How far is read ahead, unless it is set: kept for programs that ask, nothing reads ahead by it. */
+  @LinuxSource(file = "include/linux/mm.h", name = "VM_READAHEAD_PAGES")
+  private static final long DEFAULT_READ_AHEAD_PAGES = 32;
+
   private final String name;
   private final long dev;
   private final long sectors;
-  private final boolean readOnly;
+  private final boolean diskReadOnly;
+  private volatile boolean setReadOnly;
   private final RequestQueue queue;
   private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
   private final Mapping mapping = new Mapping(pageCache, new BdevPages(this));
   private final AtomicInteger openers = new AtomicInteger();
   private final AtomicReference<@Nullable Object> holder = new AtomicReference<>();
+  private volatile int blockSize;
+  private volatile long readAheadPages = DEFAULT_READ_AHEAD_PAGES;
 
   /**
    * Makes a disk.
@@ -48,9 +55,20 @@ public final class BlockDevice {
     this.name = name;
     this.dev = dev;
     this.sectors = (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
-    this.readOnly = readOnly;
+    this.diskReadOnly = readOnly;
     this.queue = queue;
     queue.setName(name);
+    blockSize = firstBlockSize();
+  }
+
+  /** The largest size up to a page that the device is whole blocks of. */
+  @LinuxSource(file = "fs/block_dev.c", name = "set_init_blocksize")
+  private int firstBlockSize() {
+    int size = queue.logicalBlockSize();
+    while (size < HostMemory.PAGE_SIZE && (bytes() & size) == 0) {
+      size <<= 1;
+    }
+    return size;
   }
 
   /**
@@ -86,7 +104,93 @@ public final class BlockDevice {
    * @return true if so
    */
   public boolean readOnly() {
-    return readOnly;
+    return diskReadOnly || setReadOnly;
+  }
+
+  /**
+   * Makes it refuse writes, or take them again. What is dirty in memory is not written meanwhile. A disk that was made
+   * read-only stays so.
+   *
+   * @param readOnly whether it refuses writes
+   */
+  @LinuxSource(file = "block/genhd.c", name = "set_device_ro")
+  public void setReadOnly(boolean readOnly) {
+    setReadOnly = readOnly;
+  }
+
+  /**
+   * The size of the blocks that its pages are made of, as BLKBSZSET set it. It is kept for programs that ask: pages here have
+   * no blocks.
+   *
+   * @return bytes, a power of two up to a page
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "block_size")
+  public int blockSize() {
+    return blockSize;
+  }
+
+  /**
+   * Sets that size.
+   *
+   * @param size bytes; any value at all
+   * @return 0, or -EINVAL for a size that can't be
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = "set_blocksize")
+  public int setBlockSize(int size) {
+    if (size < queue.logicalBlockSize() || size > HostMemory.PAGE_SIZE || Integer.bitCount(size) != 1) {
+      return -Errno.EINVAL;
+    }
+    blockSize = size;
+    return 0;
+  }
+
+  /**
+   * How far is read ahead, as programs set it. Nothing here reads ahead by it.
+   *
+   * @return pages
+   */
+  @LinuxSource(file = "include/linux/backing-dev-defs.h", name = "ra_pages")
+  public long readAheadPages() {
+    return readAheadPages;
+  }
+
+  /**
+   * Sets how far is read ahead.
+   *
+   * @param pages any value at all
+   */
+  public void setReadAheadPages(long pages) {
+    readAheadPages = pages;
+  }
+
+  /**
+   * Claims the disk for one holder: a file opened with O_EXCL, or a mount. Others may use it, but not claim it.
+   *
+   * @param claimant the holder
+   * @return false (EBUSY) if the disk has a holder, be it the same one
+   */
+  @LinuxSource(file = "fs/block_dev.c", name = "bd_prepare_to_claim")
+  public boolean claim(Object claimant) {
+    return holder.compareAndSet(null, claimant);
+  }
+
+  /**
+   * Whether a holder has claimed the disk.
+   *
+   * @param claimant perhaps the holder
+   * @return true if so
+   */
+  public boolean claimedBy(Object claimant) {
+    return holder.get() == claimant;
+  }
+
+  /**
+   * Gives up a claim. Has no effect for any other than the holder. From any context.
+   *
+   * @param claimant the holder
+   */
+  public void unclaim(Object claimant) {
+    holder.compareAndSet(claimant, null);
   }
 
   /**
@@ -114,27 +218,6 @@ public final class BlockDevice {
    */
   public Mapping mapping() {
     return mapping;
-  }
-
-  /**
-   * Claims the disk: a mount, and a file that is opened with O_EXCL. Files without O_EXCL don't ask. From any context.
-   *
-   * @param claimer the holder from now on
-   * @return false if it has a holder, be it the same one
-   */
-  @LinuxSource(file = "fs/block_dev.c", name = {"bd_start_claiming", "bd_holder"})
-  public boolean claim(Object claimer) {
-    return holder.compareAndSet(null, claimer);
-  }
-
-  /**
-   * Gives a claim back, if it is the claimer's. From any context.
-   *
-   * @param claimer as for {@link #claim}
-   */
-  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_put")
-  public void unclaim(Object claimer) {
-    holder.compareAndSet(claimer, null);
   }
 
   /** Somebody opened the disk as a file. */
@@ -167,6 +250,9 @@ public final class BlockDevice {
   public boolean putAndKeep() {
     int left = openers.decrementAndGet();
     assert left >= 0 : "closed more often than opened";
+    if (left == 0) {
+      blockSize = firstBlockSize();
+    }
     return left == 0;
   }
 
@@ -208,7 +294,7 @@ public final class BlockDevice {
       bio.endio(-Errno.EIO);
       return BlkTypes.BLK_QC_T_NONE;
     }
-    if (readOnly && BlkTypes.isWrite(bio.op()) && bio.size() != 0) {
+    if (readOnly() && BlkTypes.isWrite(bio.op()) && bio.size() != 0) {
       bio.endio(-Errno.EPERM);
       return BlkTypes.BLK_QC_T_NONE;
     }

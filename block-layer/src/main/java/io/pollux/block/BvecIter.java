@@ -2,6 +2,7 @@
 package io.pollux.block;
 
 import io.pollux.core.mm.IovIter;
+import io.pollux.uapi.Iovec;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
@@ -83,5 +84,15 @@ public final class BvecIter extends IovIter {
     RawMemory.zero(address, bytes);
     advance(bytes);
     return bytes;
+  }
+
+  @Override
+  public int writeIovecs(long at) {
+    if (count() == 0) {
+      return 0;
+    }
+    Iovec.iovBase(at, address);
+    Iovec.iovLen(at, count());
+    return 1;
   }
 }

@@ -86,6 +86,16 @@ class CProgramsOnLinuxTest {
     assertThat(run.status()).as(run.said()).isEqualTo(42);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"files", "streams", "waits", "polls", "eventfds", "many"})
+  void filesThatAreNotTheKernelsOwn(String name) throws IOException, InterruptedException {
+    needsAio();
+    CProgram.Run run = CProgram.compile(dir, "host-files").onLinux(name, dir.toString());
+
+    assertThat(run.status()).as(run.said()).isZero();
+    assertThat(run.said()).endsWith(name + ": 0 differences\n");
+  }
+
   /** Case 20 takes all that the machine has, which others may need just now. */
   @ParameterizedTest
   @ValueSource(ints = {2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23})

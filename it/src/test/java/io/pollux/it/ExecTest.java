@@ -195,6 +195,40 @@ final class ExecTest {
     assertThat(run.err()).contains("after a fork the child has no kernel");
   }
 
+  // Files of the host.
+
+  @ParameterizedTest
+  @ValueSource(strings = {"files", "streams", "waits", "polls", "eventfds", "many"})
+  void aioOnFilesOfTheHostIsAsOnTheHost(String name) throws Exception {
+    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+    CProgram program = compile("host-files");
+    ExecRun run = ExecRun.of(DEVICE + program.file() + " " + name + " " + dir).succeeded();
+    assertThat(run.out()).isEqualTo(program.onLinux(name, dir.toString()).said());
+    assertThat(run.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {256, 512, 1024})
+  void pendingPollsTakeNoneOfTheProgramsDescriptors(int limit) throws Exception {
+    String line = "ulimit -n " + limit + "; exec " + compile("host-files").file() + " many " + dir;
+    ExecRun run = ExecRun.of(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line)).succeeded();
+    assertThat(run.out()).isEqualTo("many: 0 differences\n");
+    assertThat(run.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-p 0", "-p 0 -b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 0 -d 100 -s 13 -c 5"})
+  void aRingProgramReadsAFileOfTheHost(String options) throws Exception {
+    Path file = dir.resolve("host.dat");
+    byte[] bytes = new byte[1 << 20];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) (i * 31 + (i >> 12)); // no two blocks alike for a while
+    }
+    Files.write(file, bytes);
+    ExecRun run = ExecRun.of("--fs none --size 64M -- " + compile("aio-ring").file() + " -r 1 -V " + options + " " + file);
+    assertThat(run.succeeded().out()).contains("IOPS=", "total: ");
+  }
+
   // libaio's harness.
 
   @ParameterizedTest

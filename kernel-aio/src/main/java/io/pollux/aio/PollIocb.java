@@ -4,6 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.PollTable;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "fs/aio.c", name = {"poll_iocb", "aio_poll_table"})
 final class PollIocb implements WaitQueue.WaitFunc, PollTable {
-  /** For files that have no queue: they are always ready, but perhaps not for what is asked. */
+  /** For files that have no queue and are ready. */
   private static final WaitQueue NEVER = new WaitQueue();
 
   private final AioKiocb req;
@@ -42,9 +43,13 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     return req.userObj;
   }
 
-  /** Starts waiting, or completes at once if the file is ready. From process context; the file's reference is taken over. */
+  /**
+   * Starts waiting, or completes at once if the file is ready. From process context.
+   *
+   * @return 0, with the file's reference taken over; -EINVAL for a file that is not ready and has no queue to wait on
+   */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll")
-  void arm(File polled, int mask) {
+  int arm(File polled, int mask) {
     Kioctx ctx = req.ctx();
     file = polled;
     events = mask | PollBits.POLLERR | PollBits.POLLHUP; // always told
@@ -61,12 +66,18 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
       throw e;
     }
     if (head == null) {
+      if (seen == 0 && !cancelled) {
+        ctx.removePoll(this);
+        file = null;
+        return -Errno.EINVAL; // C: apt.error, as without a poll method
+      }
       pollWait(NEVER);
     }
     WaitQueue on = head();
     if (!ends(seen)) {
       on.letWait(entry);
     }
+    return 0;
   }
 
   /** Takes it out of everything, as if it had never been armed. The caller has it, and the file's reference. */

@@ -309,8 +309,11 @@ final class Submitter extends Slab.Item {
       return -Errno.EINVAL;
     }
     req.kiFilp = file;
-    req.poll().arm(file, (int) mask);
-    return 0;
+    int result = req.poll().arm(file, (int) mask);
+    if (result != 0) {
+      file.fput();
+    }
+    return result;
   }
 
   /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */

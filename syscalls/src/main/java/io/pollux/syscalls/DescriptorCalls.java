@@ -7,10 +7,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 
-/**
- * The calls about descriptors as such. There is no execve here, so FD_CLOEXEC is taken and means nothing. Each
- * handler implements one call.
- */
+/** The calls about descriptors as such. Each handler implements one call. */
 final class DescriptorCalls {
   private DescriptorCalls() {}
 
@@ -21,7 +18,7 @@ final class DescriptorCalls {
   }
 
   private static int exists(Task current, int fd) {
-    File file = current.files().fget(fd);
+    File file = current.files().fgetRaw(fd);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -32,25 +29,18 @@ final class DescriptorCalls {
   /** Implements dup3(2). */
   @LinuxSource(file = "fs/file.c", name = "ksys_dup3")
   static int dup3(Task current, int fd, int as, int flags) {
-    return (flags & ~Fcntl.O_CLOEXEC) != 0 || fd == as ? -Errno.EINVAL : current.files().dup3(current, fd, as);
+    if ((flags & ~Fcntl.O_CLOEXEC) != 0 || fd == as) {
+      return -Errno.EINVAL;
+    }
+    int made = current.files().dup3(current, fd, as);
+    return (flags & Fcntl.O_CLOEXEC) != 0 ? closeOnExec(current, made) : made;
   }
 
-  /** Implements fcntl(2) for F_DUPFD, F_GETFL and F_SETFL; EINVAL for all else. */
-  @LinuxSource(file = "fs/fcntl.c", name = "do_fcntl")
-  static int fcntl(Task current, int fd, int command, long argument) {
-    File file = current.files().fget(fd);
-    if (file == null) {
-      return -Errno.EBADF;
+  /** Marks a new descriptor, if it is one. Returns it, or the errno that it is. */
+  static int closeOnExec(Task current, int made) {
+    if (made >= 0) {
+      current.files().setFd(made, Fcntl.FD_CLOEXEC); // another thread may have closed it
     }
-    try {
-      return switch (command) {
-        case Fcntl.F_DUPFD, Fcntl.F_DUPFD_CLOEXEC -> current.files().dup(fd, (int) argument);
-        case Fcntl.F_GETFL -> file.flags();
-        case Fcntl.F_SETFL -> file.setFl((int) argument);
-        default -> -Errno.EINVAL;
-      };
-    } finally {
-      file.fput(current);
-    }
+    return made;
   }
 }

@@ -3,6 +3,7 @@ package io.pollux.syscalls;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
@@ -16,6 +17,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxDirent64;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.OpenHow;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
@@ -53,6 +55,15 @@ final class FileCalls {
     return file;
   }
 
+  /** One that may be open with O_PATH. */
+  static File fgetRaw(Task current, int fd) throws ErrnoException {
+    File file = current.files().fgetRaw(fd);
+    if (file == null) {
+      throw new ErrnoException(Errno.EBADF);
+    }
+    return file;
+  }
+
   /**
    * The directory that a relative path starts from: null is the root, which is also the working directory. There is none
    * for an empty path, which is ENOENT before anything is said of the descriptor.
@@ -61,10 +72,14 @@ final class FileCalls {
     if (path.length == 0) {
       throw new ErrnoException(Errno.ENOENT);
     }
-    if (dirfd == AT_FDCWD || path[0] == '/') {
+    return path[0] == '/' ? null : baseOf(current, dirfd);
+  }
+
+  private static @Nullable Dentry baseOf(Task current, int dirfd) throws ErrnoException {
+    if (dirfd == AT_FDCWD) {
       return null;
     }
-    File directory = fget(current, dirfd);
+    File directory = fgetRaw(current, dirfd);
     try {
       if (!directory.inode().isType(StatMode.S_IFDIR)) {
         throw new ErrnoException(Errno.ENOTDIR);
@@ -79,12 +94,40 @@ final class FileCalls {
   @LinuxSource(file = "fs/open.c", name = "do_sys_open")
   long openat(Task current, int dirfd, long pathname, int flags, int mode) throws ErrnoException {
     byte[] path = path(current, pathname);
-    File file = namei.open(current, base(current, dirfd, path), path, flags, mode);
+    return install(current, namei.open(current, base(current, dirfd, path), path, flags, mode), flags);
+  }
+
+  private static int install(Task current, File file, int flags) {
     int fd = current.files().install(file);
     if (fd < 0) {
       file.fput(current);
     }
-    return fd;
+    return (flags & Fcntl.O_CLOEXEC) != 0 ? DescriptorCalls.closeOnExec(current, fd) : fd;
+  }
+
+  /** Implements openat2(2), which is younger than the series. */
+  @LinuxSource(file = "fs/open.c", name = {"sys_openat2", "copy_struct_from_user"})
+  long openat2(Task current, int dirfd, long pathname, long how, long size) throws ErrnoException {
+    if (Long.compareUnsigned(size, OpenHow.SIZE) < 0) {
+      return -Errno.EINVAL;
+    }
+    if (Long.compareUnsigned(size, HostMemory.PAGE_SIZE) > 0) {
+      return -Errno.E2BIG;
+    }
+    if (!current.mm().accessOk(how, size, false)) {
+      return -Errno.EFAULT;
+    }
+    for (long at = OpenHow.SIZE; at < size; at++) {
+      if (RawMemory.getByte(how + at) != 0) {
+        return -Errno.E2BIG;
+      }
+    }
+    long flags = OpenHow.flags(how);
+    long mode = OpenHow.mode(how);
+    long resolve = OpenHow.resolve(how);
+    byte[] path = path(current, pathname);
+    Dentry base = (resolve & Fcntl.RESOLVE_IN_ROOT) == 0 || path.length == 0 ? base(current, dirfd, path) : baseOf(current, dirfd);
+    return install(current, namei.open2(current, base, path, flags, mode, resolve), (int) flags);
   }
 
   // Asking.
@@ -98,7 +141,7 @@ final class FileCalls {
   /** Implements fstat(2). */
   @LinuxSource(file = "fs/stat.c", name = "newfstat")
   long fstat(Task current, int fd, long statbuf) throws ErrnoException {
-    File file = fget(current, fd);
+    File file = fgetRaw(current, fd);
     try {
       return putStat(current.mm(), file.inode(), statbuf);
     } finally {
@@ -106,21 +149,7 @@ final class FileCalls {
     }
   }
 
-  /** Implements newfstatat(2). */
-  long newfstatat(Task current, int dirfd, long pathname, long statbuf, int flags) throws ErrnoException {
-    if ((flags & ~(Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH)) != 0) {
-      return -Errno.EINVAL;
-    }
-    byte[] path = path(current, pathname);
-    if (path.length == 0 && (flags & Fcntl.AT_EMPTY_PATH) != 0 && dirfd != AT_FDCWD) {
-      return fstat(current, dirfd, statbuf);
-    }
-    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
-    Dentry found = namei.lookup(current, base(current, dirfd, path), path, follow);
-    return putStat(current.mm(), found.inode(), statbuf);
-  }
-
-  private static int putStat(AddressSpace mm, Inode inode, long statbuf) {
+  static int putStat(AddressSpace mm, Inode inode, long statbuf) {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       inode.fillStat(stat);
@@ -150,17 +179,6 @@ final class FileCalls {
     File file = fget(current, fd);
     try {
       return file.op().fsync(current, file, datasync);
-    } finally {
-      file.fput(current);
-    }
-  }
-
-  /** Implements ioctl(2), as far as the file knows the request. */
-  @LinuxSource(file = "fs/ioctl.c", name = "ksys_ioctl")
-  long ioctl(Task current, int fd, int cmd, long arg) throws ErrnoException {
-    File file = fget(current, fd);
-    try {
-      return file.op().ioctl(current, file, cmd, arg);
     } finally {
       file.fput(current);
     }

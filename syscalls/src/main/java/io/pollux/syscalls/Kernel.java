@@ -118,6 +118,7 @@ public final class Kernel implements AutoCloseable {
    * @param options how
    * @throws ErrnoException why it can't be mounted: EBUSY if the disk or the directory is taken
    */
+  @LinuxSource(file = "fs/super.c", name = "mount_bdev")
   public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options) throws ErrnoException {
     if (mounts.containsKey(at)) {
       throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");

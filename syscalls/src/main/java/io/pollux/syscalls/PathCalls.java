@@ -23,6 +23,8 @@ final class PathCalls {
       Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_NO_AUTOMOUNT | Fcntl.AT_EMPTY_PATH | Fcntl.AT_STATX_SYNC_TYPE;
   private static final int FACCESSAT2_FLAGS = Fcntl.AT_EACCESS | Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH;
 
+  private static final byte[] NO_PATH = {}; // with AT_EMPTY_PATH a null pointer is as good, since Linux 6.11
+
   private final Namei namei;
 
   PathCalls(Namei namei) {
@@ -77,17 +79,28 @@ final class PathCalls {
 
   // Asking.
 
+  /** Implements newfstatat(2). */
+  @LinuxSource(file = "fs/stat.c", name = "vfs_statx")
+  long newfstatat(Task current, int dirfd, long pathname, long statbuf, int flags) throws ErrnoException {
+    if ((flags & ~STATX_FLAGS) != 0) {
+      return -Errno.EINVAL;
+    }
+    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
+    Inode inode = find(current, dirfd, pathname, follow, (flags & Fcntl.AT_EMPTY_PATH) != 0);
+    return FileCalls.putStat(current.mm(), inode, statbuf);
+  }
+
   /** Where a path leads, or what a descriptor is if the path is empty and may be. */
   private Inode find(Task current, int dirfd, long pathname, boolean follow, boolean mayBeEmpty)
       throws ErrnoException {
-    byte[] path = FileCalls.path(current, pathname);
+    byte[] path = pathname == 0 && mayBeEmpty ? NO_PATH : FileCalls.path(current, pathname);
     if (path.length > 0 || !mayBeEmpty) {
       return namei.lookup(current, FileCalls.base(current, dirfd, path), path, follow).inode();
     }
     if (dirfd == FileCalls.AT_FDCWD) {
       return namei.lookup(current, null, new byte[] {'/'}, follow).inode();
     }
-    File file = FileCalls.fget(current, dirfd);
+    File file = FileCalls.fgetRaw(current, dirfd);
     try {
       return file.inode();
     } finally {
@@ -127,7 +140,10 @@ final class PathCalls {
     if (bufsize <= 0) {
       return -Errno.EINVAL;
     }
-    Inode link = find(current, dirfd, pathname, false, false); // no descriptor is a link: an empty path is ENOENT
+    Inode link = find(current, dirfd, pathname, false, pathIsEmpty(current, pathname));
+    if (!link.isType(StatMode.S_IFLNK) && pathIsEmpty(current, pathname)) {
+      return -Errno.ENOENT;
+    }
     byte[] target = link.readlink(current);
     int bytes = Math.min(target.length, bufsize);
     if (!current.mm().accessOk(buf, bytes, true)) {
@@ -135,6 +151,11 @@ final class PathCalls {
     }
     FileCalls.putBytes(buf, target, bytes);
     return bytes;
+  }
+
+  /** An empty path is the descriptor itself: a link that was opened with O_PATH and O_NOFOLLOW. */
+  private static boolean pathIsEmpty(Task current, long pathname) throws ErrnoException {
+    return FileCalls.path(current, pathname).length == 0;
   }
 
   /** Implements getcwd(2): the working directory is always the root. */
@@ -213,7 +234,7 @@ final class PathCalls {
   /** Implements fstatfs(2). */
   @LinuxSource(file = "fs/statfs.c", name = "fd_statfs")
   static long fstatfs(Task current, int fd, long buf) throws ErrnoException {
-    File file = FileCalls.fget(current, fd);
+    File file = FileCalls.fgetRaw(current, fd);
     try {
       return putStatfs(current, file.inode().sb(), buf);
     } finally {

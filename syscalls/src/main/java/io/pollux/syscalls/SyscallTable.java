@@ -62,11 +62,13 @@ final class SyscallTable {
       case Nr.DUP -> current.files().dup((int) a0, 0);
       case Nr.DUP2 -> DescriptorCalls.dup2(current, (int) a0, (int) a1);
       case Nr.DUP3 -> DescriptorCalls.dup3(current, (int) a0, (int) a1, (int) a2);
-      case Nr.FCNTL -> DescriptorCalls.fcntl(current, (int) a0, (int) a1, a2);
+      case Nr.FCNTL -> FcntlCalls.fcntl(current, (int) a0, (int) a1, a2);
+      case Nr.FLOCK -> FcntlCalls.flock(current, (int) a0, (int) a1);
+      case Nr.OPENAT2 -> files.openat2(current, (int) a0, a1, a2, a3);
       case Nr.STAT -> files.stat(current, a0, a1, true);
       case Nr.LSTAT -> files.stat(current, a0, a1, false);
       case Nr.FSTAT -> files.fstat(current, (int) a0, a1);
-      case Nr.NEWFSTATAT -> files.newfstatat(current, (int) a0, a1, a2, (int) a3);
+      case Nr.NEWFSTATAT -> paths.newfstatat(current, (int) a0, a1, a2, (int) a3);
       case Nr.STATX -> paths.statx(current, (int) a0, a1, (int) a2, (int) a3, a4);
       case Nr.STATFS -> paths.statfs(current, a0, a1);
       case Nr.FSTATFS -> PathCalls.fstatfs(current, (int) a0, a1);
@@ -92,7 +94,7 @@ final class SyscallTable {
       case Nr.LSEEK -> files.lseek(current, (int) a0, a1, (int) a2);
       case Nr.FSYNC -> files.fsync(current, (int) a0, false);
       case Nr.FDATASYNC -> files.fsync(current, (int) a0, true);
-      case Nr.IOCTL -> files.ioctl(current, (int) a0, (int) a1, a2);
+      case Nr.IOCTL -> IoctlCalls.ioctl(current, (int) a0, (int) a1, a2);
       case Nr.EVENTFD2 -> events.eventfd2(current, (int) a0, (int) a1);
       case Nr.PIPE2 -> events.pipe2(current, a0, (int) a1);
       case Nr.POLL -> events.poll(current, a0, (int) a1, (int) a2);

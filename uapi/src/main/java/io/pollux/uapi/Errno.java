@@ -24,6 +24,9 @@ public final class Errno {
   /** No such device or address. */
   public static final int ENXIO = 6;
 
+  /** Argument list too long. */
+  public static final int E2BIG = 7;
+
   /** Bad file descriptor. */
   public static final int EBADF = 9;
 
@@ -93,6 +96,9 @@ public final class Errno {
   /** File name too long. */
   public static final int ENAMETOOLONG = 36;
 
+  /** No locks available. */
+  public static final int ENOLCK = 37;
+
   /** Function not implemented. */
   public static final int ENOSYS = 38;
 
@@ -139,6 +145,7 @@ public final class Errno {
       case EINTR -> "Interrupted system call";
       case EIO -> "Input/output error";
       case ENXIO -> "No such device or address";
+      case E2BIG -> "Argument list too long";
       case EBADF -> "Bad file descriptor";
       case EAGAIN -> "Resource temporarily unavailable";
       case ENOMEM -> "Cannot allocate memory";
@@ -162,6 +169,7 @@ public final class Errno {
       case EPIPE -> "Broken pipe";
       case ERANGE -> "Numerical result out of range";
       case ENAMETOOLONG -> "File name too long";
+      case ENOLCK -> "No locks available";
       case ENOSYS -> "Function not implemented";
       case ENOTEMPTY -> "Directory not empty";
       case ELOOP -> "Too many levels of symbolic links";
@@ -190,6 +198,7 @@ public final class Errno {
       case EINTR -> "EINTR";
       case EIO -> "EIO";
       case ENXIO -> "ENXIO";
+      case E2BIG -> "E2BIG";
       case EBADF -> "EBADF";
       case EAGAIN -> "EAGAIN";
       case ENOMEM -> "ENOMEM";
@@ -213,6 +222,7 @@ public final class Errno {
       case EPIPE -> "EPIPE";
       case ERANGE -> "ERANGE";
       case ENAMETOOLONG -> "ENAMETOOLONG";
+      case ENOLCK -> "ENOLCK";
       case ENOSYS -> "ENOSYS";
       case ENOTEMPTY -> "ENOTEMPTY";
       case ELOOP -> "ELOOP";

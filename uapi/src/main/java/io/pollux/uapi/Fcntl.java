@@ -36,6 +36,9 @@ public final class Fcntl {
   /** Do not block. */
   public static final int O_NONBLOCK = 04000;
 
+  /** Signal when I/O is possible; no file here can. */
+  public static final int O_ASYNC = 020000;
+
   /** Data is durable when a write returns. */
   public static final int O_DSYNC = 010000;
 
@@ -59,6 +62,12 @@ public final class Fcntl {
 
   /** Data and metadata are durable when a write returns. */
   public static final int O_SYNC = 04010000;
+
+  /** Only the place in the tree: no reading, writing or ioctl. */
+  public static final int O_PATH = 010000000;
+
+  /** A file without a name, in the directory that is opened; with O_DIRECTORY, which is part of it. */
+  public static final int O_TMPFILE = 020000000 | O_DIRECTORY;
 
   /** Relative to the current directory. */
   public static final int AT_FDCWD = -100;
@@ -135,8 +144,35 @@ public final class Fcntl {
   /** Next hole. */
   public static final int SEEK_HOLE = 4;
 
+  /** openat2: no step into another filesystem. */
+  public static final int RESOLVE_NO_XDEV = 0x01;
+
+  /** openat2: no link of /proc. */
+  public static final int RESOLVE_NO_MAGICLINKS = 0x02;
+
+  /** openat2: no symbolic link at all. */
+  public static final int RESOLVE_NO_SYMLINKS = 0x04;
+
+  /** openat2: never above the directory where the walk starts. */
+  public static final int RESOLVE_BENEATH = 0x08;
+
+  /** openat2: the directory where the walk starts is the root. */
+  public static final int RESOLVE_IN_ROOT = 0x10;
+
+  /** openat2: only without I/O. */
+  public static final int RESOLVE_CACHED = 0x20;
+
   /** fcntl: another descriptor, not below the argument. */
   public static final int F_DUPFD = 0;
+
+  /** fcntl: the flags of the descriptor. */
+  public static final int F_GETFD = 1;
+
+  /** fcntl: change them. */
+  public static final int F_SETFD = 2;
+
+  /** A descriptor is closed on exec. */
+  public static final int FD_CLOEXEC = 1;
 
   /** fcntl: the flags of the open file. */
   public static final int F_GETFL = 3;
@@ -144,8 +180,113 @@ public final class Fcntl {
   /** fcntl: change them. */
   public static final int F_SETFL = 4;
 
+  /** fcntl: the lock of another owner in the way of this one. */
+  public static final int F_GETLK = 5;
+
+  /** fcntl: lock or unlock a range for the process. */
+  public static final int F_SETLK = 6;
+
+  /** fcntl: {@link #F_SETLK}, waiting. */
+  public static final int F_SETLKW = 7;
+
+  /** fcntl: whom signals go to. */
+  public static final int F_SETOWN = 8;
+
+  /** fcntl: ask that. */
+  public static final int F_GETOWN = 9;
+
+  /** fcntl: the signal for I/O. */
+  public static final int F_SETSIG = 10;
+
+  /** fcntl: ask that. */
+  public static final int F_GETSIG = 11;
+
+  /** fcntl: {@link #F_SETOWN} with a {@link FOwnerEx}. */
+  public static final int F_SETOWN_EX = 15;
+
+  /** fcntl: {@link #F_GETOWN} with a {@link FOwnerEx}. */
+  public static final int F_GETOWN_EX = 16;
+
+  /** fcntl: the user ids of the owner, two 32-bit numbers. */
+  public static final int F_GETOWNER_UIDS = 17;
+
+  /** fcntl: {@link #F_GETLK} for the open file instead of the process. */
+  public static final int F_OFD_GETLK = 36;
+
+  /** fcntl: {@link #F_SETLK} for the open file. */
+  public static final int F_OFD_SETLK = 37;
+
+  /** fcntl: {@link #F_SETLKW} for the open file. */
+  public static final int F_OFD_SETLKW = 38;
+
+  /** fcntl: set a lease. */
+  public static final int F_SETLEASE = 1024;
+
+  /** fcntl: which lease there is. */
+  public static final int F_GETLEASE = 1025;
+
+  /** fcntl: signals when a directory changes. */
+  public static final int F_NOTIFY = 1026;
+
+  /** fcntl: whether two descriptors are of one open file; of Linux 6.10. */
+  public static final int F_DUPFD_QUERY = 1027;
+
   /** fcntl: {@link #F_DUPFD}, closed on exec. */
   public static final int F_DUPFD_CLOEXEC = 1030;
+
+  /** fcntl: the size of a pipe. */
+  public static final int F_SETPIPE_SZ = 1031;
+
+  /** fcntl: ask that. */
+  public static final int F_GETPIPE_SZ = 1032;
+
+  /** fcntl: seal a file in memory. */
+  public static final int F_ADD_SEALS = 1033;
+
+  /** fcntl: ask for its seals. */
+  public static final int F_GET_SEALS = 1034;
+
+  /** fcntl: how long the data of a file is expected to live, as a u64. */
+  public static final int F_GET_RW_HINT = 1035;
+
+  /** fcntl: say that. */
+  public static final int F_SET_RW_HINT = 1036;
+
+  /** The longest life of data that {@link #F_SET_RW_HINT} takes; 0 is none. */
+  public static final int RWH_WRITE_LIFE_EXTREME = 5;
+
+  /** A lock for reading, or a lease. */
+  public static final int F_RDLCK = 0;
+
+  /** A lock for writing, or a lease. */
+  public static final int F_WRLCK = 1;
+
+  /** No lock, or lease. */
+  public static final int F_UNLCK = 2;
+
+  /** An owner is a thread. */
+  public static final int F_OWNER_TID = 0;
+
+  /** An owner is a process. */
+  public static final int F_OWNER_PID = 1;
+
+  /** An owner is a process group. */
+  public static final int F_OWNER_PGRP = 2;
+
+  /** flock: shared. */
+  public static final int LOCK_SH = 1;
+
+  /** flock: exclusive. */
+  public static final int LOCK_EX = 2;
+
+  /** flock: without waiting. */
+  public static final int LOCK_NB = 4;
+
+  /** flock: release. */
+  public static final int LOCK_UN = 8;
+
+  /** flock: a mandatory lock, which Linux takes and passes over. */
+  public static final int LOCK_MAND = 32;
 
   private Fcntl() {}
 }

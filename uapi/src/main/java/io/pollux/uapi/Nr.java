@@ -40,6 +40,12 @@ public final class Nr {
   /** munmap(2). */
   public static final int MUNMAP = 11;
 
+  /** flock(2). */
+  public static final int FLOCK = 73;
+
+  /** openat2(2); younger than the series. */
+  public static final int OPENAT2 = 437;
+
   /** ioctl(2). */
   public static final int IOCTL = 16;
 

@@ -3,7 +3,9 @@ package io.pollux.block.bdev;
 
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.QueueLimits;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.BlkIoctl;
@@ -14,14 +16,34 @@ import io.pollux.uapi.RawMemory;
 /** The ioctls of a block device. */
 @LinuxSource(file = "block/ioctl.c", name = "blkdev_ioctl")
 final class BlkdevIoctl {
+  private static final long SECTORS_OF_PAGE = HostMemory.PAGE_SIZE >> BlkTypes.SECTOR_SHIFT;
+  private static final int MAX_SHORT = 0xffff;
+  private static final int BLKPG_ARG_SIZE = 24; // struct blkpg_ioctl_arg
+
   private BlkdevIoctl() {}
 
   static long ioctl(Task current, File file, int cmd, long arg) {
     BlockDevice bdev = DefBlkFops.bdev(file);
+    QueueLimits limits = bdev.queue().limits();
     return switch (cmd) {
+      case BlkIoctl.BLKROSET -> readOnly(current, bdev, arg);
+      case BlkIoctl.BLKIOMIN -> putInt(current, arg, limits.physicalBlockSize());
+      case BlkIoctl.BLKIOOPT, BlkIoctl.BLKALIGNOFF, BlkIoctl.BLKDISCARDZEROES -> putInt(current, arg, 0);
+      case BlkIoctl.BLKGETZONESZ, BlkIoctl.BLKGETNRZONES -> putInt(current, arg, 0);
+      case BlkIoctl.BLKSECTGET -> putShort(current, arg, Math.min(MAX_SHORT, limits.maxSectors()));
+      case BlkIoctl.BLKROTATIONAL -> putShort(current, arg, 0);
+      case BlkIoctl.BLKBSZGET -> putInt(current, arg, bdev.blockSize());
+      case BlkIoctl.BLKBSZSET -> setBlockSize(current, file, arg);
+      case BlkIoctl.BLKRASET, BlkIoctl.BLKFRASET -> setReadAhead(bdev, arg);
+      case BlkIoctl.BLKRAGET, BlkIoctl.BLKFRAGET ->
+          arg == 0 ? -Errno.EINVAL : putLong(current, arg, bdev.readAheadPages() * SECTORS_OF_PAGE);
+      case BlkIoctl.BLKRRPART -> -Errno.EINVAL; // a disk without partitions
+      case BlkIoctl.BLKPG -> partition(current, arg);
+      case BlkIoctl.HDIO_GETGEO -> arg == 0 ? -Errno.EINVAL : -Errno.ENOTTY;
+      case BlkIoctl.BLKSECDISCARD -> file.writable() ? -Errno.EOPNOTSUPP : -Errno.EBADF;
       case BlkIoctl.BLKROGET -> putInt(current, arg, bdev.readOnly() ? 1 : 0);
       case BlkIoctl.BLKSSZGET -> putInt(current, arg, bdev.queue().logicalBlockSize());
-      case BlkIoctl.BLKPBSZGET -> putInt(current, arg, bdev.queue().limits().physicalBlockSize());
+      case BlkIoctl.BLKPBSZGET -> putInt(current, arg, limits.physicalBlockSize());
       case BlkIoctl.BLKGETSIZE -> putLong(current, arg, bdev.bytes() >> BlkTypes.SECTOR_SHIFT);
       case BlkIoctl.BLKGETSIZE64 -> putLong(current, arg, bdev.bytes());
       case BlkIoctl.BLKFLSBUF -> bdev.sync(current);
@@ -29,6 +51,56 @@ final class BlkdevIoctl {
       case BlkIoctl.BLKZEROOUT -> range(current, file, arg, false);
       default -> -Errno.ENOTTY;
     };
+  }
+
+  @LinuxSource(file = "block/ioctl.c", name = "blkdev_roset")
+  private static long readOnly(Task current, BlockDevice bdev, long arg) {
+    if (!current.mm().accessOk(arg, Integer.BYTES, false)) {
+      return -Errno.EFAULT;
+    }
+    bdev.setReadOnly(RawMemory.getInt(arg) != 0);
+    return 0;
+  }
+
+  /** Sets the block size. With O_EXCL by another file, or mounted, that is EBUSY. */
+  @LinuxSource(file = "block/ioctl.c", name = "blkdev_bszset")
+  private static long setBlockSize(Task current, File file, long arg) {
+    if (arg == 0) {
+      return -Errno.EINVAL;
+    }
+    if (!current.mm().accessOk(arg, Integer.BYTES, false)) {
+      return -Errno.EFAULT;
+    }
+    BlockDevice bdev = DefBlkFops.bdev(file);
+    boolean held = bdev.claimedBy(file);
+    if (!held && !bdev.claim(file)) {
+      return -Errno.EBUSY;
+    }
+    int result = bdev.setBlockSize(RawMemory.getInt(arg));
+    if (!held) {
+      bdev.unclaim(file);
+    }
+    return result;
+  }
+
+  private static long setReadAhead(BlockDevice bdev, long sectors) {
+    bdev.setReadAheadPages(Long.divideUnsigned(sectors, SECTORS_OF_PAGE));
+    return 0;
+  }
+
+  /** There are no partitions, and none can be added. */
+  @LinuxSource(file = "block/ioctl.c", name = "blkpg_ioctl")
+  private static long partition(Task current, long arg) {
+    return current.mm().accessOk(arg, BLKPG_ARG_SIZE, false) ? -Errno.EINVAL : -Errno.EFAULT;
+  }
+
+  @LinuxSource(file = "block/ioctl.c", name = "put_ushort")
+  private static long putShort(Task current, long arg, int value) {
+    if (!current.mm().accessOk(arg, Short.BYTES, true)) {
+      return -Errno.EFAULT;
+    }
+    RawMemory.putShort(arg, (short) value);
+    return 0;
   }
 
   @LinuxSource(file = "block/ioctl.c", name = {"put_int", "put_uint"})

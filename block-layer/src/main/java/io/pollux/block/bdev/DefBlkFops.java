@@ -239,9 +239,9 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
-  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
-  public int openExclusively(File file) {
-    return bdev(file).claim(file) ? 0 : -Errno.EBUSY;
+  @LinuxSource(file = "fs/block_dev.c", name = {"blkdev_open", "blkdev_get"})
+  public int claim(File file, int flags) {
+    return (flags & Fcntl.O_EXCL) == 0 || bdev(file).claim(file) ? 0 : -Errno.EBUSY;
   }
 
   @Override

@@ -128,4 +128,12 @@ public abstract class IovIter {
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_zero")
   public abstract long zero(long bytes);
+
+  /**
+   * Writes what is left as an array of struct iovec, without pieces of 0 bytes. The position stays.
+   *
+   * @param at kernel address with room for {@link io.pollux.uapi.AioAbi#UIO_MAXIOV} entries
+   * @return entries written
+   */
+  public abstract int writeIovecs(long at);
 }

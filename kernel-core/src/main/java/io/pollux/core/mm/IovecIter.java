@@ -211,4 +211,22 @@ public final class IovecIter extends IovIter {
     }
     return done;
   }
+
+  @Override
+  public int writeIovecs(long at) {
+    int entries = 0;
+    long left = count();
+    long start = offset;
+    for (int i = segment; i < segments && left > 0; i++) {
+      long bytes = Math.min(length[i] - start, left);
+      if (bytes > 0) {
+        Iovec.iovBase(at + entries * Iovec.SIZE, base[i] + start);
+        Iovec.iovLen(at + entries * Iovec.SIZE, bytes);
+        entries++;
+      }
+      left -= bytes;
+      start = 0;
+    }
+    return entries;
+  }
 }

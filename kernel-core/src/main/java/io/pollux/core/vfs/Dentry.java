@@ -2,6 +2,10 @@
 package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,8 +13,43 @@ import org.jspecify.annotations.Nullable;
  * the file that it opened.
  *
  * @param parent the directory, or null at the root of all
- * @param name the name there
+ * @param name the name there, a char for each byte
  * @param inode what is there
  */
 @LinuxSource(file = "include/linux/dcache.h", name = "dentry")
-public record Dentry(@Nullable Dentry parent, String name, Inode inode) {}
+public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
+  /** A name as it is kept here, whatever it is encoded in. */
+  static String name(byte[] name) {
+    return new String(name, StandardCharsets.ISO_8859_1);
+  }
+
+  /** The bytes of a name as it is kept here. */
+  static byte[] bytes(String name) {
+    return name.getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  /**
+   * The path from the root, with " (deleted)" behind it if the file has lost its last name.
+   *
+   * @return its bytes
+   */
+  @LinuxSource(file = "fs/d_path.c", name = "d_path")
+  byte[] path() {
+    Deque<Dentry> down = new ArrayDeque<>();
+    for (Dentry at = this; at.parent != null; at = at.parent) {
+      down.push(at);
+    }
+    ByteArrayOutputStream path = new ByteArrayOutputStream();
+    for (Dentry at : down) {
+      path.write('/');
+      path.writeBytes(bytes(at.name));
+    }
+    if (path.size() == 0) {
+      path.write('/');
+    }
+    if (inode.nameless()) {
+      path.writeBytes(bytes(" (deleted)"));
+    }
+    return path.toByteArray();
+  }
+}

@@ -29,6 +29,8 @@ public final class File {
   private final AtomicLong count = new AtomicLong(1);
   private volatile long pos;
   private volatile int wbErr; // sample of the mapping's errors; written under this file's monitor
+  private volatile @Nullable Owner owner;
+  private volatile int signal;
 
   /**
    * Opens an inode. The caller holds the one reference.
@@ -41,15 +43,23 @@ public final class File {
   public File(FileTable table, Inode inode, @Nullable Dentry dentry, int flags) {
     this.table = table;
     this.inode = inode;
-    this.op = inode.fop();
+    this.op = (flags & Fcntl.O_PATH) != 0 ? EmptyOperations.INSTANCE : inode.fop();
     this.dentry = dentry;
     this.flags = flags;
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     Mapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
     table.opened();
-    op.opened(this);
+    inode.fop().opened(this);
   }
+
+  /**
+   * Whom signals of this file would go to. It is kept for the program; no file here sends any.
+   *
+   * @param type one of Fcntl.F_OWNER_*
+   * @param pid the number, of the machine's
+   */
+  public record Owner(int type, int pid) {}
 
   /**
    * The operations.
@@ -79,6 +89,62 @@ public final class File {
   }
 
   /**
+   * Whether it is only a place in the tree, opened with O_PATH.
+   *
+   * @return FMODE_PATH
+   */
+  public boolean isPath() {
+    return (flags & Fcntl.O_PATH) != 0;
+  }
+
+  /**
+   * The books that this file is in.
+   *
+   * @return as given
+   */
+  public FileTable table() {
+    return table;
+  }
+
+  /**
+   * Whom signals of this file would go to.
+   *
+   * @return the owner, or null
+   */
+  @LinuxSource(file = "fs/fcntl.c", name = "f_getown")
+  public @Nullable Owner owner() {
+    return owner;
+  }
+
+  /**
+   * Sets whom signals of this file would go to.
+   *
+   * @param owner the owner, or null
+   */
+  @LinuxSource(file = "fs/fcntl.c", name = "f_setown")
+  public void setOwner(@Nullable Owner owner) {
+    this.owner = owner;
+  }
+
+  /**
+   * The signal for I/O.
+   *
+   * @return its number; 0 for SIGIO
+   */
+  public int signal() {
+    return signal;
+  }
+
+  /**
+   * Sets the signal for I/O.
+   *
+   * @param signal its number; 0 for SIGIO
+   */
+  public void setSignal(int signal) {
+    this.signal = signal;
+  }
+
+  /**
    * The O_* flags.
    *
    * @return f_flags
@@ -102,6 +168,17 @@ public final class File {
     flags = (wanted & SETFL_MASK) | (flags & ~SETFL_MASK);
     iocbFlags = Kiocb.flagsOfOpen(flags);
     return 0;
+  }
+
+  /**
+   * Sets or clears O_NONBLOCK. From process context.
+   *
+   * @param on whether it is set
+   */
+  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_fionbio")
+  public void setNonblock(boolean on) {
+    flags = on ? flags | Fcntl.O_NONBLOCK : flags & ~Fcntl.O_NONBLOCK;
+    iocbFlags = Kiocb.flagsOfOpen(flags);
   }
 
   int iocbFlags() {
@@ -236,10 +313,11 @@ public final class File {
   /** Releases the file, from process context with a task, from any context without. A release that throws ends no caller. */
   private void release(@Nullable Task current) {
     try {
+      releaseLocks(this);
       if (current == null) {
-        op.release(this);
+        inode.fop().release(this);
       } else {
-        op.release(current, this);
+        inode.fop().release(current, this);
       }
     } catch (Throwable e) {
       Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
@@ -263,6 +341,19 @@ public final class File {
   public void fputMany(int refs) {
     if (drop(refs)) {
       release(null);
+    }
+  }
+
+  /** A process closed a descriptor of this file: it loses its locks, whatever other descriptors of the file it has. */
+  @LinuxSource(file = "fs/open.c", name = "filp_close")
+  void closed(FilesStruct process) {
+    releaseLocks(process);
+  }
+
+  private void releaseLocks(Object lockOwner) {
+    FileLocks locks = inode.locksIfAny();
+    if (locks != null) {
+      locks.release(table, lockOwner);
     }
   }
 

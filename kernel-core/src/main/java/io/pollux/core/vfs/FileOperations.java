@@ -229,24 +229,24 @@ public interface FileOperations {
   }
 
   /**
+   * Whether a file that was opened may stay open: a device has at most one holder with O_EXCL. From process context.
+   *
+   * @param file the file, opened
+   * @param flags O_* flags as the program gave them
+   * @return 0 or a negative errno; then the file is released
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "open")
+  default int claim(File file, int flags) {
+    return 0;
+  }
+
+  /**
    * A file was opened; {@link #release} follows once. From process context.
    *
    * @param file the file
    */
   @LinuxSource(file = "include/linux/fs.h", name = "open")
   default void opened(File file) {}
-
-  /**
-   * Makes a file that was opened with O_EXCL, and without O_CREAT, the only one of its kind, where that means something.
-   * {@link #release} gives it back. From process context.
-   *
-   * @param file the file, just opened
-   * @return 0 or -EBUSY
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "FMODE_EXCL")
-  default int openExclusively(File file) {
-    return 0;
-  }
 
   /**
    * The last reference is gone, and the task that dropped it may sleep: close, and the end of a process.

@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -43,6 +44,7 @@ public final class FilesStruct {
     private static final int FIRST = 3;
 
     private final boolean[] reserved = new boolean[NR_OPEN];
+    private final boolean[] closeOnExec = new boolean[NR_OPEN];
 
     @Override
     public int reserve(int from) {
@@ -58,12 +60,29 @@ public final class FilesStruct {
     @Override
     public int reserveAt(int fd) {
       reserved[fd] = true;
+      closeOnExec[fd] = false;
       return fd;
     }
 
     @Override
     public void free(int fd) {
       reserved[fd] = false;
+      closeOnExec[fd] = false;
+    }
+
+    @Override
+    public int getFd(int fd) {
+      return closeOnExec[fd] ? Fcntl.FD_CLOEXEC : 0;
+    }
+
+    @Override
+    public void setFd(int fd, int flags) {
+      closeOnExec[fd] = flags != 0;
+    }
+
+    @Override
+    public int pid() {
+      return 0;
     }
 
     @Override
@@ -98,7 +117,66 @@ public final class FilesStruct {
   }
 
   /**
-   * Looks a descriptor up and takes a reference.
+   * The number of the process.
+   *
+   * @return the machine's; 0 if it has none
+   */
+  public int pid() {
+    return machine.pid();
+  }
+
+  /**
+   * Whether a descriptor is closed on exec.
+   *
+   * @param fd any value at all
+   * @return Fcntl.FD_CLOEXEC, 0, or -EBADF
+   */
+  @LinuxSource(file = "fs/file.c", name = "get_close_on_exec")
+  public int getFd(int fd) {
+    synchronized (lock) {
+      return isHere(fd) ? machine.getFd(fd) : -Errno.EBADF;
+    }
+  }
+
+  /**
+   * Changes whether a descriptor is closed on exec.
+   *
+   * @param fd any value at all
+   * @param flags Fcntl.FD_CLOEXEC or not; other bits are passed over
+   * @return 0 or -EBADF
+   */
+  @LinuxSource(file = "fs/file.c", name = "set_close_on_exec")
+  public int setFd(int fd, int flags) {
+    synchronized (lock) {
+      if (!isHere(fd)) {
+        return -Errno.EBADF;
+      }
+      machine.setFd(fd, flags & Fcntl.FD_CLOEXEC);
+      return 0;
+    }
+  }
+
+  private boolean isHere(int fd) {
+    return fd >= 0 && fd < fds.length() && fds.get(fd) != null;
+  }
+
+  /**
+   * Looks a descriptor up and takes a reference, also if it was opened with O_PATH.
+   *
+   * @param fd any value at all
+   * @return the file, or null (EBADF)
+   */
+  @LinuxSource(file = "fs/file.c", name = "fget_raw")
+  public @Nullable File fgetRaw(int fd) {
+    if (fd < 0 || fd >= fds.length()) {
+      return null;
+    }
+    File file = fds.get(fd);
+    return file == null || !file.isPath() ? fget(fd) : file.getMany(1) ? file : null;
+  }
+
+  /**
+   * Looks a descriptor up and takes a reference. One opened with O_PATH is not found.
    *
    * @param fd any value at all
    * @return the file, or null (EBADF)
@@ -127,6 +205,9 @@ public final class FilesStruct {
       if (file == null) {
         return ofMachine(fd, refs);
       }
+      if (file.isPath()) {
+        return null;
+      }
       if (file.getMany(refs)) {
         return file;
       }
@@ -152,7 +233,7 @@ public final class FilesStruct {
    */
   @LinuxSource(file = "fs/file.c", name = {"ksys_dup", "f_dupfd"})
   public int dup(int fd, int from) {
-    File file = fget(fd);
+    File file = fgetRaw(fd);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -173,7 +254,7 @@ public final class FilesStruct {
    */
   @LinuxSource(file = "fs/file.c", name = {"ksys_dup3", "do_dup2"})
   public int dup3(Task current, int fd, int as) {
-    File file = fget(fd);
+    File file = fgetRaw(fd);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -188,6 +269,9 @@ public final class FilesStruct {
       before = made < 0 ? file : fds.getAndSet(as, file);
     }
     if (before != null) {
+      if (made >= 0) {
+        before.closed(this);
+      }
       before.fput(current);
     }
     return made;
@@ -206,6 +290,7 @@ public final class FilesStruct {
     if (file == null) {
       return -Errno.EBADF;
     }
+    file.closed(this);
     file.fput(current);
     return 0;
   }
@@ -222,6 +307,7 @@ public final class FilesStruct {
     if (file == null) {
       return -Errno.EBADF;
     }
+    file.closed(this);
     file.fput();
     return 0;
   }
@@ -250,6 +336,7 @@ public final class FilesStruct {
     for (int fd = 0; fd < fds.length(); fd++) {
       File file = take(fd);
       if (file != null) {
+        file.closed(this);
         file.fput(current);
       }
     }

@@ -9,6 +9,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
+import java.lang.foreign.Arena;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,8 @@ public abstract class Inode {
   private final SuperBlock sb;
   private final long ino;
   private final int mode;
+  private volatile @Nullable FileLocks locks; // made by the first lock
+  private volatile byte writeHint;
 
   /**
    * For filesystems.
@@ -238,6 +241,82 @@ public abstract class Inode {
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
   boolean evicted() {
     return false;
+  }
+
+  /**
+   * Makes a regular file without a name, in the filesystem of a directory. From process context.
+   *
+   * @param current the calling task
+   * @param permissions mode bits
+   * @return the new inode
+   * @throws ErrnoException EROFS, EOPNOTSUPP, or why it can't be made
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "tmpfile")
+  public Inode tmpfile(Task current, int permissions) throws ErrnoException {
+    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
+  }
+
+  /** Whether this is a link that leads to a file by itself, not by a path: one of /proc/self/fd. */
+  boolean isMagic() {
+    return false;
+  }
+
+  /** Where such a link leads. */
+  @LinuxSource(file = "fs/namei.c", name = "nd_jump_link")
+  Dentry jump() throws ErrnoException {
+    throw new ErrnoException(Errno.EINVAL);
+  }
+
+  /** Whether it has lost its last name. */
+  final boolean nameless() {
+    try (Arena arena = Arena.ofConfined()) {
+      long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
+      fillStat(stat);
+      return Stat.stNlink(stat) == 0;
+    }
+  }
+
+  /**
+   * The locks on this file.
+   *
+   * @return its locks, made now if it had none
+   */
+  @LinuxSource(file = "fs/locks.c", name = "locks_get_lock_context")
+  public final FileLocks locks() {
+    FileLocks there = locks;
+    if (there == null) {
+      synchronized (this) {
+        there = locks;
+        if (there == null) {
+          there = new FileLocks();
+          locks = there;
+        }
+      }
+    }
+    return there;
+  }
+
+  @Nullable FileLocks locksIfAny() {
+    return locks;
+  }
+
+  /**
+   * How long the data is expected to live, as the program said. Nothing here makes use of it.
+   *
+   * @return 0 to Fcntl.RWH_WRITE_LIFE_EXTREME
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "i_write_hint")
+  public final int writeHint() {
+    return writeHint;
+  }
+
+  /**
+   * Says how long the data is expected to live.
+   *
+   * @param hint 0 to Fcntl.RWH_WRITE_LIFE_EXTREME
+   */
+  public final void setWriteHint(int hint) {
+    writeHint = (byte) hint;
   }
 
   /** Direct I/O begins. */

@@ -32,6 +32,29 @@ public interface MachineFiles {
   void free(int fd);
 
   /**
+   * Whether a number of this kernel is closed on exec.
+   *
+   * @param fd as reserved
+   * @return FD_CLOEXEC or 0
+   */
+  int getFd(int fd);
+
+  /**
+   * Changes that.
+   *
+   * @param fd as reserved
+   * @param flags FD_CLOEXEC or 0
+   */
+  void setFd(int fd, int flags);
+
+  /**
+   * The number of the process.
+   *
+   * @return the machine's; 0 if it has none
+   */
+  int pid();
+
+  /**
    * One of the machine's own files, as a file of this kernel.
    *
    * @param fd any value at all

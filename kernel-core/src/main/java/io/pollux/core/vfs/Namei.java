@@ -7,10 +7,6 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
-import java.util.Arrays;
-import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,23 +21,29 @@ public final class Namei {
   /** Longest name. */
   public static final int NAME_MAX = 255;
 
-  /** Most symbolic links on one walk. */
-  private static final int MAXSYMLINKS = 40;
-
-  /** Most names still to walk: a path of links can't make it longer than this. */
-  private static final int MAX_PENDING = PATH_MAX * 2;
-
   /** How often an open starts again because somebody else made or removed the name at the same time. */
   private static final int MAX_ATTEMPTS = 100;
 
-  /** What open knows of its flags; the others are not looked at, and not kept. O_PATH and O_TMPFILE are not done. */
+  /** What open knows of its flags; the others are not looked at, and not kept. */
   @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_OPEN_FLAGS")
   private static final int VALID_FLAGS =
       Fcntl.O_ACCMODE | Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_APPEND | Fcntl.O_NONBLOCK
           | Fcntl.O_SYNC | Fcntl.O_DIRECT | Fcntl.O_LARGEFILE | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_NOATIME
-          | Fcntl.O_CLOEXEC;
+          | Fcntl.O_CLOEXEC | Fcntl.O_PATH | Fcntl.O_TMPFILE;
+
+  /** What is left of the flags with O_PATH. */
+  @LinuxSource(file = "fs/open.c", name = "O_PATH_FLAGS")
+  private static final int PATH_FLAGS = Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_PATH | Fcntl.O_CLOEXEC;
+
+  private static final int TMPFILE_BIT = Fcntl.O_TMPFILE & ~Fcntl.O_DIRECTORY;
+
+  @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_RESOLVE_FLAGS")
+  private static final int RESOLVE_FLAGS =
+      Fcntl.RESOLVE_NO_XDEV | Fcntl.RESOLVE_NO_MAGICLINKS | Fcntl.RESOLVE_NO_SYMLINKS | Fcntl.RESOLVE_BENEATH
+          | Fcntl.RESOLVE_IN_ROOT | Fcntl.RESOLVE_CACHED;
 
   private final Dentry root;
+  private final Dentry fdDirectory;
   private final FileTable files;
 
   /**
@@ -52,6 +54,8 @@ public final class Namei {
    */
   public Namei(Inode root, FileTable files) {
     this.root = new Dentry(null, "/", root);
+    FdDirectory descriptors = new FdDirectory(root.sb());
+    fdDirectory = new Dentry(new Dentry(new Dentry(this.root, "proc", root), "self", root), "fd", descriptors);
     this.files = files;
   }
 
@@ -62,6 +66,14 @@ public final class Namei {
    */
   public FileTable files() {
     return files;
+  }
+
+  Dentry root() {
+    return root;
+  }
+
+  Dentry fdDirectory() {
+    return fdDirectory;
   }
 
   /**
@@ -75,10 +87,10 @@ public final class Namei {
    * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or what reading a directory ran into
    */
   public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast) throws ErrnoException {
-    Walk walk = new Walk(current, base, path);
-    walk.run(0, followLast || walk.slash, false);
+    Walk walk = new Walk(this, current, base, path, 0);
+    walk.run(0, followLast || walk.slash(), false);
     walk.checkSlash();
-    return walk.at;
+    return walk.at();
   }
 
   /**
@@ -95,13 +107,52 @@ public final class Namei {
   @LinuxSource(file = "fs/open.c", name = {"do_sys_open", "do_dentry_open"})
   public File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
       throws ErrnoException {
-    int valid = flags & VALID_FLAGS;
-    boolean create = (valid & Fcntl.O_CREAT) != 0;
-    if (create && (valid & Fcntl.O_DIRECTORY) != 0) {
+    return open(current, base, path, flags & VALID_FLAGS, permissions & StatMode.S_IALLUGO, 0);
+  }
+
+  /**
+   * Opens a path with limits to the walk. From process context.
+   *
+   * @param current the calling task
+   * @param base where a relative path starts, or null for the root
+   * @param path the path
+   * @param flags O_* flags; any value at all
+   * @param mode mode bits for a file that is made; any value at all
+   * @param resolve Fcntl.RESOLVE_* flags; any value at all
+   * @return the file, with one reference for the caller
+   * @throws ErrnoException EINVAL for what is not known or has no use, or why it can't be opened
+   */
+  @LinuxSource(file = "fs/open.c", name = {"build_open_flags", "do_sys_openat2"})
+  public File open2(Task current, @Nullable Dentry base, byte[] path, long flags, long mode, long resolve)
+      throws ErrnoException {
+    boolean makes = (flags & (Fcntl.O_CREAT | TMPFILE_BIT)) != 0;
+    boolean onlyPath = (flags & Fcntl.O_PATH) != 0;
+    if ((flags & ~VALID_FLAGS & ~Fcntl.O_ASYNC) != 0
+        || (resolve & ~RESOLVE_FLAGS) != 0
+        || (resolve & (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)) == (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)
+        || (makes ? (mode & ~StatMode.S_IALLUGO) != 0 : mode != 0)
+        || (onlyPath && (flags & ~PATH_FLAGS) != 0)) {
       throw new ErrnoException(Errno.EINVAL);
     }
+    return open(current, base, path, (int) flags, (int) mode, (int) resolve);
+  }
+
+  private File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve)
+      throws ErrnoException {
+    int valid = (flags & Fcntl.O_PATH) != 0 ? flags & PATH_FLAGS : flags;
+    boolean create = (valid & Fcntl.O_CREAT) != 0;
+    boolean directory = (valid & Fcntl.O_DIRECTORY) != 0;
+    boolean tmpfile = (valid & TMPFILE_BIT) != 0;
+    int access = valid & Fcntl.O_ACCMODE;
+    boolean writes = access == Fcntl.O_WRONLY || access == Fcntl.O_RDWR;
+    if ((create && directory) || (tmpfile && (!directory || !writes))) {
+      throw new ErrnoException(Errno.EINVAL);
+    }
+    if ((resolve & Fcntl.RESOLVE_CACHED) != 0) {
+      throw new ErrnoException(Errno.EAGAIN); // a walk may always need I/O
+    }
     for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      File file = tryOpen(current, base, path, valid, permissions & StatMode.S_IALLUGO);
+      File file = tryOpen(current, base, path, valid, permissions, resolve);
       if (file != null) {
         return file;
       }
@@ -113,27 +164,30 @@ public final class Namei {
   @LinuxSource(file = "fs/open.c", name = "build_open_flags")
   private static int keptFlags(int flags) {
     int kept = flags & ~(Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_CLOEXEC);
+    if ((flags & Fcntl.O_PATH) != 0) {
+      return kept;
+    }
     boolean sync = (flags & Fcntl.O_SYNC & ~Fcntl.O_DSYNC) != 0;
     return kept | Fcntl.O_LARGEFILE | (sync ? Fcntl.O_DSYNC : 0);
   }
 
   /** Opens a path. Answers null if it was made or taken away by somebody else meanwhile. */
   @LinuxSource(file = "fs/namei.c", name = {"do_last", "lookup_open"})
-  private @Nullable File tryOpen(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
-      throws ErrnoException {
+  private @Nullable File tryOpen(
+      Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve) throws ErrnoException {
     boolean create = (flags & Fcntl.O_CREAT) != 0;
     boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
-    Walk walk = new Walk(current, base, path);
-    walk.run(0, walk.slash || ((flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive), create);
-    if (create && walk.slash) {
+    Walk walk = new Walk(this, current, base, path, resolve);
+    walk.run(0, walk.slash() || ((flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive), create);
+    if (create && walk.slash()) {
       throw new ErrnoException(Errno.EISDIR);
     }
-    byte[] missing = walk.missing;
-    Dentry found = walk.at;
+    byte[] missing = walk.missing();
+    Dentry found = walk.at();
     if (missing != null) {
       try {
         Inode made = found.inode().create(current, missing, permissions);
-        found = new Dentry(found, new String(missing, StandardCharsets.UTF_8), made);
+        found = new Dentry(found, Dentry.name(missing), made);
       } catch (ErrnoException e) {
         if (e.errno() != Errno.EEXIST || exclusive) {
           throw e;
@@ -145,19 +199,49 @@ public final class Namei {
     } else {
       walk.checkSlash();
     }
+    if ((flags & Fcntl.O_PATH) != 0) {
+      return openPath(found, flags);
+    }
+    if ((flags & TMPFILE_BIT) != 0) {
+      return openTmpfile(current, found, flags, permissions);
+    }
     checkOpen(found.inode(), missing != null ? flags & ~Fcntl.O_TRUNC : flags);
     File file = new File(files, found.inode(), found, keptFlags(flags));
     if (found.inode().evicted()) {
       file.fput(current);
       return null;
     }
-    int busy = !create && (flags & Fcntl.O_EXCL) != 0 ? file.op().openExclusively(file) : 0;
-    if (busy != 0) {
+    int refused = file.op().claim(file, flags);
+    if (refused != 0) {
       file.fput(current);
-      throw new ErrnoException(-busy);
+      throw new ErrnoException(-refused);
     }
     if ((flags & Fcntl.O_TRUNC) != 0 && missing == null && found.inode().isType(StatMode.S_IFREG)) {
       truncate(current, file);
+    }
+    return file;
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = "do_o_path")
+  private File openPath(Dentry found, int flags) throws ErrnoException {
+    if ((flags & Fcntl.O_DIRECTORY) != 0 && !found.inode().isType(StatMode.S_IFDIR)) {
+      throw new ErrnoException(Errno.ENOTDIR);
+    }
+    return new File(files, found.inode(), found, keptFlags(flags));
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = {"do_tmpfile", "vfs_tmpfile"})
+  private File openTmpfile(Task current, Dentry directory, int flags, int permissions) throws ErrnoException {
+    if (!directory.inode().isType(StatMode.S_IFDIR)) {
+      throw new ErrnoException(Errno.ENOTDIR);
+    }
+    Inode made = directory.inode().tmpfile(current, permissions);
+    File file = new File(files, made, new Dentry(directory, "#" + made.ino(), made), keptFlags(flags));
+    try {
+      checkOpen(made, flags & ~Fcntl.O_DIRECTORY);
+    } catch (ErrnoException e) {
+      file.fput(current); // the file goes with it
+      throw e;
     }
     return file;
   }
@@ -183,12 +267,12 @@ public final class Namei {
    */
   @LinuxSource(file = "fs/namei.c", name = {"do_mkdirat", "filename_create"})
   public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions) throws ErrnoException {
-    Walk walk = new Walk(current, base, path);
+    Walk walk = new Walk(this, current, base, path, 0);
     byte[] name = walk.toLast();
     if (Walk.isSpecial(name)) {
       throw new ErrnoException(Errno.EEXIST);
     }
-    Inode directory = walk.at.inode();
+    Inode directory = walk.at().inode();
     if (directory.sb().readOnly()) {
       throw new ErrnoException(exists(current, directory, name) ? Errno.EEXIST : Errno.EROFS);
     }
@@ -217,7 +301,7 @@ public final class Namei {
    */
   @LinuxSource(file = "fs/namei.c", name = "do_rmdir")
   public void rmdir(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
-    Walk walk = new Walk(current, base, path);
+    Walk walk = new Walk(this, current, base, path, 0);
     byte[] name = walk.toLast();
     if (Walk.isSpecial(name)) {
       throw new ErrnoException(
@@ -228,7 +312,7 @@ public final class Namei {
           });
     }
     walk.checkWritable();
-    walk.at.inode().rmdir(current, name);
+    walk.at().inode().rmdir(current, name);
   }
 
   /**
@@ -241,22 +325,23 @@ public final class Namei {
    */
   @LinuxSource(file = "fs/namei.c", name = "do_unlinkat")
   public void unlink(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
-    Walk walk = new Walk(current, base, path);
+    Walk walk = new Walk(this, current, base, path, 0);
     byte[] name = walk.toLast();
     if (Walk.isSpecial(name)) {
       throw new ErrnoException(Errno.EISDIR);
     }
     walk.checkWritable();
-    if (walk.slash) {
-      Inode there = walk.at.inode().lookup(current, name);
+    if (walk.slash()) {
+      Inode there = walk.at().inode().lookup(current, name);
       throw new ErrnoException(there.isType(StatMode.S_IFDIR) ? Errno.EISDIR : Errno.ENOTDIR);
     }
-    walk.at.inode().unlink(current, name);
+    walk.at().inode().unlink(current, name);
   }
 
   private static void checkOpen(Inode inode, int flags) throws ErrnoException {
     int access = flags & Fcntl.O_ACCMODE;
     boolean writes = access == Fcntl.O_WRONLY || access == Fcntl.O_RDWR || (flags & Fcntl.O_TRUNC) != 0;
+    boolean directory = (flags & Fcntl.O_DIRECTORY) != 0;
     switch (inode.mode() & StatMode.S_IFMT) {
       case StatMode.S_IFLNK -> throw new ErrnoException(Errno.ELOOP);
       case StatMode.S_IFDIR -> {
@@ -265,7 +350,7 @@ public final class Namei {
         }
       }
       case StatMode.S_IFREG, StatMode.S_IFBLK -> {
-        if ((flags & Fcntl.O_DIRECTORY) != 0) {
+        if (directory) {
           throw new ErrnoException(Errno.ENOTDIR);
         }
         if (writes && inode.isType(StatMode.S_IFREG) && inode.sb().readOnly()) {
@@ -276,170 +361,13 @@ public final class Namei {
           throw new ErrnoException(-refused);
         }
       }
-      default -> throw new ErrnoException((flags & Fcntl.O_DIRECTORY) != 0 ? Errno.ENOTDIR : Errno.ENXIO);
+      default -> throw new ErrnoException(directory ? Errno.ENOTDIR : Errno.ENXIO);
     }
     if (!inode.isType(StatMode.S_IFDIR) && !inode.fop().hasReadIter() && !inode.fop().hasWriteIter()) {
       throw new ErrnoException(Errno.ENXIO); // a device node whose device is not here
     }
     if ((flags & Fcntl.O_DIRECT) != 0 && !inode.fop().canDirect()) {
       throw new ErrnoException(Errno.EINVAL);
-    }
-  }
-
-  /** One walk: where it is, and the names it still has to go. */
-  private final class Walk {
-    private final Task current;
-    private Dentry at;
-    private final Deque<byte[]> pending = new ArrayDeque<>();
-    private int links;
-
-    private boolean slash; // behind the last name, which makes it a directory's
-    private byte @Nullable [] missing; // the last name, if there is nothing of that name
-
-    Walk(Task current, @Nullable Dentry start, byte[] path) throws ErrnoException {
-      this.current = current;
-      at = start == null ? root : start;
-      if (path.length == 0) {
-        throw new ErrnoException(Errno.ENOENT);
-      }
-      push(path);
-    }
-
-    /** Puts a path in front of what is pending. */
-    private void push(byte[] path) throws ErrnoException {
-      if (path.length > 0 && path[0] == '/') {
-        at = root;
-      }
-      if (pending.isEmpty()) {
-        slash |= path.length > 0 && path[path.length - 1] == '/';
-      }
-      int end = path.length;
-      for (int i = path.length - 1; i >= -1; i--) { // from the back, so that the first name ends up in front
-        if (i == -1 || path[i] == '/') {
-          if (end - i > 1) {
-            pending.push(Arrays.copyOfRange(path, i + 1, end));
-          }
-          end = i;
-        }
-      }
-      if (pending.size() > MAX_PENDING) {
-        throw new ErrnoException(Errno.ENAMETOOLONG);
-      }
-    }
-
-    /**
-     * Walks to the directory of the last name, and answers the name: one that is {@link #isSpecial} if it is none that
-     * could be made or removed.
-     */
-    @LinuxSource(file = "fs/namei.c", name = "filename_parentat")
-    byte[] toLast() throws ErrnoException {
-      run(1, true, false);
-      checkDirectory();
-      byte[] name = pending.poll();
-      return name == null ? new byte[0] : checkName(name);
-    }
-
-    /** Whether a last name is "." or "..", or empty: that of the root. */
-    static boolean isSpecial(byte[] name) {
-      return name.length == 0 || isDots(name, 1) || isDots(name, 2);
-    }
-
-    /** What a path with a slash behind it leads to is a directory. */
-    void checkSlash() throws ErrnoException {
-      if (slash) {
-        checkDirectory();
-      }
-    }
-
-    private void checkDirectory() throws ErrnoException {
-      if (!at.inode().isType(StatMode.S_IFDIR)) {
-        throw new ErrnoException(Errno.ENOTDIR);
-      }
-    }
-
-    void checkWritable() throws ErrnoException {
-      if (at.inode().sb().readOnly()) {
-        throw new ErrnoException(Errno.EROFS);
-      }
-    }
-
-    private static byte[] checkName(byte[] name) throws ErrnoException {
-      if (name.length > NAME_MAX) {
-        throw new ErrnoException(Errno.ENAMETOOLONG);
-      }
-      return name;
-    }
-
-    /**
-     * Walks on.
-     *
-     * @param left how many names are left for others
-     * @param followLast whether a symbolic link at the end is followed
-     * @param mayMiss whether there need be nothing of the last name
-     */
-    void run(int left, boolean followLast, boolean mayMiss) throws ErrnoException {
-      while (pending.size() > left) { // bounded: each link costs one of MAXSYMLINKS
-        byte[] name = pending.pop();
-        Inode directory = at.inode();
-        checkDirectory();
-        checkName(name);
-        if (isDots(name, 1)) {
-          continue;
-        }
-        if (isDots(name, 2)) {
-          Dentry up = at.parent();
-          at = up == null ? at : up;
-          continue;
-        }
-        Inode next;
-        try {
-          next = directory.lookup(current, name);
-        } catch (ErrnoException e) {
-          if (!mayMiss || e.errno() != Errno.ENOENT || !pending.isEmpty()) {
-            throw e;
-          }
-          missing = name;
-          return;
-        }
-        if (next.isType(StatMode.S_IFLNK) && (followLast || !pending.isEmpty())) {
-          if (++links > MAXSYMLINKS) {
-            throw new ErrnoException(Errno.ELOOP);
-          }
-          byte[] target = next.readlink(current);
-          if (target.length == 0) {
-            throw new ErrnoException(Errno.ENOENT);
-          }
-          push(target);
-          continue;
-        }
-        if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
-          throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
-        }
-        at = new Dentry(at, new String(name, StandardCharsets.UTF_8), next);
-      }
-    }
-
-    /** Whether a directory is the one that the walk is in, or one above it. */
-    @LinuxSource(file = "fs/dcache.c", name = "d_splice_alias")
-    private boolean isAbove(Inode directory) {
-      for (Dentry up = at; up != null; up = up.parent()) {
-        if (up.inode() == directory) {
-          return true;
-        }
-      }
-      return false;
-    }
-
-    private static boolean isDots(byte[] name, int dots) {
-      if (name.length != dots) {
-        return false;
-      }
-      for (byte b : name) {
-        if (b != '.') {
-          return false;
-        }
-      }
-      return true;
     }
   }
 }

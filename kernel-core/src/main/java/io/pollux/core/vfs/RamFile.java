@@ -29,20 +29,22 @@ final class RamFile extends RamInode {
   private volatile int nrPages;
 
   // Under the lock of this, a leaf but for the filesystem's pages:
-  private int nlink = 1;
+  private int nlink;
   private int users;
   private boolean evicted;
 
   /**
-   * Makes an empty file with one name and no user.
+   * Makes an empty file without a user.
    *
    * @param fs the filesystem, which counted it
    * @param ino the inode number
    * @param permissions mode bits
+   * @param nlink names: 1, or 0 for a file that goes with its last user
    */
-  RamFile(Ramfs fs, long ino, int permissions) {
+  RamFile(Ramfs fs, long ino, int permissions, int nlink) {
     super(fs, ino, StatMode.S_IFREG | permissions);
     this.fs = fs;
+    this.nlink = nlink;
   }
 
   @Override

@@ -258,7 +258,14 @@ public final class Ramfs extends SuperBlock {
     @Override
     @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_create")
     public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-      return make(current, name, () -> new RamFile(fs, fs.nextIno(), permissions));
+      return make(current, name, () -> new RamFile(fs, fs.nextIno(), permissions, 1));
+    }
+
+    @Override
+    @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_tmpfile")
+    public Inode tmpfile(Task current, int permissions) throws ErrnoException {
+      fs.charge();
+      return new RamFile(fs, fs.nextIno(), permissions, 0);
     }
 
     @Override

@@ -46,6 +46,7 @@ final class Guest {
   private static final int ATTACH = 48;
   private static final int CALL = 56;
   private static final int SHUTDOWN = 64;
+  private static final int APART = 72;
 
   /** A handle, a number, six arguments. */
   private static final int CALL_ARGUMENTS = 8;
@@ -83,7 +84,11 @@ final class Guest {
       Machine machine = new Machine(function(block + MACHINE));
       GuestFiles files =
           new GuestFiles(
-              machine, function(block + FD_RESERVE), function(block + FD_RESERVE_AT), function(block + FD_FREE));
+              machine,
+              new Machine(function(block + APART)),
+              function(block + FD_RESERVE),
+              function(block + FD_RESERVE_AT),
+              function(block + FD_FREE));
       MachineSpace memory = new MachineSpace(RawMemory.getLong(block + PROBE));
       FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
       Guest guest = new Guest(target, target.newProgram(new UserProcess(memory, descriptors)));

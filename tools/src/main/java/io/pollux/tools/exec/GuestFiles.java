@@ -4,6 +4,7 @@ package io.pollux.tools.exec;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.MachineFiles;
+import io.pollux.uapi.Fcntl;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -17,16 +18,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class GuestFiles implements MachineFiles {
   private final FileTable foreign = new FileTable(); // the machine's files are not in this kernel's books
-  private final Machine machine;
-  private final MachinePolls polls;
+  private final MachineFile.Host host;
   private final MethodHandle reserve;
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
-  /** Takes the addresses of the C functions. */
-  GuestFiles(Machine machine, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
-    this.machine = machine;
-    this.polls = new MachinePolls(machine);
+  /** Takes the calls of the machine, those on descriptors apart from the program's, and the addresses of C functions. */
+  GuestFiles(
+      Machine machine, Machine apart, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+    MachinePolls polls = new MachinePolls(machine, apart);
+    host = new MachineFile.Host(machine, new MachineAio(machine), polls, new MachineDuplicates(machine, apart, polls));
     FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
     this.reserve = function(reserve, numbered);
     this.reserveAt = function(reserveAt, numbered);
@@ -66,7 +67,23 @@ final class GuestFiles implements MachineFiles {
   }
 
   @Override
+  public int getFd(int fd) {
+    return (int) host.machine().call(Machine.FCNTL, fd, Fcntl.F_GETFD, 0);
+  }
+
+  @Override
+  public void setFd(int fd, int flags) {
+    long result = host.machine().call(Machine.FCNTL, fd, Fcntl.F_SETFD, flags);
+    assert result == 0 : "the placeholder is open";
+  }
+
+  @Override
+  public int pid() {
+    return (int) host.machine().call(Machine.GETPID, 0, 0, 0);
+  }
+
+  @Override
   public @Nullable File fget(int fd) {
-    return MachineFile.open(machine, polls, foreign, fd);
+    return MachineFile.open(host, foreign, fd);
   }
 }

@@ -61,14 +61,11 @@ public final class Launch {
     Path javaHome = Path.of(System.getProperty("java.home"));
     Path library = Preload.library(javaHome);
     Path libjvm = javaHome.resolve("lib/server/libjvm.so");
-    Path libjsig = javaHome.resolve("lib/libjsig.so");
-    for (Path needed : List.of(libjvm, libjsig)) {
-      if (!Files.isReadable(needed)) {
-        throw Failure.couldNotRun(needed.toString(), "is not there: exec needs a whole JDK");
-      }
+    if (!Files.isReadable(libjvm)) {
+      throw Failure.couldNotRun(libjvm.toString(), "is not there: exec needs a whole JDK");
     }
     String before = System.getenv("LD_PRELOAD");
-    setenv("LD_PRELOAD", library + ":" + libjsig + (before == null || before.isEmpty() ? "" : ":" + before));
+    setenv("LD_PRELOAD", library + (before == null || before.isEmpty() ? "" : ":" + before));
     setenv("POLLUX_LIBJVM", libjvm.toString());
     setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
     setenv("POLLUX_AT", at);

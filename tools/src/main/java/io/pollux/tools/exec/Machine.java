@@ -9,22 +9,34 @@ import java.lang.invoke.MethodHandle;
 
 /** System calls of the machine under the program, past everything that the library takes over. */
 final class Machine {
+  /** As APART_TAKE in pollux.h. */
+  static final int TAKE = -1;
+
   // Numbers of x86-64 Linux, the machine underneath.
   static final int READ = 0;
   static final int WRITE = 1;
   static final int CLOSE = 3;
   static final int FSTAT = 5;
   static final int POLL = 7;
-  static final int LSEEK = 8;
   static final int PREAD64 = 17;
   static final int PWRITE64 = 18;
+  static final int GETPID = 39;
+  static final int GETSOCKOPT = 55;
   static final int FCNTL = 72;
   static final int FSYNC = 74;
   static final int FDATASYNC = 75;
   static final int READLINK = 89;
+  static final int GETTID = 186;
+  static final int IO_SETUP = 206;
+  static final int IO_GETEVENTS = 208;
+  static final int IO_SUBMIT = 209;
   static final int EPOLL_WAIT = 232;
   static final int EPOLL_CTL = 233;
   static final int EPOLL_CREATE1 = 291;
+  static final int PRLIMIT64 = 302;
+  static final int KCMP = 312;
+  static final int PREADV2 = 327;
+  static final int PWRITEV2 = 328;
 
   private final MethodHandle call;
 
@@ -37,16 +49,21 @@ final class Machine {
   }
 
   /** Makes a call; answers a result or a negative errno. It may block, and is interrupted by signals. */
-  long call(int nr, long a0, long a1, long a2, long a3) {
+  long call(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
-      return (long) call.invokeExact((long) nr, a0, a1, a2, a3, 0L, 0L);
+      return (long) call.invokeExact((long) nr, a0, a1, a2, a3, a4, a5);
     } catch (Throwable e) {
       throw new AssertionError("a C function has no Java exceptions", e);
     }
   }
 
+  /** Makes a call with four arguments. */
+  long call(int nr, long a0, long a1, long a2, long a3) {
+    return call(nr, a0, a1, a2, a3, 0, 0);
+  }
+
   /** Makes a call with up to three arguments. */
   long call(int nr, long a0, long a1, long a2) {
-    return call(nr, a0, a1, a2, 0);
+    return call(nr, a0, a1, a2, 0, 0, 0);
   }
 }

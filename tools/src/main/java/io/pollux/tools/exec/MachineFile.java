@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
-import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.AnonInode;
@@ -12,42 +12,61 @@ import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.PollTable;
+import io.pollux.tools.exec.MachineDuplicates.Duplicate;
+import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.PollBits;
 import io.pollux.uapi.Pollfd;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
+import io.pollux.uapi.StatMode;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of the machine as a file of this kernel, for aio requests of a C program that name one: its eventfds, its
- * pipes, a file outside the mount point. Requests are made at once and in place, as Linux 4.20 makes those of files
- * that know no asynchronous I/O. The data passes through a buffer of its own; these are not the requests that have to
- * be fast.
+ * A file of the host as a file of this kernel, for aio requests of a C program that name one: its eventfds, its pipes,
+ * a file outside the mount point.
  *
- * <p>It has a duplicate of the descriptor, so that a request outlives the program's close().
+ * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, between the host and the
+ * program's memory. It is made at once and in place, as Linux 4.20 makes those of files that know no asynchronous I/O.
+ * A request that has to wait (an empty pipe) sleeps in this kernel, so that a signal interrupts it with EINTR.
+ *
+ * <p>A file that a request may use after its submission has a duplicate of the descriptor: see {@link
+ * MachineDuplicates}.
  */
 class MachineFile extends AnonInode {
-  private static final int PIECE = 64 << 10;
-  private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int F_GETFL = 3;
-  private static final int SEEK_CUR = 1;
-  private static final int OUT_OF_THE_WAY = 900; // of the numbers that a program counts on
+  private static final int O_PATH = 010000000;
+  private static final int O_NONBLOCK = 04000;
   private static final int NAME_BYTES = 64;
+  private static final int SOL_SOCKET = 1;
+  private static final int SO_RCVTIMEO = 20;
+  private static final int SO_SNDTIMEO = 21;
+  private static final int TIMEVAL_SIZE = 16;
+  private static final long NO_POSITION = -1; // the file's own, or none
+  private static final int IN = PollBits.POLLIN | PollBits.POLLRDNORM | PollBits.POLLHUP | PollBits.POLLERR;
+  private static final int OUT = PollBits.POLLOUT | PollBits.POLLWRNORM | PollBits.POLLHUP | PollBits.POLLERR;
 
-  final Machine machine;
-  final int fd;
-  private final MachinePolls polls;
-  private final boolean seekable;
+  private final Host host;
+  private final int number; // the program's
+  private final int access; // O_ACCMODE
+  private final int type; // S_IFMT
+  private final Operations operations = new Operations();
+  private @Nullable Duplicate duplicate; // under this object's lock
+  private volatile boolean unpositioned; // the host has said ESPIPE
 
-  private MachineFile(Machine machine, MachinePolls polls, int fd, int mode) {
+  /** What serves all files of one program. */
+  record Host(Machine machine, MachineAio aio, MachinePolls polls, MachineDuplicates duplicates) {}
+
+  private MachineFile(Host host, int number, int mode, int access) {
     super(mode);
-    this.machine = machine;
-    this.polls = polls;
-    this.fd = fd;
-    this.seekable = machine.call(Machine.LSEEK, fd, 0, SEEK_CUR) >= 0;
+    this.host = host;
+    this.number = number;
+    this.access = access;
+    this.type = mode & StatMode.S_IFMT;
   }
 
   /**
@@ -55,21 +74,29 @@ class MachineFile extends AnonInode {
    *
    * @return the file, with one reference for the caller; null if there is no such descriptor
    */
-  static @Nullable File open(Machine machine, MachinePolls polls, FileTable table, int fd) {
-    int own = (int) machine.call(Machine.FCNTL, fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-    if (own < 0) {
+  static @Nullable File open(Host host, FileTable table, int fd) {
+    Machine machine = host.machine();
+    int flags = (int) machine.call(Machine.FCNTL, fd, F_GETFL, 0);
+    if (flags < 0 || (flags & O_PATH) != 0) {
       return null;
     }
+    int access = flags & Fcntl.O_ACCMODE; // the host applies the others, which may change
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      machine.call(Machine.FSTAT, own, stat, 0);
+      if (machine.call(Machine.FSTAT, fd, stat, 0) != 0) {
+        return null;
+      }
       int mode = Stat.stMode(stat);
-      int flags = (int) machine.call(Machine.FCNTL, own, F_GETFL, 0);
-      MachineFile file =
-          isEventfd(machine, arena, own)
-              ? new MachineEventfd(machine, polls, own, mode)
-              : new MachineFile(machine, polls, own, mode);
-      return new File(table, file, null, flags);
+      MachineFile file;
+      if ((mode & StatMode.S_IFMT) == 0 && isEventfd(machine, arena, fd)) {
+        file = new MachineEventfd(host, fd, mode, access);
+        if (file.duplicate() == null) {
+          return null; // a completion may signal it at any later time
+        }
+      } else {
+        file = new MachineFile(host, fd, mode, access);
+      }
+      return new File(table, file, null, access);
     }
   }
 
@@ -86,125 +113,284 @@ class MachineFile extends AnonInode {
 
   /** One that the kernel can signal. */
   private static final class MachineEventfd extends MachineFile implements EventfdCtx {
-    private MachineEventfd(Machine machine, MachinePolls polls, int fd, int mode) {
-      super(machine, polls, fd, mode);
+    private MachineEventfd(Host host, int number, int mode, int access) {
+      super(host, number, mode, access);
     }
 
     @Override
     public long signal(long n) {
-      try (Arena arena = Arena.ofConfined()) {
-        long value = arena.allocate(Long.BYTES, Long.BYTES).address();
-        RawMemory.putLong(value, n);
-        return machine.call(Machine.WRITE, fd, value, Long.BYTES) == Long.BYTES ? n : 0;
-      }
+      assert n == 1 : n;
+      return signalOne() ? 1 : 0;
+    }
+  }
+
+  /**
+   * Adds 1 to an eventfd. Where the host has no aio, a full one is left as it is: a write would block, and a completion
+   * must not.
+   */
+  boolean signalOne() {
+    Duplicate held = duplicate();
+    assert held != null : "since it was opened";
+    if (host.aio().signal(held.machine, held.fd)) {
+      return true;
+    }
+    if ((mask() & PollBits.POLLOUT) == 0) {
+      return false;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      long value = arena.allocate(Long.BYTES, Long.BYTES).address();
+      RawMemory.putLong(value, 1);
+      return held.machine.call(Machine.WRITE, held.fd, value, Long.BYTES) == Long.BYTES;
     }
   }
 
   @Override
   public FileOperations fop() {
-    return OPERATIONS;
+    return operations;
   }
 
-  /** Moves data in pieces until a short one. */
-  private long transfer(Kiocb iocb, IovIter iter) {
-    if (!seekable && iocb.kiPos != 0) {
-      return -Errno.ESPIPE;
+  /** The duplicate, made at the first call; null if the host has no descriptor left. */
+  final synchronized @Nullable Duplicate duplicate() {
+    if (duplicate == null) {
+      duplicate = host.duplicates().hold(number);
     }
-    boolean read = iter.intoMemory();
-    int nr = seekable ? (read ? Machine.PREAD64 : Machine.PWRITE64) : (read ? Machine.READ : Machine.WRITE);
-    long done = 0;
-    try (Arena arena = Arena.ofConfined()) {
-      long room = Math.min(PIECE, Math.max(iter.count(), 1));
-      long buffer = arena.allocate(room, HostMemory.PAGE_SIZE).address();
-      do {
-        long wanted = Math.min(room, iter.count());
-        long ready = read ? wanted : iter.copyFrom(buffer, wanted);
-        if (ready == 0 && wanted != 0) {
-          return done != 0 ? done : -Errno.EFAULT;
-        }
-        long moved = machine.call(nr, fd, buffer, ready, iocb.kiPos + done);
-        if (moved < 0) {
-          return done != 0 ? done : moved;
-        }
-        long taken = read ? iter.copyTo(buffer, moved) : moved;
-        done += taken;
-        if (taken < moved) {
-          return done != 0 ? done : -Errno.EFAULT;
-        }
-        if (moved < wanted) {
-          return done;
-        }
-      } while (iter.count() > 0);
-      return done;
-    }
+    return duplicate;
+  }
+
+  /** For calls in the program's table, which may block. */
+  private synchronized int fd() {
+    return duplicate == null || duplicate.machine != host.machine() ? number : duplicate.fd;
   }
 
   private int mask() {
     try (Arena arena = Arena.ofConfined()) {
+      Duplicate held;
+      synchronized (this) {
+        held = duplicate;
+      }
       long pollfd = arena.allocate(Pollfd.SIZE, Long.BYTES).address();
-      Pollfd.fd(pollfd, fd);
-      Pollfd.events(pollfd, (short) (PollBits.POLLIN | PollBits.POLLOUT | PollBits.POLLPRI));
-      long ready = machine.call(Machine.POLL, pollfd, 1, 0);
+      Pollfd.fd(pollfd, held == null ? number : held.fd);
+      Pollfd.events(pollfd, (short) MachinePolls.ALL_EVENTS);
+      Machine table = held == null ? host.machine() : held.machine;
+      long ready = table.call(Machine.POLL, pollfd, 1, 0);
       return ready <= 0 ? 0 : Pollfd.revents(pollfd) & 0xffff;
     }
   }
 
-  private static MachineFile behind(File file) {
-    return (MachineFile) file.inode();
+  // Reading and writing.
+
+  private long transfer(Task current, Kiocb iocb, IovIter iter) {
+    if (type == StatMode.S_IFSOCK && iocb.kiPos != 0) {
+      return -Errno.ESPIPE; // C: sock_read_iter; other streams take no notice of it
+    }
+    int rwf = rwFlags(iocb);
+    if (type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR) {
+      return once(current, iocb, iter, rwf); // no signal interrupts it on the host either
+    }
+    if (iter.count() == 0 || (rwf & AioAbi.RWF_NOWAIT) != 0 || !mayWait()) {
+      return once(current, iocb, iter, rwf);
+    }
+    return operations.canNowait()
+        ? transferInTurns(current, iocb, iter, rwf)
+        : transferWhenReady(current, iocb, iter, rwf);
   }
 
-  private static final FileOperations OPERATIONS =
-      new FileOperations() {
-        @Override
-        public boolean hasReadIter() {
-          return true;
-        }
+  private static int rwFlags(Kiocb iocb) {
+    int rwf = iocb.has(Kiocb.IOCB_NOWAIT) ? AioAbi.RWF_NOWAIT : 0;
+    rwf |= iocb.has(Kiocb.IOCB_APPEND) ? AioAbi.RWF_APPEND : 0;
+    if (iocb.has(Kiocb.IOCB_SYNC)) {
+      return rwf | AioAbi.RWF_SYNC;
+    }
+    return iocb.has(Kiocb.IOCB_DSYNC) ? rwf | AioAbi.RWF_DSYNC : rwf;
+  }
 
-        @Override
-        public long readIter(Task current, Kiocb iocb, IovIter to) {
-          return behind(iocb.file()).transfer(iocb, to);
-        }
+  private boolean mayWait() {
+    return (host.machine().call(Machine.FCNTL, fd(), F_GETFL, 0) & O_NONBLOCK) == 0;
+  }
 
-        @Override
-        public boolean hasWriteIter() {
-          return true;
+  /**
+   * Has the host move data without waiting, and waits here, until a read has something or a write is done. A blocking
+   * write of the host goes on after a part in the same way.
+   */
+  private long transferInTurns(Task current, Kiocb iocb, IovIter iter, int rwf) {
+    long done = 0;
+    int seen = 0;
+    Duplicate waitsOn = null;
+    while (true) { // ends: each turn moves data, or waits for a change, or returns
+      long moved = once(current, iocb, iter, rwf | AioAbi.RWF_NOWAIT);
+      if (moved > 0) {
+        done += moved;
+        iter.advance(moved);
+        if (iter.intoMemory() || iter.count() == 0) {
+          return done;
         }
+        continue;
+      }
+      if (moved != -Errno.EAGAIN) {
+        return done > 0 ? done : moved;
+      }
+      if (waitsOn != null) {
+        int result = await(current, waitsOn, seen, iter.intoMemory());
+        if (result != 0) {
+          return done > 0 ? done : result;
+        }
+      } else {
+        waitsOn = duplicate();
+        if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // it can't be waited for here: the host waits
+          moved = once(current, iocb, iter, rwf);
+          return moved > 0 ? done + moved : done > 0 ? done : moved;
+        }
+      }
+      seen = waitsOn.seen(); // before the next turn looks
+    }
+  }
 
-        @Override
-        public long writeIter(Task current, Kiocb iocb, IovIter from) {
-          return behind(iocb.file()).transfer(iocb, from);
-        }
+  private int await(Task current, Duplicate file, int seen, boolean read) {
+    int result = file.changes.waitEvent(current, () -> file.seen() != seen, timeout(read));
+    return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
+  }
 
-        @Override
-        public boolean hasFsync() {
-          return true;
-        }
+  /** How long a socket waits, as the program has set it. */
+  private long timeout(boolean read) {
+    if (type != StatMode.S_IFSOCK) {
+      return WaitQueue.FOREVER;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      long timeval = arena.allocate(TIMEVAL_SIZE, Long.BYTES).address();
+      long size = arena.allocate(Integer.BYTES, Integer.BYTES).address();
+      RawMemory.putInt(size, TIMEVAL_SIZE);
+      int option = read ? SO_RCVTIMEO : SO_SNDTIMEO;
+      host.machine().call(Machine.GETSOCKOPT, fd(), SOL_SOCKET, option, timeval, size, 0);
+      long micros = RawMemory.getLong(timeval + Long.BYTES);
+      long nanos = TimeUnit.SECONDS.toNanos(RawMemory.getLong(timeval)) + TimeUnit.MICROSECONDS.toNanos(micros);
+      return nanos <= 0 ? WaitQueue.FOREVER : nanos;
+    }
+  }
 
-        @Override
-        public int fsync(Task current, File file, boolean datasync) {
-          return (int) behind(file).machine.call(datasync ? Machine.FDATASYNC : Machine.FSYNC, behind(file).fd, 0, 0);
+  /**
+   * Waits until the file is ready and has the host move data then, for files that know no RWF_NOWAIT, as terminals. If
+   * another reader was faster, the host waits.
+   */
+  private long transferWhenReady(Task current, Kiocb iocb, IovIter iter, int rwf) {
+    int ready = iter.intoMemory() ? IN : OUT;
+    if ((mask() & ready) == 0) {
+      Duplicate file = duplicate();
+      if (file != null && host.polls().watch(file) == 0) {
+        int result = file.changes.waitEvent(current, () -> (mask() & ready) != 0, timeout(iter.intoMemory()));
+        if (result != 0) {
+          return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
         }
+      }
+    }
+    return once(current, iocb, iter, rwf);
+  }
 
-        @Override
-        public boolean hasPoll() {
-          return true;
-        }
+  /** One call of the host with all that is left. */
+  private long once(Task current, Kiocb iocb, IovIter iter, int rwf) {
+    if (iter.count() == 0) {
+      return nothing(iocb, iter.intoMemory());
+    }
+    int nr = iter.intoMemory() ? Machine.PREADV2 : Machine.PWRITEV2;
+    MachineVector vector = MachineVector.SLAB.alloc(current);
+    int pieces = iter.writeIovecs(vector.address);
+    long result = -Errno.ESPIPE;
+    if (positioned()) {
+      result = host.machine().call(nr, fd(), vector.address, pieces, iocb.kiPos, 0, rwf);
+      unpositioned = result == -Errno.ESPIPE;
+    }
+    if (unpositioned || !positioned()) { // what has no positions takes no notice of the request's
+      result = host.machine().call(nr, fd(), vector.address, pieces, NO_POSITION, 0, rwf);
+    }
+    Slab.free(vector);
+    return result;
+  }
 
-        @Override
-        public int poll(File file, @Nullable PollTable table) {
-          MachineFile polled = behind(file);
-          WaitQueue queue = table == null ? null : polled.polls.watch(polled.fd);
-          if (table != null && queue != null) {
-            table.pollWait(queue);
-          }
-          return polled.mask();
-        }
+  /** A request of 0 bytes. The host's vectored calls return before the file sees it; an empty datagram is one. */
+  private long nothing(Kiocb iocb, boolean read) {
+    Machine machine = host.machine();
+    if (positioned()) {
+      long result = machine.call(read ? Machine.PREAD64 : Machine.PWRITE64, fd(), 0, 0, iocb.kiPos);
+      if (result != -Errno.ESPIPE) {
+        return result;
+      }
+    }
+    return machine.call(read ? Machine.READ : Machine.WRITE, fd(), 0, 0);
+  }
 
-        @Override
-        public void release(File file) {
-          MachineFile released = behind(file);
-          released.polls.forget(released.fd);
-          released.machine.call(Machine.CLOSE, released.fd, 0, 0);
-        }
-      };
+  private boolean positioned() {
+    return !unpositioned && type != StatMode.S_IFIFO && type != StatMode.S_IFSOCK;
+  }
+
+  /** What can be done is the host's to say; it is asked where the answer matters. */
+  private final class Operations implements FileOperations {
+    @Override
+    public boolean hasReadIter() {
+      return host.aio().takes(number, AioAbi.IOCB_CMD_PREAD, 0, true);
+    }
+
+    @Override
+    public long readIter(Task current, Kiocb iocb, IovIter to) {
+      return transfer(current, iocb, to);
+    }
+
+    @Override
+    public boolean hasWriteIter() {
+      return host.aio().takes(number, AioAbi.IOCB_CMD_PWRITE, 0, true);
+    }
+
+    @Override
+    public long writeIter(Task current, Kiocb iocb, IovIter from) {
+      return transfer(current, iocb, from);
+    }
+
+    @Override
+    public boolean canNowait() {
+      int opcode = access == Fcntl.O_WRONLY ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD;
+      return host.aio().takes(fd(), opcode, AioAbi.RWF_NOWAIT, false);
+    }
+
+    @Override
+    public boolean hasFsync() {
+      boolean stored = type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR;
+      return (stored || host.machine().call(Machine.FSYNC, number, 0, 0) != -Errno.EINVAL) && duplicate() != null;
+    }
+
+    @Override
+    public int fsync(Task current, File file, boolean datasync) {
+      Duplicate held = duplicate();
+      assert held != null : "since hasFsync";
+      return (int) held.machine.call(datasync ? Machine.FDATASYNC : Machine.FSYNC, held.fd, 0, 0);
+    }
+
+    @Override
+    public boolean hasPoll() {
+      Duplicate file = duplicate();
+      if (file == null) {
+        return false;
+      }
+      int result = host.polls().watch(file);
+      return result == 0 || result == -Errno.EPERM;
+    }
+
+    @Override
+    public int poll(File file, @Nullable PollTable table) {
+      Duplicate polled = duplicate();
+      if (table != null && polled != null && host.polls().watch(polled) == 0) {
+        table.pollWait(polled.changes);
+      }
+      return mask();
+    }
+
+    @Override
+    public void release(File file) {
+      Duplicate held;
+      synchronized (MachineFile.this) {
+        held = duplicate;
+        duplicate = null;
+      }
+      if (held != null) {
+        host.duplicates().release(held);
+      }
+    }
+  }
 }

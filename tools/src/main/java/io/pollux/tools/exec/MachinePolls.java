@@ -1,76 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
-import io.pollux.core.sched.WaitQueue;
+import io.pollux.tools.exec.MachineDuplicates.Duplicate;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Hears of changes of the machine's files on behalf of polls here: one epoll set, edge by edge, and one thread that
- * waits on it, from the first poll on.
+ * Hears of changes of the machine's files on behalf of polls and blocked requests: one epoll set, edge by edge, and
+ * one thread that waits on it, from the first one on.
  */
 final class MachinePolls {
+  /** Every event that a poll can ask for; epoll's bits are poll's. EPOLLERR and EPOLLHUP come unasked. */
+  static final int ALL_EVENTS = 0x27c7; // IN PRI OUT RDNORM RDBAND WRNORM WRBAND MSG RDHUP
+
   private static final int EPOLL_CLOEXEC = 02000000;
   private static final int EPOLL_CTL_ADD = 1;
   private static final int EPOLL_CTL_DEL = 2;
-  private static final int EPOLLIN = 0x1;
-  private static final int EPOLLPRI = 0x2;
-  private static final int EPOLLOUT = 0x4;
-  private static final int EPOLLRDHUP = 0x2000;
   private static final int EPOLLET = 1 << 31;
   private static final int EVENT_SIZE = 12; // packed on x86-64: u32 events, u64 data
   private static final int DATA = 4;
   private static final int MAX_EVENTS = 64;
 
   private final Machine machine;
-  private final Map<Integer, WaitQueue> watched = new HashMap<>(); // under its own lock
-  private int epoll = -1; // under the lock
+  private final Machine apart;
+  private final Map<Long, Duplicate> watched = new HashMap<>(); // by key; under its own lock, as all below
+  private long lastKey;
+  private int epoll = -1;
+  private int epollApart = -1; // the same set in the other table
 
-  MachinePolls(Machine machine) {
+  /** Takes the calls of the machine, and those on descriptors apart from the program's. */
+  MachinePolls(Machine machine, Machine apart) {
     this.machine = machine;
+    this.apart = apart;
   }
 
   /**
-   * A queue that is woken at each change of a descriptor.
+   * Has a duplicate's queue woken at each change.
    *
-   * @return the queue; null for a file that is always ready, as regular ones are
+   * @return 0; -EPERM for a file that never changes, as regular ones are always ready; another negative errno if the
+   *     host can't watch it
    */
-  @Nullable WaitQueue watch(int fd) {
+  int watch(Duplicate file) {
     synchronized (watched) {
-      WaitQueue there = watched.get(fd);
-      if (there != null) {
-        return there;
+      if (file.key != 0) {
+        return 0;
       }
-      if (epoll < 0) {
-        epoll = (int) machine.call(Machine.EPOLL_CREATE1, EPOLL_CLOEXEC, 0, 0);
-        int set = epoll;
-        Thread listener = new Thread(() -> listen(set), "pollux-polls");
-        listener.setDaemon(true);
-        listener.start();
+      int set = set(file.machine);
+      if (set < 0) {
+        return set;
       }
       try (Arena arena = Arena.ofConfined()) {
+        long key = lastKey + 1;
         long event = arena.allocate(EVENT_SIZE, Long.BYTES).address();
-        RawMemory.putInt(event, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET);
-        RawMemory.putLong(event + DATA, fd);
-        if (machine.call(Machine.EPOLL_CTL, epoll, EPOLL_CTL_ADD, fd, event) != 0) {
-          return null; // EPERM: nothing to wait for
+        RawMemory.putInt(event, ALL_EVENTS | EPOLLET);
+        RawMemory.putLong(event + DATA, key);
+        int result = (int) file.machine.call(Machine.EPOLL_CTL, set, EPOLL_CTL_ADD, file.fd, event);
+        if (result == 0) {
+          lastKey = key;
+          file.key = key;
+          watched.put(key, file);
         }
+        return result;
       }
-      WaitQueue queue = new WaitQueue();
-      watched.put(fd, queue);
-      return queue;
     }
   }
 
-  /** A descriptor is about to be closed. */
-  void forget(int fd) {
+  /** The number of the epoll set in a table, or a negative errno. Under the lock. */
+  private int set(Machine table) {
+    if (epoll < 0) {
+      int made = (int) machine.call(Machine.EPOLL_CREATE1, EPOLL_CLOEXEC, 0, 0);
+      if (made < 0) {
+        return made;
+      }
+      epoll = made;
+      Thread listener = new Thread(() -> listen(made), "pollux-polls");
+      listener.setDaemon(true);
+      listener.start();
+    }
+    if (table == apart && epollApart < 0) {
+      epollApart = (int) apart.call(Machine.TAKE, epoll, 0, 0);
+    }
+    return table == apart ? epollApart : epoll;
+  }
+
+  /** A duplicate is about to be closed. */
+  void forget(Duplicate file) {
     synchronized (watched) {
-      if (watched.remove(fd) != null) {
-        machine.call(Machine.EPOLL_CTL, epoll, EPOLL_CTL_DEL, fd, 0);
+      if (file.key != 0) {
+        watched.remove(file.key);
+        file.key = 0;
+        file.machine.call(Machine.EPOLL_CTL, set(file.machine), EPOLL_CTL_DEL, file.fd, 0);
       }
     }
   }
@@ -84,12 +106,12 @@ final class MachinePolls {
       }
       for (int i = 0; i < count; i++) {
         long event = events + (long) i * EVENT_SIZE;
-        WaitQueue queue;
+        Duplicate changed;
         synchronized (watched) {
-          queue = watched.get((int) RawMemory.getLong(event + DATA));
+          changed = watched.get(RawMemory.getLong(event + DATA));
         }
-        if (queue != null) {
-          queue.wakeUp(RawMemory.getInt(event) & 0xffff); // EPOLL* are POLL*
+        if (changed != null) {
+          changed.change(RawMemory.getInt(event) & 0xffff);
         }
       }
     }

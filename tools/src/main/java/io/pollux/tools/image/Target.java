@@ -20,6 +20,7 @@ import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.tools.user.FileStatus;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
+import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,7 +33,13 @@ import org.jspecify.annotations.Nullable;
  * user gives is a path in the image; with no filesystem it is a path of the kernel, where the disk is /dev/NAME.
  */
 public final class Target implements AutoCloseable {
-  private static final long BLOCK_EXT_MAJOR = 259;
+  /**
+   * The major number of disks here is one for local use, which no disk of the machine has: programs look a number up in the
+   * machine's /sys.
+   */
+  @LinuxSource(file = "Documentation/admin-guide/devices.txt", name = "60-63")
+  private static final long LOCAL_MAJOR = 60;
+
   private static final String MOUNT_POINT = "mnt";
 
   private final TargetSpec spec;
@@ -68,7 +75,7 @@ public final class Target implements AutoCloseable {
     check(spec, writing);
     Disk kind = spec.diskOrDefault();
     String name = kind + "0";
-    long dev = BLOCK_EXT_MAJOR << 8;
+    long dev = LOCAL_MAJOR << 8;
     boolean readOnly = spec.readOnly() || !writing;
     PolledDisk disk =
         switch (kind) {

@@ -2,10 +2,13 @@
 /*
  * The way into the kernel.
  *
- * States: the first call that concerns the kernel starts it, on a thread of its own that has all signals blocked, so
- * that none of the virtual machine's threads is ever chosen for the program's signals. A fork leaves the child without
- * it: a virtual machine does not survive one. exit() and _exit() stop it, which syncs and unmounts; a process that is
- * killed leaves what a power cut would leave.
+ * The first call that concerns the kernel starts it, on a thread of its own. A fork leaves the child without it: a
+ * virtual machine does not survive one. exit() and _exit() stop it, which syncs and unmounts; a process that is killed
+ * leaves what a power cut would leave.
+ *
+ * exit() stops it behind all handlers and destructors, of the program and of every library; what is left then is that the
+ * C library writes out its streams. Threads that are in a call at that time, or make one, sleep there until the process
+ * is gone.
  */
 #include "pollux.h"
 
@@ -13,13 +16,14 @@
 #include <jni.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum state { NONE, RUNNING, FORKED, ENDED };
 
 static volatile enum state state = NONE;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_key_t thread_end;
-static pid_t owner;
+static int ender; /* the thread that ends the process */
+pid_t owner;
 
 unsigned char fd_is_ours[FD_LIMIT];
 
@@ -32,6 +36,8 @@ void say(const char *text) {
   length = length < (int)sizeof line ? length : (int)sizeof line - 1;
   machine_call(SYS_write, 2, (long)line, length, 0, 0, 0);
 }
+
+#define STARTER_STACK_BYTES (8l << 20)
 
 static _Noreturn void die(const char *text) {
   say(text);
@@ -93,25 +99,12 @@ void note_send(int64_t thread, int64_t what, volatile int32_t *done) {
   machine_call(SYS_write, note_write_fd, (long)&note, sizeof note, 0, 0, 0);
 }
 
-static void thread_ended(void *handle) {
-  if (state == RUNNING) {
-    self.handle = 0;
-    note_send((int64_t)handle, NOTE_END, NULL);
-  }
-}
-
-static void in_child(void) {
-  if (state == RUNNING) {
-    state = FORKED;
-  }
-}
-
 bool kernel_running(void) {
   return state == RUNNING;
 }
 
 bool in_vfork_child(void) {
-  return state == RUNNING && (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0) != owner;
+  return state == RUNNING && in_other_process();
 }
 
 /*
@@ -209,6 +202,7 @@ static void start_java(void) {
   if (status != 0) { /* it has said why */
     machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   }
+  threads_know(vm, &block);
   (*vm)->DetachCurrentThread(vm);
 }
 
@@ -224,9 +218,12 @@ static void start(void) {
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
-  /* Out of the way of the numbers that a program counts on. */
-  block.note_fd = machine_call(SYS_fcntl, pipe_fds[0], F_DUPFD_CLOEXEC, 900, 0, 0, 0);
-  note_write_fd = (int)machine_call(SYS_fcntl, pipe_fds[1], F_DUPFD_CLOEXEC, 900, 0, 0, 0);
+  /* Out of the way of the numbers that a program counts on, below its limit. */
+  struct rlimit64 limit = {900, 900};
+  machine_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
+  long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
+  block.note_fd = machine_call(SYS_fcntl, pipe_fds[0], F_DUPFD_CLOEXEC, from, 0, 0, 0);
+  note_write_fd = (int)machine_call(SYS_fcntl, pipe_fds[1], F_DUPFD_CLOEXEC, from, 0, 0, 0);
   machine_call(SYS_close, pipe_fds[0], 0, 0, 0, 0, 0);
   machine_call(SYS_close, pipe_fds[1], 0, 0, 0, 0, 0);
   if (block.note_fd < 0 || note_write_fd < 0) {
@@ -237,35 +234,27 @@ static void start(void) {
   block.fd_reserve = fd_reserve;
   block.fd_reserve_at = fd_reserve_at;
   block.fd_free = fd_free;
-  if (pthread_key_create(&thread_end, thread_ended) != 0) {
-    die("exec: no thread-specific data left");
-  }
-  owner = getpid();
-  pthread_atfork(NULL, NULL, in_child);
-
-  signals_before_start();
-  sigset_t all;
+  block.apart = apart;
   sigset_t before;
+  sigset_t all;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 8 << 20);
-  pthread_t thread;
-  int result = pthread_create(&thread, &attributes, starter, NULL);
-  pthread_attr_destroy(&attributes);
-  if (result != 0) {
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* no handler runs with the lock held */
+  signals_start();
+  if (machine_thread(starter, STARTER_STACK_BYTES, true) != 0) {
     die("exec: no thread for the Java virtual machine");
   }
-  pthread_join(thread, NULL);
   note_descriptors(true);
-  signals_after_start();
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  at_quick_exit(kernel_shutdown);
 }
 
-/* Whether a call can be made: starts the kernel if need be. */
-static bool ready(void) {
+static _Noreturn void sleep_until_the_end(void) {
+  while (true) {
+    machine_call(SYS_pause, 0, 0, 0, 0, 0, 0); /* handlers run meanwhile */
+  }
+}
+
+/* Starts the kernel if need be. 0 if a call can be made, or a negative errno. */
+static long not_running(void) {
   if (state == NONE) {
     pthread_mutex_lock(&start_lock);
     if (state == NONE) {
@@ -274,6 +263,9 @@ static bool ready(void) {
     }
     pthread_mutex_unlock(&start_lock);
   }
+  if (state == ENDED && !self.in_kernel && !in_other_process() && machine_call(SYS_gettid, 0, 0, 0, 0, 0, 0) != ender) {
+    sleep_until_the_end();
+  }
   if (state == FORKED) {
     static volatile int said;
     if (!said) {
@@ -281,117 +273,226 @@ static bool ready(void) {
       say("exec: after a fork the child has no kernel: its calls answer ENOSYS (has the program a way to use threads?)");
     }
   }
-  return state == RUNNING;
+  return state == RUNNING ? 0 : -ENOSYS;
 }
 
-/*
- * The virtual machine takes leave of a thread when the C library runs the destructors of its thread-local variables, which is
- * the first thing that exit() does. Handlers of exit() may make calls yet: they do it as another task.
- */
-extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
-extern void *__dso_handle __attribute__((visibility("hidden")));
-
-static void thread_leaves(void *unused) {
-  (void)unused;
-  if (self.handle != 0) {
-    pthread_setspecific(thread_end, NULL);
-    thread_ended((void *)self.handle);
-  }
-}
-
-static bool attach(void) {
-  self.in_kernel = 1;
-  int64_t handle = block.attach();
-  self.in_kernel = 0;
-  if (handle <= 0) {
-    return false;
-  }
-  self.handle = handle;
-  pthread_setspecific(thread_end, (void *)handle);
-  __cxa_thread_atexit_impl(thread_leaves, NULL, &__dso_handle);
-  return true;
-}
-
-/* Signals came during the call. What is on its way to the kernel must not interrupt the next one. */
-static void after_signals(void) {
+/* Tells Java something of this thread, and waits until it has heard it. */
+static void note_and_wait(int64_t what) {
   volatile int32_t done = 0;
-  note_send(self.handle, NOTE_FORGET, &done);
+  note_send(self.handle, what, &done);
   while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
     machine_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
   }
-  signals_run_pending();
 }
 
-static bool can_call(void) {
-  if (__builtin_expect(__atomic_load_n(&state, __ATOMIC_ACQUIRE) != RUNNING, 0) && !ready()) {
-    return false;
+void after_signals(void) {
+  if (self.handle != 0 && state == RUNNING) {
+    note_and_wait(NOTE_FORGET); /* what is on its way to the kernel must not interrupt the next call */
   }
-  return __builtin_expect(self.handle != 0, 1) || self.in_kernel || attach();
+  uint64_t pending = self.pending;
+  self.pending = 0;
+  signals_release();
+  machine_mask(SIG_UNBLOCK, pending); /* here they are delivered */
 }
 
-long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
-  if (!can_call()) {
-    return -ENOSYS;
+/*
+ * On the kernel stack, for a handler on the alternate stack: the machine would put a handler of the time of the call on top
+ * of it, because the thread is not there.
+ */
+static int64_t without_alternate(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
+  stack_t before;
+  stack_t none = {.ss_flags = SS_DISABLE};
+  machine_call(SYS_sigaltstack, 0, (long)&before, 0, 0, 0, 0);
+  machine_call(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0);
+  int64_t result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
+  machine_call(SYS_sigaltstack, (long)&before, 0, 0, 0, 0, 0);
+  return result;
+}
+
+static bool on_alternate(void) {
+  return (uintptr_t)__builtin_frame_address(0) - self.alternate < self.alternate_size;
+}
+
+static inline long enter(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  if (__builtin_expect(on_alternate(), 0)) {
+    return pollux_on_stack(nr, a0, a1, a2, a3, a4, a5, 0, (void *)without_alternate, self.stack_top);
+  }
+  return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)block.call, self.stack_top);
+}
+
+/* Whether a call of this thread can be made now. 0, or a negative errno. */
+static inline long can_call(void) {
+  if (__builtin_expect(__atomic_load_n(&state, __ATOMIC_ACQUIRE) != RUNNING, 0)) {
+    long result = not_running();
+    if (result != 0) {
+      return result;
+    }
   }
   if (__builtin_expect(self.in_kernel, 0)) {
     return -EDEADLK; /* a handler that can't be put off, inside a call */
   }
-  self.in_kernel = 1;
-  __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  long result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
-  __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  self.in_kernel = 0;
-  if (__builtin_expect(self.pending != 0, 0)) {
+  return __builtin_expect(self.handle != 0, 1) ? 0 : thread_attach();
+}
+
+/* Calls of which POSIX says that a thread can be canceled there. */
+static inline bool is_cancellation_point(long nr) {
+  switch (nr) {
+    case SYS_read:
+    case SYS_write:
+    case SYS_open:
+    case SYS_openat:
+    case SYS_creat:
+    case SYS_close:
+    case SYS_fcntl:
+    case SYS_fsync:
+    case SYS_fdatasync:
+    case SYS_pread64:
+    case SYS_pwrite64:
+    case SYS_readv:
+    case SYS_writev:
+    case SYS_preadv:
+    case SYS_pwritev:
+    case SYS_preadv2:
+    case SYS_pwritev2:
+    case SYS_fallocate:
+    case SYS_sync_file_range:
+      return true;
+    default:
+      return false;
+  }
+}
+
+long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  int cancel;
+  if (is_cancellation_point(nr)) {
+    pthread_testcancel();
+  }
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* not inside the virtual machine */
+  long result = can_call();
+  if (__builtin_expect(result == 0, 1)) {
+    self.in_kernel = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    result = enter(nr, a0, a1, a2, a3, a4, a5);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    self.in_kernel = 0;
+    if (__builtin_expect(state != RUNNING, 0)) {
+      not_running(); /* another thread ended the process meanwhile */
+    }
+  }
+  pthread_setcancelstate(cancel, NULL);
+  if (has_signals()) {
     after_signals();
   }
   return result;
 }
 
-#define KERNEL_SIGSET_BYTES 8
+/* Signals that came before the call are told to the kernel, which then does not sleep. */
+static void tell_pending(void) {
+  uint64_t bits = self.pending | (self.held & ~self.blocked_faults);
+  while (bits) {
+    note_and_wait(__builtin_ctzll(bits) + 1);
+    bits &= bits - 1;
+  }
+}
 
 long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, long a5, const void *mask) {
-  if (!can_call() || self.in_kernel) {
-    return -ENOSYS;
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  long result = can_call();
+  if (result == 0) {
+    uint64_t wanted;
+    memcpy(&wanted, mask, sizeof wanted);
+    self.entering = 1;
+    uint64_t faults = self.blocked_faults;
+    uint64_t before = machine_mask(SIG_SETMASK, wanted & ~FAULTS);
+    self.blocked_faults = wanted & FAULTS;
+    self.in_kernel = 1;
+    self.entering = 0;
+    tell_pending();
+    result = enter(nr, a0, a1, a2, a3, a4, a5);
+    self.in_kernel = 0;
+    if (state != RUNNING) {
+      not_running();
+    }
+    if (has_signals()) { /* with the mask of the call, as a kernel runs handlers before it restores the old one */
+      after_signals();
+    }
+    self.blocked_faults = faults;
+    machine_mask(SIG_SETMASK, before);
   }
-  uint64_t before;
-  self.entering = 1;
-  machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, (long)&before, KERNEL_SIGSET_BYTES, 0, 0);
-  self.in_kernel = 1;
-  self.entering = 0;
-  long result = -EINTR;
-  if (!self.pending) {
-    result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
-  }
-  self.in_kernel = 0;
-  if (self.pending) { /* with the mask of the call, as a kernel runs them before it restores the old one */
-    after_signals();
-  }
-  machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, KERNEL_SIGSET_BYTES, 0, 0);
+  pthread_setcancelstate(cancel, NULL);
   return result;
 }
 
 /* Ending. */
 
+static int64_t shut_down(void) {
+  return block.shutdown();
+}
+
 void kernel_shutdown(void) {
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   pthread_mutex_lock(&start_lock);
-  bool running = state == RUNNING && getpid() == owner;
+  bool running = state == RUNNING && !in_other_process();
+  bool attached = running && (self.in_kernel || self.handle != 0 || thread_attach() == 0);
   if (running) {
+    ender = (int)machine_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
     __atomic_store_n(&state, ENDED, __ATOMIC_RELEASE);
   }
   pthread_mutex_unlock(&start_lock);
-  if (running && !self.in_kernel) {
+  if (!running) {
+    if (state == ENDED) {
+      not_running(); /* sleeps, if another thread ends the process */
+    }
+  } else if (!attached) {
+    say("exec: no memory to end with: what was not synced is lost");
+  } else if (!self.in_kernel) {
+    threads_interrupt();
     self.in_kernel = 1;
-    block.shutdown();
+    pollux_on_stack(0, 0, 0, 0, 0, 0, 0, 0, (void *)shut_down, self.stack_top);
     self.in_kernel = 0;
   }
+  pthread_setcancelstate(cancel, NULL);
 }
 
-/* After the program's handlers of exit(), which may still write; before the C library writes out its streams. */
-__attribute__((destructor)) static void at_exit(void) {
+static void at_exit(void *unused) {
+  (void)unused;
   if (state == RUNNING) {
     streams_flush();
   }
   kernel_shutdown();
+}
+
+static void before_fork(void) {
+  pthread_mutex_lock(&start_lock);
+}
+
+static void in_parent(void) {
+  pthread_mutex_unlock(&start_lock);
+}
+
+static void in_child(void) {
+  pthread_mutex_unlock(&start_lock);
+  owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  if (state != NONE) {
+    state = FORKED;
+  }
+  threads_in_child();
+  signals_in_child();
+}
+
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
+
+/*
+ * What is registered here, before the C library registers the destructors of all libraries and belonging to none, is what
+ * exit() runs last.
+ */
+__attribute__((constructor)) static void kernel_init(void) {
+  owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  __cxa_atexit(at_exit, NULL, NULL);
+  at_quick_exit(kernel_shutdown);
+  pthread_atfork(before_fork, in_parent, in_child);
 }
 
 EXPORT _Noreturn void _exit(int status) {

@@ -81,7 +81,7 @@ static bool beside_mount(int dirfd, const char *path, char *absolute, size_t roo
   return snprintf(absolute, room, "%.*s/%s", (int)above, directory, path) < (int)room;
 }
 
-bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
+static bool below(int dirfd, const char *path, char *buffer, const char **to) {
   *to = path;
   if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
     return false; /* a wild pointer is for the machine to refuse */
@@ -111,6 +111,14 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
   }
   *to = buffer;
   return true;
+}
+
+static int64_t below_here(int64_t dirfd, int64_t path, int64_t buffer, int64_t to) {
+  return below((int)dirfd, (const char *)path, (char *)buffer, (const char **)to);
+}
+
+bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
+  return on_kernel_stack(below_here, dirfd, (intptr_t)path, (intptr_t)buffer, (intptr_t)to);
 }
 
 /* The mask of modes, which is the machine's business otherwise: the kernel here has none. */

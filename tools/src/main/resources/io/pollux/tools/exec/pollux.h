@@ -6,14 +6,18 @@
  * mount point, a descriptor of ours, an aio context) goes through kernel_call() to a Java virtual machine in this
  * process, started on the first such call; everything else goes on to the C library untouched.
  *
- *   kernel.c   the way into the kernel: start, calls, threads, fork, exit
+ *   kernel.c   the way into the kernel: start, calls, fork, exit
+ *   threads.c  threads: their kernel stacks, their beginning and their end
  *   signals.c  handlers, the program's and the kernel's; looking at memory without dying
+ *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
+ *   execs.c    exec and posix_spawn, which hand masks and ignored signals on
  *   paths.c    calls that name a file by its path
  *   names.c    those that change names, owners, times and attributes; temporary files
  *   files.c    calls on descriptors
  *   dirs.c     opendir and its like
  *   stdio.c    fopen and its like
  *   libaio.c   libaio's functions
+ *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
  *
  * A descriptor of ours is a real one too: the machine has an empty placeholder under the same number, so that the two
@@ -72,6 +76,8 @@ struct kernel_block {
   int64_t (*attach)(void); /* a handle for the calling thread */
   int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
   int64_t (*shutdown)(void); /* sync and unmount; 0, or what exit() is to be told */
+  /* For Java. */
+  int64_t (*apart)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
 };
 
 /*
@@ -103,10 +109,13 @@ bool kernel_running(void);
  */
 bool in_vfork_child(void);
 
+/* What the thread does first when it is not in the kernel any more: signals that came meanwhile are delivered. */
+void after_signals(void);
+
 /* Closes a range of the machine's descriptors, but for those that the kernel itself uses. */
 int close_range_of_machine(unsigned first, unsigned last);
 
-/* Stops the kernel before the process ends, if it runs. */
+/* Stops the kernel before the process ends, if it runs. Another thread that ends the process meanwhile sleeps here. */
 void kernel_shutdown(void);
 
 /* A line on standard error. */
@@ -148,29 +157,122 @@ static inline long machine_call(long nr, long a0, long a1, long a2, long a3, lon
   return result;
 }
 
-/* signals.c */
-
-/* What a thread has to do with the kernel. */
+/* What the library knows of a thread. */
 struct thread {
   int64_t handle;            /* as Java knows it; 0 before the first call */
   volatile int in_kernel;    /* in a call now: signals wait until it returns */
   volatile int entering;     /* not in it yet, but signals wait already */
-  volatile uint64_t pending; /* signals that came meanwhile: bit 0 for signal 1 */
+  volatile uint64_t pending; /* signals that came meanwhile and are blocked until the call returns: bit 0 for signal 1 */
+  volatile uint64_t held;    /* sent SIGSEGVs and their like, which are never blocked, see signals.c */
+  uint64_t blocked_faults;   /* those that the program has blocked in this thread */
+  uint64_t outer_faults;     /* those before the outermost handler that runs now */
+  int handlers;              /* how many run now, each inside the one before */
+  uintptr_t alternate;       /* the stack that sigaltstack set */
+  size_t alternate_size;     /* 0: none */
+  char *stack;               /* the kernel stack; null if there is none yet */
+  char *stack_top;
+  bool machines; /* a thread of the virtual machine, not of the program */
+  int id;        /* gettid, since the first call */
+  struct thread *next, *before; /* among those that have made a call */
 };
-extern __thread struct thread self;
+extern __thread struct thread self __attribute__((tls_model("initial-exec")));
 
-/* Before the machine starts: what it chains to. After: what must come before it. */
-void signals_before_start(void);
-void signals_after_start(void);
+/* Whether signals wait for the thread to leave the kernel. */
+static inline bool has_signals(void) {
+  return __builtin_expect((self.pending | (self.held & ~self.blocked_faults)) != 0, 0);
+}
 
-/* Runs the handlers of what came during a call. */
-void signals_run_pending(void);
+/* Whether the caller is the virtual machine: in one of its threads, or in a call of the program's. */
+static inline bool from_machine(void) {
+  return self.machines || self.in_kernel;
+}
+
+/* The process of the program; another one is a child that has the memory of its parent. */
+extern pid_t owner;
+
+static inline bool in_other_process(void) {
+  return (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0) != owner;
+}
+
+/* threads.c */
+
+/* Calls a function on another stack, whose top is aligned to 16 bytes. */
+int64_t pollux_on_stack(int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5, int64_t a6, int64_t a7,
+                        void *function, void *top);
+
+/* Runs a function of the library that needs more stack than the program may have. Signals wait until it returns. */
+int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t), int64_t a0, int64_t a1, int64_t a2, int64_t a3);
+
+/* Makes the calling thread known to the kernel, with a kernel stack. 0, or a negative errno. */
+long thread_attach(void);
+
+/* The virtual machine and the functions that attach needs. */
+void threads_know(void *vm, const struct kernel_block *block);
+
+/* Starts a thread as the virtual machine's are, and waits for its end if told to. 0, or an errno. */
+int machine_thread(void *(*routine)(void *), size_t stack, bool join);
+
+/* Interrupts what threads of the program wait for in the machine, until the process is gone. */
+void threads_interrupt(void);
+
+/* In the child of a fork. */
+void threads_in_child(void);
+
+/* signals.c */
+
+/* Faults: signals that the virtual machine makes for its own use, and which it can't have blocked. */
+#define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
+#define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
+
+static inline uint64_t bits_of(const sigset_t *set) {
+  uint64_t bits;
+  memcpy(&bits, set, sizeof bits);
+  return bits;
+}
+
+static inline void set_bits(sigset_t *set, uint64_t bits) {
+  memcpy(set, &bits, sizeof bits);
+}
+
+/* The mask of the calling thread as the machine has it. Returns the mask before. */
+static inline uint64_t machine_mask(int how, uint64_t bits) {
+  uint64_t before = 0;
+  machine_call(SYS_rt_sigprocmask, how, (long)&bits, (long)&before, sizeof bits, 0, 0);
+  return before;
+}
+
+/* Before the virtual machine starts: from now on faults come to the library first. */
+void signals_start(void);
+
+/* In the child of a fork: the machine has the program's actions again. */
+void signals_in_child(void);
+
+/* A jump restores a mask that was saved outside of the handlers that run now. */
+void signals_jump(sigset_t *mask);
+
+/* Delivers held signals that are not blocked; takes one. */
+void signals_release(void);
+void signals_take(int signal, siginfo_t *info);
+
+/* Before a program is executed: what it inherits is what the program has set. And what undoes that, if it fails. */
+void signals_before_exec(void);
+void signals_after_exec(void);
 
 /* Tells Java something; from any context, signal handlers included. */
 void note_send(int64_t thread, int64_t what, volatile int32_t *done);
 
 /* How many bytes from the start of a range can be read, or read and written. Survives a fault. */
 int64_t probe(int64_t address, int64_t bytes, int64_t write);
+
+/* apart.c */
+
+/*
+ * A system call of the machine, on descriptors of a table that the program does not have. It must not block. Or APART_TAKE,
+ * with a descriptor of the program's table: its number in the other, -EMFILE if there is no room.
+ */
+int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
+
+#define APART_TAKE (-1)
 
 /* paths.c */
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.vfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/** One walk along a path: where it is, and the names it still has to go. */
+@LinuxSource(file = "fs/namei.c", name = {"nameidata", "link_path_walk"})
+final class Walk {
+  /** Most symbolic links on one walk. */
+  private static final int MAXSYMLINKS = 40;
+
+  /** Most names still to walk: a path of links can't make it longer than this. */
+  private static final int MAX_PENDING = Namei.PATH_MAX * 2;
+
+  private static final byte[] FD_PATH = Dentry.bytes(FdDirectory.PATH);
+
+  private final Namei namei;
+  private final Task current;
+  private final int resolve;
+  private final Dentry start; // of a relative path
+  private Dentry at;
+  private final Deque<byte[]> pending = new ArrayDeque<>();
+  private int links;
+
+  private boolean slash;
+  private byte @Nullable [] missing;
+
+  /**
+   * Starts a walk.
+   *
+   * @param namei where "/" is
+   * @param current the calling task
+   * @param start where a relative path starts, or null for the root
+   * @param path the path
+   * @param resolve Fcntl.RESOLVE_* flags
+   * @throws ErrnoException ENOENT for an empty path, EXDEV for an absolute one that may not be
+   */
+  Walk(Namei namei, Task current, @Nullable Dentry start, byte[] path, int resolve) throws ErrnoException {
+    this.namei = namei;
+    this.current = current;
+    this.resolve = resolve;
+    this.start = start == null ? namei.root() : start;
+    at = this.start;
+    if (path.length == 0) {
+      throw new ErrnoException(Errno.ENOENT);
+    }
+    push(path);
+  }
+
+  /** Where it is. */
+  Dentry at() {
+    return at;
+  }
+
+  /** Whether there is a slash behind the last name, which makes it a directory's. */
+  boolean slash() {
+    return slash;
+  }
+
+  /** The last name, if the walk may miss it and there is nothing of that name. */
+  byte @Nullable [] missing() {
+    return missing;
+  }
+
+  /** Puts a path in front of what is pending. */
+  private void push(byte[] path) throws ErrnoException {
+    int begin = 0;
+    if (path.length > 0 && path[0] == '/') {
+      begin = absolute(path);
+    }
+    if (pending.isEmpty()) {
+      slash |= path.length > 0 && path[path.length - 1] == '/';
+    }
+    int end = path.length;
+    for (int i = path.length - 1; i >= begin - 1; i--) { // from the back, so that the first name ends up in front
+      if (i == begin - 1 || path[i] == '/') {
+        if (end - i > 1) {
+          pending.push(Arrays.copyOfRange(path, i + 1, end));
+        }
+        end = i;
+      }
+    }
+    if (pending.size() > MAX_PENDING) {
+      throw new ErrnoException(Errno.ENAMETOOLONG);
+    }
+  }
+
+  /** Goes where an absolute path starts. Returns how many bytes of it are walked then. */
+  @LinuxSource(file = "fs/namei.c", name = "nd_jump_root")
+  private int absolute(byte[] path) throws ErrnoException {
+    if (has(Fcntl.RESOLVE_BENEATH)) {
+      throw new ErrnoException(Errno.EXDEV);
+    }
+    if (has(Fcntl.RESOLVE_IN_ROOT)) {
+      at = start;
+      return 0;
+    }
+    boolean descriptor =
+        path.length > FD_PATH.length && Arrays.equals(path, 0, FD_PATH.length, FD_PATH, 0, FD_PATH.length);
+    Dentry to = descriptor ? namei.fdDirectory() : namei.root();
+    stay(to);
+    at = to;
+    return descriptor ? FD_PATH.length : 0;
+  }
+
+  private boolean has(int flag) {
+    return (resolve & flag) != 0;
+  }
+
+  /** A step may be one into another filesystem. */
+  private void stay(Dentry to) throws ErrnoException {
+    if (has(Fcntl.RESOLVE_NO_XDEV) && to.inode().sb() != at.inode().sb()) {
+      throw new ErrnoException(Errno.EXDEV);
+    }
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = "follow_dotdot")
+  private void up() throws ErrnoException {
+    if (at == start) {
+      if (has(Fcntl.RESOLVE_BENEATH)) {
+        throw new ErrnoException(Errno.EXDEV);
+      }
+      if (has(Fcntl.RESOLVE_IN_ROOT)) {
+        return;
+      }
+    }
+    Dentry up = at.parent();
+    if (up != null) {
+      stay(up);
+      at = up;
+    }
+  }
+
+  /** Follows a link. */
+  @LinuxSource(file = "fs/namei.c", name = {"pick_link", "nd_jump_link"})
+  private void follow(Inode link) throws ErrnoException {
+    if (++links > MAXSYMLINKS || has(Fcntl.RESOLVE_NO_SYMLINKS)) {
+      throw new ErrnoException(Errno.ELOOP);
+    }
+    if (link.isMagic()) {
+      if (has(Fcntl.RESOLVE_NO_MAGICLINKS)) {
+        throw new ErrnoException(Errno.ELOOP);
+      }
+      if (has(Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)) {
+        throw new ErrnoException(Errno.EXDEV);
+      }
+      Dentry to = link.jump();
+      stay(to);
+      at = to;
+      return;
+    }
+    byte[] target = link.readlink(current);
+    if (target.length == 0) {
+      throw new ErrnoException(Errno.ENOENT);
+    }
+    push(target);
+  }
+
+  /**
+   * Walks to the directory of the last name, and answers the name: one that is {@link #isSpecial} if it is none that
+   * could be made or removed.
+   */
+  @LinuxSource(file = "fs/namei.c", name = "filename_parentat")
+  byte[] toLast() throws ErrnoException {
+    run(1, true, false);
+    checkDirectory();
+    byte[] name = pending.poll();
+    return name == null ? new byte[0] : checkName(name);
+  }
+
+  /** Whether a last name is "." or "..", or empty: that of the root. */
+  static boolean isSpecial(byte[] name) {
+    return name.length == 0 || isDots(name, 1) || isDots(name, 2);
+  }
+
+  /** What a path with a slash behind it leads to is a directory. */
+  void checkSlash() throws ErrnoException {
+    if (slash) {
+      checkDirectory();
+    }
+  }
+
+  private void checkDirectory() throws ErrnoException {
+    if (!at.inode().isType(StatMode.S_IFDIR)) {
+      throw new ErrnoException(Errno.ENOTDIR);
+    }
+  }
+
+  void checkWritable() throws ErrnoException {
+    if (at.inode().sb().readOnly()) {
+      throw new ErrnoException(Errno.EROFS);
+    }
+  }
+
+  private static byte[] checkName(byte[] name) throws ErrnoException {
+    if (name.length > Namei.NAME_MAX) {
+      throw new ErrnoException(Errno.ENAMETOOLONG);
+    }
+    return name;
+  }
+
+  /**
+   * Walks on.
+   *
+   * @param left how many names are left for others
+   * @param followLast whether a symbolic link at the end is followed
+   * @param mayMiss whether there need be nothing of the last name
+   */
+  void run(int left, boolean followLast, boolean mayMiss) throws ErrnoException {
+    while (pending.size() > left) { // bounded: each link costs one of MAXSYMLINKS
+      byte[] name = pending.pop();
+      Inode directory = at.inode();
+      checkDirectory();
+      checkName(name);
+      if (isDots(name, 1)) {
+        continue;
+      }
+      if (isDots(name, 2)) {
+        up();
+        continue;
+      }
+      Inode next;
+      try {
+        next = directory.lookup(current, name);
+      } catch (ErrnoException e) {
+        if (!mayMiss || e.errno() != Errno.ENOENT || !pending.isEmpty()) {
+          throw e;
+        }
+        missing = name;
+        return;
+      }
+      if (next.isType(StatMode.S_IFLNK) && (followLast || !pending.isEmpty())) {
+        follow(next);
+        continue;
+      }
+      if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
+        throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
+      }
+      Dentry to = new Dentry(at, Dentry.name(name), next);
+      stay(to);
+      at = to;
+    }
+  }
+
+  /** Whether a directory is the one that the walk is in, or one above it. */
+  @LinuxSource(file = "fs/dcache.c", name = "d_splice_alias")
+  private boolean isAbove(Inode directory) {
+    for (Dentry up = at; up != null; up = up.parent()) {
+      if (up.inode() == directory) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean isDots(byte[] name, int dots) {
+    if (name.length != dots) {
+      return false;
+    }
+    for (byte b : name) {
+      if (b != '.') {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Executing another program. It inherits the mask and the ignored signals, which for faults are not what the machine has
+ * (masks.c, signals.c). Not by posix_spawn: of the ignored signals, an ignored fault gets its default there.
+ */
+#include "pollux.h"
+
+#include <spawn.h>
+
+#define ATTEMPT(call)       \
+  ({                        \
+    signals_before_exec();  \
+    int result_ = call;     \
+    int saved_ = errno;     \
+    signals_after_exec();   \
+    errno = saved_;         \
+    result_;                \
+  })
+
+EXPORT int execve(const char *path, char *const arguments[], char *const environment[]) {
+  return ATTEMPT(NEXT(execve)(path, arguments, environment));
+}
+
+EXPORT int execv(const char *path, char *const arguments[]) {
+  return execve(path, arguments, environ);
+}
+
+EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[]) {
+  return ATTEMPT(NEXT(execvpe)(file, arguments, environment));
+}
+
+EXPORT int execvp(const char *file, char *const arguments[]) {
+  return execvpe(file, arguments, environ);
+}
+
+EXPORT int fexecve(int fd, char *const arguments[], char *const environment[]) {
+  return ATTEMPT(NEXT(fexecve)(fd, arguments, environment));
+}
+
+EXPORT int execveat(int at, const char *path, char *const arguments[], char *const environment[], int flags) {
+  return ATTEMPT(NEXT(execveat)(at, path, arguments, environment, flags));
+}
+
+/* The arguments of execl and its like, in an array on the stack. `list` is left behind the null pointer. */
+#define COLLECT(first, list)                          \
+  size_t count_ = 1;                                  \
+  va_list counting_;                                  \
+  va_start(counting_, first);                         \
+  for (const char *it_ = first; it_; count_++) {      \
+    it_ = va_arg(counting_, const char *);            \
+  }                                                   \
+  va_end(counting_);                                  \
+  char *arguments[count_];                            \
+  va_start(list, first);                              \
+  arguments[0] = (char *)first;                       \
+  for (size_t i_ = 0; arguments[i_]; i_++) {          \
+    arguments[i_ + 1] = va_arg(list, char *);         \
+  }
+
+EXPORT int execl(const char *path, const char *first, ...) {
+  va_list list;
+  COLLECT(first, list)
+  va_end(list);
+  return execve(path, arguments, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...) {
+  va_list list;
+  COLLECT(first, list)
+  va_end(list);
+  return execvpe(file, arguments, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...) {
+  va_list list;
+  COLLECT(first, list)
+  char *const *environment = va_arg(list, char *const *);
+  va_end(list);
+  return execve(path, arguments, environment);
+}
+
+/* Only the mask: the parent goes on meanwhile. */
+
+EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {
+  machine_mask(SIG_BLOCK, self.blocked_faults);
+  int result = NEXT(posix_spawn)(child, path, actions, attributes, arguments, environment);
+  machine_mask(SIG_UNBLOCK, self.blocked_faults);
+  return result;
+}
+
+EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {
+  machine_mask(SIG_BLOCK, self.blocked_faults);
+  int result = NEXT(posix_spawnp)(child, file, actions, attributes, arguments, environment);
+  machine_mask(SIG_UNBLOCK, self.blocked_faults);
+  return result;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.uapi;
+
+/** Requests of ioctl that mean the same for every kind of file. */
+@LinuxSource(file = "include/uapi/asm-generic/ioctls.h")
+public final class FileIoctl {
+  /** The block of a file, by its number in the file and as an int. */
+  public static final int FIBMAP = 1;
+
+  /** The block size of the filesystem, as an int. */
+  public static final int FIGETBSZ = 2;
+
+  /** Bytes that can be read, as an int. */
+  public static final int FIONREAD = 0x541b;
+
+  /** Sets or clears O_NONBLOCK, by an int. */
+  public static final int FIONBIO = 0x5421;
+
+  /** The descriptor stays open on exec. */
+  public static final int FIONCLEX = 0x5450;
+
+  /** The descriptor is closed on exec. */
+  public static final int FIOCLEX = 0x5451;
+
+  /** Sets or clears O_ASYNC, by an int. */
+  public static final int FIOASYNC = 0x5452;
+
+  /** Bytes that a file takes up, as a long. */
+  public static final int FIOQSIZE = 0x5460;
+
+  /** Shares all blocks of another file. */
+  public static final int FICLONE = 0x40049409;
+
+  /** Shares a range of another file. */
+  public static final int FICLONERANGE = 0x4020940d;
+
+  /** Shares ranges that are equal. */
+  public static final int FIDEDUPERANGE = 0xc0189436;
+
+  /** Where the parts of a file are. */
+  public static final int FS_IOC_FIEMAP = 0xc020660b;
+
+  /** The bytes of a struct file_clone_range. */
+  public static final int FILE_CLONE_RANGE_SIZE = 32;
+
+  /** The bytes of a struct file_dedupe_range without its elements. */
+  public static final int FILE_DEDUPE_RANGE_SIZE = 24;
+
+  private FileIoctl() {}
+}
