@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  */
 final class Preload {
   private static final List<String> SOURCES =
-      List.of("kernel.c", "signals.c", "paths.c", "names.c", "files.c", "dirs.c", "stdio.c", "libaio.c", "syscall.c");
+      List.of("kernel.c", "signals.c", "paths.c", "names.c", "files.c", "dirs.c", "stdio.c", "inside.c", "limits.c", "libaio.c", "syscall.c");
   private static final List<String> OTHERS = List.of("pollux.h", "exports.map");
   private static final long COMPILE_SECONDS = 120;
   private static final int HASH_DIGITS = 16;
@@ -121,7 +121,7 @@ final class Preload {
       throw Failure.couldNotRun(include.resolve("jni.h").toString(), "is not there: exec needs a whole JDK");
     }
     List<String> command = new ArrayList<>(List.of("cc", "-shared", "-fPIC", "-O2", "-std=gnu11", "-fvisibility=hidden"));
-    command.addAll(List.of("-Wall", "-Wextra", "-pthread"));
+    command.addAll(List.of("-Wall", "-Wextra", "-Wno-nonnull-compare", "-fno-delete-null-pointer-checks", "-pthread"));
     command.addAll(List.of("-I" + include, "-I" + include.resolve("linux")));
     command.addAll(List.of("-Wl,--version-script=exports.map", "-o", "library.so"));
     command.addAll(SOURCES);

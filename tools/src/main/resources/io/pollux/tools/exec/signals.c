@@ -229,6 +229,9 @@ EXPORT int sigaction(int signal, const struct sigaction *action, struct sigactio
   if (signal < 1 || signal > 64 || signal == SIGKILL || signal == SIGSTOP) {
     return NEXT(sigaction)(signal, action, old);
   }
+  if (signal == SIGSYS && sigsys_is_ours()) {
+    return sigsys_action(action, old);
+  }
   pthread_mutex_lock(&lock);
   struct sigaction before;
   int result = 0;
