@@ -121,7 +121,7 @@ final class Preload {
       throw Failure.couldNotRun(include.resolve("jni.h").toString(), "is not there: exec needs a whole JDK");
     }
     List<String> command = new ArrayList<>(List.of("cc", "-shared", "-fPIC", "-O2", "-std=gnu11", "-fvisibility=hidden"));
-    command.addAll(List.of("-Wall", "-Wextra", "-Wno-nonnull-compare", "-fno-delete-null-pointer-checks", "-pthread"));
+    command.addAll(List.of("-Wall", "-Wextra", "-pthread"));
     command.addAll(List.of("-I" + include, "-I" + include.resolve("linux")));
     command.addAll(List.of("-Wl,--version-script=exports.map", "-o", "library.so"));
     command.addAll(SOURCES);

@@ -61,10 +61,6 @@ EXPORT DIR *fdopendir(int fd) {
     errno = ENOTDIR;
     return NULL;
   }
-  if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY) {
-    errno = (flags & O_PATH) ? EBADF : EINVAL;
-    return NULL;
-  }
   return open_stream(fd);
 }
 

@@ -334,7 +334,7 @@ static int old_walked(const char *path, const struct stat *status, int type) {
 
 EXPORT int nftw(const char *path, walk_function callback, int descriptors, int flags) {
   struct window window;
-  if (!callback || !may_lead_below(path) || !window_open(&window)) {
+  if (is_null(callback) || !may_lead_below(path) || !window_open(&window)) {
     return NEXT(nftw)(path, callback, descriptors, flags);
   }
   walk_function before = walk_callback;
@@ -352,7 +352,7 @@ EXPORT int nftw64(const char *path, int (*callback)(const char *, const struct s
 
 EXPORT int ftw(const char *path, old_walk_function callback, int descriptors) {
   struct window window;
-  if (!callback || !may_lead_below(path) || !window_open(&window)) {
+  if (is_null(callback) || !may_lead_below(path) || !window_open(&window)) {
     return NEXT(ftw)(path, callback, descriptors);
   }
   old_walk_function before = old_walk_callback;

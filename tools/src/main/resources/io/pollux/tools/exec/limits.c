@@ -73,7 +73,7 @@ EXPORT int prlimit(pid_t process, __rlimit_resource_t resource, const struct rli
 
 EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit) {
   if (is_kernels(0, (int)resource)) {
-    return (int)answer(limit ? change(limit, NULL) : -EFAULT);
+    return (int)answer(is_null(limit) ? -EFAULT : change(limit, NULL));
   }
   return NEXT(setrlimit64)(resource, limit);
 }
@@ -84,7 +84,7 @@ EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit) {
 
 EXPORT int getrlimit64(__rlimit_resource_t resource, struct rlimit64 *limit) {
   if (is_kernels(0, (int)resource)) {
-    return (int)answer(limit ? change(NULL, limit) : -EFAULT);
+    return (int)answer(is_null(limit) ? -EFAULT : change(NULL, limit));
   }
   return NEXT(getrlimit64)(resource, limit);
 }

@@ -138,7 +138,7 @@ EXPORT int futimes(int fd, const struct timeval times[2]) {
 }
 
 EXPORT int futimesat(int dirfd, const char *path, const struct timeval times[2]) {
-  if (!path ? ours(dirfd) : path_in_kernel_at(dirfd, path)) {
+  if (is_null(path) ? ours(dirfd) : path_in_kernel_at(dirfd, path)) {
     return refused(ENOSYS);
   }
   return NEXT(futimesat)(dirfd, path, times);

@@ -373,7 +373,7 @@ EXPORT int creat64(const char *path, mode_t mode) {
 #define LINK_OF_MACHINE(path, flags) (((flags) & AT_SYMLINK_NOFOLLOW) && is_standard_name(path))
 
 /* Since Linux 6.11 a null pointer is as good as an empty path. */
-#define DESCRIPTOR_ITSELF(dirfd, path, flags) (!(path) && ((flags) & AT_EMPTY_PATH) && ours(dirfd))
+#define DESCRIPTOR_ITSELF(dirfd, path, flags) (is_null(path) && ((flags) & AT_EMPTY_PATH) && ours(dirfd))
 
 EXPORT int fstatat(int dirfd, const char *path, struct stat *status, int flags) {
   if (DESCRIPTOR_ITSELF(dirfd, path, flags)) {

@@ -55,6 +55,12 @@
     f_;                                                                   \
   })
 
+/* Whether a pointer is null, also where a header promises the compiler that it is not. */
+static inline bool is_null(const void *pointer) {
+  __asm__("" : "+r"(pointer));
+  return !pointer;
+}
+
 /* Descriptors of ours are below this. */
 #define FD_LIMIT 65536
 
