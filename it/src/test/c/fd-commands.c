@@ -169,7 +169,7 @@ static void numbers(int fd)
 	printf("%s GETFD: %d\n", kind, fcntl(310, F_GETFD));
 	show("dup3 NONBLOCK", dup3(fd, 310, O_NONBLOCK));
 	show("dup3 to itself", dup3(fd, fd, 0));
-	show("dup2 to itself", dup2(fd, fd));
+	show("dup2 to itself", dup2(fd, fd) == fd ? 0 : -1);
 	show("dup2 to -1", dup2(fd, -1));
 	show("dup2 to 1 << 30", dup2(fd, 1 << 30));
 	close(310);
@@ -397,12 +397,16 @@ static void on_disk(int fd, bool writable)
 	show("BLKBSZSET wild", ioctl(fd, BLKBSZSET, WILD));
 	show("BLKBSZSET null", ioctl(fd, BLKBSZSET, 0));
 	long ahead = -1;
+	int result;
 	show("BLKRAGET null", ioctl(fd, BLKRAGET, 0));
 	show("BLKRASET 64", ioctl(fd, BLKRASET, 64));
-	show_value("BLKRAGET", ioctl(fd, BLKRAGET, &ahead), ahead);
-	show_value("BLKFRAGET", ioctl(fd, BLKFRAGET, &ahead), ahead);
+	result = ioctl(fd, BLKRAGET, &ahead);
+	show_value("BLKRAGET", result, ahead);
+	result = ioctl(fd, BLKFRAGET, &ahead);
+	show_value("BLKFRAGET", result, ahead);
 	show("BLKFRASET 256", ioctl(fd, BLKFRASET, 256));
-	show_value("BLKRAGET", ioctl(fd, BLKRAGET, &ahead), ahead);
+	result = ioctl(fd, BLKRAGET, &ahead);
+	show_value("BLKRAGET", result, ahead);
 	show("BLKFLSBUF", ioctl(fd, BLKFLSBUF, 0));
 	show("HDIO_GETGEO", ioctl(fd, HDIO_GETGEO, &(struct hd_geometry){0}));
 	show("HDIO_GETGEO null", ioctl(fd, HDIO_GETGEO, 0));
@@ -433,16 +437,18 @@ static void on_disk(int fd, bool writable)
 
 static void read_only_by_ioctl(const char *path)
 {
-	int fd = opened(path, O_RDWR), value;
+	int fd = opened(path, O_RDWR), value = -1, result;
 	char sector[512] = {0};
 
 	show("BLKROSET on", ioctl(fd, BLKROSET, &(int){1}));
-	show_value("BLKROGET", ioctl(fd, BLKROGET, &value), value);
+	result = ioctl(fd, BLKROGET, &value);
+	show_value("BLKROGET", result, value);
 	show("pwrite", pwrite(fd, sector, sizeof sector, 0));
 	show("BLKZEROOUT", ioctl(fd, BLKZEROOUT, ((uint64_t[]){0, 512})));
 	show("open for writing", open(path, O_RDWR));
 	show("BLKROSET off", ioctl(fd, BLKROSET, &(int){0}));
-	show_value("BLKROGET", ioctl(fd, BLKROGET, &value), value);
+	result = ioctl(fd, BLKROGET, &value);
+	show_value("BLKROGET", result, value);
 	show("pwrite", pwrite(fd, sector, sizeof sector, 0));
 	show("BLKROSET wild", ioctl(fd, BLKROSET, WILD));
 	close(fd);
@@ -450,13 +456,15 @@ static void read_only_by_ioctl(const char *path)
 
 static void claims(const char *path)
 {
-	int first = opened(path, O_RDONLY | O_EXCL);
+	int first = opened(path, O_RDONLY | O_EXCL), result;
 	int other = opened(path, O_RDWR);
 
 	show("second O_EXCL", open(path, O_RDONLY | O_EXCL));
 	show("BLKBSZSET by another", ioctl(other, BLKBSZSET, &(int){1024}));
 	show("BLKBSZSET by the holder", ioctl(first, BLKBSZSET, &(int){1024}));
-	show_value("BLKBSZGET", ioctl(other, BLKBSZGET, &(int){0}), 0);
+	int block = -1;
+	result = ioctl(other, BLKBSZGET, &block);
+	show_value("BLKBSZGET", result, block);
 	printf("%s GETFL: %#o\n", kind, fcntl(first, F_GETFL));
 	int again = dup(first);
 	close(first);
@@ -467,7 +475,8 @@ static void claims(const char *path)
 	close(later);
 	close(other);
 	int fresh = opened(path, O_RDONLY), size = -1;
-	show_value("BLKBSZGET at a new open", ioctl(fresh, BLKBSZGET, &size), size);
+	result = ioctl(fresh, BLKBSZGET, &size);
+	show_value("BLKBSZGET at a new open", result, size);
 	close(fresh);
 }
 

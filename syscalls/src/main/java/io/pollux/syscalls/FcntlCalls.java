@@ -172,6 +172,9 @@ final class FcntlCalls {
     if (result != 0) {
       return result;
     }
+    if (openFile && Flock.lPid(address) != 0) {
+      return -Errno.EINVAL;
+    }
     FileLocks.Range found = type == Fcntl.F_UNLCK ? null : file.inode().locks().test(range[0]);
     if (!current.mm().accessOk(address, Flock.SIZE, true)) {
       return -Errno.EFAULT;
@@ -201,6 +204,9 @@ final class FcntlCalls {
     int type = range[0].type();
     if ((type == Fcntl.F_RDLCK && !file.readable()) || (type == Fcntl.F_WRLCK && !file.writable())) {
       return -Errno.EBADF;
+    }
+    if (openFile && Flock.lPid(address) != 0) {
+      return -Errno.EINVAL;
     }
     return file.inode().locks().lock(current, file.table(), range[0], wait);
   }
@@ -243,7 +249,7 @@ final class FcntlCalls {
       end = FileLocks.TO_END;
     }
     int type = Flock.lType(address);
-    if (type < Fcntl.F_RDLCK || type > Fcntl.F_UNLCK || (openFile && Flock.lPid(address) != 0)) {
+    if (type < Fcntl.F_RDLCK || type > Fcntl.F_UNLCK) {
       return -Errno.EINVAL;
     }
     into[0] = new FileLocks.Range(openFile ? file : current.files(), type, start, end);

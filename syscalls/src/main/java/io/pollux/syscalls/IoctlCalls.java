@@ -37,6 +37,8 @@ final class IoctlCalls {
         case FileIoctl.FICLONERANGE -> cloneRange(current, file, arg);
         case FileIoctl.FIDEDUPERANGE -> dedupe(current, arg);
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
+        case FileIoctl.FS_IOC_SETFLAGS -> onlyRead(current, arg, Integer.BYTES);
+        case FileIoctl.FS_IOC_FSSETXATTR -> onlyRead(current, arg, FileIoctl.FSXATTR_SIZE);
         case FileIoctl.FS_IOC_FIEMAP -> -Errno.EOPNOTSUPP;
         case FileIoctl.FIONREAD ->
             file.inode().isType(StatMode.S_IFREG)
@@ -51,6 +53,12 @@ final class IoctlCalls {
 
   private static long blockDeviceOr(File file, int cmd, long arg, Task current, long otherwise) {
     return file.inode().isType(StatMode.S_IFREG) ? otherwise : file.op().ioctl(current, file, cmd, arg);
+  }
+
+  /** What no file here lets a program set: its argument is read before that is said. */
+  @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_setflags", "ioctl_fssetxattr"})
+  private static long onlyRead(Task current, long arg, long bytes) {
+    return current.mm().accessOk(arg, bytes, false) ? -Errno.ENOTTY : -Errno.EFAULT;
   }
 
   private static long putInt(Task current, long arg, int value) {

@@ -37,6 +37,15 @@ public final class FileIoctl {
   /** Shares ranges that are equal. */
   public static final int FIDEDUPERANGE = 0xc0189436;
 
+  /** Sets the flags of a file, by an int. */
+  public static final int FS_IOC_SETFLAGS = 0x40086602;
+
+  /** Sets the attributes of a file, by a struct fsxattr. */
+  public static final int FS_IOC_FSSETXATTR = 0x401c5820;
+
+  /** The bytes of a struct fsxattr. */
+  public static final int FSXATTR_SIZE = 28;
+
   /** Where the parts of a file are. */
   public static final int FS_IOC_FIEMAP = 0xc020660b;
 

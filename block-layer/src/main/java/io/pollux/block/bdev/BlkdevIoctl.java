@@ -19,6 +19,8 @@ final class BlkdevIoctl {
   private static final long SECTORS_OF_PAGE = HostMemory.PAGE_SIZE >> BlkTypes.SECTOR_SHIFT;
   private static final int MAX_SHORT = 0xffff;
   private static final int BLKPG_ARG_SIZE = 24; // struct blkpg_ioctl_arg
+  private static final int BLKPG_DATA = 16;
+  private static final int BLKPG_PARTITION_SIZE = 152; // struct blkpg_partition
 
   private BlkdevIoctl() {}
 
@@ -91,7 +93,11 @@ final class BlkdevIoctl {
   /** There are no partitions, and none can be added. */
   @LinuxSource(file = "block/ioctl.c", name = "blkpg_ioctl")
   private static long partition(Task current, long arg) {
-    return current.mm().accessOk(arg, BLKPG_ARG_SIZE, false) ? -Errno.EINVAL : -Errno.EFAULT;
+    if (!current.mm().accessOk(arg, BLKPG_ARG_SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    long data = RawMemory.getLong(arg + BLKPG_DATA);
+    return current.mm().accessOk(data, BLKPG_PARTITION_SIZE, false) ? -Errno.EINVAL : -Errno.EFAULT;
   }
 
   @LinuxSource(file = "block/ioctl.c", name = "put_ushort")

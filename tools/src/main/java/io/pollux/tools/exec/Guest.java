@@ -57,6 +57,11 @@ final class Guest {
   private static final int NOTE_FORGET = 65;
   private static final int NOTES = 64;
 
+  /** The environment's variable with RLIMIT_MEMLOCK, as limits.c writes it. */
+  private static final String MEMLOCK = "POLLUX_MEMLOCK";
+
+  private static final int DECIMAL = 10;
+
   private final Target target;
   private final Program process;
 
@@ -91,7 +96,9 @@ final class Guest {
               function(block + FD_FREE));
       MachineSpace memory = new MachineSpace(RawMemory.getLong(block + PROBE));
       FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
-      Guest guest = new Guest(target, target.newProgram(new UserProcess(memory, descriptors)));
+      UserProcess process = new UserProcess(memory, descriptors);
+      takeOverMemlock(process, System.getenv(MEMLOCK));
+      Guest guest = new Guest(target, target.newProgram(process));
       guest.listen(machine, (int) RawMemory.getLong(block + NOTE_FD));
       guest.upcall(block + ATTACH, "attach", 0);
       guest.upcall(block + SHUTDOWN, "shutdown", 0);
@@ -102,6 +109,21 @@ final class Guest {
       return e.status();
     } catch (ReflectiveOperationException | RuntimeException | Error e) {
       return mistake(e);
+    }
+  }
+
+  /** RLIMIT_MEMLOCK as the program set it before this kernel started: two unsigned numbers. */
+  private static void takeOverMemlock(UserProcess process, @Nullable String limits) {
+    if (limits == null) {
+      return;
+    }
+    int colon = limits.indexOf(':');
+    try {
+      long current = Long.parseUnsignedLong(limits, 0, Math.max(colon, 0), DECIMAL);
+      long max = Long.parseUnsignedLong(limits, colon + 1, limits.length(), DECIMAL);
+      process.setMemlockLimit(current < 0 ? Long.MAX_VALUE : current, max < 0 ? Long.MAX_VALUE : max);
+    } catch (NumberFormatException e) {
+      throw Failure.couldNotRun(MEMLOCK, "is this command's own variable, and says \"" + limits + "\"", e);
     }
   }
 

@@ -28,7 +28,9 @@ import java.util.stream.Stream;
  */
 final class Preload {
   private static final List<String> SOURCES =
-      List.of("kernel.c", "threads.c", "signals.c", "masks.c", "execs.c", "paths.c", "names.c", "files.c", "dirs.c", "stdio.c", "libaio.c", "syscall.c", "apart.c");
+      List.of(
+          "kernel.c", "threads.c", "signals.c", "masks.c", "execs.c", "paths.c", "names.c", "files.c", "dirs.c", "stdio.c",
+          "inside.c", "limits.c", "libaio.c", "syscall.c", "apart.c");
   private static final List<String> OTHERS = List.of("pollux.h", "exports.map");
   private static final long COMPILE_SECONDS = 120;
   private static final int HASH_DIGITS = 16;

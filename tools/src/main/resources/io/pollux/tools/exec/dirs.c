@@ -8,6 +8,7 @@
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* readdir_r */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #define OURS 0x7275786c6c6f50ffull
 
@@ -47,25 +48,39 @@ static DIR *open_stream(int fd) {
 }
 
 EXPORT DIR *fdopendir(int fd) {
-  return ours(fd) ? open_stream(fd) : NEXT(fdopendir)(fd);
+  if (!ours(fd)) {
+    return NEXT(fdopendir)(fd);
+  }
+  long flags = CALL2(SYS_fcntl, fd, F_GETFL);
+  struct stat status;
+  if (flags < 0 || answer(CALL2(SYS_fstat, fd, &status)) != 0) {
+    errno = flags < 0 ? (int)-flags : errno;
+    return NULL;
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    errno = ENOTDIR;
+    return NULL;
+  }
+  return open_stream(fd);
 }
 
-EXPORT DIR *opendir(const char *path) {
-  char buffer[KERNEL_PATH_MAX];
-  const char *kernel_path;
-  if (!below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
-    return NEXT(opendir)(path);
-  }
-  int fd = (int)answer(CALL4(SYS_openat, AT_FDCWD, kernel_path, O_RDONLY | O_DIRECTORY, 0));
+static DIR *open_at(int dirfd, const char *kernel_path) {
+  int fd = (int)answer(CALL4(SYS_openat, dirfd, kernel_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
   if (fd < 0) {
     return NULL;
   }
-  machine_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
   DIR *dir = open_stream(fd);
   if (!dir) {
     CALL1(SYS_close, fd);
   }
   return dir;
+}
+
+EXPORT DIR *opendir(const char *path) {
+  IN_KERNEL(AT_FDCWD, path) {
+    return open_at(AT_FDCWD, kernel_path);
+  }
+  return NEXT(opendir)(path);
 }
 
 static struct dirent *read_stream(struct stream *stream) {
@@ -134,14 +149,8 @@ static void free_all(struct dirent **names, size_t count) {
   free(names);
 }
 
-/* The C library's own opens and reads directories past opendir and readdir. */
-EXPORT int scandir(const char *path, struct dirent ***list, filter wanted, order before) {
-  char buffer[KERNEL_PATH_MAX];
-  const char *unused;
-  if (!below_mount(AT_FDCWD, path, buffer, &unused)) {
-    return NEXT(scandir)(path, list, wanted, before);
-  }
-  DIR *dir = opendir(path);
+/* Lists a directory, and closes it. */
+static int scan(DIR *dir, struct dirent ***list, filter wanted, order before) {
   if (!dir) {
     return -1;
   }
@@ -185,6 +194,23 @@ EXPORT int scandir(const char *path, struct dirent ***list, filter wanted, order
   }
   *list = names;
   return (int)count;
+}
+
+/* The C library's own open and read directories past opendir and readdir. */
+EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, filter wanted, order before) {
+  IN_KERNEL(dirfd, path) {
+    return scan(open_at(dirfd, kernel_path), list, wanted, before);
+  }
+  return NEXT(scandirat)(dirfd, path, list, wanted, before);
+}
+
+EXPORT int scandirat64(int dirfd, const char *path, struct dirent64 ***list, int (*wanted)(const struct dirent64 *),
+                       int (*before)(const struct dirent64 **, const struct dirent64 **)) {
+  return scandirat(dirfd, path, (struct dirent ***)list, (filter)wanted, (order)before);
+}
+
+EXPORT int scandir(const char *path, struct dirent ***list, filter wanted, order before) {
+  return scandirat(AT_FDCWD, path, list, wanted, before);
 }
 
 EXPORT int scandir64(const char *path, struct dirent64 ***list, int (*wanted)(const struct dirent64 *),

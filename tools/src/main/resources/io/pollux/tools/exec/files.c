@@ -3,6 +3,7 @@
 #include "pollux.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -309,24 +310,8 @@ EXPORT int futimens(int fd, const struct timespec times[2]) {
 }
 
 EXPORT int flock(int fd, int operation) {
-  (void)operation;
-  if (ours(fd)) {
-    return 0; /* this process is the only one that has the file */
-  }
   int (*next)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
-  return next(fd, operation);
-}
-
-EXPORT int lockf(int fd, int command, off_t size) {
-  if (ours(fd)) {
-    bool known = command == F_LOCK || command == F_TLOCK || command == F_ULOCK || command == F_TEST;
-    return known ? 0 : (errno = EINVAL, -1);
-  }
-  return NEXT(lockf)(fd, command, size);
-}
-
-EXPORT int lockf64(int fd, int command, off64_t size) {
-  return lockf(fd, command, size);
+  return ours(fd) ? (int)answer(CALL2(SYS_flock, fd, operation)) : next(fd, operation);
 }
 
 /*
@@ -347,11 +332,7 @@ EXPORT int dup3(int fd, int as, int flags) {
     return dup_in_child(fd, as, flags);
   }
   if (ours(fd)) {
-    int made = (int)answer(CALL3(SYS_dup3, fd, as, flags));
-    if (made >= 0 && (flags & O_CLOEXEC)) {
-      machine_call(SYS_fcntl, made, F_SETFD, FD_CLOEXEC, 0, 0, 0);
-    }
-    return made;
+    return (int)answer(CALL3(SYS_dup3, fd, as, flags));
   }
   if (ours(as) && machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0) {
     close(as);
@@ -372,31 +353,49 @@ EXPORT int dup2(int fd, int as) {
   return NEXT(dup2)(fd, as);
 }
 
+/* An owner has to be there, and only the machine knows its processes. Threads are asked for as such. */
+static long check_owner(int type, int pid) {
+  if (pid == 0) {
+    return 0;
+  }
+  long result = type == F_OWNER_TID ? machine_call(SYS_tkill, pid, 0, 0, 0, 0, 0)
+                                    : machine_call(SYS_kill, type == F_OWNER_PGRP ? -pid : pid, 0, 0, 0, 0, 0);
+  return result == -ESRCH ? -ESRCH : 0;
+}
+
+/* ESRCH, unless the descriptor can't have an owner at all. */
+static long no_owner(int fd) {
+  long result = CALL2(SYS_fcntl, fd, F_GETSIG);
+  return result < 0 ? result : -ESRCH;
+}
+
 static long kernel_fcntl(int fd, int command, long argument) {
   switch (command) {
-    case F_GETFD: /* of the placeholder */
+    case F_GETFD: /* of the placeholder, also in a child that has no kernel */
     case F_SETFD:
       return machine_call(SYS_fcntl, fd, command, argument, 0, 0, 0);
-    case F_GETLK:
-    case F_SETLK:
-    case F_SETLKW: /* this process is the only one that has the file */
-      if (probe(argument, sizeof(struct flock), command == F_GETLK) != sizeof(struct flock)) {
-        return -EFAULT;
+    case F_SETOWN: {
+      int pid = (int)argument;
+      long missing = pid == INT_MIN ? 0 : check_owner(pid < 0 ? F_OWNER_PGRP : F_OWNER_PID, pid < 0 ? -pid : pid);
+      return missing ? no_owner(fd) : CALL3(SYS_fcntl, fd, command, argument);
+    }
+    case F_SETOWN_EX: {
+      struct f_owner_ex *owner = (struct f_owner_ex *)argument;
+      if (probe(argument, sizeof *owner, 0) == sizeof *owner && owner->pid > 0 && check_owner((int)owner->type, owner->pid)) {
+        return no_owner(fd);
       }
-      if (command == F_GETLK) {
-        ((struct flock *)argument)->l_type = F_UNLCK;
-      }
-      return 0;
-    case F_DUPFD_CLOEXEC: {
-      long made = CALL3(SYS_fcntl, fd, command, argument);
-      if (made >= 0) {
-        machine_call(SYS_fcntl, made, F_SETFD, FD_CLOEXEC, 0, 0, 0);
-      }
-      return made;
+      return CALL3(SYS_fcntl, fd, command, argument);
     }
     default:
       return CALL3(SYS_fcntl, fd, command, argument);
   }
+}
+
+/* The owner, below 0 for a process group: which is no error, so it is asked for in the other way. */
+static int owner_of(int fd) {
+  struct f_owner_ex owner;
+  long result = CALL3(SYS_fcntl, fd, F_GETOWN_EX, &owner);
+  return result < 0 ? (int)answer(result) : owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid;
 }
 
 EXPORT int fcntl(int fd, int command, ...) {
@@ -404,7 +403,10 @@ EXPORT int fcntl(int fd, int command, ...) {
   va_start(list, command);
   long argument = va_arg(list, long);
   va_end(list);
-  return ours(fd) ? (int)answer(kernel_fcntl(fd, command, argument)) : NEXT(fcntl)(fd, command, argument);
+  if (!ours(fd)) {
+    return NEXT(fcntl)(fd, command, argument);
+  }
+  return command == F_GETOWN ? owner_of(fd) : (int)answer(kernel_fcntl(fd, command, argument));
 }
 
 EXPORT int fcntl64(int fd, int command, ...) {
@@ -421,14 +423,6 @@ EXPORT int ioctl(int fd, unsigned long request, ...) {
   long argument = va_arg(list, long);
   va_end(list);
   return ours(fd) ? (int)answer(CALL3(SYS_ioctl, fd, request, argument)) : NEXT(ioctl)(fd, request, argument);
-}
-
-EXPORT int isatty(int fd) {
-  if (ours(fd)) {
-    errno = ENOTTY;
-    return 0;
-  }
-  return NEXT(isatty)(fd);
 }
 
 #define FILE_EVENTS (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)

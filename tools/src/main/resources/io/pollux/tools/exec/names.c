@@ -137,6 +137,17 @@ EXPORT int futimes(int fd, const struct timeval times[2]) {
   return ours(fd) ? refused(ENOSYS) : NEXT(futimes)(fd, times);
 }
 
+EXPORT int futimesat(int dirfd, const char *path, const struct timeval times[2]) {
+  if (is_null(path) ? ours(dirfd) : path_in_kernel_at(dirfd, path)) {
+    return refused(ENOSYS);
+  }
+  return NEXT(futimesat)(dirfd, path, times);
+}
+
+EXPORT int lchmod(const char *path, mode_t mode) {
+  return fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Extended attributes: none are shown, and none are set. */
 
 static int no_attributes(void) {

@@ -29,38 +29,74 @@ void paths_init(void) {
   }
 }
 
-/* Where the names after the mount point begin, or null. Takes "//" and "/./" for what they are. */
+bool paths_known(void) {
+  return mount_length != 0;
+}
+
+/* A wild pointer is for the machine to refuse. */
+static bool is_wild(const char *path) {
+  return machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT;
+}
+
+static bool is_name(const char *at, size_t length, const char *name) {
+  return length == strlen(name) && memcmp(at, name, length) == 0;
+}
+
+/*
+ * Where the names after the mount point begin in an absolute path, or null if it does not end below it. "//", "." and ".." are
+ * taken for what they are before the mount point; after it they are the kernel's, unless ".." leads out again.
+ */
 static const char *after_mount_point(const char *path) {
-  const char *wanted = mount_point;
-  while (*wanted) {
-    if (*wanted == '/') {
-      if (*path != '/') {
-        return NULL;
-      }
-      while (*path == '/' || (path[0] == '.' && path[1] == '/')) {
-        path++;
-      }
-      wanted++;
-    } else if (*wanted++ != *path++) {
-      return NULL;
+  char walked[KERNEL_PATH_MAX];
+  size_t length = 0;
+  const char *rest = NULL;
+  long depth = 0; /* below the mount point */
+  while (*path) {
+    while (*path == '/') {
+      path++;
     }
+    size_t name = strcspn(path, "/");
+    if (is_name(path, name, "..")) {
+      if (rest && depth > 0) {
+        depth--;
+      } else {
+        rest = NULL;
+        while (length > 0 && walked[--length] != '/') {
+        }
+      }
+    } else if (name > 0 && !is_name(path, name, ".")) {
+      if (rest) {
+        depth++;
+      } else if (length + name + 1 >= sizeof walked) {
+        return NULL; /* longer than any path may be */
+      } else {
+        walked[length] = '/';
+        memcpy(walked + length + 1, path, name);
+        length += name + 1;
+        if (length == mount_length && memcmp(walked, mount_point, length) == 0) {
+          rest = path + name;
+          depth = 0;
+        }
+      }
+    }
+    path += name;
   }
-  return *path == 0 || *path == '/' ? path : NULL;
+  return rest;
 }
 
 bool is_mount_point(const char *path) {
-  if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
+  if (mount_length == 0 || is_wild(path)) {
     return false;
   }
-  const char *rest = after_mount_point(path);
+  const char *rest = *path == '/' ? after_mount_point(path) : NULL;
   while (rest && (*rest == '/' || (rest[0] == '.' && (rest[1] == 0 || rest[1] == '/')))) {
     rest++;
   }
   return rest && *rest == 0;
 }
 
-/* A relative path as an absolute one, if it can lead below the mount point: from one of the directories above that. */
-static bool beside_mount(int dirfd, const char *path, char *absolute, size_t room) {
+/* A relative path as an absolute one. */
+static bool make_absolute(int dirfd, const char *path, char *absolute, size_t room) {
   char directory[KERNEL_PATH_MAX];
   long length;
   if (dirfd == AT_FDCWD) {
@@ -74,34 +110,109 @@ static bool beside_mount(int dirfd, const char *path, char *absolute, size_t roo
     return false;
   }
   directory[length] = 0;
-  size_t above = length == 1 ? 0 : (size_t)length; /* "/" ends every directory's name but that one's */
-  if (strncmp(directory, mount_point, above) != 0 || mount_point[above] != '/') {
-    return false;
-  }
-  return snprintf(absolute, room, "%.*s/%s", (int)above, directory, path) < (int)room;
+  return snprintf(absolute, room, "%s/%s", directory, path) < (int)room;
 }
+
+/* A number in a path; *end is behind it. Below 0 if there is none. */
+static long number_in(const char *at, const char **end) {
+  long number = 0;
+  const char *digit = at;
+  while (*digit >= '0' && *digit <= '9' && number < FD_LIMIT * 1000l) {
+    number = number * 10 + *digit++ - '0';
+  }
+  *end = digit;
+  return digit == at || (*at == '0' && digit - at > 1) || (*digit && *digit != '/') ? -1 : number;
+}
+
+static const char *behind(const char *path, const char *start) {
+  size_t length = strlen(start);
+  return strncmp(path, start, length) == 0 ? path + length : NULL;
+}
+
+/* What follows "/proc/PROCESS/fd/" of this process, or its like; or null. */
+static const char *in_descriptors(const char *path) {
+  const char *rest = behind(path, "/dev/fd/");
+  if (rest) {
+    return rest;
+  }
+  rest = behind(path, "/proc/");
+  if (!rest) {
+    return NULL;
+  }
+  const char *process = behind(rest, "self/");
+  process = process ? process : behind(rest, "thread-self/");
+  if (!process) {
+    long number = number_in(rest, &process);
+    if (number < 0 || number != machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0) || *process++ != '/') {
+      return NULL;
+    }
+  }
+  const char *thread = behind(process, "task/");
+  if (thread) {
+    if (number_in(thread, &process) < 0 || *process++ != '/') {
+      return NULL;
+    }
+  }
+  return behind(process, "fd/");
+}
+
+static const char *const standard_names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+
+/* The descriptor that a path is a link of, or below 0; *rest is what follows it. */
+static int descriptor_in(const char *path, const char **rest) {
+  for (int fd = 0; fd < 3; fd++) {
+    const char *end = behind(path, standard_names[fd]);
+    if (end && (*end == 0 || *end == '/')) {
+      *rest = end;
+      return fd;
+    }
+  }
+  const char *at = in_descriptors(path);
+  return at ? (int)number_in(at, rest) : -1;
+}
+
+/* One of the names of the standard streams, which are links to a link. */
+static bool is_standard_name(const char *path) {
+  for (int fd = 0; fd < 3; fd++) {
+    if (!is_wild(path) && strcmp(path, standard_names[fd]) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+#define DESCRIPTORS "/proc/self/fd/" /* as the kernel calls them */
 
 static bool below(int dirfd, const char *path, char *buffer, const char **to) {
   *to = path;
-  if (mount_length == 0 || machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT) {
-    return false; /* a wild pointer is for the machine to refuse */
+  if (mount_length == 0 || is_wild(path)) {
+    return false;
   }
   char absolute[2 * KERNEL_PATH_MAX];
   if (*path != '/') {
     if (ours(dirfd)) {
       return true;
     }
-    if (!beside_mount(dirfd, path, absolute, sizeof absolute)) {
+    if (!*path || !make_absolute(dirfd, path, absolute, sizeof absolute)) {
       return false;
     }
     path = absolute;
   }
-  const char *rest = after_mount_point(path);
+  const char *rest = NULL;
+  int descriptor = descriptor_in(path, &rest);
+  if (descriptor >= 0 && ours(descriptor)) {
+    if (snprintf(buffer, KERNEL_PATH_MAX, DESCRIPTORS "%d%s", descriptor, rest) >= KERNEL_PATH_MAX) {
+      return false;
+    }
+    *to = buffer;
+    return true;
+  }
+  rest = after_mount_point(path);
   if (!rest) {
     return false;
   }
   const char *name = rest;
-  while (*name == '/') {
+  while (*name == '/' || (name[0] == '.' && name[1] == '/')) {
     name++;
   }
   bool device = strncmp(name, "dev", 3) == 0 && (name[3] == 0 || name[3] == '/');
@@ -119,6 +230,40 @@ static int64_t below_here(int64_t dirfd, int64_t path, int64_t buffer, int64_t t
 
 bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
   return on_kernel_stack(below_here, dirfd, (intptr_t)path, (intptr_t)buffer, (intptr_t)to);
+}
+
+bool may_lead_below(const char *path) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *unused;
+  if (mount_length == 0 || is_wild(path)) {
+    return false;
+  }
+  if (below_mount(AT_FDCWD, path, buffer, &unused)) {
+    return true;
+  }
+  char absolute[2 * KERNEL_PATH_MAX];
+  if (*path != '/') {
+    if (!make_absolute(AT_FDCWD, path, absolute, sizeof absolute)) {
+      return false;
+    }
+    path = absolute;
+  }
+  size_t length = strlen(path);
+  while (length > 0 && path[length - 1] == '/') {
+    length--;
+  }
+  return strstr(path, "/..") || (length < mount_length && strncmp(path, mount_point, length) == 0 && mount_point[length] == '/');
+}
+
+size_t path_of_program(char *path, size_t length, size_t room) {
+  size_t cut = strlen(root);
+  bool below = length >= cut && memcmp(path, root, cut) == 0 && (length == cut || path[cut] == '/');
+  cut = below ? cut : 0; /* else a disk: /dev/NAME */
+  cut = length == 1 ? 1 : cut; /* the root of all */
+  size_t moved = length - cut < room - mount_length ? length - cut : room - mount_length;
+  memmove(path + mount_length, path + cut, moved);
+  memcpy(path, mount_point, mount_length);
+  return mount_length + moved;
 }
 
 /* The mask of modes, which is the machine's business otherwise: the kernel here has none. */
@@ -146,11 +291,7 @@ static bool wants_mode(int flags) {
   }
 
 static int kernel_open(int dirfd, const char *path, int flags, mode_t mode) {
-  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode & ~mask_of_modes));
-  if (fd >= 0 && (flags & O_CLOEXEC)) {
-    machine_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
-  }
-  return fd;
+  return (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode & ~mask_of_modes));
 }
 
 EXPORT int open(const char *path, int flags, ...) {
@@ -177,6 +318,36 @@ EXPORT int openat(int dirfd, const char *path, int flags, ...) {
 EXPORT int openat64(int dirfd, const char *path, int flags, ...) {
   MODE_OF(flags)
   return openat(dirfd, path, flags | O_LARGEFILE, mode);
+}
+
+/* The kernel's struct open_how, which a C library may not have. */
+struct how {
+  uint64_t flags;
+  uint64_t mode;
+  uint64_t resolve;
+};
+
+#define IN_ROOT 0x10 /* RESOLVE_IN_ROOT: "/" is the directory */
+
+EXPORT long openat2(int dirfd, const char *path, const struct how *how, size_t size) {
+  struct how copy;
+  bool readable = paths_known() && size >= sizeof copy && probe((intptr_t)how, sizeof copy, 0) == sizeof copy;
+  const struct how *passed = how;
+  if (readable) {
+    copy = *how;
+    if (size == sizeof copy && wants_mode((int)copy.flags)) {
+      copy.mode &= ~(uint64_t)mask_of_modes;
+      passed = &copy;
+    }
+    if ((copy.resolve & IN_ROOT) && dirfd != AT_FDCWD && !is_wild(path)) {
+      return answer(ours(dirfd) ? CALL4(SYS_openat2, dirfd, path, passed, size)
+                                : machine_call(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0));
+    }
+  }
+  IN_KERNEL(dirfd, path) {
+    return answer(CALL4(SYS_openat2, dirfd, kernel_path, passed, size));
+  }
+  return answer(machine_call(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0));
 }
 
 /* What a compiler makes of open with checks on. */
@@ -206,7 +377,19 @@ EXPORT int creat64(const char *path, mode_t mode) {
 
 /* stat and its like. The kernel's struct stat is the C library's. */
 
+/* Whether a path is a link that is looked at itself, and is the machine's: /dev/stdin is a link to a link. */
+#define LINK_OF_MACHINE(path, flags) (((flags) & AT_SYMLINK_NOFOLLOW) && is_standard_name(path))
+
+/* Since Linux 6.11 a null pointer is as good as an empty path. */
+#define DESCRIPTOR_ITSELF(dirfd, path, flags) (is_null(path) && ((flags) & AT_EMPTY_PATH) && ours(dirfd))
+
 EXPORT int fstatat(int dirfd, const char *path, struct stat *status, int flags) {
+  if (DESCRIPTOR_ITSELF(dirfd, path, flags)) {
+    return (int)answer(CALL4(SYS_newfstatat, dirfd, path, status, flags));
+  }
+  if (LINK_OF_MACHINE(path, flags)) {
+    return NEXT(fstatat)(dirfd, path, status, flags);
+  }
   IN_KERNEL(dirfd, path) {
     return (int)answer(CALL4(SYS_newfstatat, dirfd, kernel_path, status, flags));
   }
@@ -262,6 +445,12 @@ EXPORT int __fxstatat64(int version, int dirfd, const char *path, struct stat64 
 }
 
 EXPORT int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *status) {
+  if (DESCRIPTOR_ITSELF(dirfd, path, flags)) {
+    return (int)answer(CALL5(SYS_statx, dirfd, path, flags, mask, status));
+  }
+  if (LINK_OF_MACHINE(path, flags)) {
+    return NEXT(statx)(dirfd, path, flags, mask, status);
+  }
   IN_KERNEL(dirfd, path) {
     return (int)answer(CALL5(SYS_statx, dirfd, kernel_path, flags, mask, status));
   }
@@ -312,6 +501,8 @@ EXPORT int statfs64(const char *path, struct statfs64 *status) {
   return statfs(path, (struct statfs *)status);
 }
 
+#define ST_VALID 0x20ul /* f_flags has flags: the C library keeps that to itself */
+
 static int as_statvfs(int result, const struct statfs *from, struct statvfs *to) {
   if (result == 0) {
     memset(to, 0, sizeof *to);
@@ -324,7 +515,7 @@ static int as_statvfs(int result, const struct statfs *from, struct statvfs *to)
     to->f_ffree = from->f_ffree;
     to->f_favail = from->f_ffree;
     to->f_namemax = (unsigned long)from->f_namelen;
-    to->f_flag = writable ? 0 : ST_RDONLY;
+    to->f_flag = (unsigned long)from->f_flags & ~ST_VALID;
   }
   return result;
 }
@@ -355,8 +546,33 @@ EXPORT int fstatvfs64(int fd, struct statvfs64 *status) {
 
 /* Links and names. */
 
+/* Where a descriptor's link leads, as the program calls it. */
+static long read_descriptor_link(const char *kernel_path, char *target, size_t size) {
+  char buffer[2 * KERNEL_PATH_MAX];
+  long length = CALL4(SYS_readlinkat, AT_FDCWD, kernel_path, buffer, KERNEL_PATH_MAX);
+  if (length < 0 || (int)size <= 0) {
+    return length < 0 ? length : -EINVAL;
+  }
+  if (*buffer == '/') {
+    length = (long)path_of_program(buffer, (size_t)length, sizeof buffer);
+  }
+  length = (size_t)length < size ? length : (long)size;
+  if (probe((intptr_t)target, length, 1) != length) {
+    return -EFAULT;
+  }
+  memcpy(target, buffer, (size_t)length);
+  return length;
+}
+
 EXPORT ssize_t readlinkat(int dirfd, const char *path, char *target, size_t size) {
+  if (is_standard_name(path)) {
+    return NEXT(readlinkat)(dirfd, path, target, size);
+  }
   IN_KERNEL(dirfd, path) {
+    const char *descriptor = behind(kernel_path, DESCRIPTORS);
+    if (descriptor && !strchr(descriptor, '/')) {
+      return answer(read_descriptor_link(kernel_path, target, size));
+    }
     return answer(CALL4(SYS_readlinkat, dirfd, kernel_path, target, size));
   }
   return NEXT(readlinkat)(dirfd, path, target, size);
@@ -420,24 +636,6 @@ EXPORT int truncate64(const char *path, off64_t length) {
   return truncate(path, length);
 }
 
-EXPORT char *realpath(const char *path, char *resolved) {
-  IN_KERNEL(AT_FDCWD, path) { /* links are not followed: the name below the mount point is as good */
-    struct stat status;
-    if (fstatat(AT_FDCWD, path, &status, 0) != 0) {
-      return NULL;
-    }
-    return resolved ? strcpy(resolved, path) : strdup(path);
-  }
-  return NEXT(realpath)(path, resolved);
-}
-
-EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room) {
-  if (resolved && room < PATH_MAX) {
-    abort();
-  }
-  return realpath(path, resolved);
-}
-
 static int no_current_directory(void) {
   say("exec: a directory of the image can't be the current one");
   errno = EOPNOTSUPP;
@@ -453,15 +651,6 @@ EXPORT int chdir(const char *path) {
 
 EXPORT int fchdir(int fd) {
   return ours(fd) ? no_current_directory() : NEXT(fchdir)(fd);
-}
-
-/* Limits are those of any file; the path has to be there. */
-EXPORT long pathconf(const char *path, int name) {
-  IN_KERNEL(AT_FDCWD, path) {
-    struct stat status;
-    return fstatat(AT_FDCWD, path, &status, 0) == 0 ? NEXT(pathconf)("/", name) : -1;
-  }
-  return NEXT(pathconf)(path, name);
 }
 
 __attribute__((constructor)) static void at_load(void) {

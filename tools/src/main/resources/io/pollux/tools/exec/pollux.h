@@ -16,6 +16,8 @@
  *   files.c    calls on descriptors
  *   dirs.c     opendir and its like
  *   stdio.c    fopen and its like
+ *   inside.c   functions that make their calls inside the C library
+ *   limits.c   the limits of the process
  *   libaio.c   libaio's functions
  *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
@@ -56,6 +58,12 @@
     }                                                                     \
     f_;                                                                   \
   })
+
+/* Whether a pointer is null, also where a header promises the compiler that it is not. */
+static inline bool is_null(const void *pointer) {
+  __asm__("" : "+r"(pointer));
+  return !pointer;
+}
 
 /* Descriptors of ours are below this. */
 #define FD_LIMIT 65536
@@ -287,6 +295,15 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
 /* The mount point itself, for what is known of it without a kernel. */
 bool is_mount_point(const char *path);
 
+/* The same with nothing but an answer; also for a directory that the mount point may lie below. */
+bool may_lead_below(const char *path);
+
+/* Whether there is a mount point. */
+bool paths_known(void);
+
+/* What the program calls a path of the kernel: replaces it in a buffer. Returns its new length, cut to the room. */
+size_t path_of_program(char *path, size_t length, size_t room);
+
 void paths_init(void);
 
 /* Whether a path is the kernel's; then it is in `kernel_path`. */
@@ -294,6 +311,12 @@ void paths_init(void);
   char buffer_[KERNEL_PATH_MAX];    \
   const char *kernel_path;          \
   if (below_mount(dirfd, path, buffer_, &kernel_path))
+
+/* inside.c */
+
+/* Whether SIGSYS has this library's handler; then what the program does with it comes here. */
+bool sigsys_is_ours(void);
+int sigsys_action(const struct sigaction *action, struct sigaction *old);
 
 /* stdio.c */
 

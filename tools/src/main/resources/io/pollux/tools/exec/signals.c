@@ -534,6 +534,9 @@ EXPORT int sigaction(int signal, const struct sigaction *action, struct sigactio
   if (from_machine()) {
     return sigaction_of_machine(signal, action, old);
   }
+  if (signal == SIGSYS && sigsys_is_ours()) {
+    return sigsys_action(action, old);
+  }
   struct sigaction wanted;
   struct sigaction before;
   int result = 0;

@@ -7,7 +7,9 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <mntent.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 
 /* The descriptor of each stream of ours, for fileno. */
 struct opened {
@@ -116,18 +118,121 @@ EXPORT FILE *fopen64(const char *path, const char *mode) {
 }
 
 EXPORT FILE *fdopen(int fd, const char *mode) {
-  return ours(fd) ? stream_on(fd, mode) : NEXT(fdopen)(fd, mode);
+  if (!ours(fd)) {
+    return NEXT(fdopen)(fd, mode);
+  }
+  int wanted = flags_of(mode);
+  long flags = CALL2(SYS_fcntl, fd, F_GETFL);
+  if (wanted < 0 || flags < 0) {
+    errno = flags < 0 ? (int)-flags : EINVAL;
+    return NULL;
+  }
+  int access = (int)flags & O_ACCMODE;
+  if (access != O_RDWR && access != (wanted & O_ACCMODE)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  if ((wanted & O_APPEND) && !(flags & O_APPEND)) {
+    CALL3(SYS_fcntl, fd, F_SETFL, flags | O_APPEND);
+  }
+  return stream_on(fd, mode);
+}
+
+/* The record of a stream of ours, or null. */
+static struct opened *opened_of(FILE *stream) {
+  struct opened *found = NULL;
+  pthread_mutex_lock(&lock);
+  for (struct opened *at = all; at && !found; at = at->next) {
+    found = at->stream == stream ? at : NULL;
+  }
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
+#define NO_READS 0x4      /* _IO_NO_READS */
+#define NO_WRITES 0x8     /* _IO_NO_WRITES */
+#define APPENDING 0x1000  /* _IO_IS_APPENDING */
+
+/* A stream of ours goes on with another descriptor, and with nothing in its buffer. */
+static void put_other(struct opened *mine, int fd, int flags) {
+  FILE *stream = mine->stream;
+  int access = flags & O_ACCMODE;
+  close(mine->fd);
+  mine->fd = fd;
+  __fpurge(stream);
+  clearerr(stream);
+  stream->_flags &= ~(NO_READS | NO_WRITES | APPENDING);
+  stream->_flags |= (access == O_WRONLY ? NO_READS : access == O_RDONLY ? NO_WRITES : 0) | (flags & O_APPEND ? APPENDING : 0);
+  stream->_offset = -1; /* not known */
+  stream->_mode = 0;    /* neither bytes nor wide characters yet */
+}
+
+/*
+ * One of the standard streams, which the C library made, becomes one of ours under the same descriptor: the variable that
+ * names it changes.
+ */
+static FILE *replace_standard(FILE **standard, int fd, const char *mode) {
+  FILE *before = *standard;
+  int number = NEXT(fileno)(before);
+  fflush(before);
+  if (number >= 0 && number != fd) {
+    if (dup2(fd, number) != number) {
+      close(fd);
+      return NULL;
+    }
+    close(fd);
+    fd = number;
+  }
+  FILE *made = stream_on(fd, mode);
+  if (!made) {
+    close(fd);
+    errno = ENOMEM;
+    return NULL;
+  }
+  *standard = made;
+  return made;
 }
 
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
   char buffer[KERNEL_PATH_MAX];
   const char *kernel_path;
-  if (path && below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
-    say("exec: a stream can't be opened again on a file of the image");
+  struct opened *mine = opened_of(stream);
+  if (path ? !below_mount(AT_FDCWD, path, buffer, &kernel_path) : !mine) {
+    return NEXT(freopen)(path, mode, stream);
+  }
+  FILE **standard = stream == stdin ? &stdin : stream == stdout ? &stdout : stream == stderr ? &stderr : NULL;
+  if (!mine && !standard) {
+    say("exec: a stream on a file of the machine can't be opened again on one of the image");
     errno = EOPNOTSUPP;
     return NULL;
   }
-  return NEXT(freopen)(path, mode, stream);
+  int flags = flags_of(mode);
+  if (flags < 0) {
+    errno = EINVAL;
+    return NULL;
+  }
+  if (mine) {
+    fflush(stream);
+  }
+  char itself[64];
+  if (!path) {
+    snprintf(itself, sizeof itself, "/proc/self/fd/%d", mine->fd);
+    path = itself;
+  }
+  int fd = open(path, flags, 0666);
+  if (fd < 0) {
+    int error = errno;
+    if (mine) {
+      fclose(stream); /* a stream that can't be opened again is closed */
+    }
+    errno = error;
+    return NULL;
+  }
+  if (mine) {
+    put_other(mine, fd, flags);
+    return stream;
+  }
+  return replace_standard(standard, fd, mode);
 }
 
 EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream) {
@@ -195,15 +300,31 @@ EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...) {
 }
 
 EXPORT int fileno(FILE *stream) {
-  int fd = -1;
-  pthread_mutex_lock(&lock);
-  for (struct opened *at = all; at && fd < 0; at = at->next) {
-    fd = at->stream == stream ? at->fd : -1;
-  }
-  pthread_mutex_unlock(&lock);
-  return fd >= 0 ? fd : NEXT(fileno)(stream);
+  struct opened *mine = opened_of(stream);
+  return mine ? mine->fd : NEXT(fileno)(stream);
 }
 
 EXPORT int fileno_unlocked(FILE *stream) {
   return fileno(stream);
+}
+
+/* Streams that the C library opens by itself. */
+
+EXPORT FILE *tmpfile(void) {
+  IN_KERNEL(AT_FDCWD, P_tmpdir) {
+    int fd = open(P_tmpdir, O_RDWR | O_TMPFILE | O_EXCL, 0600);
+    return fd < 0 ? NULL : stream_on(fd, "w+");
+  }
+  return NEXT(tmpfile)();
+}
+
+EXPORT FILE *tmpfile64(void) {
+  return tmpfile();
+}
+
+EXPORT FILE *setmntent(const char *path, const char *mode) {
+  IN_KERNEL(AT_FDCWD, path) {
+    return fopen(path, mode);
+  }
+  return NEXT(setmntent)(path, mode);
 }
