@@ -2,6 +2,7 @@
 package io.pollux.core.filemap;
 
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.ReservedMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -39,7 +40,7 @@ public final class PageCache {
   private int made;
   private @Nullable Page free;
   private int hand;
-  private long memory;
+  private @Nullable ReservedMemory memory;
   private int nrPages; // in a mapping
   private int nrDirty;
 
@@ -97,15 +98,15 @@ public final class PageCache {
       for (int i = 0; i < made && !used; i++) {
         used = pages[i].pins > 0;
       }
-      if (used || memory == 0) {
+      if (used || memory == null) {
         return;
       }
-      HostMemory.unmap(memory, (long) limit << HostMemory.PAGE_SHIFT);
+      memory.close();
       Arrays.fill(pages, 0, made, null);
       made = 0;
       free = null;
       hand = 0;
-      memory = 0;
+      memory = null;
     } finally {
       lock.unlock();
     }
@@ -256,14 +257,16 @@ public final class PageCache {
       page.next = null;
       return page;
     }
-    if (made < limit) {
-      page = new Page(memory + ((long) made << HostMemory.PAGE_SHIFT));
+    ReservedMemory range = memory;
+    long offset = (long) made << HostMemory.PAGE_SHIFT;
+    if (made < limit && range != null && range.reach(offset + HostMemory.PAGE_SIZE)) {
+      page = new Page(range.start() + offset);
       pages[made++] = page;
       return page;
     }
-    for (int i = 0; i < 2 * limit; i++) { // the second round finds what the first took the mark from
+    for (int i = 0; i < 2 * made; i++) { // the second round finds what the first took the mark from
       page = pages[hand];
-      hand = hand + 1 == limit ? 0 : hand + 1;
+      hand = hand + 1 >= made ? 0 : hand + 1;
       if (page.pins > 0 || page.locked || page.dirty) {
         continue;
       }
@@ -279,10 +282,10 @@ public final class PageCache {
 
   /** Takes the memory, if that was not done yet. Under the lock. */
   private boolean haveMemory() {
-    if (memory == 0) {
-      memory = HostMemory.map((long) limit << HostMemory.PAGE_SHIFT);
+    if (memory == null) {
+      memory = ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
     }
-    return memory != 0;
+    return memory != null && memory.reach(HostMemory.PAGE_SIZE);
   }
 
   // Locks of pages.

@@ -19,6 +19,7 @@ public final class HostMemory {
   public static final int PAGE_SHIFT = 12;
 
   // Values of x86-64 Linux, the machine underneath.
+  private static final int PROT_NONE = 0;
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x2 | 0x20 | 0x4000;
   private static final int MADV_DONTNEED = 4;
@@ -37,6 +38,11 @@ public final class HostMemory {
               ValueLayout.JAVA_LONG));
   private static final MethodHandle MUNMAP =
       libc("munmap", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+  private static final MethodHandle MPROTECT =
+      libc(
+          "mprotect",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
   private static final MethodHandle MADVISE =
       libc(
           "madvise",
@@ -59,10 +65,41 @@ public final class HostMemory {
    * @return page-aligned address, or 0 if the machine has no memory to give
    */
   public static long map(long bytes) {
+    return map(bytes, PROT_READ_WRITE);
+  }
+
+  /**
+   * Reserves address space, without memory: nothing in it can be accessed before {@link #commit}, and locking the
+   * process's memory populates nothing.
+   *
+   * @param bytes size, a multiple of {@link #PAGE_SIZE}
+   * @return page-aligned address, or 0 if the machine has no address space to give; to be given back by {@link #unmap}
+   */
+  static long reserve(long bytes) {
+    return map(bytes, PROT_NONE);
+  }
+
+  /**
+   * Makes reserved address space memory, zeroed.
+   *
+   * @param address page-aligned, inside a range from {@link #reserve}
+   * @param bytes a multiple of {@link #PAGE_SIZE}
+   * @return false if the machine has no memory to give
+   */
+  static boolean commit(long address, long bytes) {
+    checkRange(address, bytes);
+    try {
+      return (int) MPROTECT.invokeExact(address, bytes, PROT_READ_WRITE) == 0;
+    } catch (Throwable e) {
+      throw new AssertionError("mprotect has no Java exceptions", e);
+    }
+  }
+
+  private static long map(long bytes, int prot) {
     checkRange(0, bytes);
     long address;
     try {
-      address = (long) MMAP.invokeExact(0L, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0L);
+      address = (long) MMAP.invokeExact(0L, bytes, prot, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0L);
       if (address == -1) {
         return 0;
       }

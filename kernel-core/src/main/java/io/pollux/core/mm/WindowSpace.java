@@ -8,12 +8,21 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a program in Java: a window of the machine's own address space, reserved once and handed out by
- * mmap, so that a user pointer is a pointer. What is not mapped in it is a fault.
+ * The memory of a program in Java: a window of the machine's own address space, handed out by mmap, so that a user pointer
+ * is a pointer. What is not mapped in it is a fault.
+ *
+ * <p>The first mmap reserves the window: a process that maps nothing has none. Reserved is only the address space; the
+ * window becomes memory from its start on, as far as mappings have ever reached. Where the machine limits the address
+ * space (RLIMIT_AS) the window is smaller.
  */
 public final class WindowSpace extends AddressSpace {
-  /** Size of the window. It costs nothing until touched. */
+  /** Size of the window where the machine has no limit. */
   static final long WINDOW_BYTES = 1L << 36;
+
+  /** A smaller window is no larger than a part of what could be reserved, so that others have room. */
+  private static final int SHARE_SHIFT = 2;
+
+  private static final long SMALLEST_WINDOW = 1L << 21;
 
   /** Most mappings of one process (vm.max_map_count). */
   private static final int MAX_MAPPINGS = 65_530;
@@ -64,25 +73,43 @@ public final class WindowSpace extends AddressSpace {
   private final Object lock = new Object();
   private final List<UserPages> zombies = new ArrayList<>(); // unmapped, still pinned; under the lock
   private final List<long[]> free = new ArrayList<>(); // {start, end} in the window, sorted; under the lock
-  private final long window;
-  private final PageTable pageTable; // changed with the mappings
+  private @Nullable ReservedMemory window; // null before the first mmap; under the lock
   private boolean closed; // under the lock
+
+  /** Changed with the mappings. Replaced once, under the lock, when the window is reserved. */
+  private volatile PageTable pageTable = new PageTable(0, 0);
 
   /** Written under the lock, read without. */
   private volatile Vmas vmas = new Vmas(NONE);
 
+  /** Makes an empty address space. */
+  public WindowSpace() {}
+
   /**
-   * Makes an empty address space.
+   * The window; the first mapping reserves it. Null if the machine has no address space to give. Under the lock.
    *
-   * @throws OutOfMemoryError if the machine has no address space to give
+   * @param needed size of the mapping
    */
-  public WindowSpace() {
-    window = HostMemory.map(WINDOW_BYTES);
-    if (window == 0) {
-      throw new OutOfMemoryError("no address space for a process");
+  private @Nullable ReservedMemory window(long needed) {
+    if (window == null) {
+      long bytes = WINDOW_BYTES;
+      ReservedMemory made = ReservedMemory.of(bytes);
+      while (made == null && bytes > SMALLEST_WINDOW) {
+        bytes >>= 1;
+        made = ReservedMemory.of(bytes);
+      }
+      if (made != null && bytes < WINDOW_BYTES) {
+        made.close();
+        long enough = (needed + SMALLEST_WINDOW - 1) & -SMALLEST_WINDOW;
+        made = ReservedMemory.of(Math.max(Math.max(bytes >> SHARE_SHIFT, SMALLEST_WINDOW), enough));
+      }
+      if (made != null) {
+        free.add(new long[] {made.start(), made.start() + made.bytes()});
+        pageTable = new PageTable(made.start(), made.bytes());
+        window = made;
+      }
     }
-    free.add(new long[] {window, window + WINDOW_BYTES});
-    pageTable = new PageTable(window, WINDOW_BYTES);
+    return window;
   }
 
   @Override
@@ -95,13 +122,17 @@ public final class WindowSpace extends AddressSpace {
     }
     long bytes = (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
     synchronized (lock) {
-      if (closed || vmas.all.length >= MAX_MAPPINGS) {
+      ReservedMemory memory = closed || vmas.all.length >= MAX_MAPPINGS ? null : window(bytes);
+      if (memory == null) {
         return -Errno.ENOMEM;
       }
       for (int i = 0; i < free.size(); i++) {
         long[] hole = free.get(i);
         if (hole[1] - hole[0] >= bytes) {
           long start = hole[0];
+          if (!memory.reach(start + bytes - memory.start())) {
+            return -Errno.ENOMEM;
+          }
           hole[0] += bytes;
           if (hole[0] == hole[1]) {
             free.remove(i);
@@ -207,15 +238,17 @@ public final class WindowSpace extends AddressSpace {
       if (closed) {
         return;
       }
-      munmap(window, WINDOW_BYTES);
+      if (window != null) {
+        munmap(window.start(), window.bytes());
+      }
       closed = true;
       closeIfUnpinned();
     }
   }
 
   private void closeIfUnpinned() {
-    if (zombies.isEmpty()) {
-      HostMemory.unmap(window, WINDOW_BYTES);
+    if (zombies.isEmpty() && window != null) {
+      window.close();
     }
   }
 

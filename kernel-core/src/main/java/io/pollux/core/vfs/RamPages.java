@@ -2,12 +2,15 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.ReservedMemory;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pages that the files of one filesystem in memory lie in: one range of the machine's addresses, as long as the
- * filesystem may become, of which only what is written to costs memory.
+ * filesystem may become, which becomes memory as far as pages are taken.
  *
  * <p>Good from any context. Its lock is a leaf.
  */
@@ -16,7 +19,7 @@ final class RamPages {
 
   // Under the lock of this:
   private final BitSet inUse = new BitSet();
-  private long base; // 0 until a page is wanted
+  private @Nullable ReservedMemory memory; // null until a page is wanted
   private int firstFree; // no page below is free
   private int used;
 
@@ -39,17 +42,16 @@ final class RamPages {
     if (used == limit) {
       return 0;
     }
-    if (base == 0) {
-      base = HostMemory.map((long) limit << HostMemory.PAGE_SHIFT);
-      if (base == 0) {
-        return 0;
-      }
-    }
+    ReservedMemory range = memory != null ? memory : ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
+    memory = range;
     int page = inUse.nextClearBit(firstFree);
+    if (range == null || !range.reach((page + 1L) << HostMemory.PAGE_SHIFT)) {
+      return 0;
+    }
     inUse.set(page);
     firstFree = page + 1;
     used++;
-    return base + ((long) page << HostMemory.PAGE_SHIFT);
+    return range.start() + ((long) page << HostMemory.PAGE_SHIFT);
   }
 
   /**
@@ -63,13 +65,13 @@ final class RamPages {
     int start = 0;
     for (int i = 1; i <= count; i++) { // pages that follow each other go with one call
       if (i == count || pages[i] != pages[i - 1] + HostMemory.PAGE_SIZE) {
-        freeRun(pages[start], i - start);
+        freeRun(Objects.requireNonNull(memory).start(), pages[start], i - start);
         start = i;
       }
     }
   }
 
-  private void freeRun(long address, int count) {
+  private void freeRun(long base, long address, int count) {
     HostMemory.discard(address, (long) count << HostMemory.PAGE_SHIFT); // so that the next owner finds zeroes
     int first = (int) ((address - base) >> HostMemory.PAGE_SHIFT);
     assert inUse.nextClearBit(first) >= first + count : "a page was given back twice";
@@ -90,9 +92,9 @@ final class RamPages {
 
   /** Gives everything back, at unmount. Nobody may be using a page any more. */
   synchronized void close() {
-    if (base != 0) {
-      HostMemory.unmap(base, (long) limit << HostMemory.PAGE_SHIFT);
-      base = 0;
+    if (memory != null) {
+      memory.close();
+      memory = null;
     }
     inUse.clear();
     firstFree = 0;
