@@ -7,8 +7,11 @@ import io.pollux.tools.image.Target;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.OutputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -19,6 +22,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "cat", sortOptions = false, description = "Writes files of an image to standard output.")
 final class CatCommand implements Callable<Integer> {
   private final Console console;
+  private final Output output;
 
   @Parameters(paramLabel = "PATH", description = "Files. Default: --file and its default.")
   private final List<String> paths = new ArrayList<>();
@@ -28,6 +32,7 @@ final class CatCommand implements Callable<Integer> {
 
   CatCommand(Console console) {
     this.console = console;
+    output = new Output(console.out());
   }
 
   @Override
@@ -47,15 +52,44 @@ final class CatCommand implements Callable<Integer> {
 
   private void copy(FileReader reader, PathName path) {
     try {
-      reader.read(path, this::write);
+      reader.read(path, output);
     } catch (IOException e) {
       throw Failure.fault("standard output", String.valueOf(e.getMessage()));
     }
   }
 
-  private void write(ByteBuffer piece) throws IOException {
-    byte[] bytes = new byte[piece.remaining()];
-    piece.get(bytes);
-    console.out().write(bytes);
+  /** Writes to standard output, holes as zeroes. */
+  private static final class Output implements FileReader.Sink {
+    private static final int PIECE = 1 << 20;
+
+    private final OutputStream to;
+    private final byte[] piece = new byte[PIECE];
+    private boolean zeroes = true; // whether the piece is all zeroes
+
+    Output(OutputStream to) {
+      this.to = to;
+    }
+
+    @Override
+    public void data(MemorySegment data) throws IOException {
+      zeroes = false;
+      for (long at = 0; at < data.byteSize(); ) {
+        int bytes = (int) Math.min(PIECE, data.byteSize() - at);
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, piece, 0, bytes);
+        to.write(piece, 0, bytes);
+        at += bytes;
+      }
+    }
+
+    @Override
+    public void hole(long bytes) throws IOException {
+      if (!zeroes) {
+        Arrays.fill(piece, (byte) 0);
+        zeroes = true;
+      }
+      for (long left = bytes; left > 0; left -= Math.min(left, PIECE)) {
+        to.write(piece, 0, (int) Math.min(left, PIECE));
+      }
+    }
   }
 }

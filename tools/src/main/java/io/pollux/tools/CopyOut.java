@@ -1,246 +1,350 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.tools.image.DataRuns;
-import io.pollux.tools.image.HostFile;
+import io.pollux.tools.console.Failure;
+import io.pollux.tools.host.HostDirectory;
+import io.pollux.tools.host.HostFailure;
+import io.pollux.tools.host.HostFiles;
+import io.pollux.tools.host.HostNode;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.Tree;
-import io.pollux.tools.user.DirEntry;
 import io.pollux.tools.user.FileStatus;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.SyscallException;
 import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
-import java.nio.file.OpenOption;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileTime;
-import java.nio.file.attribute.PosixFilePermission;
-import java.time.Instant;
-import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies out of an image onto the machine. The image may be made to harm: what is copied into a directory never
- * goes anywhere else, whatever its names are and whatever symlinks were copied before it; and set-user-id bits
- * stay behind.
+ * Copies out of an image onto the machine, as GNU cp does with --preserve=mode,ownership,timestamps --sparse=always. The image
+ * may be made to harm: what is copied into a directory never goes anywhere else, whatever its names are and whatever symlinks
+ * were copied before it.
  */
-final class CopyOut {
+final class CopyOut implements AutoCloseable {
+  private static final int OPEN_LEVELS = 64; // of directories in each other, to which descriptors are kept
+
   private final Target target;
   private final UserFiles files;
   private final FileReader reader;
   private final PathWork work;
+  private final CopyProgress progress;
   private final boolean recursive;
-  private final Tree tree;
+  private final HostFiles machine = new HostFiles();
+  private final HostDirectory here = machine.workingDirectory();
+  private final CopiedFile.Guard guard;
+  private final Set<Given> givenBefore = new HashSet<>();
+  private volatile boolean stopped;
 
-  CopyOut(Target target, UserFiles files, FileReader reader, PathWork work, boolean recursive) {
+  /** A file that the user named, and where to. */
+  private record Given(long ino, PathName copy) {}
+
+  /**
+   * Prepares.
+   *
+   * @param image the image's own file, which is never copied to; null if it has none
+   * @param several whether several paths are copied, of which one must not replace the copy of another
+   */
+  CopyOut(
+      Target target, UserFiles files, FileReader reader, PathWork work, CopyProgress progress, boolean recursive,
+      @Nullable PathName image, boolean several) {
     this.target = target;
     this.files = files;
     this.reader = reader;
     this.work = work;
+    this.progress = progress;
     this.recursive = recursive;
-    this.tree = new Tree(target, files);
+    guard = new CopiedFile.Guard(imageFile(image), several);
+  }
+
+  private @Nullable FileStatus imageFile(@Nullable PathName image) {
+    try {
+      return image == null ? null : here.status(image, true);
+    } catch (HostFailure e) {
+      throw Failure.couldNotRun(String.valueOf(image), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** Ends it early; from any thread. */
+  void stop() {
+    stopped = true;
+  }
+
+  private void goOn() {
+    if (stopped) {
+      progress.clear();
+      throw Failure.fault("cp", "interrupted; copied " + progress.soFar());
+    }
+  }
+
+  /** Whether that is a directory of the machine, or a symlink to one. */
+  boolean isDirectory(PathName path) throws HostFailure {
+    FileStatus status = here.status(path, true);
+    return status != null && status.is(StatMode.S_IFDIR);
+  }
+
+  /** Something to copy: an entry of a directory that is being copied, or a path as the user gave it. */
+  private final class Item {
+    private final @Nullable CopyLevel level;
+    private final PathName image; // a name in the level, or a path in the image
+    private final HostDirectory host; // what the copy goes into
+    private final PathName copy; // its name there
+    private final PathName shown; // its path on the machine, or its name in the level
+    private final boolean follow; // whether the copy may be a symlink that is there already
+
+    Item(@Nullable CopyLevel level, PathName image, HostDirectory host, PathName copy, PathName shown, boolean follow) {
+      this.level = level;
+      this.image = image;
+      this.host = host;
+      this.copy = copy;
+      this.shown = shown;
+      this.follow = follow;
+    }
+
+    String imagePath() {
+      return (level == null ? image : level.imagePath(image)).toString();
+    }
+
+    String hostPath() {
+      return (level == null ? shown : level.hostPath(shown)).toString();
+    }
+
+    int directory() {
+      return level == null ? Fcntl.AT_FDCWD : level.image();
+    }
+
+    PathName name() {
+      return level == null ? target.inKernel(image) : image;
+    }
+
+    void read(FileReader.Sink sink) throws IOException {
+      if (level == null) {
+        reader.read(image, sink);
+      } else {
+        reader.readAt(level.image(), image, sink);
+      }
+    }
   }
 
   /**
-   * Copies a path as the user gave it.
+   * Copies a path as the user gave it. Without -r a symlink stands for what it points to, with -r for itself.
    *
    * @param from path in the image
    * @param to path on the machine
    * @param into whether that is a directory to copy into
    */
-  void copy(PathName from, Path to, boolean into) {
-    FileStatus status = files.stat(target.inKernel(from)); // what the user names may be a symlink to it
+  void copy(PathName from, PathName to, boolean into) {
+    goOn();
     PathName name = from.fileName();
-    if (status.is(StatMode.S_IFDIR)) {
-      if (!recursive) {
-        work.failed(from.toString(), "is a directory (-r copies it)");
-        return;
-      }
-      // The root and . have no name to copy to: what is in them is copied.
-      Path host = into && name.isPlainName() ? hostChild(to, from, name) : to;
-      if (host != null) {
-        guarded(from, host, () -> directory(from, host, status));
-      }
-    } else {
-      Path host = into ? hostChild(to, from, name) : to;
-      if (host != null) {
-        guarded(from, host, () -> file(from, host, status, !into));
-      }
+    boolean inside = into && name.isPlainName(); // the root and .. have no name to copy to: what is in them is copied
+    try (HostDirectory directory = inside ? here.open(to, true) : here) {
+      Item item =
+          inside
+              ? new Item(null, from, directory, name, to.resolve(name), false)
+              : new Item(null, from, here, to, to, true);
+      guarded(item, () -> given(item));
+    } catch (IOException e) {
+      work.failed(to.toString(), String.valueOf(e.getMessage()));
     }
   }
 
-  /** Something that may be refused by the machine. */
+  private void given(Item item) throws IOException {
+    FileStatus status = recursive ? files.lstat(item.name()) : files.stat(item.name());
+    if (!givenBefore.add(new Given(status.ino(), item.copy))) {
+      work.warned(item.imagePath(), "is given more than once");
+      return;
+    }
+    boolean disk = target.bare() && status.is(StatMode.S_IFBLK); // its content is what there is in the image
+    if (status.is(StatMode.S_IFDIR) && !recursive) {
+      work.failed(item.imagePath(), "is a directory (-r copies it)");
+    } else if (status.is(StatMode.S_IFDIR)) {
+      tree(item);
+    } else if (status.is(StatMode.S_IFREG) || disk) {
+      file(item, status);
+    } else if (!recursive) {
+      work.failed(item.imagePath(), "is a " + FileModes.type(status.mode()) + " (-r copies it as one)");
+    } else {
+      special(item, status);
+    }
+  }
+
+  /** Something that may be refused by the machine or by the image. */
   @FunctionalInterface
-  private interface HostWork {
+  private interface Step {
     void run() throws IOException;
   }
 
-  private void guarded(PathName from, Path host, HostWork what) {
+  private void guarded(Item item, Step step) {
     try {
-      what.run();
+      step.run();
     } catch (SyscallException e) {
-      work.failed(from, e);
+      work.failed(item.imagePath(), e.errno());
+    } catch (HostFailure e) {
+      refused(item.hostPath(), e);
     } catch (IOException e) {
-      work.failed(host.toString(), HostFile.why(e));
+      work.failed(item.hostPath(), String.valueOf(e.getMessage()));
     }
   }
 
-  /** Where a name goes in a directory of the machine; null, and said so, if it cannot go there. */
-  private @Nullable Path hostChild(Path directory, PathName from, PathName name) {
-    if (!name.isPlainName()) {
-      work.failed(from.toString(), Errno.EUCLEAN);
-      return null;
+  private void refused(String path, HostFailure e) {
+    if (e.errno() == Errno.EIO || e.errno() == Errno.ENOSPC || e.errno() == Errno.EFBIG) {
+      work.worked(); // it could run, and did, until then
     }
-    String text = name.text();
+    work.failed(path, String.valueOf(e.getMessage()));
+  }
+
+  /** Copies a directory and all that is below it, without recursion, as an image may be deep. */
+  private void tree(Item top) throws IOException {
+    Set<Long> entered = new HashSet<>();
+    CopyLevel level = descend(top, target.inKernel(top.image), entered);
+    int depth = 1;
     try {
-      if (text != null) {
-        return directory.resolve(text);
+      while (level != null) {
+        goOn();
+        PathName name = level.next();
+        if (name == null) {
+          level = ascend(level);
+          depth--;
+          continue;
+        }
+        CopyLevel below = entry(new Item(level, name, level.host(), name, name, false), entered);
+        if (below != null) {
+          level = below;
+          depth++;
+          sleep(level, depth);
+        }
       }
-    } catch (InvalidPathException e) {
-      text = null; // the locale's character set does not have it
-    }
-    work.failed(from.toString(), "cannot be the name of a file here, in this locale");
-    return null;
-  }
-
-  private void directory(PathName from, Path to, FileStatus status) throws IOException {
-    if (!tree.enter(from)) {
-      work.failed(from.toString(), "was copied already, the directories go in a circle");
-      return;
-    }
-    if (!Files.isDirectory(to, LinkOption.NOFOLLOW_LINKS)) {
-      Files.createDirectory(to);
-    }
-    for (DirEntry entry : tree.list(from)) {
-      PathName name = entry.name();
-      PathName path = from.resolve(name);
-      Path host = name.isDots() ? null : hostChild(to, path, name);
-      if (host != null) {
-        guarded(path, host, () -> entry(path, host));
+    } finally {
+      for (CopyLevel left = level; left != null; left = left.parent()) {
+        left.close();
       }
     }
-    attributes(to, status);
   }
 
-  private void entry(PathName from, Path to) throws IOException {
-    FileStatus status = files.lstat(target.inKernel(from));
-    switch (status.mode() & StatMode.S_IFMT) {
-      case StatMode.S_IFDIR -> directory(from, to, status);
-      case StatMode.S_IFREG -> file(from, to, status, false);
-      case StatMode.S_IFLNK -> symlink(from, to);
-      default -> work.failed(from.toString(), "is a " + FileModes.type(status.mode()) + ", not copied");
+  /** Closes the level that so many directories are open below. */
+  private static void sleep(CopyLevel level, int depth) throws HostFailure {
+    if (depth > OPEN_LEVELS) {
+      CopyLevel above = level;
+      for (int i = 0; i < OPEN_LEVELS; i++) {
+        above = parent(above);
+      }
+      above.close();
     }
   }
 
-  private void symlink(PathName from, Path to) throws IOException {
-    PathName link = files.readlink(target.inKernel(from));
-    String text = link.text();
-    if (text == null) {
-      work.failed(from.toString(), "its target cannot be written here, in this locale");
-      return;
+  private static CopyLevel parent(CopyLevel level) {
+    CopyLevel parent = level.parent();
+    if (parent == null) {
+      throw new AssertionError("a level deeper than its depth");
     }
-    if (Files.isSymbolicLink(to)) {
-      Files.delete(to);
-    }
-    Files.createSymbolicLink(to, Path.of(text));
+    return parent;
   }
 
-  /** Copies a file; follow says whether a symlink that is there already may be written through. */
-  private void file(PathName from, Path to, FileStatus status, boolean follow) throws IOException {
-    try (Sparse sparse = new Sparse(to, follow)) {
-      reader.read(from, sparse::write);
-      sparse.finish();
+  /** Copies an entry of a directory; returns the directory that it is, to go on in, or null. */
+  private @Nullable CopyLevel entry(Item item, Set<Long> entered) {
+    CopyLevel[] below = new CopyLevel[1];
+    guarded(
+        item,
+        () -> {
+          if (!item.image.isPlainName()) {
+            throw new SyscallException("entry", Errno.EUCLEAN); // it would lead elsewhere
+          }
+          FileStatus status = files.lstatat(item.directory(), item.name());
+          if (status.is(StatMode.S_IFDIR)) {
+            below[0] = descend(item, item.name(), entered);
+          } else if (status.is(StatMode.S_IFREG)) {
+            file(item, status);
+          } else {
+            special(item, status);
+          }
+        });
+    return below[0];
+  }
+
+  private CopyLevel descend(Item item, PathName name, Set<Long> entered) throws IOException {
+    int image = files.openat(item.directory(), name, Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | (item.level == null ? 0 : Fcntl.O_NOFOLLOW));
+    HostDirectory host;
+    try {
+      if (!entered.add(files.fstat(image).ino())) {
+        throw new SyscallException("directory", Errno.ELOOP); // it is in itself, or in two directories
+      }
+      FileStatus there = item.host.status(item.copy, item.follow);
+      if (there == null || !there.is(StatMode.S_IFDIR)) {
+        item.host.makeDirectory(item.copy);
+      }
+      host = item.host.open(item.copy, item.follow);
+    } catch (SyscallException | IOException e) {
+      files.close(image);
+      throw e;
     }
-    attributes(to, status);
+    return CopyLevel.begin(files, item.level, item.image, image, item.shown, host);
+  }
+
+  /** Ends a directory: its mode, which may forbid to write to it, and its times after all that was made in it. */
+  private @Nullable CopyLevel ascend(CopyLevel level) throws IOException {
+    CopyLevel parent = level.parent();
+    try (level) {
+      if (parent != null) {
+        parent.wake(level);
+      }
+      attributes(level.host().node(), level.status(), () -> level.hostPath().toString());
+      work.worked();
+    }
+    return parent;
+  }
+
+  /** Copies the content of a file. */
+  private void file(Item item, FileStatus status) throws IOException {
+    progress.begin(item::imagePath, status.size());
+    try (CopiedFile copy = new CopiedFile(item.host, item.copy, item.follow, guard, this::moved)) {
+      item.read(copy);
+      copy.finish();
+      if (copy.isRegular()) {
+        attributes(copy.node(), status, item::hostPath);
+      }
+    }
+    progress.ended();
     work.worked();
   }
 
-  private static void attributes(Path to, FileStatus status) throws IOException {
-    Set<PosixFilePermission> permissions = EnumSet.noneOf(PosixFilePermission.class);
-    PosixFilePermission[] all = PosixFilePermission.values(); // from owner's read to others' execute
-    for (int i = 0; i < all.length; i++) {
-      if ((status.mode() & 0400 >> i) != 0) {
-        permissions.add(all[i]);
-      }
-    }
-    Files.setPosixFilePermissions(to, permissions);
-    long seconds = status.mtime().seconds();
-    boolean fits = seconds > Instant.MIN.getEpochSecond() && seconds < Instant.MAX.getEpochSecond();
-    Files.setLastModifiedTime(
-        to,
-        fits
-            ? FileTime.from(Instant.ofEpochSecond(seconds, status.mtime().nanos()))
-            : FileTime.from(seconds, TimeUnit.SECONDS));
+  private void moved(long bytes) {
+    goOn();
+    progress.moved(bytes);
   }
 
-  /** A file on the machine that is written from its start to its end, and where nothing but zeroes come, is not. */
-  private static final class Sparse implements AutoCloseable {
-    private final Path path;
-    private final boolean follow;
-    private @Nullable FileChannel channel;
-    private long position;
-
-    Sparse(Path path, boolean follow) {
-      this.path = path;
-      this.follow = follow;
+  /** Copies a symlink, pipe, socket or device: makes one of its kind in place of what is there. */
+  private void special(Item item, FileStatus status) throws IOException {
+    progress.begin(item::imagePath, 0);
+    FileStatus there = item.host.status(item.copy, false);
+    if (there != null) {
+      guard.check(there);
+      item.host.remove(item.copy); // EISDIR for a directory
     }
-
-    /** Opens the file when there is something to write, so that what cannot be read leaves nothing behind. */
-    private FileChannel channel() throws IOException {
-      FileChannel open = channel;
-      if (open == null) {
-        Set<OpenOption> how =
-            new HashSet<>(
-                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING));
-        if (!follow) {
-          how.add(LinkOption.NOFOLLOW_LINKS);
-        }
-        open = FileChannel.open(path, how);
-        channel = open;
-      }
-      return open;
+    if (status.is(StatMode.S_IFLNK)) {
+      item.host.makeSymlink(item.copy, files.readlinkat(item.directory(), item.name()));
+    } else {
+      item.host.makeSpecial(item.copy, status.mode() & StatMode.S_IFMT, status.rdev());
     }
+    HostNode copy = item.host.node(item.copy);
+    guard.made(copy.status());
+    attributes(copy, status, item::hostPath);
+    progress.ended();
+    work.worked();
+  }
 
-    void write(ByteBuffer piece) throws IOException {
-      FileChannel to = channel();
-      MemorySegment data = MemorySegment.ofBuffer(piece);
-      long end;
-      for (long at = DataRuns.start(data, 0); at < data.byteSize(); at = DataRuns.start(data, end)) {
-        end = DataRuns.end(data, at);
-        ByteBuffer part = data.asSlice(at, end - at).asByteBuffer();
-        long where = position + at;
-        while (part.hasRemaining()) {
-          where += to.write(part, where);
-        }
-      }
-      position += data.byteSize();
-    }
+  private void attributes(HostNode copy, FileStatus from, Supplier<String> path) throws HostFailure {
+    new KeptAttributes(
+            machine.isRoot(), what -> work.failed(path.get(), what), what -> work.warned(path.get(), what))
+        .give(copy, from);
+  }
 
-    /** Gives the file its length, which may end in a hole. */
-    void finish() throws IOException {
-      FileChannel to = channel();
-      if (to.size() < position) {
-        to.write(ByteBuffer.allocate(1), position - 1);
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (channel != null) {
-        channel.close();
-      }
-    }
+  @Override
+  public void close() {
+    progress.clear();
+    machine.close();
   }
 }

@@ -3,10 +3,11 @@ package io.pollux.tools;
 
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.Terminal;
+import io.pollux.tools.host.HostFailure;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.user.PathName;
 import io.pollux.tools.user.UserFiles;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +22,10 @@ import picocli.CommandLine.Parameters;
     name = "cp",
     sortOptions = false,
     description = {
-      "Copies files out of an image, with their modes and times; runs of zeroes become holes.",
-      "A path begins with image: or host: to say where it is. If the last one is a directory, the others are copied into it."
+      "Copies files out of an image, with their modes, times and holes, and as far as this user may, their owners; runs of zeroes",
+      "become holes too. A file with several names is copied under each; extended attributes are not copied. A path begins with",
+      "image: or host: to say where it is. If the last one is a directory, the others are copied into it. What cannot be copied or",
+      "kept is said, and the exit status is 1."
     })
 final class CpCommand implements Callable<Integer> {
   private static final String IMAGE = "image:";
@@ -33,7 +36,12 @@ final class CpCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PATH", description = "image:PATH ... host:PATH. With one host:PATH only, --file is copied.")
   private final List<String> paths = new ArrayList<>();
 
-  @Option(names = {"-r", "--recursive"}, description = "Copy directories with all that is in them.")
+  @Option(
+      names = {"-r", "--recursive"},
+      description = {
+        "Copy directories with all that is in them, and symlinks, pipes, sockets and devices as what they are. Without it, a",
+        "symlink stands for what it points to."
+      })
   private boolean recursive;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -45,8 +53,10 @@ final class CpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Path to = check();
-    PathWork work = new PathWork(console);
+    PathName to = check();
+    CopyProgress progress = new CopyProgress(console.err(), System::nanoTime, Terminal.isError());
+    PathWork work = new PathWork(console, progress::clear);
+    Path image = target.spec().image();
     try (Target opened = target.open(false);
         UserFiles files = new UserFiles(opened.program());
         FileReader reader = new FileReader(opened, files)) {
@@ -57,20 +67,23 @@ final class CpCommand implements Callable<Integer> {
       if (from.isEmpty()) {
         from.add(opened.file(files));
       }
-      boolean into = Files.isDirectory(to);
-      if (!into && from.size() > 1) {
-        throw Failure.couldNotRun(to.toString(), "is not a directory, and there are several files to copy");
+      PathName own = image == null ? null : PathName.of(image.toString());
+      try (CopyOut copy = new CopyOut(opened, files, reader, work, progress, recursive, own, from.size() > 1)) {
+        console.interrupts().accept(copy::stop);
+        boolean into = copy.isDirectory(to);
+        if (!into && from.size() > 1) {
+          throw Failure.couldNotRun(to.toString(), "is not a directory, and there are several files to copy");
+        }
+        from.forEach(path -> copy.copy(path, to, into));
       }
-      CopyOut copy = new CopyOut(opened, files, reader, work, recursive);
-      for (PathName path : from) {
-        work.on(path, () -> copy.copy(path, to, into));
-      }
+    } catch (HostFailure e) {
+      throw Failure.couldNotRun(to.toString(), String.valueOf(e.getMessage()), e);
     }
     return work.status();
   }
 
-  /** Refuses what cannot be; answers where to copy to. */
-  private Path check() {
+  /** Refuses what cannot be; returns where to copy to. */
+  private PathName check() {
     if (paths.isEmpty()) {
       throw Failure.couldNotRun("cp", "nothing to copy (see pollux cp --help)");
     }
@@ -88,6 +101,7 @@ final class CpCommand implements Callable<Integer> {
         throw Failure.couldNotRun(path, "is not in the image; cp copies out of it");
       }
     }
-    return Path.of(last.substring(HOST.length()));
+    String to = last.substring(HOST.length());
+    return PathName.of(to.isEmpty() ? "." : to);
   }
 }

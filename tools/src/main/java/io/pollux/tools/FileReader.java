@@ -11,9 +11,9 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.lang.foreign.MemorySegment;
 
-/** Reads files of an image from their start to their end, a piece at a time. */
+/** Reads files of an image from their start to their end, a piece at a time. Holes are not read. */
 final class FileReader implements AutoCloseable {
   private static final int PIECE = 1 << 20;
 
@@ -22,10 +22,12 @@ final class FileReader implements AutoCloseable {
   private final UserMemory memory;
 
   /** Takes what was read. */
-  @FunctionalInterface
   interface Sink {
-    /** A piece of the file; it must be used up before this returns. */
-    void take(ByteBuffer piece) throws IOException;
+    /** A piece of the file, in native memory; it must be used up before this returns. */
+    void data(MemorySegment piece) throws IOException;
+
+    /** So many zeroes, which are not in memory; perhaps as many as a file can have. */
+    void hole(long bytes) throws IOException;
   }
 
   FileReader(Target target, UserFiles files) {
@@ -46,15 +48,65 @@ final class FileReader implements AutoCloseable {
     boolean device = isDevice(path);
     int fd = files.open(target.inKernel(path), Fcntl.O_RDONLY | (device ? Fcntl.O_DIRECT : 0));
     try {
-      long offset = 0;
-      long got = files.pread(fd, memory.address(), PIECE, offset);
-      while (got > 0) {
-        sink.take(memory.segment().asSlice(0, got).asByteBuffer());
-        offset += got;
-        got = files.pread(fd, memory.address(), PIECE, offset);
+      if (device) {
+        readData(fd, 0, Long.MAX_VALUE, sink); // a disk has no holes that it tells of
+      } else {
+        readSparse(fd, sink);
       }
     } finally {
       files.close(fd);
+    }
+  }
+
+  /**
+   * Reads a regular file in an open directory. A symlink is refused.
+   *
+   * @param directory the directory's descriptor
+   * @param name in the directory
+   * @param sink takes it
+   * @throws IOException what the sink says
+   * @throws SyscallException if it cannot be read; some of it may have been taken before
+   */
+  void readAt(int directory, PathName name, Sink sink) throws IOException {
+    int fd = files.openat(directory, name, Fcntl.O_RDONLY | Fcntl.O_NOFOLLOW);
+    try {
+      readSparse(fd, sink);
+    } finally {
+      files.close(fd);
+    }
+  }
+
+  private void readSparse(int fd, Sink sink) throws IOException {
+    long size = files.fstat(fd).size();
+    long at = 0;
+    while (at < size) {
+      long found = Math.min(files.seek(fd, at, Fcntl.SEEK_DATA), size);
+      if (found == size) {
+        sink.hole(size - at);
+        return;
+      }
+      long data = Math.max(at, found & -UserMemory.PAGE_SIZE); // whole pages, so that zeroes among the data are seen
+      if (data > at) {
+        sink.hole(data - at);
+      }
+      at = Math.min(Math.max(files.seek(fd, found, Fcntl.SEEK_HOLE), found + 1), size);
+      readData(fd, data, at, sink);
+    }
+  }
+
+  /** Reads from an offset to another, or to the end of a disk. */
+  private void readData(int fd, long from, long to, Sink sink) throws IOException {
+    long at = from;
+    while (at < to) {
+      long got = files.pread(fd, memory.address(), Math.min(PIECE, to - at), at);
+      if (got == 0) {
+        if (to == Long.MAX_VALUE) {
+          return;
+        }
+        throw new SyscallException("read", Errno.EIO); // the file ends before its size
+      }
+      sink.data(memory.segment().asSlice(0, got));
+      at += got;
     }
   }
 

@@ -14,11 +14,18 @@ import io.pollux.uapi.Errno;
  */
 final class PathWork {
   private final Console console;
+  private final Runnable beforeLine;
   private int failures;
   private boolean worked;
 
   PathWork(Console console) {
+    this(console, () -> {});
+  }
+
+  /** With something to be done before each line that is said. */
+  PathWork(Console console, Runnable beforeLine) {
     this.console = console;
+    this.beforeLine = beforeLine;
   }
 
   /** Does something about a path. */
@@ -50,9 +57,19 @@ final class PathWork {
 
   /** Says why a path was passed over. */
   void failed(String path, String why) {
-    console.flush(); // what came before it, before it
-    console.error(path + ": " + why);
-    failures++;
+    try {
+      console.flush(); // what came before it, before it
+    } finally {
+      beforeLine.run();
+      console.error(path + ": " + why);
+      failures++;
+    }
+  }
+
+  /** Says what is not as it should be with a path that was worked on all the same; the exit status says nothing of it. */
+  void warned(String path, String what) {
+    beforeLine.run();
+    console.error(path + ": " + what);
   }
 
   /** The exit status so far. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.tools.console.Arguments;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Interrupts;
@@ -64,7 +65,7 @@ public final class Pollux implements Runnable {
    * @param args as typed
    */
   public static void main(String[] args) {
-    int status = run(args, Console.ofProcess());
+    int status = run(Arguments.ofProcess(args), Console.ofProcess());
     Interrupts.ended(status);
     System.exit(status);
   }

@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.pollux.tools.console.Console;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.util.function.Consumer;
 
 /**
  * Runs the command line inside the test, and keeps what it says.
@@ -17,9 +18,14 @@ import java.io.PrintStream;
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody
 record Cli(int status, byte[] bytes, String err) {
   static Cli run(String... args) {
+    return run(stop -> {}, args);
+  }
+
+  /** With something that takes what Control-C would call. */
+  static Cli run(Consumer<Runnable> interrupts, String... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int status = Pollux.run(args, new Console(out, new PrintStream(err, true, UTF_8), stop -> {}));
+    int status = Pollux.run(args, new Console(out, new PrintStream(err, true, UTF_8), interrupts));
     return new Cli(status, out.toByteArray(), err.toString(UTF_8));
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.console;
 
+import io.pollux.tools.user.PathName;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
@@ -28,7 +30,7 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
    */
   public static Console ofProcess() {
     return new Console(
-        new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER),
+        new UntilFailure(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER)),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         Interrupts::stopWith);
   }
@@ -83,10 +85,19 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
     return Failure.fault("standard output", String.valueOf(e.getMessage()));
   }
 
-  /** Whatever got into a message, it stays one line. */
+  /** Whatever got into a message, it stays one line; bytes that are not UTF-8 are shown as in {@link PathName#toString()}. */
   private static String oneLine(String message) {
     StringBuilder line = new StringBuilder(message.length());
-    message.codePoints().forEach(c -> line.appendCodePoint(Character.isISOControl(c) ? ' ' : c));
+    message
+        .codePoints()
+        .forEach(
+            c -> {
+              if (PathName.isEscape(c)) {
+                line.append(String.format(Locale.ROOT, "\\x%02x", c & 0xff));
+              } else {
+                line.appendCodePoint(Character.isISOControl(c) ? ' ' : c);
+              }
+            });
     return line.toString();
   }
 }

@@ -44,7 +44,13 @@ public record FileStatus(
    */
   public record Time(long seconds, long nanos) {}
 
-  static FileStatus read(long at) {
+  /**
+   * Reads a struct stat.
+   *
+   * @param at its address
+   * @return what it says
+   */
+  public static FileStatus read(long at) {
     return new FileStatus(
         Stat.stDev(at),
         Stat.stIno(at),

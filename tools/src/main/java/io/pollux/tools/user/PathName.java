@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.user;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * good as any other, which a String could not say.
  */
 public final class PathName implements Comparable<PathName> {
+  private static final int ESCAPE = 0xdc00;
+
   private final byte[] bytes;
 
   private PathName(byte[] bytes) {
@@ -21,11 +25,35 @@ public final class PathName implements Comparable<PathName> {
   /**
    * A path from text.
    *
-   * @param text the path
+   * @param text the path; as {@link #text()} returns it, U+DC80 to U+DCFF alone are the bytes 0x80 to 0xff
    * @return its UTF-8 bytes
    */
   public static PathName of(String text) {
-    return new PathName(text.getBytes(StandardCharsets.UTF_8));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(text.length());
+    int done = 0;
+    int at = 0;
+    while (at < text.length()) {
+      int codePoint = text.codePointAt(at);
+      int next = at + Character.charCount(codePoint);
+      if (isEscape(codePoint)) {
+        bytes.writeBytes(text.substring(done, at).getBytes(StandardCharsets.UTF_8));
+        bytes.write(codePoint - ESCAPE);
+        done = next;
+      }
+      at = next;
+    }
+    bytes.writeBytes(text.substring(done).getBytes(StandardCharsets.UTF_8));
+    return new PathName(bytes.toByteArray());
+  }
+
+  /**
+   * Whether a code point, alone, stands for a byte that is not UTF-8.
+   *
+   * @param codePoint the code point
+   * @return true for U+DC80 to U+DCFF
+   */
+  public static boolean isEscape(int codePoint) {
+    return codePoint >= ESCAPE + 0x80 && codePoint <= ESCAPE + 0xff;
   }
 
   /**
@@ -55,6 +83,25 @@ public final class PathName implements Comparable<PathName> {
     joined[head - 1] = '/';
     System.arraycopy(child.bytes, skip, joined, head, child.bytes.length - skip);
     return new PathName(joined);
+  }
+
+  /**
+   * The path of something by the directories that it is in.
+   *
+   * @param names a path, and below it names
+   * @return all of them with one slash in between
+   */
+  public static PathName join(Iterable<PathName> names) {
+    ByteArrayOutputStream joined = new ByteArrayOutputStream();
+    boolean slash = true;
+    for (PathName name : names) {
+      if (!slash) {
+        joined.write('/');
+      }
+      joined.writeBytes(name.bytes);
+      slash = name.bytes.length > 0 && name.bytes[name.bytes.length - 1] == '/';
+    }
+    return new PathName(joined.toByteArray());
   }
 
   /**
@@ -108,16 +155,19 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * The path as text that is the same path again.
+   * The path as text that {@link #of(String)} makes the same path of.
    *
-   * @return the text, or null if the bytes are not UTF-8
+   * @return the text; each byte that is not UTF-8 as a lone surrogate, U+DC00 more than the byte
    */
-  public @Nullable String text() {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException e) {
-      return null;
+  public String text() {
+    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // stops at what is not UTF-8
+    ByteBuffer from = ByteBuffer.wrap(bytes);
+    CharBuffer to = CharBuffer.allocate(bytes.length); // no character has fewer bytes than chars
+    while (!decoder.decode(from, to, true).isUnderflow()) {
+      to.put((char) (ESCAPE + (from.get() & 0xff)));
+      decoder.reset();
     }
+    return to.flip().toString();
   }
 
   /**

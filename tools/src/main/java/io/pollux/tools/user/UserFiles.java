@@ -3,6 +3,7 @@ package io.pollux.tools.user;
 
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxDirent64;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
@@ -50,6 +51,19 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
+   * Opens a file in an open directory, openat(2).
+   *
+   * @param directory descriptor of the directory, or AT_FDCWD
+   * @param name which
+   * @param flags O_* flags
+   * @return the descriptor
+   */
+  public int openat(int directory, PathName name, int flags) {
+    put(name);
+    return (int) SyscallException.check(name.toString(), program.syscall(Nr.OPENAT, directory, path, flags, 0));
+  }
+
+  /**
    * Closes a descriptor, close(2).
    *
    * @param fd which
@@ -83,6 +97,20 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
+   * Tells about a file in an open directory, newfstatat(2); a symlink stands for itself.
+   *
+   * @param directory descriptor of the directory, or AT_FDCWD
+   * @param name which
+   * @return what is known of it
+   */
+  public FileStatus lstatat(int directory, PathName name) {
+    put(name);
+    long result = program.syscall(Nr.NEWFSTATAT, directory, path, answer, Fcntl.AT_SYMLINK_NOFOLLOW);
+    SyscallException.check(name.toString(), result);
+    return FileStatus.read(answer);
+  }
+
+  /**
    * Tells about an open file, fstat(2).
    *
    * @param fd which
@@ -108,14 +136,39 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
+   * Finds data or a hole, lseek(2) with SEEK_DATA or SEEK_HOLE.
+   *
+   * @param fd in which file
+   * @param offset from where
+   * @param whence SEEK_DATA or SEEK_HOLE
+   * @return where the next one begins, or the end of the file if no data follows
+   */
+  public long seek(int fd, long offset, int whence) {
+    long found = program.syscall(Nr.LSEEK, fd, offset, whence);
+    return found == -Errno.ENXIO ? fstat(fd).size() : SyscallException.check("lseek", found);
+  }
+
+  /**
    * Where a symlink points, readlink(2).
    *
    * @param name the symlink
    * @return its target, a path
    */
   public PathName readlink(PathName name) {
+    return readlinkat(Fcntl.AT_FDCWD, name);
+  }
+
+  /**
+   * Where a symlink in an open directory points, readlinkat(2).
+   *
+   * @param directory descriptor of the directory, or AT_FDCWD
+   * @param name the symlink
+   * @return its target, a path
+   */
+  public PathName readlinkat(int directory, PathName name) {
     put(name);
-    long length = SyscallException.check(name.toString(), program.syscall(Nr.READLINK, path, answer, PATH_MAX));
+    long result = program.syscall(Nr.READLINKAT, directory, path, answer, PATH_MAX);
+    long length = SyscallException.check(name.toString(), result);
     return PathName.of(RawMemory.segment(answer, length).toArray(ValueLayout.JAVA_BYTE));
   }
 

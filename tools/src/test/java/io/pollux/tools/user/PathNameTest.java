@@ -3,6 +3,7 @@ package io.pollux.tools.user;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -48,8 +49,22 @@ class PathNameTest {
       (byte) 0x80, 'y'};
 
     assertThat(PathName.of(bytes)).hasToString("x\\xff\\xc0\\x80\\xe2\\x82\\xed\\xa0\\x80y");
-    assertThat(PathName.of(bytes).text()).isNull();
     assertThat(PathName.of(bytes).bytes()).isEqualTo(bytes);
+  }
+
+  @Test
+  void anyBytesAreTheSameAgainAfterTheyWereText() {
+    byte[] bytes = {'x', (byte) 0xff, (byte) 0xc0, (byte) 0x80, (byte) 0xe2, (byte) 0x82, (byte) 0xed, (byte) 0xb2,
+      (byte) 0x80, (byte) 0xf0, (byte) 0x9f, (byte) 0x90, (byte) 0x9f, (byte) 0xc3, 'y', (byte) 0xe2, (byte) 0x82};
+    assertThat(PathName.of(bytes).text()).startsWith("x\udcff\udcc0\udc80\udce2").contains("🐟\udcc3y");
+    assertThat(PathName.of(PathName.of(bytes).text()).bytes()).isEqualTo(bytes);
+    long seed = new SplittableRandom().nextLong();
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < 10_000; i++) {
+      random.nextBytes(bytes);
+      assertThat(PathName.of(PathName.of(bytes).text()).bytes()).as("seed %s", seed).isEqualTo(bytes);
+    }
+    assertThat(PathName.of("кириллица 🐟 \uFFFD").text()).isEqualTo("кириллица 🐟 \uFFFD");
   }
 
   @Test

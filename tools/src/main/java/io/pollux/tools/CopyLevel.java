@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.host.HostDirectory;
+import io.pollux.tools.host.HostFailure;
+import io.pollux.tools.user.DirEntry;
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.tools.user.SyscallException;
+import io.pollux.tools.user.UserFiles;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A directory that is being copied: both sides of it, and the names in it that are left. Its descriptors may be closed while
+ * directories far below are copied, and are opened again by the way up.
+ */
+final class CopyLevel implements AutoCloseable {
+  private static final PathName PARENT = PathName.of("..");
+  private static final int DIRECTORY = Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW;
+
+  private final UserFiles files;
+  private final @Nullable CopyLevel parent;
+  private final PathName imageName;
+  private final PathName hostName;
+  private final FileStatus status;
+  private final Iterator<DirEntry> entries;
+  private final long hostDev;
+  private final long hostIno;
+  private int image;
+  private @Nullable HostDirectory host;
+
+  private CopyLevel(
+      UserFiles files, @Nullable CopyLevel parent, PathName imageName, PathName hostName, FileStatus status,
+      List<DirEntry> entries, int image, HostDirectory host, FileStatus hostStatus) {
+    this.files = files;
+    this.parent = parent;
+    this.imageName = imageName;
+    this.hostName = hostName;
+    this.status = status;
+    this.entries = entries.iterator();
+    this.image = image;
+    this.host = host;
+    hostDev = hostStatus.dev();
+    hostIno = hostStatus.ino();
+  }
+
+  /**
+   * Begins a directory.
+   *
+   * @param files the calls on the image
+   * @param parent what it is in, or null if its path was given by the user
+   * @param imageName its name there, or that path
+   * @param image its descriptor, which belongs to the level even if this fails
+   * @param hostName its name on the machine, or its path there
+   * @param host where to copy to, which belongs to the level even if this fails
+   */
+  static CopyLevel begin(
+      UserFiles files, @Nullable CopyLevel parent, PathName imageName, int image, PathName hostName, HostDirectory host)
+      throws HostFailure {
+    try {
+      FileStatus status = files.fstat(image);
+      FileStatus hostStatus = host.node().status();
+      List<DirEntry> entries = new ArrayList<>(files.readDirectory(image));
+      entries.removeIf(entry -> entry.name().isDots());
+      entries.sort((a, b) -> a.name().compareTo(b.name()));
+      return new CopyLevel(files, parent, imageName, hostName, status, entries, image, host, hostStatus);
+    } catch (SyscallException | HostFailure e) {
+      try (host) {
+        files.close(image);
+      }
+      throw e;
+    }
+  }
+
+  @Nullable CopyLevel parent() {
+    return parent;
+  }
+
+  FileStatus status() {
+    return status;
+  }
+
+  /** The next name, or null if there are no more. */
+  @Nullable PathName next() {
+    return entries.hasNext() ? entries.next().name() : null;
+  }
+
+  int image() {
+    assert host != null : "asleep";
+    return image;
+  }
+
+  HostDirectory host() {
+    HostDirectory open = host;
+    assert open != null : "asleep";
+    return open;
+  }
+
+  /** The path in the image of a name in this directory. */
+  PathName imagePath(PathName name) {
+    Deque<PathName> names = new ArrayDeque<>();
+    names.push(name);
+    for (CopyLevel level = this; level != null; level = level.parent) {
+      names.push(level.imageName);
+    }
+    return PathName.join(names);
+  }
+
+  /** The path on the machine of a name in this directory. */
+  PathName hostPath(PathName name) {
+    Deque<PathName> names = new ArrayDeque<>();
+    names.push(name);
+    for (CopyLevel level = this; level != null; level = level.parent) {
+      names.push(level.hostName);
+    }
+    return PathName.join(names);
+  }
+
+  /** The path of this directory in the image. */
+  PathName imagePath() {
+    return parent == null ? imageName : parent.imagePath(imageName);
+  }
+
+  /** The path of this directory on the machine. */
+  PathName hostPath() {
+    return parent == null ? hostName : parent.hostPath(hostName);
+  }
+
+  /** Opens a directory of the image that is in this one. */
+  int openImage(PathName name) {
+    return files.openat(image(), name, DIRECTORY);
+  }
+
+  /** Opens the directories again by way of a level in it that is open. */
+  void wake(CopyLevel below) throws HostFailure {
+    if (host != null) {
+      return;
+    }
+    int up = files.openat(below.image(), PARENT, DIRECTORY);
+    HostDirectory hostUp;
+    try {
+      hostUp = below.host().parent();
+    } catch (HostFailure e) {
+      files.close(up);
+      throw e;
+    }
+    image = up;
+    host = hostUp;
+    if (files.fstat(up).ino() != status.ino()) {
+      throw new SyscallException("..", Errno.EUCLEAN);
+    }
+    FileStatus now = hostUp.node().status();
+    if (now.dev() != hostDev || now.ino() != hostIno) {
+      throw new HostFailure(Errno.ENOENT, "was moved elsewhere while it was copied to");
+    }
+  }
+
+  /** Closes the descriptors until {@link #wake}. */
+  @Override
+  public void close() throws HostFailure {
+    HostDirectory open = host;
+    if (open != null) {
+      host = null;
+      try (open) {
+        files.close(image);
+      }
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.host;
+
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Stat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+
+/** File calls of the machine, made by the C library's syscall(2). One thread at a time uses an instance. */
+final class HostCalls implements AutoCloseable {
+  private static final int PATH_MAX = 4096;
+  private static final long TIMES_BYTES = 32; // two struct timespec
+  private static final long NANOS = 8; // offset of tv_nsec
+  private static final long SECOND_TIME = 16; // offset of the second timespec
+
+  // Numbers of x86-64 Linux, the machine underneath.
+  private static final int WRITE = 1;
+  private static final int CLOSE = 3;
+  private static final int PWRITE64 = 18;
+  private static final int FTRUNCATE = 77;
+  private static final int FCHMOD = 91;
+  private static final int FCHOWN = 93;
+  private static final int GETEUID = 107;
+  private static final int OPENAT = 257;
+  private static final int MKDIRAT = 258;
+  private static final int MKNODAT = 259;
+  private static final int FCHOWNAT = 260;
+  private static final int NEWFSTATAT = 262;
+  private static final int UNLINKAT = 263;
+  private static final int SYMLINKAT = 266;
+  private static final int FCHMODAT = 268;
+  private static final int UTIMENSAT = 280;
+
+  private static final VarHandle ERRNO =
+      Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
+  private static final MethodHandle SYSCALL = syscallFunction();
+  private static final MethodHandle STRERROR =
+      function("strerror", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+
+  private final Arena arena = Arena.ofConfined();
+  private final MemorySegment state = arena.allocate(Linker.Option.captureStateLayout());
+  private final MemorySegment first = arena.allocate(PATH_MAX);
+  private final MemorySegment second = arena.allocate(PATH_MAX);
+  private final MemorySegment stat = arena.allocate(Stat.SIZE, Long.BYTES);
+  private final MemorySegment times = arena.allocate(TIMES_BYTES, Long.BYTES);
+
+  HostCalls() {}
+
+  private static MethodHandle syscallFunction() {
+    ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
+    return function(
+        "syscall",
+        FunctionDescriptor.of(word, word, word, word, word, word, word),
+        Linker.Option.captureCallState("errno"),
+        Linker.Option.firstVariadicArg(1));
+  }
+
+  @SuppressWarnings("restricted") // calling C is what this class is for
+  private static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
+    Linker linker = Linker.nativeLinker();
+    return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type, options);
+  }
+
+  /** Returns what a call returned, or a negative errno. */
+  private long call(int nr, long a0, long a1, long a2, long a3, long a4) {
+    try {
+      long result = (long) SYSCALL.invokeExact(state, (long) nr, a0, a1, a2, a3, a4);
+      return result == -1 ? -(int) ERRNO.get(state, 0L) : result;
+    } catch (Throwable e) {
+      throw new AssertionError("a C function has no Java exceptions", e);
+    }
+  }
+
+  private static long check(long result) throws HostFailure {
+    if (result < 0) {
+      throw new HostFailure((int) -result);
+    }
+    return result;
+  }
+
+  /** An error in the machine's own words. */
+  @SuppressWarnings("restricted") // the C library is trusted to return a string
+  static String describe(int errno) {
+    try {
+      MemorySegment words = (MemorySegment) STRERROR.invokeExact(errno);
+      return words.reinterpret(PATH_MAX).getString(0);
+    } catch (Throwable e) {
+      throw new AssertionError("a C function has no Java exceptions", e);
+    }
+  }
+
+  /** Puts a name where a call finds it, with a 0 behind it. */
+  private static long put(MemorySegment to, PathName name) throws HostFailure {
+    byte[] bytes = name.bytes();
+    if (bytes.length >= PATH_MAX) {
+      throw new HostFailure(Errno.ENAMETOOLONG);
+    }
+    for (byte b : bytes) {
+      if (b == 0) {
+        throw new HostFailure(Errno.EINVAL); // C would take what is before it for the name
+      }
+    }
+    MemorySegment.copy(bytes, 0, to, ValueLayout.JAVA_BYTE, 0, bytes.length);
+    to.set(ValueLayout.JAVA_BYTE, bytes.length, (byte) 0);
+    return to.address();
+  }
+
+  boolean isRoot() {
+    return call(GETEUID, 0, 0, 0, 0, 0) == 0;
+  }
+
+  int open(int dir, PathName name, int flags, int mode) throws HostFailure {
+    return (int) check(call(OPENAT, dir, put(first, name), flags | Fcntl.O_CLOEXEC, mode, 0));
+  }
+
+  void close(int fd) throws HostFailure {
+    check(call(CLOSE, fd, 0, 0, 0, 0));
+  }
+
+  FileStatus stat(int dir, PathName name, int flags) throws HostFailure {
+    check(call(NEWFSTATAT, dir, put(first, name), stat.address(), flags, 0));
+    return FileStatus.read(stat.address());
+  }
+
+  void makeDirectory(int dir, PathName name, int mode) throws HostFailure {
+    check(call(MKDIRAT, dir, put(first, name), mode, 0, 0));
+  }
+
+  void makeSpecial(int dir, PathName name, int mode, long rdev) throws HostFailure {
+    check(call(MKNODAT, dir, put(first, name), mode, rdev, 0));
+  }
+
+  void makeSymlink(PathName target, int dir, PathName name) throws HostFailure {
+    check(call(SYMLINKAT, put(second, target), dir, put(first, name), 0, 0));
+  }
+
+  void unlink(int dir, PathName name) throws HostFailure {
+    check(call(UNLINKAT, dir, put(first, name), 0, 0, 0));
+  }
+
+  void truncate(int fd, long bytes) throws HostFailure {
+    check(call(FTRUNCATE, fd, bytes, 0, 0, 0));
+  }
+
+  /** Writes at an offset, or where the file stands if that is negative; returns how much was written. */
+  long write(int fd, long address, long bytes, long offset) throws HostFailure {
+    long done;
+    do {
+      done = offset < 0 ? call(WRITE, fd, address, bytes, 0, 0) : call(PWRITE64, fd, address, bytes, offset, 0);
+    } while (done == -Errno.EINTR);
+    return check(done);
+  }
+
+  void setOwner(int fd, int uid, int gid) throws HostFailure {
+    check(call(FCHOWN, fd, uid, gid, 0, 0));
+  }
+
+  void setOwner(int dir, PathName name, int uid, int gid) throws HostFailure {
+    check(call(FCHOWNAT, dir, put(first, name), uid, gid, Fcntl.AT_SYMLINK_NOFOLLOW));
+  }
+
+  void setMode(int fd, int mode) throws HostFailure {
+    check(call(FCHMOD, fd, mode, 0, 0, 0));
+  }
+
+  /** Follows a symlink, which has no mode of its own. */
+  void setMode(int dir, PathName name, int mode) throws HostFailure {
+    check(call(FCHMODAT, dir, put(first, name), mode, 0, 0));
+  }
+
+  void setTimes(int fd, FileStatus.Time atime, FileStatus.Time mtime) throws HostFailure {
+    check(call(UTIMENSAT, fd, 0, putTimes(atime, mtime), 0, 0));
+  }
+
+  void setTimes(int dir, PathName name, FileStatus.Time atime, FileStatus.Time mtime) throws HostFailure {
+    long to = putTimes(atime, mtime);
+    check(call(UTIMENSAT, dir, put(first, name), to, Fcntl.AT_SYMLINK_NOFOLLOW, 0));
+  }
+
+  private long putTimes(FileStatus.Time atime, FileStatus.Time mtime) {
+    times.set(ValueLayout.JAVA_LONG, 0, atime.seconds());
+    times.set(ValueLayout.JAVA_LONG, NANOS, atime.nanos());
+    times.set(ValueLayout.JAVA_LONG, SECOND_TIME, mtime.seconds());
+    times.set(ValueLayout.JAVA_LONG, SECOND_TIME + NANOS, mtime.nanos());
+    return times.address();
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

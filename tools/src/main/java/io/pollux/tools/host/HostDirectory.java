@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.host;
+
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open directory of the machine. No method follows a symlink unless that is asked for.
+ */
+public final class HostDirectory implements AutoCloseable {
+  private static final PathName PARENT = PathName.of("..");
+  private static final int OWN = 0700;
+
+  private final HostCalls calls;
+  private final int fd;
+
+  HostDirectory(HostCalls calls, int fd) {
+    this.calls = calls;
+    this.fd = fd;
+  }
+
+  /**
+   * Opens a directory in this one.
+   *
+   * @param name its name
+   * @param follow whether it may be a symlink to a directory
+   * @return the directory, to be closed by the caller
+   * @throws HostFailure ENOTDIR if it is something else
+   */
+  public HostDirectory open(PathName name, boolean follow) throws HostFailure {
+    int flags = Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | (follow ? 0 : Fcntl.O_NOFOLLOW);
+    return new HostDirectory(calls, calls.open(fd, name, flags, 0));
+  }
+
+  /**
+   * Opens the directory that this one is in now.
+   *
+   * @return the directory, to be closed by the caller
+   * @throws HostFailure if it can't be opened
+   */
+  public HostDirectory parent() throws HostFailure {
+    return open(PARENT, false);
+  }
+
+  /**
+   * What the machine says of a name.
+   *
+   * @param name the name
+   * @param follow whether a symlink stands for what it points to
+   * @return the status, or null if there is no such name
+   * @throws HostFailure if there is no telling
+   */
+  public @Nullable FileStatus status(PathName name, boolean follow) throws HostFailure {
+    try {
+      return calls.stat(fd, name, follow ? 0 : Fcntl.AT_SYMLINK_NOFOLLOW);
+    } catch (HostFailure e) {
+      if (e.errno() == Errno.ENOENT) {
+        return null;
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Makes a directory that only this user may use, whatever the umask is.
+   *
+   * @param name its name
+   * @throws HostFailure EEXIST if there is something of that name
+   */
+  public void makeDirectory(PathName name) throws HostFailure {
+    calls.makeDirectory(fd, name, OWN);
+    if ((calls.stat(fd, name, Fcntl.AT_SYMLINK_NOFOLLOW).mode() & OWN) != OWN) {
+      calls.setMode(fd, name, OWN); // the umask took it
+    }
+  }
+
+  /**
+   * Makes a pipe, a socket or a device, without permissions for anybody.
+   *
+   * @param name its name
+   * @param type one of StatMode's S_IF* types
+   * @param rdev number of the device
+   * @throws HostFailure EPERM for a device if the caller is not root
+   */
+  public void makeSpecial(PathName name, int type, long rdev) throws HostFailure {
+    calls.makeSpecial(fd, name, type, rdev);
+  }
+
+  /**
+   * Makes a symlink.
+   *
+   * @param name its name
+   * @param target where it points to
+   * @throws HostFailure EEXIST if there is something of that name
+   */
+  public void makeSymlink(PathName name, PathName target) throws HostFailure {
+    calls.makeSymlink(target, fd, name);
+  }
+
+  /**
+   * Removes a name that is no directory.
+   *
+   * @param name the name
+   * @throws HostFailure if that is refused
+   */
+  public void remove(PathName name) throws HostFailure {
+    calls.unlink(fd, name);
+  }
+
+  /**
+   * Opens a file for writing, and makes it if there is none. Neither truncates it nor waits for the reader of a pipe, unless
+   * symlinks are followed.
+   *
+   * @param name its name
+   * @param follow whether it may be a symlink, and anything that can be written to
+   * @return the file, to be closed by the caller
+   * @throws HostFailure ELOOP for a symlink that is not followed
+   */
+  public HostOutput create(PathName name, boolean follow) throws HostFailure {
+    int flags = Fcntl.O_WRONLY | Fcntl.O_CREAT | Fcntl.O_NOCTTY;
+    int careful = follow ? 0 : Fcntl.O_NOFOLLOW | Fcntl.O_NONBLOCK;
+    return HostOutput.of(calls, calls.open(fd, name, flags | careful, OWN & ~0111));
+  }
+
+  /**
+   * An entry, for its owner, mode and times.
+   *
+   * @param name its name
+   * @return the entry
+   */
+  public HostNode node(PathName name) {
+    return new HostNode(calls, fd, name);
+  }
+
+  /**
+   * This directory itself.
+   *
+   * @return the directory, as long as it is open
+   */
+  public HostNode node() {
+    return new HostNode(calls, fd, null);
+  }
+
+  @Override
+  public void close() throws HostFailure {
+    if (fd >= 0) {
+      calls.close(fd);
+    }
+  }
+}

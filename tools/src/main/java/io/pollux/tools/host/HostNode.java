@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.host;
+
+import io.pollux.tools.user.FileStatus;
+import io.pollux.tools.user.PathName;
+import io.pollux.uapi.Fcntl;
+import org.jspecify.annotations.Nullable;
+
+/** A file of the machine whose owner, mode and times can be set: an open one, or one by its name in a directory. */
+public final class HostNode {
+  private static final PathName NOTHING = PathName.of("");
+
+  private final HostCalls calls;
+  private final int fd;
+  private final @Nullable PathName name;
+
+  /** An open file, or, with a name, an entry of an open directory, which may be a symlink and then is not followed. */
+  HostNode(HostCalls calls, int fd, @Nullable PathName name) {
+    this.calls = calls;
+    this.fd = fd;
+    this.name = name;
+  }
+
+  /**
+   * What the machine says of it.
+   *
+   * @return its status
+   * @throws HostFailure if it says nothing
+   */
+  public FileStatus status() throws HostFailure {
+    return name == null
+        ? calls.stat(fd, NOTHING, Fcntl.AT_EMPTY_PATH)
+        : calls.stat(fd, name, Fcntl.AT_SYMLINK_NOFOLLOW);
+  }
+
+  /**
+   * Sets owner and group; Linux clears set-user-id and set-group-id bits with that.
+   *
+   * @param uid the owner, or -1 to leave it
+   * @param gid the group, or -1 to leave it
+   * @throws HostFailure EPERM for most callers but root; EINVAL for a number that has no owner here
+   */
+  public void setOwner(int uid, int gid) throws HostFailure {
+    if (name == null) {
+      calls.setOwner(fd, uid, gid);
+    } else {
+      calls.setOwner(fd, name, uid, gid);
+    }
+  }
+
+  /**
+   * Sets the mode. Not for symlinks.
+   *
+   * @param mode permissions with set-user-id, set-group-id and sticky bit
+   * @throws HostFailure if that is refused; a bit that the caller may not set is cleared without an error
+   */
+  public void setMode(int mode) throws HostFailure {
+    if (name == null) {
+      calls.setMode(fd, mode);
+    } else {
+      calls.setMode(fd, name, mode);
+    }
+  }
+
+  /**
+   * Sets the times; the machine's filesystem takes the nearest that it can hold.
+   *
+   * @param atime of the last access
+   * @param mtime of the last change
+   * @throws HostFailure if that is refused
+   */
+  public void setTimes(FileStatus.Time atime, FileStatus.Time mtime) throws HostFailure {
+    if (name == null) {
+      calls.setTimes(fd, atime, mtime);
+    } else {
+      calls.setTimes(fd, name, atime, mtime);
+    }
+  }
+}
