@@ -71,8 +71,11 @@ final class Gfs2File implements FileOperations {
     Gfs2Glock gl = ip.glock();
     long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
-      result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be gone after this
-      gl.letGo(current);
+      try {
+        result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be gone after this
+      } finally {
+        gl.letGo(current);
+      }
     }
     return result;
   }
@@ -82,8 +85,11 @@ final class Gfs2File implements FileOperations {
     Gfs2Glock gl = ip.glock();
     long result = gl.hold(current, LmState.SHARED);
     if (result == 0) {
-      result = Filemap.read(current, iocb, to, ip.mapping());
-      gl.letGo(current);
+      try {
+        result = Filemap.read(current, iocb, to, ip.mapping());
+      } finally {
+        gl.letGo(current);
+      }
     }
     return result;
   }
@@ -149,17 +155,27 @@ final class Gfs2File implements FileOperations {
   private static long seekHoleData(Task current, File file, long offset, boolean data) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
     ip.iRwsem.downRead(current);
-    long found = ip.glock().hold(current, LmState.SHARED);
-    if (found == 0) {
+    long found;
+    try {
+      found = ip.glock().hold(current, LmState.SHARED);
+      if (found == 0) {
+        found = seekHoleDataHeld(current, ip, offset, data);
+      }
+    } finally {
+      ip.iRwsem.upRead();
+    }
+    return found < 0 ? found : file.vfsSetpos(found);
+  }
+
+  private static long seekHoleDataHeld(Task current, Gfs2Inode ip, long offset, boolean data) {
+    try {
       long most = 2 * (ip.sdp().bdev().bytes() >> ip.sdp().sb().blockLog) + 2; // before and behind each block there is
-      found =
-          data
-              ? IomapSeek.data(current, ip, offset, Gfs2Iomap.OPS, most)
-              : IomapSeek.hole(current, ip, offset, Gfs2Iomap.OPS, most);
+      return data
+          ? IomapSeek.data(current, ip, offset, Gfs2Iomap.OPS, most)
+          : IomapSeek.hole(current, ip, offset, Gfs2Iomap.OPS, most);
+    } finally {
       ip.glock().letGo(current);
     }
-    ip.iRwsem.upRead();
-    return found < 0 ? found : file.vfsSetpos(found);
   }
 
   @Override

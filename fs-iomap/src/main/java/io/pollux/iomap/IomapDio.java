@@ -6,6 +6,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
 import io.pollux.block.RequestQueue;
+import io.pollux.core.Oops;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
@@ -182,8 +183,7 @@ public final class IomapDio extends Slab.Item {
     long pos = request.kiPos;
     boolean handedOver = false;
     do { // each step moves on by a byte or more; that there is one for the first, rw has seen
-      int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
-      long step = result != 0 ? result : actor(current, iter, pos);
+      long step = step(current, iter, ops, pos, flags);
       if (step <= 0) {
         boolean endsHere = step == -Errno.EOPNOTSUPP || step == -Errno.ENOTBLK;
         if (!endsHere || size == 0) { // else a write is as short as what could be written
@@ -219,6 +219,22 @@ public final class IomapDio extends Slab.Item {
     }
     await(current, request.has(Kiocb.IOCB_HIPRI));
     return complete(current);
+  }
+
+  /**
+   * Maps the next extent and does its part. What a filesystem's mapping throws fails the request: its bios in flight end first.
+   *
+   * @return as {@link #actor}
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_apply")
+  private long step(Task current, IovIter iter, IomapOps ops, long pos, int flags) {
+    try {
+      int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
+      return result != 0 ? result : actor(current, iter, pos);
+    } catch (Throwable e) {
+      Oops.report("the mapping of a file", e, "the request fails with EIO");
+      return -Errno.EIO;
+    }
   }
 
   /** Waits for the bios of a synchronous request. Polls for them if the request is polled and went to a queue that can be. */

@@ -44,9 +44,11 @@ final class XfsFile implements FileOperations {
     if (!inode.iRwsem.downRead(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
       return -Errno.EAGAIN;
     }
-    long result = IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS);
-    inode.iRwsem.upRead();
-    return result;
+    try {
+      return IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS);
+    } finally {
+      inode.iRwsem.upRead();
+    }
   }
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_read")
@@ -55,9 +57,11 @@ final class XfsFile implements FileOperations {
     if (!inode.iRwsem.downRead(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
       return -Errno.EAGAIN;
     }
-    long result = Filemap.read(current, iocb, to, inode.mapping());
-    inode.iRwsem.upRead();
-    return result;
+    try {
+      return Filemap.read(current, iocb, to, inode.mapping());
+    } finally {
+      inode.iRwsem.upRead();
+    }
   }
 
   @Override
@@ -107,11 +111,15 @@ final class XfsFile implements FileOperations {
     }
     Inode inode = file.inode();
     inode.iRwsem.downRead(current);
-    long found =
-        whence == Fcntl.SEEK_DATA
-            ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE) // a list in memory, which has an end
-            : IomapSeek.hole(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE);
-    inode.iRwsem.upRead();
+    long found;
+    try {
+      found =
+          whence == Fcntl.SEEK_DATA
+              ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE) // a list in memory, which has an end
+              : IomapSeek.hole(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE);
+    } finally {
+      inode.iRwsem.upRead();
+    }
     return found < 0 ? found : file.vfsSetpos(found);
   }
 

@@ -7,6 +7,7 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Oops;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Errno;
@@ -35,6 +36,8 @@ public final class TestKernel implements AutoCloseable {
   private final Kernel kernel = Kernel.boot();
   private final Map<String, TestDisk> disks = new LinkedHashMap<>();
   private final List<Program> programs = new ArrayList<>();
+  private final long oopses = Oops.count();
+  private boolean mayOops;
   private boolean closed;
 
   private TestKernel() {}
@@ -146,6 +149,23 @@ public final class TestKernel implements AutoCloseable {
     return kernel;
   }
 
+  /**
+   * Lets the kernel fail: the test has a driver or a filesystem that throws. Otherwise a kernel that reported an {@link Oops} can't
+   * be closed without a failure.
+   *
+   * @return this
+   */
+  public TestKernel mayOops() {
+    mayOops = true;
+    return this;
+  }
+
+  private void assertNoOops() {
+    if (!mayOops) {
+      assertThat(Oops.count() - oopses).as("failures of the kernel itself, which stand in the output").isZero();
+    }
+  }
+
   /** Checks that nothing is held already now: for tests that have closed all they opened and destroyed all their contexts. */
   public void assertNothingHeld() {
     List<String> held = new ArrayList<>(kernel.held());
@@ -182,6 +202,7 @@ public final class TestKernel implements AutoCloseable {
     } catch (Exception e) {
       throw new AssertionError("the kernel did not shut down", e);
     }
+    assertNoOops();
   }
 
   /** Ends the programs on another thread, since the end of a program waits for all that it has in flight. */

@@ -23,7 +23,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -31,10 +33,13 @@ import java.util.concurrent.ScheduledFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * Any call with any arguments, drawn from values that mean something somewhere: each answers a result or an errno, none waits
- * forever, and when the program ends nothing is left of it.
+ * Any call with any arguments, drawn from values that mean something somewhere: each returns a result or an errno, none waits
+ * forever, and when the program ends nothing is left of it. Contexts are submitted to by the caller, by threads and by workers, and
+ * their requests read and write pipes and eventfds, too, where threads and workers wait without an end.
  *
- * <p>-Dpollux.seed=N draws the same again, -Dpollux.calls=N makes so many calls.
+ * <p>-Dpollux.seed=N draws the same again, as far as threads allow; -Dpollux.calls=N makes so many calls. A million, by hand:
+ *
+ * <pre>mvn -pl it -am -Dtest=SyscallFuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.calls=1000000 -Dpollux.seed=21 test</pre>
  */
 class SyscallFuzzTest {
   private static final int CALLS = 20_000;
@@ -94,6 +99,7 @@ class SyscallFuzzTest {
       long diskMemory = kernel.driver("sample0", RamDisk.class).address();
       int succeeded = 0;
       long accepted = 0;
+      int threaded = 0;
       for (int made = 0; made < calls; made += PER_PROGRAM) {
         Program program = kernel.newProgram();
         Fuzzer fuzzer = new Fuzzer(program, seed.random(made), diskMemory);
@@ -104,14 +110,17 @@ class SyscallFuzzTest {
         assertTimeoutPreemptively(BOUND, () -> fuzzer.run(count), () -> "call " + fuzzer.last());
         succeeded += fuzzer.succeeded;
         accepted += fuzzer.accepted;
+        threaded += fuzzer.setUp;
         alarm.cancel(false);
         program.close();
         kernel.assertNothingHeld();
       }
       System.out.println(
-          "SyscallFuzzTest: " + calls + " calls, " + succeeded + " of them succeeded, " + accepted + " requests through rings");
+          "SyscallFuzzTest: " + calls + " calls, " + succeeded + " of them succeeded, " + accepted
+              + " requests through rings by the caller, " + threaded + " contexts with threads or workers");
       assertThat(succeeded).as("calls that succeeded").isGreaterThan(calls / 10);
-      assertThat(accepted).as("requests through rings").isGreaterThan(calls / 100);
+      assertThat(accepted).as("requests through rings").isGreaterThan(calls / 200);
+      assertThat(threaded).as("contexts with threads or workers").isGreaterThan(calls / 1000);
 
       Program next = kernel.newProgram();
       try (UserFiles files = new UserFiles(next)) {
@@ -129,11 +138,14 @@ class SyscallFuzzTest {
     private final SplittableRandom random;
     private final List<Long> pointers = new ArrayList<>();
     private final List<Long> descriptors = new ArrayList<>();
+    private final List<Long> waitable = new ArrayList<>(); // pipes and eventfds
     private final List<Long> contexts = new ArrayList<>();
+    private final Set<Long> threaded = new HashSet<>(); // contexts whose entries a thread takes
     private final long kernelMemory;
     private long memory;
     private long mainFile;
     private volatile long[] call = {}; // number and arguments
+    private int setUp; // contexts with threads or workers
     private int succeeded;
     private long accepted;
 
@@ -183,10 +195,24 @@ class SyscallFuzzTest {
         descriptors.add(syscall(Nr.OPEN, at, Fcntl.O_RDWR, 0, 0, 0, 0));
       }
       mainFile = descriptors.get(4);
+      for (int i = 0; i < 2; i++) {
+        makeWaitable();
+      }
       for (int at : new int[] {4096, 8192, 8193, 8704, 65536, SQ_AT, CQ_AT, CTXP_AT, MEMORY - 4096, MEMORY - 1}) {
         pointers.add(memory + at);
       }
       pointers.addAll(List.of(readOnly, readOnly + 65535, none, 0L, 1L, -1L, kernelMemory, memory + MEMORY));
+    }
+
+    /** Makes a pipe and two eventfds: empty, and with so much in it that a write waits. */
+    private void makeWaitable() {
+      long pipe = memory + CTXP_AT + 64;
+      if (syscall(Nr.PIPE2, pipe, 0, 0, 0, 0, 0) == 0) {
+        waitable.add((long) RawMemory.getInt(pipe));
+        waitable.add((long) RawMemory.getInt(pipe + 4));
+      }
+      waitable.add(syscall(Nr.EVENTFD2, 0, 0, 0, 0, 0, 0));
+      waitable.add(syscall(Nr.EVENTFD2, 0xfffffffeL, 0, 0, 0, 0, 0));
     }
 
     /** Puts values into memory, which calls may take for vectors, times, iocbs. */
@@ -200,7 +226,7 @@ class SyscallFuzzTest {
 
     private void prepareSetup() {
       RawMemory.putLong(memory + CTXP_AT, random.nextInt(20) == 0 ? value() : 0);
-      int flags = AioAbi.IOCTX_FLAG_SCQRING | (random.nextInt(8) & ~AioAbi.IOCTX_FLAG_USERIOCB);
+      int flags = AioAbi.IOCTX_FLAG_SCQRING | (random.nextInt(8) & ~AioAbi.IOCTX_FLAG_USERIOCB) | whoSubmits();
       for (int i = 0; i < ENTRIES; i++) { // for fixed buffers
         long iocb = AioIocbRing.iocb(memory + SQ_AT, i);
         Iocb.aioBuf(iocb, random.nextInt(60) == 0 ? pick(pointers) : memory + 65536 + i * 8192L);
@@ -210,14 +236,32 @@ class SyscallFuzzTest {
       call = new long[] {Nr.IO_SETUP2, entries, flags, 0, memory + SQ_AT, memory + CQ_AT, memory + CTXP_AT};
     }
 
+    /** Mostly the caller. What a thread or a worker takes, it takes while the calls that follow scribble on it. */
+    private int whoSubmits() {
+      return switch (random.nextInt(10)) {
+        case 0 -> AioAbi.IOCTX_FLAG_SQTHREAD;
+        case 1 -> AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL;
+        case 2 -> AioAbi.IOCTX_FLAG_SQWQ;
+        case 3 -> AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQWQ;
+        default -> 0;
+      };
+    }
+
     private void prepareRing() {
       int hipri = random.nextInt(2) * AioAbi.IOCB_FLAG_HIPRI; // the same for all, or nothing gets far
       for (int i = 0; i < ENTRIES; i++) {
         long iocb = AioIocbRing.iocb(memory + SQ_AT, i);
         Iocb.aioLioOpcode(iocb, (short) (random.nextInt(10) == 0 ? random.nextInt(10) : AioAbi.IOCB_CMD_PREAD));
         Iocb.aioFildes(iocb, (int) (random.nextInt(4) == 0 ? descriptor() : mainFile));
+        if (random.nextInt(12) == 0) {
+          Iocb.aioFildes(iocb, (int) pick(waitable));
+          Iocb.aioLioOpcode(iocb, (short) (random.nextInt(3) == 0 ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
+        }
         Iocb.aioOffset(iocb, random.nextInt(10) == 0 ? value() : 512L * random.nextInt(4096));
         Iocb.aioFlags(iocb, random.nextInt(20) == 0 ? (int) value() : hipri);
+        if (random.nextInt(40) == 0) {
+          Iocb.aioResfd(iocb, (int) pick(waitable));
+        }
         Iocb.aioRwFlags(iocb, random.nextInt(20) == 0 ? (int) value() : 0);
         Iocb.aioReserved2(iocb, random.nextInt(30) == 0 ? value() : 0);
         if (random.nextInt(10) == 0) {
@@ -237,7 +281,10 @@ class SyscallFuzzTest {
 
     /** A call that may well succeed, most of the time with something wrong in one place. */
     private void drawPlausible() {
-      long fd = descriptor();
+      if (random.nextInt(60) == 0) {
+        makeWaitable();
+      }
+      long fd = random.nextInt(12) == 0 ? pick(waitable) : descriptor();
       long path = memory + 256L * random.nextInt(PATHS.length);
       long buffer = memory + 65536 + 512L * random.nextInt(600);
       long length = 512L * random.nextInt(33);
@@ -310,10 +357,19 @@ class SyscallFuzzTest {
         case Nr.MMAP -> pointers.set(random.nextInt(PATHS.length, pointers.size()), result);
         case Nr.IO_SETUP2 -> {
           if (call[6] == memory + CTXP_AT) { // else it is who knows where
-            contexts.add(RawMemory.getLong(memory + CTXP_AT));
+            long context = RawMemory.getLong(memory + CTXP_AT);
+            contexts.add(context);
+            if ((call[2] & (AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL | AioAbi.IOCTX_FLAG_SQWQ)) != 0) {
+              setUp++;
+            }
+            if ((call[2] & (AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL)) == 0) {
+              threaded.remove(context);
+            } else {
+              threaded.add(context);
+            }
           }
         }
-        case Nr.IO_RING_ENTER -> accepted += result;
+        case Nr.IO_RING_ENTER -> accepted += threaded.contains(call[1]) ? 0 : result; // to a thread it says what it was told
         default -> {}
       }
     }

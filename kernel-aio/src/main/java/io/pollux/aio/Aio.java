@@ -14,6 +14,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Timespec;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +46,7 @@ public final class Aio {
 
   private final AtomicLong aioNr = new AtomicLong();
   private final WorkQueue workQueue;
+  private final SqThreads sqThreads;
 
   /**
    * Makes the aio of a kernel.
@@ -52,6 +54,17 @@ public final class Aio {
    * @param kernelProcess the process that the work queue's threads belong to
    */
   public Aio(UserProcess kernelProcess) {
+    this(kernelProcess, Thread::new);
+  }
+
+  /**
+   * As above, with threads for contexts that the caller makes.
+   *
+   * @param kernelProcess the process that the work queue's threads belong to
+   * @param threads makes the threads of SQTHREAD, SQPOLL and SQWQ, not started
+   */
+  Aio(UserProcess kernelProcess, ThreadFactory threads) {
+    sqThreads = new SqThreads(threads);
     workQueue = new WorkQueue(kernelProcess, "aio-work", 2 * CPUS);
   }
 
@@ -141,8 +154,9 @@ public final class Aio {
       }
       ctx = setup.make(workQueue);
       RingEntry rings = ctx.rings();
-      if (rings != null) {
-        rings.start(current.process());
+      errno = rings == null ? 0 : rings.start(current.process(), sqThreads);
+      if (errno != 0) {
+        return errno;
       }
       RawMemory.putLong(ctxp, ctx.userId());
       KioctxTable.of(mm, this).add(ctx);
@@ -158,7 +172,7 @@ public final class Aio {
   private static void undo(ContextSetup setup, @Nullable Kioctx ctx) {
     if (ctx == null) {
       setup.unpin();
-    } else if (ctx.kill()) { // something was thrown
+    } else if (ctx.kill()) { // it has no thread, or something was thrown
       ctx.free(0);
     }
   }
@@ -212,13 +226,17 @@ public final class Aio {
     if (!ctx.kill()) {
       return false;
     }
+    destroyKilled(table, ctx, ownReferences);
+    return true;
+  }
+
+  void destroyKilled(KioctxTable table, Kioctx ctx, int ownReferences) {
     try {
       table.remove(ctx);
       ctx.free(ownReferences);
     } finally {
       aioNr.getAndAdd(-Integer.toUnsignedLong(ctx.maxReqs()));
     }
-    return true;
   }
 
   // Submitting.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.File;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +36,14 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
     AioKiocb asked = req;
     File target = file;
     assert asked != null && target != null;
-    int result = target.op().fsync(current, target, datasync);
+    int result;
+    try {
+      result = target.op().fsync(current, target, datasync);
+    } catch (Throwable e) {
+      Oops.report("aio-work", e, "the fsync fails with EIO");
+      current.abandonCall();
+      result = -Errno.EIO;
+    }
     req = null;
     file = null;
     Slab.free(this);

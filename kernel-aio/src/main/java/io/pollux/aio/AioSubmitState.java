@@ -57,6 +57,11 @@ final class AioSubmitState implements SleepHook {
     }
   }
 
+  /** Whether the task's plug is this batch's. */
+  boolean plugs() {
+    return plugged;
+  }
+
   /** Ends a batch: nothing is left in here after it. */
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_end")
   void end(Task current) {

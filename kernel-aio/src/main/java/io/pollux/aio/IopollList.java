@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
@@ -24,6 +25,26 @@ import org.jspecify.annotations.Nullable;
 final class IopollList {
   private static final long SHORTEST_NAP_NANOS = 10_000;
   private static final long LONGEST_NAP_NANOS = 1_000_000;
+
+  /** Passes in a row in which no request could be polled for, after which the end of a context gives up. */
+  private static final int MAX_FAILURES = 1_000;
+
+  private static final long FAILURE_NAP_NANOS = 1_000_000;
+
+  /** How long the end of a context polls before it says so. */
+  private static final long HUNG_NANOS = 10_000_000_000L;
+
+  /** Where events of a dead context go. */
+  private static final Sink NOWHERE =
+      new Sink() {
+        @Override
+        public boolean event(AioKiocb req) {
+          return true;
+        }
+
+        @Override
+        public void commit() {}
+      };
 
   private final Kioctx ctx;
   private final boolean oneInside; // submits and polls
@@ -242,24 +263,59 @@ final class IopollList {
     return events;
   }
 
-  /** Polls everything to its end and drops the events: the context goes. */
+  /**
+   * Polls everything to its end and drops the events: the context goes. A device that completes nothing is waited for without an end,
+   * as in C, and named after {@link #HUNG_NANOS}. (In C an iopoll that fails is called again and again.)
+   *
+   * @throws IllegalStateException if all requests left are of files whose iopoll keeps failing. Their devices may still write to
+   *     what is pinned.
+   */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
   void drain() {
-    Sink nowhere =
-        new Sink() {
-          @Override
-          public boolean event(AioKiocb req) {
-            return true;
-          }
-
-          @Override
-          public void commit() {}
-        };
-    while (!isEmpty()) { // ends when the device has answered everything
-      int result = check(null, nowhere, 1, Integer.MAX_VALUE, WaitQueue.FOREVER);
-      if (result <= 0) {
-        Thread.onSpinWait();
+    int failures = 0;
+    long since = System.nanoTime();
+    boolean hung = false;
+    while (!isEmpty()) { // ends when the devices have completed everything, or all iopolls fail
+      takeOver();
+      nothingDone = false;
+      if (reap(NOWHERE, Integer.MAX_VALUE) > 0 || pollEach()) {
+        failures = 0;
+      } else {
+        if (++failures > MAX_FAILURES) {
+          throw new IllegalStateException("requests whose files can't be polled, at the end of their context");
+        }
+        LockSupport.parkNanos(FAILURE_NAP_NANOS);
+      }
+      if (!hung && System.nanoTime() - since > HUNG_NANOS) {
+        hung = true;
+        Oops.warn("the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }
     }
+  }
+
+  /** Polls for each request that is not complete, whatever the others' files say. Returns false if all of them fail. */
+  private boolean pollEach() {
+    int failed = 0;
+    int pending = 0;
+    int found = 0;
+    for (AioKiocb req = completingHead; req != null; req = req.next) {
+      if (req.pollCompleted()) {
+        continue;
+      }
+      pending++;
+      int result;
+      try {
+        result = iopoll(req, found == 0);
+      } catch (Throwable e) {
+        Oops.report("the iopoll of a file", e, "it is tried again, and then given up");
+        result = -Errno.EIO;
+      }
+      if (result < 0) {
+        failed++;
+      } else {
+        found += result;
+      }
+    }
+    return pending == 0 || failed < pending;
   }
 }

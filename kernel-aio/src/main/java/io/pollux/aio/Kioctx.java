@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
@@ -12,6 +13,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,16 @@ final class Kioctx {
   private static final VarHandle REQUESTS = handle("requests", long.class);
   private static final VarHandle ENTERED = handle("entered", boolean.class);
 
+  /** How often the end of a context looks whether anything moves. */
+  private static final long LOOK_NANOS = 1_000_000_000;
+
+  /** Looks without a change after which the end says so. */
+  private static final int HUNG_LOOKS = 10;
+
+  /** Looks without a change after which what a failure of the kernel may have lost is given up. */
+  private static final int LOST_LOOKS = 3;
+
+  private final long oopses = Oops.count();
   private final long userId; // C: user_id
   private final ContextMemory memory;
   private final @Nullable FixedBuffers buffers; // C: user_bufs
@@ -352,26 +364,56 @@ final class Kioctx {
     if (!DEAD.compareAndSet(this, false, true)) {
       return false;
     }
+    if (rings != null) {
+      rings.kill();
+    }
     wait.wakeUp();
     return true;
   }
 
-  /** Waits for users and requests of a dead context and lets go of everything. From process context. */
+  /**
+   * Waits for users and requests of a dead context and lets go of everything. From process context. What can't be waited for leaves
+   * its memory pinned for good: a device may still write to it.
+   */
   @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
     Teardown teardown = new Teardown();
-    teardown.step(() -> wait.waitUninterruptibly(() -> users == ownReferences));
+    boolean over = teardown.step(() -> await(() -> users == ownReferences));
     if (rings != null) {
       teardown.step(rings::stop);
     }
     teardown.step(this::cancelAll);
-    if (!polled() || teardown.step(iopoll::drain)) {
-      teardown.step(() -> wait.waitUninterruptibly(() -> requests == 0));
+    if (polled()) {
+      over &= teardown.step(iopoll::drain);
+    }
+    if (over && teardown.step(() -> await(() -> requests == 0))) {
       if (rings != null) {
         teardown.step(rings::unmap);
       }
       teardown.step(memory::unmap);
-    } // else devices may still write to what is pinned, so it stays pinned
+    }
     teardown.end();
+  }
+
+  /**
+   * Waits uninterruptibly, without an end unless the kernel has failed since the context was made: then what is waited for may
+   * have been lost.
+   *
+   * @throws IllegalStateException if nothing has moved for several looks after such a failure
+   */
+  private void await(BooleanSupplier condition) {
+    int still = 0;
+    long before = 0;
+    while (!wait.waitUninterruptibly(condition, LOOK_NANOS)) {
+      long now = users + requests;
+      still = now == before ? still + 1 : 0;
+      before = now;
+      if (still == HUNG_LOOKS) {
+        Oops.warn("the end of an aio context waits for " + users + " calls and " + requests + " requests for a long time");
+      }
+      if (still >= LOST_LOOKS && Oops.count() != oopses) {
+        throw new IllegalStateException("an aio context ends before " + users + " calls and " + requests + " requests");
+      }
+    }
   }
 }

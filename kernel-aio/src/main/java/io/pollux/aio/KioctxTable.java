@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.LinuxSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -88,11 +91,15 @@ final class KioctxTable implements IoctxTable {
   @Override
   public void exitAio() {
     AtomicReferenceArray<@Nullable Kioctx> now = table;
+    List<Kioctx> left = new ArrayList<>();
     for (int id = 0; id < now.length(); id++) {
       Kioctx ctx = now.get(id);
-      if (ctx != null) {
-        aio.destroy(this, ctx, 0);
+      if (ctx != null && ctx.kill()) { // all at first: requests of one may wait for those of another
+        left.add(ctx);
       }
+    }
+    for (Kioctx ctx : left) {
+      Oops.contain("the end of an aio context", () -> aio.destroyKilled(this, ctx, 0));
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.PollTable;
@@ -116,7 +117,14 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     }
     File polled = file;
     assert polled != null : "woken when it is done";
-    return !ends(polled.op().poll(polled, null) & events);
+    int seen;
+    try {
+      seen = polled.op().poll(polled, null) & events;
+    } catch (Throwable e) { // not the waker's matter
+      Oops.report("the poll of a file", e, "the request fails with EIO");
+      seen = -Errno.EIO;
+    }
+    return !ends(seen);
   }
 
   /** Completes it if there is something to tell. Answers whether it did; then it is the caller's no more. */

@@ -38,6 +38,8 @@ final class RingEntry implements IopollList.Sink {
   private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
   private @Nullable SqThread thread;
   private @Nullable WorkQueue workers;
+  private @Nullable SqThreads counted; // what the threads of this context are counted in
+  private int count;
   private int cqTail; // polled: where the next event goes, before commit
 
   // Events that found no room, on a context that is not polled; under completionLock.
@@ -52,20 +54,36 @@ final class RingEntry implements IopollList.Sink {
     this.ctx = ctx;
     this.sq = sq;
     this.cq = cq;
-    eventsOrEnd = () -> somethingToSee() || ctx.isDead();
+    eventsOrEnd = () -> somethingToSee() || ctx.isDead() || threadFailed();
   }
 
-  /** Starts the thread or makes the workers that the flags ask for. Once, before the program knows the id. */
+  /**
+   * Starts the thread or makes the workers that the flags ask for. Once, before the program knows the id.
+   *
+   * @return 0, or -EAGAIN if there are too many, or the machine has no thread to give
+   */
   @LinuxSource(file = "fs/aio.c", name = {"aio_sq_thread_start", "aio_sq_wq_start"})
-  void start(UserProcess process) {
-    if (ctx.has(AioAbi.IOCTX_FLAG_SQWQ)) {
-      int most = Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS));
-      workers = new WorkQueue(process, "aio-sqwq", most);
+  int start(UserProcess process, SqThreads threads) {
+    boolean submits = ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD) || ctx.has(AioAbi.IOCTX_FLAG_SQPOLL);
+    int most = ctx.has(AioAbi.IOCTX_FLAG_SQWQ) ? Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS)) : 0;
+    int wanted = most + (submits ? 1 : 0);
+    if (!threads.reserve(wanted)) {
+      return -Errno.EAGAIN;
     }
-    if (ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL)) {
-      SqThread started = new SqThread(ctx, this, sq, process, ctx.has(AioAbi.IOCTX_FLAG_SQPOLL));
-      thread = started;
-      started.start();
+    counted = threads;
+    count = wanted;
+    try {
+      if (most > 0) {
+        workers = new WorkQueue(process, most, loop -> threads.newThread("aio-sqwq", loop));
+      }
+      if (submits) {
+        SqThread started = new SqThread(ctx, this, sq, process, threads);
+        started.start();
+        thread = started;
+      }
+      return 0;
+    } catch (OutOfMemoryError e) { // "unable to create native thread"
+      return -Errno.EAGAIN;
     }
   }
 
@@ -79,6 +97,7 @@ final class RingEntry implements IopollList.Sink {
   boolean submissionsPending() {
     SqThread submitter = thread;
     return submitter != null
+        && !submitter.hasFailed()
         && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0) // in this order: who has taken an entry has counted it
         && !iopollFull();
   }
@@ -129,7 +148,7 @@ final class RingEntry implements IopollList.Sink {
     SqThread submitter = thread;
     if (submitter != null) {
       submitter.wake();
-      return Integer.toUnsignedLong(toSubmit);
+      return submitter.hasFailed() ? -Errno.EIO : Integer.toUnsignedLong(toSubmit);
     }
     int most = (int) Math.min(Integer.toUnsignedLong(toSubmit), ctx.maxReqs());
     return aioRingSubmit(current, most, false);
@@ -155,7 +174,7 @@ final class RingEntry implements IopollList.Sink {
           sq.lookAhead(head, tail, COMMIT_EVERY);
         }
         submitter.iocb().copyFrom(sq.iocb(head));
-        result = workers == null ? submitter.submitOne(current, head, head, 0) : submitToWorkers(current, submitter, head);
+        result = submitEntry(current, submitter, head, byThread);
         if (result != 0 && byThread) {
           result = failFromThread(current, submitter, head, result);
         }
@@ -172,6 +191,18 @@ final class RingEntry implements IopollList.Sink {
       submitter.end(current);
     }
     return submitted > 0 ? submitted : result;
+  }
+
+  /** Submits the entry that the submitter has copied. What a file throws fails the entry where no caller could catch it. */
+  private int submitEntry(Task current, Submitter submitter, int index, boolean byThread) {
+    try {
+      return workers == null ? submitter.submitOne(current, index, index, 0) : submitToWorkers(current, submitter, index);
+    } catch (Throwable e) {
+      if (!byThread) {
+        throw e;
+      }
+      return submitter.oops(current, e);
+    }
   }
 
   /**
@@ -238,7 +269,10 @@ final class RingEntry implements IopollList.Sink {
       return 0;
     }
     int result = ctx.waitQueue().waitEvent(current, eventsOrEnd, WaitQueue.FOREVER);
-    return result == 0 && ctx.isDead() && cq.isEmpty() ? -Errno.EINVAL : result;
+    if (result != 0 || !cq.isEmpty()) {
+      return result;
+    }
+    return ctx.isDead() ? -Errno.EINVAL : threadFailed() ? -Errno.EIO : 0;
   }
 
   private boolean somethingToSee() {
@@ -412,11 +446,38 @@ final class RingEntry implements IopollList.Sink {
 
   // The end.
 
-  /** Ends the thread of a dead context. */
+  /** Whether the submission thread has ended because the kernel failed. Entries are not taken any more then. */
+  private boolean threadFailed() {
+    SqThread submitter = thread;
+    return submitter != null && submitter.hasFailed();
+  }
+
+  /** Interrupts what the thread and the workers of a dead context wait for, now and from now on. From any thread. */
+  void kill() {
+    SqThread running = thread;
+    if (running != null) {
+      running.kill();
+    }
+    WorkQueue queue = workers;
+    if (queue != null) {
+      queue.kill();
+    }
+  }
+
+  /** Ends the thread of a dead context, and does what the workers have not begun. From process context. */
   void stop() {
     SqThread running = thread;
     if (running != null) {
       running.join();
+    }
+    WorkQueue queue = workers;
+    if (queue != null) {
+      queue.drain();
+    }
+    SqThreads threads = counted;
+    if (threads != null) {
+      counted = null;
+      threads.release(count);
     }
   }
 

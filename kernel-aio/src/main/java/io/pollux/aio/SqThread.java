@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.VarHandle;
@@ -35,20 +37,35 @@ final class SqThread {
   private final Task task;
   private final Thread thread;
   private volatile boolean woken;
+  private volatile boolean failed;
   private volatile boolean asleep; // or about to be: it has found the ring empty
 
-  SqThread(Kioctx ctx, RingEntry rings, SqRing sq, UserProcess process, boolean spins) {
+  SqThread(Kioctx ctx, RingEntry rings, SqRing sq, UserProcess process, SqThreads threads) {
     this.ctx = ctx;
     this.rings = rings;
     this.sq = sq;
-    this.spins = spins;
+    this.spins = ctx.has(AioAbi.IOCTX_FLAG_SQPOLL);
     this.task = process.newKernelTask();
-    this.thread = new Thread(this::run, "aio-sq");
-    thread.setDaemon(true);
+    this.thread = threads.newThread("aio-sq", this::run);
   }
 
+  /**
+   * Starts the thread.
+   *
+   * @throws OutOfMemoryError if the machine has none to give
+   */
   void start() {
     thread.start();
+  }
+
+  /** Interrupts what the thread of a dead context waits for, now and from now on. From any thread. */
+  void kill() {
+    task.kill();
+  }
+
+  /** Whether the thread has ended because the kernel failed. From any context. */
+  boolean hasFailed() {
+    return failed;
   }
 
   /** Has the thread look at the ring. From any context. */
@@ -78,8 +95,23 @@ final class SqThread {
     }
   }
 
+  /**
+   * Serves the ring until the context is dead. What a file throws at a submission becomes that entry's event. Anything else ends the
+   * thread: callers get EIO from then on.
+   */
   private void run() {
-    task.enterKernelThread();
+    try {
+      task.enterKernelThread();
+      serve();
+    } catch (Throwable e) {
+      failed = true;
+      Oops.report("aio-sq", e, "its context takes no more entries, and io_ring_enter fails with EIO");
+      task.abandonCall();
+      ctx.waitQueue().wakeUp();
+    }
+  }
+
+  private void serve() {
     int idleTurns = 0;
     long idleSince = 0;
     while (!ctx.isDead()) {

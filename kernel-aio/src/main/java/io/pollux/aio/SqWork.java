@@ -77,7 +77,12 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
         submitter.repeat(current, req, index);
         return;
       }
-      int result = submitter.submitAccepted(current, index);
+      int result;
+      try {
+        result = submitter.submitAccepted(current, index);
+      } catch (Throwable e) {
+        result = submitter.oops(current, e);
+      }
       if (result != 0) {
         submitter.fail(current, index, result);
       }

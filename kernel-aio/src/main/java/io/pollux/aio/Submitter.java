@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.block.BvecIter;
+import io.pollux.core.Oops;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
@@ -214,6 +215,19 @@ final class Submitter extends Slab.Item {
     if (file != null) {
       file.fput();
     }
+  }
+
+  /**
+   * Reports what a file threw at a submission that nobody waits for. The request was taken back.
+   *
+   * @return -EIO, its result
+   */
+  int oops(Task current, Throwable thrown) {
+    Oops.report(Thread.currentThread().getName(), thrown, "the request fails with EIO");
+    if (current.plug() != null && !state.plugs()) {
+      current.abandonCall(); // the file's own plug
+    }
+    return -Errno.EIO;
   }
 
   /** Makes an event of a request that failed where nobody waits for the call to answer. */

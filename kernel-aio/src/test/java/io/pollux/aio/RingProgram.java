@@ -139,6 +139,12 @@ final class RingProgram implements AutoCloseable {
     AioIocbRing.tail(sq, sqTail);
   }
 
+  /** Begins with empty rings, as a new context does. */
+  void startAgain() {
+    sqTail = 0;
+    cqHead = 0;
+  }
+
   int next(int index) {
     return index + 1 == nr ? 0 : index + 1;
   }

@@ -35,9 +35,9 @@ public final class Oops {
      * Receives one report. From any context; must not throw.
      *
      * @param sentence what failed, why, and the consequence
-     * @param thrown the cause
+     * @param thrown the cause, or null for a warning
      */
-    void oops(String sentence, Throwable thrown);
+    void oops(String sentence, @Nullable Throwable thrown);
   }
 
   /**
@@ -52,6 +52,20 @@ public final class Oops {
     try {
       sink.oops("kernel oops in " + where + ": " + thrown + "; " + consequence, thrown);
     } catch (Throwable e) { // no memory for the sentence: it is counted
+      COUNT.getAndIncrement();
+    }
+  }
+
+  /**
+   * Warns of something that is no failure of the kernel, and that a person should know. Never throws, and is not counted.
+   *
+   * @param sentence what happens
+   */
+  @LinuxSource(file = "kernel/hung_task.c", name = "check_hung_task")
+  public static void warn(String sentence) {
+    try {
+      sink.oops("kernel warning: " + sentence, null);
+    } catch (Throwable e) { // no memory for the sentence
       COUNT.getAndIncrement();
     }
   }
@@ -91,7 +105,11 @@ public final class Oops {
     sink = to == null ? STANDARD_ERROR : to;
   }
 
-  private static void print(String sentence, Throwable thrown) {
+  private static void print(String sentence, @Nullable Throwable thrown) {
+    if (thrown == null) {
+      System.err.println(sentence);
+      return;
+    }
     StackTraceElement[] trace = thrown.getStackTrace();
     String place = thrown.getClass().getName() + (trace.length == 0 ? "" : trace[0]);
     if (PRINTED.contains(place) || PRINTED.size() >= MAX_PLACES || !PRINTED.add(place)) {

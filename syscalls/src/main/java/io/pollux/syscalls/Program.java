@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.syscalls;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
@@ -46,6 +47,10 @@ public final class Program implements AutoCloseable {
     }
     try {
       return table.call(task, nr, a0, a1, a2, a3, a4, a5);
+    } catch (Throwable e) { // of this kernel, a filesystem or a driver: the program can't have caused it
+      Oops.report("system call " + nr, e, "the call fails with EIO");
+      task.abandonCall();
+      return -Errno.EIO;
     } finally {
       task.deliverSignals();
       task.leaveKernel();

@@ -225,18 +225,39 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "include/linux/wait.h", name = "wait_event")
   public void waitUninterruptibly(BooleanSupplier condition) {
+    waitUninterruptibly(condition, FOREVER);
+  }
+
+  /**
+   * As above, with a limit of time.
+   *
+   * @param condition looked at by the calling thread only
+   * @param timeoutNanos the longest wait, or {@link #FOREVER}
+   * @return whether the condition holds
+   */
+  @LinuxSource(file = "include/linux/wait.h", name = "wait_event_timeout")
+  public boolean waitUninterruptibly(BooleanSupplier condition, long timeoutNanos) {
     if (condition.getAsBoolean()) {
-      return;
+      return true;
     }
+    long start = timeoutNanos == FOREVER ? 0 : System.nanoTime();
     Sleeper self = prepareToWait();
     boolean interrupted = false;
     try {
       while (true) {
         VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
         if (condition.getAsBoolean()) {
-          return;
+          return true;
         }
-        LockSupport.park(this);
+        if (timeoutNanos == FOREVER) {
+          LockSupport.park(this);
+        } else {
+          long left = timeoutNanos - (System.nanoTime() - start);
+          if (left <= 0) {
+            return false;
+          }
+          LockSupport.parkNanos(this, left);
+        }
         interrupted |= Thread.interrupted(); // else no later park would sleep
       }
     } finally {

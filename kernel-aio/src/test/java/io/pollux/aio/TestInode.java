@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Ramfs;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.StatMode;
+
+/** A file that does what the test says. */
+final class TestInode extends Inode {
+  private final FileOperations ops;
+
+  private TestInode(FileOperations ops) {
+    super(new Ramfs(1), 9, StatMode.S_IFREG | 0600);
+    this.ops = ops;
+  }
+
+  /** Opens a file with these operations, for direct reading and writing. */
+  static File open(FileTable files, FileOperations ops) {
+    return new File(files, new TestInode(ops), null, Fcntl.O_RDWR | Fcntl.O_DIRECT);
+  }
+
+  @Override
+  public long size() {
+    return 1 << 20;
+  }
+
+  @Override
+  public FileOperations fop() {
+    return ops;
+  }
+
+  @Override
+  protected void getattr(long stat) {
+    throw new AssertionError("nobody asked");
+  }
+}
