@@ -113,6 +113,28 @@ class BdevPollTest {
     assertThat(file.op().readIter(task, iocb, iter)).isEqualTo(-Errno.EINVAL);
   }
 
+  @Test
+  void whatCannotBePolledCompletesByItself() {
+    HeldDisk held = new HeldDisk((int) BYTES);
+    for (int pollQueues = 0; pollQueues < 2; pollQueues++) {
+      BlockDevice device = held.disk(new TagSet(1, pollQueues, 8, false), QueueLimits.of(512));
+      File opened = new File(files, new BdevInode(new Ramfs(1), 2, device), null, Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+      result = NOT_DONE;
+      assertThat(iter.importSingleRange(process.mm(), true, memory, 4096)).isZero();
+      iocb.init(opened, (done, ret, ret2) -> result = ret);
+      iocb.kiFlags |= Kiocb.IOCB_HIPRI;
+      iocb.kiPos = 0;
+      assertThat(opened.op().readIter(task, iocb, iter)).isEqualTo(-Kiocb.EIOCBQUEUED);
+      assertThat(opened.op().needsPolling(iocb)).isEqualTo(pollQueues == 1);
+      assertThat(opened.op().iopoll(iocb, true)).isZero();
+      held.release(0);
+      assertThat(result).isEqualTo(pollQueues == 1 ? NOT_DONE : 4096);
+      assertThat(opened.op().iopoll(iocb, true)).isEqualTo(pollQueues);
+      assertThat(result).isEqualTo(4096);
+      opened.fput();
+    }
+  }
+
   @Patch(2)
   @Test
   void whoPollsNeverSleepsForARequest() {

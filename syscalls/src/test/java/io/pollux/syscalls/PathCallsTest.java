@@ -125,6 +125,38 @@ class PathCallsTest {
     assertThat(callAt(Nr.STATX, CWD, "/file", 0, 0, 8)).isEqualTo(-Errno.EFAULT);
   }
 
+  /** As Linux tells it of a pipe with something in it, of an eventfd, and of ramfs; of a device as it did before 6.11. */
+  @Test
+  void everyKindOfFileHasTheSizesThatItHasInLinux() {
+    assertThat(program.syscall(Nr.PIPE2, memory, 0)).isZero();
+    int[] pipe = {RawMemory.getInt(memory), RawMemory.getInt(memory + 4)};
+    assertThat(program.syscall(Nr.WRITE, pipe[1], memory, 3)).isEqualTo(3);
+    assertStat((int) program.syscall(Nr.EVENTFD2, 3, 0), 0600, 0, 0, 1, 0);
+    assertStat(pipe[0], StatMode.S_IFIFO | 0600, 0, 0, 1, 0);
+    assertStat(pipe[1], StatMode.S_IFIFO | 0600, 0, 0, 1, 0);
+    int file = (int) call(Nr.CREAT, "/file", 0640);
+    assertStat(file, StatMode.S_IFREG | 0640, 0, 0, 1, 0);
+    assertThat(program.syscall(Nr.PWRITE64, file, memory, 5000, 0)).isEqualTo(5000);
+    assertStat(file, StatMode.S_IFREG | 0640, 5000, 16, 1, 0);
+    assertThat(call(Nr.MKDIR, "/directory", 0755)).isZero();
+    assertStat((int) call(Nr.OPEN, "/directory", Fcntl.O_RDONLY), StatMode.S_IFDIR | 0755, 0, 0, 2, 0);
+    assertStat((int) call(Nr.OPEN, "/dev/ram0", Fcntl.O_RDONLY), StatMode.S_IFBLK | 0660, 0, 0, 1, 0x100);
+  }
+
+  private void assertStat(int fd, int mode, long size, long blocks, long nlink, long rdev) {
+    assertThat(program.syscall(Nr.FSTAT, fd, memory)).isZero();
+    assertThat(Stat.stMode(memory)).isEqualTo(mode);
+    assertThat(Stat.stSize(memory)).isEqualTo(size);
+    assertThat(Stat.stBlocks(memory)).isEqualTo(blocks);
+    assertThat(Stat.stNlink(memory)).isEqualTo(nlink);
+    assertThat(Stat.stRdev(memory)).isEqualTo(rdev);
+    assertThat(Stat.stBlksize(memory)).isEqualTo(4096);
+    long statx = memory + Stat.SIZE;
+    assertThat(callAt(Nr.STATX, fd, "", Fcntl.AT_EMPTY_PATH, Statx.STATX_BASIC_STATS | Statx.STATX_BTIME, statx)).isZero();
+    assertThat(Statx.stxMask(statx)).as("no birth time").isEqualTo(Statx.STATX_BASIC_STATS);
+    assertThat(Statx.stxAttributes(statx)).isZero();
+  }
+
   @Test
   void statfs() {
     assertThat(call(Nr.STATFS, "/dev", memory)).isZero();

@@ -8,6 +8,8 @@ import io.pollux.core.vfs.File;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -26,6 +28,16 @@ public final class Mapping {
   @LinuxSource(file = "include/linux/pagemap.h", name = "AS_ENOSPC")
   private static final int AS_ENOSPC = 1 << 1;
 
+  private static final VarHandle FLAGS;
+
+  static {
+    try {
+      FLAGS = MethodHandles.lookup().findVarHandle(Mapping.class, "flags", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final PageCache cache;
   private final PageIo io;
 
@@ -34,7 +46,9 @@ public final class Mapping {
   private final AtomicInteger nrDirty = new AtomicInteger();
 
   private final Errseq wbErr = new Errseq();
-  private final AtomicInteger flags = new AtomicInteger(); // AS_*: errors that no call without an open file has returned
+
+  /** AS_*: errors that no call without an open file has returned. In the object itself, since direct I/O looks at it. */
+  private volatile int flags; // written through FLAGS
 
   /**
    * Makes a mapping with no pages.
@@ -88,7 +102,7 @@ public final class Mapping {
    * @return true if so
    */
   public boolean isQuiet() {
-    return nrPages.get() == 0 && flags.get() == 0;
+    return nrPages.get() == 0 && flags == 0;
   }
 
   /**
@@ -152,14 +166,14 @@ public final class Mapping {
    */
   @LinuxSource(file = "mm/filemap.c", name = "filemap_check_errors")
   public int checkErrors() {
-    int kept = flags.get() == 0 ? 0 : flags.getAndSet(0);
+    int kept = flags == 0 ? 0 : (int) FLAGS.getAndSet(this, 0);
     return (kept & AS_EIO) != 0 ? -Errno.EIO : (kept & AS_ENOSPC) != 0 ? -Errno.ENOSPC : 0;
   }
 
   @LinuxSource(file = "include/linux/pagemap.h", name = {"mapping_set_error", "filemap_set_wb_err"})
   private void setError(int status) {
     wbErr.set(status);
-    flags.getAndUpdate(before -> before | (status == -Errno.ENOSPC ? AS_ENOSPC : AS_EIO));
+    FLAGS.getAndBitwiseOr(this, status == -Errno.ENOSPC ? AS_ENOSPC : AS_EIO);
   }
 
   /**
@@ -239,8 +253,8 @@ public final class Mapping {
   /** Errors that an open file reports count as returned. */
   @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
   public void clearErrors() {
-    if (flags.get() != 0) {
-      flags.set(0);
+    if (flags != 0) {
+      FLAGS.setVolatile(this, 0);
     }
   }
 
