@@ -107,6 +107,9 @@ final class Guest {
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));
       return e.status();
+    } catch (OutOfMemoryError e) {
+      complain("out of memory: " + e.getMessage());
+      return Failure.COULD_NOT_RUN;
     } catch (ReflectiveOperationException | RuntimeException | Error e) {
       return mistake(e);
     }

@@ -78,11 +78,14 @@ public final class Launch {
     throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
   }
 
-  /** Of the virtual machine in the program, which is a guest there: no signals, limits, or files of its own. */
+  /**
+   * Of the virtual machine in the program, which is a guest there: no signals, limits, or files of its own. The library puts the size
+   * of the heap before them, by the limit of the address space.
+   */
   private static List<String> options() {
     List<String> options = new ArrayList<>();
     options.add("-ea:io.pollux...");
-    options.addAll(List.of("-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-Xmx512m", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
+    options.addAll(List.of("-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
     options.addAll(List.of("-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io.pollux.aio.IopollList::poll"));
     options.add("-XX:CompileCommand=dontinline,io.pollux.iomap.IomapDio::bioActor");
     options.add("-XX:-MaxFDLimit");

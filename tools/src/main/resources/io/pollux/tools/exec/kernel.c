@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <jni.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -150,17 +151,59 @@ int close_range_of_machine(unsigned first, unsigned last) {
 
 #define MOST_OPTIONS 64
 
-/* The virtual machine's options: one a line. The lines are cut out of the environment's copy in place. */
+/* Under a limit of the address space: what the virtual machine reserves, and what it and the kernel need at least. */
+#define SMALL_MACHINE "-XX:CompressedClassSpaceSize=32m", "-XX:ReservedCodeCacheSize=64m"
+#define SMALL_HEAP_SHARE 8 /* of what the limit leaves */
+#define SMALLEST_HEAP (128l << 20)
+#define LARGEST_HEAP (512l << 20)
+#define LEAST_BYTES (900l << 20)
+
+/* Bytes of address space that RLIMIT_AS leaves, or 0 if it is not limited. Ends the process if they are too few. */
+static long limited_space(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return 0;
+  }
+  long used = 0;
+  char text[64] = {0};
+  int fd = (int)machine_call(SYS_openat, AT_FDCWD, (long)"/proc/self/statm", O_RDONLY, 0, 0, 0);
+  if (fd >= 0) {
+    machine_call(SYS_read, fd, (long)text, sizeof text - 1, 0, 0, 0);
+    machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
+    used = strtol(text, NULL, 10) * 4096;
+  }
+  long left = (long)limit.rlim_cur - used;
+  if (left < LEAST_BYTES) {
+    char line[256];
+    snprintf(line, sizeof line, "exec: RLIMIT_AS (ulimit -v) leaves %ld KiB of address space, and the kernel needs %ld KiB",
+             left > 0 ? left >> 10 : 0, LEAST_BYTES >> 10);
+    die(line);
+  }
+  mallopt(M_ARENA_MAX, 1); /* each takes 64 MiB of address space */
+  return left;
+}
+
+/* The virtual machine's options: one a line; the last of its kind holds. The lines are cut out of the environment's copy in place. */
 static int read_options(char *lines, JavaVMOption options[MOST_OPTIONS]) {
+  static char *small[] = {SMALL_MACHINE};
+  static char heap[32];
   int count = 0;
   char *rest = NULL;
+  long space = limited_space();
+  if (space != 0) {
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+      options[count++] = (JavaVMOption){.optionString = small[i]};
+    }
+  }
+  long bytes = space == 0 ? LARGEST_HEAP : space / SMALL_HEAP_SHARE;
+  bytes = bytes < SMALLEST_HEAP ? SMALLEST_HEAP : bytes > LARGEST_HEAP ? LARGEST_HEAP : bytes;
+  snprintf(heap, sizeof heap, "-Xmx%ldm", bytes >> 20);
+  options[count++] = (JavaVMOption){.optionString = heap};
   for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (count == MOST_OPTIONS) {
       die("exec: too many options for the virtual machine");
     }
-    options[count].optionString = line;
-    options[count].extraInfo = NULL;
-    count++;
+    options[count++] = (JavaVMOption){.optionString = line};
   }
   return count;
 }
@@ -458,6 +501,12 @@ void kernel_shutdown(void) {
 
 static void at_exit(void *unused) {
   (void)unused;
+  if (self.machines) { /* the virtual machine ends the process; it has said why */
+    if (state == NONE) {
+      die("exec: the Java virtual machine did not start");
+    }
+    return;
+  }
   if (state == RUNNING) {
     streams_flush();
   }
