@@ -3,10 +3,12 @@
  * Prints what fcntl and ioctl return for each command on each kind of file: "kind command argument: result value". The
  * outputs of two kernels are compared line by line.
  *
- *     fd-commands fcntl PATH     PATH is a file or a directory
- *     fd-commands ioctl PATH     PATH is a file or a directory
- *     fd-commands disk DEVICE    a block device of 64 MiB that may be written to
- *     fd-commands locks FILE     locks of several open files of one process, on a file that may be written to
+ *     fd-commands fcntl PATH [KIND]     PATH is a file or a directory
+ *     fd-commands ioctl PATH [KIND]     PATH is a file or a directory
+ *     fd-commands disk DEVICE           a block device of 64 MiB that may be written to
+ *     fd-commands locks FILE [KIND]     locks of several open files of one process, on a file that may be written to
+ *
+ * With a KIND, PATH is made first: "file" makes one of 10,000 bytes, "directory" an empty directory.
  *
  * Exit status: 0, or 2 if it could not run.
  */
@@ -594,9 +596,17 @@ static void locks(const char *path)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
 	const char *path = argv[2];
+	if (argc > 3 && strcmp(argv[3], "directory") == 0) {
+		mkdir(path, 0755);
+	} else if (argc > 3) {
+		int made = opened(path, O_RDWR | O_CREAT | O_TRUNC);
+		if (ftruncate(made, 10000) != 0 || posix_fallocate(made, 0, 10000) != 0)
+			return 2;
+		close(made);
+	}
 	struct stat status;
 	if (stat(path, &status) != 0)
 		return 2;

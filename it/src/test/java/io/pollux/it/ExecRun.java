@@ -36,6 +36,15 @@ public record ExecRun(int status, String out, String err) {
   static ExecRun of(List<String> words) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(Repository.pollux().toString(), "exec"));
     command.addAll(words);
+    return program(command);
+  }
+
+  /**
+   * Runs a program on the Linux below, as exec runs one on this kernel.
+   *
+   * @param command the program and its arguments
+   */
+  static ExecRun program(List<String> command) throws IOException, InterruptedException {
     Path out = Files.createTempFile("pollux-exec", ".out");
     Path err = Files.createTempFile("pollux-exec", ".err");
     try {

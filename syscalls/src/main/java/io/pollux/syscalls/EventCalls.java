@@ -43,7 +43,7 @@ final class EventCalls {
     if (fd < 0) {
       file.fput(current);
     }
-    return fd;
+    return (flags & Fcntl.O_CLOEXEC) != 0 ? DescriptorCalls.closeOnExec(current, fd) : fd;
   }
 
   /** Implements pipe2(2), without the packets of O_DIRECT: EINVAL. */
@@ -67,6 +67,10 @@ final class EventCalls {
       current.files().close(current, read);
       ends.write().fput(current);
       return write;
+    }
+    if ((flags & Fcntl.O_CLOEXEC) != 0) {
+      DescriptorCalls.closeOnExec(current, read);
+      DescriptorCalls.closeOnExec(current, write);
     }
     RawMemory.putInt(fildes, read);
     RawMemory.putInt(fildes + Integer.BYTES, write);

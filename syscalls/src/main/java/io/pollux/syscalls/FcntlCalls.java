@@ -60,7 +60,8 @@ final class FcntlCalls {
       case Fcntl.F_GETSIG -> file.signal();
       case Fcntl.F_SETSIG -> setSignal(file, argument);
       case Fcntl.F_GETLEASE -> Fcntl.F_UNLCK;
-      case Fcntl.F_GETPIPE_SZ, Fcntl.F_SETPIPE_SZ -> -Errno.EBADF;
+      case Fcntl.F_GETPIPE_SZ -> file.op().pipeSize();
+      case Fcntl.F_SETPIPE_SZ -> setPipeSize(file, argument);
       case Fcntl.F_ADD_SEALS -> file.writable() ? -Errno.EINVAL : -Errno.EPERM;
       case Fcntl.F_GET_RW_HINT -> putLong(current, argument, file.inode().writeHint());
       case Fcntl.F_SET_RW_HINT -> setHint(current, file.inode(), argument);
@@ -97,6 +98,13 @@ final class FcntlCalls {
     }
     inode.setWriteHint((int) hint);
     return 0;
+  }
+
+  /** Pipes here have one size, and can be set to that only: EPERM, as for one that is too large. */
+  @LinuxSource(file = "fs/pipe.c", name = "pipe_set_size")
+  private static long setPipeSize(File file, long bytes) {
+    int size = file.op().pipeSize();
+    return size < 0 || (int) bytes == size ? size : -Errno.EPERM;
   }
 
   // Owners and signals.

@@ -184,6 +184,11 @@ public final class Eventfd {
     }
 
     @Override
+    String anonymousName() {
+      return "anon_inode:[eventfd]";
+    }
+
+    @Override
     public long signal(long n) {
       return eventfd.signal(n);
     }

@@ -102,7 +102,7 @@ final class FdDirectory extends Inode {
     @Override
     @LinuxSource(file = "fs/proc/base.c", name = "do_proc_readlink")
     public byte[] readlink(Task current) {
-      return to == null ? Dentry.bytes("anon_inode:[" + inode.getClass().getSimpleName() + "]") : to.path();
+      return to == null ? Dentry.bytes(inode.anonymousName()) : to.path();
     }
 
     @Override

@@ -229,6 +229,16 @@ public interface FileOperations {
   }
 
   /**
+   * The size of a pipe, which can't be changed.
+   *
+   * @return bytes, or -EBADF for what is no pipe
+   */
+  @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
+  default int pipeSize() {
+    return -Errno.EBADF;
+  }
+
+  /**
    * Whether a file that was opened may stay open: a device has at most one holder with O_EXCL. From process context.
    *
    * @param file the file, opened

@@ -267,6 +267,12 @@ public abstract class Inode {
     throw new ErrnoException(Errno.EINVAL);
   }
 
+  /** What a link to it says if it is in no directory. */
+  @LinuxSource(file = "fs/d_path.c", name = "dynamic_dname")
+  String anonymousName() {
+    return "anon_inode:inode";
+  }
+
   /** Whether it has lost its last name. */
   final boolean nameless() {
     try (Arena arena = Arena.ofConfined()) {

@@ -8,8 +8,10 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.FileIoctl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.PollBits;
+import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
@@ -201,6 +203,12 @@ public final class Pipe {
     }
   }
 
+  private int used() {
+    synchronized (lock) {
+      return used;
+    }
+  }
+
   private static Pipe behind(File file) {
     return ((Node) file.inode()).pipe;
   }
@@ -217,6 +225,11 @@ public final class Pipe {
     @Override
     public FileOperations fop() {
       return OPERATIONS;
+    }
+
+    @Override
+    String anonymousName() {
+      return "pipe:[" + ino() + "]";
     }
   }
 
@@ -261,6 +274,25 @@ public final class Pipe {
         @Override
         public int poll(File file, @Nullable PollTable table) {
           return behind(file).poll(file, table);
+        }
+
+        @Override
+        @LinuxSource(file = "fs/pipe.c", name = "pipe_ioctl")
+        public long ioctl(Task current, File file, int cmd, long arg) {
+          if (cmd != FileIoctl.FIONREAD) {
+            return -Errno.ENOTTY;
+          }
+          if (!current.mm().accessOk(arg, Integer.BYTES, true)) {
+            return -Errno.EFAULT;
+          }
+          RawMemory.putInt(arg, behind(file).used());
+          return 0;
+        }
+
+        @Override
+        @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
+        public int pipeSize() {
+          return CAPACITY;
         }
 
         @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Patch;
 import java.util.Objects;
 import java.util.Set;
@@ -119,6 +120,7 @@ class FilesStructTest {
   /** A machine that has the numbers 10 and 12 in use. */
   private static final class FakeMachine implements MachineFiles {
     private final TreeSet<Integer> taken = new TreeSet<>(Set.of(10, 12));
+    private final Set<Integer> marked = new TreeSet<>();
     private final @Nullable File foreign;
 
     FakeMachine(@Nullable File foreign) {
@@ -143,6 +145,25 @@ class FilesStructTest {
     @Override
     public void free(int fd) {
       taken.remove(fd);
+    }
+
+    @Override
+    public int getFd(int fd) {
+      return marked.contains(fd) ? Fcntl.FD_CLOEXEC : 0;
+    }
+
+    @Override
+    public void setFd(int fd, int flags) {
+      if (flags == 0) {
+        marked.remove(fd);
+      } else {
+        marked.add(fd);
+      }
+    }
+
+    @Override
+    public int pid() {
+      return 4242;
     }
 
     @Override

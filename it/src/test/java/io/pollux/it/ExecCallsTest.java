@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** C programs that print what calls return, on this kernel and on the Linux below: the outputs are compared. */
+@Timeout(300)
+final class ExecCallsTest {
+  private static final String MEMORY = "--fs none --size 64M -- ";
+
+  private final Path dir;
+
+  ExecCallsTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  @BeforeAll
+  static void needsCompiler() {
+    Oracles.needPrograms("gcc", "cc");
+  }
+
+  private static void compare(String ours, String linux, Predicate<String> counts) {
+    assertThat(ours.lines().filter(counts)).containsExactlyElementsOf(linux.lines().filter(counts).toList());
+  }
+
+  // Inside the C library.
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tree", "names", "signals"})
+  void functionsThatMakeTheirCallsInsideTheCLibrary(String what) throws Exception {
+    CProgram program = CProgram.compile(dir, "inside-library");
+    Path there = Files.createDirectory(dir.resolve("pollux"));
+    CProgram.Run linux = program.onLinux(what, there.toString());
+    assertThat(linux.status()).as(linux.said()).isZero();
+    ExecRun ours = ExecRun.of(MEMORY + program.file() + " " + what + " /pollux").succeeded();
+    assertThat(ours.err()).isEmpty();
+    compare(ours.out(), linux.said(), line -> true);
+  }
+
+  /** The mount point may lie anywhere, also below a directory that the machine has. */
+  @Test
+  void aWalkFromAboveComesToTheMountPoint() throws Exception {
+    CProgram program = CProgram.compile(dir, "inside-library");
+    Path at = Files.createDirectories(dir.resolve("some/where"));
+    ExecRun ours = ExecRun.of("--at " + at + " " + MEMORY + program.file() + " tree " + at).succeeded();
+    CProgram.Run linux = program.onLinux("tree", Files.createDirectories(dir.resolve("linux/where")).toString());
+    compare(ours.out(), linux.said(), line -> true);
+  }
+
+  // fcntl, ioctl, locks.
+
+  /** Leases and notifications are not given here; a name that was just created is not told; ramfs counts no bytes. */
+  private static final Pattern NOT_HERE = Pattern.compile(".*(LEASE|NOTIFY|CREATED_QUERY|command 1028|FIOQSIZE: ).*");
+
+  @ParameterizedTest
+  @CsvSource({"fcntl, file", "fcntl, directory", "ioctl, file", "ioctl, directory", "locks, file"})
+  void everyCommandOnFiles(String what, String kind) throws Exception {
+    CProgram program = CProgram.compile(dir, "fd-commands");
+    Oracles.needLoopMounts("ramfs");
+    Path ramfs = Files.createDirectory(dir.resolve("ramfs"));
+    ExecRun.program(List.of("mount", "-t", "ramfs", "none", ramfs.toString())).succeeded();
+    String said;
+    try {
+      said = linux(program, what, kind, ramfs);
+    } finally {
+      ExecRun.program(List.of("umount", ramfs.toString())).succeeded();
+    }
+    ExecRun ours = ExecRun.of(MEMORY + program.file() + " " + what + " /pollux/" + kind + " " + kind).succeeded();
+    compare(ours.out(), said, line -> !NOT_HERE.matcher(line).matches());
+  }
+
+  private static String linux(CProgram program, String what, String kind, Path in) throws IOException, InterruptedException {
+    CProgram.Run run = program.onLinux(what, in.resolve(kind).toString(), kind);
+    assertThat(run.status()).as(run.said()).isZero();
+    return run.said();
+  }
+
+  /**
+   * A loop device's driver answers EINVAL to a request that it does not know, which is ENOTTY for a disk in memory; and its
+   * physical blocks are as large as the logical ones.
+   */
+  private static final Pattern OF_THE_DRIVER =
+      Pattern.compile(".*(FIONREAD|TCGETS|TIOCGWINSZ|tcgetattr|ttyname_r|request |FIBMAP|BLKPBSZGET|BLKIOMIN).*");
+
+  @Test
+  void everyRequestOnADisk() throws Exception {
+    CProgram program = CProgram.compile(dir, "fd-commands");
+    LoopDevice.need();
+    Path image = dir.resolve("image");
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+      file.setLength(64 << 20);
+    }
+    CProgram.Run requests;
+    CProgram.Run commands;
+    try (LoopDevice loop = LoopDevice.over(image)) {
+      requests = program.onLinux("disk", loop.name());
+      commands = program.onLinux("fcntl", loop.name());
+    }
+    ExecRun ours = ExecRun.of(MEMORY + program.file() + " disk /pollux/dev/ram0").succeeded();
+    compare(ours.out(), requests.said(), line -> !OF_THE_DRIVER.matcher(line).matches());
+    ExecRun fcntl = ExecRun.of(MEMORY + program.file() + " fcntl /pollux/dev/ram0").succeeded();
+    compare(fcntl.out(), commands.said(), line -> !NOT_HERE.matcher(line).matches());
+  }
+
+  // Limits.
+
+  private static final String MEMLOCK =
+      """
+      before, to 64 KiB: 0\s
+        then: 0 65536 131072, 0 same
+      before, to more than the maximum: -1 EINVAL
+        then: 0 65536 131072, 0 same
+      before, to infinity: 0\s
+        then: 0 -1 -1, 0 same
+      before, to 128 KiB: 0\s
+        then: 0 131072 1048576, 0 same
+      after: 0 131072 1048576, 0 same
+      after, to infinity: 0\s
+        then: 0 -1 -1, 0 same
+      after, to 0: 0\s
+        then: 0 0 -1, 0 same
+      after, to more than the maximum: -1 EINVAL
+        then: 0 0 -1, 0 same
+      prlimit: 0\s
+      old: 0 -1
+      prlimit of this process: 0\s
+      old: 4096 8192
+      prlimit of none: -1 ESRCH
+      setrlimit by number: 0\s
+      getrlimit by number: 0\s
+      old: 10000 20000
+      wild: -1 EFAULT
+      wild: -1 EFAULT
+      null: -1 EFAULT
+      another limit: 0\s
+      no such limit: -1 EINVAL
+      child: 0 10000 20000, 0 same
+      child, to 5: 0\s
+        then: 0 5 20000, 0 same
+      executed: 0 5 20000, 0 same
+      status: 0
+      parent: 0 10000 20000, 0 same
+      executed: 0 10000 20000, 0 same
+      """;
+
+  /** Also where the machine would refuse: without CAP_SYS_RESOURCE, and with a limit of its own. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "prlimit --memlock=65536:65536", "prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"})
+  void theLimitOfPinnedMemoryIsTheKernels(String as) throws Exception {
+    Path program = CProgram.compile(dir, "memlock").file();
+    String line = as + " " + Repository.pollux() + " exec -- " + program + " /pollux/main.dat";
+    ExecRun run = ExecRun.program(List.of(line.strip().split(" "))).succeeded();
+    assertThat(run.out()).isEqualTo(MEMLOCK);
+  }
+}
