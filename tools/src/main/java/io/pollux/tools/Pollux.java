@@ -10,6 +10,7 @@ import io.pollux.uapi.Errno;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -155,6 +156,10 @@ public final class Pollux implements Runnable {
           }
           case OutOfMemoryError memory -> {
             console.error("out of memory: " + memory.getMessage());
+            yield Failure.COULD_NOT_RUN;
+          }
+          case InvalidPathException path -> {
+            console.error(path.getInput() + ": is not UTF-8, and only paths in an image and host:PATH may be other bytes");
             yield Failure.COULD_NOT_RUN;
           }
           case UncheckedIOException io -> {
