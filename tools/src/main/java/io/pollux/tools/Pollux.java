@@ -10,6 +10,8 @@ import io.pollux.uapi.Errno;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +23,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
@@ -37,6 +40,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Pollux implements Runnable {
   /** The commands there are. Only the one that is asked for is made: reading its options takes its time. */
   private static final Map<String, Function<Console, Object>> COMMANDS = commands();
+
+  private static final String NO_PATH = "is not UTF-8, and only paths in an image and host:PATH may be other bytes";
 
   @Mixin final CommonOptions common = new CommonOptions();
 
@@ -97,6 +102,7 @@ public final class Pollux implements Runnable {
             line.addSubcommand(name, maker.apply(console));
           }
         });
+    line.registerConverter(Path.class, Pollux::path); // of the commands too, which are there by now
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setAbbreviatedOptionsAllowed(false);
     line.setOut(new PrintWriter(new StringWriter()) {
@@ -109,6 +115,14 @@ public final class Pollux implements Runnable {
     line.setParameterExceptionHandler((e, ignored) -> misused(e, console));
     line.setExecutionExceptionHandler((e, ignored, parsed) -> ended(e, console, debug));
     return line;
+  }
+
+  private static Path path(String text) {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new TypeConversionException(text + " " + NO_PATH);
+    }
   }
 
   /** Says what is wrong with the options, and where to look. */
@@ -155,6 +169,10 @@ public final class Pollux implements Runnable {
           }
           case OutOfMemoryError memory -> {
             console.error("out of memory: " + memory.getMessage());
+            yield Failure.COULD_NOT_RUN;
+          }
+          case InvalidPathException path -> {
+            console.error(path.getInput() + ": " + NO_PATH);
             yield Failure.COULD_NOT_RUN;
           }
           case UncheckedIOException io -> {

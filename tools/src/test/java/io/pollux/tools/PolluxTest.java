@@ -91,6 +91,14 @@ class PolluxTest {
     assertOneLine(Cli.run(line.isEmpty() ? new String[0] : line.split(" ", -1)), said);
   }
 
+  /** A path of Java's is text; what is not is refused and not written to under another name. */
+  @ParameterizedTest
+  @ValueSource(strings = {"table --plot X --runtime 0.01 --rounds 1", "bench --json X --ios 1", "ls --image X"})
+  void aPathThatIsNotTextIsRefused(String line) {
+    assertOneLine(Cli.run(line.replace("X", dir + "/\udcff").split(" ", -1)), dir + "/\\xff");
+    assertThat(dir).isEmptyDirectory();
+  }
+
   private static void assertOneLine(Cli result, String said) {
     assertThat(result.status()).isEqualTo(2);
     assertThat(result.out()).isEmpty();

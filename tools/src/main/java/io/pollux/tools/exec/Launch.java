@@ -4,8 +4,8 @@ package io.pollux.tools.exec;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.user.PathName;
 import io.pollux.uapi.Errno;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -15,7 +15,6 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +50,7 @@ public final class Launch {
   }
 
   /**
-   * Becomes the program. What this process has printed is flushed by the caller before.
+   * Becomes the program, with its arguments byte by byte as they were typed. What this process has printed is flushed by the caller before.
    *
    * @param command the program, looked up in PATH, and its arguments
    * @return never
@@ -74,7 +73,7 @@ public final class Launch {
       setenv("POLLUX_WRITABLE", "1");
     }
     setenv(Order.VARIABLE, Order.write(spec));
-    int errno = execvp(rawArguments(command));
+    int errno = execvp(command.stream().map(word -> PathName.of(word).bytes()).toList());
     throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
   }
 
@@ -97,29 +96,6 @@ public final class Launch {
       Stream.of(more.split("\\s+")).filter(word -> !word.isEmpty()).forEach(options::add);
     }
     return options;
-  }
-
-  /** The program's arguments byte by byte as they were typed, which Java's strings may have lost. */
-  private static List<byte[]> rawArguments(List<String> command) {
-    List<byte[]> raw = new ArrayList<>();
-    try {
-      byte[] line = Files.readAllBytes(Path.of("/proc/self/cmdline"));
-      int start = 0;
-      for (int i = 0; i < line.length; i++) {
-        if (line[i] == 0) {
-          byte[] argument = new byte[i - start];
-          System.arraycopy(line, start, argument, 0, argument.length);
-          raw.add(argument);
-          start = i + 1;
-        }
-      }
-    } catch (IOException e) {
-      raw.clear(); // no /proc: as Java has them
-    }
-    if (raw.size() < command.size()) {
-      return command.stream().map(word -> word.getBytes(StandardCharsets.UTF_8)).toList();
-    }
-    return raw.subList(raw.size() - command.size(), raw.size());
   }
 
   @SuppressWarnings("restricted") // calling C is what this is for

@@ -31,6 +31,11 @@ public final class Measurement {
       return file + " (" + (fs.equals("none") ? "bare disk" : fs) + " on " + device + ")";
     }
 
+    /** Whether a thread of the disk's driver completes what is not polled for. */
+    boolean interruptThread() {
+      return disk.equals("null") && !device.endsWith("irqmode=none");
+    }
+
     /** What the numbers are of. */
     String meaning() {
       return disk.equals("null")
@@ -59,7 +64,7 @@ public final class Measurement {
 
   /** The rates of a cell, from the least to the most. */
   List<Double> rates(int depth, Way way) {
-    return rates.getOrDefault(depth, Map.of()).getOrDefault(way, List.of()).stream().sorted().toList();
+    return inOrder(depth, way).stream().sorted().toList();
   }
 
   /** The middle one of them, in IOPS; NaN if there are none. */
@@ -100,17 +105,23 @@ public final class Measurement {
         : String.valueOf(where.seconds());
   }
 
-  /** The widest distance from the least to the most in a cell, as a part of its median; 0 if nothing was measured. */
-  double widestSpread() {
-    double widest = 0;
-    for (Posting.Row posted : Posting.ROWS) {
-      for (Way way : Way.values()) {
-        List<Double> sorted = rates(posted.depth(), way);
-        if (!sorted.isEmpty()) {
-          widest = Math.max(widest, (sorted.getLast() - sorted.getFirst()) / median(posted.depth(), way));
-        }
-      }
+  /** In how many of its rounds that is so: a round's rates have the same minutes of the machine. */
+  int roundsReached(Posting.Row posted) {
+    List<Double> aio = inOrder(posted.depth(), Way.AIO);
+    List<Double> all = inOrder(posted.depth(), Way.ALL);
+    int reached = 0;
+    for (int i = 0; i < rounds(posted); i++) {
+      reached += all.get(i) / aio.get(i) >= posted.ratio() ? 1 : 0;
     }
-    return widest;
+    return reached;
+  }
+
+  /** How many rounds have both sides of the ratio. */
+  int rounds(Posting.Row posted) {
+    return Math.min(inOrder(posted.depth(), Way.AIO).size(), inOrder(posted.depth(), Way.ALL).size());
+  }
+
+  private List<Double> inOrder(int depth, Way way) {
+    return rates.getOrDefault(depth, Map.of()).getOrDefault(way, List.of());
   }
 }

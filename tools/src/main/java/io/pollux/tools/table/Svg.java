@@ -60,6 +60,15 @@ final class Svg {
     rectangle(0, 0, width, height, Colour.PAPER, 1);
   }
 
+  /** Moves all that is drawn until {@link #endMoved} down. */
+  void beginMoved(double down) {
+    add("<g transform=\"translate(0 %.1f)\">", down);
+  }
+
+  void endMoved() {
+    add("</g>");
+  }
+
   /** Where a text is held. */
   enum Anchor {
     START,
@@ -103,6 +112,13 @@ final class Svg {
     add(
         "<g %s stroke-width=\"2\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.6\" %s><title>%s</title></circle></g>",
         colour.stroke(), x, y, (filled ? colour : Colour.PAPER).fill(), escaped(words));
+  }
+
+  /** A thin line from a point down to another, such as from the most to the least. */
+  void range(double x, double top, double bottom, Colour colour) {
+    add(
+        "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"1.6\" stroke-opacity=\"0.55\" %s/>",
+        x, top, x, bottom, colour.stroke());
   }
 
   /** Ends the image. */

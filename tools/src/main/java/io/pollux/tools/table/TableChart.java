@@ -3,6 +3,8 @@ package io.pollux.tools.table;
 
 import io.pollux.tools.table.Svg.Anchor;
 import io.pollux.tools.table.Svg.Colour;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 
@@ -12,7 +14,13 @@ import java.util.function.ToDoubleFunction;
  */
 public final class TableChart {
   private static final int WIDTH = 860;
-  private static final int HEIGHT = 706;
+  private static final int MARGIN = 24; // right of texts that go over the whole width
+  private static final int SUBTITLE = 13;
+  private static final int SUBTITLE_LINES = 3;
+  private static final int SUBTITLE_STEP = 18;
+  private static final int NOTE = 11;
+  private static final int NOTE_LINES = 4; // of each note
+  private static final int NOTE_STEP = 16;
   private static final int LEFT = 74;
   private static final int RIGHT = 650;
   private static final int TOP = 92;
@@ -21,23 +29,35 @@ public final class TableChart {
   private static final int BARS_BOTTOM = 622;
   private static final int BAR = 22;
   private static final int INSET = 28;
+  private static final double RANGE_STEP = 2.5;
 
   private final Measurement measured;
+  private final Variation variation;
+  private final List<String> subtitle;
+  private final List<String> notes = new ArrayList<>();
+  private final int down; // how far the subtitle's further lines move what is below it
   private final Svg svg;
   private final double low;
   private final double high;
 
   private TableChart(Measurement measured) {
     this.measured = measured;
-    svg = new Svg(WIDTH, HEIGHT, "IOPS by queue depth: this kernel beside the series");
+    variation = new Variation(measured);
+    Measurement.Where where = measured.where();
+    subtitle = TextWidth.wrap(where.subject() + " — " + where.meaning(), SUBTITLE, WIDTH - LEFT - MARGIN, SUBTITLE_LINES);
+    down = (subtitle.size() - 1) * SUBTITLE_STEP;
+    note("This kernel: " + where.machine() + "; " + where.date() + "; " + measured.method() + ".");
+    note("The series: the table posted with it on 30 November 2018; fio, one core, a fast NVMe drive; no rings yet.");
+    variationNotes();
+    int height = down + BARS_BOTTOM + 34 + notes.size() * NOTE_STEP + 18;
+    svg = new Svg(WIDTH, height, "IOPS by queue depth: this kernel beside the series");
     double least = Double.MAX_VALUE;
     double most = 0;
     for (Posting.Row posted : Posting.ROWS) {
       least = Math.min(least, posted.before());
       most = Math.max(most, posted.allOn());
       for (Way way : Way.values()) {
-        double iops = measured.median(posted.depth(), way);
-        if (iops > 0) { // not if it was not measured
+        for (double iops : measured.rates(posted.depth(), way)) {
           least = Math.min(least, iops);
           most = Math.max(most, iops);
         }
@@ -57,11 +77,26 @@ public final class TableChart {
     return new TableChart(measured).draw();
   }
 
+  private void note(String text) {
+    notes.addAll(TextWidth.wrap(text, NOTE, WIDTH - LEFT - MARGIN, NOTE_LINES));
+  }
+
+  private void variationNotes() {
+    if (variation.cells().isEmpty()) {
+      return;
+    }
+    note("Upright lines go from the least to the most of the rounds. Twofold or more: " + variation.summary() + ".");
+    note(String.join(" ", variation.reasons()));
+  }
+
   private String draw() {
-    Measurement.Where where = measured.where();
     svg.heading(LEFT, 36, 19, "4 KiB random reads by queue depth, one thread");
-    svg.text(LEFT, 58, 13, Colour.FAINT, Anchor.START, where.subject() + " — " + where.meaning());
+    lines(subtitle, 58, SUBTITLE, SUBTITLE_STEP);
+    svg.beginMoved(down);
     axes();
+    for (Way way : Way.values()) {
+      ranges(way);
+    }
     curve(Colour.AIO, true, "before", posted -> posted.before());
     curve(Colour.RING, true, "nothing on", posted -> posted.nothingOn());
     curve(Colour.ALL, true, "all on", posted -> posted.allOn());
@@ -70,13 +105,28 @@ public final class TableChart {
     }
     legend();
     bars();
-    svg.text(
-        LEFT, HEIGHT - 34, 11, Colour.FAINT, Anchor.START,
-        "This kernel: " + where.machine() + "; " + where.date() + "; " + measured.method() + ".");
-    svg.text(
-        LEFT, HEIGHT - 18, 11, Colour.FAINT, Anchor.START,
-        "The series: the table posted with it on 30 November 2018; fio, one core, a fast NVMe drive; no rings yet.");
+    lines(notes, BARS_BOTTOM + 50, NOTE, NOTE_STEP);
+    svg.endMoved();
     return svg.end();
+  }
+
+  private void lines(List<String> texts, int first, int size, int step) {
+    int y = first;
+    for (String text : texts) {
+      svg.text(LEFT, y, size, Colour.FAINT, Anchor.START, text);
+      y += step;
+    }
+  }
+
+  /** From the least to the most of each cell, the ways side by side. */
+  private void ranges(Way way) {
+    for (Posting.Row posted : Posting.ROWS) {
+      List<Double> rates = measured.rates(posted.depth(), way);
+      if (rates.size() > 1) {
+        double x = x(posted.depth()) + (way.ordinal() - 1) * RANGE_STEP;
+        svg.range(x, y(rates.getLast()), y(rates.getFirst()), colour(way));
+      }
+    }
   }
 
   private static Colour colour(Way way) {
@@ -187,8 +237,15 @@ public final class TableChart {
       double height = ratio / most * (BARS_BOTTOM - BARS_TOP - 16);
       svg.rectangle(x, BARS_BOTTOM - height, BAR, height, colour, opacity);
       svg.text(
-          x + BAR / 2.0, BARS_BOTTOM - height - 4, 10, Colour.INK, Anchor.MIDDLE, String.format(Locale.ROOT, "%.1f", ratio));
+          x + BAR / 2.0, BARS_BOTTOM - height - 4, 10, Colour.INK, Anchor.MIDDLE, ratio(ratio));
     }
+  }
+
+  /** No wider than two bars. */
+  private static String ratio(double ratio) {
+    return ratio >= 1e6
+        ? String.format(Locale.ROOT, "%.0e", ratio)
+        : String.format(Locale.ROOT, ratio >= 100 ? "%.0f" : "%.1f", ratio);
   }
 
   private void barLegend(int y, Colour colour, double opacity, String words) {
@@ -197,7 +254,9 @@ public final class TableChart {
   }
 
   private static String amount(double iops) {
-    return iops >= 1e6
+    return iops >= 1e9
+        ? String.format(Locale.ROOT, "%.0fG", iops / 1e9)
+        : iops >= 1e6
         ? String.format(Locale.ROOT, "%.0fM", iops / 1e6)
         : iops >= 1e3 ? String.format(Locale.ROOT, "%.0fK", iops / 1e3) : String.format(Locale.ROOT, "%.0f", iops);
   }

@@ -7,11 +7,15 @@ import java.util.Locale;
 public final class TableText {
   private static final String GAP = "    ";
 
+  private static final int LINE = 120;
+
   private final Measurement measured;
+  private final Variation variation;
   private final StringBuilder text = new StringBuilder();
 
   private TableText(Measurement measured) {
     this.measured = measured;
+    variation = new Variation(measured);
   }
 
   /**
@@ -30,25 +34,61 @@ public final class TableText {
     line("%s", where.meaning());
     line("%s, %s; %s", where.machine(), where.date(), measured.method());
     line("");
-    line("%5s  %-44s%s%s", "", "this kernel, IOPS", GAP, "the series as it was posted, IOPS");
+    line("%5s  %-45s%s%s", "", "this kernel, IOPS", GAP, "the series as it was posted, IOPS");
     line(
-        "%5s  %11s %11s %11s %8s%s%9s %10s %9s %8s",
+        "%5s  %11s %11s %12s %8s%s%9s %10s %9s %8s",
         "depth", "aio", "ring", "all", "all/aio", GAP, "before", "nothing on", "all on", "all/bef.");
     for (Posting.Row posted : Posting.ROWS) {
       int depth = posted.depth();
       line(
-          "%5d  %11s %11s %11s %8s%s%,9d %,10d %,9d %8.2f",
-          depth, iops(depth, Way.AIO), iops(depth, Way.RING), iops(depth, Way.ALL), ratio(depth), GAP,
+          "%5d  %11s%s%11s%s%12s%s%8s%s%,9d %,10d %,9d %8.2f",
+          depth, iops(depth, Way.AIO), mark(depth, Way.AIO), iops(depth, Way.RING), mark(depth, Way.RING),
+          iops(depth, Way.ALL), mark(depth, Way.ALL), ratio(depth), GAP,
           posted.before(), posted.nothingOn(), posted.allOn(), posted.ratio());
     }
     line("");
     for (Way way : Way.values()) {
       line("%-5s %s", way.title(), way.words());
     }
-    line("least to most in a cell: at most %.0f %% of its median", 100 * measured.widestSpread());
+    variation();
     line("");
     marks();
     return text.toString();
+  }
+
+  /** How far the rounds of a cell are apart; of those that are far apart, which, how far and why. */
+  private void variation() {
+    if (variation.cells().isEmpty()) {
+      line("least to most in a cell: at most %.0f %% of its median", 100 * variation.widestUnmarked());
+      return;
+    }
+    line("");
+    line("* varied twofold or more from round to round, IOPS:");
+    line("%7s  %-4s %11s %11s %11s %11s", "depth", "way", "least", "median", "most", "most/least");
+    for (Variation.Cell cell : variation.cells()) {
+      line(
+          "%7d  %-4s %,11.0f %,11.0f %,11.0f %11.1f",
+          cell.depth(), cell.way().title(), cell.least(), cell.median(), cell.most(), cell.times());
+    }
+    for (String reason : variation.reasons()) {
+      wrapped("  " + reason);
+    }
+    line("  Least to most in the other cells: at most %.0f %% of the median.", 100 * variation.widestUnmarked());
+  }
+
+  /** Breaks a sentence between words. */
+  private void wrapped(String sentence) {
+    String rest = sentence;
+    while (rest.length() > LINE) {
+      int cut = rest.lastIndexOf(' ', LINE);
+      line("%s", rest.substring(0, cut));
+      rest = "  " + rest.substring(cut + 1);
+    }
+    line("%s", rest);
+  }
+
+  private String mark(int depth, Way way) {
+    return variation.marked(depth, way) ? "*" : " ";
   }
 
   /** The line that the table is for. */
@@ -63,8 +103,15 @@ public final class TableText {
     line("  reached at %d of %d depths", reached, Posting.ROWS.size());
   }
 
+  /** Of the medians, and where the rounds are not of one mind, of how many of them. */
   private String verdict(Posting.Row posted, boolean reached) {
-    return Double.isNaN(measured.ratio(posted.depth())) ? "not measured" : reached ? "reached" : "not reached";
+    if (Double.isNaN(measured.ratio(posted.depth()))) {
+      return "not measured";
+    }
+    int rounds = measured.rounds(posted);
+    int of = measured.roundsReached(posted);
+    String split = of == 0 || of == rounds ? "" : String.format(Locale.ROOT, "; by single rounds, in %d of %d", of, rounds);
+    return (reached ? "reached" : "not reached") + split;
   }
 
   private String iops(int depth, Way way) {

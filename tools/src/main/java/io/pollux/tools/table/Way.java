@@ -39,6 +39,11 @@ enum Way {
     return words;
   }
 
+  /** Whether the reads are completed by interrupts. */
+  boolean interrupted() {
+    return !all;
+  }
+
   /** What to run at a depth; without a ramp, as a round that does not count goes before all others. */
   Plan plan(int depth, long nanos, long seed) {
     int batch = Math.min(depth, MOST_IN_A_BATCH);

@@ -27,8 +27,24 @@ class TableTest {
       Pattern.compile("<\\?[^>]*\\?>|<(/?)([a-z]+)((?: [a-zA-Z0-9-]+=\"[^\"<&]*\")*)(/?)>|([^<&]|&(?:amp|lt|gt|quot);)+|(.)", Pattern.DOTALL);
 
   private static Measurement empty(String file, String disk) {
-    return new Measurement(
-        new Measurement.Where("xfs", disk, disk + "0", file, "A CPU, 2 CPUs, Linux 6, Java 25", LocalDate.of(2026, 1, 2), 3, 1.5));
+    return empty(file, disk, disk + "0", "A CPU, 2 CPUs, Linux 6, Java 25");
+  }
+
+  private static Measurement empty(String file, String disk, String device, String machine) {
+    return new Measurement(new Measurement.Where("xfs", disk, device, file, machine, LocalDate.of(2026, 1, 2), 3, 1.5));
+  }
+
+  /** As on two processors: what interrupts has rounds of 1, 2 and 5, and only at depth 1 does what is polled vary too. */
+  private static Measurement varied(String file, String device, String machine) {
+    Measurement made = empty(file, "null", device, machine);
+    for (Posting.Row posted : Posting.ROWS) {
+      for (int part : new int[] {2, 5, 1}) {
+        made.add(posted.depth(), Way.AIO, 1e6 * posted.depth() * part);
+        made.add(posted.depth(), Way.RING, 1e6 * posted.depth() * (posted.depth() == 4 ? 1 : part));
+        made.add(posted.depth(), Way.ALL, 6e6 * posted.depth() * (posted.depth() == 1 ? part : 1.0 + part / 10.0));
+      }
+    }
+    return made;
   }
 
   /** Everything turned on is 1.75 times aio; aio is 1, 1.1 and 0.9 million at depth 1, and twice as much at 2. */
@@ -97,6 +113,76 @@ class TableTest {
             "  depth 32   1.75   1.82  not reached",
             "  depth 64   1.75   1.94  not reached",
             "  reached at 3 of 7 depths");
+  }
+
+  @Test
+  void cellsThatVaryAreMarkedWithHowFarAndWhy() {
+    List<String> lines = TableText.of(varied("/main.dat", "null0, irqmode=softirq", "A CPU")).lines().toList();
+    assertThat(lines.get(6)).startsWith("    1    2,000,000*  2,000,000*  12,000,000*    6.00");
+    assertThat(lines.get(8)).startsWith("    4    8,000,000*  4,000,000   28,800,000     3.60");
+    assertThat(lines).anySatisfy(line -> assertThat(line.strip().split(" +")).containsExactly("8", "aio", "8,000,000", "16,000,000", "40,000,000", "5.0"));
+    assertThat(lines).noneSatisfy(line -> assertThat(line).matches(" +4 +ring .*"));
+    assertThat(lines)
+        .contains("* varied twofold or more from round to round, IOPS:", "  Least to most in the other cells: at most 33 % of the median.")
+        .contains("  With interrupts, a thread of the driver completes each read and wakes the thread that waits for it.")
+        .contains("  depth  2   3.60   1.81  reached; by single rounds, in 2 of 3")
+        .contains("  depth  1   6.00   1.71  reached");
+    assertThat(lines.stream().filter(line -> !line.startsWith("A CPU"))).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(120));
+    assertThat(TableText.of(varied("/main.dat", "null0, irqmode=none", "A CPU")))
+        .contains("A cell without interrupts varies when the machine")
+        .doesNotContain("a thread of the driver");
+    assertThat(TableText.of(measured())).doesNotContain("*").doesNotContain("by single rounds");
+
+    String svg = TableChart.of(varied("/main.dat", "null0, irqmode=softirq", "A CPU"));
+    assertWellFormed(svg);
+    assertThat(svg.replaceAll("</text>\\s*<text[^>]*>", " ")) // the lines of a note
+        .contains("aio at every depth, up to 5.0-fold; ring at depth 1, 2, 8, 16,")
+        .contains("a thread of the driver completes each read");
+    assertThat(svg.lines().filter(line -> line.contains("stroke-opacity"))).hasSize(21);
+  }
+
+  /** By the widths of DejaVu Sans, the widest font that the image asks for. */
+  @Test
+  void noTextLeavesTheChart() {
+    String processor = "Wide(R) Monumental(TM) MW-WWMM 9999WX 128-Core Processor With Everything @ 9.99GHz";
+    String machine = processor + ", 256 CPUs, Linux 6.18.44-very-long-local-version, Java 25.0.3";
+    String[] files = {"/main.dat", "/" + "directory with a name/".repeat(190), "/" + "M".repeat(4000), "/" + "文件系统".repeat(300)};
+    for (String file : files) {
+      Measurement measured = varied(file, "null0, irqmode=softirq", machine);
+      measured.add(64, Way.ALL, 123e9); // numbers too
+      String svg = TableChart.of(measured);
+      assertWellFormed(svg);
+      Matcher size = Pattern.compile("viewBox=\"0 0 ([0-9]+) ([0-9]+)\"").matcher(svg);
+      assertThat(size.find()).isTrue();
+      Matcher text =
+          Pattern.compile("<text x=\"([0-9.]+)\" y=\"([0-9.]+)\" font-size=\"([0-9]+)\" (?:text-anchor=\"(\\w+)\"|font-weight=\"600\") [^>]*>([^<]*)<")
+              .matcher(svg);
+      int texts = 0;
+      while (text.find()) {
+        double width = TextWidth.of(text.group(5), Integer.parseInt(text.group(3)));
+        double x = Double.parseDouble(text.group(1));
+        String anchor = String.valueOf(text.group(4));
+        double left = anchor.equals("end") ? x - width : anchor.equals("middle") ? x - width / 2 : x;
+        assertThat(left).as(text.group()).isNotNegative();
+        assertThat(left + width).as(text.group()).isLessThanOrEqualTo(Double.parseDouble(size.group(1)));
+        assertThat(Double.parseDouble(text.group(2))).as(text.group()).isLessThan(Double.parseDouble(size.group(2)));
+        texts++;
+      }
+      assertThat(texts).isEqualTo((int) svg.lines().filter(line -> line.startsWith("<text")).count()).isGreaterThan(40);
+      assertThat(svg).contains("GHz, 256");
+    }
+  }
+
+  @Test
+  void textsAreBrokenBetweenWordsOrAnywhereAndShortenedInTheMiddle() {
+    assertThat(TextWidth.wrap("one two three", 10, 60, 9)).containsExactly("one two", "three");
+    assertThat(TextWidth.wrap("", 10, 60, 9)).containsExactly("");
+    List<String> long1 = TextWidth.wrap("x".repeat(100), 10, 100, 20);
+    assertThat(String.join("", long1)).isEqualTo("x".repeat(100));
+    assertThat(long1).allSatisfy(line -> assertThat(TextWidth.of(line, 10)).isLessThanOrEqualTo(100));
+    List<String> cut = TextWidth.wrap("begin " + "🐟".repeat(1000) + " end", 10, 200, 2);
+    assertThat(cut).hasSizeLessThanOrEqualTo(2);
+    assertThat(String.join("", cut)).startsWith("begin").contains("…").endsWith("end");
   }
 
   @Test

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools.console;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.tools.user.PathName;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.Charset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Bytes that come from the process's command line, and those that go out. */
+@Timeout(10)
+class ArgumentsTest {
+  private static final Charset LOCALE = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
+
+  private static byte[] line(byte[]... words) {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    for (byte[] word : words) {
+      line.writeBytes(word);
+      line.write(0);
+    }
+    return line.toByteArray();
+  }
+
+  private static byte[] latin(String text) {
+    return text.getBytes(ISO_8859_1);
+  }
+
+  @Test
+  void everyByteThatWasTypedIsThere() {
+    byte[] name = latin("image:/\377\376");
+    String[] decoded = {"cat", new String(name, LOCALE), ""};
+    String[] exact = Arguments.exact(decoded, line(latin("java"), latin("-cp"), latin("cat"), name, new byte[0]));
+    assertThat(exact[0]).isEqualTo("cat");
+    assertThat(PathName.of(exact[1]).bytes()).isEqualTo(name);
+    assertThat(exact[2]).isEmpty();
+  }
+
+  @Test
+  void anotherCommandLineIsNotTaken() {
+    String[] decoded = {"cat", "/a"};
+    assertThat(Arguments.exact(decoded, line(latin("java"), latin("cat"), latin("/b")))).isSameAs(decoded);
+    assertThat(Arguments.exact(decoded, line(latin("/a")))).isSameAs(decoded);
+    assertThat(Arguments.exact(decoded, new byte[0])).isSameAs(decoded);
+  }
+
+  @Test
+  void bytesInAMessageAreMadeVisible() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    new Console(OutputStream.nullOutputStream(), new PrintStream(err, true, UTF_8), stop -> {}).error("\udcff\n\udcfex: 🐟");
+    assertThat(err.toString(UTF_8)).isEqualTo("pollux: \\xff \\xfex: 🐟\n");
+  }
+
+  @Test
+  void standardOutputFailsOnce() throws IOException {
+    int[] writes = new int[1];
+    OutputStream out =
+        new UntilFailure(
+            new OutputStream() {
+              @Override
+              public void write(int value) throws IOException {
+                if (++writes[0] > 1) {
+                  throw new IOException("Broken pipe");
+                }
+              }
+            });
+    out.write(1);
+    assertThatThrownBy(() -> out.write(2)).hasMessage("Broken pipe");
+    out.write(new byte[10], 0, 10);
+    out.flush();
+    assertThat(writes[0]).isEqualTo(2);
+  }
+}
