@@ -24,9 +24,12 @@
  * queue is taken.
  *
  * <p><b>Life of a context.</b> It is in its process's table until it is destroyed. Every call that uses it
- * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, waits for the
- * users and the thread, cancels what can be cancelled, waits for the requests, and then lets go of all pages.
+ * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, interrupts the thread and the workers,
+ * waits for the users and the thread, cancels what can be cancelled, waits for the requests, and then lets go of all pages.
  * An error while it is set up leaves no trace.
+ *
+ * <p><b>Failures.</b> A throwable in a system call leaves it with nothing held, and the caller makes EIO of it. In a kernel thread it is
+ * reported as an {@link io.pollux.core.Oops} and becomes the event of its request.
  */
 @NullMarked
 package io.pollux.aio;
