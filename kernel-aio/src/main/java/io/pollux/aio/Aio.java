@@ -454,7 +454,7 @@ public final class Aio {
    * @param toSubmit u32: entries to take at most
    * @param minComplete u32: events to wait for
    * @param flags IORING_FLAG_*
-   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, or what the first entry failed with
+   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or what the first entry failed with
    */
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")

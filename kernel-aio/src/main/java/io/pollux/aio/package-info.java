@@ -23,6 +23,23 @@
  * another one (C: ctx_lock): it guards the list of polls that can be cancelled, and inside it only the lock of a wait
  * queue is taken.
  *
+ * <p><b>Limits.</b> A polled context has at most 65,536 requests, from submission until the event is in the CQ ring. Any
+ * other context with rings has at most 65,536 requests in flight and events kept. An event is kept when the CQ ring is
+ * full. While as many events are kept as the CQ ring has places, submissions are EAGAIN, as they are on an ordinary context
+ * whose slots are all taken: the program takes events and submits again. (EBUSY already means that another thread is inside.)
+ * Requests in flight at that moment complete, and their events are kept besides. A submission thread leaves entries in the
+ * SQ ring while the limit is reached. The next io_ring_enter wakes it if there is room; a thread with SQPOLL looks for room
+ * once a millisecond. The posting drops events that find no room.
+ *
+ * <p><b>EAGAIN.</b> On a polled context io_submit and io_ring_enter return every EAGAIN of a request, and the program reaps
+ * and submits again. A submission thread repeats an entry only if the device had no tag or the limit is reached; any other EAGAIN
+ * becomes an event. A worker (SQWQ) repeats a read that was attempted with NOWAIT and got EAGAIN, or only a part. An
+ * event of EAGAIN goes to a program that set RWF_NOWAIT, or passes on what a driver returned.
+ *
+ * <p><b>Failures.</b> When a file's method throws, the call undoes the request, finishes the batch, and throws the same on. A
+ * completion that the file delivers later is ignored. A teardown runs all of its steps and then throws the first failure
+ * ({@code Teardown}); only if polling fails does the memory stay pinned, as devices may still write to it.
+ *
  * <p><b>Life of a context.</b> It is in its process's table until it is destroyed. Every call that uses it
  * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, interrupts the thread and the workers,
  * waits for the users and the thread, cancels what can be cancelled, waits for the requests, and then lets go of all pages.

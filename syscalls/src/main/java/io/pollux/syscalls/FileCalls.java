@@ -293,6 +293,9 @@ final class FileCalls {
       if (at != POS_OF_FILE && !file.op().canSeek()) {
         return -Errno.ESPIPE;
       }
+      if (!vectored && !AddressSpace.isUserRange(buf, count)) {
+        return -Errno.EFAULT; // C: access_ok, of all that was asked for; more than MAX_RW_COUNT is cut only then
+      }
       IovecIter iter = current.iovecIter();
       int result =
           vectored

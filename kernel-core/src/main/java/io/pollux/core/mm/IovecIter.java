@@ -45,7 +45,7 @@ public final class IovecIter extends IovIter {
       return -Errno.EINVAL;
     }
     long usable = Math.min(bytes, MAX_RW_COUNT);
-    if (address < 0 || address + usable < 0) {
+    if (!AddressSpace.isUserRange(address, usable)) {
       return -Errno.EFAULT;
     }
     this.mm = mm;
@@ -87,7 +87,7 @@ public final class IovecIter extends IovIter {
       if (bytes < 0) {
         return -Errno.EINVAL;
       }
-      if (address < 0 || address + bytes < 0) {
+      if (!AddressSpace.isUserRange(address, bytes)) {
         return -Errno.EFAULT;
       }
       bytes = Math.min(bytes, MAX_RW_COUNT - total);

@@ -73,11 +73,7 @@ public final class MachineSpace extends AddressSpace {
 
   @Override
   public int munmap(long address, long length) {
-    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
-        || length <= 0
-        || address < 0
-        || address >= HIGHEST
-        || length > HIGHEST - address) {
+    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0 || length == 0 || !isUserRange(address, length)) {
       return -Errno.EINVAL;
     }
     HostMemory.unmap(address, (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE);

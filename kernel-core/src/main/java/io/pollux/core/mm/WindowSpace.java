@@ -117,11 +117,7 @@ public final class WindowSpace extends AddressSpace {
 
   @Override
   public int munmap(long address, long length) {
-    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
-        || length <= 0
-        || address < 0
-        || length > Long.MAX_VALUE - HostMemory.PAGE_SIZE
-        || address > Long.MAX_VALUE - HostMemory.PAGE_SIZE - length) {
+    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0 || length == 0 || !isUserRange(address, length)) {
       return -Errno.EINVAL;
     }
     long end = (address + length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
