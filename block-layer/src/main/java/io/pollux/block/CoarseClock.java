@@ -20,6 +20,7 @@ final class CoarseClock {
   private static volatile long now = System.nanoTime();
   private static final List<Deadline> TIMERS = new ArrayList<>(); // under its own lock
   private static volatile boolean anyTimer;
+  private static boolean running; // under the lock of the timers: there is a thread
   private static final boolean TICKS = start();
 
   private CoarseClock() {}
@@ -32,14 +33,20 @@ final class CoarseClock {
 
   private record Deadline(long due, Timer timer) {}
 
+  /** Starts the thread, if there is none and the machine has one to give. Returns whether there is one. */
   private static boolean start() {
-    try {
-      Thread thread = new Thread(CoarseClock::tick, "block-jiffies");
-      thread.setDaemon(true);
-      thread.start();
+    synchronized (TIMERS) {
+      if (!running) {
+        try {
+          Thread thread = new Thread(CoarseClock::tick, "block-jiffies");
+          thread.setDaemon(true);
+          thread.start();
+          running = true;
+        } catch (OutOfMemoryError e) { // "unable to create native thread"
+          return false;
+        }
+      }
       return true;
-    } catch (OutOfMemoryError e) { // "unable to create native thread"
-      return false;
     }
   }
 

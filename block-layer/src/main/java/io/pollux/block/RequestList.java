@@ -40,6 +40,15 @@ public final class RequestList {
   }
 
   /**
+   * Whether there was nothing in it, a moment ago.
+   *
+   * @return true if so
+   */
+  public boolean isEmpty() {
+    return HEAD.getOpaque(this) == null;
+  }
+
+  /**
    * Takes everything.
    *
    * @return a chain in the order in which the requests came, or null

@@ -22,7 +22,8 @@
  * }</pre>
  *
  * <p>At the end of every test, passed or failed, the programs are ended and then no page may be pinned, no file open, no aio
- * request reserved, no tag in use. A test that wants to know earlier asks {@link io.pollux.it.TestKernel#assertNothingHeld()}. One
+ * request reserved, no tag in use, and the kernel may have reported no failure of its own ({@link
+ * io.pollux.it.TestKernel#mayOops} for tests that provoke one). A test that wants to know earlier asks {@link io.pollux.it.TestKernel#assertNothingHeld()}. One
  * that boots kernels of its own, several or in a loop, uses {@link io.pollux.it.TestKernel} without the extension:
  *
  * <pre>{@code

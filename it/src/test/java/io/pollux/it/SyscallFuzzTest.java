@@ -47,7 +47,7 @@ class SyscallFuzzTest {
   /** Calls of one program. It destroys what it has, and most of what it does in the end answers EFAULT and EBADF. */
   private static final int PER_PROGRAM = 250;
 
-  private static final Duration BOUND = Duration.ofMinutes(2);
+  private static final Duration BOUND = Duration.ofMinutes(1);
   private static final long MAX_ERRNO = 4095;
   private static final int SIGALRM = 14;
   private static final long ALARM_MILLIS = 5;
@@ -112,7 +112,7 @@ class SyscallFuzzTest {
         accepted += fuzzer.accepted;
         threaded += fuzzer.setUp;
         alarm.cancel(false);
-        program.close();
+        assertTimeoutPreemptively(BOUND, program::close, () -> "the end of the program after call " + fuzzer.last());
         kernel.assertNothingHeld();
       }
       System.out.println(

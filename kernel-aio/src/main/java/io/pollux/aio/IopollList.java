@@ -31,6 +31,9 @@ final class IopollList {
 
   private static final long FAILURE_NAP_NANOS = 1_000_000;
 
+  /** How long the end of a context polls without pauses. */
+  private static final long SPIN_NANOS = 1_000_000_000;
+
   /** How long the end of a context polls before it says so. */
   private static final long HUNG_NANOS = 10_000_000_000L;
 
@@ -286,7 +289,11 @@ final class IopollList {
         }
         LockSupport.parkNanos(FAILURE_NAP_NANOS);
       }
-      if (!hung && System.nanoTime() - since > HUNG_NANOS) {
+      long waited = System.nanoTime() - since;
+      if (waited > SPIN_NANOS) {
+        LockSupport.parkNanos(FAILURE_NAP_NANOS);
+      }
+      if (!hung && waited > HUNG_NANOS) {
         hung = true;
         Oops.warn("the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }

@@ -37,12 +37,13 @@
  * event of EAGAIN goes to a program that set RWF_NOWAIT, or passes on what a driver returned.
  *
  * <p><b>Failures.</b> When a file's method throws, the call undoes the request, finishes the batch, and throws the same on. A
- * completion that the file delivers later is ignored. A teardown runs all of its steps and then throws the first failure
- * ({@code Teardown}); only if polling fails does the memory stay pinned, as devices may still write to it.
+ * completion that the file delivers later is ignored. The boundary of the call reports an {@link io.pollux.core.Oops} and returns EIO; a
+ * submission thread or a worker reports it and makes EIO the event of the request. A teardown runs all of its steps and then throws the first failure
+ * ({@code Teardown}); only if polling fails, or requests are lost, does the memory stay pinned, as devices may still write to it.
  *
  * <p><b>Life of a context.</b> It is in its process's table until it is destroyed. Every call that uses it
- * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, waits for the
- * users and the thread, cancels what can be cancelled, waits for the requests, and then lets go of all pages.
+ * holds a user reference meanwhile; destroying takes it out of the table, wakes who waits, interrupts the thread and the workers,
+ * waits for the users and the thread, cancels what can be cancelled, waits for the requests, and then lets go of all pages.
  * An error while it is set up leaves no trace.
  */
 @NullMarked

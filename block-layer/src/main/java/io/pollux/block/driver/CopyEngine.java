@@ -68,6 +68,11 @@ final class CopyEngine implements AutoCloseable {
     thread = new DiskThread("ram-copy", this::move, this::failed);
   }
 
+  /** Whether the thread neither copies nor will. From any context. */
+  boolean isIdle() {
+    return !thread.isAlive() || (long) COUNTS.getAcquire(counts, MOVED) == given();
+  }
+
   private void failed(Throwable thrown) {
     HwCtx hctx = served;
     assert hctx != null : "moved what nobody gave";

@@ -82,6 +82,11 @@ final class DelayLine {
     }
   }
 
+  /** Whether nothing is in it that was taken out of the arrivals, or has just arrived. Racy. */
+  boolean isEmpty() {
+    return first == null && arrivals.isEmpty();
+  }
+
   /** When the first is due, or NEVER. By the only taker. */
   long nextDeadline() {
     collect();

@@ -47,6 +47,11 @@ final class DiskThread implements AutoCloseable {
     thread.start();
   }
 
+  /** Whether it serves its source. From any context. */
+  boolean isAlive() {
+    return thread.isAlive();
+  }
+
   /** Something was added. From any context. */
   void wake() {
     VarHandle.fullFence(); // what was added before the look; pairs with sleep

@@ -390,9 +390,16 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return status;
   }
 
+  /** The thread has nothing more to complete, here or below. */
   @Override
   public boolean isIdle() {
-    return wrapped.isIdle();
+    boolean idle = wrapped.isIdle();
+    synchronized (lock) {
+      for (int i = 0; irqs != null && irqs.isAlive() && i < tagSet.submitQueues(); i++) {
+        idle &= held[i].isEmpty();
+      }
+    }
+    return idle;
   }
 
   @Override

@@ -122,6 +122,10 @@ final class HeldRequests {
     return Math.abs(request.driverData());
   }
 
+  boolean isEmpty() {
+    return count == 0;
+  }
+
   /** When the first is due, or {@link DelayLine#NEVER}. */
   long nextDeadline() {
     long first = DelayLine.NEVER;

@@ -79,6 +79,16 @@ public final class NullDisk extends PolledDisk {
     irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire, this::failed) : null;
   }
 
+  /** The thread has nothing more to complete. */
+  @Override
+  public boolean isIdle() {
+    boolean idle = true;
+    for (int i = 0; irqs != null && irqs.isAlive() && lines.length != 0 && i < parameters.submitQueues(); i++) {
+      idle &= lines[i].isEmpty();
+    }
+    return idle;
+  }
+
   private void failed(Throwable thrown) {
     RequestQueue queue = served;
     assert queue != null : "failed before its first request";

@@ -46,13 +46,22 @@ public final class RamDisk extends PolledDisk {
   /**
    * Gives the disk a thread that moves data while the processor goes on, for polled reads and writes of one piece of memory. Before
    * the first request; worth it where there is a processor that nobody else wants. Not for a disk in a {@link FaultDisk}, which
-   * decides itself what is done when.
+   * decides itself what is done when. Where the machine has no thread to give, the disk does without.
    *
    * @return this
    */
   public RamDisk withCopyEngine() {
-    engine = new CopyEngine(address);
+    try {
+      engine = new CopyEngine(address);
+    } catch (OutOfMemoryError e) { // "unable to create native thread"
+      engine = null;
+    }
     return this;
+  }
+
+  @Override
+  public boolean isIdle() {
+    return engine == null || engine.isIdle();
   }
 
   @Override

@@ -319,6 +319,20 @@ class DriverFailureTest {
     }
   }
 
+  /** What the disk's own thread is still going to complete is not ended before. */
+  @Test
+  void whatIsHeldForLongerThanTheGraceEndsOnce() throws InterruptedException {
+    FaultPlan late = FaultPlan.parse("delay-ns=1500000000");
+    try (FaultDisk faulty = FaultDisk.over(new RamDisk(BYTES), late)) {
+      bdev = faulty.disk("bad0", 1, false);
+      submit(0, READ);
+      bdev.queue().shutDown("a test", new AssertionError("broken"));
+      awaitEnded(1);
+      assertThat(ended).containsExactly("0 0");
+      assertDead(sentence("a test", "java.lang.AssertionError: broken"));
+    }
+  }
+
   @Test
   void aDiskThreadTellsWhatItsSourceThrows() throws InterruptedException {
     CountDownLatch told = new CountDownLatch(1);

@@ -11,6 +11,11 @@
  * io.pollux.core.sched.Task#aboutToSleep()} flushes its plug. {@link io.pollux.core.sched.WaitQueue#waitEvent} does it for
  * its callers. A loop that waits calls it itself, and so does, where there may be a plug, who calls {@link
  * io.pollux.core.sched.WaitQueue#waitUninterruptibly}, which knows no task.
+ *
+ * <p><b>Ends.</b> An interruptible wait ends when its task is killed: by the end of its process, or, for the task of a kernel thread,
+ * by the end of what the thread works for ({@link io.pollux.core.sched.Task#kill}, {@link io.pollux.core.sched.WorkQueue#kill}). A
+ * kill is for good, so a thread that serves several owners has a task for each. An uninterruptible wait is for a lock, a device, or
+ * the end of a killed task.
  */
 @NullMarked
 package io.pollux.core.sched;
