@@ -43,6 +43,26 @@ class IovecIterTest {
   }
 
   @Test
+  void whatIsLeftIsWrittenAsIovecs() {
+    iovec(0, memory + 100, 3);
+    iovec(1, 0, 0);
+    iovec(2, memory + 200, 5);
+    iovec(3, memory + 300, 7);
+    assertThat(iter.importIovec(mm, true, memory, 4)).isZero();
+    iter.advance(4);
+    iter.truncate(6);
+    long vector = memory + 2048;
+    assertThat(iter.writeIovecs(vector)).isEqualTo(2);
+    assertThat(Iovec.iovBase(vector)).isEqualTo(memory + 201);
+    assertThat(Iovec.iovLen(vector)).isEqualTo(4);
+    assertThat(Iovec.iovBase(vector + Iovec.SIZE)).isEqualTo(memory + 300);
+    assertThat(Iovec.iovLen(vector + Iovec.SIZE)).isEqualTo(2);
+    assertThat(iter.count()).isEqualTo(6);
+    iter.advance(6);
+    assertThat(iter.writeIovecs(vector)).isZero();
+  }
+
+  @Test
   void aBadPieceEndsTheCopyThere() {
     iovec(0, memory + HostMemory.PAGE_SIZE, 16);
     iovec(1, 0x1000, 16);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -38,6 +40,13 @@ final class Machine {
   static final int PREADV2 = 327;
   static final int PWRITEV2 = 328;
 
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int RLIMIT_NOFILE = 7;
+  private static final int RLIMIT_SIZE = 16; // struct rlimit64: soft and hard
+  private static final int OUT_OF_THE_WAY = 900;
+  private static final int ROOM = 16;
+  private static final int BELOW_SMALL_LIMIT = 8; // one part in so many
+
   private final MethodHandle call;
 
   /** Takes the address of the C function. */
@@ -65,5 +74,27 @@ final class Machine {
   /** Makes a call with up to three arguments. */
   long call(int nr, long a0, long a1, long a2) {
     return call(nr, a0, a1, a2, 0, 0, 0);
+  }
+
+  /**
+   * Duplicates a descriptor of the program's table, for this process alone.
+   *
+   * @param from the lowest number that will do
+   * @return the number or a negative errno
+   */
+  int duplicate(int fd, int from) {
+    return (int) call(FCNTL, fd, F_DUPFD_CLOEXEC, from);
+  }
+
+  /** The lowest number that a program does not count on. */
+  int outOfTheWay() {
+    try (Arena arena = Arena.ofConfined()) {
+      long limit = arena.allocate(RLIMIT_SIZE, Long.BYTES).address();
+      call(PRLIMIT64, 0, RLIMIT_NOFILE, 0, limit);
+      long soft = RawMemory.getLong(limit);
+      return soft < 0 || soft >= OUT_OF_THE_WAY + ROOM // RLIM_INFINITY is -1
+          ? OUT_OF_THE_WAY
+          : (int) (soft - soft / BELOW_SMALL_LIMIT);
+    }
   }
 }

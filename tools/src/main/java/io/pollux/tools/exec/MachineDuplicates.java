@@ -3,8 +3,6 @@ package io.pollux.tools.exec;
 
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.RawMemory;
-import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,13 +17,8 @@ import org.jspecify.annotations.Nullable;
  * call costs a change of threads.
  */
 final class MachineDuplicates {
-  private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int F_DUPFD_QUERY = 1027; // since Linux 6.10
   private static final int KCMP_FILE = 0;
-  private static final int RLIMIT_NOFILE = 7;
-  private static final int RLIMIT_SIZE = 16; // struct rlimit64: soft and hard
-  private static final int OUT_OF_THE_WAY = 900;
-  private static final int BELOW_SMALL_LIMIT = 8; // one part in so many
   private static final int MOST_BESIDE = 32; // in the program's table
 
   private final Machine machine;
@@ -119,31 +112,18 @@ final class MachineDuplicates {
   }
 
   private @Nullable Duplicate duplicate(int number) {
-    int fd = beside < MOST_BESIDE ? duplicateFrom(number, lowest()) : -Errno.EMFILE;
+    int fd = beside < MOST_BESIDE ? machine.duplicate(number, machine.outOfTheWay()) : -Errno.EMFILE;
     if (fd == -Errno.EMFILE) {
       int other = (int) apart.call(Machine.TAKE, number, 0, 0);
       if (other >= 0) {
         return new Duplicate(apart, other, number);
       }
-      fd = duplicateFrom(number, 0);
+      fd = machine.duplicate(number, 0);
     }
     if (fd < 0) {
       return null;
     }
     beside++;
     return new Duplicate(machine, fd, number);
-  }
-
-  private int duplicateFrom(int number, long from) {
-    return (int) machine.call(Machine.FCNTL, number, F_DUPFD_CLOEXEC, from);
-  }
-
-  private long lowest() {
-    try (Arena arena = Arena.ofConfined()) {
-      long limit = arena.allocate(RLIMIT_SIZE, Long.BYTES).address();
-      machine.call(Machine.PRLIMIT64, 0, RLIMIT_NOFILE, 0, limit);
-      long soft = RawMemory.getLong(limit);
-      return soft < 0 ? OUT_OF_THE_WAY : Math.min(OUT_OF_THE_WAY, soft - soft / BELOW_SMALL_LIMIT); // RLIM_INFINITY is -1
-    }
   }
 }

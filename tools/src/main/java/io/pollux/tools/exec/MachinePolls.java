@@ -75,8 +75,13 @@ final class MachinePolls {
       if (made < 0) {
         return made;
       }
-      epoll = made;
-      Thread listener = new Thread(() -> listen(made), "pollux-polls");
+      int moved = machine.duplicate(made, machine.outOfTheWay());
+      if (moved >= 0) {
+        machine.call(Machine.CLOSE, made, 0, 0);
+      }
+      int set = moved >= 0 ? moved : made;
+      epoll = set;
+      Thread listener = new Thread(() -> listen(set), "pollux-polls");
       listener.setDaemon(true);
       listener.start();
     }

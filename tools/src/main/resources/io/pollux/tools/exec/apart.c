@@ -78,7 +78,7 @@ static bool start(void) {
   if (machine_call(SYS_socketpair, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, (long)ends, 0, 0) != 0) {
     return false;
   }
-  program_end = ends[0];
+  program_end = out_of_the_way(ends[0]);
   thread_end = ends[1];
   if (machine_thread(serve, PTHREAD_STACK_MIN + STACK_BYTES, false) == 0) {
     pthread_mutex_lock(&order);

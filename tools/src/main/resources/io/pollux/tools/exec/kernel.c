@@ -255,20 +255,23 @@ static void *starter(void *unused) {
   return NULL;
 }
 
+int out_of_the_way(int fd) {
+  struct rlimit64 limit = {900, 900};
+  machine_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
+  long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
+  int moved = (int)machine_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, from, 0, 0, 0);
+  machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
+  return moved;
+}
+
 static void start(void) {
   int pipe_fds[2];
   note_descriptors(false);
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
-  /* Out of the way of the numbers that a program counts on, below its limit. */
-  struct rlimit64 limit = {900, 900};
-  machine_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
-  long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
-  block.note_fd = machine_call(SYS_fcntl, pipe_fds[0], F_DUPFD_CLOEXEC, from, 0, 0, 0);
-  note_write_fd = (int)machine_call(SYS_fcntl, pipe_fds[1], F_DUPFD_CLOEXEC, from, 0, 0, 0);
-  machine_call(SYS_close, pipe_fds[0], 0, 0, 0, 0, 0);
-  machine_call(SYS_close, pipe_fds[1], 0, 0, 0, 0, 0);
+  block.note_fd = out_of_the_way(pipe_fds[0]);
+  note_write_fd = out_of_the_way(pipe_fds[1]);
   if (block.note_fd < 0 || note_write_fd < 0) {
     die("exec: no descriptors left");
   }
