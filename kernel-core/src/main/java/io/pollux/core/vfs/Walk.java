@@ -125,7 +125,7 @@ final class Walk {
 
   @LinuxSource(file = "fs/namei.c", name = "follow_dotdot")
   private void up() throws ErrnoException {
-    if (at == start) {
+    if (at.inode() == start.inode()) {
       if (has(Fcntl.RESOLVE_BENEATH)) {
         throw new ErrnoException(Errno.EXDEV);
       }
