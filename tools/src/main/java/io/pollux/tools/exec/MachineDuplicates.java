@@ -26,7 +26,7 @@ final class MachineDuplicates {
   private final MachinePolls polls;
   private final Map<Integer, Duplicate> byNumber = new HashMap<>(); // of the program; under its own lock
   private int beside; // in the program's table; under the same lock, as all below
-  private long thread; // that makes the calls apart; 0 if not asked yet
+  private long thread; // that makes the calls apart; not positive before there is one
 
   MachineDuplicates(Machine machine, Machine apart, MachinePolls polls) {
     this.machine = machine;
@@ -70,6 +70,9 @@ final class MachineDuplicates {
    */
   @Nullable Duplicate hold(int number) {
     synchronized (byNumber) {
+      if (thread <= 0) {
+        thread = apart.call(Machine.GETTID, 0, 0, 0); // starts it while the program's table has room
+      }
       Duplicate there = byNumber.get(number);
       if (there != null && same(number, there)) {
         there.holders++;
@@ -100,9 +103,6 @@ final class MachineDuplicates {
   private boolean same(int number, Duplicate there) {
     long process = machine.call(Machine.GETPID, 0, 0, 0);
     if (there.machine == apart) {
-      if (thread == 0) {
-        thread = apart.call(Machine.GETTID, 0, 0, 0);
-      }
       return machine.call(Machine.KCMP, process, thread, KCMP_FILE, number, there.fd, 0) == 0;
     }
     long answer = machine.call(Machine.FCNTL, number, F_DUPFD_QUERY, there.fd);

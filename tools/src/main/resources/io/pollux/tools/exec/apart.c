@@ -73,11 +73,11 @@ static bool start(void) {
   if (state != NOT_STARTED) {
     return state == STARTED;
   }
-  state = IMPOSSIBLE;
   int ends[2];
   if (machine_call(SYS_socketpair, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, (long)ends, 0, 0) != 0) {
-    return false;
+    return false; /* the next caller may find two numbers */
   }
+  state = IMPOSSIBLE;
   program_end = out_of_the_way(ends[0]);
   thread_end = ends[1];
   if (machine_thread(serve, PTHREAD_STACK_MIN + STACK_BYTES, false) == 0) {

@@ -260,6 +260,9 @@ int out_of_the_way(int fd) {
   machine_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
   long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
   int moved = (int)machine_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, from, 0, 0, 0);
+  if (moved < 0) {
+    return fd; /* there is no room */
+  }
   machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
   return moved;
 }
@@ -272,9 +275,6 @@ static void start(void) {
   }
   block.note_fd = out_of_the_way(pipe_fds[0]);
   note_write_fd = out_of_the_way(pipe_fds[1]);
-  if (block.note_fd < 0 || note_write_fd < 0) {
-    die("exec: no descriptors left");
-  }
   block.machine = machine;
   block.probe = probe;
   block.fd_reserve = fd_reserve;

@@ -120,7 +120,10 @@ bool in_vfork_child(void);
 /* What the thread does first when it is not in the kernel any more: signals that came meanwhile are delivered. */
 void after_signals(void);
 
-/* Moves a descriptor to where a program does not count on its number: from 900 on, or below a smaller limit. */
+/*
+ * Moves a descriptor to where a program does not count on its number: from 900 on, or below a smaller limit. Returns the number,
+ * the same if there is no room.
+ */
 int out_of_the_way(int fd);
 
 /* Closes a range of the machine's descriptors, but for those that the kernel itself uses. */
