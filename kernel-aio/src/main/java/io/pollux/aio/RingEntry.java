@@ -388,7 +388,8 @@ final class RingEntry implements IopollList.Sink {
     }
     overflowTail = req;
     overflowUntold = true;
-    kept = kept + 1;
+    int before = kept; // written under the lock only
+    kept = before + 1;
     return false;
   }
 
