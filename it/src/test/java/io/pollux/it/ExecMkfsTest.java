@@ -148,7 +148,8 @@ final class ExecMkfsTest {
           continue;
         }
         for (int word = 0; word < pieceA.length; word += WORD) {
-          if (!Arrays.equals(pieceA, word, word + WORD, pieceB, word, word + WORD)) {
+          if (!Arrays.equals(pieceA, word, word + WORD, pieceB, word, word + WORD)
+              || (isRemnant(pieceA, word) && isRemnant(pieceC, word))) {
             drawn++;
           } else {
             assertThat(Arrays.copyOfRange(pieceC, word, word + WORD))
@@ -159,6 +160,13 @@ final class ExecMkfsTest {
       }
     }
     assertThat(drawn).as("words that differ from one time to the next on Linux").isLessThan(BYTES / WORD / 1000);
+  }
+
+  /** Whether a word ends as an address of a program does: mkfs.gfs2 writes some bytes that it never set. */
+  private static boolean isRemnant(byte[] bytes, int word) {
+    byte high = bytes[word + 5];
+    boolean address = high == 0x7f || high == 0x55 || high == 0x56;
+    return address && bytes[word + 6] == 0 && bytes[word + 7] == 0;
   }
 
   /** The tools that may write to what is damaged: the same repairs. */

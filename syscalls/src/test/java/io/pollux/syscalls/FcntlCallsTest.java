@@ -13,6 +13,8 @@ import io.pollux.uapi.FileIoctl;
 import io.pollux.uapi.Flock;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -134,11 +136,21 @@ class FcntlCallsTest {
 
   @Test
   void locksHaveALimitAndGiveItBack() {
-    for (int i = 0; i < FileTable.MAX_LOCKS / 64; i++) {
-      assertThat(lock(one, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 2L * i, 1)).isZero();
+    int perFile = 1024;
+    List<Integer> files = new ArrayList<>();
+    for (int file = 0; file < FileTable.MAX_LOCKS / perFile; file++) {
+      int fd = booted.open("/locked" + file, Fcntl.O_RDWR | Fcntl.O_CREAT);
+      files.add(fd);
+      for (int i = 0; i < perFile; i++) {
+        assertThat(lock(fd, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 2L * i, 1)).isZero();
+      }
     }
-    assertThat(lock(one, Fcntl.F_OFD_SETLK, Fcntl.F_UNLCK, 0, 0)).isZero();
-    assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 0, 0)).isZero();
+    assertThat(lock(one, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 0, 1)).isEqualTo(-Errno.ENOLCK);
+    assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_SH)).isEqualTo(-Errno.ENOLCK);
+    assertThat(lock(files.getFirst(), Fcntl.F_OFD_SETLK, Fcntl.F_UNLCK, 0, 1)).isZero();
+    assertThat(lock(one, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 0, 1)).isZero();
+    assertThat(program.syscall(Nr.CLOSE, files.getFirst())).isZero();
+    assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_SH)).isZero();
   }
 
   @Test
