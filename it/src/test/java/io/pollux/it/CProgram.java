@@ -27,8 +27,9 @@ record CProgram(Path file) {
    *
    * @param directory where to; the header is made there the first time
    * @param name of the source, without its ending
+   * @param options more for the compiler
    */
-  static CProgram compile(Path directory, String name) throws IOException, InterruptedException {
+  static CProgram compile(Path directory, String name, String... options) throws IOException, InterruptedException {
     Oracles.needPrograms("gcc", "cc");
     Path header = directory.resolve("pollux_aio.h");
     if (!Files.exists(header)) {
@@ -44,6 +45,7 @@ record CProgram(Path file) {
       command.add("-laio");
     }
     command.add("-lpthread");
+    command.addAll(List.of(options));
     Run compiled = run(command);
     assertThat(compiled.said()).isEmpty();
     assertThat(compiled.status()).isZero();

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -94,6 +95,30 @@ class CProgramsOnLinuxTest {
 
     assertThat(run.status()).as(run.said()).isZero();
     assertThat(run.said()).endsWith(name + ": 0 differences\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"stacks", "thread-masks"})
+  void stacksAndMasks(String name) throws IOException, InterruptedException {
+    needsAio();
+    CProgram.Run run = CProgram.compile(dir, name).onLinux(file());
+
+    assertThat(run).isEqualTo(new CProgram.Run(0, name + ": 0 differences\n"));
+  }
+
+  /** The end of each block that a program writes at its end. */
+  @ParameterizedTest
+  @CsvSource({"threads, 3, ''", "waiting, 4, ''", "late, 5, abcde", "quick, 6, q", "last, 0, l", "canceled, 7, ''", "handler, 8, ''",
+      "other, 9, ''", "twice, 10, ''"})
+  void endings(String how, int status, String written) throws IOException, InterruptedException {
+    needsAio();
+    String file = file();
+
+    assertThat(CProgram.compile(dir, "endings").onLinux(how, file)).isEqualTo(new CProgram.Run(status, ""));
+    byte[] bytes = Files.readAllBytes(Path.of(file));
+    for (int i = 0; i < written.length(); i++) {
+      assertThat((char) bytes[i * 512]).isEqualTo(written.charAt(i));
+    }
   }
 
   /** Case 20 takes all that the machine has, which others may need just now. */

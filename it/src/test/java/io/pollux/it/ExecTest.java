@@ -296,6 +296,101 @@ final class ExecTest {
     assertThat(run.succeeded().out()).contains("IOPS=", "total: ");
   }
 
+  @Test
+  void callsOnStacksThatAreNotTheThreadsOwn() throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("stacks").file() + " /pollux/main.dat").succeeded();
+    assertThat(run.out() + run.err()).isEqualTo("stacks: 0 differences\n");
+  }
+
+  // Signals.
+
+  @Test
+  void noThreadButTheProgramsTakesItsSignals() throws Exception {
+    ExecRun run = ExecRun.of(DEVICE + compile("thread-masks").file() + " /pollux/dev/ram0").succeeded();
+    assertThat(run.out() + run.err()).isEqualTo("thread-masks: 0 differences\n");
+  }
+
+  /** 64 signals by each way to ask for them, before and after the first call: what is printed is what Linux makes it print. */
+  @Test
+  void dispositionsAreThoseOfLinux() throws Exception {
+    CProgram program = compile("dispositions");
+    Path file = Files.write(dir.resolve("file"), new byte[4096]);
+    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+    CProgram.Run onLinux = program.onLinux(file.toString());
+    assertThat(onLinux.status()).as(onLinux.said()).isZero();
+    ExecRun run = ExecRun.of("-- " + program.file() + " /pollux/main.dat").succeeded();
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out().lines()).containsExactlyElementsOf(onLinux.said().lines().toList());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"pipe, 141", "pipe-ignored, 10", "pipe-handler, 11", "divide, 136", "segv, 139", "ill, 132", "sent, 139"})
+  void aSignalEndsTheProgramWhileTheKernelRuns(String how, int status) throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("dispositions").file() + " die " + how + " /pollux/main.dat");
+    assertThat(run.status()).as(run.err()).isEqualTo(status);
+    assertThat(run.err()).isEmpty();
+  }
+
+  @Test
+  void ignoredSignalsStayIgnoredOverAnExec() throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("dispositions").file() + " die exec /pollux/main.dat").succeeded();
+    assertThat(run.out()).isEqualTo("  mask 0 ignored 11 13\n");
+  }
+
+  // Memory.
+
+  @ParameterizedTest
+  @ValueSource(strings = {"now", "later"})
+  void allMemoryIsLocked(String when) throws Exception {
+    ExecRun run = ExecRun.of("-- " + compile("locked").file() + " " + when + " /pollux/main.dat");
+    Oracles.need(run.status() != 77, "this machine lets nobody lock all memory");
+    run.succeeded();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {6_000_000, 4_000_000, 2_000_000})
+  void aLimitOfTheAddressSpaceLeavesRoom(int kibibytes) throws Exception {
+    ExecRun run = limited(kibibytes, DEVICE);
+    assertThat(run.err()).isEmpty();
+    assertThat(run.succeeded().out()).isEqualTo("8\n");
+  }
+
+  @Test
+  void aLimitOfTheAddressSpaceThatIsTooSmallIsOneSentence() throws Exception {
+    ExecRun run = limited(700_000, DEVICE);
+    assertThat(run.err()).startsWith("pollux: exec: RLIMIT_AS (ulimit -v) leaves ").hasLineCount(1);
+    ExecRun disk = limited(1_200_000, "--fs none --size 1G -- ");
+    assertThat(disk.err()).startsWith("pollux: ").contains("no memory for a disk of 1073741824 bytes").hasLineCount(1);
+  }
+
+  /** Reads eight bytes under a limit of the program's. */
+  private static ExecRun limited(int kibibytes, String target) throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(List.of(target.strip().split(" ")));
+    String disk = "/pollux/dev/ram0";
+    words.addAll(List.of("sh", "-c", "ulimit -v " + kibibytes + "; head -c 8 " + disk + " | wc -c"));
+    return ExecRun.of(words);
+  }
+
+  // Sanitizers.
+
+  @ParameterizedTest
+  @CsvSource({
+    "address, none, 0, done",
+    "address, heap, 1, AddressSanitizer: heap-buffer-overflow",
+    "address, null, 1, AddressSanitizer: SEGV on unknown address 0x000000000000",
+    "undefined, none, 0, done",
+    "undefined, overflow, 0, runtime error: signed integer overflow"
+  })
+  void aProgramWithASanitizer(String sanitizer, String how, int status, String said) throws Exception {
+    CProgram program = CProgram.compile(dir, "sanitized", "-g", "-fsanitize=" + sanitizer);
+    ExecRun run = ExecRun.of("-- " + program.file() + " " + how + " /pollux/main.dat");
+    assertThat(run.out() + run.err()).contains(said);
+    assertThat(run.status()).as(run.err()).isEqualTo(status);
+    if (how.equals("none")) {
+      assertThat(run.err()).isEmpty();
+    }
+  }
+
   // libaio's harness.
 
   @ParameterizedTest
@@ -359,6 +454,30 @@ final class ExecTest {
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     Arrays.fill(before, 0, 4096, (byte) found.charAt(0));
     assertThat(Files.readAllBytes(image)).isEqualTo(before);
+  }
+
+  /** Calls work until the last destructor, and threads that are in one then see no end. */
+  @ParameterizedTest
+  @CsvSource({
+    "threads, 3, ''",
+    "waiting, 4, ''",
+    "late, 5, abcde",
+    "quick, 6, q",
+    "last, 0, l",
+    "canceled, 7, ''",
+    "handler, 8, ''",
+    "other, 9, ''",
+    "twice, 10, ''"
+  })
+  void theEndOfAProgramWithThreads(String how, int status, String written) throws Exception {
+    Path image = Files.write(dir.resolve("image"), new byte[1 << 20]);
+    ExecRun run =
+        ExecRun.of("--fs none --image " + image + " -- " + compile("endings").file() + " " + how + " /pollux/dev/file0");
+    assertThat(run).isEqualTo(new ExecRun(status, "", ""));
+    byte[] bytes = Files.readAllBytes(image);
+    for (int i = 0; i < written.length(); i++) {
+      assertThat((char) bytes[i * 512]).isEqualTo(written.charAt(i));
+    }
   }
 
   @Test

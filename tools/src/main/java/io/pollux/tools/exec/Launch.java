@@ -27,6 +27,13 @@ public final class Launch {
   private static final int SIGNAL_SET_BYTES = 128;
   private static final int SIG_SETMASK = 2;
 
+  /**
+   * Options of the sanitizers that a program may be built with: their runtime is not the first library, and they do not look for
+   * leaks, because they don't know what Java holds. The user's own options come after these.
+   */
+  private static final List<String> SANITIZERS =
+      List.of("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0");
+
   private static final Linker LINKER = Linker.nativeLinker();
 
   private final TargetSpec spec;
@@ -65,6 +72,11 @@ public final class Launch {
     }
     String before = System.getenv("LD_PRELOAD");
     setenv("LD_PRELOAD", library + (before == null || before.isEmpty() ? "" : ":" + before));
+    for (String option : SANITIZERS) {
+      String name = option.substring(0, option.indexOf('='));
+      String more = System.getenv(name);
+      setenv(name, option.substring(name.length() + 1) + (more == null || more.isEmpty() ? "" : ":" + more));
+    }
     setenv("POLLUX_LIBJVM", libjvm.toString());
     setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
     setenv("POLLUX_AT", at);

@@ -518,13 +518,16 @@ static void at_exit(void *unused) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&start_lock);
+  signals_before_fork();
 }
 
 static void in_parent(void) {
+  signals_after_fork();
   pthread_mutex_unlock(&start_lock);
 }
 
 static void in_child(void) {
+  signals_after_fork();
   pthread_mutex_unlock(&start_lock);
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
   if (state != NONE) {

@@ -258,6 +258,10 @@ static inline uint64_t machine_mask(int how, uint64_t bits) {
 /* Before the virtual machine starts: from now on faults come to the library first. */
 void signals_start(void);
 
+/* Around a fork, which copies no half of a change. */
+void signals_before_fork(void);
+void signals_after_fork(void);
+
 /* In the child of a fork: the machine has the program's actions again. */
 void signals_in_child(void);
 

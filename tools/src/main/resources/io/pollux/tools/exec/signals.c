@@ -415,8 +415,17 @@ void signals_start(void) {
   leave(before);
 }
 
+static uint64_t mask_before_fork;
+
+void signals_before_fork(void) {
+  mask_before_fork = enter();
+}
+
+void signals_after_fork(void) {
+  leave(mask_before_fork);
+}
+
 void signals_in_child(void) {
-  pthread_mutex_init(&lock, NULL);
   if (started) {
     started = false;
     for (int i = 0; i < 4; i++) {

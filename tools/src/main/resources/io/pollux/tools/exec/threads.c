@@ -110,7 +110,7 @@ static int64_t detach_here(void) {
 }
 
 int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t), int64_t a0, int64_t a1, int64_t a2, int64_t a3) {
-  if (self.in_kernel || (!self.stack && !stack_make())) {
+  if (from_machine() || (!self.stack && !stack_make())) {
     return function(a0, a1, a2, a3);
   }
   self.in_kernel = 1;
