@@ -124,7 +124,6 @@ final class Walk {
   }
 
   @LinuxSource(file = "fs/namei.c", name = "follow_dotdot")
-  @SuppressWarnings("ReferenceEquality") // the very place where the walk began
   private void up() throws ErrnoException {
     if (at.inode() == start.inode()) {
       if (has(Fcntl.RESOLVE_BENEATH)) {
