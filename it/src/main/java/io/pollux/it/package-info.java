@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The kit: a kernel for each test, with disks that have names, and books that are looked at when the test ends.
+ * The test kit: a kernel for each test, with named disks, and a check for leaks when the test ends.
  *
  * <p>A test class asks for a kernel with the disks it wants, and each test gets a program of it, or as many as it makes:
  *
@@ -21,10 +21,11 @@
  * }
  * }</pre>
  *
- * <p>At the end of every test, passed or failed, the programs are ended and then no page may be pinned, no file open, no aio
- * request reserved, no tag in use, and the kernel may have reported no failure of its own ({@link
- * io.pollux.it.TestKernel#mayOops} for tests that provoke one). A test that wants to know earlier asks {@link io.pollux.it.TestKernel#assertNothingHeld()}. One
- * that boots kernels of its own, several or in a loop, uses {@link io.pollux.it.TestKernel} without the extension:
+ * <p>After every test, passed or failed, the extension terminates the programs. It fails the test if a page is pinned, a file
+ * open, an aio request reserved or a tag in use, or if the kernel reported a failure of its own. Tests that provoke such a failure
+ * call {@link io.pollux.it.TestKernel#mayOops} first. A test may check earlier by {@link
+ * io.pollux.it.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or in a loop, uses {@link
+ * io.pollux.it.TestKernel} without the extension:
  *
  * <pre>{@code
  * try (TestKernel kernel = TestKernel.boot()) {
@@ -39,8 +40,8 @@
  * }
  * }</pre>
  *
- * <p>A disk may hold what it is given ({@link io.pollux.it.TestDisk#held}). The test looks at it and lets it complete, one by
- * one, in any order and with errors; {@link io.pollux.it.EventAssert} knows what comes of it:
+ * <p>A disk may hold its requests ({@link io.pollux.it.TestDisk#held}). The test inspects them and completes them one by one, in
+ * any order and with errors. {@link io.pollux.it.EventAssert} checks the resulting events:
  *
  * <pre>{@code
  * @Test
@@ -66,9 +67,9 @@
  * }
  * }</pre>
  *
- * <p>Or it may be faulty, as a plan says ({@link io.pollux.it.TestDisk#faulty}): {@code
- * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. What it did is in its log, and what is on it afterwards
- * {@link io.pollux.it.DiskAssert} can tell:
+ * <p>A disk may fail according to a plan ({@link io.pollux.it.TestDisk#faulty}): {@code
+ * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records what it did. {@link
+ * io.pollux.it.DiskAssert} checks its contents afterwards:
  *
  * <pre>{@code
  * @Test
@@ -91,8 +92,8 @@
  * }
  * }</pre>
  *
- * <p>What a test holds this kernel against may be missing on a machine: {@link io.pollux.it.Oracles} skips the test and says
- * why, or fails it where nothing may be missing.
+ * <p>A program that a test compares this kernel with may be missing on the host. {@link io.pollux.it.Oracles} then skips the test
+ * and prints the reason, or fails it if the run requires all of them.
  */
 @NullMarked
 package io.pollux.it;

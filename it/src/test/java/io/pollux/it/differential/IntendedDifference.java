@@ -9,13 +9,14 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.PollBits;
 
 /**
- * Where this kernel and today's Linux are meant to differ, each with the reason: the only place, beside docs/differences.md, which
- * tells the same. Programs avoid what is here: requests are asked for it, the rest is how programs are made.
+ * The intended differences between this kernel and today's Linux, each with its reason. docs/differences.md has the same list.
+ *
+ * <p>Programs avoid them: {@link #none} checks a request for some, and the generator of programs avoids the others.
  */
 enum IntendedDifference {
   FILE_LOOKED_UP_FIRST(
-      "Since 5.x the descriptor is looked up before anything else of a request. Of two faults of which one is a bad descriptor, this"
-          + " kernel reports the one that Linux 4.20 reported; nor is aio_key stored first any more."),
+      "Since 5.x Linux looks up the descriptor before it checks anything else of a request. If a request has a bad descriptor and a"
+          + " second fault, this kernel reports the same one as Linux 4.20. Since 5.x Linux no longer stores aio_key first either."),
 
   POLL_WITHOUT_A_QUEUE(
       "A file without a poll method is EINVAL here, as in Linux 4.20. Since 5.x it is polled as always ready."),
@@ -24,9 +25,9 @@ enum IntendedDifference {
       "An eventfd has a write_iter here, so PWRITE writes to it. In Linux it has none: EINVAL."),
 
   WRITE_OF_ZERO_TO_A_POLLED_EVENTFD(
-      "Linux believes what a wake-up says when it can complete a poll at once, so writing 0 to an eventfd usually completes a poll for"
-          + " POLLIN although nothing can be read. This kernel looks at the file again, as Linux does when it completes a poll later, and"
-          + " the poll waits on. Programs write 0 only to the eventfd that is never polled."),
+      "If Linux can complete a poll at once, it trusts the events that the wake-up reports. So writing 0 to an eventfd usually"
+          + " completes a poll for POLLIN, although nothing can be read. This kernel checks the file again, as Linux does when it"
+          + " completes a poll later, and the poll keeps waiting. Programs write 0 only to the eventfd that is never polled."),
 
   HIPRI_FLAG(
       "IOCB_FLAG_HIPRI came with the series: EINVAL on an ordinary context. Linux did not take it and ignores the bit."),
@@ -38,35 +39,36 @@ enum IntendedDifference {
       "Bits 3 to 12 of a priority are hints since 6.5. Here they are part of the level, which must be below 8 (EINVAL)."),
 
   BUFFERED_NOWAIT(
-      "What NOWAIT answers where a page cache is involved depends on what happens to be in it, and on its age: writes with NOWAIT on a"
-          + " buffered block device are EOPNOTSUPP in Linux, and done without waiting here. Programs with buffered files have no NOWAIT."),
+      "With a page cache, the result of NOWAIT depends on what the cache holds and on its age. Writes with NOWAIT to a buffered"
+          + " block device are EOPNOTSUPP in Linux; here they complete without blocking. Programs with buffered files do not use"
+          + " NOWAIT."),
 
   ORDER_OF_COMPLETIONS(
-      "Which of two requests in flight is done first is nobody's promise: requests of a batch don't race for the same blocks, events"
-          + " are compared as a multiset for each context, and programs wait for what is in flight before the next step."),
+      "No order is promised between two requests in flight. Requests of a batch do not race for the same blocks, events are compared"
+          + " as a multiset for each context, and programs wait for requests in flight before the next step."),
 
   NEGATIVE_TIMEOUT(
-      "A negative timeout of io_getevents is no time here. In Linux it overflows on the way into the timer, which then never ends."
-          + " Programs have one only where enough events are there."),
+      "A negative timeout of io_getevents expires at once. In Linux it overflows on the way into the timer and never expires."
+          + " Programs use one only when enough events are available."),
 
   ALIGNMENT_OF_MEMORY(
-      "Buffers of direct I/O are aligned to the logical block here, as in Linux 4.20. Since 6.0 the device's DMA alignment is enough. A"
-          + " misaligned buffer goes to buffered files only."),
+      "Buffers of direct I/O must be aligned to the logical block here, as in Linux 4.20. Since 6.0 the device's DMA alignment is"
+          + " enough. Programs use a misaligned buffer only with buffered files."),
 
   SETUP_IN_32_BITS(
-      "Linux doubles the nr_events of io_setup in 32 bits, so that numbers just above 2^31 wrap around and are EAGAIN, or taken. Here"
-          + " they are EINVAL like the others above the limit. Programs have no such numbers."),
+      "Linux doubles the nr_events of io_setup in 32 bits. Numbers just above 2^31 wrap around, and io_setup returns EAGAIN or"
+          + " succeeds. Here they are EINVAL, like all numbers above the limit. Programs do not use them."),
 
   SIZE_OF_THE_RING(
-      "How many requests a context takes beyond the nr_events that it was made for depends on the number of processors, in Linux also"
-          + " on how slots are spread over them. Programs stay below."),
+      "A context takes more requests than its nr_events. How many depends on the number of processors, and in Linux also on how"
+          + " slots are spread over them. Programs stay below nr_events."),
 
   SAME_IOCB_TWICE(
-      "Which of two requests in flight with the same iocb io_cancel cancels is not said anywhere. Each request has an iocb of its own."),
+      "If two requests in flight have the same iocb, io_cancel cancels an unspecified one. Each request has an iocb of its own."),
 
   PARTLY_BAD_VECTOR(
-      "When the memory of a vector ends midway, Linux 4.20 answers EIO, this kernel EFAULT, and today's Linux does what it can. A vector"
-          + " is good, or bad from its first byte, or refused for what is in the array.");
+      "If the memory of a vector is bad from some point on, Linux 4.20 returns EIO and this kernel EFAULT; today's Linux transfers"
+          + " what it can. Vectors in programs are good, bad from the first byte, or refused for the contents of the array.");
 
   private final String reason;
 

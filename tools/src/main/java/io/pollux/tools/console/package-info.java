@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * What is between a command and the machine that it runs on: the bytes that it was typed with; what it says to people, which are failures in one line and sizes as they are
- * written; what a terminal is; Control-C; and programs of the machine that it runs.
+ * The interface between a command and its host: the bytes of its arguments, failures in one line, readable sizes, the terminal,
+ * Control-C, and host programs that the command runs.
  */
 @NullMarked
 package io.pollux.tools.console;
