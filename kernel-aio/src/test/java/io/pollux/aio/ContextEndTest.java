@@ -270,8 +270,7 @@ class ContextEndTest {
             if (looks.incrementAndGet() < 50) {
               return -Errno.EIO;
             }
-            iocb.kiComplete.complete(iocb, 4096, 0);
-            return 1;
+            return TestInode.complete(iocb);
           }
         };
     Polled well =
@@ -279,8 +278,7 @@ class ContextEndTest {
           @Override
           public int iopoll(Kiocb iocb, boolean spin) {
             if (inFlight.remove(iocb)) {
-              iocb.kiComplete.complete(iocb, 4096, 0);
-              return 1;
+              return TestInode.complete(iocb);
             }
             return 0;
           }

@@ -424,8 +424,8 @@ class WorkQueueTest {
     threads.none = true;
     WorkQueue first = new WorkQueue(process, 1, threads);
     WorkQueue second = new WorkQueue(process, 1, threads);
-    List<Throwable> told = new CopyOnWriteArrayList<>();
-    Oops.setSink((sentence, thrown) -> told.add(thrown));
+    List<String> told = new CopyOnWriteArrayList<>();
+    Oops.setSink((sentence, thrown) -> told.add(sentence));
     first.queue(
         current -> {
           throw new IllegalStateException("a work that fails");
