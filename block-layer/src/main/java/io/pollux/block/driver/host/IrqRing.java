@@ -227,7 +227,7 @@ final class IrqRing implements AutoCloseable {
   private boolean turn(IoUring ring, Transfers transfers, BufferTable table) {
     boolean ending = closing; // read before the check for arrivals: none follow it
     if (!armed && !ending) {
-      fillWake(ring); // also at close: one read may consume the closing write and an earlier one
+      fillWake(ring); // not at close: one read may consume the closing write and an earlier one
       armed = true;
     }
     clearDetached(table);
