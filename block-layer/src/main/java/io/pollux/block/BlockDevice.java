@@ -48,7 +48,7 @@ public final class BlockDevice {
    * @param name its name under /dev
    * @param dev its device number
    * @param bytes its size; what lies beyond the last whole logical block is not reachable
-   * @param readOnly whether it refuses writes
+   * @param readOnly true to reject writes
    * @param queue its requests
    */
   public BlockDevice(String name, long dev, long bytes, boolean readOnly, RequestQueue queue) {
@@ -111,7 +111,7 @@ public final class BlockDevice {
    * Sets or clears the read-only flag. Dirty pages are not written back while it is set. A disk created read-only stays
    * read-only.
    *
-   * @param readOnly whether it refuses writes
+   * @param readOnly true to reject writes
    */
   @LinuxSource(file = "block/genhd.c", name = "set_device_ro")
   public void setReadOnly(boolean readOnly) {

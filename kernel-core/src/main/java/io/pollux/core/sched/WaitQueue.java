@@ -179,7 +179,7 @@ public final class WaitQueue {
    * Waits until a condition holds, the task is interrupted, or time is up. From process context.
    *
    * @param current the calling task
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    * @param timeoutNanos the longest wait, or {@link #FOREVER}
    * @return 0 if the condition holds, -ETIMEDOUT, or -EINTR
    */
@@ -221,7 +221,7 @@ public final class WaitQueue {
    * Waits until a condition holds, whatever happens: for ends that can't be abandoned (exit, teardown). Not
    * interruptible; needs no task.
    *
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    */
   @LinuxSource(file = "include/linux/wait.h", name = "wait_event")
   public void waitUninterruptibly(BooleanSupplier condition) {
@@ -231,7 +231,7 @@ public final class WaitQueue {
   /**
    * As above, with a timeout.
    *
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    * @param timeoutNanos the longest wait, or {@link #FOREVER}
    * @return whether the condition holds
    */

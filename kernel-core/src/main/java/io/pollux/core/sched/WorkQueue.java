@@ -47,9 +47,9 @@ public final class WorkQueue {
   private boolean killed;
 
   /**
-   * Makes a queue with no thread yet.
+   * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the works see
+   * @param process whose memory and descriptors the work items use
    * @param name the name of its threads
    * @param maxWorkers threads at most, at least 1
    * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
@@ -59,9 +59,9 @@ public final class WorkQueue {
   }
 
   /**
-   * Makes a queue with no thread yet.
+   * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the works see
+   * @param process whose memory and descriptors the work items use
    * @param maxWorkers threads at most, at least 1
    * @param threads creates the threads without starting them
    * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts

@@ -31,7 +31,7 @@ public final class Measurement {
       return file + " (" + (fs.equals("none") ? "bare disk" : fs) + " on " + device + ")";
     }
 
-    /** Whether a thread of the disk's driver completes what is not polled for. */
+    /** Whether a thread of the disk's driver completes requests that are not polled. */
     boolean interruptThread() {
       return disk.equals("null") && !device.endsWith("irqmode=none");
     }

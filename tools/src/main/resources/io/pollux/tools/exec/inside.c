@@ -11,7 +11,7 @@
  *   - A change of the signal mask in a window changes `outside`, the program's mask.
  *   - The handler cannot make sigreturn or a call that starts a thread or process. An instruction in the allowed range makes
  *     these calls, with the caller's registers.
- *   - A thread or process started in a window has no dispatch: the host does not inherit it.
+ *   - A thread or process started in a window has no dispatch: Linux does not pass it on.
  *
  * Without syscall user dispatch the functions find host files only; one line on standard error reports it.
  */

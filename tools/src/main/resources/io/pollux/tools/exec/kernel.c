@@ -341,8 +341,8 @@ void after_signals(void) {
 }
 
 /*
- * Runs on the kernel stack for a handler on the alternate stack. The thread is then not on the alternate stack, and the host
- * would start another handler on top of this one.
+ * Makes a call on the kernel stack, for a handler on the alternate stack, which is disabled meanwhile. Otherwise the host would
+ * start a second handler over the first one's frame.
  */
 static int64_t without_alternate(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
   stack_t before;

@@ -6,13 +6,21 @@
  * mount point, a descriptor of ours, an aio context) goes through kernel_call() to a Java virtual machine in this
  * process, started on the first such call; everything else goes on to the C library untouched.
  *
- *   kernel.c   the way into the kernel: start, calls, fork, exit threads.c  threads: their kernel stacks, their beginning and
- *   their end signals.c  handlers, the program's and the kernel's; looking at memory without dying masks.c    masks of signals,
- *   waiting for signals, jumps that restore a mask execs.c    exec and posix_spawn, which pass on masks and ignored signals
- *   paths.c    calls that name a file by its path names.c    those that change names, owners, times and attributes; temporary
- *   files files.c    calls on descriptors dirs.c     opendir and its like stdio.c    fopen and its like inside.c   functions that
- *   make their calls inside the C library limits.c   the limits of the process libaio.c   libaio's functions apart.c
- *   descriptors that the program does not see syscall.c  syscall(2)
+ *   kernel.c   the way into the kernel: start, calls, fork, exit
+ *   threads.c  threads: their kernel stacks, creation and exit
+ *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
+ *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
+ *   execs.c    exec and posix_spawn, which pass on masks and ignored signals
+ *   paths.c    calls that name a file by its path
+ *   names.c    those that change names, owners, times and attributes; temporary files
+ *   files.c    calls on descriptors
+ *   dirs.c     opendir and similar
+ *   stdio.c    fopen and similar
+ *   inside.c   functions that make their calls inside the C library
+ *   limits.c   the limits of the process
+ *   libaio.c   libaio's functions
+ *   apart.c    descriptors that the program does not see
+ *   syscall.c  syscall(2)
  *
  * A descriptor of ours is a real one too: the machine has an empty placeholder under the same number, so that the two
  * never give out the same number, and whatever this library does not know of answers EBADF.

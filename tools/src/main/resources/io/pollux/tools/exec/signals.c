@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals, which the program and a Java virtual machine share here, and memory that may not be there.
+ * Signals, which the program and the Java virtual machine share, and checks of memory that may be unmapped.
  *
  * A handler of the program runs when its signal arrives, but never inside a call of the kernel. There the library resends the
  * signal to the thread and blocks it until the call returns. It also notifies the kernel, so that a wait in the call returns
  * EINTR. The host then delivers the signal normally, with its queue, stack and flags.
  *
  * The virtual machine's actions are kept in a table and never set on the host; this file calls its handlers. Faults (SIGSEGV,
- *   SIGBUS, SIGFPE, SIGILL) are offered to four handlers, in this order: 1. probe(), which looks whether memory is there and goes
- *   on when it is not; 2. the virtual machine, in its own threads and in calls, for faults that it raises on purpose; 3. the
- *   kernel, for memory that the program unmapped while a request was using it: it gets an empty page, so that a wrong program has
- *   wrong values and the machine lives; 4. the program's handler, or what happens without one.
+ * SIGBUS, SIGFPE, SIGILL) are offered to four handlers, in this order:
+ *   1. probe(), which checks memory and returns if it is not mapped;
+ *   2. the virtual machine, in its own threads and in calls, for faults that it raises on purpose;
+ *   3. the kernel, for memory that the program unmapped during a request: the kernel maps an empty page, so that the virtual
+ *      machine survives a wrong program;
+ *   4. the program's handler, or the default action.
  */
 #include "pollux.h"
 
