@@ -8,10 +8,9 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A clock that costs nothing to read: it goes on every few milliseconds, by a thread of its own. A request that takes less than
- * that mostly seems to take no time, and now and then a whole tick: in the sum of many requests, which is what statistics are,
- * that is right. Reading a clock that is right at once would take longer than anything else that the block layer does for a
- * request. If the host cannot create a thread, callers read the host's clock.
+ * A clock that costs nothing to read: a thread of its own advances it every few milliseconds. A shorter request mostly takes no
+ * time, and sometimes a whole tick; sums over many requests are right. An exact clock would cost more than anything else in the
+ * block layer's request path. If the host cannot create a thread, callers read the host's clock.
  */
 @LinuxSource(file = "kernel/time/timekeeping.c", name = {"jiffies", "ktime_get_coarse"})
 final class CoarseClock {

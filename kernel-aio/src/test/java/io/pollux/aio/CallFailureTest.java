@@ -36,7 +36,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a call leaves when a file's method throws something: nothing. {@code close()} of each program looks at the books. */
+/** A call leaves no trace if a file's method throws. {@code close()} of each program checks for leaks. */
 @Timeout(60)
 class CallFailureTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
@@ -49,7 +49,7 @@ class CallFailureTest {
     BEFORE,
     /** It has completed the request. */
     COMPLETED,
-    /** It keeps the request, and completes it later, when nobody waits for that any more. */
+    /** Keeps the request and completes it later, after the call has returned. */
     KEPT
   }
 
@@ -92,7 +92,7 @@ class CallFailureTest {
       handler.complete(iocb, 18, 0);
     }
 
-    /** A completion nobody waits for. */
+    /** A completion without a waiter. */
     void completeLate() {
       if (kept != null) {
         complete(kept);

@@ -14,10 +14,10 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An image file or a block device of the machine, read and written in place: through the machine's io_uring, past its page cache
- * where that is possible, and by pread and pwrite if the host has no io_uring. Errors of the host's filesystem or disk become
- * this disk's errors; an error that no disk reports becomes EIO. Thread.interrupt does not disturb I/O: the thread finishes it
- * and keeps its interrupt status.
+ * An image file or a block device of the host, read and written in place: through the host's io_uring, past its page cache where
+ * that is possible, and by pread and pwrite if the host has no io_uring. Errors of the host's filesystem or disk become this
+ * disk's errors; an error that no disk reports becomes EIO. Thread.interrupt does not disturb I/O: the thread finishes it and
+ * keeps its interrupt status.
  */
 public final class HostDisk extends PolledDisk {
   private final PlainFile file;
@@ -117,8 +117,7 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * Without io_uring: a cache, the machine's, and a write that has to be durable is followed by a flush. No
-   * discards.
+   * Without io_uring: the host's page cache, and a flush after each durable write. No discards.
    */
   @Override
   QueueLimits limits() {

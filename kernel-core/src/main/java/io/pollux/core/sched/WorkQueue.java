@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * start when there is work, and go when there has been none for a while. Of those that sleep the last to fall asleep is woken
  * first, so that the others can go.
  *
- * <p>No work is lost when the machine has no thread to give: the threads that there are do it, and if there is none, a thread
- * that all queues share does. If a work item throws, its thread reports an {@link Oops} and continues with the next item.
+ * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the rescuer that all queues share. If a
+ * work item throws, its thread reports an {@link Oops} and continues with the next item.
  *
  * <p>The owner kills the queue at its end. A kill interrupts all current and future interruptible waits of its work items.
  *
@@ -52,7 +52,7 @@ public final class WorkQueue {
    * @param process whose memory and descriptors the work items use
    * @param name the name of its threads
    * @param maxWorkers threads at most, at least 1
-   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
     this(process, maxWorkers, loop -> Thread.ofPlatform().daemon().name(name).unstarted(loop));
@@ -64,7 +64,7 @@ public final class WorkQueue {
    * @param process whose memory and descriptors the work items use
    * @param maxWorkers threads at most, at least 1
    * @param threads creates the threads without starting them
-   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
   public WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
     assert maxWorkers > 0 : maxWorkers;

@@ -78,7 +78,7 @@ public final class FileLocks {
   }
 
   /**
-   * Takes, changes or releases a range. From process context; sleeps only if told to wait.
+   * Takes, changes or releases a range. From process context; sleeps only if wait is set.
    *
    * @param current the calling task
    * @param table counts the locks
@@ -165,8 +165,8 @@ public final class FileLocks {
   }
 
   /**
-   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old lock first, so that a
-   * change that fails leaves none. From process context; sleeps only if told to wait.
+   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old lock first, so that a failed
+   * change leaves none. From process context; sleeps only if wait is set.
    *
    * @param current the calling task
    * @param table counts the locks

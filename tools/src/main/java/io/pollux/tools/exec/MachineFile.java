@@ -320,7 +320,7 @@ class MachineFile extends AnonInode {
     return !unpositioned && type != StatMode.S_IFIFO && type != StatMode.S_IFSOCK;
   }
 
-  /** What can be done is the host's to say; it is asked where the answer matters. */
+  /** The host decides what the file supports; it is asked only where the result matters. */
   private final class Operations implements FileOperations {
     @Override
     public boolean hasReadIter() {
