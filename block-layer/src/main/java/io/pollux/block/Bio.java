@@ -394,7 +394,7 @@ public final class Bio extends Slab.Item {
     handler.endIo(this);
   }
 
-  /** Ends a bio that found no request free and must not wait for one, with EAGAIN. */
+  /** Completes a bio with EAGAIN: no request was free, and the bio must not wait for one. */
   @LinuxSource(file = "include/linux/bio.h", name = "bio_wouldblock_error")
   void wouldBlockError() {
     opf |= NO_TAG;
@@ -402,9 +402,9 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Whether it, or a piece of it, found no request free. Distinguishes that EAGAIN from a driver's.
+   * Whether the bio, or a piece of it, failed because no request was free. This tells that EAGAIN from a driver's.
    *
-   * @return true if so; then the same bio may succeed later
+   * @return true if a retry may succeed
    */
   public boolean foundNoTag() {
     return (opf & NO_TAG) != 0;

@@ -14,7 +14,7 @@ import io.pollux.uapi.LinuxSource;
  * its {@link QueueLimits} have fua, and REQ_NOUNMAP. REQ_OP_FLUSH, which comes only to a device with a write cache, is
  * about everything that was completed before it came.
  *
- * <p>A method that throws has its queue shut down. A thread of the driver's own that fails calls {@link RequestQueue#shutDown}.
+ * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link RequestQueue#shutDown}.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
@@ -37,11 +37,11 @@ public interface BlkMqOps {
   int poll(HwCtx hctx);
 
   /**
-   * Whether nothing of the driver completes requests or touches their memory any more, unless it is called. The queue was shut down
-   * ({@link RequestQueue#shutDown}), and requests that are in flight fail once this is true. A driver with threads or hardware of
-   * its own overrides this. From completion context, every few milliseconds until it is true.
+   * Whether the driver has stopped completing requests and accessing their memory on its own. Called after the queue was shut
+   * down ({@link RequestQueue#shutDown}), in completion context, every few milliseconds until it returns true. Requests in flight
+   * then fail. A driver with threads or hardware of its own overrides this.
    *
-   * @return true if what is in flight may be ended without the driver
+   * @return true if requests in flight may be completed without the driver
    */
   default boolean isIdle() {
     return true;

@@ -25,7 +25,7 @@ public final class BlockDevice {
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOFALLBACK")
   public static final int ZERO_NOFALLBACK = 1 << 1;
 
-  /** How far is read ahead, unless it is set: kept for programs that ask, nothing reads ahead by it. */
+  /** Default read-ahead in pages. Programs can query it; the kernel does not read ahead. */
   @LinuxSource(file = "include/linux/mm.h", name = "VM_READAHEAD_PAGES")
   private static final long DEFAULT_READ_AHEAD_PAGES = 32;
 
@@ -48,7 +48,7 @@ public final class BlockDevice {
    * @param name its name under /dev
    * @param dev its device number
    * @param bytes its size; what lies beyond the last whole logical block is not reachable
-   * @param readOnly whether it refuses writes
+   * @param readOnly true to reject writes
    * @param queue its requests
    */
   public BlockDevice(String name, long dev, long bytes, boolean readOnly, RequestQueue queue) {
@@ -61,7 +61,7 @@ public final class BlockDevice {
     blockSize = firstBlockSize();
   }
 
-  /** The largest size up to a page that the device is whole blocks of. */
+  /** The largest block size, up to a page, that divides the device's size. */
   @LinuxSource(file = "fs/block_dev.c", name = "set_init_blocksize")
   private int firstBlockSize() {
     int size = queue.logicalBlockSize();
@@ -108,10 +108,10 @@ public final class BlockDevice {
   }
 
   /**
-   * Makes it refuse writes, or take them again. What is dirty in memory is not written meanwhile. A disk that was made
-   * read-only stays so.
+   * Sets or clears the read-only flag. Dirty pages are not written back while it is set. A disk created read-only stays
+   * read-only.
    *
-   * @param readOnly whether it refuses writes
+   * @param readOnly true to reject writes
    */
   @LinuxSource(file = "block/genhd.c", name = "set_device_ro")
   public void setReadOnly(boolean readOnly) {
@@ -119,8 +119,7 @@ public final class BlockDevice {
   }
 
   /**
-   * The size of the blocks that its pages are made of, as BLKBSZSET set it. It is kept for programs that ask: pages here have
-   * no blocks.
+   * The block size that BLKBSZSET set. Programs can query it; pages have no blocks here.
    *
    * @return bytes, a power of two up to a page
    */
@@ -133,7 +132,7 @@ public final class BlockDevice {
    * Sets that size.
    *
    * @param size bytes; any value at all
-   * @return 0, or -EINVAL for a size that can't be
+   * @return 0, or -EINVAL for an unsupported size
    */
   @LinuxSource(file = "fs/block_dev.c", name = "set_blocksize")
   public int setBlockSize(int size) {
@@ -145,7 +144,7 @@ public final class BlockDevice {
   }
 
   /**
-   * How far is read ahead, as programs set it. Nothing here reads ahead by it.
+   * The read-ahead that programs set. The kernel does not read ahead.
    *
    * @return pages
    */
@@ -155,7 +154,7 @@ public final class BlockDevice {
   }
 
   /**
-   * Sets how far is read ahead.
+   * Sets the read-ahead.
    *
    * @param pages any value at all
    */
@@ -167,7 +166,7 @@ public final class BlockDevice {
    * Claims the disk for one holder: a file opened with O_EXCL, or a mount. Others may use it, but not claim it.
    *
    * @param claimant the holder
-   * @return false (EBUSY) if the disk has a holder, be it the same one
+   * @return false (EBUSY) if the disk has a holder, even the same one
    */
   @LinuxSource(file = "fs/block_dev.c", name = "bd_prepare_to_claim")
   public boolean claim(Object claimant) {
@@ -185,7 +184,7 @@ public final class BlockDevice {
   }
 
   /**
-   * Gives up a claim. Has no effect for any other than the holder. From any context.
+   * Releases a claim. Does nothing if the claimant is not the holder. From any context.
    *
    * @param claimant the holder
    */
@@ -227,8 +226,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Somebody closed it. The last one writes back what is dirty and forgets the rest. An error shows at the fsync of
-   * whoever opens it next. From process context.
+   * Closes the device for one opener. The last close writes back dirty pages and drops the cache. The next opener's fsync reports
+   * an error. From process context.
    *
    * @param current the calling task
    */
@@ -261,7 +260,7 @@ public final class BlockDevice {
    * past its pages, and when the kernel shuts down. From process context.
    *
    * @param current the calling task
-   * @return 0, or a negative errno: of this write-back, or of an earlier one that no open file has reported
+   * @return 0, or the negative errno of this write-back or of an earlier one that no open file has reported
    */
   @LinuxSource(file = "fs/block_dev.c", name = {"sync_blockdev", "invalidate_bdev"})
   public int sync(Task current) {

@@ -8,10 +8,9 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A clock that costs nothing to read: it goes on every few milliseconds, by a thread of its own. A request that takes
- * less than that mostly seems to take no time, and now and then a whole tick: in the sum of many requests, which is
- * what statistics are, that is right. Reading a clock that is right at once would take longer than anything else that
- * the block layer does for a request. Where the machine has no thread to give, that is what happens all the same.
+ * A clock that costs nothing to read: a thread of its own advances it every few milliseconds. A shorter request mostly takes no
+ * time, and sometimes a whole tick; sums over many requests are right. An exact clock would cost more than anything else in the
+ * block layer's request path. If the host cannot create a thread, callers read the host's clock.
  */
 @LinuxSource(file = "kernel/time/timekeeping.c", name = {"jiffies", "ktime_get_coarse"})
 final class CoarseClock {
@@ -20,20 +19,20 @@ final class CoarseClock {
   private static volatile long now = System.nanoTime();
   private static final List<Deadline> TIMERS = new ArrayList<>(); // under its own lock
   private static volatile boolean anyTimer;
-  private static boolean running; // under the lock of the timers: there is a thread
+  private static boolean running; // under the lock of TIMERS: the thread exists
   private static final boolean TICKS = start();
 
   private CoarseClock() {}
 
   /** Something that is due later. */
   interface Timer {
-    /** Does what is due, from completion context. Returns whether it is done; else it is called again at the next tick. */
+    /** Runs in completion context. Returns false to run again at the next tick. */
     boolean expire();
   }
 
   private record Deadline(long due, Timer timer) {}
 
-  /** Starts the thread, if there is none and the machine has one to give. Returns whether there is one. */
+  /** Starts the thread, unless it exists or the host cannot create one. Returns whether it exists. */
   private static boolean start() {
     synchronized (TIMERS) {
       if (!running) {
@@ -55,7 +54,7 @@ final class CoarseClock {
     return TICKS ? now : System.nanoTime();
   }
 
-  /** Has something done later. From any context. */
+  /** Schedules a deadline. From any context. */
   @LinuxSource(file = "kernel/time/timer.c", name = "mod_timer")
   static void add(Timer timer, long delayNanos) {
     synchronized (TIMERS) {

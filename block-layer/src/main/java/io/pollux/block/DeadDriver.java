@@ -5,19 +5,19 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Takes the place of the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver has may
- * still complete; those that have not after {@link #GRACE_NANOS}, and that the driver does not touch any more, fail with EIO.
+ * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver holds may still
+ * complete for {@link #GRACE_NANOS}. After that, and once the driver is idle, the remaining ones fail with EIO.
  *
- * <p>A task holds requests in a plug for much less than the grace period, so what is in flight at its end is the driver's.
+ * <p>A task plugs requests for much less than the grace period, so the driver holds all requests in flight when it ends.
  */
 @LinuxSource(file = "block/blk-core.c", name = {"blk_set_queue_dying", "blk_mq_tagset_busy_iter"})
 final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
-  /** From the shutdown until what is in flight fails. (In C a driver's timeout handler waits for 30 s, and then cancels it.) */
+  /** From the shutdown until requests in flight fail. (In C a driver's timeout handler cancels them after 30 s.) */
   static final long GRACE_NANOS = 1_000_000_000;
 
   private final BlkMqOps driver;
   private final HwCtx[] hctxs;
-  private volatile boolean over; // the driver is not called any more; written by the timer
+  private volatile boolean over; // no more calls of the driver; written by the timer
 
   DeadDriver(BlkMqOps driver, HwCtx[] hctxs) {
     this.driver = driver;
@@ -39,7 +39,7 @@ final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
     }
     try {
       return driver.poll(hctx);
-    } catch (Throwable e) { // was reported, or is what follows from it
+    } catch (Throwable e) { // reported already, or a consequence
       return 0;
     }
   }
@@ -55,7 +55,7 @@ final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
       return false;
     }
     if (!over) {
-      over = true; // driver methods never sleep: none that was called before is running at the next tick
+      over = true; // driver methods never sleep: all earlier calls have returned by the next tick
       return false;
     }
     for (HwCtx hctx : hctxs) {

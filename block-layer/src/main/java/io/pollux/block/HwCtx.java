@@ -314,21 +314,21 @@ public final class HwCtx {
       bio.next = null;
       try {
         bio.endio(bio.result);
-      } catch (Throwable e) { // the driver and the bios behind this one have nothing to do with it
+      } catch (Throwable e) { // concerns neither the driver nor the bios that follow
         Oops.report("the end_io of a bio", e, "the other bios of its batch end, and its owner may miss it");
       }
       bio = following;
     }
   }
 
-  /** Fails everything in flight with EIO: the driver neither has it nor ever will. From completion context. */
+  /** Fails all requests in flight with EIO. The driver no longer accesses them. From completion context. */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {
     for (Request request : requests) {
       if (request.isStarted()) {
         try {
           request.complete(-Errno.EIO);
-        } catch (Throwable e) { // completed at the same time after all
+        } catch (Throwable e) { // raced with its completion
           Oops.report("a disk that is shut down", e, "its other requests fail with EIO");
         }
       }

@@ -208,7 +208,7 @@ public final class Request {
     return true;
   }
 
-  /** Whether it has a bio. Racy, if other threads work with it. */
+  /** Whether it has a bio. Racy if other threads use the request. */
   boolean isStarted() {
     return bio != null;
   }

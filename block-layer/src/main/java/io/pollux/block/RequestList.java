@@ -40,7 +40,7 @@ public final class RequestList {
   }
 
   /**
-   * Whether there was nothing in it, a moment ago.
+   * Whether the list is empty. Racy.
    *
    * @return true if so
    */

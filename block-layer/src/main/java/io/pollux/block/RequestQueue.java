@@ -118,12 +118,12 @@ public final class RequestQueue {
     return limits;
   }
 
-  /** Tells the name of the device, before its first request. */
+  /** Sets the device's name. Called before its first request. */
   void setName(String device) {
     name = device;
   }
 
-  /** Gives the driver requests. A driver that throws is not called any more: what it has not completed fails later. */
+  /** Passes requests to the driver. If the driver throws, it is not called again, and the requests it holds fail later. */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
   void queueRqs(HwCtx hctx, Request chain) {
     try {
@@ -133,23 +133,22 @@ public final class RequestQueue {
     }
   }
 
-  /** Has the driver look at a polled hardware queue. Returns completions, or a negative errno. */
+  /** Polls a hardware queue. Returns the number of completions, or a negative errno. */
   int poll(HwCtx hctx) {
     try {
       return ops.poll(hctx);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
-      return 0; // whatever is waited for fails soon
+      return 0; // requests in flight fail soon
     }
   }
 
   /**
-   * Shuts the queue down after a failure of its driver, which is reported. From now on requests fail with EIO at once; those in flight
-   * fail after a second, if the driver does not complete them before ({@link BlkMqOps#isIdle}). From any context; a second call
-   * does nothing.
+   * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once. Requests in flight fail after
+   * one second, unless the driver completes them first ({@link BlkMqOps#isIdle}). From any context; a second call does nothing.
    *
    * @param where the thread or the part that failed
-   * @param thrown what it failed with
+   * @param thrown the cause
    */
   @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
   public void shutDown(String where, Throwable thrown) {
@@ -213,7 +212,7 @@ public final class RequestQueue {
     for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
-        bio.wouldBlockError(); // its owner hears of it when the pieces have ended that are on their way
+        bio.wouldBlockError(); // the owner sees this once the submitted pieces complete
         return cookie;
       }
       cookie = sent;

@@ -72,7 +72,7 @@ final class Gfs2File implements FileOperations {
     long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
       try {
-        result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be gone after this
+        result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be freed after this
       } finally {
         gl.letGo(current);
       }
@@ -182,6 +182,6 @@ final class Gfs2File implements FileOperations {
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
-    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file); // times stay for sync and unmount
+    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file); // sync and unmount write the times
   }
 }

@@ -232,7 +232,7 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** GFS2 has no birth time. It says to know more attributes than it ever sets, as Linux's does. */
+  /** GFS2 has no birth time. As in Linux, stx_attributes_mask has more attributes than GFS2 ever sets. */
   @Override
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
   public void fillStatx(long statx, int mask) {

@@ -222,7 +222,7 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Maps the next extent and does its part. What a filesystem's mapping throws fails the request: its bios in flight end first.
+   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after its bios in flight complete.
    *
    * @return as {@link #actor}
    */
@@ -237,7 +237,7 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** Waits for the bios of a synchronous request. Polls for them if the request is polled and went to a queue that can be. */
+  /** Waits for the bios of a synchronous request. Polls for them if the request is polled and its queue can be polled. */
   private void await(Task current, boolean polled) {
     if (done) {
       return;
@@ -379,7 +379,7 @@ public final class IomapDio extends Slab.Item {
 
   private void failed(Bio bio) {
     if (bio.foundNoTag()) {
-      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // nobody else sets a flag by now
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags by now
     }
     setError(bio.status());
   }
@@ -448,8 +448,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Makes what was written durable, and reports errors of write-back as fsync does. Answers the bytes written, or a negative
-   * errno. From process context.
+   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes written, or a negative errno. From
+   * process context.
    */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(@Nullable Task current, long bytes) {
@@ -503,7 +503,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Whether such a request completes only inside {@link #iopoll}: the needsPolling of every filesystem that uses it.
+   * Whether such a request completes only inside {@link #iopoll}. Every filesystem that uses IomapDio returns this from
+   * needsPolling.
    *
    * @param iocb the request
    * @return false if its queue has an interrupt

@@ -127,6 +127,6 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     XfsInode inode = (XfsInode) file.inode();
-    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file); // times stay for sync and unmount
+    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file); // sync and unmount write the times
   }
 }

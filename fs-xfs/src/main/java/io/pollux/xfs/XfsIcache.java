@@ -109,8 +109,8 @@ final class XfsIcache {
   }
 
   /**
-   * Forgets everything, and what the page cache has of it: an inode with pages there is still here. Answers 0, or an error
-   * of write-back that no open file has reported.
+   * Drops all inodes and their cached pages. An inode with cached pages is always in this cache. Returns 0, or a write-back error
+   * that no open file has reported.
    */
   @LinuxSource(file = "fs/inode.c", name = "evict_inodes")
   int drop() {

@@ -162,7 +162,7 @@ final class XfsInode extends InPlaceInode {
     return isType(StatMode.S_IFCHR) || isType(StatMode.S_IFBLK);
   }
 
-  /** Unlike XFS before 5.3, this says which attributes it knows (stx_attributes_mask). */
+  /** Unlike XFS before 5.3, this fills stx_attributes_mask. */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
   public void fillStatx(long statx, int mask) {

@@ -189,13 +189,13 @@ final class XfsInodeBuf {
    * @param immutable whether it must not change
    * @param append whether it may only grow
    * @param sync whether every write is to be durable
-   * @param nodump whether backups leave it out
+   * @param nodump whether backups skip it
    * @param reflink whether it may share blocks with other files
    * @param bigtime the kind of the times
    * @param atime as on disk
    * @param mtime as on disk
    * @param ctime as on disk
-   * @param crtime when it was made, as on disk
+   * @param crtime birth time, as on disk
    * @param rdev device number, as on disk
    * @param fork the data fork
    */

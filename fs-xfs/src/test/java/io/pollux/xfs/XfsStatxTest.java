@@ -33,7 +33,11 @@ class XfsStatxTest {
   private static final List<String> NODES =
       List.of("file", "dir", "link", "fifo", "chr", "blk", "imm", "app", "nod", "all");
 
-  @TempDir private Path directory;
+  private final Path directory;
+
+  XfsStatxTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   /** Has mkfs.xfs make a file of each type, and marks some. */
   private Path make(String options) throws IOException, InterruptedException {

@@ -150,8 +150,8 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /**
-   * Lets the kernel fail: the test has a driver or a filesystem that throws. Otherwise a kernel that reported an {@link Oops} can't
-   * be closed without a failure.
+   * Permits failures of the kernel, for a test whose driver or filesystem throws. Without this, close fails if the kernel
+   * reported an {@link Oops}.
    *
    * @return this
    */
@@ -195,7 +195,7 @@ public final class TestKernel implements AutoCloseable {
     // If the programs don't end, kernel and disks are left as they are: somebody still works with them.
     endPrograms();
     AutoCloseable last = this::shutDown;
-    try (last) { // whatever is held; what it throws does not hide that
+    try (last) { // closed even if something is held; its exception does not hide that
       assertNothingHeld();
     } catch (RuntimeException e) {
       throw e;
@@ -252,7 +252,7 @@ public final class TestKernel implements AutoCloseable {
     }
   }
 
-  /** Closes one thing more; answers the first failure, which carries the later ones. */
+  /** Closes one resource. Returns the first failure, with later ones suppressed. */
   private static @Nullable Throwable closed(AutoCloseable one, @Nullable Throwable first) {
     try {
       one.close();

@@ -52,7 +52,7 @@ final class ExecCallsTest {
     compare(ours.out(), linux.said(), line -> true);
   }
 
-  /** The mount point may lie anywhere, also below a directory that the machine has. */
+  /** The mount point may lie anywhere, also below an existing host directory. */
   @Test
   void aWalkFromAboveComesToTheMountPoint() throws Exception {
     CProgram program = CProgram.compile(dir, "inside-library");
@@ -158,7 +158,7 @@ final class ExecCallsTest {
       executed: 0 10000 20000, 0 same
       """;
 
-  /** Also where the machine would refuse: without CAP_SYS_RESOURCE, and with a limit of its own. */
+  /** Also if the host would refuse: without CAP_SYS_RESOURCE, and with a limit of its own. */
   @ParameterizedTest
   @ValueSource(strings = {"", "prlimit --memlock=65536:65536", "prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"})
   void theLimitOfPinnedMemoryIsTheKernels(String as) throws Exception {

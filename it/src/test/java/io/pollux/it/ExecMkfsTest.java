@@ -33,7 +33,7 @@ final class ExecMkfsTest {
     this.dir = dir;
   }
 
-  /** A filesystem: how it is made, which commands look at it, and which may change it. DEV is the disk. */
+  /** A filesystem: the command that creates it, those that inspect it, and those that may change it. DEV is the disk. */
   private enum Tools {
     XFS(
         "mkfs.xfs -f -m uuid=" + UUID + " DEV",

@@ -40,7 +40,7 @@ public final class Aio {
   private static final int SIGSET_SIZE = 8;
   private static final long NANOS = 1_000_000_000L;
 
-  /** Seconds that are without end. */
+  /** From this many seconds a timeout is infinite. */
   @LinuxSource(file = "include/linux/ktime.h", name = "KTIME_SEC_MAX")
   private static final long KTIME_SEC_MAX = Long.MAX_VALUE / NANOS;
 
@@ -58,10 +58,10 @@ public final class Aio {
   }
 
   /**
-   * As above, with threads for contexts that the caller makes.
+   * As above; the caller creates the contexts' threads.
    *
    * @param kernelProcess the process that the work queue's threads belong to
-   * @param threads makes the threads of SQTHREAD, SQPOLL and SQWQ, not started
+   * @param threads creates the threads of SQTHREAD, SQPOLL and SQWQ, not started
    */
   Aio(UserProcess kernelProcess, ThreadFactory threads) {
     sqThreads = new SqThreads(threads);
@@ -139,7 +139,7 @@ public final class Aio {
     return result;
   }
 
-  /** Makes a context that is counted already. With any other result than 0, or none, nothing is left of it. */
+  /** Creates a context that is already counted. On an error or a throw nothing of it is left. */
   private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
     AddressSpace mm = current.mm();
     Kioctx ctx = null;
@@ -439,9 +439,9 @@ public final class Aio {
   }
 
   /**
-   * A timeout in nanoseconds: the sum of both fields, which no call checks, so that {0, 2,000,000,000} is two seconds and
-   * {1, -500,000,000} half of one. A sum that is too long is without end. A negative sum expires at once; in Linux it
-   * overflows in the timer and never expires.
+   * A timeout in nanoseconds: the sum of both fields. No call checks the fields, so {0, 2,000,000,000} is two seconds and {1,
+   * -500,000,000} is half a second. A sum that overflows is infinite. A negative sum expires at once; in Linux it overflows in
+   * the timer and never expires.
    */
   @LinuxSource(file = "include/linux/ktime.h", name = {"timespec64_to_ktime", "ktime_set"})
   private static long nanos(long seconds, long nanoseconds) {
@@ -449,7 +449,7 @@ public final class Aio {
       return EventReader.FOREVER;
     }
     if (seconds < -KTIME_SEC_MAX) {
-      return 0; // no number of nanoseconds makes that positive
+      return 0; // tv_nsec cannot make this positive
     }
     long sum = seconds * NANOS + nanoseconds;
     if (seconds > 0 && nanoseconds > 0 && sum < 0) {
@@ -466,7 +466,8 @@ public final class Aio {
    * @param toSubmit u32: entries to take at most
    * @param minComplete u32: events to wait for
    * @param flags IORING_FLAG_*
-   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or what the first entry failed with
+   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or the first
+   *     entry's errno
    */
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")

@@ -52,7 +52,7 @@ final class AioKiocb extends Kiocb {
   /** Link of whatever list it is on. */
   @Nullable AioKiocb next;
 
-  /** The work that repeats it if an attempt without a worker would block (SQWQ), else null. */
+  /** The work item that retries the request if an attempt in place would block (SQWQ), else null. */
   @Nullable SqWork work;
 
   private @Nullable PollIocb poll; // of one that was a poll once; stays with it
@@ -102,7 +102,7 @@ final class AioKiocb extends Kiocb {
     Slab.free(this);
   }
 
-  /** Whether it has ended and was given back. */
+  /** Whether it has completed and was freed. */
   boolean isFree() {
     return ctx == null;
   }
@@ -133,7 +133,7 @@ final class AioKiocb extends Kiocb {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }
 
-  /** Whether it ended with EAGAIN: for want of a tag if IOCB_NO_TAG is set, else for good. */
+  /** Whether it completed with EAGAIN. With IOCB_NO_TAG no tag was free, and a retry may succeed; otherwise EAGAIN is final. */
   boolean pollAgain() {
     return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
   }

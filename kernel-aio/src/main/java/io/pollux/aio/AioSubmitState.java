@@ -57,7 +57,7 @@ final class AioSubmitState implements SleepHook {
     }
   }
 
-  /** Whether the task's plug is this batch's. */
+  /** Whether this batch owns the task's plug. */
   boolean plugs() {
     return plugged;
   }
@@ -75,7 +75,7 @@ final class AioSubmitState implements SleepHook {
       filePutUnused();
       int unused = countedAhead;
       countedAhead = 0;
-      ctx().iocbPutMany(unused); // last: the context may go after it
+      ctx().iocbPutMany(unused); // last: the context may be freed after this
       batchOf = null;
     }
   }
@@ -86,7 +86,7 @@ final class AioSubmitState implements SleepHook {
     countedAhead++;
   }
 
-  /** As unget, for a request that its file may still know of: it is not used again. */
+  /** As unget, for a request that its file may still reference. The request is not reused. */
   void forget() {
     countedAhead++;
   }

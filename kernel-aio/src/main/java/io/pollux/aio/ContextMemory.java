@@ -108,7 +108,7 @@ final class ContextMemory {
   }
 
   private void unmapRing() {
-    int result = mm.munmap(ring, ringBytes); // the range can't be anybody else's as long as it is pinned
+    int result = mm.munmap(ring, ringBytes); // no other mapping can take the range while it is pinned
     assert result == -Errno.EINVAL || result == 0;
   }
 }

@@ -37,7 +37,7 @@ final class ContextSetup {
     return (flags & flag) != 0;
   }
 
-  /** Pins everything that the flags ask for. Returns 0, or a negative errno; the caller unpins then. */
+  /** Pins all memory that the flags ask for. Returns 0, or a negative errno; the caller then unpins. */
   int pin(long iocbs, long sqAddress, long cqAddress) {
     AddressSpace mm = current.mm();
     boolean rings = has(AioAbi.IOCTX_FLAG_SCQRING);
@@ -81,7 +81,7 @@ final class ContextSetup {
     return 0;
   }
 
-  /** Unpins everything, of a context that was not made. */
+  /** Unpins all memory of a context whose setup failed. */
   void unpin() {
     Teardown teardown = new Teardown();
     if (memory != null) {

@@ -26,18 +26,18 @@ final class IopollList {
   private static final long SHORTEST_NAP_NANOS = 10_000;
   private static final long LONGEST_NAP_NANOS = 1_000_000;
 
-  /** Passes in a row in which no request could be polled for, after which the end of a context gives up. */
+  /** Consecutive passes without a pollable request after which teardown abandons the requests. */
   private static final int MAX_FAILURES = 1_000;
 
   private static final long FAILURE_NAP_NANOS = 1_000_000;
 
-  /** How long the end of a context polls without pauses. */
+  /** How long teardown polls without pauses. */
   private static final long SPIN_NANOS = 1_000_000_000;
 
-  /** How long the end of a context polls before it says so. */
+  /** How long teardown polls before it prints a message. */
   private static final long HUNG_NANOS = 10_000_000_000L;
 
-  /** Where events of a dead context go. */
+  /** Discards events of a dead context. */
   private static final Sink NOWHERE =
       new Sink() {
         @Override
@@ -109,7 +109,7 @@ final class IopollList {
    *
    * @param current the task whose interruption ends the spinning, or null if nothing may
    * @param sink where the events go
-   * @param min events to find before spinning ends; 0 makes one pass that does not spin, also when events are there already
+   * @param min events to find before spinning stops; 0 makes one pass without spinning, even if events are available
    * @param max events to take
    * @param timeoutNanos how long to go on, or WaitQueue.FOREVER
    * @return events, or a negative errno if the first thing that happened was an error
@@ -148,9 +148,9 @@ final class IopollList {
   }
 
   /**
-   * Pauses between two polls of which the first found nothing: spins if a request needs polling; else all of them complete
-   * by an interrupt, which wakes nobody here, and this sleeps. The posting spins there, too. Answers the next nap, which is
-   * longer, so that the naps together last about as long as the wait did before them.
+   * Pauses after a poll that found nothing. It spins if a request needs polling. Otherwise interrupts complete all requests
+   * without waking the poller, so it sleeps. The posted series spins here too. Returns the next nap, which grows in proportion to
+   * the time already waited.
    */
   private long pause(long nap) {
     for (AioKiocb req = completingHead; req != null; req = req.next) {
@@ -159,7 +159,7 @@ final class IopollList {
         return SHORTEST_NAP_NANOS;
       }
     }
-    LockSupport.parkNanos(this, nap); // a signal ends it early
+    LockSupport.parkNanos(this, nap); // a signal cuts it short
     return Math.min(2 * nap, LONGEST_NAP_NANOS);
   }
 
@@ -267,18 +267,18 @@ final class IopollList {
   }
 
   /**
-   * Polls everything to its end and drops the events: the context goes. A device that completes nothing is waited for without an end,
-   * as in C, and named after {@link #HUNG_NANOS}. (In C an iopoll that fails is called again and again.)
+   * Polls all requests of a dying context to completion and drops the events. A wait for a device has no timeout, as in C; after
+   * {@link #HUNG_NANOS} a message names the device. (C retries a failing iopoll forever.)
    *
-   * @throws IllegalStateException if all requests left are of files whose iopoll keeps failing. Their devices may still write to
-   *     what is pinned.
+   * @throws IllegalStateException if iopoll keeps failing for all remaining requests. Their devices may still write to pinned
+   *     memory.
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
   void drain() {
     int failures = 0;
     long since = System.nanoTime();
     boolean hung = false;
-    while (!isEmpty()) { // ends when the devices have completed everything, or all iopolls fail
+    while (!isEmpty()) { // until the devices complete all requests, or all iopolls fail
       takeOver();
       nothingDone = false;
       if (reap(NOWHERE, Integer.MAX_VALUE) > 0 || pollEach()) {
@@ -300,7 +300,7 @@ final class IopollList {
     }
   }
 
-  /** Polls for each request that is not complete, whatever the others' files say. Returns false if all of them fail. */
+  /** Polls for each incomplete request, even if iopoll fails for another. Returns false if all iopolls fail. */
   private boolean pollEach() {
     int failed = 0;
     int pending = 0;

@@ -28,13 +28,13 @@ final class Kioctx {
   private static final VarHandle REQUESTS = handle("requests", long.class);
   private static final VarHandle ENTERED = handle("entered", boolean.class);
 
-  /** How often the end of a context looks whether anything moves. */
+  /** How often teardown checks for progress. */
   private static final long LOOK_NANOS = 1_000_000_000;
 
-  /** Looks without a change after which the end says so. */
+  /** Checks without progress after which teardown prints a message. */
   private static final int HUNG_LOOKS = 10;
 
-  /** Looks without a change after which what a failure of the kernel may have lost is given up. */
+  /** Checks without progress after which teardown abandons what a kernel failure may have lost. */
   private static final int LOST_LOOKS = 3;
 
   private final long oopses = Oops.count();
@@ -228,7 +228,7 @@ final class Kioctx {
     }
   }
 
-  /** Whether no more requests may be submitted until events are taken. Not for polled contexts, which keep no events. */
+  /** Whether submissions are refused until the program reaps. Not for polled contexts, which keep no events. */
   boolean isFull() {
     RingEntry entry = rings;
     return entry == null ? requests >= AioAbi.AIO_MAX_NR : entry.isFull();
@@ -372,8 +372,8 @@ final class Kioctx {
   }
 
   /**
-   * Waits for users and requests of a dead context and lets go of everything. From process context. What can't be waited for leaves
-   * its memory pinned for good: a device may still write to it.
+   * Waits for users and requests of a dead context, then releases everything. From process context. Memory of abandoned requests
+   * stays pinned, because a device may still write to it.
    */
   @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
@@ -396,10 +396,10 @@ final class Kioctx {
   }
 
   /**
-   * Waits uninterruptibly, without an end unless the kernel has failed since the context was made: then what is waited for may
-   * have been lost.
+   * Waits uninterruptibly. The wait has no timeout, unless the kernel has failed since the context was created: then the
+   * condition may never hold.
    *
-   * @throws IllegalStateException if nothing has moved for several looks after such a failure
+   * @throws IllegalStateException if several checks after such a failure show no progress
    */
   private void await(BooleanSupplier condition) {
     int still = 0;

@@ -94,7 +94,7 @@ final class KioctxTable implements IoctxTable {
     List<Kioctx> left = new ArrayList<>();
     for (int id = 0; id < now.length(); id++) {
       Kioctx ctx = now.get(id);
-      if (ctx != null && ctx.kill()) { // all at first: requests of one may wait for those of another
+      if (ctx != null && ctx.kill()) { // all first: requests of one may wait for those of another
         left.add(ctx);
       }
     }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "fs/aio.c", name = {"poll_iocb", "aio_poll_table"})
 final class PollIocb implements WaitQueue.WaitFunc, PollTable {
-  /** For files that have no queue and are ready. */
+  /** For a ready file without a wait queue. */
   private static final WaitQueue NEVER = new WaitQueue();
 
   private final AioKiocb req;
@@ -45,9 +45,9 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   }
 
   /**
-   * Starts waiting, or completes at once if the file is ready. From process context.
+   * Arms the poll, or completes it at once if the file is ready. From process context.
    *
-   * @return 0, with the file's reference taken over; -EINVAL for a file that is not ready and has no queue to wait on
+   * @return 0, and the poll owns the file's reference; -EINVAL if the file is not ready and has no wait queue
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll")
   int arm(File polled, int mask) {
@@ -81,7 +81,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     return 0;
   }
 
-  /** Takes it out of everything, as if it had never been armed. The caller has it, and the file's reference. */
+  /** Disarms the poll completely. The caller then owns it and the file's reference. */
   private void forget(Kioctx ctx) {
     WaitQueue on = head;
     if (on != null) {
@@ -120,7 +120,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     int seen;
     try {
       seen = polled.op().poll(polled, null) & events;
-    } catch (Throwable e) { // not the waker's matter
+    } catch (Throwable e) { // does not concern the waker
       Oops.report("the poll of a file", e, "the request fails with EIO");
       seen = -Errno.EIO;
     }

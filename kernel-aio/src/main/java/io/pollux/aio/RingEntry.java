@@ -28,7 +28,7 @@ final class RingEntry implements IopollList.Sink {
   /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
 
-  /** How long the submission thread waits before it tries again, where other contexts have all tags of the device. */
+  /** How long the submission thread waits before a retry if other contexts hold all tags of the device. */
   private static final long NO_TAG_NAP_NANOS = 20_000;
 
   private final Kioctx ctx;
@@ -38,7 +38,7 @@ final class RingEntry implements IopollList.Sink {
   private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
   private @Nullable SqThread thread;
   private @Nullable WorkQueue workers;
-  private @Nullable SqThreads counted; // what the threads of this context are counted in
+  private @Nullable SqThreads counted; // counts the threads of this context
   private int count;
   private int cqTail; // polled: where the next event goes, before commit
 
@@ -46,9 +46,9 @@ final class RingEntry implements IopollList.Sink {
   private @Nullable AioKiocb overflowHead;
   private @Nullable AioKiocb overflowTail;
   private volatile boolean overflowUntold;
-  private volatile int kept; // how many there are; written under the lock
+  private volatile int kept; // number of kept events; written under the lock
 
-  private volatile boolean stalled; // the submission thread took nothing for want of room
+  private volatile boolean stalled; // the submission thread found no room
 
   RingEntry(Kioctx ctx, SqRing sq, CqRing cq) {
     this.ctx = ctx;
@@ -58,9 +58,9 @@ final class RingEntry implements IopollList.Sink {
   }
 
   /**
-   * Starts the thread or makes the workers that the flags ask for. Once, before the program knows the id.
+   * Starts the thread or creates the workers that the flags ask for. Called once, before the program knows the context's id.
    *
-   * @return 0, or -EAGAIN if there are too many, or the machine has no thread to give
+   * @return 0, or -EAGAIN at the limit or if the host cannot create a thread
    */
   @LinuxSource(file = "fs/aio.c", name = {"aio_sq_thread_start", "aio_sq_wq_start"})
   int start(UserProcess process, SqThreads threads) {
@@ -107,8 +107,8 @@ final class RingEntry implements IopollList.Sink {
   }
 
   /**
-   * Whether no more requests may be submitted until the program takes events. The kernel keeps as many events as the CQ ring has
-   * places, besides those of requests that were in flight when that many were kept. (The posting drops events instead.)
+   * Whether submissions are refused until the program reaps. The kernel keeps as many events as the CQ ring has entries, plus
+   * those of requests in flight when it reaches that number. (The posted series drops events instead.)
    */
   boolean isFull() {
     int events = kept;
@@ -159,7 +159,7 @@ final class RingEntry implements IopollList.Sink {
    *
    * @param most entries, at most the size of the ring, however fast the program refills it
    * @param byThread whether an entry that fails becomes an event, since nobody waits for an answer
-   * @return how many were taken, or what the first one failed with; by the thread only -EAGAIN, if it is to try again
+   * @return entries taken, or the first entry's errno; in the submission thread only -EAGAIN, for a retry
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
   private int aioRingSubmit(Task current, int most, boolean byThread) {
@@ -193,7 +193,7 @@ final class RingEntry implements IopollList.Sink {
     return submitted > 0 ? submitted : result;
   }
 
-  /** Submits the entry that the submitter has copied. What a file throws fails the entry where no caller could catch it. */
+  /** Submits the entry that the submitter has copied. In the submission thread an exception of the file fails the entry. */
   private int submitEntry(Task current, Submitter submitter, int index, boolean byThread) {
     try {
       return workers == null ? submitter.submitOne(current, index, index, 0) : submitToWorkers(current, submitter, index);
@@ -206,7 +206,7 @@ final class RingEntry implements IopollList.Sink {
   }
 
   /**
-   * Makes an event of an entry that the thread could not submit.
+   * Posts an event for an entry that the thread could not submit.
    *
    * @return 0, or -EAGAIN if the entry may be accepted later, or there is no room for its event
    */
@@ -297,7 +297,7 @@ final class RingEntry implements IopollList.Sink {
     return result > 0;
   }
 
-  /** Nothing can be taken: looks for completions, which make room. By the submission thread. Returns whether to try again at once. */
+  /** Polls for completions, to make room for entries. By the submission thread. Returns whether to retry at once. */
   private boolean makeRoom() {
     if (ctx.polled()) {
       pollFromThread();
@@ -308,21 +308,21 @@ final class RingEntry implements IopollList.Sink {
         return true;
       }
     }
-    stalled = true; // before the look at what there is room for: pairs with wakeStalled
+    stalled = true; // before the check for room: pairs with wakeStalled
     return !roomIsMissing();
   }
 
-  /** Whether the submission thread, having stalled, would take nothing still. */
+  /** Whether the stalled submission thread still has no room. */
   private boolean roomIsMissing() {
     return ctx.polled() ? iopollFull() : isFull();
   }
 
-  /** Whether the submission thread has nothing to do before the program makes a call, or takes events. By the thread. */
+  /** Whether the submission thread may sleep until the program makes a call or reaps. By the thread. */
   boolean nothingToTake() {
     return sq.isEmpty() || (stalled && roomIsMissing());
   }
 
-  /** Has the submission thread go on, if it has stalled and there is room now. From any context. */
+  /** Wakes the submission thread if it has stalled and there is room. From any context. */
   void wakeStalled() {
     SqThread submitter = thread;
     if (stalled && submitter != null && !roomIsMissing()) {
@@ -342,12 +342,12 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Whether the submission thread has something to look for. */
+  /** Whether the submission thread has completions to poll for. */
   boolean busy() {
     return ctx.requests() != 0 && !iopollFull();
   }
 
-  /** Whether there are events that found no room, so that the submission thread has to see when there is some. */
+  /** Whether events are kept, so that the submission thread must check for room. */
   boolean holdsEvents() {
     return kept != 0 || (ctx.requests() != 0 && iopollFull());
   }
@@ -447,13 +447,13 @@ final class RingEntry implements IopollList.Sink {
 
   // The end.
 
-  /** Whether the submission thread has ended because the kernel failed. Entries are not taken any more then. */
+  /** Whether the submission thread has exited after a kernel failure. No entries are taken then. */
   private boolean threadFailed() {
     SqThread submitter = thread;
     return submitter != null && submitter.hasFailed();
   }
 
-  /** Interrupts what the thread and the workers of a dead context wait for, now and from now on. From any thread. */
+  /** Interrupts all current and future waits of a dead context's thread and workers. From any thread. */
   void kill() {
     SqThread running = thread;
     if (running != null) {
@@ -465,7 +465,7 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Ends the thread of a dead context, and does what the workers have not begun. From process context. */
+  /** Stops the thread of a dead context, and runs the work that no worker has started. From process context. */
   void stop() {
     SqThread running = thread;
     if (running != null) {

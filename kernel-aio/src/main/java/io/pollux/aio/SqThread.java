@@ -27,7 +27,7 @@ final class SqThread {
   /** Turns without work before the clock is read. */
   private static final int SPINS = 1 << 10;
 
-  /** How often it looks whether the program, which makes no call for it, has made room for events. */
+  /** How often it checks for room for events. The program makes room without a call. */
   private static final long ROOM_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final Kioctx ctx;
@@ -52,18 +52,18 @@ final class SqThread {
   /**
    * Starts the thread.
    *
-   * @throws OutOfMemoryError if the machine has none to give
+   * @throws OutOfMemoryError if the host cannot create a thread
    */
   void start() {
     thread.start();
   }
 
-  /** Interrupts what the thread of a dead context waits for, now and from now on. From any thread. */
+  /** Interrupts all current and future waits of a dead context's thread. From any thread. */
   void kill() {
     task.kill();
   }
 
-  /** Whether the thread has ended because the kernel failed. From any context. */
+  /** Whether the thread has exited after a kernel failure. From any context. */
   boolean hasFailed() {
     return failed;
   }
@@ -96,8 +96,8 @@ final class SqThread {
   }
 
   /**
-   * Serves the ring until the context is dead. What a file throws at a submission becomes that entry's event. Anything else ends the
-   * thread: callers get EIO from then on.
+   * Serves the ring until the context is dead. If a file throws in a submission, the entry's event has EIO. After any other
+   * throwable the thread exits, and later calls return EIO.
    */
   private void run() {
     try {
@@ -142,7 +142,7 @@ final class SqThread {
     }
   }
 
-  /** Sleeps until woken, unless there is something in the ring after all that can be taken. */
+  /** Sleeps until woken, unless a last check finds an entry that can be taken. */
   private void sleep() {
     sq.setNeedWakeup(true);
     VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag

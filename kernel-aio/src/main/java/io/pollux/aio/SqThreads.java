@@ -6,14 +6,14 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The threads that contexts have in the kernel: how many there may be, and how one is made. One for each {@link Aio}.
+ * Limits and creates the kernel threads of all contexts. Each {@link Aio} has one instance.
  *
- * <p>The posted series has no limit of its own. Here a context that asks for a thread or for workers while there are {@link #MAX}, or
- * while the machine has none to give, is refused with EAGAIN. The limit is the system's, like that of aio_max_nr.
+ * <p>Setup of a context with a thread or workers returns EAGAIN above {@link #MAX} threads, or if the host cannot create a
+ * thread. The limit is system-wide, like aio_max_nr. The posted series has no limit.
  */
 @Patch(26)
 final class SqThreads {
-  /** Most threads of all contexts. A context counts its submission thread, and as many workers as it may have at most. */
+  /** Maximum number of threads of all contexts. A context counts its submission thread and its maximum number of workers. */
   static final int MAX = 4096;
 
   private final AtomicInteger reserved = new AtomicInteger();
@@ -23,7 +23,7 @@ final class SqThreads {
     this.factory = factory;
   }
 
-  /** Counts threads, all or none. Returns false if there would be too many (EAGAIN). */
+  /** Adds threads to the count, all or none. Returns false (EAGAIN) above the limit. */
   boolean reserve(int count) {
     int before;
     do {
@@ -35,13 +35,13 @@ final class SqThreads {
     return true;
   }
 
-  /** Counts threads no more. */
+  /** Subtracts threads from the count. */
   void release(int count) {
     int left = reserved.addAndGet(-count);
     assert left >= 0 : left;
   }
 
-  /** Makes a daemon thread, not started. */
+  /** Creates a daemon thread without starting it. */
   Thread newThread(String name, Runnable loop) {
     Thread thread = factory.newThread(loop);
     thread.setName(name);

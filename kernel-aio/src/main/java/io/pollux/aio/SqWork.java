@@ -8,8 +8,8 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An entry of the SQ ring on its way to a worker (SQWQ): its iocb, copied, and its context. A read that was attempted
- * without a worker, and would have blocked, goes on as the request that it is.
+ * An entry of the SQ ring that a worker executes (SQWQ): a copy of its iocb, and its context. A worker also retries a read that
+ * would have blocked in place; the request stays the same.
  */
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_wq_submit_work")
 final class SqWork extends Slab.Item implements WorkQueue.Work {
@@ -23,7 +23,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
 
   private SqWork() {}
 
-  /** Takes a copy of an iocb. To be ended by {@link #queue}, {@link #repeat} or {@link #free}. */
+  /** Copies an iocb. The caller passes the work on by {@link #queue} or {@link #repeat}, or frees it by {@link #free}. */
   static SqWork of(Task current, Kioctx ctx, WorkQueue workers, IocbCopy iocb, int index) {
     SqWork work = SLAB.alloc(current);
     work.ctx = ctx;
@@ -33,7 +33,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     return work;
   }
 
-  /** Has a worker submit the iocb. Counts as in flight from here on. */
+  /** Queues the iocb for a worker. It counts as in flight from here on. */
   void queue() {
     Kioctx owner = ctx;
     WorkQueue to = workers;
@@ -42,13 +42,13 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     to.queue(this);
   }
 
-  /** Has a worker repeat an attempt. From any context; the request stays in flight. */
+  /** Queues a retry of an attempt for a worker. The request stays in flight. From any context. */
   void repeat(AioKiocb req) {
     attempted = req;
     queue();
   }
 
-  /** Gives the work back. No worker has it. From any context. */
+  /** Frees the work, which no worker may hold. From any context. */
   void free() {
     ctx = null;
     workers = null;
@@ -64,7 +64,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
       submit(current, owner);
     } finally {
       free();
-      owner.iocbPutMany(1); // last: the context may go after it
+      owner.iocbPutMany(1); // last: the context may be freed after this
     }
   }
 

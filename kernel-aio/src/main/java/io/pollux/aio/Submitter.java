@@ -46,9 +46,9 @@ final class Submitter extends Slab.Item {
   private @Nullable Kioctx batchOf;
   private @Nullable FixedBuffers buffers; // the context's
   private boolean polled;
-  private @Nullable SqWork attempt; // repeats the read that is being submitted if it would block
+  private @Nullable SqWork attempt; // retries the current read if it would block
   private boolean accepted; // the limit was checked when the entry was taken
-  private boolean retry; // why the last submission was EAGAIN
+  private boolean retry; // whether the last EAGAIN may be retried
 
   private Submitter() {}
 
@@ -92,10 +92,10 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Submits the read in {@link #iocb} without blocking. A worker repeats it if it would block, whenever that shows. Only a
-   * program that set RWF_NOWAIT itself sees EAGAIN.
+   * Submits the read in {@link #iocb} without blocking. If the read returns or completes with EAGAIN, a worker retries it. Only a
+   * program that set RWF_NOWAIT sees EAGAIN.
    *
-   * @param work made for this read; taken over if the result is 0
+   * @param work created for this read; owned by the request if the result is 0
    * @return as {@link #submitOne}
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
@@ -106,21 +106,21 @@ final class Submitter extends Slab.Item {
     return result;
   }
 
-  /** Submits an entry that was taken from the SQ ring before, whatever the limit is now. */
+  /** Submits an entry that was already taken from the SQ ring, without a check of the limit. */
   int submitAccepted(Task current, int index) {
     accepted = true;
     return submitOne(current, index, index, 0);
   }
 
   /**
-   * Whether the last EAGAIN was for want of room in the context or of a tag in the device, so that the same entry may be
-   * accepted later. Any other EAGAIN is final.
+   * Whether the last EAGAIN came from a full context or a lack of tags, so that a retry of the entry may succeed. Any other
+   * EAGAIN is final.
    */
   boolean retry() {
     return retry;
   }
 
-  /** Refuses an entry while the context is at its limit. */
+  /** Returns EAGAIN for an entry while the context is at its limit. */
   int refuse() {
     retry = true;
     return -Errno.EAGAIN;
@@ -161,7 +161,7 @@ final class Submitter extends Slab.Item {
       throw e;
     }
     if (result == 0 && polled) {
-      if (req.pollAgain()) { // mostly the device had no request free: the program reaps first
+      if (req.pollAgain()) { // usually the device had no free request: the program must reap first
         retry = req.has(Kiocb.IOCB_NO_TAG);
         req.file().fput();
         result = -Errno.EAGAIN;
@@ -184,12 +184,12 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Takes back what a request holds whose file threw something. The file may know of the request still: then its completion, if
-   * it comes, does nothing.
+   * Releases what a request holds after its file threw. The file may still reference the request; a later completion does
+   * nothing.
    */
   private void abandon(AioKiocb req, boolean slot) {
     if (req.isFree() || (req.kiFilp == null && req.kiComplete != null)) {
-      return; // it had completed
+      return; // already completed
     }
     if (polled && req.pollCompleted()) {
       state.issued(req);
@@ -218,7 +218,7 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Reports what a file threw at a submission that nobody waits for. The request was taken back.
+   * Reports an exception of a file in a submission without a caller. The request was already undone.
    *
    * @return -EIO, its result
    */
@@ -366,10 +366,10 @@ final class Submitter extends Slab.Item {
     return 0;
   }
 
-  /** Attempts a read. Part of what a file with a position has may be all that it gives without blocking. */
+  /** Attempts a read. A file with a position may return a short count if the rest would block. */
   private static void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
     File file = req.file();
-    if (req.has(Kiocb.IOCB_NOWAIT)) { // the program's own: it gets what comes of it
+    if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
       work.free();
       aioRwDone(req, file.op().readIter(current, req, iter));
       return;
@@ -387,7 +387,7 @@ final class Submitter extends Slab.Item {
     aioRwDone(req, result >= 0 && result < wanted && positioned ? -Errno.EAGAIN : result);
   }
 
-  /** Repeats a read that was attempted, without a limit of time. The result is its event. By a worker, inside a batch. */
+  /** Retries an attempted read, which may now block. The result becomes its event. By a worker, inside a batch. */
   void repeat(Task current, AioKiocb req, int index) {
     req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
     req.kiComplete = AIO_COMPLETE_RW;
@@ -504,7 +504,7 @@ final class Submitter extends Slab.Item {
     req.ctx().complete(req, res, res2);
   }
 
-  /** Completes an attempt, or has a worker repeat it. From any context. */
+  /** Completes an attempt, or queues a retry for a worker. From any context. */
   private static void aioCompleteRwInline(Kiocb iocb, long res, long res2) {
     AioKiocb req = (AioKiocb) iocb;
     SqWork work = req.work;

@@ -4,8 +4,8 @@ package io.pollux.aio;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A teardown in steps. Each step runs, whatever became of the ones before it; the first failure is thrown at the end, with the
- * later ones attached to it.
+ * A teardown in steps. Each step runs, even if an earlier one failed. The first failure is thrown at the end, with later ones
+ * suppressed.
  */
 final class Teardown {
   private @Nullable Throwable first;
@@ -25,7 +25,7 @@ final class Teardown {
     }
   }
 
-  /** Throws the first failure, if there was one. */
+  /** Throws the first failure, if any. */
   void end() {
     switch (first) {
       case null -> {}

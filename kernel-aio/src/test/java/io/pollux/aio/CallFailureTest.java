@@ -30,13 +30,14 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a call leaves when a file's method throws something: nothing. {@code close()} of each program looks at the books. */
+/** A call leaves no trace if a file's method throws. {@code close()} of each program checks for leaks. */
 @Timeout(60)
 class CallFailureTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
@@ -49,7 +50,7 @@ class CallFailureTest {
     BEFORE,
     /** It has completed the request. */
     COMPLETED,
-    /** It keeps the request, and completes it later, when nobody waits for that any more. */
+    /** Keeps the request and completes it later, after the call has returned. */
     KEPT
   }
 
@@ -59,7 +60,7 @@ class CallFailureTest {
     private final Error error = new AssertionError("of the file");
     private final WaitQueue queue = new WaitQueue();
     private boolean thrown;
-    private Kiocb kept;
+    private @Nullable Kiocb kept;
 
     Thrower(When when) {
       this.when = when;
@@ -92,7 +93,7 @@ class CallFailureTest {
       handler.complete(iocb, 18, 0);
     }
 
-    /** A completion nobody waits for. */
+    /** A completion without a waiter. */
     void completeLate() {
       if (kept != null) {
         complete(kept);
@@ -140,7 +141,7 @@ class CallFailureTest {
     }
 
     @Override
-    public int poll(File file, PollTable table) {
+    public int poll(File file, @Nullable PollTable table) {
       if (table != null && when == When.KEPT) {
         table.pollWait(queue);
       }

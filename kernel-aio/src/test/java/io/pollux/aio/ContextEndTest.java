@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A context ends although what its threads and workers do would wait without an end. */
+/** A context is destroyed although its threads and workers would wait forever. */
 @Patch(26)
 @Timeout(60)
 class ContextEndTest {
@@ -188,7 +188,7 @@ class ContextEndTest {
     Iocb.aioNbytes(write, 100);
     assertThat(program.enter(1, 1, RingProgram.ENTER)).isEqualTo(1);
     while (AioIoEventRing.tail(cq) == 0) {
-      Thread.sleep(1); // the timeout ends it
+      Thread.sleep(1); // the timeout bounds the loop
     }
     assertThat(IoEvent.res(AioIoEventRing.event(cq, 0))).isEqualTo(100);
     program.close();

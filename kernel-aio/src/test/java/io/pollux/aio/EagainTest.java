@@ -82,7 +82,7 @@ class EagainTest {
     }
   }
 
-  /** The first bio has a tag and the second finds none: the attempt fails when the first has ended. */
+  /** The first bio gets a tag and the second none: the attempt fails after the first completes. */
   @Test
   void aReadThatFoundNoTagHalfWayIsRepeatedByAWorker() throws InterruptedException {
     setup(SQWQ);
@@ -132,7 +132,7 @@ class EagainTest {
     assertThat(events(direct ? TAGS + 1 : 1)).extracting(Event::res).containsOnly(4096L);
   }
 
-  /** The first page is cached and the last is not: without blocking there is a part of it to be had. */
+  /** The first page is cached and the last is not: a read without blocking returns a short count. */
   @Test
   void aReadThatIsShortOnlyBecauseItMustNotBlockIsRepeatedByAWorker() throws InterruptedException {
     cacheThePages();
@@ -156,7 +156,7 @@ class EagainTest {
     assertThat(RawMemory.getLong(buffer + bytes - 8)).isEqualTo(bytes / 512 - 1);
   }
 
-  /** At the end of the device there is no more to be had by blocking. */
+  /** At the end of the device a blocking retry would return no more. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void aReadAtTheEndIsShort(boolean direct) {

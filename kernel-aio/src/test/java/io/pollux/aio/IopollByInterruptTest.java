@@ -33,7 +33,7 @@ class IopollByInterruptTest {
     program.close();
   }
 
-  /** What a wait answered, and the processor time that it took. */
+  /** The result of a wait, and its processor time. */
   private record Waited(long result, long cpuNanos) {}
 
   private CompletableFuture<Waited> waitInTheBackground(Task waiter, int min) {

@@ -142,7 +142,7 @@ class OopsTest {
     assertThat(program.destroy()).isZero();
   }
 
-  /** What is wrong is not at one entry: the thread ends, and nobody waits for it. */
+  /** The failure does not concern one entry: the thread exits, and no caller blocks on it. */
   @Test
   void aSubmissionThreadThatFailsIsEio() throws InterruptedException {
     assertThat(program.setup(RingProgram.POLLED | SQPOLL)).isZero();
@@ -166,7 +166,7 @@ class OopsTest {
             });
     Iocb.aioFildes(program.prepareRead(0, 7, true), fd);
     while (said.isEmpty()) {
-      Thread.sleep(1); // the timeout ends it
+      Thread.sleep(1); // the timeout bounds the loop
     }
     assertThat(said)
         .containsExactly(

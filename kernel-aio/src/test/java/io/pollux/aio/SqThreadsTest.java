@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Contexts whose threads can't be had: too many, or the machine has none. */
+/** Contexts whose threads cannot be created: at the limit, or because the host refuses. */
 @Patch(26)
 @Timeout(60)
 class SqThreadsTest {

@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reports a failure of the kernel itself: a throwable that no caller can handle. The caller has made the consequence bounded
- * before it reports: a request fails with EIO, a disk is shut down.
+ * Reports a failure of the kernel itself: a throwable that no caller can handle. Before it reports, the caller limits the damage:
+ * it fails a request with EIO, or shuts a disk down.
  *
  * <p>Each failure is printed once, as one sentence; with -Dpollux.oops.trace=true its stack trace follows. Failures at the same
  * place are only counted after that. The console is shared by all kernels of the Java process, as the standard error is.
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "arch/x86/kernel/dumpstack.c", name = {"oops_begin", "__die"})
 public final class Oops {
-  /** Places that are remembered as printed. Beyond them nothing is printed. */
+  /** Maximum number of places that are printed. */
   static final int MAX_PLACES = 100;
 
   private static final Sink STANDARD_ERROR = Oops::print;
@@ -44,20 +44,20 @@ public final class Oops {
    * Reports a failure. Never throws.
    *
    * @param where the thread or the part that failed
-   * @param thrown what it failed with
+   * @param thrown the cause
    * @param consequence what the kernel does about it, as a clause: "the request fails with EIO"
    */
   public static void report(String where, Throwable thrown, String consequence) {
     COUNT.getAndIncrement();
     try {
       sink.oops("kernel oops in " + where + ": " + thrown + "; " + consequence, thrown);
-    } catch (Throwable e) { // no memory for the sentence: it is counted
+    } catch (Throwable e) { // no memory for the sentence: only counted
       COUNT.getAndIncrement();
     }
   }
 
   /**
-   * Warns of something that is no failure of the kernel, and that a person should know. Never throws, and is not counted.
+   * Prints a warning that is not a failure of the kernel. Never throws, and does not count.
    *
    * @param sentence what happens
    */
@@ -71,7 +71,7 @@ public final class Oops {
   }
 
   /**
-   * Runs one step of a teardown, whose later steps have to run whatever happens. A throwable is reported.
+   * Runs one step of a teardown and reports a throwable, so that later steps run.
    *
    * @param where the part that is torn down
    * @param step the step
@@ -97,7 +97,7 @@ public final class Oops {
   }
 
   /**
-   * Sends reports elsewhere.
+   * Redirects reports.
    *
    * @param to the new sink, or null for the standard error
    */

@@ -7,7 +7,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 
-/** The calls about descriptors as such. Each handler implements one call. */
+/** Calls on descriptors themselves. Each handler implements one call. */
 final class DescriptorCalls {
   private DescriptorCalls() {}
 
@@ -36,7 +36,7 @@ final class DescriptorCalls {
     return (flags & Fcntl.O_CLOEXEC) != 0 ? closeOnExec(current, made) : made;
   }
 
-  /** Marks a new descriptor, if it is one. Returns it, or the errno that it is. */
+  /** Sets close-on-exec on a new descriptor. Returns its argument, a descriptor or an errno. */
   static int closeOnExec(Task current, int made) {
     if (made >= 0) {
       current.files().setFd(made, Fcntl.FD_CLOEXEC); // another thread may have closed it

@@ -14,8 +14,8 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 
 /**
- * fcntl and flock. Leases and directory notifications are not given (EINVAL, as by Linux's GFS2 and by a Linux without
- * dnotify); files here have no seals. Owners and signals are kept for the program: no file here sends signals.
+ * fcntl and flock. Leases and directory notifications are EINVAL, as on GFS2 and without dnotify in Linux. Files have no seals.
+ * Owners and signals are only stored: no file here sends signals.
  */
 final class FcntlCalls {
   private static final int MAX_SIGNAL = 64;
@@ -44,7 +44,7 @@ final class FcntlCalls {
     }
   }
 
-  /** What a file that was opened with O_PATH does not have. */
+  /** Commands that a file opened with O_PATH does not support. */
   private static long opened(Task current, File file, int command, long argument) {
     return switch (command) {
       case Fcntl.F_SETFL -> file.setFl((int) argument);
@@ -100,7 +100,7 @@ final class FcntlCalls {
     return 0;
   }
 
-  /** Pipes here have one size, and can be set to that only: EPERM, as for one that is too large. */
+  /** Pipes have one fixed size. Any other size is EPERM, as for a pipe that is too large. */
   @LinuxSource(file = "fs/pipe.c", name = "pipe_set_size")
   private static long setPipeSize(File file, long bytes) {
     int size = file.op().pipeSize();
@@ -109,7 +109,7 @@ final class FcntlCalls {
 
   // Owners and signals.
 
-  /** The owner's number, below 0 for a process group; 0 for a thread, as Linux has it. */
+  /** The owner's number, negative for a process group; 0 for a thread, as in Linux. */
   @LinuxSource(file = "fs/fcntl.c", name = "f_getown")
   private static long owner(File file) {
     File.Owner owner = file.owner();
@@ -165,7 +165,7 @@ final class FcntlCalls {
 
   // Locks.
 
-  /** Implements F_GETLK and F_OFD_GETLK: the first lock in the way, or F_UNLCK with all else as it was. */
+  /** Implements F_GETLK and F_OFD_GETLK: the first conflicting lock, or F_UNLCK with the other fields unchanged. */
   @LinuxSource(file = "fs/locks.c", name = {"fcntl_getlk", "posix_lock_to_flock"})
   private static long getLock(Task current, File file, long address, boolean openFile) {
     if (!current.mm().accessOk(address, Flock.SIZE, false)) {

@@ -55,7 +55,7 @@ final class FileCalls {
     return file;
   }
 
-  /** One that may be open with O_PATH. */
+  /** Looks up a file that may be open with O_PATH. */
   static File fgetRaw(Task current, int fd) throws ErrnoException {
     File file = current.files().fgetRaw(fd);
     if (file == null) {

@@ -15,7 +15,7 @@ import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
 import java.lang.foreign.Arena;
 
-/** ioctl: the requests that every kind of file has, and the way to those of a kind. */
+/** ioctl: requests common to all files, and dispatch to the file's own. */
 final class IoctlCalls {
   private static final int SECTOR_SHIFT = 9; // of st_blocks
 
@@ -55,7 +55,7 @@ final class IoctlCalls {
     return file.inode().isType(StatMode.S_IFREG) ? otherwise : file.op().ioctl(current, file, cmd, arg);
   }
 
-  /** What no file here lets a program set: its argument is read before that is said. */
+  /** Requests that no file supports. The argument is read before the error is returned. */
   @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_setflags", "ioctl_fssetxattr"})
   private static long onlyRead(Task current, long arg, long bytes) {
     return current.mm().accessOk(arg, bytes, false) ? -Errno.ENOTTY : -Errno.EFAULT;
@@ -78,7 +78,7 @@ final class IoctlCalls {
     return 0;
   }
 
-  /** No file here sends signals: O_ASYNC can't be set, and is not. */
+  /** No file here sends signals, so O_ASYNC cannot be set. */
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_fioasync")
   private static long async(Task current, File file, long arg) {
     if (!current.mm().accessOk(arg, Integer.BYTES, false)) {
@@ -111,7 +111,7 @@ final class IoctlCalls {
     }
   }
 
-  // Sharing blocks, which no filesystem here can: the checks come first, as in Linux.
+  // Sharing blocks: unsupported, but the checks come first, as in Linux.
 
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_clone")
   private static long clone(Task current, File file, int from) throws ErrnoException {

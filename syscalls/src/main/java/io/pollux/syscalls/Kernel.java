@@ -109,14 +109,14 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Mounts a disk. A disk is mounted once at a time: where Linux gives a second mount the filesystem of the first, this is
-   * EBUSY. Programs may still open the disk, and write to it, as in Linux, but not with O_EXCL.
+   * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the filesystem of the first. As in Linux, programs may
+   * still open the disk and write to it, but not with O_EXCL.
    *
    * @param at name of the directory below the root, made if missing: "mnt" for /mnt
    * @param type the kind of filesystem
    * @param disk the disk
    * @param options how
-   * @throws ErrnoException why it can't be mounted: EBUSY if the disk or the directory is taken
+   * @throws ErrnoException EBUSY if the disk or the directory is in use, or the filesystem's error
    */
   @LinuxSource(file = "fs/super.c", name = "mount_bdev")
   public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options) throws ErrnoException {
@@ -151,7 +151,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** Brings everything that changed to the disks. Errors are kept for fsync. From process context. */
+  /** Writes all dirty data to the disks. Errors are kept for fsync. From process context. */
   @LinuxSource(file = "fs/sync.c", name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     List<SuperBlock> mounted;
@@ -166,7 +166,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** A task of the kernel's own, bound to the calling thread; to be given back to leave. */
+  /** A kernel task, bound to the calling thread. The caller returns it by leave. */
   private Task enter() {
     Task task = kernelProcess.newTask();
     if (!task.enterKernel()) {
@@ -246,11 +246,10 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Shuts down: ends the programs that are left, unmounts everything, and writes back what is dirty in memory. Every step is
-   * done, whatever becomes of the others.
+   * Shuts down: kills the remaining programs, unmounts all filesystems, and writes back dirty pages. Every step runs, even if
+   * another fails.
    *
-   * @throws ErrnoException the first failure, if something could not be written back; it carries the later ones as
-   *     suppressed
+   * @throws ErrnoException the first failure of a write-back, with later ones suppressed
    */
   @Override
   public void close() throws ErrnoException {

@@ -23,7 +23,7 @@ final class PathCalls {
       Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_NO_AUTOMOUNT | Fcntl.AT_EMPTY_PATH | Fcntl.AT_STATX_SYNC_TYPE;
   private static final int FACCESSAT2_FLAGS = Fcntl.AT_EACCESS | Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH;
 
-  private static final byte[] NO_PATH = {}; // with AT_EMPTY_PATH a null pointer is as good, since Linux 6.11
+  private static final byte[] NO_PATH = {}; // with AT_EMPTY_PATH, a null pointer counts as empty since Linux 6.11
 
   private final Namei namei;
 
@@ -153,7 +153,7 @@ final class PathCalls {
     return bytes;
   }
 
-  /** An empty path is the descriptor itself: a link that was opened with O_PATH and O_NOFOLLOW. */
+  /** An empty path names the descriptor itself, a link opened with O_PATH and O_NOFOLLOW. */
   private static boolean pathIsEmpty(Task current, long pathname) throws ErrnoException {
     return FileCalls.path(current, pathname).length == 0;
   }
@@ -172,7 +172,7 @@ final class PathCalls {
     return path.length;
   }
 
-  /** Implements statx(2): what stat tells, whatever is asked for, and what the filesystem has besides. */
+  /** Implements statx(2). It always returns the fields of stat, and the filesystem's own fields. */
   @LinuxSource(file = "fs/stat.c", name = {"sys_statx", "vfs_statx", "cp_statx"})
   long statx(Task current, int dirfd, long pathname, int flags, int mask, long buffer) throws ErrnoException {
     if ((mask & Statx.STATX__RESERVED) != 0

@@ -15,7 +15,7 @@ public final class Program implements AutoCloseable {
   private final UserProcess process;
   private final Task task;
   private final SyscallTable table;
-  private final boolean first; // the thread that the process began with
+  private final boolean first; // the first thread of the process
 
   Program(Kernel kernel, UserProcess process, Task task) {
     this(kernel, process, task, true);
@@ -39,7 +39,7 @@ public final class Program implements AutoCloseable {
    * @param a3 fourth argument
    * @param a4 fifth argument
    * @param a5 sixth argument
-   * @return a result that is not negative, or a negative errno; -ESRCH once the process or the thread has ended
+   * @return a result that is not negative, or a negative errno; -ESRCH after the process or the thread has exited
    */
   public long syscall(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     if (!task.enterKernel()) {
@@ -47,7 +47,7 @@ public final class Program implements AutoCloseable {
     }
     try {
       return table.call(task, nr, a0, a1, a2, a3, a4, a5);
-    } catch (Throwable e) { // of this kernel, a filesystem or a driver: the program can't have caused it
+    } catch (Throwable e) { // a failure of the kernel, a filesystem or a driver, not of the program
       Oops.report("system call " + nr, e, "the call fails with EIO");
       task.abandonCall();
       return -Errno.EIO;
@@ -110,13 +110,13 @@ public final class Program implements AutoCloseable {
   /**
    * Another thread of the same process.
    *
-   * @return its calls; closing it ends this thread, and the end of the process does too
+   * @return the thread's calls; closing it or the process terminates the thread
    */
   public Program newThread() {
     return new Program(kernel, process, process.newTask(), false);
   }
 
-  /** The thread has ended and makes no call any more; the process lives on. Not while it is in a call; from any thread. */
+  /** Removes an exited thread; the process lives on. Not while the thread is in a call. From any thread. */
   public void threadEnded() {
     process.releaseTask(task);
   }
@@ -146,7 +146,7 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * Ends what this is: the process with all its threads, or, if {@link #newThread} made it, that one thread. Not from one of
+   * Terminates the process with all its threads or, if {@link #newThread} created this object, only that thread. Not from one of
    * its own calls. A second call does nothing.
    */
   @Override

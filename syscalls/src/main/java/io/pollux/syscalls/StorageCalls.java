@@ -107,8 +107,7 @@ final class StorageCalls {
   }
 
   /**
-   * Implements sync_file_range(2): whichever of the three steps is asked for, all are done. A call that asks for a wait
-   * reports errors as fsync does.
+   * Implements sync_file_range(2): performs all three steps, whatever the flags. A call that waits reports errors as fsync does.
    */
   @LinuxSource(file = "fs/sync.c", name = "ksys_sync_file_range")
   static long syncFileRange(Task current, int fd, long offset, long nbytes, int flags) throws ErrnoException {
@@ -143,7 +142,7 @@ final class StorageCalls {
     return 0;
   }
 
-  /** Implements syncfs(2), which at the time of the series tells nothing of errors: fsync does. */
+  /** Implements syncfs(2), which in Linux 4.20 does not report errors; fsync does. */
   @LinuxSource(file = "fs/sync.c", name = "sys_syncfs")
   static long syncfs(Task current, int fd) throws ErrnoException {
     File file = FileCalls.fget(current, fd);

@@ -5,8 +5,8 @@ import io.pollux.core.ErrnoException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The steps of a shutdown, each of which is done whatever became of those before it. What is thrown at the end is the first
- * failure; it carries the later ones as suppressed. For one thread.
+ * A shutdown in steps. Each step runs, even if an earlier one failed. The first failure is thrown at the end, with later ones
+ * suppressed. Not thread-safe.
  */
 final class Teardown {
   private @Nullable Throwable first;
@@ -14,11 +14,11 @@ final class Teardown {
   /** A step. */
   @FunctionalInterface
   interface Step {
-    /** Does it. */
+    /** Runs the step. */
     void run() throws ErrnoException;
   }
 
-  /** Does a step, and keeps what it throws. */
+  /** Runs a step and keeps its exception. */
   void run(Step step) {
     try {
       step.run();
@@ -31,7 +31,7 @@ final class Teardown {
     }
   }
 
-  /** Throws the first failure, if there was one. */
+  /** Throws the first failure, if any. */
   void finish() throws ErrnoException {
     Throwable failure = first;
     switch (failure) {

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A filesystem or a driver that throws below a system call: the call fails with EIO, it is said once, and the program goes on. */
+/** A filesystem or a driver that throws below a system call: the call fails with EIO, one report is printed, and the program continues. */
 @Timeout(60)
 class OopsTest {
   private final Booted booted = new Booted();

@@ -58,7 +58,7 @@ final class CatCommand implements Callable<Integer> {
     }
   }
 
-  /** Writes to standard output, holes as zeroes. */
+  /** Writes to standard output; holes become zeroes. */
   private static final class Output implements FileReader.Sink {
     private static final int PIECE = 1 << 20;
 

@@ -16,11 +16,11 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The copy of a file while it is written. It is opened with the first piece, so that what cannot be read leaves nothing
- * behind; what breaks off later leaves what was written, as GNU cp does.
+ * The copy of a file while it is written. The first piece opens it, so that an unreadable source leaves no copy. A copy that
+ * fails later keeps what was written, as in GNU cp.
  */
 final class CopiedFile implements FileReader.Sink, AutoCloseable {
-  private static final long PIECE = 256L << 20; // of a hole that is written as zeroes, between two looks at whether to go on
+  private static final long PIECE = 256L << 20; // zeroes written between two checks for Control-C
 
   private final HostDirectory directory;
   private final PathName name;
@@ -30,13 +30,13 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
   private @Nullable HostOutput output;
 
   /**
-   * A copy that has not begun.
+   * Creates a copy that has not started.
    *
-   * @param directory what it goes into
+   * @param directory parent directory of the copy
    * @param name its name there
-   * @param follow whether that may be a symlink, a pipe or a device
-   * @param guard says what must not be overwritten
-   * @param moved is told of bytes that are done
+   * @param follow whether the name may be a symlink, a pipe or a device
+   * @param guard rejects files that must not be overwritten
+   * @param moved receives the number of bytes copied
    */
   CopiedFile(HostDirectory directory, PathName name, boolean follow, Guard guard, LongConsumer moved) {
     this.directory = directory;
@@ -46,7 +46,7 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     this.moved = moved;
   }
 
-  /** What a copy must not overwrite: the image that is read, and other copies of the same command. */
+  /** Files that a copy must not overwrite: the image itself, and other copies of the same command. */
   static final class Guard {
     private final @Nullable FileStatus image;
     private final boolean several;
@@ -58,14 +58,14 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
      * Begins.
      *
      * @param image the image's own file, if it has one
-     * @param several whether there can be two copies of the same name
+     * @param several whether two copies can have the same name
      */
     Guard(@Nullable FileStatus image, boolean several) {
       this.image = image;
       this.several = several;
     }
 
-    /** Refuses what is there already and must stay. */
+    /** Rejects an existing file that must not be overwritten. */
     void check(FileStatus there) throws HostFailure {
       if (image != null && isImage(image, there)) {
         throw new HostFailure(Errno.EBUSY, "is the image that is copied from");
@@ -80,7 +80,7 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
       return device || (image.dev() == there.dev() && image.ino() == there.ino());
     }
 
-    /** Remembers a copy. */
+    /** Records a copy. */
     void made(FileStatus copy) {
       if (several) {
         made.add(new FileId(copy.dev(), copy.ino()));
@@ -135,12 +135,12 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     }
   }
 
-  /** All is written. */
+  /** Completes the copy. */
   void finish() throws HostFailure {
     output().finish();
   }
 
-  /** Whether it is a file and no pipe or device. */
+  /** Whether the copy is a regular file. */
   boolean isRegular() throws HostFailure {
     return output().status().is(StatMode.S_IFREG);
   }

@@ -18,8 +18,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A directory that is being copied: both sides of it, and the names in it that are left. Its descriptors may be closed while
- * directories far below are copied, and are opened again by the way up.
+ * A directory that is being copied: source, copy, and the names still to copy. Its descriptors may be closed while directories
+ * far below are copied, and are reopened on the way up.
  */
 final class CopyLevel implements AutoCloseable {
   private static final PathName PARENT = PathName.of("..");
@@ -52,14 +52,14 @@ final class CopyLevel implements AutoCloseable {
   }
 
   /**
-   * Begins a directory.
+   * Starts a directory.
    *
    * @param files the calls on the image
-   * @param parent what it is in, or null if its path was given by the user
+   * @param parent its parent, or null if the user gave its path
    * @param imageName its name there, or that path
-   * @param image its descriptor, which belongs to the level even if this fails
-   * @param hostName its name on the machine, or its path there
-   * @param host where to copy to, which belongs to the level even if this fails
+   * @param image its descriptor, owned by the level even if this fails
+   * @param hostName its name on the host, or its path there
+   * @param host the copy, owned by the level even if this fails
    */
   static CopyLevel begin(
       UserFiles files, @Nullable CopyLevel parent, PathName imageName, int image, PathName hostName, HostDirectory host)
@@ -113,7 +113,7 @@ final class CopyLevel implements AutoCloseable {
     return PathName.join(names);
   }
 
-  /** The path on the machine of a name in this directory. */
+  /** The path on the host of a name in this directory. */
   PathName hostPath(PathName name) {
     Deque<PathName> names = new ArrayDeque<>();
     names.push(name);
@@ -128,17 +128,17 @@ final class CopyLevel implements AutoCloseable {
     return parent == null ? imageName : parent.imagePath(imageName);
   }
 
-  /** The path of this directory on the machine. */
+  /** The path of this directory on the host. */
   PathName hostPath() {
     return parent == null ? hostName : parent.hostPath(hostName);
   }
 
-  /** Opens a directory of the image that is in this one. */
+  /** Opens a subdirectory in the image. */
   int openImage(PathName name) {
     return files.openat(image(), name, DIRECTORY);
   }
 
-  /** Opens the directories again by way of a level in it that is open. */
+  /** Reopens both directories from an open level below. */
   void wake(CopyLevel below) throws HostFailure {
     if (host != null) {
       return;

@@ -21,12 +21,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies out of an image onto the machine, as GNU cp does with --preserve=mode,ownership,timestamps --sparse=always. The image
- * may be made to harm: what is copied into a directory never goes anywhere else, whatever its names are and whatever symlinks
- * were copied before it.
+ * Copies out of an image to the host, as GNU cp does with --preserve=mode,ownership,timestamps --sparse=always. The image may be
+ * malicious: no name and no copied symlink leads a copy out of its target directory.
  */
 final class CopyOut implements AutoCloseable {
-  private static final int OPEN_LEVELS = 64; // of directories in each other, to which descriptors are kept
+  private static final int OPEN_LEVELS = 64; // nested directories whose descriptors stay open
 
   private final Target target;
   private final UserFiles files;
@@ -40,14 +39,14 @@ final class CopyOut implements AutoCloseable {
   private final Set<Given> givenBefore = new HashSet<>();
   private volatile boolean stopped;
 
-  /** A file that the user named, and where to. */
+  /** A path that the user named, and its target. */
   private record Given(long ino, PathName copy) {}
 
   /**
    * Prepares.
    *
-   * @param image the image's own file, which is never copied to; null if it has none
-   * @param several whether several paths are copied, of which one must not replace the copy of another
+   * @param image the image's own file, which is never overwritten; null if it has none
+   * @param several whether several paths are copied; none may replace another's copy
    */
   CopyOut(
       Target target, UserFiles files, FileReader reader, PathWork work, CopyProgress progress, boolean recursive,
@@ -69,7 +68,7 @@ final class CopyOut implements AutoCloseable {
     }
   }
 
-  /** Ends it early; from any thread. */
+  /** Cancels the copy. From any thread. */
   void stop() {
     stopped = true;
   }
@@ -81,20 +80,20 @@ final class CopyOut implements AutoCloseable {
     }
   }
 
-  /** Whether that is a directory of the machine, or a symlink to one. */
+  /** Whether the path is a host directory or a symlink to one. */
   boolean isDirectory(PathName path) throws HostFailure {
     FileStatus status = here.status(path, true);
     return status != null && status.is(StatMode.S_IFDIR);
   }
 
-  /** Something to copy: an entry of a directory that is being copied, or a path as the user gave it. */
+  /** An item to copy: an entry of a directory being copied, or a path that the user gave. */
   private final class Item {
     private final @Nullable CopyLevel level;
     private final PathName image; // a name in the level, or a path in the image
-    private final HostDirectory host; // what the copy goes into
+    private final HostDirectory host; // parent directory of the copy
     private final PathName copy; // its name there
-    private final PathName shown; // its path on the machine, or its name in the level
-    private final boolean follow; // whether the copy may be a symlink that is there already
+    private final PathName shown; // its path on the host, or its name in the level
+    private final boolean follow; // whether the copy may be an existing symlink
 
     Item(@Nullable CopyLevel level, PathName image, HostDirectory host, PathName copy, PathName shown, boolean follow) {
       this.level = level;
@@ -131,7 +130,7 @@ final class CopyOut implements AutoCloseable {
   }
 
   /**
-   * Copies a path as the user gave it. Without -r a symlink stands for what it points to, with -r for itself.
+   * Copies a path that the user gave. Without -r it follows a symlink; with -r it copies the symlink.
    *
    * @param from path in the image
    * @param to path on the machine
@@ -140,7 +139,7 @@ final class CopyOut implements AutoCloseable {
   void copy(PathName from, PathName to, boolean into) {
     goOn();
     PathName name = from.fileName();
-    boolean inside = into && name.isPlainName(); // the root and .. have no name to copy to: what is in them is copied
+    boolean inside = into && name.isPlainName(); // the root and .. have no name: their contents are copied
     try (HostDirectory directory = inside ? here.open(to, true) : here) {
       Item item =
           inside
@@ -158,7 +157,7 @@ final class CopyOut implements AutoCloseable {
       work.warned(item.imagePath(), "is given more than once");
       return;
     }
-    boolean disk = target.bare() && status.is(StatMode.S_IFBLK); // its content is what there is in the image
+    boolean disk = target.bare() && status.is(StatMode.S_IFBLK); // its content is the image's content
     if (status.is(StatMode.S_IFDIR) && !recursive) {
       work.failed(item.imagePath(), "is a directory (-r copies it)");
     } else if (status.is(StatMode.S_IFDIR)) {
@@ -172,7 +171,7 @@ final class CopyOut implements AutoCloseable {
     }
   }
 
-  /** Something that may be refused by the machine or by the image. */
+  /** An action that the host or the image may refuse. */
   @FunctionalInterface
   private interface Step {
     void run() throws IOException;
@@ -192,12 +191,12 @@ final class CopyOut implements AutoCloseable {
 
   private void refused(String path, HostFailure e) {
     if (e.errno() == Errno.EIO || e.errno() == Errno.ENOSPC || e.errno() == Errno.EFBIG) {
-      work.worked(); // it could run, and did, until then
+      work.worked(); // it ran until then
     }
     work.failed(path, String.valueOf(e.getMessage()));
   }
 
-  /** Copies a directory and all that is below it, without recursion, as an image may be deep. */
+  /** Copies a directory tree without recursion, because an image may be deep. */
   private void tree(Item top) throws IOException {
     Set<Long> entered = new HashSet<>();
     CopyLevel level = descend(top, target.inKernel(top.image), entered);
@@ -225,7 +224,7 @@ final class CopyOut implements AutoCloseable {
     }
   }
 
-  /** Closes the level that so many directories are open below. */
+  /** Closes the level that exceeds the limit of open levels. */
   private static void sleep(CopyLevel level, int depth) throws HostFailure {
     if (depth > OPEN_LEVELS) {
       CopyLevel above = level;
@@ -244,14 +243,14 @@ final class CopyOut implements AutoCloseable {
     return parent;
   }
 
-  /** Copies an entry of a directory; returns the directory that it is, to go on in, or null. */
+  /** Copies an entry. Returns the next level if the entry is a directory, else null. */
   private @Nullable CopyLevel entry(Item item, Set<Long> entered) {
     CopyLevel[] below = new CopyLevel[1];
     guarded(
         item,
         () -> {
           if (!item.image.isPlainName()) {
-            throw new SyscallException("entry", Errno.EUCLEAN); // it would lead elsewhere
+            throw new SyscallException("entry", Errno.EUCLEAN); // the name would lead out of the directory
           }
           FileStatus status = files.lstatat(item.directory(), item.name());
           if (status.is(StatMode.S_IFDIR)) {
@@ -270,7 +269,7 @@ final class CopyOut implements AutoCloseable {
     HostDirectory host;
     try {
       if (!entered.add(files.fstat(image).ino())) {
-        throw new SyscallException("directory", Errno.ELOOP); // it is in itself, or in two directories
+        throw new SyscallException("directory", Errno.ELOOP); // the directory contains itself or has two parents
       }
       FileStatus there = item.host.status(item.copy, item.follow);
       if (there == null || !there.is(StatMode.S_IFDIR)) {
@@ -284,7 +283,7 @@ final class CopyOut implements AutoCloseable {
     return CopyLevel.begin(files, item.level, item.image, image, item.shown, host);
   }
 
-  /** Ends a directory: its mode, which may forbid to write to it, and its times after all that was made in it. */
+  /** Finishes a directory. Mode and times are set last: the mode may forbid writing, and new entries change the times. */
   private @Nullable CopyLevel ascend(CopyLevel level) throws IOException {
     CopyLevel parent = level.parent();
     try (level) {
@@ -316,7 +315,7 @@ final class CopyOut implements AutoCloseable {
     progress.moved(bytes);
   }
 
-  /** Copies a symlink, pipe, socket or device: makes one of its kind in place of what is there. */
+  /** Copies a symlink, pipe, socket or device by creating one in place of an existing file. */
   private void special(Item item, FileStatus status) throws IOException {
     progress.begin(item::imagePath, 0);
     FileStatus there = item.host.status(item.copy, false);

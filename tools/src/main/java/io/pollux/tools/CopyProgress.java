@@ -8,20 +8,20 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * How far a copy is, on standard error, if it takes longer than two seconds. On a terminal one line is written again each
- * second; elsewhere a line is added every ten.
+ * Shows the progress of a copy on standard error after two seconds. On a terminal it rewrites one line every second; elsewhere it
+ * adds a line every ten seconds.
  */
 final class CopyProgress {
   private static final long SECOND = 1_000_000_000;
   private static final long PATIENCE = 2 * SECOND;
   private static final long PERIOD = 10 * SECOND;
-  private static final String AGAIN = "\r\u001b[K"; // to the start of the line, which is erased
+  private static final String AGAIN = "\r\u001b[K"; // moves to the start of the line and erases it
 
   private final PrintStream err;
   private final LongSupplier nanoTime;
   private final boolean terminal;
   private boolean running;
-  private long next; // when to show it
+  private long next; // when to show progress next
   private boolean shown;
   private long files;
   private long bytes; // of whole files
@@ -29,14 +29,14 @@ final class CopyProgress {
   private long size;
   private long done; // of this file
 
-  /** The clock begins to run with the first file. */
+  /** The clock starts with the first file. */
   CopyProgress(PrintStream err, LongSupplier nanoTime, boolean terminal) {
     this.err = err;
     this.nanoTime = nanoTime;
     this.terminal = terminal;
   }
 
-  /** A file is begun. */
+  /** Starts a file. */
   void begin(Supplier<String> file, long fileSize) {
     name = file;
     size = fileSize;
@@ -48,13 +48,13 @@ final class CopyProgress {
     show();
   }
 
-  /** So much more of the file is done. */
+  /** Adds bytes copied of the file. */
   void moved(long more) {
     done += more;
     show();
   }
 
-  /** The file is whole. */
+  /** Completes the file. */
   void ended() {
     files++;
     bytes += done;
@@ -62,7 +62,7 @@ final class CopyProgress {
     done = 0;
   }
 
-  /** What was copied so far, in words. */
+  /** Describes the progress. */
   String soFar() {
     String whole = String.format(Locale.ROOT, "%,d %s, %s", files, files == 1 ? "file" : "files", Sizes.show(bytes));
     return size == 0 ? whole : whole + "; " + name.get() + ": " + Sizes.show(done) + " of " + Sizes.show(size);
@@ -83,7 +83,7 @@ final class CopyProgress {
     }
   }
 
-  /** Takes the line away, before another is written and at the end. */
+  /** Erases the line, before other output and at the end. */
   void clear() {
     if (shown) {
       err.print(AGAIN);

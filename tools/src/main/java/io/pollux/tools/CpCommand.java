@@ -82,7 +82,7 @@ final class CpCommand implements Callable<Integer> {
     return work.status();
   }
 
-  /** Refuses what cannot be; returns where to copy to. */
+  /** Validates the arguments. Returns the target. */
   private PathName check() {
     if (paths.isEmpty()) {
       throw Failure.couldNotRun("cp", "nothing to copy (see pollux cp --help)");

@@ -23,10 +23,10 @@ final class FileReader implements AutoCloseable {
 
   /** Takes what was read. */
   interface Sink {
-    /** A piece of the file, in native memory; it must be used up before this returns. */
+    /** Receives a piece of the file in native memory, which is valid until this returns. */
     void data(MemorySegment piece) throws IOException;
 
-    /** So many zeroes, which are not in memory; perhaps as many as a file can have. */
+    /** Receives a hole of this many bytes, possibly as large as a file can be. */
     void hole(long bytes) throws IOException;
   }
 
@@ -40,16 +40,16 @@ final class FileReader implements AutoCloseable {
    * Reads a file.
    *
    * @param path in the image
-   * @param sink takes it
-   * @throws IOException what the sink says
-   * @throws SyscallException if it cannot be read; some of it may have been taken before
+   * @param sink receives the contents
+   * @throws IOException from the sink
+   * @throws SyscallException if the file cannot be read; the sink may have received a part
    */
   void read(PathName path, Sink sink) throws IOException {
     boolean device = isDevice(path);
     int fd = files.open(target.inKernel(path), Fcntl.O_RDONLY | (device ? Fcntl.O_DIRECT : 0));
     try {
       if (device) {
-        readData(fd, 0, Long.MAX_VALUE, sink); // a disk has no holes that it tells of
+        readData(fd, 0, Long.MAX_VALUE, sink); // a disk does not report holes
       } else {
         readSparse(fd, sink);
       }
@@ -63,9 +63,9 @@ final class FileReader implements AutoCloseable {
    *
    * @param directory the directory's descriptor
    * @param name in the directory
-   * @param sink takes it
-   * @throws IOException what the sink says
-   * @throws SyscallException if it cannot be read; some of it may have been taken before
+   * @param sink receives the contents
+   * @throws IOException from the sink
+   * @throws SyscallException if the file cannot be read; the sink may have received a part
    */
   void readAt(int directory, PathName name, Sink sink) throws IOException {
     int fd = files.openat(directory, name, Fcntl.O_RDONLY | Fcntl.O_NOFOLLOW);
@@ -85,7 +85,7 @@ final class FileReader implements AutoCloseable {
         sink.hole(size - at);
         return;
       }
-      long data = Math.max(at, found & -UserMemory.PAGE_SIZE); // whole pages, so that zeroes among the data are seen
+      long data = Math.max(at, found & -UserMemory.PAGE_SIZE); // whole pages, to detect zeroes in the data
       if (data > at) {
         sink.hole(data - at);
       }
@@ -94,7 +94,7 @@ final class FileReader implements AutoCloseable {
     }
   }
 
-  /** Reads from an offset to another, or to the end of a disk. */
+  /** Reads between two offsets, or to the end of a disk. */
   private void readData(int fd, long from, long to, Sink sink) throws IOException {
     long at = from;
     while (at < to) {

@@ -10,12 +10,12 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * Gives a copy the owner, the mode and the times of what it is a copy of. Only root gives away files: of another user, owner
- * and group are kept as far as Linux lets that user. A set-user-id bit is set only if the copy has the same owner, and a
- * set-group-id bit only with the same group, since with another one it would grant somebody else's rights.
+ * Gives a copy the owner, mode and times of its source. Only root may give away files; another user keeps owner and group as far
+ * as Linux permits. The set-user-id bit is kept only with the same owner, and set-group-id only with the same group. Otherwise
+ * the bit would grant another user's rights.
  */
 final class KeptAttributes {
-  private static final int NONE = -1; // chown(2) takes it for: leave it
+  private static final int NONE = -1; // chown(2): do not change
   private static final long NANOS = 1_000_000_000;
 
   private final boolean root;
@@ -26,8 +26,8 @@ final class KeptAttributes {
    * Prepares.
    *
    * @param root whether any owner can be set
-   * @param lost is told, in words, what of a copy is not as it should be
-   * @param clamped is told of a time that the machine's filesystem cannot hold
+   * @param lost receives a description of each lost attribute
+   * @param clamped receives a time that the host's filesystem cannot store
    */
   KeptAttributes(boolean root, Consumer<String> lost, Consumer<String> clamped) {
     this.root = root;
@@ -35,10 +35,10 @@ final class KeptAttributes {
     this.clamped = clamped;
   }
 
-  /** Gives them to a copy. The order matters: a new owner clears bits of the mode, and anything later would change the times. */
+  /** Sets the attributes of a copy. The order matters: a new owner clears mode bits, and later changes would alter the times. */
   void give(HostNode copy, FileStatus from) throws HostFailure {
     owner(copy, from);
-    if (!from.is(StatMode.S_IFLNK)) { // which has no mode
+    if (!from.is(StatMode.S_IFLNK)) { // a symlink has no mode
       mode(copy, from);
     }
     times(copy, from);
@@ -98,13 +98,13 @@ final class KeptAttributes {
     }
     copy.setTimes(from.atime(), from.mtime());
     long set = copy.status().mtime().seconds();
-    if (Math.abs(set - from.mtime().seconds()) > 1) { // some keep only even seconds
+    if (Math.abs(set - from.mtime().seconds()) > 1) { // some filesystems store only even seconds
       clamped.accept(
           "its time " + Times.full(from.mtime()) + " does not fit the filesystem there and is " + Times.full(copy.status().mtime()));
     }
   }
 
-  /** Other nanoseconds mean something else to utimensat(2), and an image may hold any number. */
+  /** Whether the nanoseconds are valid. Other values have a special meaning in utimensat(2), and an image may hold any value. */
   private static boolean sane(FileStatus.Time time) {
     return time.nanos() >= 0 && time.nanos() < NANOS;
   }

@@ -22,7 +22,7 @@ final class PathWork {
     this(console, () -> {});
   }
 
-  /** With something to be done before each line that is said. */
+  /** As above, with an action before each line of output. */
   PathWork(Console console, Runnable beforeLine) {
     this.console = console;
     this.beforeLine = beforeLine;
@@ -58,7 +58,7 @@ final class PathWork {
   /** Says why a path was passed over. */
   void failed(String path, String why) {
     try {
-      console.flush(); // what came before it, before it
+      console.flush(); // keep output in order
     } finally {
       beforeLine.run();
       console.error(path + ": " + why);
@@ -66,7 +66,7 @@ final class PathWork {
     }
   }
 
-  /** Says what is not as it should be with a path that was worked on all the same; the exit status says nothing of it. */
+  /** Prints a warning about a path that was processed. The exit status does not change. */
   void warned(String path, String what) {
     beforeLine.run();
     console.error(path + ": " + what);

@@ -102,7 +102,7 @@ public final class Pollux implements Runnable {
             line.addSubcommand(name, maker.apply(console));
           }
         });
-    line.registerConverter(Path.class, Pollux::path); // of the commands too, which are there by now
+    line.registerConverter(Path.class, Pollux::path); // applies to the commands too, which are already registered
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setAbbreviatedOptionsAllowed(false);
     line.setOut(new PrintWriter(new StringWriter()) {

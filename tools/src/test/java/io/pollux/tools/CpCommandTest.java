@@ -51,7 +51,7 @@ class CpCommandTest {
     return (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Standard error without what a slow machine says of its progress. */
+  /** Standard error without progress lines, which appear on a slow host. */
   private static String said(Cli result) {
     return result.err().replaceAll("(?m)^copied .*\n", "");
   }
@@ -73,7 +73,7 @@ class CpCommandTest {
 
     if (result.status() == 0) {
       assertThat(((Number) Files.getAttribute(to, "unix:size")).longValue()).isEqualTo(size);
-    } else { // the machine's filesystem has no files of that size
+    } else { // the host's filesystem does not support files of that size
       assertThat(result.status()).isEqualTo(1);
       assertThat(said(result)).isEqualTo("pollux: " + to + ": File too large\n");
     }

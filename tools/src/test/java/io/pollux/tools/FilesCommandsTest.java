@@ -142,7 +142,7 @@ class FilesCommandsTest {
   void cpRecursiveBringsDirectoriesAndLinks() throws IOException {
     Cli result = Cli.run("cp", "-r", "image:/deep", "image:/links", "host:" + dir);
 
-    assertThat(result.err().replaceAll("(?m)^copied .*\n", "")).isEmpty(); // a slow machine says how far it is
+    assertThat(result.err().replaceAll("(?m)^copied .*\n", "")).isEmpty(); // a slow host prints progress
     assertThat(result.status()).isZero();
     assertThat(dir.resolve("deep/d01/d02/d03/d04/d05")).isDirectory();
     assertThat(Files.readSymbolicLink(dir.resolve("links/relative"))).hasToString("../tail.dat");

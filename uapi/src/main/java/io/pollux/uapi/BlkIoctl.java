@@ -19,10 +19,10 @@ public final class BlkIoctl {
   /** Reads the partition table again. */
   public static final int BLKRRPART = 0x125f;
 
-  /** Sets how far is read ahead, in sectors, by its argument. */
+  /** Sets the read-ahead in sectors, by its argument. */
   public static final int BLKRASET = 0x1262;
 
-  /** How far is read ahead, in sectors, as a long. */
+  /** The read-ahead in sectors, as a long. */
   public static final int BLKRAGET = 0x1263;
 
   /** {@link #BLKRASET} of a filesystem. */
@@ -31,7 +31,7 @@ public final class BlkIoctl {
   /** {@link #BLKRAGET} of a filesystem. */
   public static final int BLKFRAGET = 0x1265;
 
-  /** The most sectors of a request, as an unsigned short. */
+  /** The maximum sectors of a request, as an unsigned short. */
   public static final int BLKSECTGET = 0x1267;
 
   /** The logical block size in bytes, as an int. */
@@ -43,25 +43,25 @@ public final class BlkIoctl {
   /** Discards a range: two u64, its first byte and its length. */
   public static final int BLKDISCARD = 0x1277;
 
-  /** The smallest good size of I/O in bytes, as an unsigned int. */
+  /** The minimum I/O size in bytes, as an unsigned int. */
   public static final int BLKIOMIN = 0x1278;
 
-  /** The best size of I/O in bytes, as an unsigned int; 0 if there is none. */
+  /** The optimal I/O size in bytes, as an unsigned int; 0 if there is none. */
   public static final int BLKIOOPT = 0x1279;
 
-  /** How far the device is out of step with its physical blocks, in bytes, as an int. */
+  /** The alignment offset to the physical blocks in bytes, as an int. */
   public static final int BLKALIGNOFF = 0x127a;
 
   /** The physical block size in bytes, as an unsigned int. */
   public static final int BLKPBSZGET = 0x127b;
 
-  /** Whether what was discarded reads as zeroes, as an unsigned int: no promise, always 0. */
+  /** Whether discarded blocks read as zeroes, as an unsigned int; always 0. */
   public static final int BLKDISCARDZEROES = 0x127c;
 
-  /** Discards a range so that nobody can read it again: two u64. */
+  /** Securely discards a range: two u64. */
   public static final int BLKSECDISCARD = 0x127d;
 
-  /** Whether the device turns, as an unsigned short. */
+  /** Whether the device is rotational, as an unsigned short. */
   public static final int BLKROTATIONAL = 0x127e;
 
   /** Makes a range zero: two u64, its first byte and its length. */
@@ -70,7 +70,7 @@ public final class BlkIoctl {
   /** The size of the device in bytes, as a u64. */
   public static final int BLKGETSIZE64 = 0x80081272;
 
-  /** The size of the blocks that the device's pages are made of, as an int. */
+  /** The block size of the page cache, as an int. */
   public static final int BLKBSZGET = 0x80081270;
 
   /** Sets that size. */

@@ -5,7 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/** {@code struct f_owner_ex}: whom the signals of a file go to, 8 bytes. */
+/** {@code struct f_owner_ex}: the owner that receives a file's signals, 8 bytes. */
 @LinuxSource(file = "include/uapi/asm-generic/fcntl.h", name = "f_owner_ex")
 public final class FOwnerEx {
   /** The layout of {@code struct f_owner_ex}. */

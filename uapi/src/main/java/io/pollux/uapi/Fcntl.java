@@ -36,7 +36,7 @@ public final class Fcntl {
   /** Do not block. */
   public static final int O_NONBLOCK = 04000;
 
-  /** Signal when I/O is possible; no file here can. */
+  /** Send a signal when I/O is possible; no file here does. */
   public static final int O_ASYNC = 020000;
 
   /** Data is durable when a write returns. */
@@ -63,10 +63,10 @@ public final class Fcntl {
   /** Data and metadata are durable when a write returns. */
   public static final int O_SYNC = 04010000;
 
-  /** Only the place in the tree: no reading, writing or ioctl. */
+  /** Opens only the location: no reading, writing or ioctl. */
   public static final int O_PATH = 010000000;
 
-  /** A file without a name, in the directory that is opened; with O_DIRECTORY, which is part of it. */
+  /** Creates an unnamed file in the opened directory. Includes O_DIRECTORY. */
   public static final int O_TMPFILE = 020000000 | O_DIRECTORY;
 
   /** Relative to the current directory. */
@@ -120,7 +120,7 @@ public final class Fcntl {
   /** fallocate: shared blocks become the file's own. */
   public static final int FALLOC_FL_UNSHARE_RANGE = 0x40;
 
-  /** sync_file_range: start writing back, without a wait for it. */
+  /** sync_file_range: start write-back without waiting. */
   public static final int SYNC_FILE_RANGE_WRITE = 0x2;
 
   /** sync_file_range: mask of all that it may be told. */
@@ -144,7 +144,7 @@ public final class Fcntl {
   /** Next hole. */
   public static final int SEEK_HOLE = 4;
 
-  /** openat2: no step into another filesystem. */
+  /** openat2: do not cross into another filesystem. */
   public static final int RESOLVE_NO_XDEV = 0x01;
 
   /** openat2: no link of /proc. */
@@ -153,10 +153,10 @@ public final class Fcntl {
   /** openat2: no symbolic link at all. */
   public static final int RESOLVE_NO_SYMLINKS = 0x04;
 
-  /** openat2: never above the directory where the walk starts. */
+  /** openat2: never leave the starting directory. */
   public static final int RESOLVE_BENEATH = 0x08;
 
-  /** openat2: the directory where the walk starts is the root. */
+  /** openat2: the starting directory is the root. */
   public static final int RESOLVE_IN_ROOT = 0x10;
 
   /** openat2: only without I/O. */
@@ -180,7 +180,7 @@ public final class Fcntl {
   /** fcntl: change them. */
   public static final int F_SETFL = 4;
 
-  /** fcntl: the lock of another owner in the way of this one. */
+  /** fcntl: get a conflicting lock of another owner. */
   public static final int F_GETLK = 5;
 
   /** fcntl: lock or unlock a range for the process. */
@@ -189,13 +189,13 @@ public final class Fcntl {
   /** fcntl: {@link #F_SETLK}, waiting. */
   public static final int F_SETLKW = 7;
 
-  /** fcntl: whom signals go to. */
+  /** fcntl: set the owner, which receives signals. */
   public static final int F_SETOWN = 8;
 
   /** fcntl: ask that. */
   public static final int F_GETOWN = 9;
 
-  /** fcntl: the signal for I/O. */
+  /** fcntl: set the signal for I/O. */
   public static final int F_SETSIG = 10;
 
   /** fcntl: ask that. */
@@ -222,13 +222,13 @@ public final class Fcntl {
   /** fcntl: set a lease. */
   public static final int F_SETLEASE = 1024;
 
-  /** fcntl: which lease there is. */
+  /** fcntl: get the lease. */
   public static final int F_GETLEASE = 1025;
 
-  /** fcntl: signals when a directory changes. */
+  /** fcntl: send signals when a directory changes. */
   public static final int F_NOTIFY = 1026;
 
-  /** fcntl: whether two descriptors are of one open file; of Linux 6.10. */
+  /** fcntl: whether two descriptors refer to one open file; since Linux 6.10. */
   public static final int F_DUPFD_QUERY = 1027;
 
   /** fcntl: {@link #F_DUPFD}, closed on exec. */
@@ -243,16 +243,16 @@ public final class Fcntl {
   /** fcntl: seal a file in memory. */
   public static final int F_ADD_SEALS = 1033;
 
-  /** fcntl: ask for its seals. */
+  /** fcntl: get the seals. */
   public static final int F_GET_SEALS = 1034;
 
-  /** fcntl: how long the data of a file is expected to live, as a u64. */
+  /** fcntl: get the lifetime hint of a file's data, as a u64. */
   public static final int F_GET_RW_HINT = 1035;
 
-  /** fcntl: say that. */
+  /** fcntl: set the lifetime hint. */
   public static final int F_SET_RW_HINT = 1036;
 
-  /** The longest life of data that {@link #F_SET_RW_HINT} takes; 0 is none. */
+  /** The largest hint that {@link #F_SET_RW_HINT} accepts; 0 is none. */
   public static final int RWH_WRITE_LIFE_EXTREME = 5;
 
   /** A lock for reading, or a lease. */
@@ -285,7 +285,7 @@ public final class Fcntl {
   /** flock: release. */
   public static final int LOCK_UN = 8;
 
-  /** flock: a mandatory lock, which Linux takes and passes over. */
+  /** flock: a mandatory lock, which Linux accepts and ignores. */
   public static final int LOCK_MAND = 32;
 
   private Fcntl() {}

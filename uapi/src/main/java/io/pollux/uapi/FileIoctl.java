@@ -25,7 +25,7 @@ public final class FileIoctl {
   /** Sets or clears O_ASYNC, by an int. */
   public static final int FIOASYNC = 0x5452;
 
-  /** Bytes that a file takes up, as a long. */
+  /** Bytes allocated to a file, as a long. */
   public static final int FIOQSIZE = 0x5460;
 
   /** Shares all blocks of another file. */
@@ -34,7 +34,7 @@ public final class FileIoctl {
   /** Shares a range of another file. */
   public static final int FICLONERANGE = 0x4020940d;
 
-  /** Shares ranges that are equal. */
+  /** Shares equal ranges. */
   public static final int FIDEDUPERANGE = 0xc0189436;
 
   /** Sets the flags of a file, by an int. */
@@ -46,7 +46,7 @@ public final class FileIoctl {
   /** The bytes of a struct fsxattr. */
   public static final int FSXATTR_SIZE = 28;
 
-  /** Where the parts of a file are. */
+  /** The extent map of a file. */
   public static final int FS_IOC_FIEMAP = 0xc020660b;
 
   /** The bytes of a struct file_clone_range. */

@@ -27,7 +27,7 @@ public final class Statx {
   /** The file may only grow. */
   public static final int STATX_ATTR_APPEND = 0x20;
 
-  /** Backups leave the file out. */
+  /** Backups skip the file. */
   public static final int STATX_ATTR_NODUMP = 0x40;
 
   /** The file is stored encrypted. */

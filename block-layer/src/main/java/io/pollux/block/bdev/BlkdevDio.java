@@ -181,7 +181,7 @@ final class BlkdevDio extends Slab.Item {
 
   private void failed(Bio bio) {
     if (bio.foundNoTag()) {
-      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // nobody else sets a flag by now
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags by now
     }
     setError(bio.status());
   }

@@ -64,7 +64,7 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  /** Sets the block size. With O_EXCL by another file, or mounted, that is EBUSY. */
+  /** Sets the block size. EBUSY if the device is mounted or another file has it open with O_EXCL. */
   @LinuxSource(file = "block/ioctl.c", name = "blkdev_bszset")
   private static long setBlockSize(Task current, File file, long arg) {
     if (arg == 0) {

@@ -105,7 +105,7 @@ final class DefBlkFops implements FileOperations {
     }
     from.truncate(bdev.bytes() - iocb.kiPos);
     if (iocb.has(Kiocb.IOCB_DIRECT)) {
-      long written = directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable when they end
+      long written = directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable on completion
       return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? reportErrors(iocb.file(), written) : written;
     }
     long result = Filemap.write(current, iocb, from, bdev.mapping());
@@ -137,7 +137,7 @@ final class DefBlkFops implements FileOperations {
     return mapping.writeAndWaitRange(current, iocb.kiPos, end);
   }
 
-  /** A synchronous durable write reports errors of write-back as fsync does. */
+  /** A synchronous durable write reports write-back errors, as fsync does. */
   private static long reportErrors(File file, long written) {
     int error = file.checkAndAdvanceWbErr();
     return error != 0 ? error : written;

@@ -68,7 +68,7 @@ final class CopyEngine implements AutoCloseable {
     thread = new DiskThread("ram-copy", this::move, this::failed);
   }
 
-  /** Whether the thread neither copies nor will. From any context. */
+  /** Whether the thread has stopped copying for good. From any context. */
   boolean isIdle() {
     return !thread.isAlive() || (long) COUNTS.getAcquire(counts, MOVED) == given();
   }

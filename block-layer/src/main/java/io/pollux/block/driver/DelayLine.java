@@ -82,7 +82,7 @@ final class DelayLine {
     }
   }
 
-  /** Whether nothing is in it that was taken out of the arrivals, or has just arrived. Racy. */
+  /** Whether the line holds no request, neither an arrival nor a delayed one. Racy. */
   boolean isEmpty() {
     return first == null && arrivals.isEmpty();
   }

@@ -36,8 +36,8 @@ final class DiskThread implements AutoCloseable {
    *
    * @param name its name
    * @param source what it serves
-   * @param failed what is called, by the thread, if the source throws; the thread ends then
-   * @throws OutOfMemoryError if the machine has no thread to give
+   * @param failed called by the thread if the source throws; the thread then exits
+   * @throws OutOfMemoryError if the host cannot create a thread
    */
   DiskThread(String name, Source source, Consumer<Throwable> failed) {
     this.source = source;
@@ -47,7 +47,7 @@ final class DiskThread implements AutoCloseable {
     thread.start();
   }
 
-  /** Whether it serves its source. From any context. */
+  /** Whether the thread serves its source. From any context. */
   boolean isAlive() {
     return thread.isAlive();
   }

@@ -390,7 +390,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return status;
   }
 
-  /** The thread has nothing more to complete, here or below. */
+  /** The thread has no requests left to complete, here or in the disk below. */
   @Override
   public boolean isIdle() {
     boolean idle = wrapped.isIdle();
@@ -514,12 +514,12 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   public void close() {
     AutoCloseable last = wrapped::close;
     AutoCloseable before = this::closeCache;
-    try (last; before; irqs) { // in the opposite order, each whatever becomes of the others
+    try (last; before; irqs) { // closes in reverse order, each even if another throws
       return;
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
-      throw new IllegalStateException("closing a disk", e); // none of them throws any
+      throw new IllegalStateException("closing a disk", e); // their close methods throw no checked exception
     }
   }
 

@@ -14,10 +14,10 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An image file or a block device of the machine, read and written in place: through the machine's io_uring, past its
- * page cache where that is possible, and by pread and pwrite where there is no io_uring to be had. What the machine's
- * filesystem or disk says went wrong is what this disk says; what no disk would say is an I/O error. A thread that is
- * interrupted during its I/O goes on with it and keeps its mark.
+ * An image file or a block device of the host, read and written in place: through the host's io_uring, past its page cache where
+ * that is possible, and by pread and pwrite if the host has no io_uring. Errors of the host's filesystem or disk become this
+ * disk's errors; an error that no disk reports becomes EIO. Thread.interrupt does not disturb I/O: the thread finishes it and
+ * keeps its interrupt status.
  */
 public final class HostDisk extends PolledDisk {
   private final PlainFile file;
@@ -74,7 +74,7 @@ public final class HostDisk extends PolledDisk {
   /**
    * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
    *
-   * @return "io_uring" and more about it, or "pread and pwrite" and the reason, in a few words
+   * @return "io_uring" with details, or "pread and pwrite" with the reason, in a few words
    */
   public String access() {
     return uring != null ? uring.access() : "pread and pwrite: " + whyPlain;
@@ -117,8 +117,7 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * Without io_uring: a cache, the machine's, and a write that has to be durable is followed by a flush. No
-   * discards.
+   * Without io_uring: the host's page cache, and a flush after each durable write. No discards.
    */
   @Override
   QueueLimits limits() {
@@ -132,7 +131,7 @@ public final class HostDisk extends PolledDisk {
 
   @Override
   public void close() {
-    try (file; uring) { // in the opposite order, each whatever becomes of the other
+    try (file; uring) { // closes in reverse order, each even if the other throws
       return;
     }
   }

@@ -79,7 +79,7 @@ public final class NullDisk extends PolledDisk {
     irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire, this::failed) : null;
   }
 
-  /** The thread has nothing more to complete. */
+  /** The thread has no requests left to complete. */
   @Override
   public boolean isIdle() {
     boolean idle = true;
@@ -193,7 +193,7 @@ public final class NullDisk extends PolledDisk {
 
   @Override
   public void close() {
-    try (memory; irqs) { // in the opposite order, each whatever becomes of the other
+    try (memory; irqs) { // closes in reverse order, each even if the other throws
       return;
     }
   }

@@ -44,9 +44,9 @@ public final class RamDisk extends PolledDisk {
   }
 
   /**
-   * Gives the disk a thread that moves data while the processor goes on, for polled reads and writes of one piece of memory. Before
-   * the first request; worth it where there is a processor that nobody else wants. Not for a disk in a {@link FaultDisk}, which
-   * decides itself what is done when. Where the machine has no thread to give, the disk does without.
+   * Gives the disk a thread that copies data for polled reads and writes of one segment, in parallel with the submitter. Called
+   * before the first request. Useful if a processor is idle. Not for a disk in a {@link FaultDisk}, which orders its requests
+   * itself. If the host cannot create a thread, the disk works without one.
    *
    * @return this
    */

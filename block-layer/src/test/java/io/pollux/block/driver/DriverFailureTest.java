@@ -31,8 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A driver that throws, in a task's call or in a thread of its own: it is said once, what is in flight ends with EIO, and the disk
- * fails everything at once from then on. Nobody waits without an end.
+ * A driver that throws, in a task's call or in a thread of its own. One report is printed, requests in flight fail with EIO, and
+ * later requests fail at once. No wait is unbounded.
  */
 @Timeout(60)
 class DriverFailureTest {
@@ -103,7 +103,7 @@ class DriverFailureTest {
 
   private void awaitEnded(int count) throws InterruptedException {
     while (ended.size() < count) {
-      Thread.sleep(5); // the timeout ends it
+      Thread.sleep(5); // the timeout bounds the loop
     }
   }
 
@@ -319,7 +319,7 @@ class DriverFailureTest {
     }
   }
 
-  /** What the disk's own thread is still going to complete is not ended before. */
+  /** Requests that the disk's own thread will complete do not fail before it does. */
   @Test
   void whatIsHeldForLongerThanTheGraceEndsOnce() throws InterruptedException {
     FaultPlan late = FaultPlan.parse("delay-ns=1500000000");
@@ -350,12 +350,12 @@ class DriverFailureTest {
               told.countDown();
             })) {
       told.await();
-      thread.wake(); // nobody hears it
+      thread.wake(); // the thread has exited
       assertThat(thrown).hasSize(1).first().isInstanceOf(AssertionError.class);
     }
   }
 
-  /** An end_io is not the driver's: the disk goes on, and so do the others of the same batch. */
+  /** A failing end_io does not concern the driver: the disk and the other bios of the batch continue. */
   @Test
   void anEndIoThatThrowsIsItsOwnersMatter() throws InterruptedException {
     NullParameters softirq = NullParameters.DEFAULT.withIrqmode(IrqMode.SOFTIRQ, 0);

@@ -367,7 +367,7 @@ class HostDiskTest {
     assertThat(diskThreads()).isEqualTo(threads);
   }
 
-  /** Thread.interrupt ends no I/O and closes nothing: the next request is as good as the last, and the mark stays. */
+  /** Thread.interrupt neither aborts I/O nor closes the file: later requests succeed, and the interrupt status is kept. */
   @ParameterizedTest
   @CsvSource({"true,true", "true,false", "false,true", "false,false"})
   void anInterruptedThreadGoesOnAndKeepsItsMark(boolean uring, boolean polled) throws Exception {

@@ -16,7 +16,7 @@ import io.pollux.uapi.PollBits;
 enum IntendedDifference {
   FILE_LOOKED_UP_FIRST(
       "Since 5.x Linux looks up the descriptor before it checks anything else of a request. If a request has a bad descriptor and a"
-          + " second fault, this kernel reports the same one as Linux 4.20. Since 5.x Linux no longer stores aio_key first either."),
+          + " second fault, this kernel reports the same one as Linux 4.20. Since 5.x Linux also no longer stores aio_key first."),
 
   POLL_WITHOUT_A_QUEUE(
       "A file without a poll method is EINVAL here, as in Linux 4.20. Since 5.x it is polled as always ready."),

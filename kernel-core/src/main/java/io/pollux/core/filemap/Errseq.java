@@ -9,13 +9,12 @@ import java.lang.invoke.VarHandle;
  * The last error of a file's write-back, with a count, so that every open file reports it once: the counterpart of
  * errseq_t.
  *
- * <p>An open file keeps a sample, the value as it was when the file was opened or last reported an error. Another value
- * means an error since then. The count goes up only when an error that was reported is followed by another one. All
- * methods may be called from any context.
+ * <p>An open file keeps a sample: the value when the file was opened or last reported an error. A different value means an error
+ * since then. The count increases only for the first error after a reported one. All methods may be called from any context.
  */
 @LinuxSource(file = "lib/errseq.c", name = "errseq_t")
 public final class Errseq {
-  /** The sample of a file that has no pages, and of one where nothing ever went wrong. */
+  /** The sample of a file without pages or without any error so far. */
   public static final int NONE = 0;
 
   private static final int ERRNO_MASK = 0xfff; // MAX_ERRNO
@@ -31,9 +30,9 @@ public final class Errseq {
     }
   }
 
-  private volatile int value; // a positive errno, whether it was reported, and the count; written through VALUE
+  private volatile int value; // positive errno, reported flag, count; written through VALUE
 
-  /** Makes one without an error. */
+  /** Creates a value without an error. */
   public Errseq() {}
 
   /**
@@ -46,7 +45,7 @@ public final class Errseq {
     assert error < 0 && error >= -ERRNO_MASK : error;
     int before;
     int after;
-    do { // ends: a turn for each other thread that changed it meanwhile
+    do { // bounded: one turn for each concurrent change
       before = value;
       after = (before & ~(ERRNO_MASK | SEEN)) | -error;
       if ((before & SEEN) != 0) {
@@ -56,7 +55,7 @@ public final class Errseq {
   }
 
   /**
-   * The sample for a file that is opened now. An error that no file has reported yet is new to it.
+   * The sample for a newly opened file. The file will report an error that no file has reported.
    *
    * @return for {@link #check} and {@link #advance}
    */
@@ -92,7 +91,7 @@ public final class Errseq {
     }
     int seen = now | SEEN;
     if (now != seen) {
-      VALUE.compareAndSet(this, now, seen); // else there is another error by now, for the next call
+      VALUE.compareAndSet(this, now, seen); // on failure there is a newer error, for the next call
     }
     return seen;
   }

@@ -47,7 +47,7 @@ public final class Mapping {
 
   private final Errseq wbErr = new Errseq();
 
-  /** AS_*: errors that no call without an open file has returned. In the object itself, since direct I/O looks at it. */
+  /** AS_*: errors not yet returned by a call without an open file. A field of this object, because direct I/O reads it. */
   private volatile int flags; // written through FLAGS
 
   /**
@@ -96,8 +96,8 @@ public final class Mapping {
   }
 
   /**
-   * Whether direct I/O has nothing to do here: no page is cached, and no error of a write-back waits to be returned. From
-   * any context; two volatile reads.
+   * Whether direct I/O may skip the mapping: no page is cached and no write-back error is pending. From any context; two volatile
+   * reads.
    *
    * @return true if so
    */
@@ -127,9 +127,9 @@ public final class Mapping {
   }
 
   /**
-   * Writes back what is dirty in a range, and waits for it. What becomes dirty meanwhile may stay so. Returns an error of
-   * an earlier write-back, too, unless a call of this or of {@link #fsyncRange} has returned it. Every open file reports
-   * the error all the same. From process context.
+   * Writes back dirty pages of a range and waits. Pages dirtied meanwhile may stay dirty. Also returns an earlier write-back
+   * error, unless this method or {@link #fsyncRange} has returned it. Every open file still reports the error. From process
+   * context.
    *
    * @param current the calling task
    * @param start first byte
@@ -144,13 +144,12 @@ public final class Mapping {
   }
 
   /**
-   * Writes back what is dirty in a range, and waits for it. Every error is kept for the calls that return it. From process
-   * context.
+   * Writes back dirty pages of a range and waits. Keeps every error for the calls that return it. From process context.
    *
    * @param current the calling task
    * @param start first byte
    * @param end last byte
-   * @return 0, or the first error of these pages, with everything tried all the same
+   * @return 0, or the first error of these pages; all pages are tried
    */
   @LinuxSource(file = "mm/filemap.c", name = {"__filemap_fdatawrite_range", "filemap_fdatawait_keep_errors"})
   public int writeBack(Task current, long start, long end) {
@@ -160,7 +159,7 @@ public final class Mapping {
   }
 
   /**
-   * Returns an error of a write-back that this and {@link #writeAndWaitRange} have not returned yet. From any context.
+   * Returns a write-back error that neither this method nor {@link #writeAndWaitRange} has returned. From any context.
    *
    * @return 0 or a negative errno
    */
@@ -187,8 +186,8 @@ public final class Mapping {
   }
 
   /**
-   * Returns an error of a write-back that no open file has reported, and counts it as reported: when a device is shut down
-   * or its filesystem unmounted. From any context.
+   * Returns a write-back error that no open file has reported, and marks it reported. Called when a device is shut down or its
+   * filesystem unmounted. From any context.
    *
    * @return 0 or a negative errno
    */
@@ -234,8 +233,8 @@ public final class Mapping {
   }
 
   /**
-   * Writes back what is dirty in a range for an open file, and returns an error of a write-back that this file has not
-   * reported yet, whichever file's data it was. From process context.
+   * Writes back dirty pages of a range for an open file. Returns a write-back error that this file has not reported, even for
+   * data written through another file. From process context.
    *
    * @param current the calling task
    * @param file an open file with this mapping
@@ -250,7 +249,7 @@ public final class Mapping {
     return result != 0 ? result : since;
   }
 
-  /** Errors that an open file reports count as returned. */
+  /** Clears the flags: an open file has reported the errors. */
   @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
   public void clearErrors() {
     if (flags != 0) {
@@ -288,7 +287,7 @@ public final class Mapping {
     long first = firstWhole(start);
     long last = lastWhole(end);
     int from = (int) (start & (HostMemory.PAGE_SIZE - 1));
-    int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1)); // 0 too for the last byte that there can be
+    int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1)); // 0 also for the largest offset
     if (first > last + 1) { // inside of one page
       zeroPart(current, first - 1, from, to);
     } else {
@@ -326,11 +325,11 @@ public final class Mapping {
 
   private static long firstWhole(long start) {
     boolean inside = (start & (HostMemory.PAGE_SIZE - 1)) != 0;
-    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // no sum with a position, which may be the largest
+    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // no addition to the position, which may be the largest
   }
 
   private static long lastWhole(long end) {
-    return ((end + 1) >>> HostMemory.PAGE_SHIFT) - 1; // end + 1 has no sign
+    return ((end + 1) >>> HostMemory.PAGE_SHIFT) - 1; // end + 1 is unsigned
   }
 
   private void zeroPart(Task current, long index, int from, int to) {

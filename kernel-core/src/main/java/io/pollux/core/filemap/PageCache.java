@@ -264,7 +264,7 @@ public final class PageCache {
       pages[made++] = page;
       return page;
     }
-    for (int i = 0; i < 2 * made; i++) { // the second round finds what the first took the mark from
+    for (int i = 0; i < 2 * made; i++) { // the second round finds pages that the first unmarked
       page = pages[hand];
       hand = hand + 1 >= made ? 0 : hand + 1;
       if (page.pins > 0 || page.locked || page.dirty) {

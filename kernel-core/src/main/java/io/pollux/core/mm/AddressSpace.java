@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "mm_struct")
 public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
-  /** The end of what a program can address, on x86-64 with four levels of page tables. */
+  /** End of user address space on x86-64 with four levels of page tables. */
   @LinuxSource(file = "arch/x86/include/asm/processor.h", name = "TASK_SIZE_MAX")
   public static final long TASK_SIZE_MAX = (1L << 47) - HostMemory.PAGE_SIZE;
 
@@ -65,10 +65,10 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   public abstract boolean accessOk(long address, long bytes, boolean write);
 
   /**
-   * Whether a range lies where programs have memory at all, so that its end can be computed. Says nothing of what is mapped.
+   * Whether a range lies in user address space, so that its end cannot overflow. Does not check mappings.
    *
    * @param address first byte; any value at all
-   * @param bytes length; any value at all, never good if negative
+   * @param bytes length; any value at all, a negative one is rejected
    * @return true if the end is at most {@link #TASK_SIZE_MAX}
    */
   @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "__chk_range_not_ok")

@@ -69,22 +69,21 @@ public final class HostMemory {
   }
 
   /**
-   * Reserves address space, without memory: nothing in it can be accessed before {@link #commit}, and locking the
-   * process's memory populates nothing.
+   * Reserves address space without memory. It cannot be accessed before {@link #commit}, and mlockall does not populate it.
    *
    * @param bytes size, a multiple of {@link #PAGE_SIZE}
-   * @return page-aligned address, or 0 if the machine has no address space to give; to be given back by {@link #unmap}
+   * @return page-aligned address, or 0 if the host has no address space; the caller frees it by {@link #unmap}
    */
   static long reserve(long bytes) {
     return map(bytes, PROT_NONE);
   }
 
   /**
-   * Makes reserved address space memory, zeroed.
+   * Backs reserved address space with zeroed memory.
    *
    * @param address page-aligned, inside a range from {@link #reserve}
    * @param bytes a multiple of {@link #PAGE_SIZE}
-   * @return false if the machine has no memory to give
+   * @return false if the host has no memory
    */
   static boolean commit(long address, long bytes) {
     checkRange(address, bytes);

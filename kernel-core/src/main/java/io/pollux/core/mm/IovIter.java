@@ -130,7 +130,7 @@ public abstract class IovIter {
   public abstract long zero(long bytes);
 
   /**
-   * Writes what is left as an array of struct iovec, without pieces of 0 bytes. The position stays.
+   * Writes the remaining segments as an array of struct iovec, without empty ones. The position does not change.
    *
    * @param at kernel address with room for {@link io.pollux.uapi.AioAbi#UIO_MAXIOV} entries
    * @return entries written

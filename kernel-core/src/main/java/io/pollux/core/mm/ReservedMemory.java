@@ -4,18 +4,18 @@ package io.pollux.core.mm;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Address space of the machine that becomes memory by need, from its start on.
+ * Host address space that is backed by memory on demand, from its start.
  *
- * <p>What is not memory yet can't be accessed and costs nothing: it counts for no limit but that of the address space, and
- * mlockall does not populate it. The owner serialises {@link #reach} and {@link #close}.
+ * <p>Address space without memory cannot be accessed. It counts only against RLIMIT_AS, and mlockall does not populate it. The
+ * owner serialises {@link #reach} and {@link #close}.
  */
 public final class ReservedMemory {
-  /** What becomes memory at once: a big page of the machine. */
+  /** Step in which memory is added: a huge page of the host. */
   private static final long STEP = 1L << 21;
 
   private final long start;
   private final long bytes;
-  private long reached; // what is memory, from the start
+  private long reached; // bytes backed by memory, from the start
 
   private ReservedMemory(long start, long bytes) {
     this.start = start;
@@ -26,7 +26,7 @@ public final class ReservedMemory {
    * Reserves a range.
    *
    * @param bytes size, a multiple of {@link HostMemory#PAGE_SIZE}
-   * @return the range, or null if the machine has no address space to give
+   * @return the range, or null if the host has no address space
    */
   public static @Nullable ReservedMemory of(long bytes) {
     long start = HostMemory.reserve(bytes);
@@ -48,10 +48,10 @@ public final class ReservedMemory {
   }
 
   /**
-   * Makes the range memory, zeroed, from its start to an offset. What is memory already stays as it is.
+   * Backs the range with zeroed memory from its start to an offset. Memory that is already there keeps its contents.
    *
    * @param end offset in bytes, at most the size
-   * @return false (ENOMEM) if the machine has no memory to give
+   * @return false (ENOMEM) if the host has no memory
    */
   public boolean reach(long end) {
     assert end <= bytes : end;
@@ -67,7 +67,7 @@ public final class ReservedMemory {
     return true;
   }
 
-  /** Gives the range back. */
+  /** Frees the range. */
   public void close() {
     HostMemory.unmap(start, bytes);
   }

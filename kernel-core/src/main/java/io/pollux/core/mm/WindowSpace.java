@@ -8,18 +8,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a program in Java: a window of the machine's own address space, handed out by mmap, so that a user pointer
- * is a pointer. What is not mapped in it is a fault.
+ * The memory of a Java program: a window of the host's address space from which mmap allocates. A user pointer is a host pointer.
+ * An access outside of mappings is a fault.
  *
- * <p>The first mmap reserves the window: a process that maps nothing has none. Reserved is only the address space; the
- * window becomes memory from its start on, as far as mappings have ever reached. Where the machine limits the address
- * space (RLIMIT_AS) the window is smaller.
+ * <p>The first mmap reserves the window's address space. Memory backs it from its start to the highest mapping so far. If the
+ * host limits the address space (RLIMIT_AS), the window is smaller.
  */
 public final class WindowSpace extends AddressSpace {
-  /** Size of the window where the machine has no limit. */
+  /** Size of the window if the host has no limit. */
   static final long WINDOW_BYTES = 1L << 36;
 
-  /** A smaller window is no larger than a part of what could be reserved, so that others have room. */
+  /** Divisor: a smaller window takes only a part of the available address space and leaves the rest to others. */
   private static final int SHARE_SHIFT = 2;
 
   private static final long SMALLEST_WINDOW = 1L << 21;
@@ -76,17 +75,17 @@ public final class WindowSpace extends AddressSpace {
   private @Nullable ReservedMemory window; // null before the first mmap; under the lock
   private boolean closed; // under the lock
 
-  /** Changed with the mappings. Replaced once, under the lock, when the window is reserved. */
+  /** Changes with the mappings. Replaced once, under the lock, when the window is reserved. */
   private volatile PageTable pageTable = new PageTable(0, 0);
 
   /** Written under the lock, read without. */
   private volatile Vmas vmas = new Vmas(NONE);
 
-  /** Makes an empty address space. */
+  /** Creates an empty address space. */
   public WindowSpace() {}
 
   /**
-   * The window; the first mapping reserves it. Null if the machine has no address space to give. Under the lock.
+   * The window; the first mapping reserves it. Null if the host has no address space. Under the lock.
    *
    * @param needed size of the mapping
    */

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class Task {
   private static final int SIGKILL = 9;
 
-  /** The thread of a task that has ended: never started, so that no thread is it. */
+  /** The thread of an exited task. It is never started, so it equals no running thread. */
   private static final Thread ENDED = Thread.ofPlatform().unstarted(() -> {});
 
   private static final VarHandle IN_KERNEL;
@@ -56,7 +56,7 @@ public final class Task {
   /**
    * Enters the kernel: binds the task to its thread and keeps the process alive meanwhile.
    *
-   * @return false if the process is exiting or the task has ended, and then nothing may be done
+   * @return false if the process is exiting or the task has exited; the caller must then return
    * @throws IllegalStateException if the task belongs to another thread
    */
   public boolean enterKernel() {
@@ -78,7 +78,7 @@ public final class Task {
   }
 
   /**
-   * Gives up what a call holds that a throwable ended: the plug, whose requests go to their drivers. By the task itself.
+   * Cleans up after a call that threw: submits the plugged requests and drops the plug. By the task itself.
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void abandonCall() {
@@ -95,7 +95,7 @@ public final class Task {
     assert plug == null : "left the kernel with a plug"; // last: what went wrong in the call must not keep others out
   }
 
-  /** Answers false if the task has ended. */
+  /** Returns false if the task has exited. */
   private synchronized boolean bind() {
     if (thread == ENDED) {
       return false;
@@ -107,7 +107,7 @@ public final class Task {
     return true;
   }
 
-  /** The thread has ended. */
+  /** Marks the thread as exited. */
   synchronized void release() {
     thread = ENDED;
   }
@@ -222,8 +222,8 @@ public final class Task {
   }
 
   /**
-   * Interrupts every interruptible wait of the task, now and for good. Its process ends, or, for a kernel thread, what the thread
-   * works for. From any thread, also before the task has one.
+   * Interrupts every current and future interruptible wait of the task. Called when its process exits or, for a kernel thread,
+   * when its owner does. From any thread, also before the task has one.
    */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   public void kill() {

@@ -56,8 +56,7 @@ public final class UserProcess {
   }
 
   /**
-   * A thread of the process has ended: every call that it would make from now on is refused. From any thread. A second call
-   * does nothing.
+   * Removes an exited thread from the process. Its later calls are refused. From any thread. A second call does nothing.
    *
    * @param task its task, not in the kernel
    */
@@ -69,7 +68,7 @@ public final class UserProcess {
   }
 
   /**
-   * Threads that have not ended, for the books.
+   * Number of live threads, for leak checks.
    *
    * @return how many
    */
@@ -180,7 +179,7 @@ public final class UserProcess {
     if (!exiting.compareAndSet(false, true)) {
       return;
     }
-    while (killTasks()) { // ends: each interruptible wait ends when its task is killed, and the others wait for those or a device
+    while (killTasks()) { // bounded: a kill interrupts each interruptible wait; other waits are for those or a device
       LockSupport.parkNanos(EXIT_PAUSE_NANOS);
     }
     IoctxTable contexts = mm.ioctxTable();
@@ -193,7 +192,7 @@ public final class UserProcess {
     mm.close();
   }
 
-  /** Kills all tasks that are in the kernel: one of them may wait for another. Returns whether there were any. */
+  /** Kills all tasks in the kernel, since one may wait for another. Returns whether there were any. */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   private boolean killTasks() {
     boolean any = false;

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * use it again at once, as no wake-up finds it any more; and its function is called without a lock. (In C a wake-up calls
  * the function under the queue's lock, and functions take entries out by themselves.)
  *
- * <p>Only a signal of the task ends a wait early. {@link Thread#interrupt} does not; the thread keeps its mark.
+ * <p>Only a signal of the task interrupts a wait. {@link Thread#interrupt} does not; the thread keeps its interrupt status.
  *
  * <p>Waiting and waking allocate nothing once the thread has waited before.
  */
@@ -179,7 +179,7 @@ public final class WaitQueue {
    * Waits until a condition holds, the task is interrupted, or time is up. From process context.
    *
    * @param current the calling task
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    * @param timeoutNanos the longest wait, or {@link #FOREVER}
    * @return 0 if the condition holds, -ETIMEDOUT, or -EINTR
    */
@@ -221,7 +221,7 @@ public final class WaitQueue {
    * Waits until a condition holds, whatever happens: for ends that can't be abandoned (exit, teardown). Not
    * interruptible; needs no task.
    *
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    */
   @LinuxSource(file = "include/linux/wait.h", name = "wait_event")
   public void waitUninterruptibly(BooleanSupplier condition) {
@@ -229,9 +229,9 @@ public final class WaitQueue {
   }
 
   /**
-   * As above, with a limit of time.
+   * As above, with a timeout.
    *
-   * @param condition looked at by the calling thread only
+   * @param condition evaluated by the calling thread only
    * @param timeoutNanos the longest wait, or {@link #FOREVER}
    * @return whether the condition holds
    */
@@ -279,7 +279,7 @@ public final class WaitQueue {
   @LinuxSource(file = "kernel/sched/wait.c", name = "finish_wait")
   private void finishWait(Sleeper self, boolean interrupted) {
     if (interrupted) {
-      Thread.currentThread().interrupt(); // the mark is the program's own
+      Thread.currentThread().interrupt(); // the interrupt status belongs to the program
     }
     waiters.getAndDecrement();
     synchronized (lock) {

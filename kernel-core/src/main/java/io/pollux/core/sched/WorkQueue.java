@@ -18,10 +18,10 @@ import org.jspecify.annotations.Nullable;
  * start when there is work, and go when there has been none for a while. Of those that sleep the last to fall asleep is woken
  * first, so that the others can go.
  *
- * <p>No work is lost when the machine has no thread to give: the threads that there are do it, and if there is none, a
- * thread that all queues share does. A work that throws is reported as an {@link Oops}, and its thread goes on with the next.
+ * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the rescuer that all queues share. If a
+ * work item throws, its thread reports an {@link Oops} and continues with the next item.
  *
- * <p>A queue whose owner ends is killed: works that wait interruptibly are interrupted then, and so are those that come later.
+ * <p>The owner kills the queue at its end. A kill interrupts all current and future interruptible waits of its work items.
  *
  * <p>Nothing is allocated for a work once there are as many threads as there ever are.
  */
@@ -47,24 +47,24 @@ public final class WorkQueue {
   private boolean killed;
 
   /**
-   * Makes a queue with no thread yet.
+   * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the works see
+   * @param process whose memory and descriptors the work items use
    * @param name the name of its threads
    * @param maxWorkers threads at most, at least 1
-   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
     this(process, maxWorkers, loop -> Thread.ofPlatform().daemon().name(name).unstarted(loop));
   }
 
   /**
-   * Makes a queue with no thread yet.
+   * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the works see
+   * @param process whose memory and descriptors the work items use
    * @param maxWorkers threads at most, at least 1
-   * @param threads makes the threads, not started
-   * @throws OutOfMemoryError if the machine has no thread for the rescuer, which the first queue starts
+   * @param threads creates the threads without starting them
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
   public WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
     assert maxWorkers > 0 : maxWorkers;
@@ -74,7 +74,7 @@ public final class WorkQueue {
     startRescuer();
   }
 
-  /** Starts the rescuer. In C each queue that must never be stuck has one. Here all share one, which runs before it is needed. */
+  /** Starts the rescuer. In C each queue that must make progress has one. Here all queues share one, started in advance. */
   private static void startRescuer() {
     synchronized (RESCUER_LOCK) {
       if (!rescued) {
@@ -169,7 +169,7 @@ public final class WorkQueue {
     }
   }
 
-  /** Makes a task for the calling thread, which does works from now on. */
+  /** Creates a task for the calling thread, which then runs work items. */
   private Task begin() {
     Task task = process.newKernelTask();
     task.enterKernelThread();
@@ -210,8 +210,8 @@ public final class WorkQueue {
   }
 
   /**
-   * Interrupts the works that wait, now and from now on. The queue belongs to one owner, which ends: a context or a process. From
-   * any thread.
+   * Interrupts all current and future waits of work items. Called by the queue's only owner, a context or a process, at its end.
+   * From any thread.
    */
   public void kill() {
     synchronized (lock) {
@@ -223,8 +223,8 @@ public final class WorkQueue {
   }
 
   /**
-   * Does the works of a killed queue that no thread has begun, on the calling thread, so that their end needs no other thread. Works
-   * that were begun may still run afterwards. From process context, not from a work.
+   * Runs the unstarted work items of a killed queue on the calling thread, so that they need no other thread. Started items may
+   * still run when this returns. From process context, not from a work item.
    */
   public void drain() {
     synchronized (lock) {

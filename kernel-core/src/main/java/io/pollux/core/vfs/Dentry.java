@@ -18,18 +18,18 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/dcache.h", name = "dentry")
 public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
-  /** A name as it is kept here, whatever it is encoded in. */
+  /** Converts a name's bytes to this representation, for any encoding. */
   static String name(byte[] name) {
     return new String(name, StandardCharsets.ISO_8859_1);
   }
 
-  /** The bytes of a name as it is kept here. */
+  /** Converts this representation back to bytes. */
   static byte[] bytes(String name) {
     return name.getBytes(StandardCharsets.ISO_8859_1);
   }
 
   /**
-   * The path from the root, with " (deleted)" behind it if the file has lost its last name.
+   * The path from the root, followed by " (deleted)" if the file has no name left.
    *
    * @return its bytes
    */

@@ -3,7 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
 
-/** Of a file that nothing can be done with: one opened with O_PATH. */
+/** Operations of a file opened with O_PATH: none. */
 @LinuxSource(file = "fs/open.c", name = "empty_fops")
 final class EmptyOperations implements FileOperations {
   static final EmptyOperations INSTANCE = new EmptyOperations();

@@ -10,15 +10,15 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * /proc/self/fd: the descriptors of the calling process, each a link that leads to its file, wherever that is now. A walk
- * finds it by that name; no listing shows it.
+ * /proc/self/fd: the descriptors of the calling process. Each is a link to its file, even if the file has moved. A walk finds the
+ * directory by that name; no listing shows it.
  */
 @LinuxSource(file = "fs/proc/fd.c", name = "proc_fd_inode_operations")
 final class FdDirectory extends Inode {
   static final String PATH = "/proc/self/fd/";
 
   private static final int MODE = StatMode.S_IFDIR | 0500;
-  private static final int DIGITS = 9; // of a number that fits into an int
+  private static final int DIGITS = 9; // of the longest descriptor
 
   FdDirectory(SuperBlock sb) {
     super(sb, 0, MODE);
@@ -38,7 +38,7 @@ final class FdDirectory extends Inode {
     }
   }
 
-  /** A descriptor's number: digits only, without a 0 in front; -1 for anything else. */
+  /** Parses a descriptor: digits without a leading 0. Returns -1 for anything else. */
   private static int number(byte[] name) {
     if (name.length > DIGITS || (name.length > 1 && name[0] == '0')) {
       return -1;
@@ -68,7 +68,7 @@ final class FdDirectory extends Inode {
     Stat.stNlink(stat, 2);
   }
 
-  /** The link of one descriptor. It leads to the file itself, not to what has its name now. */
+  /** The link of one descriptor. It leads to the file itself, not to its name. */
   @LinuxSource(file = "fs/proc/base.c", name = "proc_pid_link_inode_operations")
   private static final class Link extends Inode {
     private static final int READABLE = 0500;
@@ -94,7 +94,7 @@ final class FdDirectory extends Inode {
     @Override
     Dentry jump() throws ErrnoException {
       if (to == null) {
-        throw new ErrnoException(Errno.ENXIO); // an eventfd has no way to be opened again
+        throw new ErrnoException(Errno.ENXIO); // an eventfd cannot be reopened
       }
       return to;
     }

@@ -54,10 +54,10 @@ public final class File {
   }
 
   /**
-   * Whom signals of this file would go to. It is kept for the program; no file here sends any.
+   * The owner, which receives signals of this file. It is only stored; no file here sends signals.
    *
    * @param type one of Fcntl.F_OWNER_*
-   * @param pid the number, of the machine's
+   * @param pid the host's number
    */
   public record Owner(int type, int pid) {}
 
@@ -89,7 +89,7 @@ public final class File {
   }
 
   /**
-   * Whether it is only a place in the tree, opened with O_PATH.
+   * Whether the file was opened with O_PATH.
    *
    * @return FMODE_PATH
    */
@@ -107,7 +107,7 @@ public final class File {
   }
 
   /**
-   * Whom signals of this file would go to.
+   * The owner.
    *
    * @return the owner, or null
    */
@@ -117,7 +117,7 @@ public final class File {
   }
 
   /**
-   * Sets whom signals of this file would go to.
+   * Sets the owner.
    *
    * @param owner the owner, or null
    */
@@ -223,8 +223,7 @@ public final class File {
   }
 
   /**
-   * Returns an error of a write-back of the inode's pages that this file has not reported yet, this once. From process
-   * context.
+   * Returns a write-back error of the inode's pages that this file has not reported, and marks it reported. From process context.
    *
    * @return 0 or a negative errno
    */
@@ -242,7 +241,7 @@ public final class File {
     int before = wbErr;
     int after = errors.advance(before);
     wbErr = after;
-    return after == before ? 0 : Errseq.errorOf(after); // another thread may have reported it meanwhile
+    return after == before ? 0 : Errseq.errorOf(after); // another thread may have reported it
   }
 
   /**
@@ -310,7 +309,10 @@ public final class File {
     }
   }
 
-  /** Releases the file, from process context with a task, from any context without. A release that throws ends no caller. */
+  /**
+   * Releases the file, from process context with a task, from any context without. A release that throws is reported and does not
+   * affect the caller.
+   */
   private void release(@Nullable Task current) {
     try {
       releaseLocks(this);
@@ -344,7 +346,7 @@ public final class File {
     }
   }
 
-  /** A process closed a descriptor of this file: it loses its locks, whatever other descriptors of the file it has. */
+  /** Drops the POSIX locks of a process that closes a descriptor of this file, even if it has other descriptors of the file. */
   @LinuxSource(file = "fs/open.c", name = "filp_close")
   void closed(FilesStruct process) {
     releaseLocks(process);

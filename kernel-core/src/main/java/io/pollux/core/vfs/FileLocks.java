@@ -15,16 +15,16 @@ import org.jspecify.annotations.Nullable;
  * the {@link File}); the two conflict with each other. flock locks the whole file for an open file, and conflicts with other
  * flocks only. Locks are advisory: reading and writing ignore them.
  *
- * <p>The lock of this object guards the lists. It is a leaf; waiters are woken after it is released. Unlike Linux, a cycle of
- * waiting processes is not found (EDEADLK); a signal ends the wait.
+ * <p>The lock of this object guards the lists. It is a leaf; waiters are woken after it is released. Unlike Linux, deadlocks are
+ * not detected (EDEADLK); a signal interrupts the wait.
  */
 @LinuxSource(file = "fs/locks.c", name = "file_lock_context")
 public final class FileLocks {
-  /** The last byte of a range without an end. */
+  /** The last byte of an unbounded range. */
   @LinuxSource(file = "include/linux/fs.h", name = "OFFSET_MAX")
   public static final long TO_END = Long.MAX_VALUE;
 
-  private final List<Range> ranges = new ArrayList<>(); // those of one owner stand together, in their order in the file
+  private final List<Range> ranges = new ArrayList<>(); // grouped by owner, each group in file order
   private final List<Range> flocks = new ArrayList<>();
   private final WaitQueue waiters = new WaitQueue();
 
@@ -40,7 +40,7 @@ public final class FileLocks {
    */
   public record Range(Object owner, int type, long start, long end) {
     /**
-     * Whose number F_GETLK reports.
+     * The number that F_GETLK reports.
      *
      * @return the process's; -1 for an open file
      */
@@ -58,9 +58,9 @@ public final class FileLocks {
   }
 
   /**
-   * Finds a lock in the way of another.
+   * Finds a conflicting lock.
    *
-   * @param wanted the lock that would be taken
+   * @param wanted the lock to test
    * @return the first lock that conflicts with it, or null
    */
   @LinuxSource(file = "fs/locks.c", name = "posix_test_lock")
@@ -78,7 +78,7 @@ public final class FileLocks {
   }
 
   /**
-   * Takes, changes or releases a range. From process context; sleeps only if told to wait.
+   * Takes, changes or releases a range. From process context; sleeps only if wait is set.
    *
    * @param current the calling task
    * @param table counts the locks
@@ -92,7 +92,7 @@ public final class FileLocks {
   }
 
   private interface Attempt {
-    /** Returns 0 or a negative errno; -EAGAIN is tried again. */
+    /** Returns 0 or a negative errno; the caller retries after -EAGAIN. */
     int run();
   }
 
@@ -104,7 +104,7 @@ public final class FileLocks {
       result = waited != 0 ? waited : last[0];
     }
     if (result == 0) {
-      waiters.wakeUp(); // a lock may have become smaller or weaker
+      waiters.wakeUp(); // a lock may have shrunk or been downgraded
     }
     return result;
   }
@@ -131,13 +131,13 @@ public final class FileLocks {
     return 0;
   }
 
-  /** The locks of one owner after a change: the range replaces what was there, and merges with neighbours of its type. */
+  /** Computes one owner's locks after a change. The range replaces overlapping locks and merges with neighbours of its type. */
   private static List<Range> withChange(List<Range> own, Range wanted) {
     List<Range> changed = new ArrayList<>(own.size() + 2);
     boolean unlock = wanted.type == Fcntl.F_UNLCK;
     long start = wanted.start;
     long end = wanted.end;
-    int at = 0; // where the range goes
+    int at = 0; // insertion point of the range
     for (Range range : own) {
       boolean touches = range.start <= (end == TO_END ? end : end + 1) && start <= (range.end == TO_END ? TO_END : range.end + 1);
       if (touches && !unlock && range.type == wanted.type) {
@@ -165,8 +165,8 @@ public final class FileLocks {
   }
 
   /**
-   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old lock first, so that a
-   * change that fails leaves none. From process context; sleeps only if told to wait.
+   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old lock first, so that a failed
+   * change leaves none. From process context; sleeps only if wait is set.
    *
    * @param current the calling task
    * @param table counts the locks

@@ -83,11 +83,11 @@ public interface FileOperations {
   }
 
   /**
-   * Whether a request completes only inside {@link #iopoll}. A request that went to a queue without polling completes by
-   * an interrupt: then the poller sleeps between its looks. From process context.
+   * Whether a request completes only inside {@link #iopoll}. An interrupt completes a request on a queue without polling; the
+   * poller then sleeps between polls. From process context.
    *
    * @param iocb a request as for iopoll
-   * @return false if it completes by itself
+   * @return false if an interrupt completes it
    */
   @LinuxSource(file = "include/linux/blkdev.h", name = "QUEUE_FLAG_POLL")
   default boolean needsPolling(Kiocb iocb) {
@@ -229,9 +229,9 @@ public interface FileOperations {
   }
 
   /**
-   * The size of a pipe, which can't be changed.
+   * The fixed size of a pipe.
    *
-   * @return bytes, or -EBADF for what is no pipe
+   * @return bytes, or -EBADF if the file is not a pipe
    */
   @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
   default int pipeSize() {
@@ -239,11 +239,11 @@ public interface FileOperations {
   }
 
   /**
-   * Whether a file that was opened may stay open: a device has at most one holder with O_EXCL. From process context.
+   * Accepts or rejects a newly opened file: a device has at most one holder with O_EXCL. From process context.
    *
    * @param file the file, opened
    * @param flags O_* flags as the program gave them
-   * @return 0 or a negative errno; then the file is released
+   * @return 0, or a negative errno, after which the caller releases the file
    */
   @LinuxSource(file = "include/linux/fs.h", name = "open")
   default int claim(File file, int flags) {

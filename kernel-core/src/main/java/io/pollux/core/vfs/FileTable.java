@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** The kernel's books of open files. */
 @LinuxSource(file = "fs/file_table.c", name = "nr_files")
 public final class FileTable {
-  /** Most locks on files, of all programs together. */
+  /** Maximum number of file locks of all programs. */
   public static final int MAX_LOCKS = 65_536;
 
   private final AtomicLong nrFiles = new AtomicLong();
@@ -26,7 +26,7 @@ public final class FileTable {
     assert left >= 0 : "more files released than opened";
   }
 
-  /** Counts locks that are taken, or, below 0, released. Returns false, and counts nothing, past the limit. */
+  /** Adds taken locks to the count; a negative number subtracts released ones. Returns false above the limit, without counting. */
   boolean chargeLocks(int more) {
     if (nrLocks.addAndGet(more) > MAX_LOCKS && more > 0) {
       nrLocks.addAndGet(-more);

@@ -119,7 +119,7 @@ public final class FilesStruct {
   /**
    * The number of the process.
    *
-   * @return the machine's; 0 if it has none
+   * @return the host's pid; 0 if it has none
    */
   public int pid() {
     return machine.pid();
@@ -142,7 +142,7 @@ public final class FilesStruct {
    * Changes whether a descriptor is closed on exec.
    *
    * @param fd any value at all
-   * @param flags Fcntl.FD_CLOEXEC or not; other bits are passed over
+   * @param flags Fcntl.FD_CLOEXEC or 0; other bits are ignored
    * @return 0 or -EBADF
    */
   @LinuxSource(file = "fs/file.c", name = "set_close_on_exec")
@@ -161,7 +161,7 @@ public final class FilesStruct {
   }
 
   /**
-   * Looks a descriptor up and takes a reference, also if it was opened with O_PATH.
+   * Looks up a descriptor, including one opened with O_PATH, and takes a reference.
    *
    * @param fd any value at all
    * @return the file, or null (EBADF)
@@ -176,7 +176,7 @@ public final class FilesStruct {
   }
 
   /**
-   * Looks a descriptor up and takes a reference. One opened with O_PATH is not found.
+   * Looks up a descriptor and takes a reference. Ignores one opened with O_PATH.
    *
    * @param fd any value at all
    * @return the file, or null (EBADF)

@@ -29,7 +29,7 @@ public abstract class Inode {
   private final SuperBlock sb;
   private final long ino;
   private final int mode;
-  private volatile @Nullable FileLocks locks; // made by the first lock
+  private volatile @Nullable FileLocks locks; // allocated by the first lock
   private volatile byte writeHint;
 
   /**
@@ -128,10 +128,10 @@ public abstract class Inode {
   }
 
   /**
-   * Fills what statx tells beyond stat, with the bits of stx_mask for it: times and attributes of the filesystem's own.
+   * Fills in the filesystem's own times and attributes of statx, with their bits of stx_mask.
    *
-   * @param statx kernel address of a struct statx that has what stat tells
-   * @param mask STATX_* bits that were asked for; any value at all
+   * @param statx kernel address of a struct statx with the fields of stat filled in
+   * @param mask requested STATX_* bits; any value at all
    */
   @LinuxSource(file = "include/linux/stat.h", name = "kstat")
   public void fillStatx(long statx, int mask) {}
@@ -244,36 +244,36 @@ public abstract class Inode {
   }
 
   /**
-   * Makes a regular file without a name, in the filesystem of a directory. From process context.
+   * Creates an unnamed regular file in a directory's filesystem (O_TMPFILE). From process context.
    *
    * @param current the calling task
    * @param permissions mode bits
    * @return the new inode
-   * @throws ErrnoException EROFS, EOPNOTSUPP, or why it can't be made
+   * @throws ErrnoException EROFS, EOPNOTSUPP, or another error of the filesystem
    */
   @LinuxSource(file = "include/linux/fs.h", name = "tmpfile")
   public Inode tmpfile(Task current, int permissions) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
   }
 
-  /** Whether this is a link that leads to a file by itself, not by a path: one of /proc/self/fd. */
+  /** Whether this is a link to a file rather than to a path, as in /proc/self/fd. */
   boolean isMagic() {
     return false;
   }
 
-  /** Where such a link leads. */
+  /** The target of such a link. */
   @LinuxSource(file = "fs/namei.c", name = "nd_jump_link")
   Dentry jump() throws ErrnoException {
     throw new ErrnoException(Errno.EINVAL);
   }
 
-  /** What a link to it says if it is in no directory. */
+  /** Link text for a file that is in no directory. */
   @LinuxSource(file = "fs/d_path.c", name = "dynamic_dname")
   String anonymousName() {
     return "anon_inode:inode";
   }
 
-  /** Whether it has lost its last name. */
+  /** Whether it has no name left. */
   final boolean nameless() {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
@@ -285,7 +285,7 @@ public abstract class Inode {
   /**
    * The locks on this file.
    *
-   * @return its locks, made now if it had none
+   * @return its locks, allocated on first use
    */
   @LinuxSource(file = "fs/locks.c", name = "locks_get_lock_context")
   public final FileLocks locks() {
@@ -307,7 +307,7 @@ public abstract class Inode {
   }
 
   /**
-   * How long the data is expected to live, as the program said. Nothing here makes use of it.
+   * The program's hint on the lifetime of the data. It is only stored.
    *
    * @return 0 to Fcntl.RWH_WRITE_LIFE_EXTREME
    */
@@ -317,7 +317,7 @@ public abstract class Inode {
   }
 
   /**
-   * Says how long the data is expected to live.
+   * Sets the hint on the lifetime of the data.
    *
    * @param hint 0 to Fcntl.RWH_WRITE_LIFE_EXTREME
    */

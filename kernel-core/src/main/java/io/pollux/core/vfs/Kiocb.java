@@ -46,8 +46,8 @@ public class Kiocb extends Slab.Item {
   public static final int IOCB_NOWAIT = 1 << 7;
 
   /**
-   * Set by the file, with a result of -EAGAIN: the device had no request free, and the same I/O may succeed later. Any other
-   * -EAGAIN is final. Linux of that time does not tell the two apart.
+   * Set by the file with a result of -EAGAIN if the device had no free request, so that a retry may succeed. Any other -EAGAIN is
+   * final. Linux 4.20 does not distinguish the two.
    */
   public static final int IOCB_NO_TAG = 1 << 8;
 

@@ -32,7 +32,7 @@ public interface MachineFiles {
   void free(int fd);
 
   /**
-   * Whether a number of this kernel is closed on exec.
+   * Whether a descriptor of this kernel is closed on exec.
    *
    * @param fd as reserved
    * @return FD_CLOEXEC or 0
@@ -40,7 +40,7 @@ public interface MachineFiles {
   int getFd(int fd);
 
   /**
-   * Changes that.
+   * Sets or clears close-on-exec.
    *
    * @param fd as reserved
    * @param flags FD_CLOEXEC or 0
@@ -50,7 +50,7 @@ public interface MachineFiles {
   /**
    * The number of the process.
    *
-   * @return the machine's; 0 if it has none
+   * @return the host's pid; 0 if it has none
    */
   int pid();
 

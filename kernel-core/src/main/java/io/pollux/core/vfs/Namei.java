@@ -24,14 +24,14 @@ public final class Namei {
   /** How often an open starts again because somebody else made or removed the name at the same time. */
   private static final int MAX_ATTEMPTS = 100;
 
-  /** What open knows of its flags; the others are not looked at, and not kept. */
+  /** Flags that open knows. Other flags are ignored and dropped. */
   @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_OPEN_FLAGS")
   private static final int VALID_FLAGS =
       Fcntl.O_ACCMODE | Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_APPEND | Fcntl.O_NONBLOCK
           | Fcntl.O_SYNC | Fcntl.O_DIRECT | Fcntl.O_LARGEFILE | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_NOATIME
           | Fcntl.O_CLOEXEC | Fcntl.O_PATH | Fcntl.O_TMPFILE;
 
-  /** What is left of the flags with O_PATH. */
+  /** Flags that O_PATH keeps. */
   @LinuxSource(file = "fs/open.c", name = "O_PATH_FLAGS")
   private static final int PATH_FLAGS = Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_PATH | Fcntl.O_CLOEXEC;
 
@@ -111,7 +111,7 @@ public final class Namei {
   }
 
   /**
-   * Opens a path with limits to the walk. From process context.
+   * Opens a path with restrictions on the walk. From process context.
    *
    * @param current the calling task
    * @param base where a relative path starts, or null for the root
@@ -120,7 +120,7 @@ public final class Namei {
    * @param mode mode bits for a file that is made; any value at all
    * @param resolve Fcntl.RESOLVE_* flags; any value at all
    * @return the file, with one reference for the caller
-   * @throws ErrnoException EINVAL for what is not known or has no use, or why it can't be opened
+   * @throws ErrnoException EINVAL for unknown or unusable flags, or the error of the open
    */
   @LinuxSource(file = "fs/open.c", name = {"build_open_flags", "do_sys_openat2"})
   public File open2(Task current, @Nullable Dentry base, byte[] path, long flags, long mode, long resolve)
@@ -240,7 +240,7 @@ public final class Namei {
     try {
       checkOpen(made, flags & ~Fcntl.O_DIRECTORY);
     } catch (ErrnoException e) {
-      file.fput(current); // the file goes with it
+      file.fput(current); // frees the file too
       throw e;
     }
     return file;

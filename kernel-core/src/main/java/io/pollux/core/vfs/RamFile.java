@@ -34,12 +34,12 @@ final class RamFile extends RamInode {
   private boolean evicted;
 
   /**
-   * Makes an empty file without a user.
+   * Creates an empty file without a user.
    *
    * @param fs the filesystem, which counted it
    * @param ino the inode number
    * @param permissions mode bits
-   * @param nlink names: 1, or 0 for a file that goes with its last user
+   * @param nlink 1, or 0 for a file that its last user frees
    */
   RamFile(Ramfs fs, long ino, int permissions, int nlink) {
     super(fs, ino, StatMode.S_IFREG | permissions);

@@ -19,7 +19,7 @@ final class RamPages {
 
   // Under the lock of this:
   private final BitSet inUse = new BitSet();
-  private @Nullable ReservedMemory memory; // null until a page is wanted
+  private @Nullable ReservedMemory memory; // null before the first page
   private int firstFree; // no page below is free
   private int used;
 

@@ -12,13 +12,13 @@ import java.util.Arrays;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
-/** One walk along a path: where it is, and the names it still has to go. */
+/** One path walk: its position and its pending names. */
 @LinuxSource(file = "fs/namei.c", name = {"nameidata", "link_path_walk"})
 final class Walk {
-  /** Most symbolic links on one walk. */
+  /** Maximum number of symbolic links on one walk. */
   private static final int MAXSYMLINKS = 40;
 
-  /** Most names still to walk: a path of links can't make it longer than this. */
+  /** Maximum number of pending names, also with symbolic links. */
   private static final int MAX_PENDING = Namei.PATH_MAX * 2;
 
   private static final byte[] FD_PATH = Dentry.bytes(FdDirectory.PATH);
@@ -42,7 +42,7 @@ final class Walk {
    * @param start where a relative path starts, or null for the root
    * @param path the path
    * @param resolve Fcntl.RESOLVE_* flags
-   * @throws ErrnoException ENOENT for an empty path, EXDEV for an absolute one that may not be
+   * @throws ErrnoException ENOENT for an empty path, EXDEV for a forbidden absolute path
    */
   Walk(Namei namei, Task current, @Nullable Dentry start, byte[] path, int resolve) throws ErrnoException {
     this.namei = namei;
@@ -56,22 +56,22 @@ final class Walk {
     push(path);
   }
 
-  /** Where it is. */
+  /** The current position. */
   Dentry at() {
     return at;
   }
 
-  /** Whether there is a slash behind the last name, which makes it a directory's. */
+  /** Whether a slash follows the last name, which must then be a directory. */
   boolean slash() {
     return slash;
   }
 
-  /** The last name, if the walk may miss it and there is nothing of that name. */
+  /** The last name, if it may be missing and is. */
   byte @Nullable [] missing() {
     return missing;
   }
 
-  /** Puts a path in front of what is pending. */
+  /** Prepends a path to the pending names. */
   private void push(byte[] path) throws ErrnoException {
     int begin = 0;
     if (path.length > 0 && path[0] == '/') {
@@ -81,7 +81,7 @@ final class Walk {
       slash |= path.length > 0 && path[path.length - 1] == '/';
     }
     int end = path.length;
-    for (int i = path.length - 1; i >= begin - 1; i--) { // from the back, so that the first name ends up in front
+    for (int i = path.length - 1; i >= begin - 1; i--) { // backwards, so that the first name ends up in front
       if (i == begin - 1 || path[i] == '/') {
         if (end - i > 1) {
           pending.push(Arrays.copyOfRange(path, i + 1, end));
@@ -94,7 +94,7 @@ final class Walk {
     }
   }
 
-  /** Goes where an absolute path starts. Returns how many bytes of it are walked then. */
+  /** Moves to the start of an absolute path. Returns how many bytes of the path this consumes. */
   @LinuxSource(file = "fs/namei.c", name = "nd_jump_root")
   private int absolute(byte[] path) throws ErrnoException {
     if (has(Fcntl.RESOLVE_BENEATH)) {
@@ -116,7 +116,7 @@ final class Walk {
     return (resolve & flag) != 0;
   }
 
-  /** A step may be one into another filesystem. */
+  /** Checks a step that may cross into another filesystem. */
   private void stay(Dentry to) throws ErrnoException {
     if (has(Fcntl.RESOLVE_NO_XDEV) && to.inode().sb() != at.inode().sb()) {
       throw new ErrnoException(Errno.EXDEV);
@@ -166,8 +166,8 @@ final class Walk {
   }
 
   /**
-   * Walks to the directory of the last name, and answers the name: one that is {@link #isSpecial} if it is none that
-   * could be made or removed.
+   * Walks to the directory of the last name and returns the name. The name is {@link #isSpecial} if it cannot be created or
+   * removed.
    */
   @LinuxSource(file = "fs/namei.c", name = "filename_parentat")
   byte[] toLast() throws ErrnoException {
@@ -182,7 +182,7 @@ final class Walk {
     return name.length == 0 || isDots(name, 1) || isDots(name, 2);
   }
 
-  /** What a path with a slash behind it leads to is a directory. */
+  /** Checks that a path with a trailing slash leads to a directory. */
   void checkSlash() throws ErrnoException {
     if (slash) {
       checkDirectory();
@@ -209,11 +209,11 @@ final class Walk {
   }
 
   /**
-   * Walks on.
+   * Continues the walk.
    *
-   * @param left how many names are left for others
+   * @param left how many names to leave pending
    * @param followLast whether a symbolic link at the end is followed
-   * @param mayMiss whether there need be nothing of the last name
+   * @param mayMiss whether the last name may be missing
    */
   void run(int left, boolean followLast, boolean mayMiss) throws ErrnoException {
     while (pending.size() > left) { // bounded: each link costs one of MAXSYMLINKS
@@ -251,7 +251,7 @@ final class Walk {
     }
   }
 
-  /** Whether a directory is the one that the walk is in, or one above it. */
+  /** Whether a directory is the current one or an ancestor of it. */
   @LinuxSource(file = "fs/dcache.c", name = "d_splice_alias")
   private boolean isAbove(Inode directory) {
     for (Dentry up = at; up != null; up = up.parent()) {

@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** lib/errseq.c: each sample reports an error once, and an error that nobody has reported is new to the next sample. */
+/** lib/errseq.c: each sample reports an error once, and an unreported error is new to the next sample. */
 @Timeout(60)
 class ErrseqTest {
   private final Errseq errors = new Errseq();

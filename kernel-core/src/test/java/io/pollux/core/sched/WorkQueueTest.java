@@ -339,7 +339,7 @@ class WorkQueueTest {
     assertThat(results).hasSize(6).containsOnly(-Errno.EINTR);
   }
 
-  /** The kill comes at any time between the look at the signals and the sleep. */
+  /** The kill arrives at any time between the check for signals and the sleep. */
   @Test
   void aKillIsNeverMissed() {
     WaitQueue nothing = new WaitQueue();

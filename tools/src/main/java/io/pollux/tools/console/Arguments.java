@@ -9,15 +9,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The words that the command was typed with. */
+/** The command's arguments. */
 public final class Arguments {
   private Arguments() {}
 
   /**
-   * The process's arguments with every byte that was typed. Java decodes them by the locale and replaces what does not fit.
+   * Returns the process's arguments byte by byte. Java decodes them by the locale and replaces invalid bytes.
    *
-   * @param decoded as Java has them
-   * @return the same words, as {@link PathName#text()} writes bytes
+   * @param decoded the arguments from Java
+   * @return the same arguments, with bytes encoded as in {@link PathName#text()}
    */
   public static String[] ofProcess(String[] decoded) {
     try {
@@ -27,7 +27,7 @@ public final class Arguments {
     }
   }
 
-  /** Takes the last words of a command line, each ended by a 0; those of Java if the line is not the one they came from. */
+  /** Extracts the last arguments of a command line, each terminated by a 0. Returns Java's if the line does not match them. */
   static String[] exact(String[] decoded, byte[] line) {
     List<byte[]> words = new ArrayList<>();
     int start = 0;

@@ -85,7 +85,7 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
     return Failure.fault("standard output", String.valueOf(e.getMessage()));
   }
 
-  /** Whatever got into a message, it stays one line; bytes that are not UTF-8 are shown as in {@link PathName#toString()}. */
+  /** Keeps any message on one line. Bytes that are not UTF-8 are shown as in {@link PathName#toString()}. */
   private static String oneLine(String message) {
     StringBuilder line = new StringBuilder(message.length());
     message

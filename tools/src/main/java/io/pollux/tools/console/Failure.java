@@ -29,7 +29,7 @@ public final class Failure extends RuntimeException {
    *
    * @param what the option, the file, the part
    * @param why in a few words
-   * @return what to throw
+   * @return the exception to throw
    */
   public static Failure couldNotRun(String what, String why) {
     return new Failure(COULD_NOT_RUN, what, why, null);
@@ -41,7 +41,7 @@ public final class Failure extends RuntimeException {
    * @param what the option, the file, the part
    * @param why in a few words
    * @param cause shown by --debug
-   * @return what to throw
+   * @return the exception to throw
    */
   public static Failure couldNotRun(String what, String why, Throwable cause) {
     return new Failure(COULD_NOT_RUN, what, why, cause);
@@ -52,7 +52,7 @@ public final class Failure extends RuntimeException {
    *
    * @param what the file, the part
    * @param why in a few words
-   * @return what to throw
+   * @return the exception to throw
    */
   public static Failure fault(String what, String why) {
     return new Failure(FAULT, what, why, null);
@@ -64,7 +64,7 @@ public final class Failure extends RuntimeException {
    * @param what the file, the part
    * @param why in a few words
    * @param cause shown by --debug
-   * @return what to throw
+   * @return the exception to throw
    */
   public static Failure fault(String what, String why, Throwable cause) {
     return new Failure(FAULT, what, why, cause);

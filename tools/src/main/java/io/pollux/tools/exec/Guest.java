@@ -57,7 +57,7 @@ final class Guest {
   private static final int NOTE_FORGET = 65;
   private static final int NOTES = 64;
 
-  /** The environment's variable with RLIMIT_MEMLOCK, as limits.c writes it. */
+  /** The environment variable with RLIMIT_MEMLOCK, as written by limits.c. */
   private static final String MEMLOCK = "POLLUX_MEMLOCK";
 
   private static final int DECIMAL = 10;
@@ -193,7 +193,7 @@ final class Guest {
   /** Upcall: the program ends. */
   long shutdown() {
     try {
-      try (target) { // closed last, whatever becomes of the program
+      try (target) { // closed last, even if the program fails
         process.close();
       }
       String faults = target.faults();

@@ -23,7 +23,7 @@ final class GuestFiles implements MachineFiles {
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
-  /** Takes the calls of the machine, those on descriptors apart from the program's, and the addresses of C functions. */
+  /** Takes the host calls for the program's table and for the second table, and the addresses of C functions. */
   GuestFiles(
       Machine machine, Machine apart, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
     MachinePolls polls = new MachinePolls(machine, apart);

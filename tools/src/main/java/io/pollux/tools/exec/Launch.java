@@ -28,8 +28,8 @@ public final class Launch {
   private static final int SIG_SETMASK = 2;
 
   /**
-   * Options of the sanitizers that a program may be built with: their runtime is not the first library, and they do not look for
-   * leaks, because they don't know what Java holds. The user's own options come after these.
+   * Options for programs built with sanitizers. Their runtime need not be the first library, and leak detection is off, because
+   * it cannot see Java's references. The user's options follow these.
    */
   private static final List<String> SANITIZERS =
       List.of("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0");
@@ -57,7 +57,7 @@ public final class Launch {
   }
 
   /**
-   * Becomes the program, with its arguments byte by byte as they were typed. What this process has printed is flushed by the caller before.
+   * Replaces this process by the program, with its arguments unchanged byte by byte. The caller flushes output first.
    *
    * @param command the program, looked up in PATH, and its arguments
    * @return never
@@ -90,8 +90,8 @@ public final class Launch {
   }
 
   /**
-   * Of the virtual machine in the program, which is a guest there: no signals, limits, or files of its own. The library puts the size
-   * of the heap before them, by the limit of the address space.
+   * Options of the virtual machine in the program: it takes no signals, limits or files of its own. The library prepends the heap
+   * size, from the address space limit.
    */
   private static List<String> options() {
     List<String> options = new ArrayList<>();

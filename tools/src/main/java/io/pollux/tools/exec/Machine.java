@@ -45,7 +45,7 @@ final class Machine {
   private static final int RLIMIT_SIZE = 16; // struct rlimit64: soft and hard
   private static final int OUT_OF_THE_WAY = 900;
   private static final int ROOM = 16;
-  private static final int BELOW_SMALL_LIMIT = 8; // one part in so many
+  private static final int BELOW_SMALL_LIMIT = 8; // as a divisor of the limit
 
   private final MethodHandle call;
 
@@ -77,16 +77,16 @@ final class Machine {
   }
 
   /**
-   * Duplicates a descriptor of the program's table, for this process alone.
+   * Duplicates a descriptor of the program's table, with close-on-exec.
    *
-   * @param from the lowest number that will do
+   * @param from the lowest acceptable number
    * @return the number or a negative errno
    */
   int duplicate(int fd, int from) {
     return (int) call(FCNTL, fd, F_DUPFD_CLOEXEC, from);
   }
 
-  /** The lowest number that a program does not count on. */
+  /** The lowest number that programs do not expect. */
   int outOfTheWay() {
     try (Arena arena = Arena.ofConfined()) {
       long limit = arena.allocate(RLIMIT_SIZE, Long.BYTES).address();

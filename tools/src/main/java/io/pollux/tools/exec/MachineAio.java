@@ -10,11 +10,11 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.Arena;
 
 /**
- * The aio of the host, for two things that no other system call does: it says whether a file takes a request, and it
- * signals an eventfd without blocking. No request of the program passes through it.
+ * The host's aio, for two operations that no other system call offers: to check whether a file accepts a request, and to signal
+ * an eventfd without blocking. The program's requests do not use it.
  */
 final class MachineAio {
-  /** In the kernel's half: a request that gets as far as its buffer is EFAULT, and has done nothing. */
+  /** A bad user address: a request that reaches its buffer fails with EFAULT and has no effect. */
   private static final long NO_BUFFER = -4096;
 
   private static final int EVENTS = 8;
@@ -40,13 +40,13 @@ final class MachineAio {
   }
 
   /**
-   * Asks whether a file takes reads or writes. Nothing is read or written.
+   * Checks whether a file accepts reads or writes. Transfers nothing.
    *
    * @param fd the descriptor
    * @param opcode IOCB_CMD_PREAD or IOCB_CMD_PWRITE
    * @param rwf RWF_* flags
-   * @param unknown what to return where the host has no aio
-   * @return true if the host's io_submit would go on to the buffer
+   * @param unknown the result if the host has no aio
+   * @return true if the host's io_submit reaches the buffer
    */
   boolean takes(int fd, int opcode, int rwf, boolean unknown) {
     if (context() == 0) {
@@ -62,18 +62,18 @@ final class MachineAio {
   }
 
   /**
-   * Adds 1 to an eventfd. A full one saturates and shows POLLERR, which no write(2) can do. Never sleeps.
+   * Adds 1 to an eventfd. A full one saturates and reports POLLERR, which write(2) cannot do. Never sleeps.
    *
-   * @param table what calls on the descriptor go through
+   * @param table makes calls on the descriptor
    * @param fd an eventfd
-   * @return false where the host has no aio
+   * @return false if the host has no aio
    */
   synchronized boolean signal(Machine table, int fd) {
     if (context() == 0) {
       return false;
     }
     try (Arena arena = Arena.ofConfined()) {
-      long iocb = iocb(arena, fd, AioAbi.IOCB_CMD_POLL); // an eventfd is always ready for one of the two
+      long iocb = iocb(arena, fd, AioAbi.IOCB_CMD_POLL); // an eventfd is always readable or writable
       Iocb.aioBuf(iocb, PollBits.POLLIN | PollBits.POLLOUT);
       Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_RESFD);
       Iocb.aioResfd(iocb, fd);

@@ -9,12 +9,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Duplicates of the program's descriptors, for requests that outlive the call that submits them: one for each
- * descriptor, however many requests hold it. It is closed with the last of them.
+ * Duplicates of the program's descriptors, for requests that outlive the submitting call. All requests on a descriptor share one
+ * duplicate. The last request closes it.
  *
- * <p>The first few are in the program's table, out of the way of the numbers that a program counts on: from 900 on, or
- * in the last eighth below a smaller limit. The others are in a table apart, which the program does not see, where a
- * call costs a change of threads.
+ * <p>The first few are in the program's table, at numbers that programs do not expect: 900 and above, or the last eighth below a
+ * smaller limit. The others are in a second table that the program does not see. A call there costs a thread switch.
  */
 final class MachineDuplicates {
   private static final int F_DUPFD_QUERY = 1027; // since Linux 6.10
@@ -24,9 +23,9 @@ final class MachineDuplicates {
   private final Machine machine;
   private final Machine apart;
   private final MachinePolls polls;
-  private final Map<Integer, Duplicate> byNumber = new HashMap<>(); // of the program; under its own lock
+  private final Map<Integer, Duplicate> byNumber = new HashMap<>(); // by the program's number; under its own lock
   private int beside; // in the program's table; under the same lock, as all below
-  private long thread; // that makes the calls apart; not positive before there is one
+  private long thread; // makes the calls on the second table; not positive before it starts
 
   MachineDuplicates(Machine machine, Machine apart, MachinePolls polls) {
     this.machine = machine;
@@ -38,8 +37,8 @@ final class MachineDuplicates {
   static final class Duplicate {
     final Machine machine; // calls on it
     final int fd;
-    final WaitQueue changes = new WaitQueue(); // woken at each, once it is watched
-    long key; // of the one that listens, which has it under its lock; 0 if it is not watched
+    final WaitQueue changes = new WaitQueue(); // woken at each change while watched
+    long key; // for the listener, under its lock; 0 if not watched
     private final int number;
     private final AtomicInteger seen = new AtomicInteger(); // changes
     private int holders = 1; // under the lock of byNumber
@@ -50,12 +49,12 @@ final class MachineDuplicates {
       this.number = number;
     }
 
-    /** Changes so far: a waiter that sees another number has something to look at. */
+    /** Number of changes so far. A waiter that sees a new number checks the file. */
     int seen() {
       return seen.get();
     }
 
-    /** Something changed. By the listener. */
+    /** Records a change. By the listener. */
     void change(int mask) {
       seen.getAndIncrement();
       changes.wakeUp(mask);
@@ -66,12 +65,12 @@ final class MachineDuplicates {
    * Holds the file that a descriptor of the program names.
    *
    * @param number the program's
-   * @return to be released once; null if the host has no descriptor left, or the number names nothing
+   * @return the duplicate, which the caller releases once; null if the host has no free descriptor or the number is not open
    */
   @Nullable Duplicate hold(int number) {
     synchronized (byNumber) {
       if (thread <= 0) {
-        thread = apart.call(Machine.GETTID, 0, 0, 0); // starts it while the program's table has room
+        thread = apart.call(Machine.GETTID, 0, 0, 0); // starts the thread while the program's table has room
       }
       Duplicate there = byNumber.get(number);
       if (there != null && same(number, there)) {
@@ -80,7 +79,7 @@ final class MachineDuplicates {
       }
       Duplicate made = duplicate(number);
       if (made != null) {
-        byNumber.put(number, made); // another file had this number before: its holders keep it
+        byNumber.put(number, made); // the number named another file before; its holders keep that duplicate
       }
       return made;
     }
@@ -99,7 +98,7 @@ final class MachineDuplicates {
     held.machine.call(Machine.CLOSE, held.fd, 0, 0);
   }
 
-  /** Whether a descriptor and a duplicate are one open file. False also where the host does not tell. */
+  /** Whether a descriptor and a duplicate refer to the same open file. False if the host cannot tell. */
   private boolean same(int number, Duplicate there) {
     long process = machine.call(Machine.GETPID, 0, 0, 0);
     if (there.machine == apart) {

@@ -27,12 +27,11 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of the host as a file of this kernel, for aio requests of a C program that name one: its eventfds, its pipes,
- * a file outside the mount point.
+ * A host file as a file of this kernel, for aio requests of a C program: an eventfd, a pipe, a file outside the mount point.
  *
- * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, between the host and the
- * program's memory. It is made at once and in place, as Linux 4.20 makes those of files that know no asynchronous I/O.
- * A request that has to wait (an empty pipe) sleeps in this kernel, so that a signal interrupts it with EINTR.
+ * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, on the program's memory. It runs in place
+ * inside the submitting call, as in Linux 4.20 for files without asynchronous I/O. A request that must wait (an empty pipe)
+ * sleeps in this kernel, so that a signal interrupts it (EINTR).
  *
  * <p>A file that a request may use after its submission has a duplicate of the descriptor: see {@link
  * MachineDuplicates}.
@@ -46,7 +45,7 @@ class MachineFile extends AnonInode {
   private static final int SO_RCVTIMEO = 20;
   private static final int SO_SNDTIMEO = 21;
   private static final int TIMEVAL_SIZE = 16;
-  private static final long NO_POSITION = -1; // the file's own, or none
+  private static final long NO_POSITION = -1; // the file's own position, or none
   private static final int IN = PollBits.POLLIN | PollBits.POLLRDNORM | PollBits.POLLHUP | PollBits.POLLERR;
   private static final int OUT = PollBits.POLLOUT | PollBits.POLLWRNORM | PollBits.POLLHUP | PollBits.POLLERR;
 
@@ -56,9 +55,9 @@ class MachineFile extends AnonInode {
   private final int type; // S_IFMT
   private final Operations operations = new Operations();
   private @Nullable Duplicate duplicate; // under this object's lock
-  private volatile boolean unpositioned; // the host has said ESPIPE
+  private volatile boolean unpositioned; // the host returned ESPIPE
 
-  /** What serves all files of one program. */
+  /** Shared by all files of one program. */
   record Host(Machine machine, MachineAio aio, MachinePolls polls, MachineDuplicates duplicates) {}
 
   private MachineFile(Host host, int number, int mode, int access) {
@@ -80,7 +79,7 @@ class MachineFile extends AnonInode {
     if (flags < 0 || (flags & O_PATH) != 0) {
       return null;
     }
-    int access = flags & Fcntl.O_ACCMODE; // the host applies the others, which may change
+    int access = flags & Fcntl.O_ACCMODE; // the host applies the other flags, which may change
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       if (machine.call(Machine.FSTAT, fd, stat, 0) != 0) {
@@ -91,7 +90,7 @@ class MachineFile extends AnonInode {
       if ((mode & StatMode.S_IFMT) == 0 && isEventfd(machine, arena, fd)) {
         file = new MachineEventfd(host, fd, mode, access);
         if (file.duplicate() == null) {
-          return null; // a completion may signal it at any later time
+          return null; // a later completion may signal it at any time
         }
       } else {
         file = new MachineFile(host, fd, mode, access);
@@ -125,8 +124,8 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Adds 1 to an eventfd. Where the host has no aio, a full one is left as it is: a write would block, and a completion
-   * must not.
+   * Adds 1 to an eventfd. If the host has no aio, a full eventfd does not change: a write would block, and a completion must not
+   * block.
    */
   boolean signalOne() {
     Duplicate held = duplicate();
@@ -149,7 +148,7 @@ class MachineFile extends AnonInode {
     return operations;
   }
 
-  /** The duplicate, made at the first call; null if the host has no descriptor left. */
+  /** The duplicate, created by the first call; null if the host has no free descriptor. */
   final synchronized @Nullable Duplicate duplicate() {
     if (duplicate == null) {
       duplicate = host.duplicates().hold(number);
@@ -181,11 +180,11 @@ class MachineFile extends AnonInode {
 
   private long transfer(Task current, Kiocb iocb, IovIter iter) {
     if (type == StatMode.S_IFSOCK && iocb.kiPos != 0) {
-      return -Errno.ESPIPE; // C: sock_read_iter; other streams take no notice of it
+      return -Errno.ESPIPE; // C: sock_read_iter; other streams ignore the position
     }
     int rwf = rwFlags(iocb);
     if (type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR) {
-      return once(current, iocb, iter, rwf); // no signal interrupts it on the host either
+      return once(current, iocb, iter, rwf); // not interruptible on the host either
     }
     if (iter.count() == 0 || (rwf & AioAbi.RWF_NOWAIT) != 0 || !mayWait()) {
       return once(current, iocb, iter, rwf);
@@ -209,14 +208,14 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Has the host move data without waiting, and waits here, until a read has something or a write is done. A blocking
-   * write of the host goes on after a part in the same way.
+   * Transfers data on the host without blocking, and waits here until a read returns data or a write is complete. A blocking
+   * write of the host also continues after a short count.
    */
   private long transferInTurns(Task current, Kiocb iocb, IovIter iter, int rwf) {
     long done = 0;
     int seen = 0;
     Duplicate waitsOn = null;
-    while (true) { // ends: each turn moves data, or waits for a change, or returns
+    while (true) { // bounded: each turn moves data, waits for a change, or returns
       long moved = once(current, iocb, iter, rwf | AioAbi.RWF_NOWAIT);
       if (moved > 0) {
         done += moved;
@@ -236,12 +235,12 @@ class MachineFile extends AnonInode {
         }
       } else {
         waitsOn = duplicate();
-        if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // it can't be waited for here: the host waits
+        if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // the file cannot be watched: wait on the host
           moved = once(current, iocb, iter, rwf);
           return moved > 0 ? done + moved : done > 0 ? done : moved;
         }
       }
-      seen = waitsOn.seen(); // before the next turn looks
+      seen = waitsOn.seen(); // before the next attempt
     }
   }
 
@@ -250,7 +249,7 @@ class MachineFile extends AnonInode {
     return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
   }
 
-  /** How long a socket waits, as the program has set it. */
+  /** The socket timeout that the program has set. */
   private long timeout(boolean read) {
     if (type != StatMode.S_IFSOCK) {
       return WaitQueue.FOREVER;
@@ -268,8 +267,8 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Waits until the file is ready and has the host move data then, for files that know no RWF_NOWAIT, as terminals. If
-   * another reader was faster, the host waits.
+   * Waits until the file is ready, then transfers data on the host. For files without RWF_NOWAIT, such as terminals. If another
+   * reader was faster, the host blocks.
    */
   private long transferWhenReady(Task current, Kiocb iocb, IovIter iter, int rwf) {
     int ready = iter.intoMemory() ? IN : OUT;
@@ -285,7 +284,7 @@ class MachineFile extends AnonInode {
     return once(current, iocb, iter, rwf);
   }
 
-  /** One call of the host with all that is left. */
+  /** One host call for the rest of the request. */
   private long once(Task current, Kiocb iocb, IovIter iter, int rwf) {
     if (iter.count() == 0) {
       return nothing(iocb, iter.intoMemory());
@@ -298,14 +297,14 @@ class MachineFile extends AnonInode {
       result = host.machine().call(nr, fd(), vector.address, pieces, iocb.kiPos, 0, rwf);
       unpositioned = result == -Errno.ESPIPE;
     }
-    if (unpositioned || !positioned()) { // what has no positions takes no notice of the request's
+    if (unpositioned || !positioned()) { // a file without positions ignores the request's
       result = host.machine().call(nr, fd(), vector.address, pieces, NO_POSITION, 0, rwf);
     }
     Slab.free(vector);
     return result;
   }
 
-  /** A request of 0 bytes. The host's vectored calls return before the file sees it; an empty datagram is one. */
+  /** A request of 0 bytes, such as an empty datagram. The host's vectored calls return before the file sees it. */
   private long nothing(Kiocb iocb, boolean read) {
     Machine machine = host.machine();
     if (positioned()) {
@@ -321,7 +320,7 @@ class MachineFile extends AnonInode {
     return !unpositioned && type != StatMode.S_IFIFO && type != StatMode.S_IFSOCK;
   }
 
-  /** What can be done is the host's to say; it is asked where the answer matters. */
+  /** The host decides what the file supports; it is asked only where the result matters. */
   private final class Operations implements FileOperations {
     @Override
     public boolean hasReadIter() {

@@ -9,11 +9,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Hears of changes of the machine's files on behalf of polls and blocked requests: one epoll set, edge by edge, and
- * one thread that waits on it, from the first one on.
+ * Watches host files for polls and blocked requests: one edge-triggered epoll set, and one thread that waits on it. The first
+ * request starts the thread.
  */
 final class MachinePolls {
-  /** Every event that a poll can ask for; epoll's bits are poll's. EPOLLERR and EPOLLHUP come unasked. */
+  /** All events that a poll can request; epoll and poll have the same bits. EPOLLERR and EPOLLHUP are always reported. */
   static final int ALL_EVENTS = 0x27c7; // IN PRI OUT RDNORM RDBAND WRNORM WRBAND MSG RDHUP
 
   private static final int EPOLL_CLOEXEC = 02000000;
@@ -29,19 +29,18 @@ final class MachinePolls {
   private final Map<Long, Duplicate> watched = new HashMap<>(); // by key; under its own lock, as all below
   private long lastKey;
   private int epoll = -1;
-  private int epollApart = -1; // the same set in the other table
+  private int epollApart = -1; // the same set in the second table
 
-  /** Takes the calls of the machine, and those on descriptors apart from the program's. */
+  /** Takes the host calls for the program's table and for the second table. */
   MachinePolls(Machine machine, Machine apart) {
     this.machine = machine;
     this.apart = apart;
   }
 
   /**
-   * Has a duplicate's queue woken at each change.
+   * Watches a duplicate: wakes its queue at each change.
    *
-   * @return 0; -EPERM for a file that never changes, as regular ones are always ready; another negative errno if the
-   *     host can't watch it
+   * @return 0; -EPERM for a file that is always ready, such as a regular file; another negative errno if the host cannot watch it
    */
   int watch(Duplicate file) {
     synchronized (watched) {
@@ -91,7 +90,7 @@ final class MachinePolls {
     return table == apart ? epollApart : epoll;
   }
 
-  /** A duplicate is about to be closed. */
+  /** Stops watching a duplicate that is about to be closed. */
   void forget(Duplicate file) {
     synchronized (watched) {
       if (file.key != 0) {

@@ -10,7 +10,7 @@ import java.lang.foreign.Arena;
 final class MachineVector extends Slab.Item {
   static final Slab<MachineVector> SLAB = new Slab<>(MachineVector::new);
 
-  private final Arena arena = Arena.ofAuto(); // goes with this object
+  private final Arena arena = Arena.ofAuto(); // freed with this object
   final long address = arena.allocate(AioAbi.UIO_MAXIOV * Iovec.SIZE, Long.BYTES).address();
 
   private MachineVector() {}

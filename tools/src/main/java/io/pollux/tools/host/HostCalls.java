@@ -15,14 +15,14 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 
-/** File calls of the machine, made by the C library's syscall(2). One thread at a time uses an instance. */
+/** File calls of the host, through the C library's syscall(2). Not thread-safe. */
 final class HostCalls implements AutoCloseable {
   private static final int PATH_MAX = 4096;
   private static final long TIMES_BYTES = 32; // two struct timespec
   private static final long NANOS = 8; // offset of tv_nsec
   private static final long SECOND_TIME = 16; // offset of the second timespec
 
-  // Numbers of x86-64 Linux, the machine underneath.
+  // Numbers of x86-64 Linux, the host.
   private static final int WRITE = 1;
   private static final int CLOSE = 3;
   private static final int PWRITE64 = 18;
@@ -70,7 +70,7 @@ final class HostCalls implements AutoCloseable {
     return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type, options);
   }
 
-  /** Returns what a call returned, or a negative errno. */
+  /** Returns a call's result, or a negative errno. */
   private long call(int nr, long a0, long a1, long a2, long a3, long a4) {
     try {
       long result = (long) SYSCALL.invokeExact(state, (long) nr, a0, a1, a2, a3, a4);
@@ -87,7 +87,7 @@ final class HostCalls implements AutoCloseable {
     return result;
   }
 
-  /** An error in the machine's own words. */
+  /** The host's text for an error. */
   @SuppressWarnings("restricted") // the C library is trusted to return a string
   static String describe(int errno) {
     try {
@@ -98,7 +98,7 @@ final class HostCalls implements AutoCloseable {
     }
   }
 
-  /** Puts a name where a call finds it, with a 0 behind it. */
+  /** Copies a name into native memory, terminated by a 0. */
   private static long put(MemorySegment to, PathName name) throws HostFailure {
     byte[] bytes = name.bytes();
     if (bytes.length >= PATH_MAX) {
@@ -106,7 +106,7 @@ final class HostCalls implements AutoCloseable {
     }
     for (byte b : bytes) {
       if (b == 0) {
-        throw new HostFailure(Errno.EINVAL); // C would take what is before it for the name
+        throw new HostFailure(Errno.EINVAL); // C would truncate the name there
       }
     }
     MemorySegment.copy(bytes, 0, to, ValueLayout.JAVA_BYTE, 0, bytes.length);
@@ -151,7 +151,7 @@ final class HostCalls implements AutoCloseable {
     check(call(FTRUNCATE, fd, bytes, 0, 0, 0));
   }
 
-  /** Writes at an offset, or where the file stands if that is negative; returns how much was written. */
+  /** Writes at an offset, or at the file's position if the offset is negative. Returns the bytes written. */
   long write(int fd, long address, long bytes, long offset) throws HostFailure {
     long done;
     do {
@@ -172,7 +172,7 @@ final class HostCalls implements AutoCloseable {
     check(call(FCHMOD, fd, mode, 0, 0, 0));
   }
 
-  /** Follows a symlink, which has no mode of its own. */
+  /** Sets the mode. Follows a symlink, which has no mode of its own. */
   void setMode(int dir, PathName name, int mode) throws HostFailure {
     check(call(FCHMODAT, dir, put(first, name), mode, 0, 0));
   }

@@ -8,7 +8,7 @@ import io.pollux.uapi.Fcntl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open directory of the machine. No method follows a symlink unless that is asked for.
+ * An open host directory. Methods do not follow symlinks, except where a parameter says so.
  */
 public final class HostDirectory implements AutoCloseable {
   private static final PathName PARENT = PathName.of("..");
@@ -28,7 +28,7 @@ public final class HostDirectory implements AutoCloseable {
    * @param name its name
    * @param follow whether it may be a symlink to a directory
    * @return the directory, to be closed by the caller
-   * @throws HostFailure ENOTDIR if it is something else
+   * @throws HostFailure ENOTDIR if it is not a directory
    */
   public HostDirectory open(PathName name, boolean follow) throws HostFailure {
     int flags = Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | (follow ? 0 : Fcntl.O_NOFOLLOW);
@@ -36,22 +36,22 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Opens the directory that this one is in now.
+   * Opens the current parent directory.
    *
    * @return the directory, to be closed by the caller
-   * @throws HostFailure if it can't be opened
+   * @throws HostFailure if it cannot be opened
    */
   public HostDirectory parent() throws HostFailure {
     return open(PARENT, false);
   }
 
   /**
-   * What the machine says of a name.
+   * Returns the status of an entry.
    *
    * @param name the name
-   * @param follow whether a symlink stands for what it points to
+   * @param follow whether to follow a symlink
    * @return the status, or null if there is no such name
-   * @throws HostFailure if there is no telling
+   * @throws HostFailure for any other error
    */
   public @Nullable FileStatus status(PathName name, boolean follow) throws HostFailure {
     try {
@@ -65,7 +65,7 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Makes a directory that only this user may use, whatever the umask is.
+   * Creates a directory with access for this user only, regardless of the umask.
    *
    * @param name its name
    * @throws HostFailure EEXIST if there is something of that name
@@ -73,12 +73,12 @@ public final class HostDirectory implements AutoCloseable {
   public void makeDirectory(PathName name) throws HostFailure {
     calls.makeDirectory(fd, name, OWN);
     if ((calls.stat(fd, name, Fcntl.AT_SYMLINK_NOFOLLOW).mode() & OWN) != OWN) {
-      calls.setMode(fd, name, OWN); // the umask took it
+      calls.setMode(fd, name, OWN); // the umask cleared it
     }
   }
 
   /**
-   * Makes a pipe, a socket or a device, without permissions for anybody.
+   * Creates a pipe, a socket or a device with mode 0.
    *
    * @param name its name
    * @param type one of StatMode's S_IF* types
@@ -90,10 +90,10 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Makes a symlink.
+   * Creates a symlink.
    *
    * @param name its name
-   * @param target where it points to
+   * @param target its target
    * @throws HostFailure EEXIST if there is something of that name
    */
   public void makeSymlink(PathName name, PathName target) throws HostFailure {
@@ -101,7 +101,7 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Removes a name that is no directory.
+   * Removes an entry that is not a directory.
    *
    * @param name the name
    * @throws HostFailure if that is refused
@@ -111,13 +111,13 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Opens a file for writing, and makes it if there is none. Neither truncates it nor waits for the reader of a pipe, unless
+   * Opens a file for writing and creates it if it does not exist. Does not truncate. Waits for the reader of a pipe only if
    * symlinks are followed.
    *
    * @param name its name
-   * @param follow whether it may be a symlink, and anything that can be written to
+   * @param follow whether it may be a symlink or any writable file
    * @return the file, to be closed by the caller
-   * @throws HostFailure ELOOP for a symlink that is not followed
+   * @throws HostFailure ELOOP for a symlink if follow is false
    */
   public HostOutput create(PathName name, boolean follow) throws HostFailure {
     int flags = Fcntl.O_WRONLY | Fcntl.O_CREAT | Fcntl.O_NOCTTY;

@@ -4,7 +4,7 @@ package io.pollux.tools.host;
 import java.io.IOException;
 import java.io.Serial;
 
-/** The machine refused a file call: the errno, and as the message why, in words. */
+/** A failed host file call: its errno, and the reason as the message. */
 public final class HostFailure extends IOException {
   @Serial private static final long serialVersionUID = 1L;
 
@@ -15,10 +15,10 @@ public final class HostFailure extends IOException {
   }
 
   /**
-   * A refusal that the machine has no words for.
+   * A failure for which the host has no text.
    *
    * @param errno positive error number
-   * @param words why, without the name of the file
+   * @param words the reason, without the file name
    */
   public HostFailure(int errno, String words) {
     super(words);

@@ -3,7 +3,7 @@ package io.pollux.tools.host;
 
 import io.pollux.uapi.Fcntl;
 
-/** The machine's files, for one thread at a time. */
+/** The host's files. Not thread-safe. */
 public final class HostFiles implements AutoCloseable {
   private final HostCalls calls = new HostCalls();
 
@@ -11,9 +11,9 @@ public final class HostFiles implements AutoCloseable {
   public HostFiles() {}
 
   /**
-   * Where relative paths begin. A name in it may be any path.
+   * The working directory. A name in it may be any path.
    *
-   * @return the working directory, which needs no closing
+   * @return the directory, which the caller need not close
    */
   public HostDirectory workingDirectory() {
     return new HostDirectory(calls, Fcntl.AT_FDCWD);
@@ -28,7 +28,7 @@ public final class HostFiles implements AutoCloseable {
     return calls.isRoot();
   }
 
-  /** Ends it; directories and outputs that were opened are closed before. */
+  /** Closes this. The caller closes its directories and outputs first. */
   @Override
   public void close() {
     calls.close();

@@ -6,7 +6,7 @@ import io.pollux.tools.user.PathName;
 import io.pollux.uapi.Fcntl;
 import org.jspecify.annotations.Nullable;
 
-/** A file of the machine whose owner, mode and times can be set: an open one, or one by its name in a directory. */
+/** A host file whose owner, mode and times can be set: an open file, or an entry of a directory. */
 public final class HostNode {
   private static final PathName NOTHING = PathName.of("");
 
@@ -22,10 +22,10 @@ public final class HostNode {
   }
 
   /**
-   * What the machine says of it.
+   * Returns the file's status.
    *
    * @return its status
-   * @throws HostFailure if it says nothing
+   * @throws HostFailure if the host returns an error
    */
   public FileStatus status() throws HostFailure {
     return name == null
@@ -34,11 +34,11 @@ public final class HostNode {
   }
 
   /**
-   * Sets owner and group; Linux clears set-user-id and set-group-id bits with that.
+   * Sets owner and group. Linux clears set-user-id and set-group-id then.
    *
    * @param uid the owner, or -1 to leave it
    * @param gid the group, or -1 to leave it
-   * @throws HostFailure EPERM for most callers but root; EINVAL for a number that has no owner here
+   * @throws HostFailure EPERM for most callers but root; EINVAL for an unmapped id
    */
   public void setOwner(int uid, int gid) throws HostFailure {
     if (name == null) {
@@ -52,7 +52,7 @@ public final class HostNode {
    * Sets the mode. Not for symlinks.
    *
    * @param mode permissions with set-user-id, set-group-id and sticky bit
-   * @throws HostFailure if that is refused; a bit that the caller may not set is cleared without an error
+   * @throws HostFailure if the host refuses; it silently clears bits that the caller may not set
    */
   public void setMode(int mode) throws HostFailure {
     if (name == null) {
@@ -63,7 +63,7 @@ public final class HostNode {
   }
 
   /**
-   * Sets the times; the machine's filesystem takes the nearest that it can hold.
+   * Sets the times. The host's filesystem clamps them to its range.
    *
    * @param atime of the last access
    * @param mtime of the last change

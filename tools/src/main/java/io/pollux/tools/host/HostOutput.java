@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of the machine that is written from its start to its end. In a regular file, holes and pages of zeroes stay holes; to
- * a pipe or a device, zeroes are written.
+ * A host file that is written sequentially. In a regular file, holes and pages of zeroes become holes. To a pipe or a device,
+ * zeroes are written.
  */
 public final class HostOutput implements AutoCloseable {
   private static final int ZEROES = 1 << 20;
@@ -40,7 +40,7 @@ public final class HostOutput implements AutoCloseable {
   }
 
   /**
-   * What the machine said of it when it was opened.
+   * The file's status at open.
    *
    * @return the status
    */
@@ -49,7 +49,7 @@ public final class HostOutput implements AutoCloseable {
   }
 
   /**
-   * Makes a regular file empty, before the first write.
+   * Truncates a regular file before the first write.
    *
    * @throws HostFailure if that is refused
    */
@@ -95,7 +95,7 @@ public final class HostOutput implements AutoCloseable {
    */
   public void hole(long bytes) throws HostFailure {
     if (regular) {
-      position += bytes; // finish gives the file its length
+      position += bytes; // finish sets the file's length
     } else {
       for (long left = bytes; left > 0; left -= Math.min(left, ZEROES)) {
         writeAll(zeroes().asSlice(0, Math.min(left, ZEROES)));
@@ -112,9 +112,9 @@ public final class HostOutput implements AutoCloseable {
   }
 
   /**
-   * Gives the file its length, which may end in a hole.
+   * Sets the file's length; the file may end in a hole.
    *
-   * @throws HostFailure EFBIG for a length that the machine's filesystem cannot hold
+   * @throws HostFailure EFBIG for a length that the host's filesystem does not support
    */
   public void finish() throws HostFailure {
     if (regular) {

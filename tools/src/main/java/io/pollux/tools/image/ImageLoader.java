@@ -55,7 +55,7 @@ final class ImageLoader implements AutoCloseable {
     }
   }
 
-  /** The size of a file or of a block device, which Files.size does not know. */
+  /** The size of a file or block device; Files.size does not support devices. */
   private static long size(Path image) throws IOException {
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "r")) {
       return file.length();

@@ -34,8 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Target implements AutoCloseable {
   /**
-   * The major number of disks here is one for local use, which no disk of the machine has: programs look a number up in the
-   * machine's /sys.
+   * Major number of disks, reserved for local use. No host disk has it, because programs look a number up in the host's /sys.
    */
   @LinuxSource(file = "Documentation/admin-guide/devices.txt", name = "60-63")
   private static final long LOCAL_MAJOR = 60;
@@ -352,7 +351,7 @@ public final class Target implements AutoCloseable {
 
   @Override
   public void close() {
-    shutDown(kernel, driver); // which ends the program first
+    shutDown(kernel, driver); // terminates the program first
   }
 
   private static void shutDown(Kernel kernel, AutoCloseable driver) {

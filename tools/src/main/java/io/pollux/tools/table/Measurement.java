@@ -31,7 +31,7 @@ public final class Measurement {
       return file + " (" + (fs.equals("none") ? "bare disk" : fs) + " on " + device + ")";
     }
 
-    /** Whether a thread of the disk's driver completes what is not polled for. */
+    /** Whether a thread of the disk's driver completes requests that are not polled. */
     boolean interruptThread() {
       return disk.equals("null") && !device.endsWith("irqmode=none");
     }
@@ -105,7 +105,7 @@ public final class Measurement {
         : String.valueOf(where.seconds());
   }
 
-  /** In how many of its rounds that is so: a round's rates have the same minutes of the machine. */
+  /** In how many rounds this holds. The rates of one round are measured in the same minutes. */
   int roundsReached(Posting.Row posted) {
     List<Double> aio = inOrder(posted.depth(), Way.AIO);
     List<Double> all = inOrder(posted.depth(), Way.ALL);

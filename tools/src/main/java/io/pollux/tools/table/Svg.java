@@ -60,7 +60,7 @@ final class Svg {
     rectangle(0, 0, width, height, Colour.PAPER, 1);
   }
 
-  /** Moves all that is drawn until {@link #endMoved} down. */
+  /** Shifts drawing down until {@link #endMoved}. */
   void beginMoved(double down) {
     add("<g transform=\"translate(0 %.1f)\">", down);
   }

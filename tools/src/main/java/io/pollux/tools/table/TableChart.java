@@ -118,7 +118,7 @@ public final class TableChart {
     }
   }
 
-  /** From the least to the most of each cell, the ways side by side. */
+  /** Draws minimum to maximum of each cell, with the ways side by side. */
   private void ranges(Way way) {
     for (Posting.Row posted : Posting.ROWS) {
       List<Double> rates = measured.rates(posted.depth(), way);

@@ -56,7 +56,7 @@ public final class TableText {
     return text.toString();
   }
 
-  /** How far the rounds of a cell are apart; of those that are far apart, which, how far and why. */
+  /** Describes how far the rounds of cells differ, and lists the cells that differ widely, with the reason. */
   private void variation() {
     if (variation.cells().isEmpty()) {
       line("least to most in a cell: at most %.0f %% of its median", 100 * variation.widestUnmarked());
@@ -103,7 +103,7 @@ public final class TableText {
     line("  reached at %d of %d depths", reached, Posting.ROWS.size());
   }
 
-  /** Of the medians, and where the rounds are not of one mind, of how many of them. */
+  /** The ratio of the medians. If rounds disagree, also in how many rounds it holds. */
   private String verdict(Posting.Row posted, boolean reached) {
     if (Double.isNaN(measured.ratio(posted.depth()))) {
       return "not measured";

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How wide a text is, in a font that is not known before somebody looks: at least as wide as in DejaVu Sans, the widest of those
- * that the image asks for.
+ * Estimates the width of a text, since the viewer chooses the font. The estimate is at least the width in DejaVu Sans, the widest
+ * font that the image requests.
  */
 final class TextWidth {
   // Parts of the font size.
@@ -14,7 +14,7 @@ final class TextWidth {
   private static final double USUAL = 0.64;
   private static final double CAPITAL = 0.79;
   private static final double WIDE = 1.02;
-  private static final int FIRST_WIDE = 0x1100; // scripts whose letters fill a square begin here
+  private static final int FIRST_WIDE = 0x1100; // full-width scripts start here
 
   private static final String ELLIPSIS = "…";
 
@@ -36,12 +36,12 @@ final class TextWidth {
   }
 
   /**
-   * Breaks a text into lines, between words where that goes.
+   * Breaks a text into lines, between words if possible.
    *
    * @param text the text
    * @param size font size
    * @param width of a line
-   * @param most how many lines there may be; what does not fit is left out in the middle of the text
+   * @param most maximum number of lines; excess text is removed from the middle
    * @return the lines
    */
   static List<String> wrap(String text, int size, double width, int most) {

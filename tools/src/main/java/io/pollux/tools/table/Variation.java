@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** Which cells of a table varied so much from round to round that their median alone says little, and why. */
+/** The cells of a table whose rounds vary so much that the median alone is misleading, with the reason. */
 final class Variation {
-  /** From this ratio of the most to the least on, a cell is marked. */
+  /** A cell is marked from this ratio of maximum to minimum. */
   private static final double MARKED = 2;
 
   private final Measurement measured;
@@ -33,7 +33,7 @@ final class Variation {
     }
   }
 
-  /** The marked cells, a way after the other. */
+  /** The marked cells, grouped by way. */
   List<Cell> cells() {
     return cells;
   }
@@ -42,7 +42,7 @@ final class Variation {
     return cells.stream().anyMatch(cell -> cell.depth() == depth && cell.way() == way);
   }
 
-  /** The widest distance from the least to the most in a cell that is not marked, as a part of its median; 0 if there is none. */
+  /** The largest range of an unmarked cell, relative to its median; 0 if there is none. */
   double widestUnmarked() {
     double widest = 0;
     for (Way way : Way.values()) {
@@ -73,7 +73,7 @@ final class Variation {
     return String.join("; ", ways);
   }
 
-  /** What makes the marked cells vary, in sentences. */
+  /** The reasons for the variation of the marked cells, in sentences. */
   List<String> reasons() {
     List<String> reasons = new ArrayList<>();
     boolean interrupted = cells.stream().anyMatch(cell -> cell.way().interrupted());

@@ -39,7 +39,7 @@ enum Way {
     return words;
   }
 
-  /** Whether the reads are completed by interrupts. */
+  /** Whether interrupts complete the reads. */
   boolean interrupted() {
     return !all;
   }

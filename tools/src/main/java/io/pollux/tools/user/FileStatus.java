@@ -48,7 +48,7 @@ public record FileStatus(
    * Reads a struct stat.
    *
    * @param at its address
-   * @return what it says
+   * @return the status
    */
   public static FileStatus read(long at) {
     return new FileStatus(

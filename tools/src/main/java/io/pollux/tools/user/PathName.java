@@ -86,10 +86,10 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * The path of something by the directories that it is in.
+   * Joins names to a path.
    *
-   * @param names a path, and below it names
-   * @return all of them with one slash in between
+   * @param names a path, followed by names below it
+   * @return the names joined by single slashes
    */
   public static PathName join(Iterable<PathName> names) {
     ByteArrayOutputStream joined = new ByteArrayOutputStream();
@@ -155,14 +155,14 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * The path as text that {@link #of(String)} makes the same path of.
+   * The path as text. {@link #of(String)} converts it back to the same path.
    *
    * @return the text; each byte that is not UTF-8 as a lone surrogate, U+DC00 more than the byte
    */
   public String text() {
-    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // stops at what is not UTF-8
+    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // stops at invalid UTF-8
     ByteBuffer from = ByteBuffer.wrap(bytes);
-    CharBuffer to = CharBuffer.allocate(bytes.length); // no character has fewer bytes than chars
+    CharBuffer to = CharBuffer.allocate(bytes.length); // a character has at least as many bytes as chars
     while (!decoder.decode(from, to, true).isUnderflow()) {
       to.put((char) (ESCAPE + (from.get() & 0xff)));
       decoder.reset();

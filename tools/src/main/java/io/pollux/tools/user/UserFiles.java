@@ -76,7 +76,7 @@ public final class UserFiles implements AutoCloseable {
    * Tells about a file, stat(2).
    *
    * @param name which; a symlink stands for what it points to
-   * @return what is known of it
+   * @return its status
    */
   public FileStatus stat(PathName name) {
     put(name);
@@ -88,7 +88,7 @@ public final class UserFiles implements AutoCloseable {
    * Tells about a file, lstat(2).
    *
    * @param name which; a symlink stands for itself
-   * @return what is known of it
+   * @return its status
    */
   public FileStatus lstat(PathName name) {
     put(name);
@@ -97,11 +97,11 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Tells about a file in an open directory, newfstatat(2); a symlink stands for itself.
+   * Returns the status of a file in an open directory, newfstatat(2). Does not follow a symlink.
    *
    * @param directory descriptor of the directory, or AT_FDCWD
    * @param name which
-   * @return what is known of it
+   * @return its status
    */
   public FileStatus lstatat(int directory, PathName name) {
     put(name);
@@ -114,7 +114,7 @@ public final class UserFiles implements AutoCloseable {
    * Tells about an open file, fstat(2).
    *
    * @param fd which
-   * @return what is known of it
+   * @return its status
    */
   public FileStatus fstat(int fd) {
     assert Stat.SIZE <= DIRENTS;
@@ -141,7 +141,7 @@ public final class UserFiles implements AutoCloseable {
    * @param fd in which file
    * @param offset from where
    * @param whence SEEK_DATA or SEEK_HOLE
-   * @return where the next one begins, or the end of the file if no data follows
+   * @return the offset of the next one, or the end of the file
    */
   public long seek(int fd, long offset, int whence) {
     long found = program.syscall(Nr.LSEEK, fd, offset, whence);
@@ -159,7 +159,7 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Where a symlink in an open directory points, readlinkat(2).
+   * Reads a symlink in an open directory, readlinkat(2).
    *
    * @param directory descriptor of the directory, or AT_FDCWD
    * @param name the symlink

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Descriptors apart from the program's.
+ * A second descriptor table, apart from the program's.
  *
- * A poll holds its file until it completes, whatever the program closes. On Linux that takes no descriptor. Here it takes one,
- * and the program's limit may leave none. So one thread has a table of descriptors of its own, with as many numbers again. The
- * program sees none of them, and closes none of them. Calls on them are made by that thread, one at a time; none may block.
+ * A poll holds its file until it completes, even if the program closes the descriptor. Linux needs no descriptor for this. Here
+ * it takes one, and the program's limit may leave none. So one thread has a descriptor table of its own, with the same limit. The
+ * program neither sees nor closes these descriptors. That thread makes the calls on them, one at a time. No call may block.
  */
 #include "pollux.h"
 
@@ -16,19 +16,19 @@
 
 #define STACK_BYTES (64 << 10)
 
-static pthread_mutex_t calls = PTHREAD_MUTEX_INITIALIZER; /* one caller at a time; over all below */
+static pthread_mutex_t calls = PTHREAD_MUTEX_INITIALIZER; /* one caller at a time; outermost lock */
 static enum { NOT_STARTED, STARTED, IMPOSSIBLE } state;
-static int program_end; /* of a pair of sockets, through which descriptors go */
+static int program_end; /* of a socket pair that passes descriptors */
 static int thread_end;
 
-/* A call that the thread is to make, and its result. */
+/* The thread's next call, and its result. */
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool asked;
 static bool answered;
 static int64_t number, arguments[6], result;
 
-/* Makes the table the thread's own, and leaves one descriptor in it. */
+/* Unshares the thread's table and closes all descriptors in it but one. */
 static long leave_table(void) {
   long left = machine_call(SYS_unshare, CLONE_FILES, 0, 0, 0, 0, 0);
   if (left != 0) {
@@ -47,7 +47,7 @@ static void *serve(void *unused) {
   bool serves = result == 0;
   answered = true;
   pthread_cond_broadcast(&changed);
-  while (serves) { /* ends with the process */
+  while (serves) { /* until the process exits */
     while (!asked) {
       pthread_cond_wait(&changed, &order);
     }
@@ -75,7 +75,7 @@ static bool start(void) {
   }
   int ends[2];
   if (machine_call(SYS_socketpair, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, (long)ends, 0, 0) != 0) {
-    return false; /* the next caller may find two numbers */
+    return false; /* no descriptor is free; the next caller retries */
   }
   state = IMPOSSIBLE;
   program_end = out_of_the_way(ends[0]);
@@ -110,7 +110,7 @@ static int64_t call(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, 
   return answer;
 }
 
-/* Passes a descriptor of the program's table on. Returns its number in the other, or a negative errno. */
+/* Passes a descriptor from the program's table to the thread's. Returns its number there, or a negative errno. */
 static int64_t take(int64_t fd) {
   char byte = 0;
   char control[CMSG_SPACE(sizeof(int))];
@@ -133,7 +133,7 @@ static int64_t take(int64_t fd) {
   }
   header = CMSG_FIRSTHDR(&message);
   if (!header || header->cmsg_len != CMSG_LEN(sizeof(int))) {
-    return -EMFILE; /* the message came without it */
+    return -EMFILE; /* the message arrived without the descriptor */
   }
   int taken;
   memcpy(&taken, CMSG_DATA(header), sizeof taken);

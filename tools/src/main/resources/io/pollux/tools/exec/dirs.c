@@ -149,7 +149,7 @@ static void free_all(struct dirent **names, size_t count) {
   free(names);
 }
 
-/* Lists a directory, and closes it. */
+/* Lists a directory and closes it. */
 static int scan(DIR *dir, struct dirent ***list, filter wanted, order before) {
   if (!dir) {
     return -1;
@@ -196,7 +196,7 @@ static int scan(DIR *dir, struct dirent ***list, filter wanted, order before) {
   return (int)count;
 }
 
-/* The C library's own open and read directories past opendir and readdir. */
+/* The C library's own versions bypass opendir and readdir. */
 EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, filter wanted, order before) {
   IN_KERNEL(dirfd, path) {
     return scan(open_at(dirfd, kernel_path), list, wanted, before);

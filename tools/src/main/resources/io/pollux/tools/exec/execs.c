@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Executing another program. It inherits the mask and the ignored signals, which for faults are not what the machine has
- * (masks.c, signals.c). Not by posix_spawn: of the ignored signals, an ignored fault gets its default there.
+ * Executing another program. The program inherits the signal mask and the ignored signals. For faults the host has others
+ * (masks.c, signals.c), so they are set before the exec. In posix_spawn an ignored fault gets its default action instead.
  */
 #include "pollux.h"
 
@@ -41,7 +41,7 @@ EXPORT int execveat(int at, const char *path, char *const arguments[], char *con
   return ATTEMPT(NEXT(execveat)(at, path, arguments, environment, flags));
 }
 
-/* The arguments of execl and its like, in an array on the stack. `list` is left behind the null pointer. */
+/* Collects the arguments of execl and similar in an array on the stack. `list` then points past the null pointer. */
 #define COLLECT(first, list)                          \
   size_t count_ = 1;                                  \
   va_list counting_;                                  \
@@ -79,7 +79,7 @@ EXPORT int execle(const char *path, const char *first, ...) {
   return execve(path, arguments, environment);
 }
 
-/* Only the mask: the parent goes on meanwhile. */
+/* Sets only the mask, because the parent's other threads keep running. */
 
 EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {

@@ -353,7 +353,7 @@ EXPORT int dup2(int fd, int as) {
   return NEXT(dup2)(fd, as);
 }
 
-/* An owner has to be there, and only the machine knows its processes. Threads are asked for as such. */
+/* Checks that an owner exists. Only the host knows its processes. Threads have a check of their own. */
 static long check_owner(int type, int pid) {
   if (pid == 0) {
     return 0;
@@ -363,7 +363,7 @@ static long check_owner(int type, int pid) {
   return result == -ESRCH ? -ESRCH : 0;
 }
 
-/* ESRCH, unless the descriptor can't have an owner at all. */
+/* ESRCH, unless the descriptor cannot have an owner. */
 static long no_owner(int fd) {
   long result = CALL2(SYS_fcntl, fd, F_GETSIG);
   return result < 0 ? result : -ESRCH;
@@ -391,7 +391,7 @@ static long kernel_fcntl(int fd, int command, long argument) {
   }
 }
 
-/* The owner, below 0 for a process group: which is no error, so it is asked for in the other way. */
+/* The owner. A process group is negative, which is not an error, so F_GETOWN_EX fetches it. */
 static int owner_of(int fd) {
   struct f_owner_ex owner;
   long result = CALL3(SYS_fcntl, fd, F_GETOWN_EX, &owner);
@@ -444,7 +444,7 @@ EXPORT int ppoll(struct pollfd *set, nfds_t count, const struct timespec *timeou
   if (!any) {
     return NEXT(ppoll)(set, count, timeout, mask);
   }
-  /* The machine looks at the time before it looks at files. */
+  /* As on the host, the timeout is checked before the files. */
   if (timeout && probe((int64_t)(intptr_t)timeout, sizeof *timeout, 0) == sizeof *timeout
       && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000L)) {
     errno = EINVAL;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Functions of the C library that make their system calls inside the library, where no other function can stand in.
+ * C library functions that make their system calls inside the library, where this library cannot interpose.
  *
- * Each of them runs in a window: for its time the thread has syscall user dispatch (Linux 5.11) with this library's text as
- * the allowed range. A system call made anywhere else raises SIGSYS; the handler makes it as syscall() does, and returns its
- * result to the place of the call. Outside of windows nothing is changed and nothing costs time.
+ * Each of them runs in a window, in which the thread has syscall user dispatch (Linux 5.11). The allowed range is this library's
+ * text. Any other system call raises SIGSYS. The handler makes the call as syscall() does, and returns the result to the caller.
+ * Outside of windows nothing changes, at no cost.
  *
- *   - Signals of the program wait for the end of the window, or for a callback of the program: a handler that made calls with
- *     SIGSYS blocked would end the process.
- *   - A change of the signal mask inside a window changes `outside`, the mask that the program has.
- *   - A system call that starts another thread of execution, and sigreturn, can't be made from the handler. They are made by
- *     an instruction in the allowed range, with the registers of the caller.
- *   - A thread or process that is started in a window has no dispatch: the machine does not pass it on.
+ *   - Signals of the program are blocked until the window closes or a callback runs. A handler that makes a call with SIGSYS
+ *     blocked would kill the process.
+ *   - A change of the signal mask in a window changes `outside`, the program's mask.
+ *   - The handler cannot make sigreturn or a call that starts a thread or process. An instruction in the allowed range makes
+ *     these calls, with the caller's registers.
+ *   - A thread or process started in a window has no dispatch: Linux does not pass it on.
  *
- * Without syscall user dispatch the functions work on the machine's files only; a line on standard error says so once.
+ * Without syscall user dispatch the functions find host files only; one line on standard error reports it.
  */
 #include "pollux.h"
 
@@ -46,7 +46,7 @@
 #define RESTORER 0x04000000ul /* SA_RESTORER */
 #define SIGSET_BYTES 8
 
-/* As the kernel has it. */
+/* The host's layout. */
 struct kernel_action {
   void (*handler)(int, siginfo_t *, void *);
   unsigned long flags;
@@ -55,17 +55,17 @@ struct kernel_action {
 };
 
 static __thread volatile char selector __attribute__((tls_model("initial-exec"))) = ALLOW;
-static __thread int depth __attribute__((tls_model("initial-exec")));      /* windows that are open, callbacks included */
+static __thread int depth __attribute__((tls_model("initial-exec")));      /* open windows, callbacks included */
 static __thread uint64_t outside __attribute__((tls_model("initial-exec"))); /* the program's signal mask */
 __thread void *pollux_resume __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* This library's text, from its first byte on. */
+/* Start of this library's text. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 
 /*
- * The return from the handler, in the allowed range: what a debugger or an unwinder knows a signal frame by. And the system
- * call that is made again; it goes on where the caller would have. The call has no use for rcx.
+ * The return from the handler, in the allowed range; debuggers and unwinders recognize a signal frame by it. Then the repeated
+ * system call, which continues at the caller. System calls clobber rcx.
  */
 __asm__(
     ".text\n"
@@ -89,7 +89,7 @@ __asm__(
 extern void pollux_restorer(void);
 extern char pollux_again[];
 
-/* SIGSYS: ours from the first window on. What comes from anywhere else is for the program's action. */
+/* The handler of SIGSYS, installed by the first window. Any other SIGSYS goes to the program's action. */
 
 static pthread_mutex_t action_lock = PTHREAD_MUTEX_INITIALIZER;
 static volatile int installed;
@@ -119,16 +119,16 @@ static void not_from_a_window(int signal, siginfo_t *info, void *context) {
     action.sa_sigaction(signal, info, context);
   } else if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
     action.sa_handler(signal);
-  } else if (action.sa_handler == SIG_DFL || info->si_code > 0) { /* a trap can't be ignored */
+  } else if (action.sa_handler == SIG_DFL || info->si_code > 0) { /* a trap cannot be ignored */
     struct kernel_action none = {0};
     machine_call(SYS_rt_sigaction, signal, (long)&none, 0, SIGSET_BYTES, 0, 0);
     machine_call(SYS_tkill, machine_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signal, 0, 0, 0, 0);
-    uint64_t open = ~(1ull << (signal - 1)); /* it comes now */
+    uint64_t open = ~(1ull << (signal - 1)); /* delivered now */
     machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&open, 0, SIGSET_BYTES, 0, 0);
   }
 }
 
-/* rt_sigprocmask inside a window: of the program's mask. */
+/* rt_sigprocmask inside a window, on the program's mask. */
 static long change_mask(int how, const uint64_t *set, uint64_t *old, size_t size) {
   uint64_t before = outside;
   if (size != SIGSET_BYTES) {
@@ -190,7 +190,7 @@ static void dispatched(int signal, siginfo_t *info, void *context) {
     case SYS_fork:
     case SYS_vfork:
       if (has_own_storage(nr, registers)) {
-        registers[REG_RIP] -= 2; /* once more, and the window is at its end */
+        registers[REG_RIP] -= 2; /* repeats the call, and the window closes */
         errno = saved;
         return;
       }
@@ -238,7 +238,7 @@ struct window {
 
 #define BIT(signal) (1ull << ((signal) - 1))
 
-/* All but SIGSYS and what the processor raises. */
+/* All signals but SIGSYS and faults. */
 static void only_dispatch(uint64_t *before) {
   uint64_t most = ~(BIT(SIGSYS) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP));
   machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&most, (long)before, SIGSET_BYTES, 0, 0);
@@ -250,7 +250,7 @@ static void set_mask(const uint64_t *mask) {
   machine_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&filtered, 0, SIGSET_BYTES, 0, 0);
 }
 
-/* Whether a window is opened; it is closed by the same thread. Never inside the kernel, whose files are the machine's. */
+/* Opens a window, unless inside the kernel, which uses host files. Returns whether it opened; the same thread closes it. */
 static bool window_open(struct window *window) {
   static volatile int impossible;
   if (impossible || self.in_kernel || self.entering || !paths_known()) {
@@ -321,7 +321,7 @@ static int walked(const char *path, const struct stat *status, int type, struct 
   callback_begin();
   int result = callback(path, status, type, where);
   callback_end();
-  walk_callback = callback; /* it may have walked elsewhere */
+  walk_callback = callback; /* a nested walk may have changed it */
   return result;
 }
 
@@ -370,8 +370,8 @@ EXPORT int ftw64(const char *path, int (*callback)(const char *, const struct st
 }
 
 /*
- * fts. A directory of the image can't be the current one, so a walk that comes there stays where it is. Its order function
- * runs in the window.
+ * fts. One of our directories cannot be the current directory, so a walk does not change into it. The comparison function runs in
+ * the window.
  */
 
 static bool any_may_lead_below(char *const *paths) {
@@ -395,7 +395,7 @@ EXPORT FTS64 *fts64_open(char *const *paths, int options, int (*before)(const FT
   return INSIDE(any_may_lead_below(paths), NEXT(fts64_open)(paths, stay(paths, options), before));
 }
 
-/* One that was opened above has this option, or can't come below the mount point. */
+/* A walk opened above has this option or cannot reach the mount point. */
 #define STAYS(walk) ((walk) && (walk)->fts_options & FTS_NOCHDIR)
 
 EXPORT FTSENT *fts_read(FTS *walk) {
@@ -465,7 +465,7 @@ EXPORT long fpathconf(int fd, int name) {
   return INSIDE(ours(fd), NEXT(fpathconf)(fd, name));
 }
 
-/* Names that are not there yet. The linker warns of these functions, not of what is looked up. */
+/* Temporary names. The linker warns about direct calls of these functions, but not about dlsym. */
 
 EXPORT char *mktemp(char *name) {
   char *(*next)(char *) = (char *(*)(char *))dlsym(RTLD_NEXT, "mktemp");
@@ -486,7 +486,7 @@ EXPORT char *tempnam(const char *directory, const char *prefix) {
   return INSIDE(true, next(directory, prefix));
 }
 
-/* Terminals, which no file of ours is: the kernel says so (ENOTTY), or that the descriptor has no ioctl (EBADF). */
+/* Terminals. None of our files is one: the kernel returns ENOTTY, or EBADF for a descriptor without ioctl. */
 
 #define TERMINAL(type, name, parameters, arguments)      \
   EXPORT type name parameters {                          \
@@ -510,7 +510,7 @@ TERMINAL(int, ptsname_r, (int fd, char *name, size_t size), (fd, name, size))
 TERMINAL(int, grantpt, (int fd), (fd))
 TERMINAL(int, unlockpt, (int fd), (fd))
 
-/* Others on descriptors. */
+/* Other calls on descriptors. */
 
 EXPORT int lockf(int fd, int command, off_t size) {
   return INSIDE(ours(fd), NEXT(lockf)(fd, command, size));

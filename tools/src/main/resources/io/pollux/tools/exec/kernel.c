@@ -2,13 +2,12 @@
 /*
  * The way into the kernel.
  *
- * The first call that concerns the kernel starts it, on a thread of its own. A fork leaves the child without it: a
- * virtual machine does not survive one. exit() and _exit() stop it, which syncs and unmounts; a process that is killed
- * leaves what a power cut would leave.
+ * The first call that concerns the kernel starts it, on a thread of its own. A child of fork has no kernel, because a virtual
+ * machine does not survive a fork. exit() and _exit() stop the kernel, which syncs and unmounts. A killed process leaves the disk
+ * as a power cut does.
  *
- * exit() stops it behind all handlers and destructors, of the program and of every library; what is left then is that the
- * C library writes out its streams. Threads that are in a call at that time, or make one, sleep there until the process
- * is gone.
+ * exit() stops the kernel after all handlers and destructors of the program and of every library. After that the C library only
+ * flushes its streams. Threads in a call at that time, or that make one later, sleep until the process exits.
  */
 #include "pollux.h"
 
@@ -151,14 +150,14 @@ int close_range_of_machine(unsigned first, unsigned last) {
 
 #define MOST_OPTIONS 64
 
-/* Under a limit of the address space: what the virtual machine reserves, and what it and the kernel need at least. */
+/* Under RLIMIT_AS: what the virtual machine reserves, and the minimum for it and the kernel. */
 #define SMALL_MACHINE "-XX:CompressedClassSpaceSize=32m", "-XX:ReservedCodeCacheSize=64m"
 #define SMALL_HEAP_SHARE 8 /* of what the limit leaves */
 #define SMALLEST_HEAP (128l << 20)
 #define LARGEST_HEAP (512l << 20)
 #define LEAST_BYTES (900l << 20)
 
-/* Bytes of address space that RLIMIT_AS leaves, or 0 if it is not limited. Ends the process if they are too few. */
+/* Bytes of address space that RLIMIT_AS leaves, or 0 without a limit. Exits if they are too few. */
 static long limited_space(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
@@ -179,11 +178,11 @@ static long limited_space(void) {
              left > 0 ? left >> 10 : 0, LEAST_BYTES >> 10);
     die(line);
   }
-  mallopt(M_ARENA_MAX, 1); /* each takes 64 MiB of address space */
+  mallopt(M_ARENA_MAX, 1); /* each arena takes 64 MiB of address space */
   return left;
 }
 
-/* The virtual machine's options: one a line; the last of its kind holds. The lines are cut out of the environment's copy in place. */
+/* The virtual machine's options, one per line; the last of a kind wins. The environment's copy is split in place. */
 static int read_options(char *lines, JavaVMOption options[MOST_OPTIONS]) {
   static char *small[] = {SMALL_MACHINE};
   static char heap[32];
@@ -261,7 +260,7 @@ int out_of_the_way(int fd) {
   long from = limit.rlim_cur < 900 + 16 ? (long)limit.rlim_cur * 7 / 8 : 900;
   int moved = (int)machine_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, from, 0, 0, 0);
   if (moved < 0) {
-    return fd; /* there is no room */
+    return fd; /* no room */
   }
   machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
   return moved;
@@ -299,7 +298,7 @@ static _Noreturn void sleep_until_the_end(void) {
   }
 }
 
-/* Starts the kernel if need be. 0 if a call can be made, or a negative errno. */
+/* Starts the kernel if it is not running. Returns 0 if calls are possible, or a negative errno. */
 static long not_running(void) {
   if (state == NONE) {
     pthread_mutex_lock(&start_lock);
@@ -322,7 +321,7 @@ static long not_running(void) {
   return state == RUNNING ? 0 : -ENOSYS;
 }
 
-/* Tells Java something of this thread, and waits until it has heard it. */
+/* Sends Java a note about this thread and waits until it is received. */
 static void note_and_wait(int64_t what) {
   volatile int32_t done = 0;
   note_send(self.handle, what, &done);
@@ -333,17 +332,17 @@ static void note_and_wait(int64_t what) {
 
 void after_signals(void) {
   if (self.handle != 0 && state == RUNNING) {
-    note_and_wait(NOTE_FORGET); /* what is on its way to the kernel must not interrupt the next call */
+    note_and_wait(NOTE_FORGET); /* a note in flight must not interrupt the next call */
   }
   uint64_t pending = self.pending;
   self.pending = 0;
   signals_release();
-  machine_mask(SIG_UNBLOCK, pending); /* here they are delivered */
+  machine_mask(SIG_UNBLOCK, pending); /* delivered here */
 }
 
 /*
- * On the kernel stack, for a handler on the alternate stack: the machine would put a handler of the time of the call on top
- * of it, because the thread is not there.
+ * Makes a call on the kernel stack, for a handler on the alternate stack, which is disabled meanwhile. Otherwise the host would
+ * start a second handler over the first one's frame.
  */
 static int64_t without_alternate(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
   stack_t before;
@@ -366,7 +365,7 @@ static inline long enter(long nr, long a0, long a1, long a2, long a3, long a4, l
   return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)block.call, self.stack_top);
 }
 
-/* Whether a call of this thread can be made now. 0, or a negative errno. */
+/* Checks whether this thread may make a call now. Returns 0 or a negative errno. */
 static inline long can_call(void) {
   if (__builtin_expect(__atomic_load_n(&state, __ATOMIC_ACQUIRE) != RUNNING, 0)) {
     long result = not_running();
@@ -375,12 +374,12 @@ static inline long can_call(void) {
     }
   }
   if (__builtin_expect(self.in_kernel, 0)) {
-    return -EDEADLK; /* a handler that can't be put off, inside a call */
+    return -EDEADLK; /* a call from a handler that cannot be deferred, inside a call */
   }
   return __builtin_expect(self.handle != 0, 1) ? 0 : thread_attach();
 }
 
-/* Calls of which POSIX says that a thread can be canceled there. */
+/* Calls that are cancellation points in POSIX. */
 static inline bool is_cancellation_point(long nr) {
   switch (nr) {
     case SYS_read:
@@ -422,7 +421,7 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     self.in_kernel = 0;
     if (__builtin_expect(state != RUNNING, 0)) {
-      not_running(); /* another thread ended the process meanwhile */
+      not_running(); /* another thread exited the process */
     }
   }
   pthread_setcancelstate(cancel, NULL);
@@ -432,7 +431,7 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
   return result;
 }
 
-/* Signals that came before the call are told to the kernel, which then does not sleep. */
+/* The kernel is notified of signals that arrived before the call, and then does not sleep. */
 static void tell_pending(void) {
   uint64_t bits = self.pending | (self.held & ~self.blocked_faults);
   while (bits) {
@@ -460,7 +459,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
     if (state != RUNNING) {
       not_running();
     }
-    if (has_signals()) { /* with the mask of the call, as a kernel runs handlers before it restores the old one */
+    if (has_signals()) { /* with the call's mask: handlers run before the old mask is restored */
       after_signals();
     }
     self.blocked_faults = faults;
@@ -489,7 +488,7 @@ void kernel_shutdown(void) {
   pthread_mutex_unlock(&start_lock);
   if (!running) {
     if (state == ENDED) {
-      not_running(); /* sleeps, if another thread ends the process */
+      not_running(); /* sleeps if another thread exits the process */
     }
   } else if (!attached) {
     say("exec: no memory to end with: what was not synced is lost");
@@ -504,7 +503,7 @@ void kernel_shutdown(void) {
 
 static void at_exit(void *unused) {
   (void)unused;
-  if (self.machines) { /* the virtual machine ends the process; it has said why */
+  if (self.machines) { /* the virtual machine exits the process and has printed the reason */
     if (state == NONE) {
       die("exec: the Java virtual machine did not start");
     }
@@ -540,8 +539,8 @@ static void in_child(void) {
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
 /*
- * What is registered here, before the C library registers the destructors of all libraries and belonging to none, is what
- * exit() runs last.
+ * exit() runs the handler registered here last: it belongs to no library, and is registered before the destructors of all
+ * libraries.
  */
 __attribute__((constructor)) static void kernel_init(void) {
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * RLIMIT_MEMLOCK, which counts the memory that aio pins: the kernel here keeps it, and a program may set it to anything, as
- * root may. The machine's own limit stays as it is. All other limits are the machine's.
+ * RLIMIT_MEMLOCK, which limits the memory that aio pins. The kernel keeps it, and a program may set any value, as root may. The
+ * host's own limit does not change. All other limits are the host's.
  *
- * A limit that was set is in the environment too: the kernel takes it over when it starts, and so does that of a program which
- * this one executes. A child of fork has it in its memory.
+ * A limit that was set is also in the environment. The kernel reads it when it starts, as does the kernel of an executed program.
+ * A child of fork has it in memory.
  */
 #include "pollux.h"
 
@@ -13,12 +13,12 @@
 
 #define VARIABLE "POLLUX_MEMLOCK"
 
-/* Whether a call is about the limit that the kernel keeps. */
+/* Whether a call concerns the limit that the kernel keeps. */
 static bool is_kernels(pid_t process, int resource) {
   return resource == RLIMIT_MEMLOCK && paths_known() && (process == 0 || process == getpid());
 }
 
-/* What is set; no limit if nothing is. */
+/* The current limit; infinite if none was set. */
 static struct rlimit64 remembered(void) {
   struct rlimit64 limit = {RLIM64_INFINITY, RLIM64_INFINITY};
   const char *text = getenv(VARIABLE);
@@ -53,7 +53,7 @@ static long change(const struct rlimit64 *limit, struct rlimit64 *old) {
   }
   if (old) {
     if (probe((intptr_t)old, sizeof *old, 1) != sizeof *old) {
-      return -EFAULT; /* what was set stays set, as in Linux */
+      return -EFAULT; /* the new limit stays set, as in Linux */
     }
     *old = before;
   }

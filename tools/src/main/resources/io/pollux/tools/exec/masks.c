@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Masks of signals.
+ * Signal masks.
  *
- * The virtual machine makes faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL) for its own use, in a call of any thread: a thread
- * that has made a call never has them blocked in the machine. What the program has set for them is in
- * self.blocked_faults, and only there; a blocked one that another process sends is held by the library until it is
- * unblocked or waited for. All other signals are in the machine's mask.
+ * The virtual machine raises faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL) for its own use, in a call of any thread. So a thread that
+ * has made a call never blocks them on the host. Only self.blocked_faults records which of them the program blocks. If another
+ * process sends a blocked fault, the library holds it until the program unblocks it or waits for it. All other signals are in the
+ * host's mask.
  */
 #include "pollux.h"
 
@@ -13,7 +13,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
-/* What the virtual machine asks for: in its own threads all signals stay blocked but its faults; in the program's, nothing. */
+/* Requests of the virtual machine. In its own threads all signals but its faults stay blocked; in the program's threads nothing changes. */
 static int mask_of_machine(int how, const sigset_t *set, sigset_t *old) {
   uint64_t before = machine_mask(SIG_BLOCK, 0);
   if (set && self.machines) {
@@ -90,7 +90,7 @@ EXPORT int sigrelse(int signal) {
   return change_one(SIG_UNBLOCK, signal);
 }
 
-/* BSD's: masks of 32 bits. */
+/* BSD functions, with masks of 32 bits. */
 
 static int change_low(int how, int mask) {
   sigset_t set;
@@ -142,7 +142,7 @@ EXPORT int sigpending(sigset_t *set) {
   return result;
 }
 
-/* Takes a held signal of a set. 0 if there is none. */
+/* Takes a held signal of a set. Returns 0 if there is none. */
 static int take_held(uint64_t wanted, siginfo_t *info) {
   uint64_t there = self.held & wanted;
   if (!there) {
@@ -158,13 +158,13 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
   if (self.handle == 0 || !faults) {
     return NEXT(sigtimedwait)(set, info, timeout);
   }
-  /* For the time of the wait they are blocked in the machine, where this thread waits for them. */
+  /* Blocked on the host for the wait, because this thread waits for them there. */
   uint64_t before = machine_mask(SIG_BLOCK, faults);
   siginfo_t held;
   int signal = take_held(faults, &held);
   if (signal != 0 && info) {
     *info = held;
-    info->si_code = held.si_code == SI_TKILL ? SI_USER : held.si_code; /* as the C library shows it */
+    info->si_code = held.si_code == SI_TKILL ? SI_USER : held.si_code; /* as in the C library */
   }
   if (signal == 0) {
     signal = NEXT(sigtimedwait)(set, info, timeout);
@@ -195,8 +195,8 @@ EXPORT int sigwait(const sigset_t *set, int *signal) {
 }
 
 /*
- * Jumps that restore a mask: it may have been saved before the thread's first call. The stack of a coroutine keeps the
- * frame of swapcontext here until somebody swaps back.
+ * Jumps that restore a mask, which may have been saved before the thread's first call. A coroutine's stack keeps the frame of
+ * swapcontext here until another swapcontext returns to it.
  */
 
 EXPORT int swapcontext(ucontext_t *from, const ucontext_t *to) {
@@ -211,7 +211,7 @@ EXPORT int setcontext(const ucontext_t *to) {
 
 typedef void jump(struct __jmp_buf_tag *environment, int value);
 
-/* Found early: jumps leave signal handlers. */
+/* Resolved early, because jumps leave signal handlers. */
 static jump *next_siglongjmp, *next_longjmp, *next__longjmp, *next___longjmp_chk;
 
 __attribute__((constructor)) static void masks_init(void) {

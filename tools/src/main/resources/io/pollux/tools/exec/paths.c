@@ -33,7 +33,7 @@ bool paths_known(void) {
   return mount_length != 0;
 }
 
-/* A wild pointer is for the machine to refuse. */
+/* The host rejects a bad pointer. */
 static bool is_wild(const char *path) {
   return machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT;
 }
@@ -43,8 +43,8 @@ static bool is_name(const char *at, size_t length, const char *name) {
 }
 
 /*
- * Where the names after the mount point begin in an absolute path, or null if it does not end below it. "//", "." and ".." are
- * taken for what they are before the mount point; after it they are the kernel's, unless ".." leads out again.
+ * Finds where the names after the mount point begin in an absolute path. Returns null if the path does not end below it. "//",
+ * "." and ".." are resolved before the mount point; after it the kernel resolves them, unless ".." leads out.
  */
 static const char *after_mount_point(const char *path) {
   char walked[KERNEL_PATH_MAX];
@@ -68,7 +68,7 @@ static const char *after_mount_point(const char *path) {
       if (rest) {
         depth++;
       } else if (length + name + 1 >= sizeof walked) {
-        return NULL; /* longer than any path may be */
+        return NULL; /* longer than PATH_MAX */
       } else {
         walked[length] = '/';
         memcpy(walked + length + 1, path, name);
@@ -95,7 +95,7 @@ bool is_mount_point(const char *path) {
   return rest && *rest == 0;
 }
 
-/* A relative path as an absolute one. */
+/* Makes a relative path absolute. */
 static bool make_absolute(int dirfd, const char *path, char *absolute, size_t room) {
   char directory[KERNEL_PATH_MAX];
   long length;
@@ -113,7 +113,7 @@ static bool make_absolute(int dirfd, const char *path, char *absolute, size_t ro
   return snprintf(absolute, room, "%s/%s", directory, path) < (int)room;
 }
 
-/* A number in a path; *end is behind it. Below 0 if there is none. */
+/* Parses a number in a path; *end points past it. Returns a negative value if there is none. */
 static long number_in(const char *at, const char **end) {
   long number = 0;
   const char *digit = at;
@@ -129,7 +129,7 @@ static const char *behind(const char *path, const char *start) {
   return strncmp(path, start, length) == 0 ? path + length : NULL;
 }
 
-/* What follows "/proc/PROCESS/fd/" of this process, or its like; or null. */
+/* What follows this process's "/proc/PROCESS/fd/" or similar, or null. */
 static const char *in_descriptors(const char *path) {
   const char *rest = behind(path, "/dev/fd/");
   if (rest) {
@@ -158,7 +158,7 @@ static const char *in_descriptors(const char *path) {
 
 static const char *const standard_names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
 
-/* The descriptor that a path is a link of, or below 0; *rest is what follows it. */
+/* The descriptor whose link a path is, or a negative value; *rest is what follows. */
 static int descriptor_in(const char *path, const char **rest) {
   for (int fd = 0; fd < 3; fd++) {
     const char *end = behind(path, standard_names[fd]);
@@ -171,7 +171,7 @@ static int descriptor_in(const char *path, const char **rest) {
   return at ? (int)number_in(at, rest) : -1;
 }
 
-/* One of the names of the standard streams, which are links to a link. */
+/* A name of a standard stream, a link to a link. */
 static bool is_standard_name(const char *path) {
   for (int fd = 0; fd < 3; fd++) {
     if (!is_wild(path) && strcmp(path, standard_names[fd]) == 0) {
@@ -181,7 +181,7 @@ static bool is_standard_name(const char *path) {
   return false;
 }
 
-#define DESCRIPTORS "/proc/self/fd/" /* as the kernel calls them */
+#define DESCRIPTORS "/proc/self/fd/" /* the kernel's name */
 
 static bool below(int dirfd, const char *path, char *buffer, const char **to) {
   *to = path;
@@ -259,7 +259,7 @@ size_t path_of_program(char *path, size_t length, size_t room) {
   size_t cut = strlen(root);
   bool below = length >= cut && memcmp(path, root, cut) == 0 && (length == cut || path[cut] == '/');
   cut = below ? cut : 0; /* else a disk: /dev/NAME */
-  cut = length == 1 ? 1 : cut; /* the root of all */
+  cut = length == 1 ? 1 : cut; /* the root */
   size_t moved = length - cut < room - mount_length ? length - cut : room - mount_length;
   memmove(path + mount_length, path + cut, moved);
   memcpy(path, mount_point, mount_length);
@@ -320,7 +320,7 @@ EXPORT int openat64(int dirfd, const char *path, int flags, ...) {
   return openat(dirfd, path, flags | O_LARGEFILE, mode);
 }
 
-/* The kernel's struct open_how, which a C library may not have. */
+/* struct open_how, which the C library may lack. */
 struct how {
   uint64_t flags;
   uint64_t mode;
@@ -377,10 +377,10 @@ EXPORT int creat64(const char *path, mode_t mode) {
 
 /* stat and its like. The kernel's struct stat is the C library's. */
 
-/* Whether a path is a link that is looked at itself, and is the machine's: /dev/stdin is a link to a link. */
+/* Whether the call concerns the link itself, which is the host's: /dev/stdin is a link to a link. */
 #define LINK_OF_MACHINE(path, flags) (((flags) & AT_SYMLINK_NOFOLLOW) && is_standard_name(path))
 
-/* Since Linux 6.11 a null pointer is as good as an empty path. */
+/* Since Linux 6.11 a null pointer counts as an empty path. */
 #define DESCRIPTOR_ITSELF(dirfd, path, flags) (is_null(path) && ((flags) & AT_EMPTY_PATH) && ours(dirfd))
 
 EXPORT int fstatat(int dirfd, const char *path, struct stat *status, int flags) {
@@ -501,7 +501,7 @@ EXPORT int statfs64(const char *path, struct statfs64 *status) {
   return statfs(path, (struct statfs *)status);
 }
 
-#define ST_VALID 0x20ul /* f_flags has flags: the C library keeps that to itself */
+#define ST_VALID 0x20ul /* f_flags is valid; the C library does not export this */
 
 static int as_statvfs(int result, const struct statfs *from, struct statvfs *to) {
   if (result == 0) {
@@ -546,7 +546,7 @@ EXPORT int fstatvfs64(int fd, struct statvfs64 *status) {
 
 /* Links and names. */
 
-/* Where a descriptor's link leads, as the program calls it. */
+/* Target of a descriptor's link, as a path of the program. */
 static long read_descriptor_link(const char *kernel_path, char *target, size_t size) {
   char buffer[2 * KERNEL_PATH_MAX];
   long length = CALL4(SYS_readlinkat, AT_FDCWD, kernel_path, buffer, KERNEL_PATH_MAX);

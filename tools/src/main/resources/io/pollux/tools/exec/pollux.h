@@ -7,15 +7,15 @@
  * process, started on the first such call; everything else goes on to the C library untouched.
  *
  *   kernel.c   the way into the kernel: start, calls, fork, exit
- *   threads.c  threads: their kernel stacks, their beginning and their end
- *   signals.c  handlers, the program's and the kernel's; looking at memory without dying
+ *   threads.c  threads: their kernel stacks, creation and exit
+ *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
- *   execs.c    exec and posix_spawn, which hand masks and ignored signals on
+ *   execs.c    exec and posix_spawn, which pass on masks and ignored signals
  *   paths.c    calls that name a file by its path
  *   names.c    those that change names, owners, times and attributes; temporary files
  *   files.c    calls on descriptors
- *   dirs.c     opendir and its like
- *   stdio.c    fopen and its like
+ *   dirs.c     opendir and similar
+ *   stdio.c    fopen and similar
  *   inside.c   functions that make their calls inside the C library
  *   limits.c   the limits of the process
  *   libaio.c   libaio's functions
@@ -59,7 +59,7 @@
     f_;                                                                   \
   })
 
-/* Whether a pointer is null, also where a header promises the compiler that it is not. */
+/* Whether a pointer is null, even if a header declares it nonnull. */
 static inline bool is_null(const void *pointer) {
   __asm__("" : "+r"(pointer));
   return !pointer;
@@ -117,19 +117,19 @@ bool kernel_running(void);
  */
 bool in_vfork_child(void);
 
-/* What the thread does first when it is not in the kernel any more: signals that came meanwhile are delivered. */
+/* Runs first after the thread leaves the kernel: delivers signals that arrived during the call. */
 void after_signals(void);
 
 /*
- * Moves a descriptor to where a program does not count on its number: from 900 on, or below a smaller limit. Returns the number,
- * the same if there is no room.
+ * Moves a descriptor to a number that programs do not expect: 900 or above, or just below a smaller limit. Returns the new
+ * number, or the old one if there is no room.
  */
 int out_of_the_way(int fd);
 
 /* Closes a range of the machine's descriptors, but for those that the kernel itself uses. */
 int close_range_of_machine(unsigned first, unsigned last);
 
-/* Stops the kernel before the process ends, if it runs. Another thread that ends the process meanwhile sleeps here. */
+/* Stops the kernel, if it runs, before the process exits. If another thread exits the process meanwhile, it sleeps here. */
 void kernel_shutdown(void);
 
 /* A line on standard error. */
@@ -171,23 +171,23 @@ static inline long machine_call(long nr, long a0, long a1, long a2, long a3, lon
   return result;
 }
 
-/* What the library knows of a thread. */
+/* The library's record of a thread. */
 struct thread {
   int64_t handle;            /* as Java knows it; 0 before the first call */
   volatile int in_kernel;    /* in a call now: signals wait until it returns */
   volatile int entering;     /* not in it yet, but signals wait already */
-  volatile uint64_t pending; /* signals that came meanwhile and are blocked until the call returns: bit 0 for signal 1 */
-  volatile uint64_t held;    /* sent SIGSEGVs and their like, which are never blocked, see signals.c */
-  uint64_t blocked_faults;   /* those that the program has blocked in this thread */
-  uint64_t outer_faults;     /* those before the outermost handler that runs now */
-  int handlers;              /* how many run now, each inside the one before */
+  volatile uint64_t pending; /* signals that arrived, blocked until the call returns: bit 0 for signal 1 */
+  volatile uint64_t held;    /* faults sent by a process, never blocked on the host, see signals.c */
+  uint64_t blocked_faults;   /* faults that the program blocks in this thread */
+  uint64_t outer_faults;     /* blocked_faults before the outermost running handler */
+  int handlers;              /* number of running handlers, nested */
   uintptr_t alternate;       /* the stack that sigaltstack set */
   size_t alternate_size;     /* 0: none */
-  char *stack;               /* the kernel stack; null if there is none yet */
+  char *stack;               /* the kernel stack, or null */
   char *stack_top;
   bool machines; /* a thread of the virtual machine, not of the program */
   int id;        /* gettid, since the first call */
-  struct thread *next, *before; /* among those that have made a call */
+  struct thread *next, *before; /* threads that have made a call */
 };
 extern __thread struct thread self __attribute__((tls_model("initial-exec")));
 
@@ -196,12 +196,12 @@ static inline bool has_signals(void) {
   return __builtin_expect((self.pending | (self.held & ~self.blocked_faults)) != 0, 0);
 }
 
-/* Whether the caller is the virtual machine: in one of its threads, or in a call of the program's. */
+/* Whether the caller is the virtual machine, in one of its threads or in a call by the program. */
 static inline bool from_machine(void) {
   return self.machines || self.in_kernel;
 }
 
-/* The process of the program; another one is a child that has the memory of its parent. */
+/* The program's process. A child of vfork has another pid and its parent's memory. */
 extern pid_t owner;
 
 static inline bool in_other_process(void) {
@@ -214,19 +214,19 @@ static inline bool in_other_process(void) {
 int64_t pollux_on_stack(int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5, int64_t a6, int64_t a7,
                         void *function, void *top);
 
-/* Runs a function of the library that needs more stack than the program may have. Signals wait until it returns. */
+/* Runs a library function that may need more stack than the program has. Signals are deferred until it returns. */
 int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t), int64_t a0, int64_t a1, int64_t a2, int64_t a3);
 
-/* Makes the calling thread known to the kernel, with a kernel stack. 0, or a negative errno. */
+/* Registers the calling thread with the kernel and allocates its kernel stack. Returns 0 or a negative errno. */
 long thread_attach(void);
 
 /* The virtual machine and the functions that attach needs. */
 void threads_know(void *vm, const struct kernel_block *block);
 
-/* Starts a thread as the virtual machine's are, and waits for its end if told to. 0, or an errno. */
+/* Starts a thread like those of the virtual machine; joins it if `join` is set. Returns 0 or an errno. */
 int machine_thread(void *(*routine)(void *), size_t stack, bool join);
 
-/* Interrupts what threads of the program wait for in the machine, until the process is gone. */
+/* Keeps interrupting host waits of the program's threads until the process exits. */
 void threads_interrupt(void);
 
 /* In the child of a fork. */
@@ -234,7 +234,7 @@ void threads_in_child(void);
 
 /* signals.c */
 
-/* Faults: signals that the virtual machine makes for its own use, and which it can't have blocked. */
+/* Faults: signals that the virtual machine raises for its own use, and which must not be blocked. */
 #define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
 #define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
 
@@ -248,31 +248,31 @@ static inline void set_bits(sigset_t *set, uint64_t bits) {
   memcpy(set, &bits, sizeof bits);
 }
 
-/* The mask of the calling thread as the machine has it. Returns the mask before. */
+/* Changes the calling thread's mask on the host. Returns the old mask. */
 static inline uint64_t machine_mask(int how, uint64_t bits) {
   uint64_t before = 0;
   machine_call(SYS_rt_sigprocmask, how, (long)&bits, (long)&before, sizeof bits, 0, 0);
   return before;
 }
 
-/* Before the virtual machine starts: from now on faults come to the library first. */
+/* Called before the virtual machine starts. From then on the library receives faults first. */
 void signals_start(void);
 
-/* Around a fork, which copies no half of a change. */
+/* Called around a fork, so that the child does not inherit a half-changed action. */
 void signals_before_fork(void);
 void signals_after_fork(void);
 
-/* In the child of a fork: the machine has the program's actions again. */
+/* Called in the child of a fork: restores the program's actions on the host. */
 void signals_in_child(void);
 
-/* A jump restores a mask that was saved outside of the handlers that run now. */
+/* Called when a jump restores a mask saved outside of the running handlers. */
 void signals_jump(sigset_t *mask);
 
-/* Delivers held signals that are not blocked; takes one. */
+/* Delivers held signals that are not blocked; takes one of a set. */
 void signals_release(void);
 void signals_take(int signal, siginfo_t *info);
 
-/* Before a program is executed: what it inherits is what the program has set. And what undoes that, if it fails. */
+/* Called before an exec: sets on the host what the new program inherits. The second undoes this if the exec fails. */
 void signals_before_exec(void);
 void signals_after_exec(void);
 
@@ -285,8 +285,8 @@ int64_t probe(int64_t address, int64_t bytes, int64_t write);
 /* apart.c */
 
 /*
- * A system call of the machine, on descriptors of a table that the program does not have. It must not block. Or APART_TAKE,
- * with a descriptor of the program's table: its number in the other, -EMFILE if there is no room.
+ * Makes a host system call on descriptors of the second table. The call must not block. APART_TAKE passes a descriptor from the
+ * program's table and returns its number in the second, or -EMFILE.
  */
 int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
 
@@ -305,13 +305,13 @@ bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], cons
 /* The mount point itself, for what is known of it without a kernel. */
 bool is_mount_point(const char *path);
 
-/* The same with nothing but an answer; also for a directory that the mount point may lie below. */
+/* As above, without the path; also true for a directory that the mount point may lie below. */
 bool may_lead_below(const char *path);
 
 /* Whether there is a mount point. */
 bool paths_known(void);
 
-/* What the program calls a path of the kernel: replaces it in a buffer. Returns its new length, cut to the room. */
+/* Converts a path of the kernel to the program's, in a buffer. Returns the new length, truncated to the room. */
 size_t path_of_program(char *path, size_t length, size_t room);
 
 void paths_init(void);
@@ -324,7 +324,7 @@ void paths_init(void);
 
 /* inside.c */
 
-/* Whether SIGSYS has this library's handler; then what the program does with it comes here. */
+/* Whether SIGSYS has this library's handler, which then manages the program's action. */
 bool sigsys_is_ours(void);
 int sigsys_action(const struct sigaction *action, struct sigaction *old);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals, which the program and a Java virtual machine share here, and memory that may not be there.
+ * Signals, which the program and the Java virtual machine share, and checks of memory that may be unmapped.
  *
- * A handler of the program runs when its signal comes, but never inside a call of the kernel: there the signal is sent
- * to the thread again and blocked until the call returns, and the kernel is told, so that what waits in the call
- * returns EINTR. The machine then delivers it as ever, with its queue, its stack and its flags.
+ * A handler of the program runs when its signal arrives, but never inside a call of the kernel. There the library resends the
+ * signal to the thread and blocks it until the call returns. It also notifies the kernel, so that a wait in the call returns
+ * EINTR. The host then delivers the signal normally, with its queue, stack and flags.
  *
- * The virtual machine's actions are kept in a table and never set: its handlers are called from here. Faults (SIGSEGV,
- * SIGBUS, SIGFPE, SIGILL) have four takers, asked in this order:
- *   1. probe(), which looks whether memory is there and goes on when it is not;
- *   2. the virtual machine, in its own threads and in calls, for faults that it makes on purpose;
- *   3. the kernel, for memory that the program unmapped while a request was using it: it gets an empty page, so that
- *      a wrong program has wrong values and the machine lives;
- *   4. the program's handler, or what happens without one.
+ * The virtual machine's actions are kept in a table and never set on the host; this file calls its handlers. Faults (SIGSEGV,
+ * SIGBUS, SIGFPE, SIGILL) are offered to four handlers, in this order:
+ *   1. probe(), which checks memory and returns if it is not mapped;
+ *   2. the virtual machine, in its own threads and in calls, for faults that it raises on purpose;
+ *   3. the kernel, for memory that the program unmapped during a request: the kernel maps an empty page, so that the virtual
+ *      machine survives a wrong program;
+ *   4. the program's handler, or the default action.
  */
 #include "pollux.h"
 
@@ -22,17 +22,17 @@
 
 #define PAGE 4096L
 
-/* The program's actions: of every signal that it has set; of a fault, since the kernel was started. */
+/* The program's actions: those it has set, and all faults since the kernel started. */
 static struct sigaction program[_NSIG];
-static volatile unsigned versions[_NSIG]; /* odd while an action changes */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* with all signals blocked: handlers call sigaction too */
+static volatile unsigned versions[_NSIG]; /* odd during a change */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* taken with all signals blocked, because handlers call sigaction */
 
-/* The virtual machine's. */
+/* The virtual machine's actions. */
 static struct sigaction machine[_NSIG];
 
-static volatile bool started; /* faults come here first */
+static volatile bool started; /* this library receives faults first */
 
-/* Faults that were sent by a process while they were blocked, or during a call. */
+/* Faults that a process sent while they were blocked or during a call. */
 static __thread siginfo_t held_info[4] __attribute__((tls_model("initial-exec")));
 
 static const int faults[4] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
@@ -133,7 +133,7 @@ static void set_action(int signal, const struct sigaction *action) {
   __atomic_store_n(&versions[signal], versions[signal] + 1, __ATOMIC_RELEASE);
 }
 
-/* struct sigaction as the machine has it. */
+/* The host's struct sigaction. */
 struct machine_action {
   void (*handler)(int);
   unsigned long flags;
@@ -151,7 +151,7 @@ static void set_in_machine(int signal, sighandler_t handler, unsigned long flags
   machine_call(SYS_rt_sigaction, signal, (long)&action, 0, sizeof action.mask, 0, 0);
 }
 
-/* SA_RESETHAND, which the machine is not told of: a signal that comes during a call is delivered twice. */
+/* SA_RESETHAND is not set on the host, because a signal during a call is delivered twice. */
 static void reset(int signal, const struct sigaction *action) {
   uint64_t before = enter();
   struct sigaction now = program[signal];
@@ -181,7 +181,7 @@ static void send_again(int signal, const siginfo_t *info) {
   }
 }
 
-/* A signal during a call: it comes again when the call has returned. */
+/* A signal during a call is delivered again after the call returns. */
 static void put_off(int signal, const siginfo_t *info, ucontext_t *context) {
   machine_mask(SIG_BLOCK, SIGNAL_BIT(signal)); /* SA_NODEFER */
   set_bits(&context->uc_sigmask, bits_of(&context->uc_sigmask) | SIGNAL_BIT(signal));
@@ -193,8 +193,8 @@ static void put_off(int signal, const siginfo_t *info, ucontext_t *context) {
 }
 
 /*
- * A handler runs with the mask that the program has asked for. If the thread makes calls, faults are blocked for the
- * program only; the mask of a wait that the signal has ended (sigsuspend) may have blocked them in the machine.
+ * A handler runs with the mask that the program requested. If the thread has made a call, faults are blocked only for the
+ * program. The mask of an interrupted wait (sigsuspend) may have blocked them on the host.
  */
 static void run_masked(const struct sigaction *action, int signal, siginfo_t *info, ucontext_t *context,
                        void (*how)(const struct sigaction *, int, siginfo_t *, ucontext_t *)) {
@@ -217,7 +217,7 @@ static void run_masked(const struct sigaction *action, int signal, siginfo_t *in
   if (self.handlers > 0) {
     self.handlers--;
   }
-  if (self.handle != 0) { /* perhaps since this handler's first call */
+  if (self.handle != 0) { /* possibly since this handler's first call */
     uint64_t mask = bits_of(&context->uc_sigmask);
     self.blocked_faults = attached ? before : mask & FAULTS;
     set_bits(&context->uc_sigmask, mask & ~FAULTS);
@@ -246,7 +246,7 @@ static void trampoline(int signal, siginfo_t *info, void *context) {
   }
   struct sigaction action = action_of(signal);
   if (!has_handler(&action)) {
-    return; /* it was taken away just now */
+    return; /* the action was just removed */
   }
   if (action.sa_flags & SA_RESETHAND) {
     reset(signal, &action);
@@ -260,7 +260,7 @@ static bool is_kernel_stack(uintptr_t at) {
   return self.stack && at > (uintptr_t)self.stack && at <= (uintptr_t)self.stack_top;
 }
 
-/* Runs a handler where the thread was when the signal came, below its red zone. */
+/* Runs a handler on the stack that the signal interrupted, below its red zone. */
 static void run_there(const struct sigaction *action, int signal, siginfo_t *info, ucontext_t *context) {
   uintptr_t top = ((uintptr_t)context->uc_mcontext.gregs[REG_RSP] - 128) & ~(uintptr_t)15;
   void *handler = action->sa_flags & SA_SIGINFO ? (void *)action->sa_sigaction : (void *)action->sa_handler;
@@ -271,16 +271,16 @@ static bool on_alternate(uintptr_t at) {
   return self.alternate_size != 0 && at - self.alternate < self.alternate_size;
 }
 
-/* What happens without a handler. */
+/* Runs the default action. */
 static void by_default(int signal, const siginfo_t *info, ucontext_t *context) {
   set_in_machine(signal, SIG_DFL, 0);
   set_bits(&context->uc_sigmask, bits_of(&context->uc_sigmask) & ~SIGNAL_BIT(signal));
   if (info->si_code <= 0) {
     send_again(signal, info);
-  } /* else back to the instruction, which this time ends the process */
+  } /* else the instruction faults again, which kills the process */
 }
 
-/* A fault of the program's, or one that was sent to it. */
+/* A fault that the program raised or was sent. */
 static void deliver(int signal, siginfo_t *info, ucontext_t *context) {
   struct sigaction action = action_of(signal);
   bool fatal = info->si_code > 0 && (self.blocked_faults & SIGNAL_BIT(signal));
@@ -350,9 +350,9 @@ void signals_release(void) {
   }
 }
 
-/* One that a process has sent, which is never the virtual machine's. */
+/* A fault sent by a process, which never concerns the virtual machine. */
 static void fault_sent(int signal, siginfo_t *info, ucontext_t *context) {
-  if (self.machines) { /* the machine chose this thread, where it is not blocked */
+  if (self.machines) { /* the host chose this thread, which does not block it */
     long process = machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
     if (machine_call(SYS_rt_tgsigqueueinfo, process, process, signal, (long)info, 0, 0) < 0) {
       by_default(signal, info, context);
@@ -436,7 +436,7 @@ void signals_in_child(void) {
   self.blocked_faults = 0;
 }
 
-/* An ignored signal is ignored by the next program too; so is a mask inherited. */
+/* An executed program inherits ignored signals and the mask. */
 
 void signals_before_exec(void) {
   if (!started) {
@@ -464,7 +464,7 @@ void signals_after_exec(void) {
   machine_mask(SIG_UNBLOCK, self.blocked_faults);
 }
 
-/* What the virtual machine asks for. It finds what it leaves over chained behind its handlers for faults. */
+/* Requests of the virtual machine. Its fault handlers chain to the library for faults that they do not handle. */
 static int sigaction_of_machine(int signal, const struct sigaction *action, struct sigaction *old) {
   struct sigaction before = machine[signal];
   if (is_fault(signal) && !has_handler(&before)) {
@@ -482,7 +482,7 @@ static int sigaction_of_machine(int signal, const struct sigaction *action, stru
 
 /* What the program asks for. */
 
-/* What the program has set, of what the machine has. */
+/* Converts the host's action to the one that the program has set. */
 static void show(int signal, struct sigaction *action) {
   if (action->sa_sigaction == trampoline) {
     const struct sigaction *set = &program[signal];
@@ -495,7 +495,7 @@ static void show(int signal, struct sigaction *action) {
 #define SUPPORTED \
   ((unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND) | 0x800)
 
-/* A fault, which the machine has ours for. As the machine would keep it. */
+/* A fault, for which the host has the library's action. Kept in the host's form. */
 static void change_fault(int signal, const struct sigaction *action, struct sigaction *old) {
   *old = program[signal];
   if (action) {
@@ -506,7 +506,7 @@ static void change_fault(int signal, const struct sigaction *action, struct siga
   }
 }
 
-/* All others. */
+/* All other signals. */
 static int change(int signal, const struct sigaction *action, struct sigaction *old) {
   if (!action) {
     int result = NEXT(sigaction)(signal, NULL, old);
@@ -552,7 +552,7 @@ EXPORT int sigaction(int signal, const struct sigaction *action, struct sigactio
   if (action) {
     wanted = *action;
   }
-  if (in_other_process()) { /* a child of vfork has actions of its own, but the table of its parent */
+  if (in_other_process()) { /* a child of vfork has its own actions but its parent's table */
     result = NEXT(sigaction)(signal, action ? &wanted : NULL, &before);
     show(signal, &before);
   } else {
@@ -576,9 +576,9 @@ EXPORT int __sigaction(int signal, const struct sigaction *action, struct sigact
   return sigaction(signal, action, old);
 }
 
-/* Older ways of asking. */
+/* Older interfaces. */
 
-static sigset_t interrupting; /* what siginterrupt has set */
+static sigset_t interrupting; /* signals set by siginterrupt */
 
 static sighandler_t set(int signal, sighandler_t handler, int flags, bool masked) {
   struct sigaction action = {.sa_flags = flags};

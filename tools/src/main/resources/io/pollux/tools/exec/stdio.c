@@ -153,7 +153,7 @@ static struct opened *opened_of(FILE *stream) {
 #define NO_WRITES 0x8     /* _IO_NO_WRITES */
 #define APPENDING 0x1000  /* _IO_IS_APPENDING */
 
-/* A stream of ours goes on with another descriptor, and with nothing in its buffer. */
+/* Gives a stream of ours another descriptor and an empty buffer. */
 static void put_other(struct opened *mine, int fd, int flags) {
   FILE *stream = mine->stream;
   int access = flags & O_ACCMODE;
@@ -163,13 +163,12 @@ static void put_other(struct opened *mine, int fd, int flags) {
   clearerr(stream);
   stream->_flags &= ~(NO_READS | NO_WRITES | APPENDING);
   stream->_flags |= (access == O_WRONLY ? NO_READS : access == O_RDONLY ? NO_WRITES : 0) | (flags & O_APPEND ? APPENDING : 0);
-  stream->_offset = -1; /* not known */
+  stream->_offset = -1; /* unknown */
   stream->_mode = 0;    /* neither bytes nor wide characters yet */
 }
 
 /*
- * One of the standard streams, which the C library made, becomes one of ours under the same descriptor: the variable that
- * names it changes.
+ * Replaces a standard stream of the C library by one of ours with the same descriptor, and assigns it to the stream's variable.
  */
 static FILE *replace_standard(FILE **standard, int fd, const char *mode) {
   FILE *before = *standard;
@@ -223,7 +222,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
   if (fd < 0) {
     int error = errno;
     if (mine) {
-      fclose(stream); /* a stream that can't be opened again is closed */
+      fclose(stream); /* a stream that cannot be reopened is closed */
     }
     errno = error;
     return NULL;
@@ -308,7 +307,7 @@ EXPORT int fileno_unlocked(FILE *stream) {
   return fileno(stream);
 }
 
-/* Streams that the C library opens by itself. */
+/* Streams that the C library opens internally. */
 
 EXPORT FILE *tmpfile(void) {
   IN_KERNEL(AT_FDCWD, P_tmpdir) {

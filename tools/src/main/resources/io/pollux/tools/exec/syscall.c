@@ -180,7 +180,7 @@ EXPORT long syscall(long nr, ...) {
       }
       break;
     case SYS_fcntl:
-      if (ours((int)a)) { /* the C library's F_GETOWN is another */
+      if (ours((int)a)) { /* the C library's F_GETOWN differs from the system call's */
         return (int)b == F_GETOWN ? answer(kernel_call(nr, a, b, c, d, e, f)) : fcntl((int)a, (int)b, c);
       }
       break;

@@ -2,13 +2,13 @@
 /*
  * Threads.
  *
- * A thread of the program has a kernel stack from its first call to its end, and its calls run there: the virtual
- * machine never sees the stack that the program is on, which may be small, a coroutine's, or a signal handler's. It asks
- * the C library where a thread's stack is when the thread attaches; pthread_getattr_np then names the kernel stack.
+ * A thread of the program has a kernel stack from its first call until it exits, and its calls run there. The virtual machine
+ * never sees the program's stack, which may be small, a coroutine's, or a signal handler's. When a thread attaches, the virtual
+ * machine asks the C library for its stack, and pthread_getattr_np returns the kernel stack.
  *
- * A thread that the virtual machine starts has all signals blocked but the faults that it makes for its own use, so that
- * none of the program's signals is ever delivered there. It is not counted as the program's: when the last thread of the
- * program has ended, the process ends.
+ * A thread that the virtual machine starts has all signals blocked except the faults that it raises for its own use. So no signal
+ * of the program is delivered there. The thread does not count as one of the program's: when the last of those exits, the process
+ * exits.
  */
 #include "pollux.h"
 
@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <threads.h>
 
-#define STACK_BYTES (1l << 20) /* what the virtual machine gives a thread of its own */
+#define STACK_BYTES (1l << 20) /* the virtual machine's size for its own threads */
 #define GUARD_BYTES 4096l
 #define TRY_AGAIN_NANOS 10000000l
 
@@ -78,7 +78,7 @@ static void stack_free(void) {
   self.stack = self.stack_top = NULL;
 }
 
-/* The virtual machine asks for the stack that it is called on. */
+/* Returns the kernel stack to the virtual machine. */
 EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
   if (!self.in_kernel || !self.stack || !pthread_equal(thread, pthread_self())) {
     return NEXT(pthread_getattr_np)(thread, attributes);
@@ -91,7 +91,7 @@ EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
   return result;
 }
 
-/* From the first call to the end. */
+/* From the first call to the exit. */
 
 static int64_t attach_here(void) {
   void *env;
@@ -146,7 +146,7 @@ long thread_attach(void) {
   if (!self.stack && !stack_make()) {
     return -ENOMEM;
   }
-  /* From now on they are not blocked for the machine, see masks.c. */
+  /* From now on faults are not blocked on the host, see masks.c. */
   self.blocked_faults = machine_mask(SIG_BLOCK, 0) & FAULTS;
   self.in_kernel = 1;
   machine_mask(SIG_UNBLOCK, FAULTS);
@@ -178,8 +178,8 @@ static void detach(void) {
 }
 
 /*
- * Runs in each round of the destructors of thread-specific data, and does its work in the last: others may make calls.
- * When no thread is left but the virtual machine's, the process ends as the C library would end it.
+ * Runs in each round of the destructors of thread-specific data and acts in the last, because other destructors may make calls.
+ * When only threads of the virtual machine are left, the process exits as the C library would exit it.
  */
 static void thread_ends(void *value) {
   intptr_t round = (intptr_t)value;
@@ -216,12 +216,12 @@ __attribute__((constructor)) static void threads_init(void) {
   pthread_setspecific(thread_end, (void *)1);
 }
 
-/* From their beginning. */
+/* Thread creation. */
 
 struct beginning {
   void *(*routine)(void *);
   void *argument;
-  uint64_t blocked_faults; /* inherited, as the machine's mask is */
+  uint64_t blocked_faults; /* inherited, like the host's mask */
   bool machines;
 };
 
@@ -233,7 +233,7 @@ static void *begin(void *made) {
     machine_mask(SIG_SETMASK, ~FAULTS);
   } else {
     pthread_setspecific(thread_end, (void *)1);
-    machine_mask(SIG_BLOCK, it.blocked_faults); /* it has made no call yet */
+    machine_mask(SIG_BLOCK, it.blocked_faults); /* blocked on the host: the thread has made no call yet */
   }
   return it.routine(it.argument);
 }
@@ -264,7 +264,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
   return result;
 }
 
-/* C11's, which the C library makes past pthread_create. */
+/* C11 threads. The C library's own version bypasses pthread_create. */
 
 struct thrd {
   thrd_start_t routine;
@@ -313,9 +313,9 @@ int machine_thread(void *(*routine)(void *), size_t stack, bool join) {
   return result;
 }
 
-/* The end of the process. */
+/* Process exit. */
 
-/* Blocked by no program: the C library has it for setuid, which is not called any more. */
+/* No program blocks this signal: the C library reserves it for setuid, which is no longer called at exit. */
 #define INTERRUPT 33
 
 static void nothing(int signal) {
@@ -363,8 +363,8 @@ __asm__(
     "  syscall\n");
 
 /*
- * The virtual machine wakes its threads from input and output with a signal that may be the program's. They wake when
- * that is done.
+ * The virtual machine interrupts I/O of its threads with a signal that may be the program's. The signal is dropped; the threads
+ * wake when the I/O completes.
  */
 EXPORT int pthread_kill(pthread_t thread, int signal) {
   return from_machine() && signal != 0 && signal != SIGABRT ? 0 : NEXT(pthread_kill)(thread, signal);

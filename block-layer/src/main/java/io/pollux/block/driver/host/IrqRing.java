@@ -64,11 +64,11 @@ final class IrqRing implements AutoCloseable {
   private @Nullable BufferTable buffers;
   private @Nullable Transfers transfers;
   private volatile @Nullable RequestQueue served; // whose requests the thread has
-  private volatile boolean gone; // the thread serves nobody any more
+  private volatile boolean gone; // the thread has stopped serving
 
   // The thread's own:
   private boolean armed; // the eventfd's read is in flight
-  private int failures; // calls in a row that took nothing
+  private int failures; // consecutive calls that completed nothing
 
   @SuppressWarnings("unused") // through SLEEPING
   private volatile boolean sleeping;
@@ -89,13 +89,13 @@ final class IrqRing implements AutoCloseable {
    *
    * @param fd the file
    * @param depth tags of the queue
-   * @throws IOException if the machine refuses: the ring, or memory or a thread for it
+   * @throws IOException if the host refuses the ring, its memory or its thread
    */
   static IrqRing open(int fd, int depth) throws IOException {
     return open(fd, depth, Thread::new, table -> new Transfers(depth, -1, table));
   }
 
-  /** As above, with a thread, and room for requests, that the caller makes. */
+  /** As above; the caller creates the thread and the request slots. */
   static IrqRing open(int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
       throws IOException {
     int eventFd = Libc.eventfd();
@@ -124,7 +124,7 @@ final class IrqRing implements AutoCloseable {
       served = chain.hctx().queue();
     }
     incoming.add(chain);
-    if (gone) { // after it was added: pairs with the thread's last look
+    if (gone) { // checked after the add: pairs with the thread's last check
       failIncoming();
     }
     wake();
@@ -140,13 +140,13 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  /** Whether nothing is in flight that the machine may still write to or the thread complete. The queue was shut down. */
+  /** Whether the host and the thread have released all requests. Called after the queue was shut down. */
   boolean isIdle() {
     Transfers mine = transfers;
     return gone || mine == null || !mine.busy();
   }
 
-  /** Something in here failed. By the thread. */
+  /** Handles a failure of the ring. By the thread. */
   private void failed(Throwable thrown) {
     RequestQueue queue = served;
     if (queue == null) {
@@ -172,7 +172,7 @@ final class IrqRing implements AutoCloseable {
         started.countDown();
         serve(ring, mine, table);
       }
-    } catch (Throwable e) { // the machine refuses, or has no memory: whatever it is, there is no ring
+    } catch (Throwable e) { // the host refuses or has no memory: there is no ring
       if (started.getCount() == 0) {
         failed(e);
       }
@@ -206,8 +206,8 @@ final class IrqRing implements AutoCloseable {
   }
 
   /**
-   * Serves until the ring is closed. A turn that fails has the disk shut down, and the next ones complete what is in flight: the
-   * machine may write to it until then. When so many turns fail one after the other the thread gives up.
+   * Serves until the ring is closed. If a turn fails, the disk is shut down. Later turns complete requests in flight, because the
+   * host may write to their memory until then. After too many consecutive failures the thread exits.
    */
   private void serve(IoUring ring, Transfers transfers, BufferTable table) {
     int failed = 0;
@@ -223,11 +223,11 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  /** Submits and completes once. Returns false at the end. */
+  /** Submits and completes once. Returns false once the ring is closed. */
   private boolean turn(IoUring ring, Transfers transfers, BufferTable table) {
-    boolean ending = closing; // before the look at what came: nothing comes after it
+    boolean ending = closing; // read before the check for arrivals: none follow it
     if (!armed && !ending) {
-      fillWake(ring); // not for the end: one read may have taken the end's write and an earlier one
+      fillWake(ring); // not at close: one read may consume the closing write and an earlier one
       armed = true;
     }
     clearDetached(table);

@@ -66,7 +66,7 @@ final class Libc {
       function("mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG), -1);
   private static final MethodHandle MUNMAP = function("munmap", FunctionDescriptor.of(INT, LONG, LONG), -1);
 
-  /** Of the calls that a request makes, which allocate nothing. */
+  /** For calls on the request path, which allocate nothing. */
   private static final ThreadLocal<MemorySegment> OWN_STATE = ThreadLocal.withInitial(() -> newState(Arena.ofAuto()));
 
   private Libc() {}

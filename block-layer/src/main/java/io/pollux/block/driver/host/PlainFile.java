@@ -9,9 +9,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
- * A file or block device of the machine, through plain system calls. Unlike a FileChannel it stays open when a thread that
- * uses it is interrupted: {@link Thread#interrupt} has no effect here but to set the thread's mark. All methods but close may
- * be called from several threads at a time.
+ * A host file or block device, accessed by plain system calls. Unlike a FileChannel it stays open if a thread is interrupted
+ * during I/O; {@link Thread#interrupt} only sets the interrupt status. All methods except close are thread-safe.
  */
 public final class PlainFile implements AutoCloseable {
   private static final int SEEK_END = 2;
@@ -28,7 +27,7 @@ public final class PlainFile implements AutoCloseable {
    * @param path where it is
    * @param readOnly whether it is opened for reading only
    * @return the file
-   * @throws IOException if the machine refuses
+   * @throws IOException if the host refuses
    */
   public static PlainFile open(Path path, boolean readOnly) throws IOException {
     int fd = Libc.open(path, (readOnly ? Libc.O_RDONLY : Libc.O_RDWR) | Libc.O_CLOEXEC);
@@ -47,7 +46,7 @@ public final class PlainFile implements AutoCloseable {
   }
 
   /**
-   * The size, that of a block device too.
+   * The size of the file or block device.
    *
    * @return bytes
    * @throws IOException if it has none
@@ -61,17 +60,17 @@ public final class PlainFile implements AutoCloseable {
   }
 
   /**
-   * Reads or writes a range. A disk's file has all of it.
+   * Reads or writes a whole range, which lies within the file.
    *
-   * @param write whether it is written
+   * @param write true to write
    * @param at first byte of the file
    * @param address memory
    * @param bytes how many
-   * @return 0 or a negative errno; -EIO if the file has become shorter
+   * @return 0 or a negative errno; -EIO if the file has been truncated
    */
   public int transfer(boolean write, long at, long address, int bytes) {
     int done = 0;
-    while (done < bytes) { // each step moves a byte or more, or a signal came
+    while (done < bytes) { // bounded: each turn moves data, unless a signal interrupts it
       long moved =
           write
               ? Libc.pwrite(fd, address + done, bytes - done, at + done)
@@ -88,7 +87,7 @@ public final class PlainFile implements AutoCloseable {
   }
 
   /**
-   * Makes what was written durable.
+   * Makes completed writes durable.
    *
    * @return 0 or a negative errno
    */
@@ -100,7 +99,7 @@ public final class PlainFile implements AutoCloseable {
     return result == 0 ? 0 : Transfers.toKernelErrno(result);
   }
 
-  /** Closes the file. No call is under way, and none follows. */
+  /** Closes the file. No other call may run at the time or follow. */
   @Override
   public void close() {
     Libc.close(fd);

@@ -162,7 +162,7 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
-  /** Whether nothing is in flight that the machine may still write to. The queue was shut down. */
+  /** Whether the host has released all requests. Called after the queue was shut down. */
   boolean isIdle() {
     return !transfers.busy();
   }

@@ -198,7 +198,7 @@ final class Transfers implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       long data = ring.userData();
       int result = ring.result();
-      ring.advance(); // before anything that may fail: it is not looked at twice
+      ring.advance(); // before anything that may fail: no entry is processed twice
       if (data == except) {
         found = true;
       } else {
@@ -239,7 +239,7 @@ final class Transfers implements AutoCloseable {
     return found;
   }
 
-  /** Ends a request that was started and is not in the ring. From the completing side. */
+  /** Completes a request that was started and is not in the ring. By the completing thread. */
   void refuse(Request request, int errno) {
     request.setStatus(errno);
     addOver(request);

@@ -119,7 +119,7 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   /** Waits for what is in flight, and gives everything back. */
   @Override
   public void close() {
-    try (file; irq; polled) { // in the opposite order, each whatever becomes of the others
+    try (file; irq; polled) { // closes in reverse order, each even if another throws
       return;
     }
   }

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A ring whose thread can't be had, or fails. */
+/** A ring whose thread cannot be created, or fails. */
 @Timeout(60)
 class IrqRingTest {
   private static final int BLOCKS = 64;
@@ -93,7 +93,7 @@ class IrqRingTest {
     assertThat(descriptors()).isEqualTo(before);
   }
 
-  /** The same request twice: the second one is found out, and the first one completes as the machine says. */
+  /** The same request twice: the second is rejected, and the first completes with the host's result. */
   @Test
   void aFailureInItsThreadShutsTheDiskDown() throws IOException {
     IrqRing opened;
