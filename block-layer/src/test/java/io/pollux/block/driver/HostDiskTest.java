@@ -380,7 +380,7 @@ class HostDiskTest {
               () -> {
                 while (!stop.get()) {
                   worker.interrupt();
-                  Thread.yield();
+                  Thread.onSpinWait();
                 }
               });
       interrupter.start();
