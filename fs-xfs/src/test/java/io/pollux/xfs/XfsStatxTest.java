@@ -33,14 +33,8 @@ class XfsStatxTest {
   private static final List<String> NODES =
       List.of("file", "dir", "link", "fifo", "chr", "blk", "imm", "app", "nod", "all");
 
-  private final Path directory;
-
-  XfsStatxTest(@TempDir Path directory) {
-    this.directory = directory;
-  }
-
   /** Has mkfs.xfs make a file of each type, and marks some. */
-  private Path make(String options) throws IOException, InterruptedException {
+  private static Path make(Path directory, String options) throws IOException, InterruptedException {
     Path contents = Files.write(directory.resolve("contents"), new byte[] {1, 2, 3});
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
     proto.append("file ---644 0 0 ").append(contents).append('\n');
@@ -84,9 +78,10 @@ class XfsStatxTest {
 
   @ParameterizedTest
   @CsvSource({"-b size=1024,4096", "-b size=4096,4096", "-b size=16384,16384", "-m bigtime=0 -b size=4096,4096"})
-  void eachTypeOfInode(String options, long blksize) throws IOException, InterruptedException, ErrnoException {
+  void eachTypeOfInode(String options, long blksize, @TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
     long before = System.currentTimeMillis() / 1000;
-    Path image = make(options);
+    Path image = make(directory, options);
     long after = System.currentTimeMillis() / 1000;
     try (Arena arena = Arena.ofShared()) {
       SegmentDisk disk = SegmentDisk.ofImage(image, arena);
@@ -117,8 +112,9 @@ class XfsStatxTest {
   }
 
   @Test
-  void theBirthTimeIsToldToWhoeverAsks() throws IOException, InterruptedException, ErrnoException {
-    Path image = make("-b size=4096");
+  void theBirthTimeIsToldWhereItIsAskedFor(@TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path image = make(directory, "-b size=4096");
     try (Arena arena = Arena.ofShared()) {
       SegmentDisk disk = SegmentDisk.ofImage(image, arena);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();

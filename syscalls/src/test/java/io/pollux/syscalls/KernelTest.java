@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -48,15 +49,16 @@ class KernelTest {
 
   @AfterEach
   void close() {
-    catchThrowable(kernel::close); // some tests have closed it, and looked at what it throws
+    Throwable late = catchThrowable(kernel::close);
     memory.close();
+    assertThat(late).as("a test that expects a failure closes the kernel itself").isNull();
   }
 
   /** A filesystem in memory that says so when it is unmounted, and fails then if asked to. */
   private final class Fake implements BdevFileSystem {
     private final String name;
     private boolean refuses;
-    private Throwable failure;
+    private @Nullable Throwable failure;
 
     Fake(String name) {
       this.name = name;
@@ -95,7 +97,8 @@ class KernelTest {
             case null -> {}
             case ErrnoException e -> throw e;
             case RuntimeException e -> throw e;
-            default -> throw (Error) failure;
+            case Error e -> throw e;
+            default -> throw new AssertionError(failure);
           }
         }
       };

@@ -28,12 +28,14 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(60)
 class WriteErrorCallsTest {
-  private static final int HALF = 1 << 20;
+  private static final int HALF_SECTORS = 2048;
+  private static final int HALF = HALF_SECTORS << 9;
   private static final int BYTES = 64 << 10;
 
   private final RamDisk ram = new RamDisk(2 * HALF);
   private final FaultDisk disk =
-      FaultDisk.over(ram, FaultPlan.builder().errors(FaultPlan.Errors.WRITE).errorSectors(HALF >> 9, (2 * HALF >> 9) - 1).build());
+      FaultDisk.over(
+          ram, FaultPlan.builder().errors(FaultPlan.Errors.WRITE).errorSectors(HALF_SECTORS, 2 * HALF_SECTORS - 1).build());
   private final Kernel kernel = Kernel.boot();
   private final Program program = kernel.newProgram();
   private final long memory =
