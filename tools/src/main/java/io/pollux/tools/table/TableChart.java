@@ -123,10 +123,19 @@ public final class TableChart {
     for (Posting.Row posted : Posting.ROWS) {
       List<Double> rates = measured.rates(posted.depth(), way);
       if (rates.size() > 1) {
-        double x = x(posted.depth()) + (way.ordinal() - 1) * RANGE_STEP;
+        double x = x(posted.depth()) + side(way) * RANGE_STEP;
         svg.range(x, y(rates.getLast()), y(rates.getFirst()), colour(way));
       }
     }
+  }
+
+  /** On which side of its depth a way's range stands. */
+  private static int side(Way way) {
+    return switch (way) {
+      case AIO -> -1;
+      case RING -> 0;
+      case ALL -> 1;
+    };
   }
 
   private static Colour colour(Way way) {
