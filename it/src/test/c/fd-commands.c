@@ -343,11 +343,26 @@ static void every_file(int fd)
 	show("request ~0", ioctl(fd, ~0ul, 0));
 }
 
+static void attributes(int fd)
+{
+	struct fsxattr attr = {0};
+
+	get_int(fd, "GETFLAGS", FS_IOC_GETFLAGS);
+	get_int(fd, "GETVERSION", FS_IOC_GETVERSION);
+	show("FSGETXATTR", ioctl(fd, FS_IOC_FSGETXATTR, &attr));
+	show("FSGETXATTR wild", ioctl(fd, FS_IOC_FSGETXATTR, WILD));
+	show("SETFLAGS", ioctl(fd, FS_IOC_SETFLAGS, &(int){0}));
+	show("SETFLAGS wild", ioctl(fd, FS_IOC_SETFLAGS, WILD));
+	show("FSSETXATTR", ioctl(fd, FS_IOC_FSSETXATTR, &attr));
+	show("FSSETXATTR wild", ioctl(fd, FS_IOC_FSSETXATTR, WILD));
+}
+
 static void on_files(int fd, bool regular)
 {
 	int block = 0;
 
 	show("FIBMAP", ioctl(fd, FIBMAP, &block));
+	show("FIEMAP of some", ioctl(fd, FS_IOC_FIEMAP, &(struct fiemap){.fm_length = 1}));
 	if (regular) {
 		struct fiemap map = {.fm_start = 0, .fm_length = 0, .fm_extent_count = 0};
 		show("FIEMAP of nothing", ioctl(fd, FS_IOC_FIEMAP, &map));
@@ -359,7 +374,7 @@ static void on_files(int fd, bool regular)
 	show("FICLONE of none", ioctl(fd, FICLONE, 999));
 	show("FICLONERANGE wild", ioctl(fd, FICLONERANGE, WILD));
 	show("FIDEDUPERANGE wild", ioctl(fd, FIDEDUPERANGE, WILD));
-	show("SETFLAGS wild", ioctl(fd, FS_IOC_SETFLAGS, WILD));
+	attributes(fd);
 	show("BLKGETSIZE64", ioctl(fd, BLKGETSIZE64, &(uint64_t){0}));
 	show("BLKSSZGET", ioctl(fd, BLKSSZGET, &block));
 	show("HDIO_GETGEO", ioctl(fd, HDIO_GETGEO, &(struct hd_geometry){0}));
@@ -419,6 +434,8 @@ static void on_disk(int fd, bool writable)
 	show("BLKPG wild", ioctl(fd, BLKPG, WILD));
 	show("FIBMAP", ioctl(fd, FIBMAP, &(int){0}));
 	show("FIEMAP", ioctl(fd, FS_IOC_FIEMAP, &(struct fiemap){.fm_length = 1}));
+	show("FIEMAP wild", ioctl(fd, FS_IOC_FIEMAP, WILD));
+	attributes(fd);
 	show("FICLONE of itself", ioctl(fd, FICLONE, fd));
 	static const uint64_t ranges[][2] = {{0, 4096}, {4096, 8192}, {512, 512}, {0, 0}, {1, 512}, {512, 1}, {64 << 20, 512},
 					     {(64 << 20) - 512, 1024}, {~0ull - 511, 512}, {512, ~0ull - 511}, {1ull << 63, 512}};

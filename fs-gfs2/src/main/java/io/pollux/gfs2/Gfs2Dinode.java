@@ -2,6 +2,7 @@
 package io.pollux.gfs2;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import java.nio.ByteBuffer;
@@ -69,6 +70,15 @@ record Gfs2Dinode(
   /** Every write is as with O_SYNC. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_SYNC")
   private static final int DIF_SYNC = 0x00000100;
+
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_NOATIME")
+  private static final int DIF_NOATIME = 0x00000080;
+
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_TOPDIR")
+  private static final int DIF_TOPDIR = 0x00000400;
+
+  @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_INHERIT_JDATA")
+  private static final int DIF_INHERIT_JDATA = 0x80000000;
 
   private static final int MTIME = 80;
   private static final int CTIME = 88;
@@ -185,6 +195,19 @@ record Gfs2Dinode(
 
   boolean appendOnly() {
     return (flags & DIF_APPENDONLY) != 0;
+  }
+
+  /** The flags as programs see them: FS_*_FL. */
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_gfsflags_to_fsflags")
+  int fsFlags() {
+    int journaled = StatMode.isType(mode, StatMode.S_IFDIR) ? DIF_INHERIT_JDATA : DIF_JDATA;
+    return (sync() ? Fileattr.FS_SYNC_FL : 0)
+        | (immutable() ? Fileattr.FS_IMMUTABLE_FL : 0)
+        | (appendOnly() ? Fileattr.FS_APPEND_FL : 0)
+        | ((flags & DIF_NOATIME) != 0 ? Fileattr.FS_NOATIME_FL : 0)
+        | (exhash() ? Fileattr.FS_INDEX_FL : 0)
+        | ((flags & DIF_TOPDIR) != 0 ? Fileattr.FS_TOPDIR_FL : 0)
+        | ((flags & journaled) != 0 ? Fileattr.FS_JOURNAL_DATA_FL : 0);
   }
 
   boolean sync() {

@@ -4,8 +4,11 @@ package io.pollux.gfs2;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.iomap.InPlaceInode;
+import io.pollux.iomap.IomapFiemap;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -232,7 +235,46 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** GFS2 has no birth time. As in Linux, stx_attributes_mask has more attributes than GFS2 ever sets. */
+  @Override
+  public boolean hasFiemap() {
+    return isType(StatMode.S_IFREG) || isType(StatMode.S_IFDIR);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_fiemap")
+  public int fiemap(Task current, FiemapExtentInfo fieinfo, long start, long length) {
+    iRwsem.downRead(current);
+    try {
+      Gfs2Holder gh = lock(current, LmState.SHARED);
+      try {
+        long most = 2 * (sdp.bdev().bytes() >> sdp.sb().blockLog) + 2; // before and behind each block there is
+        return IomapFiemap.fiemap(current, this, fieinfo, start, length, Gfs2Iomap.OPS, sdp.sb().blockSize, most);
+      } finally {
+        unlock(current, gh);
+      }
+    } catch (ErrnoException e) {
+      return -e.errno();
+    } finally {
+      iRwsem.upRead();
+    }
+  }
+
+  /** Flags only, and of files and directories only. */
+  @Override
+  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_get_flags")
+  public @Nullable Fileattr fileattrGet(Task current) throws ErrnoException {
+    if (!hasFiemap()) {
+      return null;
+    }
+    Gfs2Holder gh = lock(current, LmState.SHARED);
+    try {
+      return Fileattr.ofFlags(dinode().fsFlags());
+    } finally {
+      unlock(current, gh);
+    }
+  }
+
+  /** GFS2 has no birth time. It says to know more attributes than it ever sets, as Linux's does. */
   @Override
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
   public void fillStatx(long statx, int mask) {

@@ -31,7 +31,11 @@ final class Gfs2Iomap implements IomapOps {
     Gfs2ExtentCache cache = ip.extentCache();
     if (cache == null) {
       if ((flags & IOMAP_REPORT) != 0) {
-        iomap.setInline(0, ip.size(), 0); // only told of: the block that has the data is not in memory
+        if (pos >= ip.size()) {
+          return -Errno.ENOENT;
+        }
+        long addr = (ip.ino() << ip.sdp().sb().blockLog) + Gfs2Sb.DINODE_BYTES;
+        iomap.setInline(0, ip.size(), addr); // only reported: the block that has the data is not in memory
         return 0;
       }
       return -Errno.ENOTBLK; // its data is part of a block of metadata
@@ -54,9 +58,13 @@ final class Gfs2Iomap implements IomapOps {
       if (write && (flags & IOMAP_DIRECT) != 0) {
         return -Errno.ENOTBLK; // it would have to allocate
       }
+      if ((flags & IOMAP_REPORT) != 0 && pos >= ip.size()) {
+        return -Errno.ENOENT; // whatever there is behind: so in Linux
+      }
       iomap.setHole(start, bytes);
     } else {
       iomap.setMapped(false, start, bytes, block << blockLog, ip.sdp().bdev());
+      iomap.setFlags(Iomap.IOMAP_F_MERGED);
     }
     return 0;
   }

@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.RawMemory;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -85,6 +90,44 @@ final class Gfs2FileTest {
       assertThat(mounted.read(iocb, SIZE, 512)).isZero();
       assertThat(state(file)).isEqualTo(direct ? LmState.DEFERRED : LmState.SHARED);
     }
+  }
+
+  private List<List<Long>> fiemap(File of, int flags) {
+    FiemapExtentInfo info = new FiemapExtentInfo(flags, mounted.buffer, 10);
+    assertThat(of.inode().fiemap(mounted.current, info, 0, Long.MAX_VALUE)).isZero();
+    List<List<Long>> found = new ArrayList<>();
+    for (long at = mounted.buffer; at < mounted.buffer + info.mapped() * Fiemap.EXTENT_SIZE; at += Fiemap.EXTENT_SIZE) {
+      long logical = RawMemory.getLong(at, Fiemap.FE_LOGICAL);
+      long physical = RawMemory.getLong(at, Fiemap.FE_PHYSICAL);
+      found.add(
+          List.of(logical, physical, RawMemory.getLong(at, Fiemap.FE_LENGTH), (long) RawMemory.getInt(at, Fiemap.FE_FLAGS)));
+    }
+    return found;
+  }
+
+  @Test
+  void extentsAreReported() throws ErrnoException {
+    long block = TinyImage.BLOCK;
+    long merged = Fiemap.FIEMAP_EXTENT_MERGED;
+    assertThat(fiemap(file, Fiemap.FIEMAP_FLAG_SYNC))
+        .containsExactly(
+            List.of(0L, DATA * block, block, merged),
+            List.of(2 * block, (DATA + 2) * block, 2 * block, merged | Fiemap.FIEMAP_EXTENT_LAST));
+    FiemapExtentInfo xattr = new FiemapExtentInfo(Fiemap.FIEMAP_FLAG_XATTR, mounted.buffer, 1);
+    assertThat(file.inode().fiemap(mounted.current, xattr, 0, block)).isEqualTo(-Errno.EBADR);
+    File stuffed = mounted.open("/stuffed", Fcntl.O_RDONLY);
+    long inline = Fiemap.FIEMAP_EXTENT_DATA_INLINE | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED | Fiemap.FIEMAP_EXTENT_LAST;
+    assertThat(fiemap(stuffed, 0))
+        .containsExactly(List.of(0L, STUFFED * block + TinyImage.DINODE, (long) STUFFED_SIZE, inline));
+    stuffed.fput();
+  }
+
+  @Test
+  void flagsOfTheJournaledFileAreReported() throws ErrnoException {
+    File journaled = mounted.open("/journaled", Fcntl.O_RDONLY);
+    assertThat(journaled.inode().fileattrGet(mounted.current)).isEqualTo(Fileattr.ofFlags(Fileattr.FS_JOURNAL_DATA_FL));
+    assertThat(file.inode().fileattrGet(mounted.current)).isEqualTo(Fileattr.ofFlags(0));
+    journaled.fput();
   }
 
   @Test

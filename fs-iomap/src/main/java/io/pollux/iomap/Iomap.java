@@ -24,12 +24,19 @@ public final class Iomap extends Slab.Item {
     INLINE
   }
 
+  /** The filesystem keeps single blocks, and these were merged for the report. */
+  public static final int IOMAP_F_MERGED = 0x10;
+
+  /** Other files use these blocks, too. */
+  public static final int IOMAP_F_SHARED = 0x20;
+
   static final Slab<Iomap> SLAB = new Slab<>(Iomap::new);
 
   private Type type = Type.HOLE;
   private long offset;
   private long length;
   private long addr;
+  private int flags;
   private @Nullable BlockDevice bdev;
 
   /** Makes an extent to be filled. */
@@ -63,8 +70,8 @@ public final class Iomap extends Slab.Item {
    *
    * @param offset first byte in the file
    * @param length bytes, at least 1
-   * @param addr kernel address of the data, good until the caller lets go of the inode's lock; 0 where it is only told of
-   *     (IOMAP_REPORT)
+   * @param addr kernel address of the data, good until the caller lets go of the inode's lock; for IOMAP_REPORT the first byte on
+   *     the device instead
    */
   public void setInline(long offset, long length, long addr) {
     set(Type.INLINE, offset, length, addr, null);
@@ -75,7 +82,26 @@ public final class Iomap extends Slab.Item {
     offset = newOffset;
     length = newLength;
     addr = newAddr;
+    flags = 0;
     bdev = newBdev;
+  }
+
+  /**
+   * Marks the extent for {@link IomapFiemap}. The next range that is set clears it.
+   *
+   * @param newFlags IOMAP_F_*
+   */
+  public void setFlags(int newFlags) {
+    flags = newFlags;
+  }
+
+  /**
+   * The marks of the extent.
+   *
+   * @return IOMAP_F_*
+   */
+  public int flags() {
+    return flags;
   }
 
   /**
@@ -106,7 +132,7 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * Where its first byte is: on the device, or, inline, in kernel memory.
+   * Where its first byte is: on the device, or, inline and not for IOMAP_REPORT, in kernel memory.
    *
    * @return byte address; 0 for a hole
    */

@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
@@ -64,6 +65,29 @@ final class XfsBmap {
       default -> throw ip.corrupt("has no extents");
     }
     return walk.extents.build();
+  }
+
+  /**
+   * Reads the extents of the attribute fork, which must be in the inode. From any context.
+   *
+   * @param ip the inode
+   * @return its extents
+   * @throws ErrnoException EUCLEAN if they can't be right, EOPNOTSUPP if they fill a tree
+   */
+  static XfsExtents readAttr(XfsInode ip) throws ErrnoException {
+    XfsInodeBuf.Core core = ip.core();
+    if (core.attrFormat() == XfsInodeBuf.Format.BTREE) {
+      throw new ErrnoException(Errno.EOPNOTSUPP, ip.what() + ": the extents of its attributes are a tree");
+    }
+    if (core.attrFormat() != XfsInodeBuf.Format.EXTENTS
+        || core.anextents() > core.attrFork().size() / XfsExtents.RECORD_BYTES) {
+      throw ip.corrupt("more extents of attributes than fit into it");
+    }
+    XfsExtents.Builder extents = new XfsExtents.Builder(ip.mp().sb(), core.anextents());
+    for (int i = 0; i < core.anextents(); i++) {
+      extents.add(core.attrFork(), i * XfsExtents.RECORD_BYTES);
+    }
+    return extents.build();
   }
 
   private void readInline() throws ErrnoException {

@@ -27,6 +27,12 @@ final class XfsDirFile implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = "xfs_file_ioctl")
+  public long ioctl(Task current, File file, int cmd, long arg) {
+    return XfsIoctl.ioctl(current, file, cmd, arg);
+  }
+
+  @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dir_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     return 0; // nothing is ever written

@@ -124,6 +124,12 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
+  @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = "xfs_file_ioctl")
+  public long ioctl(Task current, File file, int cmd, long arg) {
+    return XfsIoctl.ioctl(current, file, cmd, arg);
+  }
+
+  @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     XfsInode inode = (XfsInode) file.inode();

@@ -4,7 +4,9 @@ package io.pollux.xfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.iomap.InPlaceInode;
 import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
@@ -162,7 +164,25 @@ final class XfsInode extends InPlaceInode {
     return isType(StatMode.S_IFCHR) || isType(StatMode.S_IFBLK);
   }
 
-  /** Unlike XFS before 5.3, this fills stx_attributes_mask. */
+  /** Of regular files only, as in Linux: directories have none. */
+  @Override
+  public boolean hasFiemap() {
+    return isType(StatMode.S_IFREG);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_fiemap")
+  public int fiemap(Task current, FiemapExtentInfo fieinfo, long start, long length) {
+    return XfsFiemap.fiemap(current, this, fieinfo, start, length);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = "xfs_fileattr_get")
+  public Fileattr fileattrGet(Task current) {
+    return XfsIoctl.fileattr(this);
+  }
+
+  /** Unlike XFS before 5.3, this says which attributes it knows (stx_attributes_mask). */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
   public void fillStatx(long statx, int mask) {

@@ -2,6 +2,7 @@
 package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import java.nio.ByteBuffer;
@@ -26,11 +27,17 @@ final class XfsInodeBuf {
   private static final long MAX_EXTENTS = (1L << 48) - 1;
 
   private static final int DIFLAG_REALTIME = 1;
+  private static final int DIFLAG_NEWRTBM = 1 << 2;
   private static final int DIFLAG_IMMUTABLE = 1 << 3;
   private static final int DIFLAG_APPEND = 1 << 4;
   private static final int DIFLAG_SYNC = 1 << 5;
   private static final int DIFLAG_NODUMP = 1 << 7;
+  private static final int DIFLAG_EXTSIZE = 1 << 11;
+  private static final int DIFLAG_EXTSZINHERIT = 1 << 12;
+  private static final int DIFLAG_ANY = (1 << 15) - 1;
+  private static final long DIFLAG2_DAX = 1 << 0;
   private static final long DIFLAG2_REFLINK = 1 << 1;
+  private static final long DIFLAG2_COWEXTSIZE = 1 << 2;
   private static final long DIFLAG2_BIGTIME = 1 << 3;
   private static final long DIFLAG2_NREXT64 = 1 << 4;
 
@@ -110,7 +117,25 @@ final class XfsInodeBuf {
         disk.i64(CTIME_OFFSET),
         disk.i64(CRTIME_OFFSET),
         format == Format.DEV ? disk.i32(CORE_BYTES) : 0,
-        dataFork(disk));
+        xflags(flags, flags2, disk.u8(82) != 0),
+        (flags & (DIFLAG_EXTSIZE | DIFLAG_EXTSZINHERIT)) != 0,
+        disk.i32(72),
+        disk.i32(128),
+        disk.u16(22) << 16 | disk.u16(20),
+        disk.i32(92),
+        disk.u8(82) == 0 ? 0 : large ? disk.u32(76) : disk.u16(80),
+        attrFormat(disk),
+        dataFork(disk),
+        attrFork(disk));
+  }
+
+  /** The flags on disk are those that programs see, but for one. */
+  @LinuxSource(file = "fs/xfs/xfs_inode.c", name = "xfs_ip2xflags")
+  private static int xflags(int flags, long flags2, boolean attr) {
+    return (flags & DIFLAG_ANY & ~DIFLAG_NEWRTBM)
+        | ((flags2 & DIFLAG2_DAX) != 0 ? Fileattr.FS_XFLAG_DAX : 0)
+        | ((flags2 & DIFLAG2_COWEXTSIZE) != 0 ? Fileattr.FS_XFLAG_COWEXTSIZE : 0)
+        | (attr ? Fileattr.FS_XFLAG_HASATTR : 0);
   }
 
   /**
@@ -148,6 +173,19 @@ final class XfsInodeBuf {
       throw disk.corrupt("its attributes begin behind its end");
     }
     return disk.slice(CORE_BYTES, forkOff == 0 ? room : forkOff, "inode " + disk.i64(152));
+  }
+
+  private static Format attrFormat(XfsBuf disk) throws ErrnoException {
+    int code = disk.u8(83);
+    return code < FORMATS.length ? FORMATS[code] : Format.DEV;
+  }
+
+  /** The attribute fork goes to the end of the inode; empty without one. {@link #dataFork} checked where it begins. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_ASIZE", "XFS_DFORK_APTR"})
+  private static XfsBuf attrFork(XfsBuf disk) throws ErrnoException {
+    int forkOff = disk.u8(82) << 3;
+    int start = forkOff == 0 ? disk.size() : CORE_BYTES + forkOff;
+    return disk.slice(start, disk.size() - start, "inode " + disk.i64(152) + ", its attributes");
   }
 
   /** The forms that each type of file may have. */
@@ -197,7 +235,16 @@ final class XfsInodeBuf {
    * @param ctime as on disk
    * @param crtime birth time, as on disk
    * @param rdev device number, as on disk
+   * @param xflags FS_XFLAG_*
+   * @param hasExtsize whether the hint for the size of extents counts
+   * @param extsize that hint, in blocks
+   * @param cowextsize the same for copies on write
+   * @param projid number of the project, unsigned
+   * @param generation a number that changes each time the inode number is used again
+   * @param anextents extents of the attribute fork
+   * @param attrFormat what the attribute fork is; DEV, which none can be, for a form that is not known
    * @param fork the data fork
+   * @param attrFork the attribute fork
    */
   record Core(
       Format format,
@@ -219,5 +266,14 @@ final class XfsInodeBuf {
       long ctime,
       long crtime,
       int rdev,
-      XfsBuf fork) {}
+      int xflags,
+      boolean hasExtsize,
+      int extsize,
+      int cowextsize,
+      int projid,
+      int generation,
+      long anextents,
+      Format attrFormat,
+      XfsBuf fork,
+      XfsBuf attrFork) {}
 }

@@ -38,7 +38,8 @@ final class XfsIomap implements IomapOps {
     return 0;
   }
 
-  private static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
+  /** Fills what is behind a position, from the extents of a fork. */
+  static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
     if (extents.inFirst(pos)) { // without looking for it
       iomap.setMapped(extents.firstUnwritten(), extents.firstPos(), extents.firstBytes(), extents.firstAddr(), ip.mp().bdev());
       return;

@@ -22,6 +22,8 @@ final class XfsPerag {
   private static final int AGFL_HEADER_BYTES = 36;
   private static final int MAX_LEVELS = 32; // deeper than any tree of 2^31 blocks
   private static final int MIN_AG_BLOCKS = 64;
+  private static final int REFCOUNT_ROOT = 88; // in the AGF
+  private static final int REFCOUNT_LEVEL = 92;
 
   private final XfsSb sb;
   private final XfsBuftarg target;
@@ -51,6 +53,33 @@ final class XfsPerag {
     verifyAgi(headers.slice(sector, sector, what + ", inode header (AGI)"), agno);
     verifyAgfl(headers.slice(2 * sector, sector, what + ", free list (AGFL)"), agno);
     checked.add(agno);
+  }
+
+  /**
+   * Reads the header of free space of a group. From process context.
+   *
+   * @param current the calling task
+   * @param agno a valid number
+   * @return the header, checked
+   * @throws ErrnoException EUCLEAN if it can't be right, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_read_agf")
+  XfsBuf agf(Task current, long agno) throws ErrnoException {
+    long start = (agno * sb.agBlocks) << sb.blockLog;
+    XfsBuf agf = target.read(current, start + sb.sectSize, sb.sectSize, "group " + agno + ", free space header (AGF)");
+    verifyAgf(agf, agno);
+    return agf;
+  }
+
+  /** Levels of the tree of reference counts. EUCLEAN without one. */
+  int refcountLevels(XfsBuf agf) throws ErrnoException {
+    verifyTree(agf, REFCOUNT_ROOT, REFCOUNT_LEVEL);
+    return agf.i32(REFCOUNT_LEVEL);
+  }
+
+  /** The root of that tree, a block in the group. */
+  long refcountRoot(XfsBuf agf) throws ErrnoException {
+    return agf.u32(REFCOUNT_ROOT);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_agf_verify")

@@ -95,7 +95,7 @@ final class ExecCallsTest {
    * physical blocks are as large as the logical ones.
    */
   private static final Pattern OF_THE_DRIVER =
-      Pattern.compile(".*(FIONREAD|TCGETS|TIOCGWINSZ|tcgetattr|ttyname_r|request |FIBMAP|BLKPBSZGET|BLKIOMIN).*");
+      Pattern.compile(".*(FIONREAD|TCGETS|TIOCGWINSZ|tcgetattr|ttyname_r|request |FIBMAP|BLKPBSZGET|BLKIOMIN|ETFLAGS|GETVERSION|ETXATTR).*");
 
   @Test
   void everyRequestOnADisk() throws Exception {
@@ -115,6 +115,74 @@ final class ExecCallsTest {
     compare(ours.out(), requests.said(), line -> !OF_THE_DRIVER.matcher(line).matches());
     ExecRun fcntl = ExecRun.of(MEMORY + program.file() + " fcntl /pollux/dev/ram0").succeeded();
     compare(fcntl.out(), commands.said(), line -> !NOT_HERE.matcher(line).matches());
+  }
+
+  // Extents and attributes of files.
+
+  /**
+   * Makes files in XFS: with every attribute; of holes, unwritten blocks and blocks beyond the end; with extents of attributes;
+   * and with so many shared blocks that reference counts take a tree of two levels.
+   */
+  private static final String FILES =
+      """
+      set -eu
+      mkfs.xfs -q -f -m reflink=1 $1
+      at=$2
+      mount $1 $at
+      trap 'cd /; umount $at' ERR
+      cd $at
+      for file in plain d A s S a i all many extsize cow beyond; do head -c 20000 /dev/zero > $file; done
+      mkdir directory
+      : > empty
+      : > hinted
+      xfs_io -c 'extsize 128k' -c 'pwrite -q 0 1' hinted
+      xfs_io -c 'extsize 64k' -c 'chproj 4000000000' -c 'chattr +P' directory
+      xfs_io -c 'chproj 70000' -c 'chattr +f' plain
+      xfs_io -c 'cowextsize 256k' cow
+      xfs_io -c 'falloc -k 100k 1m' -c 'falloc 2m 1m' -c 'pwrite -q 2100k 5k' -c fsync beyond
+      value=$(printf '%03000d' 0)
+      for i in $(seq 20); do setfattr -n user.a$i -v $value many; done
+      head -c 4096000 /dev/urandom > shared
+      sync
+      set --
+      for i in $(seq 0 2 998); do set -- "$@" -c "reflink -q shared $((i * 4096)) $((i * 8192)) 4096"; done
+      xfs_io -f "$@" shares
+      for mark in d A s S a i; do xfs_io -c "chattr +$mark" $mark; done
+      xfs_io -c 'chattr +dAsia' all
+      """;
+
+  private static final String NAMES =
+      "plain d A s S a i all many extsize cow beyond directory empty hinted shared shares .";
+
+  @Test
+  void extentsAndAttributesOfFiles() throws Exception {
+    Oracles.needLoopMounts("xfs");
+    Oracles.needPrograms("xfsprogs", "mkfs.xfs", "xfs_io");
+    Oracles.needPrograms("attr", "setfattr");
+    CProgram program = CProgram.compile(dir, "file-extents");
+    Path image = dir.resolve("image");
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+      file.setLength(320 << 20);
+    }
+    Path at = Files.createDirectory(dir.resolve("xfs"));
+    String said;
+    try (LoopDevice loop = LoopDevice.over(image)) {
+      ExecRun.program(List.of("bash", "-c", FILES, "bash", loop.name(), at.toString())).succeeded(); // mounts it
+      try {
+        ExecRun.program(List.of("mount", "-o", "remount,ro", at.toString())).succeeded();
+        said = program.onLinux((at + " " + NAMES).split(" ")).said();
+      } finally {
+        ExecRun.program(List.of("umount", at.toString())).succeeded();
+      }
+    }
+    ExecRun ours =
+        ExecRun.of("--read-only --image " + image + " -- " + program.file() + " /pollux " + NAMES).succeeded();
+    compare(ours.out(), said, line -> true);
+    assertThat(said).contains("plain FSGETXATTR: 0").contains("flags 0x2000").contains("flags 0x800");
+    ExecRun writable =
+        ExecRun.of("--disk ram --image " + image + " -- " + program.file() + " /pollux plain directory").succeeded();
+    assertThat(writable.out().lines())
+        .contains("plain SETFLAGS: -1 EOPNOTSUPP", "directory FSSETXATTR: -1 EOPNOTSUPP", "plain SETFLAGS wild: -1 EFAULT");
   }
 
   // Limits.

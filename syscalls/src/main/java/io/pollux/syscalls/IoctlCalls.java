@@ -2,11 +2,16 @@
 package io.pollux.syscalls;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.filemap.Mapping;
+import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.FileIoctl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -18,6 +23,10 @@ import java.lang.foreign.Arena;
 /** ioctl: requests common to all files, and dispatch to the file's own. */
 final class IoctlCalls {
   private static final int SECTOR_SHIFT = 9; // of st_blocks
+
+  /** The last position of a file, in every filesystem here. */
+  @LinuxSource(file = "include/linux/fs.h", name = {"MAX_LFS_FILESIZE", "s_maxbytes"})
+  private static final long MAX_LFS_FILESIZE = Long.MAX_VALUE;
 
   private IoctlCalls() {}
 
@@ -37,9 +46,11 @@ final class IoctlCalls {
         case FileIoctl.FICLONERANGE -> cloneRange(current, file, arg);
         case FileIoctl.FIDEDUPERANGE -> dedupe(current, arg);
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
-        case FileIoctl.FS_IOC_SETFLAGS -> onlyRead(current, arg, Integer.BYTES);
-        case FileIoctl.FS_IOC_FSSETXATTR -> onlyRead(current, arg, FileIoctl.FSXATTR_SIZE);
-        case FileIoctl.FS_IOC_FIEMAP -> -Errno.EOPNOTSUPP;
+        case FileIoctl.FS_IOC_GETFLAGS -> getFlags(current, file.inode(), arg);
+        case FileIoctl.FS_IOC_FSGETXATTR -> fsGetXattr(current, file.inode(), arg);
+        case FileIoctl.FS_IOC_SETFLAGS -> setAttributes(current, file.inode(), arg, Integer.BYTES, false);
+        case FileIoctl.FS_IOC_FSSETXATTR -> setAttributes(current, file.inode(), arg, FileIoctl.FSXATTR_SIZE, true);
+        case FileIoctl.FS_IOC_FIEMAP -> fiemap(current, file.inode(), arg);
         case FileIoctl.FIONREAD ->
             file.inode().isType(StatMode.S_IFREG)
                 ? putInt(current, arg, (int) (file.inode().size() - file.pos()))
@@ -55,10 +66,84 @@ final class IoctlCalls {
     return file.inode().isType(StatMode.S_IFREG) ? otherwise : file.op().ioctl(current, file, cmd, arg);
   }
 
-  /** Requests that no file supports. The argument is read before the error is returned. */
+  @LinuxSource(file = "fs/file_attr.c", name = "ioctl_getflags")
+  private static long getFlags(Task current, Inode inode, long arg) throws ErrnoException {
+    Fileattr attributes = inode.fileattrGet(current);
+    return attributes == null ? -Errno.ENOTTY : putInt(current, arg, attributes.flags());
+  }
+
+  @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_fsgetxattr", "copy_fsxattr_to_user"})
+  private static long fsGetXattr(Task current, Inode inode, long arg) throws ErrnoException {
+    Fileattr attributes = inode.fileattrGet(current);
+    if (attributes == null || !attributes.hasFsx()) {
+      return -Errno.ENOTTY;
+    }
+    if (!current.mm().accessOk(arg, FileIoctl.FSXATTR_SIZE, true)) {
+      return -Errno.EFAULT;
+    }
+    RawMemory.zero(arg, FileIoctl.FSXATTR_SIZE);
+    RawMemory.putInt(arg, attributes.xflags());
+    RawMemory.putInt(arg, 4, attributes.extsize());
+    RawMemory.putInt(arg, 8, attributes.nextents());
+    RawMemory.putInt(arg, 12, attributes.projid());
+    RawMemory.putInt(arg, 16, attributes.cowextsize());
+    return 0;
+  }
+
+  /** No filesystem here sets attributes: EOPNOTSUPP where it has them, even if nothing would change. */
   @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_setflags", "ioctl_fssetxattr"})
-  private static long onlyRead(Task current, long arg, long bytes) {
-    return current.mm().accessOk(arg, bytes, false) ? -Errno.ENOTTY : -Errno.EFAULT;
+  private static long setAttributes(Task current, Inode inode, long arg, long bytes, boolean fsx)
+      throws ErrnoException {
+    if (!current.mm().accessOk(arg, bytes, false)) {
+      return -Errno.EFAULT;
+    }
+    if (inode.sb().readOnly()) {
+      return -Errno.EROFS;
+    }
+    Fileattr attributes = inode.fileattrGet(current);
+    return attributes == null || (fsx && !attributes.hasFsx()) ? -Errno.ENOTTY : -Errno.EOPNOTSUPP;
+  }
+
+  @LinuxSource(file = "fs/ioctl.c", name = {"ioctl_fiemap", "fiemap_check_ranges"})
+  private static long fiemap(Task current, Inode inode, long arg) {
+    if (!inode.hasFiemap()) {
+      return -Errno.EOPNOTSUPP;
+    }
+    if (!current.mm().accessOk(arg, Fiemap.SIZE, false)) {
+      return -Errno.EFAULT;
+    }
+    long start = RawMemory.getLong(arg, Fiemap.FM_START);
+    long length = RawMemory.getLong(arg, Fiemap.FM_LENGTH);
+    int flags = RawMemory.getInt(arg, Fiemap.FM_FLAGS);
+    int count = RawMemory.getInt(arg, Fiemap.FM_EXTENT_COUNT);
+    if (Integer.compareUnsigned(count, Fiemap.FIEMAP_MAX_EXTENTS) > 0 || length == 0) {
+      return -Errno.EINVAL;
+    }
+    if (start < 0) {
+      return -Errno.EFBIG;
+    }
+    long extents = arg + Fiemap.SIZE;
+    if (!AddressSpace.isUserRange(extents, (long) count * Fiemap.EXTENT_SIZE)) {
+      return -Errno.EFAULT;
+    }
+    if (length < 0 || length > MAX_LFS_FILESIZE - start) {
+      length = MAX_LFS_FILESIZE - start;
+    }
+    Mapping mapping = inode.mapping();
+    int result = 0;
+    if ((flags & Fiemap.FIEMAP_FLAG_SYNC) != 0 && mapping != null) {
+      result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);
+    }
+    FiemapExtentInfo info = new FiemapExtentInfo(flags, extents, count);
+    if (result == 0) {
+      result = inode.fiemap(current, info, start, length);
+    }
+    if (!current.mm().accessOk(arg, Fiemap.SIZE, true)) {
+      return -Errno.EFAULT;
+    }
+    RawMemory.putInt(arg, Fiemap.FM_FLAGS, info.flags());
+    RawMemory.putInt(arg, Fiemap.FM_MAPPED_EXTENTS, (int) info.mapped());
+    return result;
   }
 
   private static long putInt(Task current, long arg, int value) {

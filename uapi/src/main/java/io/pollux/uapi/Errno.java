@@ -108,6 +108,9 @@ public final class Errno {
   /** Too many levels of symbolic links. */
   public static final int ELOOP = 40;
 
+  /** Invalid request descriptor. */
+  public static final int EBADR = 53;
+
   /** No data available. */
   public static final int ENODATA = 61;
 
@@ -173,6 +176,7 @@ public final class Errno {
       case ENOSYS -> "Function not implemented";
       case ENOTEMPTY -> "Directory not empty";
       case ELOOP -> "Too many levels of symbolic links";
+      case EBADR -> "Invalid request descriptor";
       case ENODATA -> "No data available";
       case EOVERFLOW -> "Value too large for defined data type";
       case EOPNOTSUPP -> "Operation not supported";
@@ -226,6 +230,7 @@ public final class Errno {
       case ENOSYS -> "ENOSYS";
       case ENOTEMPTY -> "ENOTEMPTY";
       case ELOOP -> "ELOOP";
+      case EBADR -> "EBADR";
       case ENODATA -> "ENODATA";
       case EOVERFLOW -> "EOVERFLOW";
       case EOPNOTSUPP -> "EOPNOTSUPP";

@@ -37,6 +37,15 @@ public final class FileIoctl {
   /** Shares equal ranges. */
   public static final int FIDEDUPERANGE = 0xc0189436;
 
+  /** Stores the flags of a file, FS_*_FL, as an int. */
+  public static final int FS_IOC_GETFLAGS = 0x80086601;
+
+  /** Stores the attributes of a file as a struct fsxattr. */
+  public static final int FS_IOC_FSGETXATTR = 0x801c581f;
+
+  /** Stores the generation of an inode number as an int. */
+  public static final int FS_IOC_GETVERSION = 0x80087601;
+
   /** Sets the flags of a file, by an int. */
   public static final int FS_IOC_SETFLAGS = 0x40086602;
 
@@ -46,7 +55,7 @@ public final class FileIoctl {
   /** The bytes of a struct fsxattr. */
   public static final int FSXATTR_SIZE = 28;
 
-  /** The extent map of a file. */
+  /** Stores where the extents of a file are: {@link Fiemap}. */
   public static final int FS_IOC_FIEMAP = 0xc020660b;
 
   /** The bytes of a struct file_clone_range. */

@@ -137,6 +137,41 @@ public abstract class Inode {
   public void fillStatx(long statx, int mask) {}
 
   /**
+   * Whether {@link #fiemap} is there.
+   *
+   * @return true if so
+   */
+  public boolean hasFiemap() {
+    return false;
+  }
+
+  /**
+   * Reports the extents of a range. From process context, without locks of the inode.
+   *
+   * @param current the calling task
+   * @param fieinfo the request, which takes the extents
+   * @param start first byte, not negative
+   * @param length bytes, not negative; start + length does not overflow
+   * @return 0 or a negative errno; -EBADR for flags that are not supported
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "fiemap")
+  public int fiemap(Task current, FiemapExtentInfo fieinfo, long start, long length) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /**
+   * Returns the attributes that ioctls report. From process context.
+   *
+   * @param current the calling task
+   * @return the attributes; null if such files have none (ENOTTY)
+   * @throws ErrnoException if they can't be read
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "fileattr_get")
+  public @Nullable Fileattr fileattrGet(Task current) throws ErrnoException {
+    return null;
+  }
+
+  /**
    * Finds an entry of a directory. From process context.
    *
    * @param current the calling task

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FiemapExtentInfo;
+import io.pollux.core.vfs.Inode;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fiemap;
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * Reports the extents of a file that is mapped to extents.
+ *
+ * <p>An extent that sticks out of the range that was asked for is cut to whole blocks of the filesystem, which in Linux
+ * iomap_begin does. Inline data is reported whole. The last extent of the range has FIEMAP_EXTENT_LAST: so an extent is
+ * reported when the one behind it was found, or none.
+ */
+@LinuxSource(file = "fs/iomap.c", name = {"iomap_fiemap", "iomap_fiemap_actor", "iomap_to_fiemap"})
+public final class IomapFiemap {
+  private final Task current;
+  private final FiemapExtentInfo fieinfo;
+  private final long start;
+  private final long end;
+
+  // The extent that was found and is not reported yet.
+  private Iomap.Type type = Iomap.Type.HOLE; // none
+  private long offset;
+  private long length;
+  private long addr;
+  private int flags;
+
+  private IomapFiemap(Task current, FiemapExtentInfo fieinfo, long start, long end) {
+    this.current = current;
+    this.fieinfo = fieinfo;
+    this.start = start;
+    this.end = end;
+  }
+
+  /**
+   * Reports the extents of a range. From process context, with the inode's lock held. What is dirty was written back if the
+   * request asks for it.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param fieinfo the request
+   * @param start first byte, not negative
+   * @param length bytes, not negative; start + length does not overflow
+   * @param ops the filesystem's mapping; -ENOENT from it ends the walk without an error
+   * @param blockSize bytes of a block of the filesystem, a power of two
+   * @param most extents and holes that a file can have at most; more are -EIO: then what maps the file goes in circles
+   * @return 0, -EBADR, -EFAULT, or the mapping's error
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_fiemap")
+  public static int fiemap(
+      Task current,
+      Inode inode,
+      FiemapExtentInfo fieinfo,
+      long start,
+      long length,
+      IomapOps ops,
+      int blockSize,
+      long most) {
+    int result = fieinfo.checkFlags(Fiemap.FIEMAP_FLAG_SYNC);
+    if (result != 0) {
+      return result;
+    }
+    long end = start + length;
+    long partial = blockSize - 1L;
+    long blocksEnd = end > Long.MAX_VALUE - partial ? Long.MAX_VALUE : (end + partial) & ~partial;
+    IomapFiemap walk = new IomapFiemap(current, fieinfo, start & ~partial, blocksEnd);
+    Iomap iomap = Iomap.SLAB.alloc(current);
+    try {
+      return walk.walk(inode, start, end, ops, iomap, most);
+    } finally {
+      Slab.free(iomap);
+    }
+  }
+
+  private int walk(Inode inode, long from, long to, IomapOps ops, Iomap iomap, long most) {
+    long pos = from;
+    int result = 0;
+    for (long steps = 0; pos < to && result == 0; steps++) { // each moves on by an extent
+      result = steps > most ? -Errno.EIO : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
+      if (result == 0) {
+        long behind = iomap.length() > Long.MAX_VALUE - iomap.offset() ? Long.MAX_VALUE : iomap.offset() + iomap.length();
+        if (behind <= pos || iomap.offset() > pos) {
+          return -Errno.EIO; // an extent that does not cover the position
+        }
+        if (iomap.type() != Iomap.Type.HOLE) {
+          result = report(0);
+          keep(iomap, behind);
+        }
+        pos = behind;
+      }
+    }
+    if (result < 0 && result != -Errno.ENOENT) {
+      return result;
+    }
+    return Math.min(report(Fiemap.FIEMAP_EXTENT_LAST), 0);
+  }
+
+  /** Keeps an extent until it is known whether it is the last. */
+  private void keep(Iomap iomap, long behind) {
+    boolean whole = iomap.type() == Iomap.Type.INLINE;
+    type = iomap.type();
+    offset = whole ? iomap.offset() : Math.max(iomap.offset(), start);
+    length = (whole ? behind : Math.min(behind, end)) - offset;
+    addr = iomap.addr() + (offset - iomap.offset());
+    flags = iomap.flags();
+  }
+
+  /** Reports the extent that was kept, if there is one. Returns 0, 1 if that was the last that is wanted, or -EFAULT. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_to_fiemap")
+  private int report(int last) {
+    int kind =
+        switch (type) {
+          case HOLE -> -1;
+          case MAPPED -> 0;
+          case UNWRITTEN -> Fiemap.FIEMAP_EXTENT_UNWRITTEN;
+          case INLINE -> Fiemap.FIEMAP_EXTENT_DATA_INLINE;
+        };
+    if (kind < 0) {
+      return 0;
+    }
+    int merged = (flags & Iomap.IOMAP_F_MERGED) != 0 ? Fiemap.FIEMAP_EXTENT_MERGED : 0;
+    int shared = (flags & Iomap.IOMAP_F_SHARED) != 0 ? Fiemap.FIEMAP_EXTENT_SHARED : 0;
+    return fieinfo.fillNextExtent(current, offset, addr, length, kind | merged | shared | last);
+  }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.BlockDevice;
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.FiemapExtentInfo;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Ramfs;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fiemap;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.StatMode;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Reports of a file whose extents are in a list: a hole, data, unwritten blocks and what is behind. */
+@Timeout(60)
+final class IomapFiemapTest {
+  private static final long BLOCK = 4096;
+  private static final long MOST = 100;
+
+  private final RamDisk disk = new RamDisk(1 << 20);
+  private final BlockDevice bdev = disk.disk("ram", 0x100, false);
+  private final UserProcess process = new UserProcess();
+  private final Task current = process.newTask();
+  private final long memory = process.mm().mmap(BLOCK, Mman.PROT_READ | Mman.PROT_WRITE);
+
+  IomapFiemapTest() {
+    current.enterKernel();
+  }
+
+  @AfterEach
+  void close() {
+    current.leaveKernel();
+    process.exit();
+    disk.close();
+  }
+
+  /** What is reported. */
+  private record Extent(long logical, long physical, long length, int flags) {}
+
+  /** Fills what is behind a position; answers 0 or a negative errno. */
+  private interface Mapper {
+    int map(long pos, Iomap iomap);
+  }
+
+  /** A hole, two blocks of data, an unwritten block, one block that is shared; nothing behind. */
+  private int fiveBlocks(long pos, Iomap iomap) {
+    long block = pos / BLOCK;
+    if (block == 1 || block == 2) {
+      iomap.setMapped(false, BLOCK, 2 * BLOCK, 10 * BLOCK, bdev);
+    } else if (block == 3) {
+      iomap.setMapped(true, 3 * BLOCK, BLOCK, 12 * BLOCK, bdev);
+    } else if (block == 4) {
+      iomap.setMapped(false, 4 * BLOCK, BLOCK, 20 * BLOCK, bdev);
+      iomap.setFlags(Iomap.IOMAP_F_SHARED | Iomap.IOMAP_F_MERGED);
+    } else {
+      iomap.setHole(pos, block == 0 ? BLOCK - pos : Long.MAX_VALUE - pos);
+    }
+    return 0;
+  }
+
+  private static final Inode FILE =
+      new Inode(new Ramfs(1), 7, StatMode.S_IFREG) {
+        @Override
+        public long size() {
+          return 5 * BLOCK;
+        }
+
+        @Override
+        public FileOperations fop() {
+          return new FileOperations() {};
+        }
+
+        @Override
+        protected void getattr(long stat) {}
+      };
+
+  private int fiemap(FiemapExtentInfo info, Mapper mapper, long start, long length) {
+    IomapOps ops = (task, inode, pos, bytes, flags, iomap) -> {
+      assertThat(flags).isEqualTo(IomapOps.IOMAP_REPORT);
+      return mapper.map(pos, iomap);
+    };
+    return IomapFiemap.fiemap(current, FILE, info, start, length, ops, (int) BLOCK, MOST);
+  }
+
+  private FiemapExtentInfo room(int extents) {
+    return new FiemapExtentInfo(0, memory, extents);
+  }
+
+  private List<Extent> reported(FiemapExtentInfo info) {
+    List<Extent> found = new ArrayList<>();
+    for (long at = memory; at < memory + info.mapped() * Fiemap.EXTENT_SIZE; at += Fiemap.EXTENT_SIZE) {
+      found.add(
+          new Extent(
+              RawMemory.getLong(at, Fiemap.FE_LOGICAL),
+              RawMemory.getLong(at, Fiemap.FE_PHYSICAL),
+              RawMemory.getLong(at, Fiemap.FE_LENGTH),
+              RawMemory.getInt(at, Fiemap.FE_FLAGS)));
+    }
+    return found;
+  }
+
+  private static final Extent DATA = new Extent(BLOCK, 10 * BLOCK, 2 * BLOCK, 0);
+  private static final Extent UNWRITTEN = new Extent(3 * BLOCK, 12 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_UNWRITTEN);
+  private static final Extent SHARED =
+      new Extent(
+          4 * BLOCK,
+          20 * BLOCK,
+          BLOCK,
+          Fiemap.FIEMAP_EXTENT_SHARED | Fiemap.FIEMAP_EXTENT_MERGED | Fiemap.FIEMAP_EXTENT_LAST);
+
+  @Test
+  void everyExtentIsReportedAndTheLastIsMarked() {
+    FiemapExtentInfo info = room(10);
+    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(reported(info)).containsExactly(DATA, UNWRITTEN, SHARED);
+  }
+
+  @Test
+  void anExtentIsCutToTheBlocksOfTheRange() {
+    FiemapExtentInfo info = room(10);
+    assertThat(fiemap(info, this::fiveBlocks, 2 * BLOCK + 1, BLOCK)).isZero();
+    assertThat(reported(info))
+        .containsExactly(
+            new Extent(2 * BLOCK, 11 * BLOCK, BLOCK, 0),
+            new Extent(3 * BLOCK, 12 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_UNWRITTEN | Fiemap.FIEMAP_EXTENT_LAST));
+  }
+
+  @Test
+  void theLastIsNotMarkedWhereThereIsNoRoomForMore() {
+    FiemapExtentInfo info = room(2);
+    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(reported(info)).containsExactly(DATA, UNWRITTEN);
+  }
+
+  @Test
+  void withoutRoomExtentsAreCounted() {
+    FiemapExtentInfo info = room(0);
+    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(info.mapped()).isEqualTo(3);
+  }
+
+  @Test
+  void inlineDataIsNotAlignedAndNotCut() {
+    FiemapExtentInfo info = room(2);
+    Mapper stuffed = (pos, iomap) -> {
+      iomap.setInline(0, 300, 70_232);
+      return pos >= 300 ? -Errno.ENOENT : 0;
+    };
+    assertThat(fiemap(info, stuffed, 5, Long.MAX_VALUE - 5)).as("ENOENT ends it").isZero();
+    int flags = Fiemap.FIEMAP_EXTENT_DATA_INLINE | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED | Fiemap.FIEMAP_EXTENT_LAST;
+    assertThat(reported(info)).containsExactly(new Extent(0, 70_232, 300, flags));
+  }
+
+  @Test
+  void flagsThatAreNotSupportedComeBack() {
+    FiemapExtentInfo info = new FiemapExtentInfo(~0, memory, 1);
+    assertThat(fiemap(info, this::fiveBlocks, 0, BLOCK)).isEqualTo(-Errno.EBADR);
+    assertThat(info.flags()).isEqualTo(~Fiemap.FIEMAP_FLAG_SYNC);
+    assertThat(info.mapped()).isZero();
+  }
+
+  @Test
+  void memoryThatIsNotThereIsAFault() {
+    FiemapExtentInfo info = new FiemapExtentInfo(0, memory + BLOCK - Fiemap.EXTENT_SIZE, 3);
+    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EFAULT);
+    assertThat(info.mapped()).isEqualTo(1);
+  }
+
+  @Test
+  void errorsOfTheMappingComeThrough() {
+    Mapper damaged = (pos, iomap) -> pos < 3 * BLOCK ? fiveBlocks(pos, iomap) : -Errno.EUCLEAN;
+    assertThat(fiemap(room(3), damaged, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EUCLEAN);
+  }
+
+  @Test
+  void aMappingThatGoesInCirclesIsAnError() {
+    Mapper stays = (pos, iomap) -> {
+      iomap.setMapped(false, 0, BLOCK, 0, bdev);
+      return 0;
+    };
+    assertThat(fiemap(room(0), stays, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    Mapper endless = (pos, iomap) -> {
+      iomap.setMapped(false, pos, 1, 0, bdev);
+      return 0;
+    };
+    assertThat(fiemap(room(0), endless, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+  }
+
+  @Test
+  void anExtentMayReachToTheLastPosition() {
+    Mapper whole = (pos, iomap) -> {
+      iomap.setMapped(false, 0, Long.MAX_VALUE, 0, bdev);
+      return 0;
+    };
+    FiemapExtentInfo info = room(1);
+    assertThat(fiemap(info, whole, Long.MAX_VALUE - 1, 1)).isZero();
+    long start = Long.MAX_VALUE - BLOCK + 1;
+    assertThat(reported(info))
+        .containsExactly(new Extent(start, start, Long.MAX_VALUE - start, Fiemap.FIEMAP_EXTENT_LAST));
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds blocks that several files share, in the B+tree of reference counts of their group. It has a record for each run of
+ * blocks with more than one owner. One task uses it, for one walk over a file; it keeps the leaf that it read last.
+ *
+ * <p>Levels strictly decrease on the way down, and the records of one leaf start behind those of the leaf before: a tree that
+ * leads in circles fails one of these.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c")
+final class XfsRefcount {
+  /** What {@link #sharedStart} returns when no block is shared. */
+  static final long NONE = -1;
+
+  private static final int MAGIC = 0x52334643; // R3FC
+  private static final int HEADER_BYTES = 56;
+  private static final int CRC_OFFSET = 52;
+  private static final int RECORD_BYTES = 12;
+  private static final int KEY_BYTES = 4;
+  private static final int PTR_BYTES = 4;
+  private static final long NULL_AGBLOCK = 0xffff_ffffL;
+
+  private final XfsMount mp;
+  private long leafGroup;
+  private @Nullable XfsBuf leaf;
+  private long sharedStart = NONE;
+  private long sharedEnd;
+
+  XfsRefcount(XfsMount mp) {
+    this.mp = mp;
+  }
+
+  /** The first shared block of the range that was searched last, in its group, or NONE. */
+  long sharedStart() {
+    return sharedStart;
+  }
+
+  /** The first block behind it that is not shared, or the end of the range. */
+  long sharedEnd() {
+    return sharedEnd;
+  }
+
+  /**
+   * Searches a range for its first run of shared blocks. From process context.
+   *
+   * @param current the calling task
+   * @param agno the group, a valid number
+   * @param start the first block, in the group
+   * @param end the block behind the last
+   * @throws ErrnoException EUCLEAN if the tree can't be right, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_find_shared")
+  void findShared(Task current, long agno, long start, long end) throws ErrnoException {
+    sharedStart = NONE;
+    XfsBuf block = leafFor(current, agno, start);
+    while (scan(block, start, end)) {
+      long next = block.u32(12);
+      if (next == NULL_AGBLOCK) {
+        return;
+      }
+      XfsBuf behind = readBlock(current, agno, next, 0);
+      if (records(behind) == 0 || behind.u32(HEADER_BYTES) <= lastStart(block)) {
+        throw behind.corrupt("its records do not follow those of the leaf before");
+      }
+      block = behind;
+      leaf = block;
+    }
+  }
+
+  /** Searches a leaf. Returns whether the run that is searched may begin or go on in the next one. */
+  private boolean scan(XfsBuf block, long start, long end) throws ErrnoException {
+    int records = records(block);
+    for (int i = 0; i < records; i++) {
+      int at = HEADER_BYTES + i * RECORD_BYTES;
+      long from = block.u32(at); // with the highest bit set for a copy that is under way: behind every block
+      long to = from + block.u32(at + 4);
+      boolean begun = sharedStart != NONE;
+      if (from >= end || (begun && from != sharedEnd)) {
+        return false;
+      }
+      if (to > start) {
+        sharedStart = begun ? sharedStart : Math.max(from, start);
+        sharedEnd = Math.min(to, end);
+        if (sharedEnd == end) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  /** The leaf with the last record that starts at or before a block, or the first leaf. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_lookup_le")
+  private XfsBuf leafFor(Task current, long agno, long agbno) throws ErrnoException {
+    XfsBuf there = leaf;
+    if (there != null
+        && leafGroup == agno
+        && records(there) > 0
+        && agbno >= there.u32(HEADER_BYTES)
+        && agbno <= lastStart(there)) {
+      return there;
+    }
+    XfsBuf agf = mp.perag().agf(current, agno);
+    int level = mp.perag().refcountLevels(agf) - 1;
+    XfsBuf block = readBlock(current, agno, mp.perag().refcountRoot(agf), level);
+    while (level > 0) {
+      int room = (block.size() - HEADER_BYTES) / (KEY_BYTES + PTR_BYTES);
+      int index = records(block) - 1;
+      while (index > 0 && block.u32(HEADER_BYTES + index * KEY_BYTES) > agbno) {
+        index--;
+      }
+      level--;
+      block = readBlock(current, agno, block.u32(HEADER_BYTES + room * KEY_BYTES + index * PTR_BYTES), level);
+    }
+    leafGroup = agno;
+    leaf = block;
+    return block;
+  }
+
+  private static int records(XfsBuf block) throws ErrnoException {
+    return block.u16(6);
+  }
+
+  private static long lastStart(XfsBuf leaf) throws ErrnoException {
+    return leaf.u32(HEADER_BYTES + (records(leaf) - 1) * RECORD_BYTES);
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c", name = "xfs_refcountbt_verify")
+  private XfsBuf readBlock(Task current, long agno, long agbno, int level) throws ErrnoException {
+    String what = "group " + agno + ", its tree of reference counts";
+    if (agbno >= mp.sb().agBlocks) {
+      throw XfsError.corrupt(what + ": points outside the group");
+    }
+    XfsBuf block = mp.readBlocks(current, agno << mp.sb().agBlkLog | agbno, 1, what);
+    if (block.i32(0) != MAGIC) {
+      throw block.corrupt("bad magic number");
+    }
+    block.verifyCrc(CRC_OFFSET);
+    block.verifyUuid(32, mp.sb().metaUuid);
+    block.verifyDaddr(16);
+    if (block.u32(48) != agno) {
+      throw block.corrupt("belongs to another group");
+    }
+    if (block.u16(4) != level) {
+      throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
+    }
+    int room = (block.size() - HEADER_BYTES) / (level == 0 ? RECORD_BYTES : KEY_BYTES + PTR_BYTES);
+    if (records(block) > room || (level > 0 && records(block) == 0)) {
+      throw block.corrupt(records(block) + " records");
+    }
+    return block;
+  }
+}
