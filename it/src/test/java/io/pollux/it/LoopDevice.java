@@ -30,8 +30,13 @@ record LoopDevice(String name) implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException, InterruptedException {
-    run("losetup", "--detach", name);
+  public void close() throws IOException {
+    try {
+      run("losetup", "--detach", name);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("losetup --detach " + name + ": interrupted", e);
+    }
   }
 
   private static String run(String... command) throws IOException, InterruptedException {
