@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -138,6 +139,10 @@ class OopsTest {
     boolean repeated = (flags & SQWQ) != 0; // a read that the worker was to repeat
     String where = repeated ? "a work of aio-sqwq" : "aio-sq";
     String consequence = repeated ? "the thread goes on with the next work" : "the request fails with EIO";
+    long since = System.nanoTime();
+    while (said.size() < 6 && System.nanoTime() - since < TimeUnit.SECONDS.toNanos(10)) {
+      Thread.onSpinWait(); // a worker reports after it has completed the event
+    }
     assertThat(said).hasSize(6).containsOnly("kernel oops in " + where + ": java.lang.AssertionError: broken; " + consequence);
     assertThat(program.destroy()).isZero();
   }
