@@ -37,7 +37,7 @@ final class FcntlCalls {
         case Fcntl.F_GETFD -> current.files().getFd(fd);
         case Fcntl.F_SETFD -> current.files().setFd(fd, (int) argument);
         case Fcntl.F_GETFL -> file.flags();
-        default -> file.isPath() ? -Errno.EBADF : opened(current, file, command, argument);
+        default -> file.isPath() ? -Errno.EBADF : opened(current, fd, file, command, argument);
       };
     } finally {
       file.fput(current);
@@ -45,13 +45,13 @@ final class FcntlCalls {
   }
 
   /** Commands that a file opened with O_PATH does not support. */
-  private static long opened(Task current, File file, int command, long argument) {
+  private static long opened(Task current, int fd, File file, int command, long argument) {
     return switch (command) {
       case Fcntl.F_SETFL -> file.setFl((int) argument);
       case Fcntl.F_GETLK, Fcntl.F_OFD_GETLK -> getLock(current, file, argument, command == Fcntl.F_OFD_GETLK);
-      case Fcntl.F_SETLK, Fcntl.F_SETLKW -> setLock(current, file, argument, false, command == Fcntl.F_SETLKW);
+      case Fcntl.F_SETLK, Fcntl.F_SETLKW -> setLock(current, fd, file, argument, false, command == Fcntl.F_SETLKW);
       case Fcntl.F_OFD_SETLK, Fcntl.F_OFD_SETLKW ->
-          setLock(current, file, argument, true, command == Fcntl.F_OFD_SETLKW);
+          setLock(current, fd, file, argument, true, command == Fcntl.F_OFD_SETLKW);
       case Fcntl.F_GETOWN -> owner(file);
       case Fcntl.F_SETOWN -> setOwner(file, (int) argument);
       case Fcntl.F_GETOWN_EX -> ownerEx(current, file, argument);
@@ -200,7 +200,7 @@ final class FcntlCalls {
   }
 
   @LinuxSource(file = "fs/locks.c", name = {"fcntl_setlk", "check_fmode_for_setlk"})
-  private static long setLock(Task current, File file, long address, boolean openFile, boolean wait) {
+  private static long setLock(Task current, int fd, File file, long address, boolean openFile, boolean wait) {
     if (!current.mm().accessOk(address, Flock.SIZE, false)) {
       return -Errno.EFAULT;
     }
@@ -216,7 +216,23 @@ final class FcntlCalls {
     if (openFile && Flock.lPid(address) != 0) {
       return -Errno.EINVAL;
     }
-    return file.inode().locks().lock(current, file.table(), range[0], wait);
+    result = file.inode().locks().lock(current, file.table(), range[0], wait);
+    if (result != 0 || openFile || type == Fcntl.F_UNLCK || sameFile(current, file, fd) == 1) {
+      return result;
+    }
+    releaseAll(current, file);
+    return -Errno.EBADF;
+  }
+
+  /**
+   * Releases all locks of the process on a file. A thread that takes a lock after another thread closed the descriptor calls it,
+   * because the release of the close missed the lock.
+   */
+  @LinuxSource(file = "fs/locks.c", name = "locks_remove_posix")
+  private static void releaseAll(Task current, File file) {
+    FileLocks.Range all = new FileLocks.Range(current.files(), Fcntl.F_UNLCK, 0, FileLocks.TO_END);
+    int result = file.inode().locks().lock(current, file.table(), all, false);
+    assert result == 0 : "a release of the whole file splits no lock";
   }
 
   /** Reads a struct flock. Returns 0, -EINVAL, or -EOVERFLOW for a range that ends past the largest offset. */

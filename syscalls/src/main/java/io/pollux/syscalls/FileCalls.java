@@ -293,7 +293,9 @@ final class FileCalls {
   static final long POS_OF_FILE = -1;
 
   /** The one way of all of them: checks, an iterator, a synchronous kiocb. */
-  @LinuxSource(file = "fs/read_write.c", name = {"vfs_read", "vfs_write", "new_sync_read", "rw_verify_area"})
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"vfs_read", "vfs_write", "vfs_readv", "vfs_writev", "new_sync_read", "rw_verify_area"})
   private static long rw(
       Task current, int fd, long buf, long count, boolean read, boolean vectored, long at, int flags)
       throws ErrnoException {
@@ -321,6 +323,9 @@ final class FileCalls {
               : iter.importSingleRange(current.mm(), read, buf, count);
       if (result != 0) {
         return result;
+      }
+      if (vectored && iter.count() == 0) {
+        return 0; // C: vfs_readv and vfs_writev, before they check the flags
       }
       return transfer(current, file, iter, at, flags);
     } finally {

@@ -118,6 +118,27 @@ class FcntlCallsTest {
   }
 
   @Test
+  void aLockTakenAfterTheCloseIsReleased() throws Exception {
+    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 0, 0)).isZero();
+    try (Program second = booted.kernel.newProgram();
+        ExecutorService executor = Executors.newSingleThreadExecutor()) {
+      long room = second.syscall(Nr.MMAP, 0, Booted.PAGE, 3, 0x22, -1, 0);
+      RawMemory.putLong(room, 0x656c6966_2fL); // "/file"
+      int fd = (int) second.syscall(Nr.OPEN, room, Fcntl.O_RDWR, 0);
+      fill(room, Fcntl.F_WRLCK, 0, 0);
+      Program thread = second.newThread();
+      Future<Long> waits = executor.submit(() -> thread.syscall(Nr.FCNTL, fd, Fcntl.F_SETLKW, room));
+      Thread.sleep(200);
+      assertThat(waits.isDone()).isFalse();
+      assertThat(second.syscall(Nr.CLOSE, fd)).isZero();
+      assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_UNLCK, 0, 0)).isZero();
+      assertThat(waits.get(20, TimeUnit.SECONDS)).isEqualTo(-Errno.EBADF);
+      assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 0, 0)).isZero();
+      thread.threadEnded();
+    }
+  }
+
+  @Test
   void rangesThatCantBe() {
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, -1, 1)).isEqualTo(-Errno.EINVAL);
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 10, -11)).isEqualTo(-Errno.EINVAL);

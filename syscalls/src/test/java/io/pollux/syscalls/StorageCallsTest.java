@@ -68,6 +68,19 @@ class StorageCallsTest {
   }
 
   @Test
+  void anEmptyVectorReturnsBeforeTheFlagsAreChecked() {
+    int unknown = 1 << 31;
+    assertThat(program.syscall(Nr.PREADV2, file, 0, 0, 0, 0, unknown)).isZero();
+    assertThat(program.syscall(Nr.PWRITEV2, file, 0, 0, 0, 0, unknown)).isZero();
+    Iovec.iovBase(memory, memory + Booted.PAGE);
+    Iovec.iovLen(memory, 0);
+    assertThat(program.syscall(Nr.PREADV2, file, memory, 1, 0, 0, unknown)).isZero();
+    Iovec.iovLen(memory, 1);
+    assertThat(program.syscall(Nr.PREADV2, file, memory, 1, 0, 0, unknown)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(program.syscall(Nr.PREADV2, NONE, 0, 0, 0, 0, unknown)).isEqualTo(-Errno.EBADF);
+  }
+
+  @Test
   void ftruncate() {
     assertThat(program.syscall(Nr.FTRUNCATE, file, 12345)).isZero();
     assertThat(size(file)).isEqualTo(12345);

@@ -235,12 +235,12 @@ class MachineFile extends AnonInode {
         }
       } else {
         waitsOn = duplicate();
-        if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // the file cannot be watched: wait on the host
-          moved = once(current, iocb, iter, rwf);
-          return moved > 0 ? done + moved : done > 0 ? done : moved;
-        }
       }
-      seen = waitsOn.seen(); // before the next attempt
+      seen = waitsOn == null ? 0 : waitsOn.seen(); // before the watch and the next attempt
+      if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // the file cannot be watched: wait on the host
+        moved = once(current, iocb, iter, rwf);
+        return moved > 0 ? done + moved : done > 0 ? done : moved;
+      }
     }
   }
 
@@ -275,7 +275,8 @@ class MachineFile extends AnonInode {
     if ((mask() & ready) == 0) {
       Duplicate file = duplicate();
       if (file != null && host.polls().watch(file) == 0) {
-        int result = file.changes.waitEvent(current, () -> (mask() & ready) != 0, timeout(iter.intoMemory()));
+        long timeout = timeout(iter.intoMemory());
+        int result = file.changes.waitEvent(current, () -> (mask() & ready) != 0 || host.polls().hasFailed(), timeout);
         if (result != 0) {
           return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
         }
@@ -377,7 +378,7 @@ class MachineFile extends AnonInode {
       if (table != null && polled != null && host.polls().watch(polled) == 0) {
         table.pollWait(polled.changes);
       }
-      return mask();
+      return host.polls().hasFailed() ? mask() | PollBits.POLLERR : mask(); // else no change wakes it
     }
 
     @Override

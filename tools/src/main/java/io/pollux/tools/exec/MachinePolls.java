@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.core.Oops;
 import io.pollux.tools.exec.MachineDuplicates.Duplicate;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadFactory;
 
 /**
  * Watches host files for polls and blocked requests: one edge-triggered epoll set, and one thread that waits on it. The first
- * request starts the thread.
+ * request starts the thread. If the thread fails, no file is watched again: polls report an error, and requests block on the host.
  */
 final class MachinePolls {
   /** All events that a poll can request; epoll and poll have the same bits. EPOLLERR and EPOLLHUP are always reported. */
@@ -26,24 +29,40 @@ final class MachinePolls {
 
   private final Machine machine;
   private final Machine apart;
+  private final ThreadFactory threads;
   private final Map<Long, Duplicate> watched = new HashMap<>(); // by key; under its own lock, as all below
   private long lastKey;
   private int epoll = -1;
   private int epollApart = -1; // the same set in the second table
+  private volatile boolean failed; // written under the lock
 
   /** Takes the host calls for the program's table and for the second table. */
   MachinePolls(Machine machine, Machine apart) {
+    this(machine, apart, listen -> new Thread(listen, "pollux-polls"));
+  }
+
+  MachinePolls(Machine machine, Machine apart, ThreadFactory threads) {
     this.machine = machine;
     this.apart = apart;
+    this.threads = threads;
+  }
+
+  /** Whether the thread failed. The thread then wakes the queues of all watched files once. */
+  boolean hasFailed() {
+    return failed;
   }
 
   /**
    * Watches a duplicate: wakes its queue at each change.
    *
-   * @return 0; -EPERM for a file that is always ready, such as a regular file; another negative errno if the host cannot watch it
+   * @return 0; -EPERM for a file that is always ready, such as a regular file; -EAGAIN if the host cannot create the thread; -EIO
+   *     after the thread failed; another negative errno if the host cannot watch the file
    */
   int watch(Duplicate file) {
     synchronized (watched) {
+      if (failed) {
+        return -Errno.EIO;
+      }
       if (file.key != 0) {
         return 0;
       }
@@ -79,10 +98,15 @@ final class MachinePolls {
         machine.call(Machine.CLOSE, made, 0, 0);
       }
       int set = moved >= 0 ? moved : made;
+      try {
+        Thread listener = threads.newThread(() -> listen(set));
+        listener.setDaemon(true);
+        listener.start();
+      } catch (OutOfMemoryError e) { // "unable to create native thread"
+        machine.call(Machine.CLOSE, set, 0, 0);
+        return -Errno.EAGAIN;
+      }
       epoll = set;
-      Thread listener = new Thread(() -> listen(set), "pollux-polls");
-      listener.setDaemon(true);
-      listener.start();
     }
     if (table == apart && epollApart < 0) {
       epollApart = (int) apart.call(Machine.TAKE, epoll, 0, 0);
@@ -96,12 +120,36 @@ final class MachinePolls {
       if (file.key != 0) {
         watched.remove(file.key);
         file.key = 0;
+        if (failed) {
+          return; // the set may be closed, and its number in use
+        }
         file.machine.call(Machine.EPOLL_CTL, set(file.machine), EPOLL_CTL_DEL, file.fd, 0);
       }
     }
   }
 
   private void listen(int set) {
+    try {
+      wakeForever(set);
+    } catch (Throwable e) {
+      Oops.report("pollux-polls", e, "polls of host files report an error, and their requests block on the host");
+      fail();
+    }
+  }
+
+  private void fail() {
+    List<Duplicate> all;
+    synchronized (watched) {
+      failed = true;
+      all = List.copyOf(watched.values());
+    }
+    for (Duplicate file : all) {
+      Oops.contain("pollux-polls", () -> file.change(0xffff));
+    }
+  }
+
+  /** Returns only by throwing. */
+  private void wakeForever(int set) {
     long events = Arena.global().allocate((long) EVENT_SIZE * MAX_EVENTS, Long.BYTES).address();
     while (true) {
       int count = (int) machine.call(Machine.EPOLL_WAIT, set, events, MAX_EVENTS, -1);
