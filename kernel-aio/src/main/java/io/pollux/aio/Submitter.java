@@ -72,6 +72,9 @@ final class Submitter extends Slab.Item {
   void end(Task current) {
     try {
       state.end(current);
+    } catch (Throwable e) {
+      ctx().setFailed();
+      throw e;
     } finally {
       batchOf = null;
       buffers = null;
@@ -188,6 +191,7 @@ final class Submitter extends Slab.Item {
    * nothing.
    */
   private void abandon(AioKiocb req, boolean slot) {
+    ctx().setFailed();
     if (req.isFree() || (req.kiFilp == null && req.kiComplete != null)) {
       return; // already completed
     }
@@ -223,6 +227,7 @@ final class Submitter extends Slab.Item {
    * @return -EIO, its result
    */
   int oops(Task current, Throwable thrown) {
+    ctx().setFailed();
     Oops.report(Thread.currentThread().getName(), thrown, "the request fails with EIO");
     if (current.plug() != null && !state.plugs()) {
       current.abandonCall(); // the file's own plug
