@@ -433,6 +433,9 @@ public final class Aio {
     }
     try {
       return ctx.isDead() ? -Errno.EINVAL : reader.poll(current, nanos);
+    } catch (Throwable e) {
+      ctx.setFailed();
+      throw e;
     } finally {
       ctx.leave();
     }
@@ -494,6 +497,9 @@ public final class Aio {
     try {
       boolean invalid = ctx.isDead() || (flags & ~ENTER_FLAGS_KNOWN) != 0;
       return invalid ? -Errno.EINVAL : rings.enter(current, toSubmit, minComplete, flags);
+    } catch (Throwable e) {
+      ctx.setFailed();
+      throw e;
     } finally {
       ctx.leave();
     }

@@ -34,10 +34,9 @@ final class Kioctx {
   /** Checks without progress after which teardown prints a message. */
   private static final int HUNG_LOOKS = 10;
 
-  /** Checks without progress after which teardown abandons what a kernel failure may have lost. */
+  /** Checks without progress after which teardown abandons what a failure in this context may have lost. */
   private static final int LOST_LOOKS = 3;
 
-  private final long oopses = Oops.count();
   private final long userId; // C: user_id
   private final ContextMemory memory;
   private final @Nullable FixedBuffers buffers; // C: user_bufs
@@ -55,6 +54,7 @@ final class Kioctx {
   private volatile int users; // calls that use it (C: percpu_ref users)
   private volatile long requests; // counted (C: percpu_ref reqs)
   private volatile boolean entered; // the enter lock (C: getevents_lock)
+  private volatile boolean failed; // something threw in a call, a completion or a thread of this context
 
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
@@ -149,6 +149,11 @@ final class Kioctx {
 
   boolean isDead() {
     return dead;
+  }
+
+  /** Records that something threw in this context: teardown may abandon requests that make no progress. From any context. */
+  void setFailed() {
+    failed = true;
   }
 
   // Users: calls that are inside or on their way.
@@ -330,17 +335,22 @@ final class Kioctx {
     File eventfd = req.eventfd;
     req.eventfd = null;
     boolean told;
-    synchronized (completionLock) {
-      told = rings == null || rings.complete(req);
-      if (rings == null) {
-        ring.complete(req);
+    try {
+      synchronized (completionLock) {
+        told = rings == null || rings.complete(req);
+        if (rings == null) {
+          ring.complete(req);
+        }
       }
-    }
-    if (eventfd != null) {
-      EventfdCtx signalled = EventfdCtx.of(eventfd);
-      assert signalled != null;
-      signalled.signal(1);
-      eventfd.fput();
+      if (eventfd != null) {
+        EventfdCtx signalled = EventfdCtx.of(eventfd);
+        assert signalled != null;
+        signalled.signal(1);
+        eventfd.fput();
+      }
+    } catch (Throwable e) {
+      failed = true;
+      throw e;
     }
     if (told) {
       req.free();
@@ -396,8 +406,8 @@ final class Kioctx {
   }
 
   /**
-   * Waits uninterruptibly. The wait has no timeout, unless the kernel has failed since the context was created: then the
-   * condition may never hold.
+   * Waits uninterruptibly. The wait has no timeout, unless something threw in this context: then the condition may never
+   * hold. A failure elsewhere in the kernel does not count.
    *
    * @throws IllegalStateException if several checks after such a failure show no progress
    */
@@ -411,7 +421,7 @@ final class Kioctx {
       if (still == HUNG_LOOKS) {
         Oops.warn("the end of an aio context waits for " + users + " calls and " + requests + " requests for a long time");
       }
-      if (still >= LOST_LOOKS && Oops.count() != oopses) {
+      if (still >= LOST_LOOKS && failed) {
         throw new IllegalStateException("an aio context ends before " + users + " calls and " + requests + " requests");
       }
     }

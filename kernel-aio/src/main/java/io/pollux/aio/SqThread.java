@@ -105,6 +105,7 @@ final class SqThread {
       serve();
     } catch (Throwable e) {
       failed = true;
+      ctx.setFailed();
       Oops.report("aio-sq", e, "its context takes no more entries, and io_ring_enter fails with EIO");
       task.abandonCall();
       ctx.waitQueue().wakeUp();

@@ -62,6 +62,9 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     assert owner != null;
     try {
       submit(current, owner);
+    } catch (Throwable e) {
+      owner.setFailed();
+      throw e;
     } finally {
       free();
       owner.iocbPutMany(1); // last: the context may be freed after this

@@ -38,6 +38,7 @@
  * by the file is ignored. The system call boundary reports an {@link io.pollux.core.Oops} and returns EIO. A submission thread or a
  * worker reports it and posts EIO as the request's event. A teardown runs all of its steps and then throws the first failure ({@code
  * Teardown}). If polling fails or requests are lost, their memory stays pinned, because a device may still write to it.
+ * Only a context in which something threw abandons requests; any other waits for them and warns.
  *
  * <p><b>Life of a context.</b> A context is in its process's table until it is destroyed. Every call on it holds a user reference.
  * Destroying a context:

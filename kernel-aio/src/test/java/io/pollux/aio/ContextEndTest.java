@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Oops;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Eventfd;
@@ -25,6 +26,8 @@ import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -289,6 +292,63 @@ class ContextEndTest {
     assertThat(looks).hasValue(50);
     assertThat(well.inFlight).isEmpty();
     program.close();
+    ram.close();
+  }
+
+  /** The device takes longer than the teardown of a context that has failed waits. */
+  @Test
+  void aFailureElsewhereEndsNoContextEarly() {
+    HeldDisk held = new HeldDisk(8);
+    RingProgram slow = new RingProgram(held.disk("held0", 1 << 20), 9);
+    assertThat(slow.setup(RingProgram.RINGS)).isZero();
+    slow.prepareRead(0, 1, false);
+    assertThat(slow.enter(1, 0, SUBMIT)).isEqualTo(1);
+    Oops.setSink((sentence, thrown) -> {});
+    try {
+      Oops.report("another disk", new AssertionError("broken"), "the test goes on");
+    } finally {
+      Oops.setSink(null);
+    }
+    CompletableFuture<Void> device =
+        CompletableFuture.runAsync(() -> held.release(1, 0), CompletableFuture.delayedExecutor(6, TimeUnit.SECONDS));
+    assertThat(slow.destroy()).isZero();
+    device.join();
+    slow.close();
+    program.close();
+    ram.close();
+  }
+
+  /** One read is never completed, and the next one throws. */
+  @Test
+  void requestsThatAFailureOfTheContextMayHaveLostAreAbandoned() {
+    assertThat(program.setup(RingProgram.RINGS)).isZero();
+    Error error = new AssertionError("broken");
+    Polled loses =
+        new Polled() {
+          @Override
+          public long readIter(Task current, Kiocb iocb, IovIter to) {
+            if (!inFlight.isEmpty()) {
+              throw error;
+            }
+            return super.readIter(current, iocb, to);
+          }
+
+          @Override
+          public int iopoll(Kiocb iocb, boolean spin) {
+            return 0;
+          }
+        };
+    int fd = install(TestInode.open(program.files, loses));
+    for (int i = 0; i < 2; i++) {
+      Iocb.aioFildes(program.prepareRead(0, i, false), fd);
+    }
+    assertThatThrownBy(() -> program.enter(2, 0, SUBMIT)).isSameAs(error);
+    assertThatThrownBy(program::destroy)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("an aio context ends before 1 calls and 1 requests");
+    assertThat(program.aio.aioNr()).isZero();
+    program.process.exit();
+    assertThat(program.process.mm().pinnedPages()).as("what a device may write to").isPositive();
     ram.close();
   }
 }
