@@ -59,6 +59,7 @@ final class IopollList {
   private @Nullable AioKiocb completingHead;
   private @Nullable AioKiocb completingTail;
   private boolean nothingDone; // all were submitted by who is inside, and none was complete then; until somebody polls
+  private boolean threw; // the submission thread's last poll
   private volatile boolean full; // the last reaping ended for want of room; read by the submission thread too
 
   IopollList(Kioctx ctx) {
@@ -107,7 +108,8 @@ final class IopollList {
   /**
    * Reaps and polls until there are enough events, or nothing is left to wait for.
    *
-   * @param current the task whose interruption ends the spinning, or null if nothing may
+   * @param current the task whose interruption ends the spinning, or null for the submission thread: nothing interrupts it, and
+   *     an iopoll that throws fails with EIO
    * @param sink where the events go
    * @param min events to find before spinning stops; 0 makes one pass without spinning, even if events are available
    * @param max events to take
@@ -136,7 +138,7 @@ final class IopollList {
       if (polled && timeoutNanos != WaitQueue.FOREVER && System.nanoTime() - start >= timeoutNanos) {
         return events;
       }
-      int found = poll(min - events);
+      int found = current == null ? pollByThread(min - events) : poll(min - events);
       if (found < 0) {
         return events > 0 ? events : found;
       }
@@ -205,6 +207,23 @@ final class IopollList {
       found += result;
     }
     return found;
+  }
+
+  /** Polls as {@link #poll}. An iopoll that throws must not end the thread: it is reported and tried again. */
+  private int pollByThread(int needed) {
+    try {
+      int found = poll(needed); // throws before it changes anything
+      threw = false;
+      return found;
+    } catch (Throwable e) {
+      ctx.setFailed();
+      if (!threw) { // the first of a row
+        threw = true;
+        Oops.report("the iopoll of a file", e, "it is tried again");
+      }
+      LockSupport.parkNanos(FAILURE_NAP_NANOS);
+      return -Errno.EIO;
+    }
   }
 
   private static int iopoll(Kiocb req, boolean spin) {

@@ -49,6 +49,8 @@ final class Submitter extends Slab.Item {
   private @Nullable SqWork attempt; // retries the current read if it would block
   private boolean accepted; // the limit was checked when the entry was taken
   private boolean retry; // whether the last EAGAIN may be retried
+  private boolean attempted; // the current read owns attempt
+  private boolean completed; // the file completed the current request before it threw
 
   private Submitter() {}
 
@@ -64,6 +66,8 @@ final class Submitter extends Slab.Item {
     submitter.buffers = ctx.buffers();
     submitter.polled = ctx.polled();
     submitter.accepted = false;
+    submitter.attempted = false;
+    submitter.completed = false;
     submitter.state.start(current, ctx, nr);
     return submitter;
   }
@@ -104,9 +108,13 @@ final class Submitter extends Slab.Item {
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
   int submitInline(Task current, int index, SqWork work) {
     attempt = work;
-    int result = submitOne(current, index, index, 0);
-    attempt = null;
-    return result;
+    attempted = false;
+    try {
+      return submitOne(current, index, index, 0);
+    } finally {
+      attempt = null;
+      attempted = false;
+    }
   }
 
   /** Submits an entry that was already taken from the SQ ring, without a check of the limit. */
@@ -160,7 +168,7 @@ final class Submitter extends Slab.Item {
         result = start(current, req, index);
       }
     } catch (Throwable e) {
-      abandon(req, slot);
+      completed = !abandon(req, slot);
       throw e;
     }
     if (result == 0 && polled) {
@@ -189,15 +197,17 @@ final class Submitter extends Slab.Item {
   /**
    * Releases what a request holds after its file threw. The file may still reference the request; a later completion does
    * nothing.
+   *
+   * @return false if the file had completed the request: it has its event, or a worker retries it
    */
-  private void abandon(AioKiocb req, boolean slot) {
+  private boolean abandon(AioKiocb req, boolean slot) {
     ctx().setFailed();
-    if (req.isFree() || (req.kiFilp == null && req.kiComplete != null)) {
-      return; // already completed
+    if (req.isFree() || (req.kiFilp == null && req.kiComplete != null) || (attempted && req.work != attempt)) {
+      return false;
     }
     if (polled && req.pollCompleted()) {
       state.issued(req);
-      return;
+      return false;
     }
     File file = req.kiFilp;
     req.kiFilp = null;
@@ -219,20 +229,24 @@ final class Submitter extends Slab.Item {
     if (file != null) {
       file.fput();
     }
+    return true;
   }
 
   /**
    * Reports an exception of a file in a submission without a caller. The request was already undone.
    *
-   * @return -EIO, its result
+   * @return -EIO, its result; 0 if the file had completed the request, which then needs no other event
    */
   int oops(Task current, Throwable thrown) {
+    boolean done = completed;
+    completed = false;
     ctx().setFailed();
-    Oops.report(Thread.currentThread().getName(), thrown, "the request fails with EIO");
+    String consequence = done ? "the file had completed the request" : "the request fails with EIO";
+    Oops.report(Thread.currentThread().getName(), thrown, consequence);
     if (current.plug() != null && !state.plugs()) {
       current.abandonCall(); // the file's own plug
     }
-    return -Errno.EIO;
+    return done ? 0 : -Errno.EIO;
   }
 
   /** Makes an event of a request that failed where nobody waits for the call to answer. */
@@ -372,7 +386,7 @@ final class Submitter extends Slab.Item {
   }
 
   /** Attempts a read. A file with a position may return a short count if the rest would block. */
-  private static void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
+  private void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
     File file = req.file();
     if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
       work.free();
@@ -384,6 +398,7 @@ final class Submitter extends Slab.Item {
       return;
     }
     req.work = work;
+    attempted = true;
     req.kiFlags |= Kiocb.IOCB_NOWAIT;
     req.kiComplete = AIO_COMPLETE_RW_INLINE;
     long wanted = iter.count();
@@ -407,8 +422,9 @@ final class Submitter extends Slab.Item {
       }
     } catch (Throwable e) {
       long obj = req.userObj;
-      abandon(req, false);
-      fail(current, obj, -Errno.EIO);
+      if (abandon(req, false)) {
+        fail(current, obj, -Errno.EIO);
+      }
       throw e;
     }
     aioRwDone(req, result);

@@ -149,18 +149,14 @@ class OopsTest {
     int fd =
         open(
             new Throws() {
-              private int looks;
-
               @Override
               public long readIter(Task current, Kiocb iocb, IovIter to) {
+                current.setPlug(() -> {}); // in the place of the batch's plug, whose end throws then
                 return -Kiocb.EIOCBQUEUED;
               }
 
               @Override
               public int iopoll(Kiocb iocb, boolean spin) {
-                if (++looks == 1) {
-                  throw new AssertionError("broken");
-                }
                 return TestInode.complete(iocb);
               }
             });
@@ -170,13 +166,84 @@ class OopsTest {
     }
     assertThat(said)
         .containsExactly(
-            "kernel oops in aio-sq: java.lang.AssertionError: broken; "
+            "kernel oops in aio-sq: java.lang.AssertionError: somebody else's plug; "
                 + "its context takes no more entries, and io_ring_enter fails with EIO");
     program.prepareRead(0, 8, true);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(-Errno.EIO);
     assertThat(program.enter(0, 9, GETEVENTS)).as("what was taken comes out").isZero();
     assertThat(program.reap()).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
     assertThat(program.enter(0, 9, GETEVENTS)).as("and no more is waited for").isZero();
+    assertThat(program.destroy()).isZero();
+  }
+
+  /** The thread polls again, and takes entries as before. */
+  @Test
+  void anIopollThatThrowsInTheSubmissionThreadIsTriedAgain() {
+    assertThat(program.setup(RingProgram.POLLED | SQPOLL)).isZero();
+    int fd =
+        open(
+            new Throws() {
+              private int looks;
+
+              @Override
+              public long readIter(Task current, Kiocb iocb, IovIter to) {
+                return -Kiocb.EIOCBQUEUED;
+              }
+
+              @Override
+              public int iopoll(Kiocb iocb, boolean spin) {
+                if (++looks < 5) {
+                  throw new AssertionError("broken");
+                }
+                return TestInode.complete(iocb);
+              }
+            });
+    List<RingProgram.Event> events = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      Iocb.aioFildes(program.prepareRead(0, i, true), fd);
+      while (events.size() <= i) {
+        events.addAll(program.reap()); // no call: the timeout bounds the loop
+        Thread.onSpinWait();
+      }
+    }
+    assertThat(events).containsExactly(new RingProgram.Event(0, 0, 4096, 0), new RingProgram.Event(1, 1, 4096, 0));
+    assertThat(said)
+        .containsExactly("kernel oops in the iopoll of a file: java.lang.AssertionError: broken; it is tried again");
+    assertThat(program.destroy()).isZero();
+  }
+
+  /** A second event would be one that the program never submitted. */
+  @ParameterizedTest
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD | SQWQ
+      })
+  void aRequestThatWasCompletedBeforeItsFileThrewHasOneEvent(int flags) throws InterruptedException {
+    assertThat(program.setup(flags)).isZero();
+    boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
+    int fd =
+        open(
+            new Throws() {
+              @Override
+              public long readIter(Task current, Kiocb iocb, IovIter to) {
+                TestInode.complete(iocb);
+                throw new AssertionError("broken");
+              }
+            });
+    for (int i = 0; i < 4; i++) {
+      long iocb = program.prepareRead(0, i, polled);
+      if (i % 2 == 0) {
+        Iocb.aioFildes(iocb, fd);
+      }
+    }
+    assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(4);
+    List<RingProgram.Event> events = new ArrayList<>(events(4));
+    Thread.sleep(50); // in which a second event could come
+    program.enter(0, 0, GETEVENTS);
+    events.addAll(program.reap());
+    assertThat(events).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
+    assertThat(events).allMatch(event -> event.res() == 4096);
     assertThat(program.destroy()).isZero();
   }
 
