@@ -153,7 +153,7 @@ final class Submitter extends Slab.Item {
     }
     Kioctx ctx = ctx();
     boolean slot = ctx.ordinary();
-    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= AioAbi.AIO_MAX_NR : !accepted && ctx.isFull()) {
+    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= ctx.mostRequests() : !accepted && ctx.isFull()) {
       return refuse();
     }
     AioKiocb req = state.getReq(current);
