@@ -37,12 +37,19 @@ final class Kioctx {
   /** Checks without progress after which teardown abandons what a failure in this context may have lost. */
   private static final int LOST_LOOKS = 3;
 
+  /**
+   * Requests in flight and kept events for each of a context's nr_events. aio_max_nr limits the sum of nr_events, so this bounds
+   * the requests of all polled and ring contexts together.
+   */
+  private static final int REQUESTS_PER_EVENT = 16;
+
   private final long userId; // C: user_id
   private final ContextMemory memory;
   private final @Nullable FixedBuffers buffers; // C: user_bufs
   private final WorkQueue workQueue;
   private final int flags;
   private final int maxReqs;
+  private final int mostRequests;
   private final CompletionRing ring;
   private final @Nullable RingEntry rings;
   private final boolean oneInside;
@@ -77,6 +84,7 @@ final class Kioctx {
     this.workQueue = workQueue;
     this.flags = flags;
     this.maxReqs = maxReqs;
+    this.mostRequests = (int) Math.min(AioAbi.AIO_MAX_NR, (long) REQUESTS_PER_EVENT * maxReqs);
     this.ring = memory.completionRing();
     this.rings = sq == null || cq == null ? null : new RingEntry(this, sq, cq);
     oneInside = rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
@@ -103,6 +111,11 @@ final class Kioctx {
 
   int maxReqs() {
     return maxReqs;
+  }
+
+  /** Requests in flight and kept events at which a polled or ring context refuses submissions. */
+  int mostRequests() {
+    return mostRequests;
   }
 
   IopollList iopoll() {
@@ -236,7 +249,7 @@ final class Kioctx {
   /** Whether submissions are refused until the program reaps. Not for polled contexts, which keep no events. */
   boolean isFull() {
     RingEntry entry = rings;
-    return entry == null ? requests >= AioAbi.AIO_MAX_NR : entry.isFull();
+    return entry == null ? requests >= mostRequests : entry.isFull();
   }
 
   /** Whether a submission thread still has something to bring in. */

@@ -112,7 +112,7 @@ final class RingEntry implements IopollList.Sink {
    */
   boolean isFull() {
     int events = kept;
-    return events >= ctx.maxReqs() || ctx.requests() + events >= AioAbi.AIO_MAX_NR;
+    return events >= ctx.maxReqs() || ctx.requests() + events >= ctx.mostRequests();
   }
 
   // io_ring_enter.
@@ -212,7 +212,7 @@ final class RingEntry implements IopollList.Sink {
    */
   private int failFromThread(Task current, Submitter submitter, int index, int errno) {
     boolean later = errno == -Errno.EAGAIN && submitter.retry();
-    if (later || (ctx.polled() ? ctx.requests() >= AioAbi.AIO_MAX_NR : isFull())) {
+    if (later || (ctx.polled() ? ctx.requests() >= ctx.mostRequests() : isFull())) {
       return -Errno.EAGAIN;
     }
     submitter.fail(current, index, errno);

@@ -153,7 +153,7 @@ final class Submitter extends Slab.Item {
     }
     Kioctx ctx = ctx();
     boolean slot = ctx.ordinary();
-    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= AioAbi.AIO_MAX_NR : !accepted && ctx.isFull()) {
+    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= ctx.mostRequests() : !accepted && ctx.isFull()) {
       return refuse();
     }
     AioKiocb req = state.getReq(current);
@@ -386,7 +386,7 @@ final class Submitter extends Slab.Item {
   }
 
   /** Attempts a read. A file with a position may return a short count if the rest would block. */
-  private static void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
+  private void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
     File file = req.file();
     if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
       work.free();

@@ -21,8 +21,9 @@
  * requests complete under it. {@code Kioctx} has a pollLock of its own (C: ctx_lock), which guards the list of cancellable polls.
  * Only the lock of a wait queue is taken inside it.
  *
- * <p><b>Limits.</b> A polled context has at most 65,536 requests, counted from submission until the event is in the CQ ring. Any
- * other context with rings has at most 65,536 requests in flight and kept events. An event is kept if the CQ ring is full. Once as
+ * <p><b>Limits.</b> A polled context has at most 16 × nr_events requests, and at most 65,536. A request counts from submission until
+ * the event is in the CQ ring. Any other context with rings has as many requests in flight and kept events. aio_max_nr bounds the
+ * sum of nr_events, so all these contexts together have at most 1,048,576. An event is kept if the CQ ring is full. Once as
  * many events are kept as the CQ ring has entries, submissions return EAGAIN, as on an ordinary context without a free slot. The
  * program then reaps and submits again. (EBUSY already means that another thread is inside.) Requests in flight at that moment
  * complete, and their events are kept in addition. At the limit a submission thread leaves entries in the SQ ring. The next

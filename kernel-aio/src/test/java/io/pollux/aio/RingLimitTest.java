@@ -5,7 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Pipe;
+import io.pollux.core.vfs.PollTable;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
@@ -15,6 +22,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -268,8 +276,72 @@ class RingLimitTest {
       result = program.enter(1023, 0, SUBMIT);
     }
     assertThat(result).isEqualTo(-Errno.EAGAIN);
-    assertThat(accepted).isBetween((long) AioAbi.AIO_MAX_NR / 2, (long) AioAbi.AIO_MAX_NR);
+    assertThat(accepted).isBetween(8 * 1024L, 16 * 1024L);
     assertThat(program.process.files().close(program.task, write)).isZero();
     assertThat(drain((int) accepted)).extracting(Event::res).as("the end of the pipe, and no limit").containsOnly(0L);
+  }
+
+  /** Sixteen for each entry. Requests are counted in groups of eight, so that the last ones may be refused early. */
+  @ParameterizedTest
+  @ValueSource(ints = {RINGS, RINGS | SQWQ, RingProgram.POLLED})
+  void aSmallContextHoldsFewRequests(int flags) {
+    setup(flags);
+    boolean polled = flags == RingProgram.POLLED;
+    int fd = program.process.files().install(TestInode.open(program.files, new Pending()));
+    int accepted = 0;
+    long result = 0;
+    while (result >= 0 && accepted <= AioAbi.AIO_MAX_NR) {
+      accepted += (int) result;
+      for (int i = 0; i < (accepted == 0 ? NR - 1 : result); i++) {
+        long iocb = program.prepareRead(0, 0, polled);
+        Iocb.aioFildes(iocb, fd);
+        if (!polled) {
+          Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);
+          Iocb.aioBuf(iocb, 1);
+          Iocb.aioNbytes(iocb, 0);
+        }
+      }
+      result = program.enter(NR - 1, 0, SUBMIT);
+    }
+    assertThat(result).isEqualTo(-Errno.EAGAIN);
+    assertThat(accepted).isBetween(15 * NR - 8, 16 * NR);
+  }
+
+  /** Never ready; a polled read completes when it is polled for. */
+  private static final class Pending implements FileOperations {
+    private final WaitQueue queue = new WaitQueue();
+
+    @Override
+    public boolean hasReadIter() {
+      return true;
+    }
+
+    @Override
+    public long readIter(Task current, Kiocb iocb, IovIter to) {
+      return -Kiocb.EIOCBQUEUED;
+    }
+
+    @Override
+    public boolean hasIopoll() {
+      return true;
+    }
+
+    @Override
+    public int iopoll(Kiocb iocb, boolean spin) {
+      return TestInode.complete(iocb);
+    }
+
+    @Override
+    public boolean hasPoll() {
+      return true;
+    }
+
+    @Override
+    public int poll(File file, @Nullable PollTable table) {
+      if (table != null) {
+        table.pollWait(queue);
+      }
+      return 0;
+    }
   }
 }
