@@ -3,6 +3,7 @@ package io.pollux.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.uapi.AioAbi;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -280,6 +281,14 @@ final class ExecTest {
     String line = "ulimit -n " + limit + "; exec " + compile("host-files").file() + " many " + dir;
     ExecRun run = ExecRun.of(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line)).succeeded();
     assertThat(run.out()).isEqualTo("many: 0 differences\n");
+    assertThat(run.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
+  void aWaitingReadKeepsItsFileWhenTheNumberIsReused(int flags) throws Exception {
+    ExecRun run = ExecRun.of(DEVICE + compile("reused-numbers").file() + " " + flags + " " + dir).succeeded();
+    assertThat(run.out()).isEqualTo("40 reads\n");
     assertThat(run.err()).isEmpty();
   }
 

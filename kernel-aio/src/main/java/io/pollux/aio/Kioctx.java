@@ -143,6 +143,11 @@ final class Kioctx {
     return (flags & flag) != 0;
   }
 
+  /** Whether requests are executed outside the submitting call, by a submission thread or by workers. */
+  boolean hasThreads() {
+    return has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL | AioAbi.IOCTX_FLAG_SQWQ);
+  }
+
   boolean polled() {
     return has(AioAbi.IOCTX_FLAG_IOPOLL);
   }

@@ -360,6 +360,9 @@ final class Submitter extends Slab.Item {
     if (result == 0) {
       result = checkFile(file, read);
     }
+    if (result == 0 && ctx().hasThreads()) {
+      result = file.op().hold();
+    }
     FixedBuffers fixed = buffers;
     IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
     if (result == 0) {

@@ -113,6 +113,16 @@ public interface FileOperations {
   }
 
   /**
+   * Prepares the file for a request that may be executed outside the submitting call, when the program may have closed the
+   * descriptor. The file's release undoes it. From process context.
+   *
+   * @return 0 or a negative errno, with which the request fails
+   */
+  default int hold() {
+    return 0;
+  }
+
+  /**
    * Whether the file has a position to seek and to read at.
    *
    * @return true if so

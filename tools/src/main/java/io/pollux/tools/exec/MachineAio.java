@@ -42,13 +42,14 @@ final class MachineAio {
   /**
    * Checks whether a file accepts reads or writes. Transfers nothing.
    *
+   * @param table makes calls on the descriptor
    * @param fd the descriptor
    * @param opcode IOCB_CMD_PREAD or IOCB_CMD_PWRITE
    * @param rwf RWF_* flags
    * @param unknown the result if the host has no aio
    * @return true if the host's io_submit reaches the buffer
    */
-  boolean takes(int fd, int opcode, int rwf, boolean unknown) {
+  boolean takes(Machine table, int fd, int opcode, int rwf, boolean unknown) {
     if (context() == 0) {
       return unknown;
     }
@@ -57,7 +58,7 @@ final class MachineAio {
       Iocb.aioBuf(iocb, NO_BUFFER);
       Iocb.aioNbytes(iocb, 1);
       Iocb.aioRwFlags(iocb, rwf);
-      return submit(machine, arena, iocb) == -Errno.EFAULT;
+      return submit(table, arena, iocb) == -Errno.EFAULT;
     }
   }
 

@@ -98,6 +98,13 @@ final class MachineDuplicates {
     held.machine.call(Machine.CLOSE, held.fd, 0, 0);
   }
 
+  /** Whether a descriptor of the program still names the file of a duplicate. False if the host cannot tell. */
+  boolean names(int number, Duplicate held) {
+    synchronized (byNumber) {
+      return same(number, held);
+    }
+  }
+
   /** Whether a descriptor and a duplicate refer to the same open file. False if the host cannot tell. */
   private boolean same(int number, Duplicate there) {
     long process = machine.call(Machine.GETPID, 0, 0, 0);

@@ -156,22 +156,26 @@ class MachineFile extends AnonInode {
     return duplicate;
   }
 
-  /** For calls in the program's table, which may block. */
-  private synchronized int fd() {
-    return duplicate == null || duplicate.machine != host.machine() ? number : duplicate.fd;
+  /** The duplicate; null while the program's number is used. */
+  private synchronized @Nullable Duplicate held() {
+    return duplicate;
+  }
+
+  private Machine table(@Nullable Duplicate held) {
+    return held == null ? host.machine() : held.machine;
+  }
+
+  private int fd(@Nullable Duplicate held) {
+    return held == null ? number : held.fd;
   }
 
   private int mask() {
     try (Arena arena = Arena.ofConfined()) {
-      Duplicate held;
-      synchronized (this) {
-        held = duplicate;
-      }
+      Duplicate held = held();
       long pollfd = arena.allocate(Pollfd.SIZE, Long.BYTES).address();
-      Pollfd.fd(pollfd, held == null ? number : held.fd);
+      Pollfd.fd(pollfd, fd(held));
       Pollfd.events(pollfd, (short) MachinePolls.ALL_EVENTS);
-      Machine table = held == null ? host.machine() : held.machine;
-      long ready = table.call(Machine.POLL, pollfd, 1, 0);
+      long ready = table(held).call(Machine.POLL, pollfd, 1, 0);
       return ready <= 0 ? 0 : Pollfd.revents(pollfd) & 0xffff;
     }
   }
@@ -183,7 +187,7 @@ class MachineFile extends AnonInode {
       return -Errno.ESPIPE; // C: sock_read_iter; other streams ignore the position
     }
     int rwf = rwFlags(iocb);
-    if (type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR) {
+    if (stored()) {
       return once(current, iocb, iter, rwf); // not interruptible on the host either
     }
     if (iter.count() == 0 || (rwf & AioAbi.RWF_NOWAIT) != 0 || !mayWait()) {
@@ -204,7 +208,12 @@ class MachineFile extends AnonInode {
   }
 
   private boolean mayWait() {
-    return (host.machine().call(Machine.FCNTL, fd(), F_GETFL, 0) & O_NONBLOCK) == 0;
+    Duplicate held = held();
+    return (table(held).call(Machine.FCNTL, fd(held), F_GETFL, 0) & O_NONBLOCK) == 0;
+  }
+
+  private boolean stored() {
+    return type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR;
   }
 
   /**
@@ -259,7 +268,8 @@ class MachineFile extends AnonInode {
       long size = arena.allocate(Integer.BYTES, Integer.BYTES).address();
       RawMemory.putInt(size, TIMEVAL_SIZE);
       int option = read ? SO_RCVTIMEO : SO_SNDTIMEO;
-      host.machine().call(Machine.GETSOCKOPT, fd(), SOL_SOCKET, option, timeval, size, 0);
+      Duplicate held = held();
+      table(held).call(Machine.GETSOCKOPT, fd(held), SOL_SOCKET, option, timeval, size, 0);
       long micros = RawMemory.getLong(timeval + Long.BYTES);
       long nanos = TimeUnit.SECONDS.toNanos(RawMemory.getLong(timeval)) + TimeUnit.MICROSECONDS.toNanos(micros);
       return nanos <= 0 ? WaitQueue.FOREVER : nanos;
@@ -285,36 +295,48 @@ class MachineFile extends AnonInode {
     return once(current, iocb, iter, rwf);
   }
 
-  /** One host call for the rest of the request. */
+  /**
+   * One host call for the rest of the request. A call that may block is made in the program's table: all duplicates of the second
+   * table share one thread.
+   */
   private long once(Task current, Kiocb iocb, IovIter iter, int rwf) {
+    Duplicate held = held();
+    boolean mayBlock = !stored() && (rwf & AioAbi.RWF_NOWAIT) == 0;
+    if (mayBlock && held != null && held.machine != host.machine() && mayWait()) {
+      if (!host.duplicates().names(number, held)) {
+        return -Errno.EBADF;
+      }
+      held = null;
+    }
+    Machine table = table(held);
+    int fd = fd(held);
     if (iter.count() == 0) {
-      return nothing(iocb, iter.intoMemory());
+      return nothing(table, fd, iocb, iter.intoMemory());
     }
     int nr = iter.intoMemory() ? Machine.PREADV2 : Machine.PWRITEV2;
     MachineVector vector = MachineVector.SLAB.alloc(current);
     int pieces = iter.writeIovecs(vector.address);
     long result = -Errno.ESPIPE;
     if (positioned()) {
-      result = host.machine().call(nr, fd(), vector.address, pieces, iocb.kiPos, 0, rwf);
+      result = table.call(nr, fd, vector.address, pieces, iocb.kiPos, 0, rwf);
       unpositioned = result == -Errno.ESPIPE;
     }
     if (unpositioned || !positioned()) { // a file without positions ignores the request's
-      result = host.machine().call(nr, fd(), vector.address, pieces, NO_POSITION, 0, rwf);
+      result = table.call(nr, fd, vector.address, pieces, NO_POSITION, 0, rwf);
     }
     Slab.free(vector);
     return result;
   }
 
   /** A request of 0 bytes, such as an empty datagram. The host's vectored calls return before the file sees it. */
-  private long nothing(Kiocb iocb, boolean read) {
-    Machine machine = host.machine();
+  private long nothing(Machine table, int fd, Kiocb iocb, boolean read) {
     if (positioned()) {
-      long result = machine.call(read ? Machine.PREAD64 : Machine.PWRITE64, fd(), 0, 0, iocb.kiPos);
+      long result = table.call(read ? Machine.PREAD64 : Machine.PWRITE64, fd, 0, 0, iocb.kiPos);
       if (result != -Errno.ESPIPE) {
         return result;
       }
     }
-    return machine.call(read ? Machine.READ : Machine.WRITE, fd(), 0, 0);
+    return table.call(read ? Machine.READ : Machine.WRITE, fd, 0, 0);
   }
 
   private boolean positioned() {
@@ -325,7 +347,7 @@ class MachineFile extends AnonInode {
   private final class Operations implements FileOperations {
     @Override
     public boolean hasReadIter() {
-      return host.aio().takes(number, AioAbi.IOCB_CMD_PREAD, 0, true);
+      return host.aio().takes(host.machine(), number, AioAbi.IOCB_CMD_PREAD, 0, true);
     }
 
     @Override
@@ -335,7 +357,7 @@ class MachineFile extends AnonInode {
 
     @Override
     public boolean hasWriteIter() {
-      return host.aio().takes(number, AioAbi.IOCB_CMD_PWRITE, 0, true);
+      return host.aio().takes(host.machine(), number, AioAbi.IOCB_CMD_PWRITE, 0, true);
     }
 
     @Override
@@ -346,13 +368,21 @@ class MachineFile extends AnonInode {
     @Override
     public boolean canNowait() {
       int opcode = access == Fcntl.O_WRONLY ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD;
-      return host.aio().takes(fd(), opcode, AioAbi.RWF_NOWAIT, false);
+      Duplicate held = held();
+      return host.aio().takes(table(held), fd(held), opcode, AioAbi.RWF_NOWAIT, false);
+    }
+
+    @Override
+    public int hold() {
+      if (duplicate() != null) {
+        return 0;
+      }
+      return host.machine().call(Machine.FCNTL, number, F_GETFL, 0) < 0 ? -Errno.EBADF : -Errno.EMFILE;
     }
 
     @Override
     public boolean hasFsync() {
-      boolean stored = type == StatMode.S_IFREG || type == StatMode.S_IFBLK || type == StatMode.S_IFDIR;
-      return (stored || host.machine().call(Machine.FSYNC, number, 0, 0) != -Errno.EINVAL) && duplicate() != null;
+      return (stored() || host.machine().call(Machine.FSYNC, number, 0, 0) != -Errno.EINVAL) && duplicate() != null;
     }
 
     @Override
