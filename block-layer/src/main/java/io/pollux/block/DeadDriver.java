@@ -8,7 +8,7 @@ import io.pollux.uapi.LinuxSource;
  * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver holds may still
  * complete for {@link #GRACE_NANOS}. After that, and once the driver is idle, the remaining ones fail with EIO.
  *
- * <p>A task plugs requests for much less than the grace period, so the driver holds all requests in flight when it ends.
+ * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug is flushed.
  */
 @LinuxSource(file = "block/blk-core.c", name = {"blk_set_queue_dying", "blk_mq_tagset_busy_iter"})
 final class DeadDriver implements BlkMqOps, CoarseClock.Timer {

@@ -321,11 +321,14 @@ public final class HwCtx {
     }
   }
 
-  /** Fails all requests in flight with EIO. The driver no longer accesses them. From completion context. */
+  /**
+   * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests in a plug
+   * fail when the plug is flushed. From completion context.
+   */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {
     for (Request request : requests) {
-      if (request.isStarted()) {
+      if (request.isInFlight()) {
         try {
           request.complete(-Errno.EIO);
         } catch (Throwable e) { // raced with its completion

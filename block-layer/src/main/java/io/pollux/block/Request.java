@@ -29,6 +29,7 @@ public final class Request {
   private @Nullable Bio bio;
   private long startNanos;
   private int status;
+  private boolean inFlight; // from queueRqs of the driver until detach, as MQ_RQ_IN_FLIGHT
   private long driverData;
   private int sequence; // FSEQ_* steps that have not ended, the lowest one being the driver's; 0 for most requests
   private @Nullable Bio data; // the bio while the driver sees a flush in its place
@@ -204,13 +205,19 @@ public final class Request {
       return false;
     }
     next = null;
+    inFlight = false; // a driver that was shut down does not get it
     hctx.queue().queueRqs(hctx, this);
     return true;
   }
 
-  /** Whether it has a bio. Racy if other threads use the request. */
-  boolean isStarted() {
-    return bio != null;
+  /** Marks the request as held by the driver. The caller passes it to the driver next. */
+  void setInFlight() {
+    inFlight = true;
+  }
+
+  /** Whether the driver holds it. False while a plug holds it. Racy if other threads use the request. */
+  boolean isInFlight() {
+    return inFlight;
   }
 
   /** The request has ended: lets go of its bios, each with the result. Answers the last; they are linked. */
@@ -224,6 +231,7 @@ public final class Request {
     }
     bio = null;
     next = null;
+    inFlight = false;
     return tail;
   }
 

@@ -126,8 +126,14 @@ public final class RequestQueue {
   /** Passes requests to the driver. If the driver throws, it is not called again, and the requests it holds fail later. */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
   void queueRqs(HwCtx hctx, Request chain) {
+    BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
+    if (!(driver instanceof DeadDriver)) {
+      for (Request request = chain; request != null; request = request.next) {
+        request.setInFlight();
+      }
+    }
     try {
-      ops.queueRqs(hctx, chain);
+      driver.queueRqs(hctx, chain);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
     }

@@ -209,6 +209,33 @@ class DriverFailureTest {
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
   }
 
+  /** A plug holds requests from before and after the failure. Each fails once, when the plug is flushed. */
+  @Test
+  void whatAPlugHoldsFailsWhenThePlugIsFlushed() throws InterruptedException {
+    Forgets driver = new Forgets();
+    bdev = device(driver);
+    for (int i = 0; i < 3; i++) {
+      submit(i, READ);
+    }
+    Plug plug = new Plug();
+    assertThat(plug.start(task)).isTrue();
+    submit(3, READ);
+    task.setPlug(null);
+    submit(4, READ); // the driver's, with the highest tag: the last to be canceled
+    task.setPlug(plug);
+    driver.kept.remove().complete(0);
+    driver.kept.remove().complete(0);
+    bdev.queue().shutDown("a test", new AssertionError("broken"));
+    submit(5, READ); // the tags of 0 and 1
+    submit(6, READ);
+    awaitEnded(4);
+    assertThat(ended).containsExactly("0 0", "1 0", "2 -5", "4 -5");
+    plug.finish(task);
+    assertThat(ended.subList(4, ended.size())).containsExactly("3 -5", "5 -5", "6 -5");
+    assertThat(bdev.queue().busyTags()).isZero();
+    assertDead(sentence("a test", "java.lang.AssertionError: broken"));
+  }
+
   /** The driver says when its hardware is out of the memory. */
   @Test
   void nothingEndsWhileTheDriverIsBusy() throws InterruptedException {

@@ -203,7 +203,14 @@ final class Transfers implements AutoCloseable {
         found = true;
       } else {
         Request request = request((int) data);
-        if (answered(request, result)) {
+        boolean ended;
+        try {
+          ended = answered(request, result);
+        } catch (Throwable e) {
+          refuse(request, -Errno.EIO); // its entry is gone: no later completion releases the tag
+          throw e;
+        }
+        if (ended) {
           addOver(request);
         } else {
           request.setNext(again);

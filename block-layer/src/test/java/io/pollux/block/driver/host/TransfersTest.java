@@ -2,6 +2,8 @@
 package io.pollux.block.driver.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
@@ -21,6 +23,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.RawMemory;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -434,6 +437,32 @@ class TransfersTest {
     Request request = start(BlkTypes.REQ_OP_WRITE, memory);
     assertThat(transfers.answered(request, -errno)).isTrue();
     assertThat(end(request)).isEqualTo(-expected);
+  }
+
+  /** A request that was completed while it was in the ring: reap throws, and no slot stays busy. */
+  @Test
+  void whatReapCannotHandleDoesNotStayBusy() {
+    IoUring opened;
+    try {
+      opened = IoUring.setup(8, 0);
+    } catch (IOException e) {
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
+      throw new AssertionError(e);
+    }
+    try (IoUring ring = opened) {
+      Request request = start(BlkTypes.REQ_OP_READ, memory);
+      long entry = ring.sqe();
+      RawMemory.putByte(entry + IoUring.SQE_OPCODE, IoUring.OP_NOP);
+      RawMemory.putLong(entry + IoUring.SQE_USER_DATA, request.tag());
+      ring.push();
+      assertThat(ring.submit(1, IoUring.ENTER_GETEVENTS)).isEqualTo(1);
+      request.complete(0);
+      assertThatThrownBy(() -> transfers.reap(ring, -1)).hasMessage("a request that is not in flight");
+      Request over = transfers.takeOver();
+      assertThat(over).isSameAs(request);
+      assertThatThrownBy(() -> transfers.completeAll(over)).hasMessage("a request that is not in flight");
+      assertThat(transfers.busy()).isFalse();
+    }
   }
 
   @ParameterizedTest
