@@ -219,11 +219,7 @@ class OopsTest {
 
   /** A second event would be one that the program never submitted. */
   @ParameterizedTest
-  @ValueSource(
-      ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
-        RingProgram.RINGS | SQTHREAD | SQWQ
-      })
+  @ValueSource(ints = {RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD})
   void aRequestThatWasCompletedBeforeItsFileThrewHasOneEvent(int flags) throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
