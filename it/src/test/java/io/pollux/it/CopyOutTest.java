@@ -131,7 +131,7 @@ class CopyOutTest {
       })
   void wordsMeanWhatTheyMeanToGnuCp(String words) throws IOException, InterruptedException {
     sh("rm -rf gnu own; mkdir -p gnu/old/d/empty; echo file >gnu/file; echo old >gnu/old/fifo; cp -a gnu own");
-    String[] word = words.replaceFirst("@ ", " ").split(" ");
+    String[] word = words.replaceFirst("@ ", " ").split(" ", -1);
     List<String> gnu = new ArrayList<>();
     List<String> own = new ArrayList<>();
     for (int i = 0; i < word.length; i++) {
