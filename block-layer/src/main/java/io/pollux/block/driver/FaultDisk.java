@@ -61,6 +61,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   private volatile @Nullable RequestQueue served; // whose requests the thread completes
   private final Object lock = new Object(); // of all below, and of what they hold
   private final HeldRequests[] held; // for each hardware queue
+  private int working; // chains taken from held and not yet completed or passed on, under the lock
   private final @Nullable WriteCache cache;
   private long writes; // that were done
   private volatile boolean off; // written under the lock, as the next
@@ -277,7 +278,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
         request = following;
       }
       power = cuts;
-      due = hctx.polled() ? null : mine.takeDue(now);
+      due = hctx.polled() ? null : takeDue(mine, now);
     }
     if (due != null) {
       work(hctx, due, power);
@@ -287,8 +288,29 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
+  /** Takes a chain that {@link #work} completes or passes on. Under the lock. */
+  private @Nullable Request takeDue(HeldRequests from, long now) {
+    Request due = from.takeDue(now);
+    if (due != null) {
+      working++;
+    }
+    return due;
+  }
+
   /** Does what is due, for requests that came while the power had gone so often. Answers how many ended here. */
   private int work(HwCtx hctx, @Nullable Request chain, int power) {
+    try {
+      return serveAll(hctx, chain, power);
+    } finally {
+      if (chain != null) {
+        synchronized (lock) {
+          working--;
+        }
+      }
+    }
+  }
+
+  private int serveAll(HwCtx hctx, @Nullable Request chain, int power) {
     Request failed = null; // or done here
     Request failedEnd = null;
     Request passed = null;
@@ -393,13 +415,14 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   /** The thread has no requests left to complete, here or in the disk below. */
   @Override
   public boolean isIdle() {
-    boolean idle = wrapped.isIdle();
+    boolean idle;
     synchronized (lock) {
+      idle = working == 0;
       for (int i = 0; irqs != null && irqs.isAlive() && i < tagSet.submitQueues(); i++) {
         idle &= held[i].isEmpty();
       }
     }
-    return idle;
+    return idle && wrapped.isIdle(); // in the order in which requests pass
   }
 
   @Override
@@ -407,7 +430,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     Request due;
     int power;
     synchronized (lock) {
-      due = held[hctx.index()].takeDue(clock.getAsLong());
+      due = takeDue(held[hctx.index()], clock.getAsLong());
       power = cuts;
     }
     int ended = work(hctx, due, power);
@@ -438,7 +461,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
       long next;
       int power;
       synchronized (lock) {
-        due = held[i].takeDue(now);
+        due = takeDue(held[i], now);
         next = held[i].nextDeadline();
         power = cuts;
       }
