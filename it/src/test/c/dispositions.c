@@ -399,7 +399,6 @@ static void inherited(bool faults)
 
 static sigjmp_buf out;
 static volatile char *volatile nowhere;
-static volatile int zero;
 static char *volatile beyond; /* the end of a file that was cut */
 
 static void jump(int signal, siginfo_t *info, void *context)
@@ -421,6 +420,8 @@ static void skip(int signal, siginfo_t *info, void *context)
 
 static void fault(int signal)
 {
+	unsigned quotient, remainder;
+
 	switch (signal) {
 	case SIGSEGV:
 		*nowhere = 1;
@@ -429,7 +430,7 @@ static void fault(int signal)
 		*beyond = 1;
 		break;
 	case SIGFPE:
-		zero = 1 / zero;
+		__asm__ volatile("divl %2" : "=a"(quotient), "=d"(remainder) : "c"(0), "0"(1), "1"(0));
 		break;
 	case SIGILL:
 		__asm__ volatile("ud2");

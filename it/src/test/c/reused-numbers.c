@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	snprintf(path, sizeof(path), "%s/reused-numbers", argv[2]);
+	snprintf(path, sizeof(path), "%s/secret", argv[2]);
 	file = must(path, open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
 	must("write", write(file, "SECRET", 6));
 	sq = ring();

@@ -165,7 +165,7 @@ final class ExecTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"-i native", "-i threads", "-i native -w", "-i native -w --flush-interval 50", "-i native -s 65536 -d 8"})
+  @ValueSource(strings = {"-i native", "-i threads", "-i native -w", "-i native -w --flush-interval 64", "-i native -s 65536 -d 8"})
   void qemuBenchesTheBareDevice(String options) throws Exception {
     qemu(DEVICE, "qemu-img bench -f raw -t none -c 2000 " + options + " /pollux/dev/ram0");
   }
