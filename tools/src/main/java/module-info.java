@@ -6,6 +6,7 @@
  */
 module io.pollux.tools {
   requires static transitive org.jspecify;
+  requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.uapi;
   requires io.pollux.block;
@@ -18,7 +19,6 @@ module io.pollux.tools {
   requires jdk.management;
 
   exports io.pollux.tools.image;
-  exports io.pollux.tools.user;
 
   opens io.pollux.tools to
       info.picocli;

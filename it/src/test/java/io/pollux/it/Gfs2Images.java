@@ -4,8 +4,8 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.PathName;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

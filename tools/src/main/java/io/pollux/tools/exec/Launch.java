@@ -2,10 +2,10 @@
 package io.pollux.tools.exec;
 
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.PathName;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Errno;
+import io.pollux.userland.PathName;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;

@@ -12,6 +12,10 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserRing;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 

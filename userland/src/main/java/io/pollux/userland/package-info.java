@@ -26,6 +26,6 @@
  * object was made with is a task.
  */
 @NullMarked
-package io.pollux.tools.user;
+package io.pollux.userland;
 
 import org.jspecify.annotations.NullMarked;

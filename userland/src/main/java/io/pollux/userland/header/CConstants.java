@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.header;
+package io.pollux.userland.header;
 
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.user;
+package io.pollux.userland;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
