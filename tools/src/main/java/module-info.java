@@ -9,12 +9,12 @@ module io.pollux.tools {
   requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.uapi;
+  requires io.pollux.sample;
   requires io.pollux.block;
   requires io.pollux.core;
   requires info.picocli;
   requires me.tongfei.progressbar;
   requires HdrHistogram;
-  requires org.apache.commons.compress;
   requires com.fasterxml.jackson.jr.ob;
   requires jdk.management;
 

@@ -10,7 +10,7 @@ import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.RamDisk;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.sample.SampleImage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

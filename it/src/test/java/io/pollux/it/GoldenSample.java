@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SampleImage;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;

@@ -5,9 +5,9 @@ import static io.pollux.it.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SamplePattern;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;

@@ -11,12 +11,12 @@ final class Repository {
 
   /** What Linux says of the sample: xfs-sample.manifest and its companions, without the ending. */
   static Path sample() {
-    return ROOT.resolve("tools/src/main/resources/io/pollux/tools/sample/xfs-sample");
+    return ROOT.resolve("sample/src/main/resources/io/pollux/sample/xfs-sample");
   }
 
   /** The script that makes images of other shapes. */
   static Path makeXfsOracles() {
-    return ROOT.resolve("tools/src/sample/make-xfs-oracles.sh");
+    return ROOT.resolve("sample/src/sample/make-xfs-oracles.sh");
   }
 
   /** The command line. */

@@ -5,8 +5,8 @@ import static io.pollux.it.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SamplePattern;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
 import io.pollux.tools.bench.Bench;
 import io.pollux.tools.bench.JsonReport;
 import io.pollux.tools.bench.Plan.Mode;
@@ -11,8 +13,6 @@ import io.pollux.tools.bench.TextReport;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.HostFile;
-import io.pollux.tools.image.SampleImage;
-import io.pollux.tools.image.SamplePattern;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec;

@@ -5,9 +5,9 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.sample.SampleImage;
 import io.pollux.tools.host.HostDirectory;
 import io.pollux.tools.host.HostFiles;
-import io.pollux.tools.image.SampleImage;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 import io.pollux.userland.FileStatus;

@@ -2,9 +2,9 @@
 package io.pollux.tools.bench;
 
 import io.pollux.block.driver.NullParameters;
+import io.pollux.sample.SampleImage;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
-import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.it.Oracles;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.sample.SampleImage;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -8,8 +8,8 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.it.TestDisk;
 import io.pollux.it.TestKernel;
+import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
@@ -36,7 +36,7 @@ final class OwnPolledIoTest {
   @ParameterizedTest
   @EnumSource(names = {"XFS", "GFS2"})
   void callsThatWaitForItEnd(Fs fs) throws ErrnoException {
-    try (RamDisk disk = SampleImage.load(fs);
+    try (RamDisk disk = SampleImage.load(fs.toString());
         TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("ram0", TestDisk.shared(disk, false));
       kernel.mount("mnt", "ram0", new MountOptions(false, false));

@@ -5,7 +5,7 @@
 #
 #   make-xfs-sample.sh [DIRECTORY]
 #
-# The result, in DIRECTORY (default: where the tools module keeps it as a resource):
+# The result, in DIRECTORY (default: where the sample module keeps it as a resource):
 #   xfs-sample.tar.gz    a sparse tar with xfs-sample.img in it; unpack with tar -xzf
 #   xfs-sample.sha256    the sum of every regular file, under the first of its names, as Linux reads it through a read-only
 #                        mount; for sha256sum -c, and like it with a leading \ where the name has an escaped \ or newline
@@ -19,7 +19,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/fill-xfs.sh"
 
 [ $# -le 1 ] || die "takes at most one argument, the directory to write to"
-out=${1:-$here/../main/resources/io/pollux/tools/sample}
+out=${1:-$here/../main/resources/io/pollux/sample}
 mkdir -p "$out"
 sample_begin
 

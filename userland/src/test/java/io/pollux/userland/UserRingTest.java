@@ -1,34 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.user;
+package io.pollux.userland;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.ErrnoException;
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
+import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SamplePattern;
-import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
-import io.pollux.userland.PathName;
-import io.pollux.userland.SyscallException;
-import io.pollux.userland.UserFiles;
-import io.pollux.userland.UserRing;
 import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** The application's side of the rings, on the sample. */
 class UserRingTest {
-  private static final PathName FILE = PathName.of("/mnt/main.dat");
+  private static final PathName FILE = PathName.of("/mnt" + SampleImage.MAIN_FILE);
+
+  private final RamDisk disk = SampleImage.load();
+  private final Kernel kernel = Kernel.boot();
+  private final Program program = kernel.newProgram();
+
+  @BeforeEach
+  void mount() throws ErrnoException {
+    BlockDevice device = disk.disk("ram0", 0x100, true);
+    kernel.addDisk(device);
+    kernel.mount("mnt", kernel.recognise(device).orElseThrow(), device, MountOptions.READ_ONLY);
+  }
+
+  @AfterEach
+  void shutDown() throws ErrnoException {
+    program.close();
+    kernel.close();
+    disk.close();
+  }
 
   @Test
   void aFileIsReadThroughPolledRings() {
-    try (Target target = Target.open(TargetSpec.SAMPLE, false);
-        UserFiles files = new UserFiles(target.program())) {
+    try (UserFiles files = new UserFiles(program)) {
       int fd = files.open(FILE, Fcntl.O_RDONLY | Fcntl.O_DIRECT);
-      try (UserRing ring = UserRing.polled(target.program(), 8, 4096)) {
+      try (UserRing ring = UserRing.polled(program, 8, 4096)) {
         int seen = 0;
         for (int round = 0; round < 5; round++) {
           for (int i = 0; i < 8; i++) {
@@ -54,10 +73,9 @@ class UserRingTest {
 
   @Test
   void aSlotIsNotGivenAwayBeforeItsEventWasConsumed() {
-    try (Target target = Target.open(TargetSpec.SAMPLE, false);
-        UserFiles files = new UserFiles(target.program())) {
+    try (UserFiles files = new UserFiles(program)) {
       int fd = files.open(FILE, Fcntl.O_RDONLY | Fcntl.O_DIRECT);
-      try (UserRing ring = UserRing.polled(target.program(), 2, 512)) {
+      try (UserRing ring = UserRing.polled(program, 2, 512)) {
         ring.read(fd, 0, 512);
         ring.read(fd, 512, 512);
         assertThatThrownBy(() -> ring.read(fd, 1024, 512)).isInstanceOf(IllegalStateException.class);
@@ -71,12 +89,9 @@ class UserRingTest {
 
   @Test
   void whatTheKernelRefusesIsAnException() {
-    try (Target target = Target.open(TargetSpec.SAMPLE, false)) {
-      Program program = target.program();
-      assertThatThrownBy(() -> UserRing.setup(program, 8, 1 << 30, 4096))
-          .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
-      assertThatThrownBy(() -> UserRing.setup(program, 8, AioAbi.IOCTX_FLAG_FIXEDBUFS, 0))
-          .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EFAULT));
-    }
+    assertThatThrownBy(() -> UserRing.setup(program, 8, 1 << 30, 4096))
+        .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+    assertThatThrownBy(() -> UserRing.setup(program, 8, AioAbi.IOCTX_FLAG_FIXEDBUFS, 0))
+        .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EFAULT));
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.image;
+package io.pollux.sample;
 
 import io.pollux.uapi.RawMemory;
 
@@ -8,7 +8,7 @@ import io.pollux.uapi.RawMemory;
  *
  * <p>A file is a row of 512-byte sectors, each of 64 little-endian words of 64 bits: word 0 is {@link #MAGIC},
  * word 1 the byte offset of the sector in its file, words 2 to 62 are {@link #FILLER}, and word 63 is the bitwise
- * NOT of word 1. {@code tools/src/sample/fill-xfs.sh} writes it.
+ * NOT of word 1. {@code sample/src/sample/fill-xfs.sh} writes it.
  */
 public final class SamplePattern {
   /** Word 0: PLUXSM01 as it lies in memory. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.image;
+package io.pollux.sample;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.uapi.RawMemory;
@@ -31,22 +31,17 @@ public final class SampleImage {
    * @return a disk in memory with the image on it, to be closed by the caller
    */
   public static RamDisk load() {
-    return load(TargetSpec.Fs.XFS);
+    return load("xfs");
   }
 
   /**
    * Unpacks a sample.
    *
-   * @param fs the filesystem on it, not none
+   * @param fs the filesystem on it: xfs or gfs2
    * @return a disk in memory with the image on it, to be closed by the caller
    */
-  public static RamDisk load(TargetSpec.Fs fs) {
-    assert fs != TargetSpec.Fs.NONE;
-    String resource = "io/pollux/tools/sample/" + fs + "-sample.tar.gz";
-    try (InputStream packed = SampleImage.class.getModule().getResourceAsStream(resource)) {
-      if (packed == null) {
-        throw new IllegalStateException("this build of pollux came without its sample image");
-      }
+  public static RamDisk load(String fs) {
+    try (InputStream packed = open(fs + "-sample.tar.gz")) {
       // Buffered, because the tar reader takes a short read of a piece for the piece's end, and gzip does short reads.
       InputStream whole = new BufferedInputStream(new GZIPInputStream(packed, CHUNK), CHUNK);
       TarArchiveInputStream tar = new TarArchiveInputStream(whole);
@@ -65,6 +60,20 @@ public final class SampleImage {
     } catch (IOException e) {
       throw new UncheckedIOException("the sample image that came with this build of pollux is damaged", e);
     }
+  }
+
+  /**
+   * Opens a file of a sample: the packed image, or a record of what Linux reads from it.
+   *
+   * @param name xfs-sample or gfs2-sample, with .tar.gz, .manifest, .sha256 or .probes
+   * @return its bytes, to be closed by the caller
+   */
+  public static InputStream open(String name) {
+    InputStream in = SampleImage.class.getResourceAsStream(name);
+    if (in == null) {
+      throw new IllegalStateException("this build of pollux came without its sample image");
+    }
+    return in;
   }
 
   private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, long address) throws IOException {

@@ -5,7 +5,7 @@
 #
 #   make-gfs2-sample.sh [DIRECTORY]
 #
-# The result, in DIRECTORY (default: where the tools module keeps it as a resource):
+# The result, in DIRECTORY (default: where the sample module keeps it as a resource):
 #   gfs2-sample.tar.gz    a sparse tar with gfs2-sample.img in it; unpack with tar -xzf
 #   gfs2-sample.sha256    the sum of every regular file, under the first of its names, as Linux reads it through a read-only
 #                         mount; for sha256sum -c, and like it with a leading \ where the name has an escaped \ or newline
@@ -21,7 +21,7 @@ die() { echo "${0##*/}: $*" >&2; exit 2; }
 readonly EPOCH=1547542861
 
 [ $# -le 1 ] || die "takes at most one argument, the directory to write to"
-out=${1:-$here/../main/resources/io/pollux/tools/sample}
+out=${1:-$here/../main/resources/io/pollux/sample}
 for tool in mkfs.gfs2 fsck.gfs2 tar gzip fallocate; do
     command -v "$tool" > /dev/null || die "cannot find $tool (Debian: apt-get install gfs2-utils tar gzip util-linux)"
 done
