@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;

@@ -7,6 +7,8 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;

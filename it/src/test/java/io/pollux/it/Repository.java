@@ -29,14 +29,6 @@ final class Repository {
     return ROOT.resolve(path);
   }
 
-  static Path kitSource(String name) {
-    return ROOT.resolve("it/src/main/java/io/pollux/it").resolve(name);
-  }
-
-  static Path testSource(String name) {
-    return ROOT.resolve("it/src/test/java/io/pollux/it").resolve(name);
-  }
-
   /** A C program that this kernel is to run; the example is with the command line, the tests are here. */
   static Path cSource(String name) {
     return ROOT.resolve(name.equals("aio-ring") ? "tools/src/main/c" : "it/src/test/c").resolve(name + ".c");

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;

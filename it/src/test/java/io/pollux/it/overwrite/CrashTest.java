@@ -4,9 +4,9 @@ package io.pollux.it.overwrite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.MountOptions;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;

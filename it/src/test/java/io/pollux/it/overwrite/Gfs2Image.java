@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.it.Gfs2Images;
-import io.pollux.it.Oracles;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.Oracles;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
 import io.pollux.userland.PathName;

@@ -5,9 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.it.Gfs2Images;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
 import io.pollux.userland.PathName;

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.it.overwrite.JudgedImage.Seen;
 import io.pollux.it.overwrite.Writer.Contents;
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;

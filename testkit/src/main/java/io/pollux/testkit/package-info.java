@@ -23,9 +23,9 @@
  *
  * <p>After every test, passed or failed, the extension terminates the programs. It fails the test if a page is pinned, a file
  * open, an aio request reserved or a tag in use, or if the kernel reported a failure of its own. Tests that provoke such a failure
- * call {@link io.pollux.it.TestKernel#mayOops} first. A test may check earlier by {@link
- * io.pollux.it.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or in a loop, uses {@link
- * io.pollux.it.TestKernel} without the extension:
+ * call {@link io.pollux.testkit.TestKernel#mayOops} first. A test may check earlier by {@link
+ * io.pollux.testkit.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or in a loop, uses {@link
+ * io.pollux.testkit.TestKernel} without the extension:
  *
  * <pre>{@code
  * try (TestKernel kernel = TestKernel.boot()) {
@@ -40,8 +40,8 @@
  * }
  * }</pre>
  *
- * <p>A disk may hold its requests ({@link io.pollux.it.TestDisk#held}). The test inspects them and completes them one by one, in
- * any order and with errors. {@link io.pollux.it.EventAssert} checks the resulting events:
+ * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them and completes them one by one,
+ * in any order and with errors. {@link io.pollux.testkit.EventAssert} checks the resulting events:
  *
  * <pre>{@code
  * @Test
@@ -67,9 +67,9 @@
  * }
  * }</pre>
  *
- * <p>A disk may fail according to a plan ({@link io.pollux.it.TestDisk#faulty}): {@code
+ * <p>A disk may fail according to a plan ({@link io.pollux.testkit.TestDisk#faulty}): {@code
  * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records what it did. {@link
- * io.pollux.it.DiskAssert} checks its contents afterwards:
+ * io.pollux.testkit.DiskAssert} checks its contents afterwards:
  *
  * <pre>{@code
  * @Test
@@ -92,10 +92,10 @@
  * }
  * }</pre>
  *
- * <p>A program that a test compares this kernel with may be missing on the host. {@link io.pollux.it.Oracles} then skips the test
- * and prints the reason, or fails it if the run requires all of them.
+ * <p>A program that a test compares this kernel with may be missing on the host. {@link io.pollux.testkit.Oracles} then skips the
+ * test and prints the reason, or fails it if the run requires all of them.
  */
 @NullMarked
-package io.pollux.it;
+package io.pollux.testkit;
 
 import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it;
+package io.pollux.testkit;
 
 import io.pollux.uapi.Errno;
 import java.util.Arrays;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// The kit that tests of a whole kernel are written with. It is open so that a test framework finds the tests that are
-// compiled into it. (No Javadoc: Error Prone takes the documentation of an open module for a stray comment.)
-open module io.pollux.it {
+/** The kit that tests of a whole kernel are written with: a kernel for each test, its disks, and assertions about them. */
+module io.pollux.testkit {
   requires static transitive org.jspecify;
+  requires transitive io.pollux.sample;
+  requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.block;
   requires transitive io.pollux.core;
   requires transitive io.pollux.uapi;
   requires transitive org.junit.jupiter.api;
   requires transitive org.assertj.core;
-  requires io.pollux.tools;
 
-  exports io.pollux.it;
+  exports io.pollux.testkit;
 }

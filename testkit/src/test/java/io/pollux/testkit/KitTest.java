@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it;
+package io.pollux.testkit;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

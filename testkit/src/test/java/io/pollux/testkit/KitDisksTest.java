@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.it;
+package io.pollux.testkit;
 
-import static io.pollux.it.CallAssert.assertThatCall;
-import static io.pollux.it.DiskAssert.assertThatDisk;
-import static io.pollux.it.EventAssert.assertThatEvent;
+import static io.pollux.testkit.CallAssert.assertThatCall;
+import static io.pollux.testkit.DiskAssert.assertThatDisk;
+import static io.pollux.testkit.EventAssert.assertThatEvent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -22,6 +22,7 @@ import io.pollux.userland.UserMemory;
 import io.pollux.userland.UserRing;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -36,6 +37,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The kit's disks and what is said about them: the examples, and that assertions fail when they should. */
 @Timeout(120)
 class KitDisksTest {
+  private static final Path SOURCES = Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("src");
+
   @RegisterExtension
   final PolluxKernel pollux =
       PolluxKernel.bare()
@@ -90,7 +93,7 @@ class KitDisksTest {
   static Stream<List<String>> documentedExamples() throws IOException {
     List<List<String>> examples = new ArrayList<>();
     List<String> example = null;
-    for (String line : Files.readAllLines(Repository.kitSource("package-info.java"))) {
+    for (String line : Files.readAllLines(SOURCES.resolve("main/java/io/pollux/testkit/package-info.java"))) {
       String text = line.replaceFirst("^ \\* ?", "").strip();
       if (text.equals("<pre>{@code")) {
         example = new ArrayList<>();
@@ -111,7 +114,7 @@ class KitDisksTest {
     assertThat(example).hasSizeGreaterThan(5);
     boolean compiled = false;
     for (String source : List.of("KitTest.java", "KitDisksTest.java")) {
-      List<String> lines = Files.readAllLines(Repository.testSource(source)).stream().map(String::strip).toList();
+      List<String> lines = Files.readAllLines(SOURCES.resolve("test/java/io/pollux/testkit").resolve(source)).stream().map(String::strip).toList();
       compiled |= Collections.indexOfSubList(lines, example) >= 0;
     }
     assertThat(compiled).as(String.join("\n", example)).isTrue();
