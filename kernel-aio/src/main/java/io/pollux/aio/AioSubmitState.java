@@ -5,6 +5,7 @@ import io.pollux.block.Plug;
 import io.pollux.core.sched.SleepHook;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -123,7 +124,7 @@ final class AioSubmitState implements SleepHook {
       refs = Math.min(refs, usedRefs);
     }
     filePutUnused();
-    File found = current.files().fgetMany(wanted, refs);
+    File found = FilesStruct.of(current).fgetMany(wanted, refs);
     if (found == null) {
       return null;
     }

@@ -18,6 +18,7 @@ import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.AnonInode;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.PollTable;
@@ -71,7 +72,7 @@ class CallFailureTest {
     }
 
     int install(LegacyProgram program) {
-      return program.process.files().install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
+      return FilesStruct.of(program.process).install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
     }
 
     private long rw(Kiocb iocb) {

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.WindowSpace;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.AioAbi;
@@ -34,7 +36,7 @@ final class RingProgram implements AutoCloseable {
   private final UserProcess kernelProcess = new UserProcess();
   final Aio aio = new Aio(kernelProcess);
   final FileTable files = new FileTable();
-  final UserProcess process = new UserProcess();
+  final UserProcess process = new UserProcess(new WindowSpace(), new FilesStruct());
   final Task task = process.newTask();
   final int nr;
   final long sq;
@@ -66,7 +68,7 @@ final class RingProgram implements AutoCloseable {
 
   int open(int flags) {
     try {
-      return process.files().install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+      return FilesStruct.of(process).install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
@@ -74,7 +76,7 @@ final class RingProgram implements AutoCloseable {
 
   /** A file without a name. */
   int install(File file) {
-    return process.files().install(file);
+    return FilesStruct.of(process).install(file);
   }
 
   long map(long bytes, int prot) {
