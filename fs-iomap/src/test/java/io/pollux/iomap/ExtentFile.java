@@ -6,7 +6,7 @@ import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.StatMode;
 

@@ -14,7 +14,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;

@@ -13,7 +13,7 @@ import io.pollux.core.vfs.Eventfd;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;

@@ -15,7 +15,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.gfs2.Gfs2FileSystem;
 import io.pollux.uapi.Errno;

@@ -19,7 +19,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.Ramfs;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;

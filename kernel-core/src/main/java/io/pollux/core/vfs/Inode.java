@@ -274,7 +274,7 @@ public abstract class Inode {
    * @return true if it is gone
    */
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
-  boolean evicted() {
+  protected boolean evicted() {
     return false;
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,6 +7,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
+import io.pollux.core.vfs.DirContext;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.vfs.Namei;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;

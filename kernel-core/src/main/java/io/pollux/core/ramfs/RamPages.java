@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.ReservedMemory;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 

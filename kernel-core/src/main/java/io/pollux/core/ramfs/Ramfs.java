@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.DirContext;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Namei;
+import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;

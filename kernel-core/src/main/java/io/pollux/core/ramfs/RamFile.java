@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -68,7 +71,7 @@ final class RamFile extends RamInode {
   }
 
   @Override
-  synchronized boolean evicted() {
+  protected synchronized boolean evicted() {
     return evicted;
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.vfs;
+package io.pollux.core.ramfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
