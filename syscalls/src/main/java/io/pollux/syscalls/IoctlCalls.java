@@ -130,7 +130,7 @@ final class IoctlCalls {
     if (length < 0 || length > MAX_LFS_FILESIZE - start) {
       length = MAX_LFS_FILESIZE - start;
     }
-    Mapping mapping = inode.mapping();
+    Mapping mapping = Mapping.of(inode);
     int result = 0;
     if ((flags & Fiemap.FIEMAP_FLAG_SYNC) != 0 && mapping != null) {
       result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);

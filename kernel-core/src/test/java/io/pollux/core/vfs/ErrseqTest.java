@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.filemap;
+package io.pollux.core.vfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

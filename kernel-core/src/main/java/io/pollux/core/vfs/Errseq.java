@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.core.filemap;
+package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
