@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.block.BvecIter;
 import io.pollux.core.Oops;
+import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.block;
+package io.pollux.core.mm;
 
-import io.pollux.core.mm.IovIter;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -47,11 +46,21 @@ public final class BvecIter extends IovIter {
     restart(intoMemory, bytes);
   }
 
-  @Nullable DmaMapping mapping() {
+  /**
+   * What the range lies in.
+   *
+   * @return the mapping, or null
+   */
+  public @Nullable DmaMapping mapping() {
     return mapping;
   }
 
-  long address() {
+  /**
+   * Where the rest of the range begins.
+   *
+   * @return its first byte
+   */
+  public long address() {
     return address;
   }
 

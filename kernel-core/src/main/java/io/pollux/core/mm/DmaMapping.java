@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.block;
+package io.pollux.core.mm;
 
-import io.pollux.core.mm.HostMemory;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it ({@link
- * Bio#mapping()}), and a driver may prepare the memory once, at the first of them, and keep what it prepared as an {@link
+ * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it ({@code
+ * Bio.mapping()}), and a driver may prepare the memory once, at the first of them, and keep what it prepared as an {@link
  * Attachment} until the mapping is closed. It is the mapping that names the memory, not its addresses: a program may by now
  * have other memory at the same addresses, and other mappings of it.
  *

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.block;
+package io.pollux.core.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.core.mm.HostMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
