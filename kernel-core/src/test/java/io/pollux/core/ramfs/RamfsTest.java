@@ -13,6 +13,7 @@ import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Namei;
+import io.pollux.core.vfs.UserFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
