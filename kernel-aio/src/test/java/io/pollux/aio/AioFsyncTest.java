@@ -3,12 +3,12 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
