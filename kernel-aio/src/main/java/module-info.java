@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** fs/aio.c after the series: contexts, requests and rings. It knows no filesystem. */
+/** fs/aio.c after the series: contexts, requests and rings. It knows no filesystem and no block device. */
 module io.pollux.aio {
   requires static transitive org.jspecify;
-  requires transitive io.pollux.block;
+  requires transitive io.pollux.core;
 
   exports io.pollux.aio;
 }

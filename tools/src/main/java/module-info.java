@@ -6,19 +6,19 @@
  */
 module io.pollux.tools {
   requires static transitive org.jspecify;
+  requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.uapi;
+  requires io.pollux.sample;
   requires io.pollux.block;
   requires io.pollux.core;
   requires info.picocli;
   requires me.tongfei.progressbar;
   requires HdrHistogram;
-  requires org.apache.commons.compress;
   requires com.fasterxml.jackson.jr.ob;
   requires jdk.management;
 
   exports io.pollux.tools.image;
-  exports io.pollux.tools.user;
 
   opens io.pollux.tools to
       info.picocli;

@@ -3,7 +3,7 @@ package io.pollux.xfs;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.sample.SampleImage;
 import io.pollux.uapi.RawMemory;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;

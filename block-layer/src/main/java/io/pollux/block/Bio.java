@@ -2,6 +2,8 @@
 package io.pollux.block;
 
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.BvecIter;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;

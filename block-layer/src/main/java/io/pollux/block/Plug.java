@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import io.pollux.core.sched.SleepHook;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskPlug;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Plugs do not nest: inside another, {@link #start} does nothing, and the outer one holds the requests.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "blk_plug")
-public final class Plug implements SleepHook {
+public final class Plug implements TaskPlug {
   /** Requests held back at most, of all queues together. */
   @LinuxSource(file = "block/blk-core.c", name = "BLK_MAX_REQUEST_COUNT")
   private static final int MAX_REQUESTS = 32;
@@ -41,6 +42,7 @@ public final class Plug implements SleepHook {
    * @param current the calling task
    * @return whether this plug is the one that holds; only then is it to be finished
    */
+  @Override
   @LinuxSource(file = "block/blk-core.c", name = "blk_start_plug")
   public boolean start(Task current) {
     if (current.plug() != null) {
@@ -55,6 +57,7 @@ public final class Plug implements SleepHook {
    *
    * @param current the calling task, whose plug this is
    */
+  @Override
   @LinuxSource(file = "block/blk-core.c", name = "blk_finish_plug")
   public void finish(Task current) {
     assert current.plug() == this : "somebody else's plug";
@@ -68,6 +71,7 @@ public final class Plug implements SleepHook {
    *
    * @param onSleep what to call, from process context
    */
+  @Override
   @Patch(16)
   @LinuxSource(file = "block/blk-core.c", name = "blk_check_plugged")
   public void setCallback(SleepHook onSleep) {

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.BvecIter;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;

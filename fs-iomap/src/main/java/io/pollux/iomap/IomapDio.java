@@ -130,7 +130,7 @@ public final class IomapDio extends Slab.Item {
     if (iter.intoMemory() && iocb.kiPos >= iSize) {
       return 0;
     }
-    Mapping mapping = inode.mapping();
+    Mapping mapping = Mapping.of(inode);
     if (mapping != null && !mapping.isQuiet()) {
       int result = clearTheWay(current, iocb, iter, mapping);
       if (result != 0) {
@@ -426,7 +426,7 @@ public final class IomapDio extends Slab.Item {
     Inode file = inode();
     if (write && size > 0) {
       // What a buffered reader brought in meanwhile may be older than what was written.
-      Mapping mapping = file.mapping();
+      Mapping mapping = Mapping.of(file);
       if (mapping != null) {
         mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
       }

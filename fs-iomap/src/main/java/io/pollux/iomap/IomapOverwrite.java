@@ -284,6 +284,6 @@ public abstract class IomapOverwrite {
   }
 
   private static Mapping mapping(Inode inode) {
-    return Objects.requireNonNull(inode.mapping(), "a file that is written in place has pages");
+    return Objects.requireNonNull(Mapping.of(inode), "a file that is written in place has pages");
   }
 }

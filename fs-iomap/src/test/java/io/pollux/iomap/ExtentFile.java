@@ -3,10 +3,10 @@ package io.pollux.iomap;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.StatMode;
 

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.Mman;

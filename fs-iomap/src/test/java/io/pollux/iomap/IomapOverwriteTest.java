@@ -4,8 +4,8 @@ package io.pollux.iomap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlkTypes;
-import io.pollux.block.BvecIter;
 import io.pollux.core.filemap.Filemap;
+import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;

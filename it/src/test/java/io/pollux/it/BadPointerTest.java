@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
+import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SamplePattern;
+import io.pollux.testkit.PolluxKernel;
+import io.pollux.testkit.TestDisk;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;

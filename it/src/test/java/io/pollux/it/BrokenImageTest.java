@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.sample.SampleImage;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Errno;

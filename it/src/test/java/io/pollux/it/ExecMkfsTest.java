@@ -3,6 +3,7 @@ package io.pollux.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.testkit.Oracles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -2,15 +2,15 @@
 package io.pollux.it;
 
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
-import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
+import io.pollux.userland.UserRing;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;

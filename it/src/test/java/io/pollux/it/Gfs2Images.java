@@ -4,8 +4,8 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.PathName;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -16,16 +16,16 @@ import java.util.concurrent.TimeUnit;
 
 /** Where GFS2 images come from, and what Linux says of them. */
 public final class Gfs2Images {
-  private static final Path TOOLS =
-      Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("../tools").normalize();
-  private static final Path SAMPLE = TOOLS.resolve("src/main/resources/io/pollux/tools/sample/gfs2-sample");
+  private static final Path MODULE =
+      Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("../sample").normalize();
+  private static final Path SAMPLE = MODULE.resolve("src/main/resources/io/pollux/sample/gfs2-sample");
   private static final PathName JOURNALED = PathName.of("/journaled.dat");
 
   private Gfs2Images() {}
 
   /** The script that makes images of other shapes. */
   static Path makeOracles() {
-    return TOOLS.resolve("src/sample/make-gfs2-oracles.sh");
+    return MODULE.resolve("src/sample/make-gfs2-oracles.sh");
   }
 
   /**
@@ -34,7 +34,7 @@ public final class Gfs2Images {
    * @return where it is
    */
   public static Path inLinux() {
-    return TOOLS.resolve("src/sample/gfs2-in-linux.sh");
+    return MODULE.resolve("src/sample/gfs2-in-linux.sh");
   }
 
   /** What Linux says of the sample. */

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
-import io.pollux.tools.user.UserRing;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
+import io.pollux.userland.UserRing;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.DirEntry;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxDirent64;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.DirEntry;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;

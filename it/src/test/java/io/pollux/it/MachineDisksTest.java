@@ -9,6 +9,7 @@ import io.pollux.block.driver.HostDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.testkit.Oracles;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;

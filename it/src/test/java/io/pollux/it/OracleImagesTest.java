@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
+import io.pollux.testkit.Oracles;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -11,12 +11,12 @@ final class Repository {
 
   /** What Linux says of the sample: xfs-sample.manifest and its companions, without the ending. */
   static Path sample() {
-    return ROOT.resolve("tools/src/main/resources/io/pollux/tools/sample/xfs-sample");
+    return ROOT.resolve("sample/src/main/resources/io/pollux/sample/xfs-sample");
   }
 
   /** The script that makes images of other shapes. */
   static Path makeXfsOracles() {
-    return ROOT.resolve("tools/src/sample/make-xfs-oracles.sh");
+    return ROOT.resolve("sample/src/sample/make-xfs-oracles.sh");
   }
 
   /** The command line. */
@@ -27,14 +27,6 @@ final class Repository {
   /** Any file, by its path from the top. */
   static Path file(String path) {
     return ROOT.resolve(path);
-  }
-
-  static Path kitSource(String name) {
-    return ROOT.resolve("it/src/main/java/io/pollux/it").resolve(name);
-  }
-
-  static Path testSource(String name) {
-    return ROOT.resolve("it/src/test/java/io/pollux/it").resolve(name);
   }
 
   /** A C program that this kernel is to run; the example is with the command line, the tests are here. */

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it;
 
-import static io.pollux.it.CallAssert.assertThatCall;
+import static io.pollux.testkit.CallAssert.assertThatCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SamplePattern;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
-import io.pollux.tools.user.UserRing;
+import io.pollux.testkit.PolluxKernel;
+import io.pollux.testkit.TestDisk;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;
@@ -21,6 +19,10 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
+import io.pollux.userland.UserRing;
 import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;

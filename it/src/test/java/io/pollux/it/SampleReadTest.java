@@ -4,6 +4,7 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.syscalls.Program;
+import io.pollux.testkit.PolluxKernel;
 import io.pollux.uapi.Patch;
 import java.io.IOException;
 import java.util.List;

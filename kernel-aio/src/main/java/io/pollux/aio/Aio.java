@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
@@ -16,6 +17,7 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Timespec;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,23 +49,27 @@ public final class Aio {
   private final AtomicLong aioNr = new AtomicLong();
   private final WorkQueue workQueue;
   private final SqThreads sqThreads;
+  private final Supplier<TaskPlug> plugs;
 
   /**
    * Makes the aio of a kernel.
    *
    * @param kernelProcess the process that the work queue's threads belong to
+   * @param plugs makes a plug for a submitter, which keeps it
    */
-  public Aio(UserProcess kernelProcess) {
-    this(kernelProcess, Thread::new);
+  public Aio(UserProcess kernelProcess, Supplier<TaskPlug> plugs) {
+    this(kernelProcess, plugs, Thread::new);
   }
 
   /**
    * As above; the caller creates the contexts' threads.
    *
    * @param kernelProcess the process that the work queue's threads belong to
+   * @param plugs makes a plug for a submitter, which keeps it
    * @param threads creates the threads of SQTHREAD, SQPOLL and SQWQ, not started
    */
-  Aio(UserProcess kernelProcess, ThreadFactory threads) {
+  Aio(UserProcess kernelProcess, Supplier<TaskPlug> plugs, ThreadFactory threads) {
+    this.plugs = plugs;
     sqThreads = new SqThreads(threads);
     workQueue = new WorkQueue(kernelProcess, "aio-work", 2 * CPUS);
   }
@@ -152,7 +158,7 @@ public final class Aio {
       if (!mm.accessOk(ctxp, Long.BYTES, true)) {
         return -Errno.EFAULT;
       }
-      ctx = setup.make(workQueue);
+      ctx = setup.make(workQueue, plugs);
       RingEntry rings = ctx.rings();
       errno = rings == null ? 0 : rings.start(current.process(), sqThreads);
       if (errno != 0) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.block.Plug;
 import io.pollux.core.sched.SleepHook;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/aio.c", name = "aio_submit_state")
 final class AioSubmitState implements SleepHook {
   private @Nullable Kioctx batchOf;
-  private final Plug plug = new Plug();
+  private @Nullable TaskPlug plug; // made at the first batch that is plugged
   private boolean plugged;
 
   // Polled requests, issued.
@@ -51,10 +52,20 @@ final class AioSubmitState implements SleepHook {
   void start(Task current, Kioctx ctx, int nr) {
     batchOf = ctx;
     iosLeft = nr;
-    plugged = nr > AioAbi.AIO_PLUG_THRESHOLD && plug.start(current);
-    if (plugged) {
-      plug.setCallback(this);
+    plugged = nr > AioAbi.AIO_PLUG_THRESHOLD && startPlug(current, ctx);
+  }
+
+  private boolean startPlug(Task current, Kioctx ctx) {
+    TaskPlug mine = plug;
+    if (mine == null) {
+      mine = ctx.newPlug();
+      plug = mine;
     }
+    if (!mine.start(current)) {
+      return false;
+    }
+    mine.setCallback(this);
+    return true;
   }
 
   /** Whether this batch owns the task's plug. */
@@ -66,9 +77,10 @@ final class AioSubmitState implements SleepHook {
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_end")
   void end(Task current) {
     try {
-      if (plugged) {
+      TaskPlug mine = plug;
+      if (plugged && mine != null) {
         plugged = false;
-        plug.finish(current);
+        mine.finish(current);
       }
     } finally {
       flushReqs();
@@ -123,7 +135,7 @@ final class AioSubmitState implements SleepHook {
       refs = Math.min(refs, usedRefs);
     }
     filePutUnused();
-    File found = current.files().fgetMany(wanted, refs);
+    File found = FilesStruct.of(current).fgetMany(wanted, refs);
     if (found == null) {
       return null;
     }

@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
@@ -11,6 +12,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -97,11 +99,11 @@ final class ContextSetup {
   }
 
   /** Makes the context of what is pinned. Nothing fails from here on. */
-  Kioctx make(WorkQueue workQueue) {
+  Kioctx make(WorkQueue workQueue, Supplier<TaskPlug> plugs) {
     ContextMemory pinned = memory;
     assert pinned != null : "made before pinned";
     SqRing sq = sqRange == null ? null : new SqRing(sqRange, nr);
     CqRing cq = cqRange == null ? null : new CqRing(cqRange, nr);
-    return new Kioctx(pinned, workQueue, flags, nr, sq, cq);
+    return new Kioctx(pinned, workQueue, plugs, flags, nr, sq, cq);
   }
 }

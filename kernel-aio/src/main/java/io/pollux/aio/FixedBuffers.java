@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.block.BvecIter;
-import io.pollux.block.DmaMapping;
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.BvecIter;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;

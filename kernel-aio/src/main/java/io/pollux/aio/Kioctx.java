@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.EventfdCtx;
@@ -14,6 +15,7 @@ import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,6 +49,7 @@ final class Kioctx {
   private final ContextMemory memory;
   private final @Nullable FixedBuffers buffers; // C: user_bufs
   private final WorkQueue workQueue;
+  private final Supplier<TaskPlug> plugs;
   private final int flags;
   private final int maxReqs;
   private final int mostRequests;
@@ -77,11 +80,19 @@ final class Kioctx {
   }
 
   /** Makes a context of what is pinned for it. The rings are there with SCQRING. */
-  Kioctx(ContextMemory memory, WorkQueue workQueue, int flags, int maxReqs, @Nullable SqRing sq, @Nullable CqRing cq) {
+  Kioctx(
+      ContextMemory memory,
+      WorkQueue workQueue,
+      Supplier<TaskPlug> plugs,
+      int flags,
+      int maxReqs,
+      @Nullable SqRing sq,
+      @Nullable CqRing cq) {
     this.userId = memory.ring();
     this.memory = memory;
     this.buffers = memory.buffers();
     this.workQueue = workQueue;
+    this.plugs = plugs;
     this.flags = flags;
     this.maxReqs = maxReqs;
     this.mostRequests = (int) Math.min(AioAbi.AIO_MAX_NR, (long) REQUESTS_PER_EVENT * maxReqs);
@@ -103,6 +114,11 @@ final class Kioctx {
   /** The fixed buffers, or null without FIXEDBUFS. */
   @Nullable FixedBuffers buffers() {
     return buffers;
+  }
+
+  /** Makes a plug for a submitter. */
+  TaskPlug newPlug() {
+    return plugs.get();
   }
 
   WorkQueue workQueue() {

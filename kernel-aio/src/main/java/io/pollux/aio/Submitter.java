@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.block.BvecIter;
 import io.pollux.core.Oops;
+import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
@@ -275,7 +276,7 @@ final class Submitter extends Slab.Item {
     if ((iocb.aioFlags & AioAbi.IOCB_FLAG_RESFD) == 0) {
       return 0;
     }
-    File file = current.files().fget(iocb.aioResfd);
+    File file = FilesStruct.of(current).fget(iocb.aioResfd);
     if (file == null) {
       return -Errno.EBADF;
     }

@@ -3,11 +3,12 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -66,7 +67,7 @@ class AioFsyncTest {
             throw new AssertionError("nobody asked");
           }
         };
-    int fd = program.process.files().install(new File(program.files, inode, null, Fcntl.O_RDWR));
+    int fd = FilesStruct.of(program.process).install(new File(program.files, inode, null, Fcntl.O_RDWR));
     program.prepare(0, opcode, fd, 0, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     return program.results(1).getFirst();

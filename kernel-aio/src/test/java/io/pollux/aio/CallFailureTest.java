@@ -8,16 +8,17 @@ import io.pollux.aio.RingProgram.Event;
 import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlockDevice;
-import io.pollux.block.DmaMapping;
 import io.pollux.block.HwCtx;
 import io.pollux.block.Request;
 import io.pollux.block.RequestQueue;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.AnonInode;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.PollTable;
@@ -71,7 +72,7 @@ class CallFailureTest {
     }
 
     int install(LegacyProgram program) {
-      return program.process.files().install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
+      return FilesStruct.of(program.process).install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
     }
 
     private long rw(Kiocb iocb) {

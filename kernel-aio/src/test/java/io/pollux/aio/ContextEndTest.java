@@ -12,6 +12,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Eventfd;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Pipe;
 import io.pollux.uapi.AioAbi;
@@ -72,7 +73,7 @@ class ContextEndTest {
   }
 
   private int install(File file) {
-    return program.process.files().install(file);
+    return FilesStruct.of(program.process).install(file);
   }
 
   private Pipe.Ends pipe() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
@@ -122,7 +123,7 @@ class EagainTest {
     }
     Iocb.aioFildes(program.prepareRead(8192, 9, false), fd);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
-    assertThat(program.process.files().close(program.task, fd)).isZero();
+    assertThat(FilesStruct.of(program.process).close(program.task, fd)).isZero();
     awaitHeld(direct ? TAGS : 1);
     disk.release(disk.held(), 0);
     if (direct) {
@@ -192,9 +193,9 @@ class EagainTest {
   }
 
   private long readPage(Task caller, int fd) {
-    File file = caller.files().fget(fd);
+    File file = FilesStruct.of(caller).fget(fd);
     assertThat(file).isNotNull();
-    Kiocb iocb = caller.syncKiocb();
+    Kiocb iocb = new Kiocb();
     iocb.init(file, null);
     iocb.kiPos = 0;
     assertThat(caller.iovecIter().importSingleRange(caller.mm(), true, program.buffers, 4096)).isZero();

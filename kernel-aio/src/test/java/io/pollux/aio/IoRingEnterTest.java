@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;
@@ -391,7 +392,7 @@ class IoRingEnterTest {
     setup(RingProgram.POLLED);
     program.prepareRead(0, 1, true);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
-    assertThat(program.process.files().close(program.fd)).isZero();
+    assertThat(FilesStruct.of(program.process).close(program.fd)).isZero();
     assertThat(program.process.mm().munmap(program.buffers, 9 * 4096)).isZero();
     disk.release(1, 0);
     assertThat(program.enter(0, 1, GETEVENTS)).isZero();

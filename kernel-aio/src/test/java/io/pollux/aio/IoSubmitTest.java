@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
@@ -513,7 +514,7 @@ class IoSubmitTest {
     }
     assertThat(program.submit(0, 3)).isEqualTo(3);
     disk.release(3, 0);
-    var file = Objects.requireNonNull(program.process.files().fget(fd));
+    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     assertThat(file.op().poll(file, null) & PollBits.POLLIN).isNotZero();
     file.fput();
     assertThat(Objects.requireNonNull(EventfdCtx.of(file))).isNotNull();
@@ -543,7 +544,7 @@ class IoSubmitTest {
     assertThat(program.submit(0, 2)).isEqualTo(2);
     assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
     assertThat(program.events(1)).containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
-    var file = Objects.requireNonNull(program.process.files().fget(fd));
+    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     file.fput();

@@ -4,14 +4,17 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.WindowSpace;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.Eventfd;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
@@ -29,9 +32,9 @@ final class LegacyProgram implements AutoCloseable {
   static final int IOCBS = 64;
 
   private final UserProcess kernelProcess = new UserProcess();
-  final Aio aio = new Aio(kernelProcess);
+  final Aio aio = new Aio(kernelProcess, Plug::new);
   final FileTable files = new FileTable();
-  final UserProcess process = new UserProcess();
+  final UserProcess process = new UserProcess(new WindowSpace(), new FilesStruct());
   final Task task = process.newTask();
   private final Namei namei;
   private final BlockDevice disk;
@@ -53,14 +56,14 @@ final class LegacyProgram implements AutoCloseable {
 
   int open(int flags) {
     try {
-      return process.files().install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+      return FilesStruct.of(process).install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
   }
 
   int eventfd(long initial) {
-    return process.files().install(Eventfd.create(files, initial, 0));
+    return FilesStruct.of(process).install(Eventfd.create(files, initial, 0));
   }
 
   long map(long bytes) {

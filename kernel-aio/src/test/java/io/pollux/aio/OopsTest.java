@@ -10,6 +10,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.PollTable;
 import io.pollux.uapi.AioAbi;
@@ -19,8 +20,8 @@ import io.pollux.uapi.Patch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.jspecify.annotations.Nullable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -102,7 +103,7 @@ class OopsTest {
   }
 
   private int open(FileOperations ops) {
-    return program.process.files().install(TestInode.open(program.files, ops));
+    return FilesStruct.of(program.process).install(TestInode.open(program.files, ops));
   }
 
   private List<RingProgram.Event> events(int count) {

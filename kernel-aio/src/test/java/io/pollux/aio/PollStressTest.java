@@ -7,6 +7,7 @@ import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -47,7 +48,7 @@ class PollStressTest {
     System.out.println("PollStressTest: -Dpollux.seed=" + seed);
     for (int i = 0; i < EVENTFDS; i++) {
       fds[i] = program.eventfd(0);
-      files[i] = Objects.requireNonNull(program.process.files().fget(fds[i]));
+      files[i] = Objects.requireNonNull(FilesStruct.of(program.process).fget(fds[i]));
     }
   }
 

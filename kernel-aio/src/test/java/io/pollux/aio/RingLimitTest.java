@@ -10,6 +10,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Pipe;
 import io.pollux.core.vfs.PollTable;
@@ -277,7 +278,7 @@ class RingLimitTest {
     }
     assertThat(result).isEqualTo(-Errno.EAGAIN);
     assertThat(accepted).isBetween(8 * 1024L, 16 * 1024L);
-    assertThat(program.process.files().close(program.task, write)).isZero();
+    assertThat(FilesStruct.of(program.process).close(program.task, write)).isZero();
     assertThat(drain((int) accepted)).extracting(Event::res).as("the end of the pipe, and no limit").containsOnly(0L);
   }
 
@@ -287,7 +288,7 @@ class RingLimitTest {
   void aSmallContextHoldsFewRequests(int flags) {
     setup(flags);
     boolean polled = flags == RingProgram.POLLED;
-    int fd = program.process.files().install(TestInode.open(program.files, new Pending()));
+    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, new Pending()));
     int accepted = 0;
     long result = 0;
     while (result >= 0 && accepted <= AioAbi.AIO_MAX_NR) {

@@ -4,14 +4,17 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.WindowSpace;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;
@@ -32,9 +35,9 @@ final class RingProgram implements AutoCloseable {
   static final int ENTER = AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS;
 
   private final UserProcess kernelProcess = new UserProcess();
-  final Aio aio = new Aio(kernelProcess);
+  final Aio aio = new Aio(kernelProcess, Plug::new);
   final FileTable files = new FileTable();
-  final UserProcess process = new UserProcess();
+  final UserProcess process = new UserProcess(new WindowSpace(), new FilesStruct());
   final Task task = process.newTask();
   final int nr;
   final long sq;
@@ -66,7 +69,7 @@ final class RingProgram implements AutoCloseable {
 
   int open(int flags) {
     try {
-      return process.files().install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+      return FilesStruct.of(process).install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
@@ -74,7 +77,7 @@ final class RingProgram implements AutoCloseable {
 
   /** A file without a name. */
   int install(File file) {
-    return process.files().install(file);
+    return FilesStruct.of(process).install(file);
   }
 
   long map(long bytes, int prot) {

@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.Plug;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
@@ -51,7 +52,7 @@ class SqThreadsTest {
         RingProgram.RINGS | SQTHREAD | SQWQ | FIXED
       })
   void aThreadThatCantBeStartedIsEagainAndLeavesNoTrace(int flags) {
-    Aio aio = new Aio(kernelProcess, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+    Aio aio = new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     long mapped = program.map(4096, 3);
     for (int i = 0; i < 3; i++) {
       assertThat(setup(aio, flags)).isEqualTo(-Errno.EAGAIN);
@@ -67,7 +68,7 @@ class SqThreadsTest {
 
   @Test
   void workersThatCantBeStartedAreReplacedByTheRescuer() {
-    Aio aio = new Aio(kernelProcess, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+    Aio aio = new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     assertThat(setup(aio, RingProgram.RINGS | SQWQ)).isZero();
     program.prepareRead(0, 7, false);
     long entered =

@@ -3,6 +3,7 @@ package io.pollux.syscalls;
 
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -14,11 +15,11 @@ final class DescriptorCalls {
   /** Implements dup2(2): a descriptor as itself is only looked at. */
   @LinuxSource(file = "fs/file.c", name = "dup2")
   static int dup2(Task current, int fd, int as) {
-    return fd == as ? exists(current, fd) : current.files().dup3(current, fd, as);
+    return fd == as ? exists(current, fd) : FilesStruct.of(current).dup3(current, fd, as);
   }
 
   private static int exists(Task current, int fd) {
-    File file = current.files().fgetRaw(fd);
+    File file = FilesStruct.of(current).fgetRaw(fd);
     if (file == null) {
       return -Errno.EBADF;
     }
@@ -32,14 +33,14 @@ final class DescriptorCalls {
     if ((flags & ~Fcntl.O_CLOEXEC) != 0 || fd == as) {
       return -Errno.EINVAL;
     }
-    int made = current.files().dup3(current, fd, as);
+    int made = FilesStruct.of(current).dup3(current, fd, as);
     return (flags & Fcntl.O_CLOEXEC) != 0 ? closeOnExec(current, made) : made;
   }
 
   /** Sets close-on-exec on a new descriptor. Returns its argument, a descriptor or an errno. */
   static int closeOnExec(Task current, int made) {
     if (made >= 0) {
-      current.files().setFd(made, Fcntl.FD_CLOEXEC); // another thread may have closed it
+      FilesStruct.of(current).setFd(made, Fcntl.FD_CLOEXEC); // another thread may have closed it
     }
     return made;
   }

@@ -39,7 +39,7 @@ final class EventCalls {
       return -Errno.EINVAL;
     }
     File file = Eventfd.create(table, Integer.toUnsignedLong(initial), flags);
-    int fd = current.files().install(file);
+    int fd = FilesStruct.of(current).install(file);
     if (fd < 0) {
       file.fput(current);
     }
@@ -56,15 +56,15 @@ final class EventCalls {
       return -Errno.EFAULT;
     }
     Pipe.Ends ends = Pipe.create(table, flags);
-    int read = current.files().install(ends.read());
+    int read = FilesStruct.of(current).install(ends.read());
     if (read < 0) {
       ends.read().fput(current);
       ends.write().fput(current);
       return read;
     }
-    int write = current.files().install(ends.write());
+    int write = FilesStruct.of(current).install(ends.write());
     if (write < 0) {
-      current.files().close(current, read);
+      FilesStruct.of(current).close(current, read);
       ends.write().fput(current);
       return write;
     }
@@ -127,7 +127,7 @@ final class EventCalls {
         int fd = Pollfd.fd(at);
         events[i] = (Pollfd.events(at) & 0xffff) | PollBits.POLLERR | PollBits.POLLHUP; // those two always
         skipped[i] = fd < 0;
-        files[i] = fd < 0 ? null : current.files().fget(fd);
+        files[i] = fd < 0 ? null : FilesStruct.of(current).fget(fd);
       }
     }
 

@@ -4,6 +4,7 @@ package io.pollux.syscalls;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileLocks;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.FOwnerEx;
@@ -25,17 +26,17 @@ final class FcntlCalls {
   /** Implements fcntl(2). */
   @LinuxSource(file = "fs/fcntl.c", name = {"do_fcntl", "check_fcntl_cmd"})
   static long fcntl(Task current, int fd, int command, long argument) {
-    File file = current.files().fgetRaw(fd);
+    File file = FilesStruct.of(current).fgetRaw(fd);
     if (file == null) {
       return -Errno.EBADF;
     }
     try {
       return switch (command) {
-        case Fcntl.F_DUPFD -> current.files().dup(fd, (int) argument);
-        case Fcntl.F_DUPFD_CLOEXEC -> DescriptorCalls.closeOnExec(current, current.files().dup(fd, (int) argument));
+        case Fcntl.F_DUPFD -> FilesStruct.of(current).dup(fd, (int) argument);
+        case Fcntl.F_DUPFD_CLOEXEC -> DescriptorCalls.closeOnExec(current, FilesStruct.of(current).dup(fd, (int) argument));
         case Fcntl.F_DUPFD_QUERY -> sameFile(current, file, (int) argument);
-        case Fcntl.F_GETFD -> current.files().getFd(fd);
-        case Fcntl.F_SETFD -> current.files().setFd(fd, (int) argument);
+        case Fcntl.F_GETFD -> FilesStruct.of(current).getFd(fd);
+        case Fcntl.F_SETFD -> FilesStruct.of(current).setFd(fd, (int) argument);
         case Fcntl.F_GETFL -> file.flags();
         default -> file.isPath() ? -Errno.EBADF : opened(current, fd, file, command, argument);
       };
@@ -71,7 +72,7 @@ final class FcntlCalls {
 
   @LinuxSource(file = "fs/fcntl.c", name = "f_dupfd_query")
   private static long sameFile(Task current, File file, int otherFd) {
-    File other = current.files().fgetRaw(otherFd);
+    File other = FilesStruct.of(current).fgetRaw(otherFd);
     if (other == null) {
       return -Errno.EBADF;
     }
@@ -295,7 +296,7 @@ final class FcntlCalls {
         return -Errno.EINVAL;
       }
     }
-    File file = current.files().fget(fd);
+    File file = FilesStruct.of(current).fget(fd);
     if (file == null) {
       return -Errno.EBADF;
     }

@@ -6,10 +6,12 @@ import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Dentry;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Namei;
@@ -27,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 /** The calls about files: opening, asking, reading, writing, listing. Each handler implements one call. */
 final class FileCalls {
   static final int AT_FDCWD = Fcntl.AT_FDCWD;
+
+  private static final Slab<Kiocb> SYNC_KIOCBS = new Slab<>(Kiocb::new); // C: on the stack
 
   private final Namei namei;
 
@@ -48,7 +52,7 @@ final class FileCalls {
   }
 
   static File fget(Task current, int fd) throws ErrnoException {
-    File file = current.files().fget(fd);
+    File file = FilesStruct.of(current).fget(fd);
     if (file == null) {
       throw new ErrnoException(Errno.EBADF);
     }
@@ -57,7 +61,7 @@ final class FileCalls {
 
   /** Looks up a file that may be open with O_PATH. */
   static File fgetRaw(Task current, int fd) throws ErrnoException {
-    File file = current.files().fgetRaw(fd);
+    File file = FilesStruct.of(current).fgetRaw(fd);
     if (file == null) {
       throw new ErrnoException(Errno.EBADF);
     }
@@ -98,7 +102,7 @@ final class FileCalls {
   }
 
   private static int install(Task current, File file, int flags) {
-    int fd = current.files().install(file);
+    int fd = FilesStruct.of(current).install(file);
     if (fd < 0) {
       file.fput(current);
     }
@@ -327,15 +331,18 @@ final class FileCalls {
       if (vectored && iter.count() == 0) {
         return 0; // C: vfs_readv and vfs_writev, before they check the flags
       }
-      return transfer(current, file, iter, at, flags);
+      Kiocb iocb = SYNC_KIOCBS.alloc(current);
+      long moved = transfer(current, file, iocb, iter, at, flags);
+      iocb.kiFilp = null;
+      Slab.free(iocb); // after a failure of the file's own it is left to the collector: a request may still refer to it
+      return moved;
     } finally {
       file.fput(current);
     }
   }
 
-  private static long transfer(Task current, File file, IovIter iter, long at, int flags) {
+  private static long transfer(Task current, File file, Kiocb iocb, IovIter iter, long at, int flags) {
     boolean ownPosition = at == POS_OF_FILE;
-    Kiocb iocb = current.syncKiocb();
     iocb.init(file, null);
     iocb.kiPos = ownPosition ? file.pos() : at;
     if (iocb.kiPos + iter.count() < 0) {
@@ -359,7 +366,6 @@ final class FileCalls {
     if (ownPosition && moved > 0) {
       file.setPos(iocb.kiPos);
     }
-    iocb.kiFilp = null;
     return moved;
   }
 }

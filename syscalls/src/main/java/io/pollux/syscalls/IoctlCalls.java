@@ -8,6 +8,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -36,8 +37,8 @@ final class IoctlCalls {
     File file = FileCalls.fget(current, fd);
     try {
       return switch (cmd) {
-        case FileIoctl.FIOCLEX -> current.files().setFd(fd, Fcntl.FD_CLOEXEC);
-        case FileIoctl.FIONCLEX -> current.files().setFd(fd, 0);
+        case FileIoctl.FIOCLEX -> FilesStruct.of(current).setFd(fd, Fcntl.FD_CLOEXEC);
+        case FileIoctl.FIONCLEX -> FilesStruct.of(current).setFd(fd, 0);
         case FileIoctl.FIONBIO -> nonblock(current, file, arg);
         case FileIoctl.FIOASYNC -> async(current, file, arg);
         case FileIoctl.FIOQSIZE -> putStored(current, file.inode(), arg);
@@ -129,7 +130,7 @@ final class IoctlCalls {
     if (length < 0 || length > MAX_LFS_FILESIZE - start) {
       length = MAX_LFS_FILESIZE - start;
     }
-    Mapping mapping = inode.mapping();
+    Mapping mapping = Mapping.of(inode);
     int result = 0;
     if ((flags & Fiemap.FIEMAP_FLAG_SYNC) != 0 && mapping != null) {
       result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);

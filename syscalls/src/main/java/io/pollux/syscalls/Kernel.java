@@ -4,16 +4,19 @@ package io.pollux.syscalls;
 import io.pollux.aio.Aio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
 import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.WindowSpace;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.gfs2.Gfs2FileSystem;
 import io.pollux.uapi.Errno;
@@ -46,8 +49,8 @@ public final class Kernel implements AutoCloseable {
   private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
   private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
-  private final UserProcess kernelProcess = new UserProcess(); // what mounts and unmounts
-  private final Aio aio = new Aio(kernelProcess);
+  private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct()); // what mounts and unmounts
+  private final Aio aio = new Aio(kernelProcess, Plug::new);
   private long lastNode = 100;
 
   private Kernel() {}
@@ -186,7 +189,7 @@ public final class Kernel implements AutoCloseable {
    * @return the program, to be closed
    */
   public Program newProgram() {
-    return newProgram(new UserProcess());
+    return newProgram(new UserProcess(new WindowSpace(), new FilesStruct()));
   }
 
   /**

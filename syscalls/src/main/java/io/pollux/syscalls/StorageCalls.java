@@ -123,7 +123,7 @@ final class StorageCalls {
           return -Errno.ESPIPE;
         }
       }
-      Mapping mapping = inode.mapping();
+      Mapping mapping = Mapping.of(inode);
       long last = nbytes == 0 ? Long.MAX_VALUE : offset + nbytes - 1;
       if (mapping == null || flags == 0) {
         return 0;

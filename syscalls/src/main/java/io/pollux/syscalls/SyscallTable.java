@@ -4,6 +4,7 @@ package io.pollux.syscalls;
 import io.pollux.aio.Aio;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -58,8 +59,8 @@ final class SyscallTable {
       case Nr.OPEN -> files.openat(current, FileCalls.AT_FDCWD, a0, (int) a1, (int) a2);
       case Nr.OPENAT -> files.openat(current, (int) a0, a1, (int) a2, (int) a3);
       case Nr.CREAT -> files.openat(current, FileCalls.AT_FDCWD, a0, CREAT_FLAGS, (int) a1);
-      case Nr.CLOSE -> current.files().close(current, (int) a0);
-      case Nr.DUP -> current.files().dup((int) a0, 0);
+      case Nr.CLOSE -> FilesStruct.of(current).close(current, (int) a0);
+      case Nr.DUP -> FilesStruct.of(current).dup((int) a0, 0);
       case Nr.DUP2 -> DescriptorCalls.dup2(current, (int) a0, (int) a1);
       case Nr.DUP3 -> DescriptorCalls.dup3(current, (int) a0, (int) a1, (int) a2);
       case Nr.FCNTL -> FcntlCalls.fcntl(current, (int) a0, (int) a1, a2);

@@ -11,14 +11,16 @@ import io.pollux.block.RequestQueue;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
 import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.WindowSpace;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
@@ -49,7 +51,7 @@ class OopsTest {
 
   @Test
   void aFileThatThrows() {
-    UserProcess process = new UserProcess();
+    UserProcess process = new UserProcess(new WindowSpace(), new FilesStruct());
     try (Program program = booted.kernel.newProgram(process)) {
       FileOperations broken =
           new FileOperations() {
@@ -79,7 +81,7 @@ class OopsTest {
             @Override
             protected void getattr(long stat) {}
           };
-      int fd = process.files().install(new File(new FileTable(), inode, null, Fcntl.O_RDONLY));
+      int fd = FilesStruct.of(process).install(new File(new FileTable(), inode, null, Fcntl.O_RDONLY));
       long memory = program.syscall(Nr.MMAP, 0, 4096, 3, 0x22, -1, 0);
       for (int i = 0; i < 3; i++) {
         assertThat(program.syscall(Nr.READ, fd, memory, 512)).isEqualTo(-Errno.EIO);

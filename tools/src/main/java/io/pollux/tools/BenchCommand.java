@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
 import io.pollux.tools.bench.Bench;
 import io.pollux.tools.bench.JsonReport;
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Result;
 import io.pollux.tools.bench.TextReport;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.HostFile;
-import io.pollux.tools.image.SampleImage;
-import io.pollux.tools.image.SamplePattern;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,14 +2,14 @@
 package io.pollux.tools;
 
 import io.pollux.tools.image.Target;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 

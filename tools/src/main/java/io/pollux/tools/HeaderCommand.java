@@ -2,7 +2,7 @@
 package io.pollux.tools;
 
 import io.pollux.tools.console.Console;
-import io.pollux.tools.header.CHeader;
+import io.pollux.userland.header.CHeader;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;

@@ -3,9 +3,9 @@ package io.pollux.tools;
 
 import io.pollux.tools.host.HostFailure;
 import io.pollux.tools.host.HostNode;
-import io.pollux.tools.user.FileStatus;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
 import java.util.Locale;
 import java.util.function.Consumer;
 

@@ -2,9 +2,9 @@
 package io.pollux.tools;
 
 import io.pollux.tools.console.Sizes;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -3,9 +3,9 @@ package io.pollux.tools;
 
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.SyscallException;
 import io.pollux.uapi.Errno;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
 
 /**
  * What commands that work on many paths have in common: a path that fails is said in one line and does not keep

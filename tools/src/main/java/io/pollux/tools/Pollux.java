@@ -5,8 +5,8 @@ import io.pollux.tools.console.Arguments;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Interrupts;
-import io.pollux.tools.user.SyscallException;
 import io.pollux.uapi.Errno;
+import io.pollux.userland.SyscallException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -17,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -25,6 +24,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
+import picocli.CommandLine;
 
 /**
  * The main program. Exit status: 0 done; 1 the work ran and found a fault; 2 it could not run. Whatever goes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.tools.user.FileStatus.Time;
+import io.pollux.userland.FileStatus.Time;
 import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;

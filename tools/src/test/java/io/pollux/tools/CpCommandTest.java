@@ -5,13 +5,13 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.sample.SampleImage;
 import io.pollux.tools.host.HostDirectory;
 import io.pollux.tools.host.HostFiles;
-import io.pollux.tools.image.SampleImage;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;

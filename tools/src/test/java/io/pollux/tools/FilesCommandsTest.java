@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.sample.SampleImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,6 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,9 +31,9 @@ class FilesCommandsTest {
 
   /** The recorded sums of the names that need no escaping. */
   private static Map<String, String> sums() {
-    try (var list = Pollux.class.getModule().getResourceAsStream("io/pollux/tools/sample/xfs-sample.sha256")) {
+    try (var list = SampleImage.open("xfs-sample.sha256")) {
       Map<String, String> sums = new HashMap<>();
-      new String(Objects.requireNonNull(list).readAllBytes(), UTF_8)
+      new String(list.readAllBytes(), UTF_8)
           .lines()
           .filter(line -> !line.startsWith("\\"))
           .forEach(line -> sums.put(line.substring(66), line.substring(0, 64)));

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.tools.host.HostFiles;
 import io.pollux.tools.host.HostNode;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.FileStatus.Time;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus.Time;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,8 +2,8 @@
 package io.pollux.tools;
 
 import io.pollux.block.driver.RamDisk;
-import io.pollux.tools.image.SampleImage;
-import io.pollux.tools.image.SamplePattern;
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

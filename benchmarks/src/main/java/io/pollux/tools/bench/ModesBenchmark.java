@@ -2,16 +2,16 @@
 package io.pollux.tools.bench;
 
 import io.pollux.block.driver.NullParameters;
+import io.pollux.sample.SampleImage;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
-import io.pollux.tools.image.SampleImage;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
 import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it.differential;
 
-import io.pollux.it.Oracles;
+import io.pollux.testkit.Oracles;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Nr;
 import java.io.IOException;

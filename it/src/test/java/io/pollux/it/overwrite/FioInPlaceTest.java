@@ -4,7 +4,7 @@ package io.pollux.it.overwrite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.it.ExecRun;
-import io.pollux.it.Oracles;
+import io.pollux.testkit.Oracles;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;

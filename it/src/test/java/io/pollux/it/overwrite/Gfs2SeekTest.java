@@ -5,13 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.it.Gfs2Images;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

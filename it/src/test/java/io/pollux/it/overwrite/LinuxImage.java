@@ -5,8 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
-import io.pollux.it.Oracles;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.sample.SampleImage;
+import io.pollux.testkit.Oracles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -6,19 +6,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.it.TestDisk;
-import io.pollux.it.TestKernel;
+import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.SampleImage;
+import io.pollux.testkit.TestDisk;
+import io.pollux.testkit.TestKernel;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserMemory;
-import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
+import io.pollux.userland.UserRing;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -36,7 +36,7 @@ final class OwnPolledIoTest {
   @ParameterizedTest
   @EnumSource(names = {"XFS", "GFS2"})
   void callsThatWaitForItEnd(Fs fs) throws ErrnoException {
-    try (RamDisk disk = SampleImage.load(fs);
+    try (RamDisk disk = SampleImage.load(fs.toString());
         TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("ram0", TestDisk.shared(disk, false));
       kernel.mount("mnt", "ram0", new MountOptions(false, false));

@@ -4,20 +4,24 @@ package io.pollux.core.filemap;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Errseq;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.InodeMapping;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pages of one file that are in memory: the counterpart of struct address_space (which is another thing than
  * {@link io.pollux.core.mm.AddressSpace}).
  */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
-public final class Mapping {
+public final class Mapping extends InodeMapping {
   /** Pages that are read ahead when a file is read from one end to the other: 128 KiB. */
   @LinuxSource(file = "include/linux/mm.h", name = "VM_MAX_READAHEAD")
   private static final int READAHEAD = 32;
@@ -59,6 +63,17 @@ public final class Mapping {
   public Mapping(PageCache cache, PageIo io) {
     this.cache = cache;
     this.io = io;
+  }
+
+  /**
+   * The file's part of the page cache.
+   *
+   * @param inode the file
+   * @return i_mapping, or null if the file is never cached
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "i_mapping")
+  public static @Nullable Mapping of(Inode inode) {
+    return (Mapping) inode.mapping();
   }
 
   PageCache cache() {
@@ -175,12 +190,7 @@ public final class Mapping {
     FLAGS.getAndBitwiseOr(this, status == -Errno.ENOSPC ? AS_ENOSPC : AS_EIO);
   }
 
-  /**
-   * The errors of write-back, of which each open file keeps a sample.
-   *
-   * @return wb_err
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "wb_err")
+  @Override
   public Errseq wbErr() {
     return wbErr;
   }
@@ -249,7 +259,7 @@ public final class Mapping {
     return result != 0 ? result : since;
   }
 
-  /** Clears the flags: an open file has reported the errors. */
+  @Override
   @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
   public void clearErrors() {
     if (flags != 0) {

@@ -19,7 +19,7 @@
  * </ul>
  *
  * <p>Errors of write-back, as in Linux 4.20: every open file reports an error once, by fsync, by a durable write or by a
- * sync_file_range that waits. It does not matter which open file wrote the data ({@link io.pollux.core.filemap.Errseq}). A file
+ * sync_file_range that waits. It does not matter which open file wrote the data ({@link io.pollux.core.vfs.Errseq}). A file
  * opened later reports the error only if no file has. Direct I/O on the file also fails with it once, unless an fsync came first.
  * sync and syncfs do not report it.
  *

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.mm;
 
-import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -51,8 +50,8 @@ public final class Slab<T extends Slab.Item> {
    * @return an object in the state in which it was freed, or a new one
    */
   @SuppressWarnings("unchecked") // a magazine holds what this slab put into it
-  public T alloc(Task current) {
-    @Nullable Magazine[] magazines = current.magazines();
+  public T alloc(SlabOwner current) {
+    @Nullable Magazine[] magazines = current.magazines;
     Magazine magazine = magazines[index];
     if (magazine == null) {
       magazine = new Magazine(current);
@@ -99,13 +98,13 @@ public final class Slab<T extends Slab.Item> {
       }
     }
 
-    private final Task owner;
+    private final SlabOwner owner;
     private @Nullable Item local; // touched by the owner's thread only
 
     @SuppressWarnings("unused") // through REMOTE
     private volatile @Nullable Item remote; // pushed one by one, taken all at once: no ABA
 
-    private Magazine(Task owner) {
+    private Magazine(SlabOwner owner) {
       this.owner = owner;
     }
 

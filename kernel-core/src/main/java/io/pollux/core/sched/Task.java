@@ -3,9 +3,7 @@ package io.pollux.core.sched;
 
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IovecIter;
-import io.pollux.core.mm.Slab;
-import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.mm.SlabOwner;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -20,29 +18,21 @@ import org.jspecify.annotations.Nullable;
  * that is not volatile belongs to that thread.
  */
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
-public final class Task {
+public final class Task extends SlabOwner {
   private static final int SIGKILL = 9;
 
-  /** The thread of an exited task. It is never started, so it equals no running thread. */
-  private static final Thread ENDED = Thread.ofPlatform().unstarted(() -> {});
-
   private static final VarHandle IN_KERNEL;
-  private static final VarHandle THREAD;
 
   static {
     try {
       IN_KERNEL = MethodHandles.lookup().findVarHandle(Task.class, "inKernel", boolean.class);
-      THREAD = MethodHandles.lookup().findVarHandle(Task.class, "thread", Thread.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
   private final UserProcess process;
-  private final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
   private final IovecIter iovecIter = new IovecIter();
-  private final Kiocb syncKiocb = new Kiocb();
-  private volatile @Nullable Thread thread;
   private volatile boolean inKernel;
   private final AtomicLong pendingSignals = new AtomicLong();
   private long blockedSignals; // by the task itself
@@ -60,7 +50,7 @@ public final class Task {
    * @throws IllegalStateException if the task belongs to another thread
    */
   public boolean enterKernel() {
-    if (!isCurrentThread() && !bind()) {
+    if (!isCurrentThread() && !bindToThread()) {
       return false;
     }
     assert !inKernel : "a system call from inside a system call";
@@ -74,7 +64,7 @@ public final class Task {
 
   /** Binds the task of a kernel thread, which is in the kernel all its life, to the calling thread. */
   public void enterKernelThread() {
-    bind();
+    bindToThread();
   }
 
   /**
@@ -96,33 +86,23 @@ public final class Task {
   }
 
   /** Returns false if the task has exited. */
-  private synchronized boolean bind() {
-    if (thread == ENDED) {
+  private boolean bindToThread() {
+    if (bind()) {
+      return true;
+    }
+    if (released()) {
       return false;
     }
-    if (thread != null) {
-      throw new IllegalStateException("a task is one thread; make another with UserProcess.newTask");
-    }
-    thread = Thread.currentThread();
-    return true;
+    throw new IllegalStateException("a task is one thread; make another with UserProcess.newTask");
   }
 
   /** Marks the thread as exited. */
-  synchronized void release() {
-    thread = ENDED;
+  void exit() {
+    release();
   }
 
   boolean inKernel() {
     return inKernel;
-  }
-
-  /**
-   * Whether the calling thread is this task's.
-   *
-   * @return true if so
-   */
-  public boolean isCurrentThread() {
-    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: what the thread itself stored it sees
   }
 
   /**
@@ -148,17 +128,8 @@ public final class Task {
    *
    * @return its table
    */
-  public FilesStruct files() {
+  public TaskFiles files() {
     return process.files();
-  }
-
-  /**
-   * Room for the objects that slabs keep for this task.
-   *
-   * @return one place a slab
-   */
-  public Slab.@Nullable Magazine[] magazines() {
-    return magazines;
   }
 
   /**
@@ -168,15 +139,6 @@ public final class Task {
    */
   public IovecIter iovecIter() {
     return iovecIter;
-  }
-
-  /**
-   * The kiocb of the synchronous request at hand (C: on the stack).
-   *
-   * @return the task's own
-   */
-  public Kiocb syncKiocb() {
-    return syncKiocb;
   }
 
   /**
@@ -215,7 +177,7 @@ public final class Task {
   public void sendSignal(int signal) {
     assert signal >= 1 && signal <= Long.SIZE : signal;
     pendingSignals.getAndUpdate(pending -> pending | 1L << (signal - 1));
-    Thread sleeper = thread;
+    Thread sleeper = thread();
     if (sleeper != null) {
       LockSupport.unpark(sleeper);
     }

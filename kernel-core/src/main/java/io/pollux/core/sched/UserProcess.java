@@ -5,7 +5,6 @@ import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
 import io.pollux.core.mm.WindowSpace;
-import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.LinuxSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -21,16 +20,16 @@ public final class UserProcess {
   private static final long EXIT_PAUSE_NANOS = 50_000;
 
   private final AddressSpace mm;
-  private final FilesStruct files;
+  private final TaskFiles files;
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
   private final AtomicBoolean exiting = new AtomicBoolean();
   private volatile boolean privileged = true;
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
-  /** Makes a process with no task, no memory and no files. */
+  /** Makes a process with no task, no memory and no descriptors. */
   public UserProcess() {
-    this(new WindowSpace(), new FilesStruct());
+    this(new WindowSpace(), TaskFiles.NONE);
   }
 
   /**
@@ -39,7 +38,7 @@ public final class UserProcess {
    * @param mm its memory; closed when it exits
    * @param files its descriptors
    */
-  public UserProcess(AddressSpace mm, FilesStruct files) {
+  public UserProcess(AddressSpace mm, TaskFiles files) {
     this.mm = mm;
     this.files = files;
   }
@@ -63,7 +62,7 @@ public final class UserProcess {
   @LinuxSource(file = "kernel/exit.c", name = "release_task")
   public void releaseTask(Task task) {
     assert !task.inKernel() : "a thread ended inside a system call";
-    task.release();
+    task.exit();
     tasks.remove(task);
   }
 
@@ -102,7 +101,7 @@ public final class UserProcess {
    *
    * @return the table
    */
-  public FilesStruct files() {
+  public TaskFiles files() {
     return files;
   }
 

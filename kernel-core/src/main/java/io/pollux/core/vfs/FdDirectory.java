@@ -27,7 +27,7 @@ final class FdDirectory extends Inode {
   @Override
   @LinuxSource(file = "fs/proc/fd.c", name = "proc_lookupfd_common")
   public Inode lookup(Task current, byte[] name) throws ErrnoException {
-    File file = current.files().fgetRaw(number(name));
+    File file = FilesStruct.of(current).fgetRaw(number(name));
     if (file == null) {
       throw new ErrnoException(Errno.ENOENT);
     }

@@ -2,8 +2,6 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
-import io.pollux.core.filemap.Errseq;
-import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -47,7 +45,7 @@ public final class File {
     this.dentry = dentry;
     this.flags = flags;
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
-    Mapping mapping = inode.mapping();
+    InodeMapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
     table.opened();
     inode.fop().opened(this);
@@ -229,7 +227,7 @@ public final class File {
    */
   @LinuxSource(file = "mm/filemap.c", name = "file_check_and_advance_wb_err")
   public int checkAndAdvanceWbErr() {
-    Mapping mapping = inode.mapping();
+    InodeMapping mapping = inode.mapping();
     if (mapping == null) {
       return 0;
     }

@@ -2,6 +2,8 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskFiles;
+import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -14,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * filled, emptied and given back under the table's own.
  */
 @LinuxSource(file = "fs/file.c", name = "files_struct")
-public final class FilesStruct {
+public final class FilesStruct extends TaskFiles {
   /** Most descriptors of one process (RLIMIT_NOFILE). */
   public static final int NR_OPEN = 1024;
 
@@ -36,6 +38,26 @@ public final class FilesStruct {
   public FilesStruct(MachineFiles machine, int limit) {
     this.machine = machine;
     this.fds = new AtomicReferenceArray<>(limit);
+  }
+
+  /**
+   * The descriptors of a task's process ({@code current->files}).
+   *
+   * @param task a task of a process that has descriptors
+   * @return its table
+   */
+  public static FilesStruct of(Task task) {
+    return (FilesStruct) task.files();
+  }
+
+  /**
+   * The descriptors of a process.
+   *
+   * @param process a process that has descriptors
+   * @return its table
+   */
+  public static FilesStruct of(UserProcess process) {
+    return (FilesStruct) process.files();
   }
 
   /** Numbers of a process that has no other files than here. Under the table's lock. */
@@ -326,11 +348,7 @@ public final class FilesStruct {
     }
   }
 
-  /**
-   * Closes every descriptor, at the end of the process. From process context.
-   *
-   * @param current the calling task
-   */
+  @Override
   @LinuxSource(file = "fs/file.c", name = "close_files")
   public void closeAll(Task current) {
     for (int fd = 0; fd < fds.length(); fd++) {

@@ -2,7 +2,6 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -101,7 +100,7 @@ public abstract class Inode {
    *
    * @return i_mapping, or null if the file is never cached
    */
-  public @Nullable Mapping mapping() {
+  public @Nullable InodeMapping mapping() {
     return null;
   }
 
@@ -274,7 +273,7 @@ public abstract class Inode {
    * @return true if it is gone
    */
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
-  boolean evicted() {
+  protected boolean evicted() {
     return false;
   }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.filemap;
 
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 

@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;

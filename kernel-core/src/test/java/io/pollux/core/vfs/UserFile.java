@@ -12,38 +12,39 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /** A process that reads and writes files, as a test needs it: one thread of it is the test's, others may be started. */
-final class UserFile implements AutoCloseable {
-  static final int MEMORY_BYTES = 64 * HostMemory.PAGE_SIZE;
+public final class UserFile implements AutoCloseable {
+  public static final int MEMORY_BYTES = 64 * HostMemory.PAGE_SIZE;
 
-  final UserProcess process = new UserProcess();
-  final Task current = process.newTask();
-  final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+  public final UserProcess process = new UserProcess();
+  public final Task current = process.newTask();
+  public final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
 
-  UserFile() {
+  public UserFile() {
     current.enterKernel();
   }
 
   /** Another thread of the process, on its way. */
-  static final class Other {
-    final Task task;
-    final CompletableFuture<Long> result = new CompletableFuture<>();
+  public static final class Other {
+    public final Task task;
+    public final CompletableFuture<Long> result = new CompletableFuture<>();
 
     Other(Task task) {
       this.task = task;
     }
 
     /** Whether it is still at it after a while. */
-    boolean waits() throws InterruptedException {
+    public boolean waits() throws InterruptedException {
       Thread.sleep(50);
       return !result.isDone();
     }
   }
 
-  interface Call {
+  /** What such a thread does. */
+  public interface Call {
     long run(Task current);
   }
 
-  Other start(Call call) {
+  public Other start(Call call) {
     Other other = new Other(process.newTask());
     Thread thread =
         new Thread(
@@ -63,7 +64,7 @@ final class UserFile implements AutoCloseable {
     return other;
   }
 
-  static long rw(Task task, File file, boolean read, long address, long bytes, int flags) {
+  public static long rw(Task task, File file, boolean read, long address, long bytes, int flags) {
     Kiocb iocb = new Kiocb();
     iocb.init(file, null);
     iocb.kiFlags |= flags;
@@ -75,11 +76,11 @@ final class UserFile implements AutoCloseable {
     return read ? file.op().readIter(task, iocb, iter) : file.op().writeIter(task, iocb, iter);
   }
 
-  long read(File file, long address, long bytes) {
+  public long read(File file, long address, long bytes) {
     return rw(current, file, true, address, bytes, 0);
   }
 
-  long write(File file, long address, long bytes) {
+  public long write(File file, long address, long bytes) {
     return rw(current, file, false, address, bytes, 0);
   }
 

@@ -2,14 +2,14 @@
 package io.pollux.tools.bench;
 
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserMemory;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserMemory;
 
 /**
  * I/O through io_submit and io_getevents, as it was before the rings; with iocbs that were mapped at setup and are

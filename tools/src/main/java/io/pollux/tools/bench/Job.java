@@ -2,7 +2,7 @@
 package io.pollux.tools.bench;
 
 import com.sun.management.ThreadMXBean;
-import io.pollux.tools.image.SamplePattern;
+import io.pollux.sample.SamplePattern;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import org.HdrHistogram.Histogram;

@@ -2,11 +2,11 @@
 package io.pollux.tools.bench;
 
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
+import io.pollux.userland.UserRing;
 
 /**
  * I/O through the SQ and CQ rings, in the manner of the series' own sample program: fill in a batch, enter the

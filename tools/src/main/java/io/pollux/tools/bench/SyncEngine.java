@@ -2,10 +2,10 @@
 package io.pollux.tools.bench;
 
 import io.pollux.syscalls.Program;
-import io.pollux.tools.user.UserMemory;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.Nr;
+import io.pollux.userland.UserMemory;
 
 /** One I/O at a time: pread64 and pwrite64, or preadv2 and pwritev2 with RWF_HIPRI where completions are polled for. */
 final class SyncEngine implements Engine {

@@ -3,10 +3,10 @@ package io.pollux.tools.bench;
 
 import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;

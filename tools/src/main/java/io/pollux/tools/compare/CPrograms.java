@@ -3,7 +3,7 @@ package io.pollux.tools.compare;
 
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
-import io.pollux.tools.header.CHeader;
+import io.pollux.userland.header.CHeader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -2,9 +2,9 @@
 package io.pollux.tools.compare;
 
 import io.pollux.block.driver.RamDisk;
+import io.pollux.sample.SamplePattern;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.XorShift;
-import io.pollux.tools.image.SamplePattern;
 import io.pollux.uapi.RawMemory;
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.console;
 
-import io.pollux.tools.user.PathName;
+import io.pollux.userland.PathName;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;

@@ -2,10 +2,13 @@
 package io.pollux.tools.exec;
 
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.PathName;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Errno;
+import io.pollux.userland.PathName;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -15,6 +18,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +27,7 @@ import java.util.stream.Stream;
 
 /** Turns this process into a C program that has this kernel for its calls below a mount point. */
 public final class Launch {
+  private static final String JIT_OPTIONS = "io/pollux/tools/jit.options";
   private static final int MAX_PATH = 4096;
   private static final int SIGNAL_SET_BYTES = 128;
   private static final int SIG_SETMASK = 2;
@@ -94,12 +99,8 @@ public final class Launch {
    * size, from the address space limit.
    */
   private static List<String> options() {
-    List<String> options = new ArrayList<>();
-    options.add("-ea:io.pollux...");
-    options.addAll(List.of("-XX:+UseSerialGC", "-XX:MaxInlineLevel=30", "-XX:-UsePerfData", "-Xshare:auto", "-Xrs"));
-    options.addAll(List.of("-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io.pollux.aio.IopollList::poll"));
-    options.add("-XX:CompileCommand=dontinline,io.pollux.iomap.IomapDio::bioActor");
-    options.add("-XX:-MaxFDLimit");
+    List<String> options = new ArrayList<>(jitOptions());
+    options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
     options.add("--module-path=" + System.getProperty("jdk.module.path"));
     options.add("--add-modules=io.pollux.tools");
     options.add("--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
@@ -108,6 +109,19 @@ public final class Launch {
       Stream.of(more.split("\\s+")).filter(word -> !word.isEmpty()).forEach(options::add);
     }
     return options;
+  }
+
+  /** The options that bin/pollux has too. */
+  private static List<String> jitOptions() {
+    try (InputStream in = Launch.class.getModule().getResourceAsStream(JIT_OPTIONS)) {
+      if (in == null) {
+        throw new IllegalStateException("this build of pollux came without " + JIT_OPTIONS);
+      }
+      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return text.lines().filter(line -> line.startsWith("-")).toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @SuppressWarnings("restricted") // calling C is what this is for

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.growth;
 
-import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Iocb;
+import io.pollux.userland.UserRing;
 
 /**
  * Reads by how many contexts of one program and how many open files take turns, and by how many requests are in flight in all contexts

@@ -2,9 +2,9 @@
 package io.pollux.tools.growth;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.tools.user.UserRing;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Iocb;
+import io.pollux.userland.UserRing;
 
 /**
  * Reads by how many are in flight and by how many bare devices they go to in turn. A call submits a batch and, when so many are in flight,

@@ -3,13 +3,13 @@ package io.pollux.tools.growth;
 
 import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
-import io.pollux.tools.user.UserRing;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserRing;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 

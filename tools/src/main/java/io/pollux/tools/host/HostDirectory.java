@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.host;
 
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.host;
 
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
 import io.pollux.uapi.Fcntl;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
 import org.jspecify.annotations.Nullable;
 
 /** A host file whose owner, mode and times can be set: an open file, or an entry of a directory. */

@@ -2,8 +2,8 @@
 package io.pollux.tools.host;
 
 import io.pollux.tools.image.DataRuns;
-import io.pollux.tools.user.FileStatus;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;

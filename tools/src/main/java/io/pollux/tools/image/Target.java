@@ -12,16 +12,18 @@ import io.pollux.block.driver.PolledDisk;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
+import io.pollux.userland.UserFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -156,7 +158,7 @@ public final class Target implements AutoCloseable {
   public static RamDisk contents(TargetSpec spec) {
     Path image = spec.image();
     if (image == null) {
-      return spec.size().isPresent() ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec));
+      return spec.size().isPresent() ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec).toString());
     }
     return ImageLoader.load(image);
   }

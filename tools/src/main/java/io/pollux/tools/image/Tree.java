@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
-import io.pollux.tools.user.DirEntry;
-import io.pollux.tools.user.FileStatus;
-import io.pollux.tools.user.PathName;
-import io.pollux.tools.user.SyscallException;
-import io.pollux.tools.user.UserFiles;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
+import io.pollux.userland.DirEntry;
+import io.pollux.userland.FileStatus;
+import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
+import io.pollux.userland.UserFiles;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.tools.bench.Bench;
 import io.pollux.tools.bench.Manner;
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Result;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.user.UserFiles;
+import io.pollux.tools.image.TargetSpec;
+import io.pollux.userland.UserFiles;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

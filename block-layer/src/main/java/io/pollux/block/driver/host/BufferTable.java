@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block.driver.host;
 
-import io.pollux.block.DmaMapping;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;
 import java.lang.foreign.Arena;

@@ -3,8 +3,8 @@ package io.pollux.block.driver.host;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
-import io.pollux.block.DmaMapping;
 import io.pollux.block.Request;
+import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;

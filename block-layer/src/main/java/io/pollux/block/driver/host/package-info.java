@@ -15,7 +15,7 @@
  * machine says in the ring when it keeps completions back for the next call.
  *
  * <p>The file is registered with the rings, and so is memory that is mapped for a longer time, the fixed buffers of a
- * context ({@link io.pollux.block.DmaMapping}). The first request that carries a mapping to a ring has all its segments
+ * context ({@link io.pollux.core.mm.DmaMapping}). The first request that carries a mapping to a ring has all its segments
  * registered there, each as an entry of the ring's {@link io.pollux.block.driver.host.BufferTable}: from then on the
  * machine has the pages pinned, and a request whose memory is one piece of an entry is a READ_FIXED or WRITE_FIXED. When
  * the mapping is closed, the entries are cleared before anybody else can have the memory. Registered are pages, not

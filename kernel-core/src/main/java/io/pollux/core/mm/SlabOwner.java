@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.mm;
+
+import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A thread that allocates from slabs: the Java thread, and a magazine of free objects for each slab. Here it takes the
+ * place of a processor in Linux, where each slab has a cache for every processor.
+ */
+@LinuxSource(file = "include/linux/slub_def.h", name = "kmem_cache_cpu")
+public abstract class SlabOwner {
+  /** The thread of an owner that has been released. It is never started, so it equals no running thread. */
+  private static final Thread RELEASED = Thread.ofPlatform().unstarted(() -> {});
+
+  private static final VarHandle THREAD;
+
+  static {
+    try {
+      THREAD = MethodHandles.lookup().findVarHandle(SlabOwner.class, "thread", Thread.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** One place for each slab, touched by the owner's thread only. */
+  final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
+
+  private volatile @Nullable Thread thread;
+
+  /** Makes an owner that is not bound to a thread yet. */
+  protected SlabOwner() {}
+
+  /**
+   * Binds this to the calling thread, for good.
+   *
+   * @return false if it is bound already or released
+   */
+  protected final synchronized boolean bind() {
+    if (thread != null) {
+      return false;
+    }
+    thread = Thread.currentThread();
+    return true;
+  }
+
+  /** Marks the thread as exited. No thread can be bound afterwards. */
+  protected final synchronized void release() {
+    thread = RELEASED;
+  }
+
+  /**
+   * Whether the thread has exited.
+   *
+   * @return true after {@link #release}
+   */
+  protected final boolean released() {
+    return thread == RELEASED;
+  }
+
+  /**
+   * The thread. From any context.
+   *
+   * @return the thread, or null before {@link #bind}; after {@link #release} a thread that never runs
+   */
+  protected final @Nullable Thread thread() {
+    return thread;
+  }
+
+  /**
+   * Whether the calling thread is this one's.
+   *
+   * @return true if so
+   */
+  public final boolean isCurrentThread() {
+    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: what the thread itself stored it sees
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.ramfs;
+
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.mm.ReservedMemory;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pages that the files of one filesystem in memory lie in: one range of the machine's addresses, as long as the
+ * filesystem may become, which becomes memory as far as pages are taken.
+ *
+ * <p>Good from any context. Its lock is a leaf.
+ */
+final class RamPages {
+  private final int limit; // in pages
+
+  // Under the lock of this:
+  private final BitSet inUse = new BitSet();
+  private @Nullable ReservedMemory memory; // null before the first page
+  private int firstFree; // no page below is free
+  private int used;
+
+  /**
+   * Makes an empty store.
+   *
+   * @param bytes most that fits, a positive multiple of the page size
+   */
+  RamPages(long bytes) {
+    limit = Math.toIntExact(bytes >> HostMemory.PAGE_SHIFT);
+    assert limit > 0 : bytes;
+  }
+
+  /**
+   * Takes a page.
+   *
+   * @return its address, where there are zeroes, or 0 (ENOSPC) if none is left
+   */
+  synchronized long allocate() {
+    if (used == limit) {
+      return 0;
+    }
+    ReservedMemory range = memory != null ? memory : ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
+    memory = range;
+    int page = inUse.nextClearBit(firstFree);
+    if (range == null || !range.reach((page + 1L) << HostMemory.PAGE_SHIFT)) {
+      return 0;
+    }
+    inUse.set(page);
+    firstFree = page + 1;
+    used++;
+    return range.start() + ((long) page << HostMemory.PAGE_SHIFT);
+  }
+
+  /**
+   * Gives pages back, and the memory behind them to the machine.
+   *
+   * @param pages addresses from {@link #allocate}, in any order; sorted afterwards
+   * @param count how many of them
+   */
+  synchronized void free(long[] pages, int count) {
+    Arrays.sort(pages, 0, count);
+    int start = 0;
+    for (int i = 1; i <= count; i++) { // pages that follow each other go with one call
+      if (i == count || pages[i] != pages[i - 1] + HostMemory.PAGE_SIZE) {
+        freeRun(Objects.requireNonNull(memory).start(), pages[start], i - start);
+        start = i;
+      }
+    }
+  }
+
+  private void freeRun(long base, long address, int count) {
+    HostMemory.discard(address, (long) count << HostMemory.PAGE_SHIFT); // so that the next owner finds zeroes
+    int first = (int) ((address - base) >> HostMemory.PAGE_SHIFT);
+    assert inUse.nextClearBit(first) >= first + count : "a page was given back twice";
+    inUse.clear(first, first + count);
+    firstFree = Math.min(firstFree, first);
+    used -= count;
+  }
+
+  /** Pages that are taken. */
+  synchronized int used() {
+    return used;
+  }
+
+  /** Most pages that there may be. */
+  int limit() {
+    return limit;
+  }
+
+  /** Gives everything back, at unmount. Nobody may be using a page any more. */
+  synchronized void close() {
+    if (memory != null) {
+      memory.close();
+      memory = null;
+    }
+    inUse.clear();
+    firstFree = 0;
+    used = 0;
+  }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/** The images that ship with pollux: unpacked into disks in memory, for the command line and for tests. */
+module io.pollux.sample {
+  requires static transitive org.jspecify;
+  requires transitive io.pollux.block;
+  requires org.apache.commons.compress;
+
+  exports io.pollux.sample;
+}

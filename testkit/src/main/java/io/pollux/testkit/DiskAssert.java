@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.testkit;
+
+import io.pollux.block.BlkTypes;
+import io.pollux.block.DiskStats;
+import io.pollux.block.driver.FaultDisk;
+import io.pollux.block.driver.RamDisk;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.HexFormat;
+import org.assertj.core.api.AbstractAssert;
+
+/**
+ * Assertions about a disk of a test: what is on it, and what it has done.
+ *
+ * <p>What is on a disk in memory, a faulty one or one that holds requests is looked at past the books, without the help of the
+ * driver: on a faulty disk, with its cache. Others are asked by a read, which counts in their statistics.
+ */
+public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
+  private static final int SECTOR = BlkTypes.SECTOR_SIZE;
+  private static final int MOST_BYTES = 64 << 10;
+
+  private DiskAssert(TestDisk disk) {
+    super(disk, DiskAssert.class);
+  }
+
+  /**
+   * About a disk.
+   *
+   * @param disk as {@link TestKernel#testDisk} answers it
+   * @return assertions
+   */
+  public static DiskAssert assertThatDisk(TestDisk disk) {
+    return new DiskAssert(disk);
+  }
+
+  /**
+   * It holds certain bytes.
+   *
+   * @param sector where they begin
+   * @param expected what they are: any number, up to 64 KiB
+   * @return this
+   */
+  public DiskAssert hasAtSector(long sector, byte[] expected) {
+    byte[] found = Arrays.copyOf(read(sector, (expected.length + SECTOR - 1) / SECTOR), expected.length);
+    int at = Arrays.mismatch(found, expected);
+    if (at >= 0) {
+      int end = Math.min(expected.length, at + 16);
+      failWithMessage(
+          "expected %s in sector %d from its byte %d on, but there is %s",
+          HexFormat.of().formatHex(expected, at, end), sector + at / SECTOR, at % SECTOR,
+          HexFormat.of().formatHex(found, at, end));
+    }
+    return this;
+  }
+
+  /**
+   * It holds the same byte all over some sectors.
+   *
+   * @param sector the first one
+   * @param sectors how many, up to 128
+   * @param value the byte
+   * @return this
+   */
+  public DiskAssert isFilledWith(long sector, int sectors, int value) {
+    byte[] expected = new byte[sectors * SECTOR];
+    Arrays.fill(expected, (byte) value);
+    return hasAtSector(sector, expected);
+  }
+
+  private byte[] read(long sector, int sectors) {
+    int bytes = sectors * SECTOR;
+    long at = sector * SECTOR;
+    if (sector < 0 || bytes > MOST_BYTES || at > actual.device().bytes() - bytes) {
+      throw new IllegalArgumentException(sectors + " sectors from " + sector + " of " + actual.device().name());
+    }
+    long buffer = HostMemory.map(MOST_BYTES);
+    try {
+      int status =
+          switch (actual.driver()) {
+            case RamDisk ram -> copy(ram, at, buffer, bytes);
+            case HeldDisk held -> copy(held.memory(), at, buffer, bytes);
+            case FaultDisk fault -> fault.peek(at, buffer, bytes);
+            default -> ask(at, buffer, bytes);
+          };
+      if (status != 0) {
+        failWithMessage("reading %d sectors from %d failed: %s", sectors, sector, CallAssert.show(status));
+      }
+      byte[] found = new byte[bytes];
+      MemorySegment.copy(RawMemory.segment(buffer, bytes), ValueLayout.JAVA_BYTE, 0, found, 0, bytes);
+      return found;
+    } finally {
+      HostMemory.unmap(buffer, MOST_BYTES);
+    }
+  }
+
+  private static int copy(RamDisk from, long at, long buffer, int bytes) {
+    RawMemory.copy(from.address() + at, buffer, bytes);
+    return 0;
+  }
+
+  private int ask(long at, long buffer, int bytes) {
+    int block = actual.device().queue().logicalBlockSize();
+    if (((at | bytes) & (block - 1)) != 0) {
+      throw new IllegalArgumentException(actual.device().name() + " has blocks of " + block + " bytes");
+    }
+    UserProcess process = new UserProcess();
+    Task task = process.newTask();
+    if (!task.enterKernel()) {
+      throw new AssertionError("a new task can't enter the kernel");
+    }
+    try {
+      return actual.device().transferAndWait(task, at, buffer, bytes, BlkTypes.REQ_OP_READ);
+    } finally {
+      task.leaveKernel();
+      process.exit();
+    }
+  }
+
+  /**
+   * So many reads have ended, as /proc/diskstats counts them.
+   *
+   * @param count requests, after merging and splitting
+   * @return this
+   */
+  public DiskAssert hasDoneReads(long count) {
+    return counted("reads", stats().reads(), count);
+  }
+
+  /**
+   * So many writes have ended, as /proc/diskstats counts them; zeroing is writing, and a flush is none.
+   *
+   * @param count requests, after merging and splitting
+   * @return this
+   */
+  public DiskAssert hasDoneWrites(long count) {
+    return counted("writes", stats().writes(), count);
+  }
+
+  /**
+   * So many discards have ended, as /proc/diskstats counts them.
+   *
+   * @param count requests, after merging and splitting
+   * @return this
+   */
+  public DiskAssert hasDoneDiscards(long count) {
+    return counted("discards", stats().discards(), count);
+  }
+
+  /**
+   * No tag is in use.
+   *
+   * @return this
+   */
+  public DiskAssert hasNothingInFlight() {
+    return counted("requests in flight", actual.device().queue().busyTags(), 0);
+  }
+
+  /**
+   * Everything that was written to it is durable. Known of a {@link HeldDisk}, and of a {@link FaultDisk} with a volatile cache.
+   *
+   * @return this
+   */
+  public DiskAssert wasFlushed() {
+    return counted("writes that were not flushed", unflushed(), 0);
+  }
+
+  /**
+   * Something was written to it that is not durable: the opposite of {@link #wasFlushed}.
+   *
+   * @return this
+   */
+  public DiskAssert wasNotFlushed() {
+    if (unflushed() == 0) {
+      failWithMessage("expected %s to have writes that were not flushed, but it has none", actual.device().name());
+    }
+    return this;
+  }
+
+  private long unflushed() {
+    if (actual.driver() instanceof HeldDisk held) {
+      return held.unflushedWrites();
+    }
+    if (actual.driver() instanceof FaultDisk fault && fault.plan().volatileCache()) {
+      return fault.unflushedWrites();
+    }
+    throw new IllegalArgumentException(actual.device().name() + " does not tell what was flushed");
+  }
+
+  private DiskStats stats() {
+    return actual.device().queue().stats();
+  }
+
+  private DiskAssert counted(String what, long found, long expected) {
+    if (found != expected) {
+      failWithMessage("expected %s to have %s: %d, but they are %d", actual.device().name(), what, expected, found);
+    }
+    return this;
+  }
+}

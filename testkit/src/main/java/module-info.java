@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/** The kit that tests of a whole kernel are written with: a kernel for each test, its disks, and assertions about them. */
+module io.pollux.testkit {
+  requires static transitive org.jspecify;
+  requires transitive io.pollux.sample;
+  requires transitive io.pollux.userland;
+  requires transitive io.pollux.syscalls;
+  requires transitive io.pollux.block;
+  requires transitive io.pollux.core;
+  requires transitive io.pollux.uapi;
+  requires transitive org.junit.jupiter.api;
+  requires transitive org.assertj.core;
+
+  exports io.pollux.testkit;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.userland;
+
+/**
+ * One name in a directory.
+ *
+ * @param name the name
+ * @param ino inode number
+ * @param type DT_* type, perhaps DT_UNKNOWN
+ */
+public record DirEntry(PathName name, long ino, int type) {}
