@@ -10,5 +10,6 @@ module io.pollux.block {
 
   exports io.pollux.block;
   exports io.pollux.block.bdev;
+  exports io.pollux.block.buffer;
   exports io.pollux.block.driver;
 }

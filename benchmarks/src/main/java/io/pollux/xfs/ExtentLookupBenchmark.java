@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
@@ -49,13 +50,13 @@ public class ExtentLookupBenchmark {
     byte[] head = new byte[SUPERBLOCK];
     try (RamDisk sample = SampleImage.load()) {
       RawMemory.segment(sample.address(), SUPERBLOCK).asByteBuffer().get(head);
-      sb = new XfsSb(new XfsBuf(head, 0, "superblock"), sample.bytes());
+      sb = new XfsSb(new BufData(head, 0, "superblock", XfsError.EFSCORRUPTED), sample.bytes());
     }
     XfsExtents.Builder builder = new XfsExtents.Builder(sb, extents);
     ByteBuffer record = ByteBuffer.allocate(XfsExtents.RECORD_BYTES);
     for (long i = 0; i < extents; i++) {
       record.putLong(0, start(i) << 9).putLong(8, 64L << 21 | BLOCKS);
-      builder.add(new XfsBuf(record.array(), 0, "record"), 0);
+      builder.add(new BufData(record.array(), 0, "record", XfsError.EFSCORRUPTED), 0);
     }
     map = builder.build();
   }

@@ -13,9 +13,10 @@ public final class HeldDisk implements BlkMqOps {
   public final byte[] contents;
   private final List<Request> held = new ArrayList<>(); // under its own lock
   private final List<Request> released = new ArrayList<>(); // for the next poll; same lock
+  private final List<String> done = new ArrayList<>(); // same lock
   private long nanos;
-  public boolean passing; // completes at once, or, on a polled queue, at the next poll
-  public int failing = -1; // an operation that ends with EIO
+  public volatile boolean passing; // completes at once, or, on a polled queue, at the next poll
+  public volatile int failing = -1; // an operation that ends with EIO
 
   public HeldDisk(int bytes) {
     contents = new byte[bytes];
@@ -58,22 +59,31 @@ public final class HeldDisk implements BlkMqOps {
 
   /** What is held, as "op sector+sectors" with " fua" behind it, in the order of arrival. */
   public List<String> seen() {
-    List<String> lines = new ArrayList<>();
     synchronized (held) {
-      for (Request request : held) {
-        Bio bio = request.bio();
-        String op =
-            switch (bio.op()) {
-              case BlkTypes.REQ_OP_READ -> "read ";
-              case BlkTypes.REQ_OP_WRITE -> "write ";
-              case BlkTypes.REQ_OP_FLUSH -> "flush ";
-              case BlkTypes.REQ_OP_DISCARD -> "discard ";
-              default -> "zero ";
-            };
-        lines.add(op + bio.sector() + "+" + (request.bytes() >> 9) + (bio.has(BlkTypes.REQ_FUA) ? " fua" : ""));
-      }
+      return held.stream().map(HeldDisk::line).toList();
     }
-    return lines;
+  }
+
+  /** What was done since the last call, in the same form. */
+  public List<String> takeDone() {
+    synchronized (held) {
+      List<String> taken = List.copyOf(done);
+      done.clear();
+      return taken;
+    }
+  }
+
+  private static String line(Request request) {
+    Bio bio = request.bio();
+    String op =
+        switch (bio.op()) {
+          case BlkTypes.REQ_OP_READ -> "read ";
+          case BlkTypes.REQ_OP_WRITE -> "write ";
+          case BlkTypes.REQ_OP_FLUSH -> "flush ";
+          case BlkTypes.REQ_OP_DISCARD -> "discard ";
+          default -> "zero ";
+        };
+    return op + bio.sector() + "+" + (request.bytes() >> 9) + (bio.has(BlkTypes.REQ_FUA) ? " fua" : "");
   }
 
   /** The request at a place, from 0. */
@@ -126,6 +136,9 @@ public final class HeldDisk implements BlkMqOps {
   }
 
   private int work(Request request) {
+    synchronized (held) {
+      done.add(line(request));
+    }
     if (request.bio().op() == failing) {
       return -Errno.EIO;
     }

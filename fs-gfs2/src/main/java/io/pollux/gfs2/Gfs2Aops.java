@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.PageIo;
 import io.pollux.core.mm.HostMemory;
@@ -41,7 +42,7 @@ final class Gfs2Aops implements PageIo {
   @LinuxSource(file = "fs/gfs2/aops.c", name = "stuffed_readpage")
   private int readStuffed(Task current, long index, long[] addresses, int count) {
     try {
-      Gfs2Buf block = ip.readDinode(current);
+      BufData block = ip.readDinode(current);
       for (int i = 0; i < count; i++) {
         int copied = 0;
         if (index + i == 0) { // an inode is no larger than a page, so all of its data is in the first

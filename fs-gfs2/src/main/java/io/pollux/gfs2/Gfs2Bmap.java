@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -42,7 +43,7 @@ final class Gfs2Bmap {
     if (fileBlock >= sb.heightBlocks(height)) {
       return Gfs2Extents.hole(sb.heightBlocks(height), Long.MAX_VALUE);
     }
-    Gfs2Buf block = ip.readDinode(current);
+    BufData block = ip.readDinode(current);
     int at = Gfs2Sb.DINODE_BYTES;
     int count = sb.diptrs;
     long start = 0;
@@ -60,8 +61,8 @@ final class Gfs2Bmap {
         throw block.corrupt("points to block " + Long.toUnsignedString(pointer) + ", where no tree is");
       }
       start += index * span;
-      block = sdp.readMeta(current, ip.glock(), pointer, Gfs2Buf.METATYPE_IN, ip.what() + ", its tree");
-      at = Gfs2Buf.HEADER_BYTES;
+      block = sdp.readMeta(current, ip.glock(), pointer, Gfs2Meta.INDIRECT, () -> ip.what() + ", its tree");
+      at = Gfs2Meta.HEADER_BYTES;
       count = sb.inptrs;
     }
     return Gfs2Extents.ofPointers(block, at, count, start, sdp.rgrps());
@@ -78,7 +79,7 @@ final class Gfs2Bmap {
 
   /** The hole around a pointer that is not there, as far as its neighbours are not there either. */
   @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_hole_size", "gfs2_extent_length"})
-  private static Gfs2Extents hole(Gfs2Buf block, int at, int count, int index, long start, long span)
+  private static Gfs2Extents hole(BufData block, int at, int count, int index, long start, long span)
       throws ErrnoException {
     int from = index;
     while (from > 0 && block.i64(at + (from - 1) * Long.BYTES) == Gfs2Extents.HOLE) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
-import java.nio.ByteBuffer;
 
 /**
  * What an inode on disk says, decoded and checked.
@@ -100,7 +101,7 @@ record Gfs2Dinode(
    * @throws ErrnoException EIO if it is not the inode of that place, or can't be right
    */
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_dinode_in")
-  static Gfs2Dinode decode(Gfs2Sb sb, long addr, Gfs2Buf disk) throws ErrnoException {
+  static Gfs2Dinode decode(Gfs2Sb sb, long addr, BufData disk) throws ErrnoException {
     if (disk.i64(32) != addr) {
       throw disk.corrupt("belongs to another place");
     }
@@ -129,7 +130,7 @@ record Gfs2Dinode(
     return dinode;
   }
 
-  private void check(Gfs2Sb sb, Gfs2Buf disk) throws ErrnoException {
+  private void check(Gfs2Sb sb, BufData disk) throws ErrnoException {
     if (height > sb.maxHeight) {
       throw disk.corrupt("a tree of height " + height);
     }
@@ -162,11 +163,13 @@ record Gfs2Dinode(
    * @param millis since 1970
    */
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_dinode_out")
-  static void putTimes(byte[] block, long millis) {
+  static void putTimes(BufEdit block, long millis) throws ErrnoException {
     long seconds = Math.floorDiv(millis, 1000);
     int nanos = Math.floorMod(millis, 1000) * 1_000_000;
-    ByteBuffer disk = ByteBuffer.wrap(block); // big-endian
-    disk.putLong(MTIME, seconds).putLong(CTIME, seconds).putInt(MTIME_NSEC, nanos).putInt(CTIME_NSEC, nanos);
+    block.put64(MTIME, seconds);
+    block.put64(CTIME, seconds);
+    block.put32(MTIME_NSEC, nanos);
+    block.put32(CTIME_NSEC, nanos);
   }
 
   private static boolean badNanos(int nanos) {

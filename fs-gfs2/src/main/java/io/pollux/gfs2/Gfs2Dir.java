@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
@@ -90,7 +91,7 @@ final class Gfs2Dir {
       return search(new Gfs2Dirents(dip.readDinode(current), Gfs2Sb.DINODE_BYTES), name, hash);
     }
     Chain chain = new Chain(pointer(index(hash & 0xffff_ffffL)));
-    for (Gfs2Buf leaf = chain.next(); leaf != null; leaf = chain.next()) {
+    for (BufData leaf = chain.next(); leaf != null; leaf = chain.next()) {
       Gfs2Inum found = search(new Gfs2Dirents(leaf, LEAF_BYTES), name, hash);
       if (found != null) {
         return found;
@@ -149,7 +150,7 @@ final class Gfs2Dir {
       int index = index(context.pos() >> RANK_BITS);
       Chain chain = new Chain(pointer(index));
       List<Entry> entries = new ArrayList<>();
-      for (Gfs2Buf leaf = chain.next(); leaf != null; leaf = chain.next()) {
+      for (BufData leaf = chain.next(); leaf != null; leaf = chain.next()) {
         int before = entries.size();
         collect(new Gfs2Dirents(leaf, LEAF_BYTES), entries);
         if (entries.size() - before != leaf.u16(26)) {
@@ -231,9 +232,9 @@ final class Gfs2Dir {
       throw dip.corrupt("its hash table has a hole");
     }
     long block = extents.startBlock(run) + offset / jbsize - extents.startOff(run);
-    String what = dip.what() + ", its hash table";
-    Gfs2Buf table = sdp.readMeta(current, dip.glock(), block, Gfs2Buf.METATYPE_JD, what);
-    return table.i64(Gfs2Buf.HEADER_BYTES + offset % jbsize);
+    BufData table =
+        sdp.readMeta(current, dip.glock(), block, Gfs2Meta.JOURNALED_DATA, () -> dip.what() + ", its hash table");
+    return table.i64(Gfs2Meta.HEADER_BYTES + offset % jbsize);
   }
 
   /** The leaves for one stretch of hashes. */
@@ -250,14 +251,14 @@ final class Gfs2Dir {
       }
     }
 
-    @Nullable Gfs2Buf next() throws ErrnoException {
+    @Nullable BufData next() throws ErrnoException {
       if (next == 0) {
         return null;
       }
       if (!seen.add(next) || !dip.sdp().rgrps().hasData(next)) {
         throw dip.corrupt("a leaf can't be at block " + Long.toUnsignedString(next));
       }
-      Gfs2Buf leaf = dip.sdp().readMeta(current, dip.glock(), next, Gfs2Buf.METATYPE_LF, dip.what() + ", a leaf");
+      BufData leaf = dip.sdp().readMeta(current, dip.glock(), next, Gfs2Meta.LEAF, () -> dip.what() + ", a leaf");
       if (leaf.u32(28) != FORMAT_DE || leaf.u16(24) > dinode.depth()) {
         throw leaf.corrupt("a leaf of depth " + leaf.u16(24) + " and format " + leaf.u32(28));
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import java.util.zip.CRC32;
@@ -12,7 +13,7 @@ final class Gfs2Dirents {
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dirent")
   private static final int DIRENT_BYTES = 40;
 
-  private final Gfs2Buf buf;
+  private final BufData buf;
   private final int first;
   private int at = -1; // the entry
   private int next;
@@ -23,7 +24,7 @@ final class Gfs2Dirents {
    * @param buf the block
    * @param first where its entries begin
    */
-  Gfs2Dirents(Gfs2Buf buf, int first) {
+  Gfs2Dirents(BufData buf, int first) {
     this.buf = buf;
     this.first = first;
     next = first;

@@ -8,10 +8,13 @@ import io.pollux.uapi.LinuxSource;
 /** How damage is told: EIO, as GFS2 tells it in C, and a sentence. */
 @LinuxSource(file = "fs/gfs2/util.c", name = {"gfs2_consist_i", "gfs2_consist_inode_i", "gfs2_consist_rgrpd_i"})
 final class Gfs2Error {
+  /** The errno for damage. */
+  static final int DAMAGE = Errno.EIO;
+
   private Gfs2Error() {}
 
   /** Makes the error for something on disk that can't be right. */
   static ErrnoException corrupt(String sentence) {
-    return new ErrnoException(Errno.EIO, sentence);
+    return new ErrnoException(DAMAGE, sentence);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import java.util.Arrays;
 
@@ -51,7 +52,7 @@ final class Gfs2Extents {
    * @return the stretch
    * @throws ErrnoException EIO if one points where no file has its data
    */
-  static Gfs2Extents ofPointers(Gfs2Buf from, int at, int count, long start, Gfs2Rgrps rgrps) throws ErrnoException {
+  static Gfs2Extents ofPointers(BufData from, int at, int count, long start, Gfs2Rgrps rgrps) throws ErrnoException {
     int[] offs = new int[count];
     long[] blocks = new long[count];
     int runs = 0;

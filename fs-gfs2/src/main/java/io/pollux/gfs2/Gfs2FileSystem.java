@@ -29,9 +29,9 @@ public final class Gfs2FileSystem implements BdevFileSystem {
 
   @Override
   public boolean recognises(MemorySegment head) {
-    return head.byteSize() >= Gfs2Sb.POSITION + Gfs2Buf.HEADER_BYTES
-        && head.get(BE32, Gfs2Sb.POSITION) == Gfs2Buf.MAGIC
-        && head.get(BE32, Gfs2Sb.POSITION + 4) == Gfs2Buf.METATYPE_SB;
+    return head.byteSize() >= Gfs2Sb.POSITION + Gfs2Meta.HEADER_BYTES
+        && head.get(BE32, Gfs2Sb.POSITION) == Gfs2Meta.MAGIC
+        && head.get(BE32, Gfs2Sb.POSITION + 4) == Gfs2Meta.METATYPE_SB;
   }
 
   /**

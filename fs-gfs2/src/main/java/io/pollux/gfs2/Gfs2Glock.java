@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufSpace;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -46,6 +47,7 @@ final class Gfs2Glock {
   private final Gfs2LockName name;
   private final LmLockops lm;
   private final Gfs2GlockOperations ops;
+  private final BufSpace bufs;
   private final ReentrantLock lock = new ReentrantLock(); // C: gl_lockref.lock
 
   private volatile int word;
@@ -65,14 +67,21 @@ final class Gfs2Glock {
 
   private volatile @Nullable Gfs2Inode object; // C: gl_object
 
-  Gfs2Glock(Gfs2LockName name, LmLockops lm, Gfs2GlockOperations ops) {
+  Gfs2Glock(Gfs2LockName name, LmLockops lm, Gfs2GlockOperations ops, BufSpace bufs) {
     this.name = name;
     this.lm = lm;
     this.ops = ops;
+    this.bufs = bufs;
   }
 
   Gfs2LockName name() {
     return name;
+  }
+
+  /** Buffers of the blocks that it protects. They are valid while the glock is held. */
+  @LinuxSource(file = "fs/gfs2/glock.h", name = "gfs2_glock2aspace")
+  BufSpace bufs() {
+    return bufs;
   }
 
   /** The inode that it protects, if it is one and in memory. */

@@ -10,13 +10,8 @@ import io.pollux.uapi.StatMode;
 /** What is to be done at a change of state, for each type of glock. */
 @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_glops_list")
 final class Gfs2Glops {
-  private final Gfs2MetaIo meta;
   private final Gfs2GlockOperations inode = new InodeGlops();
   private final Gfs2GlockOperations rgrp = new RgrpGlops();
-
-  Gfs2Glops(Gfs2MetaIo meta) {
-    this.meta = meta;
-  }
 
   Gfs2GlockOperations of(Gfs2LockName.Type type) {
     return switch (type) {
@@ -52,7 +47,7 @@ final class Gfs2Glops {
     public void goInval(Gfs2Glock gl, boolean metadata) {
       Gfs2Inode ip = gl.object();
       if (metadata) {
-        meta.invalidate(gl.name());
+        gl.bufs().invalidate();
         if (ip != null) {
           ip.invalidate();
         }
@@ -83,7 +78,7 @@ final class Gfs2Glops {
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "rgrp_go_inval")
     public void goInval(Gfs2Glock gl, boolean metadata) {
-      meta.invalidate(gl.name());
+      gl.bufs().invalidate();
     }
   }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
@@ -15,8 +18,6 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statx;
-import java.lang.foreign.MemorySegment;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +43,6 @@ final class Gfs2Inode extends InPlaceInode {
   private final Gfs2Sbd sdp;
   private final Gfs2Glock glock;
   private final Mapping mapping;
-  private final ReentrantLock blockLock = new ReentrantLock(); // one task at a time rewrites the inode's block
   private volatile Contents contents;
   private volatile boolean invalid; // C: GIF_INVALID
 
@@ -83,8 +83,8 @@ final class Gfs2Inode extends InPlaceInode {
 
   /** The block that it is in. From process context, with the glock held. */
   @LinuxSource(file = "fs/gfs2/meta_io.c", name = "gfs2_meta_inode_buffer")
-  Gfs2Buf readDinode(Task current) throws ErrnoException {
-    return sdp.readMeta(current, glock, ino(), Gfs2Buf.METATYPE_DI, what());
+  BufData readDinode(Task current) throws ErrnoException {
+    return sdp.readMeta(current, glock, ino(), Gfs2Meta.DINODE, this::what);
   }
 
   /** The glock was given up: what is in memory may be wrong. */
@@ -124,7 +124,7 @@ final class Gfs2Inode extends InPlaceInode {
 
   /** A change of the block that the inode is in. */
   private interface Change {
-    void make(byte[] block);
+    void make(BufEdit block) throws ErrnoException;
   }
 
   /**
@@ -154,10 +154,8 @@ final class Gfs2Inode extends InPlaceInode {
    * @return 0 or a negative errno
    */
   int writeStuffed(Task current, long address) {
-    MemorySegment data = RawMemory.segment(address, size());
-    return rewrite(
-        current,
-        block -> MemorySegment.copy(data, 0, MemorySegment.ofArray(block), Gfs2Sb.DINODE_BYTES, data.byteSize()));
+    int length = (int) size();
+    return rewrite(current, block -> block.putMemory(Gfs2Sb.DINODE_BYTES, address, length));
   }
 
   /**
@@ -165,25 +163,32 @@ final class Gfs2Inode extends InPlaceInode {
    * crash leaves any of its sectors as they were. Answers 0 or a negative errno.
    */
   private int rewrite(Task current, Change change) {
-    if (!blockLock.tryLock()) {
-      current.aboutToSleep();
-      blockLock.lock();
-    }
     try {
-      Gfs2Buf disk = readDinode(current);
-      Gfs2Dinode there = Gfs2Dinode.decode(sdp.sb(), ino(), disk);
-      if (there.formalIno() != dinode().formalIno() || there.size() != size() || there.height() != dinode().height()) {
-        throw corrupt("is another file now");
+      Buf buf = sdp.readBuf(current, glock, ino(), Gfs2Meta.DINODE, this::what);
+      try {
+        buf.lock(current); // one task at a time rewrites the block
+        try {
+          rewrite(current, buf, change);
+        } finally {
+          buf.unlock();
+        }
+      } finally {
+        buf.release();
       }
-      byte[] block = disk.copy(0, sdp.sb().blockSize);
-      change.make(block);
-      sdp.meta().writeMeta(current, glock.name(), ino(), block, what());
       return 0;
     } catch (ErrnoException e) {
       return -e.errno();
-    } finally {
-      blockLock.unlock();
     }
+  }
+
+  private void rewrite(Task current, Buf buf, Change change) throws ErrnoException {
+    Gfs2Dinode there = Gfs2Dinode.decode(sdp.sb(), ino(), buf.data());
+    if (there.formalIno() != dinode().formalIno() || there.size() != size() || there.height() != dinode().height()) {
+      throw corrupt("is another file now");
+    }
+    change.make(buf.edit());
+    buf.markDirty();
+    buf.write(current);
   }
 
   @Override

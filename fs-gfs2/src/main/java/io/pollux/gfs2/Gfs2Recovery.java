@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -95,7 +96,7 @@ final class Gfs2Recovery {
       }
       int count = (int) Math.min(Math.min(extents.endOff(run), blocks) - block, CHUNK_BYTES >> blockLog);
       long at = extents.startBlock(run) + block - extents.startOff(run);
-      head.scan(sdp.meta().read(current, at << blockLog, count << blockLog, what), block);
+      head.scan(sdp.cache().readUncached(current, at << blockLog, count << blockLog, what), block);
       block += count;
     }
     if (!head.found) {
@@ -118,14 +119,13 @@ final class Gfs2Recovery {
     private int flags;
 
     /** Looks at some blocks of the journal, from one on. */
-    void scan(Gfs2Buf chunk, long first) throws ErrnoException {
+    void scan(BufData chunk, long first) throws ErrnoException {
       int blockSize = sdp.sb().blockSize;
       for (int at = 0; at < chunk.size(); at += blockSize) {
-        if (chunk.i32(at) != Gfs2Buf.MAGIC || chunk.i32(at + 4) != Gfs2Buf.METATYPE_LH) {
+        if (chunk.i32(at) != Gfs2Meta.MAGIC || chunk.i32(at + 4) != Gfs2Meta.METATYPE_LH) {
           continue;
         }
-        byte[] header = chunk.copy(at, blockSize);
-        if (!isWhole(new Gfs2Buf(header, "log header"), header, first + at / blockSize)) {
+        if (!isWhole(chunk.slice(at, blockSize, "log header"), first + at / blockSize)) {
           continue; // torn, or of a transaction that was never finished
         }
         if (!found || Long.compareUnsigned(chunk.i64(at + 24), sequence) > 0) {
@@ -137,15 +137,15 @@ final class Gfs2Recovery {
     }
 
     @LinuxSource(file = "fs/gfs2/recovery.c", name = "__get_log_header")
-    private static boolean isWhole(Gfs2Buf header, byte[] bytes, long block) throws ErrnoException {
+    private static boolean isWhole(BufData header, long block) throws ErrnoException {
       CRC32 hash = new CRC32();
-      hash.update(bytes, 0, V1_BYTES - 4);
+      header.addTo(hash, 0, V1_BYTES - 4);
       hash.update(new byte[4]);
       if ((block != 0 && header.u32(40) != block) || header.i32(V1_BYTES - 4) != (int) hash.getValue()) {
         return false;
       }
       CRC32C crc = new CRC32C(); // of what newer kernels write behind; GFS2 does not invert it at the end
-      crc.update(bytes, CRC_OFFSET + 4, bytes.length - CRC_OFFSET - 4);
+      header.addTo(crc, CRC_OFFSET + 4, header.size() - CRC_OFFSET - 4);
       return header.i32(CRC_OFFSET) == 0 || header.i32(CRC_OFFSET) == ~(int) crc.getValue();
     }
   }

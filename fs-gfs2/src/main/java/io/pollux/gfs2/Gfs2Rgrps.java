@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.function.Supplier;
 
 /**
  * The resource groups: each is a header, a bitmap of two bits a block, and the blocks. The system file rindex tells where
@@ -76,7 +78,7 @@ final class Gfs2Rgrps {
     if (rindex.size() == 0 || rindex.size() % ENTRY_BYTES != 0 || rindex.size() > Math.min(most, Integer.MAX_VALUE)) {
       throw rindex.corrupt("an index of resource groups of " + rindex.size() + " bytes");
     }
-    Gfs2Buf index = sdp.readFile(current, rindex, (int) rindex.size());
+    BufData index = sdp.readFile(current, rindex, (int) rindex.size());
     Rgrp[] groups = new Rgrp[index.size() / ENTRY_BYTES];
     for (int i = 0; i < groups.length; i++) {
       groups[i] = decode(sdp, index, i * ENTRY_BYTES);
@@ -91,7 +93,7 @@ final class Gfs2Rgrps {
   }
 
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = "compute_bitstructs")
-  private static Rgrp decode(Gfs2Sbd sdp, Gfs2Buf index, int at) throws ErrnoException {
+  private static Rgrp decode(Gfs2Sbd sdp, BufData index, int at) throws ErrnoException {
     Gfs2Sb sb = sdp.sb();
     long blocks = sdp.blocks();
     Rgrp group = new Rgrp(index.i64(at), index.i32(at + 8), index.i64(at + 16), index.u32(at + 24), index.u32(at + 28));
@@ -150,19 +152,19 @@ final class Gfs2Rgrps {
     Gfs2Glock glock = sdp.glock(Gfs2LockName.Type.RGRP, group.addr);
     Gfs2Holder gh = sdp.lock(current, glock, LmState.SHARED, 0);
     try {
-      String what = "resource group at block " + group.addr;
-      checkHeader(sdp.readMeta(current, glock, group.addr, Gfs2Buf.METATYPE_RG, what), group);
+      Supplier<String> what = () -> "resource group at block " + group.addr;
+      checkHeader(sdp.readMeta(current, glock, group.addr, Gfs2Meta.RGRP, what), group);
       long at = (block - group.data0) / BLOCKS_PER_BYTE;
       int inFirst = sdp.sb().blockSize - RGRP_BYTES;
-      Gfs2Buf bits;
+      BufData bits;
       int offset;
       if (at < inFirst) {
-        bits = sdp.readMeta(current, glock, group.addr, Gfs2Buf.METATYPE_RG, what);
+        bits = sdp.readMeta(current, glock, group.addr, Gfs2Meta.RGRP, what);
         offset = RGRP_BYTES + (int) at;
       } else {
         long behind = (at - inFirst) / sdp.sb().jbsize;
-        bits = sdp.readMeta(current, glock, group.addr + 1 + behind, Gfs2Buf.METATYPE_RB, what);
-        offset = Gfs2Buf.HEADER_BYTES + (int) ((at - inFirst) % sdp.sb().jbsize);
+        bits = sdp.readMeta(current, glock, group.addr + 1 + behind, Gfs2Meta.RGRP_BITMAP, what);
+        offset = Gfs2Meta.HEADER_BYTES + (int) ((at - inFirst) % sdp.sb().jbsize);
       }
       int state = bits.u8(offset) >> (int) ((block - group.data0) % BLOCKS_PER_BYTE * 2) & 3;
       if (state != STATE_DINODE) {
@@ -175,7 +177,7 @@ final class Gfs2Rgrps {
 
   /** What the header repeats of rindex, which only newer filesystems have there, is right. */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = "gfs2_rgrp_in")
-  private static void checkHeader(Gfs2Buf header, Rgrp group) throws ErrnoException {
+  private static void checkHeader(BufData header, Rgrp group) throws ErrnoException {
     long data0 = header.i64(48);
     if (data0 != 0 && (data0 != group.data0 || header.u32(56) != group.data || header.u32(60) != group.bitbytes)) {
       throw header.corrupt("not what the index says");

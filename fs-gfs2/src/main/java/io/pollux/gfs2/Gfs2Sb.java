@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -69,8 +70,8 @@ final class Gfs2Sb {
    * @throws ErrnoException EINVAL if there is no GFS2 or not one that is known; EIO if it can't be right
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"gfs2_sb_in", "gfs2_check_sb", "gfs2_read_sb"})
-  Gfs2Sb(Gfs2Buf disk) throws ErrnoException {
-    if (disk.i32(0) != Gfs2Buf.MAGIC || disk.i32(4) != Gfs2Buf.METATYPE_SB) {
+  Gfs2Sb(BufData disk) throws ErrnoException {
+    if (disk.i32(0) != Gfs2Meta.MAGIC || disk.i32(4) != Gfs2Meta.METATYPE_SB) {
       throw new ErrnoException(Errno.EINVAL, "not a GFS2 filesystem");
     }
     long format = disk.u32(24);
@@ -84,8 +85,8 @@ final class Gfs2Sb {
     }
     blockSize = 1 << blockLog;
     diptrs = (blockSize - DINODE_BYTES) / Long.BYTES;
-    inptrs = (blockSize - Gfs2Buf.HEADER_BYTES) / Long.BYTES;
-    jbsize = blockSize - Gfs2Buf.HEADER_BYTES;
+    inptrs = (blockSize - Gfs2Meta.HEADER_BYTES) / Long.BYTES;
+    jbsize = blockSize - Gfs2Meta.HEADER_BYTES;
     maxHeight = countBlocks();
     masterFormal = disk.i64(48);
     masterAddr = disk.i64(56);

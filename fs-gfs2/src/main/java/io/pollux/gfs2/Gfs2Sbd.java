@@ -3,6 +3,10 @@ package io.pollux.gfs2;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufCache;
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Namei;
@@ -13,17 +17,19 @@ import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem, from which all its parts are reached. */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_sbd")
 final class Gfs2Sbd extends SuperBlock {
+  private static final int BUF_CACHE_BYTES = 8 << 20;
   private static final int STATFS_BYTES = 3 * Long.BYTES;
 
   private final Gfs2Sb sb;
-  private final Gfs2MetaIo meta;
+  private final BufCache cache;
   private final LmLockops lm;
-  private final Gfs2Glops glops;
+  private final Gfs2Glops glops = new Gfs2Glops();
   private final Gfs2Dirty dirty = new Gfs2Dirty();
   private final Gfs2Overwrite overwrite;
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
@@ -32,12 +38,11 @@ final class Gfs2Sbd extends SuperBlock {
   private @Nullable Gfs2Inode root; // set once, when the mount is done
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
-  private Gfs2Sbd(Task current, Gfs2Sb sb, Gfs2MetaIo meta, LmLockops lm, boolean readOnly) {
-    super(meta.bdev().dev(), readOnly);
+  private Gfs2Sbd(Task current, Gfs2Sb sb, BufCache cache, LmLockops lm, boolean readOnly) {
+    super(cache.bdev().dev(), readOnly);
     this.sb = sb;
-    this.meta = meta;
+    this.cache = cache;
     this.lm = lm;
-    glops = new Gfs2Glops(meta);
     overwrite = new Gfs2Overwrite(this, current);
     rgrps = Gfs2Rgrps.unknown(blocks());
   }
@@ -55,9 +60,9 @@ final class Gfs2Sbd extends SuperBlock {
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
   static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
     checkOptions(bdev, options);
-    Gfs2MetaIo meta = new Gfs2MetaIo(bdev);
+    BufCache cache = new BufCache(bdev, BUF_CACHE_BYTES, Gfs2Error.DAMAGE);
     try {
-      Gfs2Sb sb = readSb(current, meta);
+      Gfs2Sb sb = readSb(current, cache);
       if (!sb.lockProto.equals(lm.protoName()) && !options.norecovery()) {
         throw new ErrnoException(
             Errno.EINVAL,
@@ -65,7 +70,7 @@ final class Gfs2Sbd extends SuperBlock {
                 + sb.lockProto
                 + "), of which others may be using it; if nobody is, mount it read-only and without recovery (--norecovery)");
       }
-      Gfs2Sbd sdp = new Gfs2Sbd(current, sb, meta, lm, options.readOnly());
+      Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, options.readOnly());
       sdp.readSystemFiles(current, options);
       Gfs2Inode root = sdp.iget(current, new Gfs2Inum(sb.rootFormal, sb.rootAddr));
       if (!root.isType(StatMode.S_IFDIR)) {
@@ -74,7 +79,7 @@ final class Gfs2Sbd extends SuperBlock {
       sdp.root = root;
       return sdp;
     } catch (ErrnoException e) {
-      meta.drop();
+      cache.drop();
       throw e;
     }
   }
@@ -89,12 +94,12 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "init_sb")
-  private static Gfs2Sb readSb(Task current, Gfs2MetaIo meta) throws ErrnoException {
-    BlockDevice bdev = meta.bdev();
+  private static Gfs2Sb readSb(Task current, BufCache cache) throws ErrnoException {
+    BlockDevice bdev = cache.bdev();
     if (bdev.bytes() < Gfs2Sb.POSITION + Gfs2Sb.BYTES) {
       throw new ErrnoException(Errno.EINVAL, "not a GFS2 filesystem: the device is too small for one");
     }
-    Gfs2Sb sb = new Gfs2Sb(meta.read(current, Gfs2Sb.POSITION, Gfs2Sb.BYTES, "superblock"));
+    Gfs2Sb sb = new Gfs2Sb(cache.readUncached(current, Gfs2Sb.POSITION, Gfs2Sb.BYTES, "superblock"));
     int logical = bdev.queue().logicalBlockSize();
     if (sb.blockSize < logical) {
       throw new ErrnoException(
@@ -154,10 +159,10 @@ final class Gfs2Sbd extends SuperBlock {
       if (counts.size() < STATFS_BYTES) {
         throw counts.corrupt("is too short for what it has to tell");
       }
-      Gfs2Buf buf = readFile(current, counts, STATFS_BYTES);
+      BufData buf = readFile(current, counts, STATFS_BYTES);
       long free = buf.i64(Long.BYTES);
       long dinodes = buf.i64(2 * Long.BYTES);
-      Statfs.fType(statfs, Gfs2Buf.MAGIC);
+      Statfs.fType(statfs, Gfs2Meta.MAGIC);
       Statfs.fBsize(statfs, sb.blockSize);
       Statfs.fNamelen(statfs, Namei.NAME_MAX);
       Statfs.fBlocks(statfs, buf.i64(0));
@@ -174,8 +179,9 @@ final class Gfs2Sbd extends SuperBlock {
     return sb;
   }
 
-  Gfs2MetaIo meta() {
-    return meta;
+  /** Buffers of metadata. Those under a glock are in its space. */
+  BufCache cache() {
+    return cache;
   }
 
   Gfs2Dirty dirty() {
@@ -191,7 +197,7 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   BlockDevice bdev() {
-    return meta.bdev();
+    return cache.bdev();
   }
 
   /** Whole blocks of the device. */
@@ -204,12 +210,11 @@ final class Gfs2Sbd extends SuperBlock {
   Gfs2Glock glock(Gfs2LockName.Type type, long number) {
     Gfs2LockName name = new Gfs2LockName(type, number);
     Gfs2Glock there = glocks.get(name);
-    return there != null ? there : glocks.insert(name, new Gfs2Glock(name, lm, glops.of(type)));
+    return there != null ? there : glocks.insert(name, new Gfs2Glock(name, lm, glops.of(type), cache.newSpace()));
   }
 
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_put")
-  private void glockGone(Gfs2LockName name) {
-    meta.invalidate(name);
+  private void glockGone(Gfs2LockName name) { // reclaim drops its buffers, which nothing finds any more
     lm.putLock(name);
   }
 
@@ -250,7 +255,7 @@ final class Gfs2Sbd extends SuperBlock {
     Gfs2Holder gh = lock(current, glock, LmState.SHARED, 0);
     try {
       rgrps.checkDinode(current, this, addr);
-      Gfs2Buf block = readMeta(current, glock, addr, Gfs2Buf.METATYPE_DI, "inode " + addr);
+      BufData block = readMeta(current, glock, addr, Gfs2Meta.DINODE, () -> "inode " + addr);
       Gfs2Inode made = new Gfs2Inode(this, glock, Gfs2Dinode.decode(sb, addr, block));
       Gfs2Inode inode = inodes.insert(addr, made);
       if (inode == made) {
@@ -268,13 +273,27 @@ final class Gfs2Sbd extends SuperBlock {
    * @param current the calling task
    * @param glock what protects it
    * @param block its number; any value at all
-   * @param type METATYPE_*
+   * @param type verifies it
    * @param what what is there, for sentences
    * @return the block
    * @throws ErrnoException EIO if it is none of that type or beyond the device, or the device's error
    */
-  Gfs2Buf readMeta(Task current, Gfs2Glock glock, long block, int type, String what) throws ErrnoException {
-    return meta.readMeta(current, glock.name(), block, sb.blockSize, type, what);
+  BufData readMeta(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what)
+      throws ErrnoException {
+    Buf buf = readBuf(current, glock, block, type, what);
+    BufData data = buf.data();
+    buf.release();
+    return data;
+  }
+
+  /** As {@link #readMeta}; returns the buffer, with a reference. */
+  @LinuxSource(file = "fs/gfs2/meta_io.c", name = {"gfs2_meta_read", "gfs2_meta_indirect_buffer"})
+  Buf readBuf(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what) throws ErrnoException {
+    if (block < 0 || block >= blocks()) {
+      throw Gfs2Error.corrupt(what.get() + ": beyond the end of the device");
+    }
+    Supplier<String> where = () -> what.get() + " (block " + block + ")";
+    return glock.bufs().read(current, block << sb.blockLog, sb.blockSize, type, where);
   }
 
   /**
@@ -287,9 +306,9 @@ final class Gfs2Sbd extends SuperBlock {
    * @throws ErrnoException EIO if it has a hole or is damaged, or the device's error
    */
   @LinuxSource(file = "fs/gfs2/aops.c", name = "gfs2_internal_read")
-  Gfs2Buf readFile(Task current, Gfs2Inode ip, int length) throws ErrnoException {
+  BufData readFile(Task current, Gfs2Inode ip, int length) throws ErrnoException {
     if (ip.dinode().stuffed()) {
-      return new Gfs2Buf(ip.readDinode(current).copy(Gfs2Sb.DINODE_BYTES, length), ip.what());
+      return ip.readDinode(current).slice(Gfs2Sb.DINODE_BYTES, length, ip.what());
     }
     byte[] bytes = new byte[length];
     for (int done = 0; done < length; done += sb.blockSize) {
@@ -301,10 +320,10 @@ final class Gfs2Sbd extends SuperBlock {
       }
       long block = extents.startBlock(run) + fileBlock - extents.startOff(run);
       int step = Math.min(sb.blockSize, length - done);
-      byte[] data = meta.read(current, block << sb.blockLog, sb.blockSize, ip.what()).copy(0, step);
+      byte[] data = cache.readUncached(current, block << sb.blockLog, sb.blockSize, ip.what()).copy(0, step);
       System.arraycopy(data, 0, bytes, done, step);
     }
-    return new Gfs2Buf(bytes, ip.what());
+    return new BufData(bytes, 0, ip.what(), Gfs2Error.DAMAGE);
   }
 
   @Override
@@ -345,7 +364,7 @@ final class Gfs2Sbd extends SuperBlock {
     result = result != 0 ? result : unseen[0];
     inodes.clear();
     glocks.clear();
-    meta.drop();
+    cache.drop();
     bdev().pageCache().trim();
     if (result != 0) {
       throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");

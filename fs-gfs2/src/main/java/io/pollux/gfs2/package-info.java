@@ -10,15 +10,17 @@
  * {@code Gfs2ExtentCache}, from which {@code Gfs2Iomap} answers; {@code Gfs2Dir} and {@code Gfs2Dirents} read directories.
  * {@code Gfs2Glock} is the lock that a cluster would share, {@code LmLockops} who grants it.
  *
+ * <p>Metadata is in buffers ({@link io.pollux.block.buffer}), which C calls buffer heads: each glock has a space of them.
+ *
  * <p>Invariants:
  *
  * <ul>
  *   <li>Three things are ever written: data, to blocks that have data already, data that is in an inode, and the time of a
  *       write, to the inode ({@code Gfs2Overwrite}, {@code Gfs2Dirty}). Superblock, journals, bitmaps and everything else
  *       stay as they are, so the filesystem is sound at every moment.
- *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use; {@code Gfs2Buf}
- *       checks every access against the end of the block; every walk has a bound that the disk can't move (trees of a
- *       height, hashes that strictly increase, leaves that are visited once). What fails a check is EIO for the file that
+ *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use; {@code BufData}
+ *       checks every access against the end of the block; the verifier of the type ({@code Gfs2Meta}) checks the header; every
+ *       walk has a bound that the disk can't move (trees of a height, hashes that strictly increase, leaves that are visited once). What fails a check is EIO for the file that
  *       needed it, with a sentence that says what and where, and everything else goes on. But GFS2 has no checksums
  *       except in log headers: a pointer to a wrong block that is a block of the right kind is followed.
  *   <li>What is in memory of an inode (its dinode, its blocks, its extents, its pages) is there under its glock, and goes
@@ -40,7 +42,7 @@
  *       first;
  *   <li>a locked page of the page cache: readers of pages hold the glock, so that a glock may wait for pages;
  *   <li>a glock of a resource group, at most one;
- *   <li>the lock under which an inode's block is changed;
+ *   <li>the lock of a buffer, at most one;
  *   <li>a glock's own lock, and those of the caches, held for a look-up and never during I/O.
  * </ol>
  *

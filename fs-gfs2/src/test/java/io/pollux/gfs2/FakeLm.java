@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.block.BlkTypes;
+import io.pollux.block.buffer.BufCache;
+import io.pollux.block.driver.RamDisk;
 import io.pollux.core.sched.Task;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -14,12 +17,16 @@ final class FakeLm implements LmLockops, Gfs2GlockOperations {
     int lock(int state, int target, int flags);
   }
 
+  /** Of a disk that nothing reads. */
+  private final BufCache cache =
+      new BufCache(new RamDisk(BlkTypes.SECTOR_SIZE).disk("ram0", 1, false), 0, Gfs2Error.DAMAGE);
+
   final List<String> events = Collections.synchronizedList(new ArrayList<>());
   volatile @Nullable Answer answer;
   volatile int goLock;
 
   Gfs2Glock glock(Gfs2LockName.Type type, long number) {
-    return new Gfs2Glock(new Gfs2LockName(type, number), this, this);
+    return new Gfs2Glock(new Gfs2LockName(type, number), this, this, cache.newSpace());
   }
 
   List<String> takeEvents() {

@@ -3,6 +3,7 @@ package io.pollux.gfs2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import java.nio.ByteBuffer;
 import java.util.SplittableRandom;
@@ -24,12 +25,12 @@ final class Gfs2ExtentsTest {
   }
 
   private static Gfs2Extents stretch(long[] pointers, long start) throws ErrnoException {
-    ByteBuffer block = ByteBuffer.allocate(Gfs2Buf.HEADER_BYTES + pointers.length * Long.BYTES); // big-endian
+    ByteBuffer block = ByteBuffer.allocate(Gfs2Meta.HEADER_BYTES + pointers.length * Long.BYTES); // big-endian
     for (int i = 0; i < pointers.length; i++) {
-      block.putLong(Gfs2Buf.HEADER_BYTES + i * Long.BYTES, pointers[i]);
+      block.putLong(Gfs2Meta.HEADER_BYTES + i * Long.BYTES, pointers[i]);
     }
-    Gfs2Buf buf = new Gfs2Buf(block.array(), "pointers");
-    return Gfs2Extents.ofPointers(buf, Gfs2Buf.HEADER_BYTES, pointers.length, start, Gfs2Rgrps.unknown(BLOCKS));
+    BufData buf = new BufData(block.array(), 0, "pointers", Gfs2Error.DAMAGE);
+    return Gfs2Extents.ofPointers(buf, Gfs2Meta.HEADER_BYTES, pointers.length, start, Gfs2Rgrps.unknown(BLOCKS));
   }
 
   @Test
@@ -81,9 +82,9 @@ final class Gfs2ExtentsTest {
 
   private static Gfs2Sb superblock(int blockLog) throws ErrnoException {
     ByteBuffer disk = ByteBuffer.allocate(Gfs2Sb.BYTES); // big-endian
-    disk.putInt(0, Gfs2Buf.MAGIC).putInt(4, Gfs2Buf.METATYPE_SB).putInt(24, 1802).putInt(28, 1900);
+    disk.putInt(0, Gfs2Meta.MAGIC).putInt(4, Gfs2Meta.METATYPE_SB).putInt(24, 1802).putInt(28, 1900);
     disk.putInt(36, 1 << blockLog).putInt(40, blockLog);
-    return new Gfs2Sb(new Gfs2Buf(disk.array(), "superblock"));
+    return new Gfs2Sb(new BufData(disk.array(), 0, "superblock", Gfs2Error.DAMAGE));
   }
 
   private static Gfs2ExtentCache cache(Gfs2Sb sb, long size, int height) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -19,7 +21,7 @@ import java.util.Arrays;
 final class XfsBmap {
   private static final int MAGIC = 0x424d4133; // BMA3
   private static final int HEADER_BYTES = 72;
-  private static final int CRC_OFFSET = 64;
+  static final int CRC_OFFSET = 64;
   private static final int ROOT_HEADER_BYTES = 4;
   private static final int KEY_BYTES = 8;
   private static final int PTR_BYTES = 8;
@@ -91,7 +93,7 @@ final class XfsBmap {
   }
 
   private void readInline() throws ErrnoException {
-    XfsBuf fork = ip.fork();
+    BufData fork = ip.fork();
     if (ip.nextents() < 0 || ip.nextents() > fork.size() / XfsExtents.RECORD_BYTES) {
       throw ip.corrupt("more extents than fit into the inode");
     }
@@ -102,7 +104,7 @@ final class XfsBmap {
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_bmdr_block")
   private void readTree() throws ErrnoException {
-    XfsBuf root = ip.fork();
+    BufData root = ip.fork();
     int level = root.u16(0);
     int records = root.u16(2);
     int room = (root.size() - ROOT_HEADER_BYTES) / (KEY_BYTES + PTR_BYTES);
@@ -121,12 +123,9 @@ final class XfsBmap {
 
   /** Reads what is under one block. No deeper than MAX_LEVELS. */
   private void visit(long fsb, int level) throws ErrnoException {
-    XfsBuf block = readBlock(fsb, level);
+    BufData block = readBlock(fsb, level);
     int records = block.u16(6);
-    int room = (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES; // a key and a pointer are as long
-    if (records < 1 || records > room) {
-      throw block.corrupt(records + " records");
-    }
+    int room = room(block);
     for (int i = 0; i < records; i++) {
       if (level == 0) {
         extents.add(block, HEADER_BYTES + i * XfsExtents.RECORD_BYTES);
@@ -136,16 +135,32 @@ final class XfsBmap {
     }
   }
 
+  /** How many records, or keys and pointers, which are as long, a block has room for. */
+  private static int room(BufData block) {
+    return (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES;
+  }
+
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c", name = "xfs_bmbt_verify")
-  private XfsBuf readBlock(long fsb, int level) throws ErrnoException {
-    XfsBuf block = mp.readBlocks(current, fsb, 1, ip.what() + ", its extent tree");
+  static void verify(XfsSb sb, BufData block) throws ErrnoException {
     if (block.i32(0) != MAGIC) {
       throw block.corrupt("bad magic number");
     }
-    block.verifyCrc(CRC_OFFSET);
-    block.verifyUuid(40, mp.sb().metaUuid);
-    block.verifyDaddr(24);
-    block.verifyOwner(56, ip.ino());
+    XfsVerify.checkUuid(block, 40, sb.metaUuid);
+    XfsVerify.checkDaddr(block, 24);
+    int records = block.u16(6);
+    if (records < 1 || records > room(block)) {
+      throw block.corrupt(records + " records");
+    }
+  }
+
+  /** Reads a block. It does not stay in memory: nothing needs it once the extents are there. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_read_bufl")
+  private BufData readBlock(long fsb, int level) throws ErrnoException {
+    Buf buf = mp.readBlocks(current, fsb, 1, mp.verifiers().bmbt(), () -> ip.what() + ", its extent tree");
+    buf.setRef(0);
+    BufData block = buf.data();
+    buf.release();
+    XfsVerify.checkOwner(block, 56, ip.ino());
     if (block.u16(4) != level) {
       throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
     }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import java.util.Arrays;
+import java.util.function.Supplier;
 
 /** Reads blocks of directories, which may lie in several pieces on disk. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da_read_buf", "xfs_dabuf_map"})
 final class XfsDaBuf {
-  /** Checks a block that was just read. */
-  interface Verifier {
-    void verify(XfsInode dp, XfsBuf buf) throws ErrnoException;
-  }
-
   private XfsDaBuf() {}
 
   /**
@@ -21,44 +21,57 @@ final class XfsDaBuf {
    * @param current the calling task
    * @param dp the directory
    * @param dablk which block of it
-   * @param verifier what it has to be; always the same for a place
-   * @return the block, verified
+   * @param type verifies the block; always the same for a place
+   * @param ownerAt where the block has its owner
+   * @return the block, which is the directory's
    * @throws ErrnoException EUCLEAN if it is not there or not good, or the device's error
    */
-  static XfsBuf read(Task current, XfsInode dp, long dablk, Verifier verifier) throws ErrnoException {
-    XfsBuftarg target = dp.mp().target();
-    XfsBuf cached = target.cached(dp.ino(), dablk);
-    if (cached != null) {
-      return cached;
-    }
-    XfsBuf buf = assemble(current, dp, dablk);
-    verifier.verify(dp, buf);
-    target.keep(dp.ino(), dablk, buf);
-    return buf;
-  }
-
-  private static XfsBuf assemble(Task current, XfsInode dp, long dablk) throws ErrnoException {
-    XfsSb sb = dp.mp().sb();
+  static BufData read(Task current, XfsInode dp, long dablk, BufOps type, int ownerAt) throws ErrnoException {
+    Supplier<String> what = () -> dp.what() + ", directory block " + dablk;
     XfsDaGeometry geo = dp.mp().dirGeo();
     XfsExtents extents = dp.extents(current);
-    String what = dp.what() + ", directory block " + dablk;
-    byte[] bytes = new byte[geo.blkSize];
-    long daddr = 0;
-    int done = 0; // in filesystem blocks
-    while (done < geo.fsbCount) {
-      long off = dablk + done;
-      int index = extents.find(off);
-      if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
-        throw XfsError.corrupt(what + ": is missing");
-      }
-      int run = (int) Math.min(geo.fsbCount - done, extents.endOff(index) - off);
-      long position = sb.fsbToByte(extents.startBlock(index) + off - extents.startOff(index));
-      if (done == 0) {
-        daddr = position >> 9;
-      }
-      dp.mp().target().readInto(current, position, bytes, done << sb.blockLog, run << sb.blockLog, what);
-      done += run;
+    int first = mapped(extents, dablk, what);
+    BufData block;
+    if (extents.endOff(first) - dablk >= geo.fsbCount) {
+      block = dp.mp().bufs().readData(current, position(dp, extents, first, dablk), geo.blkSize, type, what);
+    } else {
+      Buf buf = dp.mp().bufs().readPieces(current, pieces(dp, extents, dablk, what), type, what);
+      block = buf.data();
+      buf.release();
     }
-    return new XfsBuf(bytes, daddr, what);
+    XfsVerify.checkOwner(block, ownerAt, dp.ino());
+    return block;
+  }
+
+  /** The extent that has a block of the directory. */
+  private static int mapped(XfsExtents extents, long off, Supplier<String> what) throws ErrnoException {
+    int index = extents.find(off);
+    if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
+      throw XfsError.corrupt(what.get() + ": is missing");
+    }
+    return index;
+  }
+
+  private static long position(XfsInode dp, XfsExtents extents, int index, long off) {
+    return dp.mp().sb().fsbToByte(extents.startBlock(index) + off - extents.startOff(index));
+  }
+
+  /** Positions and lengths of the pieces of a directory block. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_buf_map_from_irec")
+  private static long[] pieces(XfsInode dp, XfsExtents extents, long dablk, Supplier<String> what)
+      throws ErrnoException {
+    int blockLog = dp.mp().sb().blockLog;
+    long end = dablk + dp.mp().dirGeo().fsbCount;
+    long[] pieces = new long[2 * dp.mp().dirGeo().fsbCount];
+    int count = 0;
+    long off = dablk;
+    while (off < end) { // each step is at least one block
+      int index = mapped(extents, off, what);
+      long run = Math.min(end, extents.endOff(index)) - off;
+      pieces[count++] = position(dp, extents, index, off);
+      pieces[count++] = run << blockLog;
+      off += run;
+    }
+    return Arrays.copyOf(pieces, count);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
@@ -27,11 +28,11 @@ final class XfsDaEntries {
     return hash;
   }
 
-  static int hash(XfsBuf buf, int at, int index) throws ErrnoException {
+  static int hash(BufData buf, int at, int index) throws ErrnoException {
     return buf.i32(at + index * BYTES);
   }
 
-  static long value(XfsBuf buf, int at, int index) throws ErrnoException {
+  static long value(BufData buf, int at, int index) throws ErrnoException {
     return buf.u32(at + index * BYTES + 4);
   }
 
@@ -44,7 +45,7 @@ final class XfsDaEntries {
    * @param hash the hash, unsigned
    * @return its index, or count if there is none
    */
-  static int lowerBound(XfsBuf buf, int at, int count, int hash) throws ErrnoException {
+  static int lowerBound(BufData buf, int at, int count, int hash) throws ErrnoException {
     int low = 0;
     int high = count;
     while (low < high) {
@@ -59,7 +60,7 @@ final class XfsDaEntries {
   }
 
   /** Makes sure that a row can be searched. */
-  static void verifyOrder(XfsBuf buf, int at, int count) throws ErrnoException {
+  static void verifyOrder(BufData buf, int at, int count) throws ErrnoException {
     for (int i = 1; i < count; i++) {
       if (Integer.compareUnsigned(hash(buf, at, i - 1), hash(buf, at, i)) > 0) {
         throw buf.corrupt("its hashes are not in order");

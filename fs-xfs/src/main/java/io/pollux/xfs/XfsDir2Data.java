@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -24,53 +25,53 @@ final class XfsDir2Data {
 
   private static final int BLOCK_MAGIC = 0x58444233; // XDB3
   private static final int DATA_MAGIC = 0x58444433; // XDD3
-  private static final int CRC_OFFSET = 4;
+  static final int CRC_OFFSET = 4;
   private static final int FREE_TAG = 0xffff;
   private static final int BLOCK_TAIL_BYTES = 8;
+  private static final int OWNER_OFFSET = 40;
   private static final int NAME_OFFSET = 9;
 
   private XfsDir2Data() {}
 
   /** Reads a block of entries. From process context. */
-  static XfsBuf read(Task current, XfsInode dp, long dablk, boolean blockForm) throws ErrnoException {
-    return XfsDaBuf.read(current, dp, dablk, blockForm ? XfsDir2Data::verifyBlock : XfsDir2Data::verifyData);
+  static BufData read(Task current, XfsInode dp, long dablk, boolean blockForm) throws ErrnoException {
+    XfsVerifiers verifiers = dp.mp().verifiers();
+    return XfsDaBuf.read(current, dp, dablk, blockForm ? verifiers.dirBlock() : verifiers.dirData(), OWNER_OFFSET);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir3_block_verify")
-  private static void verifyBlock(XfsInode dp, XfsBuf buf) throws ErrnoException {
-    verifyHeader(dp, buf, BLOCK_MAGIC);
+  static void verifyBlock(XfsSb sb, BufData buf) throws ErrnoException {
+    verifyHeader(sb, buf, BLOCK_MAGIC);
     long count = buf.u32(buf.size() - BLOCK_TAIL_BYTES);
     if (count > (buf.size() - FIRST_OFFSET - BLOCK_TAIL_BYTES) / XfsDaEntries.BYTES) {
       throw buf.corrupt("its index is longer than it is itself");
     }
     XfsDaEntries.verifyOrder(buf, indexAt(buf), (int) count);
-    verifyEntries(dp, buf, indexAt(buf));
+    verifyEntries(sb, buf, indexAt(buf));
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c", name = "xfs_dir3_data_verify")
-  private static void verifyData(XfsInode dp, XfsBuf buf) throws ErrnoException {
-    verifyHeader(dp, buf, DATA_MAGIC);
-    verifyEntries(dp, buf, buf.size());
+  static void verifyData(XfsSb sb, BufData buf) throws ErrnoException {
+    verifyHeader(sb, buf, DATA_MAGIC);
+    verifyEntries(sb, buf, buf.size());
   }
 
-  private static void verifyHeader(XfsInode dp, XfsBuf buf, int magic) throws ErrnoException {
+  private static void verifyHeader(XfsSb sb, BufData buf, int magic) throws ErrnoException {
     if (buf.i32(0) != magic) {
       throw buf.corrupt("bad magic number");
     }
-    buf.verifyCrc(CRC_OFFSET);
-    buf.verifyDaddr(8);
-    buf.verifyUuid(24, dp.mp().sb().metaUuid);
-    buf.verifyOwner(40, dp.ino());
+    XfsVerify.checkDaddr(buf, 8);
+    XfsVerify.checkUuid(buf, 24, sb.metaUuid);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c", name = "__xfs_dir3_data_check")
-  private static void verifyEntries(XfsInode dp, XfsBuf buf, int end) throws ErrnoException {
+  private static void verifyEntries(XfsSb sb, BufData buf, int end) throws ErrnoException {
     int off = FIRST_OFFSET;
     while (off < end) { // each step moves on by 8 bytes or more
-      int length = size(dp, buf, off);
+      int length = size(sb, buf, off);
       boolean good = length >= 8 && (length & 7) == 0 && length <= end - off && buf.u16(off + length - 2) == off;
       if (good && !isFree(buf, off)) {
-        good = nameLength(buf, off) > 0 && dp.mp().sb().inoValid(ino(buf, off));
+        good = nameLength(buf, off) > 0 && sb.inoValid(ino(buf, off));
       }
       if (!good) {
         throw buf.corrupt("a bad entry at " + off);
@@ -80,53 +81,53 @@ final class XfsDir2Data {
   }
 
   /** Where the index of the block form begins, which is where its entries end. */
-  private static int indexAt(XfsBuf buf) throws ErrnoException {
+  private static int indexAt(BufData buf) throws ErrnoException {
     int tail = buf.size() - BLOCK_TAIL_BYTES;
     return tail - buf.i32(tail) * XfsDaEntries.BYTES;
   }
 
   /** Where entries end. */
-  static int end(XfsBuf buf) throws ErrnoException {
+  static int end(BufData buf) throws ErrnoException {
     return buf.i32(0) == BLOCK_MAGIC ? indexAt(buf) : buf.size();
   }
 
   /** Whether there is free space at an offset, and not an entry. */
-  static boolean isFree(XfsBuf buf, int off) throws ErrnoException {
+  static boolean isFree(BufData buf, int off) throws ErrnoException {
     return buf.u16(off) == FREE_TAG;
   }
 
   /** Bytes of what is at an offset. */
-  static int size(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
-    return isFree(buf, off) ? buf.u16(off + 2) : entrySize(dp, nameLength(buf, off));
+  static int size(XfsSb sb, BufData buf, int off) throws ErrnoException {
+    return isFree(buf, off) ? buf.u16(off + 2) : entrySize(sb, nameLength(buf, off));
   }
 
   /** Bytes of an entry. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = "xfs_dir2_data_entsize")
-  static int entrySize(XfsInode dp, int nameLength) {
-    int typeBytes = dp.mp().sb().ftype ? 1 : 0;
+  static int entrySize(XfsSb sb, int nameLength) {
+    int typeBytes = sb.ftype ? 1 : 0;
     return (NAME_OFFSET + nameLength + typeBytes + 2 + 7) & ~7;
   }
 
-  static long ino(XfsBuf buf, int off) throws ErrnoException {
+  static long ino(BufData buf, int off) throws ErrnoException {
     return buf.i64(off);
   }
 
-  static int nameLength(XfsBuf buf, int off) throws ErrnoException {
+  static int nameLength(BufData buf, int off) throws ErrnoException {
     return buf.u8(off + 8);
   }
 
-  static byte[] name(XfsBuf buf, int off) throws ErrnoException {
+  static byte[] name(BufData buf, int off) throws ErrnoException {
     return buf.copy(off + NAME_OFFSET, nameLength(buf, off));
   }
 
-  static int ftype(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
+  static int ftype(XfsInode dp, BufData buf, int off) throws ErrnoException {
     return dp.mp().sb().ftype ? buf.u8(off + NAME_OFFSET + nameLength(buf, off)) : 0;
   }
 
   /** Finds a name in a directory of the block form: the number of its inode, or NOT_FOUND. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir2_block_lookup")
   static long lookupBlock(Task current, XfsInode dp, byte[] name) throws ErrnoException {
-    XfsBuf buf = read(current, dp, 0, true);
+    BufData buf = read(current, dp, 0, true);
     int at = indexAt(buf);
     int count = buf.i32(buf.size() - BLOCK_TAIL_BYTES);
     int hash = XfsDaEntries.hashName(name);
@@ -157,9 +158,9 @@ final class XfsDir2Data {
     if (blockForm && dablk != 0) {
       throw dp.corrupt("its index points outside the directory");
     }
-    XfsBuf buf = read(current, dp, dablk, blockForm);
+    BufData buf = read(current, dp, dablk, blockForm);
     int off = geo.dataptrToOff(dataptr);
-    if (off < FIRST_OFFSET || off >= end(buf) || isFree(buf, off) || !isEntry(dp, buf, off)) {
+    if (off < FIRST_OFFSET || off >= end(buf) || isFree(buf, off) || !isEntry(dp.mp().sb(), buf, off)) {
       throw buf.corrupt("the index points to " + off + ", where there is no entry");
     }
     boolean same = nameLength(buf, off) == name.length && buf.matches(off + NAME_OFFSET, name);
@@ -167,8 +168,8 @@ final class XfsDir2Data {
   }
 
   /** Whether an offset that the index has leads to an entry: it says itself where it is. */
-  private static boolean isEntry(XfsInode dp, XfsBuf buf, int off) throws ErrnoException {
-    int length = size(dp, buf, off);
+  private static boolean isEntry(XfsSb sb, BufData buf, int off) throws ErrnoException {
+    int length = size(sb, buf, off);
     return length <= end(buf) - off && buf.u16(off + length - 2) == off;
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -16,7 +17,8 @@ final class XfsDir2Leaf {
   private static final int LEAF1_MAGIC = 0x3df1;
   private static final int LEAFN_MAGIC = 0x3dff;
   private static final int NODE_MAGIC = 0x3ebe;
-  private static final int CRC_OFFSET = 12;
+  static final int CRC_OFFSET = 12;
+  private static final int OWNER_OFFSET = 48;
   private static final int HEADER_BYTES = 64;
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_format.h", name = "XFS_DA_NODE_MAXDEPTH")
@@ -30,7 +32,7 @@ final class XfsDir2Leaf {
       name = {"xfs_dir2_leaf_lookup", "xfs_dir2_leafn_lookup_for_entry"})
   static long lookup(Task current, XfsInode dp, byte[] name) throws ErrnoException {
     int hash = XfsDaEntries.hashName(name);
-    XfsBuf leaf = descend(current, dp, hash);
+    BufData leaf = descend(current, dp, hash);
     Set<Long> followed = new HashSet<>();
     while (true) { // ends: no leaf is followed to twice
       int count = count(leaf);
@@ -60,12 +62,12 @@ final class XfsDir2Leaf {
 
   /** From the root to the leaf where a hash would first be. No more than MAX_DEPTH steps. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_da3_node_lookup_int")
-  private static XfsBuf descend(Task current, XfsInode dp, int hash) throws ErrnoException {
-    XfsBuf root = read(current, dp, dp.mp().dirGeo().leafBlk);
+  private static BufData descend(Task current, XfsInode dp, int hash) throws ErrnoException {
+    BufData root = read(current, dp, dp.mp().dirGeo().leafBlk);
     if (root.u16(8) != NODE_MAGIC) {
       return root;
     }
-    XfsBuf block = root;
+    BufData block = root;
     for (int level = root.u16(58); level > 0; level--) {
       if (block.u16(8) != NODE_MAGIC || block.u16(58) != level) {
         throw block.corrupt("not a node of level " + level);
@@ -80,27 +82,25 @@ final class XfsDir2Leaf {
     return block;
   }
 
-  private static int count(XfsBuf buf) throws ErrnoException {
+  private static int count(BufData buf) throws ErrnoException {
     return buf.u16(56);
   }
 
-  private static XfsBuf read(Task current, XfsInode dp, long dablk) throws ErrnoException {
+  private static BufData read(Task current, XfsInode dp, long dablk) throws ErrnoException {
     if (!dp.mp().dirGeo().indexBlock(dablk)) {
       throw dp.corrupt("its index leads outside the index");
     }
-    return XfsDaBuf.read(current, dp, dablk, XfsDir2Leaf::verify);
+    return XfsDaBuf.read(current, dp, dablk, dp.mp().verifiers().daNode(), OWNER_OFFSET);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da3_node_verify", "xfs_da3_blkinfo_verify"})
-  private static void verify(XfsInode dp, XfsBuf buf) throws ErrnoException {
+  static void verify(XfsSb sb, BufData buf) throws ErrnoException {
     int magic = buf.u16(8);
     if (magic != NODE_MAGIC && magic != LEAF1_MAGIC && magic != LEAFN_MAGIC) {
       throw buf.corrupt("bad magic number");
     }
-    buf.verifyCrc(CRC_OFFSET);
-    buf.verifyDaddr(16);
-    buf.verifyUuid(32, dp.mp().sb().metaUuid);
-    buf.verifyOwner(48, dp.ino());
+    XfsVerify.checkDaddr(buf, 16);
+    XfsVerify.checkUuid(buf, 32, sb.metaUuid);
     int count = count(buf);
     boolean good = count <= (buf.size() - HEADER_BYTES) / XfsDaEntries.BYTES;
     if (magic == NODE_MAGIC) {

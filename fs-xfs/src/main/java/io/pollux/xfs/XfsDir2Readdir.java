@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
@@ -47,7 +48,7 @@ final class XfsDir2Readdir {
         return;
       }
       dablk = Math.max(dablk, mapped & -geo.fsbCount);
-      XfsBuf buf = XfsDir2Data.read(current, dp, dablk, blockForm);
+      BufData buf = XfsDir2Data.read(current, dp, dablk, blockForm);
       if (!listBlock(dp, buf, dablk, context)) {
         return;
       }
@@ -56,12 +57,12 @@ final class XfsDir2Readdir {
   }
 
   /** Emits what is in one block. Answers false if the context is full. */
-  private static boolean listBlock(XfsInode dp, XfsBuf buf, long dablk, DirContext context) throws ErrnoException {
+  private static boolean listBlock(XfsInode dp, BufData buf, long dablk, DirContext context) throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
     int end = XfsDir2Data.end(buf);
     int off = XfsDir2Data.FIRST_OFFSET;
     while (off < end) { // the block was verified: each step moves on
-      int size = XfsDir2Data.size(dp, buf, off);
+      int size = XfsDir2Data.size(dp.mp().sb(), buf, off);
       long dataptr = geo.toDataptr(dablk, off);
       if (!XfsDir2Data.isFree(buf, off) && dataptr >= context.pos()) {
         byte[] name = XfsDir2.checkName(dp, XfsDir2Data.name(buf, off));

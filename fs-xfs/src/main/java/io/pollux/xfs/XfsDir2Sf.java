@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.uapi.LinuxSource;
@@ -28,7 +29,7 @@ final class XfsDir2Sf {
   /** The number of the inode of that name, or NOT_FOUND. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_sf.c", name = "xfs_dir2_sf_lookup")
   static long lookup(XfsInode dp, byte[] name) throws ErrnoException {
-    XfsBuf fork = dp.fork();
+    BufData fork = dp.fork();
     long[] found = {XfsDir2.NOT_FOUND};
     walk(dp, (offset, nameAt, nameLength, ftype, ino) -> {
       if (nameLength == name.length && fork.matches(nameAt, name)) {
@@ -43,9 +44,9 @@ final class XfsDir2Sf {
   /** Lists from context.pos on. */
   @LinuxSource(file = "fs/xfs/xfs_dir2_readdir.c", name = "xfs_dir2_sf_getdents")
   static void list(XfsInode dp, DirContext context) throws ErrnoException {
-    XfsBuf fork = dp.fork();
+    BufData fork = dp.fork();
     int dot = XfsDir2Data.FIRST_OFFSET >> 3;
-    int dotdot = (XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp, 1)) >> 3;
+    int dotdot = (XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp.mp().sb(), 1)) >> 3;
     if (context.pos() <= dot && !context.emit(new byte[] {'.'}, dp.ino(), StatMode.DT_DIR, dot + 1)) {
       return;
     }
@@ -63,11 +64,11 @@ final class XfsDir2Sf {
     });
   }
 
-  private static int inoBytes(XfsBuf fork) throws ErrnoException {
+  private static int inoBytes(BufData fork) throws ErrnoException {
     return fork.u8(1) == 0 ? 4 : 8;
   }
 
-  private static long ino(XfsInode dp, XfsBuf fork, int at) throws ErrnoException {
+  private static long ino(XfsInode dp, BufData fork, int at) throws ErrnoException {
     long ino = inoBytes(fork) == 4 ? fork.u32(at) : fork.i64(at);
     if (!dp.mp().sb().inoValid(ino)) {
       throw dp.corrupt("an entry points outside the filesystem");
@@ -82,12 +83,12 @@ final class XfsDir2Sf {
   /** Goes through the entries, at most 255, each checked. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_sf.c", name = "xfs_dir2_sf_verify")
   private static void walk(XfsInode dp, Visitor visitor) throws ErrnoException {
-    XfsBuf fork = dp.fork();
+    BufData fork = dp.fork();
     int count = fork.u8(0);
     int inoBytes = inoBytes(fork);
     int typeBytes = dp.mp().sb().ftype ? 1 : 0;
     int at = 2 + inoBytes;
-    int free = XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp, 1) + XfsDir2Data.entrySize(dp, 2);
+    int free = XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp.mp().sb(), 1) + XfsDir2Data.entrySize(dp.mp().sb(), 2);
     for (int i = 0; i < count; i++) {
       int nameLength = fork.u8(at);
       int offset = fork.u16(at + 1);
@@ -100,7 +101,7 @@ final class XfsDir2Sf {
       if (offset < free) {
         throw dp.corrupt("entries overlap or are not in order");
       }
-      free = offset + XfsDir2Data.entrySize(dp, nameLength);
+      free = offset + XfsDir2Data.entrySize(dp.mp().sb(), nameLength);
       int ftype = typeBytes == 0 ? 0 : fork.u8(nameAt + nameLength);
       if (!visitor.visit(offset, nameAt, nameLength, ftype, ino(dp, fork, inoAt))) {
         return;

@@ -8,10 +8,14 @@ import io.pollux.uapi.LinuxSource;
 /** How damage is told: EUCLEAN, which XFS calls EFSCORRUPTED, and a sentence. */
 @LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_corruption_error", "xfs_verifier_error"})
 final class XfsError {
+  /** EFSCORRUPTED of XFS. */
+  @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "EFSCORRUPTED")
+  static final int EFSCORRUPTED = Errno.EUCLEAN;
+
   private XfsError() {}
 
   /** Makes the error for something on disk that can't be right. */
   static ErrnoException corrupt(String sentence) {
-    return new ErrnoException(Errno.EUCLEAN, sentence);
+    return new ErrnoException(EFSCORRUPTED, sentence);
   }
 }

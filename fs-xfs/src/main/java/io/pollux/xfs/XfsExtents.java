@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -414,7 +415,7 @@ final class XfsExtents {
      * @param at how far in
      */
     @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = {"xfs_bmap_validate_extent", "xfs_iread_bmbt_block"})
-    void add(XfsBuf from, int at) throws ErrnoException {
+    void add(BufData from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
       long start = (first & ~UNWRITTEN) >>> OFF_SHIFT;

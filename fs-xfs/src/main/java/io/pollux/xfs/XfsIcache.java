@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -49,11 +51,16 @@ final class XfsIcache {
     if (there != null) {
       return there;
     }
-    mp.iflush().lock(current); // what is read is not being written
+    Buf block = readBlock(current, ino);
     try {
-      return insert(key, read(current, ino));
+      block.lock(current); // its inodes are not being written, until this one is found by its number
+      try {
+        return insert(key, decode(ino, block.data()));
+      } finally {
+        block.unlock();
+      }
     } finally {
-      mp.iflush().unlock();
+      block.release();
     }
   }
 
@@ -78,18 +85,18 @@ final class XfsIcache {
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_ialloc.c", name = "xfs_imap")
-  private XfsInode read(Task current, long ino) throws ErrnoException {
+  private Buf readBlock(Task current, long ino) throws ErrnoException {
     XfsSb sb = mp.sb();
     if (!sb.inoValid(ino)) {
       throw XfsError.corrupt("inode " + Long.toUnsignedString(ino) + ": outside the filesystem");
     }
     long fsb = sb.inoToFsb(ino);
     mp.perag().check(current, sb.agno(fsb));
-    XfsBuf block = mp.target().cached(XfsBuftarg.NO_OWNER, fsb);
-    if (block == null) {
-      block = mp.readBlocks(current, fsb, 1, "inode " + ino);
-      mp.target().keep(XfsBuftarg.NO_OWNER, fsb, block);
-    }
+    return mp.readBlocks(current, fsb, 1, mp.verifiers().inode(), () -> "inode " + ino);
+  }
+
+  private XfsInode decode(long ino, BufData block) throws ErrnoException {
+    XfsSb sb = mp.sb();
     return XfsInodeBuf.decode(mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
   }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -9,7 +12,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The inodes whose times changed in memory, and how they come to the disk: without the log, at sync and at unmount.
@@ -18,29 +20,16 @@ import java.util.concurrent.locks.ReentrantLock;
  * writes whole or not at all. The rest of the block is written as it was read, so at whatever moment the machine
  * stops, each inode of the block is the old one or the new one.
  *
- * <p>A changed inode is held from here, so it can't be forgotten and read again before it is written. {@link #lock}
- * orders the reading of blocks of inodes against their writing.
+ * <p>A changed inode is held from here, so it can't be forgotten and read again before it is written. The lock of the
+ * buffer orders the decoding of its inodes against their writing.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.c", name = {"xfs_iflush", "xfs_iflush_cluster"})
 final class XfsIflush {
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
-  private final ReentrantLock lock = new ReentrantLock();
 
   XfsIflush(XfsMount mp) {
     this.mp = mp;
-  }
-
-  /** Takes the lock under which blocks of inodes are read and written. From process context. */
-  void lock(Task current) {
-    if (!lock.tryLock()) {
-      current.aboutToSleep();
-      lock.lock();
-    }
-  }
-
-  void unlock() {
-    lock.unlock();
   }
 
   /** An inode has to be written. From any context; called once until it is. */
@@ -75,27 +64,40 @@ final class XfsIflush {
   }
 
   private int flushBlock(Task current, long fsb, List<XfsInode> inodes) {
-    lock(current);
     try {
-      inodes.forEach(ip -> {
-        dirty.remove(ip);
-        ip.markClean(); // first: who writes to the file from here on makes it dirty again
-      });
-      XfsSb sb = mp.sb();
-      String what = inodes.getFirst().what();
-      XfsBuf block = mp.readBlocks(current, fsb, 1, what);
-      byte[] bytes = block.copy(0, block.size());
-      for (XfsInode ip : inodes) {
-        XfsInodeBuf.updateTimes(sb, ip, bytes, sb.inoToOffset(ip.ino()));
+      Buf buf = mp.readBlocks(current, fsb, 1, mp.verifiers().inode(), inodes.getFirst()::what);
+      try {
+        buf.lock(current);
+        try {
+          flushBlock(current, buf, inodes);
+        } finally {
+          buf.unlock();
+        }
+      } finally {
+        buf.release();
       }
-      mp.target().write(current, sb.fsbToByte(fsb), bytes, what);
-      mp.target().keep(XfsBuftarg.NO_OWNER, fsb, new XfsBuf(bytes, block.daddr(), what));
       return 0;
     } catch (ErrnoException e) {
-      inodes.forEach(XfsInode::markDirty);
       return -e.errno();
-    } finally {
-      lock.unlock();
+    }
+  }
+
+  private void flushBlock(Task current, Buf buf, List<XfsInode> inodes) throws ErrnoException {
+    inodes.forEach(ip -> {
+      dirty.remove(ip);
+      ip.markClean(); // first: a write from here on makes it dirty again
+    });
+    try {
+      XfsSb sb = mp.sb();
+      BufEdit edit = buf.edit();
+      for (XfsInode ip : inodes) {
+        XfsInodeBuf.updateTimes(sb, ip, edit, sb.inoToOffset(ip.ino()));
+      }
+      buf.markDirty();
+      buf.write(current);
+    } catch (ErrnoException e) {
+      inodes.forEach(XfsInode::markDirty);
+      throw e;
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
@@ -56,7 +57,7 @@ final class XfsInode extends InPlaceInode {
   }
 
   /** The data fork as it is in the inode. */
-  XfsBuf fork() {
+  BufData fork() {
     return core.fork();
   }
 

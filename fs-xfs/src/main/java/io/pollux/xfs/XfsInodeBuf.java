@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
+import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
-import java.nio.ByteBuffer;
-import java.util.Arrays;
 
 /** Decodes an inode and checks it. Offsets are those of struct xfs_dinode, version 3. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
@@ -56,6 +57,30 @@ final class XfsInodeBuf {
 
   private static final Format[] FORMATS = Format.values();
 
+  /**
+   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so that a damaged inode costs
+   * no other one; C verifies the magic numbers of all.
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_buf_ops")
+  static final BufOps OPS = new InodeOps();
+
+  private static final class InodeOps implements BufOps {
+    @Override
+    public String name() {
+      return "xfs_inode";
+    }
+
+    @Override
+    public void verifyRead(BufData data) {
+      // by decode, each inode by itself
+    }
+
+    @Override
+    public void verifyWrite(BufEdit data) {
+      // by updateTimes, each inode that changes
+    }
+  }
+
   private XfsInodeBuf() {}
 
   /**
@@ -67,13 +92,13 @@ final class XfsInodeBuf {
    * @return the inode
    * @throws ErrnoException EUCLEAN if it is not the inode of that number, or can't be right
    */
-  static XfsInode decode(XfsMount mp, long ino, XfsBuf disk) throws ErrnoException {
+  static XfsInode decode(XfsMount mp, long ino, BufData disk) throws ErrnoException {
     XfsSb sb = mp.sb();
     if (disk.u16(0) != MAGIC || disk.u8(4) != VERSION) {
       throw disk.corrupt("there is no inode");
     }
-    disk.verifyCrc(CRC_OFFSET);
-    disk.verifyUuid(160, sb.metaUuid);
+    XfsVerify.checkCrc(disk, CRC_OFFSET);
+    XfsVerify.checkUuid(disk, 160, sb.metaUuid);
     if (disk.i64(152) != ino) {
       throw disk.corrupt("belongs to another place");
     }
@@ -89,7 +114,7 @@ final class XfsInodeBuf {
     return ip;
   }
 
-  private static Core core(XfsSb sb, XfsBuf disk, Format format) throws ErrnoException {
+  private static Core core(XfsSb sb, BufData disk, Format format) throws ErrnoException {
     long flags2 = disk.i64(120);
     boolean bigtime = (flags2 & DIFLAG2_BIGTIME) != 0;
     boolean large = (flags2 & DIFLAG2_NREXT64) != 0;
@@ -144,29 +169,27 @@ final class XfsInodeBuf {
    *
    * @param sb the filesystem
    * @param ip the inode
-   * @param block what is going to be written
+   * @param block the block that is going to be written
    * @param at where in it the inode is
    * @throws ErrnoException EUCLEAN if that is not the inode
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
-  static void updateTimes(XfsSb sb, XfsInode ip, byte[] block, int at) throws ErrnoException {
-    XfsBuf disk = new XfsBuf(Arrays.copyOfRange(block, at, at + sb.inodeSize), 0, ip.what());
+  static void updateTimes(XfsSb sb, XfsInode ip, BufEdit block, int at) throws ErrnoException {
+    BufData disk = block.slice(at, sb.inodeSize, ip.what());
     if (disk.u16(0) != MAGIC || disk.i64(152) != ip.ino()) {
       throw disk.corrupt("something else is in its place");
     }
-    disk.verifyCrc(CRC_OFFSET);
+    XfsVerify.checkCrc(disk, CRC_OFFSET);
     long time = XfsTime.ofMillis(ip.writtenMillis(), ip.core().bigtime());
-    ByteBuffer inode = ByteBuffer.wrap(block, at, sb.inodeSize).slice(); // big-endian, as all of XFS but checksums
-    inode.putLong(MTIME_OFFSET, time);
-    inode.putLong(CTIME_OFFSET, time);
-    inode.putLong(CHANGECOUNT_OFFSET, inode.getLong(CHANGECOUNT_OFFSET) + 1);
-    XfsBuf changed = new XfsBuf(Arrays.copyOfRange(block, at, at + sb.inodeSize), 0, ip.what());
-    inode.putInt(CRC_OFFSET, Integer.reverseBytes(changed.crc(CRC_OFFSET, sb.inodeSize)));
+    block.put64(at + MTIME_OFFSET, time);
+    block.put64(at + CTIME_OFFSET, time);
+    block.put64(at + CHANGECOUNT_OFFSET, disk.i64(CHANGECOUNT_OFFSET) + 1);
+    XfsVerify.updateCrc(block, at, sb.inodeSize, CRC_OFFSET);
   }
 
   /** The data fork ends where the attribute fork begins, if there is one. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_DSIZE", "XFS_DFORK_BOFF"})
-  private static XfsBuf dataFork(XfsBuf disk) throws ErrnoException {
+  private static BufData dataFork(BufData disk) throws ErrnoException {
     int room = disk.size() - CORE_BYTES;
     int forkOff = disk.u8(82) << 3;
     if (forkOff >= room) {
@@ -175,14 +198,14 @@ final class XfsInodeBuf {
     return disk.slice(CORE_BYTES, forkOff == 0 ? room : forkOff, "inode " + disk.i64(152));
   }
 
-  private static Format attrFormat(XfsBuf disk) throws ErrnoException {
+  private static Format attrFormat(BufData disk) throws ErrnoException {
     int code = disk.u8(83);
     return code < FORMATS.length ? FORMATS[code] : Format.DEV;
   }
 
   /** The attribute fork goes to the end of the inode; empty without one. {@link #dataFork} checked where it begins. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_ASIZE", "XFS_DFORK_APTR"})
-  private static XfsBuf attrFork(XfsBuf disk) throws ErrnoException {
+  private static BufData attrFork(BufData disk) throws ErrnoException {
     int forkOff = disk.u8(82) << 3;
     int start = forkOff == 0 ? disk.size() : CORE_BYTES + forkOff;
     return disk.slice(start, disk.size() - start, "inode " + disk.i64(152) + ", its attributes");
@@ -190,7 +213,7 @@ final class XfsInodeBuf {
 
   /** The forms that each type of file may have. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_dinode_verify_fork")
-  private static void checkForm(XfsInode ip, XfsBuf disk) throws ErrnoException {
+  private static void checkForm(XfsInode ip, BufData disk) throws ErrnoException {
     Format format = ip.format();
     boolean good =
         switch (ip.mode() & StatMode.S_IFMT) {
@@ -274,6 +297,6 @@ final class XfsInodeBuf {
       int generation,
       long anextents,
       Format attrFormat,
-      XfsBuf fork,
-      XfsBuf attrFork) {}
+      BufData fork,
+      BufData attrFork) {}
 }

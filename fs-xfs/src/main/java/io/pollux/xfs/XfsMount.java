@@ -3,6 +3,11 @@ package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufCache;
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufOps;
+import io.pollux.block.buffer.BufSpace;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Namei;
@@ -12,13 +17,17 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem, from which all its parts are reached. */
 @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_mount")
 final class XfsMount extends SuperBlock {
   private final XfsSb sb;
-  private final XfsBuftarg target;
+  private static final int BUF_CACHE_BYTES = 8 << 20;
+
+  private final BufSpace bufs;
+  private final XfsVerifiers verifiers;
   private final XfsPerag perag;
   private final XfsIcache icache;
   private final XfsDaGeometry dirGeo;
@@ -26,11 +35,12 @@ final class XfsMount extends SuperBlock {
   private final XfsOverwrite overwrite;
   private @Nullable XfsInode root; // set once, when the mount is done
 
-  private XfsMount(Task current, BlockDevice bdev, XfsSb sb, XfsBuftarg target, boolean readOnly) {
-    super(bdev.dev(), readOnly);
+  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly) {
+    super(target.bdev().dev(), readOnly);
     this.sb = sb;
-    this.target = target;
-    perag = new XfsPerag(sb, target);
+    bufs = target.newSpace();
+    verifiers = XfsVerifiers.of(sb);
+    perag = new XfsPerag(this);
     icache = new XfsIcache(this);
     dirGeo = new XfsDaGeometry(sb);
     iflush = new XfsIflush(this);
@@ -49,7 +59,7 @@ final class XfsMount extends SuperBlock {
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = {"xfs_fs_fill_super", "xfs_mountfs"})
   static XfsMount mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
     checkOptions(bdev, options);
-    XfsBuftarg target = new XfsBuftarg(bdev);
+    BufCache target = new BufCache(bdev, BUF_CACHE_BYTES, XfsError.EFSCORRUPTED);
     try {
       XfsSb sb = readSb(current, target);
       if (!options.readOnly()) {
@@ -58,7 +68,7 @@ final class XfsMount extends SuperBlock {
       if (!options.norecovery()) {
         new XlogRecover(current, target, sb).requireClean();
       }
-      XfsMount mp = new XfsMount(current, bdev, sb, target, options.readOnly());
+      XfsMount mp = new XfsMount(current, sb, target, options.readOnly());
       XfsInode root = mp.iget(current, sb.rootIno);
       if (!root.isType(StatMode.S_IFDIR)) {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
@@ -81,12 +91,12 @@ final class XfsMount extends SuperBlock {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_readsb")
-  private static XfsSb readSb(Task current, XfsBuftarg target) throws ErrnoException {
+  private static XfsSb readSb(Task current, BufCache target) throws ErrnoException {
     BlockDevice bdev = target.bdev();
     if (bdev.bytes() < XfsSb.MIN_SECTOR_BYTES) {
       throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the device is empty");
     }
-    XfsBuf head = target.read(current, 0, XfsSb.MIN_SECTOR_BYTES, "superblock");
+    BufData head = target.readUncached(current, 0, XfsSb.MIN_SECTOR_BYTES, "superblock");
     int sectSize = XfsSb.sectorSize(head);
     int logical = bdev.queue().logicalBlockSize();
     if (sectSize < logical) {
@@ -94,15 +104,20 @@ final class XfsMount extends SuperBlock {
           Errno.EINVAL,
           "the filesystem has sectors of " + sectSize + " bytes, the device can't read less than " + logical);
     }
-    return new XfsSb(target.read(current, 0, sectSize, "superblock"), bdev.bytes());
+    return new XfsSb(target.readUncached(current, 0, sectSize, "superblock"), bdev.bytes());
   }
 
   XfsSb sb() {
     return sb;
   }
 
-  XfsBuftarg target() {
-    return target;
+  /** Buffers of all metadata but the superblock and the log. */
+  BufSpace bufs() {
+    return bufs;
+  }
+
+  XfsVerifiers verifiers() {
+    return verifiers;
   }
 
   XfsPerag perag() {
@@ -122,7 +137,7 @@ final class XfsMount extends SuperBlock {
   }
 
   BlockDevice bdev() {
-    return target.bdev();
+    return bufs.cache().bdev();
   }
 
   /** Finds an inode. From process context. */
@@ -136,15 +151,24 @@ final class XfsMount extends SuperBlock {
    * @param current the calling task
    * @param fsb the first; any value at all
    * @param count how many, no more than what a disk structure can have
+   * @param type verifies them
    * @param what what is there, for sentences
-   * @return their contents
-   * @throws ErrnoException EUCLEAN if they are not inside the filesystem, or the device's error
+   * @return their buffer, with a reference
+   * @throws ErrnoException EUCLEAN if they are not inside the filesystem or not of that type, or the device's error
    */
-  XfsBuf readBlocks(Task current, long fsb, int count, String what) throws ErrnoException {
+  Buf readBlocks(Task current, long fsb, int count, BufOps type, Supplier<String> what) throws ErrnoException {
     if (!sb.extentValid(fsb, count)) {
-      throw XfsError.corrupt(what + ": points outside the filesystem");
+      throw XfsError.corrupt(what.get() + ": points outside the filesystem");
     }
-    return target.read(current, sb.fsbToByte(fsb), count << sb.blockLog, what);
+    return bufs.read(current, sb.fsbToByte(fsb), count << sb.blockLog, type, what);
+  }
+
+  /** As {@link #readBlocks}, of one block, without keeping a reference. */
+  BufData readBlockData(Task current, long fsb, BufOps type, Supplier<String> what) throws ErrnoException {
+    Buf buf = readBlocks(current, fsb, 1, type, what);
+    BufData data = buf.data();
+    buf.release();
+    return data;
   }
 
   @Override
@@ -191,7 +215,7 @@ final class XfsMount extends SuperBlock {
     iflush.drop();
     int unseen = icache.drop();
     result = result != 0 ? result : unseen;
-    target.drop();
+    bufs.cache().drop();
     bdev().pageCache().trim();
     if (result != 0) {
       throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -25,13 +27,15 @@ final class XfsPerag {
   private static final int REFCOUNT_ROOT = 88; // in the AGF
   private static final int REFCOUNT_LEVEL = 92;
 
-  private final XfsSb sb;
-  private final XfsBuftarg target;
+  static final int AGF_CRC_OFFSET = 216;
+  static final int AGI_CRC_OFFSET = 312;
+  static final int AGFL_CRC_OFFSET = 32;
+
+  private final XfsMount mp;
   private final Set<Long> checked = ConcurrentHashMap.newKeySet();
 
-  XfsPerag(XfsSb sb, XfsBuftarg target) {
-    this.sb = sb;
-    this.target = target;
+  XfsPerag(XfsMount mp) {
+    this.mp = mp;
   }
 
   /**
@@ -45,14 +49,17 @@ final class XfsPerag {
     if (checked.contains(agno)) {
       return;
     }
-    long start = (agno * sb.agBlocks) << sb.blockLog;
-    int sector = sb.sectSize;
-    String what = "group " + agno;
-    XfsBuf headers = target.read(current, start + sector, 3 * sector, what);
-    verifyAgf(headers.slice(0, sector, what + ", free space header (AGF)"), agno);
-    verifyAgi(headers.slice(sector, sector, what + ", inode header (AGI)"), agno);
-    verifyAgfl(headers.slice(2 * sector, sector, what + ", free list (AGFL)"), agno);
+    agf(current, agno);
+    readHeader(current, agno, 2, mp.verifiers().agi(), "inode header (AGI)");
+    readHeader(current, agno, 3, mp.verifiers().agfl(), "free list (AGFL)");
     checked.add(agno);
+  }
+
+  /** Reads the header in one of the first sectors of a group. */
+  private BufData readHeader(Task current, long agno, int sector, BufOps type, String header) throws ErrnoException {
+    XfsSb sb = mp.sb();
+    long position = ((agno * sb.agBlocks) << sb.blockLog) + (long) sector * sb.sectSize;
+    return mp.bufs().readData(current, position, sb.sectSize, type, () -> "group " + agno + ", " + header);
   }
 
   /**
@@ -64,29 +71,25 @@ final class XfsPerag {
    * @throws ErrnoException EUCLEAN if it can't be right, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_read_agf")
-  XfsBuf agf(Task current, long agno) throws ErrnoException {
-    long start = (agno * sb.agBlocks) << sb.blockLog;
-    XfsBuf agf = target.read(current, start + sb.sectSize, sb.sectSize, "group " + agno + ", free space header (AGF)");
-    verifyAgf(agf, agno);
-    return agf;
+  BufData agf(Task current, long agno) throws ErrnoException {
+    return readHeader(current, agno, 1, mp.verifiers().agf(), "free space header (AGF)");
   }
 
   /** Levels of the tree of reference counts. EUCLEAN without one. */
-  int refcountLevels(XfsBuf agf) throws ErrnoException {
+  static int refcountLevels(BufData agf) throws ErrnoException {
     verifyTree(agf, REFCOUNT_ROOT, REFCOUNT_LEVEL);
     return agf.i32(REFCOUNT_LEVEL);
   }
 
   /** The root of that tree, a block in the group. */
-  long refcountRoot(XfsBuf agf) throws ErrnoException {
+  static long refcountRoot(BufData agf) throws ErrnoException {
     return agf.u32(REFCOUNT_ROOT);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_agf_verify")
-  private void verifyAgf(XfsBuf agf, long agno) throws ErrnoException {
-    agf.verifyCrc(216);
-    agf.verifyUuid(64, sb.metaUuid);
-    verifyCommon(agf, AGF_MAGIC, agno);
+  static void verifyAgf(XfsSb sb, BufData agf) throws ErrnoException {
+    XfsVerify.checkUuid(agf, 64, sb.metaUuid);
+    verifyCommon(sb, agf, AGF_MAGIC);
     int slots = (sb.sectSize - AGFL_HEADER_BYTES) / 4;
     if (agf.u32(40) >= slots || agf.u32(44) >= slots || agf.u32(48) > slots) {
       throw agf.corrupt("its free list is longer than there is room");
@@ -99,10 +102,9 @@ final class XfsPerag {
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_ialloc.c", name = "xfs_agi_verify")
-  private void verifyAgi(XfsBuf agi, long agno) throws ErrnoException {
-    agi.verifyCrc(312);
-    agi.verifyUuid(296, sb.metaUuid);
-    verifyCommon(agi, AGI_MAGIC, agno);
+  static void verifyAgi(XfsSb sb, BufData agi) throws ErrnoException {
+    XfsVerify.checkUuid(agi, 296, sb.metaUuid);
+    verifyCommon(sb, agi, AGI_MAGIC);
     if (agi.u32(28) > agi.u32(16)) {
       throw agi.corrupt("more free inodes than inodes");
     }
@@ -110,16 +112,16 @@ final class XfsPerag {
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_agfl_verify")
-  private void verifyAgfl(XfsBuf agfl, long agno) throws ErrnoException {
-    agfl.verifyCrc(32);
-    agfl.verifyUuid(8, sb.metaUuid);
-    if (agfl.i32(0) != AGFL_MAGIC || agfl.u32(4) != agno) {
+  static void verifyAgfl(XfsSb sb, BufData agfl) throws ErrnoException {
+    XfsVerify.checkUuid(agfl, 8, sb.metaUuid);
+    if (agfl.i32(0) != AGFL_MAGIC || agfl.u32(4) != sb.byteToAgno(agfl.position())) {
       throw agfl.corrupt("not the header of this group");
     }
   }
 
   /** What AGF and AGI have in common: magic, version, group and length, in this order. */
-  private void verifyCommon(XfsBuf header, int magic, long agno) throws ErrnoException {
+  private static void verifyCommon(XfsSb sb, BufData header, int magic) throws ErrnoException {
+    long agno = sb.byteToAgno(header.position());
     if (header.i32(0) != magic || header.u32(4) != VERSION || header.u32(8) != agno) {
       throw header.corrupt("not the header of this group");
     }
@@ -130,7 +132,7 @@ final class XfsPerag {
     }
   }
 
-  private void verifyTree(XfsBuf header, int rootAt, int levelsAt) throws ErrnoException {
+  private static void verifyTree(BufData header, int rootAt, int levelsAt) throws ErrnoException {
     long levels = header.u32(levelsAt);
     if (levels < 1 || levels > MAX_LEVELS || header.u32(rootAt) >= header.u32(12)) {
       throw header.corrupt("a tree of it has its root outside the group");

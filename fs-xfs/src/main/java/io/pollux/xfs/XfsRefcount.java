@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +22,7 @@ final class XfsRefcount {
 
   private static final int MAGIC = 0x52334643; // R3FC
   private static final int HEADER_BYTES = 56;
-  private static final int CRC_OFFSET = 52;
+  static final int CRC_OFFSET = 52;
   private static final int RECORD_BYTES = 12;
   private static final int KEY_BYTES = 4;
   private static final int PTR_BYTES = 4;
@@ -28,7 +30,7 @@ final class XfsRefcount {
 
   private final XfsMount mp;
   private long leafGroup;
-  private @Nullable XfsBuf leaf;
+  private @Nullable BufData leaf;
   private long sharedStart = NONE;
   private long sharedEnd;
 
@@ -58,13 +60,13 @@ final class XfsRefcount {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_find_shared")
   void findShared(Task current, long agno, long start, long end) throws ErrnoException {
     sharedStart = NONE;
-    XfsBuf block = leafFor(current, agno, start);
+    BufData block = leafFor(current, agno, start);
     while (scan(block, start, end)) {
       long next = block.u32(12);
       if (next == NULL_AGBLOCK) {
         return;
       }
-      XfsBuf behind = readBlock(current, agno, next, 0);
+      BufData behind = readBlock(current, agno, next, 0);
       if (records(behind) == 0 || behind.u32(HEADER_BYTES) <= lastStart(block)) {
         throw behind.corrupt("its records do not follow those of the leaf before");
       }
@@ -74,7 +76,7 @@ final class XfsRefcount {
   }
 
   /** Searches a leaf. Returns whether the run that is searched may begin or go on in the next one. */
-  private boolean scan(XfsBuf block, long start, long end) throws ErrnoException {
+  private boolean scan(BufData block, long start, long end) throws ErrnoException {
     int records = records(block);
     for (int i = 0; i < records; i++) {
       int at = HEADER_BYTES + i * RECORD_BYTES;
@@ -97,8 +99,8 @@ final class XfsRefcount {
 
   /** The leaf with the last record that starts at or before a block, or the first leaf. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_lookup_le")
-  private XfsBuf leafFor(Task current, long agno, long agbno) throws ErrnoException {
-    XfsBuf there = leaf;
+  private BufData leafFor(Task current, long agno, long agbno) throws ErrnoException {
+    BufData there = leaf;
     if (there != null
         && leafGroup == agno
         && records(there) > 0
@@ -106,9 +108,9 @@ final class XfsRefcount {
         && agbno <= lastStart(there)) {
       return there;
     }
-    XfsBuf agf = mp.perag().agf(current, agno);
-    int level = mp.perag().refcountLevels(agf) - 1;
-    XfsBuf block = readBlock(current, agno, mp.perag().refcountRoot(agf), level);
+    BufData agf = mp.perag().agf(current, agno);
+    int level = XfsPerag.refcountLevels(agf) - 1;
+    BufData block = readBlock(current, agno, XfsPerag.refcountRoot(agf), level);
     while (level > 0) {
       int room = (block.size() - HEADER_BYTES) / (KEY_BYTES + PTR_BYTES);
       int index = records(block) - 1;
@@ -123,36 +125,40 @@ final class XfsRefcount {
     return block;
   }
 
-  private static int records(XfsBuf block) throws ErrnoException {
+  private static int records(BufData block) throws ErrnoException {
     return block.u16(6);
   }
 
-  private static long lastStart(XfsBuf leaf) throws ErrnoException {
+  private static long lastStart(BufData leaf) throws ErrnoException {
     return leaf.u32(HEADER_BYTES + (records(leaf) - 1) * RECORD_BYTES);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c", name = "xfs_refcountbt_verify")
-  private XfsBuf readBlock(Task current, long agno, long agbno, int level) throws ErrnoException {
-    String what = "group " + agno + ", its tree of reference counts";
-    if (agbno >= mp.sb().agBlocks) {
-      throw XfsError.corrupt(what + ": points outside the group");
-    }
-    XfsBuf block = mp.readBlocks(current, agno << mp.sb().agBlkLog | agbno, 1, what);
+  static void verify(XfsSb sb, BufData block) throws ErrnoException {
     if (block.i32(0) != MAGIC) {
       throw block.corrupt("bad magic number");
     }
-    block.verifyCrc(CRC_OFFSET);
-    block.verifyUuid(32, mp.sb().metaUuid);
-    block.verifyDaddr(16);
-    if (block.u32(48) != agno) {
+    XfsVerify.checkUuid(block, 32, sb.metaUuid);
+    XfsVerify.checkDaddr(block, 16);
+    if (block.u32(48) != sb.byteToAgno(block.position())) {
       throw block.corrupt("belongs to another group");
     }
-    if (block.u16(4) != level) {
-      throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
-    }
+    int level = block.u16(4);
     int room = (block.size() - HEADER_BYTES) / (level == 0 ? RECORD_BYTES : KEY_BYTES + PTR_BYTES);
     if (records(block) > room || (level > 0 && records(block) == 0)) {
       throw block.corrupt(records(block) + " records");
+    }
+  }
+
+  private BufData readBlock(Task current, long agno, long agbno, int level) throws ErrnoException {
+    Supplier<String> what = () -> "group " + agno + ", its tree of reference counts";
+    XfsSb sb = mp.sb();
+    if (agbno >= sb.agBlocks) {
+      throw XfsError.corrupt(what.get() + ": points outside the group");
+    }
+    BufData block = mp.readBlockData(current, agno << sb.agBlkLog | agbno, mp.verifiers().refcountbt(), what);
+    if (block.u16(4) != level) {
+      throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
     }
     return block;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -48,6 +49,10 @@ final class XfsSb {
   private static final int INODES_PER_CHUNK = 64;
   private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never lacks any
 
+  /** log2 of the bytes of a basic block, in which a daddr counts. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_fs.h", name = "BBSHIFT")
+  static final int BB_SHIFT = 9;
+
   static final int MIN_SECTOR_BYTES = 512;
   static final int MAX_SECTOR_BYTES = 32 << 10;
   private static final int MIN_BLOCK_BYTES = 1 << 10; // of version 5
@@ -78,7 +83,7 @@ final class XfsSb {
   final boolean bigtime;
   final boolean nrext64;
 
-  private final XfsBuf disk;
+  private final BufData disk;
 
   /**
    * Decodes a superblock whose sector size was found by {@link #sectorSize}.
@@ -87,9 +92,9 @@ final class XfsSb {
    * @param deviceBytes how much room there is
    * @throws ErrnoException what is wrong with it, or what is not supported here
    */
-  XfsSb(XfsBuf disk, long deviceBytes) throws ErrnoException {
+  XfsSb(BufData disk, long deviceBytes) throws ErrnoException {
     this.disk = disk;
-    disk.verifyCrc(CRC_OFFSET);
+    XfsVerify.checkCrc(disk, CRC_OFFSET);
     blockSize = size(4, 120, "blocks");
     blockLog = disk.u8(120);
     dblocks = disk.i64(8);
@@ -127,7 +132,7 @@ final class XfsSb {
    * @return bytes of a sector
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = {"xfs_sb_good_version", "xfs_readsb"})
-  static int sectorSize(XfsBuf head) throws ErrnoException {
+  static int sectorSize(BufData head) throws ErrnoException {
     if (head.i32(0) != MAGIC) {
       throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the magic number is not there");
     }
@@ -276,6 +281,12 @@ final class XfsSb {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
   long fsbToByte(long fsb) {
     return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
+  }
+
+  /** The group of a position on the device, which is inside the filesystem. */
+  @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_daddr_to_agno")
+  long byteToAgno(long position) {
+    return (position >> blockLog) / agBlocks;
   }
 
   /** Blocks of a file in bytes, or the last position there is if that is less: a file can't reach beyond it. */

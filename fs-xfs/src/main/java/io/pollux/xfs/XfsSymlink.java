@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -13,7 +15,7 @@ import io.pollux.uapi.LinuxSource;
 final class XfsSymlink {
   private static final int MAGIC = 0x58534c4d; // XSLM
   private static final int HEADER_BYTES = 56;
-  private static final int CRC_OFFSET = 12;
+  static final int CRC_OFFSET = 12;
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_SYMLINK_MAXLEN")
   private static final int MAX_LENGTH = 1024;
@@ -54,9 +56,9 @@ final class XfsSymlink {
         throw ip.corrupt("a part of the symbolic link is missing");
       }
       int run = (int) Math.min(extents.blockCount(i), blocks - fileoff);
-      XfsBuf piece = ip.mp().readBlocks(current, extents.startBlock(i), run, ip.what() + ", symbolic link");
+      BufData piece = readPiece(current, ip, extents.startBlock(i), run);
       int bytes = Math.min(length - done, piece.size() - HEADER_BYTES);
-      verify(ip, piece, done, bytes);
+      checkHeader(ip, piece, done, bytes);
       System.arraycopy(piece.copy(HEADER_BYTES, bytes), 0, target, done, bytes);
       done += bytes;
       fileoff += run;
@@ -67,15 +69,29 @@ final class XfsSymlink {
     return target;
   }
 
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c", name = {"xfs_symlink_verify", "xfs_symlink_hdr_ok"})
-  private static void verify(XfsInode ip, XfsBuf piece, int offset, int bytes) throws ErrnoException {
+  private static BufData readPiece(Task current, XfsInode ip, long fsb, int count) throws ErrnoException {
+    XfsMount mp = ip.mp();
+    Buf buf = mp.readBlocks(current, fsb, count, mp.verifiers().symlink(), () -> ip.what() + ", symbolic link");
+    BufData piece = buf.data();
+    buf.release();
+    return piece;
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c", name = "xfs_symlink_verify")
+  static void verify(XfsSb sb, BufData piece) throws ErrnoException {
     if (piece.i32(0) != MAGIC) {
       throw piece.corrupt("bad magic number");
     }
-    piece.verifyCrc(CRC_OFFSET);
-    piece.verifyUuid(16, ip.mp().sb().metaUuid);
-    piece.verifyOwner(32, ip.ino());
-    piece.verifyDaddr(40);
+    XfsVerify.checkUuid(piece, 16, sb.metaUuid);
+    XfsVerify.checkDaddr(piece, 40);
+    if (piece.u32(4) + piece.u32(8) > MAX_LENGTH) {
+      throw piece.corrupt("a part behind the end of any link");
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c", name = "xfs_symlink_hdr_ok")
+  private static void checkHeader(XfsInode ip, BufData piece, int offset, int bytes) throws ErrnoException {
+    XfsVerify.checkOwner(piece, 32, ip.ino());
     if (piece.u32(4) != offset || piece.u32(8) != bytes) {
       throw piece.corrupt("not the part of the link that was expected");
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.block.buffer.BufCache;
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -45,12 +47,12 @@ final class XlogRecover {
   private static final int NONE = -1;
 
   private final Task current;
-  private final XfsBuftarg target;
+  private final BufCache target;
   private final XfsSb sb;
   private final long start; // byte on the device
   private final int size; // basic blocks
 
-  XlogRecover(Task current, XfsBuftarg target, XfsSb sb) {
+  XlogRecover(Task current, BufCache target, XfsSb sb) {
     this.current = current;
     this.target = target;
     this.sb = sb;
@@ -76,7 +78,7 @@ final class XlogRecover {
     if (last == NONE) {
       throw corrupt("no record in front of the head");
     }
-    XfsBuf header = readHeader(last);
+    BufData header = readHeader(last);
     boolean empty = (int) header.i64(24) == head; // the tail
     if (!empty && !isUnmount(header, last, head)) {
       throw new ErrnoException(
@@ -150,7 +152,7 @@ final class XlogRecover {
   private int findCycle(int from, int count, int wanted) throws ErrnoException {
     for (int at = from; at < from + count; at += CHUNK_BBS) {
       int bbs = Math.min(CHUNK_BBS, from + count - at);
-      XfsBuf chunk = read(at, bbs);
+      BufData chunk = read(at, bbs);
       for (int i = 0; i < bbs; i++) {
         if (cycleAt(chunk, i << BB_SHIFT) == wanted) {
           return at + i;
@@ -167,7 +169,7 @@ final class XlogRecover {
     int end = head == 0 ? size : head;
     while (left > 0) {
       int bbs = Math.min(Math.min(CHUNK_BBS, end), left);
-      XfsBuf chunk = read(end - bbs, bbs);
+      BufData chunk = read(end - bbs, bbs);
       for (int i = bbs - 1; i >= 0; i--) {
         if (chunk.i32(i << BB_SHIFT) == HEADER_MAGIC) {
           return end - bbs + i;
@@ -180,8 +182,8 @@ final class XlogRecover {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_valid_rec_header", "xlog_header_check_mount"})
-  private XfsBuf readHeader(int at) throws ErrnoException {
-    XfsBuf header = read(at, 1);
+  private BufData readHeader(int at) throws ErrnoException {
+    BufData header = read(at, 1);
     int version = header.i32(8);
     if (version == 0 || (version & ~KNOWN_VERSIONS) != 0) {
       throw corrupt("a record of version " + Integer.toUnsignedString(version));
@@ -197,25 +199,25 @@ final class XlogRecover {
 
   /** Basic blocks of a record's header. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_logrec_hblks")
-  private static int headerBbs(XfsBuf header) throws ErrnoException {
+  private static int headerBbs(BufData header) throws ErrnoException {
     long recordSize = header.u32(320);
     boolean extended = (header.i32(8) & VERSION_2) != 0 && recordSize > CYCLES_PER_HEADER_BYTES;
     return extended ? (int) ((recordSize + CYCLES_PER_HEADER_BYTES - 1) / CYCLES_PER_HEADER_BYTES) : 1;
   }
 
-  private static int bodyBbs(XfsBuf header) throws ErrnoException {
+  private static int bodyBbs(BufData header) throws ErrnoException {
     return (int) ((header.u32(12) + BB_BYTES - 1) >> BB_SHIFT);
   }
 
   /** Whether the record that begins at a block ends at another. */
   private boolean endsAt(int at, int end) throws ErrnoException {
-    XfsBuf header = readHeader(at);
+    BufData header = readHeader(at);
     return (at + headerBbs(header) + bodyBbs(header)) % size == end;
   }
 
   /** Whether a record, the last one, is the mark of an unmount. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_check_unmount_rec")
-  private boolean isUnmount(XfsBuf header, int at, int head) throws ErrnoException {
+  private boolean isUnmount(BufData header, int at, int head) throws ErrnoException {
     if (header.u32(40) != 1 || bodyBbs(header) == 0 || !endsAt(at, head)) {
       return false;
     }
@@ -229,7 +231,7 @@ final class XlogRecover {
    * the mark of an unmount is only as long as the stripe unit of the log.
    */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_cksum")
-  private void verifyCrc(XfsBuf header, int bodyAt) throws ErrnoException {
+  private void verifyCrc(BufData header, int bodyAt) throws ErrnoException {
     int length = (int) header.u32(12);
     if (header.i32(CRC_OFFSET) == 0 || length > CYCLES_PER_HEADER_BYTES) {
       return;
@@ -242,7 +244,8 @@ final class XlogRecover {
         byte[] block = read((bodyAt + (done >> BB_SHIFT)) % size, 1).copy(0, bytes);
         System.arraycopy(block, 0, covered, headerSize + done, bytes);
       }
-      int crc = new XfsBuf(covered, 0, "log").crc(CRC_OFFSET, covered.length);
+      BufData record = new BufData(covered, 0, "log", XfsError.EFSCORRUPTED);
+      int crc = XfsVerify.crc(record, 0, covered.length, CRC_OFFSET);
       if (Integer.reverseBytes(header.i32(CRC_OFFSET)) == crc) {
         return;
       }
@@ -255,12 +258,12 @@ final class XlogRecover {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_log_priv.h", name = "xlog_get_cycle")
-  private static int cycleAt(XfsBuf buf, int at) throws ErrnoException {
+  private static int cycleAt(BufData buf, int at) throws ErrnoException {
     int word = buf.i32(at);
     return word == HEADER_MAGIC ? buf.i32(at + 4) : word;
   }
 
-  private XfsBuf read(int at, int bbs) throws ErrnoException {
-    return target.read(current, start + ((long) at << BB_SHIFT), bbs << BB_SHIFT, "log");
+  private BufData read(int at, int bbs) throws ErrnoException {
+    return target.readUncached(current, start + ((long) at << BB_SHIFT), bbs << BB_SHIFT, "log");
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * XFS version 5, read, and written to in place: the counterpart of fs/xfs.
+ * XFS version 5, read, and written to in place: the counterpart of fs/xfs. Metadata is in buffers ({@link
+ * io.pollux.block.buffer}), which XFS calls xfs_buf.
  *
  * <p>The way in is {@link io.pollux.xfs.XfsFileSystem}. It checks the superblock ({@code XfsSb}) and the
  * log ({@code XlogRecover}) and makes an {@code XfsMount}, from which everything else hangs: {@code XfsIcache}
@@ -16,11 +17,13 @@
  *       write, to the inode ({@code XfsIflush}). Log, superblock and everything else stay as they are, so the
  *       filesystem is sound at every moment.
  *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use;
- *       {@code XfsBuf} checks every access against the end of the block; every walk has a bound that the disk
+ *       {@code BufData} checks every access against the end of the block; every walk has a bound that the disk
  *       can't move (levels that strictly decrease, offsets that strictly increase, blocks that are visited
  *       once). What fails a check is EUCLEAN for the file that needed it, with a sentence that says what and
  *       where, and everything else goes on.
- *   <li>A metadata block is good only if its magic number, checksum, filesystem (UUID), place and owner are.
+ *   <li>A metadata block is good only if its magic number, checksum, filesystem (UUID), place and owner are. All but the owner
+ *       is checked by the verifier of its type ({@code XfsVerifiers}) when the block is read into a buffer; the owner is checked by
+ *       each reader.
  *   <li>There is one {@code XfsInode} for an inode number as long as anybody holds it, so that its lock is the
  *       lock.
  *   <li>Once a file's extents are in memory, mapping a position allocates nothing, takes no lock, and costs
@@ -31,8 +34,8 @@
  * allocation group in its high bits and therefore gaps; a {@code daddr}, in sectors of 512 bytes; an offset
  * in a file or directory in blocks ({@code fileoff}, {@code dablk}).
  *
- * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the one under which blocks
- * of inodes are read and written; the caches, which hold theirs for a look-up and never during I/O.
+ * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the lock of a buffer, at most one for a
+ * task; the caches, which hold theirs for a look-up and never during I/O.
  */
 @NullMarked
 package io.pollux.xfs;

@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -29,7 +30,7 @@ final class XfsDaEntriesTest {
     for (int i = 0; i < hashes.length; i++) {
       row.putInt(i * 8, hashes[i]).putInt(i * 8 + 4, i);
     }
-    XfsBuf buf = new XfsBuf(row.array(), 0, "row");
+    BufData buf = new BufData(row.array(), 0, "row", XfsError.EFSCORRUPTED);
     XfsDaEntries.verifyOrder(buf, 0, 8);
     assertThat(XfsDaEntries.lowerBound(buf, 0, 8, 5)).isEqualTo(1);
     assertThat(XfsDaEntries.lowerBound(buf, 0, 8, 6)).isEqualTo(4);

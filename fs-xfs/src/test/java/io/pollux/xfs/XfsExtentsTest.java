@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -25,7 +26,7 @@ final class XfsExtentsTest {
 
   private static XfsSb newSb(TestImage image) {
     try {
-      return new XfsSb(new XfsBuf(image.disk.array(), 0, "superblock").slice(0, 512, "superblock"), Long.MAX_VALUE);
+      return new XfsSb(new BufData(image.disk.array(), 0, "superblock", XfsError.EFSCORRUPTED).slice(0, 512, "superblock"), Long.MAX_VALUE);
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
@@ -40,10 +41,10 @@ final class XfsExtentsTest {
     return image;
   }
 
-  private static XfsBuf record(long off, long fsb, long count, boolean unwritten) {
+  private static BufData record(long off, long fsb, long count, boolean unwritten) {
     ByteBuffer bytes = ByteBuffer.allocate(16);
     bytes.putLong((unwritten ? Long.MIN_VALUE : 0) | off << 9 | fsb >>> 43).putLong(fsb << 21 | count);
-    return new XfsBuf(bytes.array(), 0, "record");
+    return new BufData(bytes.array(), 0, "record", XfsError.EFSCORRUPTED);
   }
 
   private static XfsExtents.Builder builder(long expected) {
@@ -55,7 +56,7 @@ final class XfsExtentsTest {
     // xfs_db tells of these bytes: [startoff,startblock,blockcount,extentflag] 0:[0,24,900,0]
     ByteBuffer bytes = ByteBuffer.allocate(16).putLong(0).putLong(0x3000384L);
     XfsExtents.Builder builder = builder(1);
-    builder.add(new XfsBuf(bytes.array(), 0, "record"), 0);
+    builder.add(new BufData(bytes.array(), 0, "record", XfsError.EFSCORRUPTED), 0);
     XfsExtents extents = builder.build();
     assertThat(extents.startOff(0)).isZero();
     assertThat(extents.startBlock(0)).isEqualTo(24);
@@ -101,7 +102,7 @@ final class XfsExtentsTest {
     assertThat(beyond.inFirst(Long.MAX_VALUE)).isFalse();
   }
 
-  private static XfsExtents only(XfsBuf record) throws ErrnoException {
+  private static XfsExtents only(BufData record) throws ErrnoException {
     XfsExtents.Builder builder = builder(1);
     builder.add(record, 0);
     return builder.build();
@@ -118,7 +119,7 @@ final class XfsExtentsTest {
     assertBad(record((1L << 54) - 1, 20, 2, false), "order"); // over the end of all offsets
   }
 
-  private static void assertBad(XfsBuf record, String why) {
+  private static void assertBad(BufData record, String why) {
     assertThatThrownBy(() -> builder(1).add(record, 0)).isInstanceOf(ErrnoException.class).hasMessageContaining(why);
   }
 

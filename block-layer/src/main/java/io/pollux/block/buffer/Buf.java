@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.buffer;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.RwSemaphore;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A block of metadata in memory, in one piece of the device or in several. The package describes its life. In GFS2: struct
+ * buffer_head.
+ */
+@LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf")
+public final class Buf {
+  private static final int DEAD = Integer.MIN_VALUE / 2; // far from 0: a wrong release does not revive it
+
+  private static final VarHandle HOLD;
+  private static final VarHandle PINS;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      HOLD = lookup.findVarHandle(Buf.class, "hold", int.class);
+      PINS = lookup.findVarHandle(Buf.class, "pins", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final BufSpace space;
+  private final BufCache cache;
+  private final BufSpace.Key key;
+  private final RwSemaphore lock = new RwSemaphore(); // C: b_sema
+  private volatile @Nullable Task owner; // the task that took the lock, until it is unlocked
+
+  @SuppressWarnings("unused") // through HOLD
+  private volatile int hold = 1; // C: b_hold
+
+  @SuppressWarnings("unused") // through PINS
+  private volatile int pins; // C: b_pin_count
+
+  private volatile @Nullable BufData data; // C: b_addr; null until it was read or created
+  private volatile boolean stale; // C: XBF_STALE; it is not in its space
+
+  // Under the buffer's lock; readers see the first two through data, which is written after them:
+  private @Nullable BufOps ops; // C: b_ops
+  private long @Nullable [] pieces; // C: b_maps; null if it is one
+  private @Nullable BufEdit edit;
+  private @Nullable BufLogItem logItem; // C: b_log_item
+
+  private int lruRef = 1; // C: b_lru_ref; plain, as a lost update costs only a read
+  private int roundsLeft;
+
+  // Under the lock of the cache: the list of buffers that count.
+  boolean counted;
+  @Nullable Buf newer;
+  @Nullable Buf older;
+
+  Buf(BufSpace space, BufCache cache, BufSpace.Key key) {
+    this.space = space;
+    this.cache = cache;
+    this.key = key;
+  }
+
+  /**
+   * The place.
+   *
+   * @return first byte of the first piece on the device
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_bn")
+  public long position() {
+    return key.position();
+  }
+
+  /**
+   * The length of all pieces.
+   *
+   * @return bytes
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_length", "BBTOB"})
+  public int length() {
+    return key.length();
+  }
+
+  // References.
+
+  /** Takes another reference. From any context, with a reference. */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_hold")
+  public void hold() {
+    int before = (int) HOLD.getAndAdd(this, 1);
+    assert before > 0 : "hold of a buffer without a reference";
+  }
+
+  /** Takes a reference, unless the buffer is dead. */
+  boolean tryHold() {
+    int now = (int) HOLD.getOpaque(this);
+    while (now >= 0) { // ends: each turn but the last is another thread's success
+      int seen = (int) HOLD.compareAndExchange(this, now, now + 1);
+      if (seen == now) {
+        return true;
+      }
+      now = seen;
+    }
+    return false;
+  }
+
+  /** Drops a reference. From any context. In GFS2: brelse. */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_rele")
+  public void release() {
+    int before = (int) HOLD.getAndAdd(this, -1);
+    assert before > 0 : "release of a buffer without a reference: " + this;
+    if (before == 1 && (data == null || lruRef == 0 || cache.overLimit())) {
+      cache.released(this);
+    }
+  }
+
+  /** Ends a buffer without references. Under the lock of the cache, which then forgets it. */
+  boolean tryKill() {
+    return HOLD.compareAndSet(this, 0, DEAD);
+  }
+
+  /** Whether it need not stay after its last reference. */
+  boolean worthless() {
+    return data == null || lruRef == 0;
+  }
+
+  /**
+   * Sets how many rounds of reclaim the buffer survives after its last use.
+   *
+   * @param rounds 0: the buffer goes with its last reference; more for blocks that are used often
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_set_ref")
+  public void setRef(int rounds) {
+    lruRef = rounds;
+  }
+
+  /** Counts one round of reclaim. Returns whether it survives. Under the lock of the cache. */
+  boolean survivesRound() {
+    int left = roundsLeft;
+    if (left > 0) {
+      roundsLeft = left - 1;
+    }
+    return left > 0;
+  }
+
+  BufSpace.Key key() {
+    return key;
+  }
+
+  // The lock.
+
+  /**
+   * Takes the lock. From process context; may sleep.
+   *
+   * @param current the calling task
+   * @throws ErrnoException the errno for damage if the task has this lock already: the disk claims the block twice
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_lock")
+  public void lock(Task current) throws ErrnoException {
+    if (owner == current) {
+      throw cache.corrupt("block at byte " + key.position() + ": two structures of one change claim it");
+    }
+    lock.downWrite(current);
+    owner = current;
+  }
+
+  /**
+   * Takes the lock if that needs no wait. From process context.
+   *
+   * @param current the calling task
+   * @return whether the caller has it
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_trylock")
+  public boolean tryLock(Task current) {
+    boolean locked = lock.downWriteTrylock();
+    if (locked) {
+      owner = current;
+    }
+    return locked;
+  }
+
+  /** Gives the lock back, and drops changes that were not published. From any context, also by another task. */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_unlock")
+  public void unlock() {
+    assert lock.isLocked() : "unlock of a buffer that is not locked";
+    BufEdit dropped = edit;
+    if (dropped != null) {
+      dropped.drop();
+      edit = null;
+    }
+    owner = null;
+    lock.upWrite();
+  }
+
+  /**
+   * Whether some task has the lock.
+   *
+   * @return true if so, for the moment
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_islocked")
+  public boolean locked() {
+    return lock.isLocked();
+  }
+
+  // Contents.
+
+  /**
+   * The contents. From any context, with a reference. Without the lock they may be replaced at any time, but do not change.
+   *
+   * @return the contents that were read or published last
+   */
+  public BufData data() {
+    BufData there = data;
+    if (there == null) {
+      throw new IllegalStateException(this + " was neither read nor created");
+    }
+    return there;
+  }
+
+  /** Reads the block unless it has contents, and makes sure that it is of a type. The caller has a reference. */
+  void load(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
+    BufData there = data;
+    if (there == null) {
+      there = readIn(current, from, type, what);
+    } else if (roundsLeft != lruRef) {
+      roundsLeft = lruRef;
+    }
+    if (pieces != from && !Arrays.equals(pieces, from)) {
+      throw cache.corrupt(what.get() + ": another structure has a part of it");
+    }
+    if (ops != type) {
+      verify(type, there);
+    }
+  }
+
+  private BufData readIn(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
+    lock(current);
+    try {
+      BufData there = data;
+      if (there == null) { // not by another reader meanwhile
+        there = cache.read(current, key, from, what.get());
+        verify(type, there);
+        ops = type;
+        pieces = from;
+        data = there;
+        cache.count(this);
+      }
+      return there;
+    } finally {
+      unlock();
+    }
+  }
+
+  private static void verify(BufOps type, BufData there) throws ErrnoException {
+    try {
+      type.verifyRead(there);
+    } catch (ErrnoException e) {
+      throw named(type, e);
+    }
+  }
+
+  private static ErrnoException named(BufOps type, ErrnoException e) {
+    return new ErrnoException(e.errno(), e.getMessage() + " (" + type.name() + ")");
+  }
+
+  /**
+   * A copy of the contents, to be changed. With the lock; the same copy until it is published or dropped.
+   *
+   * @return the copy, which is the buffer's
+   */
+  public BufEdit edit() {
+    assert lock.isLocked() : "edit without the lock";
+    BufEdit open = edit;
+    if (open == null) {
+      BufData there = data();
+      open = new BufEdit(there.bytes.clone(), there);
+      edit = open;
+    }
+    return open;
+  }
+
+  /**
+   * Contents of zeroes for a block that was just allocated; it is not read. With the lock.
+   *
+   * @param type the type that it is going to be
+   * @param what the structure, for the sentences of errors
+   * @return the contents, to be filled and published
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_get_map")
+  public BufEdit create(BufOps type, String what) {
+    assert lock.isLocked() && edit == null : "create without the lock, or during a change";
+    BufEdit open = cache.zeroes(key, what);
+    edit = open;
+    ops = type;
+    return open;
+  }
+
+  /**
+   * Changes the type, where a block turns into another kind without being freed. With the lock.
+   *
+   * @param type the new type
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_trans_buf.c", name = "xfs_trans_buf_set_type")
+  public void setOps(BufOps type) {
+    assert lock.isLocked() : "a new type without the lock";
+    ops = type;
+  }
+
+  /** Publishes the changes: they are the contents from here on, and have to be written. With the lock, after {@link #edit}. */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_delwri_queue")
+  public void markDirty() {
+    BufEdit changed = edit;
+    assert lock.isLocked() && changed != null : "without the lock, or nothing was changed";
+    data = changed.publish();
+    edit = null;
+    if (cache.addDirty(this)) {
+      hold();
+    }
+    if (stale) { // after it is in the set: left() may have come between
+      clean();
+    }
+    cache.count(this);
+  }
+
+  /**
+   * Whether the contents have to be written.
+   *
+   * @return true if so
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "_XBF_DELWRI_Q")
+  public boolean dirty() {
+    return cache.isDirty(this);
+  }
+
+  /** The contents need not be written any more. */
+  void clean() {
+    if (cache.removeDirty(this)) {
+      release();
+    }
+  }
+
+  // Writing.
+
+  /**
+   * Writes the contents and waits; they are durable after the next flush. Waits first until the buffer is not pinned: the caller has
+   * forced the log. A stale buffer is not written. From process context, with the lock and without an open change; sleeps.
+   *
+   * @param current the calling task
+   * @throws ErrnoException the verifier's or the device's error; then the buffer stays dirty
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_bwrite", "xfs_buf_submit"})
+  public void write(Task current) throws ErrnoException {
+    assert lock.isLocked() && edit == null : "write without the lock, or during a change";
+    cache.awaitUnpinned(current, this);
+    if (stale) {
+      return;
+    }
+    BufLogItem item = logItem;
+    try {
+      BufData verified = verifiedCopy();
+      cache.write(current, key, pieces, verified);
+      data = verified;
+    } catch (ErrnoException e) {
+      if (item != null) {
+        item.written(this, -e.errno());
+      }
+      throw e;
+    }
+    clean();
+    if (item != null) {
+      item.written(this, 0);
+    }
+  }
+
+  private BufData verifiedCopy() throws ErrnoException {
+    BufData there = data();
+    BufOps type = ops;
+    assert type != null : "contents of no type";
+    BufEdit copy = new BufEdit(there.bytes.clone(), there);
+    try {
+      type.verifyWrite(copy);
+    } catch (ErrnoException e) {
+      throw named(type, e);
+    }
+    return copy.publish();
+  }
+
+  /** Writes the contents if they have to be written and are not pinned. From process context. Returns 0 or a negative errno. */
+  int writeIfDirty(Task current) {
+    try {
+      lock(current);
+      try {
+        if (dirty() && !pinned()) {
+          write(current);
+        }
+      } finally {
+        unlock();
+      }
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  /** Forgets the block, which was freed: it leaves its space and is never written. With the lock. In GFS2: bforget. */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_stale")
+  public void stale() {
+    assert lock.isLocked() : "stale without the lock";
+    space.remove(this);
+    left();
+  }
+
+  /** It was removed from its space: nothing finds it any more. From any context. */
+  void left() {
+    stale = true;
+    clean();
+    cache.uncount(this);
+  }
+
+  /** It is dead: removes it from its space. Under the lock of the cache. */
+  void bury() {
+    space.remove(this);
+  }
+
+  boolean isStale() {
+    return stale;
+  }
+
+  // Pins and the log item.
+
+  /** Keeps the contents from the device until {@link #unpin}: the log does not have them yet. From any context, with a reference. */
+  @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_pin")
+  public void pin() {
+    hold();
+    int before = (int) PINS.getAndAdd(this, 1);
+    assert before >= 0 : before;
+  }
+
+  /** Takes back one {@link #pin}. From any context. */
+  @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_unpin")
+  public void unpin() {
+    int before = (int) PINS.getAndAdd(this, -1);
+    assert before > 0 : "unpin of a buffer that is not pinned";
+    if (before == 1) {
+      cache.unpinned();
+    }
+    release();
+  }
+
+  /**
+   * Whether the log keeps the contents from the device.
+   *
+   * @return true if so, for the moment
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_ispinned")
+  public boolean pinned() {
+    return pins != 0;
+  }
+
+  /**
+   * What the log attached. With the lock.
+   *
+   * @return the log item, or null
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_log_item")
+  public @Nullable BufLogItem logItem() {
+    return logItem;
+  }
+
+  /**
+   * Attaches what the log knows of the buffer. With the lock. The log holds a reference as long as it is attached.
+   *
+   * @param item the log item, or null for none
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_init")
+  public void setLogItem(@Nullable BufLogItem item) {
+    assert lock.isLocked() : "a log item without the lock";
+    logItem = item;
+  }
+
+  @Override
+  public String toString() {
+    BufOps type = ops;
+    return "buffer "
+        + key.position()
+        + "+"
+        + key.length()
+        + (type == null ? "" : " " + type.name())
+        + ", "
+        + hold
+        + " references"
+        + (locked() ? ", locked" : "")
+        + (pinned() ? ", pinned" : "")
+        + (dirty() ? ", dirty" : "")
+        + (stale ? ", stale" : "");
+  }
+}

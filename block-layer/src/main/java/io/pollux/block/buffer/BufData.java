@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.buffer;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.zip.Checksum;
+
+/**
+ * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers are big-endian.
+ *
+ * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk cannot lead outside. Safe
+ * for any number of threads, and valid after the buffer is gone.
+ */
+@LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_addr", "xfs_buf_offset"})
+public sealed class BufData permits BufEdit {
+  static final VarHandle U16 = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle U32 = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle U64 = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+
+  final byte[] bytes;
+  private final long position;
+  private final String what;
+  private final int damageErrno;
+
+  /**
+   * Wraps bytes.
+   *
+   * @param bytes the contents, which must not change from here on
+   * @param position first byte on the device
+   * @param what the structure, for the sentences of errors
+   * @param damageErrno positive errno of {@link #corrupt}
+   */
+  public BufData(byte[] bytes, long position, String what, int damageErrno) {
+    this.bytes = bytes;
+    this.position = position;
+    this.what = what;
+    this.damageErrno = damageErrno;
+  }
+
+  BufData(byte[] bytes, BufData like) {
+    this(bytes, like.position, like.what, like.damageErrno);
+  }
+
+  /**
+   * The length.
+   *
+   * @return bytes
+   */
+  public final int size() {
+    return bytes.length;
+  }
+
+  /**
+   * The place, for blocks that contain their own.
+   *
+   * @return first byte on the device
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_bn", "XFS_BUF_ADDR"})
+  public final long position() {
+    return position;
+  }
+
+  final String what() {
+    return what;
+  }
+
+  /**
+   * Makes the error for damage in these contents.
+   *
+   * @param how what is wrong, as a clause
+   * @return an error with the errno for damage
+   */
+  @LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_verifier_error", "xfs_corruption_error"})
+  public final ErrnoException corrupt(String how) {
+    return new ErrnoException(damageErrno, what + ": " + how);
+  }
+
+  final void check(int at, int length) throws ErrnoException {
+    if (at < 0 || length < 0 || at > bytes.length - length) {
+      throw corrupt("something points beyond its end");
+    }
+  }
+
+  /**
+   * Reads 8 bits.
+   *
+   * @param at offset in bytes; any value
+   * @return the unsigned value
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final int u8(int at) throws ErrnoException {
+    check(at, 1);
+    return bytes[at] & 0xff;
+  }
+
+  /**
+   * Reads 16 bits.
+   *
+   * @param at offset in bytes; any value
+   * @return the unsigned value
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final int u16(int at) throws ErrnoException {
+    check(at, 2);
+    return (short) U16.get(bytes, at) & 0xffff;
+  }
+
+  /**
+   * Reads 32 bits.
+   *
+   * @param at offset in bytes; any value
+   * @return the bits; a value of 2^31 or more is negative
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final int i32(int at) throws ErrnoException {
+    check(at, 4);
+    return (int) U32.get(bytes, at);
+  }
+
+  /**
+   * Reads 32 bits.
+   *
+   * @param at offset in bytes; any value
+   * @return the unsigned value
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final long u32(int at) throws ErrnoException {
+    return i32(at) & 0xffff_ffffL;
+  }
+
+  /**
+   * Reads 64 bits.
+   *
+   * @param at offset in bytes; any value
+   * @return the bits; a value of 2^63 or more is negative
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final long i64(int at) throws ErrnoException {
+    check(at, 8);
+    return (long) U64.get(bytes, at);
+  }
+
+  /**
+   * Copies a part.
+   *
+   * @param at offset in bytes; any value
+   * @param length bytes; any value
+   * @return a new array, which is the caller's
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final byte[] copy(int at, int length) throws ErrnoException {
+    check(at, length);
+    return Arrays.copyOfRange(bytes, at, at + length);
+  }
+
+  /**
+   * Copies a part to kernel memory.
+   *
+   * @param at offset in bytes; any value
+   * @param address the destination
+   * @param length bytes; any value
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final void copyTo(int at, long address, int length) throws ErrnoException {
+    check(at, length);
+    MemorySegment.copy(MemorySegment.ofArray(bytes), at, RawMemory.segment(address, length), 0, length);
+  }
+
+  /**
+   * Copies a part, so that it can be kept without the rest.
+   *
+   * @param at offset in bytes; any value
+   * @param length bytes; any value
+   * @param part the structure there, for the sentences of errors
+   * @return the part
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final BufData slice(int at, int length, String part) throws ErrnoException {
+    return new BufData(copy(at, length), position + at, part, damageErrno);
+  }
+
+  /**
+   * Compares a part.
+   *
+   * @param at offset in bytes; any value
+   * @param expected the bytes to compare with
+   * @return whether they are equal
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final boolean matches(int at, byte[] expected) throws ErrnoException {
+    check(at, expected.length);
+    return Arrays.equals(bytes, at, at + expected.length, expected, 0, expected.length);
+  }
+
+  /**
+   * Updates a checksum with a part.
+   *
+   * @param sum the checksum
+   * @param at offset in bytes; any value
+   * @param length bytes; any value
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final void addTo(Checksum sum, int at, int length) throws ErrnoException {
+    check(at, length);
+    sum.update(bytes, at, length);
+  }
+
+  @Override
+  public final String toString() {
+    return what + " at " + position + "+" + bytes.length;
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.buffer;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A copy of a buffer's contents that the holder of the buffer's lock may change. It ends when it is published or dropped; a change after
+ * that is an assertion. Every access is checked against the end.
+ */
+public final class BufEdit extends BufData {
+  private boolean open = true;
+
+  BufEdit(byte[] bytes, BufData like) {
+    super(bytes, like);
+  }
+
+  BufEdit(byte[] bytes, long position, String what, int damageErrno) {
+    super(bytes, position, what, damageErrno);
+  }
+
+  /** Ends the changes. The contents share the array. */
+  BufData publish() {
+    assert open : "published or dropped twice";
+    open = false;
+    return new BufData(bytes, this);
+  }
+
+  void drop() {
+    open = false;
+  }
+
+  private void checkChange(int at, int length) throws ErrnoException {
+    assert open : "a change after the copy was published or dropped";
+    check(at, length);
+  }
+
+  /**
+   * Writes 8 bits.
+   *
+   * @param at offset in bytes
+   * @param value its low 8 bits
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void put8(int at, int value) throws ErrnoException {
+    checkChange(at, 1);
+    bytes[at] = (byte) value;
+  }
+
+  /**
+   * Writes 16 bits.
+   *
+   * @param at offset in bytes
+   * @param value its low 16 bits
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void put16(int at, int value) throws ErrnoException {
+    checkChange(at, 2);
+    U16.set(bytes, at, (short) value);
+  }
+
+  /**
+   * Writes 32 bits.
+   *
+   * @param at offset in bytes
+   * @param value the bits
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void put32(int at, int value) throws ErrnoException {
+    checkChange(at, 4);
+    U32.set(bytes, at, value);
+  }
+
+  /**
+   * Writes 64 bits.
+   *
+   * @param at offset in bytes
+   * @param value the bits
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void put64(int at, long value) throws ErrnoException {
+    checkChange(at, 8);
+    U64.set(bytes, at, value);
+  }
+
+  /**
+   * Writes bytes.
+   *
+   * @param at offset in bytes
+   * @param from the bytes
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void put(int at, byte[] from) throws ErrnoException {
+    checkChange(at, from.length);
+    System.arraycopy(from, 0, bytes, at, from.length);
+  }
+
+  /**
+   * Writes bytes of kernel memory.
+   *
+   * @param at offset in bytes
+   * @param address the source
+   * @param length bytes
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void putMemory(int at, long address, int length) throws ErrnoException {
+    checkChange(at, length);
+    MemorySegment.copy(RawMemory.segment(address, length), 0, MemorySegment.ofArray(bytes), at, length);
+  }
+}

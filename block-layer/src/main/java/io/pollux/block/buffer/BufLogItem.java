@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block.buffer;
+
+import io.pollux.uapi.LinuxSource;
+
+/**
+ * What a log knows about a buffer: struct xfs_buf_log_item of XFS, struct gfs2_bufdata of GFS2. The log attaches it to the buffer,
+ * and learns from it when the buffer was written in place.
+ */
+@LinuxSource(file = "fs/xfs/xfs_buf_item.h", name = "xfs_buf_log_item")
+public interface BufLogItem {
+  /**
+   * The buffer was written in place, or could not be. From process context, with the buffer's lock.
+   *
+   * @param buf the buffer
+   * @param status 0 if it is clean now; a negative errno if it stays dirty
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_iodone")
+  void written(Buf buf, int status);
+}

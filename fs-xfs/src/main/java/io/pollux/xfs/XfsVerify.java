@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+import java.util.zip.CRC32C;
+
+/** What most blocks of version 5 have: a checksum, the UUID of the filesystem, their own place, and their owner. */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h")
+final class XfsVerify {
+  private static final byte[] NO_CRC = new byte[4];
+
+  private XfsVerify() {}
+
+  /**
+   * CRC32C of a part, in which the checksum itself counts as 0.
+   *
+   * @param buf the block
+   * @param from first byte of the part
+   * @param length bytes of the part
+   * @param at where the checksum is in the part
+   * @return the checksum
+   * @throws ErrnoException EUCLEAN if that is outside
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_start_cksum_safe")
+  static int crc(BufData buf, int from, int length, int at) throws ErrnoException {
+    CRC32C crc = new CRC32C();
+    buf.addTo(crc, from, at);
+    crc.update(NO_CRC);
+    buf.addTo(crc, from + at + NO_CRC.length, length - at - NO_CRC.length);
+    return (int) crc.getValue();
+  }
+
+  /**
+   * Checks the checksum of the whole buffer.
+   *
+   * @param buf the buffer
+   * @param at where the checksum is; it is the one little-endian number
+   * @throws ErrnoException EUCLEAN if it is wrong
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_verify_cksum")
+  static void checkCrc(BufData buf, int at) throws ErrnoException {
+    if (Integer.reverseBytes(buf.i32(at)) != crc(buf, 0, buf.size(), at)) {
+      throw buf.corrupt("bad checksum");
+    }
+  }
+
+  /** Puts the checksum of a part into it. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_update_cksum")
+  static void updateCrc(BufEdit edit, int from, int length, int at) throws ErrnoException {
+    edit.put32(from + at, Integer.reverseBytes(crc(edit, from, length, at)));
+  }
+
+  static void checkUuid(BufData buf, int at, byte[] uuid) throws ErrnoException {
+    if (!buf.matches(at, uuid)) {
+      throw buf.corrupt("belongs to another filesystem");
+    }
+  }
+
+  static void checkDaddr(BufData buf, int at) throws ErrnoException {
+    if (buf.i64(at) != buf.position() >> XfsSb.BB_SHIFT) {
+      throw buf.corrupt("belongs to another place");
+    }
+  }
+
+  static void checkOwner(BufData buf, int at, long ino) throws ErrnoException {
+    if (buf.i64(at) != ino) {
+      throw buf.corrupt("belongs to another file");
+    }
+  }
+}
