@@ -283,7 +283,7 @@ public final class IomapDio extends Slab.Item {
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_actor")
-  @Patch({21, 23})
+  @Patch(23)
   private long bioActor(Task current, IovIter iter, long pos, long length) {
     BlockDevice target = iomap.bdev();
     int blockMask = target.queue().logicalBlockSize() - 1;
@@ -300,6 +300,9 @@ public final class IomapDio extends Slab.Item {
           size == 0
               ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
               : Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      if (iter.isBvec()) {
+        bio.setHoldPages();
+      }
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();
@@ -358,6 +361,7 @@ public final class IomapDio extends Slab.Item {
     return target;
   }
 
+  @Patch(21)
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_end_io")
   private static void bioEndIo(Bio bio) {
     IomapDio dio = (IomapDio) bio.owner();

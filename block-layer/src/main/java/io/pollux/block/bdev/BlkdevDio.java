@@ -107,6 +107,9 @@ final class BlkdevDio extends Slab.Item {
           size == 0
               ? firstBio.init(bdev, sector, opf, BlkdevDio::bioEndIo, this)
               : Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
+      if (iter.isBvec()) {
+        bio.setHoldPages();
+      }
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();
@@ -156,6 +159,7 @@ final class BlkdevDio extends Slab.Item {
     return finish();
   }
 
+  @Patch(21)
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_bio_end_io")
   private static void bioEndIo(Bio bio) {
     BlkdevDio dio = (BlkdevDio) bio.owner();
