@@ -66,6 +66,7 @@ public final class Bio extends Slab.Item {
   private boolean holdPages; // the caller holds the pages
 
   private int pinnedVecs; // vecs whose pages this bio has to put
+  private int ioprio;
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
@@ -141,6 +142,7 @@ public final class Bio extends Slab.Item {
     status = 0;
     sequence = 0;
     holdPages = false;
+    ioprio = 0;
     mapping = null;
     return this;
   }
@@ -194,6 +196,26 @@ public final class Bio extends Slab.Item {
    */
   public boolean holdPages() {
     return holdPages;
+  }
+
+  /**
+   * Sets the I/O priority.
+   *
+   * @param priority class and level, as ki_ioprio has them
+   */
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_set_prio")
+  public void setIoprio(int priority) {
+    ioprio = priority;
+  }
+
+  /**
+   * The I/O priority.
+   *
+   * @return class and level; 0 for none
+   */
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_prio")
+  public int ioprio() {
+    return ioprio;
   }
 
   /**
@@ -254,6 +276,7 @@ public final class Bio extends Slab.Item {
     Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
     front.mapping = mapping;
+    front.ioprio = ioprio;
     int left = bytes;
     while (left > 0 && firstVec < vecs) { // each step takes a byte or more
       int step = Math.min(left, vecLength[firstVec] - firstDone);

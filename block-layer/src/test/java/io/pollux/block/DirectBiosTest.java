@@ -133,4 +133,14 @@ class DirectBiosTest {
     iocb.publishPoll(other.queue(), cookie);
     assertThat(file.op().iopoll(iocb, true)).isEqualTo(1);
   }
+
+  @Test
+  void theDriverGetsThePriorityOfTheRequest() {
+    driver.immediate = true;
+    iocb.init(file, null);
+    iocb.kiIoprio = 2 << 13 | 3;
+    iocb.kiPos = 0;
+    assertThat(file.op().readIter(task, iocb, user(4096))).isEqualTo(4096);
+    assertThat(driver.priorities).containsExactly(2 << 13 | 3);
+  }
 }

@@ -10,6 +10,9 @@ final class RecordingDriver implements BlkMqOps {
   /** Every bio, in the order of arrival. */
   final List<Bio> bios = new ArrayList<>();
 
+  /** The priority of every request. */
+  final List<Integer> priorities = new ArrayList<>();
+
   /** Whether each bio had BIO_HOLD_PAGES. */
   final List<Boolean> holdPages = new ArrayList<>();
 
@@ -33,6 +36,7 @@ final class RecordingDriver implements BlkMqOps {
     Request last = chain;
     for (@Nullable Request each = chain; each != null; each = each.next()) {
       count++;
+      priorities.add(each.ioprio());
       for (@Nullable Bio bio = each.bio(); bio != null; bio = bio.next()) {
         bios.add(bio);
         holdPages.add(bio.holdPages());

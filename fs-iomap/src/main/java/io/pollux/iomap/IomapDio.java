@@ -300,6 +300,7 @@ public final class IomapDio extends Slab.Item {
           size == 0
               ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
               : Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      bio.setIoprio(iocb().kiIoprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
       }

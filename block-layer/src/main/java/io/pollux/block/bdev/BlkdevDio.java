@@ -107,6 +107,7 @@ final class BlkdevDio extends Slab.Item {
           size == 0
               ? firstBio.init(bdev, sector, opf, BlkdevDio::bioEndIo, this)
               : Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
+      bio.setIoprio(request.kiIoprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
       }
