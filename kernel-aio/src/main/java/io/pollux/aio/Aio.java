@@ -143,7 +143,7 @@ public final class Aio {
   private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
     AddressSpace mm = current.mm();
     Kioctx ctx = null;
-    boolean added = false;
+    boolean stored = false;
     try {
       int errno = setup.pin(iocbs, sqRing, cqRing);
       if (errno != 0) {
@@ -158,21 +158,24 @@ public final class Aio {
       if (errno != 0) {
         return errno;
       }
-      RawMemory.putLong(ctxp, ctx.userId());
       KioctxTable.of(mm, this).add(ctx);
-      added = true;
+      RawMemory.putLong(ctxp, ctx.userId()); // last: a thread that reads the id finds the context
+      stored = true;
       return 0;
     } finally {
-      if (!added) {
-        undo(setup, ctx);
+      if (!stored) {
+        undo(mm, setup, ctx);
       }
     }
   }
 
-  private static void undo(ContextSetup setup, @Nullable Kioctx ctx) {
+  private static void undo(AddressSpace mm, ContextSetup setup, @Nullable Kioctx ctx) {
     if (ctx == null) {
       setup.unpin();
     } else if (ctx.kill()) { // it has no thread, or something was thrown
+      if (mm.ioctxTable() instanceof KioctxTable contexts) {
+        contexts.remove(ctx);
+      }
       ctx.free(0);
     }
   }
