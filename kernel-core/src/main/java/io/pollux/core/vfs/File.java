@@ -278,6 +278,15 @@ public final class File {
   }
 
   /**
+   * Counted references, for the books.
+   *
+   * @return f_count
+   */
+  public long references() {
+    return count.get();
+  }
+
+  /**
    * Takes references, unless the last one is gone already.
    *
    * @param refs how many
