@@ -40,6 +40,16 @@ final class Submitter extends Slab.Item {
   private static final int IOPRIO_CLASS_IDLE = 3;
   private static final int IOPRIO_BE_NR = 8;
 
+  // What a file returns to have its call restarted; no program sees these.
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTSYS")
+  private static final int ERESTARTSYS = 512;
+
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTNOHAND")
+  private static final int ERESTARTNOHAND = 514;
+
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTART_RESTARTBLOCK")
+  private static final int ERESTART_RESTARTBLOCK = 516;
+
   private final AioSubmitState state = new AioSubmitState();
   private final BvecIter bvecIter = new BvecIter();
   private final IocbCopy iocb = new IocbCopy();
@@ -507,15 +517,22 @@ final class Submitter extends Slab.Item {
         : iovec.importSingleRange(current.mm(), read, buf, nbytes);
   }
 
-  /** Completes a request that the file finished at once. */
+  /**
+   * Completes a request that the file finished at once. A request that asks to restart the call fails with EINTR, because other
+   * requests of the call may be in flight.
+   */
   @Patch(6)
   @LinuxSource(file = "fs/aio.c", name = "aio_rw_done")
   private static void aioRwDone(AioKiocb req, long result) {
     if (result != -Kiocb.EIOCBQUEUED) {
       KiComplete handler = req.kiComplete;
       assert handler != null;
-      handler.complete(req, result, 0);
+      handler.complete(req, restartsCall(result) ? -Errno.EINTR : result, 0);
     }
+  }
+
+  private static boolean restartsCall(long result) {
+    return (result <= -ERESTARTSYS && result >= -ERESTARTNOHAND) || result == -ERESTART_RESTARTBLOCK;
   }
 
   @Patch(6)

@@ -21,6 +21,8 @@ import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Where io_submit and io_getevents differ from the posting. Each test fails if its difference goes away. */
 @Timeout(60)
@@ -63,6 +65,16 @@ class SubmitDifferencesTest {
     thread.setDaemon(true);
     thread.start();
     return result;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {512, 513, 514, 516})
+  void aFileThatAsksForARestartIsInterrupted(int restart) {
+    setup(1, 0);
+    file.onRead = req -> -restart;
+    read(0, open(file), false);
+    assertThat(program.submit(0, 1)).isEqualTo(1);
+    assertThat(program.results(1)).containsExactly((long) -Errno.EINTR);
   }
 
   @Patch(7)
