@@ -19,7 +19,10 @@ final class AioKiocb extends Kiocb {
   /** States of a polled request (C: the KIOCB_F_POLL_* bits). */
   private static final int ISSUED = 0;
 
+  @LinuxSource(file = "fs/aio.c", name = "KIOCB_F_POLL_COMPLETED")
   private static final int POLL_COMPLETED = 1;
+
+  @LinuxSource(file = "fs/aio.c", name = "KIOCB_F_POLL_EAGAIN")
   private static final int POLL_EAGAIN = 2;
 
   private static final VarHandle POLL_STATE;
@@ -38,9 +41,11 @@ final class AioKiocb extends Kiocb {
   long userData;
 
   /** io_event.obj of its event. */
+  @LinuxSource(file = "fs/aio.c", name = "ki_index")
   long userObj;
 
   /** The result, once complete. */
+  @LinuxSource(file = "fs/aio.c", name = "ki_ev")
   long res;
 
   /** The second result, once complete. */

@@ -150,7 +150,7 @@ final class AioSubmitState implements SleepHook {
   }
 
   /** Collects a polled request that was issued. */
-  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_issued")
+  @LinuxSource(file = "fs/aio.c", name = {"aio_iopoll_iocb_issued", "aio_iopoll_iocb_add_state"})
   void issued(AioKiocb req) {
     if (reqTail == null) {
       reqHead = req;

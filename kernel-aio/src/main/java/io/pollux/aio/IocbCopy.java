@@ -28,7 +28,7 @@ final class IocbCopy {
    *
    * @param iocb its address, any alignment
    */
-  @LinuxSource(file = "fs/aio.c", name = "copy_from_user")
+  @LinuxSource(file = "include/linux/uaccess.h", name = "copy_from_user")
   void copyFrom(long iocb) {
     aioData = Iocb.aioData(iocb);
     aioRwFlags = Iocb.aioRwFlags(iocb);

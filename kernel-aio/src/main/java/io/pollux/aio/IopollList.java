@@ -68,6 +68,7 @@ final class IopollList {
   }
 
   /** Takes a chain of requests that were issued, and whether any of them is complete. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_add_list")
   void submitted(AioKiocb head, AioKiocb tail, boolean anyDone) {
     assert tail.next == null;
     if (oneInside) {

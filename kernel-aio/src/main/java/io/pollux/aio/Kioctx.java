@@ -153,6 +153,7 @@ final class Kioctx {
   }
 
   /** Whether events go to the old completion ring, so that each request needs a slot of it. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_ctx_old_ring")
   boolean ordinary() {
     return !polled() && rings == null;
   }
@@ -265,6 +266,7 @@ final class Kioctx {
 
   // What can be cancelled.
 
+  @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
   void addPoll(PollIocb poll) {
     synchronized (pollLock) {
       PollIocb below = polls;

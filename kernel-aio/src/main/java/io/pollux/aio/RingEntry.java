@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * under completionLock.
  */
 @Patch(26)
-@LinuxSource(file = "fs/aio.c", name = "aio_scqring")
+@LinuxSource(file = "fs/aio.c")
 final class RingEntry implements IopollList.Sink {
   /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
@@ -62,7 +62,7 @@ final class RingEntry implements IopollList.Sink {
    *
    * @return 0, or -EAGAIN at the limit or if the host cannot create a thread
    */
-  @LinuxSource(file = "fs/aio.c", name = {"aio_sq_thread_start", "aio_sq_wq_start"})
+  @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread_start")
   int start(UserProcess process, SqThreads threads) {
     boolean submits = ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD) || ctx.has(AioAbi.IOCTX_FLAG_SQPOLL);
     int most = ctx.has(AioAbi.IOCTX_FLAG_SQWQ) ? Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS)) : 0;

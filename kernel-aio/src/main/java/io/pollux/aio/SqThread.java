@@ -6,7 +6,6 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Patch;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -19,7 +18,6 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Without SQPOLL the thread sleeps whenever the ring is empty, until io_ring_enter wakes it. With it, it
  * sleeps after a second in which there was nothing to do, and says so in the ring (NEED_WAKEUP).
  */
-@Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread")
 final class SqThread {
   private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);

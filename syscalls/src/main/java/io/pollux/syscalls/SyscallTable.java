@@ -42,6 +42,7 @@ final class SyscallTable {
     }
   }
 
+  @LinuxSource(file = "kernel/sys_ni.c", name = "sys_ni_syscall")
   private long dispatch(Task current, int nr, long a0, long a1, long a2, long a3, long a4, long a5)
       throws ErrnoException {
     return switch (nr) {
