@@ -9,6 +9,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.mm.UserPages;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -356,6 +357,12 @@ public final class Bio extends Slab.Item {
     return iovecAddPages((IovecIter) iter);
   }
 
+  @Differs(
+      patch = 22,
+      kind = Differs.Kind.SIMPLER,
+      why = "A fixed buffer is one vec, because user addresses are real and its pages are one range. The"
+          + " posting adds a bio_vec for each page.",
+      test = "BioPagesTest#theFixedBuffersPagesAreNotPinnedAgain")
   @Patch(22)
   @LinuxSource(file = "block/bio.c", name = "bio_iov_bvec_add_pages")
   private void iovBvecAddPages(BvecIter iter) {
@@ -398,6 +405,12 @@ public final class Bio extends Slab.Item {
   }
 
   /** Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the pages. Any context. */
+  @Differs(
+      patch = 21,
+      kind = Differs.Kind.SIMPLER,
+      why = "Completion of a read does not dirty user pages. The posting dirties them before it puts them. No"
+          + " user page here belongs to a file's page cache, so nothing would write it back.",
+      test = "UnwiredCallsTest#aFileCannotBeMapped")
   @Patch(21)
   @LinuxSource(file = "block/bio.c", name = "bio_release_pages")
   public void releasePages() {

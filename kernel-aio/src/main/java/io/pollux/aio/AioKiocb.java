@@ -4,6 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -98,6 +99,12 @@ final class AioKiocb extends Kiocb {
   }
 
   /** Gives the memory back. The file was put before. */
+  @Differs(
+      patch = 10,
+      kind = Differs.Kind.SIMPLER,
+      why = "A request has no reference count: its completion frees it, even inside the file's method. In the"
+          + " posting the submitter holds a reference too.",
+      test = "SubmitDifferencesTest#aRequestIsFreedByItsCompletion")
   @LinuxSource(file = "fs/aio.c", name = "iocb_put")
   @Patch(10)
   void free() {
@@ -134,6 +141,12 @@ final class AioKiocb extends Kiocb {
   }
 
   /** Whether a polled request is done, one way or the other. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "A request whose EAGAIN comes after its submission is complete, and its event has the errno. The"
+          + " posting never reaps it.",
+      test = "SubmitDifferencesTest#aLateEagainIsAnEvent")
   boolean pollCompleted() {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }

@@ -12,6 +12,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -155,6 +156,11 @@ final class Submitter extends Slab.Item {
    * @param key user address where KIOCB_KEY goes, or 0
    * @return 0, or a negative errno with nothing left of the request
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "A submission that fails with EAGAIN puts the file. The posting leaks the reference.",
+      test = "IoRingEnterTest#aDeviceWithoutARequestLeftAnswersAgainAndTheProgramReapsFirst")
   @Patch({7, 11, 16})
   @LinuxSource(file = "fs/aio.c", name = {"io_submit_one", "__io_submit_one"})
   int submitOne(Task current, int index, long obj, long key) {
@@ -360,6 +366,12 @@ final class Submitter extends Slab.Item {
   }
 
   /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.SIMPLER,
+      why = "A write takes no freeze protection, and its completion has no kiocb_end_write: no filesystem"
+          + " here can be frozen.",
+      test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
   @LinuxSource(file = "fs/aio.c", name = {"aio_read", "aio_write"})
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
     File file = state.fileGet(current, iocb.aioFildes);

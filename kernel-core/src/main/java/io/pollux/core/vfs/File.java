@@ -5,6 +5,7 @@ import io.pollux.core.Oops;
 import io.pollux.core.filemap.Errseq;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -347,6 +348,12 @@ public final class File {
    *
    * @param refs how many
    */
+  @Differs(
+      patch = 17,
+      kind = Differs.Kind.SIMPLER,
+      why = "The last put releases the file inline. The posting queues the release as task work, which runs"
+          + " when the task leaves the kernel.",
+      test = "FilesStructTest#aFileLivesAsLongAsSomebodyHoldsIt")
   @Patch(17)
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {
