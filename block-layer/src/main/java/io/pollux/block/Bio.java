@@ -11,6 +11,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.mm.UserPages;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -22,9 +23,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
  *
- * <p>Memory is a list of vecs: address, length, and, with BIO_HOLD_PAGES, the pages that are pinned for it. What is
- * still to be sent of them (C: bi_iter) begins at {@link #sector()} and is {@link #size()} bytes long: {@link #split}
- * takes pieces off the front, and the pages stay with the bio that is left.
+ * <p>Memory is a list of vecs: address, length, and the pages that the bio has pinned for it. With BIO_HOLD_PAGES the
+ * caller holds the pages, and completion does not put them. What is still to be sent (C: bi_iter) begins at {@link
+ * #sector()} and is {@link #size()} bytes long: {@link #split} takes pieces off the front, and the pages stay with the bio
+ * that is left.
  */
 @LinuxSource(file = "include/linux/blk_types.h", name = {"bio", "bvec_iter"})
 public final class Bio extends Slab.Item {
@@ -61,10 +63,13 @@ public final class Bio extends Slab.Item {
 
   @SuppressWarnings("unused") // through REMAINING; only while chained
   private int remaining; // pieces in flight, and this one
+
   @Patch(21)
   @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
-  private boolean holdPages;
+  private boolean holdPages; // the caller holds the pages
 
+  private int pinnedVecs; // vecs whose pages this bio has to put
+  private int ioprio;
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
@@ -140,6 +145,7 @@ public final class Bio extends Slab.Item {
     status = 0;
     sequence = 0;
     holdPages = false;
+    ioprio = 0;
     mapping = null;
     return this;
   }
@@ -154,7 +160,7 @@ public final class Bio extends Slab.Item {
   /** Gives the bio back. Its pages were released before. From any context. */
   @LinuxSource(file = "block/bio.c", name = "bio_put")
   public void put() {
-    assert !holdPages : "a bio goes with its pages";
+    assert pinnedVecs == 0 : "a bio goes with its pages";
     assert !chained : "a bio goes before its pieces";
     bdev = null;
     endIo = null;
@@ -165,14 +171,54 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Marks the bio of a polled request. An asynchronous one must not sleep for a request either.
+   * Marks the bio of a polled request. An asynchronous one must not sleep for a request either. Mainline has this helper two
+   * weeks after the posting, which sets the flags in {@code __blkdev_direct_IO}.
    *
    * @param iocb the request that it belongs to
    */
-  @Patch(4)
   @LinuxSource(file = "include/linux/bio.h", name = "bio_set_polled")
   public void setPolled(Kiocb iocb) {
     opf |= iocb.isSync() ? BlkTypes.REQ_HIPRI : BlkTypes.REQ_HIPRI_ASYNC;
+  }
+
+  /**
+   * Says that the caller holds the bio's pages until it completes, so that completion does not put them. Set before {@link
+   * #iovIterGetPages}.
+   */
+  @Patch({21, 23})
+  @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
+  public void setHoldPages() {
+    assert pinnedVecs == 0 : "a bio that has pinned pages";
+    holdPages = true;
+  }
+
+  /**
+   * Whether the caller holds the bio's pages.
+   *
+   * @return BIO_HOLD_PAGES
+   */
+  public boolean holdPages() {
+    return holdPages;
+  }
+
+  /**
+   * Sets the I/O priority.
+   *
+   * @param priority class and level, as ki_ioprio has them
+   */
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_set_prio")
+  public void setIoprio(int priority) {
+    ioprio = priority;
+  }
+
+  /**
+   * The I/O priority.
+   *
+   * @return class and level; 0 for none
+   */
+  @LinuxSource(file = "include/linux/bio.h", name = "bio_prio")
+  public int ioprio() {
+    return ioprio;
   }
 
   /**
@@ -233,6 +279,7 @@ public final class Bio extends Slab.Item {
     Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
     front.mapping = mapping;
+    front.ioprio = ioprio;
     int left = bytes;
     while (left > 0 && firstVec < vecs) { // each step takes a byte or more
       int step = Math.min(left, vecLength[firstVec] - firstDone);
@@ -282,6 +329,7 @@ public final class Bio extends Slab.Item {
     vecLength[vecs] = bytes;
     if (from != null) { // else it is null already; see releasePages
       vecPages[vecs] = from;
+      pinnedVecs++;
     }
     vecs++;
     pages += more;
@@ -294,13 +342,13 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Takes as much of an iterator as fits, at least one vec, and moves it on. User memory is pinned and held
-   * by the bio; the pages of a BVEC iterator are taken as they are.
+   * Takes as much of an iterator as fits, at least one vec, and moves it on. User memory is pinned for the bio, and {@link
+   * #releasePages} puts it; the pages of a BVEC iterator are taken as they are.
    *
    * @param iter an iterator that is not empty
    * @return 0, or -EFAULT with nothing taken
    */
-  @Patch({21, 22})
+  @Patch(22)
   @LinuxSource(file = "block/bio.c", name = "bio_iov_iter_get_pages")
   public int iovIterGetPages(IovIter iter) {
     assert iter.count() > 0;
@@ -311,6 +359,12 @@ public final class Bio extends Slab.Item {
     return iovecAddPages((IovecIter) iter);
   }
 
+  @Differs(
+      patch = 22,
+      kind = Differs.Kind.SIMPLER,
+      why = "A fixed buffer is one vec, because user addresses are real and its pages are one range. The"
+          + " posting adds a bio_vec for each page.",
+      test = "BioPagesTest#theFixedBuffersPagesAreNotPinnedAgain")
   @Patch(22)
   @LinuxSource(file = "block/bio.c", name = "bio_iov_bvec_add_pages")
   private void iovBvecAddPages(BvecIter iter) {
@@ -339,7 +393,6 @@ public final class Bio extends Slab.Item {
         releasePages();
         return -Errno.EFAULT;
       }
-      holdPages = true;
       boolean added = add(address, (int) bytes, from);
       assert added;
       iter.advance(bytes);
@@ -353,19 +406,25 @@ public final class Bio extends Slab.Item {
     return whole == 0 ? 0 : whole - (address & (HostMemory.PAGE_SIZE - 1));
   }
 
-  /** Drops the pins of a bio that holds pages (BIO_HOLD_PAGES), and does nothing for others. Any context. */
+  /** Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the pages. Any context. */
+  @Differs(
+      patch = 21,
+      kind = Differs.Kind.SIMPLER,
+      why = "Completion of a read does not dirty user pages. The posting dirties them before it puts them. No"
+          + " user page here belongs to a file's page cache, so nothing would write it back.",
+      test = "UnwiredCallsTest#aFileCannotBeMapped")
   @Patch(21)
   @LinuxSource(file = "block/bio.c", name = "bio_release_pages")
   public void releasePages() {
-    if (!holdPages) {
+    if (holdPages) {
       return;
     }
-    holdPages = false;
-    for (int i = 0; i < vecs; i++) {
+    for (int i = 0; i < vecs && pinnedVecs > 0; i++) {
       UserPages from = vecPages[i];
       if (from != null) {
         from.unpin(vecAddress[i], vecLength[i]);
         vecPages[i] = null;
+        pinnedVecs--;
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 
 /**
@@ -25,6 +26,11 @@ public interface BlkMqOps {
    * @param hctx the hardware queue that all of them belong to
    * @param chain requests, linked by {@link Request#next()}; the driver's until completed
    */
+  @Differs(
+      kind = Differs.Kind.LATER,
+      why = "A driver gets the requests of a batch in one call. The posting's kernel calls queue_rq for each;"
+          + " Linux has queue_rqs since 5.17.",
+      test = "BatchesTest#theDriverGetsABatchInOneCall")
   @LinuxSource(file = "include/linux/blk-mq.h", name = "queue_rqs")
   void queueRqs(HwCtx hctx, Request chain);
 

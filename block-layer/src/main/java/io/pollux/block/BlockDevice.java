@@ -7,6 +7,7 @@ import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -286,6 +287,11 @@ public final class BlockDevice {
    * @param bio the caller's no more
    * @return the cookie for {@link RequestQueue#blkPoll}, or BLK_QC_T_NONE if the bio has ended
    */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why = "A bio that writes to a read-only device fails with EPERM. The posting's kernel only warns, and"
+          + " leaves the refusal to the layers above.",
+      test = "SubmitChecksTest#aReadOnlyDeviceIsNotChanged")
   @LinuxSource(file = "block/blk-core.c", name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;

@@ -4,6 +4,7 @@ package io.pollux.block;
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
@@ -127,6 +128,11 @@ public final class HwCtx {
    * Takes tags for a plug, up to as many as it wants: more than one only where plenty are free, so that nobody goes
    * without for what a plug might not need. Answers false if all are in use.
    */
+  @Differs(
+      kind = Differs.Kind.LATER,
+      why = "A batch takes tags for as many requests as the batch before it used. The posting's kernel takes"
+          + " a tag for each request; Linux takes several since 5.16.",
+      test = "BatchesTest#aBatchTakesTagsForAsManyRequestsAsTheLastOneHad")
   boolean takeAhead(PlugList list, int wanted) {
     int start = hint;
     for (int i = 0; i < busy.length; i++) {
@@ -216,6 +222,11 @@ public final class HwCtx {
    *     for a flush
    * @return how many there were
    */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why = "All tags of a batch are put before its first end_io, whose owner may need one. The posting's"
+          + " kernel ends requests one by one.",
+      test = "BatchesTest#allTagsAreFreeBeforeTheFirstEndIo")
   @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
     if (chain.next == null) {

@@ -66,6 +66,7 @@ final class PlugList {
     int wholeBytes = bytes + more.size(); // each at most the limit: no overflow
     int wholeSegments = segments + more.vecs();
     if (tail.opf() != more.opf()
+        || tail.ioprio() != more.ioprio()
         || more.op() > BlkTypes.REQ_OP_WRITE
         || (tail.sequence | more.sequence) != 0
         || wholeBytes > limits.maxSectors() << BlkTypes.SECTOR_SHIFT

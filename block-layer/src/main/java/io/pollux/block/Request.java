@@ -104,6 +104,16 @@ public final class Request {
   }
 
   /**
+   * The I/O priority, which all bios of the request share.
+   *
+   * @return class and level; 0 for none
+   */
+  @LinuxSource(file = "include/linux/blkdev.h", name = "req_get_ioprio")
+  public int ioprio() {
+    return bio().ioprio();
+  }
+
+  /**
    * How much is to be moved, of all bios.
    *
    * @return bytes; 0 for a flush

@@ -4,7 +4,6 @@ package io.pollux.block;
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -201,7 +200,6 @@ public final class RequestQueue {
    *
    * @return the cookie, or BLK_QC_T_NONE if the bio ended
    */
-  @Patch(2)
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_make_request")
   int makeRequest(Task current, Bio bio) {
     int vecs = bio.vecs();

@@ -16,6 +16,7 @@ import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -54,6 +55,11 @@ public final class IomapDio extends Slab.Item {
 
   private final Iomap iomap = new Iomap();
   private final Plug plug = new Plug();
+  @Differs(
+      patch = 5,
+      kind = Differs.Kind.OURS,
+      why = "The first bio is part of the request. The posting allocates each bio.",
+      test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
   private final Bio firstBio = Bio.embedded(); // most requests need no other
   private final WaitQueue waiter = new WaitQueue();
   private final WorkQueue.Work work = this::completeWork; // made once, not for each request
@@ -283,7 +289,7 @@ public final class IomapDio extends Slab.Item {
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_actor")
-  @Patch({21, 23})
+  @Patch(23)
   private long bioActor(Task current, IovIter iter, long pos, long length) {
     BlockDevice target = iomap.bdev();
     int blockMask = target.queue().logicalBlockSize() - 1;
@@ -300,6 +306,10 @@ public final class IomapDio extends Slab.Item {
           size == 0
               ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
               : Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+      bio.setIoprio(iocb().kiIoprio);
+      if (iter.isBvec()) {
+        bio.setHoldPages();
+      }
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();
@@ -331,6 +341,13 @@ public final class IomapDio extends Slab.Item {
   }
 
   /** As submitBio, for the bio behind which there is none: it gets the submitter's reference. */
+  @Differs(
+      patch = 5,
+      kind = Differs.Kind.OURS,
+      why = "The last bio gets the submitter's reference, and the queue and cookie are published after it was"
+          + " sent. The posting publishes them before it drops that reference. A request of one bio so needs"
+          + " no atomic operation.",
+      test = "IomapDioBiosTest#theQueueIsPublishedAfterTheReferenceIsHandedOver")
   private void submitLastBio(Task current, Bio bio) {
     Kiocb request = iocb();
     boolean polled = request.has(Kiocb.IOCB_HIPRI);
@@ -358,6 +375,7 @@ public final class IomapDio extends Slab.Item {
     return target;
   }
 
+  @Patch(21)
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_end_io")
   private static void bioEndIo(Bio bio) {
     IomapDio dio = (IomapDio) bio.owner();
@@ -471,6 +489,12 @@ public final class IomapDio extends Slab.Item {
    * @param interruptible whether an interrupt ends the wait
    * @return 0 or -EINTR
    */
+  @Differs(
+      patch = 5,
+      kind = Differs.Kind.FIXES,
+      why = "A task that waits for direct I/O in flight polls for it. In the posting a task that waits for"
+          + " its own polled request waits for ever.",
+      test = "IomapOverwriteTest#whoWaitsForHisOwnPolledRequestPollsForIt")
   @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
   public static int awaitNone(Task current, Inode inode, BlockDevice bdev, boolean interruptible) {
     if (inode.dioCount() == 0) {

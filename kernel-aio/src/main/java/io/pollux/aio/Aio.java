@@ -8,6 +8,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioSigset;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
@@ -149,7 +150,7 @@ public final class Aio {
   private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
     AddressSpace mm = current.mm();
     Kioctx ctx = null;
-    boolean added = false;
+    boolean stored = false;
     try {
       int errno = setup.pin(iocbs, sqRing, cqRing);
       if (errno != 0) {
@@ -164,25 +165,38 @@ public final class Aio {
       if (errno != 0) {
         return errno;
       }
-      RawMemory.putLong(ctxp, ctx.userId());
       KioctxTable.of(mm, this).add(ctx);
-      added = true;
+      RawMemory.putLong(ctxp, ctx.userId()); // last: a thread that reads the id finds the context
+      stored = true;
       return 0;
     } finally {
-      if (!added) {
-        undo(setup, ctx);
+      if (!stored) {
+        undo(mm, setup, ctx);
       }
     }
   }
 
-  private static void undo(ContextSetup setup, @Nullable Kioctx ctx) {
+  private static void undo(AddressSpace mm, ContextSetup setup, @Nullable Kioctx ctx) {
     if (ctx == null) {
       setup.unpin();
     } else if (ctx.kill()) { // it has no thread, or something was thrown
+      if (mm.ioctxTable() instanceof KioctxTable contexts) {
+        contexts.remove(ctx);
+      }
       ctx.free(0);
     }
   }
 
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "USERIOCB with SCQRING is EINVAL. The posting leaves it open.",
+      test = "IoSetup2Test#refusesFlagsThatDoNotGoTogether")
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why = "SQWQ with IOPOLL is EINVAL, because a worker would have to poll for the request that it waits"
+          + " for.",
+      test = "SqThreadTest#flagsThatDoNotGoTogether")
   private static boolean flagsGoTogether(int flags) {
     boolean rings = (flags & AioAbi.IOCTX_FLAG_SCQRING) != 0;
     boolean userIocb = (flags & AioAbi.IOCTX_FLAG_USERIOCB) != 0;
@@ -256,6 +270,18 @@ public final class Aio {
    * @param iocbpp user address of an array of iocb pointers, or, with USERIOCB, of indices
    * @return how many were queued, or what the first one failed with
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "io_submit on a polled context takes at most nr_events requests. The posting takes at most 127,"
+          + " the slots of its old ring.",
+      test = "SubmitDifferencesTest#aPolledContextTakesAsManyRequestsAsItHasEvents")
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.FIXES,
+      why = "io_submit on a context with rings puts its reference and returns EINVAL. The posting keeps the"
+          + " reference, and io_destroy waits for ever.",
+      test = "RingDifferencesTest#ioSubmitOnAContextWithRingsLeavesNoReference")
   @Patch({9, 11, 14})
   @LinuxSource(file = "fs/aio.c", name = "io_submit")
   public long ioSubmit(Task current, long id, long nr, long iocbpp) {
@@ -492,6 +518,11 @@ public final class Aio {
     }
   }
 
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "Unknown flags of io_ring_enter are EINVAL. The posting ignores them.",
+      test = "IoRingEnterTest#neitherFlagDoesNothing")
   private static long enter(
       Task current, Kioctx ctx, @Nullable RingEntry rings, int toSubmit, int minComplete, int flags) {
     if (rings == null) {

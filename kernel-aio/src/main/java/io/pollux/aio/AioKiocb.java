@@ -4,6 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -19,7 +20,10 @@ final class AioKiocb extends Kiocb {
   /** States of a polled request (C: the KIOCB_F_POLL_* bits). */
   private static final int ISSUED = 0;
 
+  @LinuxSource(file = "fs/aio.c", name = "KIOCB_F_POLL_COMPLETED")
   private static final int POLL_COMPLETED = 1;
+
+  @LinuxSource(file = "fs/aio.c", name = "KIOCB_F_POLL_EAGAIN")
   private static final int POLL_EAGAIN = 2;
 
   private static final VarHandle POLL_STATE;
@@ -38,9 +42,11 @@ final class AioKiocb extends Kiocb {
   long userData;
 
   /** io_event.obj of its event. */
+  @LinuxSource(file = "fs/aio.c", name = "ki_index")
   long userObj;
 
   /** The result, once complete. */
+  @LinuxSource(file = "fs/aio.c", name = "ki_ev")
   long res;
 
   /** The second result, once complete. */
@@ -93,6 +99,12 @@ final class AioKiocb extends Kiocb {
   }
 
   /** Gives the memory back. The file was put before. */
+  @Differs(
+      patch = 10,
+      kind = Differs.Kind.SIMPLER,
+      why = "A request has no reference count: its completion frees it, even inside the file's method. In the"
+          + " posting the submitter holds a reference too.",
+      test = "SubmitDifferencesTest#aRequestIsFreedByItsCompletion")
   @LinuxSource(file = "fs/aio.c", name = "iocb_put")
   @Patch(10)
   void free() {
@@ -129,6 +141,12 @@ final class AioKiocb extends Kiocb {
   }
 
   /** Whether a polled request is done, one way or the other. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "A request whose EAGAIN comes after its submission is complete, and its event has the errno. The"
+          + " posting never reaps it.",
+      test = "SubmitDifferencesTest#aLateEagainIsAnEvent")
   boolean pollCompleted() {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }

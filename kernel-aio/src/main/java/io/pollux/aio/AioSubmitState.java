@@ -7,6 +7,7 @@ import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
@@ -122,6 +123,12 @@ final class AioSubmitState implements SleepHook {
    * Takes a file reference for one request. They are taken as many at a time as the batch has requests left, or, in a batch
    * that goes from file to file, as many as the file before had in a row.
    */
+  @Differs(
+      patch = 18,
+      kind = Differs.Kind.OURS,
+      why = "In a batch that goes from file to file, as many references are taken as the file before had in a"
+          + " row. The posting takes one for each request left.",
+      test = "SubmitDifferencesTest#aBatchThatGoesFromFileToFileTakesFewReferencesAhead")
   @Patch(18)
   @LinuxSource(file = "fs/aio.c", name = "aio_file_get")
   @Nullable File fileGet(Task current, int wanted) {
@@ -162,7 +169,13 @@ final class AioSubmitState implements SleepHook {
   }
 
   /** Collects a polled request that was issued. */
-  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_issued")
+  @Differs(
+      patch = 16,
+      kind = Differs.Kind.SIMPLER,
+      why = "Polled requests of every batch are gathered in the submission state. In the posting those of"
+          + " batches of 1 and 2 go to the context's list.",
+      test = "SubmitDifferencesTest#aBatchOfTwoIsGatheredToo")
+  @LinuxSource(file = "fs/aio.c", name = {"aio_iopoll_iocb_issued", "aio_iopoll_iocb_add_state"})
   void issued(AioKiocb req) {
     if (reqTail == null) {
       reqHead = req;

@@ -5,6 +5,7 @@ import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.LinuxSource;
@@ -89,6 +90,11 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
   }
 
   /** Polls for min events. From process context, with the enter lock. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "io_getevents on a polled context honours its timeout. The posting ignores it.",
+      test = "SubmitDifferencesTest#aTimeoutEndsThePolling")
   @Patch(15)
   @LinuxSource(file = "fs/aio.c", name = {"aio_iopoll_getevents", "aio_iopoll_check"})
   int poll(Task current, long timeoutNanos) {
@@ -99,6 +105,12 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
     return result == 0 ? error : result;
   }
 
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "A polled event that cannot be stored stays in the kernel, and a later call returns it. The"
+          + " posting loses it.",
+      test = "IoSubmitTest#aPolledEventIsNotLostToABadArray")
   @Override
   public boolean event(AioKiocb req) {
     long event = events + copied * IoEvent.SIZE;

@@ -7,6 +7,7 @@ import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
@@ -69,6 +70,17 @@ final class FixedBuffers {
     return 0;
   }
 
+  @Differs(
+      patch = 24,
+      kind = Differs.Kind.OURS,
+      why = "RLIMIT_MEMLOCK limits the sum of all contexts of a process. The posting checks each context"
+          + " alone.",
+      test = "SubmitDifferencesTest#lockedMemoryIsLimitedForAllContextsOfAProcess")
+  @Differs(
+      patch = 24,
+      kind = Differs.Kind.OURS,
+      why = "A buffer that is mapped only in part is EFAULT. The posting returns ENOMEM.",
+      test = "SubmitDifferencesTest#aFixedBufferThatIsMappedInPartIsAFault")
   private int mapOne(int index, long address, long bytes, long limit) {
     if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX || !AddressSpace.isUserRange(address, bytes)) {
       return -Errno.EFAULT;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 
@@ -28,7 +29,18 @@ final class IocbCopy {
    *
    * @param iocb its address, any alignment
    */
-  @LinuxSource(file = "fs/aio.c", name = "copy_from_user")
+  @Differs(
+      patch = 14,
+      kind = Differs.Kind.OURS,
+      why = "Every iocb is copied before it is checked, so that a program cannot change what was checked. The"
+          + " posting uses user-mapped iocbs in place.",
+      test = "SubmitDifferencesTest#anIocbThatChangesWhileItIsSubmittedChangesNothing")
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "Every entry of the SQ ring is copied before it is checked. The posting uses entries in place.",
+      test = "RingDifferencesTest#anIocbThatChangesWhileItIsSubmittedChangesNothing")
+  @LinuxSource(file = "include/linux/uaccess.h", name = "copy_from_user")
   void copyFrom(long iocb) {
     aioData = Iocb.aioData(iocb);
     aioRwFlags = Iocb.aioRwFlags(iocb);

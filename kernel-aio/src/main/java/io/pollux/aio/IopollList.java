@@ -6,6 +6,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -68,6 +69,13 @@ final class IopollList {
   }
 
   /** Takes a chain of requests that were issued, and whether any of them is complete. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "A request that was complete when it was submitted keeps its place in the list. The posting puts"
+          + " it in front.",
+      test = "SubmitDifferencesTest#aRequestThatWasCompleteWhenSubmittedWaitsItsTurn")
+  @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_add_list")
   void submitted(AioKiocb head, AioKiocb tail, boolean anyDone) {
     assert tail.next == null;
     if (oneInside) {
@@ -116,6 +124,17 @@ final class IopollList {
    * @param timeoutNanos how long to go on, or WaitQueue.FOREVER
    * @return events, or a negative errno if the first thing that happened was an error
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "A signal ends polling: EINTR if there is no event. The posting ignores signals.",
+      test = "IopollByInterruptTest#aSignalEndsTheWait")
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "Polling goes on until there are min events. The posting may return after one event if the"
+          + " processor is needed elsewhere (need_resched).",
+      test = "SubmitDifferencesTest#pollingGoesOnUntilThereAreMinEvents")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_check")
   int check(@Nullable Task current, Sink sink, int min, int max, long timeoutNanos) {
     int events = 0;
@@ -154,6 +173,11 @@ final class IopollList {
    * without waking the poller, so it sleeps. The posted series spins here too. Returns the next nap, which grows in proportion to
    * the time already waited.
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "The poller sleeps if interrupts complete all of its requests. The posting spins.",
+      test = "IopollByInterruptTest#aPollerOfADeviceWithoutPolledQueuesSleeps")
   private long pause(long nap) {
     for (AioKiocb req = completingHead; req != null; req = req.next) {
       if (!req.pollCompleted() && req.file().op().needsPolling(req)) {
@@ -292,6 +316,12 @@ final class IopollList {
    * @throws IllegalStateException if iopoll keeps failing for all remaining requests. Their devices may still write to pinned
    *     memory.
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.OURS,
+      why = "The end of a context gives up if iopoll fails a thousand times for all requests left, and keeps"
+          + " their memory pinned. The posting polls for ever.",
+      test = "ContextEndTest#aFileThatCantBePolledIsGivenUp")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
   void drain() {
     int failures = 0;

@@ -9,6 +9,7 @@ import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -130,6 +131,12 @@ final class Kioctx {
   }
 
   /** Requests in flight and kept events at which a polled or ring context refuses submissions. */
+  @Differs(
+      patch = 7,
+      kind = Differs.Kind.OURS,
+      why = "A polled or ring context has at most 16 × nr_events requests and kept events, and at most"
+          + " 65,536: EAGAIN. The posting has no limit.",
+      test = "RingLimitTest#aSmallContextHoldsFewRequests")
   int mostRequests() {
     return mostRequests;
   }
@@ -169,6 +176,7 @@ final class Kioctx {
   }
 
   /** Whether events go to the old completion ring, so that each request needs a slot of it. */
+  @LinuxSource(file = "fs/aio.c", name = "aio_ctx_old_ring")
   boolean ordinary() {
     return !polled() && rings == null;
   }
@@ -177,6 +185,12 @@ final class Kioctx {
    * Whether requests are submitted and polled for by nobody but who is inside io_ring_enter, so that the enter lock
    * is all the locking there need be.
    */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "On a polled ring context without a thread, the enter flag guards the list of requests and their"
+          + " count. The posting takes locks there.",
+      test = "RingDifferencesTest#aPolledContextWithoutAThreadHasOneThreadInside")
   boolean oneInside() {
     return oneInside;
   }
@@ -251,6 +265,12 @@ final class Kioctx {
     }
   }
 
+  @Differs(
+      patch = 7,
+      kind = Differs.Kind.SIMPLER,
+      why = "The free slots of the old ring are one count under completionLock. The posting keeps a part of"
+          + " them on each processor, in units of req_batch.",
+      test = "SubmitDifferencesTest#theSlotsOfAContextAreOneCountForAllThreads")
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "get_reqs_available")
   boolean getReqsAvailable() {
@@ -281,6 +301,7 @@ final class Kioctx {
 
   // What can be cancelled.
 
+  @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
   void addPoll(PollIocb poll) {
     synchronized (pollLock) {
       PollIocb below = polls;
@@ -403,6 +424,12 @@ final class Kioctx {
    *
    * @return false if somebody else was first
    */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "io_destroy ends the wait of a thread inside io_ring_enter: EINVAL. The posting waits for"
+          + " getevents_lock until that thread leaves.",
+      test = "IoRingEnterTest#destroyEndsAWaiterAndWaitsForWhatIsInFlight")
   @LinuxSource(file = "fs/aio.c", name = "kill_ioctx")
   boolean kill() {
     if (!DEAD.compareAndSet(this, false, true)) {

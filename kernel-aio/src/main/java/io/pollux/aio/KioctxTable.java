@@ -5,6 +5,7 @@ import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
 import io.pollux.uapi.AioRing;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -88,6 +89,12 @@ final class KioctxTable implements IoctxTable {
     return ctx != null && ctx.userId() == id && ctx.get() ? ctx : null;
   }
 
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "The end of a process polls its contexts without the lock of their table. The posting polls under"
+          + " ioctx_lock, a spinlock.",
+      test = "SubmitDifferencesTest#theEndOfAProcessPollsWithoutTheLockOfItsContexts")
   @Override
   public void exitAio() {
     AtomicReferenceArray<@Nullable Kioctx> now = table;

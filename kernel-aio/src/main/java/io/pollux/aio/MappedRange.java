@@ -4,6 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.UserPages;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.util.ArrayList;
@@ -33,6 +34,12 @@ final class MappedRange {
    *
    * @return the range, or null if some of it is not mapped for writing
    */
+  @Differs(
+      patch = 14,
+      kind = Differs.Kind.OURS,
+      why = "User-mapped iocbs are pinned for writing, as rings and buffers are: read-only memory is ENOMEM."
+          + " The posting pins iocbs for reading.",
+      test = "SubmitDifferencesTest#userMappedIocbsInReadOnlyMemoryAreRefused")
   @LinuxSource(file = "fs/aio.c", name = "aio_map_range")
   static @Nullable MappedRange map(AddressSpace mm, long address, long bytes) {
     if (!AddressSpace.isUserRange(address, bytes)) {

@@ -6,6 +6,7 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * under completionLock.
  */
 @Patch(26)
-@LinuxSource(file = "fs/aio.c", name = "aio_scqring")
+@LinuxSource(file = "fs/aio.c")
 final class RingEntry implements IopollList.Sink {
   /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
@@ -62,7 +63,7 @@ final class RingEntry implements IopollList.Sink {
    *
    * @return 0, or -EAGAIN at the limit or if the host cannot create a thread
    */
-  @LinuxSource(file = "fs/aio.c", name = {"aio_sq_thread_start", "aio_sq_wq_start"})
+  @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread_start")
   int start(UserProcess process, SqThreads threads) {
     boolean submits = ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD) || ctx.has(AioAbi.IOCTX_FLAG_SQPOLL);
     int most = ctx.has(AioAbi.IOCTX_FLAG_SQWQ) ? Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS)) : 0;
@@ -110,6 +111,12 @@ final class RingEntry implements IopollList.Sink {
    * Whether submissions are refused until the program reaps. The kernel keeps as many events as the CQ ring has entries, plus
    * those of requests in flight when it reaches that number. (The posted series drops events instead.)
    */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "io_ring_enter submits nothing while as many events are kept as the CQ ring has entries: EAGAIN."
+          + " The posting keeps no events.",
+      test = "RingLimitTest#submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces")
   boolean isFull() {
     int events = kept;
     return events >= ctx.maxReqs() || ctx.requests() + events >= ctx.mostRequests();
@@ -122,6 +129,11 @@ final class RingEntry implements IopollList.Sink {
    *
    * @return requests accepted, or a negative errno
    */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "SUBMIT and GETEVENTS with to_submit 0 still wait for events. The posting returns 0 at once.",
+      test = "RingDifferencesTest#withoutEntriesToSubmitGetEventsStillWaits")
   @LinuxSource(file = "fs/aio.c", name = "__io_ring_enter")
   long enter(Task current, int toSubmit, int minComplete, int flags) {
     if ((overflowUntold || kept != 0) && flushOverflow()) {
@@ -161,6 +173,17 @@ final class RingEntry implements IopollList.Sink {
    * @param byThread whether an entry that fails becomes an event, since nobody waits for an answer
    * @return entries taken, or the first entry's errno; in the submission thread only -EAGAIN, for a retry
    */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "The tail of the SQ ring is read once for each call. The posting reads it for each entry.",
+      test = "RingDifferencesTest#entriesThatAreAddedMeanwhileAreForTheNextCall")
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "The head of the SQ ring moves after every 8 entries and at the end. The posting moves it after"
+          + " each entry.",
+      test = "RingDifferencesTest#theHeadMovesOnceForEightEntries")
   @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
   private int aioRingSubmit(Task current, int most, boolean byThread) {
     Submitter submitter = Submitter.start(current, ctx, most);
@@ -210,6 +233,10 @@ final class RingEntry implements IopollList.Sink {
    *
    * @return 0, or -EAGAIN if the entry may be accepted later, or there is no room for its event
    */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why = "An entry that the submission thread cannot submit becomes an event with its errno.",
+      test = "SqThreadTest#anEntryThatFailsBecomesAnEvent")
   private int failFromThread(Task current, Submitter submitter, int index, int errno) {
     boolean later = errno == -Errno.EAGAIN && submitter.retry();
     if (later || (ctx.polled() ? ctx.requests() >= ctx.mostRequests() : isFull())) {
@@ -262,6 +289,11 @@ final class RingEntry implements IopollList.Sink {
     return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
   }
 
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "GETEVENTS returns if nothing is in flight. The posting sleeps until a signal.",
+      test = "RingDifferencesTest#nothingInFlightIsNotWaitedFor")
   @LinuxSource(file = "fs/aio.c", name = "aio_cqring_wait")
   private int aioCqringWait(Task current, int minComplete) {
     flushOverflow();
@@ -354,6 +386,12 @@ final class RingEntry implements IopollList.Sink {
 
   // Events of polled requests: by the owner of pollLock.
 
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.OURS,
+      why = "A polled event that finds the CQ ring full stays in the list, and the call returns 0. The"
+          + " posting returns EAGAIN.",
+      test = "IoRingEnterTest#aPolledEventThatFindsTheRingFullStaysAndComesLater")
   @Override
   public boolean event(AioKiocb req) {
     int behind = cq.put(cqTail, req);
@@ -372,6 +410,12 @@ final class RingEntry implements IopollList.Sink {
   // Events of other requests: any context, under completionLock.
 
   /** Puts an event, or keeps it if there is no room. Answers whether the request is done with. */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.FIXES,
+      why = "An event from elsewhere that finds the CQ ring full is kept, and the next call returns EOVERFLOW"
+          + " once. The posting drops it.",
+      test = "IoRingEnterTest#anEventFromElsewhereThatFindsTheRingFullIsKeptAndTold")
   boolean complete(AioKiocb req) {
     assert Thread.holdsLock(ctx.completionLock());
     if (overflowHead != null) {

@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -53,6 +54,12 @@ final class SqRing {
   }
 
   /** The index behind the last entry that the program has filled. A tail outside the ring means that there is none. */
+  @Differs(
+      patch = 26,
+      kind = Differs.Kind.FIXES,
+      why = "A tail outside the SQ ring means an empty ring, and the kernel keeps its own head. The posting"
+          + " uses what the program wrote.",
+      test = "IoRingEnterTest#aWildTailMeansAnEmptyRingAndAWildHeadAFullOne")
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_sqring")
   int tail() {
     int tail = AioIocbRing.tail(ring); // acquire: pairs with the program's release after it filled the entries

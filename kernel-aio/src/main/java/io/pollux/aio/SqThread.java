@@ -5,8 +5,8 @@ import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Patch;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -19,7 +19,11 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Without SQPOLL the thread sleeps whenever the ring is empty, until io_ring_enter wakes it. With it, it
  * sleeps after a second in which there was nothing to do, and says so in the ring (NEED_WAKEUP).
  */
-@Patch(26)
+@Differs(
+    kind = Differs.Kind.OURS,
+    why = "SQTHREAD submits, and SQPOLL also reaps, without system calls. The cover letter of the posting"
+        + " names such a thread as an experiment that is not ready.",
+    test = "SqThreadTest#noCallAtAll")
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread")
 final class SqThread {
   private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -144,6 +148,11 @@ final class SqThread {
   }
 
   /** Sleeps until woken, unless a last check finds an entry that can be taken. */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why = "A thread that goes to sleep sets NEED_WAKEUP in the SQ ring, so that the program knows when a"
+          + " call is needed.",
+      test = "SqThreadTest#anIdleThreadSleepsAndSaysSo")
   private void sleep() {
     sq.setNeedWakeup(true);
     VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag

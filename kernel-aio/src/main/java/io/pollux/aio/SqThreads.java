@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.uapi.Patch;
+import io.pollux.uapi.Differs;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -11,7 +11,10 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>Setup of a context with a thread or workers returns EAGAIN above {@link #MAX} threads, or if the host cannot create a
  * thread. The limit is system-wide, like aio_max_nr. The posted series has no limit.
  */
-@Patch(26)
+@Differs(
+    kind = Differs.Kind.OURS,
+    why = "All contexts together have at most 4,096 threads and workers: EAGAIN of io_setup2.",
+    test = "SqThreadsTest#thereAreNotMoreThanSoMany")
 final class SqThreads {
   /** Maximum number of threads of all contexts. A context counts its submission thread and its maximum number of workers. */
   static final int MAX = 4096;

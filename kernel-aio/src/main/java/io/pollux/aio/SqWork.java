@@ -4,6 +4,7 @@ package io.pollux.aio;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,11 @@ import org.jspecify.annotations.Nullable;
  * An entry of the SQ ring that a worker executes (SQWQ): a copy of its iocb, and its context. A worker also retries a read that
  * would have blocked in place; the request stays the same.
  */
+@Differs(
+    kind = Differs.Kind.OURS,
+    why = "SQWQ executes entries in workers, after an attempt in place for reads. The posting has no"
+        + " workers.",
+    test = "EagainTest#aReadThatIsShortOnlyBecauseItMustNotBlockIsRepeatedByAWorker")
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_wq_submit_work")
 final class SqWork extends Slab.Item implements WorkQueue.Work {
   private static final Slab<SqWork> SLAB = new Slab<>(SqWork::new);

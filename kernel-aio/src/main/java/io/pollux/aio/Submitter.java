@@ -13,6 +13,7 @@ import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -40,6 +41,16 @@ final class Submitter extends Slab.Item {
   private static final int IOPRIO_CLASS_BE = 2;
   private static final int IOPRIO_CLASS_IDLE = 3;
   private static final int IOPRIO_BE_NR = 8;
+
+  // What a file returns to have its call restarted; no program sees these.
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTSYS")
+  private static final int ERESTARTSYS = 512;
+
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTNOHAND")
+  private static final int ERESTARTNOHAND = 514;
+
+  @LinuxSource(file = "include/linux/errno.h", name = "ERESTART_RESTARTBLOCK")
+  private static final int ERESTART_RESTARTBLOCK = 516;
 
   private final AioSubmitState state = new AioSubmitState();
   private final BvecIter bvecIter = new BvecIter();
@@ -146,6 +157,11 @@ final class Submitter extends Slab.Item {
    * @param key user address where KIOCB_KEY goes, or 0
    * @return 0, or a negative errno with nothing left of the request
    */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.FIXES,
+      why = "A submission that fails with EAGAIN puts the file. The posting leaks the reference.",
+      test = "IoRingEnterTest#aDeviceWithoutARequestLeftAnswersAgainAndTheProgramReapsFirst")
   @Patch({7, 11, 16})
   @LinuxSource(file = "fs/aio.c", name = {"io_submit_one", "__io_submit_one"})
   int submitOne(Task current, int index, long obj, long key) {
@@ -351,6 +367,12 @@ final class Submitter extends Slab.Item {
   }
 
   /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.SIMPLER,
+      why = "A write takes no freeze protection, and its completion has no kiocb_end_write: no filesystem"
+          + " here can be frozen.",
+      test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
   @LinuxSource(file = "fs/aio.c", name = {"aio_read", "aio_write"})
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
     File file = state.fileGet(current, iocb.aioFildes);
@@ -508,15 +530,22 @@ final class Submitter extends Slab.Item {
         : iovec.importSingleRange(current.mm(), read, buf, nbytes);
   }
 
-  /** Completes a request that the file finished at once. */
+  /**
+   * Completes a request that the file finished at once. A request that asks to restart the call fails with EINTR, because other
+   * requests of the call may be in flight.
+   */
   @Patch(6)
   @LinuxSource(file = "fs/aio.c", name = "aio_rw_done")
   private static void aioRwDone(AioKiocb req, long result) {
     if (result != -Kiocb.EIOCBQUEUED) {
       KiComplete handler = req.kiComplete;
       assert handler != null;
-      handler.complete(req, result, 0);
+      handler.complete(req, restartsCall(result) ? -Errno.EINTR : result, 0);
     }
+  }
+
+  private static boolean restartsCall(long result) {
+    return (result <= -ERESTARTSYS && result >= -ERESTARTNOHAND) || result == -ERESTART_RESTARTBLOCK;
   }
 
   @Patch(6)

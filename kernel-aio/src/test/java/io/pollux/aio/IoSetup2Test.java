@@ -4,6 +4,7 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.RamDisk;
+import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
 import io.pollux.uapi.AioIocbRing;
@@ -13,8 +14,10 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -132,6 +135,30 @@ class IoSetup2Test {
     program.process.setMemlockLimit(7 * 4096);
     assertThat(program.setup(RingProgram.POLLED | 4)).isZero();
     assertThat(program.process.mm().lockedPages()).isEqualTo(7);
+  }
+
+  /** The id is stored when the context is in the table, so that a thread can use what it reads. */
+  @Timeout(60)
+  @Test
+  void aThreadThatReadsTheIdFindsTheContext() throws InterruptedException {
+    for (int round = 0; round < 300; round++) {
+      Task other = program.process.newTask();
+      RawMemory.putLong(program.ctxp, 0);
+      AtomicLong destroyed = new AtomicLong(1);
+      Thread thread =
+          new Thread(
+              () -> {
+                while (RawMemory.getIntAcquire(program.ctxp) == 0) { // the id's low half; an id is a page's address
+                  Thread.onSpinWait();
+                }
+                destroyed.set(RingProgram.in(other, () -> program.aio.ioDestroy(other, program.ctx())));
+              });
+      thread.setDaemon(true);
+      thread.start();
+      assertThat(program.setup(RingProgram.RINGS)).isZero();
+      thread.join();
+      assertThat(destroyed).hasValue(0);
+    }
   }
 
   @ParameterizedTest

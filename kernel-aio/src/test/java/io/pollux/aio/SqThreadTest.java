@@ -8,7 +8,6 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
-import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +18,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Submission on the kernel's side: SQTHREAD, SQPOLL, SQWQ. */
-@Patch(26)
 @Timeout(60)
 class SqThreadTest {
   private static final int SQTHREAD = AioAbi.IOCTX_FLAG_SQTHREAD;

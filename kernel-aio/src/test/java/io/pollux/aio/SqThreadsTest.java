@@ -8,7 +8,6 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +18,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Contexts whose threads cannot be created: at the limit, or because the host refuses. */
-@Patch(26)
 @Timeout(60)
 class SqThreadsTest {
   private static final int SQTHREAD = AioAbi.IOCTX_FLAG_SQTHREAD;

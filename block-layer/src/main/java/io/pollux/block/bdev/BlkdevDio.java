@@ -13,6 +13,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -91,6 +92,19 @@ final class BlkdevDio extends Slab.Item {
     return dio.submit(current, bdev, iter);
   }
 
+  @Differs(
+      patch = 4,
+      kind = Differs.Kind.OURS,
+      why = "A polled request is plugged, so that the driver gets its bios in one call. The posting's base,"
+          + " for-4.21/block, does not plug polled I/O.",
+      test = "DirectBiosTest#aPolledRequestOfSeveralBiosReachesTheDriverInOneCall")
+  @Differs(
+      patch = 4,
+      kind = Differs.Kind.OURS,
+      why = "The last bio gets the submitter's reference, and the queue and cookie are published after it was"
+          + " sent. The posting publishes them before it drops that reference. A request of one bio so needs"
+          + " no atomic operation.",
+      test = "DirectBiosTest#theQueueIsPublishedAfterTheReferenceIsHandedOver")
   @Patch({4, 23})
   private long submit(Task current, BlockDevice bdev, IovIter iter) {
     Kiocb request = iocb();
@@ -107,6 +121,10 @@ final class BlkdevDio extends Slab.Item {
           size == 0
               ? firstBio.init(bdev, sector, opf, BlkdevDio::bioEndIo, this)
               : Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
+      bio.setIoprio(request.kiIoprio);
+      if (iter.isBvec()) {
+        bio.setHoldPages();
+      }
       int result = bio.iovIterGetPages(iter);
       if (result != 0) {
         bio.put();
@@ -156,6 +174,7 @@ final class BlkdevDio extends Slab.Item {
     return finish();
   }
 
+  @Patch(21)
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_bio_end_io")
   private static void bioEndIo(Bio bio) {
     BlkdevDio dio = (BlkdevDio) bio.owner();

@@ -11,6 +11,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -154,6 +155,12 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
+  @Differs(
+      patch = 3,
+      kind = Differs.Kind.OURS,
+      why = "iopoll polls the queue that the kiocb names. The posting takes the queue of the inode's block"
+          + " device.",
+      test = "DirectBiosTest#iopollPollsTheQueueThatTheKiocbNames")
   @Patch(3)
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_iopoll")
   public int iopoll(Kiocb iocb, boolean spin) {
@@ -199,6 +206,11 @@ final class DefBlkFops implements FileOperations {
    * @return 0; -EBUSY if somebody wrote there through the page cache meanwhile; -EPERM; or what the device answers
    */
   @Override
+  @Differs(
+      kind = Differs.Kind.LATER,
+      why = "fallocate with an unknown mode leaves the page cache alone. The posting's kernel drops the pages"
+          + " of the range before it checks the mode.",
+      test = "BdevRangesTest#otherModesAreNotSupportedAndLeaveWhatIsCachedAlone")
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fallocate")
   public int fallocate(Task current, File file, int mode, long offset, long length) {
     BlockDevice bdev = bdev(file);

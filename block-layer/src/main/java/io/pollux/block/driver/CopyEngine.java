@@ -5,6 +5,7 @@ import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.HwCtx;
 import io.pollux.block.Request;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.RawMemory;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -29,6 +30,11 @@ import org.jspecify.annotations.Nullable;
  * not of one piece, or that is all there is, is left to who polls, and so are the others whenever he finds nothing moved: he would
  * only spin.
  */
+@Differs(
+    kind = Differs.Kind.OURS,
+    why = "A thread of a RAM disk moves a batch before it is polled for, as a device does by DMA. A RAM"
+        + " disk of the posting's kernel copies in the submission.",
+    test = "CopyEngineTest#aBatchIsMovedWithoutAPollAndCompletesWithOne")
 final class CopyEngine implements AutoCloseable {
   /** How many requests it has at most: enough to be busy while events are read and entries filled, and no more. */
   static final int ROOM = 24;

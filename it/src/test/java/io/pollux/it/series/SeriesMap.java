@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it.series;
 
-import java.io.IOException;
 import java.lang.classfile.Annotation;
 import java.lang.classfile.AnnotationElement;
 import java.lang.classfile.AnnotationValue;
-import java.lang.classfile.AttributedElement;
-import java.lang.classfile.Attributes;
-import java.lang.classfile.ClassFile;
-import java.lang.classfile.ClassModel;
-import java.lang.classfile.FieldModel;
-import java.lang.classfile.MethodModel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
- * The map from the series to the code: read off {@code @Patch} and {@code @LinuxSource} in the compiled classes
- * of every module, tests included, without loading any of them.
+ * The map from the series to the code, made from {@code @Patch} and {@code @LinuxSource} in the compiled classes of
+ * every module.
  */
 final class SeriesMap {
   private static final String PATCH = "Lio/pollux/uapi/Patch;";
@@ -38,12 +28,10 @@ final class SeriesMap {
     }
   }
 
-  private final Path root;
   private final List<Row> rows;
   private final List<Place> places = new ArrayList<>();
 
-  SeriesMap(Path root, List<Row> rows) {
-    this.root = root;
+  SeriesMap(List<Row> rows) {
     this.rows = rows;
   }
 
@@ -51,49 +39,15 @@ final class SeriesMap {
     return rows;
   }
 
-  /** Reads the classes of every module that the build made. */
-  void scan() throws IOException {
-    try (Stream<Path> modules = Files.list(root)) {
-      for (Path module : modules.filter(m -> Files.exists(m.resolve("pom.xml"))).sorted().toList()) {
-        scan(module, "target/classes", false);
-        scan(module, "target/test-classes", true);
+  /** Takes the elements that name patches or C sources. */
+  void add(List<AnnotatedElements.Element> elements) {
+    for (AnnotatedElements.Element element : elements) {
+      List<Integer> patches = new ArrayList<>();
+      List<String> names = new ArrayList<>();
+      element.annotations().forEach(annotation -> read(annotation, patches, names));
+      if (!patches.isEmpty() || !names.isEmpty()) {
+        places.add(new Place(element.module(), element.test(), element.owner(), element.member(), patches, names));
       }
-    }
-  }
-
-  private void scan(Path module, String folder, boolean test) throws IOException {
-    Path classes = module.resolve(folder);
-    if (!Files.isDirectory(classes)) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(classes)) {
-      for (Path file : files.filter(f -> f.toString().endsWith(".class")).sorted().toList()) {
-        scan(String.valueOf(module.getFileName()), test, ClassFile.of().parse(file));
-      }
-    }
-  }
-
-  private void scan(String module, boolean test, ClassModel model) {
-    String name = model.thisClass().asInternalName();
-    String owner = name.substring(name.lastIndexOf('/') + 1).replace('$', '.');
-    add(module, test, owner, "", model);
-    for (FieldModel field : model.fields()) {
-      add(module, test, owner, field.fieldName().stringValue(), field);
-    }
-    for (MethodModel method : model.methods()) {
-      String member = method.methodName().stringValue();
-      add(module, test, owner, member.equals("<init>") ? "" : member, method);
-    }
-  }
-
-  private void add(String module, boolean test, String owner, String member, AttributedElement element) {
-    List<Integer> patches = new ArrayList<>();
-    List<String> names = new ArrayList<>();
-    element
-        .findAttribute(Attributes.runtimeVisibleAnnotations())
-        .ifPresent(found -> found.annotations().forEach(annotation -> read(annotation, patches, names)));
-    if (!patches.isEmpty() || !names.isEmpty()) {
-      places.add(new Place(module, test, owner, member, patches, names));
     }
   }
 
@@ -101,15 +55,11 @@ final class SeriesMap {
     String type = annotation.classSymbol().descriptorString();
     for (AnnotationElement element : annotation.elements()) {
       if (type.equals(PATCH)) {
-        values(element.value()).map(v -> ((AnnotationValue.OfInt) v).intValue()).forEach(patches::add);
+        AnnotatedElements.values(element.value()).map(v -> ((AnnotationValue.OfInt) v).intValue()).forEach(patches::add);
       } else if (type.equals(LINUX_SOURCE) && element.name().equalsString("name")) {
-        values(element.value()).map(v -> ((AnnotationValue.OfString) v).stringValue()).forEach(names::add);
+        AnnotatedElements.values(element.value()).map(v -> ((AnnotationValue.OfString) v).stringValue()).forEach(names::add);
       }
     }
-  }
-
-  private static Stream<AnnotationValue> values(AnnotationValue value) {
-    return value instanceof AnnotationValue.OfArray array ? array.values().stream() : Stream.of(value);
   }
 
   /** Where a C name of a patch lives: by @LinuxSource, or by the Java name where constants keep theirs. */

@@ -20,12 +20,12 @@ import org.junit.jupiter.api.Test;
  */
 class SeriesMapTest {
   private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
-  private static SeriesMap map = new SeriesMap(ROOT, List.of());
+  private static SeriesMap map = new SeriesMap(List.of());
 
   @BeforeAll
   static void scan() throws IOException {
-    map = new SeriesMap(ROOT, rows());
-    map.scan();
+    map = new SeriesMap(rows());
+    map.add(AnnotatedElements.scan(ROOT));
   }
 
   private static List<SeriesMap.Row> rows() throws IOException {

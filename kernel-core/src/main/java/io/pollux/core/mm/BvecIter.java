@@ -65,6 +65,11 @@ public final class BvecIter extends IovIter {
   }
 
   @Override
+  public boolean isBvec() {
+    return true;
+  }
+
+  @Override
   protected void skip(long bytes) {
     address += bytes;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.mm;
 
+import io.pollux.uapi.Differs;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,12 @@ import org.jspecify.annotations.Nullable;
  * <p>Whoever makes a mapping keeps the memory pinned until after {@link #close}, and closes it when nothing that carries it
  * is in flight.
  */
+@Differs(
+    patch = 24,
+    kind = Differs.Kind.OURS,
+    why = "A driver prepares the fixed buffers of a context once, and keeps what it prepared until the"
+        + " context ends. In the posting it maps every request.",
+    test = "DmaMappingTest#everyOwnerFindsItsOwnUntilItIsClosed")
 public final class DmaMapping implements AutoCloseable {
   /** Most bytes of a segment. */
   static final long SEGMENT_MAX = 1L << 30;

@@ -41,6 +41,16 @@ public abstract class IovIter {
   }
 
   /**
+   * Whether the memory is pages that its maker holds until the I/O is done.
+   *
+   * @return true for ITER_BVEC
+   */
+  @LinuxSource(file = "include/linux/uio.h", name = "iov_iter_is_bvec")
+  public boolean isBvec() {
+    return false;
+  }
+
+  /**
    * What is left.
    *
    * @return bytes

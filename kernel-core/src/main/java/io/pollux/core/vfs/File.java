@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -276,6 +277,15 @@ public final class File {
   }
 
   /**
+   * Counted references, for the books.
+   *
+   * @return f_count
+   */
+  public long references() {
+    return count.get();
+  }
+
+  /**
    * Takes references, unless the last one is gone already.
    *
    * @param refs how many
@@ -336,6 +346,12 @@ public final class File {
    *
    * @param refs how many
    */
+  @Differs(
+      patch = 17,
+      kind = Differs.Kind.SIMPLER,
+      why = "The last put releases the file inline. The posting queues the release as task work, which runs"
+          + " when the task leaves the kernel.",
+      test = "FilesStructTest#aFileLivesAsLongAsSomebodyHoldsIt")
   @Patch(17)
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {

@@ -64,6 +64,7 @@ public interface FileOperations {
    * @return true if so
    */
   @Patch(1)
+  @LinuxSource(file = "Documentation/filesystems/vfs.txt", name = "iopoll")
   default boolean hasIopoll() {
     return false;
   }

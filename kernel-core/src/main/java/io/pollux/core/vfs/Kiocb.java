@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.mm.Slab;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -49,6 +50,12 @@ public class Kiocb extends Slab.Item {
    * Set by the file with a result of -EAGAIN if the device had no free request, so that a retry may succeed. Any other -EAGAIN is
    * final. Linux 4.20 does not distinguish the two.
    */
+  @Differs(
+      patch = 2,
+      kind = Differs.Kind.OURS,
+      why = "A file says whether EAGAIN means that no tag was free. The posting does not, so a retry cannot"
+          + " tell it from a driver's EAGAIN.",
+      test = "EagainTest#anEntryThatIsEagainForGoodBecomesAnEvent")
   public static final int IOCB_NO_TAG = 1 << 8;
 
   private static final int RWF_SUPPORTED =
