@@ -5,15 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.mm.AddressSpace;
+import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.UserPages;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Patch;

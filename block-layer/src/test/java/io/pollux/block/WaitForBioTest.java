@@ -4,8 +4,8 @@ package io.pollux.block;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.NullDisk;
-import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;

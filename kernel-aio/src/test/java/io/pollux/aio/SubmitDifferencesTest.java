@@ -4,6 +4,7 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
@@ -46,7 +47,7 @@ class SubmitDifferencesTest {
   }
 
   private int open(HandFile opened) {
-    return program.process.files().install(TestInode.open(program.files, opened));
+    return FilesStruct.of(program.process).install(TestInode.open(program.files, opened));
   }
 
   /** A read of one block of a file by iocb i. */

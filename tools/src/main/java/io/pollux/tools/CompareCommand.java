@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.compare.AllocationComparisons;
 import io.pollux.tools.compare.BenchContestant;
 import io.pollux.tools.compare.CompareReport;
@@ -22,9 +22,9 @@ import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.image.TargetSpec;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;

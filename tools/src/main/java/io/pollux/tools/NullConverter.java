@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.TargetSpec;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;

@@ -2,8 +2,8 @@
 package io.pollux.tools.compare;
 
 import io.pollux.tools.bench.Manner;
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;

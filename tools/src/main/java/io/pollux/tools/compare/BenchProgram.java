@@ -2,12 +2,12 @@
 package io.pollux.tools.compare;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Mode;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
+import io.pollux.tools.image.TargetSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

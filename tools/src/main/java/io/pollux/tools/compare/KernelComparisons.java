@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.compare;
 
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
-import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.table;
 
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.bench.Plan;
 
 /** The columns: ways to ask for the same reads, from none of the series to all of it. */
 enum Way {

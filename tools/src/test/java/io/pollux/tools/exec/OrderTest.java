@@ -4,11 +4,11 @@ package io.pollux.tools.exec;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.NullParameters.IrqMode;
-import io.pollux.tools.image.TargetSpec;
+import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
+import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
