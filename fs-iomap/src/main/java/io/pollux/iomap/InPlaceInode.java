@@ -13,17 +13,17 @@ import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An inode of a filesystem that is written to in place only ({@link IomapOverwrite}): what would change more than the
- * content of a file is EOPNOTSUPP. It remembers when it was written to until the filesystem has that on the disk.
+ * An inode of a filesystem that writes in place only ({@link IomapOverwrite}). Any change beyond a file's content is
+ * EOPNOTSUPP. It keeps the time of the last write until the filesystem has written it to disk.
  */
 public abstract class InPlaceInode extends Inode {
   private static final long NEVER = Long.MIN_VALUE;
 
-  private volatile long writtenMillis = NEVER; // since 1970
-  private final AtomicBoolean dirty = new AtomicBoolean(); // that time is not on the disk
+  private volatile long writtenMillis = NEVER; // milliseconds since 1970
+  private final AtomicBoolean dirty = new AtomicBoolean(); // the time is not on disk yet
 
   /**
-   * For filesystems.
+   * Makes the inode, for filesystems.
    *
    * @param sb the filesystem
    * @param ino the inode number
@@ -33,36 +33,28 @@ public abstract class InPlaceInode extends Inode {
     super(sb, ino, mode);
   }
 
-  /**
-   * Whether it is marked as one that must not change.
-   *
-   * @return true if so
-   */
+  /** {@return whether the inode is marked immutable} */
   @LinuxSource(file = "include/linux/fs.h", name = "IS_IMMUTABLE")
   protected abstract boolean immutable();
 
-  /**
-   * Whether it is marked as one that may only grow.
-   *
-   * @return true if so
-   */
+  /** {@return whether the inode is marked append-only} */
   @LinuxSource(file = "include/linux/fs.h", name = "IS_APPEND")
   protected abstract boolean appendOnly();
 
-  /** Its times have to be written. From any context; called once until {@link #markClean}. */
+  /** Called when the inode's times must be written. From any context; not called again before {@link #markClean}. */
   protected abstract void timesDirtied();
 
-  /** The content changes now. From any context; allocates nothing but the first time. */
+  /** Records that the content changes now. From any context; allocates only when the inode becomes dirty. */
   @LinuxSource(file = "fs/inode.c", name = "file_update_time")
   public final void fileUpdateTime() {
-    long now = System.currentTimeMillis(); // as coarse as the tick of a kernel
+    long now = System.currentTimeMillis(); // as coarse as a kernel's tick
     if (writtenMillis != now) {
       writtenMillis = now;
     }
     markDirty();
   }
 
-  /** The time has to be written. From any context. */
+  /** Marks the time as not written. From any context. */
   public final void markDirty() {
     if (!dirty.get() && dirty.compareAndSet(false, true)) {
       timesDirtied();
@@ -70,15 +62,16 @@ public abstract class InPlaceInode extends Inode {
   }
 
   /**
-   * The time is about to be written: whoever writes to the file from here on makes it dirty again. From any context.
+   * Marks the time as written, just before the write. A later change of the file marks it dirty again. From any
+   * context.
    *
-   * @return false if it was written already
+   * @return false if it was clean already
    */
   public final boolean markClean() {
     return dirty.getAndSet(false);
   }
 
-  /** What the disk says counts again, unless there is something to be written. From any context. */
+  /** Drops the time kept in memory, unless it is dirty; then the disk's times count again. From any context. */
   public final void forgetWritten() {
     if (!dirty.get()) {
       writtenMillis = NEVER;
@@ -86,25 +79,20 @@ public abstract class InPlaceInode extends Inode {
   }
 
   /**
-   * Whether it was written to since it was read, or {@link #forgetWritten}.
-   *
-   * @return true if {@link #writtenMillis} is its time of modification and of change
+   * {@return whether {@link #writtenMillis} is the time of modification and of change: the file was written to since it
+   * was read or since {@link #forgetWritten}}
    */
   public final boolean wasWritten() {
     return writtenMillis != NEVER;
   }
 
-  /**
-   * When it was written to last.
-   *
-   * @return milliseconds since 1970; something far away if it was not written to
-   */
+  /** {@return when the file was written to last, in milliseconds since 1970; Long.MIN_VALUE if never} */
   public final long writtenMillis() {
     return writtenMillis;
   }
 
   /**
-   * Whether its content may change, as far as its marks say: they may have come after it was opened.
+   * Checks whether the marks allow a change of the content: they may have been set after the file was opened.
    *
    * @param iocb the request
    * @return 0 or -EPERM

@@ -7,27 +7,27 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One extent of a file, filled by {@link IomapOps#iomapBegin}: file bytes from {@link #offset()} on, for
- * {@link #length()} bytes, are what {@link #type()} says.
+ * One extent of a file, filled by {@link IomapOps#iomapBegin}: {@link #length()} file bytes from {@link #offset()} are
+ * of type {@link #type()}.
  */
 @LinuxSource(file = "include/linux/iomap.h", name = "iomap")
 public final class Iomap extends Slab.Item {
-  /** What is behind a range of a file. */
+  /** What backs a range of a file. */
   public enum Type {
-    /** Nothing: reads as zeroes. */
+    /** No blocks: reads as zeroes. */
     HOLE,
     /** Blocks with data. */
     MAPPED,
-    /** Blocks that were given to the file and not written yet: reads as zeroes. */
+    /** Blocks that are allocated but not written yet: reads as zeroes. */
     UNWRITTEN,
-    /** Data that lies in the metadata itself: copied. */
+    /** Data inside the metadata: copied. */
     INLINE
   }
 
-  /** The filesystem keeps single blocks, and these were merged for the report. */
+  /** The filesystem keeps single blocks and merged these for the report. */
   public static final int IOMAP_F_MERGED = 0x10;
 
-  /** Other files use these blocks, too. */
+  /** Other files share these blocks. */
   public static final int IOMAP_F_SHARED = 0x20;
 
   static final Slab<Iomap> SLAB = new Slab<>(Iomap::new);
@@ -39,11 +39,11 @@ public final class Iomap extends Slab.Item {
   private int flags;
   private @Nullable BlockDevice bdev;
 
-  /** Makes an extent to be filled. */
+  /** Makes an empty extent, for iomapBegin to fill. */
   public Iomap() {}
 
   /**
-   * A range with nothing to read from.
+   * Sets a hole.
    *
    * @param offset first byte in the file
    * @param length bytes, at least 1
@@ -53,9 +53,9 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * A range on a device.
+   * Sets a range on a device.
    *
-   * @param unwritten whether it reads as zeroes all the same
+   * @param unwritten whether the range reads as zeroes
    * @param offset first byte in the file
    * @param length bytes, at least 1
    * @param addr first byte on the device
@@ -66,12 +66,12 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * A range that the filesystem holds in memory.
+   * Sets a range that the filesystem holds in memory.
    *
    * @param offset first byte in the file
    * @param length bytes, at least 1
-   * @param addr kernel address of the data, good until the caller lets go of the inode's lock; for IOMAP_REPORT the first byte on
-   *     the device instead
+   * @param addr kernel address of the data, valid until the caller releases the inode's lock; for IOMAP_REPORT the
+   *     first byte on the device instead
    */
   public void setInline(long offset, long length, long addr) {
     set(Type.INLINE, offset, length, addr, null);
@@ -87,7 +87,7 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * Marks the extent for {@link IomapFiemap}. The next range that is set clears it.
+   * Sets the marks for {@link IomapFiemap}. Setting the next range clears them.
    *
    * @param newFlags IOMAP_F_*
    */
@@ -95,56 +95,35 @@ public final class Iomap extends Slab.Item {
     flags = newFlags;
   }
 
-  /**
-   * The marks of the extent.
-   *
-   * @return IOMAP_F_*
-   */
+  /** {@return the marks, IOMAP_F_*} */
   public int flags() {
     return flags;
   }
 
-  /**
-   * What it is.
-   *
-   * @return the type
-   */
+  /** {@return the type} */
   public Type type() {
     return type;
   }
 
-  /**
-   * Where it starts.
-   *
-   * @return first byte in the file
-   */
+  /** {@return the first byte in the file} */
   public long offset() {
     return offset;
   }
 
-  /**
-   * How long it is.
-   *
-   * @return bytes
-   */
+  /** {@return the length in bytes} */
   public long length() {
     return length;
   }
 
   /**
-   * Where its first byte is: on the device, or, inline and not for IOMAP_REPORT, in kernel memory.
-   *
-   * @return byte address; 0 for a hole
+   * {@return the address of the first byte, 0 for a hole: on the device, or, inline and not for IOMAP_REPORT, in kernel
+   * memory}
    */
   public long addr() {
     return addr;
   }
 
-  /**
-   * The device.
-   *
-   * @return the device of a mapped or unwritten extent
-   */
+  /** {@return the device of a mapped or unwritten extent} */
   public BlockDevice bdev() {
     BlockDevice device = bdev;
     assert device != null : "an extent without a device";

@@ -27,12 +27,12 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One direct request on its way: the counterpart of struct iomap_dio and its functions.
+ * One direct request: the counterpart of struct iomap_dio and its functions.
  *
- * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter, who hands its own to
- * the last bio: from then on the request may end at any time and is not the submitter's any more, unless it is
- * synchronous. Who drops the last reference completes the request. Completion may come from any context. A request of one
- * bio, which is what most are, so needs no atomic operation on the references at all.
+ * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter. The submitter hands
+ * its reference over to the last bio. After that an asynchronous request may complete at any time, and the submitter no
+ * longer touches it. Dropping the last reference completes the request, from any context. A request of one bio, the
+ * common case, so needs no atomic operation on the references.
  */
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 public final class IomapDio extends Slab.Item {
@@ -50,7 +50,7 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** What an actor answers when the last bio is on its way: then nothing of a request that is not synchronous may be touched. */
+  /** Returned by an actor after the last bio was submitted. An asynchronous request may not be touched after that. */
   private static final long HANDED_OVER = Long.MAX_VALUE;
 
   private final Iomap iomap = new Iomap();
@@ -60,20 +60,20 @@ public final class IomapDio extends Slab.Item {
       kind = Differs.Kind.OURS,
       why = "The first bio is part of the request. The posting allocates each bio.",
       test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
-  private final Bio firstBio = Bio.embedded(); // most requests need no other
+  private final Bio firstBio = Bio.embedded(); // most requests need no other bio
   private final WaitQueue waiter = new WaitQueue();
-  private final WorkQueue.Work work = this::completeWork; // made once, not for each request
+  private final WorkQueue.Work work = this::completeWork; // bound once, not for each request
 
   private @Nullable Kiocb iocb;
   private @Nullable Inode inode;
-  private long size; // bytes that the bios and the copies cover
+  private long size; // bytes that the bios and copies cover
   private long iSize; // i_size when the request began: reads stop there
   private boolean waitForCompletion;
   private boolean write;
   private @Nullable WorkQueue doneWq; // of a write
-  private @Nullable BlockDevice bdev; // where the last bio went
+  private @Nullable BlockDevice bdev; // of the last bio
 
-  // What the submitter keeps track of (C: submit).
+  // The submitter's own state (C: submit).
   private int cookie;
 
   @SuppressWarnings("unused") // through REF
@@ -81,8 +81,8 @@ public final class IomapDio extends Slab.Item {
 
   private int error; // the first one; through ERROR while bios are in flight
 
-  private volatile boolean done; // of a synchronous request: nothing is in flight any more
-  private final BooleanSupplier isDone = this::isDone; // made once
+  private volatile boolean done; // of a synchronous request: no bio is in flight
+  private final BooleanSupplier isDone = this::isDone; // bound once
 
   private IomapDio() {}
 
@@ -91,8 +91,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Reads iter.count() bytes at iocb.kiPos past the page cache, after what is dirty there was written back. From process
-   * context, with the inode's lock held.
+   * Reads iter.count() bytes at iocb.kiPos past the page cache, after writing back the dirty pages of the range. From
+   * process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -109,18 +109,18 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * As {@link #rw}, but writes iter.count() bytes, to blocks that were written before. The page cache is
-   * written back and forgets the range before, and forgets it again when the data is on the device. With IOCB_DSYNC the
-   * device is flushed then. From process context, with the inode's lock held.
+   * Writes iter.count() bytes at iocb.kiPos, to blocks that have been written before. The page cache writes the range
+   * back and drops it before the write, and drops it again after. With IOCB_DSYNC the device is then flushed. From
+   * process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
    * @param iocb the request; synchronous or not, polled or not
    * @param iter the memory
    * @param ops the filesystem's mapping
-   * @param doneWq who flushes for an asynchronous request, whose completion must not sleep
-   * @return bytes, fewer if the write came to something other than a written block; a negative errno, -EOPNOTSUPP or, if
-   *     the mapping has it so, -ENOTBLK if there is nothing else; or -EIOCBQUEUED
+   * @param doneWq flushes for an asynchronous request, whose completion must not sleep
+   * @return bytes, fewer if the write reaches an extent that is not mapped. -EIOCBQUEUED. Or a negative errno:
+   *     -EOPNOTSUPP, or -ENOTBLK if the mapping returned that, when nothing was written
    */
   static long write(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
     assert !iter.intoMemory();
@@ -143,7 +143,8 @@ public final class IomapDio extends Slab.Item {
         return result;
       }
     }
-    inode.inodeDioBegin(); // here, as close behind the lock's own atomic operation as can be: such a one waits for all stores before it
+    // Close behind the lock's own atomic operation: each such operation first waits for all earlier stores.
+    inode.inodeDioBegin();
     IomapDio dio = SLAB.alloc(current);
     dio.iocb = iocb;
     dio.inode = inode;
@@ -154,14 +155,14 @@ public final class IomapDio extends Slab.Item {
     dio.doneWq = doneWq;
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
     dio.error = 0;
-    if (dio.done) { // a volatile store costs more than the look
+    if (dio.done) { // a volatile store costs more than this load
       dio.done = false;
     }
     dio.ref = 1;
     return dio.submit(current, iter, ops);
   }
 
-  /** Does away with what the page cache has of the range. Answers 0 or a negative errno. */
+  /** Writes back, or drops, the cached pages of the range. Returns 0 or a negative errno. */
   private static int clearTheWay(Task current, Kiocb iocb, IovIter iter, Mapping mapping) {
     long start = iocb.kiPos;
     long end = start + iter.count() - 1;
@@ -188,11 +189,11 @@ public final class IomapDio extends Slab.Item {
     }
     long pos = request.kiPos;
     boolean handedOver = false;
-    do { // each step moves on by a byte or more; that there is one for the first, rw has seen
+    do { // each step advances by at least one byte; rw has checked that the first one exists
       long step = step(current, iter, ops, pos, flags);
       if (step <= 0) {
         boolean endsHere = step == -Errno.EOPNOTSUPP || step == -Errno.ENOTBLK;
-        if (!endsHere || size == 0) { // else a write is as short as what could be written
+        if (!endsHere || size == 0) { // otherwise the write is short
           setError((int) step);
         }
         break;
@@ -204,7 +205,7 @@ public final class IomapDio extends Slab.Item {
       pos += step;
     } while (iter.count() > 0 && (write || pos < iSize) && (int) ERROR.getOpaque(this) == 0);
     if (plugged) {
-      plug.finish(current); // this thread's, whatever has become of the request
+      plug.finish(current); // the plug is this task's, even if the request is gone
     }
     if (handedOver && !sync) {
       return -Kiocb.EIOCBQUEUED;
@@ -216,7 +217,7 @@ public final class IomapDio extends Slab.Item {
       }
       boolean ended = dropRef();
       if (!sync) {
-        // If it has not ended, it may by now: nothing of it is touched but by who drops the last reference.
+        // Not complete yet, but it may be at any time: only the holder of the last reference touches it now.
         return ended ? complete(current) : -Kiocb.EIOCBQUEUED;
       }
       if (ended) {
@@ -228,7 +229,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after its bios in flight complete.
+   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after its bios in flight
+   * complete.
    *
    * @return as {@link #actor}
    */
@@ -243,7 +245,9 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** Waits for the bios of a synchronous request. Polls for them if the request is polled and its queue can be polled. */
+  /**
+   * Waits for the bios of a synchronous request. Polls for them if the request is polled and its queue can be polled.
+   */
   private void await(Task current, boolean polled) {
     if (done) {
       return;
@@ -259,7 +263,7 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** Does one extent's part. Answers the bytes that it covers, a negative errno, or HANDED_OVER. */
+  /** Handles one extent. Returns the bytes covered, a negative errno, or HANDED_OVER. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_actor")
   private long actor(Task current, IovIter iter, long pos) {
     long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
@@ -314,7 +318,7 @@ public final class IomapDio extends Slab.Item {
       if (result != 0) {
         bio.put();
         iter.reexpand(whole - copied);
-        return copied == 0 ? result : copied; // what went already counts; the fault shows at the next step
+        return copied == 0 ? result : copied; // bytes already submitted count; the fault shows at the next step
       }
       int bytes = bio.size();
       copied += bytes;
@@ -336,11 +340,11 @@ public final class IomapDio extends Slab.Item {
     BlockDevice target = ready(bio);
     int sent = target.submitBio(current, bio);
     if (sent != BlkTypes.BLK_QC_T_NONE) {
-      cookie = sent; // what has ended already needs no polling
+      cookie = sent; // a bio that has completed needs no polling
     }
   }
 
-  /** As submitBio, for the bio behind which there is none: it gets the submitter's reference. */
+  /** As submitBio, for the last bio of the request: it takes over the submitter's reference. */
   @Differs(
       patch = 5,
       kind = Differs.Kind.OURS,
@@ -360,7 +364,7 @@ public final class IomapDio extends Slab.Item {
     }
     if (sync) {
       cookie = sent;
-    } else if (polled) { // who polls gets to know of the request only after this
+    } else if (polled) { // a poller sees the request only after this
       request.publishPoll(target.queue(), sent);
     }
   }
@@ -397,7 +401,7 @@ public final class IomapDio extends Slab.Item {
 
   private void failed(Bio bio) {
     if (bio.foundNoTag()) {
-      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags by now
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags at this point
     }
     setError(bio.status());
   }
@@ -410,7 +414,7 @@ public final class IomapDio extends Slab.Item {
   }
 
   private boolean dropRef() {
-    if ((int) REF.getAcquire(this) == 1) { // the only one left, and nobody takes another: pairs with the others' getAndAdd
+    if ((int) REF.getAcquire(this) == 1) { // the only one left, and no other is taken: pairs with the others' getAndAdd
       return true;
     }
     int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
@@ -418,7 +422,7 @@ public final class IomapDio extends Slab.Item {
     return before == 1;
   }
 
-  /** The end of an asynchronous request, here or, if it has to sleep, on the work queue. From any context. */
+  /** Completes an asynchronous request, here or, if it must flush, on the work queue. From any context. */
   private void completeLater() {
     WorkQueue queue = doneWq;
     if (queue != null && iocb().has(Kiocb.IOCB_DSYNC)) {
@@ -428,7 +432,9 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** The end of an asynchronous request: tells its handler. From any context, if it needs no flush. */
+  /**
+   * Completes an asynchronous request and calls its handler. From any context; from process context if it must flush.
+   */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
   private void completeWork(@Nullable Task worker) {
     Kiocb request = iocb();
@@ -437,13 +443,13 @@ public final class IomapDio extends Slab.Item {
     handler.complete(request, complete(worker), 0);
   }
 
-  /** Takes the request apart and answers its result. From any context, if it needs no flush; else by a task. */
+  /** Frees the request and returns its result. From any context; from process context if it must flush. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete")
   private long complete(@Nullable Task current) {
     Kiocb request = iocb();
     Inode file = inode();
     if (write && size > 0) {
-      // What a buffered reader brought in meanwhile may be older than what was written.
+      // A buffered reader may have read the old data in meanwhile.
       Mapping mapping = Mapping.of(file);
       if (mapping != null) {
         mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
@@ -451,7 +457,7 @@ public final class IomapDio extends Slab.Item {
     }
     long result = error;
     if (result == 0) {
-      result = write ? size : Math.min(size, iSize - request.kiPos); // a read not beyond the end
+      result = write ? size : Math.min(size, iSize - request.kiPos); // a read stops at the end of the file
       request.kiPos += result;
     }
     if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
@@ -466,8 +472,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes written, or a negative errno. From
-   * process context.
+   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes written, or a negative
+   * errno. From process context.
    */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(@Nullable Task current, long bytes) {
@@ -479,14 +485,14 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile: those who sent it may not come to poll
-   * before the caller goes on, and may be the caller. (In C they wait for each other then.) From process context, with
-   * locks held that keep new direct I/O away.
+   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile. The submitters may not poll before
+   * the caller continues, or the caller may be a submitter itself; in C they deadlock. From process context, with locks
+   * held that keep new direct I/O out.
    *
    * @param current the calling task
    * @param inode the file
-   * @param bdev where its data is
-   * @param interruptible whether an interrupt ends the wait
+   * @param bdev its data device
+   * @param interruptible whether an interrupt stops the wait
    * @return 0 or -EINTR
    */
   @Differs(
@@ -501,7 +507,7 @@ public final class IomapDio extends Slab.Item {
       return 0;
     }
     current.aboutToSleep();
-    while (inode.dioCount() != 0) { // ends: what is in flight completes, by itself or here
+    while (inode.dioCount() != 0) { // terminates: I/O in flight completes, by itself or here
       if (interruptible && current.signalPending()) {
         return -Errno.EINTR;
       }
@@ -513,10 +519,11 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Polls for a request that {@link #rw} or {@link #write} queued: the iopoll method of every filesystem that uses it.
+   * Polls for a request that {@link #rw} or {@link #write} queued. Every filesystem that uses IomapDio calls this from
+   * iopoll.
    *
    * @param iocb the request
-   * @param spin whether to go on until something completed
+   * @param spin whether to poll until something completes
    * @return completions found, or a negative errno
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_iopoll")
@@ -527,8 +534,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Whether such a request completes only inside {@link #iopoll}. Every filesystem that uses IomapDio returns this from
-   * needsPolling.
+   * Returns whether such a request completes only inside {@link #iopoll}. Every filesystem that uses IomapDio returns
+   * this from needsPolling.
    *
    * @param iocb the request
    * @return false if its queue has an interrupt

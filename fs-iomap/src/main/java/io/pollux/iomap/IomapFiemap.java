@@ -12,9 +12,9 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Reports the extents of a file that is mapped to extents.
  *
- * <p>An extent that sticks out of the range that was asked for is cut to whole blocks of the filesystem, which in Linux
- * iomap_begin does. Inline data is reported whole. The last extent of the range has FIEMAP_EXTENT_LAST: so an extent is
- * reported when the one behind it was found, or none.
+ * <p>An extent that reaches outside the requested range is cut to whole blocks of the filesystem; in Linux iomap_begin
+ * does that. Inline data is reported whole. The last extent of the range has FIEMAP_EXTENT_LAST, so each extent is
+ * reported once the next one is known.
  */
 @LinuxSource(file = "fs/iomap.c", name = {"iomap_fiemap", "iomap_fiemap_actor", "iomap_to_fiemap"})
 public final class IomapFiemap {
@@ -23,7 +23,7 @@ public final class IomapFiemap {
   private final long start;
   private final long end;
 
-  // The extent that was found and is not reported yet.
+  // The extent found last, not reported yet.
   private Iomap.Type type = Iomap.Type.HOLE; // none
   private long offset;
   private long length;
@@ -38,17 +38,17 @@ public final class IomapFiemap {
   }
 
   /**
-   * Reports the extents of a range. From process context, with the inode's lock held. What is dirty was written back if the
-   * request asks for it.
+   * Reports the extents of a range. From process context, with the inode's lock held. Dirty pages are written back
+   * first if the request has FIEMAP_FLAG_SYNC.
    *
    * @param current the calling task
    * @param inode the file
    * @param fieinfo the request
    * @param start first byte, not negative
    * @param length bytes, not negative; start + length does not overflow
-   * @param ops the filesystem's mapping; -ENOENT from it ends the walk without an error
+   * @param ops the filesystem's mapping; -ENOENT from it stops the walk without an error
    * @param blockSize bytes of a block of the filesystem, a power of two
-   * @param most extents and holes that a file can have at most; more are -EIO: then what maps the file goes in circles
+   * @param most limit of extents and holes in a file; more are -EIO, since the mapping has a loop
    * @return 0, -EBADR, -EFAULT, or the mapping's error
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_fiemap")
@@ -80,7 +80,7 @@ public final class IomapFiemap {
   private int walk(Inode inode, long from, long to, IomapOps ops, Iomap iomap, long most) {
     long pos = from;
     int result = 0;
-    for (long steps = 0; pos < to && result == 0; steps++) { // each moves on by an extent
+    for (long steps = 0; pos < to && result == 0; steps++) { // each step advances by one extent
       result = steps > most ? -Errno.EIO : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
       if (result == 0) {
         long behind = iomap.length() > Long.MAX_VALUE - iomap.offset() ? Long.MAX_VALUE : iomap.offset() + iomap.length();
@@ -110,7 +110,7 @@ public final class IomapFiemap {
     flags = iomap.flags();
   }
 
-  /** Reports the extent that was kept, if there is one. Returns 0, 1 if that was the last that is wanted, or -EFAULT. */
+  /** Reports the kept extent, if any. Returns 0, 1 if no further extent is wanted, or -EFAULT. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_to_fiemap")
   private int report(int last) {
     int kind =

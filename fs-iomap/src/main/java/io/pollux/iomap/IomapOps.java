@@ -5,31 +5,31 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.LinuxSource;
 
-/** What a filesystem does to have its files mapped. */
+/** The mapping operations of a filesystem. */
 @LinuxSource(file = "include/linux/iomap.h", name = "iomap_ops")
 public interface IomapOps {
-  /** The range is going to be written. */
+  /** The caller is going to write the range. */
   int IOMAP_WRITE = 1 << 0;
 
-  /** What is there is only reported. */
+  /** The caller only reports the extent and accesses no data. */
   int IOMAP_REPORT = 1 << 2;
 
-  /** For direct I/O. */
+  /** The caller does direct I/O. */
   int IOMAP_DIRECT = 1 << 4;
 
-  /** Do not block: EAGAIN. */
+  /** Do not block; return -EAGAIN instead. */
   int IOMAP_NOWAIT = 1 << 5;
 
   /**
-   * Tells the extent at a position. From process context; on the way of every direct request, so it
-   * allocates nothing once the file's extents are in memory.
+   * Maps the extent at a position. From process context. Runs for every direct request, so it allocates nothing once
+   * the file's extents are in memory.
    *
    * @param current the calling task
    * @param inode the file
-   * @param pos first byte asked for, not negative
-   * @param length bytes asked for, at least 1
+   * @param pos first byte requested, not negative
+   * @param length bytes requested, at least 1
    * @param flags IOMAP_*
-   * @param iomap to be filled; it must cover pos, and it may be longer or shorter than what is asked for
+   * @param iomap filled on return; it covers pos, and may be shorter or longer than requested
    * @return 0 or a negative errno
    */
   @LinuxSource(file = "include/linux/iomap.h", name = "iomap_begin")

@@ -19,17 +19,17 @@ import io.pollux.uapi.StatMode;
 import java.util.Objects;
 
 /**
- * Writes to files in place: to blocks that the file has and that were written before, inside its size. One for each
- * mounted filesystem, which extends it by what it has to do before a write, and by the locks that it has besides.
+ * Writes to files in place: to blocks that have been written before, inside the file's size. Each mounted filesystem
+ * has one, a subclass with its own checks before a write and its own locks.
  *
- * <p>A write that would need more (a hole, unwritten blocks, data inside the inode, a larger file) ends in front of the
- * first such byte and is as short as that; if that is its first byte, the answer is EOPNOTSUPP. A direct write whose
- * mapping answers ENOTBLK is tried once more through the page cache.
+ * <p>A write stops before the first byte that is in a hole, in an unwritten block, inline, or beyond the end of the
+ * file. If that is the first byte, it fails with EOPNOTSUPP. A direct write whose mapping returns ENOTBLK is retried
+ * through the page cache.
  *
- * <p>Locks, as XFS takes them: buffered writes hold the inode's iRwsem exclusively; direct ones hold it shared, if they
- * cover whole blocks. Those that do not hold it exclusively and wait until no direct I/O is in flight, polling for it
- * ({@link IomapDio#awaitNone}). That wait ends with EINTR when the task is interrupted. So who has the lock never depends on
- * somebody who waits for it, not even on one who has polled I/O in flight.
+ * <p>Locks are taken as in XFS. Buffered writes take the inode's iRwsem exclusively. Direct writes of whole blocks take
+ * it shared. Unaligned direct writes take it exclusively and wait until {@code dioCount} is 0, polling meanwhile
+ * ({@link IomapDio#awaitNone}). An interrupt stops that wait with EINTR. So the lock holder never waits for a task that
+ * waits for the lock, even if that task has polled I/O in flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
 public abstract class IomapOverwrite {
@@ -41,13 +41,13 @@ public abstract class IomapOverwrite {
   private final WorkQueue dioDone; // C: s_dio_done_wq
 
   /**
-   * For filesystems.
+   * Makes the writer of one mount, for filesystems.
    *
    * @param ops the mapping
-   * @param bdev the device that has the data
-   * @param blockSize of which direct writes have to cover whole ones so as not to be alone; a power of two, not less
-   *     than the device's logical block size
-   * @param process the kernel's own, for threads that make direct writes durable
+   * @param bdev the data device
+   * @param blockSize unit of direct writes under a shared lock; a power of two, at least the device's logical block
+   *     size
+   * @param process the kernel's process, for workers that make direct writes durable
    */
   protected IomapOverwrite(IomapOps ops, BlockDevice bdev, int blockSize, UserProcess process) {
     assert Integer.bitCount(blockSize) == 1 && blockSize >= bdev.queue().logicalBlockSize() : blockSize;
@@ -58,8 +58,9 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Called before data of a file changes, with the inode's lock held: refuses, or notes the time. From process context;
-   * does not sleep. It may add flags to the request, such as IOCB_DSYNC for a file that is always written so.
+   * Called before data of a file changes, with the inode's lock held: refuses the write or records its time. From
+   * process context; does not sleep. It may add flags to the request, such as IOCB_DSYNC for a file with the sync
+   * attribute.
    *
    * @param current the calling task
    * @param inode the file
@@ -74,10 +75,9 @@ public abstract class IomapOverwrite {
    *
    * @param current the calling task
    * @param iocb the request
-   * @param from where the data is
-   * @return bytes, a negative errno, or -EIOCBQUEUED: -EOPNOTSUPP if the first byte can't be written in place,
-   *     -EINVAL for a direct request that is not aligned to the device's logical block size, -EAGAIN if it would have
-   *     to wait and must not
+   * @param from the data
+   * @return bytes, -EIOCBQUEUED, or a negative errno. -EOPNOTSUPP: the first byte can't be written in place. -EINVAL: a
+   *     direct request is not aligned to the device's logical block size. -EAGAIN: it would block with IOCB_NOWAIT
    */
   @LinuxSource(file = "mm/filemap.c", name = "generic_write_checks")
   public final long writeIter(Task current, Kiocb iocb, IovIter from) {
@@ -98,7 +98,7 @@ public abstract class IomapOverwrite {
     return result == -Errno.ENOTBLK ? fallBack(current, inode, iocb, from) : result;
   }
 
-  /** What can't go past the page cache goes through it and leaves nothing there. */
+  /** Writes through the page cache what direct I/O can't, then writes the range back and drops its pages. */
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
   private long fallBack(Task current, Inode inode, Kiocb iocb, IovIter from) {
     iocb.kiFlags &= ~Kiocb.IOCB_DIRECT;
@@ -142,13 +142,13 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Writes past the page cache. A filesystem with locks of its own takes them around this. From process context, with
-   * the inode's lock held.
+   * Writes past the page cache. A filesystem with its own locks overrides this and takes them around the call. From
+   * process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
-   * @param iocb the request; not to be touched when it was queued
-   * @param from where the data is, aligned and inside the file
+   * @param iocb the request; not to be touched after -EIOCBQUEUED
+   * @param from the data, aligned and inside the file
    * @return bytes, -EIOCBQUEUED, or a negative errno
    */
   protected long writeDirect(Task current, Inode inode, Kiocb iocb, IovIter from) {
@@ -156,15 +156,15 @@ public abstract class IomapOverwrite {
     return result != 0 ? result : IomapDio.write(current, inode, iocb, from, ops, dioDone);
   }
 
-  /** Waits until no direct I/O is in flight. Answers 0 or a negative errno. */
+  /** Waits until no direct I/O is in flight. Returns 0 or a negative errno. */
   private int dioWait(Task current, Inode inode, Kiocb iocb) {
     boolean wouldWait = inode.dioCount() != 0 && iocb.has(Kiocb.IOCB_NOWAIT);
     return wouldWait ? -Errno.EAGAIN : IomapDio.awaitNone(current, inode, bdev, true);
   }
 
   /**
-   * Writes into pages. Unlike Linux of that time, which answers EOPNOTSUPP, a buffered write with IOCB_NOWAIT writes what
-   * it can without waiting.
+   * Writes into pages. With IOCB_NOWAIT it writes what it can without waiting; the Linux of the posting returns
+   * EOPNOTSUPP.
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_write")
   private long buffered(Task current, Inode inode, Kiocb iocb, IovIter from) {
@@ -187,13 +187,13 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Writes into pages. A filesystem with locks of its own takes them around this. From process context, with the
-   * inode's lock held exclusively.
+   * Writes into pages. A filesystem with its own locks overrides this and takes them around the call. From process
+   * context, with the inode's lock held exclusively.
    *
    * @param current the calling task
    * @param inode the file
    * @param iocb the request
-   * @param from where the data is, inside the file
+   * @param from the data, inside the file
    * @return bytes or a negative errno
    */
   protected long writePages(Task current, Inode inode, Kiocb iocb, IovIter from) {
@@ -210,20 +210,20 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * How many bytes from iocb.kiPos on can be written in place, through the page cache. From process context.
+   * Counts the bytes from iocb.kiPos that can be written in place through the page cache. From process context.
    *
    * @param current the calling task
    * @param inode the file
    * @param iocb the request
-   * @param count bytes that are wanted, at least 1, inside the file
-   * @return bytes, or a negative errno instead of 0
+   * @param count bytes wanted, at least 1, inside the file
+   * @return bytes, at least 1, or a negative errno
    */
   protected long inPlace(Task current, Inode inode, Kiocb iocb, long count) {
     int flags = IomapOps.IOMAP_WRITE | (iocb.has(Kiocb.IOCB_NOWAIT) ? IomapOps.IOMAP_NOWAIT : 0);
     Iomap iomap = Iomap.SLAB.alloc(current);
     long done = 0;
     int result = -Errno.EOPNOTSUPP;
-    while (done < count) { // each step moves on by a byte or more
+    while (done < count) { // each step advances by at least one byte
       long pos = iocb.kiPos + done;
       int begun = ops.iomapBegin(current, inode, pos, count - done, flags, iomap);
       if (begun != 0) {
@@ -240,20 +240,21 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Whether a write by this process would have to take marks off a file's mode.
+   * Returns whether a write by this process has to remove the set-user-ID or set-group-ID bit of a file.
    *
    * @param current the calling task
    * @param inode the file
-   * @return true for set-user-ID and set-group-ID files, unless the process may do everything
+   * @return true if the file has such a bit and the process is not privileged
    */
   @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
   protected static boolean losesPrivileges(Task current, Inode inode) {
     int mode = inode.mode();
-    boolean setGroup = (mode & (StatMode.S_ISGID | 0010)) == (StatMode.S_ISGID | 0010); // without x it means something else
+    // without group execute, S_ISGID is not set-group-ID
+    boolean setGroup = (mode & (StatMode.S_ISGID | 0010)) == (StatMode.S_ISGID | 0010);
     return ((mode & StatMode.S_ISUID) != 0 || setGroup) && !current.process().capable();
   }
 
-  /** Makes what was just written durable. Answers the bytes written, or a negative errno. */
+  /** Makes the bytes just written durable. Returns their number, or a negative errno. */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(Task current, Kiocb iocb, Mapping mapping, long bytes) {
     int result = mapping.fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
@@ -264,11 +265,11 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Brings the data of a file to the disk and makes it durable: what fsync and fdatasync do. From process context.
+   * Writes the data of a file back and makes it durable, for fsync and fdatasync. From process context.
    *
    * @param current the calling task
    * @param file the open file
-   * @return 0, or a negative errno: also that of an earlier write-back, if this open file has not reported it yet
+   * @return 0 or a negative errno; an earlier write-back error that this open file has not reported counts
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public final int fsync(Task current, File file) {
@@ -277,7 +278,7 @@ public abstract class IomapOverwrite {
     return result != 0 ? result : flushed;
   }
 
-  /** Waits until every direct write has been made durable that is to be. From process context, when no file is open. */
+  /** Waits until every queued O_DSYNC direct write is durable. From process context, when no file is open. */
   @LinuxSource(file = "fs/super.c", name = "generic_shutdown_super")
   public final void drain() {
     dioDone.flush();

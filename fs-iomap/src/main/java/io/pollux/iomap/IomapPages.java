@@ -15,9 +15,9 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages of a file that is mapped to extents: brings them in for the page cache and writes them back in place. Holes
- * and unwritten extents are zeroes, and so is what lies beyond the end of the file. Nothing is written there: who writes
- * into pages makes sure that blocks are beneath ({@link IomapOverwrite}), so what else such a page shows did not change.
+ * Reads and writes back the pages of a file that is mapped to extents. Holes and unwritten extents read as zeroes, and
+ * so does the range beyond the end of the file. Write-back skips them. A writer checks that blocks lie beneath its
+ * range ({@link IomapOverwrite}), so a page over a hole is unchanged there.
  */
 @LinuxSource(file = "fs/iomap.c", name = {"iomap_readpage", "iomap_readpages"})
 public final class IomapPages implements PageIo {
@@ -25,7 +25,7 @@ public final class IomapPages implements PageIo {
   private final IomapOps ops;
 
   /**
-   * For one file.
+   * Makes the page operations of one file.
    *
    * @param inode the file
    * @param ops the filesystem's mapping
@@ -45,7 +45,7 @@ public final class IomapPages implements PageIo {
     return transfer(current, index, addresses, count, false);
   }
 
-  /** With the pages locked, and not iRwsem: whoever needs a page writes those of any file back. */
+  /** Writes pages back with the pages locked and without iRwsem: reclaim for any file may call this. */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_vm_writepages")
   public int writePages(Task current, long index, long[] addresses, int count) {
@@ -56,7 +56,7 @@ public final class IomapPages implements PageIo {
     Iomap iomap = Iomap.SLAB.alloc(current);
     Walk walk = Walk.get(this, current, index << HostMemory.PAGE_SHIFT, addresses, count, write);
     int result = walk.run(current, this, iomap);
-    int moved = walk.await(current); // whatever happened: the bios have the pages
+    int moved = walk.await(current); // on an error, too: bios in flight use the pages
     if (!write) {
       walk.clearBehindEnd();
     }
@@ -65,7 +65,10 @@ public final class IomapPages implements PageIo {
     return result != 0 ? result : moved;
   }
 
-  /** One walk over the extents behind a run of pages. Counts from its start: a file may reach to the last position. */
+  /**
+   * One walk over the extents of a run of pages. Offsets count from its start, since a file may reach
+   * Long.MAX_VALUE.
+   */
   private static final class Walk extends Slab.Item {
     private static final Slab<Walk> SLAB = new Slab<>(Walk::new);
     private static final long[] NOWHERE = {};
@@ -75,7 +78,7 @@ public final class IomapPages implements PageIo {
     private boolean write;
     private int bytes; // up to the end of the pages, or of the file
     private @Nullable BioBatch batch;
-    private @Nullable BlockDevice target; // where the batch goes
+    private @Nullable BlockDevice target; // the device of the batch
 
     static Walk get(IomapPages pages, Task current, long start, long[] addresses, int count, boolean write) {
       Walk walk = SLAB.alloc(current);
@@ -89,7 +92,7 @@ public final class IomapPages implements PageIo {
     @LinuxSource(file = "fs/iomap.c", name = {"iomap_apply", "iomap_readpage_actor"})
     int run(Task current, IomapPages pages, Iomap iomap) {
       int done = 0;
-      while (done < bytes) { // each step moves on by a byte or more
+      while (done < bytes) { // each step advances by at least one byte
         long pos = start + done;
         int result = pages.ops.iomapBegin(current, pages.inode, pos, bytes - done, 0, iomap);
         if (result != 0) {
@@ -110,12 +113,12 @@ public final class IomapPages implements PageIo {
       return 0;
     }
 
-    /** Where a byte of the run is. */
+    /** The address of a byte of the run. */
     private long address(int at) {
       return addresses[at >> HostMemory.PAGE_SHIFT] + (at & (HostMemory.PAGE_SIZE - 1));
     }
 
-    /** Fills a part of a page that lies in one extent. Answers 0 or a negative errno. */
+    /** Fills a part of a page that lies in one extent. Returns 0 or a negative errno. */
     private int fill(Task current, Iomap iomap, int at, int length) {
       long from = iomap.addr() + start + at - iomap.offset();
       switch (iomap.type()) {
@@ -128,7 +131,7 @@ public final class IomapPages implements PageIo {
       return 0;
     }
 
-    /** Writes a part of a page that lies in one extent. Answers 0 or a negative errno. */
+    /** Writes a part of a page that lies in one extent. Returns 0 or a negative errno. */
     private int drain(Task current, Iomap iomap, int at, int length) {
       return switch (iomap.type()) {
         case HOLE, UNWRITTEN -> 0;
@@ -149,18 +152,19 @@ public final class IomapPages implements PageIo {
         target = bdev;
       }
       int mask = bdev.queue().logicalBlockSize() - 1;
-      batch.add(current, position, address(at), (length + mask) & ~mask); // the file's last block to its end
+      // rounded up: the file's last block is transferred whole
+      batch.add(current, position, address(at), (length + mask) & ~mask);
       return 0;
     }
 
-    /** Waits for what was sent. Answers 0 or a negative errno. */
+    /** Waits for the bios submitted. Returns 0 or a negative errno. */
     int await(Task current) {
       BioBatch sent = batch;
       batch = null;
       return sent == null ? 0 : sent.await(current);
     }
 
-    /** Clears what the device has behind the end of the file. */
+    /** Clears the bytes that the device returned beyond the end of the file. */
     void clearBehindEnd() {
       int rest = -bytes & (HostMemory.PAGE_SIZE - 1);
       if (rest > 0) {

@@ -10,22 +10,21 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Finds data and holes in a file that is mapped to extents.
  *
- * <p>An unwritten extent is a hole, whatever the page cache has of it. In Linux it is data where a page of it is in
- * memory, since that may have been written to and not be on the disk yet. Here nothing is written into an unwritten
- * extent, so such a page holds zeroes and nothing else.
+ * <p>An unwritten extent is a hole, whatever the page cache holds of it. Linux reports data where a page of it is
+ * cached, since that page may be dirty. Here no write reaches an unwritten extent, so such a page holds only zeroes.
  */
 public final class IomapSeek {
   private IomapSeek() {}
 
   /**
-   * The first byte of data at or behind a position. From process context, with the inode's lock held.
+   * Finds the first byte of data at or after a position. From process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
-   * @param offset the position; any value at all
+   * @param offset the position; may be any value
    * @param ops the filesystem's mapping
-   * @param most so many extents can lie in a row, at most; more are -EIO: then what maps the file goes in circles
-   * @return a position, -ENXIO if there is no data behind it, or what mapping ran into
+   * @param most limit of consecutive extents; more are -EIO, since the mapping has a loop
+   * @return a position, -ENXIO if there is no data at or after it, or the mapping's error
    */
   @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_data", "iomap_seek_data_actor"})
   public static long data(Task current, Inode inode, long offset, IomapOps ops, long most) {
@@ -34,15 +33,15 @@ public final class IomapSeek {
   }
 
   /**
-   * The first byte of a hole at or behind a position; there is one at the end of the file. From process context, with
+   * Finds the first byte of a hole at or after a position. The end of the file is a hole. From process context, with
    * the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
-   * @param offset the position; any value at all
+   * @param offset the position; may be any value
    * @param ops the filesystem's mapping
-   * @param most as of {@link #data}
-   * @return a position, -ENXIO if it is not inside the file, or what mapping ran into
+   * @param most limit of consecutive extents, as for {@link #data}
+   * @return a position, -ENXIO if the offset is outside the file, or the mapping's error
    */
   @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_hole", "iomap_seek_hole_actor"})
   public static long hole(Task current, Inode inode, long offset, IomapOps ops, long most) {
@@ -57,7 +56,7 @@ public final class IomapSeek {
     Iomap iomap = Iomap.SLAB.alloc(current);
     long pos = offset;
     long result = 0;
-    for (long steps = 0; pos < size; steps++) { // each moves on by an extent
+    for (long steps = 0; pos < size; steps++) { // each step advances by one extent
       if (steps > most) {
         result = -Errno.EIO;
         break;

@@ -19,7 +19,7 @@ final class ExtentFile extends Inode implements IomapOps {
   private final long size;
   private final Mapping mapping;
 
-  /** What iomapBegin answers to who must not wait. */
+  /** Whether iomapBegin fails with EAGAIN for IOMAP_NOWAIT. */
   volatile boolean notInMemory;
 
   ExtentFile(BlockDevice bdev, int blockSize, long size) {

@@ -135,7 +135,7 @@ class IomapDioBiosTest {
     assertThat(driver.priorities).containsExactly(2 << 13 | 3);
   }
 
-  /** A bio beyond the end of the disk ends inside its submission. */
+  /** A bio beyond the end of the disk completes inside its submission. */
   @Patch(5)
   @Test
   void theQueueIsPublishedAfterTheReferenceIsHandedOver() {

@@ -53,7 +53,7 @@ class IomapDioPollTest {
     return IomapDio.rw(task, inode, iocb, iter, inode);
   }
 
-  /** In a thread of its own, so that a read that never returns fails the test. */
+  /** On another thread, so that a read that never returns fails the test. */
   private Thread start(Runnable call) {
     Thread thread =
         new Thread(

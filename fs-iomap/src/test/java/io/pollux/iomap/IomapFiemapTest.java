@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Reports of a file whose extents are in a list: a hole, data, unwritten blocks and what is behind. */
+/** Reports of a file with a list of extents: a hole, data, unwritten blocks and the range after them. */
 @Timeout(60)
 final class IomapFiemapTest {
   private static final long BLOCK = 4096;
@@ -45,10 +45,10 @@ final class IomapFiemapTest {
     disk.close();
   }
 
-  /** What is reported. */
+  /** A reported extent. */
   private record Extent(long logical, long physical, long length, int flags) {}
 
-  /** Fills what is behind a position; answers 0 or a negative errno. */
+  /** Maps a position. Returns 0 or a negative errno. */
   private interface Mapper {
     int map(long pos, Iomap iomap);
   }

@@ -80,7 +80,7 @@ class IomapOverwriteTest {
     }
   }
 
-  /** A file of so many blocks, all written, one behind the other from the start of the disk. */
+  /** Makes a file of contiguous written blocks, from the start of the disk. */
   private Fs written(int blocks) {
     ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, (long) blocks * BLOCK);
     Arrays.fill(inode.types, Iomap.Type.MAPPED);
