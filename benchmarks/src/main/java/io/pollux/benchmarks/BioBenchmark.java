@@ -27,7 +27,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The block layer alone: a bio made and given back; and sent to a null disk in batches of 8 and polled for. */
+/** The block layer alone: making and freeing a bio, and submitting and polling bios on a null disk in batches of 8. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -58,7 +58,7 @@ public class BioBenchmark {
     memory = HostMemory.map(Bed.BLOCK);
   }
 
-  /** Closes it. */
+  /** Closes the disk. */
   @TearDown
   public void close() {
     current.leaveKernel();
@@ -81,7 +81,7 @@ public class BioBenchmark {
     owner.ended++;
   }
 
-  /** A bio over a fixed buffer. */
+  /** Makes a bio over a fixed buffer and frees it. */
   @Benchmark
   public void build() {
     Bio bio = bio();
@@ -89,7 +89,7 @@ public class BioBenchmark {
     bio.put();
   }
 
-  /** A bio there and back. */
+  /** Submits a bio and polls for it. */
   @Benchmark
   @OperationsPerInvocation(BATCH)
   public void request() {

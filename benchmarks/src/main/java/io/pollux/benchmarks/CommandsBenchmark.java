@@ -26,8 +26,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What a program may ask of the rings and {@code bench} has no switch for, in batches of 8; to be run with {@code -prof gc}, which counts
- * what the kernel's own threads allocate too.
+ * Commands and flags of the rings that {@code bench} does not cover, in batches of 8. Run it with {@code -prof gc},
+ * which counts the allocations of the kernel's threads, too.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -40,17 +40,17 @@ public class CommandsBenchmark {
   private static final int BATCH = 8;
   private static final int DEPTH = 32;
 
-  /** What is asked. */
+  /** The commands. */
   public enum Command {
     /** Reads that workers submit, with fixed buffers. */
     SQWQ_READ(AioAbi.IOCB_CMD_PREAD, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_FIXEDBUFS),
     /** Writes that workers submit, with fixed buffers. */
     SQWQ_WRITE(AioAbi.IOCB_CMD_PWRITE, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_FIXEDBUFS),
-    /** The file made durable, by a worker. */
+    /** Syncs of the file, by a worker. */
     FSYNC(AioAbi.IOCB_CMD_FSYNC, 0),
-    /** Its data made durable, by a worker. */
+    /** Syncs of the file's data, by a worker. */
     FDSYNC(AioAbi.IOCB_CMD_FDSYNC, 0),
-    /** Told when an eventfd can be read, which it can. */
+    /** Polls of an eventfd that is readable already. */
     POLL(AioAbi.IOCB_CMD_POLL, 0);
 
     private final int opcode;
@@ -66,10 +66,10 @@ public class CommandsBenchmark {
     }
   }
 
-  /** What is asked. */
+  /** The command. */
   @Param public Command command;
 
-  /** What the file is on. */
+  /** The filesystem below the file, or none. */
   @Param({"NONE", "XFS", "GFS2"})
   public Fs fs;
 
@@ -94,14 +94,14 @@ public class CommandsBenchmark {
     }
   }
 
-  /** Shuts it down. */
+  /** Shuts the kernel down. */
   @TearDown
   public void shutDown() throws ErrnoException {
     ring.close();
     bed.close();
   }
 
-  /** One request of many. */
+  /** One request, averaged over many. */
   @Benchmark
   @OperationsPerInvocation(IOS)
   public void io() {

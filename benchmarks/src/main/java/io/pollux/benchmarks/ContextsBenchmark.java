@@ -22,7 +22,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What a {@link ContextLoad} costs: a read by how many contexts and files take turns, and by how many are in flight. */
+/** A read of a {@link ContextLoad}, by the number of contexts, of files, and of requests in flight. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,15 +30,15 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(1) // with the options of benchmarks/run
 public class ContextsBenchmark {
-  /** Contexts. */
+  /** Number of contexts. */
   @Param({"1", "1024"})
   public int contexts;
 
-  /** Open files of a mebibyte: of a bare device, so many times the device; on XFS so many files, which takes root. */
+  /** Open files of 1 MiB each: opens of one bare device, or files on XFS, which needs root. */
   @Param({"1", "64"})
   public int openFiles;
 
-  /** Requests that go to a file before it is the next one's turn. */
+  /** Consecutive requests to a file before the next file's turn. */
   @Param({"1", "8"})
   public int inARow;
 
@@ -46,7 +46,7 @@ public class ContextsBenchmark {
   @Param({"32", "1024"})
   public int inFlight;
 
-  /** What the files are on; GFS2 has one only, the sample's. */
+  /** Where the files are; GFS2 has only one, the sample's. */
   @Param({"NONE", "XFS"})
   public Fs fs;
 
@@ -73,13 +73,13 @@ public class ContextsBenchmark {
     return Bed.of(fs);
   }
 
-  /** Shuts it down. */
+  /** Shuts the kernel down. */
   @TearDown
   public void shutDown() {
     load.close();
   }
 
-  /** One I/O of many. */
+  /** One I/O, averaged over many. */
   @Benchmark
   @OperationsPerInvocation(Load.IOS)
   public void io() {

@@ -20,7 +20,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What an {@link ExtentLoad} costs: a read by how many extents the file has. Needs root, for the image. */
+/** A read of an {@link ExtentLoad}, by the number of extents of the file. Needs root to make the image. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -28,7 +28,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(1) // with the options of benchmarks/run
 public class ExtentsBenchmark {
-  /** How many extents the file has. */
+  /** Extents of the file. */
   @Param({"1", "100", "10000", "1000000"})
   public int extents;
 
@@ -40,13 +40,13 @@ public class ExtentsBenchmark {
     load = XfsImage.with(image -> new ExtentLoad(image, extents), System.err::println, 0, extents);
   }
 
-  /** Shuts down. */
+  /** Shuts the kernel down. */
   @TearDown
   public void shutDown() {
     load.close();
   }
 
-  /** One I/O of many. */
+  /** One I/O, averaged over many. */
   @Benchmark
   @OperationsPerInvocation(Load.IOS)
   public void io() {

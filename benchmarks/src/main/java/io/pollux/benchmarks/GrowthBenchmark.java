@@ -19,7 +19,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What a {@link DeviceLoad} costs: a read by how many are in flight and by how many bare devices they go to in turn. */
+/** A read of a {@link DeviceLoad}, by the number of requests in flight and of bare devices that take turns. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -31,11 +31,11 @@ public class GrowthBenchmark {
   @Param({"1", "8", "32", "128", "1024"})
   public int depth;
 
-  /** Open devices. */
+  /** Number of open devices. */
   @Param({"1", "4", "16"})
   public int devices;
 
-  /** Requests that go to a device before it is the next one's turn. */
+  /** Consecutive requests to a device before the next device's turn. */
   @Param({"1", "8", "32"})
   public int inARow;
 
@@ -51,13 +51,13 @@ public class GrowthBenchmark {
     load = new DeviceLoad(depth, devices, inARow, perCall);
   }
 
-  /** Shuts it down. */
+  /** Shuts the kernel down. */
   @TearDown
   public void shutDown() {
     load.close();
   }
 
-  /** One I/O of many. */
+  /** One I/O, averaged over many. */
   @Benchmark
   @OperationsPerInvocation(Load.IOS)
   public void io() {

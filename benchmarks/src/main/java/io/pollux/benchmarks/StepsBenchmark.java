@@ -26,9 +26,10 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The halves of a request's way: in, which is one ring entry with everything under it down to the driver's queue; and
- * out, which is a poll pass and an event. A thousand at a time, so that JMH's clock, which is read before and after
- * each half, costs nothing. {@code call} is a system call that finds out that there is nothing to do.
+ * The two halves of a request. {@code in} is one ring entry, down to the driver's queue. {@code out} is a poll pass and
+ * an event. {@code call} is a system call that finds nothing to do.
+ *
+ * <p>Each half runs a thousand times per invocation, so that JMH's clock reads do not count.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -41,7 +42,7 @@ public class StepsBenchmark {
   /** A kernel, a file and rings. */
   @State(Scope.Thread)
   public static class Rig {
-    /** What the file is on. */
+    /** The filesystem below the file, or none. */
     @Param({"NONE", "XFS", "GFS2"})
     public Fs fs;
 
@@ -60,7 +61,7 @@ public class StepsBenchmark {
       }
     }
 
-    /** Shuts it down. */
+    /** Shuts the kernel down. */
     @TearDown
     public void shutDown() throws ErrnoException {
       ring.close();
@@ -110,7 +111,7 @@ public class StepsBenchmark {
       rig.fill();
     }
 
-    /** Does what was submitted. */
+    /** Submits the entries and consumes their events. */
     @TearDown(Level.Invocation)
     public void complete() {
       rig.ring.submitAndWait(IOS);
@@ -118,7 +119,7 @@ public class StepsBenchmark {
     }
   }
 
-  /** Requests that are in flight. */
+  /** Requests in flight. */
   @State(Scope.Thread)
   public static class Submitted {
     private Rig rig;
@@ -131,28 +132,28 @@ public class StepsBenchmark {
       rig.submit();
     }
 
-    /** Reads what came out. */
+    /** Consumes the events. */
     @TearDown(Level.Invocation)
     public void consume() {
       rig.consume();
     }
   }
 
-  /** One entry in. */
+  /** Submits one entry. */
   @Benchmark
   @OperationsPerInvocation(IOS)
   public void in(Filled filled) {
     filled.rig.submit();
   }
 
-  /** One event out. */
+  /** Polls for one event. */
   @Benchmark
   @OperationsPerInvocation(IOS)
   public long out(Submitted submitted) {
     return submitted.rig.ring.getEvents(IOS);
   }
 
-  /** A close of no descriptor. */
+  /** Calls close with a bad descriptor. */
   @Benchmark
   public long call(Rig rig) {
     return rig.bed.program().syscall(Nr.CLOSE, -1);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * What a request costs, and what each step of its way does. {@code benchmarks/run} builds and runs them.
+ * Benchmarks of whole requests and of each step of a request. {@code benchmarks/run} builds and runs them.
  *
- * <p>All run with the options of bin/pollux, assertions included, and on null disks, where a request costs what the
- * kernel makes of it. A figure is nanoseconds for one request or one step.
+ * <p>All run with the options of bin/pollux, assertions included, on null disks, so the device costs nothing. Results
+ * are nanoseconds for one request or one step.
  */
 package io.pollux.benchmarks;

@@ -20,7 +20,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The search for the extent of a random block, among few and among a million. */
+/** The search for the extent of a random block, in a file of one extent up to a million. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,13 +30,13 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ExtentLookupBenchmark {
   private static final int SUPERBLOCK = 512;
   private static final int BLOCKS = 2; // of each extent
-  private static final long STRIDE = 4; // and holes of two blocks, or, where they are not even, one to three
+  private static final long STRIDE = 4; // followed by a hole of two blocks, or, uneven, of one to three
 
-  /** How many extents the file has. */
+  /** Extents of the file. */
   @Param({"1", "100", "10000", "1000000"})
   public int extents;
 
-  /** Whether all of them are as far from each other. */
+  /** Whether all holes are of the same length. */
   @Param({"true", "false"})
   public boolean even;
 
@@ -44,7 +44,7 @@ public class ExtentLookupBenchmark {
   private XfsExtents map;
   private long random;
 
-  /** Makes the map. All extents lie in the same place, which a map does not mind. */
+  /** Makes the map. All extents have the same device block, which the map permits. */
   @Setup
   public void make() throws ErrnoException {
     byte[] head = new byte[SUPERBLOCK];
@@ -61,7 +61,7 @@ public class ExtentLookupBenchmark {
     map = builder.build();
   }
 
-  /** One lookup of a random mapped block, the way XfsIomap does it: who reads the first extent need not search. */
+  /** One lookup of a random mapped block, as XfsIomap does it: a block in the first extent needs no search. */
   @Benchmark
   public int find() {
     random = random * 0x5DEECE66DL + 11;

@@ -31,9 +31,11 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Every way to ask for I/O, as {@code bench} does it, depth 32 and batches of 8, on a null disk; to be run with {@code -prof gc}.
- * A bench thread works all the time, and what is measured is how long it takes for so many I/Os: so the figure for
- * allocation is that of all threads, the kernel's own too, and no thread starts or ends while it is taken.
+ * Every way of submitting I/O that {@code bench} has, at depth 32 in batches of 8, on a null disk. Run it with
+ * {@code -prof gc}.
+ *
+ * <p>A bench thread runs all the time, and the benchmark measures how long a number of I/Os takes. So the allocation
+ * figure covers all threads, the kernel's included, and no thread starts or stops during a measurement.
  */
 @State(Scope.Thread)
 @BenchmarkMode(org.openjdk.jmh.annotations.Mode.AverageTime)
@@ -48,18 +50,18 @@ public class ModesBenchmark {
   private static final long LOOK_NANOS = 50_000;
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-  /** How to ask. */
+  /** The way of submitting. */
   @Param public Manner way;
 
-  /** For what. */
+  /** The I/O pattern. */
   @Param({"RANDREAD", "RANDWRITE"})
   public Pattern rw;
 
-  /** What the file is on. */
+  /** The filesystem below the file, or none. */
   @Param({"NONE", "XFS", "GFS2"})
   public Fs fs;
 
-  /** When a request completes that nobody polls for: while it is queued, or on the driver's own thread. */
+  /** When an unpolled request completes: inside submission, or on the driver's own thread. */
   @Param({"NONE"})
   public NullParameters.IrqMode irqmode;
 
@@ -69,7 +71,7 @@ public class ModesBenchmark {
   private Worker worker;
   private long mark;
 
-  /** Boots a kernel, and starts the thread. */
+  /** Boots a kernel and starts the thread. */
   @Setup
   public void start() {
     NullParameters disk = NullParameters.DEFAULT.withIrqmode(irqmode, 0);
@@ -87,13 +89,13 @@ public class ModesBenchmark {
     go.countDown();
   }
 
-  /** Counts from here. */
+  /** Marks the start of an iteration. */
   @Setup(Level.Iteration)
   public void begin() {
     mark = job.meter().done();
   }
 
-  /** Shuts it down. */
+  /** Shuts the kernel down. */
   @TearDown
   public void stop() {
     control.advance(Control.STOPPING);
@@ -104,7 +106,7 @@ public class ModesBenchmark {
     }
   }
 
-  /** One I/O of many. */
+  /** One I/O, averaged over many. */
   @Benchmark
   @OperationsPerInvocation(IOS)
   public void io() {
