@@ -11,10 +11,11 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
 /**
- * The pages of a regular file. Those of a stuffed one are copied out of its inode and into it, the others go through iomap.
- * Who reads holds the file's glock: in C that is taken here, after the page; here the page comes after the glock, so that
- * a change of the glock's state can wait for pages without being waited for. Who writes pages back need not hold it: a page
- * is dirty only as long as the glock stays exclusive, for it is written before it leaves that state.
+ * The pages of a regular file. A stuffed file's are copied out of its inode and into it; the others go through iomap.
+ *
+ * <p>A reader holds the file's glock, taken before the page. In C the glock is taken here, after the page. The order
+ * here lets a change of the glock's state wait for pages without a deadlock. Write-back need not hold the glock: a page
+ * is dirty only while the glock is exclusive, and is written before the glock leaves that state.
  */
 @LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_ordered_aops", "gfs2_jdata_aops"})
 final class Gfs2Aops implements PageIo {
@@ -45,7 +46,7 @@ final class Gfs2Aops implements PageIo {
       BufData block = ip.readDinode(current);
       for (int i = 0; i < count; i++) {
         int copied = 0;
-        if (index + i == 0) { // an inode is no larger than a page, so all of its data is in the first
+        if (index + i == 0) { // an inode is no larger than a page, so the first page has all of its data
           copied = (int) ip.size();
           block.copyTo(Gfs2Sb.DINODE_BYTES, addresses[i], copied);
         }
@@ -62,6 +63,6 @@ final class Gfs2Aops implements PageIo {
     if (!ip.dinode().stuffed()) {
       return pages.writePages(current, index, addresses, count);
     }
-    return index == 0 ? ip.writeStuffed(current, addresses[0]) : 0; // no file of that kind is longer than a page
+    return index == 0 ? ip.writeStuffed(current, addresses[0]) : 0; // a stuffed file fits in one page
   }
 }

@@ -7,20 +7,21 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * From a block of a file to a block of the device, down the tree of pointers. The inode has the topmost ones. All data is at
- * one depth, the height of the tree, so a walk takes as many steps as the tree is high, whatever the blocks say.
+ * Maps a block of a file to a block of the device, down the tree of pointers. The inode has the topmost pointers. All
+ * data is at one depth, so a walk takes as many steps as the tree is high, whatever the blocks contain.
  */
 @LinuxSource(file = "fs/gfs2/bmap.c")
 final class Gfs2Bmap {
   private Gfs2Bmap() {}
 
   /**
-   * Maps the stretch of a file that has a block, from memory if it is there. From process context, with the file's glock held.
+   * Maps the stretch of a file around a block, from the cache if it is there. From process context, with the file's
+   * glock held.
    *
    * @param current the calling task
-   * @param ip the file, not a stuffed one
+   * @param ip the file, not stuffed
    * @param fileBlock the block in the file, not negative
-   * @return a stretch that has the block
+   * @return a stretch that covers the block
    * @throws ErrnoException EIO if the tree is damaged, or the device's error
    */
   static Gfs2Extents map(Task current, Gfs2Inode ip, long fileBlock) throws ErrnoException {
@@ -51,7 +52,7 @@ final class Gfs2Bmap {
       long span = span(sb, below);
       long index = (fileBlock - start) / span;
       if (index >= count) {
-        return Gfs2Extents.hole(start + count * span, Long.MAX_VALUE); // a tree higher than any file is long
+        return Gfs2Extents.hole(start + count * span, Long.MAX_VALUE); // the tree is higher than the largest file needs
       }
       long pointer = block.i64(at + (int) index * Long.BYTES);
       if (pointer == Gfs2Extents.HOLE) {
@@ -68,16 +69,16 @@ final class Gfs2Bmap {
     return Gfs2Extents.ofPointers(block, at, count, start, sdp.rgrps());
   }
 
-  /** Blocks of a file that a pointer is for which has so many levels of pointers below. */
+  /** Blocks of a file below one pointer that has this many levels of pointers below it. */
   private static long span(Gfs2Sb sb, int levels) {
     long span = 1;
     for (int i = 0; i < levels; i++) {
-      span *= sb.inptrs; // far from overflowing up to the height that files need
+      span *= sb.inptrs; // no overflow at any height that a file needs
     }
     return span;
   }
 
-  /** The hole around a pointer that is not there, as far as its neighbours are not there either. */
+  /** The hole around a null pointer, extended over its null neighbours. */
   @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_hole_size", "gfs2_extent_length"})
   private static Gfs2Extents hole(BufData block, int at, int count, int index, long start, long span)
       throws ErrnoException {

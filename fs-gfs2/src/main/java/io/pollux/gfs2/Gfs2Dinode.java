@@ -9,13 +9,13 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /**
- * What an inode on disk says, decoded and checked.
+ * An inode on disk, decoded and checked.
  *
- * @param formalIno the number under which directories know it, which is never used again
+ * @param formalIno the number that directories refer to, never reused
  * @param mode type and permissions
  * @param uid owner
  * @param gid group
- * @param nlink names, unsigned
+ * @param nlink number of links, unsigned
  * @param size bytes of the file
  * @param blocks blocks of data, of trees and of attributes
  * @param atime seconds since 1970
@@ -27,8 +27,8 @@ import io.pollux.uapi.StatMode;
  * @param major of a device node
  * @param minor of a device node
  * @param flags DIF_*
- * @param height of the tree; 0 if the data is in the inode itself (it is stuffed, in C)
- * @param depth how many bits of a hash a directory's table has
+ * @param height of the tree; 0 if the data is inside the inode (stuffed)
+ * @param depth bits of a hash that index a directory's table
  * @param entries of a directory, unsigned
  */
 @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dinode")
@@ -52,23 +52,23 @@ record Gfs2Dinode(
     int height,
     int depth,
     int entries) {
-  /** The data goes through the journal. */
+  /** The file's data goes through the journal. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_JDATA")
   static final int DIF_JDATA = 0x00000001;
 
-  /** A directory with a hash table. */
+  /** The directory has a hash table. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_EXHASH")
   static final int DIF_EXHASH = 0x00000002;
 
-  /** Nobody may change it. */
+  /** The file must not change. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_IMMUTABLE")
   private static final int DIF_IMMUTABLE = 0x00000020;
 
-  /** It may only grow. */
+  /** The file may only grow. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_APPENDONLY")
   private static final int DIF_APPENDONLY = 0x00000040;
 
-  /** Every write is as with O_SYNC. */
+  /** Every write is synchronous, as with O_SYNC. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_DIF_SYNC")
   private static final int DIF_SYNC = 0x00000100;
 
@@ -95,10 +95,10 @@ record Gfs2Dinode(
    * Decodes an inode.
    *
    * @param sb the filesystem
-   * @param addr the block where it was found
+   * @param addr the block that it was read from
    * @param disk that block, of type METATYPE_DI
-   * @return what it says
-   * @throws ErrnoException EIO if it is not the inode of that place, or can't be right
+   * @return the decoded inode
+   * @throws ErrnoException EIO if it belongs to another block or is inconsistent
    */
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_dinode_in")
   static Gfs2Dinode decode(Gfs2Sb sb, long addr, BufData disk) throws ErrnoException {
@@ -156,11 +156,11 @@ record Gfs2Dinode(
   }
 
   /**
-   * Puts the time of a write into an inode on disk. All of it lies in the first sector, which a disk writes whole or not at
-   * all.
+   * Stores the time of a write into an inode on disk. All bytes are in the first sector, which a disk writes
+   * atomically.
    *
    * @param block the inode's block
-   * @param millis since 1970
+   * @param millis milliseconds since 1970
    */
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_dinode_out")
   static void putTimes(BufEdit block, long millis) throws ErrnoException {
@@ -176,7 +176,7 @@ record Gfs2Dinode(
     return Integer.toUnsignedLong(nanos) >= NANOS;
   }
 
-  /** Whether the data is in the inode itself. */
+  /** Whether the data is inside the inode. */
   @LinuxSource(file = "fs/gfs2/inode.h", name = "gfs2_is_stuffed")
   boolean stuffed() {
     return height == 0;
@@ -200,7 +200,7 @@ record Gfs2Dinode(
     return (flags & DIF_APPENDONLY) != 0;
   }
 
-  /** The flags as programs see them: FS_*_FL. */
+  /** The flags as user programs see them: FS_*_FL. */
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_gfsflags_to_fsflags")
   int fsFlags() {
     int journaled = StatMode.isType(mode, StatMode.S_IFDIR) ? DIF_INHERIT_JDATA : DIF_JDATA;

@@ -16,24 +16,25 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Directories. A small one has its entries in the inode. A larger one is a hash table (extendible hashing): the first bits of
- * a name's hash, as many as the directory is deep, pick a pointer to a leaf. A leaf that needs fewer bits has that many
- * more pointers in a row. Where no more bits help, leaves have others chained to them. The table itself lies in the inode,
- * or, when it has outgrown that, in blocks of which each begins with a header.
+ * Directories. A small one has its entries in the inode. A larger one is a hash table (extendible hashing).
  *
- * <p>Names are listed in the order of their hashes, as Linux does it. A position is a hash and, since any number of names
- * may have the same, a number among those, which are sorted by their bytes:
+ * <p>The directory's depth is the number of leading bits of a name's hash that index the table of pointers to leaves. A
+ * leaf of smaller depth has several consecutive pointers. When a leaf can't be split further, more leaves are chained
+ * to it. The table is in the inode, or, when it no longer fits, in blocks that begin with a header.
+ *
+ * <p>Names are listed in the order of their hashes, as in Linux. Names with the same hash are sorted by their bytes. A
+ * position is a hash and a rank among the names with that hash:
  *
  * <pre>
- *   bits 24 to 55: hash    bits 0 to 23: how many with that hash come first
+ *   bits 24 to 55: hash    bits 0 to 23: number of earlier names with that hash
  * </pre>
  *
- * <p>So a position stays good however the directory's leaves are split, and a listing that starts over at every name
- * still tells each once. (Linux' own position is the hash alone, and a run of the same is lost if the buffer is too small.)
+ * <p>So a position stays valid when leaves are split, and a listing that restarts at every name returns each name once.
+ * (The position in Linux is the hash alone; names with equal hashes are lost if the buffer is too small for them.)
  */
 @LinuxSource(file = "fs/gfs2/dir.c")
 final class Gfs2Dir {
-  /** Bytes of a leaf in front of its entries. */
+  /** Bytes of a leaf before its entries. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_leaf")
   private static final int LEAF_BYTES = 104;
 
@@ -45,8 +46,8 @@ final class Gfs2Dir {
   private static final int HASH_BITS = 32;
   private static final long END = 1L << (RANK_BITS + HASH_BITS);
 
-  /** An entry, as it is listed. */
-  @SuppressWarnings("ArrayRecordComponent") // never compared as such
+  /** An entry of a listing. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared as records
   private record Entry(int hash, byte[] name, long addr, int type) {
     static int compare(Entry a, Entry b) {
       int order = Integer.compareUnsigned(a.hash, b.hash);
@@ -71,8 +72,8 @@ final class Gfs2Dir {
    * @param dip the directory
    * @param name the name
    * @return the inode's number
-   * @throws ErrnoException ENOENT if there is no such name, EIO if the directory is damaged where the name would be, or the
-   *     device's error
+   * @throws ErrnoException ENOENT if there is no such name, EIO if the directory is damaged where the name would be, or
+   *     the device's error
    */
   @LinuxSource(file = "fs/gfs2/dir.c", name = {"gfs2_dir_search", "gfs2_dirent_search"})
   static Gfs2Inum search(Task current, Gfs2Inode dip, byte[] name) throws ErrnoException {
@@ -110,13 +111,13 @@ final class Gfs2Dir {
   }
 
   /**
-   * Lists from context.pos on, until the context is full or the directory ends. From process context, with the directory's glock
-   * held.
+   * Lists from context.pos on, until the context is full or the directory is complete. From process context, with the
+   * directory's glock held.
    *
    * @param current the calling task
    * @param dip the directory
-   * @param context where the entries go
-   * @throws ErrnoException EIO at the first damage, with everything before it emitted; or the device's error
+   * @param context takes the entries
+   * @throws ErrnoException EIO at the first damage, after everything before it was emitted; or the device's error
    */
   @LinuxSource(file = "fs/gfs2/dir.c", name = "gfs2_dir_read")
   static void list(Task current, Gfs2Inode dip, DirContext context) throws ErrnoException {
@@ -145,8 +146,8 @@ final class Gfs2Dir {
 
   @LinuxSource(file = "fs/gfs2/dir.c", name = "dir_e_read")
   private void listLeaves(DirContext context) throws ErrnoException {
-    long blocksLeft = dip.sdp().blocks(); // no listing comes by more leaves than that
-    while (context.pos() < END) { // each step moves on to the next leaf
+    long blocksLeft = dip.sdp().blocks(); // bounds the number of leaves
+    while (context.pos() < END) { // each step advances to the next leaf
       int index = index(context.pos() >> RANK_BITS);
       Chain chain = new Chain(pointer(index));
       List<Entry> entries = new ArrayList<>();
@@ -197,7 +198,7 @@ final class Gfs2Dir {
     };
   }
 
-  /** Emits what comes at or behind the context's position. Answers false if the context is full. */
+  /** Emits the entries at or after the context's position. Returns false if the context is full. */
   @LinuxSource(file = "fs/gfs2/dir.c", name = "do_filldir_main")
   private static boolean emit(List<Entry> entries, DirContext context) {
     entries.sort(Entry::compare);
@@ -212,12 +213,12 @@ final class Gfs2Dir {
     return true;
   }
 
-  /** Which pointer a hash leads to. */
+  /** The index of the pointer for a hash. */
   private int index(long hash) {
     return (int) (hash >>> (HASH_BITS - dinode.depth()));
   }
 
-  /** A pointer of the hash table. */
+  /** Reads a pointer of the hash table. */
   @LinuxSource(file = "fs/gfs2/dir.c", name = {"get_leaf_nr", "gfs2_dir_get_hash_table"})
   private long pointer(int index) throws ErrnoException {
     Gfs2Sbd sdp = dip.sdp();
@@ -237,7 +238,7 @@ final class Gfs2Dir {
     return table.i64(Gfs2Meta.HEADER_BYTES + offset % jbsize);
   }
 
-  /** The leaves for one stretch of hashes. */
+  /** The chain of leaves for one range of hashes. */
   @LinuxSource(file = "fs/gfs2/dir.c", name = {"get_leaf", "get_first_leaf"})
   private final class Chain {
     private final Set<Long> seen = new HashSet<>();

@@ -8,7 +8,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.uapi.LinuxSource;
 
-/** Directories: what can be done with an open one. */
+/** The file operations of directories. */
 @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_dir_fops")
 final class Gfs2DirFile implements FileOperations {
   static final Gfs2DirFile OPERATIONS = new Gfs2DirFile();
@@ -40,6 +40,6 @@ final class Gfs2DirFile implements FileOperations {
   @Override
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return 0; // nothing is ever written
+    return 0; // a directory is never written
   }
 }

@@ -6,10 +6,10 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import java.util.zip.CRC32;
 
-/** Goes through the entries of one block of a directory and checks each. Entries fill the block; some are empty. */
+/** Walks the entries of one block of a directory and checks each. Entries fill the block; some are empty. */
 @LinuxSource(file = "fs/gfs2/dir.c", name = {"gfs2_dirent_scan", "gfs2_check_dirent"})
 final class Gfs2Dirents {
-  /** Bytes of an entry in front of its name. */
+  /** Bytes of an entry before its name. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dirent")
   private static final int DIRENT_BYTES = 40;
 
@@ -19,10 +19,10 @@ final class Gfs2Dirents {
   private int next;
 
   /**
-   * Stands in front of the first.
+   * Starts before the first entry.
    *
    * @param buf the block
-   * @param first where its entries begin
+   * @param first offset of its first entry
    */
   Gfs2Dirents(BufData buf, int first) {
     this.buf = buf;
@@ -31,7 +31,7 @@ final class Gfs2Dirents {
   }
 
   /**
-   * What directories sort names by.
+   * The hash by which directories sort names.
    *
    * @param name the name
    * @return its hash
@@ -43,9 +43,9 @@ final class Gfs2Dirents {
     return (int) crc.getValue();
   }
 
-  /** Moves on to the next entry that is not empty. Answers false at the end of the block. */
+  /** Advances to the next entry that is not empty. Returns false at the end of the block. */
   boolean next() throws ErrnoException {
-    while (next < buf.size()) { // each step moves on by the length of an entry
+    while (next < buf.size()) { // each step advances by the length of an entry
       at = next;
       int length = buf.u16(at + 20);
       if (length < DIRENT_BYTES + 1 || (length & 7) != 0 || length > buf.size() - at) {
@@ -54,7 +54,7 @@ final class Gfs2Dirents {
       next = at + length;
       if (buf.i64(at) == 0 || buf.i64(at + 8) == 0) {
         if (at != first) {
-          throw buf.corrupt("an empty entry in the middle"); // C merges them with the one in front
+          throw buf.corrupt("an empty entry in the middle"); // C merges an empty entry with the previous one
         }
         continue;
       }
@@ -78,12 +78,12 @@ final class Gfs2Dirents {
     return buf.u16(at + 22);
   }
 
-  /** DT_* of what has the name. */
+  /** The type of the inode, DT_*. */
   int type() throws ErrnoException {
     return buf.u16(at + 24);
   }
 
-  /** The name, of which it was made sure that it is one. */
+  /** The name, checked. */
   byte[] name() throws ErrnoException {
     byte[] name = buf.copy(at + DIRENT_BYTES, nameLength());
     for (byte b : name) {
@@ -97,7 +97,7 @@ final class Gfs2Dirents {
     return name;
   }
 
-  /** Whether this is a name, of which the hash is known. */
+  /** Whether the entry has this name, whose hash is given. */
   boolean is(byte[] name, int nameHash) throws ErrnoException {
     return hash() == nameHash && nameLength() == name.length && buf.matches(at + DIRENT_BYTES, name);
   }

@@ -9,22 +9,22 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The inodes whose times changed in memory. They are written without the journal, at sync, at unmount, and before their
- * glock is given up; each is held from here until then.
+ * glock is demoted. Each is referenced from here until then.
  */
 @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
 final class Gfs2Dirty {
   private final Set<Gfs2Inode> dirty = ConcurrentHashMap.newKeySet();
 
-  /** An inode has to be written. From any context. */
+  /** Adds an inode whose times must be written. From any context. */
   void add(Gfs2Inode ip) {
     dirty.add(ip);
   }
 
   /**
-   * Writes every inode that has to be. From process context, without a glock.
+   * Writes every inode in the set. From process context, without a glock.
    *
    * @param current the calling task
-   * @return 0, or the first error; what could not be written is tried again the next time
+   * @return 0 or the first error; the next flush retries what failed
    */
   int flush(Task current) {
     int result = 0;
@@ -42,13 +42,13 @@ final class Gfs2Dirty {
     } catch (ErrnoException e) {
       return -e.errno();
     }
-    dirty.remove(ip); // first: who writes to the file from here on puts it back
+    dirty.remove(ip); // first: a write to the file from here on adds it again
     int status = ip.writeTimes(current);
     Gfs2Inode.unlock(current, gh);
     return status;
   }
 
-  /** Forgets what could not be written: the filesystem goes. */
+  /** Drops what could not be written, at unmount. */
   void drop() {
     dirty.clear();
   }

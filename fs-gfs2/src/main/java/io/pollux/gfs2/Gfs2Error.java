@@ -5,7 +5,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** How damage is told: EIO, as GFS2 tells it in C, and a sentence. */
+/** How damage is reported: EIO, as in C, and a sentence. */
 @LinuxSource(file = "fs/gfs2/util.c", name = {"gfs2_consist_i", "gfs2_consist_inode_i", "gfs2_consist_rgrpd_i"})
 final class Gfs2Error {
   /** The errno for damage. */
@@ -13,7 +13,7 @@ final class Gfs2Error {
 
   private Gfs2Error() {}
 
-  /** Makes the error for something on disk that can't be right. */
+  /** Makes the error for damage on disk. */
   static ErrnoException corrupt(String sentence) {
     return new ErrnoException(DAMAGE, sentence);
   }

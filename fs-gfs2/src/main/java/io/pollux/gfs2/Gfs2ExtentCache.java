@@ -4,26 +4,29 @@ package io.pollux.gfs2;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The stretches of one file that were mapped last, so that mapping again costs no walk: a table with a place for each
- * block of pointers, or, of a file that has more of them than places, the ones that were needed last. What C has in the
- * buffer cache, without the buffers. Goes as a whole when the glock goes.
+ * The stretches of one file that were mapped last, so that mapping them again needs no walk. Each block of pointers has
+ * a slot; when there are more such blocks than slots, the last one used keeps it. C has the same in the buffer cache.
+ * The cache is dropped as a whole with the glock.
  */
 final class Gfs2ExtentCache {
   private static final int MOST_PLACES = 1024;
 
-  /** Logarithm of the size of a block: here, too, where the mapping finds it without going to the superblock. */
+  /** Logarithm of the block size, copied here so that mapping need not load the superblock. */
   final int blockLog;
 
-  private final long inverse; // what place multiplies with
+  private final long inverse; // the factor of place
 
-  /** Plain: all that a stretch consists of is final, so whoever sees it sees all of it; who does not see it maps again. */
+  /**
+   * Plain: all fields of a stretch are final, so a reader that sees one sees all of it, and one that misses it maps
+   * again.
+   */
   private final @Nullable Gfs2Extents[] places;
 
   /**
-   * Makes an empty one.
+   * Makes an empty cache.
    *
    * @param sb the filesystem
-   * @param dinode of the file
+   * @param dinode the file's
    */
   Gfs2ExtentCache(Gfs2Sb sb, Gfs2Dinode dinode) {
     blockLog = sb.blockLog;
@@ -35,21 +38,23 @@ final class Gfs2ExtentCache {
   }
 
   /**
-   * Which block of pointers, counted from the file's start, modulo the places. A multiplication costs less than the division that
-   * it stands for, and is exact: it is too much by less than fileBlock / 2^63, which is less than 1 / inptrs, as no file has
-   * more than 2^63 / blockSize blocks, and a block not more than blockSize / 8 pointers.
+   * The slot of a file's block: the index of its block of pointers, modulo the number of slots. A multiplication costs
+   * less than the division it replaces.
+   *
+   * <p>It is exact: the error is less than fileBlock / 2^63, which is less than 1 / inptrs. A file has at most 2^63 /
+   * blockSize blocks, and a block at most blockSize / 8 pointers.
    */
   int place(long fileBlock) {
     return (int) Math.multiplyHigh(fileBlock << 1, inverse) & (places.length - 1);
   }
 
-  /** The stretch that has a block of the file, if it is here. */
+  /** The cached stretch that covers a block of the file, or null. */
   @Nullable Gfs2Extents find(long fileBlock) {
     Gfs2Extents there = places[place(fileBlock)];
     return there != null && fileBlock >= there.start && fileBlock < there.end ? there : null;
   }
 
-  /** Keeps a stretch that has a block of the file. */
+  /** Keeps a stretch that covers a block of the file. */
   void put(long fileBlock, Gfs2Extents extents) {
     places[place(fileBlock)] = extents;
   }

@@ -6,26 +6,26 @@ import io.pollux.core.ErrnoException;
 import java.util.Arrays;
 
 /**
- * A stretch of a file as runs: what one block of pointers says, or a hole in a block of pointers further up. Immutable.
- * Runs follow each other without gaps; holes are runs, too.
+ * The runs of a stretch of a file: those of one block of pointers, or of a hole in a block of pointers further up. Runs
+ * follow each other without gaps; a hole is a run, too. Immutable.
  *
- * <p>Nothing here branches on where a run starts: for a random block such branches are guessed wrong, and then all that the
- * processor has done ahead of them is lost, which costs more than the whole lookup.
+ * <p>The lookup has no branch on the start of a run. For a random block such a branch is mispredicted, which costs more
+ * than the whole lookup.
  */
 final class Gfs2Extents {
   /** The device block of a hole. */
   static final long HOLE = 0;
 
-  private static final int FEW = 4; // starts: enough for most stretches
-  private static final long NONE = Long.MAX_VALUE; // behind every block of a file
+  private static final int FEW = 4; // pairs: enough for most stretches
+  private static final long NONE = Long.MAX_VALUE; // beyond every block of a file
 
-  /** First block in the file, and the one behind the last. */
+  /** The first block in the file, and the one after the last. */
   final long start;
 
   final long end;
 
   /**
-   * Pairs: where a run starts in the file, and where it is on the device, or HOLE. Behind the last one is the end, and then
+   * Pairs: the start of a run in the file, and its block on the device or HOLE. After the last pair comes the end, then
    * NONE up to a power of two.
    */
   private final long[] runs;
@@ -36,27 +36,27 @@ final class Gfs2Extents {
     this.runs = runs;
   }
 
-  /** A stretch with nothing in it. */
+  /** A stretch that is one hole. */
   static Gfs2Extents hole(long start, long end) {
     return of(start, end, new int[1], new long[] {HOLE}, 1);
   }
 
   /**
-   * What pointers say.
+   * Makes a stretch from pointers.
    *
-   * @param from the block that they are in
-   * @param at where the first one is
-   * @param count how many
+   * @param from the block with the pointers
+   * @param at offset of the first
+   * @param count their number
    * @param start the block in the file that the first one is for
-   * @param rgrps where they may point
+   * @param rgrps the groups that they may point into
    * @return the stretch
-   * @throws ErrnoException EIO if one points where no file has its data
+   * @throws ErrnoException EIO if one points to a block that is not in a resource group
    */
   static Gfs2Extents ofPointers(BufData from, int at, int count, long start, Gfs2Rgrps rgrps) throws ErrnoException {
     int[] offs = new int[count];
     long[] blocks = new long[count];
     int runs = 0;
-    long next = -1; // the pointer that would go on with the run
+    long next = -1; // the pointer that would continue the run
     for (int i = 0; i < count; i++) {
       long block = from.i64(at + i * Long.BYTES);
       if (block != next) {
@@ -84,7 +84,10 @@ final class Gfs2Extents {
     return new Gfs2Extents(start, end, runs);
   }
 
-  /** Which run has a block of the file, one that is inside the stretch. Few are counted, many are searched by halves. */
+  /**
+   * Returns the run that has a block of the file, which must be inside the stretch. Few runs are counted, many are
+   * searched by bisection.
+   */
   int find(long fileBlock) {
     long[] pairs = runs;
     if (pairs.length == FEW << 1) {
@@ -97,9 +100,9 @@ final class Gfs2Extents {
     return run;
   }
 
-  /** 1 if what starts there is not behind a block, else 0. */
+  /** Returns 1 if the run that starts there starts at or before the block, else 0. */
   private static int notBehind(long start, long fileBlock) {
-    return (int) ((start - fileBlock - 1) >>> 63); // the sign: neither is negative
+    return (int) ((start - fileBlock - 1) >>> 63); // the sign bit: neither operand is negative
   }
 
   /** First block of a run in the file. */
@@ -107,7 +110,7 @@ final class Gfs2Extents {
     return runs[run << 1];
   }
 
-  /** The block in the file behind a run. */
+  /** The block in the file after a run. */
   long endOff(int run) {
     return runs[(run << 1) + 2];
   }

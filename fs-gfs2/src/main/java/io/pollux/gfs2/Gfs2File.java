@@ -15,24 +15,24 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
 /**
- * Regular files: what can be done with an open one.
+ * The file operations of regular files.
  *
- * <p>Direct reads hold the inode's glock deferred, buffered ones shared. Going from the one to the other drops the pages.
- * Neither takes the inode's iRwsem: the glock is what keeps writers through the page cache away. Writes are {@link
- * Gfs2Overwrite}'s.
+ * <p>Direct reads hold the inode's glock deferred, buffered reads hold it shared. A change between the two states drops
+ * the pages. Neither takes the inode's iRwsem: the glock keeps writers through the page cache out.
+ * {@link Gfs2Overwrite} does the writes.
  *
- * <p>The glock is held while the request is submitted, not until it completes: a request that was queued is counted in the inode
- * (inode_dio_begin) as long as it is in flight, and a change of the glock's state for which that matters waits for the
- * count to come down ({@link Gfs2Glops}). So the glock is never given back by a completion.
+ * <p>A read holds the glock while it is submitted, not until it completes. A queued request is counted in the inode
+ * (inode_dio_begin) while it is in flight. A change of the glock's state that conflicts with it waits until the count
+ * is 0 ({@link Gfs2Glops}). So a completion never releases a glock.
  *
- * <p>Files whose data goes through the journal can't be opened with O_DIRECT, and nothing here knows RWF_NOWAIT; both as in
- * 4.20.
+ * <p>Files whose data goes through the journal can't be opened with O_DIRECT, and RWF_NOWAIT is not supported; both as
+ * in 4.20.
  */
 @LinuxSource(file = "fs/gfs2/file.c", name = {"gfs2_file_fops", "gfs2_file_fops_nolock"})
 final class Gfs2File implements FileOperations {
   static final Gfs2File OPERATIONS = new Gfs2File(true);
 
-  /** Of files whose data goes through the journal. */
+  /** For files whose data goes through the journal. */
   @LinuxSource(file = "fs/gfs2/aops.c", name = "gfs2_jdata_aops")
   static final Gfs2File JDATA = new Gfs2File(false);
 
@@ -138,7 +138,7 @@ final class Gfs2File implements FileOperations {
     };
   }
 
-  /** The size is what another node may have made of it: any state of the glock tells. */
+  /** Seeks from the end. Another node may have changed the size, so the glock is taken, in any state. */
   private long seekEnd(Task current, File file, long offset) {
     Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
     Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, Gfs2Holder.LM_FLAG_ANY);
@@ -169,7 +169,8 @@ final class Gfs2File implements FileOperations {
 
   private static long seekHoleDataHeld(Task current, Gfs2Inode ip, long offset, boolean data) {
     try {
-      long most = 2 * (ip.sdp().bdev().bytes() >> ip.sdp().sb().blockLog) + 2; // before and behind each block there is
+      // one before and one after each block of the device
+      long most = 2 * (ip.sdp().bdev().bytes() >> ip.sdp().sb().blockLog) + 2;
       return data
           ? IomapSeek.data(current, ip, offset, Gfs2Iomap.OPS, most)
           : IomapSeek.hole(current, ip, offset, Gfs2Iomap.OPS, most);

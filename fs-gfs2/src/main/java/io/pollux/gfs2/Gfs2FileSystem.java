@@ -12,10 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** GFS2 as a kind of filesystem: for one node, to be read, and written to in place. */
+/** GFS2 as a filesystem type: for one node, read and written in place. */
 @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "gfs2_fs_type")
 public final class Gfs2FileSystem implements BdevFileSystem {
-  /** The one there is. */
+  /** The only instance. */
   public static final Gfs2FileSystem INSTANCE = new Gfs2FileSystem();
 
   private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -35,15 +35,14 @@ public final class Gfs2FileSystem implements BdevFileSystem {
   }
 
   /**
-   * Mounts a device.
+   * Mounts a device. From process context.
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only or not; with norecovery dirty journals are left alone, otherwise they are refused
+   * @param options read-only or not; with norecovery dirty journals are ignored, otherwise refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL if this is no GFS2, one of a format that is not supported, or a cluster's; EROFS if a
-   *     journal is dirty, EACCES if it is to be written and the device can't be, EIO if it is damaged or the device is
-   *     shorter than it, or the device's error
+   * @throws ErrnoException EINVAL: not GFS2, an unsupported format, or a cluster's. EROFS: a journal is dirty. EACCES:
+   *     a writable mount of a read-only device. EIO: it is damaged, or larger than the device. Or the device's error
    */
   @Override
   public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {

@@ -11,21 +11,23 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lock that a cluster shares: in which state this node has it, who holds it here, and who waits.
+ * A lock that a cluster shares: the state that this node has it in, its holders here, and the waiters.
  *
- * <p>A state outlives its holders: the node keeps it, and what it has cached under it, until somebody here wants
- * another one or somebody elsewhere asks. So who comes next and wants the same state only has to be counted. That is one
- * compare-and-swap on {@link #word}, and another one at the end; nothing else is touched as long as nobody waits:
+ * <p>A state outlives its holders. The node keeps it, and what is cached under it, until a holder here wants another
+ * state or another node asks for the glock.
+ *
+ * <p>Fast path: a holder that asks for the state the node already has, with no waiter queued, only increments a
+ * counter. That is one compare-and-swap on {@link #word}, and one atomic subtraction to release it:
  *
  * <pre>
- *   bits 0 to 1: the state    bit 2: SLOW    bits 3 to 30: holders that are only counted
+ *   bits 0 to 1: the state    bit 2: SLOW    bits 3 to 30: counted holders
  * </pre>
  *
- * <p>Where more is to be done SLOW is set: from then on everybody comes through {@link #lock} and the queue, in which
- * holders are granted in the order in which they came, and where the last one that was only counted leaves he looks what is
- * next. Whoever finds that the state has to change (nobody holds it, and the first in the queue wants another one, or
- * it is to be demoted) changes it himself, in his own process context, without the lock, while everybody else waits. (In
- * C a work queue does it.)
+ * <p>Slow path: while SLOW is set, every holder goes through {@link #lock} and the queue, and holders are granted in
+ * order of arrival. The last counted holder to leave runs the queue. A task that finds that the state must change makes
+ * the change itself, in its own process context, without the lock, while the others wait. The state must change if
+ * there is no holder and the first waiter wants another state, or if the glock is to be demoted. (In C a work queue
+ * changes it.)
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_glock")
 final class Gfs2Glock {
@@ -53,16 +55,16 @@ final class Gfs2Glock {
   private volatile int word;
 
   /**
-   * What the thread holds that asked for this glock last, for assertions: {@link HeldGlocks#of} looks here before it looks
-   * the thread up. Raced for: who finds another thread's does without.
+   * The held glocks of the thread that asked for this glock last, for assertions: {@link HeldGlocks#of} tries it before
+   * it looks the thread up. Racy: a thread that finds another thread's entry does the lookup.
    */
   @Nullable HeldGlocks lastAsked;
 
   // All of these under the lock:
-  private @Nullable Gfs2Holder first; // C: gl_holders: who holds it exclusively, then those who wait
+  private @Nullable Gfs2Holder first; // C: gl_holders: the exclusive holder, then the waiters
   private @Nullable Gfs2Holder last;
   private int waiting;
-  private boolean changing; // C: GLF_LOCK: somebody is changing the state
+  private boolean changing; // C: GLF_LOCK: a task is changing the state
   private int demoteState = NOT_DEMOTED; // C: GLF_DEMOTE and gl_demote_state
 
   private volatile @Nullable Gfs2Inode object; // C: gl_object
@@ -78,13 +80,13 @@ final class Gfs2Glock {
     return name;
   }
 
-  /** Buffers of the blocks that it protects. They are valid while the glock is held. */
+  /** The buffers of the blocks that the glock protects. They are valid while the glock is held. */
   @LinuxSource(file = "fs/gfs2/glock.h", name = "gfs2_glock2aspace")
   BufSpace bufs() {
     return bufs;
   }
 
-  /** The inode that it protects, if it is one and in memory. */
+  /** The inode that the glock protects, or null if it is not in memory or the glock is not an inode's. */
   @Nullable Gfs2Inode object() {
     return object;
   }
@@ -94,7 +96,7 @@ final class Gfs2Glock {
     object = inode;
   }
 
-  /** The state that this node has it in. */
+  /** The state that this node has the glock in. */
   int state() {
     return word & STATE;
   }
@@ -108,9 +110,9 @@ final class Gfs2Glock {
    * Takes the glock. From process context; sleeps unless it is a try.
    *
    * @param current the calling task
-   * @param gh what is wanted
-   * @return 0, and then {@link #dq} must follow; -EAGAIN if it was a try and would have had to wait; or another negative
-   *     errno if the lock module or the disk has it that way
+   * @param gh the holder: the state wanted, and flags
+   * @return 0, and the caller must call {@link #dq}. -EAGAIN if a try would have to wait. Or a negative errno of the
+   *     lock module or the disk
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_nq")
   int nq(Task current, Gfs2Holder gh) {
@@ -126,12 +128,12 @@ final class Gfs2Glock {
   }
 
   /**
-   * Takes the glock without a holder of the caller's, for the way of a read: in a state that others may hold, too, without
-   * flags. From process context; sleeps.
+   * Takes the glock without a holder object, for the read path: in a state that can be shared, without flags. From
+   * process context; sleeps.
    *
    * @param current the calling task
    * @param state deferred or shared
-   * @return 0, and then {@link #letGo} must follow; or a negative errno, as of {@link #nq}
+   * @return 0, and the caller must call {@link #letGo}; or a negative errno, as {@link #nq}
    */
   int hold(Task current, int state) {
     assert state != LmState.UNLOCKED && state != LmState.EXCLUSIVE;
@@ -141,10 +143,10 @@ final class Gfs2Glock {
     return result;
   }
 
-  /** The common case: the glock is in that state, and nobody waits. */
+  /** The fast path: the glock is in that state, and SLOW is clear. */
   private boolean tryCount(int state) {
     int seen = word;
-    while ((seen & (STATE | SLOW)) == state) { // ends: somebody else succeeds each time that this fails
+    while ((seen & (STATE | SLOW)) == state) { // terminates: another task succeeds each time this fails
       if (WORD.compareAndSet(this, seen, seen + ONE)) {
         return true;
       }
@@ -153,7 +155,7 @@ final class Gfs2Glock {
     return false;
   }
 
-  /** Waits with a holder, which who is granted the glock and counted needs no more. */
+  /** Waits with a holder from the slab. A granted holder is counted and needs no object. */
   private int queueCounted(Task current, int state) {
     Gfs2Holder gh = Gfs2Holder.alloc(current, this, state, 0);
     int result = queue(current, gh);
@@ -186,10 +188,10 @@ final class Gfs2Glock {
   }
 
   /**
-   * Gives the glock back. From process context: if others wait, or it is not to be kept, its state is changed here.
+   * Releases the glock. From process context: changes the state here if others wait or the state is not to be kept.
    *
    * @param current the calling task
-   * @param gh who holds it
+   * @param gh its holder
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_dq")
   void dq(Task current, Gfs2Holder gh) {
@@ -214,7 +216,7 @@ final class Gfs2Glock {
   }
 
   /**
-   * Gives back what {@link #hold} took. From process context: if others wait, the state is changed here.
+   * Releases what {@link #hold} took. From process context: changes the state here if others wait.
    *
    * @param current the calling task
    */
@@ -231,7 +233,7 @@ final class Gfs2Glock {
     }
   }
 
-  /** Somebody waits for that. */
+  /** Runs the queue after the last counted holder left: a waiter or a demotion waits for that. */
   private void lastCountedLeft(Task current) {
     lock.lock();
     try {
@@ -252,11 +254,11 @@ final class Gfs2Glock {
   }
 
   /**
-   * Somebody elsewhere wants the glock: it is given up as soon as nobody here holds it, before anybody who waits here
-   * gets it. From process context, of the lock module's own task.
+   * Called when another node wants the glock. It is demoted as soon as it has no holder here, before any waiter here is
+   * granted. From process context, on the lock module's own task.
    *
    * @param current the calling task
-   * @param state what this node may keep it in
+   * @param state the state that this node may keep it in
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_cb")
   void callback(Task current, int state) {
@@ -271,19 +273,19 @@ final class Gfs2Glock {
     }
   }
 
-  /** Two wishes that differ are met by giving it up. With the lock. */
+  /** Records a request to demote. Two requests for different states demote to unlocked. With the lock. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "handle_callback")
   private void demoteTo(int target) {
     demoteState = demoteState == NOT_DEMOTED || demoteState == target ? target : LmState.UNLOCKED;
   }
 
   /**
-   * Does what there is to do, until it is done or others have to let go first. With the lock, which it drops while it
-   * changes the state. Each round grants, refuses or demotes something, so there are no more rounds than wishes.
+   * Grants, refuses and demotes until nothing is left to do or holders must leave first. With the lock, which it drops
+   * while it changes the state. Each round grants, refuses or demotes something, so the requests bound the rounds.
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "run_queue")
   private void runQueue(Task current) {
-    while (!changing) { // else who changes it comes here when it is done
+    while (!changing) { // otherwise the task that changes the state runs the queue afterwards
       if (demoteState == state() || state() == LmState.UNLOCKED) {
         demoteState = NOT_DEMOTED;
       }
@@ -302,7 +304,10 @@ final class Gfs2Glock {
     }
   }
 
-  /** Grants what can be granted, in the order of the queue. Answers the first who has to wait, or null. With the lock. */
+  /**
+   * Grants what can be granted, in the order of the queue. Returns the first holder that must wait, or null. With the
+   * lock.
+   */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "do_promote")
   private @Nullable Gfs2Holder promote() {
     Gfs2Holder gh = firstWaiter();
@@ -320,7 +325,9 @@ final class Gfs2Glock {
     return null;
   }
 
-  /** Who holds it along with others is counted, as if he had not waited; so of holders only an exclusive one is queued. */
+  /**
+   * Grants a holder. A shared holder is counted, as on the fast path, so only an exclusive holder stays in the queue.
+   */
   private void grant(Gfs2Holder gh) {
     waiting--;
     if (gh.state != LmState.EXCLUSIVE) {
@@ -331,7 +338,7 @@ final class Gfs2Glock {
     gh.wake(Gfs2Holder.HIF_HOLDER, 0);
   }
 
-  /** Whether somebody in the queue could hold it now, along with those who do. With the lock. */
+  /** Whether a queued holder is compatible with the current holders and the state. With the lock. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "may_grant")
   private boolean mayGrant(Gfs2Holder gh) {
     int state = state();
@@ -345,8 +352,8 @@ final class Gfs2Glock {
     if (state == LmState.UNLOCKED || (gh.flags & Gfs2Holder.GL_EXACT) != 0) {
       return false;
     }
-    // C grants deferred under exclusive, too, since its direct I/O looks after the page cache itself; here the change
-    // of state does.
+    // C grants deferred under exclusive, too, since its direct I/O flushes the page cache itself. Here the change of
+    // state does that.
     return (gh.flags & Gfs2Holder.LM_FLAG_ANY) != 0 || (state == LmState.EXCLUSIVE && gh.state == LmState.SHARED);
   }
 
@@ -381,7 +388,7 @@ final class Gfs2Glock {
     return word >> COUNT_SHIFT != 0 || (first != null && first.status() == Gfs2Holder.HIF_HOLDER);
   }
 
-  /** Changes the state while nobody holds it. With the lock, which it drops meanwhile. */
+  /** Changes the state while there is no holder. With the lock, which it drops meanwhile. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = {"do_xmote", "finish_xmote"})
   private void change(Task current, int target, @Nullable Gfs2Holder wanted) {
     changing = true;
@@ -400,7 +407,7 @@ final class Gfs2Glock {
     }
   }
 
-  /** Without the lock. Answers the new state or a negative errno, and then it is unlocked. */
+  /** Changes the state, without the lock. Returns the new state; after a negative errno the glock is unlocked. */
   private int move(Task current, int target, int flags) {
     int from = state();
     ops.goSync(current, this, target);
@@ -409,7 +416,7 @@ final class Gfs2Glock {
     }
     int result = lm.lock(current, name, from, target, flags);
     if (result == -Errno.EAGAIN && flags != 0) {
-      return from; // as it was
+      return from; // unchanged
     }
     if (result > LmState.UNLOCKED) {
       int locked = ops.goLock(current, this);
@@ -427,15 +434,15 @@ final class Gfs2Glock {
   private void setState(int state) {
     int seen = word;
     assert seen >> COUNT_SHIFT == 0 && (seen & SLOW) != 0 : "a change of what is held";
-    word = (seen & ~STATE) | state; // SLOW keeps everybody else away
+    word = (seen & ~STATE) | state; // SLOW keeps all other tasks away
   }
 
-  /** From now on everybody comes through the queue. With the lock. */
+  /** Sends every holder through the queue from now on. With the lock. */
   private void goSlow() {
     WORD.getAndBitwiseOr(this, SLOW);
   }
 
-  /** Lets holders be counted again, if nothing is to be done. With the lock. */
+  /** Allows the fast path again if nothing is left to do. With the lock. */
   private void goFast() {
     if (waiting == 0 && !changing && demoteState == NOT_DEMOTED) {
       WORD.getAndBitwiseAnd(this, ~SLOW);

@@ -7,7 +7,7 @@ import io.pollux.iomap.IomapDio;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
-/** What is to be done at a change of state, for each type of glock. */
+/** The operations at a change of state, for each type of glock. */
 @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_glops_list")
 final class Gfs2Glops {
   private final Gfs2GlockOperations inode = new InodeGlops();
@@ -23,9 +23,9 @@ final class Gfs2Glops {
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
   private final class InodeGlops implements Gfs2GlockOperations {
     /**
-     * Waits for direct I/O, and polls for it: whoever sent it may be the very task that now reads through the page cache. (In
-     * C that task waits for itself.) What is left in the page cache is written, and before the node knows nothing of
-     * the inode any more its times are.
+     * Waits for direct I/O, and polls for it: the submitter may be the same task, which now reads through the page
+     * cache. (In C that task deadlocks.) Dirty pages are written back. Before the glock becomes unlocked, the inode's
+     * times are written.
      */
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_sync")
@@ -38,7 +38,7 @@ final class Gfs2Glops {
       assert waited == 0 : "interrupted, and was not to be";
       ip.mapping().writeBack(current, 0, Long.MAX_VALUE); // an error is kept for fsync
       if (target == LmState.UNLOCKED) {
-        ip.writeTimes(current); // what fails is tried again at sync, which tells of it
+        ip.writeTimes(current); // sync retries what fails, and reports it
       }
     }
 

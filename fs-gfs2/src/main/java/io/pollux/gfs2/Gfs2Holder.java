@@ -9,34 +9,36 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One wish to hold a glock, from {@link #alloc} to {@link #uninit}; who needs no more than a state that others may have, too,
- * makes none ({@link Gfs2Glock#hold}). Comes from a slab, so that waiting for a glock allocates nothing. What is not said
- * otherwise belongs to the glock's lock while the holder is queued, and to its task before and after.
+ * One request to hold a glock, from {@link #alloc} to {@link #uninit}. A caller that needs only a shareable state,
+ * without flags, makes none ({@link Gfs2Glock#hold}).
+ *
+ * <p>It comes from a slab, so waiting for a glock allocates nothing. Unless marked otherwise, its fields are protected
+ * by the glock's lock while it is queued, and belong to its task before and after.
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_holder")
 final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
-  /** Do not wait for anybody. */
+  /** Do not wait for other holders or nodes. */
   static final int LM_FLAG_TRY = 1 << 0;
 
-  /** The same, but other nodes are asked to let go, for the next try. */
+  /** As LM_FLAG_TRY, but other nodes are asked to release the glock, for the next try. */
   static final int LM_FLAG_TRY_1CB = 1 << 1;
 
-  /** Any state will do but unlocked. */
+  /** Any state but unlocked will do. */
   static final int LM_FLAG_ANY = 1 << 3;
 
-  /** Not a stronger state either. */
+  /** Grant exactly this state, no stronger one. */
   static final int GL_EXACT = 1 << 7;
 
-  /** Give the glock back, do not keep it for the next one. */
+  /** Drop the glock's state on release. */
   static final int GL_NOCACHE = 1 << 10;
 
-  /** Waits. */
+  /** Waiting. */
   static final int HIF_WAIT = 0;
 
-  /** Holds. */
+  /** Granted. */
   static final int HIF_HOLDER = 1;
 
-  /** Will not get it. */
+  /** Refused; error has the reason. */
   static final int HIF_FAILED = 2;
 
   private static final Slab<Gfs2Holder> SLAB = new Slab<>(Gfs2Holder::new);
@@ -46,7 +48,7 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
   int state; // wanted
   int flags;
 
-  /** Whether it is only counted in the glock's word, and in no queue. */
+  /** Whether it is counted in the glock's word and not queued. */
   boolean counted;
 
   @Nullable Gfs2Holder before; // in the queue
@@ -57,13 +59,13 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
   private Gfs2Holder() {}
 
   /**
-   * Makes a wish. From process context.
+   * Makes a holder. From process context.
    *
    * @param current the calling task
    * @param gl the glock
    * @param state LmState, not unlocked
    * @param flags LM_FLAG_* and GL_*
-   * @return a holder that holds nothing yet, to be given back by uninit
+   * @return a holder that holds nothing yet, to be freed by uninit
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_holder_init")
   static Gfs2Holder alloc(Task current, Gfs2Glock gl, int state, int flags) {
@@ -76,13 +78,13 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
     return gh;
   }
 
-  /** Is about to be queued. Not part of alloc: most holders are only counted, and spare the fence. */
+  /** Prepares to be queued. Apart from alloc, since most holders are only counted and need no fence. */
   void prepareToWait() {
     error = 0;
     status = HIF_WAIT;
   }
 
-  /** Gives the object back. It holds nothing. */
+  /** Frees the object. It must hold nothing. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_holder_uninit")
   void uninit() {
     assert before == null && behind == null && !counted : "a holder that is in use";
@@ -108,15 +110,15 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
     return error;
   }
 
-  /** Ends the wait: with the glock, or with an error. Nothing of the holder may be touched afterwards. */
+  /** Stops the wait, with the glock or with an error. The caller must not touch the holder afterwards. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_holder_wake")
   void wake(int newStatus, int why) {
     error = why;
-    status = newStatus; // volatile: the waiter goes on
+    status = newStatus; // volatile: the waiter may return from here on
     wait.wakeUp();
   }
 
-  /** Waits until it is decided. From process context. */
+  /** Waits until the holder is granted or refused. From process context. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_wait")
   void await(Task current) {
     if (status == HIF_WAIT) {
@@ -125,7 +127,7 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
     }
   }
 
-  /** What {@link #await} waits for. */
+  /** The condition of {@link #await}. */
   @Override
   public boolean getAsBoolean() {
     return status != HIF_WAIT;

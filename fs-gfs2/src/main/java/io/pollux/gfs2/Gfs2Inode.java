@@ -21,15 +21,15 @@ import io.pollux.uapi.Statx;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An inode in memory. What it says is what its block said when the glock was taken last; a glock that was given up in
- * between has it read again. The time of the last write is in memory first ({@link Gfs2Dirty}).
+ * An inode in memory. Its contents are those of its block when the glock was last taken; they are read again after the
+ * glock was unlocked. The time of the last write is kept in memory first ({@link Gfs2Dirty}).
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_inode")
 final class Gfs2Inode extends InPlaceInode {
-  /** Fifos, sockets and device nodes: they have a name here, and are somebody else's to open. */
+  /** Fifos, sockets and device nodes: they have a name here, and no operations. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
-  /** The dinode, and what was found in its tree: they go together. */
+  /** The dinode and the mapping of its tree, replaced together. */
   private static final class Contents {
     final Gfs2Dinode dinode;
     final @Nullable Gfs2ExtentCache extents;
@@ -66,33 +66,33 @@ final class Gfs2Inode extends InPlaceInode {
     return contents.dinode;
   }
 
-  /** What was mapped of it, or null if it is stuffed. */
+  /** The cached mapping, or null if the file is stuffed. */
   @Nullable Gfs2ExtentCache extentCache() {
     return contents.extents;
   }
 
-  /** What this is, for sentences. */
+  /** The inode's name in error messages. */
   String what() {
     return "inode " + ino();
   }
 
-  /** EIO for this inode. */
+  /** Makes the EIO for this inode. */
   ErrnoException corrupt(String how) {
     return Gfs2Error.corrupt(what() + ": " + how);
   }
 
-  /** The block that it is in. From process context, with the glock held. */
+  /** Reads the inode's block. From process context, with the glock held. */
   @LinuxSource(file = "fs/gfs2/meta_io.c", name = "gfs2_meta_inode_buffer")
   BufData readDinode(Task current) throws ErrnoException {
     return sdp.readMeta(current, glock, ino(), Gfs2Meta.DINODE, this::what);
   }
 
-  /** The glock was given up: what is in memory may be wrong. */
+  /** Called when the glock is unlocked: the contents may be stale. */
   void invalidate() {
     invalid = true;
   }
 
-  /** The glock is back: reads again what may be wrong. From process context. */
+  /** Called when the glock is locked again: reads stale contents again. From process context. */
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_refresh")
   void refresh(Task current) throws ErrnoException {
     if (!invalid) {
@@ -122,17 +122,16 @@ final class Gfs2Inode extends InPlaceInode {
     sdp.dirty().add(this);
   }
 
-  /** A change of the block that the inode is in. */
+  /** A change of the inode's block. */
   private interface Change {
     void make(BufEdit block) throws ErrnoException;
   }
 
   /**
-   * Writes the time of the last write, if that was not done yet. From process context, with the glock in any state but
-   * unlocked.
+   * Writes the time of the last write, if it is dirty. From process context, with the glock in any state but unlocked.
    *
    * @param current the calling task
-   * @return 0, or a negative errno, and then it is still to be done
+   * @return 0, or a negative errno, after which the time is dirty again
    */
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
   int writeTimes(Task current) {
@@ -147,10 +146,10 @@ final class Gfs2Inode extends InPlaceInode {
   }
 
   /**
-   * Writes the data that is in the inode. From process context, with the page locked.
+   * Writes the data inside the inode. From process context, with the page locked.
    *
    * @param current the calling task
-   * @param address of the page that has the data
+   * @param address kernel address of the page with the data
    * @return 0 or a negative errno
    */
   int writeStuffed(Task current, long address) {
@@ -159,8 +158,8 @@ final class Gfs2Inode extends InPlaceInode {
   }
 
   /**
-   * Changes the inode's block on disk. Other than in C it does not go through the journal, so it may only be what is sound if a
-   * crash leaves any of its sectors as they were. Answers 0 or a negative errno.
+   * Changes the inode's block on disk. Unlike in C the write bypasses the journal, so the block must be valid whichever
+   * of its sectors a crash leaves unwritten. Returns 0 or a negative errno.
    */
   private int rewrite(Task current, Change change) {
     try {
@@ -252,7 +251,8 @@ final class Gfs2Inode extends InPlaceInode {
     try {
       Gfs2Holder gh = lock(current, LmState.SHARED);
       try {
-        long most = 2 * (sdp.bdev().bytes() >> sdp.sb().blockLog) + 2; // before and behind each block there is
+        // one before and one after each block of the device
+        long most = 2 * (sdp.bdev().bytes() >> sdp.sb().blockLog) + 2;
         return IomapFiemap.fiemap(current, this, fieinfo, start, length, Gfs2Iomap.OPS, sdp.sb().blockSize, most);
       } finally {
         unlock(current, gh);
@@ -264,7 +264,7 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** Flags only, and of files and directories only. */
+  /** Returns the flags of files and directories; other inodes have none. */
   @Override
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_get_flags")
   public @Nullable Fileattr fileattrGet(Task current) throws ErrnoException {
@@ -279,7 +279,7 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** GFS2 has no birth time. It says to know more attributes than it ever sets, as Linux's does. */
+  /** Fills the attributes; GFS2 has no birth time. The mask claims more attributes than are ever set, as in Linux. */
   @Override
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
   public void fillStatx(long statx, int mask) {
@@ -295,7 +295,7 @@ final class Gfs2Inode extends InPlaceInode {
         (immutable() ? Statx.STATX_ATTR_IMMUTABLE : 0) | (appendOnly() ? Statx.STATX_ATTR_APPEND : 0));
   }
 
-  /** The number of a device node: 12 bits of major and 20 of minor, in stat as user programs have it. */
+  /** The number of a device node: 12 bits of major and 20 bits of minor, in the format of stat. */
   private long rdev(Gfs2Dinode dinode) {
     int type = mode() & StatMode.S_IFMT;
     if (type != StatMode.S_IFCHR && type != StatMode.S_IFBLK) {
@@ -336,13 +336,13 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** Takes the glock, off the way of I/O. From process context. */
+  /** Takes the glock, off the I/O path. From process context. */
   @LinuxSource(file = "fs/gfs2/glock.h", name = "gfs2_glock_nq_init")
   Gfs2Holder lock(Task current, int state) throws ErrnoException {
     return sdp.lock(current, glock, state, 0);
   }
 
-  /** Gives the glock back. From process context. */
+  /** Releases the glock. From process context. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_dq_uninit")
   static void unlock(Task current, Gfs2Holder gh) {
     gh.glock().dq(current, gh);

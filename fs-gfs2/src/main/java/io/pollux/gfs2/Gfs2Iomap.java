@@ -10,8 +10,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Tells what is behind a position of a regular file, and the same to who writes: blocks are not allocated. The caller
- * holds the file's glock.
+ * Maps a position of a regular file. A write gets the same mapping, since no block is allocated. The caller holds the
+ * file's glock.
  */
 @LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_ops")
 final class Gfs2Iomap implements IomapOps {
@@ -19,7 +19,7 @@ final class Gfs2Iomap implements IomapOps {
 
   private Gfs2Iomap() {}
 
-  /** {@inheritDoc} Answers ENOTBLK, too: direct I/O that has to go through the page cache instead. */
+  /** {@inheritDoc} Also returns -ENOTBLK for direct I/O that has to go through the page cache instead. */
   @Override
   @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
@@ -35,10 +35,10 @@ final class Gfs2Iomap implements IomapOps {
           return -Errno.ENOENT;
         }
         long addr = (ip.ino() << ip.sdp().sb().blockLog) + Gfs2Sb.DINODE_BYTES;
-        iomap.setInline(0, ip.size(), addr); // only reported: the block that has the data is not in memory
+        iomap.setInline(0, ip.size(), addr); // only reported: the block with the data is not in memory
         return 0;
       }
-      return -Errno.ENOTBLK; // its data is part of a block of metadata
+      return -Errno.ENOTBLK; // its data is inside a block of metadata
     }
     int blockLog = cache.blockLog;
     long fileBlock = pos >> blockLog;
@@ -56,10 +56,10 @@ final class Gfs2Iomap implements IomapOps {
     long block = extents.startBlock(run);
     if (block == Gfs2Extents.HOLE) {
       if (write && (flags & IOMAP_DIRECT) != 0) {
-        return -Errno.ENOTBLK; // it would have to allocate
+        return -Errno.ENOTBLK; // a block would have to be allocated
       }
       if ((flags & IOMAP_REPORT) != 0 && pos >= ip.size()) {
-        return -Errno.ENOENT; // whatever there is behind: so in Linux
+        return -Errno.ENOENT; // as in Linux, whatever follows
       }
       iomap.setHole(start, bytes);
     } else {
@@ -69,7 +69,7 @@ final class Gfs2Iomap implements IomapOps {
     return 0;
   }
 
-  /** Blocks in bytes, or the last position there is if that is less: a file can't reach beyond it. */
+  /** Converts blocks to bytes, at most to Long.MAX_VALUE, the last position of a file. */
   private static long toByte(long blocks, int blockLog) {
     return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
   }

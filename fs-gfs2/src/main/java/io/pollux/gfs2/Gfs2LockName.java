@@ -4,10 +4,10 @@ package io.pollux.gfs2;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What a glock is called, by every node of a cluster.
+ * The name of a glock, the same on every node of a cluster.
  *
  * @param type what it protects
- * @param number which: the block of the inode, the first block of the resource group
+ * @param number which one: the block of the inode, or the first block of the resource group
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "lm_lockname")
 record Gfs2LockName(Type type, long number) {
@@ -16,10 +16,10 @@ record Gfs2LockName(Type type, long number) {
   enum Type {
     /** An inode with its data, its tree and its attributes. */
     INODE(2),
-    /** A resource group: a header and the bitmap behind it. */
+    /** A resource group: a header and a bitmap. */
     RGRP(3);
 
-    /** As lock modules know it. */
+    /** The number that lock modules use. */
     final int code;
 
     Type(int code) {

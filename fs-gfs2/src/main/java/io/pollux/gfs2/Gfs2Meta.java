@@ -8,8 +8,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and the verifiers of the types. Blocks
- * have no checksums.
+ * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and the verifier of each
+ * type. Blocks have no checksums.
  */
 @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_meta_header")
 final class Gfs2Meta implements BufOps {
@@ -24,7 +24,7 @@ final class Gfs2Meta implements BufOps {
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_METATYPE_SB")
   static final int METATYPE_SB = 1;
 
-  /** The type of the log header behind each transaction of a journal. */
+  /** The type of the log header that ends each transaction of a journal. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_METATYPE_LH")
   static final int METATYPE_LH = 8;
 

@@ -10,18 +10,18 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Writes in place on GFS2: direct ones under the inode's glock in the deferred state, buffered ones in the exclusive one.
- * As with reads, the glock is held while a direct write is submitted, not until it completes.
+ * Writes in place on GFS2: direct writes under the inode's glock in the deferred state, buffered writes under it in the
+ * exclusive state. As with reads, a direct write holds the glock while it is submitted, not until it completes.
  *
- * <p>Refused with EOPNOTSUPP are files whose data goes through the journal, and those whose mode a write by this process
- * would have to change (set-user-ID and set-group-ID).
+ * <p>A write fails with EOPNOTSUPP if the file's data goes through the journal. It also does if it would have to remove
+ * the file's set-user-ID or set-group-ID bit.
  *
- * <p>In C writers of a file come one by one; here direct writes, which allocate nothing, hold iRwsem shared.
+ * <p>In C writes to a file are serialized. Here direct writes, which allocate nothing, hold iRwsem shared.
  */
 @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
 final class Gfs2Overwrite extends IomapOverwrite {
   Gfs2Overwrite(Gfs2Sbd sdp, Task current) {
-    // Parts of blocks are as good as whole ones: the glock keeps everybody away who would change what is around them.
+    // Parts of blocks need no exclusive lock: the glock keeps out all tasks that would change the rest of the block.
     super(Gfs2Iomap.OPS, sdp.bdev(), sdp.bdev().queue().logicalBlockSize(), current.process());
   }
 
@@ -31,7 +31,7 @@ final class Gfs2Overwrite extends IomapOverwrite {
     Gfs2Glock gl = ((Gfs2Inode) inode).glock();
     long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
-      result = super.writeDirect(current, inode, iocb, from); // iocb may be gone after this
+      result = super.writeDirect(current, inode, iocb, from); // iocb may be freed after this
       gl.letGo(current);
     }
     return result;
@@ -51,7 +51,7 @@ final class Gfs2Overwrite extends IomapOverwrite {
     return result;
   }
 
-  /** Data that is in the inode can be written there, too. */
+  /** A stuffed file's data can be written in place, too. */
   @Override
   protected long inPlace(Task current, Inode inode, Kiocb iocb, long count) {
     return ((Gfs2Inode) inode).dinode().stuffed() ? count : super.inPlace(current, inode, iocb, count);

@@ -12,18 +12,18 @@ import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 
 /**
- * Looks whether the journals are clean. There is no recovery yet: a journal that is not clean is refused.
+ * Checks that the journals are clean. Nothing is replayed: a dirty journal is refused.
  *
- * <p>A journal is a file. Its blocks are a ring in which each transaction ends with a log header that has the next number. So
- * the newest header, which tells how things stand, is the one with the highest number among those that are whole: the
- * journal is clean if it is the mark of an unmount.
+ * <p>A journal is a file whose blocks form a ring. Each transaction ends with a log header, and headers have increasing
+ * sequence numbers. The newest is the valid header with the highest number. The journal is clean if that one is flagged
+ * as written at unmount.
  */
 @LinuxSource(file = "fs/gfs2/recovery.c", name = {"gfs2_recover_func", "gfs2_find_jhead"})
 final class Gfs2Recovery {
   private static final long MIN_BYTES = 8 << 20;
   private static final long MAX_BYTES = 1 << 30;
 
-  /** Bytes of the first version of a log header, the last four of which are a sum of the others. */
+  /** Bytes of a version 1 log header. The last four are a checksum of the others. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "LH_V1_SIZE")
   private static final int V1_BYTES = 48;
 
@@ -32,7 +32,7 @@ final class Gfs2Recovery {
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_LOG_HEAD_UNMOUNT")
   private static final int HEAD_UNMOUNT = 1;
 
-  /** Bytes that are read at a time. */
+  /** Bytes per read. */
   private static final int CHUNK_BYTES = 64 << 10;
 
   private static final int MAX_JOURNALS = 1024;
@@ -46,7 +46,7 @@ final class Gfs2Recovery {
   }
 
   /**
-   * Makes sure that nothing has to be replayed. From process context.
+   * Checks that no journal has to be replayed. From process context.
    *
    * @param jindex the directory of journals
    * @throws ErrnoException EROFS if a journal is dirty, EIO if one is damaged, or the device's error
@@ -88,7 +88,7 @@ final class Gfs2Recovery {
     Head head = new Head();
     long blocks = size >> blockLog;
     long block = 0;
-    while (block < blocks) { // each step moves on by a block or more
+    while (block < blocks) { // each step advances by at least one block
       Gfs2Extents extents = Gfs2Bmap.map(current, journal, block);
       int run = extents.find(block);
       if (extents.startBlock(run) == Gfs2Extents.HOLE) {
@@ -118,7 +118,7 @@ final class Gfs2Recovery {
     private long sequence;
     private int flags;
 
-    /** Looks at some blocks of the journal, from one on. */
+    /** Scans blocks of the journal, from block first on. */
     void scan(BufData chunk, long first) throws ErrnoException {
       int blockSize = sdp.sb().blockSize;
       for (int at = 0; at < chunk.size(); at += blockSize) {
@@ -126,7 +126,7 @@ final class Gfs2Recovery {
           continue;
         }
         if (!isWhole(chunk.slice(at, blockSize, "log header"), first + at / blockSize)) {
-          continue; // torn, or of a transaction that was never finished
+          continue; // torn, or of a transaction that did not complete
         }
         if (!found || Long.compareUnsigned(chunk.i64(at + 24), sequence) > 0) {
           found = true;
@@ -144,7 +144,7 @@ final class Gfs2Recovery {
       if ((block != 0 && header.u32(40) != block) || header.i32(V1_BYTES - 4) != (int) hash.getValue()) {
         return false;
       }
-      CRC32C crc = new CRC32C(); // of what newer kernels write behind; GFS2 does not invert it at the end
+      CRC32C crc = new CRC32C(); // of the part that newer kernels append; GFS2 does not invert it at the end
       header.addTo(crc, CRC_OFFSET + 4, header.size() - CRC_OFFSET - 4);
       return header.i32(CRC_OFFSET) == 0 || header.i32(CRC_OFFSET) == ~(int) crc.getValue();
     }

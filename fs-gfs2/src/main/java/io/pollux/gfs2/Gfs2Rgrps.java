@@ -10,8 +10,8 @@ import java.util.Comparator;
 import java.util.function.Supplier;
 
 /**
- * The resource groups: each is a header, a bitmap of two bits a block, and the blocks. The system file rindex tells where
- * they are. Immutable.
+ * The resource groups: each is a header, a bitmap of two bits per block, and the blocks. The system file rindex lists
+ * them. Immutable.
  */
 @LinuxSource(file = "fs/gfs2/rgrp.c")
 final class Gfs2Rgrps {
@@ -19,18 +19,18 @@ final class Gfs2Rgrps {
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_rindex")
   private static final int ENTRY_BYTES = 96;
 
-  /** Bytes of a resource group's header, behind which the bitmap begins. */
+  /** Bytes of a resource group's header. The bitmap follows it. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_rgrp")
   private static final int RGRP_BYTES = 128;
 
-  /** Blocks that a byte of bitmap tells of. */
+  /** Blocks that a byte of bitmap covers. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_NBBY")
   private static final int BLOCKS_PER_BYTE = 4;
 
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_BLKST_DINODE")
   private static final int STATE_DINODE = 3;
 
-  /** Less than any group has, but for the last one and those that gfs2_grow added. */
+  /** Smaller than any group, except the last one and those that gfs2_grow added. */
   private static final long LEAST_GROUP_BYTES = 1 << 20;
 
   private static final int MORE_GROUPS = 64;
@@ -38,15 +38,15 @@ final class Gfs2Rgrps {
   /**
    * One group.
    *
-   * @param addr its header
+   * @param addr the block of its header
    * @param length blocks of header and bitmap
-   * @param data0 the first of its blocks
-   * @param data how many
+   * @param data0 first of its data blocks
+   * @param data number of its data blocks
    * @param bitbytes bytes of bitmap
    */
   private record Rgrp(long addr, int length, long data0, long data, long bitbytes) {}
 
-  private final Rgrp[] groups; // by place
+  private final Rgrp[] groups; // sorted by addr
   private final long[] starts; // data0 of each
 
   private Gfs2Rgrps(Rgrp[] groups) {
@@ -55,9 +55,10 @@ final class Gfs2Rgrps {
   }
 
   /**
-   * What is good enough to find rindex with: all of the device is one group, and every block may be an inode.
+   * Makes a provisional set that is enough to find rindex: the whole device is one group, and every block may be an
+   * inode.
    *
-   * @param blocks of the device
+   * @param blocks number of blocks of the device
    */
   static Gfs2Rgrps unknown(long blocks) {
     return new Gfs2Rgrps(new Rgrp[] {new Rgrp(0, 0, 1, blocks - 1, 0)});
@@ -70,7 +71,8 @@ final class Gfs2Rgrps {
    * @param sdp the filesystem
    * @param rindex the system file
    * @return the groups
-   * @throws ErrnoException EIO if they can't be right or the device is shorter than the filesystem, or the device's error
+   * @throws ErrnoException EIO if they are inconsistent or the device is shorter than the filesystem, or the device's
+   *     error
    */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = {"gfs2_ri_update", "read_rindex_entry"})
   static Gfs2Rgrps read(Task current, Gfs2Sbd sdp, Gfs2Inode rindex) throws ErrnoException {
@@ -115,7 +117,7 @@ final class Gfs2Rgrps {
     return group;
   }
 
-  /** Whether a block is one that is given to files. */
+  /** Whether a block is a data block of a group. */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = "gfs2_blk2rgrpd")
   boolean hasData(long block) {
     return find(block) >= 0;
@@ -132,12 +134,12 @@ final class Gfs2Rgrps {
   }
 
   /**
-   * Makes sure that the bitmap calls a block an inode. From process context, with the inode's glock held.
+   * Checks that the bitmap marks a block as an inode. From process context, with the inode's glock held.
    *
    * @param current the calling task
    * @param sdp the filesystem
-   * @param block the block; any value at all
-   * @throws ErrnoException EIO if it is none, or the resource group is damaged; or the device's error
+   * @param block the block; may be any value
+   * @throws ErrnoException EIO if it is not an inode or the resource group is damaged, or the device's error
    */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = {"gfs2_check_blk_type", "gfs2_rgrp_bh_get"})
   void checkDinode(Task current, Gfs2Sbd sdp, long block) throws ErrnoException {
@@ -147,7 +149,7 @@ final class Gfs2Rgrps {
     }
     Rgrp group = groups[found];
     if (group.length == 0) {
-      return; // of unknown
+      return; // the provisional group
     }
     Gfs2Glock glock = sdp.glock(Gfs2LockName.Type.RGRP, group.addr);
     Gfs2Holder gh = sdp.lock(current, glock, LmState.SHARED, 0);
@@ -175,7 +177,10 @@ final class Gfs2Rgrps {
     }
   }
 
-  /** What the header repeats of rindex, which only newer filesystems have there, is right. */
+  /**
+   * Checks the copies of rindex's values in the header, which only newer filesystems have, and the counts of free
+   * blocks.
+   */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = "gfs2_rgrp_in")
   private static void checkHeader(BufData header, Rgrp group) throws ErrnoException {
     long data0 = header.i64(48);

@@ -7,21 +7,21 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.nio.charset.StandardCharsets;
 
-/** The superblock, decoded and checked, and what follows from its block size. Immutable. */
+/** The superblock, decoded and checked, and the values derived from its block size. Immutable. */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_sb_host")
 final class Gfs2Sb {
-  /** Where it is: 64 KiB into the device, whatever the size of blocks. */
+  /** Position of the superblock: 64 KiB into the device for any block size. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_SB_ADDR")
   static final long POSITION = 128L * 512;
 
-  /** Bytes of it that matter. */
+  /** Bytes of it that are used. */
   static final int BYTES = 512;
 
-  /** Bytes of an inode in front of its pointers or its data. */
+  /** Bytes of an inode before its pointers or its data. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dinode")
   static final int DINODE_BYTES = 232;
 
-  /** The highest tree that there is. */
+  /** The highest tree of any block size. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "GFS2_MAX_META_HEIGHT")
   static final int MAX_META_HEIGHT = 10;
 
@@ -38,36 +38,36 @@ final class Gfs2Sb {
   /** Pointers in an inode. */
   final int diptrs;
 
-  /** Pointers in a block of them. */
+  /** Pointers in a block of pointers. */
   final int inptrs;
 
-  /** Bytes of data in a block that has a header. */
+  /** Bytes of data in a block with a header. */
   final int jbsize;
 
-  /** The highest tree with blocks of this size. */
+  /** The highest tree of this block size. */
   final int maxHeight;
 
-  /** Blocks that a tree of each height can have; from maxHeight on more than a file can. */
+  /** Blocks that a tree of each height can map; Long.MAX_VALUE above maxHeight. */
   private final long[] heightBlocks = new long[MAX_META_HEIGHT + 1];
 
-  /** Where the root directory is, and its formal number. */
+  /** The block of the root directory, and its formal number. */
   final long rootAddr;
 
   final long rootFormal;
 
-  /** Where the directory of the system's own files is, and its formal number. */
+  /** The block of the directory of system files, and its formal number. */
   final long masterAddr;
 
   final long masterFormal;
 
-  /** Which lock module this filesystem wants. */
+  /** The lock module that this filesystem requires. */
   final String lockProto;
 
   /**
-   * Decodes.
+   * Decodes the superblock.
    *
    * @param disk its bytes
-   * @throws ErrnoException EINVAL if there is no GFS2 or not one that is known; EIO if it can't be right
+   * @throws ErrnoException EINVAL if it is not GFS2 or of an unsupported format, EIO if it is damaged
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"gfs2_sb_in", "gfs2_check_sb", "gfs2_read_sb"})
   Gfs2Sb(BufData disk) throws ErrnoException {
@@ -97,10 +97,11 @@ final class Gfs2Sb {
 
   private int countBlocks() {
     long most = Long.MAX_VALUE >> blockLog;
-    heightBlocks[0] = 1; // in the inode
+    heightBlocks[0] = 1; // inside the inode
     heightBlocks[1] = diptrs;
     int height = 1;
-    while (heightBlocks[height] <= most / inptrs) { // ends: each step is larger by a factor of more than 32
+    // terminates: each height maps more than 32 times the blocks of the one below
+    while (heightBlocks[height] <= most / inptrs) {
       heightBlocks[height + 1] = heightBlocks[height] * inptrs;
       height++;
     }
@@ -118,13 +119,13 @@ final class Gfs2Sb {
     return new String(bytes, 0, end, StandardCharsets.US_ASCII);
   }
 
-  /** Blocks of a file that a tree can tell of. */
+  /** Blocks of a file that a tree of this height can map. */
   @LinuxSource(file = "fs/gfs2/incore.h", name = "sd_heightsize")
   long heightBlocks(int height) {
     return heightBlocks[height];
   }
 
-  /** Bytes that fit into an inode. */
+  /** Bytes of data that fit into an inode. */
   @LinuxSource(file = "fs/gfs2/inode.h", name = "gfs2_max_stuffed_size")
   int maxStuffedSize() {
     return blockSize - DINODE_BYTES;

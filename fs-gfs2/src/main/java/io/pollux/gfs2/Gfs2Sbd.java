@@ -20,7 +20,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** A mounted filesystem, from which all its parts are reached. */
+/** A mounted filesystem, the owner of all its parts. */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_sbd")
 final class Gfs2Sbd extends SuperBlock {
   private static final int BUF_CACHE_BYTES = 8 << 20;
@@ -35,7 +35,7 @@ final class Gfs2Sbd extends SuperBlock {
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
-  private @Nullable Gfs2Inode root; // set once, when the mount is done
+  private @Nullable Gfs2Inode root; // set once, when the mount is complete
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
   private Gfs2Sbd(Task current, Gfs2Sb sb, BufCache cache, LmLockops lm, boolean readOnly) {
@@ -52,10 +52,10 @@ final class Gfs2Sbd extends SuperBlock {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options how
+   * @param options the mount options
    * @param lm the lock module
    * @return the filesystem
-   * @throws ErrnoException why it can't be mounted; nothing is left behind then
+   * @throws ErrnoException the reason it can't be mounted; everything is released then
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
   static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
@@ -122,7 +122,7 @@ final class Gfs2Sbd extends SuperBlock {
     } finally {
       Gfs2Inode.unlock(current, gh);
     }
-    rgrps.checkDinode(current, this, sb.masterAddr); // these two were read before anybody could tell
+    rgrps.checkDinode(current, this, sb.masterAddr); // these two were read before the bitmap was known
     rgrps.checkDinode(current, this, rindex.ino());
     systemFile(current, master, "inum", StatMode.S_IFREG);
     statfsInode = systemFile(current, master, "statfs", StatMode.S_IFREG);
@@ -148,7 +148,7 @@ final class Gfs2Sbd extends SuperBlock {
     return found;
   }
 
-  /** The counts that all nodes have agreed on: struct gfs2_statfs_change, in the system file. */
+  /** Reads the counts that all nodes have agreed on: struct gfs2_statfs_change, in the system file. */
   @Override
   @LinuxSource(file = "fs/gfs2/super.c", name = {"gfs2_statfs", "gfs2_statfs_change_in"})
   protected void statfs(Task current, long statfs) throws ErrnoException {
@@ -179,7 +179,7 @@ final class Gfs2Sbd extends SuperBlock {
     return sb;
   }
 
-  /** Buffers of metadata. Those under a glock are in its space. */
+  /** The buffers of metadata. Those under a glock are in its space. */
   BufCache cache() {
     return cache;
   }
@@ -205,7 +205,7 @@ final class Gfs2Sbd extends SuperBlock {
     return bdev().bytes() >> sb.blockLog;
   }
 
-  /** The glock of a name. From any context. */
+  /** Returns the glock of a name, made if necessary. From any context. */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_get")
   Gfs2Glock glock(Gfs2LockName.Type type, long number) {
     Gfs2LockName name = new Gfs2LockName(type, number);
@@ -214,11 +214,11 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_put")
-  private void glockGone(Gfs2LockName name) { // reclaim drops its buffers, which nothing finds any more
+  private void glockGone(Gfs2LockName name) { // reclaim drops its buffers, which no lookup finds any more
     lm.putLock(name);
   }
 
-  /** Takes a glock, off the way of I/O. From process context. */
+  /** Takes a glock, off the I/O path. From process context. */
   Gfs2Holder lock(Task current, Gfs2Glock glock, int state, int flags) throws ErrnoException {
     Gfs2Holder gh = Gfs2Holder.alloc(current, glock, state, flags);
     int result = glock.nq(current, gh);
@@ -230,12 +230,12 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   /**
-   * Finds an inode. From process context, without a glock.
+   * Returns the inode that a directory refers to. From process context, without a glock.
    *
    * @param current the calling task
-   * @param inum how a directory names it; any values at all
+   * @param inum the reference; any values
    * @return the inode
-   * @throws ErrnoException EIO if there is none of that name or it is damaged, or the device's error
+   * @throws ErrnoException EIO if there is no such inode or it is damaged, or the device's error
    */
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_inode_lookup")
   Gfs2Inode iget(Task current, Gfs2Inum inum) throws ErrnoException {
@@ -271,12 +271,12 @@ final class Gfs2Sbd extends SuperBlock {
    * Reads a block of metadata. From process context, with its glock held.
    *
    * @param current the calling task
-   * @param glock what protects it
-   * @param block its number; any value at all
-   * @param type verifies it
-   * @param what what is there, for sentences
+   * @param glock the glock that protects it
+   * @param block its number; may be any value
+   * @param type its verifier
+   * @param what the block's name in error messages
    * @return the block
-   * @throws ErrnoException EIO if it is none of that type or beyond the device, or the device's error
+   * @throws ErrnoException EIO if it is not of that type or beyond the device, or the device's error
    */
   BufData readMeta(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what)
       throws ErrnoException {
@@ -301,7 +301,7 @@ final class Gfs2Sbd extends SuperBlock {
    *
    * @param current the calling task
    * @param ip the file
-   * @param length bytes, no more than it has
+   * @param length bytes, at most the file's size
    * @return the bytes
    * @throws ErrnoException EIO if it has a hole or is damaged, or the device's error
    */
@@ -339,7 +339,7 @@ final class Gfs2Sbd extends SuperBlock {
     }
     int[] first = new int[1];
     inodes.forEach(
-        ip -> { // with pages that are dirty it is here; an error is kept for fsync, too
+        ip -> { // an inode with dirty pages is in the table; an error is also kept for fsync
           int status = ip.mapping().writeBack(current, 0, Long.MAX_VALUE);
           first[0] = first[0] == 0 ? status : first[0];
         });

@@ -4,23 +4,24 @@ package io.pollux.gfs2;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The glocks that each thread holds, for assertions only: at most one of each type, and the types in their order, which is
- * that of {@link Gfs2LockName.Type}. Who keeps to that never waits in a circle.
+ * The glocks that each thread holds, for assertions only: at most one of each type, taken in the order of
+ * {@link Gfs2LockName.Type}. That order rules out deadlock.
  */
 final class HeldGlocks {
   private static final ThreadLocal<HeldGlocks> OF_THREAD = ThreadLocal.withInitial(HeldGlocks::new);
 
   private final Thread thread = Thread.currentThread();
 
-  // There are two types, so there are no more. Only the thread itself looks.
+  // There are two types, so two fields are enough. Only the thread itself accesses them.
   private @Nullable Gfs2Glock outer;
   private @Nullable Gfs2Glock inner;
 
   private HeldGlocks() {}
 
   /**
-   * The calling thread's. A glock remembers who asked for it last, as looking up what is a thread's own costs more than the
-   * whole glock does. What is found there may be another thread's, but never half made: its thread is final.
+   * Returns the calling thread's. A glock keeps the entry of the thread that asked for it last, since a thread-local
+   * lookup costs more than the whole glock. That entry may be another thread's, but is never half-made: its thread
+   * field is final.
    */
   private static HeldGlocks of(Gfs2Glock gl) {
     HeldGlocks last = gl.lastAsked;
@@ -32,7 +33,9 @@ final class HeldGlocks {
     return mine;
   }
 
-  /** Notes that the calling thread is going to wait for a glock. True, or an assertion says what is wrong. */
+  /**
+   * Records that the calling thread is going to wait for a glock. Returns true, or an assertion fails with the reason.
+   */
   static boolean add(Gfs2Glock gl) {
     HeldGlocks mine = of(gl);
     Gfs2Glock held = mine.outer;
@@ -47,7 +50,7 @@ final class HeldGlocks {
     return true;
   }
 
-  /** Notes that it is not held any more. */
+  /** Records that the calling thread no longer holds the glock. */
   static boolean remove(Gfs2Glock gl) {
     HeldGlocks mine = of(gl);
     if (mine.inner == gl) {

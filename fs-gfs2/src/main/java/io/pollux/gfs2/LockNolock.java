@@ -4,7 +4,7 @@ package io.pollux.gfs2;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
-/** The lock module of a filesystem that this machine has for itself: everything is granted at once. */
+/** The lock module of a filesystem that only this machine uses: everything is granted at once. */
 @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "nolock_ops")
 final class LockNolock implements LmLockops {
   static final LockNolock INSTANCE = new LockNolock();
@@ -23,6 +23,6 @@ final class LockNolock implements LmLockops {
 
   @Override
   public void putLock(Gfs2LockName name) {
-    // nobody else knows of it
+    // no other node knows the lock
   }
 }

@@ -10,8 +10,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Objects by their keys, each as long as anybody holds it: inodes and glocks. One key is never two objects. From any
- * context.
+ * A table of inodes or glocks by key. It keeps an object as long as other references to it exist, and never has two
+ * objects for one key. From any context.
  *
  * @param <K> keys
  * @param <V> objects
@@ -31,9 +31,9 @@ final class WeakTable<K, V> {
   private final Consumer<K> whenGone;
 
   /**
-   * Makes an empty one.
+   * Makes an empty table.
    *
-   * @param whenGone told, at some later insert, of keys whose object nobody held any more and which have no new one
+   * @param whenGone called, at a later insert, with each key whose object was collected and not replaced
    */
   WeakTable(Consumer<K> whenGone) {
     this.whenGone = whenGone;
@@ -44,11 +44,11 @@ final class WeakTable<K, V> {
     return entry == null ? null : entry.get();
   }
 
-  /** Puts an object in, unless somebody else was faster. Answers the one that is in. */
+  /** Inserts an object unless the key has one. Returns the object in the table. */
   V insert(K key, V made) {
     expunge();
     Entry<K, V> fresh = new Entry<>(key, made, gone);
-    while (true) { // ends: an entry in the way has an object, or is removed
+    while (true) { // terminates: an entry in the way has an object, or is removed
       Entry<K, V> before = entries.putIfAbsent(key, fresh);
       if (before == null) {
         return made;
@@ -71,7 +71,7 @@ final class WeakTable<K, V> {
     }
   }
 
-  /** Does something with every object that is here; those that come meanwhile may be left out. */
+  /** Calls what with every object in the table; objects inserted meanwhile may be missed. */
   void forEach(Consumer<V> what) {
     for (Entry<K, V> entry : entries.values()) {
       V there = entry.get();

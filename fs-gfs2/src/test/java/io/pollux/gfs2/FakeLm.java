@@ -10,9 +10,9 @@ import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A lock module and glock operations that write down what they were asked, and answer as a test has it. */
+/** A lock module and glock operations that record their calls and return what the test sets. */
 final class FakeLm implements LmLockops, Gfs2GlockOperations {
-  /** Answers a request; see {@link LmLockops#lock}. */
+  /** Handles a request; see {@link LmLockops#lock}. */
   interface Answer {
     int lock(int state, int target, int flags);
   }

@@ -135,7 +135,7 @@ final class Gfs2DirTest {
     }
   }
 
-  /** Every listing and look-up of a directory of which something is bad ends with EIO. */
+  /** Every listing and lookup of a damaged directory fails with EIO. */
   private void assertDamaged(Runnable change) throws ErrnoException {
     hashed(names(100));
     change.run();

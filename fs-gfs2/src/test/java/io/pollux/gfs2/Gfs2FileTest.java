@@ -186,7 +186,7 @@ final class Gfs2FileTest {
     assertThat(told[0]).isEqualTo(4096);
     assertThat(mounted.intAt(0)).isEqualTo(1002);
     assertThat(mounted.read(iocb, 0, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    // The page cache waits for it, and polls, since who would have to poll is this thread.
+    // The page cache waits for the read and polls for it, since its poller would be this thread.
     assertThat(mounted.read(buffered(file), 8192, 4096)).isEqualTo(4096);
     assertThat(mounted.intAt(0)).as("what came last").isEqualTo(1002);
     assertThat(told[0]).isEqualTo(4096);

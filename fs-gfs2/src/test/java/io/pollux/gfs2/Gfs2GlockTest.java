@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Who holds a glock, who waits, and what happens when its state changes. */
+/** The holders and waiters of a glock, and the changes of its state. */
 @Timeout(120)
 final class Gfs2GlockTest {
   private static final int TRY = Gfs2Holder.LM_FLAG_TRY;
@@ -61,7 +61,7 @@ final class Gfs2GlockTest {
     return result;
   }
 
-  /** A task on a thread of its own. */
+  /** A task on another thread. */
   private final class Other {
     final Thread thread;
 
@@ -313,7 +313,7 @@ final class Gfs2GlockTest {
     Books books = new Books();
     List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
     AtomicInteger taken = new AtomicInteger();
-    // Nothing is cached in a state that was given up: the state changes only while nobody holds it.
+    // Nothing is cached in a state that was released: the state changes only while there is no holder.
     lm.answer =
         (state, target, flags) -> {
           if (books.sum() != 0) {
@@ -342,7 +342,7 @@ final class Gfs2GlockTest {
     assertThat(failures).as("seed %d", seed).isEmpty();
     assertThat(books.sum()).isZero();
     assertThat(taken.get()).isPositive();
-    give(take(gl, LmState.EXCLUSIVE, TRY)); // nobody is left in it
+    give(take(gl, LmState.EXCLUSIVE, TRY)); // no holder is left
     lm.takeEvents();
   }
 
@@ -486,12 +486,12 @@ final class Gfs2GlockTest {
               }));
     }
     for (Other other : others) {
-      other.join(); // so whoever waited was woken
+      other.join(); // so every waiter was woken
     }
     assertThat(failures).as("seed %d", seed).isEmpty();
     assertThat(books.sum()).isZero();
     assertThat(pair.left).as("seed %d", seed).isPositive().isEqualTo(pair.right);
-    give(take(gl, LmState.EXCLUSIVE, TRY)); // nobody is left in it
+    give(take(gl, LmState.EXCLUSIVE, TRY)); // no holder is left
     lm.takeEvents();
   }
 

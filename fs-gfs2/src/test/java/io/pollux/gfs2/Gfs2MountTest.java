@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What is mounted, and what is refused, by name. */
+/** The images that mount, and the ones that are refused, by name. */
 @Timeout(60)
 final class Gfs2MountTest {
   @Test

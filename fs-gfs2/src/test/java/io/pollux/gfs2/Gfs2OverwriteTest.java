@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Writing in place: what arrives on the disk and what does not, what is refused, and what glocks do meanwhile. */
+/** Writes in place: the contents of the disk, the writes that are refused, and the glocks' states. */
 @Timeout(60)
 final class Gfs2OverwriteTest {
   private static final int BLOCK = TinyImage.BLOCK;

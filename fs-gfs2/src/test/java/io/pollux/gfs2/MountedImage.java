@@ -19,12 +19,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A mounted image as a test looks at it, with a process of its own. */
+/** A mounted image with its own process, for tests. */
 final class MountedImage implements AutoCloseable {
   static final int BUFFER_BYTES = 1 << 20;
   static final MountOptions READ_WRITE = new MountOptions(false, false);
 
-  /** An entry that readdir told. */
+  /** An entry that readdir returned. */
   record Entry(String name, long ino, int type, long next) {}
 
   final UserProcess process = new UserProcess();
@@ -82,7 +82,7 @@ final class MountedImage implements AutoCloseable {
     return iocb;
   }
 
-  /** Reads into the buffer. Answers what readIter answers. */
+  /** Reads into the buffer. Returns readIter's result. */
   long read(Kiocb iocb, long pos, long bytes) {
     IovecIter iter = new IovecIter();
     if (iter.importSingleRange(process.mm(), true, buffer, bytes) != 0) {
@@ -92,7 +92,7 @@ final class MountedImage implements AutoCloseable {
     return iocb.file().op().readIter(current, iocb, iter);
   }
 
-  /** Writes from the buffer. Answers what writeIter answers. */
+  /** Writes from the buffer. Returns writeIter's result. */
   long write(Kiocb iocb, long pos, long bytes) {
     IovecIter iter = new IovecIter();
     if (iter.importSingleRange(process.mm(), false, buffer, bytes) != 0) {
@@ -108,7 +108,7 @@ final class MountedImage implements AutoCloseable {
     return Integer.reverseBytes(RawMemory.getInt(buffer + at));
   }
 
-  /** Lists a directory, starting over after every so many entries. */
+  /** Lists a directory, restarting after every atOnce entries. */
   List<Entry> list(String path, int atOnce) throws ErrnoException {
     File file = open(path, Fcntl.O_DIRECTORY);
     List<Entry> entries = new ArrayList<>();

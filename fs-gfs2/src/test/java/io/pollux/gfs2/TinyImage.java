@@ -14,8 +14,8 @@ import java.util.TreeMap;
 import java.util.zip.CRC32;
 
 /**
- * A small filesystem built by hand, good until a test makes it bad: blocks of 4 KiB, one resource group, one journal of
- * 8 MiB, the system files, an empty root directory. Blocks from {@link #FREE} on are for tests.
+ * A small valid filesystem, built by hand, that tests damage. It has blocks of 4 KiB, one resource group, one journal
+ * of 8 MiB, the system files, and an empty root directory. Blocks from {@link #FREE} on are for tests.
  */
 final class TinyImage implements AutoCloseable {
   static final int BLOCK = 4096;
@@ -94,7 +94,7 @@ final class TinyImage implements AutoCloseable {
     disk.putInt(at + 28, (BLOCKS - DATA0) / 4 + 1);
   }
 
-  /** What the bitmap says of a block. */
+  /** The state of a block in the bitmap. */
   void mark(int block, int state) {
     int at = at(RGRP) + 128 + (block - DATA0) / 4;
     int shift = (block - DATA0) % 4 * 2;
