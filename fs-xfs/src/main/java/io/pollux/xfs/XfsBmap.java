@@ -10,12 +10,11 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
 /**
- * Brings the extents of a data fork into memory, from the inode itself or from the B+tree that it is the root
- * of.
+ * Reads the extents of a data fork into memory, from the inode itself or from the B+tree whose root is in the inode.
  *
  * <p>The tree is walked from the root down, left to right. Levels strictly decrease, every leaf has at least one
- * record, and the records' offsets strictly increase over the whole walk: a tree that leads in circles fails one of
- * these before it comes round.
+ * record, and the offsets of records strictly increase over the whole walk. A tree with a loop fails one of these
+ * checks before the walk repeats.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c")
 final class XfsBmap {
@@ -27,7 +26,7 @@ final class XfsBmap {
   private static final int PTR_BYTES = 8;
   private static final long NULL_FSB = -1;
 
-  /** No tree is higher: with 15 records in a block of 1 KiB and 3 in the root, this is 2^54 blocks. */
+  /** Maximum height: 15 records in a block of 1 KiB and 3 in the root make 2^54 blocks. */
   private static final int MAX_LEVELS = 16;
 
   private final Task current;
@@ -35,7 +34,7 @@ final class XfsBmap {
   private final XfsInode ip;
   private final XfsExtents.Builder extents;
 
-  /** For each level the block that was last there, and the sibling that it said comes next. */
+  /** For each level, the last block visited, and its right sibling. */
   private final long[] before = new long[MAX_LEVELS];
 
   private final long[] next = new long[MAX_LEVELS];
@@ -56,7 +55,7 @@ final class XfsBmap {
    * @param mp the filesystem
    * @param ip the inode
    * @return its extents
-   * @throws ErrnoException EUCLEAN if they can't be right, or the device's error
+   * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_iread_extents")
   static XfsExtents read(Task current, XfsMount mp, XfsInode ip) throws ErrnoException {
@@ -74,7 +73,7 @@ final class XfsBmap {
    *
    * @param ip the inode
    * @return its extents
-   * @throws ErrnoException EUCLEAN if they can't be right, EOPNOTSUPP if they fill a tree
+   * @throws ErrnoException EUCLEAN if they are damaged, EOPNOTSUPP if they fill a tree
    */
   static XfsExtents readAttr(XfsInode ip) throws ErrnoException {
     XfsInodeBuf.Core core = ip.core();
@@ -121,7 +120,7 @@ final class XfsBmap {
     }
   }
 
-  /** Reads what is under one block. No deeper than MAX_LEVELS. */
+  /** Reads the subtree of one block. Recursion is at most MAX_LEVELS deep. */
   private void visit(long fsb, int level) throws ErrnoException {
     BufData block = readBlock(fsb, level);
     int records = block.u16(6);
@@ -135,7 +134,7 @@ final class XfsBmap {
     }
   }
 
-  /** How many records, or keys and pointers, which are as long, a block has room for. */
+  /** The number of records that fit in a block. A key and a pointer together are as long as a record. */
   private static int room(BufData block) {
     return (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES;
   }
@@ -153,7 +152,7 @@ final class XfsBmap {
     }
   }
 
-  /** Reads a block. It does not stay in memory: nothing needs it once the extents are there. */
+  /** Reads a block and does not keep it cached: nothing needs it once the extents are in memory. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_read_bufl")
   private BufData readBlock(long fsb, int level) throws ErrnoException {
     Buf buf = mp.readBlocks(current, fsb, 1, mp.verifiers().bmbt(), () -> ip.what() + ", its extent tree");

@@ -10,7 +10,7 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 import java.util.function.Supplier;
 
-/** Reads blocks of directories, which may lie in several pieces on disk. */
+/** Reads blocks of directories. A block may be in several pieces on disk. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da_read_buf", "xfs_dabuf_map"})
 final class XfsDaBuf {
   private XfsDaBuf() {}
@@ -20,11 +20,11 @@ final class XfsDaBuf {
    *
    * @param current the calling task
    * @param dp the directory
-   * @param dablk which block of it
-   * @param type verifies the block; always the same for a place
-   * @param ownerAt where the block has its owner
-   * @return the block, which is the directory's
-   * @throws ErrnoException EUCLEAN if it is not there or not good, or the device's error
+   * @param dablk the block
+   * @param type its verifier; always the same for a dablk
+   * @param ownerAt offset of the owner in the block
+   * @return the block, whose owner is the directory
+   * @throws ErrnoException EUCLEAN if it is missing or damaged, or the device's error
    */
   static BufData read(Task current, XfsInode dp, long dablk, BufOps type, int ownerAt) throws ErrnoException {
     Supplier<String> what = () -> dp.what() + ", directory block " + dablk;
@@ -43,7 +43,7 @@ final class XfsDaBuf {
     return block;
   }
 
-  /** The extent that has a block of the directory. */
+  /** The extent that covers a block of the directory. */
   private static int mapped(XfsExtents extents, long off, Supplier<String> what) throws ErrnoException {
     int index = extents.find(off);
     if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
@@ -56,7 +56,7 @@ final class XfsDaBuf {
     return dp.mp().sb().fsbToByte(extents.startBlock(index) + off - extents.startOff(index));
   }
 
-  /** Positions and lengths of the pieces of a directory block. */
+  /** Positions and lengths of the pieces of a directory block, alternating. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_buf_map_from_irec")
   private static long[] pieces(XfsInode dp, XfsExtents extents, long dablk, Supplier<String> what)
       throws ErrnoException {
@@ -65,7 +65,7 @@ final class XfsDaBuf {
     long[] pieces = new long[2 * dp.mp().dirGeo().fsbCount];
     int count = 0;
     long off = dablk;
-    while (off < end) { // each step is at least one block
+    while (off < end) { // each step advances by at least one block
       int index = mapped(extents, off, what);
       long run = Math.min(end, extents.endOff(index)) - off;
       pieces[count++] = position(dp, extents, index, off);

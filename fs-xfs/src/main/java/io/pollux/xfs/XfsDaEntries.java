@@ -6,8 +6,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Hashes of names, and rows of pairs (hash, value) ordered by hash, 32 bits each: what the index of a directory is
- * made of at every level.
+ * Hashes of names, and arrays of (hash, value) pairs of 32 bits each, sorted by hash. Every level of a directory's
+ * index is such an array.
  */
 @LinuxSource(
     file = "fs/xfs/libxfs/xfs_da_format.h",
@@ -18,7 +18,7 @@ final class XfsDaEntries {
 
   private XfsDaEntries() {}
 
-  /** The hash of a name: rotated by 7 bits for each byte, which is then laid over it. */
+  /** The hash of a name: for each byte it is rotated by 7 bits and XORed with the byte. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_da_hashname")
   static int hashName(byte[] name) {
     int hash = 0;
@@ -37,11 +37,11 @@ final class XfsDaEntries {
   }
 
   /**
-   * The first pair whose hash is not below one.
+   * Finds the first pair whose hash is not less than the given one.
    *
-   * @param buf where they are
-   * @param at where the first begins
-   * @param count how many
+   * @param buf the block with the pairs
+   * @param at offset of the first
+   * @param count number of pairs
    * @param hash the hash, unsigned
    * @return its index, or count if there is none
    */
@@ -59,7 +59,7 @@ final class XfsDaEntries {
     return low;
   }
 
-  /** Makes sure that a row can be searched. */
+  /** Checks that the pairs are sorted. */
   static void verifyOrder(BufData buf, int at, int count) throws ErrnoException {
     for (int i = 1; i < count; i++) {
       if (Integer.compareUnsigned(hash(buf, at, i - 1), hash(buf, at, i)) > 0) {

@@ -4,15 +4,15 @@ package io.pollux.xfs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The address space of a directory: entries in blocks from 0 on, the index by hash from 32 GiB on, the list
- * of free space from 64 GiB on. A directory block is one filesystem block or several; a {@code dablk} counts
- * filesystem blocks, a {@code dataptr} units of 8 bytes.
+ * The address space of a directory: entries from block 0, the index by hash from 32 GiB, the list of free space from 64
+ * GiB. A directory block is one or more filesystem blocks. A {@code dablk} counts filesystem blocks, a {@code dataptr}
+ * counts units of 8 bytes.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.h", name = "xfs_da_geometry")
 final class XfsDaGeometry {
   private static final long SPACE_BYTES = 1L << 35; // XFS_DIR2_SPACE_SIZE
 
-  /** Entries lie at multiples of it. */
+  /** Entries are aligned to 8 bytes. */
   private static final int DATA_ALIGN_LOG = 3;
 
   final int blkLog;
@@ -29,25 +29,25 @@ final class XfsDaGeometry {
     freeBlk = 2 * leafBlk;
   }
 
-  /** The directory block that has an entry. */
+  /** The directory block with an entry. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = {"xfs_dir2_dataptr_to_db", "xfs_dir2_db_to_da"})
   long dataptrToDablk(long dataptr) {
     return ((dataptr << DATA_ALIGN_LOG) >>> blkLog) * fsbCount;
   }
 
-  /** Where in its directory block an entry is. */
+  /** The offset of an entry in its directory block. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = "xfs_dir2_dataptr_to_off")
   int dataptrToOff(long dataptr) {
     return (int) ((dataptr << DATA_ALIGN_LOG) & (blkSize - 1));
   }
 
-  /** The other way round. */
+  /** The dataptr of an offset in a directory block. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = "xfs_dir2_db_off_to_dataptr")
   long toDataptr(long dablk, int off) {
     return (((dablk / fsbCount) << blkLog) | off) >>> DATA_ALIGN_LOG;
   }
 
-  /** Whether a block of the index can be there. */
+  /** Whether a block is in the range of the index. */
   boolean indexBlock(long dablk) {
     return dablk >= leafBlk && dablk < freeBlk && dablk % fsbCount == 0;
   }

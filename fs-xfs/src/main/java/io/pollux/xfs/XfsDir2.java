@@ -8,24 +8,24 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /**
- * Directories. There are five forms, in the order in which a directory grows into them:
+ * Directories. There are five forms, from the smallest to the largest:
  *
  * <ol>
  *   <li>short: in the inode ({@link XfsDir2Sf});
  *   <li>block: one block with entries and, at its end, their index ({@link XfsDir2Data});
- *   <li>leaf: blocks of entries and one of index;
+ *   <li>leaf: blocks of entries and one block of index;
  *   <li>node: many blocks of index, with a tree above them ({@link XfsDir2Leaf});
- *   <li>B+tree: the same with more extents than the inode holds, which only {@link XfsBmap} notices.
+ *   <li>B+tree: as node, with more extents than the inode has room for; only {@link XfsBmap} sees the difference.
  * </ol>
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2.c")
 final class XfsDir2 {
-  /** What a search answers when there is no such name. */
+  /** Returned by a search that finds no such name. */
   static final long NOT_FOUND = 0;
 
   private static final int MAX_NAME = 255;
 
-  /** DT_* of the types that entries tell, by their number: unknown, then XFS_DIR3_FT_REG_FILE and so on. */
+  /** DT_* by the type in an entry: unknown, then XFS_DIR3_FT_REG_FILE and so on. */
   private static final int[] DTYPES = {
     StatMode.DT_UNKNOWN,
     StatMode.DT_REG,
@@ -45,7 +45,7 @@ final class XfsDir2 {
    * @param current the calling task
    * @param dp the directory
    * @param name the name
-   * @return the number of the inode
+   * @return the inode number
    * @throws ErrnoException ENOENT if there is no such name, EUCLEAN if the directory is damaged where the name would
    *     be, or the device's error
    */
@@ -68,19 +68,19 @@ final class XfsDir2 {
     return ino;
   }
 
-  /** Whether it is of the block form: nothing behind its first block. */
+  /** Whether the directory is of the block form: it ends with its first block. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2.c", name = "xfs_dir2_isblock")
   static boolean isBlock(Task current, XfsInode dp) throws ErrnoException {
     return dp.extents(current).lastOffset() == dp.mp().dirGeo().fsbCount;
   }
 
-  /** DT_* of a type that an entry tells. */
+  /** The DT_* of an entry's type. */
   @LinuxSource(file = "fs/xfs/xfs_dir2_readdir.c", name = "xfs_dir3_get_dtype")
   static int dtype(int ftype) {
     return ftype < DTYPES.length ? DTYPES[ftype] : StatMode.DT_UNKNOWN;
   }
 
-  /** Makes sure that a name is one. */
+  /** Checks that a name has no slash and no zero byte. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2.c", name = "xfs_dir2_namecheck")
   static byte[] checkName(XfsInode dp, byte[] name) throws ErrnoException {
     for (byte b : name) {

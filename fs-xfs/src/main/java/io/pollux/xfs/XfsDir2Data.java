@@ -16,11 +16,11 @@ import io.pollux.uapi.LinuxSource;
  *   block form, from the end: stale 32 bits, count 32 bits, count index pairs
  * </pre>
  *
- * <p>A block is walked from end to end when it is read, so what looks at it later finds entries and nothing else.
+ * <p>The verifier walks a block from end to end when it is read, so later users find only valid entries.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c")
 final class XfsDir2Data {
-  /** Bytes in front of the first entry. */
+  /** Bytes before the first entry. */
   static final int FIRST_OFFSET = 64;
 
   private static final int BLOCK_MAGIC = 0x58444233; // XDB3
@@ -67,7 +67,7 @@ final class XfsDir2Data {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c", name = "__xfs_dir3_data_check")
   private static void verifyEntries(XfsSb sb, BufData buf, int end) throws ErrnoException {
     int off = FIRST_OFFSET;
-    while (off < end) { // each step moves on by 8 bytes or more
+    while (off < end) { // each step advances by at least 8 bytes
       int length = size(sb, buf, off);
       boolean good = length >= 8 && (length & 7) == 0 && length <= end - off && buf.u16(off + length - 2) == off;
       if (good && !isFree(buf, off)) {
@@ -80,23 +80,23 @@ final class XfsDir2Data {
     }
   }
 
-  /** Where the index of the block form begins, which is where its entries end. */
+  /** Offset of the index of the block form, where its entries end. */
   private static int indexAt(BufData buf) throws ErrnoException {
     int tail = buf.size() - BLOCK_TAIL_BYTES;
     return tail - buf.i32(tail) * XfsDaEntries.BYTES;
   }
 
-  /** Where entries end. */
+  /** Offset of the end of the entries. */
   static int end(BufData buf) throws ErrnoException {
     return buf.i32(0) == BLOCK_MAGIC ? indexAt(buf) : buf.size();
   }
 
-  /** Whether there is free space at an offset, and not an entry. */
+  /** Whether the space at an offset is free. */
   static boolean isFree(BufData buf, int off) throws ErrnoException {
     return buf.u16(off) == FREE_TAG;
   }
 
-  /** Bytes of what is at an offset. */
+  /** Bytes of the entry or free space at an offset. */
   static int size(XfsSb sb, BufData buf, int off) throws ErrnoException {
     return isFree(buf, off) ? buf.u16(off + 2) : entrySize(sb, nameLength(buf, off));
   }
@@ -124,7 +124,7 @@ final class XfsDir2Data {
     return dp.mp().sb().ftype ? buf.u8(off + NAME_OFFSET + nameLength(buf, off)) : 0;
   }
 
-  /** Finds a name in a directory of the block form: the number of its inode, or NOT_FOUND. */
+  /** Finds a name in a directory of the block form. Returns its inode number, or NOT_FOUND. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir2_block_lookup")
   static long lookupBlock(Task current, XfsInode dp, byte[] name) throws ErrnoException {
     BufData buf = read(current, dp, 0, true);
@@ -143,14 +143,14 @@ final class XfsDir2Data {
   }
 
   /**
-   * Compares the entry that an index points to.
+   * Compares the name of an entry in the index.
    *
    * @param current the calling task
    * @param dp the directory
-   * @param dataptr from the index, not 0; any value at all
-   * @param name the name that is looked for
+   * @param dataptr from the index, not 0; otherwise any value
+   * @param name the name wanted
    * @param blockForm the form of the directory
-   * @return the number of its inode, or NOT_FOUND if the name is another
+   * @return the inode number, or NOT_FOUND if the name differs
    */
   static long match(Task current, XfsInode dp, long dataptr, byte[] name, boolean blockForm) throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
@@ -167,7 +167,7 @@ final class XfsDir2Data {
     return same ? ino(buf, off) : XfsDir2.NOT_FOUND;
   }
 
-  /** Whether an offset that the index has leads to an entry: it says itself where it is. */
+  /** Whether an entry begins at an offset from the index: an entry stores its own offset. */
   private static boolean isEntry(XfsSb sb, BufData buf, int off) throws ErrnoException {
     int length = size(sb, buf, off);
     return length <= end(buf) - off && buf.u16(off + length - 2) == off;

@@ -9,8 +9,8 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * The index of large directories: leaves with pairs of (hash, dataptr), and above them, if there is more than
- * one, nodes with pairs of (largest hash, block). Many names may have one hash, and go on in the next leaf.
+ * The index of large directories: leaves with (hash, dataptr) pairs. If there is more than one, nodes with (largest
+ * hash, block) pairs lie above them. Names with equal hashes may span several leaves.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_leaf.c")
 final class XfsDir2Leaf {
@@ -26,7 +26,7 @@ final class XfsDir2Leaf {
 
   private XfsDir2Leaf() {}
 
-  /** Finds a name: the number of its inode, or NOT_FOUND. From process context. */
+  /** Finds a name. Returns its inode number, or NOT_FOUND. From process context. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_dir2_leaf.c",
       name = {"xfs_dir2_leaf_lookup", "xfs_dir2_leafn_lookup_for_entry"})
@@ -34,13 +34,13 @@ final class XfsDir2Leaf {
     int hash = XfsDaEntries.hashName(name);
     BufData leaf = descend(current, dp, hash);
     Set<Long> followed = new HashSet<>();
-    while (true) { // ends: no leaf is followed to twice
+    while (true) { // terminates: no leaf is followed twice
       int count = count(leaf);
       for (int i = XfsDaEntries.lowerBound(leaf, HEADER_BYTES, count, hash); i < count; i++) {
         if (XfsDaEntries.hash(leaf, HEADER_BYTES, i) != hash) {
           return XfsDir2.NOT_FOUND;
         }
-        long dataptr = XfsDaEntries.value(leaf, HEADER_BYTES, i); // 0 where a name was removed
+        long dataptr = XfsDaEntries.value(leaf, HEADER_BYTES, i); // 0 if the name was removed
         long ino = dataptr == 0 ? XfsDir2.NOT_FOUND : XfsDir2Data.match(current, dp, dataptr, name, false);
         if (ino != XfsDir2.NOT_FOUND) {
           return ino;
@@ -60,7 +60,7 @@ final class XfsDir2Leaf {
     }
   }
 
-  /** From the root to the leaf where a hash would first be. No more than MAX_DEPTH steps. */
+  /** Descends from the root to the first leaf that may have a hash. At most MAX_DEPTH steps. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_da3_node_lookup_int")
   private static BufData descend(Task current, XfsInode dp, int hash) throws ErrnoException {
     BufData root = read(current, dp, dp.mp().dirGeo().leafBlk);

@@ -8,8 +8,8 @@ import io.pollux.core.vfs.DirContext;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Lists directories of every form. A position is the dataptr of the entry that comes next, so it stays good
- * whatever happens to the entries in front of it.
+ * Lists directories of every form. A position is the dataptr of the next entry, so changes of earlier entries leave it
+ * valid.
  */
 @LinuxSource(file = "fs/xfs/xfs_dir2_readdir.c", name = "xfs_readdir")
 final class XfsDir2Readdir {
@@ -18,12 +18,12 @@ final class XfsDir2Readdir {
   private XfsDir2Readdir() {}
 
   /**
-   * Lists from context.pos on, until the context is full or the directory ends. From process context.
+   * Lists from context.pos on, until the context is full or the directory is complete. From process context.
    *
    * @param current the calling task
    * @param dp the directory
-   * @param context where the entries go
-   * @throws ErrnoException EUCLEAN at the first damage, with everything before it emitted; or the device's error
+   * @param context takes the entries
+   * @throws ErrnoException EUCLEAN at the first damage, after everything before it was emitted; or the device's error
    */
   static void list(Task current, XfsInode dp, DirContext context) throws ErrnoException {
     if (context.pos() < 0 || context.pos() > MAX_DATAPTR) {
@@ -42,7 +42,7 @@ final class XfsDir2Readdir {
     XfsExtents extents = dp.extents(current);
     boolean blockForm = XfsDir2.isBlock(current, dp);
     long dablk = geo.dataptrToDablk(context.pos());
-    while (true) { // each step moves on by a block, and ends at the index at the latest
+    while (true) { // each step advances by a block; the index is the limit
       long mapped = extents.nextMapped(dablk);
       if (mapped < 0 || mapped >= geo.leafBlk) {
         return;
@@ -56,12 +56,12 @@ final class XfsDir2Readdir {
     }
   }
 
-  /** Emits what is in one block. Answers false if the context is full. */
+  /** Emits the entries of one block. Returns false if the context is full. */
   private static boolean listBlock(XfsInode dp, BufData buf, long dablk, DirContext context) throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
     int end = XfsDir2Data.end(buf);
     int off = XfsDir2Data.FIRST_OFFSET;
-    while (off < end) { // the block was verified: each step moves on
+    while (off < end) { // the block was verified: each step advances
       int size = XfsDir2Data.size(dp.mp().sb(), buf, off);
       long dataptr = geo.toDataptr(dablk, off);
       if (!XfsDir2Data.isFree(buf, off) && dataptr >= context.pos()) {

@@ -8,9 +8,9 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /**
- * Short directories, in the inode: the number of the parent, then entries one after the other. Inode numbers
- * take 4 bytes, or 8 in all of the directory if one of them needs that. Each entry tells the offset that it
- * would have in a block, which is its position for readdir.
+ * Short directories, in the inode: the parent's inode number, then the entries. If one inode number needs 8 bytes, all
+ * of the directory's take 8, otherwise 4. Each entry has the offset that it would have in a block, which is its
+ * position for readdir.
  *
  * <pre>
  *   header: count 8 bits, count of 8-byte numbers 8 bits, parent
@@ -19,14 +19,14 @@ import io.pollux.uapi.StatMode;
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_sf.c")
 final class XfsDir2Sf {
-  /** What is done with an entry; answers whether to go on. */
+  /** Handles an entry. Returns whether to continue. */
   private interface Visitor {
     boolean visit(int offset, int nameAt, int nameLength, int ftype, long ino) throws ErrnoException;
   }
 
   private XfsDir2Sf() {}
 
-  /** The number of the inode of that name, or NOT_FOUND. */
+  /** Returns the inode number of a name, or NOT_FOUND. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_sf.c", name = "xfs_dir2_sf_lookup")
   static long lookup(XfsInode dp, byte[] name) throws ErrnoException {
     BufData fork = dp.fork();
@@ -80,7 +80,7 @@ final class XfsDir2Sf {
     return ino(dp, dp.fork(), 2);
   }
 
-  /** Goes through the entries, at most 255, each checked. */
+  /** Walks the entries, at most 255, and checks each. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_sf.c", name = "xfs_dir2_sf_verify")
   private static void walk(XfsInode dp, Visitor visitor) throws ErrnoException {
     BufData fork = dp.fork();

@@ -8,7 +8,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.uapi.LinuxSource;
 
-/** Directories: what can be done with an open one. */
+/** The file operations of directories. */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dir_file_operations")
 final class XfsDirFile implements FileOperations {
   static final XfsDirFile OPERATIONS = new XfsDirFile();
@@ -35,6 +35,6 @@ final class XfsDirFile implements FileOperations {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dir_fsync")
   public int fsync(Task current, File file, boolean datasync) {
-    return 0; // nothing is ever written
+    return 0; // a directory is never written
   }
 }

@@ -5,16 +5,16 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** How damage is told: EUCLEAN, which XFS calls EFSCORRUPTED, and a sentence. */
+/** How damage is reported: EUCLEAN, which XFS calls EFSCORRUPTED, and a sentence. */
 @LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_corruption_error", "xfs_verifier_error"})
 final class XfsError {
-  /** EFSCORRUPTED of XFS. */
+  /** XFS's name for EUCLEAN. */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "EFSCORRUPTED")
   static final int EFSCORRUPTED = Errno.EUCLEAN;
 
   private XfsError() {}
 
-  /** Makes the error for something on disk that can't be right. */
+  /** Makes the error for damage on disk. */
   static ErrnoException corrupt(String sentence) {
     return new ErrnoException(EFSCORRUPTED, sentence);
   }

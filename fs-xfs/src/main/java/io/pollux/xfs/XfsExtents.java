@@ -11,54 +11,56 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable. A record on
- * disk is two big-endian longs:
+ * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable. A record on disk is
+ * two big-endian longs:
  *
  * <pre>
  *   first  63: unwritten  62..9: offset in the file  8..0: block, high bits
  *   second 63..21: block, low bits  20..0: number of blocks
  * </pre>
  *
- * <p>That is 16 bytes. A million of them do not stay in a processor's caches, so that each lookup of a random block would wait
- * for memory. Here an extent takes as many bits as it needs. 64 that follow each other are a group. Its head is four longs:
+ * <p>A million such records do not fit in a processor's caches, so each lookup of a random block would wait for memory.
+ * Here an extent takes as many bits as it needs. 64 consecutive extents are a group. Its head is four longs:
  *
  * <pre>
- *   63..6: the offset that its first extent starts at  5..0: bits of the low part of an offset
- *   63..12: where in the packed bits its own begin  11: slope  10..5: bits of a block  4..0: bits of a number of blocks
+ *   63..6: offset of its first extent  5..0: bits of the low part of an offset
+ *   63..12: start of its bits in packed  11: slope  10..5: bits of a block  4..0: bits of a number of blocks
  *   two longs: the high parts of its offsets
  * </pre>
  *
- * <p>Packed are a block, and then for each extent the low part of its offset, its number of blocks less one and whether it is
- * unwritten, and how far its own block is from that one. With a slope that is counted from where the block would be if the
- * group lay in one piece: so a file that has been laid out at once, and has many extents because some are unwritten or were
- * punched out, needs no bits for it. All offsets are from the group's own.
+ * <p>The packed bits of a group begin with a base block. Three fields follow for each extent: the low part of its
+ * offset, its number of blocks less one with the unwritten flag, and a distance. The distance is from the base block to
+ * its block, or, with slope set, from the block it would have if the group were contiguous. So an extent of a file
+ * that was allocated contiguously needs no bits for it, even if parts are unwritten or were punched out. All offsets
+ * are relative to the group's.
  *
- * <p>A group may be even: all 64 are as long as each other, and as far from each other, in the file and on the device, as where every
- * other block of a file was punched out. Then its head says all of it:
+ * <p>In an even group all 64 extents have the same length and the same distance, in the file and on the device. A file
+ * with every other block punched out has such groups. The head describes the group completely:
  *
  * <pre>
- *   63..6: the offset that its first extent starts at
- *   63..12: the block of its first extent  10..5: all ones
- *   how far in the file from one to the next
- *   63..22: how far on the device, with its sign  21..0: number of blocks less one, and whether they are unwritten
+ *   63..6: offset of its first extent
+ *   63..12: block of its first extent  10..5: all ones
+ *   distance of consecutive extents in the file
+ *   63..22: their distance on the device, signed  21..0: number of blocks less one, and the unwritten flag
  * </pre>
  *
- * <p>The high part of an offset is the number of one of 64 buckets. Of all buckets in turn there is a one for each extent that
- * starts in it, and then a zero: so the extents in and before a bucket are the ones before its zero, which a few instructions
- * find.
- * These are the codes of Elias and Fano. Groups are found by a table: for each of so many ranges of the file that there are one to
- * four for a group, the last group that does not start behind the range's first block. Where many groups lie in a range, or many
- * extents in a bucket, because they are crowded there, they are searched by halves.
+ * <p>The high part of an offset is the number of one of 64 buckets. The bits of the high parts have, for each bucket in
+ * turn, a one per extent that starts in it and then a zero. So the number of ones before a bucket's zero is the number
+ * of extents in it and before it, which a few instructions compute. This is an Elias-Fano code.
+ *
+ * <p>A table finds the group. It divides the file into ranges, one to four per group. For each range it has the last
+ * group that starts at or before the range's first block. If many groups lie in a range, or many extents in a bucket,
+ * they are searched by bisection.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
 final class XfsExtents {
-  /** Bytes of one on disk. */
+  /** Bytes of a record on disk. */
   static final int RECORD_BYTES = 16;
 
-  /** What {@link #find} answers when there is none. */
+  /** Returned by {@link #find} if there is none. */
   static final int NONE = -1;
 
-  /** Most that are kept in memory for a file, which may take more than half a gigabyte. */
+  /** Limit per file. So many extents may take more than half a gigabyte. */
   private static final int MAX_EXTENTS = 1 << 25;
 
   /** Offsets have 54 bits. */
@@ -72,31 +74,31 @@ final class XfsExtents {
   private static final int HEAD_LOG = 2;
   private static final int HEAD = 1 << HEAD_LOG; // longs
 
-  // In a head's first long, behind the offset.
+  // In a head's first long, below the offset.
   private static final int LOW_BITS_BITS = 6;
 
-  // In its second.
+  // In its second long.
   private static final int COUNT_BITS_BITS = 5;
   private static final int BLOCK_BITS_SHIFT = COUNT_BITS_BITS;
   private static final int BLOCK_BITS_BITS = 6;
   private static final int SLOPE_SHIFT = BLOCK_BITS_SHIFT + BLOCK_BITS_BITS;
   private static final int PLACE_SHIFT = SLOPE_SHIFT + 1;
-  private static final int EVEN = (1 << BLOCK_BITS_BITS) - 1; // in place of the bits of a block, which are fewer
+  private static final int EVEN = (1 << BLOCK_BITS_BITS) - 1; // instead of the bits of a block, which are always fewer
 
-  // In the fourth of an even group.
+  // In the fourth long of an even group.
   private static final int COUNT_AND_FLAG_BITS = 22;
 
-  /** An fsb has so many. */
+  /** Bits of an fsb. */
   private static final int FSB_BITS = 52;
 
   private final int count;
   private final long before; // the last block before all of them
-  private final int rangeLog; // of the blocks of a range
-  private final int[] ranges; // the group to begin with; and one range behind the last
+  private final int rangeLog; // log2 of the blocks of a range
+  private final int[] ranges; // the first candidate group of each range, and of one range past the last
   private final long[] heads;
-  private final byte[] packed; // and 7 bytes more, since it is read by longs
+  private final byte[] packed; // plus 7 bytes, since it is read by longs
 
-  // The first one, unpacked, and in bytes as who reads wants it: most files have no other.
+  // The first extent, unpacked, in bytes: most files have no other.
   private final long firstPos;
   private final long firstBytes; // 0 if there is none
   private final long firstAddr;
@@ -124,7 +126,7 @@ final class XfsExtents {
     firstUnwritten = count != 0 && unwritten(0);
   }
 
-  /** How many bits a number has that is not negative. */
+  /** The number of bits of a number that is not negative. */
   private static int bits(long number) {
     return Long.SIZE - Long.numberOfLeadingZeros(number);
   }
@@ -138,22 +140,22 @@ final class XfsExtents {
     return Long.compareUnsigned(pos - firstPos, firstBytes) < 0;
   }
 
-  /** Where the first extent starts in the file, in bytes. */
+  /** The start of the first extent in the file, in bytes. */
   long firstPos() {
     return firstPos;
   }
 
-  /** How long the first extent is, or as much of it as a file can reach, in bytes. */
+  /** The length of the first extent, limited to the largest file, in bytes. */
   long firstBytes() {
     return firstBytes;
   }
 
-  /** Where the first extent starts on the device, in bytes. */
+  /** The start of the first extent on the device, in bytes. */
   long firstAddr() {
     return firstAddr;
   }
 
-  /** Whether the first extent was never written. */
+  /** Whether the first extent is unwritten. */
   boolean firstUnwritten() {
     return firstUnwritten;
   }
@@ -182,12 +184,12 @@ final class XfsExtents {
     return blockBits(shape) == EVEN;
   }
 
-  /** How far in the file it is from one extent of an even group to the next. */
+  /** The distance in the file of consecutive extents of an even group. */
   private long stride(int group) {
     return heads[(group << HEAD_LOG) + 2];
   }
 
-  /** What else there is of an even group: how far it is on the device, and what countAndFlag answers. */
+  /** The distance on the device of consecutive extents of an even group, and their countAndFlag. */
   private long rest(int group) {
     return heads[(group << HEAD_LOG) + 3];
   }
@@ -200,15 +202,15 @@ final class XfsExtents {
     return heads[(group << HEAD_LOG) + 3];
   }
 
-  /** Where the n-th one is, from 0 on, in the 128 bits of two longs that have so many. */
+  /** Returns the position of the n-th one, from 0, in the 128 bits of two longs. There must be that many. */
   private static int select(long first, long second, int n) {
     int inFirst = Long.bitCount(first);
-    int behind = (inFirst - 1 - n) >> 31; // all ones if it is in the second: a branch would often be guessed wrong
+    int behind = (inFirst - 1 - n) >> 31; // all ones if it is in the second long: a branch would often be mispredicted
     long in = first ^ ((first ^ second) & behind);
     return (behind & Long.SIZE) + Long.numberOfTrailingZeros(Long.expand(1L << (n - (inFirst & behind)), in));
   }
 
-  /** Where in the packed bits an extent's own begin. */
+  /** The start of an extent's bits in packed. */
   private long place(int at) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
@@ -216,7 +218,7 @@ final class XfsExtents {
     return (shape >>> PLACE_SHIFT) + FSB_BITS + (long) (at & (GROUP - 1)) * width;
   }
 
-  /** Some of the packed bits, 57 at most. */
+  /** Reads packed bits, at most 57. */
   private long field(long place, int width) {
     return ((long) LONG.get(packed, (int) (place >>> 3)) >>> (place & 7)) & ((1L << width) - 1);
   }
@@ -233,7 +235,7 @@ final class XfsExtents {
     return field(place(at) + lowBits(group), countBits(shape(group)));
   }
 
-  /** How far behind its group's first extent it starts. */
+  /** The distance of an extent's start from its group's, in blocks. */
   private long fromBase(int at) {
     int group = at >>> GROUP_LOG;
     int in = at & (GROUP - 1);
@@ -254,7 +256,7 @@ final class XfsExtents {
     return startBlock(at, startOff(at));
   }
 
-  /** The same for who knows where it starts in the file, and so saves the way there. */
+  /** As {@link #startBlock(int)}, for a caller that knows the start in the file, which saves computing it. */
   long startBlock(int at, long startOff) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
@@ -272,22 +274,22 @@ final class XfsExtents {
     return (countAndFlag(at) >>> 1) + 1;
   }
 
-  /** The block in the file behind an extent. */
+  /** The block in the file after an extent. */
   long endOff(int at) {
     return startOff(at) + blockCount(at);
   }
 
-  /** Whether it was never written. */
+  /** Whether the extent is unwritten. */
   boolean unwritten(int at) {
     return (countAndFlag(at) & 1) != 0;
   }
 
   /**
-   * Finds the last extent that does not start behind a block: the one that has the block, or the one before
-   * the hole that has it.
+   * Finds the last extent that starts at or before a block: the one that has the block, or the one before the hole
+   * around it.
    *
-   * @param fileoff the block in the file, any value at all
-   * @return which one, or NONE if the first starts behind the block
+   * @param fileoff the block in the file; may be any value
+   * @return its index, or NONE if the first extent starts after the block
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   int find(long fileoff) {
@@ -307,10 +309,10 @@ final class XfsExtents {
     long within = Math.min(fileoff - base(group), ((long) GROUP << lowBits) - 1);
     int bucket = (int) (within >>> lowBits);
     int zero = select(~ones(group), ~moreOnes(group), bucket);
-    int last = (group << GROUP_LOG) + zero - bucket - 1; // of the bucket, or if that is empty of those before
+    int last = (group << GROUP_LOG) + zero - bucket - 1; // of the bucket, or, if that is empty, of the buckets before
     long low = within & ((1L << lowBits) - 1);
     if (low(last) <= low) {
-      return last; // of whichever bucket it is
+      return last; // in either case
     }
     int inBucket = onesBefore(group, zero);
     return inBucket == 0 ? last : findInBucket(last - inBucket, last - 1, low);
@@ -331,14 +333,14 @@ final class XfsExtents {
     return least;
   }
 
-  /** How many ones there are before a zero and behind the zero before it. */
+  /** The number of ones between a zero and the zero before it. */
   private int onesBefore(int group, int zero) {
     long first = ones(group);
     long until = zero <= Long.SIZE ? first << -zero : (first >>> zero) | (moreOnes(group) << -zero);
     return Long.numberOfLeadingZeros(~until);
   }
 
-  /** The last of some extents whose low part is not above another; the first one's counts as not above. */
+  /** The last of some extents whose low part is at most the given one. The first extent's is not compared. */
   private int findInBucket(int first, int last, long low) {
     int least = first;
     int most = last;
@@ -354,7 +356,7 @@ final class XfsExtents {
   }
 
   /**
-   * The first mapped block at or behind one.
+   * Finds the first mapped block at or after one.
    *
    * @param fileoff the block in the file
    * @return a block, or -1 if there is none
@@ -367,7 +369,7 @@ final class XfsExtents {
     return at + 1 < count ? startOff(at + 1) : -1;
   }
 
-  /** The block behind the last mapped one. */
+  /** The block after the last mapped one. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_last_offset")
   long lastOffset() {
     return count == 0 ? 0 : endOff(count - 1);
@@ -383,10 +385,10 @@ final class XfsExtents {
     private final XfsSb sb;
     private final long expected;
     private int count;
-    private long end; // of the last one
+    private long end; // of the last extent
     private long[] heads = new long[HEAD];
     private byte[] packed = new byte[RECORD_BYTES + Long.BYTES];
-    private long place; // behind what is packed, in bits
+    private long place; // the end of the packed bits
 
     // The group that is being filled.
     private final long[] starts;
@@ -394,10 +396,10 @@ final class XfsExtents {
     private final long[] blocks;
 
     /**
-     * Starts empty.
+     * Makes an empty builder.
      *
-     * @param sb what extents have to be inside of
-     * @param expected how many there must be in the end, as the inode tells; any value at all
+     * @param sb the filesystem that all extents must be inside
+     * @param expected the total, as the inode claims; may be any value
      */
     Builder(XfsSb sb, long expected) {
       this.sb = sb;
@@ -409,10 +411,10 @@ final class XfsExtents {
     }
 
     /**
-     * Takes the next.
+     * Adds the next extent.
      *
-     * @param from where its record is
-     * @param at how far in
+     * @param from the block with its record
+     * @param at offset of the record
      */
     @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = {"xfs_bmap_validate_extent", "xfs_iread_bmbt_block"})
     void add(BufData from, int at) throws ErrnoException {
@@ -444,10 +446,10 @@ final class XfsExtents {
       }
     }
 
-    /** Whether there are 64 extents as long and as far from each other as the first two. */
+    /** Whether there are 64 extents of equal length at equal distances. */
     private boolean isEven(int extents) {
       if (extents != GROUP || step() >> (Long.SIZE - COUNT_AND_FLAG_BITS - 1) != step() >> (Long.SIZE - 1)) {
-        return false; // or too far from each other
+        return false; // or the distance is too large
       }
       for (int i = 1; i < extents; i++) {
         if (starts[i] - starts[i - 1] != stride() || blocks[i] - blocks[i - 1] != step() || countsAndFlags[i] != countsAndFlags[0]) {
@@ -474,7 +476,7 @@ final class XfsExtents {
       heads[head + 3] = step() << COUNT_AND_FLAG_BITS | countsAndFlags[0];
     }
 
-    /** Puts the last group where it belongs, full or not. */
+    /** Packs the last group, full or not. */
     private void pack() throws ErrnoException {
       int group = (count - 1) >>> GROUP_LOG;
       int extents = ((count - 1) & (GROUP - 1)) + 1;
@@ -518,7 +520,7 @@ final class XfsExtents {
       }
     }
 
-    /** Appends some bits, 57 at most. */
+    /** Appends bits, at most 57. */
     private void put(long field, int width) {
       int at = (int) (place >>> 3);
       LONG.set(packed, at, (long) LONG.get(packed, at) | field << (place & 7));
@@ -543,7 +545,7 @@ final class XfsExtents {
       }
     }
 
-    /** All of them. */
+    /** Packs the rest and returns all extents. */
     XfsExtents build() throws ErrnoException {
       if (count != expected) {
         throw XfsError.corrupt(count + " extents, while the inode tells of " + expected);

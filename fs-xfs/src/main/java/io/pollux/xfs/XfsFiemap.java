@@ -13,11 +13,11 @@ import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Reports the extents of a regular file, or of its extended attributes. An extent that other files share in part is reported in
- * parts. Extents are in the inode or in memory from the first use on.
+ * Reports the extents of a regular file, or of its extended attributes. An extent that other files share in part is
+ * reported in parts.
  *
- * <p>Of extended attributes in the inode itself there is nothing to report, as in Linux. Where their extents fill a tree it is
- * EOPNOTSUPP.
+ * <p>Extended attributes inside the inode are not reported, as in Linux. If their extents fill a tree, the call fails
+ * with EOPNOTSUPP.
  */
 final class XfsFiemap {
   private XfsFiemap() {}
@@ -39,7 +39,7 @@ final class XfsFiemap {
     try {
       boolean xattr = fieinfo.takeFlag(Fiemap.FIEMAP_FLAG_XATTR);
       IomapOps ops = xattr ? XfsFiemap::xattrBegin : new Shared(ip.mp());
-      long most = Long.MAX_VALUE; // a list in memory, which has an end
+      long most = Long.MAX_VALUE; // the extents are a finite list in memory
       return IomapFiemap.fiemap(current, ip, fieinfo, start, length, ops, blockSize, most);
     } finally {
       ip.iRwsem.upRead();
@@ -60,7 +60,7 @@ final class XfsFiemap {
     }
   }
 
-  /** Cuts extents where blocks begin or cease to be shared. */
+  /** Splits extents where the sharing of blocks begins or stops. */
   private static final class Shared implements IomapOps {
     private final XfsRefcount refcount;
 

@@ -15,7 +15,7 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
-/** Regular files: what can be done with an open one. */
+/** The file operations of regular files. */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_operations")
 final class XfsFile implements FileOperations {
   static final XfsFile OPERATIONS = new XfsFile();
@@ -115,7 +115,8 @@ final class XfsFile implements FileOperations {
     try {
       found =
           whence == Fcntl.SEEK_DATA
-              ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE) // a list in memory, which has an end
+              // the extents are a finite list in memory
+              ? IomapSeek.data(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE)
               : IomapSeek.hole(current, inode, offset, XfsIomap.OPS, Long.MAX_VALUE);
     } finally {
       inode.iRwsem.upRead();

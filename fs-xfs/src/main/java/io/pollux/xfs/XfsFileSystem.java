@@ -12,10 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** XFS as a kind of filesystem: version 5 of the format, to be read, and written to in place. */
+/** XFS as a filesystem type: version 5 of the format, read and written in place. */
 @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_type")
 public final class XfsFileSystem implements BdevFileSystem {
-  /** The one there is. */
+  /** The only instance. */
   public static final XfsFileSystem INSTANCE = new XfsFileSystem();
 
   private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -33,15 +33,15 @@ public final class XfsFileSystem implements BdevFileSystem {
   }
 
   /**
-   * Mounts a device.
+   * Mounts a device. From process context.
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only or not; with norecovery a dirty log is left alone, otherwise it is refused
+   * @param options read-only or not; with norecovery a dirty log is ignored, otherwise refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL if this is no XFS or one with features that are not supported, EROFS if its log is
-   *     dirty, EACCES if it is to be written and the device can't be, EIO if the device is shorter than the
-   *     filesystem, EUCLEAN if it is damaged, or the device's error
+   * @throws ErrnoException EINVAL: not XFS, or unsupported features. EROFS: the log is dirty. EACCES: a writable mount
+   *     of a read-only device. EIO: the device is shorter than the filesystem. EUCLEAN: it is damaged. Or the device's
+   *     error
    */
   @Override
   public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {

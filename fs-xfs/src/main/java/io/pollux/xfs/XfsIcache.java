@@ -13,8 +13,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
 /**
- * Inodes in memory, by number. An inode is here as long as anybody holds it, so the cache is as large as what
- * is in use, and one number is never two objects. What is let go of comes back from the cache of blocks.
+ * The inodes in memory, by number. An inode is here as long as it is referenced elsewhere, so the cache is as large as
+ * the set in use. There are never two objects for one number. A dropped inode is decoded again from the buffer cache.
  */
 @LinuxSource(file = "fs/xfs/xfs_icache.c")
 final class XfsIcache {
@@ -36,12 +36,12 @@ final class XfsIcache {
   }
 
   /**
-   * Finds an inode. From process context.
+   * Returns an inode. From process context.
    *
    * @param current the calling task
-   * @param ino its number; any value at all
+   * @param ino its number; may be any value
    * @return the inode
-   * @throws ErrnoException EUCLEAN if there is none of that number or it is damaged, or the device's error
+   * @throws ErrnoException EUCLEAN if there is no such inode or it is damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/xfs_icache.c", name = "xfs_iget")
   XfsInode iget(Task current, long ino) throws ErrnoException {
@@ -53,7 +53,7 @@ final class XfsIcache {
     }
     Buf block = readBlock(current, ino);
     try {
-      block.lock(current); // its inodes are not being written, until this one is found by its number
+      block.lock(current); // keeps its inodes from being written until this one can be found by number
       try {
         return insert(key, decode(ino, block.data()));
       } finally {
@@ -64,14 +64,14 @@ final class XfsIcache {
     }
   }
 
-  /** Puts an inode in, unless somebody else was faster: then that one is the inode. */
+  /** Inserts an inode unless the number has one. Returns the inode in the cache. */
   private XfsInode insert(Long key, XfsInode made) {
     for (Reference<? extends XfsInode> lost = gone.poll(); lost != null; lost = gone.poll()) {
       Entry entry = (Entry) lost;
       inodes.remove(entry.ino, entry);
     }
     Entry fresh = new Entry(key, made, gone);
-    while (true) { // ends: an entry in the way has an inode, or is removed
+    while (true) { // terminates: an entry in the way has an inode, or is removed
       Entry before = inodes.putIfAbsent(key, fresh);
       if (before == null) {
         return made;
@@ -101,8 +101,8 @@ final class XfsIcache {
   }
 
   /**
-   * Writes back the pages of every file. From process context. Answers 0 or the first error, which is kept for fsync,
-   * too: an inode with pages is here.
+   * Writes back the pages of every file. An inode with pages is always in this cache. From process context. Returns 0
+   * or the first error, which is also kept for fsync.
    */
   @LinuxSource(file = "fs/sync.c", name = "sync_inodes_sb")
   int writeBack(Task current) {
@@ -116,8 +116,8 @@ final class XfsIcache {
   }
 
   /**
-   * Drops all inodes and their cached pages. An inode with cached pages is always in this cache. Returns 0, or a write-back error
-   * that no open file has reported.
+   * Drops all inodes and their cached pages. An inode with cached pages is always in this cache. Returns 0, or a
+   * write-back error that no open file has reported.
    */
   @LinuxSource(file = "fs/inode.c", name = "evict_inodes")
   int drop() {

@@ -14,14 +14,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The inodes whose times changed in memory, and how they come to the disk: without the log, at sync and at unmount.
+ * The inodes whose times changed in memory. They are written without the log, at sync and at unmount.
  *
- * <p>What changes of an inode (the times, the count of changes, the checksum) lies in its first sector, which a disk
- * writes whole or not at all. The rest of the block is written as it was read, so at whatever moment the machine
- * stops, each inode of the block is the old one or the new one.
+ * <p>The bytes that change (the times, the change count, the checksum) are in the inode's first sector, which a disk
+ * writes atomically. The rest of the block is written as it was read. So a crash at any moment leaves each inode of the
+ * block either old or new.
  *
- * <p>A changed inode is held from here, so it can't be forgotten and read again before it is written. The lock of the
- * buffer orders the decoding of its inodes against their writing.
+ * <p>A changed inode is referenced from here, so it stays in memory until it is written. The buffer's lock orders the
+ * decoding of its inodes against their writing.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.c", name = {"xfs_iflush", "xfs_iflush_cluster"})
 final class XfsIflush {
@@ -32,17 +32,17 @@ final class XfsIflush {
     this.mp = mp;
   }
 
-  /** An inode has to be written. From any context; called once until it is. */
+  /** Adds an inode whose times must be written. From any context; called once until it is written. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_trans_inode.c", name = "xfs_trans_log_inode")
   void add(XfsInode ip) {
     dirty.add(ip);
   }
 
   /**
-   * Writes every inode that has to be, block by block. From process context.
+   * Writes every inode in the set, block by block. From process context.
    *
    * @param current the calling task
-   * @return 0, or the first error; what could not be written is tried again the next time
+   * @return 0 or the first error; the next flush retries what failed
    */
   int flush(Task current) {
     List<XfsInode> found = new ArrayList<>(dirty);
@@ -101,7 +101,7 @@ final class XfsIflush {
     }
   }
 
-  /** Forgets what could not be written: the filesystem goes. */
+  /** Drops what could not be written, at unmount. */
   void drop() {
     dirty.clear();
   }

@@ -18,12 +18,12 @@ import io.pollux.uapi.Statx;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An inode in memory. Immutable, but for the extents, which are read when they are first needed and stay from
- * then on, and the time of the last write.
+ * An inode in memory. Immutable, except for the extents, which are read at first use and then stay, and the time of the
+ * last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
 final class XfsInode extends InPlaceInode {
-  /** Fifos, sockets and device nodes: they have a name here, and are somebody else's to open. */
+  /** Fifos, sockets and device nodes: they have a name here, and no operations. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
   private static final int MIN_STAT_BLKSIZE = 4096;
@@ -56,12 +56,12 @@ final class XfsInode extends InPlaceInode {
     return core.format();
   }
 
-  /** The data fork as it is in the inode. */
+  /** The data fork as stored in the inode. */
   BufData fork() {
     return core.fork();
   }
 
-  /** How many extents the data fork is to have: up to 2^48 on a bad disk. */
+  /** The number of extents that the inode claims for the data fork: up to 2^48 on a damaged disk. */
   long nextents() {
     return core.nextents();
   }
@@ -81,34 +81,34 @@ final class XfsInode extends InPlaceInode {
     mp.iflush().add(this);
   }
 
-  /** What this is, for sentences. */
+  /** The inode's name in error messages. */
   String what() {
     return "inode " + ino();
   }
 
-  /** EUCLEAN for this inode. */
+  /** Makes the EUCLEAN for this inode. */
   ErrnoException corrupt(String how) {
     return XfsError.corrupt(what() + ": " + how);
   }
 
-  /** The extents, if they are in memory. */
+  /** The extents, or null if they are not in memory. */
   @Nullable XfsExtents extentsIfRead() {
     return extents;
   }
 
   /**
-   * The extents of the data fork. From process context.
+   * Returns the extents of the data fork, read at first use. From process context.
    *
    * @param current the calling task
    * @return all of them
-   * @throws ErrnoException EUCLEAN if they can't be right, or the device's error
+   * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
    */
   XfsExtents extents(Task current) throws ErrnoException {
     XfsExtents there = extents;
     if (there != null) {
       return there;
     }
-    current.aboutToSleep(); // whoever has the lock may wait for what our plug holds
+    current.aboutToSleep(); // the lock's holder may wait for bios in this task's plug
     synchronized (extentsLock) {
       there = extents;
       if (there == null) {
@@ -165,7 +165,7 @@ final class XfsInode extends InPlaceInode {
     return isType(StatMode.S_IFCHR) || isType(StatMode.S_IFBLK);
   }
 
-  /** Of regular files only, as in Linux: directories have none. */
+  /** As in Linux, regular files only. */
   @Override
   public boolean hasFiemap() {
     return isType(StatMode.S_IFREG);
@@ -183,7 +183,7 @@ final class XfsInode extends InPlaceInode {
     return XfsIoctl.fileattr(this);
   }
 
-  /** Unlike XFS before 5.3, this says which attributes it knows (stx_attributes_mask). */
+  /** Fills the attributes. Unlike XFS before 5.3, it also fills stx_attributes_mask. */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
   public void fillStatx(long statx, int mask) {
@@ -201,7 +201,7 @@ final class XfsInode extends InPlaceInode {
             | (core.nodump() ? Statx.STATX_ATTR_NODUMP : 0));
   }
 
-  /** The number of a device node. On disk 14 bits of major and 18 of minor; in stat as user programs have it. */
+  /** The number of a device node, in the format of stat. On disk it has 14 bits of major and 18 of minor. */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "xfs_to_linux_dev_t")
   private long rdev() {
     if (!isDevice()) {

@@ -9,7 +9,7 @@ import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
-/** Decodes an inode and checks it. Offsets are those of struct xfs_dinode, version 3. */
+/** Decodes and checks inodes. Offsets are those of struct xfs_dinode, version 3. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
 final class XfsInodeBuf {
   private static final int MAGIC = 0x494e; // IN
@@ -20,7 +20,7 @@ final class XfsInodeBuf {
   private static final int CHANGECOUNT_OFFSET = 104;
   private static final int CRTIME_OFFSET = 144;
 
-  /** Bytes in front of the forks. */
+  /** Bytes before the forks. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_size")
   private static final int CORE_BYTES = 176;
 
@@ -42,12 +42,12 @@ final class XfsInodeBuf {
   private static final long DIFLAG2_BIGTIME = 1 << 3;
   private static final long DIFLAG2_NREXT64 = 1 << 4;
 
-  /** What the data fork is. */
+  /** The format of a fork. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_dinode_fmt")
   enum Format {
     /** A device number. */
     DEV,
-    /** The contents themselves. */
+    /** The data itself. */
     LOCAL,
     /** A list of extents. */
     EXTENTS,
@@ -58,8 +58,8 @@ final class XfsInodeBuf {
   private static final Format[] FORMATS = Format.values();
 
   /**
-   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so that a damaged inode costs
-   * no other one; C verifies the magic numbers of all.
+   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so a damaged
+   * inode affects no other. C verifies the magic numbers of all.
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_buf_ops")
   static final BufOps OPS = new InodeOps();
@@ -72,12 +72,12 @@ final class XfsInodeBuf {
 
     @Override
     public void verifyRead(BufData data) {
-      // by decode, each inode by itself
+      // decode verifies each inode
     }
 
     @Override
     public void verifyWrite(BufEdit data) {
-      // by updateTimes, each inode that changes
+      // updateTimes verifies each inode that changes
     }
   }
 
@@ -87,10 +87,10 @@ final class XfsInodeBuf {
    * Decodes an inode.
    *
    * @param mp the filesystem
-   * @param ino the number under which it was found
-   * @param disk its bytes, all of them
+   * @param ino the number that it was looked up by
+   * @param disk all of its bytes
    * @return the inode
-   * @throws ErrnoException EUCLEAN if it is not the inode of that number, or can't be right
+   * @throws ErrnoException EUCLEAN if it has another number or is damaged
    */
   static XfsInode decode(XfsMount mp, long ino, BufData disk) throws ErrnoException {
     XfsSb sb = mp.sb();
@@ -154,7 +154,7 @@ final class XfsInodeBuf {
         attrFork(disk));
   }
 
-  /** The flags on disk are those that programs see, but for one. */
+  /** The flags that user programs see. They equal those on disk, except for DIFLAG_NEWRTBM. */
   @LinuxSource(file = "fs/xfs/xfs_inode.c", name = "xfs_ip2xflags")
   private static int xflags(int flags, long flags2, boolean attr) {
     return (flags & DIFLAG_ANY & ~DIFLAG_NEWRTBM)
@@ -164,14 +164,14 @@ final class XfsInodeBuf {
   }
 
   /**
-   * Brings the time of the last write into an inode on its way to the disk, and counts one change more. Nothing else of
-   * it changes, not the number of its last place in the log (LSN) either: it was never logged.
+   * Stores the time of the last write into an inode and increments its change count. All else stays unchanged,
+   * including the log sequence number (LSN), since the change was never logged.
    *
    * @param sb the filesystem
    * @param ip the inode
-   * @param block the block that is going to be written
-   * @param at where in it the inode is
-   * @throws ErrnoException EUCLEAN if that is not the inode
+   * @param block the block about to be written
+   * @param at offset of the inode in the block
+   * @throws ErrnoException EUCLEAN if another inode is there
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
   static void updateTimes(XfsSb sb, XfsInode ip, BufEdit block, int at) throws ErrnoException {
@@ -187,7 +187,7 @@ final class XfsInodeBuf {
     XfsVerify.updateCrc(block, at, sb.inodeSize, CRC_OFFSET);
   }
 
-  /** The data fork ends where the attribute fork begins, if there is one. */
+  /** The data fork. The attribute fork follows it, if there is one. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_DSIZE", "XFS_DFORK_BOFF"})
   private static BufData dataFork(BufData disk) throws ErrnoException {
     int room = disk.size() - CORE_BYTES;
@@ -203,7 +203,7 @@ final class XfsInodeBuf {
     return code < FORMATS.length ? FORMATS[code] : Format.DEV;
   }
 
-  /** The attribute fork goes to the end of the inode; empty without one. {@link #dataFork} checked where it begins. */
+  /** The attribute fork, up to the end of the inode; empty if there is none. {@link #dataFork} checked its offset. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_ASIZE", "XFS_DFORK_APTR"})
   private static BufData attrFork(BufData disk) throws ErrnoException {
     int forkOff = disk.u8(82) << 3;
@@ -211,7 +211,7 @@ final class XfsInodeBuf {
     return disk.slice(start, disk.size() - start, "inode " + disk.i64(152) + ", its attributes");
   }
 
-  /** The forms that each type of file may have. */
+  /** Checks the format of the data fork against the type of file. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_dinode_verify_fork")
   private static void checkForm(XfsInode ip, BufData disk) throws ErrnoException {
     Format format = ip.format();
@@ -237,35 +237,35 @@ final class XfsInodeBuf {
   }
 
   /**
-   * What an inode says, decoded.
+   * An inode, decoded.
    *
-   * @param format what the data fork is
+   * @param format the format of the data fork
    * @param size bytes of the file
-   * @param nlink names
+   * @param nlink number of links
    * @param uid owner
    * @param gid group
    * @param nblocks blocks of data and of trees
    * @param nextents extents of the data fork
-   * @param realtime whether the data is on another device
+   * @param realtime whether the data is on the realtime device
    * @param immutable whether it must not change
    * @param append whether it may only grow
-   * @param sync whether every write is to be durable
+   * @param sync whether every write must be durable
    * @param nodump whether backups skip it
    * @param reflink whether it may share blocks with other files
-   * @param bigtime the kind of the times
+   * @param bigtime the format of the times
    * @param atime as on disk
    * @param mtime as on disk
    * @param ctime as on disk
    * @param crtime birth time, as on disk
    * @param rdev device number, as on disk
    * @param xflags FS_XFLAG_*
-   * @param hasExtsize whether the hint for the size of extents counts
-   * @param extsize that hint, in blocks
-   * @param cowextsize the same for copies on write
-   * @param projid number of the project, unsigned
-   * @param generation a number that changes each time the inode number is used again
+   * @param hasExtsize whether extsize is valid
+   * @param extsize hint for the size of extents, in blocks
+   * @param cowextsize the same for copy on write
+   * @param projid project number, unsigned
+   * @param generation changes each time the inode number is reused
    * @param anextents extents of the attribute fork
-   * @param attrFormat what the attribute fork is; DEV, which none can be, for a form that is not known
+   * @param attrFormat the format of the attribute fork; DEV, which is invalid there, for an unknown format
    * @param fork the data fork
    * @param attrFork the attribute fork
    */

@@ -9,7 +9,7 @@ import io.pollux.uapi.FileIoctl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
-/** Requests of ioctl of XFS's own, and what it tells of attributes. */
+/** XFS's own ioctl requests, and its file attributes. */
 @LinuxSource(file = "fs/xfs/xfs_ioctl.c")
 final class XfsIoctl {
   private XfsIoctl() {}
@@ -27,7 +27,7 @@ final class XfsIoctl {
     return 0;
   }
 
-  /** What an inode says of its attributes. */
+  /** Returns the attributes of an inode. */
   @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = {"xfs_fileattr_get", "xfs_fill_fsxattr"})
   static Fileattr fileattr(XfsInode ip) {
     XfsInodeBuf.Core core = ip.core();

@@ -9,7 +9,7 @@ import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** Tells what is behind a position of a regular file, and the same to who writes: blocks are not allocated. */
+/** Maps a position of a regular file. A write gets the same mapping, since no block is allocated. */
 @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
 final class XfsIomap implements IomapOps {
   static final XfsIomap OPS = new XfsIomap();
@@ -38,9 +38,9 @@ final class XfsIomap implements IomapOps {
     return 0;
   }
 
-  /** Fills what is behind a position, from the extents of a fork. */
+  /** Maps a position by the extents of a fork. */
   static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
-    if (extents.inFirst(pos)) { // without looking for it
+    if (extents.inFirst(pos)) { // no search
       iomap.setMapped(extents.firstUnwritten(), extents.firstPos(), extents.firstBytes(), extents.firstAddr(), ip.mp().bdev());
       return;
     }

@@ -20,7 +20,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** A mounted filesystem, from which all its parts are reached. */
+/** A mounted filesystem, the owner of all its parts. */
 @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_mount")
 final class XfsMount extends SuperBlock {
   private final XfsSb sb;
@@ -33,7 +33,7 @@ final class XfsMount extends SuperBlock {
   private final XfsDaGeometry dirGeo;
   private final XfsIflush iflush;
   private final XfsOverwrite overwrite;
-  private @Nullable XfsInode root; // set once, when the mount is done
+  private @Nullable XfsInode root; // set once, when the mount is complete
 
   private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly) {
     super(target.bdev().dev(), readOnly);
@@ -52,9 +52,9 @@ final class XfsMount extends SuperBlock {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options how
+   * @param options the mount options
    * @return the filesystem
-   * @throws ErrnoException why it can't be mounted; nothing is left behind then
+   * @throws ErrnoException the reason it can't be mounted; everything is released then
    */
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = {"xfs_fs_fill_super", "xfs_mountfs"})
   static XfsMount mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
@@ -111,7 +111,7 @@ final class XfsMount extends SuperBlock {
     return sb;
   }
 
-  /** Buffers of all metadata but the superblock and the log. */
+  /** The buffers of all metadata except the superblock and the log. */
   BufSpace bufs() {
     return bufs;
   }
@@ -140,7 +140,7 @@ final class XfsMount extends SuperBlock {
     return bufs.cache().bdev();
   }
 
-  /** Finds an inode. From process context. */
+  /** Returns an inode. From process context. */
   XfsInode iget(Task current, long ino) throws ErrnoException {
     return icache.iget(current, ino);
   }
@@ -149,12 +149,12 @@ final class XfsMount extends SuperBlock {
    * Reads a run of blocks. From process context.
    *
    * @param current the calling task
-   * @param fsb the first; any value at all
-   * @param count how many, no more than what a disk structure can have
-   * @param type verifies them
-   * @param what what is there, for sentences
+   * @param fsb the first; may be any value
+   * @param count number of blocks, bounded by the disk structure
+   * @param type their verifier
+   * @param what the blocks' name in error messages
    * @return their buffer, with a reference
-   * @throws ErrnoException EUCLEAN if they are not inside the filesystem or not of that type, or the device's error
+   * @throws ErrnoException EUCLEAN if they are outside the filesystem or not of that type, or the device's error
    */
   Buf readBlocks(Task current, long fsb, int count, BufOps type, Supplier<String> what) throws ErrnoException {
     if (!sb.extentValid(fsb, count)) {
@@ -163,7 +163,7 @@ final class XfsMount extends SuperBlock {
     return bufs.read(current, sb.fsbToByte(fsb), count << sb.blockLog, type, what);
   }
 
-  /** As {@link #readBlocks}, of one block, without keeping a reference. */
+  /** As {@link #readBlocks}, for one block, without a reference. */
   BufData readBlockData(Task current, long fsb, BufOps type, Supplier<String> what) throws ErrnoException {
     Buf buf = readBlocks(current, fsb, 1, type, what);
     BufData data = buf.data();
@@ -176,7 +176,7 @@ final class XfsMount extends SuperBlock {
     return Objects.requireNonNull(root);
   }
 
-  /** What the superblock says, without what a mount for writing would keep for itself. */
+  /** Fills in the superblock's counts, without the blocks that a writable mount reserves. */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_statfs")
   protected void statfs(Task current, long statfs) throws ErrnoException {

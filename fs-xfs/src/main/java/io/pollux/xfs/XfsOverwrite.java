@@ -9,10 +9,10 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What XFS has to do before a write in place.
+ * Writes in place on XFS.
  *
- * <p>Refused with EOPNOTSUPP are files that may share blocks with others (reflink), since blocks would have to be
- * allocated, and those whose mode a write by this process would have to change (set-user-ID and set-group-ID).
+ * <p>A write fails with EOPNOTSUPP if the file may share blocks (reflink), since blocks would have to be allocated. It
+ * also does if it would have to remove the file's set-user-ID or set-group-ID bit.
  */
 final class XfsOverwrite extends IomapOverwrite {
   XfsOverwrite(XfsMount mp, Task current) {

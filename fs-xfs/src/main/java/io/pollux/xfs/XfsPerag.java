@@ -10,10 +10,10 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The allocation groups: checks the headers of a group (AGF, AGI, AGFL) before the first inode of it is used.
+ * The allocation groups: checks the headers of a group (AGF, AGI, AGFL) before its first inode is used.
  *
- * <p>A group whose headers are damaged is one whose inodes can't be trusted: each is EUCLEAN, and the other groups go
- * on. That is checked at first use and not at mount, because a large filesystem has a million groups.
+ * <p>If a group's headers are damaged, each of its inodes is EUCLEAN; other groups are unaffected. The check runs at
+ * first use and not at mount, because a large filesystem has a million groups.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.h", name = "xfs_perag")
 final class XfsPerag {
@@ -39,11 +39,11 @@ final class XfsPerag {
   }
 
   /**
-   * Makes sure that a group is sound. From process context.
+   * Checks the headers of a group, once. From process context.
    *
    * @param current the calling task
-   * @param agno a valid number
-   * @throws ErrnoException EUCLEAN if it is not
+   * @param agno a valid group number
+   * @throws ErrnoException EUCLEAN if one is damaged
    */
   void check(Task current, long agno) throws ErrnoException {
     if (checked.contains(agno)) {
@@ -66,22 +66,22 @@ final class XfsPerag {
    * Reads the header of free space of a group. From process context.
    *
    * @param current the calling task
-   * @param agno a valid number
-   * @return the header, checked
-   * @throws ErrnoException EUCLEAN if it can't be right, or the device's error
+   * @param agno a valid group number
+   * @return the header, verified
+   * @throws ErrnoException EUCLEAN if it is damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_read_agf")
   BufData agf(Task current, long agno) throws ErrnoException {
     return readHeader(current, agno, 1, mp.verifiers().agf(), "free space header (AGF)");
   }
 
-  /** Levels of the tree of reference counts. EUCLEAN without one. */
+  /** Levels of the tree of reference counts. EUCLEAN if its root is invalid. */
   static int refcountLevels(BufData agf) throws ErrnoException {
     verifyTree(agf, REFCOUNT_ROOT, REFCOUNT_LEVEL);
     return agf.i32(REFCOUNT_LEVEL);
   }
 
-  /** The root of that tree, a block in the group. */
+  /** The root of the tree of reference counts, a block in the group. */
   static long refcountRoot(BufData agf) throws ErrnoException {
     return agf.u32(REFCOUNT_ROOT);
   }
@@ -119,7 +119,7 @@ final class XfsPerag {
     }
   }
 
-  /** What AGF and AGI have in common: magic, version, group and length, in this order. */
+  /** Checks the fields that AGF and AGI share: magic, version, group and length, in this order. */
   private static void verifyCommon(XfsSb sb, BufData header, int magic) throws ErrnoException {
     long agno = sb.byteToAgno(header.position());
     if (header.i32(0) != magic || header.u32(4) != VERSION || header.u32(8) != agno) {

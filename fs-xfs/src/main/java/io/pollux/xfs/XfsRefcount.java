@@ -9,15 +9,16 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds blocks that several files share, in the B+tree of reference counts of their group. It has a record for each run of
- * blocks with more than one owner. One task uses it, for one walk over a file; it keeps the leaf that it read last.
+ * Finds blocks that several files share, in the B+tree of reference counts of their group. The tree has a record for
+ * each run of blocks with more than one owner. A search belongs to one task and one walk over a file; it keeps the leaf
+ * read last.
  *
- * <p>Levels strictly decrease on the way down, and the records of one leaf start behind those of the leaf before: a tree that
- * leads in circles fails one of these.
+ * <p>Levels strictly decrease on the way down, and the records of a leaf start after those of the leaf before. A tree
+ * with a loop fails one of these checks.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c")
 final class XfsRefcount {
-  /** What {@link #sharedStart} returns when no block is shared. */
+  /** Returned by {@link #sharedStart} when no block is shared. */
   static final long NONE = -1;
 
   private static final int MAGIC = 0x52334643; // R3FC
@@ -38,12 +39,12 @@ final class XfsRefcount {
     this.mp = mp;
   }
 
-  /** The first shared block of the range that was searched last, in its group, or NONE. */
+  /** The first shared block of the last range searched, in its group, or NONE. */
   long sharedStart() {
     return sharedStart;
   }
 
-  /** The first block behind it that is not shared, or the end of the range. */
+  /** The first block after it that is not shared, or the end of the range. */
   long sharedEnd() {
     return sharedEnd;
   }
@@ -52,10 +53,10 @@ final class XfsRefcount {
    * Searches a range for its first run of shared blocks. From process context.
    *
    * @param current the calling task
-   * @param agno the group, a valid number
+   * @param agno a valid group number
    * @param start the first block, in the group
-   * @param end the block behind the last
-   * @throws ErrnoException EUCLEAN if the tree can't be right, or the device's error
+   * @param end the block after the last
+   * @throws ErrnoException EUCLEAN if the tree is damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_find_shared")
   void findShared(Task current, long agno, long start, long end) throws ErrnoException {
@@ -75,12 +76,12 @@ final class XfsRefcount {
     }
   }
 
-  /** Searches a leaf. Returns whether the run that is searched may begin or go on in the next one. */
+  /** Searches a leaf. Returns whether the run may begin or continue in the next leaf. */
   private boolean scan(BufData block, long start, long end) throws ErrnoException {
     int records = records(block);
     for (int i = 0; i < records; i++) {
       int at = HEADER_BYTES + i * RECORD_BYTES;
-      long from = block.u32(at); // with the highest bit set for a copy that is under way: behind every block
+      long from = block.u32(at); // a copy in progress has the highest bit set, which is beyond every block
       long to = from + block.u32(at + 4);
       boolean begun = sharedStart != NONE;
       if (from >= end || (begun && from != sharedEnd)) {

@@ -7,8 +7,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The superblock: what the filesystem looks like, checked. Whoever holds one may compute with its numbers
- * without thinking of overflow: blocks and groups fit the device, logarithms belong to their sizes.
+ * The superblock, decoded and checked. Arithmetic on its numbers can't overflow: blocks and groups fit the device, and
+ * logarithms match their sizes.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"xfs_sb", "xfs_dsb"})
 final class XfsSb {
@@ -27,8 +27,8 @@ final class XfsSb {
   private static final int INCOMPAT_BIGTIME = 1 << 3;
   private static final int INCOMPAT_NEEDSREPAIR = 1 << 4;
   private static final int INCOMPAT_NREXT64 = 1 << 5;
-  private static final int INCOMPAT_EXCHRANGE = 1 << 6; // matters to the log only
-  private static final int INCOMPAT_PARENT = 1 << 7; // matters to extended attributes only
+  private static final int INCOMPAT_EXCHRANGE = 1 << 6; // affects the log only
+  private static final int INCOMPAT_PARENT = 1 << 7; // affects extended attributes only
   private static final int INCOMPAT_KNOWN =
       INCOMPAT_FTYPE
           | INCOMPAT_SPINODES
@@ -44,12 +44,12 @@ final class XfsSb {
   private static final int RO_COMPAT_REFLINK = 1 << 2;
   private static final int RO_COMPAT_INOBTCNT = 1 << 3;
   private static final int RO_COMPAT_KNOWN =
-      RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT; // none minds writes in place
+      RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT; // none affects writes in place
 
   private static final int INODES_PER_CHUNK = 64;
-  private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never lacks any
+  private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never runs short
 
-  /** log2 of the bytes of a basic block, in which a daddr counts. */
+  /** log2 of the bytes of a basic block, the unit of a daddr. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_fs.h", name = "BBSHIFT")
   static final int BB_SHIFT = 9;
 
@@ -66,8 +66,8 @@ final class XfsSb {
   final int blockSize;
   final int blockLog;
   final long dblocks;
-  final byte[] uuid; // what the user sees
-  final byte[] metaUuid; // what metadata carries
+  final byte[] uuid; // visible to users
+  final byte[] metaUuid; // stored in metadata
   final long logStart; // fsb
   final int logBlocks;
   final long rootIno;
@@ -86,11 +86,11 @@ final class XfsSb {
   private final BufData disk;
 
   /**
-   * Decodes a superblock whose sector size was found by {@link #sectorSize}.
+   * Decodes a superblock whose sector size {@link #sectorSize} returned.
    *
    * @param disk the whole sector
-   * @param deviceBytes how much room there is
-   * @throws ErrnoException what is wrong with it, or what is not supported here
+   * @param deviceBytes size of the device
+   * @throws ErrnoException the fault, or the unsupported feature
    */
   XfsSb(BufData disk, long deviceBytes) throws ErrnoException {
     this.disk = disk;
@@ -125,8 +125,8 @@ final class XfsSb {
   }
 
   /**
-   * Tells how large the superblock is, having checked that it is one, and of the right version: only
-   * then is there a checksum.
+   * Returns the sector size, which is the size of the superblock. Checks the magic number and the version first, since
+   * only version 5 has a checksum.
    *
    * @param head its first 512 bytes
    * @return bytes of a sector
@@ -173,9 +173,9 @@ final class XfsSb {
   }
 
   /**
-   * Makes sure that it may be written to.
+   * Checks that the filesystem may be written to.
    *
-   * @throws ErrnoException EINVAL if it has features that only those who read may pass over
+   * @throws ErrnoException EINVAL if it has features that only a read-only mount may ignore
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = "xfs_sb_has_ro_compat_feature")
   void checkWritable() throws ErrnoException {
@@ -190,7 +190,7 @@ final class XfsSb {
     return new ErrnoException(Errno.EINVAL, "the filesystem has " + what);
   }
 
-  /** A power of two and its logarithm, from 512 up to the largest block. */
+  /** Checks a size, a power of two from 512 bytes up to the largest block, against its logarithm. */
   private int size(int at, int logAt, String what) throws ErrnoException {
     long size = disk.u32(at);
     int log = disk.u8(logAt);
@@ -261,7 +261,7 @@ final class XfsSb {
     return 64 - Long.numberOfLeadingZeros(value - 1);
   }
 
-  /** How many blocks a group has; the last may have fewer. */
+  /** Blocks of a group; the last may have fewer. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.c", name = "xfs_ag_block_count")
   long agSize(long agno) {
     return agno < agCount - 1 ? agBlocks : dblocks - agno * agBlocks;
@@ -277,25 +277,25 @@ final class XfsSb {
     return fsb & ((1L << agBlkLog) - 1);
   }
 
-  /** Where a block is on the device, in bytes. The block is valid. */
+  /** The position of a block on the device, in bytes. The block must be valid. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
   long fsbToByte(long fsb) {
     return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
   }
 
-  /** The group of a position on the device, which is inside the filesystem. */
+  /** The group of a position on the device. The position must be inside the filesystem. */
   @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_daddr_to_agno")
   long byteToAgno(long position) {
     return (position >> blockLog) / agBlocks;
   }
 
-  /** Blocks of a file in bytes, or the last position there is if that is less: a file can't reach beyond it. */
+  /** Converts blocks of a file to bytes, at most to Long.MAX_VALUE, the last position of a file. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_B")
   long toPos(long blocks) {
     return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
   }
 
-  /** Whether a run of blocks lies inside one group, behind the group's headers. */
+  /** Whether a run of blocks lies inside one group, after the group's headers. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
   boolean extentValid(long fsb, long count) {
     long agno = agno(fsb);
@@ -306,47 +306,47 @@ final class XfsSb {
     return agbno >= headerBlocks() && count <= agSize(agno) && agbno <= agSize(agno) - count;
   }
 
-  /** Blocks that the four header sectors of a group take. */
+  /** Blocks of the four header sectors of a group. */
   private long headerBlocks() {
     return Math.max(1, (4L * sectSize) >> blockLog);
   }
 
-  /** The block that an inode is in. The number is valid. */
+  /** The block of an inode. The number must be valid. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_FSB")
   long inoToFsb(long ino) {
     return ino >>> inopbLog;
   }
 
-  /** Where in its block an inode is, in bytes. */
+  /** The offset of an inode in its block, in bytes. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_OFFSET")
   int inoToOffset(long ino) {
     return (int) (ino & ((1L << inopbLog) - 1)) << inodeLog;
   }
 
-  /** Free blocks when it was last unmounted, but for those that are never given away. */
+  /** Free blocks at the last unmount, less those set aside. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
   long freeBlocks() throws ErrnoException {
     return Math.max(0, Math.clamp(disk.i64(144), 0, dblocks) - SET_ASIDE_PER_AG * agCount);
   }
 
-  /** Inodes that there were when it was last unmounted, used or free. */
+  /** Allocated inodes at the last unmount, used or free. */
   long inodes() throws ErrnoException {
     return Math.clamp(disk.i64(128), 0, dblocks << inopbLog);
   }
 
-  /** Those of them that were free. */
+  /** Free inodes at the last unmount. */
   long freeInodes() throws ErrnoException {
     return Math.clamp(disk.i64(136), 0, inodes());
   }
 
-  /** Most inodes that there may be, 0 if as many as fit. */
+  /** Limit of the number of inodes, 0 if only the space limits them. */
   @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_set_maxicount")
   long maxInodes() throws ErrnoException {
     long chunkBlocks = Math.max(1, INODES_PER_CHUNK >> inopbLog);
     return (dblocks * disk.u8(127) / 100 / chunkBlocks * chunkBlocks) << inopbLog;
   }
 
-  /** Whether there could be an inode of that number. */
+  /** Whether an inode number lies inside the filesystem. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_ino", "xfs_verify_dir_ino"})
   boolean inoValid(long ino) {
     return ino > 0 && extentValid(inoToFsb(ino), 1);

@@ -8,8 +8,8 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Symbolic links: short ones in the inode, longer ones in extents. Each extent begins with a header, and is
- * one piece under one checksum however many blocks it has.
+ * Symbolic links: short ones in the inode, longer ones in extents. Each extent begins with a header and has one
+ * checksum, whatever its number of blocks.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c")
 final class XfsSymlink {
@@ -27,7 +27,7 @@ final class XfsSymlink {
    *
    * @param current the calling task
    * @param ip a symbolic link
-   * @return what it says
+   * @return its target
    * @throws ErrnoException EUCLEAN if it is damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/xfs_symlink.c", name = "xfs_readlink")

@@ -4,8 +4,8 @@ package io.pollux.xfs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Times of inodes. An inode has one of two kinds: 32 bits of seconds and 32 of nanoseconds, or ("bigtime")
- * 64 bits of nanoseconds since the earliest second that the first kind can tell.
+ * Times of inodes, in one of two formats. The older one has 32 bits of seconds and 32 bits of nanoseconds. The other
+ * ("bigtime") has 64 bits of nanoseconds since the earliest second of the older one.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_from_disk_ts")
 final class XfsTime {
@@ -23,7 +23,7 @@ final class XfsTime {
     return bigtime ? Long.divideUnsigned(disk, NANOS) + BIGTIME_EPOCH : (int) (disk >> 32);
   }
 
-  /** A time as it is on disk, from milliseconds since 1970; what the first kind can't tell becomes its last second. */
+  /** Converts milliseconds since 1970 to the format on disk; the older format clamps to its range of seconds. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_to_disk_ts")
   static long ofMillis(long millis, boolean bigtime) {
     long seconds = Math.floorDiv(millis, MILLIS);
@@ -33,7 +33,7 @@ final class XfsTime {
         : (long) Math.clamp(seconds, Integer.MIN_VALUE, Integer.MAX_VALUE) << 32 | nanos;
   }
 
-  /** Nanoseconds on top. */
+  /** Nanoseconds on top of the seconds. */
   static long nanos(long disk, boolean bigtime) {
     return bigtime ? Long.remainderUnsigned(disk, NANOS) : disk & 0xffff_ffffL;
   }

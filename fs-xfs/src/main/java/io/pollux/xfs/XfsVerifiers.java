@@ -4,7 +4,7 @@ package io.pollux.xfs;
 import io.pollux.block.buffer.BufOps;
 
 /**
- * The verifiers of a mount, one for each type of block. Their names are those of C.
+ * The verifiers of a mount, one for each type of block, with their names in C.
  *
  * @param agf header of free space
  * @param agi header of inodes

@@ -7,7 +7,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import java.util.zip.CRC32C;
 
-/** What most blocks of version 5 have: a checksum, the UUID of the filesystem, their own place, and their owner. */
+/** The checks that most blocks of version 5 share: checksum, UUID of the filesystem, own place, and owner. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h")
 final class XfsVerify {
   private static final byte[] NO_CRC = new byte[4];
@@ -15,12 +15,12 @@ final class XfsVerify {
   private XfsVerify() {}
 
   /**
-   * CRC32C of a part, in which the checksum itself counts as 0.
+   * Computes the CRC32C of a range, with the checksum field as 0.
    *
    * @param buf the block
-   * @param from first byte of the part
-   * @param length bytes of the part
-   * @param at where the checksum is in the part
+   * @param from first byte of the range
+   * @param length bytes of the range
+   * @param at offset of the checksum in the range
    * @return the checksum
    * @throws ErrnoException EUCLEAN if that is outside
    */
@@ -37,7 +37,7 @@ final class XfsVerify {
    * Checks the checksum of the whole buffer.
    *
    * @param buf the buffer
-   * @param at where the checksum is; it is the one little-endian number
+   * @param at offset of the checksum, the only little-endian number
    * @throws ErrnoException EUCLEAN if it is wrong
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_verify_cksum")
@@ -47,7 +47,7 @@ final class XfsVerify {
     }
   }
 
-  /** Puts the checksum of a part into it. */
+  /** Stores the checksum of a range into it. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_update_cksum")
   static void updateCrc(BufEdit edit, int from, int length, int at) throws ErrnoException {
     edit.put32(from + at, Integer.reverseBytes(crc(edit, from, length, at)));

@@ -9,15 +9,15 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Looks whether the log is clean. There is no recovery yet: a log that is not clean is refused.
+ * Checks that the log is clean. Nothing is replayed: a dirty log is refused.
  *
- * <p>The log is a ring of 512-byte basic blocks. Each time round it counts one cycle on, and the first word
- * of every block is the cycle in which it was written, or, where a record begins, a magic number, and the
- * cycle comes after it. So the head, where the next record would go, is where the cycle drops. The log is clean if
- * the last record in front of the head is nothing but the mark of an unmount.
+ * <p>The log is a ring of 512-byte basic blocks. Each pass over the ring is a cycle. The first word of every block is
+ * the cycle that wrote it. In a block where a record begins, that word is a magic number and the cycle follows it. So
+ * the head, where the next record would go, is where the cycle drops. The log is clean if the last record before the
+ * head is only an unmount record.
  *
- * <p>Every search is bounded by the size of the log, and, from the head backwards, by what can be in flight at a
- * time.
+ * <p>Every search is bounded by the size of the log. Backwards from the head, the bound is the amount that can be in
+ * flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_recover", "xlog_find_tail"})
 final class XlogRecover {
@@ -25,15 +25,15 @@ final class XlogRecover {
   private static final int BB_BYTES = 512;
   private static final int BB_SHIFT = 9;
 
-  /** The most that is written at a time, all buffers together, in basic blocks: where blocks may be out of order. */
+  /** The most that may be in flight, all buffers together, in basic blocks: there, blocks may be out of order. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "XLOG_TOTAL_REC_SHIFT")
   private static final int IN_FLIGHT_BBS = 4096;
 
   private static final int MAX_RECORD_BYTES = 256 << 10;
-  private static final int CYCLES_PER_HEADER_BYTES = 32 << 10; // of the body that one header block has the words of
+  private static final int CYCLES_PER_HEADER_BYTES = 32 << 10; // bytes of a body whose cycle words fit in one header block
   private static final int MAX_RECORD_BBS = (MAX_RECORD_BYTES >> BB_SHIFT) + MAX_RECORD_BYTES / CYCLES_PER_HEADER_BYTES;
 
-  /** Basic blocks that are read at a time. */
+  /** Basic blocks per read. */
   private static final int CHUNK_BBS = 128;
 
   private static final int VERSION_2 = 2;
@@ -41,7 +41,7 @@ final class XlogRecover {
   private static final int UNMOUNT_TRANS = 0x20;
   private static final int CRC_OFFSET = 32;
 
-  /** How much of the header the checksum covers: it depends on what machine wrote it. */
+  /** Bytes of the header under the checksum, which depend on the machine that wrote it. */
   private static final int[] HEADER_SIZES = {328, 324};
 
   private static final int NONE = -1;
@@ -61,7 +61,7 @@ final class XlogRecover {
   }
 
   /**
-   * Makes sure that nothing has to be replayed. From process context.
+   * Checks that nothing has to be replayed. From process context.
    *
    * @throws ErrnoException EROFS if the log is dirty, EUCLEAN if it is damaged, or the device's error
    */
@@ -71,7 +71,7 @@ final class XlogRecover {
       return; // never written
     }
     int last = findRecord(head, MAX_RECORD_BBS);
-    if (last != NONE && !endsAt(last, head)) { // a record that was not written to its end does not count
+    if (last != NONE && !endsAt(last, head)) { // an incomplete record does not count
       head = last;
       last = findRecord(head, IN_FLIGHT_BBS);
     }
@@ -92,7 +92,7 @@ final class XlogRecover {
     return XfsError.corrupt("log: " + how);
   }
 
-  /** Finds where the next record would go, from 0 to size - 1, or NONE if there never was one. */
+  /** Finds the block of the next record, from 0 to size - 1, or NONE if the log was never written. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_find_head", "xlog_find_zeroed"})
   private int findHead() throws ErrnoException {
     int firstCycle = cycle(0);
@@ -101,7 +101,7 @@ final class XlogRecover {
       return NONE;
     }
     int head;
-    if (lastCycle == 0) { // the first time round
+    if (lastCycle == 0) { // in the first cycle
       if (firstCycle != 1) {
         throw corrupt("it was never written to its end, and begins in cycle " + Integer.toUnsignedString(firstCycle));
       }
@@ -109,7 +109,7 @@ final class XlogRecover {
       int from = Math.max(0, head - IN_FLIGHT_BBS);
       return orElse(findCycle(from, head - from, 0), head);
     }
-    if (firstCycle == lastCycle) { // the head is at the very end, or blocks in front of it are missing
+    if (firstCycle == lastCycle) { // the head is at the end, or blocks before it are missing
       head = orElse(findCycle(Math.max(0, size - IN_FLIGHT_BBS), Math.min(size, IN_FLIGHT_BBS), lastCycle - 1), size);
       return head % size;
     }
@@ -120,18 +120,18 @@ final class XlogRecover {
     return found == NONE ? otherwise : found;
   }
 
-  /** Moves the head back to the first block in front of it that was not written yet, if there is one. */
+  /** Moves the head back to the first unwritten block before it, if any. */
   private int findHoles(int head, int oldCycle) throws ErrnoException {
     int scan = Math.min(size, IN_FLIGHT_BBS);
     if (head >= scan) {
       return orElse(findCycle(head - scan, scan, oldCycle), head);
     }
-    int beforeEnd = scan - head; // the scan goes over the end of the log
+    int beforeEnd = scan - head; // the scan wraps around the end of the log
     int hole = findCycle(size - beforeEnd, beforeEnd, oldCycle - 1);
     return hole != NONE ? hole : orElse(findCycle(0, head, oldCycle), head);
   }
 
-  /** The first block of a cycle that the last block has and block 0 has not. */
+  /** The first block of the cycle that the last block has. Block 0 is of another cycle. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_find_cycle_start")
   private int cycleStart(int wanted) throws ErrnoException {
     int low = 0; // not of that cycle
@@ -147,7 +147,7 @@ final class XlogRecover {
     return high;
   }
 
-  /** The first block of a cycle within a range, or NONE. */
+  /** The first block of a cycle in a range, or NONE. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_find_verify_cycle")
   private int findCycle(int from, int count, int wanted) throws ErrnoException {
     for (int at = from; at < from + count; at += CHUNK_BBS) {
@@ -162,7 +162,7 @@ final class XlogRecover {
     return NONE;
   }
 
-  /** The last block in front of the head where a record begins, going round if need be, or NONE. */
+  /** The last block before the head where a record begins, wrapping around if necessary, or NONE. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_find_verify_log_record", "xlog_rseek_logrec_hdr"})
   private int findRecord(int head, int most) throws ErrnoException {
     int left = Math.min(most, size);
@@ -209,13 +209,13 @@ final class XlogRecover {
     return (int) ((header.u32(12) + BB_BYTES - 1) >> BB_SHIFT);
   }
 
-  /** Whether the record that begins at a block ends at another. */
+  /** Whether the record at a block ends at another. */
   private boolean endsAt(int at, int end) throws ErrnoException {
     BufData header = readHeader(at);
     return (at + headerBbs(header) + bodyBbs(header)) % size == end;
   }
 
-  /** Whether a record, the last one, is the mark of an unmount. */
+  /** Whether a record, the last one, is an unmount record. */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "xlog_check_unmount_rec")
   private boolean isUnmount(BufData header, int at, int head) throws ErrnoException {
     if (header.u32(40) != 1 || bodyBbs(header) == 0 || !endsAt(at, head)) {
@@ -227,8 +227,8 @@ final class XlogRecover {
   }
 
   /**
-   * Checks the checksum of a record, if it has one (mkfs.xfs makes none) and if one block of header covers it:
-   * the mark of an unmount is only as long as the stripe unit of the log.
+   * Checks the checksum of a record, if it has one (mkfs.xfs writes none) and one header block covers it. An unmount
+   * record is only as long as the stripe unit of the log.
    */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_cksum")
   private void verifyCrc(BufData header, int bodyAt) throws ErrnoException {

@@ -1,41 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * XFS version 5, read, and written to in place: the counterpart of fs/xfs. Metadata is in buffers ({@link
- * io.pollux.block.buffer}), which XFS calls xfs_buf.
+ * XFS version 5, read and written in place: the counterpart of fs/xfs. Metadata is in buffers
+ * ({@link io.pollux.block.buffer}), which C calls xfs_buf.
  *
- * <p>The way in is {@link io.pollux.xfs.XfsFileSystem}. It checks the superblock ({@code XfsSb}) and the
- * log ({@code XlogRecover}) and makes an {@code XfsMount}, from which everything else hangs: {@code XfsIcache}
- * finds inodes by number, {@code XfsInodeBuf} decodes them, {@code XfsBmap} brings the extents of a file into
- * memory as an {@code XfsExtents}, {@code XfsIomap} answers from there; {@code XfsDir2} and its parts read
- * directories, {@code XfsSymlink} links.
+ * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@code XlogRecover}) and
+ * makes an {@code XfsMount}, which owns the other parts:
+ *
+ * <ul>
+ *   <li>{@code XfsIcache} finds inodes by number. {@code XfsInodeBuf} decodes them.
+ *   <li>{@code XfsBmap} reads the extents of a file into memory as an {@code XfsExtents}, from which {@code XfsIomap}
+ *       maps.
+ *   <li>{@code XfsDir2} and its parts read directories. {@code XfsSymlink} reads links.
+ * </ul>
  *
  * <p>Invariants:
  *
  * <ul>
- *   <li>Two things are ever written: data, to blocks that have data already ({@code XfsOverwrite}), and the time of a
- *       write, to the inode ({@code XfsIflush}). Log, superblock and everything else stay as they are, so the
- *       filesystem is sound at every moment.
- *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use;
- *       {@code BufData} checks every access against the end of the block; every walk has a bound that the disk
- *       can't move (levels that strictly decrease, offsets that strictly increase, blocks that are visited
- *       once). What fails a check is EUCLEAN for the file that needed it, with a sentence that says what and
- *       where, and everything else goes on.
- *   <li>A metadata block is good only if its magic number, checksum, filesystem (UUID), place and owner are. All but the owner
- *       is checked by the verifier of its type ({@code XfsVerifiers}) when the block is read into a buffer; the owner is checked by
- *       each reader.
- *   <li>There is one {@code XfsInode} for an inode number as long as anybody holds it, so that its lock is the
- *       lock.
- *   <li>Once a file's extents are in memory, mapping a position allocates nothing, takes no lock, and costs
- *       O(log n) steps.
+ *   <li>Writes change blocks that hold data already ({@code XfsOverwrite}) and the times in an inode
+ *       ({@code XfsIflush}), and nothing else. Log, superblock and all other metadata never change, so the filesystem
+ *       is consistent at every moment.
+ *   <li>The contents of a disk are untrusted. Every number read from it is checked before use. {@code BufData} checks
+ *       every access against the end of the block. Every walk has a bound that the disk can't move: levels that
+ *       strictly decrease, offsets that strictly increase, blocks that are visited once.
+ *   <li>A failed check is EUCLEAN for the file concerned, with a sentence that names the place and the fault; other
+ *       files are unaffected.
+ *   <li>A metadata block is valid if its magic number, checksum, filesystem (UUID), place and owner are. Each reader
+ *       checks the owner. The verifier of the type ({@code XfsVerifiers}) checks the rest when the block is read into a
+ *       buffer.
+ *   <li>At most one {@code XfsInode} exists for an inode number at a time, so its lock is the inode's lock.
+ *   <li>Once a file's extents are in memory, mapping a position allocates nothing, takes no lock, and costs O(log n)
+ *       steps.
  * </ul>
  *
- * <p>Units, as in C: a byte position on the device; an {@code fsb} or filesystem block number, which has the
- * allocation group in its high bits and therefore gaps; a {@code daddr}, in sectors of 512 bytes; an offset
- * in a file or directory in blocks ({@code fileoff}, {@code dablk}).
+ * <p>Units, as in C: positions on the device are bytes. An {@code fsb}, a filesystem block number, has the allocation
+ * group in its high bits and therefore gaps. A {@code daddr} counts sectors of 512 bytes. Offsets in a file or
+ * directory ({@code fileoff}, {@code dablk}) count blocks.
  *
- * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the lock of a buffer, at most one for a
- * task; the caches, which hold theirs for a look-up and never during I/O.
+ * <p>Lock order, outermost first:
+ *
+ * <ol>
+ *   <li>an inode's {@code iRwsem};
+ *   <li>the lock under which its extents are loaded;
+ *   <li>the lock of a buffer, at most one per task;
+ *   <li>the locks of the caches, held for a lookup and never during I/O.
+ * </ol>
  */
 @NullMarked
 package io.pollux.xfs;

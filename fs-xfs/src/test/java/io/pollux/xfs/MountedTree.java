@@ -36,7 +36,7 @@ import java.util.List;
 final class MountedTree implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 20;
 
-  /** An entry that readdir told. */
+  /** An entry that readdir returned. */
   record Entry(String name, long ino, int type, long next) {}
 
   final Task current;
@@ -79,7 +79,7 @@ final class MountedTree implements AutoCloseable {
     return namei.lookup(current, null, bytes(path), false);
   }
 
-  /** Lists a directory, starting over after every so many entries. */
+  /** Lists a directory, restarting after every atOnce entries. */
   List<Entry> list(String path, int atOnce) throws ErrnoException {
     File file = namei.open(current, null, bytes(path), Fcntl.O_DIRECTORY, 0);
     List<Entry> entries = new ArrayList<>();

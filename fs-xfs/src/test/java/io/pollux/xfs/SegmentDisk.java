@@ -19,7 +19,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A disk over memory that a test may change under it, or over a private copy of an image file. Read-only unless told. */
+/**
+ * A disk over memory that a test may change under it, or over a private copy of an image file. Read-only by default.
+ */
 final class SegmentDisk implements BlkMqOps {
   final MemorySegment contents;
   final AtomicLong reads = new AtomicLong();
@@ -32,7 +34,7 @@ final class SegmentDisk implements BlkMqOps {
     this.contents = contents;
   }
 
-  /** Maps an image; what is written to {@link #contents} never reaches the file. */
+  /** Maps an image; writes to {@link #contents} never reach the file. */
   static SegmentDisk ofImage(Path image, Arena arena) throws IOException {
     try (FileChannel file = FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       return new SegmentDisk(file.map(FileChannel.MapMode.PRIVATE, 0, file.size(), arena));

@@ -11,8 +11,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 
 /**
- * A small filesystem built by hand, good until a test makes it bad: two groups of 1,000 blocks of 4 KiB, inodes
- * of 512 bytes from 128 on, a log that was never written, an empty root directory in short form.
+ * A small valid filesystem, built by hand, that tests damage: two groups of 1,000 blocks of 4 KiB, inodes of 512 bytes
+ * from 128 on. The log was never written. The root directory is empty, in short form.
  */
 final class TestImage {
   static final int BLOCK = 4096;
@@ -43,7 +43,7 @@ final class TestImage {
     return new MountedTree(device(), MountOptions.READ_ONLY);
   }
 
-  /** The same, to be written to: what is written arrives in {@link #disk}. */
+  /** The same, writable: writes change {@link #disk}. */
   SegmentDisk writable() {
     return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear()));
   }
@@ -90,7 +90,7 @@ final class TestImage {
     return byteOf(ino >> 3) + (int) (ino & 7) * INODE;
   }
 
-  /** Makes an inode, to be sealed when its fork is filled, and answers where it is: the fork is at 176. */
+  /** Makes an inode, to be sealed once its fork is filled. Returns its position; the fork is at 176. */
   int inode(long ino, int mode, int format, long size, long extents, long blocks) {
     int at = byteOfInode(ino);
     disk.putShort(at, (short) 0x494e).putShort(at + 2, (short) mode).put(at + 4, (byte) 3).put(at + 5, (byte) format);
@@ -119,7 +119,7 @@ final class TestImage {
     disk.putLong(at + 8, fsb << 21 | count);
   }
 
-  /** Makes a block of an extent tree, with its header, and answers where it is: records are at 72. */
+  /** Makes a block of an extent tree, with its header. Returns its position; records are at 72. */
   int treeBlock(long fsb, long owner, int level, int records, long left, long right) {
     int at = byteOf(fsb);
     disk.putInt(at, 0x424d4133).putShort(at + 4, (short) level).putShort(at + 6, (short) records);

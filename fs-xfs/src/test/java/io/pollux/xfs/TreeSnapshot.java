@@ -15,24 +15,24 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * All that can be seen of a filesystem, but for the data of files, for which it has where they are: to be
- * compared with what is seen after something was damaged.
+ * The visible state of a filesystem, to be compared with the state after damage. For files it has the place of the data
+ * instead of the data.
  */
 final class TreeSnapshot {
   private static final int MAX_DEPTH = 100;
 
-  /** A range of the device that has data of files, or nothing yet. */
+  /** A range of the device with data of files, or unused. */
   record Range(long from, long to) {}
 
-  /** What was read without an error, by path: stat, what a directory lists, how a file is mapped. */
+  /** The results read without an error, by path: stat, a directory's list, a file's mapping. */
   final Map<String, String> seen = new LinkedHashMap<>();
 
-  /** What answered with an error. */
+  /** The paths that failed with an error. */
   final Set<String> failed = new LinkedHashSet<>();
 
   final List<Range> data = new ArrayList<>();
 
-  /** Looks at everything. A filesystem that can't be mounted has failed at its root. */
+  /** Reads everything. A filesystem that can't be mounted has failed at its root. */
   static TreeSnapshot of(BlockDevice device) {
     TreeSnapshot snapshot = new TreeSnapshot();
     try (MountedTree tree = new MountedTree(device, MountOptions.READ_ONLY)) {

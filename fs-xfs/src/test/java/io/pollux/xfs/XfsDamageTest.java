@@ -21,8 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Damage at random places of the metadata, each by its own seed: a changed byte or block is either noticed or without
- * effect. Where the checksum is made good again, as somebody does who means harm, anything may be read, but nothing
- * may break.
+ * effect. With a repaired checksum, as in an attack, any contents may be read, but no read may crash or hang.
  */
 @Timeout(120)
 final class XfsDamageTest {
@@ -84,7 +83,7 @@ final class XfsDamageTest {
     }
   }
 
-  /** Changes a range, looks at everything, and puts the range back. */
+  /** Changes a range, reads everything, and restores the range. */
   private TreeSnapshot damage(long at, byte[] bytes) {
     MemorySegment place = disk.contents.asSlice(at, bytes.length);
     byte[] before = place.toArray(ValueLayout.JAVA_BYTE);
@@ -143,7 +142,7 @@ final class XfsDamageTest {
         }
       }
       seal(bytes, structure.crcOffset);
-      assertThat(damage(structure.at, bytes)).as("seed %d", seed).isNotNull(); // it ends, and throws nothing
+      assertThat(damage(structure.at, bytes)).as("seed %d", seed).isNotNull(); // it terminates, and throws nothing
     }
   }
 

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A directory with a data block, a node and two leaves; and what may be wrong with it. Nothing must go on for ever. */
+/** A directory with a data block, a node and two leaves, and damage to them. No walk may loop. */
 @Timeout(20)
 final class XfsDir2Test {
   private static final long INO = 136;

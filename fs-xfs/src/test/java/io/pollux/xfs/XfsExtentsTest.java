@@ -53,7 +53,7 @@ final class XfsExtentsTest {
 
   @Test
   void decodesARecordOfXfsDb() throws ErrnoException {
-    // xfs_db tells of these bytes: [startoff,startblock,blockcount,extentflag] 0:[0,24,900,0]
+    // xfs_db prints these bytes as: [startoff,startblock,blockcount,extentflag] 0:[0,24,900,0]
     ByteBuffer bytes = ByteBuffer.allocate(16).putLong(0).putLong(0x3000384L);
     XfsExtents.Builder builder = builder(1);
     builder.add(new BufData(bytes.array(), 0, "record", XfsError.EFSCORRUPTED), 0);
@@ -183,7 +183,7 @@ final class XfsExtentsTest {
     }
   }
 
-  /** Where the next extent starts, by where the last one ends and the place of the next. */
+  /** The start of the next extent, from the end of the last one and the index of the next. */
   private interface Gaps {
     long next(long end, int at, int count, Random random);
   }
@@ -274,7 +274,7 @@ final class XfsExtentsTest {
     }
   }
 
-  /** Groups of which the head says all, and such in which one extent is otherwise. */
+  /** Even groups, and groups in which one extent differs. */
   @Test
   void evenGroupsAgreeWithTheirRecords() throws ErrnoException {
     for (long stride : new long[] {3, 64, (1L << 21) + 1, 1L << 45}) {

@@ -55,7 +55,7 @@ final class XfsFiemapTest {
     record(left, 0, 10, 5);
     record(left, 1, 302, 2);
     int right = refcountBlock(RIGHT, 0, 3, LEFT, -1);
-    record(right, 0, 304, 2); // goes on with the one before, with another count
+    record(right, 0, 304, 2); // contiguous with the record before, with another count
     record(right, 1, 400, 2);
     record(right, 2, Integer.MIN_VALUE | 300, 10); // a copy that is under way
     for (int block : new int[] {ROOT, LEFT, RIGHT}) {
@@ -86,7 +86,7 @@ final class XfsFiemapTest {
     }
   }
 
-  /** What is reported, in blocks. */
+  /** A reported extent, in blocks. */
   private record Extent(long logical, long physical, long length, int flags) {}
 
   private final List<Extent> reported = new ArrayList<>();

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** What is mounted, and what is refused, by name. */
+/** The images that mount, and the ones that are refused, by name. */
 final class XfsMountTest {
   private final TestImage image = new TestImage();
 

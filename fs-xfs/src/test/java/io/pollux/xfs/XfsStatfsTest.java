@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What statfs tells of a filesystem is what the machine's own Linux tells of the same image, mounted read-only. */
+/** statfs returns what the host's Linux returns for the same image, mounted read-only. */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 final class XfsStatfsTest {
   @ParameterizedTest(name = "mkfs.xfs {0}")

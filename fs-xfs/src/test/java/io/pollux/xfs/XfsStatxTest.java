@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * What stat and statx tell of inodes of each type, as Linux tells it of the same filesystem on a loop device. Linux since
- * 6.11 asks the device itself for st_blksize of its node; before that it is 4,096, as here.
+ * stat and statx of inodes of each type, compared with Linux on a loop device with the same filesystem. Since 6.11,
+ * Linux asks the device itself for st_blksize of its node; before that it is 4,096, as here.
  */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class XfsStatxTest {

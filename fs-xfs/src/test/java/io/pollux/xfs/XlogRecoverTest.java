@@ -105,7 +105,7 @@ final class XlogRecoverTest {
     round(700);
     image.logHeader(690, 3, 512, 1, 3, 600);
     image.logBody(691, 1, 3, UNMOUNT);
-    image.logBody(692, 1, 2, 0); // a hole: what is behind it was in flight when the power failed
+    image.logBody(692, 1, 2, 0); // a hole: the blocks after it were in flight when the power failed
     assertClean();
   }
 
