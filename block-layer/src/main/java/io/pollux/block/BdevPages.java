@@ -7,7 +7,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
-/** The pages of a block device: page n is at byte n * 4096 of it. The last one may be cut short by its end. */
+/** The pages of a block device: page n is at byte n * 4096. The device's end may cut the last one short. */
 @LinuxSource(file = "fs/block_dev.c", name = "def_blk_aops")
 final class BdevPages implements PageIo {
   private final BlockDevice bdev;
@@ -46,7 +46,7 @@ final class BdevPages implements PageIo {
     return batch.await(current);
   }
 
-  /** How much of the last page is on the device: a multiple of the logical block size. */
+  /** Bytes of the last page that are on the device: a multiple of the logical block size. */
   private int lastBytes(long index, int count) {
     long start = (index + count - 1) << HostMemory.PAGE_SHIFT;
     return (int) Math.min(HostMemory.PAGE_SIZE, bdev.bytes() - start);

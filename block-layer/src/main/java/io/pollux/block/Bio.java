@@ -24,18 +24,18 @@ import org.jspecify.annotations.Nullable;
  * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
  *
  * <p>Memory is a list of vecs: address, length, and the pages that the bio has pinned for it. With BIO_HOLD_PAGES the
- * caller holds the pages, and completion does not put them. What is still to be sent (C: bi_iter) begins at {@link
- * #sector()} and is {@link #size()} bytes long: {@link #split} takes pieces off the front, and the pages stay with the bio
- * that is left.
+ * caller holds the pages, and completion does not put them. The part not yet submitted (C: bi_iter) begins at
+ * {@link #sector()} and has {@link #size()} bytes. {@link #split} takes pieces off its front; the pages stay with the
+ * remaining bio.
  */
 @LinuxSource(file = "include/linux/blk_types.h", name = {"bio", "bvec_iter"})
 public final class Bio extends Slab.Item {
-  /** Most pages that one bio can take. */
+  /** Maximum number of pages of a bio. */
   public static final int BIO_MAX_PAGES = 256;
 
   private static final Slab<Bio> SLAB = new Slab<>(Bio::ofSlab);
   private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
-  private static final int NO_TAG = 1 << 31; // in opf, of a bio that no driver has
+  private static final int NO_TAG = 1 << 31; // in opf, of a bio that failed for lack of a tag
   private static final VarHandle REMAINING;
   private static final VarHandle STATUS;
 
@@ -62,29 +62,29 @@ public final class Bio extends Slab.Item {
   private boolean chained;
 
   @SuppressWarnings("unused") // through REMAINING; only while chained
-  private int remaining; // pieces in flight, and this one
+  private int remaining; // pieces in flight, plus this one
 
   @Patch(21)
   @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
   private boolean holdPages; // the caller holds the pages
 
-  private int pinnedVecs; // vecs whose pages this bio has to put
+  private int pinnedVecs; // vecs whose pages this bio must put
   private int ioprio;
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
-  private @Nullable DmaMapping mapping; // in which all vecs lie
+  private @Nullable DmaMapping mapping; // the mapping of all vecs
 
-  /** The next bio of a request, or of those that are about to end. */
+  /** The next bio of a request, or of a chain that is completing. */
   @Nullable Bio next;
 
-  /** How the request went that is about to end this. */
+  /** The result of the request, for the completion of this bio. */
   int result;
 
-  /** The steps of a write that needs flushes: Request.FSEQ_*; 0 for most bios. */
+  /** The steps of a write with flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
 
-  private final boolean embedded; // in an object of its owner's, not from the slab
+  private final boolean embedded; // part of its owner, not from the slab
 
   private Bio(boolean embedded) {
     this.embedded = embedded;
@@ -95,8 +95,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Makes a bio that is part of another object and lives as long as it, for {@link #init}. Its owner must know that it is
-   * not in use.
+   * Makes a bio that is part of another object and lives as long, for {@link #init}. The owner must know when it is
+   * free.
    *
    * @return an empty bio
    */
@@ -109,11 +109,11 @@ public final class Bio extends Slab.Item {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param sector where on it
+   * @param sector first sector
    * @param opf operation and flags of {@link BlkTypes}
-   * @param endIo what happens when it is done
-   * @param owner whatever endIo needs to find
-   * @return a bio that is the caller's
+   * @param endIo called on completion
+   * @param owner context for endIo
+   * @return a bio that the caller owns
    */
   @LinuxSource(file = "block/bio.c", name = "bio_alloc")
   public static Bio alloc(
@@ -122,13 +122,13 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Makes a bio that nobody uses an empty one.
+   * Initializes a bio that is not in use.
    *
    * @param device the device
-   * @param first where on it
+   * @param first first sector
    * @param operation operation and flags of {@link BlkTypes}
-   * @param handler what happens when it is done
-   * @param forHandler whatever the handler needs to find
+   * @param handler called on completion
+   * @param forHandler context for the handler
    * @return this
    */
   @LinuxSource(file = "block/bio.c", name = "bio_init")
@@ -150,14 +150,14 @@ public final class Bio extends Slab.Item {
     return this;
   }
 
-  /** Makes what a driver sees while a request flushes: an empty bio that is never submitted. */
+  /** Makes the empty bio that a driver sees during a flush. It is never submitted. */
   static Bio ofFlush() {
     Bio bio = embedded();
     bio.opf = BlkTypes.REQ_OP_FLUSH;
     return bio;
   }
 
-  /** Gives the bio back. Its pages were released before. From any context. */
+  /** Frees the bio. Its pages must have been released. From any context. */
   @LinuxSource(file = "block/bio.c", name = "bio_put")
   public void put() {
     assert pinnedVecs == 0 : "a bio goes with its pages";
@@ -171,10 +171,10 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Marks the bio of a polled request. An asynchronous one must not sleep for a request either. Mainline has this helper two
-   * weeks after the posting, which sets the flags in {@code __blkdev_direct_IO}.
+   * Marks the bio of a polled request. If the request is asynchronous, the bio must not sleep for a request either.
+   * Mainline has this helper since two weeks after the posting, which sets the flags in {@code __blkdev_direct_IO}.
    *
-   * @param iocb the request that it belongs to
+   * @param iocb its request
    */
   @LinuxSource(file = "include/linux/bio.h", name = "bio_set_polled")
   public void setPolled(Kiocb iocb) {
@@ -182,8 +182,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Says that the caller holds the bio's pages until it completes, so that completion does not put them. Set before {@link
-   * #iovIterGetPages}.
+   * Sets BIO_HOLD_PAGES: the caller holds the bio's pages until it completes, so completion does not put them. Set
+   * before {@link #iovIterGetPages}.
    */
   @Patch({21, 23})
   @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
@@ -192,11 +192,7 @@ public final class Bio extends Slab.Item {
     holdPages = true;
   }
 
-  /**
-   * Whether the caller holds the bio's pages.
-   *
-   * @return BIO_HOLD_PAGES
-   */
+  /** {@return BIO_HOLD_PAGES: whether the caller holds the bio's pages} */
   public boolean holdPages() {
     return holdPages;
   }
@@ -204,18 +200,14 @@ public final class Bio extends Slab.Item {
   /**
    * Sets the I/O priority.
    *
-   * @param priority class and level, as ki_ioprio has them
+   * @param priority class and level, as in ki_ioprio
    */
   @LinuxSource(file = "include/linux/bio.h", name = "bio_set_prio")
   public void setIoprio(int priority) {
     ioprio = priority;
   }
 
-  /**
-   * The I/O priority.
-   *
-   * @return class and level; 0 for none
-   */
+  /** {@return the I/O priority, class and level; 0 for none} */
   @LinuxSource(file = "include/linux/bio.h", name = "bio_prio")
   public int ioprio() {
     return ioprio;
@@ -226,7 +218,7 @@ public final class Bio extends Slab.Item {
    *
    * @param address first byte
    * @param bytes length
-   * @return false if the bio has no room for it
+   * @return false if the bio is full
    */
   @LinuxSource(file = "block/bio.c", name = "bio_add_page")
   public boolean addMemory(long address, int bytes) {
@@ -234,7 +226,7 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Says how many bytes of the device an operation without memory is about.
+   * Sets the length of an operation without memory.
    *
    * @param bytes length, a multiple of the sector size
    */
@@ -243,18 +235,18 @@ public final class Bio extends Slab.Item {
     size = bytes;
   }
 
-  /** Takes flags away. */
+  /** Clears flags. */
   void clear(int flags) {
     opf &= ~flags;
   }
 
-  /** Makes an empty write with REQ_PREFLUSH what it is to a driver. */
+  /** Turns an empty write with REQ_PREFLUSH into a REQ_OP_FLUSH. */
   void becomeFlush() {
     assert size == 0 : size;
     opf = (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH)) | BlkTypes.REQ_OP_FLUSH;
   }
 
-  /** How many bytes the first of the vecs have. */
+  /** Bytes of the first count vecs. */
   int bytesOf(int count) {
     int bytes = 0;
     int most = Math.min(count, vecs());
@@ -265,13 +257,13 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Takes a piece off the front. The piece is a bio of its own that ends this one: both are to be sent, and this ends
-   * when all its pieces have and it has itself, with the first error. Its pages stay where they are. From process
-   * context.
+   * Splits a piece off the front. The piece is a bio of its own, chained to this one; both must be submitted. This bio
+   * completes, with the first error, when all its pieces and itself have completed. The pages stay with this bio. From
+   * process context.
    *
    * @param current the calling task
    * @param bytes length of the piece, less than the size, a multiple of the sector size
-   * @return the piece, to be sent before this
+   * @return the piece, to be submitted before this bio
    */
   @LinuxSource(file = "block/bio.c", name = {"bio_split", "bio_chain"})
   Bio split(Task current, int bytes) {
@@ -281,7 +273,7 @@ public final class Bio extends Slab.Item {
     front.mapping = mapping;
     front.ioprio = ioprio;
     int left = bytes;
-    while (left > 0 && firstVec < vecs) { // each step takes a byte or more
+    while (left > 0 && firstVec < vecs) { // each step takes at least one byte
       int step = Math.min(left, vecLength[firstVec] - firstDone);
       boolean added = front.add(vecAddress[firstVec] + firstDone, step, null);
       assert added : "a piece has no more vecs than the whole";
@@ -292,19 +284,19 @@ public final class Bio extends Slab.Item {
         firstDone = 0;
       }
     }
-    front.size = bytes; // the same, or it has no memory
+    front.size = bytes; // unchanged, unless the bio has no memory
     size -= bytes;
     sector += bytes >> BlkTypes.SECTOR_SHIFT;
     if (chained) {
       REMAINING.getAndAdd(this, 1);
     } else {
       chained = true;
-      REMAINING.setOpaque(this, 2); // nobody else knows of it yet
+      REMAINING.setOpaque(this, 2); // no other thread has a piece yet
     }
     return front;
   }
 
-  /** A piece is done. */
+  /** Completes a piece. */
   @LinuxSource(file = "block/bio.c", name = "__bio_chain_endio")
   private static void chainEndIo(Bio piece) {
     Bio whole = (Bio) piece.owner;
@@ -327,7 +319,7 @@ public final class Bio extends Slab.Item {
     }
     vecAddress[vecs] = address;
     vecLength[vecs] = bytes;
-    if (from != null) { // else it is null already; see releasePages
+    if (from != null) { // otherwise it is null already; see releasePages
       vecPages[vecs] = from;
       pinnedVecs++;
     }
@@ -342,11 +334,11 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Takes as much of an iterator as fits, at least one vec, and moves it on. User memory is pinned for the bio, and {@link
-   * #releasePages} puts it; the pages of a BVEC iterator are taken as they are.
+   * Adds as much of an iterator as fits, at least one vec, and advances it. User memory is pinned for the bio, and
+   * {@link #releasePages} puts it. The pages of a BVEC iterator are not pinned again.
    *
    * @param iter an iterator that is not empty
-   * @return 0, or -EFAULT with nothing taken
+   * @return 0, or -EFAULT with nothing added
    */
   @Patch(22)
   @LinuxSource(file = "block/bio.c", name = "bio_iov_iter_get_pages")
@@ -406,7 +398,10 @@ public final class Bio extends Slab.Item {
     return whole == 0 ? 0 : whole - (address & (HostMemory.PAGE_SIZE - 1));
   }
 
-  /** Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the pages. Any context. */
+  /**
+   * Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the pages. From any
+   * context.
+   */
   @Differs(
       patch = 21,
       kind = Differs.Kind.SIMPLER,
@@ -430,8 +425,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * The bio is done: tells its owner, or, if pieces of it are still in flight, leaves that to the last of them. From
-   * any context.
+   * Completes the bio and calls its end_io. While pieces are in flight, the last of them does so instead. From any
+   * context.
    *
    * @param result 0 or a negative errno
    */
@@ -463,7 +458,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Whether the bio, or a piece of it, failed because no request was free. This tells that EAGAIN from a driver's.
+   * Returns whether the bio, or a piece of it, failed because no request was free. This distinguishes that EAGAIN from
+   * a driver's.
    *
    * @return true if a retry may succeed
    */
@@ -471,124 +467,82 @@ public final class Bio extends Slab.Item {
     return (opf & NO_TAG) != 0;
   }
 
-  /**
-   * How it went.
-   *
-   * @return 0 or a negative errno
-   */
+  /** {@return the result, 0 or a negative errno} */
   public int status() {
     return status;
   }
 
-  /**
-   * What to do.
-   *
-   * @return one of BlkTypes.REQ_OP_*
-   */
+  /** {@return the operation, one of BlkTypes.REQ_OP_*} */
   public int op() {
     return opf & BlkTypes.REQ_OP_MASK;
   }
 
-  /**
-   * Operation and flags, as the driver is to take them.
-   *
-   * @return one of BlkTypes.REQ_OP_* and flags
-   */
+  /** {@return operation and flags, for the driver} */
   public int opf() {
     return opf;
   }
 
-  /**
-   * The bio behind this one in the same request: it goes on where this one ends.
-   *
-   * @return the next bio, or null
-   */
+  /** {@return the next bio of the same request, contiguous with this one, or null} */
   @LinuxSource(file = "include/linux/blk_types.h", name = "bi_next")
   public @Nullable Bio next() {
     return next;
   }
 
   /**
-   * Whether a flag is set.
+   * Returns whether a flag is set.
    *
    * @param flag one of BlkTypes.REQ_*
-   * @return true if all its bits are
+   * @return true if all its bits are set
    */
   public boolean has(int flag) {
     return (opf & flag) == flag;
   }
 
-  /**
-   * Where on the device.
-   *
-   * @return first sector
-   */
+  /** {@return the first sector on the device} */
   public long sector() {
     return sector;
   }
 
-  /**
-   * How much.
-   *
-   * @return bytes
-   */
+  /** {@return the length in bytes} */
   public int size() {
     return size;
   }
 
-  /**
-   * The device.
-   *
-   * @return as given
-   */
+  /** {@return the device} */
   public BlockDevice bdev() {
     BlockDevice device = bdev;
     assert device != null : "a bio that was given back";
     return device;
   }
 
-  /**
-   * What end_io finds its way by.
-   *
-   * @return as given
-   */
+  /** {@return the context that end_io was given} */
   public @Nullable Object owner() {
     return owner;
   }
 
-  /**
-   * The mapping that the vecs lie in.
-   *
-   * @return the memory's identity beyond its addresses, or null
-   */
+  /** {@return the mapping of all vecs, the memory's identity beyond its addresses; or null} */
   public @Nullable DmaMapping mapping() {
     return mapping;
   }
 
-  /**
-   * The number of vecs.
-   *
-   * @return how many pieces of memory
-   */
+  /** {@return the number of vecs} */
   public int vecs() {
     return vecs - firstVec;
   }
 
   /**
-   * A vec's address.
+   * {@return the address of a vec}
    *
    * @param index from 0
-   * @return first byte
    */
   public long vecAddress(int index) {
     return vecAddress[firstVec + index] + (index == 0 ? firstDone : 0);
   }
 
   /**
-   * A vec's length.
+   * {@return the length of a vec, in bytes}
    *
    * @param index from 0
-   * @return bytes
    */
   public int vecLength(int index) {
     return vecLength[firstVec + index] - (index == 0 ? firstDone : 0);

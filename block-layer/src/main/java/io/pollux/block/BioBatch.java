@@ -10,8 +10,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A transfer of many pieces of kernel memory that somebody waits for: pieces that follow each other on the device go
- * in one bio, and all bios are on their way before the wait begins.
+ * A synchronous transfer of many pieces of kernel memory. Contiguous pieces share a bio, and all bios are submitted
+ * before the wait.
  *
  * <p>Belongs to one task, from {@link #get} to {@link #await}.
  */
@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class BioBatch extends Slab.Item implements BooleanSupplier {
   private static final Slab<BioBatch> SLAB = new Slab<>(BioBatch::new);
 
-  private static final int MAX_RANGE = 1 << 30; // a multiple of everything
+  private static final int MAX_RANGE = 1 << 30; // a multiple of every block size and granularity
 
   private @Nullable BlockDevice bdev;
   private int opf;
@@ -28,7 +28,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
   private final AtomicInteger ref = new AtomicInteger(); // bios in flight, and the submitter
   private final AtomicInteger error = new AtomicInteger(); // the first one
   private @Nullable Bio bio; // being filled
-  private long next; // the position behind it
+  private long next; // the position after it
   private boolean plugged;
 
   private BioBatch() {}
@@ -39,7 +39,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
    * @param current the calling task
    * @param bdev the device
    * @param opf operation and flags of {@link BlkTypes}
-   * @return the batch, which {@link #await} has to follow
+   * @return the batch; the caller must call {@link #await}
    */
   public static BioBatch get(Task current, BlockDevice bdev, int opf) {
     BioBatch batch = SLAB.alloc(current);
@@ -61,7 +61,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of the logical block size
-   * @param address kernel memory, good until {@link #await} returns
+   * @param address kernel memory, valid until {@link #await} returns
    * @param bytes length, a positive multiple of the logical block size, at most a page
    */
   public void add(Task current, long position, long address, int bytes) {
@@ -78,7 +78,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
   }
 
   /**
-   * Adds a range of the device that needs no memory. From process context.
+   * Adds a range of the device for an operation without memory. From process context.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of the logical block size
@@ -106,10 +106,10 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
   }
 
   /**
-   * Waits until everything that was added is done. The batch is not to be used any more after it. From process context.
+   * Waits until all added pieces complete, and frees the batch. From process context.
    *
    * @param current the calling task
-   * @return 0, or the first error
+   * @return 0 or the first error
    */
   @LinuxSource(file = "block/bio.c", name = "submit_bio_wait")
   public int await(Task current) {
@@ -119,7 +119,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
       plugged = false;
     }
     if (ref.decrementAndGet() != 0) {
-      current.aboutToSleep(); // the bios may sit in somebody else's plug
+      current.aboutToSleep(); // the bios may be in an outer plug
       queue.waitUninterruptibly(this);
     }
     int result = error.get();
@@ -128,7 +128,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
     return result;
   }
 
-  /** What {@link #await} waits for. */
+  /** The condition of {@link #await}. */
   @Override
   public boolean getAsBoolean() {
     return ref.get() == 0;
@@ -143,7 +143,7 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
       batch.error.compareAndSet(0, status);
     }
     if (batch.ref.decrementAndGet() == 0) {
-      batch.queue.wakeUp(); // who waits in it next, if it is somebody else by now, looks again in vain
+      batch.queue.wakeUp(); // the batch may be another task's by now: its waiter checks its condition and sleeps again
     }
   }
 }

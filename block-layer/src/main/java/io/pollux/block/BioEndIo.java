@@ -3,14 +3,14 @@ package io.pollux.block;
 
 import io.pollux.uapi.LinuxSource;
 
-/** What happens when a bio is done. */
+/** The completion of a bio. */
 @FunctionalInterface
 @LinuxSource(file = "include/linux/blk_types.h", name = "bio_end_io_t")
 public interface BioEndIo {
   /**
-   * Takes the bio back. From any context; must not sleep.
+   * Takes the completed bio back. From any context; must not sleep.
    *
-   * @param bio the bio; {@link Bio#status} tells how it went
+   * @param bio the bio; {@link Bio#status} has its result
    */
   void endIo(Bio bio);
 }

@@ -5,25 +5,25 @@ import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What a driver does for its queue. A driver that completes at once calls {@link Request#complete} from
- * queueRqs; one that takes its time calls it from wherever its completion arrives, or, on a polled queue,
- * from {@link #poll} and nowhere else. Whoever has several to complete does it with {@link HwCtx#completeAll}.
+ * A driver's operations on its queue. A driver that completes at once calls {@link Request#complete} inside queueRqs.
+ * Another calls it when its completion arrives, or, on a polled queue, only inside {@link #poll}.
+ * {@link HwCtx#completeAll} completes several requests.
  *
- * <p>A request is one operation ({@link Bio#op} of its first bio) on consecutive sectors from the first bio's on, with
- * the memory of all its bios, one behind the other ({@link Bio#next}; only if the driver's {@link TagSet} says
- * shouldMerge is there more than one), each vec by vec. The only flags that ask anything of a driver are REQ_FUA, if
- * its {@link QueueLimits} have fua, and REQ_NOUNMAP. REQ_OP_FLUSH, which comes only to a device with a write cache, is
- * about everything that was completed before it came.
+ * <p>A request is one operation ({@link Bio#op} of its first bio) on consecutive sectors, from the first bio's sector.
+ * Its memory is that of all its bios in order ({@link Bio#next}), vec by vec. It has more than one bio only if the
+ * driver's {@link TagSet} has shouldMerge. A driver must handle two flags: REQ_FUA, if its {@link QueueLimits} have
+ * fua, and REQ_NOUNMAP. REQ_OP_FLUSH comes only to a device with a write cache; it covers all requests that completed
+ * before it was queued.
  *
  * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link RequestQueue#shutDown}.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
   /**
-   * Takes requests. Never sleeps. Mostly from process context; the steps of a write that needs flushes come from where
-   * the step before was completed, perhaps from inside {@link #poll} or this.
+   * Takes requests. Never sleeps. Usually from process context. The later steps of a write with flushes come from where
+   * the previous step completed, perhaps from inside {@link #poll} or this.
    *
-   * @param hctx the hardware queue that all of them belong to
+   * @param hctx the hardware queue of all of them
    * @param chain requests, linked by {@link Request#next()}; the driver's until completed
    */
   @Differs(
@@ -35,7 +35,7 @@ public interface BlkMqOps {
   void queueRqs(HwCtx hctx, Request chain);
 
   /**
-   * Completes what is ready on a polled queue. From any number of threads at a time.
+   * Completes the requests that are ready on a polled queue. From any number of threads at a time.
    *
    * @param hctx a polled hardware queue
    * @return completions, or a negative errno
@@ -43,9 +43,9 @@ public interface BlkMqOps {
   int poll(HwCtx hctx);
 
   /**
-   * Whether the driver has stopped completing requests and accessing their memory on its own. Called after the queue was shut
-   * down ({@link RequestQueue#shutDown}), in completion context, every few milliseconds until it returns true. Requests in flight
-   * then fail. A driver with threads or hardware of its own overrides this.
+   * Returns whether the driver has stopped completing requests and accessing their memory on its own. Called after the
+   * queue was shut down ({@link RequestQueue#shutDown}), in completion context, every few milliseconds until it returns
+   * true. Requests in flight then fail. A driver with threads or hardware of its own overrides this.
    *
    * @return true if requests in flight may be completed without the driver
    */
@@ -53,6 +53,6 @@ public interface BlkMqOps {
     return true;
   }
 
-  /** Lets go of what the driver holds; nothing is in flight any more. */
+  /** Releases the driver's resources. No request is in flight. */
   default void close() {}
 }

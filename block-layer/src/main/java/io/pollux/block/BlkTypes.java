@@ -4,7 +4,7 @@ package io.pollux.block;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
-/** What a bio asks for: an operation in the low 8 bits and flags above them. */
+/** The operation of a bio in the low 8 bits of opf, and its flags above them. */
 @LinuxSource(file = "include/linux/blk_types.h", name = {"req_opf", "req_flag_bits"})
 public final class BlkTypes {
   /** Bytes of a sector, the unit of every position on a device. */
@@ -25,7 +25,7 @@ public final class BlkTypes {
   /** Make everything written durable; moves no data. */
   public static final int REQ_OP_FLUSH = 2;
 
-  /** Forget sectors: what they hold afterwards is undefined. */
+  /** Discard sectors; their contents become undefined. */
   public static final int REQ_OP_DISCARD = 3;
 
   /** Make sectors zero; moves no data. */
@@ -37,34 +37,37 @@ public final class BlkTypes {
   /** A write that is durable when it completes (forced unit access). */
   public static final int REQ_FUA = 1 << 17;
 
-  /** What was written before becomes durable before this is done. Without data: nothing but that. */
+  /** Makes all earlier writes durable before this write starts. An empty write with it is only the flush. */
   public static final int REQ_PREFLUSH = 1 << 18;
 
-  /** Do not sleep for a request: EAGAIN. */
+  /** Fail with EAGAIN instead of sleeping for a request. */
   @Patch(2)
   public static final int REQ_NOWAIT = 1 << 21;
 
-  /** Zeroed sectors keep their place: for REQ_OP_WRITE_ZEROES. */
+  /** Zeroed sectors stay allocated: for REQ_OP_WRITE_ZEROES. */
   public static final int REQ_NOUNMAP = 1 << 22;
 
-  /** Polled for. */
+  /** A polled request. */
   @Patch(2)
   public static final int REQ_HIPRI = 1 << 25;
 
-  /** Polled for by somebody who must not sleep for a request. */
+  /** A polled request whose submitter must not sleep for a request. */
   @Patch(2)
   public static final int REQ_HIPRI_ASYNC = REQ_HIPRI | REQ_NOWAIT;
 
-  /** The cookie of a bio that got no request (BLK_QC_T_NONE). */
+  /** The cookie of a bio for which there is nothing to poll. */
   public static final int BLK_QC_T_NONE = -1;
 
-  /** What the block layer looks at before a driver sees it: every operation but read and write, and the flushes. */
+  /**
+   * The bits that the block layer handles before a driver sees them: all operations except read and write, and the
+   * flushes.
+   */
   static final int SPECIAL = (REQ_OP_MASK & ~REQ_OP_WRITE) | REQ_FUA | REQ_PREFLUSH;
 
   private BlkTypes() {}
 
   /**
-   * Whether an operation changes what is on the device.
+   * Returns whether an operation changes the contents of the device.
    *
    * @param op one of REQ_OP_*
    * @return true for writes, discards and zeroing; false for reads and flushes

@@ -18,11 +18,11 @@ import org.jspecify.annotations.Nullable;
 /** A disk: the counterpart of block_device and its gendisk. */
 @LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
 public final class BlockDevice {
-  /** {@link #zeroAndWait}: the range keeps its place on the device. */
+  /** {@link #zeroAndWait}: the range stays allocated on the device. */
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOUNMAP")
   public static final int ZERO_NOUNMAP = 1;
 
-  /** {@link #zeroAndWait}: without data or not at all. */
+  /** {@link #zeroAndWait}: fail instead of writing zeroes. */
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOFALLBACK")
   public static final int ZERO_NOFALLBACK = 1 << 1;
 
@@ -48,7 +48,7 @@ public final class BlockDevice {
    *
    * @param name its name under /dev
    * @param dev its device number
-   * @param bytes its size; what lies beyond the last whole logical block is not reachable
+   * @param bytes its size; bytes after the last whole logical block are not accessible
    * @param readOnly true to reject writes
    * @param queue its requests
    */
@@ -72,38 +72,22 @@ public final class BlockDevice {
     return size;
   }
 
-  /**
-   * The name.
-   *
-   * @return without /dev/
-   */
+  /** {@return the name, without /dev/} */
   public String name() {
     return name;
   }
 
-  /**
-   * The device number.
-   *
-   * @return as stat tells it
-   */
+  /** {@return the device number, as in stat} */
   public long dev() {
     return dev;
   }
 
-  /**
-   * The size.
-   *
-   * @return bytes, a multiple of the logical block size
-   */
+  /** {@return the size in bytes, a multiple of the logical block size} */
   public long bytes() {
     return sectors << BlkTypes.SECTOR_SHIFT;
   }
 
-  /**
-   * Whether it refuses writes.
-   *
-   * @return true if so
-   */
+  /** {@return whether the disk rejects writes} */
   public boolean readOnly() {
     return diskReadOnly || setReadOnly;
   }
@@ -120,7 +104,7 @@ public final class BlockDevice {
   }
 
   /**
-   * The block size that BLKBSZSET set. Programs can query it; pages have no blocks here.
+   * Returns the block size set by BLKBSZSET. User programs can query it; the page cache does not use it.
    *
    * @return bytes, a power of two up to a page
    */
@@ -130,9 +114,9 @@ public final class BlockDevice {
   }
 
   /**
-   * Sets that size.
+   * Sets the block size.
    *
-   * @param size bytes; any value at all
+   * @param size bytes; may be any value
    * @return 0, or -EINVAL for an unsupported size
    */
   @LinuxSource(file = "fs/block_dev.c", name = "set_blocksize")
@@ -144,11 +128,7 @@ public final class BlockDevice {
     return 0;
   }
 
-  /**
-   * The read-ahead that programs set. The kernel does not read ahead.
-   *
-   * @return pages
-   */
+  /** {@return the read-ahead set by user programs, in pages} The kernel does not read ahead. */
   @LinuxSource(file = "include/linux/backing-dev-defs.h", name = "ra_pages")
   public long readAheadPages() {
     return readAheadPages;
@@ -157,7 +137,7 @@ public final class BlockDevice {
   /**
    * Sets the read-ahead.
    *
-   * @param pages any value at all
+   * @param pages any value
    */
   public void setReadAheadPages(long pages) {
     readAheadPages = pages;
@@ -175,9 +155,9 @@ public final class BlockDevice {
   }
 
   /**
-   * Whether a holder has claimed the disk.
+   * Returns whether an object is the disk's holder.
    *
-   * @param claimant perhaps the holder
+   * @param claimant the object
    * @return true if so
    */
   public boolean claimedBy(Object claimant) {
@@ -193,42 +173,30 @@ public final class BlockDevice {
     holder.compareAndSet(claimant, null);
   }
 
-  /**
-   * The requests.
-   *
-   * @return its queue
-   */
+  /** {@return the request queue} */
   public RequestQueue queue() {
     return queue;
   }
 
-  /**
-   * The pages in memory of everything on this disk: its own, and those of the files of a filesystem on it.
-   *
-   * @return its page cache
-   */
+  /** {@return the page cache of this disk: its own pages, and those of files of a filesystem on it} */
   public PageCache pageCache() {
     return pageCache;
   }
 
-  /**
-   * The disk's own pages, which programs read and write when they open it without O_DIRECT.
-   *
-   * @return bd_inode's i_mapping
-   */
+  /** {@return the disk's own pages, which files opened without O_DIRECT read and write (C: bd_inode's i_mapping)} */
   public Mapping mapping() {
     return mapping;
   }
 
-  /** Somebody opened the disk as a file. */
+  /** Counts an opener of the disk. */
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_get")
   public void get() {
     openers.getAndIncrement();
   }
 
   /**
-   * Closes the device for one opener. The last close writes back dirty pages and drops the cache. The next opener's fsync reports
-   * an error. From process context.
+   * Drops an opener. The last close writes back dirty pages and drops the cache. The next opener's fsync reports an
+   * error. From process context.
    *
    * @param current the calling task
    */
@@ -242,10 +210,10 @@ public final class BlockDevice {
   }
 
   /**
-   * Somebody closed it who can't sleep. What is dirty stays in memory, where every reader finds it; the next {@link
-   * #put} or {@link #sync} writes it. From any context.
+   * Drops an opener in a context that must not sleep. Dirty pages stay in memory, where every reader finds them, until
+   * the next {@link #put} or {@link #sync} writes them. From any context.
    *
-   * @return whether that was the last one
+   * @return whether it was the last one
    */
   public boolean putAndKeep() {
     int left = openers.decrementAndGet();
@@ -257,8 +225,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Writes back what is dirty, makes it durable, and forgets what is cached: before a filesystem looks at the disk
-   * past its pages, and when the kernel shuts down. From process context.
+   * Writes back dirty pages, makes them durable and drops the cache. Called before a filesystem reads the disk past its
+   * pages, and at shutdown. From process context.
    *
    * @param current the calling task
    * @return 0, or the negative errno of this write-back or of an earlier one that no open file has reported
@@ -274,18 +242,23 @@ public final class BlockDevice {
   }
 
   /**
-   * Sends a bio on its way. Its end_io is called exactly once, perhaps before this returns. From process
-   * context.
+   * Submits a bio. Its end_io is called exactly once, perhaps before this returns. From process context.
    *
-   * <p>Ends with EIO: what is not on the device. EPERM: what would change a read-only device (Linux of that time
-   * only warns there, and refuses in the layers above). EOPNOTSUPP: what the device can't do. EAGAIN: REQ_NOWAIT, and
-   * no request is free for the bio or for a piece of it; then pieces that were sent before have ended, too, and have
-   * moved their data, when the end_io is called. A bio of more pieces than the hardware queue has tags can't go with
-   * REQ_NOWAIT at all.
+   * <p>Errors:
+   *
+   * <ul>
+   *   <li>EIO: the range is outside the device.
+   *   <li>EPERM: a write to a read-only device. (The Linux of the posting only warns here and refuses in the layers
+   *       above.)
+   *   <li>EOPNOTSUPP: the device does not support the operation.
+   *   <li>EAGAIN: REQ_NOWAIT, and no request is free for the bio or a piece of it. Pieces submitted before have then
+   *       completed and moved their data. A bio with more pieces than the hardware queue has tags always fails with
+   *       REQ_NOWAIT.
+   * </ul>
    *
    * @param current the calling task
-   * @param bio the caller's no more
-   * @return the cookie for {@link RequestQueue#blkPoll}, or BLK_QC_T_NONE if the bio has ended
+   * @param bio the bio; the block layer's until its end_io
+   * @return the cookie for {@link RequestQueue#blkPoll}, or BLK_QC_T_NONE if the bio has completed
    */
   @Differs(
       kind = Differs.Kind.OURS,
@@ -310,8 +283,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Readies a bio that is not just a read or a write for what the device can do. Answers whether there is anything
-   * left to do; if not, the bio has ended.
+   * Adapts flushes, discards and zeroing to the device's features. Returns whether the bio is to be submitted; if not,
+   * it has completed.
    */
   @LinuxSource(file = "block/blk-flush.c", name = {"blk_insert_flush", "blk_flush_policy"})
   private boolean prepare(Bio bio) {
@@ -327,7 +300,7 @@ public final class BlockDevice {
       bio.endio(-unsupported);
       return false;
     }
-    if (!limits.writeCache()) { // everything that has been written is durable
+    if (!limits.writeCache()) { // all completed writes are durable
       bio.clear(BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH);
     }
     if (bio.size() == 0) {
@@ -349,7 +322,7 @@ public final class BlockDevice {
   }
 
   /**
-   * Moves kernel memory from or to the device and waits for it. From process context.
+   * Transfers kernel memory from or to the device and waits. From process context.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of the logical block size
@@ -370,7 +343,7 @@ public final class BlockDevice {
   }
 
   /**
-   * Makes everything that was written durable, and waits for it. From process context.
+   * Makes all completed writes durable and waits. From process context.
    *
    * @param current the calling task
    * @return 0 or a negative errno
@@ -383,7 +356,7 @@ public final class BlockDevice {
   }
 
   /**
-   * Forgets what a range of the device holds, and waits for it. From process context.
+   * Discards a range of the device and waits. From process context.
    *
    * @param current the calling task
    * @param position first byte, a multiple of the logical block size
@@ -398,14 +371,14 @@ public final class BlockDevice {
   }
 
   /**
-   * Makes a range of the device zero, and waits for it: without data if the device can, else, or if that fails, by
-   * writing. From process context.
+   * Zeroes a range of the device and waits. It uses REQ_OP_WRITE_ZEROES, or writes zeroes if that is unsupported or
+   * fails. From process context.
    *
    * @param current the calling task
    * @param position first byte, a multiple of the logical block size
    * @param bytes length, a positive multiple of the logical block size
    * @param flags {@link #ZERO_NOUNMAP}, {@link #ZERO_NOFALLBACK}, or 0
-   * @return 0 or a negative errno: -EOPNOTSUPP if it could only be done by writing and must not
+   * @return 0 or a negative errno: -EOPNOTSUPP if only writing could do it and ZERO_NOFALLBACK is set
    */
   @LinuxSource(file = "block/blk-lib.c", name = {"blkdev_issue_zeroout", "__blkdev_issue_write_zeroes"})
   public int zeroAndWait(Task current, long position, long bytes, int flags) {
@@ -435,11 +408,7 @@ public final class BlockDevice {
     return result;
   }
 
-  /**
-   * The device's line of /proc/diskstats.
-   *
-   * @return the line, without an end of line
-   */
+  /** {@return the device's line of /proc/diskstats, without an end of line} */
   @LinuxSource(file = "block/genhd.c", name = "diskstats_show")
   public String diskstats() {
     int major = (int) (dev >> 8) & 0xfff; // as stat encodes it: new_encode_dev
@@ -447,13 +416,13 @@ public final class BlockDevice {
     return queue.stats().line(major, minor, name);
   }
 
-  /** Somebody who waits for a bio: what C has on the stack. */
+  /** A waiter for one bio: in C it is on the stack. */
   private static final class Waiting extends Slab.Item implements BooleanSupplier {
     private static final Slab<Waiting> SLAB = new Slab<>(Waiting::new);
 
     private final WaitQueue queue = new WaitQueue();
     private int status;
-    private volatile boolean done; // after the status
+    private volatile boolean done; // written after status
 
     static Waiting get(Task current) {
       Waiting waiting = SLAB.alloc(current);
@@ -461,10 +430,10 @@ public final class BlockDevice {
       return waiting;
     }
 
-    /** Once, and not to be used any more after it. */
+    /** Waits, once, and frees this object. */
     int await(Task current) {
       if (!done) {
-        current.aboutToSleep(); // the bio may sit in the plug
+        current.aboutToSleep(); // the bio may be in the plug
         queue.waitUninterruptibly(this);
       }
       int result = status;
@@ -484,7 +453,8 @@ public final class BlockDevice {
       bio.put();
       waiting.status = status;
       waiting.done = true;
-      waiting.queue.wakeUp(); // who waits next, if it is somebody else by now, looks again in vain
+      // this object may be another task's by now: its waiter checks its condition and sleeps again
+      waiting.queue.wakeUp();
     }
   }
 }

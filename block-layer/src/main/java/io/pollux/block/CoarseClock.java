@@ -8,23 +8,23 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A clock that costs nothing to read: a thread of its own advances it every few milliseconds. A shorter request mostly takes no
- * time, and sometimes a whole tick; sums over many requests are right. An exact clock would cost more than anything else in the
- * block layer's request path. If the host cannot create a thread, callers read the host's clock.
+ * A clock whose read is a plain load: its own thread advances it every few milliseconds. A shorter request usually
+ * takes no time, and sometimes a whole tick; sums over many requests are right. An exact clock would cost more than any
+ * other part of the block layer's request path. If the host can't create a thread, callers read the host's clock.
  */
 @LinuxSource(file = "kernel/time/timekeeping.c", name = {"jiffies", "ktime_get_coarse"})
 final class CoarseClock {
   private static final long TICK_NANOS = 4_000_000; // HZ=250
 
   private static volatile long now = System.nanoTime();
-  private static final List<Deadline> TIMERS = new ArrayList<>(); // under its own lock
+  private static final List<Deadline> TIMERS = new ArrayList<>(); // under its own monitor
   private static volatile boolean anyTimer;
-  private static boolean running; // under the lock of TIMERS: the thread exists
+  private static boolean running; // under the monitor of TIMERS: the thread exists
   private static final boolean TICKS = start();
 
   private CoarseClock() {}
 
-  /** Something that is due later. */
+  /** A callback that is due later. */
   interface Timer {
     /** Runs in completion context. Returns false to run again at the next tick. */
     boolean expire();
@@ -32,7 +32,7 @@ final class CoarseClock {
 
   private record Deadline(long due, Timer timer) {}
 
-  /** Starts the thread, unless it exists or the host cannot create one. Returns whether it exists. */
+  /** Starts the thread, unless it exists or the host can't create one. Returns whether it exists. */
   private static boolean start() {
     synchronized (TIMERS) {
       if (!running) {
@@ -49,7 +49,7 @@ final class CoarseClock {
     }
   }
 
-  /** Nanoseconds since some time, a few milliseconds old. From any context. */
+  /** Nanoseconds since a fixed time, a few milliseconds old. From any context. */
   static long nanos() {
     return TICKS ? now : System.nanoTime();
   }
@@ -62,12 +62,12 @@ final class CoarseClock {
       anyTimer = true;
     }
     if (!TICKS) {
-      start(); // there may be a thread by now
+      start(); // the host may have a thread by now
     }
   }
 
   private static void tick() {
-    while (true) { // as long as the machine runs
+    while (true) { // as long as the JVM runs
       LockSupport.parkNanos(TICK_NANOS);
       now = System.nanoTime();
       if (anyTimer) {

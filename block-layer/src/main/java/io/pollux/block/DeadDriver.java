@@ -5,8 +5,9 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver holds may still
- * complete for {@link #GRACE_NANOS}. After that, and once the driver is idle, the remaining ones fail with EIO.
+ * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver holds
+ * may still complete for {@link #GRACE_NANOS}. After that, and once the driver is idle, the remaining ones fail with
+ * EIO.
  *
  * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug is flushed.
  */

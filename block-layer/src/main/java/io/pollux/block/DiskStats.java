@@ -5,22 +5,22 @@ import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What a device has done since it was made, field by field as in /proc/diskstats.
+ * The statistics of a device since it was made, field by field as in /proc/diskstats.
  *
- * <p>Zeroing counts as writing. Flushes are not counted, as in Linux. The time that the device was busy is an
- * estimate that is right on average, and a request in flight counts for it only when it has ended.
+ * <p>Zeroing counts as writing. Flushes are not counted, as in Linux. ioTicks is an estimate that is right on average;
+ * a request counts for it only once it has completed.
  *
- * @param reads requests that ended
- * @param readMerges bios that went into a request that was there already
- * @param readSectors sectors of requests that ended
- * @param readMillis milliseconds from bio to end, of all requests together
+ * @param reads completed requests
+ * @param readMerges bios merged into a request
+ * @param readSectors sectors of completed requests
+ * @param readMillis milliseconds from submission to completion, summed over all requests
  * @param writes as reads
  * @param writeMerges as readMerges
  * @param writeSectors as readSectors
  * @param writeMillis as readMillis
- * @param inFlight requests in flight now, and tags that plugs hold ready
- * @param ioTicks milliseconds in which anything was in flight
- * @param timeInQueue milliseconds of all requests together
+ * @param inFlight requests in flight now, and tags that plugs hold in advance
+ * @param ioTicks milliseconds in which a request was in flight
+ * @param timeInQueue sum of readMillis, writeMillis and discardMillis
  * @param discards as reads
  * @param discardMerges as readMerges
  * @param discardSectors as readSectors
@@ -80,7 +80,7 @@ public record DiskStats(
   }
 
   /**
-   * The line of /proc/diskstats, as Linux 4.20 prints it: 11 fields, and 4 of discards.
+   * Formats the line of /proc/diskstats as Linux 4.20 does: 11 fields, and 4 for discards.
    *
    * @param major the device's major number
    * @param minor its minor number

@@ -13,10 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A hardware queue: its tags, and a request for each: the counterpart of blk_mq_hw_ctx and its sbitmap of
- * tags.
- */
+/** A hardware queue, with its tags and a request for each: the counterpart of blk_mq_hw_ctx and its sbitmap of tags. */
 @LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_hw_ctx", "blk_mq_tags"})
 public final class HwCtx {
   private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
@@ -30,7 +27,7 @@ public final class HwCtx {
   private final Request[] requests;
   private final QueueStats stats;
   private final long[] busy; // a set bit is a tag in use; through WORDS
-  private int hint; // the word where a tag was found last; any thread's, so a hint and no more
+  private int hint; // the word where the last tag was found; written by any thread, so only a hint
   private final WaitQueue tagWait = new WaitQueue();
   private final RequestList waiting = new RequestList();
 
@@ -47,47 +44,31 @@ public final class HwCtx {
     int words = (depth + 63) >> 6;
     busy = new long[words];
     if ((depth & 63) != 0) {
-      busy[words - 1] = -1L << (depth & 63); // tags that are none
+      busy[words - 1] = -1L << (depth & 63); // bits beyond the depth
     }
   }
 
-  /**
-   * The queue.
-   *
-   * @return where this belongs
-   */
+  /** {@return the queue that this belongs to} */
   public RequestQueue queue() {
     return queue;
   }
 
-  /**
-   * Which of the queue's it is: the interrupt-driven ones come first.
-   *
-   * @return from 0
-   */
+  /** {@return the index in the queue, from 0; interrupt-driven queues come first} */
   public int index() {
     return index;
   }
 
-  /**
-   * Whether completions are polled for here.
-   *
-   * @return true for HCTX_TYPE_POLL
-   */
+  /** {@return true for HCTX_TYPE_POLL: requests complete only inside a poll} */
   public boolean polled() {
     return polled;
   }
 
-  /**
-   * A list for the driver's own use: requests that wait until somebody polls.
-   *
-   * @return always the same
-   */
+  /** {@return a list for the driver's own use: requests that wait for a poll} */
   public RequestList waiting() {
     return waiting;
   }
 
-  /** A number that no other hardware queue of the same kind has, as long as there are less than 2^32. */
+  /** A number that is unique among hardware queues of the same kind, up to 2^32 of them. */
   int number() {
     return number;
   }
@@ -104,7 +85,7 @@ public final class HwCtx {
     return index << 16 | request.tag();
   }
 
-  /** Takes a request, or answers null if all are in use. */
+  /** Takes a request, or returns null if all are in use. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_get_tag")
   @Nullable Request tryGet() {
     int start = hint;
@@ -125,8 +106,8 @@ public final class HwCtx {
   }
 
   /**
-   * Takes tags for a plug, up to as many as it wants: more than one only where plenty are free, so that nobody goes
-   * without for what a plug might not need. Answers false if all are in use.
+   * Takes tags for a plug, at most as many as wanted. It takes more than one only if plenty are free, so that spare
+   * tags starve no other task. Returns false if all are in use.
    */
   @Differs(
       kind = Differs.Kind.LATER,
@@ -153,7 +134,7 @@ public final class HwCtx {
     return false;
   }
 
-  /** Some of the lowest bits of what is free, which is not 0: one at least, a quarter at most. */
+  /** Returns some of the lowest free bits: at least one, at most a quarter of them. free is not 0. */
   private static long lowestBits(long free, int wanted) {
     long taken = Long.lowestOneBit(free);
     int most = Math.min(wanted, Long.bitCount(free) >> 2);
@@ -170,11 +151,10 @@ public final class HwCtx {
   }
 
   /**
-   * Takes a request, and waits until one is free. On a polled queue it polls meanwhile: nobody else may be
-   * there to make one free.
+   * Takes a request; waits until one is free. On a polled queue it polls meanwhile, since no other task may be polling.
    */
   Request get(Task current) {
-    current.aboutToSleep(); // the plug may hold the very requests that have to end first
+    current.aboutToSleep(); // the plug may hold the requests that must complete first
     Taker taker = new Taker();
     while (polled && !taker.getAsBoolean()) {
       queue.poll(this);
@@ -184,7 +164,7 @@ public final class HwCtx {
     return taker.taken();
   }
 
-  /** The condition of a wait for a tag, and what it got. */
+  /** The condition of a wait for a tag, and the request it got. */
   private final class Taker implements BooleanSupplier {
     private @Nullable Request got;
 
@@ -203,24 +183,24 @@ public final class HwCtx {
     }
   }
 
-  /** Gives tags back, and wakes who waits for one. From any context. */
+  /** Puts tags and wakes a waiter. From any context. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_put_tag")
   void putTags(int word, long tags) {
-    long before = (long) WORDS.getAndAdd(busy, word, -tags); // clears just these bits: all of them are set
+    long before = (long) WORDS.getAndAdd(busy, word, -tags); // clears only these bits, which are all set
     assert (before & tags) == tags : "a tag given back twice";
-    if (tagWait.active()) { // full order before it: no waiter is missed
+    if (tagWait.active()) { // the add's full order comes first: no waiter is missed
       tagWait.wakeUp();
     }
   }
 
   /**
-   * Ends a chain of requests of this queue whose drivers have said how each went ({@link Request#setStatus}). All tags
-   * are given back before the first end_io: whoever it wakes may want one. On a device with a write cache they end one by
-   * one. From any context.
+   * Completes a chain of requests of this queue, each with its status ({@link Request#setStatus}). All tags are put
+   * before the first end_io, which may wake a task that needs one. On a device with a write cache the requests complete
+   * one by one. From any context.
    *
-   * @param chain requests, linked by {@link Request#next()}; the driver's no more, except those that come to it again
-   *     for a flush
-   * @return how many there were
+   * @param chain requests, linked by {@link Request#next()}; no longer the driver's, except those that come back for a
+   *     flush
+   * @return the number of requests
    */
   @Differs(
       kind = Differs.Kind.OURS,
@@ -234,7 +214,7 @@ public final class HwCtx {
       return 1;
     }
     if (queue.limits().writeCache()) {
-      return completeEach(chain); // any of them may have to go on
+      return completeEach(chain); // any of them may have another step
     }
     long now = queue.now();
     queue.busy(chain.startNanos(), now); // the first has been in flight longest
@@ -244,7 +224,7 @@ public final class HwCtx {
     int word = chain.tag() >> 6;
     long tags = 0;
     int group = QueueStats.group(first.op());
-    int ios = 0; // of that group, none of them a flush, not in the statistics yet; as the next two
+    int ios = 0; // of that group, not in the statistics yet; so are the next two
     long sectors = 0;
     long nanos = 0;
     Request request = chain;
@@ -264,7 +244,7 @@ public final class HwCtx {
       sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
       nanos += now - request.startNanos();
       if (following == null) {
-        stats.done(tag, group, ios, sectors, nanos); // while the tag is still ours
+        stats.done(tag, group, ios, sectors, nanos); // while this thread still owns the tag
       }
       if (tag >> 6 != word) {
         putTags(word, tags);
@@ -325,7 +305,7 @@ public final class HwCtx {
       bio.next = null;
       try {
         bio.endio(bio.result);
-      } catch (Throwable e) { // concerns neither the driver nor the bios that follow
+      } catch (Throwable e) { // caused by neither the driver nor the next bios
         Oops.report("the end_io of a bio", e, "the other bios of its batch end, and its owner may miss it");
       }
       bio = following;
@@ -333,8 +313,8 @@ public final class HwCtx {
   }
 
   /**
-   * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests in a plug
-   * fail when the plug is flushed. From completion context.
+   * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests in a plug fail when
+   * the plug is flushed. From completion context.
    */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {
@@ -349,11 +329,7 @@ public final class HwCtx {
     }
   }
 
-  /**
-   * Tags in use, for the books: 0 when nothing is in flight.
-   *
-   * @return how many
-   */
+  /** {@return the number of tags in use; 0 when nothing is in flight} */
   public int busyTags() {
     int sum = 0;
     for (int word = 0; word < busy.length; word++) {

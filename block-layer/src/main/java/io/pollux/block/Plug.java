@@ -9,38 +9,40 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests that a task holds back until its batch is whole, so that each driver gets its own in one go: the
- * counterpart of struct blk_plug. A task that is about to sleep lets go of them by itself. While a request is held, a
- * bio that goes on where the last one of its hardware queue ends is merged into it.
+ * Holds a task's requests until its batch is complete, so that each driver gets its requests in one call: the
+ * counterpart of struct blk_plug. It is flushed before its task sleeps. While a request is held, a bio that continues
+ * the last one of its hardware queue is merged into it.
  *
- * <p>Plugs do not nest: inside another, {@link #start} does nothing, and the outer one holds the requests.
+ * <p>Plugs do not nest: inside another, {@link #start} does nothing, and the outer plug holds the requests.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "blk_plug")
 public final class Plug implements TaskPlug {
-  /** Requests held back at most, of all queues together. */
+  /** Maximum number of requests held, over all queues. */
   @LinuxSource(file = "block/blk-core.c", name = "BLK_MAX_REQUEST_COUNT")
   private static final int MAX_REQUESTS = 32;
 
-  /** Hardware queues that requests are held for at a time, a power of two; their places are by their numbers. A task
-   * mostly uses those of one kind. */
+  /**
+   * Number of hardware queues that requests can be held for, a power of two. A queue's number selects its list. A task
+   * mostly uses the queues of one kind.
+   */
   private static final int LISTS = 16;
 
-  private @Nullable PlugList @Nullable [] lists; // made when first needed: most plugs are inside another
-  private @Nullable PlugList recent; // the one that was used last
-  private int open; // a bit for each list that holds something
+  private @Nullable PlugList @Nullable [] lists; // made at first use: most plugs are inside another
+  private @Nullable PlugList recent; // the list used last
+  private int open; // a bit for each list in use
   private int count; // requests in all lists
   private boolean timed;
-  private long now; // when timed: what the clock said at the first request, which does for all of them
+  private long now; // if timed: the time of the batch's first request, used for all of it
   private @Nullable SleepHook callback;
 
   /** Makes an empty plug. */
   public Plug() {}
 
   /**
-   * Holds the task's requests back from now on.
+   * Holds the task's requests from now on.
    *
    * @param current the calling task
-   * @return whether this plug is the one that holds; only then is it to be finished
+   * @return whether this plug holds them; only then call {@link #finish}
    */
   @Override
   @LinuxSource(file = "block/blk-core.c", name = "blk_start_plug")
@@ -53,7 +55,7 @@ public final class Plug implements TaskPlug {
   }
 
   /**
-   * Lets go of everything and holds nothing back any more.
+   * Flushes the plug and removes it from the task.
    *
    * @param current the calling task, whose plug this is
    */
@@ -67,9 +69,9 @@ public final class Plug implements TaskPlug {
   }
 
   /**
-   * Has somebody called before the task sleeps with this plug.
+   * Sets a hook that runs before the task sleeps with this plug.
    *
-   * @param onSleep what to call, from process context
+   * @param onSleep the hook, called from process context
    */
   @Override
   @Patch(16)
@@ -78,7 +80,7 @@ public final class Plug implements TaskPlug {
     callback = onSleep;
   }
 
-  /** What is held for a hardware queue. */
+  /** The list of a hardware queue. */
   PlugList list(HwCtx hctx) {
     PlugList last = recent;
     return last != null && last.holds(hctx) ? last : find(hctx);
@@ -98,7 +100,7 @@ public final class Plug implements TaskPlug {
     }
     if (!list.holds(hctx)) {
       if (!list.isFree()) {
-        count -= list.flush(); // another queue has the place
+        count -= list.flush(); // another queue uses the slot
       }
       list.open(hctx);
       open |= 1 << at;
@@ -107,7 +109,7 @@ public final class Plug implements TaskPlug {
     return list;
   }
 
-  /** Holds a request back, together with others of its hardware queue. */
+  /** Holds a request, with the others of its hardware queue. */
   void add(PlugList list, Request request, Bio bio) {
     list.add(request, bio);
     if (++count == MAX_REQUESTS) {
@@ -115,7 +117,7 @@ public final class Plug implements TaskPlug {
     }
   }
 
-  /** When this batch began, as a queue's clock tells. */
+  /** The time when this batch began, by the queue's clock. */
   long now(RequestQueue queue) {
     if (!timed) {
       now = queue.now();
@@ -124,7 +126,7 @@ public final class Plug implements TaskPlug {
     return now;
   }
 
-  /** Gives the drivers what is held. */
+  /** Passes the held requests to their drivers. */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_flush_plug_list")
   void flush() {
     @Nullable PlugList[] all = lists;

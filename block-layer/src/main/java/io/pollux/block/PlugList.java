@@ -5,27 +5,27 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a plug holds of one hardware queue: requests for the driver, and tags that were taken ahead, so that a batch
- * costs one atomic operation and not one for each request. As many are taken as the last batch needed.
+ * A plug's requests for one hardware queue, and tags taken in advance, so that a batch costs one atomic operation and
+ * not one per request. It takes as many as the batch before used.
  */
 final class PlugList {
   private static final long NONE = -1; // no sector
 
-  /** Most tags that are taken at a time. */
+  /** Maximum number of tags taken at a time. */
   static final int MAX_AHEAD = 32;
 
   private @Nullable HwCtx hctx; // null while empty
   private @Nullable Request first;
   private @Nullable Request last;
-  private @Nullable Bio biotail; // the last request's, once something was merged into it
-  private int bytes; // as biotail
-  private int segments; // as biotail
-  private long nextSector = NONE; // behind the last request
+  private @Nullable Bio biotail; // of the last request, once a bio was merged into it
+  private int bytes; // of the last request, with biotail
+  private int segments; // of the last request, with biotail
+  private long nextSector = NONE; // after the last request
   private int held; // requests from first to last
-  private int used; // tags taken for requests of this batch
-  private int expected; // how many the batch before used
+  private int used; // tags used by requests of this batch
+  private int expected; // tags used by the batch before
 
-  // Tags that were taken and are not used yet; see HwCtx.takeAhead.
+  // Tags taken and not used yet; see HwCtx.takeAhead.
   int word;
   long tags;
 
@@ -46,7 +46,7 @@ final class PlugList {
     }
   }
 
-  /** Adds a bio to the last request, if it goes on there, is of the same kind, and the whole is not too much. */
+  /** Merges a bio into the last request if it is contiguous, of the same kind, and within the limits. */
   @LinuxSource(file = "block/blk-core.c", name = {"blk_attempt_plug_merge", "bio_attempt_back_merge"})
   boolean attemptBackMerge(Bio more, QueueLimits limits) {
     return nextSector == more.sector() && merge(more, limits);
@@ -58,7 +58,7 @@ final class PlugList {
       return false;
     }
     Bio tail = biotail;
-    if (tail == null) { // the first to be merged into it
+    if (tail == null) { // the first merge into this request
       tail = request.bio();
       bytes = tail.size();
       segments = tail.vecs();
@@ -89,7 +89,7 @@ final class PlugList {
     return request.hctx().cookie(request);
   }
 
-  /** Takes a request, or answers null if all are in use. */
+  /** Takes a request, or returns null if all are in use. */
   @Nullable Request tryGet(HwCtx from) {
     if (tags == 0 && !from.takeAhead(this, Math.min(MAX_AHEAD, Math.max(1, expected - used)))) {
       return null;
@@ -113,11 +113,11 @@ final class PlugList {
     held++;
   }
 
-  /** Gives the driver the requests, and the unused tags back. Answers how many requests there were. */
+  /** Passes the requests to the driver and puts the unused tags. Returns the number of requests. */
   int flush() {
     HwCtx from = hctx;
     assert from != null : "flushed while empty";
-    hctx = null; // a driver may come back here
+    hctx = null; // a driver may call into this list again
     int requests = held;
     expected = used;
     used = 0;

@@ -4,18 +4,18 @@ package io.pollux.block;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What a device takes in one request, and what it can do. Start at {@link #of} and change what is different.
+ * The limits of a device's requests, and its features. Start with {@link #of} and change what differs.
  *
  * @param logicalBlockSize smallest unit of I/O in bytes, a power of two from 512 to 4096
- * @param physicalBlockSize what the device writes without reading first, in bytes: a power of two, not smaller
- * @param maxSectors most sectors of a read or write, at least one physical block
- * @param maxSegments most vecs of a read or write, at least 1
- * @param chunkSectors no read or write crosses a multiple of this; a power of two, or 0 for no such border
- * @param discardGranularity what a discard can give back, in bytes: a power of two; 0 if nothing
- * @param maxDiscardSectors most sectors of a discard; 0 if there is none
- * @param maxWriteZeroesSectors most sectors of a REQ_OP_WRITE_ZEROES; 0 if there is none
+ * @param physicalBlockSize smallest write without read-modify-write in bytes, a power of two, at least logicalBlockSize
+ * @param maxSectors maximum sectors of a read or write, at least one physical block
+ * @param maxSegments maximum vecs of a read or write, at least 1
+ * @param chunkSectors no read or write crosses a multiple of this; a power of two, or 0 for no boundaries
+ * @param discardGranularity smallest range that a discard frees in bytes, a power of two; 0 if none
+ * @param maxDiscardSectors maximum sectors of a discard; 0 if unsupported
+ * @param maxWriteZeroesSectors maximum sectors of a REQ_OP_WRITE_ZEROES; 0 if unsupported
  * @param writeCache whether writes are durable only after a flush
- * @param fua whether a single write can be made durable; without it, a flush follows such a write
+ * @param fua whether the device can make a single write durable; otherwise a flush follows such a write
  */
 @LinuxSource(
     file = "include/linux/blkdev.h",
@@ -31,13 +31,13 @@ public record QueueLimits(
     int maxWriteZeroesSectors,
     boolean writeCache,
     boolean fua) {
-  /** Most sectors of a request when a driver does not say: more than a bio can hold. */
+  /** Default limit of a request's sectors: more than a bio can hold. */
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLK_DEF_MAX_SECTORS")
   public static final int DEFAULT_MAX_SECTORS = 2560;
 
   private static final int LARGEST_BLOCK = 4096;
 
-  /** Checks that everything is in its range. */
+  /** Checks that all values are in range. */
   public QueueLimits {
     check(isPowerOfTwo(logicalBlockSize, BlkTypes.SECTOR_SIZE) && logicalBlockSize <= LARGEST_BLOCK, logicalBlockSize);
     check(isPowerOfTwo(physicalBlockSize, logicalBlockSize), physicalBlockSize);
@@ -65,7 +65,7 @@ public record QueueLimits(
   }
 
   /**
-   * The limits of a device with a write cache that can nothing but read, write and flush.
+   * Returns the limits of a device with a write cache that can only read, write and flush.
    *
    * @param logicalBlockSize smallest unit of I/O in bytes, a power of two from 512 to 4096
    * @return the limits
@@ -76,12 +76,12 @@ public record QueueLimits(
   }
 
   /**
-   * Other sizes of a read or write.
+   * Returns these limits with other sizes of a read or write.
    *
-   * @param sectors most sectors
-   * @param segments most vecs
-   * @param chunk sectors between borders that none crosses, or 0
-   * @return limits like these
+   * @param sectors maximum sectors
+   * @param segments maximum vecs
+   * @param chunk sectors between boundaries, or 0 for none
+   * @return the new limits
    */
   @LinuxSource(file = "block/blk-settings.c", name = {"blk_queue_max_hw_sectors", "blk_queue_chunk_sectors"})
   public QueueLimits withTransfer(int sectors, int segments, int chunk) {
@@ -91,10 +91,10 @@ public record QueueLimits(
   }
 
   /**
-   * Another physical block size.
+   * Returns these limits with another physical block size.
    *
    * @param bytes its size
-   * @return limits like these
+   * @return the new limits
    */
   @LinuxSource(file = "block/blk-settings.c", name = "blk_queue_physical_block_size")
   public QueueLimits withPhysicalBlockSize(int bytes) {
@@ -104,12 +104,12 @@ public record QueueLimits(
   }
 
   /**
-   * Discards, and zeroing without data.
+   * Returns these limits with discards, and zeroing without data.
    *
-   * @param granularity what a discard can give back, in bytes, or 0
-   * @param discardSectors most sectors of a discard, or 0
-   * @param zeroesSectors most sectors of a REQ_OP_WRITE_ZEROES, or 0
-   * @return limits like these
+   * @param granularity smallest range that a discard frees in bytes, or 0
+   * @param discardSectors maximum sectors of a discard, or 0
+   * @param zeroesSectors maximum sectors of a REQ_OP_WRITE_ZEROES, or 0
+   * @return the new limits
    */
   @LinuxSource(
       file = "block/blk-settings.c",
@@ -121,11 +121,11 @@ public record QueueLimits(
   }
 
   /**
-   * Another kind of write cache.
+   * Returns these limits with another write cache.
    *
    * @param cache whether there is one
    * @param canFua whether a single write can be made durable
-   * @return limits like these
+   * @return the new limits
    */
   @LinuxSource(file = "block/blk-settings.c", name = "blk_queue_write_cache")
   public QueueLimits withWriteCache(boolean cache, boolean canFua) {

@@ -6,11 +6,11 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * What one hardware queue has done: the counterpart of disk_stats, which Linux keeps per cpu.
+ * The statistics of one hardware queue: the counterpart of disk_stats, which Linux keeps per CPU.
  *
- * <p>There is one set of counters for each tag, and only who owns the tag adds to it: neither an atomic operation
- * nor a cache line that others write. Who completes a chain owns all its tags and adds for all to one. Who reads sums
- * up what is there.
+ * <p>Each tag has its own counters, and only the tag's owner adds to them. So an update needs no atomic operation and
+ * shares no cache line with other writers. The completion of a chain owns all its tags and adds the sum to one. A
+ * reader sums the counters of all tags.
  */
 @LinuxSource(file = "include/linux/genhd.h", name = "disk_stats")
 final class QueueStats {
@@ -19,7 +19,7 @@ final class QueueStats {
   static final int STAT_WRITE = 1;
   static final int STAT_DISCARD = 2;
 
-  // What is counted in each group.
+  // The counters of each group.
   static final int IOS = 0;
   static final int MERGES = 1;
   static final int SECTORS = 2;
@@ -43,7 +43,7 @@ final class QueueStats {
     return op == BlkTypes.REQ_OP_DISCARD ? STAT_DISCARD : op & 1;
   }
 
-  /** Requests of one group have ended. By who owns the tag, which need not be that of any of them. */
+  /** Counts completed requests of one group. By the owner of the tag, which may be any of theirs. */
   void done(int tag, int group, int ios, long sectors, long nanos) {
     int at = (tag << STRIDE_SHIFT) + group * FIELDS;
     add(at + IOS, ios);
@@ -51,13 +51,13 @@ final class QueueStats {
     add(at + NANOS, nanos);
   }
 
-  /** A bio went into a request. By who owns the tag. */
+  /** Counts a bio that was merged into a request. By the tag's owner. */
   void merged(int tag, int op) {
     add((tag << STRIDE_SHIFT) + group(op) * FIELDS + MERGES, 1);
   }
 
   private void add(int cell, long more) {
-    CELLS.setOpaque(cells, cell, cells[cell] + more); // one writer; opaque for who sums up meanwhile
+    CELLS.setOpaque(cells, cell, cells[cell] + more); // one writer; opaque, for a concurrent sum
   }
 
   long sum(int group, int field) {

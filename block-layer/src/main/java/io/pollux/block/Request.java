@@ -5,16 +5,16 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bios on their way through a driver: the counterpart of struct request. There is one for each tag of a
- * hardware queue, made with the queue and used again and again.
+ * The unit that a driver processes: the counterpart of struct request. Each tag of a hardware queue has one, made with
+ * the queue and reused.
  *
- * <p>A request is one bio, or, after merging, several with the same operation and flags that follow each other on
- * the device. A write that needs a flush before or behind it keeps its request and its tag for all of it: the driver
- * gets the request several times, and sees an empty REQ_OP_FLUSH for each flush.
+ * <p>A request has one bio, or, after merging, several contiguous ones with the same operation and flags. A write with
+ * a flush before or after it keeps its request and tag for all steps. The driver gets the request several times, and
+ * sees an empty REQ_OP_FLUSH for each flush.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "request")
 public final class Request {
-  // The steps of a write that needs flushes, in their order.
+  // The steps of a write with flushes, in order.
   @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_PREFLUSH")
   static final int FSEQ_PREFLUSH = 1;
 
@@ -29,16 +29,16 @@ public final class Request {
   private @Nullable Bio bio;
   private long startNanos;
   private int status;
-  private boolean inFlight; // from queueRqs of the driver until detach, as MQ_RQ_IN_FLIGHT
+  private boolean inFlight; // from queueRqs to detach, as MQ_RQ_IN_FLIGHT
   private long driverData;
-  private int sequence; // FSEQ_* steps that have not ended, the lowest one being the driver's; 0 for most requests
-  private @Nullable Bio data; // the bio while the driver sees a flush in its place
-  private @Nullable Bio flushBio; // made when first needed
+  private int sequence; // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
+  private @Nullable Bio data; // the bio, while the driver sees a flush instead
+  private @Nullable Bio flushBio; // made at first use
 
-  /** Link for whoever has the request: a plug, a driver's list. */
+  /** Link for the owner: a plug, or a driver's list. */
   @Nullable Request next;
 
-  /** The chain that came before the one that this is the first of, on a {@link RequestList}. */
+  /** The previous chain on a {@link RequestList}; only in the first request of a chain. */
   @Nullable Request earlier;
 
   Request(HwCtx hctx, int tag) {
@@ -56,7 +56,7 @@ public final class Request {
     }
   }
 
-  /** Has the driver see what the current step of the sequence is about. */
+  /** Shows the driver the current step of the sequence. */
   private void showStep() {
     Bio held = data;
     if (held != null) {
@@ -74,50 +74,30 @@ public final class Request {
     }
   }
 
-  /**
-   * The hardware queue.
-   *
-   * @return where the tag comes from
-   */
+  /** {@return the hardware queue that the tag belongs to} */
   public HwCtx hctx() {
     return hctx;
   }
 
-  /**
-   * The tag.
-   *
-   * @return from 0 to the depth of the queue - 1
-   */
+  /** {@return the tag, from 0 to the depth of the queue - 1} */
   public int tag() {
     return tag;
   }
 
-  /**
-   * What is to be done: the first bio; the others are behind it.
-   *
-   * @return the bio; it tells operation, flags and first sector of all
-   */
+  /** {@return the first bio, which has the operation, flags and first sector; the others follow it} */
   public Bio bio() {
     Bio mine = bio;
     assert mine != null : "a request that is not in flight";
     return mine;
   }
 
-  /**
-   * The I/O priority, which all bios of the request share.
-   *
-   * @return class and level; 0 for none
-   */
+  /** {@return the I/O priority, class and level, of all bios of the request; 0 for none} */
   @LinuxSource(file = "include/linux/blkdev.h", name = "req_get_ioprio")
   public int ioprio() {
     return bio().ioprio();
   }
 
-  /**
-   * How much is to be moved, of all bios.
-   *
-   * @return bytes; 0 for a flush
-   */
+  /** {@return the bytes of all bios; 0 for a flush} */
   @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_bytes")
   public int bytes() {
     int sum = 0;
@@ -127,11 +107,7 @@ public final class Request {
     return sum;
   }
 
-  /**
-   * How many vecs all bios have.
-   *
-   * @return how many pieces of memory
-   */
+  /** {@return the number of vecs of all bios} */
   @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_nr_phys_segments")
   public int segments() {
     int sum = 0;
@@ -141,17 +117,13 @@ public final class Request {
     return sum;
   }
 
-  /**
-   * The next request of a chain that a driver was given.
-   *
-   * @return the next one, or null
-   */
+  /** {@return the next request of a chain, or null} */
   public @Nullable Request next() {
     return next;
   }
 
   /**
-   * Links a request behind this one, while the driver has both.
+   * Links a request after this one. The driver owns both.
    *
    * @param following the next one, or null
    */
@@ -159,27 +131,23 @@ public final class Request {
     next = following;
   }
 
-  /**
-   * A number that the driver keeps with the request.
-   *
-   * @return what it set last
-   */
+  /** {@return the number that the driver stored last} */
   @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_rq_to_pdu")
   public long driverData() {
     return driverData;
   }
 
   /**
-   * Keeps a number with the request.
+   * Stores a number for the driver.
    *
-   * @param data whatever the driver wants
+   * @param data any value
    */
   public void setDriverData(long data) {
     driverData = data;
   }
 
   /**
-   * Says how it went, for {@link HwCtx#completeAll}.
+   * Sets the result for {@link HwCtx#completeAll}.
    *
    * @param result 0 or a negative errno
    */
@@ -188,8 +156,8 @@ public final class Request {
   }
 
   /**
-   * The request is done: gives the tag back and ends the bios. From any context, once for each time that the
-   * driver was given it.
+   * Completes the request: puts the tag and completes the bios. From any context, once each time that the driver gets
+   * it.
    *
    * @param result 0 or a negative errno
    */
@@ -201,8 +169,8 @@ public final class Request {
   }
 
   /**
-   * What the driver had is done. Answers whether the request goes on: then the driver has it again, and this thread
-   * must not touch it any more.
+   * Completes the driver's step. Returns whether another step follows; if so, the driver owns the request again, and
+   * this thread must not touch it.
    */
   @LinuxSource(file = "block/blk-flush.c", name = {"blk_flush_complete_seq", "flush_end_io", "mq_flush_data_end_io"})
   boolean goesOn() {
@@ -215,7 +183,7 @@ public final class Request {
       return false;
     }
     next = null;
-    inFlight = false; // a driver that was shut down does not get it
+    inFlight = false; // a driver that was shut down does not get the next step
     hctx.queue().queueRqs(hctx, this);
     return true;
   }
@@ -230,7 +198,7 @@ public final class Request {
     return inFlight;
   }
 
-  /** The request has ended: lets go of its bios, each with the result. Answers the last; they are linked. */
+  /** Detaches the bios of a completed request, each with the result. Returns the last; they stay linked. */
   @LinuxSource(file = "block/blk-core.c", name = "blk_update_request")
   Bio detach() {
     Bio tail = bio();

@@ -6,8 +6,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests that wait for a poller: anybody adds, whoever polls takes all. No lock, and no ABA, since nothing
- * is ever taken singly.
+ * Requests that wait for a poller: any thread adds a chain, a poller takes all. Lock-free; ABA is harmless, since
+ * requests are never taken singly.
  */
 public final class RequestList {
   private static final VarHandle HEAD;
@@ -21,7 +21,8 @@ public final class RequestList {
   }
 
   @SuppressWarnings("unused") // through HEAD
-  private volatile @Nullable Request head; // the first of the chain that came last; the chain before it is its earlier
+  // the first request of the newest chain; its earlier field links the chain before
+  private volatile @Nullable Request head;
 
   /** Makes an empty list. */
   public RequestList() {}
@@ -29,7 +30,7 @@ public final class RequestList {
   /**
    * Adds a chain.
    *
-   * @param chain requests in the order in which they came
+   * @param chain requests in order of arrival
    */
   public void add(Request chain) {
     Request before;
@@ -39,19 +40,15 @@ public final class RequestList {
     } while (!HEAD.weakCompareAndSetRelease(this, before, chain)); // pairs with takeAll
   }
 
-  /**
-   * Whether the list is empty. Racy.
-   *
-   * @return true if so
-   */
+  /** {@return whether the list is empty} Racy. */
   public boolean isEmpty() {
     return HEAD.getOpaque(this) == null;
   }
 
   /**
-   * Takes everything.
+   * Takes all requests.
    *
-   * @return a chain in the order in which the requests came, or null
+   * @return a chain in order of arrival, or null
    */
   public @Nullable Request takeAll() {
     if (HEAD.getOpaque(this) == null) {
@@ -62,7 +59,7 @@ public final class RequestList {
       return null;
     }
     Request before = chain.earlier;
-    while (before != null) { // what came earlier goes to the front
+    while (before != null) { // earlier chains go to the front
       chain.earlier = null;
       last(before).next = chain;
       chain = before;

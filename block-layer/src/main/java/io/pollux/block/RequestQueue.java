@@ -11,16 +11,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** The requests of one device: hardware queues that interrupt and others that are polled. */
+/** The requests of one device: interrupt-driven and polled hardware queues. */
 @LinuxSource(file = "include/linux/blkdev.h", name = "request_queue")
 public final class RequestQueue {
-  /** Tags of each hardware queue, as an NVMe drive has them. */
+  /** Default depth of each hardware queue, as in NVMe drives. */
   public static final int DEFAULT_DEPTH = 1023;
 
-  /** Looks at the device that one spinning poll makes before it lets others run (need_resched). */
+  /** Polls of the device in one spinning blkPoll, which then returns so that the caller can yield (need_resched). */
   private static final int SPINS = 1_000;
 
-  /** log2 of the nanoseconds of a tick, in which the time is counted that a device is busy: about a millisecond. */
+  /** log2 of the nanoseconds of a busy tick: about a millisecond. */
   private static final int TICK_SHIFT = 20;
 
   private static final VarHandle STAMP;
@@ -40,17 +40,17 @@ public final class RequestQueue {
   private final HwCtx[] hctxs; // the interrupting ones, then the polled ones
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
-  private final @Nullable HwCtx onlyPolled; // if there is one
-  private final int logicalBlockSize; // as the limits have it; this and what follows are looked at for each bio
+  private final @Nullable HwCtx onlyPolled; // if there is exactly one
+  private final int logicalBlockSize; // copied from the limits; read for each bio, as the next three
   private final boolean shouldMerge;
-  private final int simpleBytes; // what is no longer can't be too long; 0 if that depends on where it is
+  private final int simpleBytes; // a bio up to this size is never too long; 0 if that depends on its position
   private final int maxSegments;
-  private volatile long stamp; // the tick up to which busyTicks is right
+  private volatile long stamp; // the tick up to which busyTicks is counted
   private final AtomicLong busyTicks = new AtomicLong();
 
   /**
-   * Makes a queue of a device with a write cache that takes one bio a request: one hardware queue that interrupts and
-   * one that is polled.
+   * Makes a queue for a device with a write cache and without merging: one interrupt-driven and one polled hardware
+   * queue.
    *
    * @param ops the driver
    * @param logicalBlockSize smallest unit of I/O in bytes, a power of two from 512 to 4096
@@ -61,11 +61,11 @@ public final class RequestQueue {
   }
 
   /**
-   * Makes a queue whose statistics count time by a clock that ticks every few milliseconds.
+   * Makes a queue whose statistics use a clock with ticks of a few milliseconds.
    *
    * @param ops the driver
    * @param tagSet its hardware queues
-   * @param limits what the device takes
+   * @param limits the device's limits
    */
   public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits) {
     this(ops, tagSet, limits, CoarseClock::nanos);
@@ -76,8 +76,8 @@ public final class RequestQueue {
    *
    * @param ops the driver
    * @param tagSet its hardware queues
-   * @param limits what the device takes
-   * @param clock tells nanoseconds since some time, for statistics; from any thread
+   * @param limits the device's limits
+   * @param clock nanoseconds since a fixed time, for statistics; called by any thread
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_init_queue")
   public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits, LongSupplier clock) {
@@ -98,21 +98,13 @@ public final class RequestQueue {
     stamp = clock.getAsLong() >> TICK_SHIFT;
   }
 
-  /**
-   * The smallest unit of I/O.
-   *
-   * @return bytes
-   */
+  /** {@return the smallest unit of I/O, in bytes} */
   @LinuxSource(file = "include/linux/blkdev.h", name = "queue_logical_block_size")
   public int logicalBlockSize() {
     return logicalBlockSize;
   }
 
-  /**
-   * What the device takes.
-   *
-   * @return as given
-   */
+  /** {@return the device's limits} */
   public QueueLimits limits() {
     return limits;
   }
@@ -122,7 +114,9 @@ public final class RequestQueue {
     name = device;
   }
 
-  /** Passes requests to the driver. If the driver throws, it is not called again, and the requests it holds fail later. */
+  /**
+   * Passes requests to the driver. If the driver throws, it is not called again, and the requests it holds fail later.
+   */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
   void queueRqs(HwCtx hctx, Request chain) {
     BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
@@ -149,8 +143,9 @@ public final class RequestQueue {
   }
 
   /**
-   * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once. Requests in flight fail after
-   * one second, unless the driver completes them first ({@link BlkMqOps#isIdle}). From any context; a second call does nothing.
+   * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once. Requests in flight
+   * fail after one second, unless the driver completes them first ({@link BlkMqOps#isIdle}). From any context; a second
+   * call does nothing.
    *
    * @param where the thread or the part that failed
    * @param thrown the cause
@@ -173,8 +168,8 @@ public final class RequestQueue {
   }
 
   /**
-   * The hardware queue for what a task submits: always the same one for a task, so that one cookie does to poll for
-   * all that it sent. From process context.
+   * Returns the hardware queue for a task's bio. It is always the same for a task and a kind, so one cookie polls for
+   * all of the task's bios. From process context.
    */
   @LinuxSource(file = "block/blk-mq.h", name = "blk_mq_map_queue")
   private HwCtx map(Bio bio) {
@@ -186,7 +181,7 @@ public final class RequestQueue {
       if (polled.length != 0) {
         return byThread(polled);
       }
-      bio.clear(BlkTypes.REQ_HIPRI); // nobody polls here; REQ_NOWAIT stays
+      bio.clear(BlkTypes.REQ_HIPRI); // no polled queue; REQ_NOWAIT stays
     }
     return interrupting.length == 1 ? interrupting[0] : byThread(interrupting);
   }
@@ -196,9 +191,9 @@ public final class RequestQueue {
   }
 
   /**
-   * Sends a bio that lies inside the device, in pieces if it is too much for one request.
+   * Submits a bio that lies inside the device, split if it exceeds a limit.
    *
-   * @return the cookie, or BLK_QC_T_NONE if the bio ended
+   * @return the cookie, or BLK_QC_T_NONE if the bio completed
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_make_request")
   int makeRequest(Task current, Bio bio) {
@@ -209,14 +204,14 @@ public final class RequestQueue {
     return queueOne(current, bio);
   }
 
-  /** As makeRequest, for a bio that may be too much for one request. */
+  /** As makeRequest, for a bio that may exceed a limit. */
   @LinuxSource(file = "block/blk-merge.c", name = "blk_queue_split")
   private int makeRequests(Task current, Bio bio) {
     int cookie = BlkTypes.BLK_QC_T_NONE;
-    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece takes a block or more
+    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece has at least one block
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
-        bio.wouldBlockError(); // the owner sees this once the submitted pieces complete
+        bio.wouldBlockError(); // the owner gets this once the submitted pieces complete
         return cookie;
       }
       cookie = sent;
@@ -225,7 +220,7 @@ public final class RequestQueue {
     return sent == BlkTypes.BLK_QC_T_NONE ? cookie : sent;
   }
 
-  /** How much of a bio one request can take, from its start. */
+  /** Bytes of a bio, from its start, that fit in one request. */
   @LinuxSource(file = "block/blk-merge.c", name = {"blk_bio_segment_split", "blk_bio_discard_split", "get_max_io_size"})
   private int mostBytes(Bio bio) {
     switch (bio.op()) {
@@ -249,7 +244,7 @@ public final class RequestQueue {
     }
   }
 
-  /** As many bytes as a number of sectors, or a few less, so that what comes behind begins at a multiple. */
+  /** The bytes of a number of sectors, reduced so that the rest starts at a multiple, if possible. */
   private static int alignedEnd(Bio bio, int sectors, int multiple) {
     int bytes = sectors << BlkTypes.SECTOR_SHIFT;
     if (multiple == 0 || bytes >= bio.size()) {
@@ -260,10 +255,10 @@ public final class RequestQueue {
   }
 
   /**
-   * Puts a bio that fits into a request, that of a bio before it if it goes on there, and gives the request to the
-   * driver or the task's plug.
+   * Puts a bio that fits into a request: the last one of its list if it can be merged, otherwise a new one. A new
+   * request goes to the task's plug, or to the driver.
    *
-   * @return the cookie, or BLK_QC_T_NONE if the bio ended for want of a request
+   * @return the cookie, or BLK_QC_T_NONE if the bio failed because no request was free
    */
   @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_get_request", "blk_mq_bio_to_request"})
   private int queueOne(Task current, Bio bio) {
@@ -277,7 +272,7 @@ public final class RequestQueue {
         }
       }
       request.start(bio, now());
-      int cookie = hctx.cookie(request); // now: the request may be another's when the driver has had it
+      int cookie = hctx.cookie(request); // before queueRqs, which may complete and reuse the request
       queueRqs(hctx, request);
       return cookie;
     }
@@ -291,7 +286,7 @@ public final class RequestQueue {
       if (request == null) {
         return BlkTypes.BLK_QC_T_NONE;
       }
-      list = plug.list(hctx); // the plug was emptied before the wait
+      list = plug.list(hctx); // the plug was flushed before the wait
     }
     request.start(bio, plug.now(this));
     int cookie = hctx.cookie(request);
@@ -299,7 +294,7 @@ public final class RequestQueue {
     return cookie;
   }
 
-  /** All tags are in use: waits for one, or ends the bio if that must not be, and answers null. */
+  /** Handles a queue without free tags. Waits for one, or fails the bio if it must not wait, and then returns null. */
   @LinuxSource(file = "block/blk-core.c", name = "bio_wouldblock_error")
   private static @Nullable Request getOrEnd(Task current, HwCtx hctx, Bio bio) {
     if (bio.has(BlkTypes.REQ_NOWAIT)) {
@@ -310,10 +305,10 @@ public final class RequestQueue {
   }
 
   /**
-   * Looks for completions where a bio went. Sleeps never; may spin.
+   * Polls for completions on the hardware queue of a cookie. Never sleeps; may spin.
    *
-   * @param cookie what submitBio answered
-   * @param spin whether to go on, for a while, until something completed
+   * @param cookie returned by submitBio
+   * @param spin whether to poll, for a bounded time, until something completes
    * @return completions found, or a negative errno
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_poll")
@@ -333,7 +328,7 @@ public final class RequestQueue {
   }
 
   /**
-   * Looks once for completions on every polled hardware queue: for who waits for I/O that others sent. Sleeps never.
+   * Polls every polled hardware queue once, for a task that waits for other tasks' I/O. Never sleeps.
    *
    * @return completions found
    */
@@ -346,10 +341,9 @@ public final class RequestQueue {
   }
 
   /**
-   * Whether there is anything to poll for a cookie: not if the bio has ended, and not on a device without polled
-   * queues, where completions come by themselves.
+   * Returns whether a cookie can be polled. It can't if its bio has completed, or if its queue has an interrupt.
    *
-   * @param cookie what submitBio answered
+   * @param cookie returned by submitBio
    * @return true if so
    */
   @LinuxSource(file = "include/linux/blkdev.h", name = "QUEUE_FLAG_POLL")
@@ -357,31 +351,23 @@ public final class RequestQueue {
     return cookie != BlkTypes.BLK_QC_T_NONE && hctxs[cookie >> 16].polled();
   }
 
-  /** Requests were in flight, the first since a time. Counts whole ticks that began meanwhile and that nobody counted. From any context. */
+  /** Counts busy time for requests in flight since start: whole ticks that are not counted yet. From any context. */
   @LinuxSource(file = "block/blk-core.c", name = "part_round_stats")
   void busy(long start, long now) {
     long tick = now >> TICK_SHIFT;
     long before = stamp;
-    if (tick - before > 0 && STAMP.compareAndSet(this, before, tick)) { // once in a millisecond
+    if (tick - before > 0 && STAMP.compareAndSet(this, before, tick)) { // once per tick
       long from = Math.max(before, start >> TICK_SHIFT);
       busyTicks.getAndAdd(Math.max(0, tick - from));
     }
   }
 
-  /**
-   * What the device has done.
-   *
-   * @return a look at counters that others count on meanwhile
-   */
+  /** {@return the statistics, racy while requests are in flight} */
   public DiskStats stats() {
     return DiskStats.of(hctxs, busyTags(), busyTicks.get() << TICK_SHIFT);
   }
 
-  /**
-   * Tags in use, for the books: 0 when nothing is in flight.
-   *
-   * @return how many, of all hardware queues
-   */
+  /** {@return the number of tags in use, of all hardware queues; 0 when nothing is in flight} */
   public int busyTags() {
     int sum = 0;
     for (HwCtx hctx : hctxs) {

@@ -148,7 +148,7 @@ class BdevPollTest {
     assertThat(result).isEqualTo(-Errno.EAGAIN);
   }
 
-  /** A driver that never answers. */
+  /** A driver that never completes a request. */
   private static final class Nothing implements BlkMqOps {
     @Override
     public void queueRqs(HwCtx hctx, Request chain) {}

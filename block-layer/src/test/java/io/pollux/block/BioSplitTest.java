@@ -9,7 +9,7 @@ import io.pollux.uapi.Mman;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A bio that is too much for one request goes in pieces, and ends once, when all of them have. */
+/** A bio over the limits is split, and completes once, when all pieces have. */
 @Timeout(60)
 class BioSplitTest extends HeldDiskTest {
   private void limits(int maxSectors, int maxSegments, int chunk) {

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Whatever the limits of a device are, however bios lie in memory, and in whatever order its requests complete: what
- * was written is on the disk, what is read is what is there, no request is over a limit, and every bio ends once.
+ * Checks a disk against a model, for random limits, memory layouts and orders of completion. Reads return what was
+ * written, no request exceeds a limit, and every bio completes once.
  */
 @Timeout(120)
 class BlockModelTest extends HeldDiskTest {
@@ -62,7 +62,7 @@ class BlockModelTest extends HeldDiskTest {
     }
   }
 
-  /** Sends one bio of some pieces. Answers how many sectors it has. */
+  /** Submits one bio of some pieces. Returns its sectors. */
   private int send(boolean write, int at) {
     int[] pieces = new int[1 + random.nextInt(8)];
     for (int i = 0; i < pieces.length; i++) {

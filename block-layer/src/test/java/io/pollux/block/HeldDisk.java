@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A disk in an array that does nothing until the test says so, request by request. */
+/** A disk in an array that completes a request only when the test says so. */
 public final class HeldDisk implements BlkMqOps {
   public final byte[] contents;
   private final List<Request> held = new ArrayList<>(); // under its own lock
@@ -16,7 +16,7 @@ public final class HeldDisk implements BlkMqOps {
   private final List<String> done = new ArrayList<>(); // same lock
   private long nanos;
   public volatile boolean passing; // completes at once, or, on a polled queue, at the next poll
-  public volatile int failing = -1; // an operation that ends with EIO
+  public volatile int failing = -1; // an operation that fails with EIO
 
   public HeldDisk(int bytes) {
     contents = new byte[bytes];
@@ -57,7 +57,7 @@ public final class HeldDisk implements BlkMqOps {
     }
   }
 
-  /** What is held, as "op sector+sectors" with " fua" behind it, in the order of arrival. */
+  /** The held requests, as "op sector+sectors" and " fua", in order of arrival. */
   public List<String> seen() {
     synchronized (held) {
       return held.stream().map(HeldDisk::line).toList();

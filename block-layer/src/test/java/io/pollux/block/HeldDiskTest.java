@@ -12,7 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** What the tests with a held disk have in common: a task, memory, and a record of what has ended. */
+/** The common part of the tests with a held disk: a task, memory, and a record of completed bios. */
 abstract class HeldDiskTest {
   static final int DISK_BYTES = 1 << 20;
   static final int MEMORY = 1 << 20;

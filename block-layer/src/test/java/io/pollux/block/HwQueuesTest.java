@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Which hardware queue a bio goes to, and what happens when its tags are all in use. */
+/** Which hardware queue a bio goes to, and its result when all tags are in use. */
 @Timeout(60)
 class HwQueuesTest extends HeldDiskTest {
   private static final int READ = BlkTypes.REQ_OP_READ;

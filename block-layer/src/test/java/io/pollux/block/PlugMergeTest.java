@@ -7,7 +7,7 @@ import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A plug holds requests back, merges what goes on where the last one ends, and hands each queue its own. */
+/** A plug holds requests, merges contiguous bios, and passes each queue its own requests. */
 @Timeout(60)
 class PlugMergeTest extends HeldDiskTest {
   private static final int READ = BlkTypes.REQ_OP_READ;

@@ -18,7 +18,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Those who wait for a bio, or for many: what they wait with is used again and again, and woken by another thread. */
+/** Tasks that wait for one bio or many. The objects they wait with are reused, and another thread wakes them. */
 @Timeout(60)
 final class WaitForBioTest {
   private static final int BYTES = 1 << 20;
@@ -85,7 +85,7 @@ final class WaitForBioTest {
     assertThat(RawMemory.getLong(memory)).isEqualTo(round);
   }
 
-  /** Two at a time: one is begun while another one is not ended. */
+  /** Two transfers at a time: one is submitted before the other completes. */
   private static void many(Task task, BlockDevice bdev, int first, long memory, int round) {
     BioBatch bad = BioBatch.get(task, bdev, BlkTypes.REQ_OP_READ);
     bad.add(task, BYTES, page(memory, PAGES), PAGE);

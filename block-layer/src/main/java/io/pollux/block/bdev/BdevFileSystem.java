@@ -8,10 +8,10 @@ import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.LinuxSource;
 import java.lang.foreign.MemorySegment;
 
-/** A kind of filesystem that lives on a block device: the counterpart of file_system_type and mount_bdev. */
+/** A type of filesystem on a block device: the counterpart of file_system_type and mount_bdev. */
 @LinuxSource(file = "include/linux/fs.h", name = "file_system_type")
 public interface BdevFileSystem {
-  /** Bytes at the start of a device that tell the kinds apart: GFS2 has its superblock at 64 KiB. */
+  /** Bytes at the start of a device that {@link #recognises} needs: GFS2 has its superblock at 64 KiB. */
   int HEAD_BYTES = 68 << 10;
 
   /**
@@ -22,7 +22,7 @@ public interface BdevFileSystem {
   String name();
 
   /**
-   * Whether a device looks like one of this kind. Says nothing about whether it can be mounted.
+   * Returns whether a device has the magic number of this type. It may still fail to mount.
    *
    * @param head the first bytes of the device, up to HEAD_BYTES; fewer if the device is smaller
    * @return true if the magic number is there
@@ -34,9 +34,9 @@ public interface BdevFileSystem {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options how
+   * @param options the mount options
    * @return the filesystem, which uses the device until it is unmounted
-   * @throws ErrnoException why it can't be mounted, with the device untouched
+   * @throws ErrnoException the reason it can't be mounted; the device is unchanged
    */
   @LinuxSource(file = "fs/super.c", name = "mount_bdev")
   SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException;

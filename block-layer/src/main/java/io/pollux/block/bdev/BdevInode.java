@@ -10,7 +10,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 
-/** The node of a block device, such as /dev/ram0: its size is the device's. */
+/** The inode of a block device node, such as /dev/ram0: its size is the device's. */
 @LinuxSource(file = "fs/block_dev.c", name = "bdev_inode")
 public final class BdevInode extends Inode {
   private static final int BLOCK_SIZE = 4096;
@@ -18,9 +18,9 @@ public final class BdevInode extends Inode {
   private final BlockDevice bdev;
 
   /**
-   * Makes a node.
+   * Makes an inode.
    *
-   * @param sb the filesystem that it is named in
+   * @param sb the filesystem that has the node
    * @param ino its inode number there
    * @param bdev the device
    */
@@ -29,11 +29,7 @@ public final class BdevInode extends Inode {
     this.bdev = bdev;
   }
 
-  /**
-   * The device.
-   *
-   * @return as given
-   */
+  /** {@return the device} */
   @LinuxSource(file = "include/linux/fs.h", name = "I_BDEV")
   public BlockDevice bdev() {
     return bdev;
@@ -58,7 +54,7 @@ public final class BdevInode extends Inode {
   protected void getattr(long stat) {
     Stat.stNlink(stat, 1);
     Stat.stRdev(stat, bdev.dev());
-    Stat.stSize(stat, 0); // as Linux tells it; the size comes by ioctl or lseek
+    Stat.stSize(stat, 0); // as in Linux; ioctl and lseek return the size
     Stat.stBlksize(stat, BLOCK_SIZE);
   }
 }

@@ -25,16 +25,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * One direct request on a block device: the counterpart of struct blkdev_dio.
  *
- * <p>Each bio in flight holds a reference, and so does the submitter, who hands its own to the last bio: from then on the
- * request may end at any time and is not the submitter's any more, unless it is synchronous. Who drops the last reference
- * finishes the request. Completion may come from any context. A request of one bio needs no atomic operation on the
- * references at all.
+ * <p>Each bio in flight holds a reference, and so does the submitter. The submitter hands its reference over to the
+ * last bio. After that an asynchronous request may complete at any time, and the submitter no longer touches it.
+ * Dropping the last reference completes the request, from any context. A request of one bio needs no atomic operation
+ * on the references.
  */
 @LinuxSource(file = "fs/block_dev.c", name = "blkdev_dio")
 final class BlkdevDio extends Slab.Item {
   private static final Slab<BlkdevDio> SLAB = new Slab<>(BlkdevDio::new);
 
-  /** What takes one bio, unless it is in very small pieces: such a synchronous request needs no plug. */
+  /** Bytes that fit in one bio, unless in very small pieces: a synchronous request of that size needs no plug. */
   private static final int ONE_BIO = (Bio.BIO_MAX_PAGES / 2) << HostMemory.PAGE_SHIFT;
 
   private static final VarHandle REF;
@@ -50,7 +50,7 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private final Plug plug = new Plug();
-  private final Bio firstBio = Bio.embedded(); // most requests need no other
+  private final Bio firstBio = Bio.embedded(); // most requests need no other bio
   private final WaitQueue waiter = new WaitQueue();
   private @Nullable Kiocb iocb;
   private long size;
@@ -62,8 +62,8 @@ final class BlkdevDio extends Slab.Item {
 
   private int error; // the first one; through ERROR while bios are in flight
 
-  private volatile boolean done; // of a synchronous request: nothing is in flight any more
-  private final BooleanSupplier isDone = this::isDone; // made once
+  private volatile boolean done; // of a synchronous request: no bio is in flight
+  private final BooleanSupplier isDone = this::isDone; // bound once
 
   private BlkdevDio() {}
 
@@ -71,7 +71,7 @@ final class BlkdevDio extends Slab.Item {
     return done;
   }
 
-  /** Reads or writes iter, which lies inside the device and is not empty, at iocb.kiPos. Process context. */
+  /** Reads or writes iter at iocb.kiPos. The range is inside the device and not empty. From process context. */
   @LinuxSource(file = "fs/block_dev.c", name = {"__blkdev_direct_IO", "__blkdev_direct_IO_simple"})
   static long directIo(Task current, Kiocb iocb, IovIter iter) {
     BlockDevice bdev = DefBlkFops.bdev(iocb.file());
@@ -85,7 +85,7 @@ final class BlkdevDio extends Slab.Item {
     dio.sync = iocb.isSync();
     dio.write = !iter.intoMemory();
     dio.error = 0;
-    if (dio.done) { // a volatile store costs more than the look
+    if (dio.done) { // a volatile store costs more than this load
       dio.done = false;
     }
     dio.ref = 1;
@@ -115,7 +115,7 @@ final class BlkdevDio extends Slab.Item {
     long pos = request.kiPos;
     boolean waits = sync;
     boolean handedOver = false;
-    while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) { // each bio takes a byte or more
+    while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) { // each bio takes at least one byte
       long sector = pos >> BlkTypes.SECTOR_SHIFT;
       Bio bio =
           size == 0
@@ -142,23 +142,23 @@ final class BlkdevDio extends Slab.Item {
       }
       int sent = bdev.submitBio(current, bio);
       if (sent != BlkTypes.BLK_QC_T_NONE) {
-        cookie = sent; // what has ended already needs no polling
+        cookie = sent; // a bio that has completed needs no polling
       }
       if (handedOver) {
-        break; // nothing of a request that is not synchronous may be touched
+        break; // an asynchronous request must not be touched
       }
     }
     if (plugged) {
-      plug.finish(current); // this thread's, whatever has become of the request
+      plug.finish(current); // the plug is this task's, even if the request is gone
     }
     if (polled) {
-      request.publishPoll(bdev.queue(), cookie); // who polls gets to know of the request only after this
+      request.publishPoll(bdev.queue(), cookie); // a poller sees the request only after this
     }
     if (!waits) {
       if (handedOver) {
         return -Kiocb.EIOCBQUEUED;
       }
-      // If it has not ended, it may by now: nothing of it is touched but by who drops the last reference.
+      // Not complete yet, but it may be at any time: only the holder of the last reference touches it now.
       return dropRef() ? finish() : -Kiocb.EIOCBQUEUED;
     }
     if (handedOver ? !done : !dropRef()) {
@@ -200,7 +200,7 @@ final class BlkdevDio extends Slab.Item {
 
   private void failed(Bio bio) {
     if (bio.foundNoTag()) {
-      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags by now
+      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags at this point
     }
     setError(bio.status());
   }
@@ -210,7 +210,7 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private boolean dropRef() {
-    if ((int) REF.getAcquire(this) == 1) { // the only one left, and nobody takes another: pairs with the others' getAndAdd
+    if ((int) REF.getAcquire(this) == 1) { // the only one left, and no other is taken: pairs with the others' getAndAdd
       return true;
     }
     int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
@@ -218,11 +218,11 @@ final class BlkdevDio extends Slab.Item {
     return before == 1;
   }
 
-  /** Takes the request apart and answers its result. From any context. */
+  /** Frees the request and returns its result. From any context. */
   private long finish() {
     Kiocb request = iocb();
     if (write && size > 0) {
-      // What a buffered reader brought in meanwhile may be older than what was written.
+      // A buffered reader may have read the old data in meanwhile.
       Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
       mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
     }

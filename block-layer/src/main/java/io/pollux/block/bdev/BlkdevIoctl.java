@@ -39,7 +39,7 @@ final class BlkdevIoctl {
       case BlkIoctl.BLKRASET, BlkIoctl.BLKFRASET -> setReadAhead(bdev, arg);
       case BlkIoctl.BLKRAGET, BlkIoctl.BLKFRAGET ->
           arg == 0 ? -Errno.EINVAL : putLong(current, arg, bdev.readAheadPages() * SECTORS_OF_PAGE);
-      case BlkIoctl.BLKRRPART -> -Errno.EINVAL; // a disk without partitions
+      case BlkIoctl.BLKRRPART -> -Errno.EINVAL; // the disk has no partitions
       case BlkIoctl.BLKPG -> partition(current, arg);
       case BlkIoctl.HDIO_GETGEO -> arg == 0 ? -Errno.EINVAL : -Errno.ENOTTY;
       case BlkIoctl.BLKSECDISCARD -> file.writable() ? -Errno.EOPNOTSUPP : -Errno.EBADF;
@@ -90,7 +90,7 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  /** There are no partitions, and none can be added. */
+  /** Returns an error: there are no partitions, and none can be added. */
   @LinuxSource(file = "block/ioctl.c", name = "blkpg_ioctl")
   private static long partition(Task current, long arg) {
     if (!current.mm().accessOk(arg, BLKPG_ARG_SIZE, false)) {
@@ -127,7 +127,7 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  /** Discards or zeroes a range. What is cached of it goes, dirty or not. */
+  /** Discards or zeroes a range. The cached pages of the range are dropped, dirty or not. */
   @LinuxSource(file = "block/ioctl.c", name = {"blk_ioctl_discard", "blk_ioctl_zeroout"})
   private static long range(Task current, File file, long arg, boolean discard) {
     BlockDevice bdev = DefBlkFops.bdev(file);

@@ -17,7 +17,7 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
-/** What can be done with an open block device: through its pages in memory, or past them with O_DIRECT. */
+/** The file operations of block devices: through the page cache, or past it with O_DIRECT. */
 @Patch(3)
 @LinuxSource(file = "fs/block_dev.c", name = "def_blk_fops")
 final class DefBlkFops implements FileOperations {
@@ -88,8 +88,8 @@ final class DefBlkFops implements FileOperations {
   }
 
   /**
-   * Writes. Buffered, it waits for nothing but memory and the rest of a page. Unlike Linux of that time, which
-   * answers EOPNOTSUPP, a buffered write with IOCB_NOWAIT writes what it can without waiting.
+   * Writes. A buffered write waits only for memory and for the rest of a partly written page. With IOCB_NOWAIT it
+   * writes what it can without waiting; the Linux of the posting returns EOPNOTSUPP.
    */
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_write_iter")
@@ -123,12 +123,12 @@ final class DefBlkFops implements FileOperations {
       if (result != 0) {
         return result;
       }
-      mapping.invalidateRange(start, start + bytes - 1); // BlkdevDio does it once more at the end
+      mapping.invalidateRange(start, start + bytes - 1); // BlkdevDio repeats this at completion
     }
     return BlkdevDio.directIo(current, iocb, from);
   }
 
-  /** Brings to the device what is dirty where direct I/O is going to be. Answers 0 or a negative errno. */
+  /** Writes back the dirty pages under a direct request. Returns 0 or a negative errno. */
   @LinuxSource(file = "mm/filemap.c", name = "generic_file_read_iter")
   private static int writeBackBeneath(Task current, Mapping mapping, Kiocb iocb, long bytes) {
     long end = iocb.kiPos + bytes - 1;
@@ -138,13 +138,13 @@ final class DefBlkFops implements FileOperations {
     return mapping.writeAndWaitRange(current, iocb.kiPos, end);
   }
 
-  /** A synchronous durable write reports write-back errors, as fsync does. */
+  /** Reports write-back errors for a synchronous durable write, as fsync does. */
   private static long reportErrors(File file, long written) {
     int error = file.checkAndAdvanceWbErr();
     return error != 0 ? error : written;
   }
 
-  /** Makes what was just written durable. Answers the bytes written, or a negative errno. */
+  /** Makes the bytes just written durable. Returns their number, or a negative errno. */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private static long writeSync(Task current, Kiocb iocb, BlockDevice bdev, long bytes) {
     int result = bdev.mapping().fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
@@ -182,7 +182,7 @@ final class DefBlkFops implements FileOperations {
     return result != 0 ? result : bdev.flushAndWait(current);
   }
 
-  /** Moves the position, which can't be behind the end. A device has no holes to be found, nor, if asked for it, data. */
+  /** Moves the position, at most to the end of the device. SEEK_HOLE and SEEK_DATA fail with EINVAL. */
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "block_llseek")
   public long llseek(Task current, File file, long offset, int whence) {
@@ -190,7 +190,7 @@ final class DefBlkFops implements FileOperations {
     long pos =
         switch (whence) {
           case Fcntl.SEEK_SET -> offset;
-          case Fcntl.SEEK_CUR -> file.pos() + offset; // what overflows is below 0
+          case Fcntl.SEEK_CUR -> file.pos() + offset; // an overflow is negative
           case Fcntl.SEEK_END -> size + offset;
           default -> -1;
         };
@@ -198,12 +198,15 @@ final class DefBlkFops implements FileOperations {
   }
 
   /**
-   * Zeroes or discards a range. A range that goes on behind the end is cut there if the mode has KEEP_SIZE, else it is
-   * EINVAL, like one that begins there and one that has parts of logical blocks. Zeroing is done by writing if need be,
-   * punching a hole is not. Two things differ from 4.20: a mode that is not known leaves what is cached alone, and a page
-   * that is dirty and only has a part in the range is no EBUSY. Both are as in later versions.
+   * Zeroes or discards a range.
    *
-   * @return 0; -EBUSY if somebody wrote there through the page cache meanwhile; -EPERM; or what the device answers
+   * <p>A range that starts at or beyond the end, or is not aligned to logical blocks, is EINVAL. One that reaches
+   * beyond the end is cut with KEEP_SIZE, otherwise EINVAL. Zeroing may write zeroes; punching a hole never does.
+   *
+   * <p>Two things differ from 4.20, as in later versions. An unknown mode leaves the page cache alone. A dirty page
+   * that is only partly in the range is not EBUSY.
+   *
+   * @return 0; -EBUSY if another task wrote there through the page cache meanwhile; -EPERM; or the device's error
    */
   @Override
   @Differs(
@@ -269,7 +272,10 @@ final class DefBlkFops implements FileOperations {
     bdev(file).putAndKeep();
   }
 
-  /** What the bios of a direct request ask for. A durable write needs no work behind it that could sleep. */
+  /**
+   * Returns the operation and flags of a direct request's bios. REQ_FUA makes a durable write without work after it
+   * that could sleep.
+   */
   @LinuxSource(file = "fs/block_dev.c", name = "dio_bio_write_op")
   static int opOf(Kiocb iocb, IovIter iter) {
     int opf = iocb.has(Kiocb.IOCB_NOWAIT) ? BlkTypes.REQ_NOWAIT : 0;

@@ -2,12 +2,12 @@
 package io.pollux.block.bdev;
 
 /**
- * How to mount.
+ * The options of a mount.
  *
- * @param readOnly refuse every write ({@code -o ro})
- * @param norecovery leave a dirty log as it is ({@code -o norecovery}); needs readOnly
+ * @param readOnly reject every write ({@code -o ro})
+ * @param norecovery ignore a dirty log ({@code -o norecovery}); requires readOnly
  */
 public record MountOptions(boolean readOnly, boolean norecovery) {
-  /** Read-only, with recovery where it is needed. */
+  /** Read-only, and without norecovery. */
   public static final MountOptions READ_ONLY = new MountOptions(true, false);
 }

@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A block of metadata in memory, in one piece of the device or in several. The package describes its life. In GFS2: struct
- * buffer_head.
+ * A block of metadata in memory, in one piece of the device or in several. The package describes its life cycle. In
+ * GFS2: struct buffer_head.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf")
 public final class Buf {
@@ -36,7 +36,7 @@ public final class Buf {
   private final BufCache cache;
   private final BufSpace.Key key;
   private final RwSemaphore lock = new RwSemaphore(); // C: b_sema
-  private volatile @Nullable Task owner; // the task that took the lock, until it is unlocked
+  private volatile @Nullable Task owner; // the task that took the lock, until unlock
 
   @SuppressWarnings("unused") // through HOLD
   private volatile int hold = 1; // C: b_hold
@@ -44,19 +44,19 @@ public final class Buf {
   @SuppressWarnings("unused") // through PINS
   private volatile int pins; // C: b_pin_count
 
-  private volatile @Nullable BufData data; // C: b_addr; null until it was read or created
-  private volatile boolean stale; // C: XBF_STALE; it is not in its space
+  private volatile @Nullable BufData data; // C: b_addr; null until read or created
+  private volatile boolean stale; // C: XBF_STALE; not in its space any more
 
-  // Under the buffer's lock; readers see the first two through data, which is written after them:
+  // Under the buffer's lock; readers get the first two through data, which is written after them:
   private @Nullable BufOps ops; // C: b_ops
-  private long @Nullable [] pieces; // C: b_maps; null if it is one
+  private long @Nullable [] pieces; // C: b_maps; null if there is one
   private @Nullable BufEdit edit;
   private @Nullable BufLogItem logItem; // C: b_log_item
 
-  private int lruRef = 1; // C: b_lru_ref; plain, as a lost update costs only a read
+  private int lruRef = 1; // C: b_lru_ref; plain, since a lost update costs only a read
   private int roundsLeft;
 
-  // Under the lock of the cache: the list of buffers that count.
+  // Under the lock of the cache: the list of counted buffers.
   boolean counted;
   @Nullable Buf newer;
   @Nullable Buf older;
@@ -67,21 +67,13 @@ public final class Buf {
     this.key = key;
   }
 
-  /**
-   * The place.
-   *
-   * @return first byte of the first piece on the device
-   */
+  /** {@return the first byte of the first piece on the device} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_bn")
   public long position() {
     return key.position();
   }
 
-  /**
-   * The length of all pieces.
-   *
-   * @return bytes
-   */
+  /** {@return the length of all pieces, in bytes} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_length", "BBTOB"})
   public int length() {
     return key.length();
@@ -89,7 +81,7 @@ public final class Buf {
 
   // References.
 
-  /** Takes another reference. From any context, with a reference. */
+  /** Takes another reference. From any context; the caller has a reference. */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_hold")
   public void hold() {
     int before = (int) HOLD.getAndAdd(this, 1);
@@ -99,7 +91,7 @@ public final class Buf {
   /** Takes a reference, unless the buffer is dead. */
   boolean tryHold() {
     int now = (int) HOLD.getOpaque(this);
-    while (now >= 0) { // ends: each turn but the last is another thread's success
+    while (now >= 0) { // terminates: each turn but the last is another thread's success
       int seen = (int) HOLD.compareAndExchange(this, now, now + 1);
       if (seen == now) {
         return true;
@@ -119,12 +111,12 @@ public final class Buf {
     }
   }
 
-  /** Ends a buffer without references. Under the lock of the cache, which then forgets it. */
+  /** Marks a buffer without references as dead. Under the lock of the cache, which then removes it. */
   boolean tryKill() {
     return HOLD.compareAndSet(this, 0, DEAD);
   }
 
-  /** Whether it need not stay after its last reference. */
+  /** Whether it may be dropped with its last reference. */
   boolean worthless() {
     return data == null || lruRef == 0;
   }
@@ -132,7 +124,7 @@ public final class Buf {
   /**
    * Sets how many rounds of reclaim the buffer survives after its last use.
    *
-   * @param rounds 0: the buffer goes with its last reference; more for blocks that are used often
+   * @param rounds 0: it is dropped with its last reference; more for blocks that are used often
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_set_ref")
   public void setRef(int rounds) {
@@ -170,7 +162,7 @@ public final class Buf {
   }
 
   /**
-   * Takes the lock if that needs no wait. From process context.
+   * Takes the lock if it is free. From process context; does not sleep.
    *
    * @param current the calling task
    * @return whether the caller has it
@@ -184,7 +176,10 @@ public final class Buf {
     return locked;
   }
 
-  /** Gives the lock back, and drops changes that were not published. From any context, also by another task. */
+  /**
+   * Releases the lock, and drops changes that were not published. From any context; another task than the owner may
+   * call it.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_unlock")
   public void unlock() {
     assert lock.isLocked() : "unlock of a buffer that is not locked";
@@ -197,11 +192,7 @@ public final class Buf {
     lock.upWrite();
   }
 
-  /**
-   * Whether some task has the lock.
-   *
-   * @return true if so, for the moment
-   */
+  /** {@return whether a task has the lock, racy} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_islocked")
   public boolean locked() {
     return lock.isLocked();
@@ -210,9 +201,10 @@ public final class Buf {
   // Contents.
 
   /**
-   * The contents. From any context, with a reference. Without the lock they may be replaced at any time, but do not change.
+   * Returns the contents. From any context, with a reference. Without the lock they may be replaced at any time, but
+   * never change.
    *
-   * @return the contents that were read or published last
+   * @return the contents read or published last
    */
   public BufData data() {
     BufData there = data;
@@ -222,7 +214,7 @@ public final class Buf {
     return there;
   }
 
-  /** Reads the block unless it has contents, and makes sure that it is of a type. The caller has a reference. */
+  /** Reads the block unless it has contents, and checks that it is of a type. The caller has a reference. */
   void load(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
     BufData there = data;
     if (there == null) {
@@ -242,7 +234,7 @@ public final class Buf {
     lock(current);
     try {
       BufData there = data;
-      if (there == null) { // not by another reader meanwhile
+      if (there == null) { // no other reader was first
         there = cache.read(current, key, from, what.get());
         verify(type, there);
         ops = type;
@@ -269,9 +261,9 @@ public final class Buf {
   }
 
   /**
-   * A copy of the contents, to be changed. With the lock; the same copy until it is published or dropped.
+   * Returns a copy of the contents for changes. With the lock; the same copy until it is published or dropped.
    *
-   * @return the copy, which is the buffer's
+   * @return the copy, which the buffer owns
    */
   public BufEdit edit() {
     assert lock.isLocked() : "edit without the lock";
@@ -285,10 +277,10 @@ public final class Buf {
   }
 
   /**
-   * Contents of zeroes for a block that was just allocated; it is not read. With the lock.
+   * Makes contents of zeroes for a newly allocated block, which is not read. With the lock.
    *
-   * @param type the type that it is going to be
-   * @param what the structure, for the sentences of errors
+   * @param type the block's type from now on
+   * @param what the structure, for error messages
    * @return the contents, to be filled and published
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_get_map")
@@ -301,7 +293,7 @@ public final class Buf {
   }
 
   /**
-   * Changes the type, where a block turns into another kind without being freed. With the lock.
+   * Changes the type of a block that is converted without being freed. With the lock.
    *
    * @param type the new type
    */
@@ -311,7 +303,9 @@ public final class Buf {
     ops = type;
   }
 
-  /** Publishes the changes: they are the contents from here on, and have to be written. With the lock, after {@link #edit}. */
+  /**
+   * Publishes the changes: they become the contents, and the buffer becomes dirty. With the lock, after {@link #edit}.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_delwri_queue")
   public void markDirty() {
     BufEdit changed = edit;
@@ -321,23 +315,19 @@ public final class Buf {
     if (cache.addDirty(this)) {
       hold();
     }
-    if (stale) { // after it is in the set: left() may have come between
+    if (stale) { // after it was added: left() may have run in between
       clean();
     }
     cache.count(this);
   }
 
-  /**
-   * Whether the contents have to be written.
-   *
-   * @return true if so
-   */
+  /** {@return whether the buffer is dirty} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "_XBF_DELWRI_Q")
   public boolean dirty() {
     return cache.isDirty(this);
   }
 
-  /** The contents need not be written any more. */
+  /** Marks the buffer as not dirty. */
   void clean() {
     if (cache.removeDirty(this)) {
       release();
@@ -347,11 +337,12 @@ public final class Buf {
   // Writing.
 
   /**
-   * Writes the contents and waits; they are durable after the next flush. Waits first until the buffer is not pinned: the caller has
-   * forced the log. A stale buffer is not written. From process context, with the lock and without an open change; sleeps.
+   * Writes the contents and waits; they are durable after the next flush. If the buffer is pinned it waits until it is
+   * not; the caller has forced the log. A stale buffer is not written. From process context, with the lock and without
+   * an open change; sleeps.
    *
    * @param current the calling task
-   * @throws ErrnoException the verifier's or the device's error; then the buffer stays dirty
+   * @throws ErrnoException the verifier's or the device's error; the buffer then stays dirty
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_bwrite", "xfs_buf_submit"})
   public void write(Task current) throws ErrnoException {
@@ -390,7 +381,7 @@ public final class Buf {
     return copy.publish();
   }
 
-  /** Writes the contents if they have to be written and are not pinned. From process context. Returns 0 or a negative errno. */
+  /** Writes the buffer if it is dirty and not pinned. From process context. Returns 0 or a negative errno. */
   int writeIfDirty(Task current) {
     try {
       lock(current);
@@ -407,7 +398,9 @@ public final class Buf {
     }
   }
 
-  /** Forgets the block, which was freed: it leaves its space and is never written. With the lock. In GFS2: bforget. */
+  /**
+   * Drops a block that was freed: the buffer leaves its space and is never written. With the lock. In GFS2: bforget.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_stale")
   public void stale() {
     assert lock.isLocked() : "stale without the lock";
@@ -415,14 +408,14 @@ public final class Buf {
     left();
   }
 
-  /** It was removed from its space: nothing finds it any more. From any context. */
+  /** Called after it was removed from its space: no lookup finds it any more. From any context. */
   void left() {
     stale = true;
     clean();
     cache.uncount(this);
   }
 
-  /** It is dead: removes it from its space. Under the lock of the cache. */
+  /** Removes a dead buffer from its space. Under the lock of the cache. */
   void bury() {
     space.remove(this);
   }
@@ -433,7 +426,10 @@ public final class Buf {
 
   // Pins and the log item.
 
-  /** Keeps the contents from the device until {@link #unpin}: the log does not have them yet. From any context, with a reference. */
+  /**
+   * Prevents writes of the buffer until {@link #unpin}, since its contents are not in the log yet. From any context,
+   * with a reference.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_pin")
   public void pin() {
     hold();
@@ -441,7 +437,7 @@ public final class Buf {
     assert before >= 0 : before;
   }
 
-  /** Takes back one {@link #pin}. From any context. */
+  /** Drops one {@link #pin}. From any context. */
   @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_unpin")
   public void unpin() {
     int before = (int) PINS.getAndAdd(this, -1);
@@ -452,18 +448,14 @@ public final class Buf {
     release();
   }
 
-  /**
-   * Whether the log keeps the contents from the device.
-   *
-   * @return true if so, for the moment
-   */
+  /** {@return whether a pin prevents writes, racy} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_ispinned")
   public boolean pinned() {
     return pins != 0;
   }
 
   /**
-   * What the log attached. With the lock.
+   * Returns what the log attached. With the lock.
    *
    * @return the log item, or null
    */
@@ -473,7 +465,7 @@ public final class Buf {
   }
 
   /**
-   * Attaches what the log knows of the buffer. With the lock. The log holds a reference as long as it is attached.
+   * Attaches the log's state for the buffer. With the lock. The log holds a reference while it is attached.
    *
    * @param item the log item, or null for none
    */

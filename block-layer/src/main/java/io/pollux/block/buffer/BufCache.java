@@ -23,31 +23,32 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All buffers of a mount: their device, their memory, and those that have to be written. In GFS2: the part of fs/gfs2/meta_io.c below
- * gfs2_meta_read, and the address spaces of the glocks.
+ * All buffers of a mount: their device, their memory, and the set of dirty ones. In GFS2: the part of fs/gfs2/meta_io.c
+ * below gfs2_meta_read, and the address spaces of the glocks.
  *
- * <p>Reclaim is by rounds, as in Linux: a buffer that was used since the last round survives as many as {@link Buf#setRef} says.
+ * <p>Reclaim works in rounds, as in Linux: after its last use a buffer survives as many rounds as {@link Buf#setRef}
+ * says.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buftarg")
 public final class BufCache {
-  /** Bytes that one bio moves. */
+  /** Maximum number of bytes per bio. */
   private static final int STAGING_BYTES = 64 << 10;
 
-  /** Staging buffers that are kept. */
+  /** Number of staging buffers that are kept. */
   private static final int STAGING_KEPT = 4;
 
-  /** Buffers with references that one reclaim passes over, so that its cost is bounded. */
+  /** Number of referenced buffers that one reclaim passes over, which bounds its cost. */
   private static final int MOST_PASSED = 32;
 
   private final BlockDevice bdev;
   private final long limit;
   private final int damageErrno;
-  private final Deque<Long> staging = new ArrayDeque<>(STAGING_KEPT); // under its own lock
+  private final Deque<Long> staging = new ArrayDeque<>(STAGING_KEPT); // under its own monitor
   private final Set<Buf> dirty = ConcurrentHashMap.newKeySet();
   private final WaitQueue unpinned = new WaitQueue();
 
-  private final Object lock = new Object(); // C: bt_lru's; the innermost
-  private final AtomicLong bytes = new AtomicLong(); // changed under the lock; so are the others
+  private final Object lock = new Object(); // C: the lock of bt_lru; the innermost
+  private final AtomicLong bytes = new AtomicLong(); // changed under the lock, as newest and oldest
   private @Nullable Buf newest; // C: bt_lru
   private @Nullable Buf oldest;
 
@@ -55,8 +56,8 @@ public final class BufCache {
    * Makes an empty cache.
    *
    * @param bdev the device
-   * @param limit bytes of contents that buffers may keep which nothing uses
-   * @param damageErrno positive errno that the filesystem gives for damage
+   * @param limit bytes of contents that unreferenced buffers may keep
+   * @param damageErrno the filesystem's positive errno for damage
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_alloc_buftarg")
   public BufCache(BlockDevice bdev, long limit, int damageErrno) {
@@ -65,21 +66,13 @@ public final class BufCache {
     this.damageErrno = damageErrno;
   }
 
-  /**
-   * The device.
-   *
-   * @return the device, which the filesystem closes
-   */
+  /** {@return the device, which the filesystem closes} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "bt_bdev")
   public BlockDevice bdev() {
     return bdev;
   }
 
-  /**
-   * Makes an empty space.
-   *
-   * @return a space whose buffers count here
-   */
+  /** {@return a new empty space, whose buffers count here} */
   public BufSpace newSpace() {
     return new BufSpace(this);
   }
@@ -87,7 +80,7 @@ public final class BufCache {
   /**
    * Makes the error for damage.
    *
-   * @param sentence what is wrong with what
+   * @param sentence the place and the fault
    * @return an error with the filesystem's errno for damage
    */
   public ErrnoException corrupt(String sentence) {
@@ -95,12 +88,12 @@ public final class BufCache {
   }
 
   /**
-   * Reads bytes that are not kept, and not verified: the superblock, a log. From process context; sleeps.
+   * Reads bytes without caching or verifying them: the superblock, a log. From process context; sleeps.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512; any value
    * @param length bytes; any value
-   * @param what the structure, for the sentences of errors
+   * @param what the structure, for error messages
    * @return the bytes
    * @throws ErrnoException the errno for damage if the range is beyond the device, or the device's error
    */
@@ -234,21 +227,17 @@ public final class BufCache {
     return dirty.contains(buf);
   }
 
-  /**
-   * How many buffers have to be written.
-   *
-   * @return the number, for the moment
-   */
+  /** {@return the number of dirty buffers, racy} */
   public int dirtyBuffers() {
     return dirty.size();
   }
 
   /**
-   * Writes the buffers that have to be written, in the order of their places, and waits; pinned ones stay. They are durable after the
-   * next flush. From process context, without a buffer's lock; sleeps.
+   * Writes the dirty buffers in order of position and waits; pinned ones stay. They are durable after the next flush.
+   * From process context, without a buffer's lock; sleeps.
    *
    * @param current the calling task
-   * @return 0, or the first negative errno; a buffer that failed stays dirty
+   * @return 0 or the first negative errno; a buffer that failed stays dirty
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_buf_delwri_submit", "xfs_buf_delwri_submit_buffers"})
   public int writeBack(Task current) {
@@ -279,11 +268,7 @@ public final class BufCache {
 
   // Memory.
 
-  /**
-   * The memory of all contents in spaces of this cache.
-   *
-   * @return bytes
-   */
+  /** {@return the bytes of all contents in spaces of this cache} */
   public long bytes() {
     return bytes.get();
   }
@@ -292,7 +277,7 @@ public final class BufCache {
     return bytes.get() > limit;
   }
 
-  /** A buffer has contents now. From any context. */
+  /** Counts a buffer that has contents now. From any context. */
   void count(Buf buf) {
     synchronized (lock) {
       if (!buf.counted && !buf.isStale()) {
@@ -304,20 +289,20 @@ public final class BufCache {
     }
   }
 
-  /** A buffer left its space. From any context. */
+  /** Stops counting a buffer that left its space. From any context. */
   void uncount(Buf buf) {
     synchronized (lock) {
       forget(buf);
     }
   }
 
-  /** A buffer has no references, at least for a moment. From any context. */
+  /** Handles a buffer whose references dropped to 0, perhaps only for a moment. From any context. */
   void released(Buf buf) {
     synchronized (lock) {
       if (!buf.worthless()) {
         reclaim();
       }
-      if ((buf.worthless() || overLimit()) && buf.tryKill()) { // over: reclaim met only buffers with references
+      if ((buf.worthless() || overLimit()) && buf.tryKill()) { // over the limit: reclaim met only referenced buffers
         buf.bury();
         forget(buf);
       }
@@ -329,7 +314,8 @@ public final class BufCache {
   private void reclaim() {
     int passed = 0;
     Buf buf = oldest;
-    while (buf != null && overLimit() && passed < MOST_PASSED) { // ends: each turn uses up a round, a buffer, or a pass
+    // terminates: each turn uses up a round, a buffer, or a pass
+    while (buf != null && overLimit() && passed < MOST_PASSED) {
       if (!buf.survivesRound()) {
         if (buf.tryKill()) {
           buf.bury();
@@ -381,7 +367,7 @@ public final class BufCache {
     buf.older = null;
   }
 
-  /** Frees all memory, also of dirty buffers: the filesystem is gone. No task uses a buffer any more. */
+  /** Frees all memory, of dirty buffers, too, at unmount. No task uses a buffer any more. */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_free_buftarg", "xfs_wait_buftarg"})
   public void drop() {
     for (Buf buf : dirty) {

@@ -14,8 +14,8 @@ import java.util.zip.Checksum;
 /**
  * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers are big-endian.
  *
- * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk cannot lead outside. Safe
- * for any number of threads, and valid after the buffer is gone.
+ * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk can't lead
+ * outside. Safe for any number of threads, and valid after the buffer is gone.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_addr", "xfs_buf_offset"})
 public sealed class BufData permits BufEdit {
@@ -33,7 +33,7 @@ public sealed class BufData permits BufEdit {
    *
    * @param bytes the contents, which must not change from here on
    * @param position first byte on the device
-   * @param what the structure, for the sentences of errors
+   * @param what the structure, for error messages
    * @param damageErrno positive errno of {@link #corrupt}
    */
   public BufData(byte[] bytes, long position, String what, int damageErrno) {
@@ -47,20 +47,12 @@ public sealed class BufData permits BufEdit {
     this(bytes, like.position, like.what, like.damageErrno);
   }
 
-  /**
-   * The length.
-   *
-   * @return bytes
-   */
+  /** {@return the length in bytes} */
   public final int size() {
     return bytes.length;
   }
 
-  /**
-   * The place, for blocks that contain their own.
-   *
-   * @return first byte on the device
-   */
+  /** {@return the first byte on the device, for blocks that contain their own position} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_bn", "XFS_BUF_ADDR"})
   public final long position() {
     return position;
@@ -73,7 +65,7 @@ public sealed class BufData permits BufEdit {
   /**
    * Makes the error for damage in these contents.
    *
-   * @param how what is wrong, as a clause
+   * @param how the fault, as a clause
    * @return an error with the errno for damage
    */
   @LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_verifier_error", "xfs_corruption_error"})
@@ -151,7 +143,7 @@ public sealed class BufData permits BufEdit {
    *
    * @param at offset in bytes; any value
    * @param length bytes; any value
-   * @return a new array, which is the caller's
+   * @return a new array, owned by the caller
    * @throws ErrnoException the errno for damage if that is outside
    */
   public final byte[] copy(int at, int length) throws ErrnoException {
@@ -173,11 +165,11 @@ public sealed class BufData permits BufEdit {
   }
 
   /**
-   * Copies a part, so that it can be kept without the rest.
+   * Copies a part, which can then be kept without the rest.
    *
    * @param at offset in bytes; any value
    * @param length bytes; any value
-   * @param part the structure there, for the sentences of errors
+   * @param part the structure there, for error messages
    * @return the part
    * @throws ErrnoException the errno for damage if that is outside
    */
@@ -186,7 +178,7 @@ public sealed class BufData permits BufEdit {
   }
 
   /**
-   * Compares a part.
+   * Compares a part with bytes.
    *
    * @param at offset in bytes; any value
    * @param expected the bytes to compare with

@@ -6,8 +6,8 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A copy of a buffer's contents that the holder of the buffer's lock may change. It ends when it is published or dropped; a change after
- * that is an assertion. Every access is checked against the end.
+ * A copy of a buffer's contents that the holder of the buffer's lock may change. A change after it was published or
+ * dropped fails an assertion. Every access is checked against the end.
  */
 public final class BufEdit extends BufData {
   private boolean open = true;
@@ -20,7 +20,7 @@ public final class BufEdit extends BufData {
     super(bytes, position, what, damageErrno);
   }
 
-  /** Ends the changes. The contents share the array. */
+  /** Closes the copy and returns it as contents, which share the array. */
   BufData publish() {
     assert open : "published or dropped twice";
     open = false;

@@ -8,7 +8,7 @@ import io.pollux.uapi.LinuxSource;
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_ops")
 public interface BufOps {
   /**
-   * The name of the type, which stands in the sentence of every failed verification.
+   * The name of the type, for the message of every failed verification.
    *
    * @return a name of the filesystem's C code, such as {@code xfs_dir3_data}
    */
@@ -18,17 +18,17 @@ public interface BufOps {
    * Verifies contents that were just read. From process context, with the buffer's lock; must do no I/O.
    *
    * @param data the contents
-   * @throws ErrnoException by {@link BufData#corrupt} if this is not a sound block of the type in this place
+   * @throws ErrnoException by {@link BufData#corrupt} if this is not a valid block of the type at its position
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "verify_read")
   void verifyRead(BufData data) throws ErrnoException;
 
   /**
-   * Verifies contents that are about to be written, and updates the checksum, if the type has one. From process context, with the
-   * buffer's lock; must do no I/O.
+   * Verifies contents that are about to be written, and updates the checksum, if the type has one. From process
+   * context, with the buffer's lock; must do no I/O.
    *
-   * @param data a copy of the contents, which becomes the contents if this returns
-   * @throws ErrnoException if the block must not reach the device
+   * @param data a copy of the contents; it replaces them if this returns
+   * @throws ErrnoException if the block must not be written
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "verify_write")
   void verifyWrite(BufEdit data) throws ErrnoException;

@@ -12,12 +12,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * The buffers of one owner, by position: those of a mounted XFS, or those under one glock of GFS2 (gfs2_glock2aspace).
  *
- * <p>Finding a buffer takes no lock. A buffer is found by position and length, so structures of a damaged disk that overlap are
- * separate buffers, each verified by itself.
+ * <p>A lookup takes no lock. Its key is position and length, so overlapping structures of a damaged disk are separate
+ * buffers, each with its own verification.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.h", name = "pag_buf_hash")
 public final class BufSpace {
-  /** Which buffer. */
+  /** The key of a buffer. */
   record Key(long position, int length) {}
 
   private final BufCache cache;
@@ -27,11 +27,7 @@ public final class BufSpace {
     this.cache = cache;
   }
 
-  /**
-   * The cache that bounds the memory of these buffers.
-   *
-   * @return the mount's cache
-   */
+  /** {@return the mount's cache, which bounds the memory of these buffers} */
   public BufCache cache() {
     return cache;
   }
@@ -41,7 +37,7 @@ public final class BufSpace {
    *
    * @param position first byte on the device, a multiple of 512
    * @param length bytes, a multiple of 512
-   * @param what the structure, for the sentence of an error
+   * @param what the structure, for error messages
    * @return the buffer, with a reference, with or without contents
    * @throws ErrnoException the errno for damage if the range is beyond the device
    */
@@ -49,7 +45,7 @@ public final class BufSpace {
   public Buf get(long position, int length, Supplier<String> what) throws ErrnoException {
     Key key = new Key(position, length);
     Buf there = bufs.get(key);
-    while (there == null || !there.tryHold()) { // ends: each turn but the last is another thread's success
+    while (there == null || !there.tryHold()) { // terminates: each turn but the last is another thread's success
       if (there == null) {
         cache.checkRange(position, length, what);
       } else {
@@ -78,13 +74,14 @@ public final class BufSpace {
   }
 
   /**
-   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in memory. In GFS2: gfs2_meta_read.
+   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in memory. In GFS2:
+   * gfs2_meta_read.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512
    * @param length bytes, a multiple of 512
    * @param type verifies the contents
-   * @param what the structure, for the sentences of errors
+   * @param what the structure, for error messages
    * @return the buffer, with a reference
    * @throws ErrnoException the errno for damage if it is not of that type or beyond the device, or the device's error
    */
@@ -94,14 +91,14 @@ public final class BufSpace {
   }
 
   /**
-   * As {@link #read}, of a block in several pieces: those of struct xfs_buf_map.
+   * As {@link #read}, for a block in several pieces: those of struct xfs_buf_map.
    *
    * @param current the calling task
-   * @param pieces pairs of a position and a length in bytes; not to be changed after this
+   * @param pieces pairs of a position and a length in bytes; must not change after this
    * @param type verifies the contents
-   * @param what the structure, for the sentences of errors
+   * @param what the structure, for error messages
    * @return the buffer, with a reference
-   * @throws ErrnoException as of {@link #read}
+   * @throws ErrnoException as {@link #read}
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_map")
   public Buf readPieces(Task current, long[] pieces, BufOps type, Supplier<String> what) throws ErrnoException {
@@ -134,9 +131,9 @@ public final class BufSpace {
    * @param position first byte on the device, a multiple of 512
    * @param length bytes, a multiple of 512
    * @param type verifies the contents
-   * @param what the structure, for the sentences of errors
+   * @param what the structure, for error messages
    * @return the contents
-   * @throws ErrnoException as of {@link #read}
+   * @throws ErrnoException as {@link #read}
    */
   public BufData readData(Task current, long position, int length, BufOps type, Supplier<String> what)
       throws ErrnoException {
@@ -146,7 +143,7 @@ public final class BufSpace {
     return data;
   }
 
-  /** Forgets all buffers, also dirty ones: the lock that protected them was given up. From any context. */
+  /** Drops all buffers, dirty ones included, when the lock that protected them was released. From any context. */
   @LinuxSource(file = "fs/gfs2/glops.c", name = {"inode_go_inval", "rgrp_go_inval"})
   public void invalidate() {
     for (Buf buf : bufs.values()) {

@@ -13,22 +13,22 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Moves a disk's data while the processor goes on: what a real disk does by DMA, a thread does here, on another processor. It
- * serves one polled hardware queue, the first that has something for it.
+ * Copies a disk's data on another processor, as a real disk does by DMA. Its thread serves one polled hardware queue,
+ * the first with requests for it.
  *
- * <p>What is to be moved is in a ring, with three counts that only grow:
+ * <p>The copies are in a ring, with three counts that only increase:
  *
  * <pre>
  *   ended ≤ moved ≤ given ≤ ended + ROOM
  * </pre>
  *
- * <p>Given is counted under a lock; moved by the thread; ended by who polls, one at a time. A slot of the ring belongs to the first
- * until it is given, then to the thread until it is moved, and then to the last. The thread never sees a request, only
- * addresses: those are what two processors have to exchange.
+ * <p>The submitter increments given, under a lock. The thread increments moved. The poller increments ended, one
+ * thread at a time. A slot of the ring belongs to the submitter until it is given, then to the thread until it is
+ * moved, then to the poller. The thread sees only addresses, never a request: the two processors exchange nothing more.
  *
- * <p>Requests for which there is no room wait in their order, and go before those that come later. One that waits at the front and is
- * not of one piece, or that is all there is, is left to who polls, and so are the others whenever he finds nothing moved: he would
- * only spin.
+ * <p>Requests without room wait in order and precede later ones. The poller serves the waiting requests itself whenever
+ * it finds nothing moved, since it would only spin. It is also the one that serves a request of several pieces at the
+ * front, or a request that came alone.
  */
 @Differs(
     kind = Differs.Kind.OURS,
@@ -36,23 +36,25 @@ import org.jspecify.annotations.Nullable;
         + " disk of the posting's kernel copies in the submission.",
     test = "CopyEngineTest#aBatchIsMovedWithoutAPollAndCompletesWithOne")
 final class CopyEngine implements AutoCloseable {
-  /** How many requests it has at most: enough to be busy while events are read and entries filled, and no more. */
+  /**
+   * Maximum number of requests given: enough to keep the thread busy while a program reads events and fills entries.
+   */
   static final int ROOM = 24;
 
-  /** How many who polls does himself, at most, before he looks again. */
+  /** Maximum number of requests that a poller serves itself before it checks the ring again. */
   private static final int BY_HAND = 32;
 
   private static final VarHandle COUNTS = MethodHandles.arrayElementVarHandle(long[].class);
 
-  // Where the counts are: each in a cache line that no other one writes to.
+  // Positions of the counts, each in a cache line with no other writer.
   private static final int LINE = 8;
   private static final int GIVEN = LINE;
   private static final int MOVED = 2 * LINE;
   private static final int ENDED = 3 * LINE;
 
-  private static final int SLOTS = 32; // a power of two, not less than ROOM
+  private static final int SLOTS = 32; // a power of two, at least ROOM
   private static final int SLOT_LOG = 2;
-  private static final int FROM = 0; // of a slot's longs
+  private static final int FROM = 0; // indices of a slot's longs
   private static final int TO = 1;
   private static final int BYTES = 2;
 
@@ -63,12 +65,12 @@ final class CopyEngine implements AutoCloseable {
   private final AtomicBoolean ending = new AtomicBoolean();
   private final DiskThread thread;
 
-  // Written under the lock, which is this object's; who only wants to know whether there is work looks without it.
+  // Written under this object's lock; read without it to check for work.
   private volatile @Nullable HwCtx served;
-  private volatile @Nullable Request first; // of those that wait
+  private volatile @Nullable Request first; // the first waiting request
   private @Nullable Request last;
 
-  /** Makes one for the disk whose first byte is there. */
+  /** Makes an engine for the disk whose first byte is at an address. */
   CopyEngine(long address) {
     this.address = address;
     thread = new DiskThread("ram-copy", this::move, this::failed);
@@ -86,7 +88,7 @@ final class CopyEngine implements AutoCloseable {
   }
 
   /**
-   * Takes requests of a polled queue, if it is the one that is served.
+   * Takes requests of a polled queue, if it is the one served.
    *
    * @return whether it has taken them
    */
@@ -97,7 +99,8 @@ final class CopyEngine implements AutoCloseable {
     if (served != hctx) {
       return false;
     }
-    boolean alone = chain.next() == null && first == null && given() == ended(); // to tell another processor takes longer
+    // a copy is faster than telling another processor
+    boolean alone = chain.next() == null && first == null && given() == ended();
     append(chain);
     if (!alone) {
       give();
@@ -118,11 +121,11 @@ final class CopyEngine implements AutoCloseable {
     last = end;
   }
 
-  /** Gives the thread what waits, as far as there is room. Under the lock. */
+  /** Gives waiting requests to the thread, as far as there is room. Under the lock. */
   private void give() {
     long before = given();
     long at = before;
-    long most = (long) COUNTS.getAcquire(counts, ENDED) + ROOM; // pairs with takeMoved: the slots behind it are free
+    long most = (long) COUNTS.getAcquire(counts, ENDED) + ROOM; // pairs with takeMoved: slots before ended are free
     Request request = first;
     while (request != null && at < most && isOnePiece(request)) {
       fill((int) at & (SLOTS - 1), request);
@@ -161,7 +164,7 @@ final class CopyEngine implements AutoCloseable {
     return (long) COUNTS.getOpaque(counts, ENDED);
   }
 
-  /** The thread's work: moves what was given, and counts it. Answers as a DiskThread wants it. */
+  /** The thread's work: copies what was given and counts it. Returns as {@link DiskThread.Source#expire} does. */
   private long move() {
     long at = (long) COUNTS.getOpaque(counts, MOVED);
     long given = (long) COUNTS.getAcquire(counts, GIVEN); // pairs with give
@@ -172,14 +175,14 @@ final class CopyEngine implements AutoCloseable {
       int slot = ((int) at & (SLOTS - 1)) << SLOT_LOG;
       RawMemory.copy(slots[slot + FROM], slots[slot + TO], slots[slot + BYTES]);
       at++;
-      if ((at & 1) == 0 || at == given) { // each look at a new count is a cache miss for who polls
+      if ((at & 1) == 0 || at == given) { // each new value is a cache miss for the poller
         COUNTS.setRelease(counts, MOVED, at); // pairs with takeMoved
       }
     }
     return 0;
   }
 
-  /** Completes what was moved. From any number of threads at a time. Answers how many requests that were. */
+  /** Completes the requests that were moved. From any number of threads at a time. Returns their number. */
   int complete(HwCtx hctx) {
     if (served != hctx || (long) COUNTS.getOpaque(counts, MOVED) == ended() || !ending.compareAndSet(false, true)) {
       return 0;
@@ -190,10 +193,10 @@ final class CopyEngine implements AutoCloseable {
     } finally {
       ending.setRelease(false);
     }
-    return chain == null ? 0 : hctx.completeAll(chain); // none if another thread was faster
+    return chain == null ? 0 : hctx.completeAll(chain); // null if another thread was first
   }
 
-  /** The requests that were moved and have not ended, as a chain. */
+  /** Takes the moved requests that have not completed, as a chain. */
   private @Nullable Request takeMoved() {
     long ended = ended();
     long moved = (long) COUNTS.getAcquire(counts, MOVED); // pairs with move
@@ -209,7 +212,7 @@ final class CopyEngine implements AutoCloseable {
     return following;
   }
 
-  /** Some of what waits, for who polls: a chain, or null. */
+  /** Takes some of the waiting requests for a poller: a chain, or null. */
   @Nullable Request takeWaiting(HwCtx hctx) {
     return served == hctx && first != null ? takeFirst() : null;
   }
@@ -228,7 +231,7 @@ final class CopyEngine implements AutoCloseable {
     return chain;
   }
 
-  /** Ends the thread. Nothing is in flight any more. */
+  /** Stops the thread. No request is in flight. */
   @Override
   public void close() {
     thread.close();

@@ -8,11 +8,11 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one hardware queue that take their time, the same for all, so that they come out as they went in.
- * Anybody adds; of those who want to take out, one at a time does.
+ * Requests of one hardware queue that all take the same time, so they complete in order of arrival. Any thread adds;
+ * one thread at a time takes.
  */
 final class DelayLine {
-  /** Of {@link #nextDeadline}: there is none. */
+  /** Returned by {@link #nextDeadline} when the line is empty. */
   static final long NEVER = Long.MAX_VALUE;
 
   private static final VarHandle TAKING;
@@ -26,7 +26,7 @@ final class DelayLine {
   }
 
   private final RequestList arrivals = new RequestList();
-  private @Nullable Request first; // by who is taking; their driver data is when they are due
+  private @Nullable Request first; // the taker's; the driver data is the deadline
   private @Nullable Request last;
 
   @SuppressWarnings("unused") // through TAKING
@@ -34,7 +34,7 @@ final class DelayLine {
 
   DelayLine() {}
 
-  /** Adds a chain whose requests are all due at the same time, by the clock of the disk. */
+  /** Adds a chain whose requests all have the same deadline, by the disk's clock. */
   void add(Request chain, long due) {
     for (Request request = chain; request != null; request = request.next()) {
       request.setDriverData(due);
@@ -42,7 +42,7 @@ final class DelayLine {
     arrivals.add(chain);
   }
 
-  /** Takes what is due. Answers a chain, or null if nothing is, or if somebody else is taking. */
+  /** Takes the requests that are due. Returns a chain, or null if none is due or another thread is taking. */
   @Nullable Request takeDue(long now) {
     if (!TAKING.compareAndSet(this, false, true)) {
       return null;
@@ -87,7 +87,7 @@ final class DelayLine {
     return first == null && arrivals.isEmpty();
   }
 
-  /** When the first is due, or NEVER. By the only taker. */
+  /** The deadline of the first request, or NEVER. By the taker only. */
   long nextDeadline() {
     collect();
     Request head = first;

@@ -7,21 +7,21 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * What a disk does by itself: the thread from which its interrupts come, or that moves its data. It does what is due when it
- * is due. A thread that sleeps is late by tens of microseconds, so this one sleeps only while nothing is due for longer than
- * that, and stays awake for a while after the last work, when the next request is likely.
+ * The thread of a disk, which completes requests at their deadlines, or moves data. A sleeping thread wakes tens of
+ * microseconds late. So this one sleeps only if the next deadline is farther away than that. It spins for a while
+ * after the last work, when another request is likely.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_cmd_timer_expired")
 final class DiskThread implements AutoCloseable {
-  /** How late a sleeper may wake up: what it has to be awake before a deadline. */
+  /** The most that a sleeper may be late: it wakes that long before a deadline. */
   private static final long WAKE_NANOS = 80_000;
 
-  /** How long it stays awake with nothing to do. */
+  /** How long it spins without work. */
   private static final long IDLE_NANOS = 200_000;
 
-  /** What it serves. */
+  /** The work that the thread serves. */
   interface Source {
-    /** Does what is due. Answers nanoseconds to the next deadline, 0 if something was done, -1 if nothing waits. */
+    /** Does the work that is due. Returns nanoseconds to the next deadline, 0 if it did any, -1 if none is pending. */
     long expire();
   }
 
@@ -35,9 +35,9 @@ final class DiskThread implements AutoCloseable {
    * Starts the thread.
    *
    * @param name its name
-   * @param source what it serves
+   * @param source the work
    * @param failed called by the thread if the source throws; the thread then exits
-   * @throws OutOfMemoryError if the host cannot create a thread
+   * @throws OutOfMemoryError if the host can't create a thread
    */
   DiskThread(String name, Source source, Consumer<Throwable> failed) {
     this.source = source;
@@ -52,9 +52,9 @@ final class DiskThread implements AutoCloseable {
     return thread.isAlive();
   }
 
-  /** Something was added. From any context. */
+  /** Wakes the thread after work was added. From any context. */
   void wake() {
-    VarHandle.fullFence(); // what was added before the look; pairs with sleep
+    VarHandle.fullFence(); // the added work before the load of sleeping; pairs with sleep
     if (sleeping) {
       LockSupport.unpark(thread);
     }
@@ -75,7 +75,7 @@ final class DiskThread implements AutoCloseable {
       if (left == 0) {
         lastWork = System.nanoTime();
       } else if (left > WAKE_NANOS) {
-        LockSupport.parkNanos(this, left - WAKE_NANOS); // what comes meanwhile is due later
+        LockSupport.parkNanos(this, left - WAKE_NANOS); // work added meanwhile is due later
       } else if (left < 0 && System.nanoTime() - lastWork > IDLE_NANOS) {
         sleep();
         lastWork = System.nanoTime();

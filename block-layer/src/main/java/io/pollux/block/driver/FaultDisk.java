@@ -18,53 +18,53 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in front of another one that does wrong what a {@link FaultPlan} says, and tells of it in its {@link FaultLog}.
+ * Wraps a disk and injects the faults of a {@link FaultPlan}. It records them in its {@link FaultLog}.
  *
- * <p>Requests that nothing happens to go on to the wrapped disk, together as they came. Those that fail end at once, or, on
- * a polled queue, when they are polled for. Those that are held back end from the disk's own thread, or when they are polled
- * for.
+ * <p>Requests without a fault are passed to the wrapped disk, in the same batches. A failing request completes at once,
+ * or, on a polled queue, inside a poll. A request that was held back completes on the disk's own thread, or inside a
+ * poll.
  *
- * <p>With the volatile cache this does the work itself: a write ends when its data is in the cache, reads see it, a flush
- * brings it to the wrapped disk's medium, and a write with REQ_FUA goes there alone. What timers the wrapped disk has are not
- * seen then. A null disk that keeps no data keeps none of what is flushed.
+ * <p>With the volatile cache, this disk serves requests itself. A write completes when its data is in the cache, and
+ * reads see it. A flush writes the cache to the wrapped disk, and a write with REQ_FUA goes there directly. The wrapped
+ * disk's timers then have no effect. A null disk that keeps no data also drops what is flushed.
  *
- * <p>A <b>power cut</b>, by the plan or by {@link #powerCut}, ends everything in flight with EIO, and so everything that comes
- * until {@link #powerOn}. With the cache, each write that was not flushed, and each that was in flight, is then on the medium,
- * not there, or torn between two logical blocks, and an earlier one may be over a later one, as the seed says. What was
- * flushed stays. Without the cache every write that ended is there and no other. A request
- * that a wrapped disk with timers has, or one that another thread is just doing, ends as if it had been before the cut.
+ * <p>A <b>power cut</b>, by the plan or by {@link #powerCut}, fails everything in flight with EIO, and everything
+ * queued until {@link #powerOn}. With the cache, each unflushed write and each write in flight is then on the medium,
+ * lost, or torn at a logical block. The seed decides, also whether an earlier write lies over a later one. Flushed data
+ * stays. Without the cache, the completed writes are on the medium and no others. A request that a wrapped disk with
+ * timers has, or that another thread is serving, completes as if before the cut.
  *
- * <p>Nothing is allocated for a request that nothing happens to, unless it goes to the cache: that copies the data of
- * writes, and keeps an entry for each sector. One lock of the disk is held while the plan's faults are made and while the
- * cache is used, and never while a request ends or the wrapped disk is given one.
+ * <p>A request without a fault allocates nothing, unless it goes to the cache. The cache copies the data of writes and
+ * keeps an entry for each sector. The disk has one lock. It is held while faults are injected and while the cache is
+ * used, never while a request completes or is passed to the wrapped disk.
  */
 public final class FaultDisk implements BlkMqOps, AutoCloseable {
-  /** How long requests wait for others to be reordered with, if the plan says no delay. */
+  /** How long requests wait for others to be reordered with, if the plan has no delay. */
   static final long REORDER_NANOS = 100_000;
 
-  // What is to be done with a request, beside ending it with 0 or a negative errno.
+  // Results of serve besides 0 and a negative errno.
   private static final int PASS = 1;
   private static final int PASS_AND_CUT = 2;
 
   private final BlkMqOps wrapped;
-  private final @Nullable PolledDisk medium; // the same, if it is one of this package
+  private final @Nullable PolledDisk medium; // the wrapped disk, if it is of this package
   private final long bytes;
   private final TagSet tagSet;
   private final QueueLimits limits;
   private final FaultPlan plan;
   private final LongSupplier clock;
-  private final boolean ownTime; // the caller's, that is
+  private final boolean ownTime; // the caller supplies the time
   private final FaultLog log = new FaultLog();
   private final AtomicLong numbers = new AtomicLong();
-  private final AtomicReferenceArray<@Nullable HwCtx> polled; // those that the wrapped disk was given requests of
+  private final AtomicReferenceArray<@Nullable HwCtx> polled; // the polled queues that the wrapped disk got requests of
   private final @Nullable DiskThread irqs;
-  private volatile @Nullable RequestQueue served; // whose requests the thread completes
-  private final Object lock = new Object(); // of all below, and of what they hold
-  private final HeldRequests[] held; // for each hardware queue
+  private volatile @Nullable RequestQueue served; // the queue whose requests the thread completes
+  private final Object lock = new Object(); // protects all fields below, and their contents
+  private final HeldRequests[] held; // one per hardware queue
   private int working; // chains taken from held and not yet completed or passed on, under the lock
   private final @Nullable WriteCache cache;
-  private long writes; // that were done
-  private volatile boolean off; // written under the lock, as the next
+  private long writes; // number of completed writes
+  private volatile boolean off; // written under the lock, as cuts
   private volatile int cuts;
 
   private FaultDisk(
@@ -106,7 +106,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
    * Wraps a disk of this package.
    *
    * @param disk the disk, without a copy engine; closed with this
-   * @param plan what goes wrong
+   * @param plan its faults
    * @return the faulty disk
    */
   public static FaultDisk over(PolledDisk disk, FaultPlan plan) {
@@ -114,12 +114,12 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Wraps a disk in memory, with a time that is the caller's: there is no thread, and requests of interrupt-driven queues
-   * that are held back end in {@link #expireTimers}.
+   * Wraps a disk in memory, with a clock that the caller supplies. There is no thread: held requests of
+   * interrupt-driven queues complete inside {@link #expireTimers}.
    *
    * @param disk the disk, closed with this
-   * @param plan what goes wrong
-   * @param clock tells nanoseconds since some time; from any thread
+   * @param plan its faults
+   * @param clock nanoseconds since a fixed time; called by any thread
    * @return the faulty disk
    */
   public static FaultDisk withClock(RamDisk disk, FaultPlan plan, LongSupplier clock) {
@@ -127,15 +127,15 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Wraps any driver. There is no volatile cache and nothing is short: that takes a way to the data.
+   * Wraps any driver. A volatile cache and short requests are unsupported, since they need access to the data.
    *
    * @param driver the driver, closed with this
    * @param bytes size of the disk
    * @param tagSet its hardware queues
-   * @param limits what it takes
-   * @param plan what goes wrong
+   * @param limits its limits
+   * @param plan its faults
    * @return the faulty disk
-   * @throws IllegalArgumentException if the plan asks for what can't be
+   * @throws IllegalArgumentException if the plan has an unsupported fault
    */
   public static FaultDisk over(BlkMqOps driver, long bytes, TagSet tagSet, QueueLimits limits, FaultPlan plan) {
     return new FaultDisk(driver, bytes, tagSet, limits, plan, null);
@@ -146,7 +146,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
    *
    * @param name its name under /dev
    * @param dev its device number
-   * @param readOnly whether it refuses writes
+   * @param readOnly whether it rejects writes
    * @return the device
    */
   public BlockDevice disk(String name, long dev, boolean readOnly) {
@@ -155,38 +155,22 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return new BlockDevice(name, dev, bytes, readOnly, queue);
   }
 
-  /**
-   * What goes wrong.
-   *
-   * @return as given
-   */
+  /** {@return the plan} */
   public FaultPlan plan() {
     return plan;
   }
 
-  /**
-   * What went wrong.
-   *
-   * @return the log, which goes on
-   */
+  /** {@return the log, to which further faults are added} */
   public FaultLog log() {
     return log;
   }
 
-  /**
-   * How many requests the disk was given.
-   *
-   * @return the number of the last one
-   */
+  /** {@return the number of requests that the disk got} */
   public long requests() {
     return numbers.get();
   }
 
-  /**
-   * Writes that are in the volatile cache and nowhere else.
-   *
-   * @return how many; 0 after a flush, and without a cache
-   */
+  /** {@return the number of writes that are only in the volatile cache} */
   public int unflushedWrites() {
     synchronized (lock) {
       return cache == null ? 0 : cache.unflushedWrites();
@@ -194,11 +178,12 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Reads what a read would find, past the plan and the books. Not for a disk that wraps a driver of another kind.
+   * Reads what a read would return, without faults and without a log entry. Unsupported if a driver of another package
+   * is wrapped.
    *
    * @param at first byte on the disk
-   * @param address where to
-   * @param length how much; the range lies inside the disk
+   * @param address destination
+   * @param length bytes; the range lies inside the disk
    * @return 0 or a negative errno
    */
   public int peek(long at, long address, int length) {
@@ -297,7 +282,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return due;
   }
 
-  /** Does what is due, for requests that came while the power had gone so often. Answers how many ended here. */
+  /** Serves due requests that were queued at power-cut count power. Returns how many completed here. */
   private int work(HwCtx hctx, @Nullable Request chain, int power) {
     try {
       return serveAll(hctx, chain, power);
@@ -311,7 +296,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   private int serveAll(HwCtx hctx, @Nullable Request chain, int power) {
-    Request failed = null; // or done here
+    Request failed = null; // or served here
     Request failedEnd = null;
     Request passed = null;
     Request passedEnd = null;
@@ -351,7 +336,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return ended + (failed == null ? 0 : hctx.completeAll(failed));
   }
 
-  /** Has the wrapped disk do requests now. What it says of an error it says again when it is polled next. */
+  /** Has the wrapped disk serve requests now. An error of its poll is reported again by the next poll. */
   private int pass(HwCtx hctx, @Nullable Request chain) {
     if (chain != null) {
       wrapped.queueRqs(hctx, chain);
@@ -359,7 +344,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return hctx.polled() ? Math.max(0, wrapped.poll(hctx)) : 0;
   }
 
-  /** Does a request's work, or some of it. Answers 0, a negative errno, or whether to pass it on. */
+  /** Serves a request, or a part of it. Returns 0, a negative errno, or PASS or PASS_AND_CUT. */
   private int serve(Request request, int power) {
     synchronized (lock) {
       long number = HeldRequests.numberOf(request);
@@ -383,7 +368,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
-  /** Moves the first sectors of a request. Answers how it ends. */
+  /** Moves the first sectors of a request. Returns its result. */
   private int moveSome(long number, Request request, long fate) {
     int block = limits.logicalBlockSize();
     int most = (FaultPlan.sectorsOf(fate) << BlkTypes.SECTOR_SHIFT) & -block;
@@ -412,7 +397,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return status;
   }
 
-  /** The thread has no requests left to complete, here or in the disk below. */
+  /** Returns whether the thread has no request left to complete, here or in the wrapped disk. */
   @Override
   public boolean isIdle() {
     boolean idle;
@@ -442,8 +427,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Completes requests of interrupt-driven queues that were held back for long enough: for a disk whose time is the
-   * caller's.
+   * Completes the due held requests of interrupt-driven queues. Only for a disk made by {@link #withClock}.
    *
    * @return whether there were any
    */
@@ -476,7 +460,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return done ? 0 : left;
   }
 
-  /** Cuts the power now, if it is there. From any thread. */
+  /** Cuts the power now, if it is on. From any thread. */
   public void powerCut() {
     synchronized (lock) {
       if (!off) {
@@ -485,7 +469,7 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
-  /** The disk comes back, with what is on its medium. From any thread. */
+  /** Restores the power; the disk has what is on its medium. From any thread. */
   public void powerOn() {
     synchronized (lock) {
       off = false;
@@ -521,18 +505,18 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
-  /** A request is in flight when the power goes: it will end with EIO, and may have been done all the same. */
+  /** Marks a request in flight at a power cut: it will fail with EIO, and its write may still reach the medium. */
   private void strike(Request request) {
     long number = HeldRequests.numberOf(request);
-    boolean mine = request.driverData() > 0; // not struck before
+    boolean mine = request.driverData() > 0; // not marked before
     request.setDriverData(-number);
     if (cache != null && mine && request.bio().op() == BlkTypes.REQ_OP_WRITE && fate(number, request) == 0) {
       int status = cache.write(number, request, request.bytes());
-      assert status <= 0 : status; // if a full cache could not be written back, the cut decides on all of it
+      assert status <= 0 : status; // if a full cache could not be written back, the cut decides about all of it
     }
   }
 
-  /** Writes back what is in the cache, as a disk does that is shut down, and closes the wrapped disk. Nothing is in flight. */
+  /** Writes the cache back, as a disk does at shutdown, and closes the wrapped disk. No request is in flight. */
   @Override
   public void close() {
     AutoCloseable last = wrapped::close;

@@ -11,16 +11,17 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What a {@link FaultDisk} did wrong: everything is counted, and the first {@link #MOST_LISTED} are listed. From any thread.
+ * The faults that a {@link FaultDisk} injected: all are counted, and the first {@link #MOST_LISTED} are listed. From
+ * any thread.
  *
- * <p>To compare it with what a program saw: a request that was merged from several bios is one fault here and fails all of
- * them; a bio that was split fails once, however many of its pieces did.
+ * <p>A program may see other counts. A request merged from several bios is one fault here and fails all of them. A
+ * split bio fails once, however many of its pieces did.
  */
 public final class FaultLog {
-  /** How many faults are listed. */
+  /** Maximum number of listed faults. */
   public static final int MOST_LISTED = 1 << 16;
 
-  /** What can happen. */
+  /** The kinds of faults. */
   public enum Kind {
     /** A request failed and moved nothing. */
     ERROR,
@@ -28,17 +29,17 @@ public final class FaultLog {
     SHORT,
     /** A request was held back for the plan's delay. */
     LATE,
-    /** A request was done behind one that came later. */
+    /** A request completed after a later one. */
     REORDERED,
-    /** The power went; the request is the last one given to the disk, the sectors those that were not flushed. */
+    /** The power was cut. The request is the last one queued, the sectors are those not flushed. */
     POWER_CUT,
-    /** A request failed for want of power. */
+    /** A request failed because the power was off. */
     POWER_OFF,
-    /** A write that was not flushed when the power went, and is on the medium. */
+    /** A write that was not flushed before the power cut, and is on the medium. */
     KEPT,
-    /** A write that was not flushed when the power went, and is not on the medium. */
+    /** A write that was not flushed before the power cut, and is not on the medium. */
     LOST,
-    /** A write that was not flushed when the power went, and a part of it is on the medium. */
+    /** A write that was not flushed before the power cut, with a part on the medium. */
     TORN;
 
     /** Whether the request failed. */
@@ -52,14 +53,14 @@ public final class FaultLog {
   }
 
   /**
-   * Something that went wrong.
+   * One fault.
    *
-   * @param kind what
+   * @param kind the kind
    * @param request the request's number, from 1
-   * @param op what it was to do, one of BlkTypes.REQ_OP_*
+   * @param op its operation, one of BlkTypes.REQ_OP_*
    * @param sector its first sector
-   * @param sectors how many it has
-   * @param bios of how many bios it was made
+   * @param sectors its number of sectors
+   * @param bios its number of bios
    */
   public record Fault(Kind kind, long request, int op, long sector, int sectors, int bios) {}
 
@@ -86,43 +87,30 @@ public final class FaultLog {
   }
 
   /**
-   * How often something happened.
+   * {@return how often a kind of fault occurred}
    *
-   * @param kind what
-   * @return how often
+   * @param kind the kind
    */
   public synchronized long count(Kind kind) {
     return counts.getOrDefault(kind, 0L);
   }
 
-  /**
-   * How many requests failed, for whatever reason.
-   *
-   * @return errors, short ones, and those without power
-   */
+  /** {@return the number of failed requests: errors, short ones, and those without power} */
   public synchronized long failed() {
     return count(Kind.ERROR) + count(Kind.SHORT) + count(Kind.POWER_OFF);
   }
 
-  /**
-   * Of how many bios the requests were made that failed.
-   *
-   * @return as many as {@link #failed}, and more if any were merged
-   */
+  /** {@return the number of bios of failed requests; more than {@link #failed} if any were merged} */
   public synchronized long failedBios() {
     return failedBios;
   }
 
-  /**
-   * What happened, in its order.
-   *
-   * @return a copy of the list
-   */
+  /** {@return a copy of the listed faults, in order} */
   public synchronized List<Fault> faults() {
     return List.copyOf(faults);
   }
 
-  /** The counts that are not 0: "error=3 late=12", or "none". */
+  /** The counts other than 0, such as "error=3 late=12", or "none". */
   @Override
   public synchronized String toString() {
     StringBuilder line = new StringBuilder();

@@ -8,30 +8,32 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * What goes wrong with a {@link FaultDisk}, and when. A request is known by its number: the first that the disk is given is
- * 1, and a write that needs flushes is given several times. Whether something happens to it is a function of the seed and
- * that number alone, so the same requests in the same order meet the same faults, whatever threads they come from.
+ * The faults that a {@link FaultDisk} injects. Requests are numbered from 1 in the order in which the disk gets them; a
+ * write with flushes is numbered at each step. A fault is a function of the seed and the number alone. So the same
+ * requests in the same order meet the same faults, on any threads.
  *
- * <p>Made by a {@link Builder}, or from one line by {@link #parse}; {@link #toString} gives the line back. The keys of the
- * line are the builder's methods: {@code seed=7,error-rate=0.001,error=EIO,errors=read,error-at=1000,
+ * <p>A {@link Builder} makes a plan, and {@link #parse} makes one from a line; {@link #toString} returns the line. The
+ * keys of the line are the builder's methods:
+ * {@code seed=7,error-rate=0.001,error=EIO,errors=read,error-at=1000,
  * error-sectors=2048-4095,short-rate=0.01,short-at=12,delay-ns=50000,late-rate=0.01,reorder=8,withhold-tags=100,
- * cut-after-writes=5000,volatile-cache}. {@code error-at}, {@code error-sectors} and {@code short-at} may come several times;
- * {@code cut-within-writes=N} draws the point.
+ * cut-after-writes=5000,volatile-cache}.
+ * {@code error-at}, {@code error-sectors} and {@code short-at} may be repeated. {@code cut-within-writes=N} draws the
+ * write after which the power is cut.
  *
- * <p>A short completion: requests end whole in Linux, and a driver that moved less says so by an error. So a short one
- * moves its first sectors and ends with EIO.
+ * <p>A short request moves its first sectors and fails with EIO. In Linux a request completes whole, and a driver that
+ * moved less reports an error.
  */
 public final class FaultPlan {
-  /** Nothing goes wrong: the disk only counts. */
+  /** The plan without faults: the disk only counts. */
   public static final FaultPlan NONE = builder().build();
 
-  /** Most requests that completions are reordered among. */
+  /** Maximum number of requests that are reordered together. */
   public static final int MAX_REORDER = 1024;
 
   private static final long MAX_DELAY_NANOS = 10_000_000_000L;
-  private static final int MAX_SCRIPTED = 4096; // each is looked at for every request
+  private static final int MAX_SCRIPTED = 4096; // each is compared with every request
 
-  // What a number is drawn for.
+  // The purposes of draws.
   private static final long ERROR = 1;
   private static final long SHORT = 2;
   private static final long SHORTER = 3;
@@ -40,20 +42,20 @@ public final class FaultPlan {
   private static final long CUT_POINT = 6;
   private static final long CUT = 7;
 
-  /** What a driver can tell the block layer, of the errors that there are names for. */
+  /** The errors, among those with names here, that a driver can report to the block layer. */
   static final int[] ERRNOS = {
     Errno.EIO, Errno.ENODATA, Errno.ENOSPC, Errno.ENOMEM, Errno.EOPNOTSUPP, Errno.ETIMEDOUT, Errno.EBUSY, Errno.EAGAIN
   };
 
   private static final long SHORT_BIT = 1L << 62;
 
-  /** Which requests may fail, or be short. */
+  /** The requests that may fail or be short. */
   public enum Errors {
     /** Reads. */
     READ,
-    /** Everything but reads: writes, flushes, discards and zeroing. */
+    /** All operations except reads: writes, flushes, discards and zeroing. */
     WRITE,
-    /** Any. */
+    /** All requests. */
     BOTH;
 
     boolean has(int op) {
@@ -101,21 +103,17 @@ public final class FaultPlan {
     mayFail = errorRate > 0 || errorAt.length + errorSectors.length > 0 || cutsShort();
   }
 
-  /**
-   * A plan by which nothing goes wrong, to be told more.
-   *
-   * @return a builder
-   */
+  /** {@return a builder of a plan without faults} */
   public static Builder builder() {
     return new Builder();
   }
 
   /**
-   * Reads a plan from a line of KEY=VALUE with commas between.
+   * Parses a plan from a line of KEY=VALUE, separated by commas.
    *
    * @param line the line; an empty one is {@link #NONE}
    * @return the plan
-   * @throws IllegalArgumentException with a sentence that names the key that is wrong
+   * @throws IllegalArgumentException with a sentence that names the wrong key
    */
   public static FaultPlan parse(String line) {
     Builder builder = builder();
@@ -127,28 +125,20 @@ public final class FaultPlan {
     return builder.build();
   }
 
-  /**
-   * The seed.
-   *
-   * @return as given
-   */
+  /** {@return the seed} */
   public long seed() {
     return seed;
   }
 
-  /**
-   * Whether writes live in a cache until they are flushed.
-   *
-   * @return true if so
-   */
+  /** {@return whether writes are cached until they are flushed} */
   public boolean volatileCache() {
     return volatileCache;
   }
 
   /**
-   * What is to happen to a request.
+   * Returns the fault of a request.
    *
-   * @return 0 if nothing; else the errno in the low 16 bits, and for a short one {@link #isShort} and its sectors
+   * @return 0 for none; otherwise the errno in the low 16 bits, and for a short one {@link #isShort} and its sectors
    */
   long fate(long number, int op, long sector, int sectors) {
     if (!mayFail || !errors.has(op)) {
@@ -173,7 +163,7 @@ public final class FaultPlan {
     return (fate & SHORT_BIT) != 0;
   }
 
-  /** How many sectors a short request moves: less than it has. */
+  /** The sectors that a short request moves, fewer than it has. */
   static int sectorsOf(long fate) {
     return (int) ((fate & ~SHORT_BIT) >> 16);
   }
@@ -182,27 +172,27 @@ public final class FaultPlan {
     return delayNanos > 0 && happens(LATE, number, lateRate);
   }
 
-  /** Where a request goes among those that it is reordered with. */
+  /** The rank of a request among those that it is reordered with. */
   long orderOf(long number) {
     return draw(ORDER, number);
   }
 
-  /** The seed of the n-th power cut's outcome. */
+  /** The seed for the outcome of the n-th power cut. */
   long cutSeed(int cut) {
     return draw(CUT, cut);
   }
 
-  /** The write after which the power goes, from 1; 0 for never. */
+  /** The write after which the power is cut, from 1; 0 for never. */
   long cutAt() {
     return cutWithinWrites == 0 ? cutAfterWrites : 1 + Long.remainderUnsigned(draw(CUT_POINT, 0), cutWithinWrites);
   }
 
-  /** Whether requests may have to wait. */
+  /** Whether requests may be held back. */
   boolean holds() {
     return reorder > 0 || (delayNanos > 0 && lateRate > 0);
   }
 
-  /** Whether any request may fail or be short. */
+  /** Whether a request may fail or be short. */
   boolean mayFail() {
     return mayFail;
   }
@@ -219,7 +209,7 @@ public final class FaultPlan {
     return reorder;
   }
 
-  /** What is left of a device's tags, one at least. */
+  /** The hardware queues without the withheld tags, with at least one tag each. */
   TagSet tagsOf(TagSet all) {
     int depth = Math.max(1, all.depth() - withholdTags);
     return new TagSet(all.submitQueues(), all.pollQueues(), depth, all.shouldMerge());
@@ -247,7 +237,7 @@ public final class FaultPlan {
     return false;
   }
 
-  /** A number for each seed, purpose and request: a counter that is mixed, so that no stream is shared. */
+  /** Draws a number for a seed, a purpose and a request: a hash of all three, so that no stream is shared. */
   private long draw(long what, long number) {
     return mix(mix(mix(seed) + what) + number);
   }
@@ -269,7 +259,7 @@ public final class FaultPlan {
     return toString().hashCode();
   }
 
-  /** The line that {@link #parse} makes this plan from. */
+  /** The line that {@link #parse} accepts. */
   @Override
   public String toString() {
     StringBuilder line = new StringBuilder("seed=" + seed);
@@ -301,7 +291,7 @@ public final class FaultPlan {
     }
   }
 
-  /** Makes plans. Every method throws IllegalArgumentException, with a sentence, for what is out of range. */
+  /** Builds plans. Every method throws IllegalArgumentException, with a sentence, for a value out of range. */
   public static final class Builder {
     private long seed;
     private int error = Errno.EIO;
@@ -312,7 +302,7 @@ public final class FaultPlan {
     private double shortRate;
     private long[] shortAt = {};
     private long delayNanos;
-    private double lateRate = -1; // not said
+    private double lateRate = -1; // not set
     private int reorder;
     private int withholdTags;
     private boolean volatileCache;
@@ -322,9 +312,9 @@ public final class FaultPlan {
     private Builder() {}
 
     /**
-     * What everything is drawn from.
+     * Sets the seed of all draws.
      *
-     * @param value any number; 0 if it is not said
+     * @param value any number; the default is 0
      * @return this
      */
     public Builder seed(long value) {
@@ -333,10 +323,9 @@ public final class FaultPlan {
     }
 
     /**
-     * What failing requests answer.
+     * Sets the errno of failing requests.
      *
-     * @param errno positive: EIO, which it is if it is not said, ENODATA, ENOSPC, ENOMEM, EOPNOTSUPP, ETIMEDOUT, EBUSY or
-     *     EAGAIN
+     * @param errno positive: EIO, the default, ENODATA, ENOSPC, ENOMEM, EOPNOTSUPP, ETIMEDOUT, EBUSY or EAGAIN
      * @return this
      */
     public Builder error(int errno) {
@@ -346,9 +335,9 @@ public final class FaultPlan {
     }
 
     /**
-     * Which requests may fail.
+     * Sets the requests that may fail.
      *
-     * @param which any, if it is not said
+     * @param which the requests; the default is BOTH
      * @return this
      */
     public Builder errors(Errors which) {
@@ -357,7 +346,7 @@ public final class FaultPlan {
     }
 
     /**
-     * How many requests fail, by chance.
+     * Sets the fraction of requests that fail.
      *
      * @param rate from 0 to 1
      * @return this
@@ -368,7 +357,7 @@ public final class FaultPlan {
     }
 
     /**
-     * A request that fails, besides others.
+     * Adds a request that fails.
      *
      * @param number from 1
      * @return this
@@ -379,10 +368,10 @@ public final class FaultPlan {
     }
 
     /**
-     * Sectors that fail, besides others: every request that touches one.
+     * Adds bad sectors: every request that touches one fails.
      *
      * @param first from 0
-     * @param last not before the first
+     * @param last at least first
      * @return this
      */
     public Builder errorSectors(long first, long last) {
@@ -392,7 +381,7 @@ public final class FaultPlan {
     }
 
     /**
-     * How many reads and writes are short, by chance.
+     * Sets the fraction of reads and writes that are short.
      *
      * @param rate from 0 to 1
      * @return this
@@ -403,7 +392,7 @@ public final class FaultPlan {
     }
 
     /**
-     * A request that is short, besides others, if it is a read or write.
+     * Adds a request that is short, if it is a read or write.
      *
      * @param number from 1
      * @return this
@@ -414,7 +403,7 @@ public final class FaultPlan {
     }
 
     /**
-     * How much later late requests complete: all of them, if no rate is said.
+     * Sets the delay of late requests. Without a rate, all are late.
      *
      * @param nanos from 0 to ten seconds
      * @return this
@@ -426,7 +415,7 @@ public final class FaultPlan {
     }
 
     /**
-     * How many requests are late, by chance.
+     * Sets the fraction of requests that are late.
      *
      * @param rate from 0 to 1
      * @return this
@@ -437,10 +426,10 @@ public final class FaultPlan {
     }
 
     /**
-     * Completes requests out of order. On a polled queue, those that a poll finds change places with others of the same
-     * so many; on others, requests wait for each other until so many are there, or for a while (the delay, else 100 µs).
+     * Reorders completions. On a polled queue, the requests of one poll are reordered in groups. On other queues,
+     * requests wait until a group is complete, or for the delay, or 100 µs without one.
      *
-     * @param among how many; 0 for their order
+     * @param among size of a group; 0 for no reordering
      * @return this
      */
     public Builder reorder(int among) {
@@ -450,9 +439,9 @@ public final class FaultPlan {
     }
 
     /**
-     * Withholds tags: every hardware queue has so many less, but one at least.
+     * Withholds tags of every hardware queue, except the last one.
      *
-     * @param tags not negative
+     * @param tags how many; not negative
      * @return this
      */
     public Builder withholdTags(int tags) {
@@ -462,8 +451,8 @@ public final class FaultPlan {
     }
 
     /**
-     * Writes complete when they are in a cache, and are durable after a flush, or with FUA. There are no discards then, and
-     * no zeroing without data.
+     * Adds a volatile cache: writes complete when they are cached, and are durable after a flush or with FUA. Discards,
+     * and zeroing without data, are then unsupported.
      *
      * @return this
      */
@@ -473,7 +462,7 @@ public final class FaultPlan {
     }
 
     /**
-     * Cuts the power, once, when so many writes have been done, unless it was cut before.
+     * Cuts the power after a number of writes, unless it was cut before.
      *
      * @param writes from 1; 0 for never
      * @return this
@@ -485,7 +474,7 @@ public final class FaultPlan {
     }
 
     /**
-     * Cuts the power, once, after one of the first so many writes, unless it was cut before.
+     * Cuts the power after one of the first writes, drawn from the seed, unless it was cut before.
      *
      * @param writes from 1; 0 for never
      * @return this
@@ -496,11 +485,7 @@ public final class FaultPlan {
       return this;
     }
 
-    /**
-     * Makes the plan.
-     *
-     * @return what was said so far
-     */
+    /** {@return the plan} */
     public FaultPlan build() {
       check(lateRate <= 0 || delayNanos > 0, "late-rate", "it needs a delay-ns");
       check(cutAfterWrites == 0 || cutWithinWrites == 0, "cut-within-writes", "there is a cut-after-writes already");
@@ -508,7 +493,7 @@ public final class FaultPlan {
     }
 
     private static double probability(String key, double rate) {
-      check(rate >= 0 && rate <= 1, key, rate + " is not from 0 to 1"); // nor is NaN
+      check(rate >= 0 && rate <= 1, key, rate + " is not from 0 to 1"); // NaN fails, too
       return rate;
     }
 

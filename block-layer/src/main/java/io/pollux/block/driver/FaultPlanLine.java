@@ -5,7 +5,7 @@ import io.pollux.block.driver.FaultPlan.Errors;
 import io.pollux.uapi.Errno;
 import java.util.Set;
 
-/** The words of the line that a {@link FaultPlan} is read from. What is wrong is an IllegalArgumentException that names the key. */
+/** Parses the keys of a {@link FaultPlan}'s line. An error is an IllegalArgumentException that names the key. */
 final class FaultPlanLine {
   private static final Set<String> KEYS =
       Set.of(
@@ -14,7 +14,7 @@ final class FaultPlanLine {
 
   private FaultPlanLine() {}
 
-  /** Takes one KEY=VALUE. */
+  /** Parses one KEY=VALUE. */
   static void take(FaultPlan.Builder plan, String word) {
     int equals = word.indexOf('=');
     String key = equals < 0 ? word : word.substring(0, equals);

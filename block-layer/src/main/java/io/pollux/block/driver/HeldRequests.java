@@ -6,18 +6,18 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one hardware queue that a {@link FaultDisk} holds back, each for a time of its own, and lets go in an order of
- * the plan's. Their driver data is their number. For one thread at a time.
+ * Requests of one hardware queue that a {@link FaultDisk} holds back, each until its own deadline. They are released in
+ * the plan's order. Their driver data is their number. For one thread at a time.
  */
 final class HeldRequests {
   private final FaultPlan plan;
   private final FaultLog log;
-  private final @Nullable Request[] requests; // in the order of their arrival
+  private final @Nullable Request[] requests; // in order of arrival
   private final long[] due;
   private final boolean[] waitsForOthers;
-  private final @Nullable Request[] ready; // while some are taken
+  private final @Nullable Request[] ready; // used while some are taken
   private int count;
-  private int waiting; // for others
+  private int waiting; // how many wait for others
 
   HeldRequests(int depth, FaultPlan plan, FaultLog log) {
     this.plan = plan;
@@ -31,9 +31,9 @@ final class HeldRequests {
   /**
    * Holds a request.
    *
-   * @param now the time, by the clock of the disk
+   * @param now the time, by the disk's clock
    * @param delay nanoseconds until it is due
-   * @param others whether it is due earlier when enough others are there
+   * @param others whether it is due earlier, once enough others are held
    */
   void add(Request request, long now, long delay, boolean others) {
     request.setNext(null);
@@ -52,7 +52,7 @@ final class HeldRequests {
     }
   }
 
-  /** Takes what is due. Answers a chain, or null. */
+  /** Takes the requests that are due. Returns a chain, or null. */
   @Nullable Request takeDue(long now) {
     int taken = 0;
     int left = 0;
@@ -78,7 +78,7 @@ final class HeldRequests {
     return link(taken);
   }
 
-  /** Puts some of those that were taken into the plan's order. They are few, and nothing is allocated. */
+  /** Sorts some of the taken requests into the plan's order. They are few, and nothing is allocated. */
   private void sort(int from, int to) {
     for (int i = from + 1; i < to; i++) {
       Request moving = ready(i);
@@ -117,7 +117,7 @@ final class HeldRequests {
     return request;
   }
 
-  /** The number of a request, also of one that was in flight when the power went. */
+  /** The number of a request. Its driver data is negative if it was in flight at a power cut. */
   static long numberOf(Request request) {
     return Math.abs(request.driverData());
   }
@@ -126,7 +126,7 @@ final class HeldRequests {
     return count == 0;
   }
 
-  /** When the first is due, or {@link DelayLine#NEVER}. */
+  /** The earliest deadline, or {@link DelayLine#NEVER}. */
   long nextDeadline() {
     long first = DelayLine.NEVER;
     for (int i = 0; i < count; i++) {
@@ -137,7 +137,7 @@ final class HeldRequests {
     return first;
   }
 
-  /** Shows everything that is held, in the order of arrival. */
+  /** Calls looker with every held request, in order of arrival. */
   void forEach(Consumer<Request> looker) {
     for (int i = 0; i < count; i++) {
       Request request = requests[i];

@@ -14,10 +14,11 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An image file or a block device of the host, read and written in place: through the host's io_uring, past its page cache where
- * that is possible, and by pread and pwrite if the host has no io_uring. Errors of the host's filesystem or disk become this
- * disk's errors; an error that no disk reports becomes EIO. Thread.interrupt does not disturb I/O: the thread finishes it and
- * keeps its interrupt status.
+ * An image file or a block device of the host, read and written in place. It uses the host's io_uring, with O_DIRECT if
+ * possible, or pread and pwrite if the host has no io_uring.
+ *
+ * <p>Errors of the host's filesystem or disk become this disk's errors; an error that no disk reports becomes EIO.
+ * Thread.interrupt does not disturb I/O: the thread finishes it and keeps its interrupt status.
  */
 public final class HostDisk extends PolledDisk {
   private final PlainFile file;
@@ -34,16 +35,16 @@ public final class HostDisk extends PolledDisk {
   /**
    * Opens a file or block device.
    *
-   * @param path where it is
+   * @param path its path on the host
    * @param readOnly whether it is opened for reading only
    * @return the disk
-   * @throws IOException if the machine refuses
+   * @throws IOException if the host refuses
    */
   public static HostDisk open(Path path, boolean readOnly) throws IOException {
     return open(path, readOnly, true);
   }
 
-  /** As above; without io_uring if that is not wanted. */
+  /** As above; wantUring is false to avoid io_uring. */
   static HostDisk open(Path path, boolean readOnly, boolean wantUring) throws IOException {
     PlainFile file = PlainFile.open(path, readOnly);
     try {
@@ -64,15 +65,15 @@ public final class HostDisk extends PolledDisk {
     }
   }
 
-  /** A file in memory is copied from and to; there is no device to wait for. Answers why, or null. */
+  /** Returns the reason why a file in memory needs no io_uring, or null: it is copied, without a device to wait for. */
   private static @Nullable String memory(Path path) throws IOException {
     String type = Files.getFileStore(path).type();
-    boolean device = !Files.isRegularFile(path); // its node may well be in memory
+    boolean device = !Files.isRegularFile(path); // a device's node may be in memory
     return !device && (type.equals("tmpfs") || type.equals("ramfs")) ? type + " is memory" : null;
   }
 
   /**
-   * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
+   * Describes how the file is accessed, and whether with registered buffers, as of the fixed buffers used so far.
    *
    * @return "io_uring" with details, or "pread and pwrite" with the reason, in a few words
    */
@@ -117,7 +118,8 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * Without io_uring: the host's page cache, and a flush after each durable write. No discards.
+   * Returns the limits. Without io_uring, data goes to the host's page cache, a flush follows each durable write, and
+   * there are no discards.
    */
   @Override
   QueueLimits limits() {

@@ -13,29 +13,28 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk that takes no time, or exactly as much as is asked for: what is marked as metadata is kept in memory, so that
- * a filesystem can live on it, and data requests complete without moving anything, unless it is memory-backed. It
- * shows what everything above a device costs.
+ * A disk with no latency, or a configured one. Metadata is kept in memory, so that a filesystem can live on it. Data
+ * requests move nothing, unless the disk is memory-backed. It shows the cost of the layers above a device.
  *
- * <p>With a timer, a request on an interrupt-driven queue completes from the disk's own thread when its time has come,
- * and one on a polled queue when it is polled after that. With softirq the thread completes it as soon as it can, and who
- * polls completes it at once.
+ * <p>With TIMER, a request on an interrupt-driven queue completes on the disk's own thread at its deadline. One on a
+ * polled queue completes at the first poll after its deadline. With SOFTIRQ, the thread completes requests as soon as
+ * it can, and a poll completes polled ones at once.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_blk")
 public final class NullDisk extends PolledDisk {
   private final RamDisk memory;
   private final NullParameters parameters;
   private final LongSupplier clock;
-  private final boolean ownTime; // the caller's, that is
-  private final boolean timed; // else what is polled for is done when somebody looks
-  private final DelayLine[] lines; // for each hardware queue; none when everything completes at once
+  private final boolean ownTime; // the caller supplies the time
+  private final boolean timed; // otherwise every poll completes polled requests
+  private final DelayLine[] lines; // one per hardware queue; none if everything completes at once
   private final @Nullable DiskThread irqs;
-  private volatile @Nullable RequestQueue served; // whose requests the thread completes
+  private volatile @Nullable RequestQueue served; // the queue whose requests the thread completes
 
   /**
-   * Makes a disk that completes at once and keeps no data.
+   * Makes a disk that completes requests at once and keeps no data.
    *
-   * @param memory what metadata is read from and written to; closed with this
+   * @param memory keeps the metadata; closed with this
    */
   public NullDisk(RamDisk memory) {
     this(memory, NullParameters.DEFAULT);
@@ -44,20 +43,20 @@ public final class NullDisk extends PolledDisk {
   /**
    * Makes a disk.
    *
-   * @param memory what metadata is read from and written to, and data if that is wanted; closed with this
-   * @param parameters how it behaves
+   * @param memory keeps the metadata, and the data if memory-backed; closed with this
+   * @param parameters its behaviour
    */
   public NullDisk(RamDisk memory, NullParameters parameters) {
     this(memory, parameters, System::nanoTime, true);
   }
 
   /**
-   * Makes a disk whose time is the caller's: it has no thread, and requests of interrupt-driven queues whose time has
-   * come complete in {@link #expireTimers}.
+   * Makes a disk with a clock that the caller supplies. It has no thread: requests of interrupt-driven queues complete
+   * at their deadlines inside {@link #expireTimers}.
    *
-   * @param memory what metadata is read from and written to, and data if that is wanted; closed with this
-   * @param parameters how it behaves
-   * @param clock tells nanoseconds since some time; from any thread
+   * @param memory keeps the metadata, and the data if memory-backed; closed with this
+   * @param parameters its behaviour
+   * @param clock nanoseconds since a fixed time; called by any thread
    * @return the disk
    */
   public static NullDisk withClock(RamDisk memory, NullParameters parameters, LongSupplier clock) {
@@ -79,7 +78,7 @@ public final class NullDisk extends PolledDisk {
     irqs = delayed && threaded ? new DiskThread("nullb-irq", this::expire, this::failed) : null;
   }
 
-  /** The thread has no requests left to complete. */
+  /** Returns whether the thread has no request left to complete. */
   @Override
   public boolean isIdle() {
     boolean idle = true;
@@ -162,7 +161,7 @@ public final class NullDisk extends PolledDisk {
   }
 
   /**
-   * Completes requests of interrupt-driven queues whose time has come: for a disk whose time is the caller's.
+   * Completes the due requests of interrupt-driven queues. Only for a disk made by {@link #withClock}.
    *
    * @return whether there were any
    */

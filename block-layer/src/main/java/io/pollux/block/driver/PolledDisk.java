@@ -14,9 +14,8 @@ import io.pollux.uapi.Errno;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the disks here have in common: they do a request's work when it is asked for, at queueing on the
- * interrupt-driven queue, at polling on the polled one; or, if they move data by themselves, before it is polled. What the work
- * is, the disk says.
+ * The common part of the disks of this package. An interrupt-driven request is served inside queueRqs, a polled one
+ * inside a poll, or before it if the disk moves data on its own. Subclasses define the transfer.
  */
 public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
   private final long bytes;
@@ -30,71 +29,67 @@ public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permi
    *
    * @param name its name under /dev
    * @param dev its device number
-   * @param readOnly whether it refuses writes
+   * @param readOnly whether it rejects writes
    * @return the device
    */
   public BlockDevice disk(String name, long dev, boolean readOnly) {
     return new BlockDevice(name, dev, bytes, readOnly, queue());
   }
 
-  /** A queue for a device of this disk. */
+  /** Makes a queue for a device of this disk. */
   RequestQueue queue() {
     return new RequestQueue(this, tagSet(), limits());
   }
 
-  /** The hardware queues: one that interrupts and one that is polled. */
+  /** The hardware queues: one interrupt-driven and one polled. */
   TagSet tagSet() {
     return new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true);
   }
 
-  /** What the disk takes and can do. */
+  /** The disk's limits and features. */
   abstract QueueLimits limits();
 
-  /**
-   * The size.
-   *
-   * @return bytes, as it was made
-   */
+  /** {@return the size in bytes, as given} */
   public final long bytes() {
     return bytes;
   }
 
-  /** Moves the data of a bio, which lies inside the disk. Answers 0 or a negative errno. */
+  /** Transfers the data of a bio, which lies inside the disk. Returns 0 or a negative errno. */
   abstract int transfer(Bio bio, boolean write);
 
   /**
-   * Moves data between memory and the disk, in which the range lies, as a bio with these flags would.
+   * Transfers data between memory and the disk, as a bio with these flags would. The range lies inside the disk.
    *
    * @return 0 or a negative errno
    */
   abstract int move(int opf, long at, long address, int bytes);
 
-  /** Whether it does requests of a polled queue before somebody polls. */
+  /** Whether it may serve requests of a polled queue before a poll. */
   boolean movesByItself() {
     return false;
   }
 
-  /** Takes back what waits for a poller and was not begun. */
+  /** Takes back the requests that wait for a poll and were not started. */
   @Nullable Request takeBack(HwCtx hctx) {
     return hctx.waiting().takeAll();
   }
 
-  /** Makes what was written durable. Answers 0 or a negative errno. */
+  /** Makes completed writes durable. Returns 0 or a negative errno. */
   int flush() {
     return 0;
   }
 
-  /** Forgets what a range holds. Answers 0 or a negative errno. */
+  /** Discards a range. Returns 0 or a negative errno. */
   int discard(Bio bio) {
     return -Errno.EOPNOTSUPP;
   }
 
-  /** Makes a range zero. Answers 0 or a negative errno. */
+  /** Zeroes a range. Returns 0 or a negative errno. */
   int writeZeroes(Bio bio) {
     return -Errno.EOPNOTSUPP;
   }
 
-  /** Does a request's work. Answers 0 or a negative errno. */
+  /** Serves a request. Returns 0 or a negative errno. */
   private int work(Request request) {
     int op = request.bio().op();
     int status = 0;
@@ -112,7 +107,7 @@ public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permi
     return status;
   }
 
-  /** Does the work of all requests of a chain, and ends them. Answers how many there were. */
+  /** Serves and completes all requests of a chain. Returns their number. */
   final int workAll(HwCtx hctx, @Nullable Request chain) {
     if (chain == null) {
       return 0;
@@ -137,7 +132,7 @@ public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permi
     return workAll(hctx, hctx.waiting().takeAll());
   }
 
-  /** Gives back what the disk has of the machine. Nothing is in flight any more. */
+  /** Releases the disk's resources. No request is in flight. */
   @Override
   public abstract void close();
 }

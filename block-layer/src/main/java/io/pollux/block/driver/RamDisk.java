@@ -11,8 +11,8 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory. It is sparse: what was never written costs nothing, and a discard gives memory back. It has no
- * cache, so everything that was written is durable as long as the disk is.
+ * A disk in memory. It is sparse: a range that was never written takes no memory, and a discard frees memory. It has no
+ * cache, so a completed write is as durable as the disk.
  */
 public final class RamDisk extends PolledDisk {
   private final long address;
@@ -20,10 +20,10 @@ public final class RamDisk extends PolledDisk {
   private @Nullable CopyEngine engine;
 
   /**
-   * Makes a disk full of zeroes, whose data is moved by whoever queues or polls.
+   * Makes a disk full of zeroes, whose data is copied inside queueRqs or a poll.
    *
    * @param bytes its size, at least one byte
-   * @throws OutOfMemoryError if the machine has no address space to give
+   * @throws OutOfMemoryError if the host has no address space for it
    */
   public RamDisk(long bytes) {
     super(bytes);
@@ -34,19 +34,15 @@ public final class RamDisk extends PolledDisk {
     }
   }
 
-  /**
-   * The memory of the disk, to be filled before it is used.
-   *
-   * @return raw address of its first byte
-   */
+  /** {@return the raw address of the disk's first byte, for filling the disk before use} */
   public long address() {
     return address;
   }
 
   /**
-   * Gives the disk a thread that copies data for polled reads and writes of one segment, in parallel with the submitter. Called
-   * before the first request. Useful if a processor is idle. Not for a disk in a {@link FaultDisk}, which orders its requests
-   * itself. If the host cannot create a thread, the disk works without one.
+   * Gives the disk a thread that copies data for polled reads and writes of one segment, in parallel with the
+   * submitter. Called before the first request. Useful if a processor is idle. Not for a disk in a {@link FaultDisk},
+   * which orders its requests itself. If the host can't create a thread, the disk works without one.
    *
    * @return this
    */
@@ -76,7 +72,9 @@ public final class RamDisk extends PolledDisk {
     }
   }
 
-  /** Completes what was moved meanwhile, or if that is nothing does some of what waits: who polls would only spin. */
+  /**
+   * Completes the requests whose data was copied. If there are none, it serves waiting ones itself instead of spinning.
+   */
   @Override
   public int poll(HwCtx hctx) {
     if (engine == null) {
@@ -120,7 +118,7 @@ public final class RamDisk extends PolledDisk {
         .withWriteCache(false, false);
   }
 
-  /** Gives back the memory of whole pages; they read as zeroes then. What is left of others stays. */
+  /** Frees the memory of whole pages, which then read as zeroes. Parts of pages are unchanged. */
   @Override
   int discard(Bio bio) {
     long start = address + (bio.sector() << BlkTypes.SECTOR_SHIFT);

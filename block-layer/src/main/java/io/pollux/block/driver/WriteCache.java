@@ -18,22 +18,22 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * The volatile write cache of a {@link FaultDisk}: writes in their order, with their data, until they are flushed. A full
+ * The volatile write cache of a {@link FaultDisk}: writes in order, with their data, until they are flushed. A full
  * cache is written back whole, as a disk may do at any time. For one thread at a time.
  *
- * <p>Allocates for each write: its data, and an entry for each sector.
+ * <p>Each write allocates its data, and an entry for each sector.
  */
 final class WriteCache implements AutoCloseable {
-  /** How much data it takes before it is written back. */
+  /** Maximum bytes of data before it is written back. */
   static final long MOST_BYTES = 64 << 20;
 
   private static final int BOUNCE_BYTES = 1 << 20;
 
   private final PolledDisk disk;
   private final FaultLog log;
-  private final int blockSectors; // what is never torn
+  private final int blockSectors; // the unit that is never torn
   private final List<Write> writes = new ArrayList<>();
-  private final Map<Long, Write> newest = new HashMap<>(); // of each sector
+  private final Map<Long, Write> newest = new HashMap<>(); // the newest write of each sector
   private final long bounce = HostMemory.map(BOUNCE_BYTES);
   private long bytes;
 
@@ -42,7 +42,7 @@ final class WriteCache implements AutoCloseable {
     final FaultLog.Fault asFault;
     final int opf;
     final byte[] data;
-    final BitSet durable = new BitSet(); // sectors, from the first, over which a durable write went
+    final BitSet durable = new BitSet(); // sectors, from the first, that a later durable write has overwritten
 
     Write(long number, Request request, int bytes) {
       Bio bio = request.bio();
@@ -65,7 +65,7 @@ final class WriteCache implements AutoCloseable {
     }
   }
 
-  /** What becomes of a write when the power goes: some of its sectors, from one to before another, get to the medium. */
+  /** The part of a write that reaches the medium at a power cut: sectors from to before to. */
   private record Remains(Write write, int from, int to) {}
 
   WriteCache(PolledDisk disk, FaultLog log) {
@@ -77,7 +77,7 @@ final class WriteCache implements AutoCloseable {
     }
   }
 
-  /** Does a request's work. Answers 0 or a negative errno. */
+  /** Serves a request. Returns 0 or a negative errno. */
   int serve(long number, Request request) {
     Bio bio = request.bio();
     return switch (bio.op()) {
@@ -89,7 +89,7 @@ final class WriteCache implements AutoCloseable {
     };
   }
 
-  /** Reads the first bytes of what a request is about. Answers 0 or a negative errno. */
+  /** Reads the first bytes of a request. Returns 0 or a negative errno. */
   int read(Request request, int most) {
     long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
     int left = most;
@@ -107,7 +107,7 @@ final class WriteCache implements AutoCloseable {
     return 0;
   }
 
-  /** Reads what is on the medium, and over it what is in the cache. Answers 0 or a negative errno. */
+  /** Reads the medium, with the cached writes over it. Returns 0 or a negative errno. */
   int readAt(int opf, long at, long address, int length) {
     int status = disk.move(opf, at, address, length);
     if (status != 0 || newest.isEmpty()) {
@@ -127,7 +127,7 @@ final class WriteCache implements AutoCloseable {
     return 0;
   }
 
-  /** Takes the first bytes of a write. Answers 0 or a negative errno. */
+  /** Caches the first bytes of a write. Returns 0 or a negative errno. */
   int write(long number, Request request, int most) {
     Write write = new Write(number, request, most);
     int at = 0;
@@ -147,7 +147,10 @@ final class WriteCache implements AutoCloseable {
     return bytes > MOST_BYTES ? writeBack() : 0;
   }
 
-  /** A write that is durable when it ends, alone: what is in the cache stays there, but for these sectors. */
+  /**
+   * Writes to the medium durably. The rest of the cache stays cached, without these sectors. Returns 0 or a negative
+   * errno.
+   */
   private int writeThrough(Request request) {
     long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
     for (Bio bio = request.bio(); bio != null; bio = bio.next()) {
@@ -174,7 +177,7 @@ final class WriteCache implements AutoCloseable {
     return disk.flush();
   }
 
-  /** Makes everything durable. Answers 0 or a negative errno; then everything is still there. */
+  /** Makes all cached writes durable. Returns 0, or a negative errno with the cache unchanged. */
   int flush() {
     int status = writeBack();
     return status != 0 ? status : disk.flush();
@@ -197,7 +200,10 @@ final class WriteCache implements AutoCloseable {
     bytes = 0;
   }
 
-  /** Puts some sectors of a write on the medium, but for those that are durable already with what came later. */
+  /**
+   * Stores sectors of a write on the medium, except those that a later durable write has overwritten. Returns 0 or a
+   * negative errno.
+   */
   private int store(Write write, int first, int end) {
     int from = write.durable.nextClearBit(first);
     while (from < end) { // each step stores a sector or more
@@ -216,7 +222,7 @@ final class WriteCache implements AutoCloseable {
     return 0;
   }
 
-  /** Sectors of all writes that are not flushed, each counted as often as it was written. */
+  /** Sectors of all unflushed writes. A sector that was written several times counts as often. */
   int unflushedSectors() {
     return (int) (bytes >> BlkTypes.SECTOR_SHIFT);
   }
@@ -226,8 +232,8 @@ final class WriteCache implements AutoCloseable {
   }
 
   /**
-   * The power goes: each write is kept, lost or torn, and in half of all cases they get to the medium in another order. What
-   * the medium refuses is lost, too. Nothing is in the cache afterwards.
+   * Cuts the power: each write is kept, lost or torn. In half of all cases the writes reach the medium in another
+   * order. A write that the medium refuses is lost. The cache is empty afterwards.
    */
   void cut(SplittableRandom random) {
     List<Remains> remains = new ArrayList<>();

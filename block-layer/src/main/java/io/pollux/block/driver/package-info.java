@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Disks. A driver answers interrupt-driven requests when they are queued, or later from a thread of its own, and polled
- * ones when somebody polls.
+ * Disks. A driver completes interrupt-driven requests inside queueRqs, or later on its own thread, and polled ones
+ * inside a poll.
  *
  * <ul>
- *   <li>{@link io.pollux.block.driver.NullDisk}: nothing moves, and it takes as long as it is told to.
- *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards. A thread of its own may move data while the processor
- *       goes on, as a real disk does.
- *   <li>{@link io.pollux.block.driver.HostDisk}: a file or a device of the machine, through its io_uring ({@code
- *       io.pollux.block.driver.host}).
- *   <li>{@link io.pollux.block.driver.FaultDisk}: any of them, with faults: errors, lateness, disorder, a volatile cache and
- *       power cuts, all drawn from one seed or scripted ({@link io.pollux.block.driver.FaultPlan}), and all told of ({@link
- *       io.pollux.block.driver.FaultLog}).
+ *   <li>{@link io.pollux.block.driver.NullDisk}: moves no data, with a configured latency.
+ *   <li>{@link io.pollux.block.driver.RamDisk}: memory, sparse, with discards. An optional thread moves data in
+ *       parallel with the submitter, as DMA does.
+ *   <li>{@link io.pollux.block.driver.HostDisk}: a file or block device of the host, through the host's io_uring
+ *       ({@code io.pollux.block.driver.host}).
+ *   <li>{@link io.pollux.block.driver.FaultDisk}: wraps another disk and injects faults: errors, delays, reordering, a
+ *       volatile cache and power cuts. They are drawn from one seed or scripted
+ *       ({@link io.pollux.block.driver.FaultPlan}), and recorded ({@link io.pollux.block.driver.FaultLog}).
  * </ul>
  */
 @NullMarked

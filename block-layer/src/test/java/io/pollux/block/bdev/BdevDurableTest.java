@@ -26,7 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Direct writes that must be durable when they complete, and the ioctls, on a disk that does what the test says. */
+/** Direct writes that must be durable when they complete, and the ioctls, on a disk that the test controls. */
 @Timeout(60)
 class BdevDurableTest {
   private static final int BYTES = 4 << 20;

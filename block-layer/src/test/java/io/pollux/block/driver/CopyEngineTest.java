@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A disk in memory that moves data by itself: what its thread does, what is left to who polls, and what is on it afterwards. */
+/** A RAM disk with a copy engine: the thread's copies, the poller's copies, and the contents afterwards. */
 @Timeout(120)
 class CopyEngineTest {
   private static final int BLOCK = 4096;
@@ -81,7 +81,7 @@ class CopyEngineTest {
     ended.getAndIncrement();
   }
 
-  /** Sends a batch that reads every other block, each into a page of its own; answers a cookie. */
+  /** Submits a batch that reads every other block, each to its own page. Returns a cookie. */
   private int readEveryOther(int requests) {
     Plug plug = new Plug();
     assertThat(plug.start(task)).isTrue();
@@ -227,7 +227,7 @@ class CopyEngineTest {
     assertThat(RawMemory.getLong(page(7))).isEqualTo(115);
   }
 
-  /** Threads that submit and poll beside each other, each with blocks of its own, and a model of each. */
+  /** Threads submit and poll concurrently, each with its own blocks and a model of them. */
   @Test
   void manyThreadsFindWhatTheyWrote() throws Exception {
     long seed = Long.getLong("pollux.seed", System.nanoTime());

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The drivers: when they complete, and what is on them afterwards. */
+/** The drivers: when they complete requests, and the contents afterwards. */
 @Timeout(60)
 class DisksTest {
   private static final int BYTES = 1 << 20;

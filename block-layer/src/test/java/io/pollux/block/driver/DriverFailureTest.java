@@ -236,7 +236,7 @@ class DriverFailureTest {
     assertDead(sentence("a test", "java.lang.AssertionError: broken"));
   }
 
-  /** The driver says when its hardware is out of the memory. */
+  /** Requests fail only once isIdle returns true: the hardware then no longer accesses their memory. */
   @Test
   void nothingEndsWhileTheDriverIsBusy() throws InterruptedException {
     AtomicInteger looks = new AtomicInteger();
@@ -415,7 +415,7 @@ class DriverFailureTest {
     }
   }
 
-  /** Many tasks, each with requests in a plug, polled ones and others, while the driver fails: every one ends, once. */
+  /** Many tasks with plugged, polled and other requests while the driver fails: every request completes once. */
   @Test
   void everyRequestEndsOnceWhoeverHasItWhenTheDriverFails() throws InterruptedException {
     for (int round = 0; round < 5; round++) {

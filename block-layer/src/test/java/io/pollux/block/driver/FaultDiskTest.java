@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Each fault of a faulty disk, one by one: what the requests see, what the log says, and what is on the medium. */
+/** Each fault of a faulty disk: the requests' results, the log, and the medium. */
 @Timeout(60)
 class FaultDiskTest {
   private static final int BYTES = 1 << 20;

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Plans of faults: their lines, and what is drawn. */
+/** Fault plans: their lines, and their draws. */
 @Timeout(60)
 class FaultPlanTest {
   private static final int READ = BlkTypes.REQ_OP_READ;

@@ -276,7 +276,7 @@ class HostDiskTest {
     }
   }
 
-  /** Linux keeps a file with a size that is no multiple of a block; the disk ends before. */
+  /** A file's size need not be a multiple of a block; the disk is cut to whole blocks. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void whatIsBehindTheLastWholeSectorIsNotReachable(boolean uring) throws IOException {
@@ -314,7 +314,7 @@ class HostDiskTest {
     assertThat(wrong).hasValue(0);
   }
 
-  /** Reads and writes back 100 blocks, in batches, a few times; answers how many were not as they should be. */
+  /** Reads and writes back 100 blocks, in batches, a few times. Returns the number of wrong ones. */
   private long copyBlocks(BlockDevice device, boolean polled, int first) {
     Task mine = process.newTask();
     assertThat(mine.enterKernel()).isTrue();

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A volatile cache and power cuts against a model: whatever was written, flushed and in flight, each sector holds afterwards
- * what was last made durable there or what was written since, whole.
+ * Checks a volatile cache and power cuts against a model. Each sector afterwards holds the last durable data, or data
+ * written since, and is whole.
  */
 @Timeout(300)
 class PowerCutTest {
@@ -230,7 +230,7 @@ class PowerCutTest {
       }
     }
 
-    /** Cuts the power while writes are in flight that nobody has polled for. */
+    /** Cuts the power while writes are in flight, before any poll. */
     private void cutInFlight() {
       int cookie = BlkTypes.BLK_QC_T_NONE;
       int count = 1 + random.nextInt(4);

@@ -12,31 +12,30 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The registered buffers of one ring: a table of the machine's, in which each mapping that was used with the ring has a
- * row of entries, one for each of its segments, or the memory of having been refused. For whoever may submit to the
- * ring, and nobody else.
+ * The registered buffers of one ring, a table of the host's. Each mapping that was used with the ring has a row of
+ * entries, one per segment, or is recorded as refused. Only the ring's submitter may use it.
  */
 final class BufferTable {
   /** Entries of a table. */
   static final int ENTRIES = 1024;
 
-  /** There is no entry. */
+  /** No entry. */
   static final int NONE = -1;
 
-  /** The machine's side. */
+  /** The host's side. */
   interface Machine {
     /**
      * Sets entries.
      *
-     * @param first the first of them
-     * @param iovecs what is to be in them; an empty one clears its entry
-     * @param count how many
-     * @return how many were set before one was refused, or, if that was the first, a negative errno
+     * @param first index of the first
+     * @param iovecs their memory; an empty iovec clears its entry
+     * @param count number of entries
+     * @return the number of entries set before one was refused, or, if the first was, a negative errno
      */
     int update(int first, MemorySegment iovecs, int count);
   }
 
-  /** A mapping's row, or that it was refused. */
+  /** A mapping's row, or the record that it was refused. */
   final class Registration extends DmaMapping.Attachment {
     private int first = NONE;
     private int count;
@@ -54,27 +53,27 @@ final class BufferTable {
   private final Machine machine;
   private final Consumer<Registration> detacher;
   private final BitSet used = new BitSet(ENTRIES);
-  private volatile boolean registered; // some mapping, at some time
-  private volatile @Nullable String refusal; // of the last one that was refused
+  private volatile boolean registered; // a mapping was registered at some time
+  private volatile @Nullable String refusal; // the reason for the last refusal
 
   /**
    * Makes an empty table.
    *
-   * @param detacher has a row cleared, from any thread: calls {@link #clear} where that may be called, or does nothing if
-   *     the ring has gone
+   * @param detacher clears a row, from any thread: calls {@link #clear} on the ring's submitter, or does nothing if the
+   *     ring is closed
    */
   BufferTable(Machine machine, Consumer<Registration> detacher) {
     this.machine = machine;
     this.detacher = detacher;
   }
 
-  /** Makes the table of a ring. If the machine has none to give, it refuses every mapping. */
+  /** Makes the table of a ring. If the host refuses it, the table refuses every mapping. */
   static BufferTable of(IoUring ring, Consumer<Registration> detacher) {
     int made = ring.makeBufferTable(ENTRIES);
     return new BufferTable(made < 0 ? (first, iovecs, count) -> made : ring::updateBuffers, detacher);
   }
 
-  /** The entry that a range of a mapping lies in, or {@link #NONE}. The first time, the mapping is registered. */
+  /** Returns the entry that contains a range of a mapping, or {@link #NONE}. The first call registers the mapping. */
   int find(DmaMapping mapping, long address, int length) {
     DmaMapping.Attachment found = mapping.attachment(this);
     Registration mine = found == null ? register(mapping) : (Registration) found;
@@ -88,7 +87,7 @@ final class BufferTable {
   private Registration register(DmaMapping mapping) {
     Registration made = new Registration();
     if (!mapping.attach(made)) {
-      return made; // closed: what is there now is somebody else's
+      return made; // closed: other memory may be there now
     }
     int count = mapping.segments();
     int first = freeRow(count);
@@ -117,7 +116,7 @@ final class BufferTable {
     return count > ENTRIES - first ? NONE : first;
   }
 
-  /** All or nothing. Answers 0 or a negative errno. */
+  /** Sets all entries of a row, or none. Returns 0 or a negative errno. */
   private int fill(int first, DmaMapping mapping) {
     int count = mapping.segments();
     try (Arena arena = Arena.ofConfined()) {
@@ -134,11 +133,11 @@ final class BufferTable {
       if (done > 0) {
         clear(first, done);
       }
-      return done < 0 ? done : -Errno.ENOMEM; // a later one's reason is not told
+      return done < 0 ? done : -Errno.ENOMEM; // the host does not report the reason for a later one
     }
   }
 
-  /** Clears the row of a mapping that is closed. */
+  /** Clears the row of a closed mapping. */
   void clear(Registration registration) {
     if (registration.first >= 0) {
       clear(registration.first, registration.count);
@@ -146,7 +145,7 @@ final class BufferTable {
     }
   }
 
-  /** What the machine does not clear stays as it is, of no use to anybody, until the ring goes. */
+  /** Clears entries. Entries that the host does not clear stay unusable until the ring is closed. */
   private void clear(int first, int count) {
     try (Arena arena = Arena.ofConfined()) {
       int done = machine.update(first, arena.allocate(count * Iovec.SIZE, Long.BYTES), count); // zeroes
@@ -154,12 +153,12 @@ final class BufferTable {
     }
   }
 
-  /** Whether a mapping was registered. From any thread. */
+  /** Whether a mapping was ever registered. From any thread. */
   boolean registered() {
     return registered;
   }
 
-  /** Why the last mapping that was refused was, or null. From any thread. */
+  /** The reason for the last refusal, or null. From any thread. */
   @Nullable String refusal() {
     return refusal;
   }

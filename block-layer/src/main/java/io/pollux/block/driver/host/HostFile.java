@@ -10,28 +10,28 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A file of the machine, opened for a disk.
+ * A file of the host, opened for a disk.
  *
  * @param fd its descriptor
  * @param direct whether it has O_DIRECT
  * @param blockSize the smallest unit of I/O, in bytes
- * @param punches whether ranges of it can be given back
+ * @param punches whether holes can be punched in it
  */
 record HostFile(int fd, boolean direct, int blockSize, boolean punches) implements AutoCloseable {
-  /** The largest logical block that a disk of this kernel can have. */
+  /** The largest logical block of a disk. */
   static final int MAX_BLOCK = 4096;
 
-  /** Where no image is, but a file may be: an exabyte would be too far for some filesystems. */
+  /** An offset beyond the end of any image and below every filesystem's limit: some don't reach an exabyte. */
   private static final long FAR_BEHIND = 1L << 43;
 
   private static final int S_IFMT = 0170000;
   private static final int S_IFBLK = 0060000;
 
   /**
-   * Opens a file, with O_DIRECT if blocks of the size that the disk is to have can be read that way. A block device has
-   * the blocks that it has; a file has sectors, whatever the machine's filesystem would like: images are made of them.
+   * Opens a file, with O_DIRECT if blocks of the disk's size can be read that way. A block device has its own block
+   * size. A file has blocks of a sector, whatever the host's filesystem prefers, since images consist of sectors.
    *
-   * @throws IOException if the machine refuses
+   * @throws IOException if the host refuses
    */
   static HostFile open(Path path, boolean readOnly) throws IOException {
     int flags = (readOnly ? Libc.O_RDONLY : Libc.O_RDWR) | Libc.O_CLOEXEC;
@@ -50,7 +50,10 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
     return new HostFile(fd, false, BlkTypes.SECTOR_SIZE, punches(fd, readOnly));
   }
 
-  /** Tries it behind the end of a file, where there is nothing. A block device says no. */
+  /**
+   * Returns whether holes can be punched. It tries beyond the end of the file, where there is no data. Returns false
+   * for a block device.
+   */
   private static boolean punches(int fd, boolean readOnly) {
     return !readOnly
         && Libc.blockSize(fd) < 0
@@ -64,8 +67,8 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
   }
 
   /**
-   * Whether blocks can be read past the machine's page cache. Machines before Linux 6.1 don't tell; there, and to be
-   * sure, it reads the first two blocks to memory that has the alignment of a block and no more.
+   * Returns whether blocks can be read past the host's page cache. Linux before 6.1 does not report the alignment it
+   * requires. So a trial reads the first two blocks to memory that is only aligned to a block.
    */
   private static boolean readsDirectly(int fd, int block) {
     int alignment = Libc.directAlignment(fd);
@@ -78,7 +81,7 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
     }
   }
 
-  /** Whether the device that a file lives on, or is, has queues to be polled. */
+  /** Whether the device of a file, or the file itself, has polled queues. */
   static boolean canBePolled(Path path) {
     try {
       boolean device = ((int) Files.getAttribute(path, "unix:mode") & S_IFMT) == S_IFBLK;
@@ -88,11 +91,11 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
       Path sys = Path.of("/sys/dev/block/" + major + ":" + minor).toRealPath();
       Path queue = sys.resolve("queue");
       if (Files.notExists(queue)) {
-        queue = sys.resolveSibling("queue"); // of the disk that a partition is on
+        queue = sys.resolveSibling("queue"); // of the disk that the partition is on
       }
       return Files.readString(queue.resolve("io_poll")).strip().equals("1");
     } catch (IOException | UnsupportedOperationException e) {
-      return false; // a device that nobody there knows anything of
+      return false; // a device that sysfs does not list
     }
   }
 

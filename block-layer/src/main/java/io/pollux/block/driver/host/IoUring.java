@@ -9,10 +9,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * One io_uring of the machine: its memory and its calls, and nothing about who may use it when. Filling in and submitting
- * is for one thread at a time, and so is looking at completions; the two sides share nothing.
+ * One io_uring of the host: its memory and its calls. Callers decide which thread uses it. One thread at a time fills
+ * and submits, and one at a time reaps; the two sides share no state.
  *
- * <p>Offsets and numbers are those of the machine's {@code linux/io_uring.h}.
+ * <p>Offsets and numbers are those of the host's {@code linux/io_uring.h}.
  */
 final class IoUring implements AutoCloseable {
   static final int SETUP_IOPOLL = 1;
@@ -112,7 +112,7 @@ final class IoUring implements AutoCloseable {
   private final MemorySegment submitState = Libc.newState(Arena.global());
   private final MemorySegment reapState = Libc.newState(Arena.global());
 
-  private int filled; // tail of the SQ ring as far as it is filled in
+  private int filled; // tail of the SQ ring, filled entries included
   private int seen; // head of the CQ ring
 
   private IoUring(int fd, MemorySegment params) throws IOException {
@@ -141,7 +141,7 @@ final class IoUring implements AutoCloseable {
     cqMask = RawMemory.getInt(rings + params.get(ValueLayout.JAVA_INT, PARAMS_CQ_OFF + OFF_MASK));
     cqes = rings + cqOff;
     for (int i = 0; i < sqEntries; i++) {
-      RawMemory.putInt(rings + sqArray + 4L * i, i); // entries are always used in order
+      RawMemory.putInt(rings + sqArray + 4L * i, i); // entries are used in order
     }
     filled = RawMemory.getInt(sqTail);
     seen = RawMemory.getInt(cqHead);
@@ -150,9 +150,9 @@ final class IoUring implements AutoCloseable {
   /**
    * Makes a ring.
    *
-   * @param entries of the SQ ring, at least; the CQ ring has twice as many
+   * @param entries minimum size of the SQ ring; the CQ ring has twice as many
    * @param flags SETUP_*
-   * @throws IOException if the machine refuses, with its reason
+   * @throws IOException if the host refuses, with its reason
    */
   static IoUring setup(int entries, int flags) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
@@ -181,7 +181,7 @@ final class IoUring implements AutoCloseable {
     return new IOException(what + ": " + Errno.describe((int) -result));
   }
 
-  /** Has the ring keep a reference to files, to be named by their index with SQE_FIXED_FILE. */
+  /** Registers files with the ring. Entries refer to them by index with SQE_FIXED_FILE. */
   void registerFiles(int... fds) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment array = arena.allocateFrom(ValueLayout.JAVA_INT, fds);
@@ -195,7 +195,8 @@ final class IoUring implements AutoCloseable {
   }
 
   /**
-   * Gives the ring a table of registered buffers, all empty. From a thread that may submit, as all about that table.
+   * Makes the ring's table of registered buffers, all empty. From a thread that may submit, as for all changes of the
+   * table.
    *
    * @return 0 or a negative errno
    */
@@ -209,12 +210,13 @@ final class IoUring implements AutoCloseable {
   }
 
   /**
-   * Has the ring pin memory, to be named by its index with *_FIXED, and let go of what was there.
+   * Replaces entries of the table: the ring pins the new memory and releases the old. Requests refer to it by index
+   * with *_FIXED.
    *
    * @param first index of the first entry
-   * @param iovecs memory for each entry; an empty one clears it
-   * @param count how many
-   * @return how many were set before one was refused, or, if that was the first, a negative errno
+   * @param iovecs memory of each entry; an empty one clears it
+   * @param count number of entries
+   * @return the number of entries set before one was refused, or, if the first was, a negative errno
    */
   int updateBuffers(int first, MemorySegment iovecs, int count) {
     try (Arena arena = Arena.ofConfined()) {
@@ -226,17 +228,18 @@ final class IoUring implements AutoCloseable {
     }
   }
 
-  /** A call that takes a struct and its size. */
+  /** Makes a register call with a struct and its size. */
   private int register(Arena arena, int what, MemorySegment with) {
     MemorySegment state = Libc.newState(arena);
     return (int)
         Libc.syscall(state, Libc.NR_IO_URING_REGISTER, fd, what, with.address(), with.byteSize(), 0, 0);
   }
 
-  /** The next entry to fill in, all zeroes. There is one. */
+  /** Returns the next entry to fill, zeroed. There must be one. */
   long sqe() {
     long sqe = entry();
-    for (long at = 0; at < SQE_SIZE; at += Long.BYTES) { // RawMemory.zero makes an object, which may stay one
+    // RawMemory.zero makes an object, which may not be optimized away
+    for (long at = 0; at < SQE_SIZE; at += Long.BYTES) {
       RawMemory.putLong(sqe + at, 0);
     }
     return sqe;
@@ -246,56 +249,56 @@ final class IoUring implements AutoCloseable {
     return sqes + SQE_SIZE * (filled & sqMask);
   }
 
-  /** The entry is filled in. */
+  /** Adds the filled entry. */
   void push() {
     filled++;
   }
 
-  /** Entries filled in that the machine has not taken. */
+  /** Filled entries that the host has not taken. */
   int unsubmitted() {
     return filled - RawMemory.getIntAcquire(sqHead);
   }
 
   /**
-   * Submits what is filled in. From the submitting side.
+   * Submits the filled entries. From the submitting side.
    *
-   * @param wait completions to wait for; 0 not to wait
+   * @param wait completions to wait for; 0 for no wait
    * @param flags ENTER_*
    * @return entries taken, or a negative errno
    */
   int submit(int wait, int flags) {
-    RawMemory.putIntRelease(sqTail, filled); // the entries before the tail; the machine pairs with it
+    RawMemory.putIntRelease(sqTail, filled); // orders the entries before the tail; the host pairs with it
     return (int)
         Libc.syscall(submitState, Libc.NR_IO_URING_ENTER, fd, unsubmitted(), wait, flags, 0, 0);
   }
 
-  /** Takes back the entry that was filled in last and that the machine did not take. Answers its user data. */
+  /** Takes back the last filled entry that the host did not take. Returns its user data. */
   long takeBack() {
     filled--;
     return RawMemory.getLong(entry() + SQE_USER_DATA);
   }
 
-  /** Whether the machine has completions that it makes visible only in a call. With SETUP_TASKRUN_FLAG. */
+  /** Whether the host has completions that become visible only in a call. Requires SETUP_TASKRUN_FLAG. */
   boolean hasHidden() {
     return (RawMemory.getIntAcquire(sqFlags) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0;
   }
 
-  /** Has the machine look for completions. From the completing side. Answers 0 or a negative errno. */
+  /** Makes the host add its completions to the ring. From the completing side. Returns 0 or a negative errno. */
   int lookForCompletions() {
     return (int) Libc.syscall(reapState, Libc.NR_IO_URING_ENTER, fd, 0, 0, ENTER_GETEVENTS, 0, 0);
   }
 
-  /** Completions to be taken. From anywhere; exact on the completing side. */
+  /** Visible completions. From any thread; exact on the completing side. */
   int completions() {
-    return RawMemory.getIntAcquire(cqTail) - RawMemory.getInt(cqHead); // pairs with the machine's release
+    return RawMemory.getIntAcquire(cqTail) - RawMemory.getInt(cqHead); // pairs with the host's release
   }
 
-  /** What the first completion's entry had as user data. */
+  /** The user data of the first completion. */
   long userData() {
     return RawMemory.getLong(cqe());
   }
 
-  /** The first completion's result, or a negative errno. */
+  /** The result of the first completion, or a negative errno. */
   int result() {
     return RawMemory.getInt(cqe() + CQE_RES);
   }
@@ -304,17 +307,20 @@ final class IoUring implements AutoCloseable {
     return cqes + ((long) (seen & cqMask) << CQE_SHIFT);
   }
 
-  /** The first completion has been looked at; {@link #release} tells the machine. */
+  /** Advances to the next completion; {@link #release} informs the host. */
   void advance() {
     seen++;
   }
 
-  /** Gives the room of what has been looked at back. */
+  /** Frees the completions advanced over, for the host. */
   void release() {
     RawMemory.putIntRelease(cqHead, seen);
   }
 
-  /** Nothing is in flight. Files and buffers are let go of first: a ring that is closed keeps them for a while. */
+  /**
+   * Closes the ring. Nothing is in flight. Files and buffers are unregistered first, since the host keeps them for a
+   * while after the close.
+   */
   @Override
   public void close() {
     Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0); // ENXIO if there are none

@@ -19,11 +19,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A ring for an interrupt-driven hardware queue. It belongs to a thread, which submits what tasks leave for it and is
- * where completions come from; it sleeps in the machine while there is nothing to do. So a task's own thread is never
- * disturbed by what it started, and may end before that does.
+ * A ring for an interrupt-driven hardware queue. Its own thread submits the requests that tasks queue, and completes
+ * them. The thread sleeps in the host while it has no work. So I/O never interrupts a task's own thread, which may also
+ * exit before its I/O completes.
  *
- * <p>A sleeper is woken through an eventfd, of which the ring has a read in flight.
+ * <p>An eventfd wakes a sleeping thread: the ring has a read of it in flight.
  */
 final class IrqRing implements AutoCloseable {
   private static final VarHandle SLEEPING;
@@ -36,21 +36,21 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  /** Calls in a row after which what the machine does not take has failed. */
+  /** Consecutive calls after which entries that the host does not take fail. */
   private static final int MAX_FAILURES = 1_000;
 
   private static final long WAKE = -1; // user data of the eventfd's read
   private static final int FILES = 2;
   private static final int EVENTFD = 1; // index of the registered file
 
-  /** A mapping that is closed, and somebody who waits until its entries are cleared. */
+  /** A closed mapping whose entries are to be cleared, with a latch for the waiting task. */
   private record Detaching(BufferTable.Registration registration, CountDownLatch done) {}
 
   private final RequestList incoming = new RequestList();
   private final ConcurrentLinkedQueue<Detaching> detaching = new ConcurrentLinkedQueue<>();
   private final CountDownLatch started = new CountDownLatch(1);
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment wakeState = Libc.newState(arena); // nobody looks at it
+  private final MemorySegment wakeState = Libc.newState(arena); // its errno is not used
   private final long one = arena.allocate(Long.BYTES, Long.BYTES).address();
   private final long counter = arena.allocate(Long.BYTES, Long.BYTES).address();
   private final int depth;
@@ -59,15 +59,15 @@ final class IrqRing implements AutoCloseable {
   private final Function<BufferTable, Transfers> maker;
   private final Thread thread;
   private volatile boolean closing;
-  private volatile boolean ended; // nobody looks at what is detached any more
-  private @Nullable Throwable refusal; // before started, as the next two
+  private volatile boolean ended; // detached mappings are no longer cleared
+  private @Nullable Throwable refusal; // set before started, as the next two
   private @Nullable BufferTable buffers;
   private @Nullable Transfers transfers;
-  private volatile @Nullable RequestQueue served; // whose requests the thread has
+  private volatile @Nullable RequestQueue served; // the queue whose requests the thread has
   private volatile boolean gone; // the thread has stopped serving
 
   // The thread's own:
-  private boolean armed; // the eventfd's read is in flight
+  private boolean armed; // a read of the eventfd is in flight
   private int failures; // consecutive calls that completed nothing
 
   @SuppressWarnings("unused") // through SLEEPING
@@ -95,7 +95,7 @@ final class IrqRing implements AutoCloseable {
     return open(fd, depth, Thread::new, table -> new Transfers(depth, -1, table));
   }
 
-  /** As above; the caller creates the thread and the request slots. */
+  /** As above; the caller supplies the thread and the request slots. */
   static IrqRing open(int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
       throws IOException {
     int eventFd = Libc.eventfd();
@@ -118,7 +118,7 @@ final class IrqRing implements AutoCloseable {
     return made;
   }
 
-  /** Sends a chain of requests on its way. From any context. */
+  /** Queues a chain of requests for the thread. From any context. */
   void queue(Request chain) {
     if (served == null) {
       served = chain.hctx().queue();
@@ -157,7 +157,7 @@ final class IrqRing implements AutoCloseable {
   }
 
   private void wake() {
-    VarHandle.fullFence(); // what was added before the look; pairs with sleepUnlessCalled
+    VarHandle.fullFence(); // orders the added work before the load of sleeping; pairs with mayWait
     if ((boolean) SLEEPING.getOpaque(this) && SLEEPING.compareAndSet(this, true, false)) {
       Libc.write(wakeState, eventFd, one, Long.BYTES);
     }
@@ -172,7 +172,7 @@ final class IrqRing implements AutoCloseable {
         started.countDown();
         serve(ring, mine, table);
       }
-    } catch (Throwable e) { // the host refuses or has no memory: there is no ring
+    } catch (Throwable e) { // the host refuses, or has no memory: no ring
       if (started.getCount() == 0) {
         failed(e);
       }
@@ -181,9 +181,9 @@ final class IrqRing implements AutoCloseable {
       started.countDown();
       gone = true;
       failIncoming();
-      ended = true; // before the last look, at what came before others could see it
+      ended = true; // before the last check: pairs with detach
       for (Detaching last = detaching.poll(); last != null; last = detaching.poll()) {
-        last.done.countDown(); // went with the ring
+        last.done.countDown(); // cleared with the ring
       }
     }
   }
@@ -191,7 +191,7 @@ final class IrqRing implements AutoCloseable {
   private IoUring setUp() throws IOException {
     IoUring ring =
         IoUring.setup(
-            depth + 1, // and the eventfd's
+            depth + 1, // one more for the eventfd
             IoUring.SETUP_SUBMIT_ALL | IoUring.SETUP_SINGLE_ISSUER | IoUring.SETUP_DEFER_TASKRUN);
     try {
       int[] files = new int[FILES];
@@ -206,8 +206,8 @@ final class IrqRing implements AutoCloseable {
   }
 
   /**
-   * Serves until the ring is closed. If a turn fails, the disk is shut down. Later turns complete requests in flight, because the
-   * host may write to their memory until then. After too many consecutive failures the thread exits.
+   * Serves until the ring is closed. If a turn fails, the disk is shut down. Later turns complete requests in flight,
+   * because the host may write to their memory until then. After too many consecutive failures the thread exits.
    */
   private void serve(IoUring ring, Transfers transfers, BufferTable table) {
     int failed = 0;
@@ -256,34 +256,34 @@ final class IrqRing implements AutoCloseable {
   }
 
   /**
-   * A mapping is closed; nothing of it is in flight. The machine takes what is about the table from the ring's own thread
-   * only (SINGLE_ISSUER), so that does it, and never waits for anybody meanwhile. From any other thread.
+   * Has the thread clear the row of a closed mapping, which has nothing in flight, and waits for it. Only the ring's
+   * own thread may change the table (SINGLE_ISSUER), and it waits for no task meanwhile. From any other thread.
    */
   private void detach(BufferTable.Registration registration) {
     assert Thread.currentThread() != thread : "a context that ends where its requests do";
     Detaching mine = new Detaching(registration, new CountDownLatch(1));
     detaching.add(mine);
-    if (!ended) { // otherwise the ring has gone, and its table with it
+    if (!ended) { // otherwise the ring is closed, and its table with it
       wake();
       awaitUninterruptibly(mine.done::await);
     }
   }
 
   private void clearDetached(BufferTable table) {
-    for (Detaching each = detaching.poll(); each != null; each = detaching.poll()) { // one for each thread that waits
+    for (Detaching each = detaching.poll(); each != null; each = detaching.poll()) { // one for each waiting thread
       table.clear(each.registration);
       each.done.countDown();
     }
   }
 
-  /** What became of the memory that requests came with. */
+  /** The table of registered buffers. */
   BufferTable buffers() {
     BufferTable table = buffers;
     assert table != null : "a ring that was not made";
     return table;
   }
 
-  /** Says that this is about to sleep, and looks once more for a reason not to. */
+  /** Announces a sleep, and then checks once more for work. Returns whether the thread may sleep. */
   private boolean mayWait(IoUring ring, Transfers transfers) {
     SLEEPING.setOpaque(this, true);
     VarHandle.fullFence(); // pairs with wake
@@ -343,11 +343,11 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  /** Waits for what is in flight. Nobody submits any more. */
+  /** Waits for requests in flight. No task submits any more. */
   @Override
   public void close() {
     closing = true;
-    Libc.write(wakeState, eventFd, one, Long.BYTES); // ends the read, so that nothing stays in flight
+    Libc.write(wakeState, eventFd, one, Long.BYTES); // completes the eventfd's read, so that nothing stays in flight
     awaitUninterruptibly(thread::join);
     Libc.close(eventFd);
     arena.close();

@@ -14,9 +14,9 @@ import java.lang.invoke.VarHandle;
 import java.nio.charset.Charset;
 import java.nio.file.Path;
 
-/** C functions of the machine. All answer a result, or a negative errno. */
+/** C functions of the host. Each returns a result or a negative errno. */
 final class Libc {
-  // Values of x86-64 Linux, the machine underneath.
+  // Values of x86-64 Linux, the host.
   static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
   static final int O_DIRECT = 0x4000;
@@ -66,12 +66,12 @@ final class Libc {
       function("mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG), -1);
   private static final MethodHandle MUNMAP = function("munmap", FunctionDescriptor.of(INT, LONG, LONG), -1);
 
-  /** For calls on the request path, which allocate nothing. */
+  /** For calls on the request path, which must not allocate. */
   private static final ThreadLocal<MemorySegment> OWN_STATE = ThreadLocal.withInitial(() -> newState(Arena.ofAuto()));
 
   private Libc() {}
 
-  /** A function that says in errno what went wrong; variadic from an argument on, or not if that is negative. */
+  /** Links a function that sets errno. It is variadic from an argument on, unless variadicFrom is negative. */
   @SuppressWarnings("restricted") // calling C is what this class is for
   private static MethodHandle function(String name, FunctionDescriptor type, int variadicFrom) {
     Linker linker = Linker.nativeLinker();
@@ -83,9 +83,9 @@ final class Libc {
   }
 
   /**
-   * Room for the errno of a call: one for each place from which one call at a time is made.
+   * Makes room for the errno of a call: one for each call site that makes one call at a time.
    *
-   * @return never freed
+   * @return memory that is never freed
    */
   static MemorySegment newState(Arena arena) {
     return arena.allocate(STATE);
@@ -99,7 +99,7 @@ final class Libc {
     return new AssertionError("a C function has no Java exceptions", e);
   }
 
-  /** A system call that the C library has no function for. */
+  /** Makes a system call that the C library has no function for. */
   static long syscall(MemorySegment state, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
       return result((long) SYSCALL.invokeExact(state, nr, a0, a1, a2, a3, a4, a5), state);
@@ -128,7 +128,7 @@ final class Libc {
     }
   }
 
-  /** The logical block size of a block device; ENOTTY for other files. */
+  /** Returns the logical block size of a block device; -ENOTTY for other files. */
   static int blockSize(int fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
@@ -140,7 +140,10 @@ final class Libc {
     }
   }
 
-  /** What O_DIRECT wants of memory and offsets to be a multiple of; 0 if it can't be had, negative if nobody says. */
+  /**
+   * Returns the alignment that O_DIRECT requires of memory and offsets; 0 if unsupported, negative if the host does not
+   * report it.
+   */
   static int directAlignment(int fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
@@ -203,7 +206,7 @@ final class Libc {
     }
   }
 
-  /** Gives back or zeroes a range of a file: FALLOC_FL_*. */
+  /** Punches or zeroes a range of a file: FALLOC_FL_*. */
   static int fallocate(int fd, int mode, long offset, long bytes) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
@@ -213,14 +216,14 @@ final class Libc {
     }
   }
 
-  /** A new eventfd, at zero. */
+  /** Makes an eventfd with count 0. */
   static int eventfd() {
     try (Arena arena = Arena.ofConfined()) {
       return (int) syscall(newState(arena), NR_EVENTFD2, 0, EFD_CLOEXEC, 0, 0, 0, 0);
     }
   }
 
-  /** Maps a file to be read and written, shared. */
+  /** Maps a file shared, for reading and writing. */
   static long mmap(int fd, long bytes, long offset) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);

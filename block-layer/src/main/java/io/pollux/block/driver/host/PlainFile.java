@@ -24,7 +24,7 @@ public final class PlainFile implements AutoCloseable {
   /**
    * Opens a file.
    *
-   * @param path where it is
+   * @param path its path on the host
    * @param readOnly whether it is opened for reading only
    * @return the file
    * @throws IOException if the host refuses
@@ -60,12 +60,12 @@ public final class PlainFile implements AutoCloseable {
   }
 
   /**
-   * Reads or writes a whole range, which lies within the file.
+   * Reads or writes a whole range, which lies inside the file.
    *
    * @param write true to write
    * @param at first byte of the file
-   * @param address memory
-   * @param bytes how many
+   * @param address kernel memory
+   * @param bytes length
    * @return 0 or a negative errno; -EIO if the file has been truncated
    */
   public int transfer(boolean write, long at, long address, int bytes) {
@@ -93,7 +93,7 @@ public final class PlainFile implements AutoCloseable {
    */
   public int sync() {
     int result = Libc.fdatasync(fd);
-    while (result == -Errno.EINTR) { // a signal came
+    while (result == -Errno.EINTR) { // interrupted by a signal
       result = Libc.fdatasync(fd);
     }
     return result == 0 ? 0 : Transfers.toKernelErrno(result);

@@ -10,17 +10,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A ring for a polled hardware queue: any task submits, any task polls, and completes what it finds.
+ * A ring for a polled hardware queue. Any task submits, any task polls, and the poller completes what it finds.
  *
- * <p>Where the device can be polled, a look at it is a poll of the device. Where it can't, the machine has an interrupt,
- * and COOP_TASKRUN has it leave the rest of a completion to the next call that the submitter makes: a task that polls is
- * never interrupted for it. (One that submits and then computes is, by its next clock tick.)
+ * <p>If the device can be polled, a poll of the ring polls the device. Otherwise the host has an interrupt.
+ * COOP_TASKRUN then defers the rest of a completion to the submitter's next host call, so a polling task is never
+ * interrupted. (A task that submits and then computes is interrupted at its next clock tick.)
  */
 final class PolledRing implements AutoCloseable {
-  /** Calls made in a row to have the machine take what it did not take at once. */
+  /** Consecutive calls to make the host take all entries. */
   private static final int MAX_CALLS = 16;
 
-  /** Polls in a row after which what the machine does not take has failed. */
+  /** Consecutive polls after which entries that the host does not take fail. */
   private static final int MAX_FAILURES = 1_000;
 
   private static final long NO_TAG = -1;
@@ -30,8 +30,8 @@ final class PolledRing implements AutoCloseable {
   private final Transfers transfers;
   private final boolean iopoll;
   private final Object submission = new Object(); // lock of the submitting side
-  private final AtomicBoolean reaping = new AtomicBoolean(); // of the completing side; nobody waits for it
-  private int failures; // under the submission lock, as the next
+  private final AtomicBoolean reaping = new AtomicBoolean(); // of the completing side; no thread waits for it
+  private int failures; // under the submission lock, as closed
   private boolean closed;
 
   private PolledRing(IoUring ring, int depth, int fd, boolean iopoll) {
@@ -46,8 +46,8 @@ final class PolledRing implements AutoCloseable {
    *
    * @param fd the file
    * @param depth tags of the queue
-   * @param iopoll whether the machine polls the device
-   * @throws IOException if the machine refuses
+   * @param iopoll whether the host polls the device
+   * @throws IOException if the host refuses
    */
   static PolledRing open(int fd, int depth, boolean iopoll) throws IOException {
     int coop = IoUring.SETUP_COOP_TASKRUN | IoUring.SETUP_TASKRUN_FLAG;
@@ -65,7 +65,7 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
-  /** Reads the first block: whether a file can be polled shows when somebody does. */
+  /** Reads the first block: the host reports that a file can't be polled only at a poll. */
   private static void tryPolling(IoUring ring) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       long sqe = ring.sqe();
@@ -87,7 +87,7 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
-  /** Sends a chain of requests on its way, in one call. */
+  /** Submits a chain of requests in one host call. */
   void queue(Request chain) {
     synchronized (submission) {
       for (Request request = chain; request != null; request = request.next()) {
@@ -112,23 +112,23 @@ final class PolledRing implements AutoCloseable {
     ring.push();
   }
 
-  /** Answers the last call's result. What is not taken waits for the next poll. */
+  /** Submits filled entries. Returns the last call's result. Entries not taken wait for the next poll. */
   private int submit() {
     int taken = 0;
     for (int calls = 0; ring.unsubmitted() != 0 && calls < MAX_CALLS; calls++) {
       taken = ring.submit(0, 0);
       if (taken < 0 && taken != -Errno.EINTR) {
-        break; // no memory for it now
+        break; // the host has no memory for it now
       }
     }
     failures = taken < 0 ? failures + 1 : 0;
     return taken;
   }
 
-  /** Completes what is ready. Answers how many requests that were. */
+  /** Completes the requests that are ready. Returns their number. */
   int poll() {
     if (reaping.getPlain() || !reaping.compareAndSet(false, true)) {
-      return 0; // somebody else does
+      return 0; // another thread reaps
     }
     Request over;
     Request again;
@@ -136,7 +136,8 @@ final class PolledRing implements AutoCloseable {
       if (ring.unsubmitted() != 0) {
         submitLeft();
       }
-      if (ring.completions() == 0 && (iopoll || ring.hasHidden())) { // no call for what is there, or is not
+      // no host call if completions are visible, or if there are none
+      if (ring.completions() == 0 && (iopoll || ring.hasHidden())) {
         int result = ring.lookForCompletions();
         assert result >= 0 || result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.EBUSY : result;
       }
@@ -162,17 +163,19 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
-  /** Whether the host has released all requests. Called after the queue was shut down. */
+  /** Returns whether the host has released all requests. Called after the queue was shut down. */
   boolean isIdle() {
     return !transfers.busy();
   }
 
-  /** What became of the memory that requests came with. */
+  /** The table of registered buffers. */
   BufferTable buffers() {
     return buffers;
   }
 
-  /** A mapping is closed; nothing of it is in flight. From any thread: the ring is no single task's. */
+  /**
+   * Clears the row of a closed mapping, which has nothing in flight. From any thread: the ring has no single issuer.
+   */
   private void detach(BufferTable.Registration registration) {
     synchronized (submission) {
       if (!closed) {
@@ -181,7 +184,7 @@ final class PolledRing implements AutoCloseable {
     }
   }
 
-  /** Waits for what is in flight. Nobody submits any more. */
+  /** Waits for requests in flight. No task submits any more. */
   @Override
   public void close() {
     while (transfers.busy()) {

@@ -13,35 +13,35 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests that a ring has in flight, by their tags: how each becomes an entry, and what the machine's answer means.
+ * The requests that a ring has in flight, by tag. It converts each to an entry and interprets the host's result.
  *
- * <p>Of a tag's fields, whoever submits it is the owner until the machine has the entry; whoever takes the completion is
- * the owner after that. The tail of each ring orders the two.
+ * <p>The submitter owns a tag's fields until the host has the entry. After that the thread that reaps the completion
+ * owns them. The tail of each ring orders the two.
  */
 final class Transfers implements AutoCloseable {
-  /** Attempts at a request that the machine interrupts before it does anything. */
+  /** Attempts of a request that the host interrupts before it starts. */
   private static final int MAX_ATTEMPTS = 16;
 
-  private static final int EDQUOT = 122; // of the machine; this kernel has no quotas
+  private static final int EDQUOT = 122; // of the host; this kernel has no quotas
 
   private final @Nullable Request[] requests;
-  private final int[] done; // bytes of the request that are there
+  private final int[] done; // completed bytes of the request
   private final int[] attempts;
-  private final long iovecs; // Bio.BIO_MAX_PAGES for each tag; pages that no request touches cost nothing
+  private final long iovecs; // Bio.BIO_MAX_PAGES for each tag; untouched pages take no memory
   private final long iovecsBytes;
   private final int callFd;
   private final BufferTable buffers;
 
-  private @Nullable Request firstOver; // what the last reaping found; the completing side's
+  private @Nullable Request firstOver; // found by the last reap; the completing side's
   private @Nullable Request lastOver;
   private @Nullable Request again;
 
   /**
    * Makes room for requests.
    *
-   * @param depth how many tags there are
-   * @param callFd the file, if the ring takes nothing but reads and writes and all else is to be done by a call of its
-   *     own (a ring with IOPOLL); -1 if the ring does it
+   * @param depth number of tags
+   * @param callFd the file, if the ring takes only reads and writes (IOPOLL), so that other operations are system
+   *     calls; -1 if the ring takes all
    * @param buffers the ring's registered buffers
    */
   Transfers(int depth, int callFd, BufferTable buffers) {
@@ -58,7 +58,7 @@ final class Transfers implements AutoCloseable {
     }
   }
 
-  /** Takes a request that is new. */
+  /** Adds a new request. */
   void start(Request request) {
     int tag = request.tag();
     assert requests[tag] == null : "a tag given out twice";
@@ -67,10 +67,10 @@ final class Transfers implements AutoCloseable {
     attempts[tag] = 0;
   }
 
-  /** Fills in an entry, all zeroes until now, for what is left to do of a request. */
+  /** Fills a zeroed entry with the rest of a request. */
   void fill(long sqe, Request request) {
     Bio bio = request.bio();
-    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // number 0, which is also the field's value
+    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // index 0, the field's value
     RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, request.tag());
     switch (bio.op()) {
       case BlkTypes.REQ_OP_READ -> fillData(sqe, request, false);
@@ -97,14 +97,14 @@ final class Transfers implements AutoCloseable {
     }
   }
 
-  /** An entry that only comes back, for what has been done. */
+  /** Fills an entry that only completes, for an operation that is done already. */
   private static void fillNop(long sqe, Request request, int result) {
     request.setStatus(result < 0 ? toKernelErrno(result) : 0);
     RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_NOP);
     RawMemory.putByte(sqe + IoUring.SQE_FLAGS, (byte) 0);
   }
 
-  /** Whether an operation is done when its entry is filled in. */
+  /** Whether an operation is done when its entry is filled. */
   private boolean isNop(int op) {
     return switch (op) {
       case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE -> false;
@@ -113,7 +113,7 @@ final class Transfers implements AutoCloseable {
     };
   }
 
-  /** Zeroes, in the way the machine's loop device makes them. */
+  /** Fills a discard or zeroing as fallocate, as the loop device does. */
   @LinuxSource(file = "drivers/block/loop.c", name = "lo_fallocate")
   private void fillRange(long sqe, Request request, int how) {
     long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
@@ -124,13 +124,13 @@ final class Transfers implements AutoCloseable {
     }
     RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_FALLOCATE);
     RawMemory.putLong(sqe + IoUring.SQE_OFF, at);
-    RawMemory.putLong(sqe + IoUring.SQE_ADDR, request.bytes()); // its length is a long, and has the address's place
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, request.bytes()); // fallocate's length is a long, in the address field
     RawMemory.putInt(sqe + IoUring.SQE_LEN, mode);
   }
 
   private void fillData(long sqe, Request request, boolean write) {
     int tag = request.tag();
-    int skip = done[tag]; // less is done than there is
+    int skip = done[tag]; // less than the request's bytes
     Bio head = request.bio();
     RawMemory.putLong(sqe + IoUring.SQE_OFF, (head.sector() << BlkTypes.SECTOR_SHIFT) + skip);
     if (head.vecs() == 1 && head.next() == null) {
@@ -139,7 +139,7 @@ final class Transfers implements AutoCloseable {
     }
     long first = iovecs + tag * Iovec.SIZE * Bio.BIO_MAX_PAGES;
     int count = 0;
-    DmaMapping last = null; // of the last one, as the next
+    DmaMapping last = null; // of the last iovec, as end
     long end = 0;
     for (Bio bio = head; bio != null; bio = bio.next()) {
       for (int vec = 0; vec < bio.vecs(); vec++) {
@@ -148,7 +148,7 @@ final class Transfers implements AutoCloseable {
           skip -= length;
         } else {
           long address = bio.vecAddress(vec) + skip;
-          if (count > 0 && address == end && bio.mapping() == last) { // buffers side by side, read in their order
+          if (count > 0 && address == end && bio.mapping() == last) { // contiguous buffers
             long before = first + (count - 1) * Iovec.SIZE;
             Iovec.iovLen(before, Iovec.iovLen(before) + length);
           } else {
@@ -186,15 +186,15 @@ final class Transfers implements AutoCloseable {
   }
 
   /**
-   * Takes the completions that are in a ring. From the completing side, which then takes {@link #takeOver} and {@link
-   * #takeAgain}.
+   * Takes the completions of a ring. From the completing side, which then calls {@link #takeOver} and
+   * {@link #takeAgain}.
    *
-   * @param except user data that is no tag
-   * @return whether that was among them
+   * @param except user data that is not a tag
+   * @return whether it was among them
    */
   boolean reap(IoUring ring, long except) {
     boolean found = false;
-    int count = ring.completions(); // those that come meanwhile are for the next time
+    int count = ring.completions(); // later completions are for the next call
     for (int i = 0; i < count; i++) {
       long data = ring.userData();
       int result = ring.result();
@@ -207,7 +207,7 @@ final class Transfers implements AutoCloseable {
         try {
           ended = answered(request, result);
         } catch (Throwable e) {
-          refuse(request, -Errno.EIO); // its entry is gone: no later completion releases the tag
+          refuse(request, -Errno.EIO); // its entry is gone: no later completion puts the tag
           throw e;
         }
         if (ended) {
@@ -225,11 +225,11 @@ final class Transfers implements AutoCloseable {
   }
 
   /**
-   * Takes back what the machine will not have, as if it had ended. From the submitting and the completing side.
+   * Takes back entries that the host does not take, as completed. From the submitting and the completing side.
    *
-   * @param except user data that is no tag
-   * @param result the machine's negative errno
-   * @return whether that was among it
+   * @param except user data that is not a tag
+   * @param result the host's negative errno
+   * @return whether it was among them
    */
   boolean takeBack(IoUring ring, long except, int result) {
     boolean found = false;
@@ -262,7 +262,7 @@ final class Transfers implements AutoCloseable {
     lastOver = request;
   }
 
-  /** A chain of what is over, for {@link #completeAll}, or null. */
+  /** Takes the completed requests, a chain for {@link #completeAll}, or null. */
   @Nullable Request takeOver() {
     Request chain = firstOver;
     firstOver = null;
@@ -270,7 +270,7 @@ final class Transfers implements AutoCloseable {
     return chain;
   }
 
-  /** A chain of what is to be submitted again, or null. */
+  /** Takes the requests to be submitted again, a chain, or null. */
   @Nullable Request takeAgain() {
     Request chain = again;
     again = null;
@@ -285,10 +285,10 @@ final class Transfers implements AutoCloseable {
   }
 
   /**
-   * Takes the machine's answer.
+   * Handles the host's result for a request.
    *
    * @param result bytes moved, or a negative errno
-   * @return whether the request is over, with its status set; otherwise it is to be submitted again
+   * @return whether the request is complete, with its status set; otherwise it must be submitted again
    */
   boolean answered(Request request, int result) {
     int tag = request.tag();
@@ -311,9 +311,9 @@ final class Transfers implements AutoCloseable {
       return over(request, 0);
     }
     if (result == 0 || result > left || (result & (BlkTypes.SECTOR_SIZE - 1)) != 0) {
-      return over(request, -Errno.EIO); // the file became shorter: it ends here, or in the middle of a sector
+      return over(request, -Errno.EIO); // the file was truncated: its end is here, or inside a sector
     }
-    done[tag] += result; // moves on by a sector or more
+    done[tag] += result; // advances by at least a sector
     attempts[tag] = 0;
     return false;
   }
@@ -323,12 +323,12 @@ final class Transfers implements AutoCloseable {
     return true;
   }
 
-  /** Whether the machine was kept from starting: by a signal, by want of memory, by the end of the submitting thread. */
+  /** Whether the host did not start: a signal, a lack of memory, or the exit of the submitting thread. */
   private static boolean interrupted(int result) {
     return result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.ECANCELED;
   }
 
-  /** What the machine says, as a disk says it: errors that no disk has are I/O errors. */
+  /** Converts the host's errno to one that a disk reports. An errno that no disk reports becomes EIO. */
   @LinuxSource(file = "block/blk-core.c", name = {"errno_to_blk_status", "blk_status_to_errno"})
   static int toKernelErrno(int result) {
     return switch (-result) {
@@ -338,18 +338,18 @@ final class Transfers implements AutoCloseable {
     };
   }
 
-  /** Ends requests of one hardware queue that are over. No lock is held. Answers how many there were. */
+  /** Completes requests of one hardware queue. No lock is held. Returns their number. */
   int completeAll(@Nullable Request chain) {
     if (chain == null) {
       return 0;
     }
     for (Request request = chain; request != null; request = request.next()) {
-      requests[request.tag()] = null; // before the tag is somebody else's
+      requests[request.tag()] = null; // before the tag can be reused
     }
     return chain.hctx().completeAll(chain);
   }
 
-  /** Whether anything is in flight; exact when nobody submits any more. */
+  /** Whether anything is in flight; exact once no task submits. */
   boolean busy() {
     for (Request request : requests) {
       if (request != null) {

@@ -10,9 +10,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** A file or block device of the machine, through its io_uring. For a queue with the default depth. */
+/** A file or block device of the host, through its io_uring. For a queue with the default depth. */
 public final class UringDisk implements BlkMqOps, AutoCloseable {
-  /** Most sectors that are discarded or zeroed at once: 1 GiB. */
+  /** Maximum sectors of a discard or zeroing: 1 GiB. */
   private static final int MAX_RANGE = 1 << 21;
 
   private final HostFile file;
@@ -30,10 +30,10 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   /**
    * Opens a file.
    *
-   * @param path where it is
+   * @param path its path on the host
    * @param readOnly whether it is opened for reading only
    * @return the disk
-   * @throws IOException if the machine has no io_uring to give, with its reason
+   * @throws IOException if the host has no io_uring to give, with its reason
    */
   public static UringDisk open(Path path, boolean readOnly) throws IOException {
     return open(path, readOnly, HostFile.canBePolled(path));
@@ -65,13 +65,13 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
     try {
       return PolledRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH, true);
     } catch (IOException e) {
-      return null; // not this file; and if that was not the reason, it shows again without
+      return null; // the file can't be polled; any other reason recurs without IOPOLL
     }
   }
 
   /**
-   * What the file takes. Whether it is the machine's page cache or the disk's own, there is a cache, and a single write
-   * can be made durable. Discards give the file's space back.
+   * Returns the file's limits. It always has a write cache, the host's page cache or the disk's own, and a single write
+   * can be made durable. Discards punch holes.
    *
    * @return the limits
    */
@@ -81,7 +81,7 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * How the file is read and written, and whether with registered buffers, as far as there were fixed ones until now.
+   * Describes how the file is accessed, and whether with registered buffers, as of the fixed buffers used so far.
    *
    * @return in a few words
    */
@@ -116,7 +116,7 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
     return irq.isIdle() && polled.isIdle();
   }
 
-  /** Waits for what is in flight, and gives everything back. */
+  /** Waits for requests in flight, and releases all resources. */
   @Override
   public void close() {
     try (file; irq; polled) { // closes in reverse order, each even if another throws

@@ -1,43 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The machine's io_uring, and a disk on it.
+ * The host's io_uring, and a disk on it.
  *
- * <p>{@link io.pollux.block.driver.host.UringDisk} is the driver. It has a {@link
- * io.pollux.block.driver.host.PolledRing}, which tasks submit to and poll themselves, and an {@link
- * io.pollux.block.driver.host.IrqRing}, which belongs to a thread of its own, the one that interrupts come from. Both are
- * an {@link io.pollux.block.driver.host.IoUring} with {@link io.pollux.block.driver.host.Transfers}, which knows how a
- * request becomes an entry and what an answer means.
+ * <p>{@link io.pollux.block.driver.host.UringDisk} is the driver. It has a
+ * {@link io.pollux.block.driver.host.PolledRing}, which tasks submit to and poll themselves. It also has an
+ * {@link io.pollux.block.driver.host.IrqRing}, whose own thread submits and completes. Both consist of an
+ * {@link io.pollux.block.driver.host.IoUring} and {@link io.pollux.block.driver.host.Transfers}, which converts
+ * requests to entries and completions to results.
  *
- * <p>Nothing is allocated for a request: its tag is what the machine hands back. A tag has one entry at a time, and a ring
- * as many entries as there are tags, so no ring is ever full. A batch goes to the machine in one call. A poll makes no call
- * when there are completions to be seen, and, unless the machine polls the device (IOPOLL), none when there are none: the
- * machine says in the ring when it keeps completions back for the next call.
+ * <p>A request allocates nothing: its tag is the entry's user data. A tag has at most one entry, and a ring has as many
+ * entries as there are tags, so a ring is never full. A batch is submitted in one host call. A poll makes no host call
+ * while completions are visible. If none are, it makes one only with IOPOLL, or when a ring flag says that the host
+ * holds completions back for the next call.
  *
- * <p>The file is registered with the rings, and so is memory that is mapped for a longer time, the fixed buffers of a
- * context ({@link io.pollux.core.mm.DmaMapping}). The first request that carries a mapping to a ring has all its segments
- * registered there, each as an entry of the ring's {@link io.pollux.block.driver.host.BufferTable}: from then on the
- * machine has the pages pinned, and a request whose memory is one piece of an entry is a READ_FIXED or WRITE_FIXED. When
- * the mapping is closed, the entries are cleared before anybody else can have the memory. Registered are pages, not
- * addresses: a program in C may have unmapped a buffer and have other memory there, and then its context's requests
- * still go to the pages that were registered, while those without the mapping, as of a plain {@code pread}, go to what
- * is there now. So it is the mapping that finds an entry, and never an address alone.
+ * <p><b>Registered buffers.</b> The file is registered with the rings. So are a context's fixed buffers, as a mapping
+ * ({@link io.pollux.core.mm.DmaMapping}). The first request of a mapping on a ring registers all its segments, each as
+ * an entry of the ring's {@link io.pollux.block.driver.host.BufferTable}. The host then has the pages pinned, and a
+ * request whose memory is one piece of an entry becomes READ_FIXED or WRITE_FIXED. Closing the mapping clears the
+ * entries before the memory can be reused.
  *
- * <p>All else goes by address: requests without a mapping (a context without fixed buffers, system calls, a filesystem's
- * own), memory in several pieces (bios that were merged, unless their buffers lie side by side), a piece over the border
- * of two entries (each has 1 GiB at most), and mappings that could not be registered: past the machine's RLIMIT_MEMLOCK,
- * with more segments than the table has free, or of memory that the machine does not pin. That is no error, it is not
- * tried again for that mapping on that ring, and {@link io.pollux.block.driver.host.UringDisk#access()} says so.
+ * <p>An entry is found by its mapping, never by an address alone, because pages are registered and not addresses. A C
+ * program may unmap a buffer and map other memory there. Its context's requests still use the registered pages, while a
+ * plain {@code pread} uses the new memory.
  *
- * <p>Who changes the table is who may submit: any task under the lock of the polled ring, only the ring's own thread on
- * the other (SINGLE_ISSUER), which clears entries for the task that closes the mapping while that waits.
+ * <p>All other requests pass an address:
  *
- * <p>What the file can do is asked of it when it is opened: O_DIRECT with blocks as small as the disk is to have ({@code
- * statx}, and a try), IOPOLL (the device's queue, and a try), and ranges given back ({@code fallocate} behind the end). A
- * durable write is RWF_DSYNC, a flush {@code fdatasync}; a discard or zeroing is {@code fallocate}, as the machine's loop
- * device does it.
+ * <ul>
+ *   <li>requests without a mapping: a context without fixed buffers, system calls, a filesystem's own I/O;
+ *   <li>memory in several pieces: merged bios, unless their buffers are contiguous;
+ *   <li>a piece that crosses from one entry to the next; an entry has at most 1 GiB;
+ *   <li>mappings that could not be registered. They exceed the host's RLIMIT_MEMLOCK or the free entries of the table,
+ *       or have memory that the host does not pin.
+ * </ul>
  *
- * <p>Locks: the reaping flag of the polled ring, which nobody waits for, then its submission lock, then a mapping's own.
+ * <p>A failed registration is not an error and is not retried for that mapping on that ring.
+ * {@link io.pollux.block.driver.host.UringDisk#access()} reports it.
+ *
+ * <p>The submitter of a ring also changes its table. For the polled ring that is any task, under the ring's lock. For
+ * the other ring it is only the ring's own thread (SINGLE_ISSUER). It clears entries for the task that closes the
+ * mapping, while that task waits.
+ *
+ * <p><b>The file's features</b> are probed when it is opened. {@code statx} and a trial read check O_DIRECT with the
+ * disk's block size. The device's queue attributes and a trial read check IOPOLL. {@code fallocate} beyond the end
+ * checks hole punching. A durable write is RWF_DSYNC, and a flush is {@code fdatasync}. Discards and zeroing are
+ * {@code fallocate}, as in the loop device.
+ *
+ * <p>Lock order: the reaping flag of the polled ring, which no thread waits for; its submission lock; a mapping's lock.
  * None is held while a request is completed.
  */
 @NullMarked

@@ -100,7 +100,7 @@ class RegisteredBuffersTest {
     return new DmaMapping(new long[] {address}, new long[] {bytes});
   }
 
-  /** What the machine says is registered with rings of this process: address and length of each entry. */
+  /** The buffers that the host lists for the rings of this process: address and length of each entry. */
   private static List<String> registered() throws IOException {
     List<String> all = new ArrayList<>();
     try (DirectoryStream<Path> fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
@@ -113,7 +113,9 @@ class RegisteredBuffersTest {
     return all;
   }
 
-  /** The machine says nothing of a ring while somebody is in a call for it: then it is asked again. */
+  /**
+   * Reads the host's list for one ring. The host omits it while a thread is in a call for the ring, so this retries.
+   */
   private static List<String> registered(Path ring) throws IOException {
     for (int attempt = 0; attempt < 10_000; attempt++) {
       List<String> lines = Files.readAllLines(ring);
@@ -217,7 +219,7 @@ class RegisteredBuffersTest {
     }
   }
 
-  /** Both rings at a time; each has an entry of its own. And with IOPOLL, where the file can be opened so. */
+  /** Both rings at once, each with its own entry. Also with IOPOLL, if the file supports it. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void bothRings(boolean iopoll) throws IOException {
@@ -272,7 +274,7 @@ class RegisteredBuffersTest {
     }
   }
 
-  /** A ring is held to the limit if who made it had not the capability to lock what it likes. */
+  /** The host limits a ring's locked memory unless its creator had CAP_IPC_LOCK. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void theLimitOfLockedMemory(boolean polled) throws IOException {

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What becomes of a request with every kind of answer that the machine may give. */
+/** The result of a request for every kind of host result. */
 @Timeout(60)
 class TransfersTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
@@ -54,7 +54,7 @@ class TransfersTest {
     }
   }
 
-  /** The machine's table: what is in it, and how many entries it still sets before it refuses. */
+  /** The host's table: its entries, and the number of entries that it sets before it refuses. */
   private static final class Table implements BufferTable.Machine {
     final long[] addresses = new long[BufferTable.ENTRIES];
     final long[] bytes = new long[BufferTable.ENTRIES];
@@ -153,7 +153,7 @@ class TransfersTest {
     return startKept();
   }
 
-  /** One request, all of it done at once. Answers whether it went as fixed, and looks at its entry. */
+  /** Serves one request at once. Returns whether it was a fixed one, and checks its entry. */
   private boolean goesAsFixed(DmaMapping mapping, long address) {
     Request request = startFixed(BlkTypes.REQ_OP_READ, mapping, address);
     boolean fixed = RawMemory.getByte(sqe + IoUring.SQE_OPCODE) == IoUring.OP_READ_FIXED;
@@ -284,7 +284,7 @@ class TransfersTest {
     assertThat(machine.used()).isZero();
   }
 
-  /** Each bio of a request has a mapping of its own, or none. */
+  /** Each bio of a request has its own mapping, or none. */
   @Test
   void aRequestOfSeveralMappings() {
     try (DmaMapping one = scattered(memory, 1);
