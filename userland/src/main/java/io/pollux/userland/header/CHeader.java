@@ -12,11 +12,11 @@ import io.pollux.uapi.Nr;
 import java.lang.foreign.StructLayout;
 
 /**
- * The ABI of the series as one C header: C11 and C++11, of any warning level, on its own or beside {@code
- * linux/aio_abi.h} or {@code libaio.h}. Made from the layouts and constants of the uapi floor.
+ * The ABI of the series as one C header, generated from the layouts and constants of uapi. It compiles as C11 and C++11 at any warning
+ * level, alone or together with {@code linux/aio_abi.h} or {@code libaio.h}.
  *
- * <p>Both of those headers, and no two of them alike, have a {@code struct iocb} and a {@code struct io_event};
- * ours start with {@code pollux_}. What the series adds has the names of the series.
+ * <p>Each of those headers has its own {@code struct iocb} and {@code struct io_event}, so the structures here have the prefix {@code
+ * pollux_}. The additions of the series have their original names.
  */
 public final class CHeader {
   private static final String TOP =
@@ -88,11 +88,7 @@ public final class CHeader {
 
   private CHeader() {}
 
-  /**
-   * The header.
-   *
-   * @return lines, each with its end
-   */
+  /** Returns the text of the header, in lines. */
   public static String text() {
     StringBuilder text = new StringBuilder(TOP);
     text.append("/* What io_setup gives back: the address of the old completion ring. */\n");
