@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The part of the kernel that every floor above stands on: mm (user address spaces, pages, the iov_iter
- * contract), sched (processes, tasks, waiting), vfs (files, kiocbs, inodes, path lookup) and filemap (the page
- * cache), each of which uses only those before it; and ramfs, a filesystem in memory. It knows neither block
- * devices nor aio nor any filesystem on a disk.
+ * The core of the kernel, on which all other modules depend. Its packages, each of which uses only earlier ones:
+ *
+ * <ul>
+ *   <li>mm: user address spaces, pages, the iov_iter contract;
+ *   <li>sched: processes, tasks, waiting;
+ *   <li>vfs: files, kiocbs, inodes, path lookup;
+ *   <li>filemap: the page cache;
+ *   <li>ramfs: a filesystem in memory.
+ * </ul>
+ *
+ * <p>It depends on no block device, on aio, or on a filesystem on disk.
  */
 module io.pollux.core {
   requires static transitive org.jspecify;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** The call table, and the kernel that is booted behind it: where user programs come in. */
+/** The system call table, and the kernel that programs run on. */
 module io.pollux.syscalls {
   requires static transitive org.jspecify;
   requires transitive io.pollux.aio;

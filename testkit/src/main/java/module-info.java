@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** The kit that tests of a whole kernel are written with: a kernel for each test, its disks, and assertions about them. */
+/** The kit for tests of a whole kernel: a kernel for each test, its disks, and assertions on them. */
 module io.pollux.testkit {
   requires static transitive org.jspecify;
   requires transitive io.pollux.sample;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The roof: the command line, which is user programs of this kernel, and nothing that a kernel needs. The
- * programs do their I/O by {@code syscall} and memory that they mapped, and by nothing else.
+ * The command line: user programs of this kernel. No other module depends on it. The programs do their I/O only by {@code syscall} and
+ * memory that they have mapped.
  */
 module io.pollux.tools {
   requires static transitive org.jspecify;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The ground floor: what user programs and the kernel share. Struct layouts, constants, errnos and call
- * numbers of the x86-64 ABI as the polled-AIO series leaves it, and the annotations that tie the Java
- * code to the patches and to the C it mirrors. It knows no floor.
+ * The interface between user programs and the kernel: struct layouts, constants, errnos and call numbers of the x86-64 ABI after the
+ * polled-AIO series. Also the annotations that link Java code to patches and to C sources. It depends on no other module.
  */
 module io.pollux.uapi {
   requires static transitive org.jspecify;

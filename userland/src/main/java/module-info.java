@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * What a program of this kernel links with: memory, files and rings, and the C header of the ABI. A program
- * does its I/O by {@code Program.syscall} and on memory that it mapped, and by nothing else.
+ * A library for programs of this kernel: memory, files, rings, and the C header of the ABI. It uses only {@code Program.syscall} and memory
+ * that the program has mapped.
  */
 module io.pollux.userland {
   requires static transitive org.jspecify;

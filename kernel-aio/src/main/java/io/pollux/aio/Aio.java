@@ -22,9 +22,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The system calls of aio, and what all contexts of a kernel share: the count of requests that they may have,
- * and the work queue. One for each kernel. Calls answer a result or a negative errno, are made in process
- * context, and take any value at all for any argument.
+ * The system calls of aio, and the state that all contexts of a kernel share: the count of reserved requests and the work queue.
+ *
+ * <p>There is one instance for each kernel. All calls run in process context, accept any value of any argument, and return a result or a
+ * negative errno.
  */
 @LinuxSource(file = "fs/aio.c")
 public final class Aio {
@@ -43,7 +44,7 @@ public final class Aio {
   private static final int SIGSET_SIZE = 8;
   private static final long NANOS = 1_000_000_000L;
 
-  /** From this many seconds a timeout is infinite. */
+  /** Timeouts of this many seconds or more are infinite. */
   @LinuxSource(file = "include/linux/ktime.h", name = "KTIME_SEC_MAX")
   private static final long KTIME_SEC_MAX = Long.MAX_VALUE / NANOS;
 
@@ -53,21 +54,21 @@ public final class Aio {
   private final Supplier<TaskPlug> plugs;
 
   /**
-   * Makes the aio of a kernel.
+   * Creates the aio of a kernel.
    *
-   * @param kernelProcess the process that the work queue's threads belong to
-   * @param plugs makes a plug for a submitter, which keeps it
+   * @param kernelProcess the process that owns the work queue's threads
+   * @param plugs creates a plug for each submitter
    */
   public Aio(UserProcess kernelProcess, Supplier<TaskPlug> plugs) {
     this(kernelProcess, plugs, Thread::new);
   }
 
   /**
-   * As above; the caller creates the contexts' threads.
+   * Creates the aio of a kernel with a given thread factory.
    *
-   * @param kernelProcess the process that the work queue's threads belong to
-   * @param plugs makes a plug for a submitter, which keeps it
-   * @param threads creates the threads of SQTHREAD, SQPOLL and SQWQ, not started
+   * @param kernelProcess the process that owns the work queue's threads
+   * @param plugs creates a plug for each submitter
+   * @param threads creates the threads of SQTHREAD, SQPOLL and SQWQ without starting them
    */
   Aio(UserProcess kernelProcess, Supplier<TaskPlug> plugs, ThreadFactory threads) {
     this.plugs = plugs;
@@ -75,24 +76,20 @@ public final class Aio {
     workQueue = new WorkQueue(kernelProcess, "aio-work", 2 * CPUS);
   }
 
-  /**
-   * Requests that the contexts of this kernel may have, for the books: 0 when no context is left.
-   *
-   * @return aio_nr
-   */
+  /** Returns the number of requests that the contexts of this kernel reserve. It is 0 if no context exists. */
   @LinuxSource(file = "fs/aio.c", name = "aio_nr")
   public long aioNr() {
     return aioNr.get();
   }
 
-  // Making and ending contexts.
+  // Creating and destroying contexts.
 
   /**
-   * Makes an ordinary context.
+   * Creates an ordinary context.
    *
    * @param current the calling task
    * @param nr u32: requests of the context
-   * @param ctxp user address where the id goes; what is there must be 0
+   * @param ctxp user address where the id is stored; its current value must be 0
    * @return 0, -EINVAL, -EFAULT, -EAGAIN, -ENOMEM
    */
   @LinuxSource(file = "fs/aio.c", name = "io_setup")
@@ -101,7 +98,7 @@ public final class Aio {
   }
 
   /**
-   * Makes a context with rings, polling, mapped iocbs, fixed buffers, a thread.
+   * Creates a context. The flags select rings, polling, user-mapped iocbs, fixed buffers and threads.
    *
    * @param current the calling task
    * @param nr u32: entries of the rings, requests of the context
@@ -109,7 +106,7 @@ public final class Aio {
    * @param iocbs user address of the iocbs, with USERIOCB
    * @param sqRing user address of the SQ ring, with SCQRING
    * @param cqRing user address of the CQ ring, with SCQRING
-   * @param ctxp user address where the id goes; what is there must be 0
+   * @param ctxp user address where the id is stored; its current value must be 0
    * @return 0, -EINVAL, -EFAULT, -EAGAIN, -ENOMEM
    */
   @Patch({13, 26})
@@ -146,7 +143,7 @@ public final class Aio {
     return result;
   }
 
-  /** Creates a context that is already counted. On an error or a throw nothing of it is left. */
+  /** Creates a context whose requests are already counted. After an error or an exception nothing of it remains. */
   private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
     AddressSpace mm = current.mm();
     Kioctx ctx = null;
@@ -179,7 +176,7 @@ public final class Aio {
   private static void undo(AddressSpace mm, ContextSetup setup, @Nullable Kioctx ctx) {
     if (ctx == null) {
       setup.unpin();
-    } else if (ctx.kill()) { // it has no thread, or something was thrown
+    } else if (ctx.kill()) { // the thread could not be created, or something was thrown
       if (mm.ioctxTable() instanceof KioctxTable contexts) {
         contexts.remove(ctx);
       }
@@ -208,7 +205,7 @@ public final class Aio {
     if (fixed && !rings && !userIocb) {
       return false;
     }
-    return !workers || (flags & AioAbi.IOCTX_FLAG_IOPOLL) == 0; // a worker would poll for what it waits for
+    return !workers || (flags & AioAbi.IOCTX_FLAG_IOPOLL) == 0; // a worker would poll for the request that it waits for
   }
 
   private boolean reserve(long maxReqs) {
@@ -223,7 +220,7 @@ public final class Aio {
   }
 
   /**
-   * Ends a context: takes it from the program, waits for its requests, lets go of its memory.
+   * Destroys a context: removes it from the table, waits for its requests, and releases its memory.
    *
    * @param current the calling task
    * @param id the context
@@ -266,9 +263,9 @@ public final class Aio {
    *
    * @param current the calling task
    * @param id the context
-   * @param nr how many; more than the context can have are cut
-   * @param iocbpp user address of an array of iocb pointers, or, with USERIOCB, of indices
-   * @return how many were queued, or what the first one failed with
+   * @param nr number of requests; limited to the capacity of the context
+   * @param iocbpp user address of an array of iocb pointers or, with USERIOCB, of indices
+   * @return number of requests queued, or the errno of the first request if it failed
    */
   @Differs(
       patch = 15,
@@ -342,13 +339,13 @@ public final class Aio {
   }
 
   /**
-   * Cancels a request, if it is of a kind that can be.
+   * Cancels a request, if its operation can be cancelled.
    *
    * @param current the calling task
    * @param id the context
-   * @param iocb user address of the iocb that was submitted
+   * @param iocb user address of the submitted iocb
    * @param result not used: the event comes through the ring
-   * @return -EINPROGRESS if it was cancelled, -EINVAL, -EFAULT
+   * @return -EINPROGRESS if the request was cancelled, -EINVAL, -EFAULT
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   public long ioCancel(Task current, long id, long iocb, long result) {
@@ -374,15 +371,15 @@ public final class Aio {
   // Events.
 
   /**
-   * Takes events, waiting for some.
+   * Waits for events and copies them to the program.
    *
    * @param current the calling task
    * @param id the context
    * @param minNr events to wait for
    * @param nr events to take at most
    * @param events user address of an array of io_event
-   * @param timeout user address of a timespec, or 0 to wait without end
-   * @return how many, or -EINVAL, -EFAULT, -EINTR, -EBUSY
+   * @param timeout user address of a timespec, or 0 to wait without a timeout
+   * @return number of events, or -EINVAL, -EFAULT, -EINTR, -EBUSY
    */
   @LinuxSource(file = "fs/aio.c", name = {"io_getevents", "do_io_getevents"})
   public long ioGetevents(Task current, long id, long minNr, long nr, long events, long timeout) {
@@ -397,14 +394,14 @@ public final class Aio {
   }
 
   /**
-   * The same with the signal mask swapped meanwhile.
+   * Calls {@link #ioGetevents} with a temporary signal mask.
    *
    * @param current the calling task
    * @param id the context
    * @param minNr events to wait for
    * @param nr events to take at most
    * @param events user address of an array of io_event
-   * @param timeout user address of a timespec, or 0 to wait without end
+   * @param timeout user address of a timespec, or 0 to wait without a timeout
    * @param usig user address of a __aio_sigset, or 0
    * @return as {@link #ioGetevents}
    */
@@ -474,9 +471,9 @@ public final class Aio {
   }
 
   /**
-   * A timeout in nanoseconds: the sum of both fields. No call checks the fields, so {0, 2,000,000,000} is two seconds and {1,
-   * -500,000,000} is half a second. A sum that overflows is infinite. A negative sum expires at once; in Linux it overflows in
-   * the timer and never expires.
+   * Converts a timeout to nanoseconds: the sum of both fields. No call checks the fields, so {0, 2,000,000,000} is two seconds and {1,
+   * -500,000,000} is half a second. A sum that overflows is infinite. A negative sum expires at once; in Linux it overflows in the timer
+   * and never expires.
    */
   @LinuxSource(file = "include/linux/ktime.h", name = {"timespec64_to_ktime", "ktime_set"})
   private static long nanos(long seconds, long nanoseconds) {
@@ -501,8 +498,7 @@ public final class Aio {
    * @param toSubmit u32: entries to take at most
    * @param minComplete u32: events to wait for
    * @param flags IORING_FLAG_*
-   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or the first
-   *     entry's errno
+   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or the first entry's errno
    */
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")

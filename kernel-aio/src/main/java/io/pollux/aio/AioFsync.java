@@ -10,7 +10,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
-/** One IOCB_CMD_FSYNC or FDSYNC on its way to a worker. The file's reference is the request's. */
+/** One queued IOCB_CMD_FSYNC or FDSYNC. The request owns the file's reference. */
 @LinuxSource(file = "fs/aio.c", name = "fsync_iocb")
 final class AioFsync extends Slab.Item implements WorkQueue.Work {
   private static final Slab<AioFsync> SLAB = new Slab<>(AioFsync::new);
@@ -21,7 +21,7 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
 
   private AioFsync() {}
 
-  /** Has a worker make a file durable and complete the request. */
+  /** Queues an fsync of a file. A worker executes it and completes the request. */
   static void queue(Task current, WorkQueue workers, AioKiocb req, File file, boolean datasync) {
     AioFsync work = SLAB.alloc(current);
     work.req = req;
@@ -47,6 +47,6 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
     req = null;
     file = null;
     Slab.free(this);
-    Submitter.aioCompleteRw(asked, result, 0); // last: the context may go after it
+    Submitter.aioCompleteRw(asked, result, 0); // last: the context may be freed after this
   }
 }

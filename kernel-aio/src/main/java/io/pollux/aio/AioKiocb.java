@@ -12,7 +12,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
-/** One request of a context: the kiocb that filesystems see, and what aio needs to tell its completion. */
+/** One request of a context: the kiocb that filesystems see, and the fields that aio needs for its event. */
 @LinuxSource(file = "fs/aio.c", name = "aio_kiocb")
 final class AioKiocb extends Kiocb {
   static final Slab<AioKiocb> SLAB = new Slab<>(AioKiocb::new);
@@ -55,20 +55,20 @@ final class AioKiocb extends Kiocb {
   /** The eventfd that its completion signals (IOCB_FLAG_RESFD), with a reference. */
   @Nullable File eventfd;
 
-  /** Link of whatever list it is on. */
+  /** Link of the list that the request is on. */
   @Nullable AioKiocb next;
 
   /** The work item that retries the request if an attempt in place would block (SQWQ), else null. */
   @Nullable SqWork work;
 
-  private @Nullable PollIocb poll; // of one that was a poll once; stays with it
+  private @Nullable PollIocb poll; // created when the object is first used for a poll; kept
 
   @SuppressWarnings("unused") // read through POLL_STATE
   private int pollState;
 
   private AioKiocb() {}
 
-  /** Sets what must be set and nothing more: the rest is stored by who knows it. */
+  /** Sets the fields that must be valid before submission. The submitter sets the others. */
   @Patch({8, 19})
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_init")
   void init(Kioctx owner, long data, long obj) {
@@ -88,7 +88,7 @@ final class AioKiocb extends Kiocb {
     return owner;
   }
 
-  /** What it is as an IOCB_CMD_POLL. By who submits it. */
+  /** Returns the request's poll state, created at first use. By the submitter. */
   PollIocb poll() {
     PollIocb made = poll;
     if (made == null) {
@@ -98,7 +98,7 @@ final class AioKiocb extends Kiocb {
     return made;
   }
 
-  /** Gives the memory back. The file was put before. */
+  /** Frees the request. The caller has put its file. */
   @Differs(
       patch = 10,
       kind = Differs.Kind.SIMPLER,
@@ -114,12 +114,12 @@ final class AioKiocb extends Kiocb {
     Slab.free(this);
   }
 
-  /** Whether it has completed and was freed. */
+  /** Whether the request has completed and was freed. */
   boolean isFree() {
     return ctx == null;
   }
 
-  /** Marks a polled request. From any context; whoever polls sees the results with the mark. */
+  /** Marks a polled request complete. From any context. A poller that sees the mark also sees the results. */
   @Patch(15)
   void markPolled(long result, long result2) {
     res = result;
@@ -128,19 +128,19 @@ final class AioKiocb extends Kiocb {
     POLL_STATE.setRelease(this, result == -Errno.EAGAIN ? POLL_EAGAIN : POLL_COMPLETED);
   }
 
-  /** Marks a polled request that never went to its file. */
+  /** Marks a polled request that did not reach its file as failed. */
   void markFailed(int errno) {
     res = errno;
     res2 = 0;
     POLL_STATE.setRelease(this, POLL_COMPLETED); // pairs with the acquire in pollCompleted
   }
 
-  /** Makes a request that the device had no room for ready to be tried again. */
+  /** Resets a request for a retry after the device had no tag for it. */
   void rearm() {
     pollState = ISSUED;
   }
 
-  /** Whether a polled request is done, one way or the other. */
+  /** Whether a polled request is complete, with any result. */
   @Differs(
       patch = 15,
       kind = Differs.Kind.FIXES,
@@ -151,7 +151,7 @@ final class AioKiocb extends Kiocb {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }
 
-  /** Whether it completed with EAGAIN. With IOCB_NO_TAG no tag was free, and a retry may succeed; otherwise EAGAIN is final. */
+  /** Whether the request completed with EAGAIN. With IOCB_NO_TAG no tag was free, and a retry may succeed; otherwise EAGAIN is final. */
   boolean pollAgain() {
     return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
   }

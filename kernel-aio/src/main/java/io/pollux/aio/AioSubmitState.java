@@ -13,26 +13,25 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a submitter keeps over one batch: a plug, requests counted in bulk, file references taken in bulk,
- * and polled requests that were issued and not yet handed to the context's list. {@link #start} and {@link
- * #end} bracket a batch.
+ * The state of one batch: a plug, requests counted in bulk, file references taken in bulk, and issued requests. The issued polled requests
+ * are not yet on the context's list. {@link #start} and {@link #end} bracket a batch.
  */
 @Patch(16)
 @LinuxSource(file = "fs/aio.c", name = "aio_submit_state")
 final class AioSubmitState implements SleepHook {
   private @Nullable Kioctx batchOf;
-  private @Nullable TaskPlug plug; // made at the first batch that is plugged
+  private @Nullable TaskPlug plug; // created by the first batch that is plugged
   private boolean plugged;
 
-  // Polled requests, issued.
+  // Issued polled requests.
   private @Nullable AioKiocb reqHead;
   private @Nullable AioKiocb reqTail;
   private int reqCount;
-  private boolean anyDone; // of these: it was complete when it was issued
+  private boolean anyDone; // one of these was complete when it was issued
 
-  private int countedAhead; // requests that the context counts already, and that are still to be taken
+  private int countedAhead; // requests that the context counts and that were not yet taken
 
-  // References to one file that were taken for the batch.
+  // References to one file, taken for the batch.
   private @Nullable File file;
   private int fd;
   private int hasRefs;
@@ -47,7 +46,7 @@ final class AioSubmitState implements SleepHook {
     return ctx;
   }
 
-  /** Begins a batch of a number of requests. A small one is not plugged. */
+  /** Starts a batch of a number of requests. A small batch is not plugged. */
   @Patch(9)
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_start")
   void start(Task current, Kioctx ctx, int nr) {
@@ -74,7 +73,7 @@ final class AioSubmitState implements SleepHook {
     return plugged;
   }
 
-  /** Ends a batch: nothing is left in here after it. */
+  /** Finishes a batch and releases all that it holds. */
   @LinuxSource(file = "fs/aio.c", name = "aio_submit_state_end")
   void end(Task current) {
     try {
@@ -93,20 +92,20 @@ final class AioSubmitState implements SleepHook {
     }
   }
 
-  /** Puts a request back that was taken and could not be submitted. */
+  /** Returns a request that was taken and not submitted. */
   void unget(AioKiocb req) {
     req.free();
     countedAhead++;
   }
 
-  /** As unget, for a request that its file may still reference. The request is not reused. */
+  /** Returns the count of a request that its file may still reference. The request is not reused. */
   void forget() {
     countedAhead++;
   }
 
   /**
-   * Takes a request. The context counts them as many at a time as the batch still needs, up to 8; the slab, where it costs
-   * nothing to take them one by one, gives one.
+   * Takes a request. The context counts as many requests at once as the batch still needs, at most 8. Each request comes from the slab
+   * alone, because a single allocation is cheap.
    */
   @Patch(20)
   @LinuxSource(file = "fs/aio.c", name = "aio_get_req")
@@ -120,8 +119,8 @@ final class AioSubmitState implements SleepHook {
   }
 
   /**
-   * Takes a file reference for one request. They are taken as many at a time as the batch has requests left, or, in a batch
-   * that goes from file to file, as many as the file before had in a row.
+   * Takes a file reference for one request. References are taken in bulk, one for each request left in the batch. After a change of file,
+   * the limit is the number of consecutive requests on the previous file.
    */
   @Differs(
       patch = 18,
@@ -154,7 +153,7 @@ final class AioSubmitState implements SleepHook {
     return found;
   }
 
-  /** Gives back the references that no request took. */
+  /** Puts the references that no request took. */
   @Patch(18)
   @LinuxSource(file = "fs/aio.c", name = "aio_file_put")
   private void filePutUnused() {
@@ -168,7 +167,7 @@ final class AioSubmitState implements SleepHook {
     }
   }
 
-  /** Collects a polled request that was issued. */
+  /** Adds a polled request that was issued. */
   @Differs(
       patch = 16,
       kind = Differs.Kind.SIMPLER,
@@ -189,7 +188,7 @@ final class AioSubmitState implements SleepHook {
     }
   }
 
-  /** Hands what was collected to the context's list. */
+  /** Moves the issued requests to the context's list. */
   @LinuxSource(file = "fs/aio.c", name = "aio_flush_state_reqs")
   private void flushReqs() {
     if (reqHead != null && reqTail != null) {
@@ -201,7 +200,7 @@ final class AioSubmitState implements SleepHook {
     anyDone = false;
   }
 
-  /** The submitter is about to sleep: somebody else may have to poll for what it issued. */
+  /** Hands over issued requests before the submitter sleeps, because another thread may have to poll for them. */
   @Override
   @LinuxSource(file = "fs/aio.c", name = "aio_state_unplug")
   public void flushBeforeSleep() {

@@ -9,21 +9,19 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
 /**
- * The old completion ring, which is mapped into the process: the kernel produces, and both the kernel (in
- * io_getevents) and the program itself may consume. The kernel's own tail is the one that counts; the head is
- * in shared memory and may be anything.
+ * The old completion ring, mapped into the process. The kernel produces events; the kernel (in io_getevents) and the program consume them.
+ * The kernel uses its own tail. The head is in shared memory and may have any value.
  *
- * <p>A request takes a slot before it is submitted and keeps it until its event was consumed, so the ring
- * can't overflow. Everything here is under the context's completionLock but {@link #read}, which only one
- * thread does at a time.
+ * <p>A request takes a slot before its submission and keeps it until its event is consumed, so the ring cannot overflow. The context's
+ * completionLock guards everything except {@link #read}, which the readers' lock serializes.
  */
 @LinuxSource(file = "fs/aio.c", name = "aio_ring")
 final class CompletionRing {
   private final long ring;
   private final int slots;
-  private volatile int tail; // written under completionLock, read by readers too
+  private volatile int tail; // written under completionLock; readers read it without
   private int available; // slots that no request holds
-  private int completedEvents; // events put since slots were last given back for consumed ones
+  private int completedEvents; // events put since consumed slots were last reclaimed
 
   CompletionRing(long ring, int slots) {
     this.ring = ring;
@@ -35,12 +33,12 @@ final class CompletionRing {
     return slots;
   }
 
-  /** The program's or the kernel's head, brought into range. */
+  /** Returns the head, reduced to the range of the ring. */
   private int head() {
     return Integer.remainderUnsigned(AioRing.head(ring), slots); // acquire: pairs with the consumer's release
   }
 
-  /** Takes a slot. Slots of events that were consumed meanwhile count again. */
+  /** Takes a slot. Reclaims the slots of consumed events first, if no slot is free. */
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = {"get_reqs_available", "user_refill_reqs_available"})
   boolean getReqsAvailable() {
@@ -54,7 +52,7 @@ final class CompletionRing {
     return true;
   }
 
-  /** Gives the slot of a request back that has no event. */
+  /** Returns the slot of a request that has no event. */
   @LinuxSource(file = "fs/aio.c", name = "put_reqs_available")
   void putReqsAvailable() {
     available++;
@@ -81,7 +79,7 @@ final class CompletionRing {
     aioFillEvent(event, req);
     completedEvents++;
     tail = at + 1 == slots ? 0 : at + 1;
-    AioRing.tail(ring, tail); // release: pairs with the acquire of who consumes
+    AioRing.tail(ring, tail); // release: pairs with the consumer's acquire
   }
 
   /** Fills an event in memory that the kernel may write to. */
@@ -101,7 +99,7 @@ final class CompletionRing {
   /**
    * Copies events to user memory and consumes them. Under the context's reader lock.
    *
-   * @return how many, or -EFAULT with none consumed
+   * @return number of events, or -EFAULT with none consumed
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_read_events_ring")
   int read(AddressSpace mm, long events, int max) {

@@ -16,8 +16,8 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a context has in memory beyond the SQ and CQ rings: the old completion ring, mapped into the process,
- * whose address is the context's id; user-mapped iocbs; and the fixed buffers.
+ * The memory of a context other than the SQ and CQ rings: the old completion ring, user-mapped iocbs, and fixed buffers. The old ring is
+ * mapped into the process, and its address is the context's id.
  */
 final class ContextMemory {
   private final AddressSpace mm;
@@ -39,8 +39,8 @@ final class ContextMemory {
   /**
    * Maps the old completion ring.
    *
-   * @param events slots that it must have at least; 0 for none at all
-   * @return the memory, or null for want of it (ENOMEM)
+   * @param events minimum number of slots; 0 for a ring without slots
+   * @return the memory, or null if there is not enough (ENOMEM)
    */
   @Differs(
       patch = 15,
@@ -66,7 +66,7 @@ final class ContextMemory {
     return new ContextMemory(mm, ring, bytes, pages, slots);
   }
 
-  /** The context's id, aio_context_t. */
+  /** Returns the context's id, aio_context_t. */
   long ring() {
     return ring;
   }
@@ -75,12 +75,12 @@ final class ContextMemory {
     return completionRing;
   }
 
-  /** Takes over the iocbs of a USERIOCB context. */
+  /** Takes ownership of the iocbs of a USERIOCB context. */
   void setIocbs(MappedRange pinned) {
     iocbs = pinned;
   }
 
-  /** The iocb at an index that is less than the context's number of requests. The program may write to it. */
+  /** Returns the address of an iocb. The index must be below the context's number of requests. The program may write to the iocb. */
   @Patch(14)
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_from_index")
   long iocbFromIndex(int index) {
@@ -97,7 +97,7 @@ final class ContextMemory {
     buffers = pinned;
   }
 
-  /** Lets go of everything. What the program unmapped itself is not unmapped again. */
+  /** Unmaps and unpins everything. Skips ranges that the program has unmapped itself. */
   @LinuxSource(file = "fs/aio.c", name = "aio_free_ring")
   void unmap() {
     Teardown teardown = new Teardown();

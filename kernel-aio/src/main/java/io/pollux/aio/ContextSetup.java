@@ -15,10 +15,7 @@ import io.pollux.uapi.Patch;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The making of one context, step by step. What was pinned before a step that fails is let go again, so that
- * an error leaves no trace.
- */
+/** The setup of one context, step by step. If a step fails, the memory pinned by earlier steps is unpinned. */
 @Patch({13, 14, 24, 26})
 @LinuxSource(file = "fs/aio.c", name = {"ioctx_alloc", "io_setup_flags"})
 final class ContextSetup {
@@ -39,7 +36,7 @@ final class ContextSetup {
     return (flags & flag) != 0;
   }
 
-  /** Pins all memory that the flags ask for. Returns 0, or a negative errno; the caller then unpins. */
+  /** Pins all memory that the flags require. Returns 0, or a negative errno; the caller then unpins. */
   int pin(long iocbs, long sqAddress, long cqAddress) {
     AddressSpace mm = current.mm();
     boolean rings = has(AioAbi.IOCTX_FLAG_SCQRING);
@@ -98,7 +95,7 @@ final class ContextSetup {
     teardown.end();
   }
 
-  /** Makes the context of what is pinned. Nothing fails from here on. */
+  /** Creates the context from the pinned memory. Does not fail. */
   Kioctx make(WorkQueue workQueue, Supplier<TaskPlug> plugs) {
     ContextMemory pinned = memory;
     assert pinned != null : "made before pinned";

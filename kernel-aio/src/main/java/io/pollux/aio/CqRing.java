@@ -8,8 +8,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The completion ring as its producer, the kernel, sees it. The kernel's own tail is the one that counts.
- * On a polled context it belongs to who is inside io_ring_enter, on others to who holds completionLock.
+ * The completion ring from the side of its producer, the kernel. The kernel uses its own tail. On a polled context the thread inside
+ * io_ring_enter owns the ring; on others the holder of completionLock does.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
@@ -31,7 +31,7 @@ final class CqRing {
   @SuppressWarnings("unused") // through TAIL
   private int tail; // written by the producer, read by waiters too
 
-  /** Takes over a pinned range and resets the ring in it. */
+  /** Takes ownership of a pinned range and resets the ring in it. */
   CqRing(MappedRange range, int entries) {
     this.range = range;
     this.ring = range.address();
@@ -49,8 +49,7 @@ final class CqRing {
    * Writes an event, if there is room for it.
    *
    * @param at the producer's position, which starts at {@link #tail()}
-   * @return the position behind it, to be published by {@link #commit}; -1 if the ring is full, as it also
-   *     is while the program's head lies outside
+   * @return the next position, for {@link #commit}; -1 if the ring is full or the program's head is outside the ring
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_cqring")
   int put(int at, AioKiocb req) {
@@ -63,10 +62,10 @@ final class CqRing {
     return behind;
   }
 
-  /** Shows the program all events before a position. */
+  /** Publishes all events before a position. */
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_cqring")
   void commit(int behind) {
-    TAIL.setRelease(this, behind); // who is to be woken by it is woken behind a full barrier
+    TAIL.setRelease(this, behind); // waiters are woken after a full barrier
     AioIoEventRing.tail(ring, behind); // release: pairs with the program's acquire before it reads the events
   }
 

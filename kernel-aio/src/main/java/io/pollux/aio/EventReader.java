@@ -14,8 +14,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One io_getevents: moves events into the program's array, from the old completion ring or, on a polled
- * context, from the requests that are done. It comes from a slab, for the length of the call.
+ * One io_getevents: copies events into the program's array. The events come from the old completion ring or, on a polled context, from
+ * completed requests. Allocated from a slab for the length of the call.
  */
 @LinuxSource(file = "fs/aio.c", name = "read_events")
 final class EventReader extends Slab.Item implements BooleanSupplier, IopollList.Sink {
@@ -31,7 +31,7 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
 
   private EventReader() {}
 
-  /** Begins a call. */
+  /** Starts a call. */
   static EventReader start(Task current, Kioctx ctx, int min, int max, long events) {
     EventReader reader = SLAB.alloc(current);
     reader.readFrom = ctx;
@@ -44,7 +44,7 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
     return reader;
   }
 
-  /** Ends the call. */
+  /** Frees the reader at the end of the call. */
   void end() {
     readFrom = null;
     readInto = null;
@@ -63,7 +63,7 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
     return mm;
   }
 
-  /** Reads from the old ring, waiting for min events. From process context. */
+  /** Reads from the old ring and waits for min events. From process context. */
   int read(Task current, long timeoutNanos) {
     if (!getAsBoolean() && timeoutNanos > 0) {
       int waited = ctx().waitQueue().waitEvent(current, this, timeoutNanos);
@@ -74,7 +74,7 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
     return copied > 0 ? copied : error;
   }
 
-  /** Takes what is there. Answers whether the call can return. */
+  /** Takes the available events. Returns whether the call can return. */
   @Override
   @LinuxSource(file = "fs/aio.c", name = "aio_read_events")
   public boolean getAsBoolean() {
@@ -115,7 +115,7 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
   public boolean event(AioKiocb req) {
     long event = events + copied * IoEvent.SIZE;
     if (!mm().accessOk(event, IoEvent.SIZE, true)) {
-      error = -Errno.EFAULT; // the request stays, and its event can still be had
+      error = -Errno.EFAULT; // the request stays on the list, and a later call returns its event
       return false;
     }
     CompletionRing.aioFillEvent(event, req);
@@ -126,6 +126,6 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
   @Override
   public void commit() {}
 
-  /** The longest wait for a timeout that is unlimited. */
+  /** The timeout of a wait without a limit. */
   static final long FOREVER = WaitQueue.FOREVER;
 }

@@ -16,14 +16,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The buffers of a FIXEDBUFS context: one for each iocb, pinned until the context goes. */
+/** The buffers of a FIXEDBUFS context: one for each iocb, pinned until the context is destroyed. */
 @Patch(24)
 @LinuxSource(file = "fs/aio.c", name = "aio_mapped_ubuf")
 final class FixedBuffers {
   private final AddressSpace mm;
-  private final long[] ubufs; // address and length of each: side by side, so that one line has four of them
+  private final long[] ubufs; // address and length of each buffer, adjacent: four buffers share a cache line
   private final List<MappedRange> ranges = new ArrayList<>();
-  private @Nullable DmaMapping mapping; // of all of them, once they are pinned
+  private @Nullable DmaMapping mapping; // of all buffers, once they are pinned
   private long chargedPages;
 
   private FixedBuffers(AddressSpace mm, int count) {
@@ -31,11 +31,11 @@ final class FixedBuffers {
     ubufs = new long[2 * count];
   }
 
-  /** What came of mapping: the buffers, or an errno. */
+  /** The result of a mapping: the buffers, and 0 or a negative errno. */
   record Result(FixedBuffers buffers, int errno) {}
 
   /**
-   * Pins the buffers that the iocbs name, under RLIMIT_MEMLOCK. From process context.
+   * Pins the buffers that the iocbs name, within RLIMIT_MEMLOCK. From process context.
    *
    * @param iocbs address of the first iocb, in pinned memory that the program may still write to
    * @return the buffers; or, with nothing left pinned, errno -EFAULT or -ENOMEM
@@ -103,7 +103,7 @@ final class FixedBuffers {
     return 0;
   }
 
-  /** Lets go of the pages, drivers first. Nothing is in flight. From process context. */
+  /** Unmaps the buffers from all drivers, then unpins the pages. No request is in flight. From process context. */
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_unmap")
   void unmap() {
     Teardown teardown = new Teardown();
@@ -122,9 +122,9 @@ final class FixedBuffers {
   }
 
   /**
-   * Makes an iterator over a piece of one iocb's buffer.
+   * Initializes an iterator over a part of one iocb's buffer.
    *
-   * @return 0, -EINVAL for a negative length, or -EFAULT if the piece lies outside
+   * @return 0, -EINVAL for a negative length, or -EFAULT if the part is outside the buffer
    */
   int iter(int index, boolean read, long address, long bytes, BvecIter iter) {
     if (bytes < 0) {

@@ -6,9 +6,8 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The kernel's copy of an iocb: the local struct iocb that C fills by copy_from_user. Each field is read once, so a program
- * that changes the original meanwhile changes nothing that was checked. The names are those of struct iocb; aio_key is the
- * kernel's own and not read.
+ * The kernel's copy of an iocb: the local struct iocb that C fills by copy_from_user. Each field is read once, so later changes by the
+ * program do not affect checked values. The names are those of struct iocb. aio_key belongs to the kernel and is not read.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
 final class IocbCopy {
@@ -25,7 +24,7 @@ final class IocbCopy {
   int aioResfd;
 
   /**
-   * Copies an iocb that is mapped; the program may write to it meanwhile.
+   * Copies a mapped iocb. The program may write to it at the same time.
    *
    * @param iocb its address, any alignment
    */
@@ -55,7 +54,7 @@ final class IocbCopy {
     aioResfd = Iocb.aioResfd(iocb);
   }
 
-  /** Takes over a copy that somebody else made. */
+  /** Copies another copy. */
   void copyFrom(IocbCopy other) {
     aioData = other.aioData;
     aioRwFlags = other.aioRwFlags;

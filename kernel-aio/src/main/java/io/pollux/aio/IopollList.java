@@ -14,12 +14,11 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests of a polled context: submitted ones, and those that the poller works on. A request leaves
- * when its event found room.
+ * The requests of a polled context: submitted requests, and the poller's working set. A request leaves the list once its event is stored.
  *
- * <p>Anybody may submit, one may poll: the list of submitted requests has a lock of its own, a leaf; the
- * working set belongs to the poller, who owns the context's poll lock. Where who submits and who polls is always
- * the one inside the context, there is nobody to lock out, and what is submitted goes to the working set at once.
+ * <p>Any thread may submit; one thread at a time polls. The list of submitted requests has its own lock, which is a leaf. The poller, which
+ * holds the context's poll lock, owns the working set. If only the thread inside the context submits and polls, no lock is taken, and
+ * submitted requests join the working set at once.
  */
 @Patch(15)
 @LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
@@ -51,7 +50,7 @@ final class IopollList {
       };
 
   private final Kioctx ctx;
-  private final boolean oneInside; // submits and polls
+  private final boolean oneInside; // the thread inside submits and polls
 
   private final Object lock = new Object();
   private @Nullable AioKiocb submittedHead; // under the lock
@@ -59,16 +58,16 @@ final class IopollList {
   private volatile boolean anySubmitted; // written under the lock
   private @Nullable AioKiocb completingHead;
   private @Nullable AioKiocb completingTail;
-  private boolean nothingDone; // all were submitted by who is inside, and none was complete then; until somebody polls
-  private boolean threw; // the submission thread's last poll
-  private volatile boolean full; // the last reaping ended for want of room; read by the submission thread too
+  private boolean nothingDone; // no request was complete when submitted by the thread inside, and none was polled since
+  private boolean threw; // the submission thread's last poll threw
+  private volatile boolean full; // the last reap stopped for lack of room; the submission thread reads it too
 
   IopollList(Kioctx ctx) {
     this.ctx = ctx;
     oneInside = ctx.oneInside();
   }
 
-  /** Takes a chain of requests that were issued, and whether any of them is complete. */
+  /** Adds a chain of issued requests. */
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
@@ -94,35 +93,35 @@ final class IopollList {
     }
   }
 
-  /** Whether nothing is in flight or waits for room. By the poller. */
+  /** Whether no request is in flight or waits for room. By the poller. */
   boolean isEmpty() {
     return !anySubmitted && completingHead == null;
   }
 
-  /** Whether the last reaping ended for want of room. From any thread. */
+  /** Whether the last reap stopped for lack of room. From any thread. */
   boolean isFull() {
     return full;
   }
 
-  /** Where events go. */
+  /** The destination of events. */
   interface Sink {
-    /** Takes an event, or answers false for want of room. */
+    /** Stores an event. Returns false if there is no room. */
     boolean event(AioKiocb req);
 
-    /** Shows the program what was taken. */
+    /** Publishes the stored events to the program. */
     void commit();
   }
 
   /**
-   * Reaps and polls until there are enough events, or nothing is left to wait for.
+   * Reaps and polls until there are enough events or no requests are left.
    *
-   * @param current the task whose interruption ends the spinning, or null for the submission thread: nothing interrupts it, and
-   *     an iopoll that throws fails with EIO
-   * @param sink where the events go
+   * @param current the task whose interruption stops the spinning, or null for the submission thread. Nothing interrupts that thread; if
+   *     iopoll throws there, the call returns -EIO.
+   * @param sink the destination of the events
    * @param min events to find before spinning stops; 0 makes one pass without spinning, even if events are available
    * @param max events to take
-   * @param timeoutNanos how long to go on, or WaitQueue.FOREVER
-   * @return events, or a negative errno if the first thing that happened was an error
+   * @param timeoutNanos limit of the polling, or WaitQueue.FOREVER
+   * @return events, or a negative errno if an error came before the first event
    */
   @Differs(
       patch = 15,
@@ -141,10 +140,10 @@ final class IopollList {
     boolean polled = false;
     long nap = SHORTEST_NAP_NANOS;
     long start = timeoutNanos == WaitQueue.FOREVER ? 0 : System.nanoTime();
-    while (true) { // ends: each turn polls, and min events come, or time is up, or the task is interrupted
+    while (true) { // ends: each turn polls, and min events come, or the timeout expires, or the task is interrupted
       takeOver();
       if (nothingDone) {
-        nothingDone = false; // there is nothing to be looked at before the poll
+        nothingDone = false; // no request can be complete before the poll
       } else {
         events += reap(sink, max - events);
       }
@@ -189,7 +188,7 @@ final class IopollList {
     return Math.min(2 * nap, LONGEST_NAP_NANOS);
   }
 
-  /** Makes what was submitted part of the working set. */
+  /** Moves the submitted requests to the working set. */
   private void takeOver() {
     if (!anySubmitted) {
       return;
@@ -211,7 +210,7 @@ final class IopollList {
     completingTail = tail;
   }
 
-  /** Polls each request that is not complete, spinning while fewer than needed were found. */
+  /** Polls each request that is not complete. Spins while fewer than the needed requests were found. */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_getevents")
   private int poll(int needed) {
     int found = 0;
@@ -233,7 +232,7 @@ final class IopollList {
     return found;
   }
 
-  /** Polls as {@link #poll}. An iopoll that throws must not end the thread: it is reported and tried again. */
+  /** Polls as {@link #poll}. An exception of iopoll does not end the thread: it is reported, and a later turn polls again. */
   private int pollByThread(int needed) {
     try {
       int found = poll(needed); // throws before it changes anything
@@ -241,7 +240,7 @@ final class IopollList {
       return found;
     } catch (Throwable e) {
       ctx.setFailed();
-      if (!threw) { // the first of a row
+      if (!threw) { // the first of consecutive failures
         threw = true;
         Oops.report("the iopoll of a file", e, "it is tried again");
       }
@@ -254,7 +253,7 @@ final class IopollList {
     return req.file().op().iopoll(req, spin);
   }
 
-  /** Takes the completed requests out and makes events of them, in order, as far as there is room. */
+  /** Removes completed requests in list order and stores their events, as far as there is room. */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap")
   private int reap(Sink sink, int max) {
     full = false;
@@ -262,7 +261,7 @@ final class IopollList {
     int refs = 0;
     File file = null;
     AioKiocb head = completingHead;
-    AioKiocb before = null; // the last one that stays, of those that were looked at
+    AioKiocb before = null; // the last incomplete request before req
     AioKiocb req = head;
     while (req != null && events < max) {
       AioKiocb following = req.next;
@@ -281,7 +280,7 @@ final class IopollList {
         before.next = following;
       }
       File of = req.kiFilp;
-      if (of != null) { // an entry that named no file has none
+      if (of != null) { // null if the entry named no file
         if (of != file) {
           if (file != null) {
             file.fputMany(refs);

@@ -20,9 +20,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One context: the counterpart of struct kioctx. It counts who uses it and what is in flight, takes
- * completions, and ends. How requests get in is {@link RingEntry}'s and {@link Aio}'s business, how events get
- * out is the rings'. See the package for who may touch what when.
+ * One context: struct kioctx. It counts users and requests in flight, accepts completions, and frees itself. {@link RingEntry} and {@link
+ * Aio} submit requests; the rings deliver events. The package describes locks and ownership.
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx")
 final class Kioctx {
@@ -59,18 +58,18 @@ final class Kioctx {
   private final boolean oneInside;
   private final IopollList iopoll;
 
-  // In the context itself, not objects of their own: a context that was not used for long has fewer lines to be waited for. (C has lines
-  // of their own for some of it, and counts by processor, which pays off with more processors than any test of this had.)
+  // These are fields of the context, so that a context which is not in the cache takes fewer cache misses. C uses separate cache lines and
+  // counters for each processor, which pay off on machines with many processors.
   private volatile boolean dead;
-  private volatile int users; // calls that use it (C: percpu_ref users)
-  private volatile long requests; // counted (C: percpu_ref reqs)
+  private volatile int users; // calls that use the context (C: percpu_ref users)
+  private volatile long requests; // requests counted (C: percpu_ref reqs)
   private volatile boolean entered; // the enter lock (C: getevents_lock)
   private volatile boolean failed; // something threw in a call, a completion or a thread of this context
 
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
   private final Object pollLock = new Object(); // C: ctx_lock
-  private @Nullable PollIocb polls; // what can be cancelled, under that lock (C: active_reqs)
+  private @Nullable PollIocb polls; // the cancellable requests, under pollLock (C: active_reqs)
 
   private static VarHandle handle(String name, Class<?> type) {
     try {
@@ -80,7 +79,7 @@ final class Kioctx {
     }
   }
 
-  /** Makes a context of what is pinned for it. The rings are there with SCQRING. */
+  /** Creates a context from pinned memory. The rings are non-null with SCQRING. */
   Kioctx(
       ContextMemory memory,
       WorkQueue workQueue,
@@ -103,7 +102,7 @@ final class Kioctx {
     iopoll = new IopollList(this);
   }
 
-  /** What the program knows it by: the address of its old completion ring. */
+  /** Returns the context's id: the address of its old completion ring. */
   long userId() {
     return userId;
   }
@@ -117,7 +116,7 @@ final class Kioctx {
     return buffers;
   }
 
-  /** Makes a plug for a submitter. */
+  /** Creates a plug for a submitter. */
   TaskPlug newPlug() {
     return plugs.get();
   }
@@ -181,10 +180,7 @@ final class Kioctx {
     return !polled() && rings == null;
   }
 
-  /**
-   * Whether requests are submitted and polled for by nobody but who is inside io_ring_enter, so that the enter lock
-   * is all the locking there need be.
-   */
+  /** Whether only the thread inside io_ring_enter submits and polls. The enter lock is then the only lock needed. */
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
@@ -204,12 +200,12 @@ final class Kioctx {
     failed = true;
   }
 
-  // Users: calls that are inside or on their way.
+  // Users: calls that are inside the context or about to enter it.
 
   /** Takes a user reference, unless the context is dead. */
   boolean get() {
     USERS.getAndAdd(this, 1);
-    if (dead) { // after the increment: pairs with kill, which sets dead before it looks at users
+    if (dead) { // after the increment: pairs with kill, which sets dead before it reads users
       put();
       return false;
     }
@@ -223,7 +219,7 @@ final class Kioctx {
     }
   }
 
-  /** Takes the place of the one thread inside, or answers false (EBUSY). */
+  /** Takes the enter lock. Returns false if another thread holds it (EBUSY). */
   boolean tryEnter() {
     return !entered && ENTERED.compareAndSet(this, false, true);
   }
@@ -247,14 +243,14 @@ final class Kioctx {
     }
   }
 
-  /** Forgets requests that are done with. After it the context may be gone. */
+  /** Subtracts completed requests. The context may be freed after this. */
   @Patch(20)
   @LinuxSource(file = "fs/aio.c", name = "iocb_put_many")
   void iocbPutMany(int n) {
     if (n == 0) {
       return;
     }
-    if (oneInside) { // and nobody waits: the end of the context polls by itself
+    if (oneInside) { // without a waiter: teardown polls for these requests itself
       REQUESTS.setRelease(this, (long) REQUESTS.get(this) - n);
       return;
     }
@@ -293,13 +289,13 @@ final class Kioctx {
     return entry == null ? requests >= mostRequests : entry.isFull();
   }
 
-  /** Whether a submission thread still has something to bring in. */
+  /** Whether the submission thread still has entries or requests to submit. */
   boolean submissionsPending() {
     RingEntry entry = rings;
     return entry != null && entry.submissionsPending();
   }
 
-  // What can be cancelled.
+  // Cancellable requests.
 
   @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
   void addPoll(PollIocb poll) {
@@ -336,9 +332,9 @@ final class Kioctx {
   }
 
   /**
-   * Cancels the request that an iocb was submitted as.
+   * Cancels the request that was submitted from an iocb.
    *
-   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is none that can be cancelled
+   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is no such request or it cannot be cancelled
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   int cancel(long userIocb) {
@@ -346,7 +342,7 @@ final class Kioctx {
     boolean mine;
     synchronized (pollLock) {
       found = polls;
-      while (found != null && found.userObj() != userIocb) { // as many steps as there are polls
+      while (found != null && found.userObj() != userIocb) { // bounded by the number of polls
         found = found.older;
       }
       if (found == null) {
@@ -357,12 +353,12 @@ final class Kioctx {
     }
     if (mine) {
       found.complete(0);
-    } // else it may be gone by now
+    } // else the request may be freed by now
     return -Errno.EINPROGRESS;
   }
 
   private void cancelAll() {
-    while (true) { // ends: each turn takes one off the list, and no more come
+    while (true) { // ends: each turn removes one, and none are added
       PollIocb found;
       boolean mine;
       synchronized (pollLock) {
@@ -379,9 +375,9 @@ final class Kioctx {
     }
   }
 
-  // Completions that nobody polls for: any context.
+  // Completions of requests that are not polled: any context.
 
-  /** Takes a result and makes an event of it. From any context; the request is no more after it. */
+  /** Stores a result and posts its event. From any context. The request is freed, or kept with its event. */
   @Patch(25)
   @LinuxSource(file = "fs/aio.c", name = "aio_complete")
   void complete(AioKiocb req, long res, long res2) {
@@ -417,12 +413,12 @@ final class Kioctx {
     }
   }
 
-  // The end.
+  // Teardown.
 
   /**
-   * Marks the context dead and wakes who waits in it.
+   * Marks the context dead and wakes its waiters.
    *
-   * @return false if somebody else was first
+   * @return false if the context was dead already
    */
   @Differs(
       patch = 26,

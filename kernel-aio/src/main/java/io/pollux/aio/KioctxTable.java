@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The contexts of one process. A context's id is the address of its old completion ring, in which the kernel
- * left the index in this table; the index is read back from there, so it is checked.
+ * The contexts of one process. A context's id is the address of its old completion ring, where the kernel stores the context's index in
+ * this table. The program can change that index, so it is checked.
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx_table")
 final class KioctxTable implements IoctxTable {
@@ -28,7 +28,7 @@ final class KioctxTable implements IoctxTable {
     this.aio = aio;
   }
 
-  /** The table of a process, made at its first context. */
+  /** Returns the table of a process. Creates it for the first context. */
   static KioctxTable of(AddressSpace mm, Aio aio) {
     IoctxTable there = mm.ioctxTable();
     if (there == null) {
@@ -72,7 +72,7 @@ final class KioctxTable implements IoctxTable {
   /**
    * Finds a context and takes a user reference.
    *
-   * @param id what the program says; any value at all
+   * @param id the program's value, unchecked
    * @return the context, or null (EINVAL)
    */
   @LinuxSource(file = "fs/aio.c", name = "lookup_ioctx")

@@ -11,14 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/**
- * User memory that a context has pinned for its lifetime. Since user addresses are real, what is pinned is
- * used at the address that the program knows it by.
- */
+/** User memory that a context pins for its lifetime. User addresses are host addresses, so the kernel uses the program's address. */
 @Patch(14)
 @LinuxSource(file = "fs/aio.c", name = "aio_mapped_range")
 final class MappedRange {
-  /** One mapping's share. */
+  /** The part of a range in one mapping. */
   private record Piece(UserPages pages, long address, long bytes) {}
 
   private final long address;
@@ -30,9 +27,9 @@ final class MappedRange {
   }
 
   /**
-   * Pins a range, all or nothing, for writing. From process context.
+   * Pins a whole range for writing. From process context.
    *
-   * @return the range, or null if some of it is not mapped for writing
+   * @return the range, or null if a part of it is not mapped for writing
    */
   @Differs(
       patch = 14,
@@ -66,7 +63,7 @@ final class MappedRange {
     return done < bytes ? null : range;
   }
 
-  /** Lets go of the pages. */
+  /** Unpins the pages. */
   @LinuxSource(file = "fs/aio.c", name = "aio_unmap_range")
   void unmap() {
     Teardown teardown = new Teardown();

@@ -11,26 +11,25 @@ import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a request is while it is an IOCB_CMD_POLL: waits for a file to become ready and completes once. It is a part of
- * its request, and comes and goes with it.
+ * The poll state of a request: waits for a file to become ready and completes once. It is a part of its request and is reused with it.
  *
- * <p>Whoever has its wait entry (see {@link WaitQueue}) has all of it, and nobody else touches it: the submitter first, then
- * who wakes it or cancels it. He looks at the file, and lets it wait on or completes it. Who wants to cancel what somebody
- * else has leaves word, under the lock of the context's list; who completes takes it off that list before anything goes.
+ * <p>The owner of the wait entry (see {@link WaitQueue}) owns all fields: first the submitter, later the waker or the canceller that took
+ * the entry. The owner polls the file, then rearms the entry or completes the request. A canceller that does not own the entry sets {@code
+ * cancelled} under the lock of the context's list. The owner removes the request from that list before it completes it.
  */
 @LinuxSource(file = "fs/aio.c", name = {"poll_iocb", "aio_poll_table"})
 final class PollIocb implements WaitQueue.WaitFunc, PollTable {
-  /** For a ready file without a wait queue. */
+  /** The wait queue of a ready file that has none. */
   private static final WaitQueue NEVER = new WaitQueue();
 
   private final AioKiocb req;
   private final WaitQueue.WaitEntry entry = new WaitQueue.WaitEntry(this);
   private @Nullable File file;
   private int events;
-  private volatile @Nullable WaitQueue head; // stored before a look at cancelled,
-  private volatile boolean cancelled; // and this before a look at head
+  private volatile @Nullable WaitQueue head; // written before cancelled is read
+  private volatile boolean cancelled; // written before head is read
 
-  // The list of what can be cancelled, under its lock:
+  // The links of the context's list of cancellable requests, under its lock.
   @Nullable PollIocb newer;
   @Nullable PollIocb older;
   boolean listed;
@@ -39,7 +38,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     this.req = req;
   }
 
-  /** The address or index that the program cancels it by. */
+  /** Returns the address or index by which the program cancels the request. */
   long userObj() {
     return req.userObj;
   }
@@ -53,11 +52,11 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   int arm(File polled, int mask) {
     Kioctx ctx = req.ctx();
     file = polled;
-    events = mask | PollBits.POLLERR | PollBits.POLLHUP; // always told
+    events = mask | PollBits.POLLERR | PollBits.POLLHUP; // always reported
     cancelled = false;
     ctx.addPoll(this);
     if (ctx.isDead()) {
-      cancelled = true; // whoever cancels all may have looked before this was there
+      cancelled = true; // cancelAll may have run before this was on the list
     }
     int seen;
     try {
@@ -120,14 +119,14 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     int seen;
     try {
       seen = polled.op().poll(polled, null) & events;
-    } catch (Throwable e) { // does not concern the waker
+    } catch (Throwable e) { // the waker is not affected
       Oops.report("the poll of a file", e, "the request fails with EIO");
       seen = -Errno.EIO;
     }
     return !ends(seen);
   }
 
-  /** Completes it if there is something to tell. Answers whether it did; then it is the caller's no more. */
+  /** Completes the request if there is a result. Returns whether it did; the caller then no longer owns it. */
   private boolean ends(int mask) {
     if (mask == 0 && !cancelled) {
       return false;
@@ -137,9 +136,9 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   }
 
   /**
-   * Has it end without the file being ready. Under the lock of the list.
+   * Requests completion although the file is not ready. Under the lock of the list.
    *
-   * @return true if the caller has it now, and has to {@link #complete} it; else whoever has it will
+   * @return true if the caller now owns the entry and must call {@link #complete}; false if the owner completes it
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll_cancel")
   boolean cancel() {
@@ -148,14 +147,14 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     return on != null && on.take(entry);
   }
 
-  /** By whoever has it, who does not touch it after this. */
+  /** Completes the request. By the owner, which must not use it afterwards. */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll_complete")
   void complete(int mask) {
     Kioctx ctx = req.ctx();
     File polled = file;
     assert polled != null : "completed twice";
     head().remove(entry);
-    ctx.removePoll(this); // nobody finds it after this
+    ctx.removePoll(this); // before the request may be reused: no canceller finds it now
     head = null;
     file = null;
     polled.fput();

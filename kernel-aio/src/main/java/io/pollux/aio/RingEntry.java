@@ -16,17 +16,16 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The SQ and CQ rings of a context, and the ways through them: io_ring_enter, the submission thread, the
- * workers.
+ * The SQ and CQ rings of a context, and their users: io_ring_enter, the submission thread and the workers.
  *
- * <p>Entries are taken by who is inside io_ring_enter, or, with SQTHREAD, by the thread and nobody else. On a
- * polled context events are put by who holds {@code pollLock}, which nobody needs where there is no thread; on others
- * under completionLock.
+ * <p>With SQTHREAD only the submission thread takes entries; otherwise the thread inside io_ring_enter does. On a polled context the holder
+ * of {@code pollLock} posts events. Without a submission thread the {@code enter} flag is enough. On other contexts events are posted under
+ * completionLock.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c")
 final class RingEntry implements IopollList.Sink {
-  /** Entries after which the program gets their places back, at the latest. Its head is in a line that it writes, too. */
+  /** Maximum number of entries taken before the head is published. The program writes to the head's cache line too. */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
 
   /** How long the submission thread waits before a retry if other contexts hold all tags of the device. */
@@ -35,15 +34,15 @@ final class RingEntry implements IopollList.Sink {
   private final Kioctx ctx;
   private final SqRing sq;
   private final CqRing cq;
-  private final BooleanSupplier eventsOrEnd; // what a caller waits for, made once
+  private final BooleanSupplier eventsOrEnd; // the wait condition of a caller, allocated once
   private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
   private @Nullable SqThread thread;
   private @Nullable WorkQueue workers;
   private @Nullable SqThreads counted; // counts the threads of this context
   private int count;
-  private int cqTail; // polled: where the next event goes, before commit
+  private int cqTail; // polled contexts: the position of the next event, before commit
 
-  // Events that found no room, on a context that is not polled; under completionLock.
+  // Events that found no room, on contexts that are not polled. Under completionLock.
   private @Nullable AioKiocb overflowHead;
   private @Nullable AioKiocb overflowTail;
   private volatile boolean overflowUntold;
@@ -94,12 +93,12 @@ final class RingEntry implements IopollList.Sink {
     return queue;
   }
 
-  /** Whether the submission thread is going to take entries, or requests that it took are not done. */
+  /** Whether the submission thread will take entries, or requests that it took are in flight. */
   boolean submissionsPending() {
     SqThread submitter = thread;
     return submitter != null
         && !submitter.hasFailed()
-        && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0) // in this order: who has taken an entry has counted it
+        && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0) // in this order: the thread counts a request before it takes the entry off the ring
         && !iopollFull();
   }
 
@@ -125,7 +124,7 @@ final class RingEntry implements IopollList.Sink {
   // io_ring_enter.
 
   /**
-   * Submits and waits. From process context, with a user reference held and the enter lock taken.
+   * Submits and waits. From process context, with a user reference and the enter lock.
    *
    * @return requests accepted, or a negative errno
    */
@@ -169,8 +168,8 @@ final class RingEntry implements IopollList.Sink {
   /**
    * Takes entries from the SQ ring, in order.
    *
-   * @param most entries, at most the size of the ring, however fast the program refills it
-   * @param byThread whether an entry that fails becomes an event, since nobody waits for an answer
+   * @param most maximum number of entries: at most the size of the ring, however fast the program refills it
+   * @param byThread whether a failed entry becomes an event, because no caller sees its errno
    * @return entries taken, or the first entry's errno; in the submission thread only -EAGAIN, for a retry
    */
   @Differs(
@@ -190,7 +189,7 @@ final class RingEntry implements IopollList.Sink {
     int submitted = 0;
     int result = 0;
     int head = sq.head();
-    int tail = sq.tail(); // what the program adds from now on is for the next time
+    int tail = sq.tail(); // later entries are for the next call
     try {
       while (submitted < most && head != tail) {
         if (byThread && submitted % COMMIT_EVERY == 0) {
@@ -246,7 +245,7 @@ final class RingEntry implements IopollList.Sink {
     return 0;
   }
 
-  /** A read is tried here first, if that can't block; everything else goes to a worker. */
+  /** Attempts a read in place if it cannot block. Queues any other entry for a worker. */
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
   private int submitToWorkers(Task current, Submitter submitter, int index) {
     if (isFull()) {
@@ -313,14 +312,14 @@ final class RingEntry implements IopollList.Sink {
 
   // The submission thread.
 
-  /** Takes what is in the SQ ring. By the submission thread. Answers whether there was anything. */
+  /** Submits the entries of the SQ ring. By the submission thread. Returns whether it made progress. */
   boolean submitFromThread(Task current) {
     if (sq.isEmpty()) {
       return false;
     }
     int result = aioRingSubmit(current, ctx.maxReqs(), true);
     if (!ctx.polled()) {
-      ctx.waitQueue().wakeUp(); // all may have completed before the head moved on, which who waits for nothing more waits for
+      ctx.waitQueue().wakeUp(); // the requests may have completed before the head advanced
     }
     if (result == -Errno.EAGAIN) {
       return makeRoom();
@@ -362,7 +361,7 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Looks for completions once, unless somebody else does. By the submission thread. */
+  /** Polls once for completions, unless another thread polls. By the submission thread. Returns whether there was an event. */
   boolean pollFromThread() {
     if (!pollLock.tryLock()) {
       return false;
@@ -384,7 +383,7 @@ final class RingEntry implements IopollList.Sink {
     return kept != 0 || (ctx.requests() != 0 && iopollFull());
   }
 
-  // Events of polled requests: by the owner of pollLock.
+  // Events of polled requests: by the holder of pollLock.
 
   @Differs(
       patch = 26,
@@ -407,9 +406,9 @@ final class RingEntry implements IopollList.Sink {
     cq.commit(cqTail);
   }
 
-  // Events of other requests: any context, under completionLock.
+  // Events of other requests: from any context, under completionLock.
 
-  /** Puts an event, or keeps it if there is no room. Answers whether the request is done with. */
+  /** Posts an event, or keeps it if there is no room. Returns whether the request can be freed. */
   @Differs(
       patch = 26,
       kind = Differs.Kind.FIXES,
@@ -446,7 +445,7 @@ final class RingEntry implements IopollList.Sink {
     return true;
   }
 
-  /** Moves events that were kept to the ring, as far as there is room. Answers whether it is to be told. */
+  /** Moves kept events to the ring, as far as there is room. Returns whether the overflow was not yet reported. */
   private boolean flushOverflow() {
     boolean untold;
     synchronized (ctx.completionLock()) {
@@ -458,7 +457,7 @@ final class RingEntry implements IopollList.Sink {
     return untold;
   }
 
-  /** Does it for a program that makes no calls. By the submission thread. Answers whether an event was moved. */
+  /** Moves kept events to the ring, for a program that makes no calls. By the submission thread. Returns whether an event was moved. */
   boolean flushFromThread() {
     if (kept == 0) {
       return false;
@@ -489,7 +488,7 @@ final class RingEntry implements IopollList.Sink {
     return true;
   }
 
-  // The end.
+  // Teardown.
 
   /** Whether the submission thread has exited after a kernel failure. No entries are taken then. */
   private boolean threadFailed() {
@@ -526,7 +525,7 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Drops events that never found room, and lets go of the rings. Nothing is in flight any more. */
+  /** Drops kept events and unmaps the rings. No request is in flight. */
   @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")
   void unmap() {
     synchronized (ctx.completionLock()) {

@@ -11,8 +11,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The submission ring as its consumer, the kernel, sees it. The kernel's own head is the one that counts;
- * what is in shared memory is there for the program to read. Belongs to who is inside io_ring_enter.
+ * The submission ring from the side of its consumer, the kernel. The kernel uses its own head; the head in shared memory is for the
+ * program. The consumer owns the ring: the thread inside io_ring_enter, or the submission thread.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
@@ -32,12 +32,12 @@ final class SqRing {
   private final int entries;
 
   @SuppressWarnings("unused") // through HEAD
-  private int head; // written by the consumer, read by who waits for it too
+  private int head; // written by the consumer; waiters read it too
 
-  @SuppressWarnings("unused") // kept only so that the compiler keeps the loads
+  @SuppressWarnings("unused") // read by nothing: keeps the loads from being optimized away
   private long lookedAt;
 
-  /** Takes over a pinned range and resets the ring in it. */
+  /** Takes ownership of a pinned range and resets the ring in it. */
   SqRing(MappedRange range, int entries) {
     this.range = range;
     this.ring = range.address();
@@ -48,12 +48,12 @@ final class SqRing {
     AioIocbRing.head(ring, 0);
   }
 
-  /** The entry that is taken next. By the consumer. */
+  /** Returns the index of the next entry. By the consumer. */
   int head() {
     return head;
   }
 
-  /** The index behind the last entry that the program has filled. A tail outside the ring means that there is none. */
+  /** Returns the index after the last entry that the program has filled. A tail outside the ring means that there is none. */
   @Differs(
       patch = 26,
       kind = Differs.Kind.FIXES,
@@ -66,14 +66,14 @@ final class SqRing {
     return Integer.compareUnsigned(tail, entries) < 0 ? tail : (int) HEAD.getAcquire(this);
   }
 
-  /** The index behind another. */
+  /** Returns the next index, which wraps around. */
   int next(int index) {
     return index + 1 == entries ? 0 : index + 1;
   }
 
-  /** Whether the consumer has taken everything. From any thread. */
+  /** Whether the consumer has taken all entries. From any thread. */
   boolean isEmpty() {
-    int taken = (int) HEAD.getAcquire(this); // pairs with commit: who sees an entry gone sees its request
+    int taken = (int) HEAD.getAcquire(this); // pairs with commit: a thread that sees an entry taken sees its request counted
     return tail() == taken;
   }
 
@@ -82,23 +82,23 @@ final class SqRing {
     AioIocbRing.sqFlags(ring, sleeps ? AioAbi.IORING_SQ_NEED_WAKEUP : 0);
   }
 
-  /** The cpu that the program wants the submission thread on. */
+  /** Returns the cpu that the program requests for the submission thread. */
   static int sqThreadCpu(long ring) {
     return AioIocbRing.sqThreadCpu(ring);
   }
 
-  /** The entry at an index. The program may still write to it. */
+  /** Returns the address of the entry at an index. The program may still write to it. */
   long iocb(int index) {
     return AioIocbRing.iocb(ring, index);
   }
 
   /**
-   * Looks at the entries that come next. Another processor has just written them, and each is a line to be waited for; lines that are
-   * asked for together are waited for together. What is in them does not matter: an entry is read when it is taken.
+   * Prefetches the next entries. Another processor has just written them, so each is a cache miss, and loads issued together overlap. The
+   * values are not used.
    *
-   * @param from the first
-   * @param to behind the last
-   * @param most entries to look at
+   * @param from the first index
+   * @param to the index after the last
+   * @param most maximum number of entries
    */
   void lookAhead(int from, int to, int most) {
     long sum = 0;
@@ -110,7 +110,7 @@ final class SqRing {
     lookedAt = sum;
   }
 
-  /** Gives the entries before an index back to the program. */
+  /** Returns the entries before an index to the program. */
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_sqring")
   void commit(int behind) {
     HEAD.setRelease(this, behind);

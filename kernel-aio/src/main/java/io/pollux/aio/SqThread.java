@@ -12,12 +12,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The kernel's side of submission without system calls: a thread that takes entries from the SQ ring
- * (SQTHREAD), and, with SQPOLL, spins on the ring and polls for completions too, so that a program needs no
- * call at all. The cover letter names it as an experiment; how it behaves is our own.
+ * The submission thread, which makes submission without system calls possible. With SQTHREAD it takes entries from the SQ ring. With SQPOLL
+ * it also spins on the ring and polls for completions, so that a program needs no call.
  *
- * <p>Without SQPOLL the thread sleeps whenever the ring is empty, until io_ring_enter wakes it. With it, it
- * sleeps after a second in which there was nothing to do, and says so in the ring (NEED_WAKEUP).
+ * <p>Without SQPOLL the thread sleeps if the ring is empty, until io_ring_enter wakes it. With SQPOLL it sleeps after a second without
+ * work, and sets NEED_WAKEUP in the ring.
  */
 @Differs(
     kind = Differs.Kind.OURS,
@@ -42,7 +41,7 @@ final class SqThread {
   private final Thread thread;
   private volatile boolean woken;
   private volatile boolean failed;
-  private volatile boolean asleep; // or about to be: it has found the ring empty
+  private volatile boolean asleep; // or about to sleep: it has found the ring empty
 
   SqThread(Kioctx ctx, RingEntry rings, SqRing sq, UserProcess process, SqThreads threads) {
     this.ctx = ctx;
@@ -72,15 +71,15 @@ final class SqThread {
     return failed;
   }
 
-  /** Has the thread look at the ring. From any context. */
+  /** Wakes the thread to check the ring. From any context. */
   void wake() {
     woken = true;
     LockSupport.unpark(thread);
   }
 
-  /** Whether it sleeps and nobody has woken it: then what is in the ring was not submitted. From any context. */
+  /** Whether the thread sleeps and was not woken: entries in the ring are then not submitted. From any context. */
   boolean sleeps() {
-    return !woken && asleep; // in this order: it takes them back in the other
+    return !woken && asleep; // in this order: the thread clears them in the opposite order
   }
 
   /** Waits for the thread of a dead context to end. */
@@ -91,7 +90,7 @@ final class SqThread {
       try {
         thread.join();
       } catch (InterruptedException e) {
-        interrupted = true; // told when it is over: the context can't go without its thread
+        interrupted = true; // restored below: the context cannot be freed before its thread ends
       }
     }
     if (interrupted) {
@@ -137,7 +136,7 @@ final class SqThread {
       } else if (rings.busy()) {
         Thread.onSpinWait();
       } else if (System.nanoTime() - idleSince < IDLE_NANOS) {
-        LockSupport.parkNanos(1); // lets the program have the cpu (C: cond_resched)
+        LockSupport.parkNanos(1); // yields the cpu to the program (C: cond_resched)
       } else if (rings.holdsEvents()) {
         LockSupport.parkNanos(ROOM_NANOS);
       } else {
@@ -155,10 +154,10 @@ final class SqThread {
       test = "SqThreadTest#anIdleThreadSleepsAndSaysSo")
   private void sleep() {
     sq.setNeedWakeup(true);
-    VarHandle.fullFence(); // the flag before the look; pairs with the program's tail before its look at the flag
+    VarHandle.fullFence(); // the flag before the check of the ring; pairs with the program, which writes the tail before it reads the flag
     while (!woken && rings.nothingToTake() && !ctx.isDead()) {
       asleep = true;
-      ctx.waitQueue().wakeUp(); // there may be no more to be waited for: a tail may have come and gone
+      ctx.waitQueue().wakeUp(); // a waiter may have nothing left to wait for: the tail may have moved forth and back
       LockSupport.park(this);
       asleep = false;
     }

@@ -29,7 +29,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
 
   private SqWork() {}
 
-  /** Copies an iocb. The caller passes the work on by {@link #queue} or {@link #repeat}, or frees it by {@link #free}. */
+  /** Copies an iocb. The caller then calls {@link #queue}, {@link #repeat} or {@link #free}. */
   static SqWork of(Task current, Kioctx ctx, WorkQueue workers, IocbCopy iocb, int index) {
     SqWork work = SLAB.alloc(current);
     work.ctx = ctx;

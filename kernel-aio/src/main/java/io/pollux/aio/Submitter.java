@@ -21,9 +21,8 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of a request from an iocb to its file. A submitter has one for the length of a batch; it comes
- * from a slab. The iocb is copied before it is looked at, so that a program that changes it meanwhile
- * changes nothing.
+ * Submits requests: from an iocb to its file. A submitting task holds one for a batch, allocated from a slab. The iocb is copied before it
+ * is checked, so that a program cannot change checked values.
  */
 final class Submitter extends Slab.Item {
   private static final Slab<Submitter> SLAB = new Slab<>(Submitter::new);
@@ -33,7 +32,7 @@ final class Submitter extends Slab.Item {
   private static final KiComplete AIO_COMPLETE_RW_INLINE = Submitter::aioCompleteRwInline;
   private static final KiComplete ABANDONED = (iocb, res, res2) -> {};
 
-  /** The obj of a request whose events carry what the program named it by, and that has no index. */
+  /** The index of a request without one: its event's obj is the address of the iocb. */
   static final int NO_INDEX = -1;
 
   private static final int IOPRIO_CLASS_SHIFT = 13;
@@ -42,7 +41,7 @@ final class Submitter extends Slab.Item {
   private static final int IOPRIO_CLASS_IDLE = 3;
   private static final int IOPRIO_BE_NR = 8;
 
-  // What a file returns to have its call restarted; no program sees these.
+  // Values with which a file asks for a restart of its call. No program sees them.
   @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTSYS")
   private static final int ERESTARTSYS = 512;
 
@@ -67,10 +66,10 @@ final class Submitter extends Slab.Item {
   private Submitter() {}
 
   /**
-   * Begins a batch. From process context.
+   * Starts a batch. From process context.
    *
-   * @param nr requests at most
-   * @return a submitter, to be ended by the same task
+   * @param nr maximum number of requests
+   * @return a submitter; the same task calls {@link #end}
    */
   static Submitter start(Task current, Kioctx ctx, int nr) {
     Submitter submitter = SLAB.alloc(current);
@@ -84,7 +83,7 @@ final class Submitter extends Slab.Item {
     return submitter;
   }
 
-  /** Ends a batch. */
+  /** Finishes a batch. */
   void end(Task current) {
     try {
       state.end(current);
@@ -105,7 +104,7 @@ final class Submitter extends Slab.Item {
     return ctx;
   }
 
-  /** The iocb that is to be submitted next: to be filled before {@link #submitOne}. */
+  /** Returns the buffer for the next iocb, to be filled before {@link #submitOne}. */
   IocbCopy iocb() {
     return iocb;
   }
@@ -153,8 +152,8 @@ final class Submitter extends Slab.Item {
    * Submits the request in {@link #iocb}. From process context, inside a batch.
    *
    * @param index of the iocb, or {@link #NO_INDEX}
-   * @param obj what the program knows the request by: the index, or the address of its iocb
-   * @param key user address where KIOCB_KEY goes, or 0
+   * @param obj io_event.obj: the index, or the address of the iocb
+   * @param key user address where KIOCB_KEY is stored, or 0
    * @return 0, or a negative errno with nothing left of the request
    */
   @Differs(
@@ -266,7 +265,7 @@ final class Submitter extends Slab.Item {
     return done ? 0 : -Errno.EIO;
   }
 
-  /** Makes an event of a request that failed where nobody waits for the call to answer. */
+  /** Posts an event for a request that failed without a caller to see its errno. */
   void fail(Task current, long obj, int errno) {
     AioKiocb req = state.getReq(current);
     req.init(ctx(), iocb.aioData, obj);
@@ -286,7 +285,7 @@ final class Submitter extends Slab.Item {
     return 0;
   }
 
-  /** Takes a reference on the eventfd that the iocb names, if it names one. */
+  /** Takes a reference on the iocb's eventfd, if it names one. */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fdget")
   private int eventfdGet(Task current, AioKiocb req) {
     if ((iocb.aioFlags & AioAbi.IOCB_FLAG_RESFD) == 0) {
@@ -317,7 +316,7 @@ final class Submitter extends Slab.Item {
     };
   }
 
-  /** Writes back on a work queue. */
+  /** Queues an fsync. */
   @LinuxSource(file = "fs/aio.c", name = "aio_fsync")
   private int aioFsync(Task current, AioKiocb req, boolean datasync) {
     if (polled
@@ -366,7 +365,7 @@ final class Submitter extends Slab.Item {
     return result;
   }
 
-  /** Reads or writes. The file's reference is the request's from aio_prep_rw to its completion. */
+  /** Reads or writes. The request owns the file's reference from aio_prep_rw until its completion. */
   @Differs(
       patch = 15,
       kind = Differs.Kind.SIMPLER,
@@ -484,10 +483,10 @@ final class Submitter extends Slab.Item {
       return -Errno.EINVAL;
     }
     if (!hipri) {
-      req.kiFlags &= ~Kiocb.IOCB_HIPRI; // nobody is going to poll for it
+      req.kiFlags &= ~Kiocb.IOCB_HIPRI; // no thread will poll for it
       return 0;
     }
-    if (req.eventfd != null) { // who polls needs no eventfd
+    if (req.eventfd != null) { // polled requests have no eventfd
       return -Errno.EINVAL;
     }
     if (!req.has(Kiocb.IOCB_DIRECT) || !file.op().hasIopoll()) {
@@ -497,7 +496,7 @@ final class Submitter extends Slab.Item {
     return 0;
   }
 
-  /** Checks a priority, and the right to a real-time one. */
+  /** Checks an I/O priority, and the capability for a real-time one. */
   @LinuxSource(file = "block/ioprio.c", name = "ioprio_check_cap")
   private static int ioprioCheckCap(Task current, int ioprio) {
     int level = ioprio & ((1 << IOPRIO_CLASS_SHIFT) - 1);

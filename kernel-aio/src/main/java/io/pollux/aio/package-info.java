@@ -9,7 +9,7 @@
  * {@code FixedBuffers} hold pinned memory.
  *
  * <p><b>Trust.</b> Memory shared with the program may change at any time. The kernel keeps its own copy of each index that it
- * writes, copies an iocb before it reads it, and clamps each value that it reads.
+ * writes. It copies an iocb before it checks it, and clamps each index that it reads.
  *
  * <p><b>One thread inside at a time.</b> A thread in io_ring_enter, or in io_getevents on a polled context, owns the context's
  * {@code enter} flag; a second thread gets EBUSY. io_submit does not take the flag, because each batch has its own {@code
@@ -51,7 +51,7 @@
  *   <li>unpins all pages.
  * </ol>
  *
- * <p>A failed setup leaves no trace.
+ * <p>A failed setup unpins all memory and removes the context.
  */
 @NullMarked
 package io.pollux.aio;

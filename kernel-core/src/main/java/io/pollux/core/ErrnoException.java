@@ -5,8 +5,8 @@ import io.pollux.uapi.Errno;
 import java.io.Serial;
 
 /**
- * An error outside the I/O path (mount, path lookup, reading metadata, configuration): the errno for
- * programs and one sentence for people. The I/O path itself returns negative errnos and never throws this.
+ * An error outside the I/O path (mount, path lookup, reading metadata, configuration): an errno for programs and a sentence for people. The
+ * I/O path returns negative errnos and never throws this.
  */
 public final class ErrnoException extends Exception {
   @Serial private static final long serialVersionUID = 1L;
@@ -14,10 +14,10 @@ public final class ErrnoException extends Exception {
   private final int errno;
 
   /**
-   * Makes an error.
+   * Creates an error.
    *
    * @param errno positive error number
-   * @param sentence what happened to what, in one line without a full stop
+   * @param sentence what failed and why, in one line without a full stop
    */
   public ErrnoException(int errno, String sentence) {
     super(sentence);
@@ -26,7 +26,7 @@ public final class ErrnoException extends Exception {
   }
 
   /**
-   * An error that has no more to say than its errno.
+   * Creates an error whose sentence is the description of its errno.
    *
    * @param errno positive error number
    */
@@ -34,11 +34,7 @@ public final class ErrnoException extends Exception {
     this(errno, Errno.describe(errno));
   }
 
-  /**
-   * The errno.
-   *
-   * @return positive error number
-   */
+  /** Returns the positive errno. */
   public int errno() {
     return errno;
   }

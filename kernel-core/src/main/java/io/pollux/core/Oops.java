@@ -87,11 +87,7 @@ public final class Oops {
     }
   }
 
-  /**
-   * Failures so far, of all kernels of the Java process.
-   *
-   * @return reports, printed or not
-   */
+  /** Returns the number of failures so far, printed or not, of all kernels of the Java process. */
   public static long count() {
     return COUNT.get();
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/**
- * Errors of the core as a whole: those outside the I/O path, and failures of the kernel itself ({@link io.pollux.core.Oops}).
- */
+/** Errors outside the I/O path, and failures of the kernel itself ({@link io.pollux.core.Oops}). */
 @NullMarked
 package io.pollux.core;
 

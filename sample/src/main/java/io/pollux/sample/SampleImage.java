@@ -14,11 +14,11 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveStructSparse;
 
 /**
- * The images that ship with pollux, one of XFS and one of GFS2, made by their mkfs and filled by Linux. Each is a sparse tar,
- * and is unpacked as sparsely, straight into the memory of a disk.
+ * The sample images, one of XFS and one of GFS2, created by mkfs and filled by Linux. Each is a sparse tar, and is unpacked sparsely into
+ * the memory of a disk.
  */
 public final class SampleImage {
-  /** The main file of each: 16 MiB of {@link SamplePattern}. */
+  /** The main file of each image: 16 MiB of {@link SamplePattern}. */
   public static final String MAIN_FILE = "/main.dat";
 
   private static final int CHUNK = 64 << 10;
@@ -28,7 +28,7 @@ public final class SampleImage {
   /**
    * Unpacks the XFS sample.
    *
-   * @return a disk in memory with the image on it, to be closed by the caller
+   * @return a disk in memory with the image; the caller closes it
    */
   public static RamDisk load() {
     return load("xfs");
@@ -37,12 +37,12 @@ public final class SampleImage {
   /**
    * Unpacks a sample.
    *
-   * @param fs the filesystem on it: xfs or gfs2
-   * @return a disk in memory with the image on it, to be closed by the caller
+   * @param fs its filesystem: xfs or gfs2
+   * @return a disk in memory with the image; the caller closes it
    */
   public static RamDisk load(String fs) {
     try (InputStream packed = open(fs + "-sample.tar.gz")) {
-      // Buffered, because the tar reader takes a short read of a piece for the piece's end, and gzip does short reads.
+      // Buffered, because gzip returns short reads, and the tar reader takes one for the end of the data.
       InputStream whole = new BufferedInputStream(new GZIPInputStream(packed, CHUNK), CHUNK);
       TarArchiveInputStream tar = new TarArchiveInputStream(whole);
       TarArchiveEntry entry = tar.getNextEntry();
@@ -66,7 +66,7 @@ public final class SampleImage {
    * Opens a file of a sample: the packed image, or a record of what Linux reads from it.
    *
    * @param name xfs-sample or gfs2-sample, with .tar.gz, .manifest, .sha256 or .probes
-   * @return its bytes, to be closed by the caller
+   * @return its bytes; the caller closes the stream
    */
   public static InputStream open(String name) {
     InputStream in = SampleImage.class.getResourceAsStream(name);

@@ -4,20 +4,20 @@ package io.pollux.sample;
 import io.pollux.uapi.RawMemory;
 
 /**
- * The pattern of the sample's data files, in which each sector says where it belongs.
+ * The pattern of the sample's data files. Each sector contains its own offset.
  *
- * <p>A file is a row of 512-byte sectors, each of 64 little-endian words of 64 bits: word 0 is {@link #MAGIC},
- * word 1 the byte offset of the sector in its file, words 2 to 62 are {@link #FILLER}, and word 63 is the bitwise
- * NOT of word 1. {@code sample/src/sample/fill-xfs.sh} writes it.
+ * <p>A file consists of 512-byte sectors of 64 little-endian 64-bit words. Word 0 is {@link #MAGIC}. Word 1 is the byte offset of the
+ * sector in its file. Words 2 to 62 are {@link #FILLER}. Word 63 is the bitwise NOT of word 1. {@code sample/src/sample/fill-xfs.sh} writes
+ * it.
  */
 public final class SamplePattern {
-  /** Word 0: PLUXSM01 as it lies in memory. */
+  /** Word 0: PLUXSM01 in memory order. */
   public static final long MAGIC = 0x31304D5358554C50L;
 
   /** Words 2 to 62: dots. */
   public static final long FILLER = 0x2E2E2E2E2E2E2E2EL;
 
-  /** Bytes of a sector. */
+  /** Size of a sector in bytes. */
   public static final int SECTOR = 512;
 
   private static final int LAST = SECTOR / Long.BYTES - 1; // word
@@ -25,12 +25,12 @@ public final class SamplePattern {
   private SamplePattern() {}
 
   /**
-   * Holds what was read against the pattern. Sectors that are only partly there are compared as far as they go.
+   * Compares data with the pattern. An incomplete sector is compared up to its end.
    *
-   * @param address what was read
-   * @param bytes how much
-   * @param fileOffset from where in the file, a multiple of 512
-   * @return how far from address the first wrong byte is, or -1 if all is right
+   * @param address address of the data
+   * @param bytes length of the data
+   * @param fileOffset its offset in the file, a multiple of 512
+   * @return offset of the first wrong byte from address, or -1 if there is none
    */
   public static long verify(long address, long bytes, long fileOffset) {
     long at = 0;
@@ -42,7 +42,7 @@ public final class SamplePattern {
     return at == bytes ? -1 : firstWrong(address, at, bytes - at, fileOffset);
   }
 
-  /** One loop without a way out, so that the compiler makes vector instructions of it. */
+  /** Whether a sector is right. The loop has no early exit, so that the compiler vectorizes it. */
   private static boolean isRight(long sector, long offset) {
     long wrong =
         (RawMemory.getLong(sector) ^ MAGIC)
@@ -54,7 +54,7 @@ public final class SamplePattern {
     return wrong == 0;
   }
 
-  /** The slow way, byte by byte, for a sector that is wrong or not whole. */
+  /** Compares byte by byte, for a sector that is wrong or incomplete. */
   private static long firstWrong(long address, long start, long length, long fileOffset) {
     for (long i = 0; i < length; i++) {
       int shift = Byte.SIZE * (int) (i % Long.BYTES);
@@ -69,9 +69,9 @@ public final class SamplePattern {
   /**
    * Writes the pattern.
    *
-   * @param address where to
-   * @param bytes how much, a multiple of 512
-   * @param fileOffset where in the file it belongs, a multiple of 512
+   * @param address destination
+   * @param bytes length, a multiple of 512
+   * @param fileOffset its offset in the file, a multiple of 512
    */
   public static void fill(long address, long bytes, long fileOffset) {
     for (long at = 0; at < bytes; at += SECTOR) {

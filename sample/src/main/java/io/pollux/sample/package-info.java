@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The images that ship with pollux. {@link io.pollux.sample.SampleImage} unpacks one into a disk in memory, {@link
- * io.pollux.sample.SamplePattern} checks what is read from it. The scripts in {@code sample/src/sample} make the images.
+ * The sample images of pollux. {@link io.pollux.sample.SampleImage} unpacks one into a disk in memory, and {@link
+ * io.pollux.sample.SamplePattern} checks data read from it. The scripts in {@code sample/src/sample} create the images.
  */
 @NullMarked
 package io.pollux.sample;

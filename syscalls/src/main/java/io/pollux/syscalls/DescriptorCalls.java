@@ -12,7 +12,7 @@ import io.pollux.uapi.LinuxSource;
 final class DescriptorCalls {
   private DescriptorCalls() {}
 
-  /** Implements dup2(2): a descriptor as itself is only looked at. */
+  /** Implements dup2(2). A duplicate onto itself only checks the descriptor. */
   @LinuxSource(file = "fs/file.c", name = "dup2")
   static int dup2(Task current, int fd, int as) {
     return fd == as ? exists(current, fd) : FilesStruct.of(current).dup3(current, fd, as);

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** The calls about waiting for something to happen: eventfds, pipes, poll. Each handler implements one call. */
+/** Calls on eventfds and pipes, and poll. Each handler implements one call. */
 final class EventCalls {
   private static final int EFD_KNOWN =
       EventfdFlags.EFD_SEMAPHORE | EventfdFlags.EFD_NONBLOCK | EventfdFlags.EFD_CLOEXEC;
@@ -46,7 +46,7 @@ final class EventCalls {
     return (flags & Fcntl.O_CLOEXEC) != 0 ? DescriptorCalls.closeOnExec(current, fd) : fd;
   }
 
-  /** Implements pipe2(2), without the packets of O_DIRECT: EINVAL. */
+  /** Implements pipe2(2). Packet mode (O_DIRECT) is EINVAL. */
   @LinuxSource(file = "fs/pipe.c", name = "do_pipe2")
   long pipe2(Task current, long fildes, int flags) throws ErrnoException {
     if ((flags & ~(Fcntl.O_NONBLOCK | Fcntl.O_CLOEXEC)) != 0) {
@@ -77,7 +77,7 @@ final class EventCalls {
     return 0;
   }
 
-  /** Implements poll(2). A negative timeout waits without an end. */
+  /** Implements poll(2). A negative timeout waits without a limit. */
   @LinuxSource(file = "fs/select.c", name = "do_sys_poll")
   long poll(Task current, long ufds, int nfds, int timeoutMillis) {
     if (nfds < 0 || nfds > FilesStruct.NR_OPEN) {
@@ -101,10 +101,10 @@ final class EventCalls {
     return set.store(ufds) ? set.ready : -Errno.EFAULT;
   }
 
-  /** What one poll call looks at, and where it hears of changes. */
+  /** The descriptors of one poll call, and its registrations for changes. */
   @LinuxSource(file = "fs/select.c", name = {"poll_wqueues", "do_pollfd"})
   private static final class PollSet {
-    /** An entry on a queue of some file. */
+    /** An entry on a queue of a file. */
     private record Heard(WaitQueue queue, WaitQueue.WaitEntry entry) {}
 
     private final Task current;
@@ -125,13 +125,13 @@ final class EventCalls {
       for (int i = 0; i < nfds; i++) {
         long at = ufds + i * Pollfd.SIZE;
         int fd = Pollfd.fd(at);
-        events[i] = (Pollfd.events(at) & 0xffff) | PollBits.POLLERR | PollBits.POLLHUP; // those two always
+        events[i] = (Pollfd.events(at) & 0xffff) | PollBits.POLLERR | PollBits.POLLHUP; // always reported
         skipped[i] = fd < 0;
         files[i] = fd < 0 ? null : FilesStruct.of(current).fget(fd);
       }
     }
 
-    /** Asks every file to tell of changes. To be done before the first look. */
+    /** Registers on the queues of all files, before the first check. */
     void listen() {
       for (File file : files) {
         if (file != null && file.op().hasPoll()) {
@@ -141,7 +141,7 @@ final class EventCalls {
                   queue -> {
                     WaitQueue.WaitEntry entry = new WaitQueue.WaitEntry(this::woken);
                     queue.add(entry);
-                    queue.letWait(entry); // whoever calls looks at everything afterwards
+                    queue.letWait(entry); // the caller checks all files afterwards
                     heard.add(new Heard(queue, entry));
                   });
         }
@@ -154,7 +154,7 @@ final class EventCalls {
       return true;
     }
 
-    /** Looks at everything. Answers how many have something to tell. */
+    /** Checks all files. Returns how many are ready. */
     int look() {
       ready = 0;
       for (int i = 0; i < files.length; i++) {

@@ -15,8 +15,8 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 
 /**
- * fcntl and flock. Leases and directory notifications are EINVAL, as on GFS2 and without dnotify in Linux. Files have no seals.
- * Owners and signals are only stored: no file here sends signals.
+ * fcntl and flock. Leases and directory notifications are EINVAL, as on GFS2 and without dnotify in Linux. Files have no seals. Owners and
+ * signals are only stored: no file here sends signals.
  */
 final class FcntlCalls {
   private static final int MAX_SIGNAL = 64;
@@ -110,7 +110,7 @@ final class FcntlCalls {
 
   // Owners and signals.
 
-  /** The owner's number, negative for a process group; 0 for a thread, as in Linux. */
+  /** Returns the owner's number, negative for a process group; 0 for a thread, as in Linux. */
   @LinuxSource(file = "fs/fcntl.c", name = "f_getown")
   private static long owner(File file) {
     File.Owner owner = file.owner();
@@ -166,7 +166,7 @@ final class FcntlCalls {
 
   // Locks.
 
-  /** Implements F_GETLK and F_OFD_GETLK: the first conflicting lock, or F_UNLCK with the other fields unchanged. */
+  /** Implements F_GETLK and F_OFD_GETLK. Stores the first conflicting lock, or F_UNLCK with the other fields unchanged. */
   @LinuxSource(file = "fs/locks.c", name = {"fcntl_getlk", "posix_lock_to_flock"})
   private static long getLock(Task current, File file, long address, boolean openFile) {
     if (!current.mm().accessOk(address, Flock.SIZE, false)) {

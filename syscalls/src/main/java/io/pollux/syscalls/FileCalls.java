@@ -26,7 +26,7 @@ import io.pollux.uapi.StatMode;
 import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
-/** The calls about files: opening, asking, reading, writing, listing. Each handler implements one call. */
+/** Calls on files: open, stat, read, write, list. Each handler implements one call. */
 final class FileCalls {
   static final int AT_FDCWD = Fcntl.AT_FDCWD;
 
@@ -69,8 +69,8 @@ final class FileCalls {
   }
 
   /**
-   * The directory that a relative path starts from: null is the root, which is also the working directory. There is none
-   * for an empty path, which is ENOENT before anything is said of the descriptor.
+   * Returns the start directory of a path. Null is the root, which is also the working directory. An empty path is ENOENT, even with an
+   * invalid descriptor.
    */
   static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
     if (path.length == 0) {
@@ -109,7 +109,7 @@ final class FileCalls {
     return (flags & Fcntl.O_CLOEXEC) != 0 ? DescriptorCalls.closeOnExec(current, fd) : fd;
   }
 
-  /** Implements openat2(2), which is younger than the series. */
+  /** Implements openat2(2), which is newer than the series. */
   @LinuxSource(file = "fs/open.c", name = {"sys_openat2", "copy_struct_from_user"})
   long openat2(Task current, int dirfd, long pathname, long how, long size) throws ErrnoException {
     if (Long.compareUnsigned(size, OpenHow.SIZE) < 0) {
@@ -134,7 +134,7 @@ final class FileCalls {
     return install(current, namei.open2(current, base, path, flags, mode, resolve), (int) flags);
   }
 
-  // Asking.
+  // Attributes.
 
   /** Implements stat(2) and lstat(2). */
   long stat(Task current, long pathname, long statbuf, boolean follow) throws ErrnoException {
@@ -188,7 +188,7 @@ final class FileCalls {
     }
   }
 
-  // Listing.
+  // Directories.
 
   /** Implements getdents64(2). */
   @LinuxSource(file = "fs/readdir.c", name = {"ksys_getdents64", "filldir64"})
@@ -229,7 +229,7 @@ final class FileCalls {
     protected boolean actor(byte[] name, long ino, int type, long next) {
       long bytes = (LinuxDirent64.SIZE + name.length + 1 + 7) & -8L;
       if (bytes > room - filled) {
-        error = -Errno.EINVAL; // counts only if nothing fitted at all
+        error = -Errno.EINVAL; // reported only if no record fits
         return false;
       }
       long record = start + filled;
@@ -282,13 +282,13 @@ final class FileCalls {
     return pos < 0 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, 0);
   }
 
-  /** Implements preadv2(2), and readv(2) without flags at the position of -1, which is the file's own. */
+  /** Implements preadv2(2), and readv(2) without flags. Position -1 is the file's own. */
   @LinuxSource(file = "fs/read_write.c", name = {"do_preadv", "do_readv"})
   long preadv2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, true, true, pos, flags);
   }
 
-  /** Implements pwritev2(2), and writev(2) without flags at the position of -1, which is the file's own. */
+  /** Implements pwritev2(2), and writev(2) without flags. Position -1 is the file's own. */
   @LinuxSource(file = "fs/read_write.c", name = {"do_pwritev", "do_writev"})
   long pwritev2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, flags);
@@ -296,7 +296,7 @@ final class FileCalls {
 
   static final long POS_OF_FILE = -1;
 
-  /** The one way of all of them: checks, an iterator, a synchronous kiocb. */
+  /** Implements all of them: checks, an iterator, a synchronous kiocb. */
   @LinuxSource(
       file = "fs/read_write.c",
       name = {"vfs_read", "vfs_write", "vfs_readv", "vfs_writev", "new_sync_read", "rw_verify_area"})
@@ -318,7 +318,7 @@ final class FileCalls {
         return -Errno.ESPIPE;
       }
       if (!vectored && !AddressSpace.isUserRange(buf, count)) {
-        return -Errno.EFAULT; // C: access_ok, of all that was asked for; more than MAX_RW_COUNT is cut only then
+        return -Errno.EFAULT; // C: access_ok on the whole length; the cut to MAX_RW_COUNT comes later
       }
       IovecIter iter = current.iovecIter();
       int result =
@@ -334,7 +334,7 @@ final class FileCalls {
       Kiocb iocb = SYNC_KIOCBS.alloc(current);
       long moved = transfer(current, file, iocb, iter, at, flags);
       iocb.kiFilp = null;
-      Slab.free(iocb); // after a failure of the file's own it is left to the collector: a request may still refer to it
+      Slab.free(iocb); // not freed if the file threw: a request may still refer to it
       return moved;
     } finally {
       file.fput(current);
@@ -353,7 +353,7 @@ final class FileCalls {
       return result;
     }
     if (!file.op().hasIopoll() || !iocb.has(Kiocb.IOCB_DIRECT)) {
-      iocb.kiFlags &= ~Kiocb.IOCB_HIPRI; // a hint that means nothing here
+      iocb.kiFlags &= ~Kiocb.IOCB_HIPRI; // a hint without effect here
     }
     long moved;
     if (iter.intoMemory()) {

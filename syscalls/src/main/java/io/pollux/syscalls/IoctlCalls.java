@@ -25,7 +25,7 @@ import java.lang.foreign.Arena;
 final class IoctlCalls {
   private static final int SECTOR_SHIFT = 9; // of st_blocks
 
-  /** The last position of a file, in every filesystem here. */
+  /** Maximum position in a file, in every filesystem here. */
   @LinuxSource(file = "include/linux/fs.h", name = {"MAX_LFS_FILESIZE", "s_maxbytes"})
   private static final long MAX_LFS_FILESIZE = Long.MAX_VALUE;
 
@@ -91,7 +91,7 @@ final class IoctlCalls {
     return 0;
   }
 
-  /** No filesystem here sets attributes: EOPNOTSUPP where it has them, even if nothing would change. */
+  /** Returns EOPNOTSUPP if the file has attributes, even if nothing would change: no filesystem here sets them. */
   @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_setflags", "ioctl_fssetxattr"})
   private static long setAttributes(Task current, Inode inode, long arg, long bytes, boolean fsx)
       throws ErrnoException {

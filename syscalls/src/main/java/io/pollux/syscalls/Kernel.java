@@ -32,11 +32,10 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * A kernel: disks, mounts, and programs that run on it. Several may run in one Java process; they share
- * nothing.
+ * A kernel: disks, mounts, and programs that run on it. Several kernels may run in one Java process; they share nothing.
  *
- * <p>Booting, adding disks, mounting and closing are for one thread at a time, and are no system calls. The
- * root directory is in memory: /dev has the disks, and filesystems are mounted beside it.
+ * <p>Boot, addition of disks, mount and close are not system calls, and only one thread at a time may perform them. The root filesystem is
+ * in memory: disks are in /dev, and filesystems are mounted on directories of the root.
  */
 public final class Kernel implements AutoCloseable {
   private static final List<BdevFileSystem> FILE_SYSTEMS = List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
@@ -49,7 +48,7 @@ public final class Kernel implements AutoCloseable {
   private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
   private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
-  private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct()); // what mounts and unmounts
+  private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct()); // mounts and unmounts
   private final Aio aio = new Aio(kernelProcess, Plug::new);
   private long lastNode = 100;
 
@@ -58,7 +57,7 @@ public final class Kernel implements AutoCloseable {
   /**
    * Boots a kernel with an empty /dev.
    *
-   * @return a running kernel, to be closed
+   * @return a running kernel; the caller closes it
    */
   public static Kernel boot() {
     Kernel kernel = new Kernel();
@@ -67,8 +66,7 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Adds a disk, which programs open as /dev/NAME. The caller keeps the driver and closes it after the
-   * kernel.
+   * Adds a disk, which programs open as /dev/NAME. The caller owns the driver and closes it after the kernel.
    *
    * @param disk the disk
    */
@@ -78,11 +76,11 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Tells what filesystem is on a disk, by its superblock.
+   * Recognizes the filesystem on a disk by its superblock.
    *
    * @param disk the disk
-   * @return its kind, if it is one that this kernel knows
-   * @throws ErrnoException if the disk can't be read
+   * @return its type, empty if this kernel does not support it
+   * @throws ErrnoException if the disk cannot be read
    */
   public Optional<BdevFileSystem> recognise(BlockDevice disk) throws ErrnoException {
     int bytes = (int) Math.min(BdevFileSystem.HEAD_BYTES, disk.bytes());
@@ -112,13 +110,13 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the filesystem of the first. As in Linux, programs may
-   * still open the disk and write to it, but not with O_EXCL.
+   * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the first mount's filesystem. As in Linux, programs may still
+   * open the disk and write to it, but not with O_EXCL.
    *
-   * @param at name of the directory below the root, made if missing: "mnt" for /mnt
-   * @param type the kind of filesystem
+   * @param at name of the directory in the root, created if missing: "mnt" for /mnt
+   * @param type the type of the filesystem
    * @param disk the disk
-   * @param options how
+   * @param options the options of the mount
    * @throws ErrnoException EBUSY if the disk or the directory is in use, or the filesystem's error
    */
   @LinuxSource(file = "fs/super.c", name = "mount_bdev")
@@ -146,7 +144,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** What programs wrote to the disk as a file is on it afterwards, where a filesystem looks for it. */
+  /** Writes back what programs wrote to the disk as a file. The filesystem then reads it from the disk. */
   private static void syncDisk(Task current, BlockDevice disk) throws ErrnoException {
     int result = disk.sync(current);
     if (result != 0) {
@@ -169,7 +167,7 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** A kernel task, bound to the calling thread. The caller returns it by leave. */
+  /** Creates a kernel task bound to the calling thread. The caller releases it by leave. */
   private Task enter() {
     Task task = kernelProcess.newTask();
     if (!task.enterKernel()) {
@@ -186,17 +184,17 @@ public final class Kernel implements AutoCloseable {
   /**
    * Starts a program: a process with one thread, bound to the Java thread that makes its first call.
    *
-   * @return the program, to be closed
+   * @return the program; the caller closes it
    */
   public Program newProgram() {
     return newProgram(new UserProcess(new WindowSpace(), new FilesStruct()));
   }
 
   /**
-   * Starts a program whose memory and descriptors are not this kernel's alone, such as a C program.
+   * Starts a program with memory and descriptors of another kind, such as a C program.
    *
-   * @param process the process, new; it exits with the program
-   * @return the program, to be closed
+   * @param process a new process; it exits with the program
+   * @return the program; the caller closes it
    */
   public Program newProgram(UserProcess process) {
     Program program = new Program(this, process, process.newTask());
@@ -225,9 +223,9 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * What is still held, in words: empty when every program has ended and nothing was leaked.
+   * Describes what is still held: nothing after all programs have exited, unless there is a leak.
    *
-   * @return a sentence for each kind of thing that is held
+   * @return a sentence for each kind of resource held
    */
   public List<String> held() {
     List<String> held = new ArrayList<>();

@@ -7,13 +7,13 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Mman;
 
-/** mmap and munmap. Memory is anonymous; the kernel chooses where it lies. */
+/** mmap and munmap. Memory is anonymous; the kernel chooses the address. */
 final class MemoryCalls {
   private static final int PROT_KNOWN = Mman.PROT_READ | Mman.PROT_WRITE | Mman.PROT_EXEC;
 
   private MemoryCalls() {}
 
-  /** Implements mmap(2) for MAP_ANONYMOUS. A file can't be mapped here (ENODEV). The address is a hint. */
+  /** Implements mmap(2) for MAP_ANONYMOUS. Files cannot be mapped (ENODEV). The address is a hint. */
   @LinuxSource(file = "mm/mmap.c", name = "ksys_mmap_pgoff")
   static long mmap(Task current, long hint, long length, int prot, int flags, int fd, long offset) {
     int sharing = flags & (Mman.MAP_SHARED | Mman.MAP_PRIVATE);

@@ -17,7 +17,7 @@ import io.pollux.uapi.Statfs;
 import io.pollux.uapi.Statx;
 import java.lang.foreign.Arena;
 
-/** The calls about names, and about what they stand for without opening it. Each handler implements one call. */
+/** Calls on paths, without an open of the file. Each handler implements one call. */
 final class PathCalls {
   private static final int STATX_FLAGS =
       Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_NO_AUTOMOUNT | Fcntl.AT_EMPTY_PATH | Fcntl.AT_STATX_SYNC_TYPE;
@@ -31,7 +31,7 @@ final class PathCalls {
     this.namei = namei;
   }
 
-  // Making and removing.
+  // Creation and removal.
 
   /** Implements mkdirat(2), and mkdir(2) with AT_FDCWD. There is no umask. */
   @LinuxSource(file = "fs/namei.c", name = "do_mkdirat")
@@ -77,7 +77,7 @@ final class PathCalls {
     return 0;
   }
 
-  // Asking.
+  // Attributes.
 
   /** Implements newfstatat(2). */
   @LinuxSource(file = "fs/stat.c", name = "vfs_statx")
@@ -90,7 +90,7 @@ final class PathCalls {
     return FileCalls.putStat(current.mm(), inode, statbuf);
   }
 
-  /** Where a path leads, or what a descriptor is if the path is empty and may be. */
+  /** Finds the inode of a path. If the path is empty and may be, returns the inode of the descriptor. */
   private Inode find(Task current, int dirfd, long pathname, boolean follow, boolean mayBeEmpty)
       throws ErrnoException {
     byte[] path = pathname == 0 && mayBeEmpty ? NO_PATH : FileCalls.path(current, pathname);
@@ -109,15 +109,15 @@ final class PathCalls {
   }
 
   /**
-   * Implements faccessat(2), and access(2) with AT_FDCWD. Programs have root's rights: what can stand against them is a
-   * filesystem that is read-only, and a file that nobody may execute.
+   * Implements faccessat(2), and access(2) with AT_FDCWD. Programs have root's privileges. Only a read-only filesystem, or a file without
+   * any execute permission, denies access.
    */
   @LinuxSource(file = "fs/open.c", name = "do_faccessat")
   long faccessat(Task current, int dirfd, long pathname, int mode) throws ErrnoException {
     return faccessat2(current, dirfd, pathname, mode, 0);
   }
 
-  /** Implements faccessat2(2), which is younger than the series. */
+  /** Implements faccessat2(2), which is newer than the series. */
   @LinuxSource(file = "fs/open.c", name = {"do_faccessat", "inode_permission"})
   long faccessat2(Task current, int dirfd, long pathname, int mode, int flags) throws ErrnoException {
     if ((mode & ~(Fcntl.R_OK | Fcntl.W_OK | Fcntl.X_OK)) != 0 || (flags & ~FACCESSAT2_FLAGS) != 0) {

@@ -8,14 +8,14 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Rlimit64;
 
-/** The calls about the process itself: its limits. */
+/** Calls on the process: its limits. */
 final class ProcessCalls {
   private ProcessCalls() {}
 
   /**
-   * Implements prlimit64(2) for the calling process (0; there are no other numbers, so ESRCH) and for the limits that
-   * mean something here (EINVAL for others). RLIMIT_MEMLOCK can be set, to anything, as root may; RLIMIT_NOFILE is
-   * what it is (EPERM).
+   * Implements prlimit64(2) for the calling process, pid 0. Any other pid is ESRCH.
+   *
+   * <p>RLIMIT_MEMLOCK can be set to any value, as root may. RLIMIT_NOFILE is fixed: a change is EPERM. Other limits are EINVAL.
    */
   @LinuxSource(file = "kernel/sys.c", name = "do_prlimit")
   static long prlimit64(Task current, int pid, int resource, long newRlim, long oldRlim) {
@@ -46,7 +46,7 @@ final class ProcessCalls {
     }
     if (oldRlim != 0) {
       if (!current.mm().accessOk(oldRlim, Rlimit64.SIZE, true)) {
-        return -Errno.EFAULT; // what was set stays set, as in Linux
+        return -Errno.EFAULT; // the new limit stays set, as in Linux
       }
       Rlimit64.rlimCur(oldRlim, toUser(cur));
       Rlimit64.rlimMax(oldRlim, toUser(max));
@@ -54,7 +54,7 @@ final class ProcessCalls {
     return 0;
   }
 
-  /** No memory has 2^63 bytes: so much, and infinity, is no limit. */
+  /** Converts a limit. Values of 2^63 and more, such as infinity, mean no limit. */
   private static long fromUser(long limit) {
     return limit < 0 ? Long.MAX_VALUE : limit;
   }

@@ -7,8 +7,8 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 
 /**
- * What a user program has of the kernel: one thread of a process, and its system calls. The first call binds
- * it to the Java thread that makes it; another thread of the same process needs {@link #newThread}.
+ * A user program's interface to the kernel: one thread of a process, and its system calls. The first call binds the thread to the calling
+ * Java thread. Another thread of the same process needs {@link #newThread}.
  */
 public final class Program implements AutoCloseable {
   private final Kernel kernel;
@@ -30,9 +30,9 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * Calls the kernel.
+   * Makes a system call.
    *
-   * @param nr number of the call, see {@link io.pollux.uapi.Nr}; any value at all, as all arguments
+   * @param nr number of the call, see {@link io.pollux.uapi.Nr}; any value, as for all arguments
    * @param a0 first argument
    * @param a1 second argument
    * @param a2 third argument
@@ -58,7 +58,7 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * A call with up to four arguments; the others are 0.
+   * Makes a system call with up to four arguments; the others are 0.
    *
    * @param nr number of the call
    * @param a0 first argument
@@ -72,7 +72,7 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * A call with three arguments; the others are 0.
+   * Makes a system call with three arguments; the others are 0.
    *
    * @param nr number of the call
    * @param a0 first argument
@@ -85,7 +85,7 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * A call with two arguments; the others are 0.
+   * Makes a system call with two arguments; the others are 0.
    *
    * @param nr number of the call
    * @param a0 first argument
@@ -97,7 +97,7 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * A call with one argument; the others are 0.
+   * Makes a system call with one argument; the others are 0.
    *
    * @param nr number of the call
    * @param a0 the argument
@@ -108,22 +108,21 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * Another thread of the same process.
+   * Creates another thread of the same process.
    *
-   * @return the thread's calls; closing it or the process terminates the thread
+   * @return the thread; closing it or the process terminates it
    */
   public Program newThread() {
     return new Program(kernel, process, process.newTask(), false);
   }
 
-  /** Removes an exited thread; the process lives on. Not while the thread is in a call. From any thread. */
+  /** Removes an exited thread from the process. Not while the thread is in a call. From any thread. */
   public void threadEnded() {
     process.releaseTask(task);
   }
 
   /**
-   * Sends the thread a signal, which has a handler that does nothing: a call that waits answers EINTR, unless
-   * the signal is blocked. From any thread.
+   * Sends a signal to the thread. Its handler does nothing: a blocked call returns EINTR, unless the signal is masked. From any thread.
    *
    * @param signal from 1 to 64
    */
@@ -131,16 +130,12 @@ public final class Program implements AutoCloseable {
     task.sendSignal(signal);
   }
 
-  /** Takes back every signal that was sent and has interrupted nothing yet. Not while the thread is in a call. */
+  /** Clears all pending signals. Not while the thread is in a call. */
   public void forgetSignals() {
     task.deliverSignals();
   }
 
-  /**
-   * Pages that the process has pinned, for the books.
-   *
-   * @return pages times references; 0 when nothing is in flight and no context is left
-   */
+  /** Returns the number of pages that the process has pinned, times references. It is 0 if no I/O is in flight and no context exists. */
   public long pinnedPages() {
     return process.mm().pinnedPages();
   }

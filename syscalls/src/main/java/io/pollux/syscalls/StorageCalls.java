@@ -11,7 +11,7 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
-/** The calls about what an open file takes up, and about when it is on the disk. Each handler implements one call. */
+/** Calls on the storage of an open file, and on its durability. Each handler implements one call. */
 final class StorageCalls {
   private static final int EXCLUSIVE_MODES = Fcntl.FALLOC_FL_COLLAPSE_RANGE | Fcntl.FALLOC_FL_INSERT_RANGE;
   private static final int PUNCH = Fcntl.FALLOC_FL_PUNCH_HOLE | Fcntl.FALLOC_FL_KEEP_SIZE;
@@ -42,7 +42,7 @@ final class StorageCalls {
     }
   }
 
-  /** Implements fallocate(2), as far as the file can do it. */
+  /** Implements fallocate(2), as far as the file supports it. */
   @LinuxSource(file = "fs/open.c", name = {"ksys_fallocate", "vfs_fallocate"})
   static long fallocate(Task current, int fd, int mode, long offset, long length) throws ErrnoException {
     File file = FileCalls.fget(current, fd);
@@ -92,7 +92,7 @@ final class StorageCalls {
     };
   }
 
-  /** Implements fadvise64(2): good advice is taken, and changes nothing. */
+  /** Implements fadvise64(2). Valid advice is accepted and has no effect. */
   @LinuxSource(file = "mm/fadvise.c", name = "generic_fadvise")
   static long fadvise64(Task current, int fd, long length, int advice) throws ErrnoException {
     File file = FileCalls.fget(current, fd);
@@ -135,7 +135,7 @@ final class StorageCalls {
     }
   }
 
-  /** Implements sync(2), which tells nothing of errors. */
+  /** Implements sync(2), which reports no errors. */
   @LinuxSource(file = "fs/sync.c", name = "ksys_sync")
   long sync(Task current) {
     kernel.syncAll(current);

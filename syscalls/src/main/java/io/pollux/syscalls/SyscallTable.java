@@ -12,7 +12,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.Patch;
 
-/** From a number to a handler. A number with none answers ENOSYS. */
+/** Dispatches a call by its number. Unknown numbers are ENOSYS. */
 @Differs(
     patch = 13,
     kind = Differs.Kind.SIMPLER,
@@ -40,7 +40,7 @@ final class SyscallTable {
 
   @LinuxSource(file = "arch/x86/entry/common.c", name = "do_syscall_64")
   long call(Task current, int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
-    if (nr == Nr.IO_RING_ENTER) { // the one that is called a million times a second
+    if (nr == Nr.IO_RING_ENTER) { // the most frequent call
       return aio.ioRingEnter(current, a0, (int) a1, (int) a2, (int) a3);
     }
     try {

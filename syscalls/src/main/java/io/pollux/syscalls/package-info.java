@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Where user programs come in: a kernel is booted, programs are started, and each call of a program is
- * looked up by its x86-64 number.
+ * The system calls: boots a kernel, starts programs, and dispatches each call by its x86-64 number.
  *
- * <p>A {@link io.pollux.syscalls.Program} sees two things of the kernel: the memory that it mapped, and
- * {@code long syscall(nr, a0 ... a5)}. Every call answers a result that is not negative, or a negative errno.
- * Whatever the arguments are, no exception comes out.
+ * <p>A {@link io.pollux.syscalls.Program} uses two things of the kernel: the memory that it mapped, and {@code long syscall(nr, a0 ...
+ * a5)}. Every call returns a result that is not negative, or a negative errno. It throws no exception, for any arguments.
  *
- * <p>Handlers are grouped by what they are about ({@code FileCalls}, {@code PathCalls}, {@code StorageCalls}, {@code
- * DescriptorCalls}, {@code MemoryCalls}, {@code EventCalls}, {@code ProcessCalls}); those of aio are aio's own. A handler
- * copies its arguments out of user memory before anything else, and errors that arrive as exceptions become errnos here
- * and nowhere else.
+ * <p>Handlers are grouped by subject ({@code FileCalls}, {@code PathCalls}, {@code StorageCalls}, {@code DescriptorCalls}, {@code
+ * MemoryCalls}, {@code EventCalls}, {@code ProcessCalls}); the aio package handles its own calls. A handler first copies its arguments out
+ * of user memory. Only this package converts exceptions to errnos.
  */
 @NullMarked
 package io.pollux.syscalls;

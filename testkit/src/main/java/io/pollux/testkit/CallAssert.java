@@ -6,27 +6,22 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.assertj.core.api.AbstractAssert;
 
-/** Assertions about what a system call returned. They know errors by name. */
+/** Assertions on the result of a system call. Failures name the errno. */
 public final class CallAssert extends AbstractAssert<CallAssert, Long> {
   private CallAssert(long result) {
     super(result, CallAssert.class);
   }
 
   /**
-   * About a result.
+   * Starts assertions on a result.
    *
-   * @param result what syscall returned
-   * @return assertions
+   * @param result the return value of syscall
    */
   public static CallAssert assertThatCall(long result) {
     return new CallAssert(result);
   }
 
-  /**
-   * It succeeded.
-   *
-   * @return this
-   */
+  /** Asserts that the call succeeded. */
   public CallAssert succeeds() {
     if (actual < 0) {
       failWithMessage("expected the call to succeed, but it answered %s", show(actual));
@@ -35,10 +30,9 @@ public final class CallAssert extends AbstractAssert<CallAssert, Long> {
   }
 
   /**
-   * It succeeded with a certain result.
+   * Asserts that the call succeeded with a result.
    *
    * @param result not negative
-   * @return this
    */
   public CallAssert returns(long result) {
     if (actual != result) {
@@ -48,10 +42,9 @@ public final class CallAssert extends AbstractAssert<CallAssert, Long> {
   }
 
   /**
-   * It failed with this error, or one of these.
+   * Asserts that the call failed with one of some errnos.
    *
    * @param errnos positive error numbers
-   * @return this
    */
   public CallAssert failsWith(int... errnos) {
     if (Arrays.stream(errnos).noneMatch(errno -> actual == -errno)) {
@@ -61,7 +54,7 @@ public final class CallAssert extends AbstractAssert<CallAssert, Long> {
     return this;
   }
 
-  /** A result as C programmers say it: -EIO, or a number. */
+  /** Formats a result: -EIO, or a number. */
   static String show(long result) {
     return result < 0 && result > -4096 ? "-" + Errno.name((int) -result) : Long.toString(result);
   }

@@ -16,10 +16,10 @@ import java.util.HexFormat;
 import org.assertj.core.api.AbstractAssert;
 
 /**
- * Assertions about a disk of a test: what is on it, and what it has done.
+ * Assertions on a test disk: its contents and its statistics.
  *
- * <p>What is on a disk in memory, a faulty one or one that holds requests is looked at past the books, without the help of the
- * driver: on a faulty disk, with its cache. Others are asked by a read, which counts in their statistics.
+ * <p>The contents of a disk in memory, a faulty disk (with its cache) or a held disk are read directly, without the driver. Other disks are
+ * read through the driver, which counts in their statistics.
  */
 public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   private static final int SECTOR = BlkTypes.SECTOR_SIZE;
@@ -30,21 +30,19 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   }
 
   /**
-   * About a disk.
+   * Starts assertions on a disk.
    *
-   * @param disk as {@link TestKernel#testDisk} answers it
-   * @return assertions
+   * @param disk from {@link TestKernel#testDisk}
    */
   public static DiskAssert assertThatDisk(TestDisk disk) {
     return new DiskAssert(disk);
   }
 
   /**
-   * It holds certain bytes.
+   * Asserts bytes on the disk.
    *
-   * @param sector where they begin
-   * @param expected what they are: any number, up to 64 KiB
-   * @return this
+   * @param sector first sector
+   * @param expected the bytes, at most 64 KiB
    */
   public DiskAssert hasAtSector(long sector, byte[] expected) {
     byte[] found = Arrays.copyOf(read(sector, (expected.length + SECTOR - 1) / SECTOR), expected.length);
@@ -60,12 +58,11 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   }
 
   /**
-   * It holds the same byte all over some sectors.
+   * Asserts that all bytes of some sectors have a value.
    *
-   * @param sector the first one
-   * @param sectors how many, up to 128
+   * @param sector first sector
+   * @param sectors number of sectors, at most 128
    * @param value the byte
-   * @return this
    */
   public DiskAssert isFilledWith(long sector, int sectors, int value) {
     byte[] expected = new byte[sectors * SECTOR];
@@ -123,58 +120,43 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   }
 
   /**
-   * So many reads have ended, as /proc/diskstats counts them.
+   * Asserts the number of completed reads, as in /proc/diskstats.
    *
    * @param count requests, after merging and splitting
-   * @return this
    */
   public DiskAssert hasDoneReads(long count) {
     return counted("reads", stats().reads(), count);
   }
 
   /**
-   * So many writes have ended, as /proc/diskstats counts them; zeroing is writing, and a flush is none.
+   * Asserts the number of completed writes, as in /proc/diskstats. Zeroing counts as a write; a flush does not.
    *
    * @param count requests, after merging and splitting
-   * @return this
    */
   public DiskAssert hasDoneWrites(long count) {
     return counted("writes", stats().writes(), count);
   }
 
   /**
-   * So many discards have ended, as /proc/diskstats counts them.
+   * Asserts the number of completed discards, as in /proc/diskstats.
    *
    * @param count requests, after merging and splitting
-   * @return this
    */
   public DiskAssert hasDoneDiscards(long count) {
     return counted("discards", stats().discards(), count);
   }
 
-  /**
-   * No tag is in use.
-   *
-   * @return this
-   */
+  /** Asserts that no tag is in use. */
   public DiskAssert hasNothingInFlight() {
     return counted("requests in flight", actual.device().queue().busyTags(), 0);
   }
 
-  /**
-   * Everything that was written to it is durable. Known of a {@link HeldDisk}, and of a {@link FaultDisk} with a volatile cache.
-   *
-   * @return this
-   */
+  /** Asserts that all written data is durable. Works for a {@link HeldDisk}, and for a {@link FaultDisk} with a volatile cache. */
   public DiskAssert wasFlushed() {
     return counted("writes that were not flushed", unflushed(), 0);
   }
 
-  /**
-   * Something was written to it that is not durable: the opposite of {@link #wasFlushed}.
-   *
-   * @return this
-   */
+  /** Asserts that some written data is not durable: the opposite of {@link #wasFlushed}. */
   public DiskAssert wasNotFlushed() {
     if (unflushed() == 0) {
       failWithMessage("expected %s to have writes that were not flushed, but it has none", actual.device().name());

@@ -7,14 +7,14 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.assertj.core.api.AbstractAssert;
 
-/** Assertions about an event, as it was when the assertion began. They know errors by name. */
+/** Assertions on a copy of an event. Failures name the errno. */
 public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.Event> {
   /**
    * A copy of a {@code struct io_event}.
    *
    * @param data the {@code aio_data} of the request
    * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts
-   * @param res bytes moved, or a negative errno
+   * @param res bytes transferred, or a negative errno
    * @param res2 second result
    */
   public record Event(long data, long obj, long res, long res2) {
@@ -29,10 +29,9 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   }
 
   /**
-   * About an event, which is there.
+   * Starts assertions on an event.
    *
-   * @param address where the {@link IoEvent} is; 0, as UserRing.peek answers if there is none, fails
-   * @return assertions
+   * @param address address of the {@link IoEvent}; 0, the result of UserRing.peek without an event, fails
    */
   public static EventAssert assertThatEvent(long address) {
     if (address == 0) {
@@ -43,40 +42,36 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   }
 
   /**
-   * It carries what the request carried.
+   * Asserts the {@code aio_data} of the request.
    *
    * @param data the {@code aio_data}
-   * @return this
    */
   public EventAssert hasData(long data) {
     return check(actual.data() == data, "data " + data);
   }
 
   /**
-   * It is about a certain request.
+   * Asserts which request the event belongs to.
    *
    * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts: a slot of a UserRing
-   * @return this
    */
   public EventAssert hasObj(long obj) {
     return check(actual.obj() == obj, "obj " + obj);
   }
 
   /**
-   * The request succeeded.
+   * Asserts that the request succeeded.
    *
-   * @param bytes what it moved; 0 for a flush
-   * @return this
+   * @param bytes bytes transferred; 0 for a flush
    */
   public EventAssert moved(long bytes) {
     return check(actual.res() == bytes, "res " + bytes);
   }
 
   /**
-   * The request failed with this error, or one of these.
+   * Asserts that the request failed with one of some errnos.
    *
    * @param errnos positive error numbers
-   * @return this
    */
   public EventAssert failedWith(int... errnos) {
     boolean one = Arrays.stream(errnos).anyMatch(errno -> actual.res() == -errno);
@@ -85,10 +80,9 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   }
 
   /**
-   * Its second result.
+   * Asserts the second result.
    *
    * @param res2 0 for file I/O
-   * @return this
    */
   public EventAssert hasRes2(long res2) {
     return check(actual.res2() == res2, "res2 " + res2);

@@ -14,15 +14,15 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory that holds every request until the test releases it, in whatever order and with whatever result. Data
- * moves when the request is released.
+ * A disk in memory that holds every request until the test releases it, in any order and with any result. Data is transferred at the
+ * release.
  *
- * <p>A released request of an interrupt-driven queue completes at once, on the thread that releases it; one of a polled queue
- * completes when it is polled next. Calls from any thread. At the end of the test, what is held is let through.
+ * <p>A released request of an interrupt-driven queue completes at once, on the releasing thread. One of a polled queue completes at its
+ * next poll. Methods may be called from any thread. At the end of the test all held requests are released.
  */
 public final class HeldDisk implements BlkMqOps, AutoCloseable {
   private final RamDisk memory;
-  private final Object lock = new Object(); // of all below; not held while a request completes
+  private final Object lock = new Object(); // guards all below; not held while a request completes
   private final List<Request> held = new ArrayList<>(); // in the order of arrival
   private final List<Released> released = new ArrayList<>(); // of polled queues, in the order of release
   private boolean through;
@@ -32,17 +32,17 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
   private record Released(Request request, int errno) {}
 
   /**
-   * A request that is held.
+   * A held request.
    *
-   * @param op what it is to do, one of BlkTypes.REQ_OP_*
-   * @param sector its first sector
-   * @param sectors how many; 0 for a flush
-   * @param polled whether it is polled for
+   * @param op one of BlkTypes.REQ_OP_*
+   * @param sector first sector
+   * @param sectors number of sectors; 0 for a flush
+   * @param polled whether its completion is polled
    */
   public record Held(int op, long sector, int sectors, boolean polled) {}
 
   /**
-   * Makes a disk full of zeroes.
+   * Creates a zeroed disk.
    *
    * @param bytes its size
    */
@@ -50,20 +50,12 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     memory = new RamDisk(bytes);
   }
 
-  /**
-   * What is on it.
-   *
-   * @return memory that reads and writes go to when they are released
-   */
+  /** Returns the contents, which released reads and writes access. */
   public RamDisk memory() {
     return memory;
   }
 
-  /**
-   * What is held now.
-   *
-   * @return the requests in the order of their arrival
-   */
+  /** Returns the held requests in order of arrival. */
   public List<Held> held() {
     List<Held> list = new ArrayList<>();
     synchronized (lock) {
@@ -77,9 +69,9 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Waits until other threads have sent some requests.
+   * Waits until the disk holds requests from other threads.
    *
-   * @param count how many are to be held, at least
+   * @param count minimum number of held requests
    */
   public void awaitHeld(int count) {
     long end = System.nanoTime() + TestKernel.PATIENCE.toNanos();
@@ -100,18 +92,18 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Does what a request is for, and lets it complete.
+   * Executes and completes a held request.
    *
-   * @param index its place among those that are held, from 0
+   * @param index its index among the held requests, from 0
    */
   public void release(int index) {
     letGo(index, 0);
   }
 
   /**
-   * Lets a request fail without doing anything.
+   * Completes a held request with an error, without executing it.
    *
-   * @param index its place among those that are held, from 0
+   * @param index its index among the held requests, from 0
    * @param errno positive
    */
   public void fail(int index, int errno) {
@@ -121,10 +113,10 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     letGo(index, errno);
   }
 
-  /** Releases everything that is held, and what comes of it, in the order of arrival. */
+  /** Releases all held requests, and requests that follow from them, in order of arrival. */
   public void releaseAll() {
     Request first = takeFirst();
-    while (first != null) { // a flushed write comes back three times at most
+    while (first != null) { // a flushed write returns at most three times
       letGo(first, 0);
       first = takeFirst();
     }
@@ -136,7 +128,7 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
-  /** Holds nothing any more: what is held is released, and what comes is let through. */
+  /** Releases all held requests and stops holding new ones. */
   public void letThrough() {
     synchronized (lock) {
       through = true;
@@ -144,29 +136,21 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     releaseAll();
   }
 
-  /** Holds what comes from now on, again. */
+  /** Holds new requests again. */
   public void holdAgain() {
     synchronized (lock) {
       through = false;
     }
   }
 
-  /**
-   * Flushes that were released, not those that failed.
-   *
-   * @return how many
-   */
+  /** Returns the number of flushes released, without failed ones. */
   public long flushes() {
     synchronized (lock) {
       return flushes;
     }
   }
 
-  /**
-   * Writes that were done since the last flush was.
-   *
-   * @return how many
-   */
+  /** Returns the number of writes executed since the last flush. */
   public long unflushedWrites() {
     synchronized (lock) {
       return unflushed;
@@ -221,7 +205,7 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     return ready.size();
   }
 
-  /** Does what a request is for, unless it is to fail. Answers how it ends. */
+  /** Executes a request, unless it is to fail. Returns its status. */
   private int work(Request request, int errno) {
     if (errno != 0) {
       return -errno;

@@ -14,9 +14,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * What this kernel is held against, as far as a machine has it: other people's programs, and Linux. A test says first what it
- * needs. Where that is missing the test is skipped with a reason; where the environment variable
- * {@value #REQUIRE} is 1 it fails.
+ * Checks for what a test compares this kernel with: programs of other projects, and Linux. A test calls a method first for each that it
+ * needs. If one is missing, the test is skipped with a reason. If the environment variable {@value #REQUIRE} is 1, it fails.
  */
 public final class Oracles {
   /** The environment variable. */
@@ -28,10 +27,10 @@ public final class Oracles {
   private Oracles() {}
 
   /**
-   * Needs something.
+   * Requires a condition.
    *
-   * @param there whether it is there
-   * @param missing what is to be said if it is not: what is missing, and how to get it
+   * @param there the condition
+   * @param missing the reason for a skip: what is missing, and how to install it
    */
   public static void need(boolean there, String missing) {
     need(there, missing, "1".equals(System.getenv(REQUIRE)));
@@ -47,9 +46,9 @@ public final class Oracles {
   }
 
   /**
-   * Needs programs.
+   * Requires programs.
    *
-   * @param debianPackage where they come from
+   * @param debianPackage the package that contains them
    * @param programs their names
    */
   public static void needPrograms(String debianPackage, String... programs) {
@@ -66,7 +65,7 @@ public final class Oracles {
   }
 
   /**
-   * Needs a Linux below that mounts images of a kind: root, loop devices, and the filesystem.
+   * Requires that the host can mount images of a filesystem: root, loop devices, and the filesystem.
    *
    * @param fileSystem as in /proc/filesystems
    */

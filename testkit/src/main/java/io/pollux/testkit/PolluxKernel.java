@@ -14,17 +14,16 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * A JUnit 5 extension that boots a {@link TestKernel} for each test and closes it afterwards, with all that checks. To be
- * registered from a field that is not static; see the package for an example.
+ * A JUnit 5 extension that boots a {@link TestKernel} before each test and closes it afterwards, which checks for leaks. Register it by an
+ * instance field; the package has an example.
  *
- * <p>A test may have parameters: the {@link TestKernel}, its {@link Kernel}, or a {@link Program}, which is a new one for
- * each parameter.
+ * <p>A test may have parameters: the {@link TestKernel}, its {@link Kernel}, or a {@link Program}. Each Program parameter is a new program.
  */
 public final class PolluxKernel implements BeforeEachCallback, AfterEachCallback, ParameterResolver {
-  /** The disk that has the sample. */
+  /** Name of the sample's disk. */
   public static final String SAMPLE_DISK = "sample0";
 
-  /** Where the sample is mounted, below the root. */
+  /** Name of the sample's mount directory in the root. */
   public static final String SAMPLE_MOUNT = "mnt";
 
   private final Map<String, TestDisk.Source> disks = new LinkedHashMap<>();
@@ -33,30 +32,21 @@ public final class PolluxKernel implements BeforeEachCallback, AfterEachCallback
 
   private PolluxKernel() {}
 
-  /**
-   * A kernel without disks.
-   *
-   * @return the extension, to be told more
-   */
+  /** Creates an extension for a kernel without disks. */
   public static PolluxKernel bare() {
     return new PolluxKernel();
   }
 
-  /**
-   * A kernel with the sample in memory, mounted at /mnt.
-   *
-   * @return the extension, to be told more
-   */
+  /** Creates an extension for a kernel with the sample in memory, mounted at /mnt. */
   public static PolluxKernel withSample() {
     return bare().withDisk(SAMPLE_DISK, TestDisk.sample()).withMount(SAMPLE_MOUNT, SAMPLE_DISK);
   }
 
   /**
-   * With one more disk.
+   * Adds a disk.
    *
-   * @param name what programs open as /dev/NAME
-   * @param source how to make it
-   * @return this
+   * @param name programs open it as /dev/NAME
+   * @param source creates the disk
    */
   public PolluxKernel withDisk(String name, TestDisk.Source source) {
     disks.put(name, source);
@@ -64,22 +54,17 @@ public final class PolluxKernel implements BeforeEachCallback, AfterEachCallback
   }
 
   /**
-   * With a disk mounted read-only.
+   * Mounts a disk read-only.
    *
-   * @param at a directory below the root: "mnt" for /mnt
-   * @param disk name of a disk that has a filesystem on it
-   * @return this
+   * @param at a directory in the root: "mnt" for /mnt
+   * @param disk name of a disk with a filesystem
    */
   public PolluxKernel withMount(String at, String disk) {
     mounts.put(at, disk);
     return this;
   }
 
-  /**
-   * The kernel of the running test.
-   *
-   * @return the kernel
-   */
+  /** Returns the kernel of the running test. */
   public TestKernel kernel() {
     TestKernel kernel = booted;
     if (kernel == null) {

@@ -16,40 +16,34 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 
 /**
- * A disk of a test: the driver and the device that it drives. The kernel it is given to closes both.
+ * A disk of a test: a driver and its device. The kernel that it is added to closes it.
  *
- * @param driver what is closed with the kernel
- * @param device what programs open as /dev/NAME
+ * @param driver closed with the kernel
+ * @param device programs open it as /dev/NAME
  */
 public record TestDisk(AutoCloseable driver, BlockDevice device) {
-  /** How a disk comes to be, anew for each kernel. */
+  /** Creates a disk for each kernel. */
   @FunctionalInterface
   public interface Source {
     /**
-     * Makes the disk.
+     * Creates the disk.
      *
-     * @param name what it is called under /dev
+     * @param name its name in /dev
      * @param dev its device number
-     * @return the disk
      */
     TestDisk open(String name, long dev);
   }
 
   /**
-   * A disk in memory, full of zeroes.
+   * Creates zeroed disks in memory.
    *
-   * @param bytes its size
-   * @return how to make it
+   * @param bytes size of the disk
    */
   public static Source ram(long bytes) {
     return (name, dev) -> of(new RamDisk(bytes), name, dev);
   }
 
-  /**
-   * A disk in memory with the sample image on it, read-only.
-   *
-   * @return how to make it
-   */
+  /** Creates disks in memory with the sample image, read-only. */
   public static Source sample() {
     return (name, dev) -> {
       RamDisk disk = SampleImage.load();
@@ -58,10 +52,9 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * A disk that moves no data.
+   * Creates disks that transfer no data.
    *
-   * @param bytes its size
-   * @return how to make it
+   * @param bytes size of the disk
    */
   public static Source nothing(long bytes) {
     return (name, dev) -> {
@@ -71,11 +64,10 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * An image file or a block device of the machine.
+   * Creates disks on an image file or a block device of the host.
    *
-   * @param path where it is
-   * @param readOnly whether it is opened for reading only
-   * @return how to make it
+   * @param path path of the file
+   * @param readOnly whether to open it read-only
    */
   public static Source image(Path path, boolean readOnly) {
     return (name, dev) -> {
@@ -89,22 +81,20 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * Memory that somebody else has and keeps, so that a test can look at it, spoil it, and use it for the next kernel.
+   * Creates disks on memory of the caller, which can thus inspect it, damage it, and use it with another kernel.
    *
    * @param memory a disk in memory, not closed with the kernel
-   * @param readOnly whether the kernel may write to it
-   * @return how to make it
+   * @param readOnly whether writes are refused
    */
   public static Source shared(RamDisk memory, boolean readOnly) {
     return (name, dev) -> new TestDisk(() -> {}, memory.disk(name, dev, readOnly));
   }
 
   /**
-   * A disk with a driver of the test's own.
+   * Creates disks with the test's own driver.
    *
    * @param ops the driver
    * @param bytes size of the disk
-   * @return how to make it
    */
   public static Source driven(BlkMqOps ops, long bytes) {
     return (name, dev) -> {
@@ -114,11 +104,9 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * A disk in memory, full of zeroes, whose requests the test releases one by one: {@link TestKernel#driver} answers the
-   * {@link HeldDisk}.
+   * Creates zeroed disks in memory whose requests the test releases one by one. {@link TestKernel#driver} returns the {@link HeldDisk}.
    *
-   * @param bytes its size
-   * @return how to make it
+   * @param bytes size of the disk
    */
   public static Source held(long bytes) {
     return (name, dev) -> {
@@ -129,33 +117,30 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * A disk in memory, full of zeroes, with faults: {@link TestKernel#driver} answers the {@link FaultDisk}.
+   * Creates zeroed disks in memory with faults. {@link TestKernel#driver} returns the {@link FaultDisk}.
    *
-   * @param bytes its size
-   * @param plan what goes wrong
-   * @return how to make it
+   * @param bytes size of the disk
+   * @param plan the faults
    */
   public static Source faulty(long bytes, FaultPlan plan) {
     return (name, dev) -> of(FaultDisk.over(new RamDisk(bytes), plan), name, dev, false);
   }
 
   /**
-   * A disk in memory with the sample image on it, read-only, with faults.
+   * Creates disks in memory with the sample image, read-only, with faults.
    *
-   * @param plan what goes wrong
-   * @return how to make it
+   * @param plan the faults
    */
   public static Source faultySample(FaultPlan plan) {
     return (name, dev) -> of(FaultDisk.over(SampleImage.load(), plan), name, dev, true);
   }
 
   /**
-   * An image file or a block device of the machine, with faults.
+   * Creates disks on an image file or a block device of the host, with faults.
    *
-   * @param path where it is
-   * @param readOnly whether it is opened for reading only
-   * @param plan what goes wrong
-   * @return how to make it
+   * @param path path of the file
+   * @param readOnly whether to open it read-only
+   * @param plan the faults
    */
   public static Source faultyImage(Path path, boolean readOnly, FaultPlan plan) {
     return (name, dev) -> {

@@ -22,16 +22,16 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kernel with disks that have names, whose books are looked at when it is closed: then every program that it gave is ended,
- * nothing may be held any more, and it may not take longer than {@link #PATIENCE}.
+ * A kernel with named disks and a check for leaks. Close exits all of its programs, then fails if the kernel still holds something, or if
+ * the programs take longer than {@link #PATIENCE}.
  *
- * <p>For one thread at a time, except for the programs, each of which may be another thread's.
+ * <p>Only one thread at a time may use it. Each program may belong to another thread.
  */
 public final class TestKernel implements AutoCloseable {
-  /** How long the programs have to end. Each wait inside the kernel ends when the program does. */
+  /** How long the programs may take to exit. The exit of a program interrupts its waits inside the kernel. */
   public static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private static final long FIRST_DEV = 259L << 8; // the major number of disks without one
+  private static final long FIRST_DEV = 259L << 8; // the major number of block devices without their own
 
   private final Kernel kernel = Kernel.boot();
   private final Map<String, TestDisk> disks = new LinkedHashMap<>();
@@ -42,11 +42,7 @@ public final class TestKernel implements AutoCloseable {
 
   private TestKernel() {}
 
-  /**
-   * Boots a kernel without disks.
-   *
-   * @return the kernel
-   */
+  /** Boots a kernel without disks. */
   public static TestKernel boot() {
     return new TestKernel();
   }
@@ -54,9 +50,8 @@ public final class TestKernel implements AutoCloseable {
   /**
    * Adds a disk.
    *
-   * @param name what programs open as /dev/NAME
-   * @param source how to make it
-   * @return the device
+   * @param name programs open it as /dev/NAME
+   * @param source creates the disk
    */
   public BlockDevice addDisk(String name, TestDisk.Source source) {
     TestDisk disk = source.open(name, FIRST_DEV + disks.size());
@@ -66,32 +61,29 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /**
-   * A disk that was added.
+   * Returns the device of a disk.
    *
-   * @param name its name
-   * @return the device
+   * @param name the disk's name
    */
   public BlockDevice disk(String name) {
     return testDisk(name).device();
   }
 
   /**
-   * The driver of a disk that was added.
+   * Returns the driver of a disk.
    *
    * @param name the disk's name
-   * @param type what the driver is
-   * @param <D> what the driver is
-   * @return the driver
+   * @param type class of the driver
+   * @param <D> class of the driver
    */
   public <D> D driver(String name, Class<D> type) {
     return type.cast(testDisk(name).driver());
   }
 
   /**
-   * A disk that was added, with its driver.
+   * Returns a disk with its driver, for {@link DiskAssert}.
    *
-   * @param name its name
-   * @return the disk, for {@link DiskAssert}
+   * @param name the disk's name
    */
   public TestDisk testDisk(String name) {
     TestDisk disk = disks.get(name);
@@ -100,23 +92,23 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /**
-   * Mounts what is on a disk, read-only.
+   * Mounts a disk read-only.
    *
-   * @param at a directory below the root: "mnt" for /mnt
+   * @param at a directory in the root: "mnt" for /mnt
    * @param disk the disk's name
-   * @throws ErrnoException if it can't be mounted; EINVAL if there is nothing on it that this kernel knows
+   * @throws ErrnoException the error of the mount; EINVAL if no filesystem is recognized
    */
   public void mount(String at, String disk) throws ErrnoException {
     mount(at, disk, MountOptions.READ_ONLY);
   }
 
   /**
-   * Mounts what is on a disk.
+   * Mounts a disk.
    *
-   * @param at a directory below the root: "mnt" for /mnt
+   * @param at a directory in the root: "mnt" for /mnt
    * @param disk the disk's name
-   * @param options how
-   * @throws ErrnoException if it can't be mounted; EINVAL if there is nothing on it that this kernel knows
+   * @param options the options of the mount
+   * @throws ErrnoException the error of the mount; EINVAL if no filesystem is recognized
    */
   public void mount(String at, String disk, MountOptions options) throws ErrnoException {
     BlockDevice device = disk(disk);
@@ -128,7 +120,7 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /**
-   * Starts a program, which ends with the kernel if it has not ended before.
+   * Starts a program. It exits with the kernel at the latest.
    *
    * @return the program, which belongs to the thread that makes its first call
    */
@@ -140,20 +132,14 @@ public final class TestKernel implements AutoCloseable {
     return program;
   }
 
-  /**
-   * The kernel itself.
-   *
-   * @return as booted
-   */
+  /** Returns the kernel itself. */
   public Kernel kernel() {
     return kernel;
   }
 
   /**
-   * Permits failures of the kernel, for a test whose driver or filesystem throws. Without this, close fails if the kernel
-   * reported an {@link Oops}.
-   *
-   * @return this
+   * Permits failures of the kernel, for a test whose driver or filesystem throws. Otherwise close fails if the kernel reported an {@link
+   * Oops}.
    */
   public TestKernel mayOops() {
     mayOops = true;
@@ -166,7 +152,7 @@ public final class TestKernel implements AutoCloseable {
     }
   }
 
-  /** Checks that nothing is held already now: for tests that have closed all they opened and destroyed all their contexts. */
+  /** Checks that nothing is held now, for a test that has closed all its files and destroyed all its contexts. */
   public void assertNothingHeld() {
     List<String> held = new ArrayList<>(kernel.held());
     synchronized (programs) {
@@ -180,7 +166,7 @@ public final class TestKernel implements AutoCloseable {
     assertThat(held).as("what the kernel still holds").isEmpty();
   }
 
-  /** Ends the programs, checks that nothing is held, and shuts the kernel and the disks down. */
+  /** Exits the programs, checks that nothing is held, and shuts down the kernel and the disks. */
   @Override
   public void close() {
     if (closed) {
@@ -189,10 +175,10 @@ public final class TestKernel implements AutoCloseable {
     closed = true;
     for (TestDisk disk : disks.values()) {
       if (disk.driver() instanceof HeldDisk held) {
-        held.letThrough(); // a program that ends waits for what it has in flight
+        held.letThrough(); // a program's exit waits for its requests in flight
       }
     }
-    // If the programs don't end, kernel and disks are left as they are: somebody still works with them.
+    // If the programs do not exit, the kernel and the disks stay open, because a thread still uses them.
     endPrograms();
     AutoCloseable last = this::shutDown;
     try (last) { // closed even if something is held; its exception does not hide that
@@ -205,7 +191,7 @@ public final class TestKernel implements AutoCloseable {
     assertNoOops();
   }
 
-  /** Ends the programs on another thread, since the end of a program waits for all that it has in flight. */
+  /** Exits the programs on another thread, because each exit waits for its requests in flight. */
   private void endPrograms() {
     CountDownLatch ended = new CountDownLatch(1);
     @Nullable Throwable[] failure = new Throwable[1];

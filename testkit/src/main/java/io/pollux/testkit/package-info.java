@@ -3,7 +3,7 @@
 /**
  * The test kit: a kernel for each test, with named disks, and a check for leaks when the test ends.
  *
- * <p>A test class asks for a kernel with the disks it wants, and each test gets a program of it, or as many as it makes:
+ * <p>A test class registers a kernel with its disks. Each test receives a program of that kernel, or starts more:
  *
  * <pre>{@code
  * @RegisterExtension
@@ -22,7 +22,7 @@
  * }</pre>
  *
  * <p>After every test, passed or failed, the extension terminates the programs. It fails the test if a page is pinned, a file
- * open, an aio request reserved or a tag in use, or if the kernel reported a failure of its own. Tests that provoke such a failure
+ * open, an aio request reserved, or a tag in use. It also fails the test if the kernel reported a failure. Tests that provoke one
  * call {@link io.pollux.testkit.TestKernel#mayOops} first. A test may check earlier by {@link
  * io.pollux.testkit.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or in a loop, uses {@link
  * io.pollux.testkit.TestKernel} without the extension:

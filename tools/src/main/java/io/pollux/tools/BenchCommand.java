@@ -30,20 +30,20 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** pollux bench: I/O as fast as it goes, checked. Fills in the defaults and refuses what cannot be. */
+/** pollux bench: measures I/O and verifies its data. Fills in the defaults and validates the options. */
 @Command(
     name = "bench",
     sortOptions = false,
     description = {
-      "Does I/O as fast as it goes and checks what it gets.",
-      "With no options: mounts the sample in memory and does verified 4 KiB random reads of its main file through",
-      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds after one that does not count.",
-      "While it runs, it says how it goes once a second; Control-C ends it early, with the result so far."
+      "Measures I/O and verifies its data.",
+      "Without options: mounts the sample in memory and makes verified 4 KiB random reads of its main file through",
+      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds after a ramp of one.",
+      "It prints its progress once a second. Control-C stops it early and prints the result so far."
     })
 final class BenchCommand implements Runnable {
   private static final int MAX_DEPTH = 4096;
   private static final int MAX_THREADS = 256;
-  private static final int MAX_BLOCK = 4 << 20; // the largest fixed buffer
+  private static final int MAX_BLOCK = 4 << 20; // maximum size of a fixed buffer
   private static final int LOOKS = 64;
   private static final int DEFAULT_SECONDS = 5;
   private static final int DEFAULT_RAMP = 1;
@@ -54,8 +54,8 @@ final class BenchCommand implements Runnable {
 
   @Option(names = "--mode", paramLabel = "ring|aio|useriocb|sync", defaultValue = "ring",
       description = {
-        "How to call the kernel: io_ring_enter (default); io_submit and io_getevents; the same with user-mapped",
-        "iocbs; pread64 and pwrite64."
+        "The calls: io_ring_enter (default); io_submit and io_getevents; the same with user-mapped iocbs;",
+        "pread64 and pwrite64."
       })
   private Mode mode = Mode.RING;
 
@@ -68,20 +68,20 @@ final class BenchCommand implements Runnable {
   @Option(names = "--fixed-bufs", description = "Pin the buffers at setup (default for ring and useriocb).")
   private boolean fixedBufs;
 
-  @Option(names = "--no-fixed-bufs", description = "Pin them with each I/O.")
+  @Option(names = "--no-fixed-bufs", description = "Pin the buffers for each I/O.")
   private boolean noFixedBufs;
 
   @Option(names = "--sq-thread", description = "A kernel thread submits.")
   private boolean sqThread;
 
-  @Option(names = "--sq-poll", description = "A kernel thread submits and polls: no system calls at all.")
+  @Option(names = "--sq-poll", description = "A kernel thread submits and polls: no system calls.")
   private boolean sqPoll;
 
   @Option(names = "--buffered", description = "Without O_DIRECT.")
   private boolean buffered;
 
   @Option(names = "--rw", paramLabel = "randread|read|randwrite|write|randrw", defaultValue = "randread",
-      description = "Which blocks, and in which direction. Default: randread.")
+      description = "Blocks and direction. Default: randread.")
   private Pattern pattern = Pattern.RANDREAD;
 
   @Option(names = "--bs", paramLabel = "SIZE", converter = SizeConverter.class, defaultValue = "4k",
@@ -92,40 +92,39 @@ final class BenchCommand implements Runnable {
   private int depth;
 
   @Option(names = "--batch-submit", paramLabel = "N", defaultValue = "8",
-      description = "I/Os submitted by a call, at most --depth. Default: 8.")
+      description = "Maximum number of I/Os that a call submits, at most --depth. Default: 8.")
   private int batchSubmit;
 
   @Option(names = "--batch-complete", paramLabel = "N", defaultValue = "8",
-      description = "I/Os waited for by a call, at most --depth. Default: 8.")
+      description = "Number of I/Os that a call waits for, at most --depth. Default: 8.")
   private int batchComplete;
 
   @Option(names = "--threads", paramLabel = "N", defaultValue = "1",
-      description = "Threads, each with a context of its own. Default: 1.")
+      description = "Number of threads, each with its own context. Default: 1.")
   private int threads;
 
   @Option(names = "--copy-engine",
       description = {
-        "With --disk ram: a thread of the disk moves what is polled for in batches, while the processor goes on, as a real",
-        "disk does (default with --no-verify, where the other threads leave it a processor)."
+        "With --disk ram: a thread of the disk transfers the data of polled batches, as a real disk does (default with",
+        "--no-verify, if the other threads leave a processor free)."
       })
   private boolean copyEngine;
 
-  @Option(names = "--no-copy-engine", description = "Who submits or polls moves it.")
+  @Option(names = "--no-copy-engine", description = "The submitter or the poller transfers the data.")
   private boolean noCopyEngine;
 
   @Option(names = "--ramp", paramLabel = "SECONDS",
       description = {
-        "Run so long before what is measured begins. I/Os, calls, latency and all that is made of them count from then on,",
-        "and so do --runtime and --ios; errors, mismatches and verified blocks count from the start. Default: 1, or 0 with",
-        "--ios."
+        "Run before the measurement starts. I/Os, calls, latency, --runtime and --ios count from then on; errors,",
+        "mismatches and verified blocks count from the start. Default: 1, or 0 with --ios."
       })
   private @Nullable Double ramp;
 
   @Option(names = "--runtime", paramLabel = "SECONDS",
-      description = "Stop after so long. Default: 5, or no limit with --ios.")
+      description = "Duration of the measurement. Default: 5, or no limit with --ios.")
   private @Nullable Double runtime;
 
-  @Option(names = "--ios", paramLabel = "N", description = "Stop after so many I/Os.")
+  @Option(names = "--ios", paramLabel = "N", description = "Stop after this number of I/Os.")
   private @Nullable Long ios;
 
   @Option(names = "--verify",
@@ -135,10 +134,10 @@ final class BenchCommand implements Runnable {
       })
   private boolean verify;
 
-  @Option(names = "--no-verify", description = "Do not.")
+  @Option(names = "--no-verify", description = "Do not check.")
   private boolean noVerify;
 
-  @Option(names = "--seed", paramLabel = "N", description = "Of all that is random. Default: random, and printed.")
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of all random numbers. Default: random, and printed.")
   private @Nullable Long seed;
 
   @Option(names = "--json", paramLabel = "FILE",
@@ -175,16 +174,16 @@ final class BenchCommand implements Runnable {
     }
   }
 
-  /** What to run against, and whether its disk moves data by itself: as asked, else where that helps. */
+  /** Returns the target. The copy engine is on if requested, and by default if it helps. */
   private TargetSpec spec() {
     TargetSpec spec = target.spec();
     boolean can = spec.diskOrDefault() == Disk.RAM && spec.faults() == null;
     boolean batches = mode != Mode.SYNC && depth > 1 && !irq && !buffered;
-    boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll); // who verifies has all data to read
+    boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll); // a verifying thread reads all data anyway
     return spec.withCopyEngine(copyEngine || (can && helps && !noCopyEngine));
   }
 
-  /** Refuses what cannot be, before anything is loaded. */
+  /** Validates the options, before anything is loaded. */
   private void check() {
     exclude("--polled", polled, "--irq", irq);
     exclude("--fixed-bufs", fixedBufs, "--no-fixed-bufs", noFixedBufs);
@@ -221,7 +220,7 @@ final class BenchCommand implements Runnable {
       throw Failure.couldNotRun("--verify", "a null disk moves no data, so there is nothing to check");
     }
     if (json != null && !json.equals("-")) {
-      writeJson(json, ""); // not after the work is done, if it cannot be written
+      writeJson(json, ""); // fails now instead of after the run
     }
   }
 
@@ -238,7 +237,7 @@ final class BenchCommand implements Runnable {
     }
   }
 
-  /** Whether to verify: as asked, if it can be; else where it can be known that it can. */
+  /** Whether to verify: as requested, if possible; by default for the sample's main file. */
   private boolean verified(Target opened, UserFiles files, PathName file) {
     if (noVerify || opened.disk() == Disk.NULL) {
       return false;
@@ -252,7 +251,7 @@ final class BenchCommand implements Runnable {
     return verify || main;
   }
 
-  /** Looks at some sectors of a file, from the first to the last: one that has the pattern has it everywhere. */
+  /** Checks some sectors of a file, from the first to the last. If they have the pattern, the whole file is taken to have it. */
   private boolean hasPattern(Target opened, UserFiles files, PathName file) {
     PathName path = opened.inKernel(file);
     if (!files.stat(path).is(StatMode.S_IFREG)) {
@@ -275,7 +274,7 @@ final class BenchCommand implements Runnable {
   }
 
   private Plan plan(boolean verified) {
-    boolean alone = mode == Mode.SYNC; // one at a time, whatever the depth
+    boolean alone = mode == Mode.SYNC; // one at a time, for any depth
     double seconds = runtime != null ? runtime : DEFAULT_SECONDS;
     double before = ramp != null ? ramp : ios != null ? 0 : DEFAULT_RAMP;
     boolean timed = runtime != null || ios == null;
@@ -297,7 +296,7 @@ final class BenchCommand implements Runnable {
         timed ? (long) (seconds * NANOS) : Long.MAX_VALUE,
         ios != null ? ios : Long.MAX_VALUE,
         verified,
-        seed != null ? seed : new SplittableRandom().nextInt(Integer.MAX_VALUE)); // short enough to be typed again
+        seed != null ? seed : new SplittableRandom().nextInt(Integer.MAX_VALUE)); // short enough to type
   }
 
   private void report(Result result) {

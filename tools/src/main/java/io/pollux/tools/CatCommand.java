@@ -18,7 +18,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-/** pollux cat: files of an image to standard output. */
+/** pollux cat: writes files of an image to standard output. */
 @Command(name = "cat", sortOptions = false, description = "Writes files of an image to standard output.")
 final class CatCommand implements Callable<Integer> {
   private final Console console;
@@ -58,7 +58,7 @@ final class CatCommand implements Callable<Integer> {
     }
   }
 
-  /** Writes to standard output; holes become zeroes. */
+  /** Writes to standard output, with holes as zeroes. */
   private static final class Output implements FileReader.Sink {
     private static final int PIECE = 1 << 20;
 

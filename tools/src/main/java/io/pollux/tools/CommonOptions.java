@@ -4,13 +4,13 @@ package io.pollux.tools;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** What every command takes. */
+/** The options of every command. */
 @Command(synopsisHeading = "Usage: ", sortOptions = false, showDefaultValues = true)
 final class CommonOptions {
-  @Option(names = "--help", usageHelp = true, description = "Say what there is to say, and exit.", order = 1000)
+  @Option(names = "--help", usageHelp = true, description = "Print this help and exit.", order = 1000)
   boolean help;
 
-  @Option(names = "--debug", description = "Show where an error came from.", order = 1001)
+  @Option(names = "--debug", description = "Print the stack trace of an error.", order = 1001)
   boolean debug;
 
   CommonOptions() {}

@@ -40,30 +40,30 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** pollux compare: this kernel beside the machine's own, beside itself, and beside what is aimed at. */
+/** pollux compare: compares this kernel with the host's kernel, with itself, and with goals. */
 @Command(
     name = "compare",
     sortOptions = false,
     description = {
-      "Holds work on this kernel against the same on the machine's own, against other work on this kernel, or against a goal,",
-      "turn by turn, and prints medians, ratios, and which marks are reached. One that is missed leaves the exit status 0.",
+      "Compares work on this kernel with the same work on the host's kernel, with other work on this kernel, or with a goal. Both",
+      "sides take turns. Prints medians, ratios, and whether each mark is reached. A missed mark does not change the exit status.",
       "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
-      "No device at all: a null disk, from Java and from C, against io_uring's no-ops, and one way against another.",
-      "Memory: a disk there (with a copy engine, if there is a second processor) against a loop that only copies; and one without",
-      "against fio's io_uring engine on a file in tmpfs, which is page cache and so is read buffered.",
-      "Allocation: bytes for a request once warm, reads and writes in 15 ways that bench has, on a null disk. One object is 16",
-      "bytes or more, so that a twentieth of a byte is no request's, but the JVM's own. Turns last a quarter of --runtime.",
-      "First I/O: how long bench --ios 1 takes from start to end.",
-      "Growth: nanoseconds of a request with more in flight, more devices, files, contexts, extents, beside less of it, in turns",
-      "of 20 ms in one thread, each with its neighbour; a round of both lasts half of --runtime. Files and extents on XFS take root,",
-      "xfsprogs and loop devices, and half a minute for an image of a million extents.",
-      "All on beside legacy aio, depth 1 to 64: that is pollux table.",
+      "No device: a null disk, from Java and from C, against io_uring's no-ops and against each other.",
+      "Memory: a disk in memory (with a copy engine, if there is a second processor) against a loop that only copies; and one",
+      "without a copy engine against fio's io_uring engine on a file in tmpfs, read buffered.",
+      "Allocation: bytes per request once warm, reads and writes in 15 ways of bench, on a null disk. The smallest object has 16",
+      "bytes, so less than a twentieth of a byte comes from the JVM. Turns last a quarter of --runtime.",
+      "First I/O: duration of bench --ios 1 from start to end.",
+      "Growth: nanoseconds of a request with more requests in flight, devices, files, contexts or extents, against fewer, in turns",
+      "of 20 ms in one thread. A round of both lasts half of --runtime. Files and extents on XFS need root, xfsprogs and loop",
+      "devices, and half a minute for an image of a million extents.",
+      "For all features against legacy aio at depth 1 to 64, see pollux table.",
       "",
-      "A whole turn of each side comes first that does not count, except for allocation and growth. Turns of bench and of fio",
-      "begin with a ramp of a second that does not count: three for allocation through the page cache, none where bench is beside",
-      "a C program in exec, as C programs have none. Growth is warmed up for two seconds.",
-      "All of it takes about 25 minutes, with --rounds 3 --runtime 1 about 12. What is not installed here (fio, cc, liburing,",
-      "xfsprogs) is left out, and it says so.",
+      "The first turn of each side does not count, except for allocation and growth. Turns of bench and fio start with a ramp of",
+      "a second that does not count: three seconds for allocation through the page cache, none for bench against a C program in",
+      "exec, because C programs have none. Growth is warmed up for two seconds.",
+      "All of it takes about 25 minutes, with --rounds 3 --runtime 1 about 12. Comparisons whose programs (fio, cc, liburing,",
+      "xfsprogs) are not installed are skipped with a message.",
       ""
     })
 final class CompareCommand implements Runnable {
@@ -84,27 +84,27 @@ final class CompareCommand implements Runnable {
   private final Console console;
 
   @Option(names = "--image", paramLabel = "FILE",
-      description = "The file or block device to work on; WHAT IS IN IT IS OVERWRITTEN. Default: one that is made and removed.")
+      description = "The file or block device to work on; ITS CONTENT IS OVERWRITTEN. Default: a temporary file.")
   private @Nullable Path image;
 
   @Option(names = "--size", paramLabel = "SIZE", converter = SizeConverter.class,
-      description = "Of the file that is made. Default: 1G.")
+      description = "Size of the temporary file. Default: 1G.")
   private @Nullable Long size;
 
-  @Option(names = "--rounds", paramLabel = "N", defaultValue = "5", description = "Turns of each. Default: 5.")
+  @Option(names = "--rounds", paramLabel = "N", defaultValue = "5", description = "Turns of each side. Default: 5.")
   private int rounds;
 
-  @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2", description = "Of each turn. Default: 2.")
+  @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2", description = "Duration of each turn. Default: 2.")
   private double runtime;
 
   @Option(names = "--only", paramLabel = "PATTERN", converter = PatternConverter.class,
-      description = "Only work in whose name this regular expression is found, whatever the case.")
+      description = "Only work whose name contains this regular expression, without regard to case.")
   private java.util.regex.@Nullable Pattern only;
 
   @Option(names = "--here",
       description = {
-        "Do all in this process. Without it, what is this kernel on both sides has processes of its own, so that what the",
-        "compiler has seen of one does not slow the other down."
+        "Run all in this process. Without this option, work on this kernel runs in separate processes, so that the compiler",
+        "sees only one work."
       })
   private boolean here;
 
@@ -144,7 +144,7 @@ final class CompareCommand implements Runnable {
     }
   }
 
-  /** One that can't be run does not take what is known of the others with it. */
+  /** Runs the comparisons and reports their outcomes. A failed comparison does not affect the others. */
   void compare(List<Comparison> all) {
     if (all.isEmpty()) {
       throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
@@ -158,7 +158,7 @@ final class CompareCommand implements Runnable {
         console.error("compare: " + comparison.work() + " is left out: " + (e instanceof Failure ? e.getMessage() : e));
         failures.add(e);
         if (HostProgram.ending()) {
-          break; // not one more that can't be run
+          break; // no further failures
         }
       }
     }
@@ -235,7 +235,7 @@ final class CompareCommand implements Runnable {
     return only == null || only.matcher(work).find();
   }
 
-  /** A file in tmpfs is page cache, so there is no other way to read it than a copy from there. */
+  /** Compares with a file in tmpfs. Such a file is page cache and can only be read by a copy. */
   private List<Comparison> onTmpfs(Plan plan) {
     if (!wanted(TMPFS_ROW)) {
       return List.of();
@@ -260,7 +260,7 @@ final class CompareCommand implements Runnable {
             TMPFS_MARK));
   }
 
-  /** The same work only if both go past the page cache; if this kernel can't, there is no mark. */
+  /** Compares on a file. There is a mark only if both kernels bypass the page cache. */
   private List<Comparison> onFile(long seed) {
     if (FILE_ROWS.stream().noneMatch(this::wanted)) {
       return List.of();
@@ -299,7 +299,7 @@ final class CompareCommand implements Runnable {
     return pattern + (direct ? ", direct" : ", cached here") + ", depth " + depth;
   }
 
-  /** What the rows on a file can be called, before it is known how the file is reached. */
+  /** Returns all possible names of the rows on a file. The access to the file is not known yet. */
   private static List<String> fileRows() {
     List<String> names = new ArrayList<>();
     for (Pattern pattern : PATTERNS) {
@@ -311,9 +311,9 @@ final class CompareCommand implements Runnable {
     return List.copyOf(names);
   }
 
-  /** A file whose every block is written: what is a hole costs nothing to read. */
+  /** Fills a file with data, because reads of holes cost nothing. */
   private Path fill(Path file, long bytes) {
-    file.toFile().deleteOnExit(); // on Control-C too
+    file.toFile().deleteOnExit(); // also on Control-C
     console.err().println("compare: writing a file of " + bytes + " bytes…");
     byte[] noise = new byte[PIECE];
     new SplittableRandom().nextBytes(noise);
@@ -328,7 +328,9 @@ final class CompareCommand implements Runnable {
     return file;
   }
 
-  /** For what is made and removed again, when it is first needed; on Control-C too, if what is put there asks for that. */
+  /**
+   * Returns the directory for temporary files, created on first use. It is removed on Control-C too, with files that are registered for it.
+   */
   private Path directory() {
     Path made = directory;
     if (made == null) {
@@ -337,7 +339,7 @@ final class CompareCommand implements Runnable {
       } catch (IOException e) {
         throw Failure.couldNotRun("a directory for temporary files", HostFile.why(e), e);
       }
-      made.toFile().deleteOnExit(); // the last, as it is registered before what is in it
+      made.toFile().deleteOnExit(); // last, because it is registered before its files
       directory = made;
     }
     return made;

@@ -55,7 +55,7 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     private record FileId(long dev, long ino) {}
 
     /**
-     * Begins.
+     * Creates a guard.
      *
      * @param image the image's own file, if it has one
      * @param several whether two copies can have the same name
@@ -135,7 +135,7 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     }
   }
 
-  /** Completes the copy. */
+  /** Sets the file's length at the end of the copy. */
   void finish() throws HostFailure {
     output().finish();
   }
@@ -145,7 +145,7 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     return output().status().is(StatMode.S_IFREG);
   }
 
-  /** The copy, for its owner, mode and times. */
+  /** Returns the copy, for its owner, mode and times. */
   HostNode node() throws HostFailure {
     return output().node();
   }

@@ -87,7 +87,7 @@ final class CopyLevel implements AutoCloseable {
     return status;
   }
 
-  /** The next name, or null if there are no more. */
+  /** Returns the next name, or null if there are no more. */
   @Nullable PathName next() {
     return entries.hasNext() ? entries.next().name() : null;
   }
@@ -103,7 +103,7 @@ final class CopyLevel implements AutoCloseable {
     return open;
   }
 
-  /** The path in the image of a name in this directory. */
+  /** Returns the path in the image of a name in this directory. */
   PathName imagePath(PathName name) {
     Deque<PathName> names = new ArrayDeque<>();
     names.push(name);
@@ -113,7 +113,7 @@ final class CopyLevel implements AutoCloseable {
     return PathName.join(names);
   }
 
-  /** The path on the host of a name in this directory. */
+  /** Returns the path on the host of a name in this directory. */
   PathName hostPath(PathName name) {
     Deque<PathName> names = new ArrayDeque<>();
     names.push(name);
@@ -123,12 +123,12 @@ final class CopyLevel implements AutoCloseable {
     return PathName.join(names);
   }
 
-  /** The path of this directory in the image. */
+  /** Returns the path of this directory in the image. */
   PathName imagePath() {
     return parent == null ? imageName : parent.imagePath(imageName);
   }
 
-  /** The path of this directory on the host. */
+  /** Returns the path of this directory on the host. */
   PathName hostPath() {
     return parent == null ? hostName : parent.hostPath(hostName);
   }

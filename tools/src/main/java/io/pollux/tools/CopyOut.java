@@ -39,11 +39,11 @@ final class CopyOut implements AutoCloseable {
   private final Set<Given> givenBefore = new HashSet<>();
   private volatile boolean stopped;
 
-  /** A path that the user named, and its target. */
+  /** A path from the command line, and its target. */
   private record Given(long ino, PathName copy) {}
 
   /**
-   * Prepares.
+   * Creates a copier.
    *
    * @param image the image's own file, which is never overwritten; null if it has none
    * @param several whether several paths are copied; none may replace another's copy
@@ -133,7 +133,7 @@ final class CopyOut implements AutoCloseable {
    * Copies a path that the user gave. Without -r it follows a symlink; with -r it copies the symlink.
    *
    * @param from path in the image
-   * @param to path on the machine
+   * @param to path on the host
    * @param into whether that is a directory to copy into
    */
   void copy(PathName from, PathName to, boolean into) {

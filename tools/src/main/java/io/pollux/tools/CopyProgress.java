@@ -29,7 +29,7 @@ final class CopyProgress {
   private long size;
   private long done; // of this file
 
-  /** The clock starts with the first file. */
+  /** Creates a progress display. The clock starts with the first file. */
   CopyProgress(PrintStream err, LongSupplier nanoTime, boolean terminal) {
     this.err = err;
     this.nanoTime = nanoTime;

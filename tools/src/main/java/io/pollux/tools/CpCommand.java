@@ -17,15 +17,15 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** pollux cp: files out of an image. */
+/** pollux cp: copies files out of an image. */
 @Command(
     name = "cp",
     sortOptions = false,
     description = {
-      "Copies files out of an image, with their modes, times and holes, and as far as this user may, their owners; runs of zeroes",
-      "become holes too. A file with several names is copied under each; extended attributes are not copied. A path begins with",
-      "image: or host: to say where it is. If the last one is a directory, the others are copied into it. What cannot be copied or",
-      "kept is said, and the exit status is 1."
+      "Copies files out of an image, with modes, times and holes, and with owners as far as this user may set them. Runs of zeroes",
+      "also become holes. A file with several names is copied under each. Extended attributes are not copied. A path begins with",
+      "image: or host:. If the last one is a directory, the others are copied into it. If something cannot be copied or kept,",
+      "it is reported, and the exit status is 1."
     })
 final class CpCommand implements Callable<Integer> {
   private static final String IMAGE = "image:";
@@ -39,8 +39,8 @@ final class CpCommand implements Callable<Integer> {
   @Option(
       names = {"-r", "--recursive"},
       description = {
-        "Copy directories with all that is in them, and symlinks, pipes, sockets and devices as what they are. Without it, a",
-        "symlink stands for what it points to."
+        "Copy directories recursively, and symlinks, pipes, sockets and devices as such. Without this option symlinks are",
+        "followed."
       })
   private boolean recursive;
 

@@ -14,14 +14,14 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** pollux exec: an unmodified C program on this kernel. */
+/** pollux exec: runs an unmodified C program on this kernel. */
 @Command(
     name = "exec",
     sortOptions = false,
     customSynopsis = "pollux exec [OPTIONS] -- PROGRAM ARGS...",
     description = {
-      "Runs an unmodified C program whose file and aio calls below a mount point are answered by this kernel.",
-      "The program has to be linked dynamically, and to use threads where it could fork. Its exit status is ours."
+      "Runs an unmodified C program. This kernel executes its file and aio calls below a mount point.",
+      "The program must be linked dynamically, and use threads instead of forks. Its exit status is returned."
     })
 final class ExecCommand implements Callable<Integer> {
   private final Console console;

@@ -5,7 +5,7 @@ import io.pollux.block.driver.FaultPlan;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** What goes wrong with a disk, as one line: {@code seed=7,error-rate=0.001}. */
+/** Parses the faults of a disk: {@code seed=7,error-rate=0.001}. */
 final class FaultConverter implements ITypeConverter<FaultPlan> {
   FaultConverter() {}
 

@@ -3,13 +3,13 @@ package io.pollux.tools;
 
 import io.pollux.uapi.StatMode;
 
-/** Types, modes and device numbers as ls and stat have shown them for fifty years. */
+/** Formats types, modes and device numbers as ls and stat do. */
 final class FileModes {
   private static final int S_ISVTX = 01000;
 
   private FileModes() {}
 
-  /** Ten characters: -rw-r--r--. */
+  /** Returns ten characters: -rw-r--r--. */
   static String show(int mode) {
     return letter(mode)
         + triple(mode >> 6, (mode & StatMode.S_ISUID) != 0, 's')
@@ -36,7 +36,7 @@ final class FileModes {
     return ((bits & 4) != 0 ? "r" : "-") + ((bits & 2) != 0 ? "w" : "-") + last;
   }
 
-  /** The type in words. */
+  /** Returns the type in words. */
   static String type(int mode) {
     return switch (mode & StatMode.S_IFMT) {
       case StatMode.S_IFREG -> "regular file";
@@ -50,7 +50,7 @@ final class FileModes {
     };
   }
 
-  /** Major and minor number: the layout is glibc's. */
+  /** Returns major and minor number, in glibc's layout. */
   static String device(long dev) {
     long major = ((dev >>> 8) & 0xfff) | ((dev >>> 32) & 0xfffff000L);
     long minor = (dev & 0xff) | ((dev >>> 12) & 0xffffff00L);

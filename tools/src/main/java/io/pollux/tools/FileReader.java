@@ -13,7 +13,7 @@ import io.pollux.userland.UserMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
-/** Reads files of an image from their start to their end, a piece at a time. Holes are not read. */
+/** Reads files of an image from start to end, a piece at a time. Holes are not read. */
 final class FileReader implements AutoCloseable {
   private static final int PIECE = 1 << 20;
 
@@ -21,7 +21,7 @@ final class FileReader implements AutoCloseable {
   private final UserFiles files;
   private final UserMemory memory;
 
-  /** Takes what was read. */
+  /** Receives the content of a file. */
   interface Sink {
     /** Receives a piece of the file in native memory, which is valid until this returns. */
     void data(MemorySegment piece) throws IOException;
@@ -110,7 +110,7 @@ final class FileReader implements AutoCloseable {
     }
   }
 
-  /** Whether it is a disk and not a file. Nothing else is opened: opening a pipe could wait for ever. */
+  /** Whether the path is a disk. Fails for anything else than a disk or a file, because opening a pipe could block forever. */
   private boolean isDevice(PathName path) {
     FileStatus status = files.stat(target.inKernel(path));
     if (status.is(StatMode.S_IFDIR)) {

@@ -8,12 +8,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 
-/** pollux header: the ABI in C. */
+/** pollux header: prints the C header of the ABI. */
 @Command(
     name = "header",
     sortOptions = false,
     description = {
-      "Writes the C header of the ABI, made from the layouts that the kernel itself uses.",
+      "Prints the C header of the ABI, generated from the layouts that the kernel uses.",
       "Usually: pollux header > pollux_aio.h"
     })
 final class HeaderCommand implements Callable<Integer> {

@@ -23,7 +23,7 @@ final class KeptAttributes {
   private final Consumer<String> clamped;
 
   /**
-   * Prepares.
+   * Creates a copier of attributes.
    *
    * @param root whether any owner can be set
    * @param lost receives a description of each lost attribute

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** The columns of ls -l before the name, each as wide as its widest entry. */
 final class LongListing {
   private static final int COLUMNS = 6;
-  private static final int LEFT_ALIGNED = 1; // only the mode is
+  private static final int LEFT_ALIGNED = 1; // only the mode
 
   private final boolean human;
   private final List<String[]> rows = new ArrayList<>();

@@ -22,24 +22,24 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** pollux ls: the names in a directory of an image, one a line, sorted as bytes. */
+/** pollux ls: lists the names in a directory of an image, one per line, sorted as bytes. */
 @Command(
     name = "ls",
     sortOptions = false,
-    description = "Lists directories of an image: every name but . and .., one a line.")
+    description = "Lists directories of an image: all names except . and .., one per line.")
 final class LsCommand implements Callable<Integer> {
   private final Console console;
 
   @Parameters(paramLabel = "PATH", description = "Directories, or files. Default: the root, or --file.")
   private final List<String> paths = new ArrayList<>();
 
-  @Option(names = {"-l", "--long"}, description = "With type and mode, links, owner, size, time (UTC), symlink target.")
+  @Option(names = {"-l", "--long"}, description = "Print type and mode, links, owner, size, time (UTC), symlink target.")
   private boolean longForm;
 
-  @Option(names = {"-h", "--human-readable"}, description = "With -l: sizes in KiB, MiB, GiB.")
+  @Option(names = {"-h", "--human-readable"}, description = "With -l: print sizes in KiB, MiB, GiB.")
   private boolean human;
 
-  @Option(names = {"-R", "--recursive"}, description = "And the directories below.")
+  @Option(names = {"-R", "--recursive"}, description = "List subdirectories too.")
   private boolean recursive;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -57,7 +57,7 @@ final class LsCommand implements Callable<Integer> {
     }
   }
 
-  /** Lists from one image. */
+  /** Lists paths of one image. */
   private final class Lister {
     private final boolean escaped = Terminal.isOutput();
     private final Target opened;
@@ -97,7 +97,7 @@ final class LsCommand implements Callable<Integer> {
         if (e.errno() != Errno.ENOENT && e.errno() != Errno.ELOOP) {
           throw e;
         }
-        files.lstat(opened.inKernel(path)); // a symlink that leads nowhere is listed as itself
+        files.lstat(opened.inKernel(path)); // a dangling symlink is listed as itself
         return false;
       }
     }
@@ -117,7 +117,7 @@ final class LsCommand implements Callable<Integer> {
       }
     }
 
-    /** Lists a directory; answers the directories in it that are to be listed too. */
+    /** Lists a directory. Returns the subdirectories that are to be listed too. */
     private List<PathName> listOne(PathName directory, boolean titled) {
       List<PathName> names = new ArrayList<>();
       List<PathName> entries = new ArrayList<>();
@@ -148,11 +148,11 @@ final class LsCommand implements Callable<Integer> {
       try {
         return files.lstat(opened.inKernel(path)).is(StatMode.S_IFDIR);
       } catch (SyscallException e) {
-        return false; // whoever lists it says why
+        return false; // the listing of the entry reports the error
       }
     }
 
-    /** Writes names, or with -l what is known of the files. */
+    /** Writes names, or the long format with -l. */
     private void lines(List<PathName> names, List<PathName> at) {
       LongListing listing = new LongListing(human);
       List<PathName> listed = new ArrayList<>();
@@ -183,7 +183,7 @@ final class LsCommand implements Callable<Integer> {
       first = first && names.isEmpty();
     }
 
-    /** A name as it is, or, for people to see, with what a terminal would obey made visible. */
+    /** Writes a name unchanged or, on a terminal, with control characters escaped. */
     private void write(PathName name, String end) {
       if (escaped) {
         console.print(name.toString());

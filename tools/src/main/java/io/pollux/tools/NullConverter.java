@@ -8,7 +8,7 @@ import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Null_blk's parameters as its module takes them: {@code irqmode=timer,completion_nsec=5000}. */
+/** Parses null_blk's module parameters: {@code irqmode=timer,completion_nsec=5000}. */
 final class NullConverter implements ITypeConverter<NullParameters> {
   NullConverter() {}
 
@@ -44,7 +44,7 @@ final class NullConverter implements ITypeConverter<NullParameters> {
     }
   }
 
-  /** By name, or by the module's number. */
+  /** Parses a mode by its name, or by the module's number. */
   private static IrqMode irqmode(String value) {
     return switch (value) {
       case "0" -> IrqMode.NONE;

@@ -8,9 +8,8 @@ import io.pollux.userland.PathName;
 import io.pollux.userland.SyscallException;
 
 /**
- * What commands that work on many paths have in common: a path that fails is said in one line and does not keep
- * the others from being worked on. The exit status is 2 if none could be worked on, and 1 if it was some, or if
- * the image is at fault.
+ * The common part of commands with several paths. A path that fails is reported in one line, and the command continues with the others. The
+ * exit status is 2 if all paths failed, and 1 if some failed or the image is damaged.
  */
 final class PathWork {
   private final Console console;
@@ -22,13 +21,13 @@ final class PathWork {
     this(console, () -> {});
   }
 
-  /** As above, with an action before each line of output. */
+  /** Creates a work with an action before each line of output. */
   PathWork(Console console, Runnable beforeLine) {
     this.console = console;
     this.beforeLine = beforeLine;
   }
 
-  /** Does something about a path. */
+  /** Runs the work on a path and reports its failure. */
   void on(PathName path, Runnable work) {
     try {
       int before = failures;
@@ -39,23 +38,23 @@ final class PathWork {
     }
   }
 
-  /** Something was done, whatever else fails. */
+  /** Records that some work was done, even if other work fails. */
   void worked() {
     worked = true;
   }
 
-  /** Says why a path was passed over. */
+  /** Reports a path that failed. */
   void failed(PathName path, SyscallException e) {
     failed(path.toString(), e.errno());
   }
 
-  /** Says why a path was passed over. */
+  /** Reports a path that failed. */
   void failed(String path, int errno) {
     worked |= errno == Errno.EIO || errno == Errno.EUCLEAN;
     failed(path, Errno.describe(errno));
   }
 
-  /** Says why a path was passed over. */
+  /** Reports a path that failed. */
   void failed(String path, String why) {
     try {
       console.flush(); // keep output in order
@@ -72,7 +71,7 @@ final class PathWork {
     console.error(path + ": " + what);
   }
 
-  /** The exit status so far. */
+  /** Returns the exit status so far. */
   int status() {
     return failures == 0 ? Failure.DONE : worked ? Failure.FAULT : Failure.COULD_NOT_RUN;
   }

@@ -6,7 +6,7 @@ import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Lets options take regular expressions, whatever the case. */
+/** Parses regular expressions in options, without regard to case. */
 final class PatternConverter implements ITypeConverter<Pattern> {
   PatternConverter() {}
 

@@ -27,8 +27,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 import picocli.CommandLine;
 
 /**
- * The main program. Exit status: 0 done; 1 the work ran and found a fault; 2 it could not run. Whatever goes
- * wrong is said in one line, {@code pollux: WHAT: WHY}.
+ * The main program. Exit status: 0 success; 1 the work ran and found a fault; 2 it could not run. Every error is one line, {@code pollux:
+ * WHAT: WHY}.
  */
 @Command(
     name = "pollux",
@@ -38,14 +38,14 @@ import picocli.CommandLine;
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {" 0:done", " 1:the work ran and found a fault", " 2:it could not run"})
 public final class Pollux implements Runnable {
-  /** The commands there are. Only the one that is asked for is made: reading its options takes its time. */
+  /** The commands. Only the requested one is created, because parsing the options of a command takes time. */
   private static final Map<String, Function<Console, Object>> COMMANDS = commands();
 
   private static final String NO_PATH = "is not UTF-8, and only paths in an image and host:PATH may be other bytes";
 
   @Mixin final CommonOptions common = new CommonOptions();
 
-  @Option(names = "--version", versionHelp = true, description = "Say which version this is, and exit.")
+  @Option(names = "--version", versionHelp = true, description = "Print the version and exit.")
   boolean version;
 
   private Pollux() {}
@@ -65,9 +65,9 @@ public final class Pollux implements Runnable {
   }
 
   /**
-   * Runs a command and ends the process.
+   * Runs a command and exits the process.
    *
-   * @param args as typed
+   * @param args the arguments
    */
   public static void main(String[] args) {
     int status = run(Arguments.ofProcess(args), Console.ofProcess());
@@ -78,8 +78,8 @@ public final class Pollux implements Runnable {
   /**
    * Runs a command.
    *
-   * @param args as typed
-   * @param console where it writes to
+   * @param args the arguments
+   * @param console receives the output
    * @return the exit status
    */
   static int run(String[] args, Console console) {
@@ -88,7 +88,7 @@ public final class Pollux implements Runnable {
       int status = commandLine(args, console, debug).execute(args);
       console.flush();
       return status;
-    } catch (Throwable e) { // the last line of defence: no stack trace unless asked for
+    } catch (Throwable e) { // catches everything: no stack trace unless requested
       return ended(e, console, debug);
     }
   }
@@ -125,7 +125,7 @@ public final class Pollux implements Runnable {
     }
   }
 
-  /** Says what is wrong with the options, and where to look. */
+  /** Reports wrong options and names the help. */
   private static int misused(ParameterException e, Console console) {
     List<String> words = new ArrayList<>();
     words.add(String.valueOf(e.getMessage()));
@@ -155,10 +155,10 @@ public final class Pollux implements Runnable {
     return "'" + e.getUnmatched().getFirst() + "'";
   }
 
-  /** Says what ended the command; answers the exit status. */
+  /** Reports the exception that ended the command. Returns the exit status. */
   private static int ended(Throwable e, Console console, boolean debug) {
     int status =
-        switch (e.getCause() instanceof Error error ? error : e) { // an Error comes wrapped
+        switch (e.getCause() instanceof Error error ? error : e) { // an Error is wrapped
           case Failure failure -> {
             console.error(String.valueOf(failure.getMessage()));
             yield failure.status();

@@ -5,7 +5,7 @@ import io.pollux.tools.console.Sizes;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Lets options take sizes: 4k, 64M. */
+/** Parses sizes in options: 4k, 64M. */
 final class SizeConverter implements ITypeConverter<Long> {
   SizeConverter() {}
 

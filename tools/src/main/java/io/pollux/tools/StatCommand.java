@@ -17,8 +17,8 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** pollux stat: what is known of files in an image. */
-@Command(name = "stat", sortOptions = false, description = "Tells what is known of files in an image.")
+/** pollux stat: prints the status of files in an image. */
+@Command(name = "stat", sortOptions = false, description = "Prints the status of files in an image.")
 final class StatCommand implements Callable<Integer> {
   private final Console console;
 

@@ -21,15 +21,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** pollux table: the table that the series was posted with, on this kernel. */
+/** pollux table: measures the series' table on this kernel. */
 @Command(
     name = "table",
     sortOptions = false,
     description = {
-      "Measures the series' table on this kernel, beside the series' own numbers: 4 KiB random reads at depth 1 to 64",
+      "Measures the series' table on this kernel, next to the posted numbers: 4 KiB random reads at depth 1 to 64",
       "through io_submit, through the rings, and through the rings polled and with fixed buffers.",
-      "All of it is measured in turns, in one run. With no --disk it is a null disk: the kernel alone, and no data moved.",
-      "Control-C ends it early, with the result so far."
+      "All cells are measured in turns, in one run. The default disk is a null disk: the kernel alone, without data.",
+      "Control-C stops it early and prints the result so far."
     })
 final class TableCommand implements Runnable {
   private static final int MAX_ROUNDS = 1000;
@@ -39,14 +39,14 @@ final class TableCommand implements Runnable {
   private final Console console;
 
   @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2",
-      description = "Of each cell, in all its rounds together. Default: 2.")
+      description = "Duration of each cell in all rounds together. Default: 2.")
   private double runtime;
 
   @Option(names = "--rounds", paramLabel = "N", defaultValue = "11",
       description = "Turns of each cell, after one that does not count. Default: 11.")
   private int rounds;
 
-  @Option(names = "--plot", paramLabel = "FILE.svg", description = "Draw it, as an SVG image.")
+  @Option(names = "--plot", paramLabel = "FILE.svg", description = "Write the table as an SVG image.")
   private @Nullable String plot;
 
   @Option(names = "--json", paramLabel = "FILE",
@@ -88,7 +88,7 @@ final class TableCommand implements Runnable {
     console.flush();
   }
 
-  /** Refuses what cannot be, before anything is loaded; files that can't be written, before the work is done. */
+  /** Validates the options before anything is loaded, and creates the output files before the run. */
   private void check() {
     if (rounds < 1 || rounds > MAX_ROUNDS) {
       throw Failure.couldNotRun("--rounds", rounds + " is out of range, from 1 to " + MAX_ROUNDS);

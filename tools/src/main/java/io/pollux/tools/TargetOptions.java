@@ -10,7 +10,7 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** What to run against: the options that every command has which does I/O. */
+/** The options for the target, common to all commands that do I/O. */
 final class TargetOptions {
   @Option(
       names = "--image",
@@ -26,14 +26,14 @@ final class TargetOptions {
       names = "--fs",
       paramLabel = "xfs|gfs2|none",
       order = 901,
-      description = "Insist on one; none is the bare block device. Default: what the superblock says.")
+      description = "The required filesystem; none is the bare block device. Default: recognized by the superblock.")
   private TargetSpec.@Nullable Fs fs;
 
   @Option(
       names = "--file",
       paramLabel = "PATH",
       order = 902,
-      description = "The file inside. Default: the sample's main file, else the largest file.")
+      description = "The file in the image. Default: the sample's main file, else the largest file.")
   private @Nullable String file;
 
   @Option(
@@ -41,8 +41,8 @@ final class TargetOptions {
       paramLabel = "file|ram|null",
       order = 903,
       description = {
-        "Where the blocks live: in FILE itself (default with --image), in a copy in memory (default for the sample),",
-        "or nowhere: null keeps metadata in memory and completes data requests without moving any data."
+        "Location of the blocks: FILE itself (default with --image), a copy in memory (default for the sample), or",
+        "nowhere: null keeps metadata in memory and completes data requests without transferring data."
       })
   private TargetSpec.@Nullable Disk disk;
 
@@ -51,13 +51,13 @@ final class TargetOptions {
       paramLabel = "SIZE",
       order = 904,
       converter = SizeConverter.class,
-      description = "With --fs none and --disk ram or null: an empty disk so large, such as 64M or 1G.")
+      description = "With --fs none and --disk ram or null: size of an empty disk, such as 64M or 1G.")
   private @Nullable Long size;
 
   @Option(names = "--read-only", order = 905, description = "Refuse every write.")
   private boolean readOnly;
 
-  @Option(names = "--norecovery", order = 906, description = "Mount without looking at the log, even if it is dirty.")
+  @Option(names = "--norecovery", order = 906, description = "Mount without recovery of the log, even if it is dirty.")
   private boolean norecovery;
 
   @Option(
@@ -67,8 +67,8 @@ final class TargetOptions {
       converter = NullConverter.class,
       description = {
         "With --disk null, null_blk's parameters: irqmode=none|softirq|timer, completion_nsec, hw_queue_depth,",
-        "submit_queues, poll_queues, bs, memory_backed=0|1. What is not polled for completes from a thread of the driver",
-        "(softirq) unless this says otherwise."
+        "submit_queues, poll_queues, bs, memory_backed=0|1. By default a thread of the driver completes requests that are",
+        "not polled (softirq)."
       })
   private @Nullable NullParameters nullDisk;
 
@@ -78,9 +78,9 @@ final class TargetOptions {
       order = 908,
       converter = FaultConverter.class,
       description = {
-        "A disk that does wrong what is said here, the same each time: seed, error-rate, error-at, error-sectors, error,",
+        "Faults of the disk, the same in each run: seed, error-rate, error-at, error-sectors, error,",
         "errors=read|write|both, short-rate, short-at, delay-ns, late-rate, reorder, withhold-tags, cut-after-writes,",
-        "cut-within-writes, volatile-cache. What went wrong is told at the end."
+        "cut-within-writes, volatile-cache. The faults that occurred are printed at the end."
       })
   private @Nullable FaultPlan faults;
 

@@ -8,7 +8,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 
-/** Times of files, in UTC, so that everybody sees the same. */
+/** Formats times of files in UTC, so that the output does not depend on the user's time zone. */
 final class Times {
   private static final DateTimeFormatter MINUTES = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm", Locale.ROOT);
   private static final DateTimeFormatter NANOS =
@@ -16,12 +16,12 @@ final class Times {
 
   private Times() {}
 
-  /** To the minute. */
+  /** Formats a time to the minute. */
   static String minutes(Time time) {
     return show(time, MINUTES);
   }
 
-  /** To the nanosecond. */
+  /** Formats a time to the nanosecond. */
   static String full(Time time) {
     return show(time, NANOS);
   }
@@ -30,7 +30,7 @@ final class Times {
     try {
       return format.format(LocalDateTime.ofEpochSecond(time.seconds(), (int) time.nanos(), ZoneOffset.UTC));
     } catch (DateTimeException e) {
-      return "@" + time.seconds(); // an image may hold any number
+      return "@" + time.seconds(); // an image may contain any number
     }
   }
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * Constants of the AIO interface after the series, by their C names.
- */
+/** Constants of the AIO interface after the series, by their C names. */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h")
 public final class AioAbi {
   /** Read into one buffer. */
@@ -33,7 +31,7 @@ public final class AioAbi {
   /** Signal the eventfd in aio_resfd. */
   public static final int IOCB_FLAG_RESFD = 1 << 0;
 
-  /** aio_reqprio counts. */
+  /** aio_reqprio is valid. */
   public static final int IOCB_FLAG_IOPRIO = 1 << 1;
 
   /** Complete by polling. */
@@ -85,24 +83,24 @@ public final class AioAbi {
   /** aio_ring.incompat_features. */
   public static final int AIO_RING_INCOMPAT_FEATURES = 0;
 
-  /** What the kernel stores in aio_key. */
+  /** The value that the kernel stores in aio_key. */
   public static final int KIOCB_KEY = 0;
 
-  /** Requests of all contexts together. */
+  /** Limit of the requests of all contexts together. */
   public static final int AIO_MAX_NR = 0x10000;
 
-  /** Batches above this are plugged. */
+  /** Larger batches are plugged. */
   @Patch(9)
   public static final int AIO_PLUG_THRESHOLD = 2;
 
-  /** Requests handled in bulk. */
+  /** Number of requests handled in bulk. */
   @Patch(20)
   public static final int AIO_IOPOLL_BATCH = 8;
 
-  /** Largest fixed buffer in bytes. */
+  /** Maximum size of a fixed buffer in bytes. */
   public static final int AIO_FIXED_BUF_MAX = 4 << 20;
 
-  /** Most iovecs in one call. */
+  /** Maximum number of iovecs in one call. */
   public static final int UIO_MAXIOV = 1024;
 
   /** Poll for completion. */

@@ -6,13 +6,12 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct aio_iocb_ring}: the header of the submission (SQ) ring; {@link Iocb} entries follow it.
- * The application produces, the kernel consumes.
+ * {@code struct aio_iocb_ring}: the header of the submission (SQ) ring; {@link Iocb} entries follow it. The application produces, the
+ * kernel consumes.
  *
- * <p>Ring rule: an index lives in [0, nr_events) and wraps to 0 there; nr_events need not be a power of two.
- * Empty is head == tail, full is next(tail) == head, so nr_events - 1 entries fit. Who produces stores the
- * entry, then the tail with release order; who consumes loads the tail with acquire order, reads the entry,
- * then stores head with release order.
+ * <p>An index is in [0, nr_events) and wraps around to 0; nr_events need not be a power of two. The ring is empty if head == tail, and full
+ * if next(tail) == head, so nr_events - 1 entries fit. The producer stores the entry, then the tail with release order. The consumer loads
+ * the tail with acquire order, reads the entry, then stores head with release order.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "aio_iocb_ring")
 public final class AioIocbRing {
@@ -41,122 +40,70 @@ public final class AioIocbRing {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code head}: next entry the kernel takes; the kernel writes it. Acquire order.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code head}: next entry for the kernel; the kernel writes it. Acquire order. */
   public static int head(long at) {
     return RawMemory.getIntAcquire(at + HEAD);
   }
 
-  /**
-   * Writes {@code head}: next entry the kernel takes; the kernel writes it. Release order.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code head}: next entry for the kernel; the kernel writes it. Release order. */
   public static void head(long at, int value) {
     RawMemory.putIntRelease(at + HEAD, value);
   }
 
-  /**
-   * Reads {@code tail}: next entry the application fills; the application writes it. Acquire order.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code tail}: next entry the application fills; the application writes it. Acquire order. */
   public static int tail(long at) {
     return RawMemory.getIntAcquire(at + TAIL);
   }
 
-  /**
-   * Writes {@code tail}: next entry the application fills; the application writes it. Release order.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code tail}: next entry the application fills; the application writes it. Release order. */
   public static void tail(long at, int value) {
     RawMemory.putIntRelease(at + TAIL, value);
   }
 
-  /**
-   * Reads {@code nr_events}: number of entries; the kernel writes it at setup.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code nr_events}: number of entries; the kernel writes it at setup. */
   public static int nrEvents(long at) {
     return RawMemory.getInt(at, NR_EVENTS);
   }
 
-  /**
-   * Writes {@code nr_events}: number of entries; the kernel writes it at setup.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code nr_events}: number of entries; the kernel writes it at setup. */
   public static void nrEvents(long at, int value) {
     RawMemory.putInt(at, NR_EVENTS, value);
   }
 
-  /**
-   * Reads {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup. */
   public static int sqThreadCpu(long at) {
     return RawMemory.getInt(at, SQ_THREAD_CPU);
   }
 
-  /**
-   * Writes {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup. */
   public static void sqThreadCpu(long at, int value) {
     RawMemory.putInt(at, SQ_THREAD_CPU, value);
   }
 
-  /**
-   * Reads {@code sq_flags}: bit 0 is AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it (our own addition, see SQPOLL). Acquire order.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this kernel, see SQPOLL. Acquire order. */
   public static int sqFlags(long at) {
     return RawMemory.getIntAcquire(at + SQ_FLAGS);
   }
 
-  /**
-   * Writes {@code sq_flags}: bit 0 is AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it (our own addition, see SQPOLL). Release order.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this kernel, see SQPOLL. Release order. */
   public static void sqFlags(long at, int value) {
     RawMemory.putIntRelease(at + SQ_FLAGS, value);
   }
 
   /**
-   * Address of an entry.
+   * Returns the address of the {@link Iocb} at an index.
    *
    * @param ring address of the header
    * @param index entry, from 0 to nr_events - 1
-   * @return address of the {@link Iocb}
    */
   public static long iocb(long ring, int index) {
     return ring + SIZE + index * Iocb.SIZE;
   }
 
   /**
-   * Bytes of a whole ring.
+   * Returns the size of a whole ring in bytes: header and entries.
    *
    * @param nrEvents number of entries
-   * @return header and entries together
    */
   public static long bytes(int nrEvents) {
     return SIZE + nrEvents * Iocb.SIZE;

@@ -5,9 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@code struct __aio_sigset}: the signal mask that io_pgetevents swaps in, 16 bytes.
- */
+/** {@code struct __aio_sigset}: the temporary signal mask of io_pgetevents, 16 bytes. */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "__aio_sigset")
 public final class AioSigset {
   /** The layout of {@code struct __aio_sigset}. */
@@ -28,42 +26,22 @@ public final class AioSigset {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code sigmask}: address of the mask.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code sigmask}: address of the mask. */
   public static long sigmask(long at) {
     return RawMemory.getLong(at, SIGMASK);
   }
 
-  /**
-   * Writes {@code sigmask}: address of the mask.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code sigmask}: address of the mask. */
   public static void sigmask(long at, long value) {
     RawMemory.putLong(at, SIGMASK, value);
   }
 
-  /**
-   * Reads {@code sigsetsize}: its size, 8.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code sigsetsize}: size of the mask, 8. */
   public static long sigsetsize(long at) {
     return RawMemory.getLong(at, SIGSETSIZE);
   }
 
-  /**
-   * Writes {@code sigsetsize}: its size, 8.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code sigsetsize}: size of the mask, 8. */
   public static void sigsetsize(long at, long value) {
     RawMemory.putLong(at, SIGSETSIZE, value);
   }

@@ -13,7 +13,7 @@ public final class BlkIoctl {
   /** The size of the device in sectors of 512 bytes, as an unsigned long. */
   public static final int BLKGETSIZE = 0x1260;
 
-  /** Writes back what is dirty and forgets what is cached. */
+  /** Writes back dirty pages and drops the cache. */
   public static final int BLKFLSBUF = 0x1261;
 
   /** Reads the partition table again. */
@@ -73,13 +73,13 @@ public final class BlkIoctl {
   /** The block size of the page cache, as an int. */
   public static final int BLKBSZGET = 0x80081270;
 
-  /** Sets that size. */
+  /** Sets the block size of the page cache, by an int. */
   public static final int BLKBSZSET = 0x40081271;
 
   /** The size of a zone in sectors, as a u32; 0 without zones. */
   public static final int BLKGETZONESZ = 0x80041284;
 
-  /** How many zones there are, as a u32. */
+  /** The number of zones, as a u32. */
   public static final int BLKGETNRZONES = 0x80041285;
 
   /** Cylinders, heads and sectors. */

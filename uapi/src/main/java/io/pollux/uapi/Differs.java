@@ -9,52 +9,36 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Says that this element does something else than the series as posted. The build makes docs/differences.md from these
- * and fails if a row names a test that does not exist.
+ * Records that this element differs from the series as posted. The build generates docs/differences.md from these annotations, and fails if
+ * a row names a test that does not exist.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.TYPE, ElementType.METHOD, ElementType.FIELD, ElementType.CONSTRUCTOR})
 @Repeatable(Differs.All.class)
 public @interface Differs {
-  /** Why the element differs. */
+  /** The reason for a difference. */
   enum Kind {
     /** The posting leaves the behaviour open, or this kernel chooses another one. */
     OURS,
-    /** The posting has a fault here. */
+    /** The posting has a bug here. */
     FIXES,
-    /** The posting does more, and the rest makes no difference here. */
+    /** The posting does more; the rest makes no difference here. */
     SIMPLER,
     /** The behaviour came to Linux after the posting. */
     LATER
   }
 
-  /**
-   * The patch that the element differs from.
-   *
-   * @return a number from 1 to 26; 0 for code that the series calls but does not change
-   */
+  /** The patch that the element differs from, 1 to 26; 0 for code that the series calls but does not change. */
   int patch() default 0;
 
-  /**
-   * The kind of difference.
-   *
-   * @return the kind
-   */
+  /** The kind of difference. */
   Kind kind();
 
-  /**
-   * What this kernel does, what the posting does, and why they differ.
-   *
-   * @return one or two sentences
-   */
+  /** What this kernel does, what the posting does, and why they differ, in one or two sentences. */
   String why();
 
-  /**
-   * The test that fails when the difference goes away.
-   *
-   * @return {@code Class.method}, simple names
-   */
+  /** The test that fails if the difference disappears: {@code Class#method}, simple names. */
   String test();
 
   /** Several differences of one element. */
@@ -62,11 +46,7 @@ public @interface Differs {
   @Retention(RetentionPolicy.RUNTIME)
   @Target({ElementType.TYPE, ElementType.METHOD, ElementType.FIELD, ElementType.CONSTRUCTOR})
   @interface All {
-    /**
-     * The differences.
-     *
-     * @return two or more
-     */
+    /** Two or more differences. */
     Differs[] value();
   }
 }

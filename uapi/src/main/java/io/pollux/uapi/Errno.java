@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * Error numbers of Linux on x86-64. The kernel's I/O path returns them negated.
- */
+/** Error numbers of Linux on x86-64. The kernel's I/O path returns them negated. */
 @LinuxSource(file = "include/uapi/asm-generic/errno-base.h")
 public final class Errno {
   /** Operation not permitted. */
@@ -135,10 +133,9 @@ public final class Errno {
   private Errno() {}
 
   /**
-   * The sentence that strerror(3) has for an error.
+   * Returns the text of strerror(3) for an error, without a full stop.
    *
    * @param errno positive error number
-   * @return the sentence, without a full stop
    */
   public static String describe(int errno) {
     return switch (errno) {
@@ -189,10 +186,9 @@ public final class Errno {
   }
 
   /**
-   * The name of an error.
+   * Returns the C name of an error, such as EINVAL.
    *
    * @param errno positive error number
-   * @return the C name, such as EINVAL
    */
   public static String name(int errno) {
     return switch (errno) {

@@ -26,42 +26,22 @@ public final class FOwnerEx {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code type}: one of Fcntl.F_OWNER_*.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code type}: one of Fcntl.F_OWNER_*. */
   public static int type(long at) {
     return RawMemory.getInt(at, TYPE);
   }
 
-  /**
-   * Writes {@code type}: one of Fcntl.F_OWNER_*.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code type}: one of Fcntl.F_OWNER_*. */
   public static void type(long at, int value) {
     RawMemory.putInt(at, TYPE, value);
   }
 
-  /**
-   * Reads {@code pid}: the number of the thread, process or process group.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code pid}: the number of the thread, process or process group. */
   public static int pid(long at) {
     return RawMemory.getInt(at, PID);
   }
 
-  /**
-   * Writes {@code pid}: the number of the thread, process or process group.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code pid}: the number of the thread, process or process group. */
   public static void pid(long at, int value) {
     RawMemory.putInt(at, PID, value);
   }

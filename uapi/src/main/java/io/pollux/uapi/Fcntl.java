@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * Flags of open and friends, x86-64 values.
- */
+/** Flags of open, fcntl and other file calls, with x86-64 values. */
 @LinuxSource(file = "include/uapi/asm-generic/fcntl.h")
 public final class Fcntl {
   /** Mask of the access mode. */
@@ -27,7 +25,7 @@ public final class Fcntl {
   /** No controlling terminal. */
   public static final int O_NOCTTY = 0400;
 
-  /** Cut to length 0. */
+  /** Truncate to length 0. */
   public static final int O_TRUNC = 01000;
 
   /** Write at the end. */
@@ -42,7 +40,7 @@ public final class Fcntl {
   /** Data is durable when a write returns. */
   public static final int O_DSYNC = 010000;
 
-  /** Past the page cache. */
+  /** Bypass the page cache. */
   public static final int O_DIRECT = 040000;
 
   /** Accepted and always on. */
@@ -51,10 +49,10 @@ public final class Fcntl {
   /** Only a directory. */
   public static final int O_DIRECTORY = 0200000;
 
-  /** Not through a last symlink. */
+  /** Do not follow a symlink at the end. */
   public static final int O_NOFOLLOW = 0400000;
 
-  /** Leave the access time. */
+  /** Do not update the access time. */
   public static final int O_NOATIME = 01000000;
 
   /** Close on exec. */
@@ -63,7 +61,7 @@ public final class Fcntl {
   /** Data and metadata are durable when a write returns. */
   public static final int O_SYNC = 04010000;
 
-  /** Opens only the location: no reading, writing or ioctl. */
+  /** Opens only the path: no reading, writing or ioctl. */
   public static final int O_PATH = 010000000;
 
   /** Creates an unnamed file in the opened directory. Includes O_DIRECTORY. */
@@ -75,19 +73,19 @@ public final class Fcntl {
   /** fstatat: the link itself. */
   public static final int AT_SYMLINK_NOFOLLOW = 0x100;
 
-  /** fstatat: an empty path means the descriptor itself. */
+  /** fstatat: an empty path denotes the descriptor itself. */
   public static final int AT_EMPTY_PATH = 0x1000;
 
-  /** unlinkat: a directory, as rmdir does. */
+  /** unlinkat: a directory, as for rmdir. */
   public static final int AT_REMOVEDIR = 0x200;
 
-  /** faccessat2: with the rights that are in force. */
+  /** faccessat2: with the effective rights. */
   public static final int AT_EACCESS = 0x200;
 
   /** statx: no automount at the end. */
   public static final int AT_NO_AUTOMOUNT = 0x800;
 
-  /** statx: mask of how fresh the answer is to be; both bits of it are none. */
+  /** statx: mask of the synchronization mode; both bits together are invalid. */
   public static final int AT_STATX_SYNC_TYPE = 0x6000;
 
   /** access: may execute. */
@@ -105,28 +103,28 @@ public final class Fcntl {
   /** fallocate: the range becomes a hole. */
   public static final int FALLOC_FL_PUNCH_HOLE = 0x2;
 
-  /** fallocate: what the range reads as afterwards does not matter. Only inside the kernel: the call refuses it. */
+  /** fallocate: the range may expose stale data. Used only inside the kernel; the call refuses it. */
   public static final int FALLOC_FL_NO_HIDE_STALE = 0x4;
 
-  /** fallocate: the range is cut out. */
+  /** fallocate: removes the range. */
   public static final int FALLOC_FL_COLLAPSE_RANGE = 0x8;
 
-  /** fallocate: the range becomes zeroes. */
+  /** fallocate: zeroes the range. */
   public static final int FALLOC_FL_ZERO_RANGE = 0x10;
 
-  /** fallocate: a hole is put in. */
+  /** fallocate: inserts a hole. */
   public static final int FALLOC_FL_INSERT_RANGE = 0x20;
 
-  /** fallocate: shared blocks become the file's own. */
+  /** fallocate: unshares shared blocks. */
   public static final int FALLOC_FL_UNSHARE_RANGE = 0x40;
 
   /** sync_file_range: start write-back without waiting. */
   public static final int SYNC_FILE_RANGE_WRITE = 0x2;
 
-  /** sync_file_range: mask of all that it may be told. */
+  /** sync_file_range: mask of all flags. */
   public static final int SYNC_FILE_RANGE_ALL = 0x7;
 
-  /** fadvise: the last of the pieces of advice, which start from 0. */
+  /** fadvise: the largest advice; values start from 0. */
   public static final int POSIX_FADV_NOREUSE = 5;
 
   /** From the start. */
@@ -162,22 +160,22 @@ public final class Fcntl {
   /** openat2: only without I/O. */
   public static final int RESOLVE_CACHED = 0x20;
 
-  /** fcntl: another descriptor, not below the argument. */
+  /** fcntl: duplicate the descriptor to the lowest free number that is not below the argument. */
   public static final int F_DUPFD = 0;
 
-  /** fcntl: the flags of the descriptor. */
+  /** fcntl: get the flags of the descriptor. */
   public static final int F_GETFD = 1;
 
-  /** fcntl: change them. */
+  /** fcntl: set the flags of the descriptor. */
   public static final int F_SETFD = 2;
 
   /** A descriptor is closed on exec. */
   public static final int FD_CLOEXEC = 1;
 
-  /** fcntl: the flags of the open file. */
+  /** fcntl: get the flags of the open file. */
   public static final int F_GETFL = 3;
 
-  /** fcntl: change them. */
+  /** fcntl: set the flags of the open file. */
   public static final int F_SETFL = 4;
 
   /** fcntl: get a conflicting lock of another owner. */
@@ -192,13 +190,13 @@ public final class Fcntl {
   /** fcntl: set the owner, which receives signals. */
   public static final int F_SETOWN = 8;
 
-  /** fcntl: ask that. */
+  /** fcntl: get the owner. */
   public static final int F_GETOWN = 9;
 
   /** fcntl: set the signal for I/O. */
   public static final int F_SETSIG = 10;
 
-  /** fcntl: ask that. */
+  /** fcntl: get the signal for I/O. */
   public static final int F_GETSIG = 11;
 
   /** fcntl: {@link #F_SETOWN} with a {@link FOwnerEx}. */
@@ -234,10 +232,10 @@ public final class Fcntl {
   /** fcntl: {@link #F_DUPFD}, closed on exec. */
   public static final int F_DUPFD_CLOEXEC = 1030;
 
-  /** fcntl: the size of a pipe. */
+  /** fcntl: set the size of a pipe. */
   public static final int F_SETPIPE_SZ = 1031;
 
-  /** fcntl: ask that. */
+  /** fcntl: get the size of a pipe. */
   public static final int F_GETPIPE_SZ = 1032;
 
   /** fcntl: seal a file in memory. */

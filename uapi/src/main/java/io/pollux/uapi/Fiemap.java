@@ -2,49 +2,48 @@
 package io.pollux.uapi;
 
 /**
- * {@code struct fiemap}, 32 bytes, and the {@code struct fiemap_extent}s of 56 bytes that follow it: the argument of
- * {@link FileIoctl#FS_IOC_FIEMAP}.
+ * {@code struct fiemap}, 32 bytes, followed by {@code struct fiemap_extent}s of 56 bytes: the argument of {@link FileIoctl#FS_IOC_FIEMAP}.
  */
 @LinuxSource(file = "include/uapi/linux/fiemap.h", name = {"fiemap", "fiemap_extent"})
 public final class Fiemap {
-  /** The bytes of a struct fiemap without its extents. */
+  /** Size of a struct fiemap without its extents, in bytes. */
   public static final int SIZE = 32;
 
-  /** Where fm_start is: the first byte asked for, 64 bits. */
+  /** Offset of fm_start: the first byte requested, 64 bits. */
   public static final int FM_START = 0;
 
-  /** Where fm_length is: bytes asked for, 64 bits. */
+  /** Offset of fm_length: number of bytes requested, 64 bits. */
   public static final int FM_LENGTH = 8;
 
-  /** Where fm_flags is: FIEMAP_FLAG_*; on EBADR the bits that are not supported. */
+  /** Offset of fm_flags: FIEMAP_FLAG_*; on EBADR the unsupported bits. */
   public static final int FM_FLAGS = 16;
 
-  /** Where fm_mapped_extents is: extents that were stored, or counted. */
+  /** Offset of fm_mapped_extents: number of extents stored or counted. */
   public static final int FM_MAPPED_EXTENTS = 20;
 
-  /** Where fm_extent_count is: extents that there is room for; 0 to count only. */
+  /** Offset of fm_extent_count: number of extents that fit; 0 to count only. */
   public static final int FM_EXTENT_COUNT = 24;
 
-  /** The bytes of a struct fiemap_extent. */
+  /** Size of a struct fiemap_extent in bytes. */
   public static final int EXTENT_SIZE = 56;
 
-  /** Where fe_logical is: first byte in the file. */
+  /** Offset of fe_logical: first byte in the file. */
   public static final int FE_LOGICAL = 0;
 
-  /** Where fe_physical is: first byte on the device. */
+  /** Offset of fe_physical: first byte on the device. */
   public static final int FE_PHYSICAL = 8;
 
-  /** Where fe_length is: bytes. */
+  /** Offset of fe_length: bytes. */
   public static final int FE_LENGTH = 16;
 
-  /** Where fe_flags is: FIEMAP_EXTENT_*. */
+  /** Offset of fe_flags: FIEMAP_EXTENT_*. */
   public static final int FE_FLAGS = 40;
 
-  /** The most extents that a call may ask for, unsigned. */
+  /** Maximum number of extents of a call, unsigned. */
   @LinuxSource(file = "include/linux/fs.h", name = "FIEMAP_MAX_EXTENTS")
   public static final int FIEMAP_MAX_EXTENTS = (int) (0xffff_ffffL / EXTENT_SIZE);
 
-  /** Writes back what is dirty first. */
+  /** Writes back dirty pages first. */
   public static final int FIEMAP_FLAG_SYNC = 0x1;
 
   /** Reports the extents of the extended attributes instead. */
@@ -53,13 +52,13 @@ public final class Fiemap {
   /** The flags that a filesystem may support. */
   public static final int FIEMAP_FLAGS_COMPAT = FIEMAP_FLAG_SYNC | FIEMAP_FLAG_XATTR;
 
-  /** The last extent of those asked for. */
+  /** The last extent in the file. */
   public static final int FIEMAP_EXTENT_LAST = 0x1;
 
   /** Offsets need not be multiples of the block size. */
   public static final int FIEMAP_EXTENT_NOT_ALIGNED = 0x100;
 
-  /** The data lies in a block of metadata. */
+  /** The data is in a metadata block. */
   public static final int FIEMAP_EXTENT_DATA_INLINE = 0x200;
 
   /** Allocated and never written: reads as zeroes. */
@@ -68,7 +67,7 @@ public final class Fiemap {
   /** The filesystem keeps single blocks; they were merged into an extent for this report. */
   public static final int FIEMAP_EXTENT_MERGED = 0x1000;
 
-  /** Other files use these blocks, too. */
+  /** Other files share these blocks. */
   public static final int FIEMAP_EXTENT_SHARED = 0x2000;
 
   private Fiemap() {}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/** Requests of ioctl that mean the same for every kind of file. */
+/** Requests of ioctl with the same meaning for all types of files. */
 @LinuxSource(file = "include/uapi/asm-generic/ioctls.h")
 public final class FileIoctl {
-  /** The block of a file, by its number in the file and as an int. */
+  /** Maps a block number in the file to one on the device, both as an int. */
   public static final int FIBMAP = 1;
 
   /** The block size of the filesystem, as an int. */
@@ -55,7 +55,7 @@ public final class FileIoctl {
   /** The bytes of a struct fsxattr. */
   public static final int FSXATTR_SIZE = 28;
 
-  /** Stores where the extents of a file are: {@link Fiemap}. */
+  /** Stores the extents of a file: {@link Fiemap}. */
   public static final int FS_IOC_FIEMAP = 0xc020660b;
 
   /** The bytes of a struct file_clone_range. */

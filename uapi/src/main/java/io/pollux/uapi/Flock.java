@@ -34,102 +34,52 @@ public final class Flock {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code l_type}: one of Fcntl.F_RDLCK, F_WRLCK, F_UNLCK.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code l_type}: one of Fcntl.F_RDLCK, F_WRLCK, F_UNLCK. */
   public static short lType(long at) {
     return RawMemory.getShort(at, L_TYPE);
   }
 
-  /**
-   * Writes {@code l_type}: one of Fcntl.F_RDLCK, F_WRLCK, F_UNLCK.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code l_type}: one of Fcntl.F_RDLCK, F_WRLCK, F_UNLCK. */
   public static void lType(long at, short value) {
     RawMemory.putShort(at, L_TYPE, value);
   }
 
-  /**
-   * Reads {@code l_whence}: what l_start counts from, one of Fcntl.SEEK_*.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code l_whence}: origin of l_start, one of Fcntl.SEEK_*. */
   public static short lWhence(long at) {
     return RawMemory.getShort(at, L_WHENCE);
   }
 
-  /**
-   * Writes {@code l_whence}: what l_start counts from, one of Fcntl.SEEK_*.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code l_whence}: origin of l_start, one of Fcntl.SEEK_*. */
   public static void lWhence(long at, short value) {
     RawMemory.putShort(at, L_WHENCE, value);
   }
 
-  /**
-   * Reads {@code l_start}: where the range begins.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code l_start}: start of the range. */
   public static long lStart(long at) {
     return RawMemory.getLong(at, L_START);
   }
 
-  /**
-   * Writes {@code l_start}: where the range begins.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code l_start}: start of the range. */
   public static void lStart(long at, long value) {
     RawMemory.putLong(at, L_START, value);
   }
 
-  /**
-   * Reads {@code l_len}: its length; 0 is to the end, below 0 is before the start.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code l_len}: length of the range; 0 extends to the end, a negative range ends before the start. */
   public static long lLen(long at) {
     return RawMemory.getLong(at, L_LEN);
   }
 
-  /**
-   * Writes {@code l_len}: its length; 0 is to the end, below 0 is before the start.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code l_len}: length of the range; 0 extends to the end, a negative range ends before the start. */
   public static void lLen(long at, long value) {
     RawMemory.putLong(at, L_LEN, value);
   }
 
-  /**
-   * Reads {@code l_pid}: the owner.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code l_pid}: the owner. */
   public static int lPid(long at) {
     return RawMemory.getInt(at, L_PID);
   }
 
-  /**
-   * Writes {@code l_pid}: the owner.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code l_pid}: the owner. */
   public static void lPid(long at, int value) {
     RawMemory.putInt(at, L_PID, value);
   }

@@ -6,10 +6,9 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct iocb}: one request, 64 bytes, as a user program writes it.
+ * {@code struct iocb}: one request, 64 bytes, written by a user program.
  *
- * <p>The application owns it until it submits it, and again once its event has come. The kernel believes what it reads of a field
- * once, into memory of its own.
+ * <p>The application owns it before the submission and after the event. The kernel reads each field once, into its own copy.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
 public final class Iocb {
@@ -51,252 +50,127 @@ public final class Iocb {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code aio_data}: comes back in {@code io_event.data}.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_data}: returned in {@code io_event.data}. */
   public static long aioData(long at) {
     return RawMemory.getLong(at, AIO_DATA);
   }
 
-  /**
-   * Writes {@code aio_data}: comes back in {@code io_event.data}.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_data}: returned in {@code io_event.data}. */
   public static void aioData(long at, long value) {
     RawMemory.putLong(at, AIO_DATA, value);
   }
 
-  /**
-   * Reads {@code aio_key}: the kernel stores 0 (KIOCB_KEY) where cancel is possible.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_key}: the kernel stores 0 (KIOCB_KEY) if cancel is possible. */
   public static int aioKey(long at) {
     return RawMemory.getInt(at, AIO_KEY);
   }
 
-  /**
-   * Writes {@code aio_key}: the kernel stores 0 (KIOCB_KEY) where cancel is possible.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_key}: the kernel stores 0 (KIOCB_KEY) if cancel is possible. */
   public static void aioKey(long at, int value) {
     RawMemory.putInt(at, AIO_KEY, value);
   }
 
-  /**
-   * Reads {@code aio_rw_flags}: RWF_* flags.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_rw_flags}: RWF_* flags. */
   public static int aioRwFlags(long at) {
     return RawMemory.getInt(at, AIO_RW_FLAGS);
   }
 
-  /**
-   * Writes {@code aio_rw_flags}: RWF_* flags.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_rw_flags}: RWF_* flags. */
   public static void aioRwFlags(long at, int value) {
     RawMemory.putInt(at, AIO_RW_FLAGS, value);
   }
 
-  /**
-   * Reads {@code aio_lio_opcode}: IOCB_CMD_*.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_lio_opcode}: IOCB_CMD_*. */
   public static short aioLioOpcode(long at) {
     return RawMemory.getShort(at, AIO_LIO_OPCODE);
   }
 
-  /**
-   * Writes {@code aio_lio_opcode}: IOCB_CMD_*.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_lio_opcode}: IOCB_CMD_*. */
   public static void aioLioOpcode(long at, short value) {
     RawMemory.putShort(at, AIO_LIO_OPCODE, value);
   }
 
-  /**
-   * Reads {@code aio_reqprio}: I/O priority, read only with IOCB_FLAG_IOPRIO.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_reqprio}: I/O priority, read only with IOCB_FLAG_IOPRIO. */
   public static short aioReqprio(long at) {
     return RawMemory.getShort(at, AIO_REQPRIO);
   }
 
-  /**
-   * Writes {@code aio_reqprio}: I/O priority, read only with IOCB_FLAG_IOPRIO.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_reqprio}: I/O priority, read only with IOCB_FLAG_IOPRIO. */
   public static void aioReqprio(long at, short value) {
     RawMemory.putShort(at, AIO_REQPRIO, value);
   }
 
-  /**
-   * Reads {@code aio_fildes}: the file descriptor.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_fildes}: the file descriptor. */
   public static int aioFildes(long at) {
     return RawMemory.getInt(at, AIO_FILDES);
   }
 
-  /**
-   * Writes {@code aio_fildes}: the file descriptor.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_fildes}: the file descriptor. */
   public static void aioFildes(long at, int value) {
     RawMemory.putInt(at, AIO_FILDES, value);
   }
 
-  /**
-   * Reads {@code aio_buf}: buffer, iovec array, or the poll mask.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_buf}: buffer, iovec array, or the poll mask. */
   public static long aioBuf(long at) {
     return RawMemory.getLong(at, AIO_BUF);
   }
 
-  /**
-   * Writes {@code aio_buf}: buffer, iovec array, or the poll mask.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_buf}: buffer, iovec array, or the poll mask. */
   public static void aioBuf(long at, long value) {
     RawMemory.putLong(at, AIO_BUF, value);
   }
 
-  /**
-   * Reads {@code aio_nbytes}: bytes, or the number of iovecs.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_nbytes}: bytes, or the number of iovecs. */
   public static long aioNbytes(long at) {
     return RawMemory.getLong(at, AIO_NBYTES);
   }
 
-  /**
-   * Writes {@code aio_nbytes}: bytes, or the number of iovecs.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_nbytes}: bytes, or the number of iovecs. */
   public static void aioNbytes(long at, long value) {
     RawMemory.putLong(at, AIO_NBYTES, value);
   }
 
-  /**
-   * Reads {@code aio_offset}: file offset in bytes.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_offset}: file offset in bytes. */
   public static long aioOffset(long at) {
     return RawMemory.getLong(at, AIO_OFFSET);
   }
 
-  /**
-   * Writes {@code aio_offset}: file offset in bytes.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_offset}: file offset in bytes. */
   public static void aioOffset(long at, long value) {
     RawMemory.putLong(at, AIO_OFFSET, value);
   }
 
-  /**
-   * Reads {@code aio_reserved2}: must be 0.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_reserved2}: must be 0. */
   public static long aioReserved2(long at) {
     return RawMemory.getLong(at, AIO_RESERVED2);
   }
 
-  /**
-   * Writes {@code aio_reserved2}: must be 0.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_reserved2}: must be 0. */
   public static void aioReserved2(long at, long value) {
     RawMemory.putLong(at, AIO_RESERVED2, value);
   }
 
-  /**
-   * Reads {@code aio_flags}: IOCB_FLAG_*.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_flags}: IOCB_FLAG_*. */
   public static int aioFlags(long at) {
     return RawMemory.getInt(at, AIO_FLAGS);
   }
 
-  /**
-   * Writes {@code aio_flags}: IOCB_FLAG_*.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_flags}: IOCB_FLAG_*. */
   public static void aioFlags(long at, int value) {
     RawMemory.putInt(at, AIO_FLAGS, value);
   }
 
-  /**
-   * Reads {@code aio_resfd}: an eventfd, with IOCB_FLAG_RESFD.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code aio_resfd}: an eventfd, with IOCB_FLAG_RESFD. */
   public static int aioResfd(long at) {
     return RawMemory.getInt(at, AIO_RESFD);
   }
 
-  /**
-   * Writes {@code aio_resfd}: an eventfd, with IOCB_FLAG_RESFD.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code aio_resfd}: an eventfd, with IOCB_FLAG_RESFD. */
   public static void aioResfd(long at, int value) {
     RawMemory.putInt(at, AIO_RESFD, value);
   }
 
-  /**
-   * Where {@code aio_key} is, for who stores it on its own.
-   *
-   * @param at address of the structure; any value at all
-   * @return address of the field
-   */
+  /** Returns the address of {@code aio_key}, which the kernel writes separately. */
   public static long aioKeyAddress(long at) {
     return at + AIO_KEY;
   }

@@ -5,9 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@code struct iovec}: one piece of a vectored transfer, 16 bytes.
- */
+/** {@code struct iovec}: one segment of a vectored transfer, 16 bytes. */
 @LinuxSource(file = "include/uapi/linux/uio.h", name = "iovec")
 public final class Iovec {
   /** The layout of {@code struct iovec}. */
@@ -28,42 +26,22 @@ public final class Iovec {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code iov_base}: first byte.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code iov_base}: first byte. */
   public static long iovBase(long at) {
     return RawMemory.getLong(at, IOV_BASE);
   }
 
-  /**
-   * Writes {@code iov_base}: first byte.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code iov_base}: first byte. */
   public static void iovBase(long at, long value) {
     RawMemory.putLong(at, IOV_BASE, value);
   }
 
-  /**
-   * Reads {@code iov_len}: bytes.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code iov_len}: bytes. */
   public static long iovLen(long at) {
     return RawMemory.getLong(at, IOV_LEN);
   }
 
-  /**
-   * Writes {@code iov_len}: bytes.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code iov_len}: bytes. */
   public static void iovLen(long at, long value) {
     RawMemory.putLong(at, IOV_LEN, value);
   }

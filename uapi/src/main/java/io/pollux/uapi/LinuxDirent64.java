@@ -6,8 +6,8 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct linux_dirent64}: the head of one record of getdents64. The name follows, ends in a 0 byte, and the record
- * is padded to a multiple of 8 bytes.
+ * {@code struct linux_dirent64}: the header of one record of getdents64. The name with a 0 byte follows, and padding to a multiple of 8
+ * bytes.
  */
 @LinuxSource(file = "include/linux/dirent.h", name = "linux_dirent64")
 public final class LinuxDirent64 {
@@ -33,82 +33,42 @@ public final class LinuxDirent64 {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code d_ino}: inode number.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code d_ino}: inode number. */
   public static long dIno(long at) {
     return RawMemory.getLong(at, D_INO);
   }
 
-  /**
-   * Writes {@code d_ino}: inode number.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code d_ino}: inode number. */
   public static void dIno(long at, long value) {
     RawMemory.putLong(at, D_INO, value);
   }
 
-  /**
-   * Reads {@code d_off}: position behind this entry, for lseek.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code d_off}: position after this entry, for lseek. */
   public static long dOff(long at) {
     return RawMemory.getLong(at, D_OFF);
   }
 
-  /**
-   * Writes {@code d_off}: position behind this entry, for lseek.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code d_off}: position after this entry, for lseek. */
   public static void dOff(long at, long value) {
     RawMemory.putLong(at, D_OFF, value);
   }
 
-  /**
-   * Reads {@code d_reclen}: bytes of this record.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code d_reclen}: bytes of this record. */
   public static short dReclen(long at) {
     return RawMemory.getShort(at, D_RECLEN);
   }
 
-  /**
-   * Writes {@code d_reclen}: bytes of this record.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code d_reclen}: bytes of this record. */
   public static void dReclen(long at, short value) {
     RawMemory.putShort(at, D_RECLEN, value);
   }
 
-  /**
-   * Reads {@code d_type}: DT_* type of the file.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code d_type}: DT_* type of the file. */
   public static byte dType(long at) {
     return RawMemory.getByte(at, D_TYPE);
   }
 
-  /**
-   * Writes {@code d_type}: DT_* type of the file.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code d_type}: DT_* type of the file. */
   public static void dType(long at, byte value) {
     RawMemory.putByte(at, D_TYPE, value);
   }

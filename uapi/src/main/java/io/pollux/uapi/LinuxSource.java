@@ -12,17 +12,9 @@ import java.lang.annotation.Target;
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.TYPE, ElementType.METHOD, ElementType.FIELD, ElementType.CONSTRUCTOR})
 public @interface LinuxSource {
-  /**
-   * The file in the kernel tree.
-   *
-   * @return a path such as {@code fs/aio.c}
-   */
+  /** The file in the kernel tree, such as {@code fs/aio.c}. */
   String file();
 
-  /**
-   * The C names, as written there.
-   *
-   * @return one name or several; empty for the file as a whole
-   */
+  /** The C names; empty for the whole file. */
   String[] name() default {};
 }

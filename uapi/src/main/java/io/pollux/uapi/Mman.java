@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * Constants of mmap.
- */
+/** Constants of mmap. */
 @LinuxSource(file = "include/uapi/asm-generic/mman-common.h")
 public final class Mman {
   /** No access. */
@@ -15,7 +13,7 @@ public final class Mman {
   /** Writing. */
   public static final int PROT_WRITE = 2;
 
-  /** Execution; accepted, has no meaning here. */
+  /** Execution; accepted and ignored. */
   public static final int PROT_EXEC = 4;
 
   /** Shared. */
@@ -27,7 +25,7 @@ public final class Mman {
   /** At this address; refused. */
   public static final int MAP_FIXED = 0x10;
 
-  /** Memory with no file behind it. */
+  /** Memory without a file. */
   public static final int MAP_ANONYMOUS = 0x20;
 
   private Mman() {}

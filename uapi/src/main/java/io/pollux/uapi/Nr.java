@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * System call numbers of x86-64. io_setup2 and io_ring_enter are the two that the series adds.
- */
+/** System call numbers of x86-64. The series adds io_setup2 and io_ring_enter. */
 @Patch({13, 26})
 @LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")
 public final class Nr {
@@ -43,7 +41,7 @@ public final class Nr {
   /** flock(2). */
   public static final int FLOCK = 73;
 
-  /** openat2(2); younger than the series. */
+  /** openat2(2); newer than the series. */
   public static final int OPENAT2 = 437;
 
   /** ioctl(2). */
@@ -198,7 +196,7 @@ public final class Nr {
   /** faccessat2(2). */
   public static final int FACCESSAT2 = 439;
 
-  /** Numbers are below this. */
+  /** Upper limit of the numbers, exclusive. */
   public static final int COUNT = 512;
 
   private Nr() {}

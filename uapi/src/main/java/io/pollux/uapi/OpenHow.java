@@ -5,7 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/** {@code struct open_how}: how openat2 opens, 24 bytes. */
+/** {@code struct open_how}: the arguments of openat2, 24 bytes. */
 @LinuxSource(file = "include/uapi/linux/openat2.h", name = "open_how")
 public final class OpenHow {
   /** The layout of {@code struct open_how}. */
@@ -28,32 +28,17 @@ public final class OpenHow {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code flags}: O_* flags.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code flags}: O_* flags. */
   public static long flags(long at) {
     return RawMemory.getLong(at, FLAGS);
   }
 
-  /**
-   * Reads {@code mode}: mode bits of a file that is made.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code mode}: mode bits of a new file. */
   public static long mode(long at) {
     return RawMemory.getLong(at, MODE);
   }
 
-  /**
-   * Reads {@code resolve}: Fcntl.RESOLVE_* flags.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code resolve}: Fcntl.RESOLVE_* flags. */
   public static long resolve(long at) {
     return RawMemory.getLong(at, RESOLVE);
   }

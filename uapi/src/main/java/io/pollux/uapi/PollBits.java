@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/** What poll(2), IOCB_CMD_POLL and a file's poll method say about a file: bits of a mask. */
+/** Bits of the masks of poll(2), IOCB_CMD_POLL and a file's poll method. */
 @LinuxSource(file = "include/uapi/asm-generic/poll.h")
 public final class PollBits {
-  /** There is data to read. */
+  /** Data can be read. */
   public static final int POLLIN = 0x1;
 
-  /** There is urgent data. */
+  /** Urgent data can be read. */
   public static final int POLLPRI = 0x2;
 
-  /** There is room to write. */
+  /** Data can be written. */
   public static final int POLLOUT = 0x4;
 
-  /** An error; always told. */
+  /** An error; always reported. */
   public static final int POLLERR = 0x8;
 
-  /** The other end is gone; always told. */
+  /** The other end is closed; always reported. */
   public static final int POLLHUP = 0x10;
 
-  /** The descriptor is not open; told by poll(2) only. */
+  /** The descriptor is not open; reported by poll(2) only. */
   public static final int POLLNVAL = 0x20;
 
-  /** Normal data to read. */
+  /** Normal data can be read. */
   public static final int POLLRDNORM = 0x40;
 
-  /** Room to write normal data. */
+  /** Normal data can be written. */
   public static final int POLLWRNORM = 0x100;
 
-  /** What a file without a poll method is: always ready. */
+  /** The mask of a file without a poll method: always ready. */
   @LinuxSource(file = "include/linux/poll.h", name = "DEFAULT_POLLMASK")
   public static final int DEFAULT_POLLMASK = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 

@@ -5,9 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@code struct pollfd}: a descriptor that poll(2) looks at, 8 bytes.
- */
+/** {@code struct pollfd}: a descriptor for poll(2), 8 bytes. */
 @LinuxSource(file = "include/uapi/asm-generic/poll.h", name = "pollfd")
 public final class Pollfd {
   /** The layout of {@code struct pollfd}. */
@@ -30,62 +28,32 @@ public final class Pollfd {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code fd}: the descriptor; a negative one is skipped.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code fd}: the descriptor; a negative one is skipped. */
   public static int fd(long at) {
     return RawMemory.getInt(at, FD);
   }
 
-  /**
-   * Writes {@code fd}: the descriptor; a negative one is skipped.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code fd}: the descriptor; a negative one is skipped. */
   public static void fd(long at, int value) {
     RawMemory.putInt(at, FD, value);
   }
 
-  /**
-   * Reads {@code events}: what is asked for, a mask of {@link PollBits}.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code events}: requested, a mask of {@link PollBits}. */
   public static short events(long at) {
     return RawMemory.getShort(at, EVENTS);
   }
 
-  /**
-   * Writes {@code events}: what is asked for, a mask of {@link PollBits}.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code events}: requested, a mask of {@link PollBits}. */
   public static void events(long at, short value) {
     RawMemory.putShort(at, EVENTS, value);
   }
 
-  /**
-   * Reads {@code revents}: what is so, a mask of {@link PollBits}; the kernel writes it.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code revents}: result, a mask of {@link PollBits}; the kernel writes it. */
   public static short revents(long at) {
     return RawMemory.getShort(at, REVENTS);
   }
 
-  /**
-   * Writes {@code revents}: what is so, a mask of {@link PollBits}; the kernel writes it.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code revents}: result, a mask of {@link PollBits}; the kernel writes it. */
   public static void revents(long at, short value) {
     RawMemory.putShort(at, REVENTS, value);
   }

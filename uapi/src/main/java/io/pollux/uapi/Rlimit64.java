@@ -5,15 +5,13 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@code struct rlimit64}: a limit of a process, 16 bytes, and the names of the limits.
- */
+/** {@code struct rlimit64}: a limit of a process, 16 bytes, and the names of the limits. */
 @LinuxSource(file = "include/uapi/linux/resource.h", name = "rlimit64")
 public final class Rlimit64 {
   /** Descriptors. */
   public static final int RLIMIT_NOFILE = 7;
 
-  /** Bytes of memory that stay pinned for long. */
+  /** Bytes of memory that stay pinned. */
   public static final int RLIMIT_MEMLOCK = 8;
 
   /** No limit: the largest unsigned number. */
@@ -37,42 +35,22 @@ public final class Rlimit64 {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code rlim_cur}: the limit in force, unsigned.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code rlim_cur}: the soft limit, unsigned. */
   public static long rlimCur(long at) {
     return RawMemory.getLong(at, RLIM_CUR);
   }
 
-  /**
-   * Writes {@code rlim_cur}: the limit in force, unsigned.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code rlim_cur}: the soft limit, unsigned. */
   public static void rlimCur(long at, long value) {
     RawMemory.putLong(at, RLIM_CUR, value);
   }
 
-  /**
-   * Reads {@code rlim_max}: what rlim_cur may be raised to, unsigned.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code rlim_max}: the hard limit, unsigned. */
   public static long rlimMax(long at) {
     return RawMemory.getLong(at, RLIM_MAX);
   }
 
-  /**
-   * Writes {@code rlim_max}: what rlim_cur may be raised to, unsigned.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code rlim_max}: the hard limit, unsigned. */
   public static void rlimMax(long at, long value) {
     RawMemory.putLong(at, RLIM_MAX, value);
   }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.uapi;
 
-/**
- * File types and mode bits.
- */
+/** File types and mode bits. */
 @LinuxSource(file = "include/uapi/linux/stat.h")
 public final class StatMode {
   /** Mask of the type. */
@@ -39,16 +37,16 @@ public final class StatMode {
   /** Sticky. */
   public static final int S_ISVTX = 01000;
 
-  /** Every permission. */
+  /** All permissions. */
   public static final int S_IRWXUGO = 0777;
 
-  /** Permission to execute, for anybody at all. */
+  /** Execute permission of owner, group and others. */
   public static final int S_IXUGO = 0111;
 
-  /** All mode bits but the type. */
+  /** All mode bits except the type. */
   public static final int S_IALLUGO = 07777;
 
-  /** Type not told. */
+  /** Unknown type. */
   public static final int DT_UNKNOWN = 0;
 
   /** Pipe. */
@@ -75,11 +73,10 @@ public final class StatMode {
   private StatMode() {}
 
   /**
-   * Tells a type.
+   * Whether a mode is of a type.
    *
    * @param mode a mode with its type bits
-   * @param type one of the S_IF* types
-   * @return whether the mode is of that type
+   * @param type one of S_IF*
    */
   public static boolean isType(int mode, int type) {
     return (mode & S_IFMT) == type;

@@ -6,13 +6,13 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct statx}, 256 bytes: what statx tells of a file.
- * 
- * <p>A time is 16 bytes: 64 bits of seconds, 32 bits of nanoseconds, 4 bytes of nothing.
+ * {@code struct statx}, 256 bytes: the result of statx.
+ *
+ * <p>A time is 16 bytes: 64 bits of seconds, 32 bits of nanoseconds, 4 bytes of padding.
  */
 @LinuxSource(file = "include/uapi/linux/stat.h", name = "statx")
 public final class Statx {
-  /** What stat tells. */
+  /** The fields of struct stat. */
   public static final int STATX_BASIC_STATS = 0x7ff;
 
   /** The birth time. */
@@ -33,7 +33,7 @@ public final class Statx {
   /** The file is stored encrypted. */
   public static final int STATX_ATTR_ENCRYPTED = 0x800;
 
-  /** A bit that is not for use: EINVAL. */
+  /** A reserved bit: EINVAL. */
   public static final int STATX__RESERVED = 0x8000_0000;
 
   /** The layout of {@code struct statx}. */
@@ -102,462 +102,232 @@ public final class Statx {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code stx_mask}: STATX_* bits of what is filled.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_mask}: STATX_* bits of the valid fields. */
   public static int stxMask(long at) {
     return RawMemory.getInt(at, STX_MASK);
   }
 
-  /**
-   * Writes {@code stx_mask}: STATX_* bits of what is filled.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_mask}: STATX_* bits of the valid fields. */
   public static void stxMask(long at, int value) {
     RawMemory.putInt(at, STX_MASK, value);
   }
 
-  /**
-   * Reads {@code stx_blksize}: best size of I/O.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_blksize}: preferred I/O size in bytes. */
   public static int stxBlksize(long at) {
     return RawMemory.getInt(at, STX_BLKSIZE);
   }
 
-  /**
-   * Writes {@code stx_blksize}: best size of I/O.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_blksize}: preferred I/O size in bytes. */
   public static void stxBlksize(long at, int value) {
     RawMemory.putInt(at, STX_BLKSIZE, value);
   }
 
-  /**
-   * Reads {@code stx_attributes}: STATX_ATTR_* bits.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_attributes}: STATX_ATTR_* bits. */
   public static long stxAttributes(long at) {
     return RawMemory.getLong(at, STX_ATTRIBUTES);
   }
 
-  /**
-   * Writes {@code stx_attributes}: STATX_ATTR_* bits.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_attributes}: STATX_ATTR_* bits. */
   public static void stxAttributes(long at, long value) {
     RawMemory.putLong(at, STX_ATTRIBUTES, value);
   }
 
-  /**
-   * Reads {@code stx_nlink}: hard links.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_nlink}: hard links. */
   public static int stxNlink(long at) {
     return RawMemory.getInt(at, STX_NLINK);
   }
 
-  /**
-   * Writes {@code stx_nlink}: hard links.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_nlink}: hard links. */
   public static void stxNlink(long at, int value) {
     RawMemory.putInt(at, STX_NLINK, value);
   }
 
-  /**
-   * Reads {@code stx_uid}: owner.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_uid}: owner. */
   public static int stxUid(long at) {
     return RawMemory.getInt(at, STX_UID);
   }
 
-  /**
-   * Writes {@code stx_uid}: owner.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_uid}: owner. */
   public static void stxUid(long at, int value) {
     RawMemory.putInt(at, STX_UID, value);
   }
 
-  /**
-   * Reads {@code stx_gid}: group.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_gid}: group. */
   public static int stxGid(long at) {
     return RawMemory.getInt(at, STX_GID);
   }
 
-  /**
-   * Writes {@code stx_gid}: group.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_gid}: group. */
   public static void stxGid(long at, int value) {
     RawMemory.putInt(at, STX_GID, value);
   }
 
-  /**
-   * Reads {@code stx_mode}: type and permissions.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_mode}: type and permissions. */
   public static short stxMode(long at) {
     return RawMemory.getShort(at, STX_MODE);
   }
 
-  /**
-   * Writes {@code stx_mode}: type and permissions.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_mode}: type and permissions. */
   public static void stxMode(long at, short value) {
     RawMemory.putShort(at, STX_MODE, value);
   }
 
-  /**
-   * Reads {@code stx_ino}: inode number.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_ino}: inode number. */
   public static long stxIno(long at) {
     return RawMemory.getLong(at, STX_INO);
   }
 
-  /**
-   * Writes {@code stx_ino}: inode number.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_ino}: inode number. */
   public static void stxIno(long at, long value) {
     RawMemory.putLong(at, STX_INO, value);
   }
 
-  /**
-   * Reads {@code stx_size}: size in bytes.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_size}: size in bytes. */
   public static long stxSize(long at) {
     return RawMemory.getLong(at, STX_SIZE);
   }
 
-  /**
-   * Writes {@code stx_size}: size in bytes.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_size}: size in bytes. */
   public static void stxSize(long at, long value) {
     RawMemory.putLong(at, STX_SIZE, value);
   }
 
-  /**
-   * Reads {@code stx_blocks}: blocks of 512 bytes.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_blocks}: blocks of 512 bytes. */
   public static long stxBlocks(long at) {
     return RawMemory.getLong(at, STX_BLOCKS);
   }
 
-  /**
-   * Writes {@code stx_blocks}: blocks of 512 bytes.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_blocks}: blocks of 512 bytes. */
   public static void stxBlocks(long at, long value) {
     RawMemory.putLong(at, STX_BLOCKS, value);
   }
 
-  /**
-   * Reads {@code stx_attributes_mask}: STATX_ATTR_* bits that mean something here.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_attributes_mask}: supported STATX_ATTR_* bits. */
   public static long stxAttributesMask(long at) {
     return RawMemory.getLong(at, STX_ATTRIBUTES_MASK);
   }
 
-  /**
-   * Writes {@code stx_attributes_mask}: STATX_ATTR_* bits that mean something here.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_attributes_mask}: supported STATX_ATTR_* bits. */
   public static void stxAttributesMask(long at, long value) {
     RawMemory.putLong(at, STX_ATTRIBUTES_MASK, value);
   }
 
-  /**
-   * Reads {@code stx_atime}: seconds of the last access.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_atime}: seconds of the last access. */
   public static long stxAtime(long at) {
     return RawMemory.getLong(at, STX_ATIME);
   }
 
-  /**
-   * Writes {@code stx_atime}: seconds of the last access.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_atime}: seconds of the last access. */
   public static void stxAtime(long at, long value) {
     RawMemory.putLong(at, STX_ATIME, value);
   }
 
-  /**
-   * Reads {@code stx_atime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_atime_nsec}: nanoseconds of the last access. */
   public static int stxAtimeNsec(long at) {
     return RawMemory.getInt(at, STX_ATIME_NSEC);
   }
 
-  /**
-   * Writes {@code stx_atime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_atime_nsec}: nanoseconds of the last access. */
   public static void stxAtimeNsec(long at, int value) {
     RawMemory.putInt(at, STX_ATIME_NSEC, value);
   }
 
-  /**
-   * Reads {@code stx_btime}: seconds of the birth.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_btime}: seconds of the birth. */
   public static long stxBtime(long at) {
     return RawMemory.getLong(at, STX_BTIME);
   }
 
-  /**
-   * Writes {@code stx_btime}: seconds of the birth.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_btime}: seconds of the birth. */
   public static void stxBtime(long at, long value) {
     RawMemory.putLong(at, STX_BTIME, value);
   }
 
-  /**
-   * Reads {@code stx_btime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_btime_nsec}: nanoseconds of the birth. */
   public static int stxBtimeNsec(long at) {
     return RawMemory.getInt(at, STX_BTIME_NSEC);
   }
 
-  /**
-   * Writes {@code stx_btime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_btime_nsec}: nanoseconds of the birth. */
   public static void stxBtimeNsec(long at, int value) {
     RawMemory.putInt(at, STX_BTIME_NSEC, value);
   }
 
-  /**
-   * Reads {@code stx_ctime}: seconds of the last change.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_ctime}: seconds of the last change. */
   public static long stxCtime(long at) {
     return RawMemory.getLong(at, STX_CTIME);
   }
 
-  /**
-   * Writes {@code stx_ctime}: seconds of the last change.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_ctime}: seconds of the last change. */
   public static void stxCtime(long at, long value) {
     RawMemory.putLong(at, STX_CTIME, value);
   }
 
-  /**
-   * Reads {@code stx_ctime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_ctime_nsec}: nanoseconds of the last change. */
   public static int stxCtimeNsec(long at) {
     return RawMemory.getInt(at, STX_CTIME_NSEC);
   }
 
-  /**
-   * Writes {@code stx_ctime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_ctime_nsec}: nanoseconds of the last change. */
   public static void stxCtimeNsec(long at, int value) {
     RawMemory.putInt(at, STX_CTIME_NSEC, value);
   }
 
-  /**
-   * Reads {@code stx_mtime}: seconds of the last write.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_mtime}: seconds of the last write. */
   public static long stxMtime(long at) {
     return RawMemory.getLong(at, STX_MTIME);
   }
 
-  /**
-   * Writes {@code stx_mtime}: seconds of the last write.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_mtime}: seconds of the last write. */
   public static void stxMtime(long at, long value) {
     RawMemory.putLong(at, STX_MTIME, value);
   }
 
-  /**
-   * Reads {@code stx_mtime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_mtime_nsec}: nanoseconds of the last write. */
   public static int stxMtimeNsec(long at) {
     return RawMemory.getInt(at, STX_MTIME_NSEC);
   }
 
-  /**
-   * Writes {@code stx_mtime_nsec}: nanoseconds of it.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_mtime_nsec}: nanoseconds of the last write. */
   public static void stxMtimeNsec(long at, int value) {
     RawMemory.putInt(at, STX_MTIME_NSEC, value);
   }
 
-  /**
-   * Reads {@code stx_rdev_major}: major number, of a device.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_rdev_major}: major number, of a device. */
   public static int stxRdevMajor(long at) {
     return RawMemory.getInt(at, STX_RDEV_MAJOR);
   }
 
-  /**
-   * Writes {@code stx_rdev_major}: major number, of a device.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_rdev_major}: major number, of a device. */
   public static void stxRdevMajor(long at, int value) {
     RawMemory.putInt(at, STX_RDEV_MAJOR, value);
   }
 
-  /**
-   * Reads {@code stx_rdev_minor}: minor number, of a device.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_rdev_minor}: minor number, of a device. */
   public static int stxRdevMinor(long at) {
     return RawMemory.getInt(at, STX_RDEV_MINOR);
   }
 
-  /**
-   * Writes {@code stx_rdev_minor}: minor number, of a device.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_rdev_minor}: minor number, of a device. */
   public static void stxRdevMinor(long at, int value) {
     RawMemory.putInt(at, STX_RDEV_MINOR, value);
   }
 
-  /**
-   * Reads {@code stx_dev_major}: major number of the filesystem's device.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_dev_major}: major number of the filesystem's device. */
   public static int stxDevMajor(long at) {
     return RawMemory.getInt(at, STX_DEV_MAJOR);
   }
 
-  /**
-   * Writes {@code stx_dev_major}: major number of the filesystem's device.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_dev_major}: major number of the filesystem's device. */
   public static void stxDevMajor(long at, int value) {
     RawMemory.putInt(at, STX_DEV_MAJOR, value);
   }
 
-  /**
-   * Reads {@code stx_dev_minor}: minor number of the filesystem's device.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code stx_dev_minor}: minor number of the filesystem's device. */
   public static int stxDevMinor(long at) {
     return RawMemory.getInt(at, STX_DEV_MINOR);
   }
 
-  /**
-   * Writes {@code stx_dev_minor}: minor number of the filesystem's device.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code stx_dev_minor}: minor number of the filesystem's device. */
   public static void stxDevMinor(long at, int value) {
     RawMemory.putInt(at, STX_DEV_MINOR, value);
   }

@@ -5,9 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@code struct timespec}: a time or a duration, 16 bytes.
- */
+/** {@code struct timespec}: a time or a duration, 16 bytes. */
 @LinuxSource(file = "include/uapi/linux/time.h", name = "timespec")
 public final class Timespec {
   /** The layout of {@code struct timespec}. */
@@ -28,42 +26,22 @@ public final class Timespec {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /**
-   * Reads {@code tv_sec}: seconds.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code tv_sec}: seconds. */
   public static long tvSec(long at) {
     return RawMemory.getLong(at, TV_SEC);
   }
 
-  /**
-   * Writes {@code tv_sec}: seconds.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code tv_sec}: seconds. */
   public static void tvSec(long at, long value) {
     RawMemory.putLong(at, TV_SEC, value);
   }
 
-  /**
-   * Reads {@code tv_nsec}: nanoseconds, 0 to 999,999,999.
-   *
-   * @param at address of the structure
-   * @return the field
-   */
+  /** Reads {@code tv_nsec}: nanoseconds, 0 to 999,999,999. */
   public static long tvNsec(long at) {
     return RawMemory.getLong(at, TV_NSEC);
   }
 
-  /**
-   * Writes {@code tv_nsec}: nanoseconds, 0 to 999,999,999.
-   *
-   * @param at address of the structure
-   * @param value the field
-   */
+  /** Writes {@code tv_nsec}: nanoseconds, 0 to 999,999,999. */
   public static void tvNsec(long at, long value) {
     RawMemory.putLong(at, TV_NSEC, value);
   }

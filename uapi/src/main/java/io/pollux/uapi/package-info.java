@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * What user and kernel share, field by field: the counterpart of the kernel's {@code include/uapi}.
+ * The interface between user programs and the kernel, field by field: {@code include/uapi}.
  *
- * <p>A structure is a final class with its {@link java.lang.foreign.StructLayout} as the only definition.
- * Offsets are read off that layout; nothing else in the project repeats a number. Accessors take the raw
- * address of the structure. Whoever calls them has made sure that the address is good: a user program
- * because it mapped the memory, the kernel because it checked or pinned the range through the task's
- * address space.
+ * <p>A structure is a final class. Its {@link java.lang.foreign.StructLayout} is the only definition of its offsets. Accessors take the raw
+ * address {@code at} of the structure. The caller ensures that the address is valid. A user program has mapped the memory; the kernel has
+ * checked or pinned the range through the task's address space.
  *
- * <p>Byte order is little-endian, pointers and longs have 64 bits (LP64).
+ * <p>Byte order is little-endian; pointers and longs have 64 bits (LP64).
  */
 @NullMarked
 package io.pollux.uapi;

@@ -2,10 +2,10 @@
 package io.pollux.userland;
 
 /**
- * One name in a directory.
+ * One entry of a directory.
  *
  * @param name the name
  * @param ino inode number
- * @param type DT_* type, perhaps DT_UNKNOWN
+ * @param type DT_* type; may be DT_UNKNOWN
  */
 public record DirEntry(PathName name, long ino, int type) {}

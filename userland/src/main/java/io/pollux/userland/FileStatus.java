@@ -5,18 +5,18 @@ import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 
 /**
- * What stat(2) says of a file.
+ * The result of stat(2).
  *
- * @param dev device that the file is on
+ * @param dev device of the filesystem
  * @param ino inode number
- * @param nlink names
+ * @param nlink number of names
  * @param mode type and permissions
  * @param uid owner
  * @param gid group
- * @param rdev device that the file is
+ * @param rdev device number of a device node
  * @param size bytes
- * @param blksize preferred I/O size
- * @param blocks 512-byte blocks that it takes
+ * @param blksize preferred I/O size in bytes
+ * @param blocks allocated space in units of 512 bytes
  * @param atime last access
  * @param mtime last change of the content
  * @param ctime last change of the inode
@@ -37,7 +37,7 @@ public record FileStatus(
     Time ctime) {
 
   /**
-   * A point in time: seconds + nanoseconds/1e9 after 1970, also for times before it.
+   * A time: seconds + nanoseconds/1e9 since 1970, also before it.
    *
    * @param seconds whole seconds
    * @param nanos from 0 to 999,999,999
@@ -48,7 +48,6 @@ public record FileStatus(
    * Reads a struct stat.
    *
    * @param at its address
-   * @return the status
    */
   public static FileStatus read(long at) {
     return new FileStatus(
@@ -70,8 +69,7 @@ public record FileStatus(
   /**
    * Whether the file is of a type.
    *
-   * @param type one of StatMode's S_IF* types
-   * @return true if so
+   * @param type one of StatMode.S_IF*
    */
   public boolean is(int type) {
     return StatMode.isType(mode, type);

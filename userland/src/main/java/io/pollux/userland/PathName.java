@@ -9,10 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A path as the kernel knows it: bytes, most of them UTF-8, none of them 0. A name that is not UTF-8 is as
- * good as any other, which a String could not say.
- */
+/** A path for the kernel: bytes without a 0, usually UTF-8. A name that is not UTF-8 is valid, which a String cannot represent. */
 public final class PathName implements Comparable<PathName> {
   private static final int ESCAPE = 0xdc00;
 
@@ -23,10 +20,10 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * A path from text.
+   * Converts text to a path.
    *
-   * @param text the path; as {@link #text()} returns it, U+DC80 to U+DCFF alone are the bytes 0x80 to 0xff
-   * @return its UTF-8 bytes
+   * @param text the path; a lone U+DC80 to U+DCFF, as {@link #text()} returns it, is a byte 0x80 to 0xff
+   * @return the path in UTF-8
    */
   public static PathName of(String text) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(text.length());
@@ -47,30 +44,28 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * Whether a code point, alone, stands for a byte that is not UTF-8.
+   * Whether a lone code point represents a byte that is not UTF-8: U+DC80 to U+DCFF.
    *
    * @param codePoint the code point
-   * @return true for U+DC80 to U+DCFF
    */
   public static boolean isEscape(int codePoint) {
     return codePoint >= ESCAPE + 0x80 && codePoint <= ESCAPE + 0xff;
   }
 
   /**
-   * A path from bytes.
+   * Creates a path from bytes.
    *
    * @param bytes the path, without a 0 at the end
-   * @return the path
    */
   public static PathName of(byte[] bytes) {
     return new PathName(bytes.clone());
   }
 
   /**
-   * The path of something in this directory.
+   * Appends a name to this directory's path.
    *
    * @param child a name, or a path that is taken as relative
-   * @return both with one slash in between
+   * @return both, with one slash between them
    */
   public PathName resolve(PathName child) {
     boolean slash = bytes.length > 0 && bytes[bytes.length - 1] == '/';
@@ -104,11 +99,7 @@ public final class PathName implements Comparable<PathName> {
     return new PathName(joined.toByteArray());
   }
 
-  /**
-   * The last name of the path.
-   *
-   * @return the name, empty for the root
-   */
+  /** Returns the last name of the path, empty for the root. */
   public PathName fileName() {
     int end = bytes.length;
     while (end > 0 && bytes[end - 1] == '/') {
@@ -121,20 +112,14 @@ public final class PathName implements Comparable<PathName> {
     return new PathName(Arrays.copyOfRange(bytes, start, end));
   }
 
-  /**
-   * Whether a directory uses this name for itself or its parent.
-   *
-   * @return true for one dot and for two
-   */
+  /** Whether this is "." or "..". */
   public boolean isDots() {
     return equals(of(".")) || equals(of(".."));
   }
 
   /**
-   * Whether this can be a name in a directory. An image may hold anything, so whoever makes files by its names
-   * asks first.
-   *
-   * @return false for the empty name, for dots, and for what has a slash or a 0 in it
+   * Whether this can be a name in a directory: not empty, no dots, without a slash or a 0. An image may contain anything, so a program that
+   * creates files from its names checks them first.
    */
   public boolean isPlainName() {
     for (byte b : bytes) {
@@ -145,17 +130,13 @@ public final class PathName implements Comparable<PathName> {
     return bytes.length > 0 && !isDots();
   }
 
-  /**
-   * The bytes.
-   *
-   * @return a copy
-   */
+  /** Returns a copy of the bytes. */
   public byte[] bytes() {
     return bytes.clone();
   }
 
   /**
-   * The path as text. {@link #of(String)} converts it back to the same path.
+   * Returns the path as text, which {@link #of(String)} converts back to the same path.
    *
    * @return the text; each byte that is not UTF-8 as a lone surrogate, U+DC00 more than the byte
    */
@@ -171,7 +152,7 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * The path as text for people: one line, and nothing that a terminal would take for a command.
+   * Returns the path as printable text: one line, without terminal control sequences.
    *
    * @return the text, with control characters and bytes that are not UTF-8 as \xNN
    */
@@ -192,7 +173,7 @@ public final class PathName implements Comparable<PathName> {
     return shown.toString();
   }
 
-  /** How many bytes the printable character at a place takes; 0 if there is none. */
+  /** Returns the length in bytes of the printable character at an index; 0 if there is none. */
   private int utf8Length(int at) {
     int lead = bytes[at] & 0xff;
     int length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
@@ -213,7 +194,7 @@ public final class PathName implements Comparable<PathName> {
     };
   }
 
-  /** The bidirectional embeddings, overrides and isolates. */
+  /** Whether a code point is a bidirectional embedding, override or isolate. */
   private static boolean turnsLineAround(int codePoint) {
     return (codePoint >= 0x202a && codePoint <= 0x202e) || (codePoint >= 0x2066 && codePoint <= 0x2069);
   }

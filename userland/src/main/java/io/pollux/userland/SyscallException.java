@@ -4,7 +4,7 @@ package io.pollux.userland;
 import io.pollux.uapi.Errno;
 import java.io.Serial;
 
-/** A system call answered with an error that the program has no use for: errno, and what it was about. */
+/** An error of a system call that the program cannot handle: the errno, and what failed. */
 public final class SyscallException extends RuntimeException {
   @Serial private static final long serialVersionUID = 1L;
 
@@ -12,9 +12,9 @@ public final class SyscallException extends RuntimeException {
   private final int errno;
 
   /**
-   * Makes an exception.
+   * Creates an exception.
    *
-   * @param what the call, or the file it was about
+   * @param what the call, or its file
    * @param errno positive error number
    */
   public SyscallException(String what, int errno) {
@@ -24,12 +24,12 @@ public final class SyscallException extends RuntimeException {
   }
 
   /**
-   * Passes a good result on.
+   * Returns a result if it is not negative.
    *
-   * @param what the call, or the file it was about
-   * @param result what the system call returned
-   * @return the result, if it is not negative
-   * @throws SyscallException if it is
+   * @param what the call, or its file
+   * @param result the return value of the system call
+   * @return the result
+   * @throws SyscallException if the result is negative
    */
   public static long check(String what, long result) {
     if (result < 0) {
@@ -38,20 +38,12 @@ public final class SyscallException extends RuntimeException {
     return result;
   }
 
-  /**
-   * What failed.
-   *
-   * @return the call, or the file it was about
-   */
+  /** Returns the call that failed, or its file. */
   public String what() {
     return what;
   }
 
-  /**
-   * Why it failed.
-   *
-   * @return positive error number
-   */
+  /** Returns the positive error number. */
   public int errno() {
     return errno;
   }

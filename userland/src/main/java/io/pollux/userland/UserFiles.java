@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The file calls of a C library: paths go into the program's own memory, the kernel is called, results come out of
- * it. Each answers the result or throws {@link SyscallException}.
+ * The file calls of a C library. Each copies its path into the program's memory, calls the kernel and copies the result out. It returns the
+ * result or throws {@link SyscallException}.
  */
 public final class UserFiles implements AutoCloseable {
   private static final int PATH_MAX = 4096;
@@ -27,9 +27,9 @@ public final class UserFiles implements AutoCloseable {
   private final long answer;
 
   /**
-   * Makes the calls available to a program.
+   * Creates the file calls of a program.
    *
-   * @param program who calls
+   * @param program makes the calls
    */
   public UserFiles(Program program) {
     this.program = program;
@@ -41,7 +41,7 @@ public final class UserFiles implements AutoCloseable {
   /**
    * Opens a file, open(2).
    *
-   * @param name which
+   * @param name its path
    * @param flags O_* flags
    * @return the descriptor
    */
@@ -54,7 +54,7 @@ public final class UserFiles implements AutoCloseable {
    * Opens a file in an open directory, openat(2).
    *
    * @param directory descriptor of the directory, or AT_FDCWD
-   * @param name which
+   * @param name its path
    * @param flags O_* flags
    * @return the descriptor
    */
@@ -66,17 +66,16 @@ public final class UserFiles implements AutoCloseable {
   /**
    * Closes a descriptor, close(2).
    *
-   * @param fd which
+   * @param fd the descriptor
    */
   public void close(int fd) {
     SyscallException.check("close", program.syscall(Nr.CLOSE, fd));
   }
 
   /**
-   * Tells about a file, stat(2).
+   * Returns the status of a file, stat(2). Follows a symlink.
    *
-   * @param name which; a symlink stands for what it points to
-   * @return its status
+   * @param name its path
    */
   public FileStatus stat(PathName name) {
     put(name);
@@ -85,10 +84,9 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Tells about a file, lstat(2).
+   * Returns the status of a file, lstat(2). Does not follow a symlink.
    *
-   * @param name which; a symlink stands for itself
-   * @return its status
+   * @param name its path
    */
   public FileStatus lstat(PathName name) {
     put(name);
@@ -100,8 +98,7 @@ public final class UserFiles implements AutoCloseable {
    * Returns the status of a file in an open directory, newfstatat(2). Does not follow a symlink.
    *
    * @param directory descriptor of the directory, or AT_FDCWD
-   * @param name which
-   * @return its status
+   * @param name its path
    */
   public FileStatus lstatat(int directory, PathName name) {
     put(name);
@@ -111,10 +108,9 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Tells about an open file, fstat(2).
+   * Returns the status of an open file, fstat(2).
    *
-   * @param fd which
-   * @return its status
+   * @param fd its descriptor
    */
   public FileStatus fstat(int fd) {
     assert Stat.SIZE <= DIRENTS;
@@ -125,11 +121,11 @@ public final class UserFiles implements AutoCloseable {
   /**
    * Reads at an offset, pread64(2).
    *
-   * @param fd from which file
-   * @param to into which memory of the program
-   * @param bytes at most how many
-   * @param offset from where
-   * @return how many were read, 0 at the end of the file
+   * @param fd descriptor of the file
+   * @param to address in the program's memory
+   * @param bytes maximum number of bytes
+   * @param offset position in the file
+   * @return bytes read, 0 at the end of the file
    */
   public long pread(int fd, long to, long bytes, long offset) {
     return SyscallException.check("read", program.syscall(Nr.PREAD64, fd, to, bytes, offset));
@@ -138,10 +134,10 @@ public final class UserFiles implements AutoCloseable {
   /**
    * Finds data or a hole, lseek(2) with SEEK_DATA or SEEK_HOLE.
    *
-   * @param fd in which file
-   * @param offset from where
+   * @param fd descriptor of the file
+   * @param offset start of the search
    * @param whence SEEK_DATA or SEEK_HOLE
-   * @return the offset of the next one, or the end of the file
+   * @return the offset of the next data or hole, or the end of the file
    */
   public long seek(int fd, long offset, int whence) {
     long found = program.syscall(Nr.LSEEK, fd, offset, whence);
@@ -149,21 +145,19 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Where a symlink points, readlink(2).
+   * Returns the target of a symlink, readlink(2).
    *
-   * @param name the symlink
-   * @return its target, a path
+   * @param name path of the symlink
    */
   public PathName readlink(PathName name) {
     return readlinkat(Fcntl.AT_FDCWD, name);
   }
 
   /**
-   * Reads a symlink in an open directory, readlinkat(2).
+   * Returns the target of a symlink in an open directory, readlinkat(2).
    *
    * @param directory descriptor of the directory, or AT_FDCWD
-   * @param name the symlink
-   * @return its target, a path
+   * @param name path of the symlink
    */
   public PathName readlinkat(int directory, PathName name) {
     put(name);
@@ -173,10 +167,10 @@ public final class UserFiles implements AutoCloseable {
   }
 
   /**
-   * Reads a directory from where it stands to its end, getdents64(2).
+   * Reads a directory from its position to its end, getdents64(2).
    *
-   * @param fd the directory
-   * @return its names in its own order, with dots
+   * @param fd descriptor of the directory
+   * @return its entries in its own order, with "." and ".."
    */
   public List<DirEntry> readDirectory(int fd) {
     List<DirEntry> entries = new ArrayList<>();
@@ -204,7 +198,7 @@ public final class UserFiles implements AutoCloseable {
   private void put(PathName name) {
     byte[] bytes = name.bytes();
     if (bytes.length >= PATH_MAX) {
-      throw new SyscallException(name.toString(), Errno.ENAMETOOLONG); // as the kernel would say of it
+      throw new SyscallException(name.toString(), Errno.ENAMETOOLONG); // the kernel's error for such a name
     }
     MemorySegment.copy(bytes, 0, memory.segment(), ValueLayout.JAVA_BYTE, 0, bytes.length);
     RawMemory.putByte(path + bytes.length, (byte) 0);

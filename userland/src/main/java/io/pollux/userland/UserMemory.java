@@ -7,9 +7,9 @@ import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 
-/** Memory that a program mapped: whole pages, full of zeroes, and unmapped by close. */
+/** Memory mapped by a program: zeroed whole pages, unmapped by close. */
 public final class UserMemory implements AutoCloseable {
-  /** Bytes of a page. */
+  /** Size of a page in bytes. */
   public static final long PAGE_SIZE = 4096;
 
   private final Program program;
@@ -25,9 +25,8 @@ public final class UserMemory implements AutoCloseable {
   /**
    * Maps memory.
    *
-   * @param program who wants it
-   * @param bytes how much, at least one byte; rounded up to pages
-   * @return the memory
+   * @param program the program
+   * @param bytes size, at least 1; rounded up to pages
    */
   public static UserMemory map(Program program, long bytes) {
     long size = pageAlign(bytes);
@@ -43,35 +42,23 @@ public final class UserMemory implements AutoCloseable {
    * Rounds up to whole pages.
    *
    * @param bytes a length
-   * @return the least multiple of PAGE_SIZE that holds it
+   * @return the smallest multiple of PAGE_SIZE that is not less
    */
   public static long pageAlign(long bytes) {
     return (bytes + PAGE_SIZE - 1) & -PAGE_SIZE;
   }
 
-  /**
-   * Where it is.
-   *
-   * @return address of the first byte, page-aligned
-   */
+  /** Returns the page-aligned address of the first byte. */
   public long address() {
     return address;
   }
 
-  /**
-   * How long it is.
-   *
-   * @return bytes, whole pages
-   */
+  /** Returns the size in bytes, whole pages. */
   public long bytes() {
     return bytes;
   }
 
-  /**
-   * The memory for bulk work. It must not be touched after close.
-   *
-   * @return all of it
-   */
+  /** Returns the memory for bulk work. It must not be used after close. */
   public MemorySegment segment() {
     return RawMemory.segment(address, bytes);
   }

@@ -15,24 +15,21 @@ import java.lang.invoke.VarHandle;
 /**
  * The application's side of a submission ring, a completion ring and their buffers.
  *
- * <p>The rules of using it:
- *
  * <ul>
- *   <li>An entry of the submission ring is a <em>slot</em>, and slot i owns buffer i. With FIXEDBUFS that is the kernel's
- *       rule; here it holds always.
- *   <li>Slots are taken in ring order, and I/O completes in any order. A slot can be taken again only when its event was
- *       consumed, or the next I/O would overwrite a buffer in use. So while the oldest I/O is
- *       in flight no more than one round of the ring can be; whoever wants a steady depth on a device
- *       that overtakes itself asks for more slots than that depth.
- *   <li>At most {@code slots - 1} I/Os are on their way, so the completion ring never overflows.
+ *   <li>An entry of the submission ring is a <em>slot</em>, and slot i owns buffer i. The kernel requires this with FIXEDBUFS; here it is
+ *       always so.
+ *   <li>Slots are taken in ring order, but I/Os complete in any order. A slot can be taken again only after its event was consumed, because
+ *       the next I/O overwrites its buffer. While the oldest I/O is in flight, the ring can therefore advance by at most one round. For a
+ *       constant queue depth on a device that reorders requests, a program needs more slots than that depth.
+ *   <li>At most {@code slots - 1} I/Os are in flight, so the completion ring never overflows.
  *   <li>The loop: {@link #take}, fill in {@link #iocb}, {@link #push}, several times; {@link #enter} (with SQPOLL {@link #wakeUp}); then
- *       {@link #peek} and {@link #consume} until peek answers 0.
+ *       {@link #peek} and {@link #consume} until peek returns 0.
  * </ul>
  */
 public final class UserRing implements AutoCloseable {
   private final Program program;
   private final UserMemory memory;
-  private final boolean sqPoll; // the kernel comes and takes what was pushed
+  private final boolean sqPoll; // the kernel's thread takes pushed entries
   private final int slots;
   private final long sq;
   private final long cq;
@@ -40,13 +37,13 @@ public final class UserRing implements AutoCloseable {
   private final int bufferBytes;
   private final long context;
 
-  private final boolean[] busy; // taken, and its event not consumed yet
-  private int outstanding; // how many are busy
-  private int prepared; // how many of those the kernel has not accepted yet
+  private final boolean[] busy; // taken, and its event not consumed
+  private int outstanding; // number of busy slots
+  private int prepared; // busy slots that the kernel has not accepted
   private int sqTail;
   private int cqHead;
-  private int cqHeadShown; // to the kernel
-  private int cqTail; // as last seen; the kernel may be further
+  private int cqHeadShown; // the head that the kernel sees
+  private int cqTail; // as last read; the kernel's may be ahead
 
   private UserRing(Program program, int slots, int flags, int bufferBytes) {
     this.program = program;
@@ -67,7 +64,7 @@ public final class UserRing implements AutoCloseable {
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     for (int slot = 0; slot < slots; slot++) {
       long iocb = iocb(slot);
-      Iocb.aioBuf(iocb, bufferBytes == 0 ? 0 : buffer(slot)); // with FIXEDBUFS this is what the kernel pins
+      Iocb.aioBuf(iocb, bufferBytes == 0 ? 0 : buffer(slot)); // with FIXEDBUFS the kernel pins this
       Iocb.aioNbytes(iocb, bufferBytes);
       Iocb.aioFlags(iocb, polled ? AioAbi.IOCB_FLAG_HIPRI : 0);
     }
@@ -82,9 +79,9 @@ public final class UserRing implements AutoCloseable {
   /**
    * Sets up rings.
    *
-   * @param program who owns them
-   * @param depth how many I/Os may be on their way at a time
-   * @param flags IOCTX_FLAG_*; SCQRING need not be said
+   * @param program the owner
+   * @param depth maximum number of I/Os in flight
+   * @param flags IOCTX_FLAG_*; SCQRING is added
    * @param bufferBytes size of each buffer, a multiple of 512 for direct I/O; 0 for no buffers
    * @return the rings, with {@code depth + 1} slots
    */
@@ -93,57 +90,53 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Sets up rings for polled I/O with fixed buffers, the fastest there is.
+   * Sets up rings for polled I/O with fixed buffers.
    *
-   * @param program who owns them
-   * @param depth how many I/Os may be on their way at a time
+   * @param program the owner
+   * @param depth maximum number of I/Os in flight
    * @param bufferBytes size of each buffer, a multiple of 512
-   * @return the rings
    */
   public static UserRing polled(Program program, int depth, int bufferBytes) {
     return setup(program, depth, AioAbi.IOCTX_FLAG_IOPOLL | AioAbi.IOCTX_FLAG_FIXEDBUFS, bufferBytes);
   }
 
   /**
-   * The next slot to use. The same one until it is pushed.
+   * Returns the next slot. It stays the same until it is pushed.
    *
-   * @return the slot, or -1 if all are in use, or the I/O that had this one last round is still on its way
+   * @return the slot, or -1 if all are in use, or the event of its previous I/O was not consumed
    */
   public int take() {
     return outstanding == slots - 1 || busy[sqTail] ? -1 : sqTail;
   }
 
   /**
-   * The iocb of a slot. Buffer, its length and HIPRI are filled in from the start and stay.
+   * Returns the address of a slot's iocb. Its buffer, length and HIPRI are set at setup and stay.
    *
-   * @param slot which
-   * @return its address
+   * @param slot the slot
    */
   public long iocb(int slot) {
     return AioIocbRing.iocb(sq, slot);
   }
 
   /**
-   * The buffer of a slot.
+   * Returns the address of a slot's buffer.
    *
-   * @param slot which
-   * @return its address
+   * @param slot the slot
    */
   public long buffer(int slot) {
     return buffers + (long) slot * bufferBytes;
   }
 
   /**
-   * The buffer of a slot for bulk work. It must not be touched after close.
+   * Returns a slot's buffer for bulk work. It must not be used after close.
    *
-   * @param slot which
-   * @return all of it
+   * @param slot the slot
    */
   public MemorySegment segment(int slot) {
     return RawMemory.segment(buffer(slot), bufferBytes);
   }
 
-  /** Puts the slot that take answered into the ring. The kernel finds it at the next {@link #enter} or {@link #wakeUp}. */
+  /** Puts the slot of {@link #take} into the ring. The kernel sees it at the next {@link #enter} or {@link #wakeUp}. */
   public void push() {
     busy[sqTail] = true;
     outstanding++;
@@ -151,13 +144,13 @@ public final class UserRing implements AutoCloseable {
     sqTail = next(sqTail);
   }
 
-  /** Shows the kernel what was pushed, and what was consumed: once for a batch, since it writes to these lines, too. */
+  /** Publishes pushed and consumed entries to the kernel: once for each batch, because the kernel writes to these cache lines too. */
   private void publish() {
     AioIocbRing.tail(sq, sqTail); // release: the iocbs were written before; pairs with the kernel's acquire of the tail
     publishHead();
   }
 
-  /** Who waits for events writes nothing: the line that he looks at is where the kernel's next tail goes. */
+  /** Publishes the head if it changed. A program that waits for events thus does not write to the cache line of the kernel's tail. */
   private void publishHead() {
     if (cqHeadShown != cqHead) {
       cqHeadShown = cqHead;
@@ -168,24 +161,24 @@ public final class UserRing implements AutoCloseable {
   /**
    * Prepares a read into the slot's buffer.
    *
-   * @param fd from which file
-   * @param offset from where
-   * @param bytes how much, at most a buffer
+   * @param fd descriptor of the file
+   * @param offset position in the file
+   * @param bytes length, at most a buffer
    * @return the slot
-   * @throws IllegalStateException if there is none to be had
+   * @throws IllegalStateException if no slot is free
    */
   public int read(int fd, long offset, int bytes) {
     return prepare(AioAbi.IOCB_CMD_PREAD, fd, offset, bytes);
   }
 
   /**
-   * Prepares a write from the slot's buffer, which is to be filled before: {@link #take} tells the slot.
+   * Prepares a write from the slot's buffer. The caller fills the buffer of {@link #take}'s slot first.
    *
-   * @param fd to which file
-   * @param offset to where
-   * @param bytes how much, at most a buffer
+   * @param fd descriptor of the file
+   * @param offset position in the file
+   * @param bytes length, at most a buffer
    * @return the slot
-   * @throws IllegalStateException if there is none to be had
+   * @throws IllegalStateException if no slot is free
    */
   public int write(int fd, long offset, int bytes) {
     return prepare(AioAbi.IOCB_CMD_PWRITE, fd, offset, bytes);
@@ -206,19 +199,19 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Submits what was prepared and looks for completions, io_ring_enter(2), once.
+   * Submits the prepared I/Os and reaps, by one io_ring_enter(2).
    *
-   * @param minComplete wait for so many
-   * @return how many were accepted, or a negative errno; what was not accepted is submitted again next time
+   * @param minComplete number of events to wait for
+   * @return I/Os accepted, or a negative errno; the others are submitted by the next call
    */
   public long enter(int minComplete) {
     return enter(prepared, minComplete);
   }
 
   /**
-   * Looks for completions without submitting anything, io_ring_enter(2).
+   * Reaps without submitting, by io_ring_enter(2).
    *
-   * @param minComplete wait for so many
+   * @param minComplete number of events to wait for
    * @return 0 or a negative errno
    */
   public long getEvents(int minComplete) {
@@ -226,9 +219,9 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Submits what was pushed, and looks for no completions.
+   * Submits the pushed I/Os without reaping.
    *
-   * @return how many were accepted, or a negative errno
+   * @return I/Os accepted, or a negative errno
    */
   public long submit() {
     return enter(prepared, 0, AioAbi.IORING_FLAG_SUBMIT);
@@ -249,9 +242,9 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Submits all that was prepared, and waits.
+   * Submits all prepared I/Os and waits.
    *
-   * @param minComplete for how many completions, at most as many as are on their way
+   * @param minComplete number of events to wait for, at most the number of I/Os in flight
    */
   public void submitAndWait(int minComplete) {
     do {
@@ -262,16 +255,16 @@ public final class UserRing implements AutoCloseable {
     }
   }
 
-  /** How many events wait to be consumed. */
+  /** Returns the number of events not consumed. */
   private int ready() {
     cqTail = AioIoEventRing.tail(cq);
     return cqTail >= cqHead ? cqTail - cqHead : cqTail + slots - cqHead;
   }
 
   /**
-   * The oldest event that was not consumed yet.
+   * Returns the oldest event not consumed.
    *
-   * @return address of the {@link IoEvent}, or 0 if there is none now
+   * @return address of the {@link IoEvent}, or 0 if there is none
    */
   public long peek() {
     if (cqHead == cqTail) {
@@ -285,20 +278,19 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * The slot that an event is about.
+   * Returns the slot of an event.
    *
-   * @param event what peek answered
-   * @return the slot
+   * @param event the result of peek
    */
   public int slot(long event) {
     return (int) IoEvent.obj(event);
   }
 
   /**
-   * Gives an event's slot to the next taker, and its place back to the kernel, which finds it when there is nothing left to
-   * peek at, or at the next {@link #enter} or {@link #wakeUp}.
+   * Frees an event's slot and its place in the completion ring. The kernel sees the free place when peek finds no event, or at the next
+   * {@link #enter} or {@link #wakeUp}.
    *
-   * @param event what peek answered
+   * @param event the result of peek
    */
   public void consume(long event) {
     busy[slot(event)] = false;
@@ -311,14 +303,14 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Shows the kernel's thread of an SQPOLL context what was pushed, and wakes it if it has gone to sleep.
+   * Publishes pushed entries to the thread of an SQPOLL context, and wakes it if it sleeps.
    *
-   * @return 1 if a call was made for it, 0 if there was no need, or a negative errno
+   * @return 1 if a call was made, 0 if it was not necessary, or a negative errno
    */
   public long wakeUp() {
     publish();
-    // Full: the tail must be seen before the flag is looked at. The thread does it the other way round, flag
-    // first and then the tail, so that one of the two sees the other.
+    // Full: the tail must be visible before the flag is read. The thread writes the flag first and then reads the tail, so that one of the
+    // two sees the other's write.
     VarHandle.fullFence();
     if ((AioIocbRing.sqFlags(sq) & AioAbi.IORING_SQ_NEED_WAKEUP) == 0) {
       return 0;
@@ -327,38 +319,22 @@ public final class UserRing implements AutoCloseable {
     return result < 0 ? result : 1;
   }
 
-  /**
-   * I/Os on their way: pushed, and their events not consumed.
-   *
-   * @return how many
-   */
+  /** Returns the number of I/Os that were pushed and whose events were not consumed. */
   public int outstanding() {
     return outstanding;
   }
 
-  /**
-   * I/Os pushed that the kernel has not accepted yet.
-   *
-   * @return how many; always 0 with SQPOLL, where nobody says
-   */
+  /** Returns the number of pushed I/Os that the kernel has not accepted; always 0 with SQPOLL. */
   public int prepared() {
     return prepared;
   }
 
-  /**
-   * Where the next event is taken from.
-   *
-   * @return index in the completion ring
-   */
+  /** Returns the index of the next event in the completion ring. */
   public int cqHead() {
     return cqHead;
   }
 
-  /**
-   * Where the kernel puts the next event, as last seen.
-   *
-   * @return index in the completion ring
-   */
+  /** Returns the kernel's tail of the completion ring, as last read. */
   public int cqTail() {
     return cqTail;
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * What a user program of this kernel would have from its C library: memory, files, and the rings of the
- * polled-AIO series. Everything here is made of {@code Program.syscall} and memory that the program mapped.
+ * A small C library for programs of this kernel: memory, files, and the rings of the polled-AIO series. It uses only {@code
+ * Program.syscall} and memory that the program has mapped.
  *
- * <p>A file is read through polled rings like this:
+ * <p>A program reads a file through polled rings:
  *
  * <pre>{@code
  * try (UserFiles files = new UserFiles(program)) {
@@ -22,8 +22,8 @@
  * }
  * }</pre>
  *
- * <p>None of these objects may be used by two threads: a task of the kernel is one thread, and the program that an
- * object was made with is a task.
+ * <p>An object belongs to the thread of the program that it was created with, because a program is one task of the kernel. No other thread
+ * may use it.
  */
 @NullMarked
 package io.pollux.userland;

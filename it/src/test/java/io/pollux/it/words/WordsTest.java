@@ -28,7 +28,15 @@ class WordsTest {
           "block-layer",
           "fs-gfs2",
           "fs-iomap",
-          "fs-xfs");
+          "fs-xfs",
+          "kernel-aio",
+          "kernel-core",
+          "sample",
+          "syscalls",
+          "testkit",
+          "tools",
+          "uapi",
+          "userland");
 
   private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
 

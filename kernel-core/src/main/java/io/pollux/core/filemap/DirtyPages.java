@@ -5,7 +5,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import java.util.Arrays;
 
-/** The numbers of a file's pages that somebody is about to write back. To be given back with {@link Slab#free}. */
+/** The numbers of a file's pages that a task is about to write back. The caller frees it by {@link Slab#free}. */
 final class DirtyPages extends Slab.Item {
   private static final Slab<DirtyPages> SLAB = new Slab<>(DirtyPages::new);
 
@@ -14,14 +14,14 @@ final class DirtyPages extends Slab.Item {
 
   private DirtyPages() {}
 
-  /** An empty one. From process context. */
+  /** Allocates an empty list. From process context. */
   static DirtyPages get(Task current) {
     DirtyPages pages = SLAB.alloc(current);
     pages.count = 0;
     return pages;
   }
 
-  /** Makes this empty, with room for so many. */
+  /** Empties the list and makes room for a number of pages. */
   void clear(int room) {
     count = 0;
     if (indexes.length < room) {

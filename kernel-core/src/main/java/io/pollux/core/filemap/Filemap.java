@@ -20,14 +20,14 @@ public final class Filemap {
   private Filemap() {}
 
   /**
-   * Reads at iocb.kiPos, which moves on. With IOCB_NOWAIT only what is in memory. From process context.
+   * Reads at iocb.kiPos and advances it. With IOCB_NOWAIT reads only pages in the cache. From process context.
    *
    * @param current the calling task
    * @param iocb the request
-   * @param to where the data goes
-   * @param mapping the file's
-   * @return bytes, 0 at the end of the file, or a negative errno if nothing was read: -EAGAIN if it would have to
-   *     wait and must not, -EFAULT, -ENOMEM, or what reading the page ran into
+   * @param to destination
+   * @param mapping the file's mapping
+   * @return bytes, 0 at the end of the file, or a negative errno if nothing was read. The errno is -EFAULT, -ENOMEM, or the error of
+   *     reading a page; -EAGAIN if the read must not block but would.
    */
   @LinuxSource(file = "mm/filemap.c", name = {"generic_file_read_iter", "generic_file_buffered_read"})
   public static long read(Task current, Kiocb iocb, IovIter to, Mapping mapping) {
@@ -36,7 +36,7 @@ public final class Filemap {
     long start = iocb.kiPos;
     long pos = start;
     int error = 0;
-    while (to.count() > 0 && pos < size) { // each step moves on by a byte, or finds a page at its next look
+    while (to.count() > 0 && pos < size) { // each step advances by a byte, or brings in the page for the next step
       long index = pos >> HostMemory.PAGE_SHIFT;
       Page page = mapping.cache().find(mapping, index);
       if (page == null) {
@@ -65,16 +65,15 @@ public final class Filemap {
   }
 
   /**
-   * Writes at iocb.kiPos, which moves on, inside the file. The data is in memory then; {@link Mapping#fsyncRange}
-   * brings it to the device. With IOCB_NOWAIT only pages are written that are in memory or are written whole. From
-   * process context.
+   * Writes at iocb.kiPos, inside the file, and advances it. The data stays in the cache until {@link Mapping#fsyncRange}. With IOCB_NOWAIT
+   * writes only to pages in the cache and to whole pages. From process context.
    *
    * @param current the calling task
    * @param iocb the request
-   * @param from where the data is; no more than up to the end of the file
-   * @param mapping the file's
-   * @return bytes, or a negative errno if nothing was written: -EAGAIN if it would have to wait and must not, -EFAULT,
-   *     -ENOMEM, or what reading the rest of a page ran into
+   * @param from source; must not extend beyond the end of the file
+   * @param mapping the file's mapping
+   * @return bytes, or a negative errno if nothing was written. The errno is -EFAULT, -ENOMEM, or the error of reading the rest of a page;
+   *     -EAGAIN if the write must not block but would.
    */
   @LinuxSource(file = "mm/filemap.c", name = "generic_perform_write")
   public static long write(Task current, Kiocb iocb, IovIter from, Mapping mapping) {
@@ -84,12 +83,12 @@ public final class Filemap {
     assert start + from.count() <= size : "a write beyond the end";
     long pos = start;
     int error = 0;
-    while (from.count() > 0) { // each step moves on by a byte, or finds a page at its next look
+    while (from.count() > 0) { // each step advances by a byte, or prepares the page for the next step
       long index = pos >> HostMemory.PAGE_SHIFT;
       int offset = (int) (pos & (PAGE - 1));
       int valid = (int) Math.min(PAGE, size - pos + offset);
       int bytes = (int) Math.min(PAGE - offset, from.count());
-      boolean whole = bytes == valid; // up to the end of the file is the whole page, too
+      boolean whole = bytes == valid; // a page of which only the part up to the end of the file is valid counts as whole
       Page page = lockForWrite(mapping, index, whole);
       if (page == null) {
         error = nowait ? -Errno.EAGAIN : comeBack(current, mapping, index, whole);
@@ -112,18 +111,18 @@ public final class Filemap {
     return pos > start ? pos - start : error;
   }
 
-  /** Locks a page that is uptodate, or a new one if all of it is going to be written; else null. */
+  /** Locks an uptodate page, or adds a locked page if all of it will be written. Returns null if neither is possible now. */
   private static @Nullable Page lockForWrite(Mapping mapping, long index, boolean whole) {
     Page page = mapping.cache().tryLock(mapping, index);
     return page != null || !whole ? page : mapping.cache().addLocked(mapping, index);
   }
 
-  /** Does what is in the way of {@link #lockForWrite}. Answers 0 or a negative errno. */
+  /** Removes the reason for which {@link #lockForWrite} failed. Returns 0 or a negative errno. */
   private static int comeBack(Task current, Mapping mapping, long index, boolean whole) {
     return whole ? mapping.cache().waitFor(current, mapping, index) : mapping.bringIn(current, index, 1, false);
   }
 
-  /** Copies into a locked page and lets go of it. Answers the bytes that count. */
+  /** Copies into a locked page and unlocks it. Returns the bytes that are valid. */
   @LinuxSource(file = "fs/buffer.c", name = {"block_write_begin", "block_write_end"})
   private static int fill(
       Task current, Page page, Mapping mapping, int offset, int bytes, IovIter from, boolean nowait) {
@@ -148,7 +147,7 @@ public final class Filemap {
     return copied;
   }
 
-  /** A new page was to be written whole, and the user's memory ended early: the rest comes from the device. */
+  /** Reads the rest of a new page from the device, after user memory ended early. Returns false on an error. */
   private static boolean readBehind(Task current, Page page, Mapping mapping, int copied) {
     byte[] kept = RawMemory.segment(page.address, copied).toArray(ValueLayout.JAVA_BYTE);
     if (mapping.readInto(current, page) != 0) {

@@ -16,13 +16,10 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The pages of one file that are in memory: the counterpart of struct address_space (which is another thing than
- * {@link io.pollux.core.mm.AddressSpace}).
- */
+/** The cached pages of one file: struct address_space. ({@link io.pollux.core.mm.AddressSpace} is the memory of a process.) */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 public final class Mapping extends InodeMapping {
-  /** Pages that are read ahead when a file is read from one end to the other: 128 KiB. */
+  /** Pages that are read ahead in a sequential read: 128 KiB. */
   @LinuxSource(file = "include/linux/mm.h", name = "VM_MAX_READAHEAD")
   private static final int READAHEAD = 32;
 
@@ -45,7 +42,7 @@ public final class Mapping extends InodeMapping {
   private final PageCache cache;
   private final PageIo io;
 
-  // Written under the cache's lock; read without it, too:
+  // Written under the cache's lock; also read without it.
   private final AtomicInteger nrPages = new AtomicInteger();
   private final AtomicInteger nrDirty = new AtomicInteger();
 
@@ -55,10 +52,10 @@ public final class Mapping extends InodeMapping {
   private volatile int flags; // written through FLAGS
 
   /**
-   * Makes a mapping with no pages.
+   * Creates a mapping without pages.
    *
-   * @param cache where its pages will be
-   * @param io how they are read and written
+   * @param cache the cache of its pages
+   * @param io reads and writes the pages
    */
   public Mapping(PageCache cache, PageIo io) {
     this.cache = cache;
@@ -66,10 +63,9 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * The file's part of the page cache.
+   * Returns i_mapping, or null if the file is never cached.
    *
    * @param inode the file
-   * @return i_mapping, or null if the file is never cached
    */
   @LinuxSource(file = "include/linux/fs.h", name = "i_mapping")
   public static @Nullable Mapping of(Inode inode) {
@@ -100,41 +96,29 @@ public final class Mapping extends InodeMapping {
     nrDirty.getAndDecrement();
   }
 
-  /**
-   * Whether nothing is cached: what direct I/O asks first. From any context; one volatile read.
-   *
-   * @return true if there is no page
-   */
+  /** Whether no page is cached. Direct I/O checks this first. From any context; one volatile read. */
   @LinuxSource(file = "include/linux/fs.h", name = "nrpages")
   public boolean isEmpty() {
     return nrPages.get() == 0;
   }
 
   /**
-   * Whether direct I/O may skip the mapping: no page is cached and no write-back error is pending. From any context; two volatile
-   * reads.
-   *
-   * @return true if so
+   * Whether direct I/O may skip the mapping: no page is cached and no write-back error is pending. From any context; two volatile reads.
    */
   public boolean isQuiet() {
     return nrPages.get() == 0 && flags == 0;
   }
 
-  /**
-   * Pages that have to be written. From any context; one volatile read.
-   *
-   * @return how many
-   */
+  /** Returns the number of dirty pages. From any context; one volatile read. */
   public int nrDirty() {
     return nrDirty.get();
   }
 
   /**
-   * Whether anything of a range is cached: what direct I/O that must not wait asks. From any context.
+   * Whether any page of a range is cached. For direct I/O that must not block. From any context.
    *
    * @param start first byte
    * @param end last byte
-   * @return true if so
    */
   @LinuxSource(file = "mm/filemap.c", name = "filemap_range_has_page")
   public boolean rangeHasPage(long start, long end) {
@@ -142,14 +126,13 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Writes back dirty pages of a range and waits. Pages dirtied meanwhile may stay dirty. Also returns an earlier write-back
-   * error, unless this method or {@link #fsyncRange} has returned it. Every open file still reports the error. From process
-   * context.
+   * Writes back dirty pages of a range and waits. Pages dirtied meanwhile may stay dirty. Also returns an earlier write-back error, unless
+   * this method or {@link #fsyncRange} has returned it. Every open file still reports the error. From process context.
    *
    * @param current the calling task
    * @param start first byte
    * @param end last byte
-   * @return 0, or the first error, with everything tried all the same
+   * @return 0, or the first error; all pages are tried
    */
   @LinuxSource(file = "mm/filemap.c", name = "filemap_write_and_wait_range")
   public int writeAndWaitRange(Task current, long start, long end) {
@@ -207,7 +190,7 @@ public final class Mapping extends InodeMapping {
     return now == since ? 0 : Errseq.errorOf(now);
   }
 
-  /** As {@link #writeBack}, with numbers of pages. */
+  /** Writes back as {@link #writeBack}; the arguments are page numbers. */
   @LinuxSource(file = "mm/page-writeback.c", name = "write_cache_pages")
   int writePagesBack(Task current, long first, long last) {
     int result = 0;
@@ -218,12 +201,12 @@ public final class Mapping extends InodeMapping {
     for (int i = 0; i < dirty.count(); i++) {
       long index = dirty.index(i);
       if (index <= done) {
-        continue; // went with a run before
+        continue; // part of an earlier run
       }
       run.clear();
       cache.lockDirtyRun(current, this, index, last, run);
       if (run.count() == 0) {
-        continue; // somebody else wrote it
+        continue; // another task has written it
       }
       done = index + run.count() - 1;
       int status = -Errno.EIO;
@@ -268,8 +251,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Forgets what is cached of a range: what direct I/O does before it writes there and once more when it has. Pages
-   * that are dirty stay: whoever wrote to them meanwhile wrote last. From any context.
+   * Drops the clean pages of a range. Direct I/O calls this before and after a write. Dirty pages stay, because their data was written
+   * later. From any context.
    *
    * @param start first byte
    * @param end last byte
@@ -282,8 +265,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Forgets what is cached of a range, dirty or not: what is done before the range is zeroed or discarded beneath. A page
-   * that has only a part in it is zeroed there, and stays if it is dirty. From process context.
+   * Drops the pages of a range, also dirty ones, before the range is zeroed or discarded on the device. A page that is only partly in the
+   * range is zeroed there, and stays if it is dirty. From process context.
    *
    * @param current the calling task
    * @param start first byte
@@ -298,7 +281,7 @@ public final class Mapping extends InodeMapping {
     long last = lastWhole(end);
     int from = (int) (start & (HostMemory.PAGE_SIZE - 1));
     int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1)); // 0 also for the largest offset
-    if (first > last + 1) { // inside of one page
+    if (first > last + 1) { // inside one page
       zeroPart(current, first - 1, from, to);
     } else {
       if (from != 0) {
@@ -311,16 +294,16 @@ public final class Mapping extends InodeMapping {
         cache.truncate(current, this, first, last);
       }
     }
-    invalidateRange(start, end); // pages that have a part in it and are clean
+    invalidateRange(start, end); // clean pages partly in the range
   }
 
   /**
-   * Forgets once more what is cached of a range, after it was zeroed or discarded beneath: somebody may have read there
-   * meanwhile. From any context.
+   * Drops the pages of a range again, after it was zeroed or discarded on the device: a task may have read them meanwhile. From any
+   * context.
    *
    * @param start first byte
    * @param end last byte, not before start
-   * @return 0, or -EBUSY if somebody writes there: a page that is in the range whole has his data, and older data with it
+   * @return 0, or -EBUSY if a task writes there: a page in the range mixes its data with older data
    */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
   public int invalidateTruncated(long start, long end) {
@@ -335,7 +318,7 @@ public final class Mapping extends InodeMapping {
 
   private static long firstWhole(long start) {
     boolean inside = (start & (HostMemory.PAGE_SIZE - 1)) != 0;
-    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // no addition to the position, which may be the largest
+    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // not added to the position, which may be the largest
   }
 
   private static long lastWhole(long end) {
@@ -343,7 +326,7 @@ public final class Mapping extends InodeMapping {
   }
 
   private void zeroPart(Task current, long index, int from, int to) {
-    while (cache.has(this, index)) { // ends: each turn waits until a lock was let go
+    while (cache.has(this, index)) { // ends: each turn waits until a lock was released
       Page page = cache.tryLock(this, index);
       if (page == null) {
         cache.waitFor(current, this, index);
@@ -359,39 +342,39 @@ public final class Mapping extends InodeMapping {
     }
   }
 
-  /** Forgets every page that is clean. From any context. */
+  /** Drops all clean pages. From any context. */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2")
   public void invalidateAll() {
     invalidateRange(0, Long.MAX_VALUE);
   }
 
   /**
-   * Brings a page in, and those behind it that are going to be read, too, if it looks like it. From process context.
+   * Reads a page into the cache, with readahead if the access looks sequential. From process context.
    *
    * @param current the calling task
    * @param index the page, inside the file
-   * @param wanted how many the reader asks for, at least 1
-   * @param readahead whether more than that may be read
-   * @return 0, and then it is worth to look again, or the errno of the page itself
+   * @param wanted pages that the reader asks for, at least 1
+   * @param readahead whether more pages may be read
+   * @return 0 if the caller should look the page up again, or the errno of the page itself
    */
   @LinuxSource(file = "mm/readahead.c", name = {"ondemand_readahead", "force_page_cache_readahead"})
   int bringIn(Task current, long index, long wanted, boolean readahead) {
     long left = ((io.size() - 1) >> HostMemory.PAGE_SHIFT) - index + 1;
     long count = Math.min(wanted, PageCache.MAX_RUN);
     if (readahead && count < READAHEAD && (index == 0 || cache.has(this, index - 1))) {
-      count = READAHEAD; // read from its start, or where somebody read the page before
+      count = READAHEAD; // a read from the start of the file, or the page before is cached
     }
     PageRun run = PageRun.get(current, (int) Math.max(1, Math.min(count, left)));
     if (!cache.addRun(this, index, run) || run.count() == 0) {
       Slab.free(run);
-      return cache.waitFor(current, this, index); // it is on its way, or has no room yet
+      return cache.waitFor(current, this, index); // another task reads it, or there is no free page yet
     }
     int read = 0;
     int status = -Errno.EIO;
     try {
       status = io.readPages(current, index, run.addresses(), run.count());
       read = run.count();
-      if (status != 0 && read > 1) { // perhaps it is a page that nobody asked for
+      if (status != 0 && read > 1) { // the error may be of a page that was only read ahead
         status = io.readPages(current, index, run.addresses(), 1);
         read = 1;
       }
@@ -402,7 +385,7 @@ public final class Mapping extends InodeMapping {
     return status;
   }
 
-  /** Reads into a page that the caller holds locked. From process context. Answers 0 or a negative errno. */
+  /** Reads into a page whose lock the caller holds. From process context. Returns 0 or a negative errno. */
   int readInto(Task current, Page page) {
     return io.readPages(current, page.index, new long[] {page.address}, 1);
   }

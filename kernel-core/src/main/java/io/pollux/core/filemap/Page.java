@@ -6,36 +6,36 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One page of the cache, and what it holds at the moment. Everything is under the cache's lock, but for {@link
- * #locked}, which waiters look at, and for the data.
+ * One page of the cache. The cache's lock guards all fields except {@link #locked}, which waiters read without it. The page's own lock
+ * guards the data.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "page")
 final class Page implements BooleanSupplier {
-  /** Where its data is. */
+  /** Address of the data. */
   final long address;
 
-  /** Whose page this is, or null. */
+  /** The mapping that the page is in, or null. */
   @Nullable Mapping mapping;
 
-  /** Its number in the file. */
+  /** The page's number in the file. */
   long index;
 
-  /** Who copies from it at the moment: it stays what it is until they are done. */
+  /** Number of readers that copy from the page. It is not reused before they finish. */
   int pins;
 
-  /** The data is the file's. */
+  /** Whether the data is the file's. */
   boolean uptodate;
 
-  /** The data has to go to the device. */
+  /** Whether the data must be written to the device. */
   boolean dirty;
 
-  /** Was used since the hand of the clock came by. */
+  /** Whether the page was used since the clock hand last passed. */
   boolean referenced;
 
-  /** What is being read is out of date already: direct I/O wrote there meanwhile. */
+  /** Whether the data being read is out of date: direct I/O wrote there meanwhile. */
   boolean stale;
 
-  /** Somebody fills it, changes it or writes it back. */
+  /** Whether a task fills, changes or writes back the page. */
   volatile boolean locked;
 
   /** Link of the hash chain, or of the free list. */
@@ -45,12 +45,12 @@ final class Page implements BooleanSupplier {
     this.address = address;
   }
 
-  /** Whether it is a file's, and in a range of it. */
+  /** Whether the page is in a range of a file. */
   boolean in(Mapping file, long first, long last) {
     return mapping == file && index >= first && index <= last;
   }
 
-  /** What those wait for who want to lock it. */
+  /** The condition of a task that waits for the lock. */
   @Override
   public boolean getAsBoolean() {
     return !locked;

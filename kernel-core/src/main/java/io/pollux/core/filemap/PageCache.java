@@ -13,29 +13,28 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages that the files of one device share: finding them, locking them, and giving those that nobody used for a
- * while to somebody else. See the package for the rules.
+ * The pages that the files of one device share: lookup, locks and reuse. The package describes the rules.
  *
- * <p>Memory is taken when the first page is needed. Which page is given away is decided by a clock: its hand passes
- * over pages that were used since it came by, and over dirty ones while there are clean ones.
+ * <p>Memory is reserved when the first page is needed. A clock chooses the page to reuse: its hand skips pages in use, dirty pages, and
+ * pages used since it last passed.
  */
 @LinuxSource(file = "mm/filemap.c")
 public final class PageCache {
-  /** Most pages that are read or written at a time: 256 KiB. */
+  /** Maximum number of pages that are read or written at a time: 256 KiB. */
   public static final int MAX_RUN = 64;
 
-  /** What a device's cache holds at most, in bytes. */
+  /** Maximum size of a device's cache, in bytes. */
   public static final int DEFAULT_BYTES = 16 << 20;
 
-  /** How long somebody naps who needs a page while every single one is in use. */
+  /** How long a task that needs a page sleeps while all pages are in use. */
   private static final long NAP_NANOS = 20_000;
 
   private final int limit;
   private final ReentrantLock lock = new ReentrantLock();
   private final WaitQueue unlocked = new WaitQueue();
 
-  // Under the lock:
-  private final Page[] pages; // made one by one, as they are needed
+  // Under the lock.
+  private final Page[] pages; // created as they are needed
   private final @Nullable Page[] buckets; // of the hash over mapping and index
   private int made;
   private @Nullable Page free;
@@ -45,9 +44,9 @@ public final class PageCache {
   private int nrDirty;
 
   /**
-   * Makes an empty cache.
+   * Creates an empty cache.
    *
-   * @param bytes what it may hold at most, at least one page
+   * @param bytes maximum size, at least one page
    */
   public PageCache(int bytes) {
     limit = bytes >> HostMemory.PAGE_SHIFT;
@@ -56,11 +55,7 @@ public final class PageCache {
     buckets = new Page[Integer.highestOneBit(limit) << 1];
   }
 
-  /**
-   * Pages that hold something, for the books.
-   *
-   * @return how many
-   */
+  /** Returns the number of pages in mappings. */
   public int nrPages() {
     lock.lock();
     try {
@@ -70,11 +65,7 @@ public final class PageCache {
     }
   }
 
-  /**
-   * Pages that have to be written, for the books.
-   *
-   * @return how many
-   */
+  /** Returns the number of dirty pages. */
   public int nrDirty() {
     lock.lock();
     try {
@@ -84,13 +75,13 @@ public final class PageCache {
     }
   }
 
-  /** Whether writers have to help with writing back. */
+  /** Whether writers must write back. */
   @LinuxSource(file = "mm/page-writeback.c", name = "balance_dirty_pages")
   boolean tooDirty() {
     return nrDirty() > limit / 2;
   }
 
-  /** Gives the memory back if no page holds anything or is in use. The cache can be used again. */
+  /** Frees the memory if no page is in a mapping or in use. The cache can be used again. */
   public void trim() {
     lock.lock();
     try {
@@ -112,7 +103,7 @@ public final class PageCache {
     }
   }
 
-  /** Forgets everything and gives the memory back. Nothing may be using the cache; what is dirty is lost. */
+  /** Drops all pages, including dirty ones, and frees the memory. The cache must not be in use. */
   public void drop() {
     lock.lock();
     try {
@@ -132,9 +123,9 @@ public final class PageCache {
     trim();
   }
 
-  // Finding. What follows is called without the lock, unless it says otherwise.
+  // Lookup. Called without the lock, unless stated otherwise, as all that follows.
 
-  /** An uptodate page, pinned; null if it is not here. To be given back with {@link #unpin}. Any context. */
+  /** Finds and pins an uptodate page; null if there is none. The caller unpins it by {@link #unpin}. From any context. */
   @LinuxSource(file = "mm/filemap.c", name = "find_get_page")
   @Nullable Page find(Mapping mapping, long index) {
     lock.lock();
@@ -151,7 +142,7 @@ public final class PageCache {
     }
   }
 
-  /** Gives a page back that {@link #find} answered. */
+  /** Unpins a page from {@link #find}. */
   @LinuxSource(file = "include/linux/mm.h", name = "put_page")
   void unpin(Page page) {
     lock.lock();
@@ -167,7 +158,7 @@ public final class PageCache {
     }
   }
 
-  /** Whether a page is in the cache, uptodate or on its way. Any context. */
+  /** Whether a page is in the cache, uptodate or being read. From any context. */
   boolean has(Mapping mapping, long index) {
     lock.lock();
     try {
@@ -177,7 +168,7 @@ public final class PageCache {
     }
   }
 
-  /** Under the lock. */
+  /** Looks a page up. Under the lock. */
   private @Nullable Page lookup(Mapping mapping, long index) {
     Page page = buckets[bucket(mapping, index)];
     while (page != null && (page.mapping != mapping || page.index != index)) {
@@ -190,9 +181,9 @@ public final class PageCache {
     return (System.identityHashCode(mapping) * 31 + Long.hashCode(index)) & (buckets.length - 1);
   }
 
-  // Pages in and out of mappings. Under the lock.
+  // Adding and removing pages. Under the lock.
 
-  /** Makes a free page a mapping's, locked and not uptodate. */
+  /** Adds a free page to a mapping, locked and not uptodate. */
   @LinuxSource(file = "mm/filemap.c", name = "add_to_page_cache_locked")
   private void attach(Page page, Mapping mapping, long index) {
     page.mapping = mapping;
@@ -208,7 +199,7 @@ public final class PageCache {
     mapping.pageAdded();
   }
 
-  /** Takes a clean page out of its mapping. It is the caller's then, unless it is pinned. */
+  /** Removes a clean page from its mapping. The caller owns it then, unless it is pinned. */
   @LinuxSource(file = "mm/filemap.c", name = "delete_from_page_cache")
   private void detach(Page page) {
     Mapping mapping = page.mapping;
@@ -231,7 +222,7 @@ public final class PageCache {
     mapping.pageRemoved();
   }
 
-  /** Takes a clean page out of its mapping for good. */
+  /** Removes a clean page from its mapping and frees it. */
   private void release(Page page) {
     detach(page);
     if (page.pins == 0) {
@@ -248,7 +239,7 @@ public final class PageCache {
     mapping.pageCleaned();
   }
 
-  /** A page that is nobody's, or null if there is neither a free nor a clean one. */
+  /** Takes a free page, or reuses a clean one. Returns null if there is neither. */
   @LinuxSource(file = "mm/vmscan.c", name = "shrink_inactive_list")
   private @Nullable Page takePage() {
     Page page = free;
@@ -280,7 +271,7 @@ public final class PageCache {
     return null;
   }
 
-  /** Takes the memory, if that was not done yet. Under the lock. */
+  /** Reserves the memory if necessary. Under the lock. */
   private boolean haveMemory() {
     if (memory == null) {
       memory = ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
@@ -288,9 +279,9 @@ public final class PageCache {
     return memory != null && memory.reach(HostMemory.PAGE_SIZE);
   }
 
-  // Locks of pages.
+  // Page locks.
 
-  /** Locks an uptodate page; null if it is not here or locked by another. */
+  /** Locks an uptodate page; null if it is not cached or another task holds the lock. */
   @LinuxSource(file = "include/linux/pagemap.h", name = "trylock_page")
   @Nullable Page tryLock(Mapping mapping, long index) {
     lock.lock();
@@ -307,7 +298,7 @@ public final class PageCache {
     }
   }
 
-  /** Adds a page, locked and not uptodate; null if it is here already or there is no room. */
+  /** Adds a locked page that is not uptodate; null if the page is cached or no page is free. */
   @Nullable Page addLocked(Mapping mapping, long index) {
     lock.lock();
     try {
@@ -324,10 +315,7 @@ public final class PageCache {
     }
   }
 
-  /**
-   * Does what somebody can do who could not lock or add a page: waits for its lock, or makes room. From process
-   * context. Answers 0 or -ENOMEM.
-   */
+  /** Waits until a page may be locked or added: waits for its lock, or frees pages. From process context. Returns 0 or -ENOMEM. */
   int waitFor(Task current, Mapping mapping, long index) {
     Page page;
     lock.lock();
@@ -355,7 +343,7 @@ public final class PageCache {
     }
   }
 
-  /** Writes some dirty pages back, so that there are clean ones. From process context. */
+  /** Writes back some dirty pages to make pages clean. From process context. */
   @LinuxSource(file = "mm/vmscan.c", name = "pageout")
   private void makeRoom(Task current) {
     Mapping dirty = null;
@@ -376,11 +364,11 @@ public final class PageCache {
       dirty.writePagesBack(current, index, index + MAX_RUN - 1);
     } else {
       current.aboutToSleep();
-      LockSupport.parkNanos(NAP_NANOS); // all pages are locked or pinned, none of which lasts
+      LockSupport.parkNanos(NAP_NANOS); // all pages are locked or pinned, but only for a short time
     }
   }
 
-  /** Ends the filling of a page by a writer, who made it uptodate and dirty. */
+  /** Unlocks a page that a writer has filled, uptodate and dirty. */
   @LinuxSource(file = "mm/filemap.c", name = "pagecache_write_end")
   void unlockDirty(Page page) {
     lock.lock();
@@ -401,7 +389,7 @@ public final class PageCache {
     unlocked.wakeUp();
   }
 
-  /** Lets go of a page's lock: of an uptodate one with nothing changed; one that never became uptodate is dropped. */
+  /** Unlocks a page. One that is not uptodate is dropped. */
   void unlock(Page page) {
     lock.lock();
     try {
@@ -419,8 +407,8 @@ public final class PageCache {
   // Runs.
 
   /**
-   * Adds pages from index on, as many as the run has room for, up to the first that is here already or finds no
-   * place. They are locked and not uptodate. Answers false if the first of them is here already.
+   * Adds consecutive pages from an index, locked and not uptodate. Stops if the run is full, or at a page that is cached, or if no page is
+   * free. Returns false if the first page is cached already.
    */
   boolean addRun(Mapping mapping, long index, PageRun run) {
     lock.lock();
@@ -443,7 +431,7 @@ public final class PageCache {
     }
   }
 
-  /** Ends the reading of a run: the first pages of it, as many as were read, are uptodate, the others are dropped. */
+  /** Completes the read of a run: the given number of pages becomes uptodate, the others are dropped. */
   @LinuxSource(file = "mm/filemap.c", name = "page_endio")
   void endRead(PageRun run, int read) {
     lock.lock();
@@ -485,11 +473,11 @@ public final class PageCache {
   }
 
   /**
-   * Locks dirty pages that follow each other, for writing them back. From process context: waits for the lock of the
-   * first. The run stays empty if that is not dirty any more.
+   * Locks consecutive dirty pages for write-back. From process context: waits for the lock of the first. The run stays empty if the first
+   * page is no longer dirty.
    */
   void lockDirtyRun(Task current, Mapping mapping, long index, long last, PageRun run) {
-    while (true) { // ends: each turn waits until a lock was let go
+    while (true) { // ends: each turn waits until a lock was released
       Page busy;
       lock.lock();
       try {
@@ -513,7 +501,7 @@ public final class PageCache {
     }
   }
 
-  /** Ends the writing of a run: its pages are clean, even if they could not be written. */
+  /** Completes the write-back of a run: its pages become clean, even if the write failed. */
   @LinuxSource(file = "mm/filemap.c", name = "end_page_writeback")
   void endWrite(PageRun run) {
     lock.lock();
@@ -530,30 +518,30 @@ public final class PageCache {
   }
 
   /**
-   * Drops the clean pages of a range, and what is being read there as soon as it has been read. Any context. Answers
-   * whether a page stays because it is dirty or somebody has it locked.
+   * Drops the clean pages of a range. Pages that are being read are dropped after the read. From any context. Returns whether a page stays
+   * because it is dirty or locked.
    */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
   boolean invalidate(Mapping mapping, long first, long last) {
     return drop(mapping, first, last, false) != null;
   }
 
-  /** Drops the pages of a range, dirty or not. From process context: waits for the locks of those that are uptodate. */
+  /** Drops the pages of a range, also dirty ones. From process context: waits for the locks of uptodate pages. */
   @LinuxSource(file = "mm/truncate.c", name = "truncate_inode_pages_range")
   void truncate(Task current, Mapping mapping, long first, long last) {
     Page busy = drop(mapping, first, last, true);
-    while (busy != null) { // ends: each turn waits until a lock was let go
+    while (busy != null) { // ends: each turn waits until a lock was released
       waitOnPage(current, busy);
       busy = drop(mapping, first, last, true);
     }
   }
 
-  /** Drops what can be dropped of a range. Answers a page that stays, or null. */
+  /** Drops the pages of a range that can be dropped. Returns a page that stays, or null. */
   private @Nullable Page drop(Mapping mapping, long first, long last, boolean dirtyToo) {
     Page stays = null;
     lock.lock();
     try {
-      boolean few = last - first < made; // else it is quicker to look at all pages
+      boolean few = last - first < made; // else a scan of all pages is faster
       int steps = few ? (int) (last - first) + 1 : made;
       for (int i = 0; i < steps; i++) {
         Page page = few ? lookup(mapping, first + i) : pages[i];
@@ -577,7 +565,7 @@ public final class PageCache {
     return stays;
   }
 
-  /** Whether a range has a page, uptodate or on its way. Any context. */
+  /** Whether any page of a range is cached, uptodate or being read. From any context. */
   boolean hasAny(Mapping mapping, long first, long last) {
     lock.lock();
     try {

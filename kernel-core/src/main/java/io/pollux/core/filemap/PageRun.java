@@ -6,7 +6,7 @@ import io.pollux.core.sched.Task;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Pages that follow each other in a file, locked by whoever has the run. To be given back with {@link Slab#free}. */
+/** Consecutive pages of a file, locked by the owner of the run. The owner frees it by {@link Slab#free}. */
 final class PageRun extends Slab.Item {
   private static final Slab<PageRun> SLAB = new Slab<>(PageRun::new);
 
@@ -17,7 +17,7 @@ final class PageRun extends Slab.Item {
 
   private PageRun() {}
 
-  /** An empty run for so many pages, at most {@link PageCache#MAX_RUN}. From process context. */
+  /** Allocates an empty run for a number of pages, at most {@link PageCache#MAX_RUN}. From process context. */
   static PageRun get(Task current, int most) {
     assert most > 0 && most <= PageCache.MAX_RUN : most;
     PageRun run = SLAB.alloc(current);
@@ -52,7 +52,7 @@ final class PageRun extends Slab.Item {
     return Objects.requireNonNull(pages[i]);
   }
 
-  /** The number of the first page in the file. */
+  /** Returns the number of the first page in the file. */
   long index() {
     return page(0).index;
   }

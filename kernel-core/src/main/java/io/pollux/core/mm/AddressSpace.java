@@ -9,14 +9,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a process can address: the counterpart of mm_struct and of everything the kernel asks about a user
- * pointer. There are two kinds: {@link WindowSpace} for programs in Java, which have no memory but what this
- * kernel mapped for them, and {@link MachineSpace} for a C program, whose memory is a process of the machine. See
- * the package for the rules.
+ * The memory of a process: struct mm_struct, and the checks of user pointers. {@link WindowSpace} is for programs in Java, whose memory
+ * consists of mappings of this kernel. {@link MachineSpace} is for a C program, whose memory belongs to a process of the host. The package
+ * describes the rules.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "mm_struct")
 public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
-  /** End of user address space on x86-64 with four levels of page tables. */
+  /** End of the user address space on x86-64 with four levels of page tables. */
   @LinuxSource(file = "arch/x86/include/asm/processor.h", name = "TASK_SIZE_MAX")
   public static final long TASK_SIZE_MAX = (1L << 47) - HostMemory.PAGE_SIZE;
 
@@ -36,8 +35,7 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   public abstract long mmap(long length, int prot);
 
   /**
-   * Removes the mappings of a range, and parts of mappings that stick out of it stay. Nothing mapped there
-   * is no error. From process context.
+   * Unmaps a range. Parts of mappings outside the range stay. It is no error if nothing is mapped there. From process context.
    *
    * @param address page-aligned start
    * @param length bytes, rounded up to pages
@@ -46,19 +44,19 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   @LinuxSource(file = "mm/mmap.c", name = "do_munmap")
   public abstract int munmap(long address, long length);
 
-  /** Ends the address space. Memory that is still pinned stays until its last unpin. */
+  /** Frees the address space. Pinned memory stays until its last unpin. */
   @LinuxSource(file = "kernel/fork.c", name = "mmput")
   public abstract void close();
 
-  /** The last pin of some pages is gone. From any context. */
+  /** Handles the last unpin of some pages. From any context. */
   abstract void lastUnpin(UserPages pages);
 
   /**
-   * Whether a range may be accessed. Mappings that touch count as one.
+   * Whether a range may be accessed. It may span adjacent mappings.
    *
-   * @param address first byte; any value at all
-   * @param bytes length; 0 is always good, negative never
-   * @param write whether it is to be written, else read
+   * @param address first byte; any value
+   * @param bytes length; 0 is always valid, a negative one never
+   * @param write whether the access is a write, else a read
    * @return true if every byte is mapped with that right
    */
   @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "access_ok")
@@ -67,8 +65,8 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   /**
    * Whether a range lies in user address space, so that its end cannot overflow. Does not check mappings.
    *
-   * @param address first byte; any value at all
-   * @param bytes length; any value at all, a negative one is rejected
+   * @param address first byte; any value
+   * @param bytes length; any value, a negative one is rejected
    * @return true if the end is at most {@link #TASK_SIZE_MAX}
    */
   @LinuxSource(file = "arch/x86/include/asm/uaccess.h", name = "__chk_range_not_ok")
@@ -80,7 +78,7 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
    * Copies from user memory, all or nothing.
    *
    * @param to kernel address
-   * @param from user address; any value at all
+   * @param from user address; any value
    * @param bytes length
    * @return 0 or -EFAULT
    */
@@ -96,7 +94,7 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   /**
    * Copies to user memory, all or nothing.
    *
-   * @param to user address; any value at all
+   * @param to user address; any value
    * @param from kernel address
    * @param bytes length
    * @return 0 or -EFAULT
@@ -111,16 +109,16 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   }
 
   /**
-   * Copies a string that ends in a 0 byte.
+   * Copies a string that ends with a 0 byte.
    *
-   * @param from user address; any value at all
-   * @param max most bytes, the 0 included
-   * @return the bytes before the 0; null on a fault; a result of max bytes means that it is too long
+   * @param from user address; any value
+   * @param max maximum length, including the 0
+   * @return the bytes before the 0; null on a fault; max bytes if the string is too long
    */
   @LinuxSource(file = "lib/strncpy_from_user.c", name = "strncpy_from_user")
   public final byte @Nullable [] stringFromUser(long from, int max) {
     byte[] text = new byte[max];
-    long readable = 0; // up to there it was asked for
+    long readable = 0; // bytes that were checked
     for (int n = 0; n < max; n++) {
       if (n == readable) {
         long inPage = HostMemory.PAGE_SIZE - ((from + n) & (HostMemory.PAGE_SIZE - 1));
@@ -140,32 +138,28 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   }
 
   /**
-   * How much of a range the mapping at its start holds: what can be pinned in one piece.
+   * Returns how much of a range the mapping at its start covers: the part that can be pinned at once.
    *
-   * @param address first byte; any value at all
+   * @param address first byte; any value
    * @param bytes length, positive
-   * @param write whether it is to be written
+   * @param write whether the range will be written
    * @return from 1 to bytes, or 0 if the first byte is not mapped with that right (EFAULT)
    */
   public abstract long contiguous(long address, long bytes, boolean write);
 
   /**
-   * Pins the pages of a range that lies in one mapping, as {@link #contiguous} or {@link #mmap} has just told.
-   * Whoever calls drops the pins with {@link UserPages#unpin} for exactly the same range.
+   * Pins the pages of a range in one mapping, whose length {@link #contiguous} or {@link #mmap} has returned. The caller drops the pins by
+   * {@link UserPages#unpin} for exactly the same range.
    *
-   * @param address first byte; any value at all
+   * @param address first byte; any value
    * @param bytes length, positive
-   * @param write whether the kernel or a device is going to write there, as a read from a file does
+   * @param write whether the kernel or a device will write there, as a read from a file does
    * @return the pages, or null (EFAULT)
    */
   @LinuxSource(file = "mm/gup.c", name = "get_user_pages")
   public abstract @Nullable UserPages pin(long address, long bytes, boolean write);
 
-  /**
-   * All pins of the process, for the books: 0 when nothing is in flight and no context is left.
-   *
-   * @return pages times references
-   */
+  /** Returns the sum of all pins of the process: pages times references. It is 0 if no I/O is in flight and no context exists. */
   public abstract long pinnedPages();
 
   /**
@@ -189,29 +183,21 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   }
 
   /**
-   * Takes a charge back.
+   * Reverts a charge.
    *
-   * @param pages as charged
+   * @param pages number of pages, as charged
    */
   public final void unchargeLocked(long pages) {
     long left = lockedPages.addAndGet(-pages);
     assert left >= 0 : "uncharged more than charged";
   }
 
-  /**
-   * Pages charged by {@link #chargeLocked}.
-   *
-   * @return the sum
-   */
+  /** Returns the number of pages charged by {@link #chargeLocked}. */
   public final long lockedPages() {
     return lockedPages.get();
   }
 
-  /**
-   * The process's aio contexts, kept for the floor that knows what they are.
-   *
-   * @return the table, or null before the first context
-   */
+  /** Returns the aio contexts of the process, or null before the first context. */
   @LinuxSource(file = "include/linux/mm_types.h", name = "ioctx_table")
   public final @Nullable IoctxTable ioctxTable() {
     return ioctxTable;
@@ -221,7 +207,7 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
    * Installs the table of aio contexts, once.
    *
    * @param table the table
-   * @return the table that is installed now: the given one, or another that was faster
+   * @return the installed table: this one, or one that another thread has installed before
    */
   public final synchronized IoctxTable installIoctxTable(IoctxTable table) {
     IoctxTable installed = ioctxTable;

@@ -8,9 +8,8 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The iterator over pages that somebody pinned already and keeps pinned until the I/O is done (ITER_BVEC):
- * a fixed buffer. Since user addresses are real, the pages of a buffer are one range of addresses whatever
- * mappings they came from.
+ * Iterates over a fixed buffer (ITER_BVEC). Its pages are pinned by another owner until the I/O completes. User addresses are host
+ * addresses, so a buffer is one range of addresses even if it spans mappings.
  */
 @Patch({22, 24})
 @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_bvec")
@@ -18,11 +17,11 @@ public final class BvecIter extends IovIter {
   private long address;
   private @Nullable DmaMapping mapping;
 
-  /** Makes an empty iterator. */
+  /** Creates an empty iterator. */
   public BvecIter() {}
 
   /**
-   * Makes this an iterator over a pinned range.
+   * Sets the iterator to a pinned range.
    *
    * @param intoMemory true for a read
    * @param address first byte
@@ -33,12 +32,12 @@ public final class BvecIter extends IovIter {
   }
 
   /**
-   * Makes this an iterator over a range of memory that is mapped for its devices.
+   * Sets the iterator to a pinned range of a device mapping.
    *
    * @param intoMemory true for a read
    * @param address first byte
    * @param bytes length
-   * @param from what the range lies in, or null
+   * @param from the mapping that contains the range, or null
    */
   public void init(boolean intoMemory, long address, long bytes, @Nullable DmaMapping from) {
     this.address = address;
@@ -46,20 +45,12 @@ public final class BvecIter extends IovIter {
     restart(intoMemory, bytes);
   }
 
-  /**
-   * What the range lies in.
-   *
-   * @return the mapping, or null
-   */
+  /** Returns the mapping that contains the range, or null. */
   public @Nullable DmaMapping mapping() {
     return mapping;
   }
 
-  /**
-   * Where the rest of the range begins.
-   *
-   * @return its first byte
-   */
+  /** Returns the address of the next byte. */
   public long address() {
     return address;
   }

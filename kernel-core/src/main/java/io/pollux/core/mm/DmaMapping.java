@@ -6,15 +6,13 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it ({@code
- * Bio.mapping()}), and a driver may prepare the memory once, at the first of them, and keep what it prepared as an {@link
- * Attachment} until the mapping is closed. It is the mapping that names the memory, not its addresses: a program may by now
- * have other memory at the same addresses, and other mappings of it.
+ * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it ({@code Bio.mapping()}). A driver may
+ * prepare the memory once, for the first bio, and keep the result as an {@link Attachment} until the mapping is closed. The mapping object
+ * identifies the memory. Addresses do not, because a program may map other memory at the same addresses.
  *
- * <p>Linux 4.20 has nothing like it; proposals of 2022 call it a dma tag.
+ * <p>Linux 4.20 has no counterpart; proposals of 2022 call it a dma tag.
  *
- * <p>Whoever makes a mapping keeps the memory pinned until after {@link #close}, and closes it when nothing that carries it
- * is in flight.
+ * <p>The creator keeps the memory pinned until {@link #close} returns. It closes the mapping when no bio that carries it is in flight.
  */
 @Differs(
     patch = 24,
@@ -23,39 +21,37 @@ import org.jspecify.annotations.Nullable;
         + " context ends. In the posting it maps every request.",
     test = "DmaMappingTest#everyOwnerFindsItsOwnUntilItIsClosed")
 public final class DmaMapping implements AutoCloseable {
-  /** Most bytes of a segment. */
+  /** Maximum size of a segment in bytes. */
   static final long SEGMENT_MAX = 1L << 30;
 
-  /** What a driver keeps for a mapping. */
+  /** The state that a driver keeps for a mapping. */
   public abstract static class Attachment {
     private final Object owner;
     private @Nullable Attachment next; // set before it is published
 
     /**
-     * Makes an attachment.
+     * Creates an attachment.
      *
-     * @param owner whose it is, to find it by
+     * @param owner the key by which {@link #attachment} finds it
      */
     protected Attachment(Object owner) {
       this.owner = owner;
     }
 
-    /**
-     * Undoes what was prepared. Nothing is in flight, and nobody finds the attachment any more. From process context, once.
-     */
+    /** Undoes the preparation. No request is in flight, and the attachment can no longer be found. From process context, once. */
     protected abstract void detach();
   }
 
   private final long[] starts; // of the segments, page-aligned, in ascending order
   private final long[] ends;
-  private volatile @Nullable Attachment first; // written under the lock, as the next
+  private volatile @Nullable Attachment first; // written under the lock, as next is
   private boolean closed;
 
   /**
-   * Makes a mapping of pinned ranges, which may touch and overlap: pages that follow each other become one segment.
+   * Creates a mapping of pinned ranges, which may touch and overlap. Consecutive pages become one segment.
    *
    * @param addresses first byte of each range
-   * @param bytes length of each range; an empty one is left out
+   * @param bytes length of each range; empty ranges are skipped
    */
   public DmaMapping(long[] addresses, long[] bytes) {
     long[][] ranges = new long[addresses.length][];
@@ -90,37 +86,31 @@ public final class DmaMapping implements AutoCloseable {
     }
   }
 
-  /**
-   * The number of segments: whole pages, at most 1 GiB each, in ascending order.
-   *
-   * @return how many; 0 if there is no memory
-   */
+  /** Returns the number of segments: whole pages, at most 1 GiB each, in ascending order. */
   public int segments() {
     return starts.length;
   }
 
   /**
-   * Where a segment begins.
+   * Returns the page-aligned address of a segment.
    *
    * @param segment from 0
-   * @return its first byte, at the start of a page
    */
   public long start(int segment) {
     return starts[segment];
   }
 
   /**
-   * How long a segment is.
+   * Returns the length of a segment in bytes, a multiple of the page size.
    *
    * @param segment from 0
-   * @return bytes, a multiple of the page size
    */
   public long bytes(int segment) {
     return ends[segment] - starts[segment];
   }
 
   /**
-   * Finds the segment in which a range lies whole.
+   * Finds the segment that contains a whole range.
    *
    * @param address first byte
    * @param bytes length, positive
@@ -145,21 +135,21 @@ public final class DmaMapping implements AutoCloseable {
   /**
    * Finds an owner's attachment.
    *
-   * @param owner as it was made with
+   * @param owner as passed to the constructor
    * @return the attachment, or null
    */
   public @Nullable Attachment attachment(Object owner) {
     Attachment each = first;
-    while (each != null && each.owner != owner) { // mostly the first: one for each ring that the memory is used with
+    while (each != null && each.owner != owner) { // usually the first: there is one for each ring that uses the memory
       each = each.next;
     }
     return each;
   }
 
   /**
-   * Adds an attachment, of an owner who has none.
+   * Adds an attachment of an owner that has none.
    *
-   * @param attachment what is to be found from now on
+   * @param attachment the attachment
    * @return false, with nothing done, if the mapping is closed
    */
   public synchronized boolean attach(Attachment attachment) {
@@ -171,7 +161,7 @@ public final class DmaMapping implements AutoCloseable {
     return true;
   }
 
-  /** Has every owner of an attachment undo it. When this is back, no driver holds on to the memory. */
+  /** Detaches all attachments. Afterwards no driver uses the memory. */
   @Override
   public void close() {
     Attachment chain;

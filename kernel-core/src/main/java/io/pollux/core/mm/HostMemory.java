@@ -7,10 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/**
- * Anonymous memory of the machine, by pages: the physical memory of this kernel. Zeroed, and costing
- * nothing until touched.
- */
+/** Anonymous memory of the host, in pages: the physical memory of this kernel. It is zeroed, and takes no memory until it is accessed. */
 public final class HostMemory {
   /** Bytes of a page. */
   public static final int PAGE_SIZE = 4096;
@@ -18,7 +15,7 @@ public final class HostMemory {
   /** log2 of {@link #PAGE_SIZE}. */
   public static final int PAGE_SHIFT = 12;
 
-  // Values of x86-64 Linux, the machine underneath.
+  // Values of x86-64 Linux, the host.
   private static final int PROT_NONE = 0;
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x2 | 0x20 | 0x4000;
@@ -51,7 +48,7 @@ public final class HostMemory {
 
   private HostMemory() {}
 
-  @SuppressWarnings("restricted") // calling C is what this class is for
+  @SuppressWarnings("restricted") // calls C
   private static MethodHandle libc(String name, FunctionDescriptor type) {
     Linker linker = Linker.nativeLinker();
     MemorySegment symbol = linker.defaultLookup().findOrThrow(name);
@@ -59,10 +56,10 @@ public final class HostMemory {
   }
 
   /**
-   * Maps zeroed memory. Big pages are asked for; the machine gives them where it can.
+   * Maps zeroed memory. Asks the host for huge pages.
    *
    * @param bytes size, a multiple of {@link #PAGE_SIZE}
-   * @return page-aligned address, or 0 if the machine has no memory to give
+   * @return page-aligned address, or 0 if the host has no memory
    */
   public static long map(long bytes) {
     return map(bytes, PROT_READ_WRITE);
@@ -102,7 +99,7 @@ public final class HostMemory {
       if (address == -1) {
         return 0;
       }
-      int ignored = (int) MADVISE.invokeExact(address, bytes, MADV_HUGEPAGE); // a wish, not a need
+      int ignored = (int) MADVISE.invokeExact(address, bytes, MADV_HUGEPAGE); // a hint
     } catch (Throwable e) {
       throw new AssertionError("mmap has no Java exceptions", e);
     }
@@ -110,7 +107,7 @@ public final class HostMemory {
   }
 
   /**
-   * Gives memory back.
+   * Unmaps memory.
    *
    * @param address from {@link #map}
    * @param bytes its size
@@ -127,7 +124,7 @@ public final class HostMemory {
   }
 
   /**
-   * Makes memory zero again and frees what is behind it; the range stays mapped.
+   * Zeroes memory and frees the pages behind it. The range stays mapped.
    *
    * @param address page-aligned, inside a range from {@link #map}
    * @param bytes a multiple of {@link #PAGE_SIZE}

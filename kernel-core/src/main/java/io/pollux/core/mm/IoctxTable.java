@@ -3,10 +3,10 @@ package io.pollux.core.mm;
 
 import io.pollux.uapi.LinuxSource;
 
-/** The aio contexts of a process as mm sees them: something to be ended before the memory goes. */
+/** The aio contexts of a process, for mm: they are destroyed before the memory is freed. */
 @LinuxSource(file = "fs/aio.c", name = "kioctx_table")
 public interface IoctxTable {
-  /** Ends every context that is left and waits for its requests. From process context, at process exit. */
+  /** Destroys all remaining contexts and waits for their requests. From process context, at process exit. */
   @LinuxSource(file = "fs/aio.c", name = "exit_aio")
   void exitAio();
 }

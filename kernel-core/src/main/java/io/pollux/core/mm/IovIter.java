@@ -4,25 +4,24 @@ package io.pollux.core.mm;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * A place to move bytes to or from, piece by piece, whatever it is made of: the counterpart of struct
- * iov_iter. This floor owns the contract and the kind that walks user memory ({@link IovecIter}); the block
- * layer brings the kind that walks pinned pages.
+ * Iterates over memory that data is copied to or from: struct iov_iter. {@link IovecIter} walks user memory, {@link BvecIter} walks pinned
+ * pages.
  *
- * <p>An iterator belongs to one task at a time and lives from the submission of a request until its last
- * byte is mapped or copied; nothing asynchronous keeps it.
+ * <p>An iterator belongs to one task at a time. It is used from the submission of a request until its last byte is mapped or copied.
+ * Nothing asynchronous keeps it.
  */
 @LinuxSource(file = "include/linux/uio.h", name = "iov_iter")
 public abstract class IovIter {
   private boolean intoMemory;
   private long count;
 
-  /** For subclasses. */
+  /** Creates an empty iterator. */
   protected IovIter() {}
 
   /**
-   * Starts over.
+   * Resets the direction and the count.
    *
-   * @param intoMemory READ: data goes into this memory
+   * @param intoMemory READ: data is copied into this memory
    * @param count bytes
    */
   protected final void restart(boolean intoMemory, long count) {
@@ -31,39 +30,27 @@ public abstract class IovIter {
     this.count = count;
   }
 
-  /**
-   * The direction.
-   *
-   * @return true if data goes into this memory (a read), false if it comes from there (a write)
-   */
+  /** Whether data is copied into this memory (a read), or out of it (a write). */
   public final boolean intoMemory() {
     return intoMemory;
   }
 
-  /**
-   * Whether the memory is pages that its maker holds until the I/O is done.
-   *
-   * @return true for ITER_BVEC
-   */
+  /** Whether the pages are pinned by their owner until the I/O completes (ITER_BVEC). */
   @LinuxSource(file = "include/linux/uio.h", name = "iov_iter_is_bvec")
   public boolean isBvec() {
     return false;
   }
 
-  /**
-   * What is left.
-   *
-   * @return bytes
-   */
+  /** Returns the number of bytes left. */
   @LinuxSource(file = "include/linux/uio.h", name = "iov_iter_count")
   public final long count() {
     return count;
   }
 
   /**
-   * Forgets what lies beyond a length.
+   * Limits the number of bytes left.
    *
-   * @param bytes what may be left at most
+   * @param bytes the maximum
    */
   @LinuxSource(file = "include/linux/uio.h", name = "iov_iter_truncate")
   public final void truncate(long bytes) {
@@ -75,7 +62,7 @@ public abstract class IovIter {
   /**
    * Grows again after {@link #truncate}.
    *
-   * @param bytes what is to be left, at most what was before
+   * @param bytes the new count, at most the count before truncate
    */
   @LinuxSource(file = "include/linux/uio.h", name = "iov_iter_reexpand")
   public final void reexpand(long bytes) {
@@ -84,7 +71,7 @@ public abstract class IovIter {
   }
 
   /**
-   * Moves on.
+   * Advances the position.
    *
    * @param bytes at most {@link #count()}
    */
@@ -96,45 +83,41 @@ public abstract class IovIter {
   }
 
   /**
-   * Moves the position; the count is done.
+   * Advances the position; the count is already updated.
    *
-   * @param bytes at most what is left
+   * @param bytes at most the bytes left
    */
   protected abstract void skip(long bytes);
 
-  /**
-   * All addresses and lengths of what is left, or'ed together.
-   *
-   * @return low bits that are set tell misalignment
-   */
+  /** Returns the bitwise or of all addresses and lengths left. Low bits that are set show misalignment. */
   @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_alignment")
   public abstract long alignment();
 
   /**
-   * Copies from the kernel into this memory and moves on.
+   * Copies from the kernel into this memory and advances.
    *
    * @param from kernel address
-   * @param bytes how many, at most {@link #count()}
-   * @return bytes copied; fewer only if user memory is bad
+   * @param bytes at most {@link #count()}
+   * @return bytes copied; fewer only on a fault
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "copy_to_iter")
   public abstract long copyTo(long from, long bytes);
 
   /**
-   * Copies from this memory into the kernel and moves on.
+   * Copies from this memory into the kernel and advances.
    *
    * @param to kernel address
-   * @param bytes how many, at most {@link #count()}
-   * @return bytes copied; fewer only if user memory is bad
+   * @param bytes at most {@link #count()}
+   * @return bytes copied; fewer only on a fault
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "copy_from_iter")
   public abstract long copyFrom(long to, long bytes);
 
   /**
-   * Stores zeroes and moves on.
+   * Stores zeroes and advances.
    *
-   * @param bytes how many, at most {@link #count()}
-   * @return bytes stored; fewer only if user memory is bad
+   * @param bytes at most {@link #count()}
+   * @return bytes stored; fewer only on a fault
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_zero")
   public abstract long zero(long bytes);

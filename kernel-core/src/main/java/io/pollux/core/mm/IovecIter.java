@@ -10,11 +10,11 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The iterator over user memory that nobody pinned (ITER_IOVEC): one buffer, or an array of iovecs. It is
- * filled by {@link #importSingleRange} or {@link #importIovec} and used again and again.
+ * Iterates over unpinned user memory (ITER_IOVEC): one buffer, or an array of iovecs. {@link #importSingleRange} or {@link #importIovec}
+ * fills it; it can be reused.
  */
 public final class IovecIter extends IovIter {
-  /** Longest transfer of one call, as in Linux: the int range without its last page. */
+  /** Maximum transfer of one call, as in Linux: the int range without its last page. */
   @LinuxSource(file = "include/linux/fs.h", name = "MAX_RW_COUNT")
   public static final long MAX_RW_COUNT = Integer.MAX_VALUE & -(long) HostMemory.PAGE_SIZE;
 
@@ -27,17 +27,17 @@ public final class IovecIter extends IovIter {
   private long offset; // in the current one
   private @Nullable AddressSpace mm;
 
-  /** Makes an empty iterator. */
+  /** Creates an empty iterator. */
   public IovecIter() {}
 
   /**
-   * Makes this an iterator over one user buffer.
+   * Sets the iterator to one user buffer.
    *
-   * @param mm whose memory
+   * @param mm address space of the buffer
    * @param intoMemory true for a read
-   * @param address user address; any value at all
-   * @param bytes length; cut to {@link #MAX_RW_COUNT}
-   * @return 0, -EINVAL for a negative length, -EFAULT for an address that can't be a user's
+   * @param address user address; any value
+   * @param bytes length; limited to {@link #MAX_RW_COUNT}
+   * @return 0, -EINVAL for a negative length, -EFAULT for an address outside user space
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "import_single_range")
   public int importSingleRange(AddressSpace mm, boolean intoMemory, long address, long bytes) {
@@ -59,11 +59,11 @@ public final class IovecIter extends IovIter {
   }
 
   /**
-   * Makes this an iterator over an array of iovecs, which is copied first.
+   * Sets the iterator to an array of iovecs, which is copied.
    *
-   * @param mm whose memory
+   * @param mm address space of the buffers
    * @param intoMemory true for a read
-   * @param iovecs user address of the array; any value at all
+   * @param iovecs user address of the array; any value
    * @param count its length
    * @return 0, -EINVAL for too many or negative lengths, -EFAULT
    */
@@ -138,29 +138,17 @@ public final class IovecIter extends IovIter {
     return bits;
   }
 
-  /**
-   * The user address at the position.
-   *
-   * @return an address; any value at all
-   */
+  /** Returns the user address at the position; any value. */
   public long address() {
     return base[segment] + offset;
   }
 
-  /**
-   * How much of the current piece is left.
-   *
-   * @return bytes, at most {@link #count()}
-   */
+  /** Returns the bytes left in the current segment, at most {@link #count()}. */
   public long contiguous() {
     return segment == segments ? 0 : Math.min(length[segment] - offset, count());
   }
 
-  /**
-   * Whose memory this is.
-   *
-   * @return the address space
-   */
+  /** Returns the address space of the memory. */
   public AddressSpace mm() {
     AddressSpace space = mm;
     if (space == null) {

@@ -11,12 +11,10 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a C program in whose process this kernel runs: all that the machine mapped there. The program
- * maps and unmaps behind this kernel's back, so nothing is remembered: each range is tried, page by page, by a C
- * function that survives a fault.
+ * The memory of a C program: all mappings of the host process in which this kernel runs. The program maps and unmaps without this kernel,
+ * so nothing is cached. A C function that survives a fault probes each range page by page.
  *
- * <p>Pins are counted, for the books, but can't hold on to memory that the program unmaps. What the kernel then
- * still writes there is the business of whoever owns the process's fault handler.
+ * <p>Pins are counted, but do not keep memory that the program unmaps. The process's fault handler handles later accesses of the kernel.
  */
 public final class MachineSpace extends AddressSpace {
   /** Below this nothing is mapped (vm.mmap_min_addr). */
@@ -30,17 +28,17 @@ public final class MachineSpace extends AddressSpace {
   private final UserPages pages = new UserPages(this, 0, HIGHEST);
 
   /**
-   * The memory of this process.
+   * Creates the address space of this process.
    *
-   * @param probe address of a C function {@code long probe(long address, long bytes, long write)} that answers how
-   *     many bytes from the start of a range can be read, or read and written. It changes no byte, does not block,
-   *     and survives a fault. Ranges are not empty and lie in user space.
+   * @param probe address of a C function {@code long probe(long address, long bytes, long write)}. It returns how many bytes from the start
+   *     of a range can be read, or read and written. It changes no byte, does not block, and survives a fault. Ranges are not empty and lie
+   *     in user space.
    */
   public MachineSpace(long probe) {
     this.probe = MemorySegment.ofAddress(probe);
   }
 
-  @SuppressWarnings("restricted") // calling C is what this is for
+  @SuppressWarnings("restricted") // calls C
   private static MethodHandle probe() {
     FunctionDescriptor type =
         FunctionDescriptor.of(

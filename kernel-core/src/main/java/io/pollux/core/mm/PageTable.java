@@ -7,11 +7,10 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * What may be done with each page of a window: what the memory management unit of a processor has, which needs the same time for any
- * page however many mappings there are. Two levels, of 2 MiB and of 4 KiB, and a big page in place of the second where all of it has
- * the same rights.
+ * The access rights of each page of a window. A lookup takes constant time. There are two levels, of 2 MiB and of 4 KiB. A big page
+ * replaces the second level if all its pages have the same rights.
  *
- * <p>Changed under the lock of its address space, read without.
+ * <p>Written under the lock of the address space, read without it.
  */
 @LinuxSource(file = "arch/x86/include/asm/pgtable.h")
 final class PageTable {
@@ -21,13 +20,13 @@ final class PageTable {
 
   private static final VarHandle ENTRY = MethodHandles.arrayElementVarHandle(byte[][].class);
 
-  /** Big pages by their rights, shared and never written to. The first is where nothing is mapped. */
+  /** Big pages by their rights, shared and immutable. The first is for unmapped memory. */
   private static final byte[][] BIG = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}};
 
   private final long window;
-  private final byte[][] entries; // each of 512 pages' rights, or one for all of them
+  private final byte[][] entries; // the rights of each of 512 pages, or one for all of them
 
-  /** Makes one of a window in which nothing is mapped yet. */
+  /** Creates the table of a window without mappings. */
   PageTable(long window, long bytes) {
     assert bytes % BIG_BYTES == 0 : bytes;
     this.window = window;
@@ -38,9 +37,9 @@ final class PageTable {
   /**
    * Sets the rights of whole pages.
    *
-   * @param from page-aligned, in the window, as is {@code to}
-   * @param to behind the last
-   * @param prot Mman.PROT_*; none where nothing is mapped any more
+   * @param from first byte, page-aligned, in the window
+   * @param to end, page-aligned, in the window
+   * @param prot Mman.PROT_*; none for unmapped memory
    */
   void set(long from, long to, int prot) {
     long at = from - window;
@@ -62,7 +61,7 @@ final class PageTable {
     return (int) (offset >>> HostMemory.PAGE_SHIFT);
   }
 
-  /** The rights of the single pages of an entry, which is split up for it. */
+  /** Returns the rights of the pages of an entry. Splits a big page. */
   private byte[] small(int entry) {
     byte[] there = entries[entry];
     if (there.length == PAGES) {
@@ -75,14 +74,14 @@ final class PageTable {
   }
 
   /**
-   * Whether the page of an address may be accessed so. From any thread.
+   * Whether the page of an address may be accessed. From any thread.
    *
-   * @param address any value at all
+   * @param address any value
    * @param wanted Mman.PROT_*
    */
   boolean allows(long address, int wanted) {
     long entry = (address - window) >>> BIG_SHIFT;
-    if (entry >= entries.length) { // what is before the window is far behind it: the shift has no sign
+    if (entry >= entries.length) { // also true for an address before the window: the shift is unsigned
       return false;
     }
     byte[] rights = (byte[]) ENTRY.getAcquire(entries, (int) entry);

@@ -33,11 +33,7 @@ public final class ReservedMemory {
     return start == 0 ? null : new ReservedMemory(start, bytes);
   }
 
-  /**
-   * The first address.
-   *
-   * @return page-aligned
-   */
+  /** Returns the page-aligned start of the range. */
   public long start() {
     return start;
   }

@@ -8,19 +8,17 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A pool of objects of one kind, so that nothing is allocated per request once it is warm: the counterpart
- * of kmem_cache.
+ * A cache of objects of one type: struct kmem_cache. Once it is warm, no request allocates.
  *
- * <p>Each task has a magazine of its own and takes objects from it without any atomic operation. An object
- * goes back to the magazine it came from: directly when the freeing thread is that task's, through a list
- * with one atomic push when it is another (a device's completion, a second poller). The owner empties that
- * list when its magazine runs dry. Objects come out as they went in; whoever allocates initialises.
+ * <p>Each task has a magazine, from which it takes objects without atomic operations. A freed object returns to its magazine. The task
+ * itself puts it there directly; another thread (a device's completion, a second poller) pushes it onto a list with one atomic operation.
+ * The task takes over that list when its magazine is empty. Objects keep their state while free; the caller of alloc initializes them.
  *
- * @param <T> the kind
+ * @param <T> the type
  */
 @LinuxSource(file = "mm/slab.c", name = {"kmem_cache_alloc", "kmem_cache_free", "kmem_cache_alloc_bulk"})
 public final class Slab<T extends Slab.Item> {
-  /** Most kinds that a kernel may have. */
+  /** Maximum number of slabs of all kernels. */
   public static final int MAX_KINDS = 24;
 
   private static int kinds;
@@ -29,9 +27,9 @@ public final class Slab<T extends Slab.Item> {
   private final Supplier<T> constructor;
 
   /**
-   * Makes a cache for one kind; meant for a static final field.
+   * Creates a slab, for a static final field.
    *
-   * @param constructor makes a new object
+   * @param constructor creates a new object
    */
   public Slab(Supplier<T> constructor) {
     synchronized (Slab.class) {
@@ -44,7 +42,7 @@ public final class Slab<T extends Slab.Item> {
   }
 
   /**
-   * Takes an object. From process context, by the task's own thread.
+   * Allocates an object. From process context, by the task's own thread.
    *
    * @param current the calling task
    * @return an object in the state in which it was freed, or a new one
@@ -67,9 +65,9 @@ public final class Slab<T extends Slab.Item> {
   }
 
   /**
-   * Gives an object back. From any context.
+   * Frees an object. From any context.
    *
-   * @param item from {@link #alloc} of any slab, not used by anybody any more
+   * @param item from {@link #alloc} of any slab; must not be used afterwards
    */
   public static void free(Item item) {
     Magazine home = item.home;
@@ -77,12 +75,12 @@ public final class Slab<T extends Slab.Item> {
     home.put(item);
   }
 
-  /** What a slab can hold: an object with room for the slab's links. */
+  /** An object that a slab can hold, with the slab's links. */
   public abstract static class Item {
     private @Nullable Item next;
     private @Nullable Magazine home;
 
-    /** For subclasses. */
+    /** Creates an item. */
     protected Item() {}
   }
 
@@ -99,7 +97,7 @@ public final class Slab<T extends Slab.Item> {
     }
 
     private final SlabOwner owner;
-    private @Nullable Item local; // touched by the owner's thread only
+    private @Nullable Item local; // used by the owner's thread only
 
     @SuppressWarnings("unused") // through REMOTE
     private volatile @Nullable Item remote; // pushed one by one, taken all at once: no ABA

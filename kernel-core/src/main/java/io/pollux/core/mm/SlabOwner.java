@@ -7,8 +7,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread that allocates from slabs: the Java thread, and a magazine of free objects for each slab. Here it takes the
- * place of a processor in Linux, where each slab has a cache for every processor.
+ * A thread that allocates from slabs: the Java thread, and a magazine of free objects for each slab. It corresponds to a processor in
+ * Linux, where each slab has a cache for every processor.
  */
 @LinuxSource(file = "include/linux/slub_def.h", name = "kmem_cache_cpu")
 public abstract class SlabOwner {
@@ -25,16 +25,16 @@ public abstract class SlabOwner {
     }
   }
 
-  /** One place for each slab, touched by the owner's thread only. */
+  /** The magazine of each slab, used by the owner's thread only. */
   final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
 
   private volatile @Nullable Thread thread;
 
-  /** Makes an owner that is not bound to a thread yet. */
+  /** Creates an owner that is not bound to a thread. */
   protected SlabOwner() {}
 
   /**
-   * Binds this to the calling thread, for good.
+   * Binds this to the calling thread permanently.
    *
    * @return false if it is bound already or released
    */
@@ -51,30 +51,18 @@ public abstract class SlabOwner {
     thread = RELEASED;
   }
 
-  /**
-   * Whether the thread has exited.
-   *
-   * @return true after {@link #release}
-   */
+  /** Whether the thread has exited: {@link #release} was called. */
   protected final boolean released() {
     return thread == RELEASED;
   }
 
-  /**
-   * The thread. From any context.
-   *
-   * @return the thread, or null before {@link #bind}; after {@link #release} a thread that never runs
-   */
+  /** Returns the thread: null before {@link #bind}, a thread that never runs after {@link #release}. From any context. */
   protected final @Nullable Thread thread() {
     return thread;
   }
 
-  /**
-   * Whether the calling thread is this one's.
-   *
-   * @return true if so
-   */
+  /** Whether the calling thread is this one. */
   public final boolean isCurrentThread() {
-    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: what the thread itself stored it sees
+    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: the thread sees what it stored itself
   }
 }

@@ -4,8 +4,7 @@ package io.pollux.core.mm;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The pages behind one mmap call, counted as one: the references that get_user_pages takes and put_page
- * drops. They outlive the mapping as long as something is pinned.
+ * The pages of one mmap call: the references that get_user_pages takes and put_page drops, in one count. Pinned pages outlive the mapping.
  */
 public final class UserPages {
   private final AddressSpace owner;
@@ -39,8 +38,8 @@ public final class UserPages {
   /**
    * Drops the references that {@link AddressSpace#pin} took on a range. From any context.
    *
-   * @param address first byte, as it was pinned
-   * @param bytes length, as it was pinned
+   * @param address first byte, as pinned
+   * @param bytes length, as pinned
    */
   public void unpin(long address, long bytes) {
     long left = pins.addAndGet(-pagesOf(address, bytes));
@@ -58,7 +57,7 @@ public final class UserPages {
     unmapped = true;
   }
 
-  /** How many pages a range touches. */
+  /** Returns the number of pages that a range touches. */
   private long pagesOf(long address, long bytes) {
     assert address >= start && bytes > 0 && bytes <= end - address : "outside its mapping";
     return ((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1;

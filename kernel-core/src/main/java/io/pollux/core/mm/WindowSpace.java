@@ -8,11 +8,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a Java program: a window of the host's address space from which mmap allocates. A user pointer is a host pointer.
- * An access outside of mappings is a fault.
+ * The memory of a Java program: a window of the host's address space from which mmap allocates. A user pointer is a host pointer. An access
+ * outside mappings is a fault.
  *
- * <p>The first mmap reserves the window's address space. Memory backs it from its start to the highest mapping so far. If the
- * host limits the address space (RLIMIT_AS), the window is smaller.
+ * <p>The first mmap reserves the window's address space. Memory backs it from its start to the highest mapping so far. If the host limits
+ * the address space (RLIMIT_AS), the window is smaller.
  */
 public final class WindowSpace extends AddressSpace {
   /** Size of the window if the host has no limit. */
@@ -23,19 +23,19 @@ public final class WindowSpace extends AddressSpace {
 
   private static final long SMALLEST_WINDOW = 1L << 21;
 
-  /** Most mappings of one process (vm.max_map_count). */
+  /** Maximum number of mappings of a process (vm.max_map_count). */
   private static final int MAX_MAPPINGS = 65_530;
 
   private static final int PROT_ALL = Mman.PROT_READ | Mman.PROT_WRITE | Mman.PROT_EXEC;
 
-  /** One range with one protection. */
+  /** A range with one protection. */
   private record Vma(long start, long end, int prot, UserPages pages) {
     boolean allows(int wanted) {
       return (prot & wanted) == wanted;
     }
   }
 
-  /** All mappings, sorted by start, and never changed in place. The starts are an array of their own: a search touches few lines. */
+  /** All mappings, sorted by start; immutable. The starts have their own array, so that a search touches few cache lines. */
   private static final class Vmas {
     private final Vma[] all;
     private final long[] starts;
@@ -51,7 +51,7 @@ public final class WindowSpace extends AddressSpace {
     @Nullable Vma find(long address) {
       int low = 0;
       int high = starts.length;
-      while (low < high) { // the first mapping that starts behind the address
+      while (low < high) { // the first mapping that starts after the address
         int middle = (low + high) >>> 1;
         if (starts[middle] <= address) {
           low = middle + 1;
@@ -78,14 +78,14 @@ public final class WindowSpace extends AddressSpace {
   /** Changes with the mappings. Replaced once, under the lock, when the window is reserved. */
   private volatile PageTable pageTable = new PageTable(0, 0);
 
-  /** Written under the lock, read without. */
+  /** Written under the lock, read without it. */
   private volatile Vmas vmas = new Vmas(NONE);
 
   /** Creates an empty address space. */
   public WindowSpace() {}
 
   /**
-   * The window; the first mapping reserves it. Null if the host has no address space. Under the lock.
+   * Returns the window, reserved by the first mapping. Null if the host has no address space. Under the lock.
    *
    * @param needed size of the mapping
    */
@@ -192,7 +192,7 @@ public final class WindowSpace extends AddressSpace {
     vmas = new Vmas(grown);
   }
 
-  /** Gives the range out again, or keeps it while something is pinned. Under the lock. */
+  /** Frees the range of unmapped pages, or keeps it while a page is pinned. Under the lock. */
   private void release(UserPages pages) {
     if (pages.pins() != 0) {
       zombies.add(pages);
@@ -220,7 +220,7 @@ public final class WindowSpace extends AddressSpace {
   @Override
   void lastUnpin(UserPages pages) {
     synchronized (lock) {
-      // Somebody may have pinned again between the last unpin and here, or unmap may not have come yet.
+      // The pages may be pinned again by now, or not yet unmapped.
       if (pages.unmapped() && pages.pins() == 0 && zombies.contains(pages)) {
         release(pages);
       }
@@ -293,7 +293,7 @@ public final class WindowSpace extends AddressSpace {
     }
     UserPages pages = vma.pages;
     pages.get(address, bytes);
-    if (pages.unmapped()) { // munmap won the race; pairs with setUnmapped before it looks at the pins
+    if (pages.unmapped()) { // munmap won the race; pairs with setUnmapped, which precedes its read of the pins
       pages.unpin(address, bytes);
       return null;
     }
@@ -304,7 +304,7 @@ public final class WindowSpace extends AddressSpace {
   public long pinnedPages() {
     synchronized (lock) {
       long sum = 0;
-      UserPages last = null; // the parts of one mapping follow each other
+      UserPages last = null; // the parts of one mapping are adjacent
       for (Vma vma : vmas.all) {
         if (vma.pages != last) {
           sum += vma.pages.pins();

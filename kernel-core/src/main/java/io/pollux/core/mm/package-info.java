@@ -1,33 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Memory management: what a user pointer means and how the kernel may touch what is behind it.
+ * Memory management: checks of user pointers, and access to user memory.
  *
- * <p>A user pointer is the real 64-bit address of native memory. {@link io.pollux.core.mm.AddressSpace} is
- * the only judge of it: a range is good if mappings cover it whole and their protection allows the access.
- * There are two ways to use a good one. Copying ({@code copyFromUser}, {@code copyToUser}) checks and
- * moves at once. Pinning ({@link io.pollux.core.mm.AddressSpace#pin}) takes references on the pages, after
- * which the kernel and its devices may use the memory until they unpin it, whatever the program unmaps
- * meanwhile.
+ * <p>A user pointer is the real 64-bit address of native memory. {@link io.pollux.core.mm.AddressSpace} checks it: a range is valid if
+ * mappings cover it and their protection allows the access. A valid range is used in one of two ways. Copying ({@code copyFromUser}, {@code
+ * copyToUser}) checks and copies at once. Pinning ({@link io.pollux.core.mm.AddressSpace#pin}) takes references on the pages. The kernel
+ * and its devices may then use the memory until they unpin it, even if the program unmaps it.
  *
- * <p>Invariants of a program in Java, whose memory is a {@link io.pollux.core.mm.WindowSpace}:
+ * <p>Invariants of a Java program, whose memory is a {@link io.pollux.core.mm.WindowSpace}:
  *
  * <ul>
- *   <li>Memory that was ever mapped stays readable and writable for the machine until the address space is
- *       closed, so a race of munmap against a copy is a wrong value in a wrong program, never a crash.
- *   <li>A range is given out again only when it is unmapped whole and nothing of it is pinned.
- *   <li>{@link io.pollux.core.mm.AddressSpace#pinnedPages()} is 0 when no I/O and no context is left.
+ *   <li>Memory that was ever mapped stays accessible to the host until the address space is closed. A race of munmap and a copy gives the
+ *       program a wrong value, but never a crash.
+ *   <li>A range is reused only when all of it is unmapped and none of it is pinned.
+ *   <li>{@link io.pollux.core.mm.AddressSpace#pinnedPages()} is 0 if no I/O is in flight and no context exists.
  * </ul>
  *
- * <p>A C program ({@link io.pollux.core.mm.MachineSpace}) maps and unmaps its memory itself. There the first two
- * are the business of the fault handler in its process, and a pin is only a count.
+ * <p>A C program ({@link io.pollux.core.mm.MachineSpace}) maps and unmaps its memory itself. The fault handler in its process ensures the
+ * first two invariants, and a pin is only a count.
  *
- * <p>A window knows its mappings twice, as the machine's kernel and processor do: a sorted list, which tells how far a mapping goes and
- * what its pages are, and a {@link io.pollux.core.mm.PageTable}, which tells at once whether a page may be accessed, however many
- * mappings there are. What fits into a page, such as most structures, asks the table alone.
+ * <p>A window has two structures for its mappings. A sorted list gives the extent and the pages of a mapping. A {@link
+ * io.pollux.core.mm.PageTable} gives the rights of a page in constant time. A range no longer than a page is checked in the table alone.
  *
- * <p>Locks: the address space's own lock guards the list of mappings and the page table against changes. Lookups take no
- * lock: the list they read is immutable, and a page's rights are one byte. No other lock is taken inside it.
+ * <p>Locks: the address space's own lock guards changes of the list and the page table. Lookups take no lock: the list is immutable, and
+ * the rights of a page are one byte. No other lock is taken under it.
  */
 @NullMarked
 package io.pollux.core.mm;

@@ -14,12 +14,11 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 
 /**
- * A regular file in memory. Its pages are there from the first write to them; what was never written is a hole. Bytes
- * of a page behind the end of the file are zero, so that a file that grows shows zeroes.
+ * A regular file in memory. A page is allocated by the first write to it; other pages are holes. Bytes of a page after the end of the file
+ * are zero, so that an extended file reads as zeroes.
  *
- * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. Who is here is counted:
- * the pages go when there is neither a name nor a user any more, which may be in any context, and then nobody else can
- * look at them.
+ * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. Names and users are counted. When both counts
+ * are 0, the pages are freed, from any context; no other thread can then use them.
  */
 @LinuxSource(file = "fs/ramfs/file-mmu.c")
 final class RamFile extends RamInode {
@@ -31,7 +30,7 @@ final class RamFile extends RamInode {
   private volatile long size;
   private volatile int nrPages;
 
-  // Under the lock of this, a leaf but for the filesystem's pages:
+  // Under the lock of this object, a leaf except for the filesystem's pages.
   private int nlink;
   private int users;
   private boolean evicted;
@@ -75,12 +74,12 @@ final class RamFile extends RamInode {
     return evicted;
   }
 
-  /** Somebody uses it from now on, unless it is gone already, which he has to ask next. */
+  /** Counts a user. The caller then checks {@link #evicted}. */
   private synchronized void hold() {
     users++;
   }
 
-  /** Somebody does not use it any more. From any context. */
+  /** Drops a user. From any context. */
   @LinuxSource(file = "fs/inode.c", name = "iput")
   private synchronized void drop() {
     users--;
@@ -88,7 +87,7 @@ final class RamFile extends RamInode {
     evictIfUnused();
   }
 
-  /** Its name is taken away. From any context. */
+  /** Drops a name. From any context. */
   @LinuxSource(file = "fs/inode.c", name = "drop_nlink")
   synchronized void dropLink() {
     nlink--;
@@ -116,7 +115,7 @@ final class RamFile extends RamInode {
     nrPages = mapping.size();
   }
 
-  /** The page at an index, taken now if it was a hole. Answers 0 if there is none to take. */
+  /** Returns the page at an index and allocates it in a hole. Returns 0 if no page is free. */
   private long grabPage(long index) {
     long page = mapping.get(index);
     if (page == 0) {
@@ -209,7 +208,7 @@ final class RamFile extends RamInode {
   @Override
   @LinuxSource(file = "fs/libfs.c", name = "simple_setattr")
   public void setSize(Task current, long bytes) {
-    hold(); // by name, and the name may go meanwhile
+    hold(); // the path may be unlinked meanwhile
     iRwsem.downWrite(current);
     try {
       if (!evicted()) {
@@ -224,7 +223,7 @@ final class RamFile extends RamInode {
 
   @LinuxSource(file = "mm/truncate.c", name = "truncate_setsize")
   private void truncateSetsize(long bytes) {
-    if (bytes <= size) { // at the same size, what fallocate reserved behind it goes
+    if (bytes <= size) { // at the same size too, to free what fallocate reserved after the end
       long kept = bytes >>> HostMemory.PAGE_SHIFT;
       int offset = (int) bytes & OFFSET_MASK;
       zeroInPage(kept, offset, HostMemory.PAGE_SIZE);
@@ -242,7 +241,7 @@ final class RamFile extends RamInode {
     }
   }
 
-  /** Finds data or a hole. What fallocate reserved counts as data. Answers a position, or -ENXIO. */
+  /** Finds data or a hole. Pages that fallocate reserved count as data. Returns a position, or -ENXIO. */
   @LinuxSource(file = "mm/shmem.c", name = {"shmem_file_llseek", "shmem_seek_hole_data"})
   private long seekHoleData(Task current, long offset, boolean data) {
     iRwsem.downRead(current);
@@ -255,14 +254,14 @@ final class RamFile extends RamInode {
       if (found < 0) {
         return -Errno.ENXIO;
       }
-      boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT; // a hole that only the end is
+      boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT; // the only hole is the end of the file
       return found == index ? offset : behind ? size : found << HostMemory.PAGE_SHIFT;
     } finally {
       iRwsem.upRead();
     }
   }
 
-  /** Reserves a range or makes it a hole. Its end does not overflow. */
+  /** Reserves a range or punches a hole. The end of the range does not overflow. */
   @LinuxSource(file = "mm/shmem.c", name = "shmem_fallocate")
   private int fallocate(Task current, int mode, long offset, long length) {
     if ((mode & ~(Fcntl.FALLOC_FL_KEEP_SIZE | Fcntl.FALLOC_FL_PUNCH_HOLE)) != 0) {
@@ -305,7 +304,7 @@ final class RamFile extends RamInode {
     freePages(first, last - 1);
   }
 
-  /** Takes a page for each hole of a range, or none at all. */
+  /** Allocates a page for each hole of a range, or none. */
   private int reserve(long start, long end) {
     long first = start >>> HostMemory.PAGE_SHIFT;
     long last = (end - 1) >>> HostMemory.PAGE_SHIFT;
@@ -314,7 +313,7 @@ final class RamFile extends RamInode {
     }
     long[] taken = new long[(int) (last - first) + 1];
     int count = 0;
-    for (long index = first; index <= last; index++) { // bounded by what fits into the filesystem
+    for (long index = first; index <= last; index++) { // bounded by the size of the filesystem
       if (mapping.get(index) == 0) {
         if (grabPage(index) == 0) {
           for (int i = 0; i < count; i++) {
@@ -363,7 +362,7 @@ final class RamFile extends RamInode {
         @Override
         @LinuxSource(file = "fs/libfs.c", name = "noop_fsync")
         public int fsync(Task current, File file, boolean datasync) {
-          return 0; // there is nothing more durable to bring it to
+          return 0; // memory has nothing more durable
         }
 
         @Override

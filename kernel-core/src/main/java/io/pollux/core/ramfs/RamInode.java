@@ -6,7 +6,7 @@ import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 
-/** What a file and a directory in memory have in common: links and times. */
+/** The common part of a file and a directory in memory: links and times. */
 @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_get_inode")
 abstract class RamInode extends Inode {
   private static final int SECTOR_SHIFT = 9;
@@ -18,7 +18,7 @@ abstract class RamInode extends Inode {
   private volatile long changeMillis = birthMillis;
 
   /**
-   * For files and directories.
+   * Creates an inode.
    *
    * @param fs the filesystem
    * @param ino the inode number
@@ -28,21 +28,21 @@ abstract class RamInode extends Inode {
     super(fs, ino, mode);
   }
 
-  /** Names that it has. */
+  /** Returns the number of names. */
   abstract int nlink();
 
-  /** Pages that it holds. */
+  /** Returns the number of pages. */
   abstract int nrPages();
 
-  /** The content changed now. */
+  /** Sets the times of a change of the content. */
   @LinuxSource(file = "fs/inode.c", name = "file_update_time")
   final void modified() {
-    long now = System.currentTimeMillis(); // as coarse as the tick of a kernel, and nothing is allocated
+    long now = System.currentTimeMillis(); // as coarse as the tick of a kernel; allocates nothing
     writeMillis = now;
     changeMillis = now;
   }
 
-  /** What is known about it changed now. */
+  /** Sets the time of a change of the attributes. */
   final void changed() {
     changeMillis = System.currentTimeMillis();
   }
@@ -52,7 +52,7 @@ abstract class RamInode extends Inode {
     Stat.stNlink(stat, nlink());
     Stat.stBlksize(stat, HostMemory.PAGE_SIZE);
     Stat.stBlocks(stat, (long) nrPages() << (HostMemory.PAGE_SHIFT - SECTOR_SHIFT));
-    Stat.stAtime(stat, birthMillis / MILLIS); // reading leaves it
+    Stat.stAtime(stat, birthMillis / MILLIS); // not changed by reads
     Stat.stAtimeNsec(stat, birthMillis % MILLIS * NANOS_OF_MILLI);
     long write = writeMillis;
     Stat.stMtime(stat, write / MILLIS);

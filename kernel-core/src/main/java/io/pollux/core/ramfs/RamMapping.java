@@ -5,8 +5,8 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
 /**
- * Which page of memory holds which page of a file: a hash table with open addressing, so that nothing is allocated to
- * look a page up, and holes cost nothing. Under the lock of who has it.
+ * Maps the pages of a file to pages of memory: a hash table with open addressing. A lookup allocates nothing, and holes take no space.
+ * Under the lock of its owner.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 final class RamMapping {
@@ -14,13 +14,13 @@ final class RamMapping {
   private static final long SPREAD = 0x9e37_79b9_7f4a_7c15L; // odd, its bits well mixed: 2^64 by the golden ratio
 
   private long[] indexes = new long[SMALLEST];
-  private long[] pages = new long[SMALLEST]; // 0 where the place is free
+  private long[] pages = new long[SMALLEST]; // 0 if the slot is free
   private int size;
 
-  /** Makes an empty table. */
+  /** Creates an empty table. */
   RamMapping() {}
 
-  /** How many pages there are. */
+  /** Returns the number of pages. */
   int size() {
     return size;
   }
@@ -28,19 +28,19 @@ final class RamMapping {
   /**
    * Looks a page up.
    *
-   * @param index which page of the file, not negative
-   * @return its address, or 0 if it is in a hole
+   * @param index page number in the file, not negative
+   * @return its address, or 0 in a hole
    */
   long get(long index) {
     return pages[find(index)];
   }
 
   /**
-   * The first page at or behind one. It takes as many steps as the table has places at most.
+   * Finds the first page at or after an index. Takes at most as many steps as the table has slots.
    *
-   * @param index which page of the file, not negative
+   * @param index page number in the file, not negative
    * @param last where the search ends, not below index
-   * @return which page of the file, or -1 if there is none
+   * @return page number in the file, or -1 if there is none
    */
   long nextPage(long index, long last) {
     if (last - index < pages.length) {
@@ -62,14 +62,14 @@ final class RamMapping {
   }
 
   /**
-   * The first hole at or behind a page. It takes one step for each page that is there at most.
+   * Finds the first hole at or after a page. Takes at most one step for each page in the table.
    *
-   * @param index which page of the file, not negative
-   * @return which page of the file
+   * @param index page number in the file, not negative
+   * @return page number in the file
    */
   long nextHole(long index) {
     long at = index;
-    while (get(at) != 0) { // ends: there are so many pages and no more
+    while (get(at) != 0) { // bounded by the number of pages
       at++;
     }
     return at;
@@ -78,12 +78,12 @@ final class RamMapping {
   /**
    * Fills a hole.
    *
-   * @param index which page of the file; it has none yet
+   * @param index page number in the file; it has no page yet
    * @param page its address
    */
   void put(long index, long page) {
     assert page != 0 && get(index) == 0 : index;
-    if (size + 1 > pages.length / 2) { // half of it stays free, so that searches are short
+    if (size + 1 > pages.length / 2) { // half of the slots stay free, so that searches are short
       resize(pages.length * 2);
     }
     set(find(index), index, page);
@@ -91,10 +91,10 @@ final class RamMapping {
   }
 
   /**
-   * Takes the pages of a range out.
+   * Removes the pages of a range.
    *
    * @param first the first page of the range
-   * @param last the last one, which may be far behind the end of the file
+   * @param last the last one, which may be far after the end of the file
    * @return their addresses, in no order
    */
   long[] removeRange(long first, long last) {
@@ -111,7 +111,7 @@ final class RamMapping {
     } else {
       long[] inside = new long[size];
       int found = 0;
-      for (int at = 0; at < pages.length; at++) { // found first: removing moves what follows
+      for (int at = 0; at < pages.length; at++) { // collected first, because a removal moves later entries
         if (pages[at] != 0 && indexes[at] >= first && indexes[at] <= last) {
           inside[found++] = indexes[at];
         }
@@ -126,7 +126,7 @@ final class RamMapping {
     return Arrays.copyOf(removed, count);
   }
 
-  /** Takes one page out. Answers its address, or 0 if there is none. */
+  /** Removes one page. Returns its address, or 0 if there is none. */
   private long remove(long index) {
     int hole = find(index);
     long page = pages[hole];
@@ -136,7 +136,7 @@ final class RamMapping {
     pages[hole] = 0;
     size--;
     int mask = pages.length - 1;
-    for (int at = (hole + 1) & mask; pages[at] != 0; at = (at + 1) & mask) { // ends: half of the places are free
+    for (int at = (hole + 1) & mask; pages[at] != 0; at = (at + 1) & mask) { // ends: half of the slots are free
       int home = home(indexes[at]);
       if (((at - home) & mask) >= ((at - hole) & mask)) { // a search for it would stop at the hole
         set(hole, indexes[at], pages[at]);
@@ -147,11 +147,11 @@ final class RamMapping {
     return page;
   }
 
-  /** The place that has an index, or the free place where a search for it ends. */
+  /** Returns the slot of an index, or the free slot where a search for it ends. */
   private int find(long index) {
     int mask = pages.length - 1;
     int at = home(index);
-    while (pages[at] != 0 && indexes[at] != index) { // ends: half of the places are free
+    while (pages[at] != 0 && indexes[at] != index) { // ends: half of the slots are free
       at = (at + 1) & mask;
     }
     return at;

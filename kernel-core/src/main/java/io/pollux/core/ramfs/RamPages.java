@@ -9,24 +9,24 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages that the files of one filesystem in memory lie in: one range of the machine's addresses, as long as the
- * filesystem may become, which becomes memory as far as pages are taken.
+ * The pages of a filesystem in memory. One range of host addresses has the maximum size of the filesystem; memory backs it as far as pages
+ * are allocated.
  *
- * <p>Good from any context. Its lock is a leaf.
+ * <p>All methods may be called from any context. The lock is a leaf.
  */
 final class RamPages {
   private final int limit; // in pages
 
-  // Under the lock of this:
+  // Under the lock of this object.
   private final BitSet inUse = new BitSet();
   private @Nullable ReservedMemory memory; // null before the first page
   private int firstFree; // no page below is free
   private int used;
 
   /**
-   * Makes an empty store.
+   * Creates an empty store.
    *
-   * @param bytes most that fits, a positive multiple of the page size
+   * @param bytes maximum size, a positive multiple of the page size
    */
   RamPages(long bytes) {
     limit = Math.toIntExact(bytes >> HostMemory.PAGE_SHIFT);
@@ -34,9 +34,9 @@ final class RamPages {
   }
 
   /**
-   * Takes a page.
+   * Allocates a zeroed page.
    *
-   * @return its address, where there are zeroes, or 0 (ENOSPC) if none is left
+   * @return its address, or 0 (ENOSPC) if none is left
    */
   synchronized long allocate() {
     if (used == limit) {
@@ -55,15 +55,15 @@ final class RamPages {
   }
 
   /**
-   * Gives pages back, and the memory behind them to the machine.
+   * Frees pages and returns their memory to the host.
    *
    * @param pages addresses from {@link #allocate}, in any order; sorted afterwards
-   * @param count how many of them
+   * @param count number of addresses
    */
   synchronized void free(long[] pages, int count) {
     Arrays.sort(pages, 0, count);
     int start = 0;
-    for (int i = 1; i <= count; i++) { // pages that follow each other go with one call
+    for (int i = 1; i <= count; i++) { // consecutive pages are freed by one call
       if (i == count || pages[i] != pages[i - 1] + HostMemory.PAGE_SIZE) {
         freeRun(Objects.requireNonNull(memory).start(), pages[start], i - start);
         start = i;
@@ -80,17 +80,17 @@ final class RamPages {
     used -= count;
   }
 
-  /** Pages that are taken. */
+  /** Returns the number of allocated pages. */
   synchronized int used() {
     return used;
   }
 
-  /** Most pages that there may be. */
+  /** Returns the maximum number of pages. */
   int limit() {
     return limit;
   }
 
-  /** Gives everything back, at unmount. Nobody may be using a page any more. */
+  /** Frees all pages, at unmount. None may be in use. */
   synchronized void close() {
     if (memory != null) {
       memory.close();

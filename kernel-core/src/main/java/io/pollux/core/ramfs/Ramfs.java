@@ -24,15 +24,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A filesystem in memory, and the tree that a kernel boots with: in it filesystems are mounted, and devices and other
- * kernel objects have their names. Programs make and remove directories and files in it, but not what the kernel
- * attached. Unlike Linux's it has a limit, as tmpfs has, and fallocate.
+ * A filesystem in memory, and the root filesystem of a kernel. Filesystems are mounted in it, and devices and other kernel objects are
+ * attached to names. Programs create and remove directories and files, but cannot remove what the kernel attached. Unlike Linux's ramfs it
+ * has a size limit, as tmpfs has, and fallocate.
  *
- * <p>Lock order: the iRwsem of a directory, then of one below it, then what is in {@link RamFile}.
+ * <p>Lock order: the iRwsem of a directory, then of one below it, then the locks of {@link RamFile}.
  */
 @LinuxSource(file = "fs/ramfs/inode.c")
 public final class Ramfs extends SuperBlock {
-  /** How many bytes the files of a filesystem have at most, unless told otherwise. */
+  /** Default for the maximum size of all files of a filesystem. */
   public static final long DEFAULT_BYTES = 1L << 30;
 
   private static final long RAMFS_MAGIC = 0x8584_58f6L;
@@ -44,7 +44,7 @@ public final class Ramfs extends SuperBlock {
   private final Directory root;
 
   /**
-   * Makes an empty tree of up to {@link #DEFAULT_BYTES}.
+   * Creates an empty filesystem with a limit of {@link #DEFAULT_BYTES}.
    *
    * @param dev its device number
    */
@@ -53,11 +53,11 @@ public final class Ramfs extends SuperBlock {
   }
 
   /**
-   * Makes an empty tree.
+   * Creates an empty filesystem.
    *
    * @param dev its device number
-   * @param bytes how much its files hold at most, a positive multiple of the page size; there may be one file or
-   *     directory for each page
+   * @param bytes maximum size of its files, a positive multiple of the page size. It limits the number of files and directories to one for
+   *     each page.
    */
   public Ramfs(long dev, long bytes) {
     super(dev, false);
@@ -79,7 +79,7 @@ public final class Ramfs extends SuperBlock {
     return lastIno.incrementAndGet();
   }
 
-  /** Counts a file or directory that a program makes. */
+  /** Counts a file or directory that a program creates. */
   private void charge() throws ErrnoException {
     if (inodes.incrementAndGet() > maxInodes) {
       uncharge();
@@ -87,7 +87,7 @@ public final class Ramfs extends SuperBlock {
     }
   }
 
-  /** One is gone. From any context. */
+  /** Drops the count of a file or directory. From any context. */
   void uncharge() {
     inodes.decrementAndGet();
   }
@@ -105,7 +105,7 @@ public final class Ramfs extends SuperBlock {
     Statfs.fFfree(statfs, Math.max(0, maxInodes - inodes.get()));
   }
 
-  /** Forgets every file: its memory goes back to the machine. */
+  /** Frees all files and returns their memory to the host. */
   @Override
   @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_kill_sb")
   public void unmount(Task current) {
@@ -113,10 +113,9 @@ public final class Ramfs extends SuperBlock {
   }
 
   /**
-   * Makes a directory at the root, or finds it.
+   * Creates a directory in the root, or returns the existing one.
    *
    * @param name its name
-   * @return the directory
    */
   public synchronized Directory mkdir(String name) {
     if (root.find(name) instanceof Directory there) {
@@ -128,11 +127,7 @@ public final class Ramfs extends SuperBlock {
     return made;
   }
 
-  /**
-   * The root as a directory to attach things to.
-   *
-   * @return the root
-   */
+  /** Returns the root, to attach names to. */
   public Directory top() {
     return root;
   }
@@ -140,22 +135,22 @@ public final class Ramfs extends SuperBlock {
   /**
    * One name in a directory.
    *
-   * @param name the name, as {@link Directory#key} has it
-   * @param inode what it stands for
-   * @param position where a listing finds it: later names have greater numbers
-   * @param attached whether the kernel put it there
-   * @param covered what had the name before, if the kernel put something over it
+   * @param name the name, as {@link Directory#key} encodes it
+   * @param inode its inode
+   * @param position place in a listing; later names have greater numbers
+   * @param attached whether the kernel attached it
+   * @param covered the earlier entry of the name, if the kernel attached something over it
    */
   private record Entry(String name, Inode inode, long position, boolean attached, @Nullable Entry covered) {}
 
   /** A directory in memory. */
   public static final class Directory extends RamInode {
-    private static final long FIRST_POSITION = 2; // behind "." and ".."
+    private static final long FIRST_POSITION = 2; // after "." and ".."
 
     private final Ramfs fs;
     private final long parentIno;
 
-    // Changed under iRwsem held exclusively, read under it held shared:
+    // Changed under iRwsem held exclusively, read under it held shared.
     private final Map<String, Entry> byName = new HashMap<>(); // by key()
     private final NavigableMap<Long, Entry> byPosition = new TreeMap<>();
     private long nextPosition = FIRST_POSITION;
@@ -168,7 +163,7 @@ public final class Ramfs extends SuperBlock {
       parentIno = parent == null ? ino() : parent.ino();
     }
 
-    /** A name byte for byte, whatever it is encoded in. */
+    /** Converts a name byte for byte, without regard to its encoding. */
     private static String key(byte[] name) {
       return new String(name, StandardCharsets.ISO_8859_1);
     }
@@ -204,9 +199,9 @@ public final class Ramfs extends SuperBlock {
     }
 
     /**
-     * Gives an inode a name here: a device, or the root of a filesystem that is mounted here.
+     * Attaches an inode to a name: a device, or the root of a mounted filesystem.
      *
-     * @param name the name; an entry of that name is covered until {@link #detach}
+     * @param name the name; an existing entry is covered until {@link #detach}
      * @param inode the inode
      */
     public void attach(String name, Inode inode) {
@@ -224,7 +219,7 @@ public final class Ramfs extends SuperBlock {
     }
 
     /**
-     * Takes a name away that was attached.
+     * Detaches an attached name.
      *
      * @param name the name
      */
@@ -314,7 +309,7 @@ public final class Ramfs extends SuperBlock {
         if (!entry.inode.isType(StatMode.S_IFDIR)) {
           throw new ErrnoException(Errno.ENOTDIR);
         }
-        // What the kernel made is a mount point, or a directory like any other: /dev.
+        // The kernel's entries are mount points, or ordinary directories such as /dev.
         if (!(entry.inode instanceof Directory victim) || victim.fs != fs || entry.covered != null) {
           throw new ErrnoException(Errno.EBUSY);
         }
@@ -327,7 +322,7 @@ public final class Ramfs extends SuperBlock {
       }
     }
 
-    /** Nothing is made in it any more. The lock of the one above is held. */
+    /** Prevents new entries. The caller holds the lock of the parent directory. */
     private void kill(Task current) throws ErrnoException {
       iRwsem.downWrite(current);
       try {

@@ -9,16 +9,14 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lock that many may hold to read or one to write: the counterpart of struct rw_semaphore. It has no owner: another thread
- * may let go of it. It is not reentrant, neither to read nor to write.
+ * A lock for several readers or one writer: struct rw_semaphore. It has no owner, so another thread may release it. It is not reentrant.
  *
- * <p>Who can't have it at once waits in a line. The first in line keeps those away that come later, so that it waits only
- * for who holds the lock already: neither readers nor writers starve. Taking it and letting go allocate nothing
- * while nobody waits.
+ * <p>Waiters queue in order. The first waiter keeps later arrivals out, so it waits only for current holders, and neither readers nor
+ * writers starve. Without waiters, taking and releasing allocate nothing.
  */
 @LinuxSource(file = "include/linux/rwsem.h", name = "rw_semaphore")
 public final class RwSemaphore {
-  // The state: a writer, somebody first in line, and the number of readers.
+  // The state: a writer, a first waiter, and the number of readers.
   private static final int WRITER = 1;
   private static final int LINE = 2;
   private static final int READER = 4;
@@ -36,12 +34,12 @@ public final class RwSemaphore {
   @SuppressWarnings("unused") // through STATE
   private int state;
 
-  private volatile @Nullable Line line; // made when somebody has to wait: most inodes never see that
+  private volatile @Nullable Line line; // allocated by the first waiter: most inodes never have one
 
-  /** Who waits. */
+  /** The waiters. */
   private static final class Line {
-    private final ReentrantLock first = new ReentrantLock(true); // held by the first; the others wait for it, in order
-    private final WaitQueue sleeper = new WaitQueue(); // where the first one sleeps
+    private final ReentrantLock first = new ReentrantLock(true); // held by the first waiter; the others wait for it, in order
+    private final WaitQueue sleeper = new WaitQueue(); // where the first waiter sleeps
     private final BooleanSupplier takeShared;
     private final BooleanSupplier takeExclusive;
 
@@ -51,13 +49,13 @@ public final class RwSemaphore {
     }
   }
 
-  /** Makes one that nobody holds. */
+  /** Creates a free lock. */
   public RwSemaphore() {}
 
   /**
-   * Takes it to read. From process context; may sleep.
+   * Takes the lock for reading. From process context; may sleep.
    *
-   * @param current the calling task, or null for a thread of the kernel that has nothing plugged
+   * @param current the calling task, or null for a kernel thread that has no plug
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_read")
   public void downRead(@Nullable Task current) {
@@ -67,11 +65,11 @@ public final class RwSemaphore {
   }
 
   /**
-   * Takes it to read, or, for who must not sleep, only if that needs no wait. From process context.
+   * Takes the lock for reading. With nowait, only if it is available at once. From process context.
    *
    * @param current the calling task
-   * @param nowait whether it must not sleep (IOCB_NOWAIT)
-   * @return whether the caller has it: always, if it may sleep
+   * @param nowait whether the caller must not sleep (IOCB_NOWAIT)
+   * @return whether the caller holds the lock: always true without nowait
    */
   public boolean downRead(Task current, boolean nowait) {
     if (!downReadTrylock()) {
@@ -84,14 +82,14 @@ public final class RwSemaphore {
   }
 
   /**
-   * Takes it to read if that needs no wait. From any context.
+   * Takes the lock for reading if it is available at once. From any context.
    *
-   * @return whether the caller has it
+   * @return whether the caller holds the lock
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_read_trylock")
   public boolean downReadTrylock() {
     int now = (int) STATE.getOpaque(this);
-    while ((now & (WRITER | LINE)) == 0) { // ends: each turn but the last is another's success
+    while ((now & (WRITER | LINE)) == 0) { // ends: a turn repeats only if another thread succeeded
       int seen = (int) STATE.compareAndExchangeAcquire(this, now, now + READER);
       if (seen == now) {
         return true;
@@ -101,10 +99,10 @@ public final class RwSemaphore {
     return false;
   }
 
-  /** Lets go of it after reading. From any context. */
+  /** Releases the lock after reading. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_read")
   public void upRead() {
-    int before = (int) STATE.getAndAdd(this, -READER); // full order: pairs with the line's own look
+    int before = (int) STATE.getAndAdd(this, -READER); // full order: pairs with await, which sets LINE
     assert before >= READER : "let go by more readers than have it";
     if ((before & LINE) != 0) {
       wake();
@@ -112,9 +110,9 @@ public final class RwSemaphore {
   }
 
   /**
-   * Takes it to write. From process context; may sleep.
+   * Takes the lock for writing. From process context; may sleep.
    *
-   * @param current the calling task, or null for a thread of the kernel that has nothing plugged
+   * @param current the calling task, or null for a kernel thread that has no plug
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_write")
   public void downWrite(@Nullable Task current) {
@@ -124,11 +122,11 @@ public final class RwSemaphore {
   }
 
   /**
-   * Takes it to write, or, for who must not sleep, only if that needs no wait. From process context.
+   * Takes the lock for writing. With nowait, only if it is available at once. From process context.
    *
    * @param current the calling task
-   * @param nowait whether it must not sleep (IOCB_NOWAIT)
-   * @return whether the caller has it: always, if it may sleep
+   * @param nowait whether the caller must not sleep (IOCB_NOWAIT)
+   * @return whether the caller holds the lock: always true without nowait
    */
   public boolean downWrite(Task current, boolean nowait) {
     if (!downWriteTrylock()) {
@@ -141,36 +139,32 @@ public final class RwSemaphore {
   }
 
   /**
-   * Takes it to write if that needs no wait. From any context.
+   * Takes the lock for writing if it is available at once. From any context.
    *
-   * @return whether the caller has it
+   * @return whether the caller holds the lock
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_write_trylock")
   public boolean downWriteTrylock() {
     return STATE.compareAndSet(this, 0, WRITER);
   }
 
-  /** Lets go of it after writing. From any context. */
+  /** Releases the lock after writing. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_write")
   public void upWrite() {
-    int before = (int) STATE.getAndAdd(this, -WRITER); // full order: pairs with the line's own look
+    int before = (int) STATE.getAndAdd(this, -WRITER); // full order: pairs with await, which sets LINE
     assert (before & WRITER) != 0 : "let go by a writer who has it not";
     if ((before & LINE) != 0) {
       wake();
     }
   }
 
-  /**
-   * Whether anybody has it.
-   *
-   * @return true if so, for the moment
-   */
+  /** Whether any thread holds the lock now. */
   @LinuxSource(file = "include/linux/rwsem.h", name = "rwsem_is_locked")
   public boolean isLocked() {
     return ((int) STATE.getAcquire(this) & ~LINE) != 0;
   }
 
-  /** Somebody who has it is gone, and somebody is first in line. */
+  /** Wakes the first waiter after a release. */
   @LinuxSource(file = "kernel/locking/rwsem-xadd.c", name = "rwsem_wake")
   private void wake() {
     line().sleeper.wakeUp();
@@ -190,7 +184,7 @@ public final class RwSemaphore {
     return made;
   }
 
-  /** Waits in line, and then, as the first, until the lock can be had. */
+  /** Waits for the earlier waiters, and then, as the first waiter, until the lock is free. */
   @LinuxSource(file = "kernel/locking/rwsem-xadd.c", name = {"rwsem_down_read_failed", "rwsem_down_write_failed"})
   private void await(@Nullable Task current, boolean write) {
     if (current != null) {
@@ -199,18 +193,18 @@ public final class RwSemaphore {
     Line waiting = line();
     waiting.first.lock();
     try {
-      STATE.getAndBitwiseOr(this, LINE); // from here on nobody comes in between; and who lets go wakes up
+      STATE.getAndBitwiseOr(this, LINE); // from here on no new holder can enter, and a release wakes this thread
       waiting.sleeper.waitUninterruptibly(write ? waiting.takeExclusive : waiting.takeShared);
     } finally {
       waiting.first.unlock();
     }
   }
 
-  // By the first in line, whose mark goes with it: the next one makes its own.
+  // By the first waiter. Success also clears LINE; the next waiter sets it again.
 
   private boolean takeShared() {
     int now = (int) STATE.getOpaque(this);
-    while ((now & WRITER) == 0) { // ends: each turn but the last is a reader's leaving, and none come
+    while ((now & WRITER) == 0) { // ends: a turn repeats only if a reader has left, and none can enter
       int seen = (int) STATE.compareAndExchangeAcquire(this, now, now - LINE + READER);
       if (seen == now) {
         return true;

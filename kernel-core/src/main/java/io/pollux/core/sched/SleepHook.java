@@ -3,9 +3,9 @@ package io.pollux.core.sched;
 
 import io.pollux.uapi.LinuxSource;
 
-/** What a task holds back and must let go of before it sleeps: the scheduler's view of a plug. */
+/** What a task must submit before it sleeps: the scheduler's view of a plug. */
 @LinuxSource(file = "kernel/sched/core.c", name = "sched_submit_work")
 public interface SleepHook {
-  /** Lets go of everything. From process context, by the task's own thread. */
+  /** Submits everything held. From process context, by the task's own thread. */
   void flushBeforeSleep();
 }

@@ -12,10 +12,10 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread of a process: the counterpart of task_struct, and what a system call knows as {@code current}.
+ * A thread of a process: struct task_struct, the {@code current} of a system call.
  *
- * <p>A task is bound to the first Java thread that enters the kernel with it, for good. Everything in it
- * that is not volatile belongs to that thread.
+ * <p>The first Java thread that enters the kernel with a task is bound to it permanently. That thread owns all fields that are not
+ * volatile.
  */
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
 public final class Task extends SlabOwner {
@@ -35,7 +35,7 @@ public final class Task extends SlabOwner {
   private final IovecIter iovecIter = new IovecIter();
   private volatile boolean inKernel;
   private final AtomicLong pendingSignals = new AtomicLong();
-  private long blockedSignals; // by the task itself
+  private long blockedSignals; // written and read by the task itself
   private volatile boolean killed;
   private @Nullable SleepHook plug;
 
@@ -44,7 +44,7 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Enters the kernel: binds the task to its thread and keeps the process alive meanwhile.
+   * Enters the kernel: binds the task to its thread, and keeps the process alive until {@link #leaveKernel}.
    *
    * @return false if the process is exiting or the task has exited; the caller must then return
    * @throws IllegalStateException if the task belongs to another thread
@@ -54,7 +54,7 @@ public final class Task extends SlabOwner {
       return false;
     }
     assert !inKernel : "a system call from inside a system call";
-    inKernel = true; // volatile: pairs with exit, which first marks the process, then looks at this
+    inKernel = true; // volatile: pairs with exit, which marks the process before it reads this
     if (process.exiting()) {
       inKernel = false;
       return false;
@@ -62,7 +62,7 @@ public final class Task extends SlabOwner {
     return true;
   }
 
-  /** Binds the task of a kernel thread, which is in the kernel all its life, to the calling thread. */
+  /** Binds the task of a kernel thread to the calling thread. Such a task is always in the kernel. */
   public void enterKernelThread() {
     bindToThread();
   }
@@ -81,8 +81,8 @@ public final class Task extends SlabOwner {
 
   /** Leaves the kernel. */
   public void leaveKernel() {
-    IN_KERNEL.setRelease(this, false); // what the call did is seen by exit, which waits for this
-    assert plug == null : "left the kernel with a plug"; // last: what went wrong in the call must not keep others out
+    IN_KERNEL.setRelease(this, false); // release: exit waits for this and then sees what the call did
+    assert plug == null : "left the kernel with a plug"; // last: after a failed call the process must still be able to exit
   }
 
   /** Returns false if the task has exited. */
@@ -105,47 +105,27 @@ public final class Task extends SlabOwner {
     return inKernel;
   }
 
-  /**
-   * The process.
-   *
-   * @return the process it is a thread of
-   */
+  /** Returns the process of this thread. */
   public UserProcess process() {
     return process;
   }
 
-  /**
-   * The memory of the process ({@code current->mm}).
-   *
-   * @return its address space
-   */
+  /** Returns the memory of the process ({@code current->mm}). */
   public AddressSpace mm() {
     return process.mm();
   }
 
-  /**
-   * The descriptors of the process ({@code current->files}).
-   *
-   * @return its table
-   */
+  /** Returns the descriptors of the process ({@code current->files}). */
   public TaskFiles files() {
     return process.files();
   }
 
-  /**
-   * An iterator for the request at hand, so that none is allocated. Nothing keeps it beyond the submission.
-   *
-   * @return the task's own
-   */
+  /** Returns the task's reusable iterator for the current request. It is not used after the submission. */
   public IovecIter iovecIter() {
     return iovecIter;
   }
 
-  /**
-   * What the task holds back for a batch ({@code current->plug}).
-   *
-   * @return the plug, or null
-   */
+  /** Returns the plug ({@code current->plug}), or null. */
   public @Nullable SleepHook plug() {
     return plug;
   }
@@ -159,7 +139,7 @@ public final class Task extends SlabOwner {
     this.plug = plug;
   }
 
-  /** Lets go of what others may wait for. To be called before anything that may sleep long. */
+  /** Submits what the plug holds, because other threads may wait for it. Called before a long sleep. */
   public void aboutToSleep() {
     SleepHook held = plug;
     if (held != null) {
@@ -168,8 +148,7 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Sends a signal. If it is not blocked, whatever the task waits for is interrupted: the call answers EINTR.
-   * From any thread.
+   * Sends a signal. If the task does not block it, an interruptible wait of the task returns EINTR. From any thread.
    *
    * @param signal from 1 to 64
    */
@@ -184,8 +163,8 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Interrupts every current and future interruptible wait of the task. Called when its process exits or, for a kernel thread,
-   * when its owner does. From any thread, also before the task has one.
+   * Interrupts every current and future interruptible wait of the task. Called when its process exits or, for a kernel thread, when its
+   * owner does. From any thread, also before the task is bound to one.
    */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   public void kill() {
@@ -193,11 +172,7 @@ public final class Task extends SlabOwner {
     sendSignal(SIGKILL);
   }
 
-  /**
-   * Whether a signal is pending that is not blocked.
-   *
-   * @return true if so
-   */
+  /** Whether an unblocked signal is pending. */
   @LinuxSource(file = "include/linux/sched/signal.h", name = "signal_pending")
   public boolean signalPending() {
     return (pendingSignals.get() & ~blockedSignals) != 0 || killed;
@@ -207,7 +182,7 @@ public final class Task extends SlabOwner {
    * Replaces the mask of blocked signals. By the task itself.
    *
    * @param mask a bit for each signal, bit 0 for signal 1
-   * @return the mask before
+   * @return the previous mask
    */
   @LinuxSource(file = "kernel/signal.c", name = "set_user_sigmask")
   public long setBlockedSignals(long mask) {
@@ -216,7 +191,7 @@ public final class Task extends SlabOwner {
     return before;
   }
 
-  /** Forgets pending signals that are not blocked, as their delivery does when a call returns. */
+  /** Clears unblocked pending signals, as their delivery does when a call returns. */
   @LinuxSource(file = "arch/x86/kernel/signal.c", name = "do_signal")
   public void deliverSignals() {
     if (pendingSignals.get() != 0) {

@@ -2,22 +2,22 @@
 package io.pollux.core.sched;
 
 /**
- * The descriptors of a process, as far as sched knows them: a task points to them, and they are closed when the process
- * exits. vfs extends this and has the accessor, {@code FilesStruct.of}.
+ * The descriptors of a process, for sched: a task refers to them, and they are closed when the process exits. vfs extends this class; its
+ * accessor is {@code FilesStruct.of}.
  */
 public abstract class TaskFiles {
-  /** No descriptors, as a kernel thread has it. */
+  /** The descriptors of a kernel thread: none. */
   static final TaskFiles NONE =
       new TaskFiles() {
         @Override
         public void closeAll(Task current) {}
       };
 
-  /** For vfs. */
+  /** Creates a table, for vfs. */
   protected TaskFiles() {}
 
   /**
-   * Closes every descriptor, at the end of the process. From process context.
+   * Closes all descriptors, at process exit. From process context.
    *
    * @param current the calling task
    */

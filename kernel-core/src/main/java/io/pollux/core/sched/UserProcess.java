@@ -14,7 +14,7 @@ import java.util.concurrent.locks.LockSupport;
 /** A process: memory, descriptors and limits that its tasks share. */
 @LinuxSource(file = "include/linux/sched/signal.h", name = "signal_struct")
 public final class UserProcess {
-  /** What RLIMIT_MEMLOCK is at first, in bytes, as root has it. */
+  /** Default of RLIMIT_MEMLOCK in bytes, as for root. */
   private static final long MEMLOCK_UNLIMITED = Long.MAX_VALUE;
 
   private static final long EXIT_PAUSE_NANOS = 50_000;
@@ -27,13 +27,13 @@ public final class UserProcess {
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
-  /** Makes a process with no task, no memory and no descriptors. */
+  /** Creates a process without tasks, memory or descriptors. */
   public UserProcess() {
     this(new WindowSpace(), TaskFiles.NONE);
   }
 
   /**
-   * Makes a process with no task.
+   * Creates a process without tasks.
    *
    * @param mm its memory; closed when it exits
    * @param files its descriptors
@@ -43,11 +43,7 @@ public final class UserProcess {
     this.files = files;
   }
 
-  /**
-   * Makes a task of this process.
-   *
-   * @return the task, not bound to a thread yet
-   */
+  /** Creates a task of this process that is not bound to a thread. */
   public Task newTask() {
     Task task = new Task(this);
     tasks.add(task);
@@ -66,56 +62,38 @@ public final class UserProcess {
     tasks.remove(task);
   }
 
-  /**
-   * Number of live threads, for leak checks.
-   *
-   * @return how many
-   */
+  /** Returns the number of live threads, for leak checks. */
   @LinuxSource(file = "include/linux/sched/signal.h", name = "nr_threads")
   public int nrThreads() {
     return tasks.size();
   }
 
   /**
-   * Makes a task for a kernel thread that works with this process's memory and descriptors (use_mm). The
-   * process does not wait for it when it exits: who started the thread ends it.
-   *
-   * @return the task
+   * Creates a task for a kernel thread that uses this process's memory and descriptors (use_mm). Process exit does not wait for it: the
+   * owner of the thread stops it.
    */
   @LinuxSource(file = "mm/mmu_context.c", name = "use_mm")
   public Task newKernelTask() {
     return new Task(this);
   }
 
-  /**
-   * The memory.
-   *
-   * @return the address space
-   */
+  /** Returns the memory. */
   public AddressSpace mm() {
     return mm;
   }
 
-  /**
-   * The descriptors.
-   *
-   * @return the table
-   */
+  /** Returns the descriptors. */
   public TaskFiles files() {
     return files;
   }
 
-  /**
-   * RLIMIT_MEMLOCK, the limit in force.
-   *
-   * @return bytes, Long.MAX_VALUE for none
-   */
+  /** Returns the soft limit of RLIMIT_MEMLOCK in bytes, Long.MAX_VALUE for none. */
   public long memlockLimit() {
     return memlockLimit;
   }
 
   /**
-   * Sets RLIMIT_MEMLOCK.
+   * Sets the soft limit of RLIMIT_MEMLOCK. Raises the hard limit if necessary.
    *
    * @param bytes the limit, Long.MAX_VALUE for none
    */
@@ -123,20 +101,16 @@ public final class UserProcess {
     setMemlockLimit(bytes, Math.max(bytes, memlockMax));
   }
 
-  /**
-   * RLIMIT_MEMLOCK, what the limit may be raised to.
-   *
-   * @return bytes, Long.MAX_VALUE for none
-   */
+  /** Returns the hard limit of RLIMIT_MEMLOCK in bytes, Long.MAX_VALUE for none. */
   public long memlockMax() {
     return memlockMax;
   }
 
   /**
-   * Sets RLIMIT_MEMLOCK, both its values.
+   * Sets both limits of RLIMIT_MEMLOCK.
    *
-   * @param bytes the limit, Long.MAX_VALUE for none
-   * @param max what it may be raised to, at least as much
+   * @param bytes the soft limit, Long.MAX_VALUE for none
+   * @param max the hard limit, at least as much
    */
   public void setMemlockLimit(long bytes, long max) {
     assert bytes >= 0 && bytes <= max : bytes;
@@ -144,41 +118,32 @@ public final class UserProcess {
     memlockMax = max;
   }
 
-  /**
-   * Whether the process has root's rights, as every process has at first.
-   *
-   * @return true until {@link #dropPrivileges}
-   */
+  /** Whether the process has root's privileges: true until {@link #dropPrivileges}. */
   @LinuxSource(file = "kernel/capability.c", name = "capable")
   public boolean capable() {
     return privileged;
   }
 
-  /** Gives root's rights up, for good. From any thread. */
+  /** Drops root's privileges permanently. From any thread. */
   public void dropPrivileges() {
     privileged = false;
   }
 
-  /**
-   * Whether the process ends; then no system call begins.
-   *
-   * @return true once {@link #exit} was called
-   */
+  /** Whether the process exits: {@link #exit} was called. No system call starts then. */
   public boolean exiting() {
     return exiting.get();
   }
 
   /**
-   * Ends the process: interrupts its tasks and waits until they have left the kernel, ends its aio contexts,
-   * closes its files and gives its memory back. Not from one of its own system calls. A second call does
-   * nothing.
+   * Exits the process: interrupts its tasks and waits until they have left the kernel, then destroys its aio contexts. Closes its files and
+   * frees its memory. Not from one of its own system calls. A second call does nothing.
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void exit() {
     if (!exiting.compareAndSet(false, true)) {
       return;
     }
-    while (killTasks()) { // bounded: a kill interrupts each interruptible wait; other waits are for those or a device
+    while (killTasks()) { // bounded: a kill interrupts each interruptible wait; other waits are for such a wait or for a device
       LockSupport.parkNanos(EXIT_PAUSE_NANOS);
     }
     IoctxTable contexts = mm.ioctxTable();
@@ -191,7 +156,7 @@ public final class UserProcess {
     mm.close();
   }
 
-  /** Kills all tasks in the kernel, since one may wait for another. Returns whether there were any. */
+  /** Kills all tasks in the kernel, because one may wait for another. Returns whether there were any. */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   private boolean killTasks() {
     boolean any = false;

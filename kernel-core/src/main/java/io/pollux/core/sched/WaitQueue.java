@@ -10,51 +10,56 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tasks that wait for a condition, and callbacks that want to hear of it: the counterpart of
- * wait_queue_head_t. Whoever makes the condition true calls {@link #wakeUp()} afterwards; a waiter looks at
- * the condition again each time. A condition must not wait for another one.
+ * Tasks that wait for a condition, and callbacks for its changes: wait_queue_head_t. A thread that makes the condition true calls {@link
+ * #wakeUp()} afterwards; each waiter then evaluates the condition again. A condition must not wait for another one.
  *
- * <p>A callback is a {@link WaitEntry}, and at any time it either waits in the queue, where anybody may find it, or somebody
- * has taken it, and then he alone: who adds it, until he lets it wait; a wake-up, until its function has returned; who
- * ends it early, by {@link #take}. What comes meanwhile is kept for whoever has it. So who has an entry and removes it may
- * use it again at once, as no wake-up finds it any more; and its function is called without a lock. (In C a wake-up calls
- * the function under the queue's lock, and functions take entries out by themselves.)
+ * <p>A callback is a {@link WaitEntry}. An entry waits in the queue, or it has one owner:
+ *
+ * <ul>
+ *   <li>the thread that adds it, until {@link #letWait};
+ *   <li>a wake-up, until its function returns;
+ *   <li>a canceller, by {@link #take}.
+ * </ul>
+ *
+ * <p>Wake-ups of an owned entry are recorded for its owner. An owner that removes its entry may reuse it at once, because no wake-up can
+ * find it. The function is called without a lock. (In C a wake-up calls the function under the queue's lock, and the function removes the
+ * entry.)
  *
  * <p>Only a signal of the task interrupts a wait. {@link Thread#interrupt} does not; the thread keeps its interrupt status.
  *
- * <p>Waiting and waking allocate nothing once the thread has waited before.
+ * <p>Waiting and waking allocate nothing after a thread's first wait.
  */
 @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_head_t")
 public final class WaitQueue {
-  /** For a wait without an end. */
+  /** A wait without a timeout. */
   public static final long FOREVER = Long.MAX_VALUE;
 
-  /** A thread sleeps in one queue at a time, so one link for each thread does. */
+  /** One link for each thread, because a thread sleeps in one queue at a time. */
   private static final ThreadLocal<Sleeper> SLEEPER = ThreadLocal.withInitial(Sleeper::new);
 
-  private final AtomicInteger waiters = new AtomicInteger(); // how many there are at least
+  private final AtomicInteger waiters = new AtomicInteger(); // a lower bound of their number
   private final Object lock = new Object();
-  private @Nullable Sleeper first; // under the lock, as the links
-  private @Nullable WaitEntry newest; // under the lock, as all of an entry
+  private @Nullable Sleeper first; // under the lock, as are the links
+  private @Nullable WaitEntry newest; // under the lock, as is the state of all entries
 
-  /** A thread that waits. */
+  /** A waiting thread. */
   private static final class Sleeper {
     private final Thread thread = Thread.currentThread();
     private @Nullable Sleeper next;
   }
 
-  /** Makes an empty queue. */
+  /** Creates an empty queue. */
   public WaitQueue() {}
 
-  /** Who is called instead of woken. */
+  /** A callback, called instead of a wake-up. */
   @FunctionalInterface
   @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_func_t")
   public interface WaitFunc {
     /**
-     * The condition may have changed. From any context, by whoever has taken the entry; must not sleep.
+     * Handles a possible change of the condition. From any context, by the owner of the entry; must not sleep.
      *
-     * @param key what happened, such as a poll mask; 0 if the waker does not tell
-     * @return true to wait on; if false, the entry is this function's to remove, or was removed already
+     * @param key what happened, such as a poll mask; 0 if the waker does not know
+     * @return true to wait again; false if this function removes the entry, or has removed it
      */
     boolean wake(int key);
   }
@@ -65,11 +70,11 @@ public final class WaitQueue {
     private enum State {
       /** In no queue. */
       OUT,
-      /** Waits. */
+      /** Waits in a queue. */
       WAITS,
-      /** Somebody has it. */
+      /** Has an owner. */
       TAKEN,
-      /** Somebody has it, and there was a wake-up meanwhile. */
+      /** Has an owner, and there was a wake-up meanwhile. */
       AGAIN
     }
 
@@ -77,12 +82,12 @@ public final class WaitQueue {
     private State state = State.OUT;
     private @Nullable WaitEntry newer;
     private @Nullable WaitEntry older;
-    private @Nullable WaitEntry nextTaken; // of those that one wake-up has taken
+    private @Nullable WaitEntry nextTaken; // list of the entries that one wake-up has taken
 
     /**
-     * Makes an entry that is in no queue.
+     * Creates an entry that is in no queue.
      *
-     * @param func who is called
+     * @param func the callback
      */
     public WaitEntry(WaitFunc func) {
       this.func = func;
@@ -90,7 +95,7 @@ public final class WaitQueue {
   }
 
   /**
-   * Puts an entry in. The caller has it, and looks at the condition before he lets it wait.
+   * Adds an entry. The caller owns it, and checks the condition before it calls {@link #letWait}.
    *
    * @param entry the entry, in no queue
    */
@@ -110,10 +115,10 @@ public final class WaitQueue {
   }
 
   /**
-   * Lets an entry wait. If there was a wake-up since the caller has it, its function is called first. Does nothing to one
-   * that somebody removed. From any context.
+   * Lets an owned entry wait. If there was a wake-up since the caller owns it, calls its function first. Does nothing if the entry was
+   * removed. From any context.
    *
-   * @param entry that the caller has, and after this has no more
+   * @param entry an entry that the caller owns; no longer owned afterwards
    */
   public void letWait(WaitEntry entry) {
     do {
@@ -130,10 +135,11 @@ public final class WaitQueue {
   }
 
   /**
-   * Takes an entry that waits. If somebody else has it, its function is called once more before it waits. From any context.
+   * Takes a waiting entry. If the entry has another owner, that owner's function is called once more before the entry waits. From any
+   * context.
    *
    * @param entry an entry that may be in this queue, or in none
-   * @return whether the caller has it
+   * @return whether the caller owns it
    */
   public boolean take(WaitEntry entry) {
     synchronized (lock) {
@@ -148,7 +154,7 @@ public final class WaitQueue {
   }
 
   /**
-   * Takes an entry out of the queue. Its function is not called after this, unless somebody else has the entry.
+   * Removes an entry. Its function is not called afterwards, unless the entry has another owner.
    *
    * @param entry an entry of this queue, or of none
    */
@@ -176,11 +182,11 @@ public final class WaitQueue {
   }
 
   /**
-   * Waits until a condition holds, the task is interrupted, or time is up. From process context.
+   * Waits until a condition holds, the task is interrupted, or the timeout expires. From process context.
    *
    * @param current the calling task
    * @param condition evaluated by the calling thread only
-   * @param timeoutNanos the longest wait, or {@link #FOREVER}
+   * @param timeoutNanos the timeout, or {@link #FOREVER}
    * @return 0 if the condition holds, -ETIMEDOUT, or -EINTR
    */
   @LinuxSource(file = "include/linux/wait.h", name = "wait_event_interruptible_hrtimeout")
@@ -194,7 +200,7 @@ public final class WaitQueue {
     boolean interrupted = false;
     try {
       while (true) {
-        VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
+        VarHandle.fullFence(); // in the queue before the condition is evaluated; pairs with wakeUp
         if (condition.getAsBoolean()) {
           return 0;
         }
@@ -218,8 +224,7 @@ public final class WaitQueue {
   }
 
   /**
-   * Waits until a condition holds, whatever happens: for ends that can't be abandoned (exit, teardown). Not
-   * interruptible; needs no task.
+   * Waits uninterruptibly until a condition holds, for an exit or a teardown that must complete. Needs no task.
    *
    * @param condition evaluated by the calling thread only
    */
@@ -229,10 +234,10 @@ public final class WaitQueue {
   }
 
   /**
-   * As above, with a timeout.
+   * Waits uninterruptibly with a timeout.
    *
    * @param condition evaluated by the calling thread only
-   * @param timeoutNanos the longest wait, or {@link #FOREVER}
+   * @param timeoutNanos the timeout, or {@link #FOREVER}
    * @return whether the condition holds
    */
   @LinuxSource(file = "include/linux/wait.h", name = "wait_event_timeout")
@@ -245,7 +250,7 @@ public final class WaitQueue {
     boolean interrupted = false;
     try {
       while (true) {
-        VarHandle.fullFence(); // in the queue before the look; pairs with wakeUp
+        VarHandle.fullFence(); // in the queue before the condition is evaluated; pairs with wakeUp
         if (condition.getAsBoolean()) {
           return true;
         }
@@ -287,7 +292,7 @@ public final class WaitQueue {
       if (before == self) {
         first = self.next;
       } else {
-        while (before != null && before.next != self) { // as many steps as threads wait
+        while (before != null && before.next != self) { // bounded by the number of waiting threads
           before = before.next;
         }
         assert before != null : "not in the queue that it waited in";
@@ -297,20 +302,20 @@ public final class WaitQueue {
     }
   }
 
-  /** Lets every waiter look again. From any context. Cheap when nobody waits. */
+  /** Wakes all waiters. From any context. Cheap without waiters. */
   @LinuxSource(file = "kernel/sched/wait.c", name = "wake_up")
   public void wakeUp() {
     wakeUp(0);
   }
 
   /**
-   * Lets every waiter look again and tells callbacks what happened. From any context.
+   * Wakes all waiters and calls the callbacks with a key. From any context.
    *
    * @param key what happened, such as a poll mask
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "__wake_up_poll")
   public void wakeUp(int key) {
-    VarHandle.fullFence(); // the condition before the look at the queue; pairs with waitEvent
+    VarHandle.fullFence(); // the condition before the read of the queue; pairs with waitEvent
     if (!active()) {
       return;
     }
@@ -326,11 +331,11 @@ public final class WaitQueue {
       }
     }
     if (last != null) {
-      LockSupport.unpark(last); // outside of the lock, which the thread that wakes up takes
+      LockSupport.unpark(last); // outside the lock, which the woken thread takes
     }
     while (taken != null) {
       WaitEntry entry = taken;
-      taken = entry.nextTaken; // now: it may be in another queue when its function returns
+      taken = entry.nextTaken; // before the call: the function may add the entry to another queue
       entry.nextTaken = null;
       if (entry.func.wake(key)) {
         letWait(entry);
@@ -338,7 +343,7 @@ public final class WaitQueue {
     }
   }
 
-  /** Takes all entries that wait, and tells the others. Under the lock. Answers the oldest, and so on. */
+  /** Takes all waiting entries and records the wake-up for the others. Under the lock. Returns the list, oldest first. */
   private @Nullable WaitEntry takeAll() {
     WaitEntry taken = null;
     for (WaitEntry each = newest; each != null; each = each.older) {
@@ -354,10 +359,8 @@ public final class WaitQueue {
   }
 
   /**
-   * Whether anybody waits: spares a call of {@link #wakeUp} and its fence. Only for who made the condition
-   * true by an atomic read-modify-write with full order, else a waiter may be missed.
-   *
-   * @return true if so
+   * Whether there is a waiter, to avoid {@link #wakeUp} and its fence. The caller must have made the condition true by an atomic
+   * read-modify-write with full order; otherwise it may miss a waiter.
    */
   @LinuxSource(file = "include/linux/wait.h", name = "waitqueue_active")
   public boolean active() {

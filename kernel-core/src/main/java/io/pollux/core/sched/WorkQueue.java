@@ -14,22 +14,21 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kernel threads that do what its callers can't wait for: the counterpart of a workqueue_struct. Threads
- * start when there is work, and go when there has been none for a while. Of those that sleep the last to fall asleep is woken
- * first, so that the others can go.
+ * Kernel threads that run work items for callers that cannot block: struct workqueue_struct. Threads start when there is work and exit
+ * after a while without any. The thread that slept last is woken first, so that the others can exit.
  *
- * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the rescuer that all queues share. If a
- * work item throws, its thread reports an {@link Oops} and continues with the next item.
+ * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the rescuer that all queues share. If a work item
+ * throws, its thread reports an {@link Oops} and continues with the next item.
  *
  * <p>The owner kills the queue at its end. A kill interrupts all current and future interruptible waits of its work items.
  *
- * <p>Nothing is allocated for a work once there are as many threads as there ever are.
+ * <p>A work item allocates nothing once the queue has reached its largest number of threads.
  */
 @LinuxSource(file = "kernel/workqueue.c", name = "workqueue_struct")
 public final class WorkQueue {
   private static final long IDLE_NANOS = 1_000_000_000;
 
-  /** Queues with works and no thread to be had. */
+  /** Queues with work items for which no thread could be created. */
   private static final BlockingQueue<WorkQueue> MAYDAYS = new LinkedBlockingQueue<>();
 
   private static final Object RESCUER_LOCK = new Object();
@@ -39,19 +38,19 @@ public final class WorkQueue {
   private final int maxWorkers;
   private final ThreadFactory threads;
   private final Object lock = new Object();
-  private final Deque<Work> works = new ArrayDeque<>(); // under the lock, like what follows
-  private @Nullable Worker asleep; // the last to fall asleep, and so on
-  private int sleeping; // how many those are
+  private final Deque<Work> works = new ArrayDeque<>(); // under the lock, as all below
+  private @Nullable Worker asleep; // the most recent sleeper; linked by next
+  private int sleeping; // number of sleepers
   private int workers;
-  private final List<Task> tasks = new ArrayList<>(); // of the threads
+  private final List<Task> tasks = new ArrayList<>(); // the tasks of the threads
   private boolean killed;
 
   /**
    * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the work items use
+   * @param process owns the memory and descriptors that the work items use
    * @param name the name of its threads
-   * @param maxWorkers threads at most, at least 1
+   * @param maxWorkers maximum number of threads, at least 1
    * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
@@ -61,8 +60,8 @@ public final class WorkQueue {
   /**
    * Creates a queue without a thread.
    *
-   * @param process whose memory and descriptors the work items use
-   * @param maxWorkers threads at most, at least 1
+   * @param process owns the memory and descriptors that the work items use
+   * @param maxWorkers maximum number of threads, at least 1
    * @param threads creates the threads without starting them
    * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
    */
@@ -84,12 +83,12 @@ public final class WorkQueue {
     }
   }
 
-  /** Something to do. */
+  /** A work item. */
   @FunctionalInterface
   @LinuxSource(file = "include/linux/workqueue.h", name = "work_struct")
   public interface Work {
     /**
-     * Does it. In process context, by a kernel thread; may sleep.
+     * Runs the item. In process context, by a kernel thread; may sleep.
      *
      * @param current the thread's task
      */
@@ -97,9 +96,9 @@ public final class WorkQueue {
   }
 
   /**
-   * Queues a work. From any context.
+   * Queues a work item. From any context.
    *
-   * @param work what to do
+   * @param work the item
    */
   @LinuxSource(file = "kernel/workqueue.c", name = "queue_work")
   public void queue(Work work) {
@@ -122,7 +121,7 @@ public final class WorkQueue {
     }
   }
 
-  /** Starts a thread, which is counted already. */
+  /** Starts a thread that is already counted. */
   @LinuxSource(file = "kernel/workqueue.c", name = {"create_worker", "maybe_create_worker"})
   private void createWorker() {
     try {
@@ -132,7 +131,7 @@ public final class WorkQueue {
     }
   }
 
-  /** Other threads look for works before they go. If there is none, the rescuer does them. */
+  /** Handles a failed thread start. Other threads check for work before they exit; if there are none, the rescuer runs the items. */
   @LinuxSource(file = "kernel/workqueue.c", name = "send_mayday")
   private void notStarted() {
     boolean alone;
@@ -150,16 +149,16 @@ public final class WorkQueue {
 
   @LinuxSource(file = "kernel/workqueue.c", name = "rescuer_thread")
   private static void rescuer() {
-    while (true) { // like the queues, it has no end
+    while (true) { // never ends, as the queues
       try {
         MAYDAYS.take().rescue();
       } catch (InterruptedException e) {
-        // A work interrupted its thread, and that is over.
+        // A work item has interrupted its thread. The interrupt is over.
       }
     }
   }
 
-  /** Does all works that there are. By the rescuer, which counts as a thread of the queue until it has done them. */
+  /** Runs all queued items. By the rescuer, which counts as a thread of the queue meanwhile. */
   private void rescue() {
     Task task = begin();
     Work work = next(task);
@@ -182,7 +181,7 @@ public final class WorkQueue {
     return task;
   }
 
-  /** The next work for a thread that goes if there is none. */
+  /** Returns the next item, or null; the thread must then exit. */
   private @Nullable Work next(Task task) {
     synchronized (lock) {
       Work work = works.poll();
@@ -195,7 +194,7 @@ public final class WorkQueue {
     }
   }
 
-  /** Does a work. Answers the task for the next: another one if this one was left in the middle of something. */
+  /** Runs an item. Returns the task for the next item: a new one if this item threw. */
   private Task run(Work work, Task task) {
     try {
       work.run(task);
@@ -237,7 +236,7 @@ public final class WorkQueue {
     rescue();
   }
 
-  /** Waits until everything that was queued is done. From process context, not from a work. */
+  /** Waits until all queued items have run. From process context, not from a work item. */
   @LinuxSource(file = "kernel/workqueue.c", name = "flush_workqueue")
   public void flush() {
     boolean interrupted = false;
@@ -246,7 +245,7 @@ public final class WorkQueue {
         try {
           lock.wait();
         } catch (InterruptedException e) {
-          interrupted = true; // told afterwards
+          interrupted = true; // restored below
         }
       }
     }
@@ -255,13 +254,13 @@ public final class WorkQueue {
     }
   }
 
-  /** Under the lock. */
+  /** Removes a sleeper. Under the lock. */
   private void remove(Worker worker) {
     if (asleep == worker) {
       asleep = worker.next;
     } else {
       Worker before = asleep;
-      while (before != null && before.next != worker) { // as many steps as threads sleep
+      while (before != null && before.next != worker) { // bounded by the number of sleeping threads
         before = before.next;
       }
       assert before != null : "not asleep";
@@ -276,7 +275,7 @@ public final class WorkQueue {
   @LinuxSource(file = "kernel/workqueue_internal.h", name = "worker")
   private final class Worker {
     private final Thread thread = threads.newThread(this::loop);
-    private boolean sleeps; // under the lock: among those that can be woken
+    private boolean sleeps; // under the lock: whether the thread is in the list of sleepers
     private @Nullable Worker next; // under the lock
 
     @LinuxSource(file = "kernel/workqueue.c", name = "worker_thread")
@@ -286,17 +285,17 @@ public final class WorkQueue {
         for (Work work = take(task); work != null; work = take(task)) {
           task = WorkQueue.this.run(work, task);
         }
-      } catch (Throwable e) { // in this class, or no memory for a task
+      } catch (Throwable e) { // an exception of this class, or no memory for a task
         Oops.report(Thread.currentThread().getName(), e, "another thread does its works");
         notStarted();
       }
     }
 
-    /** The next work, or null if there has been none for a while: then the thread does not count any more. */
+    /** Returns the next item. Returns null after an idle time; the thread is then no longer counted. */
     private @Nullable Work take(Task task) {
       long since = System.nanoTime();
       long left = IDLE_NANOS;
-      while (true) { // ends: with a work, or when time is up
+      while (true) { // ends: with an item, or when the idle time is over
         synchronized (lock) {
           if (!works.isEmpty() || left <= 0) {
             if (sleeps) {

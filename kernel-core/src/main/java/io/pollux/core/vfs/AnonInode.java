@@ -7,18 +7,18 @@ import io.pollux.uapi.Stat;
 import io.pollux.uapi.Statfs;
 
 /**
- * The inode of a file that is in no directory: an eventfd, a pipe. It goes with the last reference on its
- * files, and what the files share is in it.
+ * The inode of a file that is in no directory: an eventfd, a pipe. It holds the state that its files share, and is freed with their last
+ * reference.
  */
 @LinuxSource(file = "fs/anon_inodes.c", name = "anon_inode_inode")
 public abstract class AnonInode extends Inode {
   private static final int BLOCK_SIZE = 4096;
 
-  /** Where such inodes live. Nothing in it ever changes, so all kernels have the one. */
+  /** The filesystem of all such inodes. It is immutable, so all kernels share it. */
   private static final SuperBlock FILE_SYSTEM = new AnonFileSystem();
 
   /**
-   * For kinds of files.
+   * Creates an inode.
    *
    * @param mode type and permissions
    */
@@ -37,7 +37,7 @@ public abstract class AnonInode extends Inode {
     Stat.stBlksize(stat, BLOCK_SIZE);
   }
 
-  /** Has no tree and no device. */
+  /** A filesystem without a tree and without a device. */
   private static final class AnonFileSystem extends SuperBlock {
     private static final long DEV = 2;
     private static final long ANON_INODE_FS_MAGIC = 0x0904_1934;

@@ -9,12 +9,11 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A place in the tree that a path led to: the counterpart of struct dentry, made for one walk and kept by
- * the file that it opened.
+ * The result of a path walk: struct dentry. It is created for one walk and kept by the file that the walk opened.
  *
- * @param parent the directory, or null at the root of all
+ * @param parent the directory, or null at the root
  * @param name the name there, a char for each byte
- * @param inode what is there
+ * @param inode the inode of the name
  */
 @LinuxSource(file = "include/linux/dcache.h", name = "dentry")
 public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
@@ -28,11 +27,7 @@ public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
     return name.getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  /**
-   * The path from the root, followed by " (deleted)" if the file has no name left.
-   *
-   * @return its bytes
-   */
+  /** Returns the bytes of the path from the root, followed by " (deleted)" if the file has no name left. */
   @LinuxSource(file = "fs/d_path.c", name = "d_path")
   byte[] path() {
     Deque<Dentry> down = new ArrayDeque<>();

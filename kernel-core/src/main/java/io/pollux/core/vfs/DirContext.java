@@ -3,7 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
 
-/** Where the entries of a directory go: the counterpart of struct dir_context and its actor. */
+/** Receives the entries of a directory: struct dir_context and its actor. */
 @LinuxSource(file = "include/linux/fs.h", name = "dir_context")
 public abstract class DirContext {
   private long pos;
@@ -11,25 +11,21 @@ public abstract class DirContext {
   /**
    * Starts at a position.
    *
-   * @param pos 0, or what an earlier listing ended at
+   * @param pos 0, or the end of an earlier listing
    */
   protected DirContext(long pos) {
     this.pos = pos;
   }
 
-  /**
-   * Where the next entry is looked for. The meaning is the filesystem's; 0 is the start.
-   *
-   * @return the position
-   */
+  /** Returns the position of the next entry. Its meaning is up to the filesystem; 0 is the start. */
   public final long pos() {
     return pos;
   }
 
   /**
-   * Moves on, past an entry that was taken or past a stretch without any.
+   * Advances past an entry or past a gap.
    *
-   * @param next position behind
+   * @param next the new position
    */
   public final void setPos(long next) {
     pos = next;
@@ -40,9 +36,9 @@ public abstract class DirContext {
    *
    * @param name its name
    * @param ino its inode number
-   * @param type DT_* type, DT_UNKNOWN if the directory does not tell
-   * @param next position behind the entry
-   * @return false if there was no room; then the entry was not taken, and the listing ends here
+   * @param type DT_* type, DT_UNKNOWN if the directory does not store it
+   * @param next position after the entry
+   * @return false if there was no room; the entry was not taken, and the listing stops
    */
   @LinuxSource(file = "include/linux/fs.h", name = "dir_emit")
   public final boolean emit(byte[] name, long ino, int type, long next) {
@@ -54,12 +50,12 @@ public abstract class DirContext {
   }
 
   /**
-   * Takes an entry.
+   * Stores an entry.
    *
    * @param name its name
    * @param ino its inode number
    * @param type DT_* type
-   * @param next position behind the entry
+   * @param next position after the entry
    * @return false if there is no room
    */
   protected abstract boolean actor(byte[] name, long ino, int type, long next);

@@ -15,12 +15,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A counter that is a file: the counterpart of struct eventfd_ctx. Programs read and write it; the kernel
- * adds to it from any context ({@link EventfdCtx#signal}), and whoever sleeps in a read or a poll wakes up.
+ * A counter that is a file: struct eventfd_ctx. Programs read and write it. The kernel adds to it from any context ({@link
+ * EventfdCtx#signal}), which wakes readers and pollers.
  *
- * <p>It lives as long as a file on it is referenced, so who signals later keeps a reference on the file. The
- * counter is an unsigned number. Writes stop one below its largest value; the largest value itself is only
- * reached by signals, which never wait, and shows as POLLERR.
+ * <p>It exists while a file on it is referenced, so a later signaller keeps a reference on the file. The counter is unsigned. Writes stop
+ * one below its maximum. Only signals, which never block, reach the maximum; poll then reports POLLERR.
  */
 @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx")
 public final class Eventfd {
@@ -36,11 +35,11 @@ public final class Eventfd {
   }
 
   /**
-   * Makes a counter and opens it.
+   * Creates a counter and opens it.
    *
-   * @param table the kernel's books of open files
-   * @param initial what it starts from; eventfd2 knows 32 bits only
-   * @param flags EventfdFlags.EFD_*, nothing else
+   * @param table counts the kernel's open files
+   * @param initial initial value; eventfd2 passes only 32 bits
+   * @param flags EventfdFlags.EFD_*, no others
    * @return the file, with one reference for the caller
    */
   @LinuxSource(file = "fs/eventfd.c", name = "do_eventfd")
@@ -61,7 +60,7 @@ public final class Eventfd {
     return added;
   }
 
-  /** Takes what a read answers, or 0 if there is nothing. */
+  /** Takes the value that a read returns, or 0 if the counter is 0. */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_do_read")
   private long tryTake() {
     long before;
@@ -76,7 +75,7 @@ public final class Eventfd {
     return taken;
   }
 
-  /** Adds what a write brings, unless it does not fit. */
+  /** Adds the value of a write. Returns false if it does not fit. */
   private boolean tryAdd(long n) {
     long before;
     do {
@@ -109,7 +108,7 @@ public final class Eventfd {
     try (Arena arena = Arena.ofConfined()) {
       long value = arena.allocate(Long.BYTES).address();
       RawMemory.putLong(value, taken);
-      return to.copyTo(value, Long.BYTES) == Long.BYTES ? Long.BYTES : -Errno.EFAULT; // taken all the same
+      return to.copyTo(value, Long.BYTES) == Long.BYTES ? Long.BYTES : -Errno.EFAULT; // taken even after a fault
     }
   }
 
@@ -169,7 +168,7 @@ public final class Eventfd {
     return ((Node) file.inode()).eventfd;
   }
 
-  /** The inode that makes a counter a file. */
+  /** The inode of a counter. */
   private static final class Node extends AnonInode implements EventfdCtx {
     private final Eventfd eventfd;
 

@@ -5,16 +5,16 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the kernel knows of an eventfd: that it can be signalled. An inode that is one is an eventfd. It lives as long
- * as a file on it is referenced, so who signals later keeps a reference on the file.
+ * The kernel's interface to an eventfd, implemented by its inode. It exists while a file on it is referenced, so a later signaller keeps a
+ * reference on the file.
  */
 @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx")
 public interface EventfdCtx {
   /**
-   * The counter behind a file.
+   * Returns the counter of a file.
    *
    * @param file any file
-   * @return its counter, good as long as the file is referenced; null (EINVAL) if it is no eventfd
+   * @return the counter, valid while the file is referenced; null (EINVAL) if the file is not an eventfd
    */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fileget")
   static @Nullable EventfdCtx of(File file) {
@@ -22,11 +22,10 @@ public interface EventfdCtx {
   }
 
   /**
-   * Adds to the counter, up to its largest value, and wakes whoever waits for it. From any context; never
-   * sleeps.
+   * Adds to the counter, up to its maximum, and wakes its waiters. From any context; never sleeps.
    *
-   * @param n how much, not negative
-   * @return how much was added: less than n if the counter is full
+   * @param n amount, not negative
+   * @return the amount added: less than n if the counter is full
    */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_signal")
   long signal(long n);

@@ -8,7 +8,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
 /**
- * A request for the extents of a file, and the user memory that they go to. One task uses it, for one call.
+ * A request for the extents of a file, with the user memory for the result. One task uses it, for one call.
  *
  * <p>Every extent is checked against the task's address space before it is stored.
  */
@@ -20,12 +20,11 @@ public final class FiemapExtentInfo {
   private long mapped;
 
   /**
-   * Makes a request.
+   * Creates a request.
    *
-   * @param flags FIEMAP_FLAG_*; any value at all
-   * @param extents user address of the first struct fiemap_extent; any value that {@code AddressSpace.isUserRange} accepts with
-   *     all of them
-   * @param max extents that there is room for, not negative and at most FIEMAP_MAX_EXTENTS; 0 to count only
+   * @param flags FIEMAP_FLAG_*; any value
+   * @param extents user address of the first struct fiemap_extent; {@code AddressSpace.isUserRange} must accept the whole array
+   * @param max number of extents that fit, not negative and at most FIEMAP_MAX_EXTENTS; 0 to count only
    */
   public FiemapExtentInfo(int flags, long extents, long max) {
     this.flags = flags;
@@ -33,17 +32,13 @@ public final class FiemapExtentInfo {
     this.max = max;
   }
 
-  /**
-   * The flags of the request.
-   *
-   * @return FIEMAP_FLAG_*; after EBADR the bits that are not supported
-   */
+  /** Returns FIEMAP_FLAG_* of the request; after EBADR, the unsupported bits. */
   public int flags() {
     return flags;
   }
 
   /**
-   * Takes a flag out of the request.
+   * Clears a flag of the request.
    *
    * @param flag one of FIEMAP_FLAG_*
    * @return whether it was set
@@ -54,17 +49,13 @@ public final class FiemapExtentInfo {
     return was;
   }
 
-  /**
-   * Extents that were stored, or counted.
-   *
-   * @return fi_extents_mapped
-   */
+  /** Returns the number of extents stored or counted (fi_extents_mapped). */
   public long mapped() {
     return mapped;
   }
 
   /**
-   * Checks the flags of the request. Bits that are not supported are kept for the program.
+   * Checks the flags of the request. Unsupported bits are kept for the program.
    *
    * @param supported FIEMAP_FLAG_* that the filesystem supports
    * @return 0 or -EBADR
@@ -80,14 +71,14 @@ public final class FiemapExtentInfo {
   }
 
   /**
-   * Stores an extent, or counts it. From process context.
+   * Stores or counts an extent. From process context.
    *
    * @param current the calling task
    * @param logical first byte in the file
    * @param physical first byte on the device
    * @param length bytes
    * @param extentFlags FIEMAP_EXTENT_*
-   * @return 0 to go on, 1 after the last extent or if there is no more room, or -EFAULT
+   * @return 0 to continue, 1 after the last extent or if no more fit, or -EFAULT
    */
   @LinuxSource(file = "fs/ioctl.c", name = "fiemap_fill_next_extent")
   public int fillNextExtent(Task current, long logical, long physical, long length, int extentFlags) {

@@ -12,8 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open file: the counterpart of struct file. Counted references: one a descriptor, one a request in
- * flight. Whoever drops the last one releases it.
+ * An open file: struct file. It has counted references: one for each descriptor, one for each request in flight. The last drop releases it.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "file")
 public final class File {
@@ -23,7 +22,7 @@ public final class File {
   private final Inode inode;
   private final FileOperations op;
   private final @Nullable Dentry dentry;
-  private int flags; // setFl changes some; who races with it sees the flags before or after
+  private int flags; // setFl changes some; a racing reader sees the flags before or after
   private int iocbFlags;
   private final AtomicLong count = new AtomicLong(1);
   private volatile long pos;
@@ -32,11 +31,11 @@ public final class File {
   private volatile int signal;
 
   /**
-   * Opens an inode. The caller holds the one reference.
+   * Opens an inode. The caller owns the first reference.
    *
-   * @param table the kernel's books of open files
+   * @param table counts the kernel's open files
    * @param inode the inode
-   * @param dentry where it was found, or null for a file without a name
+   * @param dentry the name that was opened, or null for a file without a name
    * @param flags O_* flags
    */
   public File(FileTable table, Inode inode, @Nullable Dentry dentry, int flags) {
@@ -60,56 +59,32 @@ public final class File {
    */
   public record Owner(int type, int pid) {}
 
-  /**
-   * The operations.
-   *
-   * @return f_op
-   */
+  /** Returns f_op, the operations. */
   public FileOperations op() {
     return op;
   }
 
-  /**
-   * The inode.
-   *
-   * @return f_inode
-   */
+  /** Returns f_inode. */
   public Inode inode() {
     return inode;
   }
 
-  /**
-   * Where the file was found.
-   *
-   * @return its place in the tree, or null
-   */
+  /** Returns the name that was opened, or null. */
   public @Nullable Dentry dentry() {
     return dentry;
   }
 
-  /**
-   * Whether the file was opened with O_PATH.
-   *
-   * @return FMODE_PATH
-   */
+  /** Whether the file was opened with O_PATH (FMODE_PATH). */
   public boolean isPath() {
     return (flags & Fcntl.O_PATH) != 0;
   }
 
-  /**
-   * The books that this file is in.
-   *
-   * @return as given
-   */
+  /** Returns the table that counts this file. */
   public FileTable table() {
     return table;
   }
 
-  /**
-   * The owner.
-   *
-   * @return the owner, or null
-   */
+  /** Returns the owner, or null. */
   @LinuxSource(file = "fs/fcntl.c", name = "f_getown")
   public @Nullable Owner owner() {
     return owner;
@@ -125,11 +100,7 @@ public final class File {
     this.owner = owner;
   }
 
-  /**
-   * The signal for I/O.
-   *
-   * @return its number; 0 for SIGIO
-   */
+  /** Returns the number of the signal for I/O; 0 for SIGIO. */
   public int signal() {
     return signal;
   }
@@ -143,21 +114,17 @@ public final class File {
     this.signal = signal;
   }
 
-  /**
-   * The O_* flags.
-   *
-   * @return f_flags
-   */
+  /** Returns f_flags, the O_* flags. */
   public int flags() {
     return flags;
   }
 
   /**
-   * Changes the flags that an open file may change: O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME. Requests that are
-   * under way keep theirs. From process context.
+   * Changes the flags that can change while a file is open: O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME. Requests in flight keep their flags.
+   * From process context.
    *
-   * @param wanted O_* flags; others are passed over
-   * @return 0, or -EINVAL if O_DIRECT is not possible here
+   * @param wanted O_* flags; others are ignored
+   * @return 0, or -EINVAL if the file does not support O_DIRECT
    */
   @LinuxSource(file = "fs/fcntl.c", name = "setfl")
   public int setFl(int wanted) {
@@ -172,7 +139,7 @@ public final class File {
   /**
    * Sets or clears O_NONBLOCK. From process context.
    *
-   * @param on whether it is set
+   * @param on whether to set it
    */
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_fionbio")
   public void setNonblock(boolean on) {
@@ -184,39 +151,23 @@ public final class File {
     return iocbFlags;
   }
 
-  /**
-   * Whether it was opened for reading.
-   *
-   * @return FMODE_READ
-   */
+  /** Whether the file was opened for reading (FMODE_READ). */
   public boolean readable() {
     return (flags & Fcntl.O_ACCMODE) != Fcntl.O_WRONLY;
   }
 
-  /**
-   * Whether it was opened for writing.
-   *
-   * @return FMODE_WRITE
-   */
+  /** Whether the file was opened for writing (FMODE_WRITE). */
   public boolean writable() {
     int mode = flags & Fcntl.O_ACCMODE;
     return mode == Fcntl.O_WRONLY || mode == Fcntl.O_RDWR;
   }
 
-  /**
-   * Whether it was opened with O_DIRECT.
-   *
-   * @return true if so
-   */
+  /** Whether the file was opened with O_DIRECT. */
   public boolean direct() {
     return (flags & Fcntl.O_DIRECT) != 0;
   }
 
-  /**
-   * Whether RWF_NOWAIT means something here.
-   *
-   * @return FMODE_NOWAIT
-   */
+  /** Whether the file supports RWF_NOWAIT (FMODE_NOWAIT). */
   public boolean canNowait() {
     return op.canNowait();
   }
@@ -243,17 +194,13 @@ public final class File {
     return after == before ? 0 : Errseq.errorOf(after); // another thread may have reported it
   }
 
-  /**
-   * The position of read, write and getdents64.
-   *
-   * @return f_pos
-   */
+  /** Returns f_pos, the position of read, write and getdents64. */
   public long pos() {
     return pos;
   }
 
   /**
-   * Moves the position.
+   * Sets the position.
    *
    * @param pos f_pos
    */
@@ -262,10 +209,10 @@ public final class File {
   }
 
   /**
-   * Moves the position, as llseek answers it.
+   * Sets the position and returns the result of llseek.
    *
-   * @param offset where to; any value at all
-   * @return the new position, or -EINVAL if that is below 0
+   * @param offset the position; any value
+   * @return the new position, or -EINVAL if it is negative
    */
   @LinuxSource(file = "fs/read_write.c", name = "vfs_setpos")
   public long vfsSetpos(long offset) {
@@ -276,19 +223,15 @@ public final class File {
     return offset;
   }
 
-  /**
-   * Counted references, for the books.
-   *
-   * @return f_count
-   */
+  /** Returns f_count, the number of references. */
   public long references() {
     return count.get();
   }
 
   /**
-   * Takes references, unless the last one is gone already.
+   * Takes references, unless the last one was dropped.
    *
-   * @param refs how many
+   * @param refs number of references
    * @return false if the file is being released
    */
   @Patch(17)
@@ -305,8 +248,7 @@ public final class File {
   }
 
   /**
-   * Drops a reference. From process context: if it is the last one, the release may sleep, as that of a block
-   * device does to write back.
+   * Drops a reference. From process context: the last drop releases the file, which may sleep. A block device, for example, writes back.
    *
    * @param current the calling task
    */
@@ -344,7 +286,7 @@ public final class File {
   /**
    * Drops references. From any context.
    *
-   * @param refs how many
+   * @param refs number of references
    */
   @Differs(
       patch = 17,
@@ -373,7 +315,7 @@ public final class File {
     }
   }
 
-  /** Answers whether that was the last one. */
+  /** Drops references. Returns whether they were the last. */
   private boolean drop(int refs) {
     long left = count.addAndGet(-refs);
     assert left >= 0 : "more references dropped than taken";

@@ -11,16 +11,12 @@ import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What can be done with an open file: the counterpart of struct file_operations. In C a method that is
- * missing is a null pointer; here {@code hasReadIter} and its like tell, before anything is tried.
+ * The operations of an open file: struct file_operations. C marks a missing method by a null pointer; here {@code hasReadIter} and similar
+ * methods do.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "file_operations")
 public interface FileOperations {
-  /**
-   * Whether there is a {@link #readIter}.
-   *
-   * @return true if so
-   */
+  /** Whether there is a {@link #readIter}. */
   default boolean hasReadIter() {
     return false;
   }
@@ -29,19 +25,15 @@ public interface FileOperations {
    * Reads at iocb.kiPos. From process context.
    *
    * @param current the calling task
-   * @param iocb the request; see {@link Kiocb} for who owns it when
-   * @param to where the data goes; used until this returns
-   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler tells
+   * @param iocb the request; {@link Kiocb} describes its ownership
+   * @param to destination; used until this returns
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the result
    */
   default long readIter(Task current, Kiocb iocb, IovIter to) {
     return -Errno.EINVAL;
   }
 
-  /**
-   * Whether there is a {@link #writeIter}.
-   *
-   * @return true if so
-   */
+  /** Whether there is a {@link #writeIter}. */
   default boolean hasWriteIter() {
     return false;
   }
@@ -50,19 +42,15 @@ public interface FileOperations {
    * Writes at iocb.kiPos. From process context.
    *
    * @param current the calling task
-   * @param iocb the request; see {@link Kiocb} for who owns it when
-   * @param from where the data is; used until this returns
-   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler tells
+   * @param iocb the request; {@link Kiocb} describes its ownership
+   * @param from source; used until this returns
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the result
    */
   default long writeIter(Task current, Kiocb iocb, IovIter from) {
     return -Errno.EINVAL;
   }
 
-  /**
-   * Whether there is an {@link #iopoll}.
-   *
-   * @return true if so
-   */
+  /** Whether there is an {@link #iopoll}. */
   @Patch(1)
   @LinuxSource(file = "Documentation/filesystems/vfs.txt", name = "iopoll")
   default boolean hasIopoll() {
@@ -70,11 +58,11 @@ public interface FileOperations {
   }
 
   /**
-   * Looks for completions on the queue that a request went to. The handler of whatever completed, this
-   * request or another, has been called when this returns. From process context; sleeps never, spins if asked.
+   * Polls the queue of a request. The handlers of all requests found complete, which may be others, are called before this returns. From
+   * process context; never sleeps, may spin.
    *
    * @param iocb a request that was submitted with IOCB_HIPRI and is not complete
-   * @param spin whether to go on until something completed
+   * @param spin whether to poll until a request completes
    * @return completions found, or a negative errno
    */
   @Patch(1)
@@ -95,20 +83,12 @@ public interface FileOperations {
     return true;
   }
 
-  /**
-   * Whether O_DIRECT is possible.
-   *
-   * @return true if so
-   */
+  /** Whether the file supports O_DIRECT. */
   default boolean canDirect() {
     return false;
   }
 
-  /**
-   * Whether readIter and writeIter know RWF_NOWAIT (FMODE_NOWAIT).
-   *
-   * @return true if so
-   */
+  /** Whether readIter and writeIter support RWF_NOWAIT (FMODE_NOWAIT). */
   default boolean canNowait() {
     return false;
   }
@@ -123,31 +103,27 @@ public interface FileOperations {
     return 0;
   }
 
-  /**
-   * Whether the file has a position to seek and to read at.
-   *
-   * @return true if so
-   */
+  /** Whether the file has a position, for seeks and reads. */
   default boolean canSeek() {
     return true;
   }
 
   /**
-   * Moves the position of a file that has one. This is Linux's general way: the whole file is data, and behind it is a
-   * hole. From process context.
+   * Sets the position of a file that has one. The default is Linux's generic one: the whole file is data, followed by a hole. From process
+   * context.
    *
    * @param current the calling task
    * @param file the file
-   * @param offset how far, or, to data and to holes, from where; any value at all
+   * @param offset relative to whence; for SEEK_DATA and SEEK_HOLE the start of the search; any value
    * @param whence one of Fcntl.SEEK_*
-   * @return the new position, or a negative errno: -EINVAL for a position below 0, -ENXIO if there is nothing to find
+   * @return the new position, or a negative errno: -EINVAL for a negative position, -ENXIO if nothing is found
    */
   @LinuxSource(file = "fs/read_write.c", name = {"llseek", "generic_file_llseek_size"})
   default long llseek(Task current, File file, long offset, int whence) {
     long eof = file.inode().size();
     return switch (whence) {
       case Fcntl.SEEK_SET -> file.vfsSetpos(offset);
-      case Fcntl.SEEK_CUR -> file.vfsSetpos(file.pos() + offset); // what overflows is below 0
+      case Fcntl.SEEK_CUR -> file.vfsSetpos(file.pos() + offset); // an overflow is negative
       case Fcntl.SEEK_END -> file.vfsSetpos(eof + offset);
       case Fcntl.SEEK_DATA -> offset < 0 || offset >= eof ? -Errno.ENXIO : file.vfsSetpos(offset);
       case Fcntl.SEEK_HOLE -> offset < 0 || offset >= eof ? -Errno.ENXIO : file.vfsSetpos(eof);
@@ -155,20 +131,16 @@ public interface FileOperations {
     };
   }
 
-  /**
-   * Whether there is a {@link #poll}.
-   *
-   * @return true if so
-   */
+  /** Whether there is a {@link #poll}. */
   default boolean hasPoll() {
     return false;
   }
 
   /**
-   * Tells what is possible now, and where to hear of changes. From any context; never sleeps.
+   * Returns the readiness of the file, and registers for changes. From any context; never sleeps.
    *
    * @param file the file
-   * @param table who wants to hear of changes, or null
+   * @param table registers for changes, or null
    * @return a mask of {@link PollBits}
    */
   @LinuxSource(file = "include/linux/fs.h", name = "poll")
@@ -176,11 +148,7 @@ public interface FileOperations {
     return PollBits.DEFAULT_POLLMASK;
   }
 
-  /**
-   * Whether there is an {@link #fsync}.
-   *
-   * @return true if so
-   */
+  /** Whether there is an {@link #fsync}. */
   default boolean hasFsync() {
     return false;
   }
@@ -190,7 +158,7 @@ public interface FileOperations {
    *
    * @param current the calling task
    * @param file the file
-   * @param datasync whether metadata that no read needs may stay behind
+   * @param datasync whether metadata that no read needs may stay unwritten
    * @return 0 or a negative errno
    */
   default int fsync(Task current, File file, boolean datasync) {
@@ -198,14 +166,14 @@ public interface FileOperations {
   }
 
   /**
-   * Reserves room for a range, or changes it otherwise. From process context.
+   * Reserves space for a range, or changes it as the mode says. From process context.
    *
    * @param current the calling task
    * @param file a file opened for writing
-   * @param mode FALLOC_FL_* flags, of which those that exclude each other are not there together
-   * @param offset where the range begins, not negative
-   * @param length its bytes, positive; its end does not overflow
-   * @return 0 or a negative errno, -EOPNOTSUPP for what this kind of file can't do
+   * @param mode FALLOC_FL_* flags, a valid combination
+   * @param offset start of the range, not negative
+   * @param length bytes, positive; the end of the range does not overflow
+   * @return 0 or a negative errno, -EOPNOTSUPP for a mode that the file does not support
    */
   @LinuxSource(file = "include/linux/fs.h", name = "fallocate")
   default int fallocate(Task current, File file, int mode, long offset, long length) {
@@ -217,7 +185,7 @@ public interface FileOperations {
    *
    * @param current the calling task
    * @param file the directory
-   * @param context where entries go, until it is full
+   * @param context receives entries until it is full
    * @return 0 or a negative errno
    */
   @LinuxSource(file = "include/linux/fs.h", name = "iterate_shared")
@@ -226,24 +194,20 @@ public interface FileOperations {
   }
 
   /**
-   * Answers an ioctl that is this kind of file's own. From process context.
+   * Handles an ioctl of this type of file. From process context.
    *
    * @param current the calling task
    * @param file the file
-   * @param cmd the request; any value at all
-   * @param arg its argument, often a user address; any value at all
-   * @return a result that is not negative, or a negative errno; -ENOTTY for a request that means nothing here
+   * @param cmd the request; any value
+   * @param arg its argument, often a user address; any value
+   * @return a result that is not negative, or a negative errno; -ENOTTY for an unknown request
    */
   @LinuxSource(file = "include/linux/fs.h", name = "unlocked_ioctl")
   default long ioctl(Task current, File file, int cmd, long arg) {
     return -Errno.ENOTTY;
   }
 
-  /**
-   * The fixed size of a pipe.
-   *
-   * @return bytes, or -EBADF if the file is not a pipe
-   */
+  /** Returns the fixed size of a pipe in bytes, or -EBADF if the file is not a pipe. */
   @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
   default int pipeSize() {
     return -Errno.EBADF;
@@ -262,7 +226,7 @@ public interface FileOperations {
   }
 
   /**
-   * A file was opened; {@link #release} follows once. From process context.
+   * Handles the opening of a file; {@link #release} follows once. From process context.
    *
    * @param file the file
    */
@@ -270,7 +234,7 @@ public interface FileOperations {
   default void opened(File file) {}
 
   /**
-   * The last reference is gone, and the task that dropped it may sleep: close, and the end of a process.
+   * Handles the last drop by a task that may sleep: close, and process exit.
    *
    * @param current the calling task
    * @param file the file
@@ -281,8 +245,7 @@ public interface FileOperations {
   }
 
   /**
-   * The last reference is gone, dropped by a completion or by somebody who is no task. From any context;
-   * never sleeps.
+   * Handles the last drop without a task, such as by a completion. From any context; never sleeps.
    *
    * @param file the file
    */

@@ -5,7 +5,7 @@ import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The kernel's books of open files. */
+/** Counts the open files and the file locks of a kernel. */
 @LinuxSource(file = "fs/file_table.c", name = "nr_files")
 public final class FileTable {
   /** Maximum number of file locks of all programs. */
@@ -14,7 +14,7 @@ public final class FileTable {
   private final AtomicLong nrFiles = new AtomicLong();
   private final AtomicInteger nrLocks = new AtomicInteger();
 
-  /** Makes empty books. */
+  /** Creates a table without files. */
   public FileTable() {}
 
   void opened() {
@@ -35,11 +35,7 @@ public final class FileTable {
     return true;
   }
 
-  /**
-   * Files that somebody holds.
-   *
-   * @return how many
-   */
+  /** Returns the number of open files. */
   public long nrFiles() {
     return nrFiles.get();
   }

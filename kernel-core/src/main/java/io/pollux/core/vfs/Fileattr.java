@@ -75,7 +75,7 @@ public record Fileattr(
   public static final int FS_XFLAG_HASATTR = 0x8000_0000;
 
   /**
-   * Attributes of a filesystem that has flags only.
+   * Creates the attributes of a filesystem that has flags only.
    *
    * @param flags FS_*_FL
    * @return the attributes
@@ -86,7 +86,7 @@ public record Fileattr(
   }
 
   /**
-   * Returns the flags for FS_IOC_GETFLAGS that say the same as those of FS_IOC_FSGETXATTR.
+   * Converts flags of FS_IOC_FSGETXATTR to those of FS_IOC_GETFLAGS.
    *
    * @param xflags FS_XFLAG_*
    * @return FS_*_FL

@@ -12,28 +12,28 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of a process: the counterpart of struct files_struct. Lookups take no lock; a number is taken,
- * filled, emptied and given back under the table's own.
+ * The descriptors of a process: struct files_struct. Lookups take no lock. The table's lock guards allocation, installation and release of
+ * descriptors.
  */
 @LinuxSource(file = "fs/file.c", name = "files_struct")
 public final class FilesStruct extends TaskFiles {
-  /** Most descriptors of one process (RLIMIT_NOFILE). */
+  /** Maximum number of descriptors of a process (RLIMIT_NOFILE). */
   public static final int NR_OPEN = 1024;
 
   private final Object lock = new Object();
   private final MachineFiles machine;
   private final AtomicReferenceArray<@Nullable File> fds;
 
-  /** Makes an empty table, whose numbers are its own. */
+  /** Creates an empty table that allocates its own numbers. */
   public FilesStruct() {
     this(new OwnNumbers(), NR_OPEN);
   }
 
   /**
-   * Makes an empty table of a process that has files of the machine too.
+   * Creates an empty table of a process that also has files of the host.
    *
-   * @param machine where numbers come from, and what a number is that is not here
-   * @param limit numbers are below it
+   * @param machine allocates numbers, and returns the host's files
+   * @param limit upper limit of the numbers, exclusive
    */
   public FilesStruct(MachineFiles machine, int limit) {
     this.machine = machine;
@@ -41,28 +41,26 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * The descriptors of a task's process ({@code current->files}).
+   * Returns the descriptors of a task's process ({@code current->files}).
    *
    * @param task a task of a process that has descriptors
-   * @return its table
    */
   public static FilesStruct of(Task task) {
     return (FilesStruct) task.files();
   }
 
   /**
-   * The descriptors of a process.
+   * Returns the descriptors of a process.
    *
    * @param process a process that has descriptors
-   * @return its table
    */
   public static FilesStruct of(UserProcess process) {
     return (FilesStruct) process.files();
   }
 
-  /** Numbers of a process that has no other files than here. Under the table's lock. */
+  /** Allocates the numbers of a process without files of the host. Under the table's lock. */
   private static final class OwnNumbers implements MachineFiles {
-    /** The first three belong to the program's own streams, which are none of this kernel's. */
+    /** The first three are reserved for the program's standard streams, which are not files of this kernel. */
     private static final int FIRST = 3;
 
     private final boolean[] reserved = new boolean[NR_OPEN];
@@ -114,10 +112,10 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Installs a file under the lowest free number. The table takes over the caller's reference.
+   * Installs a file under the lowest free number. On success the table owns the caller's reference.
    *
    * @param file the file
-   * @return the descriptor, or -EMFILE, with the reference still the caller's
+   * @return the descriptor, or -EMFILE; the caller then still owns the reference
    */
   @LinuxSource(file = "fs/file.c", name = {"get_unused_fd_flags", "fd_install"})
   public int install(File file) {
@@ -138,11 +136,7 @@ public final class FilesStruct extends TaskFiles {
     }
   }
 
-  /**
-   * The number of the process.
-   *
-   * @return the host's pid; 0 if it has none
-   */
+  /** Returns the host's pid of the process; 0 if it has none. */
   public int pid() {
     return machine.pid();
   }
@@ -150,7 +144,7 @@ public final class FilesStruct extends TaskFiles {
   /**
    * Whether a descriptor is closed on exec.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @return Fcntl.FD_CLOEXEC, 0, or -EBADF
    */
   @LinuxSource(file = "fs/file.c", name = "get_close_on_exec")
@@ -163,7 +157,7 @@ public final class FilesStruct extends TaskFiles {
   /**
    * Changes whether a descriptor is closed on exec.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @param flags Fcntl.FD_CLOEXEC or 0; other bits are ignored
    * @return 0 or -EBADF
    */
@@ -185,7 +179,7 @@ public final class FilesStruct extends TaskFiles {
   /**
    * Looks up a descriptor, including one opened with O_PATH, and takes a reference.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @return the file, or null (EBADF)
    */
   @LinuxSource(file = "fs/file.c", name = "fget_raw")
@@ -200,7 +194,7 @@ public final class FilesStruct extends TaskFiles {
   /**
    * Looks up a descriptor and takes a reference. Ignores one opened with O_PATH.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @return the file, or null (EBADF)
    */
   @LinuxSource(file = "fs/file.c", name = "fget")
@@ -209,10 +203,10 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Looks a descriptor up and takes many references with one atomic operation.
+   * Looks up a descriptor and takes several references by one atomic operation.
    *
-   * @param fd any value at all
-   * @param refs how many, at least 1
+   * @param fd any value
+   * @param refs number of references, at least 1
    * @return the file, or null (EBADF)
    */
   @Patch(17)
@@ -222,7 +216,7 @@ public final class FilesStruct extends TaskFiles {
     if (fd < 0 || fd >= fds.length()) {
       return null;
     }
-    while (true) { // ends: a file that is being released has left its place, or is about to
+    while (true) { // ends: a file that is being released has left the table, or is about to
       File file = fds.get(fd);
       if (file == null) {
         return ofMachine(fd, refs);
@@ -247,11 +241,11 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Gives a file another number.
+   * Duplicates a descriptor.
    *
-   * @param fd the descriptor; any value at all
-   * @param from the lowest number that will do; any value at all
-   * @return the lowest free number, -EBADF, -EINVAL for a number that can't be, -EMFILE
+   * @param fd the descriptor; any value
+   * @param from lower limit of the new number; any value
+   * @return the lowest free number, -EBADF, -EINVAL for an invalid limit, -EMFILE
    */
   @LinuxSource(file = "fs/file.c", name = {"ksys_dup", "f_dupfd"})
   public int dup(int fd, int from) {
@@ -267,11 +261,11 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Gives a file the number that is asked for; what had it is closed. From process context.
+   * Duplicates a descriptor under a given number. A file that had the number is closed. From process context.
    *
    * @param current the calling task
-   * @param fd the descriptor; any value at all
-   * @param as another number; any value at all
+   * @param fd the descriptor; any value
+   * @param as the new number; any value
    * @return that number, or -EBADF
    */
   @LinuxSource(file = "fs/file.c", name = {"ksys_dup3", "do_dup2"})
@@ -303,7 +297,7 @@ public final class FilesStruct extends TaskFiles {
    * Closes a descriptor. From process context.
    *
    * @param current the calling task
-   * @param fd any value at all
+   * @param fd any value
    * @return 0 or -EBADF
    */
   @LinuxSource(file = "fs/file.c", name = "__close_fd")
@@ -318,10 +312,9 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Closes a descriptor for somebody who is no task. From any context: what a release would have to sleep for
-   * is left undone.
+   * Closes a descriptor without a task. From any context: the release skips what would have to sleep.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @return 0 or -EBADF
    */
   public int close(int fd) {
@@ -334,7 +327,7 @@ public final class FilesStruct extends TaskFiles {
     return 0;
   }
 
-  /** Takes a file out of the table. Its reference is the caller's then. */
+  /** Removes a file from the table. The caller then owns its reference. */
   private @Nullable File take(int fd) {
     if (fd < 0 || fd >= fds.length()) {
       return null;

@@ -13,15 +13,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file as such, open or not: the counterpart of struct inode together with its inode_operations. A
- * filesystem extends it.
+ * A file, open or not: struct inode and its inode_operations. A filesystem extends it.
  *
- * <p>{@link #iRwsem} orders I/O against changes of the file; {@link #inodeDioBegin} counts direct I/O that is
- * still on its way after the lock was let go.
+ * <p>{@link #iRwsem} orders I/O against changes of the file. {@link #inodeDioBegin} counts direct I/O that is in flight after the lock was
+ * released.
  */
 @LinuxSource(file = "include/linux/fs.h", name = {"inode", "inode_operations"})
 public abstract class Inode {
-  /** Shared for reads and aligned direct writes, exclusive for what changes the file. Process context. */
+  /** Shared for reads and aligned direct writes, exclusive for changes of the file. Process context. */
   public final RwSemaphore iRwsem = new RwSemaphore();
 
   private final AtomicInteger dioCount = new AtomicInteger();
@@ -32,7 +31,7 @@ public abstract class Inode {
   private volatile byte writeHint;
 
   /**
-   * For filesystems.
+   * Creates an inode.
    *
    * @param sb the filesystem
    * @param ino the inode number
@@ -44,29 +43,17 @@ public abstract class Inode {
     this.mode = mode;
   }
 
-  /**
-   * The filesystem.
-   *
-   * @return i_sb
-   */
+  /** Returns i_sb, the filesystem. */
   public final SuperBlock sb() {
     return sb;
   }
 
-  /**
-   * The inode number.
-   *
-   * @return i_ino
-   */
+  /** Returns i_ino, the inode number. */
   public final long ino() {
     return ino;
   }
 
-  /**
-   * Type and permissions.
-   *
-   * @return i_mode
-   */
+  /** Returns i_mode: type and permissions. */
   public final int mode() {
     return mode;
   }
@@ -75,37 +62,24 @@ public abstract class Inode {
    * Whether this is of a type.
    *
    * @param type one of StatMode.S_IF*
-   * @return true if so
    */
   public final boolean isType(int type) {
     return StatMode.isType(mode, type);
   }
 
-  /**
-   * The size.
-   *
-   * @return i_size in bytes
-   */
+  /** Returns i_size in bytes. */
   public abstract long size();
 
-  /**
-   * What can be done with it once it is open.
-   *
-   * @return i_fop
-   */
+  /** Returns i_fop, the operations of its open files. */
   public abstract FileOperations fop();
 
-  /**
-   * The file's part of the page cache.
-   *
-   * @return i_mapping, or null if the file is never cached
-   */
+  /** Returns i_mapping, or null if the file is never cached. */
   public @Nullable InodeMapping mapping() {
     return null;
   }
 
   /**
-   * Fills what fstat tells beyond st_dev, st_ino, st_mode and st_size, which are filled already.
+   * Fills in the fields of struct stat other than st_dev, st_ino, st_mode and st_size, which are already filled in.
    *
    * @param stat kernel address of a zeroed struct stat
    */
@@ -135,11 +109,7 @@ public abstract class Inode {
   @LinuxSource(file = "include/linux/stat.h", name = "kstat")
   public void fillStatx(long statx, int mask) {}
 
-  /**
-   * Whether {@link #fiemap} is there.
-   *
-   * @return true if so
-   */
+  /** Whether there is a {@link #fiemap}. */
   public boolean hasFiemap() {
     return false;
   }
@@ -148,10 +118,10 @@ public abstract class Inode {
    * Reports the extents of a range. From process context, without locks of the inode.
    *
    * @param current the calling task
-   * @param fieinfo the request, which takes the extents
+   * @param fieinfo the request, which stores the extents
    * @param start first byte, not negative
    * @param length bytes, not negative; start + length does not overflow
-   * @return 0 or a negative errno; -EBADR for flags that are not supported
+   * @return 0 or a negative errno; -EBADR for unsupported flags
    */
   @LinuxSource(file = "include/linux/fs.h", name = "fiemap")
   public int fiemap(Task current, FiemapExtentInfo fieinfo, long start, long length) {
@@ -176,7 +146,7 @@ public abstract class Inode {
    * @param current the calling task
    * @param name its name, never empty, "." or ".."
    * @return the inode
-   * @throws ErrnoException ENOENT, ENOTDIR, or what reading the directory ran into
+   * @throws ErrnoException ENOENT, ENOTDIR, or the error of reading the directory
    */
   public Inode lookup(Task current, byte[] name) throws ErrnoException {
     throw new ErrnoException(Errno.ENOTDIR);
@@ -186,8 +156,8 @@ public abstract class Inode {
    * Reads a symbolic link. From process context.
    *
    * @param current the calling task
-   * @return what it says
-   * @throws ErrnoException EINVAL if it is none, or what reading it ran into
+   * @return its target
+   * @throws ErrnoException EINVAL if this is not a symbolic link, or the error of reading it
    */
   @LinuxSource(file = "include/linux/fs.h", name = "get_link")
   public byte[] readlink(Task current) throws ErrnoException {
@@ -195,59 +165,58 @@ public abstract class Inode {
   }
 
   /**
-   * Makes a regular file in a directory. From process context.
+   * Creates a regular file in a directory. From process context.
    *
    * @param current the calling task
    * @param name its name
    * @param permissions mode bits
    * @return the new inode
-   * @throws ErrnoException EROFS, EEXIST, or why it can't be made
+   * @throws ErrnoException EROFS, EEXIST, or another error of the filesystem
    */
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
   }
 
   /**
-   * Makes a directory in a directory. From process context.
+   * Creates a directory in a directory. From process context.
    *
    * @param current the calling task
    * @param name its name
    * @param permissions mode bits
-   * @throws ErrnoException EROFS, EEXIST, or why it can't be made
+   * @throws ErrnoException EROFS, EEXIST, or another error of the filesystem
    */
   public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
   }
 
   /**
-   * Takes an empty directory out of a directory. From process context.
+   * Removes an empty directory from a directory. From process context.
    *
    * @param current the calling task
    * @param name its name
-   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if something is mounted there, or why it can't be
-   *     taken out
+   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if a filesystem is mounted there, or another error of the filesystem
    */
   public void rmdir(Task current, byte[] name) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
   }
 
   /**
-   * Takes what is no directory out of a directory. Whoever has it open goes on using it. From process context.
+   * Removes an entry other than a directory from a directory. Open files on it stay usable. From process context.
    *
    * @param current the calling task
    * @param name its name
-   * @throws ErrnoException EROFS, ENOENT, EISDIR, EBUSY, or why it can't be taken out
+   * @throws ErrnoException EROFS, ENOENT, EISDIR, EBUSY, or another error of the filesystem
    */
   public void unlink(Task current, byte[] name) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
   }
 
   /**
-   * Cuts a regular file, or lets it grow by a hole. From process context.
+   * Sets the size of a regular file: truncates it, or extends it by a hole. From process context.
    *
    * @param current the calling task
    * @param bytes its new size, not negative
-   * @throws ErrnoException EROFS, or why it can't be done
+   * @throws ErrnoException EROFS, or another error of the filesystem
    */
   @LinuxSource(file = "fs/open.c", name = "do_truncate")
   public void setSize(Task current, long bytes) throws ErrnoException {
@@ -255,8 +224,7 @@ public abstract class Inode {
   }
 
   /**
-   * Whether a regular file may be opened for writing, as far as marks of the file itself say, such as that it must not
-   * change. From process context.
+   * Whether the attributes of a regular file permit an open for writing. An immutable file, for example, does not. From process context.
    *
    * @param flags O_* flags
    * @return 0 or -EPERM
@@ -267,10 +235,8 @@ public abstract class Inode {
   }
 
   /**
-   * Whether it has lost its last name and its last user, and its data with them. Who opens a file asks this afterwards:
-   * it may have happened between finding it and opening it.
-   *
-   * @return true if it is gone
+   * Whether the file has lost its last name, its last user and its data. Checked after an open, because it may happen between lookup and
+   * open.
    */
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
   protected boolean evicted() {
@@ -290,24 +256,24 @@ public abstract class Inode {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
   }
 
-  /** Whether this is a link to a file rather than to a path, as in /proc/self/fd. */
+  /** Whether this is a link to a file, as in /proc/self/fd, instead of a link to a path. */
   boolean isMagic() {
     return false;
   }
 
-  /** The target of such a link. */
+  /** Returns the target of such a link. */
   @LinuxSource(file = "fs/namei.c", name = "nd_jump_link")
   Dentry jump() throws ErrnoException {
     throw new ErrnoException(Errno.EINVAL);
   }
 
-  /** Link text for a file that is in no directory. */
+  /** Returns the link text of a file that is in no directory. */
   @LinuxSource(file = "fs/d_path.c", name = "dynamic_dname")
   String anonymousName() {
     return "anon_inode:inode";
   }
 
-  /** Whether it has no name left. */
+  /** Whether the file has no name left. */
   final boolean nameless() {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
@@ -316,11 +282,7 @@ public abstract class Inode {
     }
   }
 
-  /**
-   * The locks on this file.
-   *
-   * @return its locks, allocated on first use
-   */
+  /** Returns the locks on this file, allocated on first use. */
   @LinuxSource(file = "fs/locks.c", name = "locks_get_lock_context")
   public final FileLocks locks() {
     FileLocks there = locks;
@@ -340,11 +302,7 @@ public abstract class Inode {
     return locks;
   }
 
-  /**
-   * The program's hint on the lifetime of the data. It is only stored.
-   *
-   * @return 0 to Fcntl.RWH_WRITE_LIFE_EXTREME
-   */
+  /** Returns the program's hint on the lifetime of the data, 0 to Fcntl.RWH_WRITE_LIFE_EXTREME. It is only stored. */
   @LinuxSource(file = "include/linux/fs.h", name = "i_write_hint")
   public final int writeHint() {
     return writeHint;
@@ -359,24 +317,20 @@ public abstract class Inode {
     writeHint = (byte) hint;
   }
 
-  /** Direct I/O begins. */
+  /** Counts direct I/O in flight. */
   @LinuxSource(file = "include/linux/fs.h", name = "inode_dio_begin")
   public final void inodeDioBegin() {
     dioCount.getAndIncrement();
   }
 
-  /** Direct I/O is done. From any context. */
+  /** Drops the count of completed direct I/O. From any context. */
   @LinuxSource(file = "include/linux/fs.h", name = "inode_dio_end")
   public final void inodeDioEnd() {
     int left = dioCount.decrementAndGet();
     assert left >= 0 : "direct I/O ended twice";
   }
 
-  /**
-   * Direct I/O in flight.
-   *
-   * @return i_dio_count
-   */
+  /** Returns i_dio_count, the number of direct I/Os in flight. */
   public final int dioCount() {
     return dioCount.get();
   }

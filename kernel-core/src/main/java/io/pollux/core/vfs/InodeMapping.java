@@ -3,20 +3,13 @@ package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
 
-/**
- * The pages of a file that are cached, as far as an inode and an open file know them. filemap extends this and has the
- * accessor, {@code Mapping.of}.
- */
+/** The cached pages of a file, for an inode and an open file. filemap extends this class; its accessor is {@code Mapping.of}. */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 public abstract class InodeMapping {
-  /** For filemap. */
+  /** Creates a mapping, for filemap. */
   protected InodeMapping() {}
 
-  /**
-   * The errors of write-back, of which each open file keeps a sample.
-   *
-   * @return wb_err
-   */
+  /** Returns wb_err, the write-back errors, of which each open file keeps a sample. */
   @LinuxSource(file = "include/linux/fs.h", name = "wb_err")
   public abstract Errseq wbErr();
 

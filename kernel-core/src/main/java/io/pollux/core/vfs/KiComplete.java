@@ -4,16 +4,16 @@ package io.pollux.core.vfs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
-/** What happens when an asynchronous request is done: the handler that its submitter assigned. */
+/** The completion handler of an asynchronous request, set by its submitter. */
 @FunctionalInterface
 @Patch(6)
 @LinuxSource(file = "include/linux/fs.h", name = "ki_complete")
 public interface KiComplete {
   /**
-   * Takes a result. From any context; must not sleep. The kiocb belongs to the handler again.
+   * Completes a request. From any context; must not sleep. The handler owns the kiocb.
    *
    * @param iocb the request
-   * @param ret bytes moved or a negative errno
+   * @param ret bytes transferred or a negative errno
    * @param ret2 second result, 0 for file I/O
    */
   void complete(Kiocb iocb, long ret, long ret2);

@@ -13,15 +13,15 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One I/O request on a file, as filesystems and drivers see it: the counterpart of struct kiocb.
+ * One I/O request on a file, for filesystems and drivers: struct kiocb.
  *
- * <p>The submitter fills it and owns it until {@code readIter} or {@code writeIter} is called; from then on
- * the file owns it until it returns a result, or, after {@link #EIOCBQUEUED}, until it calls {@link
- * #kiComplete}. A request with no handler is synchronous: the result is what the call returns.
+ * <p>The submitter fills it in and owns it until the call of {@code readIter} or {@code writeIter}. The file then owns it until it returns
+ * a result or, after {@link #EIOCBQUEUED}, until it calls {@link #kiComplete}. A request without a handler is synchronous: the call returns
+ * the result.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "kiocb")
 public class Kiocb extends Slab.Item {
-  /** What readIter and writeIter return when the handler is going to be called, or was. */
+  /** Returned by readIter and writeIter if the handler will be called, or was called. */
   @LinuxSource(file = "include/linux/errno.h", name = "EIOCBQUEUED")
   public static final int EIOCBQUEUED = 529;
 
@@ -31,7 +31,7 @@ public class Kiocb extends Slab.Item {
   /** Direct I/O. */
   public static final int IOCB_DIRECT = 1 << 2;
 
-  /** The completion is polled for. */
+  /** The submitter polls for the completion. */
   public static final int IOCB_HIPRI = 1 << 3;
 
   /** Data is durable at completion. */
@@ -47,8 +47,8 @@ public class Kiocb extends Slab.Item {
   public static final int IOCB_NOWAIT = 1 << 7;
 
   /**
-   * Set by the file with a result of -EAGAIN if the device had no free request, so that a retry may succeed. Any other -EAGAIN is
-   * final. Linux 4.20 does not distinguish the two.
+   * Set by the file with a result of -EAGAIN if no tag was free, so that a retry may succeed. Any other -EAGAIN is final. Linux 4.20 does
+   * not distinguish the two.
    */
   @Differs(
       patch = 2,
@@ -74,7 +74,7 @@ public class Kiocb extends Slab.Item {
   /** The open file. */
   public @Nullable File kiFilp;
 
-  /** Where in the file, in bytes; moved on by synchronous I/O. */
+  /** Position in the file, in bytes; advanced by synchronous I/O. */
   public long kiPos;
 
   /** IOCB_* flags. */
@@ -91,11 +91,11 @@ public class Kiocb extends Slab.Item {
   @SuppressWarnings("unused") // read through POLL_QUEUE
   private @Nullable Object pollQueue; // C: private, as the direct I/O code uses it
 
-  /** For kinds of requests. */
+  /** Creates a request. */
   public Kiocb() {}
 
   /**
-   * Makes this a request on a file with the flags that the file's own flags imply.
+   * Initializes a request on a file, with the flags that follow from the file's flags.
    *
    * @param file the file
    * @param complete the handler, or null for a synchronous request
@@ -109,22 +109,14 @@ public class Kiocb extends Slab.Item {
     pollQueue = null;
   }
 
-  /**
-   * The file, which is there from {@link #init} to completion.
-   *
-   * @return the file
-   */
+  /** Returns the file, which is set from {@link #init} to completion. */
   public final File file() {
     File file = kiFilp;
     assert file != null : "a kiocb without a file";
     return file;
   }
 
-  /**
-   * Whether the result is what the call returns.
-   *
-   * @return true if no handler is assigned
-   */
+  /** Whether the request has no handler: the call returns the result. */
   @LinuxSource(file = "include/linux/fs.h", name = "is_sync_kiocb")
   public final boolean isSync() {
     return kiComplete == null;
@@ -134,7 +126,6 @@ public class Kiocb extends Slab.Item {
    * Whether a flag is set.
    *
    * @param flag one of IOCB_*
-   * @return true if so
    */
   public final boolean has(int flag) {
     return (kiFlags & flag) != 0;
@@ -143,13 +134,13 @@ public class Kiocb extends Slab.Item {
   /**
    * Adds the flags of one call.
    *
-   * @param rwf RWF_* flags, any value at all
-   * @return 0, or -EOPNOTSUPP for unknown ones and for RWF_NOWAIT on a file that can't tell
+   * @param rwf RWF_* flags, any value
+   * @return 0, or -EOPNOTSUPP for unknown flags and for RWF_NOWAIT on a file without support
    */
   @LinuxSource(file = "include/linux/fs.h", name = "kiocb_set_rw_flags")
   public final int setRwFlags(int rwf) {
     if (rwf == 0) {
-      return 0; // so it mostly is
+      return 0; // the usual case
     }
     if ((rwf & ~RWF_SUPPORTED) != 0) {
       return -Errno.EOPNOTSUPP;
@@ -176,33 +167,25 @@ public class Kiocb extends Slab.Item {
   }
 
   /**
-   * Tells the poller where the request went. Called by the file that submits, once the last bio is on its
-   * way and before the file lets go of the request.
+   * Publishes the queue that the poller must poll. Called by the submitting file after the last bio is submitted, and before the request
+   * can complete.
    *
-   * @param queue what iopoll is to poll
-   * @param cookie what submit_bio answered
+   * @param queue the queue for iopoll
+   * @param cookie the result of submit_bio
    */
   @Patch(1)
   @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
   public final void publishPoll(Object queue, int cookie) {
     kiCookie = cookie;
-    POLL_QUEUE.setRelease(this, queue); // pairs with pollQueue: who sees the queue sees the cookie
+    POLL_QUEUE.setRelease(this, queue); // pairs with pollQueue: a thread that sees the queue sees the cookie
   }
 
-  /**
-   * Where the request went.
-   *
-   * @return the queue, or null if nothing was published yet
-   */
+  /** Returns the queue, or null if none was published yet. */
   public final @Nullable Object pollQueue() {
     return POLL_QUEUE.getAcquire(this); // pairs with publishPoll
   }
 
-  /**
-   * What submit_bio answered; good when {@link #pollQueue} is not null.
-   *
-   * @return the cookie
-   */
+  /** Returns the result of submit_bio; valid if {@link #pollQueue} is not null. */
   @Patch(1)
   @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
   public final int kiCookie() {

@@ -4,20 +4,20 @@ package io.pollux.core.vfs;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of the machine, for the table of a C program that has some of its files there and some here. A
- * number means one file: whatever this kernel installs takes its number from the machine first.
+ * The descriptors of the host, for a C program with files of the host and of this kernel. A number denotes one file: this kernel reserves
+ * each number on the host before it installs a file.
  */
 public interface MachineFiles {
   /**
-   * Takes the lowest free number.
+   * Reserves the lowest free number.
    *
-   * @param from the lowest that will do, not negative
+   * @param from lower limit, not negative
    * @return the number, or a negative errno
    */
   int reserve(int from);
 
   /**
-   * Takes a number, whatever of the machine's it named before; that is closed.
+   * Reserves a number. A host file that has it is closed.
    *
    * @param fd not negative
    * @return the number, or a negative errno
@@ -25,7 +25,7 @@ public interface MachineFiles {
   int reserveAt(int fd);
 
   /**
-   * Gives a number back.
+   * Frees a number.
    *
    * @param fd as reserved
    */
@@ -47,17 +47,13 @@ public interface MachineFiles {
    */
   void setFd(int fd, int flags);
 
-  /**
-   * The number of the process.
-   *
-   * @return the host's pid; 0 if it has none
-   */
+  /** Returns the host's pid of the process; 0 if it has none. */
   int pid();
 
   /**
-   * One of the machine's own files, as a file of this kernel.
+   * Returns a file of the host as a file of this kernel.
    *
-   * @param fd any value at all
+   * @param fd any value
    * @return the file, with one reference for the caller; null (EBADF) if there is none
    */
   @Nullable File fget(int fd);

@@ -10,18 +10,18 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From a path to an inode, and from an inode to an open file: what a kernel needs of fs/namei.c and
- * fs/open.c. One for each kernel; immutable but for the tree under its root.
+ * Looks up paths and opens files: parts of fs/namei.c and fs/open.c. There is one instance for each kernel; it is immutable, except for the
+ * tree under its root.
  */
 @LinuxSource(file = "fs/namei.c", name = {"path_openat", "filename_lookup"})
 public final class Namei {
-  /** Longest path with its 0 byte. */
+  /** Maximum length of a path with its 0 byte. */
   public static final int PATH_MAX = 4096;
 
-  /** Longest name. */
+  /** Maximum length of a name. */
   public static final int NAME_MAX = 255;
 
-  /** How often an open starts again because somebody else made or removed the name at the same time. */
+  /** Maximum number of attempts of an open while other tasks create and remove the name. */
   private static final int MAX_ATTEMPTS = 100;
 
   /** Flags that open knows. Other flags are ignored and dropped. */
@@ -47,10 +47,10 @@ public final class Namei {
   private final FileTable files;
 
   /**
-   * Makes a namespace.
+   * Creates a namespace.
    *
-   * @param root the directory that "/" means
-   * @param files the kernel's books of open files
+   * @param root the directory "/"
+   * @param files counts the kernel's open files
    */
   public Namei(Inode root, FileTable files) {
     this.root = new Dentry(null, "/", root);
@@ -59,11 +59,7 @@ public final class Namei {
     this.files = files;
   }
 
-  /**
-   * The books of open files.
-   *
-   * @return as given
-   */
+  /** Returns the table that counts open files. */
   public FileTable files() {
     return files;
   }
@@ -80,11 +76,11 @@ public final class Namei {
    * Walks a path. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
-   * @param followLast whether a symbolic link at the end is followed
-   * @return where it leads
-   * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or what reading a directory ran into
+   * @param followLast whether to follow a symbolic link at the end
+   * @return the result of the walk
+   * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or the error of reading a directory
    */
   public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast) throws ErrnoException {
     Walk walk = new Walk(this, current, base, path, 0);
@@ -97,12 +93,12 @@ public final class Namei {
    * Opens a path. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
    * @param flags O_* flags
-   * @param permissions mode bits for a file that is made
+   * @param permissions mode bits for a new file
    * @return the file, with one reference for the caller
-   * @throws ErrnoException why it can't be opened
+   * @throws ErrnoException the error of the open
    */
   @LinuxSource(file = "fs/open.c", name = {"do_sys_open", "do_dentry_open"})
   public File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
@@ -114,11 +110,11 @@ public final class Namei {
    * Opens a path with restrictions on the walk. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
-   * @param flags O_* flags; any value at all
-   * @param mode mode bits for a file that is made; any value at all
-   * @param resolve Fcntl.RESOLVE_* flags; any value at all
+   * @param flags O_* flags; any value
+   * @param mode mode bits for a new file; any value
+   * @param resolve Fcntl.RESOLVE_* flags; any value
    * @return the file, with one reference for the caller
    * @throws ErrnoException EINVAL for unknown or unusable flags, or the error of the open
    */
@@ -157,10 +153,10 @@ public final class Namei {
         return file;
       }
     }
-    throw new ErrnoException(Errno.ENOENT); // it came and went whenever it was looked for
+    throw new ErrnoException(Errno.ENOENT); // created and removed again during each attempt
   }
 
-  /** What an open file is said to have been opened with: not how it came to be, nor what belongs to the descriptor. */
+  /** Returns the flags that an open file keeps: without those of its creation and of the descriptor. */
   @LinuxSource(file = "fs/open.c", name = "build_open_flags")
   private static int keptFlags(int flags) {
     int kept = flags & ~(Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_CLOEXEC);
@@ -171,7 +167,7 @@ public final class Namei {
     return kept | Fcntl.O_LARGEFILE | (sync ? Fcntl.O_DSYNC : 0);
   }
 
-  /** Opens a path. Answers null if it was made or taken away by somebody else meanwhile. */
+  /** Opens a path. Returns null if another task created or removed the name meanwhile. */
   @LinuxSource(file = "fs/namei.c", name = {"do_last", "lookup_open"})
   private @Nullable File tryOpen(
       Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve) throws ErrnoException {
@@ -257,13 +253,13 @@ public final class Namei {
   }
 
   /**
-   * Makes a directory. From process context.
+   * Creates a directory. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
    * @param permissions mode bits
-   * @throws ErrnoException EEXIST, EROFS, or why it can't be made
+   * @throws ErrnoException EEXIST, EROFS, or another error of the filesystem
    */
   @LinuxSource(file = "fs/namei.c", name = {"do_mkdirat", "filename_create"})
   public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions) throws ErrnoException {
@@ -295,9 +291,9 @@ public final class Namei {
    * Removes an empty directory. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
-   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or why it can't be removed
+   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or another error of the filesystem
    */
   @LinuxSource(file = "fs/namei.c", name = "do_rmdir")
   public void rmdir(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
@@ -316,12 +312,12 @@ public final class Namei {
   }
 
   /**
-   * Removes what is no directory. From process context.
+   * Removes a name that is not a directory. From process context.
    *
    * @param current the calling task
-   * @param base where a relative path starts, or null for the root
+   * @param base start of a relative path, or null for the root
    * @param path the path
-   * @throws ErrnoException EROFS, EISDIR, EBUSY, or why it can't be removed
+   * @throws ErrnoException EROFS, EISDIR, EBUSY, or another error of the filesystem
    */
   @LinuxSource(file = "fs/namei.c", name = "do_unlinkat")
   public void unlink(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
@@ -364,7 +360,7 @@ public final class Namei {
       default -> throw new ErrnoException(directory ? Errno.ENOTDIR : Errno.ENXIO);
     }
     if (!inode.isType(StatMode.S_IFDIR) && !inode.fop().hasReadIter() && !inode.fop().hasWriteIter()) {
-      throw new ErrnoException(Errno.ENXIO); // a device node whose device is not here
+      throw new ErrnoException(Errno.ENXIO); // a device node without a device
     }
     if ((flags & Fcntl.O_DIRECT) != 0 && !inode.fop().canDirect()) {
       throw new ErrnoException(Errno.EINVAL);

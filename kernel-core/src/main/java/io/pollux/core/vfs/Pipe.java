@@ -16,20 +16,19 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A pipe: {@link #CAPACITY} bytes of kernel memory between a file that is written and a file that is read.
+ * A pipe: {@link #CAPACITY} bytes of kernel memory between a file for writing and a file for reading.
  *
- * <p>Writes of up to {@link #PIPE_BUF} bytes go in whole or not at all. A read takes what is there and waits
- * only if that is nothing. Without a writer a read answers 0 at the end; without a reader a write answers
- * EPIPE (and there are no signals here to send).
+ * <p>A write of up to {@link #PIPE_BUF} bytes is stored as a whole or not at all. A read returns the available bytes and waits only if
+ * there are none. Without a writer a read of an empty pipe returns 0. Without a reader a write returns EPIPE; no signal is sent.
  *
- * <p>The lock guards everything but the wait queue. It is a leaf: nobody is woken and nothing sleeps under it.
+ * <p>The lock guards everything except the wait queue. It is a leaf: its holder wakes no waiter and does not sleep.
  */
 @LinuxSource(file = "fs/pipe.c", name = "pipe_inode_info")
 public final class Pipe {
-  /** Bytes that fit. */
+  /** Capacity in bytes. */
   public static final int CAPACITY = 64 << 10;
 
-  /** Longest write that is never mixed with another, and what must be free for POLLOUT. */
+  /** Maximum length of an atomic write, and the free space that POLLOUT requires. */
   @LinuxSource(file = "include/uapi/linux/limits.h", name = "PIPE_BUF")
   public static final int PIPE_BUF = 4096;
 
@@ -40,8 +39,8 @@ public final class Pipe {
   private final WaitQueue waiters = new WaitQueue();
   private final long memory;
 
-  // Under the lock:
-  private int head; // where the next byte is read
+  // Under the lock.
+  private int head; // position of the next byte to read
   private int used;
   private int readers = 1;
   private int writers = 1;
@@ -53,18 +52,18 @@ public final class Pipe {
   /**
    * Both ends of a pipe, each with one reference for the caller.
    *
-   * @param read the end that is read
-   * @param write the end that is written
+   * @param read the end for reading
+   * @param write the end for writing
    */
   public record Ends(File read, File write) {}
 
   /**
-   * Makes a pipe and opens its ends.
+   * Creates a pipe and opens its ends.
    *
-   * @param table the kernel's books of open files
+   * @param table counts the kernel's open files
    * @param flags O_NONBLOCK and O_CLOEXEC, or 0
    * @return the ends
-   * @throws ErrnoException ENOMEM if the machine has no memory to give
+   * @throws ErrnoException ENOMEM if the host has no memory
    */
   @LinuxSource(file = "fs/pipe.c", name = "create_pipe_files")
   public static Ends create(FileTable table, int flags) throws ErrnoException {
@@ -95,14 +94,14 @@ public final class Pipe {
     return result;
   }
 
-  /** Takes what is there. Answers -EAGAIN if that is nothing and there may be more later. */
+  /** Reads the available bytes. Returns -EAGAIN if there are none and a writer may add some. */
   private long tryRead(IovIter to) {
     synchronized (lock) {
       if (used == 0) {
         return writers == 0 ? 0 : -Errno.EAGAIN;
       }
       long done = 0;
-      while (used > 0 && to.count() > 0) { // twice at most: up to the end of the memory, and from its start
+      while (used > 0 && to.count() > 0) { // at most twice: up to the end of the memory, and from its start
         int step = (int) Math.min(Math.min(used, CAPACITY - head), to.count());
         int moved = (int) to.copyTo(memory + head, step);
         head = (head + moved) % CAPACITY;
@@ -123,7 +122,7 @@ public final class Pipe {
     }
     boolean whole = from.count() <= PIPE_BUF;
     long done = 0;
-    while (true) { // each step but the last one moves a byte or more
+    while (true) { // each turn but the last moves at least one byte
       long result = tryWrite(from, whole);
       if (result == -Errno.EAGAIN && !Eventfd.mustNotWait(iocb)) {
         long[] got = new long[1];
@@ -142,7 +141,7 @@ public final class Pipe {
     }
   }
 
-  /** Puts in what fits. Answers -EAGAIN if that is nothing and there may be room later. */
+  /** Writes as much as fits. Returns -EAGAIN if nothing fits and a reader may make room. */
   private long tryWrite(IovIter from, boolean whole) {
     synchronized (lock) {
       if (readers == 0) {
@@ -152,7 +151,7 @@ public final class Pipe {
         return -Errno.EAGAIN;
       }
       long done = 0;
-      while (used < CAPACITY && from.count() > 0) { // twice at most
+      while (used < CAPACITY && from.count() > 0) { // at most twice
         int tail = (head + used) % CAPACITY;
         int step = (int) Math.min(Math.min(CAPACITY - used, CAPACITY - tail), from.count());
         int moved = (int) from.copyFrom(memory + tail, step);
@@ -197,7 +196,7 @@ public final class Pipe {
       gone = readers == 0 && writers == 0;
     }
     if (gone) {
-      HostMemory.unmap(memory, CAPACITY); // no file is left, so nobody is inside
+      HostMemory.unmap(memory, CAPACITY); // no file refers to the pipe, so no call is inside
     } else {
       waiters.wakeUp(IN | OUT | PollBits.POLLERR | PollBits.POLLHUP);
     }

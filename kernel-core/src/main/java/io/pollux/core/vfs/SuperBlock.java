@@ -13,57 +13,45 @@ public abstract class SuperBlock {
   private final boolean readOnly;
 
   /**
-   * For filesystems.
+   * Creates a filesystem.
    *
-   * @param dev number of the device that it lives on, as stat tells it
-   * @param readOnly whether every write is refused with EROFS
+   * @param dev number of its device, for st_dev
+   * @param readOnly whether every write returns EROFS
    */
   protected SuperBlock(long dev, boolean readOnly) {
     this.dev = dev;
     this.readOnly = readOnly;
   }
 
-  /**
-   * The device.
-   *
-   * @return st_dev of every file in it
-   */
+  /** Returns the st_dev of all its files. */
   public final long dev() {
     return dev;
   }
 
-  /**
-   * Whether it refuses writes.
-   *
-   * @return SB_RDONLY
-   */
+  /** Whether writes are refused (SB_RDONLY). */
   public final boolean readOnly() {
     return readOnly;
   }
 
-  /**
-   * The root directory.
-   *
-   * @return its inode
-   */
+  /** Returns the inode of the root directory. */
   public abstract Inode root();
 
   /**
-   * Fills what statfs tells beyond f_flags, and f_frsize where that is f_bsize. From process context.
+   * Fills in the fields of struct statfs other than f_flags, and other than f_frsize if it equals f_bsize. From process context.
    *
    * @param current the calling task
    * @param statfs kernel address of a zeroed struct statfs
-   * @throws ErrnoException if it can't be found out
+   * @throws ErrnoException the error of the filesystem
    */
   @LinuxSource(file = "include/linux/fs.h", name = "statfs")
   protected abstract void statfs(Task current, long statfs) throws ErrnoException;
 
   /**
-   * Fills a struct statfs. From process context.
+   * Fills in a struct statfs. From process context.
    *
    * @param current the calling task
    * @param statfs kernel address of a zeroed struct statfs
-   * @throws ErrnoException if it can't be found out
+   * @throws ErrnoException the error of the filesystem
    */
   @LinuxSource(file = "fs/statfs.c", name = {"vfs_statfs", "calculate_f_flags"})
   public final void fillStatfs(Task current, long statfs) throws ErrnoException {
@@ -71,12 +59,12 @@ public abstract class SuperBlock {
     if (Statfs.fFrsize(statfs) == 0) {
       Statfs.fFrsize(statfs, Statfs.fBsize(statfs));
     }
-    long flags = Statfs.ST_VALID | Statfs.ST_NOATIME; // nothing here keeps access times
+    long flags = Statfs.ST_VALID | Statfs.ST_NOATIME; // access times are not kept
     Statfs.fFlags(statfs, readOnly ? flags | Statfs.ST_RDONLY : flags);
   }
 
   /**
-   * Writes back everything that changed, and waits for it. From process context.
+   * Writes back all changes and waits. From process context.
    *
    * @param current the calling task
    * @return 0 or a negative errno
@@ -87,10 +75,10 @@ public abstract class SuperBlock {
   }
 
   /**
-   * Writes back what is left and lets go of the device. No file of it may be open. From process context.
+   * Writes back all changes and releases the device. No file of the filesystem may be open. From process context.
    *
    * @param current the calling task
-   * @throws ErrnoException if something could not be written
+   * @throws ErrnoException if a write failed
    */
   @LinuxSource(file = "fs/super.c", name = "kill_sb")
   public abstract void unmount(Task current) throws ErrnoException;

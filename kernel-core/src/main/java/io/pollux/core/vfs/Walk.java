@@ -37,9 +37,9 @@ final class Walk {
   /**
    * Starts a walk.
    *
-   * @param namei where "/" is
+   * @param namei the namespace with its root
    * @param current the calling task
-   * @param start where a relative path starts, or null for the root
+   * @param start start of a relative path, or null for the root
    * @param path the path
    * @param resolve Fcntl.RESOLVE_* flags
    * @throws ErrnoException ENOENT for an empty path, EXDEV for a forbidden absolute path
@@ -56,7 +56,7 @@ final class Walk {
     push(path);
   }
 
-  /** The current position. */
+  /** Returns the current position. */
   Dentry at() {
     return at;
   }
@@ -66,7 +66,7 @@ final class Walk {
     return slash;
   }
 
-  /** The last name, if it may be missing and is. */
+  /** Returns the last name if it may be missing and is missing, else null. */
   byte @Nullable [] missing() {
     return missing;
   }
@@ -211,8 +211,8 @@ final class Walk {
   /**
    * Continues the walk.
    *
-   * @param left how many names to leave pending
-   * @param followLast whether a symbolic link at the end is followed
+   * @param left number of names to leave pending
+   * @param followLast whether to follow a symbolic link at the end
    * @param mayMiss whether the last name may be missing
    */
   void run(int left, boolean followLast, boolean mayMiss) throws ErrnoException {

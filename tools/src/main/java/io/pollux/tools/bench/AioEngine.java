@@ -12,8 +12,8 @@ import io.pollux.userland.SyscallException;
 import io.pollux.userland.UserMemory;
 
 /**
- * I/O through io_submit and io_getevents, as it was before the rings; with iocbs that were mapped at setup and are
- * named by index, if the plan wants it. Any free iocb may be next, so none waits for another.
+ * I/O through io_submit and io_getevents, the calls before the rings. With USERIOCB the iocbs are mapped at setup and named by index. Any
+ * free iocb may be used next, so none waits for another.
  */
 final class AioEngine implements Engine {
   private final Job job;
@@ -28,14 +28,14 @@ final class AioEngine implements Engine {
   private final UserMemory memory;
   private final long iocbs;
   private final long events;
-  private final long batch; // what io_submit is given: pointers, or indices
+  private final long batch; // the argument of io_submit: pointers, or indices
   private final long buffers;
   private final long context;
 
   private final int[] free;
   private int frees;
-  private int prepared; // in the batch
-  private int inFlight; // accepted
+  private int prepared; // I/Os in the batch
+  private int inFlight; // I/Os accepted
   private long submitted;
   private long calls;
 
@@ -130,7 +130,7 @@ final class AioEngine implements Engine {
     long accepted = program.syscall(Nr.IO_SUBMIT, context, prepared, batch);
     calls++;
     if (accepted == -Errno.EAGAIN || accepted == -Errno.EINTR) {
-      return true; // when something has completed
+      return true; // retry after a completion
     }
     if (accepted < 0) {
       job.fatal("io_submit", (int) -accepted);
@@ -139,7 +139,7 @@ final class AioEngine implements Engine {
     submitted += accepted;
     inFlight += (int) accepted;
     prepared -= (int) accepted;
-    if (prepared > 0) { // the rest goes first next time
+    if (prepared > 0) { // submit the rest first next time
       RawMemory.copy(batch + accepted * Long.BYTES, batch, (long) prepared * Long.BYTES);
     }
     return true;
@@ -147,7 +147,7 @@ final class AioEngine implements Engine {
 
   private boolean getEvents() {
     if (inFlight == 0) {
-      Thread.onSpinWait(); // other threads have all requests
+      Thread.onSpinWait(); // other threads hold all requests
       return true;
     }
     boolean room = prepared == 0 && inFlight + batchSubmit <= depth && job.more();

@@ -22,10 +22,7 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
-/**
- * One bench run: opens the file, starts the threads, says once a second how it goes, checks at the end what was
- * written, and adds everything up.
- */
+/** One bench run: opens the file, starts the threads, prints progress once a second, checks written blocks at the end, and sums up. */
 public final class Bench {
   private static final long SECOND = 1_000_000_000;
   private static final long FEW_IOS = 100_000;
@@ -39,13 +36,13 @@ public final class Bench {
   private final Control control = new Control();
 
   /**
-   * Makes a run.
+   * Creates a run.
    *
-   * @param plan what to do
-   * @param target what to do it to
+   * @param plan the run's parameters
+   * @param target the kernel and its disk
    * @param files the calls of the target's program
    * @param file the file, as a path in the image
-   * @param progress for a line a second
+   * @param progress receives a line a second
    */
   public Bench(Plan plan, Target target, UserFiles files, PathName file, PrintStream progress) {
     this.plan = plan;
@@ -56,16 +53,16 @@ public final class Bench {
     this.progress = progress;
   }
 
-  /** Ends the run early; from any thread, at any time. */
+  /** Stops the run early. From any thread, at any time. */
   public void stop() {
     control.advance(Control.STOPPING);
   }
 
   /**
-   * Does it.
+   * Runs.
    *
-   * @return what was found
-   * @throws Failure if it could not run
+   * @return the result
+   * @throws Failure if the bench could not run
    */
   public Result run() {
     long fileBlocks = fileBlocks();
@@ -107,7 +104,7 @@ public final class Bench {
     }
   }
 
-  /** The size of a block device is not in its inode; the end is where a seek to the end goes. */
+  /** Returns the size of a block device: the position of a seek to its end, because its inode has size 0. */
   private long deviceSize() {
     int fd = openFile(Fcntl.O_RDONLY);
     try {
@@ -130,7 +127,7 @@ public final class Bench {
     return Job.Check.WRITTEN;
   }
 
-  /** Opens the file for the caller of files; says what it was for if that fails. */
+  /** Opens the file for the caller's program. A failure names the access. */
   private int openFile(int access) {
     return openFile(files, access);
   }
@@ -145,7 +142,7 @@ public final class Bench {
   }
 
   private List<Worker> start(long fileBlocks, Job.Check check) {
-    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete in order, or nearly so, and at once
+    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete almost in order, and at once
     int slots = plan.mode() == Plan.Mode.RING ? RingEngine.slots(plan, inOrder) : plan.depth();
     boolean timeAll = !inOrder || plan.ios() <= FEW_IOS;
     List<Worker> workers = new ArrayList<>();
@@ -164,7 +161,7 @@ public final class Bench {
     return workers;
   }
 
-  /** Keeps the time until all have ended; answers the most I/Os that a second had. */
+  /** Keeps time until all threads have ended. Returns the maximum number of I/Os in one second. */
   private long watch(List<Worker> workers) {
     List<Meter> meters = workers.stream().map(worker -> worker.job().meter()).toList();
     long began = System.nanoTime();
@@ -196,7 +193,7 @@ public final class Bench {
     }
   }
 
-  /** Where all threads together are. */
+  /** The sum of all threads' meters. */
   private record Tick(long done, long submitted, long calls, long head, long tail) {
     static final Tick NONE = new Tick(0, 0, 0, 0, 0);
 
@@ -209,7 +206,7 @@ public final class Bench {
         submitted += meter.submitted();
         calls += meter.calls();
       }
-      Meter first = meters.getFirst(); // of several rings, the indices of one
+      Meter first = meters.getFirst(); // with several rings, the indices of the first
       return new Tick(done, submitted, calls, first.head(), first.tail());
     }
 
@@ -231,7 +228,7 @@ public final class Bench {
     }
   }
 
-  /** Reads back what was written and not overwritten, now that nothing is in flight. */
+  /** Reads back the written blocks. No I/O is in flight. */
   private void readBack(List<Job> jobs) {
     int fd = openFile(Fcntl.O_RDONLY);
     try (UserMemory memory = UserMemory.map(target.program(), plan.blockSize())) {

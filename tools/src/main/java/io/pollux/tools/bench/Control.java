@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.bench;
 
-/** What the bench's threads are told while they run. Each looks once per batch. */
+/** Controls the bench's threads while they run. Each reads the phase once per batch. */
 final class Control {
-  /** The code is still being compiled: what is allocated now does not count, and in a ramp nothing that is measured does. */
+  /** The code is still being compiled. Allocations do not count; in a ramp, no measurement counts. */
   static final int WARMING = 0;
 
   /** Steady state. */
   static final int STEADY = 1;
 
-  /** Submit no more, reap what is in flight, return. */
+  /** Stop submitting, reap what is in flight, return. */
   static final int STOPPING = 2;
 
   private volatile int phase = WARMING;
@@ -24,7 +24,7 @@ final class Control {
 
   synchronized void advance(int to) {
     if (to > phase) {
-      phase = to; // never back
+      phase = to; // only forward
     }
   }
 }

@@ -4,13 +4,13 @@ package io.pollux.tools.bench;
 import io.pollux.uapi.Errno;
 import org.jspecify.annotations.Nullable;
 
-/** What went wrong in a thread: counts, and the first of each in words. */
+/** The faults of a thread: their numbers, and a description of the first. */
 final class Faults {
   private long errors;
   private long mismatches;
   private @Nullable String first;
 
-  /** An I/O that was not done whole. */
+  /** Records an I/O that failed or was short. */
   void error(boolean write, long offset, long result, int wanted) {
     if (errors++ == 0 && first == null) {
       String how = write ? "write" : "read";
@@ -21,14 +21,14 @@ final class Faults {
     }
   }
 
-  /** A block whose content is not what it should be. */
+  /** Records a block with wrong content. */
   void mismatch(long blockOffset, long at) {
     if (mismatches++ == 0 && first == null) {
       first = "wrong data at offset " + (blockOffset + at) + " (in the block at " + blockOffset + ")";
     }
   }
 
-  /** A call that failed as a whole; it ends the thread. */
+  /** Records a failed call, which stops the thread. */
   void fatal(String call, int errno) {
     errors++;
     if (first == null) {

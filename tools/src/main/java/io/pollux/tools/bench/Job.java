@@ -9,28 +9,27 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One thread's share of the work: says what the next I/O is, and judges what has been done. Everything is made in
- * the constructor, and nothing in the loop.
+ * One thread's share of the work: chooses the I/Os and checks their results. The constructor allocates everything; the loop allocates
+ * nothing.
  *
- * <p>An I/O is known by its slot, a small number that the engine chooses: {@link #next}, {@link #issue} with a
- * slot, and {@link #complete} with the same slot, in any order among slots.
+ * <p>An I/O is identified by its slot, a small number that the engine chooses. The engine calls {@link #next}, {@link #issue} with a slot,
+ * and {@link #complete} with the same slot. Slots may complete in any order.
  *
- * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event has been read;
- * waiting for the rest of the batch is part of it. Reading the clock takes as long as a good part of an I/O on a
- * disk that takes no time. So where the disk is memory only one I/O in 127 is timed, unless the run is a short one;
- * and as 127 has no factor in common with a batch of 8, every place in a batch has its turn.
+ * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event was read. It includes the wait for the
+ * rest of the batch. A clock read costs a large part of an I/O on a disk in memory. Except in short runs, only one I/O in 127 is timed
+ * there. 127 has no common factor with a batch of 8, so all places in a batch are timed.
  *
- * <p><b>A ramp</b>, if the plan has one, lasts until this is told of the steady state. I/Os that are issued from then on are
- * measured, and so many are done as were asked for; those that are issued before are only judged.
+ * <p><b>A ramp</b>, if the plan has one, lasts until the steady state. I/Os issued after it are measured, and their number is the requested
+ * one. I/Os issued during the ramp are only checked.
  */
 final class Job {
-  /** What is known of the data that is read. */
+  /** How data that is read can be checked. */
   enum Check {
-    /** Nothing. */
+    /** Not at all. */
     NONE,
-    /** It is the sample's pattern. */
+    /** Against the sample's pattern. */
     SAMPLE,
-    /** It is what this run wrote there last, if it did. */
+    /** Against what this run wrote to the block, if it did. */
     WRITTEN
   }
 
@@ -54,11 +53,11 @@ final class Job {
   private final long blocks;
   private final boolean ramp;
   private final long share; // I/Os to measure
-  private final long warm; // I/Os after which it is warm, if time does not say so first
+  private final long warm; // I/Os after which the thread is warm, unless the time comes first
   private final int interval;
 
   // By slot.
-  private final long[] slotBlock; // the complement of a block that is written
+  private final long[] slotBlock; // the complement of the block for a write
   private final long[] slotBegan; // 0 if not timed
 
   // By block, for Check.WRITTEN.
@@ -69,7 +68,7 @@ final class Job {
   private long block;
   private boolean write;
   private int untilTimed;
-  private long quota; // I/Os to issue; in a ramp there is no limit
+  private long quota; // I/Os to issue; unlimited in a ramp
   private long issued;
   private long done;
   private long verified;
@@ -83,15 +82,15 @@ final class Job {
   private long endBytes;
 
   /**
-   * Makes a job. The thread that does so is the one that watches; what it allocates is no I/O's.
+   * Creates a job. Called by the watching thread, whose allocations do not count.
    *
-   * @param plan the run
-   * @param control what it is told
-   * @param check what is known of the data
-   * @param index which thread
+   * @param plan the run's parameters
+   * @param control the phase of the run
+   * @param check how data can be checked
+   * @param index number of the thread
    * @param fileBlocks blocks of the file
-   * @param slots slots are below this
-   * @param timeAll whether each I/O is timed
+   * @param slots upper limit of the slots, exclusive
+   * @param timeAll whether to time each I/O
    */
   Job(Plan plan, Control control, Check check, int index, long fileBlocks, int slots, boolean timeAll) {
     this.control = control;
@@ -105,7 +104,7 @@ final class Job {
     interval = timeAll ? 1 : MEMORY_INTERVAL;
     untilTimed = interval;
 
-    // Who must know what was written last has blocks of his own, and sequential readers do not all read the same.
+    // A thread that checks written data has its own blocks. Sequential readers also start at different blocks.
     boolean apart = sequential || check == Check.WRITTEN;
     firstBlock = apart ? part(fileBlocks, index, plan.threads()) : 0;
     blocks = apart ? part(fileBlocks, index + 1, plan.threads()) - firstBlock : fileBlocks;
@@ -124,17 +123,17 @@ final class Job {
     inFlight = new boolean[remember ? (int) blocks : 0];
   }
 
-  /** The first of n things that is part i of so many parts: no part is more than one larger than another. */
+  /** Returns the first of n items in part i. The sizes of the parts differ by at most one. */
   private static long part(long n, int i, int parts) {
     return n / parts * i + Math.min(n % parts, i);
   }
 
-  /** Whether a file has few enough blocks for remembering what was written to each. */
+  /** Whether a file is small enough to record the written generation of each block. */
   static boolean canRemember(long fileBlocks) {
     return fileBlocks <= MOST_BLOCKS_REMEMBERED;
   }
 
-  /** Starts the clocks. To be called by the thread itself. */
+  /** Starts the clock. Called by the thread itself. */
   void begin() {
     began = System.nanoTime();
     if (warm == 0) {
@@ -142,20 +141,20 @@ final class Job {
     }
   }
 
-  /** Stops them. To be called by the thread itself. */
+  /** Stops the clock. Called by the thread itself. */
   void end() {
     ended = System.nanoTime();
     if (steady) {
       endBytes = allocatedBytes();
     } else if (ramp) {
-      began = ended; // it was all ramp
+      began = ended; // the run ended in the ramp
     }
   }
 
   /**
-   * Chooses the next I/O, for {@link #offset} and {@link #write} to tell.
+   * Chooses the next I/O, which {@link #offset} and {@link #write} describe.
    *
-   * @return false if there is none: enough have been issued, the run is ending, or what is in flight is in the way
+   * @return false if there is none: enough were issued, the run is stopping, or all tried blocks are in flight
    */
   boolean next() {
     if (issued >= quota) {
@@ -176,9 +175,9 @@ final class Job {
     return true;
   }
 
-  /** Two I/Os to one block at a time would leave open what it holds, so this one takes the next free block. */
+  /** Advances to a block without an I/O in flight, because two I/Os on one block would leave its content undefined. */
   private boolean stepOverBusy() {
-    for (int tries = 0; tries <= slotBlock.length; tries++) { // no more can be busy than there are slots
+    for (int tries = 0; tries <= slotBlock.length; tries++) { // there are at most as many busy blocks as slots
       if (!inFlight[(int) block]) {
         return true;
       }
@@ -187,21 +186,21 @@ final class Job {
     return false;
   }
 
-  /** Where the I/O that was chosen is, in the file. */
+  /** Returns the file offset of the chosen I/O. */
   long offset() {
     return (firstBlock + block) * blockSize;
   }
 
-  /** Whether the I/O that was chosen is a write. */
+  /** Whether the chosen I/O is a write. */
   boolean write() {
     return write;
   }
 
   /**
-   * Notes that the I/O which was chosen is under way.
+   * Records that the chosen I/O is about to be submitted.
    *
-   * @param slot by which it is known until it completes
-   * @param buffer its memory; for a write it is filled now if need be
+   * @param slot identifies the I/O until it completes
+   * @param buffer its memory; filled now for a verified write
    */
   void issue(int slot, long buffer) {
     issued++;
@@ -219,11 +218,11 @@ final class Job {
   }
 
   /**
-   * Judges an I/O.
+   * Checks a completed I/O.
    *
-   * @param slot by which it is known
+   * @param slot identifies the I/O
    * @param buffer its memory
-   * @param result what the kernel said of it
+   * @param result io_event.res
    */
   void complete(int slot, long buffer, long result) {
     done++;
@@ -251,7 +250,7 @@ final class Job {
   private void failed(long which, boolean wrote, long result) {
     faults.error(wrote, (firstBlock + which) * blockSize, result, blockSize);
     if (check == Check.WRITTEN && wrote) {
-      generation[(int) which] = 0; // whatever it holds now
+      generation[(int) which] = 0; // the content is unknown
     }
   }
 
@@ -263,7 +262,7 @@ final class Job {
     } else if (generation[(int) which] != 0) {
       wrong = written.verify(buffer, blockSize, offset, generation[(int) which]);
     } else {
-      return; // this run did not write it
+      return; // not written by this run
     }
     verified++;
     if (wrong >= 0) {
@@ -272,12 +271,12 @@ final class Job {
   }
 
   /**
-   * To be called after each batch.
+   * Publishes progress. Called after each batch.
    *
-   * @param submitted I/Os that the kernel accepted so far
+   * @param submitted I/Os accepted so far
    * @param calls system calls so far
-   * @param head of the completion ring, where there is one
-   * @param tail of the completion ring
+   * @param head of the completion ring, 0 without one
+   * @param tail of the completion ring, 0 without one
    */
   void batchDone(long submitted, long calls, int head, int tail) {
     meter.set(done, submitted, calls, head, tail);
@@ -300,37 +299,37 @@ final class Job {
     steadyBytes = allocatedBytes();
   }
 
-  /** By all threads, the kernel's own too, and those that have ended; but not by the one that watches. */
+  /** Returns the bytes allocated by all threads, also the kernel's and those that have ended, except the watching thread. */
   private long allocatedBytes() {
     return Threads.BEAN.getTotalThreadAllocatedBytes() - Threads.BEAN.getThreadAllocatedBytes(watcher);
   }
 
-  /** Loaded when it is first needed. */
+  /** Loads the bean on first use. */
   private static final class Threads {
     static final ThreadMXBean BEAN = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   }
 
-  /** Whether the engine is to issue more. */
+  /** Whether the engine should issue more I/Os. */
   boolean more() {
     return issued < quota && !control.stopping();
   }
 
-  /** Whether nothing more can ever be asked of this job. */
+  /** Whether the job has no I/Os at all. */
   boolean idle() {
     return share == 0 || blocks == 0;
   }
 
-  /** A call failed as a whole: counts as an error, ends the thread, and the others'. */
+  /** Records a failed call: an error that stops all threads. */
   void fatal(String call, int errno) {
     faults.fatal(call, errno);
     control.advance(Control.STOPPING);
   }
 
   /**
-   * Reads back what this job wrote, after the run, and checks it.
+   * Reads back and checks what this job wrote, after the run.
    *
    * @param reader reads a block
-   * @param buffer where it reads to
+   * @param buffer memory that the reader fills
    */
   void readBack(BlockReader reader, long buffer) {
     for (int which = 0; which < generation.length; which++) {
@@ -349,7 +348,7 @@ final class Job {
   /** Reads a block of the file. */
   @FunctionalInterface
   interface BlockReader {
-    /** Answers the bytes read, or a negative errno. */
+    /** Returns the bytes read, or a negative errno. */
     long read(long offset);
   }
 
@@ -361,17 +360,17 @@ final class Job {
     return latency;
   }
 
-  /** I/Os completed, those of the ramp too. */
+  /** Returns the number of I/Os completed, including the ramp. */
   long done() {
     return done;
   }
 
-  /** I/Os that were issued after the ramp, if there was one, and completed. */
+  /** Returns the number of I/Os completed that were issued after the ramp. */
   long measured() {
-    return ramp && !steady ? 0 : Math.max(0, done - rampIssued); // after a fatal error not even those of the ramp may be complete
+    return ramp && !steady ? 0 : Math.max(0, done - rampIssued); // after a fatal error even I/Os of the ramp may be incomplete
   }
 
-  /** System calls after the ramp. */
+  /** Returns the number of system calls after the ramp. */
   long calls() {
     return ramp && !steady ? 0 : meter.calls() - rampCalls;
   }
@@ -392,7 +391,7 @@ final class Job {
     return faults.first();
   }
 
-  /** When what is measured began. */
+  /** Returns the start of the measurement. */
   long began() {
     return began;
   }
@@ -401,17 +400,17 @@ final class Job {
     return ended;
   }
 
-  /** Bytes that all threads had allocated when it was warm. */
+  /** Returns the bytes allocated by all threads when this one became warm. */
   long steadyBytes() {
     return steadyBytes;
   }
 
-  /** Bytes that they had allocated at its end, if it was warm by then. */
+  /** Returns the bytes allocated by all threads at the end, if this thread was warm. */
   long endBytes() {
     return endBytes;
   }
 
-  /** I/Os completed since it was warm. */
+  /** Returns the number of I/Os completed since the thread was warm. */
   long steadyIos() {
     return steady ? done - steadyDone : 0;
   }

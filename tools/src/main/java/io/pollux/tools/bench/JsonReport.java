@@ -8,15 +8,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.HdrHistogram.Histogram;
 
-/** The result as one JSON object, for scripts: its keys are a contract. */
+/** The result as one JSON object. Scripts depend on its keys. */
 public final class JsonReport {
   private JsonReport() {}
 
   /**
-   * Writes a result.
+   * Formats a result.
    *
    * @param result of a run
-   * @return the object, with a line end behind it
+   * @return the object, with a newline
    */
   public static String of(Result result) {
     Plan plan = result.plan();

@@ -4,7 +4,10 @@ package io.pollux.tools.bench;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 
-/** Ways to ask for I/O, each kind of call with what makes a difference to the kernel; 4 KiB at a time, 32 in flight and 8 in a call where the way has such a thing. */
+/**
+ * Ways to request I/O that make a difference to the kernel. All transfer 4 KiB, with 32 in flight and batches of 8 where the calls permit
+ * it.
+ */
 public enum Manner {
   /** The rings, polled, with fixed buffers. */
   RING_FIXED("rings, fixed buffers", Mode.RING, true, true, false, false),
@@ -16,17 +19,17 @@ public enum Manner {
   RING_IRQ("rings, irq", Mode.RING, false, false, false, false),
   /** A kernel thread that submits. */
   SQ_THREAD("SQTHREAD", Mode.RING, true, true, true, false),
-  /** The same with interrupts. */
+  /** As {@link #SQ_THREAD}, with interrupts. */
   SQ_THREAD_IRQ("SQTHREAD, irq", Mode.RING, false, true, true, false),
   /** A kernel thread that submits and polls. */
   SQ_POLL("SQPOLL", Mode.RING, true, true, false, true),
   /** io_submit and io_getevents, polled. */
   AIO("io_submit", Mode.AIO, true, false, false, false),
-  /** The same with interrupts, as it was before the series. */
+  /** io_submit and io_getevents, with interrupts, as before the series. */
   AIO_IRQ("io_submit, irq", Mode.AIO, false, false, false, false),
-  /** io_submit with iocbs and buffers that are mapped, polled. */
+  /** io_submit with mapped iocbs and buffers, polled. */
   USERIOCB("USERIOCB", Mode.USERIOCB, true, true, false, false),
-  /** The same with interrupts. */
+  /** io_submit with mapped iocbs and buffers, with interrupts. */
   USERIOCB_IRQ("USERIOCB, irq", Mode.USERIOCB, false, true, false, false),
   /** preadv2 and pwritev2 with RWF_HIPRI. */
   SYNC("preadv2, polled", Mode.SYNC, true, false, false, false),
@@ -68,31 +71,23 @@ public enum Manner {
     this.buffered = buffered;
   }
 
-  /**
-   * Whether a kernel thread works for the program, which takes a processor of its own.
-   *
-   * @return true with SQTHREAD and SQPOLL
-   */
+  /** Whether a kernel thread works for the program and needs its own processor: SQTHREAD and SQPOLL. */
   public boolean hasThread() {
     return sqThread || sqPoll;
   }
 
-  /**
-   * Whether it goes through the page cache.
-   *
-   * @return true without O_DIRECT
-   */
+  /** Whether the I/O goes through the page cache, without O_DIRECT. */
   public boolean buffered() {
     return buffered;
   }
 
   /**
-   * A run of it, by one thread, with nothing checked.
+   * Creates a plan for one thread, without verification.
    *
-   * @param pattern which blocks, and in which direction
-   * @param rampNanos how long it runs before what is measured begins
-   * @param seed of all that is random
-   * @return a plan without an end, for {@link Plan#forNanos}
+   * @param pattern blocks and direction
+   * @param rampNanos ramp before the measurement
+   * @param seed of all random numbers
+   * @return a plan without a limit, for {@link Plan#forNanos}
    */
   public Plan plan(Pattern pattern, long rampNanos, long seed) {
     int depth = mode == Mode.SYNC ? 1 : DEPTH;

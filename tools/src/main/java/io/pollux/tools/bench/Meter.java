@@ -4,8 +4,8 @@ package io.pollux.tools.bench;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * How far a thread is, for the one who prints it. Written by the thread after each batch, read by anyone at any
- * time; the values need not fit together.
+ * The progress of a thread, for the thread that prints it. The thread writes it after each batch; any thread may read it. The values need
+ * not be consistent with each other.
  */
 final class Meter {
   private static final int CACHE_LINE = 8; // in longs
@@ -15,7 +15,7 @@ final class Meter {
   private static final int HEAD = DONE + 3;
   private static final int TAIL = DONE + 4;
 
-  private final AtomicLongArray values = new AtomicLongArray(3 * CACHE_LINE); // with a line of distance on both sides
+  private final AtomicLongArray values = new AtomicLongArray(3 * CACHE_LINE); // with a free cache line on both sides
 
   void set(long done, long submitted, long calls, int head, int tail) {
     values.setOpaque(DONE, done);

@@ -4,25 +4,25 @@ package io.pollux.tools.bench;
 import java.util.Locale;
 
 /**
- * A bench run with every default filled in and every limit checked.
+ * The parameters of a bench run, complete and validated.
  *
- * @param mode how to call the kernel
- * @param polled completions are polled for
- * @param fixedBufs buffers are pinned at setup
- * @param sqThread a kernel thread submits
- * @param sqPoll a kernel thread submits and polls without being called
+ * @param mode the calls
+ * @param polled whether completions are polled
+ * @param fixedBufs whether buffers are pinned at setup
+ * @param sqThread whether a kernel thread submits
+ * @param sqPoll whether a kernel thread submits and polls without calls
  * @param buffered without O_DIRECT
- * @param pattern which blocks, and in which direction
+ * @param pattern blocks and direction
  * @param blockSize bytes of each I/O
- * @param depth I/Os in flight in each thread
- * @param batchSubmit most I/Os that one call submits
- * @param batchComplete I/Os that one call waits for
- * @param threads each with a context of its own
- * @param rampNanos how long it runs before what is measured begins, as fio's ramp_time; 0 for not at all
- * @param runtimeNanos stop when so long was measured; Long.MAX_VALUE for no limit
- * @param ios stop when so many were measured; Long.MAX_VALUE for no limit
- * @param verify check each block
- * @param seed of all that is random
+ * @param depth I/Os in flight of each thread
+ * @param batchSubmit maximum number of I/Os that one call submits
+ * @param batchComplete number of I/Os that one call waits for
+ * @param threads number of threads, each with its own context
+ * @param rampNanos ramp before the measurement, as fio's ramp_time; 0 for none
+ * @param runtimeNanos duration of the measurement; Long.MAX_VALUE for no limit
+ * @param ios number of measured I/Os; Long.MAX_VALUE for no limit
+ * @param verify whether to check each block
+ * @param seed of all random numbers
  */
 public record Plan(
     Mode mode,
@@ -48,13 +48,13 @@ public record Plan(
   private static final long COMPARISON_RAMP = 1_000_000_000;
 
   /**
-   * What others are compared with: 4 KiB, rings, polled, fixed buffers, batches of up to 8, one thread, nothing checked, after
-   * a ramp of a second.
+   * Creates the reference plan of comparisons: 4 KiB, rings, polled, fixed buffers, batches of at most 8. It has one thread, no
+   * verification, and a ramp of a second.
    *
-   * @param pattern which blocks, and in which direction
+   * @param pattern blocks and direction
    * @param depth I/Os in flight
-   * @param seed of all that is random
-   * @return a plan without an end, for {@link #forNanos}
+   * @param seed of all random numbers
+   * @return a plan without a limit, for {@link #forNanos}
    */
   public static Plan forComparison(Pattern pattern, int depth, long seed) {
     int batch = Math.min(BATCH, depth);
@@ -64,32 +64,23 @@ public record Plan(
   }
 
   /**
-   * Whether there is a processor for one thread more than those of a run, which never sleep.
+   * Whether the threads of a run, which never sleep, leave a processor free.
    *
    * @param threads of the program
-   * @param kernelSubmits whether each of them has a thread of the kernel's
-   * @return true if so
+   * @param kernelSubmits whether each has a kernel thread
    */
   public static boolean leavesProcessor(int threads, boolean kernelSubmits) {
     return (kernelSubmits ? 2 * threads : threads) < Runtime.getRuntime().availableProcessors();
   }
 
-  /**
-   * The same work with a kernel thread that submits and polls.
-   *
-   * @return the plan
-   */
+  /** Returns the plan with a kernel thread that submits and polls. */
   public Plan withSqPoll() {
     return new Plan(
         mode, polled, fixedBufs, sqThread, true, buffered, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
         rampNanos, runtimeNanos, ios, verify, seed);
   }
 
-  /**
-   * The same work through the page cache, where nothing can be polled for.
-   *
-   * @return the plan
-   */
+  /** Returns the plan with the page cache, and without polling. */
   public Plan withoutDirect() {
     return new Plan(
         mode, false, fixedBufs, sqThread, sqPoll, true, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
@@ -97,10 +88,9 @@ public record Plan(
   }
 
   /**
-   * The same work for another time.
+   * Returns the plan with another duration.
    *
-   * @param nanos how long
-   * @return the plan
+   * @param nanos duration of the measurement
    */
   public Plan forNanos(long nanos) {
     return new Plan(
@@ -109,10 +99,9 @@ public record Plan(
   }
 
   /**
-   * The same work with another ramp.
+   * Returns the plan with another ramp.
    *
-   * @param nanos how long it runs before what is measured begins
-   * @return the plan
+   * @param nanos ramp before the measurement
    */
   public Plan withRamp(long nanos) {
     return new Plan(
@@ -126,7 +115,7 @@ public record Plan(
     RING,
     /** io_submit and io_getevents. */
     AIO,
-    /** The same with iocbs mapped at setup. */
+    /** io_submit and io_getevents, with iocbs mapped at setup. */
     USERIOCB,
     /** pread64 and pwrite64, or preadv2 and pwritev2 with RWF_HIPRI. */
     SYNC;
@@ -137,17 +126,17 @@ public record Plan(
     }
   }
 
-  /** Which blocks, and in which direction. */
+  /** Blocks and direction. */
   public enum Pattern {
-    /** Reads at random places. */
+    /** Reads of random blocks. */
     RANDREAD(true, 0, "random reads"),
-    /** Reads from the start to the end, again and again. */
+    /** Reads from start to end, repeatedly. */
     READ(false, 0, "sequential reads"),
-    /** Writes at random places. */
+    /** Writes of random blocks. */
     RANDWRITE(true, 100, "random writes"),
-    /** Writes from the start to the end, again and again. */
+    /** Writes from start to end, repeatedly. */
     WRITE(false, 100, "sequential writes"),
-    /** Half reads and half writes at random places. */
+    /** Reads and writes of random blocks, half of each. */
     RANDRW(true, 50, "random reads and writes");
 
     private final boolean random;
@@ -168,11 +157,7 @@ public record Plan(
       return writePercent;
     }
 
-    /**
-     * Whether there are writes among them.
-     *
-     * @return true if so
-     */
+    /** Whether the pattern has writes. */
     public boolean writes() {
       return writePercent > 0;
     }

@@ -5,23 +5,23 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a bench run found.
+ * The result of a bench run.
  *
- * @param plan what was run
+ * @param plan the run's parameters
  * @param fs filesystem, or none
- * @param disk where the blocks live
+ * @param disk type of the disk
  * @param device name of the disk
- * @param file what was read or written
- * @param seconds from the first thread's start, or the end of its ramp, to the last one's end
- * @param ios I/Os completed in them, failed ones included
- * @param calls system calls made for them
- * @param errors I/Os and calls that failed, from the beginning
- * @param verified blocks checked, from the beginning
- * @param mismatches blocks found wrong, from the beginning
- * @param latency of the I/Os that were timed, in nanoseconds
- * @param bestSecond most I/Os completed in one second after the ramp; 0 if there was none whole
- * @param allocatedBytesPerIo by all threads, the kernel's own too, once warm; NaN if it never got warm
- * @param firstFault the first thing that went wrong, in words
+ * @param file path of the file
+ * @param seconds from the first thread's start, or the end of its ramp, to the last thread's end
+ * @param ios I/Os completed in that time, including failed ones
+ * @param calls system calls in that time
+ * @param errors failed I/Os and calls of the whole run
+ * @param verified blocks checked in the whole run
+ * @param mismatches wrong blocks of the whole run
+ * @param latency of the timed I/Os, in nanoseconds
+ * @param bestSecond maximum number of I/Os in a full second after the ramp; 0 if there was none
+ * @param allocatedBytesPerIo by all threads, also the kernel's, once warm; NaN if the run was never warm
+ * @param firstFault description of the first fault
  */
 public record Result(
     Plan plan,
@@ -40,20 +40,12 @@ public record Result(
     double allocatedBytesPerIo,
     @Nullable String firstFault) {
 
-  /**
-   * The rate.
-   *
-   * @return I/Os a second
-   */
+  /** Returns the rate in I/Os per second. */
   public double iops() {
     return seconds > 0 ? ios / seconds : 0;
   }
 
-  /**
-   * Whether all went well.
-   *
-   * @return true if there was no error and no mismatch
-   */
+  /** Whether there was no error and no mismatch. */
   public boolean good() {
     return errors == 0 && mismatches == 0;
   }

@@ -9,11 +9,11 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * I/O through the SQ and CQ rings, in the manner of the series' own sample program: fill in a batch, enter the
- * kernel once to submit it and to wait for a batch of completions, read the events.
+ * I/O through the SQ and CQ rings, as in the series' sample program. It fills in a batch, enters the kernel once to submit it and to wait
+ * for a batch of completions, and reads the events.
  *
- * <p>The ring has at least one slot more than I/Os in flight. On a disk whose I/Os overtake each other it has
- * more, since a slot whose I/O is late holds up those behind it; see {@link UserRing}.
+ * <p>The ring has at least one slot more than I/Os in flight. On a disk that reorders I/Os it has more, because a slow I/O blocks the slots
+ * after it; see {@link UserRing}.
  */
 final class RingEngine implements Engine {
   private final Job job;
@@ -42,13 +42,13 @@ final class RingEngine implements Engine {
     ring = UserRing.setup(program, slots - 1, flags, plan.blockSize());
     short opcode = (short) (plan.pattern().writes() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD);
     for (int slot = 0; slot < slots; slot++) {
-      long iocb = ring.iocb(slot); // what stays the same is written once
+      long iocb = ring.iocb(slot); // constant fields are written once
       Iocb.aioFildes(iocb, fd);
       Iocb.aioLioOpcode(iocb, opcode);
     }
   }
 
-  /** How many slots a plan's ring has, so that the job can be made first. */
+  /** Returns the number of slots of a plan's ring, which the job needs before the engine exists. */
   static int slots(Plan plan, boolean inOrder) {
     return inOrder ? plan.depth() + 1 : 4 * plan.depth() + 1;
   }
@@ -96,11 +96,11 @@ final class RingEngine implements Engine {
     }
   }
 
-  /** One call. Answers false if there is no use in another. */
+  /** Makes one call. Returns false if the engine must stop. */
   private boolean enter() {
     int prepared = ring.prepared();
     int outstanding = ring.outstanding();
-    // There is no need to wait as long as another whole batch fits.
+    // If another whole batch fits, the call does not wait.
     boolean room = prepared > 0 && outstanding + batchSubmit <= depth && job.more();
     long accepted = ring.enter(room ? 0 : Math.min(outstanding, batchComplete));
     calls++;
@@ -109,12 +109,12 @@ final class RingEngine implements Engine {
       return true;
     }
     if (accepted == -Errno.EAGAIN || accepted == -Errno.EINTR) {
-      // No request to be had until something completes. The call waited for nothing, as it accepted nothing.
+      // No request is free until a completion. The call accepted nothing and thus waited for nothing.
       if (outstanding > prepared) {
         calls++;
         ring.getEvents(1);
       } else {
-        Thread.onSpinWait(); // other threads have them all
+        Thread.onSpinWait(); // other threads hold all requests
       }
       return true;
     }
@@ -131,8 +131,8 @@ final class RingEngine implements Engine {
   }
 
   /**
-   * The kernel's thread takes what is in one ring and fills the other; this one only looks. It fills in whole batches, as who
-   * makes calls does: what both sides pay once for a batch they would else pay for every event or two.
+   * Runs without system calls: the kernel's thread takes entries from one ring and fills the other. This thread fills in whole batches,
+   * because the cost of synchronizing the threads is per batch.
    */
   private void runWithoutCalls() {
     int batch = Math.min(batchSubmit, depth);
@@ -146,7 +146,7 @@ final class RingEngine implements Engine {
         break;
       }
       if (filled == 0) {
-        Thread.onSpinWait(); // and write nothing, or the kernel's thread would have to wait for the lines
+        Thread.onSpinWait(); // write nothing here: a write would take the cache lines from the kernel's thread
       } else {
         submitted += filled;
         long woken = ring.wakeUp();

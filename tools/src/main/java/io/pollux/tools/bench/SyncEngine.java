@@ -7,7 +7,7 @@ import io.pollux.uapi.Iovec;
 import io.pollux.uapi.Nr;
 import io.pollux.userland.UserMemory;
 
-/** One I/O at a time: pread64 and pwrite64, or preadv2 and pwritev2 with RWF_HIPRI where completions are polled for. */
+/** One I/O at a time: pread64 and pwrite64, or preadv2 and pwritev2 with RWF_HIPRI for polling. */
 final class SyncEngine implements Engine {
   private static final int SLOT = 0;
 
@@ -50,7 +50,7 @@ final class SyncEngine implements Engine {
   }
 
   private long vectored(long offset, boolean write) {
-    // The offset comes in two halves, of which the lower holds it all where a long has 64 bits.
+    // The offset is passed in two halves. With 64-bit longs the lower half holds all of it.
     return program.syscall(write ? Nr.PWRITEV2 : Nr.PREADV2, fd, iovec, 1, offset, 0, AioAbi.RWF_HIPRI);
   }
 

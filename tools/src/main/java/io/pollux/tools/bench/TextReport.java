@@ -5,17 +5,17 @@ import io.pollux.tools.console.Sizes;
 import java.util.Locale;
 import org.HdrHistogram.Histogram;
 
-/** The result as a small table, for people. */
+/** The result as a readable table. */
 public final class TextReport {
   private final StringBuilder text = new StringBuilder();
 
   private TextReport() {}
 
   /**
-   * Writes a result.
+   * Formats a result.
    *
    * @param result of a run
-   * @return lines, each with its end
+   * @return lines
    */
   public static String of(Result result) {
     return new TextReport().write(result);

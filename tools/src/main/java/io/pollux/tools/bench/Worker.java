@@ -12,7 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** A bench thread: opens the file, sets its engine up, waits for the others, runs, and cleans up. */
+/** A bench thread: opens the file, creates its engine, waits for the others, runs, and cleans up. */
 final class Worker {
   private final Plan plan;
   private final Program program;
@@ -24,10 +24,10 @@ final class Worker {
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile @Nullable RuntimeException failure;
 
-  /** Opens the file that the run is about. */
+  /** Opens the file of the run. */
   @FunctionalInterface
   interface Opener {
-    /** Answers the descriptor. */
+    /** Returns the descriptor. */
     int open(UserFiles files, int access);
   }
 
@@ -52,7 +52,7 @@ final class Worker {
     } catch (RuntimeException e) {
       failure = e;
     } catch (Error e) {
-      failure = new IllegalStateException(e); // the one who waits must hear of it
+      failure = new IllegalStateException(e); // reported by the watching thread
     } finally {
       program.close();
       ready.countDown();
@@ -70,7 +70,7 @@ final class Worker {
         engine.run();
         job.end();
       } catch (InterruptedException e) {
-        throw new IllegalStateException(e); // nobody interrupts a bench thread
+        throw new IllegalStateException(e); // a bench thread is never interrupted
       } finally {
         files.close(fd);
       }
@@ -92,7 +92,7 @@ final class Worker {
     }
   }
 
-  /** The options that asked for what the kernel may not have. */
+  /** Returns the options that require a feature which the kernel may lack. */
   private String way() {
     String mode = "--mode " + plan.mode();
     return plan.sqPoll() ? "--sq-poll" : plan.sqThread() ? "--sq-thread" : mode;
@@ -110,11 +110,11 @@ final class Worker {
     try {
       latch.await();
     } catch (InterruptedException e) {
-      throw new IllegalStateException(e); // nobody interrupts the one who watches
+      throw new IllegalStateException(e); // the watching thread is never interrupted
     }
   }
 
-  /** Waits so long at most; answers whether all have ended. */
+  /** Waits with a timeout. Returns whether all threads have ended. */
   static boolean awaitAll(List<Worker> workers, long nanos) {
     long until = System.nanoTime() + nanos;
     try {

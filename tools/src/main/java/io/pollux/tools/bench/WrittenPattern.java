@@ -4,11 +4,11 @@ package io.pollux.tools.bench;
 import io.pollux.uapi.RawMemory;
 
 /**
- * What a verifying run writes. Each 512-byte sector says which run wrote it (the seed), where to, and for the how
- * manieth time (the generation), so that a stale, torn or misplaced sector is told from the right one.
+ * The pattern that a verifying run writes. Each 512-byte sector holds the run's seed, its offset and its generation, the number of writes
+ * to it. A stale, torn or misplaced sector is thus detected.
  *
- * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the generation; words 4 to
- * 63 are one number made of those, each with its index added.
+ * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the generation. Words 4 to 63 are a hash of those,
+ * plus the word's index.
  */
 final class WrittenPattern {
   private static final long MAGIC = 0x3130525758554C50L; // PLUXWR01
@@ -37,7 +37,7 @@ final class WrittenPattern {
     }
   }
 
-  /** Answers how far from address the first wrong sector is, or -1 if all is right. */
+  /** Returns the offset of the first wrong sector from address, or -1 if there is none. */
   int verify(long address, int bytes, long fileOffset, int generation) {
     for (int at = 0; at < bytes; at += SECTOR) {
       long sector = address + at;

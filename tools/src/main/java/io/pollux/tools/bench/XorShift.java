@@ -2,8 +2,8 @@
 package io.pollux.tools.bench;
 
 /**
- * A random source that costs a nanosecond: Marsaglia's xorshift with shifts 13, 7 and 17, and Lemire's
- * multiplication in place of a division to get into a range.
+ * A fast random source, about a nanosecond per number: Marsaglia's xorshift with shifts 13, 7 and 17. Lemire's multiplication reduces a
+ * number to a range without a division.
  */
 public final class XorShift {
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;
@@ -11,20 +11,19 @@ public final class XorShift {
   private long state;
 
   /**
-   * Begins a sequence.
+   * Starts a sequence.
    *
-   * @param seed any number; the same one makes the same sequence
+   * @param seed any number; the same seed gives the same sequence
    */
   public XorShift(long seed) {
     long mixed = mix(seed);
-    state = mixed == 0 ? GOLDEN : mixed; // 0 would stay 0
+    state = mixed == 0 ? GOLDEN : mixed; // the sequence of 0 is constant
   }
 
   /**
-   * The next number.
+   * Returns the next number, from 0 to bound - 1.
    *
    * @param bound positive
-   * @return from 0 to bound - 1
    */
   public long below(long bound) {
     long x = state;
@@ -35,7 +34,7 @@ public final class XorShift {
     return Math.unsignedMultiplyHigh(x, bound);
   }
 
-  /** Makes a number that looks random of one that does not: the finalizer of SplitMix64. */
+  /** Mixes the bits of a number: the finalizer of SplitMix64. */
   static long mix(long value) {
     long z = value + GOLDEN;
     z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;

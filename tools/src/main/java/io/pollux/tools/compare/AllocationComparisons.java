@@ -11,25 +11,25 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What is allocated for a request, in each {@link Manner}, once the compiler is through: there should be nothing. */
+/** Measures the bytes allocated for a request in each {@link Manner} after compilation. The goal is 0. */
 public final class AllocationComparisons {
   private static final String NAME = "allocation: ";
-  private static final double MARK = 0.05; // the JVM itself allocates some KB a second, and a turn may have as little as 100,000 requests
+  private static final double MARK = 0.05; // the JVM allocates some KB a second, and a turn may have only 100,000 requests
   private static final long RAMP = 1_000_000_000;
-  private static final long CACHE_RAMP = 3_000_000_000L; // what is slow takes long to be compiled
-  private static final double SHARE = 0.25; // of a turn, as nothing is timed
+  private static final long CACHE_RAMP = 3_000_000_000L; // slow paths take long to be compiled
+  private static final double SHARE = 0.25; // of a turn, because nothing is timed
 
   private static final Pattern[] PATTERNS = {Pattern.RANDREAD, Pattern.RANDWRITE};
 
   private AllocationComparisons() {}
 
   /**
-   * Prepares them: reads and writes in each manner, on XFS, and in the way that is bench's default on GFS2 and on the bare disk too.
+   * Creates the comparisons: reads and writes in each manner on XFS, and in bench's default manner on GFS2 and on a bare disk.
    *
-   * @param seed of all that is random
+   * @param seed of all random numbers
    * @param fileBytes size of the sample's main file
-   * @param pollux the command line, to give each a process of its own; or null to do all in this one
-   * @return the comparisons; without kernel threads where there is no second processor for them
+   * @param pollux the command line, for a process for each; or null to run all in this process
+   * @return the comparisons; without kernel threads on one processor
    */
   public static List<Comparison> of(long seed, long fileBytes, @Nullable Path pollux) {
     List<Comparison> all = new ArrayList<>();
@@ -43,11 +43,7 @@ public final class AllocationComparisons {
     return all;
   }
 
-  /**
-   * What is left out where there is one processor only.
-   *
-   * @return names of work
-   */
+  /** Returns the names of the comparisons that are omitted on one processor. */
   public static List<String> withThreads() {
     return Stream.of(Manner.values()).filter(Manner::hasThread)
         .flatMap(manner -> Stream.of(PATTERNS).map(pattern -> name(pattern, manner, "XFS"))).toList();
@@ -66,7 +62,7 @@ public final class AllocationComparisons {
     }
   }
 
-  /** Who has turns that are a part of the others' only. */
+  /** A contestant with a shorter turn. */
   private record Shorter(Contestant who) implements Contestant {
     @Override
     public String name() {

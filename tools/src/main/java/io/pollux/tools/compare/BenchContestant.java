@@ -13,7 +13,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
-/** This kernel, as {@code pollux bench} runs it: one figure of its result. */
+/** This kernel in this process, as {@code pollux bench} runs it. Returns one figure of the result. */
 public final class BenchContestant implements Contestant {
   private static final double NANOS = 1e9;
 
@@ -23,16 +23,16 @@ public final class BenchContestant implements Contestant {
   private final Plan plan;
 
   /**
-   * Takes what to do.
+   * Creates a contestant that returns IOPS.
    *
-   * @param spec what to do it to
-   * @param plan the work; its ramp comes before the time of each turn
+   * @param spec the target
+   * @param plan the work; its ramp precedes each turn
    */
   public BenchContestant(TargetSpec spec, Plan plan) {
     this("pollux", BenchFigure.IOPS, spec, plan);
   }
 
-  /** Takes what to do, a name for it beside other ways to do it, and what is asked about it. */
+  /** Creates a contestant with a name and a figure. */
   BenchContestant(String name, BenchFigure figure, TargetSpec spec, Plan plan) {
     this.name = name;
     this.figure = figure;

@@ -3,11 +3,11 @@ package io.pollux.tools.compare;
 
 import io.pollux.tools.bench.Result;
 
-/** A number that bench comes to. */
+/** A figure of a bench result. */
 enum BenchFigure {
-  /** I/Os a second. */
+  /** I/Os per second. */
   IOPS("iops"),
-  /** Bytes that were allocated for an I/O. */
+  /** Bytes allocated per I/O. */
   ALLOCATED("allocatedBytesPerIo");
 
   private final String key;
@@ -16,7 +16,7 @@ enum BenchFigure {
     this.key = key;
   }
 
-  /** Its key in bench's JSON. */
+  /** Returns the figure's key in bench's JSON. */
   String key() {
     return key;
   }

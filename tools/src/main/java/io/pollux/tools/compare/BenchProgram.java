@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Pollux bench in a process of its own, whose compiler has seen nothing but this work: one figure of its result. */
+/** Runs pollux bench in its own process, where the compiler sees only this work. Returns one figure of the result. */
 final class BenchProgram implements Contestant {
   private static final double NANOS = 1e9;
 
@@ -24,7 +24,7 @@ final class BenchProgram implements Contestant {
   private final BenchFigure figure;
   private final List<String> options;
 
-  /** Takes the command line's path, a name, what is asked about it, and what it is to do: all options but how long and how to tell. */
+  /** Creates a contestant from the path of the command line, a name, a figure, and all options except duration and output. */
   BenchProgram(Path pollux, String name, BenchFigure figure, List<String> options) {
     this.pollux = pollux;
     this.name = name;
@@ -32,19 +32,19 @@ final class BenchProgram implements Contestant {
     this.options = List.copyOf(options);
   }
 
-  /** This work in a process of its own, or in this one if there is no command line. */
+  /** Creates a contestant in its own process, or in this one if there is no command line. */
   static Contestant orHere(@Nullable Path pollux, String name, TargetSpec spec, Plan plan) {
     return orHere(pollux, name, BenchFigure.IOPS, spec, plan);
   }
 
-  /** The same, asked about something else. */
+  /** As above, with a figure. */
   static Contestant orHere(@Nullable Path pollux, String name, BenchFigure figure, TargetSpec spec, Plan plan) {
     return pollux == null
         ? new BenchContestant(name, figure, spec, plan)
         : new BenchProgram(pollux, name, figure, options(spec, plan));
   }
 
-  /** The options of a plan for comparisons, but not its end; and of a disk in memory. */
+  /** Returns the options of a comparison plan without its duration, and of a disk in memory. */
   static List<String> options(TargetSpec spec, Plan plan) {
     List<String> options =
         new ArrayList<>(

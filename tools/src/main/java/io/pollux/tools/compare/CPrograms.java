@@ -11,24 +11,24 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 
-/** The C programs that take part, compiled from the jar's copies of tools/src/main/c. */
+/** The C programs of comparisons, compiled from the jar's copies of tools/src/main/c. */
 final class CPrograms {
   private static final double SECONDS = 60;
 
   private CPrograms() {}
 
-  /** Whether they can be compiled here. */
+  /** Whether the host can compile them. */
   static boolean possible() {
     return HostProgram.exists("cc") && Files.isReadable(Path.of("/usr/include/liburing.h"));
   }
 
-  /** Compiles one into a directory. */
+  /** Compiles a program into a directory. */
   static Path compile(Path directory, String name) {
     Path source = directory.resolve(name + ".c");
     Path program = directory.resolve(name);
     Path header = directory.resolve("pollux_aio.h");
     for (Path made : List.of(source, program, header)) {
-      made.toFile().deleteOnExit(); // on Control-C too
+      made.toFile().deleteOnExit(); // also on Control-C
     }
     try (InputStream in = CPrograms.class.getResourceAsStream(name + ".c")) {
       Files.write(source, Objects.requireNonNull(in, name).readAllBytes());

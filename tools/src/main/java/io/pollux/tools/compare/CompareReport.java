@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What came of all comparisons, for people and for scripts. */
+/** The outcomes of all comparisons as text and as JSON. */
 public final class CompareReport {
   private static final String SPREAD = "(least to most)";
   private static final int SHORTEST = 32; // of the first column, so that short tables look alike
@@ -18,10 +18,10 @@ public final class CompareReport {
   private CompareReport() {}
 
   /**
-   * A table: medians, the least and the most of each side and of the ratio, and whether that is what was aimed at.
+   * Formats a table: medians, the range of each side and of the ratio, and whether the mark is reached.
    *
    * @param outcomes its lines
-   * @return some lines of text
+   * @return lines of text
    */
   public static String table(List<Outcome> outcomes) {
     int names = outcomes.stream().mapToInt(outcome -> outcome.of().work().length()).max().orElse(0);
@@ -57,10 +57,10 @@ public final class CompareReport {
   }
 
   /**
-   * One JSON object.
+   * Formats one JSON object.
    *
    * @param outcomes its lines
-   * @return the object, with a line end behind it
+   * @return the object, with a newline
    */
   public static String json(List<Outcome> outcomes) {
     List<Object> lines = new ArrayList<>();

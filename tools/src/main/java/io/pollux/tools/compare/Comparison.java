@@ -3,43 +3,27 @@ package io.pollux.tools.compare;
 
 import java.io.PrintStream;
 
-/** One line of the table: what both sides do, and how it came out. */
+/** A comparison of two contestants: one line of the table. */
 public interface Comparison {
-  /**
-   * What is done.
-   *
-   * @return a few words
-   */
+  /** Returns the name of the work. */
   String work();
 
-  /**
-   * What is counted.
-   *
-   * @return the unit of both sides
-   */
+  /** Returns the unit of both sides. */
   Unit unit();
 
-  /**
-   * What this kernel is measured by.
-   *
-   * @return a few words
-   */
+  /** Returns the name of the other side. */
   String against();
 
-  /**
-   * What is aimed at.
-   *
-   * @return the mark of the ratio, or of what this kernel comes to where there is no ratio
-   */
+  /** Returns the mark of the ratio, or of this kernel's figure if there is no ratio. */
   Mark mark();
 
   /**
-   * Runs both sides in turn. What comes first, for the compiler, does not count.
+   * Runs both sides in turns. A first turn for the compiler does not count.
    *
-   * @param rounds how often each
-   * @param seconds how long a turn
-   * @param progress for a line a round
-   * @return what came of it
+   * @param rounds turns of each side
+   * @param seconds duration of a turn
+   * @param progress receives a line each round
+   * @return the outcome
    */
   Outcome run(int rounds, double seconds, PrintStream progress);
 }

@@ -3,18 +3,14 @@ package io.pollux.tools.compare;
 
 /** One side of a comparison. */
 public interface Contestant {
-  /**
-   * Its name in the table.
-   *
-   * @return a few words
-   */
+  /** Returns its name in the table. */
   String name();
 
   /**
-   * Does the work for a while.
+   * Runs one turn.
    *
-   * @param seconds how long; a ramp, if it has one, is not part of it
-   * @return I/Os a second, or what else the comparison is about
+   * @param seconds duration, without a ramp
+   * @return I/Os per second, or another figure of the comparison
    */
   double run(double seconds);
 }

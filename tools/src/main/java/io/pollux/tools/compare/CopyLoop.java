@@ -8,8 +8,7 @@ import io.pollux.tools.bench.XorShift;
 import io.pollux.uapi.RawMemory;
 
 /**
- * What is left of a bench on a disk in memory when there is no kernel: a loop that copies blocks from the same random places
- * of as much memory into as many buffers.
+ * A bench on a disk in memory without the kernel: a loop that copies random blocks. It has as much memory and as many buffers as the bench.
  */
 final class CopyLoop implements Contestant {
   private static final int COPIES_BETWEEN_LOOKS = 1000;
@@ -18,7 +17,7 @@ final class CopyLoop implements Contestant {
   private final Plan plan;
   private final long bytes;
 
-  /** Takes the bench's plan, and how many bytes its file has. */
+  /** Creates a loop for the bench's plan and the size of its file. */
   CopyLoop(Plan plan, long bytes) {
     this.plan = plan;
     this.bytes = bytes;
@@ -31,10 +30,10 @@ final class CopyLoop implements Contestant {
 
   @Override
   public double run(double seconds) {
-    int slots = plan.depth() + 1; // as the ring has
+    int slots = plan.depth() + 1; // as in the ring
     try (RamDisk from = new RamDisk(bytes);
         RamDisk to = new RamDisk((long) slots * plan.blockSize())) {
-      SamplePattern.fill(from.address(), bytes, 0); // memory that was never written is no memory
+      SamplePattern.fill(from.address(), bytes, 0); // memory that was never written is not backed
       return copy(from.address(), to.address(), slots, (long) (seconds * NANOS));
     }
   }

@@ -13,8 +13,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The machine's kernel through fio's io_uring engine, with registered files and buffers, as close to a plan as it gets. The plan's
- * ramp is fio's ramp_time.
+ * The host's kernel through fio's io_uring engine, with registered files and buffers. It follows the plan as closely as possible; the
+ * plan's ramp is fio's ramp_time.
  */
 public final class FioContestant implements Contestant {
   private final Path file;
@@ -22,9 +22,9 @@ public final class FioContestant implements Contestant {
   private final boolean hipri;
 
   /**
-   * Takes what to do.
+   * Creates a contestant.
    *
-   * @param file on the machine
+   * @param file on the host
    * @param plan the work
    * @param hipri whether the device can be polled
    */
@@ -34,11 +34,7 @@ public final class FioContestant implements Contestant {
     this.hipri = hipri;
   }
 
-  /**
-   * Whether fio is there.
-   *
-   * @return true if so
-   */
+  /** Whether fio is installed. */
   public static boolean installed() {
     return HostProgram.exists("fio");
   }

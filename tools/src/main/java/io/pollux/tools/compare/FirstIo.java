@@ -5,12 +5,12 @@ import io.pollux.tools.console.HostProgram;
 import java.nio.file.Path;
 import java.util.List;
 
-/** One I/O, from the start of bin/pollux to its end: a virtual machine, a kernel, a mount, the I/O, and all of it shut down. */
+/** One I/O from start to end of bin/pollux: virtual machine, kernel, mount, I/O, and shutdown. */
 public final class FirstIo implements Contestant {
-  /** What it is called. */
+  /** The name of the work. */
   public static final String WORK = "first I/O, from start to end";
 
-  private static final double MARK = 1; // of the goal
+  private static final double MARK = 1; // relative to the goal
   private static final double GOAL_SECONDS = 1;
   private static final double NANOS = 1e9;
 
@@ -21,10 +21,9 @@ public final class FirstIo implements Contestant {
   }
 
   /**
-   * Prepares the comparison.
+   * Creates the comparison with a goal of one second.
    *
-   * @param pollux the command line, of a tree that is built
-   * @return one beside a second
+   * @param pollux the command line of a built tree
    */
   public static Comparison comparison(Path pollux) {
     return new Turns(WORK, Unit.SECONDS, new FirstIo(pollux), new Goal(GOAL_SECONDS), Mark.atMost(MARK));
@@ -35,7 +34,7 @@ public final class FirstIo implements Contestant {
     return "bench --ios 1";
   }
 
-  /** Takes as long as it takes. */
+  /** Runs once, whatever the duration. */
   @Override
   public double run(double seconds) {
     long began = System.nanoTime();

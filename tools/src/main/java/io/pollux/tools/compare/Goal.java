@@ -2,9 +2,9 @@
 package io.pollux.tools.compare;
 
 /**
- * A number to get to, where the machine has nothing to be measured by.
+ * A fixed goal, for work that the host has nothing to compare with.
  *
- * @param value that is aimed at
+ * @param value the goal
  */
 record Goal(double value) implements Contestant {
   @Override

@@ -21,14 +21,14 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * More of something beside less of it, both on this kernel and both in one thread, in turns of a few milliseconds. Ours is the case with
- * more, theirs its base; the ratio is the median of the rounds' own, each of which is the median of many turns beside their neighbours.
+ * Compares more of something with less of it, both on this kernel and in one thread, in turns of a few milliseconds. "Ours" is the case
+ * with more, "theirs" its base. A round's ratio is the median of many turns and their neighbours; the ratio is the median of the rounds.
  *
- * @param work in a few words
- * @param against what the base is
- * @param mark what is aimed at
- * @param maker makes base and case
- * @param pollux the command line, to do it in a process of its own; or null to do it here
+ * @param work name of the work
+ * @param against name of the base
+ * @param mark the goal
+ * @param maker creates base and case
+ * @param pollux the command line, for a separate process; or null to run in this one
  */
 record Growth(String work, String against, Mark mark, Maker maker, @Nullable Path pollux) implements Comparison {
   private static final double SHARE = 0.5; // of a turn, for a round of both
@@ -38,20 +38,20 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
   /** Boots two kernels. */
   @FunctionalInterface
   interface Maker {
-    /** Answers base and case; what takes long is told line by line. */
+    /** Creates base and case, and reports long steps line by line. */
     Pair make(Consumer<String> progress);
   }
 
-  /** Makes one of the two. */
+  /** Creates one of the two. */
   @FunctionalInterface
   interface Boot {
     /** Boots a kernel. */
     Load load() throws ErrnoException;
   }
 
-  /** Both, to be closed. */
+  /** Base and case. The owner closes them. */
   record Pair(Load base, Load many) implements AutoCloseable {
-    /** Makes both, or nothing. */
+    /** Creates both, or none. */
     static Pair of(Boot base, Boot many) throws ErrnoException {
       Load first = base.load();
       try {
@@ -66,7 +66,7 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
     @Override
     public void close() {
       try (base; many) {
-        return; // both, whatever comes of it
+        return; // closes both, even after an exception
       }
     }
   }
@@ -105,7 +105,7 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
     return new Outcome(this, many, base, ratios, Outcome.median(ratios.stream().sorted().toList()));
   }
 
-  /** Has compare do this one line, and reads what it says. */
+  /** Runs this comparison by compare in another process. */
   private Outcome apart(Path program, int rounds, double seconds, PrintStream progress) {
     List<String> command =
         List.of(
@@ -114,7 +114,7 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
     return read(HostProgram.runPollux(command, SETUP_SECONDS + rounds * seconds, progress::println));
   }
 
-  /** An outcome as {@link CompareReport#json} writes it. */
+  /** Parses an outcome as written by {@link CompareReport#json}. */
   Outcome read(String json) {
     try {
       if (JSON.std.mapFrom(json).get("comparisons") instanceof List<?> lines

@@ -17,7 +17,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Whether a request costs more where there is more: in flight, devices, files, contexts, extents. */
+/** Measures whether a request costs more with more requests in flight, devices, files, contexts or extents. */
 public final class GrowthComparisons {
   private static final String NAME = "growth: ";
   private static final Mark MANY_MARK = Mark.atMost(1.2);
@@ -32,10 +32,10 @@ public final class GrowthComparisons {
   private static final int MANY_EXTENTS = 1_000_000;
 
   private static final int[] DEPTHS = {1, 8, 128, DEEP};
-  private static final int[] ROWS = {1, A_BATCH, SHALLOW}; // requests in a row that go to one device
+  private static final int[] ROWS = {1, A_BATCH, SHALLOW}; // consecutive requests on one device
   private static final int[] EXTENTS = {100, 10_000, MANY_EXTENTS};
 
-  /** What needs one file only. */
+  /** Cases that need only one file. */
   private static final List<Case> BY_CONTEXTS =
       List.of(
           new Case("depth 1,024, one ring", "depth 32", MANY_MARK, 1, 1, 1, DEEP),
@@ -57,7 +57,7 @@ public final class GrowthComparisons {
     this.pollux = pollux;
   }
 
-  /** A {@link ContextLoad} beside that of one context, one file and 32 in flight. */
+  /** A {@link ContextLoad}, compared with one context, one file and 32 in flight. */
   private record Case(String name, String base, Mark mark, int contexts, int files, int inARow, int inFlight) {
     Pair load(Opens files) throws ErrnoException {
       return Pair.of(
@@ -66,7 +66,7 @@ public final class GrowthComparisons {
     }
   }
 
-  /** Boots a kernel with so many open files. */
+  /** Boots a kernel with a number of open files. */
   @FunctionalInterface
   private interface Opens {
     Bed open(int files) throws ErrnoException;
@@ -79,10 +79,9 @@ public final class GrowthComparisons {
   }
 
   /**
-   * Prepares all but {@link #onImages}: they need nothing of the machine.
+   * Creates all comparisons except {@link #onImages}. They need nothing of the host.
    *
-   * @param pollux the command line, to give each a process of its own; or null to do all in this one
-   * @return the comparisons
+   * @param pollux the command line, for a process for each; or null to run all in this process
    */
   public static List<Comparison> of(@Nullable Path pollux) {
     GrowthComparisons made = new GrowthComparisons(pollux);
@@ -94,7 +93,7 @@ public final class GrowthComparisons {
       made.devices(devices, Mark.NONE, SHALLOW, MANY_DEVICES, inARow, SHALLOW);
       made.devices(devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow, SHALLOW);
     }
-    for (int depth : DEPTHS) { // all of them with the same calls, so that there is more of one thing only
+    for (int depth : DEPTHS) { // all with the same calls, so that only one quantity differs
       made.devices(number("one a call, depth %,d", depth), MANY_MARK, depth, 1, 1, 1);
     }
     for (int depth : new int[] {SHALLOW, DEEP}) {
@@ -112,10 +111,9 @@ public final class GrowthComparisons {
   }
 
   /**
-   * Prepares those by files, and by extents of a file, on XFS: they need an {@link XfsImage}.
+   * Creates the comparisons by number of files and of extents on XFS. They need an {@link XfsImage}.
    *
    * @param pollux as above
-   * @return the comparisons
    */
   public static List<Comparison> onImages(@Nullable Path pollux) {
     GrowthComparisons made = new GrowthComparisons(pollux);

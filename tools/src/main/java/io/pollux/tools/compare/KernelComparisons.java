@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** This kernel beside itself, beside a number, and beside what memory allows: nothing of the machine's own takes part. */
+/** Compares this kernel with itself, with a goal, and with a copy loop. Nothing of the host takes part. */
 public final class KernelComparisons {
   private static final int DEEP = 32;
   private static final double SINGLE_GOAL = 5e6;
@@ -26,20 +26,20 @@ public final class KernelComparisons {
   /** The XFS sample on a null disk. */
   static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
 
-  /** The GFS2 sample on one. */
+  /** The GFS2 sample on a null disk. */
   static final TargetSpec GFS2 =
       new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null, false);
 
   private KernelComparisons() {}
 
   /**
-   * Prepares them.
+   * Creates the comparisons.
    *
-   * @param seed of all that is random
+   * @param seed of all random numbers
    * @param fileBytes size of the sample's main file
-   * @param pollux the command line, to give each side a process of its own where both are this kernel: what the compiler has
-   *     seen of one does not slow the other down; or null to do all in this one
-   * @return the comparisons; without --sq-poll where there is no second processor for it
+   * @param pollux the command line, for a process for each side, so that the compiler sees only one work; or null to run all in this
+   *     process
+   * @return the comparisons; without --sq-poll on one processor
    */
   public static List<Comparison> of(long seed, long fileBytes, @Nullable Path pollux) {
     Plan deep = Plan.forComparison(Pattern.RANDREAD, DEEP, seed);
@@ -82,25 +82,17 @@ public final class KernelComparisons {
     return all;
   }
 
-  /**
-   * Whether a kernel thread and a program can run at the same time.
-   *
-   * @return true if so
-   */
+  /** Whether a kernel thread and a program can run at the same time. */
   public static boolean twoProcessors() {
     return Plan.leavesProcessor(1, false);
   }
 
-  /**
-   * What is left out where there is one processor only.
-   *
-   * @return names of work
-   */
+  /** Returns the names of the comparisons that are omitted on one processor. */
   public static List<String> withThreads() {
     return List.of(SQ_POLL);
   }
 
-  /** A null disk with nothing on it, of which as many blocks are read. */
+  /** Returns an empty null disk of a given size. */
   static TargetSpec bare(long bytes) {
     return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null, false);
   }

@@ -4,22 +4,22 @@ package io.pollux.tools.compare;
 import java.util.Locale;
 
 /**
- * What is aimed at.
+ * The goal of a comparison.
  *
- * @param bound on which side of the value it is good to be
- * @param value of a ratio, or of what has none
+ * @param bound which side of the value reaches the goal
+ * @param value of the ratio, or of the figure if there is no ratio
  */
 public record Mark(Bound bound, double value) {
-  /** No aim. */
+  /** No goal. */
   public static final Mark NONE = new Mark(Bound.NONE, Double.NaN);
 
-  /** Sides. */
+  /** Bounds. */
   public enum Bound {
-    /** There is no aim. */
+    /** No goal. */
     NONE,
-    /** That much or more. */
+    /** At least the value. */
     LEAST,
-    /** That much or less. */
+    /** At most the value. */
     MOST;
 
     @Override
@@ -29,36 +29,34 @@ public record Mark(Bound bound, double value) {
   }
 
   /**
-   * That much or more.
+   * Creates a lower limit.
    *
    * @param value of a ratio
-   * @return the mark
    */
   public static Mark atLeast(double value) {
     return new Mark(Bound.LEAST, value);
   }
 
   /**
-   * That much or less.
+   * Creates an upper limit.
    *
-   * @param value of a ratio, or of what has none
-   * @return the mark
+   * @param value of a ratio, or of a figure without one
    */
   public static Mark atMost(double value) {
     return new Mark(Bound.MOST, value);
   }
 
-  /** Whether there is an aim at all. */
+  /** Whether there is a goal. */
   boolean aims() {
     return bound != Bound.NONE;
   }
 
-  /** Whether it is reached; what is no number never is. */
+  /** Whether a value reaches the goal. NaN never does. */
   boolean reached(double measured) {
     return bound == Bound.LEAST ? measured >= value : bound == Bound.MOST && measured <= value;
   }
 
-  /** For the table. */
+  /** Formats the mark for the table. */
   String text() {
     return aims() ? String.format(Locale.ROOT, "%s %.2f", bound == Bound.LEAST ? ">=" : "<=", value) : "";
   }

@@ -4,13 +4,13 @@ package io.pollux.tools.compare;
 import java.util.List;
 
 /**
- * What came of a comparison.
+ * The outcome of a comparison.
  *
- * @param of what was run
- * @param ours of each round, sorted
- * @param theirs of each round, sorted
- * @param ratios of each round, sorted: ours beside the neighbour's; empty where there is no ratio
- * @param ratio of all; NaN where there is none
+ * @param of the comparison
+ * @param ours figures of the rounds, sorted
+ * @param theirs figures of the rounds, sorted
+ * @param ratios of the rounds, sorted; empty if the unit has no ratio
+ * @param ratio of all rounds; NaN if the unit has no ratio
  */
 public record Outcome(Comparison of, List<Double> ours, List<Double> theirs, List<Double> ratios, double ratio) {
   /** Sorts the rounds. */
@@ -20,12 +20,12 @@ public record Outcome(Comparison of, List<Double> ours, List<Double> theirs, Lis
     ratios = ratios.stream().filter(one -> !Double.isNaN(one)).sorted().toList();
   }
 
-  /** Whether the mark is reached, by the ratio, or by what has none. */
+  /** Whether the mark is reached, by the ratio or, without one, by the median. */
   boolean reached() {
     return of.mark().reached(Double.isNaN(ratio) ? median(ours) : ratio);
   }
 
-  /** The middle one, or between the two in the middle. */
+  /** Returns the median. */
   static double median(List<Double> sorted) {
     int middle = sorted.size() / 2;
     return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A program that takes {@code -r SECONDS} and says at its end how many IOPS it had. */
+/** A program with the option {@code -r SECONDS} that prints its total IOPS at the end. */
 final class ProgramContestant implements Contestant {
   private static final Pattern TOTAL = Pattern.compile("(?m)^total: .* (\\d+) IOPS$");
 
@@ -16,7 +16,7 @@ final class ProgramContestant implements Contestant {
   private final List<String> before;
   private final List<String> after;
 
-  /** Takes the command's words before and after {@code -r SECONDS}. */
+  /** Creates a contestant from the command's arguments before and after {@code -r SECONDS}. */
   ProgramContestant(String name, List<String> before, List<String> after) {
     this.name = name;
     this.before = before;

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** This kernel with a device that does nothing, and the machine's io_uring with requests that do nothing. */
+/** Compares this kernel on a null device with the host's io_uring on no-op requests. */
 public final class RingComparisons {
   private static final String BENCH = "bench on a null disk";
   private static final String PROGRAM = "C ring program on a null disk";
@@ -20,33 +20,24 @@ public final class RingComparisons {
 
   private RingComparisons() {}
 
-  /**
-   * What they are called.
-   *
-   * @return names of work
-   */
+  /** Returns the names of the comparisons. */
   public static List<String> names() {
     return List.of(BENCH, PROGRAM, BOTH);
   }
 
-  /**
-   * Whether they can be made here: it takes a C compiler and liburing.
-   *
-   * @return true if so
-   */
+  /** Whether the host has a C compiler and liburing. */
   public static boolean possible() {
     return CPrograms.possible();
   }
 
   /**
-   * Prepares them.
+   * Creates the comparisons.
    *
    * @param spec a null disk
-   * @param plan the work; depth and batches are the ones of io_uring too
+   * @param plan the work; its depth and batches also apply to io_uring
    * @param directory for compiled programs
-   * @param pollux the command line, to run a C program by; null if it is not known
-   * @param wanted which of the names
-   * @return the comparisons
+   * @param pollux the command line, which runs a C program; null if it is unknown
+   * @param wanted selects names
    */
   public static List<Comparison> of(
       TargetSpec spec, Plan plan, Path directory, @Nullable Path pollux, Predicate<String> wanted) {
@@ -66,7 +57,7 @@ public final class RingComparisons {
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));
       all.add(new Turns(PROGRAM, Unit.IOPS, program, uring, Mark.atLeast(PROGRAM_MARK)));
-      Plan cold = plan.withRamp(0); // as a program is that has just been started
+      Plan cold = plan.withRamp(0); // as for a program that was just started
       Contestant java = BenchProgram.orHere(pollux, "bench, in Java", spec, cold);
       all.add(new Turns(BOTH, Unit.IOPS, program, java, Mark.atLeast(BOTH_MARK)));
     }

@@ -6,14 +6,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Two who take turns of some seconds. A turn of each comes first that does not count, but not where bytes are counted: there the ramp of
- * each turn is enough. The ratio is that of the medians, whatever the order.
+ * Runs two contestants in turns of some seconds. A first turn of each does not count, except for bytes, where the ramp of each turn is
+ * enough. The ratio is that of the medians.
  *
- * @param work in a few words
- * @param unit of what both answer
+ * @param work name of the work
+ * @param unit of both figures
  * @param ours this kernel
- * @param theirs what it is measured by
- * @param mark what is aimed at
+ * @param theirs the other side
+ * @param mark the goal
  */
 public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, Mark mark) implements Comparison {
   @Override

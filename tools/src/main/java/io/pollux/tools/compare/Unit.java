@@ -3,15 +3,15 @@ package io.pollux.tools.compare;
 
 import java.util.Locale;
 
-/** What is counted. */
+/** Units of figures. */
 public enum Unit {
-  /** I/Os a second. */
+  /** I/Os per second. */
   IOPS("%,.0f", " IOPS"),
-  /** Nanoseconds for a request. */
+  /** Nanoseconds per request. */
   NANOS("%,.0f ns", ""),
   /** Seconds. */
   SECONDS("%.2f s", ""),
-  /** Bytes for a request. There may be none, and nothing has a ratio to that. */
+  /** Bytes per request. The goal may be 0, so there is no ratio. */
   BYTES("%.3f B", "");
 
   private final String format;
@@ -27,17 +27,17 @@ public enum Unit {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /** A value for a table, of which most lines are of I/Os a second and do not say so. */
+  /** Formats a value for a table. IOPS have no unit there. */
   String brief(double value) {
     return String.format(Locale.ROOT, format, value);
   }
 
-  /** A value where nothing else says what it is. */
+  /** Formats a value with its unit. */
   String full(double value) {
     return brief(value) + word;
   }
 
-  /** One beside another; NaN if such things have no ratio. */
+  /** Returns the ratio; NaN if the unit has none. */
   double ratio(double ours, double theirs) {
     return this == BYTES ? Double.NaN : ours / theirs;
   }

@@ -13,21 +13,17 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * Where a command writes to: results to standard output, progress and errors to standard error, both in UTF-8
- * whatever the locale says, since the names in an image are bytes and most of them UTF-8.
+ * The output of a command: results on standard output, progress and errors on standard error. Both are UTF-8 in any locale, because names
+ * in an image are bytes and usually UTF-8.
  *
  * @param out for results; buffered, and flushed at the end of the command
  * @param err for everything else
- * @param interrupts takes what is to be called on Control-C
+ * @param interrupts registers an action for Control-C
  */
 public record Console(OutputStream out, PrintStream err, Consumer<Runnable> interrupts) {
   private static final int BUFFER = 64 << 10;
 
-  /**
-   * The process's own.
-   *
-   * @return its standard output and standard error
-   */
+  /** Returns the console of this process. */
   public static Console ofProcess() {
     return new Console(
         new UntilFailure(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER)),
@@ -38,8 +34,8 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   /**
    * Writes text to standard output.
    *
-   * @param text one or more lines, each with its end
-   * @throws Failure if nobody takes it
+   * @param text complete lines
+   * @throws Failure if a write failed
    */
   public void print(String text) {
     write(text.getBytes(StandardCharsets.UTF_8));
@@ -48,8 +44,8 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   /**
    * Writes bytes to standard output.
    *
-   * @param bytes what
-   * @throws Failure if nobody takes it
+   * @param bytes the bytes
+   * @throws Failure if a write failed
    */
   public void write(byte[] bytes) {
     try {
@@ -60,9 +56,9 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   }
 
   /**
-   * Makes sure that all was taken.
+   * Flushes standard output.
    *
-   * @throws Failure if not
+   * @throws Failure if a write failed
    */
   public void flush() {
     try {
@@ -73,7 +69,7 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   }
 
   /**
-   * Says what went wrong, in one line.
+   * Prints an error in one line.
    *
    * @param message WHAT: WHY
    */
@@ -85,7 +81,9 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
     return Failure.fault("standard output", String.valueOf(e.getMessage()));
   }
 
-  /** Keeps any message on one line. Bytes that are not UTF-8 are shown as in {@link PathName#toString()}. */
+  /**
+   * Replaces control characters, so that a message stays on one line. Bytes that are not UTF-8 are shown as in {@link PathName#toString()}.
+   */
   private static String oneLine(String message) {
     StringBuilder line = new StringBuilder(message.length());
     message

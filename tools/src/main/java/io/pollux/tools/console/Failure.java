@@ -4,15 +4,15 @@ package io.pollux.tools.console;
 import java.io.Serial;
 import org.jspecify.annotations.Nullable;
 
-/** The end of a command that did not do what it was asked to: one line for people, and an exit status. */
+/** A failed command: a readable line, and an exit status. */
 public final class Failure extends RuntimeException {
-  /** Exit status: all was done. */
+  /** Exit status: success. */
   public static final int DONE = 0;
 
   /** Exit status: the work ran and found a fault. */
   public static final int FAULT = 1;
 
-  /** Exit status: it could not run. */
+  /** Exit status: the command could not run. */
   public static final int COULD_NOT_RUN = 2;
 
   @Serial private static final long serialVersionUID = 1L;
@@ -25,56 +25,48 @@ public final class Failure extends RuntimeException {
   }
 
   /**
-   * It could not run.
+   * Creates a failure of a command that could not run.
    *
    * @param what the option, the file, the part
-   * @param why in a few words
-   * @return the exception to throw
+   * @param why the reason in a few words
    */
   public static Failure couldNotRun(String what, String why) {
     return new Failure(COULD_NOT_RUN, what, why, null);
   }
 
   /**
-   * It could not run.
+   * Creates a failure of a command that could not run.
    *
    * @param what the option, the file, the part
-   * @param why in a few words
+   * @param why the reason in a few words
    * @param cause shown by --debug
-   * @return the exception to throw
    */
   public static Failure couldNotRun(String what, String why, Throwable cause) {
     return new Failure(COULD_NOT_RUN, what, why, cause);
   }
 
   /**
-   * It ran, and found a fault.
+   * Creates a failure of a command that ran and found a fault.
    *
    * @param what the file, the part
-   * @param why in a few words
-   * @return the exception to throw
+   * @param why the reason in a few words
    */
   public static Failure fault(String what, String why) {
     return new Failure(FAULT, what, why, null);
   }
 
   /**
-   * It ran, and found a fault.
+   * Creates a failure of a command that ran and found a fault.
    *
    * @param what the file, the part
-   * @param why in a few words
+   * @param why the reason in a few words
    * @param cause shown by --debug
-   * @return the exception to throw
    */
   public static Failure fault(String what, String why, Throwable cause) {
     return new Failure(FAULT, what, why, cause);
   }
 
-  /**
-   * The exit status.
-   *
-   * @return FAULT or COULD_NOT_RUN
-   */
+  /** Returns the exit status, FAULT or COULD_NOT_RUN. */
   public int status() {
     return status;
   }

@@ -19,13 +19,13 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Programs of the machine that take part. */
+/** Runs programs of the host. */
 public final class HostProgram {
   private static final long PATIENCE_SECONDS = 120;
-  private static final long GRACE_SECONDS = 10; // enough for a script to unmount what it mounted
+  private static final long GRACE_SECONDS = 10; // enough for a script to unmount
   private static final long LISTEN_MILLIS = 50;
   private static final int KEPT_LINES = 20;
-  private static final double NANOS = 1e9; // of a second
+  private static final double NANOS = 1e9; // per second
   private static final String OWN_FAILURE = "pollux: ";
 
   private static volatile boolean ending;
@@ -33,21 +33,19 @@ public final class HostProgram {
   private HostProgram() {}
 
   /**
-   * Whether there is a program of that name.
+   * Whether a program is on the PATH.
    *
    * @param name without a directory
-   * @return true if it is found on the PATH
    */
   public static boolean exists(String name) {
     return exists(name, List.of());
   }
 
   /**
-   * Whether there is a program of that name, there or elsewhere.
+   * Whether a program is on the PATH or in other directories.
    *
    * @param name without a directory
-   * @param more directories to look in after those of the PATH
-   * @return true if it is found
+   * @param more directories searched after the PATH
    */
   public static boolean exists(String name, List<String> more) {
     String path = System.getenv("PATH");
@@ -55,48 +53,45 @@ public final class HostProgram {
     return Stream.concat(first, more.stream()).anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
   }
 
-  /**
-   * Whether this process is ending, as on Control-C: programs that it ran are ended too, and no other is started.
-   *
-   * @return true from then on
-   */
+  /** Whether this process is shutting down, as on Control-C. Its programs are then terminated, and no other is started. */
   public static boolean ending() {
     return ending;
   }
 
   /**
-   * Runs a program to its end. It does not outlive this call, nor this process.
+   * Runs a program until it exits. It does not outlive this call or this process.
    *
-   * @param command its words
-   * @param seconds how long it takes, about; two minutes later it is ended
+   * @param command program and arguments
+   * @param seconds expected duration; the program is terminated two minutes later
    * @return its standard output
-   * @throws Failure if it can't be run, does not end, or ends with another status than 0
+   * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0
    */
   public static String run(List<String> command, double seconds) {
     return toItsEnd(command, seconds + PATIENCE_SECONDS, KEPT_LINES, line -> {}).outOr(Failure::couldNotRun);
   }
 
   /**
-   * Runs a program to its end, and passes on what it says on its way.
+   * Runs a program until it exits, and forwards its standard error.
    *
-   * @param command its words
-   * @param seconds how long it takes, about; two minutes later it is ended
-   * @param progress takes the lines of its standard error, as they come
+   * @param command program and arguments
+   * @param seconds expected duration; the program is terminated two minutes later
+   * @param progress receives the lines of its standard error as they arrive
    * @return its standard output
-   * @throws Failure if it can't be run, does not end, or ends with another status than 0
+   * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0
    */
   public static String run(List<String> command, double seconds, Consumer<String> progress) {
     return toItsEnd(command, seconds + PATIENCE_SECONDS, 1, progress).outOr(Failure::couldNotRun);
   }
 
   /**
-   * Runs this command line to its end, and passes on what it says on its way, but not why it failed: that is in the failure.
+   * Runs this command line until it exits, and forwards its standard error. The line with its failure is not forwarded, because the
+   * exception has it.
    *
-   * @param command its words
-   * @param seconds how long it takes, about; two minutes later it is ended
-   * @param progress takes the lines of its standard error, as they come
+   * @param command program and arguments
+   * @param seconds expected duration; the program is terminated two minutes later
+   * @param progress receives the lines of its standard error as they arrive
    * @return its standard output
-   * @throws Failure if it can't be run, does not end, or ends with another status than 0; a fault if it found one
+   * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0; a fault if it found one
    */
   public static String runPollux(List<String> command, double seconds, Consumer<String> progress) {
     Consumer<String> others =
@@ -110,15 +105,15 @@ public final class HostProgram {
   }
 
   /**
-   * How a program ended.
+   * The end of a program.
    *
-   * @param name its own
+   * @param name of the program
    * @param status its exit status
    * @param out its standard output
-   * @param last of the lines of its standard error
+   * @param last lines of its standard error
    */
   record Ended(String name, int status, String out, List<String> last) {
-    /** Standard output, unless it failed. */
+    /** Returns the standard output; throws if the program failed. */
     String outOr(BiFunction<String, String, Failure> failure) {
       if (status != 0) {
         throw failure.apply(name, "ended with status " + status + ": " + String.join(" ", last));
@@ -127,7 +122,7 @@ public final class HostProgram {
     }
   }
 
-  /** Runs a program, which is ended after so many seconds, and keeps so many of the last lines of standard error. */
+  /** Runs a program with a timeout, and keeps the last lines of its standard error. */
   static Ended toItsEnd(List<String> command, double seconds, int kept, Consumer<String> progress) {
     String name = command.getFirst();
     try {
@@ -159,16 +154,16 @@ public final class HostProgram {
 
   private static Path temporary(String suffix) throws IOException {
     Path file = Files.createTempFile("pollux", suffix);
-    file.toFile().deleteOnExit(); // on Control-C too
+    file.toFile().deleteOnExit(); // also on Control-C
     return file;
   }
 
-  /** One that runs, and ends with this process. */
+  /** A running program, which exits with this process at the latest. */
   private static final class Child implements AutoCloseable {
     private final Thread hook = new Thread(this::endWithAll, "end of a program");
     private @Nullable Process process;
 
-    /** Not when this process is ending, as nobody would end it then. */
+    /** Starts the program, except during the shutdown of this process, when nothing would terminate it. */
     synchronized Process start(ProcessBuilder builder) throws IOException {
       try {
         Runtime.getRuntime().addShutdownHook(hook);
@@ -188,26 +183,29 @@ public final class HostProgram {
       end();
     }
 
-    /** First it is asked, and has time for what it has to do at its end; its children are nobody's after that, so they are noted. */
+    /**
+     * Terminates the program: by a signal, then by force after a grace period. Its descendants are collected first, because they lose their
+     * parent.
+     */
     private synchronized void end() {
       Process running = process;
       if (running == null || !running.isAlive()) {
         return;
       }
       List<ProcessHandle> children = running.descendants().toList();
-      running.toHandle().destroy(); // that of Process closes the streams, and who tidies up may have something to say
+      running.toHandle().destroy(); // Process.destroy would close the streams, and the program may still write to them
       boolean interrupted = false;
       try {
         running.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
-        interrupted = true; // at once, then
+        interrupted = true; // then by force at once
       }
       List<ProcessHandle> left =
           Stream.of(children.stream(), running.descendants(), Stream.of(running.toHandle()))
               .flatMap(Function.identity()).filter(ProcessHandle::isAlive).toList();
       left.forEach(ProcessHandle::destroyForcibly);
       CompletableFuture.allOf(left.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
-          .completeOnTimeout(null, GRACE_SECONDS, TimeUnit.SECONDS).join(); // one that hangs in the machine's kernel stays
+          .completeOnTimeout(null, GRACE_SECONDS, TimeUnit.SECONDS).join(); // a process stuck in the host's kernel stays
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
@@ -219,14 +217,14 @@ public final class HostProgram {
       try {
         Runtime.getRuntime().removeShutdownHook(hook);
       } catch (IllegalStateException e) {
-        ending = true; // too late, it runs
+        ending = true; // the shutdown has started
       }
     }
   }
 
   /**
-   * What a program has said so far, in a file: it never waits for who listens, and who listens never waits for a child of it that goes on and
-   * has the same standard error.
+   * The standard error of a program, in a file. The program thus never waits for this process. This process never waits for a child of the
+   * program that keeps the same standard error.
    */
   private static final class Said implements AutoCloseable {
     private final Path file;
@@ -245,13 +243,13 @@ public final class HostProgram {
       this.to = to;
     }
 
-    /** Passes on the lines that are there by now; not those that come meanwhile, of which there may be no end. */
+    /** Forwards the lines that are in the file now. Later lines are left, because there may be no end of them. */
     void listen() throws IOException {
       long end = Files.size(file);
       while (heard < end) {
         int n = from.read(bytes, 0, (int) Math.min(bytes.length, end - heard));
         if (n < 0) {
-          return; // it was made shorter
+          return; // the file was truncated
         }
         heard += n;
         for (int i = 0; i < n; i++) {
@@ -274,7 +272,7 @@ public final class HostProgram {
       to.accept(text);
     }
 
-    /** Passes on what is there when the program has ended, and answers the last lines. */
+    /** Forwards the rest after the program has exited. Returns the last lines. */
     List<String> toTheEnd() throws IOException {
       listen();
       if (line.size() > 0) {

@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Control-C for commands that have something to say before they end. The virtual machine begins to shut down; its
- * shutdown waits here until the command has stopped in its own way, and the exit status is the command's.
+ * Control-C for commands that print something before they exit. The shutdown of the virtual machine waits until the command has stopped;
+ * the exit status is the command's.
  */
 public final class Interrupts {
   private static final long PATIENCE_SECONDS = 60;
@@ -17,16 +17,16 @@ public final class Interrupts {
   private Interrupts() {}
 
   /**
-   * From now on, Control-C is a request.
+   * Makes Control-C a request to stop.
    *
-   * @param stop asks the command to come to its end; called on a thread of its own, perhaps when it already has
+   * @param stop requests the stop; called on its own thread, possibly after the command has completed
    */
   public static void stopWith(Runnable stop) {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> waitForEnd(stop), "interrupt"));
   }
 
   /**
-   * The command has ended, and all its output is written.
+   * Reports that the command has completed and its output is written.
    *
    * @param status its exit status
    */
@@ -36,14 +36,14 @@ public final class Interrupts {
 
   private static void waitForEnd(Runnable stop) {
     if (ENDED.isDone()) {
-      return; // the command ended by itself, and this is the end of the process
+      return; // a normal exit
     }
     try {
       stop.run();
       int status = ENDED.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
       Runtime.getRuntime().halt(status); // exit would wait for this hook
     } catch (InterruptedException | ExecutionException | TimeoutException e) {
-      return; // it does not stop; the machine ends it
+      return; // the command does not stop; the virtual machine exits
     }
   }
 }

@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Sizes as people write them: 4k, 64M, 1G, powers of 1024. */
+/** Readable sizes: 4k, 64M, 1G, powers of 1024. */
 public final class Sizes {
   private static final Pattern SIZE = Pattern.compile("([0-9]{1,19})(?:([kmgtpe])(?:i?b)?|b)?", Pattern.CASE_INSENSITIVE);
   private static final String UNITS = "KMGTPE";
@@ -13,11 +13,11 @@ public final class Sizes {
   private Sizes() {}
 
   /**
-   * Reads a size.
+   * Parses a size.
    *
-   * @param text digits and perhaps a unit: 512, 4k, 64M, 1GiB
+   * @param text digits and an optional unit: 512, 4k, 64M, 1GiB
    * @return bytes
-   * @throws NumberFormatException if it is not a size or does not fit in 63 bits; with a sentence for people
+   * @throws NumberFormatException if it is not a size or does not fit in 63 bits; with a readable message
    */
   public static long parse(String text) {
     Matcher matcher = SIZE.matcher(text);
@@ -34,10 +34,10 @@ public final class Sizes {
   }
 
   /**
-   * Writes a size.
+   * Formats a size.
    *
-   * @param bytes how many
-   * @return three digits or so and a unit, such as 4 KiB, 16.0 MiB, 300 MiB
+   * @param bytes the size
+   * @return about three digits and a unit, such as 4 KiB, 16.0 MiB, 300 MiB
    */
   public static String show(long bytes) {
     if (bytes < 1024) {

@@ -5,24 +5,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Whether people are looking. System.console() knows it of input and output together only. */
+/** Whether output goes to a terminal. System.console() checks only input and output together. */
 public final class Terminal {
   private Terminal() {}
 
-  /**
-   * Tells of standard output.
-   *
-   * @return true if it goes to a terminal
-   */
+  /** Whether standard output is a terminal. */
   public static boolean isOutput() {
     return isTerminal(1);
   }
 
-  /**
-   * Tells of standard error.
-   *
-   * @return true if it goes to a terminal
-   */
+  /** Whether standard error is a terminal. */
   public static boolean isError() {
     return isTerminal(2);
   }
@@ -32,7 +24,7 @@ public final class Terminal {
       String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd)).toString();
       return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console");
     } catch (IOException | RuntimeException e) {
-      return false; // closed, or no /proc: nobody is known to look
+      return false; // closed, or no /proc: taken as no terminal
     }
   }
 }

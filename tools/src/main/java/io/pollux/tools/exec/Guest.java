@@ -26,11 +26,11 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernel's side in a C program's process. The library calls {@link #start} through JNI, once, and everything
- * else through upcalls whose addresses start() leaves in the block that both sides know.
+ * The kernel in a C program's process. The library calls {@link #start} once through JNI. All other calls are upcalls, whose addresses
+ * start() stores in the shared block.
  */
 final class Guest {
-  /** Most threads of a program that have made a call and not ended. */
+  /** Maximum number of live threads of a program that have made a call. */
   private static final int MAX_THREADS = 32_768;
 
   /** As FD_LIMIT in pollux.h. */
@@ -65,7 +65,7 @@ final class Guest {
   private final Target target;
   private final Program process;
 
-  /** By handle. A place is filled by its own thread and emptied when that has ended. */
+  /** Threads by handle. A slot is filled by its own thread and cleared when that thread has exited. */
   private final AtomicReferenceArray<@Nullable Program> threads = new AtomicReferenceArray<>(MAX_THREADS);
 
   private final Deque<Integer> free = new ArrayDeque<>(); // under its own lock
@@ -80,7 +80,7 @@ final class Guest {
    * Boots the kernel.
    *
    * @param block address of struct kernel_block
-   * @return 0, or the exit status after saying what is wrong
+   * @return 0, or the exit status after an error was printed
    */
   static int start(long block) {
     try {
@@ -115,7 +115,7 @@ final class Guest {
     }
   }
 
-  /** RLIMIT_MEMLOCK as the program set it before this kernel started: two unsigned numbers. */
+  /** Sets RLIMIT_MEMLOCK as the program set it before the kernel started: two unsigned numbers. */
   private static void takeOverMemlock(UserProcess process, @Nullable String limits) {
     if (limits == null) {
       return;
@@ -134,8 +134,8 @@ final class Guest {
     return MemorySegment.ofAddress(RawMemory.getLong(at));
   }
 
-  /** Makes a method something that C can call: all of it is 64-bit integers. */
-  @SuppressWarnings("restricted") // being called by C is what this is for
+  /** Creates a C function for a method. All its arguments are 64-bit integers. */
+  @SuppressWarnings("restricted") // called by C
   private void upcall(long at, String name, int arguments) throws ReflectiveOperationException {
     Class<?>[] longs = new Class<?>[arguments];
     Arrays.fill(longs, long.class);
@@ -146,7 +146,7 @@ final class Guest {
     RawMemory.putLong(at, Linker.nativeLinker().upcallStub(method, type, Arena.global()).address());
   }
 
-  /** A line on standard error, wherever that is now. */
+  /** Prints a line on the current standard error. */
   private static void complain(String text) {
     PrintStream err = System.err;
     err.println("pollux: " + text);
@@ -159,7 +159,7 @@ final class Guest {
     return Failure.COULD_NOT_RUN;
   }
 
-  /** Upcall: a thread of the program makes its first call. Answers its handle, or -EAGAIN. */
+  /** Upcall: the first call of a thread. Returns its handle, or -EAGAIN. */
   long attach() {
     try {
       int handle;
@@ -173,7 +173,7 @@ final class Guest {
       }
       threads.setRelease(handle, process.newThread());
       return handle;
-    } catch (Throwable e) { // none may leave an upcall: it would end the process
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
       mistake(e);
       return -Errno.EAGAIN;
     }
@@ -184,13 +184,13 @@ final class Guest {
     try {
       Program program = threads.getPlain((int) thread);
       return program == null ? -Errno.ESRCH : program.syscall((int) nr, a0, a1, a2, a3, a4, a5);
-    } catch (Throwable e) { // none may leave an upcall: it would end the process
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
       mistake(e);
       return -Errno.EIO;
     }
   }
 
-  /** Upcall: the program ends. */
+  /** Upcall: the program exits. */
   long shutdown() {
     try {
       try (target) { // closed last, even if the program fails
@@ -204,12 +204,12 @@ final class Guest {
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));
       return e.status();
-    } catch (Throwable e) { // none may leave an upcall: it would end the process
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
       return mistake(e);
     }
   }
 
-  /** Hears of signals for threads that are in a call, and of threads that have ended. */
+  /** Starts the thread that receives notes: signals for threads in a call, and exits of threads. */
   private void listen(Machine machine, int fd) {
     Thread listener = new Thread(() -> hear(machine, fd), "pollux-notes");
     listener.setDaemon(true);
@@ -221,13 +221,13 @@ final class Guest {
     while (true) {
       long bytes = machine.call(Machine.READ, fd, notes.address(), notes.byteSize());
       if (bytes <= 0) {
-        return; // the program closed it: then there is nothing more to hear
+        return; // the program has closed the pipe
       }
       for (long at = 0; at + NOTE_SIZE <= bytes; at += NOTE_SIZE) {
         long done = notes.get(ValueLayout.JAVA_LONG, at + 2 * Long.BYTES);
         heard((int) notes.get(ValueLayout.JAVA_LONG, at), (int) notes.get(ValueLayout.JAVA_LONG, at + Long.BYTES));
         if (done != 0) {
-          RawMemory.putIntRelease(done, 1); // pairs with the acquire of the thread that waits for it
+          RawMemory.putIntRelease(done, 1); // pairs with the acquire of the waiting thread
         }
       }
     }

@@ -13,11 +13,11 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of the program's process: numbers are taken and given back by C, and what this kernel has no file
- * for is one of the machine's.
+ * The descriptors of the program's process. C code reserves and frees the numbers. A number without a file of this kernel is one of the
+ * host's.
  */
 final class GuestFiles implements MachineFiles {
-  private final FileTable foreign = new FileTable(); // the machine's files are not in this kernel's books
+  private final FileTable foreign = new FileTable(); // the host's files do not count as open files of this kernel
   private final MachineFile.Host host;
   private final MethodHandle reserve;
   private final MethodHandle reserveAt;
@@ -34,7 +34,7 @@ final class GuestFiles implements MachineFiles {
     this.free = function(free, FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
   }
 
-  @SuppressWarnings("restricted") // calling C is what this is for
+  @SuppressWarnings("restricted") // calls C
   private static MethodHandle function(MemorySegment address, FunctionDescriptor type) {
     return Linker.nativeLinker().downcallHandle(address, type);
   }

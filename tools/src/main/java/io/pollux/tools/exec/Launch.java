@@ -25,7 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Turns this process into a C program that has this kernel for its calls below a mount point. */
+/** Replaces this process by a C program that uses this kernel for its calls below a mount point. */
 public final class Launch {
   private static final String JIT_OPTIONS = "io/pollux/tools/jit.options";
   private static final int MAX_PATH = 4096;
@@ -45,11 +45,11 @@ public final class Launch {
   private final String at;
 
   /**
-   * Prepares.
+   * Creates a launch.
    *
-   * @param spec what the program runs against
-   * @param at absolute path of the mount point; needs not exist on the machine
-   * @throws Failure if it can't be a mount point
+   * @param spec the target of the program
+   * @param at absolute path of the mount point; need not exist on the host
+   * @throws Failure if it cannot be a mount point
    */
   public Launch(TargetSpec spec, String at) {
     String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
@@ -111,7 +111,7 @@ public final class Launch {
     return options;
   }
 
-  /** The options that bin/pollux has too. */
+  /** Returns the options that bin/pollux has too. */
   private static List<String> jitOptions() {
     try (InputStream in = Launch.class.getModule().getResourceAsStream(JIT_OPTIONS)) {
       if (in == null) {
@@ -124,7 +124,7 @@ public final class Launch {
     }
   }
 
-  @SuppressWarnings("restricted") // calling C is what this is for
+  @SuppressWarnings("restricted") // calls C
   private static MethodHandle libc(String name, FunctionDescriptor type, Linker.Option... options) {
     return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), type, options);
   }
@@ -146,7 +146,7 @@ public final class Launch {
     }
   }
 
-  /** Answers the errno. */
+  /** Calls execvp. Returns the errno. */
   private static int execvp(List<byte[]> arguments) {
     StructLayout captured = Linker.Option.captureStateLayout();
     VarHandle errno = captured.varHandle(MemoryLayout.PathElement.groupElement("errno"));
@@ -168,7 +168,7 @@ public final class Launch {
         MemorySegment.copy(argument, 0, string, ValueLayout.JAVA_BYTE, 0, argument.length);
         argv.setAtIndex(ValueLayout.ADDRESS, i, string);
       }
-      // The virtual machine blocks SIGQUIT in its threads; the program is to start with nothing blocked.
+      // The virtual machine blocks SIGQUIT in its threads; the program must start with no signal blocked.
       int ignored =
           (int) sigprocmask.invokeExact(SIG_SETMASK, arena.allocate(SIGNAL_SET_BYTES), MemorySegment.NULL);
       MemorySegment state = arena.allocate(captured);

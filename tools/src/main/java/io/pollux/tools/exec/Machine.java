@@ -9,12 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** System calls of the machine under the program, past everything that the library takes over. */
+/** Makes system calls of the host, bypassing all functions that the library replaces. */
 final class Machine {
   /** As APART_TAKE in pollux.h. */
   static final int TAKE = -1;
 
-  // Numbers of x86-64 Linux, the machine underneath.
+  // Numbers of x86-64 Linux, the host.
   static final int READ = 0;
   static final int WRITE = 1;
   static final int CLOSE = 3;
@@ -49,15 +49,15 @@ final class Machine {
 
   private final MethodHandle call;
 
-  /** Takes the address of the C function. */
-  @SuppressWarnings("restricted") // calling C is what this is for
+  /** Creates the calls from the address of the C function. */
+  @SuppressWarnings("restricted") // calls C
   Machine(MemorySegment function) {
     ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
     FunctionDescriptor type = FunctionDescriptor.of(word, word, word, word, word, word, word, word);
     call = Linker.nativeLinker().downcallHandle(function, type);
   }
 
-  /** Makes a call; answers a result or a negative errno. It may block, and is interrupted by signals. */
+  /** Makes a call and returns a result or a negative errno. It may block, and signals interrupt it. */
   long call(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
       return (long) call.invokeExact((long) nr, a0, a1, a2, a3, a4, a5);
@@ -86,7 +86,7 @@ final class Machine {
     return (int) call(FCNTL, fd, F_DUPFD_CLOEXEC, from);
   }
 
-  /** The lowest number that programs do not expect. */
+  /** Returns the lowest number that programs do not expect. */
   int outOfTheWay() {
     try (Arena arena = Arena.ofConfined()) {
       long limit = arena.allocate(RLIMIT_SIZE, Long.BYTES).address();

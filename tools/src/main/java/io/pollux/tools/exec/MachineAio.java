@@ -10,7 +10,7 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.Arena;
 
 /**
- * The host's aio, for two operations that no other system call offers: to check whether a file accepts a request, and to signal
+ * The host's aio, for two operations that no other system call offers. It checks whether a file accepts a request, and it signals
  * an eventfd without blocking. The program's requests do not use it.
  */
 final class MachineAio {

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * Duplicates of the program's descriptors, for requests that outlive the submitting call. All requests on a descriptor share one
  * duplicate. The last request closes it.
  *
- * <p>The first few are in the program's table, at numbers that programs do not expect: 900 and above, or the last eighth below a
- * smaller limit. The others are in a second table that the program does not see. A call there costs a thread switch.
+ * <p>The first few are in the program's table, at numbers that programs do not expect. These are 900 and above, or the last eighth
+ * below a smaller limit. The others are in a second table that the program does not see. A call there costs a thread switch.
  */
 final class MachineDuplicates {
   private static final int F_DUPFD_QUERY = 1027; // since Linux 6.10

@@ -27,7 +27,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A host file as a file of this kernel, for aio requests of a C program: an eventfd, a pipe, a file outside the mount point.
+ * A host file for aio requests of a C program: an eventfd, a pipe, a file outside the mount point.
  *
  * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, on the program's memory. It runs in place
  * inside the submitting call, as in Linux 4.20 for files without asynchronous I/O. A request that must wait (an empty pipe)
@@ -69,7 +69,7 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Opens what a descriptor of the machine names.
+   * Opens a descriptor of the host.
    *
    * @return the file, with one reference for the caller; null if there is no such descriptor
    */
@@ -110,7 +110,7 @@ class MachineFile extends AnonInode {
     return new String(bytes, StandardCharsets.US_ASCII).equals("anon_inode:[eventfd]");
   }
 
-  /** One that the kernel can signal. */
+  /** An eventfd of the host, which the kernel can signal. */
   private static final class MachineEventfd extends MachineFile implements EventfdCtx {
     private MachineEventfd(Host host, int number, int mode, int access) {
       super(host, number, mode, access);
@@ -148,7 +148,7 @@ class MachineFile extends AnonInode {
     return operations;
   }
 
-  /** The duplicate, created by the first call; null if the host has no free descriptor. */
+  /** Returns the duplicate, created by the first call; null if the host has no free descriptor. */
   final synchronized @Nullable Duplicate duplicate() {
     if (duplicate == null) {
       duplicate = host.duplicates().hold(number);
@@ -156,7 +156,7 @@ class MachineFile extends AnonInode {
     return duplicate;
   }
 
-  /** The duplicate; null while the program's number is used. */
+  /** Returns the duplicate; null while the program's number is used. */
   private synchronized @Nullable Duplicate held() {
     return duplicate;
   }
@@ -258,7 +258,7 @@ class MachineFile extends AnonInode {
     return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
   }
 
-  /** The socket timeout that the program has set. */
+  /** Returns the socket timeout that the program has set. */
   private long timeout(boolean read) {
     if (type != StatMode.S_IFSOCK) {
       return WaitQueue.FOREVER;

@@ -55,8 +55,8 @@ final class MachinePolls {
   /**
    * Watches a duplicate: wakes its queue at each change.
    *
-   * @return 0; -EPERM for a file that is always ready, such as a regular file; -EAGAIN if the host cannot create the thread; -EIO
-   *     after the thread failed; another negative errno if the host cannot watch the file
+   * @return 0, or a negative errno: -EPERM for a file that is always ready, such as a regular file. -EAGAIN if the host cannot
+   *     create the thread. -EIO after the thread failed. Another errno if the host cannot watch the file.
    */
   int watch(Duplicate file) {
     synchronized (watched) {
@@ -86,7 +86,7 @@ final class MachinePolls {
     }
   }
 
-  /** The number of the epoll set in a table, or a negative errno. Under the lock. */
+  /** Returns the number of the epoll set in a table, or a negative errno. Under the lock. */
   private int set(Machine table) {
     if (epoll < 0) {
       int made = (int) machine.call(Machine.EPOLL_CREATE1, EPOLL_CLOEXEC, 0, 0);
@@ -148,7 +148,7 @@ final class MachinePolls {
     }
   }
 
-  /** Returns only by throwing. */
+  /** Runs until it throws. */
   private void wakeForever(int set) {
     long events = Arena.global().allocate((long) EVENT_SIZE * MAX_EVENTS, Long.BYTES).address();
     while (true) {

@@ -6,7 +6,7 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Iovec;
 import java.lang.foreign.Arena;
 
-/** Room for the struct iovec array of one call of the host. */
+/** A struct iovec array for one call of the host. */
 final class MachineVector extends Slab.Item {
   static final Slab<MachineVector> SLAB = new Slab<>(MachineVector::new);
 

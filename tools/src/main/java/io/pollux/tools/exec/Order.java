@@ -14,9 +14,9 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
-/** What the command line tells the kernel that starts later, in the program: a target, as one variable's text. */
+/** A target in an environment variable: the command line writes it, and the kernel in the program reads it. */
 final class Order {
-  /** The variable's name. */
+  /** Name of the variable. */
   static final String VARIABLE = "POLLUX_TARGET";
 
   private Order() {}
@@ -77,7 +77,7 @@ final class Order {
         Boolean.parseBoolean(fields.getProperty("norecovery")),
         nullDisk(fields),
         faults == null ? null : FaultPlan.parse(faults),
-        false); // that is bench's
+        false); // only for bench
   }
 
   private static @Nullable NullParameters nullDisk(Properties fields) {

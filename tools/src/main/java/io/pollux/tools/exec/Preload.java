@@ -23,8 +23,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The library that is preloaded into a program: compiled from this package's resources on first use, and kept under
- * a name that is made of the sources.
+ * The library that is preloaded into a program. It is compiled from this package's resources on first use, and stored under a name with a
+ * hash of the sources.
  */
 final class Preload {
   private static final List<String> SOURCES =
@@ -38,11 +38,11 @@ final class Preload {
   private Preload() {}
 
   /**
-   * The library, compiled if need be.
+   * Returns the library, compiled if necessary.
    *
-   * @param javaHome whose jni.h it is compiled with
+   * @param javaHome its jni.h is used
    * @return its file
-   * @throws Failure if there is no compiler, or nowhere to put it
+   * @throws Failure if there is no compiler, or no directory for the library
    */
   static Path library(Path javaHome) {
     Map<String, byte[]> files = read();
@@ -71,7 +71,7 @@ final class Preload {
     throw Failure.couldNotRun("exec", "the library for C programs can't be written: " + why, why);
   }
 
-  /** Beside the jar, as all that is built; else where a user keeps what can be made again. */
+  /** Returns the directories for the library: next to the jar, else the user's cache. */
   private static List<Path> places() {
     List<Path> places = new ArrayList<>();
     CodeSource source = Preload.class.getProtectionDomain().getCodeSource();
@@ -79,7 +79,7 @@ final class Preload {
       try {
         places.add(Path.of(source.getLocation().toURI()).resolveSibling("exec"));
       } catch (URISyntaxException | IllegalArgumentException e) {
-        // Not a file: then it is not a place.
+        // A location that is not a file is skipped.
         assert source.getLocation() != null;
       }
     }

@@ -3,22 +3,23 @@
 /**
  * C programs on this kernel: {@code pollux exec}.
  *
- * <p>Two processes follow each other under one number. The first is the command line: {@link
- * io.pollux.tools.exec.Launch} has a small C library compiled ({@link io.pollux.tools.exec.Preload}), describes in the
- * environment what is wanted ({@link io.pollux.tools.exec.Order}), and becomes the program by execve, with the
- * library preloaded. The second is the program. The library, whose sources are this package's resources, takes over
- * its file and aio calls; on the first that concerns this kernel it starts a Java virtual machine beside the program,
- * and {@link io.pollux.tools.exec.Guest} boots the kernel there.
+ * <p>Two programs run in the same process, one after the other. The first is the command line. {@link io.pollux.tools.exec.Launch} compiles
+ * a small C library ({@link io.pollux.tools.exec.Preload}), and describes the target in the environment ({@link
+ * io.pollux.tools.exec.Order}). It then becomes the C program by execve, with the library preloaded. The sources of the library are this
+ * package's resources.
+ *
+ * <p>The library replaces the program's file and aio calls. The first call that concerns this kernel starts a Java virtual machine in the
+ * process, where {@link io.pollux.tools.exec.Guest} boots the kernel.
  *
  * <p>Rules:
  *
  * <ul>
- *   <li>A call goes from the program's own thread through one upcall to the system call table. Nothing is allocated on
- *       the way, and no exception may leave it.
- *   <li>A thread of the program is a task of one process; it is made at its first call and ends with the thread.
- *   <li>The program's memory is the machine's ({@link io.pollux.core.mm.MachineSpace}); its descriptors have the same
- *       number in both worlds ({@link io.pollux.core.vfs.MachineFiles}).
- *   <li>The end of the program, but not its being killed, syncs and unmounts.
+ *   <li>A call goes from the program's own thread through one upcall to the system call table. It allocates nothing, and no exception may
+ *       leave it.
+ *   <li>A thread of the program is a task of one process. It is created at its first call and exits with the thread.
+ *   <li>The program's memory is the host's ({@link io.pollux.core.mm.MachineSpace}). A descriptor has the same number on the host and in
+ *       this kernel ({@link io.pollux.core.vfs.MachineFiles}).
+ *   <li>A normal exit of the program syncs and unmounts; a kill does not.
  * </ul>
  */
 @NullMarked

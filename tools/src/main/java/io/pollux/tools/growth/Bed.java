@@ -28,14 +28,14 @@ import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** A kernel with null disks, and files on them that are open; made, used and closed by one thread. */
+/** A kernel with null disks and open files on them. One thread creates, uses and closes it. */
 public final class Bed implements AutoCloseable {
-  /** Bytes of a request. */
+  /** Size of a request in bytes. */
   public static final int BLOCK = 4096;
 
   private static final long DISK_BYTES = 1L << 30;
   private static final NullParameters PARAMETERS =
-      NullParameters.DEFAULT.withQueues(1, 1, 4096); // deeper than anything here has in flight
+      NullParameters.DEFAULT.withQueues(1, 1, 4096); // deeper than any load here
   private static final int MAJOR = 259;
 
   private final Kernel kernel = Kernel.boot();
@@ -47,7 +47,7 @@ public final class Bed implements AutoCloseable {
 
   private Bed() {}
 
-  /** So many disks, and files of these names on each; or, where there is no filesystem, each disk as often. */
+  /** Creates disks and opens the named files on each. Without a filesystem, each disk is opened once for each name. */
   private static Bed made(int count, TargetSpec spec, List<String> names) throws ErrnoException {
     Bed bed = new Bed();
     try {
@@ -58,13 +58,13 @@ public final class Bed implements AutoCloseable {
       bed.open(paths);
       return bed;
     } catch (Throwable e) {
-      try (bed) { // what there is of it
+      try (bed) { // closes what was created
         throw e;
       }
     }
   }
 
-  /** Answers what there is to be opened. */
+  /** Adds a disk. Returns the paths to open. */
   private List<PathName> addDisk(TargetSpec spec, List<String> names) throws ErrnoException {
     int index = disks.size();
     RamDisk content = Target.contents(spec);
@@ -88,7 +88,7 @@ public final class Bed implements AutoCloseable {
     }
   }
 
-  /** A disk with nothing on it, or with a sample, or with a copy of an image. */
+  /** Describes a disk: empty, with a sample, or with a copy of an image. */
   private static TargetSpec spec(Fs fs, @Nullable Path image, OptionalLong bytes) {
     return new TargetSpec(image, fs, null, Disk.NULL, bytes, false, false, null, null, false);
   }
@@ -98,51 +98,47 @@ public final class Bed implements AutoCloseable {
   }
 
   /**
-   * Bare disks of a gigabyte.
+   * Creates bare disks of a gigabyte.
    *
-   * @param count how many, each of them a file
-   * @return all of it
-   * @throws ErrnoException what the kernel has against it
+   * @param count number of disks, one file each
+   * @throws ErrnoException an error of the kernel
    */
   public static Bed ofDisks(int count) throws ErrnoException {
     return made(count, bare(DISK_BYTES), List.of(SampleImage.MAIN_FILE));
   }
 
   /**
-   * The main file of a sample, or a bare disk.
+   * Opens the main file of a sample, or a bare disk.
    *
-   * @param fs which
-   * @return all of it
-   * @throws ErrnoException what the kernel has against it
+   * @param fs the filesystem
+   * @throws ErrnoException an error of the kernel
    */
   public static Bed of(Fs fs) throws ErrnoException {
     return fs == Fs.NONE ? ofDisks(1) : made(1, spec(fs, null, OptionalLong.empty()), List.of(SampleImage.MAIN_FILE));
   }
 
   /**
-   * Files of a mebibyte each on XFS.
+   * Opens files of a mebibyte on XFS.
    *
-   * @param image of {@link XfsImage}; not needed any more when this is made
-   * @param count how many of them, no more than it has
-   * @return all of it
-   * @throws ErrnoException what the kernel has against it
+   * @param image of {@link XfsImage}; not used after this returns
+   * @param count number of files, at most as many as the image has
+   * @throws ErrnoException an error of the kernel
    */
   public static Bed ofFiles(Path image, int count) throws ErrnoException {
     return made(1, spec(Fs.XFS, image, OptionalLong.empty()), IntStream.range(0, count).mapToObj(i -> "/file" + i).toList());
   }
 
   /**
-   * A bare disk of a mebibyte that is opened more than once.
+   * Opens a bare disk of a mebibyte several times.
    *
-   * @param count how often
-   * @return all of it
-   * @throws ErrnoException what the kernel has against it
+   * @param count number of opens
+   * @throws ErrnoException an error of the kernel
    */
   public static Bed ofOpens(int count) throws ErrnoException {
     return made(1, bare(XfsImage.FILE_BYTES), Collections.nCopies(count, SampleImage.MAIN_FILE));
   }
 
-  /** Takes so many events, each of which is there, of a read that was done whole. */
+  /** Consumes events, all of which must be present and complete. */
   static void reap(UserRing ring, int count) {
     for (int i = 0; i < count; i++) {
       long event = ring.peek();
@@ -153,44 +149,31 @@ public final class Bed implements AutoCloseable {
     }
   }
 
-  /**
-   * Who has the files open.
-   *
-   * @return the program
-   */
+  /** Returns the program that has opened the files. */
   public Program program() {
     return program;
   }
 
-  /**
-   * How many files are open.
-   *
-   * @return their number
-   */
+  /** Returns the number of open files. */
   public int files() {
     return fds.length;
   }
 
   /**
-   * An open file.
+   * Returns the descriptor of a file.
    *
    * @param which from 0
-   * @return its descriptor
    */
   public int fd(int which) {
     return fds[which];
   }
 
-  /**
-   * The size of the first file.
-   *
-   * @return in blocks of {@link #BLOCK}
-   */
+  /** Returns the size of the first file in blocks of {@link #BLOCK}. */
   public long blocks() {
     return blocks;
   }
 
-  /** Gives all of it back. Whatever is on it, such as a ring, has been closed before. */
+  /** Closes everything. The caller has closed its rings before. */
   @Override
   public void close() {
     try {
@@ -205,7 +188,7 @@ public final class Bed implements AutoCloseable {
         throw new IllegalStateException("still held at the end: " + held);
       }
     } catch (ErrnoException e) {
-      throw new IllegalStateException("unmounting", e); // a null disk refuses nothing
+      throw new IllegalStateException("unmounting", e); // a null disk returns no errors
     } finally {
       disks.forEach(NullDisk::close);
     }

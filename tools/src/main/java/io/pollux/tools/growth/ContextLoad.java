@@ -6,13 +6,13 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * Reads by how many contexts of one program and how many open files take turns, and by how many requests are in flight in all contexts
- * together. The calls are the same however many there are: one submits a batch of 8 to the next context, one waits for the 8 of the
- * context that has waited longest.
+ * Reads with a number of contexts of one program, of open files in turn, and of requests in flight in all contexts together. The calls are
+ * the same for all numbers. One call submits a batch of 8 to the next context. One call waits for the 8 of the context with the oldest
+ * batch.
  */
 public final class ContextLoad implements Load {
   private static final int BATCH = 8;
-  private static final int DEPTH = 32; // of a ring, or more if it is the only one
+  private static final int DEPTH = 32; // of a ring; more if there is only one
 
   private final Bed bed;
   private final UserRing[] rings;
@@ -26,11 +26,11 @@ public final class ContextLoad implements Load {
   private long block;
 
   /**
-   * Prepares the contexts.
+   * Creates the contexts.
    *
-   * @param bed the open files; from now on this load's, which closes it, also if this fails
-   * @param contexts how many
-   * @param inARow requests that go to a file before it is the next one's turn
+   * @param bed the open files; owned by this load, which closes them, also if this fails
+   * @param contexts number of contexts
+   * @param inARow consecutive requests on one file
    * @param inFlight requests in flight, a multiple of 8
    */
   public ContextLoad(Bed bed, int contexts, int inARow, int inFlight) {
@@ -47,7 +47,7 @@ public final class ContextLoad implements Load {
         }
       }
     } catch (Throwable e) {
-      try (bed) { // whose program takes what contexts there are with it
+      try (bed) { // its program's exit destroys the contexts
         throw e;
       }
     }

@@ -7,8 +7,8 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * Reads by how many are in flight and by how many bare devices they go to in turn. A call submits a batch and, when so many are in flight,
- * waits for as many; so the calls are the same whatever the depth is, but for a depth that is less than a batch.
+ * Reads with a number of requests in flight on a number of bare devices in turn. A call submits a batch and, at full depth, waits for as
+ * many. The calls are thus the same for all depths of at least a batch.
  */
 public final class DeviceLoad implements Load {
   private final int depth;
@@ -24,10 +24,10 @@ public final class DeviceLoad implements Load {
    * Boots a kernel.
    *
    * @param depth requests in flight, a power of two up to {@link #IOS}
-   * @param devices open devices
-   * @param inARow requests that go to a device before it is the next one's turn
-   * @param perCall requests that a call submits, a power of two; no more than are in flight, though
-   * @throws ErrnoException what the kernel has against it
+   * @param devices number of open devices
+   * @param inARow consecutive requests on one device
+   * @param perCall requests that a call submits, a power of two; limited to depth
+   * @throws ErrnoException an error of the kernel
    */
   public DeviceLoad(int depth, int devices, int inARow, int perCall) throws ErrnoException {
     this.depth = depth;

@@ -13,7 +13,7 @@ import io.pollux.userland.UserRing;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
-/** Reads of random extents, 8 in a call, by how many extents the file has that they are read from. */
+/** Reads random extents of a file with a number of extents, 8 in a call. */
 public final class ExtentLoad implements Load {
   private static final int BATCH = 8;
   private static final int DEPTH = 32;
@@ -29,8 +29,8 @@ public final class ExtentLoad implements Load {
   /**
    * Boots a kernel with a copy of an image.
    *
-   * @param image of {@link XfsImage}; not needed any more when this is made
-   * @param extents of which of its files
+   * @param image of {@link XfsImage}; not used after this returns
+   * @param extents number of extents of the file to read
    */
   public ExtentLoad(Path image, int extents) {
     this.extents = extents;
@@ -42,7 +42,7 @@ public final class ExtentLoad implements Load {
       fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
       ring = UserRing.polled(target.program(), DEPTH, Bed.BLOCK);
     } catch (Throwable e) {
-      try (target) { // whose program takes what there is with it
+      try (target) { // its program's exit releases the rest
         throw e;
       }
     }

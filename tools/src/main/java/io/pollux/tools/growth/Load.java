@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.growth;
 
-/** A kernel with something to do; made, used and closed by one thread. */
+/** A kernel with a load. One thread creates, uses and closes it. */
 public interface Load extends AutoCloseable {
-  /** Requests of a step. */
+  /** Number of requests of a step. */
   int IOS = 1024;
 
-  /** Does a step. */
+  /** Runs a step. */
   void io();
 
   @Override

@@ -4,8 +4,8 @@ package io.pollux.tools.growth;
 import java.util.Arrays;
 
 /**
- * A case beside its base. They take turns of a few milliseconds in one thread, and each turn is compared with its neighbour: so the swings of
- * the machine, which last longer, go out of the ratio.
+ * Compares a case with its base. They take turns of a few milliseconds in one thread, and each turn is compared with its neighbour.
+ * Fluctuations of the host, which last longer, thus cancel out of the ratio.
  */
 public final class Neighbours {
   private static final long TURN_NANOS = 20_000_000;
@@ -15,10 +15,10 @@ public final class Neighbours {
   private final Load many;
 
   /**
-   * Takes both; they stay the caller's.
+   * Creates a comparison. The caller owns both loads.
    *
-   * @param base what is compared with
-   * @param many what there is more in
+   * @param base the base
+   * @param many the case with more
    */
   public Neighbours(Load base, Load many) {
     this.base = base;
@@ -26,14 +26,14 @@ public final class Neighbours {
   }
 
   /**
-   * What came of many turns: medians.
+   * The medians of many turns.
    *
    * @param base nanoseconds of a request
    * @param many nanoseconds of a request
    * @param ratio of a turn to its neighbour
    */
   public record Round(double base, double many, double ratio) {
-    /** Makes one of the nanoseconds that a request took in each turn, which are sorted. */
+    /** Creates a round from the nanoseconds of a request in each turn. Sorts both arrays. */
     static Round of(double[] base, double[] many) {
       double[] ratio = new double[base.length];
       for (int i = 0; i < ratio.length; i++) {
@@ -49,16 +49,15 @@ public final class Neighbours {
     }
   }
 
-  /** Runs both until the compiler has seen enough. */
+  /** Runs both until the code is compiled. */
   public void warmUp() {
     round(WARM_NANOS);
   }
 
   /**
-   * Runs both for a while.
+   * Runs both for a time.
    *
-   * @param nanos how long, both together; each has a turn at least
-   * @return what came of it
+   * @param nanos duration of both together; each runs at least one turn
    */
   public Round round(long nanos) {
     int turns = (int) Math.max(1, nanos / (2 * TURN_NANOS));
@@ -71,7 +70,7 @@ public final class Neighbours {
     return Round.of(first, second);
   }
 
-  /** Nanoseconds a request. */
+  /** Runs one turn. Returns the nanoseconds per request. */
   private static double turn(Load load) {
     long began = System.nanoTime();
     long steps = 0;

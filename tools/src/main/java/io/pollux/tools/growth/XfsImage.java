@@ -18,22 +18,20 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** An XFS with many files, or with files of many extents, which the machine's mkfs and kernel make: a million take half a minute. */
+/**
+ * An XFS image with many files, or with files of many extents, made by the host's mkfs and kernel. A million extents take half a minute.
+ */
 public final class XfsImage {
   private static final String MAKER = "xfs-image";
   private static final double SECONDS = 120;
-  private static final List<String> SBIN = List.of("/usr/local/sbin", "/usr/sbin", "/sbin"); // as the script has them
+  private static final List<String> SBIN = List.of("/usr/local/sbin", "/usr/sbin", "/sbin"); // as in the script
 
-  /** Bytes of each of the many files. */
+  /** Size of each of the many files in bytes. */
   static final long FILE_BYTES = 1 << 20;
 
   private XfsImage() {}
 
-  /**
-   * What keeps this machine from making one.
-   *
-   * @return in a few words, or null if nothing does
-   */
+  /** Returns why the host cannot make an image, or null if it can. */
   public static @Nullable String missing() {
     try {
       if ((int) Files.getAttribute(Path.of("/proc/self"), "unix:uid") != 0) {
@@ -53,30 +51,28 @@ public final class XfsImage {
     return null;
   }
 
-  /** What is made of an image. */
+  /** A use of an image. */
   @FunctionalInterface
   public interface Use<T> {
     /**
-     * Does it.
+     * Uses the image.
      *
-     * @param image gone afterwards
-     * @return what was made
-     * @throws ErrnoException what the kernel has against it
+     * @param image removed afterwards
+     * @throws ErrnoException an error of the kernel
      */
     T of(Path image) throws ErrnoException;
   }
 
   /**
-   * Makes one for as long as it is needed.
+   * Makes an image, uses it, and removes it.
    *
-   * @param use what it is needed for
-   * @param progress takes a line now and then, where it takes long
-   * @param files how many of a mebibyte each there are: /file0 and so on
-   * @param extents of other files, each named by its number
-   * @param <T> what comes of it
-   * @return what came of it
-   * @throws ErrnoException what the kernel has against it
-   * @throws Failure if there can be no image
+   * @param use the use
+   * @param progress receives a line now and then during long steps
+   * @param files number of files of a mebibyte: /file0 and so on
+   * @param extents numbers of extents of other files, each named by its number
+   * @param <T> the result of the use
+   * @throws ErrnoException an error of the kernel
+   * @throws Failure if no image can be made
    */
   public static <T> T with(Use<T> use, Consumer<String> progress, int files, int... extents) throws ErrnoException {
     Path image = make(progress, files, extents);
@@ -86,7 +82,7 @@ public final class XfsImage {
       try {
         Files.delete(image);
       } catch (IOException e) {
-        progress.accept(image + " can't be removed: " + HostFile.why(e)); // no reason to lose what is made of it
+        progress.accept(image + " can't be removed: " + HostFile.why(e)); // the result is more important
       }
     }
   }
@@ -99,7 +95,7 @@ public final class XfsImage {
     try (InputStream script = XfsImage.class.getResourceAsStream(MAKER)) {
       String text = new String(Objects.requireNonNull(script, MAKER).readAllBytes(), StandardCharsets.UTF_8);
       Path image = Files.createTempFile("pollux-growth", ".xfs");
-      image.toFile().deleteOnExit(); // on Control-C too
+      image.toFile().deleteOnExit(); // also on Control-C
       List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString()));
       command.addAll(List.of(String.valueOf(files), String.valueOf(FILE_BYTES)));
       command.addAll(named);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Whether a request costs more where there is more of something: requests in flight, devices, contexts, open files, extents. A {@link
- * io.pollux.tools.growth.Load} is such a case, ready to be run a thousand requests at a time, and {@link
- * io.pollux.tools.growth.Neighbours} holds one against another. All of them read 4 KiB through the rings, polled and with fixed buffers,
- * from null disks, where a request costs what the kernel makes of it.
+ * Measures whether a request costs more with more requests in flight, devices, contexts, open files or extents. A {@link
+ * io.pollux.tools.growth.Load} is such a case, ready to run a thousand requests at a time. {@link io.pollux.tools.growth.Neighbours}
+ * compares two of them. All read 4 KiB through polled rings with fixed buffers from null disks, so that only the kernel's cost is measured.
  */
 @NullMarked
 package io.pollux.tools.growth;

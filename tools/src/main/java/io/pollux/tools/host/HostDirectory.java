@@ -126,20 +126,15 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * An entry, for its owner, mode and times.
+   * Returns an entry, for its owner, mode and times.
    *
    * @param name its name
-   * @return the entry
    */
   public HostNode node(PathName name) {
     return new HostNode(calls, fd, name);
   }
 
-  /**
-   * This directory itself.
-   *
-   * @return the directory, as long as it is open
-   */
+  /** Returns this directory itself, valid while it is open. */
   public HostNode node() {
     return new HostNode(calls, fd, null);
   }

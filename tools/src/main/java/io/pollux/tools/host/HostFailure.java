@@ -15,7 +15,7 @@ public final class HostFailure extends IOException {
   }
 
   /**
-   * A failure for which the host has no text.
+   * Creates a failure for which the host has no text.
    *
    * @param errno positive error number
    * @param words the reason, without the file name
@@ -25,11 +25,7 @@ public final class HostFailure extends IOException {
     this.errno = errno;
   }
 
-  /**
-   * The error.
-   *
-   * @return positive error number
-   */
+  /** Returns the positive error number. */
   public int errno() {
     return errno;
   }

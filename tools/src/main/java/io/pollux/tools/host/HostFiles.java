@@ -7,23 +7,15 @@ import io.pollux.uapi.Fcntl;
 public final class HostFiles implements AutoCloseable {
   private final HostCalls calls = new HostCalls();
 
-  /** Makes the calls available. */
+  /** Creates the calls. */
   public HostFiles() {}
 
-  /**
-   * The working directory. A name in it may be any path.
-   *
-   * @return the directory, which the caller need not close
-   */
+  /** Returns the working directory. A name in it may be any path. The caller need not close it. */
   public HostDirectory workingDirectory() {
     return new HostDirectory(calls, Fcntl.AT_FDCWD);
   }
 
-  /**
-   * Whether this process may set any owner.
-   *
-   * @return true for root
-   */
+  /** Whether this process may set any owner: it is root. */
   public boolean isRoot() {
     return calls.isRoot();
   }

@@ -39,11 +39,7 @@ public final class HostOutput implements AutoCloseable {
     }
   }
 
-  /**
-   * The file's status at open.
-   *
-   * @return the status
-   */
+  /** Returns the file's status at open. */
   public FileStatus status() {
     return status;
   }
@@ -122,11 +118,7 @@ public final class HostOutput implements AutoCloseable {
     }
   }
 
-  /**
-   * The file, for its owner, mode and times.
-   *
-   * @return the file, as long as it is open
-   */
+  /** Returns the file, for its owner, mode and times; valid while it is open. */
   public HostNode node() {
     return new HostNode(calls, fd, null);
   }

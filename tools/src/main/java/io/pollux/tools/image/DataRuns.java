@@ -4,8 +4,7 @@ package io.pollux.tools.image;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where in a piece of memory there is something other than zeroes, page by page; so that whoever copies an image
- * or a file can leave out what would only take up space.
+ * Finds the pages of a memory that are not all zeroes, so that a copy of an image or a file can omit the others.
  *
  * <p>The loop: {@code for (at = start(data, 0); at < size; at = start(data, end)) { end = end(data, at); ... }}
  */
@@ -16,10 +15,10 @@ public final class DataRuns {
   private DataRuns() {}
 
   /**
-   * Finds data.
+   * Finds the start of data.
    *
-   * @param data where to look
-   * @param from the first page to look at
+   * @param data the memory to search
+   * @param from the first page to search
    * @return offset of the first page that is not all zeroes, or the size of data if there is none
    */
   public static long start(MemorySegment data, long from) {
@@ -36,9 +35,9 @@ public final class DataRuns {
   /**
    * Finds the end of data.
    *
-   * @param data where to look
+   * @param data the memory to search
    * @param from a page that is not all zeroes
-   * @return offset of the next page that is, or the size of data if there is none
+   * @return offset of the next page that is all zeroes, or the size of data if there is none
    */
   public static long end(MemorySegment data, long from) {
     for (long at = from + PAGE; at < data.byteSize(); at += PAGE) {

@@ -12,7 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** Files of the machine, and why they cannot be used, in a few words. */
+/** Host files, and readable reasons for their errors. */
 public final class HostFile {
   private static final int S_IFMT = 0170000;
   private static final int S_IFREG = 0100000;
@@ -21,10 +21,10 @@ public final class HostFile {
   private HostFile() {}
 
   /**
-   * Makes sure that a path is something that can hold an image, before anything is opened that might never answer.
+   * Checks that a path can hold an image, before an open that could block forever.
    *
-   * @param path where it should be
-   * @throws Failure if it is missing, empty, a directory, a pipe
+   * @param path path of the image
+   * @throws Failure if it is missing, empty, a directory or a pipe
    */
   static void checkImage(Path path) {
     String name = path.toString();
@@ -37,7 +37,7 @@ public final class HostFile {
         throw Failure.couldNotRun(name, "is neither a file nor a block device");
       }
       try (InputStream start = Files.newInputStream(path)) { // no channel: an interrupt would close it
-        if (start.read() < 0) { // this knows block devices too, Files.size does not
+        if (start.read() < 0) { // works for block devices, unlike Files.size
           throw Failure.couldNotRun(name, "is empty");
         }
       }
@@ -47,10 +47,10 @@ public final class HostFile {
   }
 
   /**
-   * Says why the machine refused.
+   * Returns the reason of an error in a few words.
    *
-   * @param e the refusal
-   * @return a few words, without the name of the file
+   * @param e the error
+   * @return the reason, without the name of the file
    */
   public static String why(IOException e) {
     if (e instanceof NoSuchFileException) {

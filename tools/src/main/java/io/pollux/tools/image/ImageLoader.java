@@ -19,9 +19,8 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies an image into a disk in memory. Zeroes are not copied, since the disk is full of them already and what is
- * never written takes no memory; so a sparse image stays sparse. What takes long shows how far it is,
- * if standard error is a terminal.
+ * Copies an image into a disk in memory. Zeroes are not copied: the disk is zeroed, and unwritten memory is not backed. A sparse image thus
+ * stays sparse. A long copy shows its progress, if standard error is a terminal.
  */
 final class ImageLoader implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -39,7 +38,7 @@ final class ImageLoader implements AutoCloseable {
     this.bytes = bytes;
   }
 
-  /** A disk as large as an image, with the image on it. */
+  /** Creates a disk with the size and content of an image. */
   static RamDisk load(Path image) {
     try (InputStream from = Files.newInputStream(image)) { // no channel: an interrupt would close it
       RamDisk disk = newDisk(image.toString(), size(image));
@@ -55,14 +54,14 @@ final class ImageLoader implements AutoCloseable {
     }
   }
 
-  /** The size of a file or block device; Files.size does not support devices. */
+  /** Returns the size of a file or block device; Files.size does not support devices. */
   private static long size(Path image) throws IOException {
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "r")) {
       return file.length();
     }
   }
 
-  /** An empty disk, asked for by something of that name. */
+  /** Creates an empty disk. A failure names the option or file that needs it. */
   static RamDisk newDisk(String what, long bytes) {
     try {
       return new RamDisk(bytes);
@@ -101,7 +100,7 @@ final class ImageLoader implements AutoCloseable {
               .setInitialMax(bytes)
               .setUnit(" MiB", 1 << 20)
               .setStyle(ProgressBarStyle.ASCII)
-              .setConsumer(new ConsoleProgressBarConsumer(System.err, LINE)) // with a width, it asks no terminal library
+              .setConsumer(new ConsoleProgressBarConsumer(System.err, LINE)) // with a width, no terminal library is asked
               .build();
     }
     if (bar != null) {

@@ -31,8 +31,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kernel with one disk, and what is on the disk mounted at /mnt: what a command runs against. A path that the
- * user gives is a path in the image; with no filesystem it is a path of the kernel, where the disk is /dev/NAME.
+ * What a command runs against: a kernel with one disk, whose filesystem is mounted at /mnt. A user's path is a path in the image. Without a
+ * filesystem it is a path of the kernel, where the disk is /dev/NAME.
  */
 public final class Target implements AutoCloseable {
   /**
@@ -65,12 +65,12 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Boots a kernel with what was asked for.
+   * Boots a kernel as specified.
    *
-   * @param spec what was asked for
-   * @param writing whether the command writes; otherwise an image is not even opened for it
-   * @return the kernel and what belongs to it
-   * @throws Failure if there is no such thing
+   * @param spec the user's options
+   * @param writing whether the command writes; otherwise an image is opened read-only
+   * @return the kernel with its disk
+   * @throws Failure if the target cannot be opened
    */
   public static Target open(TargetSpec spec, boolean writing) {
     check(spec, writing);
@@ -103,11 +103,11 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Looks whether what was asked for makes sense, as far as can be told without opening anything.
+   * Checks options as far as possible without opening anything.
    *
-   * @param spec what was asked for
+   * @param spec the user's options
    * @param writing whether the command writes
-   * @throws Failure if it does not
+   * @throws Failure if they are inconsistent
    */
   public static void check(TargetSpec spec, boolean writing) {
     if (spec.size().isPresent() && (spec.fs() != Fs.NONE || spec.image() != null)) {
@@ -148,12 +148,11 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Makes the disk in memory that was asked for, or that is behind a null disk: with the image or the sample on it, or empty if there is
-   * a size.
+   * Creates the disk in memory, also for a null disk: with the image, with the sample, or empty if there is a size.
    *
-   * @param spec what was asked for
-   * @return the disk, to be closed by the caller
-   * @throws Failure if the image can't be read, or there is no memory for it
+   * @param spec the user's options
+   * @return the disk; the caller closes it
+   * @throws Failure if the image cannot be read, or there is not enough memory
    */
   public static RamDisk contents(TargetSpec spec) {
     Path image = spec.image();
@@ -163,12 +162,12 @@ public final class Target implements AutoCloseable {
     return ImageLoader.load(image);
   }
 
-  /** Which of the samples: the one that was insisted on, else XFS. */
+  /** Returns the filesystem of the sample: the required one, or XFS. */
   private static Fs sampleFs(TargetSpec spec) {
     return spec.fs() == Fs.GFS2 ? Fs.GFS2 : Fs.XFS;
   }
 
-  /** Mounts what is on the device; answers the filesystem's name, or none. */
+  /** Mounts the device. Returns the filesystem's name, or none. */
   private static String mount(Kernel kernel, BlockDevice device, TargetSpec spec) {
     Fs wanted = spec.fs();
     if (wanted == Fs.NONE) {
@@ -195,48 +194,33 @@ public final class Target implements AutoCloseable {
     }
   }
 
-  /**
-   * A process to do I/O with. It belongs to the first thread that calls the kernel with it.
-   *
-   * @return always the same
-   */
+  /** Returns the process for I/O, always the same. It belongs to the first thread that calls the kernel with it. */
   public Program program() {
     return program;
   }
 
   /**
-   * Another process on the same kernel.
+   * Starts another process on the same kernel.
    *
    * @param process its memory and descriptors
-   * @return its first thread; to be closed before this
+   * @return its first thread; the caller closes it before this
    */
   public Program newProgram(UserProcess process) {
     return kernel.newProgram(process);
   }
 
-  /**
-   * The filesystem.
-   *
-   * @return xfs, gfs2 or none
-   */
+  /** Returns the filesystem: xfs, gfs2 or none. */
   public String fs() {
     return fs;
   }
 
-  /**
-   * Where the blocks live.
-   *
-   * @return as it was asked for
-   */
+  /** Returns the type of the disk. */
   public Disk disk() {
     return spec.diskOrDefault();
   }
 
   /**
-   * The disk, for people.
-   *
-   * @return its name under /dev, and of a file or device of the machine how it is read and written until now, or whether a disk in
-   *     memory moves data by itself
+   * Describes the disk: its name under /dev, the access to a host file, and the copy engine of a disk in memory.
    */
   public String deviceName() {
     if (hostDisk != null) {
@@ -245,20 +229,12 @@ public final class Target implements AutoCloseable {
     return spec.copyEngine() ? device.name() + ", copy engine" : device.name();
   }
 
-  /**
-   * When a null disk completes what nobody polls for.
-   *
-   * @return null_blk's irqmode in words, or null if it is another disk
-   */
+  /** Returns null_blk's irqmode in words, for requests that are not polled; null for another disk. */
   public @Nullable String irqmode() {
     return disk() == Disk.NULL ? spec.nullDiskOrDefault().irqmode().name().toLowerCase(Locale.ROOT) : null;
   }
 
-  /**
-   * What went wrong with the disk, if that was asked for.
-   *
-   * @return a sentence that does not end, or null
-   */
+  /** Returns a description of the disk's faults without a full stop, or null if none were requested. */
   public @Nullable String faults() {
     FaultDisk disk = faulty;
     if (disk == null) {
@@ -272,45 +248,32 @@ public final class Target implements AutoCloseable {
         device.name(), log, log.failed(), disk.requests(), bios, disk.plan());
   }
 
-  /**
-   * Whether this is the image that ships with pollux.
-   *
-   * @return true for the sample mounted as a filesystem
-   */
+  /** Whether this is the sample, mounted as a filesystem. */
   public boolean isSample() {
     return spec.image() == null && !bare();
   }
 
-  /**
-   * Whether there is no filesystem.
-   *
-   * @return true for a bare disk
-   */
+  /** Whether this is a bare disk without a filesystem. */
   public boolean bare() {
     return spec.fs() == Fs.NONE;
   }
 
   /**
-   * Where the kernel has a path.
+   * Converts a path in the image to the path for system calls.
    *
    * @param path in the image
-   * @return the path for system calls
    */
   public PathName inKernel(PathName path) {
     return bare() ? path : PathName.of("/" + MOUNT_POINT).resolve(path);
   }
 
-  /**
-   * The root of what is to be looked at.
-   *
-   * @return the path of the image's root; with no filesystem, where the disk is
-   */
+  /** Returns the image's root; without a filesystem, the directory of the disk. */
   public PathName root() {
     return PathName.of(bare() ? "/dev" : "/");
   }
 
   /**
-   * The file to work on: the one asked for, else the disk, the sample's main file, or the largest file there is.
+   * Returns the file to work on: the requested one, else the disk, the sample's main file, or the largest file.
    *
    * @param files the calls of {@link #program()}
    * @return its path in the image
@@ -330,7 +293,7 @@ public final class Target implements AutoCloseable {
     return largest.path();
   }
 
-  /** Remembers the largest regular file that it sees. */
+  /** Finds the largest regular file. */
   private static final class LargestFile implements Tree.Visitor {
     private PathName path = PathName.of("/");
     private long size;
@@ -364,7 +327,7 @@ public final class Target implements AutoCloseable {
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
-      throw new IllegalStateException("closing the disk", e); // no driver here throws any
+      throw new IllegalStateException("closing the disk", e); // no driver here throws a checked exception
     }
   }
 }

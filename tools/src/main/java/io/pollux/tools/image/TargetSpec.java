@@ -9,18 +9,18 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What to run against, as it was asked for.
+ * The user's options for a target.
  *
  * @param image an image or block device; null for the sample
- * @param fs the filesystem insisted on; null for whatever is recognised
- * @param file the file inside; null for the main or the largest one
- * @param disk where the blocks live; null for the default
- * @param size of a disk that starts empty; only with {@link Fs#NONE} and without image
- * @param readOnly refuse every write
- * @param norecovery mount without looking at the log
- * @param nullDisk how a null disk behaves; null if that was not said
- * @param faults what goes wrong with the disk; null for a disk that is not watched
- * @param copyEngine whether a disk in memory moves data by itself; only with {@link Disk#RAM}, and without faults
+ * @param fs the required filesystem; null for any recognized one
+ * @param file the file in the image; null for the main or the largest one
+ * @param disk type of the disk; null for the default
+ * @param size of an empty disk; only with {@link Fs#NONE} and without image
+ * @param readOnly whether every write is refused
+ * @param norecovery whether to mount without recovery of the log
+ * @param nullDisk parameters of a null disk; null for the defaults
+ * @param faults faults of the disk; null for none
+ * @param copyEngine whether a disk in memory has a copy engine; only with {@link Disk#RAM}, and without faults
  */
 public record TargetSpec(
     @Nullable Path image,
@@ -34,10 +34,10 @@ public record TargetSpec(
     @Nullable FaultPlan faults,
     boolean copyEngine) {
 
-  /** As null_blk is when nothing is said: what is not polled for interrupts. */
+  /** Default parameters of a null disk: requests that are not polled complete by an interrupt. */
   public static final NullParameters NULL_DISK = NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
 
-  /** The sample, as it comes. */
+  /** The sample with all defaults. */
   public static final TargetSpec SAMPLE =
       new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, null, null, false);
 
@@ -62,7 +62,7 @@ public record TargetSpec(
     FILE,
     /** A copy in memory. */
     RAM,
-    /** A copy in memory for metadata; data goes nowhere and comes from nowhere. */
+    /** A copy in memory for metadata; data is not transferred. */
     NULL;
 
     @Override
@@ -72,39 +72,29 @@ public record TargetSpec(
   }
 
   /**
-   * The same with its blocks elsewhere.
+   * Returns the options with another type of disk.
    *
-   * @param kind where
-   * @return what else was asked for, there
+   * @param kind the type
    */
   public TargetSpec withDisk(Disk kind) {
     return new TargetSpec(image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults, copyEngine);
   }
 
   /**
-   * The same, and whether its disk moves data by itself.
+   * Returns the options with or without a copy engine.
    *
-   * @param moves whether it does
-   * @return what else was asked for, with that
+   * @param moves whether the disk has one
    */
   public TargetSpec withCopyEngine(boolean moves) {
     return new TargetSpec(image, fs, file, disk, size, readOnly, norecovery, nullDisk, faults, moves);
   }
 
-  /**
-   * Where the blocks live, with the default filled in.
-   *
-   * @return a file's stay there, all else is in memory
-   */
+  /** Returns the type of the disk; by default FILE for an image and RAM for the sample. */
   public Disk diskOrDefault() {
     return disk != null ? disk : image != null ? Disk.FILE : Disk.RAM;
   }
 
-  /**
-   * How a null disk behaves, with the default filled in.
-   *
-   * @return what was asked for, or {@link #NULL_DISK}
-   */
+  /** Returns the parameters of a null disk; by default {@link #NULL_DISK}. */
   public NullParameters nullDiskOrDefault() {
     return nullDisk != null ? nullDisk : NULL_DISK;
   }

@@ -18,38 +18,38 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Walks over the names in an image. An image may be damaged or made to harm: a directory is entered once, whatever
- * leads to it, so that a circle ends; and one that cannot be read is told about and passed over.
+ * Walks the directories of an image, which may be damaged or malicious. A directory is entered once, even if several names lead to it, so
+ * that a cycle ends. A directory that cannot be read is reported and skipped.
  */
 public final class Tree {
   private final Target target;
   private final UserFiles files;
   private final Set<Long> entered = new HashSet<>();
 
-  /** Is told of each name. */
+  /** Receives each name. */
   public interface Visitor {
     /**
-     * A file of any type, directories included.
+     * Receives a file of any type, including a directory.
      *
      * @param path in the image
-     * @param status what lstat says
+     * @param status from lstat
      */
     void visit(PathName path, FileStatus status);
 
     /**
-     * A name that cannot be looked at. Passed over unless the visitor throws.
+     * Receives a name that cannot be read. It is skipped unless the visitor throws.
      *
      * @param path in the image
-     * @param error why
+     * @param error the reason
      */
     default void unreadable(PathName path, SyscallException error) {}
   }
 
   /**
-   * Makes a walker.
+   * Creates a walker.
    *
-   * @param target what has the image
-   * @param files the calls of a program of it
+   * @param target the target with the image
+   * @param files the calls of a program of the target
    */
   public Tree(Target target, UserFiles files) {
     this.target = target;
@@ -57,10 +57,10 @@ public final class Tree {
   }
 
   /**
-   * The names in a directory.
+   * Returns the names in a directory.
    *
    * @param directory path in the image
-   * @return sorted by name as bytes, with dots
+   * @return sorted by name as bytes, with "." and ".."
    */
   public List<DirEntry> list(PathName directory) {
     int fd = files.open(target.inKernel(directory), Fcntl.O_RDONLY | Fcntl.O_DIRECTORY);
@@ -74,11 +74,10 @@ public final class Tree {
   }
 
   /**
-   * Walks over everything below a directory, a directory before what is in it. The directory itself is not
-   * visited.
+   * Walks everything below a directory, each directory before its entries. Does not visit the directory itself.
    *
    * @param directory path in the image
-   * @param visitor is told
+   * @param visitor receives the names
    */
   public void walk(PathName directory, Visitor visitor) {
     Deque<PathName> pending = new ArrayDeque<>();
@@ -98,16 +97,16 @@ public final class Tree {
   }
 
   /**
-   * Whether a directory is entered for the first time.
+   * Records that a directory is entered.
    *
    * @param directory path in the image
-   * @return false if this walker was there before
+   * @return false if this walker has entered it before
    */
   public boolean enter(PathName directory) {
     return entered.add(files.stat(target.inKernel(directory)).ino());
   }
 
-  /** Tells of all names in a directory; answers the directories among them. */
+  /** Visits all names in a directory. Returns the subdirectories. */
   private List<PathName> visitAll(PathName directory, Visitor visitor) {
     List<PathName> below = new ArrayList<>();
     for (DirEntry entry : list(directory)) {
@@ -118,7 +117,7 @@ public final class Tree {
       FileStatus status;
       try {
         if (!entry.name().isPlainName()) {
-          throw new SyscallException(path.toString(), Errno.EUCLEAN); // a name that no directory can hold
+          throw new SyscallException(path.toString(), Errno.EUCLEAN); // a name that no directory can contain
         }
         status = files.lstat(target.inKernel(path));
       } catch (SyscallException e) {

@@ -6,11 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The machine in a line. */
+/** Describes the host in a line. */
 final class HostWords {
   private HostWords() {}
 
-  /** Processor, how many of them, kernel, and virtual machine. */
+  /** Returns processor, number of processors, kernel, and virtual machine. */
   static String machine() {
     int processors = Runtime.getRuntime().availableProcessors();
     return processor()

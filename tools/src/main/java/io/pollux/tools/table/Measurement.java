@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What was measured, where and when. Cells that were not reached, because someone ended the run, have no rates. */
+/** The rates of a table and their circumstances. A cell that was not measured before the run was stopped has no rates. */
 public final class Measurement {
   private final Where where;
   private final Map<Integer, Map<Way, List<Double>>> rates = new TreeMap<>();
@@ -17,13 +17,13 @@ public final class Measurement {
    * The circumstances.
    *
    * @param fs filesystem, or none
-   * @param disk where the blocks live: file, ram or null
-   * @param device name of the disk, and how it is reached
-   * @param file what was read
+   * @param disk type of the disk: file, ram or null
+   * @param device name of the disk, and how it is accessed
+   * @param file path of the file
    * @param machine processor, kernel and virtual machine, in a line
    * @param date of the run
-   * @param rounds turns that each cell was to have
-   * @param seconds that each cell was to have in all of them
+   * @param rounds planned turns of each cell
+   * @param seconds planned duration of each cell in all turns together
    */
   public record Where(
       String fs, String disk, String device, String file, String machine, LocalDate date, int rounds, double seconds) {
@@ -36,7 +36,7 @@ public final class Measurement {
       return disk.equals("null") && !device.endsWith("irqmode=none");
     }
 
-    /** What the numbers are of. */
+    /** Describes what the numbers measure. */
     String meaning() {
       return disk.equals("null")
           ? "a null disk: this kernel alone, no data is moved"
@@ -45,7 +45,7 @@ public final class Measurement {
   }
 
   /**
-   * A measurement with nothing in it.
+   * Creates an empty measurement.
    *
    * @param where the circumstances
    */
@@ -57,17 +57,17 @@ public final class Measurement {
     return where;
   }
 
-  /** Takes a turn's rate, in IOPS. */
+  /** Adds the rate of a turn, in IOPS. */
   void add(int depth, Way way, double iops) {
     rates.computeIfAbsent(depth, made -> new EnumMap<>(Way.class)).computeIfAbsent(way, made -> new ArrayList<>()).add(iops);
   }
 
-  /** The rates of a cell, from the least to the most. */
+  /** Returns the rates of a cell in ascending order. */
   List<Double> rates(int depth, Way way) {
     return inOrder(depth, way).stream().sorted().toList();
   }
 
-  /** The middle one of them, in IOPS; NaN if there are none. */
+  /** Returns the median of a cell in IOPS; NaN if there is none. */
   double median(int depth, Way way) {
     List<Double> sorted = rates(depth, way);
     if (sorted.isEmpty()) {
@@ -77,17 +77,17 @@ public final class Measurement {
     return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
   }
 
-  /** What everything turned on brings at a depth; NaN if it was not measured. */
+  /** Returns the ratio of all features to aio at a depth; NaN if it was not measured. */
   double ratio(int depth) {
     return median(depth, Way.ALL) / median(depth, Way.AIO);
   }
 
-  /** Whether that is as much as it brought the series. */
+  /** Whether the ratio is at least that of the series. */
   boolean reached(Posting.Row posted) {
     return ratio(posted.depth()) >= posted.ratio();
   }
 
-  /** What each number is made of. */
+  /** Describes how each number is computed. */
   String method() {
     int least = Integer.MAX_VALUE;
     for (Posting.Row posted : Posting.ROWS) {
@@ -105,7 +105,7 @@ public final class Measurement {
         : String.valueOf(where.seconds());
   }
 
-  /** In how many rounds this holds. The rates of one round are measured in the same minutes. */
+  /** Returns the number of rounds whose own ratio reaches that of the series. The rates of one round are measured within minutes. */
   int roundsReached(Posting.Row posted) {
     List<Double> aio = inOrder(posted.depth(), Way.AIO);
     List<Double> all = inOrder(posted.depth(), Way.ALL);
@@ -116,7 +116,7 @@ public final class Measurement {
     return reached;
   }
 
-  /** How many rounds have both sides of the ratio. */
+  /** Returns the number of rounds that have both sides of the ratio. */
   int rounds(Posting.Row posted) {
     return Math.min(inOrder(posted.depth(), Way.AIO).size(), inOrder(posted.depth(), Way.ALL).size());
   }

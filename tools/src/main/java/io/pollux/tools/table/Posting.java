@@ -4,8 +4,8 @@ package io.pollux.tools.table;
 import java.util.List;
 
 /**
- * The table of the series' posting of 30 November 2018 (its fourth): random 4 KiB reads by fio, one thread on one core, a
- * fast NVMe drive. "All" was polling, user-mapped iocbs and fixed buffers; the rings came with the next posting.
+ * The table of the series' posting of 30 November 2018 (its fourth). It has random 4 KiB reads by fio, one thread on one core, a fast NVMe drive.
+ * "All" means polling, user-mapped iocbs and fixed buffers; the rings came with the next posting.
  */
 final class Posting {
   /** From depth 1 to 64. */
@@ -22,15 +22,15 @@ final class Posting {
   private Posting() {}
 
   /**
-   * A line of it, in IOPS.
+   * A row of the table, in IOPS.
    *
    * @param depth I/Os in flight
    * @param before the kernel without the series
-   * @param nothingOn with it, and nothing of it turned on
-   * @param allOn with all of it turned on
+   * @param nothingOn the kernel with the series and no feature of it
+   * @param allOn the kernel with all features of the series
    */
   record Row(int depth, int before, int nothingOn, int allOn) {
-    /** What turning all of it on brought. */
+    /** Returns the ratio of all features to the kernel without the series. */
     double ratio() {
       return (double) allOn / before;
     }

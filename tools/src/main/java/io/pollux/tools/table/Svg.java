@@ -4,11 +4,11 @@ package io.pollux.tools.table;
 import java.util.Locale;
 
 /**
- * Writes an SVG image. Colours are classes: each has one for light viewers, as an attribute, which every viewer
- * understands, and one for dark viewers in the style sheet, which those use that know what the reader prefers.
+ * Writes an SVG image. Each colour is a class with two values. The attribute has the light one, which every viewer understands. The style
+ * sheet has the dark one, for viewers that support the reader's preference.
  */
 final class Svg {
-  /** What a colour is for. */
+  /** The uses of colours. */
   enum Colour {
     PAPER("#ffffff", "#0d1117"),
     INK("#1f2328", "#e6edf3"),
@@ -43,7 +43,7 @@ final class Svg {
 
   private final StringBuilder text = new StringBuilder();
 
-  /** Begins an image of that size, on paper. */
+  /** Starts an image of a size, with a background. */
   Svg(int width, int height, String title) {
     add("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     add(
@@ -69,7 +69,7 @@ final class Svg {
     add("</g>");
   }
 
-  /** Where a text is held. */
+  /** Horizontal anchors of a text. */
   enum Anchor {
     START,
     MIDDLE,
@@ -100,28 +100,28 @@ final class Svg {
         x1, y1, x2, y2, colour == Colour.GRID ? "1" : "2.2", dashed ? " stroke-dasharray=\"5 4\"" : "", colour.stroke());
   }
 
-  /** A curve through points that are written as {@code x,y x,y}. */
+  /** Draws a curve through points in the form {@code x,y x,y}. */
   void curve(String points, Colour colour, boolean dashed) {
     add(
         "<polyline points=\"%s\" fill=\"none\" stroke-width=\"2.2\" stroke-linejoin=\"round\"%s %s/>",
         points, dashed ? " stroke-dasharray=\"5 4\"" : "", colour.stroke());
   }
 
-  /** A point with something to say when it is pointed at. */
+  /** Draws a point with a tooltip. */
   void dot(double x, double y, Colour colour, boolean filled, String words) {
     add(
         "<g %s stroke-width=\"2\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.6\" %s><title>%s</title></circle></g>",
         colour.stroke(), x, y, (filled ? colour : Colour.PAPER).fill(), escaped(words));
   }
 
-  /** A thin line from a point down to another, such as from the most to the least. */
+  /** Draws a thin vertical line, such as from maximum to minimum. */
   void range(double x, double top, double bottom, Colour colour) {
     add(
         "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"1.6\" stroke-opacity=\"0.55\" %s/>",
         x, top, x, bottom, colour.stroke());
   }
 
-  /** Ends the image. */
+  /** Completes the image. */
   String end() {
     add("</svg>");
     return text.toString();
@@ -131,7 +131,7 @@ final class Svg {
     text.append(String.format(Locale.ROOT, format, values)).append('\n');
   }
 
-  /** As XML wants it: names in images and machines' names may hold anything. */
+  /** Escapes a text for XML, because names in images and of hosts may contain anything. */
   static String escaped(String words) {
     StringBuilder safe = new StringBuilder(words.length());
     words

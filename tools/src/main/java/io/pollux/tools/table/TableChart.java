@@ -9,12 +9,12 @@ import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The table as an SVG chart: above, IOPS by depth, ours as solid curves and the series' as dashed ones; below, what turning
- * everything on brought. The upper scales are logarithmic, so that equal ratios are equal distances, wherever they are.
+ * The table as an SVG chart. The upper part shows IOPS by depth, this kernel's as solid curves and the series' as dashed ones. The lower
+ * part shows the ratios of all features to aio. The upper scales are logarithmic, so that equal ratios are equal distances.
  */
 public final class TableChart {
   private static final int WIDTH = 860;
-  private static final int MARGIN = 24; // right of texts that go over the whole width
+  private static final int MARGIN = 24; // to the right of full-width texts
   private static final int SUBTITLE = 13;
   private static final int SUBTITLE_LINES = 3;
   private static final int SUBTITLE_STEP = 18;
@@ -35,7 +35,7 @@ public final class TableChart {
   private final Variation variation;
   private final List<String> subtitle;
   private final List<String> notes = new ArrayList<>();
-  private final int down; // how far the subtitle's further lines move what is below it
+  private final int down; // offset of everything below a subtitle with several lines
   private final Svg svg;
   private final double low;
   private final double high;
@@ -70,8 +70,8 @@ public final class TableChart {
   /**
    * Draws a measurement.
    *
-   * @param measured what to show
-   * @return a whole file
+   * @param measured the measurement
+   * @return a complete file
    */
   public static String of(Measurement measured) {
     return new TableChart(measured).draw();
@@ -129,7 +129,7 @@ public final class TableChart {
     }
   }
 
-  /** On which side of its depth a way's range stands. */
+  /** Returns the side of its depth on which a way's range is drawn. */
   private static int side(Way way) {
     return switch (way) {
       case AIO -> -1;
@@ -146,7 +146,7 @@ public final class TableChart {
     };
   }
 
-  /** The next of 1, 2, 5, 10, 20, 50 and so on, at or beyond a value. */
+  /** Returns the next of 1, 2, 5, 10, 20, 50 and so on, at or beyond a value. */
   private static double step(double value, boolean up) {
     double decade = Math.pow(10, Math.floor(Math.log10(value)));
     double digit = value / decade;
@@ -222,7 +222,7 @@ public final class TableChart {
     svg.text(x + 44, y, 12, Colour.INK, Anchor.START, words);
   }
 
-  /** Ours and theirs side by side at each depth. */
+  /** Draws both ratios side by side at each depth. */
   private void bars() {
     double most = 1;
     for (Posting.Row posted : Posting.ROWS) {
@@ -250,7 +250,7 @@ public final class TableChart {
     }
   }
 
-  /** No wider than two bars. */
+  /** Formats a ratio no wider than two bars. */
   private static String ratio(double ratio) {
     return ratio >= 1e6
         ? String.format(Locale.ROOT, "%.0e", ratio)

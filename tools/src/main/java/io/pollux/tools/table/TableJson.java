@@ -9,15 +9,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The table for scripts. */
+/** The table as JSON. */
 public final class TableJson {
   private TableJson() {}
 
   /**
-   * One JSON object.
+   * Formats one JSON object.
    *
-   * @param measured what to show
-   * @return the object, with a line end behind it
+   * @param measured the measurement
+   * @return the object, with a newline
    */
   public static String of(Measurement measured) {
     Measurement.Where where = measured.where();
@@ -60,7 +60,7 @@ public final class TableJson {
     return row;
   }
 
-  /** JSON has no NaN. */
+  /** Replaces NaN, which JSON lacks, by null. */
   private static @Nullable Double number(double value) {
     return Double.isNaN(value) ? null : value;
   }

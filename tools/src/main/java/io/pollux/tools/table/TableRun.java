@@ -17,8 +17,8 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Measures every cell, turn by turn: all depths and ways of a round before the next round begins, so that whatever else the
- * machine does meets them all, and after a round that does not count.
+ * Measures all cells in turns. A round measures all depths and ways before the next round starts, so that other load on the host affects
+ * all of them. The first round does not count.
  */
 public final class TableRun {
   private static final double NANOS = 1e9;
@@ -33,12 +33,12 @@ public final class TableRun {
   private volatile boolean stopped;
 
   /**
-   * Prepares.
+   * Creates a run.
    *
-   * @param target what to read from
+   * @param target the target to read from
    * @param files the calls of its program
-   * @param file what to read, as a path in the image
-   * @param progress for a line a round
+   * @param file path of the file in the image
+   * @param progress receives a line each round
    */
   public TableRun(Target target, UserFiles files, PathName file, PrintStream progress) {
     this.target = target;
@@ -47,9 +47,9 @@ public final class TableRun {
     this.progress = progress;
   }
 
-  /** Ends it early; from any thread, at any time. */
+  /** Stops the run early. From any thread, at any time. */
   public void stop() {
-    stopped = true; // first: who sets running after this looks at it
+    stopped = true; // first: turn checks this after it sets running
     Bench bench = running;
     if (bench != null) {
       bench.stop();
@@ -62,12 +62,12 @@ public final class TableRun {
   }
 
   /**
-   * Does it.
+   * Runs.
    *
    * @param rounds turns of each cell
-   * @param seconds of each cell in all its turns together
-   * @return what was measured until the end, or until it was stopped
-   * @throws Failure if it can't run, or a read fails
+   * @param seconds duration of each cell in all its turns together
+   * @return the measurement, until the end or until it was stopped
+   * @throws Failure if it cannot run, or a read fails
    */
   public Measurement run(int rounds, double seconds) {
     Measurement made =
@@ -85,7 +85,7 @@ public final class TableRun {
         for (Way way : Way.values()) {
           double iops = turn(way, posted.depth(), nanos, seed + round);
           if (stopped) {
-            return made; // a turn that was cut short may be all start and no run
+            return made; // a turn that was cut short may consist of its start only
           }
           line.append(String.format(Locale.ROOT, " %.0f", iops / 1000));
           if (round > 0) {
@@ -98,7 +98,7 @@ public final class TableRun {
     return made;
   }
 
-  /** Answers the rate; 0 only if it was stopped. */
+  /** Returns the rate; 0 only if the run was stopped. */
   private double turn(Way way, int depth, long nanos, long seed) {
     for (int tries = 0; tries < TRIES; tries++) {
       Bench bench = new Bench(way.plan(depth, nanos, seed), target, files, file, nowhere);
@@ -110,7 +110,7 @@ public final class TableRun {
       if (!result.good()) {
         throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
       }
-      if (result.ios() > 0) { // else the turn was over before its thread got a processor
+      if (result.ios() > 0) { // else the turn ended before its thread was scheduled
         return result.iops();
       }
     }

@@ -3,7 +3,7 @@ package io.pollux.tools.table;
 
 import java.util.Locale;
 
-/** The table for people. */
+/** The table as readable text. */
 public final class TableText {
   private static final String GAP = "    ";
 
@@ -19,10 +19,10 @@ public final class TableText {
   }
 
   /**
-   * Writes a measurement.
+   * Formats a measurement.
    *
-   * @param measured what to show
-   * @return lines, each with its end
+   * @param measured the measurement
+   * @return lines
    */
   public static String of(Measurement measured) {
     return new TableText(measured).write();
@@ -91,7 +91,7 @@ public final class TableText {
     return variation.marked(depth, way) ? "*" : " ";
   }
 
-  /** The line that the table is for. */
+  /** Writes the ratios, the main result of the table. */
   private void marks() {
     line("all features on / legacy aio, and the series' own:");
     int reached = 0;
@@ -103,7 +103,7 @@ public final class TableText {
     line("  reached at %d of %d depths", reached, Posting.ROWS.size());
   }
 
-  /** The ratio of the medians. If rounds disagree, also in how many rounds it holds. */
+  /** Returns whether the ratio of the medians is reached. If rounds disagree, also in how many rounds it is. */
   private String verdict(Posting.Row posted, boolean reached) {
     if (Double.isNaN(measured.ratio(posted.depth()))) {
       return "not measured";

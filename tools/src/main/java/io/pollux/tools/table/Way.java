@@ -5,13 +5,13 @@ import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.bench.Plan;
 
-/** The columns: ways to ask for the same reads, from none of the series to all of it. */
+/** The columns: ways to request the same reads, without the series and with more and more of it. */
 enum Way {
-  /** As it was before the series. */
+  /** The calls before the series. */
   AIO(Mode.AIO, false, "aio", "io_submit and io_getevents, interrupts (bench --mode aio --irq)"),
-  /** The rings and nothing else. */
+  /** The rings without other features. */
   RING(Mode.RING, false, "ring", "the SQ and CQ rings, interrupts (bench --irq --no-fixed-bufs)"),
-  /** The rings, and everything that can be turned on in them. */
+  /** The rings with all features. */
   ALL(Mode.RING, true, "all", "the rings, polled, with fixed buffers (bench)");
 
   static final int BLOCK = 4096;
@@ -29,12 +29,12 @@ enum Way {
     this.words = words;
   }
 
-  /** The head of the column. */
+  /** Returns the head of the column. */
   String title() {
     return title;
   }
 
-  /** What it is, and how to run it alone. */
+  /** Describes the way, and the command that runs it alone. */
   String words() {
     return words;
   }
@@ -44,7 +44,7 @@ enum Way {
     return !all;
   }
 
-  /** What to run at a depth; without a ramp, as a round that does not count goes before all others. */
+  /** Returns the plan at a depth. It has no ramp, because a round that does not count comes first. */
   Plan plan(int depth, long nanos, long seed) {
     int batch = Math.min(depth, MOST_IN_A_BATCH);
     return new Plan(

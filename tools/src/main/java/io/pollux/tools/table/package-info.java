@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The table that the series was posted with, measured on this kernel: {@code pollux table}. {@link
- * io.pollux.tools.table.TableRun} measures, and the other classes show a {@link io.pollux.tools.table.Measurement} as
- * text, JSON or a chart.
+ * The table of the series' posting, measured on this kernel: {@code pollux table}. {@link io.pollux.tools.table.TableRun} measures. The
+ * other classes format a {@link io.pollux.tools.table.Measurement} as text, JSON or a chart.
  */
 @NullMarked
 package io.pollux.tools.table;

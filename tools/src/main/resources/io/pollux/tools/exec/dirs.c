@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Directories as streams. The C library's DIR is its own; ours begins with a word that none of its can begin with (a
- * descriptor stands there).
- */
+/* Directory streams. The C library's DIR begins with a descriptor. The kernel's begins with a word that is no descriptor. */
 #include "pollux.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* readdir_r */
@@ -15,14 +12,14 @@
 struct stream {
   uint64_t ours;
   int fd;
-  long at;      /* d_off of the last entry that was read: what telldir answers */
+  long at;      /* d_off of the last entry read, for telldir */
   size_t next;  /* in buffer */
   size_t end;
   struct dirent entry;
   char buffer[32768] __attribute__((aligned(16)));
 };
 
-/* As getdents64 stores it; the C library's struct dirent64 is the same. */
+/* The format of getdents64, the same as the C library's struct dirent64. */
 struct record {
   uint64_t ino;
   int64_t off;
@@ -113,7 +110,7 @@ EXPORT struct dirent64 *readdir64(DIR *dir) {
   return stream ? (struct dirent64 *)read_stream(stream) : NEXT(readdir64)(dir);
 }
 
-/* As programs have it that are older than readdir's promise to threads. */
+/* The interface of programs from before readdir was thread-safe. */
 EXPORT int readdir_r(DIR *dir, struct dirent *entry, struct dirent **result) {
   struct stream *stream = stream_of(dir);
   if (!stream) {

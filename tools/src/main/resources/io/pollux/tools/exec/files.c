@@ -15,7 +15,7 @@
 
 EXPORT int close(int fd) {
   if (ours(fd)) {
-    if (!kernel_running() || in_vfork_child()) { /* or after the end: only the placeholder is this process's */
+    if (!kernel_running() || in_vfork_child()) { /* possibly after the kernel stopped: this process owns only the placeholder */
       return (int)answer(machine_call(SYS_close, fd, 0, 0, 0, 0, 0));
     }
     return (int)answer(CALL1(SYS_close, fd));
@@ -25,7 +25,7 @@ EXPORT int close(int fd) {
 
 EXPORT int close_range(unsigned first, unsigned last, int flags) {
   if (flags != 0 || first > last || !kernel_running() || in_vfork_child()) {
-    return NEXT(close_range)(first, last, flags); /* marks only, or a child that has placeholders at most */
+    return NEXT(close_range)(first, last, flags); /* only flags, or a child with placeholders at most */
   }
   for (unsigned fd = first; fd <= last && fd < FD_LIMIT; fd++) {
     if (ours((int)fd)) {
@@ -135,7 +135,7 @@ EXPORT ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_
   return pwritev2(fd, vector, count, offset, flags);
 }
 
-/* What a compiler makes of reads with checks on. */
+/* The compiler calls these for reads with checks. */
 EXPORT ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room) {
   if (size > room) {
     abort();
@@ -154,7 +154,7 @@ EXPORT ssize_t __pread64_chk(int fd, void *buffer, size_t size, off64_t offset, 
   return __pread_chk(fd, buffer, size, offset, room);
 }
 
-/* Between two descriptors: there is no such way here, and who asks falls back to reading and writing. */
+/* Copies between two descriptors. Not supported: the caller falls back to read and write. */
 
 EXPORT ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t size, unsigned flags) {
   if (ours(in) || ours(out)) {
@@ -176,7 +176,7 @@ EXPORT ssize_t sendfile64(int out, int in, off64_t *at, size_t size) {
   return sendfile(out, in, at, size);
 }
 
-/* Where and what. */
+/* Position and status. */
 
 EXPORT off_t lseek(int fd, off_t offset, int whence) {
   if (ours(fd)) {
@@ -315,8 +315,8 @@ EXPORT int flock(int fd, int operation) {
 }
 
 /*
- * Descriptors themselves. A child of vfork has its own, and shares the kernel with its parent: there, a file of ours can't be
- * had under another number.
+ * Duplicates. A child of vfork has its own descriptors but shares the kernel with its parent, so it cannot duplicate a
+ * descriptor of the kernel.
  */
 
 EXPORT int dup(int fd) {
@@ -427,11 +427,11 @@ EXPORT int ioctl(int fd, unsigned long request, ...) {
 
 #define FILE_EVENTS (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
 
-/* Files of ours are always ready for these; the others are asked. */
+/* Files of the kernel are always ready for these events; host files are polled. */
 EXPORT int ppoll(struct pollfd *set, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
   bool any = false;
   bool ready_now = false;
-  /* Memory that is not there, and too many, are for the machine to refuse. */
+  /* The host rejects unmapped memory and too many files. */
   if (kernel_running() && count > 0 && count <= FD_LIMIT) {
     int64_t bytes = (int64_t)(count * sizeof *set);
     if (probe((int64_t)(intptr_t)set, bytes, 1) == bytes) {
@@ -481,7 +481,7 @@ EXPORT int poll(struct pollfd *set, nfds_t count, int timeout) {
   return ppoll(set, count, timeout < 0 ? NULL : &until, NULL);
 }
 
-/* What a compiler makes of these with checks on. */
+/* The compiler calls these for polls with checks. */
 EXPORT int __poll_chk(struct pollfd *set, nfds_t count, int timeout, size_t room) {
   if (room / sizeof *set < count) {
     abort();
@@ -496,7 +496,7 @@ EXPORT int __ppoll_chk(struct pollfd *set, nfds_t count, const struct timespec *
   return ppoll(set, count, timeout, mask);
 }
 
-/* Memory of a file: this kernel has none to share. */
+/* Mappings of files. This kernel does not support them. */
 EXPORT void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
   if (!(flags & MAP_ANONYMOUS) && ours(fd)) {
     static volatile int said;

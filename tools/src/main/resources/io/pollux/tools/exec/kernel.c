@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The way into the kernel.
+ * Entry to the kernel.
  *
- * The first call that concerns the kernel starts it, on a thread of its own. A child of fork has no kernel, because a virtual
- * machine does not survive a fork. exit() and _exit() stop the kernel, which syncs and unmounts. A killed process leaves the disk
- * as a power cut does.
+ * The first call that concerns the kernel starts it, on its own thread. A child of fork has no kernel, because a virtual
+ * machine does not survive a fork. exit() and _exit() stop the kernel, which syncs and unmounts. A killed process leaves the
+ * disk as a power cut does.
  *
  * exit() stops the kernel after all handlers and destructors of the program and of every library. After that the C library only
  * flushes its streams. Threads in a call at that time, or that make one later, sleep until the process exits.
@@ -22,7 +22,7 @@ enum state { NONE, RUNNING, FORKED, ENDED };
 
 static volatile enum state state = NONE;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static int ender; /* the thread that ends the process */
+static int ender; /* the thread that exits the process */
 pid_t owner;
 
 unsigned char fd_is_ours[FD_LIMIT];
@@ -45,7 +45,7 @@ static _Noreturn void die(const char *text) {
   __builtin_unreachable();
 }
 
-/* Placeholders of our descriptors. O_PATH: nothing can be done with them but closing. */
+/* Placeholders of the kernel's descriptors. With O_PATH they can only be closed. */
 
 static int64_t placeholder(void) {
   return machine_call(SYS_openat, AT_FDCWD, (long)"/", O_PATH, 0, 0, 0);
@@ -108,8 +108,8 @@ bool in_vfork_child(void) {
 }
 
 /*
- * Descriptors that were opened while the kernel was started: the virtual machine's and the disk's. A bit each; another thread of
- * the program may have opened one of them, which then outlives a close_range.
+ * Descriptors that were opened during the start of the kernel, by the virtual machine and for the disk: a bit for each. If
+ * another thread of the program opened one of them, a later close_range does not close it.
  */
 static uint64_t not_the_programs[FD_LIMIT / 64];
 
@@ -117,9 +117,9 @@ static bool is_open(unsigned fd) {
   return machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
 }
 
-#define FIRST_NUMBERS 1024 /* as many are looked at when the kernel is started */
+#define FIRST_NUMBERS 1024 /* number of descriptors checked at the start of the kernel */
 
-/* Before the start, and after it: what is open after it and was not before is the kernel's. */
+/* Called before and after the start. A descriptor that is open only afterwards is the kernel's. */
 static void note_descriptors(bool after) {
   for (unsigned fd = 0; fd < FIRST_NUMBERS; fd++) {
     uint64_t bit = 1ull << fd % 64;
@@ -241,7 +241,7 @@ static void start_java(void) {
     (*env)->ExceptionDescribe(env);
     status = 2;
   }
-  if (status != 0) { /* it has said why */
+  if (status != 0) { /* it has printed the reason */
     machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   }
   threads_know(vm, &block);
@@ -469,7 +469,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
   return result;
 }
 
-/* Ending. */
+/* Exit. */
 
 static int64_t shut_down(void) {
   return block.shutdown();

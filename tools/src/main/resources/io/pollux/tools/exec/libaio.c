@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libaio's functions, with the versions that programs are linked against: libaio makes its system calls inline, past
- * syscall(2). They return a result or a negative errno and leave errno alone.
+ * libaio's functions, with the symbol versions that programs are linked with. libaio makes its system calls inline, bypassing
+ * syscall(2). The functions return a result or a negative errno and do not set errno.
  */
 #include "pollux.h"
 
@@ -10,7 +10,7 @@
 typedef long context;
 struct iocb;
 
-struct io_event { /* as libaio has it: the pointers are the kernel's 64-bit fields */
+struct io_event { /* libaio's layout: the pointers are the kernel's 64-bit fields */
   void *data;
   struct iocb *obj;
   unsigned long res;
@@ -27,8 +27,8 @@ struct sigset_argument {
 #define KERNEL_SIGSET_BYTES 8
 
 /*
- * With a mask, the thread has it from before the call until after it, so that a signal that it lets through interrupts
- * the call; its handler runs when the call has returned.
+ * The thread has the given mask during the call, so that a signal that it does not block interrupts the call. The handler runs
+ * after the call has returned.
  */
 long pollux_io_pgetevents(long ctx, long min, long nr, long events, long timeout, const struct sigset_argument *argument) {
   bool masked = argument && kernel_running() && probe((intptr_t)argument, sizeof *argument, 0) == sizeof *argument &&
@@ -76,7 +76,7 @@ EXPORT int io_queue_release(context ctx) {
   return io_destroy(ctx);
 }
 
-/* Calls each request's callback, which libaio keeps in iocb.data, as long as there are events. */
+/* Calls each request's callback, which libaio stores in iocb.data, while there are events. */
 EXPORT int io_queue_run(context ctx) {
   static struct timespec now;
   struct io_event event;
@@ -91,7 +91,7 @@ EXPORT int queue_wait_0_4(context ctx, struct timespec *timeout) {
   return getevents_0_4(ctx, 0, 0, NULL, timeout);
 }
 
-/* As they were before 0.3.96: an event is not stored; at least one is waited for. */
+/* Versions before 0.3.96: cancel stores no event, and getevents waits for at least one. */
 
 EXPORT int cancel_0_1(context ctx, struct iocb *iocb) {
   struct io_event event;

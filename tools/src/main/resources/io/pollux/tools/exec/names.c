@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls that change names, owners, times and attributes: the kernel has none of them, and says so itself (ENOSYS) or, where
- * it would not know of what is asked, is spoken for here. And temporary files, which the C library opens past open().
+ * Calls that change names, owners, times and attributes. The kernel has none of them and returns ENOSYS; for calls unknown to
+ * it, this file returns the error. Also temporary files, which the C library opens without open().
  */
 #include "pollux.h"
 
@@ -119,7 +119,7 @@ EXPORT int mkfifo(const char *path, mode_t mode) {
   return mkfifoat(AT_FDCWD, path, mode);
 }
 
-/* Times, in their older ways. */
+/* Older calls that set times. */
 
 EXPORT int utimes(const char *path, const struct timeval times[2]) {
   return path_in_kernel(path) ? refused(ENOSYS) : NEXT(utimes)(path, times);
@@ -148,7 +148,7 @@ EXPORT int lchmod(const char *path, mode_t mode) {
   return fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Extended attributes: none are shown, and none are set. */
+/* Extended attributes. Files of the kernel show none, and none can be set. */
 
 static int no_attributes(void) {
   return refused(EOPNOTSUPP);
@@ -204,10 +204,10 @@ EXPORT int fremovexattr(int fd, const char *name) {
 
 /* Temporary files and directories. */
 
-#define WILD 6 /* that many X, which become something else */
+#define WILD 6 /* number of X in a template */
 #define ATTEMPTS 1000
 
-/* Puts another name in the place of the X in front of the suffix; null if they are not there. */
+/* Replaces the X before the suffix by random characters. Returns null if there are none. */
 static char *wild_part(char *name, int suffix) {
   size_t length = strlen(name);
   if (suffix < 0 || length < (size_t)suffix + WILD || strncmp(name + length - suffix - WILD, "XXXXXX", WILD) != 0) {
@@ -221,7 +221,7 @@ static void make_up(char *wild) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   unsigned char random[WILD];
   if (machine_call(SYS_getrandom, (long)random, WILD, 0, 0, 0, 0) != WILD) {
-    memset(random, 0, WILD); /* then names are tried in vain, and the caller hears of it */
+    memset(random, 0, WILD); /* then all attempts fail, and the caller receives the error */
   }
   for (int i = 0; i < WILD; i++) {
     wild[i] = letters[random[i] % (sizeof letters - 1)];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls that name a file by its path. A path is the kernel's if it lies below the mount point (POLLUX_AT), or if it is
- * relative to a directory that was opened there. The kernel knows the image as POLLUX_ROOT, and the disks, which are
- * dev/NAME below the mount point whatever is in the image, as /dev/NAME.
+ * Calls that name a file by its path. A path is the kernel's if it is below the mount point (POLLUX_AT), or relative to a
+ * directory opened there. In the kernel the image is at POLLUX_ROOT. The disks are at /dev/NAME; the program sees them at
+ * dev/NAME below the mount point, which hides any such name in the image.
  */
 #include "pollux.h"
 
@@ -16,7 +16,7 @@
 static char mount_point[KERNEL_PATH_MAX];
 static size_t mount_length;
 static char root[64]; /* "" or "/mnt" */
-static bool writable; /* the mount, as a whole */
+static bool writable; /* whether the mount is writable */
 
 void paths_init(void) {
   const char *at = getenv("POLLUX_AT");
@@ -218,7 +218,7 @@ static bool below(int dirfd, const char *path, char *buffer, const char **to) {
   bool device = strncmp(name, "dev", 3) == 0 && (name[3] == 0 || name[3] == '/');
   int length = snprintf(buffer, KERNEL_PATH_MAX, "%s%s", device ? "" : root, *rest ? rest : "/");
   if (length >= KERNEL_PATH_MAX) {
-    return false; /* longer than any path may be: the machine says so too */
+    return false; /* longer than PATH_MAX: the host returns the same error */
   }
   *to = buffer;
   return true;
@@ -266,7 +266,7 @@ size_t path_of_program(char *path, size_t length, size_t room) {
   return mount_length + moved;
 }
 
-/* The mask of modes, which is the machine's business otherwise: the kernel here has none. */
+/* The umask, which the host manages. The kernel has none. */
 
 static mode_t mask_of_modes;
 
@@ -275,7 +275,7 @@ EXPORT mode_t umask(mode_t mask) {
   return NEXT(umask)(mask);
 }
 
-/* open and its like. */
+/* open and similar. */
 
 static bool wants_mode(int flags) {
   return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
@@ -350,7 +350,7 @@ EXPORT long openat2(int dirfd, const char *path, const struct how *how, size_t s
   return answer(machine_call(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0));
 }
 
-/* What a compiler makes of open with checks on. */
+/* The compiler calls these for open with checks. */
 EXPORT int __open_2(const char *path, int flags) {
   return open(path, flags);
 }
@@ -375,7 +375,7 @@ EXPORT int creat64(const char *path, mode_t mode) {
   return open64(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* stat and its like. The kernel's struct stat is the C library's. */
+/* stat and similar. The kernel's struct stat is the C library's. */
 
 /* Whether the call concerns the link itself, which is the host's: /dev/stdin is a link to a link. */
 #define LINK_OF_MACHINE(path, flags) (((flags) & AT_SYMLINK_NOFOLLOW) && is_standard_name(path))
@@ -416,7 +416,7 @@ EXPORT int lstat64(const char *path, struct stat64 *status) {
   return fstatat(AT_FDCWD, path, (struct stat *)status, AT_SYMLINK_NOFOLLOW);
 }
 
-/* As programs built before glibc 2.33 call them. */
+/* Programs built before glibc 2.33 call these. */
 EXPORT int __xstat(int version, const char *path, struct stat *status) {
   (void)version;
   return fstatat(AT_FDCWD, path, status, 0);
@@ -458,7 +458,7 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned mask, struct s
 }
 
 EXPORT int faccessat(int dirfd, const char *path, int mode, int flags) {
-  if (!kernel_running() && is_mount_point(path)) { /* known without a kernel: a program may fork after this yet */
+  if (!kernel_running() && is_mount_point(path)) { /* known without a kernel: the program may still fork */
     return (mode & W_OK) && !writable ? (errno = EROFS, -1) : 0;
   }
   IN_KERNEL(dirfd, path) {
@@ -582,7 +582,7 @@ EXPORT ssize_t readlink(const char *path, char *target, size_t size) {
   return readlinkat(AT_FDCWD, path, target, size);
 }
 
-/* What a compiler makes of these with checks on. */
+/* The compiler calls these for readlink with checks. */
 EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *target, size_t size, size_t room) {
   if (size > room) {
     abort();
@@ -655,5 +655,5 @@ EXPORT int fchdir(int fd) {
 
 __attribute__((constructor)) static void at_load(void) {
   paths_init();
-  umask(umask(0)); /* to learn it */
+  umask(umask(0)); /* to read it */
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The library that is preloaded into a C program to let it run on this kernel.
+ * The library that is preloaded into a C program so that it runs on this kernel.
  *
- * It takes over the C library's functions that make file and aio calls. What concerns the kernel (a path below the
- * mount point, a descriptor of ours, an aio context) goes through kernel_call() to a Java virtual machine in this
- * process, started on the first such call; everything else goes on to the C library untouched.
+ * It replaces the C library's functions that make file and aio calls. A call that concerns the kernel (a path below the mount
+ * point, a descriptor of the kernel, an aio context) goes through kernel_call() to a Java virtual machine in this process. The
+ * first such call starts the virtual machine. All other calls go to the C library unchanged.
  *
- *   kernel.c   the way into the kernel: start, calls, fork, exit
+ *   kernel.c   entry to the kernel: start, calls, fork, exit
  *   threads.c  threads: their kernel stacks, creation and exit
  *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
  *   execs.c    exec and posix_spawn, which pass on masks and ignored signals
  *   paths.c    calls that name a file by its path
- *   names.c    those that change names, owners, times and attributes; temporary files
+ *   names.c    calls that change names, owners, times and attributes; temporary files
  *   files.c    calls on descriptors
  *   dirs.c     opendir and similar
  *   stdio.c    fopen and similar
@@ -22,8 +22,8 @@
  *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
  *
- * A descriptor of ours is a real one too: the machine has an empty placeholder under the same number, so that the two
- * never give out the same number, and whatever this library does not know of answers EBADF.
+ * A descriptor of the kernel is also one of the host, where an empty placeholder has the same number. The two thus never
+ * allocate the same number, and a call that this library does not replace returns EBADF.
  */
 #ifndef POLLUX_H
 #define POLLUX_H
@@ -44,10 +44,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Seen from outside; all else is hidden by the compiler's options. */
+/* Visible outside; the compiler's options hide everything else. */
 #define EXPORT __attribute__((visibility("default")))
 
-/* The C library's function of that name, found once. */
+/* The C library's function of that name, looked up once. */
 #define NEXT(name)                                                        \
   ({                                                                      \
     static __typeof__(&name) next_;                                       \
@@ -65,12 +65,12 @@ static inline bool is_null(const void *pointer) {
   return !pointer;
 }
 
-/* Descriptors of ours are below this. */
+/* Descriptors of the kernel are below this. */
 #define FD_LIMIT 65536
 
 /*
- * What the two sides know of each other. Java has the same layout in Guest.Block; the first half is set before it
- * starts, the second half by it.
+ * The interface of C and Java. Guest has the same layout in Java. C sets the first part before the start; Java sets the second
+ * part.
  */
 struct kernel_block {
   /* For Java. */
@@ -83,14 +83,14 @@ struct kernel_block {
   /* From Java. */
   int64_t (*attach)(void); /* a handle for the calling thread */
   int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
-  int64_t (*shutdown)(void); /* sync and unmount; 0, or what exit() is to be told */
+  int64_t (*shutdown)(void); /* syncs and unmounts; returns the exit status, 0 if successful */
   /* For Java. */
   int64_t (*apart)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
 };
 
 /*
- * What the kernel is told apart from calls: a signal for a thread that is in a call; a thread's end; or that what was
- * sent to a thread is to be forgotten, because its call has returned. Then *done is set to 1.
+ * A note to the kernel outside calls: a signal for a thread in a call, or the exit of a thread. NOTE_FORGET clears earlier
+ * signals, because the call has returned. Then *done is set to 1.
  */
 #define NOTE_END 0
 #define NOTE_FORGET 65
@@ -105,15 +105,15 @@ struct note {
 /* Makes a call of the kernel. Returns a result or a negative errno, as the kernel does. */
 long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
 
-/* The same with another signal mask for the time of the call. A signal that it lets through interrupts the call. */
+/* As kernel_call, with another signal mask during the call. A signal that it does not block interrupts the call. */
 long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, long a5, const void *mask);
 
-/* Whether this process has the kernel running, and did not inherit it by fork. */
+/* Whether the kernel runs in this process, and was not inherited by fork. */
 bool kernel_running(void);
 
 /*
- * Whether this is a child of vfork, which has the memory of its parent, in which the kernel runs, but descriptors of its own.
- * A system call, so not for what is done with each I/O.
+ * Whether this is a child of vfork. It has its parent's memory, in which the kernel runs, but its own descriptors. Makes a
+ * system call, so it is not called for each I/O.
  */
 bool in_vfork_child(void);
 
@@ -126,13 +126,13 @@ void after_signals(void);
  */
 int out_of_the_way(int fd);
 
-/* Closes a range of the machine's descriptors, but for those that the kernel itself uses. */
+/* Closes a range of the host's descriptors, except those that the kernel uses. */
 int close_range_of_machine(unsigned first, unsigned last);
 
 /* Stops the kernel, if it runs, before the process exits. If another thread exits the process meanwhile, it sleeps here. */
 void kernel_shutdown(void);
 
-/* A line on standard error. */
+/* Prints a line on standard error. */
 void say(const char *text);
 
 extern unsigned char fd_is_ours[FD_LIMIT];
@@ -141,7 +141,7 @@ static inline bool ours(int fd) {
   return (unsigned)fd < FD_LIMIT && fd_is_ours[fd];
 }
 
-/* As a C library function returns it. */
+/* Returns a result as a C library function does. */
 static inline long answer(long result) {
   if (result < 0 && result >= -4095) {
     errno = (int)-result;
@@ -158,7 +158,7 @@ static inline long answer(long result) {
 #define CALL2(nr, a, b) CALL6(nr, a, b, 0, 0, 0, 0)
 #define CALL1(nr, a) CALL6(nr, a, 0, 0, 0, 0, 0)
 
-/* A system call of the machine, past everything that is taken over. A result or a negative errno. */
+/* Makes a system call of the host, bypassing all replaced functions. Returns a result or a negative errno. */
 static inline long machine_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
   register long r10 __asm__("r10") = a3;
   register long r8 __asm__("r8") = a4;
@@ -175,7 +175,7 @@ static inline long machine_call(long nr, long a0, long a1, long a2, long a3, lon
 struct thread {
   int64_t handle;            /* as Java knows it; 0 before the first call */
   volatile int in_kernel;    /* in a call now: signals wait until it returns */
-  volatile int entering;     /* not in it yet, but signals wait already */
+  volatile int entering;     /* about to enter a call; signals already wait */
   volatile uint64_t pending; /* signals that arrived, blocked until the call returns: bit 0 for signal 1 */
   volatile uint64_t held;    /* faults sent by a process, never blocked on the host, see signals.c */
   uint64_t blocked_faults;   /* faults that the program blocks in this thread */
@@ -220,7 +220,7 @@ int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t),
 /* Registers the calling thread with the kernel and allocates its kernel stack. Returns 0 or a negative errno. */
 long thread_attach(void);
 
-/* The virtual machine and the functions that attach needs. */
+/* Passes the virtual machine and the functions for attach. */
 void threads_know(void *vm, const struct kernel_block *block);
 
 /* Starts a thread like those of the virtual machine; joins it if `join` is set. Returns 0 or an errno. */
@@ -229,7 +229,7 @@ int machine_thread(void *(*routine)(void *), size_t stack, bool join);
 /* Keeps interrupting host waits of the program's threads until the process exits. */
 void threads_interrupt(void);
 
-/* In the child of a fork. */
+/* Called in the child of a fork. */
 void threads_in_child(void);
 
 /* signals.c */
@@ -276,10 +276,10 @@ void signals_take(int signal, siginfo_t *info);
 void signals_before_exec(void);
 void signals_after_exec(void);
 
-/* Tells Java something; from any context, signal handlers included. */
+/* Sends Java a note. From any context, including signal handlers. */
 void note_send(int64_t thread, int64_t what, volatile int32_t *done);
 
-/* How many bytes from the start of a range can be read, or read and written. Survives a fault. */
+/* Returns how many bytes from the start of a range can be read, or read and written. Survives a fault. */
 int64_t probe(int64_t address, int64_t bytes, int64_t write);
 
 /* apart.c */
@@ -297,15 +297,15 @@ int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_
 #define KERNEL_PATH_MAX 4200
 
 /*
- * Whether a path lies below the mount point, or a relative one is relative to a directory of ours; then *to is what
- * the kernel calls it, perhaps in buffer.
+ * Whether a path is below the mount point, or relative to a directory of the kernel. Then *to is the kernel's path, possibly in
+ * buffer.
  */
 bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to);
 
-/* The mount point itself, for what is known of it without a kernel. */
+/* Whether a path is the mount point itself, which is known without a kernel. */
 bool is_mount_point(const char *path);
 
-/* As above, without the path; also true for a directory that the mount point may lie below. */
+/* As above, without the result; also true for a directory that may contain the mount point. */
 bool may_lead_below(const char *path);
 
 /* Whether there is a mount point. */
@@ -316,7 +316,7 @@ size_t path_of_program(char *path, size_t length, size_t room);
 
 void paths_init(void);
 
-/* Whether a path is the kernel's; then it is in `kernel_path`. */
+/* Whether a path is the kernel's. Stores the path in `kernel_path`. */
 #define IN_KERNEL(dirfd, path)      \
   char buffer_[KERNEL_PATH_MAX];    \
   const char *kernel_path;          \
@@ -324,13 +324,13 @@ void paths_init(void);
 
 /* inside.c */
 
-/* Whether SIGSYS has this library's handler, which then manages the program's action. */
+/* Whether this library's handler is installed for SIGSYS. It then manages the program's action. */
 bool sigsys_is_ours(void);
 int sigsys_action(const struct sigaction *action, struct sigaction *old);
 
 /* stdio.c */
 
-/* Writes out what streams of ours still have. */
+/* Writes out the buffers of the kernel's streams. */
 void streams_flush(void);
 
 #endif

@@ -56,8 +56,8 @@ static bool has_handler(const struct sigaction *action) {
 /* Memory. */
 
 /*
- * The instructions from probe to probe_fault are the only ones that touch memory that may not be there; a fault in
- * them goes on at probe_fault, with the page in rcx.
+ * Only the instructions from probe to probe_fault access memory that may be unmapped. After a fault in them, execution
+ * continues at probe_fault, with the page in rcx.
  */
 __asm__(
     ".text\n"
@@ -303,7 +303,7 @@ static void deliver(int signal, siginfo_t *info, ucontext_t *context) {
   }
 }
 
-/* Third and fourth: what the virtual machine does not take. */
+/* Third and fourth: faults that the virtual machine does not handle. */
 static void fault_left_over(int signal, siginfo_t *info, void *context) {
   uintptr_t page = (uintptr_t)info->si_addr & ~(PAGE - 1);
   if (!from_machine()) {
@@ -480,7 +480,7 @@ static int sigaction_of_machine(int signal, const struct sigaction *action, stru
   return 0;
 }
 
-/* What the program asks for. */
+/* Requests of the program. */
 
 /* Converts the host's action to the one that the program has set. */
 static void show(int signal, struct sigaction *action) {

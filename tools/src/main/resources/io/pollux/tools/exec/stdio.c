@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Streams. The C library opens and reads its streams past the functions that can be taken over, so a stream on a file
- * of ours is one with functions of its own (fopencookie).
+ * Streams. The C library opens and reads its streams without the functions that this library replaces. A stream on a file of
+ * the kernel therefore has its own functions (fopencookie).
  */
 #include "pollux.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 
-/* The descriptor of each stream of ours, for fileno. */
+/* The descriptor of each stream of the kernel, for fileno. */
 struct opened {
   struct opened *next;
   FILE *stream;
@@ -27,7 +27,7 @@ static ssize_t cookie_read(void *cookie, char *buffer, size_t size) {
 
 static ssize_t cookie_write(void *cookie, const char *buffer, size_t size) {
   ssize_t written = answer(CALL3(SYS_write, ((struct opened *)cookie)->fd, buffer, size));
-  return written < 0 ? 0 : written; /* as fopencookie wants it */
+  return written < 0 ? 0 : written; /* as fopencookie requires */
 }
 
 static int cookie_seek(void *cookie, off64_t *offset, int whence) {
@@ -138,7 +138,7 @@ EXPORT FILE *fdopen(int fd, const char *mode) {
   return stream_on(fd, mode);
 }
 
-/* The record of a stream of ours, or null. */
+/* Returns the record of a stream of the kernel, or null. */
 static struct opened *opened_of(FILE *stream) {
   struct opened *found = NULL;
   pthread_mutex_lock(&lock);
@@ -153,7 +153,7 @@ static struct opened *opened_of(FILE *stream) {
 #define NO_WRITES 0x8     /* _IO_NO_WRITES */
 #define APPENDING 0x1000  /* _IO_IS_APPENDING */
 
-/* Gives a stream of ours another descriptor and an empty buffer. */
+/* Gives a stream of the kernel another descriptor and an empty buffer. */
 static void put_other(struct opened *mine, int fd, int flags) {
   FILE *stream = mine->stream;
   int access = flags & O_ACCMODE;
@@ -168,7 +168,8 @@ static void put_other(struct opened *mine, int fd, int flags) {
 }
 
 /*
- * Replaces a standard stream of the C library by one of ours with the same descriptor, and assigns it to the stream's variable.
+ * Replaces a standard stream of the C library by one of the kernel with the same descriptor, and assigns it to the stream's
+ * variable.
  */
 static FILE *replace_standard(FILE **standard, int fd, const char *mode) {
   FILE *before = *standard;
@@ -239,8 +240,8 @@ EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream) {
 }
 
 /*
- * Before the kernel stops: the C library writes out its streams only after everything else. Streams that another thread
- * is busy with are taken without their locks, as it does too.
+ * Called before the kernel stops, because the C library flushes its streams only afterwards. A stream that another thread uses
+ * is flushed without its lock, as the C library does.
  */
 void streams_flush(void) {
   pthread_mutex_lock(&lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * syscall(2): aio calls are the kernel's, whatever they are about; calls on files go where the C library's function of
- * the same name goes; all else is the machine's.
+ * syscall(2). aio calls always go to the kernel. Calls on files go to this library's function of the same name. All others go
+ * to the host.
  */
 #include "pollux.h"
 
@@ -23,7 +23,7 @@
 #define IO_SETUP2 335
 #define IO_RING_ENTER 336
 
-/* io_pgetevents changes the mask of the calling thread for its time; the machine's signals obey the machine's. */
+/* io_pgetevents sets the calling thread's mask during the call. The host delivers the signals, so its mask is set. */
 struct sigset_argument {
   const sigset_t *mask;
   size_t size;

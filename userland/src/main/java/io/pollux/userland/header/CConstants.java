@@ -10,11 +10,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
 
-/**
- * The public int constants of a class whose names start with one of some prefixes, in C.
- */
+/** The public int constants of a class with a common prefix, in C. */
 final class CConstants {
-  /** A flag: one bit, written the way other headers write it, so that a second definition is the same one. */
+  /** A flag: one bit, written as in other headers, so that a second definition is identical. */
   static final IntFunction<String> BIT =
       value -> {
         if (Integer.bitCount(value) != 1) {
@@ -40,11 +38,11 @@ final class CConstants {
   }
 
   /**
-   * Constants by their Java names.
+   * Collects constants under their Java names.
    *
-   * @param type class that has them
-   * @param prefix how their names start; something must
-   * @param form how a value is written
+   * @param type class of the constants
+   * @param prefix common prefix; at least one constant must match
+   * @param form formats a value
    * @return the constants, by value
    */
   static CConstants of(Class<?> type, String prefix, IntFunction<String> form) {
@@ -52,10 +50,10 @@ final class CConstants {
   }
 
   /**
-   * Numbers of system calls, as {@code __NR_name}.
+   * Collects numbers of system calls, as {@code __NR_name}.
    *
-   * @param type class that has them
-   * @param prefix how their names start; something must
+   * @param type class of the constants
+   * @param prefix common prefix; at least one constant must match
    * @return the numbers, in order
    */
   static CConstants calls(Class<?> type, String prefix) {
@@ -83,11 +81,11 @@ final class CConstants {
     try {
       return field.getInt(null);
     } catch (IllegalAccessException e) {
-      throw new IllegalArgumentException(e); // getFields answers public ones only
+      throw new IllegalArgumentException(e); // getFields returns public fields only
     }
   }
 
-  /** As macros, each only where nobody defined it yet, and a check that who did meant the same. */
+  /** Returns a macro for each constant, guarded against a second definition, and assertions of the values. */
   String macros() {
     StringBuilder text = new StringBuilder();
     for (Constant constant : constants) {
@@ -99,9 +97,9 @@ final class CConstants {
   }
 
   /**
-   * As an enumeration, for names that another header enumerates too.
+   * Returns an enumeration, for names that another header also enumerates.
    *
-   * @param unless the guard of that header: nothing is enumerated again after it
+   * @param unless the guard of that header, after which the enumeration is skipped
    */
   String enumerationUnless(String unless) {
     StringBuilder text = new StringBuilder("#ifndef " + unless + "\nenum {\n");
@@ -116,7 +114,7 @@ final class CConstants {
   private String assertions() {
     StringBuilder text = new StringBuilder();
     for (Constant constant : constants) {
-      // whoever defined it may have given it another sign
+      // another header may have defined it with another sign
       text.append("POLLUX_ASSERT((uint32_t)").append(constant.name).append(" == ");
       text.append(Integer.toUnsignedString(constant.value)).append("u, \"").append(constant.name).append("\");\n");
     }

@@ -14,9 +14,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One structure in C, as its layout has it, and assertions by which the C compiler shows that it agrees.
+ * One structure in C, generated from its layout, with assertions of its offsets and size.
  *
- * <p>A layout knows widths, not signs, so the fields that are signed are named; the others are unsigned.
+ * <p>A layout has no signs, so the signed fields are listed; the others are unsigned.
  */
 final class CStruct {
   private final StructLayout layout;
@@ -25,11 +25,11 @@ final class CStruct {
   private final @Nullable String entries;
 
   /**
-   * A structure that stands alone.
+   * Creates a structure without entries.
    *
    * @param layout with a name, and a name for each field
-   * @param name what it is called in C
-   * @param signed names of the fields that are signed
+   * @param name name in C
+   * @param signed names of the signed fields
    */
   CStruct(StructLayout layout, String name, String... signed) {
     this(layout, name, Set.of(signed), null);
@@ -48,12 +48,11 @@ final class CStruct {
   }
 
   /**
-   * A header that entries follow.
+   * Creates a header structure that is followed by entries.
    *
    * @param layout of the header
-   * @param name what it is called in C
+   * @param name name in C
    * @param entries declaration of the entries, without its semicolon
-   * @return the structure
    */
   static CStruct followedBy(StructLayout layout, String name, String entries) {
     return new CStruct(layout, name, Set.of(), entries);
@@ -65,7 +64,7 @@ final class CStruct {
     return names;
   }
 
-  /** The structure, and what it asserts. */
+  /** Returns the structure and its assertions. */
   String text() {
     StringBuilder text = new StringBuilder("struct " + name + " {\n");
     List<String> assertions = new ArrayList<>();

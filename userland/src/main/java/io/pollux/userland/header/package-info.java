@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The C header of the ABI. {@link io.pollux.userland.header.CHeader} puts it together; {@link
- * io.pollux.userland.header.CStruct} writes a structure as its layout has it, {@link
- * io.pollux.userland.header.CConstants} the constants of a class by their names. Numbers come from the uapi
- * floor only; what is said here is what a layout can't say: which fields are signed, and what they are for.
+ * The C header of the ABI. {@link io.pollux.userland.header.CHeader} generates it. {@link io.pollux.userland.header.CStruct} generates a
+ * structure from its layout, {@link io.pollux.userland.header.CConstants} constants from a class. All numbers come from uapi. This package
+ * adds what a layout lacks: signs and descriptions of the fields.
  */
 @NullMarked
 package io.pollux.userland.header;
