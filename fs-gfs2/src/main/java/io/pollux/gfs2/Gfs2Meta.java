@@ -8,8 +8,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and the verifiers of the types. Blocks
- * have no checksums.
+ * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and the verifiers of
+ * the types. Blocks have no checksums.
  */
 @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_meta_header")
 final class Gfs2Meta implements BufOps {

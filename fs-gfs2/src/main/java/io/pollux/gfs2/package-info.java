@@ -19,9 +19,10 @@
  *       write, to the inode ({@code Gfs2Overwrite}, {@code Gfs2Dirty}). Superblock, journals, bitmaps and everything else
  *       stay as they are, so the filesystem is sound at every moment.
  *   <li>What a disk contains is data, whatever it is. Every number read from it is checked before use; {@code BufData}
- *       checks every access against the end of the block; the verifier of the type ({@code Gfs2Meta}) checks the header; every
- *       walk has a bound that the disk can't move (trees of a height, hashes that strictly increase, leaves that are visited once). What fails a check is EIO for the file that
- *       needed it, with a sentence that says what and where, and everything else goes on. But GFS2 has no checksums
+ *       checks every access against the end of the block; the verifier of the type ({@code Gfs2Meta}) checks the
+ *       header; every walk has a bound that the disk can't move (trees of a height, hashes that strictly increase, leaves
+ *       that are visited once). What fails a check is EIO for the file that needed it, with a sentence that says what and
+ *       where, and everything else goes on. But GFS2 has no checksums
  *       except in log headers: a pointer to a wrong block that is a block of the right kind is followed.
  *   <li>What is in memory of an inode (its dinode, its blocks, its extents, its pages) is there under its glock, and goes
  *       when the state of the glock does no longer cover it: its pages when the glock becomes deferred, everything when it

@@ -58,8 +58,8 @@ final class XfsInodeBuf {
   private static final Format[] FORMATS = Format.values();
 
   /**
-   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so that a damaged inode costs
-   * no other one; C verifies the magic numbers of all.
+   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so a damaged
+   * inode costs no other one. C verifies the magic numbers of all.
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_buf_ops")
   static final BufOps OPS = new InodeOps();

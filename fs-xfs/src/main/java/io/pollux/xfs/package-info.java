@@ -21,9 +21,9 @@
  *       can't move (levels that strictly decrease, offsets that strictly increase, blocks that are visited
  *       once). What fails a check is EUCLEAN for the file that needed it, with a sentence that says what and
  *       where, and everything else goes on.
- *   <li>A metadata block is good only if its magic number, checksum, filesystem (UUID), place and owner are. All but the owner
- *       is checked by the verifier of its type ({@code XfsVerifiers}) when the block is read into a buffer; the owner is checked by
- *       each reader.
+ *   <li>A metadata block is good only if its magic number, checksum, filesystem (UUID), place and owner are. The
+ *       verifier of its type ({@code XfsVerifiers}) checks all but the owner when the block is read into a buffer.
+ *       Each reader checks the owner.
  *   <li>There is one {@code XfsInode} for an inode number as long as anybody holds it, so that its lock is the
  *       lock.
  *   <li>Once a file's extents are in memory, mapping a position allocates nothing, takes no lock, and costs
@@ -34,8 +34,8 @@
  * allocation group in its high bits and therefore gaps; a {@code daddr}, in sectors of 512 bytes; an offset
  * in a file or directory in blocks ({@code fileoff}, {@code dablk}).
  *
- * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the lock of a buffer, at most one for a
- * task; the caches, which hold theirs for a look-up and never during I/O.
+ * <p>Lock order: an inode's {@code iRwsem}; the lock under which its extents are loaded; the lock of a buffer,
+ * at most one for a task; the caches, which hold theirs for a look-up and never during I/O.
  */
 @NullMarked
 package io.pollux.xfs;

@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A block of metadata in memory, in one piece of the device or in several. The package describes its life. In GFS2: struct
- * buffer_head.
+ * A block of metadata in memory, in one piece of the device or in several. The package describes its life. In GFS2:
+ * struct buffer_head.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf")
 public final class Buf {
@@ -210,7 +210,8 @@ public final class Buf {
   // Contents.
 
   /**
-   * The contents. From any context, with a reference. Without the lock they may be replaced at any time, but do not change.
+   * The contents. From any context, with a reference. Without the lock they may be replaced at any time, but do not
+   * change.
    *
    * @return the contents that were read or published last
    */
@@ -311,7 +312,10 @@ public final class Buf {
     ops = type;
   }
 
-  /** Publishes the changes: they are the contents from here on, and have to be written. With the lock, after {@link #edit}. */
+  /**
+   * Publishes the changes: they are the contents from here on, and have to be written. With the lock, after {@link
+   * #edit}.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_delwri_queue")
   public void markDirty() {
     BufEdit changed = edit;
@@ -347,8 +351,9 @@ public final class Buf {
   // Writing.
 
   /**
-   * Writes the contents and waits; they are durable after the next flush. Waits first until the buffer is not pinned: the caller has
-   * forced the log. A stale buffer is not written. From process context, with the lock and without an open change; sleeps.
+   * Writes the contents and waits; they are durable after the next flush. Waits first until the buffer is not pinned:
+   * the caller has forced the log. A stale buffer is not written. From process context, with the lock and without an
+   * open change; sleeps.
    *
    * @param current the calling task
    * @throws ErrnoException the verifier's or the device's error; then the buffer stays dirty
@@ -390,7 +395,10 @@ public final class Buf {
     return copy.publish();
   }
 
-  /** Writes the contents if they have to be written and are not pinned. From process context. Returns 0 or a negative errno. */
+  /**
+   * Writes the contents if they have to be written and are not pinned. From process context. Returns 0 or a negative
+   * errno.
+   */
   int writeIfDirty(Task current) {
     try {
       lock(current);
@@ -433,7 +441,10 @@ public final class Buf {
 
   // Pins and the log item.
 
-  /** Keeps the contents from the device until {@link #unpin}: the log does not have them yet. From any context, with a reference. */
+  /**
+   * Keeps the contents from the device until {@link #unpin}: the log does not have them yet. From any context, with a
+   * reference.
+   */
   @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_pin")
   public void pin() {
     hold();

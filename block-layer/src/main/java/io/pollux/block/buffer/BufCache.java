@@ -23,10 +23,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All buffers of a mount: their device, their memory, and those that have to be written. In GFS2: the part of fs/gfs2/meta_io.c below
- * gfs2_meta_read, and the address spaces of the glocks.
+ * All buffers of a mount: their device, their memory, and those that have to be written. In GFS2: the part of
+ * fs/gfs2/meta_io.c below gfs2_meta_read, and the address spaces of the glocks.
  *
- * <p>Reclaim is by rounds, as in Linux: a buffer that was used since the last round survives as many as {@link Buf#setRef} says.
+ * <p>Reclaim is by rounds, as in Linux: a buffer that was used since the last round survives as many as {@link
+ * Buf#setRef} says.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buftarg")
 public final class BufCache {
@@ -244,8 +245,8 @@ public final class BufCache {
   }
 
   /**
-   * Writes the buffers that have to be written, in the order of their places, and waits; pinned ones stay. They are durable after the
-   * next flush. From process context, without a buffer's lock; sleeps.
+   * Writes the buffers that have to be written, in the order of their places, and waits; pinned ones stay. They are
+   * durable after the next flush. From process context, without a buffer's lock; sleeps.
    *
    * @param current the calling task
    * @return 0, or the first negative errno; a buffer that failed stays dirty

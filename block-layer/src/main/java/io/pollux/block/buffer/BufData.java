@@ -14,8 +14,8 @@ import java.util.zip.Checksum;
 /**
  * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers are big-endian.
  *
- * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk cannot lead outside. Safe
- * for any number of threads, and valid after the buffer is gone.
+ * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk cannot
+ * lead outside. Safe for any number of threads, and valid after the buffer is gone.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_addr", "xfs_buf_offset"})
 public sealed class BufData permits BufEdit {

@@ -6,8 +6,8 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A copy of a buffer's contents that the holder of the buffer's lock may change. It ends when it is published or dropped; a change after
- * that is an assertion. Every access is checked against the end.
+ * A copy of a buffer's contents that the holder of the buffer's lock may change. It ends when it is published or
+ * dropped; a change after that is an assertion. Every access is checked against the end.
  */
 public final class BufEdit extends BufData {
   private boolean open = true;

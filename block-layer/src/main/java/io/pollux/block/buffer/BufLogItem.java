@@ -4,8 +4,8 @@ package io.pollux.block.buffer;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What a log knows about a buffer: struct xfs_buf_log_item of XFS, struct gfs2_bufdata of GFS2. The log attaches it to the buffer,
- * and learns from it when the buffer was written in place.
+ * What a log knows about a buffer: struct xfs_buf_log_item of XFS, struct gfs2_bufdata of GFS2. The log attaches it
+ * to the buffer, and learns from it when the buffer was written in place.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf_item.h", name = "xfs_buf_log_item")
 public interface BufLogItem {

@@ -24,8 +24,8 @@ public interface BufOps {
   void verifyRead(BufData data) throws ErrnoException;
 
   /**
-   * Verifies contents that are about to be written, and updates the checksum, if the type has one. From process context, with the
-   * buffer's lock; must do no I/O.
+   * Verifies contents that are about to be written, and updates the checksum, if the type has one. From process
+   * context, with the buffer's lock; must do no I/O.
    *
    * @param data a copy of the contents, which becomes the contents if this returns
    * @throws ErrnoException if the block must not reach the device

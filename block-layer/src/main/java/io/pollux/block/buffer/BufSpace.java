@@ -10,10 +10,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The buffers of one owner, by position: those of a mounted XFS, or those under one glock of GFS2 (gfs2_glock2aspace).
+ * The buffers of one owner, by position: those of a mounted XFS, or those under one glock of GFS2
+ * (gfs2_glock2aspace).
  *
- * <p>Finding a buffer takes no lock. A buffer is found by position and length, so structures of a damaged disk that overlap are
- * separate buffers, each verified by itself.
+ * <p>Finding a buffer takes no lock. A buffer is found by position and length, so structures of a damaged disk that
+ * overlap are separate buffers, each verified by itself.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.h", name = "pag_buf_hash")
 public final class BufSpace {
@@ -78,7 +79,8 @@ public final class BufSpace {
   }
 
   /**
-   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in memory. In GFS2: gfs2_meta_read.
+   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in memory. In GFS2:
+   * gfs2_meta_read.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512
