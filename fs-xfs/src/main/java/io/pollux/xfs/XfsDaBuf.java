@@ -13,6 +13,8 @@ import java.util.function.Supplier;
 /** Reads blocks of directories. A block may be in several pieces on disk. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da_read_buf", "xfs_dabuf_map"})
 final class XfsDaBuf {
+  private static final long IN_PIECES = -1;
+
   private XfsDaBuf() {}
 
   /**
@@ -28,14 +30,14 @@ final class XfsDaBuf {
    */
   static BufData read(Task current, XfsInode dp, long dablk, BufOps type, int ownerAt) throws ErrnoException {
     Supplier<String> what = () -> dp.what() + ", directory block " + dablk;
-    XfsDaGeometry geo = dp.mp().dirGeo();
+    XfsMount mp = dp.mp();
     XfsExtents extents = dp.extents(current);
-    int first = mapped(extents, dablk, what);
+    long position = inOnePiece(mp, extents, dablk, what);
     BufData block;
-    if (extents.endOff(first) - dablk >= geo.fsbCount) {
-      block = dp.mp().bufs().readData(current, position(dp, extents, first, dablk), geo.blkSize, type, what);
+    if (position != IN_PIECES) {
+      block = mp.bufs().readData(current, position, mp.dirGeo().blkSize, type, what);
     } else {
-      Buf buf = dp.mp().bufs().readPieces(current, pieces(dp, extents, dablk, what), type, what);
+      Buf buf = mp.bufs().readPieces(current, pieces(mp, extents, dablk, what), type, what);
       block = buf.data();
       buf.release();
     }
@@ -43,7 +45,21 @@ final class XfsDaBuf {
     return block;
   }
 
-  /** The extent that covers a block of the directory. */
+  /** Where a block is on the device, if one extent has all of it, or IN_PIECES. */
+  private static long inOnePiece(XfsMount mp, XfsExtents extents, long dablk, Supplier<String> what)
+      throws ErrnoException {
+    XfsSb sb = mp.sb();
+    long inFirst = (dablk << sb.blockLog) - extents.firstPos();
+    if (inFirst >= 0 && extents.firstBytes() - inFirst >= mp.dirGeo().blkSize && !extents.firstUnwritten()) {
+      return extents.firstAddr() + inFirst; // without looking for it
+    }
+    int index = mapped(extents, dablk, what);
+    long start = extents.startOff(index);
+    boolean one = start + extents.blockCount(index) - dablk >= mp.dirGeo().fsbCount;
+    return one ? sb.fsbToByte(extents.startBlock(index, start) + dablk - start) : IN_PIECES;
+  }
+
+  /** The extent that has a block of the directory. */
   private static int mapped(XfsExtents extents, long off, Supplier<String> what) throws ErrnoException {
     int index = extents.find(off);
     if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
@@ -52,24 +68,20 @@ final class XfsDaBuf {
     return index;
   }
 
-  private static long position(XfsInode dp, XfsExtents extents, int index, long off) {
-    return dp.mp().sb().fsbToByte(extents.startBlock(index) + off - extents.startOff(index));
-  }
-
-  /** Positions and lengths of the pieces of a directory block, alternating. */
+  /** Positions and lengths of the pieces of a directory block. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_buf_map_from_irec")
-  private static long[] pieces(XfsInode dp, XfsExtents extents, long dablk, Supplier<String> what)
+  private static long[] pieces(XfsMount mp, XfsExtents extents, long dablk, Supplier<String> what)
       throws ErrnoException {
-    int blockLog = dp.mp().sb().blockLog;
-    long end = dablk + dp.mp().dirGeo().fsbCount;
-    long[] pieces = new long[2 * dp.mp().dirGeo().fsbCount];
+    XfsSb sb = mp.sb();
+    long end = dablk + mp.dirGeo().fsbCount;
+    long[] pieces = new long[2 * mp.dirGeo().fsbCount];
     int count = 0;
     long off = dablk;
     while (off < end) { // each step advances by at least one block
       int index = mapped(extents, off, what);
       long run = Math.min(end, extents.endOff(index)) - off;
-      pieces[count++] = position(dp, extents, index, off);
-      pieces[count++] = run << blockLog;
+      pieces[count++] = sb.fsbToByte(extents.startBlock(index) + off - extents.startOff(index));
+      pieces[count++] = run << sb.blockLog;
       off += run;
     }
     return Arrays.copyOf(pieces, count);

@@ -26,7 +26,8 @@ final class XfsExtentsTest {
 
   private static XfsSb newSb(TestImage image) {
     try {
-      return new XfsSb(new BufData(image.disk.array(), 0, "superblock", XfsError.EFSCORRUPTED).slice(0, 512, "superblock"), Long.MAX_VALUE);
+      BufData disk = new BufData(image.disk.array(), 0, "disk", XfsError.EFSCORRUPTED);
+      return new XfsSb(disk.slice(0, 512, "superblock"), Long.MAX_VALUE);
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }

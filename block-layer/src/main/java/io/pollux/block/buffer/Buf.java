@@ -34,7 +34,8 @@ public final class Buf {
 
   private final BufSpace space;
   private final BufCache cache;
-  private final BufSpace.Key key;
+  private final long position;
+  private final int length;
   private final RwSemaphore lock = new RwSemaphore(); // C: b_sema
   private volatile @Nullable Task owner; // the task that took the lock, until unlock
 
@@ -56,27 +57,30 @@ public final class Buf {
   private int lruRef = 1; // C: b_lru_ref; plain, since a lost update costs only a read
   private int roundsLeft;
 
-  // Under the lock of the cache: the list of counted buffers.
+  volatile @Nullable Buf chain; // of its bucket; written under the lock of the space
+
+  // Under the lock of the cache: the list of buffers that count.
   boolean counted;
   @Nullable Buf newer;
   @Nullable Buf older;
 
-  Buf(BufSpace space, BufCache cache, BufSpace.Key key) {
+  Buf(BufSpace space, BufCache cache, long position, int length) {
     this.space = space;
     this.cache = cache;
-    this.key = key;
+    this.position = position;
+    this.length = length;
   }
 
   /** {@return the first byte of the first piece on the device} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_bn")
   public long position() {
-    return key.position();
+    return position;
   }
 
   /** {@return the length of all pieces, in bytes} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_length", "BBTOB"})
   public int length() {
-    return key.length();
+    return length;
   }
 
   // References.
@@ -140,10 +144,6 @@ public final class Buf {
     return left > 0;
   }
 
-  BufSpace.Key key() {
-    return key;
-  }
-
   // The lock.
 
   /**
@@ -155,7 +155,7 @@ public final class Buf {
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_lock")
   public void lock(Task current) throws ErrnoException {
     if (owner == current) {
-      throw cache.corrupt("block at byte " + key.position() + ": two structures of one change claim it");
+      throw cache.corrupt("block at byte " + position + ": two structures of one change claim it");
     }
     lock.downWrite(current);
     owner = current;
@@ -214,13 +214,30 @@ public final class Buf {
     return there;
   }
 
-  /** Reads the block unless it has contents, and checks that it is of a type. The caller has a reference. */
+  /** The contents, if the block was read in one piece as one of a type. Without a reference: they are immutable. */
+  @Nullable BufData dataOf(BufOps type) {
+    BufData there = data;
+    if (there == null || ops != type || pieces != null) {
+      return null;
+    }
+    used();
+    return there;
+  }
+
+  /** It survives some rounds of reclaim from here on. */
+  private void used() {
+    if (roundsLeft != lruRef) {
+      roundsLeft = lruRef;
+    }
+  }
+
+  /** Reads the block unless it has contents, and makes sure that it is of a type. The caller has a reference. */
   void load(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
     BufData there = data;
     if (there == null) {
       there = readIn(current, from, type, what);
-    } else if (roundsLeft != lruRef) {
-      roundsLeft = lruRef;
+    } else {
+      used();
     }
     if (pieces != from && !Arrays.equals(pieces, from)) {
       throw cache.corrupt(what.get() + ": another structure has a part of it");
@@ -234,8 +251,8 @@ public final class Buf {
     lock(current);
     try {
       BufData there = data;
-      if (there == null) { // no other reader was first
-        there = cache.read(current, key, from, what.get());
+      if (there == null) { // not by another reader meanwhile
+        there = cache.read(current, position, length, from, what.get());
         verify(type, there);
         ops = type;
         pieces = from;
@@ -286,7 +303,7 @@ public final class Buf {
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_get_map")
   public BufEdit create(BufOps type, String what) {
     assert lock.isLocked() && edit == null : "create without the lock, or during a change";
-    BufEdit open = cache.zeroes(key, what);
+    BufEdit open = cache.zeroes(position, length, what);
     edit = open;
     ops = type;
     return open;
@@ -354,7 +371,7 @@ public final class Buf {
     BufLogItem item = logItem;
     try {
       BufData verified = verifiedCopy();
-      cache.write(current, key, pieces, verified);
+      cache.write(current, position, pieces, verified);
       data = verified;
     } catch (ErrnoException e) {
       if (item != null) {
@@ -479,9 +496,9 @@ public final class Buf {
   public String toString() {
     BufOps type = ops;
     return "buffer "
-        + key.position()
+        + position
         + "+"
-        + key.length()
+        + length
         + (type == null ? "" : " " + type.name())
         + ", "
         + hold

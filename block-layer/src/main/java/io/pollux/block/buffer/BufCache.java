@@ -100,7 +100,7 @@ public final class BufCache {
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_uncached")
   public BufData readUncached(Task current, long position, int length, String what) throws ErrnoException {
     checkRange(position, length, () -> what);
-    return read(current, new BufSpace.Key(position, length), null, what);
+    return read(current, position, length, null, what);
   }
 
   void checkRange(long position, int length, Supplier<String> what) throws ErrnoException {
@@ -114,12 +114,12 @@ public final class BufCache {
 
   /** Reads all pieces. The ranges were checked. */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"_xfs_buf_read", "_xfs_buf_ioapply"})
-  BufData read(Task current, BufSpace.Key key, long @Nullable [] pieces, String what) throws ErrnoException {
-    byte[] contents = new byte[key.length()];
+  BufData read(Task current, long position, int length, long @Nullable [] pieces, String what) throws ErrnoException {
+    byte[] contents = new byte[length];
     long address = takeStaging();
     try {
       if (pieces == null) {
-        readPiece(current, address, key.position(), contents, 0, contents.length, what);
+        readPiece(current, address, position, contents, 0, contents.length, what);
       } else {
         int done = 0;
         for (int i = 0; i < pieces.length; i += 2) {
@@ -130,7 +130,7 @@ public final class BufCache {
     } finally {
       keepStaging(address);
     }
-    return new BufData(contents, key.position(), what, damageErrno);
+    return new BufData(contents, position, what, damageErrno);
   }
 
   private void readPiece(
@@ -153,11 +153,11 @@ public final class BufCache {
 
   /** Writes all pieces, each a multiple of the logical block size. */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"__xfs_buf_submit", "_xfs_buf_ioapply"})
-  void write(Task current, BufSpace.Key key, long @Nullable [] pieces, BufData contents) throws ErrnoException {
+  void write(Task current, long position, long @Nullable [] pieces, BufData contents) throws ErrnoException {
     long address = takeStaging();
     try {
       if (pieces == null) {
-        writePiece(current, address, key.position(), contents, 0, contents.size());
+        writePiece(current, address, position, contents, 0, contents.size());
       } else {
         int done = 0;
         for (int i = 0; i < pieces.length; i += 2) {
@@ -209,8 +209,8 @@ public final class BufCache {
     HostMemory.unmap(address, STAGING_BYTES);
   }
 
-  BufEdit zeroes(BufSpace.Key key, String what) {
-    return new BufEdit(new byte[key.length()], key.position(), what, damageErrno);
+  BufEdit zeroes(long position, int length, String what) {
+    return new BufEdit(new byte[length], position, what, damageErrno);
   }
 
   // Dirty and pinned buffers.

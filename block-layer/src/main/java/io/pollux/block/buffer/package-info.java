@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Buffers of metadata blocks, for every filesystem: the counterpart of fs/xfs/xfs_buf.c, and of buffer heads as fs/gfs2/meta_io.c
- * uses them.
+ * Buffers of metadata blocks, for every filesystem: the counterpart of fs/xfs/xfs_buf.c, and of buffer heads as
+ * fs/gfs2/meta_io.c uses them.
  *
- * <p>A mount owns one {@link io.pollux.block.buffer.BufCache}. It reads and writes the device, and bounds the memory of all buffers of the
- * mount. A {@link io.pollux.block.buffer.BufSpace} finds buffers by position; XFS has one space, GFS2 one for each glock. A {@link
- * io.pollux.block.buffer.Buf} is one block of metadata, in one piece or in several.
+ * <p>A mount owns one {@link io.pollux.block.buffer.BufCache}. It reads and writes the device, and bounds the memory
+ * of all buffers of the mount. A {@link io.pollux.block.buffer.BufSpace} finds buffers by position; XFS has one
+ * space, GFS2 one for each glock. A {@link io.pollux.block.buffer.Buf} is one block of metadata, in one piece or in
+ * several.
  *
- * <p>A reader calls {@code read}, takes the {@linkplain io.pollux.block.buffer.Buf#data contents}, and releases the buffer; {@link
- * io.pollux.block.buffer.BufSpace#readData} does all three. A writer changes a copy and publishes it:
+ * <p>A reader calls {@code read}, takes the {@linkplain io.pollux.block.buffer.Buf#data contents}, and releases the
+ * buffer; {@link io.pollux.block.buffer.BufSpace#readData} does all three. A writer changes a copy and publishes it:
  *
  * <pre>{@code
  * Buf buf = space.read(current, position, length, ops, what); // held

@@ -447,10 +447,10 @@ final class BufTest {
   @Test
   void aBlockMayLieInPieces() throws ErrnoException {
     long[] pieces = {20 * BLOCK, 512, 30 * BLOCK + 512, 512};
-    blocks.disk.contents[30 * BLOCK + 512 + 3] = 5; // the last word but 127
+    blocks.disk.contents[30 * BLOCK + 512 + 3] = 5;
     assertThatThrownBy(() -> blocks.space.readPieces(task, pieces, LEAF, () -> "it"))
         .hasMessage("it: bad checksum (leaf)");
-    blocks.disk.contents[20 * BLOCK + 7] += 5;
+    blocks.disk.contents[20 * BLOCK + 7] = 20 + 5; // the checksum
     Buf buf = blocks.space.readPieces(task, pieces, LEAF, () -> "it");
     assertThat(buf.data().i32(512)).isEqualTo(5);
     assertThat(buf.position()).isEqualTo(20 * BLOCK);

@@ -12,8 +12,8 @@ import io.pollux.uapi.Errno;
 import java.nio.ByteBuffer;
 
 /**
- * A disk of blocks of 1 KiB, a cache in front of it, and two types of block. A block begins with its type and a checksum, which is the
- * sum of its other words.
+ * A disk of blocks of 1 KiB, a cache in front of it, and two types of block. A block begins with its type and a
+ * checksum, which is the sum of its other words.
  */
 final class TestBlocks implements AutoCloseable {
   static final int BLOCK = 1024;
