@@ -32,7 +32,7 @@ public @interface Differs {
   /**
    * The patch that the element differs from.
    *
-   * @return a number from 1 to 26; 0 for code that the series calls but does not change
+   * @return a number from 1 to 26; 0 for code that no patch of the series has
    */
   int patch() default 0;
 
@@ -53,7 +53,7 @@ public @interface Differs {
   /**
    * The test that fails when the difference goes away.
    *
-   * @return {@code Class.method}, simple names
+   * @return {@code Class#method}, with the class's simple name
    */
   String test();
 
