@@ -13,7 +13,7 @@ import io.pollux.uapi.PollBits;
  *
  * <p>Programs avoid them: {@link #none} checks a request for some, and the generator of programs avoids the others.
  */
-enum IntendedDifference {
+public enum IntendedDifference {
   FILE_LOOKED_UP_FIRST(
       "Since 5.x Linux looks up the descriptor before it checks anything else of a request. If a request has a bad descriptor and a"
           + " second fault, this kernel reports the same one as Linux 4.20. Since 5.x Linux also no longer stores aio_key first."),
@@ -76,7 +76,8 @@ enum IntendedDifference {
     this.reason = reason;
   }
 
-  String reason() {
+  /** Why both kernels differ. */
+  public String reason() {
     return reason;
   }
 

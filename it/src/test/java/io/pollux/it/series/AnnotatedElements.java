@@ -18,11 +18,21 @@ import java.util.stream.Stream;
 
 /** Every class, method and field that the build compiled, tests included. No class is loaded. */
 final class AnnotatedElements {
-  /** An element and its annotations. {@code member} is empty for a class or a constructor. */
-  record Element(String module, boolean test, String owner, String member, List<Annotation> annotations) {
+  /**
+   * An element and its annotations.
+   *
+   * @param source the Java file, from the root of the repository
+   * @param member empty for a class or a constructor
+   */
+  record Element(String module, boolean test, String source, String owner, String member, List<Annotation> annotations) {
     /** The element as the documentation writes it. */
     String shown() {
       return member.isEmpty() ? owner : owner + "." + member;
+    }
+
+    /** The same as a link from a page in docs. */
+    String link() {
+      return "[`" + shown() + "`](../" + source + ')';
     }
   }
 
@@ -57,20 +67,24 @@ final class AnnotatedElements {
   private void type(String module, boolean test, ClassModel model) {
     String name = model.thisClass().asInternalName();
     String owner = name.substring(name.lastIndexOf('/') + 1).replace('$', '.');
-    add(module, test, owner, "", model);
+    String file = model.findAttribute(Attributes.sourceFile()).map(found -> found.sourceFile().stringValue()).orElse("");
+    String folder = module + (test ? "/src/test/java/" : "/src/main/java/");
+    String source = folder + name.substring(0, name.lastIndexOf('/') + 1) + file;
+    add(module, test, source, owner, "", model);
     for (FieldModel field : model.fields()) {
-      add(module, test, owner, field.fieldName().stringValue(), field);
+      add(module, test, source, owner, field.fieldName().stringValue(), field);
     }
     for (MethodModel method : model.methods()) {
       String member = method.methodName().stringValue();
-      add(module, test, owner, member.equals("<init>") ? "" : member, method);
+      add(module, test, source, owner, member.equals("<init>") ? "" : member, method);
     }
   }
 
-  private void add(String module, boolean test, String owner, String member, AttributedElement element) {
+  private void add(
+      String module, boolean test, String source, String owner, String member, AttributedElement element) {
     List<Annotation> annotations =
         element.findAttribute(Attributes.runtimeVisibleAnnotations()).map(found -> found.annotations()).orElse(List.of());
-    elements.add(new Element(module, test, owner, member, annotations));
+    elements.add(new Element(module, test, source, owner, member, annotations));
   }
 
   /** The values of an array, or the one value. */

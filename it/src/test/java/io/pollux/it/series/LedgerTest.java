@@ -30,6 +30,11 @@ class LedgerTest {
   }
 
   @Test
+  void thereAreAtLeastThirtyFive() {
+    assertThat(ledger.rows()).hasSizeGreaterThanOrEqualTo(35);
+  }
+
+  @Test
   void everyDifferenceHasAReasonAndAPatchOfTheSeries() {
     assertThat(ledger.rows()).allSatisfy(row -> {
       assertThat(row.why()).endsWith(".").hasSizeGreaterThan(20).doesNotContain("|");

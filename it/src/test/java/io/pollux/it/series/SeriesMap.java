@@ -17,14 +17,21 @@ final class SeriesMap {
   private static final String PATCH = "Lio/pollux/uapi/Patch;";
   private static final String LINUX_SOURCE = "Lio/pollux/uapi/LinuxSource;";
 
-  /** A row of the series. */
-  record Row(int patch, String title, List<String> names, List<String> modules) {}
+  /** A row of the series: a patch's subject as posted, and what it does. */
+  record Row(int patch, String subject, String title, List<String> names, List<String> modules) {}
 
   /** An annotated class, method or field. */
-  record Place(String module, boolean test, String owner, String member, List<Integer> patches, List<String> names) {
-    /** As it is written in the documentation. */
-    String shown() {
-      return member.isEmpty() ? owner : owner + "." + member;
+  record Place(AnnotatedElements.Element element, List<Integer> patches, List<String> names) {
+    String module() {
+      return element.module();
+    }
+
+    boolean test() {
+      return element.test();
+    }
+
+    String member() {
+      return element.member();
     }
   }
 
@@ -46,7 +53,7 @@ final class SeriesMap {
       List<String> names = new ArrayList<>();
       element.annotations().forEach(annotation -> read(annotation, patches, names));
       if (!patches.isEmpty() || !names.isEmpty()) {
-        places.add(new Place(element.module(), element.test(), element.owner(), element.member(), patches, names));
+        places.add(new Place(element, patches, names));
       }
     }
   }
@@ -88,10 +95,12 @@ final class SeriesMap {
   String markdown() {
     StringBuilder text = new StringBuilder();
     text.append("<!-- SPDX-License-Identifier: GPL-2.0-only -->\n");
-    text.append("<!-- Generated from @Patch and @LinuxSource; SeriesMapTest says how to make it anew. -->\n");
-    text.append("# The series, and where each patch lives here\n");
+    text.append("<!-- Generated from @Patch and @LinuxSource; SeriesMapTest says how to generate it. -->\n");
+    text.append("# The series, and where each patch lives here\n\n");
+    text.append("Each heading is the subject of a patch as posted. [differences.md](differences.md) lists where this kernel differs.\n");
     for (Row row : rows) {
-      text.append("\n## ").append(row.patch()).append(". ").append(row.title()).append("\n\n");
+      text.append("\n## ").append(row.patch()).append(". ").append(row.subject()).append("\n\n");
+      text.append("What it does: ").append(row.title()).append(".\n\n");
       text.append("| C | Java | module |\n| --- | --- | --- |\n");
       for (String name : row.names()) {
         for (Place home : homes(row, name)) {
@@ -104,10 +113,9 @@ final class SeriesMap {
       text.append("\nTests: ");
       text.append(
           tests(row).stream()
-              .map(Place::shown)
+              .sorted(Comparator.comparing((Place test) -> test.element().shown()))
+              .map(test -> test.element().link())
               .distinct()
-              .sorted(Comparator.naturalOrder())
-              .map(t -> '`' + t + '`')
               .collect(Collectors.joining(", ")));
       text.append(".\n");
     }
@@ -115,6 +123,6 @@ final class SeriesMap {
   }
 
   private static void line(StringBuilder text, String names, Place place) {
-    text.append("| ").append(names).append(" | `").append(place.shown()).append("` | ").append(place.module()).append(" |\n");
+    text.append("| ").append(names).append(" | ").append(place.element().link()).append(" | ").append(place.module()).append(" |\n");
   }
 }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every row of the series has a home, every home a test, and docs/series.md says so. To make the document anew:
+ * Every row of the series has a home, every home a test, and docs/series.md says so. To generate the document:
  * {@code mvn verify -Dpollux.series.write=true}.
  */
 class SeriesMapTest {
@@ -38,8 +38,9 @@ class SeriesMapTest {
               new SeriesMap.Row(
                   Integer.parseInt(fields.get(0)),
                   fields.get(1),
-                  List.of(fields.get(2).split(" ", -1)),
-                  List.of(fields.get(3).split(" ", -1))));
+                  fields.get(2),
+                  List.of(fields.get(3).split(" ", -1)),
+                  List.of(fields.get(4).split(" ", -1))));
         }
       }
     }
@@ -75,6 +76,6 @@ class SeriesMapTest {
     if (Boolean.getBoolean("pollux.series.write")) {
       Files.writeString(document, map.markdown());
     }
-    assertThat(document).content().as("make it anew with -Dpollux.series.write=true").isEqualTo(map.markdown());
+    assertThat(document).content().as("generate it with -Dpollux.series.write=true").isEqualTo(map.markdown());
   }
 }
