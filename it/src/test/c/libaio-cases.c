@@ -3,11 +3,11 @@
  * What the harness of libaio tests, tested again through libaio.
  *
  *     cc -std=gnu11 -O2 -Wall -Wextra -Werror libaio-cases.c -o libaio-cases -laio -lpthread
- *     libaio-cases CASE PATH
+ *     libaio-cases CASE[,CASE...] PATH
  *
  * CASE is a number of the harness. PATH is a directory, in which the case makes a file of its own; or a file or block device,
- * which it overwrites. It prints "case N: ok", or what differed. Exit status: 0 ok; 1 something differed; 77 not possible
- * here, with the reason; 2 it could not run.
+ * which it overwrites. It prints "case N: ok", or what differed. Exit status, of the first case that is not ok: 0 ok;
+ * 1 something differed; 77 not possible here, with the reason; 2 it could not run.
  *
  *  case  what it shows                                 how it is shown here
  *  ----  --------------------------------------------  -----------------------------------------------------------------
@@ -1141,17 +1141,19 @@ static void find_path(const char *given)
 		close(must_open(O_RDWR | O_CREAT | O_TRUNC));
 }
 
-int main(int argc, char **argv)
+static int run(int which, const char *where)
 {
 	int status;
 
-	if (argc == 3)
-		number = atoi(argv[1]);
+	number = which;
 	if (number < 0 || number >= (int)(sizeof(cases) / sizeof(cases[0])) || !cases[number]) {
-		fprintf(stderr, "usage: libaio-cases CASE PATH (CASE: 2 to 23 but 9)\n");
+		fprintf(stderr, "usage: libaio-cases CASE[,CASE...] PATH (CASE: 2 to 23 but 9)\n");
 		return CANNOT_RUN;
 	}
-	find_path(argv[2]);
+	*note = *why_not = 0;
+	differences = 0;
+	ours = false;
+	find_path(where);
 	status = cases[number]();
 	if (ours && unlink(path) < 0)
 		fatal("unlink", errno);
@@ -1162,4 +1164,19 @@ int main(int argc, char **argv)
 	else if (status == NOT_HERE)
 		printf("case %d: not possible here: %s\n", number, why_not);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	char *next = argc == 3 ? strtok(argv[1], ",") : NULL;
+	int worst = OK;
+
+	if (!next)
+		return run(-1, NULL);
+	for (; next; next = strtok(NULL, ",")) {
+		int status = run(atoi(next), argv[2]);
+
+		worst = worst == OK ? status : worst;
+	}
+	return worst;
 }
