@@ -9,6 +9,7 @@ import io.pollux.core.vfs.Kiocb;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /** A file whose reads do what the test says; those that it queues complete one by one when they are polled for. */
 final class HandFile implements FileOperations {
@@ -28,6 +29,14 @@ final class HandFile implements FileOperations {
   long queuedResult = 4096;
 
   private final Deque<Kiocb> queued = new ArrayDeque<>();
+  private @Nullable IovIter memory; // of the current read
+
+  /** Fills the memory of the current read with zeroes, and returns how many bytes it could store. */
+  long readZeroes() {
+    IovIter to = memory;
+    assert to != null : "outside a read";
+    return to.zero(to.count());
+  }
 
   /** Completes the oldest queued read. */
   void completeOne() {
@@ -45,7 +54,9 @@ final class HandFile implements FileOperations {
 
   @Override
   public long readIter(Task current, Kiocb iocb, IovIter to) {
+    memory = to;
     long result = onRead.applyAsLong((AioKiocb) iocb);
+    memory = null;
     if (result == QUEUED && iocb.kiComplete != null && iocb.kiFilp != null) {
       queued.add(iocb);
     }

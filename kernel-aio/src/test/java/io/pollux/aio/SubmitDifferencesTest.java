@@ -126,7 +126,7 @@ class SubmitDifferencesTest {
           Iocb.aioNbytes(iocb, -1);
           Iocb.aioData(iocb, 5);
         };
-    file.onRead = req -> 4096;
+    file.onRead = req -> file.readZeroes();
     RawMemory.putLong(program.pointers, 0);
     assertThat(program.submitArray(1, program.pointers)).isEqualTo(1);
     assertThat(program.getevents(1, 1, -1)).isEqualTo(1);
@@ -193,13 +193,25 @@ class SubmitDifferencesTest {
     assertThat(program.events(2)).extracting(RingProgram.Event::data).containsExactly(1000L, 1001L);
   }
 
-  /** A file that tells late that it had no room: the request is complete. */
+  /** A file that returns EAGAIN late. If that left the request incomplete, the next poll would complete it once more. */
   @Patch(15)
   @Test
   void aLateEagainIsAnEvent() {
     setup(4, IOPOLL);
+    List<AioKiocb> eagain = new ArrayList<>();
+    file.queuedResult = -Errno.EAGAIN;
+    file.onRead =
+        req -> {
+          eagain.add(req);
+          return HandFile.QUEUED;
+        };
     int[] polls = {0};
-    file.onPoll = () -> file.queuedResult = ++polls[0] == 1 ? -Errno.EAGAIN : 4096;
+    file.onPoll =
+        () -> {
+          if (++polls[0] > 1) {
+            TestInode.complete(eagain.getFirst());
+          }
+        };
     read(0, open(file), true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     assertThat(program.getevents(1, 1, TimeUnit.SECONDS.toNanos(5))).isEqualTo(1);
