@@ -6,12 +6,12 @@
  *     cc -std=gnu11 -O2 -Wall -Wextra -Werror -I. aio-ring.c -o aio-ring
  *     pollux exec -- ./aio-ring /pollux/main.dat
  *
- * A program and the kernel share two rings. The program puts requests into the SQ ring and the kernel takes them out;
- * the kernel puts completions into the CQ ring and the program takes them out. One call, io_ring_enter, says
- * "there are so many new requests" and "wait for so many completions" at once.
+ * A program and the kernel share two rings. The program puts requests into the SQ ring, and the kernel takes them out.
+ * The kernel puts completions into the CQ ring, and the program takes them out. One call of io_ring_enter both passes a
+ * number of new requests and waits for a number of completions.
  *
- * Once a second it prints how it goes, and at the end a total. Exit status: 0 all went well; 1 an I/O failed or a completion was
- * wrong; 2 it could not run.
+ * The program prints its rate once a second and a total at the end. Exit status: 0 all requests succeeded; 1 an I/O failed
+ * or a completion was wrong; 2 it could not run.
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <errno.h>
@@ -35,7 +35,7 @@
 #define MAX_FILES 64
 #define MAX_DEPTH 4096
 
-/* What was asked for on the command line. */
+/* The options of the command line. */
 static struct {
 	bool polled;
 	bool fixed;
@@ -58,11 +58,11 @@ static struct {
 } files[MAX_FILES];
 static unsigned nr_files;
 
-/* What the program remembers of each entry of the SQ ring. */
+/* The program's own record of an entry of the SQ ring. */
 struct slot {
 	void *buffer;
 	uint64_t sequence;	/* of the request in it; also its aio_data */
-	bool busy;		/* filled in, and its completion has not come back */
+	bool busy;		/* submitted or about to be; its completion has not been reaped */
 };
 
 static aio_context_t ctx;
@@ -71,8 +71,8 @@ static struct aio_io_event_ring *cq;
 static struct slot *slots;
 static unsigned ring_size;
 
-static unsigned queued;		/* in the SQ ring, and not told of to the kernel, or not accepted by it */
-static unsigned inflight;	/* accepted, and not completed */
+static unsigned queued;		/* requests in the SQ ring that the kernel has not accepted */
+static unsigned inflight;	/* requests accepted and not completed */
 static uint64_t sequence;
 static uint64_t submitted, completed, calls;
 static bool failed;
@@ -116,8 +116,8 @@ static uint64_t random64(void)
 }
 
 /*
- * Fills in one request. The buffer and its length were written before the setup; with fixed buffers the kernel knows them
- * since, and must find the I/O inside them.
+ * Fills in one request. The buffer and its length were set before io_setup2. With fixed buffers the kernel registered
+ * them there, and the I/O must lie inside them.
  */
 static void prepare(struct pollux_iocb *iocb, struct slot *slot)
 {
@@ -132,14 +132,14 @@ static void prepare(struct pollux_iocb *iocb, struct slot *slot)
 	iocb->aio_flags = opt.polled ? IOCB_FLAG_HIPRI : 0;
 }
 
-/* Puts up to so many requests into the SQ ring. This program is the only one who writes the tail. */
+/* Puts up to `wanted` requests into the SQ ring and returns their number. Only this program writes the tail. */
 static unsigned fill(unsigned wanted)
 {
 	unsigned tail = sq->tail;
 	unsigned filled = 0;
 
 	while (filled < wanted) {
-		/* Full? The acquire order: the kernel has done with an entry before it moves the head past it. */
+		/* Full? Acquire: the kernel has read an entry before it moves the head past it. */
 		if (next(tail) == __atomic_load_n(&sq->head, __ATOMIC_ACQUIRE))
 			break;
 		/*
@@ -152,7 +152,7 @@ static unsigned fill(unsigned wanted)
 		tail = next(tail);
 		filled++;
 	}
-	/* The release order: whoever sees this tail sees the entries before it. */
+	/* Release: a reader that sees this tail sees the entries before it. */
 	__atomic_store_n(&sq->tail, tail, __ATOMIC_RELEASE);
 	return filled;
 }
@@ -175,7 +175,7 @@ static void check(const struct pollux_io_event *event)
 	}
 }
 
-/* Takes out what is in the CQ ring. This program is the only one who writes the head. */
+/* Takes all events out of the CQ ring. Only this program writes the head. */
 static unsigned reap(void)
 {
 	unsigned head = cq->head;
@@ -193,7 +193,7 @@ static unsigned reap(void)
 	return reaped;
 }
 
-/* One call: hands over what is queued, and waits for so many completions. False if there is no use in another. */
+/* Submits the queued requests and waits for `wanted` completions, in one call. Returns false after a fatal error. */
 static bool enter(unsigned min_complete)
 {
 	unsigned flags = IORING_FLAG_GETEVENTS | (queued ? IORING_FLAG_SUBMIT : 0);
@@ -201,7 +201,7 @@ static bool enter(unsigned min_complete)
 
 	calls++;
 	if (accepted < 0 && errno == EAGAIN && inflight) {
-		/* The device has no request free, and the call waited for nothing. What is in flight has to be reaped first. */
+		/* The device had no free request, and the call did not wait. Requests in flight must be reaped first. */
 		accepted = io_ring_enter(ctx, 0, 1, IORING_FLAG_GETEVENTS);
 		calls++;
 	}
@@ -220,15 +220,15 @@ static bool enter(unsigned min_complete)
 	return true;
 }
 
-/* With SQPOLL a kernel thread looks at the SQ ring all the time. Only when it went to sleep it has to be called. */
+/* With SQPOLL a kernel thread polls the SQ ring. A call is needed only to wake the thread. */
 static bool wake_up(void)
 {
 	inflight += queued;
 	submitted += queued;
 	queued = 0;
 	/*
-	 * The thread says that it sleeps and then looks at the tail once more; we stored the tail and now look whether it
-	 * sleeps. The fence keeps these two in order.
+	 * The thread sets its flag and then reads the tail once more. This program has stored the tail and now reads the
+	 * flag. The fence keeps the store before the load.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(__atomic_load_n(&sq->sq_flags, __ATOMIC_RELAXED) & IORING_SQ_NEED_WAKEUP))
@@ -250,7 +250,7 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* A line for the second that has passed. */
+/* Prints a line for the last second. */
 static void report(void)
 {
 	static uint64_t last_submitted, last_completed, last_calls;
@@ -265,7 +265,7 @@ static void report(void)
 	last_calls = calls;
 }
 
-/* Keeps up to opt.depth requests in flight until the time is over, and then waits for what is left. */
+/* Keeps up to opt.depth requests in flight until the time is over, and then waits for the rest. */
 static double run(void)
 {
 	double start = now();
@@ -292,7 +292,7 @@ static double run(void)
 			if (!wake_up())
 				break;
 		} else {
-			/* As long as another whole batch fits there is no need to wait. */
+			/* Does not wait while another whole batch fits. */
 			room = opt.depth - inflight - queued;
 			to_wait = inflight + queued < opt.batch_complete ? inflight + queued : opt.batch_complete;
 			if (!stopping && queued && room >= opt.batch_submit)
@@ -305,7 +305,7 @@ static double run(void)
 	return now() - start;
 }
 
-/* Memory for a ring or a buffer. The kernel pins it by the page. */
+/* Allocates memory for a ring or a buffer. The kernel pins whole pages. */
 static void *pages(size_t bytes)
 {
 	void *memory;
@@ -322,7 +322,7 @@ static void on_sigill(int signal)
 	siglongjmp(no_such_call, signal);
 }
 
-/* Linux has given the number of io_setup2 to a call that ends with SIGILL whoever was not meant to make it. */
+/* On newer Linux the number of io_setup2 belongs to uretprobe, which raises SIGILL in this program. */
 static int setup(unsigned flags)
 {
 	int result;
@@ -342,7 +342,7 @@ static void setup_rings(void)
 	unsigned flags = IOCTX_FLAG_SCQRING;
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
-	/* A full ring still has one entry that is not used. */
+	/* A full ring has one unused entry. */
 	ring_size = opt.depth + 1;
 	sq = pages(sizeof(*sq) + ring_size * sizeof(sq->iocbs[0]));
 	cq = pages(sizeof(*cq) + ring_size * sizeof(cq->events[0]));
@@ -359,14 +359,14 @@ static void setup_rings(void)
 		flags |= IOCTX_FLAG_IOPOLL;
 	if (opt.fixed) {
 		flags |= IOCTX_FLAG_FIXEDBUFS;
-		setrlimit(RLIMIT_MEMLOCK, &unlimited); /* fixed buffers count; who may not raise it has what there is */
+		setrlimit(RLIMIT_MEMLOCK, &unlimited); /* fixed buffers count; without the right to raise it, the limit stays */
 	}
 	if (opt.sq_poll)
 		flags |= IOCTX_FLAG_SQTHREAD | IOCTX_FLAG_SQPOLL;
 	else if (opt.sq_thread)
 		flags |= IOCTX_FLAG_SQTHREAD;
 	else if (!opt.direct)
-		flags |= IOCTX_FLAG_SQWQ; /* what is not in the page cache would hold up the caller */
+		flags |= IOCTX_FLAG_SQWQ; /* a read that misses the page cache would block the caller */
 	sq->sq_thread_cpu = 0;
 
 	if (setup(flags) < 0)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the machine's own io_uring does with requests that do nothing: the mark for a kernel whose device does nothing.
+ * Measures the machine's own io_uring with requests that do nothing. Compare with a kernel whose device does nothing.
  *
  *     io_uring-nops [-d DEPTH] [-s SUBMIT] [-c COMPLETE] [-r SECONDS]
  *
  * As aio-ring.c does, it keeps DEPTH (32) requests in flight, submits SUBMIT (8) in one call, which waits for COMPLETE
- * (8), and prints how many a second are done. It is linked with -luring.
+ * (8), and prints the number completed per second. It is linked with -luring.
  */
 #include <liburing.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* One call: fills up to `submit` entries, waits for `complete`, and takes all there is. */
+/* Fills up to `submit` entries, waits for `complete` completions in one call, and reaps all that are there. */
 static unsigned turn(struct io_uring *ring, unsigned *inflight, unsigned depth, unsigned submit, unsigned complete)
 {
 	struct io_uring_cqe *done[MAX_DEPTH];

@@ -71,7 +71,7 @@ class RegisteredBuffersTest {
     return all;
   }
 
-  /** The machine says nothing of a ring while somebody is in a call for it: then it is asked again. */
+  /** Linux prints no details of a ring while a thread is in a call for it. The read is then repeated. */
   private static List<String> registered(Path ring) throws IOException {
     for (int attempt = 0; attempt < 10_000; attempt++) {
       List<String> lines = Files.readAllLines(ring);

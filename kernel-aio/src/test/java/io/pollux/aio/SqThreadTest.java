@@ -113,7 +113,7 @@ class SqThreadTest {
     assertThat(AioIocbRing.sqFlags(program.sq)).isZero();
   }
 
-  /** What is in the ring was not submitted as long as nobody has woken the thread, so nothing is in flight. */
+  /** Requests in the ring are not in flight until a call wakes the thread. */
   @ParameterizedTest
   @ValueSource(
       ints = {

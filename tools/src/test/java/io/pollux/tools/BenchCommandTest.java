@@ -120,7 +120,7 @@ class BenchCommandTest {
     "--no-verify --copy-engine,true",
     "--copy-engine,true",
     "--no-verify --no-copy-engine,false",
-    "'',false", // who verifies has all data to read
+    "'',false", // the default is --verify, which needs all data
     "--no-verify --depth 1,false",
     "--no-verify --irq,false"
   })

@@ -15,7 +15,7 @@ import java.util.function.Consumer;
  * @param bytes standard output
  * @param err standard error
  */
-@SuppressWarnings("ArrayRecordComponent") // compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record Cli(int status, byte[] bytes, String err) {
   static Cli run(String... args) {
     return run(stop -> {}, args);

@@ -23,7 +23,7 @@ class TaskTest {
     assertThatThrownBy(task::leaveKernel).isInstanceOf(AssertionError.class).hasMessage("left the kernel with a plug");
 
     task.setPlug(null);
-    process.exit(); // waits for those who are in the kernel
+    process.exit(); // waits for the threads in the kernel
     assertThat(task.enterKernel()).isFalse();
   }
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Callbacks in wait queues: who has one, has it alone. */
+/** Callbacks in wait queues: each entry has one owner. */
 @Timeout(60)
 class WaitQueueTest {
   private final WaitQueue queue = new WaitQueue();
@@ -141,11 +141,11 @@ class WaitQueueTest {
   private static final class Reused implements WaitQueue.WaitFunc {
     final WaitEntry entry = new WaitEntry(this);
     final AtomicInteger owners = new AtomicInteger();
-    final SplittableRandom random; // of whoever has it
+    final SplittableRandom random; // used by the owner
     final WaitQueue[] queues;
     final AtomicIntegerArray changes;
-    int at; // changed by who has it, under the lock of this object
-    int seen; // by who has it
+    int at; // changed by the owner, under the lock of this object
+    int seen; // used by the owner
     int calls;
 
     Reused(WaitQueue[] queues, AtomicIntegerArray changes, SplittableRandom random) {
@@ -170,7 +170,7 @@ class WaitQueueTest {
       return false;
     }
 
-    /** By who has it. */
+    /** Called by the owner. */
     private void move() {
       queues[at].remove(entry);
       synchronized (this) {

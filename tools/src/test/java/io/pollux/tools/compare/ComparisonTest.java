@@ -15,7 +15,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What is made of the rates of two contestants, who have them written down here. */
+/** Evaluation of the rates of two contestants, with fixed rates. */
 @Timeout(60)
 class ComparisonTest {
   private final List<String> turns = new ArrayList<>();

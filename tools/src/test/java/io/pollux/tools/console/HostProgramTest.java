@@ -86,7 +86,7 @@ class HostProgramTest {
     assertThat(progress).containsExactly("one", "käse", "two");
   }
 
-  /** More than a pipe holds, to who takes his time. */
+  /** More data than a pipe holds, for a slow reader. */
   @Test
   void whoListensSlowlyHearsAllOfIt() {
     List<String> progress = new ArrayList<>();
