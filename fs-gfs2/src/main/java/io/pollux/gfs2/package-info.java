@@ -5,7 +5,7 @@
  * polls on.
  *
  * <p>The way in is {@link io.pollux.gfs2.Gfs2FileSystem}. It makes a {@code Gfs2Sbd}, from which everything else hangs:
- * {@code Gfs2Sb} is the superblock, {@code Gfs2Rgrps} tells which blocks are whose, {@code Gfs2Recovery} looks whether the
+ * {@code Gfs2Sb} is the superblock, {@code Gfs2Rgrps} tells which blocks are whose, {@code Gfs2JournalCheck} looks whether the
  * journals are clean; {@code Gfs2Dinode} decodes inodes, {@code Gfs2Bmap} walks their trees and leaves what it found in a
  * {@code Gfs2ExtentCache}, from which {@code Gfs2Iomap} answers; {@code Gfs2Dir} and {@code Gfs2Dirents} read directories.
  * {@code Gfs2Glock} is the lock that a cluster would share, {@code LmLockops} who grants it.

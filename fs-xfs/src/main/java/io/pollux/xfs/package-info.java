@@ -5,7 +5,7 @@
  * io.pollux.block.buffer}), which XFS calls xfs_buf.
  *
  * <p>The way in is {@link io.pollux.xfs.XfsFileSystem}. It checks the superblock ({@code XfsSb}) and the
- * log ({@code XlogRecover}) and makes an {@code XfsMount}, from which everything else hangs: {@code XfsIcache}
+ * log ({@code XlogCheck}) and makes an {@code XfsMount}, from which everything else hangs: {@code XfsIcache}
  * finds inodes by number, {@code XfsInodeBuf} decodes them, {@code XfsBmap} brings the extents of a file into
  * memory as an {@code XfsExtents}, {@code XfsIomap} answers from there; {@code XfsDir2} and its parts read
  * directories, {@code XfsSymlink} links.
