@@ -130,7 +130,7 @@ final class Gfs2Sbd extends SuperBlock {
     systemFile(current, master, "per_node", StatMode.S_IFDIR);
     Gfs2Inode jindex = systemFile(current, master, "jindex", StatMode.S_IFDIR);
     if (!options.norecovery()) {
-      new Gfs2Recovery(current, this).requireClean(jindex);
+      new Gfs2JournalCheck(current, this).requireClean(jindex);
     }
   }
 

@@ -66,7 +66,7 @@ final class XfsMount extends SuperBlock {
         sb.checkWritable();
       }
       if (!options.norecovery()) {
-        new XlogRecover(current, target, sb).requireClean();
+        new XlogCheck(current, target, sb).requireClean();
       }
       XfsMount mp = new XfsMount(current, sb, target, options.readOnly());
       XfsInode root = mp.iget(current, sb.rootIno);

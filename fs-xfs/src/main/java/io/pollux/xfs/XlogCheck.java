@@ -20,7 +20,7 @@ import io.pollux.uapi.LinuxSource;
  * flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_recover", "xlog_find_tail"})
-final class XlogRecover {
+final class XlogCheck {
   private static final int HEADER_MAGIC = 0xfeedbabe;
   private static final int BB_BYTES = 512;
   private static final int BB_SHIFT = 9;
@@ -52,7 +52,7 @@ final class XlogRecover {
   private final long start; // byte on the device
   private final int size; // basic blocks
 
-  XlogRecover(Task current, BufCache target, XfsSb sb) {
+  XlogCheck(Task current, BufCache target, XfsSb sb) {
     this.current = current;
     this.target = target;
     this.sb = sb;

@@ -19,7 +19,7 @@ import java.util.zip.CRC32C;
  * as written at unmount.
  */
 @LinuxSource(file = "fs/gfs2/recovery.c", name = {"gfs2_recover_func", "gfs2_find_jhead"})
-final class Gfs2Recovery {
+final class Gfs2JournalCheck {
   private static final long MIN_BYTES = 8 << 20;
   private static final long MAX_BYTES = 1 << 30;
 
@@ -40,7 +40,7 @@ final class Gfs2Recovery {
   private final Task current;
   private final Gfs2Sbd sdp;
 
-  Gfs2Recovery(Task current, Gfs2Sbd sdp) {
+  Gfs2JournalCheck(Task current, Gfs2Sbd sdp) {
     this.current = current;
     this.sdp = sdp;
   }
