@@ -8,7 +8,7 @@
  *
  * <ul>
  *   <li>{@code Gfs2Sb} is the superblock. {@code Gfs2Rgrps} knows which blocks belong to resource groups.
- *       {@code Gfs2Recovery} checks that the journals are clean.
+ *       {@code Gfs2JournalCheck} checks that the journals are clean.
  *   <li>{@code Gfs2Dinode} decodes inodes. {@code Gfs2Bmap} walks their trees and keeps the result in a
  *       {@code Gfs2ExtentCache}, from which {@code Gfs2Iomap} maps.
  *   <li>{@code Gfs2Dir} and {@code Gfs2Dirents} read directories.

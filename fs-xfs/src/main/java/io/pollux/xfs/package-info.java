@@ -4,7 +4,7 @@
  * XFS version 5, read and written in place: the counterpart of fs/xfs. Metadata is in buffers
  * ({@link io.pollux.block.buffer}), which C calls xfs_buf.
  *
- * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@code XlogRecover}) and
+ * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@code XlogCheck}) and
  * makes an {@code XfsMount}, which owns the other parts:
  *
  * <ul>
