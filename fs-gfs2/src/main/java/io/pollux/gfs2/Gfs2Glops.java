@@ -21,7 +21,7 @@ final class Gfs2Glops {
   }
 
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
-  private final class InodeGlops implements Gfs2GlockOperations {
+  private static final class InodeGlops implements Gfs2GlockOperations {
     /**
      * Waits for direct I/O, and polls for it: the submitter may be the same task, which now reads through the page
      * cache. (In C that task deadlocks.) Dirty pages are written back. Before the glock becomes unlocked, the inode's
@@ -74,7 +74,7 @@ final class Gfs2Glops {
   }
 
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_rgrp_glops")
-  private final class RgrpGlops implements Gfs2GlockOperations {
+  private static final class RgrpGlops implements Gfs2GlockOperations {
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "rgrp_go_inval")
     public void goInval(Gfs2Glock gl, boolean metadata) {
