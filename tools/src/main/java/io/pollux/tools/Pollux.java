@@ -32,7 +32,7 @@ import picocli.CommandLine;
  */
 @Command(
     name = "pollux",
-    version = "pollux 0.1.0",
+    version = "pollux 0.2.0",
     description = "A kernel's asynchronous I/O path, from the system call to the disk, with real filesystems on it.",
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit status:%n",
