@@ -365,7 +365,11 @@ public final class IomapDio extends Slab.Item {
     if (bio.status() != 0) {
       dio.failed(bio);
     }
-    bio.releasePages();
+    try {
+      bio.releasePages();
+    } catch (Throwable e) {
+      dio.threw(e);
+    }
     bio.put();
     if (dio.dropRef()) {
       if (dio.waitForCompletion) {
@@ -382,6 +386,12 @@ public final class IomapDio extends Slab.Item {
       iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags by now
     }
     setError(bio.status());
+  }
+
+  /** A step of the end threw. The request must end all the same: somebody may wait for it. */
+  private void threw(Throwable thrown) {
+    Oops.report("the end of a direct request", thrown, "the request fails with EIO");
+    setError(-Errno.EIO);
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_set_error")
@@ -416,7 +426,11 @@ public final class IomapDio extends Slab.Item {
     Kiocb request = iocb();
     KiComplete handler = request.kiComplete;
     assert handler != null : "a synchronous request completed asynchronously";
-    handler.complete(request, complete(worker), 0);
+    long result = complete(worker);
+    if (worker != null && worker.plug() != null) { // of a flush that threw
+      Oops.contain("the end of a direct request", worker::abandonCall);
+    }
+    handler.complete(request, result, 0);
   }
 
   /** Takes the request apart and answers its result. From any context, if it needs no flush; else by a task. */
@@ -424,6 +438,22 @@ public final class IomapDio extends Slab.Item {
   private long complete(@Nullable Task current) {
     Kiocb request = iocb();
     Inode file = inode();
+    long result;
+    try {
+      result = finish(current, request, file);
+    } catch (Throwable e) {
+      threw(e);
+      result = -Errno.EIO;
+    }
+    file.inodeDioEnd();
+    iocb = null;
+    inode = null;
+    bdev = null;
+    Slab.free(this);
+    return result;
+  }
+
+  private long finish(@Nullable Task current, Kiocb request, Inode file) {
     if (write && size > 0) {
       // What a buffered reader brought in meanwhile may be older than what was written.
       Mapping mapping = file.mapping();
@@ -439,11 +469,6 @@ public final class IomapDio extends Slab.Item {
     if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
       result = writeSync(current, result);
     }
-    file.inodeDioEnd();
-    iocb = null;
-    inode = null;
-    bdev = null;
-    Slab.free(this);
     return result;
   }
 

@@ -55,6 +55,9 @@ final class AioKiocb extends Kiocb {
   /** The work item that retries the request if an attempt in place would block (SQWQ), else null. */
   @Nullable SqWork work;
 
+  /** Counts the ends of all uses of this object. By its owner. */
+  private int generation;
+
   private @Nullable PollIocb poll; // of one that was a poll once; stays with it
 
   @SuppressWarnings("unused") // read through POLL_STATE
@@ -92,6 +95,19 @@ final class AioKiocb extends Kiocb {
     return made;
   }
 
+  /**
+   * Tells one use of the object from the next. A submitter whose file threw compares: the request may have completed, and another
+   * thread may use the object again.
+   */
+  int generation() {
+    return generation;
+  }
+
+  /** Ends the submitter's use: the request is complete, or a worker has it. By its owner. */
+  void nextGeneration() {
+    generation++;
+  }
+
   /** Gives the memory back. The file was put before. */
   @LinuxSource(file = "fs/aio.c", name = "iocb_put")
   @Patch(10)
@@ -102,9 +118,11 @@ final class AioKiocb extends Kiocb {
     Slab.free(this);
   }
 
-  /** Whether it has completed and was freed. */
-  boolean isFree() {
-    return ctx == null;
+  @Override
+  public void fail() {
+    if (kiFilp != null && !pollCompleted()) { // else it has its result
+      super.fail();
+    }
   }
 
   /** Marks a polled request. From any context; whoever polls sees the results with the mark. */

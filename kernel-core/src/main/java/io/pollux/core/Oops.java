@@ -23,6 +23,7 @@ public final class Oops {
 
   private static final Sink STANDARD_ERROR = Oops::print;
   private static final AtomicLong COUNT = new AtomicLong();
+  private static final AtomicLong LOST = new AtomicLong();
   private static final Set<String> PRINTED = ConcurrentHashMap.newKeySet();
   private static volatile Sink sink = STANDARD_ERROR;
 
@@ -85,6 +86,23 @@ public final class Oops {
       report(where, e, "the teardown goes on");
       return false;
     }
+  }
+
+  /**
+   * Records that a callback threw and nobody can complete its request. An aio context that exists now no longer waits without a
+   * timeout at its end, because the request may be its own.
+   */
+  public static void loseRequest() {
+    LOST.getAndIncrement();
+  }
+
+  /**
+   * Requests that nobody can complete, of all kernels of the Java process.
+   *
+   * @return calls of {@link #loseRequest} so far
+   */
+  public static long lostRequests() {
+    return LOST.get();
   }
 
   /**

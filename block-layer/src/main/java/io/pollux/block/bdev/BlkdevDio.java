@@ -5,6 +5,7 @@ import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
+import io.pollux.core.Oops;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
@@ -163,7 +164,11 @@ final class BlkdevDio extends Slab.Item {
     if (bio.status() != 0) {
       dio.failed(bio);
     }
-    bio.releasePages();
+    try {
+      bio.releasePages();
+    } catch (Throwable e) {
+      dio.threw(e);
+    }
     bio.put();
     if (!dio.dropRef()) {
       return;
@@ -186,6 +191,12 @@ final class BlkdevDio extends Slab.Item {
     setError(bio.status());
   }
 
+  /** A step of the end threw. The request must end all the same: somebody may wait for it. */
+  private void threw(Throwable thrown) {
+    Oops.report("the end of a direct request", thrown, "the request fails with EIO");
+    setError(-Errno.EIO);
+  }
+
   private void setError(int status) {
     ERROR.compareAndSet(this, 0, status);
   }
@@ -203,9 +214,13 @@ final class BlkdevDio extends Slab.Item {
   private long finish() {
     Kiocb request = iocb();
     if (write && size > 0) {
-      // What a buffered reader brought in meanwhile may be older than what was written.
-      Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
-      mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+      try {
+        // What a buffered reader brought in meanwhile may be older than what was written.
+        Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
+        mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+      } catch (Throwable e) {
+        threw(e);
+      }
     }
     long result = error;
     if (result == 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Oops;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.VarHandle;
@@ -51,7 +52,8 @@ public final class WaitQueue {
   @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_func_t")
   public interface WaitFunc {
     /**
-     * The condition may have changed. From any context, by whoever has taken the entry; must not sleep.
+     * The condition may have changed. From any context, by whoever has taken the entry; must not sleep. If it throws, the failure is
+     * reported, and the entry waits on unless the function removed it.
      *
      * @param key what happened, such as a poll mask; 0 if the waker does not tell
      * @return true to wait on; if false, the entry is this function's to remove, or was removed already
@@ -126,7 +128,7 @@ public final class WaitQueue {
         }
         entry.state = WaitEntry.State.TAKEN;
       }
-    } while (entry.func.wake(0)); // ends: a turn for each wake-up that came meanwhile
+    } while (call(entry, 0)); // ends: a turn for each wake-up that came meanwhile
   }
 
   /**
@@ -332,9 +334,19 @@ public final class WaitQueue {
       WaitEntry entry = taken;
       taken = entry.nextTaken; // now: it may be in another queue when its function returns
       entry.nextTaken = null;
-      if (entry.func.wake(key)) {
+      if (call(entry, key)) {
         letWait(entry);
       }
+    }
+  }
+
+  /** Calls an entry's function. If it throws, neither the waker nor the other waiters are affected. Returns whether it waits on. */
+  private static boolean call(WaitEntry entry, int key) {
+    try {
+      return entry.func.wake(key);
+    } catch (Throwable e) {
+      Oops.report("a wake-up", e, "the other waiters are woken");
+      return true;
     }
   }
 

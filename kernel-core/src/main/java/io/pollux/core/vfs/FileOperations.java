@@ -164,6 +164,15 @@ public interface FileOperations {
   }
 
   /**
+   * Prepares the file for a poll that may wait. The file's release undoes it. From process context.
+   *
+   * @return 0; -EINVAL if there is no poll method; another negative errno if nobody can watch the file now
+   */
+  default int preparePoll() {
+    return hasPoll() ? 0 : -Errno.EINVAL;
+  }
+
+  /**
    * Tells what is possible now, and where to hear of changes. From any context; never sleeps.
    *
    * @param file the file
