@@ -426,11 +426,7 @@ public final class IomapDio extends Slab.Item {
     Kiocb request = iocb();
     KiComplete handler = request.kiComplete;
     assert handler != null : "a synchronous request completed asynchronously";
-    long result = complete(worker);
-    if (worker != null && worker.plug() != null) { // of a flush that threw
-      Oops.contain("the end of a direct request", worker::abandonCall);
-    }
-    handler.complete(request, result, 0);
+    handler.complete(request, complete(worker), 0);
   }
 
   /** Takes the request apart and answers its result. From any context, if it needs no flush; else by a task. */
@@ -438,12 +434,16 @@ public final class IomapDio extends Slab.Item {
   private long complete(@Nullable Task current) {
     Kiocb request = iocb();
     Inode file = inode();
+    boolean unplugged = current != null && current.plug() == null;
     long result;
     try {
       result = finish(current, request, file);
     } catch (Throwable e) {
       threw(e);
       result = -Errno.EIO;
+      if (current != null && unplugged) {
+        Oops.contain("the end of a direct request", current::abandonCall); // a plug of the flush
+      }
     }
     file.inodeDioEnd();
     iocb = null;

@@ -319,11 +319,11 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
+    req.kiFilp = file; // before a method that may throw
     if (!file.op().hasFsync()) {
       file.fput();
       return -Errno.EINVAL;
     }
-    req.kiFilp = file;
     AioFsync.queue(current, ctx().workQueue(), req, file, datasync);
     return 0;
   }
@@ -342,9 +342,9 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
+    req.kiFilp = file; // before a method that may throw
     int result = file.op().preparePoll();
     if (result == 0) {
-      req.kiFilp = file;
       result = req.poll().arm(file, (int) mask);
     }
     if (result != 0) {

@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.vfs.EventfdCtx;
@@ -141,6 +142,29 @@ class EventfdFsyncPollTest {
     program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(-errno);
     assertThat(program.getevents(0, 1, 0)).isZero();
+  }
+
+  /** The fixture checks that the file is put. */
+  @ParameterizedTest
+  @ValueSource(ints = {AioAbi.IOCB_CMD_POLL, AioAbi.IOCB_CMD_FSYNC})
+  void aFileThatThrowsWhenItIsAskedIsPut(int opcode) {
+    setup(4, 0);
+    FileOperations broken =
+        new FileOperations() {
+          @Override
+          public int preparePoll() {
+            throw new AssertionError("broken");
+          }
+
+          @Override
+          public boolean hasFsync() {
+            throw new AssertionError("broken");
+          }
+        };
+    int fd = program.process.files().install(TestInode.open(program.files, broken));
+    program.prepare(0, opcode, fd, 0, 0, 0);
+    assertThatThrownBy(() -> program.submit(0, 1)).hasMessage("broken");
+    assertThat(program.destroy()).isZero();
   }
 
   private static void bare(long iocb, int opcode) {

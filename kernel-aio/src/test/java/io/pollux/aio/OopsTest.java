@@ -269,7 +269,7 @@ class OopsTest {
                 TestInode.complete(iocb);
                 completed.countDown();
                 try {
-                  reused.await();
+                  reused.await(10, TimeUnit.SECONDS); // not longer, so that a failure does not hang
                 } catch (InterruptedException e) {
                   throw new AssertionError(e);
                 }
