@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.DmaMapping;
@@ -447,7 +448,27 @@ public final class Bio extends Slab.Item {
     }
     BioEndIo handler = endIo;
     assert handler != null : "a bio nobody waits for";
-    handler.endIo(this);
+    Object whose = owner; // before the handler puts the bio
+    try {
+      handler.endIo(this);
+    } catch (Throwable e) { // concerns neither the driver nor other bios
+      threw(whose, e);
+    }
+  }
+
+  /** Fails the request that owns the bio after its end_io threw, unless the end_io had completed it. */
+  private void threw(@Nullable Object whose, Throwable thrown) {
+    if (!(whose instanceof Kiocb iocb)) {
+      Oops.report("the end_io of a bio", thrown, "its request is lost, and the end of its context gives up on it");
+      Oops.loseRequest();
+      return;
+    }
+    Oops.report("the end_io of a bio", thrown, "its request fails with EIO if it is not complete");
+    if (bdev != null && owner == whose) { // the end_io did not put it
+      releasePages();
+      put();
+    }
+    iocb.fail();
   }
 
   /** Completes a bio with EAGAIN: no request was free, and the bio must not wait for one. */

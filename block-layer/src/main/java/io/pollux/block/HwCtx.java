@@ -303,11 +303,7 @@ public final class HwCtx {
     while (bio != null) {
       Bio following = bio.next;
       bio.next = null;
-      try {
-        bio.endio(bio.result);
-      } catch (Throwable e) { // caused by neither the driver nor the next bios
-        Oops.report("the end_io of a bio", e, "the other bios of its batch end, and its owner may miss it");
-      }
+      bio.endio(bio.result);
       bio = following;
     }
   }

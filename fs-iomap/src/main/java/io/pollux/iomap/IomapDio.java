@@ -387,7 +387,11 @@ public final class IomapDio extends Slab.Item {
     if (bio.status() != 0) {
       dio.failed(bio);
     }
-    bio.releasePages();
+    try {
+      bio.releasePages();
+    } catch (Throwable e) {
+      dio.threw(e);
+    }
     bio.put();
     if (dio.dropRef()) {
       if (dio.waitForCompletion) {
@@ -404,6 +408,12 @@ public final class IomapDio extends Slab.Item {
       iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags at this point
     }
     setError(bio.status());
+  }
+
+  /** Fails the request after a step of its completion threw. The request completes, since a task may wait for it. */
+  private void threw(Throwable thrown) {
+    Oops.report("the end of a direct request", thrown, "the request fails with EIO");
+    setError(-Errno.EIO);
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_set_error")
@@ -448,6 +458,26 @@ public final class IomapDio extends Slab.Item {
   private long complete(@Nullable Task current) {
     Kiocb request = iocb();
     Inode file = inode();
+    boolean unplugged = current != null && current.plug() == null;
+    long result;
+    try {
+      result = finish(current, request, file);
+    } catch (Throwable e) {
+      threw(e);
+      result = -Errno.EIO;
+      if (current != null && unplugged) {
+        Oops.contain("the end of a direct request", current::abandonCall); // a plug of the flush
+      }
+    }
+    file.inodeDioEnd();
+    iocb = null;
+    inode = null;
+    bdev = null;
+    Slab.free(this);
+    return result;
+  }
+
+  private long finish(@Nullable Task current, Kiocb request, Inode file) {
     if (write && size > 0) {
       // A buffered reader may have read the old data in meanwhile.
       Mapping mapping = Mapping.of(file);
@@ -463,11 +493,6 @@ public final class IomapDio extends Slab.Item {
     if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
       result = writeSync(current, result);
     }
-    file.inodeDioEnd();
-    iocb = null;
-    inode = null;
-    bdev = null;
-    Slab.free(this);
     return result;
   }
 

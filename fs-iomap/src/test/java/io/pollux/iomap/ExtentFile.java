@@ -22,6 +22,9 @@ final class ExtentFile extends Inode implements IomapOps {
   /** Whether iomapBegin fails with EAGAIN for IOMAP_NOWAIT. */
   volatile boolean notInMemory;
 
+  /** Whether {@link #mapping} throws, as a completion of a write calls it. */
+  volatile boolean broken;
+
   ExtentFile(BlockDevice bdev, int blockSize, long size) {
     super(new Ramfs(1), 7, StatMode.S_IFREG);
     this.bdev = bdev;
@@ -39,6 +42,9 @@ final class ExtentFile extends Inode implements IomapOps {
 
   @Override
   public Mapping mapping() {
+    if (broken) {
+      throw new AssertionError("broken");
+    }
     return mapping;
   }
 

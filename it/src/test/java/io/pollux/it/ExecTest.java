@@ -294,6 +294,26 @@ final class ExecTest {
     assertThat(run.err()).isEmpty();
   }
 
+  /** A read that a worker repeated would lose what the attempt took from a stream. */
+  @ParameterizedTest
+  @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
+  void aShortReadOfAHostFileIsAsOfPreadv2(int flags) throws Exception {
+    ExecRun run = ExecRun.of(DEVICE + compile("short-reads").file() + " " + flags + " " + dir).succeeded();
+    assertThat(run.out())
+        .isEqualTo(
+            """
+            pipe: 65536
+            pipe with little: 5
+            socket: 1000
+            terminal: 3
+            eventfd: 8
+            timerfd: 8
+            file: 65536
+            end of the file: 100
+            """);
+    assertThat(run.err()).isEmpty();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"-p 0", "-p 0 -b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 0 -d 100 -s 13 -c 5"})
   void aRingProgramReadsAFileOfTheHost(String options) throws Exception {

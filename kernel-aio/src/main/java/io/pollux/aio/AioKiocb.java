@@ -61,6 +61,9 @@ final class AioKiocb extends Kiocb {
   /** The work item that retries the request if an attempt in place would block (SQWQ), else null. */
   @Nullable SqWork work;
 
+  /** Counts the ends of all uses of this object. By its owner. */
+  private int generation;
+
   private @Nullable PollIocb poll; // created when the object is first used for a poll; kept
 
   @SuppressWarnings("unused") // read through POLL_STATE
@@ -98,6 +101,19 @@ final class AioKiocb extends Kiocb {
     return made;
   }
 
+  /**
+   * Tells one use of the object from the next. A submitter whose file threw compares: the request may have completed, and another
+   * thread may use the object again.
+   */
+  int generation() {
+    return generation;
+  }
+
+  /** Ends the submitter's use: the request is complete, or a worker has it. By its owner. */
+  void nextGeneration() {
+    generation++;
+  }
+
   /** Frees the request. The caller has put its file. */
   @Differs(
       patch = 10,
@@ -114,9 +130,11 @@ final class AioKiocb extends Kiocb {
     Slab.free(this);
   }
 
-  /** Whether the request has completed and was freed. */
-  boolean isFree() {
-    return ctx == null;
+  @Override
+  public void fail() {
+    if (kiFilp != null && !pollCompleted()) { // else it has its result
+      super.fail();
+    }
   }
 
   /** Marks a polled request complete. From any context. A poller that sees the mark also sees the results. */

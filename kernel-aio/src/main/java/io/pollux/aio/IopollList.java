@@ -34,6 +34,9 @@ final class IopollList {
   /** How long teardown polls without pauses. */
   private static final long SPIN_NANOS = 1_000_000_000;
 
+  /** How long teardown polls without a completion for requests that may be lost. */
+  private static final long LOST_NANOS = 3_000_000_000L;
+
   /** How long teardown polls before it prints a message. */
   private static final long HUNG_NANOS = 10_000_000_000L;
 
@@ -312,8 +315,8 @@ final class IopollList {
    * Polls all requests of a dying context to completion and drops the events. A wait for a device has no timeout, as in C; after
    * {@link #HUNG_NANOS} a message names the device. (C retries a failing iopoll forever.)
    *
-   * @throws IllegalStateException if iopoll keeps failing for all remaining requests. Their devices may still write to pinned
-   *     memory.
+   * @throws IllegalStateException if iopoll keeps failing for all remaining requests, or they may be lost. Their devices may still
+   *     write to pinned memory.
    */
   @Differs(
       patch = 15,
@@ -325,11 +328,15 @@ final class IopollList {
   void drain() {
     int failures = 0;
     long since = System.nanoTime();
+    long progress = since;
     boolean hung = false;
     while (!isEmpty()) { // until the devices complete all requests, or all iopolls fail
       takeOver();
       nothingDone = false;
-      if (reap(NOWHERE, Integer.MAX_VALUE) > 0 || pollEach()) {
+      if (reap(NOWHERE, Integer.MAX_VALUE) > 0) {
+        failures = 0;
+        progress = System.nanoTime();
+      } else if (pollEach()) {
         failures = 0;
       } else {
         if (++failures > MAX_FAILURES) {
@@ -337,7 +344,11 @@ final class IopollList {
         }
         LockSupport.parkNanos(FAILURE_NAP_NANOS);
       }
-      long waited = System.nanoTime() - since;
+      long now = System.nanoTime();
+      if (now - progress > LOST_NANOS && ctx.mayHaveLost()) {
+        throw new IllegalStateException("an aio context ends before " + ctx.requests() + " requests");
+      }
+      long waited = now - since;
       if (waited > SPIN_NANOS) {
         LockSupport.parkNanos(FAILURE_NAP_NANOS);
       }

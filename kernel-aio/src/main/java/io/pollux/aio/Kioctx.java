@@ -70,6 +70,8 @@ final class Kioctx {
   private final Object completionLock = new Object();
   private final Object pollLock = new Object(); // C: ctx_lock
   private @Nullable PollIocb polls; // the cancellable requests, under pollLock (C: active_reqs)
+  private final AbandonedList abandoned = new AbandonedList();
+  private final long lostBefore = Oops.lostRequests();
 
   private static VarHandle handle(String name, Class<?> type) {
     try {
@@ -198,6 +200,16 @@ final class Kioctx {
   /** Records that something threw in this context: teardown may abandon requests that make no progress. From any context. */
   void setFailed() {
     failed = true;
+  }
+
+  /** Whether a request in flight may be lost: no code can complete it. */
+  boolean mayHaveLost() {
+    return Oops.lostRequests() != lostBefore;
+  }
+
+  /** {@return the requests that a device may have although their file threw} */
+  AbandonedList abandoned() {
+    return abandoned;
   }
 
   // Users: calls that are inside the context or about to enter it.
@@ -383,6 +395,7 @@ final class Kioctx {
   void complete(AioKiocb req, long res, long res2) {
     req.res = res;
     req.res2 = res2;
+    req.nextGeneration();
     File eventfd = req.eventfd;
     req.eventfd = null;
     boolean told;
@@ -393,15 +406,12 @@ final class Kioctx {
           ring.complete(req);
         }
       }
-      if (eventfd != null) {
-        EventfdCtx signalled = EventfdCtx.of(eventfd);
-        assert signalled != null;
-        signalled.signal(1);
-        eventfd.fput();
-      }
     } catch (Throwable e) {
-      failed = true;
-      throw e;
+      Oops.report("the event of a request", e, "the event may be lost");
+      told = false; // the rings may have it
+    }
+    if (eventfd != null) {
+      signal(eventfd);
     }
     if (told) {
       req.free();
@@ -411,6 +421,18 @@ final class Kioctx {
     if (rings != null) {
       rings.wakeStalled();
     }
+  }
+
+  /** Signals a request's eventfd and puts it. The event is there already, and the request ends even if the eventfd throws. */
+  private static void signal(File eventfd) {
+    try {
+      EventfdCtx signalled = EventfdCtx.of(eventfd);
+      assert signalled != null;
+      signalled.signal(1);
+    } catch (Throwable e) {
+      Oops.report("the eventfd of a request", e, "the request completes without a signal");
+    }
+    eventfd.fput();
   }
 
   // Teardown.
@@ -453,6 +475,7 @@ final class Kioctx {
     if (polled()) {
       over &= teardown.step(iopoll::drain);
     }
+    over &= teardown.step(abandoned::drain);
     if (over && teardown.step(() -> await(() -> requests == 0))) {
       if (rings != null) {
         teardown.step(rings::unmap);
@@ -463,8 +486,8 @@ final class Kioctx {
   }
 
   /**
-   * Waits uninterruptibly. The wait has no timeout, unless something threw in this context: then the condition may never
-   * hold. A failure elsewhere in the kernel does not count.
+   * Waits uninterruptibly. The wait has no timeout, unless something threw in this context, or a request was lost that may be its
+   * own: then the condition may never hold. Other failures in the kernel do not count.
    *
    * @throws IllegalStateException if several checks after such a failure show no progress
    */
@@ -478,7 +501,7 @@ final class Kioctx {
       if (still == HUNG_LOOKS) {
         Oops.warn("the end of an aio context waits for " + users + " calls and " + requests + " requests for a long time");
       }
-      if (still >= LOST_LOOKS && failed) {
+      if (still >= LOST_LOOKS && (failed || mayHaveLost())) {
         throw new IllegalStateException("an aio context ends before " + users + " calls and " + requests + " requests");
       }
     }

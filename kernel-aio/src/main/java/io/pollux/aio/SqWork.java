@@ -51,6 +51,7 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
   /** Queues a retry of an attempt for a worker. The request stays in flight. From any context. */
   void repeat(AioKiocb req) {
     attempted = req;
+    req.nextGeneration();
     queue();
   }
 

@@ -60,8 +60,8 @@ final class Submitter extends Slab.Item {
   private @Nullable SqWork attempt; // retries the current read if it would block
   private boolean accepted; // the limit was checked when the entry was taken
   private boolean retry; // whether the last EAGAIN may be retried
-  private boolean attempted; // the current read owns attempt
   private boolean completed; // the file completed the current request before it threw
+  private boolean consumed; // the file took memory for the current request before it threw
 
   private Submitter() {}
 
@@ -77,8 +77,9 @@ final class Submitter extends Slab.Item {
     submitter.buffers = ctx.buffers();
     submitter.polled = ctx.polled();
     submitter.accepted = false;
-    submitter.attempted = false;
+    submitter.retry = false;
     submitter.completed = false;
+    submitter.consumed = false;
     submitter.state.start(current, ctx, nr);
     return submitter;
   }
@@ -119,12 +120,10 @@ final class Submitter extends Slab.Item {
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_try_inline")
   int submitInline(Task current, int index, SqWork work) {
     attempt = work;
-    attempted = false;
     try {
       return submitOne(current, index, index, 0);
     } finally {
       attempt = null;
-      attempted = false;
     }
   }
 
@@ -174,6 +173,7 @@ final class Submitter extends Slab.Item {
     }
     AioKiocb req = state.getReq(current);
     req.init(ctx, iocb.aioData, obj);
+    int generation = req.generation();
     int result;
     try {
       result = eventfdGet(current, req);
@@ -184,7 +184,7 @@ final class Submitter extends Slab.Item {
         result = start(current, req, index);
       }
     } catch (Throwable e) {
-      completed = !abandon(req, slot);
+      completed = !abandon(req, generation, slot);
       throw e;
     }
     if (result == 0 && polled) {
@@ -212,22 +212,25 @@ final class Submitter extends Slab.Item {
 
   /**
    * Releases what a request holds after its file threw. The file may still reference the request; a later completion does
-   * nothing.
+   * nothing. If a device may have the request, and its completion must be polled for or its memory is fixed, the end of the context
+   * waits for it.
    *
+   * @param generation of the request, before its file was called
    * @return false if the file had completed the request: it has its event, or a worker retries it
    */
-  private boolean abandon(AioKiocb req, boolean slot) {
+  private boolean abandon(AioKiocb req, int generation, boolean slot) {
     ctx().setFailed();
-    if (req.isFree() || (req.kiFilp == null && req.kiComplete != null) || (attempted && req.work != attempt)) {
+    boolean inDevice = consumed && (polled || buffers != null);
+    consumed = false;
+    if (req.generation() != generation) { // the object may have another request by now
       return false;
     }
     if (polled && req.pollCompleted()) {
       state.issued(req);
       return false;
     }
-    File file = req.kiFilp;
-    req.kiFilp = null;
-    req.kiComplete = ABANDONED;
+    File file = req.kiFilp; // stays: a device that completes the request may look for it
+    req.kiComplete = inDevice ? AIO_COMPLETE_RW_POLL : ABANDONED;
     File eventfd = req.eventfd;
     req.eventfd = null;
     SqWork work = req.work;
@@ -242,7 +245,9 @@ final class Submitter extends Slab.Item {
     if (eventfd != null) {
       eventfd.fput();
     }
-    if (file != null) {
+    if (inDevice) {
+      ctx().abandoned().add(req);
+    } else if (file != null) {
       file.fput();
     }
     return true;
@@ -330,11 +335,11 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
+    req.kiFilp = file; // before a method that may throw
     if (!file.op().hasFsync()) {
       file.fput();
       return -Errno.EINVAL;
     }
-    req.kiFilp = file;
     AioFsync.queue(current, ctx().workQueue(), req, file, datasync);
     return 0;
   }
@@ -353,12 +358,11 @@ final class Submitter extends Slab.Item {
     if (file == null) {
       return -Errno.EBADF;
     }
-    if (!file.op().hasPoll()) {
-      file.fput();
-      return -Errno.EINVAL;
+    req.kiFilp = file; // before a method that may throw
+    int result = file.op().preparePoll();
+    if (result == 0) {
+      result = req.poll().arm(file, (int) mask);
     }
-    req.kiFilp = file;
-    int result = req.poll().arm(file, (int) mask);
     if (result != 0) {
       file.fput();
     }
@@ -390,22 +394,26 @@ final class Submitter extends Slab.Item {
     if (result == 0) {
       result = aioSetupRw(current, fixed, index, read, vectored, iter);
     }
-    if (result == 0 && (req.kiPos < 0 || req.kiPos + iter.count() < 0)) {
+    long count = iter.count();
+    if (result == 0 && (req.kiPos < 0 || req.kiPos + count < 0)) {
       result = -Errno.EINVAL; // C: rw_verify_area
     }
     if (result != 0) {
       file.fput();
       return result;
     }
-    if (read && attempt != null) {
-      aioReadInline(current, req, iter, attempt);
-      return 0;
-    }
-    if (read) {
-      aioRwDone(req, file.op().readIter(current, req, iter));
-    } else {
-      req.kiFlags |= Kiocb.IOCB_WRITE;
-      aioRwDone(req, file.op().writeIter(current, req, iter));
+    try {
+      if (read && attempt != null) {
+        aioReadInline(current, req, iter, attempt);
+      } else if (read) {
+        aioRwDone(req, file.op().readIter(current, req, iter));
+      } else {
+        req.kiFlags |= Kiocb.IOCB_WRITE;
+        aioRwDone(req, file.op().writeIter(current, req, iter));
+      }
+    } catch (Throwable e) {
+      consumed = iter.count() != count;
+      throw e;
     }
     return 0;
   }
@@ -423,13 +431,12 @@ final class Submitter extends Slab.Item {
       return;
     }
     req.work = work;
-    attempted = true;
     req.kiFlags |= Kiocb.IOCB_NOWAIT;
     req.kiComplete = AIO_COMPLETE_RW_INLINE;
     long wanted = iter.count();
-    boolean positioned = file.op().canSeek();
     long result = file.op().readIter(current, req, iter);
-    aioRwDone(req, result >= 0 && result < wanted && positioned ? -Errno.EAGAIN : result);
+    boolean cut = result >= 0 && result < wanted && file.op().canSeek(); // else the repetition would lose what was read
+    aioRwDone(req, cut ? -Errno.EAGAIN : result);
   }
 
   /** Retries an attempted read, which may now block. The result becomes its event. By a worker, inside a batch. */
@@ -437,17 +444,22 @@ final class Submitter extends Slab.Item {
     req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
     req.kiComplete = AIO_COMPLETE_RW;
     req.kiPos = iocb.aioOffset;
+    int generation = req.generation();
+    long obj = req.userObj;
     FixedBuffers fixed = buffers;
     IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
     boolean vectored = iocb.aioLioOpcode == AioAbi.IOCB_CMD_PREADV;
-    long result = aioSetupRw(current, fixed, index, true, vectored, iter);
+    long count = 0;
+    long result;
     try {
+      result = aioSetupRw(current, fixed, index, true, vectored, iter);
+      count = iter.count();
       if (result == 0) {
         result = req.file().op().readIter(current, req, iter);
       }
     } catch (Throwable e) {
-      long obj = req.userObj;
-      if (abandon(req, false)) {
+      consumed = iter.count() != count;
+      if (abandon(req, generation, false)) {
         fail(current, obj, -Errno.EIO);
       }
       throw e;

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.sched.Task;
-import io.pollux.core.vfs.EventfdCtx;
-import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
@@ -19,7 +17,6 @@ import io.pollux.uapi.Patch;
 import io.pollux.uapi.PollBits;
 import io.pollux.uapi.RawMemory;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -28,10 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** io_setup, io_submit, io_getevents, io_cancel: the sentences of the contract that name an errno, in its order. */
+/** io_setup, io_submit: the sentences of the contract that name an errno, in its order. */
 @Timeout(60)
 class IoSubmitTest {
   private static final int USERIOCB = AioAbi.IOCTX_FLAG_USERIOCB;
@@ -381,216 +377,6 @@ class IoSubmitTest {
       AioRing.head(program.ctx(), wild + i);
     }
     assertThat(program.getevents(0, 10, 0)).isBetween(0L, 10L);
-  }
-
-  // io_getevents.
-
-  @Test
-  void geteventsRefuses() {
-    setup(4, 0);
-    assertThat(program.getevents(-1, 1, 0)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.getevents(2, 1, 0)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.getevents(0, -1, 0)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.getevents(0, 0, 0)).isZero();
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioGetevents(program.task, program.ctx(), 0, 1, program.events, 0x1000)))
-        .as("a timeout that is not there")
-        .isEqualTo(-Errno.EFAULT);
-    program.read(0, 1 << 20);
-    assertThat(program.submit(0, 1)).isEqualTo(1);
-    assertThat(program.getevents(program.task, 1, 1, 0x1000, -1)).isEqualTo(-Errno.EFAULT);
-    assertThat(program.getevents(1, 1, -1)).as("the event is still there").isEqualTo(1);
-  }
-
-  @Test
-  void aTimeoutEndsTheWaitWithWhatIsThere() {
-    setup(4, 0);
-    program.read(0, 1 << 20);
-    program.read(1, 0);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    assertThat(program.getevents(2, 2, 3_000_000)).isEqualTo(1);
-    assertThat(program.getevents(1, 2, 3_000_000)).isZero();
-  }
-
-  /** The sum of both fields counts, as in Linux, which checks neither; a negative sum expires at once. */
-  @ParameterizedTest
-  @CsvSource({
-    "0,1_200_000_000,1200", "1,-900_000_000,100", "-1,1_100_000_000,100", "-1,2_000_000_000,1000", "2,-2_000_000_000,0",
-    "0,0,0", "0,-1,0", "-1,0,0", "-1,999_999_999,0", "-9223372036854775808,0,0",
-    "-9223372036854775808,-9223372036854775808,0", "0,-9223372036854775808,0", "-9223372036,-9223372036854775808,0",
-    "-9223372037,9223372036854775807,0"
-  })
-  void aTimeoutIsTheSumOfItsFields(String seconds, String nanoseconds, long millis) {
-    setup(4, 0);
-    long sec = Long.parseLong(seconds.replace("_", ""));
-    long nsec = Long.parseLong(nanoseconds.replace("_", ""));
-    long start = System.nanoTime();
-    assertThat(program.geteventsFor(program.task, sec, nsec)).isZero();
-    long waited = System.nanoTime() - start;
-    assertThat(waited).isBetween(millis * 1_000_000, (millis + 900) * 1_000_000);
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "9223372036854775807,0", "9223372036854775807,9223372036854775807", "9223372036,0", "9223372035,2000000000",
-    "0,9223372036854775807", "4611686018427387903,2000000000", "1000000,-1", "-1,9223372036854775807"
-  })
-  void aTimeoutThatIsTooLongIsWithoutEnd(long seconds, long nanoseconds) throws InterruptedException {
-    setup(4, 0);
-    Task other = program.process.newTask();
-    AtomicLong result = new AtomicLong(1);
-    Thread waiter = new Thread(() -> result.set(program.geteventsFor(other, seconds, nanoseconds)));
-    waiter.setDaemon(true);
-    waiter.start();
-    Thread.sleep(50);
-    assertThat(result).as("it waits").hasValue(1);
-    other.sendSignal(10);
-    waiter.join();
-    assertThat(result).hasValue(-Errno.EINTR);
-  }
-
-  @Test
-  void aSignalEndsTheWaitWithNothing() throws InterruptedException {
-    setup(4, 0);
-    Task other = program.process.newTask();
-    AtomicLong result = new AtomicLong(1);
-    Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
-    waiter.start();
-    while (waiter.getState() != Thread.State.WAITING) {
-      Thread.sleep(1);
-    }
-    other.sendSignal(10);
-    waiter.join();
-    assertThat(result).hasValue(-Errno.EINTR);
-  }
-
-  @Test
-  void destroyEndsTheWait() throws InterruptedException {
-    setup(4, 0);
-    Task other = program.process.newTask();
-    AtomicLong result = new AtomicLong(1);
-    Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
-    waiter.start();
-    while (waiter.getState() != Thread.State.WAITING) {
-      Thread.sleep(1);
-    }
-    assertThat(program.destroy()).isZero();
-    waiter.join();
-    assertThat(result).hasValue(-Errno.EINVAL);
-  }
-
-  @Test
-  void oneOfTwoPollersIsBusy() throws InterruptedException {
-    setup(4, IOPOLL);
-    Iocb.aioFlags(program.read(0, 0), AioAbi.IOCB_FLAG_HIPRI);
-    assertThat(program.submit(0, 1)).isEqualTo(1);
-    Task other = program.process.newTask();
-    AtomicLong result = new AtomicLong(-1);
-    Thread poller =
-        new Thread(
-            () -> {
-              do { // until this one is not the busy one
-                result.set(program.getevents(other, 1, 1, program.events, -1));
-              } while (result.get() == -Errno.EBUSY);
-            });
-    poller.start();
-    long second;
-    do { // until the other one is inside
-      second = program.getevents(0, 1, -1);
-    } while (second == 0);
-    assertThat(second).isEqualTo(-Errno.EBUSY);
-    disk.release(1, 0);
-    poller.join();
-    assertThat(result).hasValue(1);
-  }
-
-  // Completion beyond the ring: eventfd, FSYNC, POLL, cancel.
-
-  @Test
-  void anEventfdCountsCompletions() {
-    setup(4, 0);
-    int fd = program.eventfd(0);
-    for (int i = 0; i < 3; i++) {
-      resfd(program.read(i, 0), fd);
-    }
-    assertThat(program.submit(0, 3)).isEqualTo(3);
-    disk.release(3, 0);
-    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
-    assertThat(file.op().poll(file, null) & PollBits.POLLIN).isNotZero();
-    file.fput();
-    assertThat(Objects.requireNonNull(EventfdCtx.of(file))).isNotNull();
-    assertThat(program.results(3)).containsExactly(4096L, 4096L, 4096L);
-  }
-
-  @Test
-  void fsyncRunsOnAWorkQueue() throws InterruptedException {
-    setup(4, 0);
-    bare(program.read(0, 0), AioAbi.IOCB_CMD_FSYNC);
-    bare(program.read(1, 0), AioAbi.IOCB_CMD_FDSYNC);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    while (disk.held() < 2) {
-      Thread.sleep(1);
-    }
-    disk.release(1, 0);
-    disk.release(1, -Errno.EIO);
-    assertThat(program.results(2)).containsExactlyInAnyOrder(0L, (long) -Errno.EIO);
-  }
-
-  @Test
-  void pollCompletesOnceTheFileIsReady() {
-    setup(4, 0);
-    int fd = program.eventfd(0);
-    program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
-    program.prepare(1, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLOUT, 0, 0);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
-    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
-    Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
-    Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
-    file.fput();
-    assertThat(program.getevents(1, 4, -1)).as("one-shot").isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new Event(1000, program.iocbs, PollBits.POLLIN, 0));
-  }
-
-  @Test
-  void cancelEndsAPollAndNothingElse() {
-    setup(4, 0);
-    int fd = program.eventfd(0);
-    long poll = program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
-    long read = program.read(1, 0);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    assertThat(program.cancel(read)).as("can't be cancelled").isEqualTo(-Errno.EINVAL);
-    assertThat(program.cancel(program.iocbs + 10 * 64)).as("not found").isEqualTo(-Errno.EINVAL);
-    assertThat(program.cancel(0x1000)).as("no key to read").isEqualTo(-Errno.EFAULT);
-    Iocb.aioKey(poll, 5);
-    assertThat(program.cancel(poll)).as("a key that is none").isEqualTo(-Errno.EINVAL);
-    Iocb.aioKey(poll, 0);
-    assertThat(program.cancel(poll)).isEqualTo(-Errno.EINPROGRESS);
-    assertThat(program.cancel(poll)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.getevents(1, 4, -1)).as("its event comes through the ring").isEqualTo(1);
-    assertThat(program.events(1).get(0).data()).isEqualTo(1000);
-  }
-
-  @Test
-  void destroyCancelsPollsAndWaitsForTheRest() {
-    setup(4, 0);
-    program.prepare(0, AioAbi.IOCB_CMD_POLL, program.eventfd(0), PollBits.POLLIN, 0, 0);
-    program.read(1, 0);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    disk.release(1, 0);
-    assertThat(program.destroy()).isZero();
-  }
-
-  @Test
-  void exitWithWorkOfEveryKindInFlight() {
-    setup(8, 0);
-    program.prepare(0, AioAbi.IOCB_CMD_POLL, program.eventfd(0), PollBits.POLLIN, 0, 0);
-    program.read(1, 0);
-    assertThat(program.submit(0, 2)).isEqualTo(2);
-    setup(8, IOPOLL);
-    Iocb.aioFlags(program.read(2, 0), AioAbi.IOCB_FLAG_HIPRI);
-    assertThat(program.submit(2, 3)).isEqualTo(1);
-    // the fixture releases the device, exits, and looks whether anything is left
   }
 
   @Test

@@ -20,6 +20,7 @@ import io.pollux.uapi.Patch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -220,7 +221,11 @@ class OopsTest {
 
   /** A second event would be one that the program never submitted. */
   @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD})
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD | SQWQ
+      })
   void aRequestThatWasCompletedBeforeItsFileThrewHasOneEvent(int flags) throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
@@ -247,6 +252,60 @@ class OopsTest {
     assertThat(events).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
     assertThat(events).allMatch(event -> event.res() == 4096);
     assertThat(program.destroy()).isZero();
+  }
+
+  /** Between the completion and the throw the submitter uses the same object for another request. */
+  @Test
+  void aRequestThatWasReusedBeforeItsFileThrewKeepsItsEvent() throws InterruptedException {
+    assertThat(program.setup(RingProgram.RINGS | SQWQ)).isZero();
+    CountDownLatch completed = new CountDownLatch(1);
+    CountDownLatch reused = new CountDownLatch(1);
+    List<Kiocb> iocbs = new CopyOnWriteArrayList<>();
+    int first =
+        open(
+            new Throws() {
+              @Override
+              public long readIter(Task current, Kiocb iocb, IovIter to) {
+                iocbs.add(iocb);
+                TestInode.complete(iocb);
+                completed.countDown();
+                try {
+                  reused.await(10, TimeUnit.SECONDS); // not longer, so that a failure does not hang
+                } catch (InterruptedException e) {
+                  throw new AssertionError(e);
+                }
+                throw new AssertionError("broken");
+              }
+            });
+    int second =
+        open(
+            new Throws() {
+              @Override
+              public boolean canNowait() {
+                return true;
+              }
+
+              @Override
+              public long readIter(Task current, Kiocb iocb, IovIter to) {
+                iocbs.add(iocb); // in place, by the submitter
+                return -Kiocb.EIOCBQUEUED;
+              }
+            });
+    Iocb.aioFildes(program.prepareRead(0, 1, false), first);
+    assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
+    completed.await();
+    Iocb.aioFildes(program.prepareRead(0, 2, false), second);
+    assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
+    assertThat(iocbs).hasSize(2);
+    assertThat(iocbs.get(0)).as("what the test is about").isSameAs(iocbs.get(1));
+    reused.countDown();
+    while (said.isEmpty()) {
+      Thread.sleep(1); // the timeout bounds the loop
+    }
+    TestInode.complete(iocbs.get(1));
+    assertThat(events(2)).containsExactly(new RingProgram.Event(1, 0, 4096, 0), new RingProgram.Event(2, 1, 4096, 0));
+    assertThat(program.destroy()).isZero();
+    assertThat(program.reap()).isEmpty();
   }
 
   /** Not a read, so that there is no attempt before the worker's. */

@@ -221,6 +221,34 @@ class RingLimitTest {
     assertThat(events).hasSize(taken + NR - 1).allMatch(event -> event.res() == (bad ? -Errno.EBADF : 0));
   }
 
+  /** EAGAIN of a full context is repeated, that of a file is an event, also if the thread met the other before. */
+  @ParameterizedTest
+  @ValueSource(ints = {SQTHREAD, SQPOLL})
+  void aFileThatIsAgainIsAnEventAfterTheContextWasFull(int flag) throws InterruptedException {
+    setup(RINGS | flag);
+    int taken = fillThread(false, false, flag == SQTHREAD);
+    FileOperations unwatched =
+        new FileOperations() {
+          @Override
+          public int preparePoll() {
+            return -Errno.EAGAIN;
+          }
+        };
+    int fd = program.install(TestInode.open(program.files, unwatched));
+    List<Event> events = new ArrayList<>();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    boolean prepared = false;
+    while (events.size() < taken + NR && System.nanoTime() < end) {
+      if (!prepared && events.size() == taken + NR - 1) { // the thread has taken all entries
+        prepared = true;
+        program.preparePoll(fd, 99, 1);
+      }
+      program.enter(1, 0, SUBMIT | GETEVENTS);
+      events.addAll(program.reap());
+    }
+    assertThat(events.getLast()).extracting(Event::data, Event::res).containsExactly(99L, (long) -Errno.EAGAIN);
+  }
+
   /** On a polled context events that find no room stay in the list, as requests do. */
   @ParameterizedTest
   @ValueSource(ints = {SQTHREAD, SQPOLL})

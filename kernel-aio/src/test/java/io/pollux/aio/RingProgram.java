@@ -136,6 +136,18 @@ final class RingProgram implements AutoCloseable {
     return iocb;
   }
 
+  /** Fills the next entry with a poll, before a submission thread may take it. */
+  void preparePoll(int file, long data, int events) {
+    long iocb = AioIocbRing.iocb(sq, sqTail);
+    RawMemory.zero(iocb, Iocb.SIZE);
+    Iocb.aioData(iocb, data);
+    Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);
+    Iocb.aioFildes(iocb, file);
+    Iocb.aioBuf(iocb, events);
+    sqTail = next(sqTail);
+    AioIocbRing.tail(sq, sqTail);
+  }
+
   /** Takes the last prepared entry back. */
   void retract() {
     sqTail = sqTail == 0 ? nr - 1 : sqTail - 1;

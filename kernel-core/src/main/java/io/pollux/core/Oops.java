@@ -23,6 +23,7 @@ public final class Oops {
 
   private static final Sink STANDARD_ERROR = Oops::print;
   private static final AtomicLong COUNT = new AtomicLong();
+  private static final AtomicLong LOST = new AtomicLong();
   private static final Set<String> PRINTED = ConcurrentHashMap.newKeySet();
   private static volatile Sink sink = STANDARD_ERROR;
 
@@ -87,7 +88,28 @@ public final class Oops {
     }
   }
 
-  /** Returns the number of failures so far, printed or not, of all kernels of the Java process. */
+  /**
+   * Records that a callback threw, so that its request is lost: no code can complete it. The teardown of each existing aio
+   * context then has a timeout, because the request may be its own.
+   */
+  public static void loseRequest() {
+    LOST.getAndIncrement();
+  }
+
+  /**
+   * Returns the number of lost requests, of all kernels of the Java process.
+   *
+   * @return calls of {@link #loseRequest} so far
+   */
+  public static long lostRequests() {
+    return LOST.get();
+  }
+
+  /**
+   * Returns the number of failures so far, of all kernels of the Java process.
+   *
+   * @return reports, printed or not
+   */
   public static long count() {
     return COUNT.get();
   }

@@ -5,6 +5,7 @@ import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
+import io.pollux.core.Oops;
 import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
@@ -182,7 +183,11 @@ final class BlkdevDio extends Slab.Item {
     if (bio.status() != 0) {
       dio.failed(bio);
     }
-    bio.releasePages();
+    try {
+      bio.releasePages();
+    } catch (Throwable e) {
+      dio.threw(e);
+    }
     bio.put();
     if (!dio.dropRef()) {
       return;
@@ -205,6 +210,12 @@ final class BlkdevDio extends Slab.Item {
     setError(bio.status());
   }
 
+  /** Fails the request after a step of its completion threw. The request completes, since a task may wait for it. */
+  private void threw(Throwable thrown) {
+    Oops.report("the end of a direct request", thrown, "the request fails with EIO");
+    setError(-Errno.EIO);
+  }
+
   private void setError(int status) {
     ERROR.compareAndSet(this, 0, status);
   }
@@ -222,9 +233,13 @@ final class BlkdevDio extends Slab.Item {
   private long finish() {
     Kiocb request = iocb();
     if (write && size > 0) {
-      // A buffered reader may have read the old data in meanwhile.
-      Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
-      mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+      try {
+        // A buffered reader may have read the old data in meanwhile.
+        Mapping mapping = DefBlkFops.bdev(request.file()).mapping();
+        mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+      } catch (Throwable e) {
+        threw(e);
+      }
     }
     long result = error;
     if (result == 0) {

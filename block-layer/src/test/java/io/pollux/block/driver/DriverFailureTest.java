@@ -411,7 +411,7 @@ class DriverFailureTest {
       assertThat(said)
           .containsExactly(
               "kernel oops in the end_io of a bio: java.lang.IllegalStateException: broken; "
-                  + "the other bios of its batch end, and its owner may miss it");
+                  + "its request is lost, and the end of its context gives up on it");
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Oops;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.VarHandle;
@@ -131,7 +132,7 @@ public final class WaitQueue {
         }
         entry.state = WaitEntry.State.TAKEN;
       }
-    } while (entry.func.wake(0)); // ends: a turn for each wake-up that came meanwhile
+    } while (call(entry, 0)); // ends: a turn for each wake-up that came meanwhile
   }
 
   /**
@@ -337,9 +338,19 @@ public final class WaitQueue {
       WaitEntry entry = taken;
       taken = entry.nextTaken; // before the call: the function may add the entry to another queue
       entry.nextTaken = null;
-      if (entry.func.wake(key)) {
+      if (call(entry, key)) {
         letWait(entry);
       }
+    }
+  }
+
+  /** Calls an entry's function. If it throws, the waker and the other waiters continue. Returns whether the entry still waits. */
+  private static boolean call(WaitEntry entry, int key) {
+    try {
+      return entry.func.wake(key);
+    } catch (Throwable e) {
+      Oops.report("a wake-up", e, "the other waiters are woken");
+      return true;
     }
   }
 

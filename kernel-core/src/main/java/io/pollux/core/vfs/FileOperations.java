@@ -137,6 +137,15 @@ public interface FileOperations {
   }
 
   /**
+   * Prepares the file for a poll that may wait. The file's release undoes it. From process context.
+   *
+   * @return 0; -EINVAL if there is no poll method; another negative errno if the file can't be watched now
+   */
+  default int preparePoll() {
+    return hasPoll() ? 0 : -Errno.EINVAL;
+  }
+
+  /**
    * Returns the readiness of the file, and registers for changes. From any context; never sleeps.
    *
    * @param file the file

@@ -192,6 +192,17 @@ public class Kiocb extends Slab.Item {
     return kiCookie;
   }
 
+  /**
+   * Completes a queued request with EIO if its file did not complete it: for a caller of the file's callback, after it threw. From
+   * any context.
+   */
+  public void fail() {
+    KiComplete handler = kiComplete;
+    if (handler != null) {
+      handler.complete(this, -Errno.EIO, 0);
+    }
+  }
+
   static int flagsOfOpen(int openFlags) {
     int flags = 0;
     if ((openFlags & Fcntl.O_APPEND) != 0) {

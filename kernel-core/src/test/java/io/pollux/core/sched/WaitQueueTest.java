@@ -3,6 +3,7 @@ package io.pollux.core.sched;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.Oops;
 import io.pollux.core.sched.WaitQueue.WaitEntry;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +43,57 @@ class WaitQueueTest {
     assertThat(queue.active()).isFalse();
     queue.remove(entry);
     assertThat(queue.active()).isFalse();
+  }
+
+  @Test
+  void aFunctionThatThrowsIsReportedAndAllAreCalled() {
+    List<String> said = new ArrayList<>();
+    Oops.setSink((sentence, thrown) -> said.add(sentence));
+    try {
+      WaitEntry broken =
+          new WaitEntry(
+              key -> {
+                throw new AssertionError("broken");
+              });
+      for (WaitEntry each : List.of(broken, entry)) { // the oldest is called first
+        queue.add(each);
+        queue.letWait(each);
+      }
+      queue.wakeUp(1);
+      queue.wakeUp(2);
+      assertThat(keys).containsExactly(1, 2);
+      assertThat(said)
+          .hasSize(2)
+          .containsOnly("kernel oops in a wake-up: java.lang.AssertionError: broken; the other waiters are woken");
+      assertThat(queue.take(broken)).as("it waits on").isTrue();
+      queue.remove(broken);
+      queue.remove(entry);
+      assertThat(queue.active()).isFalse();
+    } finally {
+      Oops.setSink(null);
+    }
+  }
+
+  /** The wake-up comes while the adder has the entry, which calls the function itself. */
+  @Test
+  void aFunctionThatThrowsBeforeItWaitsIsReported() {
+    List<String> said = new ArrayList<>();
+    Oops.setSink((sentence, thrown) -> said.add(sentence));
+    try {
+      WaitEntry broken =
+          new WaitEntry(
+              key -> {
+                throw new AssertionError("broken");
+              });
+      queue.add(broken);
+      queue.wakeUp(1);
+      queue.letWait(broken);
+      assertThat(said).hasSize(1);
+      assertThat(queue.take(broken)).as("it waits on").isTrue();
+      queue.remove(broken);
+    } finally {
+      Oops.setSink(null);
+    }
   }
 
   @ParameterizedTest

@@ -20,6 +20,7 @@ final class Machine {
   static final int CLOSE = 3;
   static final int FSTAT = 5;
   static final int POLL = 7;
+  static final int LSEEK = 8;
   static final int PREAD64 = 17;
   static final int PWRITE64 = 18;
   static final int GETPID = 39;

@@ -372,11 +372,22 @@ class MachineFile extends AnonInode {
       return host.aio().takes(table(held), fd(held), opcode, AioAbi.RWF_NOWAIT, false);
     }
 
+    /** A file of any other type reads a stream. A regular file may do so, too: the host knows. */
+    @Override
+    public boolean canSeek() {
+      if (type != StatMode.S_IFREG && type != StatMode.S_IFBLK) {
+        return false;
+      }
+      Duplicate held = held();
+      return table(held).call(Machine.LSEEK, fd(held), 0, Fcntl.SEEK_CUR) >= 0;
+    }
+
     @Override
     public int hold() {
-      if (duplicate() != null) {
-        return 0;
-      }
+      return duplicate() != null ? 0 : noDuplicate();
+    }
+
+    private int noDuplicate() {
       return host.machine().call(Machine.FCNTL, number, F_GETFL, 0) < 0 ? -Errno.EBADF : -Errno.EMFILE;
     }
 
@@ -394,12 +405,17 @@ class MachineFile extends AnonInode {
 
     @Override
     public boolean hasPoll() {
+      return preparePoll() == 0;
+    }
+
+    @Override
+    public int preparePoll() {
       Duplicate file = duplicate();
       if (file == null) {
-        return false;
+        return noDuplicate();
       }
       int result = host.polls().watch(file);
-      return result == 0 || result == -Errno.EPERM;
+      return result == -Errno.EPERM ? 0 : result; // a file that is always ready
     }
 
     @Override
