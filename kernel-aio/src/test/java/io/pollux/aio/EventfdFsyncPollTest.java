@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.aio.RingProgram.Event;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
@@ -47,7 +48,7 @@ class EventfdFsyncPollTest {
     }
     assertThat(program.submit(0, 3)).isEqualTo(3);
     disk.release(3, 0);
-    var file = Objects.requireNonNull(program.process.files().fget(fd));
+    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     assertThat(file.op().poll(file, null) & PollBits.POLLIN).isNotZero();
     file.fput();
     assertThat(Objects.requireNonNull(EventfdCtx.of(file))).isNotNull();
@@ -77,7 +78,7 @@ class EventfdFsyncPollTest {
     assertThat(program.submit(0, 2)).isEqualTo(2);
     assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
     assertThat(program.events(1)).containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
-    var file = Objects.requireNonNull(program.process.files().fget(fd));
+    var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     file.fput();
@@ -138,7 +139,7 @@ class EventfdFsyncPollTest {
             return -errno;
           }
         };
-    int fd = program.process.files().install(TestInode.open(program.files, unwatched));
+    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, unwatched));
     program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(-errno);
     assertThat(program.getevents(0, 1, 0)).isZero();
@@ -161,7 +162,7 @@ class EventfdFsyncPollTest {
             throw new AssertionError("broken");
           }
         };
-    int fd = program.process.files().install(TestInode.open(program.files, broken));
+    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, broken));
     program.prepare(0, opcode, fd, 0, 0, 0);
     assertThatThrownBy(() -> program.submit(0, 1)).hasMessage("broken");
     assertThat(program.destroy()).isZero();

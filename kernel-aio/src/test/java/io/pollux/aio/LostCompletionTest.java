@@ -13,13 +13,14 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.core.Oops;
 import io.pollux.core.mm.IovIter;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.AnonInode;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -155,7 +156,7 @@ class LostCompletionTest {
   }
 
   private int open(FileOperations ops) {
-    return program.process.files().install(TestInode.open(program.files, ops));
+    return FilesStruct.of(program.process).install(TestInode.open(program.files, ops));
   }
 
   /** Waits for the requests of the caller or a worker, and completes them. */

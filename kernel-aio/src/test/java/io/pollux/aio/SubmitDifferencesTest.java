@@ -106,7 +106,7 @@ class SubmitDifferencesTest {
     file.onRead =
         req -> {
           TestInode.complete(req);
-          free.add(req.isFree());
+          free.add(req.kiComplete == null); // cleared by free
           return HandFile.QUEUED;
         };
     read(0, open(file), false);
