@@ -8,9 +8,9 @@
  * Exceptions are documented at the method.
  *
  * <p>Before a task sleeps it submits the requests in its plug ({@link io.pollux.core.sched.Task#aboutToSleep()}),
- * because other tasks may wait for them. {@link io.pollux.core.sched.WaitQueue#waitEvent} does this for its callers. A
- * loop that waits calls it itself. So does a caller of {@link io.pollux.core.sched.WaitQueue#waitUninterruptibly} that
- * may have a plug, because that method has no task.
+ * because this task or another may wait for them. {@link io.pollux.core.sched.WaitQueue#waitEvent} does this for its
+ * callers. A loop that waits calls it itself. So does a caller of
+ * {@link io.pollux.core.sched.WaitQueue#waitUninterruptibly} that may have a plug, because that method has no task.
  *
  * <p><b>Kill.</b> An interruptible wait returns when its task is killed. Process exit kills the tasks of the process;
  * the owner of a kernel thread kills its task ({@link io.pollux.core.sched.Task#kill},

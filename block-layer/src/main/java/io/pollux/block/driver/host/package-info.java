@@ -11,7 +11,7 @@
  *
  * <p>A request allocates nothing: its tag is the entry's user data. A tag has at most one entry, and a ring has as many
  * entries as there are tags, so a ring is never full. A batch is submitted in one host call. A poll makes no host call
- * while completions are visible. If none is visible, it makes a host call in two cases: with IOPOLL, and when a ring
+ * while completions are visible. If none is visible, it makes a host call with IOPOLL. It also makes one when a ring
  * flag says that the host keeps completions until the next call.
  *
  * <p><b>Registered buffers.</b> The file is registered with the rings. So are a context's fixed buffers, as a mapping
