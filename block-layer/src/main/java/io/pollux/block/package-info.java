@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Takes a bio to a driver and back: the counterpart of block/.
+ * Passes bios to drivers and completes them: the counterpart of block/.
  *
  * <p>A {@link io.pollux.block.Bio} describes a transfer between memory and sectors. It passes three steps:
  *
@@ -30,8 +30,8 @@
  *       nothing is.
  *   <li><b>A tag is one request</b> from the moment it is taken until it is put, which is before the end_io of its
  *       bios. Only the owner writes a request's state and counters: the submitter, then the plug, then the driver, then
- *       the completion. The tag's word is read and written with full order and so hands the request over. The counters
- *       of a tag ({@code QueueStats}) therefore need no atomic operation.
+ *       the completion. The tag's word is read and written with full order, so each owner sees the writes of the one
+ *       before. The counters of a tag ({@code QueueStats}) therefore need no atomic operation.
  *   <li><b>A request's bios are contiguous</b> on the device and have the same operation and flags. Bios are merged
  *       only while their request is in the submitter's plug, where no other thread sees it.
  *   <li><b>A durable write is durable when it completes.</b> REQ_FUA is passed to the device, or becomes a flush after
@@ -41,13 +41,13 @@
  *       chunk boundary nor the end of the device. A driver gets only operations that it supports.
  * </ul>
  *
- * <p>Ownership: a bio belongs to its submitter, but to the block layer from submitBio to end_io. A request belongs to
- * its queue, and to the driver from queueRqs to its completion. A bio pins the user pages that it transfers. With
- * BIO_HOLD_PAGES the caller holds them until the bio completes. Kernel memory outlives the bio.
+ * <p>Ownership: from submitBio to end_io a bio belongs to the block layer, otherwise to its submitter. From queueRqs to
+ * its completion a request belongs to the driver, otherwise to its queue. A bio pins the user pages that it transfers.
+ * With BIO_HOLD_PAGES the caller holds them until the bio completes. Kernel memory outlives the bio.
  *
  * <p>Cost: a batch in a plug takes its tags with one atomic operation. A driver that completes a chain
- * ({@link io.pollux.block.HwCtx#completeAll}) puts them with one for each word of 64 tags. The clock is read once for
- * each batch, and the read is a plain load.
+ * ({@link io.pollux.block.HwCtx#completeAll}) puts them with one atomic operation for each word of 64 tags. The clock
+ * is read once for each batch, and the read is a plain load.
  *
  * <p>Locks: none is held while a driver or an end_io is called.
  */

@@ -7,7 +7,7 @@
  * <p>{@link io.pollux.gfs2.Gfs2FileSystem} mounts it and makes a {@code Gfs2Sbd}, which owns the other parts:
  *
  * <ul>
- *   <li>{@code Gfs2Sb} is the superblock. {@code Gfs2Rgrps} knows which blocks belong to resource groups.
+ *   <li>{@code Gfs2Sb} is the superblock. {@code Gfs2Rgrps} records which blocks belong to resource groups.
  *       {@code Gfs2JournalCheck} checks that the journals are clean.
  *   <li>{@code Gfs2Dinode} decodes inodes. {@code Gfs2Bmap} walks their trees and keeps the result in a
  *       {@code Gfs2ExtentCache}, from which {@code Gfs2Iomap} maps.
@@ -34,9 +34,10 @@
  *   <li>An inode's cached state (its dinode, its blocks, its extents, its pages) is valid under its glock. Its pages
  *       are dropped when the glock becomes deferred, everything when it becomes unlocked. stat reports the dinode as of
  *       the last time the glock was taken.
- *   <li>At most one {@code Gfs2Inode} and one {@code Gfs2Glock} exist for a number at a time.
- *   <li>Once a stretch of a file is in the extent cache and the glock is in the right state, a read allocates nothing.
- *       Its only locking is one atomic operation before and one after. Mapping a position costs O(log n) steps.
+ *   <li>At most one {@code Gfs2Inode} and one {@code Gfs2Glock} exist for an inode number at a time.
+ *   <li>Once a stretch of a file is in the extent cache and the glock is in the required state, a read allocates
+ *       nothing. Its only locking is one atomic operation before and one after. Mapping a position costs O(log n)
+ *       steps.
  * </ul>
  *
  * <p>Units: positions on the device are bytes. Blocks are numbered from the start of the device in the filesystem's
@@ -45,8 +46,10 @@
  * <p>Lock order, outermost first:
  *
  * <ol>
- *   <li>an inode's {@code iRwsem} (taken by writers, shared by direct ones; shared by SEEK_DATA and SEEK_HOLE);
- *   <li>an inode's glock, at most one per task: a lookup releases the directory's before it takes the next inode's;
+ *   <li>an inode's {@code iRwsem}: exclusive for buffered writes, shared for direct writes, SEEK_DATA, SEEK_HOLE and
+ *       FIEMAP, not taken by reads;
+ *   <li>an inode's glock, at most one per task: a lookup releases the directory's glock before it takes the next
+ *       inode's;
  *   <li>a locked page of the page cache: readers of pages hold the glock, so a change of the glock may wait for pages;
  *   <li>a glock of a resource group, at most one;
  *   <li>the lock of a buffer, at most one;

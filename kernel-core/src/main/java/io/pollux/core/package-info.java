@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** Errors outside the I/O path, and failures of the kernel itself ({@link io.pollux.core.Oops}). */
+/** Exceptions with an errno, for errors outside the I/O path; reports of kernel failures ({@link io.pollux.core.Oops}). */
 @NullMarked
 package io.pollux.core;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * A small C library for programs of this kernel: memory, files, and the rings of the polled-AIO series. It uses only {@code
- * Program.syscall} and memory that the program has mapped.
+ * The user library for Java programs of this kernel: memory, files, and the rings of the polled-AIO series. It uses
+ * only {@code Program.syscall} and memory that the program has mapped.
  *
  * <p>A program reads a file through polled rings:
  *
@@ -22,8 +22,7 @@
  * }
  * }</pre>
  *
- * <p>An object belongs to the thread of the program that it was created with, because a program is one task of the kernel. No other thread
- * may use it.
+ * <p>Only the thread of an object's program may use the object, because a program is one task of the kernel.
  */
 @NullMarked
 package io.pollux.userland;

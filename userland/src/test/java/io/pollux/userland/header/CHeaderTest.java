@@ -19,7 +19,7 @@ class CHeaderTest {
           ValueLayout.JAVA_INT.withName("count"),
           ValueLayout.JAVA_LONG.withName("result")).withName("sample");
 
-  /** Constants as a class of the uapi floor has them. */
+  /** Constants in the form that the classes of uapi use. */
   @SuppressWarnings("unused") // by reflection
   public static final class Sample {
     public static final int SAMPLE_FLAG_TWO = 1 << 1;

@@ -11,8 +11,8 @@
  *
  * <p>A request allocates nothing: its tag is the entry's user data. A tag has at most one entry, and a ring has as many
  * entries as there are tags, so a ring is never full. A batch is submitted in one host call. A poll makes no host call
- * while completions are visible. If none are, it makes one only with IOPOLL, or when a ring flag says that the host
- * holds completions back for the next call.
+ * while completions are visible. If none is visible, it makes a host call with IOPOLL. It also makes one when a ring
+ * flag says that the host keeps completions until the next call.
  *
  * <p><b>Registered buffers.</b> The file is registered with the rings. So are a context's fixed buffers, as a mapping
  * ({@link io.pollux.core.mm.DmaMapping}). The first request of a mapping on a ring registers all its segments, each as
@@ -20,7 +20,7 @@
  * request whose memory is one piece of an entry becomes READ_FIXED or WRITE_FIXED. Closing the mapping clears the
  * entries before the memory can be reused.
  *
- * <p>An entry is found by its mapping, never by an address alone, because pages are registered and not addresses. A C
+ * <p>An entry is found by its mapping, never by an address alone, because the host registers pages, not addresses. A C
  * program may unmap a buffer and map other memory there. Its context's requests still use the registered pages, while a
  * plain {@code pread} uses the new memory.
  *
