@@ -415,13 +415,27 @@ public final class Bio extends Slab.Item {
     if (holdPages) {
       return;
     }
+    RuntimeException broken = null;
+    Error failed = null;
     for (int i = 0; i < vecs && pinnedVecs > 0; i++) {
       UserPages from = vecPages[i];
       if (from != null) {
-        from.unpin(vecAddress[i], vecLength[i]);
         vecPages[i] = null;
         pinnedVecs--;
+        try {
+          from.unpin(vecAddress[i], vecLength[i]);
+        } catch (RuntimeException e) { // the other vecs are put all the same
+          broken = e;
+        } catch (Error e) {
+          failed = e;
+        }
       }
+    }
+    if (failed != null) {
+      throw failed;
+    }
+    if (broken != null) {
+      throw broken;
     }
   }
 
@@ -465,10 +479,12 @@ public final class Bio extends Slab.Item {
     }
     Oops.report("the end_io of a bio", thrown, "its request fails with EIO if it is not complete");
     if (bdev != null && owner == whose) { // the end_io did not put it
-      releasePages();
-      put();
+      Oops.contain("the release of a bio's pages", this::releasePages);
+      Oops.contain("the release of a bio", this::put);
     }
-    iocb.fail();
+    if (!Oops.contain("the completion of a request", iocb::fail)) {
+      Oops.loseRequest();
+    }
   }
 
   /** Completes a bio with EAGAIN: no request was free, and the bio must not wait for one. */

@@ -138,9 +138,13 @@ final class Gfs2Inode extends InPlaceInode {
     if (!markClean()) {
       return 0;
     }
-    int result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writtenMillis()));
-    if (result != 0) {
-      markDirty();
+    int result = -Errno.EIO; // if it throws
+    try {
+      result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writtenMillis()));
+    } finally {
+      if (result != 0) {
+        markDirty();
+      }
     }
     return result;
   }

@@ -95,7 +95,7 @@ final class XfsIflush {
       }
       buf.markDirty();
       buf.write(current);
-    } catch (ErrnoException e) {
+    } catch (Throwable e) { // the times stay to be written
       inodes.forEach(XfsInode::markDirty);
       throw e;
     }

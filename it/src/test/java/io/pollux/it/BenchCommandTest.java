@@ -12,10 +12,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The command that a newcomer runs first, as scripts use it. */
+@Execution(ExecutionMode.CONCURRENT)
 class BenchCommandTest {
   private static final String[] KEYS = {
     "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit", "batchComplete", "threads",

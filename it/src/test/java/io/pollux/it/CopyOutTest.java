@@ -15,11 +15,14 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** cp and cat held against the same image mounted by Linux, and GNU cp on that. */
 @Timeout(600)
+@Execution(ExecutionMode.CONCURRENT)
 class CopyOutTest {
   private static final long SECONDS = 300;
 

@@ -15,12 +15,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** C programs that print what calls return, on this kernel and on the Linux below: the outputs are compared. */
 @Timeout(300)
+@Execution(ExecutionMode.CONCURRENT)
 final class ExecCallsTest {
   private static final String MEMORY = "--fs none --size 64M -- ";
 

@@ -16,12 +16,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The tools that make, check and recognise filesystems, on a disk of this kernel as on a loop device of the same size. */
 @Timeout(600)
+@Execution(ExecutionMode.CONCURRENT)
 final class ExecMkfsTest {
   private static final long BYTES = 320L << 20; // the least that mkfs.xfs takes
   private static final int WORD = 8;

@@ -21,12 +21,16 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Unmodified C programs on this kernel: {@code bin/pollux exec}, each in a process of its own. */
 @Timeout(600)
+@Execution(ExecutionMode.CONCURRENT)
 final class ExecTest {
   private static final String DEVICE = "--fs none --size 64M -- ";
 
@@ -269,6 +273,7 @@ final class ExecTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"files", "streams", "waits", "polls", "eventfds", "many"})
+  @ResourceLock("aio of the host")
   void aioOnFilesOfTheHostIsAsOnTheHost(String name) throws Exception {
     Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
     CProgram program = compile("host-files");
@@ -343,6 +348,7 @@ final class ExecTest {
 
   /** 64 signals by each way to ask for them, before and after the first call: what is printed is what Linux makes it print. */
   @Test
+  @ResourceLock("aio of the host")
   void dispositionsAreThoseOfLinux() throws Exception {
     CProgram program = compile("dispositions");
     Path file = Files.write(dir.resolve("file"), new byte[4096]);

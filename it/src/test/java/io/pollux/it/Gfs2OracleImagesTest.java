@@ -29,6 +29,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -37,6 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * them. Making them takes minutes, so this is for those who ask for it: -Dpollux.gfs2.oracles=true. Where nothing may be
  * missing ({@link Oracles#REQUIRE}) the most telling of them are made.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class Gfs2OracleImagesTest {
   private static final List<String> ALL = List.of("blocks512", "blocks1k", "blocks2k", "journals4", "dirty", "empty");
   private static final List<String> MOST_TELLING = List.of("blocks512", "blocks1k", "journals4", "empty");

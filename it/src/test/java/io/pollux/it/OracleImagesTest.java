@@ -19,10 +19,13 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Images of other shapes than the sample's, made by mkfs.xfs and filled by this machine's Linux, which tells what is in them. */
+@Execution(ExecutionMode.CONCURRENT)
 class OracleImagesTest {
   private static final List<String> IMAGES =
       List.of(

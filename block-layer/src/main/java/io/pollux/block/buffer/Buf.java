@@ -329,8 +329,9 @@ public final class Buf {
     assert lock.isLocked() && changed != null : "without the lock, or nothing was changed";
     data = changed.publish();
     edit = null;
-    if (cache.addDirty(this)) {
-      hold();
+    hold(); // first: once it is in the set, invalidation may drop the reference
+    if (!cache.addDirty(this)) {
+      release();
     }
     if (stale) { // after it was added: left() may have run in between
       clean();

@@ -118,8 +118,13 @@ public final class BufSpace {
       return there;
     }
     cache.checkRange(position, length, what);
+    return make(position, length);
+  }
+
+  /** Gets or creates a buffer. The caller has checked the range on the device. */
+  private Buf make(long position, int length) {
     synchronized (this) {
-      there = lookup(position, length);
+      Buf there = lookup(position, length);
       if (there != null) {
         if (there.tryHold()) {
           return there;
@@ -184,7 +189,7 @@ public final class BufSpace {
       cache.checkRange(pieces[i], (int) pieces[i + 1], what);
       length = Math.addExact(length, (int) pieces[i + 1]);
     }
-    return load(current, get(pieces[0], length, what), pieces, type, what);
+    return load(current, make(pieces[0], length), pieces, type, what);
   }
 
   private static Buf load(

@@ -474,6 +474,16 @@ final class BufTest {
   }
 
   @Test
+  void theFirstPieceMayBeTheLastOfTheDevice() throws ErrnoException {
+    int last = 63 * BLOCK + 512;
+    System.arraycopy(blocks.disk.contents, 20 * BLOCK, blocks.disk.contents, last, 512);
+    System.arraycopy(blocks.disk.contents, 20 * BLOCK + 512, blocks.disk.contents, 30 * BLOCK, 512);
+    Buf buf = blocks.space.readPieces(task, new long[] {last, 512, 30 * BLOCK, 512}, LEAF, () -> "it");
+    assertThat(buf.data().i32(VALUE)).isEqualTo(20);
+    buf.release();
+  }
+
+  @Test
   void everyAccessIsCheckedAgainstTheEnd() throws ErrnoException {
     Buf buf = blocks.read(1);
     BufData data = buf.data();
