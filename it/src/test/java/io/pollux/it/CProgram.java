@@ -9,36 +9,46 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One of the C programs, compiled into a directory beside the header that the command line writes.
+ * One of the C programs, compiled once beside the header that the command line writes.
  *
  * @param file the program
  */
 record CProgram(Path file) {
   private static final int SECONDS = 120;
 
+  /** The programs of this run of the tests, by name and options. */
+  private static final Map<List<String>, CProgram> COMPILED = new HashMap<>();
+
   /** What a program said, on both of its outputs, and its exit status. */
   record Run(int status, String said) {}
 
   /**
-   * Compiles a program, without a warning. The test is skipped where there is nothing to compile with.
+   * Compiles a program, without a warning, unless a test before did. The test is skipped where there is nothing to compile with.
    *
-   * @param directory where to; the header is made there the first time
    * @param name of the source, without its ending
    * @param options more for the compiler
    */
-  static CProgram compile(Path directory, String name, String... options) throws IOException, InterruptedException {
+  static synchronized CProgram compile(String name, String... options) throws IOException, InterruptedException {
     Oracles.needPrograms("gcc", "cc");
-    Path header = directory.resolve("pollux_aio.h");
-    if (!Files.exists(header)) {
-      CommandLineRun made = CommandLineRun.of("header");
-      assertThat(made.status()).as(made.err()).isZero();
-      Files.writeString(header, made.out());
+    List<String> key = new ArrayList<>(List.of(options));
+    key.add(name);
+    CProgram there = COMPILED.get(key);
+    if (there != null) {
+      return there;
     }
+    Path directory = Files.createTempDirectory("pollux-" + name);
+    directory.toFile().deleteOnExit();
+    Path header = directory.resolve("pollux_aio.h");
+    header.toFile().deleteOnExit();
+    Files.writeString(header, header());
     Path program = directory.resolve(name);
+    program.toFile().deleteOnExit();
     List<String> command = new ArrayList<>(List.of("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I" + directory));
     command.addAll(List.of(Repository.cSource(name).toString(), "-o", program.toString()));
     if (name.equals("libaio-cases")) {
@@ -50,7 +60,20 @@ record CProgram(Path file) {
     Run compiled = run(command);
     assertThat(compiled.said()).isEmpty();
     assertThat(compiled.status()).isZero();
-    return new CProgram(program);
+    CProgram made = new CProgram(program);
+    COMPILED.put(key, made);
+    return made;
+  }
+
+  /** The header that the command line writes. */
+  private static String header() throws IOException, InterruptedException {
+    CProgram first = COMPILED.isEmpty() ? null : COMPILED.values().iterator().next();
+    if (first != null) {
+      return Files.readString(first.file.resolveSibling("pollux_aio.h"));
+    }
+    CommandLineRun made = CommandLineRun.of("header");
+    assertThat(made.status()).as(made.err()).isZero();
+    return made.out();
   }
 
   /** Runs it on the Linux below. */

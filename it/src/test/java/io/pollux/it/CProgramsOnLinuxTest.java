@@ -47,12 +47,12 @@ class CProgramsOnLinuxTest {
 
   @Test
   void theLayoutIsTheOneOfTheAbi() throws IOException, InterruptedException {
-    assertThat(CProgram.compile(dir, "abi-layout").onLinux()).isEqualTo(new CProgram.Run(0, "ok\n"));
+    assertThat(CProgram.compile("abi-layout").onLinux()).isEqualTo(new CProgram.Run(0, "ok\n"));
   }
 
   @Test
   void theExampleSaysThatLinuxHasNoRings() throws IOException, InterruptedException {
-    CProgram.Run run = CProgram.compile(dir, "aio-ring").onLinux("-D", "0", "-p", "0", file());
+    CProgram.Run run = CProgram.compile("aio-ring").onLinux("-D", "0", "-p", "0", file());
 
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.said()).startsWith("aio-ring: io_setup2: ").hasLineCount(1);
@@ -62,21 +62,21 @@ class CProgramsOnLinuxTest {
   void wildPointersAreFaulted() throws IOException, InterruptedException {
     needsAio();
     String file = file();
-    CProgram.Run run = CProgram.compile(dir, "wild-pointers").onLinux("-n", file, file);
+    CProgram.Run run = CProgram.compile("wild-pointers").onLinux("-n", file, file);
 
     assertThat(run.status()).as(run.said()).isZero();
   }
 
   @Test
   void fileCalls() throws IOException, InterruptedException {
-    CProgram.Run run = CProgram.compile(dir, "file-calls").onLinux("write", dir.toString());
+    CProgram.Run run = CProgram.compile("file-calls").onLinux("write", dir.toString());
 
     assertThat(run.status()).as(run.said()).isZero();
   }
 
   @Test
   void functionsOfTheCLibrary() throws IOException, InterruptedException {
-    CProgram program = CProgram.compile(dir, "c-library");
+    CProgram program = CProgram.compile("c-library");
     CProgram.Run run = program.onLinux("calls", dir.toString());
 
     assertThat(run.status()).as(run.said()).isZero();
@@ -88,7 +88,7 @@ class CProgramsOnLinuxTest {
   @Test
   void threadsAndSignals() throws IOException, InterruptedException {
     needsAio();
-    CProgram.Run run = CProgram.compile(dir, "threads-signals").onLinux("-x", "42", file());
+    CProgram.Run run = CProgram.compile("threads-signals").onLinux("-x", "42", file());
 
     assertThat(run.status()).as(run.said()).isEqualTo(42);
   }
@@ -97,7 +97,7 @@ class CProgramsOnLinuxTest {
   @ValueSource(strings = {"files", "streams", "waits", "polls", "eventfds", "many"})
   void filesThatAreNotTheKernelsOwn(String name) throws IOException, InterruptedException {
     needsAio();
-    CProgram.Run run = CProgram.compile(dir, "host-files").onLinux(name, dir.toString());
+    CProgram.Run run = CProgram.compile("host-files").onLinux(name, dir.toString());
 
     assertThat(run.status()).as(run.said()).isZero();
     assertThat(run.said()).endsWith(name + ": 0 differences\n");
@@ -107,7 +107,7 @@ class CProgramsOnLinuxTest {
   @ValueSource(strings = {"stacks", "thread-masks"})
   void stacksAndMasks(String name) throws IOException, InterruptedException {
     needsAio();
-    CProgram.Run run = CProgram.compile(dir, name).onLinux(file());
+    CProgram.Run run = CProgram.compile(name).onLinux(file());
 
     assertThat(run).isEqualTo(new CProgram.Run(0, name + ": 0 differences\n"));
   }
@@ -120,7 +120,7 @@ class CProgramsOnLinuxTest {
     needsAio();
     String file = file();
 
-    assertThat(CProgram.compile(dir, "endings").onLinux(how, file)).isEqualTo(new CProgram.Run(status, ""));
+    assertThat(CProgram.compile("endings").onLinux(how, file)).isEqualTo(new CProgram.Run(status, ""));
     byte[] bytes = Files.readAllBytes(Path.of(file));
     for (int i = 0; i < written.length(); i++) {
       assertThat((char) bytes[i * 512]).isEqualTo(written.charAt(i));
@@ -132,7 +132,7 @@ class CProgramsOnLinuxTest {
   @ValueSource(ints = {2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23})
   void casesOfLibaio(int number) throws IOException, InterruptedException {
     needsAio();
-    CProgram.Run run = CProgram.compile(dir, "libaio-cases").onLinux(Integer.toString(number), dir.toString());
+    CProgram.Run run = CProgram.compile("libaio-cases").onLinux(Integer.toString(number), dir.toString());
 
     assertThat(run.status()).as(run.said()).isIn(0, NOT_HERE);
     assertThat(run.said()).startsWith("case " + number + ": ").hasLineCount(1);

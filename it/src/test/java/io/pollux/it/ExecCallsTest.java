@@ -47,7 +47,7 @@ final class ExecCallsTest {
   @ParameterizedTest
   @ValueSource(strings = {"tree", "names", "signals"})
   void functionsThatMakeTheirCallsInsideTheCLibrary(String what) throws Exception {
-    CProgram program = CProgram.compile(dir, "inside-library");
+    CProgram program = CProgram.compile("inside-library");
     Path there = Files.createDirectory(dir.resolve("pollux"));
     CProgram.Run linux = program.onLinux(what, there.toString());
     assertThat(linux.status()).as(linux.said()).isZero();
@@ -59,7 +59,7 @@ final class ExecCallsTest {
   /** The mount point may lie anywhere, also below an existing host directory. */
   @Test
   void aWalkFromAboveComesToTheMountPoint() throws Exception {
-    CProgram program = CProgram.compile(dir, "inside-library");
+    CProgram program = CProgram.compile("inside-library");
     Path at = Files.createDirectories(dir.resolve("some/where"));
     ExecRun ours = ExecRun.of("--at " + at + " " + MEMORY + program.file() + " tree " + at).succeeded();
     CProgram.Run linux = program.onLinux("tree", Files.createDirectories(dir.resolve("linux/where")).toString());
@@ -74,7 +74,7 @@ final class ExecCallsTest {
   @ParameterizedTest
   @CsvSource({"fcntl, file", "fcntl, directory", "ioctl, file", "ioctl, directory", "locks, file"})
   void everyCommandOnFiles(String what, String kind) throws Exception {
-    CProgram program = CProgram.compile(dir, "fd-commands");
+    CProgram program = CProgram.compile("fd-commands");
     Oracles.needLoopMounts("ramfs");
     Path ramfs = Files.createDirectory(dir.resolve("ramfs"));
     ExecRun.program(List.of("mount", "-t", "ramfs", "none", ramfs.toString())).succeeded();
@@ -103,7 +103,7 @@ final class ExecCallsTest {
 
   @Test
   void everyRequestOnADisk() throws Exception {
-    CProgram program = CProgram.compile(dir, "fd-commands");
+    CProgram program = CProgram.compile("fd-commands");
     LoopDevice.need();
     Path image = dir.resolve("image");
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
@@ -163,7 +163,7 @@ final class ExecCallsTest {
     Oracles.needLoopMounts("xfs");
     Oracles.needPrograms("xfsprogs", "mkfs.xfs", "xfs_io");
     Oracles.needPrograms("attr", "setfattr");
-    CProgram program = CProgram.compile(dir, "file-extents");
+    CProgram program = CProgram.compile("file-extents");
     Path image = dir.resolve("image");
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
       file.setLength(320 << 20);
@@ -234,7 +234,7 @@ final class ExecCallsTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "prlimit --memlock=65536:65536", "prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"})
   void theLimitOfPinnedMemoryIsTheKernels(String as) throws Exception {
-    Path program = CProgram.compile(dir, "memlock").file();
+    Path program = CProgram.compile("memlock").file();
     String line = as + " " + Repository.pollux() + " exec -- " + program + " /pollux/main.dat";
     ExecRun run = ExecRun.program(List.of(line.strip().split(" "))).succeeded();
     assertThat(run.out()).isEqualTo(MEMLOCK);
