@@ -7,6 +7,7 @@ import io.pollux.core.Oops;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A filesystem whose mapping throws while bios of the request are in flight. */
+/** A filesystem that throws in the mapping or the end of a direct request: EIO, one sentence, and nothing is kept. */
 @Timeout(60)
 class IomapDioOopsTest {
   private static final int BLOCK = 1024;
@@ -31,17 +32,12 @@ class IomapDioOopsTest {
   private final TestDisk disk = new TestDisk(1 << 20);
   private final UserProcess process = new UserProcess();
   private final Task current = process.newTask();
+  private final WorkQueue doneWq = new WorkQueue(process, "done", 1);
   private final long memory = process.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
   private final ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, BYTES);
   private final List<String> said = new CopyOnWriteArrayList<>();
   private final List<Long> completed = new CopyOnWriteArrayList<>();
-  private final IomapOps broken =
-      (task, file, pos, length, flags, iomap) -> {
-        if (pos >= 2 * BLOCK) {
-          throw new AssertionError("broken");
-        }
-        return inode.iomapBegin(task, file, pos, length, flags, iomap);
-      };
+  private String where = "the mapping of a file";
 
   IomapDioOopsTest() {
     current.enterKernel();
@@ -54,7 +50,7 @@ class IomapDioOopsTest {
   void nothingIsLeft() {
     Oops.setSink(null);
     assertThat(said)
-        .containsExactly("kernel oops in the mapping of a file: java.lang.AssertionError: broken; the request fails with EIO");
+        .containsExactly("kernel oops in " + where + ": java.lang.AssertionError: broken; the request fails with EIO");
     assertThat(current.plug()).isNull();
     assertThat(inode.dioCount()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
@@ -64,28 +60,81 @@ class IomapDioOopsTest {
     disk.close();
   }
 
-  private long read(boolean sync, int flags) {
+  private Kiocb request(boolean sync, int flags) {
     Kiocb iocb = new Kiocb();
     iocb.init(
         new File(new FileTable(), inode, null, Fcntl.O_RDWR), sync ? null : (request, res, res2) -> completed.add(res));
     iocb.kiFlags = Kiocb.IOCB_DIRECT | flags;
+    return iocb;
+  }
+
+  private IovecIter memory(boolean read) {
     IovecIter iter = new IovecIter();
-    assertThat(iter.importSingleRange(process.mm(), true, memory, BYTES)).isZero();
-    return IomapDio.rw(current, inode, iocb, iter, broken);
+    assertThat(iter.importSingleRange(process.mm(), read, memory, BYTES)).isZero();
+    return iter;
+  }
+
+  // The mapping throws while bios of the request are in flight.
+
+  private long read(boolean sync, int flags) {
+    IomapOps broken =
+        (task, file, pos, length, mode, iomap) -> {
+          if (pos >= 2 * BLOCK) {
+            throw new AssertionError("broken");
+          }
+          return inode.iomapBegin(task, file, pos, length, mode, iomap);
+        };
+    return IomapDio.rw(current, inode, request(sync, flags), memory(true), broken);
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0, Kiocb.IOCB_HIPRI})
-  void aSynchronousRequestIsEio(int flags) {
+  void aSynchronousReadIsEio(int flags) {
     assertThat(read(true, flags)).isEqualTo(-Errno.EIO);
   }
 
   @Test
-  void anAsynchronousRequestEndsWhenItsBiosHave() {
+  void anAsynchronousReadCompletesAfterItsBios() {
     disk.hold = true;
     assertThat(read(false, 0)).isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(completed).isEmpty();
     disk.release();
+    assertThat(completed).containsExactly((long) -Errno.EIO);
+  }
+
+  // The end throws. The file breaks when its last block is mapped, after the start of the request has used the mapping.
+
+  private long write(boolean sync, int flags) {
+    where = "the end of a direct request";
+    IomapOps breaksLater =
+        (task, file, pos, length, mode, iomap) -> {
+          inode.broken = pos == BYTES - BLOCK;
+          return inode.iomapBegin(task, file, pos, length, mode, iomap);
+        };
+    return IomapDio.write(current, inode, request(sync, Kiocb.IOCB_WRITE | flags), memory(false), breaksLater, doneWq);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, Kiocb.IOCB_HIPRI, Kiocb.IOCB_DSYNC})
+  void aSynchronousWriteIsEio(int flags) {
+    assertThat(write(true, flags)).isEqualTo(-Errno.EIO);
+  }
+
+  @Test
+  void anAsynchronousWriteIsEio() {
+    disk.hold = true;
+    assertThat(write(false, 0)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    disk.release();
+    assertThat(completed).containsExactly((long) -Errno.EIO);
+  }
+
+  @Test
+  void aDurableWriteThatAWorkerCompletesIsEio() throws InterruptedException {
+    assertThat(write(false, Kiocb.IOCB_DSYNC)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    long since = System.nanoTime();
+    while (completed.isEmpty() && System.nanoTime() - since < 10_000_000_000L) {
+      Thread.sleep(1);
+    }
     assertThat(completed).containsExactly((long) -Errno.EIO);
   }
 }

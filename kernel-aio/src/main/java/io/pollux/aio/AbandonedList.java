@@ -8,19 +8,19 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one context whose file threw after it took their memory: a device may have them. They have no event and do not count
- * as in flight. Their completion marks them, as that of a polled request. The end of the context polls for them, because the
- * device writes to fixed buffers, or holds a tag, until it has completed them.
+ * The requests of one context whose file threw after it took their memory, so that a device may have them. They have no event and
+ * do not count as in flight. Their completion only marks them, like that of a polled request. Teardown of the context polls for
+ * them, because the device writes to fixed buffers, or holds a tag, until it completes them.
  */
 final class AbandonedList {
   private static final long NAP_NANOS = 1_000_000;
 
-  /** How long {@link #drain} waits without a completion. */
+  /** How long {@link #drain} waits for the next completion. */
   private static final long LOST_NANOS = 3_000_000_000L;
 
   private @Nullable AioKiocb first; // linked by next; under this object's lock, as all below
   private int count;
-  private boolean overflown;
+  private boolean overflown; // a request was not kept: the memory of the context stays pinned
 
   /** Adds a request. Takes over its reference on the file. From any context. */
   synchronized void add(AioKiocb req) {
@@ -28,7 +28,7 @@ final class AbandonedList {
       sweep();
     }
     if (count == AioAbi.AIO_MAX_NR) {
-      overflown = true; // the memory of the context stays pinned
+      overflown = true;
       return;
     }
     req.next = first;
@@ -36,7 +36,7 @@ final class AbandonedList {
     count++;
   }
 
-  /** Removes the requests that are complete, and puts their files. */
+  /** Removes the complete requests and puts their files. Returns how many are left. */
   private synchronized int sweep() {
     AioKiocb before = null;
     for (AioKiocb req = first; req != null; req = req.next) {
@@ -55,7 +55,7 @@ final class AbandonedList {
     return count;
   }
 
-  /** Polls once for each polled request. Nothing is added any more. */
+  /** Polls once for each polled request. Only in teardown: no request is added any more. */
   private void poll() {
     for (AioKiocb req = first; req != null; req = req.next) {
       if (req.has(Kiocb.IOCB_HIPRI) && !req.pollCompleted()) {
@@ -69,9 +69,9 @@ final class AbandonedList {
   }
 
   /**
-   * Polls until all requests are complete. By the end of the context, after its last submission.
+   * Polls until all requests are complete. Called by teardown, after the last submission.
    *
-   * @throws IllegalStateException if none completes for a while. A device may still write to fixed buffers.
+   * @throws IllegalStateException if no request completes for three seconds. A device may still write to fixed buffers.
    */
   void drain() {
     long progress = System.nanoTime();

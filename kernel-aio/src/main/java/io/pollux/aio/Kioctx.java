@@ -486,8 +486,8 @@ final class Kioctx {
   }
 
   /**
-   * Waits uninterruptibly. The wait has no timeout, unless something threw in this context, or a request was lost that may be its
-   * own: then the condition may never hold. Other failures in the kernel do not count.
+   * Waits uninterruptibly. The wait has a timeout only if something threw in this context, or a lost request may be one of its own.
+   * The condition may then never hold. Other failures in the kernel do not count.
    *
    * @throws IllegalStateException if several checks after such a failure show no progress
    */

@@ -212,8 +212,8 @@ final class Submitter extends Slab.Item {
 
   /**
    * Releases what a request holds after its file threw. The file may still reference the request; a later completion does
-   * nothing. If a device may have the request, and its completion must be polled for or its memory is fixed, the end of the context
-   * waits for it.
+   * nothing. If a device may have the request, and the request is polled or has fixed memory, teardown waits
+   * for it.
    *
    * @param generation of the request, before its file was called
    * @return false if the file had completed the request: it has its event, or a worker retries it
