@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The block layer: bios, requests, tags, plugs and polling, block devices as files, and the drivers. It
- * knows neither aio nor any filesystem.
+ * The block layer: bios, requests, tags, plugs and polling, block devices as files, and the
+ * drivers. It knows neither aio nor any filesystem.
  */
 module io.pollux.block {
   requires static transitive org.jspecify;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** Extent mapping and direct I/O for filesystems that map files to extents. It knows nothing of aio. */
+/**
+ * Extent mapping and direct I/O for filesystems that map files to extents. It knows nothing of aio.
+ */
 module io.pollux.iomap {
   requires static transitive org.jspecify;
   requires transitive io.pollux.block;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The core of the kernel, on which all other modules depend. Its packages, each of which uses only earlier ones:
+ * The core of the kernel, on which all other modules depend. Its packages, each of which uses only
+ * earlier ones:
  *
  * <ul>
  *   <li>mm: user address spaces, pages, the iov_iter contract;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** The sample images of pollux, unpacked into disks in memory, for the command line and for tests. */
+/**
+ * The sample images of pollux, unpacked into disks in memory, for the command line and for tests.
+ */
 module io.pollux.sample {
   requires static transitive org.jspecify;
   requires transitive io.pollux.block;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** The kit for tests of a whole kernel: a kernel for each test, its disks, and assertions on them. */
+/**
+ * The kit for tests of a whole kernel: a kernel for each test, its disks, and assertions on them.
+ */
 module io.pollux.testkit {
   requires static transitive org.jspecify;
   requires transitive io.pollux.sample;

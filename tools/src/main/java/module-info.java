@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The command line: user programs of this kernel. No other module depends on it. The programs do their I/O only by {@code syscall} and
- * memory that they have mapped.
+ * The command line: user programs of this kernel. No other module depends on it. The programs do
+ * their I/O only by {@code syscall} and memory that they have mapped.
  */
 module io.pollux.tools {
   requires static transitive org.jspecify;

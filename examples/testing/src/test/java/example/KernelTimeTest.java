@@ -39,7 +39,8 @@ class KernelTimeTest {
     }
     Arrays.sort(nanos);
     double millis = (nanos[RUNS / 2 - 1] + nanos[RUNS / 2]) / 2e6;
-    System.out.printf(Locale.ROOT, "boot, mount, read and close: median of %d is %.1f ms%n", RUNS, millis);
+    System.out.printf(
+        Locale.ROOT, "boot, mount, read and close: median of %d is %.1f ms%n", RUNS, millis);
   }
 
   private static void readFirstBlock(Program program) {

@@ -27,7 +27,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The block layer alone: making and freeing a bio, and submitting and polling bios on a null disk in batches of 8. */
+/**
+ * The block layer alone: making and freeing a bio, and submitting and polling bios on a null disk
+ * in batches of 8.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -68,7 +71,14 @@ public class BioBenchmark {
 
   private Bio bio() {
     sector = (sector * 0x5DEECE66DL + 8) & (SECTORS - 8);
-    Bio bio = Bio.alloc(current, device, sector, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, BioBenchmark::end, this);
+    Bio bio =
+        Bio.alloc(
+            current,
+            device,
+            sector,
+            BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC,
+            BioBenchmark::end,
+            this);
     iter.init(true, memory, Bed.BLOCK);
     bio.iovIterGetPages(iter);
     return bio;

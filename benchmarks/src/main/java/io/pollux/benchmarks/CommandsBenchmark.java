@@ -26,8 +26,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Commands and flags of the rings that {@code bench} does not cover, in batches of 8. Run it with {@code -prof gc},
- * which counts the allocations of the kernel's threads, too.
+ * Commands and flags of the rings that {@code bench} does not cover, in batches of 8. Run it with
+ * {@code -prof gc}, which counts the allocations of the kernel's threads, too.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -22,7 +22,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A read of a {@link ContextLoad}, by the number of contexts, of files, and of requests in flight. */
+/**
+ * A read of a {@link ContextLoad}, by the number of contexts, of files, and of requests in flight.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -61,7 +63,8 @@ public class ContextsBenchmark {
   private Bed bed() throws ErrnoException {
     return switch (fs) {
       case NONE -> Bed.ofOpens(openFiles);
-      case XFS -> XfsImage.with(image -> Bed.ofFiles(image, openFiles), System.err::println, openFiles);
+      case XFS ->
+          XfsImage.with(image -> Bed.ofFiles(image, openFiles), System.err::println, openFiles);
       case GFS2 -> sample();
     };
   }

@@ -20,7 +20,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A read of an {@link ExtentLoad}, by the number of extents of the file. Needs root to make the image. */
+/**
+ * A read of an {@link ExtentLoad}, by the number of extents of the file. Needs root to make the
+ * image.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

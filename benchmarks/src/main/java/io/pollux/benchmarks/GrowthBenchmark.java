@@ -19,7 +19,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A read of a {@link DeviceLoad}, by the number of requests in flight and of bare devices that take turns. */
+/**
+ * A read of a {@link DeviceLoad}, by the number of requests in flight and of bare devices that take
+ * turns.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

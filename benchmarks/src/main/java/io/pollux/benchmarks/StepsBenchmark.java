@@ -26,8 +26,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The two halves of a request. {@code in} is one ring entry, down to the driver's queue. {@code out} is a poll pass and
- * an event. {@code call} is a system call that finds nothing to do.
+ * The two halves of a request. {@code in} is one ring entry, down to the driver's queue. {@code
+ * out} is a poll pass and an event. {@code call} is a system call that finds nothing to do.
  *
  * <p>Each half runs a thousand times per invocation, so that JMH's clock reads do not count.
  */

@@ -30,7 +30,8 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ExtentLookupBenchmark {
   private static final int SUPERBLOCK = 512;
   private static final int BLOCKS = 2; // of each extent
-  private static final long STRIDE = 4; // followed by a hole of two blocks, or, uneven, of one to three
+  // followed by a hole of two blocks, or, uneven, of one to three
+  private static final long STRIDE = 4;
 
   /** Extents of the file. */
   @Param({"1", "100", "10000", "1000000"})
@@ -61,7 +62,10 @@ public class ExtentLookupBenchmark {
     map = builder.build();
   }
 
-  /** One lookup of a random mapped block, as XfsIomap does it: a block in the first extent needs no search. */
+  /**
+   * One lookup of a random mapped block, as XfsIomap does it: a block in the first extent needs no
+   * search.
+   */
   @Benchmark
   public int find() {
     random = random * 0x5DEECE66DL + 11;

@@ -7,7 +7,10 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
-/** The pages of a block device: page n is at byte n * 4096. The device's end may cut the last one short. */
+/**
+ * The pages of a block device: page n is at byte n * 4096. The device's end may cut the last one
+ * short.
+ */
 @LinuxSource(file = "fs/block_dev.c", name = "def_blk_aops")
 final class BdevPages implements PageIo {
   private final BlockDevice bdev;

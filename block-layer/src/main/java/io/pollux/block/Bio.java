@@ -24,12 +24,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
  *
- * <p>Memory is a list of vecs: address, length, and the pages that the bio has pinned for it. With BIO_HOLD_PAGES the
- * caller holds the pages, and completion does not put them. The part not yet submitted (C: bi_iter) begins at
- * {@link #sector()} and has {@link #size()} bytes. {@link #split} takes pieces off its front; the pages stay with the
- * remaining bio.
+ * <p>Memory is a list of vecs: address, length, and the pages that the bio has pinned for it. With
+ * BIO_HOLD_PAGES the caller holds the pages, and completion does not put them. The part not yet
+ * submitted (C: bi_iter) begins at {@link #sector()} and has {@link #size()} bytes. {@link #split}
+ * takes pieces off its front; the pages stay with the remaining bio.
  */
-@LinuxSource(file = "include/linux/blk_types.h", name = {"bio", "bvec_iter"})
+@LinuxSource(
+    file = "include/linux/blk_types.h",
+    name = {"bio", "bvec_iter"})
 public final class Bio extends Slab.Item {
   /** Maximum number of pages of a bio. */
   public static final int BIO_MAX_PAGES = 256;
@@ -96,8 +98,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Makes a bio that is part of another object and lives as long, for {@link #init}. The owner must know when it is
-   * free.
+   * Makes a bio that is part of another object and lives as long, for {@link #init}. The owner must
+   * know when it is free.
    *
    * @return an empty bio
    */
@@ -118,7 +120,12 @@ public final class Bio extends Slab.Item {
    */
   @LinuxSource(file = "block/bio.c", name = "bio_alloc")
   public static Bio alloc(
-      Task current, BlockDevice bdev, long sector, int opf, BioEndIo endIo, @Nullable Object owner) {
+      Task current,
+      BlockDevice bdev,
+      long sector,
+      int opf,
+      BioEndIo endIo,
+      @Nullable Object owner) {
     return SLAB.alloc(current).init(bdev, sector, opf, endIo, owner);
   }
 
@@ -133,7 +140,12 @@ public final class Bio extends Slab.Item {
    * @return this
    */
   @LinuxSource(file = "block/bio.c", name = "bio_init")
-  public Bio init(BlockDevice device, long first, int operation, BioEndIo handler, @Nullable Object forHandler) {
+  public Bio init(
+      BlockDevice device,
+      long first,
+      int operation,
+      BioEndIo handler,
+      @Nullable Object forHandler) {
     assert bdev == null : "a bio in use";
     bdev = device;
     sector = first;
@@ -172,8 +184,9 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Marks the bio of a polled request. If the request is asynchronous, the bio must not sleep for a request either.
-   * Mainline has this helper since two weeks after the posting, which sets the flags in {@code __blkdev_direct_IO}.
+   * Marks the bio of a polled request. If the request is asynchronous, the bio must not sleep for a
+   * request either. Mainline has this helper since two weeks after the posting, which sets the
+   * flags in {@code __blkdev_direct_IO}.
    *
    * @param iocb its request
    */
@@ -183,8 +196,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Sets BIO_HOLD_PAGES: the caller holds the bio's pages until it completes, so completion does not put them. Set
-   * before {@link #iovIterGetPages}.
+   * Sets BIO_HOLD_PAGES: the caller holds the bio's pages until it completes, so completion does
+   * not put them. Set before {@link #iovIterGetPages}.
    */
   @Patch({21, 23})
   @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
@@ -244,7 +257,9 @@ public final class Bio extends Slab.Item {
   /** Turns an empty write with REQ_PREFLUSH into a REQ_OP_FLUSH. */
   void becomeFlush() {
     assert size == 0 : size;
-    opf = (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH)) | BlkTypes.REQ_OP_FLUSH;
+    opf =
+        (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH))
+            | BlkTypes.REQ_OP_FLUSH;
   }
 
   /** Bytes of the first count vecs. */
@@ -258,15 +273,17 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Splits a piece off the front. The piece is a bio of its own, chained to this one; both must be submitted. This bio
-   * completes, with the first error, when all its pieces and itself have completed. The pages stay with this bio. From
-   * process context.
+   * Splits a piece off the front. The piece is a bio of its own, chained to this one; both must be
+   * submitted. This bio completes, with the first error, when all its pieces and itself have
+   * completed. The pages stay with this bio. From process context.
    *
    * @param current the calling task
    * @param bytes length of the piece, less than the size, a multiple of the sector size
    * @return the piece, to be submitted before this bio
    */
-  @LinuxSource(file = "block/bio.c", name = {"bio_split", "bio_chain"})
+  @LinuxSource(
+      file = "block/bio.c",
+      name = {"bio_split", "bio_chain"})
   Bio split(Task current, int bytes) {
     assert bytes > 0 && bytes < size && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
     Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
@@ -331,12 +348,14 @@ public final class Bio extends Slab.Item {
   }
 
   private static int pagesOf(long address, long bytes) {
-    return (int) (((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1);
+    return (int)
+        (((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1);
   }
 
   /**
-   * Adds as much of an iterator as fits, at least one vec, and advances it. User memory is pinned for the bio, and
-   * {@link #releasePages} puts it. The pages of a BVEC iterator are not pinned again.
+   * Adds as much of an iterator as fits, at least one vec, and advances it. User memory is pinned
+   * for the bio, and {@link #releasePages} puts it. The pages of a BVEC iterator are not pinned
+   * again.
    *
    * @param iter an iterator that is not empty
    * @return 0, or -EFAULT with nothing added
@@ -355,8 +374,9 @@ public final class Bio extends Slab.Item {
   @Differs(
       patch = 22,
       kind = Differs.Kind.SIMPLER,
-      why = "A fixed buffer is one vec, because user addresses are real and its pages are one range. The"
-          + " posting adds a bio_vec for each page.",
+      why =
+          "A fixed buffer is one vec, because user addresses are real and its pages are one range."
+              + " The posting adds a bio_vec for each page.",
       test = "BioPagesTest#theFixedBuffersPagesAreNotPinnedAgain")
   @Patch(22)
   @LinuxSource(file = "block/bio.c", name = "bio_iov_bvec_add_pages")
@@ -400,14 +420,16 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the pages. From any
-   * context.
+   * Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the
+   * pages. From any context.
    */
   @Differs(
       patch = 21,
       kind = Differs.Kind.SIMPLER,
-      why = "Completion of a read does not dirty user pages. The posting dirties them before it puts them. No"
-          + " user page here belongs to a file's page cache, so nothing would write it back.",
+      why =
+          "Completion of a read does not dirty user pages. The posting dirties them before it puts"
+              + " them. No user page here belongs to a file's page cache, so nothing would write it"
+              + " back.",
       test = "UnwiredCallsTest#aFileCannotBeMapped")
   @Patch(21)
   @LinuxSource(file = "block/bio.c", name = "bio_release_pages")
@@ -440,12 +462,14 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Completes the bio and calls its end_io. While pieces are in flight, the last of them does so instead. From any
-   * context.
+   * Completes the bio and calls its end_io. While pieces are in flight, the last of them does so
+   * instead. From any context.
    *
    * @param result 0 or a negative errno
    */
-  @LinuxSource(file = "block/bio.c", name = {"bio_endio", "bio_remaining_done"})
+  @LinuxSource(
+      file = "block/bio.c",
+      name = {"bio_endio", "bio_remaining_done"})
   public void endio(int result) {
     if (!chained) {
       status = result;
@@ -453,7 +477,8 @@ public final class Bio extends Slab.Item {
       if (result != 0) {
         STATUS.compareAndSet(this, 0, result); // the first error
       }
-      if ((int) REMAINING.getAndAdd(this, -1) != 1) { // full order: the last one sees what the others stored
+      // full order: the last one sees what the others stored
+      if ((int) REMAINING.getAndAdd(this, -1) != 1) {
         return;
       }
       chained = false;
@@ -470,10 +495,15 @@ public final class Bio extends Slab.Item {
     }
   }
 
-  /** Fails the request that owns the bio after its end_io threw, unless the end_io had completed it. */
+  /**
+   * Fails the request that owns the bio after its end_io threw, unless the end_io had completed it.
+   */
   private void threw(@Nullable Object whose, Throwable thrown) {
     if (!(whose instanceof Kiocb iocb)) {
-      Oops.report("the end_io of a bio", thrown, "its request is lost, and the end of its context gives up on it");
+      Oops.report(
+          "the end_io of a bio",
+          thrown,
+          "its request is lost, and the end of its context gives up on it");
       Oops.loseRequest();
       return;
     }
@@ -495,8 +525,8 @@ public final class Bio extends Slab.Item {
   }
 
   /**
-   * Returns whether the bio, or a piece of it, failed because no request was free. This distinguishes that EAGAIN from
-   * a driver's.
+   * Returns whether the bio, or a piece of it, failed because no request was free. This
+   * distinguishes that EAGAIN from a driver's.
    *
    * @return true if a retry may succeed
    */

@@ -10,8 +10,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A synchronous transfer of many pieces of kernel memory. Contiguous pieces share a bio, and all bios are submitted
- * before the wait.
+ * A synchronous transfer of many pieces of kernel memory. Contiguous pieces share a bio, and all
+ * bios are submitted before the wait.
  *
  * <p>Belongs to one task, from {@link #get} to {@link #await}.
  */
@@ -69,7 +69,8 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
     Bio open = bio;
     if (open == null || position != next || !open.addMemory(address, bytes)) {
       send(current);
-      open = Bio.alloc(current, bdev(), position >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
+      open =
+          Bio.alloc(current, bdev(), position >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
       boolean added = open.addMemory(address, bytes);
       assert added : bytes;
       bio = open;
@@ -86,7 +87,14 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
    */
   void addRange(Task current, long position, long bytes) {
     for (long done = 0; done < bytes && error.get() == 0; done += MAX_RANGE) {
-      bio = Bio.alloc(current, bdev(), (position + done) >> BlkTypes.SECTOR_SHIFT, opf, BioBatch::end, this);
+      bio =
+          Bio.alloc(
+              current,
+              bdev(),
+              (position + done) >> BlkTypes.SECTOR_SHIFT,
+              opf,
+              BioBatch::end,
+              this);
       bio.setSize((int) Math.min(MAX_RANGE, bytes - done));
       send(current);
     }
@@ -143,7 +151,8 @@ public final class BioBatch extends Slab.Item implements BooleanSupplier {
       batch.error.compareAndSet(0, status);
     }
     if (batch.ref.decrementAndGet() == 0) {
-      batch.queue.wakeUp(); // the batch may be another task's by now: its waiter checks its condition and sleeps again
+      // the batch may be another task's by now: its waiter checks its condition and sleeps again
+      batch.queue.wakeUp();
     }
   }
 }

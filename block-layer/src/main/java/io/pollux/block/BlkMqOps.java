@@ -5,31 +5,34 @@ import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * A driver's operations on its queue. A driver that completes at once calls {@link Request#complete} inside queueRqs.
- * Another calls it when its completion arrives, or, on a polled queue, only inside {@link #poll}.
- * {@link HwCtx#completeAll} completes several requests.
+ * A driver's operations on its queue. A driver that completes at once calls {@link
+ * Request#complete} inside queueRqs. Another calls it when its completion arrives, or, on a polled
+ * queue, only inside {@link #poll}. {@link HwCtx#completeAll} completes several requests.
  *
- * <p>A request is one operation ({@link Bio#op} of its first bio) on consecutive sectors, from the first bio's sector.
- * Its memory is that of all its bios in order ({@link Bio#next}), vec by vec. It has more than one bio only if the
- * driver's {@link TagSet} has shouldMerge. A driver must handle two flags: REQ_FUA, if its {@link QueueLimits} have
- * fua, and REQ_NOUNMAP. REQ_OP_FLUSH comes only to a device with a write cache; it covers all requests that completed
- * before it was queued.
+ * <p>A request is one operation ({@link Bio#op} of its first bio) on consecutive sectors, from the
+ * first bio's sector. Its memory is that of all its bios in order ({@link Bio#next}), vec by vec.
+ * It has more than one bio only if the driver's {@link TagSet} has shouldMerge. A driver must
+ * handle two flags: REQ_FUA, if its {@link QueueLimits} have fua, and REQ_NOUNMAP. REQ_OP_FLUSH
+ * comes only to a device with a write cache; it covers all requests that completed before it was
+ * queued.
  *
- * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link RequestQueue#shutDown}.
+ * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link
+ * RequestQueue#shutDown}.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
   /**
-   * Takes requests. Never sleeps. Usually from process context. The later steps of a write with flushes come from where
-   * the previous step completed, perhaps from inside {@link #poll} or this.
+   * Takes requests. Never sleeps. Usually from process context. The later steps of a write with
+   * flushes come from where the previous step completed, perhaps from inside {@link #poll} or this.
    *
    * @param hctx the hardware queue of all of them
    * @param chain requests, linked by {@link Request#next()}; the driver's until completed
    */
   @Differs(
       kind = Differs.Kind.LATER,
-      why = "A driver gets the requests of a batch in one call. The posting's kernel calls queue_rq for each;"
-          + " Linux has queue_rqs since 5.17.",
+      why =
+          "A driver gets the requests of a batch in one call. The posting's kernel calls queue_rq"
+              + " for each; Linux has queue_rqs since 5.17.",
       test = "BatchesTest#theDriverGetsABatchInOneCall")
   @LinuxSource(file = "include/linux/blk-mq.h", name = "queue_rqs")
   void queueRqs(HwCtx hctx, Request chain);
@@ -43,9 +46,10 @@ public interface BlkMqOps {
   int poll(HwCtx hctx);
 
   /**
-   * Returns whether the driver has stopped completing requests and accessing their memory on its own. Called after the
-   * queue was shut down ({@link RequestQueue#shutDown}), in completion context, every few milliseconds until it returns
-   * true. Requests in flight then fail. A driver with threads or hardware of its own overrides this.
+   * Returns whether the driver has stopped completing requests and accessing their memory on its
+   * own. Called after the queue was shut down ({@link RequestQueue#shutDown}), in completion
+   * context, every few milliseconds until it returns true. Requests in flight then fail. A driver
+   * with threads or hardware of its own overrides this.
    *
    * @return true if requests in flight may be completed without the driver
    */

@@ -5,7 +5,9 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
 /** The operation of a bio in the low 8 bits of opf, and its flags above them. */
-@LinuxSource(file = "include/linux/blk_types.h", name = {"req_opf", "req_flag_bits"})
+@LinuxSource(
+    file = "include/linux/blk_types.h",
+    name = {"req_opf", "req_flag_bits"})
 public final class BlkTypes {
   /** Bytes of a sector, the unit of every position on a device. */
   public static final int SECTOR_SIZE = 512;
@@ -37,7 +39,10 @@ public final class BlkTypes {
   /** A write that is durable when it completes (forced unit access). */
   public static final int REQ_FUA = 1 << 17;
 
-  /** Makes all earlier writes durable before this write starts. An empty write with it is only the flush. */
+  /**
+   * Makes all earlier writes durable before this write starts. An empty write with it is only the
+   * flush.
+   */
   public static final int REQ_PREFLUSH = 1 << 18;
 
   /** Fail with EAGAIN instead of sleeping for a request. */
@@ -59,8 +64,8 @@ public final class BlkTypes {
   public static final int BLK_QC_T_NONE = -1;
 
   /**
-   * The bits that the block layer handles before a driver sees them: all operations except read and write, and the
-   * flushes.
+   * The bits that the block layer handles before a driver sees them: all operations except read and
+   * write, and the flushes.
    */
   static final int SPECIAL = (REQ_OP_MASK & ~REQ_OP_WRITE) | REQ_FUA | REQ_PREFLUSH;
 

@@ -16,7 +16,9 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** A disk: the counterpart of block_device and its gendisk. */
-@LinuxSource(file = "include/linux/fs.h", name = {"block_device", "gendisk"})
+@LinuxSource(
+    file = "include/linux/fs.h",
+    name = {"block_device", "gendisk"})
 public final class BlockDevice {
   /** {@link #zeroAndWait}: the range stays allocated on the device. */
   @LinuxSource(file = "include/linux/blkdev.h", name = "BLKDEV_ZERO_NOUNMAP")
@@ -93,8 +95,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Sets or clears the read-only flag. Dirty pages are not written back while it is set. A disk created read-only stays
-   * read-only.
+   * Sets or clears the read-only flag. Dirty pages are not written back while it is set. A disk
+   * created read-only stays read-only.
    *
    * @param readOnly true to reject writes
    */
@@ -104,7 +106,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Returns the block size set by BLKBSZSET. User programs can query it; the page cache does not use it.
+   * Returns the block size set by BLKBSZSET. User programs can query it; the page cache does not
+   * use it.
    *
    * @return bytes, a power of two up to a page
    */
@@ -121,7 +124,9 @@ public final class BlockDevice {
    */
   @LinuxSource(file = "fs/block_dev.c", name = "set_blocksize")
   public int setBlockSize(int size) {
-    if (size < queue.logicalBlockSize() || size > HostMemory.PAGE_SIZE || Integer.bitCount(size) != 1) {
+    if (size < queue.logicalBlockSize()
+        || size > HostMemory.PAGE_SIZE
+        || Integer.bitCount(size) != 1) {
       return -Errno.EINVAL;
     }
     blockSize = size;
@@ -144,7 +149,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Claims the disk for one holder: a file opened with O_EXCL, or a mount. Others may use it, but not claim it.
+   * Claims the disk for one holder: a file opened with O_EXCL, or a mount. Others may use it, but
+   * not claim it.
    *
    * @param claimant the holder
    * @return false (EBUSY) if the disk has a holder, even the same one
@@ -178,12 +184,17 @@ public final class BlockDevice {
     return queue;
   }
 
-  /** {@return the page cache of this disk: its own pages, and those of files of a filesystem on it} */
+  /**
+   * {@return the page cache of this disk: its own pages, and those of files of a filesystem on it}
+   */
   public PageCache pageCache() {
     return pageCache;
   }
 
-  /** {@return the disk's own pages, which files opened without O_DIRECT read and write (C: bd_inode's i_mapping)} */
+  /**
+   * {@return the disk's own pages, which files opened without O_DIRECT read and write (C:
+   * bd_inode's i_mapping)}
+   */
   public Mapping mapping() {
     return mapping;
   }
@@ -195,8 +206,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Drops an opener. The last close writes back dirty pages and drops the cache. The next opener's fsync reports an
-   * error. From process context.
+   * Drops an opener. The last close writes back dirty pages and drops the cache. The next opener's
+   * fsync reports an error. From process context.
    *
    * @param current the calling task
    */
@@ -210,8 +221,8 @@ public final class BlockDevice {
   }
 
   /**
-   * Drops an opener in a context that must not sleep. Dirty pages stay in memory, where every reader finds them, until
-   * the next {@link #put} or {@link #sync} writes them. From any context.
+   * Drops an opener in a context that must not sleep. Dirty pages stay in memory, where every
+   * reader finds them, until the next {@link #put} or {@link #sync} writes them. From any context.
    *
    * @return whether it was the last one
    */
@@ -225,13 +236,16 @@ public final class BlockDevice {
   }
 
   /**
-   * Writes back dirty pages, makes them durable and drops the cache. Called before a filesystem reads the disk past its
-   * pages, and at shutdown. From process context.
+   * Writes back dirty pages, makes them durable and drops the cache. Called before a filesystem
+   * reads the disk past its pages, and at shutdown. From process context.
    *
    * @param current the calling task
-   * @return 0, or the negative errno of this write-back or of an earlier one that no open file has reported
+   * @return 0, or the negative errno of this write-back or of an earlier one that no open file has
+   *     reported
    */
-  @LinuxSource(file = "fs/block_dev.c", name = {"sync_blockdev", "invalidate_bdev"})
+  @LinuxSource(
+      file = "fs/block_dev.c",
+      name = {"sync_blockdev", "invalidate_bdev"})
   public int sync(Task current) {
     boolean wrote = mapping.nrDirty() > 0;
     int result = mapping.writeAndWaitRange(current, 0, Long.MAX_VALUE);
@@ -242,18 +256,19 @@ public final class BlockDevice {
   }
 
   /**
-   * Submits a bio. Its end_io is called exactly once, perhaps before this returns. From process context.
+   * Submits a bio. Its end_io is called exactly once, perhaps before this returns. From process
+   * context.
    *
    * <p>Errors:
    *
    * <ul>
    *   <li>EIO: the range is outside the device.
-   *   <li>EPERM: a write to a read-only device. (The Linux of the posting only warns here and refuses in the layers
-   *       above.)
+   *   <li>EPERM: a write to a read-only device. (The Linux of the posting only warns here and
+   *       refuses in the layers above.)
    *   <li>EOPNOTSUPP: the device does not support the operation.
-   *   <li>EAGAIN: REQ_NOWAIT, and no request is free for the bio or a piece of it. Pieces submitted before have then
-   *       completed and moved their data. A bio with more pieces than the hardware queue has tags always fails with
-   *       REQ_NOWAIT.
+   *   <li>EAGAIN: REQ_NOWAIT, and no request is free for the bio or a piece of it. Pieces submitted
+   *       before have then completed and moved their data. A bio with more pieces than the hardware
+   *       queue has tags always fails with REQ_NOWAIT.
    * </ul>
    *
    * @param current the calling task
@@ -262,10 +277,13 @@ public final class BlockDevice {
    */
   @Differs(
       kind = Differs.Kind.OURS,
-      why = "A bio that writes to a read-only device fails with EPERM. The posting's kernel only warns, and"
-          + " leaves the refusal to the layers above.",
+      why =
+          "A bio that writes to a read-only device fails with EPERM. The posting's kernel only"
+              + " warns, and leaves the refusal to the layers above.",
       test = "SubmitChecksTest#aReadOnlyDeviceIsNotChanged")
-  @LinuxSource(file = "block/blk-core.c", name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
+  @LinuxSource(
+      file = "block/blk-core.c",
+      name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
     if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
@@ -283,17 +301,20 @@ public final class BlockDevice {
   }
 
   /**
-   * Adapts flushes, discards and zeroing to the device's features. Returns whether the bio is to be submitted; if not,
-   * it has completed.
+   * Adapts flushes, discards and zeroing to the device's features. Returns whether the bio is to be
+   * submitted; if not, it has completed.
    */
-  @LinuxSource(file = "block/blk-flush.c", name = {"blk_insert_flush", "blk_flush_policy"})
+  @LinuxSource(
+      file = "block/blk-flush.c",
+      name = {"blk_insert_flush", "blk_flush_policy"})
   private boolean prepare(Bio bio) {
     QueueLimits limits = queue.limits();
     int unsupported =
         switch (bio.op()) {
           case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH -> 0;
           case BlkTypes.REQ_OP_DISCARD -> limits.maxDiscardSectors() != 0 ? 0 : Errno.EOPNOTSUPP;
-          case BlkTypes.REQ_OP_WRITE_ZEROES -> limits.maxWriteZeroesSectors() != 0 ? 0 : Errno.EOPNOTSUPP;
+          case BlkTypes.REQ_OP_WRITE_ZEROES ->
+              limits.maxWriteZeroesSectors() != 0 ? 0 : Errno.EOPNOTSUPP;
           default -> Errno.EOPNOTSUPP;
         };
     if (unsupported != 0) {
@@ -304,7 +325,8 @@ public final class BlockDevice {
       bio.clear(BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH);
     }
     if (bio.size() == 0) {
-      if (!limits.writeCache() || !(bio.op() == BlkTypes.REQ_OP_FLUSH || bio.has(BlkTypes.REQ_PREFLUSH))) {
+      if (!limits.writeCache()
+          || !(bio.op() == BlkTypes.REQ_OP_FLUSH || bio.has(BlkTypes.REQ_PREFLUSH))) {
         bio.endio(0);
         return false;
       }
@@ -335,7 +357,8 @@ public final class BlockDevice {
   public int transferAndWait(Task current, long position, long address, int bytes, int opf) {
     assert ((position | bytes) & (queue.logicalBlockSize() - 1)) == 0 : position;
     Waiting waiting = Waiting.get(current);
-    Bio bio = Bio.alloc(current, this, position >> BlkTypes.SECTOR_SHIFT, opf, Waiting::end, waiting);
+    Bio bio =
+        Bio.alloc(current, this, position >> BlkTypes.SECTOR_SHIFT, opf, Waiting::end, waiting);
     boolean added = bio.addMemory(address, bytes);
     assert added : bytes;
     submitBio(current, bio);
@@ -371,16 +394,19 @@ public final class BlockDevice {
   }
 
   /**
-   * Zeroes a range of the device and waits. It uses REQ_OP_WRITE_ZEROES, or writes zeroes if that is unsupported or
-   * fails. From process context.
+   * Zeroes a range of the device and waits. It uses REQ_OP_WRITE_ZEROES, or writes zeroes if that
+   * is unsupported or fails. From process context.
    *
    * @param current the calling task
    * @param position first byte, a multiple of the logical block size
    * @param bytes length, a positive multiple of the logical block size
    * @param flags {@link #ZERO_NOUNMAP}, {@link #ZERO_NOFALLBACK}, or 0
-   * @return 0 or a negative errno: -EOPNOTSUPP if only writing could do it and ZERO_NOFALLBACK is set
+   * @return 0 or a negative errno: -EOPNOTSUPP if only writing could do it and ZERO_NOFALLBACK is
+   *     set
    */
-  @LinuxSource(file = "block/blk-lib.c", name = {"blkdev_issue_zeroout", "__blkdev_issue_write_zeroes"})
+  @LinuxSource(
+      file = "block/blk-lib.c",
+      name = {"blkdev_issue_zeroout", "__blkdev_issue_write_zeroes"})
   public int zeroAndWait(Task current, long position, long bytes, int flags) {
     boolean fallback = (flags & ZERO_NOFALLBACK) == 0;
     int result = -Errno.EOPNOTSUPP;
@@ -401,7 +427,8 @@ public final class BlockDevice {
     }
     BioBatch batch = BioBatch.get(current, this, BlkTypes.REQ_OP_WRITE);
     for (long done = 0; done < bytes; done += HostMemory.PAGE_SIZE) {
-      batch.add(current, position + done, zeroes, (int) Math.min(HostMemory.PAGE_SIZE, bytes - done));
+      batch.add(
+          current, position + done, zeroes, (int) Math.min(HostMemory.PAGE_SIZE, bytes - done));
     }
     int result = batch.await(current);
     HostMemory.unmap(zeroes, HostMemory.PAGE_SIZE);

@@ -8,11 +8,14 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A clock whose read is a plain load: its own thread advances it every few milliseconds. A shorter request usually
- * takes no time, and sometimes a whole tick; sums over many requests are right. An exact clock would cost more than any
- * other part of the block layer's request path. If the host can't create a thread, callers read the host's clock.
+ * A clock whose read is a plain load: its own thread advances it every few milliseconds. A shorter
+ * request usually takes no time, and sometimes a whole tick; sums over many requests are right. An
+ * exact clock would cost more than any other part of the block layer's request path. If the host
+ * can't create a thread, callers read the host's clock.
  */
-@LinuxSource(file = "kernel/time/timekeeping.c", name = {"jiffies", "ktime_get_coarse"})
+@LinuxSource(
+    file = "kernel/time/timekeeping.c",
+    name = {"jiffies", "ktime_get_coarse"})
 final class CoarseClock {
   private static final long TICK_NANOS = 4_000_000; // HZ=250
 
@@ -32,7 +35,9 @@ final class CoarseClock {
 
   private record Deadline(long due, Timer timer) {}
 
-  /** Starts the thread, unless it exists or the host can't create one. Returns whether it exists. */
+  /**
+   * Starts the thread, unless it exists or the host can't create one. Returns whether it exists.
+   */
   private static boolean start() {
     synchronized (TIMERS) {
       if (!running) {

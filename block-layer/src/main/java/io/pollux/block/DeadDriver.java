@@ -5,15 +5,21 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests that the driver holds
- * may still complete for {@link #GRACE_NANOS}. After that, and once the driver is idle, the remaining ones fail with
- * EIO.
+ * Replaces the driver of a queue that was shut down. New requests fail with EIO at once. Requests
+ * that the driver holds may still complete for {@link #GRACE_NANOS}. After that, and once the
+ * driver is idle, the remaining ones fail with EIO.
  *
- * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug is flushed.
+ * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug
+ * is flushed.
  */
-@LinuxSource(file = "block/blk-core.c", name = {"blk_set_queue_dying", "blk_mq_tagset_busy_iter"})
+@LinuxSource(
+    file = "block/blk-core.c",
+    name = {"blk_set_queue_dying", "blk_mq_tagset_busy_iter"})
 final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
-  /** From the shutdown until requests in flight fail. (In C a driver's timeout handler cancels them after 30 s.) */
+  /**
+   * From the shutdown until requests in flight fail. (In C a driver's timeout handler cancels them
+   * after 30 s.)
+   */
   static final long GRACE_NANOS = 1_000_000_000;
 
   private final BlkMqOps driver;

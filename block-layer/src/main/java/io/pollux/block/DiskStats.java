@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 /**
  * The statistics of a device since it was made, field by field as in /proc/diskstats.
  *
- * <p>Zeroing counts as writing. Flushes are not counted, as in Linux. ioTicks is an estimate that is right on average;
- * a request counts for it only once it has completed.
+ * <p>Zeroing counts as writing. Flushes are not counted, as in Linux. ioTicks is an estimate that
+ * is right on average; a request counts for it only once it has completed.
  *
  * @param reads completed requests
  * @param readMerges bios merged into a request
@@ -91,7 +91,23 @@ public record DiskStats(
   public String line(int major, int minor, String name) {
     return String.format(
         "%4d %7d %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d",
-        major, minor, name, reads, readMerges, readSectors, readMillis, writes, writeMerges, writeSectors, writeMillis,
-        inFlight, ioTicks, timeInQueue, discards, discardMerges, discardSectors, discardMillis);
+        major,
+        minor,
+        name,
+        reads,
+        readMerges,
+        readSectors,
+        readMillis,
+        writes,
+        writeMerges,
+        writeSectors,
+        writeMillis,
+        inFlight,
+        ioTicks,
+        timeInQueue,
+        discards,
+        discardMerges,
+        discardSectors,
+        discardMillis);
   }
 }

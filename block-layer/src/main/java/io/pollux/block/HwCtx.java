@@ -13,8 +13,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A hardware queue, with its tags and a request for each: the counterpart of blk_mq_hw_ctx and its sbitmap of tags. */
-@LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_hw_ctx", "blk_mq_tags"})
+/**
+ * A hardware queue, with its tags and a request for each: the counterpart of blk_mq_hw_ctx and its
+ * sbitmap of tags.
+ */
+@LinuxSource(
+    file = "include/linux/blk-mq.h",
+    name = {"blk_mq_hw_ctx", "blk_mq_tags"})
 public final class HwCtx {
   private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
   private static final AtomicInteger INTERRUPTING = new AtomicInteger();
@@ -106,13 +111,14 @@ public final class HwCtx {
   }
 
   /**
-   * Takes tags for a plug, at most as many as wanted. It takes more than one only if plenty are free, so that spare
-   * tags starve no other task. Returns false if all are in use.
+   * Takes tags for a plug, at most as many as wanted. It takes more than one only if plenty are
+   * free, so that spare tags starve no other task. Returns false if all are in use.
    */
   @Differs(
       kind = Differs.Kind.LATER,
-      why = "A batch takes tags for as many requests as the batch before it used. The posting's kernel takes"
-          + " a tag for each request; Linux takes several since 5.16.",
+      why =
+          "A batch takes tags for as many requests as the batch before it used. The posting's"
+              + " kernel takes a tag for each request; Linux takes several since 5.16.",
       test = "BatchesTest#aBatchTakesTagsForAsManyRequestsAsTheLastOneHad")
   boolean takeAhead(PlugList list, int wanted) {
     int start = hint;
@@ -134,7 +140,9 @@ public final class HwCtx {
     return false;
   }
 
-  /** Returns some of the lowest free bits: at least one, at most a quarter of them. free is not 0. */
+  /**
+   * Returns some of the lowest free bits: at least one, at most a quarter of them. free is not 0.
+   */
   private static long lowestBits(long free, int wanted) {
     long taken = Long.lowestOneBit(free);
     int most = Math.min(wanted, Long.bitCount(free) >> 2);
@@ -151,7 +159,8 @@ public final class HwCtx {
   }
 
   /**
-   * Takes a request; waits until one is free. On a polled queue it polls meanwhile, since no other task may be polling.
+   * Takes a request; waits until one is free. On a polled queue it polls meanwhile, since no other
+   * task may be polling.
    */
   Request get(Task current) {
     current.aboutToSleep(); // the plug may hold the requests that must complete first
@@ -186,7 +195,8 @@ public final class HwCtx {
   /** Puts tags and wakes a waiter. From any context. */
   @LinuxSource(file = "block/blk-mq-tag.c", name = "blk_mq_put_tag")
   void putTags(int word, long tags) {
-    long before = (long) WORDS.getAndAdd(busy, word, -tags); // clears only these bits, which are all set
+    // clears only these bits, which are all set
+    long before = (long) WORDS.getAndAdd(busy, word, -tags);
     assert (before & tags) == tags : "a tag given back twice";
     if (tagWait.active()) { // the add's full order comes first: no waiter is missed
       tagWait.wakeUp();
@@ -194,20 +204,23 @@ public final class HwCtx {
   }
 
   /**
-   * Completes a chain of requests of this queue, each with its status ({@link Request#setStatus}). All tags are put
-   * before the first end_io, which may wake a task that needs one. On a device with a write cache the requests complete
-   * one by one. From any context.
+   * Completes a chain of requests of this queue, each with its status ({@link Request#setStatus}).
+   * All tags are put before the first end_io, which may wake a task that needs one. On a device
+   * with a write cache the requests complete one by one. From any context.
    *
-   * @param chain requests, linked by {@link Request#next()}; no longer the driver's, except those that come back for a
-   *     flush
+   * @param chain requests, linked by {@link Request#next()}; no longer the driver's, except those
+   *     that come back for a flush
    * @return the number of requests
    */
   @Differs(
       kind = Differs.Kind.OURS,
-      why = "All tags of a batch are put before its first end_io, whose owner may need one. The posting's"
-          + " kernel ends requests one by one.",
+      why =
+          "All tags of a batch are put before its first end_io, whose owner may need one. The"
+              + " posting's kernel ends requests one by one.",
       test = "BatchesTest#allTagsAreFreeBeforeTheFirstEndIo")
-  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
+  @LinuxSource(
+      file = "block/blk-mq.c",
+      name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
     if (chain.next == null) {
       complete(chain);
@@ -290,7 +303,12 @@ public final class HwCtx {
     if (head.op() != BlkTypes.REQ_OP_FLUSH) {
       long now = queue.now();
       long start = request.startNanos();
-      stats.done(tag, QueueStats.group(head.op()), 1, request.bytes() >> BlkTypes.SECTOR_SHIFT, now - start);
+      stats.done(
+          tag,
+          QueueStats.group(head.op()),
+          1,
+          request.bytes() >> BlkTypes.SECTOR_SHIFT,
+          now - start);
       queue.busy(start, now);
     }
     request.detach();
@@ -309,8 +327,8 @@ public final class HwCtx {
   }
 
   /**
-   * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests in a plug fail when
-   * the plug is flushed. From completion context.
+   * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests
+   * in a plug fail when the plug is flushed. From completion context.
    */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {

@@ -9,11 +9,12 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds a task's requests until its batch is complete, so that each driver gets its requests in one call: the
- * counterpart of struct blk_plug. It is flushed before its task sleeps. While a request is held, a bio that continues
- * the last one of its hardware queue is merged into it.
+ * Holds a task's requests until its batch is complete, so that each driver gets its requests in one
+ * call: the counterpart of struct blk_plug. It is flushed before its task sleeps. While a request
+ * is held, a bio that continues the last one of its hardware queue is merged into it.
  *
- * <p>Plugs do not nest: inside another, {@link #start} does nothing, and the outer plug holds the requests.
+ * <p>Plugs do not nest: inside another, {@link #start} does nothing, and the outer plug holds the
+ * requests.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "blk_plug")
 public final class Plug implements TaskPlug {
@@ -22,8 +23,8 @@ public final class Plug implements TaskPlug {
   private static final int MAX_REQUESTS = 32;
 
   /**
-   * Number of hardware queues that requests can be held for, a power of two. A queue's number selects its list. A task
-   * mostly uses the queues of one kind.
+   * Number of hardware queues that requests can be held for, a power of two. A queue's number
+   * selects its list. A task mostly uses the queues of one kind.
    */
   private static final int LISTS = 16;
 

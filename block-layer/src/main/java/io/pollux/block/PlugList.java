@@ -5,8 +5,8 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A plug's requests for one hardware queue, and tags taken in advance, so that a batch costs one atomic operation and
- * not one per request. It takes as many as the batch before used.
+ * A plug's requests for one hardware queue, and tags taken in advance, so that a batch costs one
+ * atomic operation and not one per request. It takes as many as the batch before used.
  */
 final class PlugList {
   private static final long NONE = -1; // no sector
@@ -46,8 +46,13 @@ final class PlugList {
     }
   }
 
-  /** Merges a bio into the last request if it is contiguous, of the same kind, and within the limits. */
-  @LinuxSource(file = "block/blk-core.c", name = {"blk_attempt_plug_merge", "bio_attempt_back_merge"})
+  /**
+   * Merges a bio into the last request if it is contiguous, of the same kind, and within the
+   * limits.
+   */
+  @LinuxSource(
+      file = "block/blk-core.c",
+      name = {"blk_attempt_plug_merge", "bio_attempt_back_merge"})
   boolean attemptBackMerge(Bio more, QueueLimits limits) {
     return nextSector == more.sector() && merge(more, limits);
   }

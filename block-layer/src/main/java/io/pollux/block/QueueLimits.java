@@ -4,18 +4,22 @@ package io.pollux.block;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The limits of a device's requests, and its features. Start with {@link #of} and change what differs.
+ * The limits of a device's requests, and its features. Start with {@link #of} and change what
+ * differs.
  *
  * @param logicalBlockSize smallest unit of I/O in bytes, a power of two from 512 to 4096
- * @param physicalBlockSize smallest write without read-modify-write in bytes, a power of two, at least logicalBlockSize
+ * @param physicalBlockSize smallest write without read-modify-write in bytes, a power of two, at
+ *     least logicalBlockSize
  * @param maxSectors maximum sectors of a read or write, at least one physical block
  * @param maxSegments maximum vecs of a read or write, at least 1
- * @param chunkSectors no read or write crosses a multiple of this; a power of two, or 0 for no boundaries
+ * @param chunkSectors no read or write crosses a multiple of this; a power of two, or 0 for no
+ *     boundaries
  * @param discardGranularity smallest range that a discard frees in bytes, a power of two; 0 if none
  * @param maxDiscardSectors maximum sectors of a discard; 0 if unsupported
  * @param maxWriteZeroesSectors maximum sectors of a REQ_OP_WRITE_ZEROES; 0 if unsupported
  * @param writeCache whether writes are durable only after a flush
- * @param fua whether the device can make a single write durable; otherwise a flush follows such a write
+ * @param fua whether the device can make a single write durable; otherwise a flush follows such a
+ *     write
  */
 @LinuxSource(
     file = "include/linux/blkdev.h",
@@ -39,13 +43,23 @@ public record QueueLimits(
 
   /** Checks that all values are in range. */
   public QueueLimits {
-    check(isPowerOfTwo(logicalBlockSize, BlkTypes.SECTOR_SIZE) && logicalBlockSize <= LARGEST_BLOCK, logicalBlockSize);
+    check(
+        isPowerOfTwo(logicalBlockSize, BlkTypes.SECTOR_SIZE) && logicalBlockSize <= LARGEST_BLOCK,
+        logicalBlockSize);
     check(isPowerOfTwo(physicalBlockSize, logicalBlockSize), physicalBlockSize);
-    check(maxSectors >= physicalBlockSize >> BlkTypes.SECTOR_SHIFT && maxSectors <= maxSize(), maxSectors);
+    check(
+        maxSectors >= physicalBlockSize >> BlkTypes.SECTOR_SHIFT && maxSectors <= maxSize(),
+        maxSectors);
     check(maxSegments >= 1, maxSegments);
-    check(chunkSectors == 0 || isPowerOfTwo(chunkSectors, physicalBlockSize >> BlkTypes.SECTOR_SHIFT), chunkSectors);
-    check(discardGranularity == 0 || isPowerOfTwo(discardGranularity, logicalBlockSize), discardGranularity);
-    check(maxDiscardSectors == 0 || maxDiscardSectors >= discardGranularity >> BlkTypes.SECTOR_SHIFT, maxDiscardSectors);
+    check(
+        chunkSectors == 0 || isPowerOfTwo(chunkSectors, physicalBlockSize >> BlkTypes.SECTOR_SHIFT),
+        chunkSectors);
+    check(
+        discardGranularity == 0 || isPowerOfTwo(discardGranularity, logicalBlockSize),
+        discardGranularity);
+    check(
+        maxDiscardSectors == 0 || maxDiscardSectors >= discardGranularity >> BlkTypes.SECTOR_SHIFT,
+        maxDiscardSectors);
     check(maxDiscardSectors >= 0 && maxDiscardSectors <= maxSize(), maxDiscardSectors);
     check(maxWriteZeroesSectors >= 0 && maxWriteZeroesSectors <= maxSize(), maxWriteZeroesSectors);
   }
@@ -72,7 +86,16 @@ public record QueueLimits(
    */
   public static QueueLimits of(int logicalBlockSize) {
     return new QueueLimits(
-        logicalBlockSize, logicalBlockSize, DEFAULT_MAX_SECTORS, Bio.BIO_MAX_PAGES, 0, 0, 0, 0, true, false);
+        logicalBlockSize,
+        logicalBlockSize,
+        DEFAULT_MAX_SECTORS,
+        Bio.BIO_MAX_PAGES,
+        0,
+        0,
+        0,
+        0,
+        true,
+        false);
   }
 
   /**
@@ -83,11 +106,21 @@ public record QueueLimits(
    * @param chunk sectors between boundaries, or 0 for none
    * @return the new limits
    */
-  @LinuxSource(file = "block/blk-settings.c", name = {"blk_queue_max_hw_sectors", "blk_queue_chunk_sectors"})
+  @LinuxSource(
+      file = "block/blk-settings.c",
+      name = {"blk_queue_max_hw_sectors", "blk_queue_chunk_sectors"})
   public QueueLimits withTransfer(int sectors, int segments, int chunk) {
     return new QueueLimits(
-        logicalBlockSize, physicalBlockSize, sectors, segments, chunk, discardGranularity, maxDiscardSectors,
-        maxWriteZeroesSectors, writeCache, fua);
+        logicalBlockSize,
+        physicalBlockSize,
+        sectors,
+        segments,
+        chunk,
+        discardGranularity,
+        maxDiscardSectors,
+        maxWriteZeroesSectors,
+        writeCache,
+        fua);
   }
 
   /**
@@ -99,8 +132,16 @@ public record QueueLimits(
   @LinuxSource(file = "block/blk-settings.c", name = "blk_queue_physical_block_size")
   public QueueLimits withPhysicalBlockSize(int bytes) {
     return new QueueLimits(
-        logicalBlockSize, bytes, maxSectors, maxSegments, chunkSectors, discardGranularity, maxDiscardSectors,
-        maxWriteZeroesSectors, writeCache, fua);
+        logicalBlockSize,
+        bytes,
+        maxSectors,
+        maxSegments,
+        chunkSectors,
+        discardGranularity,
+        maxDiscardSectors,
+        maxWriteZeroesSectors,
+        writeCache,
+        fua);
   }
 
   /**
@@ -116,8 +157,16 @@ public record QueueLimits(
       name = {"blk_queue_max_discard_sectors", "blk_queue_max_write_zeroes_sectors"})
   public QueueLimits withDiscard(int granularity, int discardSectors, int zeroesSectors) {
     return new QueueLimits(
-        logicalBlockSize, physicalBlockSize, maxSectors, maxSegments, chunkSectors, granularity, discardSectors,
-        zeroesSectors, writeCache, fua);
+        logicalBlockSize,
+        physicalBlockSize,
+        maxSectors,
+        maxSegments,
+        chunkSectors,
+        granularity,
+        discardSectors,
+        zeroesSectors,
+        writeCache,
+        fua);
   }
 
   /**
@@ -130,7 +179,15 @@ public record QueueLimits(
   @LinuxSource(file = "block/blk-settings.c", name = "blk_queue_write_cache")
   public QueueLimits withWriteCache(boolean cache, boolean canFua) {
     return new QueueLimits(
-        logicalBlockSize, physicalBlockSize, maxSectors, maxSegments, chunkSectors, discardGranularity,
-        maxDiscardSectors, maxWriteZeroesSectors, cache, canFua);
+        logicalBlockSize,
+        physicalBlockSize,
+        maxSectors,
+        maxSegments,
+        chunkSectors,
+        discardGranularity,
+        maxDiscardSectors,
+        maxWriteZeroesSectors,
+        cache,
+        canFua);
   }
 }

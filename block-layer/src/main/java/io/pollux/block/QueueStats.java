@@ -8,9 +8,9 @@ import java.lang.invoke.VarHandle;
 /**
  * The statistics of one hardware queue: the counterpart of disk_stats, which Linux keeps per CPU.
  *
- * <p>Each tag has its own counters, and only the tag's owner adds to them. So an update needs no atomic operation and
- * shares no cache line with other writers. The completion of a chain owns all its tags and adds the sum to one. A
- * reader sums the counters of all tags.
+ * <p>Each tag has its own counters, and only the tag's owner adds to them. So an update needs no
+ * atomic operation and shares no cache line with other writers. The completion of a chain owns all
+ * its tags and adds the sum to one. A reader sums the counters of all tags.
  */
 @LinuxSource(file = "include/linux/genhd.h", name = "disk_stats")
 final class QueueStats {
@@ -43,7 +43,9 @@ final class QueueStats {
     return op == BlkTypes.REQ_OP_DISCARD ? STAT_DISCARD : op & 1;
   }
 
-  /** Counts completed requests of one group. By the owner of the tag, which may be any of theirs. */
+  /**
+   * Counts completed requests of one group. By the owner of the tag, which may be any of theirs.
+   */
   void done(int tag, int group, int ios, long sectors, long nanos) {
     int at = (tag << STRIDE_SHIFT) + group * FIELDS;
     add(at + IOS, ios);

@@ -5,12 +5,12 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The unit that a driver processes: the counterpart of struct request. Each tag of a hardware queue has one, made with
- * the queue and reused.
+ * The unit that a driver processes: the counterpart of struct request. Each tag of a hardware queue
+ * has one, made with the queue and reused.
  *
- * <p>A request has one bio, or, after merging, several contiguous ones with the same operation and flags. A write with
- * a flush before or after it keeps its request and tag for all steps. The driver gets the request several times, and
- * sees an empty REQ_OP_FLUSH for each flush.
+ * <p>A request has one bio, or, after merging, several contiguous ones with the same operation and
+ * flags. A write with a flush before or after it keeps its request and tag for all steps. The
+ * driver gets the request several times, and sees an empty REQ_OP_FLUSH for each flush.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "request")
 public final class Request {
@@ -31,7 +31,8 @@ public final class Request {
   private int status;
   private boolean inFlight; // from queueRqs to detach, as MQ_RQ_IN_FLIGHT
   private long driverData;
-  private int sequence; // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
+  // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
+  private int sequence;
   private @Nullable Bio data; // the bio, while the driver sees a flush instead
   private @Nullable Bio flushBio; // made at first use
 
@@ -84,7 +85,9 @@ public final class Request {
     return tag;
   }
 
-  /** {@return the first bio, which has the operation, flags and first sector; the others follow it} */
+  /**
+   * {@return the first bio, which has the operation, flags and first sector; the others follow it}
+   */
   public Bio bio() {
     Bio mine = bio;
     assert mine != null : "a request that is not in flight";
@@ -156,8 +159,8 @@ public final class Request {
   }
 
   /**
-   * Completes the request: puts the tag and completes the bios. From any context, once each time that the driver gets
-   * it.
+   * Completes the request: puts the tag and completes the bios. From any context, once each time
+   * that the driver gets it.
    *
    * @param result 0 or a negative errno
    */
@@ -169,10 +172,12 @@ public final class Request {
   }
 
   /**
-   * Completes the driver's step. Returns whether another step follows; if so, the driver owns the request again, and
-   * this thread must not touch it.
+   * Completes the driver's step. Returns whether another step follows; if so, the driver owns the
+   * request again, and this thread must not touch it.
    */
-  @LinuxSource(file = "block/blk-flush.c", name = {"blk_flush_complete_seq", "flush_end_io", "mq_flush_data_end_io"})
+  @LinuxSource(
+      file = "block/blk-flush.c",
+      name = {"blk_flush_complete_seq", "flush_end_io", "mq_flush_data_end_io"})
   boolean goesOn() {
     if (sequence == 0) {
       return false;
@@ -193,12 +198,18 @@ public final class Request {
     inFlight = true;
   }
 
-  /** Whether the driver holds it. False while a plug holds it. Racy if other threads use the request. */
+  /**
+   * Whether the driver holds it. False while a plug holds it. Racy if other threads use the
+   * request.
+   */
   boolean isInFlight() {
     return inFlight;
   }
 
-  /** Detaches the bios of a completed request, each with the result. Returns the last; they stay linked. */
+  /**
+   * Detaches the bios of a completed request, each with the result. Returns the last; they stay
+   * linked.
+   */
   @LinuxSource(file = "block/blk-core.c", name = "blk_update_request")
   Bio detach() {
     Bio tail = bio();

@@ -6,8 +6,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests that wait for a poller: any thread adds a chain, a poller takes all. Lock-free; ABA is harmless, since
- * requests are never taken singly.
+ * Requests that wait for a poller: any thread adds a chain, a poller takes all. Lock-free; ABA is
+ * harmless, since requests are never taken singly.
  */
 public final class RequestList {
   private static final VarHandle HEAD;

@@ -17,7 +17,10 @@ public final class RequestQueue {
   /** Default depth of each hardware queue, as in NVMe drives. */
   public static final int DEFAULT_DEPTH = 1023;
 
-  /** Polls of the device in one spinning blkPoll, which then returns so that the caller can yield (need_resched). */
+  /**
+   * Polls of the device in one spinning blkPoll, which then returns so that the caller can yield
+   * (need_resched).
+   */
   private static final int SPINS = 1_000;
 
   /** log2 of the nanoseconds of a busy tick: about a millisecond. */
@@ -41,16 +44,18 @@ public final class RequestQueue {
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
   private final @Nullable HwCtx onlyPolled; // if there is exactly one
-  private final int logicalBlockSize; // copied from the limits; read for each bio, as the next three
+  // copied from the limits; read for each bio, as the next three
+  private final int logicalBlockSize;
   private final boolean shouldMerge;
-  private final int simpleBytes; // a bio up to this size is never too long; 0 if that depends on its position
+  // a bio up to this size is never too long; 0 if that depends on its position
+  private final int simpleBytes;
   private final int maxSegments;
   private volatile long stamp; // the tick up to which busyTicks is counted
   private final AtomicLong busyTicks = new AtomicLong();
 
   /**
-   * Makes a queue for a device with a write cache and without merging: one interrupt-driven and one polled hardware
-   * queue.
+   * Makes a queue for a device with a write cache and without merging: one interrupt-driven and one
+   * polled hardware queue.
    *
    * @param ops the driver
    * @param logicalBlockSize smallest unit of I/O in bytes, a power of two from 512 to 4096
@@ -115,7 +120,8 @@ public final class RequestQueue {
   }
 
   /**
-   * Passes requests to the driver. If the driver throws, it is not called again, and the requests it holds fail later.
+   * Passes requests to the driver. If the driver throws, it is not called again, and the requests
+   * it holds fail later.
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
   void queueRqs(HwCtx hctx, Request chain) {
@@ -143,9 +149,9 @@ public final class RequestQueue {
   }
 
   /**
-   * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once. Requests in flight
-   * fail after one second, unless the driver completes them first ({@link BlkMqOps#isIdle}). From any context; a second
-   * call does nothing.
+   * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once.
+   * Requests in flight fail after one second, unless the driver completes them first ({@link
+   * BlkMqOps#isIdle}). From any context; a second call does nothing.
    *
    * @param where the thread or the part that failed
    * @param thrown the cause
@@ -168,8 +174,8 @@ public final class RequestQueue {
   }
 
   /**
-   * Returns the hardware queue for a task's bio. It is always the same for a task and a kind, so one cookie polls for
-   * all of the task's bios. From process context.
+   * Returns the hardware queue for a task's bio. It is always the same for a task and a kind, so
+   * one cookie polls for all of the task's bios. From process context.
    */
   @LinuxSource(file = "block/blk-mq.h", name = "blk_mq_map_queue")
   private HwCtx map(Bio bio) {
@@ -208,7 +214,8 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-merge.c", name = "blk_queue_split")
   private int makeRequests(Task current, Bio bio) {
     int cookie = BlkTypes.BLK_QC_T_NONE;
-    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) { // each piece has at least one block
+    // each piece has at least one block
+    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) {
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
         bio.wouldBlockError(); // the owner gets this once the submitted pieces complete
@@ -221,7 +228,9 @@ public final class RequestQueue {
   }
 
   /** Bytes of a bio, from its start, that fit in one request. */
-  @LinuxSource(file = "block/blk-merge.c", name = {"blk_bio_segment_split", "blk_bio_discard_split", "get_max_io_size"})
+  @LinuxSource(
+      file = "block/blk-merge.c",
+      name = {"blk_bio_segment_split", "blk_bio_discard_split", "get_max_io_size"})
   private int mostBytes(Bio bio) {
     switch (bio.op()) {
       case BlkTypes.REQ_OP_FLUSH -> {
@@ -244,7 +253,9 @@ public final class RequestQueue {
     }
   }
 
-  /** The bytes of a number of sectors, reduced so that the rest starts at a multiple, if possible. */
+  /**
+   * The bytes of a number of sectors, reduced so that the rest starts at a multiple, if possible.
+   */
   private static int alignedEnd(Bio bio, int sectors, int multiple) {
     int bytes = sectors << BlkTypes.SECTOR_SHIFT;
     if (multiple == 0 || bytes >= bio.size()) {
@@ -255,12 +266,14 @@ public final class RequestQueue {
   }
 
   /**
-   * Puts a bio that fits into a request: the last one of its list if it can be merged, otherwise a new one. A new
-   * request goes to the task's plug, or to the driver.
+   * Puts a bio that fits into a request: the last one of its list if it can be merged, otherwise a
+   * new one. A new request goes to the task's plug, or to the driver.
    *
    * @return the cookie, or BLK_QC_T_NONE if the bio failed because no request was free
    */
-  @LinuxSource(file = "block/blk-mq.c", name = {"blk_mq_get_request", "blk_mq_bio_to_request"})
+  @LinuxSource(
+      file = "block/blk-mq.c",
+      name = {"blk_mq_get_request", "blk_mq_bio_to_request"})
   private int queueOne(Task current, Bio bio) {
     HwCtx hctx = map(bio);
     if (!(current.plug() instanceof Plug plug)) {
@@ -272,7 +285,8 @@ public final class RequestQueue {
         }
       }
       request.start(bio, now());
-      int cookie = hctx.cookie(request); // before queueRqs, which may complete and reuse the request
+      // before queueRqs, which may complete and reuse the request
+      int cookie = hctx.cookie(request);
       queueRqs(hctx, request);
       return cookie;
     }
@@ -294,7 +308,10 @@ public final class RequestQueue {
     return cookie;
   }
 
-  /** Handles a queue without free tags. Waits for one, or fails the bio if it must not wait, and then returns null. */
+  /**
+   * Handles a queue without free tags. Waits for one, or fails the bio if it must not wait, and
+   * then returns null.
+   */
   @LinuxSource(file = "block/blk-core.c", name = "bio_wouldblock_error")
   private static @Nullable Request getOrEnd(Task current, HwCtx hctx, Bio bio) {
     if (bio.has(BlkTypes.REQ_NOWAIT)) {
@@ -328,7 +345,8 @@ public final class RequestQueue {
   }
 
   /**
-   * Polls every polled hardware queue once, for a task that waits for other tasks' I/O. Never sleeps.
+   * Polls every polled hardware queue once, for a task that waits for other tasks' I/O. Never
+   * sleeps.
    *
    * @return completions found
    */
@@ -341,7 +359,8 @@ public final class RequestQueue {
   }
 
   /**
-   * Returns whether a cookie can be polled. It can't if its bio has completed, or if its queue has an interrupt.
+   * Returns whether a cookie can be polled. It can't if its bio has completed, or if its queue has
+   * an interrupt.
    *
    * @param cookie returned by submitBio
    * @return true if so
@@ -351,7 +370,10 @@ public final class RequestQueue {
     return cookie != BlkTypes.BLK_QC_T_NONE && hctxs[cookie >> 16].polled();
   }
 
-  /** Counts busy time for requests in flight since start: whole ticks that are not counted yet. From any context. */
+  /**
+   * Counts busy time for requests in flight since start: whole ticks that are not counted yet. From
+   * any context.
+   */
   @LinuxSource(file = "block/blk-core.c", name = "part_round_stats")
   void busy(long start, long now) {
     long tick = now >> TICK_SHIFT;

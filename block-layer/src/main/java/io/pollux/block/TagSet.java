@@ -11,7 +11,9 @@ import io.pollux.uapi.LinuxSource;
  * @param depth tags of each queue, from 1 to 65,536
  * @param shouldMerge whether the driver takes requests of more than one bio
  */
-@LinuxSource(file = "include/linux/blk-mq.h", name = {"blk_mq_tag_set", "BLK_MQ_F_SHOULD_MERGE"})
+@LinuxSource(
+    file = "include/linux/blk-mq.h",
+    name = {"blk_mq_tag_set", "BLK_MQ_F_SHOULD_MERGE"})
 public record TagSet(int submitQueues, int pollQueues, int depth, boolean shouldMerge) {
   /** Maximum number of hardware queues of a kind. */
   public static final int MAX_QUEUES = 256;
@@ -21,8 +23,12 @@ public record TagSet(int submitQueues, int pollQueues, int depth, boolean should
 
   /** Checks that all values are in range. */
   public TagSet {
-    if (submitQueues < 1 || submitQueues > MAX_QUEUES || pollQueues < 0 || pollQueues > MAX_QUEUES) {
-      throw new IllegalArgumentException("hardware queues: " + submitQueues + " and " + pollQueues + " polled");
+    if (submitQueues < 1
+        || submitQueues > MAX_QUEUES
+        || pollQueues < 0
+        || pollQueues > MAX_QUEUES) {
+      throw new IllegalArgumentException(
+          "hardware queues: " + submitQueues + " and " + pollQueues + " polled");
     }
     if (depth < 1 || depth > MAX_DEPTH) {
       throw new IllegalArgumentException("depth of a hardware queue: " + depth);

@@ -118,7 +118,9 @@ class BdevPollTest {
     HeldDisk held = new HeldDisk((int) BYTES);
     for (int pollQueues = 0; pollQueues < 2; pollQueues++) {
       BlockDevice device = held.disk(new TagSet(1, pollQueues, 8, false), QueueLimits.of(512));
-      File opened = new File(files, new BdevInode(new Ramfs(1), 2, device), null, Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+      File opened =
+          new File(
+              files, new BdevInode(new Ramfs(1), 2, device), null, Fcntl.O_RDONLY | Fcntl.O_DIRECT);
       result = NOT_DONE;
       assertThat(iter.importSingleRange(process.mm(), true, memory, 4096)).isZero();
       iocb.init(opened, (done, ret, ret2) -> result = ret);
@@ -138,11 +140,18 @@ class BdevPollTest {
   @Patch(2)
   @Test
   void whoPollsNeverSleepsForARequest() {
-    BlockDevice small = new BlockDevice("small0", 2, BYTES, false, new RequestQueue(new Nothing(), 512, 1));
-    Bio first = Bio.alloc(task, small, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, bio -> {}, null);
+    BlockDevice small =
+        new BlockDevice("small0", 2, BYTES, false, new RequestQueue(new Nothing(), 512, 1));
+    Bio first =
+        Bio.alloc(task, small, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, bio -> {}, null);
     Bio second =
         Bio.alloc(
-            task, small, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, bio -> result = bio.status(), null);
+            task,
+            small,
+            0,
+            BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC,
+            bio -> result = bio.status(),
+            null);
     assertThat(small.submitBio(task, first)).isNotEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(small.submitBio(task, second)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(result).isEqualTo(-Errno.EAGAIN);

@@ -16,7 +16,10 @@ import io.pollux.uapi.Patch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** How a bio comes to its pages: user memory is pinned and held, a fixed buffer's pages are taken as they are. */
+/**
+ * How a bio comes to its pages: user memory is pinned and held, a fixed buffer's pages are taken as
+ * they are.
+ */
 class BioPagesTest {
   private final RamDisk ram = new RamDisk(1 << 20);
   private final BlockDevice disk = ram.disk("ram0", 1, false);

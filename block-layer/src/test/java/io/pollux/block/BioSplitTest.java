@@ -97,7 +97,8 @@ class BioSplitTest extends HeldDiskTest {
   void nothingOnItsWayMeansNoCookie() {
     bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN.withTransfer(8, 256, 0));
     int cookie = submit("a", BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 8);
-    assertThat(submit("b", BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 32)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+    assertThat(submit("b", BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 32))
+        .isEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(ended).containsExactly("b " + -Errno.EAGAIN);
     disk.release(0);
     assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);

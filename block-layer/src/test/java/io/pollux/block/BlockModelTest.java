@@ -12,8 +12,8 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Checks a disk against a model, for random limits, memory layouts and orders of completion. Reads return what was
- * written, no request exceeds a limit, and every bio completes once.
+ * Checks a disk against a model, for random limits, memory layouts and orders of completion. Reads
+ * return what was written, no request exceeds a limit, and every bio completes once.
  */
 @Timeout(120)
 class BlockModelTest extends HeldDiskTest {
@@ -40,7 +40,8 @@ class BlockModelTest extends HeldDiskTest {
       boolean plugged = random.nextBoolean() && plug.start(task);
       RawMemory.segment(memory, MEMORY).fill((byte) random.nextInt());
       byte[] expected = new byte[MEMORY];
-      MemorySegment.copy(RawMemory.segment(memory, MEMORY), ValueLayout.JAVA_BYTE, 0, expected, 0, MEMORY);
+      MemorySegment.copy(
+          RawMemory.segment(memory, MEMORY), ValueLayout.JAVA_BYTE, 0, expected, 0, MEMORY);
       int at = random.nextInt(16);
       for (int i = 0; i < 20 && at < SECTORS - 128; i++) { // bios of a round do not overlap
         int sectors = send(write, at);
@@ -97,7 +98,9 @@ class BlockModelTest extends HeldDiskTest {
     assertThat(request.segments()).as(what).isLessThanOrEqualTo(limits.maxSegments());
     if (limits.chunkSectors() != 0 && request.bytes() != 0) {
       long last = request.bio().sector() + request.bytes() / 512 - 1;
-      assertThat(last / limits.chunkSectors()).as(what).isEqualTo(request.bio().sector() / limits.chunkSectors());
+      assertThat(last / limits.chunkSectors())
+          .as(what)
+          .isEqualTo(request.bio().sector() / limits.chunkSectors());
     }
   }
 }

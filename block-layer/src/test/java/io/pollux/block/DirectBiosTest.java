@@ -39,7 +39,8 @@ class DirectBiosTest {
   private final Task task = process.newTask();
   private final AddressSpace mm = process.mm();
   private final long memory = mm.mmap(BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
-  private final File file = new File(files, new BdevInode(new Ramfs(1), 2, disk), null, Fcntl.O_RDWR | Fcntl.O_DIRECT);
+  private final File file =
+      new File(files, new BdevInode(new Ramfs(1), 2, disk), null, Fcntl.O_RDWR | Fcntl.O_DIRECT);
   private final Kiocb iocb = new Kiocb();
   private final List<Long> results = new ArrayList<>();
   private @Nullable Object publishedAtCompletion;
@@ -127,7 +128,8 @@ class DirectBiosTest {
   void iopollPollsTheQueueThatTheKiocbNames() {
     RecordingDriver otherDriver = new RecordingDriver();
     BlockDevice other = otherDriver.disk("disk1", BYTES);
-    Bio bio = Bio.alloc(task, other, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, Bio::put, null);
+    Bio bio =
+        Bio.alloc(task, other, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, Bio::put, null);
     assertThat(bio.addMemory(memory, 512)).isTrue();
     int cookie = other.submitBio(task, bio);
     iocb.init(file, (done, result, result2) -> {});

@@ -37,7 +37,9 @@ class DiskStatsTest extends HeldDiskTest {
     assertThat(stats.timeInQueue()).isEqualTo(90);
     assertThat(stats.ioTicks()).as("30 ms, to a tick or two").isBetween(28L, 32L);
     disk.advance(1000 * MS);
-    assertThat(bdev.queue().stats().ioTicks()).as("nothing was in flight").isEqualTo(stats.ioTicks());
+    assertThat(bdev.queue().stats().ioTicks())
+        .as("nothing was in flight")
+        .isEqualTo(stats.ioTicks());
   }
 
   @Test

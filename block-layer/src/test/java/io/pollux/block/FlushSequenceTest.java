@@ -7,7 +7,9 @@ import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Writes that have to be durable, on devices with a write cache, without one, with FUA and without. */
+/**
+ * Writes that have to be durable, on devices with a write cache, without one, with FUA and without.
+ */
 @Timeout(60)
 class FlushSequenceTest extends HeldDiskTest {
   private static final int FUA = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA;
@@ -92,7 +94,8 @@ class FlushSequenceTest extends HeldDiskTest {
     disk.release(0);
     disk.fail(0, Errno.EIO);
     assertThat(ended)
-        .containsExactly("preflush " + -Errno.EIO, "data " + -Errno.ENOSPC, "postflush " + -Errno.EIO);
+        .containsExactly(
+            "preflush " + -Errno.EIO, "data " + -Errno.ENOSPC, "postflush " + -Errno.EIO);
   }
 
   @Test

@@ -27,7 +27,12 @@ public final class HeldDisk implements BlkMqOps {
   }
 
   public BlockDevice disk(TagSet tags, QueueLimits limits, boolean readOnly) {
-    return new BlockDevice("held0", 0x10305, contents.length, readOnly, new RequestQueue(this, tags, limits, () -> nanos));
+    return new BlockDevice(
+        "held0",
+        0x10305,
+        contents.length,
+        readOnly,
+        new RequestQueue(this, tags, limits, () -> nanos));
   }
 
   public void advance(long more) {
@@ -83,7 +88,11 @@ public final class HeldDisk implements BlkMqOps {
           case BlkTypes.REQ_OP_DISCARD -> "discard ";
           default -> "zero ";
         };
-    return op + bio.sector() + "+" + (request.bytes() >> 9) + (bio.has(BlkTypes.REQ_FUA) ? " fua" : "");
+    return op
+        + bio.sector()
+        + "+"
+        + (request.bytes() >> 9)
+        + (bio.has(BlkTypes.REQ_FUA) ? " fua" : "");
   }
 
   /** The request at a place, from 0. */

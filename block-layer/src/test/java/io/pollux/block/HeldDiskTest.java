@@ -12,7 +12,9 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The common part of the tests with a held disk: a task, memory, and a record of completed bios. */
+/**
+ * The common part of the tests with a held disk: a task, memory, and a record of completed bios.
+ */
 abstract class HeldDiskTest {
   static final int DISK_BYTES = 1 << 20;
   static final int MEMORY = 1 << 20;
@@ -79,7 +81,9 @@ abstract class HeldDiskTest {
   void assertRead(long sector, int sectors) {
     for (long at = sector; at < sector + sectors; at++) {
       assertThat(RawMemory.getByte(memory + at * 512)).as("sector " + at).isEqualTo((byte) at);
-      assertThat(RawMemory.getByte(memory + at * 512 + 1)).as("sector " + at).isEqualTo((byte) (at >> 8));
+      assertThat(RawMemory.getByte(memory + at * 512 + 1))
+          .as("sector " + at)
+          .isEqualTo((byte) (at >> 8));
     }
   }
 }

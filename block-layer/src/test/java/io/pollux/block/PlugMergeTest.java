@@ -70,7 +70,8 @@ class PlugMergeTest extends HeldDiskTest {
     submit("e", READ, 60, 4);
     submit("another chunk", READ, 64, 4);
     plug.finish(task);
-    assertThat(disk.seen()).containsExactly("read 0+16", "read 16+3", "read 19+1", "read 60+4", "read 64+4");
+    assertThat(disk.seen())
+        .containsExactly("read 0+16", "read 16+3", "read 19+1", "read 60+4", "read 64+4");
     disk.releaseAll();
     assertThat(ended).hasSize(8);
   }

@@ -5,7 +5,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A driver that records the bios it gets, and completes requests at once or when it is polled. It moves no data. */
+/**
+ * A driver that records the bios it gets, and completes requests at once or when it is polled. It
+ * moves no data.
+ */
 final class RecordingDriver implements BlkMqOps {
   /** Every bio, in the order of arrival. */
   final List<Bio> bios = new ArrayList<>();
@@ -27,7 +30,8 @@ final class RecordingDriver implements BlkMqOps {
 
   BlockDevice disk(String name, long bytes) {
     QueueLimits limits = QueueLimits.of(512).withWriteCache(false, false);
-    return new BlockDevice(name, 7, bytes, false, new RequestQueue(this, new TagSet(1, 1, 64, true), limits));
+    return new BlockDevice(
+        name, 7, bytes, false, new RequestQueue(this, new TagSet(1, 1, 64, true), limits));
   }
 
   @Override

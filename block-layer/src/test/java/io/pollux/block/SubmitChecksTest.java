@@ -21,7 +21,10 @@ class SubmitChecksTest extends HeldDiskTest {
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, SECTORS - 1, 2);
     assertThat(ended)
         .containsExactly(
-            "over " + -Errno.EIO, "behind " + -Errno.EIO, "negative " + -Errno.EIO, "discard " + -Errno.EIO);
+            "over " + -Errno.EIO,
+            "behind " + -Errno.EIO,
+            "negative " + -Errno.EIO,
+            "discard " + -Errno.EIO);
     submit("last", BlkTypes.REQ_OP_READ, SECTORS - 1, 1);
     disk.release(0);
     assertThat(ended).endsWith("last 0");
@@ -34,7 +37,8 @@ class SubmitChecksTest extends HeldDiskTest {
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
     submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
     assertThat(ended)
-        .containsExactly("write " + -Errno.EPERM, "discard " + -Errno.EPERM, "zero " + -Errno.EPERM);
+        .containsExactly(
+            "write " + -Errno.EPERM, "discard " + -Errno.EPERM, "zero " + -Errno.EPERM);
     submit("read", BlkTypes.REQ_OP_READ, 0, 8);
     submit("flush", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_PREFLUSH, 0);
     disk.releaseAll();
@@ -48,7 +52,9 @@ class SubmitChecksTest extends HeldDiskTest {
     submit("unknown", 7, 0, 8);
     assertThat(ended)
         .containsExactly(
-            "discard " + -Errno.EOPNOTSUPP, "zero " + -Errno.EOPNOTSUPP, "unknown " + -Errno.EOPNOTSUPP);
+            "discard " + -Errno.EOPNOTSUPP,
+            "zero " + -Errno.EOPNOTSUPP,
+            "unknown " + -Errno.EOPNOTSUPP);
   }
 
   @Test
@@ -77,16 +83,22 @@ class SubmitChecksTest extends HeldDiskTest {
 
   @Test
   void zeroingWithoutTheOperationIsNotDoneIfItMayNotBeWriting() {
-    assertThat(bdev.zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(bdev.zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK))
+        .isEqualTo(-Errno.EOPNOTSUPP);
   }
 
   @Test
   void limitsOutOfRangeAreRefused() {
     assertThatThrownBy(() -> QueueLimits.of(1000)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withTransfer(0, 1, 0)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withTransfer(8, 1, 12)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withDiscard(4096, 4, 0)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new TagSet(0, 1, 1, true)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new TagSet(1, 1, 1 << 17, true)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withTransfer(0, 1, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withTransfer(8, 1, 12))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> PLAIN.withDiscard(4096, 4, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new TagSet(0, 1, 1, true))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new TagSet(1, 1, 1 << 17, true))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -4,8 +4,8 @@ package io.pollux.block;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.NullDisk;
-import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.block.driver.NullParameters;
+import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
@@ -18,7 +18,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Tasks that wait for one bio or many. The objects they wait with are reused, and another thread wakes them. */
+/**
+ * Tasks that wait for one bio or many. The objects they wait with are reused, and another thread
+ * wakes them.
+ */
 @Timeout(60)
 final class WaitForBioTest {
   private static final int BYTES = 1 << 20;
@@ -32,7 +35,8 @@ final class WaitForBioTest {
 
   @Test
   void eachWaitIsForItsOwnAndNoErrorIsLeftFromTheLast() throws InterruptedException {
-    NullParameters softirq = NullParameters.DEFAULT.withIrqmode(IrqMode.SOFTIRQ, 0).withMemoryBacked(true);
+    NullParameters softirq =
+        NullParameters.DEFAULT.withIrqmode(IrqMode.SOFTIRQ, 0).withMemoryBacked(true);
     List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
     try (NullDisk disk = new NullDisk(new RamDisk(BYTES), softirq)) {
       BlockDevice bdev = disk.disk("nullb0", 1, false);
@@ -79,7 +83,8 @@ final class WaitForBioTest {
   private static void one(Task task, BlockDevice bdev, int first, long memory, int round) {
     RawMemory.putLong(memory, round);
     assertThat(bdev.transferAndWait(task, first, memory, PAGE, BlkTypes.REQ_OP_WRITE)).isZero();
-    assertThat(bdev.transferAndWait(task, BYTES, memory, PAGE, BlkTypes.REQ_OP_WRITE)).isEqualTo(-Errno.EIO);
+    assertThat(bdev.transferAndWait(task, BYTES, memory, PAGE, BlkTypes.REQ_OP_WRITE))
+        .isEqualTo(-Errno.EIO);
     RawMemory.putLong(memory, 0);
     assertThat(bdev.transferAndWait(task, first, memory, PAGE, BlkTypes.REQ_OP_READ)).isZero();
     assertThat(RawMemory.getLong(memory)).isEqualTo(round);

@@ -11,13 +11,17 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
 /**
- * The pages of a regular file. A stuffed file's are copied out of its inode and into it; the others go through iomap.
+ * The pages of a regular file. A stuffed file's are copied out of its inode and into it; the others
+ * go through iomap.
  *
- * <p>A reader holds the file's glock, taken before the page. In C the glock is taken here, after the page. The order
- * here lets a change of the glock's state wait for pages without a deadlock. Write-back need not hold the glock: a page
- * is dirty only while the glock is exclusive, and is written before the glock leaves that state.
+ * <p>A reader holds the file's glock, taken before the page. In C the glock is taken here, after
+ * the page. The order here lets a change of the glock's state wait for pages without a deadlock.
+ * Write-back need not hold the glock: a page is dirty only while the glock is exclusive, and is
+ * written before the glock leaves that state.
  */
-@LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_ordered_aops", "gfs2_jdata_aops"})
+@LinuxSource(
+    file = "fs/gfs2/aops.c",
+    name = {"gfs2_ordered_aops", "gfs2_jdata_aops"})
 final class Gfs2Aops implements PageIo {
   private final Gfs2Inode ip;
   private final IomapPages pages;
@@ -33,7 +37,9 @@ final class Gfs2Aops implements PageIo {
   }
 
   @Override
-  @LinuxSource(file = "fs/gfs2/aops.c", name = {"gfs2_readpage", "gfs2_readpages"})
+  @LinuxSource(
+      file = "fs/gfs2/aops.c",
+      name = {"gfs2_readpage", "gfs2_readpages"})
   public int readPages(Task current, long index, long[] addresses, int count) {
     return ip.dinode().stuffed()
         ? readStuffed(current, index, addresses, count)
@@ -46,7 +52,8 @@ final class Gfs2Aops implements PageIo {
       BufData block = ip.readDinode(current);
       for (int i = 0; i < count; i++) {
         int copied = 0;
-        if (index + i == 0) { // an inode is no larger than a page, so the first page has all of its data
+        // an inode is no larger than a page, so the first page has all of its data
+        if (index + i == 0) {
           copied = (int) ip.size();
           block.copyTo(Gfs2Sb.DINODE_BYTES, addresses[i], copied);
         }
@@ -63,6 +70,7 @@ final class Gfs2Aops implements PageIo {
     if (!ip.dinode().stuffed()) {
       return pages.writePages(current, index, addresses, count);
     }
-    return index == 0 ? ip.writeStuffed(current, addresses[0]) : 0; // a stuffed file fits in one page
+    // a stuffed file fits in one page
+    return index == 0 ? ip.writeStuffed(current, addresses[0]) : 0;
   }
 }

@@ -7,16 +7,17 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Maps a block of a file to a block of the device, down the tree of pointers. The inode has the topmost pointers. All
- * data is at one depth, so a walk takes as many steps as the tree is high, whatever the blocks contain.
+ * Maps a block of a file to a block of the device, down the tree of pointers. The inode has the
+ * topmost pointers. All data is at one depth, so a walk takes as many steps as the tree is high,
+ * whatever the blocks contain.
  */
 @LinuxSource(file = "fs/gfs2/bmap.c")
 final class Gfs2Bmap {
   private Gfs2Bmap() {}
 
   /**
-   * Maps the stretch of a file around a block, from the cache if it is there. From process context, with the file's
-   * glock held.
+   * Maps the stretch of a file around a block, from the cache if it is there. From process context,
+   * with the file's glock held.
    *
    * @param current the calling task
    * @param ip the file, not stuffed
@@ -35,8 +36,11 @@ final class Gfs2Bmap {
     return extents;
   }
 
-  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_get", "find_metapath", "lookup_metapath"})
-  private static Gfs2Extents walk(Task current, Gfs2Inode ip, long fileBlock) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/gfs2/bmap.c",
+      name = {"gfs2_iomap_get", "find_metapath", "lookup_metapath"})
+  private static Gfs2Extents walk(Task current, Gfs2Inode ip, long fileBlock)
+      throws ErrnoException {
     Gfs2Sbd sdp = ip.sdp();
     Gfs2Sb sb = sdp.sb();
     int height = ip.dinode().height();
@@ -52,17 +56,21 @@ final class Gfs2Bmap {
       long span = span(sb, below);
       long index = (fileBlock - start) / span;
       if (index >= count) {
-        return Gfs2Extents.hole(start + count * span, Long.MAX_VALUE); // the tree is higher than the largest file needs
+        // the tree is higher than the largest file needs
+        return Gfs2Extents.hole(start + count * span, Long.MAX_VALUE);
       }
       long pointer = block.i64(at + (int) index * Long.BYTES);
       if (pointer == Gfs2Extents.HOLE) {
         return hole(block, at, count, (int) index, start, span);
       }
       if (!sdp.rgrps().hasData(pointer)) {
-        throw block.corrupt("points to block " + Long.toUnsignedString(pointer) + ", where no tree is");
+        throw block.corrupt(
+            "points to block " + Long.toUnsignedString(pointer) + ", where no tree is");
       }
       start += index * span;
-      block = sdp.readMeta(current, ip.glock(), pointer, Gfs2Meta.INDIRECT, () -> ip.what() + ", its tree");
+      block =
+          sdp.readMeta(
+              current, ip.glock(), pointer, Gfs2Meta.INDIRECT, () -> ip.what() + ", its tree");
       at = Gfs2Meta.HEADER_BYTES;
       count = sb.inptrs;
     }
@@ -79,9 +87,11 @@ final class Gfs2Bmap {
   }
 
   /** The hole around a null pointer, extended over its null neighbours. */
-  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_hole_size", "gfs2_extent_length"})
-  private static Gfs2Extents hole(BufData block, int at, int count, int index, long start, long span)
-      throws ErrnoException {
+  @LinuxSource(
+      file = "fs/gfs2/bmap.c",
+      name = {"gfs2_hole_size", "gfs2_extent_length"})
+  private static Gfs2Extents hole(
+      BufData block, int at, int count, int index, long start, long span) throws ErrnoException {
     int from = index;
     while (from > 0 && block.i64(at + (from - 1) * Long.BYTES) == Gfs2Extents.HOLE) {
       from--;

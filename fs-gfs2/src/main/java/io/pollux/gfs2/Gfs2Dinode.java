@@ -137,7 +137,10 @@ record Gfs2Dinode(
     if (depth > MAX_DEPTH) {
       throw disk.corrupt("a hash table of depth " + depth);
     }
-    if (size < 0 || blocks < 0 || blocks > Long.MAX_VALUE >> sb.blockLog || (stuffed() && size > sb.maxStuffedSize())) {
+    if (size < 0
+        || blocks < 0
+        || blocks > Long.MAX_VALUE >> sb.blockLog
+        || (stuffed() && size > sb.maxStuffedSize())) {
       throw disk.corrupt("more data than it has room for (" + size + " bytes)");
     }
     if (badNanos(atimeNsec) || badNanos(mtimeNsec) || badNanos(ctimeNsec)) {
@@ -145,9 +148,15 @@ record Gfs2Dinode(
     }
     boolean good =
         switch (mode & StatMode.S_IFMT) {
-          case StatMode.S_IFREG, StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK -> true;
+          case StatMode.S_IFREG,
+              StatMode.S_IFCHR,
+              StatMode.S_IFBLK,
+              StatMode.S_IFIFO,
+              StatMode.S_IFSOCK ->
+              true;
           case StatMode.S_IFLNK -> stuffed() && size > 0;
-          case StatMode.S_IFDIR -> exhash() ? size == (long) Long.BYTES << depth : stuffed() && depth == 0;
+          case StatMode.S_IFDIR ->
+              exhash() ? size == (long) Long.BYTES << depth : stuffed() && depth == 0;
           default -> false;
         };
     if (!good || (mode & ~(StatMode.S_IFMT | 07777)) != 0) {
@@ -156,8 +165,8 @@ record Gfs2Dinode(
   }
 
   /**
-   * Stores the time of a write into an inode on disk. All bytes are in the first sector, which a disk writes
-   * atomically.
+   * Stores the time of a write into an inode on disk. All bytes are in the first sector, which a
+   * disk writes atomically.
    *
    * @param block the inode's block
    * @param millis milliseconds since 1970

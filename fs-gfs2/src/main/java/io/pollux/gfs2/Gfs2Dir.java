@@ -16,21 +16,24 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Directories. A small one has its entries in the inode. A larger one is a hash table (extendible hashing).
+ * Directories. A small one has its entries in the inode. A larger one is a hash table (extendible
+ * hashing).
  *
- * <p>The directory's depth is the number of leading bits of a name's hash that index the table of pointers to leaves. A
- * leaf of smaller depth has several consecutive pointers. When a leaf can't be split further, more leaves are chained
- * to it. The table is in the inode, or, when it no longer fits, in blocks that begin with a header.
+ * <p>The directory's depth is the number of leading bits of a name's hash that index the table of
+ * pointers to leaves. A leaf of smaller depth has several consecutive pointers. When a leaf can't
+ * be split further, more leaves are chained to it. The table is in the inode, or, when it no longer
+ * fits, in blocks that begin with a header.
  *
- * <p>Names are listed in the order of their hashes, as in Linux. Names with the same hash are sorted by their bytes. A
- * position is a hash and a rank among the names with that hash:
+ * <p>Names are listed in the order of their hashes, as in Linux. Names with the same hash are
+ * sorted by their bytes. A position is a hash and a rank among the names with that hash:
  *
  * <pre>
  *   bits 24 to 55: hash    bits 0 to 23: number of earlier names with that hash
  * </pre>
  *
- * <p>So a position stays valid when leaves are split, and a listing that restarts at every name returns each name once.
- * (The position in Linux is the hash alone; names with equal hashes are lost if the buffer is too small for them.)
+ * <p>So a position stays valid when leaves are split, and a listing that restarts at every name
+ * returns each name once. (The position in Linux is the hash alone; names with equal hashes are
+ * lost if the buffer is too small for them.)
  */
 @LinuxSource(file = "fs/gfs2/dir.c")
 final class Gfs2Dir {
@@ -72,10 +75,12 @@ final class Gfs2Dir {
    * @param dip the directory
    * @param name the name
    * @return the inode's number
-   * @throws ErrnoException ENOENT if there is no such name, EIO if the directory is damaged where the name would be, or
-   *     the device's error
+   * @throws ErrnoException ENOENT if there is no such name, EIO if the directory is damaged where
+   *     the name would be, or the device's error
    */
-  @LinuxSource(file = "fs/gfs2/dir.c", name = {"gfs2_dir_search", "gfs2_dirent_search"})
+  @LinuxSource(
+      file = "fs/gfs2/dir.c",
+      name = {"gfs2_dir_search", "gfs2_dirent_search"})
   static Gfs2Inum search(Task current, Gfs2Inode dip, byte[] name) throws ErrnoException {
     if (name.length > MAX_NAME) {
       throw new ErrnoException(Errno.ENAMETOOLONG);
@@ -101,7 +106,8 @@ final class Gfs2Dir {
     return null;
   }
 
-  private static @Nullable Gfs2Inum search(Gfs2Dirents entries, byte[] name, int hash) throws ErrnoException {
+  private static @Nullable Gfs2Inum search(Gfs2Dirents entries, byte[] name, int hash)
+      throws ErrnoException {
     while (entries.next()) {
       if (entries.is(name, hash)) {
         return entries.inum();
@@ -111,13 +117,14 @@ final class Gfs2Dir {
   }
 
   /**
-   * Lists from context.pos on, until the context is full or the directory is complete. From process context, with the
-   * directory's glock held.
+   * Lists from context.pos on, until the context is full or the directory is complete. From process
+   * context, with the directory's glock held.
    *
    * @param current the calling task
    * @param dip the directory
    * @param context takes the entries
-   * @throws ErrnoException EIO at the first damage, after everything before it was emitted; or the device's error
+   * @throws ErrnoException EIO at the first damage, after everything before it was emitted; or the
+   *     device's error
    */
   @LinuxSource(file = "fs/gfs2/dir.c", name = "gfs2_dir_read")
   static void list(Task current, Gfs2Inode dip, DirContext context) throws ErrnoException {
@@ -137,7 +144,10 @@ final class Gfs2Dir {
     List<Entry> entries = new ArrayList<>();
     collect(new Gfs2Dirents(dip.readDinode(current), Gfs2Sb.DINODE_BYTES), entries);
     if (entries.size() != dinode.entries()) {
-      throw dip.corrupt(entries.size() + " entries, while it tells of " + Integer.toUnsignedString(dinode.entries()));
+      throw dip.corrupt(
+          entries.size()
+              + " entries, while it tells of "
+              + Integer.toUnsignedString(dinode.entries()));
     }
     if (emit(entries, context)) {
       context.setPos(END);
@@ -155,7 +165,8 @@ final class Gfs2Dir {
         int before = entries.size();
         collect(new Gfs2Dirents(leaf, LEAF_BYTES), entries);
         if (entries.size() - before != leaf.u16(26)) {
-          throw leaf.corrupt(entries.size() - before + " entries, while it tells of " + leaf.u16(26));
+          throw leaf.corrupt(
+              entries.size() - before + " entries, while it tells of " + leaf.u16(26));
         }
         if (blocksLeft-- == 0 || entries.size() >> RANK_BITS != 0) {
           throw dip.corrupt("more leaves than there are blocks");
@@ -187,12 +198,12 @@ final class Gfs2Dir {
   private static int dtype(int type) {
     return switch (type) {
       case StatMode.DT_FIFO,
-              StatMode.DT_CHR,
-              StatMode.DT_DIR,
-              StatMode.DT_BLK,
-              StatMode.DT_REG,
-              StatMode.DT_LNK,
-              StatMode.DT_SOCK ->
+          StatMode.DT_CHR,
+          StatMode.DT_DIR,
+          StatMode.DT_BLK,
+          StatMode.DT_REG,
+          StatMode.DT_LNK,
+          StatMode.DT_SOCK ->
           type;
       default -> StatMode.DT_UNKNOWN;
     };
@@ -219,7 +230,9 @@ final class Gfs2Dir {
   }
 
   /** Reads a pointer of the hash table. */
-  @LinuxSource(file = "fs/gfs2/dir.c", name = {"get_leaf_nr", "gfs2_dir_get_hash_table"})
+  @LinuxSource(
+      file = "fs/gfs2/dir.c",
+      name = {"get_leaf_nr", "gfs2_dir_get_hash_table"})
   private long pointer(int index) throws ErrnoException {
     Gfs2Sbd sdp = dip.sdp();
     int offset = index * Long.BYTES;
@@ -234,12 +247,19 @@ final class Gfs2Dir {
     }
     long block = extents.startBlock(run) + offset / jbsize - extents.startOff(run);
     BufData table =
-        sdp.readMeta(current, dip.glock(), block, Gfs2Meta.JOURNALED_DATA, () -> dip.what() + ", its hash table");
+        sdp.readMeta(
+            current,
+            dip.glock(),
+            block,
+            Gfs2Meta.JOURNALED_DATA,
+            () -> dip.what() + ", its hash table");
     return table.i64(Gfs2Meta.HEADER_BYTES + offset % jbsize);
   }
 
   /** The chain of leaves for one range of hashes. */
-  @LinuxSource(file = "fs/gfs2/dir.c", name = {"get_leaf", "get_first_leaf"})
+  @LinuxSource(
+      file = "fs/gfs2/dir.c",
+      name = {"get_leaf", "get_first_leaf"})
   private final class Chain {
     private final Set<Long> seen = new HashSet<>();
     private long next;
@@ -259,7 +279,9 @@ final class Gfs2Dir {
       if (!seen.add(next) || !dip.sdp().rgrps().hasData(next)) {
         throw dip.corrupt("a leaf can't be at block " + Long.toUnsignedString(next));
       }
-      BufData leaf = dip.sdp().readMeta(current, dip.glock(), next, Gfs2Meta.LEAF, () -> dip.what() + ", a leaf");
+      BufData leaf =
+          dip.sdp()
+              .readMeta(current, dip.glock(), next, Gfs2Meta.LEAF, () -> dip.what() + ", a leaf");
       if (leaf.u32(28) != FORMAT_DE || leaf.u16(24) > dinode.depth()) {
         throw leaf.corrupt("a leaf of depth " + leaf.u16(24) + " and format " + leaf.u32(28));
       }

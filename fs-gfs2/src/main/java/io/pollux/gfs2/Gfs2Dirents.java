@@ -6,8 +6,13 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import java.util.zip.CRC32;
 
-/** Walks the entries of one block of a directory and checks each. Entries fill the block; some are empty. */
-@LinuxSource(file = "fs/gfs2/dir.c", name = {"gfs2_dirent_scan", "gfs2_check_dirent"})
+/**
+ * Walks the entries of one block of a directory and checks each. Entries fill the block; some are
+ * empty.
+ */
+@LinuxSource(
+    file = "fs/gfs2/dir.c",
+    name = {"gfs2_dirent_scan", "gfs2_check_dirent"})
 final class Gfs2Dirents {
   /** Bytes of an entry before its name. */
   @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_dirent")
@@ -54,7 +59,8 @@ final class Gfs2Dirents {
       next = at + length;
       if (buf.i64(at) == 0 || buf.i64(at + 8) == 0) {
         if (at != first) {
-          throw buf.corrupt("an empty entry in the middle"); // C merges an empty entry with the previous one
+          // C merges an empty entry with the previous one
+          throw buf.corrupt("an empty entry in the middle");
         }
         continue;
       }
@@ -99,6 +105,8 @@ final class Gfs2Dirents {
 
   /** Whether the entry has this name, whose hash is given. */
   boolean is(byte[] name, int nameHash) throws ErrnoException {
-    return hash() == nameHash && nameLength() == name.length && buf.matches(at + DIRENT_BYTES, name);
+    return hash() == nameHash
+        && nameLength() == name.length
+        && buf.matches(at + DIRENT_BYTES, name);
   }
 }

@@ -8,8 +8,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The inodes whose times changed in memory. They are written without the journal, at sync, at unmount, and before their
- * glock is demoted. Each is referenced from here until then.
+ * The inodes whose times changed in memory. They are written without the journal, at sync, at
+ * unmount, and before their glock is demoted. Each is referenced from here until then.
  */
 @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
 final class Gfs2Dirty {

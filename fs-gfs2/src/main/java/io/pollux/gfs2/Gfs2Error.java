@@ -6,7 +6,9 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /** How damage is reported: EIO, as in C, and a sentence. */
-@LinuxSource(file = "fs/gfs2/util.c", name = {"gfs2_consist_i", "gfs2_consist_inode_i", "gfs2_consist_rgrpd_i"})
+@LinuxSource(
+    file = "fs/gfs2/util.c",
+    name = {"gfs2_consist_i", "gfs2_consist_inode_i", "gfs2_consist_rgrpd_i"})
 final class Gfs2Error {
   /** The errno for damage. */
   static final int DAMAGE = Errno.EIO;

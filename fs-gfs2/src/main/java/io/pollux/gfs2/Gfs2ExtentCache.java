@@ -4,9 +4,9 @@ package io.pollux.gfs2;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The stretches of one file that were mapped last, so that mapping them again needs no walk. Each block of pointers has
- * a slot; when there are more such blocks than slots, the last one used keeps it. C has the same in the buffer cache.
- * The cache is dropped as a whole with the glock.
+ * The stretches of one file that were mapped last, so that mapping them again needs no walk. Each
+ * block of pointers has a slot; when there are more such blocks than slots, the last one used keeps
+ * it. C has the same in the buffer cache. The cache is dropped as a whole with the glock.
  */
 final class Gfs2ExtentCache {
   private static final int MOST_PLACES = 1024;
@@ -17,8 +17,8 @@ final class Gfs2ExtentCache {
   private final long inverse; // the factor of place
 
   /**
-   * Plain: all fields of a stretch are final, so a reader that sees one sees all of it, and one that misses it maps
-   * again.
+   * Plain: all fields of a stretch are final, so a reader that sees one sees all of it, and one
+   * that misses it maps again.
    */
   private final @Nullable Gfs2Extents[] places;
 
@@ -38,11 +38,11 @@ final class Gfs2ExtentCache {
   }
 
   /**
-   * The slot of a file's block: the index of its block of pointers, modulo the number of slots. A multiplication costs
-   * less than the division it replaces.
+   * The slot of a file's block: the index of its block of pointers, modulo the number of slots. A
+   * multiplication costs less than the division it replaces.
    *
-   * <p>It is exact: the error is less than fileBlock / 2^63, which is less than 1 / inptrs. A file has at most 2^63 /
-   * blockSize blocks, and a block at most blockSize / 8 pointers.
+   * <p>It is exact: the error is less than fileBlock / 2^63, which is less than 1 / inptrs. A file
+   * has at most 2^63 / blockSize blocks, and a block at most blockSize / 8 pointers.
    */
   int place(long fileBlock) {
     return (int) Math.multiplyHigh(fileBlock << 1, inverse) & (places.length - 1);

@@ -6,11 +6,11 @@ import io.pollux.core.ErrnoException;
 import java.util.Arrays;
 
 /**
- * The runs of a stretch of a file: those of one block of pointers, or of a hole in a block of pointers further up. Runs
- * follow each other without gaps; a hole is a run, too. Immutable.
+ * The runs of a stretch of a file: those of one block of pointers, or of a hole in a block of
+ * pointers further up. Runs follow each other without gaps; a hole is a run, too. Immutable.
  *
- * <p>The lookup has no branch on the start of a run. For a random block such a branch is mispredicted, which costs more
- * than the whole lookup.
+ * <p>The lookup has no branch on the start of a run. For a random block such a branch is
+ * mispredicted, which costs more than the whole lookup.
  */
 final class Gfs2Extents {
   /** The device block of a hole. */
@@ -25,8 +25,8 @@ final class Gfs2Extents {
   final long end;
 
   /**
-   * Pairs: the start of a run in the file, and its block on the device or HOLE. After the last pair comes the end, then
-   * NONE up to a power of two.
+   * Pairs: the start of a run in the file, and its block on the device or HOLE. After the last pair
+   * comes the end, then NONE up to a power of two.
    */
   private final long[] runs;
 
@@ -52,7 +52,8 @@ final class Gfs2Extents {
    * @return the stretch
    * @throws ErrnoException EIO if one points to a block that is not in a resource group
    */
-  static Gfs2Extents ofPointers(BufData from, int at, int count, long start, Gfs2Rgrps rgrps) throws ErrnoException {
+  static Gfs2Extents ofPointers(BufData from, int at, int count, long start, Gfs2Rgrps rgrps)
+      throws ErrnoException {
     int[] offs = new int[count];
     long[] blocks = new long[count];
     int runs = 0;
@@ -65,7 +66,8 @@ final class Gfs2Extents {
         runs++;
       }
       if (block != HOLE && !rgrps.hasData(block)) {
-        throw from.corrupt("points to block " + Long.toUnsignedString(block) + ", where no data is");
+        throw from.corrupt(
+            "points to block " + Long.toUnsignedString(block) + ", where no data is");
       }
       next = block == HOLE ? HOLE : block + 1;
     }
@@ -73,7 +75,8 @@ final class Gfs2Extents {
   }
 
   private static Gfs2Extents of(long start, long end, int[] offs, long[] blocks, int count) {
-    int pairs = Math.max(FEW, Integer.highestOneBit(count) << 1); // more than count: room for the end
+    // more than count: room for the end
+    int pairs = Math.max(FEW, Integer.highestOneBit(count) << 1);
     long[] runs = new long[pairs << 1];
     for (int i = 0; i < count; i++) {
       runs[i << 1] = start + offs[i];
@@ -85,13 +88,15 @@ final class Gfs2Extents {
   }
 
   /**
-   * Returns the run that has a block of the file, which must be inside the stretch. Few runs are counted, many are
-   * searched by bisection.
+   * Returns the run that has a block of the file, which must be inside the stretch. Few runs are
+   * counted, many are searched by bisection.
    */
   int find(long fileBlock) {
     long[] pairs = runs;
     if (pairs.length == FEW << 1) {
-      return notBehind(pairs[2], fileBlock) + notBehind(pairs[4], fileBlock) + notBehind(pairs[6], fileBlock);
+      return notBehind(pairs[2], fileBlock)
+          + notBehind(pairs[4], fileBlock)
+          + notBehind(pairs[6], fileBlock);
     }
     int run = 0;
     for (int step = pairs.length >> 2; step > 0; step >>= 1) {

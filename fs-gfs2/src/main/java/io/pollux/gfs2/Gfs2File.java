@@ -17,18 +17,21 @@ import io.pollux.uapi.Patch;
 /**
  * The file operations of regular files.
  *
- * <p>Direct reads hold the inode's glock deferred, buffered reads hold it shared. A change between the two states drops
- * the pages. Neither takes the inode's iRwsem: the glock keeps writers through the page cache out.
- * {@link Gfs2Overwrite} does the writes.
+ * <p>Direct reads hold the inode's glock deferred, buffered reads hold it shared. A change between
+ * the two states drops the pages. Neither takes the inode's iRwsem: the glock keeps writers through
+ * the page cache out. {@link Gfs2Overwrite} does the writes.
  *
- * <p>A read holds the glock while it is submitted, not until it completes. A queued request is counted in the inode
- * (inode_dio_begin) while it is in flight. A change of the glock's state that conflicts with it waits until the count
- * is 0 ({@link Gfs2Glops}). So a completion never releases a glock.
+ * <p>A read holds the glock while it is submitted, not until it completes. A queued request is
+ * counted in the inode (inode_dio_begin) while it is in flight. A change of the glock's state that
+ * conflicts with it waits until the count is 0 ({@link Gfs2Glops}). So a completion never releases
+ * a glock.
  *
- * <p>Files whose data goes through the journal can't be opened with O_DIRECT, and RWF_NOWAIT is not supported; both as
- * in 4.20.
+ * <p>Files whose data goes through the journal can't be opened with O_DIRECT, and RWF_NOWAIT is not
+ * supported; both as in 4.20.
  */
-@LinuxSource(file = "fs/gfs2/file.c", name = {"gfs2_file_fops", "gfs2_file_fops_nolock"})
+@LinuxSource(
+    file = "fs/gfs2/file.c",
+    name = {"gfs2_file_fops", "gfs2_file_fops_nolock"})
 final class Gfs2File implements FileOperations {
   static final Gfs2File OPERATIONS = new Gfs2File(true);
 
@@ -133,12 +136,16 @@ final class Gfs2File implements FileOperations {
   public long llseek(Task current, File file, long offset, int whence) {
     return switch (whence) {
       case Fcntl.SEEK_END -> seekEnd(current, file, offset);
-      case Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE -> seekHoleData(current, file, offset, whence == Fcntl.SEEK_DATA);
+      case Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE ->
+          seekHoleData(current, file, offset, whence == Fcntl.SEEK_DATA);
       default -> FileOperations.super.llseek(current, file, offset, whence);
     };
   }
 
-  /** Seeks from the end. Another node may have changed the size, so the glock is taken, in any state. */
+  /**
+   * Seeks from the end. Another node may have changed the size, so the glock is taken, in any
+   * state.
+   */
   private long seekEnd(Task current, File file, long offset) {
     Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
     Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, Gfs2Holder.LM_FLAG_ANY);
@@ -151,7 +158,9 @@ final class Gfs2File implements FileOperations {
     return result;
   }
 
-  @LinuxSource(file = "fs/gfs2/inode.c", name = {"gfs2_seek_data", "gfs2_seek_hole"})
+  @LinuxSource(
+      file = "fs/gfs2/inode.c",
+      name = {"gfs2_seek_data", "gfs2_seek_hole"})
   private static long seekHoleData(Task current, File file, long offset, boolean data) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
     ip.iRwsem.downRead(current);
@@ -183,6 +192,7 @@ final class Gfs2File implements FileOperations {
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
-    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file); // sync and unmount write the times
+    // sync and unmount write the times
+    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file);
   }
 }

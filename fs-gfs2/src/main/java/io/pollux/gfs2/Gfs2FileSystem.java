@@ -18,7 +18,8 @@ public final class Gfs2FileSystem implements BdevFileSystem {
   /** The only instance. */
   public static final Gfs2FileSystem INSTANCE = new Gfs2FileSystem();
 
-  private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+  private static final ValueLayout.OfInt BE32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   private Gfs2FileSystem() {}
 
@@ -41,11 +42,13 @@ public final class Gfs2FileSystem implements BdevFileSystem {
    * @param bdev the device
    * @param options read-only or not; with norecovery dirty journals are ignored, otherwise refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL: not GFS2, an unsupported format, or a cluster's. EROFS: a journal is dirty. EACCES:
-   *     a writable mount of a read-only device. EIO: it is damaged, or larger than the device. Or the device's error
+   * @throws ErrnoException EINVAL: not GFS2, an unsupported format, or a cluster's. EROFS: a
+   *     journal is dirty. EACCES: a writable mount of a read-only device. EIO: it is damaged, or
+   *     larger than the device. Or the device's error
    */
   @Override
-  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options)
+      throws ErrnoException {
     return Gfs2Sbd.mount(current, bdev, options, LockNolock.INSTANCE);
   }
 }

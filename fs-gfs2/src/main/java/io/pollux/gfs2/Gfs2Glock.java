@@ -11,23 +11,26 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lock that a cluster shares: the state that this node has it in, its holders here, and the waiters.
+ * A lock that a cluster shares: the state that this node has it in, its holders here, and the
+ * waiters.
  *
- * <p>A state outlives its holders. The node keeps it, and what is cached under it, until a holder here wants another
- * state or another node asks for the glock.
+ * <p>A state outlives its holders. The node keeps it, and what is cached under it, until a holder
+ * here wants another state or another node asks for the glock.
  *
- * <p>Fast path: a holder that asks for the state the node already has, with no waiter queued, only increments a
- * counter. That is one compare-and-swap on {@link #word}, and one atomic subtraction to release it:
+ * <p>Fast path: a holder that asks for the state the node already has, with no waiter queued, only
+ * increments a counter. That is one compare-and-swap on {@link #word}, and one atomic subtraction
+ * to release it:
  *
  * <pre>
  *   bits 0 to 1: the state    bit 2: SLOW    bits 3 to 30: counted holders
  * </pre>
  *
- * <p>Slow path: while SLOW is set, every holder goes through {@link #lock} and the queue, and holders are granted in
- * order of arrival. The last counted holder to leave runs the queue. A task that finds that the state must change makes
- * the change itself, in its own process context, without the lock, while the others wait. The state must change if
- * there is no holder and the first waiter wants another state, or if the glock is to be demoted. (In C a work queue
- * changes it.)
+ * <p>Slow path: while SLOW is set, every holder goes through {@link #lock} and the queue, and
+ * holders are granted in order of arrival. The last counted holder to leave runs the queue. A task
+ * that finds that the state must change makes the change itself, in its own process context,
+ * without the lock, while the others wait. The state must change if there is no holder and the
+ * first waiter wants another state, or if the glock is to be demoted. (In C a work queue changes
+ * it.)
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_glock")
 final class Gfs2Glock {
@@ -55,8 +58,9 @@ final class Gfs2Glock {
   private volatile int word;
 
   /**
-   * The held glocks of the thread that asked for this glock last, for assertions: {@link HeldGlocks#of} tries it before
-   * it looks the thread up. Racy: a thread that finds another thread's entry does the lookup.
+   * The held glocks of the thread that asked for this glock last, for assertions: {@link
+   * HeldGlocks#of} tries it before it looks the thread up. Racy: a thread that finds another
+   * thread's entry does the lookup.
    */
   @Nullable HeldGlocks lastAsked;
 
@@ -86,7 +90,10 @@ final class Gfs2Glock {
     return bufs;
   }
 
-  /** The inode that the glock protects, or null if it is not in memory or the glock is not an inode's. */
+  /**
+   * The inode that the glock protects, or null if it is not in memory or the glock is not an
+   * inode's.
+   */
   @Nullable Gfs2Inode object() {
     return object;
   }
@@ -111,8 +118,8 @@ final class Gfs2Glock {
    *
    * @param current the calling task
    * @param gh the holder: the state wanted, and flags
-   * @return 0, and the caller must call {@link #dq}. -EAGAIN if a try would have to wait. Or a negative errno of the
-   *     lock module or the disk
+   * @return 0, and the caller must call {@link #dq}. -EAGAIN if a try would have to wait. Or a
+   *     negative errno of the lock module or the disk
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_nq")
   int nq(Task current, Gfs2Holder gh) {
@@ -128,8 +135,8 @@ final class Gfs2Glock {
   }
 
   /**
-   * Takes the glock without a holder object, for the read path: in a state that can be shared, without flags. From
-   * process context; sleeps.
+   * Takes the glock without a holder object, for the read path: in a state that can be shared,
+   * without flags. From process context; sleeps.
    *
    * @param current the calling task
    * @param state deferred or shared
@@ -146,7 +153,8 @@ final class Gfs2Glock {
   /** The fast path: the glock is in that state, and SLOW is clear. */
   private boolean tryCount(int state) {
     int seen = word;
-    while ((seen & (STATE | SLOW)) == state) { // terminates: another task succeeds each time this fails
+    // terminates: another task succeeds each time this fails
+    while ((seen & (STATE | SLOW)) == state) {
       if (WORD.compareAndSet(this, seen, seen + ONE)) {
         return true;
       }
@@ -188,7 +196,8 @@ final class Gfs2Glock {
   }
 
   /**
-   * Releases the glock. From process context: changes the state here if others wait or the state is not to be kept.
+   * Releases the glock. From process context: changes the state here if others wait or the state is
+   * not to be kept.
    *
    * @param current the calling task
    * @param gh its holder
@@ -254,8 +263,8 @@ final class Gfs2Glock {
   }
 
   /**
-   * Called when another node wants the glock. It is demoted as soon as it has no holder here, before any waiter here is
-   * granted. From process context, on the lock module's own task.
+   * Called when another node wants the glock. It is demoted as soon as it has no holder here,
+   * before any waiter here is granted. From process context, on the lock module's own task.
    *
    * @param current the calling task
    * @param state the state that this node may keep it in
@@ -273,15 +282,19 @@ final class Gfs2Glock {
     }
   }
 
-  /** Records a request to demote. Two requests for different states demote to unlocked. With the lock. */
+  /**
+   * Records a request to demote. Two requests for different states demote to unlocked. With the
+   * lock.
+   */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "handle_callback")
   private void demoteTo(int target) {
     demoteState = demoteState == NOT_DEMOTED || demoteState == target ? target : LmState.UNLOCKED;
   }
 
   /**
-   * Grants, refuses and demotes until nothing is left to do or holders must leave first. With the lock, which it drops
-   * while it changes the state. Each round grants, refuses or demotes something, so the requests bound the rounds.
+   * Grants, refuses and demotes until nothing is left to do or holders must leave first. With the
+   * lock, which it drops while it changes the state. Each round grants, refuses or demotes
+   * something, so the requests bound the rounds.
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "run_queue")
   private void runQueue(Task current) {
@@ -305,8 +318,8 @@ final class Gfs2Glock {
   }
 
   /**
-   * Grants what can be granted, in the order of the queue. Returns the first holder that must wait, or null. With the
-   * lock.
+   * Grants what can be granted, in the order of the queue. Returns the first holder that must wait,
+   * or null. With the lock.
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "do_promote")
   private @Nullable Gfs2Holder promote() {
@@ -326,7 +339,8 @@ final class Gfs2Glock {
   }
 
   /**
-   * Grants a holder. A shared holder is counted, as on the fast path, so only an exclusive holder stays in the queue.
+   * Grants a holder. A shared holder is counted, as on the fast path, so only an exclusive holder
+   * stays in the queue.
    */
   private void grant(Gfs2Holder gh) {
     waiting--;
@@ -338,12 +352,16 @@ final class Gfs2Glock {
     gh.wake(Gfs2Holder.HIF_HOLDER, 0);
   }
 
-  /** Whether a queued holder is compatible with the current holders and the state. With the lock. */
+  /**
+   * Whether a queued holder is compatible with the current holders and the state. With the lock.
+   */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "may_grant")
   private boolean mayGrant(Gfs2Holder gh) {
     int state = state();
     boolean alone = word >> COUNT_SHIFT == 0 && gh == first;
-    if (!alone && (gh.state == LmState.EXCLUSIVE || (first != gh && first != null && first.state == LmState.EXCLUSIVE))) {
+    if (!alone
+        && (gh.state == LmState.EXCLUSIVE
+            || (first != gh && first != null && first.state == LmState.EXCLUSIVE))) {
       return false;
     }
     if (state == gh.state) {
@@ -352,9 +370,10 @@ final class Gfs2Glock {
     if (state == LmState.UNLOCKED || (gh.flags & Gfs2Holder.GL_EXACT) != 0) {
       return false;
     }
-    // C grants deferred under exclusive, too, since its direct I/O flushes the page cache itself. Here the change of
-    // state does that.
-    return (gh.flags & Gfs2Holder.LM_FLAG_ANY) != 0 || (state == LmState.EXCLUSIVE && gh.state == LmState.SHARED);
+    // C grants deferred under exclusive, too, since its direct I/O flushes the page cache itself.
+    // Here the change of state does that.
+    return (gh.flags & Gfs2Holder.LM_FLAG_ANY) != 0
+        || (state == LmState.EXCLUSIVE && gh.state == LmState.SHARED);
   }
 
   /** Refuses tries from one on: they would have to wait. With the lock. */
@@ -389,10 +408,13 @@ final class Gfs2Glock {
   }
 
   /** Changes the state while there is no holder. With the lock, which it drops meanwhile. */
-  @LinuxSource(file = "fs/gfs2/glock.c", name = {"do_xmote", "finish_xmote"})
+  @LinuxSource(
+      file = "fs/gfs2/glock.c",
+      name = {"do_xmote", "finish_xmote"})
   private void change(Task current, int target, @Nullable Gfs2Holder wanted) {
     changing = true;
-    int flags = wanted == null ? 0 : wanted.flags & (Gfs2Holder.LM_FLAG_TRY | Gfs2Holder.LM_FLAG_TRY_1CB);
+    int flags =
+        wanted == null ? 0 : wanted.flags & (Gfs2Holder.LM_FLAG_TRY | Gfs2Holder.LM_FLAG_TRY_1CB);
     int now = -Errno.EIO;
     lock.unlock();
     try {
@@ -407,7 +429,10 @@ final class Gfs2Glock {
     }
   }
 
-  /** Changes the state, without the lock. Returns the new state; after a negative errno the glock is unlocked. */
+  /**
+   * Changes the state, without the lock. Returns the new state; after a negative errno the glock is
+   * unlocked.
+   */
   private int move(Task current, int target, int flags) {
     int from = state();
     ops.goSync(current, this, target);

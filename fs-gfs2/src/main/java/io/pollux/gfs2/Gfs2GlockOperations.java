@@ -5,13 +5,14 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * What a type of glock does when its state changes. All methods are called from process context, by one task at a time
- * for a glock, while there is no holder.
+ * What a type of glock does when its state changes. All methods are called from process context, by
+ * one task at a time for a glock, while there is no holder.
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_glock_operations")
 interface Gfs2GlockOperations {
   /**
-   * Called before the glock leaves a state: writes back what may not stay dirty, and waits for I/O in flight.
+   * Called before the glock leaves a state: writes back what may not stay dirty, and waits for I/O
+   * in flight.
    *
    * @param current the calling task
    * @param gl the glock

@@ -23,9 +23,9 @@ final class Gfs2Glops {
   @LinuxSource(file = "fs/gfs2/glops.c", name = "gfs2_inode_glops")
   private static final class InodeGlops implements Gfs2GlockOperations {
     /**
-     * Waits for direct I/O, and polls for it: the submitter may be the same task, which now reads through the page
-     * cache. (In C that task deadlocks.) Dirty pages are written back. Before the glock becomes unlocked, the inode's
-     * times are written.
+     * Waits for direct I/O, and polls for it: the submitter may be the same task, which now reads
+     * through the page cache. (In C that task deadlocks.) Dirty pages are written back. Before the
+     * glock becomes unlocked, the inode's times are written.
      */
     @Override
     @LinuxSource(file = "fs/gfs2/glops.c", name = "inode_go_sync")

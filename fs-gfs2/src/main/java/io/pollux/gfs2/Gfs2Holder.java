@@ -9,11 +9,12 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request to hold a glock, from {@link #alloc} to {@link #uninit}. A caller that needs only a shareable state,
- * without flags, makes none ({@link Gfs2Glock#hold}).
+ * One request to hold a glock, from {@link #alloc} to {@link #uninit}. A caller that needs only a
+ * shareable state, without flags, makes none ({@link Gfs2Glock#hold}).
  *
- * <p>It comes from a slab, so waiting for a glock allocates nothing. Unless marked otherwise, its fields are protected
- * by the glock's lock while it is queued, and belong to its task before and after.
+ * <p>It comes from a slab, so waiting for a glock allocates nothing. Unless marked otherwise, its
+ * fields are protected by the glock's lock while it is queued, and belong to its task before and
+ * after.
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_holder")
 final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
@@ -78,7 +79,9 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
     return gh;
   }
 
-  /** Prepares to be queued. Apart from alloc, since most holders are only counted and need no fence. */
+  /**
+   * Prepares to be queued. Apart from alloc, since most holders are only counted and need no fence.
+   */
   void prepareToWait() {
     error = 0;
     status = HIF_WAIT;
@@ -110,7 +113,10 @@ final class Gfs2Holder extends Slab.Item implements BooleanSupplier {
     return error;
   }
 
-  /** Stops the wait, with the glock or with an error. The caller must not touch the holder afterwards. */
+  /**
+   * Stops the wait, with the glock or with an error. The caller must not touch the holder
+   * afterwards.
+   */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_holder_wake")
   void wake(int newStatus, int why) {
     error = why;

@@ -14,15 +14,15 @@ import io.pollux.iomap.InPlaceInode;
 import io.pollux.iomap.IomapFiemap;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statx;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An inode in memory. Its contents are those of its block when the glock was last taken; they are read again after the
- * glock was unlocked. The time of the last write is kept in memory first ({@link Gfs2Dirty}).
+ * An inode in memory. Its contents are those of its block when the glock was last taken; they are
+ * read again after the glock was unlocked. The time of the last write is kept in memory first
+ * ({@link Gfs2Dirty}).
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_inode")
 final class Gfs2Inode extends InPlaceInode {
@@ -99,7 +99,8 @@ final class Gfs2Inode extends InPlaceInode {
       return;
     }
     Gfs2Dinode dinode = Gfs2Dinode.decode(sdp.sb(), ino(), readDinode(current));
-    if (!StatMode.isType(dinode.mode(), mode() & StatMode.S_IFMT) || dinode.formalIno() != dinode().formalIno()) {
+    if (!StatMode.isType(dinode.mode(), mode() & StatMode.S_IFMT)
+        || dinode.formalIno() != dinode().formalIno()) {
       throw corrupt("is another file now");
     }
     contents = new Contents(sdp.sb(), dinode);
@@ -128,7 +129,8 @@ final class Gfs2Inode extends InPlaceInode {
   }
 
   /**
-   * Writes the time of the last write, if it is dirty. From process context, with the glock in any state but unlocked.
+   * Writes the time of the last write, if it is dirty. From process context, with the glock in any
+   * state but unlocked.
    *
    * @param current the calling task
    * @return 0, or a negative errno, after which the time is dirty again
@@ -162,8 +164,8 @@ final class Gfs2Inode extends InPlaceInode {
   }
 
   /**
-   * Changes the inode's block on disk. Unlike in C the write bypasses the journal, so the block must be valid whichever
-   * of its sectors a crash leaves unwritten. Returns 0 or a negative errno.
+   * Changes the inode's block on disk. Unlike in C the write bypasses the journal, so the block
+   * must be valid whichever of its sectors a crash leaves unwritten. Returns 0 or a negative errno.
    */
   private int rewrite(Task current, Change change) {
     try {
@@ -186,7 +188,9 @@ final class Gfs2Inode extends InPlaceInode {
 
   private void rewrite(Task current, Buf buf, Change change) throws ErrnoException {
     Gfs2Dinode there = Gfs2Dinode.decode(sdp.sb(), ino(), buf.data());
-    if (there.formalIno() != dinode().formalIno() || there.size() != size() || there.height() != dinode().height()) {
+    if (there.formalIno() != dinode().formalIno()
+        || there.size() != size()
+        || there.height() != dinode().height()) {
       throw corrupt("is another file now");
     }
     change.make(buf.edit());
@@ -257,7 +261,8 @@ final class Gfs2Inode extends InPlaceInode {
       try {
         // one before and one after each block of the device
         long most = 2 * (sdp.bdev().bytes() >> sdp.sb().blockLog) + 2;
-        return IomapFiemap.fiemap(current, this, fieinfo, start, length, Gfs2Iomap.OPS, sdp.sb().blockSize, most);
+        return IomapFiemap.fiemap(
+            current, this, fieinfo, start, length, Gfs2Iomap.OPS, sdp.sb().blockSize, most);
       } finally {
         unlock(current, gh);
       }
@@ -283,7 +288,10 @@ final class Gfs2Inode extends InPlaceInode {
     }
   }
 
-  /** Fills the attributes; GFS2 has no birth time. The mask claims more attributes than are ever set, as in Linux. */
+  /**
+   * Fills the attributes; GFS2 has no birth time. The mask claims more attributes than are ever
+   * set, as in Linux.
+   */
   @Override
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
   public void fillStatx(long statx, int mask) {
@@ -296,7 +304,8 @@ final class Gfs2Inode extends InPlaceInode {
             | Statx.STATX_ATTR_NODUMP);
     Statx.stxAttributes(
         statx,
-        (immutable() ? Statx.STATX_ATTR_IMMUTABLE : 0) | (appendOnly() ? Statx.STATX_ATTR_APPEND : 0));
+        (immutable() ? Statx.STATX_ATTR_IMMUTABLE : 0)
+            | (appendOnly() ? Statx.STATX_ATTR_APPEND : 0));
   }
 
   /** The number of a device node: 12 bits of major and 20 bits of minor, in the format of stat. */

@@ -10,8 +10,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Maps a position of a regular file. A write gets the same mapping, since no block is allocated. The caller holds the
- * file's glock.
+ * Maps a position of a regular file. A write gets the same mapping, since no block is allocated.
+ * The caller holds the file's glock.
  */
 @LinuxSource(file = "fs/gfs2/bmap.c", name = "gfs2_iomap_ops")
 final class Gfs2Iomap implements IomapOps {
@@ -19,9 +19,14 @@ final class Gfs2Iomap implements IomapOps {
 
   private Gfs2Iomap() {}
 
-  /** {@inheritDoc} Also returns -ENOTBLK for direct I/O that has to go through the page cache instead. */
+  /**
+   * {@inheritDoc} Also returns -ENOTBLK for direct I/O that has to go through the page cache
+   * instead.
+   */
   @Override
-  @LinuxSource(file = "fs/gfs2/bmap.c", name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
+  @LinuxSource(
+      file = "fs/gfs2/bmap.c",
+      name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     Gfs2Inode ip = (Gfs2Inode) inode;
     boolean write = (flags & IOMAP_WRITE) != 0;
@@ -35,7 +40,8 @@ final class Gfs2Iomap implements IomapOps {
           return -Errno.ENOENT;
         }
         long addr = (ip.ino() << ip.sdp().sb().blockLog) + Gfs2Sb.DINODE_BYTES;
-        iomap.setInline(0, ip.size(), addr); // only reported: the block with the data is not in memory
+        // only reported: the block with the data is not in memory
+        iomap.setInline(0, ip.size(), addr);
         return 0;
       }
       return -Errno.ENOTBLK; // its data is inside a block of metadata

@@ -14,11 +14,13 @@ import java.util.zip.CRC32C;
 /**
  * Checks that the journals are clean. Nothing is replayed: a dirty journal is refused.
  *
- * <p>A journal is a file whose blocks form a ring. Each transaction ends with a log header, and headers have increasing
- * sequence numbers. The newest is the valid header with the highest number. The journal is clean if that one is flagged
- * as written at unmount.
+ * <p>A journal is a file whose blocks form a ring. Each transaction ends with a log header, and
+ * headers have increasing sequence numbers. The newest is the valid header with the highest number.
+ * The journal is clean if that one is flagged as written at unmount.
  */
-@LinuxSource(file = "fs/gfs2/recovery.c", name = {"gfs2_recover_func", "gfs2_find_jhead"})
+@LinuxSource(
+    file = "fs/gfs2/recovery.c",
+    name = {"gfs2_recover_func", "gfs2_find_jhead"})
 final class Gfs2JournalCheck {
   private static final long MIN_BYTES = 8 << 20;
   private static final long MAX_BYTES = 1 << 30;
@@ -49,9 +51,12 @@ final class Gfs2JournalCheck {
    * Checks that no journal has to be replayed. From process context.
    *
    * @param jindex the directory of journals
-   * @throws ErrnoException EROFS if a journal is dirty, EIO if one is damaged, or the device's error
+   * @throws ErrnoException EROFS if a journal is dirty, EIO if one is damaged, or the device's
+   *     error
    */
-  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"gfs2_jindex_hold", "check_journal_clean"})
+  @LinuxSource(
+      file = "fs/gfs2/ops_fstype.c",
+      name = {"gfs2_jindex_hold", "check_journal_clean"})
   void requireClean(Gfs2Inode jindex) throws ErrnoException {
     for (int i = 0; i < MAX_JOURNALS; i++) {
       Gfs2Inode journal;
@@ -94,7 +99,8 @@ final class Gfs2JournalCheck {
       if (extents.startBlock(run) == Gfs2Extents.HOLE) {
         throw Gfs2Error.corrupt(what + ": has a hole");
       }
-      int count = (int) Math.min(Math.min(extents.endOff(run), blocks) - block, CHUNK_BYTES >> blockLog);
+      int count =
+          (int) Math.min(Math.min(extents.endOff(run), blocks) - block, CHUNK_BYTES >> blockLog);
       long at = extents.startBlock(run) + block - extents.startOff(run);
       head.scan(sdp.cache().readUncached(current, at << blockLog, count << blockLog, what), block);
       block += count;
@@ -141,10 +147,12 @@ final class Gfs2JournalCheck {
       CRC32 hash = new CRC32();
       header.addTo(hash, 0, V1_BYTES - 4);
       hash.update(new byte[4]);
-      if ((block != 0 && header.u32(40) != block) || header.i32(V1_BYTES - 4) != (int) hash.getValue()) {
+      if ((block != 0 && header.u32(40) != block)
+          || header.i32(V1_BYTES - 4) != (int) hash.getValue()) {
         return false;
       }
-      CRC32C crc = new CRC32C(); // of the part that newer kernels append; GFS2 does not invert it at the end
+      // of the part that newer kernels append; GFS2 does not invert it at the end
+      CRC32C crc = new CRC32C();
       header.addTo(crc, CRC_OFFSET + 4, header.size() - CRC_OFFSET - 4);
       return header.i32(CRC_OFFSET) == 0 || header.i32(CRC_OFFSET) == ~(int) crc.getValue();
     }

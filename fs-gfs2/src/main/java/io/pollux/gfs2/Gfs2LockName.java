@@ -11,8 +11,13 @@ import io.pollux.uapi.LinuxSource;
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "lm_lockname")
 record Gfs2LockName(Type type, long number) {
-  /** What glocks protect, in the order in which a task may take them. Numbers are those of the cluster's protocol. */
-  @LinuxSource(file = "fs/gfs2/glock.h", name = {"LM_TYPE_INODE", "LM_TYPE_RGRP"})
+  /**
+   * What glocks protect, in the order in which a task may take them. Numbers are those of the
+   * cluster's protocol.
+   */
+  @LinuxSource(
+      file = "fs/gfs2/glock.h",
+      name = {"LM_TYPE_INODE", "LM_TYPE_RGRP"})
   enum Type {
     /** An inode with its data, its tree and its attributes. */
     INODE(2),

@@ -8,8 +8,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and the verifier of each
- * type. Blocks have no checksums.
+ * The header of {@link #HEADER_BYTES} that most blocks begin with, a magic number and a type, and
+ * the verifier of each type. Blocks have no checksums.
  */
 @LinuxSource(file = "include/uapi/linux/gfs2_ondisk.h", name = "gfs2_meta_header")
 final class Gfs2Meta implements BufOps {
@@ -72,7 +72,8 @@ final class Gfs2Meta implements BufOps {
       throw data.corrupt("bad magic number");
     }
     if (data.i32(4) != type) {
-      throw data.corrupt("a block of type " + data.u32(4) + " where one of type " + type + " was expected");
+      throw data.corrupt(
+          "a block of type " + data.u32(4) + " where one of type " + type + " was expected");
     }
   }
 

@@ -10,18 +10,21 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Writes in place on GFS2: direct writes under the inode's glock in the deferred state, buffered writes under it in the
- * exclusive state. As with reads, a direct write holds the glock while it is submitted, not until it completes.
+ * Writes in place on GFS2: direct writes under the inode's glock in the deferred state, buffered
+ * writes under it in the exclusive state. As with reads, a direct write holds the glock while it is
+ * submitted, not until it completes.
  *
- * <p>A write fails with EOPNOTSUPP if the file's data goes through the journal. It also does if it would have to remove
- * the file's set-user-ID or set-group-ID bit.
+ * <p>A write fails with EOPNOTSUPP if the file's data goes through the journal. It also does if it
+ * would have to remove the file's set-user-ID or set-group-ID bit.
  *
- * <p>In C writes to a file are serialized. Here direct writes, which allocate nothing, hold iRwsem shared.
+ * <p>In C writes to a file are serialized. Here direct writes, which allocate nothing, hold iRwsem
+ * shared.
  */
 @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
 final class Gfs2Overwrite extends IomapOverwrite {
   Gfs2Overwrite(Gfs2Sbd sdp, Task current) {
-    // Parts of blocks need no exclusive lock: the glock keeps out all tasks that would change the rest of the block.
+    // Parts of blocks need no exclusive lock: the glock keeps out all tasks that would change the
+    // rest of the block.
     super(Gfs2Iomap.OPS, sdp.bdev(), sdp.bdev().queue().logicalBlockSize(), current.process());
   }
 
@@ -54,7 +57,9 @@ final class Gfs2Overwrite extends IomapOverwrite {
   /** A stuffed file's data can be written in place, too. */
   @Override
   protected long inPlace(Task current, Inode inode, Kiocb iocb, long count) {
-    return ((Gfs2Inode) inode).dinode().stuffed() ? count : super.inPlace(current, inode, iocb, count);
+    return ((Gfs2Inode) inode).dinode().stuffed()
+        ? count
+        : super.inPlace(current, inode, iocb, count);
   }
 
   @Override

@@ -10,8 +10,8 @@ import java.util.Comparator;
 import java.util.function.Supplier;
 
 /**
- * The resource groups: each is a header, a bitmap of two bits per block, and the blocks. The system file rindex lists
- * them. Immutable.
+ * The resource groups: each is a header, a bitmap of two bits per block, and the blocks. The system
+ * file rindex lists them. Immutable.
  */
 @LinuxSource(file = "fs/gfs2/rgrp.c")
 final class Gfs2Rgrps {
@@ -55,8 +55,8 @@ final class Gfs2Rgrps {
   }
 
   /**
-   * Makes a provisional set that is enough to find rindex: the whole device is one group, and every block may be an
-   * inode.
+   * Makes a provisional set that is enough to find rindex: the whole device is one group, and every
+   * block may be an inode.
    *
    * @param blocks number of blocks of the device
    */
@@ -71,13 +71,17 @@ final class Gfs2Rgrps {
    * @param sdp the filesystem
    * @param rindex the system file
    * @return the groups
-   * @throws ErrnoException EIO if they are inconsistent or the device is shorter than the filesystem, or the device's
-   *     error
+   * @throws ErrnoException EIO if they are inconsistent or the device is shorter than the
+   *     filesystem, or the device's error
    */
-  @LinuxSource(file = "fs/gfs2/rgrp.c", name = {"gfs2_ri_update", "read_rindex_entry"})
+  @LinuxSource(
+      file = "fs/gfs2/rgrp.c",
+      name = {"gfs2_ri_update", "read_rindex_entry"})
   static Gfs2Rgrps read(Task current, Gfs2Sbd sdp, Gfs2Inode rindex) throws ErrnoException {
     long most = (sdp.bdev().bytes() / LEAST_GROUP_BYTES + MORE_GROUPS) * ENTRY_BYTES;
-    if (rindex.size() == 0 || rindex.size() % ENTRY_BYTES != 0 || rindex.size() > Math.min(most, Integer.MAX_VALUE)) {
+    if (rindex.size() == 0
+        || rindex.size() % ENTRY_BYTES != 0
+        || rindex.size() > Math.min(most, Integer.MAX_VALUE)) {
       throw rindex.corrupt("an index of resource groups of " + rindex.size() + " bytes");
     }
     BufData index = sdp.readFile(current, rindex, (int) rindex.size());
@@ -98,7 +102,13 @@ final class Gfs2Rgrps {
   private static Rgrp decode(Gfs2Sbd sdp, BufData index, int at) throws ErrnoException {
     Gfs2Sb sb = sdp.sb();
     long blocks = sdp.blocks();
-    Rgrp group = new Rgrp(index.i64(at), index.i32(at + 8), index.i64(at + 16), index.u32(at + 24), index.u32(at + 28));
+    Rgrp group =
+        new Rgrp(
+            index.i64(at),
+            index.i32(at + 8),
+            index.i64(at + 16),
+            index.u32(at + 24),
+            index.u32(at + 28));
     boolean good =
         group.addr > 0
             && group.addr < Long.MAX_VALUE / 2
@@ -112,7 +122,10 @@ final class Gfs2Rgrps {
     }
     if (group.data0 + group.data > blocks) {
       throw Gfs2Error.corrupt(
-          "the device is truncated: it has " + blocks + " blocks, and the filesystem goes to " + (group.data0 + group.data));
+          "the device is truncated: it has "
+              + blocks
+              + " blocks, and the filesystem goes to "
+              + (group.data0 + group.data));
     }
     return group;
   }
@@ -134,14 +147,18 @@ final class Gfs2Rgrps {
   }
 
   /**
-   * Checks that the bitmap marks a block as an inode. From process context, with the inode's glock held.
+   * Checks that the bitmap marks a block as an inode. From process context, with the inode's glock
+   * held.
    *
    * @param current the calling task
    * @param sdp the filesystem
    * @param block the block; may be any value
-   * @throws ErrnoException EIO if it is not an inode or the resource group is damaged, or the device's error
+   * @throws ErrnoException EIO if it is not an inode or the resource group is damaged, or the
+   *     device's error
    */
-  @LinuxSource(file = "fs/gfs2/rgrp.c", name = {"gfs2_check_blk_type", "gfs2_rgrp_bh_get"})
+  @LinuxSource(
+      file = "fs/gfs2/rgrp.c",
+      name = {"gfs2_check_blk_type", "gfs2_rgrp_bh_get"})
   void checkDinode(Task current, Gfs2Sbd sdp, long block) throws ErrnoException {
     int found = find(block);
     if (found < 0) {
@@ -170,7 +187,8 @@ final class Gfs2Rgrps {
       }
       int state = bits.u8(offset) >> (int) ((block - group.data0) % BLOCKS_PER_BYTE * 2) & 3;
       if (state != STATE_DINODE) {
-        throw Gfs2Error.corrupt("inode " + block + ": the bitmap calls its block no inode (" + state + ")");
+        throw Gfs2Error.corrupt(
+            "inode " + block + ": the bitmap calls its block no inode (" + state + ")");
       }
     } finally {
       Gfs2Inode.unlock(current, gh);
@@ -178,13 +196,16 @@ final class Gfs2Rgrps {
   }
 
   /**
-   * Checks the copies of rindex's values in the header, which only newer filesystems have, and the counts of free
-   * blocks.
+   * Checks the copies of rindex's values in the header, which only newer filesystems have, and the
+   * counts of free blocks.
    */
   @LinuxSource(file = "fs/gfs2/rgrp.c", name = "gfs2_rgrp_in")
   private static void checkHeader(BufData header, Rgrp group) throws ErrnoException {
     long data0 = header.i64(48);
-    if (data0 != 0 && (data0 != group.data0 || header.u32(56) != group.data || header.u32(60) != group.bitbytes)) {
+    if (data0 != 0
+        && (data0 != group.data0
+            || header.u32(56) != group.data
+            || header.u32(60) != group.bitbytes)) {
       throw header.corrupt("not what the index says");
     }
     if (header.u32(28) > group.data || header.u32(32) > group.data) {

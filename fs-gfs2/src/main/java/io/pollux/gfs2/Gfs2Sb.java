@@ -67,9 +67,12 @@ final class Gfs2Sb {
    * Decodes the superblock.
    *
    * @param disk its bytes
-   * @throws ErrnoException EINVAL if it is not GFS2 or of an unsupported format, EIO if it is damaged
+   * @throws ErrnoException EINVAL if it is not GFS2 or of an unsupported format, EIO if it is
+   *     damaged
    */
-  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"gfs2_sb_in", "gfs2_check_sb", "gfs2_read_sb"})
+  @LinuxSource(
+      file = "fs/gfs2/ops_fstype.c",
+      name = {"gfs2_sb_in", "gfs2_check_sb", "gfs2_read_sb"})
   Gfs2Sb(BufData disk) throws ErrnoException {
     if (disk.i32(0) != Gfs2Meta.MAGIC || disk.i32(4) != Gfs2Meta.METATYPE_SB) {
       throw new ErrnoException(Errno.EINVAL, "not a GFS2 filesystem");
@@ -77,11 +80,13 @@ final class Gfs2Sb {
     long format = disk.u32(24);
     if (format < FORMAT_MIN || format > FORMAT_MAX || disk.u32(28) != FORMAT_MULTI) {
       throw new ErrnoException(
-          Errno.EINVAL, "GFS2 of format " + format + ", " + disk.u32(28) + ", which is not supported");
+          Errno.EINVAL,
+          "GFS2 of format " + format + ", " + disk.u32(28) + ", which is not supported");
     }
     blockLog = disk.i32(40);
     if (blockLog < MIN_BLOCK_LOG || blockLog > MAX_BLOCK_LOG || disk.i32(36) != 1 << blockLog) {
-      throw disk.corrupt("blocks of " + disk.u32(36) + " bytes, of which the logarithm is to be " + disk.u32(40));
+      throw disk.corrupt(
+          "blocks of " + disk.u32(36) + " bytes, of which the logarithm is to be " + disk.u32(40));
     }
     blockSize = 1 << blockLog;
     diptrs = (blockSize - DINODE_BYTES) / Long.BYTES;

@@ -58,7 +58,8 @@ final class Gfs2Sbd extends SuperBlock {
    * @throws ErrnoException the reason it can't be mounted; everything is released then
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
-  static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
+  static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm)
+      throws ErrnoException {
     checkOptions(bdev, options);
     BufCache cache = new BufCache(bdev, BUF_CACHE_BYTES, Gfs2Error.DAMAGE);
     try {
@@ -68,7 +69,8 @@ final class Gfs2Sbd extends SuperBlock {
             Errno.EINVAL,
             "this filesystem belongs to a cluster ("
                 + sb.lockProto
-                + "), of which others may be using it; if nobody is, mount it read-only and without recovery (--norecovery)");
+                + "), of which others may be using it; if nobody is, mount it read-only and without"
+                + " recovery (--norecovery)");
       }
       Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, options.readOnly());
       sdp.readSystemFiles(current, options);
@@ -89,7 +91,8 @@ final class Gfs2Sbd extends SuperBlock {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
     if (!options.readOnly() && bdev.readOnly()) {
-      throw new ErrnoException(Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
+      throw new ErrnoException(
+          Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
   }
 
@@ -97,19 +100,26 @@ final class Gfs2Sbd extends SuperBlock {
   private static Gfs2Sb readSb(Task current, BufCache cache) throws ErrnoException {
     BlockDevice bdev = cache.bdev();
     if (bdev.bytes() < Gfs2Sb.POSITION + Gfs2Sb.BYTES) {
-      throw new ErrnoException(Errno.EINVAL, "not a GFS2 filesystem: the device is too small for one");
+      throw new ErrnoException(
+          Errno.EINVAL, "not a GFS2 filesystem: the device is too small for one");
     }
-    Gfs2Sb sb = new Gfs2Sb(cache.readUncached(current, Gfs2Sb.POSITION, Gfs2Sb.BYTES, "superblock"));
+    Gfs2Sb sb =
+        new Gfs2Sb(cache.readUncached(current, Gfs2Sb.POSITION, Gfs2Sb.BYTES, "superblock"));
     int logical = bdev.queue().logicalBlockSize();
     if (sb.blockSize < logical) {
       throw new ErrnoException(
           Errno.EINVAL,
-          "the filesystem has blocks of " + sb.blockSize + " bytes, the device can't read less than " + logical);
+          "the filesystem has blocks of "
+              + sb.blockSize
+              + " bytes, the device can't read less than "
+              + logical);
     }
     return sb;
   }
 
-  @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = {"init_inodes", "init_journal"})
+  @LinuxSource(
+      file = "fs/gfs2/ops_fstype.c",
+      name = {"init_inodes", "init_journal"})
   private void readSystemFiles(Task current, MountOptions options) throws ErrnoException {
     Gfs2Inode master = iget(current, new Gfs2Inum(sb.masterFormal, sb.masterAddr));
     if (!master.isType(StatMode.S_IFDIR)) {
@@ -122,7 +132,8 @@ final class Gfs2Sbd extends SuperBlock {
     } finally {
       Gfs2Inode.unlock(current, gh);
     }
-    rgrps.checkDinode(current, this, sb.masterAddr); // these two were read before the bitmap was known
+    // these two were read before the bitmap was known
+    rgrps.checkDinode(current, this, sb.masterAddr);
     rgrps.checkDinode(current, this, rindex.ino());
     systemFile(current, master, "inum", StatMode.S_IFREG);
     statfsInode = systemFile(current, master, "statfs", StatMode.S_IFREG);
@@ -135,7 +146,8 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_lookup_simple")
-  private static Gfs2Inode systemFile(Task current, Gfs2Inode master, String name, int type) throws ErrnoException {
+  private static Gfs2Inode systemFile(Task current, Gfs2Inode master, String name, int type)
+      throws ErrnoException {
     Gfs2Inode found;
     try {
       found = master.lookup(current, name.getBytes(StandardCharsets.US_ASCII));
@@ -148,9 +160,13 @@ final class Gfs2Sbd extends SuperBlock {
     return found;
   }
 
-  /** Reads the counts that all nodes have agreed on: struct gfs2_statfs_change, in the system file. */
+  /**
+   * Reads the counts that all nodes have agreed on: struct gfs2_statfs_change, in the system file.
+   */
   @Override
-  @LinuxSource(file = "fs/gfs2/super.c", name = {"gfs2_statfs", "gfs2_statfs_change_in"})
+  @LinuxSource(
+      file = "fs/gfs2/super.c",
+      name = {"gfs2_statfs", "gfs2_statfs_change_in"})
   protected void statfs(Task current, long statfs) throws ErrnoException {
     Gfs2Inode counts = statfsInode;
     assert counts != null : "mounted";
@@ -210,11 +226,14 @@ final class Gfs2Sbd extends SuperBlock {
   Gfs2Glock glock(Gfs2LockName.Type type, long number) {
     Gfs2LockName name = new Gfs2LockName(type, number);
     Gfs2Glock there = glocks.get(name);
-    return there != null ? there : glocks.insert(name, new Gfs2Glock(name, lm, glops.of(type), cache.newSpace()));
+    return there != null
+        ? there
+        : glocks.insert(name, new Gfs2Glock(name, lm, glops.of(type), cache.newSpace()));
   }
 
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_put")
-  private void glockGone(Gfs2LockName name) { // reclaim drops its buffers, which no lookup finds any more
+  // reclaim drops its buffers, which no lookup finds any more
+  private void glockGone(Gfs2LockName name) {
     lm.putLock(name);
   }
 
@@ -276,7 +295,8 @@ final class Gfs2Sbd extends SuperBlock {
    * @param type its verifier
    * @param what the block's name in error messages
    * @return the block
-   * @throws ErrnoException EIO if it is not of that type or beyond the device, or the device's error
+   * @throws ErrnoException EIO if it is not of that type or beyond the device, or the device's
+   *     error
    */
   BufData readMeta(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what)
       throws ErrnoException {
@@ -287,8 +307,11 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   /** As {@link #readMeta}; returns the buffer, with a reference. */
-  @LinuxSource(file = "fs/gfs2/meta_io.c", name = {"gfs2_meta_read", "gfs2_meta_indirect_buffer"})
-  Buf readBuf(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/gfs2/meta_io.c",
+      name = {"gfs2_meta_read", "gfs2_meta_indirect_buffer"})
+  Buf readBuf(Task current, Gfs2Glock glock, long block, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     if (block < 0 || block >= blocks()) {
       throw Gfs2Error.corrupt(what.get() + ": beyond the end of the device");
     }
@@ -297,7 +320,8 @@ final class Gfs2Sbd extends SuperBlock {
   }
 
   /**
-   * Reads the first bytes of a system file past the page cache. From process context, with its glock held.
+   * Reads the first bytes of a system file past the page cache. From process context, with its
+   * glock held.
    *
    * @param current the calling task
    * @param ip the file
@@ -320,7 +344,8 @@ final class Gfs2Sbd extends SuperBlock {
       }
       long block = extents.startBlock(run) + fileBlock - extents.startOff(run);
       int step = Math.min(sb.blockSize, length - done);
-      byte[] data = cache.readUncached(current, block << sb.blockLog, sb.blockSize, ip.what()).copy(0, step);
+      byte[] data =
+          cache.readUncached(current, block << sb.blockLog, sb.blockSize, ip.what()).copy(0, step);
       System.arraycopy(data, 0, bytes, done, step);
     }
     return new BufData(bytes, 0, ip.what(), Gfs2Error.DAMAGE);
@@ -367,7 +392,8 @@ final class Gfs2Sbd extends SuperBlock {
     cache.drop();
     bdev().pageCache().trim();
     if (result != 0) {
-      throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");
+      throw new ErrnoException(
+          -result, bdev().name() + ": not everything that changed could be written");
     }
   }
 }

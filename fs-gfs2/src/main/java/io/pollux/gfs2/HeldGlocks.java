@@ -4,8 +4,8 @@ package io.pollux.gfs2;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The glocks that each thread holds, for assertions only: at most one of each type, taken in the order of
- * {@link Gfs2LockName.Type}. That order rules out deadlock.
+ * The glocks that each thread holds, for assertions only: at most one of each type, taken in the
+ * order of {@link Gfs2LockName.Type}. That order rules out deadlock.
  */
 final class HeldGlocks {
   private static final ThreadLocal<HeldGlocks> OF_THREAD = ThreadLocal.withInitial(HeldGlocks::new);
@@ -19,9 +19,9 @@ final class HeldGlocks {
   private HeldGlocks() {}
 
   /**
-   * Returns the calling thread's. A glock keeps the entry of the thread that asked for it last, since a thread-local
-   * lookup costs more than the whole glock. That entry may be another thread's, but is never half-made: its thread
-   * field is final.
+   * Returns the calling thread's. A glock keeps the entry of the thread that asked for it last,
+   * since a thread-local lookup costs more than the whole glock. That entry may be another
+   * thread's, but is never half-made: its thread field is final.
    */
   private static HeldGlocks of(Gfs2Glock gl) {
     HeldGlocks last = gl.lastAsked;
@@ -34,7 +34,8 @@ final class HeldGlocks {
   }
 
   /**
-   * Records that the calling thread is going to wait for a glock. Returns true, or an assertion fails with the reason.
+   * Records that the calling thread is going to wait for a glock. Returns true, or an assertion
+   * fails with the reason.
    */
   static boolean add(Gfs2Glock gl) {
     HeldGlocks mine = of(gl);
@@ -44,7 +45,8 @@ final class HeldGlocks {
       return true;
     }
     Gfs2Glock last = mine.inner != null ? mine.inner : held;
-    assert last.name().type().compareTo(gl.name().type()) < 0 : "glock " + gl + " wanted by who holds " + last;
+    assert last.name().type().compareTo(gl.name().type()) < 0
+        : "glock " + gl + " wanted by who holds " + last;
     assert mine.inner == null : "more types than there is room for";
     mine.inner = gl;
     return true;

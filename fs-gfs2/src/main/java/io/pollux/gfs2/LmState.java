@@ -4,7 +4,9 @@ package io.pollux.gfs2;
 import io.pollux.uapi.LinuxSource;
 
 /** The states of a glock, by the numbers that lock modules know. */
-@LinuxSource(file = "fs/gfs2/glock.h", name = {"LM_ST_UNLOCKED", "LM_ST_EXCLUSIVE", "LM_ST_DEFERRED", "LM_ST_SHARED"})
+@LinuxSource(
+    file = "fs/gfs2/glock.h",
+    name = {"LM_ST_UNLOCKED", "LM_ST_EXCLUSIVE", "LM_ST_DEFERRED", "LM_ST_SHARED"})
 final class LmState {
   /** This node caches nothing of it. */
   static final int UNLOCKED = 0;
@@ -12,10 +14,15 @@ final class LmState {
   /** One holder, which may change what is protected. */
   static final int EXCLUSIVE = 1;
 
-  /** Any number of holders on any number of nodes, all doing direct I/O: no node has pages cached. */
+  /**
+   * Any number of holders on any number of nodes, all doing direct I/O: no node has pages cached.
+   */
   static final int DEFERRED = 2;
 
-  /** Any number of holders on any number of nodes, all reading; the page cache may keep what they read. */
+  /**
+   * Any number of holders on any number of nodes, all reading; the page cache may keep what they
+   * read.
+   */
   static final int SHARED = 3;
 
   private LmState() {}

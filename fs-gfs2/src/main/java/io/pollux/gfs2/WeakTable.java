@@ -10,8 +10,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A table of inodes or glocks by key. It keeps an object as long as other references to it exist, and never has two
- * objects for one key. From any context.
+ * A table of inodes or glocks by key. It keeps an object as long as other references to it exist,
+ * and never has two objects for one key. From any context.
  *
  * @param <K> keys
  * @param <V> objects
@@ -33,7 +33,8 @@ final class WeakTable<K, V> {
   /**
    * Makes an empty table.
    *
-   * @param whenGone called, at a later insert, with each key whose object was collected and not replaced
+   * @param whenGone called, at a later insert, with each key whose object was collected and not
+   *     replaced
    */
   WeakTable(Consumer<K> whenGone) {
     this.whenGone = whenGone;

@@ -42,7 +42,12 @@ final class FakeLm implements LmLockops, Gfs2GlockOperations {
 
   @Override
   public int lock(Task current, Gfs2LockName name, int state, int target, int flags) {
-    events.add("lock " + LmState.name(state) + " " + LmState.name(target) + (flags == 0 ? "" : " " + flags));
+    events.add(
+        "lock "
+            + LmState.name(state)
+            + " "
+            + LmState.name(target)
+            + (flags == 0 ? "" : " " + flags));
     Answer now = answer;
     return now == null ? target : now.lock(state, target, flags);
   }

@@ -42,7 +42,10 @@ final class Gfs2DirTest {
     return names;
   }
 
-  /** Makes a hashed directory with these names, a leaf for each pointer but the first two, which share one. */
+  /**
+   * Makes a hashed directory with these names, a leaf for each pointer but the first two, which
+   * share one.
+   */
   private void hashed(List<String> names) {
     image.hashed(DIR, DEPTH, names.size() + 2);
     List<List<byte[]>> leaves = new ArrayList<>();
@@ -89,7 +92,8 @@ final class Gfs2DirTest {
       }
       assertThat(mounted.find("/dir").glock().state()).isEqualTo(LmState.SHARED);
       assertThatThrownBy(() -> mounted.find("/dir/name-100")).hasMessageContaining("No such");
-      assertThatThrownBy(() -> mounted.find("/dir/" + "x".repeat(256))).hasMessageContaining("too long");
+      assertThatThrownBy(() -> mounted.find("/dir/" + "x".repeat(256)))
+          .hasMessageContaining("too long");
     }
   }
 
@@ -123,7 +127,8 @@ final class Gfs2DirTest {
       int block = i / 509;
       image.header(table + block, 7, 700);
       image.inodePointer(DIR, block, table + block);
-      image.disk.putLong(TinyImage.at(table + block) + 24 + i % 509 * 8, LEAF + Math.max(i >> (depth - DEPTH), 1));
+      image.disk.putLong(
+          TinyImage.at(table + block) + 24 + i % 509 * 8, LEAF + Math.max(i >> (depth - DEPTH), 1));
     }
     try (MountedImage mounted = image.mount()) {
       assertThat(mounted.list("/dir", 7)).hasSize(52);
@@ -141,7 +146,8 @@ final class Gfs2DirTest {
     change.run();
     try (MountedImage mounted = image.mount()) {
       assertThatThrownBy(() -> mounted.list("/dir", 1000))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
       for (String name : names(100)) {
         try {
           assertThat(mounted.find("/dir/" + name).ino()).isEqualTo(FILE);
@@ -172,11 +178,13 @@ final class Gfs2DirTest {
     assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 20, (short) 0)); // length
     assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 20, (short) 4090));
     assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 20, (short) -8));
-    assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 22, (short) 300)); // length of the name
+    // length of the name
+    assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 22, (short) 300));
     assertDamaged(() -> image.disk.putShort(leaf + ENTRIES + 22, (short) 0));
     assertDamaged(() -> image.disk.put(leaf + ENTRIES + 40, (byte) '/'));
     assertDamaged(() -> image.disk.put(leaf + ENTRIES + 40, (byte) 'm'));
-    assertDamaged(() -> image.disk.putShort(TinyImage.at(DIR) + 146, (short) 4)); // the size does not fit
+    // the size does not fit
+    assertDamaged(() -> image.disk.putShort(TinyImage.at(DIR) + 146, (short) 4));
     assertDamaged(() -> image.disk.putShort(TinyImage.at(DIR) + 146, (short) 18));
   }
 
@@ -185,7 +193,9 @@ final class Gfs2DirTest {
     image.stuffed(FILE, 1);
     image.entry(TinyImage.ROOT, "file", FILE, 8);
     try (MountedImage mounted = image.mount()) {
-      assertThat(mounted.list("/", 1)).extracting(MountedImage.Entry::name).containsExactlyInAnyOrder(".", "..", "file");
+      assertThat(mounted.list("/", 1))
+          .extracting(MountedImage.Entry::name)
+          .containsExactlyInAnyOrder(".", "..", "file");
     }
     image.disk.putInt(TinyImage.at(TinyImage.ROOT) + 148, 9);
     try (MountedImage mounted = image.mount()) {
@@ -209,7 +219,8 @@ final class Gfs2DirTest {
     assertNoInode(() -> image.disk.putInt(inode + 180, 2_000_000_000), "nanoseconds");
     assertNoInode(() -> image.mark(FILE, 0), "bitmap");
     assertNoInode(() -> image.mark(FILE, 2), "bitmap");
-    assertNoInode(() -> image.disk.putInt(TinyImage.at(TinyImage.RGRP) + 28, -1), "more free blocks");
+    assertNoInode(
+        () -> image.disk.putInt(TinyImage.at(TinyImage.RGRP) + 28, -1), "more free blocks");
   }
 
   private void assertNoInode(Runnable change, String why) throws ErrnoException {
@@ -218,9 +229,13 @@ final class Gfs2DirTest {
     image.disk.get(TinyImage.at(FILE), inode).get(TinyImage.at(TinyImage.RGRP), group);
     try (MountedImage mounted = image.mount()) {
       change.run();
-      mounted.sdp.glock(Gfs2LockName.Type.RGRP, TinyImage.RGRP).callback(mounted.current, LmState.UNLOCKED);
+      mounted
+          .sdp
+          .glock(Gfs2LockName.Type.RGRP, TinyImage.RGRP)
+          .callback(mounted.current, LmState.UNLOCKED);
       assertThatThrownBy(() -> mounted.find("/file"))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO))
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO))
           .hasMessageContaining(why);
       assertThat(mounted.list("/", 10)).hasSize(3);
     }

@@ -25,12 +25,14 @@ final class Gfs2ExtentsTest {
   }
 
   private static Gfs2Extents stretch(long[] pointers, long start) throws ErrnoException {
-    ByteBuffer block = ByteBuffer.allocate(Gfs2Meta.HEADER_BYTES + pointers.length * Long.BYTES); // big-endian
+    // big-endian
+    ByteBuffer block = ByteBuffer.allocate(Gfs2Meta.HEADER_BYTES + pointers.length * Long.BYTES);
     for (int i = 0; i < pointers.length; i++) {
       block.putLong(Gfs2Meta.HEADER_BYTES + i * Long.BYTES, pointers[i]);
     }
     BufData buf = new BufData(block.array(), 0, "pointers", Gfs2Error.DAMAGE);
-    return Gfs2Extents.ofPointers(buf, Gfs2Meta.HEADER_BYTES, pointers.length, start, Gfs2Rgrps.unknown(BLOCKS));
+    return Gfs2Extents.ofPointers(
+        buf, Gfs2Meta.HEADER_BYTES, pointers.length, start, Gfs2Rgrps.unknown(BLOCKS));
   }
 
   @Test
@@ -38,12 +40,16 @@ final class Gfs2ExtentsTest {
     SplittableRandom random = new SplittableRandom(seed);
     for (int round = 0; round < 400; round++) {
       long[] pointers = new long[1 + random.nextInt(MOST_POINTERS)];
-      int breaks = 1 + random.nextInt(pointers.length); // one in so many: from runs of one block to one run
+      // one in so many: from runs of one block to one run
+      int breaks = 1 + random.nextInt(pointers.length);
       pointers[0] = random.nextInt(3) == 0 ? Gfs2Extents.HOLE : random.nextLong(1, BLOCKS >> 1);
       for (int i = 1; i < pointers.length; i++) {
         boolean goesOn = random.nextInt(breaks) != 0;
         long next = pointers[i - 1] == Gfs2Extents.HOLE ? Gfs2Extents.HOLE : pointers[i - 1] + 1;
-        pointers[i] = goesOn ? next : random.nextInt(3) == 0 ? Gfs2Extents.HOLE : random.nextLong(1, BLOCKS >> 1);
+        pointers[i] =
+            goesOn
+                ? next
+                : random.nextInt(3) == 0 ? Gfs2Extents.HOLE : random.nextLong(1, BLOCKS >> 1);
       }
       check(pointers, random.nextLong(1L << 51));
     }
@@ -56,13 +62,17 @@ final class Gfs2ExtentsTest {
     long from = start; // of the run that the block is in
     for (int i = 0; i < pointers.length; i++) {
       long fileBlock = start + i;
-      if (i > 0 && pointers[i] != (pointers[i - 1] == Gfs2Extents.HOLE ? Gfs2Extents.HOLE : pointers[i - 1] + 1)) {
+      if (i > 0
+          && pointers[i]
+              != (pointers[i - 1] == Gfs2Extents.HOLE ? Gfs2Extents.HOLE : pointers[i - 1] + 1)) {
         from = fileBlock;
       }
       int run = extents.find(fileBlock);
       assertThat(extents.startOff(run)).as("seed %d, block %d", seed, i).isEqualTo(from);
       assertThat(extents.endOff(run)).as("seed %d, block %d", seed, i).isGreaterThan(fileBlock);
-      assertThat(extents.startBlock(run)).as("seed %d, block %d", seed, i).isEqualTo(pointers[(int) (from - start)]);
+      assertThat(extents.startBlock(run))
+          .as("seed %d, block %d", seed, i)
+          .isEqualTo(pointers[(int) (from - start)]);
       if (extents.endOff(run) != extents.end) {
         assertThat(extents.startOff(run + 1)).isEqualTo(extents.endOff(run));
       }
@@ -82,7 +92,10 @@ final class Gfs2ExtentsTest {
 
   private static Gfs2Sb superblock(int blockLog) throws ErrnoException {
     ByteBuffer disk = ByteBuffer.allocate(Gfs2Sb.BYTES); // big-endian
-    disk.putInt(0, Gfs2Meta.MAGIC).putInt(4, Gfs2Meta.METATYPE_SB).putInt(24, 1802).putInt(28, 1900);
+    disk.putInt(0, Gfs2Meta.MAGIC)
+        .putInt(4, Gfs2Meta.METATYPE_SB)
+        .putInt(24, 1802)
+        .putInt(28, 1900);
     disk.putInt(36, 1 << blockLog).putInt(40, blockLog);
     return new Gfs2Sb(new BufData(disk.array(), 0, "superblock", Gfs2Error.DAMAGE));
   }
@@ -103,7 +116,9 @@ final class Gfs2ExtentsTest {
         long fileBlock = random.nextLong(most) >> random.nextInt(Long.SIZE - blockLog);
         long first = fileBlock - fileBlock % sb.inptrs;
         for (long each : new long[] {first, fileBlock, Math.min(first + sb.inptrs - 1, most)}) {
-          assertThat(cache.place(each)).as("seed %d, %d", seed, each).isEqualTo((int) (each / sb.inptrs % 1024));
+          assertThat(cache.place(each))
+              .as("seed %d, %d", seed, each)
+              .isEqualTo((int) (each / sb.inptrs % 1024));
         }
       }
       assertThat(cache.place(most)).isEqualTo((int) (most / sb.inptrs % 1024));

@@ -85,7 +85,10 @@ final class Gfs2FileTest {
       Kiocb iocb = direct ? mounted.request(file) : buffered(file);
       RawMemory.segment(mounted.buffer, MountedImage.BUFFER_BYTES).fill((byte) 1);
       assertThat(mounted.read(iocb, 0, 8 * TinyImage.BLOCK)).isEqualTo(SIZE);
-      assertThat(new int[] {mounted.intAt(0), mounted.intAt(4096), mounted.intAt(8192), mounted.intAt(12288)})
+      assertThat(
+              new int[] {
+                mounted.intAt(0), mounted.intAt(4096), mounted.intAt(8192), mounted.intAt(12288)
+              })
           .containsExactly(1000, 0, 1002, 1003);
       assertThat(mounted.read(iocb, SIZE, 512)).isZero();
       assertThat(state(file)).isEqualTo(direct ? LmState.DEFERRED : LmState.SHARED);
@@ -96,11 +99,17 @@ final class Gfs2FileTest {
     FiemapExtentInfo info = new FiemapExtentInfo(flags, mounted.buffer, 10);
     assertThat(of.inode().fiemap(mounted.current, info, 0, Long.MAX_VALUE)).isZero();
     List<List<Long>> found = new ArrayList<>();
-    for (long at = mounted.buffer; at < mounted.buffer + info.mapped() * Fiemap.EXTENT_SIZE; at += Fiemap.EXTENT_SIZE) {
+    for (long at = mounted.buffer;
+        at < mounted.buffer + info.mapped() * Fiemap.EXTENT_SIZE;
+        at += Fiemap.EXTENT_SIZE) {
       long logical = RawMemory.getLong(at, Fiemap.FE_LOGICAL);
       long physical = RawMemory.getLong(at, Fiemap.FE_PHYSICAL);
       found.add(
-          List.of(logical, physical, RawMemory.getLong(at, Fiemap.FE_LENGTH), (long) RawMemory.getInt(at, Fiemap.FE_FLAGS)));
+          List.of(
+              logical,
+              physical,
+              RawMemory.getLong(at, Fiemap.FE_LENGTH),
+              (long) RawMemory.getInt(at, Fiemap.FE_FLAGS)));
     }
     return found;
   }
@@ -116,16 +125,21 @@ final class Gfs2FileTest {
     FiemapExtentInfo xattr = new FiemapExtentInfo(Fiemap.FIEMAP_FLAG_XATTR, mounted.buffer, 1);
     assertThat(file.inode().fiemap(mounted.current, xattr, 0, block)).isEqualTo(-Errno.EBADR);
     File stuffed = mounted.open("/stuffed", Fcntl.O_RDONLY);
-    long inline = Fiemap.FIEMAP_EXTENT_DATA_INLINE | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED | Fiemap.FIEMAP_EXTENT_LAST;
+    long inline =
+        Fiemap.FIEMAP_EXTENT_DATA_INLINE
+            | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED
+            | Fiemap.FIEMAP_EXTENT_LAST;
     assertThat(fiemap(stuffed, 0))
-        .containsExactly(List.of(0L, STUFFED * block + TinyImage.DINODE, (long) STUFFED_SIZE, inline));
+        .containsExactly(
+            List.of(0L, STUFFED * block + TinyImage.DINODE, (long) STUFFED_SIZE, inline));
     stuffed.fput();
   }
 
   @Test
   void flagsOfTheJournaledFileAreReported() throws ErrnoException {
     File journaled = mounted.open("/journaled", Fcntl.O_RDONLY);
-    assertThat(journaled.inode().fileattrGet(mounted.current)).isEqualTo(Fileattr.ofFlags(Fileattr.FS_JOURNAL_DATA_FL));
+    assertThat(journaled.inode().fileattrGet(mounted.current))
+        .isEqualTo(Fileattr.ofFlags(Fileattr.FS_JOURNAL_DATA_FL));
     assertThat(file.inode().fileattrGet(mounted.current)).isEqualTo(Fileattr.ofFlags(0));
     journaled.fput();
   }
@@ -207,7 +221,9 @@ final class Gfs2FileTest {
     assertThat(seek(file, block + 7, Fcntl.SEEK_HOLE)).isEqualTo(block + 7);
     assertThat(seek(file, block, Fcntl.SEEK_DATA)).isEqualTo(2 * block);
     assertThat(seek(file, 3 * block + 9, Fcntl.SEEK_DATA)).isEqualTo(3 * block + 9);
-    assertThat(seek(file, 2 * block, Fcntl.SEEK_HOLE)).as("the end, inside of a block").isEqualTo(SIZE);
+    assertThat(seek(file, 2 * block, Fcntl.SEEK_HOLE))
+        .as("the end, inside of a block")
+        .isEqualTo(SIZE);
     for (int whence : new int[] {Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE}) {
       for (long offset : new long[] {SIZE, SIZE + 1, Long.MAX_VALUE, -1, Long.MIN_VALUE}) {
         assertThat(seek(file, offset, whence)).isEqualTo(-Errno.ENXIO);
@@ -233,7 +249,8 @@ final class Gfs2FileTest {
 
   @Test
   void holesAsBigAsPartsOfTheTreeAreSkipped() throws ErrnoException {
-    int sparse = TinyImage.FREE + 60; // data in the first block of its last block of pointers, and nothing else
+    // data in the first block of its last block of pointers, and nothing else
+    int sparse = TinyImage.FREE + 60;
     long first = 482L * SPAN * TinyImage.BLOCK;
     image.dinode(sparse, 0100644, first + 3 * TinyImage.BLOCK, 2, 0);
     image.indirect(sparse + 1);
@@ -245,13 +262,17 @@ final class Gfs2FileTest {
     image.entry(TinyImage.ROOT, "hole", hole, 8);
     try (MountedImage other = image.mount()) {
       File found = other.open("/sparse", 0);
-      assertThat(found.op().llseek(other.current, found, 77, Fcntl.SEEK_DATA)).isEqualTo(first + TinyImage.BLOCK);
+      assertThat(found.op().llseek(other.current, found, 77, Fcntl.SEEK_DATA))
+          .isEqualTo(first + TinyImage.BLOCK);
       assertThat(found.op().llseek(other.current, found, first + TinyImage.BLOCK, Fcntl.SEEK_HOLE))
           .isEqualTo(first + 2 * TinyImage.BLOCK);
-      assertThat(found.op().llseek(other.current, found, first + 2 * TinyImage.BLOCK, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+      assertThat(
+              found.op().llseek(other.current, found, first + 2 * TinyImage.BLOCK, Fcntl.SEEK_DATA))
+          .isEqualTo(-Errno.ENXIO);
       found.fput();
       found = other.open("/hole", 0);
-      assertThat(found.op().llseek(other.current, found, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+      assertThat(found.op().llseek(other.current, found, 0, Fcntl.SEEK_DATA))
+          .isEqualTo(-Errno.ENXIO);
       assertThat(found.op().llseek(other.current, found, 4999, Fcntl.SEEK_HOLE)).isEqualTo(4999);
       found.fput();
     }
@@ -272,13 +293,18 @@ final class Gfs2FileTest {
     image.entry(TinyImage.ROOT, "empty", TinyImage.FREE + 60, 8);
     try (MountedImage other = image.mount()) {
       File empty = other.open("/empty", 0);
-      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
-      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
+      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_DATA))
+          .isEqualTo(-Errno.ENXIO);
+      assertThat(empty.op().llseek(other.current, empty, 0, Fcntl.SEEK_HOLE))
+          .isEqualTo(-Errno.ENXIO);
       empty.fput();
     }
   }
 
-  /** Blocks of pointers that all point to the same next one make a file of any length, without an end to its extents. */
+  /**
+   * Blocks of pointers that all point to the same next one make a file of any length, without an
+   * end to its extents.
+   */
   @Test
   void aTreeThatIsSharedWithItselfHasAnEnd() throws ErrnoException {
     int round = TinyImage.FREE + 60;
@@ -298,10 +324,12 @@ final class Gfs2FileTest {
     }
     try (MountedImage other = image.mount()) {
       File damaged = other.open("/data", 0);
-      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.EIO);
+      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_HOLE))
+          .isEqualTo(-Errno.EIO);
       damaged.fput();
       damaged = other.open("/holes", 0);
-      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_DATA)).isEqualTo(-Errno.EIO);
+      assertThat(damaged.op().llseek(other.current, damaged, 0, Fcntl.SEEK_DATA))
+          .isEqualTo(-Errno.EIO);
       damaged.fput();
     }
   }
@@ -309,7 +337,8 @@ final class Gfs2FileTest {
   @Test
   void journaledFilesAreNotForDirectIo() throws ErrnoException {
     assertThatThrownBy(() -> mounted.open("/journaled", Fcntl.O_DIRECT))
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
     File journaled = mounted.open("/journaled", 0);
     assertThat(mounted.read(mounted.request(journaled), 0, 4096)).isEqualTo(10);
     assertThat(journaled.op().hasIopoll()).isFalse();
@@ -324,10 +353,13 @@ final class Gfs2FileTest {
   @Test
   void canBeOpenedForReadingOnly() {
     assertThatThrownBy(() -> mounted.open("/tree", Fcntl.O_RDWR))
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
     assertThat(file.op().fsync(mounted.current, file, false)).isZero();
     Iomap map = new Iomap();
-    assertThat(Gfs2Iomap.OPS.iomapBegin(mounted.current, file.inode(), 0, 1, IomapOps.IOMAP_WRITE, map))
+    assertThat(
+            Gfs2Iomap.OPS.iomapBegin(
+                mounted.current, file.inode(), 0, 1, IomapOps.IOMAP_WRITE, map))
         .isEqualTo(-Errno.EROFS);
   }
 
@@ -341,7 +373,8 @@ final class Gfs2FileTest {
     assertThat(begin(file, behind + 77)).isEqualTo("HOLE " + behind + " " + 482 * behind + " 0");
     long end = 483 * behind;
     assertThat(begin(file, end)).isEqualTo("HOLE " + end + " " + (Long.MAX_VALUE - end) + " 0");
-    assertThat(begin(file, Long.MAX_VALUE)).isEqualTo("HOLE " + end + " " + (Long.MAX_VALUE - end) + " 0");
+    assertThat(begin(file, Long.MAX_VALUE))
+        .isEqualTo("HOLE " + end + " " + (Long.MAX_VALUE - end) + " 0");
   }
 
   @Test
@@ -364,10 +397,13 @@ final class Gfs2FileTest {
       File far = other.open("/high", Fcntl.O_DIRECT);
       long block = 4L * SPAN * SPAN * SPAN * SPAN * SPAN - 1;
       Iomap map = new Iomap();
-      assertThat(Gfs2Iomap.OPS.iomapBegin(other.current, far.inode(), block * 4096, 1, 0, map)).isZero();
+      assertThat(Gfs2Iomap.OPS.iomapBegin(other.current, far.inode(), block * 4096, 1, 0, map))
+          .isZero();
       assertThat(map.type()).isEqualTo(Iomap.Type.MAPPED);
       assertThat(map.offset()).isEqualTo(block * 4096);
-      assertThat(Gfs2Iomap.OPS.iomapBegin(other.current, far.inode(), (block + 1) * 4096, 1, 0, map)).isZero();
+      assertThat(
+              Gfs2Iomap.OPS.iomapBegin(other.current, far.inode(), (block + 1) * 4096, 1, 0, map))
+          .isZero();
       assertThat(map.type()).isEqualTo(Iomap.Type.HOLE);
       assertThat(map.offset() + map.length()).isEqualTo(Long.MAX_VALUE);
       assertThat(other.read(other.request(far), block * 4096, 4096)).isEqualTo(4096);

@@ -118,7 +118,9 @@ final class Gfs2GlockTest {
     give(take(gl, LmState.EXCLUSIVE, 0));
     lm.takeEvents();
     give(take(gl, LmState.DEFERRED, 0));
-    assertThat(lm.takeEvents()).as("exclusive has pages").containsExactly("sync", "inval data", "lock EX DF");
+    assertThat(lm.takeEvents())
+        .as("exclusive has pages")
+        .containsExactly("sync", "inval data", "lock EX DF");
     give(take(gl, LmState.SHARED, Gfs2Holder.LM_FLAG_ANY));
     assertThat(lm.takeEvents()).as("any state will do").isEmpty();
     give(take(gl, LmState.DEFERRED, Gfs2Holder.GL_NOCACHE));
@@ -167,7 +169,8 @@ final class Gfs2GlockTest {
   @Test
   void aLockModuleMayRefuse() {
     lm.answer = (state, target, flags) -> flags == 0 ? target : -Errno.EAGAIN;
-    assertThat(attempt(current, LmState.SHARED, Gfs2Holder.LM_FLAG_TRY_1CB)).isEqualTo(-Errno.EAGAIN);
+    assertThat(attempt(current, LmState.SHARED, Gfs2Holder.LM_FLAG_TRY_1CB))
+        .isEqualTo(-Errno.EAGAIN);
     assertThat(lm.takeEvents()).containsExactly("sync", "lock UN SH 2");
     give(take(gl, LmState.SHARED, 0));
     assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).isEqualTo(-Errno.EAGAIN);
@@ -198,13 +201,16 @@ final class Gfs2GlockTest {
     waiter.awaitSleep();
     give(mine);
     waiter.join();
-    assertThat(lm.takeEvents()).containsExactly("sync", "inval all", "lock SH UN", "sync", "lock UN SH");
+    assertThat(lm.takeEvents())
+        .containsExactly("sync", "inval all", "lock SH UN", "sync", "lock UN SH");
     gl.callback(current, LmState.DEFERRED);
     assertThat(lm.takeEvents()).containsExactly("sync", "inval data", "lock SH DF");
     gl.callback(current, LmState.DEFERRED);
     gl.callback(current, LmState.UNLOCKED);
     gl.callback(current, LmState.SHARED);
-    assertThat(lm.takeEvents()).as("it has nothing to give up").containsExactly("sync", "inval all", "lock DF UN");
+    assertThat(lm.takeEvents())
+        .as("it has nothing to give up")
+        .containsExactly("sync", "inval all", "lock DF UN");
   }
 
   @Test
@@ -212,7 +218,9 @@ final class Gfs2GlockTest {
     List<Integer> order = Collections.synchronizedList(new ArrayList<>());
     Gfs2Holder mine = take(gl, LmState.EXCLUSIVE, 0);
     List<Other> others = new ArrayList<>();
-    int[] states = {LmState.SHARED, LmState.DEFERRED, LmState.EXCLUSIVE, LmState.SHARED, LmState.EXCLUSIVE};
+    int[] states = {
+      LmState.SHARED, LmState.DEFERRED, LmState.EXCLUSIVE, LmState.SHARED, LmState.EXCLUSIVE
+    };
     for (int i = 0; i < states.length; i++) {
       int number = i;
       Other other =
@@ -268,7 +276,9 @@ final class Gfs2GlockTest {
     give(take(group, LmState.SHARED, 0));
     Gfs2Glock second = lm.glock(Gfs2LockName.Type.INODE, 78);
     Gfs2Holder another = Gfs2Holder.alloc(current, second, LmState.SHARED, 0);
-    assertThatThrownBy(() -> second.nq(current, another)).isInstanceOf(AssertionError.class).hasMessageContaining("2/4e");
+    assertThatThrownBy(() -> second.nq(current, another))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("2/4e");
     another.uninit();
     give(inode);
     Gfs2Holder held = take(group, LmState.SHARED, 0);
@@ -288,7 +298,9 @@ final class Gfs2GlockTest {
       int now = holders[state].incrementAndGet();
       assertThat(state == LmState.EXCLUSIVE && now > 1).isFalse();
       for (int other = 1; other < holders.length; other++) {
-        assertThat(other == state ? 0 : holders[other].get()).as("%s with %s", state, other).isZero();
+        assertThat(other == state ? 0 : holders[other].get())
+            .as("%s with %s", state, other)
+            .isZero();
       }
     }
 
@@ -313,7 +325,8 @@ final class Gfs2GlockTest {
     Books books = new Books();
     List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
     AtomicInteger taken = new AtomicInteger();
-    // Nothing is cached in a state that was released: the state changes only while there is no holder.
+    // Nothing is cached in a state that was released: the state changes only while there is no
+    // holder.
     lm.answer =
         (state, target, flags) -> {
           if (books.sum() != 0) {
@@ -427,9 +440,12 @@ final class Gfs2GlockTest {
     Gfs2Glock group = lm.glock(Gfs2LockName.Type.RGRP, 17);
     Gfs2Glock second = lm.glock(Gfs2LockName.Type.INODE, 78);
     assertThat(gl.hold(current, LmState.DEFERRED)).isZero();
-    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class).hasMessageContaining("2/4e");
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("2/4e");
     assertThat(group.hold(current, LmState.SHARED)).isZero();
-    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class);
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED))
+        .isInstanceOf(AssertionError.class);
     // Another thread asks for both in between.
     new Other(
             task -> {
@@ -440,7 +456,8 @@ final class Gfs2GlockTest {
               group.letGo(task);
             })
         .join();
-    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED)).isInstanceOf(AssertionError.class);
+    assertThatThrownBy(() -> second.hold(current, LmState.DEFERRED))
+        .isInstanceOf(AssertionError.class);
     group.letGo(current);
     gl.letGo(current);
     assertThat(second.hold(current, LmState.DEFERRED)).isZero();
@@ -448,7 +465,10 @@ final class Gfs2GlockTest {
     assertThatThrownBy(() -> second.letGo(current)).isInstanceOf(AssertionError.class);
   }
 
-  /** What a writer changes in two steps, of which a reader must not see one alone. Plain: the glock orders it. */
+  /**
+   * What a writer changes in two steps, of which a reader must not see one alone. Plain: the glock
+   * orders it.
+   */
   private static final class Pair {
     int left;
     int right;

@@ -27,7 +27,9 @@ final class Gfs2MountTest {
       assertThat(mounted.sdp.dev()).isEqualTo(0x800);
       assertThat(mounted.sdp.root().ino()).isEqualTo(TinyImage.ROOT);
       assertThat(mounted.sdp.rgrps().count()).isEqualTo(1);
-      assertThat(mounted.list("/", 10)).extracting(MountedImage.Entry::name).containsExactlyInAnyOrder(".", "..");
+      assertThat(mounted.list("/", 10))
+          .extracting(MountedImage.Entry::name)
+          .containsExactlyInAnyOrder(".", "..");
       assertThatThrownBy(() -> mounted.find("/nothing")).hasMessageContaining("No such file");
     }
   }
@@ -51,7 +53,8 @@ final class Gfs2MountTest {
       }
       image.disk.putLong(TinyImage.at(24) + 56, 23);
       try (MountedImage mounted = image.mount()) {
-        assertThatThrownBy(() -> mounted.sdp.fillStatfs(mounted.current, mounted.buffer)).hasMessageContaining("too short");
+        assertThatThrownBy(() -> mounted.sdp.fillStatfs(mounted.current, mounted.buffer))
+            .hasMessageContaining("too short");
       }
     }
   }
@@ -68,11 +71,13 @@ final class Gfs2MountTest {
     }
   }
 
-  private static void assertRefused(Consumer<TinyImage> change, MountOptions options, int errno, String why) {
+  private static void assertRefused(
+      Consumer<TinyImage> change, MountOptions options, int errno, String why) {
     try (TinyImage bad = new TinyImage()) {
       change.accept(bad);
       assertThatThrownBy(() -> new MountedImage(bad, options, LockNolock.INSTANCE).close())
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
           .hasMessageContaining(why);
     }
   }
@@ -85,11 +90,21 @@ final class Gfs2MountTest {
   void refusesToWrite() {
     try (TinyImage image = new TinyImage()) {
       assertThatThrownBy(
-              () -> new MountedImage(image.ram.disk("tiny", 1, true), MountedImage.READ_WRITE, LockNolock.INSTANCE).close())
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EACCES))
+              () ->
+                  new MountedImage(
+                          image.ram.disk("tiny", 1, true),
+                          MountedImage.READ_WRITE,
+                          LockNolock.INSTANCE)
+                      .close())
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EACCES))
           .hasMessageContaining("can't be written to");
     }
-    assertRefused(bad -> bad.logHeader(700, 2, 2), MountedImage.READ_WRITE, Errno.EROFS, "journal 0 is dirty");
+    assertRefused(
+        bad -> bad.logHeader(700, 2, 2),
+        MountedImage.READ_WRITE,
+        Errno.EROFS,
+        "journal 0 is dirty");
     assertRefused(image -> {}, new MountOptions(false, true), Errno.EINVAL, "must be read-only");
   }
 
@@ -101,8 +116,12 @@ final class Gfs2MountTest {
     assertRefused(bad -> bad.disk.putInt(TinyImage.SB + 28, 1401), Errno.EINVAL, "1401");
     try (RamDisk small = new RamDisk(64 << 10)) {
       assertThatThrownBy(
-              () -> new MountedImage(small.disk("small", 1, true), MountOptions.READ_ONLY, LockNolock.INSTANCE).close())
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
+              () ->
+                  new MountedImage(
+                          small.disk("small", 1, true), MountOptions.READ_ONLY, LockNolock.INSTANCE)
+                      .close())
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
           .hasMessageContaining("too small");
     }
   }
@@ -121,9 +140,13 @@ final class Gfs2MountTest {
   void refusesBadGeometry() {
     assertRefused(bad -> bad.disk.putInt(TinyImage.SB + 36, 3000), Errno.EIO, "blocks of 3000");
     assertRefused(bad -> bad.disk.putInt(TinyImage.SB + 40, 11), Errno.EIO, "blocks of 4096");
-    assertRefused(bad -> bad.disk.putInt(TinyImage.SB + 36, 8192).putInt(TinyImage.SB + 40, 13), Errno.EIO, "8192");
+    assertRefused(
+        bad -> bad.disk.putInt(TinyImage.SB + 36, 8192).putInt(TinyImage.SB + 40, 13),
+        Errno.EIO,
+        "8192");
     int entry = TinyImage.at(TinyImage.RINDEX) + TinyImage.DINODE;
-    assertRefused(bad -> bad.disk.putInt(entry + 24, 3000).putInt(entry + 28, 750), Errno.EIO, "truncated");
+    assertRefused(
+        bad -> bad.disk.putInt(entry + 24, 3000).putInt(entry + 28, 750), Errno.EIO, "truncated");
     assertRefused(bad -> bad.disk.putLong(entry, -1), Errno.EIO, "can't be");
     assertRefused(bad -> bad.disk.putInt(entry + 8, 0), Errno.EIO, "can't be");
     assertRefused(bad -> bad.disk.putInt(entry + 28, 5), Errno.EIO, "can't be");
@@ -137,11 +160,19 @@ final class Gfs2MountTest {
   void refusesBadSystemFiles() {
     assertRefused(bad -> bad.disk.putLong(TinyImage.SB + 56, 19), Errno.EIO, "inode 19");
     assertRefused(bad -> bad.disk.putLong(TinyImage.SB + 56, -5), Errno.EIO, "outside");
-    assertRefused(bad -> bad.disk.putLong(TinyImage.SB + 48, 99), Errno.EIO, "another one than the directory says");
-    assertRefused(bad -> bad.disk.putLong(TinyImage.SB + 88, 23).putLong(TinyImage.SB + 80, 23), Errno.EIO, "root");
+    assertRefused(
+        bad -> bad.disk.putLong(TinyImage.SB + 48, 99),
+        Errno.EIO,
+        "another one than the directory says");
+    assertRefused(
+        bad -> bad.disk.putLong(TinyImage.SB + 88, 23).putLong(TinyImage.SB + 80, 23),
+        Errno.EIO,
+        "root");
     assertRefused(bad -> bad.mark(TinyImage.MASTER, 1), Errno.EIO, "bitmap");
-    assertRefused(bad -> bad.disk.putInt(TinyImage.at(TinyImage.RGRP) + 4, 3), Errno.EIO, "type 3 where");
-    assertRefused(bad -> bad.disk.putInt(TinyImage.at(26) + 40, 0100644), Errno.EIO, "another type");
+    assertRefused(
+        bad -> bad.disk.putInt(TinyImage.at(TinyImage.RGRP) + 4, 3), Errno.EIO, "type 3 where");
+    assertRefused(
+        bad -> bad.disk.putInt(TinyImage.at(26) + 40, 0100644), Errno.EIO, "another type");
   }
 
   @Test
@@ -154,7 +185,8 @@ final class Gfs2MountTest {
       image.logHeader(1999, 3, 1); // newer, and an unmount
       image.mount().close();
       image.logHeader(2000, 4, 0);
-      image.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA + 2000) + 24, 1); // torn: does not count
+      // torn: does not count
+      image.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA + 2000) + 24, 1);
       image.mount().close();
       image.logHeader(2001, -4, 0); // numbers are unsigned
       assertThatThrownBy(() -> image.mount().close()).hasMessageContaining("dirty");
@@ -164,12 +196,20 @@ final class Gfs2MountTest {
   @Test
   void refusesABadJournal() {
     int journal = TinyImage.at(TinyImage.JOURNAL);
-    assertRefused(bad -> bad.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA) + 44, 0), Errno.EIO, "no log header");
-    assertRefused(bad -> bad.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA) + 48, 5), Errno.EIO, "no log header");
+    assertRefused(
+        bad -> bad.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA) + 44, 0),
+        Errno.EIO,
+        "no log header");
+    assertRefused(
+        bad -> bad.disk.putInt(TinyImage.at(TinyImage.JOURNAL_DATA) + 48, 5),
+        Errno.EIO,
+        "no log header");
     assertRefused(bad -> bad.disk.putLong(journal + 56, 4 << 20), Errno.EIO, "can't be one");
     assertRefused(bad -> bad.disk.putLong(journal + 56, Long.MAX_VALUE), Errno.EIO, "can't be one");
-    assertRefused(bad -> bad.disk.putLong(journal + TinyImage.DINODE + 8, 0), Errno.EIO, "has a hole");
-    assertRefused(bad -> bad.disk.putLong(journal + TinyImage.DINODE + 8, 5), Errno.EIO, "points to block 5");
+    assertRefused(
+        bad -> bad.disk.putLong(journal + TinyImage.DINODE + 8, 0), Errno.EIO, "has a hole");
+    assertRefused(
+        bad -> bad.disk.putLong(journal + TinyImage.DINODE + 8, 5), Errno.EIO, "points to block 5");
   }
 
   @Test

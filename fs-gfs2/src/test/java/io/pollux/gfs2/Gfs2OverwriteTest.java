@@ -21,7 +21,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Writes in place: the contents of the disk, the writes that are refused, and the glocks' states. */
+/**
+ * Writes in place: the contents of the disk, the writes that are refused, and the glocks' states.
+ */
 @Timeout(60)
 final class Gfs2OverwriteTest {
   private static final int BLOCK = TinyImage.BLOCK;
@@ -177,7 +179,8 @@ final class Gfs2OverwriteTest {
     for (String name : new String[] {"/tree", "/stuffed"}) {
       assertThat(write(open(name, Fcntl.O_RDWR), 0, 100, 7)).isEqualTo(100);
     }
-    assertThat(write(open("/tree", Fcntl.O_RDWR | Fcntl.O_DIRECT), BLOCK, BLOCK, 8)).isEqualTo(BLOCK);
+    assertThat(write(open("/tree", Fcntl.O_RDWR | Fcntl.O_DIRECT), BLOCK, BLOCK, 8))
+        .isEqualTo(BLOCK);
     assertThat(image.disk.getLong(TinyImage.at(TREE) + 80)).as("not before sync").isZero();
     unmount();
     byte[] after = disk();
@@ -189,7 +192,8 @@ final class Gfs2OverwriteTest {
       assertThat(dinode.getInt(184)).isEqualTo(dinode.getInt(180)).isBetween(0, 999_999_999);
       for (int field : new int[] {80, 88}) {
         ByteBuffer.wrap(before).putLong(TinyImage.at(inode) + field, dinode.getLong(field));
-        ByteBuffer.wrap(before).putInt(TinyImage.at(inode) + 180 + (field - 80) / 2, dinode.getInt(180));
+        ByteBuffer.wrap(before)
+            .putInt(TinyImage.at(inode) + 180 + (field - 80) / 2, dinode.getInt(180));
       }
     }
     Arrays.fill(before, (int) at(DATA), (int) at(DATA) + 100, (byte) 7);
@@ -241,7 +245,9 @@ final class Gfs2OverwriteTest {
         assertThat(Statx.stxAttributes(statx))
             .as(name)
             .isEqualTo(
-                name.equals("/immutable") ? Statx.STATX_ATTR_IMMUTABLE : name.equals("/append") ? Statx.STATX_ATTR_APPEND : 0);
+                name.equals("/immutable")
+                    ? Statx.STATX_ATTR_IMMUTABLE
+                    : name.equals("/append") ? Statx.STATX_ATTR_APPEND : 0);
       }
     }
   }

@@ -69,7 +69,8 @@ final class MountedImage implements AutoCloseable {
   }
 
   Gfs2Inode find(String path) throws ErrnoException {
-    return (Gfs2Inode) namei.lookup(current, null, path.getBytes(StandardCharsets.ISO_8859_1), false).inode();
+    return (Gfs2Inode)
+        namei.lookup(current, null, path.getBytes(StandardCharsets.ISO_8859_1), false).inode();
   }
 
   File open(String path, int flags) throws ErrnoException {

@@ -14,8 +14,9 @@ import java.util.TreeMap;
 import java.util.zip.CRC32;
 
 /**
- * A small valid filesystem, built by hand, that tests damage. It has blocks of 4 KiB, one resource group, one journal
- * of 8 MiB, the system files, and an empty root directory. Blocks from {@link #FREE} on are for tests.
+ * A small valid filesystem, built by hand, that tests damage. It has blocks of 4 KiB, one resource
+ * group, one journal of 8 MiB, the system files, and an empty root directory. Blocks from {@link
+ * #FREE} on are for tests.
  */
 final class TinyImage implements AutoCloseable {
   static final int BLOCK = 4096;
@@ -38,13 +39,17 @@ final class TinyImage implements AutoCloseable {
   private static final int MAGIC = 0x01161970;
 
   final RamDisk ram = new RamDisk((long) BLOCKS * BLOCK);
-  final ByteBuffer disk = RawMemory.segment(ram.address(), ram.bytes()).asByteBuffer(); // big-endian
+  // big-endian
+  final ByteBuffer disk = RawMemory.segment(ram.address(), ram.bytes()).asByteBuffer();
   private final Map<Integer, List<byte[]>> directories = new TreeMap<>();
 
   TinyImage() {
     header(SB / BLOCK, 1, 100);
     disk.putInt(SB + 24, 1802).putInt(SB + 28, 1900).putInt(SB + 36, BLOCK).putInt(SB + 40, 12);
-    disk.putLong(SB + 48, MASTER).putLong(SB + 56, MASTER).putLong(SB + 80, ROOT).putLong(SB + 88, ROOT);
+    disk.putLong(SB + 48, MASTER)
+        .putLong(SB + 56, MASTER)
+        .putLong(SB + 80, ROOT)
+        .putLong(SB + 88, ROOT);
     disk.put(SB + 96, "lock_nolock".getBytes(StandardCharsets.US_ASCII));
     header(RGRP, 2, 200);
 
@@ -90,7 +95,10 @@ final class TinyImage implements AutoCloseable {
 
   private void rindex() {
     int at = at(RINDEX) + DINODE;
-    disk.putLong(at, RGRP).putInt(at + 8, 1).putLong(at + 16, DATA0).putInt(at + 24, BLOCKS - DATA0);
+    disk.putLong(at, RGRP)
+        .putInt(at + 8, 1)
+        .putLong(at + 16, DATA0)
+        .putInt(at + 24, BLOCKS - DATA0);
     disk.putInt(at + 28, (BLOCKS - DATA0) / 4 + 1);
   }
 
@@ -105,7 +113,11 @@ final class TinyImage implements AutoCloseable {
   void dinode(int block, int mode, long size, int height, int flags) {
     header(block, 4, 400);
     int at = at(block);
-    disk.putLong(at + 24, block).putLong(at + 32, block).putInt(at + 40, mode).putInt(at + 52, 1).putLong(at + 56, size);
+    disk.putLong(at + 24, block)
+        .putLong(at + 32, block)
+        .putInt(at + 40, mode)
+        .putInt(at + 52, 1)
+        .putLong(at + 56, size);
     disk.putLong(at + 64, 1).putInt(at + 128, flags).putShort(at + 138, (short) height);
     mark(block, 3);
   }
@@ -138,7 +150,10 @@ final class TinyImage implements AutoCloseable {
     hash.update(bytes);
     ByteBuffer buffer = ByteBuffer.wrap(dirent);
     buffer.putLong(0, block).putLong(8, block).putInt(16, (int) hash.getValue());
-    buffer.putShort(20, (short) dirent.length).putShort(22, (short) bytes.length).putShort(24, (short) type);
+    buffer
+        .putShort(20, (short) dirent.length)
+        .putShort(22, (short) bytes.length)
+        .putShort(24, (short) type);
     buffer.put(40, bytes);
     return dirent;
   }
@@ -158,7 +173,10 @@ final class TinyImage implements AutoCloseable {
     disk.putShort(last + 20, (short) (end - last));
   }
 
-  /** Makes a directory with a hash table in its inode. Pointers are to be put behind the inode's header. */
+  /**
+   * Makes a directory with a hash table in its inode. Pointers are to be put behind the inode's
+   * header.
+   */
   void hashed(int block, int depth, int entries) {
     dinode(block, 0040755, 8L << depth, 0, JDATA | EXHASH);
     disk.putShort(at(block) + 146, (short) depth).putInt(at(block) + 148, entries);
@@ -168,7 +186,10 @@ final class TinyImage implements AutoCloseable {
     header(block, 6, 600);
     mark(block, 1);
     int at = at(block);
-    disk.putShort(at + 24, (short) depth).putShort(at + 26, (short) entries.size()).putInt(at + 28, 1200).putLong(at + 32, next);
+    disk.putShort(at + 24, (short) depth)
+        .putShort(at + 26, (short) entries.size())
+        .putInt(at + 28, 1200)
+        .putLong(at + 32, next);
     dirents(at + 104, at + BLOCK, entries);
   }
 
@@ -216,7 +237,10 @@ final class TinyImage implements AutoCloseable {
   void logHeader(int block, long sequence, int flags) {
     header(JOURNAL_DATA + block, 8, 800);
     int at = at(JOURNAL_DATA + block);
-    disk.putLong(at + 24, sequence).putInt(at + 32, flags).putInt(at + 36, block).putInt(at + 40, block);
+    disk.putLong(at + 24, sequence)
+        .putInt(at + 32, flags)
+        .putInt(at + 36, block)
+        .putInt(at + 40, block);
     disk.putInt(at + 44, 0);
     CRC32 hash = new CRC32();
     hash.update(disk.slice(at, 48));

@@ -13,8 +13,9 @@ import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An inode of a filesystem that writes in place only ({@link IomapOverwrite}). Any change beyond a file's content is
- * EOPNOTSUPP. It keeps the time of the last write until the filesystem has written it to disk.
+ * An inode of a filesystem that writes in place only ({@link IomapOverwrite}). Any change beyond a
+ * file's content is EOPNOTSUPP. It keeps the time of the last write until the filesystem has
+ * written it to disk.
  */
 public abstract class InPlaceInode extends Inode {
   private static final long NEVER = Long.MIN_VALUE;
@@ -41,10 +42,16 @@ public abstract class InPlaceInode extends Inode {
   @LinuxSource(file = "include/linux/fs.h", name = "IS_APPEND")
   protected abstract boolean appendOnly();
 
-  /** Called when the inode's times must be written. From any context; not called again before {@link #markClean}. */
+  /**
+   * Called when the inode's times must be written. From any context; not called again before {@link
+   * #markClean}.
+   */
   protected abstract void timesDirtied();
 
-  /** Records that the content changes now. From any context; allocates only when the inode becomes dirty. */
+  /**
+   * Records that the content changes now. From any context; allocates only when the inode becomes
+   * dirty.
+   */
   @LinuxSource(file = "fs/inode.c", name = "file_update_time")
   public final void fileUpdateTime() {
     long now = System.currentTimeMillis(); // as coarse as a kernel's tick
@@ -62,8 +69,8 @@ public abstract class InPlaceInode extends Inode {
   }
 
   /**
-   * Marks the time as written, just before the write. A later change of the file marks it dirty again. From any
-   * context.
+   * Marks the time as written, just before the write. A later change of the file marks it dirty
+   * again. From any context.
    *
    * @return false if it was clean already
    */
@@ -71,7 +78,10 @@ public abstract class InPlaceInode extends Inode {
     return dirty.getAndSet(false);
   }
 
-  /** Drops the time kept in memory, unless it is dirty; then the disk's times count again. From any context. */
+  /**
+   * Drops the time kept in memory, unless it is dirty; then the disk's times count again. From any
+   * context.
+   */
   public final void forgetWritten() {
     if (!dirty.get()) {
       writtenMillis = NEVER;
@@ -79,20 +89,24 @@ public abstract class InPlaceInode extends Inode {
   }
 
   /**
-   * {@return whether {@link #writtenMillis} is the time of modification and of change: the file was written to since it
-   * was read or since {@link #forgetWritten}}
+   * {@return whether {@link #writtenMillis} is the time of modification and of change: the file was
+   * written to since it was read or since {@link #forgetWritten}}
    */
   public final boolean wasWritten() {
     return writtenMillis != NEVER;
   }
 
-  /** {@return when the file was written to last, in milliseconds since 1970; Long.MIN_VALUE if never} */
+  /**
+   * {@return when the file was written to last, in milliseconds since 1970; Long.MIN_VALUE if
+   * never}
+   */
   public final long writtenMillis() {
     return writtenMillis;
   }
 
   /**
-   * Checks whether the marks allow a change of the content: they may have been set after the file was opened.
+   * Checks whether the marks allow a change of the content: they may have been set after the file
+   * was opened.
    *
    * @param iocb the request
    * @return 0 or -EPERM
@@ -102,10 +116,14 @@ public abstract class InPlaceInode extends Inode {
   }
 
   @Override
-  @LinuxSource(file = "fs/namei.c", name = {"inode_permission", "may_open"})
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"inode_permission", "may_open"})
   protected final int mayWrite(int flags) {
     boolean cuts = (flags & Fcntl.O_TRUNC) != 0;
-    return immutable() || (appendOnly() && ((flags & Fcntl.O_APPEND) == 0 || cuts)) ? -Errno.EPERM : 0;
+    return immutable() || (appendOnly() && ((flags & Fcntl.O_APPEND) == 0 || cuts))
+        ? -Errno.EPERM
+        : 0;
   }
 
   @Override

@@ -7,8 +7,8 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One extent of a file, filled by {@link IomapOps#iomapBegin}: {@link #length()} file bytes from {@link #offset()} are
- * of type {@link #type()}.
+ * One extent of a file, filled by {@link IomapOps#iomapBegin}: {@link #length()} file bytes from
+ * {@link #offset()} are of type {@link #type()}.
  */
 @LinuxSource(file = "include/linux/iomap.h", name = "iomap")
 public final class Iomap extends Slab.Item {
@@ -70,14 +70,15 @@ public final class Iomap extends Slab.Item {
    *
    * @param offset first byte in the file
    * @param length bytes, at least 1
-   * @param addr kernel address of the data, valid until the caller releases the inode's lock; for IOMAP_REPORT the
-   *     first byte on the device instead
+   * @param addr kernel address of the data, valid until the caller releases the inode's lock; for
+   *     IOMAP_REPORT the first byte on the device instead
    */
   public void setInline(long offset, long length, long addr) {
     set(Type.INLINE, offset, length, addr, null);
   }
 
-  private void set(Type newType, long newOffset, long newLength, long newAddr, @Nullable BlockDevice newBdev) {
+  private void set(
+      Type newType, long newOffset, long newLength, long newAddr, @Nullable BlockDevice newBdev) {
     type = newType;
     offset = newOffset;
     length = newLength;
@@ -116,8 +117,8 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * {@return the address of the first byte, 0 for a hole: on the device, or, inline and not for IOMAP_REPORT, in kernel
-   * memory}
+   * {@return the address of the first byte, 0 for a hole: on the device, or, inline and not for
+   * IOMAP_REPORT, in kernel memory}
    */
   public long addr() {
     return addr;

@@ -29,10 +29,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * One direct request: the counterpart of struct iomap_dio and its functions.
  *
- * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter. The submitter hands
- * its reference over to the last bio. After that an asynchronous request may complete at any time, and the submitter no
- * longer touches it. Dropping the last reference completes the request, from any context. A request of one bio, the
- * common case, so needs no atomic operation on the references.
+ * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter.
+ * The submitter hands its reference over to the last bio. After that an asynchronous request may
+ * complete at any time, and the submitter no longer touches it. Dropping the last reference
+ * completes the request, from any context. A request of one bio, the common case, so needs no
+ * atomic operation on the references.
  */
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 public final class IomapDio extends Slab.Item {
@@ -50,17 +51,22 @@ public final class IomapDio extends Slab.Item {
     }
   }
 
-  /** Returned by an actor after the last bio was submitted. An asynchronous request may not be touched after that. */
+  /**
+   * Returned by an actor after the last bio was submitted. An asynchronous request may not be
+   * touched after that.
+   */
   private static final long HANDED_OVER = Long.MAX_VALUE;
 
   private final Iomap iomap = new Iomap();
   private final Plug plug = new Plug();
+
   @Differs(
       patch = 5,
       kind = Differs.Kind.OURS,
       why = "The first bio is part of the request. The posting allocates each bio.",
       test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
   private final Bio firstBio = Bio.embedded(); // most requests need no other bio
+
   private final WaitQueue waiter = new WaitQueue();
   private final WorkQueue.Work work = this::completeWork; // bound once, not for each request
 
@@ -91,8 +97,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Reads iter.count() bytes at iocb.kiPos past the page cache, after writing back the dirty pages of the range. From
-   * process context, with the inode's lock held.
+   * Reads iter.count() bytes at iocb.kiPos past the page cache, after writing back the dirty pages
+   * of the range. From process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -109,9 +115,9 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Writes iter.count() bytes at iocb.kiPos, to blocks that have been written before. The page cache writes the range
-   * back and drops it before the write, and drops it again after. With IOCB_DSYNC the device is then flushed. From
-   * process context, with the inode's lock held.
+   * Writes iter.count() bytes at iocb.kiPos, to blocks that have been written before. The page
+   * cache writes the range back and drops it before the write, and drops it again after. With
+   * IOCB_DSYNC the device is then flushed. From process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -119,16 +125,23 @@ public final class IomapDio extends Slab.Item {
    * @param iter the memory
    * @param ops the filesystem's mapping
    * @param doneWq flushes for an asynchronous request, whose completion must not sleep
-   * @return bytes, fewer if the write reaches an extent that is not mapped. -EIOCBQUEUED. Or a negative errno:
-   *     -EOPNOTSUPP, or -ENOTBLK if the mapping returned that, when nothing was written
+   * @return bytes, fewer if the write reaches an extent that is not mapped. -EIOCBQUEUED. Or a
+   *     negative errno: -EOPNOTSUPP, or -ENOTBLK if the mapping returned that, when nothing was
+   *     written
    */
-  static long write(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
+  static long write(
+      Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
     assert !iter.intoMemory();
     return rw(current, inode, iocb, iter, ops, doneWq);
   }
 
   private static long rw(
-      Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, @Nullable WorkQueue doneWq) {
+      Task current,
+      Inode inode,
+      Kiocb iocb,
+      IovIter iter,
+      IomapOps ops,
+      @Nullable WorkQueue doneWq) {
     if (iter.count() == 0) {
       return 0;
     }
@@ -143,7 +156,8 @@ public final class IomapDio extends Slab.Item {
         return result;
       }
     }
-    // Close behind the lock's own atomic operation: each such operation first waits for all earlier stores.
+    // Close behind the lock's own atomic operation: each such operation first waits for all earlier
+    // stores.
     inode.inodeDioBegin();
     IomapDio dio = SLAB.alloc(current);
     dio.iocb = iocb;
@@ -217,7 +231,8 @@ public final class IomapDio extends Slab.Item {
       }
       boolean ended = dropRef();
       if (!sync) {
-        // Not complete yet, but it may be at any time: only the holder of the last reference touches it now.
+        // Not complete yet, but it may be at any time: only the holder of the last reference
+        // touches it now.
         return ended ? complete(current) : -Kiocb.EIOCBQUEUED;
       }
       if (ended) {
@@ -229,8 +244,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after its bios in flight
-   * complete.
+   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after
+   * its bios in flight complete.
    *
    * @return as {@link #actor}
    */
@@ -246,7 +261,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Waits for the bios of a synchronous request. Polls for them if the request is polled and its queue can be polled.
+   * Waits for the bios of a synchronous request. Polls for them if the request is polled and its
+   * queue can be polled.
    */
   private void await(Task current, boolean polled) {
     if (done) {
@@ -309,7 +325,13 @@ public final class IomapDio extends Slab.Item {
       Bio bio =
           size == 0
               ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
-              : Bio.alloc(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, IomapDio::bioEndIo, this);
+              : Bio.alloc(
+                  current,
+                  target,
+                  sector + (copied >> BlkTypes.SECTOR_SHIFT),
+                  op,
+                  IomapDio::bioEndIo,
+                  this);
       bio.setIoprio(iocb().kiIoprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
@@ -318,7 +340,8 @@ public final class IomapDio extends Slab.Item {
       if (result != 0) {
         bio.put();
         iter.reexpand(whole - copied);
-        return copied == 0 ? result : copied; // bytes already submitted count; the fault shows at the next step
+        // bytes already submitted count; the fault shows at the next step
+        return copied == 0 ? result : copied;
       }
       int bytes = bio.size();
       copied += bytes;
@@ -348,9 +371,10 @@ public final class IomapDio extends Slab.Item {
   @Differs(
       patch = 5,
       kind = Differs.Kind.OURS,
-      why = "The last bio gets the submitter's reference, and the queue and cookie are published after it was"
-          + " sent. The posting publishes them before it drops that reference. A request of one bio so needs"
-          + " no atomic operation.",
+      why =
+          "The last bio gets the submitter's reference, and the queue and cookie are published"
+              + " after it was sent. The posting publishes them before it drops that reference. A"
+              + " request of one bio so needs no atomic operation.",
       test = "IomapDioBiosTest#theQueueIsPublishedAfterTheReferenceIsHandedOver")
   private void submitLastBio(Task current, Bio bio) {
     Kiocb request = iocb();
@@ -410,7 +434,10 @@ public final class IomapDio extends Slab.Item {
     setError(bio.status());
   }
 
-  /** Fails the request after a step of its completion threw. The request completes, since a task may wait for it. */
+  /**
+   * Fails the request after a step of its completion threw. The request completes, since a task may
+   * wait for it.
+   */
   private void threw(Throwable thrown) {
     Oops.report("the end of a direct request", thrown, "the request fails with EIO");
     setError(-Errno.EIO);
@@ -424,15 +451,20 @@ public final class IomapDio extends Slab.Item {
   }
 
   private boolean dropRef() {
-    if ((int) REF.getAcquire(this) == 1) { // the only one left, and no other is taken: pairs with the others' getAndAdd
+    // the only one left, and no other is taken: pairs with the others' getAndAdd
+    if ((int) REF.getAcquire(this) == 1) {
       return true;
     }
-    int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
+    // full order: the last one sees what the others stored
+    int before = (int) REF.getAndAdd(this, -1);
     assert before > 0 : "more references dropped than taken";
     return before == 1;
   }
 
-  /** Completes an asynchronous request, here or, if it must flush, on the work queue. From any context. */
+  /**
+   * Completes an asynchronous request, here or, if it must flush, on the work queue. From any
+   * context.
+   */
   private void completeLater() {
     WorkQueue queue = doneWq;
     if (queue != null && iocb().has(Kiocb.IOCB_DSYNC)) {
@@ -443,7 +475,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Completes an asynchronous request and calls its handler. From any context; from process context if it must flush.
+   * Completes an asynchronous request and calls its handler. From any context; from process context
+   * if it must flush.
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
   private void completeWork(@Nullable Task worker) {
@@ -453,7 +486,10 @@ public final class IomapDio extends Slab.Item {
     handler.complete(request, complete(worker), 0);
   }
 
-  /** Frees the request and returns its result. From any context; from process context if it must flush. */
+  /**
+   * Frees the request and returns its result. From any context; from process context if it must
+   * flush.
+   */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete")
   private long complete(@Nullable Task current) {
     Kiocb request = iocb();
@@ -487,7 +523,8 @@ public final class IomapDio extends Slab.Item {
     }
     long result = error;
     if (result == 0) {
-      result = write ? size : Math.min(size, iSize - request.kiPos); // a read stops at the end of the file
+      // a read stops at the end of the file
+      result = write ? size : Math.min(size, iSize - request.kiPos);
       request.kiPos += result;
     }
     if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
@@ -497,8 +534,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes written, or a negative
-   * errno. From process context.
+   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes
+   * written, or a negative errno. From process context.
    */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private long writeSync(@Nullable Task current, long bytes) {
@@ -510,9 +547,9 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile. The submitters may not poll before
-   * the caller continues, or the caller may be a submitter itself; in C they deadlock. From process context, with locks
-   * held that keep new direct I/O out.
+   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile. The submitters
+   * may not poll before the caller continues, or the caller may be a submitter itself; in C they
+   * deadlock. From process context, with locks held that keep new direct I/O out.
    *
    * @param current the calling task
    * @param inode the file
@@ -523,8 +560,9 @@ public final class IomapDio extends Slab.Item {
   @Differs(
       patch = 5,
       kind = Differs.Kind.FIXES,
-      why = "A task that waits for direct I/O in flight polls for it. In the posting a task that waits for"
-          + " its own polled request waits for ever.",
+      why =
+          "A task that waits for direct I/O in flight polls for it. In the posting a task that"
+              + " waits for its own polled request waits for ever.",
       test = "IomapOverwriteTest#whoWaitsForHisOwnPolledRequestPollsForIt")
   @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
   public static int awaitNone(Task current, Inode inode, BlockDevice bdev, boolean interruptible) {
@@ -544,8 +582,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Polls for a request that {@link #rw} or {@link #write} queued. Every filesystem that uses IomapDio calls this from
-   * iopoll.
+   * Polls for a request that {@link #rw} or {@link #write} queued. Every filesystem that uses
+   * IomapDio calls this from iopoll.
    *
    * @param iocb the request
    * @param spin whether to poll until something completes
@@ -559,8 +597,8 @@ public final class IomapDio extends Slab.Item {
   }
 
   /**
-   * Returns whether such a request completes only inside {@link #iopoll}. Every filesystem that uses IomapDio returns
-   * this from needsPolling.
+   * Returns whether such a request completes only inside {@link #iopoll}. Every filesystem that
+   * uses IomapDio returns this from needsPolling.
    *
    * @param iocb the request
    * @return false if its queue has an interrupt

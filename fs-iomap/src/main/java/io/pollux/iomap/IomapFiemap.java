@@ -12,11 +12,13 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Reports the extents of a file that is mapped to extents.
  *
- * <p>An extent that reaches outside the requested range is cut to whole blocks of the filesystem; in Linux iomap_begin
- * does that. Inline data is reported whole. The last extent of the range has FIEMAP_EXTENT_LAST, so each extent is
- * reported once the next one is known.
+ * <p>An extent that reaches outside the requested range is cut to whole blocks of the filesystem;
+ * in Linux iomap_begin does that. Inline data is reported whole. The last extent of the range has
+ * FIEMAP_EXTENT_LAST, so each extent is reported once the next one is known.
  */
-@LinuxSource(file = "fs/iomap.c", name = {"iomap_fiemap", "iomap_fiemap_actor", "iomap_to_fiemap"})
+@LinuxSource(
+    file = "fs/iomap.c",
+    name = {"iomap_fiemap", "iomap_fiemap_actor", "iomap_to_fiemap"})
 public final class IomapFiemap {
   private final Task current;
   private final FiemapExtentInfo fieinfo;
@@ -38,8 +40,8 @@ public final class IomapFiemap {
   }
 
   /**
-   * Reports the extents of a range. From process context, with the inode's lock held. Dirty pages are written back
-   * first if the request has FIEMAP_FLAG_SYNC.
+   * Reports the extents of a range. From process context, with the inode's lock held. Dirty pages
+   * are written back first if the request has FIEMAP_FLAG_SYNC.
    *
    * @param current the calling task
    * @param inode the file
@@ -81,9 +83,15 @@ public final class IomapFiemap {
     long pos = from;
     int result = 0;
     for (long steps = 0; pos < to && result == 0; steps++) { // each step advances by one extent
-      result = steps > most ? -Errno.EIO : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
+      result =
+          steps > most
+              ? -Errno.EIO
+              : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
       if (result == 0) {
-        long behind = iomap.length() > Long.MAX_VALUE - iomap.offset() ? Long.MAX_VALUE : iomap.offset() + iomap.length();
+        long behind =
+            iomap.length() > Long.MAX_VALUE - iomap.offset()
+                ? Long.MAX_VALUE
+                : iomap.offset() + iomap.length();
         if (behind <= pos || iomap.offset() > pos) {
           return -Errno.EIO; // an extent that does not cover the position
         }

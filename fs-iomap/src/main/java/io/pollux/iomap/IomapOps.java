@@ -21,8 +21,8 @@ public interface IomapOps {
   int IOMAP_NOWAIT = 1 << 5;
 
   /**
-   * Maps the extent at a position. From process context. Runs for every direct request, so it allocates nothing once
-   * the file's extents are in memory.
+   * Maps the extent at a position. From process context. Runs for every direct request, so it
+   * allocates nothing once the file's extents are in memory.
    *
    * @param current the calling task
    * @param inode the file

@@ -19,17 +19,18 @@ import io.pollux.uapi.StatMode;
 import java.util.Objects;
 
 /**
- * Writes to files in place: to blocks that have been written before, inside the file's size. Each mounted filesystem
- * has one, a subclass with its own checks before a write and its own locks.
+ * Writes to files in place: to blocks that have been written before, inside the file's size. Each
+ * mounted filesystem has one, a subclass with its own checks before a write and its own locks.
  *
- * <p>A write stops before the first byte that is in a hole, in an unwritten block, inline, or beyond the end of the
- * file. If that is the first byte, it fails with EOPNOTSUPP. A direct write whose mapping returns ENOTBLK is retried
- * through the page cache.
+ * <p>A write stops before the first byte that is in a hole, in an unwritten block, inline, or
+ * beyond the end of the file. If that is the first byte, it fails with EOPNOTSUPP. A direct write
+ * whose mapping returns ENOTBLK is retried through the page cache.
  *
- * <p>Locks are taken as in XFS. Buffered writes take the inode's iRwsem exclusively. Direct writes of whole blocks take
- * it shared. Unaligned direct writes take it exclusively and wait until {@code dioCount} is 0, polling meanwhile
- * ({@link IomapDio#awaitNone}). An interrupt stops that wait with EINTR. So the lock holder never waits for a task that
- * waits for the lock, even if that task has polled I/O in flight.
+ * <p>Locks are taken as in XFS. Buffered writes take the inode's iRwsem exclusively. Direct writes
+ * of whole blocks take it shared. Unaligned direct writes take it exclusively and wait until {@code
+ * dioCount} is 0, polling meanwhile ({@link IomapDio#awaitNone}). An interrupt stops that wait with
+ * EINTR. So the lock holder never waits for a task that waits for the lock, even if that task has
+ * polled I/O in flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
 public abstract class IomapOverwrite {
@@ -45,12 +46,13 @@ public abstract class IomapOverwrite {
    *
    * @param ops the mapping
    * @param bdev the data device
-   * @param blockSize unit of direct writes under a shared lock; a power of two, at least the device's logical block
-   *     size
+   * @param blockSize unit of direct writes under a shared lock; a power of two, at least the
+   *     device's logical block size
    * @param process the kernel's process, for workers that make direct writes durable
    */
   protected IomapOverwrite(IomapOps ops, BlockDevice bdev, int blockSize, UserProcess process) {
-    assert Integer.bitCount(blockSize) == 1 && blockSize >= bdev.queue().logicalBlockSize() : blockSize;
+    assert Integer.bitCount(blockSize) == 1 && blockSize >= bdev.queue().logicalBlockSize()
+        : blockSize;
     this.ops = ops;
     this.bdev = bdev;
     this.blockSize = blockSize;
@@ -58,16 +60,18 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Called before data of a file changes, with the inode's lock held: refuses the write or records its time. From
-   * process context; does not sleep. It may add flags to the request, such as IOCB_DSYNC for a file with the sync
-   * attribute.
+   * Called before data of a file changes, with the inode's lock held: refuses the write or records
+   * its time. From process context; does not sleep. It may add flags to the request, such as
+   * IOCB_DSYNC for a file with the sync attribute.
    *
    * @param current the calling task
    * @param inode the file
    * @param iocb the request
    * @return 0 or a negative errno
    */
-  @LinuxSource(file = "fs/inode.c", name = {"file_remove_privs", "file_update_time"})
+  @LinuxSource(
+      file = "fs/inode.c",
+      name = {"file_remove_privs", "file_update_time"})
   protected abstract int fileModified(Task current, Inode inode, Kiocb iocb);
 
   /**
@@ -76,8 +80,9 @@ public abstract class IomapOverwrite {
    * @param current the calling task
    * @param iocb the request
    * @param from the data
-   * @return bytes, -EIOCBQUEUED, or a negative errno. -EOPNOTSUPP: the first byte can't be written in place. -EINVAL: a
-   *     direct request is not aligned to the device's logical block size. -EAGAIN: it would block with IOCB_NOWAIT
+   * @return bytes, -EIOCBQUEUED, or a negative errno. -EOPNOTSUPP: the first byte can't be written
+   *     in place. -EINVAL: a direct request is not aligned to the device's logical block size.
+   *     -EAGAIN: it would block with IOCB_NOWAIT
    */
   @LinuxSource(file = "mm/filemap.c", name = "generic_write_checks")
   public final long writeIter(Task current, Kiocb iocb, IovIter from) {
@@ -98,7 +103,10 @@ public abstract class IomapOverwrite {
     return result == -Errno.ENOTBLK ? fallBack(current, inode, iocb, from) : result;
   }
 
-  /** Writes through the page cache what direct I/O can't, then writes the range back and drops its pages. */
+  /**
+   * Writes through the page cache what direct I/O can't, then writes the range back and drops its
+   * pages.
+   */
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
   private long fallBack(Task current, Inode inode, Kiocb iocb, IovIter from) {
     iocb.kiFlags &= ~Kiocb.IOCB_DIRECT;
@@ -142,8 +150,8 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Writes past the page cache. A filesystem with its own locks overrides this and takes them around the call. From
-   * process context, with the inode's lock held.
+   * Writes past the page cache. A filesystem with its own locks overrides this and takes them
+   * around the call. From process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -163,8 +171,8 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Writes into pages. With IOCB_NOWAIT it writes what it can without waiting; the Linux of the posting returns
-   * EOPNOTSUPP.
+   * Writes into pages. With IOCB_NOWAIT it writes what it can without waiting; the Linux of the
+   * posting returns EOPNOTSUPP.
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_write")
   private long buffered(Task current, Inode inode, Kiocb iocb, IovIter from) {
@@ -183,12 +191,14 @@ public abstract class IomapOverwrite {
     } finally {
       inode.iRwsem.upWrite();
     }
-    return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, mapping, written) : written;
+    return written > 0 && iocb.has(Kiocb.IOCB_DSYNC)
+        ? writeSync(current, iocb, mapping, written)
+        : written;
   }
 
   /**
-   * Writes into pages. A filesystem with its own locks overrides this and takes them around the call. From process
-   * context, with the inode's lock held exclusively.
+   * Writes into pages. A filesystem with its own locks overrides this and takes them around the
+   * call. From process context, with the inode's lock held exclusively.
    *
    * @param current the calling task
    * @param inode the file
@@ -210,7 +220,8 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Counts the bytes from iocb.kiPos that can be written in place through the page cache. From process context.
+   * Counts the bytes from iocb.kiPos that can be written in place through the page cache. From
+   * process context.
    *
    * @param current the calling task
    * @param inode the file
@@ -240,7 +251,8 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Returns whether a write by this process has to remove the set-user-ID or set-group-ID bit of a file.
+   * Returns whether a write by this process has to remove the set-user-ID or set-group-ID bit of a
+   * file.
    *
    * @param current the calling task
    * @param inode the file
@@ -265,11 +277,13 @@ public abstract class IomapOverwrite {
   }
 
   /**
-   * Writes the data of a file back and makes it durable, for fsync and fdatasync. From process context.
+   * Writes the data of a file back and makes it durable, for fsync and fdatasync. From process
+   * context.
    *
    * @param current the calling task
    * @param file the open file
-   * @return 0 or a negative errno; an earlier write-back error that this open file has not reported counts
+   * @return 0 or a negative errno; an earlier write-back error that this open file has not reported
+   *     counts
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public final int fsync(Task current, File file) {
@@ -278,7 +292,10 @@ public abstract class IomapOverwrite {
     return result != 0 ? result : flushed;
   }
 
-  /** Waits until every queued O_DSYNC direct write is durable. From process context, when no file is open. */
+  /**
+   * Waits until every queued O_DSYNC direct write is durable. From process context, when no file is
+   * open.
+   */
   @LinuxSource(file = "fs/super.c", name = "generic_shutdown_super")
   public final void drain() {
     dioDone.flush();

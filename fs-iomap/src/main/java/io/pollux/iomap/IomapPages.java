@@ -15,11 +15,14 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads and writes back the pages of a file that is mapped to extents. Holes and unwritten extents read as zeroes, and
- * so does the range beyond the end of the file. Write-back skips them. A writer checks that blocks lie beneath its
- * range ({@link IomapOverwrite}), so a page over a hole is unchanged there.
+ * Reads and writes back the pages of a file that is mapped to extents. Holes and unwritten extents
+ * read as zeroes, and so does the range beyond the end of the file. Write-back skips them. A writer
+ * checks that blocks lie beneath its range ({@link IomapOverwrite}), so a page over a hole is
+ * unchanged there.
  */
-@LinuxSource(file = "fs/iomap.c", name = {"iomap_readpage", "iomap_readpages"})
+@LinuxSource(
+    file = "fs/iomap.c",
+    name = {"iomap_readpage", "iomap_readpages"})
 public final class IomapPages implements PageIo {
   private final Inode inode;
   private final IomapOps ops;
@@ -45,7 +48,9 @@ public final class IomapPages implements PageIo {
     return transfer(current, index, addresses, count, false);
   }
 
-  /** Writes pages back with the pages locked and without iRwsem: reclaim for any file may call this. */
+  /**
+   * Writes pages back with the pages locked and without iRwsem: reclaim for any file may call this.
+   */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_vm_writepages")
   public int writePages(Task current, long index, long[] addresses, int count) {
@@ -66,8 +71,8 @@ public final class IomapPages implements PageIo {
   }
 
   /**
-   * One walk over the extents of a run of pages. Offsets count from its start, since a file may reach
-   * Long.MAX_VALUE.
+   * One walk over the extents of a run of pages. Offsets count from its start, since a file may
+   * reach Long.MAX_VALUE.
    */
   private static final class Walk extends Slab.Item {
     private static final Slab<Walk> SLAB = new Slab<>(Walk::new);
@@ -80,16 +85,20 @@ public final class IomapPages implements PageIo {
     private @Nullable BioBatch batch;
     private @Nullable BlockDevice target; // the device of the batch
 
-    static Walk get(IomapPages pages, Task current, long start, long[] addresses, int count, boolean write) {
+    static Walk get(
+        IomapPages pages, Task current, long start, long[] addresses, int count, boolean write) {
       Walk walk = SLAB.alloc(current);
       walk.write = write;
       walk.start = start;
       walk.addresses = addresses;
-      walk.bytes = (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, pages.size() - start));
+      walk.bytes =
+          (int) Math.max(0, Math.min((long) count << HostMemory.PAGE_SHIFT, pages.size() - start));
       return walk;
     }
 
-    @LinuxSource(file = "fs/iomap.c", name = {"iomap_apply", "iomap_readpage_actor"})
+    @LinuxSource(
+        file = "fs/iomap.c",
+        name = {"iomap_apply", "iomap_readpage_actor"})
     int run(Task current, IomapPages pages, Iomap iomap) {
       int done = 0;
       while (done < bytes) { // each step advances by at least one byte
@@ -102,7 +111,8 @@ public final class IomapPages implements PageIo {
         assert behind > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
         int stop = (int) Math.min(bytes, done + behind);
         while (done < stop) { // page by page
-          int step = Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
+          int step =
+              Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
           result = write ? drain(current, iomap, done, step) : fill(current, iomap, done, step);
           if (result != 0) {
             return result;
@@ -136,7 +146,8 @@ public final class IomapPages implements PageIo {
       return switch (iomap.type()) {
         case HOLE, UNWRITTEN -> 0;
         case INLINE -> -Errno.EOPNOTSUPP;
-        case MAPPED -> add(current, iomap.bdev(), iomap.addr() + start + at - iomap.offset(), at, length);
+        case MAPPED ->
+            add(current, iomap.bdev(), iomap.addr() + start + at - iomap.offset(), at, length);
       };
     }
 

@@ -10,14 +10,16 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Finds data and holes in a file that is mapped to extents.
  *
- * <p>An unwritten extent is a hole, whatever the page cache holds of it. Linux reports data where a page of it is
- * cached, since that page may be dirty. Here no write reaches an unwritten extent, so such a page holds only zeroes.
+ * <p>An unwritten extent is a hole, whatever the page cache holds of it. Linux reports data where a
+ * page of it is cached, since that page may be dirty. Here no write reaches an unwritten extent, so
+ * such a page holds only zeroes.
  */
 public final class IomapSeek {
   private IomapSeek() {}
 
   /**
-   * Finds the first byte of data at or after a position. From process context, with the inode's lock held.
+   * Finds the first byte of data at or after a position. From process context, with the inode's
+   * lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -26,15 +28,17 @@ public final class IomapSeek {
    * @param most limit of consecutive extents; more are -EIO, since the mapping has a loop
    * @return a position, -ENXIO if there is no data at or after it, or the mapping's error
    */
-  @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_data", "iomap_seek_data_actor"})
+  @LinuxSource(
+      file = "fs/iomap.c",
+      name = {"iomap_seek_data", "iomap_seek_data_actor"})
   public static long data(Task current, Inode inode, long offset, IomapOps ops, long most) {
     long found = find(current, inode, offset, true, ops, most);
     return found >= inode.size() ? -Errno.ENXIO : found;
   }
 
   /**
-   * Finds the first byte of a hole at or after a position. The end of the file is a hole. From process context, with
-   * the inode's lock held.
+   * Finds the first byte of a hole at or after a position. The end of the file is a hole. From
+   * process context, with the inode's lock held.
    *
    * @param current the calling task
    * @param inode the file
@@ -43,12 +47,15 @@ public final class IomapSeek {
    * @param most limit of consecutive extents, as for {@link #data}
    * @return a position, -ENXIO if the offset is outside the file, or the mapping's error
    */
-  @LinuxSource(file = "fs/iomap.c", name = {"iomap_seek_hole", "iomap_seek_hole_actor"})
+  @LinuxSource(
+      file = "fs/iomap.c",
+      name = {"iomap_seek_hole", "iomap_seek_hole_actor"})
   public static long hole(Task current, Inode inode, long offset, IomapOps ops, long most) {
     return find(current, inode, offset, false, ops, most);
   }
 
-  private static long find(Task current, Inode inode, long offset, boolean data, IomapOps ops, long most) {
+  private static long find(
+      Task current, Inode inode, long offset, boolean data, IomapOps ops, long most) {
     long size = inode.size();
     if (offset < 0 || offset >= size) {
       return -Errno.ENXIO;

@@ -41,7 +41,8 @@ class IomapDioBiosTest {
   private static final int DISK_BYTES = 64 << 10;
 
   private final Recorder driver = new Recorder();
-  private final BlockDevice disk = new BlockDevice("disk0", 7, DISK_BYTES, false, new RequestQueue(driver, 512, 16));
+  private final BlockDevice disk =
+      new BlockDevice("disk0", 7, DISK_BYTES, false, new RequestQueue(driver, 512, 16));
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
   private final AddressSpace mm = process.mm();

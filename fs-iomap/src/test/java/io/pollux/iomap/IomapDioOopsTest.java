@@ -23,7 +23,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A filesystem that throws in the mapping or the end of a direct request: EIO, one sentence, and nothing is kept. */
+/**
+ * A filesystem that throws in the mapping or the end of a direct request: EIO, one sentence, and
+ * nothing is kept.
+ */
 @Timeout(60)
 class IomapDioOopsTest {
   private static final int BLOCK = 1024;
@@ -50,7 +53,10 @@ class IomapDioOopsTest {
   void nothingIsLeft() {
     Oops.setSink(null);
     assertThat(said)
-        .containsExactly("kernel oops in " + where + ": java.lang.AssertionError: broken; the request fails with EIO");
+        .containsExactly(
+            "kernel oops in "
+                + where
+                + ": java.lang.AssertionError: broken; the request fails with EIO");
     assertThat(current.plug()).isNull();
     assertThat(inode.dioCount()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
@@ -63,7 +69,8 @@ class IomapDioOopsTest {
   private Kiocb request(boolean sync, int flags) {
     Kiocb iocb = new Kiocb();
     iocb.init(
-        new File(new FileTable(), inode, null, Fcntl.O_RDWR), sync ? null : (request, res, res2) -> completed.add(res));
+        new File(new FileTable(), inode, null, Fcntl.O_RDWR),
+        sync ? null : (request, res, res2) -> completed.add(res));
     iocb.kiFlags = Kiocb.IOCB_DIRECT | flags;
     return iocb;
   }
@@ -102,7 +109,8 @@ class IomapDioOopsTest {
     assertThat(completed).containsExactly((long) -Errno.EIO);
   }
 
-  // The end throws. The file breaks when its last block is mapped, after the start of the request has used the mapping.
+  // The end throws. The file breaks when its last block is mapped, after the start of the request
+  // has used the mapping.
 
   private long write(boolean sync, int flags) {
     where = "the end of a direct request";
@@ -111,7 +119,13 @@ class IomapDioOopsTest {
           inode.broken = pos == BYTES - BLOCK;
           return inode.iomapBegin(task, file, pos, length, mode, iomap);
         };
-    return IomapDio.write(current, inode, request(sync, Kiocb.IOCB_WRITE | flags), memory(false), breaksLater, doneWq);
+    return IomapDio.write(
+        current,
+        inode,
+        request(sync, Kiocb.IOCB_WRITE | flags),
+        memory(false),
+        breaksLater,
+        doneWq);
   }
 
   @ParameterizedTest

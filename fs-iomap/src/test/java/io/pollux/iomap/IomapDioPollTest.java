@@ -23,7 +23,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Synchronous requests with IOCB_HIPRI: they poll where the queue can be polled, and sleep where it can't. */
+/**
+ * Synchronous requests with IOCB_HIPRI: they poll where the queue can be polled, and sleep where it
+ * can't.
+ */
 @Patch({4, 5})
 @Timeout(60)
 class IomapDioPollTest {
@@ -68,7 +71,8 @@ class IomapDioPollTest {
   }
 
   @Test
-  void aReadOnAQueueThatCannotBePolledSleeps() throws InterruptedException, ExecutionException, TimeoutException {
+  void aReadOnAQueueThatCannotBePolledSleeps()
+      throws InterruptedException, ExecutionException, TimeoutException {
     TestDisk disk = new TestDisk(DISK_BYTES, 0);
     disk.hold = true;
     CompletableFuture<Long> result = new CompletableFuture<>();
@@ -100,7 +104,8 @@ class IomapDioPollTest {
   }
 
   @Test
-  void aReadInsideAPlugIsNotHeldBackByIt() throws InterruptedException, ExecutionException, TimeoutException {
+  void aReadInsideAPlugIsNotHeldBackByIt()
+      throws InterruptedException, ExecutionException, TimeoutException {
     TestDisk disk = new TestDisk(DISK_BYTES, 1);
     Plug plug = new Plug();
     CompletableFuture<Long> result = new CompletableFuture<>();

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Reports of a file with a list of extents: a hole, data, unwritten blocks and the range after them. */
+/**
+ * Reports of a file with a list of extents: a hole, data, unwritten blocks and the range after
+ * them.
+ */
 @Timeout(60)
 final class IomapFiemapTest {
   private static final long BLOCK = 4096;
@@ -86,10 +89,11 @@ final class IomapFiemapTest {
       };
 
   private int fiemap(FiemapExtentInfo info, Mapper mapper, long start, long length) {
-    IomapOps ops = (task, inode, pos, bytes, flags, iomap) -> {
-      assertThat(flags).isEqualTo(IomapOps.IOMAP_REPORT);
-      return mapper.map(pos, iomap);
-    };
+    IomapOps ops =
+        (task, inode, pos, bytes, flags, iomap) -> {
+          assertThat(flags).isEqualTo(IomapOps.IOMAP_REPORT);
+          return mapper.map(pos, iomap);
+        };
     return IomapFiemap.fiemap(current, FILE, info, start, length, ops, (int) BLOCK, MOST);
   }
 
@@ -99,7 +103,9 @@ final class IomapFiemapTest {
 
   private List<Extent> reported(FiemapExtentInfo info) {
     List<Extent> found = new ArrayList<>();
-    for (long at = memory; at < memory + info.mapped() * Fiemap.EXTENT_SIZE; at += Fiemap.EXTENT_SIZE) {
+    for (long at = memory;
+        at < memory + info.mapped() * Fiemap.EXTENT_SIZE;
+        at += Fiemap.EXTENT_SIZE) {
       found.add(
           new Extent(
               RawMemory.getLong(at, Fiemap.FE_LOGICAL),
@@ -111,7 +117,8 @@ final class IomapFiemapTest {
   }
 
   private static final Extent DATA = new Extent(BLOCK, 10 * BLOCK, 2 * BLOCK, 0);
-  private static final Extent UNWRITTEN = new Extent(3 * BLOCK, 12 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_UNWRITTEN);
+  private static final Extent UNWRITTEN =
+      new Extent(3 * BLOCK, 12 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_UNWRITTEN);
   private static final Extent SHARED =
       new Extent(
           4 * BLOCK,
@@ -133,7 +140,11 @@ final class IomapFiemapTest {
     assertThat(reported(info))
         .containsExactly(
             new Extent(2 * BLOCK, 11 * BLOCK, BLOCK, 0),
-            new Extent(3 * BLOCK, 12 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_UNWRITTEN | Fiemap.FIEMAP_EXTENT_LAST));
+            new Extent(
+                3 * BLOCK,
+                12 * BLOCK,
+                BLOCK,
+                Fiemap.FIEMAP_EXTENT_UNWRITTEN | Fiemap.FIEMAP_EXTENT_LAST));
   }
 
   @Test
@@ -153,12 +164,16 @@ final class IomapFiemapTest {
   @Test
   void inlineDataIsNotAlignedAndNotCut() {
     FiemapExtentInfo info = room(2);
-    Mapper stuffed = (pos, iomap) -> {
-      iomap.setInline(0, 300, 70_232);
-      return pos >= 300 ? -Errno.ENOENT : 0;
-    };
+    Mapper stuffed =
+        (pos, iomap) -> {
+          iomap.setInline(0, 300, 70_232);
+          return pos >= 300 ? -Errno.ENOENT : 0;
+        };
     assertThat(fiemap(info, stuffed, 5, Long.MAX_VALUE - 5)).as("ENOENT ends it").isZero();
-    int flags = Fiemap.FIEMAP_EXTENT_DATA_INLINE | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED | Fiemap.FIEMAP_EXTENT_LAST;
+    int flags =
+        Fiemap.FIEMAP_EXTENT_DATA_INLINE
+            | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED
+            | Fiemap.FIEMAP_EXTENT_LAST;
     assertThat(reported(info)).containsExactly(new Extent(0, 70_232, 300, flags));
   }
 
@@ -185,28 +200,32 @@ final class IomapFiemapTest {
 
   @Test
   void aMappingThatGoesInCirclesIsAnError() {
-    Mapper stays = (pos, iomap) -> {
-      iomap.setMapped(false, 0, BLOCK, 0, bdev);
-      return 0;
-    };
+    Mapper stays =
+        (pos, iomap) -> {
+          iomap.setMapped(false, 0, BLOCK, 0, bdev);
+          return 0;
+        };
     assertThat(fiemap(room(0), stays, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
-    Mapper endless = (pos, iomap) -> {
-      iomap.setMapped(false, pos, 1, 0, bdev);
-      return 0;
-    };
+    Mapper endless =
+        (pos, iomap) -> {
+          iomap.setMapped(false, pos, 1, 0, bdev);
+          return 0;
+        };
     assertThat(fiemap(room(0), endless, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
   }
 
   @Test
   void anExtentMayReachToTheLastPosition() {
-    Mapper whole = (pos, iomap) -> {
-      iomap.setMapped(false, 0, Long.MAX_VALUE, 0, bdev);
-      return 0;
-    };
+    Mapper whole =
+        (pos, iomap) -> {
+          iomap.setMapped(false, 0, Long.MAX_VALUE, 0, bdev);
+          return 0;
+        };
     FiemapExtentInfo info = room(1);
     assertThat(fiemap(info, whole, Long.MAX_VALUE - 1, 1)).isZero();
     long start = Long.MAX_VALUE - BLOCK + 1;
     assertThat(reported(info))
-        .containsExactly(new Extent(start, start, Long.MAX_VALUE - start, Fiemap.FIEMAP_EXTENT_LAST));
+        .containsExactly(
+            new Extent(start, start, Long.MAX_VALUE - start, Fiemap.FIEMAP_EXTENT_LAST));
   }
 }

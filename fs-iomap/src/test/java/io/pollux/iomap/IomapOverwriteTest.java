@@ -34,7 +34,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Writes in place: what arrives on the disk, where they end, when they wait, and when the disk is flushed. */
+/**
+ * Writes in place: what arrives on the disk, where they end, when they wait, and when the disk is
+ * flushed.
+ */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class IomapOverwriteTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
@@ -42,7 +45,12 @@ class IomapOverwriteTest {
   private static final int DISK_BYTES = 1 << 20;
   private static final int MEMORY_BYTES = 64 * PAGE;
   private static final List<Iomap.Type> KINDS =
-      List.of(Iomap.Type.MAPPED, Iomap.Type.MAPPED, Iomap.Type.MAPPED, Iomap.Type.HOLE, Iomap.Type.UNWRITTEN);
+      List.of(
+          Iomap.Type.MAPPED,
+          Iomap.Type.MAPPED,
+          Iomap.Type.MAPPED,
+          Iomap.Type.HOLE,
+          Iomap.Type.UNWRITTEN);
 
   private final TestDisk disk = new TestDisk(DISK_BYTES);
   private final UserProcess process = new UserProcess();
@@ -159,7 +167,13 @@ class IomapOverwriteTest {
     }
     byte[] expected = new byte[DISK_BYTES];
     random.nextBytes(expected);
-    MemorySegment.copy(expected, 0, RawMemory.segment(disk.address, DISK_BYTES), ValueLayout.JAVA_BYTE, 0, DISK_BYTES);
+    MemorySegment.copy(
+        expected,
+        0,
+        RawMemory.segment(disk.address, DISK_BYTES),
+        ValueLayout.JAVA_BYTE,
+        0,
+        DISK_BYTES);
     for (int turn = 0; turn < 3000; turn++) {
       String what = "seed " + (seed - n) + ", turn " + turn;
       boolean direct = random.nextBoolean();
@@ -186,7 +200,8 @@ class IomapOverwriteTest {
     }
     assertThat(fs.fsync(current, open(fs))).isZero();
     int last = (blocks - 1) * BLOCK;
-    if (fs.inode.types[blocks - 1] == Iomap.Type.MAPPED) { // behind the end of the file a block's sector may be zeroed
+    // behind the end of the file a block's sector may be zeroed
+    if (fs.inode.types[blocks - 1] == Iomap.Type.MAPPED) {
       int from = place(fs, size - 1) + 1;
       int to = place(fs, last) + (size - last + 511) / 512 * 512;
       System.arraycopy(bytes(disk.address + from, to - from), 0, expected, from, to - from);
@@ -263,18 +278,24 @@ class IomapOverwriteTest {
     fs.inode.notInMemory = false;
     assertThat(write(fs, 0, PAGE, Kiocb.IOCB_NOWAIT)).as("a whole page").isEqualTo(PAGE);
     fs.inode.iRwsem.downRead(null);
-    assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("aligned: shared").isEqualTo(BLOCK);
-    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).as("exclusive").isEqualTo(-Errno.EAGAIN);
+    assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT))
+        .as("aligned: shared")
+        .isEqualTo(BLOCK);
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT))
+        .as("exclusive")
+        .isEqualTo(-Errno.EAGAIN);
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     fs.inode.iRwsem.upRead();
     fs.inode.inodeDioBegin();
-    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT))
+        .isEqualTo(-Errno.EAGAIN);
     fs.inode.inodeDioEnd();
     assertThat(write(fs, 4096, 512, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(512);
   }
 
   @Test
-  void aPartOfABlockWaitsForDirectIoInFlight() throws InterruptedException, ExecutionException, TimeoutException {
+  void aPartOfABlockWaitsForDirectIoInFlight()
+      throws InterruptedException, ExecutionException, TimeoutException {
     Fs fs = written(16);
     for (boolean interrupted : new boolean[] {false, true}) {
       fs.inode.inodeDioBegin();
@@ -318,7 +339,8 @@ class IomapOverwriteTest {
   }
 
   @Test
-  void durableWritesAreFlushedBeforeTheyAreDone() throws InterruptedException, ExecutionException, TimeoutException {
+  void durableWritesAreFlushedBeforeTheyAreDone()
+      throws InterruptedException, ExecutionException, TimeoutException {
     Fs fs = written(16);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(BLOCK);
     assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE);
@@ -326,13 +348,16 @@ class IomapOverwriteTest {
     assertThat(disk.done).endsWith(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     disk.done.clear();
     assertThat(write(fs, 10, 10, Kiocb.IOCB_DSYNC)).isEqualTo(10);
-    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    assertThat(disk.done)
+        .containsExactly(BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     assertThat(write(fs, 10, 10, 0)).isEqualTo(10);
     disk.done.clear();
     assertThat(fs.fsync(current, open(fs))).isZero();
     assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     assertThat(fs.fsync(current, open(fs))).isZero();
-    assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("others may have written past us").isEqualTo(2);
+    assertThat(disk.count(BlkTypes.REQ_OP_FLUSH))
+        .as("others may have written past us")
+        .isEqualTo(2);
     for (int flags : new int[] {0, Kiocb.IOCB_HIPRI}) {
       disk.done.clear();
       disk.hold = true;
@@ -364,7 +389,9 @@ class IomapOverwriteTest {
     File file = open(fs);
     File other = open(fs);
     assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
-    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).as("it can't be brought to the disk").isEqualTo(-Errno.EIO);
+    assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT))
+        .as("it can't be brought to the disk")
+        .isEqualTo(-Errno.EIO);
     disk.failWrites = false;
     assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
     assertThat(fs.fsync(current, file)).isEqualTo(-Errno.EIO);
@@ -389,7 +416,9 @@ class IomapOverwriteTest {
     assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
     assertThat(fs.inode.mapping().writeBack(current, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
     disk.failWrites = false;
-    assertThat(fs.inode.mapping().checkErrors()).as("nothing is in the way of direct I/O").isEqualTo(-Errno.EIO);
+    assertThat(fs.inode.mapping().checkErrors())
+        .as("nothing is in the way of direct I/O")
+        .isEqualTo(-Errno.EIO);
     assertThat(fs.writeIter(current, iocb, iter(false, 512))).isEqualTo(-Errno.EIO);
     iocb.kiPos = 0;
     iocb.kiFlags = flags | Kiocb.IOCB_DSYNC | Kiocb.IOCB_WRITE;
@@ -404,15 +433,21 @@ class IomapOverwriteTest {
     inode.types[2] = Iomap.Type.UNWRITTEN;
     inode.types[5] = Iomap.Type.MAPPED;
     assertThat(IomapSeek.data(current, inode, 0, inode, Long.MAX_VALUE)).isEqualTo(BLOCK);
-    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode, Long.MAX_VALUE)).isEqualTo(BLOCK + 1);
+    assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode, Long.MAX_VALUE))
+        .isEqualTo(BLOCK + 1);
     assertThat(IomapSeek.hole(current, inode, BLOCK, inode, Long.MAX_VALUE)).isEqualTo(2 * BLOCK);
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK);
-    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(5 * BLOCK + 5);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE))
+        .isEqualTo(5 * BLOCK);
+    assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode, Long.MAX_VALUE))
+        .isEqualTo(5 * BLOCK + 5);
     inode.types[5] = Iomap.Type.HOLE;
-    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
+    assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE))
+        .isEqualTo(-Errno.ENXIO);
     for (long outside : new long[] {-1, 5 * BLOCK + 5, Long.MAX_VALUE}) {
-      assertThat(IomapSeek.data(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
-      assertThat(IomapSeek.hole(current, inode, outside, inode, Long.MAX_VALUE)).isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.data(current, inode, outside, inode, Long.MAX_VALUE))
+          .isEqualTo(-Errno.ENXIO);
+      assertThat(IomapSeek.hole(current, inode, outside, inode, Long.MAX_VALUE))
+          .isEqualTo(-Errno.ENXIO);
     }
   }
 }

@@ -29,10 +29,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Files of extents through the page cache: every kind of extent, blocks smaller than pages, the ends of files. */
+/**
+ * Files of extents through the page cache: every kind of extent, blocks smaller than pages, the
+ * ends of files.
+ */
 class IomapPagesTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
-  private static final List<Iomap.Type> KINDS = List.of(Iomap.Type.HOLE, Iomap.Type.MAPPED, Iomap.Type.UNWRITTEN);
+  private static final List<Iomap.Type> KINDS =
+      List.of(Iomap.Type.HOLE, Iomap.Type.MAPPED, Iomap.Type.UNWRITTEN);
   private static final int DISK_BYTES = 4 << 20;
   private static final int MEMORY_BYTES = 64 * PAGE;
 
@@ -104,7 +108,8 @@ class IomapPagesTest {
         if (pos >= one.offset && pos - one.offset < one.length) {
           switch (one.type) {
             case MAPPED, UNWRITTEN ->
-                iomap.setMapped(one.type == Iomap.Type.UNWRITTEN, one.offset, one.length, one.addr, bdev);
+                iomap.setMapped(
+                    one.type == Iomap.Type.UNWRITTEN, one.offset, one.length, one.addr, bdev);
             case INLINE -> iomap.setInline(one.offset, one.length, one.addr);
             case HOLE -> iomap.setHole(one.offset, one.length);
           }
@@ -156,7 +161,9 @@ class IomapPagesTest {
       assertThat(read(file, 0, MEMORY_BYTES, 0)).isEqualTo(size);
       assertThat(bytes(memory, size)).isEqualTo(model);
       int from = random.nextInt(size);
-      assertThat(read(file, from, MEMORY_BYTES, Kiocb.IOCB_NOWAIT)).as("all of it is in memory").isEqualTo(size - from);
+      assertThat(read(file, from, MEMORY_BYTES, Kiocb.IOCB_NOWAIT))
+          .as("all of it is in memory")
+          .isEqualTo(size - from);
       assertThat(bytes(memory, size - from)).isEqualTo(Arrays.copyOfRange(model, from, size));
     }
   }
@@ -186,7 +193,8 @@ class IomapPagesTest {
     file.error = -Errno.EUCLEAN;
     assertThat(read(file, 0, 100, 0)).isEqualTo(-Errno.EUCLEAN);
     file.error = 0;
-    file.extents.add(new Extent(Iomap.Type.MAPPED, 5 * PAGE, PAGE, DISK_BYTES)); // beyond the device
+    // beyond the device
+    file.extents.add(new Extent(Iomap.Type.MAPPED, 5 * PAGE, PAGE, DISK_BYTES));
     assertThat(read(file, 0, 10 * PAGE, 0)).as("up to the bad page").isEqualTo(5 * PAGE);
     assertThat(read(file, 5 * PAGE, 1, 0)).isEqualTo(-Errno.EIO);
     assertThat(read(file, 6 * PAGE, PAGE, 0)).isEqualTo(PAGE);
@@ -198,7 +206,8 @@ class IomapPagesTest {
     ListFile file = new ListFile(PAGE);
     file.extents.add(new Extent(Iomap.Type.INLINE, 0, PAGE, disk.address()));
     byte[] before = bytes(disk.address(), PAGE);
-    assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1))
+        .isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(bytes(disk.address(), PAGE)).isEqualTo(before);
   }
 }

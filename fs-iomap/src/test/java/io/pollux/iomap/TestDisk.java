@@ -19,7 +19,10 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** A disk in memory that remembers what it did, holds requests back, and fails writes, as a test wants it. */
+/**
+ * A disk in memory that remembers what it did, holds requests back, and fails writes, as a test
+ * wants it.
+ */
 final class TestDisk implements BlkMqOps {
   final long address;
   final BlockDevice bdev;
@@ -44,7 +47,8 @@ final class TestDisk implements BlkMqOps {
     this.bytes = bytes;
     address = HostMemory.map(bytes);
     RequestQueue queue =
-        new RequestQueue(this, new TagSet(1, pollQueues, 64, false), QueueLimits.of(BlkTypes.SECTOR_SIZE));
+        new RequestQueue(
+            this, new TagSet(1, pollQueues, 64, false), QueueLimits.of(BlkTypes.SECTOR_SIZE));
     bdev = new BlockDevice("test", 0x100, bytes, false, queue);
   }
 

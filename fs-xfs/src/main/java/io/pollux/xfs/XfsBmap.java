@@ -10,11 +10,12 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
 /**
- * Reads the extents of a data fork into memory, from the inode itself or from the B+tree whose root is in the inode.
+ * Reads the extents of a data fork into memory, from the inode itself or from the B+tree whose root
+ * is in the inode.
  *
- * <p>The tree is walked from the root down, left to right. Levels strictly decrease, every leaf has at least one
- * record, and the offsets of records strictly increase over the whole walk. A tree with a loop fails one of these
- * checks before the walk repeats.
+ * <p>The tree is walked from the root down, left to right. Levels strictly decrease, every leaf has
+ * at least one record, and the offsets of records strictly increase over the whole walk. A tree
+ * with a loop fails one of these checks before the walk repeats.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c")
 final class XfsBmap {
@@ -78,7 +79,8 @@ final class XfsBmap {
   static XfsExtents readAttr(XfsInode ip) throws ErrnoException {
     XfsInodeBuf.Core core = ip.core();
     if (core.attrFormat() == XfsInodeBuf.Format.BTREE) {
-      throw new ErrnoException(Errno.EOPNOTSUPP, ip.what() + ": the extents of its attributes are a tree");
+      throw new ErrnoException(
+          Errno.EOPNOTSUPP, ip.what() + ": the extents of its attributes are a tree");
     }
     if (core.attrFormat() != XfsInodeBuf.Format.EXTENTS
         || core.anextents() > core.attrFork().size() / XfsExtents.RECORD_BYTES) {
@@ -134,7 +136,10 @@ final class XfsBmap {
     }
   }
 
-  /** The number of records that fit in a block. A key and a pointer together are as long as a record. */
+  /**
+   * The number of records that fit in a block. A key and a pointer together are as long as a
+   * record.
+   */
   private static int room(BufData block) {
     return (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES;
   }
@@ -155,7 +160,9 @@ final class XfsBmap {
   /** Reads a block and does not keep it cached: nothing needs it once the extents are in memory. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_read_bufl")
   private BufData readBlock(long fsb, int level) throws ErrnoException {
-    Buf buf = mp.readBlocks(current, fsb, 1, mp.verifiers().bmbt(), () -> ip.what() + ", its extent tree");
+    Buf buf =
+        mp.readBlocks(
+            current, fsb, 1, mp.verifiers().bmbt(), () -> ip.what() + ", its extent tree");
     buf.setRef(0);
     BufData block = buf.data();
     buf.release();

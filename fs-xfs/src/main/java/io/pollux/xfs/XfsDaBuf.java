@@ -11,7 +11,9 @@ import java.util.Arrays;
 import java.util.function.Supplier;
 
 /** Reads blocks of directories. A block may be in several pieces on disk. */
-@LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da_read_buf", "xfs_dabuf_map"})
+@LinuxSource(
+    file = "fs/xfs/libxfs/xfs_da_btree.c",
+    name = {"xfs_da_read_buf", "xfs_dabuf_map"})
 final class XfsDaBuf {
   private static final long IN_PIECES = -1;
 
@@ -28,7 +30,8 @@ final class XfsDaBuf {
    * @return the block, whose owner is the directory
    * @throws ErrnoException EUCLEAN if it is missing or damaged, or the device's error
    */
-  static BufData read(Task current, XfsInode dp, long dablk, BufOps type, int ownerAt) throws ErrnoException {
+  static BufData read(Task current, XfsInode dp, long dablk, BufOps type, int ownerAt)
+      throws ErrnoException {
     Supplier<String> what = () -> dp.what() + ", directory block " + dablk;
     XfsMount mp = dp.mp();
     XfsExtents extents = dp.extents(current);
@@ -50,7 +53,9 @@ final class XfsDaBuf {
       throws ErrnoException {
     XfsSb sb = mp.sb();
     long inFirst = (dablk << sb.blockLog) - extents.firstPos();
-    if (inFirst >= 0 && extents.firstBytes() - inFirst >= mp.dirGeo().blkSize && !extents.firstUnwritten()) {
+    if (inFirst >= 0
+        && extents.firstBytes() - inFirst >= mp.dirGeo().blkSize
+        && !extents.firstUnwritten()) {
       return extents.firstAddr() + inFirst; // without looking for it
     }
     int index = mapped(extents, dablk, what);
@@ -60,7 +65,8 @@ final class XfsDaBuf {
   }
 
   /** The extent that has a block of the directory. */
-  private static int mapped(XfsExtents extents, long off, Supplier<String> what) throws ErrnoException {
+  private static int mapped(XfsExtents extents, long off, Supplier<String> what)
+      throws ErrnoException {
     int index = extents.find(off);
     if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
       throw XfsError.corrupt(what.get() + ": is missing");

@@ -6,8 +6,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Hashes of names, and arrays of (hash, value) pairs of 32 bits each, sorted by hash. Every level of a directory's
- * index is such an array.
+ * Hashes of names, and arrays of (hash, value) pairs of 32 bits each, sorted by hash. Every level
+ * of a directory's index is such an array.
  */
 @LinuxSource(
     file = "fs/xfs/libxfs/xfs_da_format.h",

@@ -4,9 +4,9 @@ package io.pollux.xfs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The address space of a directory: entries from block 0, the index by hash from 32 GiB, the list of free space from 64
- * GiB. A directory block is one or more filesystem blocks. A {@code dablk} counts filesystem blocks, a {@code dataptr}
- * counts units of 8 bytes.
+ * The address space of a directory: entries from block 0, the index by hash from 32 GiB, the list
+ * of free space from 64 GiB. A directory block is one or more filesystem blocks. A {@code dablk}
+ * counts filesystem blocks, a {@code dataptr} counts units of 8 bytes.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.h", name = "xfs_da_geometry")
 final class XfsDaGeometry {
@@ -30,7 +30,9 @@ final class XfsDaGeometry {
   }
 
   /** The directory block with an entry. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_priv.h", name = {"xfs_dir2_dataptr_to_db", "xfs_dir2_db_to_da"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_dir2_priv.h",
+      name = {"xfs_dir2_dataptr_to_db", "xfs_dir2_db_to_da"})
   long dataptrToDablk(long dataptr) {
     return ((dataptr << DATA_ALIGN_LOG) >>> blkLog) * fsbCount;
   }

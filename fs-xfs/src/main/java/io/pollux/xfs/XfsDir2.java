@@ -15,7 +15,8 @@ import io.pollux.uapi.StatMode;
  *   <li>block: one block with entries and, at its end, their index ({@link XfsDir2Data});
  *   <li>leaf: blocks of entries and one block of index;
  *   <li>node: many blocks of index, with a tree above them ({@link XfsDir2Leaf});
- *   <li>B+tree: as node, with more extents than the inode has room for; only {@link XfsBmap} sees the difference.
+ *   <li>B+tree: as node, with more extents than the inode has room for; only {@link XfsBmap} sees
+ *       the difference.
  * </ol>
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2.c")
@@ -46,8 +47,8 @@ final class XfsDir2 {
    * @param dp the directory
    * @param name the name
    * @return the inode number
-   * @throws ErrnoException ENOENT if there is no such name, EUCLEAN if the directory is damaged where the name would
-   *     be, or the device's error
+   * @throws ErrnoException ENOENT if there is no such name, EUCLEAN if the directory is damaged
+   *     where the name would be, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2.c", name = "xfs_dir_lookup")
   static long lookup(Task current, XfsInode dp, byte[] name) throws ErrnoException {

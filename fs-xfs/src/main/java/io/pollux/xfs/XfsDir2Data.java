@@ -16,7 +16,8 @@ import io.pollux.uapi.LinuxSource;
  *   block form, from the end: stale 32 bits, count 32 bits, count index pairs
  * </pre>
  *
- * <p>The verifier walks a block from end to end when it is read, so later users find only valid entries.
+ * <p>The verifier walks a block from end to end when it is read, so later users find only valid
+ * entries.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_data.c")
 final class XfsDir2Data {
@@ -34,9 +35,11 @@ final class XfsDir2Data {
   private XfsDir2Data() {}
 
   /** Reads a block of entries. From process context. */
-  static BufData read(Task current, XfsInode dp, long dablk, boolean blockForm) throws ErrnoException {
+  static BufData read(Task current, XfsInode dp, long dablk, boolean blockForm)
+      throws ErrnoException {
     XfsVerifiers verifiers = dp.mp().verifiers();
-    return XfsDaBuf.read(current, dp, dablk, blockForm ? verifiers.dirBlock() : verifiers.dirData(), OWNER_OFFSET);
+    return XfsDaBuf.read(
+        current, dp, dablk, blockForm ? verifiers.dirBlock() : verifiers.dirData(), OWNER_OFFSET);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_block.c", name = "xfs_dir3_block_verify")
@@ -69,7 +72,11 @@ final class XfsDir2Data {
     int off = FIRST_OFFSET;
     while (off < end) { // each step advances by at least 8 bytes
       int length = size(sb, buf, off);
-      boolean good = length >= 8 && (length & 7) == 0 && length <= end - off && buf.u16(off + length - 2) == off;
+      boolean good =
+          length >= 8
+              && (length & 7) == 0
+              && length <= end - off
+              && buf.u16(off + length - 2) == off;
       if (good && !isFree(buf, off)) {
         good = nameLength(buf, off) > 0 && sb.inoValid(ino(buf, off));
       }
@@ -152,7 +159,8 @@ final class XfsDir2Data {
    * @param blockForm the form of the directory
    * @return the inode number, or NOT_FOUND if the name differs
    */
-  static long match(Task current, XfsInode dp, long dataptr, byte[] name, boolean blockForm) throws ErrnoException {
+  static long match(Task current, XfsInode dp, long dataptr, byte[] name, boolean blockForm)
+      throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
     long dablk = geo.dataptrToDablk(dataptr);
     if (blockForm && dablk != 0) {
@@ -160,7 +168,10 @@ final class XfsDir2Data {
     }
     BufData buf = read(current, dp, dablk, blockForm);
     int off = geo.dataptrToOff(dataptr);
-    if (off < FIRST_OFFSET || off >= end(buf) || isFree(buf, off) || !isEntry(dp.mp().sb(), buf, off)) {
+    if (off < FIRST_OFFSET
+        || off >= end(buf)
+        || isFree(buf, off)
+        || !isEntry(dp.mp().sb(), buf, off)) {
       throw buf.corrupt("the index points to " + off + ", where there is no entry");
     }
     boolean same = nameLength(buf, off) == name.length && buf.matches(off + NAME_OFFSET, name);

@@ -9,8 +9,9 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * The index of large directories: leaves with (hash, dataptr) pairs. If there is more than one, nodes with (largest
- * hash, block) pairs lie above them. Names with equal hashes may span several leaves.
+ * The index of large directories: leaves with (hash, dataptr) pairs. If there is more than one,
+ * nodes with (largest hash, block) pairs lie above them. Names with equal hashes may span several
+ * leaves.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_leaf.c")
 final class XfsDir2Leaf {
@@ -41,7 +42,8 @@ final class XfsDir2Leaf {
           return XfsDir2.NOT_FOUND;
         }
         long dataptr = XfsDaEntries.value(leaf, HEADER_BYTES, i); // 0 if the name was removed
-        long ino = dataptr == 0 ? XfsDir2.NOT_FOUND : XfsDir2Data.match(current, dp, dataptr, name, false);
+        long ino =
+            dataptr == 0 ? XfsDir2.NOT_FOUND : XfsDir2Data.match(current, dp, dataptr, name, false);
         if (ino != XfsDir2.NOT_FOUND) {
           return ino;
         }
@@ -93,7 +95,9 @@ final class XfsDir2Leaf {
     return XfsDaBuf.read(current, dp, dablk, dp.mp().verifiers().daNode(), OWNER_OFFSET);
   }
 
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = {"xfs_da3_node_verify", "xfs_da3_blkinfo_verify"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_da_btree.c",
+      name = {"xfs_da3_node_verify", "xfs_da3_blkinfo_verify"})
   static void verify(XfsSb sb, BufData buf) throws ErrnoException {
     int magic = buf.u16(8);
     if (magic != NODE_MAGIC && magic != LEAF1_MAGIC && magic != LEAFN_MAGIC) {

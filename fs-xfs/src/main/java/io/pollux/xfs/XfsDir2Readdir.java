@@ -8,8 +8,8 @@ import io.pollux.core.vfs.DirContext;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Lists directories of every form. A position is the dataptr of the next entry, so changes of earlier entries leave it
- * valid.
+ * Lists directories of every form. A position is the dataptr of the next entry, so changes of
+ * earlier entries leave it valid.
  */
 @LinuxSource(file = "fs/xfs/xfs_dir2_readdir.c", name = "xfs_readdir")
 final class XfsDir2Readdir {
@@ -18,12 +18,14 @@ final class XfsDir2Readdir {
   private XfsDir2Readdir() {}
 
   /**
-   * Lists from context.pos on, until the context is full or the directory is complete. From process context.
+   * Lists from context.pos on, until the context is full or the directory is complete. From process
+   * context.
    *
    * @param current the calling task
    * @param dp the directory
    * @param context takes the entries
-   * @throws ErrnoException EUCLEAN at the first damage, after everything before it was emitted; or the device's error
+   * @throws ErrnoException EUCLEAN at the first damage, after everything before it was emitted; or
+   *     the device's error
    */
   static void list(Task current, XfsInode dp, DirContext context) throws ErrnoException {
     if (context.pos() < 0 || context.pos() > MAX_DATAPTR) {
@@ -36,8 +38,11 @@ final class XfsDir2Readdir {
     listBlocks(current, dp, context);
   }
 
-  @LinuxSource(file = "fs/xfs/xfs_dir2_readdir.c", name = {"xfs_dir2_leaf_getdents", "xfs_dir2_block_getdents"})
-  private static void listBlocks(Task current, XfsInode dp, DirContext context) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/xfs/xfs_dir2_readdir.c",
+      name = {"xfs_dir2_leaf_getdents", "xfs_dir2_block_getdents"})
+  private static void listBlocks(Task current, XfsInode dp, DirContext context)
+      throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
     XfsExtents extents = dp.extents(current);
     boolean blockForm = XfsDir2.isBlock(current, dp);
@@ -57,7 +62,8 @@ final class XfsDir2Readdir {
   }
 
   /** Emits the entries of one block. Returns false if the context is full. */
-  private static boolean listBlock(XfsInode dp, BufData buf, long dablk, DirContext context) throws ErrnoException {
+  private static boolean listBlock(XfsInode dp, BufData buf, long dablk, DirContext context)
+      throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
     int end = XfsDir2Data.end(buf);
     int off = XfsDir2Data.FIRST_OFFSET;

@@ -8,9 +8,9 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /**
- * Short directories, in the inode: the parent's inode number, then the entries. If one inode number needs 8 bytes, all
- * of the directory's take 8, otherwise 4. Each entry has the offset that it would have in a block, which is its
- * position for readdir.
+ * Short directories, in the inode: the parent's inode number, then the entries. If one inode number
+ * needs 8 bytes, all of the directory's take 8, otherwise 4. Each entry has the offset that it
+ * would have in a block, which is its position for readdir.
  *
  * <pre>
  *   header: count 8 bits, count of 8-byte numbers 8 bits, parent
@@ -21,7 +21,8 @@ import io.pollux.uapi.StatMode;
 final class XfsDir2Sf {
   /** Handles an entry. Returns whether to continue. */
   private interface Visitor {
-    boolean visit(int offset, int nameAt, int nameLength, int ftype, long ino) throws ErrnoException;
+    boolean visit(int offset, int nameAt, int nameLength, int ftype, long ino)
+        throws ErrnoException;
   }
 
   private XfsDir2Sf() {}
@@ -31,13 +32,15 @@ final class XfsDir2Sf {
   static long lookup(XfsInode dp, byte[] name) throws ErrnoException {
     BufData fork = dp.fork();
     long[] found = {XfsDir2.NOT_FOUND};
-    walk(dp, (offset, nameAt, nameLength, ftype, ino) -> {
-      if (nameLength == name.length && fork.matches(nameAt, name)) {
-        found[0] = ino;
-        return false;
-      }
-      return true;
-    });
+    walk(
+        dp,
+        (offset, nameAt, nameLength, ftype, ino) -> {
+          if (nameLength == name.length && fork.matches(nameAt, name)) {
+            found[0] = ino;
+            return false;
+          }
+          return true;
+        });
     return found[0];
   }
 
@@ -47,21 +50,24 @@ final class XfsDir2Sf {
     BufData fork = dp.fork();
     int dot = XfsDir2Data.FIRST_OFFSET >> 3;
     int dotdot = (XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp.mp().sb(), 1)) >> 3;
-    if (context.pos() <= dot && !context.emit(new byte[] {'.'}, dp.ino(), StatMode.DT_DIR, dot + 1)) {
+    if (context.pos() <= dot
+        && !context.emit(new byte[] {'.'}, dp.ino(), StatMode.DT_DIR, dot + 1)) {
       return;
     }
     if (context.pos() <= dotdot
         && !context.emit(new byte[] {'.', '.'}, parent(dp), StatMode.DT_DIR, dotdot + 1)) {
       return;
     }
-    walk(dp, (offset, nameAt, nameLength, ftype, ino) -> {
-      long position = offset >> 3;
-      if (context.pos() > position) {
-        return true;
-      }
-      byte[] name = XfsDir2.checkName(dp, fork.copy(nameAt, nameLength));
-      return context.emit(name, ino, XfsDir2.dtype(ftype), position + 1);
-    });
+    walk(
+        dp,
+        (offset, nameAt, nameLength, ftype, ino) -> {
+          long position = offset >> 3;
+          if (context.pos() > position) {
+            return true;
+          }
+          byte[] name = XfsDir2.checkName(dp, fork.copy(nameAt, nameLength));
+          return context.emit(name, ino, XfsDir2.dtype(ftype), position + 1);
+        });
   }
 
   private static int inoBytes(BufData fork) throws ErrnoException {
@@ -88,7 +94,10 @@ final class XfsDir2Sf {
     int inoBytes = inoBytes(fork);
     int typeBytes = dp.mp().sb().ftype ? 1 : 0;
     int at = 2 + inoBytes;
-    int free = XfsDir2Data.FIRST_OFFSET + XfsDir2Data.entrySize(dp.mp().sb(), 1) + XfsDir2Data.entrySize(dp.mp().sb(), 2);
+    int free =
+        XfsDir2Data.FIRST_OFFSET
+            + XfsDir2Data.entrySize(dp.mp().sb(), 1)
+            + XfsDir2Data.entrySize(dp.mp().sb(), 2);
     for (int i = 0; i < count; i++) {
       int nameLength = fork.u8(at);
       int offset = fork.u16(at + 1);

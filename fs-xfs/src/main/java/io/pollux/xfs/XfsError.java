@@ -6,7 +6,9 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /** How damage is reported: EUCLEAN, which XFS calls EFSCORRUPTED, and a sentence. */
-@LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_corruption_error", "xfs_verifier_error"})
+@LinuxSource(
+    file = "fs/xfs/xfs_error.c",
+    name = {"xfs_corruption_error", "xfs_verifier_error"})
 final class XfsError {
   /** XFS's name for EUCLEAN. */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "EFSCORRUPTED")

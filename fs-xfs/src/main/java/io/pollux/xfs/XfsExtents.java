@@ -11,16 +11,17 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable. A record on disk is
- * two big-endian longs:
+ * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable.
+ * A record on disk is two big-endian longs:
  *
  * <pre>
  *   first  63: unwritten  62..9: offset in the file  8..0: block, high bits
  *   second 63..21: block, low bits  20..0: number of blocks
  * </pre>
  *
- * <p>A million such records do not fit in a processor's caches, so each lookup of a random block would wait for memory.
- * Here an extent takes as many bits as it needs. 64 consecutive extents are a group. Its head is four longs:
+ * <p>A million such records do not fit in a processor's caches, so each lookup of a random block
+ * would wait for memory. Here an extent takes as many bits as it needs. 64 consecutive extents are
+ * a group. Its head is four longs:
  *
  * <pre>
  *   63..6: offset of its first extent  5..0: bits of the low part of an offset
@@ -28,14 +29,16 @@ import java.util.Arrays;
  *   two longs: the high parts of its offsets
  * </pre>
  *
- * <p>The packed bits of a group begin with a base block. Three fields follow for each extent: the low part of its
- * offset, its number of blocks less one with the unwritten flag, and a distance. The distance is from the base block to
- * its block, or, with slope set, from the block it would have if the group were contiguous. So an extent of a file
- * that was allocated contiguously needs no bits for it, even if parts are unwritten or were punched out. All offsets
- * are relative to the group's.
+ * <p>The packed bits of a group begin with a base block. Three fields follow for each extent: the
+ * low part of its offset, its number of blocks less one with the unwritten flag, and a distance.
+ * The distance is from the base block to its block, or, with slope set, from the block it would
+ * have if the group were contiguous. So an extent of a file that was allocated contiguously needs
+ * no bits for it, even if parts are unwritten or were punched out. All offsets are relative to the
+ * group's.
  *
- * <p>In an even group all 64 extents have the same length and the same distance, in the file and on the device. A file
- * with every other block punched out has such groups. The head describes the group completely:
+ * <p>In an even group all 64 extents have the same length and the same distance, in the file and on
+ * the device. A file with every other block punched out has such groups. The head describes the
+ * group completely:
  *
  * <pre>
  *   63..6: offset of its first extent
@@ -44,15 +47,18 @@ import java.util.Arrays;
  *   63..22: their distance on the device, signed  21..0: number of blocks less one, and the unwritten flag
  * </pre>
  *
- * <p>The high part of an offset is the number of one of 64 buckets. The bits of the high parts have, for each bucket in
- * turn, a one per extent that starts in it and then a zero. So the number of ones before a bucket's zero is the number
- * of extents in it and before it, which a few instructions compute. This is an Elias-Fano code.
+ * <p>The high part of an offset is the number of one of 64 buckets. The bits of the high parts
+ * have, for each bucket in turn, a one per extent that starts in it and then a zero. So the number
+ * of ones before a bucket's zero is the number of extents in it and before it, which a few
+ * instructions compute. This is an Elias-Fano code.
  *
- * <p>A table finds the group. It divides the file into ranges, one to four per group. For each range it has the last
- * group that starts at or before the range's first block. If many groups lie in a range, or many extents in a bucket,
- * they are searched by bisection.
+ * <p>A table finds the group. It divides the file into ranges, one to four per group. For each
+ * range it has the last group that starts at or before the range's first block. If many groups lie
+ * in a range, or many extents in a bucket, they are searched by bisection.
  */
-@LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
+@LinuxSource(
+    file = "fs/xfs/libxfs/xfs_inode_fork.h",
+    name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
 final class XfsExtents {
   /** Bytes of a record on disk. */
   static final int RECORD_BYTES = 16;
@@ -67,10 +73,12 @@ final class XfsExtents {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
   private static final long MAX_FILEOFF = (1L << 54) - 1;
 
-  private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
   private static final int GROUP_LOG = 6;
-  private static final int GROUP = 1 << GROUP_LOG; // extents, and buckets; both together are the bits of two longs
+  // extents, and buckets; both together are the bits of two longs
+  private static final int GROUP = 1 << GROUP_LOG;
   private static final int HEAD_LOG = 2;
   private static final int HEAD = 1 << HEAD_LOG; // longs
 
@@ -83,7 +91,8 @@ final class XfsExtents {
   private static final int BLOCK_BITS_BITS = 6;
   private static final int SLOPE_SHIFT = BLOCK_BITS_SHIFT + BLOCK_BITS_BITS;
   private static final int PLACE_SHIFT = SLOPE_SHIFT + 1;
-  private static final int EVEN = (1 << BLOCK_BITS_BITS) - 1; // instead of the bits of a block, which are always fewer
+  // instead of the bits of a block, which are always fewer
+  private static final int EVEN = (1 << BLOCK_BITS_BITS) - 1;
 
   // In the fourth long of an even group.
   private static final int COUNT_AND_FLAG_BITS = 22;
@@ -94,7 +103,8 @@ final class XfsExtents {
   private final int count;
   private final long before; // the last block before all of them
   private final int rangeLog; // log2 of the blocks of a range
-  private final int[] ranges; // the first candidate group of each range, and of one range past the last
+  // the first candidate group of each range, and of one range past the last
+  private final int[] ranges;
   private final long[] heads;
   private final byte[] packed; // plus 7 bytes, since it is read by longs
 
@@ -202,12 +212,17 @@ final class XfsExtents {
     return heads[(group << HEAD_LOG) + 3];
   }
 
-  /** Returns the position of the n-th one, from 0, in the 128 bits of two longs. There must be that many. */
+  /**
+   * Returns the position of the n-th one, from 0, in the 128 bits of two longs. There must be that
+   * many.
+   */
   private static int select(long first, long second, int n) {
     int inFirst = Long.bitCount(first);
-    int behind = (inFirst - 1 - n) >> 31; // all ones if it is in the second long: a branch would often be mispredicted
+    // all ones if it is in the second long: a branch would often be mispredicted
+    int behind = (inFirst - 1 - n) >> 31;
     long in = first ^ ((first ^ second) & behind);
-    return (behind & Long.SIZE) + Long.numberOfTrailingZeros(Long.expand(1L << (n - (inFirst & behind)), in));
+    return (behind & Long.SIZE)
+        + Long.numberOfTrailingZeros(Long.expand(1L << (n - (inFirst & behind)), in));
   }
 
   /** The start of an extent's bits in packed. */
@@ -256,7 +271,10 @@ final class XfsExtents {
     return startBlock(at, startOff(at));
   }
 
-  /** As {@link #startBlock(int)}, for a caller that knows the start in the file, which saves computing it. */
+  /**
+   * As {@link #startBlock(int)}, for a caller that knows the start in the file, which saves
+   * computing it.
+   */
   long startBlock(int at, long startOff) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
@@ -285,8 +303,8 @@ final class XfsExtents {
   }
 
   /**
-   * Finds the last extent that starts at or before a block: the one that has the block, or the one before the hole
-   * around it.
+   * Finds the last extent that starts at or before a block: the one that has the block, or the one
+   * before the hole around it.
    *
    * @param fileoff the block in the file; may be any value
    * @return its index, or NONE if the first extent starts after the block
@@ -298,7 +316,8 @@ final class XfsExtents {
     }
     int group = findGroup(fileoff);
     if (isEven(shape(group))) {
-      return (group << GROUP_LOG) + (int) Math.min((fileoff - base(group)) / stride(group), GROUP - 1);
+      return (group << GROUP_LOG)
+          + (int) Math.min((fileoff - base(group)) / stride(group), GROUP - 1);
     }
     return find(group, fileoff);
   }
@@ -309,7 +328,8 @@ final class XfsExtents {
     long within = Math.min(fileoff - base(group), ((long) GROUP << lowBits) - 1);
     int bucket = (int) (within >>> lowBits);
     int zero = select(~ones(group), ~moreOnes(group), bucket);
-    int last = (group << GROUP_LOG) + zero - bucket - 1; // of the bucket, or, if that is empty, of the buckets before
+    // of the bucket, or, if that is empty, of the buckets before
+    int last = (group << GROUP_LOG) + zero - bucket - 1;
     long low = within & ((1L << lowBits) - 1);
     if (low(last) <= low) {
       return last; // in either case
@@ -340,7 +360,10 @@ final class XfsExtents {
     return Long.numberOfLeadingZeros(~until);
   }
 
-  /** The last of some extents whose low part is at most the given one. The first extent's is not compared. */
+  /**
+   * The last of some extents whose low part is at most the given one. The first extent's is not
+   * compared.
+   */
   private int findInBucket(int first, int last, long low) {
     int least = first;
     int most = last;
@@ -416,7 +439,9 @@ final class XfsExtents {
      * @param from the block with its record
      * @param at offset of the record
      */
-    @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = {"xfs_bmap_validate_extent", "xfs_iread_bmbt_block"})
+    @LinuxSource(
+        file = "fs/xfs/libxfs/xfs_bmap.c",
+        name = {"xfs_bmap_validate_extent", "xfs_iread_bmbt_block"})
     void add(BufData from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
@@ -448,11 +473,14 @@ final class XfsExtents {
 
     /** Whether there are 64 extents of equal length at equal distances. */
     private boolean isEven(int extents) {
-      if (extents != GROUP || step() >> (Long.SIZE - COUNT_AND_FLAG_BITS - 1) != step() >> (Long.SIZE - 1)) {
+      if (extents != GROUP
+          || step() >> (Long.SIZE - COUNT_AND_FLAG_BITS - 1) != step() >> (Long.SIZE - 1)) {
         return false; // or the distance is too large
       }
       for (int i = 1; i < extents; i++) {
-        if (starts[i] - starts[i - 1] != stride() || blocks[i] - blocks[i - 1] != step() || countsAndFlags[i] != countsAndFlags[0]) {
+        if (starts[i] - starts[i - 1] != stride()
+            || blocks[i] - blocks[i - 1] != step()
+            || countsAndFlags[i] != countsAndFlags[0]) {
           return false;
         }
       }
@@ -507,7 +535,10 @@ final class XfsExtents {
       int head = group << HEAD_LOG;
       heads[head] = base << LOW_BITS_BITS | lowBits;
       heads[head + 1] =
-          place << PLACE_SHIFT | (long) slope << SLOPE_SHIFT | (long) blockBits << BLOCK_BITS_SHIFT | countBits;
+          place << PLACE_SHIFT
+              | (long) slope << SLOPE_SHIFT
+              | (long) blockBits << BLOCK_BITS_SHIFT
+              | countBits;
       long from = slope == 0 ? least : leastAlong;
       put(from & ((1L << FSB_BITS) - 1), FSB_BITS);
       for (int i = 0; i < extents; i++) {
@@ -540,7 +571,8 @@ final class XfsExtents {
       try {
         heads = longs == heads.length ? heads : Arrays.copyOf(heads, longs);
         packed = bytes == packed.length ? packed : Arrays.copyOf(packed, bytes);
-      } catch (OutOfMemoryError e) { // one of two places with allocations whose size the disk decides
+        // one of two places with allocations whose size the disk decides
+      } catch (OutOfMemoryError e) {
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }
     }

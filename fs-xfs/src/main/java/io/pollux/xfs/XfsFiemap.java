@@ -13,11 +13,11 @@ import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Reports the extents of a regular file, or of its extended attributes. An extent that other files share in part is
- * reported in parts.
+ * Reports the extents of a regular file, or of its extended attributes. An extent that other files
+ * share in part is reported in parts.
  *
- * <p>Extended attributes inside the inode are not reported, as in Linux. If their extents fill a tree, the call fails
- * with EOPNOTSUPP.
+ * <p>Extended attributes inside the inode are not reported, as in Linux. If their extents fill a
+ * tree, the call fails with EOPNOTSUPP.
  */
 final class XfsFiemap {
   private XfsFiemap() {}
@@ -47,7 +47,8 @@ final class XfsFiemap {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_xattr_iomap_begin")
-  private static int xattrBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
+  private static int xattrBegin(
+      Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     XfsInode ip = (XfsInode) inode;
     if (ip.core().anextents() == 0) {
       return -Errno.ENOENT;
@@ -69,7 +70,8 @@ final class XfsFiemap {
     }
 
     @Override
-    public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
+    public int iomapBegin(
+        Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
       XfsInode ip = (XfsInode) inode;
       int result = XfsIomap.OPS.iomapBegin(current, ip, pos, length, flags, iomap);
       if (result == 0 && ip.core().reflink() && iomap.type() == Iomap.Type.MAPPED) {
@@ -83,12 +85,14 @@ final class XfsFiemap {
     }
 
     @LinuxSource(file = "fs/xfs/xfs_reflink.c", name = "xfs_reflink_trim_around_shared")
-    private void trim(Task current, XfsInode ip, long pos, long length, Iomap iomap) throws ErrnoException {
+    private void trim(Task current, XfsInode ip, long pos, long length, Iomap iomap)
+        throws ErrnoException {
       XfsSb sb = ip.mp().sb();
       int log = sb.blockLog;
       long extentStart = iomap.offset() >> log;
       long first = pos >> log;
-      long behind = Math.min((iomap.offset() + iomap.length() - 1) >> log, (pos + length - 1) >> log) + 1;
+      long behind =
+          Math.min((iomap.offset() + iomap.length() - 1) >> log, (pos + length - 1) >> log) + 1;
       long block = (iomap.addr() >> log) + (first - extentStart);
       long agbno = block % sb.agBlocks;
       refcount.findShared(current, block / sb.agBlocks, agbno, agbno + (behind - first));

@@ -35,7 +35,9 @@ final class XfsFile implements FileOperations {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_read_iter")
   public long readIter(Task current, Kiocb iocb, IovIter to) {
-    return iocb.has(Kiocb.IOCB_DIRECT) ? dioAioRead(current, iocb, to) : bufferedAioRead(current, iocb, to);
+    return iocb.has(Kiocb.IOCB_DIRECT)
+        ? dioAioRead(current, iocb, to)
+        : bufferedAioRead(current, iocb, to);
   }
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_read")
@@ -134,6 +136,7 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
   public int fsync(Task current, File file, boolean datasync) {
     XfsInode inode = (XfsInode) file.inode();
-    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file); // sync and unmount write the times
+    // sync and unmount write the times
+    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file);
   }
 }

@@ -18,7 +18,8 @@ public final class XfsFileSystem implements BdevFileSystem {
   /** The only instance. */
   public static final XfsFileSystem INSTANCE = new XfsFileSystem();
 
-  private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+  private static final ValueLayout.OfInt BE32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   private XfsFileSystem() {}
 
@@ -39,12 +40,13 @@ public final class XfsFileSystem implements BdevFileSystem {
    * @param bdev the device
    * @param options read-only or not; with norecovery a dirty log is ignored, otherwise refused
    * @return the filesystem
-   * @throws ErrnoException EINVAL: not XFS, or unsupported features. EROFS: the log is dirty. EACCES: a writable mount
-   *     of a read-only device. EIO: the device is shorter than the filesystem. EUCLEAN: it is damaged. Or the device's
-   *     error
+   * @throws ErrnoException EINVAL: not XFS, or unsupported features. EROFS: the log is dirty.
+   *     EACCES: a writable mount of a read-only device. EIO: the device is shorter than the
+   *     filesystem. EUCLEAN: it is damaged. Or the device's error
    */
   @Override
-  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options)
+      throws ErrnoException {
     return XfsMount.mount(current, bdev, options);
   }
 }

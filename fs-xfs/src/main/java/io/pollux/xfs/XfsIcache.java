@@ -13,8 +13,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
 /**
- * The inodes in memory, by number. An inode is here as long as it is referenced elsewhere, so the cache is as large as
- * the set in use. There are never two objects for one number. A dropped inode is decoded again from the buffer cache.
+ * The inodes in memory, by number. An inode is here as long as it is referenced elsewhere, so the
+ * cache is as large as the set in use. There are never two objects for one number. A dropped inode
+ * is decoded again from the buffer cache.
  */
 @LinuxSource(file = "fs/xfs/xfs_icache.c")
 final class XfsIcache {
@@ -41,7 +42,8 @@ final class XfsIcache {
    * @param current the calling task
    * @param ino its number; may be any value
    * @return the inode
-   * @throws ErrnoException EUCLEAN if there is no such inode or it is damaged, or the device's error
+   * @throws ErrnoException EUCLEAN if there is no such inode or it is damaged, or the device's
+   *     error
    */
   @LinuxSource(file = "fs/xfs/xfs_icache.c", name = "xfs_iget")
   XfsInode iget(Task current, long ino) throws ErrnoException {
@@ -53,7 +55,8 @@ final class XfsIcache {
     }
     Buf block = readBlock(current, ino);
     try {
-      block.lock(current); // keeps its inodes from being written until this one can be found by number
+      // keeps its inodes from being written until this one can be found by number
+      block.lock(current);
       try {
         return insert(key, decode(ino, block.data()));
       } finally {
@@ -97,12 +100,13 @@ final class XfsIcache {
 
   private XfsInode decode(long ino, BufData block) throws ErrnoException {
     XfsSb sb = mp.sb();
-    return XfsInodeBuf.decode(mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
+    return XfsInodeBuf.decode(
+        mp, ino, block.slice(sb.inoToOffset(ino), sb.inodeSize, "inode " + ino));
   }
 
   /**
-   * Writes back the pages of every file. An inode with pages is always in this cache. From process context. Returns 0
-   * or the first error, which is also kept for fsync.
+   * Writes back the pages of every file. An inode with pages is always in this cache. From process
+   * context. Returns 0 or the first error, which is also kept for fsync.
    */
   @LinuxSource(file = "fs/sync.c", name = "sync_inodes_sb")
   int writeBack(Task current) {
@@ -116,8 +120,8 @@ final class XfsIcache {
   }
 
   /**
-   * Drops all inodes and their cached pages. An inode with cached pages is always in this cache. Returns 0, or a
-   * write-back error that no open file has reported.
+   * Drops all inodes and their cached pages. An inode with cached pages is always in this cache.
+   * Returns 0, or a write-back error that no open file has reported.
    */
   @LinuxSource(file = "fs/inode.c", name = "evict_inodes")
   int drop() {

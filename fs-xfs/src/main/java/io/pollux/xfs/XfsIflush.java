@@ -2,7 +2,6 @@
 package io.pollux.xfs;
 
 import io.pollux.block.buffer.Buf;
-import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
@@ -14,16 +13,19 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The inodes whose times changed in memory. They are written without the log, at sync and at unmount.
+ * The inodes whose times changed in memory. They are written without the log, at sync and at
+ * unmount.
  *
- * <p>The bytes that change (the times, the change count, the checksum) are in the inode's first sector, which a disk
- * writes atomically. The rest of the block is written as it was read. So a crash at any moment leaves each inode of the
- * block either old or new.
+ * <p>The bytes that change (the times, the change count, the checksum) are in the inode's first
+ * sector, which a disk writes atomically. The rest of the block is written as it was read. So a
+ * crash at any moment leaves each inode of the block either old or new.
  *
- * <p>A changed inode is referenced from here, so it stays in memory until it is written. The buffer's lock orders the
- * decoding of its inodes against their writing.
+ * <p>A changed inode is referenced from here, so it stays in memory until it is written. The
+ * buffer's lock orders the decoding of its inodes against their writing.
  */
-@LinuxSource(file = "fs/xfs/xfs_inode.c", name = {"xfs_iflush", "xfs_iflush_cluster"})
+@LinuxSource(
+    file = "fs/xfs/xfs_inode.c",
+    name = {"xfs_iflush", "xfs_iflush_cluster"})
 final class XfsIflush {
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
@@ -32,7 +34,9 @@ final class XfsIflush {
     this.mp = mp;
   }
 
-  /** Adds an inode whose times must be written. From any context; called once until it is written. */
+  /**
+   * Adds an inode whose times must be written. From any context; called once until it is written.
+   */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_trans_inode.c", name = "xfs_trans_log_inode")
   void add(XfsInode ip) {
     dirty.add(ip);
@@ -83,10 +87,11 @@ final class XfsIflush {
   }
 
   private void flushBlock(Task current, Buf buf, List<XfsInode> inodes) throws ErrnoException {
-    inodes.forEach(ip -> {
-      dirty.remove(ip);
-      ip.markClean(); // first: a write from here on makes it dirty again
-    });
+    inodes.forEach(
+        ip -> {
+          dirty.remove(ip);
+          ip.markClean(); // first: a write from here on makes it dirty again
+        });
     try {
       XfsSb sb = mp.sb();
       BufEdit edit = buf.edit();

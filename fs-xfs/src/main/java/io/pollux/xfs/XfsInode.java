@@ -18,8 +18,8 @@ import io.pollux.uapi.Statx;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An inode in memory. Immutable, except for the extents, which are read at first use and then stay, and the time of the
- * last write.
+ * An inode in memory. Immutable, except for the extents, which are read at first use and then stay,
+ * and the time of the last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
 final class XfsInode extends InPlaceInode {
@@ -61,7 +61,9 @@ final class XfsInode extends InPlaceInode {
     return core.fork();
   }
 
-  /** The number of extents that the inode claims for the data fork: up to 2^48 on a damaged disk. */
+  /**
+   * The number of extents that the inode claims for the data fork: up to 2^48 on a damaged disk.
+   */
   long nextents() {
     return core.nextents();
   }
@@ -113,7 +115,8 @@ final class XfsInode extends InPlaceInode {
       there = extents;
       if (there == null) {
         if (core.realtime()) {
-          throw new ErrnoException(Errno.EIO, what() + ": its data is on a realtime device, which is not supported");
+          throw new ErrnoException(
+              Errno.EIO, what() + ": its data is on a realtime device, which is not supported");
         }
         there = XfsBmap.read(current, mp, this);
         extents = there;
@@ -148,7 +151,8 @@ final class XfsInode extends InPlaceInode {
     Stat.stUid(stat, core.uid());
     Stat.stGid(stat, core.gid());
     Stat.stRdev(stat, rdev());
-    Stat.stBlksize(stat, isDevice() ? BLKDEV_IOSIZE : Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));
+    Stat.stBlksize(
+        stat, isDevice() ? BLKDEV_IOSIZE : Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));
     Stat.stBlocks(stat, core.nblocks() << (mp.sb().blockLog - 9));
     boolean bigtime = core.bigtime();
     Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
@@ -201,7 +205,10 @@ final class XfsInode extends InPlaceInode {
             | (core.nodump() ? Statx.STATX_ATTR_NODUMP : 0));
   }
 
-  /** The number of a device node, in the format of stat. On disk it has 14 bits of major and 18 of minor. */
+  /**
+   * The number of a device node, in the format of stat. On disk it has 14 bits of major and 18 of
+   * minor.
+   */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "xfs_to_linux_dev_t")
   private long rdev() {
     if (!isDevice()) {

@@ -10,7 +10,9 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /** Decodes and checks inodes. Offsets are those of struct xfs_dinode, version 3. */
-@LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
+@LinuxSource(
+    file = "fs/xfs/libxfs/xfs_inode_buf.c",
+    name = {"xfs_dinode_verify", "xfs_inode_from_disk"})
 final class XfsInodeBuf {
   private static final int MAGIC = 0x494e; // IN
   private static final int VERSION = 3;
@@ -58,8 +60,8 @@ final class XfsInodeBuf {
   private static final Format[] FORMATS = Format.values();
 
   /**
-   * The type of a block of inodes. Each inode has its own checksum and is verified when it is decoded, so a damaged
-   * inode affects no other. C verifies the magic numbers of all.
+   * The type of a block of inodes. Each inode has its own checksum and is verified when it is
+   * decoded, so a damaged inode affects no other. C verifies the magic numbers of all.
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_buf_ops")
   static final BufOps OPS = new InodeOps();
@@ -164,8 +166,8 @@ final class XfsInodeBuf {
   }
 
   /**
-   * Stores the time of the last write into an inode and increments its change count. All else stays unchanged,
-   * including the log sequence number (LSN), since the change was never logged.
+   * Stores the time of the last write into an inode and increments its change count. All else stays
+   * unchanged, including the log sequence number (LSN), since the change was never logged.
    *
    * @param sb the filesystem
    * @param ip the inode
@@ -173,7 +175,9 @@ final class XfsInodeBuf {
    * @param at offset of the inode in the block
    * @throws ErrnoException EUCLEAN if another inode is there
    */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_inode_buf.c",
+      name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
   static void updateTimes(XfsSb sb, XfsInode ip, BufEdit block, int at) throws ErrnoException {
     BufData disk = block.slice(at, sb.inodeSize, ip.what());
     if (disk.u16(0) != MAGIC || disk.i64(152) != ip.ino()) {
@@ -188,7 +192,9 @@ final class XfsInodeBuf {
   }
 
   /** The data fork. The attribute fork follows it, if there is one. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_DSIZE", "XFS_DFORK_BOFF"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_format.h",
+      name = {"XFS_DFORK_DSIZE", "XFS_DFORK_BOFF"})
   private static BufData dataFork(BufData disk) throws ErrnoException {
     int room = disk.size() - CORE_BYTES;
     int forkOff = disk.u8(82) << 3;
@@ -203,8 +209,13 @@ final class XfsInodeBuf {
     return code < FORMATS.length ? FORMATS[code] : Format.DEV;
   }
 
-  /** The attribute fork, up to the end of the inode; empty if there is none. {@link #dataFork} checked its offset. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_DFORK_ASIZE", "XFS_DFORK_APTR"})
+  /**
+   * The attribute fork, up to the end of the inode; empty if there is none. {@link #dataFork}
+   * checked its offset.
+   */
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_format.h",
+      name = {"XFS_DFORK_ASIZE", "XFS_DFORK_APTR"})
   private static BufData attrFork(BufData disk) throws ErrnoException {
     int forkOff = disk.u8(82) << 3;
     int start = forkOff == 0 ? disk.size() : CORE_BYTES + forkOff;
@@ -221,7 +232,8 @@ final class XfsInodeBuf {
           case StatMode.S_IFDIR -> format != Format.DEV && ip.size() > 0;
           case StatMode.S_IFLNK ->
               (format == Format.LOCAL || format == Format.EXTENTS) && ip.size() > 0;
-          case StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK -> format == Format.DEV;
+          case StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK ->
+              format == Format.DEV;
           default -> false;
         };
     if (!good || ip.size() < 0) {
@@ -230,7 +242,8 @@ final class XfsInodeBuf {
     if (format == Format.LOCAL && (ip.size() > ip.fork().size() || ip.nextents() != 0)) {
       throw disk.corrupt("more data than fits into the inode");
     }
-    boolean tooMany = ip.nextents() > MAX_EXTENTS || Long.compareUnsigned(ip.nextents(), ip.core().nblocks()) > 0;
+    boolean tooMany =
+        ip.nextents() > MAX_EXTENTS || Long.compareUnsigned(ip.nextents(), ip.core().nblocks()) > 0;
     if (ip.nextents() < 0 || (format != Format.DEV && tooMany)) {
       throw disk.corrupt("more extents than blocks");
     }
@@ -265,7 +278,8 @@ final class XfsInodeBuf {
    * @param projid project number, unsigned
    * @param generation changes each time the inode number is reused
    * @param anextents extents of the attribute fork
-   * @param attrFormat the format of the attribute fork; DEV, which is invalid there, for an unknown format
+   * @param attrFormat the format of the attribute fork; DEV, which is invalid there, for an unknown
+   *     format
    * @param fork the data fork
    * @param attrFork the attribute fork
    */

@@ -28,7 +28,9 @@ final class XfsIoctl {
   }
 
   /** Returns the attributes of an inode. */
-  @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = {"xfs_fileattr_get", "xfs_fill_fsxattr"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_ioctl.c",
+      name = {"xfs_fileattr_get", "xfs_fill_fsxattr"})
   static Fileattr fileattr(XfsInode ip) {
     XfsInodeBuf.Core core = ip.core();
     int xflags = core.xflags();
@@ -36,6 +38,12 @@ final class XfsIoctl {
     boolean hasCowextsize = (xflags & Fileattr.FS_XFLAG_COWEXTSIZE) != 0;
     int cowextsize = hasCowextsize ? core.cowextsize() << ip.mp().sb().blockLog : 0;
     return new Fileattr(
-        Fileattr.flagsOf(xflags), xflags, extsize, (int) core.nextents(), core.projid(), cowextsize, true);
+        Fileattr.flagsOf(xflags),
+        xflags,
+        extsize,
+        (int) core.nextents(),
+        core.projid(),
+        cowextsize,
+        true);
   }
 }

@@ -9,7 +9,9 @@ import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
-/** Maps a position of a regular file. A write gets the same mapping, since no block is allocated. */
+/**
+ * Maps a position of a regular file. A write gets the same mapping, since no block is allocated.
+ */
 @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
 final class XfsIomap implements IomapOps {
   static final XfsIomap OPS = new XfsIomap();
@@ -17,7 +19,9 @@ final class XfsIomap implements IomapOps {
   private XfsIomap() {}
 
   @Override
-  @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = {"xfs_file_iomap_begin", "xfs_bmbt_to_iomap"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_iomap.c",
+      name = {"xfs_file_iomap_begin", "xfs_bmbt_to_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     XfsInode ip = (XfsInode) inode;
     if ((flags & IOMAP_WRITE) != 0 && ip.mp().readOnly()) {
@@ -41,7 +45,12 @@ final class XfsIomap implements IomapOps {
   /** Maps a position by the extents of a fork. */
   static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
     if (extents.inFirst(pos)) { // no search
-      iomap.setMapped(extents.firstUnwritten(), extents.firstPos(), extents.firstBytes(), extents.firstAddr(), ip.mp().bdev());
+      iomap.setMapped(
+          extents.firstUnwritten(),
+          extents.firstPos(),
+          extents.firstBytes(),
+          extents.firstAddr(),
+          ip.mp().bdev());
       return;
     }
     XfsSb sb = ip.mp().sb();
@@ -53,11 +62,13 @@ final class XfsIomap implements IomapOps {
       if (block < endOff) {
         long start = sb.toPos(startOff);
         long addr = sb.fsbToByte(extents.startBlock(index, startOff));
-        iomap.setMapped(extents.unwritten(index), start, sb.toPos(endOff) - start, addr, ip.mp().bdev());
+        iomap.setMapped(
+            extents.unwritten(index), start, sb.toPos(endOff) - start, addr, ip.mp().bdev());
         return;
       }
     }
-    long next = index + 1 < extents.count() ? sb.toPos(extents.startOff(index + 1)) : Long.MAX_VALUE;
+    long next =
+        index + 1 < extents.count() ? sb.toPos(extents.startOff(index + 1)) : Long.MAX_VALUE;
     iomap.setHole(pos, next - pos);
   }
 }

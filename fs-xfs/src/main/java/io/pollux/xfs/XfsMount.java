@@ -56,8 +56,11 @@ final class XfsMount extends SuperBlock {
    * @return the filesystem
    * @throws ErrnoException the reason it can't be mounted; everything is released then
    */
-  @LinuxSource(file = "fs/xfs/xfs_super.c", name = {"xfs_fs_fill_super", "xfs_mountfs"})
-  static XfsMount mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/xfs/xfs_super.c",
+      name = {"xfs_fs_fill_super", "xfs_mountfs"})
+  static XfsMount mount(Task current, BlockDevice bdev, MountOptions options)
+      throws ErrnoException {
     checkOptions(bdev, options);
     BufCache target = new BufCache(bdev, BUF_CACHE_BYTES, XfsError.EFSCORRUPTED);
     try {
@@ -86,7 +89,8 @@ final class XfsMount extends SuperBlock {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
     if (!options.readOnly() && bdev.readOnly()) {
-      throw new ErrnoException(Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
+      throw new ErrnoException(
+          Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
   }
 
@@ -102,7 +106,10 @@ final class XfsMount extends SuperBlock {
     if (sectSize < logical) {
       throw new ErrnoException(
           Errno.EINVAL,
-          "the filesystem has sectors of " + sectSize + " bytes, the device can't read less than " + logical);
+          "the filesystem has sectors of "
+              + sectSize
+              + " bytes, the device can't read less than "
+              + logical);
     }
     return new XfsSb(target.readUncached(current, 0, sectSize, "superblock"), bdev.bytes());
   }
@@ -154,9 +161,11 @@ final class XfsMount extends SuperBlock {
    * @param type their verifier
    * @param what the blocks' name in error messages
    * @return their buffer, with a reference
-   * @throws ErrnoException EUCLEAN if they are outside the filesystem or not of that type, or the device's error
+   * @throws ErrnoException EUCLEAN if they are outside the filesystem or not of that type, or the
+   *     device's error
    */
-  Buf readBlocks(Task current, long fsb, int count, BufOps type, Supplier<String> what) throws ErrnoException {
+  Buf readBlocks(Task current, long fsb, int count, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     if (!sb.extentValid(fsb, count)) {
       throw XfsError.corrupt(what.get() + ": points outside the filesystem");
     }
@@ -164,7 +173,8 @@ final class XfsMount extends SuperBlock {
   }
 
   /** As {@link #readBlocks}, for one block, without a reference. */
-  BufData readBlockData(Task current, long fsb, BufOps type, Supplier<String> what) throws ErrnoException {
+  BufData readBlockData(Task current, long fsb, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     Buf buf = readBlocks(current, fsb, 1, type, what);
     BufData data = buf.data();
     buf.release();
@@ -218,7 +228,8 @@ final class XfsMount extends SuperBlock {
     bufs.cache().drop();
     bdev().pageCache().trim();
     if (result != 0) {
-      throw new ErrnoException(-result, bdev().name() + ": not everything that changed could be written");
+      throw new ErrnoException(
+          -result, bdev().name() + ": not everything that changed could be written");
     }
   }
 }

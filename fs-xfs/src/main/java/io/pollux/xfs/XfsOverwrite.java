@@ -11,8 +11,9 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Writes in place on XFS.
  *
- * <p>A write fails with EOPNOTSUPP if the file may share blocks (reflink), since blocks would have to be allocated. It
- * also does if it would have to remove the file's set-user-ID or set-group-ID bit.
+ * <p>A write fails with EOPNOTSUPP if the file may share blocks (reflink), since blocks would have
+ * to be allocated. It also does if it would have to remove the file's set-user-ID or set-group-ID
+ * bit.
  */
 final class XfsOverwrite extends IomapOverwrite {
   XfsOverwrite(XfsMount mp, Task current) {

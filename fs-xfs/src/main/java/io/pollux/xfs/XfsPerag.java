@@ -10,10 +10,11 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The allocation groups: checks the headers of a group (AGF, AGI, AGFL) before its first inode is used.
+ * The allocation groups: checks the headers of a group (AGF, AGI, AGFL) before its first inode is
+ * used.
  *
- * <p>If a group's headers are damaged, each of its inodes is EUCLEAN; other groups are unaffected. The check runs at
- * first use and not at mount, because a large filesystem has a million groups.
+ * <p>If a group's headers are damaged, each of its inodes is EUCLEAN; other groups are unaffected.
+ * The check runs at first use and not at mount, because a large filesystem has a million groups.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.h", name = "xfs_perag")
 final class XfsPerag {
@@ -56,10 +57,12 @@ final class XfsPerag {
   }
 
   /** Reads the header in one of the first sectors of a group. */
-  private BufData readHeader(Task current, long agno, int sector, BufOps type, String header) throws ErrnoException {
+  private BufData readHeader(Task current, long agno, int sector, BufOps type, String header)
+      throws ErrnoException {
     XfsSb sb = mp.sb();
     long position = ((agno * sb.agBlocks) << sb.blockLog) + (long) sector * sb.sectSize;
-    return mp.bufs().readData(current, position, sb.sectSize, type, () -> "group " + agno + ", " + header);
+    return mp.bufs()
+        .readData(current, position, sb.sectSize, type, () -> "group " + agno + ", " + header);
   }
 
   /**

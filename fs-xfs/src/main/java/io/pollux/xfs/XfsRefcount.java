@@ -9,12 +9,12 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds blocks that several files share, in the B+tree of reference counts of their group. The tree has a record for
- * each run of blocks with more than one owner. A search belongs to one task and one walk over a file; it keeps the leaf
- * read last.
+ * Finds blocks that several files share, in the B+tree of reference counts of their group. The tree
+ * has a record for each run of blocks with more than one owner. A search belongs to one task and
+ * one walk over a file; it keeps the leaf read last.
  *
- * <p>Levels strictly decrease on the way down, and the records of a leaf start after those of the leaf before. A tree
- * with a loop fails one of these checks.
+ * <p>Levels strictly decrease on the way down, and the records of a leaf start after those of the
+ * leaf before. A tree with a loop fails one of these checks.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c")
 final class XfsRefcount {
@@ -81,7 +81,8 @@ final class XfsRefcount {
     int records = records(block);
     for (int i = 0; i < records; i++) {
       int at = HEADER_BYTES + i * RECORD_BYTES;
-      long from = block.u32(at); // a copy in progress has the highest bit set, which is beyond every block
+      // a copy in progress has the highest bit set, which is beyond every block
+      long from = block.u32(at);
       long to = from + block.u32(at + 4);
       boolean begun = sharedStart != NONE;
       if (from >= end || (begun && from != sharedEnd)) {
@@ -119,7 +120,9 @@ final class XfsRefcount {
         index--;
       }
       level--;
-      block = readBlock(current, agno, block.u32(HEADER_BYTES + room * KEY_BYTES + index * PTR_BYTES), level);
+      block =
+          readBlock(
+              current, agno, block.u32(HEADER_BYTES + room * KEY_BYTES + index * PTR_BYTES), level);
     }
     leafGroup = agno;
     leaf = block;
@@ -157,7 +160,8 @@ final class XfsRefcount {
     if (agbno >= sb.agBlocks) {
       throw XfsError.corrupt(what.get() + ": points outside the group");
     }
-    BufData block = mp.readBlockData(current, agno << sb.agBlkLog | agbno, mp.verifiers().refcountbt(), what);
+    BufData block =
+        mp.readBlockData(current, agno << sb.agBlkLog | agbno, mp.verifiers().refcountbt(), what);
     if (block.u16(4) != level) {
       throw block.corrupt("level " + block.u16(4) + " where " + level + " was expected");
     }

@@ -7,10 +7,12 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The superblock, decoded and checked. Arithmetic on its numbers can't overflow: blocks and groups fit the device, and
- * logarithms match their sizes.
+ * The superblock, decoded and checked. Arithmetic on its numbers can't overflow: blocks and groups
+ * fit the device, and logarithms match their sizes.
  */
-@LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"xfs_sb", "xfs_dsb"})
+@LinuxSource(
+    file = "fs/xfs/libxfs/xfs_format.h",
+    name = {"xfs_sb", "xfs_dsb"})
 final class XfsSb {
   static final int MAGIC = 0x58465342; // XFSB
 
@@ -44,7 +46,8 @@ final class XfsSb {
   private static final int RO_COMPAT_REFLINK = 1 << 2;
   private static final int RO_COMPAT_INOBTCNT = 1 << 3;
   private static final int RO_COMPAT_KNOWN =
-      RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT; // none affects writes in place
+      // none affects writes in place
+      RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT;
 
   private static final int INODES_PER_CHUNK = 64;
   private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never runs short
@@ -125,21 +128,25 @@ final class XfsSb {
   }
 
   /**
-   * Returns the sector size, which is the size of the superblock. Checks the magic number and the version first, since
-   * only version 5 has a checksum.
+   * Returns the sector size, which is the size of the superblock. Checks the magic number and the
+   * version first, since only version 5 has a checksum.
    *
    * @param head its first 512 bytes
    * @return bytes of a sector
    */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = {"xfs_sb_good_version", "xfs_readsb"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_sb.c",
+      name = {"xfs_sb_good_version", "xfs_readsb"})
   static int sectorSize(BufData head) throws ErrnoException {
     if (head.i32(0) != MAGIC) {
-      throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the magic number is not there");
+      throw new ErrnoException(
+          Errno.EINVAL, "not an XFS filesystem: the magic number is not there");
     }
     int version = head.u16(100) & VERSION_MASK;
     if (version != VERSION_5) {
       throw new ErrnoException(
-          Errno.EINVAL, "XFS version " + version + " is not supported, only version 5 (mkfs.xfs -m crc=1) is");
+          Errno.EINVAL,
+          "XFS version " + version + " is not supported, only version 5 (mkfs.xfs -m crc=1) is");
     }
     int size = head.u16(102);
     if (size < MIN_SECTOR_BYTES || size > MAX_SECTOR_BYTES || Integer.bitCount(size) != 1) {
@@ -152,7 +159,10 @@ final class XfsSb {
   private void checkFeatures(int incompat) throws ErrnoException {
     int unknown = incompat & ~INCOMPAT_KNOWN;
     if (unknown != 0) {
-      throw unsupported("features that are not known here (incompat bits 0x" + Integer.toHexString(unknown) + ")");
+      throw unsupported(
+          "features that are not known here (incompat bits 0x"
+              + Integer.toHexString(unknown)
+              + ")");
     }
     if ((incompat & INCOMPAT_NEEDSREPAIR) != 0) {
       throw unsupported("the mark that it needs repair; run xfs_repair");
@@ -182,7 +192,9 @@ final class XfsSb {
     int unknown = disk.i32(212) & ~RO_COMPAT_KNOWN;
     if (unknown != 0) {
       throw unsupported(
-          "features that are not known here (ro_compat bits 0x" + Integer.toHexString(unknown) + "): mount it read-only");
+          "features that are not known here (ro_compat bits 0x"
+              + Integer.toHexString(unknown)
+              + "): mount it read-only");
     }
   }
 
@@ -190,7 +202,9 @@ final class XfsSb {
     return new ErrnoException(Errno.EINVAL, "the filesystem has " + what);
   }
 
-  /** Checks a size, a power of two from 512 bytes up to the largest block, against its logarithm. */
+  /**
+   * Checks a size, a power of two from 512 bytes up to the largest block, against its logarithm.
+   */
   private int size(int at, int logAt, String what) throws ErrnoException {
     long size = disk.u32(at);
     int log = disk.u8(logAt);
@@ -224,7 +238,9 @@ final class XfsSb {
     }
   }
 
-  @LinuxSource(file = "fs/xfs/xfs_mount.c", name = {"xfs_check_sizes", "xfs_sb_validate_fsb_count"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_mount.c",
+      name = {"xfs_check_sizes", "xfs_sb_validate_fsb_count"})
   private void checkGroups(long deviceBytes) throws ErrnoException {
     if (dblocks <= 0 || dblocks > Long.MAX_VALUE >> blockLog) {
       throw disk.corrupt("an impossible number of blocks");
@@ -232,7 +248,10 @@ final class XfsSb {
     if (dblocks > deviceBytes >> blockLog) {
       throw new ErrnoException(
           Errno.EIO,
-          "truncated: the filesystem has " + (dblocks << blockLog) + " bytes, the device " + deviceBytes);
+          "truncated: the filesystem has "
+              + (dblocks << blockLog)
+              + " bytes, the device "
+              + deviceBytes);
     }
     boolean groupsFit =
         agBlocks >= MIN_AG_BLOCKS
@@ -241,7 +260,8 @@ final class XfsSb {
             && agCount == (dblocks - 1) / agBlocks + 1
             && dblocks - (agCount - 1) * agBlocks >= MIN_AG_BLOCKS;
     if (!groupsFit) {
-      throw disk.corrupt(agCount + " groups of " + agBlocks + " blocks do not make " + dblocks + " blocks");
+      throw disk.corrupt(
+          agCount + " groups of " + agBlocks + " blocks do not make " + dblocks + " blocks");
     }
   }
 
@@ -278,7 +298,9 @@ final class XfsSb {
   }
 
   /** The position of a block on the device, in bytes. The block must be valid. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_format.h",
+      name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
   long fsbToByte(long fsb) {
     return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
   }
@@ -296,7 +318,9 @@ final class XfsSb {
   }
 
   /** Whether a run of blocks lies inside one group, after the group's headers. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_types.c",
+      name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
   boolean extentValid(long fsb, long count) {
     long agno = agno(fsb);
     if (count <= 0 || Long.compareUnsigned(agno, agCount) >= 0) {
@@ -347,7 +371,9 @@ final class XfsSb {
   }
 
   /** Whether an inode number lies inside the filesystem. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_types.c", name = {"xfs_verify_ino", "xfs_verify_dir_ino"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_types.c",
+      name = {"xfs_verify_ino", "xfs_verify_dir_ino"})
   boolean inoValid(long ino) {
     return ino > 0 && extentValid(inoToFsb(ino), 1);
   }

@@ -8,8 +8,8 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Symbolic links: short ones in the inode, longer ones in extents. Each extent begins with a header and has one
- * checksum, whatever its number of blocks.
+ * Symbolic links: short ones in the inode, longer ones in extents. Each extent begins with a header
+ * and has one checksum, whatever its number of blocks.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c")
 final class XfsSymlink {
@@ -42,7 +42,9 @@ final class XfsSymlink {
     return readRemote(current, ip, length);
   }
 
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c", name = {"xfs_symlink_remote_read", "xfs_symlink_blocks"})
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_symlink_remote.c",
+      name = {"xfs_symlink_remote_read", "xfs_symlink_blocks"})
   private static byte[] readRemote(Task current, XfsInode ip, int length) throws ErrnoException {
     XfsExtents extents = ip.extents(current);
     XfsSb sb = ip.mp().sb();
@@ -69,9 +71,12 @@ final class XfsSymlink {
     return target;
   }
 
-  private static BufData readPiece(Task current, XfsInode ip, long fsb, int count) throws ErrnoException {
+  private static BufData readPiece(Task current, XfsInode ip, long fsb, int count)
+      throws ErrnoException {
     XfsMount mp = ip.mp();
-    Buf buf = mp.readBlocks(current, fsb, count, mp.verifiers().symlink(), () -> ip.what() + ", symbolic link");
+    Buf buf =
+        mp.readBlocks(
+            current, fsb, count, mp.verifiers().symlink(), () -> ip.what() + ", symbolic link");
     BufData piece = buf.data();
     buf.release();
     return piece;
@@ -90,7 +95,8 @@ final class XfsSymlink {
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c", name = "xfs_symlink_hdr_ok")
-  private static void checkHeader(XfsInode ip, BufData piece, int offset, int bytes) throws ErrnoException {
+  private static void checkHeader(XfsInode ip, BufData piece, int offset, int bytes)
+      throws ErrnoException {
     XfsVerify.checkOwner(piece, 32, ip.ino());
     if (piece.u32(4) != offset || piece.u32(8) != bytes) {
       throw piece.corrupt("not the part of the link that was expected");

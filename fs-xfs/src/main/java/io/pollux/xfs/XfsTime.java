@@ -4,8 +4,9 @@ package io.pollux.xfs;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Times of inodes, in one of two formats. The older one has 32 bits of seconds and 32 bits of nanoseconds. The other
- * ("bigtime") has 64 bits of nanoseconds since the earliest second of the older one.
+ * Times of inodes, in one of two formats. The older one has 32 bits of seconds and 32 bits of
+ * nanoseconds. The other ("bigtime") has 64 bits of nanoseconds since the earliest second of the
+ * older one.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_from_disk_ts")
 final class XfsTime {
@@ -23,7 +24,10 @@ final class XfsTime {
     return bigtime ? Long.divideUnsigned(disk, NANOS) + BIGTIME_EPOCH : (int) (disk >> 32);
   }
 
-  /** Converts milliseconds since 1970 to the format on disk; the older format clamps to its range of seconds. */
+  /**
+   * Converts milliseconds since 1970 to the format on disk; the older format clamps to its range of
+   * seconds.
+   */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_to_disk_ts")
   static long ofMillis(long millis, boolean bigtime) {
     long seconds = Math.floorDiv(millis, MILLIS);

@@ -7,7 +7,10 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import java.util.zip.CRC32C;
 
-/** The checks that most blocks of version 5 share: checksum, UUID of the filesystem, own place, and owner. */
+/**
+ * The checks that most blocks of version 5 share: checksum, UUID of the filesystem, own place, and
+ * owner.
+ */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h")
 final class XfsVerify {
   private static final byte[] NO_CRC = new byte[4];

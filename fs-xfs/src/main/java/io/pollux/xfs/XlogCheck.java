@@ -11,27 +11,34 @@ import io.pollux.uapi.LinuxSource;
 /**
  * Checks that the log is clean. Nothing is replayed: a dirty log is refused.
  *
- * <p>The log is a ring of 512-byte basic blocks. Each pass over the ring is a cycle. The first word of every block is
- * the cycle that wrote it. In a block where a record begins, that word is a magic number and the cycle follows it. So
- * the head, where the next record would go, is where the cycle drops. The log is clean if the last record before the
- * head is only an unmount record.
+ * <p>The log is a ring of 512-byte basic blocks. Each pass over the ring is a cycle. The first word
+ * of every block is the cycle that wrote it. In a block where a record begins, that word is a magic
+ * number and the cycle follows it. So the head, where the next record would go, is where the cycle
+ * drops. The log is clean if the last record before the head is only an unmount record.
  *
- * <p>Every search is bounded by the size of the log. Backwards from the head, the bound is the amount that can be in
- * flight.
+ * <p>Every search is bounded by the size of the log. Backwards from the head, the bound is the
+ * amount that can be in flight.
  */
-@LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_recover", "xlog_find_tail"})
+@LinuxSource(
+    file = "fs/xfs/xfs_log_recover.c",
+    name = {"xlog_recover", "xlog_find_tail"})
 final class XlogCheck {
   private static final int HEADER_MAGIC = 0xfeedbabe;
   private static final int BB_BYTES = 512;
   private static final int BB_SHIFT = 9;
 
-  /** The most that may be in flight, all buffers together, in basic blocks: there, blocks may be out of order. */
+  /**
+   * The most that may be in flight, all buffers together, in basic blocks: there, blocks may be out
+   * of order.
+   */
   @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = "XLOG_TOTAL_REC_SHIFT")
   private static final int IN_FLIGHT_BBS = 4096;
 
   private static final int MAX_RECORD_BYTES = 256 << 10;
-  private static final int CYCLES_PER_HEADER_BYTES = 32 << 10; // bytes of a body whose cycle words fit in one header block
-  private static final int MAX_RECORD_BBS = (MAX_RECORD_BYTES >> BB_SHIFT) + MAX_RECORD_BYTES / CYCLES_PER_HEADER_BYTES;
+  // bytes of a body whose cycle words fit in one header block
+  private static final int CYCLES_PER_HEADER_BYTES = 32 << 10;
+  private static final int MAX_RECORD_BBS =
+      (MAX_RECORD_BYTES >> BB_SHIFT) + MAX_RECORD_BYTES / CYCLES_PER_HEADER_BYTES;
 
   /** Basic blocks per read. */
   private static final int CHUNK_BBS = 128;
@@ -63,7 +70,8 @@ final class XlogCheck {
   /**
    * Checks that nothing has to be replayed. From process context.
    *
-   * @throws ErrnoException EROFS if the log is dirty, EUCLEAN if it is damaged, or the device's error
+   * @throws ErrnoException EROFS if the log is dirty, EUCLEAN if it is damaged, or the device's
+   *     error
    */
   void requireClean() throws ErrnoException {
     int head = findHead();
@@ -92,8 +100,12 @@ final class XlogCheck {
     return XfsError.corrupt("log: " + how);
   }
 
-  /** Finds the block of the next record, from 0 to size - 1, or NONE if the log was never written. */
-  @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_find_head", "xlog_find_zeroed"})
+  /**
+   * Finds the block of the next record, from 0 to size - 1, or NONE if the log was never written.
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_log_recover.c",
+      name = {"xlog_find_head", "xlog_find_zeroed"})
   private int findHead() throws ErrnoException {
     int firstCycle = cycle(0);
     int lastCycle = cycle(size - 1);
@@ -103,14 +115,20 @@ final class XlogCheck {
     int head;
     if (lastCycle == 0) { // in the first cycle
       if (firstCycle != 1) {
-        throw corrupt("it was never written to its end, and begins in cycle " + Integer.toUnsignedString(firstCycle));
+        throw corrupt(
+            "it was never written to its end, and begins in cycle "
+                + Integer.toUnsignedString(firstCycle));
       }
       head = cycleStart(0);
       int from = Math.max(0, head - IN_FLIGHT_BBS);
       return orElse(findCycle(from, head - from, 0), head);
     }
     if (firstCycle == lastCycle) { // the head is at the end, or blocks before it are missing
-      head = orElse(findCycle(Math.max(0, size - IN_FLIGHT_BBS), Math.min(size, IN_FLIGHT_BBS), lastCycle - 1), size);
+      head =
+          orElse(
+              findCycle(
+                  Math.max(0, size - IN_FLIGHT_BBS), Math.min(size, IN_FLIGHT_BBS), lastCycle - 1),
+              size);
       return head % size;
     }
     return findHoles(cycleStart(lastCycle), lastCycle) % size;
@@ -162,8 +180,12 @@ final class XlogCheck {
     return NONE;
   }
 
-  /** The last block before the head where a record begins, wrapping around if necessary, or NONE. */
-  @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_find_verify_log_record", "xlog_rseek_logrec_hdr"})
+  /**
+   * The last block before the head where a record begins, wrapping around if necessary, or NONE.
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_log_recover.c",
+      name = {"xlog_find_verify_log_record", "xlog_rseek_logrec_hdr"})
   private int findRecord(int head, int most) throws ErrnoException {
     int left = Math.min(most, size);
     int end = head == 0 ? size : head;
@@ -181,7 +203,9 @@ final class XlogCheck {
     return NONE;
   }
 
-  @LinuxSource(file = "fs/xfs/xfs_log_recover.c", name = {"xlog_valid_rec_header", "xlog_header_check_mount"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_log_recover.c",
+      name = {"xlog_valid_rec_header", "xlog_header_check_mount"})
   private BufData readHeader(int at) throws ErrnoException {
     BufData header = read(at, 1);
     int version = header.i32(8);
@@ -202,7 +226,9 @@ final class XlogCheck {
   private static int headerBbs(BufData header) throws ErrnoException {
     long recordSize = header.u32(320);
     boolean extended = (header.i32(8) & VERSION_2) != 0 && recordSize > CYCLES_PER_HEADER_BYTES;
-    return extended ? (int) ((recordSize + CYCLES_PER_HEADER_BYTES - 1) / CYCLES_PER_HEADER_BYTES) : 1;
+    return extended
+        ? (int) ((recordSize + CYCLES_PER_HEADER_BYTES - 1) / CYCLES_PER_HEADER_BYTES)
+        : 1;
   }
 
   private static int bodyBbs(BufData header) throws ErrnoException {
@@ -227,8 +253,8 @@ final class XlogCheck {
   }
 
   /**
-   * Checks the checksum of a record, if it has one (mkfs.xfs writes none) and one header block covers it. An unmount
-   * record is only as long as the stripe unit of the log.
+   * Checks the checksum of a record, if it has one (mkfs.xfs writes none) and one header block
+   * covers it. An unmount record is only as long as the stripe unit of the log.
    */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_cksum")
   private void verifyCrc(BufData header, int bodyAt) throws ErrnoException {

@@ -33,14 +33,17 @@ final class MkfsImage {
   }
 
   /** Makes one; {@code contents} is what /file has. */
-  static Path make(Path directory, String options, byte[] contents) throws IOException, InterruptedException {
+  static Path make(Path directory, String options, byte[] contents)
+      throws IOException, InterruptedException {
     Path file = Files.write(directory.resolve("contents"), contents);
     Path empty = Files.createFile(directory.resolve("empty"));
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
     DIRECTORIES.forEach(
         (name, count) -> {
           proto.append(name).append(" d--755 0 0\n");
-          names(count).forEach(child -> proto.append(child).append(" ---644 0 0 ").append(empty).append('\n'));
+          names(count)
+              .forEach(
+                  child -> proto.append(child).append(" ---644 0 0 ").append(empty).append('\n'));
           proto.append("$\n");
         });
     proto.append("file ---640 7 8 ").append(file).append("\nlink l--777 0 0 file\n");
@@ -50,7 +53,8 @@ final class MkfsImage {
     try (RandomAccessFile sparse = new RandomAccessFile(image.toFile(), "rw")) {
       sparse.setLength(320L << 20);
     }
-    List<String> command = new ArrayList<>(List.of(requireMkfs(), "-q", "-p", protofile.toString()));
+    List<String> command =
+        new ArrayList<>(List.of(requireMkfs(), "-q", "-p", protofile.toString()));
     Stream.of(options.split(" ", -1)).filter(option -> !option.isEmpty()).forEach(command::add);
     command.add(image.toString());
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -59,7 +63,10 @@ final class MkfsImage {
     return image;
   }
 
-  /** The path of mkfs.xfs. Without it the test is skipped, or fails where POLLUX_REQUIRE_ORACLES says so. */
+  /**
+   * The path of mkfs.xfs. Without it the test is skipped, or fails where POLLUX_REQUIRE_ORACLES
+   * says so.
+   */
   static String requireMkfs() {
     for (String path : List.of("/usr/sbin/mkfs.xfs", "/sbin/mkfs.xfs", "/usr/bin/mkfs.xfs")) {
       if (Files.isExecutable(Path.of(path))) {

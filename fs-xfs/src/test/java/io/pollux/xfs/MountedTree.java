@@ -30,8 +30,8 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * A mounted image as a test looks at it: paths to sums, directories to manifest lines. Names are strings of
- * one char a byte (ISO 8859-1), so that every name survives.
+ * A mounted image as a test looks at it: paths to sums, directories to manifest lines. Names are
+ * strings of one char a byte (ISO 8859-1), so that every name survives.
  */
 final class MountedTree implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 20;
@@ -129,7 +129,8 @@ final class MountedTree implements AutoCloseable {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  long read(String path, boolean direct, long from, long length, MessageDigest digest) throws ErrnoException {
+  long read(String path, boolean direct, long from, long length, MessageDigest digest)
+      throws ErrnoException {
     File file = namei.open(current, null, bytes(path), direct ? Fcntl.O_DIRECT : 0, 0);
     try {
       Kiocb iocb = new Kiocb();
@@ -171,7 +172,8 @@ final class MountedTree implements AutoCloseable {
     int type = inode.mode() & StatMode.S_IFMT;
     boolean device = type == StatMode.S_IFCHR || type == StatMode.S_IFBLK;
     long rdev = Stat.stRdev(stat);
-    String number = device ? (rdev >> 8 & 0xfff) + ":" + ((rdev & 0xff) | (rdev >> 12 & ~0xffL)) : "-";
+    String number =
+        device ? (rdev >> 8 & 0xfff) + ":" + ((rdev & 0xff) | (rdev >> 12 & ~0xffL)) : "-";
     String target =
         type == StatMode.S_IFLNK
             ? escape(new String(inode.readlink(current), StandardCharsets.ISO_8859_1))
@@ -231,7 +233,8 @@ final class MountedTree implements AutoCloseable {
     return lines;
   }
 
-  private void walk(String path, List<String> lines, List<String> problems, int depth) throws ErrnoException {
+  private void walk(String path, List<String> lines, List<String> problems, int depth)
+      throws ErrnoException {
     if (depth > 200) {
       throw new ErrnoException(Errno.ELOOP, "deeper than any tree of ours: " + path.length());
     }

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What Linux read from an image, as make-xfs-sample.sh and make-xfs-oracles.sh recorded it: NAME.manifest,
- * NAME.sha256 and NAME.probes.
+ * What Linux read from an image, as make-xfs-sample.sh and make-xfs-oracles.sh recorded it:
+ * NAME.manifest, NAME.sha256 and NAME.probes.
  */
 record Oracle(List<String> manifest, Map<String, String> sums, List<Probe> probes) {
   /** A range of a file that is too large to be read whole. */
@@ -30,13 +30,19 @@ record Oracle(List<String> manifest, Map<String, String> sums, List<Probe> probe
       boolean escaped = line.startsWith("\\");
       String plain = escaped ? line.substring(1) : line;
       String path = plain.substring(66);
-      sums.put(escaped ? path.replace("\\n", "\n").replace("\\\\", "\\") : path, plain.substring(0, 64));
+      sums.put(
+          escaped ? path.replace("\\n", "\n").replace("\\\\", "\\") : path, plain.substring(0, 64));
     }
     List<Probe> probes = new ArrayList<>();
     for (String line : lines(directory.resolve(name + ".probes"))) {
       String[] parts = line.split("  ", 5);
       probes.add(
-          new Probe(parts[0], Long.parseLong(parts[1]), Long.parseLong(parts[2]), Long.parseLong(parts[3]), parts[4]));
+          new Probe(
+              parts[0],
+              Long.parseLong(parts[1]),
+              Long.parseLong(parts[2]),
+              Long.parseLong(parts[3]),
+              parts[4]));
     }
     return new Oracle(manifest, sums, probes);
   }
@@ -77,14 +83,15 @@ record Oracle(List<String> manifest, Map<String, String> sums, List<Probe> probe
     return problems;
   }
 
-  private static void compareProbe(MountedTree tree, Probe probe, boolean direct, List<String> problems)
-      throws ErrnoException {
+  private static void compareProbe(
+      MountedTree tree, Probe probe, boolean direct, List<String> problems) throws ErrnoException {
     if (direct && ((probe.offset() | probe.length()) & 511) != 0) {
       return; // not possible past the page cache
     }
     MessageDigest digest = MountedTree.sha256();
     long answer = tree.read(probe.path(), direct, probe.offset(), probe.length(), digest);
-    if (answer != probe.answer() || !HexFormat.of().formatHex(digest.digest()).equals(probe.sum())) {
+    if (answer != probe.answer()
+        || !HexFormat.of().formatHex(digest.digest()).equals(probe.sum())) {
       problems.add("probe " + probe + " answers " + answer);
     }
   }

@@ -20,7 +20,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A disk over memory that a test may change under it, or over a private copy of an image file. Read-only by default.
+ * A disk over memory that a test may change under it, or over a private copy of an image file.
+ * Read-only by default.
  */
 final class SegmentDisk implements BlkMqOps {
   final MemorySegment contents;
@@ -36,7 +37,8 @@ final class SegmentDisk implements BlkMqOps {
 
   /** Maps an image; writes to {@link #contents} never reach the file. */
   static SegmentDisk ofImage(Path image, Arena arena) throws IOException {
-    try (FileChannel file = FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    try (FileChannel file =
+        FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       return new SegmentDisk(file.map(FileChannel.MapMode.PRIVATE, 0, file.size(), arena));
     }
   }

@@ -11,8 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 
 /**
- * A small valid filesystem, built by hand, that tests damage: two groups of 1,000 blocks of 4 KiB, inodes of 512 bytes
- * from 128 on. The log was never written. The root directory is empty, in short form.
+ * A small valid filesystem, built by hand, that tests damage: two groups of 1,000 blocks of 4 KiB,
+ * inodes of 512 bytes from 128 on. The log was never written. The root directory is empty, in short
+ * form.
  */
 final class TestImage {
   static final int BLOCK = 4096;
@@ -36,7 +37,8 @@ final class TestImage {
   }
 
   BlockDevice device() {
-    return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear())).device(BlkTypes.SECTOR_SIZE);
+    return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear()))
+        .device(BlkTypes.SECTOR_SIZE);
   }
 
   MountedTree mount() throws ErrnoException {
@@ -50,9 +52,20 @@ final class TestImage {
 
   private void superblock() {
     disk.putInt(0, 0x58465342).putInt(4, BLOCK).putLong(8, 2 * AG_BLOCKS).put(32, UUID);
-    disk.putLong(48, LOG_FSB).putLong(56, ROOT).putInt(84, AG_BLOCKS).putInt(88, 2).putInt(96, LOG_BBS / 8);
-    disk.putShort(100, (short) 0xb4a5).putShort(102, (short) 512).putShort(104, (short) INODE).putShort(106, (short) 8);
-    disk.put(120, (byte) 12).put(121, (byte) 9).put(122, (byte) 9).put(123, (byte) 3).put(124, (byte) AG_LOG);
+    disk.putLong(48, LOG_FSB)
+        .putLong(56, ROOT)
+        .putInt(84, AG_BLOCKS)
+        .putInt(88, 2)
+        .putInt(96, LOG_BBS / 8);
+    disk.putShort(100, (short) 0xb4a5)
+        .putShort(102, (short) 512)
+        .putShort(104, (short) INODE)
+        .putShort(106, (short) 8);
+    disk.put(120, (byte) 12)
+        .put(121, (byte) 9)
+        .put(122, (byte) 9)
+        .put(123, (byte) 3)
+        .put(124, (byte) AG_LOG);
     disk.putInt(216, 0x0b | 0x20); // FTYPE, SPINODES, BIGTIME, NREXT64
     sealSuper();
   }
@@ -63,11 +76,20 @@ final class TestImage {
 
   private void group(int agno) {
     int at = agno * AG_BLOCKS * BLOCK;
-    disk.putInt(at + 512, 0x58414746).putInt(at + 516, 1).putInt(at + 520, agno).putInt(at + 524, AG_BLOCKS);
-    disk.putInt(at + 512 + 16, 1).putInt(at + 512 + 20, 2).putInt(at + 512 + 28, 1).putInt(at + 512 + 32, 1);
+    disk.putInt(at + 512, 0x58414746)
+        .putInt(at + 516, 1)
+        .putInt(at + 520, agno)
+        .putInt(at + 524, AG_BLOCKS);
+    disk.putInt(at + 512 + 16, 1)
+        .putInt(at + 512 + 20, 2)
+        .putInt(at + 512 + 28, 1)
+        .putInt(at + 512 + 32, 1);
     disk.put(at + 512 + 64, UUID);
     seal(at + 512, 512, 216);
-    disk.putInt(at + 1024, 0x58414749).putInt(at + 1028, 1).putInt(at + 1032, agno).putInt(at + 1036, AG_BLOCKS);
+    disk.putInt(at + 1024, 0x58414749)
+        .putInt(at + 1028, 1)
+        .putInt(at + 1032, agno)
+        .putInt(at + 1036, AG_BLOCKS);
     disk.putInt(at + 1024 + 20, 3).putInt(at + 1024 + 24, 1).put(at + 1024 + 296, UUID);
     seal(at + 1024, 512, 312);
     disk.putInt(at + 1536, 0x5841464c).putInt(at + 1540, agno).put(at + 1544, UUID);
@@ -90,11 +112,19 @@ final class TestImage {
     return byteOf(ino >> 3) + (int) (ino & 7) * INODE;
   }
 
-  /** Makes an inode, to be sealed once its fork is filled. Returns its position; the fork is at 176. */
+  /**
+   * Makes an inode, to be sealed once its fork is filled. Returns its position; the fork is at 176.
+   */
   int inode(long ino, int mode, int format, long size, long extents, long blocks) {
     int at = byteOfInode(ino);
-    disk.putShort(at, (short) 0x494e).putShort(at + 2, (short) mode).put(at + 4, (byte) 3).put(at + 5, (byte) format);
-    disk.putInt(at + 16, 1).putLong(at + 24, extents).putLong(at + 56, size).putLong(at + 64, blocks);
+    disk.putShort(at, (short) 0x494e)
+        .putShort(at + 2, (short) mode)
+        .put(at + 4, (byte) 3)
+        .put(at + 5, (byte) format);
+    disk.putInt(at + 16, 1)
+        .putLong(at + 24, extents)
+        .putLong(at + 56, size)
+        .putLong(at + 64, blocks);
     disk.putLong(at + 120, 0x18).putLong(at + 152, ino).put(at + 160, UUID); // bigtime, nrext64
     return at;
   }
@@ -108,7 +138,9 @@ final class TestImage {
     byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
     int root = inode(ROOT, 0040755, 1, 6 + 3 + bytes.length + 1 + 4, 0, 0);
     disk.put(root + 176, (byte) 1).putInt(root + 178, (int) ROOT);
-    disk.put(root + 182, (byte) bytes.length).putShort(root + 183, (short) 96).put(root + 185, bytes);
+    disk.put(root + 182, (byte) bytes.length)
+        .putShort(root + 183, (short) 96)
+        .put(root + 185, bytes);
     disk.put(root + 185 + bytes.length, (byte) 1).putInt(root + 186 + bytes.length, (int) ino);
     sealInode(ROOT);
   }
@@ -123,7 +155,10 @@ final class TestImage {
   int treeBlock(long fsb, long owner, int level, int records, long left, long right) {
     int at = byteOf(fsb);
     disk.putInt(at, 0x424d4133).putShort(at + 4, (short) level).putShort(at + 6, (short) records);
-    disk.putLong(at + 8, left).putLong(at + 16, right).putLong(at + 24, at / 512).put(at + 40, UUID);
+    disk.putLong(at + 8, left)
+        .putLong(at + 16, right)
+        .putLong(at + 24, at / 512)
+        .put(at + 40, UUID);
     disk.putLong(at + 56, owner);
     return at;
   }

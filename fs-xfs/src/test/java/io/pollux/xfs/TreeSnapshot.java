@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The visible state of a filesystem, to be compared with the state after damage. For files it has the place of the data
- * instead of the data.
+ * The visible state of a filesystem, to be compared with the state after damage. For files it has
+ * the place of the data instead of the data.
  */
 final class TreeSnapshot {
   private static final int MAX_DEPTH = 100;
@@ -81,7 +81,12 @@ final class TreeSnapshot {
       if (map.offset() > pos || map.offset() + map.length() <= pos) {
         throw new AssertionError("an extent that does not cover " + pos);
       }
-      text.append(map.type()).append(' ').append(map.offset()).append(' ').append(map.addr()).append('\n');
+      text.append(map.type())
+          .append(' ')
+          .append(map.offset())
+          .append(' ')
+          .append(map.addr())
+          .append('\n');
       if (map.type() != Iomap.Type.HOLE) {
         data.add(new Range(map.addr(), map.addr() + map.length()));
       }

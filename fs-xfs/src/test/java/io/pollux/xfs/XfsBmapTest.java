@@ -10,7 +10,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Trees of extents: good ones, and ones that lead astray. A tree that leads in circles must end. */
+/**
+ * Trees of extents: good ones, and ones that lead astray. A tree that leads in circles must end.
+ */
 @Timeout(20)
 final class XfsBmapTest {
   private static final long INO = 136;
@@ -30,7 +32,10 @@ final class XfsBmapTest {
     image.disk.putLong(TestImage.rootPointer(inode, 0), NODE);
     image.sealInode(INO);
     int node = image.treeBlock(NODE, INO, 1, 2, -1, -1);
-    image.disk.putLong(TestImage.pointer(node, 0), LEAF_1).putLong(TestImage.pointer(node, 1), LEAF_2);
+    image
+        .disk
+        .putLong(TestImage.pointer(node, 0), LEAF_1)
+        .putLong(TestImage.pointer(node, 1), LEAF_2);
     image.sealTree(NODE);
     leaf(LEAF_1, 0, -1, LEAF_2);
     leaf(LEAF_2, 6, LEAF_1, -1);
@@ -52,7 +57,8 @@ final class XfsBmapTest {
 
   private void assertDamaged(String why) {
     assertThatThrownBy(this::read)
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN))
         .hasMessageContaining("inode 136")
         .hasMessageContaining(why);
   }
@@ -126,10 +132,16 @@ final class XfsBmapTest {
     image.disk.putLong(TestImage.byteOf(LEAF_1) + 56, INO + 1);
     image.sealTree(LEAF_1);
     assertDamaged("another file");
-    image.disk.putLong(TestImage.byteOf(LEAF_1) + 56, INO).put(TestImage.byteOf(LEAF_1) + 40, (byte) 0);
+    image
+        .disk
+        .putLong(TestImage.byteOf(LEAF_1) + 56, INO)
+        .put(TestImage.byteOf(LEAF_1) + 40, (byte) 0);
     image.sealTree(LEAF_1);
     assertDamaged("another filesystem");
-    image.disk.put(TestImage.byteOf(LEAF_1) + 40, TestImage.UUID).putLong(TestImage.byteOf(LEAF_1) + 24, 1);
+    image
+        .disk
+        .put(TestImage.byteOf(LEAF_1) + 40, TestImage.UUID)
+        .putLong(TestImage.byteOf(LEAF_1) + 24, 1);
     image.sealTree(LEAF_1);
     assertDamaged("another place");
   }
@@ -175,7 +187,8 @@ final class XfsBmapTest {
     image.sealInode(INO);
     try (MountedTree tree = image.mount()) {
       assertThatThrownBy(() -> tree.sum("/tree", false, 0, 10))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN));
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN));
       assertThat(tree.describe("/tree", tree.find("/tree").inode())).contains("\t49152\t160\t");
       assertThat(tree.list("/", 10)).hasSize(3);
     }

@@ -15,8 +15,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class XfsDaEntriesTest {
   @ParameterizedTest(name = "{0}")
   @CsvSource({
-    "a, 61", "ab, 30e2", "abc, 187163", "abcd, c38b1e4", "abcde, 1c58f263", "b0001, 260c1837",
-    "lost+found, 21aa60c", "文件系统, 4231a7ef"
+    "a, 61",
+    "ab, 30e2",
+    "abc, 187163",
+    "abcd, c38b1e4",
+    "abcde, 1c58f263",
+    "b0001, 260c1837",
+    "lost+found, 21aa60c",
+    "文件系统, 4231a7ef"
   })
   void hashesAreThoseOfXfsDb(String name, String expected) {
     int hash = XfsDaEntries.hashName(name.getBytes(StandardCharsets.UTF_8));

@@ -20,14 +20,16 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Damage at random places of the metadata, each by its own seed: a changed byte or block is either noticed or without
- * effect. With a repaired checksum, as in an attack, any contents may be read, but no read may crash or hang.
+ * Damage at random places of the metadata, each by its own seed: a changed byte or block is either
+ * noticed or without effect. With a repaired checksum, as in an attack, any contents may be read,
+ * but no read may crash or hang.
  */
 @Timeout(120)
 final class XfsDamageTest {
   private static final int BLOCK = 4096;
   private static final int ROUNDS = 40;
-  private static final ValueLayout.OfInt BE32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+  private static final ValueLayout.OfInt BE32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   /** A structure with a checksum. */
   private record Sealed(long at, int length, int crcOffset) {}
@@ -142,7 +144,8 @@ final class XfsDamageTest {
         }
       }
       seal(bytes, structure.crcOffset);
-      assertThat(damage(structure.at, bytes)).as("seed %d", seed).isNotNull(); // it terminates, and throws nothing
+      // it terminates, and throws nothing
+      assertThat(damage(structure.at, bytes)).as("seed %d", seed).isNotNull();
     }
   }
 

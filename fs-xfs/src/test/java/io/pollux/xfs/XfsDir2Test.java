@@ -24,7 +24,10 @@ final class XfsDir2Test {
 
   private final TestImage image = new TestImage();
 
-  /** The name x is in the second leaf: the first has nothing of that hash but entries of names that are gone. */
+  /**
+   * The name x is in the second leaf: the first has nothing of that hash but entries of names that
+   * are gone.
+   */
   @BeforeEach
   void makeADirectory() {
     image.rootEntry("dir", INO);
@@ -44,19 +47,34 @@ final class XfsDir2Test {
 
   private void data() {
     int at = TestImage.byteOf(DATA);
-    image.disk.putInt(at, 0x58444433).putLong(at + 8, at / 512).put(at + 24, TestImage.UUID).putLong(at + 40, INO);
+    image
+        .disk
+        .putInt(at, 0x58444433)
+        .putLong(at + 8, at / 512)
+        .put(at + 24, TestImage.UUID)
+        .putLong(at + 40, INO);
     entry(at, 64, ".", INO);
     entry(at, 80, "..", TestImage.ROOT);
     entry(at, 96, "x", TestImage.ROOT);
-    image.disk.putShort(at + 112, (short) 0xffff).putShort(at + 114, (short) (TestImage.BLOCK - 112));
+    image
+        .disk
+        .putShort(at + 112, (short) 0xffff)
+        .putShort(at + 114, (short) (TestImage.BLOCK - 112));
     image.disk.putShort(at + TestImage.BLOCK - 2, (short) 112);
     sealData();
   }
 
   private void entry(int block, int off, String name, long ino) {
     byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
-    image.disk.putLong(block + off, ino).put(block + off + 8, (byte) bytes.length).put(block + off + 9, bytes);
-    image.disk.put(block + off + 9 + bytes.length, (byte) 2).putShort(block + off + 14, (short) off);
+    image
+        .disk
+        .putLong(block + off, ino)
+        .put(block + off + 8, (byte) bytes.length)
+        .put(block + off + 9, bytes);
+    image
+        .disk
+        .put(block + off + 9 + bytes.length, (byte) 2)
+        .putShort(block + off + 14, (short) off);
   }
 
   private void sealData() {
@@ -94,14 +112,16 @@ final class XfsDir2Test {
                 tree.find("/dir/x");
               }
             })
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
         .hasMessageContaining(why);
   }
 
   private void assertListingFails() throws ErrnoException {
     try (MountedTree tree = image.mount()) {
       assertThatThrownBy(() -> tree.list("/dir", 100))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN));
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EUCLEAN));
     }
   }
 
@@ -110,12 +130,17 @@ final class XfsDir2Test {
     try (MountedTree tree = image.mount()) {
       byte[] x = {'x'};
       assertThat(tree.find("/dir").inode().lookup(tree.current, x)).isSameAs(tree.sb.root());
-      assertLookupFails(Errno.ELOOP, ""); // found, but no path goes from a directory to one above it
+      // found, but no path goes from a directory to one above it
+      assertLookupFails(Errno.ELOOP, "");
       assertThatThrownBy(() -> tree.find("/dir/y")).hasMessageContaining("No such file");
       for (int atOnce = 1; atOnce < 5; atOnce++) {
-        assertThat(tree.list("/dir", atOnce)).extracting(MountedTree.Entry::name).containsExactly(".", "..", "x");
+        assertThat(tree.list("/dir", atOnce))
+            .extracting(MountedTree.Entry::name)
+            .containsExactly(".", "..", "x");
       }
-      assertThat(tree.list("/dir", 9)).extracting(MountedTree.Entry::next).containsExactly(10L, 12L, 14L);
+      assertThat(tree.list("/dir", 9))
+          .extracting(MountedTree.Entry::next)
+          .containsExactly(10L, 12L, 14L);
     }
   }
 
@@ -212,7 +237,11 @@ final class XfsDir2Test {
   @Test
   void shortFormsThatCantBe() throws ErrnoException {
     int inode = image.inode(INO, 0040755, 1, 6, 0, 0);
-    image.disk.put(inode + 176, (byte) 255).put(inode + 177, (byte) 0).putInt(inode + 178, (int) TestImage.ROOT);
+    image
+        .disk
+        .put(inode + 176, (byte) 255)
+        .put(inode + 177, (byte) 0)
+        .putInt(inode + 178, (int) TestImage.ROOT);
     image.sealInode(INO);
     assertListingFails();
     image.disk.put(inode + 176, (byte) 0).putInt(inode + 178, -1); // the parent
@@ -230,7 +259,8 @@ final class XfsDir2Test {
   void namesThatAreTooLong() throws ErrnoException {
     try (MountedTree tree = image.mount()) {
       assertThatThrownBy(() -> tree.sb.root().lookup(tree.current, new byte[256]))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENAMETOOLONG));
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENAMETOOLONG));
     }
   }
 }

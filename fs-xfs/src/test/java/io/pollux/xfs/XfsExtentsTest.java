@@ -37,14 +37,20 @@ final class XfsExtentsTest {
   private static TestImage huge() {
     TestImage image = new TestImage();
     image.disk.putLong(8, 1L << 50).putLong(48, (1L << HUGE_AG_LOG) + 500);
-    image.disk.putInt(84, 1 << HUGE_AG_LOG).putInt(88, 1 << (50 - HUGE_AG_LOG)).put(124, (byte) HUGE_AG_LOG);
+    image
+        .disk
+        .putInt(84, 1 << HUGE_AG_LOG)
+        .putInt(88, 1 << (50 - HUGE_AG_LOG))
+        .put(124, (byte) HUGE_AG_LOG);
     image.sealSuper();
     return image;
   }
 
   private static BufData record(long off, long fsb, long count, boolean unwritten) {
     ByteBuffer bytes = ByteBuffer.allocate(16);
-    bytes.putLong((unwritten ? Long.MIN_VALUE : 0) | off << 9 | fsb >>> 43).putLong(fsb << 21 | count);
+    bytes
+        .putLong((unwritten ? Long.MIN_VALUE : 0) | off << 9 | fsb >>> 43)
+        .putLong(fsb << 21 | count);
     return new BufData(bytes.array(), 0, "record", XfsError.EFSCORRUPTED);
   }
 
@@ -83,7 +89,9 @@ final class XfsExtentsTest {
     XfsExtents extents = only(record(5, (1 << 10) + 20, 3, true));
     assertThat(extents.firstPos()).isEqualTo(5 * block);
     assertThat(extents.firstBytes()).isEqualTo(3 * block);
-    assertThat(extents.firstAddr()).isEqualTo(SB.fsbToByte((1 << 10) + 20)).isEqualTo((SB.agBlocks + 20) * block);
+    assertThat(extents.firstAddr())
+        .isEqualTo(SB.fsbToByte((1 << 10) + 20))
+        .isEqualTo((SB.agBlocks + 20) * block);
     assertThat(extents.firstUnwritten()).isTrue();
     assertThat(extents.inFirst(5 * block - 1)).isFalse();
     assertThat(extents.inFirst(5 * block)).isTrue();
@@ -121,19 +129,24 @@ final class XfsExtentsTest {
   }
 
   private static void assertBad(BufData record, String why) {
-    assertThatThrownBy(() -> builder(1).add(record, 0)).isInstanceOf(ErrnoException.class).hasMessageContaining(why);
+    assertThatThrownBy(() -> builder(1).add(record, 0))
+        .isInstanceOf(ErrnoException.class)
+        .hasMessageContaining(why);
   }
 
   @Test
   void refusesOverlapsAndWrongCounts() throws ErrnoException {
     XfsExtents.Builder builder = builder(2);
     builder.add(record(10, 20, 5, false), 0);
-    assertThatThrownBy(() -> builder.add(record(14, 40, 1, false), 0)).hasMessageContaining("overlap");
+    assertThatThrownBy(() -> builder.add(record(14, 40, 1, false), 0))
+        .hasMessageContaining("overlap");
     assertThatThrownBy(builder::build).hasMessageContaining("1 extents");
     builder.add(record(15, 40, 1, false), 0);
-    assertThatThrownBy(() -> builder.add(record(16, 50, 1, false), 0)).hasMessageContaining("more extents");
+    assertThatThrownBy(() -> builder.add(record(16, 50, 1, false), 0))
+        .hasMessageContaining("more extents");
     assertThat(builder.build().count()).isEqualTo(2);
-    assertThatThrownBy(() -> builder(-1).add(record(0, 20, 1, false), 0)).hasMessageContaining("more extents");
+    assertThatThrownBy(() -> builder(-1).add(record(0, 20, 1, false), 0))
+        .hasMessageContaining("more extents");
     assertThat(builder(0).build().nextMapped(0)).isEqualTo(-1);
   }
 
@@ -176,7 +189,9 @@ final class XfsExtentsTest {
       XfsExtents extents = builder.build();
       for (long block = -1; block < 7 + 5L * count + 10; block++) {
         long wanted = block < 7 ? XfsExtents.NONE : Math.min((block - 7) / 5, count - 1);
-        assertThat(extents.find(block)).as("block %d of %d extents", block, count).isEqualTo((int) wanted);
+        assertThat(extents.find(block))
+            .as("block %d of %d extents", block, count)
+            .isEqualTo((int) wanted);
       }
       assertThat(extents.find(Long.MIN_VALUE)).isEqualTo(XfsExtents.NONE);
       assertThat(extents.find((1L << 54) - 1)).isEqualTo(count - 1);
@@ -195,11 +210,17 @@ final class XfsExtentsTest {
           (end, at, count, random) -> end + 1,
           (end, at, count, random) -> end + random.nextInt(1000),
           (end, at, count, random) -> end + (1L << random.nextInt(30)), // crowded at all scales
-          (end, at, count, random) -> end + (random.nextInt(50) == 0 ? random.nextLong(1L << 40) : 0), // heaps
+          // heaps
+          (end, at, count, random) ->
+              end + (random.nextInt(50) == 0 ? random.nextLong(1L << 40) : 0),
           (end, at, count, random) -> at == 0 ? FAR : end, // all at the far end
-          (end, at, count, random) -> at == count - 1 ? Math.max(end, FAR) : end + random.nextInt(2), // all but one near
-          (end, at, count, random) -> end + (at % 64 == 63 ? 1L << 34 : 1), // all but one of a group near
-          (end, at, count, random) -> end + (random.nextInt(200) == 0 ? 3 : 1)); // evenly for a while
+          // all but one near
+          (end, at, count, random) ->
+              at == count - 1 ? Math.max(end, FAR) : end + random.nextInt(2),
+          // all but one of a group near
+          (end, at, count, random) -> end + (at % 64 == 63 ? 1L << 34 : 1),
+          // evenly for a while
+          (end, at, count, random) -> end + (random.nextInt(200) == 0 ? 3 : 1));
 
   /** Which block an extent begins with. None is near the end of its group. */
   private interface Blocks {
@@ -212,7 +233,9 @@ final class XfsExtentsTest {
           (start, random) -> 64 + (start & 0xff_ffff), // in the order of the file
           (start, random) -> (1 << 27) - (start & 0xff_ffff), // the other way round
           (start, random) -> 64 + random.nextInt(1 << 20),
-          (start, random) -> random.nextLong(1L << (50 - HUGE_AG_LOG)) << HUGE_AG_LOG | (64 + random.nextInt(1 << 27)));
+          (start, random) ->
+              random.nextLong(1L << (50 - HUGE_AG_LOG)) << HUGE_AG_LOG
+                  | (64 + random.nextInt(1 << 27)));
 
   /** All ways to lie in a file, with all ways to lie on the disk, in small and large pieces. */
   @Test
@@ -222,7 +245,17 @@ final class XfsExtentsTest {
       for (int blocks = 0; blocks < BLOCKS.size(); blocks++) {
         for (int count : new int[] {1, 2, 63, 64, 65, 128, 129, 1000 + random.nextInt(5000)}) {
           for (int longest : new int[] {1, 9, (1 << 21) - 1}) {
-            String name = "seed " + seed + ", gaps " + gaps + ", blocks " + blocks + ", " + count + " up to " + longest;
+            String name =
+                "seed "
+                    + seed
+                    + ", gaps "
+                    + gaps
+                    + ", blocks "
+                    + blocks
+                    + ", "
+                    + count
+                    + " up to "
+                    + longest;
             checkAgainstModel(name, GAPS.get(gaps), BLOCKS.get(blocks), count, longest);
           }
         }
@@ -230,7 +263,8 @@ final class XfsExtentsTest {
     }
   }
 
-  private void checkAgainstModel(String name, Gaps gaps, Blocks blocks, int count, int longest) throws ErrnoException {
+  private void checkAgainstModel(String name, Gaps gaps, Blocks blocks, int count, int longest)
+      throws ErrnoException {
     long[] starts = new long[count];
     long[] lengths = new long[count];
     long[] fsbs = new long[count];
@@ -256,12 +290,30 @@ final class XfsExtentsTest {
               && extents.startBlock(i) == fsbs[i]
               && extents.unwritten(i) == unwritten[i];
       assertThat(same).as("%s: extent %d", name, i).isTrue();
-      for (long block : new long[] {starts[i] - 1, starts[i], starts[i] + 1, starts[i] + lengths[i] - 1, starts[i] + lengths[i]}) {
+      for (long block :
+          new long[] {
+            starts[i] - 1,
+            starts[i],
+            starts[i] + 1,
+            starts[i] + lengths[i] - 1,
+            starts[i] + lengths[i]
+          }) {
         checkFind(name, extents, starts, block);
       }
       checkFind(name, extents, starts, random.nextLong(end + 1));
     }
-    for (long block : new long[] {Long.MIN_VALUE, -1, 0, 1, FAR, (1L << 54) - 1, 1L << 54, Long.MAX_VALUE - 1, Long.MAX_VALUE}) {
+    for (long block :
+        new long[] {
+          Long.MIN_VALUE,
+          -1,
+          0,
+          1,
+          FAR,
+          (1L << 54) - 1,
+          1L << 54,
+          Long.MAX_VALUE - 1,
+          Long.MAX_VALUE
+        }) {
       checkFind(name, extents, starts, block);
     }
   }
@@ -279,7 +331,20 @@ final class XfsExtentsTest {
   @Test
   void evenGroupsAgreeWithTheirRecords() throws ErrnoException {
     for (long stride : new long[] {3, 64, (1L << 21) + 1, 1L << 45}) {
-      for (long step : new long[] {0, 1, 3, -1, -3, 1L << 28, (1L << 41) - (1L << 28), 1L << 41, -(1L << 41), 1L << 43, -(1L << 43)}) {
+      for (long step :
+          new long[] {
+            0,
+            1,
+            3,
+            -1,
+            -3,
+            1L << 28,
+            (1L << 41) - (1L << 28),
+            1L << 41,
+            -(1L << 41),
+            1L << 43,
+            -(1L << 43)
+          }) {
         for (Odd odd : Odd.values()) {
           checkEven(stride, step, odd, 64 + random.nextInt(64)); // one of the second group
         }
@@ -289,19 +354,34 @@ final class XfsExtentsTest {
 
   /** In what an extent is not as the others are. */
   private enum Odd {
-    NOTHING, PLACE, BLOCK, LENGTH, FLAG
+    NOTHING,
+    PLACE,
+    BLOCK,
+    LENGTH,
+    FLAG
   }
 
   private void checkEven(long stride, long step, Odd odd, int which) throws ErrnoException {
-    String name = "seed " + seed + ", stride " + stride + ", step " + step + ", " + odd + " of " + which;
+    String name =
+        "seed " + seed + ", stride " + stride + ", step " + step + ", " + odd + " of " + which;
     int count = 3 * 64 + 5;
     long[] starts = new long[count];
     long[] fsbs = new long[count];
     XfsExtents.Builder builder = new XfsExtents.Builder(HUGE, count);
     for (int i = 0; i < count; i++) {
       starts[i] = 7 + i * stride + (i == which && odd == Odd.PLACE ? 1 : 0);
-      fsbs[i] = (step < 0 ? 1L << 49 : 0) + (1 << 20) + i % 64 * step + (i == which && odd == Odd.BLOCK ? 5 : 0);
-      builder.add(record(starts[i], fsbs[i], i == which && odd == Odd.LENGTH ? 2 : 1, i == which && odd == Odd.FLAG), 0);
+      fsbs[i] =
+          (step < 0 ? 1L << 49 : 0)
+              + (1 << 20)
+              + i % 64 * step
+              + (i == which && odd == Odd.BLOCK ? 5 : 0);
+      builder.add(
+          record(
+              starts[i],
+              fsbs[i],
+              i == which && odd == Odd.LENGTH ? 2 : 1,
+              i == which && odd == Odd.FLAG),
+          0);
     }
     XfsExtents extents = builder.build();
     for (int i = 0; i < count; i++) {
@@ -311,14 +391,18 @@ final class XfsExtentsTest {
               && extents.blockCount(i) == (i == which && odd == Odd.LENGTH ? 2 : 1)
               && extents.unwritten(i) == (i == which && odd == Odd.FLAG);
       assertThat(same).as("%s: extent %d", name, i).isTrue();
-      for (long block : new long[] {starts[i] - 1, starts[i], starts[i] + 1, starts[i] + stride - 1}) {
+      for (long block :
+          new long[] {starts[i] - 1, starts[i], starts[i] + 1, starts[i] + stride - 1}) {
         checkFind(name, extents, starts, block);
       }
     }
     checkFind(name, extents, starts, Long.MAX_VALUE);
   }
 
-  /** Two million lookups take a second where each costs 20 steps, and a week where each costs a million. */
+  /**
+   * Two million lookups take a second where each costs 20 steps, and a week where each costs a
+   * million.
+   */
   @Test
   @Timeout(60)
   void aLookupIsLogarithmic() throws ErrnoException {

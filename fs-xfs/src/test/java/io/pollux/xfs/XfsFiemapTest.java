@@ -22,7 +22,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Extents and attributes of a file that shares some of its blocks, and a tree of reference counts that may be damaged. */
+/**
+ * Extents and attributes of a file that shares some of its blocks, and a tree of reference counts
+ * that may be damaged.
+ */
 @Timeout(60)
 final class XfsFiemapTest {
   private static final long INO = 136;
@@ -38,7 +41,10 @@ final class XfsFiemapTest {
   private final int inode;
   private @Nullable MountedTree tree;
 
-  /** One extent of data, at block 1 of the file, in blocks 300 to 309; one unwritten. Blocks 302 to 305 are shared. */
+  /**
+   * One extent of data, at block 1 of the file, in blocks 300 to 309; one unwritten. Blocks 302 to
+   * 305 are shared.
+   */
   XfsFiemapTest() {
     image.rootEntry("file", INO);
     inode = image.inode(INO, 0100644, 2, 20L * BLOCK, 2, 12);
@@ -65,8 +71,17 @@ final class XfsFiemapTest {
 
   private int refcountBlock(int block, int level, int records, int left, int right) {
     int at = block * BLOCK;
-    image.disk.putInt(at, 0x52334643).putShort(at + 4, (short) level).putShort(at + 6, (short) records);
-    image.disk.putInt(at + 8, left).putInt(at + 12, right).putLong(at + 16, at / 512).put(at + 32, TestImage.UUID);
+    image
+        .disk
+        .putInt(at, 0x52334643)
+        .putShort(at + 4, (short) level)
+        .putShort(at + 6, (short) records);
+    image
+        .disk
+        .putInt(at + 8, left)
+        .putInt(at + 12, right)
+        .putLong(at + 16, at / 512)
+        .put(at + 32, TestImage.UUID);
     return at;
   }
 
@@ -96,7 +111,9 @@ final class XfsFiemapTest {
     long memory = mounted.current.mm().mmap(BLOCK, Mman.PROT_READ | Mman.PROT_WRITE);
     FiemapExtentInfo info = new FiemapExtentInfo(flags, memory, 20);
     int result = mounted.find("/file").inode().fiemap(mounted.current, info, start, length);
-    for (long at = memory; at < memory + info.mapped() * Fiemap.EXTENT_SIZE; at += Fiemap.EXTENT_SIZE) {
+    for (long at = memory;
+        at < memory + info.mapped() * Fiemap.EXTENT_SIZE;
+        at += Fiemap.EXTENT_SIZE) {
       reported.add(
           new Extent(
               RawMemory.getLong(at, Fiemap.FE_LOGICAL) / BLOCK,
@@ -113,20 +130,26 @@ final class XfsFiemapTest {
     return mounted;
   }
 
-  private static final Extent UNWRITTEN = new Extent(15, 400, 2, Fiemap.FIEMAP_EXTENT_UNWRITTEN | LAST);
+  private static final Extent UNWRITTEN =
+      new Extent(15, 400, 2, Fiemap.FIEMAP_EXTENT_UNWRITTEN | LAST);
 
   @Test
   void anExtentIsReportedInPartsWhereBlocksAreShared() throws ErrnoException {
     assertThat(fiemap(0, 0, Long.MAX_VALUE)).isZero();
     assertThat(reported)
         .as("the run of shared blocks goes from one leaf to the next")
-        .containsExactly(new Extent(1, 300, 2, 0), new Extent(3, 302, 4, SHARED), new Extent(7, 306, 4, 0), UNWRITTEN);
+        .containsExactly(
+            new Extent(1, 300, 2, 0),
+            new Extent(3, 302, 4, SHARED),
+            new Extent(7, 306, 4, 0),
+            UNWRITTEN);
   }
 
   @Test
   void aRangeBeginsInsideARunOfSharedBlocks() throws ErrnoException {
     assertThat(fiemap(0, 6L * BLOCK + 5, BLOCK)).isZero();
-    assertThat(reported).containsExactly(new Extent(6, 305, 1, SHARED), new Extent(7, 306, 1, LAST));
+    assertThat(reported)
+        .containsExactly(new Extent(6, 305, 1, SHARED), new Extent(7, 306, 1, LAST));
   }
 
   @Test
@@ -147,7 +170,8 @@ final class XfsFiemapTest {
     "the left leaf is followed by itself, 701, 12, 701",
     "the left leaf is followed by the root, 701, 12, 700"
   })
-  void aTreeThatIsDamagedIsAnError(String how, int block, int offset, int value) throws ErrnoException {
+  void aTreeThatIsDamagedIsAnError(String how, int block, int offset, int value)
+      throws ErrnoException {
     int at = block * BLOCK + offset;
     if (offset == 4 || offset == 6) {
       image.disk.putShort(at, (short) value);
@@ -189,25 +213,35 @@ final class XfsFiemapTest {
 
   /** Gives the inode an attribute fork, 160 bytes behind the data fork. */
   private void attributes(int format, int extents) {
-    image.disk.put(inode + 82, (byte) 20).put(inode + 83, (byte) format).putInt(inode + 76, extents);
+    image
+        .disk
+        .put(inode + 82, (byte) 20)
+        .put(inode + 83, (byte) format)
+        .putInt(inode + 76, extents);
   }
 
   @Test
   void flagsAreThoseOfTheInode() throws ErrnoException {
-    image.disk.putShort(inode + 90, (short) (0x8 | 0x4 | 0x80 | 0x200 | 0x800)).putInt(inode + 72, 16);
+    image
+        .disk
+        .putShort(inode + 90, (short) (0x8 | 0x4 | 0x80 | 0x200 | 0x800))
+        .putInt(inode + 72, 16);
     image.disk.putShort(inode + 20, (short) 0xfffe).putShort(inode + 22, (short) 0xffff);
     image.disk.putLong(inode + 120, 0x18 | 0x2 | 0x4).putInt(inode + 128, 2);
     image.sealInode(INO);
     MountedTree mounted = mount();
-    File file = mounted.namei.open(mounted.current, null, MountedTree.bytes("/file"), Fcntl.O_RDONLY, 0);
+    File file =
+        mounted.namei.open(mounted.current, null, MountedTree.bytes("/file"), Fcntl.O_RDONLY, 0);
     Fileattr found = file.inode().fileattrGet(mounted.current);
     int flags = Fileattr.FS_IMMUTABLE_FL | Fileattr.FS_NODUMP_FL | Fileattr.FS_PROJINHERIT_FL;
     int xflags = 0x8 | 0x80 | 0x200 | 0x800 | Fileattr.FS_XFLAG_COWEXTSIZE;
     assertThat(found).isEqualTo(new Fileattr(flags, xflags, 16 * BLOCK, 2, -2, 2 * BLOCK, true));
     long memory = mounted.current.mm().mmap(BLOCK, Mman.PROT_READ | Mman.PROT_WRITE);
-    assertThat(file.op().ioctl(mounted.current, file, FileIoctl.FS_IOC_GETVERSION, memory)).isZero();
+    assertThat(file.op().ioctl(mounted.current, file, FileIoctl.FS_IOC_GETVERSION, memory))
+        .isZero();
     assertThat(RawMemory.getInt(memory)).isEqualTo(1234);
-    assertThat(file.op().ioctl(mounted.current, file, FileIoctl.FS_IOC_GETVERSION, 16)).isEqualTo(-Errno.EFAULT);
+    assertThat(file.op().ioctl(mounted.current, file, FileIoctl.FS_IOC_GETVERSION, 16))
+        .isEqualTo(-Errno.EFAULT);
     file.fput();
   }
 }

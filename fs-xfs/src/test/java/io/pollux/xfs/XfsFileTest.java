@@ -93,7 +93,9 @@ final class XfsFileTest {
     assertThat(seek(block + 7, Fcntl.SEEK_HOLE)).isEqualTo(2 * block);
     assertThat(seek(2 * block, Fcntl.SEEK_DATA)).as("unwritten is a hole").isEqualTo(4 * block);
     assertThat(seek(3 * block + 1, Fcntl.SEEK_HOLE)).isEqualTo(3 * block + 1);
-    assertThat(seek(4 * block, Fcntl.SEEK_HOLE)).as("the end, though blocks reach behind it").isEqualTo(SIZE);
+    assertThat(seek(4 * block, Fcntl.SEEK_HOLE))
+        .as("the end, though blocks reach behind it")
+        .isEqualTo(SIZE);
     for (int whence : new int[] {Fcntl.SEEK_DATA, Fcntl.SEEK_HOLE}) {
       for (long outside : new long[] {SIZE, Long.MAX_VALUE, -1, Long.MIN_VALUE}) {
         assertThat(seek(outside, whence)).isEqualTo(-Errno.ENXIO);
@@ -136,14 +138,16 @@ final class XfsFileTest {
   void mapsEveryPosition() throws ErrnoException {
     Iomap map = new Iomap();
     XfsInode ip = (XfsInode) file.inode();
-    assertThat(XfsIomap.OPS.iomapBegin(tree.current, ip, 100, 1, IomapOps.IOMAP_WRITE, map)).isEqualTo(-Errno.EROFS);
+    assertThat(XfsIomap.OPS.iomapBegin(tree.current, ip, 100, 1, IomapOps.IOMAP_WRITE, map))
+        .isEqualTo(-Errno.EROFS);
     assertThat(begin(ip, 100, map)).isEqualTo("HOLE 100 3996 0");
     assertThat(begin(ip, 4096, map)).isEqualTo("MAPPED 4096 4096 " + 300 * 4096);
     assertThat(begin(ip, 8191, map)).isEqualTo("MAPPED 4096 4096 " + 300 * 4096);
     assertThat(begin(ip, 3 * 4096 + 5, map)).isEqualTo("UNWRITTEN 12288 4096 " + 310 * 4096);
     assertThat(begin(ip, 5 * 4096, map)).isEqualTo("MAPPED 16384 8192 " + 320 * 4096);
     assertThat(begin(ip, 6 * 4096, map)).isEqualTo("HOLE 24576 " + (Long.MAX_VALUE - 24576) + " 0");
-    assertThat(begin(ip, Long.MAX_VALUE - 1, map)).isEqualTo("HOLE " + (Long.MAX_VALUE - 1) + " 1 0");
+    assertThat(begin(ip, Long.MAX_VALUE - 1, map))
+        .isEqualTo("HOLE " + (Long.MAX_VALUE - 1) + " 1 0");
   }
 
   private String begin(XfsInode ip, long pos, Iomap map) {
@@ -162,7 +166,8 @@ final class XfsFileTest {
       Iomap map = new Iomap();
       assertThat(XfsIomap.OPS.iomapBegin(other.current, ip, 0, 1, 0, map)).isZero();
       assertThat(map.length()).isEqualTo(Long.MAX_VALUE - 4095);
-      assertThat(XfsIomap.OPS.iomapBegin(other.current, ip, Long.MAX_VALUE - 7, 1, 0, map)).isZero();
+      assertThat(XfsIomap.OPS.iomapBegin(other.current, ip, Long.MAX_VALUE - 7, 1, 0, map))
+          .isZero();
       assertThat(map.type()).isEqualTo(Iomap.Type.MAPPED);
       assertThat(map.offset() + map.length()).isEqualTo(Long.MAX_VALUE);
     }
@@ -170,8 +175,10 @@ final class XfsFileTest {
 
   @Test
   void canBeOpenedForReadingOnly() {
-    assertThatThrownBy(() -> tree.namei.open(tree.current, null, MountedTree.bytes("/file"), Fcntl.O_RDWR, 0))
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
+    assertThatThrownBy(
+            () -> tree.namei.open(tree.current, null, MountedTree.bytes("/file"), Fcntl.O_RDWR, 0))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
     assertThat(file.op().fsync(tree.current, file, false)).isZero();
   }
 
@@ -181,7 +188,8 @@ final class XfsFileTest {
     image.sealInode(INO);
     try (MountedTree other = image.mount()) {
       assertThatThrownBy(() -> other.sum("/file", true, 0, 4096))
-          .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
+          .isInstanceOfSatisfying(
+              ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
     }
   }
 }

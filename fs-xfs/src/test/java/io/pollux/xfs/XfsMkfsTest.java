@@ -51,10 +51,14 @@ final class XfsMkfsTest {
   private static void check(MountedTree tree, byte[] contents) throws ErrnoException {
     for (Map.Entry<String, Integer> entry : MkfsImage.DIRECTORIES.entrySet()) {
       List<MountedTree.Entry> listed = tree.list("/" + entry.getKey(), 77);
-      List<String> expected = Stream.concat(Stream.of(".", ".."), MkfsImage.names(entry.getValue())).toList();
-      assertThat(listed).extracting(MountedTree.Entry::name).containsExactlyInAnyOrderElementsOf(expected);
+      List<String> expected =
+          Stream.concat(Stream.of(".", ".."), MkfsImage.names(entry.getValue())).toList();
+      assertThat(listed)
+          .extracting(MountedTree.Entry::name)
+          .containsExactlyInAnyOrderElementsOf(expected);
       for (MountedTree.Entry file : listed.subList(2, listed.size())) {
-        assertThat(tree.find("/" + entry.getKey() + "/" + file.name()).inode().ino()).isEqualTo(file.ino());
+        assertThat(tree.find("/" + entry.getKey() + "/" + file.name()).inode().ino())
+            .isEqualTo(file.ino());
         assertThat(file.type()).isEqualTo(StatMode.DT_REG);
       }
     }
@@ -62,8 +66,11 @@ final class XfsMkfsTest {
     assertThat(tree.sum("/file", true, 0, Long.MAX_VALUE)).isEqualTo(sum);
     assertThat(tree.sum("/file", false, 0, Long.MAX_VALUE)).isEqualTo(sum);
     assertThat(tree.sum("/link", false, 0, Long.MAX_VALUE)).isEqualTo(sum);
-    assertThat(tree.find("/long").inode().readlink(tree.current)).asString().isEqualTo(MkfsImage.LONG_TARGET);
-    assertThat(tree.describe("/file", tree.find("/file").inode())).startsWith("f\t0640\t7\t8\t1\t" + FILE_BYTES + "\t");
+    assertThat(tree.find("/long").inode().readlink(tree.current))
+        .asString()
+        .isEqualTo(MkfsImage.LONG_TARGET);
+    assertThat(tree.describe("/file", tree.find("/file").inode()))
+        .startsWith("f\t0640\t7\t8\t1\t" + FILE_BYTES + "\t");
     assertThat(tree.find("/fifo").inode().isType(StatMode.S_IFIFO)).isTrue();
   }
 }

@@ -43,15 +43,18 @@ final class XfsMountTest {
     assertRefused(bad.device(), MountOptions.READ_ONLY, errno, why);
   }
 
-  private static void assertRefused(BlockDevice device, MountOptions options, int errno, String why) {
+  private static void assertRefused(
+      BlockDevice device, MountOptions options, int errno, String why) {
     assertThatThrownBy(() -> new MountedTree(device, options).close())
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
         .hasMessageContaining(why);
   }
 
   @Test
   void refusesToWrite() {
-    assertRefused(image.device(), new MountOptions(false, false), Errno.EACCES, "can't be written to");
+    assertRefused(
+        image.device(), new MountOptions(false, false), Errno.EACCES, "can't be written to");
     assertRefused(image.device(), new MountOptions(false, true), Errno.EINVAL, "must be read-only");
     image.disk.putInt(212, 1 << 20);
     image.sealSuper();
@@ -85,7 +88,11 @@ final class XfsMountTest {
 
   @Test
   void metadataMayHaveAnotherUuidThanTheUserSees() throws ErrnoException {
-    image.disk.putInt(216, image.disk.getInt(216) | 4).put(248, TestImage.UUID).put(32, new byte[16]);
+    image
+        .disk
+        .putInt(216, image.disk.getInt(216) | 4)
+        .put(248, TestImage.UUID)
+        .put(32, new byte[16]);
     image.sealSuper();
     image.mount().close();
     assertRefused(bad -> bad.disk.put(32, new byte[16]), Errno.EUCLEAN, "another filesystem");
@@ -94,11 +101,13 @@ final class XfsMountTest {
   @Test
   void refusesBadGeometry() {
     image.disk.put(33, (byte) 'x');
-    assertRefused(image.device(), MountOptions.READ_ONLY, Errno.EUCLEAN, "superblock: bad checksum");
+    assertRefused(
+        image.device(), MountOptions.READ_ONLY, Errno.EUCLEAN, "superblock: bad checksum");
     assertRefused(bad -> bad.disk.putLong(8, 3000), Errno.EIO, "truncated");
     assertRefused(bad -> bad.disk.putLong(8, -1), Errno.EUCLEAN, "number of blocks");
     assertRefused(bad -> bad.disk.putInt(4, 8192), Errno.EUCLEAN, "blocks of 8192");
-    assertRefused(bad -> bad.disk.putInt(4, 512).put(120, (byte) 9), Errno.EUCLEAN, "blocks of 512");
+    assertRefused(
+        bad -> bad.disk.putInt(4, 512).put(120, (byte) 9), Errno.EUCLEAN, "blocks of 512");
     assertRefused(bad -> bad.disk.putInt(84, 0), Errno.EUCLEAN, "groups");
     assertRefused(bad -> bad.disk.putInt(88, -1), Errno.EUCLEAN, "groups");
     assertRefused(bad -> bad.disk.put(124, (byte) 60), Errno.EUCLEAN, "groups");
@@ -115,7 +124,8 @@ final class XfsMountTest {
   @Test
   void refusesADeviceWithLargerBlocksThanTheFilesystem() {
     SegmentDisk disk = new SegmentDisk(MemorySegment.ofArray(image.disk.array()));
-    assertRefused(disk.device(4096), MountOptions.READ_ONLY, Errno.EINVAL, "can't read less than 4096");
+    assertRefused(
+        disk.device(4096), MountOptions.READ_ONLY, Errno.EINVAL, "can't read less than 4096");
   }
 
   @Test

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Writing to a file in place: what changes on the disk and what does not, and which files are left alone. */
+/**
+ * Writing to a file in place: what changes on the disk and what does not, and which files are left
+ * alone.
+ */
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class XfsOverwriteTest {
   private static final long INO = 137; // the second inode of a block
@@ -33,7 +36,10 @@ class XfsOverwriteTest {
   private final TestImage image = new TestImage();
   private final SegmentDisk disk = image.writable();
 
-  /** A file of two blocks and a bit, then unwritten ones; inode flags and such are put in by the caller. */
+  /**
+   * A file of two blocks and a bit, then unwritten ones; inode flags and such are put in by the
+   * caller.
+   */
   private int makeFile(int mode) {
     image.rootEntry("file", INO);
     int inode = image.inode(INO, mode, 2, 2 * BLOCK + 100, 2, 5);
@@ -72,7 +78,8 @@ class XfsOverwriteTest {
 
   private static void assertErrno(int errno, ThrowingCallable call) {
     assertThatThrownBy(call)
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
   }
 
   @ParameterizedTest
@@ -109,9 +116,12 @@ class XfsOverwriteTest {
     Arrays.fill(expected, data + BLOCK + 1, data + BLOCK + 3, (byte) 8);
     Arrays.fill(expected, data + 512, data + 1024, (byte) 9);
     System.arraycopy(image.disk.array(), inode + 40, expected, inode + 40, 16); // mtime, ctime
-    System.arraycopy(image.disk.array(), inode + 100, expected, inode + 100, 12); // checksum, changes
+    // checksum, changes
+    System.arraycopy(image.disk.array(), inode + 100, expected, inode + 100, 12);
     assertThat(image.disk.array()).isEqualTo(expected);
-    assertThat(image.disk.getLong(inode + 40)).isNotZero().isEqualTo(image.disk.getLong(inode + 48));
+    assertThat(image.disk.getLong(inode + 40))
+        .isNotZero()
+        .isEqualTo(image.disk.getLong(inode + 48));
     try (MountedTree tree = image.mount()) {
       File file = open(tree, Fcntl.O_RDONLY);
       assertThat(times(tree, file)).as("as the disk has it").isEqualTo(told);
@@ -137,16 +147,34 @@ class XfsOverwriteTest {
       assertThat(write(tree, file, 2 * BLOCK + 100, 1, 1)).isEqualTo(-Errno.EOPNOTSUPP);
       assertThat(write(tree, file, 3 * BLOCK, 1, 1)).isEqualTo(-Errno.EOPNOTSUPP);
       for (String path : new String[] {"/new", "/file/"}) {
-        assertThatThrownBy(() -> tree.namei.open(tree.current, null, MountedTree.bytes(path), Fcntl.O_CREAT | Fcntl.O_RDWR, 0644))
+        assertThatThrownBy(
+                () ->
+                    tree.namei.open(
+                        tree.current,
+                        null,
+                        MountedTree.bytes(path),
+                        Fcntl.O_CREAT | Fcntl.O_RDWR,
+                        0644))
             .isInstanceOf(ErrnoException.class);
       }
-      assertErrno(Errno.EOPNOTSUPP, () -> tree.namei.open(tree.current, null, MountedTree.bytes("/new"), Fcntl.O_CREAT, 0644));
+      assertErrno(
+          Errno.EOPNOTSUPP,
+          () ->
+              tree.namei.open(tree.current, null, MountedTree.bytes("/new"), Fcntl.O_CREAT, 0644));
       assertErrno(Errno.EOPNOTSUPP, () -> open(tree, Fcntl.O_RDWR | Fcntl.O_TRUNC));
-      assertErrno(Errno.EOPNOTSUPP, () -> tree.namei.unlink(tree.current, null, MountedTree.bytes("/file")));
-      assertErrno(Errno.ENOENT, () -> tree.namei.unlink(tree.current, null, MountedTree.bytes("/none")));
-      assertErrno(Errno.ENOTDIR, () -> tree.namei.rmdir(tree.current, null, MountedTree.bytes("/file")));
-      assertErrno(Errno.EOPNOTSUPP, () -> tree.namei.mkdir(tree.current, null, MountedTree.bytes("/new"), 0755));
-      assertErrno(Errno.EEXIST, () -> tree.namei.mkdir(tree.current, null, MountedTree.bytes("/file"), 0755));
+      assertErrno(
+          Errno.EOPNOTSUPP,
+          () -> tree.namei.unlink(tree.current, null, MountedTree.bytes("/file")));
+      assertErrno(
+          Errno.ENOENT, () -> tree.namei.unlink(tree.current, null, MountedTree.bytes("/none")));
+      assertErrno(
+          Errno.ENOTDIR, () -> tree.namei.rmdir(tree.current, null, MountedTree.bytes("/file")));
+      assertErrno(
+          Errno.EOPNOTSUPP,
+          () -> tree.namei.mkdir(tree.current, null, MountedTree.bytes("/new"), 0755));
+      assertErrno(
+          Errno.EEXIST,
+          () -> tree.namei.mkdir(tree.current, null, MountedTree.bytes("/file"), 0755));
       file.fput(tree.current);
     }
     assertThat(image.disk.array()).isEqualTo(before);

@@ -42,7 +42,8 @@ final class XfsStatfsTest {
       run("umount", mounted.toString());
     }
     try (Arena arena = Arena.ofShared();
-        MountedTree tree = new MountedTree(SegmentDisk.ofImage(image, arena).device(), MountOptions.READ_ONLY)) {
+        MountedTree tree =
+            new MountedTree(SegmentDisk.ofImage(image, arena).device(), MountOptions.READ_ONLY)) {
       long statfs = arena.allocate(Statfs.SIZE, Long.BYTES).address();
       tree.sb.fillStatfs(tree.current, statfs);
       String ours =

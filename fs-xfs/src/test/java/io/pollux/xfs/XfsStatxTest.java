@@ -25,8 +25,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * stat and statx of inodes of each type, compared with Linux on a loop device with the same filesystem. Since 6.11,
- * Linux asks the device itself for st_blksize of its node; before that it is 4,096, as here.
+ * stat and statx of inodes of each type, compared with Linux on a loop device with the same
+ * filesystem. Since 6.11, Linux asks the device itself for st_blksize of its node; before that it
+ * is 4,096, as here.
  */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class XfsStatxTest {
@@ -34,28 +35,57 @@ class XfsStatxTest {
       List.of("file", "dir", "link", "fifo", "chr", "blk", "imm", "app", "nod", "all");
 
   /** Has mkfs.xfs make a file of each type, and marks some. */
-  private static Path make(Path directory, String options) throws IOException, InterruptedException {
+  private static Path make(Path directory, String options)
+      throws IOException, InterruptedException {
     Path contents = Files.write(directory.resolve("contents"), new byte[] {1, 2, 3});
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
     proto.append("file ---644 0 0 ").append(contents).append('\n');
-    proto.append("dir d--755 0 0\n$\nlink l--777 0 0 abc\nfifo p--644 0 0\nchr c--644 0 0 1 3\nblk b--644 0 0 7 5\n");
+    proto.append(
+        "dir d--755 0 0\n"
+            + "$\n"
+            + "link l--777 0 0 abc\n"
+            + "fifo p--644 0 0\n"
+            + "chr c--644 0 0 1 3\n"
+            + "blk b--644 0 0 7 5\n");
     for (String marked : List.of("imm", "app", "nod", "all")) {
       proto.append(marked).append(" ---644 0 0 ").append(contents).append('\n');
     }
-    Path protofile = Files.writeString(directory.resolve("proto"), proto.append("$\n"), StandardCharsets.UTF_8);
+    Path protofile =
+        Files.writeString(directory.resolve("proto"), proto.append("$\n"), StandardCharsets.UTF_8);
     Path image = directory.resolve("image");
     try (RandomAccessFile sparse = new RandomAccessFile(image.toFile(), "rw")) {
       sparse.setLength(320L << 20);
     }
-    List<String> command = new ArrayList<>(List.of(MkfsImage.requireMkfs(), "-q", "-p", protofile.toString()));
+    List<String> command =
+        new ArrayList<>(List.of(MkfsImage.requireMkfs(), "-q", "-p", protofile.toString()));
     command.addAll(Arrays.asList(options.split(" ", -1)));
     command.add(image.toString());
     run(command);
     run(
         List.of(
-            "xfs_db", "-x", "-c", "path /imm", "-c", "write core.immutable 1", "-c", "path /app", "-c",
-            "write core.append 1", "-c", "path /nod", "-c", "write core.nodump 1", "-c", "path /all", "-c",
-            "write core.immutable 1", "-c", "write core.append 1", "-c", "write core.nodump 1", image.toString()));
+            "xfs_db",
+            "-x",
+            "-c",
+            "path /imm",
+            "-c",
+            "write core.immutable 1",
+            "-c",
+            "path /app",
+            "-c",
+            "write core.append 1",
+            "-c",
+            "path /nod",
+            "-c",
+            "write core.nodump 1",
+            "-c",
+            "path /all",
+            "-c",
+            "write core.immutable 1",
+            "-c",
+            "write core.append 1",
+            "-c",
+            "write core.nodump 1",
+            image.toString()));
     return image;
   }
 
@@ -77,7 +107,12 @@ class XfsStatxTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"-b size=1024,4096", "-b size=4096,4096", "-b size=16384,16384", "-m bigtime=0 -b size=4096,4096"})
+  @CsvSource({
+    "-b size=1024,4096",
+    "-b size=4096,4096",
+    "-b size=16384,16384",
+    "-m bigtime=0 -b size=4096,4096"
+  })
   void eachTypeOfInode(String options, long blksize, @TempDir Path directory)
       throws IOException, InterruptedException, ErrnoException {
     long before = System.currentTimeMillis() / 1000;
@@ -93,7 +128,9 @@ class XfsStatxTest {
           inode.fillStat(stat);
           boolean device = name.equals("chr") || name.equals("blk");
           assertThat(Stat.stBlksize(stat)).as(name).isEqualTo(device ? 4096 : blksize);
-          assertThat(Stat.stRdev(stat)).as(name).isEqualTo(name.equals("chr") ? 0x103 : name.equals("blk") ? 0x705 : 0);
+          assertThat(Stat.stRdev(stat))
+              .as(name)
+              .isEqualTo(name.equals("chr") ? 0x103 : name.equals("blk") ? 0x705 : 0);
           boolean data = Stat.stSize(stat) == 3 && !name.equals("link");
           assertThat(Stat.stBlocks(stat)).as(name).isEqualTo(data ? blockSize(options) / 512 : 0);
           inode.fillStatx(statx, Statx.STATX_BASIC_STATS | Statx.STATX_BTIME);

@@ -36,13 +36,20 @@ final class XfsTimeTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0, 0, 0", "-1, -1, 999000000", "1547542861123, 1547542861, 123000000", "-2147483648000, -2147483648, 0"})
+  @CsvSource({
+    "0, 0, 0",
+    "-1, -1, 999000000",
+    "1547542861123, 1547542861, 123000000",
+    "-2147483648000, -2147483648, 0"
+  })
   void ofMilliseconds(long millis, long seconds, long nanos) {
     for (boolean bigtime : new boolean[] {false, true}) {
       long raw = XfsTime.ofMillis(millis, bigtime);
       assertThat(XfsTime.seconds(raw, bigtime)).isEqualTo(seconds);
       assertThat(XfsTime.nanos(raw, bigtime)).isEqualTo(nanos);
     }
-    assertThat(XfsTime.seconds(XfsTime.ofMillis(1L << 42, false), false)).as("after 2038").isEqualTo(Integer.MAX_VALUE);
+    assertThat(XfsTime.seconds(XfsTime.ofMillis(1L << 42, false), false))
+        .as("after 2038")
+        .isEqualTo(Integer.MAX_VALUE);
   }
 }

@@ -23,7 +23,8 @@ final class XlogCheckTest {
     assertThatThrownBy(() -> image.mount().close())
         .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(errno))
         .hasMessageContaining(why);
-    new MountedTree(image.device(), new MountOptions(true, true)).close(); // norecovery does not look
+    // norecovery does not look
+    new MountedTree(image.device(), new MountOptions(true, true)).close();
   }
 
   @Test

@@ -31,8 +31,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every argument of every call that is a pointer, with pointers that are none: the call answers EFAULT, or EINVAL where the
- * pointer is misaligned, and the kernel works as before.
+ * Every argument of every call that is a pointer, with pointers that are none: the call answers
+ * EFAULT, or EINVAL where the pointer is misaligned, and the kernel works as before.
  */
 class BadPointerTest {
   private static final int PAGE = 4096;
@@ -73,7 +73,8 @@ class BadPointerTest {
     }
 
     long map(long bytes, int prot) {
-      long address = program.syscall(Nr.MMAP, 0, bytes, prot, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+      long address =
+          program.syscall(Nr.MMAP, 0, bytes, prot, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
       assertThatCall(address).succeeds();
       return address;
     }
@@ -103,7 +104,15 @@ class BadPointerTest {
 
     long setup(int flags, long sqRing, long cqRing, long contextPointer) {
       RawMemory.putLong(ctxp, 0);
-      long result = program.syscall(Nr.IO_SETUP2, 4, flags | AioAbi.IOCTX_FLAG_SCQRING, 0, sqRing, cqRing, contextPointer);
+      long result =
+          program.syscall(
+              Nr.IO_SETUP2,
+              4,
+              flags | AioAbi.IOCTX_FLAG_SCQRING,
+              0,
+              sqRing,
+              cqRing,
+              contextPointer);
       if (result == 0) {
         program.syscall(Nr.IO_DESTROY, RawMemory.getLong(ctxp));
       }
@@ -121,7 +130,9 @@ class BadPointerTest {
     /** One request through rings; answers its result, or the submission's. */
     long ring(int flags, int opcode, int fd, long buffer, long nbytes) {
       RawMemory.putLong(ctxp, 0);
-      assertThatCall(program.syscall(Nr.IO_SETUP2, 4, flags | AioAbi.IOCTX_FLAG_SCQRING, 0, sq, cq, ctxp)).returns(0);
+      assertThatCall(
+              program.syscall(Nr.IO_SETUP2, 4, flags | AioAbi.IOCTX_FLAG_SCQRING, 0, sq, cq, ctxp))
+          .returns(0);
       long context = RawMemory.getLong(ctxp);
       long iocb = AioIocbRing.iocb(sq, 0);
       RawMemory.zero(iocb, Iocb.SIZE);
@@ -159,7 +170,8 @@ class BadPointerTest {
       long unmapped = map(PAGE, Mman.PROT_READ | Mman.PROT_WRITE);
       long partly = map(2 * PAGE, Mman.PROT_READ | Mman.PROT_WRITE);
       map(PAGE, Mman.PROT_NONE);
-      // What is mapped later, by a context for instance, takes the lowest room that there is, and that is not here.
+      // What is mapped later, by a context for instance, takes the lowest room that there is, and
+      // that is not here.
       assertThatCall(program.syscall(Nr.MUNMAP, spare, 64 * PAGE)).returns(0);
       assertThatCall(program.syscall(Nr.MUNMAP, partly + PAGE, PAGE)).returns(0);
       assertThatCall(program.syscall(Nr.MUNMAP, unmapped, PAGE)).returns(0);
@@ -197,63 +209,148 @@ class BadPointerTest {
   /** Each pointer argument of each call. */
   static List<Argument> arguments() {
     return List.of(
-        new Argument("open path", Use.READ, (c, p) -> c.program.syscall(Nr.OPEN, p, Fcntl.O_RDONLY, 0)),
-        new Argument("openat path", Use.READ,
+        new Argument(
+            "open path", Use.READ, (c, p) -> c.program.syscall(Nr.OPEN, p, Fcntl.O_RDONLY, 0)),
+        new Argument(
+            "openat path",
+            Use.READ,
             (c, p) -> c.program.syscall(Nr.OPENAT, Fcntl.AT_FDCWD, p, Fcntl.O_RDONLY, 0)),
-        new Argument("openat path below", Use.READ,
+        new Argument(
+            "openat path below",
+            Use.READ,
             (c, p) -> c.program.syscall(Nr.OPENAT, c.directory, p, Fcntl.O_RDONLY, 0)),
-        new Argument("stat path", Use.READ, (c, p) -> c.program.syscall(Nr.STAT, p, c.memory + PAGE)),
+        new Argument(
+            "stat path", Use.READ, (c, p) -> c.program.syscall(Nr.STAT, p, c.memory + PAGE)),
         new Argument("stat result", Use.WRITE, (c, p) -> c.program.syscall(Nr.STAT, c.path, p)),
-        new Argument("lstat path", Use.READ, (c, p) -> c.program.syscall(Nr.LSTAT, p, c.memory + PAGE)),
+        new Argument(
+            "lstat path", Use.READ, (c, p) -> c.program.syscall(Nr.LSTAT, p, c.memory + PAGE)),
         new Argument("lstat result", Use.WRITE, (c, p) -> c.program.syscall(Nr.LSTAT, c.path, p)),
         new Argument("fstat result", Use.WRITE, (c, p) -> c.program.syscall(Nr.FSTAT, c.file, p)),
-        new Argument("newfstatat path", Use.READ,
+        new Argument(
+            "newfstatat path",
+            Use.READ,
             (c, p) -> c.program.syscall(Nr.NEWFSTATAT, Fcntl.AT_FDCWD, p, c.memory + PAGE, 0)),
-        new Argument("newfstatat result", Use.WRITE,
+        new Argument(
+            "newfstatat result",
+            Use.WRITE,
             (c, p) -> c.program.syscall(Nr.NEWFSTATAT, Fcntl.AT_FDCWD, c.path, p, 0)),
-        new Argument("readlink path", Use.READ, (c, p) -> c.program.syscall(Nr.READLINK, p, c.memory + PAGE, 100)),
-        new Argument("readlink result", Use.WRITE, (c, p) -> c.program.syscall(Nr.READLINK, c.linkPath, p, 100)),
-        new Argument("getdents64 result", Use.WRITE,
+        new Argument(
+            "readlink path",
+            Use.READ,
+            (c, p) -> c.program.syscall(Nr.READLINK, p, c.memory + PAGE, 100)),
+        new Argument(
+            "readlink result",
+            Use.WRITE,
+            (c, p) -> c.program.syscall(Nr.READLINK, c.linkPath, p, 100)),
+        new Argument(
+            "getdents64 result",
+            Use.WRITE,
             (c, p) -> c.program.syscall(Nr.GETDENTS64, c.directory, p, 1000)),
-        new Argument("read buffer", Use.WRITE, (c, p) -> c.program.syscall(Nr.READ, c.file, p, 512)),
-        new Argument("pread64 buffer", Use.WRITE, (c, p) -> c.program.syscall(Nr.PREAD64, c.file, p, 512, 1024)),
-        new Argument("pread64 direct", Use.WRITE, (c, p) -> c.program.syscall(Nr.PREAD64, c.direct, p, 512, 1024)),
-        new Argument("pread64 disk", Use.WRITE, (c, p) -> c.program.syscall(Nr.PREAD64, c.disk, p, 512, 1024)),
-        new Argument("preadv vector", Use.READ, (c, p) -> c.program.syscall(Nr.PREADV, c.file, p, 1, 0)),
-        new Argument("preadv buffer", Use.WRITE,
+        new Argument(
+            "read buffer", Use.WRITE, (c, p) -> c.program.syscall(Nr.READ, c.file, p, 512)),
+        new Argument(
+            "pread64 buffer",
+            Use.WRITE,
+            (c, p) -> c.program.syscall(Nr.PREAD64, c.file, p, 512, 1024)),
+        new Argument(
+            "pread64 direct",
+            Use.WRITE,
+            (c, p) -> c.program.syscall(Nr.PREAD64, c.direct, p, 512, 1024)),
+        new Argument(
+            "pread64 disk",
+            Use.WRITE,
+            (c, p) -> c.program.syscall(Nr.PREAD64, c.disk, p, 512, 1024)),
+        new Argument(
+            "preadv vector", Use.READ, (c, p) -> c.program.syscall(Nr.PREADV, c.file, p, 1, 0)),
+        new Argument(
+            "preadv buffer",
+            Use.WRITE,
             (c, p) -> c.program.syscall(Nr.PREADV, c.file, c.iovec(p, 512), 1, 0)),
-        new Argument("preadv direct", Use.WRITE,
+        new Argument(
+            "preadv direct",
+            Use.WRITE,
             (c, p) -> c.program.syscall(Nr.PREADV, c.direct, c.iovec(p, 512), 1, 0)),
-        new Argument("preadv2 vector", Use.READ, (c, p) -> c.program.syscall(Nr.PREADV2, c.file, p, 1, 0, 0, 0)),
-        new Argument("preadv2 polled", Use.WRITE,
-            (c, p) -> c.program.syscall(Nr.PREADV2, c.direct, c.iovec(p, 512), 1, 0, 0, AioAbi.RWF_HIPRI)),
-        new Argument("write buffer, disk", Use.READ, (c, p) -> c.program.syscall(Nr.WRITE, c.disk, p, 512)),
-        new Argument("pwrite64 buffer, disk", Use.READ, (c, p) -> c.program.syscall(Nr.PWRITE64, c.disk, p, 512, 0)),
-        new Argument("pwritev vector", Use.READ, (c, p) -> c.program.syscall(Nr.PWRITEV, c.disk, p, 1, 0)),
-        new Argument("pwritev buffer, disk", Use.READ,
+        new Argument(
+            "preadv2 vector",
+            Use.READ,
+            (c, p) -> c.program.syscall(Nr.PREADV2, c.file, p, 1, 0, 0, 0)),
+        new Argument(
+            "preadv2 polled",
+            Use.WRITE,
+            (c, p) ->
+                c.program.syscall(
+                    Nr.PREADV2, c.direct, c.iovec(p, 512), 1, 0, 0, AioAbi.RWF_HIPRI)),
+        new Argument(
+            "write buffer, disk", Use.READ, (c, p) -> c.program.syscall(Nr.WRITE, c.disk, p, 512)),
+        new Argument(
+            "pwrite64 buffer, disk",
+            Use.READ,
+            (c, p) -> c.program.syscall(Nr.PWRITE64, c.disk, p, 512, 0)),
+        new Argument(
+            "pwritev vector", Use.READ, (c, p) -> c.program.syscall(Nr.PWRITEV, c.disk, p, 1, 0)),
+        new Argument(
+            "pwritev buffer, disk",
+            Use.READ,
             (c, p) -> c.program.syscall(Nr.PWRITEV, c.disk, c.iovec(p, 512), 1, 0)),
-        new Argument("pwritev2 vector", Use.READ, (c, p) -> c.program.syscall(Nr.PWRITEV2, c.disk, p, 1, 0, 0, 0)),
+        new Argument(
+            "pwritev2 vector",
+            Use.READ,
+            (c, p) -> c.program.syscall(Nr.PWRITEV2, c.disk, p, 1, 0, 0, 0)),
         new Argument("io setup2 ctxp", Use.WRITE, (c, p) -> c.setup(0, c.sq, c.cq, p)),
         new Argument("io setup2 fixed buffer", Use.WRITE, (c, p) -> c.fixedBuffers(p)),
-        new Argument("ring pread", Use.WRITE, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREAD, c.file, p, 512)),
-        new Argument("ring pread direct", Use.WRITE, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREAD, c.direct, p, 512)),
-        new Argument("ring pread polled", Use.WRITE,
+        new Argument(
+            "ring pread", Use.WRITE, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREAD, c.file, p, 512)),
+        new Argument(
+            "ring pread direct",
+            Use.WRITE,
+            (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREAD, c.direct, p, 512)),
+        new Argument(
+            "ring pread polled",
+            Use.WRITE,
             (c, p) -> c.ring(AioAbi.IOCTX_FLAG_IOPOLL, AioAbi.IOCB_CMD_PREAD, c.direct, p, 512)),
-        new Argument("ring preadv vector", Use.READ, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREADV, c.direct, p, 1)),
-        new Argument("ring preadv buffer, direct", Use.WRITE,
+        new Argument(
+            "ring preadv vector",
+            Use.READ,
+            (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREADV, c.direct, p, 1)),
+        new Argument(
+            "ring preadv buffer, direct",
+            Use.WRITE,
             (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PREADV, c.direct, c.iovec(p, 512), 1)),
-        new Argument("ring preadv polled", Use.WRITE,
-            (c, p) -> c.ring(AioAbi.IOCTX_FLAG_IOPOLL, AioAbi.IOCB_CMD_PREADV, c.direct, c.iovec(p, 512), 1)),
-        new Argument("ring pwrite, disk", Use.READ, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PWRITE, c.disk, p, 512)),
-        new Argument("ring pwrite polled", Use.READ,
+        new Argument(
+            "ring preadv polled",
+            Use.WRITE,
+            (c, p) ->
+                c.ring(
+                    AioAbi.IOCTX_FLAG_IOPOLL,
+                    AioAbi.IOCB_CMD_PREADV,
+                    c.direct,
+                    c.iovec(p, 512),
+                    1)),
+        new Argument(
+            "ring pwrite, disk",
+            Use.READ,
+            (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PWRITE, c.disk, p, 512)),
+        new Argument(
+            "ring pwrite polled",
+            Use.READ,
             (c, p) -> c.ring(AioAbi.IOCTX_FLAG_IOPOLL, AioAbi.IOCB_CMD_PWRITE, c.disk, p, 512)),
-        new Argument("ring pwritev vector", Use.READ, (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PWRITEV, c.disk, p, 1)));
+        new Argument(
+            "ring pwritev vector",
+            Use.READ,
+            (c, p) -> c.ring(0, AioAbi.IOCB_CMD_PWRITEV, c.disk, p, 1)));
   }
 
   private Map<String, Long> badPointers(Caller caller) {
     Program other = pollux.kernel().newProgram();
     long elsewhere =
-        other.syscall(Nr.MMAP, 0, PAGE, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+        other.syscall(
+            Nr.MMAP,
+            0,
+            PAGE,
+            Mman.PROT_READ | Mman.PROT_WRITE,
+            Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+            -1,
+            0);
     assertThatCall(elsewhere).succeeds();
     long diskMemory = pollux.kernel().driver(PolluxKernel.SAMPLE_DISK, RamDisk.class).address();
     return caller.badPointers(diskMemory, elsewhere);
@@ -288,11 +385,18 @@ class BadPointerTest {
     bad.put("misaligned", caller.sq + 8);
     bad.forEach(
         (what, pointer) -> {
-          int wanted = (pointer & (PAGE - 1)) != 0 ? Errno.EINVAL : Errno.ENOMEM; // pages that can't be pinned
-          assertThatCall(caller.setup(0, pointer, caller.cq, caller.ctxp)).as("SQ " + what).failsWith(wanted);
-          assertThatCall(caller.setup(0, caller.sq, pointer, caller.ctxp)).as("CQ " + what).failsWith(wanted);
+          // pages that can't be pinned
+          int wanted = (pointer & (PAGE - 1)) != 0 ? Errno.EINVAL : Errno.ENOMEM;
+          assertThatCall(caller.setup(0, pointer, caller.cq, caller.ctxp))
+              .as("SQ " + what)
+              .failsWith(wanted);
+          assertThatCall(caller.setup(0, caller.sq, pointer, caller.ctxp))
+              .as("CQ " + what)
+              .failsWith(wanted);
           int iopoll = AioAbi.IOCTX_FLAG_IOPOLL;
-          assertThatCall(caller.setup(iopoll, pointer, pointer, caller.ctxp)).as("both " + what).failsWith(wanted);
+          assertThatCall(caller.setup(iopoll, pointer, pointer, caller.ctxp))
+              .as("both " + what)
+              .failsWith(wanted);
         });
     stillWorks(caller);
   }
@@ -306,14 +410,17 @@ class BadPointerTest {
         (what, pointer) -> {
           assertThatCall(program.syscall(Nr.IO_DESTROY, pointer)).as(what).failsWith(Errno.EINVAL);
           for (int flags = 0; flags < 4; flags++) {
-            assertThatCall(program.syscall(Nr.IO_RING_ENTER, pointer, 1, 1, flags)).as(what).failsWith(Errno.EINVAL);
+            assertThatCall(program.syscall(Nr.IO_RING_ENTER, pointer, 1, 1, flags))
+                .as(what)
+                .failsWith(Errno.EINVAL);
           }
         });
     stillWorks(caller);
   }
 
   static Stream<Argument> directBuffers() {
-    return arguments().stream().filter(argument -> argument.direct() && !argument.name.contains("vector"));
+    return arguments().stream()
+        .filter(argument -> argument.direct() && !argument.name.contains("vector"));
   }
 
   @ParameterizedTest
@@ -321,7 +428,9 @@ class BadPointerTest {
   void misalignedBuffersOfDirectIoAreInvalid(Argument argument) {
     Caller caller = new Caller(pollux.kernel().newProgram());
     for (int by : new int[] {1, 2, 4, 8, 256, 511}) {
-      assertThatCall(argument.call.call(caller, caller.memory + 8 * PAGE + by)).as("by " + by).failsWith(Errno.EINVAL);
+      assertThatCall(argument.call.call(caller, caller.memory + 8 * PAGE + by))
+          .as("by " + by)
+          .failsWith(Errno.EINVAL);
     }
     assertThatCall(argument.call.call(caller, caller.memory + 8 * PAGE)).returns(512);
     stillWorks(caller);
@@ -329,7 +438,9 @@ class BadPointerTest {
 
   private void stillWorks(Caller caller) {
     long buffer = caller.memory + 8 * PAGE;
-    long got = caller.ring(AioAbi.IOCTX_FLAG_IOPOLL, AioAbi.IOCB_CMD_PREAD, caller.direct, buffer, 2 * PAGE);
+    long got =
+        caller.ring(
+            AioAbi.IOCTX_FLAG_IOPOLL, AioAbi.IOCB_CMD_PREAD, caller.direct, buffer, 2 * PAGE);
     assertThatCall(got).returns(2 * PAGE);
     assertThat(SamplePattern.verify(buffer, got, 0)).isEqualTo(-1);
     for (int fd : new int[] {caller.file, caller.direct, caller.directory, caller.disk}) {

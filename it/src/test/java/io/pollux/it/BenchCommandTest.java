@@ -21,13 +21,38 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Execution(ExecutionMode.CONCURRENT)
 class BenchCommandTest {
   private static final String[] KEYS = {
-    "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit", "batchComplete", "threads",
-    "seed", "ramp", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches", "latencyNs", "p50", "p99", "p999",
-    "max", "allocatedBytesPerIo"
+    "command",
+    "fs",
+    "disk",
+    "mode",
+    "polled",
+    "fixedBufs",
+    "rw",
+    "blockSize",
+    "depth",
+    "batchSubmit",
+    "batchComplete",
+    "threads",
+    "seed",
+    "ramp",
+    "seconds",
+    "ios",
+    "iops",
+    "calls",
+    "errors",
+    "verified",
+    "mismatches",
+    "latencyNs",
+    "p50",
+    "p99",
+    "p999",
+    "max",
+    "allocatedBytesPerIo"
   };
 
   /** A key and a value that is no object. */
-  private static final Pattern MEMBER = Pattern.compile("\"(\\w+)\"\\s*:\\s*(\\{|\"[^\"]*\"|[-+.\\w]+)");
+  private static final Pattern MEMBER =
+      Pattern.compile("\"(\\w+)\"\\s*:\\s*(\\{|\"[^\"]*\"|[-+.\\w]+)");
 
   /** The members of an object and of the objects in it, in order. */
   private static Map<String, String> members(String json) {
@@ -35,7 +60,9 @@ class BenchCommandTest {
     Map<String, String> members = new LinkedHashMap<>();
     Matcher matcher = MEMBER.matcher(json);
     while (matcher.find()) {
-      assertThat(members.put(matcher.group(1), matcher.group(2).replace("\"", ""))).as("twice").isNull();
+      assertThat(members.put(matcher.group(1), matcher.group(2).replace("\"", "")))
+          .as("twice")
+          .isNull();
     }
     return members;
   }
@@ -95,7 +122,9 @@ class BenchCommandTest {
 
   @Test
   void nullDiskMovesNothingAndIsNotVerified() throws IOException, InterruptedException {
-    CommandLineRun run = CommandLineRun.of("bench", "--disk", "null", "--no-verify", "--ios", "20000", "--json", "-");
+    CommandLineRun run =
+        CommandLineRun.of(
+            "bench", "--disk", "null", "--no-verify", "--ios", "20000", "--json", "-");
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(members(run.out()))
         .containsOnlyKeys(KEYS)
@@ -107,9 +136,11 @@ class BenchCommandTest {
   @Test
   void nothingIsAllocatedPerIo() throws IOException, InterruptedException {
     CommandLineRun run =
-        CommandLineRun.of("bench", "--disk", "null", "--no-verify", "--runtime", "3", "--json", "-");
+        CommandLineRun.of(
+            "bench", "--disk", "null", "--no-verify", "--runtime", "3", "--json", "-");
     assertThat(run.status()).as(run.err()).isZero();
-    assertThat(Double.parseDouble(members(run.out()).getOrDefault("allocatedBytesPerIo", ""))).isLessThan(1);
+    assertThat(Double.parseDouble(members(run.out()).getOrDefault("allocatedBytesPerIo", "")))
+        .isLessThan(1);
   }
 
   @Test

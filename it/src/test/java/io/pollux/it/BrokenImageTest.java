@@ -36,7 +36,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Images that are none, or not whole, or say of themselves what cannot be: refused in one sentence. */
+/**
+ * Images that are none, or not whole, or say of themselves what cannot be: refused in one sentence.
+ */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BrokenImageTest {
   private static final int SUPERBLOCK = 512;
@@ -72,7 +74,8 @@ class BrokenImageTest {
         () -> {
           try (TestKernel kernel = TestKernel.boot()) {
             kernel.addDisk("ram0", TestDisk.shared(disk, true));
-            ErrnoException refusal = catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "ram0"));
+            ErrnoException refusal =
+                catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "ram0"));
             assertThat(refusal).as("a mount that is refused").isNotNull();
             assertThat(refusal.getMessage()).isNotBlank().doesNotContain("\n").doesNotEndWith(".");
             assertThat(refusal.errno()).isPositive();
@@ -153,33 +156,57 @@ class BrokenImageTest {
 
   @Test
   void anUnknownFeatureIsRefusedByItsBit() {
-    withField(SB_FEATURES_INCOMPAT, 4, 0x80000001L, true, () -> {
-      ErrnoException refusal = refusal(sample);
-      assertThat(refusal.errno()).isEqualTo(Errno.EINVAL);
-      assertThat(refusal.getMessage()).containsIgnoringCase("incompat").containsIgnoringCase("80000000");
-    });
+    withField(
+        SB_FEATURES_INCOMPAT,
+        4,
+        0x80000001L,
+        true,
+        () -> {
+          ErrnoException refusal = refusal(sample);
+          assertThat(refusal.errno()).isEqualTo(Errno.EINVAL);
+          assertThat(refusal.getMessage())
+              .containsIgnoringCase("incompat")
+              .containsIgnoringCase("80000000");
+        });
   }
 
   @Test
   void anUnknownFeatureThatReadersMayIgnoreIsIgnored() {
-    withField(SB_FEATURES_RO_COMPAT, 4, 0x8000000fL, true, () -> {
-      try (TestKernel kernel = TestKernel.boot()) {
-        kernel.addDisk("ram0", TestDisk.shared(sample, true));
-        kernel.mount("mnt", "ram0");
-      } catch (ErrnoException e) {
-        throw new AssertionError(e);
-      }
-    });
+    withField(
+        SB_FEATURES_RO_COMPAT,
+        4,
+        0x8000000fL,
+        true,
+        () -> {
+          try (TestKernel kernel = TestKernel.boot()) {
+            kernel.addDisk("ram0", TestDisk.shared(sample, true));
+            kernel.mount("mnt", "ram0");
+          } catch (ErrnoException e) {
+            throw new AssertionError(e);
+          }
+        });
   }
 
   @Test
   void aSuperblockWithAWrongSum() {
-    withField(SB_CRC, 4, 0x12345678, false, () ->
-        assertThat(refusal(sample).errno()).isIn(Errno.EUCLEAN, Errno.EIO));
-    withField(SB_DBLOCKS, 8, 76801, false, () -> assertThat(refusal(sample).errno()).isIn(Errno.EUCLEAN, Errno.EIO));
+    withField(
+        SB_CRC,
+        4,
+        0x12345678,
+        false,
+        () -> assertThat(refusal(sample).errno()).isIn(Errno.EUCLEAN, Errno.EIO));
+    withField(
+        SB_DBLOCKS,
+        8,
+        76801,
+        false,
+        () -> assertThat(refusal(sample).errno()).isIn(Errno.EUCLEAN, Errno.EIO));
   }
 
-  /** Does something while a field of the superblock has another value; with a sum that is right or not. */
+  /**
+   * Does something while a field of the superblock has another value; with a sum that is right or
+   * not.
+   */
   private void withField(int at, int width, long value, boolean rightSum, Runnable work) {
     long superblock = sample.address();
     byte[] whole = RawMemory.segment(superblock, SUPERBLOCK).toArray(ValueLayout.JAVA_BYTE);
@@ -193,7 +220,11 @@ class BrokenImageTest {
       work.run();
     } finally {
       MemorySegment.copy(
-          MemorySegment.ofArray(whole), 0, RawMemory.segment(superblock, SUPERBLOCK), 0, SUPERBLOCK);
+          MemorySegment.ofArray(whole),
+          0,
+          RawMemory.segment(superblock, SUPERBLOCK),
+          0,
+          SUPERBLOCK);
     }
   }
 
@@ -207,7 +238,8 @@ class BrokenImageTest {
       case "directory" -> directory;
       case "empty" -> Files.createFile(file);
       case "byte" -> Files.write(file, new byte[] {'X'});
-      case "text" -> Files.writeString(file, "This is no filesystem, it is a text about one.\n".repeat(3000));
+      case "text" ->
+          Files.writeString(file, "This is no filesystem, it is a text about one.\n".repeat(3000));
       case "magic" -> Files.write(file, "XFSB".getBytes(StandardCharsets.US_ASCII));
       case "half a superblock" -> Files.write(file, head(300));
       case "one megabyte" -> Files.write(file, head(1 << 20));
@@ -229,25 +261,38 @@ class BrokenImageTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "missing", "directory", "empty", "byte", "text", "magic", "half a superblock", "one megabyte", "zeroes"
+        "missing",
+        "directory",
+        "empty",
+        "byte",
+        "text",
+        "magic",
+        "half a superblock",
+        "one megabyte",
+        "zeroes"
       })
   void isRefusedInOneLine(String kind, @TempDir Path directory) throws IOException {
     Path image = make(directory, kind);
-    TargetSpec spec = new TargetSpec(image, null, null, null, OptionalLong.empty(), false, false, null, null, false);
+    TargetSpec spec =
+        new TargetSpec(
+            image, null, null, null, OptionalLong.empty(), false, false, null, null, false);
     assertThatThrownBy(() -> Target.open(spec, false).close())
         .hasMessageMatching("[^\n]+: [^\n]+")
         .hasMessageContaining(image.toString())
-        .isNotInstanceOfAny(NullPointerException.class, IllegalStateException.class, ArithmeticException.class);
+        .isNotInstanceOfAny(
+            NullPointerException.class, IllegalStateException.class, ArithmeticException.class);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"missing", "empty", "text", "one megabyte", "line\nbreak"})
-  void isRefusedByTheCommandLine(String kind, @TempDir Path directory) throws IOException, InterruptedException {
+  void isRefusedByTheCommandLine(String kind, @TempDir Path directory)
+      throws IOException, InterruptedException {
     CommandLineRun.of("ls", "--image", make(directory, kind).toString()).assertRefused();
   }
 
   @Test
-  void aFileThatIsSpoiledIsAFaultThatIsNamed(@TempDir Path directory) throws IOException, InterruptedException {
+  void aFileThatIsSpoiledIsAFaultThatIsNamed(@TempDir Path directory)
+      throws IOException, InterruptedException {
     Path image = directory.resolve("image");
     try (GoldenSample golden = new GoldenSample()) {
       // The root of the fragmented file's tree points to blocks that nothing else reads.
@@ -271,7 +316,8 @@ class BrokenImageTest {
 
   private static void writeSparsely(RamDisk disk, Path to) throws IOException {
     MemorySegment zeroes = MemorySegment.ofArray(new byte[4096]);
-    try (FileChannel channel = FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+    try (FileChannel channel =
+        FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       for (long at = 0; at < disk.bytes(); at += 4096) {
         MemorySegment block = RawMemory.segment(disk.address() + at, 4096);
         if (at == disk.bytes() - 4096 || block.mismatch(zeroes) >= 0) {

@@ -29,12 +29,14 @@ record CProgram(Path file) {
   record Run(int status, String said) {}
 
   /**
-   * Compiles a program, without a warning, unless a test before did. The test is skipped where there is nothing to compile with.
+   * Compiles a program, without a warning, unless a test before did. The test is skipped where
+   * there is nothing to compile with.
    *
    * @param name of the source, without its ending
    * @param options more for the compiler
    */
-  static synchronized CProgram compile(String name, String... options) throws IOException, InterruptedException {
+  static synchronized CProgram compile(String name, String... options)
+      throws IOException, InterruptedException {
     Oracles.needPrograms("gcc", "cc");
     List<String> key = new ArrayList<>(List.of(options));
     key.add(name);
@@ -49,10 +51,14 @@ record CProgram(Path file) {
     Files.writeString(header, header());
     Path program = directory.resolve(name);
     program.toFile().deleteOnExit();
-    List<String> command = new ArrayList<>(List.of("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I" + directory));
+    List<String> command =
+        new ArrayList<>(
+            List.of("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I" + directory));
     command.addAll(List.of(Repository.cSource(name).toString(), "-o", program.toString()));
     if (name.equals("libaio-cases")) {
-      Oracles.need(Files.exists(Path.of("/usr/include/libaio.h")), "there is no libaio.h (Debian: apt-get install libaio-dev)");
+      Oracles.need(
+          Files.exists(Path.of("/usr/include/libaio.h")),
+          "there is no libaio.h (Debian: apt-get install libaio-dev)");
       command.add("-laio");
     }
     command.add("-lpthread");
@@ -87,7 +93,10 @@ record CProgram(Path file) {
     Path said = Files.createTempFile("pollux-c", ".txt");
     try {
       Process process =
-          new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(said.toFile())
+              .start();
       try {
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", command).isTrue();
       } finally {

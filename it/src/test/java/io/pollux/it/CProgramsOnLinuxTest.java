@@ -19,7 +19,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The C programs on Linux itself: what they expect of a kernel is what Linux does. All but the rings, which it doesn't have.
+ * The C programs on Linux itself: what they expect of a kernel is what Linux does. All but the
+ * rings, which it doesn't have.
  */
 @Timeout(300)
 @Execution(ExecutionMode.CONCURRENT)
@@ -34,7 +35,8 @@ class CProgramsOnLinuxTest {
   }
 
   private static void needsAio() {
-    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+    Oracles.need(
+        Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
   }
 
   private String file() throws IOException {
@@ -114,13 +116,23 @@ class CProgramsOnLinuxTest {
 
   /** The end of each block that a program writes at its end. */
   @ParameterizedTest
-  @CsvSource({"threads, 3, ''", "waiting, 4, ''", "late, 5, abcde", "quick, 6, q", "last, 0, l", "canceled, 7, ''", "handler, 8, ''",
-      "other, 9, ''", "twice, 10, ''"})
+  @CsvSource({
+    "threads, 3, ''",
+    "waiting, 4, ''",
+    "late, 5, abcde",
+    "quick, 6, q",
+    "last, 0, l",
+    "canceled, 7, ''",
+    "handler, 8, ''",
+    "other, 9, ''",
+    "twice, 10, ''"
+  })
   void endings(String how, int status, String written) throws IOException, InterruptedException {
     needsAio();
     String file = file();
 
-    assertThat(CProgram.compile("endings").onLinux(how, file)).isEqualTo(new CProgram.Run(status, ""));
+    assertThat(CProgram.compile("endings").onLinux(how, file))
+        .isEqualTo(new CProgram.Run(status, ""));
     byte[] bytes = Files.readAllBytes(Path.of(file));
     for (int i = 0; i < written.length(); i++) {
       assertThat((char) bytes[i * 512]).isEqualTo(written.charAt(i));
@@ -132,7 +144,8 @@ class CProgramsOnLinuxTest {
   @ValueSource(ints = {2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23})
   void casesOfLibaio(int number) throws IOException, InterruptedException {
     needsAio();
-    CProgram.Run run = CProgram.compile("libaio-cases").onLinux(Integer.toString(number), dir.toString());
+    CProgram.Run run =
+        CProgram.compile("libaio-cases").onLinux(Integer.toString(number), dir.toString());
 
     assertThat(run.status()).as(run.said()).isIn(0, NOT_HERE);
     assertThat(run.said()).startsWith("case " + number + ": ").hasLineCount(1);

@@ -28,20 +28,29 @@ record CommandLineRun(int status, String out, String err) {
     command.addAll(List.of("-ea:io.pollux...", "-XX:+UseSerialGC", "-Xmx1g"));
     String modules = System.getProperty("jdk.module.path");
     if (modules == null) {
-      command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path")));
+      command.addAll(
+          List.of(
+              "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path")));
       command.add("io.pollux.tools.Pollux");
     } else {
-      command.add("--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
-      command.addAll(List.of("--module-path", modules, "--module", "io.pollux.tools/io.pollux.tools.Pollux"));
+      command.add(
+          "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
+      command.addAll(
+          List.of("--module-path", modules, "--module", "io.pollux.tools/io.pollux.tools.Pollux"));
     }
     command.addAll(List.of(arguments));
     Path out = Files.createTempFile("pollux-out", ".txt");
     Path err = Files.createTempFile("pollux-err", ".txt");
     try {
       Process process =
-          new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+          new ProcessBuilder(command)
+              .redirectOutput(out.toFile())
+              .redirectError(err.toFile())
+              .start();
       try {
-        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", List.of(arguments)).isTrue();
+        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS))
+            .as("%s ends", List.of(arguments))
+            .isTrue();
       } finally {
         process.destroyForcibly();
       }
@@ -58,7 +67,9 @@ record CommandLineRun(int status, String out, String err) {
   /** It could not run, and says so in one line, {@code pollux: WHAT: WHY}, and no other word. */
   void assertRefused() {
     assertThat(status).as(err).isEqualTo(2);
-    assertThat(err).matches("pollux: [^\n]+: [^\n]+\n").doesNotContain("Exception", "a mistake in pollux");
+    assertThat(err)
+        .matches("pollux: [^\n]+: [^\n]+\n")
+        .doesNotContain("Exception", "a mistake in pollux");
     assertThat(out).isEmpty();
   }
 }

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Comparisons that need mkfs.xfs and loop devices of the machine, or bin/pollux, which each side is a process of. */
+/**
+ * Comparisons that need mkfs.xfs and loop devices of the machine, or bin/pollux, which each side is
+ * a process of.
+ */
 @Timeout(150)
 class CompareCommandTest {
   private final Path temporary; // of the command, and of what it starts
@@ -39,7 +42,9 @@ class CompareCommandTest {
 
   @Test
   void eachSideIsAProcessOfItsOwn() throws IOException, InterruptedException {
-    Process compare = start("--only", "^growth: depth 8$|^first", "--rounds", "1", "--runtime", "1", "--json", "-");
+    Process compare =
+        start(
+            "--only", "^growth: depth 8$|^first", "--rounds", "1", "--runtime", "1", "--json", "-");
 
     assertThat(compare.waitFor(120, TimeUnit.SECONDS)).isTrue();
     String err = Files.readString(said.resolve("err"));
@@ -47,11 +52,18 @@ class CompareCommandTest {
     assertThat(err.lines().filter(line -> !line.startsWith("pollux: ")))
         .hasSize(3)
         .satisfiesExactly(
-            line -> assertThat(line).startsWith("first I/O, from start to end: bench --ios 1 ").endsWith(" (to warm up)"),
-            line -> assertThat(line).startsWith("first I/O, from start to end: bench --ios 1 ").endsWith(" (1 of 1)"),
+            line ->
+                assertThat(line)
+                    .startsWith("first I/O, from start to end: bench --ios 1 ")
+                    .endsWith(" (to warm up)"),
+            line ->
+                assertThat(line)
+                    .startsWith("first I/O, from start to end: bench --ios 1 ")
+                    .endsWith(" (1 of 1)"),
             line -> assertThat(line).startsWith("growth: depth 8: ").endsWith(" (1 of 1)"));
     assertThat(Files.readString(said.resolve("out")))
-        .containsPattern("(?s)\"work\" : \"first I/O, from start to end\".*\"ours\" : \\[ [0-9.]+ \\]")
+        .containsPattern(
+            "(?s)\"work\" : \"first I/O, from start to end\".*\"ours\" : \\[ [0-9.]+ \\]")
         .containsPattern("(?s)\"work\" : \"growth: depth 8\".*\"ratios\" : \\[ [0-9.]+ \\]");
     assertThat(temporary).isEmptyDirectory();
   }
@@ -84,13 +96,26 @@ class CompareCommandTest {
 
     CommandLineRun run =
         CommandLineRun.of(
-            "compare", "--here", "--rounds", "1", "--runtime", "1", "--only", "growth: (64 files, XFS|all together, XFS|100 extents)");
+            "compare",
+            "--here",
+            "--rounds",
+            "1",
+            "--runtime",
+            "1",
+            "--only",
+            "growth: (64 files, XFS|all together, XFS|100 extents)");
 
     assertThat(run.status()).as(run.err()).isZero();
     List<String> lines = run.out().lines().toList();
     assertThat(lines).hasSize(4);
-    assertThat(lines.get(1)).startsWith("growth: 64 files, XFS ").containsPattern(" ns .* one file .* ns .* <= 1\\.20 ");
-    assertThat(lines.get(2)).startsWith("growth: all together, XFS ").containsPattern(" ns .* one of each .* ns .* <= 1\\.20 ");
-    assertThat(lines.get(3)).startsWith("growth: 100 extents, XFS ").containsPattern(" ns .* one extent .* ns ");
+    assertThat(lines.get(1))
+        .startsWith("growth: 64 files, XFS ")
+        .containsPattern(" ns .* one file .* ns .* <= 1\\.20 ");
+    assertThat(lines.get(2))
+        .startsWith("growth: all together, XFS ")
+        .containsPattern(" ns .* one of each .* ns .* <= 1\\.20 ");
+    assertThat(lines.get(3))
+        .startsWith("growth: 100 extents, XFS ")
+        .containsPattern(" ns .* one extent .* ns ");
   }
 }

@@ -12,9 +12,13 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The virtual machine says nothing about a compile command for a method that is not there any more, so this does. */
+/**
+ * The virtual machine says nothing about a compile command for a method that is not there any more,
+ * so this does.
+ */
 class CompileCommandTest {
-  private static final Pattern COMMAND = Pattern.compile("CompileCommand=dontinline,([\\w.$]+)::(\\w+)");
+  private static final Pattern COMMAND =
+      Pattern.compile("CompileCommand=dontinline,([\\w.$]+)::(\\w+)");
 
   @ParameterizedTest
   @ValueSource(strings = "tools/src/main/resources/io/pollux/tools/jit.options")
@@ -22,7 +26,8 @@ class CompileCommandTest {
     String text = Files.readString(Repository.file(file));
     assertThat(COMMAND.matcher(text).results()).isNotEmpty();
     for (MatchResult command : COMMAND.matcher(text).results().toList()) {
-      Method[] methods = Class.forName(command.group(1), false, getClass().getClassLoader()).getDeclaredMethods();
+      Method[] methods =
+          Class.forName(command.group(1), false, getClass().getClassLoader()).getDeclaredMethods();
       assertThat(Arrays.stream(methods).map(Method::getName)).contains(command.group(2));
     }
   }

@@ -26,7 +26,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CopyOutTest {
   private static final long SECONDS = 300;
 
-  /** Fills the directory that it runs in: every type, names of any bytes, a path longer than PATH_MAX, holes. */
+  /**
+   * Fills the directory that it runs in: every type, names of any bytes, a path longer than
+   * PATH_MAX, holes.
+   */
   private static final String FILL =
       """
       mkdir d d/sub d/ro; echo hello >d/f; echo suid >d/suid; chown 1234:5678 d/suid; chmod 4755 d/suid
@@ -79,12 +82,19 @@ class CopyOutTest {
     }
   }
 
-  /** Runs a script in the directory; it has to succeed. Answers what it said, a byte a character. */
+  /**
+   * Runs a script in the directory; it has to succeed. Answers what it said, a byte a character.
+   */
   private static String sh(String script) throws IOException, InterruptedException {
     Path said = Files.createTempFile("pollux-sh", ".txt");
     try {
-      ProcessBuilder builder = new ProcessBuilder("bash", "-ec", script).directory(dir.toFile()).redirectErrorStream(true);
-      builder.environment().merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
+      ProcessBuilder builder =
+          new ProcessBuilder("bash", "-ec", script)
+              .directory(dir.toFile())
+              .redirectErrorStream(true);
+      builder
+          .environment()
+          .merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
       Process process = builder.redirectOutput(said.toFile()).start();
       try {
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", script).isTrue();
@@ -99,8 +109,10 @@ class CopyOutTest {
     }
   }
 
-  private static CommandLineRun pollux(String command, String... arguments) throws IOException, InterruptedException {
-    List<String> all = new ArrayList<>(List.of(command, "--image", dir.resolve("image").toString()));
+  private static CommandLineRun pollux(String command, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> all =
+        new ArrayList<>(List.of(command, "--image", dir.resolve("image").toString()));
     all.addAll(List.of(arguments));
     return CommandLineRun.of(all.toArray(String[]::new));
   }
@@ -122,19 +134,43 @@ class CopyOutTest {
     assertThat(sh("cd tree; stat -c %b allhole").strip()).isEqualTo("0");
     assertThat(Long.parseLong(sh("cd tree; stat -c %b sparse").strip())).isBetween(25L, 200L);
     assertThat(Long.parseLong(sh("cd tree; stat -c %b unwritten").strip())).isBetween(2048L, 2100L);
-    sh("cmp -n 5000000 mnt/sparse tree/sparse; cmp -i 399999990000 -n 20000 mnt/sparse tree/sparse");
+    sh(
+        "cmp -n 5000000 mnt/sparse tree/sparse; cmp -i 399999990000 -n 20000 mnt/sparse"
+            + " tree/sparse");
   }
 
-  /** What GNU cp makes of the same words: the same tree, and the same success or not. Each begins with a directory of its own. */
+  /**
+   * What GNU cp makes of the same words: the same tree, and the same success or not. Each begins
+   * with a directory of its own.
+   */
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "-r @/toplink out", "-r @/toplink/ out", "@/filelink out", "-r @/filelink out", "-r @/d/sub@ old", "-r @/d/. old", "-r @/d/sub new",
-        "@/d/f @/d/hard old", "-r @/d/dangling out", "-r @/d/fifo out", "-r @/d/link file", "-r @/d/fifo file", "@/d/f file",
-        "@/d/f @/d/sub/../f old", "-r @/d old", "@/d out", "@/d/dangling out", "-r @/d/f @/d/ro old", "-r @/d/sub/.. old", "@/d/f new/"
+        "-r @/toplink out",
+        "-r @/toplink/ out",
+        "@/filelink out",
+        "-r @/filelink out",
+        "-r @/d/sub@ old",
+        "-r @/d/. old",
+        "-r @/d/sub new",
+        "@/d/f @/d/hard old",
+        "-r @/d/dangling out",
+        "-r @/d/fifo out",
+        "-r @/d/link file",
+        "-r @/d/fifo file",
+        "@/d/f file",
+        "@/d/f @/d/sub/../f old",
+        "-r @/d old",
+        "@/d out",
+        "@/d/dangling out",
+        "-r @/d/f @/d/ro old",
+        "-r @/d/sub/.. old",
+        "@/d/f new/"
       })
   void wordsMeanWhatTheyMeanToGnuCp(String words) throws IOException, InterruptedException {
-    sh("rm -rf gnu own; mkdir -p gnu/old/d/empty; echo file >gnu/file; echo old >gnu/old/fifo; cp -a gnu own");
+    sh(
+        "rm -rf gnu own; mkdir -p gnu/old/d/empty; echo file >gnu/file; echo old >gnu/old/fifo; cp"
+            + " -a gnu own");
     String[] word = words.replaceFirst("@ ", " ").split(" ", -1);
     List<String> gnu = new ArrayList<>();
     List<String> own = new ArrayList<>();
@@ -143,7 +179,11 @@ class CopyOutTest {
       gnu.add(last ? "gnu/" + word[i] : word[i].replace("@", "mnt"));
       own.add(last ? "host:" + dir + "/own/" + word[i] : word[i].replace("@", "image:"));
     }
-    boolean done = sh("if cp --preserve=mode,ownership,timestamps " + String.join(" ", gnu) + "; then echo done; fi").endsWith("done\n");
+    boolean done =
+        sh("if cp --preserve=mode,ownership,timestamps "
+                + String.join(" ", gnu)
+                + "; then echo done; fi")
+            .endsWith("done\n");
     CommandLineRun run = pollux("cp", own.toArray(String[]::new));
 
     assertThat(run.status() == 0).as(run.err()).isEqualTo(done);
@@ -159,23 +199,43 @@ class CopyOutTest {
     String modules = System.getProperty("jdk.module.path");
     String run =
         modules == null
-            ? " --enable-native-access=ALL-UNNAMED -cp '" + System.getProperty("java.class.path") + "' io.pollux.tools.Pollux "
-            : " --enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools --module-path '" + modules
+            ? " --enable-native-access=ALL-UNNAMED -cp '"
+                + System.getProperty("java.class.path")
+                + "' io.pollux.tools.Pollux "
+            : " --enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools"
+                  + " --module-path '"
+                + modules
                 + "' --module io.pollux.tools/io.pollux.tools.Pollux ";
     String pollux = java + " -XX:+UseSerialGC" + run;
-    assertThat(sh("export LC_ALL=C.UTF-8; " + pollux + "cat --image image \"$(printf '/d/\\377\\376')\"")).isEqualTo("x\n");
-    sh("export LC_ALL=C.UTF-8; " + pollux + "cp -r --image image \"$(printf 'image:/d/dir\\376')\" \"$(printf 'host:new\\376')\"");
+    assertThat(
+            sh(
+                "export LC_ALL=C.UTF-8; "
+                    + pollux
+                    + "cat --image image \"$(printf '/d/\\377\\376')\""))
+        .isEqualTo("x\n");
+    sh(
+        "export LC_ALL=C.UTF-8; "
+            + pollux
+            + "cp -r --image image \"$(printf 'image:/d/dir\\376')\" \"$(printf"
+            + " 'host:new\\376')\"");
     assertThat(sh("cat \"$(printf 'new\\376/in\\377')\"")).isEqualTo("q\n");
-    assertThat(sh("export LC_ALL=C.UTF-8; " + pollux + "cat --image image \"$(printf '/d/\\377')\" 2>&1 || echo $?"))
+    assertThat(
+            sh(
+                "export LC_ALL=C.UTF-8; "
+                    + pollux
+                    + "cat --image image \"$(printf '/d/\\377')\" 2>&1 || echo $?"))
         .isEqualTo("pollux: /d/\\xff: No such file or directory\n2\n");
   }
 
   @Test
-  void aFullFilesystemIsSaidInOneLineAndTheNextFileIsCopied() throws IOException, InterruptedException {
+  void aFullFilesystemIsSaidInOneLineAndTheNextFileIsCopied()
+      throws IOException, InterruptedException {
     sh("mkdir full; mount -t tmpfs -o size=512k tmpfs full");
     try {
-      CommandLineRun run = pollux("cp", "image:/unwritten", "image:/d/f", "host:" + dir.resolve("full"));
-      assertThat(said(run)).startsWith("pollux: " + dir + "/full/unwritten: No space left on device\n");
+      CommandLineRun run =
+          pollux("cp", "image:/unwritten", "image:/d/f", "host:" + dir.resolve("full"));
+      assertThat(said(run))
+          .startsWith("pollux: " + dir + "/full/unwritten: No space left on device\n");
       assertThat(run.status()).isEqualTo(1);
       assertThat(sh("stat -c %s full/unwritten; ls full")).contains("f\n");
     } finally {

@@ -25,14 +25,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * The sample, spoiled at random. Whatever was spoiled: the mount is refused in a sentence, or each name, link, directory and
- * file is read right or answers an error; nothing takes long, nothing throws, nothing is held afterwards.
+ * The sample, spoiled at random. Whatever was spoiled: the mount is refused in a sentence, or each
+ * name, link, directory and file is read right or answers an error; nothing takes long, nothing
+ * throws, nothing is held afterwards.
  *
- * <p>Where to spoil is drawn from the blocks that are not all zeroes, the blocks with metadata as often as all the others
- * together, of which there are many more.
+ * <p>Where to spoil is drawn from the blocks that are not all zeroes, the blocks with metadata as
+ * often as all the others together, of which there are many more.
  *
- * <p>And metadata that was changed and then given a right sum, as only somebody who means harm would: nothing can be said about what is
- * read then, except that it ends, and the rest of the above.
+ * <p>And metadata that was changed and then given a right sum, as only somebody who means harm
+ * would: nothing can be said about what is read then, except that it ends, and the rest of the
+ * above.
  *
  * <p>-Dpollux.seed=N draws the same again; -Dpollux.corruptions=N makes so many of each kind.
  */
@@ -59,7 +61,11 @@ class CorruptionTest {
       }
     }
     System.out.println(
-        "CorruptionTest: " + metadataBlocks.size() + " blocks with metadata, " + otherBlocks.size() + " others");
+        "CorruptionTest: "
+            + metadataBlocks.size()
+            + " blocks with metadata, "
+            + otherBlocks.size()
+            + " others");
     assertThat(metadataBlocks).hasSizeGreaterThan(100);
     assertThat(otherBlocks).hasSizeGreaterThan(4096);
   }
@@ -101,10 +107,14 @@ class CorruptionTest {
   private Corruption singleByte(SplittableRandom random) {
     long at = pick(random) + random.nextInt(BLOCK);
     byte flipped = (byte) random.nextInt(1, 256);
-    return new Corruption(at, new byte[] {(byte) (sample.peek(at, 1)[0] ^ flipped)}, "another byte");
+    return new Corruption(
+        at, new byte[] {(byte) (sample.peek(at, 1)[0] ^ flipped)}, "another byte");
   }
 
-  /** A block of random bytes, of zeroes, or a block from somewhere else with sums that are right there. */
+  /**
+   * A block of random bytes, of zeroes, or a block from somewhere else with sums that are right
+   * there.
+   */
   private Corruption block(SplittableRandom random) {
     long at = pick(random);
     byte[] bytes = new byte[BLOCK];
@@ -143,7 +153,14 @@ class CorruptionTest {
       }
     }
     System.out.println(
-        "CorruptionTest: " + count + " forgeries: " + refused + " refused, " + seen + " names seen, errors: " + errors);
+        "CorruptionTest: "
+            + count
+            + " forgeries: "
+            + refused
+            + " refused, "
+            + seen
+            + " names seen, errors: "
+            + errors);
   }
 
   private boolean walks(ForgedWalk walk) {
@@ -180,17 +197,27 @@ class CorruptionTest {
       sample.poke(corruption.at, corruption.bytes);
       try {
         int errors =
-            assertTimeoutPreemptively(BOUND, () -> errors(), () -> corruption + ", seed " + seed.value());
+            assertTimeoutPreemptively(
+                BOUND, () -> errors(), () -> corruption + ", seed " + seed.value());
         refused += errors < 0 ? 1 : 0;
         noticed += errors > 0 ? 1 : 0;
       } catch (AssertionError | RuntimeException e) {
-        throw new AssertionError("corruption " + i + " of seed " + seed.value() + ", " + corruption, e);
+        throw new AssertionError(
+            "corruption " + i + " of seed " + seed.value() + ", " + corruption, e);
       } finally {
         sample.poke(corruption.at, original);
       }
     }
     System.out.println(
-        "CorruptionTest: " + count + " " + what + ": " + refused + " refused, " + noticed + " with errors, the rest harmless");
+        "CorruptionTest: "
+            + count
+            + " "
+            + what
+            + ": "
+            + refused
+            + " refused, "
+            + noticed
+            + " with errors, the rest harmless");
   }
 
   /** Mounts and reads everything. Answers the number of errors, -1 if it can't be mounted. */

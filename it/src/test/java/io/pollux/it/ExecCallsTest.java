@@ -21,7 +21,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** C programs that print what calls return, on this kernel and on the Linux below: the outputs are compared. */
+/**
+ * C programs that print what calls return, on this kernel and on the Linux below: the outputs are
+ * compared.
+ */
 @Timeout(300)
 @Execution(ExecutionMode.CONCURRENT)
 final class ExecCallsTest {
@@ -39,7 +42,8 @@ final class ExecCallsTest {
   }
 
   private static void compare(String ours, String linux, Predicate<String> counts) {
-    assertThat(ours.lines().filter(counts)).containsExactlyElementsOf(linux.lines().filter(counts).toList());
+    assertThat(ours.lines().filter(counts))
+        .containsExactlyElementsOf(linux.lines().filter(counts).toList());
   }
 
   // Inside the C library.
@@ -61,15 +65,21 @@ final class ExecCallsTest {
   void aWalkFromAboveComesToTheMountPoint() throws Exception {
     CProgram program = CProgram.compile("inside-library");
     Path at = Files.createDirectories(dir.resolve("some/where"));
-    ExecRun ours = ExecRun.of("--at " + at + " " + MEMORY + program.file() + " tree " + at).succeeded();
-    CProgram.Run linux = program.onLinux("tree", Files.createDirectories(dir.resolve("linux/where")).toString());
+    ExecRun ours =
+        ExecRun.of("--at " + at + " " + MEMORY + program.file() + " tree " + at).succeeded();
+    CProgram.Run linux =
+        program.onLinux("tree", Files.createDirectories(dir.resolve("linux/where")).toString());
     compare(ours.out(), linux.said(), line -> true);
   }
 
   // fcntl, ioctl, locks.
 
-  /** Leases and notifications are not given here; a name that was just created is not told; ramfs counts no bytes. */
-  private static final Pattern NOT_HERE = Pattern.compile(".*(LEASE|NOTIFY|CREATED_QUERY|command 1028|FIOQSIZE: ).*");
+  /**
+   * Leases and notifications are not given here; a name that was just created is not told; ramfs
+   * counts no bytes.
+   */
+  private static final Pattern NOT_HERE =
+      Pattern.compile(".*(LEASE|NOTIFY|CREATED_QUERY|command 1028|FIOQSIZE: ).*");
 
   @ParameterizedTest
   @CsvSource({"fcntl, file", "fcntl, directory", "ioctl, file", "ioctl, directory", "locks, file"})
@@ -84,22 +94,27 @@ final class ExecCallsTest {
     } finally {
       ExecRun.program(List.of("umount", ramfs.toString())).succeeded();
     }
-    ExecRun ours = ExecRun.of(MEMORY + program.file() + " " + what + " /pollux/" + kind + " " + kind).succeeded();
+    ExecRun ours =
+        ExecRun.of(MEMORY + program.file() + " " + what + " /pollux/" + kind + " " + kind)
+            .succeeded();
     compare(ours.out(), said, line -> !NOT_HERE.matcher(line).matches());
   }
 
-  private static String linux(CProgram program, String what, String kind, Path in) throws IOException, InterruptedException {
+  private static String linux(CProgram program, String what, String kind, Path in)
+      throws IOException, InterruptedException {
     CProgram.Run run = program.onLinux(what, in.resolve(kind).toString(), kind);
     assertThat(run.status()).as(run.said()).isZero();
     return run.said();
   }
 
   /**
-   * A loop device's driver answers EINVAL to a request that it does not know, which is ENOTTY for a disk in memory; and its
-   * physical blocks are as large as the logical ones.
+   * A loop device's driver answers EINVAL to a request that it does not know, which is ENOTTY for a
+   * disk in memory; and its physical blocks are as large as the logical ones.
    */
   private static final Pattern OF_THE_DRIVER =
-      Pattern.compile(".*(FIONREAD|TCGETS|TIOCGWINSZ|tcgetattr|ttyname_r|request |FIBMAP|BLKPBSZGET|BLKIOMIN|ETFLAGS|GETVERSION|ETXATTR).*");
+      Pattern.compile(
+          ".*(FIONREAD|TCGETS|TIOCGWINSZ|tcgetattr|ttyname_r|request"
+              + " |FIBMAP|BLKPBSZGET|BLKIOMIN|ETFLAGS|GETVERSION|ETXATTR).*");
 
   @Test
   void everyRequestOnADisk() throws Exception {
@@ -124,8 +139,9 @@ final class ExecCallsTest {
   // Extents and attributes of files.
 
   /**
-   * Makes files in XFS: with every attribute; of holes, unwritten blocks and blocks beyond the end; with extents of attributes;
-   * and with so many shared blocks that reference counts take a tree of two levels.
+   * Makes files in XFS: with every attribute; of holes, unwritten blocks and blocks beyond the end;
+   * with extents of attributes; and with so many shared blocks that reference counts take a tree of
+   * two levels.
    */
   private static final String FILES =
       """
@@ -171,7 +187,8 @@ final class ExecCallsTest {
     Path at = Files.createDirectory(dir.resolve("xfs"));
     String said;
     try (LoopDevice loop = LoopDevice.over(image)) {
-      ExecRun.program(List.of("bash", "-c", FILES, "bash", loop.name(), at.toString())).succeeded(); // mounts it
+      // mounts it
+      ExecRun.program(List.of("bash", "-c", FILES, "bash", loop.name(), at.toString())).succeeded();
       try {
         ExecRun.program(List.of("mount", "-o", "remount,ro", at.toString())).succeeded();
         said = program.onLinux((at + " " + NAMES).split(" ")).said();
@@ -180,13 +197,26 @@ final class ExecCallsTest {
       }
     }
     ExecRun ours =
-        ExecRun.of("--read-only --image " + image + " -- " + program.file() + " /pollux " + NAMES).succeeded();
+        ExecRun.of("--read-only --image " + image + " -- " + program.file() + " /pollux " + NAMES)
+            .succeeded();
     compare(ours.out(), said, line -> true);
-    assertThat(said).contains("plain FSGETXATTR: 0").contains("flags 0x2000").contains("flags 0x800");
+    assertThat(said)
+        .contains("plain FSGETXATTR: 0")
+        .contains("flags 0x2000")
+        .contains("flags 0x800");
     ExecRun writable =
-        ExecRun.of("--disk ram --image " + image + " -- " + program.file() + " /pollux plain directory").succeeded();
+        ExecRun.of(
+                "--disk ram --image "
+                    + image
+                    + " -- "
+                    + program.file()
+                    + " /pollux plain directory")
+            .succeeded();
     assertThat(writable.out().lines())
-        .contains("plain SETFLAGS: -1 EOPNOTSUPP", "directory FSSETXATTR: -1 EOPNOTSUPP", "plain SETFLAGS wild: -1 EFAULT");
+        .contains(
+            "plain SETFLAGS: -1 EOPNOTSUPP",
+            "directory FSSETXATTR: -1 EOPNOTSUPP",
+            "plain SETFLAGS wild: -1 EFAULT");
   }
 
   // Limits.
@@ -232,7 +262,12 @@ final class ExecCallsTest {
 
   /** Also if the host would refuse: without CAP_SYS_RESOURCE, and with a limit of its own. */
   @ParameterizedTest
-  @ValueSource(strings = {"", "prlimit --memlock=65536:65536", "prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"})
+  @ValueSource(
+      strings = {
+        "",
+        "prlimit --memlock=65536:65536",
+        "prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"
+      })
   void theLimitOfPinnedMemoryIsTheKernels(String as) throws Exception {
     Path program = CProgram.compile("memlock").file();
     String line = as + " " + Repository.pollux() + " exec -- " + program + " /pollux/main.dat";

@@ -22,7 +22,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The tools that make, check and recognise filesystems, on a disk of this kernel as on a loop device of the same size. */
+/**
+ * The tools that make, check and recognise filesystems, on a disk of this kernel as on a loop
+ * device of the same size.
+ */
 @Timeout(600)
 @Execution(ExecutionMode.CONCURRENT)
 final class ExecMkfsTest {
@@ -31,7 +34,8 @@ final class ExecMkfsTest {
   private static final String UUID = "12345678-1234-4321-8765-123456789abc";
 
   /** Of the programs that know such variables: nothing that they write depends on the time. */
-  private static final String TIME = "env E2FSPROGS_FAKE_TIME=1700000000 E2FSCK_TIME=1700000000 SOURCE_DATE_EPOCH=1700000000 ";
+  private static final String TIME =
+      "env E2FSPROGS_FAKE_TIME=1700000000 E2FSCK_TIME=1700000000 SOURCE_DATE_EPOCH=1700000000 ";
 
   private static final Pattern AG_LINES = Pattern.compile("( - agno = \\d+\n)+");
 
@@ -41,7 +45,10 @@ final class ExecMkfsTest {
     this.dir = dir;
   }
 
-  /** A filesystem: the command that creates it, those that inspect it, and those that may change it. DEV is the disk. */
+  /**
+   * A filesystem: the command that creates it, those that inspect it, and those that may change it.
+   * DEV is the disk.
+   */
   private enum Tools {
     XFS(
         "mkfs.xfs -f -m uuid=" + UUID + " DEV",
@@ -56,7 +63,8 @@ final class ExecMkfsTest {
         "fsck.gfs2 -n DEV; tunegfs2 -l DEV",
         "fsck.gfs2 -y DEV");
 
-    private static final List<String> OF_ALL = List.of("blkid -p DEV", "blkid -p -i DEV", "blkid -o udev -p DEV", "wipefs --no-act DEV");
+    private static final List<String> OF_ALL =
+        List.of("blkid -p DEV", "blkid -p -i DEV", "blkid -o udev -p DEV", "wipefs --no-act DEV");
 
     private final String make;
     private final String look;
@@ -97,7 +105,8 @@ final class ExecMkfsTest {
   }
 
   /** Runs a command on a loop device over an image. */
-  private static ExecRun onLinux(Path image, String command) throws IOException, InterruptedException {
+  private static ExecRun onLinux(Path image, String command)
+      throws IOException, InterruptedException {
     try (LoopDevice loop = LoopDevice.over(image)) {
       ExecRun run = ExecRun.program(words((TIME + command).replace("DEV", loop.name())));
       return plain(run, loop.name());
@@ -105,15 +114,23 @@ final class ExecMkfsTest {
   }
 
   /** Runs a command on this kernel's disk over an image. */
-  private static ExecRun onPollux(Path image, String command) throws IOException, InterruptedException {
+  private static ExecRun onPollux(Path image, String command)
+      throws IOException, InterruptedException {
     String disk = "/pollux/dev/file0";
-    ExecRun run = ExecRun.of(words("--fs none --disk file --image " + image + " -- " + (TIME + command).replace("DEV", disk)));
+    ExecRun run =
+        ExecRun.of(
+            words(
+                "--fs none --disk file --image "
+                    + image
+                    + " -- "
+                    + (TIME + command).replace("DEV", disk)));
     return plain(run, disk);
   }
 
   /**
-   * The output of a program, without the disk's name, the columns that depend on its length, and the times that it took. The
-   * threads of xfs_repair print their lines in any order: neighbours of that kind are sorted.
+   * The output of a program, without the disk's name, the columns that depend on its length, and
+   * the times that it took. The threads of xfs_repair print their lines in any order: neighbours of
+   * that kind are sorted.
    */
   private static ExecRun plain(ExecRun run, String disk) {
     return new ExecRun(run.status(), plain(run.out(), disk), plain(run.err(), disk));
@@ -124,11 +141,13 @@ final class ExecMkfsTest {
     String plain = text.replace(disk, "DEV").replace(name, "DEV").replaceAll(" +", " ");
     return AG_LINES
         .matcher(plain.replaceAll("completed in [0-9.m]+s", "completed"))
-        .replaceAll(lines -> lines.group().lines().sorted().collect(Collectors.joining("\n", "", "\n")));
+        .replaceAll(
+            lines -> lines.group().lines().sorted().collect(Collectors.joining("\n", "", "\n")));
   }
 
   /**
-   * Made twice on Linux, some words differ: times, and numbers that are drawn. Everything else is compared.
+   * Made twice on Linux, some words differ: times, and numbers that are drawn. Everything else is
+   * compared.
    */
   @ParameterizedTest
   @EnumSource(Tools.class)
@@ -148,7 +167,9 @@ final class ExecMkfsTest {
     for (String command : Tools.OF_ALL) {
       assertThat(onPollux(ours, command)).as(command).isEqualTo(onLinux(ours, command));
     }
-    assertThat(onPollux(ours, tools.looks().getFirst()).status()).as("the checker finds nothing").isZero();
+    assertThat(onPollux(ours, tools.looks().getFirst()).status())
+        .as("the checker finds nothing")
+        .isZero();
   }
 
   private static void compare(Path first, Path second, Path ours) throws IOException {
@@ -178,10 +199,15 @@ final class ExecMkfsTest {
         }
       }
     }
-    assertThat(drawn).as("words that differ from one time to the next on Linux").isLessThan(BYTES / WORD / 1000);
+    assertThat(drawn)
+        .as("words that differ from one time to the next on Linux")
+        .isLessThan(BYTES / WORD / 1000);
   }
 
-  /** Whether a word ends as an address of a program does: mkfs.gfs2 writes some bytes that it never set. */
+  /**
+   * Whether a word ends as an address of a program does: mkfs.gfs2 writes some bytes that it never
+   * set.
+   */
   private static boolean isRemnant(byte[] bytes, int word) {
     byte high = bytes[word + 5];
     boolean address = high == 0x7f || high == 0x55 || high == 0x56;
@@ -202,7 +228,8 @@ final class ExecMkfsTest {
     }
     Path copy = Files.copy(image, dir.resolve("copy"));
     assertThat(onPollux(copy, tools.repair)).isEqualTo(onLinux(image, tools.repair));
-    assertThat(onPollux(copy, tools.looks().getFirst())).isEqualTo(onLinux(image, tools.looks().getFirst()));
+    assertThat(onPollux(copy, tools.looks().getFirst()))
+        .isEqualTo(onLinux(image, tools.looks().getFirst()));
   }
 
   @Test
@@ -216,11 +243,18 @@ final class ExecMkfsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {
-    "mkfs.xfs -f", "mkfs.ext4 -F", "mkfs.gfs2 -O -p lock_nolock", "mkfs.ext4 -F -D", "mkfs.ext2 -F -b 1024", "mkfs.xfs -f -K -b size=1024"
-  })
+  @ValueSource(
+      strings = {
+        "mkfs.xfs -f",
+        "mkfs.ext4 -F",
+        "mkfs.gfs2 -O -p lock_nolock",
+        "mkfs.ext4 -F -D",
+        "mkfs.ext2 -F -b 1024",
+        "mkfs.xfs -f -K -b size=1024"
+      })
   void aDiskInMemoryIsFormatted(String tool) throws Exception {
-    ExecRun run = ExecRun.of(words("--fs none --size 512M -- " + tool + " /pollux/dev/ram0")).succeeded();
+    ExecRun run =
+        ExecRun.of(words("--fs none --size 512M -- " + tool + " /pollux/dev/ram0")).succeeded();
     assertThat(run.err()).doesNotContain("pollux:", "warning: unable");
   }
 

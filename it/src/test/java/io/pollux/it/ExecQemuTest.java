@@ -18,7 +18,10 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** QEMU's tools on this kernel: its block layer makes its calls from coroutines, on stacks of their own. */
+/**
+ * QEMU's tools on this kernel: its block layer makes its calls from coroutines, on stacks of their
+ * own.
+ */
 @Timeout(600)
 @Execution(ExecutionMode.CONCURRENT)
 final class ExecQemuTest {
@@ -39,11 +42,20 @@ final class ExecQemuTest {
   private static void qemu(String target, String line) throws IOException, InterruptedException {
     Oracles.needPrograms("qemu-utils", "qemu-img", "qemu-io");
     ExecRun run = ExecRun.of(target + line).succeeded();
-    assertThat(run.out() + run.err()).as(line).doesNotContainIgnoringCase("error", "fail", "mismatch", "pollux:");
+    assertThat(run.out() + run.err())
+        .as(line)
+        .doesNotContainIgnoringCase("error", "fail", "mismatch", "pollux:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"-i native", "-i threads", "-i native -w", "-i native -w --flush-interval 64", "-i native -s 65536 -d 8"})
+  @ValueSource(
+      strings = {
+        "-i native",
+        "-i threads",
+        "-i native -w",
+        "-i native -w --flush-interval 64",
+        "-i native -s 65536 -d 8"
+      })
   void benchesTheBareDevice(String options) throws Exception {
     qemu(DEVICE, "qemu-img bench -f raw -t none -c 2000 " + options + " /pollux/dev/ram0");
   }
@@ -60,19 +72,22 @@ final class ExecQemuTest {
     Path image = dir.resolve("image");
     Files.write(image, new byte[8 << 20]);
     String target = "--fs none --image " + image + " -- ";
-    qemu(target, "qemu-img convert -n -f raw -O raw -t none -T none " + disk + " /pollux/dev/file0");
+    qemu(
+        target, "qemu-img convert -n -f raw -O raw -t none -T none " + disk + " /pollux/dev/file0");
     assertThat(image).hasSameBinaryContentAs(disk);
     qemu(target, "qemu-img compare -T none -f raw -F raw " + disk + " /pollux/dev/file0");
     Path copy = dir.resolve("copy");
     qemu(target, "qemu-img convert -f raw -O raw -m 8 -W -T none /pollux/dev/file0 " + copy);
     assertThat(copy).hasSameBinaryContentAs(disk);
-    qemu(target, "qemu-img bench -f raw -t none -c 500 -i " + aio + " " + disk); // a file of the host
+    // a file of the host
+    qemu(target, "qemu-img bench -f raw -t none -c 500 -i " + aio + " " + disk);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"native", "threads"})
   void verifiesPatterns(String aio) throws Exception {
-    List<String> line = new ArrayList<>(List.of((DEVICE + "qemu-io -f raw -t none -i " + aio).split(" ")));
+    List<String> line =
+        new ArrayList<>(List.of((DEVICE + "qemu-io -f raw -t none -i " + aio).split(" ")));
     for (String command :
         List.of(
             "write -P 0x5a 0 1M",
@@ -90,6 +105,8 @@ final class ExecQemuTest {
     line.add("/pollux/dev/ram0");
     Oracles.needPrograms("qemu-utils", "qemu-io");
     ExecRun run = ExecRun.of(line).succeeded();
-    assertThat(run.out() + run.err()).contains("read 1048576/1048576").doesNotContainIgnoringCase("failed", "pollux:");
+    assertThat(run.out() + run.err())
+        .contains("read 1048576/1048576")
+        .doesNotContainIgnoringCase("failed", "pollux:");
   }
 }

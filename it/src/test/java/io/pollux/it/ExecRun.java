@@ -63,7 +63,8 @@ public record ExecRun(int status, String out, String err) {
       } finally {
         process.destroyForcibly();
       }
-      return new ExecRun(process.exitValue(), Files.readString(out, UTF_8), Files.readString(err, UTF_8));
+      return new ExecRun(
+          process.exitValue(), Files.readString(out, UTF_8), Files.readString(err, UTF_8));
     } finally {
       Files.delete(out);
       Files.delete(err);

@@ -50,7 +50,10 @@ final class ExecTest {
 
   private static void fio(String target, String options) throws IOException, InterruptedException {
     Oracles.needPrograms("fio", "fio");
-    ExecRun run = ExecRun.of(target + "fio --name=t --thread --group_reporting --verify_state_save=0 " + options).succeeded();
+    ExecRun run =
+        ExecRun.of(
+                target + "fio --name=t --thread --group_reporting --verify_state_save=0 " + options)
+            .succeeded();
     assertThat(run.out()).contains("err= 0", "Run status group 0");
     assertThat(run.err()).as("what fio complains of").doesNotContain("fio:", "pollux:");
   }
@@ -71,18 +74,26 @@ final class ExecTest {
   void fioReadsXfs(String engine, int direct) throws Exception {
     fio(
         "-- ",
-        "--filename=/pollux/main.dat --rw=randread --bs=4k --number_ios=20000 --size=16M --ioengine="
+        "--filename=/pollux/main.dat --rw=randread --bs=4k --number_ios=20000 --size=16M"
+            + " --ioengine="
             + engine
             + " --direct="
             + direct);
   }
 
   @ParameterizedTest
-  @CsvSource({"libaio --iodepth=16, 1", "libaio --iodepth=16, 0", "psync, 1", "pvsync2 --hipri, 1", "sync, 0"})
+  @CsvSource({
+    "libaio --iodepth=16, 1",
+    "libaio --iodepth=16, 0",
+    "psync, 1",
+    "pvsync2 --hipri, 1",
+    "sync, 0"
+  })
   void fioWritesAndVerifiesTheBareDevice(String engine, int direct) throws Exception {
     fio(
         DEVICE,
-        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --ioengine="
+        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=16M --verify=crc32c"
+            + " --verify_fatal=1 --ioengine="
             + engine
             + " --direct="
             + direct);
@@ -97,7 +108,8 @@ final class ExecTest {
     }
     fio(
         "--fs none --disk file --image " + image + " -- ",
-        "--filename=/pollux/dev/file0 --rw=randrw --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --ioengine="
+        "--filename=/pollux/dev/file0 --rw=randrw --bs=4k --size=16M --verify=crc32c"
+            + " --verify_fatal=1 --ioengine="
             + engine
             + " --direct="
             + direct);
@@ -107,14 +119,14 @@ final class ExecTest {
   void fioWithManyThreads() throws Exception {
     fio(
         DEVICE,
-        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=4M --offset_increment=4M --numjobs=8 --verify=crc32c"
-            + " --ioengine=libaio --iodepth=8 --direct=1");
+        "--filename=/pollux/dev/ram0 --rw=randrw --bs=4k --size=4M --offset_increment=4M"
+            + " --numjobs=8 --verify=crc32c --ioengine=libaio --iodepth=8 --direct=1");
   }
 
   /**
-   * With errors of reads the data is verified, too. With errors of writes it is not: fio of that version expects a
-   * sequence of seeds that a failed write breaks, and complains of what is right; and an error in the second, verifying
-   * phase of a synchronous engine ends it uncounted.
+   * With errors of reads the data is verified, too. With errors of writes it is not: fio of that
+   * version expects a sequence of seeds that a failed write breaks, and complains of what is right;
+   * and an error in the second, verifying phase of a synchronous engine ends it uncounted.
    */
   @ParameterizedTest
   @CsvSource({
@@ -124,17 +136,25 @@ final class ExecTest {
     "write, libaio --iodepth=16, ''",
     "both, libaio --iodepth=16 --iodepth_batch=8, ''"
   })
-  void fioReportsTheErrorsOfTheDiskAndNoOthers(String which, String engine, String verify) throws Exception {
+  void fioReportsTheErrorsOfTheDiskAndNoOthers(String which, String engine, String verify)
+      throws Exception {
     Oracles.needPrograms("fio", "fio");
     String fault = "--fault seed=3,error-rate=0.005,errors=" + which;
     ExecRun run =
         ExecRun.of(
-            (fault + " --fs none --size 64M -- fio --name=t --thread --filename=/pollux/dev/ram0 --direct=1 --rw=randrw --bs=4k"
-                + " --size=16M --continue_on_error=io --verify_state_save=0 --ioengine=" + engine + " " + verify).strip());
+            (fault
+                    + " --fs none --size 64M -- fio --name=t --thread --filename=/pollux/dev/ram0"
+                    + " --direct=1 --rw=randrw --bs=4k --size=16M --continue_on_error=io"
+                    + " --verify_state_save=0 --ioengine="
+                    + engine
+                    + " "
+                    + verify)
+                .strip());
     Matcher told = Pattern.compile("faults of ram0: error=(\\d+) \\(\\1 of ").matcher(run.err());
     assertThat(told.find()).as(run.err()).isTrue();
     assertThat(Integer.parseInt(told.group(1))).isPositive();
-    assertThat(run.out()).contains("errors    : total=" + told.group(1) + ", first_error=5/<Input/output error>");
+    assertThat(run.out())
+        .contains("errors    : total=" + told.group(1) + ", first_error=5/<Input/output error>");
     assertThat(run.err()).doesNotContain("verify:");
   }
 
@@ -151,14 +171,27 @@ final class ExecTest {
   void stressNgFindsNothingInAio() throws Exception {
     Oracles.needPrograms("stress-ng", "stress-ng");
     ExecRun run =
-        ExecRun.of(DEVICE + "stress-ng --aiol 1 --aiol-ops 500 --verify --temp-path /pollux -t 60").succeeded();
-    assertThat(run.out() + run.err()).contains("successful run completed").doesNotContain("skipped", "fail:");
+        ExecRun.of(DEVICE + "stress-ng --aiol 1 --aiol-ops 500 --verify --temp-path /pollux -t 60")
+            .succeeded();
+    assertThat(run.out() + run.err())
+        .contains("successful run completed")
+        .doesNotContain("skipped", "fail:");
   }
 
   // Programs of this project.
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "-p 0", "-b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 1 -P", "-d 1 -s 1 -c 1", "-d 100 -s 13 -c 5"})
+  @ValueSource(
+      strings = {
+        "",
+        "-p 0",
+        "-b 0",
+        "-p 0 -b 0 -D 0",
+        "-p 0 -S",
+        "-p 1 -P",
+        "-d 1 -s 1 -c 1",
+        "-d 100 -s 13 -c 5"
+      })
   void aRingProgramReadsThroughRings(String options) throws Exception {
     Path program = compile("aio-ring").file();
     String line = "-- " + program + " -r 1 -V " + options + " /pollux/main.dat";
@@ -168,13 +201,18 @@ final class ExecTest {
 
   @Test
   void aRingProgramReadsTheBareDevice() throws Exception {
-    ExecRun.of("--disk null --fs none --size 1G -- " + compile("aio-ring").file() + " -r 1 -V /pollux/dev/null0")
+    ExecRun.of(
+            "--disk null --fs none --size 1G -- "
+                + compile("aio-ring").file()
+                + " -r 1 -V /pollux/dev/null0")
         .succeeded();
   }
 
   @Test
   void wildPointersAreFaultsAndTheProgramLives() throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("wild-pointers").file() + " /pollux/main.dat /pollux/dev/ram0").succeeded();
+    ExecRun run =
+        ExecRun.of("-- " + compile("wild-pointers").file() + " /pollux/main.dat /pollux/dev/ram0")
+            .succeeded();
     assertThat(run.out()).contains(" 0 differences");
   }
 
@@ -209,7 +247,8 @@ final class ExecTest {
   @ValueSource(strings = {"files", "streams", "waits", "polls", "eventfds", "many"})
   @ResourceLock("aio of the host")
   void aioOnFilesOfTheHostIsAsOnTheHost(String name) throws Exception {
-    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+    Oracles.need(
+        Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
     CProgram program = compile("host-files");
     ExecRun run = ExecRun.of(DEVICE + program.file() + " " + name + " " + dir).succeeded();
     assertThat(run.out()).isEqualTo(program.onLinux(name, dir.toString()).said());
@@ -220,7 +259,8 @@ final class ExecTest {
   @ValueSource(ints = {256, 512, 1024})
   void pendingPollsTakeNoneOfTheProgramsDescriptors(int limit) throws Exception {
     String line = "ulimit -n " + limit + "; exec " + compile("host-files").file() + " many " + dir;
-    ExecRun run = ExecRun.of(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line)).succeeded();
+    ExecRun run =
+        ExecRun.of(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line)).succeeded();
     assertThat(run.out()).isEqualTo("many: 0 differences\n");
     assertThat(run.err()).isEmpty();
   }
@@ -228,7 +268,8 @@ final class ExecTest {
   @ParameterizedTest
   @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
   void aWaitingReadKeepsItsFileWhenTheNumberIsReused(int flags) throws Exception {
-    ExecRun run = ExecRun.of(DEVICE + compile("reused-numbers").file() + " " + flags + " " + dir).succeeded();
+    ExecRun run =
+        ExecRun.of(DEVICE + compile("reused-numbers").file() + " " + flags + " " + dir).succeeded();
     assertThat(run.out()).isEqualTo("40 reads\n");
     assertThat(run.err()).isEmpty();
   }
@@ -237,7 +278,8 @@ final class ExecTest {
   @ParameterizedTest
   @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
   void aShortReadOfAHostFileIsAsOfPreadv2(int flags) throws Exception {
-    ExecRun run = ExecRun.of(DEVICE + compile("short-reads").file() + " " + flags + " " + dir).succeeded();
+    ExecRun run =
+        ExecRun.of(DEVICE + compile("short-reads").file() + " " + flags + " " + dir).succeeded();
     assertThat(run.out())
         .isEqualTo(
             """
@@ -254,7 +296,8 @@ final class ExecTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"-p 0", "-p 0 -b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 0 -d 100 -s 13 -c 5"})
+  @ValueSource(
+      strings = {"-p 0", "-p 0 -b 0", "-p 0 -b 0 -D 0", "-p 0 -S", "-p 0 -d 100 -s 13 -c 5"})
   void aRingProgramReadsAFileOfTheHost(String options) throws Exception {
     Path file = dir.resolve("host.dat");
     byte[] bytes = new byte[1 << 20];
@@ -262,7 +305,14 @@ final class ExecTest {
       bytes[i] = (byte) (i * 31 + (i >> 12)); // no two blocks alike for a while
     }
     Files.write(file, bytes);
-    ExecRun run = ExecRun.of("--fs none --size 64M -- " + compile("aio-ring").file() + " -r 1 -V " + options + " " + file);
+    ExecRun run =
+        ExecRun.of(
+            "--fs none --size 64M -- "
+                + compile("aio-ring").file()
+                + " -r 1 -V "
+                + options
+                + " "
+                + file);
     assertThat(run.succeeded().out()).contains("IOPS=", "total: ");
   }
 
@@ -276,17 +326,22 @@ final class ExecTest {
 
   @Test
   void noThreadButTheProgramsTakesItsSignals() throws Exception {
-    ExecRun run = ExecRun.of(DEVICE + compile("thread-masks").file() + " /pollux/dev/ram0").succeeded();
+    ExecRun run =
+        ExecRun.of(DEVICE + compile("thread-masks").file() + " /pollux/dev/ram0").succeeded();
     assertThat(run.out() + run.err()).isEqualTo("thread-masks: 0 differences\n");
   }
 
-  /** 64 signals by each way to ask for them, before and after the first call: what is printed is what Linux makes it print. */
+  /**
+   * 64 signals by each way to ask for them, before and after the first call: what is printed is
+   * what Linux makes it print.
+   */
   @Test
   @ResourceLock("aio of the host")
   void dispositionsAreThoseOfLinux() throws Exception {
     CProgram program = compile("dispositions");
     Path file = Files.write(dir.resolve("file"), new byte[4096]);
-    Oracles.need(Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
+    Oracles.need(
+        Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
     CProgram.Run onLinux = program.onLinux(file.toString());
     assertThat(onLinux.status()).as(onLinux.said()).isZero();
     ExecRun run = ExecRun.of("-- " + program.file() + " /pollux/main.dat").succeeded();
@@ -295,16 +350,27 @@ final class ExecTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"pipe, 141", "pipe-ignored, 10", "pipe-handler, 11", "divide, 136", "segv, 139", "ill, 132", "sent, 139"})
+  @CsvSource({
+    "pipe, 141",
+    "pipe-ignored, 10",
+    "pipe-handler, 11",
+    "divide, 136",
+    "segv, 139",
+    "ill, 132",
+    "sent, 139"
+  })
   void aSignalEndsTheProgramWhileTheKernelRuns(String how, int status) throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("dispositions").file() + " die " + how + " /pollux/main.dat");
+    ExecRun run =
+        ExecRun.of("-- " + compile("dispositions").file() + " die " + how + " /pollux/main.dat");
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     assertThat(run.err()).isEmpty();
   }
 
   @Test
   void ignoredSignalsStayIgnoredOverAnExec() throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("dispositions").file() + " die exec /pollux/main.dat").succeeded();
+    ExecRun run =
+        ExecRun.of("-- " + compile("dispositions").file() + " die exec /pollux/main.dat")
+            .succeeded();
     assertThat(run.out()).isEqualTo("  mask 0 ignored 11 13\n");
   }
 
@@ -331,14 +397,19 @@ final class ExecTest {
     ExecRun run = limited(700_000, DEVICE);
     assertThat(run.err()).startsWith("pollux: exec: RLIMIT_AS (ulimit -v) leaves ").hasLineCount(1);
     ExecRun disk = limited(1_200_000, "--fs none --size 1G -- ");
-    assertThat(disk.err()).startsWith("pollux: ").contains("no memory for a disk of 1073741824 bytes").hasLineCount(1);
+    assertThat(disk.err())
+        .startsWith("pollux: ")
+        .contains("no memory for a disk of 1073741824 bytes")
+        .hasLineCount(1);
   }
 
   /** Reads eight bytes under a limit of the program's. */
-  private static ExecRun limited(int kibibytes, String target) throws IOException, InterruptedException {
+  private static ExecRun limited(int kibibytes, String target)
+      throws IOException, InterruptedException {
     List<String> words = new ArrayList<>(List.of(target.strip().split(" ")));
     String disk = "/pollux/dev/ram0";
-    words.addAll(List.of("sh", "-c", "ulimit -v " + kibibytes + "; head -c 8 " + disk + " | wc -c"));
+    words.addAll(
+        List.of("sh", "-c", "ulimit -v " + kibibytes + "; head -c 8 " + disk + " | wc -c"));
     return ExecRun.of(words);
   }
 
@@ -352,7 +423,8 @@ final class ExecTest {
     "undefined, none, 0, done",
     "undefined, overflow, 0, runtime error: signed integer overflow"
   })
-  void aProgramWithASanitizer(String sanitizer, String how, int status, String said) throws Exception {
+  void aProgramWithASanitizer(String sanitizer, String how, int status, String said)
+      throws Exception {
     CProgram program = CProgram.compile("sanitized", "-g", "-fsanitize=" + sanitizer);
     ExecRun run = ExecRun.of("-- " + program.file() + " " + how + " /pollux/main.dat");
     assertThat(run.out() + run.err()).contains(said);
@@ -364,14 +436,20 @@ final class ExecTest {
 
   // libaio's harness.
 
-  /** Case 14 leaves requests behind, so it is last. Case 20 takes all of aio-max-nr, so it has a process of its own. */
+  /**
+   * Case 14 leaves requests behind, so it is last. Case 20 takes all of aio-max-nr, so it has a
+   * process of its own.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"2 3 4 6 8 10 11 12 13 15 16 17 18 21 22 23 14", "20"})
   void libaioCasesOnADevice(String numbers) throws Exception {
     libaioCases(numbers, "/pollux/dev/ram0", 0, "ok");
   }
 
-  /** 5: files are not mapped; 7: a device has no limit of file size; 19: a ring can't be moved under this kernel. */
+  /**
+   * 5: files are not mapped; 7: a device has no limit of file size; 19: a ring can't be moved under
+   * this kernel.
+   */
   @Test
   void libaioCasesThatAreNotPossible() throws Exception {
     libaioCases("5 7 19", "/pollux/dev/ram0", 77, "not possible here");
@@ -383,12 +461,16 @@ final class ExecTest {
     libaioCases(numbers, "/pollux", 0, "ok");
   }
 
-  private void libaioCases(String numbers, String path, int status, String said) throws IOException, InterruptedException {
+  private void libaioCases(String numbers, String path, int status, String said)
+      throws IOException, InterruptedException {
     String program = compile("libaio-cases").file() + " " + numbers.replace(' ', ',');
     ExecRun run = ExecRun.of("--fs none --size 256M -- " + program + " " + path);
     assertThat(run.out().lines().map(line -> line.replaceAll("(" + said + ").*", "$1")))
         .as(run.err())
-        .containsExactly(Stream.of(numbers.split(" ", -1)).map(number -> "case " + number + ": " + said).toArray(String[]::new));
+        .containsExactly(
+            Stream.of(numbers.split(" ", -1))
+                .map(number -> "case " + number + ": " + said)
+                .toArray(String[]::new));
     assertThat(run.status()).as(run.out() + run.err()).isEqualTo(status);
   }
 
@@ -398,8 +480,11 @@ final class ExecTest {
   void everydayProgramsReadTheImage() throws Exception {
     String sum = ExecRun.of("-- sha256sum /pollux/main.dat").succeeded().out().substring(0, 64);
     for (String line :
-        List.of("-- sh -c cat\t/pollux/main.dat\t|\tsha256sum", "-- sh -c cd\t/;\tdd\tif=pollux/main.dat\tbs=64k\tiflag=direct\t|\tsha256sum")) {
-      List<String> words = Arrays.stream(line.split(" ")).map(word -> word.replace('\t', ' ')).toList();
+        List.of(
+            "-- sh -c cat\t/pollux/main.dat\t|\tsha256sum",
+            "-- sh -c cd\t/;\tdd\tif=pollux/main.dat\tbs=64k\tiflag=direct\t|\tsha256sum")) {
+      List<String> words =
+          Arrays.stream(line.split(" ")).map(word -> word.replace('\t', ' ')).toList();
       assertThat(ExecRun.of(words).succeeded().out()).startsWith(sum);
     }
     Path copy = dir.resolve("copy");
@@ -410,7 +495,8 @@ final class ExecTest {
 
   @Test
   void theImageIsWhereItIsAskedFor() throws Exception {
-    assertThat(ExecRun.of("--at /some/where -- head -c 8 /some/where/main.dat").succeeded().out()).isEqualTo("PLUXSM01");
+    assertThat(ExecRun.of("--at /some/where -- head -c 8 /some/where/main.dat").succeeded().out())
+        .isEqualTo("PLUXSM01");
   }
 
   // The end.
@@ -423,7 +509,14 @@ final class ExecTest {
     Arrays.fill(before, (byte) '.');
     Files.write(image, before);
     ExecRun run =
-        ExecRun.of("--fs none --image " + image + " -- " + compile("ends").file() + " " + how + " /pollux/dev/file0");
+        ExecRun.of(
+            "--fs none --image "
+                + image
+                + " -- "
+                + compile("ends").file()
+                + " "
+                + how
+                + " /pollux/dev/file0");
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     Arrays.fill(before, 0, 4096, (byte) found.charAt(0));
     assertThat(Files.readAllBytes(image)).isEqualTo(before);
@@ -445,7 +538,14 @@ final class ExecTest {
   void theEndOfAProgramWithThreads(String how, int status, String written) throws Exception {
     Path image = Files.write(dir.resolve("image"), new byte[1 << 20]);
     ExecRun run =
-        ExecRun.of("--fs none --image " + image + " -- " + compile("endings").file() + " " + how + " /pollux/dev/file0");
+        ExecRun.of(
+            "--fs none --image "
+                + image
+                + " -- "
+                + compile("endings").file()
+                + " "
+                + how
+                + " /pollux/dev/file0");
     assertThat(run).isEqualTo(new ExecRun(status, "", ""));
     byte[] bytes = Files.readAllBytes(image);
     for (int i = 0; i < written.length(); i++) {
@@ -462,8 +562,10 @@ final class ExecTest {
     Files.write(image, bytes);
     String target = "--fs none --disk file --image " + image + " -- fallocate ";
     ExecRun.of(target + "--zero-range --offset 4096 --length 8704 /pollux/dev/file0").succeeded();
-    ExecRun.of(target + "--punch-hole --offset 1044480 --length 1048576 /pollux/dev/file0").succeeded();
-    assertThat(ExecRun.of(target + "--zero-range --offset 100 --length 4096 /pollux/dev/file0").err())
+    ExecRun.of(target + "--punch-hole --offset 1044480 --length 1048576 /pollux/dev/file0")
+        .succeeded();
+    assertThat(
+            ExecRun.of(target + "--zero-range --offset 100 --length 4096 /pollux/dev/file0").err())
         .contains("Invalid argument");
     Arrays.fill(bytes, 4096, 4096 + 8704, (byte) 0);
     Arrays.fill(bytes, 1044480, 1 << 20, (byte) 0);
@@ -475,7 +577,13 @@ final class ExecTest {
     Path image = dir.resolve("image");
     byte[] wanted = new byte[1 << 20];
     Files.write(image, wanted);
-    ExecRun.of("--fs none --image " + image + " -- " + compile("c-library").file() + " end /pollux/dev/file0").succeeded();
+    ExecRun.of(
+            "--fs none --image "
+                + image
+                + " -- "
+                + compile("c-library").file()
+                + " end /pollux/dev/file0")
+        .succeeded();
     System.arraycopy("kept\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 0, 5);
     System.arraycopy("ran\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 512, 4);
     assertThat(Files.readAllBytes(image)).isEqualTo(wanted);
@@ -503,7 +611,9 @@ final class ExecTest {
     Files.write(image, new byte[1 << 20]);
     ExecRun run = ExecRun.of("--image " + image + " -- cat /pollux/x");
     assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).startsWith("pollux: " + image + ": no filesystem recognised").hasLineCount(1);
+    assertThat(run.err())
+        .startsWith("pollux: " + image + ": no filesystem recognised")
+        .hasLineCount(1);
   }
 
   @Test
@@ -531,7 +641,8 @@ final class ExecTest {
         """,
         StandardCharsets.UTF_8);
     Path program = dir.resolve("map");
-    Process cc = new ProcessBuilder("cc", source.toString(), "-o", program.toString()).inheritIO().start();
+    Process cc =
+        new ProcessBuilder("cc", source.toString(), "-o", program.toString()).inheritIO().start();
     assertThat(cc.waitFor()).isZero();
     assertThat(ExecRun.of("-- " + program).succeeded().err()).contains("ENODEV").hasLineCount(1);
   }

@@ -23,8 +23,9 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Walks over a tree that may say anything: each directory once, each name in it by every call that takes names, files from
- * both ends. It has limits of its own, and a kernel that makes it reach them has no end somewhere.
+ * Walks over a tree that may say anything: each directory once, each name in it by every call that
+ * takes names, files from both ends. It has limits of its own, and a kernel that makes it reach
+ * them has no end somewhere.
  */
 final class ForgedWalk {
   private static final int MOST_NAMES = 100_000;
@@ -69,18 +70,27 @@ final class ForgedWalk {
   }
 
   private void enter(
-      Program program, UserFiles files, UserMemory names, UserMemory data, PathName directory, Deque<PathName> pending) {
+      Program program,
+      UserFiles files,
+      UserMemory names,
+      UserMemory data,
+      PathName directory,
+      Deque<PathName> pending) {
     int fd = files.open(directory, Fcntl.O_RDONLY | Fcntl.O_DIRECTORY);
     try {
       if (!entered.add(files.fstat(fd).ino())) {
         return;
       }
       while (true) {
-        long bytes = SyscallException.check("getdents64", program.syscall(Nr.GETDENTS64, fd, names.address(), ROOM));
+        long bytes =
+            SyscallException.check(
+                "getdents64", program.syscall(Nr.GETDENTS64, fd, names.address(), ROOM));
         if (bytes == 0) {
           return;
         }
-        for (long at = names.address(); at < names.address() + bytes; at += LinuxDirent64.dReclen(at) & 0xffff) {
+        for (long at = names.address();
+            at < names.address() + bytes;
+            at += LinuxDirent64.dReclen(at) & 0xffff) {
           assertThat(++seen).as("names, in a tree of some thousands").isLessThan(MOST_NAMES);
           PathName name = name(at);
           if (!name.isDots()) {

@@ -34,10 +34,11 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The GFS2 sample, spoiled at random. GFS2 has no checksums, so nobody can say that a file which needs a spoiled block reads
- * right or not at all. What can be said: the mount is refused in a sentence, or a walk over everything ends, without an
- * exception and with nothing held; errors are EIO; and every file that does not need the block reads as before. Which blocks
- * a file needs, from the superblock down its path to its data, is learnt from what is read while it is read alone.
+ * The GFS2 sample, spoiled at random. GFS2 has no checksums, so nobody can say that a file which
+ * needs a spoiled block reads right or not at all. What can be said: the mount is refused in a
+ * sentence, or a walk over everything ends, without an exception and with nothing held; errors are
+ * EIO; and every file that does not need the block reads as before. Which blocks a file needs, from
+ * the superblock down its path to its data, is learnt from what is read while it is read alone.
  *
  * <p>-Dpollux.seed=N draws the same again; -Dpollux.corruptions=N makes so many of each kind.
  */
@@ -49,9 +50,19 @@ class Gfs2CorruptionTest {
   private static final int USUAL = 150;
   private static final Duration BOUND = Duration.ofSeconds(60);
 
-  /** Besides damage: links to nowhere, in circles, to names that are too long; what is no directory any more. */
+  /**
+   * Besides damage: links to nowhere, in circles, to names that are too long; what is no directory
+   * any more.
+   */
   private static final Set<Integer> GOOD_ERRORS =
-      Set.of(Errno.EIO, Errno.EUCLEAN, Errno.ENOENT, Errno.ELOOP, Errno.ENAMETOOLONG, Errno.ENOTDIR, Errno.EINVAL);
+      Set.of(
+          Errno.EIO,
+          Errno.EUCLEAN,
+          Errno.ENOENT,
+          Errno.ELOOP,
+          Errno.ENAMETOOLONG,
+          Errno.ENOTDIR,
+          Errno.EINVAL);
 
   /** A file, its sum, and the blocks that were read to read it. */
   private record Known(PathName path, String sum, Set<Long> needs) {}
@@ -62,7 +73,8 @@ class Gfs2CorruptionTest {
   private final List<Long> metadataBlocks; // others with metadata
   private final List<Long> otherBlocks = new ArrayList<>();
 
-  Gfs2CorruptionTest(@TempDir Path directory) throws IOException, InterruptedException, ErrnoException {
+  Gfs2CorruptionTest(@TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
     disk = Gfs2Images.load(Gfs2Images.unpackSample(directory));
     LinuxView linux = Gfs2Images.sampleView();
     Set<Long> metadata = new HashSet<>();
@@ -80,7 +92,11 @@ class Gfs2CorruptionTest {
     walk(new RecordingDisk(disk, new HashSet<>(), metadata)); // directories
     Set<Long> mount = new HashSet<>(files.getFirst().needs);
     files.forEach(file -> mount.retainAll(file.needs));
-    mountBlocks = mount.stream().filter(block -> !isLogHeader(block) || block % LOG_HEADERS_LEFT_OUT == 0).sorted().toList();
+    mountBlocks =
+        mount.stream()
+            .filter(block -> !isLogHeader(block) || block % LOG_HEADERS_LEFT_OUT == 0)
+            .sorted()
+            .toList();
     metadataBlocks = metadata.stream().filter(block -> !mount.contains(block)).sorted().toList();
     for (long block = 0; block < disk.bytes() / BLOCK; block++) {
       if (!metadata.contains(block) && !isZero(block)) {
@@ -102,7 +118,9 @@ class Gfs2CorruptionTest {
 
   /** Blocks of the journal, of which there are so many that nothing else would be drawn. */
   private boolean isLogHeader(long block) {
-    return peek(block * BLOCK + 4, 4).get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0) == LOG_HEADER;
+    return peek(block * BLOCK + 4, 4)
+            .get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0)
+        == LOG_HEADER;
   }
 
   private boolean isZero(long block) {
@@ -192,7 +210,15 @@ class Gfs2CorruptionTest {
       long block = pick(random);
       byte[] original = peek(block * BLOCK, BLOCK).toArray(ValueLayout.JAVA_BYTE);
       byte[] spoiled = original.clone();
-      String how = "corruption " + i + " of seed " + seed.value() + ", block " + block + ": " + draw.spoil(spoiled, random);
+      String how =
+          "corruption "
+              + i
+              + " of seed "
+              + seed.value()
+              + ", block "
+              + block
+              + ": "
+              + draw.spoil(spoiled, random);
       peek(block * BLOCK, BLOCK).copyFrom(MemorySegment.ofArray(spoiled));
       try {
         Map<Integer, Integer> seen = assertTimeoutPreemptively(BOUND, () -> check(block), how);
@@ -204,7 +230,15 @@ class Gfs2CorruptionTest {
         peek(block * BLOCK, BLOCK).copyFrom(MemorySegment.ofArray(original));
       }
     }
-    System.out.println("Gfs2CorruptionTest: " + count + " " + what + ": " + refused + " refused, errors: " + errors);
+    System.out.println(
+        "Gfs2CorruptionTest: "
+            + count
+            + " "
+            + what
+            + ": "
+            + refused
+            + " refused, errors: "
+            + errors);
   }
 
   /** Reads everything. Answers which errors there were, none at all if it can't be mounted. */
@@ -215,12 +249,16 @@ class Gfs2CorruptionTest {
         kernel.mount("mnt", "ram0");
       } catch (ErrnoException e) {
         assertThat(e.getMessage()).isNotBlank().doesNotContain("\n");
-        assertThat(files).as("files that do not need the block").allMatch(file -> file.needs.contains(spoiled));
+        assertThat(files)
+            .as("files that do not need the block")
+            .allMatch(file -> file.needs.contains(spoiled));
         return Map.of();
       }
       for (Known file : files) {
         if (!file.needs.contains(spoiled)) {
-          assertThat(read(kernel, file.path)).as("%s, which does not need it", file.path).isEqualTo(file.sum);
+          assertThat(read(kernel, file.path))
+              .as("%s, which does not need it", file.path)
+              .isEqualTo(file.sum);
         }
       }
       ForgedWalk walk = new ForgedWalk();

@@ -18,7 +18,8 @@ import java.util.concurrent.TimeUnit;
 public final class Gfs2Images {
   private static final Path MODULE =
       Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("../sample").normalize();
-  private static final Path SAMPLE = MODULE.resolve("src/main/resources/io/pollux/sample/gfs2-sample");
+  private static final Path SAMPLE =
+      MODULE.resolve("src/main/resources/io/pollux/sample/gfs2-sample");
   private static final PathName JOURNALED = PathName.of("/journaled.dat");
 
   private Gfs2Images() {}
@@ -68,7 +69,8 @@ public final class Gfs2Images {
       RamDisk disk = new RamDisk(file.size());
       long at = 0;
       while (at < file.size()) {
-        int got = file.read(RawMemory.segment(disk.address() + at, file.size() - at).asByteBuffer());
+        int got =
+            file.read(RawMemory.segment(disk.address() + at, file.size() - at).asByteBuffer());
         assertThat(got).isPositive();
         at += got;
       }
@@ -76,7 +78,9 @@ public final class Gfs2Images {
     }
   }
 
-  /** A view without the file whose data goes through the journal, where it can't be read in a way. */
+  /**
+   * A view without the file whose data goes through the journal, where it can't be read in a way.
+   */
   static LinuxView readable(LinuxView linux, FileRead how) {
     if (how == FileRead.BUFFERED || how == FileRead.RING_BUFFERED) {
       return linux;

@@ -35,14 +35,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * GFS2 images of other shapes than the sample's, made by mkfs.gfs2 and filled by a Linux in an emulator, which tells what is in
- * them. Making them takes minutes, so this is for those who ask for it: -Dpollux.gfs2.oracles=true. Where nothing may be
- * missing ({@link Oracles#REQUIRE}) the most telling of them are made.
+ * GFS2 images of other shapes than the sample's, made by mkfs.gfs2 and filled by a Linux in an
+ * emulator, which tells what is in them. Making them takes minutes, so this is for those who ask
+ * for it: -Dpollux.gfs2.oracles=true. Where nothing may be missing ({@link Oracles#REQUIRE}) the
+ * most telling of them are made.
  */
 @Execution(ExecutionMode.CONCURRENT)
 class Gfs2OracleImagesTest {
-  private static final List<String> ALL = List.of("blocks512", "blocks1k", "blocks2k", "journals4", "dirty", "empty");
-  private static final List<String> MOST_TELLING = List.of("blocks512", "blocks1k", "journals4", "empty");
+  private static final List<String> ALL =
+      List.of("blocks512", "blocks1k", "blocks2k", "journals4", "dirty", "empty");
+  private static final List<String> MOST_TELLING =
+      List.of("blocks512", "blocks1k", "journals4", "empty");
   private static final long MAKING_MINUTES = 20;
 
   @TempDir private static Path directory = Path.of("");
@@ -56,7 +59,9 @@ class Gfs2OracleImagesTest {
     } else if ("1".equals(System.getenv(Oracles.REQUIRE))) {
       images = MOST_TELLING;
     }
-    Assumptions.assumeFalse(images.isEmpty(), "GFS2 images take minutes to make: -Dpollux.gfs2.oracles=true asks for them");
+    Assumptions.assumeFalse(
+        images.isEmpty(),
+        "GFS2 images take minutes to make: -Dpollux.gfs2.oracles=true asks for them");
     Oracles.needPrograms("gfs2-utils", "mkfs.gfs2", "fsck.gfs2", "gfs2_edit");
     Oracles.needPrograms("qemu-system-x86", "qemu-system-x86_64");
     Oracles.needPrograms("busybox-static", "busybox");
@@ -66,14 +71,19 @@ class Gfs2OracleImagesTest {
       for (String image : images) { // all at once: each is one processor's work
         scripts.put(
             image,
-            new ProcessBuilder("bash", Gfs2Images.makeOracles().toString(), directory.toString(), image)
+            new ProcessBuilder(
+                    "bash", Gfs2Images.makeOracles().toString(), directory.toString(), image)
                 .redirectErrorStream(true)
                 .redirectOutput(log(image).toFile())
                 .start());
       }
       for (Map.Entry<String, Process> script : scripts.entrySet()) {
-        assertThat(script.getValue().waitFor(MAKING_MINUTES, TimeUnit.MINUTES)).as("image made in time").isTrue();
-        assertThat(script.getValue().exitValue()).as(Files.readString(log(script.getKey()))).isZero();
+        assertThat(script.getValue().waitFor(MAKING_MINUTES, TimeUnit.MINUTES))
+            .as("image made in time")
+            .isTrue();
+        assertThat(script.getValue().exitValue())
+            .as(Files.readString(log(script.getKey())))
+            .isZero();
       }
     } finally {
       scripts.values().forEach(Process::destroy);
@@ -85,7 +95,8 @@ class Gfs2OracleImagesTest {
   }
 
   private static TestKernel kernelWith(String name) {
-    Assumptions.assumeTrue(images.contains(name), "image " + name + " is made with -Dpollux.gfs2.oracles=true only");
+    Assumptions.assumeTrue(
+        images.contains(name), "image " + name + " is made with -Dpollux.gfs2.oracles=true only");
     TestKernel kernel = TestKernel.boot();
     kernel.addDisk("image0", TestDisk.image(directory.resolve(name + ".img"), true));
     return kernel;
@@ -97,7 +108,8 @@ class Gfs2OracleImagesTest {
     try (TestKernel kernel = kernelWith(name)) {
       LinuxView linux = LinuxView.read(directory.resolve(name));
       kernel.mount("mnt", "image0");
-      assertThat(statfs(kernel.newProgram())).isEqualTo(Files.readString(directory.resolve(name + ".statfs")).strip());
+      assertThat(statfs(kernel.newProgram()))
+          .isEqualTo(Files.readString(directory.resolve(name + ".statfs")).strip());
       try (ImageReader reader = new ImageReader(kernel.newProgram(), linux)) {
         reader.checkStatus();
         reader.checkDirectories(64 << 10);
@@ -105,7 +117,8 @@ class Gfs2OracleImagesTest {
         reader.checkSums(FileRead.BUFFERED);
         reader.checkProbes();
       }
-      try (ImageReader reader = new ImageReader(kernel.newProgram(), Gfs2Images.readable(linux, FileRead.DIRECT))) {
+      try (ImageReader reader =
+          new ImageReader(kernel.newProgram(), Gfs2Images.readable(linux, FileRead.DIRECT))) {
         reader.checkSums(FileRead.DIRECT);
         reader.checkSums(FileRead.RING_POLLED_FIXED);
       }
@@ -137,10 +150,14 @@ class Gfs2OracleImagesTest {
   @Test
   void aDirtyJournalIsRefusedUnlessRecoveryIs() throws ErrnoException {
     try (TestKernel kernel = kernelWith("dirty")) {
-      ErrnoException refusal = catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0"));
+      ErrnoException refusal =
+          catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0"));
       assertThat(refusal).isNotNull();
       assertThat(refusal.errno()).isEqualTo(Errno.EROFS);
-      assertThat(refusal.getMessage()).contains("journal 0").contains("norecovery").doesNotContain("\n");
+      assertThat(refusal.getMessage())
+          .contains("journal 0")
+          .contains("norecovery")
+          .doesNotContain("\n");
       kernel.mount("mnt", "image0", new MountOptions(true, true));
     }
   }

@@ -124,10 +124,13 @@ class Gfs2SampleReadTest {
   @Test
   void filesThroughTheJournalAreNotForDirectIo() {
     try (UserFiles files = new UserFiles(kernel.newProgram())) {
-      assertThatThrownBy(() -> files.open(PathName.of("/mnt/journaled.dat"), Fcntl.O_RDONLY | Fcntl.O_DIRECT))
-          .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+      assertThatThrownBy(
+              () -> files.open(PathName.of("/mnt/journaled.dat"), Fcntl.O_RDONLY | Fcntl.O_DIRECT))
+          .isInstanceOfSatisfying(
+              SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
       assertThatThrownBy(() -> files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDWR))
-          .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
+          .isInstanceOfSatisfying(
+              SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
     }
   }
 }

@@ -35,12 +35,14 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sample in memory, and all that can be read in it while it is whole: what lstat says of each name, where links point, the names in each
- * directory, the bytes of each file, and which bytes of the disk are which bytes of which file. After the disk was
- * spoiled, {@link #check} tells whether all that is still right or answers an error.
+ * The sample in memory, and all that can be read in it while it is whole: what lstat says of each
+ * name, where links point, the names in each directory, the bytes of each file, and which bytes of
+ * the disk are which bytes of which file. After the disk was spoiled, {@link #check} tells whether
+ * all that is still right or answers an error.
  *
- * <p>XFS has sums of its metadata, and none of its files' data. So what was spoiled in the data of a file must be read as it was
- * spoiled: {@link #poke} changes the bytes that are expected along with those on the disk.
+ * <p>XFS has sums of its metadata, and none of its files' data. So what was spoiled in the data of
+ * a file must be read as it was spoiled: {@link #poke} changes the bytes that are expected along
+ * with those on the disk.
  */
 final class GoldenSample implements AutoCloseable {
   /** The largest file that is read from end to end; more only for far.dat. */
@@ -62,7 +64,8 @@ final class GoldenSample implements AutoCloseable {
   private final Map<PathName, List<DirEntry>> directories = new LinkedHashMap<>();
   private final List<Content> contents = new ArrayList<>();
   private final Map<Long, List<Place>> places = new HashMap<>(); // by sector of the disk
-  private final NavigableMap<Long, Integer> metadata = new TreeMap<>(); // as it was read: start and length
+  // as it was read: start and length
+  private final NavigableMap<Long, Integer> metadata = new TreeMap<>();
 
   /** Reads it all, and makes sure that it is what Linux reads. */
   GoldenSample() throws IOException, ErrnoException {
@@ -83,15 +86,21 @@ final class GoldenSample implements AutoCloseable {
             links.put(at, files.readlink(at));
           } else if (status.is(StatMode.S_IFDIR)) {
             directories.put(at, list(files, at));
-          } else if (status.is(StatMode.S_IFREG) && status.size() <= WHOLE && read.add(status.ino())) {
-            Content content = new Content(at, arena.allocate(Math.max(1, status.size())).asSlice(0, status.size()));
+          } else if (status.is(StatMode.S_IFREG)
+              && status.size() <= WHOLE
+              && read.add(status.ino())) {
+            Content content =
+                new Content(
+                    at, arena.allocate(Math.max(1, status.size())).asSlice(0, status.size()));
             recorder.content = content;
             recorder.buffer = memory.address();
             load(files, memory, content, recorder);
             recorder.content = null;
             contents.add(content);
             String sum = linux.sums().get(path);
-            assertThat(FileRead.BUFFERED.sum(program, files, at)).as(path.toString()).isEqualTo(sum);
+            assertThat(FileRead.BUFFERED.sum(program, files, at))
+                .as(path.toString())
+                .isEqualTo(sum);
           }
         }
       }
@@ -147,7 +156,10 @@ final class GoldenSample implements AutoCloseable {
     return disk;
   }
 
-  /** Stretches of the disk that hold metadata, one for each structure that has a sum of its own, or a few of them. */
+  /**
+   * Stretches of the disk that hold metadata, one for each structure that has a sum of its own, or
+   * a few of them.
+   */
   NavigableMap<Long, Integer> metadata() {
     return metadata;
   }
@@ -157,7 +169,10 @@ final class GoldenSample implements AutoCloseable {
     return places.containsKey(at / SECTOR);
   }
 
-  /** Puts bytes on the disk, and, where the data of files is there, into what is expected of these files. */
+  /**
+   * Puts bytes on the disk, and, where the data of files is there, into what is expected of these
+   * files.
+   */
   void poke(long at, byte[] bytes) {
     for (int i = 0; i < bytes.length; i++) {
       RawMemory.putByte(disk.address() + at + i, bytes[i]);
@@ -174,19 +189,29 @@ final class GoldenSample implements AutoCloseable {
     return RawMemory.segment(disk.address() + at, length).toArray(ValueLayout.JAVA_BYTE);
   }
 
-  /** Reads everything again, with a program of a kernel that has the disk mounted at /mnt. Answers how many errors there were. */
+  /**
+   * Reads everything again, with a program of a kernel that has the disk mounted at /mnt. Answers
+   * how many errors there were.
+   */
   int check(Program program, Set<Integer> goodErrors) {
     int errors = 0;
     try (UserFiles files = new UserFiles(program);
         UserMemory memory = UserMemory.map(program, PIECE)) {
       for (Map.Entry<PathName, FileStatus> name : names.entrySet()) {
-        errors += same(name.getKey(), () -> files.lstat(name.getKey()), name.getValue(), goodErrors);
+        errors +=
+            same(name.getKey(), () -> files.lstat(name.getKey()), name.getValue(), goodErrors);
       }
       for (Map.Entry<PathName, PathName> link : links.entrySet()) {
-        errors += same(link.getKey(), () -> files.readlink(link.getKey()), link.getValue(), goodErrors);
+        errors +=
+            same(link.getKey(), () -> files.readlink(link.getKey()), link.getValue(), goodErrors);
       }
       for (Map.Entry<PathName, List<DirEntry>> directory : directories.entrySet()) {
-        errors += same(directory.getKey(), () -> list(files, directory.getKey()), directory.getValue(), goodErrors);
+        errors +=
+            same(
+                directory.getKey(),
+                () -> list(files, directory.getKey()),
+                directory.getValue(),
+                goodErrors);
       }
       for (Content content : contents) {
         errors += same(content.path, () -> wrongByte(files, memory, content), -1L, goodErrors);
@@ -196,7 +221,8 @@ final class GoldenSample implements AutoCloseable {
   }
 
   /** Answers 1 for an error; fails if there is neither an error nor what is expected. */
-  private static <T> int same(PathName path, Supplier<T> reading, T wanted, Set<Integer> goodErrors) {
+  private static <T> int same(
+      PathName path, Supplier<T> reading, T wanted, Set<Integer> goodErrors) {
     try {
       T got = reading.get();
       if (!wanted.equals(got)) {

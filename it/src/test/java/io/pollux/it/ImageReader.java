@@ -25,11 +25,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Reads an image that is mounted at /mnt through system calls, and holds it against what Linux says of it. */
+/**
+ * Reads an image that is mounted at /mnt through system calls, and holds it against what Linux says
+ * of it.
+ */
 final class ImageReader implements AutoCloseable {
   static final PathName ROOT = PathName.of("/mnt");
 
-  private static final Comparator<DirEntry> BY_NAME = Comparator.comparing(DirEntry::name).thenComparing(DirEntry::ino);
+  private static final Comparator<DirEntry> BY_NAME =
+      Comparator.comparing(DirEntry::name).thenComparing(DirEntry::ino);
 
   private final Program program;
   private final UserFiles files;
@@ -46,7 +50,9 @@ final class ImageReader implements AutoCloseable {
     files.close();
   }
 
-  /** Each name that Linux has is here as Linux has it: what lstat says, and where symlinks point. */
+  /**
+   * Each name that Linux has is here as Linux has it: what lstat says, and where symlinks point.
+   */
   void checkStatus() {
     Map<PathName, LinuxView.Name> here = new LinkedHashMap<>();
     for (PathName path : linux.names().keySet()) {
@@ -102,8 +108,8 @@ final class ImageReader implements AutoCloseable {
   }
 
   /**
-   * Each directory has just the names that Linux sees in it, each once, with its inode and its type, however much room
-   * getdents64 gets at a time.
+   * Each directory has just the names that Linux sees in it, each once, with its inode and its
+   * type, however much room getdents64 gets at a time.
    */
   void checkDirectories(int room) {
     Map<PathName, List<DirEntry>> wanted = new TreeMap<>();
@@ -186,9 +192,12 @@ final class ImageReader implements AutoCloseable {
         int fd = files.open(ROOT.resolve(probe.path()), Fcntl.O_RDONLY);
         long got = files.pread(fd, memory.address(), probe.wanted(), probe.offset());
         files.close(fd);
-        byte[] sum = FileRead.sha256().digest(memory.segment().asSlice(0, got).toArray(ValueLayout.JAVA_BYTE));
+        byte[] sum =
+            FileRead.sha256()
+                .digest(memory.segment().asSlice(0, got).toArray(ValueLayout.JAVA_BYTE));
         here.add(
-            new LinuxView.Probe(probe.path(), probe.offset(), probe.wanted(), got, HexFormat.of().formatHex(sum)));
+            new LinuxView.Probe(
+                probe.path(), probe.offset(), probe.wanted(), got, HexFormat.of().formatHex(sum)));
       }
     }
     assertThat(here).isEqualTo(linux.probes());

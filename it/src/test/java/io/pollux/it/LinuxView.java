@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What Linux says of an image, as the scripts that make images recorded it: each name, the sums of the files, and sums of
- * ranges of what is too long for that.
+ * What Linux says of an image, as the scripts that make images recorded it: each name, the sums of
+ * the files, and sums of ranges of what is too long for that.
  *
  * @param names every name, by path
  * @param sums SHA-256 by path
@@ -65,7 +65,8 @@ record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Pro
     for (String line : lines(base, ".sha256")) {
       boolean escaped = line.startsWith("\\");
       String[] field = (escaped ? line.substring(1) : line).split(" {2}", 2);
-      byte[] path = escaped ? unescape(field[1], '\\') : field[1].getBytes(StandardCharsets.ISO_8859_1);
+      byte[] path =
+          escaped ? unescape(field[1], '\\') : field[1].getBytes(StandardCharsets.ISO_8859_1);
       sums.put(PathName.of("/").resolve(PathName.of(path)), field[0]);
     }
     List<Probe> probes = new ArrayList<>();
@@ -88,7 +89,10 @@ record LinuxView(Map<PathName, Name> names, Map<PathName, String> sums, List<Pro
     return base.resolveSibling(base.getFileName() + ending);
   }
 
-  /** The lines that are no comment, with one char for each byte. Not by Files.lines: a name may have a \r in it. */
+  /**
+   * The lines that are no comment, with one char for each byte. Not by Files.lines: a name may have
+   * a \r in it.
+   */
   private static List<String> lines(Path base, String ending) throws IOException {
     String text = Files.readString(withEnding(base, ending), StandardCharsets.ISO_8859_1);
     return List.of(text.split("\n")).stream().filter(line -> !line.startsWith("#")).toList();

@@ -18,7 +18,9 @@ record LoopDevice(String name) implements AutoCloseable {
   /** Needs root and loop devices. */
   static void need() {
     Oracles.needPrograms("util-linux", "losetup");
-    Oracles.need(Files.isWritable(Path.of("/dev/loop-control")), "a loop device takes root and /dev/loop-control");
+    Oracles.need(
+        Files.isWritable(Path.of("/dev/loop-control")),
+        "a loop device takes root and /dev/loop-control");
   }
 
   /**

@@ -26,7 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where an image may live on the machine: block devices, filesystems with large sectors, memory. */
+/**
+ * Where an image may live on the machine: block devices, filesystems with large sectors, memory.
+ */
 @Timeout(120)
 class MachineDisksTest {
   private static final int SECTOR = 512;
@@ -70,7 +72,8 @@ class MachineDisksTest {
 
   private static String run(String... command) throws IOException, InterruptedException {
     Process started = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said = new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    String said =
+        new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     assertThat(started.waitFor(SECONDS, TimeUnit.SECONDS)).as(command[0]).isTrue();
     assertThat(started.exitValue()).as(said).isZero();
     return said;
@@ -81,12 +84,20 @@ class MachineDisksTest {
     void with(Path device) throws IOException, InterruptedException;
   }
 
-  private void onLoop(int sector, boolean readOnly, Work work) throws IOException, InterruptedException {
+  private void onLoop(int sector, boolean readOnly, Work work)
+      throws IOException, InterruptedException {
     Oracles.needPrograms("util-linux", "losetup");
     Oracles.needPrograms("e2fsprogs", "mkfs.ext4");
     Oracles.needLoopMounts("ext4");
     String device =
-        run("losetup", "-f", "--show", "-b", String.valueOf(sector), readOnly ? "-r" : "--direct-io=off", image.toString());
+        run(
+            "losetup",
+            "-f",
+            "--show",
+            "-b",
+            String.valueOf(sector),
+            readOnly ? "-r" : "--direct-io=off",
+            image.toString());
     try {
       work.with(Path.of(device));
     } finally {
@@ -95,7 +106,10 @@ class MachineDisksTest {
   }
 
   private int numberAt(BlockDevice device, int sector, int bytes) {
-    assertThat(device.transferAndWait(task, (long) sector * SECTOR, memory, bytes, BlkTypes.REQ_OP_READ)).isZero();
+    assertThat(
+            device.transferAndWait(
+                task, (long) sector * SECTOR, memory, bytes, BlkTypes.REQ_OP_READ))
+        .isZero();
     return RawMemory.getShort(memory) & 0xffff;
   }
 
@@ -107,7 +121,8 @@ class MachineDisksTest {
     }
     int last = SECTORS - step;
     assertThat(numberAt(device, last, unit)).isEqualTo(last);
-    assertThat(device.transferAndWait(task, 5L * unit, memory, unit, BlkTypes.REQ_OP_WRITE)).isZero();
+    assertThat(device.transferAndWait(task, 5L * unit, memory, unit, BlkTypes.REQ_OP_WRITE))
+        .isZero();
     assertThat(device.flushAndWait(task)).isZero();
     assertThat(numberAt(device, 5 * step, unit)).isEqualTo(last);
     assertThat(numberAt(device, 4 * step, unit)).isEqualTo(4 * step);
@@ -130,7 +145,9 @@ class MachineDisksTest {
             readsAndWrites(device, sector);
           }
         });
-    assertThat(Files.readAllBytes(image)[5 * sector]).as("after the device has gone").isEqualTo((byte) (SECTORS - sector / SECTOR));
+    assertThat(Files.readAllBytes(image)[5 * sector])
+        .as("after the device has gone")
+        .isEqualTo((byte) (SECTORS - sector / SECTOR));
   }
 
   @Test
@@ -139,14 +156,17 @@ class MachineDisksTest {
         SECTOR,
         true,
         loop -> {
-          try (HostDisk disk = HostDisk.open(loop, false)) { // Linux lets anybody open it, and says no later
+          // Linux lets anybody open it, and says no later
+          try (HostDisk disk = HostDisk.open(loop, false)) {
             BlockDevice device = disk.disk("file0", 1, false);
-            assertThat(device.transferAndWait(task, 0, memory, SECTOR, BlkTypes.REQ_OP_WRITE)).isEqualTo(-Errno.EIO);
+            assertThat(device.transferAndWait(task, 0, memory, SECTOR, BlkTypes.REQ_OP_WRITE))
+                .isEqualTo(-Errno.EIO);
           }
           try (HostDisk disk = HostDisk.open(loop, true)) {
             BlockDevice device = disk.disk("file0", 1, true);
             assertThat(numberAt(device, 99, SECTOR)).isEqualTo(99);
-            assertThat(device.transferAndWait(task, 0, memory, SECTOR, BlkTypes.REQ_OP_WRITE)).isEqualTo(-Errno.EPERM);
+            assertThat(device.transferAndWait(task, 0, memory, SECTOR, BlkTypes.REQ_OP_WRITE))
+                .isEqualTo(-Errno.EPERM);
           }
         });
   }
@@ -164,7 +184,8 @@ class MachineDisksTest {
           try {
             Path file = root.resolve("file");
             Files.write(file, numbered(101, 100));
-            run("fallocate", "-p", "-o", "0", "-l", "8192", file.toString()); // a hole may be read in any way
+            // a hole may be read in any way
+            run("fallocate", "-p", "-o", "0", "-l", "8192", file.toString());
             try (HostDisk disk = HostDisk.open(file, false)) {
               assertThat(disk.access()).matches("io_uring, buffered|pread and pwrite: .+");
               BlockDevice device = disk.disk("file0", 1, false);
@@ -173,7 +194,10 @@ class MachineDisksTest {
               for (int sector = 0; sector < 101; sector++) {
                 assertThat(numberAt(device, sector, SECTOR)).isEqualTo(sector < 16 ? 0 : sector);
               }
-              assertThat(device.transferAndWait(task, 30 * SECTOR, memory, SECTOR, BlkTypes.REQ_OP_WRITE)).isZero();
+              assertThat(
+                      device.transferAndWait(
+                          task, 30 * SECTOR, memory, SECTOR, BlkTypes.REQ_OP_WRITE))
+                  .isZero();
             }
             byte[] now = Files.readAllBytes(file);
             assertThat(now).hasSize(101 * SECTOR + 100);
@@ -189,7 +213,8 @@ class MachineDisksTest {
   void aFileInMemoryIsCopied() throws IOException {
     Path shm = Path.of("/dev/shm");
     Oracles.need(
-        Files.isWritable(shm) && Files.getFileStore(shm).type().equals("tmpfs"), "this machine has no tmpfs at /dev/shm");
+        Files.isWritable(shm) && Files.getFileStore(shm).type().equals("tmpfs"),
+        "this machine has no tmpfs at /dev/shm");
     Path file = Files.createTempFile(shm, "pollux", ".img");
     try {
       Files.copy(image, file, StandardCopyOption.REPLACE_EXISTING);

@@ -10,12 +10,27 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
 
-/** Changes one structure of the sample's metadata in a few places, and makes its sum right again. */
+/**
+ * Changes one structure of the sample's metadata in a few places, and makes its sum right again.
+ */
 final class MetadataForger {
   private static final int INODE = 512;
   private static final int INODE_MAGIC = 0x494e;
   private static final long[] INTERESTING = {
-    0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000L, 0xffffffffL, Long.MAX_VALUE, Long.MIN_VALUE, -1
+    0,
+    1,
+    2,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0xffff,
+    0x7fffffff,
+    0x80000000L,
+    0xffffffffL,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE,
+    -1
   };
 
   private final GoldenSample sample;
@@ -35,7 +50,8 @@ final class MetadataForger {
       start = structure.getKey();
       length = structure.getValue();
       if (Short.toUnsignedInt(ByteBuffer.wrap(sample.peek(start, 2)).getShort()) == INODE_MAGIC) {
-        start += (long) INODE * random.nextInt(length / INODE); // a cluster of inodes, each with a sum
+        // a cluster of inodes, each with a sum
+        start += (long) INODE * random.nextInt(length / INODE);
         length = INODE;
       }
       sum = sumAt(sample.peek(start, length));
@@ -97,12 +113,14 @@ final class MetadataForger {
       case 0x58414749 -> 312; // XAGI, inodes
       case 0x5841464c -> 32; // XAFL, free list
       case 0x424d4133 -> 64; // BMA3, extents
-      case 0x41423342, 0x41423343, 0x49414233, 0x46494233 -> 52; // AB3B, AB3C, IAB3, FIB3: B+trees of a group
+      // AB3B, AB3C, IAB3, FIB3: B+trees of a group
+      case 0x41423342, 0x41423343, 0x49414233, 0x46494233 -> 52;
       case 0x58444233, 0x58444433, 0x58444633 -> 4; // XDB3, XDD3, XDF3: directories
       case 0x58534c4d -> 12; // XSLM, symlink
       default ->
           switch (Short.toUnsignedInt(fields.getShort(8))) {
-            case 0x3ebe, 0x3df1, 0x3dff, 0x3bee -> 12; // nodes and leaves of directories and attributes
+            // nodes and leaves of directories and attributes
+            case 0x3ebe, 0x3df1, 0x3dff, 0x3bee -> 12;
             default -> -1;
           };
     };

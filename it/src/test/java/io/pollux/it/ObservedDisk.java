@@ -9,7 +9,9 @@ import io.pollux.block.Request;
 import io.pollux.block.driver.RamDisk;
 import org.jspecify.annotations.Nullable;
 
-/** A disk in memory that tells what is read from it. The memory is somebody else's and stays open. */
+/**
+ * A disk in memory that tells what is read from it. The memory is somebody else's and stays open.
+ */
 final class ObservedDisk implements BlkMqOps {
   private final RamDisk memory;
   private final Observer observer;

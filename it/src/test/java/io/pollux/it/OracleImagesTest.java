@@ -24,12 +24,26 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Images of other shapes than the sample's, made by mkfs.xfs and filled by this machine's Linux, which tells what is in them. */
+/**
+ * Images of other shapes than the sample's, made by mkfs.xfs and filled by this machine's Linux,
+ * which tells what is in them.
+ */
 @Execution(ExecutionMode.CONCURRENT)
 class OracleImagesTest {
   private static final List<String> IMAGES =
       List.of(
-          "dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain", "deepdir", "dirty", "extlog", "v4");
+          "dirs64k",
+          "blocks1k",
+          "rmapbt",
+          "spinodes",
+          "sectors4k",
+          "scattered",
+          "inodes2k",
+          "plain",
+          "deepdir",
+          "dirty",
+          "extlog",
+          "v4");
   private static final long MAKING_MINUTES = 5;
 
   @TempDir private static Path directory = Path.of("");
@@ -44,11 +58,16 @@ class OracleImagesTest {
     command.addAll(List.of("bash", Repository.makeXfsOracles().toString(), directory.toString()));
     command.addAll(IMAGES);
     Path log = directory.resolve("log");
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
-    builder.environment().merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+    builder
+        .environment()
+        .merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
     Process script = builder.start();
     try {
-      assertThat(script.waitFor(MAKING_MINUTES, TimeUnit.MINUTES)).as("images made in time").isTrue();
+      assertThat(script.waitFor(MAKING_MINUTES, TimeUnit.MINUTES))
+          .as("images made in time")
+          .isTrue();
     } finally {
       script.destroy(); // SIGTERM: it unmounts what it mounted
     }
@@ -56,7 +75,18 @@ class OracleImagesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dirs64k", "blocks1k", "rmapbt", "spinodes", "sectors4k", "scattered", "inodes2k", "plain", "deepdir"})
+  @ValueSource(
+      strings = {
+        "dirs64k",
+        "blocks1k",
+        "rmapbt",
+        "spinodes",
+        "sectors4k",
+        "scattered",
+        "inodes2k",
+        "plain",
+        "deepdir"
+      })
   void readsAsLinuxReadsIt(String name) throws IOException, ErrnoException {
     try (TestKernel kernel = kernelWith(name)) {
       kernel.mount("mnt", "image0");
@@ -65,7 +95,8 @@ class OracleImagesTest {
   }
 
   @Test
-  void aDirtyLogIsRefusedAndReadsWithoutRecoveryAsLinuxReadsIt() throws IOException, ErrnoException {
+  void aDirtyLogIsRefusedAndReadsWithoutRecoveryAsLinuxReadsIt()
+      throws IOException, ErrnoException {
     try (TestKernel kernel = kernelWith("dirty")) {
       assertThat(refused(kernel)).containsIgnoringCase("log").containsIgnoringCase("norecovery");
       kernel.mount("mnt", "image0", new MountOptions(true, true));
@@ -94,7 +125,8 @@ class OracleImagesTest {
   }
 
   private static String refused(TestKernel kernel) {
-    ErrnoException refusal = catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0"));
+    ErrnoException refusal =
+        catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0"));
     assertThat(refusal).isNotNull();
     assertThat(refusal.errno()).isNotIn(Errno.EIO, Errno.EUCLEAN);
     assertThat(refusal.getMessage()).isNotNull().doesNotContain("\n");

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** No package depends on one that depends on it, in any module; and the order of kernel-core's packages is as written. */
+/**
+ * No package depends on one that depends on it, in any module; and the order of kernel-core's
+ * packages is as written.
+ */
 @Timeout(120)
 class PackagesTest {
   private static final String CORE = "io.pollux.core.";
@@ -29,8 +32,23 @@ class PackagesTest {
             .importPackages("io.pollux")
             .that(not(resideInAnyPackage("io.pollux.it..")));
     for (String module :
-        new String[] {"uapi", "core", "block", "sample", "aio", "iomap", "xfs", "gfs2", "syscalls", "userland", "testkit", "tools"}) {
-      assertThat(classes.that(resideInAnyPackage("io.pollux." + module + ".."))).as(module).isNotEmpty();
+        new String[] {
+          "uapi",
+          "core",
+          "block",
+          "sample",
+          "aio",
+          "iomap",
+          "xfs",
+          "gfs2",
+          "syscalls",
+          "userland",
+          "testkit",
+          "tools"
+        }) {
+      assertThat(classes.that(resideInAnyPackage("io.pollux." + module + "..")))
+          .as(module)
+          .isNotEmpty();
     }
   }
 
@@ -61,7 +79,13 @@ class PackagesTest {
 
   private static void dependsOnNone(String name, String... others) {
     for (String other : others) {
-      noClasses().that().resideInAPackage(CORE + name).should().dependOnClassesThat().resideInAPackage(CORE + other).check(classes);
+      noClasses()
+          .that()
+          .resideInAPackage(CORE + name)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(CORE + other)
+          .check(classes);
     }
   }
 }

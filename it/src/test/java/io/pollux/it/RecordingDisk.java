@@ -10,7 +10,10 @@ import io.pollux.block.driver.RamDisk;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A disk in memory that notes which blocks of 4 KiB are read. The memory is somebody else's and stays open. */
+/**
+ * A disk in memory that notes which blocks of 4 KiB are read. The memory is somebody else's and
+ * stays open.
+ */
 final class RecordingDisk implements BlkMqOps {
   private static final int BLOCK_LOG = 12;
 

@@ -5,7 +5,8 @@ import java.nio.file.Path;
 
 /** Where this project's files are while it is being built. */
 final class Repository {
-  private static final Path ROOT = Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("..").normalize();
+  private static final Path ROOT =
+      Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("..").normalize();
 
   private Repository() {}
 
@@ -29,8 +30,12 @@ final class Repository {
     return ROOT.resolve(path);
   }
 
-  /** A C program that this kernel is to run; the example is with the command line, the tests are here. */
+  /**
+   * A C program that this kernel is to run; the example is with the command line, the tests are
+   * here.
+   */
   static Path cSource(String name) {
-    return ROOT.resolve(name.equals("aio-ring") ? "tools/src/main/c" : "it/src/test/c").resolve(name + ".c");
+    return ROOT.resolve(name.equals("aio-ring") ? "tools/src/main/c" : "it/src/test/c")
+        .resolve(name + ".c");
   }
 }

@@ -32,8 +32,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * One thread uses rings, and another writes anything anywhere in them. What is then read and reported is the program's own
- * fault; but each call ends, the memory that is not the rings' or a buffer's is as it was, and afterwards rings work and nothing is held.
+ * One thread uses rings, and another writes anything anywhere in them. What is then read and
+ * reported is the program's own fault; but each call ends, the memory that is not the rings' or a
+ * buffer's is as it was, and afterwards rings work and nothing is held.
  */
 class RingScribbleTest {
   private static final Duration RUN = Duration.ofMillis(1500);
@@ -47,8 +48,18 @@ class RingScribbleTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, IOPOLL FIXEDBUFS", "2, IOPOLL FIXEDBUFS", "33, IOPOLL FIXEDBUFS", "7, IOPOLL", "64, FIXEDBUFS", "3, NONE", "256, IOPOLL",
-    "1, IOPOLL FIXEDBUFS SQPOLL", "33, IOPOLL FIXEDBUFS SQPOLL", "64, SQPOLL", "7, IOPOLL SQTHREAD", "16, FIXEDBUFS SQTHREAD"
+    "1, IOPOLL FIXEDBUFS",
+    "2, IOPOLL FIXEDBUFS",
+    "33, IOPOLL FIXEDBUFS",
+    "7, IOPOLL",
+    "64, FIXEDBUFS",
+    "3, NONE",
+    "256, IOPOLL",
+    "1, IOPOLL FIXEDBUFS SQPOLL",
+    "33, IOPOLL FIXEDBUFS SQPOLL",
+    "64, SQPOLL",
+    "7, IOPOLL SQTHREAD",
+    "16, FIXEDBUFS SQTHREAD"
   })
   void nothingComesOfIt(int entries, String options) {
     int flags =
@@ -78,7 +89,8 @@ class RingScribbleTest {
     }
   }
 
-  private static void scribble(Program program, int entries, int flags, Seed seed) throws InterruptedException {
+  private static void scribble(Program program, int entries, int flags, Seed seed)
+      throws InterruptedException {
     try (UserFiles files = new UserFiles(program);
         UserMemory memory = UserMemory.map(program, Rings.bytes(entries))) {
       // A gap, so that no buffer that is too long goes on into the guard.
@@ -97,25 +109,47 @@ class RingScribbleTest {
       }
       assertThatCall(
               program.syscall(
-                  Nr.IO_SETUP2, entries, flags | AioAbi.IOCTX_FLAG_SCQRING, 0, rings.sq, rings.cq, rings.ctxp))
+                  Nr.IO_SETUP2,
+                  entries,
+                  flags | AioAbi.IOCTX_FLAG_SCQRING,
+                  0,
+                  rings.sq,
+                  rings.cq,
+                  rings.ctxp))
           .returns(0);
       long context = RawMemory.getLong(rings.ctxp);
 
       AtomicBoolean stop = new AtomicBoolean();
       AtomicLong scribbles = new AtomicLong();
-      Thread hostile = new Thread(() -> scribbles.set(hostile(rings, disk, seed.random(1), stop)), "hostile");
+      Thread hostile =
+          new Thread(() -> scribbles.set(hostile(rings, disk, seed.random(1), stop)), "hostile");
       hostile.start();
       long accepted;
       try {
-        accepted = submit(program, rings, context, file, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0, seed.random(2));
+        accepted =
+            submit(
+                program,
+                rings,
+                context,
+                file,
+                (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0,
+                seed.random(2));
       } finally {
         stop.set(true);
         hostile.join();
       }
       System.out.println(
-          "RingScribbleTest: " + entries + " entries, " + scribbles.get() + " scribbles, " + accepted + " accepted");
+          "RingScribbleTest: "
+              + entries
+              + " entries, "
+              + scribbles.get()
+              + " scribbles, "
+              + accepted
+              + " accepted");
       assertThat(scribbles.get()).isGreaterThan(1000);
-      assertThat(SamplePattern.verify(guard.address(), GUARD, 0)).as("memory that is nobody's buffer").isEqualTo(-1);
+      assertThat(SamplePattern.verify(guard.address(), GUARD, 0))
+          .as("memory that is nobody's buffer")
+          .isEqualTo(-1);
 
       assertThatCall(program.syscall(Nr.IO_DESTROY, context)).returns(0);
       assertThatCall(program.syscall(Nr.IO_DESTROY, context)).failsWith(Errno.EINVAL);
@@ -126,10 +160,23 @@ class RingScribbleTest {
     }
   }
 
-  /** Writes anything anywhere in the rings, as long as it may. No buffer pointer of its leads into the guard. */
+  /**
+   * Writes anything anywhere in the rings, as long as it may. No buffer pointer of its leads into
+   * the guard.
+   */
   private static long hostile(Rings rings, int disk, SplittableRandom random, AtomicBoolean stop) {
     long count = 0;
-    int[] ints = {0, 1, 2, rings.entries - 1, rings.entries, rings.entries + 1, -1, Integer.MAX_VALUE, Integer.MIN_VALUE};
+    int[] ints = {
+      0,
+      1,
+      2,
+      rings.entries - 1,
+      rings.entries,
+      rings.entries + 1,
+      -1,
+      Integer.MAX_VALUE,
+      Integer.MIN_VALUE
+    };
     while (!stop.get()) {
       int value = random.nextInt(4) == 0 ? random.nextInt() : ints[random.nextInt(ints.length)];
       long iocb = AioIocbRing.iocb(rings.sq, random.nextInt(rings.entries));
@@ -138,12 +185,16 @@ class RingScribbleTest {
         case 1 -> RawMemory.putInt(rings.sq + 4L * random.nextInt(8), value);
         case 2 -> AioIoEventRing.head(rings.cq, random.nextInt(rings.entries));
         case 3 -> RawMemory.putInt(rings.cq + 4L * random.nextInt(8), value);
-        case 4 -> RawMemory.putInt(iocb + 4L * random.nextInt(6), value); // data, key, flags, opcode, fd
+        // data, key, flags, opcode, fd
+        case 4 -> RawMemory.putInt(iocb + 4L * random.nextInt(6), value);
         case 5 -> Iocb.aioFildes(iocb, random.nextInt(disk + 4));
         case 6 -> Iocb.aioNbytes(iocb, random.nextBoolean() ? value : BUFFER);
         case 7 -> Iocb.aioOffset(iocb, random.nextBoolean() ? value : random.nextLong());
-        case 8 -> Iocb.aioBuf(iocb, random.nextBoolean() ? value : rings.sq + 512L * random.nextInt(16));
-        default -> IoEvent.obj(AioIoEventRing.event(rings.cq, random.nextInt(rings.entries)), random.nextLong());
+        case 8 ->
+            Iocb.aioBuf(iocb, random.nextBoolean() ? value : rings.sq + 512L * random.nextInt(16));
+        default ->
+            IoEvent.obj(
+                AioIoEventRing.event(rings.cq, random.nextInt(rings.entries)), random.nextLong());
       }
       count++;
       if (random.nextInt(64) == 0) {
@@ -155,7 +206,12 @@ class RingScribbleTest {
 
   /** Uses the rings as a program would, for a time. Answers how many entries the kernel took. */
   private static long submit(
-      Program program, Rings rings, long context, int file, boolean polled, SplittableRandom random) {
+      Program program,
+      Rings rings,
+      long context,
+      int file,
+      boolean polled,
+      SplittableRandom random) {
     long accepted = 0;
     int tail = 0;
     long end = System.nanoTime() + RUN.toNanos();
@@ -163,7 +219,9 @@ class RingScribbleTest {
       int batch = random.nextInt(1, 12);
       for (int i = 0; i < batch; i++) {
         long iocb = AioIocbRing.iocb(rings.sq, tail);
-        Iocb.aioLioOpcode(iocb, (short) (random.nextInt(8) == 0 ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
+        Iocb.aioLioOpcode(
+            iocb,
+            (short) (random.nextInt(8) == 0 ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
         Iocb.aioFildes(iocb, file);
         Iocb.aioBuf(iocb, rings.buffers + (long) tail * BUFFER);
         Iocb.aioNbytes(iocb, BUFFER);
@@ -177,11 +235,18 @@ class RingScribbleTest {
       int want = random.nextInt(20) == 0 ? -1 : random.nextInt(batch + 2);
       long result =
           program.syscall(
-              Nr.IO_RING_ENTER, context, random.nextInt(10) == 0 ? -1 : batch, want, random.nextInt(4));
+              Nr.IO_RING_ENTER,
+              context,
+              random.nextInt(10) == 0 ? -1 : batch,
+              want,
+              random.nextInt(4));
       if (result > 0) {
-        accepted += Math.min(result, batch); // a submission thread's contexts answer what they were told
+        // a submission thread's contexts answer what they were told
+        accepted += Math.min(result, batch);
       } else if (result < 0) {
-        assertThat(-result).isNotIn((long) Errno.ENOSYS, (long) Errno.EBUSY, (long) Errno.ESRCH).isLessThan(4096L);
+        assertThat(-result)
+            .isNotIn((long) Errno.ENOSYS, (long) Errno.EBUSY, (long) Errno.ESRCH)
+            .isLessThan(4096L);
       }
       AioIoEventRing.head(rings.cq, AioIoEventRing.tail(rings.cq));
     }
@@ -199,7 +264,8 @@ class RingScribbleTest {
         assertThat(event).isNotZero();
         assertThat(IoEvent.res(event)).isEqualTo(BUFFER);
         int slot = ring.slot(event);
-        assertThat(SamplePattern.verify(ring.buffer(slot), BUFFER, (long) slot * BUFFER)).isEqualTo(-1);
+        assertThat(SamplePattern.verify(ring.buffer(slot), BUFFER, (long) slot * BUFFER))
+            .isEqualTo(-1);
         ring.consume(event);
       }
     }

@@ -4,8 +4,8 @@ package io.pollux.it;
 import java.util.SplittableRandom;
 
 /**
- * What a random test draws from. The seed is printed, and -Dpollux.seed=N gives that run again; counts can be set in the same
- * way.
+ * What a random test draws from. The seed is printed, and -Dpollux.seed=N gives that run again;
+ * counts can be set in the same way.
  *
  * @param value the seed
  */

@@ -35,18 +35,25 @@ import java.util.concurrent.ScheduledFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * Any call with any arguments, drawn from values that mean something somewhere: each returns a result or an errno, none waits
- * forever, and when the program ends nothing is left of it. Contexts are submitted to by the caller, by threads and by workers, and
- * their requests read and write pipes and eventfds, too, where threads and workers wait without an end.
+ * Any call with any arguments, drawn from values that mean something somewhere: each returns a
+ * result or an errno, none waits forever, and when the program ends nothing is left of it. Contexts
+ * are submitted to by the caller, by threads and by workers, and their requests read and write
+ * pipes and eventfds, too, where threads and workers wait without an end.
  *
- * <p>-Dpollux.seed=N draws the same again, as far as threads allow; -Dpollux.calls=N makes so many calls. A million, by hand:
+ * <p>-Dpollux.seed=N draws the same again, as far as threads allow; -Dpollux.calls=N makes so many
+ * calls. A million, by hand:
  *
- * <pre>mvn -pl it -am -Dtest=SyscallFuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.calls=1000000 -Dpollux.seed=21 test</pre>
+ * <pre>
+ * mvn -pl it -am -Dtest=SyscallFuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.calls=1000000 -Dpollux.seed=21 test
+ * </pre>
  */
 class SyscallFuzzTest {
   private static final int CALLS = 20_000;
 
-  /** Calls of one program. It destroys what it has, and most of what it does in the end answers EFAULT and EBADF. */
+  /**
+   * Calls of one program. It destroys what it has, and most of what it does in the end answers
+   * EFAULT and EBADF.
+   */
   private static final int PER_PROGRAM = 250;
 
   private static final Duration BOUND = Duration.ofMinutes(1);
@@ -55,27 +62,140 @@ class SyscallFuzzTest {
   private static final long ALARM_MILLIS = 5;
 
   private static final int[] NUMBERS = {
-    Nr.READ, Nr.WRITE, Nr.OPEN, Nr.CLOSE, Nr.STAT, Nr.FSTAT, Nr.LSTAT, Nr.POLL, Nr.LSEEK, Nr.MMAP, Nr.MUNMAP, Nr.IOCTL,
-    Nr.PREAD64, Nr.PWRITE64, Nr.FSYNC, Nr.FDATASYNC, Nr.FTRUNCATE, Nr.MKDIR, Nr.UNLINK, Nr.READLINK, Nr.IO_SETUP,
-    Nr.IO_DESTROY, Nr.IO_GETEVENTS, Nr.IO_SUBMIT, Nr.IO_CANCEL, Nr.GETDENTS64, Nr.OPENAT, Nr.NEWFSTATAT, Nr.FALLOCATE,
-    Nr.EVENTFD2, Nr.PIPE2, Nr.PREADV, Nr.PWRITEV, Nr.PRLIMIT64, Nr.PREADV2, Nr.PWRITEV2, Nr.IO_PGETEVENTS, Nr.IO_SETUP2,
-    Nr.IO_RING_ENTER, Nr.READV, Nr.WRITEV, Nr.ACCESS, Nr.TRUNCATE, Nr.GETCWD, Nr.RMDIR, Nr.CREAT, Nr.STATFS, Nr.FSTATFS,
-    Nr.SYNC, Nr.FADVISE64, Nr.MKDIRAT, Nr.UNLINKAT, Nr.READLINKAT, Nr.FACCESSAT, Nr.SYNC_FILE_RANGE, Nr.SYNCFS, Nr.STATX,
+    Nr.READ,
+    Nr.WRITE,
+    Nr.OPEN,
+    Nr.CLOSE,
+    Nr.STAT,
+    Nr.FSTAT,
+    Nr.LSTAT,
+    Nr.POLL,
+    Nr.LSEEK,
+    Nr.MMAP,
+    Nr.MUNMAP,
+    Nr.IOCTL,
+    Nr.PREAD64,
+    Nr.PWRITE64,
+    Nr.FSYNC,
+    Nr.FDATASYNC,
+    Nr.FTRUNCATE,
+    Nr.MKDIR,
+    Nr.UNLINK,
+    Nr.READLINK,
+    Nr.IO_SETUP,
+    Nr.IO_DESTROY,
+    Nr.IO_GETEVENTS,
+    Nr.IO_SUBMIT,
+    Nr.IO_CANCEL,
+    Nr.GETDENTS64,
+    Nr.OPENAT,
+    Nr.NEWFSTATAT,
+    Nr.FALLOCATE,
+    Nr.EVENTFD2,
+    Nr.PIPE2,
+    Nr.PREADV,
+    Nr.PWRITEV,
+    Nr.PRLIMIT64,
+    Nr.PREADV2,
+    Nr.PWRITEV2,
+    Nr.IO_PGETEVENTS,
+    Nr.IO_SETUP2,
+    Nr.IO_RING_ENTER,
+    Nr.READV,
+    Nr.WRITEV,
+    Nr.ACCESS,
+    Nr.TRUNCATE,
+    Nr.GETCWD,
+    Nr.RMDIR,
+    Nr.CREAT,
+    Nr.STATFS,
+    Nr.FSTATFS,
+    Nr.SYNC,
+    Nr.FADVISE64,
+    Nr.MKDIRAT,
+    Nr.UNLINKAT,
+    Nr.READLINKAT,
+    Nr.FACCESSAT,
+    Nr.SYNC_FILE_RANGE,
+    Nr.SYNCFS,
+    Nr.STATX,
     Nr.FACCESSAT2
   };
 
   private static final String[] PATHS = {
-    "/", "/mnt", "/mnt/main.dat", "/mnt/fragmented.dat", "/mnt/dirs/node", "/mnt/links/self", "/mnt/links/long",
-    "/mnt/special/fifo", "/mnt/far.dat", "/dev/ram0", "/dev/sample0", "", "..", "/mnt/main.dat/x", "nothing",
+    "/",
+    "/mnt",
+    "/mnt/main.dat",
+    "/mnt/fragmented.dat",
+    "/mnt/dirs/node",
+    "/mnt/links/self",
+    "/mnt/links/long",
+    "/mnt/special/fifo",
+    "/mnt/far.dat",
+    "/dev/ram0",
+    "/dev/sample0",
+    "",
+    "..",
+    "/mnt/main.dat/x",
+    "nothing",
     "/made"
   };
 
   private static final long[] VALUES = {
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 63, 64, 255, 256, 280, 511, 512, 513, 1024, 1025, 4095, 4096, 4097, 8192, 65536,
-    1 << 20, 4 << 20, 16 << 20, 1 << 28, Integer.MAX_VALUE, Integer.MIN_VALUE, 0xffffffffL, 1L << 32, 1L << 36, 1L << 40,
-    1L << 62, Long.MAX_VALUE, Long.MIN_VALUE, -1, -2, -100, -4096, 0777, Fcntl.O_DIRECT, Fcntl.O_RDWR,
-    Fcntl.O_RDWR | Fcntl.O_DIRECT, Fcntl.O_DIRECTORY, Fcntl.O_NOFOLLOW, Fcntl.O_CREAT,
-    Fcntl.O_CREAT | Fcntl.O_RDWR, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, 0xffff_8000_0000_0000L
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    15,
+    16,
+    63,
+    64,
+    255,
+    256,
+    280,
+    511,
+    512,
+    513,
+    1024,
+    1025,
+    4095,
+    4096,
+    4097,
+    8192,
+    65536,
+    1 << 20,
+    4 << 20,
+    16 << 20,
+    1 << 28,
+    Integer.MAX_VALUE,
+    Integer.MIN_VALUE,
+    0xffffffffL,
+    1L << 32,
+    1L << 36,
+    1L << 40,
+    1L << 62,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE,
+    -1,
+    -2,
+    -100,
+    -4096,
+    0777,
+    Fcntl.O_DIRECT,
+    Fcntl.O_RDWR,
+    Fcntl.O_RDWR | Fcntl.O_DIRECT,
+    Fcntl.O_DIRECTORY,
+    Fcntl.O_NOFOLLOW,
+    Fcntl.O_CREAT,
+    Fcntl.O_CREAT | Fcntl.O_RDWR,
+    Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+    0xffff_8000_0000_0000L
   };
 
   /** Memory of the program that calls work on. */
@@ -108,18 +228,27 @@ class SyscallFuzzTest {
         int count = Math.min(PER_PROGRAM, calls - made);
         // Whoever reads an empty pipe, or polls for nothing, waits for a signal.
         ScheduledFuture<?> alarm =
-            alarms.scheduleWithFixedDelay(() -> program.sendSignal(SIGALRM), ALARM_MILLIS, ALARM_MILLIS, MILLISECONDS);
+            alarms.scheduleWithFixedDelay(
+                () -> program.sendSignal(SIGALRM), ALARM_MILLIS, ALARM_MILLIS, MILLISECONDS);
         assertTimeoutPreemptively(BOUND, () -> fuzzer.run(count), () -> "call " + fuzzer.last());
         succeeded += fuzzer.succeeded;
         accepted += fuzzer.accepted;
         threaded += fuzzer.setUp;
         alarm.cancel(false);
-        assertTimeoutPreemptively(BOUND, program::close, () -> "the end of the program after call " + fuzzer.last());
+        assertTimeoutPreemptively(
+            BOUND, program::close, () -> "the end of the program after call " + fuzzer.last());
         kernel.assertNothingHeld();
       }
       System.out.println(
-          "SyscallFuzzTest: " + calls + " calls, " + succeeded + " of them succeeded, " + accepted
-              + " requests through rings by the caller, " + threaded + " contexts with threads or workers");
+          "SyscallFuzzTest: "
+              + calls
+              + " calls, "
+              + succeeded
+              + " of them succeeded, "
+              + accepted
+              + " requests through rings by the caller, "
+              + threaded
+              + " contexts with threads or workers");
       assertThat(succeeded).as("calls that succeeded").isGreaterThan(calls / 10);
       assertThat(accepted).as("requests through rings").isGreaterThan(calls / 200);
       assertThat(threaded).as("contexts with threads or workers").isGreaterThan(calls / 1000);
@@ -200,10 +329,14 @@ class SyscallFuzzTest {
       for (int i = 0; i < 2; i++) {
         makeWaitable();
       }
-      for (int at : new int[] {4096, 8192, 8193, 8704, 65536, SQ_AT, CQ_AT, CTXP_AT, MEMORY - 4096, MEMORY - 1}) {
+      for (int at :
+          new int[] {
+            4096, 8192, 8193, 8704, 65536, SQ_AT, CQ_AT, CTXP_AT, MEMORY - 4096, MEMORY - 1
+          }) {
         pointers.add(memory + at);
       }
-      pointers.addAll(List.of(readOnly, readOnly + 65535, none, 0L, 1L, -1L, kernelMemory, memory + MEMORY));
+      pointers.addAll(
+          List.of(readOnly, readOnly + 65535, none, 0L, 1L, -1L, kernelMemory, memory + MEMORY));
     }
 
     /** Makes a pipe and two eventfds: empty, and with so much in it that a write waits. */
@@ -222,23 +355,34 @@ class SyscallFuzzTest {
       for (int i = random.nextInt(1, 8); i > 0; i--) {
         long at = memory + 4096 + 8L * random.nextInt((MEMORY - 8192) / 8 / 32);
         RawMemory.putLong(at, random.nextInt(3) == 0 ? pick(pointers) : value());
-        pointers.set(random.nextInt(2 * PATHS.length, 2 * PATHS.length + 4), at & (random.nextBoolean() ? -1 : -512));
+        pointers.set(
+            random.nextInt(2 * PATHS.length, 2 * PATHS.length + 4),
+            at & (random.nextBoolean() ? -1 : -512));
       }
     }
 
     private void prepareSetup() {
       RawMemory.putLong(memory + CTXP_AT, random.nextInt(20) == 0 ? value() : 0);
-      int flags = AioAbi.IOCTX_FLAG_SCQRING | (random.nextInt(8) & ~AioAbi.IOCTX_FLAG_USERIOCB) | whoSubmits();
+      int flags =
+          AioAbi.IOCTX_FLAG_SCQRING
+              | (random.nextInt(8) & ~AioAbi.IOCTX_FLAG_USERIOCB)
+              | whoSubmits();
       for (int i = 0; i < ENTRIES; i++) { // for fixed buffers
         long iocb = AioIocbRing.iocb(memory + SQ_AT, i);
         Iocb.aioBuf(iocb, random.nextInt(60) == 0 ? pick(pointers) : memory + 65536 + i * 8192L);
         Iocb.aioNbytes(iocb, random.nextInt(60) == 0 ? value() : 8192);
       }
       int entries = random.nextInt(3) == 0 ? random.nextInt(1, ENTRIES + 1) : ENTRIES;
-      call = new long[] {Nr.IO_SETUP2, entries, flags, 0, memory + SQ_AT, memory + CQ_AT, memory + CTXP_AT};
+      call =
+          new long[] {
+            Nr.IO_SETUP2, entries, flags, 0, memory + SQ_AT, memory + CQ_AT, memory + CTXP_AT
+          };
     }
 
-    /** Mostly the caller. What a thread or a worker takes, it takes while the calls that follow scribble on it. */
+    /**
+     * Mostly the caller. What a thread or a worker takes, it takes while the calls that follow
+     * scribble on it.
+     */
     private int whoSubmits() {
       return switch (random.nextInt(10)) {
         case 0 -> AioAbi.IOCTX_FLAG_SQTHREAD;
@@ -250,14 +394,18 @@ class SyscallFuzzTest {
     }
 
     private void prepareRing() {
-      int hipri = random.nextInt(2) * AioAbi.IOCB_FLAG_HIPRI; // the same for all, or nothing gets far
+      // the same for all, or nothing gets far
+      int hipri = random.nextInt(2) * AioAbi.IOCB_FLAG_HIPRI;
       for (int i = 0; i < ENTRIES; i++) {
         long iocb = AioIocbRing.iocb(memory + SQ_AT, i);
-        Iocb.aioLioOpcode(iocb, (short) (random.nextInt(10) == 0 ? random.nextInt(10) : AioAbi.IOCB_CMD_PREAD));
+        Iocb.aioLioOpcode(
+            iocb, (short) (random.nextInt(10) == 0 ? random.nextInt(10) : AioAbi.IOCB_CMD_PREAD));
         Iocb.aioFildes(iocb, (int) (random.nextInt(4) == 0 ? descriptor() : mainFile));
         if (random.nextInt(12) == 0) {
           Iocb.aioFildes(iocb, (int) pick(waitable));
-          Iocb.aioLioOpcode(iocb, (short) (random.nextInt(3) == 0 ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
+          Iocb.aioLioOpcode(
+              iocb,
+              (short) (random.nextInt(3) == 0 ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
         }
         Iocb.aioOffset(iocb, random.nextInt(10) == 0 ? value() : 512L * random.nextInt(4096));
         Iocb.aioFlags(iocb, random.nextInt(20) == 0 ? (int) value() : hipri);
@@ -274,8 +422,10 @@ class SyscallFuzzTest {
           Iocb.aioNbytes(iocb, 512L * random.nextInt(17));
         }
       }
-      AioIocbRing.tail(memory + SQ_AT, random.nextInt(10) == 0 ? (int) value() : random.nextInt(ENTRIES));
-      AioIoEventRing.head(memory + CQ_AT, random.nextInt(10) == 0 ? (int) value() : random.nextInt(ENTRIES));
+      AioIocbRing.tail(
+          memory + SQ_AT, random.nextInt(10) == 0 ? (int) value() : random.nextInt(ENTRIES));
+      AioIoEventRing.head(
+          memory + CQ_AT, random.nextInt(10) == 0 ? (int) value() : random.nextInt(ENTRIES));
       long context = contexts.isEmpty() || random.nextInt(20) == 0 ? value() : pick(contexts);
       long flags = random.nextInt(20) == 0 ? value() : random.nextInt(4);
       call = new long[] {Nr.IO_RING_ENTER, context, value(), value(), flags, value(), value()};
@@ -304,7 +454,8 @@ class SyscallFuzzTest {
             case 24 -> new long[] {Nr.FALLOCATE, fd, random.nextInt(4), offset, length};
             case 25 -> new long[] {Nr.STATX, at, path, 0, 0x7ff, buffer};
             case 0 -> new long[] {Nr.OPEN, path, random.nextBoolean() ? Fcntl.O_DIRECT : 0, 0};
-            case 1 -> new long[] {Nr.OPENAT, random.nextBoolean() ? fd : at, path, Fcntl.O_RDONLY, 0};
+            case 1 ->
+                new long[] {Nr.OPENAT, random.nextBoolean() ? fd : at, path, Fcntl.O_RDONLY, 0};
             case 2 -> new long[] {Nr.STAT, path, buffer};
             case 3 -> new long[] {Nr.LSTAT, path, buffer};
             case 4 -> new long[] {Nr.FSTAT, fd, buffer};
@@ -319,10 +470,16 @@ class SyscallFuzzTest {
             case 14 -> new long[] {Nr.PWRITE64, fd, buffer, length, offset};
             case 15 -> new long[] {Nr.PWRITEV2, fd, vector, 1, offset, 0, random.nextInt(2)};
             case 16 -> new long[] {Nr.MMAP, 0, 4096L * random.nextInt(1, 64), 3, 34, -1, 0};
-            case 17 -> new long[] {Nr.MUNMAP, random.nextInt(4) == 0 ? pick(pointers) & -4096 : memory + MEMORY, 4096};
+            case 17 ->
+                new long[] {
+                  Nr.MUNMAP, random.nextInt(4) == 0 ? pick(pointers) & -4096 : memory + MEMORY, 4096
+                };
             case 18 -> new long[] {Nr.FSYNC, fd};
             default ->
-                new long[] {random.nextBoolean() ? Nr.CLOSE : Nr.IO_DESTROY, contexts.isEmpty() ? fd : pick(contexts)};
+                new long[] {
+                  random.nextBoolean() ? Nr.CLOSE : Nr.IO_DESTROY,
+                  contexts.isEmpty() ? fd : pick(contexts)
+                };
           };
       call = Arrays.copyOf(drawn, 7);
       if (random.nextInt(3) == 0) {
@@ -331,7 +488,10 @@ class SyscallFuzzTest {
     }
 
     private void draw() {
-      long number = random.nextInt(5) == 0 ? random.nextInt(-1, Nr.COUNT + 2) : NUMBERS[random.nextInt(NUMBERS.length)];
+      long number =
+          random.nextInt(5) == 0
+              ? random.nextInt(-1, Nr.COUNT + 2)
+              : NUMBERS[random.nextInt(NUMBERS.length)];
       long[] drawn = new long[7];
       drawn[0] = random.nextInt(200) == 0 ? value() : number;
       for (int i = 1; i < drawn.length; i++) {
@@ -355,13 +515,18 @@ class SyscallFuzzTest {
       }
       succeeded++;
       switch (number) {
-        case Nr.OPEN, Nr.OPENAT, Nr.CREAT -> descriptors.set(random.nextInt(descriptors.size()), result);
+        case Nr.OPEN, Nr.OPENAT, Nr.CREAT ->
+            descriptors.set(random.nextInt(descriptors.size()), result);
         case Nr.MMAP -> pointers.set(random.nextInt(PATHS.length, pointers.size()), result);
         case Nr.IO_SETUP2 -> {
           if (call[6] == memory + CTXP_AT) { // else it is who knows where
             long context = RawMemory.getLong(memory + CTXP_AT);
             contexts.add(context);
-            if ((call[2] & (AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL | AioAbi.IOCTX_FLAG_SQWQ)) != 0) {
+            if ((call[2]
+                    & (AioAbi.IOCTX_FLAG_SQTHREAD
+                        | AioAbi.IOCTX_FLAG_SQPOLL
+                        | AioAbi.IOCTX_FLAG_SQWQ))
+                != 0) {
               setUp++;
             }
             if ((call[2] & (AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL)) == 0) {
@@ -371,7 +536,8 @@ class SyscallFuzzTest {
             }
           }
         }
-        case Nr.IO_RING_ENTER -> accepted += threaded.contains(call[1]) ? 0 : result; // to a thread it says what it was told
+        // to a thread it says what it was told
+        case Nr.IO_RING_ENTER -> accepted += threaded.contains(call[1]) ? 0 : result;
         default -> {}
       }
     }

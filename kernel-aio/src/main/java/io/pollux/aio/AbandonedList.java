@@ -8,9 +8,10 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests of one context whose file threw after it took their memory, so that a device may have them. They have no event and
- * do not count as in flight. Their completion only marks them, like that of a polled request. Teardown of the context polls for
- * them, because the device writes to fixed buffers, or holds a tag, until it completes them.
+ * The requests of one context whose file threw after it took their memory, so that a device may
+ * have them. They have no event and do not count as in flight. Their completion only marks them,
+ * like that of a polled request. Teardown of the context polls for them, because the device writes
+ * to fixed buffers, or holds a tag, until it completes them.
  */
 final class AbandonedList {
   private static final long NAP_NANOS = 1_000_000;
@@ -71,7 +72,8 @@ final class AbandonedList {
   /**
    * Polls until all requests are complete. Called by teardown, after the last submission.
    *
-   * @throws IllegalStateException if no request completes for three seconds. A device may still write to fixed buffers.
+   * @throws IllegalStateException if no request completes for three seconds. A device may still
+   *     write to fixed buffers.
    */
   void drain() {
     long progress = System.nanoTime();
@@ -82,7 +84,8 @@ final class AbandonedList {
       if (now < left) {
         progress = System.nanoTime();
       } else if (System.nanoTime() - progress > LOST_NANOS) {
-        throw new IllegalStateException("an aio context ends before " + left + " requests whose files threw");
+        throw new IllegalStateException(
+            "an aio context ends before " + left + " requests whose files threw");
       } else {
         LockSupport.parkNanos(NAP_NANOS);
       }

@@ -22,10 +22,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The system calls of aio, and the state that all contexts of a kernel share: the count of reserved requests and the work queue.
+ * The system calls of aio, and the state that all contexts of a kernel share: the count of reserved
+ * requests and the work queue.
  *
- * <p>There is one instance for each kernel. All calls run in process context, accept any value of any argument, and return a result or a
- * negative errno.
+ * <p>There is one instance for each kernel. All calls run in process context, accept any value of
+ * any argument, and return a result or a negative errno.
  */
 @LinuxSource(file = "fs/aio.c")
 public final class Aio {
@@ -39,7 +40,8 @@ public final class Aio {
           | AioAbi.IOCTX_FLAG_FIXEDBUFS
           | AioAbi.IOCTX_FLAG_SCQRING
           | SQ_FLAGS;
-  private static final int ENTER_FLAGS_KNOWN = AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS;
+  private static final int ENTER_FLAGS_KNOWN =
+      AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS;
   private static final long MAX_EVENTS = 0x1000_0000L / IoEvent.SIZE;
   private static final int SIGSET_SIZE = 8;
   private static final long NANOS = 1_000_000_000L;
@@ -76,7 +78,10 @@ public final class Aio {
     workQueue = new WorkQueue(kernelProcess, "aio-work", 2 * CPUS);
   }
 
-  /** Returns the number of requests that the contexts of this kernel reserve. It is 0 if no context exists. */
+  /**
+   * Returns the number of requests that the contexts of this kernel reserve. It is 0 if no context
+   * exists.
+   */
   @LinuxSource(file = "fs/aio.c", name = "aio_nr")
   public long aioNr() {
     return aioNr.get();
@@ -98,7 +103,8 @@ public final class Aio {
   }
 
   /**
-   * Creates a context. The flags select rings, polling, user-mapped iocbs, fixed buffers and threads.
+   * Creates a context. The flags select rings, polling, user-mapped iocbs, fixed buffers and
+   * threads.
    *
    * @param current the calling task
    * @param nr u32: entries of the rings, requests of the context
@@ -111,7 +117,8 @@ public final class Aio {
    */
   @Patch({13, 26})
   @LinuxSource(file = "fs/aio.c", name = "io_setup2")
-  public long ioSetup2(Task current, int nr, int flags, long iocbs, long sqRing, long cqRing, long ctxp) {
+  public long ioSetup2(
+      Task current, int nr, int flags, long iocbs, long sqRing, long cqRing, long ctxp) {
     if ((flags & ~FLAGS_KNOWN) != 0) {
       return -Errno.EINVAL;
     }
@@ -143,8 +150,12 @@ public final class Aio {
     return result;
   }
 
-  /** Creates a context whose requests are already counted. After an error or an exception nothing of it remains. */
-  private int setup(Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
+  /**
+   * Creates a context whose requests are already counted. After an error or an exception nothing of
+   * it remains.
+   */
+  private int setup(
+      Task current, ContextSetup setup, long iocbs, long sqRing, long cqRing, long ctxp) {
     AddressSpace mm = current.mm();
     Kioctx ctx = null;
     boolean stored = false;
@@ -191,8 +202,9 @@ public final class Aio {
       test = "IoSetup2Test#refusesFlagsThatDoNotGoTogether")
   @Differs(
       kind = Differs.Kind.OURS,
-      why = "SQWQ with IOPOLL is EINVAL, because a worker would have to poll for the request that it waits"
-          + " for.",
+      why =
+          "SQWQ with IOPOLL is EINVAL, because a worker would have to poll for the request that it"
+              + " waits for.",
       test = "SqThreadTest#flagsThatDoNotGoTogether")
   private static boolean flagsGoTogether(int flags) {
     boolean rings = (flags & AioAbi.IOCTX_FLAG_SCQRING) != 0;
@@ -205,7 +217,8 @@ public final class Aio {
     if (fixed && !rings && !userIocb) {
       return false;
     }
-    return !workers || (flags & AioAbi.IOCTX_FLAG_IOPOLL) == 0; // a worker would poll for the request that it waits for
+    // a worker would poll for the request that it waits for
+    return !workers || (flags & AioAbi.IOCTX_FLAG_IOPOLL) == 0;
   }
 
   private boolean reserve(long maxReqs) {
@@ -270,14 +283,16 @@ public final class Aio {
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
-      why = "io_submit on a polled context takes at most nr_events requests. The posting takes at most 127,"
-          + " the slots of its old ring.",
+      why =
+          "io_submit on a polled context takes at most nr_events requests. The posting takes at"
+              + " most 127, the slots of its old ring.",
       test = "SubmitDifferencesTest#aPolledContextTakesAsManyRequestsAsItHasEvents")
   @Differs(
       patch = 26,
       kind = Differs.Kind.FIXES,
-      why = "io_submit on a context with rings puts its reference and returns EINVAL. The posting keeps the"
-          + " reference, and io_destroy waits for ever.",
+      why =
+          "io_submit on a context with rings puts its reference and returns EINVAL. The posting"
+              + " keeps the reference, and io_destroy waits for ever.",
       test = "RingDifferencesTest#ioSubmitOnAContextWithRingsLeavesNoReference")
   @Patch({9, 11, 14})
   @LinuxSource(file = "fs/aio.c", name = "io_submit")
@@ -291,7 +306,9 @@ public final class Aio {
     }
     try {
       int most = (int) Math.min(nr, ctx.ordinary() ? ctx.ring().slots() : ctx.maxReqs());
-      return ctx.rings() != null ? -Errno.EINVAL : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
+      return ctx.rings() != null
+          ? -Errno.EINVAL
+          : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
     } finally {
       ctx.put();
     }
@@ -381,7 +398,9 @@ public final class Aio {
    * @param timeout user address of a timespec, or 0 to wait without a timeout
    * @return number of events, or -EINVAL, -EFAULT, -EINTR, -EBUSY
    */
-  @LinuxSource(file = "fs/aio.c", name = {"io_getevents", "do_io_getevents"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"io_getevents", "do_io_getevents"})
   public long ioGetevents(Task current, long id, long minNr, long nr, long events, long timeout) {
     long nanos = EventReader.FOREVER;
     if (timeout != 0) {
@@ -406,7 +425,8 @@ public final class Aio {
    * @return as {@link #ioGetevents}
    */
   @LinuxSource(file = "fs/aio.c", name = "io_pgetevents")
-  public long ioPgetevents(Task current, long id, long minNr, long nr, long events, long timeout, long usig) {
+  public long ioPgetevents(
+      Task current, long id, long minNr, long nr, long events, long timeout, long usig) {
     AddressSpace mm = current.mm();
     if (timeout != 0 && !mm.accessOk(timeout, Timespec.SIZE, false)) {
       return -Errno.EFAULT;
@@ -435,7 +455,8 @@ public final class Aio {
     }
   }
 
-  private static long getevents(Task current, long id, long minNr, long nr, long events, long nanos) {
+  private static long getevents(
+      Task current, long id, long minNr, long nr, long events, long nanos) {
     Kioctx ctx = KioctxTable.lookup(current.mm(), id);
     if (ctx == null) {
       return -Errno.EINVAL;
@@ -471,11 +492,13 @@ public final class Aio {
   }
 
   /**
-   * Converts a timeout to nanoseconds: the sum of both fields. No call checks the fields, so {0, 2,000,000,000} is two seconds and {1,
-   * -500,000,000} is half a second. A sum that overflows is infinite. A negative sum expires at once; in Linux it overflows in the timer
-   * and never expires.
+   * Converts a timeout to nanoseconds: the sum of both fields. No call checks the fields, so {0,
+   * 2,000,000,000} is two seconds and {1, -500,000,000} is half a second. A sum that overflows is
+   * infinite. A negative sum expires at once; in Linux it overflows in the timer and never expires.
    */
-  @LinuxSource(file = "include/linux/ktime.h", name = {"timespec64_to_ktime", "ktime_set"})
+  @LinuxSource(
+      file = "include/linux/ktime.h",
+      name = {"timespec64_to_ktime", "ktime_set"})
   private static long nanos(long seconds, long nanoseconds) {
     if (seconds >= KTIME_SEC_MAX) {
       return EventReader.FOREVER;
@@ -498,7 +521,8 @@ public final class Aio {
    * @param toSubmit u32: entries to take at most
    * @param minComplete u32: events to wait for
    * @param flags IORING_FLAG_*
-   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events are kept, or the first entry's errno
+   * @return entries accepted, or -EINVAL, -EBUSY, -EOVERFLOW, -EINTR, -EAGAIN while too many events
+   *     are kept, or the first entry's errno
    */
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")
@@ -520,7 +544,12 @@ public final class Aio {
       why = "Unknown flags of io_ring_enter are EINVAL. The posting ignores them.",
       test = "IoRingEnterTest#neitherFlagDoesNothing")
   private static long enter(
-      Task current, Kioctx ctx, @Nullable RingEntry rings, int toSubmit, int minComplete, int flags) {
+      Task current,
+      Kioctx ctx,
+      @Nullable RingEntry rings,
+      int toSubmit,
+      int minComplete,
+      int flags) {
     if (rings == null) {
       return -Errno.EINVAL;
     }

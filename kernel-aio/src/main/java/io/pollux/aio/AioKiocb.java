@@ -12,7 +12,10 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
-/** One request of a context: the kiocb that filesystems see, and the fields that aio needs for its event. */
+/**
+ * One request of a context: the kiocb that filesystems see, and the fields that aio needs for its
+ * event.
+ */
 @LinuxSource(file = "fs/aio.c", name = "aio_kiocb")
 final class AioKiocb extends Kiocb {
   static final Slab<AioKiocb> SLAB = new Slab<>(AioKiocb::new);
@@ -58,7 +61,9 @@ final class AioKiocb extends Kiocb {
   /** Link of the list that the request is on. */
   @Nullable AioKiocb next;
 
-  /** The work item that retries the request if an attempt in place would block (SQWQ), else null. */
+  /**
+   * The work item that retries the request if an attempt in place would block (SQWQ), else null.
+   */
   @Nullable SqWork work;
 
   /** Counts the ends of all uses of this object. By its owner. */
@@ -102,8 +107,8 @@ final class AioKiocb extends Kiocb {
   }
 
   /**
-   * Tells one use of the object from the next. A submitter whose file threw compares: the request may have completed, and another
-   * thread may use the object again.
+   * Tells one use of the object from the next. A submitter whose file threw compares: the request
+   * may have completed, and another thread may use the object again.
    */
   int generation() {
     return generation;
@@ -118,8 +123,9 @@ final class AioKiocb extends Kiocb {
   @Differs(
       patch = 10,
       kind = Differs.Kind.SIMPLER,
-      why = "A request has no reference count: its completion frees it, even inside the file's method. In the"
-          + " posting the submitter holds a reference too.",
+      why =
+          "A request has no reference count: its completion frees it, even inside the file's"
+              + " method. In the posting the submitter holds a reference too.",
       test = "SubmitDifferencesTest#aRequestIsFreedByItsCompletion")
   @LinuxSource(file = "fs/aio.c", name = "iocb_put")
   @Patch(10)
@@ -137,7 +143,10 @@ final class AioKiocb extends Kiocb {
     }
   }
 
-  /** Marks a polled request complete. From any context. A poller that sees the mark also sees the results. */
+  /**
+   * Marks a polled request complete. From any context. A poller that sees the mark also sees the
+   * results.
+   */
   @Patch(15)
   void markPolled(long result, long result2) {
     res = result;
@@ -162,14 +171,18 @@ final class AioKiocb extends Kiocb {
   @Differs(
       patch = 15,
       kind = Differs.Kind.FIXES,
-      why = "A request whose EAGAIN comes after its submission is complete, and its event has the errno. The"
-          + " posting never reaps it.",
+      why =
+          "A request whose EAGAIN comes after its submission is complete, and its event has the"
+              + " errno. The posting never reaps it.",
       test = "SubmitDifferencesTest#aLateEagainIsAnEvent")
   boolean pollCompleted() {
     return (int) POLL_STATE.getAcquire(this) != ISSUED; // pairs with markPolled
   }
 
-  /** Whether the request completed with EAGAIN. With IOCB_NO_TAG no tag was free, and a retry may succeed; otherwise EAGAIN is final. */
+  /**
+   * Whether the request completed with EAGAIN. With IOCB_NO_TAG no tag was free, and a retry may
+   * succeed; otherwise EAGAIN is final.
+   */
   boolean pollAgain() {
     return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
   }

@@ -13,8 +13,9 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state of one batch: a plug, requests counted in bulk, file references taken in bulk, and issued requests. The issued polled requests
- * are not yet on the context's list. {@link #start} and {@link #end} bracket a batch.
+ * The state of one batch: a plug, requests counted in bulk, file references taken in bulk, and
+ * issued requests. The issued polled requests are not yet on the context's list. {@link #start} and
+ * {@link #end} bracket a batch.
  */
 @Patch(16)
 @LinuxSource(file = "fs/aio.c", name = "aio_submit_state")
@@ -98,14 +99,16 @@ final class AioSubmitState implements SleepHook {
     countedAhead++;
   }
 
-  /** Returns the count of a request that its file may still reference. The request is not reused. */
+  /**
+   * Returns the count of a request that its file may still reference. The request is not reused.
+   */
   void forget() {
     countedAhead++;
   }
 
   /**
-   * Takes a request. The context counts as many requests at once as the batch still needs, at most 8. Each request comes from the slab
-   * alone, because a single allocation is cheap.
+   * Takes a request. The context counts as many requests at once as the batch still needs, at most
+   * 8. Each request comes from the slab alone, because a single allocation is cheap.
    */
   @Patch(20)
   @LinuxSource(file = "fs/aio.c", name = "aio_get_req")
@@ -119,14 +122,16 @@ final class AioSubmitState implements SleepHook {
   }
 
   /**
-   * Takes a file reference for one request. References are taken in bulk, one for each request left in the batch. After a change of file,
-   * the limit is the number of consecutive requests on the previous file.
+   * Takes a file reference for one request. References are taken in bulk, one for each request left
+   * in the batch. After a change of file, the limit is the number of consecutive requests on the
+   * previous file.
    */
   @Differs(
       patch = 18,
       kind = Differs.Kind.OURS,
-      why = "In a batch that goes from file to file, as many references are taken as the file before had in a"
-          + " row. The posting takes one for each request left.",
+      why =
+          "In a batch that goes from file to file, as many references are taken as the file before"
+              + " had in a row. The posting takes one for each request left.",
       test = "SubmitDifferencesTest#aBatchThatGoesFromFileToFileTakesFewReferencesAhead")
   @Patch(18)
   @LinuxSource(file = "fs/aio.c", name = "aio_file_get")
@@ -171,10 +176,13 @@ final class AioSubmitState implements SleepHook {
   @Differs(
       patch = 16,
       kind = Differs.Kind.SIMPLER,
-      why = "Polled requests of every batch are gathered in the submission state. In the posting those of"
-          + " batches of 1 and 2 go to the context's list.",
+      why =
+          "Polled requests of every batch are gathered in the submission state. In the posting"
+              + " those of batches of 1 and 2 go to the context's list.",
       test = "SubmitDifferencesTest#aBatchOfTwoIsGatheredToo")
-  @LinuxSource(file = "fs/aio.c", name = {"aio_iopoll_iocb_issued", "aio_iopoll_iocb_add_state"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"aio_iopoll_iocb_issued", "aio_iopoll_iocb_add_state"})
   void issued(AioKiocb req) {
     if (reqTail == null) {
       reqHead = req;
@@ -200,7 +208,10 @@ final class AioSubmitState implements SleepHook {
     anyDone = false;
   }
 
-  /** Hands over issued requests before the submitter sleeps, because another thread may have to poll for them. */
+  /**
+   * Hands over issued requests before the submitter sleeps, because another thread may have to poll
+   * for them.
+   */
   @Override
   @LinuxSource(file = "fs/aio.c", name = "aio_state_unplug")
   public void flushBeforeSleep() {

@@ -9,11 +9,13 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 
 /**
- * The old completion ring, mapped into the process. The kernel produces events; the kernel (in io_getevents) and the program consume them.
- * The kernel uses its own tail. The head is in shared memory and may have any value.
+ * The old completion ring, mapped into the process. The kernel produces events; the kernel (in
+ * io_getevents) and the program consume them. The kernel uses its own tail. The head is in shared
+ * memory and may have any value.
  *
- * <p>A request takes a slot before its submission and keeps it until its event is consumed, so the ring cannot overflow. The context's
- * completionLock guards everything except {@link #read}, which the readers' lock serializes.
+ * <p>A request takes a slot before its submission and keeps it until its event is consumed, so the
+ * ring cannot overflow. The context's completionLock guards everything except {@link #read}, which
+ * the readers' lock serializes.
  */
 @LinuxSource(file = "fs/aio.c", name = "aio_ring")
 final class CompletionRing {
@@ -35,12 +37,15 @@ final class CompletionRing {
 
   /** Returns the head, reduced to the range of the ring. */
   private int head() {
-    return Integer.remainderUnsigned(AioRing.head(ring), slots); // acquire: pairs with the consumer's release
+    // acquire: pairs with the consumer's release
+    return Integer.remainderUnsigned(AioRing.head(ring), slots);
   }
 
   /** Takes a slot. Reclaims the slots of consumed events first, if no slot is free. */
   @Patch(7)
-  @LinuxSource(file = "fs/aio.c", name = {"get_reqs_available", "user_refill_reqs_available"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"get_reqs_available", "user_refill_reqs_available"})
   boolean getReqsAvailable() {
     if (available == 0) {
       refill();
@@ -108,7 +113,9 @@ final class CompletionRing {
     int end = tail;
     while (head != end && copied < max) { // bounded by the ring
       int piece = Math.min((head < end ? end : slots) - head, max - copied);
-      if (mm.copyToUser(events + copied * IoEvent.SIZE, AioRing.event(ring, head), piece * IoEvent.SIZE) != 0) {
+      if (mm.copyToUser(
+              events + copied * IoEvent.SIZE, AioRing.event(ring, head), piece * IoEvent.SIZE)
+          != 0) {
         return -Errno.EFAULT;
       }
       copied += piece;

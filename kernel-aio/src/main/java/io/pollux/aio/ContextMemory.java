@@ -16,8 +16,9 @@ import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a context other than the SQ and CQ rings: the old completion ring, user-mapped iocbs, and fixed buffers. The old ring is
- * mapped into the process, and its address is the context's id.
+ * The memory of a context other than the SQ and CQ rings: the old completion ring, user-mapped
+ * iocbs, and fixed buffers. The old ring is mapped into the process, and its address is the
+ * context's id.
  */
 final class ContextMemory {
   private final AddressSpace mm;
@@ -28,7 +29,8 @@ final class ContextMemory {
   private @Nullable MappedRange iocbs;
   private @Nullable FixedBuffers buffers;
 
-  private ContextMemory(AddressSpace mm, long ring, long ringBytes, UserPages ringPages, int slots) {
+  private ContextMemory(
+      AddressSpace mm, long ring, long ringBytes, UserPages ringPages, int slots) {
     this.mm = mm;
     this.ring = ring;
     this.ringBytes = ringBytes;
@@ -45,8 +47,9 @@ final class ContextMemory {
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
-      why = "The old ring of a polled or ring context has no slots: aio_ring.nr is 0. In the posting it fills"
-          + " its page with 127, which nothing uses.",
+      why =
+          "The old ring of a polled or ring context has no slots: aio_ring.nr is 0. In the posting"
+              + " it fills its page with 127, which nothing uses.",
       test = "IoSetup2Test#everyCombinationOfRingsWorksAndEnds")
   @LinuxSource(file = "fs/aio.c", name = "aio_setup_ring")
   static @Nullable ContextMemory map(AddressSpace mm, int events) {
@@ -80,7 +83,10 @@ final class ContextMemory {
     iocbs = pinned;
   }
 
-  /** Returns the address of an iocb. The index must be below the context's number of requests. The program may write to the iocb. */
+  /**
+   * Returns the address of an iocb. The index must be below the context's number of requests. The
+   * program may write to the iocb.
+   */
   @Patch(14)
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_from_index")
   long iocbFromIndex(int index) {
@@ -115,7 +121,8 @@ final class ContextMemory {
   }
 
   private void unmapRing() {
-    int result = mm.munmap(ring, ringBytes); // no other mapping can take the range while it is pinned
+    // no other mapping can take the range while it is pinned
+    int result = mm.munmap(ring, ringBytes);
     assert result == -Errno.EINVAL || result == 0;
   }
 }

@@ -15,9 +15,14 @@ import io.pollux.uapi.Patch;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** The setup of one context, step by step. If a step fails, the memory pinned by earlier steps is unpinned. */
+/**
+ * The setup of one context, step by step. If a step fails, the memory pinned by earlier steps is
+ * unpinned.
+ */
 @Patch({13, 14, 24, 26})
-@LinuxSource(file = "fs/aio.c", name = {"ioctx_alloc", "io_setup_flags"})
+@LinuxSource(
+    file = "fs/aio.c",
+    name = {"ioctx_alloc", "io_setup_flags"})
 final class ContextSetup {
   private final Task current;
   private final int nr;
@@ -36,7 +41,9 @@ final class ContextSetup {
     return (flags & flag) != 0;
   }
 
-  /** Pins all memory that the flags require. Returns 0, or a negative errno; the caller then unpins. */
+  /**
+   * Pins all memory that the flags require. Returns 0, or a negative errno; the caller then unpins.
+   */
   int pin(long iocbs, long sqAddress, long cqAddress) {
     AddressSpace mm = current.mm();
     boolean rings = has(AioAbi.IOCTX_FLAG_SCQRING);

@@ -8,8 +8,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The completion ring from the side of its producer, the kernel. The kernel uses its own tail. On a polled context the thread inside
- * io_ring_enter owns the ring; on others the holder of completionLock does.
+ * The completion ring from the side of its producer, the kernel. The kernel uses its own tail. On a
+ * polled context the thread inside io_ring_enter owns the ring; on others the holder of
+ * completionLock does.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
@@ -49,12 +50,14 @@ final class CqRing {
    * Writes an event, if there is room for it.
    *
    * @param at the producer's position, which starts at {@link #tail()}
-   * @return the next position, for {@link #commit}; -1 if the ring is full or the program's head is outside the ring
+   * @return the next position, for {@link #commit}; -1 if the ring is full or the program's head is
+   *     outside the ring
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_cqring")
   int put(int at, AioKiocb req) {
     int behind = next(at);
-    int head = AioIoEventRing.head(ring); // acquire: pairs with the program's release after it read the event
+    // acquire: pairs with the program's release after it read the event
+    int head = AioIoEventRing.head(ring);
     if (behind == head || Integer.compareUnsigned(head, entries) >= 0) {
       return -1;
     }
@@ -66,7 +69,8 @@ final class CqRing {
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_cqring")
   void commit(int behind) {
     TAIL.setRelease(this, behind); // waiters are woken after a full barrier
-    AioIoEventRing.tail(ring, behind); // release: pairs with the program's acquire before it reads the events
+    // release: pairs with the program's acquire before it reads the events
+    AioIoEventRing.tail(ring, behind);
   }
 
   int tail() {

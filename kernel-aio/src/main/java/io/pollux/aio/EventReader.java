@@ -14,8 +14,9 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One io_getevents: copies events into the program's array. The events come from the old completion ring or, on a polled context, from
- * completed requests. Allocated from a slab for the length of the call.
+ * One io_getevents: copies events into the program's array. The events come from the old completion
+ * ring or, on a polled context, from completed requests. Allocated from a slab for the length of
+ * the call.
  */
 @LinuxSource(file = "fs/aio.c", name = "read_events")
 final class EventReader extends Slab.Item implements BooleanSupplier, IopollList.Sink {
@@ -96,7 +97,9 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
       why = "io_getevents on a polled context honours its timeout. The posting ignores it.",
       test = "SubmitDifferencesTest#aTimeoutEndsThePolling")
   @Patch(15)
-  @LinuxSource(file = "fs/aio.c", name = {"aio_iopoll_getevents", "aio_iopoll_check"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"aio_iopoll_getevents", "aio_iopoll_check"})
   int poll(Task current, long timeoutNanos) {
     if (max == 0) {
       return 0;
@@ -108,8 +111,9 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
   @Differs(
       patch = 15,
       kind = Differs.Kind.FIXES,
-      why = "A polled event that cannot be stored stays in the kernel, and a later call returns it. The"
-          + " posting loses it.",
+      why =
+          "A polled event that cannot be stored stays in the kernel, and a later call returns it."
+              + " The posting loses it.",
       test = "IoSubmitTest#aPolledEventIsNotLostToABadArray")
   @Override
   public boolean event(AioKiocb req) {

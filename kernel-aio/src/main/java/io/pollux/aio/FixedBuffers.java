@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/aio.c", name = "aio_mapped_ubuf")
 final class FixedBuffers {
   private final AddressSpace mm;
-  private final long[] ubufs; // address and length of each buffer, adjacent: four buffers share a cache line
+  // address and length of each buffer, adjacent: four buffers share a cache line
+  private final long[] ubufs;
   private final List<MappedRange> ranges = new ArrayList<>();
   private @Nullable DmaMapping mapping; // of all buffers, once they are pinned
   private long chargedPages;
@@ -73,8 +74,9 @@ final class FixedBuffers {
   @Differs(
       patch = 24,
       kind = Differs.Kind.OURS,
-      why = "RLIMIT_MEMLOCK limits the sum of all contexts of a process. The posting checks each context"
-          + " alone.",
+      why =
+          "RLIMIT_MEMLOCK limits the sum of all contexts of a process. The posting checks each"
+              + " context alone.",
       test = "SubmitDifferencesTest#lockedMemoryIsLimitedForAllContextsOfAProcess")
   @Differs(
       patch = 24,
@@ -82,7 +84,10 @@ final class FixedBuffers {
       why = "A buffer that is mapped only in part is EFAULT. The posting returns ENOMEM.",
       test = "SubmitDifferencesTest#aFixedBufferThatIsMappedInPartIsAFault")
   private int mapOne(int index, long address, long bytes, long limit) {
-    if (address == 0 || bytes < 0 || bytes > AioAbi.AIO_FIXED_BUF_MAX || !AddressSpace.isUserRange(address, bytes)) {
+    if (address == 0
+        || bytes < 0
+        || bytes > AioAbi.AIO_FIXED_BUF_MAX
+        || !AddressSpace.isUserRange(address, bytes)) {
       return -Errno.EFAULT;
     }
     ubufs[2 * index] = address;
@@ -90,7 +95,8 @@ final class FixedBuffers {
     if (bytes == 0) {
       return 0;
     }
-    long pages = ((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1;
+    long pages =
+        ((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1;
     if (!mm.chargeLocked(pages, limit)) {
       return -Errno.ENOMEM;
     }
@@ -103,7 +109,10 @@ final class FixedBuffers {
     return 0;
   }
 
-  /** Unmaps the buffers from all drivers, then unpins the pages. No request is in flight. From process context. */
+  /**
+   * Unmaps the buffers from all drivers, then unpins the pages. No request is in flight. From
+   * process context.
+   */
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_buffer_unmap")
   void unmap() {
     Teardown teardown = new Teardown();

@@ -6,8 +6,9 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The kernel's copy of an iocb: the local struct iocb that C fills by copy_from_user. Each field is read once, so later changes by the
- * program do not affect checked values. The names are those of struct iocb. aio_key belongs to the kernel and is not read.
+ * The kernel's copy of an iocb: the local struct iocb that C fills by copy_from_user. Each field is
+ * read once, so later changes by the program do not affect checked values. The names are those of
+ * struct iocb. aio_key belongs to the kernel and is not read.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
 final class IocbCopy {
@@ -31,13 +32,16 @@ final class IocbCopy {
   @Differs(
       patch = 14,
       kind = Differs.Kind.OURS,
-      why = "Every iocb is copied before it is checked, so that a program cannot change what was checked. The"
-          + " posting uses user-mapped iocbs in place.",
+      why =
+          "Every iocb is copied before it is checked, so that a program cannot change what was"
+              + " checked. The posting uses user-mapped iocbs in place.",
       test = "SubmitDifferencesTest#anIocbThatChangesWhileItIsSubmittedChangesNothing")
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "Every entry of the SQ ring is copied before it is checked. The posting uses entries in place.",
+      why =
+          "Every entry of the SQ ring is copied before it is checked. The posting uses entries in"
+              + " place.",
       test = "RingDifferencesTest#anIocbThatChangesWhileItIsSubmittedChangesNothing")
   @LinuxSource(file = "include/linux/uaccess.h", name = "copy_from_user")
   void copyFrom(long iocb) {

@@ -14,14 +14,18 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests of a polled context: submitted requests, and the poller's working set. A request leaves the list once its event is stored.
+ * The requests of a polled context: submitted requests, and the poller's working set. A request
+ * leaves the list once its event is stored.
  *
- * <p>Any thread may submit; one thread at a time polls. The list of submitted requests has its own lock, which is a leaf. The poller, which
- * holds the context's poll lock, owns the working set. If only the thread inside the context submits and polls, no lock is taken, and
- * submitted requests join the working set at once.
+ * <p>Any thread may submit; one thread at a time polls. The list of submitted requests has its own
+ * lock, which is a leaf. The poller, which holds the context's poll lock, owns the working set. If
+ * only the thread inside the context submits and polls, no lock is taken, and submitted requests
+ * join the working set at once.
  */
 @Patch(15)
-@LinuxSource(file = "fs/aio.c", name = {"poll_submitted", "poll_completing"})
+@LinuxSource(
+    file = "fs/aio.c",
+    name = {"poll_submitted", "poll_completing"})
 final class IopollList {
   private static final long SHORTEST_NAP_NANOS = 10_000;
   private static final long LONGEST_NAP_NANOS = 1_000_000;
@@ -61,9 +65,11 @@ final class IopollList {
   private volatile boolean anySubmitted; // written under the lock
   private @Nullable AioKiocb completingHead;
   private @Nullable AioKiocb completingTail;
-  private boolean nothingDone; // no request was complete when submitted by the thread inside, and none was polled since
+  // no request was complete when submitted by the thread inside, and none was polled since
+  private boolean nothingDone;
   private boolean threw; // the submission thread's last poll threw
-  private volatile boolean full; // the last reap stopped for lack of room; the submission thread reads it too
+  // the last reap stopped for lack of room; the submission thread reads it too
+  private volatile boolean full;
 
   IopollList(Kioctx ctx) {
     this.ctx = ctx;
@@ -74,8 +80,9 @@ final class IopollList {
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
-      why = "A request that was complete when it was submitted keeps its place in the list. The posting puts"
-          + " it in front.",
+      why =
+          "A request that was complete when it was submitted keeps its place in the list. The"
+              + " posting puts it in front.",
       test = "SubmitDifferencesTest#aRequestThatWasCompleteWhenSubmittedWaitsItsTurn")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_iocb_add_list")
   void submitted(AioKiocb head, AioKiocb tail, boolean anyDone) {
@@ -118,10 +125,11 @@ final class IopollList {
   /**
    * Reaps and polls until there are enough events or no requests are left.
    *
-   * @param current the task whose interruption stops the spinning, or null for the submission thread. Nothing interrupts that thread; if
-   *     iopoll throws there, the call returns -EIO.
+   * @param current the task whose interruption stops the spinning, or null for the submission
+   *     thread. Nothing interrupts that thread; if iopoll throws there, the call returns -EIO.
    * @param sink the destination of the events
-   * @param min events to find before spinning stops; 0 makes one pass without spinning, even if events are available
+   * @param min events to find before spinning stops; 0 makes one pass without spinning, even if
+   *     events are available
    * @param max events to take
    * @param timeoutNanos limit of the polling, or WaitQueue.FOREVER
    * @return events, or a negative errno if an error came before the first event
@@ -134,8 +142,9 @@ final class IopollList {
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
-      why = "Polling goes on until there are min events. The posting may return after one event if the"
-          + " processor is needed elsewhere (need_resched).",
+      why =
+          "Polling goes on until there are min events. The posting may return after one event if"
+              + " the processor is needed elsewhere (need_resched).",
       test = "SubmitDifferencesTest#pollingGoesOnUntilThereAreMinEvents")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_check")
   int check(@Nullable Task current, Sink sink, int min, int max, long timeoutNanos) {
@@ -143,20 +152,27 @@ final class IopollList {
     boolean polled = false;
     long nap = SHORTEST_NAP_NANOS;
     long start = timeoutNanos == WaitQueue.FOREVER ? 0 : System.nanoTime();
-    while (true) { // ends: each turn polls, and min events come, or the timeout expires, or the task is interrupted
+    // ends: each turn polls, and min events come, or the timeout expires, or the task is
+    // interrupted
+    while (true) {
       takeOver();
       if (nothingDone) {
         nothingDone = false; // no request can be complete before the poll
       } else {
         events += reap(sink, max - events);
       }
-      if (events >= max || full || (isEmpty() && !ctx.submissionsPending()) || (events >= min && (polled || min > 0))) {
+      if (events >= max
+          || full
+          || (isEmpty() && !ctx.submissionsPending())
+          || (events >= min && (polled || min > 0))) {
         return events;
       }
       if (current != null && (current.signalPending() || ctx.isDead())) {
         return events > 0 ? events : ctx.isDead() ? -Errno.EINVAL : -Errno.EINTR;
       }
-      if (polled && timeoutNanos != WaitQueue.FOREVER && System.nanoTime() - start >= timeoutNanos) {
+      if (polled
+          && timeoutNanos != WaitQueue.FOREVER
+          && System.nanoTime() - start >= timeoutNanos) {
         return events;
       }
       int found = current == null ? pollByThread(min - events) : poll(min - events);
@@ -171,9 +187,9 @@ final class IopollList {
   }
 
   /**
-   * Pauses after a poll that found nothing. It spins if a request needs polling. Otherwise interrupts complete all requests
-   * without waking the poller, so it sleeps. The posted series spins here too. Returns the next nap, which grows in proportion to
-   * the time already waited.
+   * Pauses after a poll that found nothing. It spins if a request needs polling. Otherwise
+   * interrupts complete all requests without waking the poller, so it sleeps. The posted series
+   * spins here too. Returns the next nap, which grows in proportion to the time already waited.
    */
   @Differs(
       patch = 15,
@@ -213,7 +229,9 @@ final class IopollList {
     completingTail = tail;
   }
 
-  /** Polls each request that is not complete. Spins while fewer than the needed requests were found. */
+  /**
+   * Polls each request that is not complete. Spins while fewer than the needed requests were found.
+   */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_getevents")
   private int poll(int needed) {
     int found = 0;
@@ -235,7 +253,10 @@ final class IopollList {
     return found;
   }
 
-  /** Polls as {@link #poll}. An exception of iopoll does not end the thread: it is reported, and a later turn polls again. */
+  /**
+   * Polls as {@link #poll}. An exception of iopoll does not end the thread: it is reported, and a
+   * later turn polls again.
+   */
   private int pollByThread(int needed) {
     try {
       int found = poll(needed); // throws before it changes anything
@@ -312,17 +333,19 @@ final class IopollList {
   }
 
   /**
-   * Polls all requests of a dying context to completion and drops the events. A wait for a device has no timeout, as in C; after
-   * {@link #HUNG_NANOS} a message names the device. (C retries a failing iopoll forever.)
+   * Polls all requests of a dying context to completion and drops the events. A wait for a device
+   * has no timeout, as in C; after {@link #HUNG_NANOS} a message names the device. (C retries a
+   * failing iopoll forever.)
    *
-   * @throws IllegalStateException if iopoll keeps failing for all remaining requests, or they may be lost. Their devices may still
-   *     write to pinned memory.
+   * @throws IllegalStateException if iopoll keeps failing for all remaining requests, or they may
+   *     be lost. Their devices may still write to pinned memory.
    */
   @Differs(
       patch = 15,
       kind = Differs.Kind.OURS,
-      why = "The end of a context gives up if iopoll fails a thousand times for all requests left, and keeps"
-          + " their memory pinned. The posting polls for ever.",
+      why =
+          "The end of a context gives up if iopoll fails a thousand times for all requests left,"
+              + " and keeps their memory pinned. The posting polls for ever.",
       test = "ContextEndTest#aFileThatCantBePolledIsGivenUp")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
   void drain() {
@@ -340,13 +363,15 @@ final class IopollList {
         failures = 0;
       } else {
         if (++failures > MAX_FAILURES) {
-          throw new IllegalStateException("requests whose files can't be polled, at the end of their context");
+          throw new IllegalStateException(
+              "requests whose files can't be polled, at the end of their context");
         }
         LockSupport.parkNanos(FAILURE_NAP_NANOS);
       }
       long now = System.nanoTime();
       if (now - progress > LOST_NANOS && ctx.mayHaveLost()) {
-        throw new IllegalStateException("an aio context ends before " + ctx.requests() + " requests");
+        throw new IllegalStateException(
+            "an aio context ends before " + ctx.requests() + " requests");
       }
       long waited = now - since;
       if (waited > SPIN_NANOS) {
@@ -354,12 +379,16 @@ final class IopollList {
       }
       if (!hung && waited > HUNG_NANOS) {
         hung = true;
-        Oops.warn("the end of an aio context polls for " + ctx.requests() + " requests for a long time");
+        Oops.warn(
+            "the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }
     }
   }
 
-  /** Polls for each incomplete request, even if iopoll fails for another. Returns false if all iopolls fail. */
+  /**
+   * Polls for each incomplete request, even if iopoll fails for another. Returns false if all
+   * iopolls fail.
+   */
   private boolean pollEach() {
     int failed = 0;
     int pending = 0;

@@ -2,7 +2,6 @@
 package io.pollux.aio;
 
 import io.pollux.core.Oops;
-import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
@@ -20,8 +19,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One context: struct kioctx. It counts users and requests in flight, accepts completions, and frees itself. {@link RingEntry} and {@link
- * Aio} submit requests; the rings deliver events. The package describes locks and ownership.
+ * One context: struct kioctx. It counts users and requests in flight, accepts completions, and
+ * frees itself. {@link RingEntry} and {@link Aio} submit requests; the rings deliver events. The
+ * package describes locks and ownership.
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx")
 final class Kioctx {
@@ -36,12 +36,15 @@ final class Kioctx {
   /** Checks without progress after which teardown prints a message. */
   private static final int HUNG_LOOKS = 10;
 
-  /** Checks without progress after which teardown abandons what a failure in this context may have lost. */
+  /**
+   * Checks without progress after which teardown abandons what a failure in this context may have
+   * lost.
+   */
   private static final int LOST_LOOKS = 3;
 
   /**
-   * Requests in flight and kept events for each of a context's nr_events. aio_max_nr limits the sum of nr_events, so this bounds
-   * the requests of all polled and ring contexts together.
+   * Requests in flight and kept events for each of a context's nr_events. aio_max_nr limits the sum
+   * of nr_events, so this bounds the requests of all polled and ring contexts together.
    */
   private static final int REQUESTS_PER_EVENT = 16;
 
@@ -58,13 +61,15 @@ final class Kioctx {
   private final boolean oneInside;
   private final IopollList iopoll;
 
-  // These are fields of the context, so that a context which is not in the cache takes fewer cache misses. C uses separate cache lines and
-  // counters for each processor, which pay off on machines with many processors.
+  // These are fields of the context, so that a context which is not in the cache takes fewer cache
+  // misses. C uses separate cache lines and counters for each processor, which pay off on machines
+  // with many processors.
   private volatile boolean dead;
   private volatile int users; // calls that use the context (C: percpu_ref users)
   private volatile long requests; // requests counted (C: percpu_ref reqs)
   private volatile boolean entered; // the enter lock (C: getevents_lock)
-  private volatile boolean failed; // something threw in a call, a completion or a thread of this context
+  // something threw in a call, a completion or a thread of this context
+  private volatile boolean failed;
 
   private final WaitQueue wait = new WaitQueue();
   private final Object completionLock = new Object();
@@ -100,7 +105,8 @@ final class Kioctx {
     this.mostRequests = (int) Math.min(AioAbi.AIO_MAX_NR, (long) REQUESTS_PER_EVENT * maxReqs);
     this.ring = memory.completionRing();
     this.rings = sq == null || cq == null ? null : new RingEntry(this, sq, cq);
-    oneInside = rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
+    oneInside =
+        rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
     iopoll = new IopollList(this);
   }
 
@@ -135,8 +141,9 @@ final class Kioctx {
   @Differs(
       patch = 7,
       kind = Differs.Kind.OURS,
-      why = "A polled or ring context has at most 16 × nr_events requests and kept events, and at most"
-          + " 65,536: EAGAIN. The posting has no limit.",
+      why =
+          "A polled or ring context has at most 16 × nr_events requests and kept events, and at"
+              + " most 65,536: EAGAIN. The posting has no limit.",
       test = "RingLimitTest#aSmallContextHoldsFewRequests")
   int mostRequests() {
     return mostRequests;
@@ -167,7 +174,10 @@ final class Kioctx {
     return (flags & flag) != 0;
   }
 
-  /** Whether requests are executed outside the submitting call, by a submission thread or by workers. */
+  /**
+   * Whether requests are executed outside the submitting call, by a submission thread or by
+   * workers.
+   */
   boolean hasThreads() {
     return has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL | AioAbi.IOCTX_FLAG_SQWQ);
   }
@@ -182,12 +192,16 @@ final class Kioctx {
     return !polled() && rings == null;
   }
 
-  /** Whether only the thread inside io_ring_enter submits and polls. The enter lock is then the only lock needed. */
+  /**
+   * Whether only the thread inside io_ring_enter submits and polls. The enter lock is then the only
+   * lock needed.
+   */
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "On a polled ring context without a thread, the enter flag guards the list of requests and their"
-          + " count. The posting takes locks there.",
+      why =
+          "On a polled ring context without a thread, the enter flag guards the list of requests"
+              + " and their count. The posting takes locks there.",
       test = "RingDifferencesTest#aPolledContextWithoutAThreadHasOneThreadInside")
   boolean oneInside() {
     return oneInside;
@@ -197,7 +211,10 @@ final class Kioctx {
     return dead;
   }
 
-  /** Records that something threw in this context: teardown may abandon requests that make no progress. From any context. */
+  /**
+   * Records that something threw in this context: teardown may abandon requests that make no
+   * progress. From any context.
+   */
   void setFailed() {
     failed = true;
   }
@@ -276,8 +293,9 @@ final class Kioctx {
   @Differs(
       patch = 7,
       kind = Differs.Kind.SIMPLER,
-      why = "The free slots of the old ring are one count under completionLock. The posting keeps a part of"
-          + " them on each processor, in units of req_batch.",
+      why =
+          "The free slots of the old ring are one count under completionLock. The posting keeps a"
+              + " part of them on each processor, in units of req_batch.",
       test = "SubmitDifferencesTest#theSlotsOfAContextAreOneCountForAllThreads")
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "get_reqs_available")
@@ -295,7 +313,10 @@ final class Kioctx {
     }
   }
 
-  /** Whether submissions are refused until the program reaps. Not for polled contexts, which keep no events. */
+  /**
+   * Whether submissions are refused until the program reaps. Not for polled contexts, which keep no
+   * events.
+   */
   boolean isFull() {
     RingEntry entry = rings;
     return entry == null ? requests >= mostRequests : entry.isFull();
@@ -346,7 +367,8 @@ final class Kioctx {
   /**
    * Cancels the request that was submitted from an iocb.
    *
-   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is no such request or it cannot be cancelled
+   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is no such request or
+   *     it cannot be cancelled
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   int cancel(long userIocb) {
@@ -389,7 +411,10 @@ final class Kioctx {
 
   // Completions of requests that are not polled: any context.
 
-  /** Stores a result and posts its event. From any context. The request is freed, or kept with its event. */
+  /**
+   * Stores a result and posts its event. From any context. The request is freed, or kept with its
+   * event.
+   */
   @Patch(25)
   @LinuxSource(file = "fs/aio.c", name = "aio_complete")
   void complete(AioKiocb req, long res, long res2) {
@@ -423,7 +448,10 @@ final class Kioctx {
     }
   }
 
-  /** Signals a request's eventfd and puts it. The event is there already, and the request ends even if the eventfd throws. */
+  /**
+   * Signals a request's eventfd and puts it. The event is there already, and the request ends even
+   * if the eventfd throws.
+   */
   private static void signal(File eventfd) {
     try {
       EventfdCtx signalled = EventfdCtx.of(eventfd);
@@ -445,8 +473,9 @@ final class Kioctx {
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "io_destroy ends the wait of a thread inside io_ring_enter: EINVAL. The posting waits for"
-          + " getevents_lock until that thread leaves.",
+      why =
+          "io_destroy ends the wait of a thread inside io_ring_enter: EINVAL. The posting waits for"
+              + " getevents_lock until that thread leaves.",
       test = "IoRingEnterTest#destroyEndsAWaiterAndWaitsForWhatIsInFlight")
   @LinuxSource(file = "fs/aio.c", name = "kill_ioctx")
   boolean kill() {
@@ -461,10 +490,12 @@ final class Kioctx {
   }
 
   /**
-   * Waits for users and requests of a dead context, then releases everything. From process context. Memory of abandoned requests
-   * stays pinned, because a device may still write to it.
+   * Waits for users and requests of a dead context, then releases everything. From process context.
+   * Memory of abandoned requests stays pinned, because a device may still write to it.
    */
-  @LinuxSource(file = "fs/aio.c", name = {"free_ioctx_users", "free_ioctx"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
     Teardown teardown = new Teardown();
     boolean over = teardown.step(() -> await(() -> users == ownReferences));
@@ -486,8 +517,9 @@ final class Kioctx {
   }
 
   /**
-   * Waits uninterruptibly. The wait has a timeout only if something threw in this context, or a lost request may be one of its own.
-   * The condition may then never hold. Other failures in the kernel do not count.
+   * Waits uninterruptibly. The wait has a timeout only if something threw in this context, or a
+   * lost request may be one of its own. The condition may then never hold. Other failures in the
+   * kernel do not count.
    *
    * @throws IllegalStateException if several checks after such a failure show no progress
    */
@@ -499,10 +531,16 @@ final class Kioctx {
       still = now == before ? still + 1 : 0;
       before = now;
       if (still == HUNG_LOOKS) {
-        Oops.warn("the end of an aio context waits for " + users + " calls and " + requests + " requests for a long time");
+        Oops.warn(
+            "the end of an aio context waits for "
+                + users
+                + " calls and "
+                + requests
+                + " requests for a long time");
       }
       if (still >= LOST_LOOKS && (failed || mayHaveLost())) {
-        throw new IllegalStateException("an aio context ends before " + users + " calls and " + requests + " requests");
+        throw new IllegalStateException(
+            "an aio context ends before " + users + " calls and " + requests + " requests");
       }
     }
   }

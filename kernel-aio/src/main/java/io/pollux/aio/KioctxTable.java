@@ -13,8 +13,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The contexts of one process. A context's id is the address of its old completion ring, where the kernel stores the context's index in
- * this table. The program can change that index, so it is checked.
+ * The contexts of one process. A context's id is the address of its old completion ring, where the
+ * kernel stores the context's index in this table. The program can change that index, so it is
+ * checked.
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx_table")
 final class KioctxTable implements IoctxTable {
@@ -22,7 +23,8 @@ final class KioctxTable implements IoctxTable {
 
   private final Aio aio;
   private final Object lock = new Object();
-  private volatile AtomicReferenceArray<@Nullable Kioctx> table = NONE; // replaced under the lock, to grow
+  // replaced under the lock, to grow
+  private volatile AtomicReferenceArray<@Nullable Kioctx> table = NONE;
 
   KioctxTable(Aio aio) {
     this.aio = aio;
@@ -46,7 +48,8 @@ final class KioctxTable implements IoctxTable {
         id++;
       }
       if (id == now.length()) {
-        AtomicReferenceArray<@Nullable Kioctx> grown = new AtomicReferenceArray<>(Math.max(4, id * 4));
+        AtomicReferenceArray<@Nullable Kioctx> grown =
+            new AtomicReferenceArray<>(Math.max(4, id * 4));
         for (int i = 0; i < id; i++) {
           grown.set(i, now.get(i));
         }
@@ -77,7 +80,8 @@ final class KioctxTable implements IoctxTable {
    */
   @LinuxSource(file = "fs/aio.c", name = "lookup_ioctx")
   static @Nullable Kioctx lookup(AddressSpace mm, long id) {
-    if (!(mm.ioctxTable() instanceof KioctxTable contexts) || !mm.accessOk(id, AioRing.SIZE, false)) {
+    if (!(mm.ioctxTable() instanceof KioctxTable contexts)
+        || !mm.accessOk(id, AioRing.SIZE, false)) {
       return null;
     }
     AtomicReferenceArray<@Nullable Kioctx> now = contexts.table;
@@ -92,8 +96,9 @@ final class KioctxTable implements IoctxTable {
   @Differs(
       patch = 15,
       kind = Differs.Kind.FIXES,
-      why = "The end of a process polls its contexts without the lock of their table. The posting polls under"
-          + " ioctx_lock, a spinlock.",
+      why =
+          "The end of a process polls its contexts without the lock of their table. The posting"
+              + " polls under ioctx_lock, a spinlock.",
       test = "SubmitDifferencesTest#theEndOfAProcessPollsWithoutTheLockOfItsContexts")
   @Override
   public void exitAio() {

@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** User memory that a context pins for its lifetime. User addresses are host addresses, so the kernel uses the program's address. */
+/**
+ * User memory that a context pins for its lifetime. User addresses are host addresses, so the
+ * kernel uses the program's address.
+ */
 @Patch(14)
 @LinuxSource(file = "fs/aio.c", name = "aio_mapped_range")
 final class MappedRange {
@@ -34,8 +37,9 @@ final class MappedRange {
   @Differs(
       patch = 14,
       kind = Differs.Kind.OURS,
-      why = "User-mapped iocbs are pinned for writing, as rings and buffers are: read-only memory is ENOMEM."
-          + " The posting pins iocbs for reading.",
+      why =
+          "User-mapped iocbs are pinned for writing, as rings and buffers are: read-only memory is"
+              + " ENOMEM. The posting pins iocbs for reading.",
       test = "SubmitDifferencesTest#userMappedIocbsInReadOnlyMemoryAreRefused")
   @LinuxSource(file = "fs/aio.c", name = "aio_map_range")
   static @Nullable MappedRange map(AddressSpace mm, long address, long bytes) {

@@ -11,13 +11,18 @@ import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The poll state of a request: waits for a file to become ready and completes once. It is a part of its request and is reused with it.
+ * The poll state of a request: waits for a file to become ready and completes once. It is a part of
+ * its request and is reused with it.
  *
- * <p>The owner of the wait entry (see {@link WaitQueue}) owns all fields: first the submitter, later the waker or the canceller that took
- * the entry. The owner polls the file, then rearms the entry or completes the request. A canceller that does not own the entry sets {@code
- * cancelled} under the lock of the context's list. The owner removes the request from that list before it completes it.
+ * <p>The owner of the wait entry (see {@link WaitQueue}) owns all fields: first the submitter,
+ * later the waker or the canceller that took the entry. The owner polls the file, then rearms the
+ * entry or completes the request. A canceller that does not own the entry sets {@code cancelled}
+ * under the lock of the context's list. The owner removes the request from that list before it
+ * completes it.
  */
-@LinuxSource(file = "fs/aio.c", name = {"poll_iocb", "aio_poll_table"})
+@LinuxSource(
+    file = "fs/aio.c",
+    name = {"poll_iocb", "aio_poll_table"})
 final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   /** The wait queue of a ready file that has none. */
   private static final WaitQueue NEVER = new WaitQueue();
@@ -46,7 +51,8 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   /**
    * Arms the poll, or completes it at once if the file is ready. From process context.
    *
-   * @return 0, and the poll owns the file's reference; -EINVAL if the file is not ready and has no wait queue
+   * @return 0, and the poll owns the file's reference; -EINVAL if the file is not ready and has no
+   *     wait queue
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll")
   int arm(File polled, int mask) {
@@ -106,7 +112,9 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   }
 
   @Override
-  @LinuxSource(file = "fs/aio.c", name = {"aio_poll_wake", "aio_poll_complete_work"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"aio_poll_wake", "aio_poll_complete_work"})
   public boolean wake(int key) {
     if (cancelled) {
       return !ends(0);
@@ -126,7 +134,10 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     return !ends(seen);
   }
 
-  /** Completes the request if there is a result. Returns whether it did; the caller then no longer owns it. */
+  /**
+   * Completes the request if there is a result. Returns whether it did; the caller then no longer
+   * owns it.
+   */
   private boolean ends(int mask) {
     if (mask == 0 && !cancelled) {
       return false;
@@ -138,7 +149,8 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   /**
    * Requests completion although the file is not ready. Under the lock of the list.
    *
-   * @return true if the caller now owns the entry and must call {@link #complete}; false if the owner completes it
+   * @return true if the caller now owns the entry and must call {@link #complete}; false if the
+   *     owner completes it
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_poll_cancel")
   boolean cancel() {

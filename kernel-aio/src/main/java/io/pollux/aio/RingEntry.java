@@ -16,26 +16,35 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The SQ and CQ rings of a context, and their users: io_ring_enter, the submission thread and the workers.
+ * The SQ and CQ rings of a context, and their users: io_ring_enter, the submission thread and the
+ * workers.
  *
- * <p>With SQTHREAD only the submission thread takes entries; otherwise the thread inside io_ring_enter does. On a polled context the holder
- * of {@code pollLock} posts events. Without a submission thread the {@code enter} flag is enough. On other contexts events are posted under
+ * <p>With SQTHREAD only the submission thread takes entries; otherwise the thread inside
+ * io_ring_enter does. On a polled context the holder of {@code pollLock} posts events. Without a
+ * submission thread the {@code enter} flag is enough. On other contexts events are posted under
  * completionLock.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c")
 final class RingEntry implements IopollList.Sink {
-  /** Maximum number of entries taken before the head is published. The program writes to the head's cache line too. */
+  /**
+   * Maximum number of entries taken before the head is published. The program writes to the head's
+   * cache line too.
+   */
   private static final int COMMIT_EVERY = AioAbi.AIO_IOPOLL_BATCH;
 
-  /** How long the submission thread waits before a retry if other contexts hold all tags of the device. */
+  /**
+   * How long the submission thread waits before a retry if other contexts hold all tags of the
+   * device.
+   */
   private static final long NO_TAG_NAP_NANOS = 20_000;
 
   private final Kioctx ctx;
   private final SqRing sq;
   private final CqRing cq;
   private final BooleanSupplier eventsOrEnd; // the wait condition of a caller, allocated once
-  private final ReentrantLock pollLock = new ReentrantLock(); // the caller and the submission thread
+  // the caller and the submission thread
+  private final ReentrantLock pollLock = new ReentrantLock();
   private @Nullable SqThread thread;
   private @Nullable WorkQueue workers;
   private @Nullable SqThreads counted; // counts the threads of this context
@@ -58,14 +67,18 @@ final class RingEntry implements IopollList.Sink {
   }
 
   /**
-   * Starts the thread or creates the workers that the flags ask for. Called once, before the program knows the context's id.
+   * Starts the thread or creates the workers that the flags ask for. Called once, before the
+   * program knows the context's id.
    *
    * @return 0, or -EAGAIN at the limit or if the host cannot create a thread
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread_start")
   int start(UserProcess process, SqThreads threads) {
     boolean submits = ctx.has(AioAbi.IOCTX_FLAG_SQTHREAD) || ctx.has(AioAbi.IOCTX_FLAG_SQPOLL);
-    int most = ctx.has(AioAbi.IOCTX_FLAG_SQWQ) ? Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS)) : 0;
+    int most =
+        ctx.has(AioAbi.IOCTX_FLAG_SQWQ)
+            ? Math.max(1, Math.min(ctx.maxReqs() - 1, 2 * Aio.CPUS))
+            : 0;
     int wanted = most + (submits ? 1 : 0);
     if (!threads.reserve(wanted)) {
       return -Errno.EAGAIN;
@@ -98,7 +111,8 @@ final class RingEntry implements IopollList.Sink {
     SqThread submitter = thread;
     return submitter != null
         && !submitter.hasFailed()
-        && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0) // in this order: the thread counts a request before it takes the entry off the ring
+        // in this order: the thread counts a request before it takes the entry off the ring
+        && ((!sq.isEmpty() && !submitter.sleeps()) || ctx.requests() != 0)
         && !iopollFull();
   }
 
@@ -107,14 +121,16 @@ final class RingEntry implements IopollList.Sink {
   }
 
   /**
-   * Whether submissions are refused until the program reaps. The kernel keeps as many events as the CQ ring has entries, plus
-   * those of requests in flight when it reaches that number. (The posted series drops events instead.)
+   * Whether submissions are refused until the program reaps. The kernel keeps as many events as the
+   * CQ ring has entries, plus those of requests in flight when it reaches that number. (The posted
+   * series drops events instead.)
    */
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "io_ring_enter submits nothing while as many events are kept as the CQ ring has entries: EAGAIN."
-          + " The posting keeps no events.",
+      why =
+          "io_ring_enter submits nothing while as many events are kept as the CQ ring has entries:"
+              + " EAGAIN. The posting keeps no events.",
       test = "RingLimitTest#submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces")
   boolean isFull() {
     int events = kept;
@@ -131,7 +147,9 @@ final class RingEntry implements IopollList.Sink {
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "SUBMIT and GETEVENTS with to_submit 0 still wait for events. The posting returns 0 at once.",
+      why =
+          "SUBMIT and GETEVENTS with to_submit 0 still wait for events. The posting returns 0 at"
+              + " once.",
       test = "RingDifferencesTest#withoutEntriesToSubmitGetEventsStillWaits")
   @LinuxSource(file = "fs/aio.c", name = "__io_ring_enter")
   long enter(Task current, int toSubmit, int minComplete, int flags) {
@@ -168,20 +186,25 @@ final class RingEntry implements IopollList.Sink {
   /**
    * Takes entries from the SQ ring, in order.
    *
-   * @param most maximum number of entries: at most the size of the ring, however fast the program refills it
+   * @param most maximum number of entries: at most the size of the ring, however fast the program
+   *     refills it
    * @param byThread whether a failed entry becomes an event, because no caller sees its errno
-   * @return entries taken, or the first entry's errno; in the submission thread only -EAGAIN, for a retry
+   * @return entries taken, or the first entry's errno; in the submission thread only -EAGAIN, for a
+   *     retry
    */
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "The tail of the SQ ring is read once for each call. The posting reads it for each entry.",
+      why =
+          "The tail of the SQ ring is read once for each call. The posting reads it for each"
+              + " entry.",
       test = "RingDifferencesTest#entriesThatAreAddedMeanwhileAreForTheNextCall")
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "The head of the SQ ring moves after every 8 entries and at the end. The posting moves it after"
-          + " each entry.",
+      why =
+          "The head of the SQ ring moves after every 8 entries and at the end. The posting moves it"
+              + " after each entry.",
       test = "RingDifferencesTest#theHeadMovesOnceForEightEntries")
   @LinuxSource(file = "fs/aio.c", name = "aio_ring_submit")
   private int aioRingSubmit(Task current, int most, boolean byThread) {
@@ -215,10 +238,15 @@ final class RingEntry implements IopollList.Sink {
     return submitted > 0 ? submitted : result;
   }
 
-  /** Submits the entry that the submitter has copied. In the submission thread an exception of the file fails the entry. */
+  /**
+   * Submits the entry that the submitter has copied. In the submission thread an exception of the
+   * file fails the entry.
+   */
   private int submitEntry(Task current, Submitter submitter, int index, boolean byThread) {
     try {
-      return workers == null ? submitter.submitOne(current, index, index, 0) : submitToWorkers(current, submitter, index);
+      return workers == null
+          ? submitter.submitOne(current, index, index, 0)
+          : submitToWorkers(current, submitter, index);
     } catch (Throwable e) {
       if (!byThread) {
         throw e;
@@ -312,7 +340,9 @@ final class RingEntry implements IopollList.Sink {
 
   // The submission thread.
 
-  /** Submits the entries of the SQ ring. By the submission thread. Returns whether it made progress. */
+  /**
+   * Submits the entries of the SQ ring. By the submission thread. Returns whether it made progress.
+   */
   boolean submitFromThread(Task current) {
     if (sq.isEmpty()) {
       return false;
@@ -328,7 +358,10 @@ final class RingEntry implements IopollList.Sink {
     return result > 0;
   }
 
-  /** Polls for completions, to make room for entries. By the submission thread. Returns whether to retry at once. */
+  /**
+   * Polls for completions, to make room for entries. By the submission thread. Returns whether to
+   * retry at once.
+   */
   private boolean makeRoom() {
     if (ctx.polled()) {
       pollFromThread();
@@ -348,7 +381,9 @@ final class RingEntry implements IopollList.Sink {
     return ctx.polled() ? iopollFull() : isFull();
   }
 
-  /** Whether the submission thread may sleep until the program makes a call or reaps. By the thread. */
+  /**
+   * Whether the submission thread may sleep until the program makes a call or reaps. By the thread.
+   */
   boolean nothingToTake() {
     return sq.isEmpty() || (stalled && roomIsMissing());
   }
@@ -361,7 +396,10 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Polls once for completions, unless another thread polls. By the submission thread. Returns whether there was an event. */
+  /**
+   * Polls once for completions, unless another thread polls. By the submission thread. Returns
+   * whether there was an event.
+   */
   boolean pollFromThread() {
     if (!pollLock.tryLock()) {
       return false;
@@ -388,8 +426,9 @@ final class RingEntry implements IopollList.Sink {
   @Differs(
       patch = 26,
       kind = Differs.Kind.OURS,
-      why = "A polled event that finds the CQ ring full stays in the list, and the call returns 0. The"
-          + " posting returns EAGAIN.",
+      why =
+          "A polled event that finds the CQ ring full stays in the list, and the call returns 0."
+              + " The posting returns EAGAIN.",
       test = "IoRingEnterTest#aPolledEventThatFindsTheRingFullStaysAndComesLater")
   @Override
   public boolean event(AioKiocb req) {
@@ -412,8 +451,9 @@ final class RingEntry implements IopollList.Sink {
   @Differs(
       patch = 26,
       kind = Differs.Kind.FIXES,
-      why = "An event from elsewhere that finds the CQ ring full is kept, and the next call returns EOVERFLOW"
-          + " once. The posting drops it.",
+      why =
+          "An event from elsewhere that finds the CQ ring full is kept, and the next call returns"
+              + " EOVERFLOW once. The posting drops it.",
       test = "IoRingEnterTest#anEventFromElsewhereThatFindsTheRingFullIsKeptAndTold")
   boolean complete(AioKiocb req) {
     assert Thread.holdsLock(ctx.completionLock());
@@ -445,7 +485,10 @@ final class RingEntry implements IopollList.Sink {
     return true;
   }
 
-  /** Moves kept events to the ring, as far as there is room. Returns whether the overflow was not yet reported. */
+  /**
+   * Moves kept events to the ring, as far as there is room. Returns whether the overflow was not
+   * yet reported.
+   */
   private boolean flushOverflow() {
     boolean untold;
     synchronized (ctx.completionLock()) {
@@ -457,7 +500,10 @@ final class RingEntry implements IopollList.Sink {
     return untold;
   }
 
-  /** Moves kept events to the ring, for a program that makes no calls. By the submission thread. Returns whether an event was moved. */
+  /**
+   * Moves kept events to the ring, for a program that makes no calls. By the submission thread.
+   * Returns whether an event was moved.
+   */
   boolean flushFromThread() {
     if (kept == 0) {
       return false;
@@ -496,7 +542,10 @@ final class RingEntry implements IopollList.Sink {
     return submitter != null && submitter.hasFailed();
   }
 
-  /** Interrupts all current and future waits of a dead context's thread and workers. From any thread. */
+  /**
+   * Interrupts all current and future waits of a dead context's thread and workers. From any
+   * thread.
+   */
   void kill() {
     SqThread running = thread;
     if (running != null) {
@@ -508,7 +557,10 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
-  /** Stops the thread of a dead context, and runs the work that no worker has started. From process context. */
+  /**
+   * Stops the thread of a dead context, and runs the work that no worker has started. From process
+   * context.
+   */
   void stop() {
     SqThread running = thread;
     if (running != null) {

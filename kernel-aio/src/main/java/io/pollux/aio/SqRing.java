@@ -11,8 +11,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The submission ring from the side of its consumer, the kernel. The kernel uses its own head; the head in shared memory is for the
- * program. The consumer owns the ring: the thread inside io_ring_enter, or the submission thread.
+ * The submission ring from the side of its consumer, the kernel. The kernel uses its own head; the
+ * head in shared memory is for the program. The consumer owns the ring: the thread inside
+ * io_ring_enter, or the submission thread.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c", name = "aio_scqring_map")
@@ -53,16 +54,21 @@ final class SqRing {
     return head;
   }
 
-  /** Returns the index after the last entry that the program has filled. A tail outside the ring means that there is none. */
+  /**
+   * Returns the index after the last entry that the program has filled. A tail outside the ring
+   * means that there is none.
+   */
   @Differs(
       patch = 26,
       kind = Differs.Kind.FIXES,
-      why = "A tail outside the SQ ring means an empty ring, and the kernel keeps its own head. The posting"
-          + " uses what the program wrote.",
+      why =
+          "A tail outside the SQ ring means an empty ring, and the kernel keeps its own head. The"
+              + " posting uses what the program wrote.",
       test = "IoRingEnterTest#aWildTailMeansAnEmptyRingAndAWildHeadAFullOne")
   @LinuxSource(file = "fs/aio.c", name = "aio_peek_sqring")
   int tail() {
-    int tail = AioIocbRing.tail(ring); // acquire: pairs with the program's release after it filled the entries
+    // acquire: pairs with the program's release after it filled the entries
+    int tail = AioIocbRing.tail(ring);
     return Integer.compareUnsigned(tail, entries) < 0 ? tail : (int) HEAD.getAcquire(this);
   }
 
@@ -73,7 +79,8 @@ final class SqRing {
 
   /** Whether the consumer has taken all entries. From any thread. */
   boolean isEmpty() {
-    int taken = (int) HEAD.getAcquire(this); // pairs with commit: a thread that sees an entry taken sees its request counted
+    // pairs with commit: a thread that sees an entry taken sees its request counted
+    int taken = (int) HEAD.getAcquire(this);
     return tail() == taken;
   }
 
@@ -93,8 +100,8 @@ final class SqRing {
   }
 
   /**
-   * Prefetches the next entries. Another processor has just written them, so each is a cache miss, and loads issued together overlap. The
-   * values are not used.
+   * Prefetches the next entries. Another processor has just written them, so each is a cache miss,
+   * and loads issued together overlap. The values are not used.
    *
    * @param from the first index
    * @param to the index after the last
@@ -114,7 +121,8 @@ final class SqRing {
   @LinuxSource(file = "fs/aio.c", name = "aio_commit_sqring")
   void commit(int behind) {
     HEAD.setRelease(this, behind);
-    AioIocbRing.head(ring, behind); // release: pairs with the program's acquire before it fills the entries anew
+    // release: pairs with the program's acquire before it fills the entries anew
+    AioIocbRing.head(ring, behind);
   }
 
   @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")

@@ -12,16 +12,18 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The submission thread, which makes submission without system calls possible. With SQTHREAD it takes entries from the SQ ring. With SQPOLL
- * it also spins on the ring and polls for completions, so that a program needs no call.
+ * The submission thread, which makes submission without system calls possible. With SQTHREAD it
+ * takes entries from the SQ ring. With SQPOLL it also spins on the ring and polls for completions,
+ * so that a program needs no call.
  *
- * <p>Without SQPOLL the thread sleeps if the ring is empty, until io_ring_enter wakes it. With SQPOLL it sleeps after a second without
- * work, and sets NEED_WAKEUP in the ring.
+ * <p>Without SQPOLL the thread sleeps if the ring is empty, until io_ring_enter wakes it. With
+ * SQPOLL it sleeps after a second without work, and sets NEED_WAKEUP in the ring.
  */
 @Differs(
     kind = Differs.Kind.OURS,
-    why = "SQTHREAD submits, and SQPOLL also reaps, without system calls. The cover letter of the posting"
-        + " names such a thread as an experiment that is not ready.",
+    why =
+        "SQTHREAD submits, and SQPOLL also reaps, without system calls. The cover letter of the"
+            + " posting names such a thread as an experiment that is not ready.",
     test = "SqThreadTest#noCallAtAll")
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_thread")
 final class SqThread {
@@ -77,7 +79,10 @@ final class SqThread {
     LockSupport.unpark(thread);
   }
 
-  /** Whether the thread sleeps and was not woken: entries in the ring are then not submitted. From any context. */
+  /**
+   * Whether the thread sleeps and was not woken: entries in the ring are then not submitted. From
+   * any context.
+   */
   boolean sleeps() {
     return !woken && asleep; // in this order: the thread clears them in the opposite order
   }
@@ -99,8 +104,8 @@ final class SqThread {
   }
 
   /**
-   * Serves the ring until the context is dead. If a file throws in a submission, the entry's event has EIO. After any other
-   * throwable the thread exits, and later calls return EIO.
+   * Serves the ring until the context is dead. If a file throws in a submission, the entry's event
+   * has EIO. After any other throwable the thread exits, and later calls return EIO.
    */
   private void run() {
     try {
@@ -109,7 +114,8 @@ final class SqThread {
     } catch (Throwable e) {
       failed = true;
       ctx.setFailed();
-      Oops.report("aio-sq", e, "its context takes no more entries, and io_ring_enter fails with EIO");
+      Oops.report(
+          "aio-sq", e, "its context takes no more entries, and io_ring_enter fails with EIO");
       task.abandonCall();
       ctx.waitQueue().wakeUp();
     }
@@ -149,15 +155,19 @@ final class SqThread {
   /** Sleeps until woken, unless a last check finds an entry that can be taken. */
   @Differs(
       kind = Differs.Kind.OURS,
-      why = "A thread that goes to sleep sets NEED_WAKEUP in the SQ ring, so that the program knows when a"
-          + " call is needed.",
+      why =
+          "A thread that goes to sleep sets NEED_WAKEUP in the SQ ring, so that the program knows"
+              + " when a call is needed.",
       test = "SqThreadTest#anIdleThreadSleepsAndSaysSo")
   private void sleep() {
     sq.setNeedWakeup(true);
-    VarHandle.fullFence(); // the flag before the check of the ring; pairs with the program, which writes the tail before it reads the flag
+    // the flag before the check of the ring; pairs with the program, which writes the tail before
+    // it reads the flag
+    VarHandle.fullFence();
     while (!woken && rings.nothingToTake() && !ctx.isDead()) {
       asleep = true;
-      ctx.waitQueue().wakeUp(); // a waiter may have nothing left to wait for: the tail may have moved forth and back
+      // a waiter may have nothing left to wait for: the tail may have moved forth and back
+      ctx.waitQueue().wakeUp();
       LockSupport.park(this);
       asleep = false;
     }

@@ -8,15 +8,19 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * Limits and creates the kernel threads of all contexts. Each {@link Aio} has one instance.
  *
- * <p>Setup of a context with a thread or workers returns EAGAIN above {@link #MAX} threads, or if the host cannot create a
- * thread. The limit is system-wide, like aio_max_nr. The posted series has no limit.
+ * <p>Setup of a context with a thread or workers returns EAGAIN above {@link #MAX} threads, or if
+ * the host cannot create a thread. The limit is system-wide, like aio_max_nr. The posted series has
+ * no limit.
  */
 @Differs(
     kind = Differs.Kind.OURS,
     why = "All contexts together have at most 4,096 threads and workers: EAGAIN of io_setup2.",
     test = "SqThreadsTest#thereAreNotMoreThanSoMany")
 final class SqThreads {
-  /** Maximum number of threads of all contexts. A context counts its submission thread and its maximum number of workers. */
+  /**
+   * Maximum number of threads of all contexts. A context counts its submission thread and its
+   * maximum number of workers.
+   */
   static final int MAX = 4096;
 
   private final AtomicInteger reserved = new AtomicInteger();

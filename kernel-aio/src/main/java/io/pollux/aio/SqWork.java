@@ -9,13 +9,14 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An entry of the SQ ring that a worker executes (SQWQ): a copy of its iocb, and its context. A worker also retries a read that
- * would have blocked in place; the request stays the same.
+ * An entry of the SQ ring that a worker executes (SQWQ): a copy of its iocb, and its context. A
+ * worker also retries a read that would have blocked in place; the request stays the same.
  */
 @Differs(
     kind = Differs.Kind.OURS,
-    why = "SQWQ executes entries in workers, after an attempt in place for reads. The posting has no"
-        + " workers.",
+    why =
+        "SQWQ executes entries in workers, after an attempt in place for reads. The posting has no"
+            + " workers.",
     test = "EagainTest#aReadThatIsShortOnlyBecauseItMustNotBlockIsRepeatedByAWorker")
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_wq_submit_work")
 final class SqWork extends Slab.Item implements WorkQueue.Work {

@@ -21,8 +21,9 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Submits requests: from an iocb to its file. A submitting task holds one for a batch, allocated from a slab. The iocb is copied before it
- * is checked, so that a program cannot change checked values.
+ * Submits requests: from an iocb to its file. A submitting task holds one for a batch, allocated
+ * from a slab. The iocb is copied before it is checked, so that a program cannot change checked
+ * values.
  */
 final class Submitter extends Slab.Item {
   private static final Slab<Submitter> SLAB = new Slab<>(Submitter::new);
@@ -111,8 +112,8 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Submits the read in {@link #iocb} without blocking. If the read returns or completes with EAGAIN, a worker retries it. Only a
-   * program that set RWF_NOWAIT sees EAGAIN.
+   * Submits the read in {@link #iocb} without blocking. If the read returns or completes with
+   * EAGAIN, a worker retries it. Only a program that set RWF_NOWAIT sees EAGAIN.
    *
    * @param work created for this read; owned by the request if the result is 0
    * @return as {@link #submitOne}
@@ -134,8 +135,8 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Whether the last EAGAIN came from a full context or a lack of tags, so that a retry of the entry may succeed. Any other
-   * EAGAIN is final.
+   * Whether the last EAGAIN came from a full context or a lack of tags, so that a retry of the
+   * entry may succeed. Any other EAGAIN is final.
    */
   boolean retry() {
     return retry;
@@ -161,14 +162,18 @@ final class Submitter extends Slab.Item {
       why = "A submission that fails with EAGAIN puts the file. The posting leaks the reference.",
       test = "IoRingEnterTest#aDeviceWithoutARequestLeftAnswersAgainAndTheProgramReapsFirst")
   @Patch({7, 11, 16})
-  @LinuxSource(file = "fs/aio.c", name = {"io_submit_one", "__io_submit_one"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"io_submit_one", "__io_submit_one"})
   int submitOne(Task current, int index, long obj, long key) {
     if (iocb.aioReserved2 != 0 || iocb.aioNbytes < 0) {
       return -Errno.EINVAL;
     }
     Kioctx ctx = ctx();
     boolean slot = ctx.ordinary();
-    if (slot ? !ctx.getReqsAvailable() : polled ? ctx.requests() >= ctx.mostRequests() : !accepted && ctx.isFull()) {
+    if (slot
+        ? !ctx.getReqsAvailable()
+        : polled ? ctx.requests() >= ctx.mostRequests() : !accepted && ctx.isFull()) {
       return refuse();
     }
     AioKiocb req = state.getReq(current);
@@ -211,9 +216,9 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Releases what a request holds after its file threw. The file may still reference the request; a later completion does
-   * nothing. If a device may have the request, and the request is polled or has fixed memory, teardown waits
-   * for it.
+   * Releases what a request holds after its file threw. The file may still reference the request; a
+   * later completion does nothing. If a device may have the request, and the request is polled or
+   * has fixed memory, teardown waits for it.
    *
    * @param generation of the request, before its file was called
    * @return false if the file had completed the request: it has its event, or a worker retries it
@@ -254,9 +259,11 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Reports an exception of a file in a submission without a caller. The request was already undone.
+   * Reports an exception of a file in a submission without a caller. The request was already
+   * undone.
    *
-   * @return -EIO, its result; 0 if the file had completed the request, which then needs no other event
+   * @return -EIO, its result; 0 if the file had completed the request, which then needs no other
+   *     event
    */
   int oops(Task current, Throwable thrown) {
     boolean done = completed;
@@ -369,14 +376,19 @@ final class Submitter extends Slab.Item {
     return result;
   }
 
-  /** Reads or writes. The request owns the file's reference from aio_prep_rw until its completion. */
+  /**
+   * Reads or writes. The request owns the file's reference from aio_prep_rw until its completion.
+   */
   @Differs(
       patch = 15,
       kind = Differs.Kind.SIMPLER,
-      why = "A write takes no freeze protection, and its completion has no kiocb_end_write: no filesystem"
-          + " here can be frozen.",
+      why =
+          "A write takes no freeze protection, and its completion has no kiocb_end_write: no"
+              + " filesystem here can be frozen.",
       test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
-  @LinuxSource(file = "fs/aio.c", name = {"aio_read", "aio_write"})
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"aio_read", "aio_write"})
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
     File file = state.fileGet(current, iocb.aioFildes);
     if (file == null) {
@@ -435,11 +447,15 @@ final class Submitter extends Slab.Item {
     req.kiComplete = AIO_COMPLETE_RW_INLINE;
     long wanted = iter.count();
     long result = file.op().readIter(current, req, iter);
-    boolean cut = result >= 0 && result < wanted && file.op().canSeek(); // else the repetition would lose what was read
+    // else the repetition would lose what was read
+    boolean cut = result >= 0 && result < wanted && file.op().canSeek();
     aioRwDone(req, cut ? -Errno.EAGAIN : result);
   }
 
-  /** Retries an attempted read, which may now block. The result becomes its event. By a worker, inside a batch. */
+  /**
+   * Retries an attempted read, which may now block. The result becomes its event. By a worker,
+   * inside a batch.
+   */
   void repeat(Task current, AioKiocb req, int index) {
     req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
     req.kiComplete = AIO_COMPLETE_RW;
@@ -529,7 +545,12 @@ final class Submitter extends Slab.Item {
   @Patch(24)
   @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
   private int aioSetupRw(
-      Task current, @Nullable FixedBuffers fixed, int index, boolean read, boolean vectored, IovIter iter) {
+      Task current,
+      @Nullable FixedBuffers fixed,
+      int index,
+      boolean read,
+      boolean vectored,
+      IovIter iter) {
     long buf = iocb.aioBuf;
     long nbytes = iocb.aioNbytes;
     if (fixed != null) {
@@ -542,8 +563,8 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Completes a request that the file finished at once. A request that asks to restart the call fails with EINTR, because other
-   * requests of the call may be in flight.
+   * Completes a request that the file finished at once. A request that asks to restart the call
+   * fails with EINTR, because other requests of the call may be in flight.
    */
   @Patch(6)
   @LinuxSource(file = "fs/aio.c", name = "aio_rw_done")
@@ -556,7 +577,8 @@ final class Submitter extends Slab.Item {
   }
 
   private static boolean restartsCall(long result) {
-    return (result <= -ERESTARTSYS && result >= -ERESTARTNOHAND) || result == -ERESTART_RESTARTBLOCK;
+    return (result <= -ERESTARTSYS && result >= -ERESTARTNOHAND)
+        || result == -ERESTART_RESTARTBLOCK;
   }
 
   @Patch(6)

@@ -3,7 +3,10 @@ package io.pollux.aio;
 
 import org.jspecify.annotations.Nullable;
 
-/** A teardown in steps. All steps run, even if an earlier one failed. {@link #end} throws the first failure, with later ones suppressed. */
+/**
+ * A teardown in steps. All steps run, even if an earlier one failed. {@link #end} throws the first
+ * failure, with later ones suppressed.
+ */
 final class Teardown {
   private @Nullable Throwable first;
 

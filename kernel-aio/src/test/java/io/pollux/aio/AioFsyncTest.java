@@ -67,7 +67,8 @@ class AioFsyncTest {
             throw new AssertionError("nobody asked");
           }
         };
-    int fd = FilesStruct.of(program.process).install(new File(program.files, inode, null, Fcntl.O_RDWR));
+    int fd =
+        FilesStruct.of(program.process).install(new File(program.files, inode, null, Fcntl.O_RDWR));
     program.prepare(0, opcode, fd, 0, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     return program.results(1).getFirst();

@@ -38,7 +38,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A call leaves no trace if a file's method throws. {@code close()} of each program checks for leaks. */
+/**
+ * A call leaves no trace if a file's method throws. {@code close()} of each program checks for
+ * leaks.
+ */
 @Timeout(60)
 class CallFailureTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
@@ -68,11 +71,13 @@ class CallFailureTest {
     }
 
     int install(RingProgram program) {
-      return program.install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
+      return program.install(
+          new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
     }
 
     int install(LegacyProgram program) {
-      return FilesStruct.of(program.process).install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
+      return FilesStruct.of(program.process)
+          .install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
     }
 
     private long rw(Kiocb iocb) {
@@ -190,7 +195,11 @@ class CallFailureTest {
       }
       assertThat(events)
           .filteredOn(event -> event.res() != 18)
-          .containsExactlyInAnyOrder(new Event(1, 0, 0, 0), new Event(2, 1, 17, 0), new Event(3, 2, 0, 0), new Event(4, 3, 0, 0));
+          .containsExactlyInAnyOrder(
+              new Event(1, 0, 0, 0),
+              new Event(2, 1, 17, 0),
+              new Event(3, 2, 0, 0),
+              new Event(4, 3, 0, 0));
       thrower.completeLate();
       assertThat(program.enter(0, 1, GETEVENTS)).as("nothing is in flight").isZero();
       assertThat(program.reap()).isEmpty();

@@ -108,7 +108,8 @@ class ContextEndTest {
       Iocb.aioNbytes(iocb, 2L * Pipe.CAPACITY);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_PWRITE);
     } else if (waits == Waits.WRITE_TO_A_FULL_EVENTFD) {
-      RawMemory.putLong(Iocb.aioBuf(iocb), -2); // the most that may be written; with the 1 that is there it is too much
+      // the most that may be written; with the 1 that is there it is too much
+      RawMemory.putLong(Iocb.aioBuf(iocb), -2);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_PWRITE);
     }
   }
@@ -161,7 +162,8 @@ class ContextEndTest {
     long ctxp = program.map(4096, rights);
     long buffer = program.map(4096, rights);
     Task task = program.task;
-    assertThat(RingProgram.in(task, () -> program.aio.ioSetup2(task, 9, flags, 0, sq, cq, ctxp))).isZero();
+    assertThat(RingProgram.in(task, () -> program.aio.ioSetup2(task, 9, flags, 0, sq, cq, ctxp)))
+        .isZero();
     long other = RawMemory.getLong(ctxp);
     Pipe.Ends ends = pipe();
     int writeFd = install(ends.write());
@@ -171,7 +173,8 @@ class ContextEndTest {
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, 4096);
     AioIocbRing.tail(sq, 1);
-    assertThat(RingProgram.in(task, () -> program.aio.ioRingEnter(task, other, 1, 0, SUBMIT))).isEqualTo(1);
+    assertThat(RingProgram.in(task, () -> program.aio.ioRingEnter(task, other, 1, 0, SUBMIT)))
+        .isEqualTo(1);
 
     for (int round = 0; round < 20; round++) {
       RawMemory.putLong(program.ctxp, 0);
@@ -240,7 +243,10 @@ class ContextEndTest {
     return -Errno.EIO;
   }
 
-  /** Nothing says that the device is done with the memory: it stays pinned, and the end does not wait for it. */
+  /**
+   * Nothing says that the device is done with the memory: it stays pinned, and the end does not
+   * wait for it.
+   */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void aFileThatCantBePolledIsGivenUp(boolean throwing) {
@@ -262,7 +268,10 @@ class ContextEndTest {
     ram.close();
   }
 
-  /** The others are polled for, behind and before one that fails, and one that fails for a while is tried again. */
+  /**
+   * The others are polled for, behind and before one that fails, and one that fails for a while is
+   * tried again.
+   */
   @Test
   void whatFailsToBePolledKeepsNothingElseFromEnding() {
     assertThat(program.setup(RingProgram.POLLED)).isZero();
@@ -311,7 +320,8 @@ class ContextEndTest {
       Oops.setSink(null);
     }
     CompletableFuture<Void> device =
-        CompletableFuture.runAsync(() -> held.release(1, 0), CompletableFuture.delayedExecutor(6, TimeUnit.SECONDS));
+        CompletableFuture.runAsync(
+            () -> held.release(1, 0), CompletableFuture.delayedExecutor(6, TimeUnit.SECONDS));
     assertThat(slow.destroy()).isZero();
     device.join();
     slow.close();

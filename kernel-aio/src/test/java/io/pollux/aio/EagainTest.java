@@ -106,7 +106,9 @@ class EagainTest {
       events.addAll(program.reap());
       Thread.sleep(1);
     }
-    assertThat(events).contains(new Event(9, TAGS - 1, bytes, 0)).noneMatch(event -> event.res() == -Errno.EAGAIN);
+    assertThat(events)
+        .contains(new Event(9, TAGS - 1, bytes, 0))
+        .noneMatch(event -> event.res() == -Errno.EAGAIN);
     assertThat(RawMemory.getLong(buffer + bytes - 8)).isEqualTo(bytes / 512 - 1);
   }
 
@@ -133,7 +135,9 @@ class EagainTest {
     assertThat(events(direct ? TAGS + 1 : 1)).extracting(Event::res).containsOnly(4096L);
   }
 
-  /** The first page is cached and the last is not: a read without blocking returns a short count. */
+  /**
+   * The first page is cached and the last is not: a read without blocking returns a short count.
+   */
   @Test
   void aReadThatIsShortOnlyBecauseItMustNotBlockIsRepeatedByAWorker() throws InterruptedException {
     cacheThePages();
@@ -198,7 +202,8 @@ class EagainTest {
     Kiocb iocb = new Kiocb();
     iocb.init(file, null);
     iocb.kiPos = 0;
-    assertThat(caller.iovecIter().importSingleRange(caller.mm(), true, program.buffers, 4096)).isZero();
+    assertThat(caller.iovecIter().importSingleRange(caller.mm(), true, program.buffers, 4096))
+        .isZero();
     long result = file.op().readIter(caller, iocb, caller.iovecIter());
     iocb.kiFilp = null;
     file.fput(caller);

@@ -77,13 +77,15 @@ class EventfdFsyncPollTest {
     program.prepare(1, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLOUT, 0, 0);
     assertThat(program.submit(0, 2)).isEqualTo(2);
     assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
+    assertThat(program.events(1))
+        .containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
     var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     file.fput();
     assertThat(program.getevents(1, 4, -1)).as("one-shot").isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new Event(1000, program.iocbs, PollBits.POLLIN, 0));
+    assertThat(program.events(1))
+        .containsExactly(new Event(1000, program.iocbs, PollBits.POLLIN, 0));
   }
 
   @Test

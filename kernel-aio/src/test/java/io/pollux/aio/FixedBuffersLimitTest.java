@@ -42,15 +42,23 @@ class FixedBuffersLimitTest {
     return program.process.mm().lockedPages();
   }
 
-  /** The sum of address and length does not fit into a long; the charge became negative, and any sum fitted the limit then. */
+  /**
+   * The sum of address and length does not fit into a long; the charge became negative, and any sum
+   * fitted the limit then.
+   */
   @Test
   void anEndThatOverflowsIsNoBuffer() {
     program.process.setMemlockLimit(LIMIT_PAGES * PAGE);
-    for (long address : new long[] {0x7fff_ffff_ffff_f000L, Long.MAX_VALUE, -1, -PAGE, Long.MIN_VALUE, 0xffff_8000_0000_0000L}) {
+    for (long address :
+        new long[] {
+          0x7fff_ffff_ffff_f000L, Long.MAX_VALUE, -1, -PAGE, Long.MIN_VALUE, 0xffff_8000_0000_0000L
+        }) {
       for (int i = 0; i < NR; i++) {
         buffer(i, i == 1 ? address : area, 8192);
       }
-      assertThat(program.setup(RingProgram.RINGS | FIXED)).as("%x", address).isEqualTo(-Errno.EFAULT);
+      assertThat(program.setup(RingProgram.RINGS | FIXED))
+          .as("%x", address)
+          .isEqualTo(-Errno.EFAULT);
       assertThat(charge()).isZero();
     }
     for (int i = 0; i < NR; i++) {
@@ -91,7 +99,9 @@ class FixedBuffersLimitTest {
         made++;
         assertThat(program.destroy()).isZero();
       } else {
-        assertThat(result).as("seed %d round %d", seed, round).isIn((long) -Errno.EFAULT, (long) -Errno.ENOMEM);
+        assertThat(result)
+            .as("seed %d round %d", seed, round)
+            .isIn((long) -Errno.EFAULT, (long) -Errno.ENOMEM);
       }
       assertThat(charge()).as("seed %d round %d", seed, round).isZero();
     }

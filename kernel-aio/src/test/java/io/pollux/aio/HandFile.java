@@ -11,7 +11,10 @@ import java.util.Deque;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
-/** A file whose reads do what the test says; those that it queues complete one by one when they are polled for. */
+/**
+ * A file whose reads do what the test says; those that it queues complete one by one when they are
+ * polled for.
+ */
 final class HandFile implements FileOperations {
   /** The result of a read that is queued. */
   static final long QUEUED = -Kiocb.EIOCBQUEUED;
@@ -31,7 +34,9 @@ final class HandFile implements FileOperations {
   private final Deque<Kiocb> queued = new ArrayDeque<>();
   private @Nullable IovIter memory; // of the current read
 
-  /** Fills the memory of the current read with zeroes, and returns how many bytes it could store. */
+  /**
+   * Fills the memory of the current read with zeroes, and returns how many bytes it could store.
+   */
   long readZeroes() {
     IovIter to = memory;
     assert to != null : "outside a read";

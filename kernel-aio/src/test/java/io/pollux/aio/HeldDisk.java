@@ -17,7 +17,8 @@ import java.util.Deque;
 /** A disk that answers only what the test releases. Sector n reads as longs of value n. */
 final class HeldDisk implements BlkMqOps {
   private final Deque<Request> held = new ArrayDeque<>(); // under its own lock
-  private final Deque<Request> polled = new ArrayDeque<>(); // released, waiting for a poller; same lock
+  // released, waiting for a poller; same lock
+  private final Deque<Request> polled = new ArrayDeque<>();
   private final int depth;
 
   HeldDisk(int depth) {
@@ -30,7 +31,8 @@ final class HeldDisk implements BlkMqOps {
 
   BlockDevice disk(String name, long bytes, int pollQueues) {
     TagSet tags = new TagSet(1, pollQueues, depth, false);
-    return new BlockDevice(name, 7, bytes, false, new RequestQueue(this, tags, QueueLimits.of(512)));
+    return new BlockDevice(
+        name, 7, bytes, false, new RequestQueue(this, tags, QueueLimits.of(512)));
   }
 
   @Override

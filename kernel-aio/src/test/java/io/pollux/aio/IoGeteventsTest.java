@@ -39,7 +39,12 @@ class IoGeteventsTest {
     assertThat(program.getevents(2, 1, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(program.getevents(0, -1, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(program.getevents(0, 0, 0)).isZero();
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioGetevents(program.task, program.ctx(), 0, 1, program.events, 0x1000)))
+    assertThat(
+            RingProgram.in(
+                program.task,
+                () ->
+                    program.aio.ioGetevents(
+                        program.task, program.ctx(), 0, 1, program.events, 0x1000)))
         .as("a timeout that is not there")
         .isEqualTo(-Errno.EFAULT);
     program.read(0, 1 << 20);
@@ -58,12 +63,25 @@ class IoGeteventsTest {
     assertThat(program.getevents(1, 2, 3_000_000)).isZero();
   }
 
-  /** The sum of both fields counts, as in Linux, which checks neither; a negative sum expires at once. */
+  /**
+   * The sum of both fields counts, as in Linux, which checks neither; a negative sum expires at
+   * once.
+   */
   @ParameterizedTest
   @CsvSource({
-    "0,1_200_000_000,1200", "1,-900_000_000,100", "-1,1_100_000_000,100", "-1,2_000_000_000,1000", "2,-2_000_000_000,0",
-    "0,0,0", "0,-1,0", "-1,0,0", "-1,999_999_999,0", "-9223372036854775808,0,0",
-    "-9223372036854775808,-9223372036854775808,0", "0,-9223372036854775808,0", "-9223372036,-9223372036854775808,0",
+    "0,1_200_000_000,1200",
+    "1,-900_000_000,100",
+    "-1,1_100_000_000,100",
+    "-1,2_000_000_000,1000",
+    "2,-2_000_000_000,0",
+    "0,0,0",
+    "0,-1,0",
+    "-1,0,0",
+    "-1,999_999_999,0",
+    "-9223372036854775808,0,0",
+    "-9223372036854775808,-9223372036854775808,0",
+    "0,-9223372036854775808,0",
+    "-9223372036,-9223372036854775808,0",
     "-9223372037,9223372036854775807,0"
   })
   void aTimeoutIsTheSumOfItsFields(String seconds, String nanoseconds, long millis) {
@@ -78,10 +96,13 @@ class IoGeteventsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "9223372036854775807,0", "9223372036854775807,9223372036854775807", "9223372036,0", "9223372035,2000000000",
-    "0,9223372036854775807", "4611686018427387903,2000000000", "1000000,-1", "-1,9223372036854775807"
+    "9223372036854775807,0", "9223372036854775807,9223372036854775807", "9223372036,0",
+        "9223372035,2000000000",
+    "0,9223372036854775807", "4611686018427387903,2000000000", "1000000,-1",
+        "-1,9223372036854775807"
   })
-  void aTimeoutThatIsTooLongIsWithoutEnd(long seconds, long nanoseconds) throws InterruptedException {
+  void aTimeoutThatIsTooLongIsWithoutEnd(long seconds, long nanoseconds)
+      throws InterruptedException {
     setup(4, 0);
     Task other = program.process.newTask();
     AtomicLong result = new AtomicLong(1);
@@ -100,7 +121,8 @@ class IoGeteventsTest {
     setup(4, 0);
     Task other = program.process.newTask();
     AtomicLong result = new AtomicLong(1);
-    Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
+    Thread waiter =
+        new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
       Thread.sleep(1);
@@ -115,7 +137,8 @@ class IoGeteventsTest {
     setup(4, 0);
     Task other = program.process.newTask();
     AtomicLong result = new AtomicLong(1);
-    Thread waiter = new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
+    Thread waiter =
+        new Thread(() -> result.set(program.getevents(other, 1, 1, program.events, -1)));
     waiter.start();
     while (waiter.getState() != Thread.State.WAITING) {
       Thread.sleep(1);

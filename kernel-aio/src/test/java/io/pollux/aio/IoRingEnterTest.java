@@ -48,7 +48,13 @@ class IoRingEnterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS, RingProgram.RINGS | FIXED, RingProgram.POLLED, RingProgram.POLLED | FIXED})
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS,
+        RingProgram.RINGS | FIXED,
+        RingProgram.POLLED,
+        RingProgram.POLLED | FIXED
+      })
   void readsWhatIsOnTheDisk(int flags) {
     setup(flags);
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
@@ -62,7 +68,10 @@ class IoRingEnterTest {
     assertThat(program.enter(0, 4, GETEVENTS)).isZero();
     assertThat(program.reap())
         .containsExactly(
-            new Event(100, 0, 4096, 0), new Event(101, 1, 4096, 0), new Event(102, 2, 4096, 0), new Event(103, 3, 4096, 0));
+            new Event(100, 0, 4096, 0),
+            new Event(101, 1, 4096, 0),
+            new Event(102, 2, 4096, 0),
+            new Event(103, 3, 4096, 0));
     for (int i = 0; i < 4; i++) {
       assertThat(RawMemory.getLong(program.buffers + i * 4096L)).isEqualTo(i * 16L);
       assertThat(RawMemory.getLong(program.buffers + i * 4096L + 4088)).isEqualTo(i * 16L + 7);
@@ -85,7 +94,8 @@ class IoRingEnterTest {
   void whatWasCompleteWhenSubmittedIsFoundWithoutPolling(int which) {
     setup(RingProgram.POLLED);
     for (int i = 0; i < 3; i++) {
-      program.prepareRead(i == which ? 1 << 20 : 0, i, true); // at the end of the device: done at once, with 0 bytes
+      // at the end of the device: done at once, with 0 bytes
+      program.prepareRead(i == which ? 1 << 20 : 0, i, true);
     }
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
     disk.release(2, 0);
@@ -100,7 +110,8 @@ class IoRingEnterTest {
   void minZeroPollsTheDeviceAlsoWhenAnEventIsThere(int which) {
     setup(RingProgram.POLLED);
     for (int i = 0; i < 3; i++) {
-      program.prepareRead(i == which ? 1 << 20 : 0, i, true); // at the end of the device: done at once, with 0 bytes
+      // at the end of the device: done at once, with 0 bytes
+      program.prepareRead(i == which ? 1 << 20 : 0, i, true);
     }
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
     disk.release(2, 0);
@@ -229,7 +240,8 @@ class IoRingEnterTest {
     Iocb.aioBuf(program.prepareRead(0, 4, false), 0x1000);
     assertThat(program.enter(4, 4, ENTER)).isEqualTo(4);
     assertThat(program.reap().stream().map(Event::res))
-        .containsExactly((long) -Errno.EFAULT, (long) -Errno.EINVAL, (long) -Errno.EINVAL, (long) -Errno.EFAULT);
+        .containsExactly(
+            (long) -Errno.EFAULT, (long) -Errno.EINVAL, (long) -Errno.EINVAL, (long) -Errno.EFAULT);
   }
 
   @Test
@@ -241,7 +253,9 @@ class IoRingEnterTest {
     program.prepareRead(0, 4, false);
     assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(2);
     assertThat(AioIocbRing.head(program.sq)).isEqualTo(2);
-    assertThat(program.enter(4, 5, ENTER)).as("nothing accepted: min counts as 0").isEqualTo(-Errno.EBADF);
+    assertThat(program.enter(4, 5, ENTER))
+        .as("nothing accepted: min counts as 0")
+        .isEqualTo(-Errno.EBADF);
   }
 
   @Test
@@ -310,7 +324,8 @@ class IoRingEnterTest {
     List<Event> events = new ArrayList<>(program.reap(3));
     assertThat(program.enter(0, 0, GETEVENTS)).isZero();
     events.addAll(program.reap());
-    assertThat(events.stream().map(Event::data)).containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
+    assertThat(events.stream().map(Event::data))
+        .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
   }
 
   @ParameterizedTest
@@ -366,7 +381,9 @@ class IoRingEnterTest {
     AtomicLong destroyed = new AtomicLong(1);
     Thread destroyer =
         new Thread(
-            () -> destroyed.set(RingProgram.in(third, () -> program.aio.ioDestroy(third, program.ctx()))));
+            () ->
+                destroyed.set(
+                    RingProgram.in(third, () -> program.aio.ioDestroy(third, program.ctx()))));
     destroyer.start();
     waiter.join();
     assertThat(result).hasValue(-Errno.EINVAL);

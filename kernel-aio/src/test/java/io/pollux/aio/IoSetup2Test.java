@@ -21,7 +21,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** io_setup2 and io_destroy: what they refuse, in the order of the spec, and that a refusal leaves no trace. */
+/**
+ * io_setup2 and io_destroy: what they refuse, in the order of the spec, and that a refusal leaves
+ * no trace.
+ */
 @Patch({13, 24, 26})
 class IoSetup2Test {
   private final RamDisk ram = new RamDisk(1 << 20);
@@ -34,11 +37,13 @@ class IoSetup2Test {
   }
 
   private long setup2(int nr, int flags, long sq, long cq, long ctxp) {
-    return RingProgram.in(program.task, () -> program.aio.ioSetup2(program.task, nr, flags, 0, sq, cq, ctxp));
+    return RingProgram.in(
+        program.task, () -> program.aio.ioSetup2(program.task, nr, flags, 0, sq, cq, ctxp));
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS, RingProgram.POLLED, RingProgram.RINGS | 4, RingProgram.POLLED | 4})
+  @ValueSource(
+      ints = {RingProgram.RINGS, RingProgram.POLLED, RingProgram.RINGS | 4, RingProgram.POLLED | 4})
   void everyCombinationOfRingsWorksAndEnds(int flags) {
     RawMemory.putInt(program.sq, 99);
     assertThat(program.setup(flags)).isZero();
@@ -65,28 +70,36 @@ class IoSetup2Test {
     RawMemory.putLong(program.ctxp, 1);
     assertThat(program.setup(RingProgram.RINGS)).isEqualTo(-Errno.EINVAL);
     RawMemory.putLong(program.ctxp, 0);
-    assertThat(setup2(0, RingProgram.RINGS, program.sq, program.cq, program.ctxp)).isEqualTo(-Errno.EINVAL);
+    assertThat(setup2(0, RingProgram.RINGS, program.sq, program.cq, program.ctxp))
+        .isEqualTo(-Errno.EINVAL);
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0x0400_0001, 0x7fff_ffff, -1, 0x8000_0000})
   void refusesMoreThanCanBe(int nr) {
-    assertThat(setup2(nr, RingProgram.RINGS, program.sq, program.cq, program.ctxp)).isEqualTo(-Errno.EINVAL);
+    assertThat(setup2(nr, RingProgram.RINGS, program.sq, program.cq, program.ctxp))
+        .isEqualTo(-Errno.EINVAL);
   }
 
   @Test
   void refusesMoreThanTheSystemHas() {
-    assertThat(setup2(AioAbi.AIO_MAX_NR + 1, RingProgram.RINGS, program.sq, program.cq, program.ctxp))
+    assertThat(
+            setup2(AioAbi.AIO_MAX_NR + 1, RingProgram.RINGS, program.sq, program.cq, program.ctxp))
         .isEqualTo(-Errno.EAGAIN);
-    long sq = program.map(AioIocbRing.bytes(AioAbi.AIO_MAX_NR - 3), Mman.PROT_READ | Mman.PROT_WRITE);
-    long cq = program.map(AioIoEventRing.bytes(AioAbi.AIO_MAX_NR - 3), Mman.PROT_READ | Mman.PROT_WRITE);
+    long sq =
+        program.map(AioIocbRing.bytes(AioAbi.AIO_MAX_NR - 3), Mman.PROT_READ | Mman.PROT_WRITE);
+    long cq =
+        program.map(AioIoEventRing.bytes(AioAbi.AIO_MAX_NR - 3), Mman.PROT_READ | Mman.PROT_WRITE);
     assertThat(setup2(AioAbi.AIO_MAX_NR - 3, RingProgram.RINGS, sq, cq, program.ctxp + 8)).isZero();
-    assertThat(program.setup(RingProgram.RINGS)).as("7 more than are left").isEqualTo(-Errno.EAGAIN);
+    assertThat(program.setup(RingProgram.RINGS))
+        .as("7 more than are left")
+        .isEqualTo(-Errno.EAGAIN);
   }
 
   @Test
   void refusesFlagsThatDoNotGoTogether() {
-    for (int flags : new int[] {RingProgram.RINGS | AioAbi.IOCTX_FLAG_USERIOCB, AioAbi.IOCTX_FLAG_FIXEDBUFS}) {
+    for (int flags :
+        new int[] {RingProgram.RINGS | AioAbi.IOCTX_FLAG_USERIOCB, AioAbi.IOCTX_FLAG_FIXEDBUFS}) {
       assertThat(setup2(7, flags, program.sq, program.cq, program.ctxp)).isEqualTo(-Errno.EINVAL);
     }
   }
@@ -94,11 +107,15 @@ class IoSetup2Test {
   @Test
   void refusesRingsThatAreNotAlignedOrNotMappedForWriting() {
     long readOnly = program.map(1 << 16, Mman.PROT_READ);
-    assertThat(setup2(7, RingProgram.RINGS, program.sq + 8, program.cq, program.ctxp)).isEqualTo(-Errno.EINVAL);
-    assertThat(setup2(7, RingProgram.RINGS, program.sq, program.cq + 64, program.ctxp)).isEqualTo(-Errno.EINVAL);
+    assertThat(setup2(7, RingProgram.RINGS, program.sq + 8, program.cq, program.ctxp))
+        .isEqualTo(-Errno.EINVAL);
+    assertThat(setup2(7, RingProgram.RINGS, program.sq, program.cq + 64, program.ctxp))
+        .isEqualTo(-Errno.EINVAL);
     for (long bad : new long[] {0, 0x1000, -4096, Long.MIN_VALUE, 0x7fff_ffff_f000L, readOnly}) {
-      assertThat(setup2(7, RingProgram.RINGS, bad, program.cq, program.ctxp)).isEqualTo(-Errno.ENOMEM);
-      assertThat(setup2(7, RingProgram.RINGS, program.sq, bad, program.ctxp)).isEqualTo(-Errno.ENOMEM);
+      assertThat(setup2(7, RingProgram.RINGS, bad, program.cq, program.ctxp))
+          .isEqualTo(-Errno.ENOMEM);
+      assertThat(setup2(7, RingProgram.RINGS, program.sq, bad, program.ctxp))
+          .isEqualTo(-Errno.ENOMEM);
     }
     assertThat(program.process.mm().pinnedPages()).as("an error leaves no trace").isZero();
     assertThat(program.aio.aioNr()).isZero();
@@ -107,7 +124,8 @@ class IoSetup2Test {
   @Test
   void refusesAnIdThatCanNotBeStored() {
     long readOnly = program.map(4096, Mman.PROT_READ);
-    assertThat(setup2(7, RingProgram.RINGS, program.sq, program.cq, readOnly)).isEqualTo(-Errno.EFAULT);
+    assertThat(setup2(7, RingProgram.RINGS, program.sq, program.cq, readOnly))
+        .isEqualTo(-Errno.EFAULT);
     assertThat(program.process.mm().pinnedPages()).isZero();
   }
 
@@ -148,10 +166,12 @@ class IoSetup2Test {
       Thread thread =
           new Thread(
               () -> {
-                while (RawMemory.getIntAcquire(program.ctxp) == 0) { // the id's low half; an id is a page's address
+                // the id's low half; an id is a page's address
+                while (RawMemory.getIntAcquire(program.ctxp) == 0) {
                   Thread.onSpinWait();
                 }
-                destroyed.set(RingProgram.in(other, () -> program.aio.ioDestroy(other, program.ctx())));
+                destroyed.set(
+                    RingProgram.in(other, () -> program.aio.ioDestroy(other, program.ctx())));
               });
       thread.setDaemon(true);
       thread.start();
@@ -165,8 +185,10 @@ class IoSetup2Test {
   @ValueSource(longs = {0, 1, -1, Long.MIN_VALUE, 0x7fff_ffff_f000L})
   void anUnknownContextIsInvalid(long id) {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, id))).isEqualTo(-Errno.EINVAL);
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioRingEnter(program.task, id, 0, 0, 0)))
+    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, id)))
+        .isEqualTo(-Errno.EINVAL);
+    assertThat(
+            RingProgram.in(program.task, () -> program.aio.ioRingEnter(program.task, id, 0, 0, 0)))
         .isEqualTo(-Errno.EINVAL);
   }
 
@@ -174,7 +196,8 @@ class IoSetup2Test {
   void theIdIsCheckedNotBelieved() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
     long forged = program.map(4096, Mman.PROT_READ | Mman.PROT_WRITE); // claims to be context 0
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, forged))).isEqualTo(-Errno.EINVAL);
+    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, forged)))
+        .isEqualTo(-Errno.EINVAL);
     for (int id : new int[] {1, -1, Integer.MIN_VALUE, 1000}) {
       AioRing.id(program.ctx(), id);
       assertThat(program.destroy()).isEqualTo(-Errno.EINVAL);

@@ -85,7 +85,9 @@ class IoSubmitTest {
     disk.release(1, 0);
     assertThat(program.getevents(1, 1, -1)).isEqualTo(1);
     assertThat(program.events(1)).containsExactly(new Event(1005, 5, 4096, 0));
-    assertThat(program.cancel(program.iocbs)).as("not on user-mapped iocbs").isEqualTo(-Errno.EINVAL);
+    assertThat(program.cancel(program.iocbs))
+        .as("not on user-mapped iocbs")
+        .isEqualTo(-Errno.EINVAL);
   }
 
   @Patch({15, 16, 24})
@@ -93,11 +95,14 @@ class IoSubmitTest {
   void minZeroPollsTheDeviceAlsoWhenAnEventIsThere() {
     setup(4, IOPOLL);
     Iocb.aioFlags(program.read(0, 0), AioAbi.IOCB_FLAG_HIPRI);
-    Iocb.aioFlags(program.read(1, 1 << 20), AioAbi.IOCB_FLAG_HIPRI); // at the end of the device: done at once, with 0 bytes
+    // at the end of the device: done at once, with 0 bytes
+    Iocb.aioFlags(program.read(1, 1 << 20), AioAbi.IOCB_FLAG_HIPRI);
     assertThat(program.submit(0, 2)).isEqualTo(2);
     disk.release(1, 0);
     assertThat(program.getevents(0, 4, -1)).isEqualTo(2);
-    assertThat(program.events(2)).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(1000L, 1001L);
+    assertThat(program.events(2))
+        .extracting(RingProgram.Event::data)
+        .containsExactlyInAnyOrder(1000L, 1001L);
   }
 
   @ParameterizedTest
@@ -171,34 +176,99 @@ class IoSubmitTest {
         refused("aio_reserved2 is not 0", 0, Errno.EINVAL, iocb -> Iocb.aioReserved2(iocb, 1)),
         refused("a negative count", 0, Errno.EINVAL, iocb -> Iocb.aioNbytes(iocb, -1)),
         refused("RESFD with a bad descriptor", 0, Errno.EBADF, iocb -> resfd(iocb, 99)),
-        refused("RESFD with a file that is no eventfd", 0, Errno.EINVAL, iocb -> resfd(iocb, program.fd)),
+        refused(
+            "RESFD with a file that is no eventfd",
+            0,
+            Errno.EINVAL,
+            iocb -> resfd(iocb, program.fd)),
         refused("a bad descriptor", 0, Errno.EBADF, iocb -> Iocb.aioFildes(iocb, 99)),
-        refused("a file that can't be read", 0, Errno.EBADF, iocb -> Iocb.aioFildes(iocb, writeOnly())),
+        refused(
+            "a file that can't be read", 0, Errno.EBADF, iocb -> Iocb.aioFildes(iocb, writeOnly())),
         refused("a file that can't be written", 0, Errno.EBADF, this::writeToReadOnly),
         refused("an unknown opcode", 0, Errno.EINVAL, iocb -> Iocb.aioLioOpcode(iocb, (short) 99)),
-        refused("NOOP, which was never implemented", 0, Errno.EINVAL, iocb -> Iocb.aioLioOpcode(iocb, (short) 6)),
+        refused(
+            "NOOP, which was never implemented",
+            0,
+            Errno.EINVAL,
+            iocb -> Iocb.aioLioOpcode(iocb, (short) 6)),
         refused("unknown RWF bits", 0, Errno.EOPNOTSUPP, iocb -> Iocb.aioRwFlags(iocb, 1 << 10)),
         refused("an unknown priority class", 0, Errno.EINVAL, iocb -> priority(iocb, 5 << 13)),
         refused("an unknown priority level", 0, Errno.EINVAL, iocb -> priority(iocb, 1 << 13 | 8)),
         refused("a negative offset", 0, Errno.EINVAL, iocb -> Iocb.aioOffset(iocb, -512)),
-        refused("more than 1,024 iovecs", 0, Errno.EINVAL, iocb -> vectors(iocb, 1025, program.buffers)),
+        refused(
+            "more than 1,024 iovecs",
+            0,
+            Errno.EINVAL,
+            iocb -> vectors(iocb, 1025, program.buffers)),
         refused("a negative iovec", 0, Errno.EINVAL, this::negativeVector),
         refused("iovecs that are not there", 0, Errno.EFAULT, iocb -> vectors(iocb, 1, 0x1000)),
-        refused("HIPRI on an ordinary context", 0, Errno.EINVAL, iocb -> Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_HIPRI)),
+        refused(
+            "HIPRI on an ordinary context",
+            0,
+            Errno.EINVAL,
+            iocb -> Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_HIPRI)),
         refused("no HIPRI on a polled one", IOPOLL, Errno.EINVAL, iocb -> Iocb.aioFlags(iocb, 0)),
         refused("HIPRI with RESFD", IOPOLL, Errno.EINVAL, this::hipriWithResfd),
-        refused("HIPRI on a file that is not O_DIRECT", IOPOLL, Errno.EOPNOTSUPP, iocb -> Iocb.aioFildes(iocb, buffered())),
-        refused("FSYNC on a polled context", IOPOLL, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC)),
-        refused("POLL on a polled context", IOPOLL, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL)),
-        refused("FSYNC with a buffer", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioBuf(i, 1))),
-        refused("FDSYNC with an offset", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FDSYNC, i -> Iocb.aioOffset(i, 1))),
-        refused("FSYNC with a count", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioNbytes(i, 1))),
-        refused("FSYNC with RWF flags", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioRwFlags(i, 2))),
-        refused("FSYNC of a file that has none", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioFildes(i, program.eventfd(0)))),
-        refused("POLL with a mask beyond 16 bits", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioBuf(i, 1 << 16))),
-        refused("POLL with an offset", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioOffset(i, 1))),
-        refused("POLL with a count", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioNbytes(i, 1))),
-        refused("POLL of a file without poll", 0, Errno.EINVAL, iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL)));
+        refused(
+            "HIPRI on a file that is not O_DIRECT",
+            IOPOLL,
+            Errno.EOPNOTSUPP,
+            iocb -> Iocb.aioFildes(iocb, buffered())),
+        refused(
+            "FSYNC on a polled context",
+            IOPOLL,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC)),
+        refused(
+            "POLL on a polled context",
+            IOPOLL,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL)),
+        refused(
+            "FSYNC with a buffer",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioBuf(i, 1))),
+        refused(
+            "FDSYNC with an offset",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FDSYNC, i -> Iocb.aioOffset(i, 1))),
+        refused(
+            "FSYNC with a count",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioNbytes(i, 1))),
+        refused(
+            "FSYNC with RWF flags",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioRwFlags(i, 2))),
+        refused(
+            "FSYNC of a file that has none",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_FSYNC, i -> Iocb.aioFildes(i, program.eventfd(0)))),
+        refused(
+            "POLL with a mask beyond 16 bits",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioBuf(i, 1 << 16))),
+        refused(
+            "POLL with an offset",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioOffset(i, 1))),
+        refused(
+            "POLL with a count",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL, i -> Iocb.aioNbytes(i, 1))),
+        refused(
+            "POLL of a file without poll",
+            0,
+            Errno.EINVAL,
+            iocb -> bare(iocb, AioAbi.IOCB_CMD_POLL)));
   }
 
   private static void resfd(long iocb, int fd) {
@@ -280,7 +350,9 @@ class IoSubmitTest {
           new Thread(
               () -> {
                 do { // until the context is gone
-                  last.set(RingProgram.in(other, () -> program.aio.ioSubmit(other, ctx, 4, program.pointers)));
+                  last.set(
+                      RingProgram.in(
+                          other, () -> program.aio.ioSubmit(other, ctx, 4, program.pointers)));
                 } while (last.get() != -Errno.EINVAL);
               });
       submitter.start();
@@ -299,10 +371,17 @@ class IoSubmitTest {
     setup(4, 0);
     assertThat(program.submitArray(-1, program.pointers)).isEqualTo(-Errno.EINVAL);
     assertThat(program.submitArray(0, 0x1000)).as("nothing to look at").isZero();
-    assertThat(program.submitArray(1, 0x1000)).as("an array that is not there").isEqualTo(-Errno.EFAULT);
+    assertThat(program.submitArray(1, 0x1000))
+        .as("an array that is not there")
+        .isEqualTo(-Errno.EFAULT);
     RawMemory.putLong(program.pointers, 0x1000);
-    assertThat(program.submitArray(1, program.pointers)).as("an iocb that is not there").isEqualTo(-Errno.EFAULT);
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioSubmit(program.task, 0x1000, 1, program.pointers)))
+    assertThat(program.submitArray(1, program.pointers))
+        .as("an iocb that is not there")
+        .isEqualTo(-Errno.EFAULT);
+    assertThat(
+            RingProgram.in(
+                program.task,
+                () -> program.aio.ioSubmit(program.task, 0x1000, 1, program.pointers)))
         .as("a context that is not there")
         .isEqualTo(-Errno.EINVAL);
     assertThat(RingProgram.in(program.task, () -> program.aio.ioSubmit(program.task, 0x1000, 0, 0)))
@@ -335,7 +414,8 @@ class IoSubmitTest {
   void moreThanTheRingHasIsCutAndThenAgain() {
     setup(1, 0);
     int slots = AioRing.nr(program.ctx());
-    assertThat(slots).isGreaterThanOrEqualTo(2 * Math.max(1, 4 * Runtime.getRuntime().availableProcessors()));
+    assertThat(slots)
+        .isGreaterThanOrEqualTo(2 * Math.max(1, 4 * Runtime.getRuntime().availableProcessors()));
     int fd = program.eventfd(0);
     for (int i = 0; i < slots - 1; i++) { // polls that wait hold their slots
       program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);

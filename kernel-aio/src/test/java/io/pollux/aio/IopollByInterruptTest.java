@@ -16,7 +16,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A polled context on a device without a polled queue: completions come by interrupt, and the poller sleeps until then. */
+/**
+ * A polled context on a device without a polled queue: completions come by interrupt, and the
+ * poller sleeps until then.
+ */
 @Patch({1, 15})
 @Timeout(60)
 class IopollByInterruptTest {
@@ -43,7 +46,10 @@ class IopollByInterruptTest {
             () -> {
               long before = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
               long result = program.enter(waiter, 0, min, GETEVENTS);
-              waited.complete(new Waited(result, ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before));
+              waited.complete(
+                  new Waited(
+                      result,
+                      ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before));
             });
     thread.setDaemon(true);
     thread.start();
@@ -51,7 +57,8 @@ class IopollByInterruptTest {
   }
 
   @Test
-  void aPollerOfADeviceWithoutPolledQueuesSleeps() throws InterruptedException, ExecutionException, TimeoutException {
+  void aPollerOfADeviceWithoutPolledQueuesSleeps()
+      throws InterruptedException, ExecutionException, TimeoutException {
     assertThat(program.setup(RingProgram.POLLED)).isZero();
     for (int i = 0; i < 8; i++) {
       program.prepareRead(i * 4096L, i, true);
@@ -63,7 +70,9 @@ class IopollByInterruptTest {
     disk.release(8, 0);
     Waited found = waited.get(30, TimeUnit.SECONDS);
     assertThat(found.result()).isZero();
-    assertThat(found.cpuNanos()).as("processor time").isLessThan(TimeUnit.MILLISECONDS.toNanos(HELD_MILLIS / 4));
+    assertThat(found.cpuNanos())
+        .as("processor time")
+        .isLessThan(TimeUnit.MILLISECONDS.toNanos(HELD_MILLIS / 4));
     assertThat(program.reap()).hasSize(8);
   }
 

@@ -26,7 +26,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A program of io_submit and io_getevents on one open block device, without a call table in between. */
+/**
+ * A program of io_submit and io_getevents on one open block device, without a call table in
+ * between.
+ */
 final class LegacyProgram implements AutoCloseable {
   static final int BLOCK = 4096;
   static final int IOCBS = 64;
@@ -56,7 +59,8 @@ final class LegacyProgram implements AutoCloseable {
 
   int open(int flags) {
     try {
-      return FilesStruct.of(process).install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+      return FilesStruct.of(process)
+          .install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
@@ -117,7 +121,8 @@ final class LegacyProgram implements AutoCloseable {
     Timespec.tvSec(timespec, timeoutNanos / 1_000_000_000);
     Timespec.tvNsec(timespec, timeoutNanos % 1_000_000_000);
     return RingProgram.in(
-        caller, () -> aio.ioGetevents(caller, ctx(), min, nr, array, timeoutNanos < 0 ? 0 : timespec));
+        caller,
+        () -> aio.ioGetevents(caller, ctx(), min, nr, array, timeoutNanos < 0 ? 0 : timespec));
   }
 
   /** As getevents for one event, with a timeout whose fields are any value at all. */
@@ -131,7 +136,9 @@ final class LegacyProgram implements AutoCloseable {
     List<RingProgram.Event> list = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       long at = events + i * IoEvent.SIZE;
-      list.add(new RingProgram.Event(IoEvent.data(at), IoEvent.obj(at), IoEvent.res(at), IoEvent.res2(at)));
+      list.add(
+          new RingProgram.Event(
+              IoEvent.data(at), IoEvent.obj(at), IoEvent.res(at), IoEvent.res2(at)));
     }
     return list;
   }
@@ -139,7 +146,10 @@ final class LegacyProgram implements AutoCloseable {
   /** Takes exactly so many events and answers their results in order of their iocbs. */
   List<Long> results(int count) {
     assertThat(getevents(count, count, -1)).isEqualTo(count);
-    return events(count).stream().sorted((a, b) -> Long.compare(a.data(), b.data())).map(RingProgram.Event::res).toList();
+    return events(count).stream()
+        .sorted((a, b) -> Long.compare(a.data(), b.data()))
+        .map(RingProgram.Event::res)
+        .toList();
   }
 
   long cancel(long iocb) {

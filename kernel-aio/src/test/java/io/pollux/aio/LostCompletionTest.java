@@ -39,8 +39,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A callback that throws between the device and the event. The request has an event, and the end of the context waits for nothing
- * that cannot come.
+ * A callback that throws between the device and the event. The request has an event, and the end of
+ * the context waits for nothing that cannot come.
  */
 @Timeout(60)
 class LostCompletionTest {
@@ -99,9 +99,17 @@ class LostCompletionTest {
     }
   }
 
-  /** Passes requests to the file of the block device, and names itself as their file again before they complete. */
+  /**
+   * Passes requests to the file of the block device, and names itself as their file again before
+   * they complete.
+   */
   private class Stacked extends OnDisk {
-    private final File lower = new File(program.files, new BdevInode(new Ramfs(1), 3, bdev), null, Fcntl.O_RDWR | Fcntl.O_DIRECT);
+    private final File lower =
+        new File(
+            program.files,
+            new BdevInode(new Ramfs(1), 3, bdev),
+            null,
+            Fcntl.O_RDWR | Fcntl.O_DIRECT);
 
     @Override
     public long readIter(Task current, Kiocb iocb, IovIter to) {
@@ -117,7 +125,8 @@ class LostCompletionTest {
       File own = iocb.file();
       iocb.kiFilp = lower;
       long result = lower.op().writeIter(current, iocb, from);
-      iocb.kiFilp = own; // the end of a direct write invalidates the cache of this file: no block device
+      // the end of a direct write invalidates the cache of this file: no block device
+      iocb.kiFilp = own;
       return result;
     }
 
@@ -140,7 +149,13 @@ class LostCompletionTest {
     @Override
     public long readIter(Task current, Kiocb iocb, IovIter to) {
       Bio bio =
-          Bio.alloc(current, bdev, iocb.kiPos >> BlkTypes.SECTOR_SHIFT, BlkTypes.REQ_OP_READ, endIo, owner == null ? iocb : owner);
+          Bio.alloc(
+              current,
+              bdev,
+              iocb.kiPos >> BlkTypes.SECTOR_SHIFT,
+              BlkTypes.REQ_OP_READ,
+              endIo,
+              owner == null ? iocb : owner);
       assertThat(bio.iovIterGetPages(to)).isZero();
       if (iocb.has(Kiocb.IOCB_HIPRI)) {
         bio.setPolled(iocb);
@@ -221,7 +236,9 @@ class LostCompletionTest {
     prepare(program.fd, 1, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
     complete(2);
-    assertThat(events(2)).extracting(Event::res).containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
+    assertThat(events(2))
+        .extracting(Event::res)
+        .containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
     assertThat(said).hasSize(1);
     assertThat(said.getFirst())
         .startsWith("kernel oops in the end of a direct request: java.lang.ClassCastException: ")
@@ -239,8 +256,14 @@ class LostCompletionTest {
     prepare(program.fd, 1, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
     complete(2);
-    assertThat(events(2)).extracting(Event::res).containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
-    assertThat(said).containsExactly("kernel oops in the end_io of a bio: " + BROKEN + "its request fails with EIO if it is not complete");
+    assertThat(events(2))
+        .extracting(Event::res)
+        .containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
+    assertThat(said)
+        .containsExactly(
+            "kernel oops in the end_io of a bio: "
+                + BROKEN
+                + "its request fails with EIO if it is not complete");
     assertDestroyed();
   }
 
@@ -266,20 +289,27 @@ class LostCompletionTest {
     assertDestroyed();
   }
 
-  /** Nothing names the request: it has no event, and the end of the context gives up after a while. */
+  /**
+   * Nothing names the request: it has no event, and the end of the context gives up after a while.
+   */
   @ParameterizedTest
   @ValueSource(ints = {RINGS, POLLED})
-  void anEndIoThatLosesItsRequestDoesNotHoldUpTheEndOfTheContext(int flags) throws InterruptedException {
+  void anEndIoThatLosesItsRequestDoesNotHoldUpTheEndOfTheContext(int flags)
+      throws InterruptedException {
     leaks = true; // the file and the memory of the request
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     prepare(open(new OwnBio(LostCompletionTest::broken, this)), 0, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     complete(1);
-    assertThat(destroy(20_000)).asString().contains("IllegalStateException: an aio context ends before");
+    assertThat(destroy(20_000))
+        .asString()
+        .contains("IllegalStateException: an aio context ends before");
     assertThat(said)
         .containsExactly(
-            "kernel oops in the end_io of a bio: " + BROKEN + "its request is lost, and the end of its context gives up on it");
+            "kernel oops in the end_io of a bio: "
+                + BROKEN
+                + "its request is lost, and the end of its context gives up on it");
     assertThat(bdev.queue().busyTags()).isZero();
   }
 
@@ -313,14 +343,21 @@ class LostCompletionTest {
     assertThat(events(2)).containsExactly(new Event(0, 0, 4096, 0), new Event(1, 1, 4096, 0));
     assertThat(said)
         .hasSize(2)
-        .containsOnly("kernel oops in the eventfd of a request: " + BROKEN + "the request completes without a signal");
+        .containsOnly(
+            "kernel oops in the eventfd of a request: "
+                + BROKEN
+                + "the request completes without a signal");
     assertDestroyed();
   }
 
-  /** The memory stays pinned, and a polled request is polled for, as long as the device has the request. */
+  /**
+   * The memory stays pinned, and a polled request is polled for, as long as the device has the
+   * request.
+   */
   @ParameterizedTest
   @ValueSource(ints = {RINGS | FIXED, POLLED, POLLED | FIXED})
-  void aContextEndsAfterTheDeviceHasCompletedWhatItsFileThrewFor(int flags) throws InterruptedException {
+  void aContextEndsAfterTheDeviceHasCompletedWhatItsFileThrewFor(int flags)
+      throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     int fd =

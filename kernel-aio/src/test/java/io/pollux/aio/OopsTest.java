@@ -30,7 +30,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A file's method that throws where no caller could catch it: in the submission thread, a worker, a wake-up. */
+/**
+ * A file's method that throws where no caller could catch it: in the submission thread, a worker, a
+ * wake-up.
+ */
 @Patch(26)
 @Timeout(60)
 class OopsTest {
@@ -119,8 +122,12 @@ class OopsTest {
   @ParameterizedTest
   @ValueSource(
       ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD, RingProgram.POLLED | SQPOLL,
-        RingProgram.RINGS | SQWQ, RingProgram.RINGS | SQTHREAD | SQWQ
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.RINGS | SQPOLL,
+        RingProgram.POLLED | SQTHREAD,
+        RingProgram.POLLED | SQPOLL,
+        RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD | SQWQ
       })
   void anEntryWhoseFileThrowsIsAnEventAndTheOthersAreDone(int flags) {
     assertThat(program.setup(flags)).isZero();
@@ -135,17 +142,23 @@ class OopsTest {
       }
       assertThat(program.enter(5, 0, SUBMIT)).isEqualTo(5);
       for (RingProgram.Event event : events(5)) {
-        assertThat(event.res()).as("entry " + event.data()).isEqualTo(event.data() % 2 == 1 ? -Errno.EIO : 4096);
+        assertThat(event.res())
+            .as("entry " + event.data())
+            .isEqualTo(event.data() % 2 == 1 ? -Errno.EIO : 4096);
       }
     }
     boolean repeated = (flags & SQWQ) != 0; // a read that the worker was to repeat
     String where = repeated ? "a work of aio-sqwq" : "aio-sq";
-    String consequence = repeated ? "the thread goes on with the next work" : "the request fails with EIO";
+    String consequence =
+        repeated ? "the thread goes on with the next work" : "the request fails with EIO";
     long since = System.nanoTime();
     while (said.size() < 6 && System.nanoTime() - since < TimeUnit.SECONDS.toNanos(10)) {
       Thread.onSpinWait(); // a worker reports after it has completed the event
     }
-    assertThat(said).hasSize(6).containsOnly("kernel oops in " + where + ": java.lang.AssertionError: broken; " + consequence);
+    assertThat(said)
+        .hasSize(6)
+        .containsOnly(
+            "kernel oops in " + where + ": java.lang.AssertionError: broken; " + consequence);
     assertThat(program.destroy()).isZero();
   }
 
@@ -158,7 +171,8 @@ class OopsTest {
             new Throws() {
               @Override
               public long readIter(Task current, Kiocb iocb, IovIter to) {
-                current.setPlug(() -> {}); // in the place of the batch's plug, whose end throws then
+                // in the place of the batch's plug, whose end throws then
+                current.setPlug(() -> {});
                 return -Kiocb.EIOCBQUEUED;
               }
 
@@ -213,9 +227,13 @@ class OopsTest {
         Thread.onSpinWait();
       }
     }
-    assertThat(events).containsExactly(new RingProgram.Event(0, 0, 4096, 0), new RingProgram.Event(1, 1, 4096, 0));
+    assertThat(events)
+        .containsExactly(
+            new RingProgram.Event(0, 0, 4096, 0), new RingProgram.Event(1, 1, 4096, 0));
     assertThat(said)
-        .containsExactly("kernel oops in the iopoll of a file: java.lang.AssertionError: broken; it is tried again");
+        .containsExactly(
+            "kernel oops in the iopoll of a file: java.lang.AssertionError: broken; it is tried"
+                + " again");
     assertThat(program.destroy()).isZero();
   }
 
@@ -223,10 +241,14 @@ class OopsTest {
   @ParameterizedTest
   @ValueSource(
       ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.RINGS | SQPOLL,
+        RingProgram.POLLED | SQTHREAD,
+        RingProgram.RINGS | SQWQ,
         RingProgram.RINGS | SQTHREAD | SQWQ
       })
-  void aRequestThatWasCompletedBeforeItsFileThrewHasOneEvent(int flags) throws InterruptedException {
+  void aRequestThatWasCompletedBeforeItsFileThrewHasOneEvent(int flags)
+      throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     int fd =
@@ -249,12 +271,16 @@ class OopsTest {
     Thread.sleep(50); // in which a second event could come
     program.enter(0, 0, GETEVENTS);
     events.addAll(program.reap());
-    assertThat(events).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
+    assertThat(events)
+        .extracting(RingProgram.Event::data)
+        .containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
     assertThat(events).allMatch(event -> event.res() == 4096);
     assertThat(program.destroy()).isZero();
   }
 
-  /** Between the completion and the throw the submitter uses the same object for another request. */
+  /**
+   * Between the completion and the throw the submitter uses the same object for another request.
+   */
   @Test
   void aRequestThatWasReusedBeforeItsFileThrewKeepsItsEvent() throws InterruptedException {
     assertThat(program.setup(RingProgram.RINGS | SQWQ)).isZero();
@@ -303,7 +329,9 @@ class OopsTest {
       Thread.sleep(1); // the timeout bounds the loop
     }
     TestInode.complete(iocbs.get(1));
-    assertThat(events(2)).containsExactly(new RingProgram.Event(1, 0, 4096, 0), new RingProgram.Event(2, 1, 4096, 0));
+    assertThat(events(2))
+        .containsExactly(
+            new RingProgram.Event(1, 0, 4096, 0), new RingProgram.Event(2, 1, 4096, 0));
     assertThat(program.destroy()).isZero();
     assertThat(program.reap()).isEmpty();
   }
@@ -334,7 +362,9 @@ class OopsTest {
     assertThat(events(3)).allMatch(event -> event.res() == -Errno.EIO);
     assertThat(said)
         .hasSize(3)
-        .containsOnly("kernel oops in aio-sqwq: java.lang.AssertionError: broken; the request fails with EIO");
+        .containsOnly(
+            "kernel oops in aio-sqwq: java.lang.AssertionError: broken; the request fails with"
+                + " EIO");
   }
 
   @Test
@@ -352,7 +382,8 @@ class OopsTest {
     assertThat(events(3)).allMatch(event -> event.res() == -Errno.EIO);
     assertThat(said)
         .hasSize(3)
-        .containsOnly("kernel oops in aio-work: java.lang.AssertionError: broken; the fsync fails with EIO");
+        .containsOnly(
+            "kernel oops in aio-work: java.lang.AssertionError: broken; the fsync fails with EIO");
   }
 
   /** Not the waker's matter: it wakes the others. */
@@ -374,7 +405,9 @@ class OopsTest {
     assertThat(events(2)).allMatch(event -> event.res() == -Errno.EIO);
     assertThat(said)
         .hasSize(2)
-        .containsOnly("kernel oops in the poll of a file: java.lang.AssertionError: broken; the request fails with EIO");
+        .containsOnly(
+            "kernel oops in the poll of a file: java.lang.AssertionError: broken; the request fails"
+                + " with EIO");
   }
 
   @Test

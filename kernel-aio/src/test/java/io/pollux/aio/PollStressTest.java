@@ -24,8 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Polls of eventfds that threads signal and drain, and cancel meanwhile: each has one event, no wake-up is missed, and none
- * finds a request that is another one by now. -Dpollux.seed=N draws the same again.
+ * Polls of eventfds that threads signal and drain, and cancel meanwhile: each has one event, no
+ * wake-up is missed, and none finds a request that is another one by now. -Dpollux.seed=N draws the
+ * same again.
  */
 @Timeout(120)
 class PollStressTest {
@@ -96,7 +97,9 @@ class PollStressTest {
   }
 
   private void submit(SplittableRandom random, int i) {
-    long iocb = program.prepare(i, AioAbi.IOCB_CMD_POLL, fds[random.nextInt(EVENTFDS)], PollBits.POLLIN, 0, 0);
+    long iocb =
+        program.prepare(
+            i, AioAbi.IOCB_CMD_POLL, fds[random.nextInt(EVENTFDS)], PollBits.POLLIN, 0, 0);
     if (random.nextInt(4) == 0) {
       Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_RESFD); // its completion wakes others
       Iocb.aioResfd(iocb, fds[random.nextInt(EVENTFDS)]);
@@ -133,7 +136,9 @@ class PollStressTest {
           (task, random) -> {
             int i = random.nextInt(POLLS);
             long iocb = program.iocbs + i * Iocb.SIZE;
-            long result = RingProgram.in(task, () -> program.aio.ioCancel(task, program.ctx(), iocb, memory + 64));
+            long result =
+                RingProgram.in(
+                    task, () -> program.aio.ioCancel(task, program.ctx(), iocb, memory + 64));
             assertThat(result).isIn((long) -Errno.EINPROGRESS, (long) -Errno.EINVAL);
             if (result == -Errno.EINPROGRESS) {
               cancelled.incrementAndGet();
@@ -162,7 +167,9 @@ class PollStressTest {
     while (flying > 0) {
       take(program.getevents(1, POLLS, -1)); // if a wake-up is missed this has no end
     }
-    assertThat(ended).as("seed %d: as many at most as were cancelled", seed).isBetween(1L, cancelled.get());
+    assertThat(ended)
+        .as("seed %d: as many at most as were cancelled", seed)
+        .isBetween(1L, cancelled.get());
     for (File file : files) {
       file.fput();
     }

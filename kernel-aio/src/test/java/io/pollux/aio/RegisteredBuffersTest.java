@@ -26,14 +26,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The fixed buffers of a context on a disk of the machine, which has them pinned as long as the context lives. */
+/**
+ * The fixed buffers of a context on a disk of the machine, which has them pinned as long as the
+ * context lives.
+ */
 @Timeout(60)
 class RegisteredBuffersTest {
   private static final int NR = 8;
   private static final int HALF = NR / 2;
   private static final int BLOCKS = 64;
   private static final int TABLE = 1024; // entries of each ring's
-  private static final String NO_ENTRY = "0xffffffffffffffff"; // what older kernels show of an empty entry
+  // what older kernels show of an empty entry
+  private static final String NO_ENTRY = "0xffffffffffffffff";
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
 
   private Path image;
@@ -58,12 +62,16 @@ class RegisteredBuffersTest {
     return disk;
   }
 
-  /** What the machine says is registered with rings of this process: address and length of each entry. */
+  /**
+   * What the machine says is registered with rings of this process: address and length of each
+   * entry.
+   */
   private static List<String> registered() throws IOException {
     List<String> all = new ArrayList<>();
     try (DirectoryStream<Path> fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
       for (Path fd : fds) {
-        if (Files.isSymbolicLink(fd) && Files.readSymbolicLink(fd).toString().equals("anon_inode:[io_uring]")) {
+        if (Files.isSymbolicLink(fd)
+            && Files.readSymbolicLink(fd).toString().equals("anon_inode:[io_uring]")) {
           all.addAll(registered(Path.of("/proc/self/fdinfo").resolve(fd.getFileName())));
         }
       }
@@ -71,7 +79,10 @@ class RegisteredBuffersTest {
     return all;
   }
 
-  /** Linux prints no details of a ring while a thread is in a call for it. The read is then repeated. */
+  /**
+   * Linux prints no details of a ring while a thread is in a call for it. The read is then
+   * repeated.
+   */
   private static List<String> registered(Path ring) throws IOException {
     for (int attempt = 0; attempt < 10_000; attempt++) {
       List<String> lines = Files.readAllLines(ring);
@@ -90,7 +101,10 @@ class RegisteredBuffersTest {
     throw new AssertionError("no table of buffers in " + Files.readString(ring));
   }
 
-  /** One turn of the ring, in halves: a read or a write of every second block, each with its own buffer. */
+  /**
+   * One turn of the ring, in halves: a read or a write of every second block, each with its own
+   * buffer.
+   */
   private static List<RingProgram.Event> turn(RingProgram program, boolean polled, boolean write) {
     List<RingProgram.Event> events = new ArrayList<>();
     for (int i = 0; i < NR; i++) {
@@ -109,7 +123,9 @@ class RegisteredBuffersTest {
         }
       }
     }
-    assertThat(events).extracting(RingProgram.Event::data).containsExactlyInAnyOrder(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L);
+    assertThat(events)
+        .extracting(RingProgram.Event::data)
+        .containsExactlyInAnyOrder(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L);
     return events;
   }
 
@@ -132,25 +148,33 @@ class RegisteredBuffersTest {
         RingProgram program = new RingProgram(disk.disk("file0", 1, false), NR)) {
       for (int life = 0; life < 3; life++) { // at the same addresses
         for (int i = 0; i < NR; i++) {
-          Iocb.aioBuf(AioIocbRing.iocb(program.sq, i), program.buffers + (long) i * RingProgram.BLOCK);
+          Iocb.aioBuf(
+              AioIocbRing.iocb(program.sq, i), program.buffers + (long) i * RingProgram.BLOCK);
           Iocb.aioNbytes(AioIocbRing.iocb(program.sq, i), RingProgram.BLOCK);
         }
         assertThat(program.setup(flags | FIXED)).isZero();
         assertThat(registered()).as("not before it is used").isEmpty();
-        assertThat(turn(program, polled, false)).extracting(RingProgram.Event::res).containsOnly(4096L);
+        assertThat(turn(program, polled, false))
+            .extracting(RingProgram.Event::res)
+            .containsOnly(4096L);
         assertRead(program, life);
         assertThat(registered()).containsExactly(entry(program));
         for (int i = 0; i < NR; i++) {
-          RawMemory.putByte(program.buffers + (long) i * RingProgram.BLOCK, (byte) (2 * i + 2 + life));
+          RawMemory.putByte(
+              program.buffers + (long) i * RingProgram.BLOCK, (byte) (2 * i + 2 + life));
         }
-        assertThat(turn(program, polled, true)).extracting(RingProgram.Event::res).containsOnly(4096L);
+        assertThat(turn(program, polled, true))
+            .extracting(RingProgram.Event::res)
+            .containsOnly(4096L);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();
         assertThat(registered()).as("after io_destroy").isEmpty();
         RawMemory.putLong(program.ctxp, 0);
 
         assertThat(program.setup(flags)).isZero();
-        assertThat(turn(program, polled, false)).extracting(RingProgram.Event::res).containsOnly(4096L);
+        assertThat(turn(program, polled, false))
+            .extracting(RingProgram.Event::res)
+            .containsOnly(4096L);
         assertRead(program, life + 1);
         assertThat(registered()).as("of a context without fixed buffers").isEmpty();
         assertThat(program.destroy()).isZero();
@@ -167,7 +191,8 @@ class RegisteredBuffersTest {
   void areLetGoOfWhenTheProcessEnds(boolean polled) throws IOException {
     try (HostDisk disk = open()) {
       try (RingProgram program = new RingProgram(disk.disk("file0", 1, false), NR)) {
-        assertThat(program.setup((polled ? RingProgram.POLLED : RingProgram.RINGS) | FIXED)).isZero();
+        assertThat(program.setup((polled ? RingProgram.POLLED : RingProgram.RINGS) | FIXED))
+            .isZero();
         turn(program, polled, false);
         assertThat(registered()).containsExactly(entry(program));
       }
@@ -183,8 +208,12 @@ class RegisteredBuffersTest {
       BlockDevice device = faulty.disk("fault0", 1, false);
       try (RingProgram program = new RingProgram(device, NR)) {
         assertThat(program.setup(RingProgram.POLLED | FIXED)).isZero();
-        assertThat(turn(program, true, false)).extracting(RingProgram.Event::res).contains((long) -Errno.EIO, 4096L);
-        assertThat(turn(program, true, false)).extracting(RingProgram.Event::res).containsOnly(4096L);
+        assertThat(turn(program, true, false))
+            .extracting(RingProgram.Event::res)
+            .contains((long) -Errno.EIO, 4096L);
+        assertThat(turn(program, true, false))
+            .extracting(RingProgram.Event::res)
+            .containsOnly(4096L);
         assertRead(program, 0);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();

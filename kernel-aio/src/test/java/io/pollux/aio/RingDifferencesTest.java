@@ -69,11 +69,13 @@ class RingDifferencesTest {
   }
 
   @Test
-  void nothingInFlightIsNotWaitedFor() throws InterruptedException, ExecutionException, TimeoutException {
+  void nothingInFlightIsNotWaitedFor()
+      throws InterruptedException, ExecutionException, TimeoutException {
     setup(RingProgram.RINGS);
     Task waiter = program.process.newTask();
     CompletableFuture<Long> result =
-        inTheBackground(() -> program.aio.ioRingEnter(waiter, program.ctx(), 0, 1, GETEVENTS), waiter);
+        inTheBackground(
+            () -> program.aio.ioRingEnter(waiter, program.ctx(), 0, 1, GETEVENTS), waiter);
     assertThat(result.get(20, TimeUnit.SECONDS)).isZero();
   }
 
@@ -141,15 +143,19 @@ class RingDifferencesTest {
   }
 
   @Test
-  void ioSubmitOnAContextWithRingsLeavesNoReference() throws InterruptedException, ExecutionException {
+  void ioSubmitOnAContextWithRingsLeavesNoReference()
+      throws InterruptedException, ExecutionException {
     setup(RingProgram.RINGS);
     long id = program.ctx();
     Kioctx ctx = Objects.requireNonNull(KioctxTable.lookup(program.process.mm(), id));
     ctx.put();
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioSubmit(program.task, id, 1, program.ctxp)))
+    assertThat(
+            RingProgram.in(
+                program.task, () -> program.aio.ioSubmit(program.task, id, 1, program.ctxp)))
         .isEqualTo(-Errno.EINVAL);
     Task destroyer = program.process.newTask();
-    CompletableFuture<Long> result = inTheBackground(() -> program.aio.ioDestroy(destroyer, id), destroyer);
+    CompletableFuture<Long> result =
+        inTheBackground(() -> program.aio.ioDestroy(destroyer, id), destroyer);
     try {
       assertThat(result.get(20, TimeUnit.SECONDS)).isZero();
     } catch (TimeoutException e) {

@@ -31,7 +31,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a program can make a context keep: events that it does not take, requests, and works for the workers. */
+/**
+ * What a program can make a context keep: events that it does not take, requests, and works for the
+ * workers.
+ */
 @Patch(26)
 @Timeout(60)
 class RingLimitTest {
@@ -43,7 +46,8 @@ class RingLimitTest {
   private static final int RINGS = RingProgram.RINGS;
   private static final int DISK = 1 << 20;
   private static final int NR = 9;
-  private static final int MOST = NR - 1 + NR; // what the CQ ring holds, and as many kept events as it has places
+  // what the CQ ring holds, and as many kept events as it has places
+  private static final int MOST = NR - 1 + NR;
   private static final int BAD_FD = 99;
 
   private final HeldDisk disk = new HeldDisk(6);
@@ -97,7 +101,8 @@ class RingLimitTest {
 
   @ParameterizedTest
   @ValueSource(ints = {RINGS, RINGS | SQWQ})
-  void submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces(int flags) throws InterruptedException {
+  void submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces(int flags)
+      throws InterruptedException {
     setup(flags);
     prepare(NR - 1, false);
     int accepted = fill(10_000);
@@ -106,7 +111,9 @@ class RingLimitTest {
     }
     assertThat(accepted).isBetween(MOST, MOST + AioAbi.AIO_MAX_NR);
     drain(accepted);
-    assertThat(program.enter(NR - 1, 0, SUBMIT)).as("the entries are the program's still").isEqualTo(NR - 1);
+    assertThat(program.enter(NR - 1, 0, SUBMIT))
+        .as("the entries are the program's still")
+        .isEqualTo(NR - 1);
     assertThat(drain(NR - 1)).extracting(Event::res).containsOnly(0L);
   }
 
@@ -123,7 +130,9 @@ class RingLimitTest {
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(-Errno.EOVERFLOW);
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(-Errno.EAGAIN);
     assertThat(program.reap(2)).hasSize(2);
-    assertThat(program.enter(3, 0, SUBMIT)).as("room for two: the call moves kept events first").isEqualTo(2);
+    assertThat(program.enter(3, 0, SUBMIT))
+        .as("room for two: the call moves kept events first")
+        .isEqualTo(2);
   }
 
   @Test
@@ -164,7 +173,10 @@ class RingLimitTest {
     return AioIocbRing.head(program.sq);
   }
 
-  /** Fills the SQ ring of a thread again and again, until the thread takes no more. Returns how many it took. */
+  /**
+   * Fills the SQ ring of a thread again and again, until the thread takes no more. Returns how many
+   * it took.
+   */
   private int fillThread(boolean bad, boolean polled, boolean calls) throws InterruptedException {
     int taken = 0;
     int unchanged = 0;
@@ -194,8 +206,16 @@ class RingLimitTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"16, true, false", "16, false, false", "64, true, false", "64, false, false", "64, false, true", "16, false, true"})
-  void aThreadStopsAtTheLimitAndGoesOnWhenThereIsRoom(int flag, boolean bad, boolean workers) throws InterruptedException {
+  @CsvSource({
+    "16, true, false",
+    "16, false, false",
+    "64, true, false",
+    "64, false, false",
+    "64, false, true",
+    "16, false, true"
+  })
+  void aThreadStopsAtTheLimitAndGoesOnWhenThereIsRoom(int flag, boolean bad, boolean workers)
+      throws InterruptedException {
     setup(RINGS | flag | (workers ? SQWQ : 0));
     boolean calls = flag == SQTHREAD;
     int taken = fillThread(bad, false, calls);
@@ -208,7 +228,9 @@ class RingLimitTest {
     }
     long cpu = cpuNanos("aio-sq");
     TimeUnit.MILLISECONDS.sleep(500);
-    assertThat(cpuNanos("aio-sq") - cpu).as("processor time in half a second").isLessThan(250_000_000);
+    assertThat(cpuNanos("aio-sq") - cpu)
+        .as("processor time in half a second")
+        .isLessThan(250_000_000);
 
     List<Event> events = new ArrayList<>();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
@@ -218,10 +240,15 @@ class RingLimitTest {
         program.enter(0, 0, GETEVENTS); // submits nothing, and makes room
       }
     }
-    assertThat(events).hasSize(taken + NR - 1).allMatch(event -> event.res() == (bad ? -Errno.EBADF : 0));
+    assertThat(events)
+        .hasSize(taken + NR - 1)
+        .allMatch(event -> event.res() == (bad ? -Errno.EBADF : 0));
   }
 
-  /** EAGAIN of a full context is repeated, that of a file is an event, also if the thread met the other before. */
+  /**
+   * EAGAIN of a full context is repeated, that of a file is an event, also if the thread met the
+   * other before.
+   */
   @ParameterizedTest
   @ValueSource(ints = {SQTHREAD, SQPOLL})
   void aFileThatIsAgainIsAnEventAfterTheContextWasFull(int flag) throws InterruptedException {
@@ -246,7 +273,9 @@ class RingLimitTest {
       program.enter(1, 0, SUBMIT | GETEVENTS);
       events.addAll(program.reap());
     }
-    assertThat(events.getLast()).extracting(Event::data, Event::res).containsExactly(99L, (long) -Errno.EAGAIN);
+    assertThat(events.getLast())
+        .extracting(Event::data, Event::res)
+        .containsExactly(99L, (long) -Errno.EAGAIN);
   }
 
   /** On a polled context events that find no room stay in the list, as requests do. */
@@ -273,7 +302,9 @@ class RingLimitTest {
     TimeUnit.MILLISECONDS.sleep(1500);
     long cpu = cpuNanos("aio-sq");
     TimeUnit.MILLISECONDS.sleep(500);
-    assertThat(cpuNanos("aio-sq") - cpu).as("processor time in half a second").isLessThan(250_000_000);
+    assertThat(cpuNanos("aio-sq") - cpu)
+        .as("processor time in half a second")
+        .isLessThan(250_000_000);
 
     List<Event> events = new ArrayList<>();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
@@ -307,10 +338,16 @@ class RingLimitTest {
     assertThat(result).isEqualTo(-Errno.EAGAIN);
     assertThat(accepted).isBetween(8 * 1024L, 16 * 1024L);
     assertThat(FilesStruct.of(program.process).close(program.task, write)).isZero();
-    assertThat(drain((int) accepted)).extracting(Event::res).as("the end of the pipe, and no limit").containsOnly(0L);
+    assertThat(drain((int) accepted))
+        .extracting(Event::res)
+        .as("the end of the pipe, and no limit")
+        .containsOnly(0L);
   }
 
-  /** Sixteen for each entry. Requests are counted in groups of eight, so that the last ones may be refused early. */
+  /**
+   * Sixteen for each entry. Requests are counted in groups of eight, so that the last ones may be
+   * refused early.
+   */
   @ParameterizedTest
   @ValueSource(ints = {RINGS, RINGS | SQWQ, RingProgram.POLLED})
   void aSmallContextHoldsFewRequests(int flags) {

@@ -69,7 +69,8 @@ final class RingProgram implements AutoCloseable {
 
   int open(int flags) {
     try {
-      return FilesStruct.of(process).install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
+      return FilesStruct.of(process)
+          .install(namei.open(task, null, "/disk".getBytes(StandardCharsets.UTF_8), flags, 0));
     } catch (ErrnoException e) {
       throw new AssertionError(e);
     }
@@ -119,7 +120,10 @@ final class RingProgram implements AutoCloseable {
     }
   }
 
-  /** Fills the next entry with a read of one block and answers its address, to be changed before enter. */
+  /**
+   * Fills the next entry with a read of one block and answers its address, to be changed before
+   * enter.
+   */
   long prepareRead(long offset, long data, boolean hipri) {
     int index = sqTail;
     long iocb = AioIocbRing.iocb(sq, index);
@@ -173,7 +177,9 @@ final class RingProgram implements AutoCloseable {
     int tail = AioIoEventRing.tail(cq);
     while (cqHead != tail && events.size() < max) {
       long event = AioIoEventRing.event(cq, cqHead);
-      events.add(new Event(IoEvent.data(event), IoEvent.obj(event), IoEvent.res(event), IoEvent.res2(event)));
+      events.add(
+          new Event(
+              IoEvent.data(event), IoEvent.obj(event), IoEvent.res(event), IoEvent.res2(event)));
       cqHead = next(cqHead);
     }
     AioIoEventRing.head(cq, cqHead);

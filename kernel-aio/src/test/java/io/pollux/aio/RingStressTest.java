@@ -24,8 +24,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The rings with everybody at work at once: a producer and a consumer on threads of their own, and the kernel's
- * thread or the producer's calls between them. Nothing is lost, nothing comes twice, nothing hangs.
+ * The rings with everybody at work at once: a producer and a consumer on threads of their own, and
+ * the kernel's thread or the producer's calls between them. Nothing is lost, nothing comes twice,
+ * nothing hangs.
  */
 @Patch(26)
 @Timeout(120)
@@ -58,7 +59,10 @@ class RingStressTest {
         long event = AioIoEventRing.event(program.cq, head);
         int number = (int) IoEvent.data(event);
         if (IoEvent.res(event) != 512 || seen.get(number)) {
-          wrong.set("request " + number + (seen.get(number) ? " came twice" : " answered " + IoEvent.res(event)));
+          wrong.set(
+              "request "
+                  + number
+                  + (seen.get(number) ? " came twice" : " answered " + IoEvent.res(event)));
         }
         seen.set(number);
         head = program.next(head);
@@ -68,7 +72,10 @@ class RingStressTest {
     }
   }
 
-  /** Fills the entry at a tail with a read of one sector. All requests share one buffer: what they read is the same. */
+  /**
+   * Fills the entry at a tail with a read of one sector. All requests share one buffer: what they
+   * read is the same.
+   */
   private static void fill(RingProgram program, int tail, int number, boolean hipri) {
     long iocb = AioIocbRing.iocb(program.sq, tail);
     RawMemory.zero(iocb, Iocb.SIZE);
@@ -82,8 +89,23 @@ class RingStressTest {
 
   @ParameterizedTest
   @CsvSource({
-    "2, 72", "3, 74", "7, 74", "16, 74", "33, 72", "100, 74", "1000, 74", "4096, 72", "4095, 74", // SQPOLL
-    "2, 8", "3, 10", "5, 8", "17, 10", "64, 8", "1000, 10", "4096, 8"
+    // SQPOLL
+    "2, 72",
+    "3, 74",
+    "7, 74",
+    "16, 74",
+    "33, 72",
+    "100, 74",
+    "1000, 74",
+    "4096, 72",
+    "4095, 74",
+    "2, 8",
+    "3, 10",
+    "5, 8",
+    "17, 10",
+    "64, 8",
+    "1000, 10",
+    "4096, 8"
   })
   void nothingIsLostAndNothingComesTwice(int nr, int flags) throws InterruptedException {
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
@@ -99,7 +121,8 @@ class RingStressTest {
     int made = 0;
     while ((made < requests || consumer.taken.get() < requests) && taking.isAlive()) {
       if (Thread.currentThread().isInterrupted()) {
-        consumer.wrong.set("the timeout came at request " + made + ", and " + consumer.taken + " events");
+        consumer.wrong.set(
+            "the timeout came at request " + made + ", and " + consumer.taken + " events");
         break;
       }
       int next = program.next(tail);
@@ -112,7 +135,9 @@ class RingStressTest {
       }
       if (!thread || (AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) != 0) {
         long result = program.enter(nr, 0, RingProgram.ENTER);
-        assertThat(result >= 0 || result == -Errno.EOVERFLOW || result == -Errno.EAGAIN).as("%d", result).isTrue();
+        assertThat(result >= 0 || result == -Errno.EOVERFLOW || result == -Errno.EAGAIN)
+            .as("%d", result)
+            .isTrue();
         if (result == -Errno.EAGAIN) { // the device has no request free: reap first
           program.enter(0, 0, AioAbi.IORING_FLAG_GETEVENTS);
         }
@@ -149,21 +174,32 @@ class RingStressTest {
     caller.join();
     stop.set(true);
     hostile.join();
-    program.close(); // ends the context with whatever is in flight, and looks whether anything is left
+    // ends the context with whatever is in flight, and looks whether anything is left
+    program.close();
     ram.close();
   }
 
-  private static void scribble(RingProgram program, SplittableRandom random, AtomicReference<Boolean> stop) {
+  private static void scribble(
+      RingProgram program, SplittableRandom random, AtomicReference<Boolean> stop) {
     long[] targets = {
-      program.sq, program.sq + 4, program.sq + 8, program.sq + 16, program.cq, program.cq + 4, program.cq + 8
+      program.sq,
+      program.sq + 4,
+      program.sq + 8,
+      program.sq + 16,
+      program.cq,
+      program.cq + 4,
+      program.cq + 8
     };
     while (!stop.get()) {
       int small = random.nextInt(-2, 16);
-      RawMemory.putInt(targets[random.nextInt(targets.length)], random.nextInt(4) == 0 ? random.nextInt() : small);
+      RawMemory.putInt(
+          targets[random.nextInt(targets.length)],
+          random.nextInt(4) == 0 ? random.nextInt() : small);
       int entry = random.nextInt(13);
       fill(program, entry, random.nextInt(1000), random.nextBoolean());
       if (random.nextInt(4) == 0) {
-        RawMemory.putLong(AioIocbRing.iocb(program.sq, entry) + random.nextInt(8) * 8L, random.nextLong());
+        RawMemory.putLong(
+            AioIocbRing.iocb(program.sq, entry) + random.nextInt(8) * 8L, random.nextLong());
       }
     }
   }

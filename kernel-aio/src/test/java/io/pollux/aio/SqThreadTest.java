@@ -44,8 +44,11 @@ class SqThreadTest {
   @ParameterizedTest
   @ValueSource(
       ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQWQ,
-        RingProgram.RINGS | SQTHREAD | SQWQ, RingProgram.POLLED | SQTHREAD | AioAbi.IOCTX_FLAG_FIXEDBUFS
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.POLLED | SQTHREAD,
+        RingProgram.RINGS | SQWQ,
+        RingProgram.RINGS | SQTHREAD | SQWQ,
+        RingProgram.POLLED | SQTHREAD | AioAbi.IOCTX_FLAG_FIXEDBUFS
       })
   void entriesAreTakenAndEventsComeByEnter(int flags) {
     setup(flags);
@@ -62,13 +65,19 @@ class SqThreadTest {
       }
       assertThat(events).hasSize(5).allMatch(event -> event.res() == 4096);
       for (RingProgram.Event event : events) {
-        assertThat(RawMemory.getLong(program.buffers + event.obj() * 4096)).isEqualTo((round + event.data()) % BLOCKS);
+        assertThat(RawMemory.getLong(program.buffers + event.obj() * 4096))
+            .isEqualTo((round + event.data()) % BLOCKS);
       }
     }
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQPOLL, RingProgram.POLLED | SQPOLL | SQTHREAD})
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQPOLL,
+        RingProgram.POLLED | SQPOLL,
+        RingProgram.POLLED | SQPOLL | SQTHREAD
+      })
   void noCallAtAll(int flags) {
     setup(flags);
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
@@ -117,7 +126,10 @@ class SqThreadTest {
   @ParameterizedTest
   @ValueSource(
       ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQTHREAD, RingProgram.RINGS | SQTHREAD | SQWQ, RingProgram.RINGS | SQPOLL,
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.POLLED | SQTHREAD,
+        RingProgram.RINGS | SQTHREAD | SQWQ,
+        RingProgram.RINGS | SQPOLL,
         RingProgram.POLLED | SQPOLL
       })
   void nobodyWaitsForWhatWasNotSubmitted(int flags) throws InterruptedException {
@@ -129,12 +141,20 @@ class SqThreadTest {
     assertThat(program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS)).isZero();
     assertThat(program.reap()).isEmpty();
 
-    assertThat(program.enter(1, 1, AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS)).isEqualTo(1);
-    assertThat(program.reap()).as("this time it was waited for").containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+    assertThat(program.enter(1, 1, AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS))
+        .isEqualTo(1);
+    assertThat(program.reap())
+        .as("this time it was waited for")
+        .containsExactly(new RingProgram.Event(7, 0, 4096, 0));
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS | SQTHREAD, RingProgram.POLLED | SQPOLL, RingProgram.RINGS | SQTHREAD | SQWQ})
+  @ValueSource(
+      ints = {
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.POLLED | SQPOLL,
+        RingProgram.RINGS | SQTHREAD | SQWQ
+      })
   void anEntryThatFailsBecomesAnEvent(int flags) {
     setup(flags);
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
@@ -160,7 +180,9 @@ class SqThreadTest {
       assertThat(program.setup(flags)).isEqualTo(-Errno.EINVAL);
     }
     AioIocbRing.sqThreadCpu(program.sq, 100_000);
-    assertThat(program.setup(RingProgram.RINGS | SQTHREAD)).as("no such cpu").isEqualTo(-Errno.EINVAL);
+    assertThat(program.setup(RingProgram.RINGS | SQTHREAD))
+        .as("no such cpu")
+        .isEqualTo(-Errno.EINVAL);
     assertThat(program.setup(RingProgram.RINGS)).as("read only with a thread").isZero();
   }
 

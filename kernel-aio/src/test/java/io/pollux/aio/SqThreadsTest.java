@@ -24,7 +24,8 @@ class SqThreadsTest {
   private static final int SQPOLL = AioAbi.IOCTX_FLAG_SQPOLL;
   private static final int SQWQ = AioAbi.IOCTX_FLAG_SQWQ;
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
-  private static final long TOO_MUCH_STACK = 1L << 50; // more than any machine has address space for
+  // more than any machine has address space for
+  private static final long TOO_MUCH_STACK = 1L << 50;
 
   private final RamDisk ram = new RamDisk(1 << 20);
   private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
@@ -40,17 +41,22 @@ class SqThreadsTest {
   private long setup(Aio aio, int flags) {
     RawMemory.putLong(program.ctxp, 0);
     return RingProgram.in(
-        program.task, () -> aio.ioSetup2(program.task, program.nr, flags, 0, program.sq, program.cq, program.ctxp));
+        program.task,
+        () ->
+            aio.ioSetup2(program.task, program.nr, flags, 0, program.sq, program.cq, program.ctxp));
   }
 
   @ParameterizedTest
   @ValueSource(
       ints = {
-        RingProgram.RINGS | SQTHREAD, RingProgram.RINGS | SQPOLL, RingProgram.POLLED | SQPOLL | FIXED,
+        RingProgram.RINGS | SQTHREAD,
+        RingProgram.RINGS | SQPOLL,
+        RingProgram.POLLED | SQPOLL | FIXED,
         RingProgram.RINGS | SQTHREAD | SQWQ | FIXED
       })
   void aThreadThatCantBeStartedIsEagainAndLeavesNoTrace(int flags) {
-    Aio aio = new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+    Aio aio =
+        new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     long mapped = program.map(4096, 3);
     for (int i = 0; i < 3; i++) {
       assertThat(setup(aio, flags)).isEqualTo(-Errno.EAGAIN);
@@ -60,21 +66,25 @@ class SqThreadsTest {
       assertThat(program.process.mm().lockedPages()).isZero();
     }
     assertThat(setup(aio, RingProgram.RINGS)).as("one without a thread").isZero();
-    assertThat(RingProgram.in(program.task, () -> aio.ioDestroy(program.task, program.ctx()))).isZero();
+    assertThat(RingProgram.in(program.task, () -> aio.ioDestroy(program.task, program.ctx())))
+        .isZero();
     assertThat(program.process.mm().munmap(mapped, 4096)).isZero();
   }
 
   @Test
   void workersThatCantBeStartedAreReplacedByTheRescuer() {
-    Aio aio = new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+    Aio aio =
+        new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     assertThat(setup(aio, RingProgram.RINGS | SQWQ)).isZero();
     program.prepareRead(0, 7, false);
     long entered =
         RingProgram.in(
-            program.task, () -> aio.ioRingEnter(program.task, program.ctx(), 1, 1, RingProgram.ENTER));
+            program.task,
+            () -> aio.ioRingEnter(program.task, program.ctx(), 1, 1, RingProgram.ENTER));
     assertThat(entered).isEqualTo(1);
     assertThat(program.reap()).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
-    assertThat(RingProgram.in(program.task, () -> aio.ioDestroy(program.task, program.ctx()))).isZero();
+    assertThat(RingProgram.in(program.task, () -> aio.ioDestroy(program.task, program.ctx())))
+        .isZero();
   }
 
   @Test
@@ -95,7 +105,10 @@ class SqThreadsTest {
       assertThat(setup(program.aio, RingProgram.RINGS | SQTHREAD)).isEqualTo(-Errno.EAGAIN);
     }
 
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, contexts.removeFirst()))).isZero();
+    assertThat(
+            RingProgram.in(
+                program.task, () -> program.aio.ioDestroy(program.task, contexts.removeFirst())))
+        .isZero();
     assertThat(setup(program.aio, RingProgram.RINGS | SQWQ)).isZero();
   }
 }

@@ -25,7 +25,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where io_submit and io_getevents differ from the posting. Each test fails if its difference goes away. */
+/**
+ * Where io_submit and io_getevents differ from the posting. Each test fails if its difference goes
+ * away.
+ */
 @Timeout(60)
 class SubmitDifferencesTest {
   private static final int USERIOCB = AioAbi.IOCTX_FLAG_USERIOCB;
@@ -62,7 +65,9 @@ class SubmitDifferencesTest {
     Task waiter = program.process.newTask();
     CompletableFuture<Long> result = new CompletableFuture<>();
     Thread thread =
-        new Thread(() -> result.complete(program.getevents(waiter, min, min, program.events, timeoutNanos)));
+        new Thread(
+            () ->
+                result.complete(program.getevents(waiter, min, min, program.events, timeoutNanos)));
     thread.setDaemon(true);
     thread.start();
     return result;
@@ -88,7 +93,11 @@ class SubmitDifferencesTest {
       Task other = program.process.newTask();
       RawMemory.putLong(program.pointers, program.iocbs);
       Thread thread =
-          new Thread(() -> RingProgram.in(other, () -> program.aio.ioSubmit(other, program.ctx(), 1, program.pointers)));
+          new Thread(
+              () ->
+                  RingProgram.in(
+                      other,
+                      () -> program.aio.ioSubmit(other, program.ctx(), 1, program.pointers)));
       thread.start();
       thread.join();
     }
@@ -138,7 +147,9 @@ class SubmitDifferencesTest {
   void userMappedIocbsInReadOnlyMemoryAreRefused() {
     long readOnly = program.process.mm().mmap(4096, Mman.PROT_READ);
     long result =
-        RingProgram.in(program.task, () -> program.aio.ioSetup2(program.task, 4, USERIOCB, readOnly, 0, 0, program.ctxp));
+        RingProgram.in(
+            program.task,
+            () -> program.aio.ioSetup2(program.task, 4, USERIOCB, readOnly, 0, 0, program.ctxp));
     assertThat(result).isEqualTo(-Errno.ENOMEM);
   }
 
@@ -165,7 +176,8 @@ class SubmitDifferencesTest {
 
   @Patch(15)
   @Test
-  void pollingGoesOnUntilThereAreMinEvents() throws InterruptedException, ExecutionException, TimeoutException {
+  void pollingGoesOnUntilThereAreMinEvents()
+      throws InterruptedException, ExecutionException, TimeoutException {
     setup(4, IOPOLL);
     read(0, program.fd, true);
     read(1, program.fd, true);
@@ -193,7 +205,10 @@ class SubmitDifferencesTest {
     assertThat(program.events(2)).extracting(RingProgram.Event::data).containsExactly(1000L, 1001L);
   }
 
-  /** A file that returns EAGAIN late. If that left the request incomplete, the next poll would complete it once more. */
+  /**
+   * A file that returns EAGAIN late. If that left the request incomplete, the next poll would
+   * complete it once more.
+   */
   @Patch(15)
   @Test
   void aLateEagainIsAnEvent() {
@@ -215,7 +230,9 @@ class SubmitDifferencesTest {
     read(0, open(file), true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     assertThat(program.getevents(1, 1, TimeUnit.SECONDS.toNanos(5))).isEqualTo(1);
-    assertThat(program.events(1)).extracting(RingProgram.Event::res).containsExactly((long) -Errno.EAGAIN);
+    assertThat(program.events(1))
+        .extracting(RingProgram.Event::res)
+        .containsExactly((long) -Errno.EAGAIN);
   }
 
   @Patch(16)
@@ -251,7 +268,9 @@ class SubmitDifferencesTest {
       read(i, i % 2 == 0 ? one : other, false);
     }
     assertThat(program.submit(0, 8)).isEqualTo(8);
-    assertThat(references).as("the descriptor's, and those of the batch").containsExactly(9L, 2L, 2L, 2L, 2L, 2L, 2L, 2L);
+    assertThat(references)
+        .as("the descriptor's, and those of the batch")
+        .containsExactly(9L, 2L, 2L, 2L, 2L, 2L, 2L, 2L);
   }
 
   @Patch(24)
@@ -264,7 +283,8 @@ class SubmitDifferencesTest {
     setup(4, FIXED);
     long first = program.ctx();
     assertThat(program.setup(4, FIXED)).isEqualTo(-Errno.ENOMEM);
-    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, first))).isZero();
+    assertThat(RingProgram.in(program.task, () -> program.aio.ioDestroy(program.task, first)))
+        .isZero();
     setup(4, FIXED);
   }
 

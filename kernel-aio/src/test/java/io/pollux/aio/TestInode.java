@@ -25,7 +25,10 @@ final class TestInode extends Inode {
     return new File(files, new TestInode(ops), null, Fcntl.O_RDWR | Fcntl.O_DIRECT);
   }
 
-  /** Completes a request that such a file has queued, with 4,096 bytes. Returns 1, as an iopoll does. */
+  /**
+   * Completes a request that such a file has queued, with 4,096 bytes. Returns 1, as an iopoll
+   * does.
+   */
   static int complete(Kiocb iocb) {
     KiComplete handler = iocb.kiComplete;
     assert handler != null : "a synchronous request";

@@ -5,8 +5,8 @@ import io.pollux.uapi.Errno;
 import java.io.Serial;
 
 /**
- * An error outside the I/O path (mount, path lookup, reading metadata, configuration): an errno for programs and a sentence for people. The
- * I/O path returns negative errnos and never throws this.
+ * An error outside the I/O path (mount, path lookup, reading metadata, configuration): an errno for
+ * programs and a sentence for people. The I/O path returns negative errnos and never throws this.
  */
 public final class ErrnoException extends Exception {
   @Serial private static final long serialVersionUID = 1L;

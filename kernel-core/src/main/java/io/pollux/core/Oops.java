@@ -8,15 +8,18 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reports a failure of the kernel itself: a throwable that no caller can handle. Before it reports, the caller limits the damage:
- * it fails a request with EIO, or shuts a disk down.
+ * Reports a failure of the kernel itself: a throwable that no caller can handle. Before it reports,
+ * the caller limits the damage: it fails a request with EIO, or shuts a disk down.
  *
- * <p>Each failure is printed once, as one sentence; with -Dpollux.oops.trace=true its stack trace follows. Failures at the same
- * place are only counted after that. The console is shared by all kernels of the Java process, as the standard error is.
+ * <p>Each failure is printed once, as one sentence; with -Dpollux.oops.trace=true its stack trace
+ * follows. Failures at the same place are only counted after that. The console is shared by all
+ * kernels of the Java process, as the standard error is.
  *
  * <p>All methods may be called from any context.
  */
-@LinuxSource(file = "arch/x86/kernel/dumpstack.c", name = {"oops_begin", "__die"})
+@LinuxSource(
+    file = "arch/x86/kernel/dumpstack.c",
+    name = {"oops_begin", "__die"})
 public final class Oops {
   /** Maximum number of places that are printed. */
   static final int MAX_PLACES = 100;
@@ -89,8 +92,8 @@ public final class Oops {
   }
 
   /**
-   * Records that a callback threw, so that its request is lost: no code can complete it. The teardown of each existing aio
-   * context then has a timeout, because the request may be its own.
+   * Records that a callback threw, so that its request is lost: no code can complete it. The
+   * teardown of each existing aio context then has a timeout, because the request may be its own.
    */
   public static void loseRequest() {
     LOST.getAndIncrement();
@@ -138,7 +141,8 @@ public final class Oops {
       thrown.printStackTrace();
     }
     if (PRINTED.size() == MAX_PLACES) {
-      System.err.println("kernel oops at " + MAX_PLACES + " places; further places are not printed");
+      System.err.println(
+          "kernel oops at " + MAX_PLACES + " places; further places are not printed");
     }
   }
 }

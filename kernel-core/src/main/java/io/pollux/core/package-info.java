@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-/** Exceptions with an errno, for errors outside the I/O path; reports of kernel failures ({@link io.pollux.core.Oops}). */
+/**
+ * Exceptions with an errno, for errors outside the I/O path; reports of kernel failures ({@link
+ * io.pollux.core.Oops}).
+ */
 @NullMarked
 package io.pollux.core;
 

@@ -26,7 +26,8 @@ class OopsTest {
 
   private static Throwable at(int line) {
     Throwable thrown = new IllegalStateException("broken");
-    thrown.setStackTrace(new StackTraceElement[] {new StackTraceElement("Driver", "poll", "Driver.java", line)});
+    thrown.setStackTrace(
+        new StackTraceElement[] {new StackTraceElement("Driver", "poll", "Driver.java", line)});
     return thrown;
   }
 
@@ -41,7 +42,8 @@ class OopsTest {
               }
               Oops.report("a disk", at(2), "it is shut down");
             });
-    String sentence = "kernel oops in a disk: java.lang.IllegalStateException: broken; it is shut down\n";
+    String sentence =
+        "kernel oops in a disk: java.lang.IllegalStateException: broken; it is shut down\n";
     assertThat(printed).isEqualTo(sentence + sentence);
     assertThat(Oops.count() - before).isEqualTo(1_001);
   }
@@ -61,9 +63,10 @@ class OopsTest {
 
   @Test
   void aStepThatFailsKeepsNoOtherFromRunning() {
-    Oops.setSink((sentence, thrown) -> {
-      throw new AssertionError("a sink that fails");
-    });
+    Oops.setSink(
+        (sentence, thrown) -> {
+          throw new AssertionError("a sink that fails");
+        });
     try {
       assertThat(Oops.contain("a teardown", () -> {})).isTrue();
       assertThat(

@@ -14,8 +14,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveStructSparse;
 
 /**
- * The sample images, one of XFS and one of GFS2, created by mkfs and filled by Linux. Each is a sparse tar, and is unpacked sparsely into
- * the memory of a disk.
+ * The sample images, one of XFS and one of GFS2, created by mkfs and filled by Linux. Each is a
+ * sparse tar, and is unpacked sparsely into the memory of a disk.
  */
 public final class SampleImage {
   /** The main file of each image: 16 MiB of {@link SamplePattern}. */
@@ -42,7 +42,8 @@ public final class SampleImage {
    */
   public static RamDisk load(String fs) {
     try (InputStream packed = open(fs + "-sample.tar.gz")) {
-      // Buffered, because gzip returns short reads, and the tar reader takes one for the end of the data.
+      // Buffered, because gzip returns short reads, and the tar reader takes one for the end of the
+      // data.
       InputStream whole = new BufferedInputStream(new GZIPInputStream(packed, CHUNK), CHUNK);
       TarArchiveInputStream tar = new TarArchiveInputStream(whole);
       TarArchiveEntry entry = tar.getNextEntry();
@@ -58,7 +59,8 @@ public final class SampleImage {
       }
       return disk;
     } catch (IOException e) {
-      throw new UncheckedIOException("the sample image that came with this build of pollux is damaged", e);
+      throw new UncheckedIOException(
+          "the sample image that came with this build of pollux is damaged", e);
     }
   }
 
@@ -76,7 +78,8 @@ public final class SampleImage {
     return in;
   }
 
-  private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, long address) throws IOException {
+  private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, long address)
+      throws IOException {
     byte[] chunk = new byte[CHUNK];
     long position = 0;
     for (TarArchiveStructSparse data : entry.getOrderedSparseHeaders()) {

@@ -6,9 +6,9 @@ import io.pollux.uapi.RawMemory;
 /**
  * The pattern of the sample's data files. Each sector contains its own offset.
  *
- * <p>A file consists of 512-byte sectors of 64 little-endian 64-bit words. Word 0 is {@link #MAGIC}. Word 1 is the byte offset of the
- * sector in its file. Words 2 to 62 are {@link #FILLER}. Word 63 is the bitwise NOT of word 1. {@code sample/src/sample/fill-xfs.sh} writes
- * it.
+ * <p>A file consists of 512-byte sectors of 64 little-endian 64-bit words. Word 0 is {@link
+ * #MAGIC}. Word 1 is the byte offset of the sector in its file. Words 2 to 62 are {@link #FILLER}.
+ * Word 63 is the bitwise NOT of word 1. {@code sample/src/sample/fill-xfs.sh} writes it.
  */
 public final class SamplePattern {
   /** Word 0: PLUXSM01 in memory order. */

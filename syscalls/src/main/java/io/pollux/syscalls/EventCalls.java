@@ -90,7 +90,8 @@ final class EventCalls {
     int result;
     try {
       set.listen();
-      long nanos = timeoutMillis < 0 ? WaitQueue.FOREVER : TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+      long nanos =
+          timeoutMillis < 0 ? WaitQueue.FOREVER : TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
       result = set.wakeUps.waitEvent(current, () -> set.look() > 0, nanos);
     } finally {
       set.letGo();
@@ -102,7 +103,9 @@ final class EventCalls {
   }
 
   /** The descriptors of one poll call, and its registrations for changes. */
-  @LinuxSource(file = "fs/select.c", name = {"poll_wqueues", "do_pollfd"})
+  @LinuxSource(
+      file = "fs/select.c",
+      name = {"poll_wqueues", "do_pollfd"})
   private static final class PollSet {
     /** An entry on a queue of a file. */
     private record Heard(WaitQueue queue, WaitQueue.WaitEntry entry) {}
@@ -125,7 +128,8 @@ final class EventCalls {
       for (int i = 0; i < nfds; i++) {
         long at = ufds + i * Pollfd.SIZE;
         int fd = Pollfd.fd(at);
-        events[i] = (Pollfd.events(at) & 0xffff) | PollBits.POLLERR | PollBits.POLLHUP; // always reported
+        // always reported
+        events[i] = (Pollfd.events(at) & 0xffff) | PollBits.POLLERR | PollBits.POLLHUP;
         skipped[i] = fd < 0;
         files[i] = fd < 0 ? null : FilesStruct.of(current).fget(fd);
       }
@@ -164,7 +168,9 @@ final class EventCalls {
         } else if (file == null) {
           revents[i] = PollBits.POLLNVAL;
         } else {
-          revents[i] = events[i] & (file.op().hasPoll() ? file.op().poll(file, null) : PollBits.DEFAULT_POLLMASK);
+          revents[i] =
+              events[i]
+                  & (file.op().hasPoll() ? file.op().poll(file, null) : PollBits.DEFAULT_POLLMASK);
         }
         ready += revents[i] != 0 ? 1 : 0;
       }

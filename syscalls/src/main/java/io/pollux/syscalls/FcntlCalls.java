@@ -15,8 +15,8 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 
 /**
- * fcntl and flock. Leases and directory notifications are EINVAL, as on GFS2 and without dnotify in Linux. Files have no seals. Owners and
- * signals are only stored: no file here sends signals.
+ * fcntl and flock. Leases and directory notifications are EINVAL, as on GFS2 and without dnotify in
+ * Linux. Files have no seals. Owners and signals are only stored: no file here sends signals.
  */
 final class FcntlCalls {
   private static final int MAX_SIGNAL = 64;
@@ -24,7 +24,9 @@ final class FcntlCalls {
   private FcntlCalls() {}
 
   /** Implements fcntl(2). */
-  @LinuxSource(file = "fs/fcntl.c", name = {"do_fcntl", "check_fcntl_cmd"})
+  @LinuxSource(
+      file = "fs/fcntl.c",
+      name = {"do_fcntl", "check_fcntl_cmd"})
   static long fcntl(Task current, int fd, int command, long argument) {
     File file = FilesStruct.of(current).fgetRaw(fd);
     if (file == null) {
@@ -33,7 +35,8 @@ final class FcntlCalls {
     try {
       return switch (command) {
         case Fcntl.F_DUPFD -> FilesStruct.of(current).dup(fd, (int) argument);
-        case Fcntl.F_DUPFD_CLOEXEC -> DescriptorCalls.closeOnExec(current, FilesStruct.of(current).dup(fd, (int) argument));
+        case Fcntl.F_DUPFD_CLOEXEC ->
+            DescriptorCalls.closeOnExec(current, FilesStruct.of(current).dup(fd, (int) argument));
         case Fcntl.F_DUPFD_QUERY -> sameFile(current, file, (int) argument);
         case Fcntl.F_GETFD -> FilesStruct.of(current).getFd(fd);
         case Fcntl.F_SETFD -> FilesStruct.of(current).setFd(fd, (int) argument);
@@ -49,8 +52,10 @@ final class FcntlCalls {
   private static long opened(Task current, int fd, File file, int command, long argument) {
     return switch (command) {
       case Fcntl.F_SETFL -> file.setFl((int) argument);
-      case Fcntl.F_GETLK, Fcntl.F_OFD_GETLK -> getLock(current, file, argument, command == Fcntl.F_OFD_GETLK);
-      case Fcntl.F_SETLK, Fcntl.F_SETLKW -> setLock(current, fd, file, argument, false, command == Fcntl.F_SETLKW);
+      case Fcntl.F_GETLK, Fcntl.F_OFD_GETLK ->
+          getLock(current, file, argument, command == Fcntl.F_OFD_GETLK);
+      case Fcntl.F_SETLK, Fcntl.F_SETLKW ->
+          setLock(current, fd, file, argument, false, command == Fcntl.F_SETLKW);
       case Fcntl.F_OFD_SETLK, Fcntl.F_OFD_SETLKW ->
           setLock(current, fd, file, argument, true, command == Fcntl.F_OFD_SETLKW);
       case Fcntl.F_GETOWN -> owner(file);
@@ -166,8 +171,13 @@ final class FcntlCalls {
 
   // Locks.
 
-  /** Implements F_GETLK and F_OFD_GETLK. Stores the first conflicting lock, or F_UNLCK with the other fields unchanged. */
-  @LinuxSource(file = "fs/locks.c", name = {"fcntl_getlk", "posix_lock_to_flock"})
+  /**
+   * Implements F_GETLK and F_OFD_GETLK. Stores the first conflicting lock, or F_UNLCK with the
+   * other fields unchanged.
+   */
+  @LinuxSource(
+      file = "fs/locks.c",
+      name = {"fcntl_getlk", "posix_lock_to_flock"})
   private static long getLock(Task current, File file, long address, boolean openFile) {
     if (!current.mm().accessOk(address, Flock.SIZE, false)) {
       return -Errno.EFAULT;
@@ -200,8 +210,11 @@ final class FcntlCalls {
     return 0;
   }
 
-  @LinuxSource(file = "fs/locks.c", name = {"fcntl_setlk", "check_fmode_for_setlk"})
-  private static long setLock(Task current, int fd, File file, long address, boolean openFile, boolean wait) {
+  @LinuxSource(
+      file = "fs/locks.c",
+      name = {"fcntl_setlk", "check_fmode_for_setlk"})
+  private static long setLock(
+      Task current, int fd, File file, long address, boolean openFile, boolean wait) {
     if (!current.mm().accessOk(address, Flock.SIZE, false)) {
       return -Errno.EFAULT;
     }
@@ -211,7 +224,8 @@ final class FcntlCalls {
       return result;
     }
     int type = range[0].type();
-    if ((type == Fcntl.F_RDLCK && !file.readable()) || (type == Fcntl.F_WRLCK && !file.writable())) {
+    if ((type == Fcntl.F_RDLCK && !file.readable())
+        || (type == Fcntl.F_WRLCK && !file.writable())) {
       return -Errno.EBADF;
     }
     if (openFile && Flock.lPid(address) != 0) {
@@ -226,8 +240,8 @@ final class FcntlCalls {
   }
 
   /**
-   * Releases all locks of the process on a file. A thread that takes a lock after another thread closed the descriptor calls it,
-   * because the release of the close missed the lock.
+   * Releases all locks of the process on a file. A thread that takes a lock after another thread
+   * closed the descriptor calls it, because the release of the close missed the lock.
    */
   @LinuxSource(file = "fs/locks.c", name = "locks_remove_posix")
   private static void releaseAll(Task current, File file) {
@@ -236,15 +250,20 @@ final class FcntlCalls {
     assert result == 0 : "a release of the whole file splits no lock";
   }
 
-  /** Reads a struct flock. Returns 0, -EINVAL, or -EOVERFLOW for a range that ends past the largest offset. */
+  /**
+   * Reads a struct flock. Returns 0, -EINVAL, or -EOVERFLOW for a range that ends past the largest
+   * offset.
+   */
   @LinuxSource(file = "fs/locks.c", name = "flock64_to_posix_lock")
-  private static int range(Task current, File file, long address, boolean openFile, FileLocks.Range[] into) {
+  private static int range(
+      Task current, File file, long address, boolean openFile, FileLocks.Range[] into) {
     Inode inode = file.inode();
     long from;
     switch (Flock.lWhence(address)) {
       case Fcntl.SEEK_SET -> from = 0;
       case Fcntl.SEEK_CUR -> from = file.pos();
-      case Fcntl.SEEK_END -> from = inode.isType(StatMode.S_IFBLK) ? 0 : inode.size(); // a device's node is empty
+      // a device's node is empty
+      case Fcntl.SEEK_END -> from = inode.isType(StatMode.S_IFBLK) ? 0 : inode.size();
       default -> {
         return -Errno.EINVAL;
       }
@@ -282,7 +301,9 @@ final class FcntlCalls {
   }
 
   /** Implements flock(2). */
-  @LinuxSource(file = "fs/locks.c", name = {"sys_flock", "flock_make_lock"})
+  @LinuxSource(
+      file = "fs/locks.c",
+      name = {"sys_flock", "flock_make_lock"})
   static long flock(Task current, int fd, int operation) {
     if ((operation & Fcntl.LOCK_MAND) != 0) {
       return 0; // as Linux since 5.15

@@ -69,8 +69,8 @@ final class FileCalls {
   }
 
   /**
-   * Returns the start directory of a path. Null is the root, which is also the working directory. An empty path is ENOENT, even with an
-   * invalid descriptor.
+   * Returns the start directory of a path. Null is the root, which is also the working directory.
+   * An empty path is ENOENT, even with an invalid descriptor.
    */
   static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
     if (path.length == 0) {
@@ -98,7 +98,8 @@ final class FileCalls {
   @LinuxSource(file = "fs/open.c", name = "do_sys_open")
   long openat(Task current, int dirfd, long pathname, int flags, int mode) throws ErrnoException {
     byte[] path = path(current, pathname);
-    return install(current, namei.open(current, base(current, dirfd, path), path, flags, mode), flags);
+    return install(
+        current, namei.open(current, base(current, dirfd, path), path, flags, mode), flags);
   }
 
   private static int install(Task current, File file, int flags) {
@@ -110,7 +111,9 @@ final class FileCalls {
   }
 
   /** Implements openat2(2), which is newer than the series. */
-  @LinuxSource(file = "fs/open.c", name = {"sys_openat2", "copy_struct_from_user"})
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"sys_openat2", "copy_struct_from_user"})
   long openat2(Task current, int dirfd, long pathname, long how, long size) throws ErrnoException {
     if (Long.compareUnsigned(size, OpenHow.SIZE) < 0) {
       return -Errno.EINVAL;
@@ -130,7 +133,10 @@ final class FileCalls {
     long mode = OpenHow.mode(how);
     long resolve = OpenHow.resolve(how);
     byte[] path = path(current, pathname);
-    Dentry base = (resolve & Fcntl.RESOLVE_IN_ROOT) == 0 || path.length == 0 ? base(current, dirfd, path) : baseOf(current, dirfd);
+    Dentry base =
+        (resolve & Fcntl.RESOLVE_IN_ROOT) == 0 || path.length == 0
+            ? base(current, dirfd, path)
+            : baseOf(current, dirfd);
     return install(current, namei.open2(current, base, path, flags, mode, resolve), (int) flags);
   }
 
@@ -168,7 +174,9 @@ final class FileCalls {
   }
 
   /** Implements lseek(2). */
-  @LinuxSource(file = "fs/read_write.c", name = {"ksys_lseek", "vfs_llseek"})
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"ksys_lseek", "vfs_llseek"})
   long lseek(Task current, int fd, long offset, int whence) throws ErrnoException {
     File file = fget(current, fd);
     try {
@@ -191,7 +199,9 @@ final class FileCalls {
   // Directories.
 
   /** Implements getdents64(2). */
-  @LinuxSource(file = "fs/readdir.c", name = {"ksys_getdents64", "filldir64"})
+  @LinuxSource(
+      file = "fs/readdir.c",
+      name = {"ksys_getdents64", "filldir64"})
   long getdents64(Task current, int fd, long dirent, int count) throws ErrnoException {
     File file = fget(current, fd);
     try {
@@ -283,14 +293,20 @@ final class FileCalls {
   }
 
   /** Implements preadv2(2), and readv(2) without flags. Position -1 is the file's own. */
-  @LinuxSource(file = "fs/read_write.c", name = {"do_preadv", "do_readv"})
-  long preadv2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"do_preadv", "do_readv"})
+  long preadv2(Task current, int fd, long iov, long iovcnt, long pos, int flags)
+      throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, true, true, pos, flags);
   }
 
   /** Implements pwritev2(2), and writev(2) without flags. Position -1 is the file's own. */
-  @LinuxSource(file = "fs/read_write.c", name = {"do_pwritev", "do_writev"})
-  long pwritev2(Task current, int fd, long iov, long iovcnt, long pos, int flags) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"do_pwritev", "do_writev"})
+  long pwritev2(Task current, int fd, long iov, long iovcnt, long pos, int flags)
+      throws ErrnoException {
     return pos < -1 ? -Errno.EINVAL : rw(current, fd, iov, iovcnt, false, true, pos, flags);
   }
 
@@ -299,9 +315,23 @@ final class FileCalls {
   /** Implements all of them: checks, an iterator, a synchronous kiocb. */
   @LinuxSource(
       file = "fs/read_write.c",
-      name = {"vfs_read", "vfs_write", "vfs_readv", "vfs_writev", "new_sync_read", "rw_verify_area"})
+      name = {
+        "vfs_read",
+        "vfs_write",
+        "vfs_readv",
+        "vfs_writev",
+        "new_sync_read",
+        "rw_verify_area"
+      })
   private static long rw(
-      Task current, int fd, long buf, long count, boolean read, boolean vectored, long at, int flags)
+      Task current,
+      int fd,
+      long buf,
+      long count,
+      boolean read,
+      boolean vectored,
+      long at,
+      int flags)
       throws ErrnoException {
     File file = fget(current, fd);
     try {
@@ -318,7 +348,8 @@ final class FileCalls {
         return -Errno.ESPIPE;
       }
       if (!vectored && !AddressSpace.isUserRange(buf, count)) {
-        return -Errno.EFAULT; // C: access_ok on the whole length; the cut to MAX_RW_COUNT comes later
+        // C: access_ok on the whole length; the cut to MAX_RW_COUNT comes later
+        return -Errno.EFAULT;
       }
       IovecIter iter = current.iovecIter();
       int result =
@@ -341,7 +372,8 @@ final class FileCalls {
     }
   }
 
-  private static long transfer(Task current, File file, Kiocb iocb, IovIter iter, long at, int flags) {
+  private static long transfer(
+      Task current, File file, Kiocb iocb, IovIter iter, long at, int flags) {
     boolean ownPosition = at == POS_OF_FILE;
     iocb.init(file, null);
     iocb.kiPos = ownPosition ? file.pos() : at;

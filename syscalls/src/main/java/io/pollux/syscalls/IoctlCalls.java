@@ -26,13 +26,17 @@ final class IoctlCalls {
   private static final int SECTOR_SHIFT = 9; // of st_blocks
 
   /** Maximum position in a file, in every filesystem here. */
-  @LinuxSource(file = "include/linux/fs.h", name = {"MAX_LFS_FILESIZE", "s_maxbytes"})
+  @LinuxSource(
+      file = "include/linux/fs.h",
+      name = {"MAX_LFS_FILESIZE", "s_maxbytes"})
   private static final long MAX_LFS_FILESIZE = Long.MAX_VALUE;
 
   private IoctlCalls() {}
 
   /** Implements ioctl(2). */
-  @LinuxSource(file = "fs/ioctl.c", name = {"ksys_ioctl", "do_vfs_ioctl"})
+  @LinuxSource(
+      file = "fs/ioctl.c",
+      name = {"ksys_ioctl", "do_vfs_ioctl"})
   static long ioctl(Task current, int fd, int cmd, long arg) throws ErrnoException {
     File file = FileCalls.fget(current, fd);
     try {
@@ -49,8 +53,10 @@ final class IoctlCalls {
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
         case FileIoctl.FS_IOC_GETFLAGS -> getFlags(current, file.inode(), arg);
         case FileIoctl.FS_IOC_FSGETXATTR -> fsGetXattr(current, file.inode(), arg);
-        case FileIoctl.FS_IOC_SETFLAGS -> setAttributes(current, file.inode(), arg, Integer.BYTES, false);
-        case FileIoctl.FS_IOC_FSSETXATTR -> setAttributes(current, file.inode(), arg, FileIoctl.FSXATTR_SIZE, true);
+        case FileIoctl.FS_IOC_SETFLAGS ->
+            setAttributes(current, file.inode(), arg, Integer.BYTES, false);
+        case FileIoctl.FS_IOC_FSSETXATTR ->
+            setAttributes(current, file.inode(), arg, FileIoctl.FSXATTR_SIZE, true);
         case FileIoctl.FS_IOC_FIEMAP -> fiemap(current, file.inode(), arg);
         case FileIoctl.FIONREAD ->
             file.inode().isType(StatMode.S_IFREG)
@@ -64,7 +70,9 @@ final class IoctlCalls {
   }
 
   private static long blockDeviceOr(File file, int cmd, long arg, Task current, long otherwise) {
-    return file.inode().isType(StatMode.S_IFREG) ? otherwise : file.op().ioctl(current, file, cmd, arg);
+    return file.inode().isType(StatMode.S_IFREG)
+        ? otherwise
+        : file.op().ioctl(current, file, cmd, arg);
   }
 
   @LinuxSource(file = "fs/file_attr.c", name = "ioctl_getflags")
@@ -73,7 +81,9 @@ final class IoctlCalls {
     return attributes == null ? -Errno.ENOTTY : putInt(current, arg, attributes.flags());
   }
 
-  @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_fsgetxattr", "copy_fsxattr_to_user"})
+  @LinuxSource(
+      file = "fs/file_attr.c",
+      name = {"ioctl_fsgetxattr", "copy_fsxattr_to_user"})
   private static long fsGetXattr(Task current, Inode inode, long arg) throws ErrnoException {
     Fileattr attributes = inode.fileattrGet(current);
     if (attributes == null || !attributes.hasFsx()) {
@@ -91,8 +101,13 @@ final class IoctlCalls {
     return 0;
   }
 
-  /** Returns EOPNOTSUPP if the file has attributes, even if nothing would change: no filesystem here sets them. */
-  @LinuxSource(file = "fs/file_attr.c", name = {"ioctl_setflags", "ioctl_fssetxattr"})
+  /**
+   * Returns EOPNOTSUPP if the file has attributes, even if nothing would change: no filesystem here
+   * sets them.
+   */
+  @LinuxSource(
+      file = "fs/file_attr.c",
+      name = {"ioctl_setflags", "ioctl_fssetxattr"})
   private static long setAttributes(Task current, Inode inode, long arg, long bytes, boolean fsx)
       throws ErrnoException {
     if (!current.mm().accessOk(arg, bytes, false)) {
@@ -105,7 +120,9 @@ final class IoctlCalls {
     return attributes == null || (fsx && !attributes.hasFsx()) ? -Errno.ENOTTY : -Errno.EOPNOTSUPP;
   }
 
-  @LinuxSource(file = "fs/ioctl.c", name = {"ioctl_fiemap", "fiemap_check_ranges"})
+  @LinuxSource(
+      file = "fs/ioctl.c",
+      name = {"ioctl_fiemap", "fiemap_check_ranges"})
   private static long fiemap(Task current, Inode inode, long arg) {
     if (!inode.hasFiemap()) {
       return -Errno.EOPNOTSUPP;
@@ -175,7 +192,9 @@ final class IoctlCalls {
   }
 
   private static long putStored(Task current, Inode inode, long arg) {
-    if (!inode.isType(StatMode.S_IFREG) && !inode.isType(StatMode.S_IFDIR) && !inode.isType(StatMode.S_IFLNK)) {
+    if (!inode.isType(StatMode.S_IFREG)
+        && !inode.isType(StatMode.S_IFDIR)
+        && !inode.isType(StatMode.S_IFLNK)) {
       return -Errno.ENOTTY;
     }
     if (!current.mm().accessOk(arg, Long.BYTES, true)) {
@@ -204,7 +223,8 @@ final class IoctlCalls {
     File source = FileCalls.fget(current, from);
     try {
       if (!source.inode().isType(StatMode.S_IFREG) || !file.inode().isType(StatMode.S_IFREG)) {
-        boolean directory = source.inode().isType(StatMode.S_IFDIR) || file.inode().isType(StatMode.S_IFDIR);
+        boolean directory =
+            source.inode().isType(StatMode.S_IFDIR) || file.inode().isType(StatMode.S_IFDIR);
         return directory ? -Errno.EISDIR : -Errno.EINVAL;
       }
       if (!source.readable() || !file.writable()) {
@@ -226,6 +246,8 @@ final class IoctlCalls {
 
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_dedupe_range")
   private static long dedupe(Task current, long arg) {
-    return current.mm().accessOk(arg, FileIoctl.FILE_DEDUPE_RANGE_SIZE, false) ? -Errno.EOPNOTSUPP : -Errno.EFAULT;
+    return current.mm().accessOk(arg, FileIoctl.FILE_DEDUPE_RANGE_SIZE, false)
+        ? -Errno.EOPNOTSUPP
+        : -Errno.EFAULT;
   }
 }

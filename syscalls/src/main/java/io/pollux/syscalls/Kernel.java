@@ -32,13 +32,16 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * A kernel: disks, mounts, and programs that run on it. Several kernels may run in one Java process; they share nothing.
+ * A kernel: disks, mounts, and programs that run on it. Several kernels may run in one Java
+ * process; they share nothing.
  *
- * <p>Boot, addition of disks, mount and close are not system calls, and only one thread at a time may perform them. The root filesystem is
- * in memory: disks are in /dev, and filesystems are mounted on directories of the root.
+ * <p>Boot, addition of disks, mount and close are not system calls, and only one thread at a time
+ * may perform them. The root filesystem is in memory: disks are in /dev, and filesystems are
+ * mounted on directories of the root.
  */
 public final class Kernel implements AutoCloseable {
-  private static final List<BdevFileSystem> FILE_SYSTEMS = List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
+  private static final List<BdevFileSystem> FILE_SYSTEMS =
+      List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
   private static final long ROOT_DEV = 1;
   private static final int PIECE = 64 << 10;
 
@@ -48,7 +51,8 @@ public final class Kernel implements AutoCloseable {
   private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
   private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
-  private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct()); // mounts and unmounts
+  // mounts and unmounts
+  private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct());
   private final Aio aio = new Aio(kernelProcess, Plug::new);
   private long lastNode = 100;
 
@@ -66,7 +70,8 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Adds a disk, which programs open as /dev/NAME. The caller owns the driver and closes it after the kernel.
+   * Adds a disk, which programs open as /dev/NAME. The caller owns the driver and closes it after
+   * the kernel.
    *
    * @param disk the disk
    */
@@ -97,12 +102,16 @@ public final class Kernel implements AutoCloseable {
       syncDisk(current, disk);
       for (int at = 0; at < bytes; at += PIECE) {
         int piece = Math.min(PIECE, bytes - at);
-        int result = disk.transferAndWait(current, at, head + at, piece, BlkTypes.REQ_OP_READ | BlkTypes.REQ_META);
+        int result =
+            disk.transferAndWait(
+                current, at, head + at, piece, BlkTypes.REQ_OP_READ | BlkTypes.REQ_META);
         if (result != 0) {
           throw new ErrnoException(-result, disk.name() + ": " + Errno.describe(-result));
         }
       }
-      return FILE_SYSTEMS.stream().filter(type -> type.recognises(RawMemory.segment(head, bytes))).findFirst();
+      return FILE_SYSTEMS.stream()
+          .filter(type -> type.recognises(RawMemory.segment(head, bytes)))
+          .findFirst();
     } finally {
       leave(current);
       HostMemory.unmap(head, BdevFileSystem.HEAD_BYTES);
@@ -110,8 +119,8 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the first mount's filesystem. As in Linux, programs may still
-   * open the disk and write to it, but not with O_EXCL.
+   * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the first mount's
+   * filesystem. As in Linux, programs may still open the disk and write to it, but not with O_EXCL.
    *
    * @param at name of the directory in the root, created if missing: "mnt" for /mnt
    * @param type the type of the filesystem
@@ -120,7 +129,8 @@ public final class Kernel implements AutoCloseable {
    * @throws ErrnoException EBUSY if the disk or the directory is in use, or the filesystem's error
    */
   @LinuxSource(file = "fs/super.c", name = "mount_bdev")
-  public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options) throws ErrnoException {
+  public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options)
+      throws ErrnoException {
     if (mounts.containsKey(at)) {
       throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");
     }
@@ -144,16 +154,22 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
-  /** Writes back what programs wrote to the disk as a file. The filesystem then reads it from the disk. */
+  /**
+   * Writes back what programs wrote to the disk as a file. The filesystem then reads it from the
+   * disk.
+   */
   private static void syncDisk(Task current, BlockDevice disk) throws ErrnoException {
     int result = disk.sync(current);
     if (result != 0) {
-      throw new ErrnoException(-result, disk.name() + ": what was written to it can't be written back");
+      throw new ErrnoException(
+          -result, disk.name() + ": what was written to it can't be written back");
     }
   }
 
   /** Writes all dirty data to the disks. Errors are kept for fsync. From process context. */
-  @LinuxSource(file = "fs/sync.c", name = {"sync_inodes_one_sb", "iterate_bdevs"})
+  @LinuxSource(
+      file = "fs/sync.c",
+      name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     List<SuperBlock> mounted;
     synchronized (mounts) {
@@ -182,7 +198,8 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Starts a program: a process with one thread, bound to the Java thread that makes its first call.
+   * Starts a program: a process with one thread, bound to the Java thread that makes its first
+   * call.
    *
    * @return the program; the caller closes it
    */
@@ -247,8 +264,8 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Shuts down: kills the remaining programs, unmounts all filesystems, and writes back dirty pages. Every step runs, even if
-   * another fails.
+   * Shuts down: kills the remaining programs, unmounts all filesystems, and writes back dirty
+   * pages. Every step runs, even if another fails.
    *
    * @throws ErrnoException the first failure of a write-back, with later ones suppressed
    */

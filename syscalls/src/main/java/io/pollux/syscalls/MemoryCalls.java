@@ -13,7 +13,9 @@ final class MemoryCalls {
 
   private MemoryCalls() {}
 
-  /** Implements mmap(2) for MAP_ANONYMOUS. Files cannot be mapped (ENODEV). The address is a hint. */
+  /**
+   * Implements mmap(2) for MAP_ANONYMOUS. Files cannot be mapped (ENODEV). The address is a hint.
+   */
   @LinuxSource(file = "mm/mmap.c", name = "ksys_mmap_pgoff")
   static long mmap(Task current, long hint, long length, int prot, int flags, int fd, long offset) {
     int sharing = flags & (Mman.MAP_SHARED | Mman.MAP_PRIVATE);

@@ -20,10 +20,15 @@ import java.lang.foreign.Arena;
 /** Calls on paths, without an open of the file. Each handler implements one call. */
 final class PathCalls {
   private static final int STATX_FLAGS =
-      Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_NO_AUTOMOUNT | Fcntl.AT_EMPTY_PATH | Fcntl.AT_STATX_SYNC_TYPE;
-  private static final int FACCESSAT2_FLAGS = Fcntl.AT_EACCESS | Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH;
+      Fcntl.AT_SYMLINK_NOFOLLOW
+          | Fcntl.AT_NO_AUTOMOUNT
+          | Fcntl.AT_EMPTY_PATH
+          | Fcntl.AT_STATX_SYNC_TYPE;
+  private static final int FACCESSAT2_FLAGS =
+      Fcntl.AT_EACCESS | Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH;
 
-  private static final byte[] NO_PATH = {}; // with AT_EMPTY_PATH, a null pointer counts as empty since Linux 6.11
+  // with AT_EMPTY_PATH, a null pointer counts as empty since Linux 6.11
+  private static final byte[] NO_PATH = {};
 
   private final Namei namei;
 
@@ -42,7 +47,9 @@ final class PathCalls {
   }
 
   /** Implements unlinkat(2), unlink(2), and rmdir(2) with AT_REMOVEDIR. */
-  @LinuxSource(file = "fs/namei.c", name = {"do_unlinkat", "do_rmdir"})
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"do_unlinkat", "do_rmdir"})
   long unlinkat(Task current, int dirfd, long pathname, int flags) throws ErrnoException {
     if ((flags & ~Fcntl.AT_REMOVEDIR) != 0) {
       return -Errno.EINVAL;
@@ -58,7 +65,9 @@ final class PathCalls {
   }
 
   /** Implements truncate(2). */
-  @LinuxSource(file = "fs/open.c", name = {"do_sys_truncate", "vfs_truncate"})
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"do_sys_truncate", "vfs_truncate"})
   long truncate(Task current, long pathname, long length) throws ErrnoException {
     if (length < 0) {
       return -Errno.EINVAL;
@@ -81,7 +90,8 @@ final class PathCalls {
 
   /** Implements newfstatat(2). */
   @LinuxSource(file = "fs/stat.c", name = "vfs_statx")
-  long newfstatat(Task current, int dirfd, long pathname, long statbuf, int flags) throws ErrnoException {
+  long newfstatat(Task current, int dirfd, long pathname, long statbuf, int flags)
+      throws ErrnoException {
     if ((flags & ~STATX_FLAGS) != 0) {
       return -Errno.EINVAL;
     }
@@ -90,7 +100,10 @@ final class PathCalls {
     return FileCalls.putStat(current.mm(), inode, statbuf);
   }
 
-  /** Finds the inode of a path. If the path is empty and may be, returns the inode of the descriptor. */
+  /**
+   * Finds the inode of a path. If the path is empty and may be, returns the inode of the
+   * descriptor.
+   */
   private Inode find(Task current, int dirfd, long pathname, boolean follow, boolean mayBeEmpty)
       throws ErrnoException {
     byte[] path = pathname == 0 && mayBeEmpty ? NO_PATH : FileCalls.path(current, pathname);
@@ -109,8 +122,8 @@ final class PathCalls {
   }
 
   /**
-   * Implements faccessat(2), and access(2) with AT_FDCWD. Programs have root's privileges. Only a read-only filesystem, or a file without
-   * any execute permission, denies access.
+   * Implements faccessat(2), and access(2) with AT_FDCWD. Programs have root's privileges. Only a
+   * read-only filesystem, or a file without any execute permission, denies access.
    */
   @LinuxSource(file = "fs/open.c", name = "do_faccessat")
   long faccessat(Task current, int dirfd, long pathname, int mode) throws ErrnoException {
@@ -118,15 +131,20 @@ final class PathCalls {
   }
 
   /** Implements faccessat2(2), which is newer than the series. */
-  @LinuxSource(file = "fs/open.c", name = {"do_faccessat", "inode_permission"})
-  long faccessat2(Task current, int dirfd, long pathname, int mode, int flags) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"do_faccessat", "inode_permission"})
+  long faccessat2(Task current, int dirfd, long pathname, int mode, int flags)
+      throws ErrnoException {
     if ((mode & ~(Fcntl.R_OK | Fcntl.W_OK | Fcntl.X_OK)) != 0 || (flags & ~FACCESSAT2_FLAGS) != 0) {
       return -Errno.EINVAL;
     }
     boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
     Inode inode = find(current, dirfd, pathname, follow, (flags & Fcntl.AT_EMPTY_PATH) != 0);
     boolean onDisk =
-        inode.isType(StatMode.S_IFREG) || inode.isType(StatMode.S_IFDIR) || inode.isType(StatMode.S_IFLNK);
+        inode.isType(StatMode.S_IFREG)
+            || inode.isType(StatMode.S_IFDIR)
+            || inode.isType(StatMode.S_IFLNK);
     if ((mode & Fcntl.W_OK) != 0 && onDisk && inode.sb().readOnly()) {
       return -Errno.EROFS;
     }
@@ -136,7 +154,8 @@ final class PathCalls {
 
   /** Implements readlinkat(2), and readlink(2) with AT_FDCWD. */
   @LinuxSource(file = "fs/stat.c", name = "do_readlinkat")
-  long readlinkat(Task current, int dirfd, long pathname, long buf, int bufsize) throws ErrnoException {
+  long readlinkat(Task current, int dirfd, long pathname, long buf, int bufsize)
+      throws ErrnoException {
     if (bufsize <= 0) {
       return -Errno.EINVAL;
     }
@@ -173,8 +192,11 @@ final class PathCalls {
   }
 
   /** Implements statx(2). It always returns the fields of stat, and the filesystem's own fields. */
-  @LinuxSource(file = "fs/stat.c", name = {"sys_statx", "vfs_statx", "cp_statx"})
-  long statx(Task current, int dirfd, long pathname, int flags, int mask, long buffer) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/stat.c",
+      name = {"sys_statx", "vfs_statx", "cp_statx"})
+  long statx(Task current, int dirfd, long pathname, int flags, int mask, long buffer)
+      throws ErrnoException {
     if ((mask & Statx.STATX__RESERVED) != 0
         || (flags & Fcntl.AT_STATX_SYNC_TYPE) == Fcntl.AT_STATX_SYNC_TYPE
         || (flags & ~STATX_FLAGS) != 0) {

@@ -15,7 +15,8 @@ final class ProcessCalls {
   /**
    * Implements prlimit64(2) for the calling process, pid 0. Any other pid is ESRCH.
    *
-   * <p>RLIMIT_MEMLOCK can be set to any value, as root may. RLIMIT_NOFILE is fixed: a change is EPERM. Other limits are EINVAL.
+   * <p>RLIMIT_MEMLOCK can be set to any value, as root may. RLIMIT_NOFILE is fixed: a change is
+   * EPERM. Other limits are EINVAL.
    */
   @LinuxSource(file = "kernel/sys.c", name = "do_prlimit")
   static long prlimit64(Task current, int pid, int resource, long newRlim, long oldRlim) {

@@ -7,8 +7,9 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 
 /**
- * A user program's interface to the kernel: one thread of a process, and its system calls. The first call binds the thread to the calling
- * Java thread. Another thread of the same process needs {@link #newThread}.
+ * A user program's interface to the kernel: one thread of a process, and its system calls. The
+ * first call binds the thread to the calling Java thread. Another thread of the same process needs
+ * {@link #newThread}.
  */
 public final class Program implements AutoCloseable {
   private final Kernel kernel;
@@ -39,7 +40,8 @@ public final class Program implements AutoCloseable {
    * @param a3 fourth argument
    * @param a4 fifth argument
    * @param a5 sixth argument
-   * @return a result that is not negative, or a negative errno; -ESRCH after the process or the thread has exited
+   * @return a result that is not negative, or a negative errno; -ESRCH after the process or the
+   *     thread has exited
    */
   public long syscall(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     if (!task.enterKernel()) {
@@ -116,13 +118,16 @@ public final class Program implements AutoCloseable {
     return new Program(kernel, process, process.newTask(), false);
   }
 
-  /** Removes an exited thread from the process. Not while the thread is in a call. From any thread. */
+  /**
+   * Removes an exited thread from the process. Not while the thread is in a call. From any thread.
+   */
   public void threadEnded() {
     process.releaseTask(task);
   }
 
   /**
-   * Sends a signal to the thread. Its handler does nothing: a blocked call returns EINTR, unless the signal is masked. From any thread.
+   * Sends a signal to the thread. Its handler does nothing: a blocked call returns EINTR, unless
+   * the signal is masked. From any thread.
    *
    * @param signal from 1 to 64
    */
@@ -135,14 +140,17 @@ public final class Program implements AutoCloseable {
     task.deliverSignals();
   }
 
-  /** Returns the number of pages that the process has pinned, times references. It is 0 if no I/O is in flight and no context exists. */
+  /**
+   * Returns the number of pages that the process has pinned, times references. It is 0 if no I/O is
+   * in flight and no context exists.
+   */
   public long pinnedPages() {
     return process.mm().pinnedPages();
   }
 
   /**
-   * Terminates the process with all its threads or, if {@link #newThread} created this object, only that thread. Not from one of
-   * its own calls. A second call does nothing.
+   * Terminates the process with all its threads or, if {@link #newThread} created this object, only
+   * that thread. Not from one of its own calls. A second call does nothing.
    */
   @Override
   public void close() {

@@ -11,9 +11,12 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
-/** Calls on the storage of an open file, and on its durability. Each handler implements one call. */
+/**
+ * Calls on the storage of an open file, and on its durability. Each handler implements one call.
+ */
 final class StorageCalls {
-  private static final int EXCLUSIVE_MODES = Fcntl.FALLOC_FL_COLLAPSE_RANGE | Fcntl.FALLOC_FL_INSERT_RANGE;
+  private static final int EXCLUSIVE_MODES =
+      Fcntl.FALLOC_FL_COLLAPSE_RANGE | Fcntl.FALLOC_FL_INSERT_RANGE;
   private static final int PUNCH = Fcntl.FALLOC_FL_PUNCH_HOLE | Fcntl.FALLOC_FL_KEEP_SIZE;
   private static final int KNOWN_MODES =
       PUNCH | EXCLUSIVE_MODES | Fcntl.FALLOC_FL_ZERO_RANGE | Fcntl.FALLOC_FL_UNSHARE_RANGE;
@@ -43,8 +46,11 @@ final class StorageCalls {
   }
 
   /** Implements fallocate(2), as far as the file supports it. */
-  @LinuxSource(file = "fs/open.c", name = {"ksys_fallocate", "vfs_fallocate"})
-  static long fallocate(Task current, int fd, int mode, long offset, long length) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"ksys_fallocate", "vfs_fallocate"})
+  static long fallocate(Task current, int fd, int mode, long offset, long length)
+      throws ErrnoException {
     File file = FileCalls.fget(current, fd);
     try {
       if (offset < 0 || length <= 0) {
@@ -76,7 +82,8 @@ final class StorageCalls {
     boolean mixed =
         (collapse && mode != Fcntl.FALLOC_FL_COLLAPSE_RANGE)
             || (insert && mode != Fcntl.FALLOC_FL_INSERT_RANGE)
-            || (unshare && (mode & ~(Fcntl.FALLOC_FL_UNSHARE_RANGE | Fcntl.FALLOC_FL_KEEP_SIZE)) != 0);
+            || (unshare
+                && (mode & ~(Fcntl.FALLOC_FL_UNSHARE_RANGE | Fcntl.FALLOC_FL_KEEP_SIZE)) != 0);
     return mixed ? -Errno.EINVAL : 0;
   }
 
@@ -107,11 +114,16 @@ final class StorageCalls {
   }
 
   /**
-   * Implements sync_file_range(2): performs all three steps, whatever the flags. A call that waits reports errors as fsync does.
+   * Implements sync_file_range(2): performs all three steps, whatever the flags. A call that waits
+   * reports errors as fsync does.
    */
   @LinuxSource(file = "fs/sync.c", name = "ksys_sync_file_range")
-  static long syncFileRange(Task current, int fd, long offset, long nbytes, int flags) throws ErrnoException {
-    if ((flags & ~Fcntl.SYNC_FILE_RANGE_ALL) != 0 || offset < 0 || nbytes < 0 || offset + nbytes < 0) {
+  static long syncFileRange(Task current, int fd, long offset, long nbytes, int flags)
+      throws ErrnoException {
+    if ((flags & ~Fcntl.SYNC_FILE_RANGE_ALL) != 0
+        || offset < 0
+        || nbytes < 0
+        || offset + nbytes < 0) {
       return -Errno.EINVAL;
     }
     File file = FileCalls.fget(current, fd);

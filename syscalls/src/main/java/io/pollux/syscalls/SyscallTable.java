@@ -16,8 +16,9 @@ import io.pollux.uapi.Patch;
 @Differs(
     patch = 13,
     kind = Differs.Kind.SIMPLER,
-    why = "Both calls have x86-64 numbers only. The posting also gives io_setup2 the generic number 294 and"
-        + " an entry in sys_ni.c.",
+    why =
+        "Both calls have x86-64 numbers only. The posting also gives io_setup2 the generic number"
+            + " 294 and an entry in sys_ni.c.",
     test = "UnwiredCallsTest#ioSetup2HasNoGenericNumber")
 @Patch({13, 26})
 @LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")

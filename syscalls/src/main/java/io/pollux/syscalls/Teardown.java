@@ -5,8 +5,8 @@ import io.pollux.core.ErrnoException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A shutdown in steps. All steps run, even if an earlier one failed. {@link #finish} throws the first failure, with later ones suppressed.
- * Not thread-safe.
+ * A shutdown in steps. All steps run, even if an earlier one failed. {@link #finish} throws the
+ * first failure, with later ones suppressed. Not thread-safe.
  */
 final class Teardown {
   private @Nullable Throwable first;

@@ -11,7 +11,9 @@ import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import java.nio.charset.StandardCharsets;
 
-/** A kernel with one disk and one program that has some memory. Everything is back when it closes. */
+/**
+ * A kernel with one disk and one program that has some memory. Everything is back when it closes.
+ */
 final class Booted implements AutoCloseable {
   static final int PAGE = HostMemory.PAGE_SIZE;
   static final int DISK_BYTES = 1 << 20;

@@ -50,7 +50,8 @@ class DescriptorCallsTest {
     int end = RawMemory.getInt(booted.memory);
     int other = RawMemory.getInt(booted.memory + Integer.BYTES);
     assertThat(call(Nr.FCNTL, end, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_RDONLY | Fcntl.O_NONBLOCK);
-    assertThat(call(Nr.FCNTL, other, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_WRONLY | Fcntl.O_NONBLOCK);
+    assertThat(call(Nr.FCNTL, other, Fcntl.F_GETFL, 0))
+        .isEqualTo(Fcntl.O_WRONLY | Fcntl.O_NONBLOCK);
   }
 
   @Test
@@ -68,8 +69,14 @@ class DescriptorCallsTest {
     int other = (int) call(Nr.DUP, fd, 0, 0);
     assertThat(call(Nr.FCNTL, fd, Fcntl.F_GETFL, 0)).isEqualTo(Fcntl.O_RDWR);
     assertThat(call(Nr.FCNTL, other, Fcntl.F_SETFL, Fcntl.O_NONBLOCK | Fcntl.O_WRONLY)).isZero();
-    assertThat(call(Nr.FCNTL, fd, Fcntl.F_GETFL, 0)).as("the mode of access stays").isEqualTo(Fcntl.O_RDWR | Fcntl.O_NONBLOCK);
-    assertThat(call(Nr.READ, fd, booted.memory, 8)).as("with nothing there").isEqualTo(-Errno.EAGAIN);
-    assertThat(call(Nr.FCNTL, fd, Fcntl.F_SETFL, Fcntl.O_DIRECT)).as("no direct I/O there").isEqualTo(-Errno.EINVAL);
+    assertThat(call(Nr.FCNTL, fd, Fcntl.F_GETFL, 0))
+        .as("the mode of access stays")
+        .isEqualTo(Fcntl.O_RDWR | Fcntl.O_NONBLOCK);
+    assertThat(call(Nr.READ, fd, booted.memory, 8))
+        .as("with nothing there")
+        .isEqualTo(-Errno.EAGAIN);
+    assertThat(call(Nr.FCNTL, fd, Fcntl.F_SETFL, Fcntl.O_DIRECT))
+        .as("no direct I/O there")
+        .isEqualTo(-Errno.EINVAL);
   }
 }

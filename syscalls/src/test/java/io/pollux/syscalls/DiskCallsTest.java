@@ -13,16 +13,22 @@ import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import org.junit.jupiter.api.Test;
 
-/** A disk as a program sees it: its size, reads and writes through memory and past it, and where the data ends up. */
+/**
+ * A disk as a program sees it: its size, reads and writes through memory and past it, and where the
+ * data ends up.
+ */
 class DiskCallsTest {
   @Test
   void theSize() throws ErrnoException {
     try (Booted booted = new Booted()) {
       int fd = booted.open("/dev/ram0", Fcntl.O_RDONLY);
-      assertThat(booted.program.syscall(Nr.IOCTL, fd, BlkIoctl.BLKGETSIZE64, booted.memory)).isZero();
+      assertThat(booted.program.syscall(Nr.IOCTL, fd, BlkIoctl.BLKGETSIZE64, booted.memory))
+          .isZero();
       assertThat(RawMemory.getLong(booted.memory)).isEqualTo(Booted.DISK_BYTES);
-      assertThat(booted.program.syscall(Nr.IOCTL, fd, 0x5401, booted.memory)).isEqualTo(-Errno.ENOTTY);
-      assertThat(booted.program.syscall(Nr.IOCTL, 900, BlkIoctl.BLKGETSIZE64, booted.memory)).isEqualTo(-Errno.EBADF);
+      assertThat(booted.program.syscall(Nr.IOCTL, fd, 0x5401, booted.memory))
+          .isEqualTo(-Errno.ENOTTY);
+      assertThat(booted.program.syscall(Nr.IOCTL, 900, BlkIoctl.BLKGETSIZE64, booted.memory))
+          .isEqualTo(-Errno.EBADF);
       int event = (int) booted.program.syscall(Nr.EVENTFD2, 0, 0);
       assertThat(booted.program.syscall(Nr.IOCTL, event, BlkIoctl.BLKGETSIZE64, booted.memory))
           .isEqualTo(-Errno.ENOTTY);
@@ -38,11 +44,13 @@ class DiskCallsTest {
       RawMemory.segment(booted.memory, 100).fill((byte) 5);
       assertThat(program.syscall(Nr.PWRITE64, buffered, booted.memory, 100, 1000)).isEqualTo(100);
       assertThat(RawMemory.getByte(booted.disk.address() + 1000)).as("in memory only").isZero();
-      assertThat(program.syscall(Nr.PREAD64, direct, booted.memory + Booted.PAGE, 512, 512)).isEqualTo(512);
+      assertThat(program.syscall(Nr.PREAD64, direct, booted.memory + Booted.PAGE, 512, 512))
+          .isEqualTo(512);
       assertThat(RawMemory.getByte(booted.memory + Booted.PAGE + 488)).isEqualTo((byte) 5);
       RawMemory.segment(booted.memory, 512).fill((byte) 6);
       assertThat(program.syscall(Nr.PWRITE64, direct, booted.memory, 512, 1024)).isEqualTo(512);
-      assertThat(program.syscall(Nr.PREAD64, buffered, booted.memory + Booted.PAGE, 100, 1000)).isEqualTo(100);
+      assertThat(program.syscall(Nr.PREAD64, buffered, booted.memory + Booted.PAGE, 100, 1000))
+          .isEqualTo(100);
       assertThat(RawMemory.getByte(booted.memory + Booted.PAGE + 23)).isEqualTo((byte) 5);
       assertThat(RawMemory.getByte(booted.memory + Booted.PAGE + 24)).isEqualTo((byte) 6);
     }
@@ -77,7 +85,9 @@ class DiskCallsTest {
       RawMemory.putByte(booted.memory, (byte) 8);
       assertThat(booted.program.syscall(Nr.WRITE, fd, booted.memory, 1)).isEqualTo(1);
       booted.program.close();
-      assertThat(RawMemory.getByte(booted.disk.address())).as("so does the end of a process").isEqualTo((byte) 8);
+      assertThat(RawMemory.getByte(booted.disk.address()))
+          .as("so does the end of a process")
+          .isEqualTo((byte) 8);
     }
   }
 }

@@ -23,10 +23,14 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** fcntl and flock: locks, owners, hints, descriptor flags. fd-commands.c compares each command with Linux. */
+/**
+ * fcntl and flock: locks, owners, hints, descriptor flags. fd-commands.c compares each command with
+ * Linux.
+ */
 @Timeout(60)
 class FcntlCallsTest {
-  private static final int OTHER_PAGE = 2 * Booted.PAGE; // of the program's memory, for another thread
+  // of the program's memory, for another thread
+  private static final int OTHER_PAGE = 2 * Booted.PAGE;
 
   private final Booted booted = new Booted();
   private final Program program = booted.program;
@@ -68,7 +72,9 @@ class FcntlCallsTest {
     assertThat(Flock.lPid(memory)).isEqualTo(-1);
     int dup = (int) program.syscall(Nr.DUP, one);
     assertThat(program.syscall(Nr.CLOSE, one)).isZero();
-    assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_RDLCK, 19, 1)).as("a duplicate has it yet").isEqualTo(-Errno.EAGAIN);
+    assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_RDLCK, 19, 1))
+        .as("a duplicate has it yet")
+        .isEqualTo(-Errno.EAGAIN);
     assertThat(program.syscall(Nr.CLOSE, dup)).isZero();
     assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_RDLCK, 19, 1)).isZero();
   }
@@ -94,7 +100,9 @@ class FcntlCallsTest {
       fill(room, Fcntl.F_RDLCK, 50, 1);
       assertThat(second.syscall(Nr.FCNTL, fd, Fcntl.F_SETLK, room)).isZero();
     }
-    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 0, 100)).as("the end of a process releases").isZero();
+    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 0, 100))
+        .as("the end of a process releases")
+        .isZero();
   }
 
   @Test
@@ -103,13 +111,17 @@ class FcntlCallsTest {
     Program thread = program.newThread();
     try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
       fill(memory + OTHER_PAGE, Fcntl.F_WRLCK, 5, 1);
-      Future<Long> waits = executor.submit(() -> thread.syscall(Nr.FCNTL, other, Fcntl.F_OFD_SETLKW, memory + OTHER_PAGE));
+      Future<Long> waits =
+          executor.submit(
+              () -> thread.syscall(Nr.FCNTL, other, Fcntl.F_OFD_SETLKW, memory + OTHER_PAGE));
       Thread.sleep(50);
       assertThat(waits.isDone()).isFalse();
       assertThat(lock(one, Fcntl.F_OFD_SETLK, Fcntl.F_UNLCK, 5, 1)).isZero();
       assertThat(waits.get(20, TimeUnit.SECONDS)).isZero();
       fill(memory + OTHER_PAGE, Fcntl.F_WRLCK, 0, 1);
-      Future<Long> again = executor.submit(() -> thread.syscall(Nr.FCNTL, other, Fcntl.F_OFD_SETLKW, memory + OTHER_PAGE));
+      Future<Long> again =
+          executor.submit(
+              () -> thread.syscall(Nr.FCNTL, other, Fcntl.F_OFD_SETLKW, memory + OTHER_PAGE));
       Thread.sleep(50);
       thread.sendSignal(14);
       assertThat(again.get(20, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
@@ -127,7 +139,8 @@ class FcntlCallsTest {
       int fd = (int) second.syscall(Nr.OPEN, room, Fcntl.O_RDWR, 0);
       fill(room, Fcntl.F_WRLCK, 0, 0);
       Program thread = second.newThread();
-      Future<Long> waits = executor.submit(() -> thread.syscall(Nr.FCNTL, fd, Fcntl.F_SETLKW, room));
+      Future<Long> waits =
+          executor.submit(() -> thread.syscall(Nr.FCNTL, fd, Fcntl.F_SETLKW, room));
       Thread.sleep(200);
       assertThat(waits.isDone()).isFalse();
       assertThat(second.syscall(Nr.CLOSE, fd)).isZero();
@@ -142,8 +155,10 @@ class FcntlCallsTest {
   void rangesThatCantBe() {
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, -1, 1)).isEqualTo(-Errno.EINVAL);
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 10, -11)).isEqualTo(-Errno.EINVAL);
-    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 10, Long.MIN_VALUE)).isEqualTo(-Errno.EINVAL);
-    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, Long.MAX_VALUE, 2)).isEqualTo(-Errno.EOVERFLOW);
+    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 10, Long.MIN_VALUE))
+        .isEqualTo(-Errno.EINVAL);
+    assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, Long.MAX_VALUE, 2))
+        .isEqualTo(-Errno.EOVERFLOW);
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, Long.MAX_VALUE, 1)).isZero();
     assertThat(lock(one, Fcntl.F_SETLK, Fcntl.F_WRLCK, 10, -5)).isZero();
     assertThat(lock(other, Fcntl.F_OFD_GETLK, Fcntl.F_WRLCK, 0, 0)).isZero();
@@ -177,11 +192,15 @@ class FcntlCallsTest {
   @Test
   void flocksAreOfTheOpenFile() {
     assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_EX)).isZero();
-    assertThat(program.syscall(Nr.FLOCK, other, Fcntl.LOCK_SH | Fcntl.LOCK_NB)).isEqualTo(-Errno.EAGAIN);
-    assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 0, 0)).as("another kind of lock").isZero();
+    assertThat(program.syscall(Nr.FLOCK, other, Fcntl.LOCK_SH | Fcntl.LOCK_NB))
+        .isEqualTo(-Errno.EAGAIN);
+    assertThat(lock(other, Fcntl.F_OFD_SETLK, Fcntl.F_WRLCK, 0, 0))
+        .as("another kind of lock")
+        .isZero();
     assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_UN)).isZero();
     assertThat(program.syscall(Nr.FLOCK, other, Fcntl.LOCK_EX | Fcntl.LOCK_NB)).isZero();
-    assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_SH | Fcntl.LOCK_EX)).isEqualTo(-Errno.EINVAL);
+    assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_SH | Fcntl.LOCK_EX))
+        .isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.CLOSE, other)).isZero();
     assertThat(program.syscall(Nr.FLOCK, one, Fcntl.LOCK_EX | Fcntl.LOCK_NB)).isZero();
   }
@@ -200,7 +219,9 @@ class FcntlCallsTest {
     RawMemory.putLong(memory, 9);
     assertThat(fcntl(one, Fcntl.F_SET_RW_HINT, memory)).isEqualTo(-Errno.EINVAL);
     assertThat(fcntl(other, Fcntl.F_GET_RW_HINT, memory)).isZero();
-    assertThat(RawMemory.getLong(memory)).as("of the file, not of who opened it").isEqualTo(Fcntl.RWH_WRITE_LIFE_EXTREME);
+    assertThat(RawMemory.getLong(memory))
+        .as("of the file, not of who opened it")
+        .isEqualTo(Fcntl.RWH_WRITE_LIFE_EXTREME);
   }
 
   @Test
@@ -210,12 +231,16 @@ class FcntlCallsTest {
     assertThat(fcntl(one, Fcntl.F_GETFD, 0)).isEqualTo(Fcntl.FD_CLOEXEC);
     int dup = (int) program.syscall(Nr.DUP, one);
     assertThat(fcntl(dup, Fcntl.F_GETFD, 0)).isZero();
-    assertThat(fcntl((int) fcntl(one, Fcntl.F_DUPFD_CLOEXEC, 0), Fcntl.F_GETFD, 0)).isEqualTo(Fcntl.FD_CLOEXEC);
+    assertThat(fcntl((int) fcntl(one, Fcntl.F_DUPFD_CLOEXEC, 0), Fcntl.F_GETFD, 0))
+        .isEqualTo(Fcntl.FD_CLOEXEC);
     assertThat(program.syscall(Nr.IOCTL, dup, FileIoctl.FIOCLEX, 0)).isZero();
     assertThat(fcntl(dup, Fcntl.F_GETFD, 0)).isEqualTo(Fcntl.FD_CLOEXEC);
     assertThat(program.syscall(Nr.CLOSE, dup)).isZero();
-    assertThat(fcntl(booted.open("/file", Fcntl.O_RDONLY), Fcntl.F_GETFD, 0)).as("the number is new").isZero();
-    assertThat(fcntl(booted.open("/file", Fcntl.O_CLOEXEC), Fcntl.F_GETFD, 0)).isEqualTo(Fcntl.FD_CLOEXEC);
+    assertThat(fcntl(booted.open("/file", Fcntl.O_RDONLY), Fcntl.F_GETFD, 0))
+        .as("the number is new")
+        .isZero();
+    assertThat(fcntl(booted.open("/file", Fcntl.O_CLOEXEC), Fcntl.F_GETFD, 0))
+        .isEqualTo(Fcntl.FD_CLOEXEC);
   }
 
   @Test

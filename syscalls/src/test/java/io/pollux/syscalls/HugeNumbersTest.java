@@ -16,7 +16,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Addresses, lengths and offsets whose sums do not fit. Errnos are those of Linux 6.18, on a file in memory and a loop device. */
+/**
+ * Addresses, lengths and offsets whose sums do not fit. Errnos are those of Linux 6.18, on a file
+ * in memory and a loop device.
+ */
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class HugeNumbersTest {
   private static final long MAX = Long.MAX_VALUE;
@@ -39,7 +42,8 @@ class HugeNumbersTest {
   }
 
   private int open(String path) {
-    int fd = booted.open(path, path.startsWith("/dev") ? Fcntl.O_RDWR : Fcntl.O_RDWR | Fcntl.O_CREAT);
+    int fd =
+        booted.open(path, path.startsWith("/dev") ? Fcntl.O_RDWR : Fcntl.O_RDWR | Fcntl.O_CREAT);
     assertThat(call(Nr.PWRITE64, fd, memory, 8192, 0)).isEqualTo(8192);
     return fd;
   }
@@ -55,14 +59,20 @@ class HugeNumbersTest {
       assertThat(call(Nr.WRITE, fd, memory, bytes)).as("%x", bytes).isEqualTo(-Errno.EFAULT);
       Iovec.iovBase(memory, memory);
       Iovec.iovLen(memory, bytes);
-      assertThat(call(Nr.PREADV, fd, memory, 1, 0)).as("%x", bytes).isEqualTo(bytes < 0 ? -Errno.EINVAL : -Errno.EFAULT);
+      assertThat(call(Nr.PREADV, fd, memory, 1, 0))
+          .as("%x", bytes)
+          .isEqualTo(bytes < 0 ? -Errno.EINVAL : -Errno.EFAULT);
     }
     for (long address : new long[] {1L << 47, 1L << 62, LAST_PAGE, MAX, -1, Long.MIN_VALUE}) {
       for (long bytes : new long[] {0, 1, 8192}) {
-        assertThat(call(Nr.PREAD64, fd, address, bytes, 0)).as("%x %x", address, bytes).isEqualTo(-Errno.EFAULT);
+        assertThat(call(Nr.PREAD64, fd, address, bytes, 0))
+            .as("%x %x", address, bytes)
+            .isEqualTo(-Errno.EFAULT);
         Iovec.iovBase(memory, address);
         Iovec.iovLen(memory, bytes);
-        assertThat(call(Nr.PREADV, fd, memory, 1, 0)).as("%x %x", address, bytes).isEqualTo(-Errno.EFAULT);
+        assertThat(call(Nr.PREADV, fd, memory, 1, 0))
+            .as("%x %x", address, bytes)
+            .isEqualTo(-Errno.EFAULT);
       }
     }
   }
@@ -100,7 +110,8 @@ class HugeNumbersTest {
   @Test
   void unmappingMoreThanThereIsUnmapsNothing() {
     RawMemory.putLong(memory, 42);
-    for (long bytes : new long[] {TASK_SIZE, 1L << 52, LAST_PAGE, MAX, -1, -4096, Long.MIN_VALUE, 0}) {
+    for (long bytes :
+        new long[] {TASK_SIZE, 1L << 52, LAST_PAGE, MAX, -1, -4096, Long.MIN_VALUE, 0}) {
       assertThat(call(Nr.MUNMAP, memory, bytes)).as("%x", bytes).isEqualTo(-Errno.EINVAL);
     }
     for (long address : new long[] {1L << 47, LAST_PAGE, -4096, Long.MIN_VALUE}) {
@@ -116,7 +127,9 @@ class HugeNumbersTest {
     for (long address : new long[] {LAST_PAGE, MAX, -1, -8, -4096}) {
       assertThat(call(Nr.PREADV, fd, address, 1024, 0)).as("%x", address).isEqualTo(-Errno.EFAULT);
       assertThat(call(Nr.POLL, address, 1024, 0)).as("%x", address).isEqualTo(-Errno.EFAULT);
-      assertThat(call(Nr.GETDENTS64, booted.open("/", 0), address, 0xffff_ffffL)).as("%x", address).isEqualTo(-Errno.EFAULT);
+      assertThat(call(Nr.GETDENTS64, booted.open("/", 0), address, 0xffff_ffffL))
+          .as("%x", address)
+          .isEqualTo(-Errno.EFAULT);
       assertThat(call(Nr.FSTAT, fd, address)).as("%x", address).isEqualTo(-Errno.EFAULT);
       assertThat(call(Nr.GETCWD, address, MAX)).as("%x", address).isEqualTo(-Errno.EFAULT);
       assertThat(call(Nr.IO_SETUP, 1, address)).as("%x", address).isEqualTo(-Errno.EFAULT);
@@ -126,7 +139,9 @@ class HugeNumbersTest {
     long ctx = RawMemory.getLong(memory);
     for (long address : new long[] {LAST_PAGE, MAX, -1, -8, -4096}) {
       assertThat(call(Nr.IO_SUBMIT, ctx, MAX, address)).as("%x", address).isEqualTo(-Errno.EFAULT);
-      assertThat(call(Nr.IO_CANCEL, ctx, address, memory)).as("%x", address).isEqualTo(-Errno.EFAULT);
+      assertThat(call(Nr.IO_CANCEL, ctx, address, memory))
+          .as("%x", address)
+          .isEqualTo(-Errno.EFAULT);
       assertThat(call(Nr.IO_GETEVENTS, ctx, 0, MAX, address, 0)).as("nothing to store").isZero();
     }
     assertThat(call(Nr.IO_DESTROY, ctx)).isZero();

@@ -30,7 +30,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Mounting, threads of programs, and shutting down, with a filesystem that does what the test wants. */
+/**
+ * Mounting, threads of programs, and shutting down, with a filesystem that does what the test
+ * wants.
+ */
 @Timeout(60)
 class KernelTest {
   private static final int PAGE = 4096;
@@ -75,7 +78,8 @@ class KernelTest {
     }
 
     @Override
-    public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options) throws ErrnoException {
+    public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options)
+        throws ErrnoException {
       if (refuses) {
         throw new ErrnoException(Errno.EUCLEAN, "not mine");
       }
@@ -117,7 +121,13 @@ class KernelTest {
   private long open(int flags) {
     long address =
         program.syscall(
-            Nr.MMAP, 0, PAGE, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+            Nr.MMAP,
+            0,
+            PAGE,
+            Mman.PROT_READ | Mman.PROT_WRITE,
+            Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+            -1,
+            0);
     byte[] name = "/dev/ram0\0".getBytes(StandardCharsets.UTF_8);
     for (int i = 0; i < name.length; i++) {
       RawMemory.putByte(address + i, name[i]);
@@ -152,14 +162,18 @@ class KernelTest {
     mount("one", new Fake("a"), first);
     assertThat(open(Fcntl.O_RDWR)).isNotNegative();
     assertThat(open(Fcntl.O_RDONLY | Fcntl.O_EXCL)).isEqualTo(-Errno.EBUSY);
-    assertThat(open(Fcntl.O_RDONLY | Fcntl.O_EXCL | Fcntl.O_CREAT)).as("another question").isEqualTo(-Errno.EEXIST);
+    assertThat(open(Fcntl.O_RDONLY | Fcntl.O_EXCL | Fcntl.O_CREAT))
+        .as("another question")
+        .isEqualTo(-Errno.EEXIST);
   }
 
   @Test
   void anExclusiveFileKeepsMountsAndOtherExclusiveFilesAway() throws ErrnoException {
     long file = open(Fcntl.O_RDWR | Fcntl.O_EXCL);
     assertThat(file).isNotNegative();
-    assertThat(program.syscall(Nr.FCNTL, file, Fcntl.F_GETFL) & Fcntl.O_EXCL).as("not a flag of the file").isZero();
+    assertThat(program.syscall(Nr.FCNTL, file, Fcntl.F_GETFL) & Fcntl.O_EXCL)
+        .as("not a flag of the file")
+        .isZero();
     assertThat(open(Fcntl.O_RDWR | Fcntl.O_EXCL)).isEqualTo(-Errno.EBUSY);
     assertThat(open(Fcntl.O_RDWR)).as("who does not ask").isNotNegative();
     assertBusy(catchThrowable(() -> mount("one", new Fake("a"), first)), "ram0", "O_EXCL");
@@ -229,10 +243,14 @@ class KernelTest {
     assertThat(program.syscall(Nr.CLOSE, file)).as("the process lives on").isZero();
     Program unused = program.newThread();
     unused.close();
-    assertThat(unused.syscall(Nr.SYNC, 0)).as("closed before its first call").isEqualTo(-Errno.ESRCH);
+    assertThat(unused.syscall(Nr.SYNC, 0))
+        .as("closed before its first call")
+        .isEqualTo(-Errno.ESRCH);
     Program left = program.newThread();
     program.close();
-    assertThat(left.syscall(Nr.SYNC, 0)).as("the end of the process ends all").isEqualTo(-Errno.ESRCH);
+    assertThat(left.syscall(Nr.SYNC, 0))
+        .as("the end of the process ends all")
+        .isEqualTo(-Errno.ESRCH);
     left.close();
   }
 }

@@ -35,7 +35,9 @@ class NamedDescriptorsTest {
     long bytes = program.syscall(Nr.READLINK, booted.path(path), memory, 1000);
     return bytes < 0
         ? Errno.name((int) -bytes)
-        : new String(RawMemory.segment(memory, bytes).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
+        : new String(
+            RawMemory.segment(memory, bytes).toArray(ValueLayout.JAVA_BYTE),
+            StandardCharsets.ISO_8859_1);
   }
 
   @Test
@@ -50,19 +52,31 @@ class NamedDescriptorsTest {
     assertThat(program.syscall(Nr.STAT, booted.path(link), memory)).isZero();
     assertThat(Stat.stSize(memory)).isEqualTo(10);
     int again = booted.open(link, Fcntl.O_RDONLY);
-    assertThat(program.syscall(Nr.READ, again, memory, 100)).as("from the start, and not for writing").isEqualTo(10);
+    assertThat(program.syscall(Nr.READ, again, memory, 100))
+        .as("from the start, and not for writing")
+        .isEqualTo(10);
     assertThat(program.syscall(Nr.WRITE, again, memory, 1)).isEqualTo(-Errno.EBADF);
     int dir = booted.open("/dir", Fcntl.O_RDONLY);
     assertThat(booted.open("/proc/self/fd/" + dir + "/file", Fcntl.O_RDONLY)).isPositive();
     assertThat(program.syscall(Nr.UNLINK, booted.path("/dir/file"))).isZero();
     assertThat(readlink(link)).isEqualTo("/dir/file (deleted)");
-    assertThat(booted.open(link, Fcntl.O_RDONLY)).as("the file is there as long as somebody has it").isPositive();
-    assertThat(readlink("/proc/self/fd/" + (int) program.syscall(Nr.EVENTFD2, 0, 0))).isEqualTo("anon_inode:[eventfd]");
+    assertThat(booted.open(link, Fcntl.O_RDONLY))
+        .as("the file is there as long as somebody has it")
+        .isPositive();
+    assertThat(readlink("/proc/self/fd/" + (int) program.syscall(Nr.EVENTFD2, 0, 0)))
+        .isEqualTo("anon_inode:[eventfd]");
   }
 
   @Test
   void numbersThatNameNothing() {
-    for (String name : new String[] {"/proc/self/fd/999", "/proc/self/fd/-1", "/proc/self/fd/03", "/proc/self/fd/99999999999", "/proc/self/fd/x"}) {
+    for (String name :
+        new String[] {
+          "/proc/self/fd/999",
+          "/proc/self/fd/-1",
+          "/proc/self/fd/03",
+          "/proc/self/fd/99999999999",
+          "/proc/self/fd/x"
+        }) {
       assertThat(booted.open(name, Fcntl.O_RDONLY)).as(name).isEqualTo(-Errno.ENOENT);
     }
     int event = (int) program.syscall(Nr.EVENTFD2, 0, 0);
@@ -80,12 +94,16 @@ class NamedDescriptorsTest {
     }
     assertThat(program.syscall(Nr.FCNTL, fd, Fcntl.F_SETFL, 0)).isEqualTo(-Errno.EBADF);
     assertThat(program.syscall(Nr.FSTAT, fd, memory)).isZero();
-    assertThat(program.syscall(Nr.NEWFSTATAT, fd, booted.path(""), memory, Fcntl.AT_EMPTY_PATH)).isZero();
+    assertThat(program.syscall(Nr.NEWFSTATAT, fd, booted.path(""), memory, Fcntl.AT_EMPTY_PATH))
+        .isZero();
     int dup = (int) program.syscall(Nr.DUP, fd);
     assertThat(program.syscall(Nr.READ, dup, memory, 1)).isEqualTo(-Errno.EBADF);
-    assertThat(booted.open("/proc/self/fd/" + dup, Fcntl.O_RDWR)).as("a way to open it").isPositive();
+    assertThat(booted.open("/proc/self/fd/" + dup, Fcntl.O_RDWR))
+        .as("a way to open it")
+        .isPositive();
     int root = booted.open("/", Fcntl.O_PATH | Fcntl.O_DIRECTORY);
-    assertThat(program.syscall(Nr.OPENAT, root, booted.path("file"), Fcntl.O_RDONLY, 0)).isPositive();
+    assertThat(program.syscall(Nr.OPENAT, root, booted.path("file"), Fcntl.O_RDONLY, 0))
+        .isPositive();
     assertThat(booted.open("/file", Fcntl.O_PATH | Fcntl.O_DIRECTORY)).isEqualTo(-Errno.ENOTDIR);
     assertThat(booted.open("/missing", Fcntl.O_PATH | Fcntl.O_CREAT)).isEqualTo(-Errno.ENOENT);
   }
@@ -98,7 +116,8 @@ class NamedDescriptorsTest {
     assertThat(program.syscall(Nr.FSTAT, fd, memory)).isZero();
     assertThat(Stat.stNlink(memory)).isZero();
     assertThat(booted.open("/", Fcntl.O_TMPFILE)).isEqualTo(-Errno.EINVAL);
-    assertThat(booted.open("/", Fcntl.O_TMPFILE | Fcntl.O_RDWR | Fcntl.O_DIRECT)).isEqualTo(-Errno.EINVAL);
+    assertThat(booted.open("/", Fcntl.O_TMPFILE | Fcntl.O_RDWR | Fcntl.O_DIRECT))
+        .isEqualTo(-Errno.EINVAL);
     assertThat(booted.open("/dev/ram0", Fcntl.O_TMPFILE | Fcntl.O_RDWR)).isEqualTo(-Errno.ENOTDIR);
   }
 
@@ -122,10 +141,14 @@ class NamedDescriptorsTest {
     assertThat(openat2("/dev/ram0", 1L << 40, 0, 0, 24)).isEqualTo(-Errno.EINVAL);
     assertThat(openat2("/dev/ram0", Fcntl.O_RDONLY, 0600, 0, 24)).isEqualTo(-Errno.EINVAL);
     assertThat(openat2("/dev/ram0", Fcntl.O_RDONLY, 0, 1 << 20, 24)).isEqualTo(-Errno.EINVAL);
-    assertThat(openat2("/dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24)).isEqualTo(-Errno.EXDEV);
-    assertThat(openat2("dev/../dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24)).isPositive();
-    assertThat(openat2("../dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24)).isEqualTo(-Errno.EXDEV);
-    assertThat(openat2("/proc/self/fd/0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_NO_MAGICLINKS, 24)).isNegative();
+    assertThat(openat2("/dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24))
+        .isEqualTo(-Errno.EXDEV);
+    assertThat(openat2("dev/../dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24))
+        .isPositive();
+    assertThat(openat2("../dev/ram0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_BENEATH, 24))
+        .isEqualTo(-Errno.EXDEV);
+    assertThat(openat2("/proc/self/fd/0", Fcntl.O_RDONLY, 0, Fcntl.RESOLVE_NO_MAGICLINKS, 24))
+        .isNegative();
   }
 
   @Test
@@ -135,7 +158,8 @@ class NamedDescriptorsTest {
     assertThat(booted.open("/dev/ram0", Fcntl.O_RDWR | Fcntl.O_EXCL)).isEqualTo(-Errno.EBUSY);
     int other = booted.open("/dev/ram0", Fcntl.O_RDWR);
     RawMemory.putInt(memory, 1024);
-    assertThat(program.syscall(Nr.IOCTL, other, BlkIoctl.BLKBSZSET, memory)).isEqualTo(-Errno.EBUSY);
+    assertThat(program.syscall(Nr.IOCTL, other, BlkIoctl.BLKBSZSET, memory))
+        .isEqualTo(-Errno.EBUSY);
     assertThat(program.syscall(Nr.IOCTL, first, BlkIoctl.BLKBSZSET, memory)).isZero();
     assertThat(program.syscall(Nr.IOCTL, other, BlkIoctl.BLKBSZGET, memory)).isZero();
     assertThat(RawMemory.getInt(memory)).isEqualTo(1024);

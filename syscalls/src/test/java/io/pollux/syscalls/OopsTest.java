@@ -32,7 +32,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A filesystem or a driver that throws below a system call: the call fails with EIO, one report is printed, and the program continues. */
+/**
+ * A filesystem or a driver that throws below a system call: the call fails with EIO, one report is
+ * printed, and the program continues.
+ */
 @Timeout(60)
 class OopsTest {
   private final Booted booted = new Booted();
@@ -81,7 +84,8 @@ class OopsTest {
             @Override
             protected void getattr(long stat) {}
           };
-      int fd = FilesStruct.of(process).install(new File(new FileTable(), inode, null, Fcntl.O_RDONLY));
+      int fd =
+          FilesStruct.of(process).install(new File(new FileTable(), inode, null, Fcntl.O_RDONLY));
       long memory = program.syscall(Nr.MMAP, 0, 4096, 3, 0x22, -1, 0);
       for (int i = 0; i < 3; i++) {
         assertThat(program.syscall(Nr.READ, fd, memory, 512)).isEqualTo(-Errno.EIO);
@@ -90,7 +94,9 @@ class OopsTest {
     }
     assertThat(said)
         .hasSize(3)
-        .containsOnly("kernel oops in system call 0: java.lang.IllegalStateException: broken; the call fails with EIO");
+        .containsOnly(
+            "kernel oops in system call 0: java.lang.IllegalStateException: broken; the call fails"
+                + " with EIO");
   }
 
   @Test
@@ -107,7 +113,8 @@ class OopsTest {
             throw new IllegalStateException("broken");
           }
         };
-    booted.kernel.addDisk(new BlockDevice("bad0", 0x200, 1 << 20, false, new RequestQueue(driver, 512, 8)));
+    booted.kernel.addDisk(
+        new BlockDevice("bad0", 0x200, 1 << 20, false, new RequestQueue(driver, 512, 8)));
     Program program = booted.program;
     for (int flags : new int[] {Fcntl.O_RDWR | Fcntl.O_DIRECT, Fcntl.O_RDONLY}) {
       int fd = booted.open("/dev/bad0", flags);

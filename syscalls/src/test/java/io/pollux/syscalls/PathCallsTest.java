@@ -92,7 +92,9 @@ class PathCallsTest {
     assertThat(call(Nr.ACCESS, "/dev", Fcntl.X_OK)).isZero();
     assertThat(call(Nr.ACCESS, "/file", 8)).isEqualTo(-Errno.EINVAL);
     assertThat(call(Nr.ACCESS, "/none", 0)).isEqualTo(-Errno.ENOENT);
-    assertThat(callAt(Nr.FACCESSAT, CWD, "file", 0, 12345)).as("flags that it does not have").isZero();
+    assertThat(callAt(Nr.FACCESSAT, CWD, "file", 0, 12345))
+        .as("flags that it does not have")
+        .isZero();
     assertThat(callAt(Nr.FACCESSAT2, CWD, "file", 0, 1)).isEqualTo(-Errno.EINVAL);
     assertThat(callAt(Nr.FACCESSAT2, CWD, "file", 0, Fcntl.AT_EACCESS)).isZero();
     assertThat(callAt(Nr.FACCESSAT2, CWD, "", 0, Fcntl.AT_EMPTY_PATH)).isZero();
@@ -120,12 +122,17 @@ class PathCallsTest {
     assertThat(Statx.stxRdevMajor(statx)).isEqualTo(1);
     assertThat(callAt(Nr.STATX, fd, "", 0, 0, statx)).isEqualTo(-Errno.ENOENT);
     assertThat(callAt(Nr.STATX, CWD, "/file", 0x40, 0, statx)).isEqualTo(-Errno.EINVAL);
-    assertThat(callAt(Nr.STATX, CWD, "/file", Fcntl.AT_STATX_SYNC_TYPE, 0, statx)).isEqualTo(-Errno.EINVAL);
-    assertThat(callAt(Nr.STATX, CWD, "/file", 0, Statx.STATX__RESERVED, statx)).isEqualTo(-Errno.EINVAL);
+    assertThat(callAt(Nr.STATX, CWD, "/file", Fcntl.AT_STATX_SYNC_TYPE, 0, statx))
+        .isEqualTo(-Errno.EINVAL);
+    assertThat(callAt(Nr.STATX, CWD, "/file", 0, Statx.STATX__RESERVED, statx))
+        .isEqualTo(-Errno.EINVAL);
     assertThat(callAt(Nr.STATX, CWD, "/file", 0, 0, 8)).isEqualTo(-Errno.EFAULT);
   }
 
-  /** As Linux tells it of a pipe with something in it, of an eventfd, and of ramfs; of a device as it did before 6.11. */
+  /**
+   * As Linux tells it of a pipe with something in it, of an eventfd, and of ramfs; of a device as
+   * it did before 6.11.
+   */
   @Test
   void everyKindOfFileHasTheSizesThatItHasInLinux() {
     assertThat(program.syscall(Nr.PIPE2, memory, 0)).isZero();
@@ -139,8 +146,10 @@ class PathCallsTest {
     assertThat(program.syscall(Nr.PWRITE64, file, memory, 5000, 0)).isEqualTo(5000);
     assertStat(file, StatMode.S_IFREG | 0640, 5000, 16, 1, 0);
     assertThat(call(Nr.MKDIR, "/directory", 0755)).isZero();
-    assertStat((int) call(Nr.OPEN, "/directory", Fcntl.O_RDONLY), StatMode.S_IFDIR | 0755, 0, 0, 2, 0);
-    assertStat((int) call(Nr.OPEN, "/dev/ram0", Fcntl.O_RDONLY), StatMode.S_IFBLK | 0660, 0, 0, 1, 0x100);
+    assertStat(
+        (int) call(Nr.OPEN, "/directory", Fcntl.O_RDONLY), StatMode.S_IFDIR | 0755, 0, 0, 2, 0);
+    assertStat(
+        (int) call(Nr.OPEN, "/dev/ram0", Fcntl.O_RDONLY), StatMode.S_IFBLK | 0660, 0, 0, 1, 0x100);
   }
 
   private void assertStat(int fd, int mode, long size, long blocks, long nlink, long rdev) {
@@ -152,7 +161,15 @@ class PathCallsTest {
     assertThat(Stat.stRdev(memory)).isEqualTo(rdev);
     assertThat(Stat.stBlksize(memory)).isEqualTo(4096);
     long statx = memory + Stat.SIZE;
-    assertThat(callAt(Nr.STATX, fd, "", Fcntl.AT_EMPTY_PATH, Statx.STATX_BASIC_STATS | Statx.STATX_BTIME, statx)).isZero();
+    assertThat(
+            callAt(
+                Nr.STATX,
+                fd,
+                "",
+                Fcntl.AT_EMPTY_PATH,
+                Statx.STATX_BASIC_STATS | Statx.STATX_BTIME,
+                statx))
+        .isZero();
     assertThat(Statx.stxMask(statx)).as("no birth time").isEqualTo(Statx.STATX_BASIC_STATS);
     assertThat(Statx.stxAttributes(statx)).isZero();
   }
@@ -186,6 +203,7 @@ class PathCallsTest {
     assertThat(call(Nr.READLINK, "/dev", memory, 100)).isEqualTo(-Errno.EINVAL);
     assertThat(callAt(Nr.READLINKAT, CWD, "/dev", memory, 100)).isEqualTo(-Errno.EINVAL);
     assertThat(callAt(Nr.READLINKAT, CWD, "/dev", memory, 0)).isEqualTo(-Errno.EINVAL);
-    assertThat(callAt(Nr.READLINKAT, booted.open("/dev", 0), "", memory, 100)).isEqualTo(-Errno.ENOENT);
+    assertThat(callAt(Nr.READLINKAT, booted.open("/dev", 0), "", memory, 100))
+        .isEqualTo(-Errno.ENOENT);
   }
 }

@@ -18,7 +18,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Files in memory, and the calls about room and durability, as a program sees them. Errnos are those of Linux 6.18. */
+/**
+ * Files in memory, and the calls about room and durability, as a program sees them. Errnos are
+ * those of Linux 6.18.
+ */
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class StorageCallsTest {
   private static final int NONE = 900; // no such descriptor
@@ -62,7 +65,9 @@ class StorageCallsTest {
     assertThat(program.syscall(Nr.READV, file, memory, 2)).isEqualTo(5);
     assertThat(program.syscall(Nr.READV, file, memory, 2)).isZero();
     assertThat(program.syscall(Nr.READV, file, memory, 1025)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.syscall(Nr.PREADV, file, memory, 2, -1)).as("no position for preadv").isEqualTo(-Errno.EINVAL);
+    assertThat(program.syscall(Nr.PREADV, file, memory, 2, -1))
+        .as("no position for preadv")
+        .isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.PREADV2, file, memory, 2, 0)).isEqualTo(20);
     assertThat(program.syscall(Nr.WRITEV, NONE, memory, 1)).isEqualTo(-Errno.EBADF);
   }
@@ -76,7 +81,8 @@ class StorageCallsTest {
     Iovec.iovLen(memory, 0);
     assertThat(program.syscall(Nr.PREADV2, file, memory, 1, 0, 0, unknown)).isZero();
     Iovec.iovLen(memory, 1);
-    assertThat(program.syscall(Nr.PREADV2, file, memory, 1, 0, 0, unknown)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(program.syscall(Nr.PREADV2, file, memory, 1, 0, 0, unknown))
+        .isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(program.syscall(Nr.PREADV2, NONE, 0, 0, 0, 0, unknown)).isEqualTo(-Errno.EBADF);
   }
 
@@ -101,12 +107,14 @@ class StorageCallsTest {
     assertThat(program.syscall(Nr.FALLOCATE, NONE, 0, 0, 0)).isEqualTo(-Errno.EBADF);
     assertThat(program.syscall(Nr.FALLOCATE, file, 0, 0, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.FALLOCATE, file, 0, Long.MAX_VALUE, 5)).isEqualTo(-Errno.EFBIG);
-    assertThat(program.syscall(Nr.FALLOCATE, file, Fcntl.FALLOC_FL_PUNCH_HOLE, 0, 5)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(program.syscall(Nr.FALLOCATE, file, Fcntl.FALLOC_FL_PUNCH_HOLE, 0, 5))
+        .isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(program.syscall(Nr.FALLOCATE, file, 0x100, 0, 5)).isEqualTo(-Errno.EOPNOTSUPP);
     int collapse = Fcntl.FALLOC_FL_COLLAPSE_RANGE;
     assertThat(program.syscall(Nr.FALLOCATE, file, collapse | 1, 0, 5)).isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.FALLOCATE, file, collapse, 0, 5)).isEqualTo(-Errno.EOPNOTSUPP);
-    assertThat(program.syscall(Nr.FALLOCATE, booted.open("/file", 0), 0, 0, 5)).isEqualTo(-Errno.EBADF);
+    assertThat(program.syscall(Nr.FALLOCATE, booted.open("/file", 0), 0, 0, 5))
+        .isEqualTo(-Errno.EBADF);
     assertThat(program.syscall(Nr.FALLOCATE, pipe(true), 0, 0, 5)).isEqualTo(-Errno.ESPIPE);
     assertThat(program.syscall(Nr.FALLOCATE, program.syscall(Nr.EVENTFD2, 0, 0), 0, 0, 5))
         .isEqualTo(-Errno.ENODEV);
@@ -139,11 +147,14 @@ class StorageCallsTest {
     assertThat(program.syscall(Nr.SYNC_FILE_RANGE, disk, 0, 1, 2)).isZero();
     assertThat(onDisk(0)).isEqualTo(7);
     assertThat(onDisk(8 * Booted.PAGE)).isZero();
-    assertThat(program.syscall(Nr.SYNC_FILE_RANGE, disk, 1, 0, 7)).as("0 is up to the end").isZero();
+    assertThat(program.syscall(Nr.SYNC_FILE_RANGE, disk, 1, 0, 7))
+        .as("0 is up to the end")
+        .isZero();
     assertThat(onDisk(8 * Booted.PAGE)).isEqualTo(7);
     assertThat(program.syscall(Nr.SYNC_FILE_RANGE, file, 0, 0, 7)).isZero();
     assertThat(program.syscall(Nr.SYNC_FILE_RANGE, file, -1, 0, 7)).isEqualTo(-Errno.EINVAL);
-    assertThat(program.syscall(Nr.SYNC_FILE_RANGE, file, 1, Long.MAX_VALUE, 7)).isEqualTo(-Errno.EINVAL);
+    assertThat(program.syscall(Nr.SYNC_FILE_RANGE, file, 1, Long.MAX_VALUE, 7))
+        .isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.SYNC_FILE_RANGE, file, 0, 0, 8)).isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.SYNC_FILE_RANGE, pipe(true), 0, 0, 0)).isEqualTo(-Errno.ESPIPE);
   }

@@ -31,9 +31,13 @@ class UnwiredCallsTest {
   @Test
   void ioSetup2HasNoGenericNumber() {
     long result =
-        booted.program.syscall(GENERIC_IO_SETUP2, 4, AioAbi.IOCTX_FLAG_IOPOLL, 0, 0, 0, booted.memory);
+        booted.program.syscall(
+            GENERIC_IO_SETUP2, 4, AioAbi.IOCTX_FLAG_IOPOLL, 0, 0, 0, booted.memory);
     assertThat(result).isEqualTo(-Errno.ENOSYS);
-    assertThat(booted.program.syscall(Nr.IO_SETUP2, 4, AioAbi.IOCTX_FLAG_IOPOLL, 0, 0, 0, booted.memory)).isZero();
+    assertThat(
+            booted.program.syscall(
+                Nr.IO_SETUP2, 4, AioAbi.IOCTX_FLAG_IOPOLL, 0, 0, 0, booted.memory))
+        .isZero();
   }
 
   @Test
@@ -41,7 +45,8 @@ class UnwiredCallsTest {
     int fd = booted.open("/file", Fcntl.O_RDWR | Fcntl.O_CREAT);
     assertThat(booted.program.syscall(Nr.FTRUNCATE, fd, Booted.PAGE)).isZero();
     for (int sharing : new int[] {Mman.MAP_SHARED, Mman.MAP_PRIVATE}) {
-      assertThat(booted.program.syscall(Nr.MMAP, 0, Booted.PAGE, Mman.PROT_READ, sharing, fd, 0)).isEqualTo(-Errno.ENODEV);
+      assertThat(booted.program.syscall(Nr.MMAP, 0, Booted.PAGE, Mman.PROT_READ, sharing, fd, 0))
+          .isEqualTo(-Errno.ENODEV);
     }
   }
 

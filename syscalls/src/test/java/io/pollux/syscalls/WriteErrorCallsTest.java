@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Which call of which open file reports an error of write-back: a disk of which writes beyond the first half fail. The
- * values are those of Linux on a loop device over a file on a full tmpfs.
+ * Which call of which open file reports an error of write-back: a disk of which writes beyond the
+ * first half fail. The values are those of Linux on a loop device over a file on a full tmpfs.
  */
 @Timeout(60)
 class WriteErrorCallsTest {
@@ -35,12 +35,22 @@ class WriteErrorCallsTest {
   private final RamDisk ram = new RamDisk(2 * HALF);
   private final FaultDisk disk =
       FaultDisk.over(
-          ram, FaultPlan.builder().errors(FaultPlan.Errors.WRITE).errorSectors(HALF_SECTORS, 2 * HALF_SECTORS - 1).build());
+          ram,
+          FaultPlan.builder()
+              .errors(FaultPlan.Errors.WRITE)
+              .errorSectors(HALF_SECTORS, 2 * HALF_SECTORS - 1)
+              .build());
   private final Kernel kernel = Kernel.boot();
   private final Program program = kernel.newProgram();
   private final long memory =
       program.syscall(
-          Nr.MMAP, 0, 4 * BYTES, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+          Nr.MMAP,
+          0,
+          4 * BYTES,
+          Mman.PROT_READ | Mman.PROT_WRITE,
+          Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+          -1,
+          0);
 
   @BeforeEach
   void boot() {
@@ -132,7 +142,9 @@ class WriteErrorCallsTest {
     int second = open(Fcntl.O_RDWR | Fcntl.O_DSYNC);
     write(first);
     assertThat(fsync(first)).isEqualTo(-Errno.EIO);
-    assertThat(program.syscall(Nr.PWRITE64, second, memory, 512, 0)).as("that range is good").isEqualTo(-Errno.EIO);
+    assertThat(program.syscall(Nr.PWRITE64, second, memory, 512, 0))
+        .as("that range is good")
+        .isEqualTo(-Errno.EIO);
     assertThat(program.syscall(Nr.PWRITE64, second, memory, 512, 0)).isEqualTo(512);
     write(first);
     assertThat(fsync(first)).isEqualTo(-Errno.EIO);
@@ -145,8 +157,10 @@ class WriteErrorCallsTest {
     Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_FDSYNC);
     Iocb.aioFildes(iocb, second);
     for (long expected : new long[] {-Errno.EIO, 0}) {
-      assertThat(program.syscall(Nr.IO_SUBMIT, RawMemory.getLong(context), 1, pointers)).isEqualTo(1);
-      assertThat(program.syscall(Nr.IO_GETEVENTS, RawMemory.getLong(context), 1, 1, event)).isEqualTo(1);
+      assertThat(program.syscall(Nr.IO_SUBMIT, RawMemory.getLong(context), 1, pointers))
+          .isEqualTo(1);
+      assertThat(program.syscall(Nr.IO_GETEVENTS, RawMemory.getLong(context), 1, 1, event))
+          .isEqualTo(1);
       assertThat(IoEvent.res(event)).isEqualTo(expected);
     }
   }

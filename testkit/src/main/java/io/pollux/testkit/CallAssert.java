@@ -48,7 +48,8 @@ public final class CallAssert extends AbstractAssert<CallAssert, Long> {
    */
   public CallAssert failsWith(int... errnos) {
     if (Arrays.stream(errnos).noneMatch(errno -> actual == -errno)) {
-      String wanted = Arrays.stream(errnos).mapToObj(errno -> show(-errno)).collect(Collectors.joining(" or "));
+      String wanted =
+          Arrays.stream(errnos).mapToObj(errno -> show(-errno)).collect(Collectors.joining(" or "));
       failWithMessage("expected the call to answer %s, but it answered %s", wanted, show(actual));
     }
     return this;

@@ -18,8 +18,9 @@ import org.assertj.core.api.AbstractAssert;
 /**
  * Assertions on a test disk: its contents and its statistics.
  *
- * <p>The contents of a disk in memory, a faulty disk (with its cache) or a held disk are read directly, without the driver. Other disks are
- * read through the driver, which counts in their statistics.
+ * <p>The contents of a disk in memory, a faulty disk (with its cache) or a held disk are read
+ * directly, without the driver. Other disks are read through the driver, which counts in their
+ * statistics.
  */
 public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   private static final int SECTOR = BlkTypes.SECTOR_SIZE;
@@ -45,13 +46,16 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
    * @param expected the bytes, at most 64 KiB
    */
   public DiskAssert hasAtSector(long sector, byte[] expected) {
-    byte[] found = Arrays.copyOf(read(sector, (expected.length + SECTOR - 1) / SECTOR), expected.length);
+    byte[] found =
+        Arrays.copyOf(read(sector, (expected.length + SECTOR - 1) / SECTOR), expected.length);
     int at = Arrays.mismatch(found, expected);
     if (at >= 0) {
       int end = Math.min(expected.length, at + 16);
       failWithMessage(
           "expected %s in sector %d from its byte %d on, but there is %s",
-          HexFormat.of().formatHex(expected, at, end), sector + at / SECTOR, at % SECTOR,
+          HexFormat.of().formatHex(expected, at, end),
+          sector + at / SECTOR,
+          at % SECTOR,
           HexFormat.of().formatHex(found, at, end));
     }
     return this;
@@ -74,7 +78,8 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
     int bytes = sectors * SECTOR;
     long at = sector * SECTOR;
     if (sector < 0 || bytes > MOST_BYTES || at > actual.device().bytes() - bytes) {
-      throw new IllegalArgumentException(sectors + " sectors from " + sector + " of " + actual.device().name());
+      throw new IllegalArgumentException(
+          sectors + " sectors from " + sector + " of " + actual.device().name());
     }
     long buffer = HostMemory.map(MOST_BYTES);
     try {
@@ -86,10 +91,12 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
             default -> ask(at, buffer, bytes);
           };
       if (status != 0) {
-        failWithMessage("reading %d sectors from %d failed: %s", sectors, sector, CallAssert.show(status));
+        failWithMessage(
+            "reading %d sectors from %d failed: %s", sectors, sector, CallAssert.show(status));
       }
       byte[] found = new byte[bytes];
-      MemorySegment.copy(RawMemory.segment(buffer, bytes), ValueLayout.JAVA_BYTE, 0, found, 0, bytes);
+      MemorySegment.copy(
+          RawMemory.segment(buffer, bytes), ValueLayout.JAVA_BYTE, 0, found, 0, bytes);
       return found;
     } finally {
       HostMemory.unmap(buffer, MOST_BYTES);
@@ -104,7 +111,8 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   private int ask(long at, long buffer, int bytes) {
     int block = actual.device().queue().logicalBlockSize();
     if (((at | bytes) & (block - 1)) != 0) {
-      throw new IllegalArgumentException(actual.device().name() + " has blocks of " + block + " bytes");
+      throw new IllegalArgumentException(
+          actual.device().name() + " has blocks of " + block + " bytes");
     }
     UserProcess process = new UserProcess();
     Task task = process.newTask();
@@ -129,7 +137,8 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   }
 
   /**
-   * Asserts the number of completed writes, as in /proc/diskstats. Zeroing counts as a write; a flush does not.
+   * Asserts the number of completed writes, as in /proc/diskstats. Zeroing counts as a write; a
+   * flush does not.
    *
    * @param count requests, after merging and splitting
    */
@@ -151,7 +160,10 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
     return counted("requests in flight", actual.device().queue().busyTags(), 0);
   }
 
-  /** Asserts that all written data is durable. Works for a {@link HeldDisk}, and for a {@link FaultDisk} with a volatile cache. */
+  /**
+   * Asserts that all written data is durable. Works for a {@link HeldDisk}, and for a {@link
+   * FaultDisk} with a volatile cache.
+   */
   public DiskAssert wasFlushed() {
     return counted("writes that were not flushed", unflushed(), 0);
   }
@@ -159,7 +171,9 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
   /** Asserts that some written data is not durable: the opposite of {@link #wasFlushed}. */
   public DiskAssert wasNotFlushed() {
     if (unflushed() == 0) {
-      failWithMessage("expected %s to have writes that were not flushed, but it has none", actual.device().name());
+      failWithMessage(
+          "expected %s to have writes that were not flushed, but it has none",
+          actual.device().name());
     }
     return this;
   }
@@ -180,7 +194,9 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
 
   private DiskAssert counted(String what, long found, long expected) {
     if (found != expected) {
-      failWithMessage("expected %s to have %s: %d, but they are %d", actual.device().name(), what, expected, found);
+      failWithMessage(
+          "expected %s to have %s: %d, but they are %d",
+          actual.device().name(), what, expected, found);
     }
     return this;
   }

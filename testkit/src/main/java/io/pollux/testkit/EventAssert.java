@@ -20,7 +20,8 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   public record Event(long data, long obj, long res, long res2) {
     @Override
     public String toString() {
-      return String.format("[data %#x, obj %#x, res %s, res2 %d]", data, obj, CallAssert.show(res), res2);
+      return String.format(
+          "[data %#x, obj %#x, res %s, res2 %d]", data, obj, CallAssert.show(res), res2);
     }
   }
 
@@ -31,14 +32,19 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   /**
    * Starts assertions on an event.
    *
-   * @param address address of the {@link IoEvent}; 0, the result of UserRing.peek without an event, fails
+   * @param address address of the {@link IoEvent}; 0, the result of UserRing.peek without an event,
+   *     fails
    */
   public static EventAssert assertThatEvent(long address) {
     if (address == 0) {
       throw new AssertionError("expected an event, but there is none");
     }
     return new EventAssert(
-        new Event(IoEvent.data(address), IoEvent.obj(address), IoEvent.res(address), IoEvent.res2(address)));
+        new Event(
+            IoEvent.data(address),
+            IoEvent.obj(address),
+            IoEvent.res(address),
+            IoEvent.res2(address)));
   }
 
   /**
@@ -53,7 +59,8 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   /**
    * Asserts which request the event belongs to.
    *
-   * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts: a slot of a UserRing
+   * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts: a slot of a
+   *     UserRing
    */
   public EventAssert hasObj(long obj) {
     return check(actual.obj() == obj, "obj " + obj);
@@ -76,7 +83,10 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
   public EventAssert failedWith(int... errnos) {
     boolean one = Arrays.stream(errnos).anyMatch(errno -> actual.res() == -errno);
     return check(
-        one, Arrays.stream(errnos).mapToObj(errno -> "-" + Errno.name(errno)).collect(Collectors.joining(" or ", "res ", "")));
+        one,
+        Arrays.stream(errnos)
+            .mapToObj(errno -> "-" + Errno.name(errno))
+            .collect(Collectors.joining(" or ", "res ", "")));
   }
 
   /**

@@ -14,17 +14,19 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory that holds every request until the test releases it, in any order and with any result. Data is transferred at the
- * release.
+ * A disk in memory that holds every request until the test releases it, in any order and with any
+ * result. Data is transferred at the release.
  *
- * <p>A released request of an interrupt-driven queue completes at once, on the releasing thread. One of a polled queue completes at its
- * next poll. Methods may be called from any thread. At the end of the test all held requests are released.
+ * <p>A released request of an interrupt-driven queue completes at once, on the releasing thread.
+ * One of a polled queue completes at its next poll. Methods may be called from any thread. At the
+ * end of the test all held requests are released.
  */
 public final class HeldDisk implements BlkMqOps, AutoCloseable {
   private final RamDisk memory;
   private final Object lock = new Object(); // guards all below; not held while a request completes
   private final List<Request> held = new ArrayList<>(); // in the order of arrival
-  private final List<Released> released = new ArrayList<>(); // of polled queues, in the order of release
+  // of polled queues, in the order of release
+  private final List<Released> released = new ArrayList<>();
   private boolean through;
   private long flushes;
   private long unflushed;
@@ -161,7 +163,8 @@ public final class HeldDisk implements BlkMqOps, AutoCloseable {
     Request request;
     synchronized (lock) {
       if (index < 0 || index >= held.size()) {
-        throw new AssertionError("the disk holds " + held.size() + " requests; there is none at " + index);
+        throw new AssertionError(
+            "the disk holds " + held.size() + " requests; there is none at " + index);
       }
       request = held.remove(index);
     }

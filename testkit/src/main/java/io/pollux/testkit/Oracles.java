@@ -14,14 +14,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * Checks for what a test compares this kernel with: programs of other projects, and Linux. A test calls a method first for each that it
- * needs. If one is missing, the test is skipped with a reason. If the environment variable {@value #REQUIRE} is 1, it fails.
+ * Checks for what a test compares this kernel with: programs of other projects, and Linux. A test
+ * calls a method first for each that it needs. If one is missing, the test is skipped with a
+ * reason. If the environment variable {@value #REQUIRE} is 1, it fails.
  */
 public final class Oracles {
   /** The environment variable. */
   public static final String REQUIRE = "POLLUX_REQUIRE_ORACLES";
 
-  private static final List<String> SYSTEM_DIRECTORIES = List.of("/usr/local/sbin", "/usr/sbin", "/sbin");
+  private static final List<String> SYSTEM_DIRECTORIES =
+      List.of("/usr/local/sbin", "/usr/sbin", "/sbin");
   private static final long MODPROBE_SECONDS = 20;
 
   private Oracles() {}
@@ -53,7 +55,9 @@ public final class Oracles {
    */
   public static void needPrograms(String debianPackage, String... programs) {
     for (String program : programs) {
-      need(isInstalled(program), "there is no " + program + " (Debian: apt-get install " + debianPackage + ")");
+      need(
+          isInstalled(program),
+          "there is no " + program + " (Debian: apt-get install " + debianPackage + ")");
     }
   }
 
@@ -65,14 +69,19 @@ public final class Oracles {
   }
 
   /**
-   * Requires that the host can mount images of a filesystem: root, loop devices, and the filesystem.
+   * Requires that the host can mount images of a filesystem: root, loop devices, and the
+   * filesystem.
    *
    * @param fileSystem as in /proc/filesystems
    */
   public static void needLoopMounts(String fileSystem) {
     need(isRoot(), "mounting takes root");
-    need(Files.isWritable(Path.of("/dev/loop-control")), "this machine has no loop devices (/dev/loop-control)");
-    need(knows(fileSystem) || (modprobe(fileSystem) && knows(fileSystem)), "this machine's Linux has no " + fileSystem);
+    need(
+        Files.isWritable(Path.of("/dev/loop-control")),
+        "this machine has no loop devices (/dev/loop-control)");
+    need(
+        knows(fileSystem) || (modprobe(fileSystem) && knows(fileSystem)),
+        "this machine's Linux has no " + fileSystem);
   }
 
   private static boolean isRoot() {

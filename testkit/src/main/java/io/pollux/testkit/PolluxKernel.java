@@ -14,12 +14,14 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * A JUnit 5 extension that boots a {@link TestKernel} before each test and closes it afterwards, which checks for leaks. Register it by an
- * instance field; the package has an example.
+ * A JUnit 5 extension that boots a {@link TestKernel} before each test and closes it afterwards,
+ * which checks for leaks. Register it by an instance field; the package has an example.
  *
- * <p>A test may have parameters: the {@link TestKernel}, its {@link Kernel}, or a {@link Program}. Each Program parameter is a new program.
+ * <p>A test may have parameters: the {@link TestKernel}, its {@link Kernel}, or a {@link Program}.
+ * Each Program parameter is a new program.
  */
-public final class PolluxKernel implements BeforeEachCallback, AfterEachCallback, ParameterResolver {
+public final class PolluxKernel
+    implements BeforeEachCallback, AfterEachCallback, ParameterResolver {
   /** Name of the sample's disk. */
   public static final String SAMPLE_DISK = "sample0";
 

@@ -81,7 +81,8 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * Creates disks on memory of the caller, which can thus inspect it, damage it, and use it with another kernel.
+   * Creates disks on memory of the caller, which can thus inspect it, damage it, and use it with
+   * another kernel.
    *
    * @param memory a disk in memory, not closed with the kernel
    * @param readOnly whether writes are refused
@@ -104,7 +105,8 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * Creates zeroed disks in memory whose requests the test releases one by one. {@link TestKernel#driver} returns the {@link HeldDisk}.
+   * Creates zeroed disks in memory whose requests the test releases one by one. {@link
+   * TestKernel#driver} returns the {@link HeldDisk}.
    *
    * @param bytes size of the disk
    */
@@ -117,7 +119,8 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * Creates zeroed disks in memory with faults. {@link TestKernel#driver} returns the {@link FaultDisk}.
+   * Creates zeroed disks in memory with faults. {@link TestKernel#driver} returns the {@link
+   * FaultDisk}.
    *
    * @param bytes size of the disk
    * @param plan the faults

@@ -22,16 +22,20 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kernel with named disks and a check for leaks. Close exits all of its programs, then fails if the kernel still holds something, or if
- * the programs take longer than {@link #PATIENCE}.
+ * A kernel with named disks and a check for leaks. Close exits all of its programs, then fails if
+ * the kernel still holds something, or if the programs take longer than {@link #PATIENCE}.
  *
  * <p>Only one thread at a time may use it. Each program may belong to another thread.
  */
 public final class TestKernel implements AutoCloseable {
-  /** How long the programs may take to exit. The exit of a program interrupts its waits inside the kernel. */
+  /**
+   * How long the programs may take to exit. The exit of a program interrupts its waits inside the
+   * kernel.
+   */
   public static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private static final long FIRST_DEV = 259L << 8; // the major number of block devices without their own
+  // the major number of block devices without their own
+  private static final long FIRST_DEV = 259L << 8;
 
   private final Kernel kernel = Kernel.boot();
   private final Map<String, TestDisk> disks = new LinkedHashMap<>();
@@ -138,8 +142,8 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /**
-   * Permits failures of the kernel, for a test whose driver or filesystem throws. Otherwise close fails if the kernel reported an {@link
-   * Oops}.
+   * Permits failures of the kernel, for a test whose driver or filesystem throws. Otherwise close
+   * fails if the kernel reported an {@link Oops}.
    */
   public TestKernel mayOops() {
     mayOops = true;
@@ -148,11 +152,16 @@ public final class TestKernel implements AutoCloseable {
 
   private void assertNoOops() {
     if (!mayOops) {
-      assertThat(Oops.count() - oopses).as("failures of the kernel itself, which stand in the output").isZero();
+      assertThat(Oops.count() - oopses)
+          .as("failures of the kernel itself, which stand in the output")
+          .isZero();
     }
   }
 
-  /** Checks that nothing is held now, for a test that has closed all its files and destroyed all its contexts. */
+  /**
+   * Checks that nothing is held now, for a test that has closed all its files and destroyed all its
+   * contexts.
+   */
   public void assertNothingHeld() {
     List<String> held = new ArrayList<>(kernel.held());
     synchronized (programs) {
@@ -178,7 +187,8 @@ public final class TestKernel implements AutoCloseable {
         held.letThrough(); // a program's exit waits for its requests in flight
       }
     }
-    // If the programs do not exit, the kernel and the disks stay open, because a thread still uses them.
+    // If the programs do not exit, the kernel and the disks stay open, because a thread still uses
+    // them.
     endPrograms();
     AutoCloseable last = this::shutDown;
     try (last) { // closed even if something is held; its exception does not hide that
@@ -215,7 +225,9 @@ public final class TestKernel implements AutoCloseable {
     closer.start();
     try {
       if (!ended.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-        AssertionError stuck = new AssertionError("a program has not ended after " + PATIENCE.toSeconds() + " seconds");
+        AssertionError stuck =
+            new AssertionError(
+                "a program has not ended after " + PATIENCE.toSeconds() + " seconds");
         stuck.setStackTrace(closer.getStackTrace());
         throw stuck;
       }

@@ -3,7 +3,8 @@
 /**
  * The test kit: a kernel for each test, with named disks, and a check for leaks when the test ends.
  *
- * <p>A test class registers a kernel with its disks. Each test receives a program of that kernel, or starts more:
+ * <p>A test class registers a kernel with its disks. Each test receives a program of that kernel,
+ * or starts more:
  *
  * <pre>{@code
  * @RegisterExtension
@@ -21,11 +22,12 @@
  * }
  * }</pre>
  *
- * <p>After every test, passed or failed, the extension exits the programs. It fails the test if a page is pinned, a
- * file open, an aio request reserved, or a tag in use. It also fails the test if the kernel reported a failure. A test
- * that provokes a failure calls {@link io.pollux.testkit.TestKernel#mayOops} first. A test may check for leaks earlier
- * by {@link io.pollux.testkit.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or in a loop,
- * uses {@link io.pollux.testkit.TestKernel} without the extension:
+ * <p>After every test, passed or failed, the extension exits the programs. It fails the test if a
+ * page is pinned, a file open, an aio request reserved, or a tag in use. It also fails the test if
+ * the kernel reported a failure. A test that provokes a failure calls {@link
+ * io.pollux.testkit.TestKernel#mayOops} first. A test may check for leaks earlier by {@link
+ * io.pollux.testkit.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or
+ * in a loop, uses {@link io.pollux.testkit.TestKernel} without the extension:
  *
  * <pre>{@code
  * try (TestKernel kernel = TestKernel.boot()) {
@@ -40,8 +42,9 @@
  * }
  * }</pre>
  *
- * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them and completes them
- * one by one, in any order and with errors. {@link io.pollux.testkit.EventAssert} checks the resulting events:
+ * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them
+ * and completes them one by one, in any order and with errors. {@link
+ * io.pollux.testkit.EventAssert} checks the resulting events:
  *
  * <pre>{@code
  * @Test
@@ -68,8 +71,8 @@
  * }</pre>
  *
  * <p>A disk may fail according to a plan ({@link io.pollux.testkit.TestDisk#faulty}): {@code
- * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records the faults. {@link
- * io.pollux.testkit.DiskAssert} checks its contents afterwards:
+ * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records the faults.
+ * {@link io.pollux.testkit.DiskAssert} checks its contents afterwards:
  *
  * <pre>{@code
  * @Test
@@ -92,9 +95,9 @@
  * }
  * }</pre>
  *
- * <p>A test may compare this kernel with a program of the host. If the program is missing,
- * {@link io.pollux.testkit.Oracles} skips the test and prints the reason, or fails the test if POLLUX_REQUIRE_ORACLES
- * is 1.
+ * <p>A test may compare this kernel with a program of the host. If the program is missing, {@link
+ * io.pollux.testkit.Oracles} skips the test and prints the reason, or fails the test if
+ * POLLUX_REQUIRE_ORACLES is 1.
  */
 @NullMarked
 package io.pollux.testkit;

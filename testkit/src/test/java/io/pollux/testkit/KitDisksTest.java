@@ -34,10 +34,14 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The kit's disks and what is said about them: the examples, and that assertions fail when they should. */
+/**
+ * The kit's disks and what is said about them: the examples, and that assertions fail when they
+ * should.
+ */
 @Timeout(120)
 class KitDisksTest {
-  private static final Path SOURCES = Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("src");
+  private static final Path SOURCES =
+      Path.of(System.getProperty("basedir", ".")).toAbsolutePath().resolve("src");
 
   @RegisterExtension
   final PolluxKernel pollux =
@@ -82,7 +86,8 @@ class KitDisksTest {
       assertThatCall(program.syscall(Nr.FSYNC, fd)).returns(0);
       assertThatDisk(kernel.testDisk("fault0")).wasFlushed();
       disk.powerCut();
-      assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 4096, 0)).failsWith(Errno.EIO);
+      assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 4096, 0))
+          .failsWith(Errno.EIO);
       disk.powerOn();
       assertThat(disk.log().count(FaultLog.Kind.POWER_OFF)).isEqualTo(1);
       assertThatDisk(kernel.testDisk("fault0")).isFilledWith(0, 8, 7).isFilledWith(8, 8, 0);
@@ -93,7 +98,8 @@ class KitDisksTest {
   static Stream<List<String>> documentedExamples() throws IOException {
     List<List<String>> examples = new ArrayList<>();
     List<String> example = null;
-    for (String line : Files.readAllLines(SOURCES.resolve("main/java/io/pollux/testkit/package-info.java"))) {
+    for (String line :
+        Files.readAllLines(SOURCES.resolve("main/java/io/pollux/testkit/package-info.java"))) {
       String text = line.replaceFirst("^ \\* ?", "").strip();
       if (text.equals("<pre>{@code")) {
         example = new ArrayList<>();
@@ -114,7 +120,11 @@ class KitDisksTest {
     assertThat(example).hasSizeGreaterThan(5);
     boolean compiled = false;
     for (String source : List.of("KitTest.java", "KitDisksTest.java")) {
-      List<String> lines = Files.readAllLines(SOURCES.resolve("test/java/io/pollux/testkit").resolve(source)).stream().map(String::strip).toList();
+      List<String> lines =
+          Files.readAllLines(SOURCES.resolve("test/java/io/pollux/testkit").resolve(source))
+              .stream()
+              .map(String::strip)
+              .toList();
       compiled |= Collections.indexOfSubList(lines, example) >= 0;
     }
     assertThat(compiled).as(String.join("\n", example)).isTrue();
@@ -137,14 +147,23 @@ class KitDisksTest {
     TestDisk held = kernel.testDisk("held0");
     assertThat(disk.held()).containsExactly(new HeldDisk.Held(BlkTypes.REQ_OP_WRITE, 2, 1, false));
     assertThatDisk(held).hasDoneWrites(0).isFilledWith(2, 1, 0);
-    assertThatThrownBy(() -> assertThatDisk(held).hasNothingInFlight()).hasMessageContaining("held0");
+    assertThatThrownBy(() -> assertThatDisk(held).hasNothingInFlight())
+        .hasMessageContaining("held0");
     disk.letThrough();
     assertThatCall(result.join()).returns(512);
-    assertThatDisk(held).hasDoneWrites(1).hasNothingInFlight().isFilledWith(2, 1, 3).hasDoneDiscards(0).wasNotFlushed();
+    assertThatDisk(held)
+        .hasDoneWrites(1)
+        .hasNothingInFlight()
+        .isFilledWith(2, 1, 3)
+        .hasDoneDiscards(0)
+        .wasNotFlushed();
     assertThat(disk.flushes()).isZero();
-    assertThatThrownBy(() -> assertThatDisk(held).wasFlushed()).hasMessageContaining("writes that were not flushed: 0");
+    assertThatThrownBy(() -> assertThatDisk(held).wasFlushed())
+        .hasMessageContaining("writes that were not flushed: 0");
     disk.holdAgain();
-    assertThatThrownBy(() -> disk.release(0)).isInstanceOf(AssertionError.class).hasMessageContaining("holds 0 requests");
+    assertThatThrownBy(() -> disk.release(0))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("holds 0 requests");
   }
 
   @Test
@@ -164,7 +183,8 @@ class KitDisksTest {
         UserMemory memory = UserMemory.map(program, 512)) {
       int fd = files.open(PathName.of("/dev/bad0"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
       assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 512, 0)).returns(512);
-      assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 512, 0)).failsWith(Errno.EIO);
+      assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 512, 0))
+          .failsWith(Errno.EIO);
       assertThat(kernel.driver("bad0", FaultDisk.class).log()).hasToString("error=1");
       assertThatThrownBy(() -> assertThatDisk(kernel.testDisk("bad0")).wasFlushed())
           .isInstanceOf(IllegalArgumentException.class)
@@ -179,9 +199,12 @@ class KitDisksTest {
     assertThatThrownBy(() -> assertThatDisk(ram).hasAtSector(3, new byte[] {0, 0, 5}))
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("expected 05 in sector 3 from its byte 2 on, but there is 00");
-    assertThatThrownBy(() -> assertThatDisk(ram).isFilledWith(2047, 2, 0)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> assertThatDisk(ram).hasDoneReads(1)).hasMessageContaining("ram0 to have reads: 1");
-    assertThatThrownBy(() -> assertThatDisk(kernel.testDisk("fault0")).wasNotFlushed()).hasMessageContaining("fault0");
+    assertThatThrownBy(() -> assertThatDisk(ram).isFilledWith(2047, 2, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> assertThatDisk(ram).hasDoneReads(1))
+        .hasMessageContaining("ram0 to have reads: 1");
+    assertThatThrownBy(() -> assertThatDisk(kernel.testDisk("fault0")).wasNotFlushed())
+        .hasMessageContaining("fault0");
     assertThatThrownBy(() -> assertThatEvent(0)).hasMessageContaining("there is none");
     try (UserMemory memory = UserMemory.map(program, IoEvent.SIZE)) {
       long event = memory.address();
@@ -189,11 +212,15 @@ class KitDisksTest {
       IoEvent.obj(event, 3);
       IoEvent.res(event, -Errno.EIO);
       assertThatEvent(event).hasData(17).hasObj(3).failedWith(Errno.EINVAL, Errno.EIO).hasRes2(0);
-      assertThatThrownBy(() -> assertThatEvent(event).moved(512)).hasMessageContaining("res 512").hasMessageContaining("-EIO");
-      assertThatThrownBy(() -> assertThatEvent(event).hasData(18)).hasMessageContaining("data 0x11");
+      assertThatThrownBy(() -> assertThatEvent(event).moved(512))
+          .hasMessageContaining("res 512")
+          .hasMessageContaining("-EIO");
+      assertThatThrownBy(() -> assertThatEvent(event).hasData(18))
+          .hasMessageContaining("data 0x11");
       assertThatThrownBy(() -> assertThatEvent(event).hasObj(4)).hasMessageContaining("obj 4");
       assertThatThrownBy(() -> assertThatEvent(event).hasRes2(1)).hasMessageContaining("res2 1");
-      assertThatThrownBy(() -> assertThatEvent(event).failedWith(Errno.EAGAIN)).hasMessageContaining("res -EAGAIN");
+      assertThatThrownBy(() -> assertThatEvent(event).failedWith(Errno.EAGAIN))
+          .hasMessageContaining("res -EAGAIN");
     }
   }
 

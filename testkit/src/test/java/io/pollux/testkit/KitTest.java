@@ -52,7 +52,8 @@ class KitTest {
   }
 
   @Test
-  void parametersAreOfTheRunningTest(TestKernel kernel, Kernel booted, Program one, Program another) {
+  void parametersAreOfTheRunningTest(
+      TestKernel kernel, Kernel booted, Program one, Program another) {
     assertThat(kernel).isSameAs(pollux.kernel());
     assertThat(booted).isSameAs(kernel.kernel());
     assertThat(one).isNotSameAs(another);
@@ -62,7 +63,9 @@ class KitTest {
   void whatIsOpenIsNoticed(TestKernel kernel, Program program) {
     try (UserFiles files = new UserFiles(program)) {
       int fd = files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDONLY);
-      assertThatThrownBy(kernel::assertNothingHeld).isInstanceOf(AssertionError.class).hasMessageContaining("open files: 1");
+      assertThatThrownBy(kernel::assertNothingHeld)
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining("open files: 1");
       files.close(fd);
     }
     kernel.assertNothingHeld();

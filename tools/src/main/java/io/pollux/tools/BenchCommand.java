@@ -5,17 +5,17 @@ import io.pollux.sample.SampleImage;
 import io.pollux.sample.SamplePattern;
 import io.pollux.tools.bench.Bench;
 import io.pollux.tools.bench.JsonReport;
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
-import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Result;
 import io.pollux.tools.bench.TextReport;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import io.pollux.userland.PathName;
@@ -30,14 +30,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** pollux bench: measures I/O and verifies its data. Fills in the defaults and validates the options. */
+/**
+ * pollux bench: measures I/O and verifies its data. Fills in the defaults and validates the
+ * options.
+ */
 @Command(
     name = "bench",
     sortOptions = false,
     description = {
       "Measures I/O and verifies its data.",
-      "Without options: mounts the sample in memory and makes verified 4 KiB random reads of its main file through",
-      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds after a ramp of one.",
+      "Without options: mounts the sample in memory and makes verified 4 KiB random reads of its"
+          + " main file through",
+      "the SQ and CQ rings, polled, with fixed buffers, at depth 32, for 5 seconds after a ramp of"
+          + " one.",
       "It prints its progress once a second. Control-C stops it early and prints the result so far."
     })
 final class BenchCommand implements Runnable {
@@ -52,9 +57,13 @@ final class BenchCommand implements Runnable {
 
   private final Console console;
 
-  @Option(names = "--mode", paramLabel = "ring|aio|useriocb|sync", defaultValue = "ring",
+  @Option(
+      names = "--mode",
+      paramLabel = "ring|aio|useriocb|sync",
+      defaultValue = "ring",
       description = {
-        "The calls: io_ring_enter (default); io_submit and io_getevents; the same with user-mapped iocbs;",
+        "The calls: io_ring_enter (default); io_submit and io_getevents; the same with user-mapped"
+            + " iocbs;",
         "pread64 and pwrite64."
       })
   private Mode mode = Mode.RING;
@@ -65,7 +74,9 @@ final class BenchCommand implements Runnable {
   @Option(names = "--irq", description = "Do not poll.")
   private boolean irq;
 
-  @Option(names = "--fixed-bufs", description = "Pin the buffers at setup (default for ring and useriocb).")
+  @Option(
+      names = "--fixed-bufs",
+      description = "Pin the buffers at setup (default for ring and useriocb).")
   private boolean fixedBufs;
 
   @Option(names = "--no-fixed-bufs", description = "Pin the buffers for each I/O.")
@@ -80,56 +91,87 @@ final class BenchCommand implements Runnable {
   @Option(names = "--buffered", description = "Without O_DIRECT.")
   private boolean buffered;
 
-  @Option(names = "--rw", paramLabel = "randread|read|randwrite|write|randrw", defaultValue = "randread",
+  @Option(
+      names = "--rw",
+      paramLabel = "randread|read|randwrite|write|randrw",
+      defaultValue = "randread",
       description = "Blocks and direction. Default: randread.")
   private Pattern pattern = Pattern.RANDREAD;
 
-  @Option(names = "--bs", paramLabel = "SIZE", converter = SizeConverter.class, defaultValue = "4k",
+  @Option(
+      names = "--bs",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
+      defaultValue = "4k",
       description = "Size of each I/O, a multiple of 512. Default: 4k.")
   private long blockSize;
 
-  @Option(names = "--depth", paramLabel = "N", defaultValue = "32", description = "I/Os in flight. Default: 32.")
+  @Option(
+      names = "--depth",
+      paramLabel = "N",
+      defaultValue = "32",
+      description = "I/Os in flight. Default: 32.")
   private int depth;
 
-  @Option(names = "--batch-submit", paramLabel = "N", defaultValue = "8",
+  @Option(
+      names = "--batch-submit",
+      paramLabel = "N",
+      defaultValue = "8",
       description = "Maximum number of I/Os that a call submits, at most --depth. Default: 8.")
   private int batchSubmit;
 
-  @Option(names = "--batch-complete", paramLabel = "N", defaultValue = "8",
+  @Option(
+      names = "--batch-complete",
+      paramLabel = "N",
+      defaultValue = "8",
       description = "Number of I/Os that a call waits for, at most --depth. Default: 8.")
   private int batchComplete;
 
-  @Option(names = "--threads", paramLabel = "N", defaultValue = "1",
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "1",
       description = "Number of threads, each with its own context. Default: 1.")
   private int threads;
 
-  @Option(names = "--copy-engine",
+  @Option(
+      names = "--copy-engine",
       description = {
-        "With --disk ram: a thread of the disk transfers the data of polled batches, as a real disk does (default with",
+        "With --disk ram: a thread of the disk transfers the data of polled batches, as a real disk"
+            + " does (default with",
         "--no-verify, if the other threads leave a processor free)."
       })
   private boolean copyEngine;
 
-  @Option(names = "--no-copy-engine", description = "The submitter or the poller transfers the data.")
+  @Option(
+      names = "--no-copy-engine",
+      description = "The submitter or the poller transfers the data.")
   private boolean noCopyEngine;
 
-  @Option(names = "--ramp", paramLabel = "SECONDS",
+  @Option(
+      names = "--ramp",
+      paramLabel = "SECONDS",
       description = {
-        "Run before the measurement starts. I/Os, calls, latency, --runtime and --ios count from then on; errors,",
+        "Run before the measurement starts. I/Os, calls, latency, --runtime and --ios count from"
+            + " then on; errors,",
         "mismatches and verified blocks count from the start. Default: 1, or 0 with --ios."
       })
   private @Nullable Double ramp;
 
-  @Option(names = "--runtime", paramLabel = "SECONDS",
+  @Option(
+      names = "--runtime",
+      paramLabel = "SECONDS",
       description = "Duration of the measurement. Default: 5, or no limit with --ios.")
   private @Nullable Double runtime;
 
   @Option(names = "--ios", paramLabel = "N", description = "Stop after this number of I/Os.")
   private @Nullable Long ios;
 
-  @Option(names = "--verify",
+  @Option(
+      names = "--verify",
       description = {
-        "Check every block read against the sample's pattern, or against what this run wrote (default for the",
+        "Check every block read against the sample's pattern, or against what this run wrote"
+            + " (default for the",
         "sample's main file, unless --disk null)."
       })
   private boolean verify;
@@ -137,11 +179,18 @@ final class BenchCommand implements Runnable {
   @Option(names = "--no-verify", description = "Do not check.")
   private boolean noVerify;
 
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of all random numbers. Default: random, and printed.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of all random numbers. Default: random, and printed.")
   private @Nullable Long seed;
 
-  @Option(names = "--json", paramLabel = "FILE",
-      description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description =
+          "Write the result as one JSON object; - is standard output, and nothing else is printed"
+              + " there.")
   private @Nullable String json;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -158,7 +207,8 @@ final class BenchCommand implements Runnable {
     try (Target opened = Target.open(spec(), pattern.writes());
         UserFiles files = new UserFiles(opened.program())) {
       PathName file = opened.file(files);
-      Bench bench = new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
+      Bench bench =
+          new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
       console.interrupts().accept(bench::stop);
       result = bench.run();
       String faults = opened.faults();
@@ -170,7 +220,12 @@ final class BenchCommand implements Runnable {
     if (!result.good()) {
       throw Failure.fault(
           result.file(),
-          result.firstFault() + " (" + result.errors() + " errors, " + result.mismatches() + " mismatches)");
+          result.firstFault()
+              + " ("
+              + result.errors()
+              + " errors, "
+              + result.mismatches()
+              + " mismatches)");
     }
   }
 
@@ -179,7 +234,8 @@ final class BenchCommand implements Runnable {
     TargetSpec spec = target.spec();
     boolean can = spec.diskOrDefault() == Disk.RAM && spec.faults() == null;
     boolean batches = mode != Mode.SYNC && depth > 1 && !irq && !buffered;
-    boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll); // a verifying thread reads all data anyway
+    // a verifying thread reads all data anyway
+    boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll);
     return spec.withCopyEngine(copyEngine || (can && helps && !noCopyEngine));
   }
 
@@ -201,7 +257,8 @@ final class BenchCommand implements Runnable {
     }
     range("--bs", blockSize, SamplePattern.SECTOR, MAX_BLOCK);
     if (blockSize % SamplePattern.SECTOR != 0) {
-      throw Failure.couldNotRun("--bs", blockSize + " is not a multiple of " + SamplePattern.SECTOR);
+      throw Failure.couldNotRun(
+          "--bs", blockSize + " is not a multiple of " + SamplePattern.SECTOR);
     }
     range("--depth", depth, 1, MAX_DEPTH);
     range("--batch-submit", batchSubmit, 1, MAX_DEPTH);
@@ -217,7 +274,8 @@ final class BenchCommand implements Runnable {
       throw Failure.couldNotRun("--ramp", ramp + " is not a number of seconds to run");
     }
     if (verify && target.spec().diskOrDefault() == Disk.NULL) {
-      throw Failure.couldNotRun("--verify", "a null disk moves no data, so there is nothing to check");
+      throw Failure.couldNotRun(
+          "--verify", "a null disk moves no data, so there is nothing to check");
     }
     if (json != null && !json.equals("-")) {
       writeJson(json, ""); // fails now instead of after the run
@@ -246,12 +304,17 @@ final class BenchCommand implements Runnable {
     if (verify && !main && !pattern.writes() && !hasPattern(opened, files, file)) {
       throw Failure.couldNotRun(
           "--verify",
-          file + " does not have the sample's pattern; what can be verified is such a file, or what a run writes itself");
+          file
+              + " does not have the sample's pattern; what can be verified is such a file, or what"
+              + " a run writes itself");
     }
     return verify || main;
   }
 
-  /** Checks some sectors of a file, from the first to the last. If they have the pattern, the whole file is taken to have it. */
+  /**
+   * Checks some sectors of a file, from the first to the last. If they have the pattern, the whole
+   * file is taken to have it.
+   */
   private boolean hasPattern(Target opened, UserFiles files, PathName file) {
     PathName path = opened.inKernel(file);
     if (!files.stat(path).is(StatMode.S_IFREG)) {
@@ -296,7 +359,8 @@ final class BenchCommand implements Runnable {
         timed ? (long) (seconds * NANOS) : Long.MAX_VALUE,
         ios != null ? ios : Long.MAX_VALUE,
         verified,
-        seed != null ? seed : new SplittableRandom().nextInt(Integer.MAX_VALUE)); // short enough to type
+        // short enough to type
+        seed != null ? seed : new SplittableRandom().nextInt(Integer.MAX_VALUE));
   }
 
   private void report(Result result) {

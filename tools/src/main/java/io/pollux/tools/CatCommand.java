@@ -19,7 +19,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** pollux cat: writes files of an image to standard output. */
-@Command(name = "cat", sortOptions = false, description = "Writes files of an image to standard output.")
+@Command(
+    name = "cat",
+    sortOptions = false,
+    description = "Writes files of an image to standard output.")
 final class CatCommand implements Callable<Integer> {
   private final Console console;
   private final Output output;

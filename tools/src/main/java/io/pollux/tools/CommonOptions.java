@@ -7,7 +7,11 @@ import picocli.CommandLine.Option;
 /** The options of every command. */
 @Command(synopsisHeading = "Usage: ", sortOptions = false, showDefaultValues = true)
 final class CommonOptions {
-  @Option(names = "--help", usageHelp = true, description = "Print this help and exit.", order = 1000)
+  @Option(
+      names = "--help",
+      usageHelp = true,
+      description = "Print this help and exit.",
+      order = 1000)
   boolean help;
 
   @Option(names = "--debug", description = "Print the stack trace of an error.", order = 1001)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.compare.AllocationComparisons;
 import io.pollux.tools.compare.BenchContestant;
 import io.pollux.tools.compare.CompareReport;
@@ -22,9 +22,9 @@ import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,24 +45,36 @@ import picocli.CommandLine.Option;
     name = "compare",
     sortOptions = false,
     description = {
-      "Compares work on this kernel with the same work on the host's kernel, with other work on this kernel, or with a goal. Both",
-      "sides take turns. Prints medians, ratios, and whether each mark is reached. A missed mark does not change the exit status.",
-      "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring engine.",
-      "No device: a null disk, from Java and from C, against io_uring's no-ops and against each other.",
-      "Memory: a disk in memory (with a copy engine, if there is a second processor) against a loop that only copies; and one",
+      "Compares work on this kernel with the same work on the host's kernel, with other work on"
+          + " this kernel, or with a goal. Both",
+      "sides take turns. Prints medians, ratios, and whether each mark is reached. A missed mark"
+          + " does not change the exit status.",
+      "A file: direct random 4 KiB reads and writes, depth 1 and 32, against fio's io_uring"
+          + " engine.",
+      "No device: a null disk, from Java and from C, against io_uring's no-ops and against each"
+          + " other.",
+      "Memory: a disk in memory (with a copy engine, if there is a second processor) against a loop"
+          + " that only copies; and one",
       "without a copy engine against fio's io_uring engine on a file in tmpfs, read buffered.",
-      "Allocation: bytes per request once warm, reads and writes in 15 ways of bench, on a null disk. The smallest object has 16",
-      "bytes, so less than a twentieth of a byte comes from the JVM. Turns last a quarter of --runtime.",
+      "Allocation: bytes per request once warm, reads and writes in 15 ways of bench, on a null"
+          + " disk. The smallest object has 16",
+      "bytes, so less than a twentieth of a byte comes from the JVM. Turns last a quarter of"
+          + " --runtime.",
       "First I/O: duration of bench --ios 1 from start to end.",
-      "Growth: nanoseconds of a request with more requests in flight, devices, files, contexts or extents, against fewer, in turns",
-      "of 20 ms in one thread. A round of both lasts half of --runtime. Files and extents on XFS need root, xfsprogs and loop",
+      "Growth: nanoseconds of a request with more requests in flight, devices, files, contexts or"
+          + " extents, against fewer, in turns",
+      "of 20 ms in one thread. A round of both lasts half of --runtime. Files and extents on XFS"
+          + " need root, xfsprogs and loop",
       "devices, and half a minute for an image of a million extents.",
       "For all features against legacy aio at depth 1 to 64, see pollux table.",
       "",
-      "The first turn of each side does not count, except for allocation and growth. Turns of bench and fio start with a ramp of",
-      "a second that does not count: three seconds for allocation through the page cache, none for bench against a C program in",
+      "The first turn of each side does not count, except for allocation and growth. Turns of bench"
+          + " and fio start with a ramp of",
+      "a second that does not count: three seconds for allocation through the page cache, none for"
+          + " bench against a C program in",
       "exec, because C programs have none. Growth is warmed up for two seconds.",
-      "All of it takes about 25 minutes, with --rounds 3 --runtime 1 about 12. Comparisons whose programs (fio, cc, liburing,",
+      "All of it takes about 25 minutes, with --rounds 3 --runtime 1 about 12. Comparisons whose"
+          + " programs (fio, cc, liburing,",
       "xfsprogs) are not installed are skipped with a message.",
       ""
     })
@@ -83,33 +95,58 @@ final class CompareCommand implements Runnable {
 
   private final Console console;
 
-  @Option(names = "--image", paramLabel = "FILE",
-      description = "The file or block device to work on; ITS CONTENT IS OVERWRITTEN. Default: a temporary file.")
+  @Option(
+      names = "--image",
+      paramLabel = "FILE",
+      description =
+          "The file or block device to work on; ITS CONTENT IS OVERWRITTEN. Default: a temporary"
+              + " file.")
   private @Nullable Path image;
 
-  @Option(names = "--size", paramLabel = "SIZE", converter = SizeConverter.class,
+  @Option(
+      names = "--size",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
       description = "Size of the temporary file. Default: 1G.")
   private @Nullable Long size;
 
-  @Option(names = "--rounds", paramLabel = "N", defaultValue = "5", description = "Turns of each side. Default: 5.")
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "5",
+      description = "Turns of each side. Default: 5.")
   private int rounds;
 
-  @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2", description = "Duration of each turn. Default: 2.")
+  @Option(
+      names = "--runtime",
+      paramLabel = "SECONDS",
+      defaultValue = "2",
+      description = "Duration of each turn. Default: 2.")
   private double runtime;
 
-  @Option(names = "--only", paramLabel = "PATTERN", converter = PatternConverter.class,
-      description = "Only work whose name contains this regular expression, without regard to case.")
+  @Option(
+      names = "--only",
+      paramLabel = "PATTERN",
+      converter = PatternConverter.class,
+      description =
+          "Only work whose name contains this regular expression, without regard to case.")
   private java.util.regex.@Nullable Pattern only;
 
-  @Option(names = "--here",
+  @Option(
+      names = "--here",
       description = {
-        "Run all in this process. Without this option, work on this kernel runs in separate processes, so that the compiler",
+        "Run all in this process. Without this option, work on this kernel runs in separate"
+            + " processes, so that the compiler",
         "sees only one work."
       })
   private boolean here;
 
-  @Option(names = "--json", paramLabel = "FILE",
-      description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description =
+          "Write the result as one JSON object; - is standard output, and nothing else is printed"
+              + " there.")
   private @Nullable String json;
 
   private @Nullable Path directory;
@@ -144,10 +181,14 @@ final class CompareCommand implements Runnable {
     }
   }
 
-  /** Runs the comparisons and reports their outcomes. A failed comparison does not affect the others. */
+  /**
+   * Runs the comparisons and reports their outcomes. A failed comparison does not affect the
+   * others.
+   */
   void compare(List<Comparison> all) {
     if (all.isEmpty()) {
-      throw Failure.couldNotRun("--only", "there is no such work to compare, or not on this machine");
+      throw Failure.couldNotRun(
+          "--only", "there is no such work to compare, or not on this machine");
     }
     List<Outcome> outcomes = new ArrayList<>();
     List<Throwable> failures = new ArrayList<>();
@@ -155,7 +196,11 @@ final class CompareCommand implements Runnable {
       try {
         outcomes.add(comparison.run(rounds, runtime, console.err()));
       } catch (RuntimeException | OutOfMemoryError e) {
-        console.error("compare: " + comparison.work() + " is left out: " + (e instanceof Failure ? e.getMessage() : e));
+        console.error(
+            "compare: "
+                + comparison.work()
+                + " is left out: "
+                + (e instanceof Failure ? e.getMessage() : e));
         failures.add(e);
         if (HostProgram.ending()) {
           break; // no further failures
@@ -181,14 +226,19 @@ final class CompareCommand implements Runnable {
     Path command = here || pollux == null ? null : Path.of(pollux);
     if (RingComparisons.names().stream().anyMatch(this::wanted)) {
       if (RingComparisons.possible()) {
-        all.addAll(RingComparisons.of(TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory(), command, this::wanted));
+        all.addAll(
+            RingComparisons.of(
+                TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory(), command, this::wanted));
       } else {
-        console.error("compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its no-ops");
+        console.error(
+            "compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its"
+                + " no-ops");
       }
     }
     addWanted(all, KernelComparisons.of(seed, MAIN_BYTES, command));
     Stream<String> withThreads =
-        Stream.concat(KernelComparisons.withThreads().stream(), AllocationComparisons.withThreads().stream());
+        Stream.concat(
+            KernelComparisons.withThreads().stream(), AllocationComparisons.withThreads().stream());
     if (!KernelComparisons.twoProcessors() && withThreads.anyMatch(this::wanted)) {
       console.error("compare: one processor, so nothing with a thread of the kernel's own");
     }
@@ -265,16 +315,25 @@ final class CompareCommand implements Runnable {
     if (FILE_ROWS.stream().noneMatch(this::wanted)) {
       return List.of();
     }
-    Path file = image != null ? image : fill(directory().resolve("disk"), size != null ? size : DEFAULT_SIZE);
+    Path file =
+        image != null
+            ? image
+            : fill(directory().resolve("disk"), size != null ? size : DEFAULT_SIZE);
     TargetSpec spec =
-        new TargetSpec(file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null, false);
+        new TargetSpec(
+            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null, false);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();
     }
     boolean direct = way.contains("O_DIRECT");
     if (!direct) {
-      console.error("compare: " + file + " is " + way + " here, and direct in fio, so there are no marks for it");
+      console.error(
+          "compare: "
+              + file
+              + " is "
+              + way
+              + " here, and direct in fio, so there are no marks for it");
     }
     List<Comparison> all = new ArrayList<>();
     for (Pattern pattern : PATTERNS) {
@@ -317,7 +376,8 @@ final class CompareCommand implements Runnable {
     console.err().println("compare: writing a file of " + bytes + " bytes…");
     byte[] noise = new byte[PIECE];
     new SplittableRandom().nextBytes(noise);
-    try (FileOutputStream out = new FileOutputStream(file.toFile())) { // no channel: an interrupt would close it
+    // no channel: an interrupt would close it
+    try (FileOutputStream out = new FileOutputStream(file.toFile())) {
       for (long at = 0; at < bytes; at += PIECE) {
         out.write(noise, 0, (int) Math.min(PIECE, bytes - at));
       }
@@ -329,7 +389,8 @@ final class CompareCommand implements Runnable {
   }
 
   /**
-   * Returns the directory for temporary files, created on first use. It is removed on Control-C too, with files that are registered for it.
+   * Returns the directory for temporary files, created on first use. It is removed on Control-C
+   * too, with files that are registered for it.
    */
   private Path directory() {
     Path made = directory;

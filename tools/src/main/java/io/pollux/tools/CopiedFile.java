@@ -16,8 +16,8 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The copy of a file while it is written. The first piece opens it, so that an unreadable source leaves no copy. A copy that
- * fails later keeps what was written, as in GNU cp.
+ * The copy of a file while it is written. The first piece opens it, so that an unreadable source
+ * leaves no copy. A copy that fails later keeps what was written, as in GNU cp.
  */
 final class CopiedFile implements FileReader.Sink, AutoCloseable {
   private static final long PIECE = 256L << 20; // zeroes written between two checks for Control-C
@@ -38,7 +38,8 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
    * @param guard rejects files that must not be overwritten
    * @param moved receives the number of bytes copied
    */
-  CopiedFile(HostDirectory directory, PathName name, boolean follow, Guard guard, LongConsumer moved) {
+  CopiedFile(
+      HostDirectory directory, PathName name, boolean follow, Guard guard, LongConsumer moved) {
     this.directory = directory;
     this.name = name;
     this.follow = follow;
@@ -46,7 +47,9 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     this.moved = moved;
   }
 
-  /** Files that a copy must not overwrite: the image itself, and other copies of the same command. */
+  /**
+   * Files that a copy must not overwrite: the image itself, and other copies of the same command.
+   */
   static final class Guard {
     private final @Nullable FileStatus image;
     private final boolean several;
@@ -71,12 +74,14 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
         throw new HostFailure(Errno.EBUSY, "is the image that is copied from");
       }
       if (made.contains(new FileId(there.dev(), there.ino()))) {
-        throw new HostFailure(Errno.EEXIST, "was just copied from another path of this name, and is not overwritten");
+        throw new HostFailure(
+            Errno.EEXIST, "was just copied from another path of this name, and is not overwritten");
       }
     }
 
     private static boolean isImage(FileStatus image, FileStatus there) {
-      boolean device = image.is(StatMode.S_IFBLK) && there.is(StatMode.S_IFBLK) && image.rdev() == there.rdev();
+      boolean device =
+          image.is(StatMode.S_IFBLK) && there.is(StatMode.S_IFBLK) && image.rdev() == there.rdev();
       return device || (image.dev() == there.dev() && image.ino() == there.ino());
     }
 
@@ -96,7 +101,8 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
       FileStatus status = open.status();
       guard.check(status);
       if (!follow && !status.is(StatMode.S_IFREG)) {
-        throw new HostFailure(Errno.EINVAL, "is a " + FileModes.type(status.mode()) + ", which is not written to");
+        throw new HostFailure(
+            Errno.EINVAL, "is a " + FileModes.type(status.mode()) + ", which is not written to");
       }
       open.clear();
       if (status.is(StatMode.S_IFREG)) {
@@ -110,7 +116,9 @@ final class CopiedFile implements FileReader.Sink, AutoCloseable {
     FileStatus there = directory.status(name, false);
     boolean symlink = there != null && there.is(StatMode.S_IFLNK);
     if (symlink && (!follow || directory.status(name, true) == null)) {
-      throw new HostFailure(Errno.ELOOP, "is a symlink" + (follow ? " to nothing" : "") + ", which is not written through");
+      throw new HostFailure(
+          Errno.ELOOP,
+          "is a symlink" + (follow ? " to nothing" : "") + ", which is not written through");
     }
     return directory.create(name, follow);
   }

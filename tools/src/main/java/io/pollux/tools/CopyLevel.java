@@ -18,8 +18,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A directory that is being copied: source, copy, and the names still to copy. Its descriptors may be closed while directories
- * far below are copied, and are reopened on the way up.
+ * A directory that is being copied: source, copy, and the names still to copy. Its descriptors may
+ * be closed while directories far below are copied, and are reopened on the way up.
  */
 final class CopyLevel implements AutoCloseable {
   private static final PathName PARENT = PathName.of("..");
@@ -37,8 +37,15 @@ final class CopyLevel implements AutoCloseable {
   private @Nullable HostDirectory host;
 
   private CopyLevel(
-      UserFiles files, @Nullable CopyLevel parent, PathName imageName, PathName hostName, FileStatus status,
-      List<DirEntry> entries, int image, HostDirectory host, FileStatus hostStatus) {
+      UserFiles files,
+      @Nullable CopyLevel parent,
+      PathName imageName,
+      PathName hostName,
+      FileStatus status,
+      List<DirEntry> entries,
+      int image,
+      HostDirectory host,
+      FileStatus hostStatus) {
     this.files = files;
     this.parent = parent;
     this.imageName = imageName;
@@ -62,7 +69,12 @@ final class CopyLevel implements AutoCloseable {
    * @param host the copy, owned by the level even if this fails
    */
   static CopyLevel begin(
-      UserFiles files, @Nullable CopyLevel parent, PathName imageName, int image, PathName hostName, HostDirectory host)
+      UserFiles files,
+      @Nullable CopyLevel parent,
+      PathName imageName,
+      int image,
+      PathName hostName,
+      HostDirectory host)
       throws HostFailure {
     try {
       FileStatus status = files.fstat(image);
@@ -70,7 +82,8 @@ final class CopyLevel implements AutoCloseable {
       List<DirEntry> entries = new ArrayList<>(files.readDirectory(image));
       entries.removeIf(entry -> entry.name().isDots());
       entries.sort((a, b) -> a.name().compareTo(b.name()));
-      return new CopyLevel(files, parent, imageName, hostName, status, entries, image, host, hostStatus);
+      return new CopyLevel(
+          files, parent, imageName, hostName, status, entries, image, host, hostStatus);
     } catch (SyscallException | HostFailure e) {
       try (host) {
         files.close(image);

@@ -21,8 +21,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies out of an image to the host, as GNU cp does with --preserve=mode,ownership,timestamps --sparse=always. The image may be
- * malicious: no name and no copied symlink leads a copy out of its target directory.
+ * Copies out of an image to the host, as GNU cp does with --preserve=mode,ownership,timestamps
+ * --sparse=always. The image may be malicious: no name and no copied symlink leads a copy out of
+ * its target directory.
  */
 final class CopyOut implements AutoCloseable {
   private static final int OPEN_LEVELS = 64; // nested directories whose descriptors stay open
@@ -49,8 +50,14 @@ final class CopyOut implements AutoCloseable {
    * @param several whether several paths are copied; none may replace another's copy
    */
   CopyOut(
-      Target target, UserFiles files, FileReader reader, PathWork work, CopyProgress progress, boolean recursive,
-      @Nullable PathName image, boolean several) {
+      Target target,
+      UserFiles files,
+      FileReader reader,
+      PathWork work,
+      CopyProgress progress,
+      boolean recursive,
+      @Nullable PathName image,
+      boolean several) {
     this.target = target;
     this.files = files;
     this.reader = reader;
@@ -95,7 +102,13 @@ final class CopyOut implements AutoCloseable {
     private final PathName shown; // its path on the host, or its name in the level
     private final boolean follow; // whether the copy may be an existing symlink
 
-    Item(@Nullable CopyLevel level, PathName image, HostDirectory host, PathName copy, PathName shown, boolean follow) {
+    Item(
+        @Nullable CopyLevel level,
+        PathName image,
+        HostDirectory host,
+        PathName copy,
+        PathName shown,
+        boolean follow) {
       this.level = level;
       this.image = image;
       this.host = host;
@@ -130,7 +143,8 @@ final class CopyOut implements AutoCloseable {
   }
 
   /**
-   * Copies a path that the user gave. Without -r it follows a symlink; with -r it copies the symlink.
+   * Copies a path that the user gave. Without -r it follows a symlink; with -r it copies the
+   * symlink.
    *
    * @param from path in the image
    * @param to path on the host
@@ -139,7 +153,8 @@ final class CopyOut implements AutoCloseable {
   void copy(PathName from, PathName to, boolean into) {
     goOn();
     PathName name = from.fileName();
-    boolean inside = into && name.isPlainName(); // the root and .. have no name: their contents are copied
+    // the root and .. have no name: their contents are copied
+    boolean inside = into && name.isPlainName();
     try (HostDirectory directory = inside ? here.open(to, true) : here) {
       Item item =
           inside
@@ -157,7 +172,8 @@ final class CopyOut implements AutoCloseable {
       work.warned(item.imagePath(), "is given more than once");
       return;
     }
-    boolean disk = target.bare() && status.is(StatMode.S_IFBLK); // its content is the image's content
+    // its content is the image's content
+    boolean disk = target.bare() && status.is(StatMode.S_IFBLK);
     if (status.is(StatMode.S_IFDIR) && !recursive) {
       work.failed(item.imagePath(), "is a directory (-r copies it)");
     } else if (status.is(StatMode.S_IFDIR)) {
@@ -165,7 +181,8 @@ final class CopyOut implements AutoCloseable {
     } else if (status.is(StatMode.S_IFREG) || disk) {
       file(item, status);
     } else if (!recursive) {
-      work.failed(item.imagePath(), "is a " + FileModes.type(status.mode()) + " (-r copies it as one)");
+      work.failed(
+          item.imagePath(), "is a " + FileModes.type(status.mode()) + " (-r copies it as one)");
     } else {
       special(item, status);
     }
@@ -250,7 +267,8 @@ final class CopyOut implements AutoCloseable {
         item,
         () -> {
           if (!item.image.isPlainName()) {
-            throw new SyscallException("entry", Errno.EUCLEAN); // the name would lead out of the directory
+            // the name would lead out of the directory
+            throw new SyscallException("entry", Errno.EUCLEAN);
           }
           FileStatus status = files.lstatat(item.directory(), item.name());
           if (status.is(StatMode.S_IFDIR)) {
@@ -265,11 +283,16 @@ final class CopyOut implements AutoCloseable {
   }
 
   private CopyLevel descend(Item item, PathName name, Set<Long> entered) throws IOException {
-    int image = files.openat(item.directory(), name, Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | (item.level == null ? 0 : Fcntl.O_NOFOLLOW));
+    int image =
+        files.openat(
+            item.directory(),
+            name,
+            Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | (item.level == null ? 0 : Fcntl.O_NOFOLLOW));
     HostDirectory host;
     try {
       if (!entered.add(files.fstat(image).ino())) {
-        throw new SyscallException("directory", Errno.ELOOP); // the directory contains itself or has two parents
+        // the directory contains itself or has two parents
+        throw new SyscallException("directory", Errno.ELOOP);
       }
       FileStatus there = item.host.status(item.copy, item.follow);
       if (there == null || !there.is(StatMode.S_IFDIR)) {
@@ -283,7 +306,10 @@ final class CopyOut implements AutoCloseable {
     return CopyLevel.begin(files, item.level, item.image, image, item.shown, host);
   }
 
-  /** Finishes a directory. Mode and times are set last: the mode may forbid writing, and new entries change the times. */
+  /**
+   * Finishes a directory. Mode and times are set last: the mode may forbid writing, and new entries
+   * change the times.
+   */
   private @Nullable CopyLevel ascend(CopyLevel level) throws IOException {
     CopyLevel parent = level.parent();
     try (level) {
@@ -335,9 +361,12 @@ final class CopyOut implements AutoCloseable {
     work.worked();
   }
 
-  private void attributes(HostNode copy, FileStatus from, Supplier<String> path) throws HostFailure {
+  private void attributes(HostNode copy, FileStatus from, Supplier<String> path)
+      throws HostFailure {
     new KeptAttributes(
-            machine.isRoot(), what -> work.failed(path.get(), what), what -> work.warned(path.get(), what))
+            machine.isRoot(),
+            what -> work.failed(path.get(), what),
+            what -> work.warned(path.get(), what))
         .give(copy, from);
   }
 

@@ -8,8 +8,8 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Shows the progress of a copy on standard error after two seconds. On a terminal it rewrites one line every second; elsewhere it
- * adds a line every ten seconds.
+ * Shows the progress of a copy on standard error after two seconds. On a terminal it rewrites one
+ * line every second; elsewhere it adds a line every ten seconds.
  */
 final class CopyProgress {
   private static final long SECOND = 1_000_000_000;
@@ -64,8 +64,12 @@ final class CopyProgress {
 
   /** Describes the progress. */
   String soFar() {
-    String whole = String.format(Locale.ROOT, "%,d %s, %s", files, files == 1 ? "file" : "files", Sizes.show(bytes));
-    return size == 0 ? whole : whole + "; " + name.get() + ": " + Sizes.show(done) + " of " + Sizes.show(size);
+    String whole =
+        String.format(
+            Locale.ROOT, "%,d %s, %s", files, files == 1 ? "file" : "files", Sizes.show(bytes));
+    return size == 0
+        ? whole
+        : whole + "; " + name.get() + ": " + Sizes.show(done) + " of " + Sizes.show(size);
   }
 
   private void show() {

@@ -22,9 +22,12 @@ import picocli.CommandLine.Parameters;
     name = "cp",
     sortOptions = false,
     description = {
-      "Copies files out of an image, with modes, times and holes, and with owners as far as this user may set them. Runs of zeroes",
-      "also become holes. A file with several names is copied under each. Extended attributes are not copied. A path begins with",
-      "image: or host:. If the last one is a directory, the others are copied into it. If something cannot be copied or kept,",
+      "Copies files out of an image, with modes, times and holes, and with owners as far as this"
+          + " user may set them. Runs of zeroes",
+      "also become holes. A file with several names is copied under each. Extended attributes are"
+          + " not copied. A path begins with",
+      "image: or host:. If the last one is a directory, the others are copied into it. If something"
+          + " cannot be copied or kept,",
       "it is reported, and the exit status is 1."
     })
 final class CpCommand implements Callable<Integer> {
@@ -33,13 +36,16 @@ final class CpCommand implements Callable<Integer> {
 
   private final Console console;
 
-  @Parameters(paramLabel = "PATH", description = "image:PATH ... host:PATH. With one host:PATH only, --file is copied.")
+  @Parameters(
+      paramLabel = "PATH",
+      description = "image:PATH ... host:PATH. With one host:PATH only, --file is copied.")
   private final List<String> paths = new ArrayList<>();
 
   @Option(
       names = {"-r", "--recursive"},
       description = {
-        "Copy directories recursively, and symlinks, pipes, sockets and devices as such. Without this option symlinks are",
+        "Copy directories recursively, and symlinks, pipes, sockets and devices as such. Without"
+            + " this option symlinks are",
         "followed."
       })
   private boolean recursive;
@@ -68,11 +74,13 @@ final class CpCommand implements Callable<Integer> {
         from.add(opened.file(files));
       }
       PathName own = image == null ? null : PathName.of(image.toString());
-      try (CopyOut copy = new CopyOut(opened, files, reader, work, progress, recursive, own, from.size() > 1)) {
+      try (CopyOut copy =
+          new CopyOut(opened, files, reader, work, progress, recursive, own, from.size() > 1)) {
         console.interrupts().accept(copy::stop);
         boolean into = copy.isDirectory(to);
         if (!into && from.size() > 1) {
-          throw Failure.couldNotRun(to.toString(), "is not a directory, and there are several files to copy");
+          throw Failure.couldNotRun(
+              to.toString(), "is not a directory, and there are several files to copy");
         }
         from.forEach(path -> copy.copy(path, to, into));
       }

@@ -20,8 +20,10 @@ import picocli.CommandLine.Parameters;
     sortOptions = false,
     customSynopsis = "pollux exec [OPTIONS] -- PROGRAM ARGS...",
     description = {
-      "Runs an unmodified C program. This kernel executes its file and aio calls below a mount point.",
-      "The program must be linked dynamically, and use threads instead of forks. Its exit status is returned."
+      "Runs an unmodified C program. This kernel executes its file and aio calls below a mount"
+          + " point.",
+      "The program must be linked dynamically, and use threads instead of forks. Its exit status is"
+          + " returned."
     })
 final class ExecCommand implements Callable<Integer> {
   private final Console console;
@@ -29,10 +31,14 @@ final class ExecCommand implements Callable<Integer> {
   @Option(
       names = "--at",
       paramLabel = "PATH",
-      description = "Where the program sees the image; disks are PATH/dev/NAME. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Where the program sees the image; disks are PATH/dev/NAME. Default: ${DEFAULT-VALUE}.")
   private String at = "/pollux";
 
-  @Parameters(paramLabel = "PROGRAM ARGS", arity = "1..*", description = "After --: the program and its arguments.")
+  @Parameters(
+      paramLabel = "PROGRAM ARGS",
+      arity = "1..*",
+      description = "After --: the program and its arguments.")
   private final List<String> command = new ArrayList<>();
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -46,7 +52,8 @@ final class ExecCommand implements Callable<Integer> {
   public Integer call() {
     TargetSpec spec = target.spec();
     if (spec.file() != null) {
-      throw Failure.couldNotRun("--file", "means nothing to exec: the program's arguments name its files");
+      throw Failure.couldNotRun(
+          "--file", "means nothing to exec: the program's arguments name its files");
     }
     Target.check(spec, !spec.readOnly());
     Launch launch = new Launch(spec, at);

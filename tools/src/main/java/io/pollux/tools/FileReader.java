@@ -85,7 +85,8 @@ final class FileReader implements AutoCloseable {
         sink.hole(size - at);
         return;
       }
-      long data = Math.max(at, found & -UserMemory.PAGE_SIZE); // whole pages, to detect zeroes in the data
+      // whole pages, to detect zeroes in the data
+      long data = Math.max(at, found & -UserMemory.PAGE_SIZE);
       if (data > at) {
         sink.hole(data - at);
       }
@@ -110,7 +111,10 @@ final class FileReader implements AutoCloseable {
     }
   }
 
-  /** Whether the path is a disk. Fails for anything else than a disk or a file, because opening a pipe could block forever. */
+  /**
+   * Whether the path is a disk. Fails for anything else than a disk or a file, because opening a
+   * pipe could block forever.
+   */
   private boolean isDevice(PathName path) {
     FileStatus status = files.stat(target.inKernel(path));
     if (status.is(StatMode.S_IFDIR)) {

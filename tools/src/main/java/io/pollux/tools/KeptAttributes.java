@@ -10,9 +10,10 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * Gives a copy the owner, mode and times of its source. Only root may give away files; another user keeps owner and group as far
- * as Linux permits. The set-user-id bit is kept only with the same owner, and set-group-id only with the same group. Otherwise
- * the bit would grant another user's rights.
+ * Gives a copy the owner, mode and times of its source. Only root may give away files; another user
+ * keeps owner and group as far as Linux permits. The set-user-id bit is kept only with the same
+ * owner, and set-group-id only with the same group. Otherwise the bit would grant another user's
+ * rights.
  */
 final class KeptAttributes {
   private static final int NONE = -1; // chown(2): do not change
@@ -35,7 +36,10 @@ final class KeptAttributes {
     this.clamped = clamped;
   }
 
-  /** Sets the attributes of a copy. The order matters: a new owner clears mode bits, and later changes would alter the times. */
+  /**
+   * Sets the attributes of a copy. The order matters: a new owner clears mode bits, and later
+   * changes would alter the times.
+   */
   void give(HostNode copy, FileStatus from) throws HostFailure {
     owner(copy, from);
     if (!from.is(StatMode.S_IFLNK)) { // a symlink has no mode
@@ -52,7 +56,13 @@ final class KeptAttributes {
         throw e;
       }
       if (root) {
-        lost.accept("its owner " + unsigned(from.uid()) + ":" + unsigned(from.gid()) + " is not kept: " + e.getMessage());
+        lost.accept(
+            "its owner "
+                + unsigned(from.uid())
+                + ":"
+                + unsigned(from.gid())
+                + " is not kept: "
+                + e.getMessage());
       }
       group(copy, from.gid());
     }
@@ -87,7 +97,8 @@ final class KeptAttributes {
     int set = copy.status().mode() & StatMode.S_IALLUGO;
     if (set != wanted) {
       String why = granted != wanted ? ", as its owner or group is another one here" : "";
-      lost.accept(String.format(Locale.ROOT, "its mode %04o is not kept, it is %04o%s", wanted, set, why));
+      lost.accept(
+          String.format(Locale.ROOT, "its mode %04o is not kept, it is %04o%s", wanted, set, why));
     }
   }
 
@@ -100,11 +111,17 @@ final class KeptAttributes {
     long set = copy.status().mtime().seconds();
     if (Math.abs(set - from.mtime().seconds()) > 1) { // some filesystems store only even seconds
       clamped.accept(
-          "its time " + Times.full(from.mtime()) + " does not fit the filesystem there and is " + Times.full(copy.status().mtime()));
+          "its time "
+              + Times.full(from.mtime())
+              + " does not fit the filesystem there and is "
+              + Times.full(copy.status().mtime()));
     }
   }
 
-  /** Whether the nanoseconds are valid. Other values have a special meaning in utimensat(2), and an image may hold any value. */
+  /**
+   * Whether the nanoseconds are valid. Other values have a special meaning in utimensat(2), and an
+   * image may hold any value.
+   */
   private static boolean sane(FileStatus.Time time) {
     return time.nanos() >= 0 && time.nanos() < NANOS;
   }

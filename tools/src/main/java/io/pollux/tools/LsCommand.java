@@ -30,16 +30,24 @@ import picocli.CommandLine.Parameters;
 final class LsCommand implements Callable<Integer> {
   private final Console console;
 
-  @Parameters(paramLabel = "PATH", description = "Directories, or files. Default: the root, or --file.")
+  @Parameters(
+      paramLabel = "PATH",
+      description = "Directories, or files. Default: the root, or --file.")
   private final List<String> paths = new ArrayList<>();
 
-  @Option(names = {"-l", "--long"}, description = "Print type and mode, links, owner, size, time (UTC), symlink target.")
+  @Option(
+      names = {"-l", "--long"},
+      description = "Print type and mode, links, owner, size, time (UTC), symlink target.")
   private boolean longForm;
 
-  @Option(names = {"-h", "--human-readable"}, description = "With -l: print sizes in KiB, MiB, GiB.")
+  @Option(
+      names = {"-h", "--human-readable"},
+      description = "With -l: print sizes in KiB, MiB, GiB.")
   private boolean human;
 
-  @Option(names = {"-R", "--recursive"}, description = "List subdirectories too.")
+  @Option(
+      names = {"-R", "--recursive"},
+      description = "List subdirectories too.")
   private boolean recursive;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -164,7 +172,8 @@ final class LsCommand implements Callable<Integer> {
               path,
               () -> {
                 FileStatus status = files.lstat(opened.inKernel(path));
-                PathName link = status.is(StatMode.S_IFLNK) ? files.readlink(opened.inKernel(path)) : null;
+                PathName link =
+                    status.is(StatMode.S_IFLNK) ? files.readlink(opened.inKernel(path)) : null;
                 listing.add(status, link);
                 listed.add(name);
               });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.block.driver.NullParameters;
+import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.tools.image.TargetSpec;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
@@ -30,12 +30,17 @@ final class NullConverter implements ITypeConverter<NullParameters> {
       return switch (key) {
         case "irqmode" -> made.withIrqmode(irqmode(value), made.completionNsec());
         case "completion_nsec" -> made.withIrqmode(made.irqmode(), Long.parseLong(value));
-        case "hw_queue_depth" -> made.withQueues(made.submitQueues(), made.pollQueues(), Integer.parseInt(value));
-        case "submit_queues" -> made.withQueues(Integer.parseInt(value), made.pollQueues(), made.hwQueueDepth());
-        case "poll_queues" -> made.withQueues(made.submitQueues(), Integer.parseInt(value), made.hwQueueDepth());
+        case "hw_queue_depth" ->
+            made.withQueues(made.submitQueues(), made.pollQueues(), Integer.parseInt(value));
+        case "submit_queues" ->
+            made.withQueues(Integer.parseInt(value), made.pollQueues(), made.hwQueueDepth());
+        case "poll_queues" ->
+            made.withQueues(made.submitQueues(), Integer.parseInt(value), made.hwQueueDepth());
         case "bs" -> made.withBs(Integer.parseInt(value));
         case "memory_backed" -> made.withMemoryBacked(flag(value));
-        default -> throw new TypeConversionException("'" + key + "' is none of null_blk's parameters here");
+        default ->
+            throw new TypeConversionException(
+                "'" + key + "' is none of null_blk's parameters here");
       };
     } catch (NumberFormatException e) {
       throw new TypeConversionException(key + ": '" + value + "' is not a number");

@@ -8,8 +8,9 @@ import io.pollux.userland.PathName;
 import io.pollux.userland.SyscallException;
 
 /**
- * The common part of commands with several paths. A path that fails is reported in one line, and the command continues with the others. The
- * exit status is 2 if all paths failed, and 1 if some failed or the image is damaged.
+ * The common part of commands with several paths. A path that fails is reported in one line, and
+ * the command continues with the others. The exit status is 2 if all paths failed, and 1 if some
+ * failed or the image is damaged.
  */
 final class PathWork {
   private final Console console;

@@ -15,7 +15,8 @@ final class PatternConverter implements ITypeConverter<Pattern> {
     try {
       return Pattern.compile(value, Pattern.CASE_INSENSITIVE | Pattern.UNICODE_CASE);
     } catch (PatternSyntaxException e) {
-      throw new TypeConversionException("'" + value + "' is no regular expression: " + e.getDescription());
+      throw new TypeConversionException(
+          "'" + value + "' is no regular expression: " + e.getDescription());
     }
   }
 }

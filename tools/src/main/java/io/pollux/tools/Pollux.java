@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -24,24 +25,29 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
-import picocli.CommandLine;
 
 /**
- * The main program. Exit status: 0 success; 1 the work ran and found a fault; 2 it could not run. Every error is one line, {@code pollux:
- * WHAT: WHY}.
+ * The main program. Exit status: 0 success; 1 the work ran and found a fault; 2 it could not run.
+ * Every error is one line, {@code pollux: WHAT: WHY}.
  */
 @Command(
     name = "pollux",
     version = "pollux 0.2.0",
-    description = "A kernel's asynchronous I/O path, from the system call to the disk, with real filesystems on it.",
+    description =
+        "A kernel's asynchronous I/O path, from the system call to the disk, with real filesystems"
+            + " on it.",
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {" 0:done", " 1:the work ran and found a fault", " 2:it could not run"})
 public final class Pollux implements Runnable {
-  /** The commands. Only the requested one is created, because parsing the options of a command takes time. */
+  /**
+   * The commands. Only the requested one is created, because parsing the options of a command takes
+   * time.
+   */
   private static final Map<String, Function<Console, Object>> COMMANDS = commands();
 
-  private static final String NO_PATH = "is not UTF-8, and only paths in an image and host:PATH may be other bytes";
+  private static final String NO_PATH =
+      "is not UTF-8, and only paths in an image and host:PATH may be other bytes";
 
   @Mixin final CommonOptions common = new CommonOptions();
 
@@ -102,10 +108,12 @@ public final class Pollux implements Runnable {
             line.addSubcommand(name, maker.apply(console));
           }
         });
-    line.registerConverter(Path.class, Pollux::path); // applies to the commands too, which are already registered
+    // applies to the commands too, which are already registered
+    line.registerConverter(Path.class, Pollux::path);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setAbbreviatedOptionsAllowed(false);
-    line.setOut(new PrintWriter(new StringWriter()) {
+    line.setOut(
+        new PrintWriter(new StringWriter()) {
           @Override
           public void flush() {
             console.print(out.toString());
@@ -130,13 +138,18 @@ public final class Pollux implements Runnable {
     List<String> words = new ArrayList<>();
     words.add(String.valueOf(e.getMessage()));
     boolean atTheTop = e.getCommandLine().getParent() == null;
-    if (atTheTop && e instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+    if (atTheTop
+        && e instanceof UnmatchedArgumentException unmatched
+        && !unmatched.isUnknownOption()) {
       console.error(unmatched.getUnmatched().getFirst() + ": unknown command (see pollux --help)");
       return ExitCode.USAGE;
     }
     if (e instanceof UnmatchedArgumentException unmatched) {
       List<String> suggestions = unmatched.getSuggestions();
-      words.set(0, (unmatched.isUnknownOption() ? "unknown option " : "unknown argument ") + quoted(unmatched));
+      words.set(
+          0,
+          (unmatched.isUnknownOption() ? "unknown option " : "unknown argument ")
+              + quoted(unmatched));
       if (!suggestions.isEmpty()) {
         words.add("did you mean " + suggestions.getFirst() + "?");
       }
@@ -157,15 +170,16 @@ public final class Pollux implements Runnable {
 
   /** Reports the exception that ended the command. Returns the exit status. */
   private static int ended(Throwable e, Console console, boolean debug) {
-    int status =
-        switch (e.getCause() instanceof Error error ? error : e) { // an Error is wrapped
+    int status = switch (e.getCause() instanceof Error error ? error : e) { // an Error is wrapped
           case Failure failure -> {
             console.error(String.valueOf(failure.getMessage()));
             yield failure.status();
           }
           case SyscallException failed -> {
             console.error(String.valueOf(failed.getMessage()));
-            yield failed.errno() == Errno.EIO || failed.errno() == Errno.EUCLEAN ? Failure.FAULT : Failure.COULD_NOT_RUN;
+            yield failed.errno() == Errno.EIO || failed.errno() == Errno.EUCLEAN
+                ? Failure.FAULT
+                : Failure.COULD_NOT_RUN;
           }
           case OutOfMemoryError memory -> {
             console.error("out of memory: " + memory.getMessage());
@@ -180,7 +194,8 @@ public final class Pollux implements Runnable {
             yield Failure.COULD_NOT_RUN;
           }
           default -> {
-            console.error("a mistake in pollux itself: " + e + (debug ? "" : " (--debug shows where)"));
+            console.error(
+                "a mistake in pollux itself: " + e + (debug ? "" : " (--debug shows where)"));
             yield Failure.COULD_NOT_RUN;
           }
         };
@@ -192,6 +207,7 @@ public final class Pollux implements Runnable {
 
   @Override
   public void run() {
-    throw Failure.couldNotRun("no command", "there are " + String.join(", ", COMMANDS.keySet()) + " (see pollux --help)");
+    throw Failure.couldNotRun(
+        "no command", "there are " + String.join(", ", COMMANDS.keySet()) + " (see pollux --help)");
   }
 }

@@ -18,14 +18,21 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** pollux stat: prints the status of files in an image. */
-@Command(name = "stat", sortOptions = false, description = "Prints the status of files in an image.")
+@Command(
+    name = "stat",
+    sortOptions = false,
+    description = "Prints the status of files in an image.")
 final class StatCommand implements Callable<Integer> {
   private final Console console;
 
-  @Parameters(paramLabel = "PATH", description = "Files of any type. Default: --file and its default.")
+  @Parameters(
+      paramLabel = "PATH",
+      description = "Files of any type. Default: --file and its default.")
   private final List<String> paths = new ArrayList<>();
 
-  @Option(names = {"-L", "--dereference"}, description = "Follow symlinks.")
+  @Option(
+      names = {"-L", "--dereference"},
+      description = "Follow symlinks.")
   private boolean follow;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -57,11 +64,20 @@ final class StatCommand implements Callable<Integer> {
     }
     row("File", name);
     row("Type", FileModes.type(status.mode()) + special(status));
-    row("Size", status.size() + (status.size() < 1024 ? "" : " (" + Sizes.show(status.size()) + ")"));
+    row(
+        "Size",
+        status.size() + (status.size() < 1024 ? "" : " (" + Sizes.show(status.size()) + ")"));
     row("Blocks", status.blocks() + " of 512 bytes, I/O in blocks of " + status.blksize());
-    row("Mode", String.format(Locale.ROOT, "%04o (%s)", status.mode() & 07777, FileModes.show(status.mode())));
-    row("Owner", Integer.toUnsignedString(status.uid()) + ":" + Integer.toUnsignedString(status.gid()));
-    row("Inode", Long.toUnsignedString(status.ino()) + " on device " + FileModes.device(status.dev()));
+    row(
+        "Mode",
+        String.format(
+            Locale.ROOT, "%04o (%s)", status.mode() & 07777, FileModes.show(status.mode())));
+    row(
+        "Owner",
+        Integer.toUnsignedString(status.uid()) + ":" + Integer.toUnsignedString(status.gid()));
+    row(
+        "Inode",
+        Long.toUnsignedString(status.ino()) + " on device " + FileModes.device(status.dev()));
     row("Links", Long.toUnsignedString(status.nlink()));
     row("Accessed", Times.full(status.atime()));
     row("Modified", Times.full(status.mtime()));

@@ -5,8 +5,8 @@ import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.table.Measurement;
 import io.pollux.tools.table.TableChart;
 import io.pollux.tools.table.TableJson;
@@ -26,9 +26,11 @@ import picocli.CommandLine.Option;
     name = "table",
     sortOptions = false,
     description = {
-      "Measures the series' table on this kernel, next to the posted numbers: 4 KiB random reads at depth 1 to 64",
+      "Measures the series' table on this kernel, next to the posted numbers: 4 KiB random reads at"
+          + " depth 1 to 64",
       "through io_submit, through the rings, and through the rings polled and with fixed buffers.",
-      "All cells are measured in turns, in one run. The default disk is a null disk: the kernel alone, without data.",
+      "All cells are measured in turns, in one run. The default disk is a null disk: the kernel"
+          + " alone, without data.",
       "Control-C stops it early and prints the result so far."
     })
 final class TableCommand implements Runnable {
@@ -38,19 +40,32 @@ final class TableCommand implements Runnable {
 
   private final Console console;
 
-  @Option(names = "--runtime", paramLabel = "SECONDS", defaultValue = "2",
+  @Option(
+      names = "--runtime",
+      paramLabel = "SECONDS",
+      defaultValue = "2",
       description = "Duration of each cell in all rounds together. Default: 2.")
   private double runtime;
 
-  @Option(names = "--rounds", paramLabel = "N", defaultValue = "11",
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "11",
       description = "Turns of each cell, after one that does not count. Default: 11.")
   private int rounds;
 
-  @Option(names = "--plot", paramLabel = "FILE.svg", description = "Write the table as an SVG image.")
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE.svg",
+      description = "Write the table as an SVG image.")
   private @Nullable String plot;
 
-  @Option(names = "--json", paramLabel = "FILE",
-      description = "Write the result as one JSON object; - is standard output, and nothing else is printed there.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description =
+          "Write the result as one JSON object; - is standard output, and nothing else is printed"
+              + " there.")
   private @Nullable String json;
 
   @Mixin private final TargetOptions target = new TargetOptions();
@@ -88,16 +103,20 @@ final class TableCommand implements Runnable {
     console.flush();
   }
 
-  /** Validates the options before anything is loaded, and creates the output files before the run. */
+  /**
+   * Validates the options before anything is loaded, and creates the output files before the run.
+   */
   private void check() {
     if (rounds < 1 || rounds > MAX_ROUNDS) {
       throw Failure.couldNotRun("--rounds", rounds + " is out of range, from 1 to " + MAX_ROUNDS);
     }
     if (!(runtime > 0 && runtime <= MAX_SECONDS)) {
-      throw Failure.couldNotRun("--runtime", runtime + " is not a number of seconds up to " + (int) MAX_SECONDS);
+      throw Failure.couldNotRun(
+          "--runtime", runtime + " is not a number of seconds up to " + (int) MAX_SECONDS);
     }
     if (runtime / rounds < LEAST_TURN) {
-      throw Failure.couldNotRun("--runtime", runtime + " is less than a millisecond for each of " + rounds + " rounds");
+      throw Failure.couldNotRun(
+          "--runtime", runtime + " is less than a millisecond for each of " + rounds + " rounds");
     }
     if (json != null && !json.equals("-")) {
       write(json, "");

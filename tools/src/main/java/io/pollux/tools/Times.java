@@ -10,7 +10,8 @@ import java.util.Locale;
 
 /** Formats times of files in UTC, so that the output does not depend on the user's time zone. */
 final class Times {
-  private static final DateTimeFormatter MINUTES = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm", Locale.ROOT);
+  private static final DateTimeFormatter MINUTES =
+      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm", Locale.ROOT);
   private static final DateTimeFormatter NANOS =
       DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSSSSS 'UTC'", Locale.ROOT);
 
@@ -28,7 +29,8 @@ final class Times {
 
   private static String show(Time time, DateTimeFormatter format) {
     try {
-      return format.format(LocalDateTime.ofEpochSecond(time.seconds(), (int) time.nanos(), ZoneOffset.UTC));
+      return format.format(
+          LocalDateTime.ofEpochSecond(time.seconds(), (int) time.nanos(), ZoneOffset.UTC));
     } catch (DateTimeException e) {
       return "@" + time.seconds(); // an image may contain any number
     }

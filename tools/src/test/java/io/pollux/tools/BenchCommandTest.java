@@ -18,7 +18,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The bench on real images: exactly so many I/Os, checked; its table and its JSON; and faults found where they are. */
+/**
+ * The bench on real images: exactly so many I/Os, checked; its table and its JSON; and faults found
+ * where they are.
+ */
 class BenchCommandTest {
   private final Path dir;
 
@@ -41,9 +44,29 @@ class BenchCommandTest {
 
     assertThat(result.keySet())
         .containsExactly(
-            "command", "fs", "disk", "mode", "polled", "fixedBufs", "rw", "blockSize", "depth", "batchSubmit",
-            "batchComplete", "threads", "seed", "ramp", "seconds", "ios", "iops", "calls", "errors", "verified", "mismatches",
-            "latencyNs", "allocatedBytesPerIo");
+            "command",
+            "fs",
+            "disk",
+            "mode",
+            "polled",
+            "fixedBufs",
+            "rw",
+            "blockSize",
+            "depth",
+            "batchSubmit",
+            "batchComplete",
+            "threads",
+            "seed",
+            "ramp",
+            "seconds",
+            "ios",
+            "iops",
+            "calls",
+            "errors",
+            "verified",
+            "mismatches",
+            "latencyNs",
+            "allocatedBytesPerIo");
     assertThat(result)
         .containsEntry("command", "bench")
         .containsEntry("fs", "xfs")
@@ -64,7 +87,8 @@ class BenchCommandTest {
         .containsEntry("errors", 0)
         .containsEntry("verified", 1000)
         .containsEntry("mismatches", 0);
-    assertThat(result.get("latencyNs")).asInstanceOf(InstanceOfAssertFactories.MAP)
+    assertThat(result.get("latencyNs"))
+        .asInstanceOf(InstanceOfAssertFactories.MAP)
         .containsOnlyKeys("p50", "p99", "p999", "max");
   }
 
@@ -74,7 +98,8 @@ class BenchCommandTest {
 
     assertThat(result.status()).isZero();
     assertThat(result.out())
-        .contains("4 KiB random reads of /main.dat (xfs on ram0), ring, polled, fixed buffers, depth 32")
+        .contains(
+            "4 KiB random reads of /main.dat (xfs on ram0), ring, polled, fixed buffers, depth 32")
         .contains("I/Os          1,000 in")
         .contains("1,000 blocks, 0 mismatches");
   }
@@ -112,7 +137,10 @@ class BenchCommandTest {
   void everyBlockReadIsTheRightOne(String options) throws IOException {
     Map<String, Object> result = json((options + " --verify --ios 1001").split(" ", -1));
 
-    assertThat(result).containsEntry("ios", 1001).containsEntry("verified", 1001).containsEntry("mismatches", 0);
+    assertThat(result)
+        .containsEntry("ios", 1001)
+        .containsEntry("verified", 1001)
+        .containsEntry("mismatches", 0);
   }
 
   @ParameterizedTest
@@ -141,7 +169,8 @@ class BenchCommandTest {
     assumeThat(processors).as("no more than bench has threads").isLessThanOrEqualTo(256);
     String threads = String.valueOf(processors);
 
-    assertThat(Cli.run("bench", "--ios", "100", "--no-verify", "--threads", threads).out()).contains("(xfs on ram0)");
+    assertThat(Cli.run("bench", "--ios", "100", "--no-verify", "--threads", threads).out())
+        .contains("(xfs on ram0)");
     String alone = Cli.run("bench", "--ios", "100", "--no-verify").out();
     assertThat(alone).contains(processors > 1 ? "(xfs on ram0, copy engine)" : "(xfs on ram0)");
   }
@@ -167,10 +196,14 @@ class BenchCommandTest {
   void whatIsWrittenIsReadBack(String rw, int kib) throws IOException {
     String[] bare = {"--fs", "none", "--disk", "ram", "--size", kib * 4 + "K"};
     List<String> args = new ArrayList<>(List.of(bare));
-    args.addAll(List.of("--rw", rw, "--verify", "--ios", "3000", "--threads", kib >= 256 ? "3" : "1"));
+    args.addAll(
+        List.of("--rw", rw, "--verify", "--ios", "3000", "--threads", kib >= 256 ? "3" : "1"));
     Map<String, Object> result = json(args.toArray(String[]::new));
 
-    assertThat(result).containsEntry("ios", 3000).containsEntry("mismatches", 0).containsEntry("errors", 0);
+    assertThat(result)
+        .containsEntry("ios", 3000)
+        .containsEntry("mismatches", 0)
+        .containsEntry("errors", 0);
     assertThat(result.get("verified")).isNotEqualTo(0);
   }
 
@@ -186,7 +219,8 @@ class BenchCommandTest {
     "xfs,randwrite --copy-engine"
   })
   void whatIsWrittenToAFileIsReadBack(String fs, String options) throws IOException {
-    Map<String, Object> result = json(("--fs " + fs + " --verify --ios 6000 --threads 2 --rw " + options).split(" ", -1));
+    Map<String, Object> result =
+        json(("--fs " + fs + " --verify --ios 6000 --threads 2 --rw " + options).split(" ", -1));
 
     assertThat(result).containsEntry("fs", fs).containsEntry("ios", 6000);
     assertThat(result).containsEntry("mismatches", 0).containsEntry("errors", 0);
@@ -197,7 +231,10 @@ class BenchCommandTest {
   void aNullDiskMovesNothingAndIsNotVerified() throws IOException {
     Map<String, Object> result = json("--disk", "null", "--ios", "5000");
 
-    assertThat(result).containsEntry("disk", "null").containsEntry("ios", 5000).containsEntry("verified", 0);
+    assertThat(result)
+        .containsEntry("disk", "null")
+        .containsEntry("ios", 5000)
+        .containsEntry("verified", 0);
   }
 
   @ParameterizedTest
@@ -207,13 +244,28 @@ class BenchCommandTest {
     Path image = SampleFile.unpack(dir.resolve("image"), wrong);
     Cli result =
         Cli.run(
-            "bench", "--image", image.toString(), "--disk", disk, "--file", "/main.dat", "--verify",
-            "--rw", "read", "--ios", "4096");
+            "bench",
+            "--image",
+            image.toString(),
+            "--disk",
+            disk,
+            "--file",
+            "/main.dat",
+            "--verify",
+            "--rw",
+            "read",
+            "--ios",
+            "4096");
 
     assertThat(result.status()).isEqualTo(1);
     assertThat(result.out()).contains("4,096 blocks, 1 mismatches");
     assertThat(result.err())
-        .contains("pollux: /main.dat: wrong data at offset " + (wrong + 100) + " (in the block at " + wrong + ")");
+        .contains(
+            "pollux: /main.dat: wrong data at offset "
+                + (wrong + 100)
+                + " (in the block at "
+                + wrong
+                + ")");
   }
 
   @Test
@@ -229,9 +281,16 @@ class BenchCommandTest {
   void soManyAreMeasuredAfterTheRampAndAllAreVerified() throws IOException {
     Map<String, Object> result = json("--ramp", "0.3", "--ios", "1000", "--threads", "3");
 
-    assertThat(result).containsEntry("ramp", 0.3).containsEntry("ios", 1000).containsEntry("mismatches", 0);
-    assertThat(result.get("verified")).asInstanceOf(InstanceOfAssertFactories.INTEGER).isGreaterThan(1000);
-    assertThat(result.get("calls")).asInstanceOf(InstanceOfAssertFactories.INTEGER).isBetween(1, 1000);
+    assertThat(result)
+        .containsEntry("ramp", 0.3)
+        .containsEntry("ios", 1000)
+        .containsEntry("mismatches", 0);
+    assertThat(result.get("verified"))
+        .asInstanceOf(InstanceOfAssertFactories.INTEGER)
+        .isGreaterThan(1000);
+    assertThat(result.get("calls"))
+        .asInstanceOf(InstanceOfAssertFactories.INTEGER)
+        .isBetween(1, 1000);
   }
 
   @Test
@@ -239,12 +298,27 @@ class BenchCommandTest {
     Path image = SampleFile.unpack(dir.resolve("image"), 512);
     Cli result =
         Cli.run(
-            "bench", "--image", image.toString(), "--disk", "ram", "--file", "/main.dat", "--verify",
-            "--rw", "read", "--ramp", "0.3", "--ios", "1", "--depth", "1");
+            "bench",
+            "--image",
+            image.toString(),
+            "--disk",
+            "ram",
+            "--file",
+            "/main.dat",
+            "--verify",
+            "--rw",
+            "read",
+            "--ramp",
+            "0.3",
+            "--ios",
+            "1",
+            "--depth",
+            "1");
 
     assertThat(result.status()).isEqualTo(1);
     assertThat(result.out()).contains("I/Os          1 in").contains("after a ramp of 300.0 ms");
-    assertThat(result.err()).contains("pollux: /main.dat: wrong data at offset 612 (in the block at 0)");
+    assertThat(result.err())
+        .contains("pollux: /main.dat: wrong data at offset 612 (in the block at 0)");
   }
 
   @ParameterizedTest
@@ -273,11 +347,14 @@ class BenchCommandTest {
     Cli result = Cli.run("bench", "--runtime", "1.2", "--disk", "null");
 
     assertThat(System.nanoTime() - began).isBetween(1_200_000_000L, 20_000_000_000L);
-    assertThat(result.err()).containsPattern("IOPS=\\d+, IOS/call=\\d+/\\d+, inflight=\\d+ \\(head=\\d+ tail=\\d+\\)\n");
+    assertThat(result.err())
+        .containsPattern(
+            "IOPS=\\d+, IOS/call=\\d+/\\d+, inflight=\\d+ \\(head=\\d+ tail=\\d+\\)\n");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"--mode aio", "--mode aio --irq", "--mode useriocb", "--sq-thread", "--sq-poll"})
+  @ValueSource(
+      strings = {"--mode aio", "--mode aio --irq", "--mode useriocb", "--sq-thread", "--sq-poll"})
   void waysThatThisKernelMayNotHaveWorkOrSaySo(String options) {
     Cli result = Cli.run(("bench --verify --ios 1000 " + options).split(" ", -1));
 

@@ -29,11 +29,15 @@ import org.junit.jupiter.api.Timeout;
 class CompareCommandTest {
   @Test
   void onlyWhatIsWantedIsDone() throws IOException {
-    Cli result = Cli.run("compare", "--only", "^ONE at", "--rounds", "1", "--runtime", "1", "--json", "-");
+    Cli result =
+        Cli.run("compare", "--only", "^ONE at", "--rounds", "1", "--runtime", "1", "--json", "-");
 
     assertThat(result.status()).as(result.err()).isZero();
-    assertThat(result.err().lines()).hasSize(2).allSatisfy(line -> assertThat(line).startsWith("one at a time on a null disk: "));
-    List<?> lines = (List<?>) Objects.requireNonNull(JSON.std.mapFrom(result.out()).get("comparisons"));
+    assertThat(result.err().lines())
+        .hasSize(2)
+        .allSatisfy(line -> assertThat(line).startsWith("one at a time on a null disk: "));
+    List<?> lines =
+        (List<?>) Objects.requireNonNull(JSON.std.mapFrom(result.out()).get("comparisons"));
     assertThat(lines).hasSize(1);
     Map<?, ?> line = (Map<?, ?>) lines.getFirst();
     assertThat(line.get("work")).isEqualTo("one at a time on a null disk");
@@ -45,19 +49,32 @@ class CompareCommandTest {
   @Test
   void growthAndAllocationAreLinesLikeOthers() {
     Cli result =
-        Cli.run("compare", "--here", "--only", "growth: depth 128|reads, rings, fixed buffers, bare", "--rounds", "1", "--runtime", "1");
+        Cli.run(
+            "compare",
+            "--here",
+            "--only",
+            "growth: depth 128|reads, rings, fixed buffers, bare",
+            "--rounds",
+            "1",
+            "--runtime",
+            "1");
 
     assertThat(result.status()).as(result.err()).isZero();
     List<String> lines = result.out().lines().toList();
     assertThat(lines).hasSize(3);
     assertThat(lines.get(0)).startsWith("work ").endsWith(" mark");
-    assertThat(lines.get(1)).startsWith("allocation: reads, rings, fixed buffers, bare ").containsPattern(" B .* the goal .* <= 0\\.05 ");
-    assertThat(lines.get(2)).startsWith("growth: depth 128 ").containsPattern(" ns .* depth 32 .* ns .*\\)$");
+    assertThat(lines.get(1))
+        .startsWith("allocation: reads, rings, fixed buffers, bare ")
+        .containsPattern(" B .* the goal .* <= 0\\.05 ");
+    assertThat(lines.get(2))
+        .startsWith("growth: depth 128 ")
+        .containsPattern(" ns .* depth 32 .* ns .*\\)$");
     assertThat(result.err().lines()).hasSize(2);
   }
 
   /** A line that is what the test makes of it. */
-  private record Scripted(String work, @Nullable Supplier<RuntimeException> fails) implements Comparison {
+  private record Scripted(String work, @Nullable Supplier<RuntimeException> fails)
+      implements Comparison {
     @Override
     public Unit unit() {
       return Unit.NANOS;
@@ -87,22 +104,30 @@ class CompareCommandTest {
     RuntimeException mistake = new IllegalStateException("a mistake");
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    CompareCommand compare = new CompareCommand(new Console(out, new PrintStream(err, true, UTF_8), stop -> {}));
+    CompareCommand compare =
+        new CompareCommand(new Console(out, new PrintStream(err, true, UTF_8), stop -> {}));
     List<Comparison> all =
         List.of(
             new Scripted("first", () -> mistake),
-            new Scripted("second", () -> {
-              throw new OutOfMemoryError("no heap");
-            }),
+            new Scripted(
+                "second",
+                () -> {
+                  throw new OutOfMemoryError("no heap");
+                }),
             new Scripted("third", () -> Failure.couldNotRun("fio", "is gone")),
             new Scripted("good", null));
 
     assertThatThrownBy(() -> compare.compare(all)).isSameAs(mistake);
-    assertThat(out.toString(UTF_8).lines().toList()).hasSize(2).last().asString().startsWith("good ");
-    assertThat(err.toString(UTF_8).lines()).containsExactly(
-        "pollux: compare: first is left out: java.lang.IllegalStateException: a mistake",
-        "pollux: compare: second is left out: java.lang.OutOfMemoryError: no heap",
-        "pollux: compare: third is left out: fio: is gone");
+    assertThat(out.toString(UTF_8).lines().toList())
+        .hasSize(2)
+        .last()
+        .asString()
+        .startsWith("good ");
+    assertThat(err.toString(UTF_8).lines())
+        .containsExactly(
+            "pollux: compare: first is left out: java.lang.IllegalStateException: a mistake",
+            "pollux: compare: second is left out: java.lang.OutOfMemoryError: no heap",
+            "pollux: compare: third is left out: fio: is gone");
   }
 
   @Test
@@ -110,11 +135,18 @@ class CompareCommandTest {
     Cli result = Cli.run("compare", "--here", "--only", "^first");
 
     assertThat(result.status()).isEqualTo(2);
-    assertThat(result.err()).contains("pollux: compare: all in this process, so nothing of the first I/O\n");
+    assertThat(result.err())
+        .contains("pollux: compare: all in this process, so nothing of the first I/O\n");
   }
 
   @Test
   void helpSaysHowLongItTakesAndWhereTheTableIs() {
-    assertThat(Cli.run("compare", "--help").out().replaceAll("\\s+", " ")).contains("in " + Manner.values().length + " ways", "minutes", "pollux table", "--here", "--only=PATTERN");
+    assertThat(Cli.run("compare", "--help").out().replaceAll("\\s+", " "))
+        .contains(
+            "in " + Manner.values().length + " ways",
+            "minutes",
+            "pollux table",
+            "--here",
+            "--only=PATTERN");
   }
 }

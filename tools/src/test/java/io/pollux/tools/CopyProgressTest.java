@@ -62,6 +62,10 @@ class CopyProgressTest {
     progress.clear();
     progress.clear();
     assertThat(said.toString(UTF_8))
-        .isEqualTo("\r\u001b[Kcopied 0 files, 0 B; /big: 1 KiB of 2 KiB\r\u001b[Kcopied 0 files, 0 B; /big: 1.5 KiB of 2 KiB\r\u001b[K");
+        .isEqualTo(
+            "\r"
+                + "\u001b[Kcopied 0 files, 0 B; /big: 1 KiB of 2 KiB\r"
+                + "\u001b[Kcopied 0 files, 0 B; /big: 1.5 KiB of 2 KiB\r"
+                + "\u001b[K");
   }
 }

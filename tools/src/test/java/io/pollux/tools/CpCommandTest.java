@@ -66,7 +66,9 @@ class CpCommandTest {
   void aHoleOfTerabytesIsNotRead(String fs) throws IOException {
     String file = fs.equals("xfs") ? "/far.dat" : "/far/41";
     Path to = dir.resolve("far");
-    long size = Long.parseLong(Cli.run("stat", "--fs", fs, file).out().replaceAll("(?s).*Size: ([0-9]+).*", "$1"));
+    long size =
+        Long.parseLong(
+            Cli.run("stat", "--fs", fs, file).out().replaceAll("(?s).*Size: ([0-9]+).*", "$1"));
     assertThat(size).isGreaterThan(1L << 40);
 
     Cli result = Cli.run("cp", "--fs", fs, "image:" + file, "host:" + to);
@@ -92,7 +94,9 @@ class CpCommandTest {
 
   private long blocks(Path path) throws IOException {
     try (HostFiles machine = new HostFiles()) {
-      return Objects.requireNonNull(machine.workingDirectory().status(PathName.of(path.toString()), false)).blocks();
+      return Objects.requireNonNull(
+              machine.workingDirectory().status(PathName.of(path.toString()), false))
+          .blocks();
     }
   }
 
@@ -107,7 +111,8 @@ class CpCommandTest {
     assertThat(Files.getAttribute(dir.resolve("special/setuid"), "unix:uid")).isEqualTo(1000);
 
     Path one = dir.resolve("one");
-    assertDone(Cli.run("cp", "image:/special/setuid", "host:" + one)); // also without -r, and again over the same file
+    // also without -r, and again over the same file
+    assertDone(Cli.run("cp", "image:/special/setuid", "host:" + one));
     assertDone(Cli.run("cp", "image:/special/setuid", "host:" + one));
     assertThat(mode(one)).isEqualTo(StatMode.S_IFREG | 04755);
   }
@@ -125,7 +130,8 @@ class CpCommandTest {
       assertThat(mode(dir.resolve("special/block"))).isEqualTo(StatMode.S_IFBLK | 0644);
     } else {
       assertThat(result.status()).isEqualTo(1);
-      assertThat(said(result)).contains("pollux: " + dir + "/special/null: Operation not permitted\n");
+      assertThat(said(result))
+          .contains("pollux: " + dir + "/special/null: Operation not permitted\n");
     }
   }
 
@@ -142,10 +148,16 @@ class CpCommandTest {
     assertDone(Cli.run("cp", "-r", "image:/names", "host:" + dir));
     byte[] name = "not-utf-8-\377\376".getBytes(ISO_8859_1);
     try (HostFiles machine = new HostFiles();
-        HostDirectory names = machine.workingDirectory().open(PathName.of(dir.resolve("names").toString()), false)) {
-      assertThat(names.status(PathName.of(name), false)).extracting(FileStatus::size).isEqualTo(12L);
-      assertThat(names.status(PathName.of("tab\tand\nnewline"), false)).extracting(FileStatus::size).isEqualTo(15L);
-      for (String line : Cli.run("ls", "/names").out().lines().filter(line -> line.length() > 200).toList()) {
+        HostDirectory names =
+            machine.workingDirectory().open(PathName.of(dir.resolve("names").toString()), false)) {
+      assertThat(names.status(PathName.of(name), false))
+          .extracting(FileStatus::size)
+          .isEqualTo(12L);
+      assertThat(names.status(PathName.of("tab\tand\nnewline"), false))
+          .extracting(FileStatus::size)
+          .isEqualTo(15L);
+      for (String line :
+          Cli.run("ls", "/names").out().lines().filter(line -> line.length() > 200).toList()) {
         assertThat(names.status(PathName.of(line), false)).as(line).isNotNull();
       }
       names.remove(PathName.of(name)); // JUnit could not
@@ -158,30 +170,42 @@ class CpCommandTest {
     String name = PathName.of("/names/not-utf-8-\377\376".getBytes(ISO_8859_1)).text();
     assertThat(Cli.run("cat", name).bytes()).hasSize(12);
     assertThat(Cli.run("stat", name).out()).contains("File: /names/not-utf-8-\\xff\\xfe\n");
-    assertThat(Cli.run("ls", name).bytes()).isEqualTo("/names/not-utf-8-\377\376\n".getBytes(ISO_8859_1));
+    assertThat(Cli.run("ls", name).bytes())
+        .isEqualTo("/names/not-utf-8-\377\376\n".getBytes(ISO_8859_1));
     String copy = PathName.of((dir + "/copy-\376").getBytes(ISO_8859_1)).text();
     assertDone(Cli.run("cp", "image:" + name, "host:" + copy));
     try (HostFiles machine = new HostFiles()) {
       assertThat(machine.workingDirectory().status(PathName.of(copy), false)).isNotNull();
       machine.workingDirectory().remove(PathName.of(copy));
     }
-    assertThat(Cli.run("cat", name + "x").err()).isEqualTo("pollux: /names/not-utf-8-\\xff\\xfex: No such file or directory\n");
+    assertThat(Cli.run("cat", name + "x").err())
+        .isEqualTo("pollux: /names/not-utf-8-\\xff\\xfex: No such file or directory\n");
   }
 
   @Test
   void withRASymlinkIsCopiedAsOneAndElseFollowed() throws IOException {
-    assertDone(Cli.run("cp", "-r", "image:/links/relative", "image:/links/dangling", "image:/links/to-dir", "host:" + dir));
+    assertDone(
+        Cli.run(
+            "cp",
+            "-r",
+            "image:/links/relative",
+            "image:/links/dangling",
+            "image:/links/to-dir",
+            "host:" + dir));
     assertThat(Files.readSymbolicLink(dir.resolve("relative"))).hasToString("../tail.dat");
     assertThat(Files.readSymbolicLink(dir.resolve("dangling"))).hasToString("nowhere");
     assertThat(Files.readSymbolicLink(dir.resolve("to-dir"))).hasToString("../dirs/node");
-    assertThat(Files.getLastModifiedTime(dir.resolve("relative"), LinkOption.NOFOLLOW_LINKS).toInstant())
+    assertThat(
+            Files.getLastModifiedTime(dir.resolve("relative"), LinkOption.NOFOLLOW_LINKS)
+                .toInstant())
         .isEqualTo(Instant.parse("2019-01-15T09:01:01Z"));
 
     Path file = dir.resolve("file");
     assertDone(Cli.run("cp", "image:/links/relative", "host:" + file));
     assertThat(Files.isSymbolicLink(file)).isFalse();
     assertThat(file).hasSize(12345);
-    assertDone(Cli.run("cp", "-r", "image:/links/dangling", "host:" + file)); // in place of the file
+    // in place of the file
+    assertDone(Cli.run("cp", "-r", "image:/links/dangling", "host:" + file));
     assertThat(Files.readSymbolicLink(file)).hasToString("nowhere");
 
     Cli dangling = Cli.run("cp", "image:/links/dangling", "host:" + dir.resolve("other"));
@@ -189,7 +213,8 @@ class CpCommandTest {
     assertThat(dangling.status()).isEqualTo(2);
     Cli directory = Cli.run("cp", "image:/links/to-dir", "host:" + dir.resolve("other"));
     assertThat(said(directory)).isEqualTo("pollux: /links/to-dir: is a directory (-r copies it)\n");
-    assertDone(Cli.run("cp", "-r", "image:/links/to-dir/", "host:" + dir.resolve("other"))); // a slash follows it
+    // a slash follows it
+    assertDone(Cli.run("cp", "-r", "image:/links/to-dir/", "host:" + dir.resolve("other")));
     assertThat(dir.resolve("other")).isDirectory();
   }
 
@@ -200,17 +225,22 @@ class CpCommandTest {
     Files.createDirectories(into.resolve("links"));
     Files.createSymbolicLink(into.resolve("tail.dat"), outside);
     Cli inside = Cli.run("cp", "image:/tail.dat", "host:" + into);
-    assertThat(said(inside)).isEqualTo("pollux: " + into + "/tail.dat: is a symlink, which is not written through\n");
+    assertThat(said(inside))
+        .isEqualTo("pollux: " + into + "/tail.dat: is a symlink, which is not written through\n");
     assertThat(outside).hasContent("kept");
 
-    assertDone(Cli.run("cp", "image:/size-1", "host:" + into.resolve("tail.dat"))); // but if it is named, it is what is meant
+    // but if it is named, it is what is meant
+    assertDone(Cli.run("cp", "image:/size-1", "host:" + into.resolve("tail.dat")));
     assertThat(outside).hasContent("P");
     Path nothing = Files.createSymbolicLink(dir.resolve("nothing"), dir.resolve("nowhere"));
     Cli dangling = Cli.run("cp", "image:/size-1", "host:" + nothing);
-    assertThat(said(dangling)).isEqualTo("pollux: " + nothing + ": is a symlink to nothing, which is not written through\n");
+    assertThat(said(dangling))
+        .isEqualTo(
+            "pollux: " + nothing + ": is a symlink to nothing, which is not written through\n");
 
     Files.delete(into.resolve("links"));
-    Files.createSymbolicLink(into.resolve("links"), Files.createDirectory(dir.resolve("elsewhere")));
+    Files.createSymbolicLink(
+        into.resolve("links"), Files.createDirectory(dir.resolve("elsewhere")));
     Cli directory = Cli.run("cp", "-r", "image:/links", "host:" + into);
     assertThat(said(directory)).isEqualTo("pollux: " + into + "/links: File exists\n");
     assertThat(dir.resolve("elsewhere")).isEmptyDirectory();
@@ -218,15 +248,31 @@ class CpCommandTest {
 
   @Test
   void oneCopyDoesNotReplaceAnother() {
-    Cli twice = Cli.run("cp", "-r", "image:/deep/d01/", "image:/size-1", "image:/deep/../size-1", "image:/deep/d01", "host:" + dir);
+    Cli twice =
+        Cli.run(
+            "cp",
+            "-r",
+            "image:/deep/d01/",
+            "image:/size-1",
+            "image:/deep/../size-1",
+            "image:/deep/d01",
+            "host:" + dir);
     assertThat(said(twice))
-        .isEqualTo("pollux: /deep/../size-1: is given more than once\npollux: /deep/d01: is given more than once\n");
+        .isEqualTo(
+            "pollux: /deep/../size-1: is given more than once\n"
+                + "pollux: /deep/d01: is given more than once\n");
     assertThat(twice.status()).isZero();
     assertThat(dir.resolve("d01/d02")).isDirectory();
     Cli result = Cli.run("cp", "-r", "image:/special/socket", "image:/special/.", "host:" + dir);
-    assertThat(said(result)).contains("pollux: " + dir + "/socket: was just copied from another path of this name, and is not overwritten\n");
+    assertThat(said(result))
+        .contains(
+            "pollux: "
+                + dir
+                + "/socket: was just copied from another path of this name, and is not"
+                + " overwritten\n");
     assertThat(result.status()).isEqualTo(1);
-    assertDone(Cli.run("cp", "-r", "image:/deep", "image:/deep/d01", "host:" + dir)); // one is in the other
+    // one is in the other
+    assertDone(Cli.run("cp", "-r", "image:/deep", "image:/deep/d01", "host:" + dir));
     assertThat(dir.resolve("deep/d01/d02")).isDirectory();
   }
 
@@ -242,7 +288,8 @@ class CpCommandTest {
   private Path image() throws IOException {
     Path image = dir.resolve("image");
     var disk = SampleImage.load();
-    try (FileChannel file = FileChannel.open(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+    try (FileChannel file =
+        FileChannel.open(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       file.write(RawMemory.segment(disk.address(), disk.bytes()).asByteBuffer());
     } finally {
       disk.close();
@@ -266,8 +313,16 @@ class CpCommandTest {
     Files.createDirectory(to);
     Cli result =
         Cli.run(
-            "cp", "--image", image.toString(), "--disk", "ram", "--fault", "errors=read,error-sectors=" + sector + "-" + (sector + 7),
-            "image:/main.dat", "image:/size-1", "host:" + to);
+            "cp",
+            "--image",
+            image.toString(),
+            "--disk",
+            "ram",
+            "--fault",
+            "errors=read,error-sectors=" + sector + "-" + (sector + 7),
+            "image:/main.dat",
+            "image:/size-1",
+            "host:" + to);
     assertThat(result.status()).as(result.err()).isEqualTo(1);
     assertThat(said(result)).startsWith("pollux: /main.dat: Input/output error\n");
     assertThat(to.resolve("size-1")).hasContent("P");
@@ -305,14 +360,17 @@ class CpCommandTest {
             });
     Cli result = Cli.run(stop::complete, "cp", "image:/main.dat", "host:" + pipe);
     assertThat(result.status()).isEqualTo(1);
-    assertThat(said(result)).matches("pollux: cp: interrupted; copied 0 files, 0 B; /main.dat: [0-9.]+ MiB of 16 MiB\n");
+    assertThat(said(result))
+        .matches(
+            "pollux: cp: interrupted; copied 0 files, 0 B; /main.dat: [0-9.]+ MiB of 16 MiB\n");
     assertThat(reader.get(60, TimeUnit.SECONDS)).isBetween(1L << 20, 16L << 20);
   }
 
   @Test
   void aCopyToAPipeOrDeviceIsAllBytesWithItsZeroes() {
     assertDone(Cli.run("cp", "image:/onlyhole.dat", "host:/dev/null"));
-    assertThat(said(Cli.run("cp", "image:/far.dat", "host:" + dir + "/no/such"))).isEqualTo("pollux: " + dir + "/no/such: No such file or directory\n");
+    assertThat(said(Cli.run("cp", "image:/far.dat", "host:" + dir + "/no/such")))
+        .isEqualTo("pollux: " + dir + "/no/such: No such file or directory\n");
   }
 
   @Test
@@ -320,7 +378,8 @@ class CpCommandTest {
     assertDone(Cli.run("cp", "-r", "image:/deep", "host:" + dir.resolve("deep")));
     Path at = dir.resolve("deep");
     for (int i = 0; i < 5; i++) {
-      assertThat(Files.getLastModifiedTime(at).toInstant()).isEqualTo(Instant.parse("2019-01-15T09:01:01Z"));
+      assertThat(Files.getLastModifiedTime(at).toInstant())
+          .isEqualTo(Instant.parse("2019-01-15T09:01:01Z"));
       at = at.resolve(String.format(Locale.ROOT, "d%02d", i + 1));
     }
   }
@@ -330,7 +389,11 @@ class CpCommandTest {
     Cli result = Cli.run("cp", "-r", "image:/times", "host:" + dir);
     assertThat(result.status()).isZero();
     if (!said(result).isEmpty()) { // XFS can hold it
-      assertThat(said(result)).matches("pollux: .*/2486-07-02T20:20:24: its time 2486-07-02 20:20:24.000000000 UTC does not fit [^\n]*\n");
+      assertThat(said(result))
+          .matches(
+              "pollux: .*/2486-07-02T20:20:24: its time 2486-07-02 20:20:24.000000000 UTC does not"
+                  + " fit [^\n"
+                  + "]*\n");
     }
   }
 }

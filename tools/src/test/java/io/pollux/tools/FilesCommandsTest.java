@@ -49,7 +49,9 @@ class FilesCommandsTest {
 
   @Test
   void catWritesWhatLinuxReads() throws NoSuchAlgorithmException {
-    String[] names = {"main.dat", "fragmented.dat", "holes.dat", "unwritten.dat", "tail.dat", "names/文件系统"};
+    String[] names = {
+      "main.dat", "fragmented.dat", "holes.dat", "unwritten.dat", "tail.dat", "names/文件系统"
+    };
     for (String name : names) {
       Cli result = Cli.run("cat", "/" + name);
       assertThat(result.status()).isZero();
@@ -84,7 +86,10 @@ class FilesCommandsTest {
   void lsListsEveryNameSorted() {
     Cli result = Cli.run("ls");
 
-    assertThat(result.out().lines()).startsWith("deep", "dirs", "empty", "far.dat").contains("main.dat").isSorted();
+    assertThat(result.out().lines())
+        .startsWith("deep", "dirs", "empty", "far.dat")
+        .contains("main.dat")
+        .isSorted();
     assertThat(Cli.run("ls", "/dirs/none").out()).isEmpty();
     assertThat(Cli.run("ls", "/main.dat").out()).isEqualTo("/main.dat\n");
   }
@@ -92,21 +97,25 @@ class FilesCommandsTest {
   @Test
   void lsWritesNamesAsTheyAre() {
     assertThat(Cli.run("ls", "/names").bytes()).containsSequence("кириллица\n".getBytes(UTF_8));
-    assertThat(Cli.run("ls", "/names").bytes()).containsSequence("not-utf-8-\377\376\n".getBytes(ISO_8859_1));
+    assertThat(Cli.run("ls", "/names").bytes())
+        .containsSequence("not-utf-8-\377\376\n".getBytes(ISO_8859_1));
   }
 
   @Test
   void lsLongIsAligned() {
     Cli result = Cli.run("ls", "-l");
 
-    assertThat(result.out()).contains("-rw-r--r-- 1 0 0            16777216 2019-01-15 09:01 main.dat\n");
+    assertThat(result.out())
+        .contains("-rw-r--r-- 1 0 0            16777216 2019-01-15 09:01 main.dat\n");
     assertThat(Cli.run("ls", "-lh", "/main.dat").out()).contains(" 16 MiB ");
-    assertThat(Cli.run("ls", "-l", "/links").out()).contains(" dangling -> nowhere\n", " relative -> ../tail.dat\n");
+    assertThat(Cli.run("ls", "-l", "/links").out())
+        .contains(" dangling -> nowhere\n", " relative -> ../tail.dat\n");
   }
 
   @Test
   void lsRecursiveListsWhatIsBelow() {
-    assertThat(Cli.run("ls", "-R", "/dirs/short").out()).isEqualTo("/dirs/short:\nd\nl\ns1\ns2\ns3\n\n/dirs/short/d:\n");
+    assertThat(Cli.run("ls", "-R", "/dirs/short").out())
+        .isEqualTo("/dirs/short:\nd\nl\ns1\ns2\ns3\n\n/dirs/short/d:\n");
     assertThat(Cli.run("ls", "-R").status()).isZero();
   }
 
@@ -115,8 +124,10 @@ class FilesCommandsTest {
     assertThat(Cli.run("stat", "/main.dat").out())
         .contains("regular file", "16777216 (16 MiB)", "32768 of 512 bytes", "0644 (-rw-r--r--)")
         .contains("Modified: 2019-01-15 09:01:01.000000000 UTC");
-    assertThat(Cli.run("stat", "/times/2486-07-02T20:20:24").out()).contains("Modified: 2486-07-02 20:20:24.000000000 UTC");
-    assertThat(Cli.run("stat", "/links/relative").out()).contains("/links/relative -> ../tail.dat", "symbolic link");
+    assertThat(Cli.run("stat", "/times/2486-07-02T20:20:24").out())
+        .contains("Modified: 2486-07-02 20:20:24.000000000 UTC");
+    assertThat(Cli.run("stat", "/links/relative").out())
+        .contains("/links/relative -> ../tail.dat", "symbolic link");
     assertThat(Cli.run("stat", "-L", "/links/relative").out()).contains("regular file", "12345");
   }
 
@@ -124,10 +135,14 @@ class FilesCommandsTest {
   void cpBringsContentModeAndTime() throws IOException, NoSuchAlgorithmException {
     Path to = dir.resolve("copy");
 
-    assertThat(Cli.run("cp", "image:/fragmented.dat", "host:" + to)).extracting(Cli::status).isEqualTo(0);
+    assertThat(Cli.run("cp", "image:/fragmented.dat", "host:" + to))
+        .extracting(Cli::status)
+        .isEqualTo(0);
     assertThat(sum(Files.readAllBytes(to))).isEqualTo(SUMS.get("fragmented.dat"));
-    assertThat(Files.getLastModifiedTime(to).toInstant()).isEqualTo(Instant.parse("2019-01-15T09:01:01Z"));
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(to))).isEqualTo("rw-r--r--");
+    assertThat(Files.getLastModifiedTime(to).toInstant())
+        .isEqualTo(Instant.parse("2019-01-15T09:01:01Z"));
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(to)))
+        .isEqualTo("rw-r--r--");
   }
 
   @Test
@@ -142,7 +157,8 @@ class FilesCommandsTest {
   void cpRecursiveBringsDirectoriesAndLinks() throws IOException {
     Cli result = Cli.run("cp", "-r", "image:/deep", "image:/links", "host:" + dir);
 
-    assertThat(result.err().replaceAll("(?m)^copied .*\n", "")).isEmpty(); // a slow host prints progress
+    // a slow host prints progress
+    assertThat(result.err().replaceAll("(?m)^copied .*\n", "")).isEmpty();
     assertThat(result.status()).isZero();
     assertThat(dir.resolve("deep/d01/d02/d03/d04/d05")).isDirectory();
     assertThat(Files.readSymbolicLink(dir.resolve("links/relative"))).hasToString("../tail.dat");

@@ -17,7 +17,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The header is C and C++ without a warning, alone and beside the headers that it has names in common with. */
+/**
+ * The header is C and C++ without a warning, alone and beside the headers that it has names in
+ * common with.
+ */
 @Timeout(60)
 class HeaderCommandTest {
   private final Path dir;
@@ -32,32 +35,49 @@ class HeaderCommandTest {
 
     assertThat(result.status()).isZero();
     assertThat(result.err()).isEmpty();
-    assertThat(result.out()).startsWith("/* SPDX-").contains("struct aio_iocb_ring {").endsWith("#endif /* POLLUX_AIO_H */\n");
+    assertThat(result.out())
+        .startsWith("/* SPDX-")
+        .contains("struct aio_iocb_ring {")
+        .endsWith("#endif /* POLLUX_AIO_H */\n");
   }
 
   @Test
   void helpAndMisuse() {
-    assertThat(Cli.run("header", "--help").out()).startsWith("Usage: pollux header").contains("pollux_aio.h");
+    assertThat(Cli.run("header", "--help").out())
+        .startsWith("Usage: pollux header")
+        .contains("pollux_aio.h");
     assertThat(Cli.run("header", "extra").status()).isEqualTo(2);
   }
 
   @ParameterizedTest
   @CsvSource({
-    "c11, c, ''", "c11, c, linux/aio_abi.h", "gnu11, c, libaio.h", "gnu11, c, sys/uio.h", "gnu11, c, linux/fs.h",
-    "gnu11, c, sys/syscall.h", "gnu17, c, linux/aio_abi.h",
-    "c++11, c++, ''", "c++11, c++, linux/aio_abi.h", "gnu++17, c++, libaio.h", "c++20, c++, linux/aio_abi.h"
+    "c11, c, ''",
+    "c11, c, linux/aio_abi.h",
+    "gnu11, c, libaio.h",
+    "gnu11, c, sys/uio.h",
+    "gnu11, c, linux/fs.h",
+    "gnu11, c, sys/syscall.h",
+    "gnu17, c, linux/aio_abi.h",
+    "c++11, c++, ''",
+    "c++11, c++, linux/aio_abi.h",
+    "gnu++17, c++, libaio.h",
+    "c++20, c++, linux/aio_abi.h"
   })
-  void compilesBesideOtherHeaders(String standard, String language, String other) throws IOException, InterruptedException {
-    assertCompiles(standard, language, other, other.isEmpty() ? List.of() : List.of(other), List.of());
+  void compilesBesideOtherHeaders(String standard, String language, String other)
+      throws IOException, InterruptedException {
+    assertCompiles(
+        standard, language, other, other.isEmpty() ? List.of() : List.of(other), List.of());
   }
 
   @ParameterizedTest
   @CsvSource({"sys/uio.h", "linux/fs.h", "sys/syscall.h"})
-  void headersThatOnlyShareConstantsMayFollow(String other) throws IOException, InterruptedException {
+  void headersThatOnlyShareConstantsMayFollow(String other)
+      throws IOException, InterruptedException {
     assertCompiles("gnu11", "c", other, List.of(), List.of(other));
   }
 
-  private void assertCompiles(String standard, String language, String needed, List<String> before, List<String> after)
+  private void assertCompiles(
+      String standard, String language, String needed, List<String> before, List<String> after)
       throws IOException, InterruptedException {
     String compiler = language.equals("c") ? "cc" : "c++";
     needs(compiler, "/usr/bin");
@@ -71,13 +91,27 @@ class HeaderCommandTest {
     lines.add("#include \"pollux_aio.h\"");
     after.forEach(header -> lines.add("#include <" + header + ">"));
     lines.add("int first(const struct aio_io_event_ring *ring);");
-    lines.add("int first(const struct aio_io_event_ring *ring) { return (int)ring->events[ring->head].res; }");
+    lines.add(
+        "int first(const struct aio_io_event_ring *ring) { return"
+            + " (int)ring->events[ring->head].res; }");
     Path source = Files.write(dir.resolve("program"), lines);
 
     Process process =
         new ProcessBuilder(
-                compiler, "-x", language, "-std=" + standard, "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
-                "-pedantic", "-c", source.toString(), "-o", "/dev/null")
+                compiler,
+                "-x",
+                language,
+                "-std=" + standard,
+                "-D_GNU_SOURCE",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pedantic",
+                "-c",
+                source.toString(),
+                "-o",
+                "/dev/null")
             .redirectErrorStream(true)
             .start();
     String said = new String(process.getInputStream().readAllBytes(), UTF_8);
@@ -89,7 +123,8 @@ class HeaderCommandTest {
 
   /** Skips the test where a file is missing, unless nothing may be. */
   private static void needs(String file, String... directories) {
-    boolean there = List.of(directories).stream().anyMatch(directory -> Files.exists(Path.of(directory, file)));
+    boolean there =
+        List.of(directories).stream().anyMatch(directory -> Files.exists(Path.of(directory, file)));
     if (!"1".equals(System.getenv("POLLUX_REQUIRE_ORACLES"))) {
       Assumptions.assumeTrue(there, "this machine has no " + file);
     }

@@ -93,7 +93,12 @@ class PolluxTest {
 
   /** A path of Java's is text; what is not is refused and not written to under another name. */
   @ParameterizedTest
-  @ValueSource(strings = {"table --plot X --runtime 0.01 --rounds 1", "bench --json X --ios 1", "ls --image X"})
+  @ValueSource(
+      strings = {
+        "table --plot X --runtime 0.01 --rounds 1",
+        "bench --json X --ios 1",
+        "ls --image X"
+      })
   void aPathThatIsNotTextIsRefused(String line) {
     assertOneLine(Cli.run(line.replace("X", dir + "/\udcff").split(" ", -1)), dir + "/\\xff");
     assertThat(dir).isEmptyDirectory();
@@ -112,13 +117,19 @@ class PolluxTest {
     Path junk = Files.write(dir.resolve("junk"), new byte[100_000]);
     Path tiny = Files.write(dir.resolve("tiny"), new byte[1]);
 
-    assertOneLine(Cli.run("bench", "--disk", disk, "--image", dir + "/missing"), "No such file or directory");
+    assertOneLine(
+        Cli.run("bench", "--disk", disk, "--image", dir + "/missing"), "No such file or directory");
     assertOneLine(Cli.run("bench", "--disk", disk, "--image", dir.toString()), "is a directory");
-    assertOneLine(Cli.run("bench", "--disk", disk, "--image", "/dev/null"), "neither a file nor a block device");
+    assertOneLine(
+        Cli.run("bench", "--disk", disk, "--image", "/dev/null"),
+        "neither a file nor a block device");
     assertOneLine(Cli.run("bench", "--disk", disk, "--image", empty.toString()), "is empty");
-    assertOneLine(Cli.run("ls", "--disk", disk, "--image", junk.toString()), "no filesystem recognised");
-    assertOneLine(Cli.run("ls", "--disk", disk, "--image", tiny.toString()), "no filesystem recognised");
-    assertOneLine(Cli.run("cat", "--fs", "xfs", "--disk", disk, "--image", junk.toString()), "no XFS");
+    assertOneLine(
+        Cli.run("ls", "--disk", disk, "--image", junk.toString()), "no filesystem recognised");
+    assertOneLine(
+        Cli.run("ls", "--disk", disk, "--image", tiny.toString()), "no filesystem recognised");
+    assertOneLine(
+        Cli.run("cat", "--fs", "xfs", "--disk", disk, "--image", junk.toString()), "no XFS");
   }
 
   @Test
@@ -141,11 +152,14 @@ class PolluxTest {
   @Test
   void helpSaysWhatThereIs() {
     assertThat(Cli.run("--help").status()).isZero();
-    assertThat(Cli.run("--help").out()).contains("bench", "table", "ls", "stat", "cat", "cp", "Exit status");
+    assertThat(Cli.run("--help").out())
+        .contains("bench", "table", "ls", "stat", "cat", "cp", "Exit status");
     for (String command : new String[] {"bench", "table", "ls", "stat", "cat", "cp"}) {
       Cli help = Cli.run(command, "--help");
       assertThat(help.status()).isZero();
-      assertThat(help.out()).startsWith("Usage: pollux " + command).contains("--image=FILE", "--disk=file|ram|null");
+      assertThat(help.out())
+          .startsWith("Usage: pollux " + command)
+          .contains("--image=FILE", "--disk=file|ram|null");
       assertThat(help.err()).isEmpty();
     }
   }

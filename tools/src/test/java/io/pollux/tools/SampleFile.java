@@ -25,7 +25,8 @@ final class SampleFile {
   /** Unpacks it with one bit wrong in each sector that belongs at this offset of any file. */
   static Path unpack(Path to, long wrongSector) throws IOException {
     try (RamDisk disk = SampleImage.load();
-        FileChannel file = FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        FileChannel file =
+            FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       MemorySegment image = RawMemory.segment(disk.address(), disk.bytes());
       MemorySegment zeroes = MemorySegment.ofArray(new byte[PIECE]);
       for (long at = 0; at < image.byteSize(); at += PIECE) {
@@ -42,7 +43,8 @@ final class SampleFile {
   private static void spoil(long block, long wrongSector) {
     for (int at = 0; at < PIECE; at += SamplePattern.SECTOR) {
       long sector = block + at;
-      if (RawMemory.getLong(sector) == SamplePattern.MAGIC && RawMemory.getLong(sector + Long.BYTES) == wrongSector) {
+      if (RawMemory.getLong(sector) == SamplePattern.MAGIC
+          && RawMemory.getLong(sector + Long.BYTES) == wrongSector) {
         RawMemory.putByte(sector + 100, (byte) (RawMemory.getByte(sector + 100) ^ 1));
       }
     }

@@ -6,22 +6,24 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct aio_io_event_ring}: the header of the completion (CQ) ring; {@link IoEvent} entries follow it. The kernel produces, the
- * application consumes.
+ * {@code struct aio_io_event_ring}: the header of the completion (CQ) ring; {@link IoEvent} entries
+ * follow it. The kernel produces, the application consumes.
  *
- * <p>An index is in [0, nr_events) and wraps around to 0; nr_events need not be a power of two. The ring is empty if head == tail, and full
- * if next(tail) == head, so nr_events - 1 entries fit. The producer stores the entry, then the tail with release order. The consumer loads
- * the tail with acquire order, reads the entry, then stores head with release order.
+ * <p>An index is in [0, nr_events) and wraps around to 0; nr_events need not be a power of two. The
+ * ring is empty if head == tail, and full if next(tail) == head, so nr_events - 1 entries fit. The
+ * producer stores the entry, then the tail with release order. The consumer loads the tail with
+ * acquire order, reads the entry, then stores head with release order.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "aio_io_event_ring")
 public final class AioIoEventRing {
   /** The layout of {@code struct aio_io_event_ring}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_INT.withName("head"),
-          ValueLayout.JAVA_INT.withName("tail"),
-          ValueLayout.JAVA_INT.withName("nr_events"),
-          MemoryLayout.paddingLayout(20)).withName("aio_io_event_ring");
+              ValueLayout.JAVA_INT.withName("head"),
+              ValueLayout.JAVA_INT.withName("tail"),
+              ValueLayout.JAVA_INT.withName("nr_events"),
+              MemoryLayout.paddingLayout(20))
+          .withName("aio_io_event_ring");
 
   /** Size of the header in bytes; events start here. */
   public static final long SIZE = LAYOUT.byteSize();
@@ -36,12 +38,16 @@ public final class AioIoEventRing {
     return LAYOUT.byteOffset(MemoryLayout.PathElement.groupElement(field));
   }
 
-  /** Reads {@code head}: next event for the application; the application writes it. Acquire order. */
+  /**
+   * Reads {@code head}: next event for the application; the application writes it. Acquire order.
+   */
   public static int head(long at) {
     return RawMemory.getIntAcquire(at + HEAD);
   }
 
-  /** Writes {@code head}: next event for the application; the application writes it. Release order. */
+  /**
+   * Writes {@code head}: next event for the application; the application writes it. Release order.
+   */
   public static void head(long at, int value) {
     RawMemory.putIntRelease(at + HEAD, value);
   }

@@ -6,24 +6,26 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct aio_iocb_ring}: the header of the submission (SQ) ring; {@link Iocb} entries follow it. The application produces, the
- * kernel consumes.
+ * {@code struct aio_iocb_ring}: the header of the submission (SQ) ring; {@link Iocb} entries follow
+ * it. The application produces, the kernel consumes.
  *
- * <p>An index is in [0, nr_events) and wraps around to 0; nr_events need not be a power of two. The ring is empty if head == tail, and full
- * if next(tail) == head, so nr_events - 1 entries fit. The producer stores the entry, then the tail with release order. The consumer loads
- * the tail with acquire order, reads the entry, then stores head with release order.
+ * <p>An index is in [0, nr_events) and wraps around to 0; nr_events need not be a power of two. The
+ * ring is empty if head == tail, and full if next(tail) == head, so nr_events - 1 entries fit. The
+ * producer stores the entry, then the tail with release order. The consumer loads the tail with
+ * acquire order, reads the entry, then stores head with release order.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "aio_iocb_ring")
 public final class AioIocbRing {
   /** The layout of {@code struct aio_iocb_ring}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_INT.withName("head"),
-          ValueLayout.JAVA_INT.withName("tail"),
-          ValueLayout.JAVA_INT.withName("nr_events"),
-          ValueLayout.JAVA_INT.withName("sq_thread_cpu"),
-          ValueLayout.JAVA_INT.withName("sq_flags"),
-          MemoryLayout.paddingLayout(44)).withName("aio_iocb_ring");
+              ValueLayout.JAVA_INT.withName("head"),
+              ValueLayout.JAVA_INT.withName("tail"),
+              ValueLayout.JAVA_INT.withName("nr_events"),
+              ValueLayout.JAVA_INT.withName("sq_thread_cpu"),
+              ValueLayout.JAVA_INT.withName("sq_flags"),
+              MemoryLayout.paddingLayout(44))
+          .withName("aio_iocb_ring");
 
   /** Size of the header in bytes; entries start here. */
   public static final long SIZE = LAYOUT.byteSize();
@@ -50,12 +52,17 @@ public final class AioIocbRing {
     RawMemory.putIntRelease(at + HEAD, value);
   }
 
-  /** Reads {@code tail}: next entry the application fills; the application writes it. Acquire order. */
+  /**
+   * Reads {@code tail}: next entry the application fills; the application writes it. Acquire order.
+   */
   public static int tail(long at) {
     return RawMemory.getIntAcquire(at + TAIL);
   }
 
-  /** Writes {@code tail}: next entry the application fills; the application writes it. Release order. */
+  /**
+   * Writes {@code tail}: next entry the application fills; the application writes it. Release
+   * order.
+   */
   public static void tail(long at, int value) {
     RawMemory.putIntRelease(at + TAIL, value);
   }
@@ -70,22 +77,34 @@ public final class AioIocbRing {
     RawMemory.putInt(at, NR_EVENTS, value);
   }
 
-  /** Reads {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup. */
+  /**
+   * Reads {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before
+   * setup.
+   */
   public static int sqThreadCpu(long at) {
     return RawMemory.getInt(at, SQ_THREAD_CPU);
   }
 
-  /** Writes {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before setup. */
+  /**
+   * Writes {@code sq_thread_cpu}: cpu of the submission thread; the application writes it before
+   * setup.
+   */
   public static void sqThreadCpu(long at, int value) {
     RawMemory.putInt(at, SQ_THREAD_CPU, value);
   }
 
-  /** Reads {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this kernel, see SQPOLL. Acquire order. */
+  /**
+   * Reads {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this
+   * kernel, see SQPOLL. Acquire order.
+   */
   public static int sqFlags(long at) {
     return RawMemory.getIntAcquire(at + SQ_FLAGS);
   }
 
-  /** Writes {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this kernel, see SQPOLL. Release order. */
+  /**
+   * Writes {@code sq_flags}: AioAbi.IORING_SQ_NEED_WAKEUP; the kernel writes it. Added by this
+   * kernel, see SQPOLL. Release order.
+   */
   public static void sqFlags(long at, int value) {
     RawMemory.putIntRelease(at + SQ_FLAGS, value);
   }

@@ -6,24 +6,26 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct aio_ring}: the header of the old completion ring that every context maps into the process. Its address is the {@code
- * aio_context_t}. {@link IoEvent} slots follow it.
+ * {@code struct aio_ring}: the header of the old completion ring that every context maps into the
+ * process. Its address is the {@code aio_context_t}. {@link IoEvent} slots follow it.
  *
- * <p>User space may write to all of it. The kernel uses only the id, which it verifies, and the head, which it clamps.
+ * <p>User space may write to all of it. The kernel uses only the id, which it verifies, and the
+ * head, which it clamps.
  */
 @LinuxSource(file = "fs/aio.c", name = "aio_ring")
 public final class AioRing {
   /** The layout of {@code struct aio_ring}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_INT.withName("id"),
-          ValueLayout.JAVA_INT.withName("nr"),
-          ValueLayout.JAVA_INT.withName("head"),
-          ValueLayout.JAVA_INT.withName("tail"),
-          ValueLayout.JAVA_INT.withName("magic"),
-          ValueLayout.JAVA_INT.withName("compat_features"),
-          ValueLayout.JAVA_INT.withName("incompat_features"),
-          ValueLayout.JAVA_INT.withName("header_length")).withName("aio_ring");
+              ValueLayout.JAVA_INT.withName("id"),
+              ValueLayout.JAVA_INT.withName("nr"),
+              ValueLayout.JAVA_INT.withName("head"),
+              ValueLayout.JAVA_INT.withName("tail"),
+              ValueLayout.JAVA_INT.withName("magic"),
+              ValueLayout.JAVA_INT.withName("compat_features"),
+              ValueLayout.JAVA_INT.withName("incompat_features"),
+              ValueLayout.JAVA_INT.withName("header_length"))
+          .withName("aio_ring");
 
   /** Size of the header in bytes; events start here. */
   public static final long SIZE = LAYOUT.byteSize();
@@ -63,12 +65,16 @@ public final class AioRing {
     RawMemory.putInt(at, NR, value);
   }
 
-  /** Reads {@code head}: next event to read; user space or the kernel advances it. Acquire order. */
+  /**
+   * Reads {@code head}: next event to read; user space or the kernel advances it. Acquire order.
+   */
   public static int head(long at) {
     return RawMemory.getIntAcquire(at + HEAD);
   }
 
-  /** Writes {@code head}: next event to read; user space or the kernel advances it. Release order. */
+  /**
+   * Writes {@code head}: next event to read; user space or the kernel advances it. Release order.
+   */
   public static void head(long at, int value) {
     RawMemory.putIntRelease(at + HEAD, value);
   }

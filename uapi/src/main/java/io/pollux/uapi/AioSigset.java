@@ -11,8 +11,9 @@ public final class AioSigset {
   /** The layout of {@code struct __aio_sigset}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("sigmask"),
-          ValueLayout.JAVA_LONG.withName("sigsetsize")).withName("__aio_sigset");
+              ValueLayout.JAVA_LONG.withName("sigmask"),
+              ValueLayout.JAVA_LONG.withName("sigsetsize"))
+          .withName("__aio_sigset");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

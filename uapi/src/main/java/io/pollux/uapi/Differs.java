@@ -9,8 +9,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Records that this element differs from the series as posted. The build generates docs/differences.md from these annotations, and fails if
- * a row names a test that does not exist.
+ * Records that this element differs from the series as posted. The build generates
+ * docs/differences.md from these annotations, and fails if a row names a test that does not exist.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
@@ -29,7 +29,10 @@ public @interface Differs {
     LATER
   }
 
-  /** The patch that the element differs from, 1 to 26; 0 for code that the series calls but does not change. */
+  /**
+   * The patch that the element differs from, 1 to 26; 0 for code that the series calls but does not
+   * change.
+   */
   int patch() default 0;
 
   /** The kind of difference. */

@@ -11,8 +11,8 @@ public final class FOwnerEx {
   /** The layout of {@code struct f_owner_ex}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_INT.withName("type"),
-          ValueLayout.JAVA_INT.withName("pid")).withName("f_owner_ex");
+              ValueLayout.JAVA_INT.withName("type"), ValueLayout.JAVA_INT.withName("pid"))
+          .withName("f_owner_ex");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

@@ -103,7 +103,9 @@ public final class Fcntl {
   /** fallocate: the range becomes a hole. */
   public static final int FALLOC_FL_PUNCH_HOLE = 0x2;
 
-  /** fallocate: the range may expose stale data. Used only inside the kernel; the call refuses it. */
+  /**
+   * fallocate: the range may expose stale data. Used only inside the kernel; the call refuses it.
+   */
   public static final int FALLOC_FL_NO_HIDE_STALE = 0x4;
 
   /** fallocate: removes the range. */

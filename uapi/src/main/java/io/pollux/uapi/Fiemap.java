@@ -2,9 +2,12 @@
 package io.pollux.uapi;
 
 /**
- * {@code struct fiemap}, 32 bytes, followed by {@code struct fiemap_extent}s of 56 bytes: the argument of {@link FileIoctl#FS_IOC_FIEMAP}.
+ * {@code struct fiemap}, 32 bytes, followed by {@code struct fiemap_extent}s of 56 bytes: the
+ * argument of {@link FileIoctl#FS_IOC_FIEMAP}.
  */
-@LinuxSource(file = "include/uapi/linux/fiemap.h", name = {"fiemap", "fiemap_extent"})
+@LinuxSource(
+    file = "include/uapi/linux/fiemap.h",
+    name = {"fiemap", "fiemap_extent"})
 public final class Fiemap {
   /** Size of a struct fiemap without its extents, in bytes. */
   public static final int SIZE = 32;

@@ -11,13 +11,14 @@ public final class Flock {
   /** The layout of {@code struct flock}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_SHORT.withName("l_type"),
-          ValueLayout.JAVA_SHORT.withName("l_whence"),
-          MemoryLayout.paddingLayout(4),
-          ValueLayout.JAVA_LONG.withName("l_start"),
-          ValueLayout.JAVA_LONG.withName("l_len"),
-          ValueLayout.JAVA_INT.withName("l_pid"),
-          MemoryLayout.paddingLayout(4)).withName("flock");
+              ValueLayout.JAVA_SHORT.withName("l_type"),
+              ValueLayout.JAVA_SHORT.withName("l_whence"),
+              MemoryLayout.paddingLayout(4),
+              ValueLayout.JAVA_LONG.withName("l_start"),
+              ValueLayout.JAVA_LONG.withName("l_len"),
+              ValueLayout.JAVA_INT.withName("l_pid"),
+              MemoryLayout.paddingLayout(4))
+          .withName("flock");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();
@@ -64,12 +65,18 @@ public final class Flock {
     RawMemory.putLong(at, L_START, value);
   }
 
-  /** Reads {@code l_len}: length of the range; 0 extends to the end, a negative range ends before the start. */
+  /**
+   * Reads {@code l_len}: length of the range; 0 extends to the end, a negative range ends before
+   * the start.
+   */
   public static long lLen(long at) {
     return RawMemory.getLong(at, L_LEN);
   }
 
-  /** Writes {@code l_len}: length of the range; 0 extends to the end, a negative range ends before the start. */
+  /**
+   * Writes {@code l_len}: length of the range; 0 extends to the end, a negative range ends before
+   * the start.
+   */
   public static void lLen(long at, long value) {
     RawMemory.putLong(at, L_LEN, value);
   }

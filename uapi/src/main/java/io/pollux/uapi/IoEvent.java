@@ -11,10 +11,11 @@ public final class IoEvent {
   /** The layout of {@code struct io_event}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("data"),
-          ValueLayout.JAVA_LONG.withName("obj"),
-          ValueLayout.JAVA_LONG.withName("res"),
-          ValueLayout.JAVA_LONG.withName("res2")).withName("io_event");
+              ValueLayout.JAVA_LONG.withName("data"),
+              ValueLayout.JAVA_LONG.withName("obj"),
+              ValueLayout.JAVA_LONG.withName("res"),
+              ValueLayout.JAVA_LONG.withName("res2"))
+          .withName("io_event");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

@@ -8,25 +8,27 @@ import java.lang.foreign.ValueLayout;
 /**
  * {@code struct iocb}: one request, 64 bytes, written by a user program.
  *
- * <p>The application owns it before the submission and after the event. The kernel reads each field once, into its own copy.
+ * <p>The application owns it before the submission and after the event. The kernel reads each field
+ * once, into its own copy.
  */
 @LinuxSource(file = "include/uapi/linux/aio_abi.h", name = "iocb")
 public final class Iocb {
   /** The layout of {@code struct iocb}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("aio_data"),
-          ValueLayout.JAVA_INT.withName("aio_key"),
-          ValueLayout.JAVA_INT.withName("aio_rw_flags"),
-          ValueLayout.JAVA_SHORT.withName("aio_lio_opcode"),
-          ValueLayout.JAVA_SHORT.withName("aio_reqprio"),
-          ValueLayout.JAVA_INT.withName("aio_fildes"),
-          ValueLayout.JAVA_LONG.withName("aio_buf"),
-          ValueLayout.JAVA_LONG.withName("aio_nbytes"),
-          ValueLayout.JAVA_LONG.withName("aio_offset"),
-          ValueLayout.JAVA_LONG.withName("aio_reserved2"),
-          ValueLayout.JAVA_INT.withName("aio_flags"),
-          ValueLayout.JAVA_INT.withName("aio_resfd")).withName("iocb");
+              ValueLayout.JAVA_LONG.withName("aio_data"),
+              ValueLayout.JAVA_INT.withName("aio_key"),
+              ValueLayout.JAVA_INT.withName("aio_rw_flags"),
+              ValueLayout.JAVA_SHORT.withName("aio_lio_opcode"),
+              ValueLayout.JAVA_SHORT.withName("aio_reqprio"),
+              ValueLayout.JAVA_INT.withName("aio_fildes"),
+              ValueLayout.JAVA_LONG.withName("aio_buf"),
+              ValueLayout.JAVA_LONG.withName("aio_nbytes"),
+              ValueLayout.JAVA_LONG.withName("aio_offset"),
+              ValueLayout.JAVA_LONG.withName("aio_reserved2"),
+              ValueLayout.JAVA_INT.withName("aio_flags"),
+              ValueLayout.JAVA_INT.withName("aio_resfd"))
+          .withName("iocb");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

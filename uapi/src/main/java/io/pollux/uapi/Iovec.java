@@ -11,8 +11,8 @@ public final class Iovec {
   /** The layout of {@code struct iovec}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("iov_base"),
-          ValueLayout.JAVA_LONG.withName("iov_len")).withName("iovec");
+              ValueLayout.JAVA_LONG.withName("iov_base"), ValueLayout.JAVA_LONG.withName("iov_len"))
+          .withName("iovec");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

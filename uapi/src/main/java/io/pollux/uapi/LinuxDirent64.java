@@ -6,18 +6,19 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /**
- * {@code struct linux_dirent64}: the header of one record of getdents64. The name with a 0 byte follows, and padding to a multiple of 8
- * bytes.
+ * {@code struct linux_dirent64}: the header of one record of getdents64. The name with a 0 byte
+ * follows, and padding to a multiple of 8 bytes.
  */
 @LinuxSource(file = "include/linux/dirent.h", name = "linux_dirent64")
 public final class LinuxDirent64 {
   /** The layout of {@code struct linux_dirent64}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("d_ino"),
-          ValueLayout.JAVA_LONG.withName("d_off"),
-          ValueLayout.JAVA_SHORT.withName("d_reclen"),
-          ValueLayout.JAVA_BYTE.withName("d_type")).withName("linux_dirent64");
+              ValueLayout.JAVA_LONG.withName("d_ino"),
+              ValueLayout.JAVA_LONG.withName("d_off"),
+              ValueLayout.JAVA_SHORT.withName("d_reclen"),
+              ValueLayout.JAVA_BYTE.withName("d_type"))
+          .withName("linux_dirent64");
 
   /** Bytes before the name. */
   public static final long SIZE = LAYOUT.byteSize();

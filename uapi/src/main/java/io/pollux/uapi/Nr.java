@@ -61,6 +61,7 @@ public final class Nr {
 
   /** fcntl(2). */
   public static final int FCNTL = 72;
+
   /** readv(2). */
   public static final int READV = 19;
 

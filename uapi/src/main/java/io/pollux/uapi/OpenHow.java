@@ -11,9 +11,10 @@ public final class OpenHow {
   /** The layout of {@code struct open_how}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("flags"),
-          ValueLayout.JAVA_LONG.withName("mode"),
-          ValueLayout.JAVA_LONG.withName("resolve")).withName("open_how");
+              ValueLayout.JAVA_LONG.withName("flags"),
+              ValueLayout.JAVA_LONG.withName("mode"),
+              ValueLayout.JAVA_LONG.withName("resolve"))
+          .withName("open_how");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

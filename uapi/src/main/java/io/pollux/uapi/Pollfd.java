@@ -11,9 +11,10 @@ public final class Pollfd {
   /** The layout of {@code struct pollfd}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_INT.withName("fd"),
-          ValueLayout.JAVA_SHORT.withName("events"),
-          ValueLayout.JAVA_SHORT.withName("revents")).withName("pollfd");
+              ValueLayout.JAVA_INT.withName("fd"),
+              ValueLayout.JAVA_SHORT.withName("events"),
+              ValueLayout.JAVA_SHORT.withName("revents"))
+          .withName("pollfd");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

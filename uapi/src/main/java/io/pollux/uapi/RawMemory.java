@@ -10,20 +10,26 @@ import java.nio.ByteOrder;
  * Loads and stores at raw 64-bit addresses, as in C.
  *
  * <ul>
- *   <li>No access checks that the address is mapped. A user program may access what it mapped. The kernel may access what it allocated,
- *       what it pinned, and what its AddressSpace has just checked.
- *   <li>Plain accesses need no alignment. Acquire and release accesses do: 4 bytes for an int, 8 for a long.
+ *   <li>No access checks that the address is mapped. A user program may access what it mapped. The
+ *       kernel may access what it allocated, what it pinned, and what its AddressSpace has just
+ *       checked.
+ *   <li>Plain accesses need no alignment. Acquire and release accesses do: 4 bytes for an int, 8
+ *       for a long.
  *   <li>Values are little-endian.
- *   <li>An address has 47 bits; higher bits are cut off. The compiler thus sees that an access is inside the segment of all memory, and
- *       omits its bounds check. A field of a structure, whose offset is constant, costs one load or store.
+ *   <li>An address has 47 bits; higher bits are cut off. The compiler thus sees that an access is
+ *       inside the segment of all memory, and omits its bounds check. A field of a structure, whose
+ *       offset is constant, costs one load or store.
  * </ul>
  */
 public final class RawMemory {
   private static final MemorySegment ALL = everything();
 
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle ORDERED_INT =
       ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
 
@@ -40,7 +46,8 @@ public final class RawMemory {
   }
 
   /**
-   * Returns a bounded view of memory for bulk work, such as decoding or writing to a stream. It is valid only as long as the memory is.
+   * Returns a bounded view of memory for bulk work, such as decoding or writing to a stream. It is
+   * valid only as long as the memory is.
    *
    * @param address first byte
    * @param bytes length, not negative
@@ -54,7 +61,9 @@ public final class RawMemory {
     return getLong(address, 0);
   }
 
-  /** Loads 8 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Loads 8 bytes of a structure at an address of any alignment and an offset that is not negative.
+   */
   public static long getLong(long structure, long offset) {
     return ALL.get(LONG, (structure & ADDRESS) + offset);
   }
@@ -64,7 +73,10 @@ public final class RawMemory {
     putLong(address, 0, value);
   }
 
-  /** Stores 8 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Stores 8 bytes of a structure at an address of any alignment and an offset that is not
+   * negative.
+   */
   public static void putLong(long structure, long offset, long value) {
     ALL.set(LONG, (structure & ADDRESS) + offset, value);
   }
@@ -74,7 +86,9 @@ public final class RawMemory {
     return getInt(address, 0);
   }
 
-  /** Loads 4 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Loads 4 bytes of a structure at an address of any alignment and an offset that is not negative.
+   */
   public static int getInt(long structure, long offset) {
     return ALL.get(INT, (structure & ADDRESS) + offset);
   }
@@ -84,7 +98,10 @@ public final class RawMemory {
     putInt(address, 0, value);
   }
 
-  /** Stores 4 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Stores 4 bytes of a structure at an address of any alignment and an offset that is not
+   * negative.
+   */
   public static void putInt(long structure, long offset, int value) {
     ALL.set(INT, (structure & ADDRESS) + offset, value);
   }
@@ -94,7 +111,9 @@ public final class RawMemory {
     return getShort(address, 0);
   }
 
-  /** Loads 2 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Loads 2 bytes of a structure at an address of any alignment and an offset that is not negative.
+   */
   public static short getShort(long structure, long offset) {
     return ALL.get(SHORT, (structure & ADDRESS) + offset);
   }
@@ -104,7 +123,10 @@ public final class RawMemory {
     putShort(address, 0, value);
   }
 
-  /** Stores 2 bytes of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Stores 2 bytes of a structure at an address of any alignment and an offset that is not
+   * negative.
+   */
   public static void putShort(long structure, long offset, short value) {
     ALL.set(SHORT, (structure & ADDRESS) + offset, value);
   }
@@ -114,7 +136,9 @@ public final class RawMemory {
     return getByte(address, 0);
   }
 
-  /** Loads a byte of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Loads a byte of a structure at an address of any alignment and an offset that is not negative.
+   */
   public static byte getByte(long structure, long offset) {
     return ALL.get(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset);
   }
@@ -124,13 +148,16 @@ public final class RawMemory {
     putByte(address, 0, value);
   }
 
-  /** Stores a byte of a structure at an address of any alignment and an offset that is not negative. */
+  /**
+   * Stores a byte of a structure at an address of any alignment and an offset that is not negative.
+   */
   public static void putByte(long structure, long offset, byte value) {
     ALL.set(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset, value);
   }
 
   /**
-   * Loads an int with acquire order ({@code smp_load_acquire}). Pairs with {@link #putIntRelease} on the other side of a ring.
+   * Loads an int with acquire order ({@code smp_load_acquire}). Pairs with {@link #putIntRelease}
+   * on the other side of a ring.
    *
    * @param address 4-byte aligned
    */
@@ -139,7 +166,8 @@ public final class RawMemory {
   }
 
   /**
-   * Stores an int with release order ({@code smp_store_release}). Pairs with {@link #getIntAcquire} on the other side of a ring.
+   * Stores an int with release order ({@code smp_store_release}). Pairs with {@link #getIntAcquire}
+   * on the other side of a ring.
    *
    * @param address 4-byte aligned
    */

@@ -20,8 +20,9 @@ public final class Rlimit64 {
   /** The layout of {@code struct rlimit64}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("rlim_cur"),
-          ValueLayout.JAVA_LONG.withName("rlim_max")).withName("rlimit64");
+              ValueLayout.JAVA_LONG.withName("rlim_cur"),
+              ValueLayout.JAVA_LONG.withName("rlim_max"))
+          .withName("rlimit64");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

@@ -11,24 +11,25 @@ public final class Stat {
   /** The layout of {@code struct stat}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("st_dev"),
-          ValueLayout.JAVA_LONG.withName("st_ino"),
-          ValueLayout.JAVA_LONG.withName("st_nlink"),
-          ValueLayout.JAVA_INT.withName("st_mode"),
-          ValueLayout.JAVA_INT.withName("st_uid"),
-          ValueLayout.JAVA_INT.withName("st_gid"),
-          MemoryLayout.paddingLayout(4),
-          ValueLayout.JAVA_LONG.withName("st_rdev"),
-          ValueLayout.JAVA_LONG.withName("st_size"),
-          ValueLayout.JAVA_LONG.withName("st_blksize"),
-          ValueLayout.JAVA_LONG.withName("st_blocks"),
-          ValueLayout.JAVA_LONG.withName("st_atime"),
-          ValueLayout.JAVA_LONG.withName("st_atime_nsec"),
-          ValueLayout.JAVA_LONG.withName("st_mtime"),
-          ValueLayout.JAVA_LONG.withName("st_mtime_nsec"),
-          ValueLayout.JAVA_LONG.withName("st_ctime"),
-          ValueLayout.JAVA_LONG.withName("st_ctime_nsec"),
-          MemoryLayout.paddingLayout(24)).withName("stat");
+              ValueLayout.JAVA_LONG.withName("st_dev"),
+              ValueLayout.JAVA_LONG.withName("st_ino"),
+              ValueLayout.JAVA_LONG.withName("st_nlink"),
+              ValueLayout.JAVA_INT.withName("st_mode"),
+              ValueLayout.JAVA_INT.withName("st_uid"),
+              ValueLayout.JAVA_INT.withName("st_gid"),
+              MemoryLayout.paddingLayout(4),
+              ValueLayout.JAVA_LONG.withName("st_rdev"),
+              ValueLayout.JAVA_LONG.withName("st_size"),
+              ValueLayout.JAVA_LONG.withName("st_blksize"),
+              ValueLayout.JAVA_LONG.withName("st_blocks"),
+              ValueLayout.JAVA_LONG.withName("st_atime"),
+              ValueLayout.JAVA_LONG.withName("st_atime_nsec"),
+              ValueLayout.JAVA_LONG.withName("st_mtime"),
+              ValueLayout.JAVA_LONG.withName("st_mtime_nsec"),
+              ValueLayout.JAVA_LONG.withName("st_ctime"),
+              ValueLayout.JAVA_LONG.withName("st_ctime_nsec"),
+              MemoryLayout.paddingLayout(24))
+          .withName("stat");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

@@ -20,18 +20,19 @@ public final class Statfs {
   /** The layout of {@code struct statfs}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("f_type"),
-          ValueLayout.JAVA_LONG.withName("f_bsize"),
-          ValueLayout.JAVA_LONG.withName("f_blocks"),
-          ValueLayout.JAVA_LONG.withName("f_bfree"),
-          ValueLayout.JAVA_LONG.withName("f_bavail"),
-          ValueLayout.JAVA_LONG.withName("f_files"),
-          ValueLayout.JAVA_LONG.withName("f_ffree"),
-          ValueLayout.JAVA_LONG.withName("f_fsid"),
-          ValueLayout.JAVA_LONG.withName("f_namelen"),
-          ValueLayout.JAVA_LONG.withName("f_frsize"),
-          ValueLayout.JAVA_LONG.withName("f_flags"),
-          MemoryLayout.paddingLayout(32)).withName("statfs");
+              ValueLayout.JAVA_LONG.withName("f_type"),
+              ValueLayout.JAVA_LONG.withName("f_bsize"),
+              ValueLayout.JAVA_LONG.withName("f_blocks"),
+              ValueLayout.JAVA_LONG.withName("f_bfree"),
+              ValueLayout.JAVA_LONG.withName("f_bavail"),
+              ValueLayout.JAVA_LONG.withName("f_files"),
+              ValueLayout.JAVA_LONG.withName("f_ffree"),
+              ValueLayout.JAVA_LONG.withName("f_fsid"),
+              ValueLayout.JAVA_LONG.withName("f_namelen"),
+              ValueLayout.JAVA_LONG.withName("f_frsize"),
+              ValueLayout.JAVA_LONG.withName("f_flags"),
+              MemoryLayout.paddingLayout(32))
+          .withName("statfs");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

@@ -11,8 +11,8 @@ public final class Timespec {
   /** The layout of {@code struct timespec}. */
   public static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_LONG.withName("tv_sec"),
-          ValueLayout.JAVA_LONG.withName("tv_nsec")).withName("timespec");
+              ValueLayout.JAVA_LONG.withName("tv_sec"), ValueLayout.JAVA_LONG.withName("tv_nsec"))
+          .withName("timespec");
 
   /** Size in bytes. */
   public static final long SIZE = LAYOUT.byteSize();

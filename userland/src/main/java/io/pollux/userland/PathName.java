@@ -9,7 +9,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** A path for the kernel: bytes without a 0, usually UTF-8. A name that is not UTF-8 is valid, which a String cannot represent. */
+/**
+ * A path for the kernel: bytes without a 0, usually UTF-8. A name that is not UTF-8 is valid, which
+ * a String cannot represent.
+ */
 public final class PathName implements Comparable<PathName> {
   private static final int ESCAPE = 0xdc00;
 
@@ -22,7 +25,8 @@ public final class PathName implements Comparable<PathName> {
   /**
    * Converts text to a path.
    *
-   * @param text the path; a lone U+DC80 to U+DCFF, as {@link #text()} returns it, is a byte 0x80 to 0xff
+   * @param text the path; a lone U+DC80 to U+DCFF, as {@link #text()} returns it, is a byte 0x80 to
+   *     0xff
    * @return the path in UTF-8
    */
   public static PathName of(String text) {
@@ -118,8 +122,8 @@ public final class PathName implements Comparable<PathName> {
   }
 
   /**
-   * Whether this can be a name in a directory: not empty, no dots, without a slash or a 0. An image may contain anything, so a program that
-   * creates files from its names checks them first.
+   * Whether this can be a name in a directory: not empty, no dots, without a slash or a 0. An image
+   * may contain anything, so a program that creates files from its names checks them first.
    */
   public boolean isPlainName() {
     for (byte b : bytes) {
@@ -143,7 +147,8 @@ public final class PathName implements Comparable<PathName> {
   public String text() {
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // stops at invalid UTF-8
     ByteBuffer from = ByteBuffer.wrap(bytes);
-    CharBuffer to = CharBuffer.allocate(bytes.length); // a character has at least as many bytes as chars
+    // a character has at least as many bytes as chars
+    CharBuffer to = CharBuffer.allocate(bytes.length);
     while (!decoder.decode(from, to, true).isUnderflow()) {
       to.put((char) (ESCAPE + (from.get() & 0xff)));
       decoder.reset();
@@ -176,19 +181,26 @@ public final class PathName implements Comparable<PathName> {
   /** Returns the length in bytes of the printable character at an index; 0 if there is none. */
   private int utf8Length(int at) {
     int lead = bytes[at] & 0xff;
-    int length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    int length =
+        lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
     if (length == 0 || at + length > bytes.length) {
       return 0;
     }
     String character = new String(bytes, at, length, StandardCharsets.UTF_8);
     int codePoint = character.codePointAt(0);
-    boolean whole = character.length() == Character.charCount(codePoint) && (codePoint != 0xfffd || lead == 0xef);
+    boolean whole =
+        character.length() == Character.charCount(codePoint)
+            && (codePoint != 0xfffd || lead == 0xef);
     return whole && printable(codePoint) ? length : 0;
   }
 
   private static boolean printable(int codePoint) {
     return switch (Character.getType(codePoint)) {
-      case Character.CONTROL, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.SURROGATE -> false;
+      case Character.CONTROL,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SURROGATE ->
+          false;
       case Character.FORMAT -> !turnsLineAround(codePoint);
       default -> true;
     };
@@ -196,7 +208,8 @@ public final class PathName implements Comparable<PathName> {
 
   /** Whether a code point is a bidirectional embedding, override or isolate. */
   private static boolean turnsLineAround(int codePoint) {
-    return (codePoint >= 0x202a && codePoint <= 0x202e) || (codePoint >= 0x2066 && codePoint <= 0x2069);
+    return (codePoint >= 0x202a && codePoint <= 0x202e)
+        || (codePoint >= 0x2066 && codePoint <= 0x2069);
   }
 
   @Override

@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The file calls of a C library. Each copies its path into the program's memory, calls the kernel and copies the result out. It returns the
- * result or throws {@link SyscallException}.
+ * The file calls of a C library. Each copies its path into the program's memory, calls the kernel
+ * and copies the result out. It returns the result or throws {@link SyscallException}.
  */
 public final class UserFiles implements AutoCloseable {
   private static final int PATH_MAX = 4096;
@@ -60,7 +60,9 @@ public final class UserFiles implements AutoCloseable {
    */
   public int openat(int directory, PathName name, int flags) {
     put(name);
-    return (int) SyscallException.check(name.toString(), program.syscall(Nr.OPENAT, directory, path, flags, 0));
+    return (int)
+        SyscallException.check(
+            name.toString(), program.syscall(Nr.OPENAT, directory, path, flags, 0));
   }
 
   /**
@@ -102,7 +104,8 @@ public final class UserFiles implements AutoCloseable {
    */
   public FileStatus lstatat(int directory, PathName name) {
     put(name);
-    long result = program.syscall(Nr.NEWFSTATAT, directory, path, answer, Fcntl.AT_SYMLINK_NOFOLLOW);
+    long result =
+        program.syscall(Nr.NEWFSTATAT, directory, path, answer, Fcntl.AT_SYMLINK_NOFOLLOW);
     SyscallException.check(name.toString(), result);
     return FileStatus.read(answer);
   }
@@ -175,7 +178,10 @@ public final class UserFiles implements AutoCloseable {
   public List<DirEntry> readDirectory(int fd) {
     List<DirEntry> entries = new ArrayList<>();
     while (true) {
-      long end = answer + SyscallException.check("getdents64", program.syscall(Nr.GETDENTS64, fd, answer, DIRENTS));
+      long end =
+          answer
+              + SyscallException.check(
+                  "getdents64", program.syscall(Nr.GETDENTS64, fd, answer, DIRENTS));
       if (end == answer) {
         return entries;
       }
@@ -187,7 +193,9 @@ public final class UserFiles implements AutoCloseable {
 
   private static PathName name(long entry) {
     MemorySegment field =
-        RawMemory.segment(entry + LinuxDirent64.SIZE, (LinuxDirent64.dReclen(entry) & 0xffff) - LinuxDirent64.SIZE);
+        RawMemory.segment(
+            entry + LinuxDirent64.SIZE,
+            (LinuxDirent64.dReclen(entry) & 0xffff) - LinuxDirent64.SIZE);
     long length = 0;
     while (field.get(ValueLayout.JAVA_BYTE, length) != 0) {
       length++;
@@ -198,7 +206,8 @@ public final class UserFiles implements AutoCloseable {
   private void put(PathName name) {
     byte[] bytes = name.bytes();
     if (bytes.length >= PATH_MAX) {
-      throw new SyscallException(name.toString(), Errno.ENAMETOOLONG); // the kernel's error for such a name
+      // the kernel's error for such a name
+      throw new SyscallException(name.toString(), Errno.ENAMETOOLONG);
     }
     MemorySegment.copy(bytes, 0, memory.segment(), ValueLayout.JAVA_BYTE, 0, bytes.length);
     RawMemory.putByte(path + bytes.length, (byte) 0);

@@ -34,7 +34,13 @@ public final class UserMemory implements AutoCloseable {
         SyscallException.check(
             "mmap",
             program.syscall(
-                Nr.MMAP, 0, size, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0));
+                Nr.MMAP,
+                0,
+                size,
+                Mman.PROT_READ | Mman.PROT_WRITE,
+                Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+                -1,
+                0));
     return new UserMemory(program, address, size);
   }
 

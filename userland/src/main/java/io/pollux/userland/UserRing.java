@@ -16,14 +16,17 @@ import java.lang.invoke.VarHandle;
  * The application's side of a submission ring, a completion ring and their buffers.
  *
  * <ul>
- *   <li>An entry of the submission ring is a <em>slot</em>, and slot i owns buffer i. The kernel requires this with FIXEDBUFS; here it is
- *       always so.
- *   <li>Slots are taken in ring order, but I/Os complete in any order. A slot can be taken again only after its event was consumed, because
- *       the next I/O overwrites its buffer. While the oldest I/O is in flight, the ring can therefore advance by at most one round. For a
- *       constant queue depth on a device that reorders requests, a program needs more slots than that depth.
+ *   <li>An entry of the submission ring is a <em>slot</em>, and slot i owns buffer i. The kernel
+ *       requires this with FIXEDBUFS; here it is always so.
+ *   <li>Slots are taken in ring order, but I/Os complete in any order. A slot can be taken again
+ *       only after its event was consumed, because the next I/O overwrites its buffer. While the
+ *       oldest I/O is in flight, the ring can therefore advance by at most one round. For a
+ *       constant queue depth on a device that reorders requests, a program needs more slots than
+ *       that depth.
  *   <li>At most {@code slots - 1} I/Os are in flight, so the completion ring never overflows.
- *   <li>The loop: {@link #take}, fill in {@link #iocb}, {@link #push}, several times; {@link #enter} (with SQPOLL {@link #wakeUp}); then
- *       {@link #peek} and {@link #consume} until peek returns 0.
+ *   <li>The loop: {@link #take}, fill in {@link #iocb}, {@link #push}, several times; {@link
+ *       #enter} (with SQPOLL {@link #wakeUp}); then {@link #peek} and {@link #consume} until peek
+ *       returns 0.
  * </ul>
  */
 public final class UserRing implements AutoCloseable {
@@ -97,7 +100,8 @@ public final class UserRing implements AutoCloseable {
    * @param bufferBytes size of each buffer, a multiple of 512
    */
   public static UserRing polled(Program program, int depth, int bufferBytes) {
-    return setup(program, depth, AioAbi.IOCTX_FLAG_IOPOLL | AioAbi.IOCTX_FLAG_FIXEDBUFS, bufferBytes);
+    return setup(
+        program, depth, AioAbi.IOCTX_FLAG_IOPOLL | AioAbi.IOCTX_FLAG_FIXEDBUFS, bufferBytes);
   }
 
   /**
@@ -136,7 +140,10 @@ public final class UserRing implements AutoCloseable {
     return RawMemory.segment(buffer(slot), bufferBytes);
   }
 
-  /** Puts the slot of {@link #take} into the ring. The kernel sees it at the next {@link #enter} or {@link #wakeUp}. */
+  /**
+   * Puts the slot of {@link #take} into the ring. The kernel sees it at the next {@link #enter} or
+   * {@link #wakeUp}.
+   */
   public void push() {
     busy[sqTail] = true;
     outstanding++;
@@ -144,13 +151,20 @@ public final class UserRing implements AutoCloseable {
     sqTail = next(sqTail);
   }
 
-  /** Publishes pushed and consumed entries to the kernel: once for each batch, because the kernel writes to these cache lines too. */
+  /**
+   * Publishes pushed and consumed entries to the kernel: once for each batch, because the kernel
+   * writes to these cache lines too.
+   */
   private void publish() {
-    AioIocbRing.tail(sq, sqTail); // release: the iocbs were written before; pairs with the kernel's acquire of the tail
+    // release: the iocbs were written before; pairs with the kernel's acquire of the tail
+    AioIocbRing.tail(sq, sqTail);
     publishHead();
   }
 
-  /** Publishes the head if it changed. A program that waits for events thus does not write to the cache line of the kernel's tail. */
+  /**
+   * Publishes the head if it changed. A program that waits for events thus does not write to the
+   * cache line of the kernel's tail.
+   */
   private void publishHead() {
     if (cqHeadShown != cqHead) {
       cqHeadShown = cqHead;
@@ -172,7 +186,8 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Prepares a write from the slot's buffer. The caller fills the buffer of {@link #take}'s slot first.
+   * Prepares a write from the slot's buffer. The caller fills the buffer of {@link #take}'s slot
+   * first.
    *
    * @param fd descriptor of the file
    * @param offset position in the file
@@ -228,7 +243,10 @@ public final class UserRing implements AutoCloseable {
   }
 
   private long enter(int toSubmit, int minComplete) {
-    int how = toSubmit > 0 ? AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS : AioAbi.IORING_FLAG_GETEVENTS;
+    int how =
+        toSubmit > 0
+            ? AioAbi.IORING_FLAG_SUBMIT | AioAbi.IORING_FLAG_GETEVENTS
+            : AioAbi.IORING_FLAG_GETEVENTS;
     return enter(toSubmit, minComplete, how);
   }
 
@@ -269,7 +287,8 @@ public final class UserRing implements AutoCloseable {
   public long peek() {
     if (cqHead == cqTail) {
       publishHead();
-      cqTail = AioIoEventRing.tail(cq); // acquire: pairs with the kernel's release, after it wrote the events
+      // acquire: pairs with the kernel's release, after it wrote the events
+      cqTail = AioIoEventRing.tail(cq);
       if (cqHead == cqTail) {
         return 0;
       }
@@ -287,8 +306,8 @@ public final class UserRing implements AutoCloseable {
   }
 
   /**
-   * Frees an event's slot and its place in the completion ring. The kernel sees the free place when peek finds no event, or at the next
-   * {@link #enter} or {@link #wakeUp}.
+   * Frees an event's slot and its place in the completion ring. The kernel sees the free place when
+   * peek finds no event, or at the next {@link #enter} or {@link #wakeUp}.
    *
    * @param event the result of peek
    */
@@ -309,13 +328,14 @@ public final class UserRing implements AutoCloseable {
    */
   public long wakeUp() {
     publish();
-    // Full: the tail must be visible before the flag is read. The thread writes the flag first and then reads the tail, so that one of the
-    // two sees the other's write.
+    // Full: the tail must be visible before the flag is read. The thread writes the flag first and
+    // then reads the tail, so that one of the two sees the other's write.
     VarHandle.fullFence();
     if ((AioIocbRing.sqFlags(sq) & AioAbi.IORING_SQ_NEED_WAKEUP) == 0) {
       return 0;
     }
-    long result = program.syscall(Nr.IO_RING_ENTER, context, outstanding, 0, AioAbi.IORING_FLAG_SUBMIT);
+    long result =
+        program.syscall(Nr.IO_RING_ENTER, context, outstanding, 0, AioAbi.IORING_FLAG_SUBMIT);
     return result < 0 ? result : 1;
   }
 

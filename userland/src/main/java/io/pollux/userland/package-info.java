@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The user library for Java programs of this kernel: memory, files, and the rings of the polled-AIO series. It uses
- * only {@code Program.syscall} and memory that the program has mapped.
+ * The user library for Java programs of this kernel: memory, files, and the rings of the polled-AIO
+ * series. It uses only {@code Program.syscall} and memory that the program has mapped.
  *
  * <p>A program reads a file through polled rings:
  *
@@ -22,7 +22,8 @@
  * }
  * }</pre>
  *
- * <p>Only the thread of an object's program may use the object, because a program is one task of the kernel.
+ * <p>Only the thread of an object's program may use the object, because a program is one task of
+ * the kernel.
  */
 @NullMarked
 package io.pollux.userland;

@@ -78,7 +78,8 @@ class UserRingTest {
       try (UserRing ring = UserRing.polled(program, 2, 512)) {
         ring.read(fd, 0, 512);
         ring.read(fd, 512, 512);
-        assertThatThrownBy(() -> ring.read(fd, 1024, 512)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> ring.read(fd, 1024, 512))
+            .isInstanceOf(IllegalStateException.class);
         ring.submitAndWait(2);
         assertThat(ring.take()).isEqualTo(-1); // done, and not consumed
         ring.consume(ring.peek());
@@ -90,8 +91,10 @@ class UserRingTest {
   @Test
   void whatTheKernelRefusesIsAnException() {
     assertThatThrownBy(() -> UserRing.setup(program, 8, 1 << 30, 4096))
-        .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+        .isInstanceOfSatisfying(
+            SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
     assertThatThrownBy(() -> UserRing.setup(program, 8, AioAbi.IOCTX_FLAG_FIXEDBUFS, 0))
-        .isInstanceOfSatisfying(SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EFAULT));
+        .isInstanceOfSatisfying(
+            SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EFAULT));
   }
 }

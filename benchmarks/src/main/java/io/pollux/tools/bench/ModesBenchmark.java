@@ -6,12 +6,11 @@ import io.pollux.sample.SampleImage;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
 import io.pollux.userland.PathName;
-import io.pollux.userland.UserFiles;
 import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -31,11 +30,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Every way of submitting I/O that {@code bench} has, at depth 32 in batches of 8, on a null disk. Run it with
- * {@code -prof gc}.
+ * Every way of submitting I/O that {@code bench} has, at depth 32 in batches of 8, on a null disk.
+ * Run it with {@code -prof gc}.
  *
- * <p>A bench thread runs all the time, and the benchmark measures how long a number of I/Os takes. So the allocation
- * figure covers all threads, the kernel's included, and no thread starts or stops during a measurement.
+ * <p>A bench thread runs all the time, and the benchmark measures how long a number of I/Os takes.
+ * So the allocation figure covers all threads, the kernel's included, and no thread starts or stops
+ * during a measurement.
  */
 @State(Scope.Thread)
 @BenchmarkMode(org.openjdk.jmh.annotations.Mode.AverageTime)
@@ -46,7 +46,8 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ModesBenchmark {
   private static final int IOS = 1 << 16;
   private static final int BLOCK = 4096;
-  private static final long FILE_BYTES = 16 << 20; // of each sample's main file, and of the bare disk
+  // of each sample's main file, and of the bare disk
+  private static final long FILE_BYTES = 16 << 20;
   private static final long LOOK_NANOS = 50_000;
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
@@ -76,14 +77,25 @@ public class ModesBenchmark {
   public void start() {
     NullParameters disk = NullParameters.DEFAULT.withIrqmode(irqmode, 0);
     OptionalLong size = fs == Fs.NONE ? OptionalLong.of(FILE_BYTES) : OptionalLong.empty();
-    target = Target.open(new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null, false), true);
-    PathName path = target.inKernel(PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
+    target =
+        Target.open(
+            new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null, false), true);
+    PathName path =
+        target.inKernel(
+            PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
     Plan plan = way.plan(rw, 0, 1);
     int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();
     job = new Job(plan, control, Job.Check.NONE, 0, FILE_BYTES / BLOCK, slots, false);
     CountDownLatch go = new CountDownLatch(1);
     int flags = plan.buffered() ? 0 : Fcntl.O_DIRECT;
-    worker = new Worker(plan, target.program().newThread(), (files, access) -> files.open(path, access | flags), job, slots, go);
+    worker =
+        new Worker(
+            plan,
+            target.program().newThread(),
+            (files, access) -> files.open(path, access | flags),
+            job,
+            slots,
+            go);
     worker.start("bench");
     worker.awaitReady();
     go.countDown();

@@ -11,7 +11,10 @@ import java.lang.foreign.MemorySegment;
 /** A type of filesystem on a block device: the counterpart of file_system_type and mount_bdev. */
 @LinuxSource(file = "include/linux/fs.h", name = "file_system_type")
 public interface BdevFileSystem {
-  /** Bytes at the start of a device that {@link #recognises} needs: GFS2 has its superblock at 64 KiB. */
+  /**
+   * Bytes at the start of a device that {@link #recognises} needs: GFS2 has its superblock at 64
+   * KiB.
+   */
   int HEAD_BYTES = 68 << 10;
 
   /**

@@ -26,16 +26,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * One direct request on a block device: the counterpart of struct blkdev_dio.
  *
- * <p>Each bio in flight holds a reference, and so does the submitter. The submitter hands its reference over to the
- * last bio. After that an asynchronous request may complete at any time, and the submitter no longer touches it.
- * Dropping the last reference completes the request, from any context. A request of one bio needs no atomic operation
- * on the references.
+ * <p>Each bio in flight holds a reference, and so does the submitter. The submitter hands its
+ * reference over to the last bio. After that an asynchronous request may complete at any time, and
+ * the submitter no longer touches it. Dropping the last reference completes the request, from any
+ * context. A request of one bio needs no atomic operation on the references.
  */
 @LinuxSource(file = "fs/block_dev.c", name = "blkdev_dio")
 final class BlkdevDio extends Slab.Item {
   private static final Slab<BlkdevDio> SLAB = new Slab<>(BlkdevDio::new);
 
-  /** Bytes that fit in one bio, unless in very small pieces: a synchronous request of that size needs no plug. */
+  /**
+   * Bytes that fit in one bio, unless in very small pieces: a synchronous request of that size
+   * needs no plug.
+   */
   private static final int ONE_BIO = (Bio.BIO_MAX_PAGES / 2) << HostMemory.PAGE_SHIFT;
 
   private static final VarHandle REF;
@@ -72,8 +75,13 @@ final class BlkdevDio extends Slab.Item {
     return done;
   }
 
-  /** Reads or writes iter at iocb.kiPos. The range is inside the device and not empty. From process context. */
-  @LinuxSource(file = "fs/block_dev.c", name = {"__blkdev_direct_IO", "__blkdev_direct_IO_simple"})
+  /**
+   * Reads or writes iter at iocb.kiPos. The range is inside the device and not empty. From process
+   * context.
+   */
+  @LinuxSource(
+      file = "fs/block_dev.c",
+      name = {"__blkdev_direct_IO", "__blkdev_direct_IO_simple"})
   static long directIo(Task current, Kiocb iocb, IovIter iter) {
     BlockDevice bdev = DefBlkFops.bdev(iocb.file());
     int blockMask = bdev.queue().logicalBlockSize() - 1;
@@ -96,15 +104,17 @@ final class BlkdevDio extends Slab.Item {
   @Differs(
       patch = 4,
       kind = Differs.Kind.OURS,
-      why = "A polled request is plugged, so that the driver gets its bios in one call. The posting's base,"
-          + " for-4.21/block, does not plug polled I/O.",
+      why =
+          "A polled request is plugged, so that the driver gets its bios in one call. The posting's"
+              + " base, for-4.21/block, does not plug polled I/O.",
       test = "DirectBiosTest#aPolledRequestOfSeveralBiosReachesTheDriverInOneCall")
   @Differs(
       patch = 4,
       kind = Differs.Kind.OURS,
-      why = "The last bio gets the submitter's reference, and the queue and cookie are published after it was"
-          + " sent. The posting publishes them before it drops that reference. A request of one bio so needs"
-          + " no atomic operation.",
+      why =
+          "The last bio gets the submitter's reference, and the queue and cookie are published"
+              + " after it was sent. The posting publishes them before it drops that reference. A"
+              + " request of one bio so needs no atomic operation.",
       test = "DirectBiosTest#theQueueIsPublishedAfterTheReferenceIsHandedOver")
   @Patch({4, 23})
   private long submit(Task current, BlockDevice bdev, IovIter iter) {
@@ -116,7 +126,8 @@ final class BlkdevDio extends Slab.Item {
     long pos = request.kiPos;
     boolean waits = sync;
     boolean handedOver = false;
-    while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) { // each bio takes at least one byte
+    // each bio takes at least one byte
+    while (iter.count() > 0 && (int) ERROR.getOpaque(this) == 0) {
       long sector = pos >> BlkTypes.SECTOR_SHIFT;
       Bio bio =
           size == 0
@@ -159,7 +170,8 @@ final class BlkdevDio extends Slab.Item {
       if (handedOver) {
         return -Kiocb.EIOCBQUEUED;
       }
-      // Not complete yet, but it may be at any time: only the holder of the last reference touches it now.
+      // Not complete yet, but it may be at any time: only the holder of the last reference touches
+      // it now.
       return dropRef() ? finish() : -Kiocb.EIOCBQUEUED;
     }
     if (handedOver ? !done : !dropRef()) {
@@ -210,7 +222,10 @@ final class BlkdevDio extends Slab.Item {
     setError(bio.status());
   }
 
-  /** Fails the request after a step of its completion threw. The request completes, since a task may wait for it. */
+  /**
+   * Fails the request after a step of its completion threw. The request completes, since a task may
+   * wait for it.
+   */
   private void threw(Throwable thrown) {
     Oops.report("the end of a direct request", thrown, "the request fails with EIO");
     setError(-Errno.EIO);
@@ -221,10 +236,12 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private boolean dropRef() {
-    if ((int) REF.getAcquire(this) == 1) { // the only one left, and no other is taken: pairs with the others' getAndAdd
+    // the only one left, and no other is taken: pairs with the others' getAndAdd
+    if ((int) REF.getAcquire(this) == 1) {
       return true;
     }
-    int before = (int) REF.getAndAdd(this, -1); // full order: the last one sees what the others stored
+    // full order: the last one sees what the others stored
+    int before = (int) REF.getAndAdd(this, -1);
     assert before > 0 : "more references dropped than taken";
     return before == 1;
   }

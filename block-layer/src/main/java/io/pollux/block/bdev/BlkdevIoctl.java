@@ -30,7 +30,8 @@ final class BlkdevIoctl {
     return switch (cmd) {
       case BlkIoctl.BLKROSET -> readOnly(current, bdev, arg);
       case BlkIoctl.BLKIOMIN -> putInt(current, arg, limits.physicalBlockSize());
-      case BlkIoctl.BLKIOOPT, BlkIoctl.BLKALIGNOFF, BlkIoctl.BLKDISCARDZEROES -> putInt(current, arg, 0);
+      case BlkIoctl.BLKIOOPT, BlkIoctl.BLKALIGNOFF, BlkIoctl.BLKDISCARDZEROES ->
+          putInt(current, arg, 0);
       case BlkIoctl.BLKGETZONESZ, BlkIoctl.BLKGETNRZONES -> putInt(current, arg, 0);
       case BlkIoctl.BLKSECTGET -> putShort(current, arg, Math.min(MAX_SHORT, limits.maxSectors()));
       case BlkIoctl.BLKROTATIONAL -> putShort(current, arg, 0);
@@ -64,7 +65,9 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  /** Sets the block size. EBUSY if the device is mounted or another file has it open with O_EXCL. */
+  /**
+   * Sets the block size. EBUSY if the device is mounted or another file has it open with O_EXCL.
+   */
   @LinuxSource(file = "block/ioctl.c", name = "blkdev_bszset")
   private static long setBlockSize(Task current, File file, long arg) {
     if (arg == 0) {
@@ -109,7 +112,9 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  @LinuxSource(file = "block/ioctl.c", name = {"put_int", "put_uint"})
+  @LinuxSource(
+      file = "block/ioctl.c",
+      name = {"put_int", "put_uint"})
   private static long putInt(Task current, long arg, int value) {
     if (!current.mm().accessOk(arg, Integer.BYTES, true)) {
       return -Errno.EFAULT;
@@ -118,7 +123,9 @@ final class BlkdevIoctl {
     return 0;
   }
 
-  @LinuxSource(file = "block/ioctl.c", name = {"put_ulong", "put_u64"})
+  @LinuxSource(
+      file = "block/ioctl.c",
+      name = {"put_ulong", "put_u64"})
   private static long putLong(Task current, long arg, long value) {
     if (!current.mm().accessOk(arg, Long.BYTES, true)) {
       return -Errno.EFAULT;
@@ -128,7 +135,9 @@ final class BlkdevIoctl {
   }
 
   /** Discards or zeroes a range. The cached pages of the range are dropped, dirty or not. */
-  @LinuxSource(file = "block/ioctl.c", name = {"blk_ioctl_discard", "blk_ioctl_zeroout"})
+  @LinuxSource(
+      file = "block/ioctl.c",
+      name = {"blk_ioctl_discard", "blk_ioctl_zeroout"})
   private static long range(Task current, File file, long arg, boolean discard) {
     BlockDevice bdev = DefBlkFops.bdev(file);
     if (!file.writable()) {
@@ -143,7 +152,11 @@ final class BlkdevIoctl {
     long start = RawMemory.getLong(arg);
     long length = RawMemory.getLong(arg + Long.BYTES);
     int mask = bdev.queue().logicalBlockSize() - 1;
-    if (start < 0 || length < 0 || start > bdev.bytes() || length > bdev.bytes() - start || length == 0) {
+    if (start < 0
+        || length < 0
+        || start > bdev.bytes()
+        || length > bdev.bytes() - start
+        || length == 0) {
       return -Errno.EINVAL;
     }
     if (((start | length) & mask) != 0) {

@@ -26,7 +26,8 @@ final class DefBlkFops implements FileOperations {
   private static final int PUNCH_HOLE = Fcntl.FALLOC_FL_PUNCH_HOLE | Fcntl.FALLOC_FL_KEEP_SIZE;
 
   @LinuxSource(file = "fs/block_dev.c", name = "BLKDEV_FALLOC_FL_SUPPORTED")
-  private static final int FALLOCATE_MODES = PUNCH_HOLE | Fcntl.FALLOC_FL_ZERO_RANGE | Fcntl.FALLOC_FL_NO_HIDE_STALE;
+  private static final int FALLOCATE_MODES =
+      PUNCH_HOLE | Fcntl.FALLOC_FL_ZERO_RANGE | Fcntl.FALLOC_FL_NO_HIDE_STALE;
 
   private DefBlkFops() {}
 
@@ -88,8 +89,8 @@ final class DefBlkFops implements FileOperations {
   }
 
   /**
-   * Writes. A buffered write waits only for memory and for the rest of a partly written page. With IOCB_NOWAIT it
-   * writes what it can without waiting; the Linux of the posting returns EOPNOTSUPP.
+   * Writes. A buffered write waits only for memory and for the rest of a partly written page. With
+   * IOCB_NOWAIT it writes what it can without waiting; the Linux of the posting returns EOPNOTSUPP.
    */
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_write_iter")
@@ -106,11 +107,16 @@ final class DefBlkFops implements FileOperations {
     }
     from.truncate(bdev.bytes() - iocb.kiPos);
     if (iocb.has(Kiocb.IOCB_DIRECT)) {
-      long written = directWrite(current, iocb, from, bdev); // with IOCB_DSYNC its bios are durable on completion
-      return written > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? reportErrors(iocb.file(), written) : written;
+      // with IOCB_DSYNC its bios are durable on completion
+      long written = directWrite(current, iocb, from, bdev);
+      return written > 0 && iocb.has(Kiocb.IOCB_DSYNC)
+          ? reportErrors(iocb.file(), written)
+          : written;
     }
     long result = Filemap.write(current, iocb, from, bdev.mapping());
-    return result > 0 && iocb.has(Kiocb.IOCB_DSYNC) ? writeSync(current, iocb, bdev, result) : result;
+    return result > 0 && iocb.has(Kiocb.IOCB_DSYNC)
+        ? writeSync(current, iocb, bdev, result)
+        : result;
   }
 
   @LinuxSource(file = "mm/filemap.c", name = "generic_file_direct_write")
@@ -147,7 +153,8 @@ final class DefBlkFops implements FileOperations {
   /** Makes the bytes just written durable. Returns their number, or a negative errno. */
   @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
   private static long writeSync(Task current, Kiocb iocb, BlockDevice bdev, long bytes) {
-    int result = bdev.mapping().fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
+    int result =
+        bdev.mapping().fsyncRange(current, iocb.file(), iocb.kiPos - bytes, iocb.kiPos - 1);
     if (result == 0) {
       result = bdev.flushAndWait(current);
     }
@@ -158,8 +165,9 @@ final class DefBlkFops implements FileOperations {
   @Differs(
       patch = 3,
       kind = Differs.Kind.OURS,
-      why = "iopoll polls the queue that the kiocb names. The posting takes the queue of the inode's block"
-          + " device.",
+      why =
+          "iopoll polls the queue that the kiocb names. The posting takes the queue of the inode's"
+              + " block device.",
       test = "DirectBiosTest#iopollPollsTheQueueThatTheKiocbNames")
   @Patch(3)
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_iopoll")
@@ -182,7 +190,9 @@ final class DefBlkFops implements FileOperations {
     return result != 0 ? result : bdev.flushAndWait(current);
   }
 
-  /** Moves the position, at most to the end of the device. SEEK_HOLE and SEEK_DATA fail with EINVAL. */
+  /**
+   * Moves the position, at most to the end of the device. SEEK_HOLE and SEEK_DATA fail with EINVAL.
+   */
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "block_llseek")
   public long llseek(Task current, File file, long offset, int whence) {
@@ -200,19 +210,22 @@ final class DefBlkFops implements FileOperations {
   /**
    * Zeroes or discards a range.
    *
-   * <p>A range that starts at or beyond the end, or is not aligned to logical blocks, is EINVAL. One that reaches
-   * beyond the end is cut with KEEP_SIZE, otherwise EINVAL. Zeroing may write zeroes; punching a hole never does.
+   * <p>A range that starts at or beyond the end, or is not aligned to logical blocks, is EINVAL.
+   * One that reaches beyond the end is cut with KEEP_SIZE, otherwise EINVAL. Zeroing may write
+   * zeroes; punching a hole never does.
    *
-   * <p>Two things differ from 4.20, as in later versions. An unknown mode leaves the page cache alone. A dirty page
-   * that is only partly in the range is not EBUSY.
+   * <p>Two things differ from 4.20, as in later versions. An unknown mode leaves the page cache
+   * alone. A dirty page that is only partly in the range is not EBUSY.
    *
-   * @return 0; -EBUSY if another task wrote there through the page cache meanwhile; -EPERM; or the device's error
+   * @return 0; -EBUSY if another task wrote there through the page cache meanwhile; -EPERM; or the
+   *     device's error
    */
   @Override
   @Differs(
       kind = Differs.Kind.LATER,
-      why = "fallocate with an unknown mode leaves the page cache alone. The posting's kernel drops the pages"
-          + " of the range before it checks the mode.",
+      why =
+          "fallocate with an unknown mode leaves the page cache alone. The posting's kernel drops"
+              + " the pages of the range before it checks the mode.",
       test = "BdevRangesTest#otherModesAreNotSupportedAndLeaveWhatIsCachedAlone")
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fallocate")
   public int fallocate(Task current, File file, int mode, long offset, long length) {
@@ -237,7 +250,9 @@ final class DefBlkFops implements FileOperations {
     bdev.mapping().truncateRange(current, offset, end);
     int how = zero ? BlockDevice.ZERO_NOUNMAP : BlockDevice.ZERO_NOFALLBACK;
     int result =
-        discard ? bdev.discardAndWait(current, offset, bytes) : bdev.zeroAndWait(current, offset, bytes, how);
+        discard
+            ? bdev.discardAndWait(current, offset, bytes)
+            : bdev.zeroAndWait(current, offset, bytes, how);
     return result != 0 ? result : bdev.mapping().invalidateTruncated(offset, end);
   }
 
@@ -254,7 +269,9 @@ final class DefBlkFops implements FileOperations {
   }
 
   @Override
-  @LinuxSource(file = "fs/block_dev.c", name = {"blkdev_open", "blkdev_get"})
+  @LinuxSource(
+      file = "fs/block_dev.c",
+      name = {"blkdev_open", "blkdev_get"})
   public int claim(File file, int flags) {
     return (flags & Fcntl.O_EXCL) == 0 || bdev(file).claim(file) ? 0 : -Errno.EBUSY;
   }
@@ -273,8 +290,8 @@ final class DefBlkFops implements FileOperations {
   }
 
   /**
-   * Returns the operation and flags of a direct request's bios. REQ_FUA makes a durable write without work after it
-   * that could sleep.
+   * Returns the operation and flags of a direct request's bios. REQ_FUA makes a durable write
+   * without work after it that could sleep.
    */
   @LinuxSource(file = "fs/block_dev.c", name = "dio_bio_write_op")
   static int opOf(Kiocb iocb, IovIter iter) {

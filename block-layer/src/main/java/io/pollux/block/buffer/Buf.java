@@ -12,12 +12,13 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A block of metadata in memory, in one piece of the device or in several. The package describes its life cycle. In
- * GFS2: struct buffer_head.
+ * A block of metadata in memory, in one piece of the device or in several. The package describes
+ * its life cycle. In GFS2: struct buffer_head.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf")
 public final class Buf {
-  private static final int DEAD = Integer.MIN_VALUE / 2; // far from 0: a wrong release does not revive it
+  // far from 0: a wrong release does not revive it
+  private static final int DEAD = Integer.MIN_VALUE / 2;
 
   private static final VarHandle HOLD;
   private static final VarHandle PINS;
@@ -78,7 +79,9 @@ public final class Buf {
   }
 
   /** {@return the length of all pieces, in bytes} */
-  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_length", "BBTOB"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.h",
+      name = {"b_length", "BBTOB"})
   public int length() {
     return length;
   }
@@ -115,7 +118,9 @@ public final class Buf {
     }
   }
 
-  /** Marks a buffer without references as dead. Under the lock of the cache, which then removes it. */
+  /**
+   * Marks a buffer without references as dead. Under the lock of the cache, which then removes it.
+   */
   boolean tryKill() {
     return HOLD.compareAndSet(this, 0, DEAD);
   }
@@ -150,7 +155,8 @@ public final class Buf {
    * Takes the lock. From process context; may sleep.
    *
    * @param current the calling task
-   * @throws ErrnoException the errno for damage if the task has this lock already: the disk claims the block twice
+   * @throws ErrnoException the errno for damage if the task has this lock already: the disk claims
+   *     the block twice
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_lock")
   public void lock(Task current) throws ErrnoException {
@@ -177,8 +183,8 @@ public final class Buf {
   }
 
   /**
-   * Releases the lock, and drops changes that were not published. From any context; another task than the owner may
-   * call it.
+   * Releases the lock, and drops changes that were not published. From any context; another task
+   * than the owner may call it.
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_unlock")
   public void unlock() {
@@ -201,8 +207,8 @@ public final class Buf {
   // Contents.
 
   /**
-   * Returns the contents. From any context, with a reference. Without the lock they may be replaced at any time, but
-   * never change.
+   * Returns the contents. From any context, with a reference. Without the lock they may be replaced
+   * at any time, but never change.
    *
    * @return the contents read or published last
    */
@@ -214,7 +220,10 @@ public final class Buf {
     return there;
   }
 
-  /** The contents, if the block was read in one piece as one of a type. Without a reference: they are immutable. */
+  /**
+   * The contents, if the block was read in one piece as one of a type. Without a reference: they
+   * are immutable.
+   */
   @Nullable BufData dataOf(BufOps type) {
     BufData there = data;
     if (there == null || ops != type || pieces != null) {
@@ -231,8 +240,12 @@ public final class Buf {
     }
   }
 
-  /** Reads the block unless it has contents, and makes sure that it is of a type. The caller has a reference. */
-  void load(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
+  /**
+   * Reads the block unless it has contents, and makes sure that it is of a type. The caller has a
+   * reference.
+   */
+  void load(Task current, long @Nullable [] from, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     BufData there = data;
     if (there == null) {
       there = readIn(current, from, type, what);
@@ -247,7 +260,8 @@ public final class Buf {
     }
   }
 
-  private BufData readIn(Task current, long @Nullable [] from, BufOps type, Supplier<String> what) throws ErrnoException {
+  private BufData readIn(Task current, long @Nullable [] from, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     lock(current);
     try {
       BufData there = data;
@@ -278,7 +292,8 @@ public final class Buf {
   }
 
   /**
-   * Returns a copy of the contents for changes. With the lock; the same copy until it is published or dropped.
+   * Returns a copy of the contents for changes. With the lock; the same copy until it is published
+   * or dropped.
    *
    * @return the copy, which the buffer owns
    */
@@ -321,7 +336,8 @@ public final class Buf {
   }
 
   /**
-   * Publishes the changes: they become the contents, and the buffer becomes dirty. With the lock, after {@link #edit}.
+   * Publishes the changes: they become the contents, and the buffer becomes dirty. With the lock,
+   * after {@link #edit}.
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_delwri_queue")
   public void markDirty() {
@@ -355,14 +371,16 @@ public final class Buf {
   // Writing.
 
   /**
-   * Writes the contents and waits; they are durable after the next flush. If the buffer is pinned it waits until it is
-   * not; the caller has forced the log. A stale buffer is not written. From process context, with the lock and without
-   * an open change; sleeps.
+   * Writes the contents and waits; they are durable after the next flush. If the buffer is pinned
+   * it waits until it is not; the caller has forced the log. A stale buffer is not written. From
+   * process context, with the lock and without an open change; sleeps.
    *
    * @param current the calling task
    * @throws ErrnoException the verifier's or the device's error; the buffer then stays dirty
    */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_bwrite", "xfs_buf_submit"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"xfs_bwrite", "xfs_buf_submit"})
   public void write(Task current) throws ErrnoException {
     assert lock.isLocked() && edit == null : "write without the lock, or during a change";
     cache.awaitUnpinned(current, this);
@@ -399,7 +417,10 @@ public final class Buf {
     return copy.publish();
   }
 
-  /** Writes the buffer if it is dirty and not pinned. From process context. Returns 0 or a negative errno. */
+  /**
+   * Writes the buffer if it is dirty and not pinned. From process context. Returns 0 or a negative
+   * errno.
+   */
   int writeIfDirty(Task current) {
     try {
       lock(current);
@@ -417,7 +438,8 @@ public final class Buf {
   }
 
   /**
-   * Drops a block that was freed: the buffer leaves its space and is never written. With the lock. In GFS2: bforget.
+   * Drops a block that was freed: the buffer leaves its space and is never written. With the lock.
+   * In GFS2: bforget.
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_stale")
   public void stale() {
@@ -445,8 +467,8 @@ public final class Buf {
   // Pins and the log item.
 
   /**
-   * Prevents writes of the buffer until {@link #unpin}, since its contents are not in the log yet. From any context,
-   * with a reference.
+   * Prevents writes of the buffer until {@link #unpin}, since its contents are not in the log yet.
+   * From any context, with a reference.
    */
   @LinuxSource(file = "fs/xfs/xfs_buf_item.c", name = "xfs_buf_item_pin")
   public void pin() {
@@ -483,7 +505,8 @@ public final class Buf {
   }
 
   /**
-   * Attaches the log's state for the buffer. With the lock. The log holds a reference while it is attached.
+   * Attaches the log's state for the buffer. With the lock. The log holds a reference while it is
+   * attached.
    *
    * @param item the log item, or null for none
    */

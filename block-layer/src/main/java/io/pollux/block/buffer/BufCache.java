@@ -23,11 +23,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All buffers of a mount: their device, their memory, and the set of dirty ones. In GFS2: the part of fs/gfs2/meta_io.c
- * below gfs2_meta_read, and the address spaces of the glocks.
+ * All buffers of a mount: their device, their memory, and the set of dirty ones. In GFS2: the part
+ * of fs/gfs2/meta_io.c below gfs2_meta_read, and the address spaces of the glocks.
  *
- * <p>Reclaim works in rounds, as in Linux: after its last use a buffer survives as many rounds as {@link Buf#setRef}
- * says.
+ * <p>Reclaim works in rounds, as in Linux: after its last use a buffer survives as many rounds as
+ * {@link Buf#setRef} says.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buftarg")
 public final class BufCache {
@@ -88,17 +88,20 @@ public final class BufCache {
   }
 
   /**
-   * Reads bytes without caching or verifying them: the superblock, a log. From process context; sleeps.
+   * Reads bytes without caching or verifying them: the superblock, a log. From process context;
+   * sleeps.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512; any value
    * @param length bytes; any value
    * @param what the structure, for error messages
    * @return the bytes
-   * @throws ErrnoException the errno for damage if the range is beyond the device, or the device's error
+   * @throws ErrnoException the errno for damage if the range is beyond the device, or the device's
+   *     error
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_uncached")
-  public BufData readUncached(Task current, long position, int length, String what) throws ErrnoException {
+  public BufData readUncached(Task current, long position, int length, String what)
+      throws ErrnoException {
     checkRange(position, length, () -> what);
     return read(current, position, length, null, what);
   }
@@ -113,8 +116,11 @@ public final class BufCache {
   // Transfers.
 
   /** Reads all pieces. The ranges were checked. */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"_xfs_buf_read", "_xfs_buf_ioapply"})
-  BufData read(Task current, long position, int length, long @Nullable [] pieces, String what) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"_xfs_buf_read", "_xfs_buf_ioapply"})
+  BufData read(Task current, long position, int length, long @Nullable [] pieces, String what)
+      throws ErrnoException {
     byte[] contents = new byte[length];
     long address = takeStaging();
     try {
@@ -134,10 +140,12 @@ public final class BufCache {
   }
 
   private void readPiece(
-      Task current, long address, long position, byte[] to, int at, int length, String what) throws ErrnoException {
+      Task current, long address, long position, byte[] to, int at, int length, String what)
+      throws ErrnoException {
     int mask = bdev.queue().logicalBlockSize() - 1;
     int done = 0;
-    while (done < length) { // each step is at least 1 byte: staging memory is larger than a logical block
+    // each step is at least 1 byte: staging memory is larger than a logical block
+    while (done < length) {
       int head = (int) ((position + done) & mask);
       int step = Math.min(length - done, STAGING_BYTES - head);
       int whole = (head + step + mask) & ~mask;
@@ -146,14 +154,18 @@ public final class BufCache {
       if (status != 0) {
         throw new ErrnoException(-status, what + ": can't be read");
       }
-      MemorySegment.copy(RawMemory.segment(address + head, step), 0, MemorySegment.ofArray(to), at + done, step);
+      MemorySegment.copy(
+          RawMemory.segment(address + head, step), 0, MemorySegment.ofArray(to), at + done, step);
       done += step;
     }
   }
 
   /** Writes all pieces, each a multiple of the logical block size. */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"__xfs_buf_submit", "_xfs_buf_ioapply"})
-  void write(Task current, long position, long @Nullable [] pieces, BufData contents) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"__xfs_buf_submit", "_xfs_buf_ioapply"})
+  void write(Task current, long position, long @Nullable [] pieces, BufData contents)
+      throws ErrnoException {
     long address = takeStaging();
     try {
       if (pieces == null) {
@@ -170,7 +182,8 @@ public final class BufCache {
     }
   }
 
-  private void writePiece(Task current, long address, long position, BufData contents, int at, int length)
+  private void writePiece(
+      Task current, long address, long position, BufData contents, int at, int length)
       throws ErrnoException {
     int done = 0;
     while (done < length) { // each step is at least 1 byte
@@ -233,13 +246,15 @@ public final class BufCache {
   }
 
   /**
-   * Writes the dirty buffers in order of position and waits; pinned ones stay. They are durable after the next flush.
-   * From process context, without a buffer's lock; sleeps.
+   * Writes the dirty buffers in order of position and waits; pinned ones stay. They are durable
+   * after the next flush. From process context, without a buffer's lock; sleeps.
    *
    * @param current the calling task
    * @return 0 or the first negative errno; a buffer that failed stays dirty
    */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_buf_delwri_submit", "xfs_buf_delwri_submit_buffers"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"xfs_buf_delwri_submit", "xfs_buf_delwri_submit_buffers"})
   public int writeBack(Task current) {
     List<Buf> found = new ArrayList<>(dirty);
     found.sort(Comparator.comparingLong(Buf::position));
@@ -296,13 +311,16 @@ public final class BufCache {
     }
   }
 
-  /** Handles a buffer whose references dropped to 0, perhaps only for a moment. From any context. */
+  /**
+   * Handles a buffer whose references dropped to 0, perhaps only for a moment. From any context.
+   */
   void released(Buf buf) {
     synchronized (lock) {
       if (!buf.worthless()) {
         reclaim();
       }
-      if ((buf.worthless() || overLimit()) && buf.tryKill()) { // over the limit: reclaim met only referenced buffers
+      // over the limit: reclaim met only referenced buffers
+      if ((buf.worthless() || overLimit()) && buf.tryKill()) {
         buf.bury();
         forget(buf);
       }
@@ -310,7 +328,9 @@ public final class BufCache {
   }
 
   /** Drops buffers without references until the limit holds, oldest first. Under the lock. */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_buftarg_shrink_scan", "xfs_buftarg_isolate"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"xfs_buftarg_shrink_scan", "xfs_buftarg_isolate"})
   private void reclaim() {
     int passed = 0;
     Buf buf = oldest;
@@ -368,7 +388,9 @@ public final class BufCache {
   }
 
   /** Frees all memory, of dirty buffers, too, at unmount. No task uses a buffer any more. */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_free_buftarg", "xfs_wait_buftarg"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"xfs_free_buftarg", "xfs_wait_buftarg"})
   public void drop() {
     for (Buf buf : dirty) {
       buf.clean();

@@ -12,16 +12,22 @@ import java.util.Arrays;
 import java.util.zip.Checksum;
 
 /**
- * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers are big-endian.
+ * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers
+ * are big-endian.
  *
- * <p>Every access is checked against the end and fails with the errno for damage, so an offset from a disk can't lead
- * outside. Safe for any number of threads, and valid after the buffer is gone.
+ * <p>Every access is checked against the end and fails with the errno for damage, so an offset from
+ * a disk can't lead outside. Safe for any number of threads, and valid after the buffer is gone.
  */
-@LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_addr", "xfs_buf_offset"})
+@LinuxSource(
+    file = "fs/xfs/xfs_buf.h",
+    name = {"b_addr", "xfs_buf_offset"})
 public sealed class BufData permits BufEdit {
-  static final VarHandle U16 = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
-  static final VarHandle U32 = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
-  static final VarHandle U64 = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle U16 =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle U32 =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle U64 =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
   final byte[] bytes;
   private final long position;
@@ -53,7 +59,9 @@ public sealed class BufData permits BufEdit {
   }
 
   /** {@return the first byte on the device, for blocks that contain their own position} */
-  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = {"b_bn", "XFS_BUF_ADDR"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.h",
+      name = {"b_bn", "XFS_BUF_ADDR"})
   public final long position() {
     return position;
   }
@@ -68,7 +76,9 @@ public sealed class BufData permits BufEdit {
    * @param how the fault, as a clause
    * @return an error with the errno for damage
    */
-  @LinuxSource(file = "fs/xfs/xfs_error.c", name = {"xfs_verifier_error", "xfs_corruption_error"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_error.c",
+      name = {"xfs_verifier_error", "xfs_corruption_error"})
   public final ErrnoException corrupt(String how) {
     return new ErrnoException(damageErrno, what + ": " + how);
   }
@@ -161,7 +171,8 @@ public sealed class BufData permits BufEdit {
    */
   public final void copyTo(int at, long address, int length) throws ErrnoException {
     check(at, length);
-    MemorySegment.copy(MemorySegment.ofArray(bytes), at, RawMemory.segment(address, length), 0, length);
+    MemorySegment.copy(
+        MemorySegment.ofArray(bytes), at, RawMemory.segment(address, length), 0, length);
   }
 
   /**

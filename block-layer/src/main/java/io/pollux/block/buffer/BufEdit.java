@@ -6,8 +6,8 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A copy of a buffer's contents that the holder of the buffer's lock may change. A change after it was published or
- * dropped fails an assertion. Every access is checked against the end.
+ * A copy of a buffer's contents that the holder of the buffer's lock may change. A change after it
+ * was published or dropped fails an assertion. Every access is checked against the end.
  */
 public final class BufEdit extends BufData {
   private boolean open = true;
@@ -106,6 +106,7 @@ public final class BufEdit extends BufData {
    */
   public void putMemory(int at, long address, int length) throws ErrnoException {
     checkChange(at, length);
-    MemorySegment.copy(RawMemory.segment(address, length), 0, MemorySegment.ofArray(bytes), at, length);
+    MemorySegment.copy(
+        RawMemory.segment(address, length), 0, MemorySegment.ofArray(bytes), at, length);
   }
 }

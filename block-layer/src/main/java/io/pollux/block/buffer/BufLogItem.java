@@ -4,13 +4,14 @@ package io.pollux.block.buffer;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * A log's state for a buffer: struct xfs_buf_log_item of XFS, struct gfs2_bufdata of GFS2. The log attaches it to the
- * buffer, which calls it when it was written in place.
+ * A log's state for a buffer: struct xfs_buf_log_item of XFS, struct gfs2_bufdata of GFS2. The log
+ * attaches it to the buffer, which calls it when it was written in place.
  */
 @LinuxSource(file = "fs/xfs/xfs_buf_item.h", name = "xfs_buf_log_item")
 public interface BufLogItem {
   /**
-   * Called after the buffer was written in place, or the write failed. From process context, with the buffer's lock.
+   * Called after the buffer was written in place, or the write failed. From process context, with
+   * the buffer's lock.
    *
    * @param buf the buffer
    * @param status 0 if it is clean now; a negative errno if it stays dirty

@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  * The buffers of one owner, by position: those of a mounted XFS, or those under one glock of GFS2
  * (gfs2_glock2aspace).
  *
- * <p>A hash table with chains through the buffers. A reader takes no lock and may miss a buffer while the table
- * grows; so a miss counts only under the lock. A buffer is found by position and length: structures of a damaged disk
- * that overlap are separate buffers, each verified by itself.
+ * <p>A hash table with chains through the buffers. A reader takes no lock and may miss a buffer
+ * while the table grows; so a miss counts only under the lock. A buffer is found by position and
+ * length: structures of a damaged disk that overlap are separate buffers, each verified by itself.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.h", name = "pag_buf_hash")
 public final class BufSpace {
@@ -25,7 +25,8 @@ public final class BufSpace {
   private static final long FIBONACCI = 0x9e37_79b9_7f4a_7c15L;
 
   private final BufCache cache;
-  private volatile AtomicReferenceArray<@Nullable Buf> table = new AtomicReferenceArray<>(FIRST_BUCKETS);
+  private volatile AtomicReferenceArray<@Nullable Buf> table =
+      new AtomicReferenceArray<>(FIRST_BUCKETS);
   private int count; // under the lock on this
 
   BufSpace(BufCache cache) {
@@ -37,7 +38,9 @@ public final class BufSpace {
     return cache;
   }
 
-  /** Spreads the positions, whose low bits are 0. Buffers of one position and two lengths are rare. */
+  /**
+   * Spreads the positions, whose low bits are 0. Buffers of one position and two lengths are rare.
+   */
   private static int bucket(long position, int buckets) {
     return (int) (((position >>> BlkTypes.SECTOR_SHIFT) * FIBONACCI) >>> 32) & (buckets - 1);
   }
@@ -103,7 +106,8 @@ public final class BufSpace {
   }
 
   /**
-   * Gets a buffer without reading the block, for {@link Buf#create}. From process context; does not sleep.
+   * Gets a buffer without reading the block, for {@link Buf#create}. From process context; does not
+   * sleep.
    *
    * @param position first byte on the device, a multiple of 512
    * @param length bytes, a multiple of 512
@@ -111,7 +115,9 @@ public final class BufSpace {
    * @return the buffer, with a reference, with or without contents
    * @throws ErrnoException the errno for damage if the range is beyond the device
    */
-  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = {"xfs_buf_get_map", "_xfs_buf_find"})
+  @LinuxSource(
+      file = "fs/xfs/xfs_buf.c",
+      name = {"xfs_buf_get_map", "_xfs_buf_find"})
   public Buf get(long position, int length, Supplier<String> what) throws ErrnoException {
     Buf there = lookup(position, length);
     if (there != null && there.tryHold()) {
@@ -156,8 +162,8 @@ public final class BufSpace {
   }
 
   /**
-   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in memory. In GFS2:
-   * gfs2_meta_read.
+   * Gets a buffer with contents of a type. From process context; sleeps unless the block is in
+   * memory. In GFS2: gfs2_meta_read.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512
@@ -165,10 +171,12 @@ public final class BufSpace {
    * @param type verifies the contents
    * @param what the structure, for error messages
    * @return the buffer, with a reference
-   * @throws ErrnoException the errno for damage if it is not of that type or beyond the device, or the device's error
+   * @throws ErrnoException the errno for damage if it is not of that type or beyond the device, or
+   *     the device's error
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_map")
-  public Buf read(Task current, long position, int length, BufOps type, Supplier<String> what) throws ErrnoException {
+  public Buf read(Task current, long position, int length, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     return load(current, get(position, length, what), null, type, what);
   }
 
@@ -183,7 +191,8 @@ public final class BufSpace {
    * @throws ErrnoException as {@link #read}
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_map")
-  public Buf readPieces(Task current, long[] pieces, BufOps type, Supplier<String> what) throws ErrnoException {
+  public Buf readPieces(Task current, long[] pieces, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     int length = 0;
     for (int i = 0; i < pieces.length; i += 2) {
       cache.checkRange(pieces[i], (int) pieces[i + 1], what);
@@ -193,7 +202,8 @@ public final class BufSpace {
   }
 
   private static Buf load(
-      Task current, Buf buf, long @Nullable [] pieces, BufOps type, Supplier<String> what) throws ErrnoException {
+      Task current, Buf buf, long @Nullable [] pieces, BufOps type, Supplier<String> what)
+      throws ErrnoException {
     boolean loaded = false;
     try {
       buf.load(current, pieces, type, what);
@@ -207,8 +217,8 @@ public final class BufSpace {
   }
 
   /**
-   * Reads the contents of a block and keeps no reference. From process context; sleeps unless the block is in memory.
-   * A hit writes to nothing that other readers share.
+   * Reads the contents of a block and keeps no reference. From process context; sleeps unless the
+   * block is in memory. A hit writes to nothing that other readers share.
    *
    * @param current the calling task
    * @param position first byte on the device, a multiple of 512
@@ -218,7 +228,8 @@ public final class BufSpace {
    * @return the contents
    * @throws ErrnoException as {@link #read}
    */
-  public BufData readData(Task current, long position, int length, BufOps type, Supplier<String> what)
+  public BufData readData(
+      Task current, long position, int length, BufOps type, Supplier<String> what)
       throws ErrnoException {
     Buf there = lookup(position, length);
     BufData data = there == null ? null : there.dataOf(type);
@@ -231,8 +242,13 @@ public final class BufSpace {
     return data;
   }
 
-  /** Drops all buffers, dirty ones included, when the lock that protected them was released. From any context. */
-  @LinuxSource(file = "fs/gfs2/glops.c", name = {"inode_go_inval", "rgrp_go_inval"})
+  /**
+   * Drops all buffers, dirty ones included, when the lock that protected them was released. From
+   * any context.
+   */
+  @LinuxSource(
+      file = "fs/gfs2/glops.c",
+      name = {"inode_go_inval", "rgrp_go_inval"})
   public void invalidate() {
     List<Buf> gone = new ArrayList<>();
     synchronized (this) {

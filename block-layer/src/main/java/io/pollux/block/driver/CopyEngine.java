@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies a disk's data on another processor, as a real disk does by DMA. Its thread serves one polled hardware queue,
- * the first with requests for it.
+ * Copies a disk's data on another processor, as a real disk does by DMA. Its thread serves one
+ * polled hardware queue, the first with requests for it.
  *
  * <p>The copies are in a ring, with three counts that only increase:
  *
@@ -22,22 +22,25 @@ import org.jspecify.annotations.Nullable;
  *   ended ≤ moved ≤ given ≤ ended + ROOM
  * </pre>
  *
- * <p>The submitter increments given, under a lock. The thread increments moved. The poller increments ended, one
- * thread at a time. A slot of the ring belongs to the submitter until it is given, then to the thread until it is
- * moved, then to the poller. The thread sees only addresses, never a request: the two processors exchange nothing more.
+ * <p>The submitter increments given, under a lock. The thread increments moved. The poller
+ * increments ended, one thread at a time. A slot of the ring belongs to the submitter until it is
+ * given, then to the thread until it is moved, then to the poller. The thread sees only addresses,
+ * never a request: the two processors exchange nothing more.
  *
- * <p>Requests without room wait in order and precede later ones. The poller serves the waiting requests itself whenever
- * it finds nothing moved, since it would only spin. It is also the one that serves a request of several pieces at the
- * front, or a request that came alone.
+ * <p>Requests without room wait in order and precede later ones. The poller serves the waiting
+ * requests itself whenever it finds nothing moved, since it would only spin. It is also the one
+ * that serves a request of several pieces at the front, or a request that came alone.
  */
 @Differs(
     kind = Differs.Kind.OURS,
-    why = "A thread of a RAM disk moves a batch before it is polled for, as a device does by DMA. A RAM"
-        + " disk of the posting's kernel copies in the submission.",
+    why =
+        "A thread of a RAM disk moves a batch before it is polled for, as a device does by DMA. A"
+            + " RAM disk of the posting's kernel copies in the submission.",
     test = "CopyEngineTest#aBatchIsMovedWithoutAPollAndCompletesWithOne")
 final class CopyEngine implements AutoCloseable {
   /**
-   * Maximum number of requests given: enough to keep the thread busy while a program reads events and fills entries.
+   * Maximum number of requests given: enough to keep the thread busy while a program reads events
+   * and fills entries.
    */
   static final int ROOM = 24;
 
@@ -125,7 +128,8 @@ final class CopyEngine implements AutoCloseable {
   private void give() {
     long before = given();
     long at = before;
-    long most = (long) COUNTS.getAcquire(counts, ENDED) + ROOM; // pairs with takeMoved: slots before ended are free
+    // pairs with takeMoved: slots before ended are free
+    long most = (long) COUNTS.getAcquire(counts, ENDED) + ROOM;
     Request request = first;
     while (request != null && at < most && isOnePiece(request)) {
       fill((int) at & (SLOTS - 1), request);
@@ -142,7 +146,9 @@ final class CopyEngine implements AutoCloseable {
 
   private static boolean isOnePiece(Request request) {
     Bio bio = request.bio();
-    return (bio.op() == BlkTypes.REQ_OP_READ || bio.op() == BlkTypes.REQ_OP_WRITE) && bio.next() == null && bio.vecs() == 1;
+    return (bio.op() == BlkTypes.REQ_OP_READ || bio.op() == BlkTypes.REQ_OP_WRITE)
+        && bio.next() == null
+        && bio.vecs() == 1;
   }
 
   private void fill(int slot, Request request) {
@@ -164,7 +170,10 @@ final class CopyEngine implements AutoCloseable {
     return (long) COUNTS.getOpaque(counts, ENDED);
   }
 
-  /** The thread's work: copies what was given and counts it. Returns as {@link DiskThread.Source#expire} does. */
+  /**
+   * The thread's work: copies what was given and counts it. Returns as {@link
+   * DiskThread.Source#expire} does.
+   */
   private long move() {
     long at = (long) COUNTS.getOpaque(counts, MOVED);
     long given = (long) COUNTS.getAcquire(counts, GIVEN); // pairs with give
@@ -182,9 +191,14 @@ final class CopyEngine implements AutoCloseable {
     return 0;
   }
 
-  /** Completes the requests that were moved. From any number of threads at a time. Returns their number. */
+  /**
+   * Completes the requests that were moved. From any number of threads at a time. Returns their
+   * number.
+   */
   int complete(HwCtx hctx) {
-    if (served != hctx || (long) COUNTS.getOpaque(counts, MOVED) == ended() || !ending.compareAndSet(false, true)) {
+    if (served != hctx
+        || (long) COUNTS.getOpaque(counts, MOVED) == ended()
+        || !ending.compareAndSet(false, true)) {
       return 0;
     }
     Request chain;

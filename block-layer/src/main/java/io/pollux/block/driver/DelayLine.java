@@ -8,8 +8,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one hardware queue that all take the same time, so they complete in order of arrival. Any thread adds;
- * one thread at a time takes.
+ * Requests of one hardware queue that all take the same time, so they complete in order of arrival.
+ * Any thread adds; one thread at a time takes.
  */
 final class DelayLine {
   /** Returned by {@link #nextDeadline} when the line is empty. */
@@ -42,7 +42,10 @@ final class DelayLine {
     arrivals.add(chain);
   }
 
-  /** Takes the requests that are due. Returns a chain, or null if none is due or another thread is taking. */
+  /**
+   * Takes the requests that are due. Returns a chain, or null if none is due or another thread is
+   * taking.
+   */
   @Nullable Request takeDue(long now) {
     if (!TAKING.compareAndSet(this, false, true)) {
       return null;

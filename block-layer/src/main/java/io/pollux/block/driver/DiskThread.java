@@ -7,9 +7,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * The thread of a disk, which completes requests at their deadlines, or moves data. A sleeping thread wakes tens of
- * microseconds late. So this one sleeps only if the next deadline is farther away than that. It spins for a while
- * after the last work, when another request is likely.
+ * The thread of a disk, which completes requests at their deadlines, or moves data. A sleeping
+ * thread wakes tens of microseconds late. So this one sleeps only if the next deadline is farther
+ * away than that. It spins for a while after the last work, when another request is likely.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_cmd_timer_expired")
 final class DiskThread implements AutoCloseable {
@@ -21,7 +21,10 @@ final class DiskThread implements AutoCloseable {
 
   /** The work that the thread serves. */
   interface Source {
-    /** Does the work that is due. Returns nanoseconds to the next deadline, 0 if it did any, -1 if none is pending. */
+    /**
+     * Does the work that is due. Returns nanoseconds to the next deadline, 0 if it did any, -1 if
+     * none is pending.
+     */
     long expire();
   }
 

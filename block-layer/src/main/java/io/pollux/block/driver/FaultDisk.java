@@ -18,25 +18,29 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Wraps a disk and injects the faults of a {@link FaultPlan}. It records them in its {@link FaultLog}.
+ * Wraps a disk and injects the faults of a {@link FaultPlan}. It records them in its {@link
+ * FaultLog}.
  *
- * <p>Requests without a fault are passed to the wrapped disk, in the same batches. A failing request completes at once,
- * or, on a polled queue, inside a poll. A request that was held back completes on the disk's own thread, or inside a
- * poll.
+ * <p>Requests without a fault are passed to the wrapped disk, in the same batches. A failing
+ * request completes at once, or, on a polled queue, inside a poll. A request that was held back
+ * completes on the disk's own thread, or inside a poll.
  *
- * <p>With the volatile cache, this disk serves requests itself. A write completes when its data is in the cache, and
- * reads see it. A flush writes the cache to the wrapped disk, and a write with REQ_FUA goes there directly. The wrapped
- * disk's timers then have no effect. A null disk that keeps no data also drops what is flushed.
+ * <p>With the volatile cache, this disk serves requests itself. A write completes when its data is
+ * in the cache, and reads see it. A flush writes the cache to the wrapped disk, and a write with
+ * REQ_FUA goes there directly. The wrapped disk's timers then have no effect. A null disk that
+ * keeps no data also drops what is flushed.
  *
- * <p>A <b>power cut</b>, by the plan or by {@link #powerCut}, fails everything in flight with EIO, and everything
- * queued until {@link #powerOn}. With the cache, each unflushed write and each write in flight is then on the medium,
- * lost, or torn at a logical block. The seed decides, also whether an earlier write lies over a later one. Flushed data
- * stays. Without the cache, the completed writes are on the medium and no others. A request that a wrapped disk with
- * timers has, or that another thread is serving, completes as if before the cut.
+ * <p>A <b>power cut</b>, by the plan or by {@link #powerCut}, fails everything in flight with EIO,
+ * and everything queued until {@link #powerOn}. With the cache, each unflushed write and each write
+ * in flight is then on the medium, lost, or torn at a logical block. The seed decides, also whether
+ * an earlier write lies over a later one. Flushed data stays. Without the cache, the completed
+ * writes are on the medium and no others. A request that a wrapped disk with timers has, or that
+ * another thread is serving, completes as if before the cut.
  *
- * <p>A request without a fault allocates nothing, unless it goes to the cache. The cache copies the data of writes and
- * keeps an entry for each sector. The disk has one lock. It is held while faults are injected and while the cache is
- * used, never while a request completes or is passed to the wrapped disk.
+ * <p>A request without a fault allocates nothing, unless it goes to the cache. The cache copies the
+ * data of writes and keeps an entry for each sector. The disk has one lock. It is held while faults
+ * are injected and while the cache is used, never while a request completes or is passed to the
+ * wrapped disk.
  */
 public final class FaultDisk implements BlkMqOps, AutoCloseable {
   /** How long requests wait for others to be reordered with, if the plan has no delay. */
@@ -56,7 +60,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   private final boolean ownTime; // the caller supplies the time
   private final FaultLog log = new FaultLog();
   private final AtomicLong numbers = new AtomicLong();
-  private final AtomicReferenceArray<@Nullable HwCtx> polled; // the polled queues that the wrapped disk got requests of
+  // the polled queues that the wrapped disk got requests of
+  private final AtomicReferenceArray<@Nullable HwCtx> polled;
   private final @Nullable DiskThread irqs;
   private volatile @Nullable RequestQueue served; // the queue whose requests the thread completes
   private final Object lock = new Object(); // protects all fields below, and their contents
@@ -68,13 +73,19 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   private volatile int cuts;
 
   private FaultDisk(
-      BlkMqOps wrapped, long bytes, TagSet tags, QueueLimits limits, FaultPlan plan, @Nullable LongSupplier clock) {
+      BlkMqOps wrapped,
+      long bytes,
+      TagSet tags,
+      QueueLimits limits,
+      FaultPlan plan,
+      @Nullable LongSupplier clock) {
     this.wrapped = wrapped;
     this.bytes = bytes;
     this.plan = plan;
     medium = wrapped instanceof PolledDisk disk ? disk : null;
     if (medium == null && (plan.volatileCache() || plan.cutsShort())) {
-      throw new IllegalArgumentException("a volatile cache, or short completions, need a disk whose data can be reached");
+      throw new IllegalArgumentException(
+          "a volatile cache, or short completions, need a disk whose data can be reached");
     }
     ownTime = clock != null;
     this.clock = clock == null ? System::nanoTime : clock;
@@ -84,9 +95,11 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     for (int i = 0; i < held.length; i++) {
       held[i] = new HeldRequests(tagSet.depth(), plan, log);
     }
-    this.limits = plan.volatileCache() ? limits.withWriteCache(true, true).withDiscard(0, 0, 0) : limits;
+    this.limits =
+        plan.volatileCache() ? limits.withWriteCache(true, true).withDiscard(0, 0, 0) : limits;
     cache = medium != null && plan.volatileCache() ? new WriteCache(medium, log) : null;
-    irqs = plan.holds() && !ownTime ? new DiskThread("fault-irq", this::expire, this::failed) : null;
+    irqs =
+        plan.holds() && !ownTime ? new DiskThread("fault-irq", this::expire, this::failed) : null;
   }
 
   private void failed(Throwable thrown) {
@@ -95,9 +108,11 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     queue.shutDown("fault-irq", thrown);
   }
 
-  private static FaultDisk overPolled(PolledDisk disk, FaultPlan plan, @Nullable LongSupplier clock) {
+  private static FaultDisk overPolled(
+      PolledDisk disk, FaultPlan plan, @Nullable LongSupplier clock) {
     if (disk.movesByItself()) {
-      throw new IllegalArgumentException("a disk that moves data by itself, so that it would be done before it is to fail");
+      throw new IllegalArgumentException(
+          "a disk that moves data by itself, so that it would be done before it is to fail");
     }
     return new FaultDisk(disk, disk.bytes(), disk.tagSet(), disk.limits(), plan, clock);
   }
@@ -114,8 +129,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Wraps a disk in memory, with a clock that the caller supplies. There is no thread: held requests of
-   * interrupt-driven queues complete inside {@link #expireTimers}.
+   * Wraps a disk in memory, with a clock that the caller supplies. There is no thread: held
+   * requests of interrupt-driven queues complete inside {@link #expireTimers}.
    *
    * @param disk the disk, closed with this
    * @param plan its faults
@@ -127,7 +142,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Wraps any driver. A volatile cache and short requests are unsupported, since they need access to the data.
+   * Wraps any driver. A volatile cache and short requests are unsupported, since they need access
+   * to the data.
    *
    * @param driver the driver, closed with this
    * @param bytes size of the disk
@@ -137,7 +153,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
    * @return the faulty disk
    * @throws IllegalArgumentException if the plan has an unsupported fault
    */
-  public static FaultDisk over(BlkMqOps driver, long bytes, TagSet tagSet, QueueLimits limits, FaultPlan plan) {
+  public static FaultDisk over(
+      BlkMqOps driver, long bytes, TagSet tagSet, QueueLimits limits, FaultPlan plan) {
     return new FaultDisk(driver, bytes, tagSet, limits, plan, null);
   }
 
@@ -151,7 +168,9 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
    */
   public BlockDevice disk(String name, long dev, boolean readOnly) {
     RequestQueue queue =
-        ownTime ? new RequestQueue(this, tagSet, limits, clock) : new RequestQueue(this, tagSet, limits);
+        ownTime
+            ? new RequestQueue(this, tagSet, limits, clock)
+            : new RequestQueue(this, tagSet, limits);
     return new BlockDevice(name, dev, bytes, readOnly, queue);
   }
 
@@ -178,8 +197,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Reads what a read would return, without faults and without a log entry. Unsupported if a driver of another package
-   * is wrapped.
+   * Reads what a read would return, without faults and without a log entry. Unsupported if a driver
+   * of another package is wrapped.
    *
    * @param at first byte on the disk
    * @param address destination
@@ -282,7 +301,9 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return due;
   }
 
-  /** Serves due requests that were queued at power-cut count power. Returns how many completed here. */
+  /**
+   * Serves due requests that were queued at power-cut count power. Returns how many completed here.
+   */
   private int work(HwCtx hctx, @Nullable Request chain, int power) {
     try {
       return serveAll(hctx, chain, power);
@@ -336,7 +357,10 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     return ended + (failed == null ? 0 : hctx.completeAll(failed));
   }
 
-  /** Has the wrapped disk serve requests now. An error of its poll is reported again by the next poll. */
+  /**
+   * Has the wrapped disk serve requests now. An error of its poll is reported again by the next
+   * poll.
+   */
   private int pass(HwCtx hctx, @Nullable Request chain) {
     if (chain != null) {
       wrapped.queueRqs(hctx, chain);
@@ -354,11 +378,15 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
       }
       long fate = fate(number, request);
       if (fate != 0) {
-        log.add(FaultPlan.isShort(fate) ? FaultLog.Kind.SHORT : FaultLog.Kind.ERROR, number, request);
+        log.add(
+            FaultPlan.isShort(fate) ? FaultLog.Kind.SHORT : FaultLog.Kind.ERROR, number, request);
         return FaultPlan.isShort(fate) ? moveSome(number, request, fate) : -FaultPlan.errnoOf(fate);
       }
       int status = cache == null ? PASS : cache.serve(number, request);
-      if (status >= 0 && request.bio().op() == BlkTypes.REQ_OP_WRITE && ++writes == plan.cutAt() && cuts == 0) {
+      if (status >= 0
+          && request.bio().op() == BlkTypes.REQ_OP_WRITE
+          && ++writes == plan.cutAt()
+          && cuts == 0) {
         if (cache == null) {
           return PASS_AND_CUT;
         }
@@ -427,7 +455,8 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Completes the due held requests of interrupt-driven queues. Only for a disk made by {@link #withClock}.
+   * Completes the due held requests of interrupt-driven queues. Only for a disk made by {@link
+   * #withClock}.
    *
    * @return whether there were any
    */
@@ -489,7 +518,9 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
       held[i].forEach(this::strike);
     }
     int sectors = cache == null ? 0 : cache.unflushedSectors();
-    log.add(new FaultLog.Fault(FaultLog.Kind.POWER_CUT, requests(), BlkTypes.REQ_OP_WRITE, 0, sectors, 0));
+    log.add(
+        new FaultLog.Fault(
+            FaultLog.Kind.POWER_CUT, requests(), BlkTypes.REQ_OP_WRITE, 0, sectors, 0));
     if (cache != null) {
       cache.cut(new SplittableRandom(plan.cutSeed(cut)));
     }
@@ -505,28 +536,41 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     }
   }
 
-  /** Marks a request in flight at a power cut: it will fail with EIO, and its write may still reach the medium. */
+  /**
+   * Marks a request in flight at a power cut: it will fail with EIO, and its write may still reach
+   * the medium.
+   */
   private void strike(Request request) {
     long number = HeldRequests.numberOf(request);
     boolean mine = request.driverData() > 0; // not marked before
     request.setDriverData(-number);
-    if (cache != null && mine && request.bio().op() == BlkTypes.REQ_OP_WRITE && fate(number, request) == 0) {
+    if (cache != null
+        && mine
+        && request.bio().op() == BlkTypes.REQ_OP_WRITE
+        && fate(number, request) == 0) {
       int status = cache.write(number, request, request.bytes());
-      assert status <= 0 : status; // if a full cache could not be written back, the cut decides about all of it
+      // if a full cache could not be written back, the cut decides about all of it
+      assert status <= 0 : status;
     }
   }
 
-  /** Writes the cache back, as a disk does at shutdown, and closes the wrapped disk. No request is in flight. */
+  /**
+   * Writes the cache back, as a disk does at shutdown, and closes the wrapped disk. No request is
+   * in flight.
+   */
   @Override
   public void close() {
     AutoCloseable last = wrapped::close;
     AutoCloseable before = this::closeCache;
-    try (last; before; irqs) { // closes in reverse order, each even if another throws
+    try (last;
+        before;
+        irqs) { // closes in reverse order, each even if another throws
       return;
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
-      throw new IllegalStateException("closing a disk", e); // their close methods throw no checked exception
+      // their close methods throw no checked exception
+      throw new IllegalStateException("closing a disk", e);
     }
   }
 

@@ -11,11 +11,11 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The faults that a {@link FaultDisk} injected: all are counted, and the first {@link #MOST_LISTED} are listed. From
- * any thread.
+ * The faults that a {@link FaultDisk} injected: all are counted, and the first {@link #MOST_LISTED}
+ * are listed. From any thread.
  *
- * <p>A program may see other counts. A request merged from several bios is one fault here and fails all of them. A
- * split bio fails once, however many of its pieces did.
+ * <p>A program may see other counts. A request merged from several bios is one fault here and fails
+ * all of them. A split bio fails once, however many of its pieces did.
  */
 public final class FaultLog {
   /** Maximum number of listed faults. */
@@ -75,7 +75,14 @@ public final class FaultLog {
     for (Bio bio = request.bio(); bio != null; bio = bio.next()) {
       bios++;
     }
-    add(new Fault(kind, number, request.bio().op(), request.bio().sector(), request.bytes() >> BlkTypes.SECTOR_SHIFT, bios));
+    add(
+        new Fault(
+            kind,
+            number,
+            request.bio().op(),
+            request.bio().sector(),
+            request.bytes() >> BlkTypes.SECTOR_SHIFT,
+            bios));
   }
 
   synchronized void add(Fault fault) {
@@ -100,7 +107,9 @@ public final class FaultLog {
     return count(Kind.ERROR) + count(Kind.SHORT) + count(Kind.POWER_OFF);
   }
 
-  /** {@return the number of bios of failed requests; more than {@link #failed} if any were merged} */
+  /**
+   * {@return the number of bios of failed requests; more than {@link #failed} if any were merged}
+   */
   public synchronized long failedBios() {
     return failedBios;
   }

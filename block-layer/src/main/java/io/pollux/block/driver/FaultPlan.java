@@ -8,20 +8,21 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * The faults that a {@link FaultDisk} injects. Requests are numbered from 1 in the order in which the disk gets them; a
- * write with flushes is numbered at each step. A fault is a function of the seed and the number alone. So the same
- * requests in the same order meet the same faults, on any threads.
+ * The faults that a {@link FaultDisk} injects. Requests are numbered from 1 in the order in which
+ * the disk gets them; a write with flushes is numbered at each step. A fault is a function of the
+ * seed and the number alone. So the same requests in the same order meet the same faults, on any
+ * threads.
  *
- * <p>A {@link Builder} makes a plan, and {@link #parse} makes one from a line; {@link #toString} returns the line. The
- * keys of the line are the builder's methods:
- * {@code seed=7,error-rate=0.001,error=EIO,errors=read,error-at=1000,
+ * <p>A {@link Builder} makes a plan, and {@link #parse} makes one from a line; {@link #toString}
+ * returns the line. The keys of the line are the builder's methods: {@code
+ * seed=7,error-rate=0.001,error=EIO,errors=read,error-at=1000,
  * error-sectors=2048-4095,short-rate=0.01,short-at=12,delay-ns=50000,late-rate=0.01,reorder=8,withhold-tags=100,
- * cut-after-writes=5000,volatile-cache}.
- * {@code error-at}, {@code error-sectors} and {@code short-at} may be repeated. {@code cut-within-writes=N} draws the
- * write after which the power is cut.
+ * cut-after-writes=5000,volatile-cache}. {@code error-at}, {@code error-sectors} and {@code
+ * short-at} may be repeated. {@code cut-within-writes=N} draws the write after which the power is
+ * cut.
  *
- * <p>A short request moves its first sectors and fails with EIO. In Linux a request completes whole, and a driver that
- * moved less reports an error.
+ * <p>A short request moves its first sectors and fails with EIO. In Linux a request completes
+ * whole, and a driver that moved less reports an error.
  */
 public final class FaultPlan {
   /** The plan without faults: the disk only counts. */
@@ -44,7 +45,14 @@ public final class FaultPlan {
 
   /** The errors, among those with names here, that a driver can report to the block layer. */
   static final int[] ERRNOS = {
-    Errno.EIO, Errno.ENODATA, Errno.ENOSPC, Errno.ENOMEM, Errno.EOPNOTSUPP, Errno.ETIMEDOUT, Errno.EBUSY, Errno.EAGAIN
+    Errno.EIO,
+    Errno.ENODATA,
+    Errno.ENOSPC,
+    Errno.ENOMEM,
+    Errno.EOPNOTSUPP,
+    Errno.ETIMEDOUT,
+    Errno.EBUSY,
+    Errno.EAGAIN
   };
 
   private static final long SHORT_BIT = 1L << 62;
@@ -138,13 +146,16 @@ public final class FaultPlan {
   /**
    * Returns the fault of a request.
    *
-   * @return 0 for none; otherwise the errno in the low 16 bits, and for a short one {@link #isShort} and its sectors
+   * @return 0 for none; otherwise the errno in the low 16 bits, and for a short one {@link
+   *     #isShort} and its sectors
    */
   long fate(long number, int op, long sector, int sectors) {
     if (!mayFail || !errors.has(op)) {
       return 0;
     }
-    if (contains(errorAt, number) || touchesBad(sector, sectors) || happens(ERROR, number, errorRate)) {
+    if (contains(errorAt, number)
+        || touchesBad(sector, sectors)
+        || happens(ERROR, number, errorRate)) {
       return error;
     }
     boolean moves = sectors > 0 && (op == BlkTypes.REQ_OP_READ || op == BlkTypes.REQ_OP_WRITE);
@@ -184,7 +195,9 @@ public final class FaultPlan {
 
   /** The write after which the power is cut, from 1; 0 for never. */
   long cutAt() {
-    return cutWithinWrites == 0 ? cutAfterWrites : 1 + Long.remainderUnsigned(draw(CUT_POINT, 0), cutWithinWrites);
+    return cutWithinWrites == 0
+        ? cutAfterWrites
+        : 1 + Long.remainderUnsigned(draw(CUT_POINT, 0), cutWithinWrites);
   }
 
   /** Whether requests may be held back. */
@@ -237,7 +250,10 @@ public final class FaultPlan {
     return false;
   }
 
-  /** Draws a number for a seed, a purpose and a request: a hash of all three, so that no stream is shared. */
+  /**
+   * Draws a number for a seed, a purpose and a request: a hash of all three, so that no stream is
+   * shared.
+   */
   private long draw(long what, long number) {
     return mix(mix(mix(seed) + what) + number);
   }
@@ -291,7 +307,10 @@ public final class FaultPlan {
     }
   }
 
-  /** Builds plans. Every method throws IllegalArgumentException, with a sentence, for a value out of range. */
+  /**
+   * Builds plans. Every method throws IllegalArgumentException, with a sentence, for a value out of
+   * range.
+   */
   public static final class Builder {
     private long seed;
     private int error = Errno.EIO;
@@ -325,11 +344,15 @@ public final class FaultPlan {
     /**
      * Sets the errno of failing requests.
      *
-     * @param errno positive: EIO, the default, ENODATA, ENOSPC, ENOMEM, EOPNOTSUPP, ETIMEDOUT, EBUSY or EAGAIN
+     * @param errno positive: EIO, the default, ENODATA, ENOSPC, ENOMEM, EOPNOTSUPP, ETIMEDOUT,
+     *     EBUSY or EAGAIN
      * @return this
      */
     public Builder error(int errno) {
-      check(contains(Arrays.stream(ERRNOS).asLongStream().toArray(), errno), "error", "no disk answers " + Errno.name(errno));
+      check(
+          contains(Arrays.stream(ERRNOS).asLongStream().toArray(), errno),
+          "error",
+          "no disk answers " + Errno.name(errno));
       error = errno;
       return this;
     }
@@ -375,7 +398,10 @@ public final class FaultPlan {
      * @return this
      */
     public Builder errorSectors(long first, long last) {
-      check(first >= 0 && first <= last, "error-sectors", first + "-" + last + " is no range of sectors");
+      check(
+          first >= 0 && first <= last,
+          "error-sectors",
+          first + "-" + last + " is no range of sectors");
       errorSectors = with(with(errorSectors, first, "error-sectors"), last, "error-sectors");
       return this;
     }
@@ -409,7 +435,10 @@ public final class FaultPlan {
      * @return this
      */
     public Builder delayNanos(long nanos) {
-      check(nanos >= 0 && nanos <= MAX_DELAY_NANOS, "delay-ns", nanos + " is not from 0 to ten seconds");
+      check(
+          nanos >= 0 && nanos <= MAX_DELAY_NANOS,
+          "delay-ns",
+          nanos + " is not from 0 to ten seconds");
       delayNanos = nanos;
       return this;
     }
@@ -426,14 +455,18 @@ public final class FaultPlan {
     }
 
     /**
-     * Reorders completions. On a polled queue, the requests of one poll are reordered in groups. On other queues,
-     * requests wait until a group is complete, or for the delay, or 100 µs without one.
+     * Reorders completions. On a polled queue, the requests of one poll are reordered in groups. On
+     * other queues, requests wait until a group is complete, or for the delay, or 100 µs without
+     * one.
      *
      * @param among size of a group; 0 for no reordering
      * @return this
      */
     public Builder reorder(int among) {
-      check(among >= 0 && among <= MAX_REORDER, "reorder", among + " is not from 0 to " + MAX_REORDER);
+      check(
+          among >= 0 && among <= MAX_REORDER,
+          "reorder",
+          among + " is not from 0 to " + MAX_REORDER);
       reorder = among;
       return this;
     }
@@ -451,8 +484,8 @@ public final class FaultPlan {
     }
 
     /**
-     * Adds a volatile cache: writes complete when they are cached, and are durable after a flush or with FUA. Discards,
-     * and zeroing without data, are then unsupported.
+     * Adds a volatile cache: writes complete when they are cached, and are durable after a flush or
+     * with FUA. Discards, and zeroing without data, are then unsupported.
      *
      * @return this
      */
@@ -488,7 +521,10 @@ public final class FaultPlan {
     /** {@return the plan} */
     public FaultPlan build() {
       check(lateRate <= 0 || delayNanos > 0, "late-rate", "it needs a delay-ns");
-      check(cutAfterWrites == 0 || cutWithinWrites == 0, "cut-within-writes", "there is a cut-after-writes already");
+      check(
+          cutAfterWrites == 0 || cutWithinWrites == 0,
+          "cut-within-writes",
+          "there is a cut-after-writes already");
       return new FaultPlan(this);
     }
 

@@ -5,12 +5,27 @@ import io.pollux.block.driver.FaultPlan.Errors;
 import io.pollux.uapi.Errno;
 import java.util.Set;
 
-/** Parses the keys of a {@link FaultPlan}'s line. An error is an IllegalArgumentException that names the key. */
+/**
+ * Parses the keys of a {@link FaultPlan}'s line. An error is an IllegalArgumentException that names
+ * the key.
+ */
 final class FaultPlanLine {
   private static final Set<String> KEYS =
       Set.of(
-          "seed", "error", "errors", "error-rate", "error-at", "error-sectors", "short-rate", "short-at", "delay-ns",
-          "late-rate", "reorder", "withhold-tags", "cut-after-writes", "cut-within-writes");
+          "seed",
+          "error",
+          "errors",
+          "error-rate",
+          "error-at",
+          "error-sectors",
+          "short-rate",
+          "short-at",
+          "delay-ns",
+          "late-rate",
+          "reorder",
+          "withhold-tags",
+          "cut-after-writes",
+          "cut-within-writes");
 
   private FaultPlanLine() {}
 
@@ -35,7 +50,8 @@ final class FaultPlanLine {
       case "error-sectors" -> {
         int dash = value.indexOf('-');
         FaultPlan.Builder.check(dash > 0, key, value + " is not FIRST-LAST");
-        plan.errorSectors(number(key, value.substring(0, dash)), number(key, value.substring(dash + 1)));
+        plan.errorSectors(
+            number(key, value.substring(0, dash)), number(key, value.substring(dash + 1)));
       }
       case "short-rate" -> plan.shortRate(rate(key, value));
       case "short-at" -> plan.shortAt(number(key, value));

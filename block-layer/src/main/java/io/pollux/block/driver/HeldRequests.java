@@ -6,8 +6,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one hardware queue that a {@link FaultDisk} holds back, each until its own deadline. They are released in
- * the plan's order. Their driver data is their number. For one thread at a time.
+ * Requests of one hardware queue that a {@link FaultDisk} holds back, each until its own deadline.
+ * They are released in the plan's order. Their driver data is their number. For one thread at a
+ * time.
  */
 final class HeldRequests {
   private final FaultPlan plan;
@@ -78,7 +79,9 @@ final class HeldRequests {
     return link(taken);
   }
 
-  /** Sorts some of the taken requests into the plan's order. They are few, and nothing is allocated. */
+  /**
+   * Sorts some of the taken requests into the plan's order. They are few, and nothing is allocated.
+   */
   private void sort(int from, int to) {
     for (int i = from + 1; i < to; i++) {
       Request moving = ready(i);

@@ -14,11 +14,12 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An image file or a block device of the host, read and written in place. It uses the host's io_uring, with O_DIRECT if
- * possible, or pread and pwrite if the host has no io_uring.
+ * An image file or a block device of the host, read and written in place. It uses the host's
+ * io_uring, with O_DIRECT if possible, or pread and pwrite if the host has no io_uring.
  *
- * <p>Errors of the host's filesystem or disk become this disk's errors; an error that no disk reports becomes EIO.
- * Thread.interrupt does not disturb I/O: the thread finishes it and keeps its interrupt status.
+ * <p>Errors of the host's filesystem or disk become this disk's errors; an error that no disk
+ * reports becomes EIO. Thread.interrupt does not disturb I/O: the thread finishes it and keeps its
+ * interrupt status.
  */
 public final class HostDisk extends PolledDisk {
   private final PlainFile file;
@@ -65,7 +66,10 @@ public final class HostDisk extends PolledDisk {
     }
   }
 
-  /** Returns the reason why a file in memory needs no io_uring, or null: it is copied, without a device to wait for. */
+  /**
+   * Returns the reason why a file in memory needs no io_uring, or null: it is copied, without a
+   * device to wait for.
+   */
   private static @Nullable String memory(Path path) throws IOException {
     String type = Files.getFileStore(path).type();
     boolean device = !Files.isRegularFile(path); // a device's node may be in memory
@@ -73,7 +77,8 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * Describes how the file is accessed, and whether with registered buffers, as of the fixed buffers used so far.
+   * Describes how the file is accessed, and whether with registered buffers, as of the fixed
+   * buffers used so far.
    *
    * @return "io_uring" with details, or "pread and pwrite" with the reason, in a few words
    */
@@ -118,12 +123,14 @@ public final class HostDisk extends PolledDisk {
   }
 
   /**
-   * Returns the limits. Without io_uring, data goes to the host's page cache, a flush follows each durable write, and
-   * there are no discards.
+   * Returns the limits. Without io_uring, data goes to the host's page cache, a flush follows each
+   * durable write, and there are no discards.
    */
   @Override
   QueueLimits limits() {
-    return uring != null ? uring.limits() : QueueLimits.of(BlkTypes.SECTOR_SIZE).withWriteCache(true, false);
+    return uring != null
+        ? uring.limits()
+        : QueueLimits.of(BlkTypes.SECTOR_SIZE).withWriteCache(true, false);
   }
 
   @Override
@@ -133,7 +140,8 @@ public final class HostDisk extends PolledDisk {
 
   @Override
   public void close() {
-    try (file; uring) { // closes in reverse order, each even if the other throws
+    try (file;
+        uring) { // closes in reverse order, each even if the other throws
       return;
     }
   }

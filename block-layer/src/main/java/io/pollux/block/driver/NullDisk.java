@@ -13,12 +13,13 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk with no latency, or a configured one. Metadata is kept in memory, so that a filesystem can live on it. Data
- * requests move nothing, unless the disk is memory-backed. It shows the cost of the layers above a device.
+ * A disk with no latency, or a configured one. Metadata is kept in memory, so that a filesystem can
+ * live on it. Data requests move nothing, unless the disk is memory-backed. It shows the cost of
+ * the layers above a device.
  *
- * <p>With TIMER, a request on an interrupt-driven queue completes on the disk's own thread at its deadline. One on a
- * polled queue completes at the first poll after its deadline. With SOFTIRQ, the thread completes requests as soon as
- * it can, and a poll completes polled ones at once.
+ * <p>With TIMER, a request on an interrupt-driven queue completes on the disk's own thread at its
+ * deadline. One on a polled queue completes at the first poll after its deadline. With SOFTIRQ, the
+ * thread completes requests as soon as it can, and a poll completes polled ones at once.
  */
 @LinuxSource(file = "drivers/block/null_blk_main.c", name = "null_blk")
 public final class NullDisk extends PolledDisk {
@@ -51,8 +52,8 @@ public final class NullDisk extends PolledDisk {
   }
 
   /**
-   * Makes a disk with a clock that the caller supplies. It has no thread: requests of interrupt-driven queues complete
-   * at their deadlines inside {@link #expireTimers}.
+   * Makes a disk with a clock that the caller supplies. It has no thread: requests of
+   * interrupt-driven queues complete at their deadlines inside {@link #expireTimers}.
    *
    * @param memory keeps the metadata, and the data if memory-backed; closed with this
    * @param parameters its behaviour
@@ -63,7 +64,8 @@ public final class NullDisk extends PolledDisk {
     return new NullDisk(memory, parameters, clock, false);
   }
 
-  private NullDisk(RamDisk memory, NullParameters parameters, LongSupplier clock, boolean threaded) {
+  private NullDisk(
+      RamDisk memory, NullParameters parameters, LongSupplier clock, boolean threaded) {
     super(memory.bytes());
     this.memory = memory;
     this.parameters = parameters;
@@ -82,7 +84,9 @@ public final class NullDisk extends PolledDisk {
   @Override
   public boolean isIdle() {
     boolean idle = true;
-    for (int i = 0; irqs != null && irqs.isAlive() && lines.length != 0 && i < parameters.submitQueues(); i++) {
+    for (int i = 0;
+        irqs != null && irqs.isAlive() && lines.length != 0 && i < parameters.submitQueues();
+        i++) {
       idle &= lines[i].isEmpty();
     }
     return idle;
@@ -96,7 +100,8 @@ public final class NullDisk extends PolledDisk {
 
   @Override
   TagSet tagSet() {
-    return new TagSet(parameters.submitQueues(), parameters.pollQueues(), parameters.hwQueueDepth(), true);
+    return new TagSet(
+        parameters.submitQueues(), parameters.pollQueues(), parameters.hwQueueDepth(), true);
   }
 
   @Override
@@ -112,7 +117,9 @@ public final class NullDisk extends PolledDisk {
 
   @Override
   int transfer(Bio bio, boolean write) {
-    return parameters.memoryBacked() || bio.has(BlkTypes.REQ_META) ? memory.transfer(bio, write) : 0;
+    return parameters.memoryBacked() || bio.has(BlkTypes.REQ_META)
+        ? memory.transfer(bio, write)
+        : 0;
   }
 
   @Override
@@ -136,7 +143,9 @@ public final class NullDisk extends PolledDisk {
   }
 
   @Override
-  @LinuxSource(file = "drivers/block/null_blk_main.c", name = {"null_queue_rq", "null_cmd_end_timer"})
+  @LinuxSource(
+      file = "drivers/block/null_blk_main.c",
+      name = {"null_queue_rq", "null_cmd_end_timer"})
   public void queueRqs(HwCtx hctx, Request chain) {
     if (!delays(hctx)) {
       super.queueRqs(hctx, chain);
@@ -161,7 +170,8 @@ public final class NullDisk extends PolledDisk {
   }
 
   /**
-   * Completes the due requests of interrupt-driven queues. Only for a disk made by {@link #withClock}.
+   * Completes the due requests of interrupt-driven queues. Only for a disk made by {@link
+   * #withClock}.
    *
    * @return whether there were any
    */
@@ -192,7 +202,8 @@ public final class NullDisk extends PolledDisk {
 
   @Override
   public void close() {
-    try (memory; irqs) { // closes in reverse order, each even if the other throws
+    try (memory;
+        irqs) { // closes in reverse order, each even if the other throws
       return;
     }
   }

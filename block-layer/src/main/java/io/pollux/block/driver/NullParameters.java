@@ -7,11 +7,12 @@ import io.pollux.block.TagSet;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The parameters of a {@link NullDisk}, named as null_blk's. There is no queue_mode: it is always 2, multiqueue. Start
- * with {@link #DEFAULT} and change what differs.
+ * The parameters of a {@link NullDisk}, named as null_blk's. There is no queue_mode: it is always
+ * 2, multiqueue. Start with {@link #DEFAULT} and change what differs.
  *
  * @param irqmode when requests on interrupt-driven queues complete
- * @param completionNsec with {@link IrqMode#TIMER}, nanoseconds per request, polled or not; from 0 to a second
+ * @param completionNsec with {@link IrqMode#TIMER}, nanoseconds per request, polled or not; from 0
+ *     to a second
  * @param hwQueueDepth tags of each hardware queue, from 1 to 65,536
  * @param submitQueues interrupt-driven hardware queues, from 1 to 256
  * @param pollQueues polled hardware queues, from 0 to 256
@@ -28,8 +29,8 @@ public record NullParameters(
     int bs,
     boolean memoryBacked) {
   /**
-   * One queue of each kind; requests complete at once, without interrupts; data is not kept. (null_blk's default
-   * irqmode is SOFTIRQ.)
+   * One queue of each kind; requests complete at once, without interrupts; data is not kept.
+   * (null_blk's default irqmode is SOFTIRQ.)
    */
   public static final NullParameters DEFAULT =
       new NullParameters(
@@ -37,8 +38,13 @@ public record NullParameters(
 
   private static final long MAX_NSEC = 1_000_000_000;
 
-  /** When an unpolled request completes. On a polled queue, NONE and SOFTIRQ complete at the next poll. */
-  @LinuxSource(file = "drivers/block/null_blk_main.c", name = {"NULL_IRQ_NONE", "NULL_IRQ_SOFTIRQ", "NULL_IRQ_TIMER"})
+  /**
+   * When an unpolled request completes. On a polled queue, NONE and SOFTIRQ complete at the next
+   * poll.
+   */
+  @LinuxSource(
+      file = "drivers/block/null_blk_main.c",
+      name = {"NULL_IRQ_NONE", "NULL_IRQ_SOFTIRQ", "NULL_IRQ_TIMER"})
   public enum IrqMode {
     /** Inside queueRqs, on the submitter's thread. */
     NONE,
@@ -90,7 +96,8 @@ public record NullParameters(
    * @return the new parameters
    */
   public NullParameters withBs(int bytes) {
-    return new NullParameters(irqmode, completionNsec, hwQueueDepth, submitQueues, pollQueues, bytes, memoryBacked);
+    return new NullParameters(
+        irqmode, completionNsec, hwQueueDepth, submitQueues, pollQueues, bytes, memoryBacked);
   }
 
   /**
@@ -100,6 +107,7 @@ public record NullParameters(
    * @return the new parameters
    */
   public NullParameters withMemoryBacked(boolean backed) {
-    return new NullParameters(irqmode, completionNsec, hwQueueDepth, submitQueues, pollQueues, bs, backed);
+    return new NullParameters(
+        irqmode, completionNsec, hwQueueDepth, submitQueues, pollQueues, bs, backed);
   }
 }

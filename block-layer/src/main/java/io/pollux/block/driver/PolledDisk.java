@@ -14,10 +14,12 @@ import io.pollux.uapi.Errno;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The common part of the disks of this package. An interrupt-driven request is served inside queueRqs, a polled one
- * inside a poll, or before it if the disk moves data on its own. Subclasses define the transfer.
+ * The common part of the disks of this package. An interrupt-driven request is served inside
+ * queueRqs, a polled one inside a poll, or before it if the disk moves data on its own. Subclasses
+ * define the transfer.
  */
-public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permits RamDisk, NullDisk, HostDisk {
+public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable
+    permits RamDisk, NullDisk, HostDisk {
   private final long bytes;
 
   PolledDisk(long bytes) {
@@ -58,7 +60,8 @@ public abstract sealed class PolledDisk implements BlkMqOps, AutoCloseable permi
   abstract int transfer(Bio bio, boolean write);
 
   /**
-   * Transfers data between memory and the disk, as a bio with these flags would. The range lies inside the disk.
+   * Transfers data between memory and the disk, as a bio with these flags would. The range lies
+   * inside the disk.
    *
    * @return 0 or a negative errno
    */

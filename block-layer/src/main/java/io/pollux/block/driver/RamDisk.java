@@ -11,8 +11,8 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory. It is sparse: a range that was never written takes no memory, and a discard frees memory. It has no
- * cache, so a completed write is as durable as the disk.
+ * A disk in memory. It is sparse: a range that was never written takes no memory, and a discard
+ * frees memory. It has no cache, so a completed write is as durable as the disk.
  */
 public final class RamDisk extends PolledDisk {
   private final long address;
@@ -40,9 +40,10 @@ public final class RamDisk extends PolledDisk {
   }
 
   /**
-   * Gives the disk a thread that copies data for polled reads and writes of one segment, in parallel with the
-   * submitter. Called before the first request. Useful if a processor is idle. Not for a disk in a {@link FaultDisk},
-   * which orders its requests itself. If the host can't create a thread, the disk works without one.
+   * Gives the disk a thread that copies data for polled reads and writes of one segment, in
+   * parallel with the submitter. Called before the first request. Useful if a processor is idle.
+   * Not for a disk in a {@link FaultDisk}, which orders its requests itself. If the host can't
+   * create a thread, the disk works without one.
    *
    * @return this
    */
@@ -73,7 +74,8 @@ public final class RamDisk extends PolledDisk {
   }
 
   /**
-   * Completes the requests whose data was copied. If there are none, it serves waiting ones itself instead of spinning.
+   * Completes the requests whose data was copied. If there are none, it serves waiting ones itself
+   * instead of spinning.
    */
   @Override
   public int poll(HwCtx hctx) {

@@ -18,8 +18,9 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * The volatile write cache of a {@link FaultDisk}: writes in order, with their data, until they are flushed. A full
- * cache is written back whole, as a disk may do at any time. For one thread at a time.
+ * The volatile write cache of a {@link FaultDisk}: writes in order, with their data, until they are
+ * flushed. A full cache is written back whole, as a disk may do at any time. For one thread at a
+ * time.
  *
  * <p>Each write allocates its data, and an entry for each sector.
  */
@@ -42,7 +43,8 @@ final class WriteCache implements AutoCloseable {
     final FaultLog.Fault asFault;
     final int opf;
     final byte[] data;
-    final BitSet durable = new BitSet(); // sectors, from the first, that a later durable write has overwritten
+    // sectors, from the first, that a later durable write has overwritten
+    final BitSet durable = new BitSet();
 
     Write(long number, Request request, int bytes) {
       Bio bio = request.bio();
@@ -83,7 +85,9 @@ final class WriteCache implements AutoCloseable {
     return switch (bio.op()) {
       case BlkTypes.REQ_OP_READ -> read(request, request.bytes());
       case BlkTypes.REQ_OP_WRITE ->
-          bio.has(BlkTypes.REQ_FUA) ? writeThrough(request) : write(number, request, request.bytes());
+          bio.has(BlkTypes.REQ_FUA)
+              ? writeThrough(request)
+              : write(number, request, request.bytes());
       case BlkTypes.REQ_OP_FLUSH -> flush();
       default -> -Errno.EOPNOTSUPP;
     };
@@ -114,7 +118,9 @@ final class WriteCache implements AutoCloseable {
       return status;
     }
     long end = at + length;
-    for (long sector = at >> BlkTypes.SECTOR_SHIFT; sector << BlkTypes.SECTOR_SHIFT < end; sector++) {
+    for (long sector = at >> BlkTypes.SECTOR_SHIFT;
+        sector << BlkTypes.SECTOR_SHIFT < end;
+        sector++) {
       Write write = newest.get(sector);
       if (write != null) {
         long from = Math.max(at, sector << BlkTypes.SECTOR_SHIFT);
@@ -148,8 +154,8 @@ final class WriteCache implements AutoCloseable {
   }
 
   /**
-   * Writes to the medium durably. The rest of the cache stays cached, without these sectors. Returns 0 or a negative
-   * errno.
+   * Writes to the medium durably. The rest of the cache stays cached, without these sectors.
+   * Returns 0 or a negative errno.
    */
   private int writeThrough(Request request) {
     long at = request.bio().sector() << BlkTypes.SECTOR_SHIFT;
@@ -201,8 +207,8 @@ final class WriteCache implements AutoCloseable {
   }
 
   /**
-   * Stores sectors of a write on the medium, except those that a later durable write has overwritten. Returns 0 or a
-   * negative errno.
+   * Stores sectors of a write on the medium, except those that a later durable write has
+   * overwritten. Returns 0 or a negative errno.
    */
   private int store(Write write, int first, int end) {
     int from = write.durable.nextClearBit(first);
@@ -212,8 +218,10 @@ final class WriteCache implements AutoCloseable {
       int to = next < 0 ? most : Math.min(next, most);
       int length = (to - from) << BlkTypes.SECTOR_SHIFT;
       MemorySegment memory = RawMemory.segment(bounce, length);
-      MemorySegment.copy(write.data, from << BlkTypes.SECTOR_SHIFT, memory, ValueLayout.JAVA_BYTE, 0, length);
-      int status = disk.move(write.opf, (write.start() + from) << BlkTypes.SECTOR_SHIFT, bounce, length);
+      MemorySegment.copy(
+          write.data, from << BlkTypes.SECTOR_SHIFT, memory, ValueLayout.JAVA_BYTE, 0, length);
+      int status =
+          disk.move(write.opf, (write.start() + from) << BlkTypes.SECTOR_SHIFT, bounce, length);
       if (status != 0) {
         return status;
       }
@@ -232,8 +240,9 @@ final class WriteCache implements AutoCloseable {
   }
 
   /**
-   * Cuts the power: each write is kept, lost or torn. In half of all cases the writes reach the medium in another
-   * order. A write that the medium refuses is lost. The cache is empty afterwards.
+   * Cuts the power: each write is kept, lost or torn. In half of all cases the writes reach the
+   * medium in another order. A write that the medium refuses is lost. The cache is empty
+   * afterwards.
    */
   void cut(SplittableRandom random) {
     List<Remains> remains = new ArrayList<>();
@@ -246,7 +255,8 @@ final class WriteCache implements AutoCloseable {
     for (Remains each : remains) {
       int there = each.to() - each.from();
       boolean stored = there > 0 && store(each.write(), each.from(), each.to()) == 0;
-      FaultLog.Kind whole = there == each.write().sectors() ? FaultLog.Kind.KEPT : FaultLog.Kind.TORN;
+      FaultLog.Kind whole =
+          there == each.write().sectors() ? FaultLog.Kind.KEPT : FaultLog.Kind.TORN;
       log.add(each.write().as(stored ? whole : FaultLog.Kind.LOST));
     }
     forget();
@@ -263,7 +273,9 @@ final class WriteCache implements AutoCloseable {
       return new Remains(write, 0, 0);
     }
     int border = random.nextInt(1, blocks) * blockSectors;
-    return random.nextBoolean() ? new Remains(write, 0, border) : new Remains(write, border, sectors);
+    return random.nextBoolean()
+        ? new Remains(write, 0, border)
+        : new Remains(write, border, sectors);
   }
 
   @Override

@@ -26,7 +26,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Direct writes that must be durable when they complete, and the ioctls, on a disk that the test controls. */
+/**
+ * Direct writes that must be durable when they complete, and the ioctls, on a disk that the test
+ * controls.
+ */
 @Timeout(60)
 class BdevDurableTest {
   private static final int BYTES = 4 << 20;
@@ -76,7 +79,8 @@ class BdevDurableTest {
     for (int flags : new int[] {Fcntl.O_DSYNC, Fcntl.O_SYNC, 0}) {
       File file = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | flags);
       result = NOT_DONE;
-      assertThat(write(file, flags == 0 ? AioAbi.RWF_DSYNC : 0, false, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
+      assertThat(write(file, flags == 0 ? AioAbi.RWF_DSYNC : 0, false, 4096))
+          .isEqualTo(-Kiocb.EIOCBQUEUED);
       assertThat(disk.seen()).containsExactly("write 0+8");
       disk.release(0);
       assertThat(result).as("not durable yet").isEqualTo(NOT_DONE);
@@ -101,7 +105,8 @@ class BdevDurableTest {
   @Test
   void polledItIsPolledUntilItIsDurable() {
     File file = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
-    assertThat(write(file, AioAbi.RWF_DSYNC | AioAbi.RWF_HIPRI, false, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    assertThat(write(file, AioAbi.RWF_DSYNC | AioAbi.RWF_HIPRI, false, 4096))
+        .isEqualTo(-Kiocb.EIOCBQUEUED);
     disk.release(0);
     assertThat(file.op().iopoll(iocb, false)).isEqualTo(1);
     assertThat(result).isEqualTo(NOT_DONE);
@@ -161,7 +166,9 @@ class BdevDurableTest {
 
   @Test
   void sizesByIoctl() {
-    bdev = disk.disk(new TagSet(1, 1, 64, true), QueueLimits.of(1024).withPhysicalBlockSize(4096), true);
+    bdev =
+        disk.disk(
+            new TagSet(1, 1, 64, true), QueueLimits.of(1024).withPhysicalBlockSize(4096), true);
     File file = open(Fcntl.O_RDONLY);
     assertThat(ioctl(file, BlkIoctl.BLKSSZGET)).isZero();
     assertThat(RawMemory.getInt(memory)).isEqualTo(1024);
@@ -196,7 +203,10 @@ class BdevDurableTest {
     assertThat(disk.contents[8703]).isZero();
     assertThat(disk.contents[8704]).isEqualTo((byte) 5);
     assertThat(range(file, BlkIoctl.BLKDISCARD, 0, 512)).isEqualTo(-Errno.EOPNOTSUPP);
-    for (long[] bad : new long[][] {{1, 512}, {0, 100}, {0, 0}, {-512, 512}, {0, -512}, {BYTES, 512}, {512, BYTES}}) {
+    for (long[] bad :
+        new long[][] {
+          {1, 512}, {0, 100}, {0, 0}, {-512, 512}, {0, -512}, {BYTES, 512}, {512, BYTES}
+        }) {
       assertThat(range(file, BlkIoctl.BLKZEROOUT, bad[0], bad[1])).isEqualTo(-Errno.EINVAL);
     }
     assertThat(file.op().ioctl(current, file, BlkIoctl.BLKZEROOUT, 8)).isEqualTo(-Errno.EFAULT);

@@ -91,7 +91,8 @@ class BdevPagesTest {
   }
 
   private final ArrayDisk disk = new ArrayDisk();
-  private final BlockDevice bdev = new BlockDevice("array", 0x100, DISK_BYTES, false, new RequestQueue(disk, 512, 16));
+  private final BlockDevice bdev =
+      new BlockDevice("array", 0x100, DISK_BYTES, false, new RequestQueue(disk, 512, 16));
   private final FileTable table = new FileTable();
   private final BdevInode inode = new BdevInode(new Ramfs(1), 5, bdev);
   private final UserProcess process = new UserProcess();
@@ -123,7 +124,9 @@ class BdevPagesTest {
     iocb.init(file, null);
     iocb.kiPos = pos;
     iocb.kiFlags |= flags | (read ? 0 : Kiocb.IOCB_WRITE);
-    return read ? file.op().readIter(current, iocb, iter) : file.op().writeIter(current, iocb, iter);
+    return read
+        ? file.op().readIter(current, iocb, iter)
+        : file.op().writeIter(current, iocb, iter);
   }
 
   private byte[] memory(int bytes) {
@@ -131,7 +134,8 @@ class BdevPagesTest {
   }
 
   private void put(byte[] data) {
-    MemorySegment.copy(data, 0, RawMemory.segment(memory, data.length), ValueLayout.JAVA_BYTE, 0, data.length);
+    MemorySegment.copy(
+        data, 0, RawMemory.segment(memory, data.length), ValueLayout.JAVA_BYTE, 0, data.length);
   }
 
   @Test
@@ -148,7 +152,8 @@ class BdevPagesTest {
       boolean past = random.nextInt(3) == 0;
       int unit = past ? 512 : 1;
       int pos = random.nextInt(DISK_BYTES / unit) * unit;
-      int bytes = (1 + random.nextInt((random.nextBoolean() ? 5000 : MEMORY_BYTES) / unit - 1)) * unit;
+      int bytes =
+          (1 + random.nextInt((random.nextBoolean() ? 5000 : MEMORY_BYTES) / unit - 1)) * unit;
       int inside = Math.min(bytes, DISK_BYTES - pos);
       File file = past ? direct : buffered;
       if (random.nextBoolean()) {
@@ -207,15 +212,21 @@ class BdevPagesTest {
     File late = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
     assertThat(late.op().fsync(current, late, false)).as("opened after the report").isZero();
     assertThat(first.op().fsync(current, first, false)).isZero();
-    assertThat(second.op().fsync(current, second, false)).as("the first file's report is its own").isEqualTo(-Errno.EIO);
+    assertThat(second.op().fsync(current, second, false))
+        .as("the first file's report is its own")
+        .isEqualTo(-Errno.EIO);
     assertThat(second.op().fsync(current, second, false)).isZero();
     disk.failing = true;
     assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
-    assertThat(rw(second, true, 8192, 512, Kiocb.IOCB_DIRECT)).as("not in that range").isEqualTo(512);
+    assertThat(rw(second, true, 8192, 512, Kiocb.IOCB_DIRECT))
+        .as("not in that range")
+        .isEqualTo(512);
     assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
     disk.failing = false;
     assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).as("once").isEqualTo(512);
-    assertThat(rw(late, false, 0, 512, 0)).as("a durable write reports as fsync does").isEqualTo(-Errno.EIO);
+    assertThat(rw(late, false, 0, 512, 0))
+        .as("a durable write reports as fsync does")
+        .isEqualTo(-Errno.EIO);
     assertThat(rw(late, false, 0, 512, 0)).isEqualTo(512);
     assertThat(first.op().fsync(current, first, false)).isEqualTo(-Errno.EIO);
     first.fput(current);
@@ -237,7 +248,9 @@ class BdevPagesTest {
         assertThat(next.op().fsync(current, next, false)).isEqualTo(-Errno.EIO);
         next.fput(current);
       }
-      assertThat(bdev.sync(current)).as("at shutdown, if no file has reported it").isEqualTo(asked ? 0 : -Errno.EIO);
+      assertThat(bdev.sync(current))
+          .as("at shutdown, if no file has reported it")
+          .isEqualTo(asked ? 0 : -Errno.EIO);
       assertThat(bdev.sync(current)).isZero();
     }
   }
@@ -264,7 +277,9 @@ class BdevPagesTest {
     assertThat(rw(direct, true, 0, 512, nowait)).isEqualTo(512);
     assertThat(rw(buffered, true, 0, 1, 0)).isEqualTo(1);
     assertThat(rw(buffered, true, 0, 512, nowait)).isEqualTo(512);
-    assertThat(rw(direct, true, 0, 512, nowait)).as("something is cached there").isEqualTo(-Errno.EAGAIN);
+    assertThat(rw(direct, true, 0, 512, nowait))
+        .as("something is cached there")
+        .isEqualTo(-Errno.EAGAIN);
     assertThat(rw(direct, false, 0, 512, nowait)).isEqualTo(-Errno.EAGAIN);
     assertThat(rw(direct, true, 36 * PAGE, 512, nowait)).isEqualTo(512);
     buffered.fput(current);

@@ -143,7 +143,8 @@ class BdevRangesTest {
   @Test
   void zeroesOrPunchesOrDiscards() {
     disk.passing = false;
-    for (int mode : new int[] {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, PUNCH}) {
+    for (int mode :
+        new int[] {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, PUNCH}) {
       boolean keeps = mode != PUNCH;
       CompletableFuture<Integer> result = inTheBackground(mode, 512, 1024);
       assertThat(disk.seen()).containsExactly("zero 1+2");
@@ -182,7 +183,8 @@ class BdevRangesTest {
 
   @Test
   void rangesHaveToBeBlocksOfTheDevice() {
-    for (int mode : new int[] {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, PUNCH}) {
+    for (int mode :
+        new int[] {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, PUNCH}) {
       boolean cut = (mode & FALLOC_FL_KEEP_SIZE) != 0;
       int behind = cut ? 0 : -Errno.EINVAL;
       assertThat(fallocate(mode, 100, 512)).isEqualTo(-Errno.EINVAL);
@@ -214,7 +216,9 @@ class BdevRangesTest {
       assertThat(fallocate(mode, 0, 4096)).as("mode %s", mode).isEqualTo(-Errno.EOPNOTSUPP);
     }
     assertThat(fallocate(0, 100, 4096)).as("the range is looked at first").isEqualTo(-Errno.EINVAL);
-    assertThat(fallocate(FALLOC_FL_COLLAPSE_RANGE, 100, 4096)).as("but not for these").isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(fallocate(FALLOC_FL_COLLAPSE_RANGE, 100, 4096))
+        .as("but not for these")
+        .isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(find(4096)).isEqualTo("7*4096");
   }
 
@@ -238,7 +242,10 @@ class BdevRangesTest {
 
   @Test
   void whatIsCachedOfTheRangeGoesAndNothingElse() {
-    for (long[] range : new long[][] {{0, 4096}, {512, 1024}, {512, 4096}, {3584, 8704}, {8192, 4608}, {0, 20480}}) {
+    for (long[] range :
+        new long[][] {
+          {0, 4096}, {512, 1024}, {512, 4096}, {3584, 8704}, {8192, 4608}, {0, 20480}
+        }) {
       for (int dirty = 0; dirty < 3; dirty++) {
         Arrays.fill(disk.contents, OLD);
         bdev.pageCache().drop();
@@ -252,7 +259,9 @@ class BdevRangesTest {
         String all = stretches(expected, 20480);
         assertThat(find(20480)).as("%s %s", range[0], dirty).isEqualTo(all);
         assertThat(file.op().fsync(current, file, false)).isZero();
-        assertThat(stretches(disk.contents, 20480)).as("%s %s, on the disk", range[0], dirty).isEqualTo(all);
+        assertThat(stretches(disk.contents, 20480))
+            .as("%s %s, on the disk", range[0], dirty)
+            .isEqualTo(all);
       }
     }
   }
@@ -261,7 +270,9 @@ class BdevRangesTest {
   void whoWritesThereMeanwhileMakesItBusyAndKeepsWhatHeWrote() {
     disk.passing = false;
     CompletableFuture<Integer> result = inTheBackground(FALLOC_FL_ZERO_RANGE, 0, 8192);
-    assertThat(rw(current, false, 4096, 4096)).as("a page whole, which asks nothing of the disk").isEqualTo(4096);
+    assertThat(rw(current, false, 4096, 4096))
+        .as("a page whole, which asks nothing of the disk")
+        .isEqualTo(4096);
     disk.passing = true;
     disk.release(0);
     assertThat(result.join()).isEqualTo(-Errno.EBUSY);
@@ -278,7 +289,8 @@ class BdevRangesTest {
       Thread.sleep(1);
     }
     CompletableFuture<Integer> zeroed = new CompletableFuture<>();
-    Thread zeroing = by(task -> file.op().fallocate(task, file, FALLOC_FL_ZERO_RANGE, 0, 4096), zeroed);
+    Thread zeroing =
+        by(task -> file.op().fallocate(task, file, FALLOC_FL_ZERO_RANGE, 0, 4096), zeroed);
     while (zeroing.getState() != Thread.State.WAITING) {
       Thread.sleep(1);
     }

@@ -129,7 +129,9 @@ final class BufCacheTest {
   void aBufferThatIsHeldAtTheEndIsAnAssertion() throws ErrnoException {
     try (TestBlocks leaks = new TestBlocks(4)) {
       Buf buf = leaks.read(1);
-      assertThatThrownBy(leaks.cache::drop).isInstanceOf(AssertionError.class).hasMessageContaining("1 references");
+      assertThatThrownBy(leaks.cache::drop)
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining("1 references");
       buf.release();
     }
   }
@@ -137,7 +139,10 @@ final class BufCacheTest {
   @Test
   void aBlockMayBeSmallerThanThoseOfTheDisk() throws ErrnoException {
     BufCache large =
-        new BufCache(blocks.disk.disk(new TagSet(1, 0, 8, false), QueueLimits.of(4096)), LIMIT, Errno.EUCLEAN);
+        new BufCache(
+            blocks.disk.disk(new TagSet(1, 0, 8, false), QueueLimits.of(4096)),
+            LIMIT,
+            Errno.EUCLEAN);
     BufData data = large.newSpace().readData(blocks.task, 5 * BLOCK, BLOCK, LEAF, () -> "block 5");
     assertThat(data.i32(VALUE)).isEqualTo(5);
     assertThat(large.readUncached(blocks.task, 6 * BLOCK + 512, 512, "half").size()).isEqualTo(512);
@@ -154,7 +159,10 @@ final class BufCacheTest {
     assertThat(cache.bytes()).isZero();
   }
 
-  /** Tasks that add to blocks under their locks, with a cache of a fraction of the blocks: no addition may be lost. */
+  /**
+   * Tasks that add to blocks under their locks, with a cache of a fraction of the blocks: no
+   * addition may be lost.
+   */
   @Test
   void noChangeIsLostUnderReclaim() throws Exception {
     int threads = 3;

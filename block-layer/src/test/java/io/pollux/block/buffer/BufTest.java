@@ -73,18 +73,21 @@ final class BufTest {
     CountDownLatch ready = new CountDownLatch(threads);
     List<FutureTask<List<Buf>>> running = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      running.add(start(() -> {
-        ready.countDown();
-        ready.await();
-        List<Buf> mine = new ArrayList<>();
-        for (int block = 0; block < 64; block++) {
-          mine.add(blocks.get(block));
-        }
-        return mine;
-      }));
+      running.add(
+          start(
+              () -> {
+                ready.countDown();
+                ready.await();
+                List<Buf> mine = new ArrayList<>();
+                for (int block = 0; block < 64; block++) {
+                  mine.add(blocks.get(block));
+                }
+                return mine;
+              }));
     }
     List<List<Buf>> found = new ArrayList<>();
-    for (FutureTask<List<Buf>> thread : running) { // all hold theirs: an empty buffer ends with its last reference
+    // all hold theirs: an empty buffer ends with its last reference
+    for (FutureTask<List<Buf>> thread : running) {
       found.add(get(thread));
     }
     assertThat(found).containsOnly(found.getFirst());
@@ -164,9 +167,13 @@ final class BufTest {
   void nothingBeyondTheDeviceIsRead() {
     String sentence = "it: beyond the end of the device";
     for (long position : new long[] {64 * BLOCK, 63 * BLOCK + 512, -512, Long.MAX_VALUE & -512}) {
-      assertErrno(() -> blocks.space.read(task, position, BLOCK, LEAF, () -> "it"), Errno.EUCLEAN, sentence);
+      assertErrno(
+          () -> blocks.space.read(task, position, BLOCK, LEAF, () -> "it"),
+          Errno.EUCLEAN,
+          sentence);
       assertErrno(() -> blocks.space.get(position, BLOCK, () -> "it"), Errno.EUCLEAN, sentence);
-      assertErrno(() -> blocks.cache.readUncached(task, position, BLOCK, "it"), Errno.EUCLEAN, sentence);
+      assertErrno(
+          () -> blocks.cache.readUncached(task, position, BLOCK, "it"), Errno.EUCLEAN, sentence);
     }
     assertErrno(() -> blocks.space.get(0, 0, () -> "it"), Errno.EUCLEAN, sentence);
     assertErrno(
@@ -182,11 +189,13 @@ final class BufTest {
     buf.lock(task);
     assertThat(buf.tryLock(other)).isFalse();
     CountDownLatch asks = new CountDownLatch(1);
-    FutureTask<Boolean> waits = start(() -> {
-      asks.countDown();
-      buf.lock(other);
-      return true;
-    });
+    FutureTask<Boolean> waits =
+        start(
+            () -> {
+              asks.countDown();
+              buf.lock(other);
+              return true;
+            });
     asks.await();
     Thread.sleep(20);
     assertThat(waits.isDone()).isFalse();
@@ -204,7 +213,9 @@ final class BufTest {
     Buf buf = blocks.read(1);
     buf.lock(task);
     assertErrno(
-        () -> buf.lock(task), Errno.EUCLEAN, "block at byte 1024: two structures of one change claim it");
+        () -> buf.lock(task),
+        Errno.EUCLEAN,
+        "block at byte 1024: two structures of one change claim it");
     buf.unlock();
     buf.lock(task);
     buf.unlock();
@@ -338,12 +349,14 @@ final class BufTest {
     assertThat(blocks.cache.writeBack(task)).isZero();
     assertThat(blocks.onDisk(2)).isEqualTo(2);
     assertThat(buf.dirty()).isTrue();
-    FutureTask<Boolean> writes = start(() -> {
-      buf.lock(other);
-      buf.write(other);
-      buf.unlock();
-      return true;
-    });
+    FutureTask<Boolean> writes =
+        start(
+            () -> {
+              buf.lock(other);
+              buf.write(other);
+              buf.unlock();
+              return true;
+            });
     while (!buf.locked()) {
       Thread.onSpinWait();
     }
@@ -415,7 +428,8 @@ final class BufTest {
     buf.release();
     assertThat(blocks.disk.takeDone()).containsExactly("write " + 9 * SECTORS + "+" + SECTORS);
     blocks.space.invalidate();
-    assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE)).isEqualTo(5);
+    assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE))
+        .isEqualTo(5);
   }
 
   @Test
@@ -442,7 +456,8 @@ final class BufTest {
     buf.release();
     assertThatThrownBy(() -> blocks.read(9)).hasMessage("block 9: bad magic number (leaf)");
     blocks.space.invalidate();
-    assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE)).isEqualTo(9);
+    assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE))
+        .isEqualTo(9);
   }
 
   @Test
@@ -466,10 +481,13 @@ final class BufTest {
     assertThat(blocks.disk.contents[30 * BLOCK + 512 + 3]).isEqualTo((byte) 6);
     assertThat(blocks.space.readPieces(task, pieces.clone(), LEAF, () -> "it")).isSameAs(buf);
     assertErrno(
-        () -> blocks.space.readPieces(task, new long[] {20 * BLOCK, 512, 31 * BLOCK, 512}, LEAF, () -> "it"),
+        () ->
+            blocks.space.readPieces(
+                task, new long[] {20 * BLOCK, 512, 31 * BLOCK, 512}, LEAF, () -> "it"),
         Errno.EUCLEAN,
         "it: another structure has a part of it");
-    assertErrno(() -> blocks.read(20), Errno.EUCLEAN, "block 20: another structure has a part of it");
+    assertErrno(
+        () -> blocks.read(20), Errno.EUCLEAN, "block 20: another structure has a part of it");
     buf.release();
     buf.release();
   }
@@ -479,7 +497,8 @@ final class BufTest {
     int last = 63 * BLOCK + 512;
     System.arraycopy(blocks.disk.contents, 20 * BLOCK, blocks.disk.contents, last, 512);
     System.arraycopy(blocks.disk.contents, 20 * BLOCK + 512, blocks.disk.contents, 30 * BLOCK, 512);
-    Buf buf = blocks.space.readPieces(task, new long[] {last, 512, 30 * BLOCK, 512}, LEAF, () -> "it");
+    Buf buf =
+        blocks.space.readPieces(task, new long[] {last, 512, 30 * BLOCK, 512}, LEAF, () -> "it");
     assertThat(buf.data().i32(VALUE)).isEqualTo(20);
     buf.release();
   }

@@ -12,8 +12,8 @@ import io.pollux.uapi.Errno;
 import java.nio.ByteBuffer;
 
 /**
- * A disk of blocks of 1 KiB, a cache in front of it, and two types of block. A block begins with its type and a
- * checksum, which is the sum of its other words.
+ * A disk of blocks of 1 KiB, a cache in front of it, and two types of block. A block begins with
+ * its type and a checksum, which is the sum of its other words.
  */
 final class TestBlocks implements AutoCloseable {
   static final int BLOCK = 1024;
@@ -96,7 +96,10 @@ final class TestBlocks implements AutoCloseable {
 
   /** Puts a sound block onto the disk. */
   void format(int block, Type type, int value) {
-    ByteBuffer.wrap(disk.contents, block * BLOCK, BLOCK).putInt(type.magic).putInt(value).putInt(value);
+    ByteBuffer.wrap(disk.contents, block * BLOCK, BLOCK)
+        .putInt(type.magic)
+        .putInt(value)
+        .putInt(value);
   }
 
   /** The value of a block on the disk. */

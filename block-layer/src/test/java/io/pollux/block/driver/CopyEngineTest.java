@@ -23,7 +23,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A RAM disk with a copy engine: the thread's copies, the poller's copies, and the contents afterwards. */
+/**
+ * A RAM disk with a copy engine: the thread's copies, the poller's copies, and the contents
+ * afterwards.
+ */
 @Timeout(120)
 class CopyEngineTest {
   private static final int BLOCK = 4096;
@@ -59,7 +62,9 @@ class CopyEngineTest {
   }
 
   private static long copyThreads() {
-    return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("ram-copy")).count();
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(t -> t.getName().equals("ram-copy"))
+        .count();
   }
 
   private long page(int number) {
@@ -141,7 +146,9 @@ class CopyEngineTest {
     for (int i = CopyEngine.ROOM; i < 40; i++) {
       assertThat(RawMemory.getLong(page(i))).as("page " + i).isZero();
     }
-    assertThat(device.queue().blkPoll(cookie, false)).as("of those that were moved").isBetween(1, CopyEngine.ROOM);
+    assertThat(device.queue().blkPoll(cookie, false))
+        .as("of those that were moved")
+        .isBetween(1, CopyEngine.ROOM);
     submit(task, device, 200, READ, 200, 1);
     awaitMoved(CopyEngine.ROOM, 2 * CopyEngine.ROOM); // before what came later
     pollUntil(device, cookie, 41);
@@ -154,7 +161,9 @@ class CopyEngineTest {
   void aRequestAloneIsLeftToWhoPolls() {
     for (int i = 0; i < 100; i++) {
       int cookie = submit(task, device, i, READ, i, 1);
-      assertThat(device.queue().blkPoll(cookie, false)).as("without waiting for another thread").isEqualTo(1);
+      assertThat(device.queue().blkPoll(cookie, false))
+          .as("without waiting for another thread")
+          .isEqualTo(1);
       assertThat(RawMemory.getLong(page(i))).isEqualTo(i + 1);
     }
   }
@@ -207,7 +216,8 @@ class CopyEngineTest {
 
   @Test
   void noFaultsAreForIt() {
-    assertThatThrownBy(() -> FaultDisk.over(disk, FaultPlan.parse("seed=1"))).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> FaultDisk.over(disk, FaultPlan.parse("seed=1")))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
@@ -263,7 +273,10 @@ class CopyEngineTest {
     };
   }
 
-  /** Some blocks read and some written, none of them twice; then what was read is held against the model. */
+  /**
+   * Some blocks read and some written, none of them twice; then what was read is held against the
+   * model.
+   */
   private void batch(Task mine, int first, long[] model, SplittableRandom random) {
     AtomicInteger done = new AtomicInteger();
     Plug plug = new Plug();
@@ -277,7 +290,14 @@ class CopyEngineTest {
       if (write) {
         model[block] = RawMemory.getLong(page(first + block));
       }
-      Bio bio = Bio.alloc(mine, device, (long) (first + block) * SECTORS, write ? WRITE : READ, ended -> done(ended, done), null);
+      Bio bio =
+          Bio.alloc(
+              mine,
+              device,
+              (long) (first + block) * SECTORS,
+              write ? WRITE : READ,
+              ended -> done(ended, done),
+              null);
       assertThat(bio.addMemory(page(first + block), BLOCK)).isTrue();
       cookie = device.submitBio(mine, bio);
       sent[block] = true;
@@ -290,7 +310,9 @@ class CopyEngineTest {
     }
     for (int block = 0; block < model.length; block++) {
       if (sent[block]) {
-        assertThat(RawMemory.getLong(page(first + block))).as("block " + (first + block)).isEqualTo(model[block]);
+        assertThat(RawMemory.getLong(page(first + block)))
+            .as("block " + (first + block))
+            .isEqualTo(model[block]);
       }
     }
   }

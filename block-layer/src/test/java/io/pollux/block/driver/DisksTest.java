@@ -26,7 +26,8 @@ class DisksTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
   private static final int WRITE = BlkTypes.REQ_OP_WRITE;
   private static final int POLLED = BlkTypes.REQ_HIPRI;
-  private static final NullParameters TIMER = NullParameters.DEFAULT.withIrqmode(IrqMode.TIMER, 10_000);
+  private static final NullParameters TIMER =
+      NullParameters.DEFAULT.withIrqmode(IrqMode.TIMER, 10_000);
 
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
@@ -137,7 +138,8 @@ class DisksTest {
   @Test
   void onlyMetadataIsKeptUnlessTheDiskIsMemoryBacked() {
     for (boolean backed : new boolean[] {false, true}) {
-      NullParameters parameters = NullParameters.DEFAULT.withMemoryBacked(backed).withBs(4096).withQueues(2, 2, 8);
+      NullParameters parameters =
+          NullParameters.DEFAULT.withMemoryBacked(backed).withBs(4096).withQueues(2, 2, 8);
       try (NullDisk disk = new NullDisk(new RamDisk(BYTES), parameters)) {
         BlockDevice bdev = disk.disk("nullb0", 1, false);
         assertThat(bdev.queue().logicalBlockSize()).isEqualTo(4096);
@@ -153,9 +155,11 @@ class DisksTest {
 
   @Test
   void parametersOutOfRangeAreRefused() {
-    assertThatThrownBy(() -> TIMER.withIrqmode(IrqMode.TIMER, -1)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> TIMER.withIrqmode(IrqMode.TIMER, -1))
+        .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> TIMER.withBs(8192)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> TIMER.withQueues(0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> TIMER.withQueues(0, 1, 1))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
@@ -180,7 +184,9 @@ class DisksTest {
 
   private static void assertPattern(RamDisk disk, int from, int to) {
     for (int at = 0; at < BYTES; at += 8) {
-      assertThat(RawMemory.getLong(disk.address() + at)).as("byte " + at).isEqualTo(at >= from && at < to ? 0 : 1);
+      assertThat(RawMemory.getLong(disk.address() + at))
+          .as("byte " + at)
+          .isEqualTo(at >= from && at < to ? 0 : 1);
     }
   }
 }

@@ -31,8 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A driver that throws, in a task's call or in a thread of its own. One report is printed, requests in flight fail with EIO, and
- * later requests fail at once. No wait is unbounded.
+ * A driver that throws, in a task's call or in a thread of its own. One report is printed, requests
+ * in flight fail with EIO, and later requests fail at once. No wait is unbounded.
  */
 @Timeout(60)
 class DriverFailureTest {
@@ -124,7 +124,11 @@ class DriverFailureTest {
   }
 
   private static String sentence(String where, String what) {
-    return "kernel oops in " + where + ": " + what + "; bad0 is shut down, and its requests fail with EIO";
+    return "kernel oops in "
+        + where
+        + ": "
+        + what
+        + "; bad0 is shut down, and its requests fail with EIO";
   }
 
   @Test
@@ -209,7 +213,10 @@ class DriverFailureTest {
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
   }
 
-  /** A plug holds requests from before and after the failure. Each fails once, when the plug is flushed. */
+  /**
+   * A plug holds requests from before and after the failure. Each fails once, when the plug is
+   * flushed.
+   */
   @Test
   void whatAPlugHoldsFailsWhenThePlugIsFlushed() throws InterruptedException {
     Forgets driver = new Forgets();
@@ -236,7 +243,9 @@ class DriverFailureTest {
     assertDead(sentence("a test", "java.lang.AssertionError: broken"));
   }
 
-  /** Requests fail only once isIdle returns true: the hardware then no longer accesses their memory. */
+  /**
+   * Requests fail only once isIdle returns true: the hardware then no longer accesses their memory.
+   */
   @Test
   void nothingEndsWhileTheDriverIsBusy() throws InterruptedException {
     AtomicInteger looks = new AtomicInteger();
@@ -286,7 +295,10 @@ class DriverFailureTest {
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
   }
 
-  /** Completes some requests itself, and passes them on all the same: the disk below sees requests that are over. */
+  /**
+   * Completes some requests itself, and passes them on all the same: the disk below sees requests
+   * that are over.
+   */
   private static final class PassesTwice implements BlkMqOps {
     private final BlkMqOps below;
     private final int wrongOne;
@@ -322,7 +334,8 @@ class DriverFailureTest {
       awaitEnded(4);
       assertThat(ended).first().isEqualTo("3 0");
       assertThat(ended.subList(1, 4)).allMatch(each -> each.matches("[012] (0|-5)"));
-      assertDead(sentence("nullb-irq", "java.lang.AssertionError: a request that is not in flight"));
+      assertDead(
+          sentence("nullb-irq", "java.lang.AssertionError: a request that is not in flight"));
     }
   }
 
@@ -382,7 +395,10 @@ class DriverFailureTest {
     }
   }
 
-  /** A failing end_io does not concern the driver: the disk and the other bios of the batch continue. */
+  /**
+   * A failing end_io does not concern the driver: the disk and the other bios of the batch
+   * continue.
+   */
   @Test
   void anEndIoThatThrowsIsItsOwnersMatter() throws InterruptedException {
     NullParameters softirq = NullParameters.DEFAULT.withIrqmode(IrqMode.SOFTIRQ, 0);
@@ -415,7 +431,10 @@ class DriverFailureTest {
     }
   }
 
-  /** Many tasks with plugged, polled and other requests while the driver fails: every request completes once. */
+  /**
+   * Many tasks with plugged, polled and other requests while the driver fails: every request
+   * completes once.
+   */
   @Test
   void everyRequestEndsOnceWhoeverHasItWhenTheDriverFails() throws InterruptedException {
     for (int round = 0; round < 5; round++) {
@@ -454,7 +473,8 @@ class DriverFailureTest {
       }
       assertThat(over).as("ended, of " + sent).hasValue(sent.get());
       assertThat(bdev.queue().busyTags()).isZero();
-      assertThat(said).containsExactly(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
+      assertThat(said)
+          .containsExactly(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
     }
   }
 

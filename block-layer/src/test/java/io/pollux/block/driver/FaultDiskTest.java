@@ -42,7 +42,8 @@ class FaultDiskTest {
   private final Task task = process.newTask();
   private final long memory = HostMemory.map(BYTES);
   private final AtomicLong now = new AtomicLong();
-  private final List<String> ended = Collections.synchronizedList(new ArrayList<>()); // "name status"
+  // "name status"
+  private final List<String> ended = Collections.synchronizedList(new ArrayList<>());
   private final RamDisk medium = new RamDisk(BYTES);
 
   @BeforeEach
@@ -97,12 +98,14 @@ class FaultDiskTest {
       write(bdev, 0, 2, 8, 8);
       write(bdev, 0, 3, 96, 8);
       submit(bdev, "r", READ, 96, 8);
-      assertThat(ended).containsExactly("w1 0", "w2 " + -Errno.ENOSPC, "w3 " + -Errno.ENOSPC, "r 0");
+      assertThat(ended)
+          .containsExactly("w1 0", "w2 " + -Errno.ENOSPC, "w3 " + -Errno.ENOSPC, "r 0");
       assertThat(onMedium(0)).isEqualTo(1);
       assertThat(onMedium(8)).isZero();
       assertThat(onMedium(96)).isZero();
       assertThat(disk.log().faults())
-          .containsExactly(new Fault(Kind.ERROR, 2, WRITE, 8, 8, 1), new Fault(Kind.ERROR, 3, WRITE, 96, 8, 1));
+          .containsExactly(
+              new Fault(Kind.ERROR, 2, WRITE, 8, 8, 1), new Fault(Kind.ERROR, 3, WRITE, 96, 8, 1));
       assertThat(disk.log().failed()).isEqualTo(2);
       assertThat(disk.log()).hasToString("error=2");
       assertThat(disk.requests()).isEqualTo(4);
@@ -126,7 +129,9 @@ class FaultDiskTest {
   void theSameRequestsMeetTheSameFaultsPolledOrNot() {
     List<List<Fault>> logs = new ArrayList<>();
     for (int flags : new int[] {0, 0, POLLED}) {
-      try (FaultDisk disk = FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("seed=4,error-rate=0.2,short-rate=0.1"))) {
+      try (FaultDisk disk =
+          FaultDisk.over(
+              new RamDisk(BYTES), FaultPlan.parse("seed=4,error-rate=0.2,short-rate=0.1"))) {
         BlockDevice bdev = disk.disk("fault0", 1, false);
         ended.clear();
         for (int i = 0; i < 300; i++) {
@@ -144,7 +149,9 @@ class FaultDiskTest {
   @Test
   void aShortRequestMovesItsFirstSectorsAndFails() {
     for (String cache : new String[] {"", ",volatile-cache"}) {
-      try (FaultDisk disk = FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("seed=3,short-at=2,short-at=3" + cache))) {
+      try (FaultDisk disk =
+          FaultDisk.over(
+              new RamDisk(BYTES), FaultPlan.parse("seed=3,short-at=2,short-at=3" + cache))) {
         BlockDevice bdev = disk.disk("fault0", 1, false);
         ended.clear();
         write(bdev, 0, 1, 0, 64);
@@ -156,7 +163,8 @@ class FaultDiskTest {
           assertThat(RawMemory.getLong(memory + sector * 512L)).as("sector " + sector).isEqualTo(1);
         }
         RawMemory.zero(memory, 64 * 512);
-        submit(bdev, "r", READ, 64 - 16, 16); // its first sectors, which the short write did not reach or did
+        // its first sectors, which the short write did not reach or did
+        submit(bdev, "r", READ, 64 - 16, 16);
         assertThat(RawMemory.getLong(memory)).isNotZero();
         assertThat(RawMemory.getLong(memory + 15 * 512)).isZero();
         assertThat(ended).containsExactly("w1 0", "w2 -5", "r -5");
@@ -196,7 +204,9 @@ class FaultDiskTest {
 
   @Test
   void lateRequestsEndFromAThreadOfTheDisk() {
-    try (FaultDisk disk = FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("seed=5,delay-ns=20000,late-rate=0.5,reorder=4"))) {
+    try (FaultDisk disk =
+        FaultDisk.over(
+            new RamDisk(BYTES), FaultPlan.parse("seed=5,delay-ns=20000,late-rate=0.5,reorder=4"))) {
       BlockDevice bdev = disk.disk("fault0", 1, false);
       for (int i = 0; i < 100; i++) {
         submit(bdev, "r", READ, i, 8);
@@ -266,7 +276,8 @@ class FaultDiskTest {
       for (int i = 0; i < 3; i++) {
         cookie = submit(bdev, "" + i, READ | BlkTypes.REQ_HIPRI_ASYNC, i, 1);
       }
-      assertThat(submit(bdev, "3", READ | BlkTypes.REQ_HIPRI_ASYNC, 3, 1)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+      assertThat(submit(bdev, "3", READ | BlkTypes.REQ_HIPRI_ASYNC, 3, 1))
+          .isEqualTo(BlkTypes.BLK_QC_T_NONE);
       assertThat(ended).containsExactly("3 " + -Errno.EAGAIN);
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(3);
     }
@@ -333,7 +344,8 @@ class FaultDiskTest {
   void thePlannedCutComesAfterItsWriteAndOnce() {
     for (int flags : new int[] {0, POLLED}) {
       for (String cache : new String[] {"", ",volatile-cache"}) {
-        try (FaultDisk disk = FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("cut-after-writes=2" + cache))) {
+        try (FaultDisk disk =
+            FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("cut-after-writes=2" + cache))) {
           BlockDevice bdev = disk.disk("fault0", 1, false);
           ended.clear();
           for (int i = 1; i <= 3; i++) {
@@ -344,7 +356,8 @@ class FaultDiskTest {
           for (int i = 4; i <= 8; i++) {
             submit(bdev, "w" + i, WRITE, i, 1);
           }
-          assertThat(ended).containsExactly("w1 0", "w2 0", "w3 -5", "w4 0", "w5 0", "w6 0", "w7 0", "w8 0");
+          assertThat(ended)
+              .containsExactly("w1 0", "w2 0", "w3 -5", "w4 0", "w5 0", "w6 0", "w7 0", "w8 0");
         }
       }
     }
@@ -371,10 +384,17 @@ class FaultDiskTest {
           }
         };
     assertThatThrownBy(
-            () -> FaultDisk.over(other, BYTES, driver.tagSet(), driver.limits(), FaultPlan.parse("volatile-cache")))
+            () ->
+                FaultDisk.over(
+                    other,
+                    BYTES,
+                    driver.tagSet(),
+                    driver.limits(),
+                    FaultPlan.parse("volatile-cache")))
         .isInstanceOf(IllegalArgumentException.class);
     try (FaultDisk disk =
-        FaultDisk.over(other, BYTES, driver.tagSet(), driver.limits(), FaultPlan.parse("error-at=2"))) {
+        FaultDisk.over(
+            other, BYTES, driver.tagSet(), driver.limits(), FaultPlan.parse("error-at=2"))) {
       BlockDevice bdev = disk.disk("fault0", 1, false);
       submit(bdev, "1", READ, 0, 1);
       submit(bdev, "2", READ, 0, 1);
@@ -384,10 +404,12 @@ class FaultDiskTest {
   }
 
   @Test
-  void theCacheGoesToAFileAndWhatIsShutDownIsWrittenBack(@TempDir Path directory) throws IOException {
+  void theCacheGoesToAFileAndWhatIsShutDownIsWrittenBack(@TempDir Path directory)
+      throws IOException {
     Path image = directory.resolve("image");
     Files.write(image, new byte[BYTES]);
-    try (FaultDisk disk = FaultDisk.over(HostDisk.open(image, false), FaultPlan.parse("volatile-cache"))) {
+    try (FaultDisk disk =
+        FaultDisk.over(HostDisk.open(image, false), FaultPlan.parse("volatile-cache"))) {
       BlockDevice bdev = disk.disk("fault0", 1, false);
       write(bdev, 0, 7, 1, 1);
       assertThat(Files.readAllBytes(image)[512]).isZero();

@@ -55,7 +55,8 @@ class FaultPlanTest {
             .build();
     assertThat(
             FaultPlan.parse(
-                "volatile-cache, seed=7, error=ENOSPC, errors=write, error-rate=0.25, error-at=5, error-sectors=8-15,"
+                "volatile-cache, seed=7, error=ENOSPC, errors=write, error-rate=0.25, error-at=5,"
+                    + " error-sectors=8-15,"
                     + "short-rate=0.125,short-at=6,delay-ns=1000,late-rate=0.5,reorder=4,withhold-tags=2,cut-after-writes=9"))
         .isEqualTo(built);
     assertThat(FaultPlan.parse("")).isEqualTo(FaultPlan.NONE);
@@ -83,15 +84,19 @@ class FaultPlanTest {
         "withhold-tags=9999999999|fault plan, withhold-tags: 9999999999 is too large",
         "volatile-cache=yes|fault plan, volatile-cache: it has no value",
         "cut-after-writes=-1|fault plan, cut-after-writes: -1 is negative",
-        "cut-after-writes=1,cut-within-writes=2|fault plan, cut-within-writes: there is a cut-after-writes already"
+        "cut-after-writes=1,cut-within-writes=2|fault plan, cut-within-writes: there is a"
+            + " cut-after-writes already"
       })
   void whatIsWrongIsNamed(String line, String sentence) {
-    assertThatThrownBy(() -> FaultPlan.parse(line)).isInstanceOf(IllegalArgumentException.class).hasMessage(sentence);
+    assertThatThrownBy(() -> FaultPlan.parse(line))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(sentence);
   }
 
   @Test
   void aRateIsAboutThatManyRequests() {
-    FaultPlan plan = FaultPlan.parse("seed=1,error-rate=0.01,short-rate=0.1,delay-ns=5,late-rate=0.5");
+    FaultPlan plan =
+        FaultPlan.parse("seed=1,error-rate=0.01,short-rate=0.1,delay-ns=5,late-rate=0.5");
     int errors = 0;
     int shorts = 0;
     int late = 0;
@@ -132,7 +137,9 @@ class FaultPlanTest {
     assertThat(plan.fate(4, READ, 93, 8)).isEqualTo(Errno.EIO);
     assertThat(plan.fate(4, READ, 109, 8)).isEqualTo(Errno.EIO);
     assertThat(plan.fate(4, READ, 110, 8)).isZero();
-    assertThat(FaultPlan.parse("error-sectors=0-9").fate(1, BlkTypes.REQ_OP_FLUSH, 0, 0)).as("a flush has no place").isZero();
+    assertThat(FaultPlan.parse("error-sectors=0-9").fate(1, BlkTypes.REQ_OP_FLUSH, 0, 0))
+        .as("a flush has no place")
+        .isZero();
   }
 
   @Test
@@ -145,7 +152,8 @@ class FaultPlanTest {
   @Test
   void theDrawnCutIsWithinItsWrites() {
     for (int seed = 0; seed < 100; seed++) {
-      assertThat(FaultPlan.builder().seed(seed).cutWithinWrites(10).build().cutAt()).isBetween(1L, 10L);
+      assertThat(FaultPlan.builder().seed(seed).cutWithinWrites(10).build().cutAt())
+          .isBetween(1L, 10L);
     }
     assertThat(FaultPlan.NONE.cutAt()).isZero();
   }

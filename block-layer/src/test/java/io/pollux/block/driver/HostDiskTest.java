@@ -107,7 +107,8 @@ class HostDiskTest {
 
   private int doIo(BlockDevice device, boolean polled, long sector, int op, long... pages) {
     Transfer transfer = new Transfer();
-    int cookie = transfer.submit(task, device, sector, op | (polled ? BlkTypes.REQ_HIPRI : 0), pages);
+    int cookie =
+        transfer.submit(task, device, sector, op | (polled ? BlkTypes.REQ_HIPRI : 0), pages);
     return transfer.await(device, cookie);
   }
 
@@ -117,7 +118,8 @@ class HostDiskTest {
       assertThat(disk.access()).isEqualTo("pread and pwrite: as asked for");
     }
     try (HostDisk disk = open(true)) {
-      assertThat(disk.access()).matches("io_uring, (O_DIRECT|buffered)(, IOPOLL)?|pread and pwrite: .+");
+      assertThat(disk.access())
+          .matches("io_uring, (O_DIRECT|buffered)(, IOPOLL)?|pread and pwrite: .+");
     }
   }
 
@@ -158,7 +160,8 @@ class HostDiskTest {
         assertThat(blockAt(pages[i])).isEqualTo(5 + i);
       }
       assertThat(doIo(device, polled, 0, BlkTypes.REQ_OP_WRITE, pages)).isZero();
-      assertThat(doIo(device, polled, 8L * (pages.length - 1), BlkTypes.REQ_OP_READ, memory)).isZero();
+      assertThat(doIo(device, polled, 8L * (pages.length - 1), BlkTypes.REQ_OP_READ, memory))
+          .isZero();
       assertThat(blockAt(memory)).isEqualTo(5 + pages.length - 1);
     }
   }
@@ -243,10 +246,15 @@ class HostDiskTest {
   void sectorsInMemoryThatIsAlignedToSectors(boolean uring) throws IOException {
     try (HostDisk disk = open(uring)) {
       BlockDevice device = disk.disk("file0", 1, false);
-      assertThat(device.transferAndWait(task, 8 * BLOCK, memory + 512, 512, BlkTypes.REQ_OP_READ)).isZero();
+      assertThat(device.transferAndWait(task, 8 * BLOCK, memory + 512, 512, BlkTypes.REQ_OP_READ))
+          .isZero();
       assertThat(blockAt(memory + 512)).isEqualTo(8);
-      assertThat(device.transferAndWait(task, 8 * BLOCK + 512, memory + 512, 512, BlkTypes.REQ_OP_WRITE)).isZero();
-      assertThat(device.transferAndWait(task, 8 * BLOCK, memory, BLOCK, BlkTypes.REQ_OP_READ)).isZero();
+      assertThat(
+              device.transferAndWait(
+                  task, 8 * BLOCK + 512, memory + 512, 512, BlkTypes.REQ_OP_WRITE))
+          .isZero();
+      assertThat(device.transferAndWait(task, 8 * BLOCK, memory, BLOCK, BlkTypes.REQ_OP_READ))
+          .isZero();
       assertThat(blockAt(memory + 512)).isEqualTo(8);
     }
   }
@@ -258,8 +266,12 @@ class HostDiskTest {
         FileChannel other = FileChannel.open(image, StandardOpenOption.WRITE)) {
       BlockDevice device = disk.disk("file0", 1, false);
       other.truncate(10 * BLOCK + 700);
-      assertThat(doIo(device, polled, 80, BlkTypes.REQ_OP_READ, memory)).as("half there").isEqualTo(-Errno.EIO);
-      assertThat(doIo(device, polled, 88, BlkTypes.REQ_OP_READ, memory)).as("gone").isEqualTo(-Errno.EIO);
+      assertThat(doIo(device, polled, 80, BlkTypes.REQ_OP_READ, memory))
+          .as("half there")
+          .isEqualTo(-Errno.EIO);
+      assertThat(doIo(device, polled, 88, BlkTypes.REQ_OP_READ, memory))
+          .as("gone")
+          .isEqualTo(-Errno.EIO);
       assertThat(doIo(device, polled, 72, BlkTypes.REQ_OP_READ, memory)).as("there").isZero();
       assertThat(blockAt(memory)).isEqualTo(9);
     }
@@ -286,7 +298,8 @@ class HostDiskTest {
     try (HostDisk disk = open(uring)) {
       BlockDevice device = disk.disk("file0", 1, false);
       assertThat(device.bytes()).isEqualTo(3 * BLOCK + 512);
-      assertThat(device.transferAndWait(task, 3 * BLOCK, memory, 512, BlkTypes.REQ_OP_READ)).isZero();
+      assertThat(device.transferAndWait(task, 3 * BLOCK, memory, 512, BlkTypes.REQ_OP_READ))
+          .isZero();
       assertThat(blockAt(memory)).isEqualTo(3);
       assertThat(device.transferAndWait(task, 3 * BLOCK + 512, memory, 512, BlkTypes.REQ_OP_READ))
           .isEqualTo(-Errno.EIO);
@@ -314,7 +327,9 @@ class HostDiskTest {
     assertThat(wrong).hasValue(0);
   }
 
-  /** Reads and writes back 100 blocks, in batches, a few times. Returns the number of wrong ones. */
+  /**
+   * Reads and writes back 100 blocks, in batches, a few times. Returns the number of wrong ones.
+   */
   private long copyBlocks(BlockDevice device, boolean polled, int first) {
     Task mine = process.newTask();
     assertThat(mine.enterKernel()).isTrue();
@@ -355,9 +370,15 @@ class HostDiskTest {
         BlockDevice device = disk.disk("file0", 1, false);
         for (int block = 0; block < 100; block++) {
           Transfer transfer = new Transfer();
-          // Without io_uring polled requests are done at polling, so there they would be in flight forever.
+          // Without io_uring polled requests are done at polling, so there they would be in flight
+          // forever.
           int flags = uring && block % 2 == 0 ? BlkTypes.REQ_HIPRI : 0;
-          transfer.submit(task, device, block * 8L, BlkTypes.REQ_OP_READ | flags, memory + (long) block * BLOCK);
+          transfer.submit(
+              task,
+              device,
+              block * 8L,
+              BlkTypes.REQ_OP_READ | flags,
+              memory + (long) block * BLOCK);
           transfers.add(transfer);
         }
       }
@@ -367,7 +388,10 @@ class HostDiskTest {
     assertThat(diskThreads()).isEqualTo(threads);
   }
 
-  /** Thread.interrupt neither aborts I/O nor closes the file: later requests succeed, and the interrupt status is kept. */
+  /**
+   * Thread.interrupt neither aborts I/O nor closes the file: later requests succeed, and the
+   * interrupt status is kept.
+   */
   @ParameterizedTest
   @CsvSource({"true,true", "true,false", "false,true", "false,false"})
   void anInterruptedThreadGoesOnAndKeepsItsMark(boolean uring, boolean polled) throws Exception {
@@ -397,7 +421,8 @@ class HostDiskTest {
           }
         }
         worker.interrupt();
-        assertThat(new Interrupted().run(task, device, polled, 0, BlkTypes.REQ_OP_READ, left)).isZero();
+        assertThat(new Interrupted().run(task, device, polled, 0, BlkTypes.REQ_OP_READ, left))
+            .isZero();
         assertThat(Thread.currentThread().isInterrupted()).as("the mark").isTrue();
       } finally {
         stop.set(true);
@@ -426,7 +451,9 @@ class HostDiskTest {
 
     int run(Task current, BlockDevice device, boolean polled, long sector, int op, long... pages) {
       done = false;
-      Bio bio = Bio.alloc(current, device, sector, op | (polled ? BlkTypes.REQ_HIPRI : 0), this::end, null);
+      Bio bio =
+          Bio.alloc(
+              current, device, sector, op | (polled ? BlkTypes.REQ_HIPRI : 0), this::end, null);
       for (long page : pages) {
         assertThat(bio.addMemory(page, BLOCK)).isTrue();
       }
@@ -452,11 +479,14 @@ class HostDiskTest {
   }
 
   private static long diskThreads() {
-    return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("pollux-disk")).count();
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(t -> t.getName().equals("pollux-disk"))
+        .count();
   }
 
   @Test
   void whatIsNotThereIsSaidInTheSameWay() {
-    assertThatThrownBy(() -> HostDisk.open(image.resolveSibling("none"), true)).isInstanceOf(NoSuchFileException.class);
+    assertThatThrownBy(() -> HostDisk.open(image.resolveSibling("none"), true))
+        .isInstanceOf(NoSuchFileException.class);
   }
 }

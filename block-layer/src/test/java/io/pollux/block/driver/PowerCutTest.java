@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Checks a volatile cache and power cuts against a model. Each sector afterwards holds the last durable data, or data
- * written since, and is whole.
+ * Checks a volatile cache and power cuts against a model. Each sector afterwards holds the last
+ * durable data, or data written since, and is whole.
  */
 @Timeout(300)
 class PowerCutTest {
@@ -36,7 +36,8 @@ class PowerCutTest {
   private static final int MOST = 24; // sectors of a write
   private static final int RUNS = 60;
   private static final int STEPS = 300;
-  private static final NullParameters BACKED = NullParameters.DEFAULT.withBs(4096).withMemoryBacked(true);
+  private static final NullParameters BACKED =
+      NullParameters.DEFAULT.withBs(4096).withMemoryBacked(true);
 
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
@@ -140,7 +141,8 @@ class PowerCutTest {
     for (int at = 0; at < sectors * 512; at += 8) {
       RawMemory.putLong(memory + at, value);
     }
-    assertThat(bdev.transferAndWait(task, 0, memory, sectors * 512, BlkTypes.REQ_OP_WRITE)).isZero();
+    assertThat(bdev.transferAndWait(task, 0, memory, sectors * 512, BlkTypes.REQ_OP_WRITE))
+        .isZero();
   }
 
   /** One disk through many steps, and what may be on it. */
@@ -152,7 +154,8 @@ class PowerCutTest {
     final BlockDevice bdev;
     final long[] durable = new long[SECTORS];
     final long[] newest = new long[SECTORS];
-    final List<Set<Long>> since = new ArrayList<>(); // what was written to a sector and is not durable
+    // what was written to a sector and is not durable
+    final List<Set<Long>> since = new ArrayList<>();
     long values;
     long cutsSeen;
     int inFlight;
@@ -161,7 +164,11 @@ class PowerCutTest {
       name = "seed " + seed + ", run " + run;
       random = new SplittableRandom(new SplittableRandom(seed + run).nextLong());
       FaultPlan plan =
-          FaultPlan.builder().seed(random.nextLong()).volatileCache().cutWithinWrites(1 + random.nextInt(STEPS)).build();
+          FaultPlan.builder()
+              .seed(random.nextLong())
+              .volatileCache()
+              .cutWithinWrites(1 + random.nextInt(STEPS))
+              .build();
       disk = FaultDisk.withClock(medium, plan, () -> 0);
       bdev = disk.disk("fault0", 1, false);
       for (int sector = 0; sector < SECTORS; sector++) {
@@ -192,7 +199,10 @@ class PowerCutTest {
       int sectors = 1 + random.nextInt(MOST);
       int sector = random.nextInt(SECTORS - sectors + 1);
       long value = fill(memory, sectors);
-      assertThat(bdev.transferAndWait(task, sector * 512L, memory, sectors * 512, BlkTypes.REQ_OP_WRITE | flags)).isZero();
+      assertThat(
+              bdev.transferAndWait(
+                  task, sector * 512L, memory, sectors * 512, BlkTypes.REQ_OP_WRITE | flags))
+          .isZero();
       for (int i = sector; i < sector + sectors; i++) {
         newest[i] = value;
         if (flags == 0) {
@@ -224,7 +234,10 @@ class PowerCutTest {
     private void read() {
       int sectors = 1 + random.nextInt(MOST);
       int sector = random.nextInt(SECTORS - sectors + 1);
-      assertThat(bdev.transferAndWait(task, sector * 512L, memory, sectors * 512, BlkTypes.REQ_OP_READ)).isZero();
+      assertThat(
+              bdev.transferAndWait(
+                  task, sector * 512L, memory, sectors * 512, BlkTypes.REQ_OP_READ))
+          .isZero();
       for (int i = 0; i < sectors; i++) {
         assertThat(RawMemory.getLong(memory + i * 512L)).as(name).isEqualTo(newest[sector + i]);
       }
@@ -267,7 +280,9 @@ class PowerCutTest {
     private void afterTheCut() {
       cutsSeen++;
       assertThat(disk.log().count(Kind.POWER_CUT)).as(name).isEqualTo(cutsSeen);
-      assertThat(bdev.transferAndWait(task, 0, memory, 512, BlkTypes.REQ_OP_WRITE)).as(name).isEqualTo(-Errno.EIO);
+      assertThat(bdev.transferAndWait(task, 0, memory, 512, BlkTypes.REQ_OP_WRITE))
+          .as(name)
+          .isEqualTo(-Errno.EIO);
       assertThat(bdev.flushAndWait(task)).as(name).isEqualTo(-Errno.EIO);
       disk.powerOn();
       long[] found = contents();
@@ -289,7 +304,9 @@ class PowerCutTest {
         long at = medium.address() + sector * 512L;
         found[sector] = RawMemory.getLong(at);
         for (int offset = 8; offset < 512; offset += 8) {
-          assertThat(RawMemory.getLong(at + offset)).as(name + ", sector " + sector).isEqualTo(found[sector]);
+          assertThat(RawMemory.getLong(at + offset))
+              .as(name + ", sector " + sector)
+              .isEqualTo(found[sector]);
         }
       }
       return found;

@@ -8,8 +8,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * A program of the old aio calls, as data: it can be printed, shrunk, and run on any {@link Machine}. Every address and descriptor in
- * it is symbolic.
+ * A program of the old aio calls, as data: it can be printed, shrunk, and run on any {@link
+ * Machine}. Every address and descriptor in it is symbolic.
  *
  * @param steps its calls, in order
  */
@@ -23,7 +23,10 @@ record AioProgram(List<AioProgram.Step> steps) {
   /** Steps of a program at most. */
   static final int MAX_STEPS = 10;
 
-  /** Requests of one io_submit at most; those of a whole program fit into the ring of the smallest context. */
+  /**
+   * Requests of one io_submit at most; those of a whole program fit into the ring of the smallest
+   * context.
+   */
   static final int MAX_BATCH = 6;
 
   @Override
@@ -34,17 +37,23 @@ record AioProgram(List<AioProgram.Step> steps) {
   /** One call, or two that belong together. */
   sealed interface Step {}
 
-  /** io_setup. What is at ctxp of a slot is the id of its context; so a second io_setup of a slot is refused. */
+  /**
+   * io_setup. What is at ctxp of a slot is the id of its context; so a second io_setup of a slot is
+   * refused.
+   */
   record Setup(Context slot, int nr, Address ctxp) implements Step {}
 
   /** io_destroy, once or twice. */
   record Destroy(Context ctx, boolean twice) implements Step {}
 
-  /** io_submit of requests that were never submitted before, with more in nr than there are, perhaps. */
+  /**
+   * io_submit of requests that were never submitted before, with more in nr than there are,
+   * perhaps.
+   */
   record Submit(Context ctx, Count count, Address array, List<Request> requests) implements Step {
     /**
-     * The requests without those that could overtake another one of the batch: a write must not meet what else is there. Which of two
-     * such requests comes first is nobody's promise.
+     * The requests without those that could overtake another one of the batch: a write must not
+     * meet what else is there. Which of two such requests comes first is nobody's promise.
      */
     List<Request> independent() {
       List<Request> kept = new ArrayList<>();
@@ -58,9 +67,13 @@ record AioProgram(List<AioProgram.Step> steps) {
   }
 
   /** io_getevents, or io_pgetevents with a mask. */
-  record GetEvents(Context ctx, long min, long nr, Timeout timeout, Address array, Mask mask) implements Step {}
+  record GetEvents(Context ctx, long min, long nr, Timeout timeout, Address array, Mask mask)
+      implements Step {}
 
-  /** io_cancel of the n-th request of the program so far, or the n-th poll, counted round; or of some address. */
+  /**
+   * io_cancel of the n-th request of the program so far, or the n-th poll, counted round; or of
+   * some address.
+   */
   record Cancel(Context ctx, boolean poll, int request, Address iocb) implements Step {}
 
   /** A write to an eventfd. */
@@ -143,8 +156,10 @@ record AioProgram(List<AioProgram.Step> steps) {
     CLOSED,
     NEGATIVE;
 
-    static final List<Descriptor> DISKS = List.of(DIRECT, DIRECT_READ_ONLY, DIRECT_WRITE_ONLY, BUFFERED);
-    static final List<Descriptor> EVENTFDS = List.of(WRITTEN_EVENTFD, SIGNALLED_EVENTFD, COUNTING_EVENTFD);
+    static final List<Descriptor> DISKS =
+        List.of(DIRECT, DIRECT_READ_ONLY, DIRECT_WRITE_ONLY, BUFFERED);
+    static final List<Descriptor> EVENTFDS =
+        List.of(WRITTEN_EVENTFD, SIGNALLED_EVENTFD, COUNTING_EVENTFD);
 
     boolean isDisk() {
       return DISKS.contains(this);
@@ -204,7 +219,10 @@ record AioProgram(List<AioProgram.Step> steps) {
     }
   }
 
-  /** What can be wrong with a request, beside its descriptor and operation. What means nothing for an operation does nothing to it. */
+  /**
+   * What can be wrong with a request, beside its descriptor and operation. What means nothing for
+   * an operation does nothing to it.
+   */
   enum Fault {
     RESERVED2,
     NEGATIVE_COUNT,
@@ -246,7 +264,8 @@ record AioProgram(List<AioProgram.Step> steps) {
   record Options(int rwFlags, int ioprio, int aioFlags, Descriptor resfd, int pollMask) {}
 
   /** One iocb. */
-  record Request(Operation operation, Descriptor file, Extent extent, Set<Fault> faults, Options options) {
+  record Request(
+      Operation operation, Descriptor file, Extent extent, Set<Fault> faults, Options options) {
     boolean has(Fault fault) {
       return faults.contains(fault);
     }
@@ -283,7 +302,9 @@ record AioProgram(List<AioProgram.Step> steps) {
     }
 
     private boolean races(Request other) {
-      if (!operation.moves() || !other.operation.moves() || (operation.isRead() && other.operation.isRead())) {
+      if (!operation.moves()
+          || !other.operation.moves()
+          || (operation.isRead() && other.operation.isRead())) {
         return false;
       }
       // Whole blocks: buffered I/O writes back no less.

@@ -30,7 +30,10 @@ import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 import net.jqwik.api.Tuple;
 
-/** Makes programs up. Most of what they do is right, so that they get somewhere; each value shrinks to what is plainest. */
+/**
+ * Makes programs up. Most of what they do is right, so that they get somewhere; each value shrinks
+ * to what is plainest.
+ */
 final class AioPrograms {
   private AioPrograms() {}
 
@@ -73,7 +76,8 @@ final class AioPrograms {
 
   /** Addresses: mostly good. */
   private static Arbitrary<Address> addresses() {
-    return Arbitraries.frequencyOf(Tuple.of(16, Arbitraries.just(Address.GOOD)), Tuple.of(1, Arbitraries.of(Address.class)));
+    return Arbitraries.frequencyOf(
+        Tuple.of(16, Arbitraries.just(Address.GOOD)), Tuple.of(1, Arbitraries.of(Address.class)));
   }
 
   private static Arbitrary<Step> setup() {
@@ -88,37 +92,53 @@ final class AioPrograms {
   }
 
   private static Arbitrary<Step> getEvents() {
-    Arbitrary<Long> odd = Arbitraries.of(-1L, 0L, 1L, 2L, 64L, 1000L, Long.MAX_VALUE, Long.MIN_VALUE);
+    Arbitrary<Long> odd =
+        Arbitraries.of(-1L, 0L, 1L, 2L, 64L, 1000L, Long.MAX_VALUE, Long.MIN_VALUE);
     Arbitrary<Tuple.Tuple2<Long, Long>> counts =
         Arbitraries.frequencyOf(
             Tuple.of(
                 8,
-                Combinators.combine(Arbitraries.of(0L, 1L, 2L, 3L, 5L), Arbitraries.of(0L, 1L, 2L, 10L))
+                Combinators.combine(
+                        Arbitraries.of(0L, 1L, 2L, 3L, 5L), Arbitraries.of(0L, 1L, 2L, 10L))
                     .as((min, more) -> Tuple.of(min, min + more))),
             Tuple.of(1, Combinators.combine(odd, odd).as(Tuple::of)));
     Arbitrary<Mask> masks =
-        Arbitraries.frequencyOf(Tuple.of(4, Arbitraries.just(Mask.NOT_ASKED)), Tuple.of(1, Arbitraries.of(Mask.class)));
+        Arbitraries.frequencyOf(
+            Tuple.of(4, Arbitraries.just(Mask.NOT_ASKED)), Tuple.of(1, Arbitraries.of(Mask.class)));
     Arbitrary<Timeout> timeouts =
         Arbitraries.frequencyOf(
-            Tuple.of(8, Arbitraries.of(Timeout.ZERO, Timeout.NONE)), Tuple.of(3, Arbitraries.of(Timeout.class)));
+            Tuple.of(8, Arbitraries.of(Timeout.ZERO, Timeout.NONE)),
+            Tuple.of(3, Arbitraries.of(Timeout.class)));
     return Combinators.combine(contexts(), counts, timeouts, addresses(), masks)
-        .as((ctx, minNr, timeout, array, mask) -> new GetEvents(ctx, minNr.get1(), minNr.get2(), timeout, array, mask));
+        .as(
+            (ctx, minNr, timeout, array, mask) ->
+                new GetEvents(ctx, minNr.get1(), minNr.get2(), timeout, array, mask));
   }
 
   private static Arbitrary<Step> cancel() {
     return Combinators.combine(
-            contexts(), Arbitraries.of(true, true, true, false), Arbitraries.integers().between(0, 20), addresses())
+            contexts(),
+            Arbitraries.of(true, true, true, false),
+            Arbitraries.integers().between(0, 20),
+            addresses())
         .as(Cancel::new);
   }
 
-  /** Numbers near the largest go only where no completion adds to them: which comes first is nobody's promise. */
+  /**
+   * Numbers near the largest go only where no completion adds to them: which comes first is
+   * nobody's promise.
+   */
   private static Arbitrary<Step> eventfdWrite() {
     Arbitrary<Long> small = Arbitraries.of(1L, 5L, -1L);
     return Arbitraries.oneOf(
-        Combinators.combine(Arbitraries.just(Descriptor.WRITTEN_EVENTFD), Arbitraries.of(1L, 5L, -2L, -3L, -1L))
+        Combinators.combine(
+                Arbitraries.just(Descriptor.WRITTEN_EVENTFD), Arbitraries.of(1L, 5L, -2L, -3L, -1L))
             .as(EventfdWrite::new),
-        Combinators.combine(Arbitraries.just(Descriptor.SIGNALLED_EVENTFD), small).as(EventfdWrite::new),
-        Combinators.combine(Arbitraries.just(Descriptor.COUNTING_EVENTFD), Arbitraries.oneOf(small, Arbitraries.just(0L)))
+        Combinators.combine(Arbitraries.just(Descriptor.SIGNALLED_EVENTFD), small)
+            .as(EventfdWrite::new),
+        Combinators.combine(
+                Arbitraries.just(Descriptor.COUNTING_EVENTFD),
+                Arbitraries.oneOf(small, Arbitraries.just(0L)))
             .as(EventfdWrite::new));
   }
 
@@ -126,9 +146,13 @@ final class AioPrograms {
 
   private static Arbitrary<Step> submit(boolean buffered) {
     Arbitrary<Count> counts =
-        Arbitraries.frequencyOf(Tuple.of(10, Arbitraries.just(Count.EXACT)), Tuple.of(2, Arbitraries.of(Count.class)));
+        Arbitraries.frequencyOf(
+            Tuple.of(10, Arbitraries.just(Count.EXACT)), Tuple.of(2, Arbitraries.of(Count.class)));
     return Combinators.combine(
-            contexts(), counts, addresses(), requests(buffered).list().ofMinSize(1).ofMaxSize(AioProgram.MAX_BATCH))
+            contexts(),
+            counts,
+            addresses(),
+            requests(buffered).list().ofMinSize(1).ofMaxSize(AioProgram.MAX_BATCH))
         .as(Submit::new);
   }
 
@@ -149,24 +173,33 @@ final class AioPrograms {
     Arbitrary<Fault> fault = Arbitraries.of(Fault.class);
     Arbitrary<Set<Fault>> faults =
         Arbitraries.frequencyOf(
-            Tuple.of(24, Arbitraries.just(Set.of())), Tuple.of(4, fault.set().ofSize(1)), Tuple.of(1, fault.set().ofSize(2)));
+            Tuple.of(24, Arbitraries.just(Set.of())),
+            Tuple.of(4, fault.set().ofSize(1)),
+            Tuple.of(1, fault.set().ofSize(2)));
     return operations.flatMap(
         operation ->
             Combinators.combine(files(operation, buffered), extents(), faults, options(buffered))
-                .as((file, extent, wrong, options) -> new Request(operation, file, extent, wrong, separate(operation, options)))
+                .as(
+                    (file, extent, wrong, options) ->
+                        new Request(operation, file, extent, wrong, separate(operation, options)))
                 .filter(request -> IntendedDifference.none(request) && sane(request)));
   }
 
   private static Arbitrary<Descriptor> files(Operation operation, boolean buffered) {
     Descriptor usual = buffered ? Descriptor.BUFFERED : Descriptor.DIRECT;
-    Arbitrary<Descriptor> any = Arbitraries.of(Descriptor.class).filter(file -> buffered || file != Descriptor.BUFFERED);
+    Arbitrary<Descriptor> any =
+        Arbitraries.of(Descriptor.class).filter(file -> buffered || file != Descriptor.BUFFERED);
     if (operation == Operation.POLL) {
-      Arbitrary<Descriptor> polled = Arbitraries.of(Descriptor.WRITTEN_EVENTFD, Descriptor.SIGNALLED_EVENTFD);
+      Arbitrary<Descriptor> polled =
+          Arbitraries.of(Descriptor.WRITTEN_EVENTFD, Descriptor.SIGNALLED_EVENTFD);
       return Arbitraries.frequencyOf(
-          Tuple.of(15, polled), Tuple.of(1, any.filter(file -> file != Descriptor.COUNTING_EVENTFD)));
+          Tuple.of(15, polled),
+          Tuple.of(1, any.filter(file -> file != Descriptor.COUNTING_EVENTFD)));
     }
     return Arbitraries.frequencyOf(
-        Tuple.of(12, Arbitraries.just(Descriptor.DIRECT)), Tuple.of(6, Arbitraries.just(usual)), Tuple.of(1, any));
+        Tuple.of(12, Arbitraries.just(Descriptor.DIRECT)),
+        Tuple.of(6, Arbitraries.just(usual)),
+        Tuple.of(1, any));
   }
 
   private static Arbitrary<Extent> extents() {
@@ -195,28 +228,47 @@ final class AioPrograms {
     Arbitrary<Integer> ioprio =
         Arbitraries.frequencyOf(
             Tuple.of(20, Arbitraries.just(-1)),
-            Tuple.of(4, Combinators.combine(Arbitraries.of(1, 2, 3), level).as((kind, data) -> kind << 13 | data)),
+            Tuple.of(
+                4,
+                Combinators.combine(Arbitraries.of(1, 2, 3), level)
+                    .as((kind, data) -> kind << 13 | data)),
             Tuple.of(1, Combinators.combine(level, level).as((kind, data) -> kind << 13 | data)),
             Tuple.of(1, Arbitraries.integers().between(0, 0xffff)));
-    Arbitrary<Integer> aioFlags = Arbitraries.frequency(Tuple.of(20, 0), Tuple.of(1, 8), Tuple.of(1, Integer.MIN_VALUE));
+    Arbitrary<Integer> aioFlags =
+        Arbitraries.frequency(Tuple.of(20, 0), Tuple.of(1, 8), Tuple.of(1, Integer.MIN_VALUE));
     Arbitrary<Descriptor> resfd =
         Arbitraries.frequency(
-            Tuple.of(6, Descriptor.CLOSED), Tuple.of(1, Descriptor.SIGNALLED_EVENTFD), Tuple.of(1, Descriptor.COUNTING_EVENTFD));
+            Tuple.of(6, Descriptor.CLOSED),
+            Tuple.of(1, Descriptor.SIGNALLED_EVENTFD),
+            Tuple.of(1, Descriptor.COUNTING_EVENTFD));
     Arbitrary<Integer> masks =
         Arbitraries.frequencyOf(
-            Tuple.of(6, Arbitraries.of(PollBits.POLLIN, PollBits.POLLIN, PollBits.POLLOUT, PollBits.POLLIN | PollBits.POLLOUT, 0)),
+            Tuple.of(
+                6,
+                Arbitraries.of(
+                    PollBits.POLLIN,
+                    PollBits.POLLIN,
+                    PollBits.POLLOUT,
+                    PollBits.POLLIN | PollBits.POLLOUT,
+                    0)),
             Tuple.of(1, Arbitraries.integers().between(0, 0xffff)));
     return Combinators.combine(rwFlags, ioprio, aioFlags, resfd, masks).as(Options::new);
   }
 
-  /** FSYNC and FDSYNC are done on a thread of the kernel's, so they signal only what nobody polls. */
+  /**
+   * FSYNC and FDSYNC are done on a thread of the kernel's, so they signal only what nobody polls.
+   */
   private static Options separate(Operation operation, Options options) {
     boolean later = operation.isSync() && options.resfd() == Descriptor.SIGNALLED_EVENTFD;
     Descriptor resfd = later ? Descriptor.COUNTING_EVENTFD : options.resfd();
-    return new Options(options.rwFlags(), options.ioprio(), options.aioFlags(), resfd, options.pollMask());
+    return new Options(
+        options.rwFlags(), options.ioprio(), options.aioFlags(), resfd, options.pollMask());
   }
 
-  /** Whether an eventfd is writable is told only where no completion signals it: else it depends on which of both is first. */
+  /**
+   * Whether an eventfd is writable is told only where no completion signals it: else it depends on
+   * which of both is first.
+   */
   private static boolean sane(Request request) {
     return request.operation() != Operation.POLL
         || request.file() != Descriptor.SIGNALLED_EVENTFD

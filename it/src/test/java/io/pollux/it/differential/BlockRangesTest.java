@@ -15,8 +15,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Ranges and positions of a block device, here and on Linux: the same calls, whether they make sense or not, have the same
- * results and leave the same bytes. -Dpollux.seed=N draws the same again.
+ * Ranges and positions of a block device, here and on Linux: the same calls, whether they make
+ * sense or not, have the same results and leave the same bytes. -Dpollux.seed=N draws the same
+ * again.
  */
 @Timeout(300)
 class BlockRangesTest {
@@ -57,7 +58,8 @@ class BlockRangesTest {
     Side(Machine machine) {
       this.machine = machine;
       int flags = Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS;
-      memory = machine.syscall(Nr.MMAP, 0, 2 * BYTES, Mman.PROT_READ | Mman.PROT_WRITE, flags, -1, 0);
+      memory =
+          machine.syscall(Nr.MMAP, 0, 2 * BYTES, Mman.PROT_READ | Mman.PROT_WRITE, flags, -1, 0);
       assertThat(memory).isPositive();
       byte[] path = (machine.diskPath() + "\0").getBytes(StandardCharsets.UTF_8);
       for (int i = 0; i < path.length; i++) {
@@ -85,7 +87,13 @@ class BlockRangesTest {
       return switch (random.nextInt(8)) {
         case 0, 1, 2 -> {
           RawMemory.segment(memory, BYTES).fill((byte) (1 + random.nextInt(100)));
-          yield how + "write " + pos + " " + bytes + ": " + call(Nr.PWRITE64, file, memory, bytes, pos);
+          yield how
+              + "write "
+              + pos
+              + " "
+              + bytes
+              + ": "
+              + call(Nr.PWRITE64, file, memory, bytes, pos);
         }
         case 3 -> {
           long result = call(Nr.PREAD64, file, memory, bytes, pos);
@@ -101,17 +109,37 @@ class BlockRangesTest {
             mode = OTHER_MODES[random.nextInt(OTHER_MODES.length)];
           }
           long offset = (long) random.nextInt(BYTES / 512 + 4) * 512 + wrong(random);
-          long length = (long) random.nextInt(random.nextBoolean() ? 20 : BYTES / 512 + 4) * 512 + wrong(random);
+          long length =
+              (long) random.nextInt(random.nextBoolean() ? 20 : BYTES / 512 + 4) * 512
+                  + wrong(random);
           int of = random.nextInt(20) == 0 ? readOnly : file;
           String what = of == readOnly ? "read-only " : how;
-          yield what + "fallocate " + mode + " " + offset + " " + length + ": "
+          yield what
+              + "fallocate "
+              + mode
+              + " "
+              + offset
+              + " "
+              + length
+              + ": "
               + call(Nr.FALLOCATE, of, mode, offset, length);
         }
         default -> {
-          long offset = random.nextInt(3) == 0 ? random.nextLong(-1000, 1000) : random.nextLong(-BYTES - 9, BYTES + 9);
+          long offset =
+              random.nextInt(3) == 0
+                  ? random.nextLong(-1000, 1000)
+                  : random.nextLong(-BYTES - 9, BYTES + 9);
           int whence = random.nextInt(-1, 6);
           long moved = call(Nr.LSEEK, file, offset, whence, 0);
-          yield how + "seek " + offset + " " + whence + ": " + moved + " " + call(Nr.LSEEK, file, 0, Fcntl.SEEK_CUR, 0);
+          yield how
+              + "seek "
+              + offset
+              + " "
+              + whence
+              + ": "
+              + moved
+              + " "
+              + call(Nr.LSEEK, file, 0, Fcntl.SEEK_CUR, 0);
         }
       };
     }
@@ -152,12 +180,18 @@ class BlockRangesTest {
     try (Side pollux = new Side(new PolluxMachine());
         Side linux = new Side(new LinuxMachine())) {
       for (int turn = 0; turn < TURNS; turn++) {
-        assertThat(pollux.turn(here)).as("seed %d, turn %d", seed, turn).isEqualTo(linux.turn(there));
+        assertThat(pollux.turn(here))
+            .as("seed %d, turn %d", seed, turn)
+            .isEqualTo(linux.turn(there));
         if (turn % 50 == 0) {
-          assertThat(pollux.disk(pollux.buffered)).as("seed %d, turn %d", seed, turn).isEqualTo(linux.disk(linux.buffered));
+          assertThat(pollux.disk(pollux.buffered))
+              .as("seed %d, turn %d", seed, turn)
+              .isEqualTo(linux.disk(linux.buffered));
         }
       }
-      assertThat(pollux.disk(pollux.direct)).as("seed %d, the disk", seed).isEqualTo(linux.disk(linux.direct));
+      assertThat(pollux.disk(pollux.direct))
+          .as("seed %d, the disk", seed)
+          .isEqualTo(linux.disk(linux.direct));
     }
   }
 }

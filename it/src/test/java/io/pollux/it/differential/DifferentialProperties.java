@@ -29,8 +29,9 @@ import org.jspecify.annotations.Nullable;
 import org.opentest4j.TestAbortedException;
 
 /**
- * Random programs see the same on this kernel and on Linux. -Dpollux.programs says how many; -Dpollux.seed runs those of a seed again,
- * which the report of every run names. A program that fails is shrunk to the plainest one that does.
+ * Random programs see the same on this kernel and on Linux. -Dpollux.programs says how many;
+ * -Dpollux.seed runs those of a seed again, which the report of every run names. A program that
+ * fails is shrunk to the plainest one that does.
  */
 class DifferentialProperties {
   /** How long a program that fails is shrunk; after that time no smaller one fails any more. */
@@ -40,7 +41,8 @@ class DifferentialProperties {
   private static @Nullable ProgramRun linux;
   private static long failedAt; // when the first program failed, or 0
 
-  // FULL, and bounded here, because jqwik's own bound leaves another thread behind that still runs programs.
+  // FULL, and bounded here, because jqwik's own bound leaves another thread behind that still runs
+  // programs.
   @Property(
       tries = 200,
       shrinking = ShrinkingMode.FULL,
@@ -85,7 +87,8 @@ class DifferentialProperties {
 
   @Example
   void everyDifferenceIsDocumented() throws IOException {
-    String document = Files.readString(Path.of("..", "docs", "differences.md")).replaceAll("\\s+", " ");
+    String document =
+        Files.readString(Path.of("..", "docs", "differences.md")).replaceAll("\\s+", " ");
     for (IntendedDifference difference : IntendedDifference.values()) {
       assertThat(document).contains("`" + difference.name() + "`").contains(difference.reason());
     }
@@ -94,7 +97,8 @@ class DifferentialProperties {
   /** Sets both machines up, as many programs as are wanted, and the seed. */
   static final class SizeAndSeed implements AroundPropertyHook {
     @Override
-    public PropertyExecutionResult aroundProperty(PropertyLifecycleContext context, PropertyExecutor property) {
+    public PropertyExecutionResult aroundProperty(
+        PropertyLifecycleContext context, PropertyExecutor property) {
       Integer programs = Integer.getInteger("pollux.programs");
       if (programs != null) {
         context.attributes().setTries(programs);

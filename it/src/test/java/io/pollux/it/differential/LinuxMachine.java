@@ -20,17 +20,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The Linux that this Java process runs on, with a loop device: so the disk is a block device on both sides, and needs only root. A file
- * opened O_DIRECT would do without, but it grows at its end, and its filesystem has a say in much else.
+ * The Linux that this Java process runs on, with a loop device: so the disk is a block device on
+ * both sides, and needs only root. A file opened O_DIRECT would do without, but it grows at its
+ * end, and its filesystem has a say in much else.
  *
- * <p>libc's syscall(2) is called directly. Programs pass it addresses of memory that they mapped, or that nobody ever maps.
+ * <p>libc's syscall(2) is called directly. Programs pass it addresses of memory that they mapped,
+ * or that nobody ever maps.
  */
 final class LinuxMachine implements Machine {
   /** What is linked only where there is a Linux. */
   private static final class LibC {
     static final MethodHandle SYSCALL = link();
     static final VarHandle ERRNO =
-        Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
+        Linker.Option.captureStateLayout()
+            .varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
     private LibC() {}
 
@@ -66,12 +69,15 @@ final class LinuxMachine implements Machine {
 
   /** Needs a Linux that knows the old aio calls, and loop devices. */
   static void need() {
-    boolean linux = System.getProperty("os.name").equals("Linux") && System.getProperty("os.arch").equals("amd64");
+    boolean linux =
+        System.getProperty("os.name").equals("Linux")
+            && System.getProperty("os.arch").equals("amd64");
     Oracles.need(linux, "the calls are compared with those of Linux on x86-64");
     Oracles.need(knowsAio(), "this machine's kernel refuses the old aio calls");
     Oracles.needPrograms("mount", "losetup");
     boolean loops = Files.isWritable(Path.of("/dev/loop-control"));
-    Oracles.need(loops, "a disk for this machine's kernel takes root and loop devices (/dev/loop-control)");
+    Oracles.need(
+        loops, "a disk for this machine's kernel takes root and loop devices (/dev/loop-control)");
   }
 
   /** With a null pointer, a kernel that knows io_setup answers EFAULT. */
@@ -82,7 +88,8 @@ final class LinuxMachine implements Machine {
     }
   }
 
-  private static long call(MemorySegment errno, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  private static long call(
+      MemorySegment errno, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
       long result = (long) LibC.SYSCALL.invokeExact(errno, nr, a0, a1, a2, a3, a4, a5);
       return result == -1 ? -(int) LibC.ERRNO.get(errno, 0L) : result;
@@ -93,7 +100,8 @@ final class LinuxMachine implements Machine {
 
   private static String run(String... command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    String output =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     try {
       if (process.waitFor() != 0) {
         throw new IOException(String.join(" ", command) + ": " + output);

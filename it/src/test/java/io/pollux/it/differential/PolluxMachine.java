@@ -39,7 +39,9 @@ final class PolluxMachine implements Machine {
   public void assertNothingIsHeld() {
     assertThat(program.pinnedPages()).as("pinned pages").isZero();
     List<String> held = kernel.held();
-    assertThat(held.stream().filter(what -> !what.equals("open files: " + ProgramRun.OPEN_FILES))).as("held").isEmpty();
+    assertThat(held.stream().filter(what -> !what.equals("open files: " + ProgramRun.OPEN_FILES)))
+        .as("held")
+        .isEmpty();
   }
 
   @Override

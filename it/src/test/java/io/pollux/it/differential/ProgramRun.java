@@ -48,12 +48,13 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs programs on one machine, one after the other, and writes down what they can see. What depends on the machine is not written down:
- * addresses become numbers of requests, ids of contexts become slots.
+ * Runs programs on one machine, one after the other, and writes down what they can see. What
+ * depends on the machine is not written down: addresses become numbers of requests, ids of contexts
+ * become slots.
  *
- * <p>After each step it waits for what is in flight, looking into the completion rings without consuming. This kernel goes first, and
- * is done when every request but the polls has its event: its polls need no time. Linux's do, so there it waits for as many events as
- * this kernel had.
+ * <p>After each step it waits for what is in flight, looking into the completion rings without
+ * consuming. This kernel goes first, and is done when every request but the polls has its event:
+ * its polls need no time. Linux's do, so there it waits for as many events as this kernel had.
  */
 final class ProgramRun implements AutoCloseable {
   /**
@@ -103,7 +104,8 @@ final class ProgramRun implements AutoCloseable {
   // Of one program:
   private final List<String> lines = new ArrayList<>();
   private final Map<Context, Slot> slots = new EnumMap<>(Context.class);
-  private final Map<Descriptor, Long> counters = new EnumMap<>(Descriptor.class); // what eventfds should have
+  // what eventfds should have
+  private final Map<Descriptor, Long> counters = new EnumMap<>(Descriptor.class);
   private final List<Request> requests = new ArrayList<>(); // those that have an iocb
 
   /** A context that is alive. */
@@ -151,7 +153,9 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private long map(long bytes, int protection) {
-    long address = machine.syscall(Nr.MMAP, 0, bytes, protection, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+    long address =
+        machine.syscall(
+            Nr.MMAP, 0, bytes, protection, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
     assertThat(address).as("mmap on " + machine.name()).isPositive();
     return address;
   }
@@ -195,9 +199,17 @@ final class ProgramRun implements AutoCloseable {
       for (int i = 0; i < program.steps().size(); i++) {
         Step step = program.steps().get(i);
         String result = perform(step);
-        int events = settle(first == null || i >= first.completed.size() ? null : first.completed.get(i));
+        int events =
+            settle(first == null || i >= first.completed.size() ? null : first.completed.get(i));
         completed.add(events);
-        lines.add((i + 1) + ". " + step.getClass().getSimpleName() + " = " + result + "; events so far: " + events);
+        lines.add(
+            (i + 1)
+                + ". "
+                + step.getClass().getSimpleName()
+                + " = "
+                + result
+                + "; events so far: "
+                + events);
       }
       for (Context slot : List.copyOf(slots.keySet())) {
         lines.add("at the end, io_destroy of " + slot + " = " + said(destroy(slot)));
@@ -216,10 +228,13 @@ final class ProgramRun implements AutoCloseable {
   private void begin() {
     RawMemory.zero(memory, PATH);
     copyContent(memory + DISK_COPY, AioProgram.DISK_BYTES + REQUESTS * BUFFER);
-    long written = machine.syscall(Nr.PWRITE64, fd(Descriptor.DIRECT), memory + DISK_COPY, AioProgram.DISK_BYTES, 0, 0, 0);
+    long written =
+        machine.syscall(
+            Nr.PWRITE64, fd(Descriptor.DIRECT), memory + DISK_COPY, AioProgram.DISK_BYTES, 0, 0, 0);
     assertThat(written).as("writing the disk").isEqualTo(AioProgram.DISK_BYTES);
     for (Descriptor eventfd : Descriptor.EVENTFDS) {
-      long fd = machine.syscall(Nr.EVENTFD2, 0, EventfdFlags.EFD_NONBLOCK | EventfdFlags.EFD_CLOEXEC, 0);
+      long fd =
+          machine.syscall(Nr.EVENTFD2, 0, EventfdFlags.EFD_NONBLOCK | EventfdFlags.EFD_CLOEXEC, 0);
       assertThat(fd).as("eventfd2").isNotNegative();
       fds.put(eventfd, (int) fd);
       counters.put(eventfd, 0L);
@@ -244,7 +259,8 @@ final class ProgramRun implements AutoCloseable {
       lines.add("buffer " + i + ": " + crc(memory + BUFFERS + (long) i * BUFFER, BUFFER));
     }
     long disk = memory + DISK_COPY;
-    long got = machine.syscall(Nr.PREAD64, fd(Descriptor.DIRECT), disk, AioProgram.DISK_BYTES, 0, 0, 0);
+    long got =
+        machine.syscall(Nr.PREAD64, fd(Descriptor.DIRECT), disk, AioProgram.DISK_BYTES, 0, 0, 0);
     assertThat(got).as("reading the disk").isEqualTo(AioProgram.DISK_BYTES);
     for (int at = 0; at < AioProgram.DISK_BYTES; at += AioProgram.BLOCK) {
       lines.add("block " + at / AioProgram.BLOCK + ": " + crc(disk + at, AioProgram.BLOCK));
@@ -298,11 +314,15 @@ final class ProgramRun implements AutoCloseable {
   private String destroy(Destroy destroy) {
     Context ctx = destroy.ctx();
     long id = id(ctx);
-    String once = said(slots.containsKey(ctx) ? destroy(ctx) : machine.syscall(Nr.IO_DESTROY, id, 0, 0));
+    String once =
+        said(slots.containsKey(ctx) ? destroy(ctx) : machine.syscall(Nr.IO_DESTROY, id, 0, 0));
     return destroy.twice() ? once + ", " + said(machine.syscall(Nr.IO_DESTROY, id, 0, 0)) : once;
   }
 
-  /** Writes down all events of a context and destroys it. The id is forgotten: the next context may have it. */
+  /**
+   * Writes down all events of a context and destroys it. The id is forgotten: the next context may
+   * have it.
+   */
   private long destroy(Context ctx) {
     Slot slot = slots.get(ctx);
     assertThat(slot).isNotNull();
@@ -375,7 +395,8 @@ final class ProgramRun implements AutoCloseable {
     if (operation.moves()) {
       prepareMove(iocb, index, request);
     } else if (operation == Operation.POLL) {
-      Iocb.aioBuf(iocb, request.options().pollMask() | (request.has(Fault.WIDE_POLL_MASK) ? 1 << 16 : 0));
+      Iocb.aioBuf(
+          iocb, request.options().pollMask() | (request.has(Fault.WIDE_POLL_MASK) ? 1 << 16 : 0));
     } else {
       Iocb.aioBuf(iocb, request.has(Fault.NONZERO_BUFFER) ? memory : 0);
     }
@@ -416,7 +437,8 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private void prepareMove(long iocb, int index, Request request) {
-    long buffer = memory + BUFFERS + (long) index * BUFFER + (request.has(Fault.MISALIGNED_BUFFER) ? 1 : 0);
+    long buffer =
+        memory + BUFFERS + (long) index * BUFFER + (request.has(Fault.MISALIGNED_BUFFER) ? 1 : 0);
     if (request.has(Fault.NULL_BUFFER)) {
       buffer = 0;
     } else if (request.has(Fault.NO_ACCESS_BUFFER)) {
@@ -426,8 +448,12 @@ final class ProgramRun implements AutoCloseable {
     } else if (request.has(Fault.READ_ONLY_BUFFER)) {
       buffer = readOnly;
     }
-    // The page is all that there is; a longer request would reach what somebody else has mapped behind it.
-    int length = buffer == readOnly || buffer == noAccess ? Math.min(request.length(), AioProgram.BLOCK) : request.length();
+    // The page is all that there is; a longer request would reach what somebody else has mapped
+    // behind it.
+    int length =
+        buffer == readOnly || buffer == noAccess
+            ? Math.min(request.length(), AioProgram.BLOCK)
+            : request.length();
     Iocb.aioRwFlags(iocb, request.options().rwFlags());
     if (!request.operation().isVectored()) {
       Iocb.aioBuf(iocb, buffer);
@@ -460,7 +486,9 @@ final class ProgramRun implements AutoCloseable {
     if (get.mask() == Mask.NOT_ASKED) {
       result = machine.syscall(Nr.IO_GETEVENTS, id, get.min(), get.nr(), array, timeout, 0);
     } else {
-      result = machine.syscall(Nr.IO_PGETEVENTS, id, get.min(), get.nr(), array, timeout, sigset(get.mask()));
+      result =
+          machine.syscall(
+              Nr.IO_PGETEVENTS, id, get.min(), get.nr(), array, timeout, sigset(get.mask()));
     }
     for (int i = 0; i < result && slot != null; i++) {
       slot.consumed.add(event(array + i * IoEvent.SIZE));
@@ -485,7 +513,8 @@ final class ProgramRun implements AutoCloseable {
   private long sigset(Mask mask) {
     long sigset = memory + SIGSET;
     RawMemory.putLong(memory + SIGMASK, SIGUSR1);
-    AioSigset.sigmask(sigset, mask == Mask.NULL_MASK ? 0 : mask == Mask.BAD_MASK ? noAccess : memory + SIGMASK);
+    AioSigset.sigmask(
+        sigset, mask == Mask.NULL_MASK ? 0 : mask == Mask.BAD_MASK ? noAccess : memory + SIGMASK);
     AioSigset.sigsetsize(sigset, mask == Mask.WRONG_SIZE ? 4 : 8);
     return mask == Mask.NULL ? 0 : mask == Mask.BAD_POINTER ? noAccess : sigset;
   }
@@ -496,7 +525,8 @@ final class ProgramRun implements AutoCloseable {
             .filter(i -> !cancel.poll() || requests.get(i).operation() == Operation.POLL)
             .toArray();
     long iocb = iocb(candidates.length == 0 ? 0 : candidates[cancel.request() % candidates.length]);
-    return machine.syscall(Nr.IO_CANCEL, id(cancel.ctx()), at(cancel.iocb(), iocb), memory + EVENT_ARRAY);
+    return machine.syscall(
+        Nr.IO_CANCEL, id(cancel.ctx()), at(cancel.iocb(), iocb), memory + EVENT_ARRAY);
   }
 
   // Eventfds.
@@ -514,7 +544,9 @@ final class ProgramRun implements AutoCloseable {
     counters.computeIfPresent(request.options().resfd(), (fd, count) -> count + 1);
   }
 
-  /** Reads until all that is due has come: an event is in the ring before its eventfd is signalled. */
+  /**
+   * Reads until all that is due has come: an event is in the ring before its eventfd is signalled.
+   */
   private String readAll(Descriptor eventfd) {
     Long due = counters.put(eventfd, 0L);
     long[] total = new long[1];
@@ -549,7 +581,9 @@ final class ProgramRun implements AutoCloseable {
   private int settle(@Nullable Integer expected) {
     boolean done = waitUntil(() -> expected == null ? !movesInFlight() : completed() >= expected);
     movesInFlight(); // for what it sees
-    assertThat(done || expected != null).as("requests have ended after 3 seconds on " + machine.name()).isTrue();
+    assertThat(done || expected != null)
+        .as("requests have ended after 3 seconds on " + machine.name())
+        .isTrue();
     return completed();
   }
 
@@ -566,7 +600,9 @@ final class ProgramRun implements AutoCloseable {
       }
       int left = unread(slot.id);
       for (int i = 0; i < left; i++) {
-        see(slot, request(AioRing.event(slot.id, (AioRing.head(slot.id) + i) % AioRing.nr(slot.id))));
+        see(
+            slot,
+            request(AioRing.event(slot.id, (AioRing.head(slot.id) + i) % AioRing.nr(slot.id))));
       }
       for (int i = slot.accepted.nextSetBit(0); i >= 0; i = slot.accepted.nextSetBit(i + 1)) {
         missing |= !slot.seen.get(i) && requests.get(i).operation() != Operation.POLL;

@@ -21,8 +21,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk with a write cache: what is written is durable after the next flush, and until then each sector of it may get
- * lost or not.
+ * A disk with a write cache: what is written is durable after the next flush, and until then each
+ * sector of it may get lost or not.
  */
 final class CrashDisk implements BlkMqOps {
   private static final int SECTOR = BlkTypes.SECTOR_SIZE;
@@ -34,7 +34,8 @@ final class CrashDisk implements BlkMqOps {
   private final RequestList polled = new RequestList();
 
   // Under the lock of this:
-  private final TreeSet<Long> cached = new TreeSet<>(); // where what is in memory is not durable, in bytes
+  // where what is in memory is not durable, in bytes
+  private final TreeSet<Long> cached = new TreeSet<>();
   private int flushes;
 
   CrashDisk(JudgedImage image, Random random) throws IOException {
@@ -113,7 +114,8 @@ final class CrashDisk implements BlkMqOps {
     long at = bio.sector() << BlkTypes.SECTOR_SHIFT;
     if (bio.op() == BlkTypes.REQ_OP_FLUSH) {
       flushes++;
-      cached.forEach(sector -> RawMemory.copy(memory.address() + sector, durable.address() + sector, SECTOR));
+      cached.forEach(
+          sector -> RawMemory.copy(memory.address() + sector, durable.address() + sector, SECTOR));
       cached.clear();
     }
     for (int i = 0; i < bio.vecs(); i++) {

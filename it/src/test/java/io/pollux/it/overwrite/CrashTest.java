@@ -33,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The power goes while files are written: what was made durable is there, every other sector is an old one or a new one,
- * and the filesystem is sound. -Dpollux.seed=N draws the same again.
+ * The power goes while files are written: what was made durable is there, every other sector is an
+ * old one or a new one, and the filesystem is sound. -Dpollux.seed=N draws the same again.
  */
 @Timeout(200)
 class CrashTest {
@@ -52,7 +52,10 @@ class CrashTest {
     System.out.println("CrashTest: -Dpollux.seed=" + seed);
   }
 
-  /** A file, and what may be found in it: what was durable last, and what was written since then, oldest first. */
+  /**
+   * A file, and what may be found in it: what was durable last, and what was written since then,
+   * oldest first.
+   */
   private record Versions(String name, int fd, int direct, List<byte[]> contents) {
     byte[] latest() {
       return contents.getLast();
@@ -95,7 +98,8 @@ class CrashTest {
           int direct = files.open(path, Fcntl.O_RDWR | Fcntl.O_DIRECT);
           Versions file = new Versions(name, fd, direct, new ArrayList<>());
           long got = files.pread(file.fd, memory.address(), memory.bytes(), 0);
-          file.contents.add(RawMemory.segment(memory.address(), got).toArray(ValueLayout.JAVA_BYTE));
+          file.contents.add(
+              RawMemory.segment(memory.address(), got).toArray(ValueLayout.JAVA_BYTE));
           all.add(file);
         }
         for (int crash = 0; crash < CRASHES; crash++) {
@@ -125,8 +129,15 @@ class CrashTest {
     int pos = random.nextInt(size / unit) * unit;
     int bytes = Math.min((1 + random.nextInt(MOST / unit)) * unit, (size - pos) / unit * unit);
     byte[] data = LinuxImage.bytes(random, bytes);
-    MemorySegment.copy(data, 0, RawMemory.segment(memory.address(), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
-    MemorySegment.copy(data, 0, RawMemory.segment(ring.buffer(ring.take()), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
+    MemorySegment.copy(
+        data, 0, RawMemory.segment(memory.address(), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
+    MemorySegment.copy(
+        data,
+        0,
+        RawMemory.segment(ring.buffer(ring.take()), bytes),
+        ValueLayout.JAVA_BYTE,
+        0,
+        bytes);
     int fd = past ? file.direct : file.fd;
     byte[] now = file.latest().clone();
     System.arraycopy(data, 0, now, pos, bytes);
@@ -137,7 +148,9 @@ class CrashTest {
         assertThat(program.syscall(random.nextBoolean() ? Nr.FSYNC : Nr.FDATASYNC, fd)).isZero();
         file.durable();
       }
-      case 1 -> { // an asynchronous write with RWF_DSYNC: of what was written, this is durable when its event is there
+      // an asynchronous write with RWF_DSYNC: of what was written, this is durable when its event
+      // is there
+      case 1 -> {
         int slot = ring.write(fd, pos, bytes);
         Iocb.aioRwFlags(ring.iocb(slot), AioAbi.RWF_DSYNC);
         ring.submitAndWait(1);
@@ -148,7 +161,9 @@ class CrashTest {
           System.arraycopy(data, 0, version, pos, bytes);
         }
       }
-      default -> assertThat(program.syscall(Nr.PWRITE64, fd, memory.address(), bytes, pos)).isEqualTo(bytes);
+      default ->
+          assertThat(program.syscall(Nr.PWRITE64, fd, memory.address(), bytes, pos))
+              .isEqualTo(bytes);
     }
   }
 
@@ -163,8 +178,12 @@ class CrashTest {
       for (int at = 0; at < found.length; at += unit) {
         int from = at;
         int to = Math.min(at + unit, found.length);
-        assertThat(file.contents.stream().anyMatch(version -> Arrays.equals(found, from, to, version, from, to)))
-            .as("seed %d, round %d: %s at %d is one of %d versions", seed, round, file.name, at, file.contents.size())
+        assertThat(
+                file.contents.stream()
+                    .anyMatch(version -> Arrays.equals(found, from, to, version, from, to)))
+            .as(
+                "seed %d, round %d: %s at %d is one of %d versions",
+                seed, round, file.name, at, file.contents.size())
             .isTrue();
       }
     }

@@ -13,19 +13,19 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * fio, as it comes, writes to a file that is there and reads it back: direct and buffered, through libaio and psync, all at
- * once on parts of the same file. It finds no error, the filesystem's checker finds none, and Linux reads what fio wrote.
+ * fio, as it comes, writes to a file that is there and reads it back: direct and buffered, through
+ * libaio and psync, all at once on parts of the same file. It finds no error, the filesystem's
+ * checker finds none, and Linux reads what fio wrote.
  */
 @Timeout(900)
 final class FioInPlaceTest {
   private static final String FILE = "/main.dat"; // 16 MiB in both samples
   private static final String FIO =
-      "fio --thread --group_reporting --verify_state_save=0 --filename=/pollux/main.dat --rw=randrw --bs=4k --size=3M"
-          + " --verify=crc32c --verify_fatal=1"
-          + " --name=a --offset=0 --ioengine=libaio --iodepth=16 --direct=1"
-          + " --name=b --offset=4M --ioengine=libaio --iodepth=16 --direct=0"
-          + " --name=c --offset=8M --ioengine=psync --direct=1"
-          + " --name=d --offset=12M --ioengine=psync --direct=0";
+      "fio --thread --group_reporting --verify_state_save=0 --filename=/pollux/main.dat --rw=randrw"
+          + " --bs=4k --size=3M --verify=crc32c --verify_fatal=1 --name=a --offset=0"
+          + " --ioengine=libaio --iodepth=16 --direct=1 --name=b --offset=4M --ioengine=libaio"
+          + " --iodepth=16 --direct=0 --name=c --offset=8M --ioengine=psync --direct=1 --name=d"
+          + " --offset=12M --ioengine=psync --direct=0";
 
   private final Path directory;
 
@@ -56,7 +56,8 @@ final class FioInPlaceTest {
     String after = sum(image);
     assertThat(after).isNotEqualTo(before);
     image.assertSound();
-    assertThat(Objects.requireNonNull(image.seenByLinux(List.of(FILE)).get(FILE)).sum()).isEqualTo(after);
+    assertThat(Objects.requireNonNull(image.seenByLinux(List.of(FILE)).get(FILE)).sum())
+        .isEqualTo(after);
     image.assertSound();
   }
 

@@ -26,8 +26,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A GFS2 image in a file. No Linux here has the module for it, so its judge is one in an emulator; what is to be had quicker
- * is read by this kernel, whose reading is held against Linux elsewhere.
+ * A GFS2 image in a file. No Linux here has the module for it, so its judge is one in an emulator;
+ * what is to be had quicker is read by this kernel, whose reading is held against Linux elsewhere.
  *
  * @param file the image
  */
@@ -37,15 +37,25 @@ record Gfs2Image(Path file) implements JudgedImage {
   /** Bytes that the inodes of the sample have room for. */
   static final int MOST_IN_INODE = 4096 - 232;
 
-  /** Files of the sample whose every block is written, in an inode, behind one, and behind a tree. */
+  /**
+   * Files of the sample whose every block is written, in an inode, behind one, and behind a tree.
+   */
   static final List<String> WHOLE =
-      List.of("/main.dat", "/tail.dat", "/prealloc.dat", "/sizes/511", "/sizes/3864", "/sizes/3865", "/sizes/4097");
+      List.of(
+          "/main.dat",
+          "/tail.dat",
+          "/prealloc.dat",
+          "/sizes/511",
+          "/sizes/3864",
+          "/sizes/3865",
+          "/sizes/4097");
 
   /** The smaller ones of them. */
   static final List<String> SMALL = WHOLE.subList(1, WHOLE.size());
 
   /** Files with holes. */
-  static final List<String> PARTLY = List.of("/fragmented.dat", "/holes.dat", "/onlyhole.dat", "/sizes/grown");
+  static final List<String> PARTLY =
+      List.of("/fragmented.dat", "/holes.dat", "/onlyhole.dat", "/sizes/grown");
 
   /** What the checks have to have on this machine. */
   static void need() {
@@ -104,7 +114,8 @@ record Gfs2Image(Path file) implements JudgedImage {
   }
 
   @Override
-  public Map<String, Seen> seenByLinux(List<String> names) throws IOException, InterruptedException {
+  public Map<String, Seen> seenByLinux(List<String> names)
+      throws IOException, InterruptedException {
     Path directory = Files.createTempDirectory(file.getParent(), "linux");
     Path script = directory.resolve("script");
     String relative = "." + String.join(" .", names);

@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** lseek in files of GFS2 answers what Linux answers, one in an emulator: in files of every kind, from everywhere. */
+/**
+ * lseek in files of GFS2 answers what Linux answers, one in an emulator: in files of every kind,
+ * from everywhere.
+ */
 @Timeout(500)
 class Gfs2SeekTest {
   private static final int LINUX_SECONDS = 300;
@@ -94,7 +97,8 @@ class Gfs2SeekTest {
             path = word[0];
             fd = files.open(PathName.of("/mnt" + path), Fcntl.O_RDONLY);
           }
-          long found = program.syscall(Nr.LSEEK, fd, Long.parseLong(word[2]), Integer.parseInt(word[1]));
+          long found =
+              program.syscall(Nr.LSEEK, fd, Long.parseLong(word[2]), Integer.parseInt(word[1]));
           assertThat(found).as(line).isEqualTo(Long.parseLong(word[3]));
         }
         files.close(fd);

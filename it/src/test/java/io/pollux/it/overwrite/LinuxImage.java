@@ -27,9 +27,13 @@ record LinuxImage(Path file) implements JudgedImage {
   private static final int SECONDS = 120;
 
   /** Files whose every block is written, inside their size. */
-  static final List<String> WHOLE = List.of("/whole-0", "/whole-1", "/whole-2", "/dir/odd", "/dir/short", "/dir/setuid");
+  static final List<String> WHOLE =
+      List.of("/whole-0", "/whole-1", "/whole-2", "/dir/odd", "/dir/short", "/dir/setuid");
 
-  /** Files with holes, unwritten blocks, or blocks that are shared: not everything can be written there. */
+  /**
+   * Files with holes, unwritten blocks, or blocks that are shared: not everything can be written
+   * there.
+   */
   static final List<String> PARTLY = List.of("/holes", "/unwritten", "/checker", "/tail");
 
   /** What has to be there on this machine. */
@@ -46,7 +50,8 @@ record LinuxImage(Path file) implements JudgedImage {
   }
 
   /** Makes an image and has Linux fill it. */
-  static LinuxImage make(Path directory, String options, Random random) throws IOException, InterruptedException {
+  static LinuxImage make(Path directory, String options, Random random)
+      throws IOException, InterruptedException {
     LinuxImage image = new LinuxImage(directory.resolve("image"));
     try (RandomAccessFile sparse = new RandomAccessFile(image.file.toFile(), "rw")) {
       sparse.setLength(300L << 20);
@@ -75,14 +80,30 @@ record LinuxImage(Path file) implements JudgedImage {
       }
     }
     String unwritten = at(root, "/unwritten").toString();
-    run("xfs_io", "-f", "-c", "falloc 0 512k", "-c", "pwrite -q -S 7 64k 64k", "-c", "pwrite -q -S 9 300k 5000", unwritten);
+    run(
+        "xfs_io",
+        "-f",
+        "-c",
+        "falloc 0 512k",
+        "-c",
+        "pwrite -q -S 7 64k 64k",
+        "-c",
+        "pwrite -q -S 9 300k 5000",
+        unwritten);
     List<String> checker = new ArrayList<>(List.of("xfs_io", "-f"));
     for (int i = 0; i < 60; i++) { // every other block: a tree of extents
       checker.addAll(List.of("-c", "pwrite -q -S " + (i + 1) + " " + i * 8 + "k 4k"));
     }
     checker.add(at(root, "/checker").toString());
     run(checker.toArray(String[]::new));
-    run("xfs_io", "-f", "-c", "pwrite -q -S 5 0 10000", "-c", "falloc -k 0 256k", at(root, "/tail").toString());
+    run(
+        "xfs_io",
+        "-f",
+        "-c",
+        "pwrite -q -S 5 0 10000",
+        "-c",
+        "falloc -k 0 256k",
+        at(root, "/tail").toString());
   }
 
   /** The sample, unpacked into a file. */
@@ -105,24 +126,29 @@ record LinuxImage(Path file) implements JudgedImage {
   @Override
   public Map<String, byte[]> contents(List<String> names) throws IOException, InterruptedException {
     Map<String, byte[]> contents = new HashMap<>();
-    mounted("ro", root -> {
-      for (String name : names) {
-        contents.put(name, Files.readAllBytes(at(root, name)));
-      }
-    });
+    mounted(
+        "ro",
+        root -> {
+          for (String name : names) {
+            contents.put(name, Files.readAllBytes(at(root, name)));
+          }
+        });
     return contents;
   }
 
   @Override
-  public Map<String, Seen> seenByLinux(List<String> names) throws IOException, InterruptedException {
+  public Map<String, Seen> seenByLinux(List<String> names)
+      throws IOException, InterruptedException {
     Map<String, Seen> seen = new HashMap<>();
-    mounted("ro", root -> {
-      for (String name : names) {
-        Path path = at(root, name);
-        String sum = run("sha256sum", path.toString()).substring(0, 64);
-        seen.put(name, new Seen(sum, Files.getLastModifiedTime(path).toInstant()));
-      }
-    });
+    mounted(
+        "ro",
+        root -> {
+          for (String name : names) {
+            Path path = at(root, name);
+            String sum = run("sha256sum", path.toString()).substring(0, 64);
+            seen.put(name, new Seen(sum, Files.getLastModifiedTime(path).toInstant()));
+          }
+        });
     mounted("rw", root -> Files.writeString(root.resolve("linux"), "goes on"));
     return seen;
   }
@@ -164,11 +190,16 @@ record LinuxImage(Path file) implements JudgedImage {
   static String run(int seconds, String... command) throws IOException, InterruptedException {
     Path said = Files.createTempFile("pollux-overwrite", ".txt");
     try {
-      ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile());
-      builder.environment().merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile());
+      builder
+          .environment()
+          .merge("PATH", "/usr/local/sbin:/usr/sbin:/sbin", (path, more) -> path + ":" + more);
       Process process = builder.start();
       try {
-        assertThat(process.waitFor(seconds, TimeUnit.SECONDS)).as("%s ends", String.join(" ", command)).isTrue();
+        assertThat(process.waitFor(seconds, TimeUnit.SECONDS))
+            .as("%s ends", String.join(" ", command))
+            .isTrue();
       } finally {
         process.destroyForcibly();
       }

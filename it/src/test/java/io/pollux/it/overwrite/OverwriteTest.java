@@ -26,7 +26,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -45,8 +44,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Threads write to the files of an image, in place, in every way there is. Then the image is unmounted, xfs_repair or
- * fsck.gfs2 finds nothing, and Linux reads what was written. -Dpollux.seed=N draws the same again.
+ * Threads write to the files of an image, in place, in every way there is. Then the image is
+ * unmounted, xfs_repair or fsck.gfs2 finds nothing, and Linux reads what was written.
+ * -Dpollux.seed=N draws the same again.
  */
 @Timeout(300)
 class OverwriteTest {
@@ -106,13 +106,19 @@ class OverwriteTest {
     for (int block = 0; block < before.length; block += GFS2_BLOCK) {
       ByteBuffer old = ByteBuffer.wrap(before, block, GFS2_BLOCK).slice();
       if (old.getInt(0) == GFS2_MAGIC && !old.equals(ByteBuffer.wrap(after, block, GFS2_BLOCK))) {
-        assertThat(old.getInt(4)).as("the type of block %d, which changed", block / GFS2_BLOCK).isEqualTo(GFS2_DINODE);
+        assertThat(old.getInt(4))
+            .as("the type of block %d, which changed", block / GFS2_BLOCK)
+            .isEqualTo(GFS2_DINODE);
         ByteBuffer fresh = ByteBuffer.wrap(after.clone(), block, GFS2_BLOCK).slice();
         for (int field : new int[] {80, 88}) { // mtime, ctime, and their nanoseconds
-          fresh.putLong(field, old.getLong(field)).putInt(140 + field / 2, old.getInt(140 + field / 2));
+          fresh
+              .putLong(field, old.getLong(field))
+              .putInt(140 + field / 2, old.getInt(140 + field / 2));
         }
         int end = old.getShort(138) == 0 ? GFS2_DINODE_BYTES : GFS2_BLOCK; // data may be behind it
-        assertThat(fresh.slice(0, end)).as("block %d", block / GFS2_BLOCK).isEqualTo(old.slice(0, end));
+        assertThat(fresh.slice(0, end))
+            .as("block %d", block / GFS2_BLOCK)
+            .isEqualTo(old.slice(0, end));
         changed++;
       }
     }
@@ -120,10 +126,14 @@ class OverwriteTest {
   }
 
   /** Answers the image as it was after the unmount. */
-  private byte[] overwrite(JudgedImage image, List<String> names, List<String> whole) throws Exception {
+  private byte[] overwrite(JudgedImage image, List<String> names, List<String> whole)
+      throws Exception {
     Map<String, byte[]> found = image.contents(names);
     List<Contents> contents = new ArrayList<>();
-    names.forEach(name -> contents.add(new Contents(name, Objects.requireNonNull(found.get(name)), whole.contains(name))));
+    names.forEach(
+        name ->
+            contents.add(
+                new Contents(name, Objects.requireNonNull(found.get(name)), whole.contains(name))));
     boolean nowait = image instanceof LinuxImage; // GFS2 does not know of it
     Map<String, Instant> times = new HashMap<>();
     try (TestKernel kernel = TestKernel.boot()) {
@@ -182,11 +192,17 @@ class OverwriteTest {
   void markedAndSharedFilesAreLeftAlone() throws Exception {
     LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
-    image.mounted("rw", root -> {
-      LinuxImage.run("cp", "--reflink=always", root.resolve("whole-0").toString(), root.resolve("shared").toString());
-      LinuxImage.run("xfs_io", "-c", "chattr +i", root.resolve("whole-1").toString());
-      LinuxImage.run("xfs_io", "-c", "chattr +a", root.resolve("whole-2").toString());
-    });
+    image.mounted(
+        "rw",
+        root -> {
+          LinuxImage.run(
+              "cp",
+              "--reflink=always",
+              root.resolve("whole-0").toString(),
+              root.resolve("shared").toString());
+          LinuxImage.run("xfs_io", "-c", "chattr +i", root.resolve("whole-1").toString());
+          LinuxImage.run("xfs_io", "-c", "chattr +a", root.resolve("whole-2").toString());
+        });
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.image(image.file(), false));
       kernel.mount("mnt", "image0", READ_WRITE);
@@ -194,7 +210,8 @@ class OverwriteTest {
       try (UserFiles files = new UserFiles(program)) {
         assertThat(open(files, "/mnt/whole-1", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
         assertThat(open(files, "/mnt/whole-2", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
-        assertThat(open(files, "/mnt/new", Fcntl.O_RDWR | Fcntl.O_CREAT)).isEqualTo(-Errno.EOPNOTSUPP);
+        assertThat(open(files, "/mnt/new", Fcntl.O_RDWR | Fcntl.O_CREAT))
+            .isEqualTo(-Errno.EOPNOTSUPP);
         for (String name : List.of("/mnt/shared", "/mnt/whole-0")) {
           int fd = files.open(PathName.of(name), Fcntl.O_RDWR);
           assertThat(write(program, fd)).as(name).isEqualTo(-Errno.EOPNOTSUPP);
@@ -219,7 +236,15 @@ class OverwriteTest {
   }
 
   private static long write(Program program, int fd) {
-    long page = program.syscall(Nr.MMAP, 0, 4096, Mman.PROT_READ | Mman.PROT_WRITE, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
+    long page =
+        program.syscall(
+            Nr.MMAP,
+            0,
+            4096,
+            Mman.PROT_READ | Mman.PROT_WRITE,
+            Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
+            -1,
+            0);
     return program.syscall(Nr.PWRITE64, fd, page, 512, 0);
   }
 
@@ -227,14 +252,24 @@ class OverwriteTest {
   void aDirtyLogIsRefused() throws Exception {
     LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
-    image.mounted("rw", root -> {
-      LinuxImage.run("xfs_io", "-f", "-c", "pwrite -q 0 4k", "-c", "fsync", root.resolve("more").toString());
-      LinuxImage.run("xfs_io", "-x", "-c", "shutdown -f", root.toString());
-    });
+    image.mounted(
+        "rw",
+        root -> {
+          LinuxImage.run(
+              "xfs_io",
+              "-f",
+              "-c",
+              "pwrite -q 0 4k",
+              "-c",
+              "fsync",
+              root.resolve("more").toString());
+          LinuxImage.run("xfs_io", "-x", "-c", "shutdown -f", root.toString());
+        });
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.image(image.file(), false));
       ErrnoException refused =
-          catchThrowableOfType(ErrnoException.class, () -> kernel.mount("mnt", "image0", READ_WRITE));
+          catchThrowableOfType(
+              ErrnoException.class, () -> kernel.mount("mnt", "image0", READ_WRITE));
       assertThat(refused.errno()).isEqualTo(Errno.EROFS);
     }
   }
@@ -246,11 +281,16 @@ class OverwriteTest {
     LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, options, new Random(seed));
     Map<String, String> linux = new HashMap<>();
-    image.mounted("ro", root -> {
-      for (String name : LinuxImage.PARTLY) {
-        linux.put(name, LinuxImage.run("xfs_io", "-r", "-c", "seek -a -r 0", LinuxImage.at(root, name).toString()));
-      }
-    });
+    image.mounted(
+        "ro",
+        root -> {
+          for (String name : LinuxImage.PARTLY) {
+            linux.put(
+                name,
+                LinuxImage.run(
+                    "xfs_io", "-r", "-c", "seek -a -r 0", LinuxImage.at(root, name).toString()));
+          }
+        });
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.image(image.file(), true));
       kernel.mount("mnt", "image0");

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * A thread has polled I/O in flight, which nobody else polls for, and makes calls on the same file that have to wait for it:
- * they end, with the right data, and the events are there afterwards.
+ * A thread has polled I/O in flight, which nobody else polls for, and makes calls on the same file
+ * that have to wait for it: they end, with the right data, and the events are there afterwards.
  */
 @Timeout(60)
 final class OwnPolledIoTest {
@@ -54,10 +54,14 @@ final class OwnPolledIoTest {
           }
           ring.enter(0);
           RawMemory.segment(memory.address(), BLOCK).fill((byte) -1);
-          assertThat(program.syscall(Nr.PWRITE64, direct, memory.address(), 512, base)).as("part of a block").isEqualTo(512);
-          assertThat(program.syscall(Nr.PWRITE64, buffered, memory.address(), 10, base + BLOCK)).isEqualTo(10);
+          assertThat(program.syscall(Nr.PWRITE64, direct, memory.address(), 512, base))
+              .as("part of a block")
+              .isEqualTo(512);
+          assertThat(program.syscall(Nr.PWRITE64, buffered, memory.address(), 10, base + BLOCK))
+              .isEqualTo(10);
           assertThat(program.syscall(Nr.FSYNC, buffered)).isZero();
-          assertThat(files.pread(buffered, memory.address(), BLOCK, base + 2 * BLOCK)).isEqualTo(BLOCK);
+          assertThat(files.pread(buffered, memory.address(), BLOCK, base + 2 * BLOCK))
+              .isEqualTo(BLOCK);
           assertThat(RawMemory.getByte(memory.address())).isEqualTo((byte) (round + 2));
           ring.submitAndWait(DEPTH);
           int events = 0;

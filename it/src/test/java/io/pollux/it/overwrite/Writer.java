@@ -24,8 +24,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A thread that writes and reads its own stripes of shared files, in every way there is, and knows what has to be in
- * them. Others have the other stripes.
+ * A thread that writes and reads its own stripes of shared files, in every way there is, and knows
+ * what has to be in them. Others have the other stripes.
  */
 final class Writer implements AutoCloseable {
   static final int STRIPE = 64 << 10;
@@ -132,15 +132,19 @@ final class Writer implements AutoCloseable {
 
   private int length(int most, boolean aligned) {
     int length = 1 + random.nextInt(random.nextInt(3) == 0 ? most : Math.min(most, 5000));
-    return aligned ? Math.min(most / SECTOR * SECTOR, (length + SECTOR - 1) / SECTOR * SECTOR) : length;
+    return aligned
+        ? Math.min(most / SECTOR * SECTOR, (length + SECTOR - 1) / SECTOR * SECTOR)
+        : length;
   }
 
   private void oneWrite(int file, int start, boolean past) {
     int pos = offset(start, STRIPE, past);
     int bytes = length(Math.min(MOST, start + STRIPE - pos), past);
     byte[] data = LinuxImage.bytes(random, bytes);
-    MemorySegment.copy(data, 0, RawMemory.segment(memory.address(), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
-    int flags = random.nextInt(8) == 0 ? AioAbi.RWF_DSYNC : random.nextInt(8) == 0 ? AioAbi.RWF_SYNC : 0;
+    MemorySegment.copy(
+        data, 0, RawMemory.segment(memory.address(), bytes), ValueLayout.JAVA_BYTE, 0, bytes);
+    int flags =
+        random.nextInt(8) == 0 ? AioAbi.RWF_DSYNC : random.nextInt(8) == 0 ? AioAbi.RWF_SYNC : 0;
     flags |= past && random.nextBoolean() ? AioAbi.RWF_HIPRI : 0;
     flags |= nowait && random.nextInt(4) == 0 ? AioAbi.RWF_NOWAIT : 0;
     Iovec.iovBase(iovec, memory.address());
@@ -162,7 +166,8 @@ final class Writer implements AutoCloseable {
       byte[] bytes = LinuxImage.bytes(random, length(start + (i + 1) * PART - at, past));
       int slot = ring.take();
       MemorySegment.copy(bytes, 0, ring.segment(slot), ValueLayout.JAVA_BYTE, 0, bytes.length);
-      assertThat(ring.write(past ? direct[file] : buffered[file], at, bytes.length)).isEqualTo(slot);
+      assertThat(ring.write(past ? direct[file] : buffered[file], at, bytes.length))
+          .isEqualTo(slot);
       pos[slot] = at;
       data.set(slot, bytes);
     }
@@ -184,7 +189,8 @@ final class Writer implements AutoCloseable {
     Contents there = contents.get(file);
     int inside = Math.clamp(there.bytes().length - pos, 0, data.length);
     int can = past ? inside / SECTOR * SECTOR : inside;
-    String what = there.name() + " at " + pos + ", " + data.length + " bytes" + (past ? ", direct" : "");
+    String what =
+        there.name() + " at " + pos + ", " + data.length + " bytes" + (past ? ", direct" : "");
     if (result == -Errno.EAGAIN && mayRetry) {
       return;
     }
@@ -205,11 +211,15 @@ final class Writer implements AutoCloseable {
     int pos = offset(start, STRIPE, past);
     int bytes = length(start + STRIPE - pos, past);
     int inside = Math.clamp(model.length - pos, 0, bytes);
-    long result = program.syscall(Nr.PREAD64, past ? direct[file] : buffered[file], memory.address(), bytes, pos);
+    long result =
+        program.syscall(
+            Nr.PREAD64, past ? direct[file] : buffered[file], memory.address(), bytes, pos);
     assertThat(result).isEqualTo(inside);
     byte[] got = RawMemory.segment(memory.address(), inside).toArray(ValueLayout.JAVA_BYTE);
     assertThat(inside == 0 ? -1 : Arrays.mismatch(got, 0, inside, model, pos, pos + inside))
-        .as("%s from %d on, %d bytes%s", contents.get(file).name(), pos, inside, past ? ", direct" : "")
+        .as(
+            "%s from %d on, %d bytes%s",
+            contents.get(file).name(), pos, inside, past ? ", direct" : "")
         .isEqualTo(-1);
   }
 

@@ -24,7 +24,13 @@ final class AnnotatedElements {
    * @param source the Java file, from the root of the repository
    * @param member empty for a class or a constructor
    */
-  record Element(String module, boolean test, String source, String owner, String member, List<Annotation> annotations) {
+  record Element(
+      String module,
+      boolean test,
+      String source,
+      String owner,
+      String member,
+      List<Annotation> annotations) {
     /** The element as the documentation writes it. */
     String shown() {
       return member.isEmpty() ? owner : owner + "." + member;
@@ -44,7 +50,8 @@ final class AnnotatedElements {
   static List<Element> scan(Path root) throws IOException {
     AnnotatedElements scan = new AnnotatedElements();
     try (Stream<Path> modules = Files.list(root)) {
-      for (Path module : modules.filter(m -> Files.exists(m.resolve("pom.xml"))).sorted().toList()) {
+      for (Path module :
+          modules.filter(m -> Files.exists(m.resolve("pom.xml"))).sorted().toList()) {
         scan.folder(module, "target/classes", false);
         scan.folder(module, "target/test-classes", true);
       }
@@ -67,7 +74,11 @@ final class AnnotatedElements {
   private void type(String module, boolean test, ClassModel model) {
     String name = model.thisClass().asInternalName();
     String owner = name.substring(name.lastIndexOf('/') + 1).replace('$', '.');
-    String file = model.findAttribute(Attributes.sourceFile()).map(found -> found.sourceFile().stringValue()).orElse("");
+    String file =
+        model
+            .findAttribute(Attributes.sourceFile())
+            .map(found -> found.sourceFile().stringValue())
+            .orElse("");
     String folder = module + (test ? "/src/test/java/" : "/src/main/java/");
     String source = folder + name.substring(0, name.lastIndexOf('/') + 1) + file;
     add(module, test, source, owner, "", model);
@@ -81,14 +92,24 @@ final class AnnotatedElements {
   }
 
   private void add(
-      String module, boolean test, String source, String owner, String member, AttributedElement element) {
+      String module,
+      boolean test,
+      String source,
+      String owner,
+      String member,
+      AttributedElement element) {
     List<Annotation> annotations =
-        element.findAttribute(Attributes.runtimeVisibleAnnotations()).map(found -> found.annotations()).orElse(List.of());
+        element
+            .findAttribute(Attributes.runtimeVisibleAnnotations())
+            .map(found -> found.annotations())
+            .orElse(List.of());
     elements.add(new Element(module, test, source, owner, member, annotations));
   }
 
   /** The values of an array, or the one value. */
   static Stream<AnnotationValue> values(AnnotationValue value) {
-    return value instanceof AnnotationValue.OfArray array ? array.values().stream() : Stream.of(value);
+    return value instanceof AnnotationValue.OfArray array
+        ? array.values().stream()
+        : Stream.of(value);
   }
 }

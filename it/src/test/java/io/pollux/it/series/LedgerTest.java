@@ -12,8 +12,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every difference from the posting has a reason and a test, and docs/differences.md lists it. To generate the document:
- * {@code mvn verify -Dpollux.series.write=true}.
+ * Every difference from the posting has a reason and a test, and docs/differences.md lists it. To
+ * generate the document: {@code mvn verify -Dpollux.series.write=true}.
  */
 class LedgerTest {
   private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
@@ -36,10 +36,12 @@ class LedgerTest {
 
   @Test
   void everyDifferenceHasAReasonAndAPatchOfTheSeries() {
-    assertThat(ledger.rows()).allSatisfy(row -> {
-      assertThat(row.why()).endsWith(".").hasSizeGreaterThan(20).doesNotContain("|");
-      assertThat(row.patch()).isBetween(0, 26);
-    });
+    assertThat(ledger.rows())
+        .allSatisfy(
+            row -> {
+              assertThat(row.why()).endsWith(".").hasSizeGreaterThan(20).doesNotContain("|");
+              assertThat(row.patch()).isBetween(0, 26);
+            });
   }
 
   @Test
@@ -48,6 +50,9 @@ class LedgerTest {
     if (Boolean.getBoolean("pollux.series.write")) {
       Files.writeString(document, ledger.markdown());
     }
-    assertThat(document).content().as("generate it with -Dpollux.series.write=true").isEqualTo(ledger.markdown());
+    assertThat(document)
+        .content()
+        .as("generate it with -Dpollux.series.write=true")
+        .isEqualTo(ledger.markdown());
   }
 }

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The map from the series to the code, made from {@code @Patch} and {@code @LinuxSource} in the compiled classes of
- * every module.
+ * The map from the series to the code, made from {@code @Patch} and {@code @LinuxSource} in the
+ * compiled classes of every module.
  */
 final class SeriesMap {
   private static final String PATCH = "Lio/pollux/uapi/Patch;";
@@ -62,14 +62,21 @@ final class SeriesMap {
     String type = annotation.classSymbol().descriptorString();
     for (AnnotationElement element : annotation.elements()) {
       if (type.equals(PATCH)) {
-        AnnotatedElements.values(element.value()).map(v -> ((AnnotationValue.OfInt) v).intValue()).forEach(patches::add);
+        AnnotatedElements.values(element.value())
+            .map(v -> ((AnnotationValue.OfInt) v).intValue())
+            .forEach(patches::add);
       } else if (type.equals(LINUX_SOURCE) && element.name().equalsString("name")) {
-        AnnotatedElements.values(element.value()).map(v -> ((AnnotationValue.OfString) v).stringValue()).forEach(names::add);
+        AnnotatedElements.values(element.value())
+            .map(v -> ((AnnotationValue.OfString) v).stringValue())
+            .forEach(names::add);
       }
     }
   }
 
-  /** Where a C name of a patch lives: by @LinuxSource, or by the Java name where constants keep theirs. */
+  /**
+   * Where a C name of a patch lives: by @LinuxSource, or by the Java name where constants keep
+   * theirs.
+   */
   List<Place> homes(Row row, String name) {
     return places.stream()
         .filter(p -> !p.test() && row.modules().contains(p.module()))
@@ -82,7 +89,8 @@ final class SeriesMap {
   List<Place> others(Row row) {
     return places.stream()
         .filter(p -> !p.test() && p.patches().contains(row.patch()))
-        .filter(p -> row.names().stream().noneMatch(n -> p.names().contains(n) || p.member().equals(n)))
+        .filter(
+            p -> row.names().stream().noneMatch(n -> p.names().contains(n) || p.member().equals(n)))
         .toList();
   }
 
@@ -95,9 +103,13 @@ final class SeriesMap {
   String markdown() {
     StringBuilder text = new StringBuilder();
     text.append("<!-- SPDX-License-Identifier: GPL-2.0-only -->\n");
-    text.append("<!-- Generated from @Patch and @LinuxSource; SeriesMapTest says how to generate it. -->\n");
+    text.append(
+        "<!-- Generated from @Patch and @LinuxSource; SeriesMapTest says how to generate it."
+            + " -->\n");
     text.append("# The series, and where each patch lives here\n\n");
-    text.append("Each heading is the subject of a patch as posted. [differences.md](differences.md) lists where this kernel differs.\n");
+    text.append(
+        "Each heading is the subject of a patch as posted. [differences.md](differences.md) lists"
+            + " where this kernel differs.\n");
     for (Row row : rows) {
       text.append("\n## ").append(row.patch()).append(". ").append(row.subject()).append("\n\n");
       text.append("What it does: ").append(row.title()).append(".\n\n");
@@ -108,7 +120,10 @@ final class SeriesMap {
         }
       }
       for (Place place : others(row)) {
-        line(text, place.names().stream().map(n -> '`' + n + '`').collect(Collectors.joining(", ")), place);
+        line(
+            text,
+            place.names().stream().map(n -> '`' + n + '`').collect(Collectors.joining(", ")),
+            place);
       }
       text.append("\nTests: ");
       text.append(
@@ -123,6 +138,12 @@ final class SeriesMap {
   }
 
   private static void line(StringBuilder text, String names, Place place) {
-    text.append("| ").append(names).append(" | ").append(place.element().link()).append(" | ").append(place.module()).append(" |\n");
+    text.append("| ")
+        .append(names)
+        .append(" | ")
+        .append(place.element().link())
+        .append(" | ")
+        .append(place.module())
+        .append(" |\n");
   }
 }

@@ -15,8 +15,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every row of the series has a home, every home a test, and docs/series.md says so. To generate the document:
- * {@code mvn verify -Dpollux.series.write=true}.
+ * Every row of the series has a home, every home a test, and docs/series.md says so. To generate
+ * the document: {@code mvn verify -Dpollux.series.write=true}.
  */
 class SeriesMapTest {
   private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
@@ -30,7 +30,8 @@ class SeriesMapTest {
 
   private static List<SeriesMap.Row> rows() throws IOException {
     List<SeriesMap.Row> rows = new ArrayList<>();
-    try (InputStream in = Objects.requireNonNull(SeriesMapTest.class.getResourceAsStream("series.tsv"))) {
+    try (InputStream in =
+        Objects.requireNonNull(SeriesMapTest.class.getResourceAsStream("series.tsv"))) {
       for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
         if (!line.startsWith("#")) {
           List<String> fields = List.of(line.split("\t", -1));
@@ -67,7 +68,9 @@ class SeriesMapTest {
 
   @Test
   void everyPatchHasATest() {
-    assertThat(map.rows().stream().filter(row -> map.tests(row).isEmpty()).map(SeriesMap.Row::patch)).isEmpty();
+    assertThat(
+            map.rows().stream().filter(row -> map.tests(row).isEmpty()).map(SeriesMap.Row::patch))
+        .isEmpty();
   }
 
   @Test
@@ -76,6 +79,9 @@ class SeriesMapTest {
     if (Boolean.getBoolean("pollux.series.write")) {
       Files.writeString(document, map.markdown());
     }
-    assertThat(document).content().as("generate it with -Dpollux.series.write=true").isEqualTo(map.markdown());
+    assertThat(document)
+        .content()
+        .as("generate it with -Dpollux.series.write=true")
+        .isEqualTo(map.markdown());
   }
 }

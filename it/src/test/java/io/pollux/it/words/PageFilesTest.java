@@ -22,7 +22,8 @@ class PageFilesTest {
   private static final Path EXAMPLES = ROOT.resolve("examples");
 
   /** A code block, with the file that the comment above it names. */
-  private static final Pattern BLOCK = Pattern.compile("(?:<!-- file: (\\S+) -->\\n)?```(\\w*)\\n(.*?)\\n```\\n", Pattern.DOTALL);
+  private static final Pattern BLOCK =
+      Pattern.compile("(?:<!-- file: (\\S+) -->\\n)?```(\\w*)\\n(.*?)\\n```\\n", Pattern.DOTALL);
 
   @Test
   void blocksAreInTheirFiles() throws IOException {
@@ -31,7 +32,9 @@ class PageFilesTest {
     while (block.find()) {
       String file = block.group(1);
       if (file == null) {
-        assertThat(block.group(2)).as("a block without a file is a command: %s", block.group(3)).isEmpty();
+        assertThat(block.group(2))
+            .as("a block without a file is a command: %s", block.group(3))
+            .isEmpty();
         continue;
       }
       assertThat(ROOT.resolve(file)).content().as(file).contains("\n" + block.group(3) + "\n");
@@ -48,17 +51,23 @@ class PageFilesTest {
   @Test
   void bothProjectsHaveTheSameTest() {
     String file = "src/test/java/example/FirstReadTest.java";
-    assertThat(EXAMPLES.resolve("testing-modules").resolve(file)).hasSameTextualContentAs(EXAMPLES.resolve("testing").resolve(file));
+    assertThat(EXAMPLES.resolve("testing-modules").resolve(file))
+        .hasSameTextualContentAs(EXAMPLES.resolve("testing").resolve(file));
   }
 
   @Test
   void examplesNameTheVersionOfThisBuild() throws IOException {
-    Matcher version = Pattern.compile("<artifactId>pollux</artifactId>\\s*<version>([^<]+)</version>").matcher(Files.readString(ROOT.resolve("pom.xml")));
+    Matcher version =
+        Pattern.compile("<artifactId>pollux</artifactId>\\s*<version>([^<]+)</version>")
+            .matcher(Files.readString(ROOT.resolve("pom.xml")));
     assertThat(version.find()).isTrue();
-    String testkit = "<artifactId>testkit</artifactId>\n      <version>" + version.group(1) + "</version>";
+    String testkit =
+        "<artifactId>testkit</artifactId>\n      <version>" + version.group(1) + "</version>";
     for (String example : List.of("testing", "testing-modules")) {
       assertThat(EXAMPLES.resolve(example).resolve("pom.xml")).content().contains(testkit);
     }
-    assertThat(ROOT.resolve("docs/testing.md")).content().contains("io.pollux:pollux-bom:" + version.group(1) + "`");
+    assertThat(ROOT.resolve("docs/testing.md"))
+        .content()
+        .contains("io.pollux:pollux-bom:" + version.group(1) + "`");
   }
 }

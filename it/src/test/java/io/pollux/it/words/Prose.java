@@ -6,8 +6,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Masks everything in a file that is not prose. The result has the length of the file, so an offset is valid in both.
- * {@link #BREAK} stands where no sentence continues; code inside a sentence becomes one word of {@link #CODE}.
+ * Masks everything in a file that is not prose. The result has the length of the file, so an offset
+ * is valid in both. {@link #BREAK} stands where no sentence continues; code inside a sentence
+ * becomes one word of {@link #CODE}.
  */
 final class Prose {
   static final char BREAK = '\f';
@@ -15,7 +16,8 @@ final class Prose {
 
   private static final Pattern FENCE = Pattern.compile("(?ms)^ *```.*?^ *``` *$");
   private static final Pattern COMMENT = Pattern.compile("(?s)<!--.*?-->");
-  private static final Pattern CODE_SPAN = Pattern.compile("(`+)[^`](?:.*?[^`])?\\1(?!`)", Pattern.DOTALL);
+  private static final Pattern CODE_SPAN =
+      Pattern.compile("(`+)[^`](?:.*?[^`])?\\1(?!`)", Pattern.DOTALL);
   private static final Pattern LINK_TARGET = Pattern.compile("\\]\\([^)\\s]*\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ .*$");
   private static final Pattern ITEM = Pattern.compile("(?m)^ *(?:[-*+]|\\d+\\.) ");
@@ -24,11 +26,15 @@ final class Prose {
   private static final Pattern STARS = Pattern.compile("(?m)^[ \\t]*\\*+(?!/)");
   private static final Pattern PRE = Pattern.compile("(?is)<pre\\b.*?</pre>");
   private static final Pattern CODE_TAG = Pattern.compile("(?is)<code>.*?</code>");
-  private static final Pattern BLOCK_TAG = Pattern.compile("(?i)</?(?:p|[uod]l|li|d[td]|table|t[rhd]|thead|tbody|caption|h\\d|br|div)\\b[^>]*>");
+  private static final Pattern BLOCK_TAG =
+      Pattern.compile(
+          "(?i)</?(?:p|[uod]l|li|d[td]|table|t[rhd]|thead|tbody|caption|h\\d|br|div)\\b[^>]*>");
   private static final Pattern OTHER_TAG = Pattern.compile("</?[A-Za-z][^<>]*>");
-  private static final Pattern NAMED_TAG = Pattern.compile("(?m)^\\s*@(?:param|throws|exception)\\s+\\S+");
+  private static final Pattern NAMED_TAG =
+      Pattern.compile("(?m)^\\s*@(?:param|throws|exception)\\s+\\S+");
   private static final Pattern TAG = Pattern.compile("(?m)^\\s*@\\w+");
-  private static final Pattern LINK = Pattern.compile("(?s)\\{@link(?:plain)?\\s+((?:[^\\s()}]|\\([^)]*\\))+)");
+  private static final Pattern LINK =
+      Pattern.compile("(?s)\\{@link(?:plain)?\\s+((?:[^\\s()}]|\\([^)]*\\))+)");
 
   private Prose() {}
 
@@ -56,7 +62,8 @@ final class Prose {
     for (int at = 0; at < file.length(); ) {
       int end = tokenEnd(file, at);
       if (file.startsWith("/**", at) && end - at > "/**/".length()) {
-        javadoc(file.substring(at + 3, Math.max(at + 3, end - 2))).getChars(0, Math.max(0, end - at - 5), out, at + 3);
+        javadoc(file.substring(at + 3, Math.max(at + 3, end - 2)))
+            .getChars(0, Math.max(0, end - at - 5), out, at + 3);
       }
       at = end;
     }

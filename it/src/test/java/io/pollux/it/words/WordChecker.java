@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Reports pronouns that hide the actor, and long sentences. A list item, a table cell, a heading and a Javadoc tag are
- * sentences of their own. Code counts as one word and is not searched.
+ * Reports pronouns that hide the actor, and long sentences. A list item, a table cell, a heading
+ * and a Javadoc tag are sentences of their own. Code counts as one word and is not searched.
  */
 final class WordChecker {
   /** The longest sentence that passes, in words. */
@@ -24,7 +24,9 @@ final class WordChecker {
           "(?i)(?<!\\b(?:people|engineers|developers|programmers)\\s)\\bwho\\b"
               + "|\\b(?:whoever|whom|whomever|he|him|his|himself|(?:some|any|every|no)body|(?:some|any|every)one)\\b");
 
-  private static final Pattern END = Pattern.compile(Prose.BREAK + "|\\n\\s*\\n|(?<!\\be\\.g|\\bi\\.e|\\bcf|\\bvs)[.!?][)\"'*_]*(?=\\s)");
+  private static final Pattern END =
+      Pattern.compile(
+          Prose.BREAK + "|\\n\\s*\\n|(?<!\\be\\.g|\\bi\\.e|\\bcf|\\bvs)[.!?][)\"'*_]*(?=\\s)");
   private static final Pattern WORD = Pattern.compile("\\S*[\\p{L}\\p{N}]\\S*");
   private static final Pattern LINE = Pattern.compile("\\n");
 
@@ -74,7 +76,14 @@ final class WordChecker {
     return findings;
   }
 
-  private static void sentence(String file, String text, String prose, int start, int end, int longest, List<Finding> findings) {
+  private static void sentence(
+      String file,
+      String text,
+      String prose,
+      int start,
+      int end,
+      int longest,
+      List<Finding> findings) {
     int first = start;
     while (first < end && Character.isWhitespace(prose.charAt(first))) {
       first++;
@@ -83,7 +92,8 @@ final class WordChecker {
       return;
     }
     String shown = text.substring(first, end).replaceAll("\\s*\\n[ \\t]*\\*?\\s*", " ").strip();
-    for (Matcher bare = BARE.matcher(prose).region(first, end).useTransparentBounds(true); bare.find(); ) {
+    for (Matcher bare = BARE.matcher(prose).region(first, end).useTransparentBounds(true);
+        bare.find(); ) {
       findings.add(new Finding(file, line(text, bare.start()), "\"" + bare.group() + "\"", shown));
     }
     long words = WORD.matcher(prose).region(first, end).results().count();

@@ -27,12 +27,30 @@ class WordCheckerTest {
 
   /** Findings as line and fault, with a limit of five words. */
   private static List<String> faults(String file, String text) {
-    return WordChecker.checkText(file, text, 5).stream().map(f -> f.line() + " " + f.fault()).toList();
+    return WordChecker.checkText(file, text, 5).stream()
+        .map(f -> f.line() + " " + f.fault())
+        .toList();
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"who", "Who", "whoever", "whom", "he", "him", "his", "himself", "somebody", "anybody", "nobody", "everybody", "someone", "anyone", "everyone"})
+      strings = {
+        "who",
+        "Who",
+        "whoever",
+        "whom",
+        "he",
+        "him",
+        "his",
+        "himself",
+        "somebody",
+        "anybody",
+        "nobody",
+        "everybody",
+        "someone",
+        "anyone",
+        "everyone"
+      })
   void aBareWordIsFound(String word) {
     assertThat(page("First line.\nThen " + word + " waits.")).containsExactly("2 \"" + word + "\"");
     assertThat(java("/** Then " + word + "\n * waits. */")).containsExactly("1 \"" + word + "\"");
@@ -62,7 +80,8 @@ class WordCheckerTest {
   @Test
   void aLongSentenceIsFoundWhereItBegins() {
     assertThat(page("Short.\n" + FIVE + "\nsix. Short.")).containsExactly("2 6 words");
-    assertThat(java("class A {\n  /** Short.\n   * " + FIVE + "\n   * six.\n   */\n}")).containsExactly("3 6 words");
+    assertThat(java("class A {\n  /** Short.\n   * " + FIVE + "\n   * six.\n   */\n}"))
+        .containsExactly("3 6 words");
   }
 
   @ParameterizedTest
@@ -72,7 +91,14 @@ class WordCheckerTest {
         FIVE + "\n\n" + FIVE,
         "# " + FIVE + "\n" + FIVE + "\n# " + FIVE,
         FIVE + ":\n- " + FIVE + "\n  1. " + FIVE + "\n* " + FIVE,
-        "| " + FIVE + " | " + FIVE + " |\n| --- | --- |\n| " + FIVE + " | `a | b` and three more words |\n" + FIVE,
+        "| "
+            + FIVE
+            + " | "
+            + FIVE
+            + " |\n| --- | --- |\n| "
+            + FIVE
+            + " | `a | b` and three more words |\n"
+            + FIVE,
         FIVE + "\n```\n" + FIVE + " " + FIVE + "\n```\n" + FIVE,
         "`a b c d e f` is one – word = here",
         "See [a](a/b.md), and [b](b.md)."
@@ -91,8 +117,26 @@ class WordCheckerTest {
   @ValueSource(
       strings = {
         "/** " + FIVE + ".\n * " + FIVE + " */",
-        "/** " + FIVE + "\n * <p>" + FIVE + "\n * <ul>\n * <li>" + FIVE + "\n * <li>" + FIVE + "</ul>" + FIVE + " */",
-        "/** " + FIVE + "\n * @param x " + FIVE + "\n * @return " + FIVE + "\n * @throws E " + FIVE + " */",
+        "/** "
+            + FIVE
+            + "\n * <p>"
+            + FIVE
+            + "\n * <ul>\n * <li>"
+            + FIVE
+            + "\n * <li>"
+            + FIVE
+            + "</ul>"
+            + FIVE
+            + " */",
+        "/** "
+            + FIVE
+            + "\n * @param x "
+            + FIVE
+            + "\n * @return "
+            + FIVE
+            + "\n * @throws E "
+            + FIVE
+            + " */",
         "/** {@return " + FIVE + "} " + FIVE + " */",
         "/** {@code one two {who}} two {@link A#b(int, long)} four five */",
         "/** " + FIVE + "\n * <pre>\n * who " + FIVE + "\n * </pre>\n * " + FIVE + " */",
@@ -107,19 +151,28 @@ class WordCheckerTest {
 
   @Test
   void javadocIsSearchedAfterLiteralsAndCode() {
-    assertThat(java("String s = \"/*\"; char c = '\"';\n/** {@code x} who */")).containsExactly("2 \"who\"");
-    assertThat(java("/** {@link A#b(int, long) one two three} four five six */")).containsExactly("1 6 words");
-    assertThat(java("/** Short.\n *\n * @param who the caller\n * @return whom it wakes */")).containsExactly("4 \"whom\"");
+    assertThat(java("String s = \"/*\"; char c = '\"';\n/** {@code x} who */"))
+        .containsExactly("2 \"who\"");
+    assertThat(java("/** {@link A#b(int, long) one two three} four five six */"))
+        .containsExactly("1 6 words");
+    assertThat(java("/** Short.\n *\n * @param who the caller\n * @return whom it wakes */"))
+        .containsExactly("4 \"whom\"");
   }
 
   @Test
   void aFindingNamesFileLineAndSentence() {
-    assertThat(WordChecker.checkText("A.java", "/** One. Wakes\n * who waits. */", 5)).singleElement().hasToString("A.java:2: \"who\": Wakes who waits.");
+    assertThat(WordChecker.checkText("A.java", "/** One. Wakes\n * who waits. */", 5))
+        .singleElement()
+        .hasToString("A.java:2: \"who\": Wakes who waits.");
   }
 
   @Test
   void aDirectoryIsSearchedForMainSources(@TempDir Path root) throws IOException {
-    for (String file : List.of("m/src/main/java/p/A.java", "m/src/test/java/p/B.java", "m/src/main/java/p/package-info.java")) {
+    for (String file :
+        List.of(
+            "m/src/main/java/p/A.java",
+            "m/src/test/java/p/B.java",
+            "m/src/main/java/p/package-info.java")) {
       Files.createDirectories(root.resolve(file).getParent());
       Files.writeString(root.resolve(file), "/** Who waits. */");
     }

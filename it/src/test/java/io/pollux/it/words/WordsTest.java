@@ -15,8 +15,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /**
- * Pages and Javadoc name the actor and use short sentences. To list the findings of one directory or file, with any limit:
- * {@code mvn test -pl it -am -Dtest=WordsTest -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.words.dir=kernel-core
+ * Pages and Javadoc name the actor and use short sentences. To list the findings of one directory
+ * or file, with any limit: {@code mvn test -pl it -am -Dtest=WordsTest
+ * -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.words.dir=kernel-core
  * -Dpollux.words.longest=25}.
  */
 @Timeout(60)
@@ -52,7 +53,8 @@ class WordsTest {
     assertThat(pages).hasSizeGreaterThan(3);
     List<WordChecker.Finding> findings = new ArrayList<>();
     for (Path page : pages) {
-      findings.addAll(WordChecker.check(ROOT, ROOT.relativize(page).toString(), WordChecker.LONGEST));
+      findings.addAll(
+          WordChecker.check(ROOT, ROOT.relativize(page).toString(), WordChecker.LONGEST));
     }
     assertThat(findings).isEmpty();
   }
@@ -66,10 +68,15 @@ class WordsTest {
   }
 
   @Test
-  @EnabledIfSystemProperty(named = "pollux.words.dir", matches = ".+", disabledReason = "lists the findings of -Dpollux.words.dir")
+  @EnabledIfSystemProperty(
+      named = "pollux.words.dir",
+      matches = ".+",
+      disabledReason = "lists the findings of -Dpollux.words.dir")
   void oneDirectory() throws IOException {
     int longest = Integer.getInteger("pollux.words.longest", WordChecker.LONGEST);
-    List<WordChecker.Finding> findings = WordChecker.check(ROOT, Objects.requireNonNull(System.getProperty("pollux.words.dir")), longest);
+    List<WordChecker.Finding> findings =
+        WordChecker.check(
+            ROOT, Objects.requireNonNull(System.getProperty("pollux.words.dir")), longest);
     findings.forEach(System.out::println);
     assertThat(findings.size()).as("findings, printed above").isZero();
   }

@@ -5,7 +5,10 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import java.util.Arrays;
 
-/** The numbers of a file's pages that a task is about to write back. The caller frees it by {@link Slab#free}. */
+/**
+ * The numbers of a file's pages that a task is about to write back. The caller frees it by {@link
+ * Slab#free}.
+ */
 final class DirtyPages extends Slab.Item {
   private static final Slab<DirtyPages> SLAB = new Slab<>(DirtyPages::new);
 

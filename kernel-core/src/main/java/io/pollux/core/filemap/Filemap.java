@@ -20,27 +20,35 @@ public final class Filemap {
   private Filemap() {}
 
   /**
-   * Reads at iocb.kiPos and advances it. With IOCB_NOWAIT reads only pages in the cache. From process context.
+   * Reads at iocb.kiPos and advances it. With IOCB_NOWAIT reads only pages in the cache. From
+   * process context.
    *
    * @param current the calling task
    * @param iocb the request
    * @param to destination
    * @param mapping the file's mapping
-   * @return bytes, 0 at the end of the file, or a negative errno if nothing was read. The errno is -EFAULT, -ENOMEM, or the error of
-   *     reading a page; -EAGAIN if the read must not block but would.
+   * @return bytes, 0 at the end of the file, or a negative errno if nothing was read. The errno is
+   *     -EFAULT, -ENOMEM, or the error of reading a page; -EAGAIN if the read must not block but
+   *     would.
    */
-  @LinuxSource(file = "mm/filemap.c", name = {"generic_file_read_iter", "generic_file_buffered_read"})
+  @LinuxSource(
+      file = "mm/filemap.c",
+      name = {"generic_file_read_iter", "generic_file_buffered_read"})
   public static long read(Task current, Kiocb iocb, IovIter to, Mapping mapping) {
     boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
     long size = mapping.size();
     long start = iocb.kiPos;
     long pos = start;
     int error = 0;
-    while (to.count() > 0 && pos < size) { // each step advances by a byte, or brings in the page for the next step
+    // each step advances by a byte, or brings in the page for the next step
+    while (to.count() > 0 && pos < size) {
       long index = pos >> HostMemory.PAGE_SHIFT;
       Page page = mapping.cache().find(mapping, index);
       if (page == null) {
-        error = nowait ? -Errno.EAGAIN : mapping.bringIn(current, index, pagesOf(pos, to.count()), true);
+        error =
+            nowait
+                ? -Errno.EAGAIN
+                : mapping.bringIn(current, index, pagesOf(pos, to.count()), true);
         if (error != 0) {
           break;
         }
@@ -65,15 +73,16 @@ public final class Filemap {
   }
 
   /**
-   * Writes at iocb.kiPos, inside the file, and advances it. The data stays in the cache until {@link Mapping#fsyncRange}. With IOCB_NOWAIT
-   * writes only to pages in the cache and to whole pages. From process context.
+   * Writes at iocb.kiPos, inside the file, and advances it. The data stays in the cache until
+   * {@link Mapping#fsyncRange}. With IOCB_NOWAIT writes only to pages in the cache and to whole
+   * pages. From process context.
    *
    * @param current the calling task
    * @param iocb the request
    * @param from source; must not extend beyond the end of the file
    * @param mapping the file's mapping
-   * @return bytes, or a negative errno if nothing was written. The errno is -EFAULT, -ENOMEM, or the error of reading the rest of a page;
-   *     -EAGAIN if the write must not block but would.
+   * @return bytes, or a negative errno if nothing was written. The errno is -EFAULT, -ENOMEM, or
+   *     the error of reading the rest of a page; -EAGAIN if the write must not block but would.
    */
   @LinuxSource(file = "mm/filemap.c", name = "generic_perform_write")
   public static long write(Task current, Kiocb iocb, IovIter from, Mapping mapping) {
@@ -83,12 +92,14 @@ public final class Filemap {
     assert start + from.count() <= size : "a write beyond the end";
     long pos = start;
     int error = 0;
-    while (from.count() > 0) { // each step advances by a byte, or prepares the page for the next step
+    // each step advances by a byte, or prepares the page for the next step
+    while (from.count() > 0) {
       long index = pos >> HostMemory.PAGE_SHIFT;
       int offset = (int) (pos & (PAGE - 1));
       int valid = (int) Math.min(PAGE, size - pos + offset);
       int bytes = (int) Math.min(PAGE - offset, from.count());
-      boolean whole = bytes == valid; // a page of which only the part up to the end of the file is valid counts as whole
+      // a page of which only the part up to the end of the file is valid counts as whole
+      boolean whole = bytes == valid;
       Page page = lockForWrite(mapping, index, whole);
       if (page == null) {
         error = nowait ? -Errno.EAGAIN : comeBack(current, mapping, index, whole);
@@ -111,7 +122,10 @@ public final class Filemap {
     return pos > start ? pos - start : error;
   }
 
-  /** Locks an uptodate page, or adds a locked page if all of it will be written. Returns null if neither is possible now. */
+  /**
+   * Locks an uptodate page, or adds a locked page if all of it will be written. Returns null if
+   * neither is possible now.
+   */
   private static @Nullable Page lockForWrite(Mapping mapping, long index, boolean whole) {
     Page page = mapping.cache().tryLock(mapping, index);
     return page != null || !whole ? page : mapping.cache().addLocked(mapping, index);
@@ -119,13 +133,23 @@ public final class Filemap {
 
   /** Removes the reason for which {@link #lockForWrite} failed. Returns 0 or a negative errno. */
   private static int comeBack(Task current, Mapping mapping, long index, boolean whole) {
-    return whole ? mapping.cache().waitFor(current, mapping, index) : mapping.bringIn(current, index, 1, false);
+    return whole
+        ? mapping.cache().waitFor(current, mapping, index)
+        : mapping.bringIn(current, index, 1, false);
   }
 
   /** Copies into a locked page and unlocks it. Returns the bytes that are valid. */
-  @LinuxSource(file = "fs/buffer.c", name = {"block_write_begin", "block_write_end"})
+  @LinuxSource(
+      file = "fs/buffer.c",
+      name = {"block_write_begin", "block_write_end"})
   private static int fill(
-      Task current, Page page, Mapping mapping, int offset, int bytes, IovIter from, boolean nowait) {
+      Task current,
+      Page page,
+      Mapping mapping,
+      int offset,
+      int bytes,
+      IovIter from,
+      boolean nowait) {
     boolean uptodate = page.uptodate;
     int copied = (int) from.copyFrom(page.address + offset, bytes);
     if (!uptodate) {
@@ -147,13 +171,17 @@ public final class Filemap {
     return copied;
   }
 
-  /** Reads the rest of a new page from the device, after user memory ended early. Returns false on an error. */
+  /**
+   * Reads the rest of a new page from the device, after user memory ended early. Returns false on
+   * an error.
+   */
   private static boolean readBehind(Task current, Page page, Mapping mapping, int copied) {
     byte[] kept = RawMemory.segment(page.address, copied).toArray(ValueLayout.JAVA_BYTE);
     if (mapping.readInto(current, page) != 0) {
       return false;
     }
-    MemorySegment.copy(kept, 0, RawMemory.segment(page.address, copied), ValueLayout.JAVA_BYTE, 0, copied);
+    MemorySegment.copy(
+        kept, 0, RawMemory.segment(page.address, copied), ValueLayout.JAVA_BYTE, 0, copied);
     return true;
   }
 }

@@ -16,7 +16,10 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** The cached pages of one file: struct address_space. ({@link io.pollux.core.mm.AddressSpace} is the memory of a process.) */
+/**
+ * The cached pages of one file: struct address_space. ({@link io.pollux.core.mm.AddressSpace} is
+ * the memory of a process.)
+ */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 public final class Mapping extends InodeMapping {
   /** Pages that are read ahead in a sequential read: 128 KiB. */
@@ -48,7 +51,10 @@ public final class Mapping extends InodeMapping {
 
   private final Errseq wbErr = new Errseq();
 
-  /** AS_*: errors not yet returned by a call without an open file. A field of this object, because direct I/O reads it. */
+  /**
+   * AS_*: errors not yet returned by a call without an open file. A field of this object, because
+   * direct I/O reads it.
+   */
   private volatile int flags; // written through FLAGS
 
   /**
@@ -96,14 +102,17 @@ public final class Mapping extends InodeMapping {
     nrDirty.getAndDecrement();
   }
 
-  /** Whether no page is cached. Direct I/O checks this first. From any context; one volatile read. */
+  /**
+   * Whether no page is cached. Direct I/O checks this first. From any context; one volatile read.
+   */
   @LinuxSource(file = "include/linux/fs.h", name = "nrpages")
   public boolean isEmpty() {
     return nrPages.get() == 0;
   }
 
   /**
-   * Whether direct I/O may skip the mapping: no page is cached and no write-back error is pending. From any context; two volatile reads.
+   * Whether direct I/O may skip the mapping: no page is cached and no write-back error is pending.
+   * From any context; two volatile reads.
    */
   public boolean isQuiet() {
     return nrPages.get() == 0 && flags == 0;
@@ -122,12 +131,14 @@ public final class Mapping extends InodeMapping {
    */
   @LinuxSource(file = "mm/filemap.c", name = "filemap_range_has_page")
   public boolean rangeHasPage(long start, long end) {
-    return !isEmpty() && cache.hasAny(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+    return !isEmpty()
+        && cache.hasAny(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
   }
 
   /**
-   * Writes back dirty pages of a range and waits. Pages dirtied meanwhile may stay dirty. Also returns an earlier write-back error, unless
-   * this method or {@link #fsyncRange} has returned it. Every open file still reports the error. From process context.
+   * Writes back dirty pages of a range and waits. Pages dirtied meanwhile may stay dirty. Also
+   * returns an earlier write-back error, unless this method or {@link #fsyncRange} has returned it.
+   * Every open file still reports the error. From process context.
    *
    * @param current the calling task
    * @param start first byte
@@ -142,14 +153,17 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Writes back dirty pages of a range and waits. Keeps every error for the calls that return it. From process context.
+   * Writes back dirty pages of a range and waits. Keeps every error for the calls that return it.
+   * From process context.
    *
    * @param current the calling task
    * @param start first byte
    * @param end last byte
    * @return 0, or the first error of these pages; all pages are tried
    */
-  @LinuxSource(file = "mm/filemap.c", name = {"__filemap_fdatawrite_range", "filemap_fdatawait_keep_errors"})
+  @LinuxSource(
+      file = "mm/filemap.c",
+      name = {"__filemap_fdatawrite_range", "filemap_fdatawait_keep_errors"})
   public int writeBack(Task current, long start, long end) {
     return nrDirty.get() == 0
         ? 0
@@ -157,7 +171,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Returns a write-back error that neither this method nor {@link #writeAndWaitRange} has returned. From any context.
+   * Returns a write-back error that neither this method nor {@link #writeAndWaitRange} has
+   * returned. From any context.
    *
    * @return 0 or a negative errno
    */
@@ -167,7 +182,9 @@ public final class Mapping extends InodeMapping {
     return (kept & AS_EIO) != 0 ? -Errno.EIO : (kept & AS_ENOSPC) != 0 ? -Errno.ENOSPC : 0;
   }
 
-  @LinuxSource(file = "include/linux/pagemap.h", name = {"mapping_set_error", "filemap_set_wb_err"})
+  @LinuxSource(
+      file = "include/linux/pagemap.h",
+      name = {"mapping_set_error", "filemap_set_wb_err"})
   private void setError(int status) {
     wbErr.set(status);
     FLAGS.getAndBitwiseOr(this, status == -Errno.ENOSPC ? AS_ENOSPC : AS_EIO);
@@ -179,8 +196,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Returns a write-back error that no open file has reported, and marks it reported. Called when a device is shut down or its
-   * filesystem unmounted. From any context.
+   * Returns a write-back error that no open file has reported, and marks it reported. Called when a
+   * device is shut down or its filesystem unmounted. From any context.
    *
    * @return 0 or a negative errno
    */
@@ -226,8 +243,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Writes back dirty pages of a range for an open file. Returns a write-back error that this file has not reported, even for
-   * data written through another file. From process context.
+   * Writes back dirty pages of a range for an open file. Returns a write-back error that this file
+   * has not reported, even for data written through another file. From process context.
    *
    * @param current the calling task
    * @param file an open file with this mapping
@@ -251,8 +268,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the clean pages of a range. Direct I/O calls this before and after a write. Dirty pages stay, because their data was written
-   * later. From any context.
+   * Drops the clean pages of a range. Direct I/O calls this before and after a write. Dirty pages
+   * stay, because their data was written later. From any context.
    *
    * @param start first byte
    * @param end last byte
@@ -265,8 +282,9 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the pages of a range, also dirty ones, before the range is zeroed or discarded on the device. A page that is only partly in the
-   * range is zeroed there, and stays if it is dirty. From process context.
+   * Drops the pages of a range, also dirty ones, before the range is zeroed or discarded on the
+   * device. A page that is only partly in the range is zeroed there, and stays if it is dirty. From
+   * process context.
    *
    * @param current the calling task
    * @param start first byte
@@ -298,8 +316,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the pages of a range again, after it was zeroed or discarded on the device: a task may have read them meanwhile. From any
-   * context.
+   * Drops the pages of a range again, after it was zeroed or discarded on the device: a task may
+   * have read them meanwhile. From any context.
    *
    * @param start first byte
    * @param end last byte, not before start
@@ -318,7 +336,8 @@ public final class Mapping extends InodeMapping {
 
   private static long firstWhole(long start) {
     boolean inside = (start & (HostMemory.PAGE_SIZE - 1)) != 0;
-    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0); // not added to the position, which may be the largest
+    // not added to the position, which may be the largest
+    return (start >> HostMemory.PAGE_SHIFT) + (inside ? 1 : 0);
   }
 
   private static long lastWhole(long end) {
@@ -349,7 +368,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Reads a page into the cache, with readahead if the access looks sequential. From process context.
+   * Reads a page into the cache, with readahead if the access looks sequential. From process
+   * context.
    *
    * @param current the calling task
    * @param index the page, inside the file
@@ -357,7 +377,9 @@ public final class Mapping extends InodeMapping {
    * @param readahead whether more pages may be read
    * @return 0 if the caller should look the page up again, or the errno of the page itself
    */
-  @LinuxSource(file = "mm/readahead.c", name = {"ondemand_readahead", "force_page_cache_readahead"})
+  @LinuxSource(
+      file = "mm/readahead.c",
+      name = {"ondemand_readahead", "force_page_cache_readahead"})
   int bringIn(Task current, long index, long wanted, boolean readahead) {
     long left = ((io.size() - 1) >> HostMemory.PAGE_SHIFT) - index + 1;
     long count = Math.min(wanted, PageCache.MAX_RUN);
@@ -367,7 +389,8 @@ public final class Mapping extends InodeMapping {
     PageRun run = PageRun.get(current, (int) Math.max(1, Math.min(count, left)));
     if (!cache.addRun(this, index, run) || run.count() == 0) {
       Slab.free(run);
-      return cache.waitFor(current, this, index); // another task reads it, or there is no free page yet
+      // another task reads it, or there is no free page yet
+      return cache.waitFor(current, this, index);
     }
     int read = 0;
     int status = -Errno.EIO;
@@ -385,7 +408,10 @@ public final class Mapping extends InodeMapping {
     return status;
   }
 
-  /** Reads into a page whose lock the caller holds. From process context. Returns 0 or a negative errno. */
+  /**
+   * Reads into a page whose lock the caller holds. From process context. Returns 0 or a negative
+   * errno.
+   */
   int readInto(Task current, Page page) {
     return io.readPages(current, page.index, new long[] {page.address}, 1);
   }

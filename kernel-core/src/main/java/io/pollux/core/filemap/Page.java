@@ -6,8 +6,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One page of the cache. The cache's lock guards all fields except {@link #locked}, which waiters read without it. The page's own lock
- * guards the data.
+ * One page of the cache. The cache's lock guards all fields except {@link #locked}, which waiters
+ * read without it. The page's own lock guards the data.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "page")
 final class Page implements BooleanSupplier {

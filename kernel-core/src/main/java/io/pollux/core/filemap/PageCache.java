@@ -13,10 +13,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages that the files of one device share: lookup, locks and reuse. The package describes the rules.
+ * The pages that the files of one device share: lookup, locks and reuse. The package describes the
+ * rules.
  *
- * <p>Memory is reserved when the first page is needed. A clock chooses the page to reuse: its hand skips pages in use, dirty pages, and
- * pages used since it last passed.
+ * <p>Memory is reserved when the first page is needed. A clock chooses the page to reuse: its hand
+ * skips pages in use, dirty pages, and pages used since it last passed.
  */
 @LinuxSource(file = "mm/filemap.c")
 public final class PageCache {
@@ -125,7 +126,10 @@ public final class PageCache {
 
   // Lookup. Called without the lock, unless stated otherwise, as all that follows.
 
-  /** Finds and pins an uptodate page; null if there is none. The caller unpins it by {@link #unpin}. From any context. */
+  /**
+   * Finds and pins an uptodate page; null if there is none. The caller unpins it by {@link #unpin}.
+   * From any context.
+   */
   @LinuxSource(file = "mm/filemap.c", name = "find_get_page")
   @Nullable Page find(Mapping mapping, long index) {
     lock.lock();
@@ -315,7 +319,10 @@ public final class PageCache {
     }
   }
 
-  /** Waits until a page may be locked or added: waits for its lock, or frees pages. From process context. Returns 0 or -ENOMEM. */
+  /**
+   * Waits until a page may be locked or added: waits for its lock, or frees pages. From process
+   * context. Returns 0 or -ENOMEM.
+   */
   int waitFor(Task current, Mapping mapping, long index) {
     Page page;
     lock.lock();
@@ -407,8 +414,9 @@ public final class PageCache {
   // Runs.
 
   /**
-   * Adds consecutive pages from an index, locked and not uptodate. Stops if the run is full, or at a page that is cached, or if no page is
-   * free. Returns false if the first page is cached already.
+   * Adds consecutive pages from an index, locked and not uptodate. Stops if the run is full, or at
+   * a page that is cached, or if no page is free. Returns false if the first page is cached
+   * already.
    */
   boolean addRun(Mapping mapping, long index, PageRun run) {
     lock.lock();
@@ -431,7 +439,10 @@ public final class PageCache {
     }
   }
 
-  /** Completes the read of a run: the given number of pages becomes uptodate, the others are dropped. */
+  /**
+   * Completes the read of a run: the given number of pages becomes uptodate, the others are
+   * dropped.
+   */
   @LinuxSource(file = "mm/filemap.c", name = "page_endio")
   void endRead(PageRun run, int read) {
     lock.lock();
@@ -473,8 +484,8 @@ public final class PageCache {
   }
 
   /**
-   * Locks consecutive dirty pages for write-back. From process context: waits for the lock of the first. The run stays empty if the first
-   * page is no longer dirty.
+   * Locks consecutive dirty pages for write-back. From process context: waits for the lock of the
+   * first. The run stays empty if the first page is no longer dirty.
    */
   void lockDirtyRun(Task current, Mapping mapping, long index, long last, PageRun run) {
     while (true) { // ends: each turn waits until a lock was released
@@ -518,15 +529,18 @@ public final class PageCache {
   }
 
   /**
-   * Drops the clean pages of a range. Pages that are being read are dropped after the read. From any context. Returns whether a page stays
-   * because it is dirty or locked.
+   * Drops the clean pages of a range. Pages that are being read are dropped after the read. From
+   * any context. Returns whether a page stays because it is dirty or locked.
    */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
   boolean invalidate(Mapping mapping, long first, long last) {
     return drop(mapping, first, last, false) != null;
   }
 
-  /** Drops the pages of a range, also dirty ones. From process context: waits for the locks of uptodate pages. */
+  /**
+   * Drops the pages of a range, also dirty ones. From process context: waits for the locks of
+   * uptodate pages.
+   */
   @LinuxSource(file = "mm/truncate.c", name = "truncate_inode_pages_range")
   void truncate(Task current, Mapping mapping, long first, long last) {
     Page busy = drop(mapping, first, last, true);

@@ -12,8 +12,8 @@ public interface PageIo {
   long size();
 
   /**
-   * Reads consecutive pages of the file and waits. The part beyond the end of the file is filled with zeroes. From process context, with
-   * the pages locked.
+   * Reads consecutive pages of the file and waits. The part beyond the end of the file is filled
+   * with zeroes. From process context, with the pages locked.
    *
    * @param current the calling task
    * @param index number of the first page, inside the file
@@ -25,8 +25,8 @@ public interface PageIo {
   int readPages(Task current, long index, long[] addresses, int count);
 
   /**
-   * Writes consecutive pages of the file and waits. The part beyond the end of the file is not written. From process context, with the
-   * pages locked.
+   * Writes consecutive pages of the file and waits. The part beyond the end of the file is not
+   * written. From process context, with the pages locked.
    *
    * @param current the calling task
    * @param index number of the first page, inside the file

@@ -6,7 +6,10 @@ import io.pollux.core.sched.Task;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Consecutive pages of a file, locked by the owner of the run. The owner frees it by {@link Slab#free}. */
+/**
+ * Consecutive pages of a file, locked by the owner of the run. The owner frees it by {@link
+ * Slab#free}.
+ */
 final class PageRun extends Slab.Item {
   private static final Slab<PageRun> SLAB = new Slab<>(PageRun::new);
 
@@ -17,7 +20,10 @@ final class PageRun extends Slab.Item {
 
   private PageRun() {}
 
-  /** Allocates an empty run for a number of pages, at most {@link PageCache#MAX_RUN}. From process context. */
+  /**
+   * Allocates an empty run for a number of pages, at most {@link PageCache#MAX_RUN}. From process
+   * context.
+   */
   static PageRun get(Task current, int most) {
     assert most > 0 && most <= PageCache.MAX_RUN : most;
     PageRun run = SLAB.alloc(current);

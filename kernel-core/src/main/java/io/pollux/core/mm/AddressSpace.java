@@ -9,9 +9,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a process: struct mm_struct, and the checks of user pointers. {@link WindowSpace} is for programs in Java, whose memory
- * consists of mappings of this kernel. {@link MachineSpace} is for a C program, whose memory belongs to a process of the host. The package
- * describes the rules.
+ * The memory of a process: struct mm_struct, and the checks of user pointers. {@link WindowSpace}
+ * is for programs in Java, whose memory consists of mappings of this kernel. {@link MachineSpace}
+ * is for a C program, whose memory belongs to a process of the host. The package describes the
+ * rules.
  */
 @LinuxSource(file = "include/linux/mm_types.h", name = "mm_struct")
 public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
@@ -35,7 +36,8 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   public abstract long mmap(long length, int prot);
 
   /**
-   * Unmaps a range. Parts of mappings outside the range stay. It is no error if nothing is mapped there. From process context.
+   * Unmaps a range. Parts of mappings outside the range stay. It is no error if nothing is mapped
+   * there. From process context.
    *
    * @param address page-aligned start
    * @param length bytes, rounded up to pages
@@ -63,7 +65,8 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   public abstract boolean accessOk(long address, long bytes, boolean write);
 
   /**
-   * Whether a range lies in user address space, so that its end cannot overflow. Does not check mappings.
+   * Whether a range lies in user address space, so that its end cannot overflow. Does not check
+   * mappings.
    *
    * @param address first byte; any value
    * @param bytes length; any value, a negative one is rejected
@@ -138,7 +141,8 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   }
 
   /**
-   * Returns how much of a range the mapping at its start covers: the part that can be pinned at once.
+   * Returns how much of a range the mapping at its start covers: the part that can be pinned at
+   * once.
    *
    * @param address first byte; any value
    * @param bytes length, positive
@@ -148,8 +152,8 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   public abstract long contiguous(long address, long bytes, boolean write);
 
   /**
-   * Pins the pages of a range in one mapping, whose length {@link #contiguous} or {@link #mmap} has returned. The caller drops the pins by
-   * {@link UserPages#unpin} for exactly the same range.
+   * Pins the pages of a range in one mapping, whose length {@link #contiguous} or {@link #mmap} has
+   * returned. The caller drops the pins by {@link UserPages#unpin} for exactly the same range.
    *
    * @param address first byte; any value
    * @param bytes length, positive
@@ -159,7 +163,10 @@ public abstract sealed class AddressSpace permits WindowSpace, MachineSpace {
   @LinuxSource(file = "mm/gup.c", name = "get_user_pages")
   public abstract @Nullable UserPages pin(long address, long bytes, boolean write);
 
-  /** Returns the sum of all pins of the process: pages times references. It is 0 if no I/O is in flight and no context exists. */
+  /**
+   * Returns the sum of all pins of the process: pages times references. It is 0 if no I/O is in
+   * flight and no context exists.
+   */
   public abstract long pinnedPages();
 
   /**

@@ -8,8 +8,9 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Iterates over a fixed buffer (ITER_BVEC). Its pages are pinned by another owner until the I/O completes. User addresses are host
- * addresses, so a buffer is one range of addresses even if it spans mappings.
+ * Iterates over a fixed buffer (ITER_BVEC). Its pages are pinned by another owner until the I/O
+ * completes. User addresses are host addresses, so a buffer is one range of addresses even if it
+ * spans mappings.
  */
 @Patch({22, 24})
 @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_bvec")

@@ -6,19 +6,22 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it ({@code Bio.mapping()}). A driver may
- * prepare the memory once, for the first bio, and keep the result as an {@link Attachment} until the mapping is closed. The mapping object
- * identifies the memory. Addresses do not, because a program may map other memory at the same addresses.
+ * Memory that stays pinned while many requests use it: the buffers of one context. Bios carry it
+ * ({@code Bio.mapping()}). A driver may prepare the memory once, for the first bio, and keep the
+ * result as an {@link Attachment} until the mapping is closed. The mapping object identifies the
+ * memory. Addresses do not, because a program may map other memory at the same addresses.
  *
  * <p>Linux 4.20 has no counterpart; proposals of 2022 call it a dma tag.
  *
- * <p>The creator keeps the memory pinned until {@link #close} returns. It closes the mapping when no bio that carries it is in flight.
+ * <p>The creator keeps the memory pinned until {@link #close} returns. It closes the mapping when
+ * no bio that carries it is in flight.
  */
 @Differs(
     patch = 24,
     kind = Differs.Kind.OURS,
-    why = "A driver prepares the fixed buffers of a context once, and keeps what it prepared until the"
-        + " context ends. In the posting it maps every request.",
+    why =
+        "A driver prepares the fixed buffers of a context once, and keeps what it prepared until"
+            + " the context ends. In the posting it maps every request.",
     test = "DmaMappingTest#everyOwnerFindsItsOwnUntilItIsClosed")
 public final class DmaMapping implements AutoCloseable {
   /** Maximum size of a segment in bytes. */
@@ -38,7 +41,10 @@ public final class DmaMapping implements AutoCloseable {
       this.owner = owner;
     }
 
-    /** Undoes the preparation. No request is in flight, and the attachment can no longer be found. From process context, once. */
+    /**
+     * Undoes the preparation. No request is in flight, and the attachment can no longer be found.
+     * From process context, once.
+     */
     protected abstract void detach();
   }
 
@@ -48,7 +54,8 @@ public final class DmaMapping implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Creates a mapping of pinned ranges, which may touch and overlap. Consecutive pages become one segment.
+   * Creates a mapping of pinned ranges, which may touch and overlap. Consecutive pages become one
+   * segment.
    *
    * @param addresses first byte of each range
    * @param bytes length of each range; empty ranges are skipped
@@ -58,7 +65,8 @@ public final class DmaMapping implements AutoCloseable {
     int count = 0;
     for (int i = 0; i < addresses.length; i++) {
       if (bytes[i] > 0) {
-        long end = (addresses[i] + bytes[i] + HostMemory.PAGE_SIZE - 1) & -(long) HostMemory.PAGE_SIZE;
+        long end =
+            (addresses[i] + bytes[i] + HostMemory.PAGE_SIZE - 1) & -(long) HostMemory.PAGE_SIZE;
         ranges[count++] = new long[] {addresses[i] & -(long) HostMemory.PAGE_SIZE, end};
       }
     }
@@ -140,7 +148,8 @@ public final class DmaMapping implements AutoCloseable {
    */
   public @Nullable Attachment attachment(Object owner) {
     Attachment each = first;
-    while (each != null && each.owner != owner) { // usually the first: there is one for each ring that uses the memory
+    // usually the first: there is one for each ring that uses the memory
+    while (each != null && each.owner != owner) {
       each = each.next;
     }
     return each;

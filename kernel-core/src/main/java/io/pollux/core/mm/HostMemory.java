@@ -7,7 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** Anonymous memory of the host, in pages: the physical memory of this kernel. It is zeroed, and takes no memory until it is accessed. */
+/**
+ * Anonymous memory of the host, in pages: the physical memory of this kernel. It is zeroed, and
+ * takes no memory until it is accessed.
+ */
 public final class HostMemory {
   /** Bytes of a page. */
   public static final int PAGE_SIZE = 4096;
@@ -34,17 +37,26 @@ public final class HostMemory {
               ValueLayout.JAVA_INT,
               ValueLayout.JAVA_LONG));
   private static final MethodHandle MUNMAP =
-      libc("munmap", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+      libc(
+          "munmap",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
   private static final MethodHandle MPROTECT =
       libc(
           "mprotect",
           FunctionDescriptor.of(
-              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_INT));
   private static final MethodHandle MADVISE =
       libc(
           "madvise",
           FunctionDescriptor.of(
-              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_INT));
 
   private HostMemory() {}
 
@@ -66,10 +78,12 @@ public final class HostMemory {
   }
 
   /**
-   * Reserves address space without memory. It cannot be accessed before {@link #commit}, and mlockall does not populate it.
+   * Reserves address space without memory. It cannot be accessed before {@link #commit}, and
+   * mlockall does not populate it.
    *
    * @param bytes size, a multiple of {@link #PAGE_SIZE}
-   * @return page-aligned address, or 0 if the host has no address space; the caller frees it by {@link #unmap}
+   * @return page-aligned address, or 0 if the host has no address space; the caller frees it by
+   *     {@link #unmap}
    */
   static long reserve(long bytes) {
     return map(bytes, PROT_NONE);

@@ -6,7 +6,10 @@ import io.pollux.uapi.LinuxSource;
 /** The aio contexts of a process, for mm: they are destroyed before the memory is freed. */
 @LinuxSource(file = "fs/aio.c", name = "kioctx_table")
 public interface IoctxTable {
-  /** Destroys all remaining contexts and waits for their requests. From process context, at process exit. */
+  /**
+   * Destroys all remaining contexts and waits for their requests. From process context, at process
+   * exit.
+   */
   @LinuxSource(file = "fs/aio.c", name = "exit_aio")
   void exitAio();
 }

@@ -4,11 +4,11 @@ package io.pollux.core.mm;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Iterates over memory that data is copied to or from: struct iov_iter. {@link IovecIter} walks user memory, {@link BvecIter} walks pinned
- * pages.
+ * Iterates over memory that data is copied to or from: struct iov_iter. {@link IovecIter} walks
+ * user memory, {@link BvecIter} walks pinned pages.
  *
- * <p>An iterator belongs to one task at a time. It is used from the submission of a request until its last byte is mapped or copied.
- * Nothing asynchronous keeps it.
+ * <p>An iterator belongs to one task at a time. It is used from the submission of a request until
+ * its last byte is mapped or copied. Nothing asynchronous keeps it.
  */
 @LinuxSource(file = "include/linux/uio.h", name = "iov_iter")
 public abstract class IovIter {
@@ -89,7 +89,10 @@ public abstract class IovIter {
    */
   protected abstract void skip(long bytes);
 
-  /** Returns the bitwise or of all addresses and lengths left. Low bits that are set show misalignment. */
+  /**
+   * Returns the bitwise or of all addresses and lengths left. Low bits that are set show
+   * misalignment.
+   */
   @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_alignment")
   public abstract long alignment();
 
@@ -123,7 +126,8 @@ public abstract class IovIter {
   public abstract long zero(long bytes);
 
   /**
-   * Writes the remaining segments as an array of struct iovec, without empty ones. The position does not change.
+   * Writes the remaining segments as an array of struct iovec, without empty ones. The position
+   * does not change.
    *
    * @param at kernel address with room for {@link io.pollux.uapi.AioAbi#UIO_MAXIOV} entries
    * @return entries written

@@ -10,8 +10,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Iterates over unpinned user memory (ITER_IOVEC): one buffer, or an array of iovecs. {@link #importSingleRange} or {@link #importIovec}
- * fills it; it can be reused.
+ * Iterates over unpinned user memory (ITER_IOVEC): one buffer, or an array of iovecs. {@link
+ * #importSingleRange} or {@link #importIovec} fills it; it can be reused.
  */
 public final class IovecIter extends IovIter {
   /** Maximum transfer of one call, as in Linux: the int range without its last page. */

@@ -11,10 +11,12 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a C program: all mappings of the host process in which this kernel runs. The program maps and unmaps without this kernel,
- * so nothing is cached. A C function that survives a fault probes each range page by page.
+ * The memory of a C program: all mappings of the host process in which this kernel runs. The
+ * program maps and unmaps without this kernel, so nothing is cached. A C function that survives a
+ * fault probes each range page by page.
  *
- * <p>Pins are counted, but do not keep memory that the program unmaps. The process's fault handler handles later accesses of the kernel.
+ * <p>Pins are counted, but do not keep memory that the program unmaps. The process's fault handler
+ * handles later accesses of the kernel.
  */
 public final class MachineSpace extends AddressSpace {
   /** Below this nothing is mapped (vm.mmap_min_addr). */
@@ -30,9 +32,10 @@ public final class MachineSpace extends AddressSpace {
   /**
    * Creates the address space of this process.
    *
-   * @param probe address of a C function {@code long probe(long address, long bytes, long write)}. It returns how many bytes from the start
-   *     of a range can be read, or read and written. It changes no byte, does not block, and survives a fault. Ranges are not empty and lie
-   *     in user space.
+   * @param probe address of a C function {@code long probe(long address, long bytes, long write)}.
+   *     It returns how many bytes from the start of a range can be read, or read and written. It
+   *     changes no byte, does not block, and survives a fault. Ranges are not empty and lie in user
+   *     space.
    */
   public MachineSpace(long probe) {
     this.probe = MemorySegment.ofAddress(probe);
@@ -42,7 +45,10 @@ public final class MachineSpace extends AddressSpace {
   private static MethodHandle probe() {
     FunctionDescriptor type =
         FunctionDescriptor.of(
-            ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG);
     return Linker.nativeLinker().downcallHandle(type, Linker.Option.critical(false));
   }
 
@@ -51,7 +57,8 @@ public final class MachineSpace extends AddressSpace {
       return 0;
     }
     try {
-      return (long) PROBE.invokeExact(probe, address, Math.min(bytes, HIGHEST - address), write ? 1L : 0L);
+      return (long)
+          PROBE.invokeExact(probe, address, Math.min(bytes, HIGHEST - address), write ? 1L : 0L);
     } catch (Throwable e) {
       throw new AssertionError("a C function has no Java exceptions", e);
     }
@@ -71,7 +78,9 @@ public final class MachineSpace extends AddressSpace {
 
   @Override
   public int munmap(long address, long length) {
-    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0 || length == 0 || !isUserRange(address, length)) {
+    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
+        || length == 0
+        || !isUserRange(address, length)) {
       return -Errno.EINVAL;
     }
     HostMemory.unmap(address, (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE);

@@ -7,8 +7,9 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * The access rights of each page of a window. A lookup takes constant time. There are two levels, of 2 MiB and of 4 KiB. A big page
- * replaces the second level if all its pages have the same rights.
+ * The access rights of each page of a window. A lookup takes constant time. There are two levels,
+ * of 2 MiB and of 4 KiB. A big page replaces the second level if all its pages have the same
+ * rights.
  *
  * <p>Written under the lock of the address space, read without it.
  */
@@ -81,7 +82,8 @@ final class PageTable {
    */
   boolean allows(long address, int wanted) {
     long entry = (address - window) >>> BIG_SHIFT;
-    if (entry >= entries.length) { // also true for an address before the window: the shift is unsigned
+    // also true for an address before the window: the shift is unsigned
+    if (entry >= entries.length) {
       return false;
     }
     byte[] rights = (byte[]) ENTRY.getAcquire(entries, (int) entry);

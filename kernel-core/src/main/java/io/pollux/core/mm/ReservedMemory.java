@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Host address space that is backed by memory on demand, from its start.
  *
- * <p>Address space without memory cannot be accessed. It counts only against RLIMIT_AS, and mlockall does not populate it. The
- * owner serialises {@link #reach} and {@link #close}.
+ * <p>Address space without memory cannot be accessed. It counts only against RLIMIT_AS, and
+ * mlockall does not populate it. The owner serialises {@link #reach} and {@link #close}.
  */
 public final class ReservedMemory {
   /** Step in which memory is added: a huge page of the host. */
@@ -44,7 +44,8 @@ public final class ReservedMemory {
   }
 
   /**
-   * Backs the range with zeroed memory from its start to an offset. Memory that is already there keeps its contents.
+   * Backs the range with zeroed memory from its start to an offset. Memory that is already there
+   * keeps its contents.
    *
    * @param end offset in bytes, at most the size
    * @return false (ENOMEM) if the host has no memory

@@ -10,13 +10,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * A cache of objects of one type: struct kmem_cache. Once it is warm, no request allocates.
  *
- * <p>Each task has a magazine, from which it takes objects without atomic operations. A freed object returns to its magazine. The task
- * itself puts it there directly; another thread (a device's completion, a second poller) pushes it onto a list with one atomic operation.
- * The task takes over that list when its magazine is empty. Objects keep their state while free; the caller of alloc initializes them.
+ * <p>Each task has a magazine, from which it takes objects without atomic operations. A freed
+ * object returns to its magazine. The task itself puts it there directly; another thread (a
+ * device's completion, a second poller) pushes it onto a list with one atomic operation. The task
+ * takes over that list when its magazine is empty. Objects keep their state while free; the caller
+ * of alloc initializes them.
  *
  * @param <T> the type
  */
-@LinuxSource(file = "mm/slab.c", name = {"kmem_cache_alloc", "kmem_cache_free", "kmem_cache_alloc_bulk"})
+@LinuxSource(
+    file = "mm/slab.c",
+    name = {"kmem_cache_alloc", "kmem_cache_free", "kmem_cache_alloc_bulk"})
 public final class Slab<T extends Slab.Item> {
   /** Maximum number of slabs of all kernels. */
   public static final int MAX_KINDS = 24;

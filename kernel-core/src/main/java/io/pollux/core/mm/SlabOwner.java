@@ -7,12 +7,15 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread that allocates from slabs: the Java thread, and a magazine of free objects for each slab. It corresponds to a processor in
- * Linux, where each slab has a cache for every processor.
+ * A thread that allocates from slabs: the Java thread, and a magazine of free objects for each
+ * slab. It corresponds to a processor in Linux, where each slab has a cache for every processor.
  */
 @LinuxSource(file = "include/linux/slub_def.h", name = "kmem_cache_cpu")
 public abstract class SlabOwner {
-  /** The thread of an owner that has been released. It is never started, so it equals no running thread. */
+  /**
+   * The thread of an owner that has been released. It is never started, so it equals no running
+   * thread.
+   */
   private static final Thread RELEASED = Thread.ofPlatform().unstarted(() -> {});
 
   private static final VarHandle THREAD;
@@ -56,13 +59,17 @@ public abstract class SlabOwner {
     return thread == RELEASED;
   }
 
-  /** Returns the thread: null before {@link #bind}, a thread that never runs after {@link #release}. From any context. */
+  /**
+   * Returns the thread: null before {@link #bind}, a thread that never runs after {@link #release}.
+   * From any context.
+   */
   protected final @Nullable Thread thread() {
     return thread;
   }
 
   /** Whether the calling thread is this one. */
   public final boolean isCurrentThread() {
-    return Thread.currentThread() == (Thread) THREAD.get(this); // plain: the thread sees what it stored itself
+    // plain: the thread sees what it stored itself
+    return Thread.currentThread() == (Thread) THREAD.get(this);
   }
 }

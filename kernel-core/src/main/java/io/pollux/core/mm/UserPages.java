@@ -4,7 +4,8 @@ package io.pollux.core.mm;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The pages of one mmap call: the references that get_user_pages takes and put_page drops, in one count. Pinned pages outlive the mapping.
+ * The pages of one mmap call: the references that get_user_pages takes and put_page drops, in one
+ * count. Pinned pages outlive the mapping.
  */
 public final class UserPages {
   private final AddressSpace owner;
@@ -60,6 +61,8 @@ public final class UserPages {
   /** Returns the number of pages that a range touches. */
   private long pagesOf(long address, long bytes) {
     assert address >= start && bytes > 0 && bytes <= end - address : "outside its mapping";
-    return ((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1;
+    return ((address + bytes - 1) >> HostMemory.PAGE_SHIFT)
+        - (address >> HostMemory.PAGE_SHIFT)
+        + 1;
   }
 }

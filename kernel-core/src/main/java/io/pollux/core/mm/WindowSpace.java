@@ -8,17 +8,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of a Java program: a window of the host's address space from which mmap allocates. A user pointer is a host pointer. An access
- * outside mappings is a fault.
+ * The memory of a Java program: a window of the host's address space from which mmap allocates. A
+ * user pointer is a host pointer. An access outside mappings is a fault.
  *
- * <p>The first mmap reserves the window's address space. Memory backs it from its start to the highest mapping so far. If the host limits
- * the address space (RLIMIT_AS), the window is smaller.
+ * <p>The first mmap reserves the window's address space. Memory backs it from its start to the
+ * highest mapping so far. If the host limits the address space (RLIMIT_AS), the window is smaller.
  */
 public final class WindowSpace extends AddressSpace {
   /** Size of the window if the host has no limit. */
   static final long WINDOW_BYTES = 1L << 36;
 
-  /** Divisor: a smaller window takes only a part of the available address space and leaves the rest to others. */
+  /**
+   * Divisor: a smaller window takes only a part of the available address space and leaves the rest
+   * to others.
+   */
   private static final int SHARE_SHIFT = 2;
 
   private static final long SMALLEST_WINDOW = 1L << 21;
@@ -35,7 +38,10 @@ public final class WindowSpace extends AddressSpace {
     }
   }
 
-  /** All mappings, sorted by start; immutable. The starts have their own array, so that a search touches few cache lines. */
+  /**
+   * All mappings, sorted by start; immutable. The starts have their own array, so that a search
+   * touches few cache lines.
+   */
   private static final class Vmas {
     private final Vma[] all;
     private final long[] starts;
@@ -70,8 +76,10 @@ public final class WindowSpace extends AddressSpace {
   private static final Vma[] NONE = {};
 
   private final Object lock = new Object();
-  private final List<UserPages> zombies = new ArrayList<>(); // unmapped, still pinned; under the lock
-  private final List<long[]> free = new ArrayList<>(); // {start, end} in the window, sorted; under the lock
+  // unmapped, still pinned; under the lock
+  private final List<UserPages> zombies = new ArrayList<>();
+  // {start, end} in the window, sorted; under the lock
+  private final List<long[]> free = new ArrayList<>();
   private @Nullable ReservedMemory window; // null before the first mmap; under the lock
   private boolean closed; // under the lock
 
@@ -85,7 +93,8 @@ public final class WindowSpace extends AddressSpace {
   public WindowSpace() {}
 
   /**
-   * Returns the window, reserved by the first mapping. Null if the host has no address space. Under the lock.
+   * Returns the window, reserved by the first mapping. Null if the host has no address space. Under
+   * the lock.
    *
    * @param needed size of the mapping
    */
@@ -147,7 +156,9 @@ public final class WindowSpace extends AddressSpace {
 
   @Override
   public int munmap(long address, long length) {
-    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0 || length == 0 || !isUserRange(address, length)) {
+    if ((address & (HostMemory.PAGE_SIZE - 1)) != 0
+        || length == 0
+        || !isUserRange(address, length)) {
       return -Errno.EINVAL;
     }
     long end = (address + length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
@@ -288,12 +299,15 @@ public final class WindowSpace extends AddressSpace {
   @Override
   public @Nullable UserPages pin(long address, long bytes, boolean write) {
     Vma vma = find(address);
-    if (vma == null || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ) || bytes > vma.end - address) {
+    if (vma == null
+        || !vma.allows(write ? Mman.PROT_WRITE : Mman.PROT_READ)
+        || bytes > vma.end - address) {
       return null;
     }
     UserPages pages = vma.pages;
     pages.get(address, bytes);
-    if (pages.unmapped()) { // munmap won the race; pairs with setUnmapped, which precedes its read of the pins
+    // munmap won the race; pairs with setUnmapped, which precedes its read of the pins
+    if (pages.unmapped()) {
       pages.unpin(address, bytes);
       return null;
     }

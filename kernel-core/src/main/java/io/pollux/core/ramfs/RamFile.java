@@ -14,11 +14,12 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 
 /**
- * A regular file in memory. A page is allocated by the first write to it; other pages are holes. Bytes of a page after the end of the file
- * are zero, so that an extended file reads as zeroes.
+ * A regular file in memory. A page is allocated by the first write to it; other pages are holes.
+ * Bytes of a page after the end of the file are zero, so that an extended file reads as zeroes.
  *
- * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. Names and users are counted. When both counts
- * are 0, the pages are freed, from any context; no other thread can then use them.
+ * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. Names
+ * and users are counted. When both counts are 0, the pages are freed, from any context; no other
+ * thread can then use them.
  */
 @LinuxSource(file = "fs/ramfs/file-mmu.c")
 final class RamFile extends RamInode {
@@ -155,7 +156,9 @@ final class RamFile extends RamInode {
     }
   }
 
-  @LinuxSource(file = "mm/filemap.c", name = {"generic_file_write_iter", "generic_write_checks"})
+  @LinuxSource(
+      file = "mm/filemap.c",
+      name = {"generic_file_write_iter", "generic_write_checks"})
   private long write(Task current, Kiocb iocb, IovIter from) {
     if (from.count() == 0) {
       return 0;
@@ -241,8 +244,13 @@ final class RamFile extends RamInode {
     }
   }
 
-  /** Finds data or a hole. Pages that fallocate reserved count as data. Returns a position, or -ENXIO. */
-  @LinuxSource(file = "mm/shmem.c", name = {"shmem_file_llseek", "shmem_seek_hole_data"})
+  /**
+   * Finds data or a hole. Pages that fallocate reserved count as data. Returns a position, or
+   * -ENXIO.
+   */
+  @LinuxSource(
+      file = "mm/shmem.c",
+      name = {"shmem_file_llseek", "shmem_seek_hole_data"})
   private long seekHoleData(Task current, long offset, boolean data) {
     iRwsem.downRead(current);
     try {
@@ -250,11 +258,15 @@ final class RamFile extends RamInode {
         return -Errno.ENXIO;
       }
       long index = offset >>> HostMemory.PAGE_SHIFT;
-      long found = data ? mapping.nextPage(index, (size - 1) >>> HostMemory.PAGE_SHIFT) : mapping.nextHole(index);
+      long found =
+          data
+              ? mapping.nextPage(index, (size - 1) >>> HostMemory.PAGE_SHIFT)
+              : mapping.nextHole(index);
       if (found < 0) {
         return -Errno.ENXIO;
       }
-      boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT; // the only hole is the end of the file
+      // the only hole is the end of the file
+      boolean behind = found > (size - 1) >>> HostMemory.PAGE_SHIFT;
       return found == index ? offset : behind ? size : found << HostMemory.PAGE_SHIFT;
     } finally {
       iRwsem.upRead();

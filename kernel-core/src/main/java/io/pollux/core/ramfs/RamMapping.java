@@ -5,13 +5,14 @@ import io.pollux.uapi.LinuxSource;
 import java.util.Arrays;
 
 /**
- * Maps the pages of a file to pages of memory: a hash table with open addressing. A lookup allocates nothing, and holes take no space.
- * Under the lock of its owner.
+ * Maps the pages of a file to pages of memory: a hash table with open addressing. A lookup
+ * allocates nothing, and holes take no space. Under the lock of its owner.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 final class RamMapping {
   private static final int SMALLEST = 8; // a power of two, as every length of the table
-  private static final long SPREAD = 0x9e37_79b9_7f4a_7c15L; // odd, its bits well mixed: 2^64 by the golden ratio
+  // odd, its bits well mixed: 2^64 by the golden ratio
+  private static final long SPREAD = 0x9e37_79b9_7f4a_7c15L;
 
   private long[] indexes = new long[SMALLEST];
   private long[] pages = new long[SMALLEST]; // 0 if the slot is free
@@ -111,7 +112,8 @@ final class RamMapping {
     } else {
       long[] inside = new long[size];
       int found = 0;
-      for (int at = 0; at < pages.length; at++) { // collected first, because a removal moves later entries
+      // collected first, because a removal moves later entries
+      for (int at = 0; at < pages.length; at++) {
         if (pages[at] != 0 && indexes[at] >= first && indexes[at] <= last) {
           inside[found++] = indexes[at];
         }
@@ -136,7 +138,8 @@ final class RamMapping {
     pages[hole] = 0;
     size--;
     int mask = pages.length - 1;
-    for (int at = (hole + 1) & mask; pages[at] != 0; at = (at + 1) & mask) { // ends: half of the slots are free
+    // ends: half of the slots are free
+    for (int at = (hole + 1) & mask; pages[at] != 0; at = (at + 1) & mask) {
       int home = home(indexes[at]);
       if (((at - home) & mask) >= ((at - hole) & mask)) { // a search for it would stop at the hole
         set(hole, indexes[at], pages[at]);

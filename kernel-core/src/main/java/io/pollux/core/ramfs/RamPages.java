@@ -9,8 +9,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages of a filesystem in memory. One range of host addresses has the maximum size of the filesystem; memory backs it as far as pages
- * are allocated.
+ * The pages of a filesystem in memory. One range of host addresses has the maximum size of the
+ * filesystem; memory backs it as far as pages are allocated.
  *
  * <p>All methods may be called from any context. The lock is a leaf.
  */
@@ -42,7 +42,8 @@ final class RamPages {
     if (used == limit) {
       return 0;
     }
-    ReservedMemory range = memory != null ? memory : ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
+    ReservedMemory range =
+        memory != null ? memory : ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
     memory = range;
     int page = inUse.nextClearBit(firstFree);
     if (range == null || !range.reach((page + 1L) << HostMemory.PAGE_SHIFT)) {
@@ -72,7 +73,8 @@ final class RamPages {
   }
 
   private void freeRun(long base, long address, int count) {
-    HostMemory.discard(address, (long) count << HostMemory.PAGE_SHIFT); // so that the next owner finds zeroes
+    // so that the next owner finds zeroes
+    HostMemory.discard(address, (long) count << HostMemory.PAGE_SHIFT);
     int first = (int) ((address - base) >> HostMemory.PAGE_SHIFT);
     assert inUse.nextClearBit(first) >= first + count : "a page was given back twice";
     inUse.clear(first, first + count);

@@ -24,11 +24,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A filesystem in memory, and the root filesystem of a kernel. Filesystems are mounted in it, and devices and other kernel objects are
- * attached to names. Programs create and remove directories and files, but cannot remove what the kernel attached. Unlike Linux's ramfs it
- * has a size limit, as tmpfs has, and fallocate.
+ * A filesystem in memory, and the root filesystem of a kernel. Filesystems are mounted in it, and
+ * devices and other kernel objects are attached to names. Programs create and remove directories
+ * and files, but cannot remove what the kernel attached. Unlike Linux's ramfs it has a size limit,
+ * as tmpfs has, and fallocate.
  *
- * <p>Lock order: the iRwsem of a directory, then of one below it, then the locks of {@link RamFile}.
+ * <p>Lock order: the iRwsem of a directory, then of one below it, then the locks of {@link
+ * RamFile}.
  */
 @LinuxSource(file = "fs/ramfs/inode.c")
 public final class Ramfs extends SuperBlock {
@@ -56,8 +58,8 @@ public final class Ramfs extends SuperBlock {
    * Creates an empty filesystem.
    *
    * @param dev its device number
-   * @param bytes maximum size of its files, a positive multiple of the page size. It limits the number of files and directories to one for
-   *     each page.
+   * @param bytes maximum size of its files, a positive multiple of the page size. It limits the
+   *     number of files and directories to one for each page.
    */
   public Ramfs(long dev, long bytes) {
     super(dev, false);
@@ -141,7 +143,8 @@ public final class Ramfs extends SuperBlock {
    * @param attached whether the kernel attached it
    * @param covered the earlier entry of the name, if the kernel attached something over it
    */
-  private record Entry(String name, Inode inode, long position, boolean attached, @Nullable Entry covered) {}
+  private record Entry(
+      String name, Inode inode, long position, boolean attached, @Nullable Entry covered) {}
 
   /** A directory in memory. */
   public static final class Directory extends RamInode {
@@ -212,7 +215,9 @@ public final class Ramfs extends SuperBlock {
         if (covered != null) {
           remove(covered);
         }
-        add(new Entry(key, inode, covered == null ? nextPosition++ : covered.position, true, covered));
+        add(
+            new Entry(
+                key, inode, covered == null ? nextPosition++ : covered.position, true, covered));
       } finally {
         iRwsem.upWrite();
       }
@@ -310,7 +315,9 @@ public final class Ramfs extends SuperBlock {
           throw new ErrnoException(Errno.ENOTDIR);
         }
         // The kernel's entries are mount points, or ordinary directories such as /dev.
-        if (!(entry.inode instanceof Directory victim) || victim.fs != fs || entry.covered != null) {
+        if (!(entry.inode instanceof Directory victim)
+            || victim.fs != fs
+            || entry.covered != null) {
           throw new ErrnoException(Errno.EBUSY);
         }
         victim.kill(current);

@@ -9,10 +9,12 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lock for several readers or one writer: struct rw_semaphore. It has no owner, so another thread may release it. It is not reentrant.
+ * A lock for several readers or one writer: struct rw_semaphore. It has no owner, so another thread
+ * may release it. It is not reentrant.
  *
- * <p>Waiters queue in order. The first waiter keeps later arrivals out, so it waits only for current holders, and neither readers nor
- * writers starve. Without waiters, taking and releasing allocate nothing.
+ * <p>Waiters queue in order. The first waiter keeps later arrivals out, so it waits only for
+ * current holders, and neither readers nor writers starve. Without waiters, taking and releasing
+ * allocate nothing.
  */
 @LinuxSource(file = "include/linux/rwsem.h", name = "rw_semaphore")
 public final class RwSemaphore {
@@ -38,7 +40,8 @@ public final class RwSemaphore {
 
   /** The waiters. */
   private static final class Line {
-    private final ReentrantLock first = new ReentrantLock(true); // held by the first waiter; the others wait for it, in order
+    // held by the first waiter; the others wait for it, in order
+    private final ReentrantLock first = new ReentrantLock(true);
     private final WaitQueue sleeper = new WaitQueue(); // where the first waiter sleeps
     private final BooleanSupplier takeShared;
     private final BooleanSupplier takeExclusive;
@@ -102,7 +105,8 @@ public final class RwSemaphore {
   /** Releases the lock after reading. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_read")
   public void upRead() {
-    int before = (int) STATE.getAndAdd(this, -READER); // full order: pairs with await, which sets LINE
+    // full order: pairs with await, which sets LINE
+    int before = (int) STATE.getAndAdd(this, -READER);
     assert before >= READER : "let go by more readers than have it";
     if ((before & LINE) != 0) {
       wake();
@@ -151,7 +155,8 @@ public final class RwSemaphore {
   /** Releases the lock after writing. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_write")
   public void upWrite() {
-    int before = (int) STATE.getAndAdd(this, -WRITER); // full order: pairs with await, which sets LINE
+    // full order: pairs with await, which sets LINE
+    int before = (int) STATE.getAndAdd(this, -WRITER);
     assert (before & WRITER) != 0 : "let go by a writer who has it not";
     if ((before & LINE) != 0) {
       wake();
@@ -185,7 +190,9 @@ public final class RwSemaphore {
   }
 
   /** Waits for the earlier waiters, and then, as the first waiter, until the lock is free. */
-  @LinuxSource(file = "kernel/locking/rwsem-xadd.c", name = {"rwsem_down_read_failed", "rwsem_down_write_failed"})
+  @LinuxSource(
+      file = "kernel/locking/rwsem-xadd.c",
+      name = {"rwsem_down_read_failed", "rwsem_down_write_failed"})
   private void await(@Nullable Task current, boolean write) {
     if (current != null) {
       current.aboutToSleep();
@@ -193,7 +200,8 @@ public final class RwSemaphore {
     Line waiting = line();
     waiting.first.lock();
     try {
-      STATE.getAndBitwiseOr(this, LINE); // from here on no new holder can enter, and a release wakes this thread
+      // from here on no new holder can enter, and a release wakes this thread
+      STATE.getAndBitwiseOr(this, LINE);
       waiting.sleeper.waitUninterruptibly(write ? waiting.takeExclusive : waiting.takeShared);
     } finally {
       waiting.first.unlock();
@@ -204,7 +212,8 @@ public final class RwSemaphore {
 
   private boolean takeShared() {
     int now = (int) STATE.getOpaque(this);
-    while ((now & WRITER) == 0) { // ends: a turn repeats only if a reader has left, and none can enter
+    // ends: a turn repeats only if a reader has left, and none can enter
+    while ((now & WRITER) == 0) {
       int seen = (int) STATE.compareAndExchangeAcquire(this, now, now - LINE + READER);
       if (seen == now) {
         return true;

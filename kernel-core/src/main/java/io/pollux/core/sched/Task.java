@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A thread of a process: struct task_struct, the {@code current} of a system call.
  *
- * <p>The first Java thread that enters the kernel with a task is bound to it permanently. That thread owns all fields that are not
- * volatile.
+ * <p>The first Java thread that enters the kernel with a task is bound to it permanently. That
+ * thread owns all fields that are not volatile.
  */
 @LinuxSource(file = "include/linux/sched.h", name = "task_struct")
 public final class Task extends SlabOwner {
@@ -44,7 +44,8 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Enters the kernel: binds the task to its thread, and keeps the process alive until {@link #leaveKernel}.
+   * Enters the kernel: binds the task to its thread, and keeps the process alive until {@link
+   * #leaveKernel}.
    *
    * @return false if the process is exiting or the task has exited; the caller must then return
    * @throws IllegalStateException if the task belongs to another thread
@@ -62,13 +63,16 @@ public final class Task extends SlabOwner {
     return true;
   }
 
-  /** Binds the task of a kernel thread to the calling thread. Such a task is always in the kernel. */
+  /**
+   * Binds the task of a kernel thread to the calling thread. Such a task is always in the kernel.
+   */
   public void enterKernelThread() {
     bindToThread();
   }
 
   /**
-   * Cleans up after a call that threw: submits the plugged requests and drops the plug. By the task itself.
+   * Cleans up after a call that threw: submits the plugged requests and drops the plug. By the task
+   * itself.
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void abandonCall() {
@@ -81,8 +85,10 @@ public final class Task extends SlabOwner {
 
   /** Leaves the kernel. */
   public void leaveKernel() {
-    IN_KERNEL.setRelease(this, false); // release: exit waits for this and then sees what the call did
-    assert plug == null : "left the kernel with a plug"; // last: after a failed call the process must still be able to exit
+    // release: exit waits for this and then sees what the call did
+    IN_KERNEL.setRelease(this, false);
+    // last: after a failed call the process must still be able to exit
+    assert plug == null : "left the kernel with a plug";
   }
 
   /** Returns false if the task has exited. */
@@ -120,7 +126,10 @@ public final class Task extends SlabOwner {
     return process.files();
   }
 
-  /** Returns the task's reusable iterator for the current request. It is not used after the submission. */
+  /**
+   * Returns the task's reusable iterator for the current request. It is not used after the
+   * submission.
+   */
   public IovecIter iovecIter() {
     return iovecIter;
   }
@@ -139,7 +148,9 @@ public final class Task extends SlabOwner {
     this.plug = plug;
   }
 
-  /** Submits what the plug holds, because other threads may wait for it. Called before a long sleep. */
+  /**
+   * Submits what the plug holds, because other threads may wait for it. Called before a long sleep.
+   */
   public void aboutToSleep() {
     SleepHook held = plug;
     if (held != null) {
@@ -148,11 +159,14 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Sends a signal. If the task does not block it, an interruptible wait of the task returns EINTR. From any thread.
+   * Sends a signal. If the task does not block it, an interruptible wait of the task returns EINTR.
+   * From any thread.
    *
    * @param signal from 1 to 64
    */
-  @LinuxSource(file = "kernel/signal.c", name = {"send_signal", "signal_wake_up"})
+  @LinuxSource(
+      file = "kernel/signal.c",
+      name = {"send_signal", "signal_wake_up"})
   public void sendSignal(int signal) {
     assert signal >= 1 && signal <= Long.SIZE : signal;
     pendingSignals.getAndUpdate(pending -> pending | 1L << (signal - 1));
@@ -163,8 +177,9 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Interrupts every current and future interruptible wait of the task. Called when its process exits or, for a kernel thread, when its
-   * owner does. From any thread, also before the task is bound to one.
+   * Interrupts every current and future interruptible wait of the task. Called when its process
+   * exits or, for a kernel thread, when its owner does. From any thread, also before the task is
+   * bound to one.
    */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   public void kill() {

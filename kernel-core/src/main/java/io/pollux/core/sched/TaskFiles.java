@@ -2,8 +2,8 @@
 package io.pollux.core.sched;
 
 /**
- * The descriptors of a process, for sched: a task refers to them, and they are closed when the process exits. vfs extends this class; its
- * accessor is {@code FilesStruct.of}.
+ * The descriptors of a process, for sched: a task refers to them, and they are closed when the
+ * process exits. vfs extends this class; its accessor is {@code FilesStruct.of}.
  */
 public abstract class TaskFiles {
   /** The descriptors of a kernel thread: none. */

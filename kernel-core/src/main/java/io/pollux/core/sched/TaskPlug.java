@@ -4,11 +4,11 @@ package io.pollux.core.sched;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Holds the requests of a submitting task until its batch is complete. block-layer implements it; a submitter without knowledge of block
- * devices uses this interface.
+ * Holds the requests of a submitting task until its batch is complete. block-layer implements it; a
+ * submitter without knowledge of block devices uses this interface.
  *
- * <p>Plugs do not nest: inside another plug, {@link #start} does nothing, and the outer plug holds the requests. All methods are called in
- * process context, by the task's own thread.
+ * <p>Plugs do not nest: inside another plug, {@link #start} does nothing, and the outer plug holds
+ * the requests. All methods are called in process context, by the task's own thread.
  */
 @LinuxSource(file = "include/linux/blkdev.h", name = "blk_plug")
 public interface TaskPlug extends SleepHook {

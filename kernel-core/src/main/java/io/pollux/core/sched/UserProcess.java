@@ -51,7 +51,8 @@ public final class UserProcess {
   }
 
   /**
-   * Removes an exited thread from the process. Its later calls are refused. From any thread. A second call does nothing.
+   * Removes an exited thread from the process. Its later calls are refused. From any thread. A
+   * second call does nothing.
    *
    * @param task its task, not in the kernel
    */
@@ -69,8 +70,8 @@ public final class UserProcess {
   }
 
   /**
-   * Creates a task for a kernel thread that uses this process's memory and descriptors (use_mm). Process exit does not wait for it: the
-   * owner of the thread stops it.
+   * Creates a task for a kernel thread that uses this process's memory and descriptors (use_mm).
+   * Process exit does not wait for it: the owner of the thread stops it.
    */
   @LinuxSource(file = "mm/mmu_context.c", name = "use_mm")
   public Task newKernelTask() {
@@ -135,15 +136,18 @@ public final class UserProcess {
   }
 
   /**
-   * Exits the process: interrupts its tasks and waits until they have left the kernel, then destroys its aio contexts. Closes its files and
-   * frees its memory. Not from one of its own system calls. A second call does nothing.
+   * Exits the process: interrupts its tasks and waits until they have left the kernel, then
+   * destroys its aio contexts. Closes its files and frees its memory. Not from one of its own
+   * system calls. A second call does nothing.
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void exit() {
     if (!exiting.compareAndSet(false, true)) {
       return;
     }
-    while (killTasks()) { // bounded: a kill interrupts each interruptible wait; other waits are for such a wait or for a device
+    // bounded: a kill interrupts each interruptible wait; other waits are for such a wait or for a
+    // device
+    while (killTasks()) {
       LockSupport.parkNanos(EXIT_PAUSE_NANOS);
     }
     IoctxTable contexts = mm.ioctxTable();
@@ -156,7 +160,10 @@ public final class UserProcess {
     mm.close();
   }
 
-  /** Kills all tasks in the kernel, because one may wait for another. Returns whether there were any. */
+  /**
+   * Kills all tasks in the kernel, because one may wait for another. Returns whether there were
+   * any.
+   */
   @LinuxSource(file = "kernel/signal.c", name = "zap_other_threads")
   private boolean killTasks() {
     boolean any = false;

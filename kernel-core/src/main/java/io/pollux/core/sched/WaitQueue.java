@@ -11,8 +11,9 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tasks that wait for a condition, and callbacks for its changes: wait_queue_head_t. A thread that makes the condition true calls {@link
- * #wakeUp()} afterwards; each waiter then evaluates the condition again. A condition must not wait for another one.
+ * Tasks that wait for a condition, and callbacks for its changes: wait_queue_head_t. A thread that
+ * makes the condition true calls {@link #wakeUp()} afterwards; each waiter then evaluates the
+ * condition again. A condition must not wait for another one.
  *
  * <p>A callback is a {@link WaitEntry}. An entry waits in the queue, or it has one owner:
  *
@@ -22,11 +23,12 @@ import org.jspecify.annotations.Nullable;
  *   <li>a canceller, by {@link #take}.
  * </ul>
  *
- * <p>Wake-ups of an owned entry are recorded for its owner. An owner that removes its entry may reuse it at once, because no wake-up can
- * find it. The function is called without a lock. (In C a wake-up calls the function under the queue's lock, and the function removes the
- * entry.)
+ * <p>Wake-ups of an owned entry are recorded for its owner. An owner that removes its entry may
+ * reuse it at once, because no wake-up can find it. The function is called without a lock. (In C a
+ * wake-up calls the function under the queue's lock, and the function removes the entry.)
  *
- * <p>Only a signal of the task interrupts a wait. {@link Thread#interrupt} does not; the thread keeps its interrupt status.
+ * <p>Only a signal of the task interrupts a wait. {@link Thread#interrupt} does not; the thread
+ * keeps its interrupt status.
  *
  * <p>Waiting and waking allocate nothing after a thread's first wait.
  */
@@ -57,7 +59,8 @@ public final class WaitQueue {
   @LinuxSource(file = "include/linux/wait.h", name = "wait_queue_func_t")
   public interface WaitFunc {
     /**
-     * Handles a possible change of the condition. From any context, by the owner of the entry; must not sleep.
+     * Handles a possible change of the condition. From any context, by the owner of the entry; must
+     * not sleep.
      *
      * @param key what happened, such as a poll mask; 0 if the waker does not know
      * @return true to wait again; false if this function removes the entry, or has removed it
@@ -116,8 +119,8 @@ public final class WaitQueue {
   }
 
   /**
-   * Lets an owned entry wait. If there was a wake-up since the caller owns it, calls its function first. Does nothing if the entry was
-   * removed. From any context.
+   * Lets an owned entry wait. If there was a wake-up since the caller owns it, calls its function
+   * first. Does nothing if the entry was removed. From any context.
    *
    * @param entry an entry that the caller owns; no longer owned afterwards
    */
@@ -136,8 +139,8 @@ public final class WaitQueue {
   }
 
   /**
-   * Takes a waiting entry. If the entry has another owner, that owner's function is called once more before the entry waits. From any
-   * context.
+   * Takes a waiting entry. If the entry has another owner, that owner's function is called once
+   * more before the entry waits. From any context.
    *
    * @param entry an entry that may be in this queue, or in none
    * @return whether the caller owns it
@@ -183,7 +186,8 @@ public final class WaitQueue {
   }
 
   /**
-   * Waits until a condition holds, the task is interrupted, or the timeout expires. From process context.
+   * Waits until a condition holds, the task is interrupted, or the timeout expires. From process
+   * context.
    *
    * @param current the calling task
    * @param condition evaluated by the calling thread only
@@ -225,7 +229,8 @@ public final class WaitQueue {
   }
 
   /**
-   * Waits uninterruptibly until a condition holds, for an exit or a teardown that must complete. Needs no task.
+   * Waits uninterruptibly until a condition holds, for an exit or a teardown that must complete.
+   * Needs no task.
    *
    * @param condition evaluated by the calling thread only
    */
@@ -344,7 +349,10 @@ public final class WaitQueue {
     }
   }
 
-  /** Calls an entry's function. If it throws, the waker and the other waiters continue. Returns whether the entry still waits. */
+  /**
+   * Calls an entry's function. If it throws, the waker and the other waiters continue. Returns
+   * whether the entry still waits.
+   */
   private static boolean call(WaitEntry entry, int key) {
     try {
       return entry.func.wake(key);
@@ -354,7 +362,10 @@ public final class WaitQueue {
     }
   }
 
-  /** Takes all waiting entries and records the wake-up for the others. Under the lock. Returns the list, oldest first. */
+  /**
+   * Takes all waiting entries and records the wake-up for the others. Under the lock. Returns the
+   * list, oldest first.
+   */
   private @Nullable WaitEntry takeAll() {
     WaitEntry taken = null;
     for (WaitEntry each = newest; each != null; each = each.older) {
@@ -370,8 +381,9 @@ public final class WaitQueue {
   }
 
   /**
-   * Whether there is a waiter, to avoid {@link #wakeUp} and its fence. The caller must have made the condition true by an atomic
-   * read-modify-write with full order; otherwise it may miss a waiter.
+   * Whether there is a waiter, to avoid {@link #wakeUp} and its fence. The caller must have made
+   * the condition true by an atomic read-modify-write with full order; otherwise it may miss a
+   * waiter.
    */
   @LinuxSource(file = "include/linux/wait.h", name = "waitqueue_active")
   public boolean active() {

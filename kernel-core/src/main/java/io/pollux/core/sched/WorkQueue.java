@@ -14,13 +14,16 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kernel threads that run work items for callers that cannot block: struct workqueue_struct. Threads start when there is work and exit
- * after a while without any. The thread that slept last is woken first, so that the others can exit.
+ * Kernel threads that run work items for callers that cannot block: struct workqueue_struct.
+ * Threads start when there is work and exit after a while without any. The thread that slept last
+ * is woken first, so that the others can exit.
  *
- * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the rescuer that all queues share. If a work item
- * throws, its thread reports an {@link Oops} and continues with the next item.
+ * <p>No work item is lost if the host cannot create a thread: existing threads run it, or the
+ * rescuer that all queues share. If a work item throws, its thread reports an {@link Oops} and
+ * continues with the next item.
  *
- * <p>The owner kills the queue at its end. A kill interrupts all current and future interruptible waits of its work items.
+ * <p>The owner kills the queue at its end. A kill interrupts all current and future interruptible
+ * waits of its work items.
  *
  * <p>A work item allocates nothing once the queue has reached its largest number of threads.
  */
@@ -51,7 +54,8 @@ public final class WorkQueue {
    * @param process owns the memory and descriptors that the work items use
    * @param name the name of its threads
    * @param maxWorkers maximum number of threads, at least 1
-   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue
+   *     starts
    */
   public WorkQueue(UserProcess process, String name, int maxWorkers) {
     this(process, maxWorkers, loop -> Thread.ofPlatform().daemon().name(name).unstarted(loop));
@@ -63,7 +67,8 @@ public final class WorkQueue {
    * @param process owns the memory and descriptors that the work items use
    * @param maxWorkers maximum number of threads, at least 1
    * @param threads creates the threads without starting them
-   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue starts
+   * @throws OutOfMemoryError if the host cannot create the rescuer's thread, which the first queue
+   *     starts
    */
   public WorkQueue(UserProcess process, int maxWorkers, ThreadFactory threads) {
     assert maxWorkers > 0 : maxWorkers;
@@ -73,7 +78,10 @@ public final class WorkQueue {
     startRescuer();
   }
 
-  /** Starts the rescuer. In C each queue that must make progress has one. Here all queues share one, started in advance. */
+  /**
+   * Starts the rescuer. In C each queue that must make progress has one. Here all queues share one,
+   * started in advance.
+   */
   private static void startRescuer() {
     synchronized (RESCUER_LOCK) {
       if (!rescued) {
@@ -122,7 +130,9 @@ public final class WorkQueue {
   }
 
   /** Starts a thread that is already counted. */
-  @LinuxSource(file = "kernel/workqueue.c", name = {"create_worker", "maybe_create_worker"})
+  @LinuxSource(
+      file = "kernel/workqueue.c",
+      name = {"create_worker", "maybe_create_worker"})
   private void createWorker() {
     try {
       new Worker().thread.start();
@@ -131,7 +141,10 @@ public final class WorkQueue {
     }
   }
 
-  /** Handles a failed thread start. Other threads check for work before they exit; if there are none, the rescuer runs the items. */
+  /**
+   * Handles a failed thread start. Other threads check for work before they exit; if there are
+   * none, the rescuer runs the items.
+   */
   @LinuxSource(file = "kernel/workqueue.c", name = "send_mayday")
   private void notStarted() {
     boolean alone;
@@ -200,7 +213,10 @@ public final class WorkQueue {
       work.run(task);
       return task;
     } catch (Throwable e) {
-      Oops.report("a work of " + Thread.currentThread().getName(), e, "the thread goes on with the next work");
+      Oops.report(
+          "a work of " + Thread.currentThread().getName(),
+          e,
+          "the thread goes on with the next work");
       synchronized (lock) {
         tasks.remove(task);
       }
@@ -209,8 +225,8 @@ public final class WorkQueue {
   }
 
   /**
-   * Interrupts all current and future waits of work items. Called by the queue's only owner, a context or a process, at its end.
-   * From any thread.
+   * Interrupts all current and future waits of work items. Called by the queue's only owner, a
+   * context or a process, at its end. From any thread.
    */
   public void kill() {
     synchronized (lock) {
@@ -222,8 +238,9 @@ public final class WorkQueue {
   }
 
   /**
-   * Runs the unstarted work items of a killed queue on the calling thread, so that they need no other thread. Started items may
-   * still run when this returns. From process context, not from a work item.
+   * Runs the unstarted work items of a killed queue on the calling thread, so that they need no
+   * other thread. Started items may still run when this returns. From process context, not from a
+   * work item.
    */
   public void drain() {
     synchronized (lock) {
@@ -291,7 +308,9 @@ public final class WorkQueue {
       }
     }
 
-    /** Returns the next item. Returns null after an idle time; the thread is then no longer counted. */
+    /**
+     * Returns the next item. Returns null after an idle time; the thread is then no longer counted.
+     */
     private @Nullable Work take(Task task) {
       long since = System.nanoTime();
       long left = IDLE_NANOS;

@@ -7,8 +7,8 @@ import io.pollux.uapi.Stat;
 import io.pollux.uapi.Statfs;
 
 /**
- * The inode of a file that is in no directory: an eventfd, a pipe. It holds the state that its files share, and is freed with their last
- * reference.
+ * The inode of a file that is in no directory: an eventfd, a pipe. It holds the state that its
+ * files share, and is freed with their last reference.
  */
 @LinuxSource(file = "fs/anon_inodes.c", name = "anon_inode_inode")
 public abstract class AnonInode extends Inode {

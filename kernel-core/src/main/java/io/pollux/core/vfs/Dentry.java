@@ -9,7 +9,8 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The result of a path walk: struct dentry. It is created for one walk and kept by the file that the walk opened.
+ * The result of a path walk: struct dentry. It is created for one walk and kept by the file that
+ * the walk opened.
  *
  * @param parent the directory, or null at the root
  * @param name the name there, a char for each byte
@@ -27,7 +28,10 @@ public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
     return name.getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  /** Returns the bytes of the path from the root, followed by " (deleted)" if the file has no name left. */
+  /**
+   * Returns the bytes of the path from the root, followed by " (deleted)" if the file has no name
+   * left.
+   */
   @LinuxSource(file = "fs/d_path.c", name = "d_path")
   byte[] path() {
     Deque<Dentry> down = new ArrayDeque<>();

@@ -17,7 +17,9 @@ public abstract class DirContext {
     this.pos = pos;
   }
 
-  /** Returns the position of the next entry. Its meaning is up to the filesystem; 0 is the start. */
+  /**
+   * Returns the position of the next entry. Its meaning is up to the filesystem; 0 is the start.
+   */
   public final long pos() {
     return pos;
   }

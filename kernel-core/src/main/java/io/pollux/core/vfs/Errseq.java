@@ -6,11 +6,12 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The last error of a file's write-back, with a count, so that every open file reports it once: the counterpart of
- * errseq_t.
+ * The last error of a file's write-back, with a count, so that every open file reports it once: the
+ * counterpart of errseq_t.
  *
- * <p>An open file keeps a sample: the value when the file was opened or last reported an error. A different value means an error
- * since then. The count increases only for the first error after a reported one. All methods may be called from any context.
+ * <p>An open file keeps a sample: the value when the file was opened or last reported an error. A
+ * different value means an error since then. The count increases only for the first error after a
+ * reported one. All methods may be called from any context.
  */
 @LinuxSource(file = "lib/errseq.c", name = "errseq_t")
 public final class Errseq {
@@ -81,7 +82,8 @@ public final class Errseq {
    * Marks the last error as reported, if there was one since a sample.
    *
    * @param since a sample
-   * @return the new sample, of which {@link #errorOf} is the error to report; since itself if there was none
+   * @return the new sample, of which {@link #errorOf} is the error to report; since itself if there
+   *     was none
    */
   @LinuxSource(file = "lib/errseq.c", name = "errseq_check_and_advance")
   public int advance(int since) {

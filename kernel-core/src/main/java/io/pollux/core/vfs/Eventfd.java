@@ -15,11 +15,12 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A counter that is a file: struct eventfd_ctx. Programs read and write it. The kernel adds to it from any context ({@link
- * EventfdCtx#signal}), which wakes readers and pollers.
+ * A counter that is a file: struct eventfd_ctx. Programs read and write it. The kernel adds to it
+ * from any context ({@link EventfdCtx#signal}), which wakes readers and pollers.
  *
- * <p>It exists while a file on it is referenced, so a later signaller keeps a reference on the file. The counter is unsigned. Writes stop
- * one below its maximum. Only signals, which never block, reach the maximum; poll then reports POLLERR.
+ * <p>It exists while a file on it is referenced, so a later signaller keeps a reference on the
+ * file. The counter is unsigned. Writes stop one below its maximum. Only signals, which never
+ * block, reach the maximum; poll then reports POLLERR.
  */
 @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx")
 public final class Eventfd {
@@ -45,7 +46,8 @@ public final class Eventfd {
   @LinuxSource(file = "fs/eventfd.c", name = "do_eventfd")
   public static File create(FileTable table, long initial, int flags) {
     Eventfd made = new Eventfd(initial, (flags & EventfdFlags.EFD_SEMAPHORE) != 0);
-    return new File(table, new Node(made), null, Fcntl.O_RDWR | (flags & EventfdFlags.EFD_NONBLOCK));
+    return new File(
+        table, new Node(made), null, Fcntl.O_RDWR | (flags & EventfdFlags.EFD_NONBLOCK));
   }
 
   private long signal(long n) {
@@ -108,7 +110,8 @@ public final class Eventfd {
     try (Arena arena = Arena.ofConfined()) {
       long value = arena.allocate(Long.BYTES).address();
       RawMemory.putLong(value, taken);
-      return to.copyTo(value, Long.BYTES) == Long.BYTES ? Long.BYTES : -Errno.EFAULT; // taken even after a fault
+      // taken even after a fault
+      return to.copyTo(value, Long.BYTES) == Long.BYTES ? Long.BYTES : -Errno.EFAULT;
     }
   }
 

@@ -5,8 +5,8 @@ import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernel's interface to an eventfd, implemented by its inode. It exists while a file on it is referenced, so a later signaller keeps a
- * reference on the file.
+ * The kernel's interface to an eventfd, implemented by its inode. It exists while a file on it is
+ * referenced, so a later signaller keeps a reference on the file.
  */
 @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx")
 public interface EventfdCtx {
@@ -14,7 +14,8 @@ public interface EventfdCtx {
    * Returns the counter of a file.
    *
    * @param file any file
-   * @return the counter, valid while the file is referenced; null (EINVAL) if the file is not an eventfd
+   * @return the counter, valid while the file is referenced; null (EINVAL) if the file is not an
+   *     eventfd
    */
   @LinuxSource(file = "fs/eventfd.c", name = "eventfd_ctx_fileget")
   static @Nullable EventfdCtx of(File file) {

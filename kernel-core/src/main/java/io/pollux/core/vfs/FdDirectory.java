@@ -10,8 +10,8 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * /proc/self/fd: the descriptors of the calling process. Each is a link to its file, even if the file has moved. A walk finds the directory
- * by that name; no listing shows it.
+ * /proc/self/fd: the descriptors of the calling process. Each is a link to its file, even if the
+ * file has moved. A walk finds the directory by that name; no listing shows it.
  */
 @LinuxSource(file = "fs/proc/fd.c", name = "proc_fd_inode_operations")
 final class FdDirectory extends Inode {

@@ -8,7 +8,8 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 
 /**
- * A request for the extents of a file, with the user memory for the result. One task uses it, for one call.
+ * A request for the extents of a file, with the user memory for the result. One task uses it, for
+ * one call.
  *
  * <p>Every extent is checked against the task's address space before it is stored.
  */
@@ -23,8 +24,10 @@ public final class FiemapExtentInfo {
    * Creates a request.
    *
    * @param flags FIEMAP_FLAG_*; any value
-   * @param extents user address of the first struct fiemap_extent; {@code AddressSpace.isUserRange} must accept the whole array
-   * @param max number of extents that fit, not negative and at most FIEMAP_MAX_EXTENTS; 0 to count only
+   * @param extents user address of the first struct fiemap_extent; {@code AddressSpace.isUserRange}
+   *     must accept the whole array
+   * @param max number of extents that fit, not negative and at most FIEMAP_MAX_EXTENTS; 0 to count
+   *     only
    */
   public FiemapExtentInfo(int flags, long extents, long max) {
     this.flags = flags;
@@ -81,7 +84,8 @@ public final class FiemapExtentInfo {
    * @return 0 to continue, 1 after the last extent or if no more fit, or -EFAULT
    */
   @LinuxSource(file = "fs/ioctl.c", name = "fiemap_fill_next_extent")
-  public int fillNextExtent(Task current, long logical, long physical, long length, int extentFlags) {
+  public int fillNextExtent(
+      Task current, long logical, long physical, long length, int extentFlags) {
     int last = (extentFlags & Fiemap.FIEMAP_EXTENT_LAST) != 0 ? 1 : 0;
     if (max == 0) {
       mapped++;
@@ -99,7 +103,8 @@ public final class FiemapExtentInfo {
     RawMemory.putLong(to, Fiemap.FE_LOGICAL, logical);
     RawMemory.putLong(to, Fiemap.FE_PHYSICAL, physical);
     RawMemory.putLong(to, Fiemap.FE_LENGTH, length);
-    RawMemory.putInt(to, Fiemap.FE_FLAGS, inline ? extentFlags | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED : extentFlags);
+    RawMemory.putInt(
+        to, Fiemap.FE_FLAGS, inline ? extentFlags | Fiemap.FIEMAP_EXTENT_NOT_ALIGNED : extentFlags);
     mapped++;
     return mapped == max ? 1 : last;
   }

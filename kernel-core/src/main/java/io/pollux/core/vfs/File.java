@@ -12,11 +12,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open file: struct file. It has counted references: one for each descriptor, one for each request in flight. The last drop releases it.
+ * An open file: struct file. It has counted references: one for each descriptor, one for each
+ * request in flight. The last drop releases it.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "file")
 public final class File {
-  private static final int SETFL_MASK = Fcntl.O_APPEND | Fcntl.O_NONBLOCK | Fcntl.O_DIRECT | Fcntl.O_NOATIME;
+  private static final int SETFL_MASK =
+      Fcntl.O_APPEND | Fcntl.O_NONBLOCK | Fcntl.O_DIRECT | Fcntl.O_NOATIME;
 
   private final FileTable table;
   private final Inode inode;
@@ -120,8 +122,8 @@ public final class File {
   }
 
   /**
-   * Changes the flags that can change while a file is open: O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME. Requests in flight keep their flags.
-   * From process context.
+   * Changes the flags that can change while a file is open: O_APPEND, O_NONBLOCK, O_DIRECT,
+   * O_NOATIME. Requests in flight keep their flags. From process context.
    *
    * @param wanted O_* flags; others are ignored
    * @return 0, or -EINVAL if the file does not support O_DIRECT
@@ -173,7 +175,8 @@ public final class File {
   }
 
   /**
-   * Returns a write-back error of the inode's pages that this file has not reported, and marks it reported. From process context.
+   * Returns a write-back error of the inode's pages that this file has not reported, and marks it
+   * reported. From process context.
    *
    * @return 0 or a negative errno
    */
@@ -248,7 +251,8 @@ public final class File {
   }
 
   /**
-   * Drops a reference. From process context: the last drop releases the file, which may sleep. A block device, for example, writes back.
+   * Drops a reference. From process context: the last drop releases the file, which may sleep. A
+   * block device, for example, writes back.
    *
    * @param current the calling task
    */
@@ -260,8 +264,8 @@ public final class File {
   }
 
   /**
-   * Releases the file, from process context with a task, from any context without. A release that throws is reported and does not
-   * affect the caller.
+   * Releases the file, from process context with a task, from any context without. A release that
+   * throws is reported and does not affect the caller.
    */
   private void release(@Nullable Task current) {
     try {
@@ -291,8 +295,9 @@ public final class File {
   @Differs(
       patch = 17,
       kind = Differs.Kind.SIMPLER,
-      why = "The last put releases the file inline. The posting queues the release as task work, which runs"
-          + " when the task leaves the kernel.",
+      why =
+          "The last put releases the file inline. The posting queues the release as task work,"
+              + " which runs when the task leaves the kernel.",
       test = "FilesStructTest#aFileLivesAsLongAsSomebodyHoldsIt")
   @Patch(17)
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
@@ -302,7 +307,10 @@ public final class File {
     }
   }
 
-  /** Drops the POSIX locks of a process that closes a descriptor of this file, even if it has other descriptors of the file. */
+  /**
+   * Drops the POSIX locks of a process that closes a descriptor of this file, even if it has other
+   * descriptors of the file.
+   */
   @LinuxSource(file = "fs/open.c", name = "filp_close")
   void closed(FilesStruct process) {
     releaseLocks(process);

@@ -11,12 +11,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The locks on one file. A range is locked for a process (POSIX, owner: its {@link FilesStruct}) or for an open file (owner:
- * the {@link File}); the two conflict with each other. flock locks the whole file for an open file, and conflicts with other
- * flocks only. Locks are advisory: reading and writing ignore them.
+ * The locks on one file. A range is locked for a process (POSIX, owner: its {@link FilesStruct}) or
+ * for an open file (owner: the {@link File}); the two conflict with each other. flock locks the
+ * whole file for an open file, and conflicts with other flocks only. Locks are advisory: reading
+ * and writing ignore them.
  *
- * <p>The lock of this object guards the lists. It is a leaf; waiters are woken after it is released. Unlike Linux, deadlocks are
- * not detected (EDEADLK); a signal interrupts the wait.
+ * <p>The lock of this object guards the lists. It is a leaf; waiters are woken after it is
+ * released. Unlike Linux, deadlocks are not detected (EDEADLK); a signal interrupts the wait.
  */
 @LinuxSource(file = "fs/locks.c", name = "file_lock_context")
 public final class FileLocks {
@@ -24,7 +25,8 @@ public final class FileLocks {
   @LinuxSource(file = "include/linux/fs.h", name = "OFFSET_MAX")
   public static final long TO_END = Long.MAX_VALUE;
 
-  private final List<Range> ranges = new ArrayList<>(); // grouped by owner, each group in file order
+  // grouped by owner, each group in file order
+  private final List<Range> ranges = new ArrayList<>();
   private final List<Range> flocks = new ArrayList<>();
   private final WaitQueue waiters = new WaitQueue();
 
@@ -48,7 +50,9 @@ public final class FileLocks {
       return owner instanceof FilesStruct process ? process.pid() : -1;
     }
 
-    @LinuxSource(file = "fs/locks.c", name = {"posix_locks_conflict", "locks_overlap"})
+    @LinuxSource(
+        file = "fs/locks.c",
+        name = {"posix_locks_conflict", "locks_overlap"})
     private boolean conflicts(Range other) {
       return owner != other.owner
           && start <= other.end
@@ -86,7 +90,9 @@ public final class FileLocks {
    * @param wait whether to wait for conflicting locks
    * @return 0, -EAGAIN, -EINTR, or -ENOLCK at the limit of all locks
    */
-  @LinuxSource(file = "fs/locks.c", name = {"posix_lock_inode", "do_lock_file_wait"})
+  @LinuxSource(
+      file = "fs/locks.c",
+      name = {"posix_lock_inode", "do_lock_file_wait"})
   public int lock(Task current, FileTable table, Range wanted, boolean wait) {
     return waited(current, () -> tryLock(table, wanted), wait);
   }
@@ -100,7 +106,9 @@ public final class FileLocks {
     int result = attempt.run();
     if (result == -Errno.EAGAIN && wait) {
       int[] last = {result};
-      int waited = waiters.waitEvent(current, () -> (last[0] = attempt.run()) != -Errno.EAGAIN, WaitQueue.FOREVER);
+      int waited =
+          waiters.waitEvent(
+              current, () -> (last[0] = attempt.run()) != -Errno.EAGAIN, WaitQueue.FOREVER);
       result = waited != 0 ? waited : last[0];
     }
     if (result == 0) {
@@ -131,7 +139,10 @@ public final class FileLocks {
     return 0;
   }
 
-  /** Computes one owner's locks after a change. The range replaces overlapping locks and merges with neighbours of its type. */
+  /**
+   * Computes one owner's locks after a change. The range replaces overlapping locks and merges with
+   * neighbours of its type.
+   */
   private static List<Range> withChange(List<Range> own, Range wanted) {
     List<Range> changed = new ArrayList<>(own.size() + 2);
     boolean unlock = wanted.type == Fcntl.F_UNLCK;
@@ -139,7 +150,9 @@ public final class FileLocks {
     long end = wanted.end;
     int at = 0; // insertion point of the range
     for (Range range : own) {
-      boolean touches = range.start <= (end == TO_END ? end : end + 1) && start <= (range.end == TO_END ? TO_END : range.end + 1);
+      boolean touches =
+          range.start <= (end == TO_END ? end : end + 1)
+              && start <= (range.end == TO_END ? TO_END : range.end + 1);
       if (touches && !unlock && range.type == wanted.type) {
         start = Math.min(start, range.start);
         end = Math.max(end, range.end);
@@ -165,8 +178,9 @@ public final class FileLocks {
   }
 
   /**
-   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old lock first, so that a failed
-   * change leaves none. From process context; sleeps only if wait is set.
+   * Takes, changes or releases the lock of an open file on the whole file. A change drops the old
+   * lock first, so that a failed change leaves none. From process context; sleeps only if wait is
+   * set.
    *
    * @param current the calling task
    * @param table counts the locks
@@ -187,7 +201,10 @@ public final class FileLocks {
       dropped = remove(flocks, wanted.owner, wanted.type) > 0;
       result = dropped ? uncharged(table) : 0;
       if (wanted.type != Fcntl.F_UNLCK && !holds(wanted)) {
-        result = conflict(flocks, wanted) != null ? -Errno.EAGAIN : table.chargeLocks(1) ? 0 : -Errno.ENOLCK;
+        result =
+            conflict(flocks, wanted) != null
+                ? -Errno.EAGAIN
+                : table.chargeLocks(1) ? 0 : -Errno.ENOLCK;
         if (result == 0) {
           flocks.add(wanted);
         }
@@ -217,13 +234,15 @@ public final class FileLocks {
   }
 
   /**
-   * Releases every lock of an owner: of a process when it closes any descriptor of the file, of an open file with its last
-   * reference. From any context.
+   * Releases every lock of an owner: of a process when it closes any descriptor of the file, of an
+   * open file with its last reference. From any context.
    *
    * @param table counts the locks
    * @param owner a FilesStruct or a File
    */
-  @LinuxSource(file = "fs/locks.c", name = {"locks_remove_posix", "locks_remove_file"})
+  @LinuxSource(
+      file = "fs/locks.c",
+      name = {"locks_remove_posix", "locks_remove_file"})
   void release(FileTable table, Object owner) {
     int released;
     synchronized (this) {

@@ -11,8 +11,8 @@ import io.pollux.uapi.PollBits;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations of an open file: struct file_operations. C marks a missing method by a null pointer; here {@code hasReadIter} and similar
- * methods do.
+ * The operations of an open file: struct file_operations. C marks a missing method by a null
+ * pointer; here {@code hasReadIter} and similar methods do.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "file_operations")
 public interface FileOperations {
@@ -27,7 +27,8 @@ public interface FileOperations {
    * @param current the calling task
    * @param iocb the request; {@link Kiocb} describes its ownership
    * @param to destination; used until this returns
-   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the result
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the
+   *     result
    */
   default long readIter(Task current, Kiocb iocb, IovIter to) {
     return -Errno.EINVAL;
@@ -44,7 +45,8 @@ public interface FileOperations {
    * @param current the calling task
    * @param iocb the request; {@link Kiocb} describes its ownership
    * @param from source; used until this returns
-   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the result
+   * @return bytes, a negative errno, or -{@link Kiocb#EIOCBQUEUED} if the handler receives the
+   *     result
    */
   default long writeIter(Task current, Kiocb iocb, IovIter from) {
     return -Errno.EINVAL;
@@ -58,8 +60,8 @@ public interface FileOperations {
   }
 
   /**
-   * Polls the queue of a request. The handlers of all requests found complete, which may be others, are called before this returns. From
-   * process context; never sleeps, may spin.
+   * Polls the queue of a request. The handlers of all requests found complete, which may be others,
+   * are called before this returns. From process context; never sleeps, may spin.
    *
    * @param iocb a request that was submitted with IOCB_HIPRI and is not complete
    * @param spin whether to poll until a request completes
@@ -72,8 +74,8 @@ public interface FileOperations {
   }
 
   /**
-   * Whether a request completes only inside {@link #iopoll}. An interrupt completes a request on a queue without polling; the
-   * poller then sleeps between polls. From process context.
+   * Whether a request completes only inside {@link #iopoll}. An interrupt completes a request on a
+   * queue without polling; the poller then sleeps between polls. From process context.
    *
    * @param iocb a request as for iopoll
    * @return false if an interrupt completes it
@@ -94,8 +96,8 @@ public interface FileOperations {
   }
 
   /**
-   * Prepares the file for a request that may be executed outside the submitting call, when the program may have closed the
-   * descriptor. The file's release undoes it. From process context.
+   * Prepares the file for a request that may be executed outside the submitting call, when the
+   * program may have closed the descriptor. The file's release undoes it. From process context.
    *
    * @return 0 or a negative errno, with which the request fails
    */
@@ -109,16 +111,20 @@ public interface FileOperations {
   }
 
   /**
-   * Sets the position of a file that has one. The default is Linux's generic one: the whole file is data, followed by a hole. From process
-   * context.
+   * Sets the position of a file that has one. The default is Linux's generic one: the whole file is
+   * data, followed by a hole. From process context.
    *
    * @param current the calling task
    * @param file the file
-   * @param offset relative to whence; for SEEK_DATA and SEEK_HOLE the start of the search; any value
+   * @param offset relative to whence; for SEEK_DATA and SEEK_HOLE the start of the search; any
+   *     value
    * @param whence one of Fcntl.SEEK_*
-   * @return the new position, or a negative errno: -EINVAL for a negative position, -ENXIO if nothing is found
+   * @return the new position, or a negative errno: -EINVAL for a negative position, -ENXIO if
+   *     nothing is found
    */
-  @LinuxSource(file = "fs/read_write.c", name = {"llseek", "generic_file_llseek_size"})
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"llseek", "generic_file_llseek_size"})
   default long llseek(Task current, File file, long offset, int whence) {
     long eof = file.inode().size();
     return switch (whence) {
@@ -139,7 +145,8 @@ public interface FileOperations {
   /**
    * Prepares the file for a poll that may wait. The file's release undoes it. From process context.
    *
-   * @return 0; -EINVAL if there is no poll method; another negative errno if the file can't be watched now
+   * @return 0; -EINVAL if there is no poll method; another negative errno if the file can't be
+   *     watched now
    */
   default int preparePoll() {
     return hasPoll() ? 0 : -Errno.EINVAL;
@@ -223,7 +230,8 @@ public interface FileOperations {
   }
 
   /**
-   * Accepts or rejects a newly opened file: a device has at most one holder with O_EXCL. From process context.
+   * Accepts or rejects a newly opened file: a device has at most one holder with O_EXCL. From
+   * process context.
    *
    * @param file the file, opened
    * @param flags O_* flags as the program gave them

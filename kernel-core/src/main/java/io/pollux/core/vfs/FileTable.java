@@ -26,7 +26,10 @@ public final class FileTable {
     assert left >= 0 : "more files released than opened";
   }
 
-  /** Adds taken locks to the count; a negative number subtracts released ones. Returns false above the limit, without counting. */
+  /**
+   * Adds taken locks to the count; a negative number subtracts released ones. Returns false above
+   * the limit, without counting.
+   */
   boolean chargeLocks(int more) {
     if (nrLocks.addAndGet(more) > MAX_LOCKS && more > 0) {
       nrLocks.addAndGet(-more);

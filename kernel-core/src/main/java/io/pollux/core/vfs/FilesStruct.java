@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of a process: struct files_struct. Lookups take no lock. The table's lock guards allocation, installation and release of
- * descriptors.
+ * The descriptors of a process: struct files_struct. Lookups take no lock. The table's lock guards
+ * allocation, installation and release of descriptors.
  */
 @LinuxSource(file = "fs/file.c", name = "files_struct")
 public final class FilesStruct extends TaskFiles {
@@ -60,7 +60,10 @@ public final class FilesStruct extends TaskFiles {
 
   /** Allocates the numbers of a process without files of the host. Under the table's lock. */
   private static final class OwnNumbers implements MachineFiles {
-    /** The first three are reserved for the program's standard streams, which are not files of this kernel. */
+    /**
+     * The first three are reserved for the program's standard streams, which are not files of this
+     * kernel.
+     */
     private static final int FIRST = 3;
 
     private final boolean[] reserved = new boolean[NR_OPEN];
@@ -117,7 +120,9 @@ public final class FilesStruct extends TaskFiles {
    * @param file the file
    * @return the descriptor, or -EMFILE; the caller then still owns the reference
    */
-  @LinuxSource(file = "fs/file.c", name = {"get_unused_fd_flags", "fd_install"})
+  @LinuxSource(
+      file = "fs/file.c",
+      name = {"get_unused_fd_flags", "fd_install"})
   public int install(File file) {
     return install(file, 0);
   }
@@ -247,7 +252,9 @@ public final class FilesStruct extends TaskFiles {
    * @param from lower limit of the new number; any value
    * @return the lowest free number, -EBADF, -EINVAL for an invalid limit, -EMFILE
    */
-  @LinuxSource(file = "fs/file.c", name = {"ksys_dup", "f_dupfd"})
+  @LinuxSource(
+      file = "fs/file.c",
+      name = {"ksys_dup", "f_dupfd"})
   public int dup(int fd, int from) {
     File file = fgetRaw(fd);
     if (file == null) {
@@ -261,14 +268,17 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Duplicates a descriptor under a given number. A file that had the number is closed. From process context.
+   * Duplicates a descriptor under a given number. A file that had the number is closed. From
+   * process context.
    *
    * @param current the calling task
    * @param fd the descriptor; any value
    * @param as the new number; any value
    * @return that number, or -EBADF
    */
-  @LinuxSource(file = "fs/file.c", name = {"ksys_dup3", "do_dup2"})
+  @LinuxSource(
+      file = "fs/file.c",
+      name = {"ksys_dup3", "do_dup2"})
   public int dup3(Task current, int fd, int as) {
     File file = fgetRaw(fd);
     if (file == null) {
@@ -312,7 +322,8 @@ public final class FilesStruct extends TaskFiles {
   }
 
   /**
-   * Closes a descriptor without a task. From any context: the release skips what would have to sleep.
+   * Closes a descriptor without a task. From any context: the release skips what would have to
+   * sleep.
    *
    * @param fd any value
    * @return 0 or -EBADF

@@ -15,12 +15,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * A file, open or not: struct inode and its inode_operations. A filesystem extends it.
  *
- * <p>{@link #iRwsem} orders I/O against changes of the file. {@link #inodeDioBegin} counts direct I/O that is in flight after the lock was
- * released.
+ * <p>{@link #iRwsem} orders I/O against changes of the file. {@link #inodeDioBegin} counts direct
+ * I/O that is in flight after the lock was released.
  */
-@LinuxSource(file = "include/linux/fs.h", name = {"inode", "inode_operations"})
+@LinuxSource(
+    file = "include/linux/fs.h",
+    name = {"inode", "inode_operations"})
 public abstract class Inode {
-  /** Shared for reads and aligned direct writes, exclusive for changes of the file. Process context. */
+  /**
+   * Shared for reads and aligned direct writes, exclusive for changes of the file. Process context.
+   */
   public final RwSemaphore iRwsem = new RwSemaphore();
 
   private final AtomicInteger dioCount = new AtomicInteger();
@@ -79,7 +83,8 @@ public abstract class Inode {
   }
 
   /**
-   * Fills in the fields of struct stat other than st_dev, st_ino, st_mode and st_size, which are already filled in.
+   * Fills in the fields of struct stat other than st_dev, st_ino, st_mode and st_size, which are
+   * already filled in.
    *
    * @param stat kernel address of a zeroed struct stat
    */
@@ -194,14 +199,16 @@ public abstract class Inode {
    *
    * @param current the calling task
    * @param name its name
-   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if a filesystem is mounted there, or another error of the filesystem
+   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if a filesystem is mounted
+   *     there, or another error of the filesystem
    */
   public void rmdir(Task current, byte[] name) throws ErrnoException {
     throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
   }
 
   /**
-   * Removes an entry other than a directory from a directory. Open files on it stay usable. From process context.
+   * Removes an entry other than a directory from a directory. Open files on it stay usable. From
+   * process context.
    *
    * @param current the calling task
    * @param name its name
@@ -224,19 +231,22 @@ public abstract class Inode {
   }
 
   /**
-   * Whether the attributes of a regular file permit an open for writing. An immutable file, for example, does not. From process context.
+   * Whether the attributes of a regular file permit an open for writing. An immutable file, for
+   * example, does not. From process context.
    *
    * @param flags O_* flags
    * @return 0 or -EPERM
    */
-  @LinuxSource(file = "fs/namei.c", name = {"inode_permission", "may_open"})
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"inode_permission", "may_open"})
   protected int mayWrite(int flags) {
     return 0;
   }
 
   /**
-   * Whether the file has lost its last name, its last user and its data. Checked after an open, because it may happen between lookup and
-   * open.
+   * Whether the file has lost its last name, its last user and its data. Checked after an open,
+   * because it may happen between lookup and open.
    */
   @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
   protected boolean evicted() {
@@ -302,7 +312,10 @@ public abstract class Inode {
     return locks;
   }
 
-  /** Returns the program's hint on the lifetime of the data, 0 to Fcntl.RWH_WRITE_LIFE_EXTREME. It is only stored. */
+  /**
+   * Returns the program's hint on the lifetime of the data, 0 to Fcntl.RWH_WRITE_LIFE_EXTREME. It
+   * is only stored.
+   */
   @LinuxSource(file = "include/linux/fs.h", name = "i_write_hint")
   public final int writeHint() {
     return writeHint;

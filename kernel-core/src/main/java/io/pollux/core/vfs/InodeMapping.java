@@ -3,7 +3,10 @@ package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
 
-/** The cached pages of a file, for an inode and an open file. filemap extends this class; its accessor is {@code Mapping.of}. */
+/**
+ * The cached pages of a file, for an inode and an open file. filemap extends this class; its
+ * accessor is {@code Mapping.of}.
+ */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 public abstract class InodeMapping {
   /** Creates a mapping, for filemap. */

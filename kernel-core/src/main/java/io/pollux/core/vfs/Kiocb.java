@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * One I/O request on a file, for filesystems and drivers: struct kiocb.
  *
- * <p>The submitter fills it in and owns it until the call of {@code readIter} or {@code writeIter}. The file then owns it until it returns
- * a result or, after {@link #EIOCBQUEUED}, until it calls {@link #kiComplete}. A request without a handler is synchronous: the call returns
- * the result.
+ * <p>The submitter fills it in and owns it until the call of {@code readIter} or {@code writeIter}.
+ * The file then owns it until it returns a result or, after {@link #EIOCBQUEUED}, until it calls
+ * {@link #kiComplete}. A request without a handler is synchronous: the call returns the result.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "kiocb")
 public class Kiocb extends Slab.Item {
@@ -47,14 +47,15 @@ public class Kiocb extends Slab.Item {
   public static final int IOCB_NOWAIT = 1 << 7;
 
   /**
-   * Set by the file with a result of -EAGAIN if no tag was free, so that a retry may succeed. Any other -EAGAIN is final. Linux 4.20 does
-   * not distinguish the two.
+   * Set by the file with a result of -EAGAIN if no tag was free, so that a retry may succeed. Any
+   * other -EAGAIN is final. Linux 4.20 does not distinguish the two.
    */
   @Differs(
       patch = 2,
       kind = Differs.Kind.OURS,
-      why = "A file says whether EAGAIN means that no tag was free. The posting does not, so a retry cannot"
-          + " tell it from a driver's EAGAIN.",
+      why =
+          "A file says whether EAGAIN means that no tag was free. The posting does not, so a retry"
+              + " cannot tell it from a driver's EAGAIN.",
       test = "EagainTest#anEntryThatIsEagainForGoodBecomesAnEvent")
   public static final int IOCB_NO_TAG = 1 << 8;
 
@@ -100,7 +101,9 @@ public class Kiocb extends Slab.Item {
    * @param file the file
    * @param complete the handler, or null for a synchronous request
    */
-  @LinuxSource(file = "include/linux/fs.h", name = {"init_sync_kiocb", "iocb_flags"})
+  @LinuxSource(
+      file = "include/linux/fs.h",
+      name = {"init_sync_kiocb", "iocb_flags"})
   public final void init(File file, @Nullable KiComplete complete) {
     kiFilp = file;
     kiFlags = file.iocbFlags();
@@ -167,8 +170,8 @@ public class Kiocb extends Slab.Item {
   }
 
   /**
-   * Publishes the queue that the poller must poll. Called by the submitting file after the last bio is submitted, and before the request
-   * can complete.
+   * Publishes the queue that the poller must poll. Called by the submitting file after the last bio
+   * is submitted, and before the request can complete.
    *
    * @param queue the queue for iopoll
    * @param cookie the result of submit_bio
@@ -177,7 +180,8 @@ public class Kiocb extends Slab.Item {
   @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
   public final void publishPoll(Object queue, int cookie) {
     kiCookie = cookie;
-    POLL_QUEUE.setRelease(this, queue); // pairs with pollQueue: a thread that sees the queue sees the cookie
+    // pairs with pollQueue: a thread that sees the queue sees the cookie
+    POLL_QUEUE.setRelease(this, queue);
   }
 
   /** Returns the queue, or null if none was published yet. */
@@ -193,8 +197,8 @@ public class Kiocb extends Slab.Item {
   }
 
   /**
-   * Completes a queued request with EIO if its file did not complete it: for a caller of the file's callback, after it threw. From
-   * any context.
+   * Completes a queued request with EIO if its file did not complete it: for a caller of the file's
+   * callback, after it threw. From any context.
    */
   public void fail() {
     KiComplete handler = kiComplete;

@@ -4,8 +4,8 @@ package io.pollux.core.vfs;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of the host, for a C program with files of the host and of this kernel. A number denotes one file: this kernel reserves
- * each number on the host before it installs a file.
+ * The descriptors of the host, for a C program with files of the host and of this kernel. A number
+ * denotes one file: this kernel reserves each number on the host before it installs a file.
  */
 public interface MachineFiles {
   /**

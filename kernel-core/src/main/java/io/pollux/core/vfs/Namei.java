@@ -10,10 +10,12 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks up paths and opens files: parts of fs/namei.c and fs/open.c. There is one instance for each kernel; it is immutable, except for the
- * tree under its root.
+ * Looks up paths and opens files: parts of fs/namei.c and fs/open.c. There is one instance for each
+ * kernel; it is immutable, except for the tree under its root.
  */
-@LinuxSource(file = "fs/namei.c", name = {"path_openat", "filename_lookup"})
+@LinuxSource(
+    file = "fs/namei.c",
+    name = {"path_openat", "filename_lookup"})
 public final class Namei {
   /** Maximum length of a path with its 0 byte. */
   public static final int PATH_MAX = 4096;
@@ -27,20 +29,38 @@ public final class Namei {
   /** Flags that open knows. Other flags are ignored and dropped. */
   @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_OPEN_FLAGS")
   private static final int VALID_FLAGS =
-      Fcntl.O_ACCMODE | Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_APPEND | Fcntl.O_NONBLOCK
-          | Fcntl.O_SYNC | Fcntl.O_DIRECT | Fcntl.O_LARGEFILE | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_NOATIME
-          | Fcntl.O_CLOEXEC | Fcntl.O_PATH | Fcntl.O_TMPFILE;
+      Fcntl.O_ACCMODE
+          | Fcntl.O_CREAT
+          | Fcntl.O_EXCL
+          | Fcntl.O_NOCTTY
+          | Fcntl.O_TRUNC
+          | Fcntl.O_APPEND
+          | Fcntl.O_NONBLOCK
+          | Fcntl.O_SYNC
+          | Fcntl.O_DIRECT
+          | Fcntl.O_LARGEFILE
+          | Fcntl.O_DIRECTORY
+          | Fcntl.O_NOFOLLOW
+          | Fcntl.O_NOATIME
+          | Fcntl.O_CLOEXEC
+          | Fcntl.O_PATH
+          | Fcntl.O_TMPFILE;
 
   /** Flags that O_PATH keeps. */
   @LinuxSource(file = "fs/open.c", name = "O_PATH_FLAGS")
-  private static final int PATH_FLAGS = Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_PATH | Fcntl.O_CLOEXEC;
+  private static final int PATH_FLAGS =
+      Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW | Fcntl.O_PATH | Fcntl.O_CLOEXEC;
 
   private static final int TMPFILE_BIT = Fcntl.O_TMPFILE & ~Fcntl.O_DIRECTORY;
 
   @LinuxSource(file = "include/linux/fcntl.h", name = "VALID_RESOLVE_FLAGS")
   private static final int RESOLVE_FLAGS =
-      Fcntl.RESOLVE_NO_XDEV | Fcntl.RESOLVE_NO_MAGICLINKS | Fcntl.RESOLVE_NO_SYMLINKS | Fcntl.RESOLVE_BENEATH
-          | Fcntl.RESOLVE_IN_ROOT | Fcntl.RESOLVE_CACHED;
+      Fcntl.RESOLVE_NO_XDEV
+          | Fcntl.RESOLVE_NO_MAGICLINKS
+          | Fcntl.RESOLVE_NO_SYMLINKS
+          | Fcntl.RESOLVE_BENEATH
+          | Fcntl.RESOLVE_IN_ROOT
+          | Fcntl.RESOLVE_CACHED;
 
   private final Dentry root;
   private final Dentry fdDirectory;
@@ -55,7 +75,9 @@ public final class Namei {
   public Namei(Inode root, FileTable files) {
     this.root = new Dentry(null, "/", root);
     FdDirectory descriptors = new FdDirectory(root.sb());
-    fdDirectory = new Dentry(new Dentry(new Dentry(this.root, "proc", root), "self", root), "fd", descriptors);
+    fdDirectory =
+        new Dentry(
+            new Dentry(new Dentry(this.root, "proc", root), "self", root), "fd", descriptors);
     this.files = files;
   }
 
@@ -80,9 +102,11 @@ public final class Namei {
    * @param path the path
    * @param followLast whether to follow a symbolic link at the end
    * @return the result of the walk
-   * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or the error of reading a directory
+   * @throws ErrnoException ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or the error of reading a
+   *     directory
    */
-  public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast) throws ErrnoException {
+  public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast)
+      throws ErrnoException {
     Walk walk = new Walk(this, current, base, path, 0);
     walk.run(0, followLast || walk.slash(), false);
     walk.checkSlash();
@@ -100,7 +124,9 @@ public final class Namei {
    * @return the file, with one reference for the caller
    * @throws ErrnoException the error of the open
    */
-  @LinuxSource(file = "fs/open.c", name = {"do_sys_open", "do_dentry_open"})
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"do_sys_open", "do_dentry_open"})
   public File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions)
       throws ErrnoException {
     return open(current, base, path, flags & VALID_FLAGS, permissions & StatMode.S_IALLUGO, 0);
@@ -118,14 +144,18 @@ public final class Namei {
    * @return the file, with one reference for the caller
    * @throws ErrnoException EINVAL for unknown or unusable flags, or the error of the open
    */
-  @LinuxSource(file = "fs/open.c", name = {"build_open_flags", "do_sys_openat2"})
-  public File open2(Task current, @Nullable Dentry base, byte[] path, long flags, long mode, long resolve)
+  @LinuxSource(
+      file = "fs/open.c",
+      name = {"build_open_flags", "do_sys_openat2"})
+  public File open2(
+      Task current, @Nullable Dentry base, byte[] path, long flags, long mode, long resolve)
       throws ErrnoException {
     boolean makes = (flags & (Fcntl.O_CREAT | TMPFILE_BIT)) != 0;
     boolean onlyPath = (flags & Fcntl.O_PATH) != 0;
     if ((flags & ~VALID_FLAGS & ~Fcntl.O_ASYNC) != 0
         || (resolve & ~RESOLVE_FLAGS) != 0
-        || (resolve & (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)) == (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)
+        || (resolve & (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT))
+            == (Fcntl.RESOLVE_BENEATH | Fcntl.RESOLVE_IN_ROOT)
         || (makes ? (mode & ~StatMode.S_IALLUGO) != 0 : mode != 0)
         || (onlyPath && (flags & ~PATH_FLAGS) != 0)) {
       throw new ErrnoException(Errno.EINVAL);
@@ -133,7 +163,8 @@ public final class Namei {
     return open(current, base, path, (int) flags, (int) mode, (int) resolve);
   }
 
-  private File open(Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve)
+  private File open(
+      Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve)
       throws ErrnoException {
     int valid = (flags & Fcntl.O_PATH) != 0 ? flags & PATH_FLAGS : flags;
     boolean create = (valid & Fcntl.O_CREAT) != 0;
@@ -156,10 +187,13 @@ public final class Namei {
     throw new ErrnoException(Errno.ENOENT); // created and removed again during each attempt
   }
 
-  /** Returns the flags that an open file keeps: without those of its creation and of the descriptor. */
+  /**
+   * Returns the flags that an open file keeps: without those of its creation and of the descriptor.
+   */
   @LinuxSource(file = "fs/open.c", name = "build_open_flags")
   private static int keptFlags(int flags) {
-    int kept = flags & ~(Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_CLOEXEC);
+    int kept =
+        flags & ~(Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_NOCTTY | Fcntl.O_TRUNC | Fcntl.O_CLOEXEC);
     if ((flags & Fcntl.O_PATH) != 0) {
       return kept;
     }
@@ -168,9 +202,12 @@ public final class Namei {
   }
 
   /** Opens a path. Returns null if another task created or removed the name meanwhile. */
-  @LinuxSource(file = "fs/namei.c", name = {"do_last", "lookup_open"})
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"do_last", "lookup_open"})
   private @Nullable File tryOpen(
-      Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve) throws ErrnoException {
+      Task current, @Nullable Dentry base, byte[] path, int flags, int permissions, int resolve)
+      throws ErrnoException {
     boolean create = (flags & Fcntl.O_CREAT) != 0;
     boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
     Walk walk = new Walk(this, current, base, path, resolve);
@@ -226,13 +263,17 @@ public final class Namei {
     return new File(files, found.inode(), found, keptFlags(flags));
   }
 
-  @LinuxSource(file = "fs/namei.c", name = {"do_tmpfile", "vfs_tmpfile"})
-  private File openTmpfile(Task current, Dentry directory, int flags, int permissions) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"do_tmpfile", "vfs_tmpfile"})
+  private File openTmpfile(Task current, Dentry directory, int flags, int permissions)
+      throws ErrnoException {
     if (!directory.inode().isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.ENOTDIR);
     }
     Inode made = directory.inode().tmpfile(current, permissions);
-    File file = new File(files, made, new Dentry(directory, "#" + made.ino(), made), keptFlags(flags));
+    File file =
+        new File(files, made, new Dentry(directory, "#" + made.ino(), made), keptFlags(flags));
     try {
       checkOpen(made, flags & ~Fcntl.O_DIRECTORY);
     } catch (ErrnoException e) {
@@ -261,8 +302,11 @@ public final class Namei {
    * @param permissions mode bits
    * @throws ErrnoException EEXIST, EROFS, or another error of the filesystem
    */
-  @LinuxSource(file = "fs/namei.c", name = {"do_mkdirat", "filename_create"})
-  public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions) throws ErrnoException {
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"do_mkdirat", "filename_create"})
+  public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions)
+      throws ErrnoException {
     Walk walk = new Walk(this, current, base, path, 0);
     byte[] name = walk.toLast();
     if (Walk.isSpecial(name)) {
@@ -293,7 +337,8 @@ public final class Namei {
    * @param current the calling task
    * @param base start of a relative path, or null for the root
    * @param path the path
-   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or another error of the filesystem
+   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or another error of
+   *     the filesystem
    */
   @LinuxSource(file = "fs/namei.c", name = "do_rmdir")
   public void rmdir(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
@@ -336,7 +381,8 @@ public final class Namei {
 
   private static void checkOpen(Inode inode, int flags) throws ErrnoException {
     int access = flags & Fcntl.O_ACCMODE;
-    boolean writes = access == Fcntl.O_WRONLY || access == Fcntl.O_RDWR || (flags & Fcntl.O_TRUNC) != 0;
+    boolean writes =
+        access == Fcntl.O_WRONLY || access == Fcntl.O_RDWR || (flags & Fcntl.O_TRUNC) != 0;
     boolean directory = (flags & Fcntl.O_DIRECTORY) != 0;
     switch (inode.mode() & StatMode.S_IFMT) {
       case StatMode.S_IFLNK -> throw new ErrnoException(Errno.ELOOP);
@@ -359,7 +405,9 @@ public final class Namei {
       }
       default -> throw new ErrnoException(directory ? Errno.ENOTDIR : Errno.ENXIO);
     }
-    if (!inode.isType(StatMode.S_IFDIR) && !inode.fop().hasReadIter() && !inode.fop().hasWriteIter()) {
+    if (!inode.isType(StatMode.S_IFDIR)
+        && !inode.fop().hasReadIter()
+        && !inode.fop().hasWriteIter()) {
       throw new ErrnoException(Errno.ENXIO); // a device node without a device
     }
     if ((flags & Fcntl.O_DIRECT) != 0 && !inode.fop().canDirect()) {

@@ -16,12 +16,15 @@ import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A pipe: {@link #CAPACITY} bytes of kernel memory between a file for writing and a file for reading.
+ * A pipe: {@link #CAPACITY} bytes of kernel memory between a file for writing and a file for
+ * reading.
  *
- * <p>A write of up to {@link #PIPE_BUF} bytes is stored as a whole or not at all. A read returns the available bytes and waits only if
- * there are none. Without a writer a read of an empty pipe returns 0. Without a reader a write returns EPIPE; no signal is sent.
+ * <p>A write of up to {@link #PIPE_BUF} bytes is stored as a whole or not at all. A read returns
+ * the available bytes and waits only if there are none. Without a writer a read of an empty pipe
+ * returns 0. Without a reader a write returns EPIPE; no signal is sent.
  *
- * <p>The lock guards everything except the wait queue. It is a leaf: its holder wakes no waiter and does not sleep.
+ * <p>The lock guards everything except the wait queue. It is a leaf: its holder wakes no waiter and
+ * does not sleep.
  */
 @LinuxSource(file = "fs/pipe.c", name = "pipe_inode_info")
 public final class Pipe {
@@ -74,7 +77,8 @@ public final class Pipe {
     Node node = new Node(new Pipe(memory));
     int keep = flags & Fcntl.O_NONBLOCK;
     return new Ends(
-        new File(table, node, null, Fcntl.O_RDONLY | keep), new File(table, node, null, Fcntl.O_WRONLY | keep));
+        new File(table, node, null, Fcntl.O_RDONLY | keep),
+        new File(table, node, null, Fcntl.O_WRONLY | keep));
   }
 
   @LinuxSource(file = "fs/pipe.c", name = "pipe_read")
@@ -85,7 +89,9 @@ public final class Pipe {
     long result = tryRead(to);
     if (result == -Errno.EAGAIN && !Eventfd.mustNotWait(iocb)) {
       long[] got = new long[1];
-      int waited = waiters.waitEvent(current, () -> (got[0] = tryRead(to)) != -Errno.EAGAIN, WaitQueue.FOREVER);
+      int waited =
+          waiters.waitEvent(
+              current, () -> (got[0] = tryRead(to)) != -Errno.EAGAIN, WaitQueue.FOREVER);
       result = waited != 0 ? waited : got[0];
     }
     if (result > 0) {
@@ -101,7 +107,8 @@ public final class Pipe {
         return writers == 0 ? 0 : -Errno.EAGAIN;
       }
       long done = 0;
-      while (used > 0 && to.count() > 0) { // at most twice: up to the end of the memory, and from its start
+      // at most twice: up to the end of the memory, and from its start
+      while (used > 0 && to.count() > 0) {
         int step = (int) Math.min(Math.min(used, CAPACITY - head), to.count());
         int moved = (int) to.copyTo(memory + head, step);
         head = (head + moved) % CAPACITY;
@@ -127,7 +134,10 @@ public final class Pipe {
       if (result == -Errno.EAGAIN && !Eventfd.mustNotWait(iocb)) {
         long[] got = new long[1];
         int waited =
-            waiters.waitEvent(current, () -> (got[0] = tryWrite(from, whole)) != -Errno.EAGAIN, WaitQueue.FOREVER);
+            waiters.waitEvent(
+                current,
+                () -> (got[0] = tryWrite(from, whole)) != -Errno.EAGAIN,
+                WaitQueue.FOREVER);
         result = waited != 0 ? waited : got[0];
       }
       if (result <= 0) {

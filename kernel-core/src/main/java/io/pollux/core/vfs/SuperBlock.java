@@ -37,7 +37,8 @@ public abstract class SuperBlock {
   public abstract Inode root();
 
   /**
-   * Fills in the fields of struct statfs other than f_flags, and other than f_frsize if it equals f_bsize. From process context.
+   * Fills in the fields of struct statfs other than f_flags, and other than f_frsize if it equals
+   * f_bsize. From process context.
    *
    * @param current the calling task
    * @param statfs kernel address of a zeroed struct statfs
@@ -53,7 +54,9 @@ public abstract class SuperBlock {
    * @param statfs kernel address of a zeroed struct statfs
    * @throws ErrnoException the error of the filesystem
    */
-  @LinuxSource(file = "fs/statfs.c", name = {"vfs_statfs", "calculate_f_flags"})
+  @LinuxSource(
+      file = "fs/statfs.c",
+      name = {"vfs_statfs", "calculate_f_flags"})
   public final void fillStatfs(Task current, long statfs) throws ErrnoException {
     statfs(current, statfs);
     if (Statfs.fFrsize(statfs) == 0) {
@@ -75,7 +78,8 @@ public abstract class SuperBlock {
   }
 
   /**
-   * Writes back all changes and releases the device. No file of the filesystem may be open. From process context.
+   * Writes back all changes and releases the device. No file of the filesystem may be open. From
+   * process context.
    *
    * @param current the calling task
    * @throws ErrnoException if a write failed

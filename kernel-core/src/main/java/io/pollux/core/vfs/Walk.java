@@ -13,7 +13,9 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /** One path walk: its position and its pending names. */
-@LinuxSource(file = "fs/namei.c", name = {"nameidata", "link_path_walk"})
+@LinuxSource(
+    file = "fs/namei.c",
+    name = {"nameidata", "link_path_walk"})
 final class Walk {
   /** Maximum number of symbolic links on one walk. */
   private static final int MAXSYMLINKS = 40;
@@ -44,7 +46,8 @@ final class Walk {
    * @param resolve Fcntl.RESOLVE_* flags
    * @throws ErrnoException ENOENT for an empty path, EXDEV for a forbidden absolute path
    */
-  Walk(Namei namei, Task current, @Nullable Dentry start, byte[] path, int resolve) throws ErrnoException {
+  Walk(Namei namei, Task current, @Nullable Dentry start, byte[] path, int resolve)
+      throws ErrnoException {
     this.namei = namei;
     this.current = current;
     this.resolve = resolve;
@@ -81,7 +84,8 @@ final class Walk {
       slash |= path.length > 0 && path[path.length - 1] == '/';
     }
     int end = path.length;
-    for (int i = path.length - 1; i >= begin - 1; i--) { // backwards, so that the first name ends up in front
+    // backwards, so that the first name ends up in front
+    for (int i = path.length - 1; i >= begin - 1; i--) {
       if (i == begin - 1 || path[i] == '/') {
         if (end - i > 1) {
           pending.push(Arrays.copyOfRange(path, i + 1, end));
@@ -105,7 +109,8 @@ final class Walk {
       return 0;
     }
     boolean descriptor =
-        path.length > FD_PATH.length && Arrays.equals(path, 0, FD_PATH.length, FD_PATH, 0, FD_PATH.length);
+        path.length > FD_PATH.length
+            && Arrays.equals(path, 0, FD_PATH.length, FD_PATH, 0, FD_PATH.length);
     Dentry to = descriptor ? namei.fdDirectory() : namei.root();
     stay(to);
     at = to;
@@ -141,7 +146,9 @@ final class Walk {
   }
 
   /** Follows a link. */
-  @LinuxSource(file = "fs/namei.c", name = {"pick_link", "nd_jump_link"})
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"pick_link", "nd_jump_link"})
   private void follow(Inode link) throws ErrnoException {
     if (++links > MAXSYMLINKS || has(Fcntl.RESOLVE_NO_SYMLINKS)) {
       throw new ErrnoException(Errno.ELOOP);
@@ -166,8 +173,8 @@ final class Walk {
   }
 
   /**
-   * Walks to the directory of the last name and returns the name. The name is {@link #isSpecial} if it cannot be created or
-   * removed.
+   * Walks to the directory of the last name and returns the name. The name is {@link #isSpecial} if
+   * it cannot be created or removed.
    */
   @LinuxSource(file = "fs/namei.c", name = "filename_parentat")
   byte[] toLast() throws ErrnoException {

@@ -54,7 +54,8 @@ final class ArrayIo implements PageIo {
     for (int i = 0; i < count; i++) {
       MemorySegment page = RawMemory.segment(addresses[i], HostMemory.PAGE_SIZE);
       synchronized (device) {
-        MemorySegment.copy(page, 0, MemorySegment.ofArray(device), at(index + i), bytesOf(index + i));
+        MemorySegment.copy(
+            page, 0, MemorySegment.ofArray(device), at(index + i), bytesOf(index + i));
       }
     }
     return 0;

@@ -26,7 +26,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Files through the page cache: against a model, at its limits, and with everything that can go wrong. */
+/**
+ * Files through the page cache: against a model, at its limits, and with everything that can go
+ * wrong.
+ */
 class FilemapTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
   private static final int MEMORY_BYTES = 80 * PAGE;
@@ -53,14 +56,16 @@ class FilemapTest {
     return made;
   }
 
-  private static long rw(Task task, Mapping file, boolean read, long pos, long address, long bytes, int flags) {
+  private static long rw(
+      Task task, Mapping file, boolean read, long pos, long address, long bytes, int flags) {
     IovecIter iter = new IovecIter();
     int result = iter.importSingleRange(task.mm(), read, address, bytes);
     assertThat(result).isZero();
     Kiocb iocb = new Kiocb();
     iocb.kiPos = pos;
     iocb.kiFlags = flags;
-    long moved = read ? Filemap.read(task, iocb, iter, file) : Filemap.write(task, iocb, iter, file);
+    long moved =
+        read ? Filemap.read(task, iocb, iter, file) : Filemap.write(task, iocb, iter, file);
     assertThat(iocb.kiPos).isEqualTo(pos + Math.max(moved, 0));
     return moved;
   }
@@ -109,12 +114,15 @@ class FilemapTest {
       switch (random.nextInt(13)) {
         case 0, 1, 2, 3 -> {
           assertThat(read(files[i], pos, bytes)).as(what).isEqualTo(inside);
-          assertThat(memory(inside)).as(what).isEqualTo(Arrays.copyOfRange(models[i], pos, pos + inside));
+          assertThat(memory(inside))
+              .as(what)
+              .isEqualTo(Arrays.copyOfRange(models[i], pos, pos + inside));
         }
         case 4, 5, 6, 7 -> {
           byte[] data = new byte[inside];
           random.nextBytes(data);
-          MemorySegment.copy(data, 0, RawMemory.segment(memory, inside), ValueLayout.JAVA_BYTE, 0, inside);
+          MemorySegment.copy(
+              data, 0, RawMemory.segment(memory, inside), ValueLayout.JAVA_BYTE, 0, inside);
           assertThat(write(files[i], pos, inside)).as(what).isEqualTo(inside);
           System.arraycopy(data, 0, models[i], pos, inside);
         }
@@ -168,7 +176,9 @@ class FilemapTest {
     assertThat(io.reads.get()).isEqualTo(256 / 32);
     file.invalidateAll();
     assertThat(read(file, 100 * PAGE, 10)).isEqualTo(10);
-    assertThat(file.rangeHasPage(101 * PAGE, 255 * PAGE)).as("a page somewhere is read alone").isFalse();
+    assertThat(file.rangeHasPage(101 * PAGE, 255 * PAGE))
+        .as("a page somewhere is read alone")
+        .isFalse();
     assertThat(read(file, 0, 80 * PAGE)).isEqualTo(80 * PAGE);
     assertThat(io.reads.get()).as("long reads go in long runs").isEqualTo(8 + 1 + 2);
   }
@@ -181,11 +191,19 @@ class FilemapTest {
     assertThat(rw(current, file, true, 0, memory, 10, nowait)).isEqualTo(-Errno.EAGAIN);
     assertThat(rw(current, file, false, 5, memory, 10, nowait)).isEqualTo(-Errno.EAGAIN);
     assertThat(io.reads.get()).isZero();
-    assertThat(rw(current, file, false, PAGE, memory, PAGE + 1, nowait)).as("a whole page").isEqualTo(PAGE);
-    assertThat(rw(current, file, false, 10 * PAGE, memory, 100, nowait)).as("up to the end").isEqualTo(100);
-    assertThat(rw(current, file, true, PAGE + 5, memory, 3 * PAGE, nowait)).as("the head").isEqualTo(PAGE - 5);
+    assertThat(rw(current, file, false, PAGE, memory, PAGE + 1, nowait))
+        .as("a whole page")
+        .isEqualTo(PAGE);
+    assertThat(rw(current, file, false, 10 * PAGE, memory, 100, nowait))
+        .as("up to the end")
+        .isEqualTo(100);
+    assertThat(rw(current, file, true, PAGE + 5, memory, 3 * PAGE, nowait))
+        .as("the head")
+        .isEqualTo(PAGE - 5);
     assertThat(rw(current, file, true, 10 * PAGE, memory, PAGE, nowait)).isEqualTo(100);
-    assertThat(rw(current, file, true, 10 * PAGE + 100, memory, PAGE, nowait)).as("the end").isZero();
+    assertThat(rw(current, file, true, 10 * PAGE + 100, memory, PAGE, nowait))
+        .as("the end")
+        .isZero();
     assertThat(io.reads.get()).isZero();
   }
 
@@ -246,14 +264,26 @@ class FilemapTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {0, 1, PAGE - 1, PAGE, 2 * PAGE + 7, 7 * PAGE, 8 * PAGE, Long.MAX_VALUE - PAGE, Long.MAX_VALUE})
+  @ValueSource(
+      longs = {
+        0,
+        1,
+        PAGE - 1,
+        PAGE,
+        2 * PAGE + 7,
+        7 * PAGE,
+        8 * PAGE,
+        Long.MAX_VALUE - PAGE,
+        Long.MAX_VALUE
+      })
   void aRangeMayEndAtTheLastByteThatThereCanBe(long start) {
     ArrayIo io = new ArrayIo(8 * PAGE);
     Mapping file = new Mapping(cache(16), io);
     fill(3, 8 * PAGE);
     assertThat(write(file, 0, 8 * PAGE)).isEqualTo(8 * PAGE);
     file.truncateRange(current, start, Long.MAX_VALUE);
-    int whole = (int) Math.min(8, (start >> HostMemory.PAGE_SHIFT) + ((start & (PAGE - 1)) != 0 ? 1 : 0));
+    int whole =
+        (int) Math.min(8, (start >> HostMemory.PAGE_SHIFT) + ((start & (PAGE - 1)) != 0 ? 1 : 0));
     assertThat(file.nrDirty()).as("pages with a byte before the range").isEqualTo(whole);
     assertThat(file.rangeHasPage((long) whole << HostMemory.PAGE_SHIFT, Long.MAX_VALUE)).isFalse();
     assertThat(file.invalidateTruncated(start, Long.MAX_VALUE)).isZero();
@@ -303,7 +333,10 @@ class FilemapTest {
     assertThat(read(file, 0, PAGE)).as("and comes again").isEqualTo(PAGE);
   }
 
-  /** Threads write and read their own bytes of shared pages, in a cache that is far too small for them. */
+  /**
+   * Threads write and read their own bytes of shared pages, in a cache that is far too small for
+   * them.
+   */
   @ParameterizedTest
   @ValueSource(ints = {1, 3, 16})
   void threadsShareFewPages(int pages) throws Exception {
@@ -313,7 +346,9 @@ class FilemapTest {
     List<CompletableFuture<Void>> done = new ArrayList<>();
     for (int t = 0; t < threads; t++) {
       int me = t;
-      done.add(CompletableFuture.runAsync(() -> ownBytes(file, me, threads), task -> new Thread(task).start()));
+      done.add(
+          CompletableFuture.runAsync(
+              () -> ownBytes(file, me, threads), task -> new Thread(task).start()));
     }
     for (CompletableFuture<Void> one : done) {
       one.get(60, TimeUnit.SECONDS);

@@ -100,12 +100,16 @@ class WriteErrorsTest {
     File file = MappedInode.open(mapping);
     failAWrite();
     assertThat(mapping.isQuiet()).isFalse();
-    assertThat(mapping.writeAndWaitRange(current, 0, PAGE)).as("direct I/O elsewhere").isEqualTo(-Errno.EIO);
+    assertThat(mapping.writeAndWaitRange(current, 0, PAGE))
+        .as("direct I/O elsewhere")
+        .isEqualTo(-Errno.EIO);
     assertThat(mapping.writeAndWaitRange(current, 0, PAGE)).isZero();
     assertThat(fsync(file)).as("the open file's report is its own").isEqualTo(-Errno.EIO);
     failAWrite();
     assertThat(fsync(file)).isEqualTo(-Errno.EIO);
-    assertThat(mapping.writeAndWaitRange(current, 0, PAGE)).as("a report counts for the others").isZero();
+    assertThat(mapping.writeAndWaitRange(current, 0, PAGE))
+        .as("a report counts for the others")
+        .isZero();
     mapping.invalidateAll();
     assertThat(mapping.isQuiet()).isTrue();
   }

@@ -51,9 +51,14 @@ class DmaMappingTest {
 
   @Test
   void pagesThatFollowEachOtherAreOneSegment() {
-    assertThat(segments(of(BASE + PAGE, PAGE, BASE, PAGE, BASE + 2 * PAGE, PAGE))).containsExactly("0+3");
-    assertThat(segments(of(BASE, 512, BASE + PAGE + 512, 512))).as("parts of pages").containsExactly("0+2");
-    assertThat(segments(of(BASE, 512, BASE + 512, 512, BASE, 8 * PAGE))).as("overlapping").containsExactly("0+8");
+    assertThat(segments(of(BASE + PAGE, PAGE, BASE, PAGE, BASE + 2 * PAGE, PAGE)))
+        .containsExactly("0+3");
+    assertThat(segments(of(BASE, 512, BASE + PAGE + 512, 512)))
+        .as("parts of pages")
+        .containsExactly("0+2");
+    assertThat(segments(of(BASE, 512, BASE + 512, 512, BASE, 8 * PAGE)))
+        .as("overlapping")
+        .containsExactly("0+8");
     assertThat(segments(of(BASE + 100, PAGE, BASE + 3 * PAGE, 1))).containsExactly("0+2", "3+1");
     assertThat(segments(of(BASE, 0, BASE + PAGE, 0))).as("nothing").isEmpty();
   }
@@ -62,7 +67,8 @@ class DmaMappingTest {
   void aSegmentHasAGibibyteAtMost() {
     DmaMapping mapping = of(BASE, 5 * DmaMapping.SEGMENT_MAX / 2);
     long whole = DmaMapping.SEGMENT_MAX / PAGE;
-    assertThat(segments(mapping)).containsExactly("0+" + whole, whole + "+" + whole, 2 * whole + "+" + whole / 2);
+    assertThat(segments(mapping))
+        .containsExactly("0+" + whole, whole + "+" + whole, 2 * whole + "+" + whole / 2);
     long border = BASE + DmaMapping.SEGMENT_MAX;
     assertThat(mapping.segmentOf(border - PAGE, PAGE)).isEqualTo(0);
     assertThat(mapping.segmentOf(border, PAGE)).isEqualTo(1);
@@ -96,7 +102,8 @@ class DmaMappingTest {
         assertThat(found >= 0).isEqualTo(inside);
         if (found >= 0) {
           assertThat(mapping.start(found)).isLessThanOrEqualTo(BASE + at);
-          assertThat(mapping.start(found) + mapping.bytes(found)).isGreaterThanOrEqualTo(BASE + at + bytes);
+          assertThat(mapping.start(found) + mapping.bytes(found))
+              .isGreaterThanOrEqualTo(BASE + at + bytes);
         }
       }
     }

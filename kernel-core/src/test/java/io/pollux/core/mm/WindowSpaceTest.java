@@ -46,7 +46,18 @@ class WindowSpaceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {0, 1, 4095, -1, -4096, Long.MAX_VALUE, Long.MIN_VALUE, 0x7fff_ffff_f000L, 0x1234_5678_9abcL})
+  @ValueSource(
+      longs = {
+        0,
+        1,
+        4095,
+        -1,
+        -4096,
+        Long.MAX_VALUE,
+        Long.MIN_VALUE,
+        0x7fff_ffff_f000L,
+        0x1234_5678_9abcL
+      })
   void wildPointersAreNotAccessible(long wild) {
     assertThat(mm.accessOk(wild, 1, false)).isFalse();
     assertThat(mm.accessOk(wild, Long.MAX_VALUE, false)).isFalse();
@@ -87,7 +98,10 @@ class WindowSpaceTest {
     assertThat(mm.accessOk(address, 3 * PAGE, true)).isFalse();
   }
 
-  /** Mappings small and large, some of whole big pages, and holes in them: what is said of pages and of ranges is what was mapped. */
+  /**
+   * Mappings small and large, some of whole big pages, and holes in them: what is said of pages and
+   * of ranges is what was mapped.
+   */
   @Test
   void whatWasMappedIsAccessibleWhateverElseIsMappedAndUnmapped() {
     long seed = Long.getLong("pollux.seed", System.nanoTime());
@@ -98,7 +112,8 @@ class WindowSpaceTest {
     int[] model = new int[pages]; // rights by page
     model[0] = RW;
     for (int step = 0; step < 3_000; step++) {
-      int length = random.nextInt(4) == 0 ? 1 + random.nextInt(2 * BIG_PAGE) : 1 + random.nextInt(20);
+      int length =
+          random.nextInt(4) == 0 ? 1 + random.nextInt(2 * BIG_PAGE) : 1 + random.nextInt(20);
       int page = random.nextInt(pages);
       if (random.nextInt(3) != 0) {
         int prot = random.nextInt(8);
@@ -115,12 +130,16 @@ class WindowSpaceTest {
       }
       for (int probe = 0; probe < 10; probe++) {
         long from = random.nextLong((long) (pages - 3 * BIG_PAGE / 2) * PAGE);
-        long bytes = random.nextBoolean() ? 1 + random.nextInt(PAGE) : 1 + random.nextInt(BIG_PAGE * PAGE);
+        long bytes =
+            random.nextBoolean() ? 1 + random.nextInt(PAGE) : 1 + random.nextInt(BIG_PAGE * PAGE);
         boolean write = random.nextBoolean();
         int wanted = write ? Mman.PROT_WRITE : Mman.PROT_READ;
         boolean all =
-            IntStream.rangeClosed((int) (from / PAGE), (int) ((from + bytes - 1) / PAGE)).allMatch(i -> (model[i] & wanted) == wanted);
-        assertThat(mm.accessOk(first + from, bytes, write)).as("step %d: %d bytes at %d", step, bytes, from).isEqualTo(all);
+            IntStream.rangeClosed((int) (from / PAGE), (int) ((from + bytes - 1) / PAGE))
+                .allMatch(i -> (model[i] & wanted) == wanted);
+        assertThat(mm.accessOk(first + from, bytes, write))
+            .as("step %d: %d bytes at %d", step, bytes, from)
+            .isEqualTo(all);
       }
     }
   }
@@ -144,24 +163,31 @@ class WindowSpaceTest {
     AtomicInteger looks = new AtomicInteger();
     AtomicReference<String> wrong = new AtomicReference<>("");
     Thread reader =
-        Thread.ofPlatform().start(
-            () -> {
-              while (!stop.get()) {
-                Staying page = staying.get();
-                if (page != null && !mm.accessOk(page.address - 8, 16, true) && staying.get() == page) {
-                  wrong.set("not accessible, but still mapped");
-                }
-                if (mm.accessOk(never, 1, false)) {
-                  wrong.set("accessible, but never was");
-                }
-                looks.incrementAndGet();
-              }
-            });
-    for (int round = 0; (round < 20_000 || looks.get() < 20_000) && wrong.get().isEmpty(); round++) {
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  while (!stop.get()) {
+                    Staying page = staying.get();
+                    if (page != null
+                        && !mm.accessOk(page.address - 8, 16, true)
+                        && staying.get() == page) {
+                      wrong.set("not accessible, but still mapped");
+                    }
+                    if (mm.accessOk(never, 1, false)) {
+                      wrong.set("accessible, but never was");
+                    }
+                    looks.incrementAndGet();
+                  }
+                });
+    for (int round = 0;
+        (round < 20_000 || looks.get() < 20_000) && wrong.get().isEmpty();
+        round++) {
       long mapped = mm.mmap(3L * BIG_PAGE * PAGE, RW); // two big pages at least are its own
       long big = (mapped + (long) BIG_PAGE * PAGE) & -(long) BIG_PAGE * PAGE;
       staying.set(new Staying(big + (long) (1 + round % (BIG_PAGE - 2)) * PAGE));
-      assertThat(mm.munmap(big + (long) BIG_PAGE * PAGE - PAGE * (long) (round & 1), PAGE)).isZero(); // of the next one, or this one
+      // of the next one, or this one
+      assertThat(mm.munmap(big + (long) BIG_PAGE * PAGE - PAGE * (long) (round & 1), PAGE))
+          .isZero();
       staying.set(null);
       assertThat(mm.munmap(mapped, 3L * BIG_PAGE * PAGE)).isZero();
     }

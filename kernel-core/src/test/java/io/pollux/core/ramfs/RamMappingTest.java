@@ -10,7 +10,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The table of a file's pages does what a sorted map does. -Dpollux.seed=N draws the same again. */
+/**
+ * The table of a file's pages does what a sorted map does. -Dpollux.seed=N draws the same again.
+ */
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class RamMappingTest {
   private static final int STEPS = 20_000;
@@ -25,7 +27,9 @@ class RamMappingTest {
     TreeMap<Long, Long> model = new TreeMap<>();
     for (int step = 1; step <= STEPS; step++) {
       long index = random.nextInt(4) == 0 ? random.nextLong() >>> 13 : random.nextInt(NEAR * 8);
-      assertThat(mapping.get(index)).as("step %d of seed %d", step, seed).isEqualTo(model.getOrDefault(index, 0L));
+      assertThat(mapping.get(index))
+          .as("step %d of seed %d", step, seed)
+          .isEqualTo(model.getOrDefault(index, 0L));
       if (random.nextInt(8) != 0) {
         if (!model.containsKey(index)) {
           mapping.put(index, step);
@@ -37,7 +41,11 @@ class RamMappingTest {
         Arrays.sort(removed);
         assertThat(removed)
             .as("step %d of seed %d", step, seed)
-            .isEqualTo(model.subMap(index, true, last, true).values().stream().mapToLong(x -> x).sorted().toArray());
+            .isEqualTo(
+                model.subMap(index, true, last, true).values().stream()
+                    .mapToLong(x -> x)
+                    .sorted()
+                    .toArray());
         model.subMap(index, true, last, true).clear();
       }
       assertThat(mapping.size()).as("step %d of seed %d", step, seed).isEqualTo(model.size());
@@ -52,7 +60,8 @@ class RamMappingTest {
       }
       assertThat(mapping.nextHole(index)).as("step %d of seed %d", step, seed).isEqualTo(hole);
     }
-    model.forEach((index, page) -> assertThat(mapping.get(index)).as("seed %d", seed).isEqualTo(page));
+    model.forEach(
+        (index, page) -> assertThat(mapping.get(index)).as("seed %d", seed).isEqualTo(page));
   }
 
   @Test

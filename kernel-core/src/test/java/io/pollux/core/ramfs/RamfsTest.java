@@ -80,7 +80,9 @@ class RamfsTest {
     iocb.kiPos = pos;
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(user.process.mm(), read, address, bytes)).isZero();
-    return read ? file.op().readIter(user.current, iocb, iter) : file.op().writeIter(user.current, iocb, iter);
+    return read
+        ? file.op().readIter(user.current, iocb, iter)
+        : file.op().writeIter(user.current, iocb, iter);
   }
 
   private void fill(int value) {
@@ -101,23 +103,26 @@ class RamfsTest {
 
   private List<String> list(File directory, long from) {
     List<String> names = new ArrayList<>();
-    directory.op().iterateShared(
-        user.current,
-        directory,
-        new DirContext(from) {
-          @Override
-          protected boolean actor(byte[] name, long ino, int type, long next) {
-            names.add(new String(name, StandardCharsets.UTF_8) + ":" + type);
-            return true;
-          }
-        });
+    directory
+        .op()
+        .iterateShared(
+            user.current,
+            directory,
+            new DirContext(from) {
+              @Override
+              protected boolean actor(byte[] name, long ino, int type, long next) {
+                names.add(new String(name, StandardCharsets.UTF_8) + ":" + type);
+                return true;
+              }
+            });
     return names;
   }
 
   private void assertErrno(int errno, ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
-            ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(Errno.name(errno)));
+            ErrnoException.class,
+            e -> assertThat(Errno.name(e.errno())).isEqualTo(Errno.name(errno)));
   }
 
   @Test
@@ -178,7 +183,9 @@ class RamfsTest {
     assertThat(namei.lookup(user.current, null, path("/f"), true).inode().size()).isZero();
     assertErrno(Errno.EINVAL, () -> open("/f", Fcntl.O_RDONLY | Fcntl.O_DIRECT));
     assertErrno(Errno.EINVAL, () -> open("/direct", RW | Fcntl.O_DIRECT));
-    assertThat(namei.lookup(user.current, null, path("/direct"), true).inode().size()).as("made all the same").isZero();
+    assertThat(namei.lookup(user.current, null, path("/direct"), true).inode().size())
+        .as("made all the same")
+        .isZero();
   }
 
   @Test
@@ -208,7 +215,9 @@ class RamfsTest {
   void theLimitIsEnospc() throws ErrnoException {
     File file = open("/f", RW);
     assertThat(writeAt(file, PAGE, (PAGES - 1L) * PAGE)).isEqualTo((PAGES - 1L) * PAGE);
-    assertThat(writeAt(file, 100, 2L * PAGE)).as("into the last page, and over the one that is there").isEqualTo(2 * PAGE);
+    assertThat(writeAt(file, 100, 2L * PAGE))
+        .as("into the last page, and over the one that is there")
+        .isEqualTo(2 * PAGE);
     assertThat(writeAt(file, 100L * PAGE, 1)).isEqualTo(-Errno.ENOSPC);
     File other = open("/g", RW);
     assertThat(writeAt(other, 0, 1)).isEqualTo(-Errno.ENOSPC);
@@ -248,7 +257,9 @@ class RamfsTest {
     assertThat(fs.pages().used()).isZero();
     assertThat(file.inode().size()).isZero();
     long last = user.memory + UserFile.MEMORY_BYTES - PAGE;
-    assertThat(transfer(file, false, last, 2 * PAGE, 0)).as("up to the page that is not there").isEqualTo(PAGE);
+    assertThat(transfer(file, false, last, 2 * PAGE, 0))
+        .as("up to the page that is not there")
+        .isEqualTo(PAGE);
     assertThat(transfer(file, true, last + PAGE - 10, PAGE, 0)).isEqualTo(-Errno.EFAULT);
     put(file);
   }
@@ -259,11 +270,14 @@ class RamfsTest {
     assertThat(file.op().fallocate(user.current, file, 0, 100, PAGE)).isZero();
     assertThat(file.inode().size()).isEqualTo(PAGE + 100);
     assertThat(fs.pages().used()).isEqualTo(2);
-    assertThat(file.op().fallocate(user.current, file, Fcntl.FALLOC_FL_KEEP_SIZE, 0, 4 * PAGE)).isZero();
+    assertThat(file.op().fallocate(user.current, file, Fcntl.FALLOC_FL_KEEP_SIZE, 0, 4 * PAGE))
+        .isZero();
     assertThat(file.inode().size()).isEqualTo(PAGE + 100);
     assertThat(fs.pages().used()).isEqualTo(4);
-    assertThat(file.op().fallocate(user.current, file, 0, 2 * PAGE, (PAGES - 1L) * PAGE)).isEqualTo(-Errno.ENOSPC);
-    assertThat(file.op().fallocate(user.current, file, 0, 0, Long.MAX_VALUE)).isEqualTo(-Errno.ENOSPC);
+    assertThat(file.op().fallocate(user.current, file, 0, 2 * PAGE, (PAGES - 1L) * PAGE))
+        .isEqualTo(-Errno.ENOSPC);
+    assertThat(file.op().fallocate(user.current, file, 0, 0, Long.MAX_VALUE))
+        .isEqualTo(-Errno.ENOSPC);
     assertThat(fs.pages().used()).as("what was taken for it is given back").isEqualTo(4);
     fill(7);
     for (int page = 0; page < 4; page++) {
@@ -273,18 +287,25 @@ class RamfsTest {
     assertThat(file.op().fallocate(user.current, file, punch, 100, 2L * PAGE)).isZero();
     assertThat(fs.pages().used()).isEqualTo(3);
     assertThat(readAt(file, 0, 4 * PAGE)).isEqualTo(4 * PAGE);
-    assertThat(new int[] {byteRead(99), byteRead(100), byteRead(2 * PAGE + 99), byteRead(2 * PAGE + 100)})
+    assertThat(
+            new int[] {
+              byteRead(99), byteRead(100), byteRead(2 * PAGE + 99), byteRead(2 * PAGE + 100)
+            })
         .containsExactly(7, 0, 0, 7);
-    assertThat(file.op().fallocate(user.current, file, punch, PAGE, Long.MAX_VALUE - PAGE)).isZero();
+    assertThat(file.op().fallocate(user.current, file, punch, PAGE, Long.MAX_VALUE - PAGE))
+        .isZero();
     assertThat(fs.pages().used()).isEqualTo(1);
-    assertThat(file.op().fallocate(user.current, file, Fcntl.FALLOC_FL_ZERO_RANGE, 0, 1)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(file.op().fallocate(user.current, file, Fcntl.FALLOC_FL_ZERO_RANGE, 0, 1))
+        .isEqualTo(-Errno.EOPNOTSUPP);
     put(file);
   }
 
   @Test
   void seekingFindsDataAndHoles() throws ErrnoException {
     File file = open("/f", RW);
-    assertThat(seek(file, 0, Fcntl.SEEK_DATA)).as("nothing in an empty file").isEqualTo(-Errno.ENXIO);
+    assertThat(seek(file, 0, Fcntl.SEEK_DATA))
+        .as("nothing in an empty file")
+        .isEqualTo(-Errno.ENXIO);
     assertThat(writeAt(file, 3 * PAGE + 5, PAGE)).isEqualTo(PAGE); // two pages, in part
     file.inode().setSize(user.current, 10 * PAGE + 7);
     assertThat(seek(file, 0, Fcntl.SEEK_DATA)).isEqualTo(3 * PAGE);
@@ -296,7 +317,9 @@ class RamfsTest {
     assertThat(seek(file, 10 * PAGE + 7, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
     assertThat(seek(file, -1, Fcntl.SEEK_HOLE)).isEqualTo(-Errno.ENXIO);
     assertThat(writeAt(file, 10 * PAGE, 7)).isEqualTo(7);
-    assertThat(seek(file, 10 * PAGE, Fcntl.SEEK_HOLE)).as("the end is a hole").isEqualTo(10 * PAGE + 7);
+    assertThat(seek(file, 10 * PAGE, Fcntl.SEEK_HOLE))
+        .as("the end is a hole")
+        .isEqualTo(10 * PAGE + 7);
     assertThat(seek(file, 5, Fcntl.SEEK_CUR)).isEqualTo(10 * PAGE + 12);
     assertThat(seek(file, Long.MAX_VALUE, Fcntl.SEEK_CUR)).isEqualTo(-Errno.EINVAL);
     assertThat(seek(file, -7, Fcntl.SEEK_END)).isEqualTo(10 * PAGE);
@@ -317,7 +340,8 @@ class RamfsTest {
     namei.mkdir(user.current, null, path("a/b"), 04755);
     Inode a = namei.lookup(user.current, null, path("/a"), true).inode();
     assertThat(a.mode()).isEqualTo(StatMode.S_IFDIR | 01777);
-    assertThat(namei.lookup(user.current, null, path("/a/b"), true).inode().mode()).isEqualTo(StatMode.S_IFDIR | 0755);
+    assertThat(namei.lookup(user.current, null, path("/a/b"), true).inode().mode())
+        .isEqualTo(StatMode.S_IFDIR | 0755);
     assertThat(stat(a, Stat::stNlink)).isEqualTo(3);
     put(open("/a/f", RW));
     assertErrno(Errno.ENOTEMPTY, () -> namei.rmdir(user.current, null, path("/a")));
@@ -371,7 +395,8 @@ class RamfsTest {
     put(open("/x/inside", RW));
     assertThat(mounted.pages().used()).isZero();
     fs.top().detach("x");
-    assertThat(namei.lookup(user.current, null, path("/x"), true).inode().isType(StatMode.S_IFREG)).isTrue();
+    assertThat(namei.lookup(user.current, null, path("/x"), true).inode().isType(StatMode.S_IFREG))
+        .isTrue();
     fs.top().detach("x");
     namei.unlink(user.current, null, path("/x"));
     File file = open("/device", RW);
@@ -385,7 +410,8 @@ class RamfsTest {
     long before = System.currentTimeMillis() / 1000;
     File file = open("/f", RW);
     assertThat(writeAt(file, 0, 1)).isEqualTo(1);
-    assertThat(stat(file.inode(), Stat::stMtime)).isBetween(before, System.currentTimeMillis() / 1000);
+    assertThat(stat(file.inode(), Stat::stMtime))
+        .isBetween(before, System.currentTimeMillis() / 1000);
     assertThat(stat(file.inode(), Stat::stMtimeNsec)).isBetween(0L, 999_999_999L);
     put(file);
   }
@@ -406,7 +432,9 @@ class RamfsTest {
       switch (random.nextInt(6)) {
         case 0, 1 -> {
           RawMemory.segment(user.memory, bytes).fill((byte) step);
-          assertThat(writeAt(file, at, bytes)).as("step %d of seed %d", step, seed).isEqualTo(bytes);
+          assertThat(writeAt(file, at, bytes))
+              .as("step %d of seed %d", step, seed)
+              .isEqualTo(bytes);
           Arrays.fill(model, at, at + bytes, (byte) step);
           size = Math.max(size, at + bytes);
         }
@@ -424,14 +452,23 @@ class RamfsTest {
         }
         case 4 -> {
           boolean keep = random.nextBoolean();
-          assertThat(file.op().fallocate(user.current, file, keep ? Fcntl.FALLOC_FL_KEEP_SIZE : 0, at, bytes)).isZero();
+          assertThat(
+                  file.op()
+                      .fallocate(
+                          user.current, file, keep ? Fcntl.FALLOC_FL_KEEP_SIZE : 0, at, bytes))
+              .isZero();
           size = keep ? size : Math.max(size, at + bytes);
         }
         default -> {
           int expected = Math.clamp(size - at, 0, bytes);
-          assertThat(readAt(file, at, bytes)).as("step %d of seed %d", step, seed).isEqualTo(expected);
-          byte[] read = RawMemory.segment(user.memory + PAGE, expected).toArray(ValueLayout.JAVA_BYTE);
-          assertThat(read).as("step %d of seed %d", step, seed).isEqualTo(Arrays.copyOfRange(model, at, at + expected));
+          assertThat(readAt(file, at, bytes))
+              .as("step %d of seed %d", step, seed)
+              .isEqualTo(expected);
+          byte[] read =
+              RawMemory.segment(user.memory + PAGE, expected).toArray(ValueLayout.JAVA_BYTE);
+          assertThat(read)
+              .as("step %d of seed %d", step, seed)
+              .isEqualTo(Arrays.copyOfRange(model, at, at + expected));
         }
       }
       assertThat(file.inode().size()).as("step %d of seed %d", step, seed).isEqualTo(size);
@@ -439,7 +476,9 @@ class RamfsTest {
     put(file);
   }
 
-  /** Several threads make, open, write and remove the same few names; at the end nothing is held. */
+  /**
+   * Several threads make, open, write and remove the same few names; at the end nothing is held.
+   */
   @Test
   void theSameNamesFromManyThreads() throws Exception {
     List<UserFile.Other> threads = new ArrayList<>();
@@ -451,7 +490,11 @@ class RamfsTest {
                 SplittableRandom random = new SplittableRandom(seed);
                 long done = 0;
                 for (int i = 0; i < 5000; i++) {
-                  byte[] name = path("/dir" + random.nextInt(2) + (random.nextBoolean() ? "" : "/f" + random.nextInt(2)));
+                  byte[] name =
+                      path(
+                          "/dir"
+                              + random.nextInt(2)
+                              + (random.nextBoolean() ? "" : "/f" + random.nextInt(2)));
                   try {
                     switch (random.nextInt(4)) {
                       case 0 -> namei.mkdir(task, null, name, 0755);
@@ -467,7 +510,12 @@ class RamfsTest {
                     done++;
                   } catch (ErrnoException e) {
                     assertThat(e.errno())
-                        .isIn(Errno.ENOENT, Errno.EEXIST, Errno.ENOTEMPTY, Errno.EISDIR, Errno.ENOTDIR);
+                        .isIn(
+                            Errno.ENOENT,
+                            Errno.EEXIST,
+                            Errno.ENOTEMPTY,
+                            Errno.EISDIR,
+                            Errno.ENOTDIR);
                   }
                 }
                 return done;

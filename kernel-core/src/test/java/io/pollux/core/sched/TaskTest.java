@@ -20,7 +20,9 @@ class TaskTest {
     assertThat(task.enterKernel()).isTrue();
     task.setPlug(() -> {});
 
-    assertThatThrownBy(task::leaveKernel).isInstanceOf(AssertionError.class).hasMessage("left the kernel with a plug");
+    assertThatThrownBy(task::leaveKernel)
+        .isInstanceOf(AssertionError.class)
+        .hasMessage("left the kernel with a plug");
 
     task.setPlug(null);
     process.exit(); // waits for the threads in the kernel
@@ -31,7 +33,9 @@ class TaskTest {
   void aTaskIsOfOneThread() throws InterruptedException {
     assertThat(task.enterKernel()).isTrue();
     task.leaveKernel();
-    Thread other = new Thread(() -> assertThatThrownBy(task::enterKernel).isInstanceOf(IllegalStateException.class));
+    Thread other =
+        new Thread(
+            () -> assertThatThrownBy(task::enterKernel).isInstanceOf(IllegalStateException.class));
     Throwable[] thrown = new Throwable[1];
     other.setUncaughtExceptionHandler((thread, e) -> thrown[0] = e);
     other.start();

@@ -64,7 +64,9 @@ class WaitQueueTest {
       assertThat(keys).containsExactly(1, 2);
       assertThat(said)
           .hasSize(2)
-          .containsOnly("kernel oops in a wake-up: java.lang.AssertionError: broken; the other waiters are woken");
+          .containsOnly(
+              "kernel oops in a wake-up: java.lang.AssertionError: broken; the other waiters are"
+                  + " woken");
       assertThat(queue.take(broken)).as("it waits on").isTrue();
       queue.remove(broken);
       queue.remove(entry);
@@ -189,7 +191,10 @@ class WaitQueueTest {
     assertThat(queue.active() || other.active()).isFalse();
   }
 
-  /** An entry that is used over and over, in one queue after the other, like a request that comes from a slab. */
+  /**
+   * An entry that is used over and over, in one queue after the other, like a request that comes
+   * from a slab.
+   */
   private static final class Reused implements WaitQueue.WaitFunc {
     final WaitEntry entry = new WaitEntry(this);
     final AtomicInteger owners = new AtomicInteger();
@@ -285,7 +290,9 @@ class WaitQueueTest {
     assertThat(failed).as("seed %d", seed).isEmpty();
     for (Reused each : entries) {
       assertThat(each.owners).as("seed %d", seed).hasValue(0);
-      assertThat(each.seen).as("seed %d: the last change was seen", seed).isEqualTo(changes.get(each.at));
+      assertThat(each.seen)
+          .as("seed %d: the last change was seen", seed)
+          .isEqualTo(changes.get(each.at));
       assertThat(each.calls).isPositive();
       queues[each.at].remove(each.entry);
     }

@@ -149,7 +149,10 @@ class WorkQueueTest {
     assertThat(threads).hasSize(2).doesNotHaveDuplicates();
   }
 
-  /** A thread that is interrupted goes as soon as it finds nothing to do, as one does whose time is up. */
+  /**
+   * A thread that is interrupted goes as soon as it finds nothing to do, as one does whose time is
+   * up.
+   */
   @Test
   void noWorkIsLostThatComesWhileTheLastThreadGoes() {
     WorkQueue queue = new WorkQueue(process, NAME, 1);
@@ -164,7 +167,8 @@ class WorkQueueTest {
           });
       await(done);
       worker.get().interrupt();
-      for (int spins = random.nextInt(1000); spins > 0; spins--) { // the next comes before, while or after it goes
+      // the next comes before, while or after it goes
+      for (int spins = random.nextInt(1000); spins > 0; spins--) {
         Thread.onSpinWait();
       }
     }
@@ -268,8 +272,8 @@ class WorkQueueTest {
     queue.flush();
     assertThat(told)
         .containsExactly(
-            "kernel oops in a work of work-queue-test: java.lang.AssertionError: a work that fails; "
-                + "the thread goes on with the next work");
+            "kernel oops in a work of work-queue-test: java.lang.AssertionError: a work that fails;"
+                + " the thread goes on with the next work");
   }
 
   @AfterEach
@@ -278,7 +282,8 @@ class WorkQueueTest {
   }
 
   /** A read of an empty pipe, as a work that waits without an end. */
-  private static WorkQueue.Work waits(WaitQueue forNothing, CountDownLatch begun, List<Integer> results) {
+  private static WorkQueue.Work waits(
+      WaitQueue forNothing, CountDownLatch begun, List<Integer> results) {
     return current -> {
       begun.countDown();
       results.add(forNothing.waitEvent(current, () -> false, WaitQueue.FOREVER));
@@ -298,12 +303,15 @@ class WorkQueueTest {
     for (int i = 0; i < 10; i++) {
       queue.queue(waits(nothing, begun, results)); // two at a time
     }
-    other.queue(current -> others.add(something.waitEvent(current, () -> there.get() != 0, WaitQueue.FOREVER)));
+    other.queue(
+        current ->
+            others.add(something.waitEvent(current, () -> there.get() != 0, WaitQueue.FOREVER)));
     await(begun);
 
     queue.kill();
     queue.flush();
-    queue.queue(waits(nothing, begun, results)); // after the kill, by a thread that slept or a new one
+    // after the kill, by a thread that slept or a new one
+    queue.queue(waits(nothing, begun, results));
     queue.flush();
 
     assertThat(results).hasSize(11).containsOnly(-Errno.EINTR);
@@ -357,7 +365,10 @@ class WorkQueueTest {
     assertThat(results).hasSize(2_000).containsOnly(-Errno.EINTR);
   }
 
-  /** Threads with more stack than any machine has address space for can't be started, while these are asked for. */
+  /**
+   * Threads with more stack than any machine has address space for can't be started, while these
+   * are asked for.
+   */
   private static final class NoThreads implements ThreadFactory {
     private static final long TOO_MUCH = 1L << 50;
 
@@ -459,7 +470,8 @@ class WorkQueueTest {
                           current -> {
                             done.incrementAndGet();
                             if (goes) {
-                              Thread.currentThread().interrupt(); // it goes when there is nothing to do
+                              // it goes when there is nothing to do
+                              Thread.currentThread().interrupt();
                             }
                           });
                       if (random.nextInt(20) == 0) {

@@ -12,7 +12,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** lib/errseq.c: each sample reports an error once, and an unreported error is new to the next sample. */
+/**
+ * lib/errseq.c: each sample reports an error once, and an unreported error is new to the next
+ * sample.
+ */
 @Timeout(60)
 class ErrseqTest {
   private final Errseq errors = new Errseq();
@@ -48,7 +51,9 @@ class ErrseqTest {
     int first = errors.sample();
     int second = errors.sample();
     assertThat(error(first, errors.advance(first))).isEqualTo(-Errno.ENOSPC);
-    assertThat(error(second, errors.advance(second))).as("sampled before the report").isEqualTo(-Errno.ENOSPC);
+    assertThat(error(second, errors.advance(second)))
+        .as("sampled before the report")
+        .isEqualTo(-Errno.ENOSPC);
     assertThat(errors.check(errors.sample())).isZero();
   }
 
@@ -90,7 +95,9 @@ class ErrseqTest {
                 for (int i = 0; i < 20_000; i++) {
                   if (random.nextInt(4) == 0) {
                     errors.set(-Errno.EIO);
-                    assertThat(errors.check(since)).as("its own error, at least").isEqualTo(-Errno.EIO);
+                    assertThat(errors.check(since))
+                        .as("its own error, at least")
+                        .isEqualTo(-Errno.EIO);
                   }
                   int after = errors.advance(since);
                   found += after != since ? 1 : 0;
@@ -101,7 +108,9 @@ class ErrseqTest {
               task -> new Thread(task).start()));
     }
     for (CompletableFuture<Integer> each : reports) {
-      assertThat(each.get(30, TimeUnit.SECONDS)).as("at least one report for each error of its own").isGreaterThan(4_000);
+      assertThat(each.get(30, TimeUnit.SECONDS))
+          .as("at least one report for each error of its own")
+          .isGreaterThan(4_000);
     }
   }
 }

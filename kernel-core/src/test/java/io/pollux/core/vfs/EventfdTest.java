@@ -74,7 +74,9 @@ class EventfdTest {
     assertThat(write(file, 1)).isEqualTo(-Errno.EAGAIN);
     assertThat(write(file, 0)).isEqualTo(8);
     assertThat(user.read(file, 8, 8)).isEqualTo(-Errno.EFAULT);
-    assertThat(mask(file)).as("a read that can't store takes all the same").isEqualTo(PollBits.POLLOUT);
+    assertThat(mask(file))
+        .as("a read that can't store takes all the same")
+        .isEqualTo(PollBits.POLLOUT);
     file.fput();
   }
 
@@ -122,7 +124,8 @@ class EventfdTest {
   @Test
   void anInterruptEndsTheWaitAndNowaitDoesNotBegin() throws Exception {
     File file = eventfd(0, 0);
-    assertThat(UserFile.rw(user.current, file, true, value, 8, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
+    assertThat(UserFile.rw(user.current, file, true, value, 8, Kiocb.IOCB_NOWAIT))
+        .isEqualTo(-Errno.EAGAIN);
     UserFile.Other reader = user.start(task -> UserFile.rw(task, file, true, value, 8, 0));
     assertThat(reader.waits()).isTrue();
     reader.task.sendSignal(1);

@@ -19,7 +19,10 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Where paths lead. The tree: /dir/sub, /dir/abs -> /dir/sub, /dir/rel -> ../dir/sub, /dir/loop -> loop, /gone -> x. */
+/**
+ * Where paths lead. The tree: /dir/sub, /dir/abs -> /dir/sub, /dir/rel -> ../dir/sub, /dir/loop ->
+ * loop, /gone -> x.
+ */
 class NameiTest {
   private final Ramfs fs = new Ramfs(1);
   private final FileTable files = new FileTable();
@@ -110,8 +113,17 @@ class NameiTest {
 
   @ParameterizedTest
   @CsvSource({
-    "/, /", "/dir, dir", "dir, dir", "//dir///sub, sub", "/dir/., dir", "/dir/sub/.., dir", "/../.., /",
-    "/dir/abs, sub", "/dir/rel, sub", "/dir/abs/.., dir", "/dir/rel/, sub"
+    "/, /",
+    "/dir, dir",
+    "dir, dir",
+    "//dir///sub, sub",
+    "/dir/., dir",
+    "/dir/sub/.., dir",
+    "/../.., /",
+    "/dir/abs, sub",
+    "/dir/rel, sub",
+    "/dir/abs/.., dir",
+    "/dir/rel/, sub"
   })
   void leadsTo(String path, String name) throws ErrnoException {
     assertThat(lookup(path, true).name()).isEqualTo(name);
@@ -121,7 +133,8 @@ class NameiTest {
   void anOpenFileKeepsOnlyTheFlagsThatAreItsOwn() throws ErrnoException {
     int how = Fcntl.O_RDWR | Fcntl.O_APPEND;
     int once = Fcntl.O_CREAT | Fcntl.O_EXCL | Fcntl.O_TRUNC | Fcntl.O_NOCTTY | Fcntl.O_CLOEXEC;
-    File file = namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), how | once, 0600);
+    File file =
+        namei.open(task, null, "/dir/sub/new".getBytes(StandardCharsets.UTF_8), how | once, 0600);
     assertThat(file.flags()).isEqualTo(how | Fcntl.O_LARGEFILE);
     file.fput(task);
 
@@ -144,7 +157,12 @@ class NameiTest {
 
   @ParameterizedTest
   @CsvSource({
-    "/nothing, ENOENT", "'', ENOENT", "/dir/loop, ELOOP", "/gone, ENOENT", "/dir/loop/x, ELOOP", "/dir/sub/x, ENOENT"
+    "/nothing, ENOENT",
+    "'', ENOENT",
+    "/dir/loop, ELOOP",
+    "/gone, ENOENT",
+    "/dir/loop/x, ELOOP",
+    "/dir/sub/x, ENOENT"
   })
   void failsWith(String path, String errno) {
     assertThatThrownBy(() -> lookup(path, true))
@@ -155,7 +173,8 @@ class NameiTest {
   @Test
   void aNameLongerThan255IsTooLong() {
     assertThatThrownBy(() -> lookup("/" + "n".repeat(256), true))
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENAMETOOLONG));
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENAMETOOLONG));
   }
 
   static Stream<Arguments> refusals() {
@@ -177,8 +196,10 @@ class NameiTest {
   @ParameterizedTest
   @MethodSource("refusals")
   void openRefuses(String path, int flags, String errno) {
-    assertThatThrownBy(() -> namei.open(task, null, path.getBytes(StandardCharsets.UTF_8), flags, 0644))
-        .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(errno));
+    assertThatThrownBy(
+            () -> namei.open(task, null, path.getBytes(StandardCharsets.UTF_8), flags, 0644))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(Errno.name(e.errno())).isEqualTo(errno));
     assertThat(files.nrFiles()).isZero();
   }
 
@@ -202,10 +223,14 @@ class NameiTest {
   /** The errnos are those of Linux 6.18 for the same calls on ramfs. */
   @ParameterizedTest
   @CsvSource({
-    "/, EEXIST, EBUSY, EISDIR", "/dir/., EEXIST, EINVAL, EISDIR", "/dir/.., EEXIST, ENOTEMPTY, EISDIR",
-    "'', ENOENT, ENOENT, ENOENT", "/none/x, ENOENT, ENOENT, ENOENT", "/dir/abs, EEXIST, ENOTDIR, EBUSY",
-    "/dir/abs/, EEXIST, ENOTDIR, ENOTDIR", "/dir, EEXIST, ENOTEMPTY, EISDIR", "/dir/, EEXIST, ENOTEMPTY, EISDIR",
-    "/dir/sub, EEXIST, EBUSY, EISDIR", "/gone/x, ENOENT, ENOENT, ENOENT", "/fixed/x, EROFS, EROFS, EROFS",
+    "/, EEXIST, EBUSY, EISDIR", "/dir/., EEXIST, EINVAL, EISDIR",
+        "/dir/.., EEXIST, ENOTEMPTY, EISDIR",
+    "'', ENOENT, ENOENT, ENOENT", "/none/x, ENOENT, ENOENT, ENOENT",
+        "/dir/abs, EEXIST, ENOTDIR, EBUSY",
+    "/dir/abs/, EEXIST, ENOTDIR, ENOTDIR", "/dir, EEXIST, ENOTEMPTY, EISDIR",
+        "/dir/, EEXIST, ENOTEMPTY, EISDIR",
+    "/dir/sub, EEXIST, EBUSY, EISDIR", "/gone/x, ENOENT, ENOENT, ENOENT",
+        "/fixed/x, EROFS, EROFS, EROFS",
     "/fixed, EEXIST, EBUSY, EISDIR"
   })
   void whatIsNotMadeOrRemoved(String name, String mkdir, String rmdir, String unlink) {
@@ -220,7 +245,8 @@ class NameiTest {
     assertThat(errno(() -> namei.mkdir(task, null, name, 0755))).isEqualTo("ENAMETOOLONG");
     assertThat(errno(() -> namei.rmdir(task, null, name))).isEqualTo("ENAMETOOLONG");
     assertThat(errno(() -> namei.unlink(task, null, name))).isEqualTo("ENAMETOOLONG");
-    assertThat(errno(() -> namei.open(task, null, name, Fcntl.O_CREAT, 0644))).isEqualTo("ENAMETOOLONG");
+    assertThat(errno(() -> namei.open(task, null, name, Fcntl.O_CREAT, 0644)))
+        .isEqualTo("ENAMETOOLONG");
   }
 
   @Test

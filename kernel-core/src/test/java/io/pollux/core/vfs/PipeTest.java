@@ -91,7 +91,8 @@ class PipeTest {
   @Test
   void smallWritesGoInWholeOrNotAtAll() throws Exception {
     Pipe.Ends ends = pipe(Fcntl.O_NONBLOCK);
-    assertThat(user.write(ends.write(), memory, Pipe.CAPACITY - 100)).isEqualTo(Pipe.CAPACITY - 100);
+    assertThat(user.write(ends.write(), memory, Pipe.CAPACITY - 100))
+        .isEqualTo(Pipe.CAPACITY - 100);
     assertThat(user.write(ends.write(), memory, 101)).isEqualTo(-Errno.EAGAIN);
     assertThat(user.write(ends.write(), memory, PAGE + 1)).isEqualTo(100);
     assertThat(user.write(ends.write(), memory, PAGE + 1)).isEqualTo(-Errno.EAGAIN);
@@ -117,12 +118,15 @@ class PipeTest {
   void anEmptyPipe() throws Exception {
     Pipe.Ends ends = pipe(0);
     assertThat(user.read(ends.read(), memory, 0)).isZero();
-    assertThat(UserFile.rw(user.current, ends.read(), true, memory, 1, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
-    UserFile.Other reader = user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
+    assertThat(UserFile.rw(user.current, ends.read(), true, memory, 1, Kiocb.IOCB_NOWAIT))
+        .isEqualTo(-Errno.EAGAIN);
+    UserFile.Other reader =
+        user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
     assertThat(reader.waits()).isTrue();
     assertThat(user.write(ends.write(), memory + PAGE, 5)).isEqualTo(5);
     assertThat(reader.result.get(5, TimeUnit.SECONDS)).isEqualTo(5);
-    UserFile.Other interrupted = user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
+    UserFile.Other interrupted =
+        user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
     assertThat(interrupted.waits()).isTrue();
     interrupted.task.sendSignal(1);
     assertThat(interrupted.result.get(5, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
@@ -137,7 +141,8 @@ class PipeTest {
   void aLongWriteWaitsForReaders() throws Exception {
     Pipe.Ends ends = pipe(0);
     UserFile.Other writer =
-        user.start(task -> UserFile.rw(task, ends.write(), false, memory, UserFile.MEMORY_BYTES, 0));
+        user.start(
+            task -> UserFile.rw(task, ends.write(), false, memory, UserFile.MEMORY_BYTES, 0));
     long read = 0;
     while (read < UserFile.MEMORY_BYTES) {
       long got = user.read(ends.read(), memory, 3000);
@@ -145,10 +150,13 @@ class PipeTest {
       read += got;
     }
     assertThat(writer.result.get(5, TimeUnit.SECONDS)).isEqualTo(UserFile.MEMORY_BYTES);
-    UserFile.Other cut = user.start(task -> UserFile.rw(task, ends.write(), false, memory, Pipe.CAPACITY + 1, 0));
+    UserFile.Other cut =
+        user.start(task -> UserFile.rw(task, ends.write(), false, memory, Pipe.CAPACITY + 1, 0));
     assertThat(cut.waits()).isTrue();
     ends.read().fput();
-    assertThat(cut.result.get(5, TimeUnit.SECONDS)).as("what went in counts").isEqualTo(Pipe.CAPACITY);
+    assertThat(cut.result.get(5, TimeUnit.SECONDS))
+        .as("what went in counts")
+        .isEqualTo(Pipe.CAPACITY);
     ends.write().fput();
   }
 

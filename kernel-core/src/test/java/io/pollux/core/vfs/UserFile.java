@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** A process that reads and writes files, as a test needs it: one thread of it is the test's, others may be started. */
+/**
+ * A process that reads and writes files, as a test needs it: one thread of it is the test's, others
+ * may be started.
+ */
 public final class UserFile implements AutoCloseable {
   public static final int MEMORY_BYTES = 64 * HostMemory.PAGE_SIZE;
 

@@ -12,8 +12,8 @@ import io.pollux.userland.SyscallException;
 import io.pollux.userland.UserMemory;
 
 /**
- * I/O through io_submit and io_getevents, the calls before the rings. With USERIOCB the iocbs are mapped at setup and named by index. Any
- * free iocb may be used next, so none waits for another.
+ * I/O through io_submit and io_getevents, the calls before the rings. With USERIOCB the iocbs are
+ * mapped at setup and named by index. Any free iocb may be used next, so none waits for another.
  */
 final class AioEngine implements Engine {
   private final Job job;
@@ -53,13 +53,15 @@ final class AioEngine implements Engine {
     long eventBytes = UserMemory.pageAlign(depth * IoEvent.SIZE);
     long batchBytes = UserMemory.pageAlign((long) batchSubmit * Long.BYTES);
     long bufferBytes = UserMemory.pageAlign((long) depth * blockSize);
-    memory = UserMemory.map(program, iocbBytes + eventBytes + batchBytes + bufferBytes + Long.BYTES);
+    memory =
+        UserMemory.map(program, iocbBytes + eventBytes + batchBytes + bufferBytes + Long.BYTES);
     iocbs = memory.address();
     events = iocbs + iocbBytes;
     batch = events + eventBytes;
     buffers = batch + batchBytes;
 
-    short opcode = (short) (plan.pattern().writes() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD);
+    short opcode =
+        (short) (plan.pattern().writes() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD);
     free = new int[depth];
     for (int i = 0; i < depth; i++) {
       free[frees++] = i;
@@ -118,7 +120,8 @@ final class AioEngine implements Engine {
       int index = free[--frees];
       Iocb.aioOffset(iocb(index), job.offset());
       if (mixed) {
-        Iocb.aioLioOpcode(iocb(index), (short) (job.write() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
+        Iocb.aioLioOpcode(
+            iocb(index), (short) (job.write() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
       }
       job.issue(index, buffer(index));
       RawMemory.putLong(batch + (long) prepared * Long.BYTES, userIocb ? index : iocb(index));
@@ -155,7 +158,8 @@ final class AioEngine implements Engine {
       return true; // another whole batch fits
     }
     long count =
-        program.syscall(Nr.IO_GETEVENTS, context, Math.min(inFlight, batchComplete), depth, events, 0, 0);
+        program.syscall(
+            Nr.IO_GETEVENTS, context, Math.min(inFlight, batchComplete), depth, events, 0, 0);
     calls++;
     if (count == -Errno.EINTR) {
       return true;

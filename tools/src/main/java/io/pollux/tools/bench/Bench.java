@@ -22,7 +22,10 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
-/** One bench run: opens the file, starts the threads, prints progress once a second, checks written blocks at the end, and sums up. */
+/**
+ * One bench run: opens the file, starts the threads, prints progress once a second, checks written
+ * blocks at the end, and sums up.
+ */
 public final class Bench {
   private static final long SECOND = 1_000_000_000;
   private static final long FEW_IOS = 100_000;
@@ -91,7 +94,8 @@ public final class Bench {
     long blocks = size / plan.blockSize();
     if (blocks < plan.threads()) {
       throw Failure.couldNotRun(
-          shown.toString(), "has " + size + " bytes, less than a block of " + plan.blockSize() + " for each thread");
+          shown.toString(),
+          "has " + size + " bytes, less than a block of " + plan.blockSize() + " for each thread");
     }
     return blocks;
   }
@@ -104,11 +108,15 @@ public final class Bench {
     }
   }
 
-  /** Returns the size of a block device: the position of a seek to its end, because its inode has size 0. */
+  /**
+   * Returns the size of a block device: the position of a seek to its end, because its inode has
+   * size 0.
+   */
   private long deviceSize() {
     int fd = openFile(Fcntl.O_RDONLY);
     try {
-      return SyscallException.check("lseek", target.program().syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_END));
+      return SyscallException.check(
+          "lseek", target.program().syscall(Nr.LSEEK, fd, 0, Fcntl.SEEK_END));
     } finally {
       files.close(fd);
     }
@@ -122,7 +130,8 @@ public final class Bench {
       return Job.Check.SAMPLE;
     }
     if (!Job.canRemember(fileBlocks)) {
-      throw Failure.couldNotRun("--verify", "cannot remember what was written to each of " + fileBlocks + " blocks");
+      throw Failure.couldNotRun(
+          "--verify", "cannot remember what was written to each of " + fileBlocks + " blocks");
     }
     return Job.Check.WRITTEN;
   }
@@ -136,20 +145,23 @@ public final class Bench {
     try {
       return calls.open(path, plan.buffered() ? access : access | Fcntl.O_DIRECT);
     } catch (SyscallException e) {
-      String what = access == Fcntl.O_RDONLY ? shown.toString() : shown + " cannot be opened for writing";
+      String what =
+          access == Fcntl.O_RDONLY ? shown.toString() : shown + " cannot be opened for writing";
       throw Failure.couldNotRun(what, Errno.describe(e.errno()), e);
     }
   }
 
   private List<Worker> start(long fileBlocks, Job.Check check) {
-    boolean inOrder = target.disk() != Disk.FILE; // disks in memory complete almost in order, and at once
+    // disks in memory complete almost in order, and at once
+    boolean inOrder = target.disk() != Disk.FILE;
     int slots = plan.mode() == Plan.Mode.RING ? RingEngine.slots(plan, inOrder) : plan.depth();
     boolean timeAll = !inOrder || plan.ios() <= FEW_IOS;
     List<Worker> workers = new ArrayList<>();
     CountDownLatch go = new CountDownLatch(1);
     for (int i = 0; i < plan.threads(); i++) {
       Job job = new Job(plan, control, check, i, fileBlocks, slots, timeAll);
-      Worker worker = new Worker(plan, target.program().newThread(), this::openFile, job, slots, go);
+      Worker worker =
+          new Worker(plan, target.program().newThread(), this::openFile, job, slots, go);
       workers.add(worker);
       worker.start("bench-" + i);
     }
@@ -234,7 +246,10 @@ public final class Bench {
     try (UserMemory memory = UserMemory.map(target.program(), plan.blockSize())) {
       for (Job job : jobs) {
         job.readBack(
-            offset -> target.program().syscall(Nr.PREAD64, fd, memory.address(), plan.blockSize(), offset),
+            offset ->
+                target
+                    .program()
+                    .syscall(Nr.PREAD64, fd, memory.address(), plan.blockSize(), offset),
             memory.address());
       }
     } finally {
@@ -247,12 +262,14 @@ public final class Bench {
     long steadyIos = jobs.stream().mapToLong(Job::steadyIos).sum();
     List<Job> warm = jobs.stream().filter(job -> job.steadyIos() > 0).toList();
     long allocated =
-        warm.stream().mapToLong(Job::endBytes).max().orElse(0) - warm.stream().mapToLong(Job::steadyBytes).min().orElse(0);
+        warm.stream().mapToLong(Job::endBytes).max().orElse(0)
+            - warm.stream().mapToLong(Job::steadyBytes).min().orElse(0);
     Histogram latency = new Histogram(jobs.getFirst().latency());
     jobs.forEach(job -> latency.add(job.latency()));
     long began = jobs.stream().mapToLong(Job::began).min().orElse(0);
     long ended = jobs.stream().mapToLong(Job::ended).max().orElse(0);
-    @Nullable String fault = jobs.stream().map(Job::firstFault).filter(Objects::nonNull).findFirst().orElse(null);
+    @Nullable String fault =
+        jobs.stream().map(Job::firstFault).filter(Objects::nonNull).findFirst().orElse(null);
     if (done == 0 && fault != null) {
       throw Failure.couldNotRun(shown.toString(), fault);
     }

@@ -3,7 +3,9 @@ package io.pollux.tools.bench;
 
 /** Controls the bench's threads while they run. Each reads the phase once per batch. */
 final class Control {
-  /** The code is still being compiled. Allocations do not count; in a ramp, no measurement counts. */
+  /**
+   * The code is still being compiled. Allocations do not count; in a ramp, no measurement counts.
+   */
   static final int WARMING = 0;
 
   /** Steady state. */

@@ -24,7 +24,8 @@ final class Faults {
   /** Records a block with wrong content. */
   void mismatch(long blockOffset, long at) {
     if (mismatches++ == 0 && first == null) {
-      first = "wrong data at offset " + (blockOffset + at) + " (in the block at " + blockOffset + ")";
+      first =
+          "wrong data at offset " + (blockOffset + at) + " (in the block at " + blockOffset + ")";
     }
   }
 

@@ -9,18 +9,20 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One thread's share of the work: chooses the I/Os and checks their results. The constructor allocates everything; the loop allocates
- * nothing.
+ * One thread's share of the work: chooses the I/Os and checks their results. The constructor
+ * allocates everything; the loop allocates nothing.
  *
- * <p>An I/O is identified by its slot, a small number that the engine chooses. The engine calls {@link #next}, {@link #issue} with a slot,
- * and {@link #complete} with the same slot. Slots may complete in any order.
+ * <p>An I/O is identified by its slot, a small number that the engine chooses. The engine calls
+ * {@link #next}, {@link #issue} with a slot, and {@link #complete} with the same slot. Slots may
+ * complete in any order.
  *
- * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event was read. It includes the wait for the
- * rest of the batch. A clock read costs a large part of an I/O on a disk in memory. Except in short runs, only one I/O in 127 is timed
- * there. 127 has no common factor with a batch of 8, so all places in a batch are timed.
+ * <p><b>Latency</b> is the time from issue, when the iocb is filled in, to complete, when its event
+ * was read. It includes the wait for the rest of the batch. A clock read costs a large part of an
+ * I/O on a disk in memory. Except in short runs, only one I/O in 127 is timed there. 127 has no
+ * common factor with a batch of 8, so all places in a batch are timed.
  *
- * <p><b>A ramp</b>, if the plan has one, lasts until the steady state. I/Os issued after it are measured, and their number is the requested
- * one. I/Os issued during the ramp are only checked.
+ * <p><b>A ramp</b>, if the plan has one, lasts until the steady state. I/Os issued after it are
+ * measured, and their number is the requested one. I/Os issued during the ramp are only checked.
  */
 final class Job {
   /** How data that is read can be checked. */
@@ -92,7 +94,14 @@ final class Job {
    * @param slots upper limit of the slots, exclusive
    * @param timeAll whether to time each I/O
    */
-  Job(Plan plan, Control control, Check check, int index, long fileBlocks, int slots, boolean timeAll) {
+  Job(
+      Plan plan,
+      Control control,
+      Check check,
+      int index,
+      long fileBlocks,
+      int slots,
+      boolean timeAll) {
     this.control = control;
     this.check = check;
     watcher = Thread.currentThread().threadId();
@@ -104,13 +113,17 @@ final class Job {
     interval = timeAll ? 1 : MEMORY_INTERVAL;
     untilTimed = interval;
 
-    // A thread that checks written data has its own blocks. Sequential readers also start at different blocks.
+    // A thread that checks written data has its own blocks. Sequential readers also start at
+    // different blocks.
     boolean apart = sequential || check == Check.WRITTEN;
     firstBlock = apart ? part(fileBlocks, index, plan.threads()) : 0;
     blocks = apart ? part(fileBlocks, index + 1, plan.threads()) - firstBlock : fileBlocks;
 
     boolean counted = plan.ios() != Long.MAX_VALUE;
-    share = counted ? part(plan.ios(), index + 1, plan.threads()) - part(plan.ios(), index, plan.threads()) : Long.MAX_VALUE;
+    share =
+        counted
+            ? part(plan.ios(), index + 1, plan.threads()) - part(plan.ios(), index, plan.threads())
+            : Long.MAX_VALUE;
     ramp = plan.rampNanos() > 0;
     quota = ramp ? Long.MAX_VALUE : share;
     warm = counted && !ramp ? share / 4 : Long.MAX_VALUE;
@@ -154,7 +167,8 @@ final class Job {
   /**
    * Chooses the next I/O, which {@link #offset} and {@link #write} describe.
    *
-   * @return false if there is none: enough were issued, the run is stopping, or all tried blocks are in flight
+   * @return false if there is none: enough were issued, the run is stopping, or all tried blocks
+   *     are in flight
    */
   boolean next() {
     if (issued >= quota) {
@@ -175,9 +189,13 @@ final class Job {
     return true;
   }
 
-  /** Advances to a block without an I/O in flight, because two I/Os on one block would leave its content undefined. */
+  /**
+   * Advances to a block without an I/O in flight, because two I/Os on one block would leave its
+   * content undefined.
+   */
   private boolean stepOverBusy() {
-    for (int tries = 0; tries <= slotBlock.length; tries++) { // there are at most as many busy blocks as slots
+    // there are at most as many busy blocks as slots
+    for (int tries = 0; tries <= slotBlock.length; tries++) {
       if (!inFlight[(int) block]) {
         return true;
       }
@@ -299,9 +317,13 @@ final class Job {
     steadyBytes = allocatedBytes();
   }
 
-  /** Returns the bytes allocated by all threads, also the kernel's and those that have ended, except the watching thread. */
+  /**
+   * Returns the bytes allocated by all threads, also the kernel's and those that have ended, except
+   * the watching thread.
+   */
   private long allocatedBytes() {
-    return Threads.BEAN.getTotalThreadAllocatedBytes() - Threads.BEAN.getThreadAllocatedBytes(watcher);
+    return Threads.BEAN.getTotalThreadAllocatedBytes()
+        - Threads.BEAN.getThreadAllocatedBytes(watcher);
   }
 
   /** Loads the bean on first use. */
@@ -367,7 +389,8 @@ final class Job {
 
   /** Returns the number of I/Os completed that were issued after the ramp. */
   long measured() {
-    return ramp && !steady ? 0 : Math.max(0, done - rampIssued); // after a fatal error even I/Os of the ramp may be incomplete
+    // after a fatal error even I/Os of the ramp may be incomplete
+    return ramp && !steady ? 0 : Math.max(0, done - rampIssued);
   }
 
   /** Returns the number of system calls after the ramp. */

@@ -44,9 +44,13 @@ public final class JsonReport {
     object.put("mismatches", result.mismatches());
     object.put("latencyNs", latency(result.latency()));
     double allocated = result.allocatedBytesPerIo();
-    object.put("allocatedBytesPerIo", Double.isNaN(allocated) ? null : allocated); // JSON has no NaN
+    // JSON has no NaN
+    object.put("allocatedBytesPerIo", Double.isNaN(allocated) ? null : allocated);
     try {
-      return JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES).asString(object) + "\n";
+      return JSON.std
+              .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
+              .asString(object)
+          + "\n";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

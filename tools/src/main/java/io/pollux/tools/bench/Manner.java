@@ -5,8 +5,8 @@ import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 
 /**
- * Ways to request I/O that make a difference to the kernel. All transfer 4 KiB, with 32 in flight and batches of 8 where the calls permit
- * it.
+ * Ways to request I/O that make a difference to the kernel. All transfer 4 KiB, with 32 in flight
+ * and batches of 8 where the calls permit it.
  */
 public enum Manner {
   /** The rings, polled, with fixed buffers. */
@@ -56,12 +56,24 @@ public enum Manner {
     this(words, mode, false, false, false, false, true);
   }
 
-  Manner(String words, Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll) {
+  Manner(
+      String words,
+      Mode mode,
+      boolean polled,
+      boolean fixedBufs,
+      boolean sqThread,
+      boolean sqPoll) {
     this(words, mode, polled, fixedBufs, sqThread, sqPoll, false);
   }
 
   Manner(
-      String words, Mode mode, boolean polled, boolean fixedBufs, boolean sqThread, boolean sqPoll, boolean buffered) {
+      String words,
+      Mode mode,
+      boolean polled,
+      boolean fixedBufs,
+      boolean sqThread,
+      boolean sqPoll,
+      boolean buffered) {
     this.words = words;
     this.mode = mode;
     this.polled = polled;
@@ -71,7 +83,9 @@ public enum Manner {
     this.buffered = buffered;
   }
 
-  /** Whether a kernel thread works for the program and needs its own processor: SQTHREAD and SQPOLL. */
+  /**
+   * Whether a kernel thread works for the program and needs its own processor: SQTHREAD and SQPOLL.
+   */
   public boolean hasThread() {
     return sqThread || sqPoll;
   }
@@ -93,8 +107,23 @@ public enum Manner {
     int depth = mode == Mode.SYNC ? 1 : DEPTH;
     int batch = Math.min(BATCH, depth);
     return new Plan(
-        mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, BLOCK, depth, batch, batch, 1, rampNanos,
-        Long.MAX_VALUE, Long.MAX_VALUE, false, seed);
+        mode,
+        polled,
+        fixedBufs,
+        sqThread,
+        sqPoll,
+        buffered,
+        pattern,
+        BLOCK,
+        depth,
+        batch,
+        batch,
+        1,
+        rampNanos,
+        Long.MAX_VALUE,
+        Long.MAX_VALUE,
+        false,
+        seed);
   }
 
   @Override

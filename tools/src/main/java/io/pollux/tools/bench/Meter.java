@@ -4,8 +4,8 @@ package io.pollux.tools.bench;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * The progress of a thread, for the thread that prints it. The thread writes it after each batch; any thread may read it. The values need
- * not be consistent with each other.
+ * The progress of a thread, for the thread that prints it. The thread writes it after each batch;
+ * any thread may read it. The values need not be consistent with each other.
  */
 final class Meter {
   private static final int CACHE_LINE = 8; // in longs
@@ -15,7 +15,8 @@ final class Meter {
   private static final int HEAD = DONE + 3;
   private static final int TAIL = DONE + 4;
 
-  private final AtomicLongArray values = new AtomicLongArray(3 * CACHE_LINE); // with a free cache line on both sides
+  // with a free cache line on both sides
+  private final AtomicLongArray values = new AtomicLongArray(3 * CACHE_LINE);
 
   void set(long done, long submitted, long calls, int head, int tail) {
     values.setOpaque(DONE, done);

@@ -48,8 +48,8 @@ public record Plan(
   private static final long COMPARISON_RAMP = 1_000_000_000;
 
   /**
-   * Creates the reference plan of comparisons: 4 KiB, rings, polled, fixed buffers, batches of at most 8. It has one thread, no
-   * verification, and a ramp of a second.
+   * Creates the reference plan of comparisons: 4 KiB, rings, polled, fixed buffers, batches of at
+   * most 8. It has one thread, no verification, and a ramp of a second.
    *
    * @param pattern blocks and direction
    * @param depth I/Os in flight
@@ -59,8 +59,23 @@ public record Plan(
   public static Plan forComparison(Pattern pattern, int depth, long seed) {
     int batch = Math.min(BATCH, depth);
     return new Plan(
-        Mode.RING, true, true, false, false, false, pattern, BLOCK, depth, batch, batch, 1, COMPARISON_RAMP,
-        Long.MAX_VALUE, Long.MAX_VALUE, false, seed);
+        Mode.RING,
+        true,
+        true,
+        false,
+        false,
+        false,
+        pattern,
+        BLOCK,
+        depth,
+        batch,
+        batch,
+        1,
+        COMPARISON_RAMP,
+        Long.MAX_VALUE,
+        Long.MAX_VALUE,
+        false,
+        seed);
   }
 
   /**
@@ -76,15 +91,45 @@ public record Plan(
   /** Returns the plan with a kernel thread that submits and polls. */
   public Plan withSqPoll() {
     return new Plan(
-        mode, polled, fixedBufs, sqThread, true, buffered, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
-        rampNanos, runtimeNanos, ios, verify, seed);
+        mode,
+        polled,
+        fixedBufs,
+        sqThread,
+        true,
+        buffered,
+        pattern,
+        blockSize,
+        depth,
+        batchSubmit,
+        batchComplete,
+        threads,
+        rampNanos,
+        runtimeNanos,
+        ios,
+        verify,
+        seed);
   }
 
   /** Returns the plan with the page cache, and without polling. */
   public Plan withoutDirect() {
     return new Plan(
-        mode, false, fixedBufs, sqThread, sqPoll, true, pattern, blockSize, depth, batchSubmit, batchComplete, threads,
-        rampNanos, runtimeNanos, ios, verify, seed);
+        mode,
+        false,
+        fixedBufs,
+        sqThread,
+        sqPoll,
+        true,
+        pattern,
+        blockSize,
+        depth,
+        batchSubmit,
+        batchComplete,
+        threads,
+        rampNanos,
+        runtimeNanos,
+        ios,
+        verify,
+        seed);
   }
 
   /**
@@ -94,8 +139,23 @@ public record Plan(
    */
   public Plan forNanos(long nanos) {
     return new Plan(
-        mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
-        threads, rampNanos, nanos, ios, verify, seed);
+        mode,
+        polled,
+        fixedBufs,
+        sqThread,
+        sqPoll,
+        buffered,
+        pattern,
+        blockSize,
+        depth,
+        batchSubmit,
+        batchComplete,
+        threads,
+        rampNanos,
+        nanos,
+        ios,
+        verify,
+        seed);
   }
 
   /**
@@ -105,8 +165,23 @@ public record Plan(
    */
   public Plan withRamp(long nanos) {
     return new Plan(
-        mode, polled, fixedBufs, sqThread, sqPoll, buffered, pattern, blockSize, depth, batchSubmit, batchComplete,
-        threads, nanos, runtimeNanos, ios, verify, seed);
+        mode,
+        polled,
+        fixedBufs,
+        sqThread,
+        sqPoll,
+        buffered,
+        pattern,
+        blockSize,
+        depth,
+        batchSubmit,
+        batchComplete,
+        threads,
+        nanos,
+        runtimeNanos,
+        ios,
+        verify,
+        seed);
   }
 
   /** Ways to call the kernel. */

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param mismatches wrong blocks of the whole run
  * @param latency of the timed I/Os, in nanoseconds
  * @param bestSecond maximum number of I/Os in a full second after the ramp; 0 if there was none
- * @param allocatedBytesPerIo by all threads, also the kernel's, once warm; NaN if the run was never warm
+ * @param allocatedBytesPerIo by all threads, also the kernel's, once warm; NaN if the run was never
+ *     warm
  * @param firstFault description of the first fault
  */
 public record Result(

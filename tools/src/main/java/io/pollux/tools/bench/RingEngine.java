@@ -9,11 +9,11 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * I/O through the SQ and CQ rings, as in the series' sample program. It fills in a batch, enters the kernel once to submit it and to wait
- * for a batch of completions, and reads the events.
+ * I/O through the SQ and CQ rings, as in the series' sample program. It fills in a batch, enters
+ * the kernel once to submit it and to wait for a batch of completions, and reads the events.
  *
- * <p>The ring has at least one slot more than I/Os in flight. On a disk that reorders I/Os it has more, because a slow I/O blocks the slots
- * after it; see {@link UserRing}.
+ * <p>The ring has at least one slot more than I/Os in flight. On a disk that reorders I/Os it has
+ * more, because a slow I/O blocks the slots after it; see {@link UserRing}.
  */
 final class RingEngine implements Engine {
   private final Job job;
@@ -40,7 +40,8 @@ final class RingEngine implements Engine {
             | (plan.sqThread() || sqPoll ? AioAbi.IOCTX_FLAG_SQTHREAD : 0)
             | (sqPoll ? AioAbi.IOCTX_FLAG_SQPOLL : 0);
     ring = UserRing.setup(program, slots - 1, flags, plan.blockSize());
-    short opcode = (short) (plan.pattern().writes() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD);
+    short opcode =
+        (short) (plan.pattern().writes() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD);
     for (int slot = 0; slot < slots; slot++) {
       long iocb = ring.iocb(slot); // constant fields are written once
       Iocb.aioFildes(iocb, fd);
@@ -89,7 +90,8 @@ final class RingEngine implements Engine {
       long iocb = ring.iocb(slot);
       Iocb.aioOffset(iocb, job.offset());
       if (mixed) {
-        Iocb.aioLioOpcode(iocb, (short) (job.write() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
+        Iocb.aioLioOpcode(
+            iocb, (short) (job.write() ? AioAbi.IOCB_CMD_PWRITE : AioAbi.IOCB_CMD_PREAD));
       }
       job.issue(slot, ring.buffer(slot));
       ring.push();
@@ -109,7 +111,8 @@ final class RingEngine implements Engine {
       return true;
     }
     if (accepted == -Errno.EAGAIN || accepted == -Errno.EINTR) {
-      // No request is free until a completion. The call accepted nothing and thus waited for nothing.
+      // No request is free until a completion. The call accepted nothing and thus waited for
+      // nothing.
       if (outstanding > prepared) {
         calls++;
         ring.getEvents(1);
@@ -131,8 +134,8 @@ final class RingEngine implements Engine {
   }
 
   /**
-   * Runs without system calls: the kernel's thread takes entries from one ring and fills the other. This thread fills in whole batches,
-   * because the cost of synchronizing the threads is per batch.
+   * Runs without system calls: the kernel's thread takes entries from one ring and fills the other.
+   * This thread fills in whole batches, because the cost of synchronizing the threads is per batch.
    */
   private void runWithoutCalls() {
     int batch = Math.min(batchSubmit, depth);
@@ -146,7 +149,8 @@ final class RingEngine implements Engine {
         break;
       }
       if (filled == 0) {
-        Thread.onSpinWait(); // write nothing here: a write would take the cache lines from the kernel's thread
+        // write nothing here: a write would take the cache lines from the kernel's thread
+        Thread.onSpinWait();
       } else {
         submitted += filled;
         long woken = ring.wakeUp();

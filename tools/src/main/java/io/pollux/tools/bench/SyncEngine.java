@@ -51,7 +51,8 @@ final class SyncEngine implements Engine {
 
   private long vectored(long offset, boolean write) {
     // The offset is passed in two halves. With 64-bit longs the lower half holds all of it.
-    return program.syscall(write ? Nr.PWRITEV2 : Nr.PREADV2, fd, iovec, 1, offset, 0, AioAbi.RWF_HIPRI);
+    return program.syscall(
+        write ? Nr.PWRITEV2 : Nr.PREADV2, fd, iovec, 1, offset, 0, AioAbi.RWF_HIPRI);
   }
 
   @Override

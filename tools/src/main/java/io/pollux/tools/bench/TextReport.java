@@ -54,10 +54,14 @@ public final class TextReport {
     Plan plan = result.plan();
     StringBuilder line = new StringBuilder();
     line.append(Sizes.show(plan.blockSize())).append(' ').append(plan.pattern().words());
-    line.append(" of ").append(result.file()).append(" (").append(result.fs().equals("none") ? "bare disk" : result.fs());
+    line.append(" of ")
+        .append(result.file())
+        .append(" (")
+        .append(result.fs().equals("none") ? "bare disk" : result.fs());
     line.append(" on ").append(result.device()).append("), ").append(plan.mode());
     line.append(plan.polled() ? ", polled" : ", irq");
-    line.append(plan.fixedBufs() ? ", fixed buffers" : "").append(plan.buffered() ? ", buffered" : "");
+    line.append(plan.fixedBufs() ? ", fixed buffers" : "")
+        .append(plan.buffered() ? ", buffered" : "");
     line.append(plan.sqPoll() ? ", SQPOLL" : plan.sqThread() ? ", SQ thread" : "");
     line.append(", depth ").append(plan.depth());
     line.append(plan.threads() == 1 ? "" : ", " + plan.threads() + " threads");
@@ -65,7 +69,9 @@ public final class TextReport {
   }
 
   private static String bestSecond(Result result) {
-    return result.bestSecond() <= result.iops() ? "" : String.format(Locale.ROOT, " (best second %,d)", result.bestSecond());
+    return result.bestSecond() <= result.iops()
+        ? ""
+        : String.format(Locale.ROOT, " (best second %,d)", result.bestSecond());
   }
 
   private static String ramp(Plan plan) {
@@ -91,6 +97,8 @@ public final class TextReport {
   }
 
   private void row(String name, String format, Object... values) {
-    text.append(String.format(Locale.ROOT, "  %-14s", name)).append(String.format(Locale.ROOT, format, values)).append('\n');
+    text.append(String.format(Locale.ROOT, "  %-14s", name))
+        .append(String.format(Locale.ROOT, format, values))
+        .append('\n');
   }
 }

@@ -12,7 +12,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** A bench thread: opens the file, creates its engine, waits for the others, runs, and cleans up. */
+/**
+ * A bench thread: opens the file, creates its engine, waits for the others, runs, and cleans up.
+ */
 final class Worker {
   private final Plan plan;
   private final Program program;
@@ -86,7 +88,8 @@ final class Worker {
       };
     } catch (SyscallException e) {
       if (e.errno() == Errno.ENOSYS || e.errno() == Errno.EINVAL) {
-        throw Failure.couldNotRun(way(), "this kernel does not offer it (" + e.getMessage() + ")", e);
+        throw Failure.couldNotRun(
+            way(), "this kernel does not offer it (" + e.getMessage() + ")", e);
       }
       throw e;
     }

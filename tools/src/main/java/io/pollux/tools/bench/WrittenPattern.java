@@ -4,11 +4,12 @@ package io.pollux.tools.bench;
 import io.pollux.uapi.RawMemory;
 
 /**
- * The pattern that a verifying run writes. Each 512-byte sector holds the run's seed, its offset and its generation, the number of writes
- * to it. A stale, torn or misplaced sector is thus detected.
+ * The pattern that a verifying run writes. Each 512-byte sector holds the run's seed, its offset
+ * and its generation, the number of writes to it. A stale, torn or misplaced sector is thus
+ * detected.
  *
- * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the generation. Words 4 to 63 are a hash of those,
- * plus the word's index.
+ * <p>Word 0 is a magic number, word 1 the offset in the file, word 2 the seed, word 3 the
+ * generation. Words 4 to 63 are a hash of those, plus the word's index.
  */
 final class WrittenPattern {
   private static final long MAGIC = 0x3130525758554C50L; // PLUXWR01

@@ -2,8 +2,8 @@
 package io.pollux.tools.bench;
 
 /**
- * A fast random source, about a nanosecond per number: Marsaglia's xorshift with shifts 13, 7 and 17. Lemire's multiplication reduces a
- * number to a range without a division.
+ * A fast random source, about a nanosecond per number: Marsaglia's xorshift with shifts 13, 7 and
+ * 17. Lemire's multiplication reduces a number to a range without a division.
  */
 public final class XorShift {
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;

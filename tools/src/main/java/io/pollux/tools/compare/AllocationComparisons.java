@@ -2,8 +2,8 @@
 package io.pollux.tools.compare;
 
 import io.pollux.tools.bench.Manner;
-import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,10 +11,14 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Measures the bytes allocated for a request in each {@link Manner} after compilation. The goal is 0. */
+/**
+ * Measures the bytes allocated for a request in each {@link Manner} after compilation. The goal is
+ * 0.
+ */
 public final class AllocationComparisons {
   private static final String NAME = "allocation: ";
-  private static final double MARK = 0.05; // the JVM allocates some KB a second, and a turn may have only 100,000 requests
+  // the JVM allocates some KB a second, and a turn may have only 100,000 requests
+  private static final double MARK = 0.05;
   private static final long RAMP = 1_000_000_000;
   private static final long CACHE_RAMP = 3_000_000_000L; // slow paths take long to be compiled
   private static final double SHARE = 0.25; // of a turn, because nothing is timed
@@ -24,7 +28,8 @@ public final class AllocationComparisons {
   private AllocationComparisons() {}
 
   /**
-   * Creates the comparisons: reads and writes in each manner on XFS, and in bench's default manner on GFS2 and on a bare disk.
+   * Creates the comparisons: reads and writes in each manner on XFS, and in bench's default manner
+   * on GFS2 and on a bare disk.
    *
    * @param seed of all random numbers
    * @param fileBytes size of the sample's main file
@@ -45,8 +50,10 @@ public final class AllocationComparisons {
 
   /** Returns the names of the comparisons that are omitted on one processor. */
   public static List<String> withThreads() {
-    return Stream.of(Manner.values()).filter(Manner::hasThread)
-        .flatMap(manner -> Stream.of(PATTERNS).map(pattern -> name(pattern, manner, "XFS"))).toList();
+    return Stream.of(Manner.values())
+        .filter(Manner::hasThread)
+        .flatMap(manner -> Stream.of(PATTERNS).map(pattern -> name(pattern, manner, "XFS")))
+        .toList();
   }
 
   private static String name(Pattern pattern, Manner manner, String fs) {
@@ -54,11 +61,18 @@ public final class AllocationComparisons {
   }
 
   private static void both(
-      List<Comparison> all, Manner manner, String fs, TargetSpec spec, long seed, @Nullable Path pollux) {
+      List<Comparison> all,
+      Manner manner,
+      String fs,
+      TargetSpec spec,
+      long seed,
+      @Nullable Path pollux) {
     for (Pattern pattern : PATTERNS) {
       Plan plan = manner.plan(pattern, manner.buffered() ? CACHE_RAMP : RAMP, seed);
-      Contestant ours = new Shorter(BenchProgram.orHere(pollux, "pollux", BenchFigure.ALLOCATED, spec, plan));
-      all.add(new Turns(name(pattern, manner, fs), Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));
+      Contestant ours =
+          new Shorter(BenchProgram.orHere(pollux, "pollux", BenchFigure.ALLOCATED, spec, plan));
+      all.add(
+          new Turns(name(pattern, manner, fs), Unit.BYTES, ours, new Goal(0), Mark.atMost(MARK)));
     }
   }
 

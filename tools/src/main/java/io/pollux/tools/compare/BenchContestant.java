@@ -13,7 +13,9 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
-/** This kernel in this process, as {@code pollux bench} runs it. Returns one figure of the result. */
+/**
+ * This kernel in this process, as {@code pollux bench} runs it. Returns one figure of the result.
+ */
 public final class BenchContestant implements Contestant {
   private static final double NANOS = 1e9;
 
@@ -47,11 +49,13 @@ public final class BenchContestant implements Contestant {
 
   @Override
   public double run(double seconds) {
-    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+    PrintStream nowhere =
+        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
     try (Target target = Target.open(spec, plan.pattern().writes());
         UserFiles files = new UserFiles(target.program())) {
       PathName file = target.file(files);
-      Result result = new Bench(plan.forNanos((long) (seconds * NANOS)), target, files, file, nowhere).run();
+      Result result =
+          new Bench(plan.forNanos((long) (seconds * NANOS)), target, files, file, nowhere).run();
       if (!result.good()) {
         throw Failure.fault(result.file(), String.valueOf(result.firstFault()));
       }

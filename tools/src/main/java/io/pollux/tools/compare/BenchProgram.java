@@ -2,12 +2,12 @@
 package io.pollux.tools.compare;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Disk;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Runs pollux bench in its own process, where the compiler sees only this work. Returns one figure of the result. */
+/**
+ * Runs pollux bench in its own process, where the compiler sees only this work. Returns one figure
+ * of the result.
+ */
 final class BenchProgram implements Contestant {
   private static final double NANOS = 1e9;
 
@@ -24,7 +27,10 @@ final class BenchProgram implements Contestant {
   private final BenchFigure figure;
   private final List<String> options;
 
-  /** Creates a contestant from the path of the command line, a name, a figure, and all options except duration and output. */
+  /**
+   * Creates a contestant from the path of the command line, a name, a figure, and all options
+   * except duration and output.
+   */
   BenchProgram(Path pollux, String name, BenchFigure figure, List<String> options) {
     this.pollux = pollux;
     this.name = name;
@@ -38,7 +44,8 @@ final class BenchProgram implements Contestant {
   }
 
   /** As above, with a figure. */
-  static Contestant orHere(@Nullable Path pollux, String name, BenchFigure figure, TargetSpec spec, Plan plan) {
+  static Contestant orHere(
+      @Nullable Path pollux, String name, BenchFigure figure, TargetSpec spec, Plan plan) {
     return pollux == null
         ? new BenchContestant(name, figure, spec, plan)
         : new BenchProgram(pollux, name, figure, options(spec, plan));
@@ -49,14 +56,23 @@ final class BenchProgram implements Contestant {
     List<String> options =
         new ArrayList<>(
             List.of(
-                "--disk", spec.diskOrDefault().toString(), "--no-verify",
-                "--mode", plan.mode().toString(),
-                "--rw", plan.pattern().toString(),
-                "--depth", String.valueOf(plan.depth()),
-                "--batch-submit", String.valueOf(plan.batchSubmit()),
-                "--batch-complete", String.valueOf(plan.batchComplete()),
-                "--ramp", seconds(plan.rampNanos() / NANOS),
-                "--seed", String.valueOf(plan.seed()),
+                "--disk",
+                spec.diskOrDefault().toString(),
+                "--no-verify",
+                "--mode",
+                plan.mode().toString(),
+                "--rw",
+                plan.pattern().toString(),
+                "--depth",
+                String.valueOf(plan.depth()),
+                "--batch-submit",
+                String.valueOf(plan.batchSubmit()),
+                "--batch-complete",
+                String.valueOf(plan.batchComplete()),
+                "--ramp",
+                seconds(plan.rampNanos() / NANOS),
+                "--seed",
+                String.valueOf(plan.seed()),
                 plan.buffered() ? "--buffered" : plan.polled() ? "--polled" : "--irq"));
     if (plan.mode() == Mode.RING || plan.mode() == Mode.USERIOCB) {
       options.add(plan.fixedBufs() ? "--fixed-bufs" : "--no-fixed-bufs");

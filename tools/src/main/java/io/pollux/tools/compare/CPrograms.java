@@ -37,7 +37,15 @@ final class CPrograms {
       throw Failure.couldNotRun(source.toString(), String.valueOf(e.getMessage()), e);
     }
     HostProgram.run(
-        List.of("cc", "-std=gnu11", "-O2", "-I" + directory, source.toString(), "-o", program.toString(), "-luring"),
+        List.of(
+            "cc",
+            "-std=gnu11",
+            "-O2",
+            "-I" + directory,
+            source.toString(),
+            "-o",
+            program.toString(),
+            "-luring"),
         SECONDS);
     return program;
   }

@@ -18,24 +18,35 @@ public final class CompareReport {
   private CompareReport() {}
 
   /**
-   * Formats a table: medians, the range of each side and of the ratio, and whether the mark is reached.
+   * Formats a table: medians, the range of each side and of the ratio, and whether the mark is
+   * reached.
    *
    * @param outcomes its lines
    * @return lines of text
    */
   public static String table(List<Outcome> outcomes) {
     int names = outcomes.stream().mapToInt(outcome -> outcome.of().work().length()).max().orElse(0);
-    String format = "%-" + Math.max(SHORTEST, names) + "s %12s %25s   %-15s %12s %25s %6s %16s  %-7s %s";
+    String format =
+        "%-" + Math.max(SHORTEST, names) + "s %12s %25s   %-15s %12s %25s %6s %16s  %-7s %s";
     StringBuilder text = new StringBuilder();
-    line(text, format, "work", "ours", SPREAD, "against", "theirs", SPREAD, "ratio", SPREAD, "mark", "");
+    line(
+        text, format, "work", "ours", SPREAD, "against", "theirs", SPREAD, "ratio", SPREAD, "mark",
+        "");
     for (Outcome outcome : outcomes) {
       Comparison of = outcome.of();
       line(
-          text, format,
-          of.work(), of.unit().brief(Outcome.median(outcome.ours())), spread(of.unit(), outcome.ours()),
-          of.against(), of.unit().brief(Outcome.median(outcome.theirs())), spread(of.unit(), outcome.theirs()),
-          Double.isNaN(outcome.ratio()) ? "" : ratio(outcome.ratio()), spread(outcome.ratios()),
-          of.mark().text(), !of.mark().aims() ? "" : outcome.reached() ? "reached" : "missed");
+          text,
+          format,
+          of.work(),
+          of.unit().brief(Outcome.median(outcome.ours())),
+          spread(of.unit(), outcome.ours()),
+          of.against(),
+          of.unit().brief(Outcome.median(outcome.theirs())),
+          spread(of.unit(), outcome.theirs()),
+          Double.isNaN(outcome.ratio()) ? "" : ratio(outcome.ratio()),
+          spread(outcome.ratios()),
+          of.mark().text(),
+          !of.mark().aims() ? "" : outcome.reached() ? "reached" : "missed");
     }
     return text.toString();
   }
@@ -49,7 +60,9 @@ public final class CompareReport {
   }
 
   private static String spread(List<Double> ratios) {
-    return ratios.isEmpty() ? "" : "(" + ratio(ratios.getFirst()) + " to " + ratio(ratios.getLast()) + ")";
+    return ratios.isEmpty()
+        ? ""
+        : "(" + ratio(ratios.getFirst()) + " to " + ratio(ratios.getLast()) + ")";
   }
 
   private static String ratio(double value) {
@@ -83,7 +96,10 @@ public final class CompareReport {
     object.put("command", "compare");
     object.put("comparisons", lines);
     try {
-      return JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES).asString(object) + "\n";
+      return JSON.std
+              .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
+              .asString(object)
+          + "\n";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -8,7 +8,8 @@ import io.pollux.tools.bench.XorShift;
 import io.pollux.uapi.RawMemory;
 
 /**
- * A bench on a disk in memory without the kernel: a loop that copies random blocks. It has as much memory and as many buffers as the bench.
+ * A bench on a disk in memory without the kernel: a loop that copies random blocks. It has as much
+ * memory and as many buffers as the bench.
  */
 final class CopyLoop implements Contestant {
   private static final int COPIES_BETWEEN_LOOKS = 1000;
@@ -48,7 +49,8 @@ final class CopyLoop implements Contestant {
     long spent;
     do {
       for (int i = 0; i < COPIES_BETWEEN_LOOKS; i++) {
-        RawMemory.copy(from + random.below(blocks) * blockSize, to + (long) slot * blockSize, blockSize);
+        RawMemory.copy(
+            from + random.below(blocks) * blockSize, to + (long) slot * blockSize, blockSize);
         slot = slot + 1 == slots ? 0 : slot + 1;
       }
       copies += COPIES_BETWEEN_LOOKS;

@@ -13,8 +13,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The host's kernel through fio's io_uring engine, with registered files and buffers. It follows the plan as closely as possible; the
- * plan's ramp is fio's ramp_time.
+ * The host's kernel through fio's io_uring engine, with registered files and buffers. It follows
+ * the plan as closely as possible; the plan's ramp is fio's ramp_time.
  */
 public final class FioContestant implements Contestant {
   private final Path file;
@@ -77,7 +77,8 @@ public final class FioContestant implements Contestant {
   private static double rate(String json) {
     try {
       Map<String, Object> all = JSON.std.mapFrom(json.substring(Math.max(json.indexOf('{'), 0)));
-      Object job = all.get("jobs") instanceof List<?> jobs && !jobs.isEmpty() ? jobs.getFirst() : null;
+      Object job =
+          all.get("jobs") instanceof List<?> jobs && !jobs.isEmpty() ? jobs.getFirst() : null;
       return direction(job, "read") + direction(job, "write");
     } catch (IOException e) {
       throw Failure.couldNotRun("fio", "its output can't be read: " + e.getMessage(), e);

@@ -26,7 +26,8 @@ public final class FirstIo implements Contestant {
    * @param pollux the command line of a built tree
    */
   public static Comparison comparison(Path pollux) {
-    return new Turns(WORK, Unit.SECONDS, new FirstIo(pollux), new Goal(GOAL_SECONDS), Mark.atMost(MARK));
+    return new Turns(
+        WORK, Unit.SECONDS, new FirstIo(pollux), new Goal(GOAL_SECONDS), Mark.atMost(MARK));
   }
 
   @Override

@@ -6,8 +6,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.growth.Load;
-import io.pollux.tools.growth.Neighbours.Round;
 import io.pollux.tools.growth.Neighbours;
+import io.pollux.tools.growth.Neighbours.Round;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -21,8 +21,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares more of something with less of it, both on this kernel and in one thread, in turns of a few milliseconds. "Ours" is the case
- * with more, "theirs" its base. A round's ratio is the median of many turns and their neighbours; the ratio is the median of the rounds.
+ * Compares more of something with less of it, both on this kernel and in one thread, in turns of a
+ * few milliseconds. "Ours" is the case with more, "theirs" its base. A round's ratio is the median
+ * of many turns and their neighbours; the ratio is the median of the rounds.
  *
  * @param work name of the work
  * @param against name of the base
@@ -30,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param maker creates base and case
  * @param pollux the command line, for a separate process; or null to run in this one
  */
-record Growth(String work, String against, Mark mark, Maker maker, @Nullable Path pollux) implements Comparison {
+record Growth(String work, String against, Mark mark, Maker maker, @Nullable Path pollux)
+    implements Comparison {
   private static final double SHARE = 0.5; // of a turn, for a round of both
   private static final double SETUP_SECONDS = 180;
   private static final double NANOS = 1e9;
@@ -65,7 +67,8 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
 
     @Override
     public void close() {
-      try (base; many) {
+      try (base;
+          many) {
         return; // closes both, even after an exception
       }
     }
@@ -78,7 +81,9 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
 
   @Override
   public Outcome run(int rounds, double seconds, PrintStream progress) {
-    return pollux == null ? here(rounds, seconds, progress) : apart(pollux, rounds, seconds, progress);
+    return pollux == null
+        ? here(rounds, seconds, progress)
+        : apart(pollux, rounds, seconds, progress);
   }
 
   private Outcome here(int rounds, double seconds, PrintStream progress) {
@@ -94,8 +99,15 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
         second.add(round.base());
         ratios.add(round.ratio());
         progress.printf(
-            Locale.ROOT, "%s: %s, %s %s, ratio %.2f (%d of %d)%n",
-            work, unit().full(round.many()), against, unit().full(round.base()), round.ratio(), i, rounds);
+            Locale.ROOT,
+            "%s: %s, %s %s, ratio %.2f (%d of %d)%n",
+            work,
+            unit().full(round.many()),
+            against,
+            unit().full(round.base()),
+            round.ratio(),
+            i,
+            rounds);
       }
       return outcome(first, second, ratios);
     }
@@ -109,9 +121,19 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
   private Outcome apart(Path program, int rounds, double seconds, PrintStream progress) {
     List<String> command =
         List.of(
-            program.toString(), "compare", "--here", "--only", "^" + Pattern.quote(work) + "$",
-            "--rounds", String.valueOf(rounds), "--runtime", String.valueOf(seconds), "--json", "-");
-    return read(HostProgram.runPollux(command, SETUP_SECONDS + rounds * seconds, progress::println));
+            program.toString(),
+            "compare",
+            "--here",
+            "--only",
+            "^" + Pattern.quote(work) + "$",
+            "--rounds",
+            String.valueOf(rounds),
+            "--runtime",
+            String.valueOf(seconds),
+            "--json",
+            "-");
+    return read(
+        HostProgram.runPollux(command, SETUP_SECONDS + rounds * seconds, progress::println));
   }
 
   /** Parses an outcome as written by {@link CompareReport#json}. */
@@ -130,7 +152,8 @@ record Growth(String work, String against, Mark mark, Maker maker, @Nullable Pat
 
   private static List<Double> numbers(Map<?, ?> line, String key) {
     Stream<?> values = line.get(key) instanceof List<?> list ? list.stream() : Stream.empty();
-    List<Double> numbers = values.filter(Number.class::isInstance).map(one -> ((Number) one).doubleValue()).toList();
+    List<Double> numbers =
+        values.filter(Number.class::isInstance).map(one -> ((Number) one).doubleValue()).toList();
     if (numbers.isEmpty()) {
       throw Failure.couldNotRun("compare", "its output has no " + key);
     }

@@ -17,7 +17,10 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Measures whether a request costs more with more requests in flight, devices, files, contexts or extents. */
+/**
+ * Measures whether a request costs more with more requests in flight, devices, files, contexts or
+ * extents.
+ */
 public final class GrowthComparisons {
   private static final String NAME = "growth: ";
   private static final Mark MANY_MARK = Mark.atMost(1.2);
@@ -41,14 +44,22 @@ public final class GrowthComparisons {
           new Case("depth 1,024, one ring", "depth 32", MANY_MARK, 1, 1, 1, DEEP),
           new Case("128 contexts", "one context", Mark.NONE, SOME_CONTEXTS, 1, 1, SHALLOW),
           new Case("1,024 contexts", "one context", MANY_MARK, MANY_CONTEXTS, 1, 1, SHALLOW),
-          new Case("1,024 contexts, depth 1,024", "one context", MANY_MARK, MANY_CONTEXTS, 1, 1, DEEP));
+          new Case(
+              "1,024 contexts, depth 1,024", "one context", MANY_MARK, MANY_CONTEXTS, 1, 1, DEEP));
 
   private static final List<Case> BY_FILES =
       List.of(
           new Case("64 files", "one file", MANY_MARK, 1, MANY_FILES, 1, SHALLOW),
           new Case("64 files, 8 in a row", "one file", MANY_MARK, 1, MANY_FILES, A_BATCH, SHALLOW),
           new Case("all together", "one of each", MANY_MARK, MANY_CONTEXTS, MANY_FILES, 1, DEEP),
-          new Case("all together, 8 in a row", "one of each", MANY_MARK, MANY_CONTEXTS, MANY_FILES, A_BATCH, DEEP));
+          new Case(
+              "all together, 8 in a row",
+              "one of each",
+              MANY_MARK,
+              MANY_CONTEXTS,
+              MANY_FILES,
+              A_BATCH,
+              DEEP));
 
   private final List<Comparison> all = new ArrayList<>();
   private final @Nullable Path pollux;
@@ -58,7 +69,8 @@ public final class GrowthComparisons {
   }
 
   /** A {@link ContextLoad}, compared with one context, one file and 32 in flight. */
-  private record Case(String name, String base, Mark mark, int contexts, int files, int inARow, int inFlight) {
+  private record Case(
+      String name, String base, Mark mark, int contexts, int files, int inARow, int inFlight) {
     Pair load(Opens files) throws ErrnoException {
       return Pair.of(
           () -> new ContextLoad(files.open(1), 1, 1, SHALLOW),
@@ -86,18 +98,21 @@ public final class GrowthComparisons {
   public static List<Comparison> of(@Nullable Path pollux) {
     GrowthComparisons made = new GrowthComparisons(pollux);
     for (int depth : DEPTHS) {
-      made.devices(number("depth %,d", depth), depth == DEEP ? MANY_MARK : Mark.NONE, depth, 1, 1, SHALLOW);
+      made.devices(
+          number("depth %,d", depth), depth == DEEP ? MANY_MARK : Mark.NONE, depth, 1, 1, SHALLOW);
     }
     for (int inARow : ROWS) {
       String devices = MANY_DEVICES + " devices, " + inARow + " in a row";
       made.devices(devices, Mark.NONE, SHALLOW, MANY_DEVICES, inARow, SHALLOW);
-      made.devices(devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow, SHALLOW);
+      made.devices(
+          devices + number(", depth %,d", DEEP), Mark.NONE, DEEP, MANY_DEVICES, inARow, SHALLOW);
     }
     for (int depth : DEPTHS) { // all with the same calls, so that only one quantity differs
       made.devices(number("one a call, depth %,d", depth), MANY_MARK, depth, 1, 1, 1);
     }
     for (int depth : new int[] {SHALLOW, DEEP}) {
-      made.devices(number("one a call, 16 devices, depth %,d", depth), MANY_MARK, depth, MANY_DEVICES, 1, 1);
+      made.devices(
+          number("one a call, 16 devices, depth %,d", depth), MANY_MARK, depth, MANY_DEVICES, 1, 1);
     }
     for (Fs fs : new Fs[] {Fs.NONE, Fs.XFS, Fs.GFS2}) {
       for (Case one : BY_CONTEXTS) {
@@ -111,7 +126,8 @@ public final class GrowthComparisons {
   }
 
   /**
-   * Creates the comparisons by number of files and of extents on XFS. They need an {@link XfsImage}.
+   * Creates the comparisons by number of files and of extents on XFS. They need an {@link
+   * XfsImage}.
    *
    * @param pollux as above
    */
@@ -122,7 +138,11 @@ public final class GrowthComparisons {
     }
     for (int extents : EXTENTS) {
       Mark mark = extents == MANY_EXTENTS ? EXTENTS_MARK : Mark.NONE;
-      made.add(number("%,d extents, XFS", extents), "one extent", mark, progress -> onExtents(extents, progress));
+      made.add(
+          number("%,d extents, XFS", extents),
+          "one extent",
+          mark,
+          progress -> onExtents(extents, progress));
     }
     return made.all;
   }
@@ -133,11 +153,16 @@ public final class GrowthComparisons {
 
   private void devices(String name, Mark mark, int depth, int devices, int inARow, int perCall) {
     String base = devices == 1 ? "depth " + SHALLOW : "one device";
-    add(name, base, mark, progress ->
-        booted(
-            () ->
-                Pair.of(
-                    () -> new DeviceLoad(SHALLOW, 1, 1, perCall), () -> new DeviceLoad(depth, devices, inARow, perCall))));
+    add(
+        name,
+        base,
+        mark,
+        progress ->
+            booted(
+                () ->
+                    Pair.of(
+                        () -> new DeviceLoad(SHALLOW, 1, 1, perCall),
+                        () -> new DeviceLoad(depth, devices, inARow, perCall))));
   }
 
   private void add(Case one, Fs fs, Growth.Maker maker) {
@@ -157,7 +182,10 @@ public final class GrowthComparisons {
   }
 
   private static Pair onFiles(Case one, Consumer<String> progress) {
-    return booted(() -> XfsImage.with(image -> one.load(files -> Bed.ofFiles(image, files)), progress, MANY_FILES));
+    return booted(
+        () ->
+            XfsImage.with(
+                image -> one.load(files -> Bed.ofFiles(image, files)), progress, MANY_FILES));
   }
 
   private static Pair onExtents(int extents, Consumer<String> progress) {
@@ -165,6 +193,11 @@ public final class GrowthComparisons {
     return booted(
         () ->
             XfsImage.with(
-                image -> Pair.of(() -> new ExtentLoad(image, 1), () -> new ExtentLoad(image, extents)), progress, 0, 1, extents));
+                image ->
+                    Pair.of(() -> new ExtentLoad(image, 1), () -> new ExtentLoad(image, extents)),
+                progress,
+                0,
+                1,
+                extents));
   }
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.compare;
 
-import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.bench.Plan;
+import io.pollux.tools.bench.Plan.Pattern;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** Compares this kernel with itself, with a goal, and with a copy loop. Nothing of the host takes part. */
+/**
+ * Compares this kernel with itself, with a goal, and with a copy loop. Nothing of the host takes
+ * part.
+ */
 public final class KernelComparisons {
   private static final int DEEP = 32;
   private static final double SINGLE_GOAL = 5e6;
@@ -28,7 +31,8 @@ public final class KernelComparisons {
 
   /** The GFS2 sample on a null disk. */
   static final TargetSpec GFS2 =
-      new TargetSpec(null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null, false);
+      new TargetSpec(
+          null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null, false);
 
   private KernelComparisons() {}
 
@@ -37,8 +41,8 @@ public final class KernelComparisons {
    *
    * @param seed of all random numbers
    * @param fileBytes size of the sample's main file
-   * @param pollux the command line, for a process for each side, so that the compiler sees only one work; or null to run all in this
-   *     process
+   * @param pollux the command line, for a process for each side, so that the compiler sees only one
+   *     work; or null to run all in this process
    * @return the comparisons; without --sq-poll on one processor
    */
   public static List<Comparison> of(long seed, long fileBytes, @Nullable Path pollux) {
@@ -47,13 +51,20 @@ public final class KernelComparisons {
     List<Comparison> all = new ArrayList<>();
     all.add(
         new Turns(
-            "one at a time on a null disk", Unit.IOPS, BenchProgram.orHere(pollux, "pollux", NULL, single), new Goal(SINGLE_GOAL),
+            "one at a time on a null disk",
+            Unit.IOPS,
+            BenchProgram.orHere(pollux, "pollux", NULL, single),
+            new Goal(SINGLE_GOAL),
             Mark.atLeast(GOAL_MARK)));
     all.add(
         new Turns(
             "bench on a disk in memory",
             Unit.IOPS,
-            BenchProgram.orHere(pollux, "pollux", TargetSpec.SAMPLE.withDisk(Disk.RAM).withCopyEngine(twoProcessors()), deep),
+            BenchProgram.orHere(
+                pollux,
+                "pollux",
+                TargetSpec.SAMPLE.withDisk(Disk.RAM).withCopyEngine(twoProcessors()),
+                deep),
             new CopyLoop(deep, fileBytes),
             Mark.atLeast(COPY_MARK)));
     if (twoProcessors()) {
@@ -94,6 +105,7 @@ public final class KernelComparisons {
 
   /** Returns an empty null disk of a given size. */
   static TargetSpec bare(long bytes) {
-    return new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null, false);
+    return new TargetSpec(
+        null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null, false);
   }
 }

@@ -58,6 +58,8 @@ public record Mark(Bound bound, double value) {
 
   /** Formats the mark for the table. */
   String text() {
-    return aims() ? String.format(Locale.ROOT, "%s %.2f", bound == Bound.LEAST ? ">=" : "<=", value) : "";
+    return aims()
+        ? String.format(Locale.ROOT, "%s %.2f", bound == Bound.LEAST ? ">=" : "<=", value)
+        : "";
   }
 }

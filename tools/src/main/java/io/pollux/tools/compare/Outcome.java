@@ -12,7 +12,8 @@ import java.util.List;
  * @param ratios of the rounds, sorted; empty if the unit has no ratio
  * @param ratio of all rounds; NaN if the unit has no ratio
  */
-public record Outcome(Comparison of, List<Double> ours, List<Double> theirs, List<Double> ratios, double ratio) {
+public record Outcome(
+    Comparison of, List<Double> ours, List<Double> theirs, List<Double> ratios, double ratio) {
   /** Sorts the rounds. */
   public Outcome {
     ours = ours.stream().sorted().toList();
@@ -28,6 +29,8 @@ public record Outcome(Comparison of, List<Double> ours, List<Double> theirs, Lis
   /** Returns the median. */
   static double median(List<Double> sorted) {
     int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+    return sorted.size() % 2 == 1
+        ? sorted.get(middle)
+        : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
   }
 }

@@ -43,16 +43,22 @@ public final class RingComparisons {
       TargetSpec spec, Plan plan, Path directory, @Nullable Path pollux, Predicate<String> wanted) {
     List<String> batches =
         List.of(
-            "-d", String.valueOf(plan.depth()), "-s", String.valueOf(plan.batchSubmit()), "-c",
+            "-d",
+            String.valueOf(plan.depth()),
+            "-s",
+            String.valueOf(plan.batchSubmit()),
+            "-c",
             String.valueOf(plan.batchComplete()));
     Contestant bench = BenchProgram.orHere(pollux, "pollux", spec, plan);
-    List<String> nops = new ArrayList<>(List.of(CPrograms.compile(directory, "io_uring-nops").toString()));
+    List<String> nops =
+        new ArrayList<>(List.of(CPrograms.compile(directory, "io_uring-nops").toString()));
     nops.addAll(batches);
     Contestant uring = new ProgramContestant("io_uring no-ops", nops, List.of());
     List<Comparison> all = new ArrayList<>();
     all.add(new Turns(BENCH, Unit.IOPS, bench, uring, Mark.atLeast(BENCH_MARK)));
     if (pollux != null) {
-      List<String> exec = new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
+      List<String> exec =
+          new ArrayList<>(List.of(pollux.toString(), "exec", "--disk", "null", "--"));
       exec.add(CPrograms.compile(directory, "aio-ring").toString());
       exec.addAll(batches);
       Contestant program = new ProgramContestant("pollux exec", exec, List.of("/pollux/main.dat"));

@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Runs two contestants in turns of some seconds. A first turn of each does not count, except for bytes, where the ramp of each turn is
- * enough. The ratio is that of the medians.
+ * Runs two contestants in turns of some seconds. A first turn of each does not count, except for
+ * bytes, where the ramp of each turn is enough. The ratio is that of the medians.
  *
  * @param work name of the work
  * @param unit of both figures
@@ -15,7 +15,8 @@ import java.util.List;
  * @param theirs the other side
  * @param mark the goal
  */
-public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, Mark mark) implements Comparison {
+public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, Mark mark)
+    implements Comparison {
   @Override
   public String against() {
     return theirs.name();
@@ -35,11 +36,21 @@ public record Turns(String work, Unit unit, Contestant ours, Contestant theirs, 
         ratios.add(unit.ratio(a, b));
       }
       progress.println(
-          work + ": " + ours.name() + " " + unit.full(a) + ", " + theirs.name() + " " + unit.full(b)
+          work
+              + ": "
+              + ours.name()
+              + " "
+              + unit.full(a)
+              + ", "
+              + theirs.name()
+              + " "
+              + unit.full(b)
               + (round == 0 ? " (to warm up)" : " (" + round + " of " + rounds + ")"));
     }
     double ratio =
-        unit.ratio(Outcome.median(first.stream().sorted().toList()), Outcome.median(second.stream().sorted().toList()));
+        unit.ratio(
+            Outcome.median(first.stream().sorted().toList()),
+            Outcome.median(second.stream().sorted().toList()));
     return new Outcome(this, first, second, ratios, ratio);
   }
 }

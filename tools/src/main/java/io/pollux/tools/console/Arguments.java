@@ -14,7 +14,8 @@ public final class Arguments {
   private Arguments() {}
 
   /**
-   * Returns the process's arguments byte by byte. Java decodes them by the locale and replaces invalid bytes.
+   * Returns the process's arguments byte by byte. Java decodes them by the locale and replaces
+   * invalid bytes.
    *
    * @param decoded the arguments from Java
    * @return the same arguments, with bytes encoded as in {@link PathName#text()}
@@ -27,7 +28,10 @@ public final class Arguments {
     }
   }
 
-  /** Extracts the last arguments of a command line, each terminated by a 0. Returns Java's if the line does not match them. */
+  /**
+   * Extracts the last arguments of a command line, each terminated by a 0. Returns Java's if the
+   * line does not match them.
+   */
   static String[] exact(String[] decoded, byte[] line) {
     List<byte[]> words = new ArrayList<>();
     int start = 0;

@@ -13,8 +13,8 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * The output of a command: results on standard output, progress and errors on standard error. Both are UTF-8 in any locale, because names
- * in an image are bytes and usually UTF-8.
+ * The output of a command: results on standard output, progress and errors on standard error. Both
+ * are UTF-8 in any locale, because names in an image are bytes and usually UTF-8.
  *
  * @param out for results; buffered, and flushed at the end of the command
  * @param err for everything else
@@ -26,7 +26,8 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   /** Returns the console of this process. */
   public static Console ofProcess() {
     return new Console(
-        new UntilFailure(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER)),
+        new UntilFailure(
+            new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER)),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         Interrupts::stopWith);
   }
@@ -82,7 +83,8 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
   }
 
   /**
-   * Replaces control characters, so that a message stays on one line. Bytes that are not UTF-8 are shown as in {@link PathName#toString()}.
+   * Replaces control characters, so that a message stays on one line. Bytes that are not UTF-8 are
+   * shown as in {@link PathName#toString()}.
    */
   private static String oneLine(String message) {
     StringBuilder line = new StringBuilder(message.length());

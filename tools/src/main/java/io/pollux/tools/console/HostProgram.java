@@ -49,11 +49,16 @@ public final class HostProgram {
    */
   public static boolean exists(String name, List<String> more) {
     String path = System.getenv("PATH");
-    Stream<String> first = path == null ? Stream.empty() : Stream.of(path.split(File.pathSeparator, -1));
-    return Stream.concat(first, more.stream()).anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+    Stream<String> first =
+        path == null ? Stream.empty() : Stream.of(path.split(File.pathSeparator, -1));
+    return Stream.concat(first, more.stream())
+        .anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
   }
 
-  /** Whether this process is shutting down, as on Control-C. Its programs are then terminated, and no other is started. */
+  /**
+   * Whether this process is shutting down, as on Control-C. Its programs are then terminated, and
+   * no other is started.
+   */
   public static boolean ending() {
     return ending;
   }
@@ -67,7 +72,8 @@ public final class HostProgram {
    * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0
    */
   public static String run(List<String> command, double seconds) {
-    return toItsEnd(command, seconds + PATIENCE_SECONDS, KEPT_LINES, line -> {}).outOr(Failure::couldNotRun);
+    return toItsEnd(command, seconds + PATIENCE_SECONDS, KEPT_LINES, line -> {})
+        .outOr(Failure::couldNotRun);
   }
 
   /**
@@ -84,14 +90,15 @@ public final class HostProgram {
   }
 
   /**
-   * Runs this command line until it exits, and forwards its standard error. The line with its failure is not forwarded, because the
-   * exception has it.
+   * Runs this command line until it exits, and forwards its standard error. The line with its
+   * failure is not forwarded, because the exception has it.
    *
    * @param command program and arguments
    * @param seconds expected duration; the program is terminated two minutes later
    * @param progress receives the lines of its standard error as they arrive
    * @return its standard output
-   * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0; a fault if it found one
+   * @throws Failure if it cannot be started, does not exit, or exits with a status other than 0; a
+   *     fault if it found one
    */
   public static String runPollux(List<String> command, double seconds, Consumer<String> progress) {
     Consumer<String> others =
@@ -130,7 +137,11 @@ public final class HostProgram {
       Path err = temporary(".err");
       try (Child child = new Child();
           Said said = new Said(err, kept, progress)) {
-        Process process = child.start(new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()));
+        Process process =
+            child.start(
+                new ProcessBuilder(command)
+                    .redirectOutput(out.toFile())
+                    .redirectError(err.toFile()));
         long end = System.nanoTime() + (long) (seconds * NANOS);
         while (!process.waitFor(LISTEN_MILLIS, TimeUnit.MILLISECONDS)) {
           said.listen();
@@ -139,7 +150,8 @@ public final class HostProgram {
           }
         }
         List<String> last = said.toTheEnd();
-        return new Ended(name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), last);
+        return new Ended(
+            name, process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), last);
       } finally {
         Files.delete(out);
         Files.delete(err);
@@ -163,7 +175,10 @@ public final class HostProgram {
     private final Thread hook = new Thread(this::endWithAll, "end of a program");
     private @Nullable Process process;
 
-    /** Starts the program, except during the shutdown of this process, when nothing would terminate it. */
+    /**
+     * Starts the program, except during the shutdown of this process, when nothing would terminate
+     * it.
+     */
     synchronized Process start(ProcessBuilder builder) throws IOException {
       try {
         Runtime.getRuntime().addShutdownHook(hook);
@@ -184,8 +199,8 @@ public final class HostProgram {
     }
 
     /**
-     * Terminates the program: by a signal, then by force after a grace period. Its descendants are collected first, because they lose their
-     * parent.
+     * Terminates the program: by a signal, then by force after a grace period. Its descendants are
+     * collected first, because they lose their parent.
      */
     private synchronized void end() {
       Process running = process;
@@ -193,7 +208,8 @@ public final class HostProgram {
         return;
       }
       List<ProcessHandle> children = running.descendants().toList();
-      running.toHandle().destroy(); // Process.destroy would close the streams, and the program may still write to them
+      // Process.destroy would close the streams, and the program may still write to them
+      running.toHandle().destroy();
       boolean interrupted = false;
       try {
         running.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
@@ -202,10 +218,15 @@ public final class HostProgram {
       }
       List<ProcessHandle> left =
           Stream.of(children.stream(), running.descendants(), Stream.of(running.toHandle()))
-              .flatMap(Function.identity()).filter(ProcessHandle::isAlive).toList();
+              .flatMap(Function.identity())
+              .filter(ProcessHandle::isAlive)
+              .toList();
       left.forEach(ProcessHandle::destroyForcibly);
-      CompletableFuture.allOf(left.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
-          .completeOnTimeout(null, GRACE_SECONDS, TimeUnit.SECONDS).join(); // a process stuck in the host's kernel stays
+      CompletableFuture.allOf(
+              left.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
+          // a process stuck in the host's kernel stays
+          .completeOnTimeout(null, GRACE_SECONDS, TimeUnit.SECONDS)
+          .join();
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
@@ -223,8 +244,8 @@ public final class HostProgram {
   }
 
   /**
-   * The standard error of a program, in a file. The program thus never waits for this process. This process never waits for a child of the
-   * program that keeps the same standard error.
+   * The standard error of a program, in a file. The program thus never waits for this process. This
+   * process never waits for a child of the program that keeps the same standard error.
    */
   private static final class Said implements AutoCloseable {
     private final Path file;
@@ -243,7 +264,10 @@ public final class HostProgram {
       this.to = to;
     }
 
-    /** Forwards the lines that are in the file now. Later lines are left, because there may be no end of them. */
+    /**
+     * Forwards the lines that are in the file now. Later lines are left, because there may be no
+     * end of them.
+     */
     void listen() throws IOException {
       long end = Files.size(file);
       while (heard < end) {

@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Control-C for commands that print something before they exit. The shutdown of the virtual machine waits until the command has stopped;
- * the exit status is the command's.
+ * Control-C for commands that print something before they exit. The shutdown of the virtual machine
+ * waits until the command has stopped; the exit status is the command's.
  */
 public final class Interrupts {
   private static final long PATIENCE_SECONDS = 60;
@@ -19,7 +19,8 @@ public final class Interrupts {
   /**
    * Makes Control-C a request to stop.
    *
-   * @param stop requests the stop; called on its own thread, possibly after the command has completed
+   * @param stop requests the stop; called on its own thread, possibly after the command has
+   *     completed
    */
   public static void stopWith(Runnable stop) {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> waitForEnd(stop), "interrupt"));

@@ -7,7 +7,8 @@ import java.util.regex.Pattern;
 
 /** Readable sizes: 4k, 64M, 1G, powers of 1024. */
 public final class Sizes {
-  private static final Pattern SIZE = Pattern.compile("([0-9]{1,19})(?:([kmgtpe])(?:i?b)?|b)?", Pattern.CASE_INSENSITIVE);
+  private static final Pattern SIZE =
+      Pattern.compile("([0-9]{1,19})(?:([kmgtpe])(?:i?b)?|b)?", Pattern.CASE_INSENSITIVE);
   private static final String UNITS = "KMGTPE";
 
   private Sizes() {}
@@ -17,7 +18,8 @@ public final class Sizes {
    *
    * @param text digits and an optional unit: 512, 4k, 64M, 1GiB
    * @return bytes
-   * @throws NumberFormatException if it is not a size or does not fit in 63 bits; with a readable message
+   * @throws NumberFormatException if it is not a size or does not fit in 63 bits; with a readable
+   *     message
    */
   public static long parse(String text) {
     Matcher matcher = SIZE.matcher(text);

@@ -4,7 +4,9 @@ package io.pollux.tools.console;
 import java.io.IOException;
 import java.io.OutputStream;
 
-/** Forwards bytes until a write fails. The failure is thrown once; later bytes are silently dropped. */
+/**
+ * Forwards bytes until a write fails. The failure is thrown once; later bytes are silently dropped.
+ */
 final class UntilFailure extends OutputStream {
   private final OutputStream to;
   private boolean failed;

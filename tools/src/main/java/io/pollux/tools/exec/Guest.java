@@ -26,8 +26,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernel in a C program's process. The library calls {@link #start} once through JNI. All other calls are upcalls, whose addresses
- * start() stores in the shared block.
+ * The kernel in a C program's process. The library calls {@link #start} once through JNI. All other
+ * calls are upcalls, whose addresses start() stores in the shared block.
  */
 final class Guest {
   /** Maximum number of live threads of a program that have made a call. */
@@ -65,8 +65,11 @@ final class Guest {
   private final Target target;
   private final Program process;
 
-  /** Threads by handle. A slot is filled by its own thread and cleared when that thread has exited. */
-  private final AtomicReferenceArray<@Nullable Program> threads = new AtomicReferenceArray<>(MAX_THREADS);
+  /**
+   * Threads by handle. A slot is filled by its own thread and cleared when that thread has exited.
+   */
+  private final AtomicReferenceArray<@Nullable Program> threads =
+      new AtomicReferenceArray<>(MAX_THREADS);
 
   private final Deque<Integer> free = new ArrayDeque<>(); // under its own lock
   private int lastHandle; // under free's lock
@@ -124,9 +127,11 @@ final class Guest {
     try {
       long current = Long.parseUnsignedLong(limits, 0, Math.max(colon, 0), DECIMAL);
       long max = Long.parseUnsignedLong(limits, colon + 1, limits.length(), DECIMAL);
-      process.setMemlockLimit(current < 0 ? Long.MAX_VALUE : current, max < 0 ? Long.MAX_VALUE : max);
+      process.setMemlockLimit(
+          current < 0 ? Long.MAX_VALUE : current, max < 0 ? Long.MAX_VALUE : max);
     } catch (NumberFormatException e) {
-      throw Failure.couldNotRun(MEMLOCK, "is this command's own variable, and says \"" + limits + "\"", e);
+      throw Failure.couldNotRun(
+          MEMLOCK, "is this command's own variable, and says \"" + limits + "\"", e);
     }
   }
 
@@ -141,7 +146,8 @@ final class Guest {
     Arrays.fill(longs, long.class);
     ValueLayout[] layouts = new ValueLayout[arguments];
     Arrays.fill(layouts, ValueLayout.JAVA_LONG);
-    MethodHandle method = MethodHandles.lookup().bind(this, name, MethodType.methodType(long.class, longs));
+    MethodHandle method =
+        MethodHandles.lookup().bind(this, name, MethodType.methodType(long.class, longs));
     FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_LONG, layouts);
     RawMemory.putLong(at, Linker.nativeLinker().upcallStub(method, type, Arena.global()).address());
   }
@@ -225,7 +231,9 @@ final class Guest {
       }
       for (long at = 0; at + NOTE_SIZE <= bytes; at += NOTE_SIZE) {
         long done = notes.get(ValueLayout.JAVA_LONG, at + 2 * Long.BYTES);
-        heard((int) notes.get(ValueLayout.JAVA_LONG, at), (int) notes.get(ValueLayout.JAVA_LONG, at + Long.BYTES));
+        heard(
+            (int) notes.get(ValueLayout.JAVA_LONG, at),
+            (int) notes.get(ValueLayout.JAVA_LONG, at + Long.BYTES));
         if (done != 0) {
           RawMemory.putIntRelease(done, 1); // pairs with the acquire of the waiting thread
         }

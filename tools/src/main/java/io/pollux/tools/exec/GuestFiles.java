@@ -13,22 +13,33 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The descriptors of the program's process. C code reserves and frees the numbers. A number without a file of this kernel is one of the
- * host's.
+ * The descriptors of the program's process. C code reserves and frees the numbers. A number without
+ * a file of this kernel is one of the host's.
  */
 final class GuestFiles implements MachineFiles {
-  private final FileTable foreign = new FileTable(); // the host's files do not count as open files of this kernel
+  // the host's files do not count as open files of this kernel
+  private final FileTable foreign = new FileTable();
   private final MachineFile.Host host;
   private final MethodHandle reserve;
   private final MethodHandle reserveAt;
   private final MethodHandle free;
 
-  /** Takes the host calls for the program's table and for the second table, and the addresses of C functions. */
+  /**
+   * Takes the host calls for the program's table and for the second table, and the addresses of C
+   * functions.
+   */
   GuestFiles(
-      Machine machine, Machine apart, MemorySegment reserve, MemorySegment reserveAt, MemorySegment free) {
+      Machine machine,
+      Machine apart,
+      MemorySegment reserve,
+      MemorySegment reserveAt,
+      MemorySegment free) {
     MachinePolls polls = new MachinePolls(machine, apart);
-    host = new MachineFile.Host(machine, new MachineAio(machine), polls, new MachineDuplicates(machine, apart, polls));
-    FunctionDescriptor numbered = FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+    host =
+        new MachineFile.Host(
+            machine, new MachineAio(machine), polls, new MachineDuplicates(machine, apart, polls));
+    FunctionDescriptor numbered =
+        FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
     this.reserve = function(reserve, numbered);
     this.reserveAt = function(reserveAt, numbered);
     this.free = function(free, FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));

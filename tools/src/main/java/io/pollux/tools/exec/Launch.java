@@ -2,8 +2,8 @@
 package io.pollux.tools.exec;
 
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Errno;
 import io.pollux.userland.PathName;
 import java.io.IOException;
@@ -33,11 +33,13 @@ public final class Launch {
   private static final int SIG_SETMASK = 2;
 
   /**
-   * Options for programs built with sanitizers. Their runtime need not be the first library, and leak detection is off, because
-   * it cannot see Java's references. The user's options follow these.
+   * Options for programs built with sanitizers. Their runtime need not be the first library, and
+   * leak detection is off, because it cannot see Java's references. The user's options follow
+   * these.
    */
   private static final List<String> SANITIZERS =
-      List.of("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0");
+      List.of(
+          "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0");
 
   private static final Linker LINKER = Linker.nativeLinker();
 
@@ -53,16 +55,19 @@ public final class Launch {
    */
   public Launch(TargetSpec spec, String at) {
     String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
-    boolean dots = Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
+    boolean dots =
+        Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
     if (!plain.startsWith("/") || plain.equals("/") || dots || plain.length() >= MAX_PATH) {
-      throw Failure.couldNotRun("--at " + at, "has to be an absolute path below /, without . and ..");
+      throw Failure.couldNotRun(
+          "--at " + at, "has to be an absolute path below /, without . and ..");
     }
     this.spec = spec;
     this.at = plain;
   }
 
   /**
-   * Replaces this process by the program, with its arguments unchanged byte by byte. The caller flushes output first.
+   * Replaces this process by the program, with its arguments unchanged byte by byte. The caller
+   * flushes output first.
    *
    * @param command the program, looked up in PATH, and its arguments
    * @return never
@@ -80,7 +85,9 @@ public final class Launch {
     for (String option : SANITIZERS) {
       String name = option.substring(0, option.indexOf('='));
       String more = System.getenv(name);
-      setenv(name, option.substring(name.length() + 1) + (more == null || more.isEmpty() ? "" : ":" + more));
+      setenv(
+          name,
+          option.substring(name.length() + 1) + (more == null || more.isEmpty() ? "" : ":" + more));
     }
     setenv("POLLUX_LIBJVM", libjvm.toString());
     setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
@@ -95,15 +102,16 @@ public final class Launch {
   }
 
   /**
-   * Options of the virtual machine in the program: it takes no signals, limits or files of its own. The library prepends the heap
-   * size, from the address space limit.
+   * Options of the virtual machine in the program: it takes no signals, limits or files of its own.
+   * The library prepends the heap size, from the address space limit.
    */
   private static List<String> options() {
     List<String> options = new ArrayList<>(jitOptions());
     options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
     options.add("--module-path=" + System.getProperty("jdk.module.path"));
     options.add("--add-modules=io.pollux.tools");
-    options.add("--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
+    options.add(
+        "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
     String more = System.getenv("POLLUX_JAVA_OPTS");
     if (more != null) {
       Stream.of(more.split("\\s+")).filter(word -> !word.isEmpty()).forEach(options::add);
@@ -133,7 +141,11 @@ public final class Launch {
     MethodHandle setenv =
         libc(
             "setenv",
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_INT,
+                ValueLayout.ADDRESS,
+                ValueLayout.ADDRESS,
+                ValueLayout.JAVA_INT));
     try (Arena arena = Arena.ofConfined()) {
       int result = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 1);
       if (result != 0) {
@@ -159,7 +171,10 @@ public final class Launch {
         libc(
             "sigprocmask",
             FunctionDescriptor.of(
-                ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
+                ValueLayout.JAVA_INT,
+                ValueLayout.JAVA_INT,
+                ValueLayout.ADDRESS,
+                ValueLayout.ADDRESS));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment argv = arena.allocate(ValueLayout.ADDRESS, arguments.size() + 1L);
       for (int i = 0; i < arguments.size(); i++) {
@@ -168,9 +183,12 @@ public final class Launch {
         MemorySegment.copy(argument, 0, string, ValueLayout.JAVA_BYTE, 0, argument.length);
         argv.setAtIndex(ValueLayout.ADDRESS, i, string);
       }
-      // The virtual machine blocks SIGQUIT in its threads; the program must start with no signal blocked.
+      // The virtual machine blocks SIGQUIT in its threads; the program must start with no signal
+      // blocked.
       int ignored =
-          (int) sigprocmask.invokeExact(SIG_SETMASK, arena.allocate(SIGNAL_SET_BYTES), MemorySegment.NULL);
+          (int)
+              sigprocmask.invokeExact(
+                  SIG_SETMASK, arena.allocate(SIGNAL_SET_BYTES), MemorySegment.NULL);
       MemorySegment state = arena.allocate(captured);
       int result = (int) execvp.invokeExact(state, argv.get(ValueLayout.ADDRESS, 0), argv);
       assert result == -1 && ignored == 0 : result;

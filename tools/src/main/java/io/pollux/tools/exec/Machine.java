@@ -58,7 +58,9 @@ final class Machine {
     call = Linker.nativeLinker().downcallHandle(function, type);
   }
 
-  /** Makes a call and returns a result or a negative errno. It may block, and signals interrupt it. */
+  /**
+   * Makes a call and returns a result or a negative errno. It may block, and signals interrupt it.
+   */
   long call(int nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
       return (long) call.invokeExact((long) nr, a0, a1, a2, a3, a4, a5);

@@ -10,8 +10,9 @@ import io.pollux.uapi.RawMemory;
 import java.lang.foreign.Arena;
 
 /**
- * The host's aio, for two operations that no other system call offers. It checks whether a file accepts a request, and it signals
- * an eventfd without blocking. The program's requests do not use it.
+ * The host's aio, for two operations that no other system call offers. It checks whether a file
+ * accepts a request, and it signals an eventfd without blocking. The program's requests do not use
+ * it.
  */
 final class MachineAio {
   /** A bad user address: a request that reaches its buffer fails with EFAULT and has no effect. */
@@ -63,7 +64,8 @@ final class MachineAio {
   }
 
   /**
-   * Adds 1 to an eventfd. A full one saturates and reports POLLERR, which write(2) cannot do. Never sleeps.
+   * Adds 1 to an eventfd. A full one saturates and reports POLLERR, which write(2) cannot do. Never
+   * sleeps.
    *
    * @param table makes calls on the descriptor
    * @param fd an eventfd
@@ -74,7 +76,8 @@ final class MachineAio {
       return false;
     }
     try (Arena arena = Arena.ofConfined()) {
-      long iocb = iocb(arena, fd, AioAbi.IOCB_CMD_POLL); // an eventfd is always readable or writable
+      // an eventfd is always readable or writable
+      long iocb = iocb(arena, fd, AioAbi.IOCB_CMD_POLL);
       Iocb.aioBuf(iocb, PollBits.POLLIN | PollBits.POLLOUT);
       Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_RESFD);
       Iocb.aioResfd(iocb, fd);

@@ -9,11 +9,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Duplicates of the program's descriptors, for requests that outlive the submitting call. All requests on a descriptor share one
- * duplicate. The last request closes it.
+ * Duplicates of the program's descriptors, for requests that outlive the submitting call. All
+ * requests on a descriptor share one duplicate. The last request closes it.
  *
- * <p>The first few are in the program's table, at numbers that programs do not expect. These are 900 and above, or the last eighth
- * below a smaller limit. The others are in a second table that the program does not see. A call there costs a thread switch.
+ * <p>The first few are in the program's table, at numbers that programs do not expect. These are
+ * 900 and above, or the last eighth below a smaller limit. The others are in a second table that
+ * the program does not see. A call there costs a thread switch.
  */
 final class MachineDuplicates {
   private static final int F_DUPFD_QUERY = 1027; // since Linux 6.10
@@ -23,7 +24,8 @@ final class MachineDuplicates {
   private final Machine machine;
   private final Machine apart;
   private final MachinePolls polls;
-  private final Map<Integer, Duplicate> byNumber = new HashMap<>(); // by the program's number; under its own lock
+  // by the program's number; under its own lock
+  private final Map<Integer, Duplicate> byNumber = new HashMap<>();
   private int beside; // in the program's table; under the same lock, as all below
   private long thread; // makes the calls on the second table; not positive before it starts
 
@@ -65,12 +67,14 @@ final class MachineDuplicates {
    * Holds the file that a descriptor of the program names.
    *
    * @param number the program's
-   * @return the duplicate, which the caller releases once; null if the host has no free descriptor or the number is not open
+   * @return the duplicate, which the caller releases once; null if the host has no free descriptor
+   *     or the number is not open
    */
   @Nullable Duplicate hold(int number) {
     synchronized (byNumber) {
       if (thread <= 0) {
-        thread = apart.call(Machine.GETTID, 0, 0, 0); // starts the thread while the program's table has room
+        // starts the thread while the program's table has room
+        thread = apart.call(Machine.GETTID, 0, 0, 0);
       }
       Duplicate there = byNumber.get(number);
       if (there != null && same(number, there)) {
@@ -79,7 +83,8 @@ final class MachineDuplicates {
       }
       Duplicate made = duplicate(number);
       if (made != null) {
-        byNumber.put(number, made); // the number named another file before; its holders keep that duplicate
+        // the number named another file before; its holders keep that duplicate
+        byNumber.put(number, made);
       }
       return made;
     }
@@ -98,14 +103,20 @@ final class MachineDuplicates {
     held.machine.call(Machine.CLOSE, held.fd, 0, 0);
   }
 
-  /** Whether a descriptor of the program still names the file of a duplicate. False if the host cannot tell. */
+  /**
+   * Whether a descriptor of the program still names the file of a duplicate. False if the host
+   * cannot tell.
+   */
   boolean names(int number, Duplicate held) {
     synchronized (byNumber) {
       return same(number, held);
     }
   }
 
-  /** Whether a descriptor and a duplicate refer to the same open file. False if the host cannot tell. */
+  /**
+   * Whether a descriptor and a duplicate refer to the same open file. False if the host cannot
+   * tell.
+   */
   private boolean same(int number, Duplicate there) {
     long process = machine.call(Machine.GETPID, 0, 0, 0);
     if (there.machine == apart) {
@@ -118,7 +129,8 @@ final class MachineDuplicates {
   }
 
   private @Nullable Duplicate duplicate(int number) {
-    int fd = beside < MOST_BESIDE ? machine.duplicate(number, machine.outOfTheWay()) : -Errno.EMFILE;
+    int fd =
+        beside < MOST_BESIDE ? machine.duplicate(number, machine.outOfTheWay()) : -Errno.EMFILE;
     if (fd == -Errno.EMFILE) {
       int other = (int) apart.call(Machine.TAKE, number, 0, 0);
       if (other >= 0) {

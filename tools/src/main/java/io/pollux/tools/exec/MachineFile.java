@@ -29,12 +29,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * A host file for aio requests of a C program: an eventfd, a pipe, a file outside the mount point.
  *
- * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, on the program's memory. It runs in place
- * inside the submitting call, as in Linux 4.20 for files without asynchronous I/O. A request that must wait (an empty pipe)
- * sleeps in this kernel, so that a signal interrupts it (EINTR).
+ * <p>A read or write is one preadv2 or pwritev2 of the host, with the request's flags, on the
+ * program's memory. It runs in place inside the submitting call, as in Linux 4.20 for files without
+ * asynchronous I/O. A request that must wait (an empty pipe) sleeps in this kernel, so that a
+ * signal interrupts it (EINTR).
  *
- * <p>A file that a request may use after its submission has a duplicate of the descriptor: see {@link
- * MachineDuplicates}.
+ * <p>A file that a request may use after its submission has a duplicate of the descriptor: see
+ * {@link MachineDuplicates}.
  */
 class MachineFile extends AnonInode {
   private static final int F_GETFL = 3;
@@ -46,8 +47,10 @@ class MachineFile extends AnonInode {
   private static final int SO_SNDTIMEO = 21;
   private static final int TIMEVAL_SIZE = 16;
   private static final long NO_POSITION = -1; // the file's own position, or none
-  private static final int IN = PollBits.POLLIN | PollBits.POLLRDNORM | PollBits.POLLHUP | PollBits.POLLERR;
-  private static final int OUT = PollBits.POLLOUT | PollBits.POLLWRNORM | PollBits.POLLHUP | PollBits.POLLERR;
+  private static final int IN =
+      PollBits.POLLIN | PollBits.POLLRDNORM | PollBits.POLLHUP | PollBits.POLLERR;
+  private static final int OUT =
+      PollBits.POLLOUT | PollBits.POLLWRNORM | PollBits.POLLHUP | PollBits.POLLERR;
 
   private final Host host;
   private final int number; // the program's
@@ -124,8 +127,8 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Adds 1 to an eventfd. If the host has no aio, a full eventfd does not change: a write would block, and a completion must not
-   * block.
+   * Adds 1 to an eventfd. If the host has no aio, a full eventfd does not change: a write would
+   * block, and a completion must not block.
    */
   boolean signalOne() {
     Duplicate held = duplicate();
@@ -217,8 +220,8 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * Transfers data on the host without blocking, and waits here until a read returns data or a write is complete. A blocking
-   * write of the host also continues after a short count.
+   * Transfers data on the host without blocking, and waits here until a read returns data or a
+   * write is complete. A blocking write of the host also continues after a short count.
    */
   private long transferInTurns(Task current, Kiocb iocb, IovIter iter, int rwf) {
     long done = 0;
@@ -246,7 +249,8 @@ class MachineFile extends AnonInode {
         waitsOn = duplicate();
       }
       seen = waitsOn == null ? 0 : waitsOn.seen(); // before the watch and the next attempt
-      if (waitsOn == null || host.polls().watch(waitsOn) != 0) { // the file cannot be watched: wait on the host
+      // the file cannot be watched: wait on the host
+      if (waitsOn == null || host.polls().watch(waitsOn) != 0) {
         moved = once(current, iocb, iter, rwf);
         return moved > 0 ? done + moved : done > 0 ? done : moved;
       }
@@ -271,14 +275,16 @@ class MachineFile extends AnonInode {
       Duplicate held = held();
       table(held).call(Machine.GETSOCKOPT, fd(held), SOL_SOCKET, option, timeval, size, 0);
       long micros = RawMemory.getLong(timeval + Long.BYTES);
-      long nanos = TimeUnit.SECONDS.toNanos(RawMemory.getLong(timeval)) + TimeUnit.MICROSECONDS.toNanos(micros);
+      long nanos =
+          TimeUnit.SECONDS.toNanos(RawMemory.getLong(timeval))
+              + TimeUnit.MICROSECONDS.toNanos(micros);
       return nanos <= 0 ? WaitQueue.FOREVER : nanos;
     }
   }
 
   /**
-   * Waits until the file is ready, then transfers data on the host. For files without RWF_NOWAIT, such as terminals. If another
-   * reader was faster, the host blocks.
+   * Waits until the file is ready, then transfers data on the host. For files without RWF_NOWAIT,
+   * such as terminals. If another reader was faster, the host blocks.
    */
   private long transferWhenReady(Task current, Kiocb iocb, IovIter iter, int rwf) {
     int ready = iter.intoMemory() ? IN : OUT;
@@ -286,7 +292,9 @@ class MachineFile extends AnonInode {
       Duplicate file = duplicate();
       if (file != null && host.polls().watch(file) == 0) {
         long timeout = timeout(iter.intoMemory());
-        int result = file.changes.waitEvent(current, () -> (mask() & ready) != 0 || host.polls().hasFailed(), timeout);
+        int result =
+            file.changes.waitEvent(
+                current, () -> (mask() & ready) != 0 || host.polls().hasFailed(), timeout);
         if (result != 0) {
           return result == -Errno.ETIMEDOUT ? -Errno.EAGAIN : result;
         }
@@ -296,8 +304,8 @@ class MachineFile extends AnonInode {
   }
 
   /**
-   * One host call for the rest of the request. A call that may block is made in the program's table: all duplicates of the second
-   * table share one thread.
+   * One host call for the rest of the request. A call that may block is made in the program's
+   * table: all duplicates of the second table share one thread.
    */
   private long once(Task current, Kiocb iocb, IovIter iter, int rwf) {
     Duplicate held = held();
@@ -328,7 +336,10 @@ class MachineFile extends AnonInode {
     return result;
   }
 
-  /** A request of 0 bytes, such as an empty datagram. The host's vectored calls return before the file sees it. */
+  /**
+   * A request of 0 bytes, such as an empty datagram. The host's vectored calls return before the
+   * file sees it.
+   */
   private long nothing(Machine table, int fd, Kiocb iocb, boolean read) {
     if (positioned()) {
       long result = table.call(read ? Machine.PREAD64 : Machine.PWRITE64, fd, 0, 0, iocb.kiPos);
@@ -388,12 +399,15 @@ class MachineFile extends AnonInode {
     }
 
     private int noDuplicate() {
-      return host.machine().call(Machine.FCNTL, number, F_GETFL, 0) < 0 ? -Errno.EBADF : -Errno.EMFILE;
+      return host.machine().call(Machine.FCNTL, number, F_GETFL, 0) < 0
+          ? -Errno.EBADF
+          : -Errno.EMFILE;
     }
 
     @Override
     public boolean hasFsync() {
-      return (stored() || host.machine().call(Machine.FSYNC, number, 0, 0) != -Errno.EINVAL) && duplicate() != null;
+      return (stored() || host.machine().call(Machine.FSYNC, number, 0, 0) != -Errno.EINVAL)
+          && duplicate() != null;
     }
 
     @Override
@@ -424,7 +438,8 @@ class MachineFile extends AnonInode {
       if (table != null && polled != null && host.polls().watch(polled) == 0) {
         table.pollWait(polled.changes);
       }
-      return host.polls().hasFailed() ? mask() | PollBits.POLLERR : mask(); // else no change wakes it
+      // else no change wakes it
+      return host.polls().hasFailed() ? mask() | PollBits.POLLERR : mask();
     }
 
     @Override

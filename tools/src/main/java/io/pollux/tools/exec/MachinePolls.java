@@ -12,11 +12,15 @@ import java.util.Map;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * Watches host files for polls and blocked requests: one edge-triggered epoll set, and one thread that waits on it. The first
- * request starts the thread. If the thread fails, no file is watched again: polls report an error, and requests block on the host.
+ * Watches host files for polls and blocked requests: one edge-triggered epoll set, and one thread
+ * that waits on it. The first request starts the thread. If the thread fails, no file is watched
+ * again: polls report an error, and requests block on the host.
  */
 final class MachinePolls {
-  /** All events that a poll can request; epoll and poll have the same bits. EPOLLERR and EPOLLHUP are always reported. */
+  /**
+   * All events that a poll can request; epoll and poll have the same bits. EPOLLERR and EPOLLHUP
+   * are always reported.
+   */
   static final int ALL_EVENTS = 0x27c7; // IN PRI OUT RDNORM RDBAND WRNORM WRBAND MSG RDHUP
 
   private static final int EPOLL_CLOEXEC = 02000000;
@@ -30,7 +34,8 @@ final class MachinePolls {
   private final Machine machine;
   private final Machine apart;
   private final ThreadFactory threads;
-  private final Map<Long, Duplicate> watched = new HashMap<>(); // by key; under its own lock, as all below
+  // by key; under its own lock, as all below
+  private final Map<Long, Duplicate> watched = new HashMap<>();
   private long lastKey;
   private int epoll = -1;
   private int epollApart = -1; // the same set in the second table
@@ -55,8 +60,9 @@ final class MachinePolls {
   /**
    * Watches a duplicate: wakes its queue at each change.
    *
-   * @return 0, or a negative errno: -EPERM for a file that is always ready, such as a regular file. -EAGAIN if the host cannot
-   *     create the thread. -EIO after the thread failed. Another errno if the host cannot watch the file.
+   * @return 0, or a negative errno: -EPERM for a file that is always ready, such as a regular file.
+   *     -EAGAIN if the host cannot create the thread. -EIO after the thread failed. Another errno
+   *     if the host cannot watch the file.
    */
   int watch(Duplicate file) {
     synchronized (watched) {
@@ -132,7 +138,10 @@ final class MachinePolls {
     try {
       wakeForever(set);
     } catch (Throwable e) {
-      Oops.report("pollux-polls", e, "polls of host files report an error, and their requests block on the host");
+      Oops.report(
+          "pollux-polls",
+          e,
+          "polls of host files report an error, and their requests block on the host");
       fail();
     }
   }

@@ -14,7 +14,10 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
-/** A target in an environment variable: the command line writes it, and the kernel in the program reads it. */
+/**
+ * A target in an environment variable: the command line writes it, and the kernel in the program
+ * reads it.
+ */
 final class Order {
   /** Name of the variable. */
   static final String VARIABLE = "POLLUX_TARGET";

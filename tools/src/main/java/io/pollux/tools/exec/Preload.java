@@ -23,14 +23,27 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The library that is preloaded into a program. It is compiled from this package's resources on first use, and stored under a name with a
- * hash of the sources.
+ * The library that is preloaded into a program. It is compiled from this package's resources on
+ * first use, and stored under a name with a hash of the sources.
  */
 final class Preload {
   private static final List<String> SOURCES =
       List.of(
-          "kernel.c", "threads.c", "signals.c", "masks.c", "execs.c", "paths.c", "names.c", "files.c", "dirs.c", "stdio.c",
-          "inside.c", "limits.c", "libaio.c", "syscall.c", "apart.c");
+          "kernel.c",
+          "threads.c",
+          "signals.c",
+          "masks.c",
+          "execs.c",
+          "paths.c",
+          "names.c",
+          "files.c",
+          "dirs.c",
+          "stdio.c",
+          "inside.c",
+          "limits.c",
+          "libaio.c",
+          "syscall.c",
+          "apart.c");
   private static final List<String> OTHERS = List.of("pollux.h", "exports.map");
   private static final long COMPILE_SECONDS = 120;
   private static final int HASH_DIGITS = 16;
@@ -114,15 +127,19 @@ final class Preload {
     }
   }
 
-  private static Path compile(Path work, Map<String, byte[]> files, Path javaHome) throws IOException {
+  private static Path compile(Path work, Map<String, byte[]> files, Path javaHome)
+      throws IOException {
     for (Map.Entry<String, byte[]> file : files.entrySet()) {
       Files.write(work.resolve(file.getKey()), file.getValue());
     }
     Path include = javaHome.resolve("include");
     if (!Files.isReadable(include.resolve("jni.h"))) {
-      throw Failure.couldNotRun(include.resolve("jni.h").toString(), "is not there: exec needs a whole JDK");
+      throw Failure.couldNotRun(
+          include.resolve("jni.h").toString(), "is not there: exec needs a whole JDK");
     }
-    List<String> command = new ArrayList<>(List.of("cc", "-shared", "-fPIC", "-O2", "-std=gnu11", "-fvisibility=hidden"));
+    List<String> command =
+        new ArrayList<>(
+            List.of("cc", "-shared", "-fPIC", "-O2", "-std=gnu11", "-fvisibility=hidden"));
     command.addAll(List.of("-Wall", "-Wextra", "-pthread"));
     command.addAll(List.of("-I" + include, "-I" + include.resolve("linux")));
     command.addAll(List.of("-Wl,--version-script=exports.map", "-o", "library.so"));
@@ -138,7 +155,10 @@ final class Preload {
               .redirectOutput(log.toFile())
               .start();
     } catch (IOException e) {
-      throw Failure.couldNotRun("cc", "is not there, and exec compiles a small library with it (Debian: gcc, libc6-dev)", e);
+      throw Failure.couldNotRun(
+          "cc",
+          "is not there, and exec compiles a small library with it (Debian: gcc, libc6-dev)",
+          e);
     }
     try {
       if (!cc.waitFor(COMPILE_SECONDS, TimeUnit.SECONDS)) {
@@ -150,7 +170,11 @@ final class Preload {
       throw Failure.couldNotRun("cc", "was interrupted", e);
     }
     if (cc.exitValue() != 0) {
-      String first = Files.readAllLines(log).stream().filter(line -> line.contains("error")).findFirst().orElse("?");
+      String first =
+          Files.readAllLines(log).stream()
+              .filter(line -> line.contains("error"))
+              .findFirst()
+              .orElse("?");
       throw Failure.couldNotRun("cc", "did not compile the library for C programs: " + first);
     }
     return work.resolve("library.so");

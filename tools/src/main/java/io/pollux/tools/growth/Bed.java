@@ -12,9 +12,9 @@ import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.userland.PathName;
@@ -47,7 +47,10 @@ public final class Bed implements AutoCloseable {
 
   private Bed() {}
 
-  /** Creates disks and opens the named files on each. Without a filesystem, each disk is opened once for each name. */
+  /**
+   * Creates disks and opens the named files on each. Without a filesystem, each disk is opened once
+   * for each name.
+   */
   private static Bed made(int count, TargetSpec spec, List<String> names) throws ErrnoException {
     Bed bed = new Bed();
     try {
@@ -82,7 +85,8 @@ public final class Bed implements AutoCloseable {
   }
 
   private void open(List<PathName> paths) {
-    fds = paths.stream().mapToInt(path -> files.open(path, Fcntl.O_RDWR | Fcntl.O_DIRECT)).toArray();
+    fds =
+        paths.stream().mapToInt(path -> files.open(path, Fcntl.O_RDWR | Fcntl.O_DIRECT)).toArray();
     if (blocks == 0) {
       blocks = files.fstat(fds[0]).size() / BLOCK;
     }
@@ -114,7 +118,9 @@ public final class Bed implements AutoCloseable {
    * @throws ErrnoException an error of the kernel
    */
   public static Bed of(Fs fs) throws ErrnoException {
-    return fs == Fs.NONE ? ofDisks(1) : made(1, spec(fs, null, OptionalLong.empty()), List.of(SampleImage.MAIN_FILE));
+    return fs == Fs.NONE
+        ? ofDisks(1)
+        : made(1, spec(fs, null, OptionalLong.empty()), List.of(SampleImage.MAIN_FILE));
   }
 
   /**
@@ -125,7 +131,10 @@ public final class Bed implements AutoCloseable {
    * @throws ErrnoException an error of the kernel
    */
   public static Bed ofFiles(Path image, int count) throws ErrnoException {
-    return made(1, spec(Fs.XFS, image, OptionalLong.empty()), IntStream.range(0, count).mapToObj(i -> "/file" + i).toList());
+    return made(
+        1,
+        spec(Fs.XFS, image, OptionalLong.empty()),
+        IntStream.range(0, count).mapToObj(i -> "/file" + i).toList());
   }
 
   /**
@@ -143,7 +152,8 @@ public final class Bed implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       long event = ring.peek();
       if (event == 0 || IoEvent.res(event) != BLOCK) {
-        throw new IllegalStateException(event == 0 ? "no event" : "a read answers " + IoEvent.res(event));
+        throw new IllegalStateException(
+            event == 0 ? "no event" : "a read answers " + IoEvent.res(event));
       }
       ring.consume(event);
     }

@@ -6,9 +6,9 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * Reads with a number of contexts of one program, of open files in turn, and of requests in flight in all contexts together. The calls are
- * the same for all numbers. One call submits a batch of 8 to the next context. One call waits for the 8 of the context with the oldest
- * batch.
+ * Reads with a number of contexts of one program, of open files in turn, and of requests in flight
+ * in all contexts together. The calls are the same for all numbers. One call submits a batch of 8
+ * to the next context. One call waits for the 8 of the context with the oldest batch.
  */
 public final class ContextLoad implements Load {
   private static final int BATCH = 8;

@@ -7,8 +7,9 @@ import io.pollux.uapi.Iocb;
 import io.pollux.userland.UserRing;
 
 /**
- * Reads with a number of requests in flight on a number of bare devices in turn. A call submits a batch and, at full depth, waits for as
- * many. The calls are thus the same for all depths of at least a batch.
+ * Reads with a number of requests in flight on a number of bare devices in turn. A call submits a
+ * batch and, at full depth, waits for as many. The calls are thus the same for all depths of at
+ * least a batch.
  */
 public final class DeviceLoad implements Load {
   private final int depth;

@@ -3,9 +3,9 @@ package io.pollux.tools.growth;
 
 import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.Target;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import io.pollux.uapi.Fcntl;
 import io.pollux.userland.PathName;
 import io.pollux.userland.UserFiles;
@@ -36,7 +36,19 @@ public final class ExtentLoad implements Load {
     this.extents = extents;
     NullParameters disk = NullParameters.DEFAULT;
     target =
-        Target.open(new TargetSpec(image, Fs.XFS, null, Disk.NULL, OptionalLong.empty(), false, false, disk, null, false), false);
+        Target.open(
+            new TargetSpec(
+                image,
+                Fs.XFS,
+                null,
+                Disk.NULL,
+                OptionalLong.empty(),
+                false,
+                false,
+                disk,
+                null,
+                false),
+            false);
     try {
       files = new UserFiles(target.program());
       fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);

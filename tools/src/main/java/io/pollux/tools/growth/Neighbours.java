@@ -4,8 +4,9 @@ package io.pollux.tools.growth;
 import java.util.Arrays;
 
 /**
- * Compares a case with its base. They take turns of a few milliseconds in one thread, and each turn is compared with its neighbour.
- * Fluctuations of the host, which last longer, thus cancel out of the ratio.
+ * Compares a case with its base. They take turns of a few milliseconds in one thread, and each turn
+ * is compared with its neighbour. Fluctuations of the host, which last longer, thus cancel out of
+ * the ratio.
  */
 public final class Neighbours {
   private static final long TURN_NANOS = 20_000_000;

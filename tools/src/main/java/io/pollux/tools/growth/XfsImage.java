@@ -19,12 +19,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An XFS image with many files, or with files of many extents, made by the host's mkfs and kernel. A million extents take half a minute.
+ * An XFS image with many files, or with files of many extents, made by the host's mkfs and kernel.
+ * A million extents take half a minute.
  */
 public final class XfsImage {
   private static final String MAKER = "xfs-image";
   private static final double SECONDS = 120;
-  private static final List<String> SBIN = List.of("/usr/local/sbin", "/usr/sbin", "/sbin"); // as in the script
+  // as in the script
+  private static final List<String> SBIN = List.of("/usr/local/sbin", "/usr/sbin", "/sbin");
 
   /** Size of each of the many files in bytes. */
   static final long FILE_BYTES = 1 << 20;
@@ -45,7 +47,11 @@ public final class XfsImage {
     }
     for (String program : List.of("mkfs.xfs", "xfs_io", "mount")) {
       if (!HostProgram.exists(program, SBIN)) {
-        return "no " + program + " here (Debian: " + (program.equals("mount") ? "mount" : "xfsprogs") + ")";
+        return "no "
+            + program
+            + " here (Debian: "
+            + (program.equals("mount") ? "mount" : "xfsprogs")
+            + ")";
       }
     }
     return null;
@@ -74,7 +80,8 @@ public final class XfsImage {
    * @throws ErrnoException an error of the kernel
    * @throws Failure if no image can be made
    */
-  public static <T> T with(Use<T> use, Consumer<String> progress, int files, int... extents) throws ErrnoException {
+  public static <T> T with(Use<T> use, Consumer<String> progress, int files, int... extents)
+      throws ErrnoException {
     Path image = make(progress, files, extents);
     try {
       return use.of(image);
@@ -82,7 +89,8 @@ public final class XfsImage {
       try {
         Files.delete(image);
       } catch (IOException e) {
-        progress.accept(image + " can't be removed: " + HostFile.why(e)); // the result is more important
+        // the result is more important
+        progress.accept(image + " can't be removed: " + HostFile.why(e));
       }
     }
   }
@@ -93,7 +101,8 @@ public final class XfsImage {
       named.add(String.valueOf(one));
     }
     try (InputStream script = XfsImage.class.getResourceAsStream(MAKER)) {
-      String text = new String(Objects.requireNonNull(script, MAKER).readAllBytes(), StandardCharsets.UTF_8);
+      String text =
+          new String(Objects.requireNonNull(script, MAKER).readAllBytes(), StandardCharsets.UTF_8);
       Path image = Files.createTempFile("pollux-growth", ".xfs");
       image.toFile().deleteOnExit(); // also on Control-C
       List<String> command = new ArrayList<>(List.of("sh", "-c", text, MAKER, image.toString()));

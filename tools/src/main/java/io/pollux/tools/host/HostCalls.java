@@ -65,7 +65,8 @@ final class HostCalls implements AutoCloseable {
   }
 
   @SuppressWarnings("restricted") // calling C is what this class is for
-  private static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
+  private static MethodHandle function(
+      String name, FunctionDescriptor type, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type, options);
   }
@@ -151,11 +152,17 @@ final class HostCalls implements AutoCloseable {
     check(call(FTRUNCATE, fd, bytes, 0, 0, 0));
   }
 
-  /** Writes at an offset, or at the file's position if the offset is negative. Returns the bytes written. */
+  /**
+   * Writes at an offset, or at the file's position if the offset is negative. Returns the bytes
+   * written.
+   */
   long write(int fd, long address, long bytes, long offset) throws HostFailure {
     long done;
     do {
-      done = offset < 0 ? call(WRITE, fd, address, bytes, 0, 0) : call(PWRITE64, fd, address, bytes, offset, 0);
+      done =
+          offset < 0
+              ? call(WRITE, fd, address, bytes, 0, 0)
+              : call(PWRITE64, fd, address, bytes, offset, 0);
     } while (done == -Errno.EINTR);
     return check(done);
   }
@@ -181,7 +188,8 @@ final class HostCalls implements AutoCloseable {
     check(call(UTIMENSAT, fd, 0, putTimes(atime, mtime), 0, 0));
   }
 
-  void setTimes(int dir, PathName name, FileStatus.Time atime, FileStatus.Time mtime) throws HostFailure {
+  void setTimes(int dir, PathName name, FileStatus.Time atime, FileStatus.Time mtime)
+      throws HostFailure {
     long to = putTimes(atime, mtime);
     check(call(UTIMENSAT, dir, put(first, name), to, Fcntl.AT_SYMLINK_NOFOLLOW, 0));
   }

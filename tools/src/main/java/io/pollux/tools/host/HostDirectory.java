@@ -7,9 +7,7 @@ import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
 import org.jspecify.annotations.Nullable;
 
-/**
- * An open host directory. Methods do not follow symlinks, except where a parameter says so.
- */
+/** An open host directory. Methods do not follow symlinks, except where a parameter says so. */
 public final class HostDirectory implements AutoCloseable {
   private static final PathName PARENT = PathName.of("..");
   private static final int OWN = 0700;
@@ -111,8 +109,8 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Opens a file for writing and creates it if it does not exist. Does not truncate. Waits for the reader of a pipe only if
-   * symlinks are followed.
+   * Opens a file for writing and creates it if it does not exist. Does not truncate. Waits for the
+   * reader of a pipe only if symlinks are followed.
    *
    * @param name its name
    * @param follow whether it may be a symlink or any writable file

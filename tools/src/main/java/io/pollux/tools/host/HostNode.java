@@ -14,7 +14,10 @@ public final class HostNode {
   private final int fd;
   private final @Nullable PathName name;
 
-  /** Refers to an open file or, with a name, to an entry of an open directory. A symlink is not followed. */
+  /**
+   * Refers to an open file or, with a name, to an entry of an open directory. A symlink is not
+   * followed.
+   */
   HostNode(HostCalls calls, int fd, @Nullable PathName name) {
     this.calls = calls;
     this.fd = fd;

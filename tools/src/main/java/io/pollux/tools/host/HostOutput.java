@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A host file that is written sequentially. In a regular file, holes and pages of zeroes become holes. To a pipe or a device,
- * zeroes are written.
+ * A host file that is written sequentially. In a regular file, holes and pages of zeroes become
+ * holes. To a pipe or a device, zeroes are written.
  */
 public final class HostOutput implements AutoCloseable {
   private static final int ZEROES = 1 << 20;

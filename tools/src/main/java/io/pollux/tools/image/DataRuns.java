@@ -4,9 +4,11 @@ package io.pollux.tools.image;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Finds the pages of a memory that are not all zeroes, so that a copy of an image or a file can omit the others.
+ * Finds the pages of a memory that are not all zeroes, so that a copy of an image or a file can
+ * omit the others.
  *
- * <p>The loop: {@code for (at = start(data, 0); at < size; at = start(data, end)) { end = end(data, at); ... }}
+ * <p>The loop: {@code for (at = start(data, 0); at < size; at = start(data, end)) { end = end(data,
+ * at); ... }}
  */
 public final class DataRuns {
   private static final int PAGE = 4096;

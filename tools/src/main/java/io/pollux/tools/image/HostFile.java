@@ -36,7 +36,8 @@ public final class HostFile {
       if (type != S_IFREG && type != S_IFBLK) {
         throw Failure.couldNotRun(name, "is neither a file nor a block device");
       }
-      try (InputStream start = Files.newInputStream(path)) { // no channel: an interrupt would close it
+      // no channel: an interrupt would close it
+      try (InputStream start = Files.newInputStream(path)) {
         if (start.read() < 0) { // works for block devices, unlike Files.size
           throw Failure.couldNotRun(name, "is empty");
         }

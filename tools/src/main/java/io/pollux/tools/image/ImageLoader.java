@@ -19,8 +19,9 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies an image into a disk in memory. Zeroes are not copied: the disk is zeroed, and unwritten memory is not backed. A sparse image thus
- * stays sparse. A long copy shows its progress, if standard error is a terminal.
+ * Copies an image into a disk in memory. Zeroes are not copied: the disk is zeroed, and unwritten
+ * memory is not backed. A sparse image thus stays sparse. A long copy shows its progress, if
+ * standard error is a terminal.
  */
 final class ImageLoader implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -40,9 +41,11 @@ final class ImageLoader implements AutoCloseable {
 
   /** Creates a disk with the size and content of an image. */
   static RamDisk load(Path image) {
-    try (InputStream from = Files.newInputStream(image)) { // no channel: an interrupt would close it
+    // no channel: an interrupt would close it
+    try (InputStream from = Files.newInputStream(image)) {
       RamDisk disk = newDisk(image.toString(), size(image));
-      try (ImageLoader loader = new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {
+      try (ImageLoader loader =
+          new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {
         loader.copy(from, disk.address());
       } catch (IOException e) {
         disk.close();
@@ -66,7 +69,8 @@ final class ImageLoader implements AutoCloseable {
     try {
       return new RamDisk(bytes);
     } catch (OutOfMemoryError e) {
-      throw Failure.couldNotRun(what, "this machine has no memory for a disk of " + bytes + " bytes", e);
+      throw Failure.couldNotRun(
+          what, "this machine has no memory for a disk of " + bytes + " bytes", e);
     }
   }
 
@@ -100,7 +104,8 @@ final class ImageLoader implements AutoCloseable {
               .setInitialMax(bytes)
               .setUnit(" MiB", 1 << 20)
               .setStyle(ProgressBarStyle.ASCII)
-              .setConsumer(new ConsoleProgressBarConsumer(System.err, LINE)) // with a width, no terminal library is asked
+              // with a width, no terminal library is asked
+              .setConsumer(new ConsoleProgressBarConsumer(System.err, LINE))
               .build();
     }
     if (bar != null) {

@@ -31,12 +31,14 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a command runs against: a kernel with one disk, whose filesystem is mounted at /mnt. A user's path is a path in the image. Without a
- * filesystem it is a path of the kernel, where the disk is /dev/NAME.
+ * What a command runs against: a kernel with one disk, whose filesystem is mounted at /mnt. A
+ * user's path is a path in the image. Without a filesystem it is a path of the kernel, where the
+ * disk is /dev/NAME.
  */
 public final class Target implements AutoCloseable {
   /**
-   * Major number of disks, reserved for local use. No host disk has it, because programs look a number up in the host's /sys.
+   * Major number of disks, reserved for local use. No host disk has it, because programs look a
+   * number up in the host's /sys.
    */
   @LinuxSource(file = "Documentation/admin-guide/devices.txt", name = "60-63")
   private static final long LOCAL_MAJOR = 60;
@@ -53,7 +55,12 @@ public final class Target implements AutoCloseable {
   private final String fs;
 
   private Target(
-      TargetSpec spec, AutoCloseable driver, BlockDevice device, PolledDisk medium, Kernel kernel, String fs) {
+      TargetSpec spec,
+      AutoCloseable driver,
+      BlockDevice device,
+      PolledDisk medium,
+      Kernel kernel,
+      String fs) {
     this.spec = spec;
     this.driver = driver;
     faulty = driver instanceof FaultDisk disk ? disk : null;
@@ -86,7 +93,8 @@ public final class Target implements AutoCloseable {
         };
     FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
     AutoCloseable driver = faulty == null ? disk : faulty;
-    BlockDevice device = faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
+    BlockDevice device =
+        faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
     Kernel kernel = Kernel.boot();
     try {
       kernel.addDisk(device);
@@ -148,7 +156,8 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Creates the disk in memory, also for a null disk: with the image, with the sample, or empty if there is a size.
+   * Creates the disk in memory, also for a null disk: with the image, with the sample, or empty if
+   * there is a size.
    *
    * @param spec the user's options
    * @return the disk; the caller closes it
@@ -157,7 +166,9 @@ public final class Target implements AutoCloseable {
   public static RamDisk contents(TargetSpec spec) {
     Path image = spec.image();
     if (image == null) {
-      return spec.size().isPresent() ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong()) : SampleImage.load(sampleFs(spec).toString());
+      return spec.size().isPresent()
+          ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong())
+          : SampleImage.load(sampleFs(spec).toString());
     }
     return ImageLoader.load(image);
   }
@@ -184,7 +195,8 @@ public final class Target implements AutoCloseable {
                 : "no " + wanted.name() + " filesystem recognised");
       }
       if (wanted != null && !type.name().equals(wanted.toString())) {
-        throw Failure.couldNotRun(what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
+        throw Failure.couldNotRun(
+            what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
       }
       boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
       kernel.mount(MOUNT_POINT, type, device, new MountOptions(readOnly, spec.norecovery()));
@@ -194,7 +206,10 @@ public final class Target implements AutoCloseable {
     }
   }
 
-  /** Returns the process for I/O, always the same. It belongs to the first thread that calls the kernel with it. */
+  /**
+   * Returns the process for I/O, always the same. It belongs to the first thread that calls the
+   * kernel with it.
+   */
   public Program program() {
     return program;
   }
@@ -220,7 +235,8 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Describes the disk: its name under /dev, the access to a host file, and the copy engine of a disk in memory.
+   * Describes the disk: its name under /dev, the access to a host file, and the copy engine of a
+   * disk in memory.
    */
   public String deviceName() {
     if (hostDisk != null) {
@@ -229,23 +245,37 @@ public final class Target implements AutoCloseable {
     return spec.copyEngine() ? device.name() + ", copy engine" : device.name();
   }
 
-  /** Returns null_blk's irqmode in words, for requests that are not polled; null for another disk. */
+  /**
+   * Returns null_blk's irqmode in words, for requests that are not polled; null for another disk.
+   */
   public @Nullable String irqmode() {
-    return disk() == Disk.NULL ? spec.nullDiskOrDefault().irqmode().name().toLowerCase(Locale.ROOT) : null;
+    return disk() == Disk.NULL
+        ? spec.nullDiskOrDefault().irqmode().name().toLowerCase(Locale.ROOT)
+        : null;
   }
 
-  /** Returns a description of the disk's faults without a full stop, or null if none were requested. */
+  /**
+   * Returns a description of the disk's faults without a full stop, or null if none were requested.
+   */
   public @Nullable String faults() {
     FaultDisk disk = faulty;
     if (disk == null) {
       return null;
     }
     FaultLog log = disk.log();
-    String bios = log.failedBios() == log.failed() ? "" : String.format(Locale.ROOT, ", of %,d bios", log.failedBios());
+    String bios =
+        log.failedBios() == log.failed()
+            ? ""
+            : String.format(Locale.ROOT, ", of %,d bios", log.failedBios());
     return String.format(
         Locale.ROOT,
         "faults of %s: %s (%,d of %,d requests failed%s; %s)",
-        device.name(), log, log.failed(), disk.requests(), bios, disk.plan());
+        device.name(),
+        log,
+        log.failed(),
+        disk.requests(),
+        bios,
+        disk.plan());
   }
 
   /** Whether this is the sample, mounted as a filesystem. */
@@ -273,7 +303,8 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Returns the file to work on: the requested one, else the disk, the sample's main file, or the largest file.
+   * Returns the file to work on: the requested one, else the disk, the sample's main file, or the
+   * largest file.
    *
    * @param files the calls of {@link #program()}
    * @return its path in the image
@@ -308,7 +339,8 @@ public final class Target implements AutoCloseable {
 
     PathName path() {
       if (size == 0) {
-        throw Failure.couldNotRun("--file", "there is no file with anything in it to be the default");
+        throw Failure.couldNotRun(
+            "--file", "there is no file with anything in it to be the default");
       }
       return path;
     }
@@ -327,7 +359,8 @@ public final class Target implements AutoCloseable {
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
-      throw new IllegalStateException("closing the disk", e); // no driver here throws a checked exception
+      // no driver here throws a checked exception
+      throw new IllegalStateException("closing the disk", e);
     }
   }
 }

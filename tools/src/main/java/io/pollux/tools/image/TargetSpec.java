@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param norecovery whether to mount without recovery of the log
  * @param nullDisk parameters of a null disk; null for the defaults
  * @param faults faults of the disk; null for none
- * @param copyEngine whether a disk in memory has a copy engine; only with {@link Disk#RAM}, and without faults
+ * @param copyEngine whether a disk in memory has a copy engine; only with {@link Disk#RAM}, and
+ *     without faults
  */
 public record TargetSpec(
     @Nullable Path image,
@@ -35,7 +36,8 @@ public record TargetSpec(
     boolean copyEngine) {
 
   /** Default parameters of a null disk: requests that are not polled complete by an interrupt. */
-  public static final NullParameters NULL_DISK = NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
+  public static final NullParameters NULL_DISK =
+      NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
 
   /** The sample with all defaults. */
   public static final TargetSpec SAMPLE =
@@ -77,7 +79,8 @@ public record TargetSpec(
    * @param kind the type
    */
   public TargetSpec withDisk(Disk kind) {
-    return new TargetSpec(image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults, copyEngine);
+    return new TargetSpec(
+        image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults, copyEngine);
   }
 
   /**
@@ -86,7 +89,8 @@ public record TargetSpec(
    * @param moves whether the disk has one
    */
   public TargetSpec withCopyEngine(boolean moves) {
-    return new TargetSpec(image, fs, file, disk, size, readOnly, norecovery, nullDisk, faults, moves);
+    return new TargetSpec(
+        image, fs, file, disk, size, readOnly, norecovery, nullDisk, faults, moves);
   }
 
   /** Returns the type of the disk; by default FILE for an image and RAM for the sample. */

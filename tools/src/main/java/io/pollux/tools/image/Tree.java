@@ -18,8 +18,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Walks the directories of an image, which may be damaged or malicious. A directory is entered once, even if several names lead to it, so
- * that a cycle ends. A directory that cannot be read is reported and skipped.
+ * Walks the directories of an image, which may be damaged or malicious. A directory is entered
+ * once, even if several names lead to it, so that a cycle ends. A directory that cannot be read is
+ * reported and skipped.
  */
 public final class Tree {
   private final Target target;
@@ -74,7 +75,8 @@ public final class Tree {
   }
 
   /**
-   * Walks everything below a directory, each directory before its entries. Does not visit the directory itself.
+   * Walks everything below a directory, each directory before its entries. Does not visit the
+   * directory itself.
    *
    * @param directory path in the image
    * @param visitor receives the names
@@ -117,7 +119,8 @@ public final class Tree {
       FileStatus status;
       try {
         if (!entry.name().isPlainName()) {
-          throw new SyscallException(path.toString(), Errno.EUCLEAN); // a name that no directory can contain
+          // a name that no directory can contain
+          throw new SyscallException(path.toString(), Errno.EUCLEAN);
         }
         status = files.lstat(target.inKernel(path));
       } catch (SyscallException e) {

@@ -30,7 +30,8 @@ final class HostWords {
 
   private static String processor() {
     try {
-      for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"), StandardCharsets.ISO_8859_1)) {
+      for (String line :
+          Files.readAllLines(Path.of("/proc/cpuinfo"), StandardCharsets.ISO_8859_1)) {
         int colon = line.indexOf(':');
         if (line.startsWith("model name") && colon > 0) {
           return line.substring(colon + 1).strip();

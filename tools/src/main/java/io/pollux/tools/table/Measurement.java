@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The rates of a table and their circumstances. A cell that was not measured before the run was stopped has no rates. */
+/**
+ * The rates of a table and their circumstances. A cell that was not measured before the run was
+ * stopped has no rates.
+ */
 public final class Measurement {
   private final Where where;
   private final Map<Integer, Map<Way, List<Double>>> rates = new TreeMap<>();
@@ -26,7 +29,14 @@ public final class Measurement {
    * @param seconds planned duration of each cell in all turns together
    */
   public record Where(
-      String fs, String disk, String device, String file, String machine, LocalDate date, int rounds, double seconds) {
+      String fs,
+      String disk,
+      String device,
+      String file,
+      String machine,
+      LocalDate date,
+      int rounds,
+      double seconds) {
     String subject() {
       return file + " (" + (fs.equals("none") ? "bare disk" : fs) + " on " + device + ")";
     }
@@ -59,7 +69,10 @@ public final class Measurement {
 
   /** Adds the rate of a turn, in IOPS. */
   void add(int depth, Way way, double iops) {
-    rates.computeIfAbsent(depth, made -> new EnumMap<>(Way.class)).computeIfAbsent(way, made -> new ArrayList<>()).add(iops);
+    rates
+        .computeIfAbsent(depth, made -> new EnumMap<>(Way.class))
+        .computeIfAbsent(way, made -> new ArrayList<>())
+        .add(iops);
   }
 
   /** Returns the rates of a cell in ascending order. */
@@ -74,7 +87,9 @@ public final class Measurement {
       return Double.NaN;
     }
     int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+    return sorted.size() % 2 == 1
+        ? sorted.get(middle)
+        : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
   }
 
   /** Returns the ratio of all features to aio at a depth; NaN if it was not measured. */
@@ -105,7 +120,10 @@ public final class Measurement {
         : String.valueOf(where.seconds());
   }
 
-  /** Returns the number of rounds whose own ratio reaches that of the series. The rates of one round are measured within minutes. */
+  /**
+   * Returns the number of rounds whose own ratio reaches that of the series. The rates of one round
+   * are measured within minutes.
+   */
   int roundsReached(Posting.Row posted) {
     List<Double> aio = inOrder(posted.depth(), Way.AIO);
     List<Double> all = inOrder(posted.depth(), Way.ALL);
@@ -118,7 +136,8 @@ public final class Measurement {
 
   /** Returns the number of rounds that have both sides of the ratio. */
   int rounds(Posting.Row posted) {
-    return Math.min(inOrder(posted.depth(), Way.AIO).size(), inOrder(posted.depth(), Way.ALL).size());
+    return Math.min(
+        inOrder(posted.depth(), Way.AIO).size(), inOrder(posted.depth(), Way.ALL).size());
   }
 
   private List<Double> inOrder(int depth, Way way) {

@@ -4,8 +4,9 @@ package io.pollux.tools.table;
 import java.util.List;
 
 /**
- * The table of the series' posting of 30 November 2018 (its fourth). It has random 4 KiB reads by fio, one thread on one core, a fast NVMe drive.
- * "All" means polling, user-mapped iocbs and fixed buffers; the rings came with the next posting.
+ * The table of the series' posting of 30 November 2018 (its fourth). It has random 4 KiB reads by
+ * fio, one thread on one core, a fast NVMe drive. "All" means polling, user-mapped iocbs and fixed
+ * buffers; the rings came with the next posting.
  */
 final class Posting {
   /** From depth 1 to 64. */

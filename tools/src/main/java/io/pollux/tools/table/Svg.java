@@ -4,8 +4,9 @@ package io.pollux.tools.table;
 import java.util.Locale;
 
 /**
- * Writes an SVG image. Each colour is a class with two values. The attribute has the light one, which every viewer understands. The style
- * sheet has the dark one, for viewers that support the reader's preference.
+ * Writes an SVG image. Each colour is a class with two values. The attribute has the light one,
+ * which every viewer understands. The style sheet has the dark one, for viewers that support the
+ * reader's preference.
  */
 final class Svg {
   /** The uses of colours. */
@@ -39,7 +40,8 @@ final class Svg {
     }
   }
 
-  private static final String FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
+  private static final String FONT =
+      "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 
   private final StringBuilder text = new StringBuilder();
 
@@ -47,13 +49,16 @@ final class Svg {
   Svg(int width, int height, String title) {
     add("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     add(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" font-family=\"%s\">",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\""
+            + " role=\"img\" font-family=\"%s\">",
         width, height, width, height, FONT);
     add("<title>%s</title>", escaped(title));
     add("<style>");
     add("@media (prefers-color-scheme: dark) {");
     for (Colour colour : Colour.values()) {
-      add("  .f-%s { fill: %s } .s-%s { stroke: %s }", colour.key(), colour.dark, colour.key(), colour.dark);
+      add(
+          "  .f-%s { fill: %s } .s-%s { stroke: %s }",
+          colour.key(), colour.dark, colour.key(), colour.dark);
     }
     add("}");
     add("</style>");
@@ -97,27 +102,36 @@ final class Svg {
   void line(double x1, double y1, double x2, double y2, Colour colour, boolean dashed) {
     add(
         "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"%s\"%s %s/>",
-        x1, y1, x2, y2, colour == Colour.GRID ? "1" : "2.2", dashed ? " stroke-dasharray=\"5 4\"" : "", colour.stroke());
+        x1,
+        y1,
+        x2,
+        y2,
+        colour == Colour.GRID ? "1" : "2.2",
+        dashed ? " stroke-dasharray=\"5 4\"" : "",
+        colour.stroke());
   }
 
   /** Draws a curve through points in the form {@code x,y x,y}. */
   void curve(String points, Colour colour, boolean dashed) {
     add(
-        "<polyline points=\"%s\" fill=\"none\" stroke-width=\"2.2\" stroke-linejoin=\"round\"%s %s/>",
+        "<polyline points=\"%s\" fill=\"none\" stroke-width=\"2.2\" stroke-linejoin=\"round\"%s"
+            + " %s/>",
         points, dashed ? " stroke-dasharray=\"5 4\"" : "", colour.stroke());
   }
 
   /** Draws a point with a tooltip. */
   void dot(double x, double y, Colour colour, boolean filled, String words) {
     add(
-        "<g %s stroke-width=\"2\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.6\" %s><title>%s</title></circle></g>",
+        "<g %s stroke-width=\"2\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.6\""
+            + " %s><title>%s</title></circle></g>",
         colour.stroke(), x, y, (filled ? colour : Colour.PAPER).fill(), escaped(words));
   }
 
   /** Draws a thin vertical line, such as from maximum to minimum. */
   void range(double x, double top, double bottom, Colour colour) {
     add(
-        "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"1.6\" stroke-opacity=\"0.55\" %s/>",
+        "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"1.6\""
+            + " stroke-opacity=\"0.55\" %s/>",
         x, top, x, bottom, colour.stroke());
   }
 
@@ -150,6 +164,8 @@ final class Svg {
   }
 
   private static boolean allowed(int c) {
-    return (c >= 0x20 && c < 0xD800) || (c > 0xDFFF && c < 0xFFFE) || (c >= 0x10000 && c <= 0x10FFFF);
+    return (c >= 0x20 && c < 0xD800)
+        || (c > 0xDFFF && c < 0xFFFE)
+        || (c >= 0x10000 && c <= 0x10FFFF);
   }
 }

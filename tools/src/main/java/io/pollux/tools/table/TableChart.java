@@ -9,8 +9,9 @@ import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The table as an SVG chart. The upper part shows IOPS by depth, this kernel's as solid curves and the series' as dashed ones. The lower
- * part shows the ratios of all features to aio. The upper scales are logarithmic, so that equal ratios are equal distances.
+ * The table as an SVG chart. The upper part shows IOPS by depth, this kernel's as solid curves and
+ * the series' as dashed ones. The lower part shows the ratios of all features to aio. The upper
+ * scales are logarithmic, so that equal ratios are equal distances.
  */
 public final class TableChart {
   private static final int WIDTH = 860;
@@ -44,10 +45,17 @@ public final class TableChart {
     this.measured = measured;
     variation = new Variation(measured);
     Measurement.Where where = measured.where();
-    subtitle = TextWidth.wrap(where.subject() + " — " + where.meaning(), SUBTITLE, WIDTH - LEFT - MARGIN, SUBTITLE_LINES);
+    subtitle =
+        TextWidth.wrap(
+            where.subject() + " — " + where.meaning(),
+            SUBTITLE,
+            WIDTH - LEFT - MARGIN,
+            SUBTITLE_LINES);
     down = (subtitle.size() - 1) * SUBTITLE_STEP;
     note("This kernel: " + where.machine() + "; " + where.date() + "; " + measured.method() + ".");
-    note("The series: the table posted with it on 30 November 2018; fio, one core, a fast NVMe drive; no rings yet.");
+    note(
+        "The series: the table posted with it on 30 November 2018; fio, one core, a fast NVMe"
+            + " drive; no rings yet.");
     variationNotes();
     int height = down + BARS_BOTTOM + 34 + notes.size() * NOTE_STEP + 18;
     svg = new Svg(WIDTH, height, "IOPS by queue depth: this kernel beside the series");
@@ -85,7 +93,10 @@ public final class TableChart {
     if (variation.cells().isEmpty()) {
       return;
     }
-    note("Upright lines go from the least to the most of the rounds. Twofold or more: " + variation.summary() + ".");
+    note(
+        "Upright lines go from the least to the most of the rounds. Twofold or more: "
+            + variation.summary()
+            + ".");
     note(String.join(" ", variation.reasons()));
   }
 
@@ -176,12 +187,25 @@ public final class TableChart {
     }
     svg.text(LEFT - 8, TOP - 14, 12, Colour.FAINT, Anchor.END, "IOPS");
     for (Posting.Row posted : Posting.ROWS) {
-      svg.text(x(posted.depth()), BOTTOM + 19, 12, Colour.FAINT, Anchor.MIDDLE, String.valueOf(posted.depth()));
+      svg.text(
+          x(posted.depth()),
+          BOTTOM + 19,
+          12,
+          Colour.FAINT,
+          Anchor.MIDDLE,
+          String.valueOf(posted.depth()));
     }
-    svg.text((LEFT + RIGHT) / 2.0, BOTTOM + 37, 12, Colour.FAINT, Anchor.MIDDLE, "I/Os in flight (queue depth)");
+    svg.text(
+        (LEFT + RIGHT) / 2.0,
+        BOTTOM + 37,
+        12,
+        Colour.FAINT,
+        Anchor.MIDDLE,
+        "I/Os in flight (queue depth)");
   }
 
-  private void curve(Colour colour, boolean series, String title, ToDoubleFunction<Posting.Row> iops) {
+  private void curve(
+      Colour colour, boolean series, String title, ToDoubleFunction<Posting.Row> iops) {
     StringBuilder points = new StringBuilder();
     for (Posting.Row posted : Posting.ROWS) {
       double value = iops.applyAsDouble(posted);
@@ -195,7 +219,12 @@ public final class TableChart {
       if (value > 0) {
         String words =
             String.format(
-                Locale.ROOT, "%s, %s, depth %d: %,.0f IOPS", series ? "the series" : "this kernel", title, posted.depth(), value);
+                Locale.ROOT,
+                "%s, %s, depth %d: %,.0f IOPS",
+                series ? "the series" : "this kernel",
+                title,
+                posted.depth(),
+                value);
         svg.dot(x(posted.depth()), y(value), colour, !series, words);
       }
     }
@@ -206,7 +235,11 @@ public final class TableChart {
     svg.heading(RIGHT + 22, y, 13, "This kernel");
     for (Way way : new Way[] {Way.ALL, Way.RING, Way.AIO}) {
       y += 22;
-      legend(y, colour(way), false, way == Way.ALL ? "rings, polled, fixed" : way == Way.RING ? "rings" : "aio");
+      legend(
+          y,
+          colour(way),
+          false,
+          way == Way.ALL ? "rings, polled, fixed" : way == Way.RING ? "rings" : "aio");
     }
     y += 38;
     svg.heading(RIGHT + 22, y, 13, "The series, as posted");
@@ -234,7 +267,8 @@ public final class TableChart {
       double x = x(posted.depth());
       bar(x - BAR - 1, measured.ratio(posted.depth()), most, Colour.ALL, 1);
       bar(x + 1, posted.ratio(), most, Colour.FAINT, 0.55);
-      svg.text(x, BARS_BOTTOM + 17, 12, Colour.FAINT, Anchor.MIDDLE, String.valueOf(posted.depth()));
+      svg.text(
+          x, BARS_BOTTOM + 17, 12, Colour.FAINT, Anchor.MIDDLE, String.valueOf(posted.depth()));
     }
     svg.line(LEFT, BARS_BOTTOM, RIGHT, BARS_BOTTOM, Colour.GRID, false);
     barLegend(BARS_TOP + 30, Colour.ALL, 1, "this kernel");
@@ -266,7 +300,9 @@ public final class TableChart {
     return iops >= 1e9
         ? String.format(Locale.ROOT, "%.0fG", iops / 1e9)
         : iops >= 1e6
-        ? String.format(Locale.ROOT, "%.0fM", iops / 1e6)
-        : iops >= 1e3 ? String.format(Locale.ROOT, "%.0fK", iops / 1e3) : String.format(Locale.ROOT, "%.0f", iops);
+            ? String.format(Locale.ROOT, "%.0fM", iops / 1e6)
+            : iops >= 1e3
+                ? String.format(Locale.ROOT, "%.0fK", iops / 1e3)
+                : String.format(Locale.ROOT, "%.0f", iops);
   }
 }

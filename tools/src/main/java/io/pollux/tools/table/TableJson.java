@@ -34,7 +34,10 @@ public final class TableJson {
     object.put("batch", Way.MOST_IN_A_BATCH);
     object.put("rows", Posting.ROWS.stream().map(posted -> row(measured, posted)).toList());
     try {
-      return JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES).asString(object) + "\n";
+      return JSON.std
+              .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
+              .asString(object)
+          + "\n";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -17,8 +17,8 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Measures all cells in turns. A round measures all depths and ways before the next round starts, so that other load on the host affects
- * all of them. The first round does not count.
+ * Measures all cells in turns. A round measures all depths and ways before the next round starts,
+ * so that other load on the host affects all of them. The first round does not count.
  */
 public final class TableRun {
   private static final double NANOS = 1e9;
@@ -28,7 +28,8 @@ public final class TableRun {
   private final UserFiles files;
   private final PathName file;
   private final PrintStream progress;
-  private final PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+  private final PrintStream nowhere =
+      new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
   private volatile @Nullable Bench running;
   private volatile boolean stopped;
 
@@ -73,12 +74,19 @@ public final class TableRun {
     Measurement made =
         new Measurement(
             new Measurement.Where(
-                target.fs(), target.disk().toString(), device(), file.toString(), HostWords.machine(),
-                LocalDate.now(ZoneId.systemDefault()), rounds, seconds));
+                target.fs(),
+                target.disk().toString(),
+                device(),
+                file.toString(),
+                HostWords.machine(),
+                LocalDate.now(ZoneId.systemDefault()),
+                rounds,
+                seconds));
     long nanos = (long) (seconds / rounds * NANOS);
     long seed = new SplittableRandom().nextInt(Integer.MAX_VALUE);
     for (int round = 0; round <= rounds && !stopped; round++) {
-      StringBuilder line = new StringBuilder(round == 0 ? "to warm up" : "round " + round + " of " + rounds);
+      StringBuilder line =
+          new StringBuilder(round == 0 ? "to warm up" : "round " + round + " of " + rounds);
       line.append(": thousand IOPS");
       for (Posting.Row posted : Posting.ROWS) {
         line.append(posted.depth() == 1 ? "," : ";").append(" depth ").append(posted.depth());

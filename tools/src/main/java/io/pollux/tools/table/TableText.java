@@ -30,21 +30,42 @@ public final class TableText {
 
   private String write() {
     Measurement.Where where = measured.where();
-    line("4 KiB random reads of %s, one thread, batches of up to %d", where.subject(), Way.MOST_IN_A_BATCH);
+    line(
+        "4 KiB random reads of %s, one thread, batches of up to %d",
+        where.subject(), Way.MOST_IN_A_BATCH);
     line("%s", where.meaning());
     line("%s, %s; %s", where.machine(), where.date(), measured.method());
     line("");
     line("%5s  %-45s%s%s", "", "this kernel, IOPS", GAP, "the series as it was posted, IOPS");
     line(
         "%5s  %11s %11s %12s %8s%s%9s %10s %9s %8s",
-        "depth", "aio", "ring", "all", "all/aio", GAP, "before", "nothing on", "all on", "all/bef.");
+        "depth",
+        "aio",
+        "ring",
+        "all",
+        "all/aio",
+        GAP,
+        "before",
+        "nothing on",
+        "all on",
+        "all/bef.");
     for (Posting.Row posted : Posting.ROWS) {
       int depth = posted.depth();
       line(
           "%5d  %11s%s%11s%s%12s%s%8s%s%,9d %,10d %,9d %8.2f",
-          depth, iops(depth, Way.AIO), mark(depth, Way.AIO), iops(depth, Way.RING), mark(depth, Way.RING),
-          iops(depth, Way.ALL), mark(depth, Way.ALL), ratio(depth), GAP,
-          posted.before(), posted.nothingOn(), posted.allOn(), posted.ratio());
+          depth,
+          iops(depth, Way.AIO),
+          mark(depth, Way.AIO),
+          iops(depth, Way.RING),
+          mark(depth, Way.RING),
+          iops(depth, Way.ALL),
+          mark(depth, Way.ALL),
+          ratio(depth),
+          GAP,
+          posted.before(),
+          posted.nothingOn(),
+          posted.allOn(),
+          posted.ratio());
     }
     line("");
     for (Way way : Way.values()) {
@@ -56,10 +77,15 @@ public final class TableText {
     return text.toString();
   }
 
-  /** Describes how far the rounds of cells differ, and lists the cells that differ widely, with the reason. */
+  /**
+   * Describes how far the rounds of cells differ, and lists the cells that differ widely, with the
+   * reason.
+   */
   private void variation() {
     if (variation.cells().isEmpty()) {
-      line("least to most in a cell: at most %.0f %% of its median", 100 * variation.widestUnmarked());
+      line(
+          "least to most in a cell: at most %.0f %% of its median",
+          100 * variation.widestUnmarked());
       return;
     }
     line("");
@@ -73,7 +99,9 @@ public final class TableText {
     for (String reason : variation.reasons()) {
       wrapped("  " + reason);
     }
-    line("  Least to most in the other cells: at most %.0f %% of the median.", 100 * variation.widestUnmarked());
+    line(
+        "  Least to most in the other cells: at most %.0f %% of the median.",
+        100 * variation.widestUnmarked());
   }
 
   /** Breaks a sentence between words. */
@@ -98,19 +126,27 @@ public final class TableText {
     for (Posting.Row posted : Posting.ROWS) {
       boolean here = measured.reached(posted);
       reached += here ? 1 : 0;
-      line("  depth %2d  %5s  %5.2f  %s", posted.depth(), ratio(posted.depth()), posted.ratio(), verdict(posted, here));
+      line(
+          "  depth %2d  %5s  %5.2f  %s",
+          posted.depth(), ratio(posted.depth()), posted.ratio(), verdict(posted, here));
     }
     line("  reached at %d of %d depths", reached, Posting.ROWS.size());
   }
 
-  /** Returns whether the ratio of the medians is reached. If rounds disagree, also in how many rounds it is. */
+  /**
+   * Returns whether the ratio of the medians is reached. If rounds disagree, also in how many
+   * rounds it is.
+   */
   private String verdict(Posting.Row posted, boolean reached) {
     if (Double.isNaN(measured.ratio(posted.depth()))) {
       return "not measured";
     }
     int rounds = measured.rounds(posted);
     int of = measured.roundsReached(posted);
-    String split = of == 0 || of == rounds ? "" : String.format(Locale.ROOT, "; by single rounds, in %d of %d", of, rounds);
+    String split =
+        of == 0 || of == rounds
+            ? ""
+            : String.format(Locale.ROOT, "; by single rounds, in %d of %d", of, rounds);
     return (reached ? "reached" : "not reached") + split;
   }
 

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Estimates the width of a text, since the viewer chooses the font. The estimate is at least the width in DejaVu Sans, the widest
- * font that the image requests.
+ * Estimates the width of a text, since the viewer chooses the font. The estimate is at least the
+ * width in DejaVu Sans, the widest font that the image requests.
  */
 final class TextWidth {
   // Parts of the font size.
@@ -71,13 +71,15 @@ final class TextWidth {
         lines.add(line.toString());
         line.setLength(0);
       }
-      word.codePoints().forEach(c -> { // a word may be longer than a line
-        if (of(line.toString() + Character.toString(c), size) > width && !line.isEmpty()) {
-          lines.add(line.toString());
-          line.setLength(0);
-        }
-        line.appendCodePoint(c);
-      });
+      word.codePoints()
+          .forEach(
+              c -> { // a word may be longer than a line
+                if (of(line.toString() + Character.toString(c), size) > width && !line.isEmpty()) {
+                  lines.add(line.toString());
+                  line.setLength(0);
+                }
+                line.appendCodePoint(c);
+              });
     }
     lines.add(line.toString());
     return lines;

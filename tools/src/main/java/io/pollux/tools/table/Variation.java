@@ -6,7 +6,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** The cells of a table whose rounds vary so much that the median alone is misleading, with the reason. */
+/**
+ * The cells of a table whose rounds vary so much that the median alone is misleading, with the
+ * reason.
+ */
 final class Variation {
   /** A cell is marked from this ratio of maximum to minimum. */
   private static final double MARKED = 2;
@@ -27,7 +30,13 @@ final class Variation {
       for (Posting.Row posted : Posting.ROWS) {
         List<Double> rates = measured.rates(posted.depth(), way);
         if (!rates.isEmpty() && rates.getLast() >= MARKED * rates.getFirst()) {
-          cells.add(new Cell(posted.depth(), way, rates.getFirst(), measured.median(posted.depth(), way), rates.getLast()));
+          cells.add(
+              new Cell(
+                  posted.depth(),
+                  way,
+                  rates.getFirst(),
+                  measured.median(posted.depth(), way),
+                  rates.getLast()));
         }
       }
     }
@@ -49,14 +58,20 @@ final class Variation {
       for (Posting.Row posted : Posting.ROWS) {
         List<Double> rates = measured.rates(posted.depth(), way);
         if (!rates.isEmpty() && !marked(posted.depth(), way)) {
-          widest = Math.max(widest, (rates.getLast() - rates.getFirst()) / measured.median(posted.depth(), way));
+          widest =
+              Math.max(
+                  widest,
+                  (rates.getLast() - rates.getFirst()) / measured.median(posted.depth(), way));
         }
       }
     }
     return widest;
   }
 
-  /** The marked cells in a sentence, by way: aio at depth 1, 2 and so on, up to 5.0-fold; empty if there are none. */
+  /**
+   * The marked cells in a sentence, by way: aio at depth 1, 2 and so on, up to 5.0-fold; empty if
+   * there are none.
+   */
   String summary() {
     List<String> ways = new ArrayList<>();
     for (Way way : Way.values()) {
@@ -65,9 +80,12 @@ final class Variation {
         String depths =
             of.size() == Posting.ROWS.size()
                 ? "every depth"
-                : of.stream().map(cell -> String.valueOf(cell.depth())).collect(Collectors.joining(", ", "depth ", ""));
+                : of.stream()
+                    .map(cell -> String.valueOf(cell.depth()))
+                    .collect(Collectors.joining(", ", "depth ", ""));
         double most = of.stream().mapToDouble(Cell::times).max().orElse(0);
-        ways.add(String.format(Locale.ROOT, "%s at %s, up to %.1f-fold", way.title(), depths, most));
+        ways.add(
+            String.format(Locale.ROOT, "%s at %s, up to %.1f-fold", way.title(), depths, most));
       }
     }
     return String.join("; ", ways);
@@ -78,13 +96,20 @@ final class Variation {
     List<String> reasons = new ArrayList<>();
     boolean interrupted = cells.stream().anyMatch(cell -> cell.way().interrupted());
     if (interrupted && measured.where().interruptThread()) {
-      reasons.add("With interrupts, a thread of the driver completes each read and wakes the thread that waits for it.");
       reasons.add(
-          "The two threads share the machine's processors. A line of memory passes from one to the other in about 100 ns or in"
-              + " about 400 ns, by where the host runs the two in that round.");
+          "With interrupts, a thread of the driver completes each read and wakes the thread that"
+              + " waits for it.");
+      reasons.add(
+          "The two threads share the machine's processors. A line of memory passes from one to the"
+              + " other in about 100 ns or in about 400 ns, by where the host runs the two in that"
+              + " round.");
     }
-    if (!interrupted || !measured.where().interruptThread() || cells.stream().anyMatch(cell -> !cell.way().interrupted())) {
-      reasons.add("A cell without interrupts varies when the machine or its host does other work in some of the rounds.");
+    if (!interrupted
+        || !measured.where().interruptThread()
+        || cells.stream().anyMatch(cell -> !cell.way().interrupted())) {
+      reasons.add(
+          "A cell without interrupts varies when the machine or its host does other work in some of"
+              + " the rounds.");
     }
     return cells.isEmpty() ? List.of() : reasons;
   }

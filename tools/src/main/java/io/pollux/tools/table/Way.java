@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.table;
 
+import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
-import io.pollux.tools.bench.Plan;
 
 /** The columns: ways to request the same reads, without the series and with more and more of it. */
 enum Way {
@@ -44,11 +44,28 @@ enum Way {
     return !all;
   }
 
-  /** Returns the plan at a depth. It has no ramp, because a round that does not count comes first. */
+  /**
+   * Returns the plan at a depth. It has no ramp, because a round that does not count comes first.
+   */
   Plan plan(int depth, long nanos, long seed) {
     int batch = Math.min(depth, MOST_IN_A_BATCH);
     return new Plan(
-        mode, all, all, false, false, false, Pattern.RANDREAD, BLOCK, depth, batch, batch, 1, 0, nanos, Long.MAX_VALUE,
-        false, seed);
+        mode,
+        all,
+        all,
+        false,
+        false,
+        false,
+        Pattern.RANDREAD,
+        BLOCK,
+        depth,
+        batch,
+        batch,
+        1,
+        0,
+        nanos,
+        Long.MAX_VALUE,
+        false,
+        seed);
   }
 }

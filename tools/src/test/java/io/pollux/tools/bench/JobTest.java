@@ -17,11 +17,27 @@ class JobTest {
 
   private static Plan plan(Plan.Pattern pattern, int threads, long ramp, long ios) {
     return new Plan(
-        Plan.Mode.RING, true, true, false, false, false, pattern, BLOCK, SLOTS, 1, 1, threads, ramp, Long.MAX_VALUE, ios, true,
+        Plan.Mode.RING,
+        true,
+        true,
+        false,
+        false,
+        false,
+        pattern,
+        BLOCK,
+        SLOTS,
+        1,
+        1,
+        threads,
+        ramp,
+        Long.MAX_VALUE,
+        ios,
+        true,
         42);
   }
 
-  private Job job(Plan.Pattern pattern, Job.Check check, int index, int threads, long ios, long blocks) {
+  private Job job(
+      Plan.Pattern pattern, Job.Check check, int index, int threads, long ios, long blocks) {
     return new Job(plan(pattern, threads, 0, ios), control, check, index, blocks, SLOTS, true);
   }
 

@@ -44,7 +44,8 @@ class ComparisonTest {
   }
 
   private Outcome run(int rounds, double mark, Contestant ours, Contestant theirs) {
-    return run(rounds, Unit.IOPS, Double.isNaN(mark) ? Mark.NONE : Mark.atLeast(mark), ours, theirs);
+    return run(
+        rounds, Unit.IOPS, Double.isNaN(mark) ? Mark.NONE : Mark.atLeast(mark), ours, theirs);
   }
 
   private Outcome run(int rounds, Unit unit, Mark mark, Contestant ours, Contestant theirs) {
@@ -54,8 +55,10 @@ class ComparisonTest {
 
   @Test
   void theyTakeTurnsAndTheFirstDoesNotCount() {
-    Outcome outcome = run(2, 0.9, new Scripted("we", 1, 300, 200), new Scripted("they", 1_000_000, 100, 400));
-    assertThat(turns).containsExactly("we 2.5", "they 2.5", "we 2.5", "they 2.5", "we 2.5", "they 2.5");
+    Outcome outcome =
+        run(2, 0.9, new Scripted("we", 1, 300, 200), new Scripted("they", 1_000_000, 100, 400));
+    assertThat(turns)
+        .containsExactly("we 2.5", "they 2.5", "we 2.5", "they 2.5", "we 2.5", "they 2.5");
     assertThat(outcome.ours()).containsExactly(200.0, 300.0);
     assertThat(outcome.theirs()).containsExactly(100.0, 400.0);
     assertThat(progress.toString(StandardCharsets.UTF_8).lines())
@@ -75,7 +78,11 @@ class ComparisonTest {
   @Test
   void theRatioIsThatOfTheMediansWhateverTheOrder() {
     Outcome outcome =
-        run(3, 0.9, new Scripted("we", 0, 90, 9_000_000, 80), new Scripted("they", 0, 1, 100, 5_000));
+        run(
+            3,
+            0.9,
+            new Scripted("we", 0, 90, 9_000_000, 80),
+            new Scripted("they", 0, 1, 100, 5_000));
     assertThat(outcome.ratio()).isEqualTo(0.9);
     assertThat(outcome.ratios()).containsExactly(80 / 5_000.0, 90.0, 90_000.0);
   }
@@ -99,7 +106,8 @@ class ComparisonTest {
 
   @Test
   void whereThereIsNoRatioTheValueIsHeldAgainstTheMark() {
-    Outcome none = run(3, Unit.BYTES, Mark.atMost(0.01), new Scripted("we", 0.002, 16, 0.001), new Goal(0));
+    Outcome none =
+        run(3, Unit.BYTES, Mark.atMost(0.01), new Scripted("we", 0.002, 16, 0.001), new Goal(0));
     Outcome some = run(1, Unit.BYTES, Mark.atMost(0.01), new Scripted("we", 0.011), new Goal(0));
 
     assertThat(turns).hasSize(4); // none to warm up
@@ -108,42 +116,78 @@ class ComparisonTest {
     assertThat(none.reached()).isTrue();
     assertThat(some.reached()).isFalse();
     List<String> lines = CompareReport.table(List.of(none, some)).lines().toList();
-    assertThat(lines.get(1).split("  +")).containsExactly(
-        "reads, depth 1", "0.002 B", "(0.001 B to 16.000 B)", "the goal", "0.000 B", "(0.000 B to 0.000 B)",
-        "<= 0.01 reached");
+    assertThat(lines.get(1).split("  +"))
+        .containsExactly(
+            "reads, depth 1",
+            "0.002 B",
+            "(0.001 B to 16.000 B)",
+            "the goal",
+            "0.000 B",
+            "(0.000 B to 0.000 B)",
+            "<= 0.01 reached");
     assertThat(lines.get(2)).endsWith(" <= 0.01 missed");
   }
 
   @Test
   void aLineOfTheTable() {
     Outcome outcome =
-        run(3, 0.95, new Scripted("we", 0, 9_500, 9_400, 12_345), new Scripted("they", 0, 10_000, 11_000, 9_000));
+        run(
+            3,
+            0.95,
+            new Scripted("we", 0, 9_500, 9_400, 12_345),
+            new Scripted("they", 0, 10_000, 11_000, 9_000));
     Outcome unmarked = run(1, Double.NaN, new Scripted("we", 0, 1), new Scripted("others", 0, 3));
     List<String> lines = CompareReport.table(List.of(outcome, unmarked)).lines().toList();
     assertThat(lines).hasSize(3);
-    assertThat(lines.get(0).split("  +")).containsExactly(
-        "work", "ours", "(least to most)", "against", "theirs", "(least to most)", "ratio", "(least to most)", "mark");
-    assertThat(lines.get(1).split("  +")).containsExactly(
-        "reads, depth 1", "9,500", "(9,400 to 12,345)", "they", "10,000", "(9,000 to 11,000)", "0.95", "(0.85 to 1.37)",
-        ">= 0.95 reached");
-    assertThat(lines.get(2).strip().split("  +")).containsExactly(
-        "reads, depth 1", "1", "(1 to 1)", "others", "3", "(3 to 3)", "0.33", "(0.33 to 0.33)");
+    assertThat(lines.get(0).split("  +"))
+        .containsExactly(
+            "work",
+            "ours",
+            "(least to most)",
+            "against",
+            "theirs",
+            "(least to most)",
+            "ratio",
+            "(least to most)",
+            "mark");
+    assertThat(lines.get(1).split("  +"))
+        .containsExactly(
+            "reads, depth 1",
+            "9,500",
+            "(9,400 to 12,345)",
+            "they",
+            "10,000",
+            "(9,000 to 11,000)",
+            "0.95",
+            "(0.85 to 1.37)",
+            ">= 0.95 reached");
+    assertThat(lines.get(2).strip().split("  +"))
+        .containsExactly(
+            "reads, depth 1", "1", "(1 to 1)", "others", "3", "(3 to 3)", "0.33", "(0.33 to 0.33)");
   }
 
   @Test
   void theTableIsAsWideAsTheLongestName() {
-    Comparison longer = new Turns("x".repeat(50), Unit.SECONDS, new Scripted("we", 9, 1.5), new Goal(1), Mark.atMost(1));
+    Comparison longer =
+        new Turns(
+            "x".repeat(50), Unit.SECONDS, new Scripted("we", 9, 1.5), new Goal(1), Mark.atMost(1));
     Outcome first = longer.run(1, 1, new PrintStream(progress, true, StandardCharsets.UTF_8));
     Outcome second = run(1, 0.9, new Scripted("we", 0, 1), new Scripted("they", 0, 1));
     List<String> lines = CompareReport.table(List.of(first, second)).lines().toList();
-    assertThat(lines.get(1)).startsWith("x".repeat(50) + " ").contains(" 1.50 s ", "(1.50 s to 1.50 s)").endsWith("<= 1.00 missed");
-    assertThat(lines.get(2).indexOf("(1 to 1)") + "(1 to 1)".length()).isEqualTo(lines.get(0).indexOf(")") + 1);
-    assertThat(progress.toString(StandardCharsets.UTF_8)).contains(": we 1.50 s, the goal 1.00 s (1 of 1)");
+    assertThat(lines.get(1))
+        .startsWith("x".repeat(50) + " ")
+        .contains(" 1.50 s ", "(1.50 s to 1.50 s)")
+        .endsWith("<= 1.00 missed");
+    assertThat(lines.get(2).indexOf("(1 to 1)") + "(1 to 1)".length())
+        .isEqualTo(lines.get(0).indexOf(")") + 1);
+    assertThat(progress.toString(StandardCharsets.UTF_8))
+        .contains(": we 1.50 s, the goal 1.00 s (1 of 1)");
   }
 
   @Test
   void theSameForScripts() throws IOException {
-    Outcome outcome = run(2, 0.95, new Scripted("we", 0, 200, 100), new Scripted("they", 0, 300, 300));
+    Outcome outcome =
+        run(2, 0.95, new Scripted("we", 0, 200, 100), new Scripted("they", 0, 300, 300));
     Outcome unmarked = run(1, Double.NaN, new Scripted("we", 0, 1), new Scripted("others", 0, 2));
     Map<String, Object> all = JSON.std.mapFrom(CompareReport.json(List.of(outcome, unmarked)));
     assertThat(all).containsEntry("command", "compare");
@@ -170,7 +214,10 @@ class ComparisonTest {
   @Test
   void whatHasNoRatioHasNoneForScripts() throws IOException {
     Outcome outcome = run(1, Unit.BYTES, Mark.atMost(0.01), new Scripted("we", 0), new Goal(0));
-    List<?> lines = (List<?>) Objects.requireNonNull(JSON.std.mapFrom(CompareReport.json(List.of(outcome))).get("comparisons"));
+    List<?> lines =
+        (List<?>)
+            Objects.requireNonNull(
+                JSON.std.mapFrom(CompareReport.json(List.of(outcome))).get("comparisons"));
     Map<?, ?> line = (Map<?, ?>) lines.getFirst();
     assertThat(line.containsKey("ratio")).isTrue();
     assertThat(line.get("ratio")).isNull();

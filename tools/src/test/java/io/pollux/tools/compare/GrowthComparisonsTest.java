@@ -17,16 +17,22 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The lines about growth: what they are, what is aimed at, and that one in a process of its own comes back as it was. */
+/**
+ * The lines about growth: what they are, what is aimed at, and that one in a process of its own
+ * comes back as it was.
+ */
 @Timeout(120)
 class GrowthComparisonsTest {
   private static List<Comparison> all() {
-    return Stream.concat(GrowthComparisons.of(null).stream(), GrowthComparisons.onImages(null).stream()).toList();
+    return Stream.concat(
+            GrowthComparisons.of(null).stream(), GrowthComparisons.onImages(null).stream())
+        .toList();
   }
 
   @Test
   void whatIsAimedAtIsAMost() {
-    Map<String, Mark> marks = all().stream().collect(Collectors.toMap(Comparison::work, Comparison::mark));
+    Map<String, Mark> marks =
+        all().stream().collect(Collectors.toMap(Comparison::work, Comparison::mark));
 
     assertThat(marks).hasSize(39);
     for (String where : List.of("bare", "XFS", "GFS2")) {
@@ -70,7 +76,13 @@ class GrowthComparisonsTest {
   @Test
   void whatAProcessOfItsOwnSaysIsTheSame() {
     Growth growth = (Growth) all().getFirst();
-    Outcome there = new Outcome(growth, List.of(110.0, 130.0, 120.0), List.of(100.0, 90.0, 101.0), List.of(1.1, 1.5, 1.2), 1.2);
+    Outcome there =
+        new Outcome(
+            growth,
+            List.of(110.0, 130.0, 120.0),
+            List.of(100.0, 90.0, 101.0),
+            List.of(1.1, 1.5, 1.2),
+            1.2);
 
     Outcome here = growth.read(CompareReport.json(List.of(there)));
 
@@ -81,32 +93,46 @@ class GrowthComparisonsTest {
   @Test
   void whatIsNoOutcomeIsSaid() {
     Growth growth = (Growth) all().getFirst();
-    for (String json : List.of("", "{", "{}", "[]", "{\"comparisons\":[]}", "{\"comparisons\":[{\"ours\":[1]}]}",
-        "{\"comparisons\":[{\"ours\":[],\"theirs\":[1],\"ratios\":[1]}]}")) {
-      assertThatThrownBy(() -> growth.read(json)).as(json).isInstanceOf(Failure.class).hasMessageStartingWith("compare: its output ");
+    for (String json :
+        List.of(
+            "",
+            "{",
+            "{}",
+            "[]",
+            "{\"comparisons\":[]}",
+            "{\"comparisons\":[{\"ours\":[1]}]}",
+            "{\"comparisons\":[{\"ours\":[],\"theirs\":[1],\"ratios\":[1]}]}")) {
+      assertThatThrownBy(() -> growth.read(json))
+          .as(json)
+          .isInstanceOf(Failure.class)
+          .hasMessageStartingWith("compare: its output ");
     }
   }
 
   @Test
   void whenOneOfTheTwoCanNotBeMadeThereIsNone() {
     List<String> closed = new ArrayList<>();
-    Load base = new Load() {
-      @Override
-      public void io() {
-        closed.add("used");
-      }
+    Load base =
+        new Load() {
+          @Override
+          public void io() {
+            closed.add("used");
+          }
 
-      @Override
-      public void close() {
-        closed.add("closed");
-      }
-    };
+          @Override
+          public void close() {
+            closed.add("closed");
+          }
+        };
     RuntimeException refused = new IllegalStateException("refused");
 
     assertThatThrownBy(
-            () -> Growth.Pair.of(() -> base, () -> {
-              throw refused;
-            }))
+            () ->
+                Growth.Pair.of(
+                    () -> base,
+                    () -> {
+                      throw refused;
+                    }))
         .isSameAs(refused);
     assertThat(closed).containsExactly("closed");
     new Growth.Pair(base, base).close();
@@ -116,7 +142,11 @@ class GrowthComparisonsTest {
   @Test
   void aCaseAndItsBaseAreReallyRun() {
     ByteArrayOutputStream progress = new ByteArrayOutputStream();
-    Comparison one = GrowthComparisons.of(null).stream().filter(row -> row.work().equals("growth: depth 8")).findFirst().orElseThrow();
+    Comparison one =
+        GrowthComparisons.of(null).stream()
+            .filter(row -> row.work().equals("growth: depth 8"))
+            .findFirst()
+            .orElseThrow();
 
     Outcome outcome = one.run(2, 0.1, new PrintStream(progress, true, StandardCharsets.UTF_8));
 
@@ -124,7 +154,10 @@ class GrowthComparisonsTest {
     assertThat(outcome.theirs()).hasSize(2).allSatisfy(nanos -> assertThat(nanos).isPositive());
     assertThat(outcome.ratios()).hasSize(2);
     assertThat(outcome.ratio()).isBetween(outcome.ratios().getFirst(), outcome.ratios().getLast());
-    assertThat(progress.toString(StandardCharsets.UTF_8).lines()).hasSize(2).first().asString()
+    assertThat(progress.toString(StandardCharsets.UTF_8).lines())
+        .hasSize(2)
+        .first()
+        .asString()
         .matches("growth: depth 8: [0-9,]+ ns, depth 32 [0-9,]+ ns, ratio [0-9.]+ \\(1 of 2\\)");
   }
 }

@@ -17,8 +17,14 @@ class KernelComparisonsTest {
   void bothSidesOfEachDoTheirWork() {
     List<Comparison> all = KernelComparisons.of(7, MAIN_BYTES, null);
 
-    assertThat(all).extracting(Comparison::work).contains("one at a time on a null disk", "bench on a disk in memory", "XFS on a null disk");
-    assertThat(all).extracting(Comparison::work).doesNotHaveDuplicates().doesNotContainAnyElementsOf(RingComparisons.names());
+    assertThat(all)
+        .extracting(Comparison::work)
+        .contains(
+            "one at a time on a null disk", "bench on a disk in memory", "XFS on a null disk");
+    assertThat(all)
+        .extracting(Comparison::work)
+        .doesNotHaveDuplicates()
+        .doesNotContainAnyElementsOf(RingComparisons.names());
     assertThat(all.size()).isEqualTo(KernelComparisons.twoProcessors() ? 5 : 4);
     assertThat(all.stream().map(Comparison::work).filter(KernelComparisons.withThreads()::contains))
         .hasSize(KernelComparisons.twoProcessors() ? 1 : 0);

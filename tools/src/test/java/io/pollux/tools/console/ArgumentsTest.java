@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Timeout;
 /** Bytes that come from the process's command line, and those that go out. */
 @Timeout(10)
 class ArgumentsTest {
-  private static final Charset LOCALE = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
+  private static final Charset LOCALE =
+      Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
   private static byte[] line(byte[]... words) {
     ByteArrayOutputStream line = new ByteArrayOutputStream();
@@ -37,7 +38,9 @@ class ArgumentsTest {
   void everyByteThatWasTypedIsThere() {
     byte[] name = latin("image:/\377\376");
     String[] decoded = {"cat", new String(name, LOCALE), ""};
-    String[] exact = Arguments.exact(decoded, line(latin("java"), latin("-cp"), latin("cat"), name, new byte[0]));
+    String[] exact =
+        Arguments.exact(
+            decoded, line(latin("java"), latin("-cp"), latin("cat"), name, new byte[0]));
     assertThat(exact[0]).isEqualTo("cat");
     assertThat(PathName.of(exact[1]).bytes()).isEqualTo(name);
     assertThat(exact[2]).isEmpty();
@@ -46,7 +49,8 @@ class ArgumentsTest {
   @Test
   void anotherCommandLineIsNotTaken() {
     String[] decoded = {"cat", "/a"};
-    assertThat(Arguments.exact(decoded, line(latin("java"), latin("cat"), latin("/b")))).isSameAs(decoded);
+    assertThat(Arguments.exact(decoded, line(latin("java"), latin("cat"), latin("/b"))))
+        .isSameAs(decoded);
     assertThat(Arguments.exact(decoded, line(latin("/a")))).isSameAs(decoded);
     assertThat(Arguments.exact(decoded, new byte[0])).isSameAs(decoded);
   }
@@ -54,7 +58,8 @@ class ArgumentsTest {
   @Test
   void bytesInAMessageAreMadeVisible() {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    new Console(OutputStream.nullOutputStream(), new PrintStream(err, true, UTF_8), stop -> {}).error("\udcff\n\udcfex: 🐟");
+    new Console(OutputStream.nullOutputStream(), new PrintStream(err, true, UTF_8), stop -> {})
+        .error("\udcff\n\udcfex: 🐟");
     assertThat(err.toString(UTF_8)).isEqualTo("pollux: \\xff \\xfex: 🐟\n");
   }
 

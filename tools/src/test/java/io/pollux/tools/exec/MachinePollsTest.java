@@ -66,7 +66,9 @@ final class MachinePollsTest {
     return new Machine(
         Linker.nativeLinker()
             .upcallStub(
-                MethodHandles.lookup().bind(this, "call", MethodType.methodType(long.class, words)), type, Arena.global()));
+                MethodHandles.lookup().bind(this, "call", MethodType.methodType(long.class, words)),
+                type,
+                Arena.global()));
   }
 
   @Test

@@ -4,11 +4,11 @@ package io.pollux.tools.exec;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters.IrqMode;
 import io.pollux.block.driver.NullParameters;
+import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
-import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
@@ -25,9 +25,39 @@ final class OrderTest {
         List.of(
             TargetSpec.SAMPLE,
             TargetSpec.SAMPLE.withDisk(Disk.NULL),
-            new TargetSpec(null, null, null, Disk.NULL, OptionalLong.empty(), false, false, NullParameters.DEFAULT, null, false),
-            new TargetSpec(null, Fs.NONE, null, Disk.NULL, OptionalLong.of(1L << 40), true, false, parameters, null, false),
-            new TargetSpec(IMAGE, Fs.GFS2, null, Disk.FILE, OptionalLong.empty(), false, true, null, FaultPlan.parse("error-rate=0.5"), false));
+            new TargetSpec(
+                null,
+                null,
+                null,
+                Disk.NULL,
+                OptionalLong.empty(),
+                false,
+                false,
+                NullParameters.DEFAULT,
+                null,
+                false),
+            new TargetSpec(
+                null,
+                Fs.NONE,
+                null,
+                Disk.NULL,
+                OptionalLong.of(1L << 40),
+                true,
+                false,
+                parameters,
+                null,
+                false),
+            new TargetSpec(
+                IMAGE,
+                Fs.GFS2,
+                null,
+                Disk.FILE,
+                OptionalLong.empty(),
+                false,
+                true,
+                null,
+                FaultPlan.parse("error-rate=0.5"),
+                false));
     for (TargetSpec spec : specs) {
       assertThat(Order.read(Order.write(spec))).isEqualTo(spec);
     }

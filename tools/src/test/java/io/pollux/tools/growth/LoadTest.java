@@ -18,17 +18,20 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Each load does its requests, and all that it took is given back: a read that is not done whole throws, and so does a close that leaves
- * files, contexts or requests in the kernel.
+ * Each load does its requests, and all that it took is given back: a read that is not done whole
+ * throws, and so does a close that leaves files, contexts or requests in the kernel.
  */
 @Timeout(60)
 class LoadTest {
-  private static final long SOME = 4L << 20; // KiB: less than what the disks of those below take that are not given back
+  // KiB: less than what the disks of those below take that are not given back
+  private static final long SOME = 4L << 20;
 
   /** Address space of this process, in KiB. */
   private static long mapped() throws IOException {
     return Files.readAllLines(Path.of("/proc/self/status")).stream()
-        .filter(line -> line.startsWith("VmSize:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum();
+        .filter(line -> line.startsWith("VmSize:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+        .sum();
   }
 
   private static void runs(Load load) {
@@ -40,15 +43,29 @@ class LoadTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 32", "8, 1, 1, 32", "1024, 1, 1, 32", "32, 16, 1, 32", "1024, 16, 8, 32", "32, 16, 32, 32",
-    "1, 1, 1, 1", "1024, 1, 1, 1", "32, 16, 1, 1"
+    "1, 1, 1, 32",
+    "8, 1, 1, 32",
+    "1024, 1, 1, 32",
+    "32, 16, 1, 32",
+    "1024, 16, 8, 32",
+    "32, 16, 32, 32",
+    "1, 1, 1, 1",
+    "1024, 1, 1, 1",
+    "32, 16, 1, 1"
   })
   void devices(int depth, int devices, int inARow, int perCall) throws ErrnoException {
     runs(new DeviceLoad(depth, devices, inARow, perCall));
   }
 
   @ParameterizedTest
-  @CsvSource({"NONE, 1, 1024", "NONE, 16, 512", "XFS, 1, 1024", "XFS, 16, 512", "GFS2, 1, 1024", "GFS2, 16, 512"})
+  @CsvSource({
+    "NONE, 1, 1024",
+    "NONE, 16, 512",
+    "XFS, 1, 1024",
+    "XFS, 16, 512",
+    "GFS2, 1, 1024",
+    "GFS2, 16, 512"
+  })
   void contexts(Fs fs, int contexts, int inFlight) throws ErrnoException {
     runs(new ContextLoad(Bed.of(fs), contexts, 1, inFlight));
   }
@@ -68,7 +85,8 @@ class LoadTest {
     long before = mapped();
 
     assertThatThrownBy(() -> new DeviceLoad(70_000, 16, 1, 32)).hasMessageContaining("io_setup2");
-    assertThatThrownBy(() -> new ContextLoad(Bed.ofDisks(16), 3000, 1, 32)).hasMessageContaining("io_setup2");
+    assertThatThrownBy(() -> new ContextLoad(Bed.ofDisks(16), 3000, 1, 32))
+        .hasMessageContaining("io_setup2");
     for (int i = 0; i < 10; i++) {
       assertThatThrownBy(() -> Bed.ofFiles(zeroes, 1)).isInstanceOf(NoSuchElementException.class);
     }

@@ -49,8 +49,10 @@ class NeighboursTest {
 
   @Test
   void aTurnIsHeldAgainstItsNeighbourAndNotAgainstTheMiddle() {
-    // The machine is twice as slow for two of five turns, and for both; once it looks away for a moment.
-    Round round = Round.of(new double[] {100, 200, 100, 200, 100}, new double[] {150, 300, 900, 300, 150});
+    // The machine is twice as slow for two of five turns, and for both; once it looks away for a
+    // moment.
+    Round round =
+        Round.of(new double[] {100, 200, 100, 200, 100}, new double[] {150, 300, 900, 300, 150});
 
     assertThat(round.ratio()).isEqualTo(1.5);
     assertThat(round.base()).isEqualTo(100);

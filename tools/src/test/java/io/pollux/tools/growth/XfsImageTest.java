@@ -20,7 +20,9 @@ class XfsImageTest {
 
   private static void needsTheMachine() {
     String missing = XfsImage.missing();
-    assumeTrue(missing == null || "1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), String.valueOf(missing));
+    assumeTrue(
+        missing == null || "1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")),
+        String.valueOf(missing));
     assertThat(missing).isNull();
   }
 
@@ -28,11 +30,16 @@ class XfsImageTest {
   void theFilesAreAsLargeAsTheBareDisk() throws ErrnoException {
     needsTheMachine();
 
-    Bed made = XfsImage.with(image -> {
-      images.add(image);
-      assertThat(image).exists();
-      return Bed.ofFiles(image, 3);
-    }, progress::add, 3, 100);
+    Bed made =
+        XfsImage.with(
+            image -> {
+              images.add(image);
+              assertThat(image).exists();
+              return Bed.ofFiles(image, 3);
+            },
+            progress::add,
+            3,
+            100);
     try (made) {
       assertThat(made.files()).isEqualTo(3);
       assertThat(made.blocks() * Bed.BLOCK).isEqualTo(XfsImage.FILE_BYTES);
@@ -48,10 +55,15 @@ class XfsImageTest {
     RuntimeException refused = new IllegalStateException("refused");
 
     assertThatThrownBy(
-            () -> XfsImage.with(image -> {
-              images.add(image);
-              throw refused;
-            }, progress::add, 0, 1))
+            () ->
+                XfsImage.with(
+                    image -> {
+                      images.add(image);
+                      throw refused;
+                    },
+                    progress::add,
+                    0,
+                    1))
         .isSameAs(refused);
     assertThat(images).hasSize(1).allSatisfy(image -> assertThat(image).doesNotExist());
   }

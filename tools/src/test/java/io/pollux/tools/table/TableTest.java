@@ -24,30 +24,44 @@ import org.junit.jupiter.api.Timeout;
 class TableTest {
   /** A tag, what is between tags, or what must not be there. */
   private static final Pattern XML =
-      Pattern.compile("<\\?[^>]*\\?>|<(/?)([a-z]+)((?: [a-zA-Z0-9-]+=\"[^\"<&]*\")*)(/?)>|([^<&]|&(?:amp|lt|gt|quot);)+|(.)", Pattern.DOTALL);
+      Pattern.compile(
+          "<\\?[^>]*\\?>|<(/?)([a-z]+)((?:"
+              + " [a-zA-Z0-9-]+=\"[^\"<&]*\")*)(/?)>|([^<&]|&(?:amp|lt|gt|quot);)+|(.)",
+          Pattern.DOTALL);
 
   private static Measurement empty(String file, String disk) {
     return empty(file, disk, disk + "0", "A CPU, 2 CPUs, Linux 6, Java 25");
   }
 
   private static Measurement empty(String file, String disk, String device, String machine) {
-    return new Measurement(new Measurement.Where("xfs", disk, device, file, machine, LocalDate.of(2026, 1, 2), 3, 1.5));
+    return new Measurement(
+        new Measurement.Where(
+            "xfs", disk, device, file, machine, LocalDate.of(2026, 1, 2), 3, 1.5));
   }
 
-  /** As on two processors: what interrupts has rounds of 1, 2 and 5, and only at depth 1 does what is polled vary too. */
+  /**
+   * As on two processors: what interrupts has rounds of 1, 2 and 5, and only at depth 1 does what
+   * is polled vary too.
+   */
   private static Measurement varied(String file, String device, String machine) {
     Measurement made = empty(file, "null", device, machine);
     for (Posting.Row posted : Posting.ROWS) {
       for (int part : new int[] {2, 5, 1}) {
         made.add(posted.depth(), Way.AIO, 1e6 * posted.depth() * part);
         made.add(posted.depth(), Way.RING, 1e6 * posted.depth() * (posted.depth() == 4 ? 1 : part));
-        made.add(posted.depth(), Way.ALL, 6e6 * posted.depth() * (posted.depth() == 1 ? part : 1.0 + part / 10.0));
+        made.add(
+            posted.depth(),
+            Way.ALL,
+            6e6 * posted.depth() * (posted.depth() == 1 ? part : 1.0 + part / 10.0));
       }
     }
     return made;
   }
 
-  /** Everything turned on is 1.75 times aio; aio is 1, 1.1 and 0.9 million at depth 1, and twice as much at 2. */
+  /**
+   * Everything turned on is 1.75 times aio; aio is 1, 1.1 and 0.9 million at depth 1, and twice as
+   * much at 2.
+   */
   private static Measurement measured() {
     Measurement made = empty("/main.dat", "null");
     for (Posting.Row posted : Posting.ROWS) {
@@ -83,7 +97,9 @@ class TableTest {
     assertThat(all.mode()).isEqualTo(Plan.Mode.RING);
     assertThat(all.polled()).isTrue();
     assertThat(all.fixedBufs()).isTrue();
-    assertThat(List.of(aio.batchSubmit(), aio.batchComplete(), all.batchSubmit(), all.batchComplete())).containsExactly(4, 4, 8, 8);
+    assertThat(
+            List.of(aio.batchSubmit(), aio.batchComplete(), all.batchSubmit(), all.batchComplete()))
+        .containsExactly(4, 4, 8, 8);
     assertThat(all.runtimeNanos()).isEqualTo(7);
   }
 
@@ -94,13 +110,33 @@ class TableTest {
         .containsExactly(
             "4 KiB random reads of /main.dat (xfs on null0), one thread, batches of up to 8",
             "a null disk: this kernel alone, no data is moved",
-            "A CPU, 2 CPUs, Linux 6, Java 25, 2026-01-02; median of 3 rounds in turns, 1.5 s a cell",
+            "A CPU, 2 CPUs, Linux 6, Java 25, 2026-01-02; median of 3 rounds in turns, 1.5 s a"
+                + " cell",
             "");
     assertThat(lines.get(6).strip().split(" +"))
-        .containsExactly("1", "1,000,000", "1,250,000", "1,750,000", "1.75", "77,000", "80,000", "132,000", "1.71");
+        .containsExactly(
+            "1",
+            "1,000,000",
+            "1,250,000",
+            "1,750,000",
+            "1.75",
+            "77,000",
+            "80,000",
+            "132,000",
+            "1.71");
     assertThat(lines.get(12).strip().split(" +"))
-        .containsExactly("64", "64,000,000", "80,000,000", "112,000,000", "1.75", "635,000", "776,000", "1,230,000", "1.94");
-    assertThat(lines.subList(5, 13)).allSatisfy(line -> assertThat(line).hasSameSizeAs(lines.get(5)));
+        .containsExactly(
+            "64",
+            "64,000,000",
+            "80,000,000",
+            "112,000,000",
+            "1.75",
+            "635,000",
+            "776,000",
+            "1,230,000",
+            "1.94");
+    assertThat(lines.subList(5, 13))
+        .allSatisfy(line -> assertThat(line).hasSameSizeAs(lines.get(5)));
     assertThat(lines).contains("least to most in a cell: at most 20 % of its median");
     assertThat(lines.subList(lines.size() - 9, lines.size()))
         .containsExactly(
@@ -117,17 +153,27 @@ class TableTest {
 
   @Test
   void cellsThatVaryAreMarkedWithHowFarAndWhy() {
-    List<String> lines = TableText.of(varied("/main.dat", "null0, irqmode=softirq", "A CPU")).lines().toList();
+    List<String> lines =
+        TableText.of(varied("/main.dat", "null0, irqmode=softirq", "A CPU")).lines().toList();
     assertThat(lines.get(6)).startsWith("    1    2,000,000*  2,000,000*  12,000,000*    6.00");
     assertThat(lines.get(8)).startsWith("    4    8,000,000*  4,000,000   28,800,000     3.60");
-    assertThat(lines).anySatisfy(line -> assertThat(line.strip().split(" +")).containsExactly("8", "aio", "8,000,000", "16,000,000", "40,000,000", "5.0"));
+    assertThat(lines)
+        .anySatisfy(
+            line ->
+                assertThat(line.strip().split(" +"))
+                    .containsExactly("8", "aio", "8,000,000", "16,000,000", "40,000,000", "5.0"));
     assertThat(lines).noneSatisfy(line -> assertThat(line).matches(" +4 +ring .*"));
     assertThat(lines)
-        .contains("* varied twofold or more from round to round, IOPS:", "  Least to most in the other cells: at most 33 % of the median.")
-        .contains("  With interrupts, a thread of the driver completes each read and wakes the thread that waits for it.")
+        .contains(
+            "* varied twofold or more from round to round, IOPS:",
+            "  Least to most in the other cells: at most 33 % of the median.")
+        .contains(
+            "  With interrupts, a thread of the driver completes each read and wakes the thread"
+                + " that waits for it.")
         .contains("  depth  2   3.60   1.81  reached; by single rounds, in 2 of 3")
         .contains("  depth  1   6.00   1.71  reached");
-    assertThat(lines.stream().filter(line -> !line.startsWith("A CPU"))).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(120));
+    assertThat(lines.stream().filter(line -> !line.startsWith("A CPU")))
+        .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(120));
     assertThat(TableText.of(varied("/main.dat", "null0, irqmode=none", "A CPU")))
         .contains("A cell without interrupts varies when the machine")
         .doesNotContain("a thread of the driver");
@@ -144,9 +190,15 @@ class TableTest {
   /** By the widths of DejaVu Sans, the widest font that the image asks for. */
   @Test
   void noTextLeavesTheChart() {
-    String processor = "Wide(R) Monumental(TM) MW-WWMM 9999WX 128-Core Processor With Everything @ 9.99GHz";
+    String processor =
+        "Wide(R) Monumental(TM) MW-WWMM 9999WX 128-Core Processor With Everything @ 9.99GHz";
     String machine = processor + ", 256 CPUs, Linux 6.18.44-very-long-local-version, Java 25.0.3";
-    String[] files = {"/main.dat", "/" + "directory with a name/".repeat(190), "/" + "M".repeat(4000), "/" + "文件系统".repeat(300)};
+    String[] files = {
+      "/main.dat",
+      "/" + "directory with a name/".repeat(190),
+      "/" + "M".repeat(4000),
+      "/" + "文件系统".repeat(300)
+    };
     for (String file : files) {
       Measurement measured = varied(file, "null0, irqmode=softirq", machine);
       measured.add(64, Way.ALL, 123e9); // numbers too
@@ -155,20 +207,29 @@ class TableTest {
       Matcher size = Pattern.compile("viewBox=\"0 0 ([0-9]+) ([0-9]+)\"").matcher(svg);
       assertThat(size.find()).isTrue();
       Matcher text =
-          Pattern.compile("<text x=\"([0-9.]+)\" y=\"([0-9.]+)\" font-size=\"([0-9]+)\" (?:text-anchor=\"(\\w+)\"|font-weight=\"600\") [^>]*>([^<]*)<")
+          Pattern.compile(
+                  "<text x=\"([0-9.]+)\" y=\"([0-9.]+)\" font-size=\"([0-9]+)\""
+                      + " (?:text-anchor=\"(\\w+)\"|font-weight=\"600\") [^>]*>([^<]*)<")
               .matcher(svg);
       int texts = 0;
       while (text.find()) {
         double width = TextWidth.of(text.group(5), Integer.parseInt(text.group(3)));
         double x = Double.parseDouble(text.group(1));
         String anchor = String.valueOf(text.group(4));
-        double left = anchor.equals("end") ? x - width : anchor.equals("middle") ? x - width / 2 : x;
+        double left =
+            anchor.equals("end") ? x - width : anchor.equals("middle") ? x - width / 2 : x;
         assertThat(left).as(text.group()).isNotNegative();
-        assertThat(left + width).as(text.group()).isLessThanOrEqualTo(Double.parseDouble(size.group(1)));
-        assertThat(Double.parseDouble(text.group(2))).as(text.group()).isLessThan(Double.parseDouble(size.group(2)));
+        assertThat(left + width)
+            .as(text.group())
+            .isLessThanOrEqualTo(Double.parseDouble(size.group(1)));
+        assertThat(Double.parseDouble(text.group(2)))
+            .as(text.group())
+            .isLessThan(Double.parseDouble(size.group(2)));
         texts++;
       }
-      assertThat(texts).isEqualTo((int) svg.lines().filter(line -> line.startsWith("<text")).count()).isGreaterThan(40);
+      assertThat(texts)
+          .isEqualTo((int) svg.lines().filter(line -> line.startsWith("<text")).count())
+          .isGreaterThan(40);
       assertThat(svg).contains("GHz, 256");
     }
   }
@@ -179,7 +240,8 @@ class TableTest {
     assertThat(TextWidth.wrap("", 10, 60, 9)).containsExactly("");
     List<String> long1 = TextWidth.wrap("x".repeat(100), 10, 100, 20);
     assertThat(String.join("", long1)).isEqualTo("x".repeat(100));
-    assertThat(long1).allSatisfy(line -> assertThat(TextWidth.of(line, 10)).isLessThanOrEqualTo(100));
+    assertThat(long1)
+        .allSatisfy(line -> assertThat(TextWidth.of(line, 10)).isLessThanOrEqualTo(100));
     List<String> cut = TextWidth.wrap("begin " + "🐟".repeat(1000) + " end", 10, 200, 2);
     assertThat(cut).hasSizeLessThanOrEqualTo(2);
     assertThat(String.join("", cut)).startsWith("begin").contains("…").endsWith("end");
@@ -192,8 +254,10 @@ class TableTest {
     List<String> lines = TableText.of(some).lines().toList();
     assertThat(lines.get(1)).isEqualTo("a disk in memory");
     assertThat(lines.get(2)).endsWith("; ended after 0 of 3 rounds in turns, 1.5 s a cell");
-    assertThat(lines.get(6).strip().split(" +")).containsExactly("1", "100", "-", "-", "-", "77,000", "80,000", "132,000", "1.71");
-    assertThat(lines).contains("  depth  1      -   1.71  not measured", "  reached at 0 of 7 depths");
+    assertThat(lines.get(6).strip().split(" +"))
+        .containsExactly("1", "100", "-", "-", "-", "77,000", "80,000", "132,000", "1.71");
+    assertThat(lines)
+        .contains("  depth  1      -   1.71  not measured", "  reached at 0 of 7 depths");
     Map<?, ?> row = (Map<?, ?>) rows(some).getFirst();
     assertThat(row.get("ratio")).isNull();
     assertThat(row.get("reached")).isEqualTo(false);
@@ -218,10 +282,13 @@ class TableTest {
     assertThat(rows).hasSize(7);
     Map<?, ?> second = (Map<?, ?>) rows.get(1);
     assertThat(second.get("depth")).isEqualTo(2);
-    assertThat(second.get("aio")).isEqualTo(Map.of("iops", 2e6, "rounds", List.of(1.8e6, 2e6, 2.2e6)));
+    assertThat(second.get("aio"))
+        .isEqualTo(Map.of("iops", 2e6, "rounds", List.of(1.8e6, 2e6, 2.2e6)));
     assertThat(second.get("ratio")).isEqualTo(1.75);
     assertThat(second.get("reached")).isEqualTo(false);
-    assertThat(second.get("series")).asInstanceOf(InstanceOfAssertFactories.MAP).containsEntry("before", 145_000);
+    assertThat(second.get("series"))
+        .asInstanceOf(InstanceOfAssertFactories.MAP)
+        .containsEntry("before", 145_000);
     assertThat(((Map<?, ?>) rows.get(3)).get("reached")).isEqualTo(true);
   }
 
@@ -232,19 +299,31 @@ class TableTest {
     List<String> curves = svg.lines().filter(line -> line.startsWith("<polyline")).toList();
     assertThat(curves).hasSize(6);
     assertThat(curves).filteredOn(line -> line.contains("stroke-dasharray")).hasSize(3);
-    assertThat(curves).allSatisfy(line -> assertThat(line).containsPattern("points=\"([0-9.]+,[0-9.]+ ?){7}\""));
+    assertThat(curves)
+        .allSatisfy(line -> assertThat(line).containsPattern("points=\"([0-9.]+,[0-9.]+ ?){7}\""));
     assertThat(svg)
-        .contains("this kernel, all, depth 8: 14,000,000 IOPS", "the series, before, depth 64: 635,000 IOPS")
+        .contains(
+            "this kernel, all, depth 8: 14,000,000 IOPS",
+            "the series, before, depth 64: 635,000 IOPS")
         .contains(">IOPS<", ">I/Os in flight (queue depth)<", ">50K<", ">1M<", ">64<")
         .contains("2026-01-02", "A CPU, 2 CPUs", "a null disk: this kernel alone, no data is moved")
         .contains("prefers-color-scheme: dark")
         .doesNotContain("<script", "href", "@import", "url(");
   }
 
-  /** Higher is further up, deeper is further right, and twice the depth is the same distance everywhere. */
+  /**
+   * Higher is further up, deeper is further right, and twice the depth is the same distance
+   * everywhere.
+   */
   @Test
   void theCurvesGoWhereTheNumbersAre() {
-    String line = TableChart.of(measured()).lines().filter(text -> text.startsWith("<polyline")).skip(3).findFirst().orElseThrow();
+    String line =
+        TableChart.of(measured())
+            .lines()
+            .filter(text -> text.startsWith("<polyline"))
+            .skip(3)
+            .findFirst()
+            .orElseThrow();
     double[] x = new double[7];
     double[] y = new double[7];
     Matcher point = Pattern.compile("([0-9.]+),([0-9.]+)").matcher(line);
@@ -255,7 +334,8 @@ class TableTest {
     }
     for (int i = 2; i < 7; i++) {
       assertThat(x[i] - x[i - 1]).isPositive().isCloseTo(x[1] - x[0], within(0.2));
-      assertThat(y[i] - y[i - 1]).isNegative().isCloseTo(y[1] - y[0], within(0.2)); // it doubles with the depth
+      // it doubles with the depth
+      assertThat(y[i] - y[i - 1]).isNegative().isCloseTo(y[1] - y[0], within(0.2));
     }
   }
 
@@ -279,7 +359,9 @@ class TableTest {
       assertThat(part.group(6)).as("at %s of %s", part.start(), svg).isNull();
       String name = part.group(2);
       if (name == null) {
-        assertThat(!open.isEmpty() || part.group().isBlank() || part.start() == 0).as(part.group()).isTrue();
+        assertThat(!open.isEmpty() || part.group().isBlank() || part.start() == 0)
+            .as(part.group())
+            .isTrue();
       } else if (!part.group(1).isEmpty()) {
         assertThat(open.pop()).isEqualTo(name);
       } else {

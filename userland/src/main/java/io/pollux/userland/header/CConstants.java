@@ -25,7 +25,8 @@ final class CConstants {
   static final IntFunction<String> DECIMAL = Integer::toString;
 
   /** A number in eight hexadecimal digits. */
-  static final IntFunction<String> HEXADECIMAL = value -> String.format(Locale.ROOT, "0x%08x", value);
+  static final IntFunction<String> HEXADECIMAL =
+      value -> String.format(Locale.ROOT, "0x%08x", value);
 
   private record Constant(String name, int value) {}
 
@@ -60,7 +61,8 @@ final class CConstants {
     return named(type, prefix, "__NR_", DECIMAL);
   }
 
-  private static CConstants named(Class<?> type, String prefix, String before, IntFunction<String> form) {
+  private static CConstants named(
+      Class<?> type, String prefix, String before, IntFunction<String> form) {
     List<Constant> found = new ArrayList<>();
     Arrays.stream(type.getFields())
         .filter(field -> Modifier.isStatic(field.getModifiers()) && field.getType() == int.class)
@@ -85,12 +87,19 @@ final class CConstants {
     }
   }
 
-  /** Returns a macro for each constant, guarded against a second definition, and assertions of the values. */
+  /**
+   * Returns a macro for each constant, guarded against a second definition, and assertions of the
+   * values.
+   */
   String macros() {
     StringBuilder text = new StringBuilder();
     for (Constant constant : constants) {
       text.append("#ifndef ").append(constant.name).append('\n');
-      text.append("#define ").append(constant.name).append(' ').append(form.apply(constant.value)).append('\n');
+      text.append("#define ")
+          .append(constant.name)
+          .append(' ')
+          .append(form.apply(constant.value))
+          .append('\n');
       text.append("#endif\n");
     }
     return text.append(assertions()).toString();
@@ -106,7 +115,12 @@ final class CConstants {
     for (int i = 0; i < constants.size(); i++) {
       Constant constant = constants.get(i);
       String comma = i + 1 < constants.size() ? "," : "";
-      text.append('\t').append(constant.name).append(" = ").append(form.apply(constant.value)).append(comma).append('\n');
+      text.append('\t')
+          .append(constant.name)
+          .append(" = ")
+          .append(form.apply(constant.value))
+          .append(comma)
+          .append('\n');
     }
     return text.append("};\n#endif\n").append(assertions()).toString();
   }
@@ -116,7 +130,10 @@ final class CConstants {
     for (Constant constant : constants) {
       // another header may have defined it with another sign
       text.append("POLLUX_ASSERT((uint32_t)").append(constant.name).append(" == ");
-      text.append(Integer.toUnsignedString(constant.value)).append("u, \"").append(constant.name).append("\");\n");
+      text.append(Integer.toUnsignedString(constant.value))
+          .append("u, \"")
+          .append(constant.name)
+          .append("\");\n");
     }
     return text.toString();
   }

@@ -12,11 +12,13 @@ import io.pollux.uapi.Nr;
 import java.lang.foreign.StructLayout;
 
 /**
- * The ABI of the series as one C header, generated from the layouts and constants of uapi. It compiles as C11 and C++11 at any warning
- * level, alone or together with {@code linux/aio_abi.h} or {@code libaio.h}.
+ * The ABI of the series as one C header, generated from the layouts and constants of uapi. It
+ * compiles as C11 and C++11 at any warning level, alone or together with {@code linux/aio_abi.h} or
+ * {@code libaio.h}.
  *
- * <p>Each of those headers has its own {@code struct iocb} and {@code struct io_event}, so the structures here have the prefix {@code
- * pollux_}. The additions of the series have their original names.
+ * <p>Each of those headers has its own {@code struct iocb} and {@code struct io_event}, so the
+ * structures here have the prefix {@code pollux_}. The additions of the series have their original
+ * names.
  */
 public final class CHeader {
   private static final String TOP =
@@ -96,16 +98,24 @@ public final class CHeader {
     text.append(CALLS).append(CConstants.calls(Nr.class, "IO_").macros());
 
     section(text, "aio_lio_opcode. NOOP is not implemented: EINVAL.");
-    text.append(CConstants.of(AioAbi.class, "IOCB_CMD_", CConstants.DECIMAL).enumerationUnless("__LINUX__AIO_ABI_H"));
+    text.append(
+        CConstants.of(AioAbi.class, "IOCB_CMD_", CConstants.DECIMAL)
+            .enumerationUnless("__LINUX__AIO_ABI_H"));
     section(text, "aio_flags: aio_resfd is valid; aio_reqprio is valid; complete by polling.");
     flags(text, "IOCB_FLAG_");
     section(text, "aio_rw_flags.");
     text.append(CConstants.of(AioAbi.class, "RWF_", CConstants.HEXADECIMAL).macros());
-    section(text, "flags of io_setup2. SQPOLL is an addition of pollux: the thread of SQTHREAD spins on the SQ ring.");
+    section(
+        text,
+        "flags of io_setup2. SQPOLL is an addition of pollux: the thread of SQTHREAD spins on the"
+            + " SQ ring.");
     flags(text, "IOCTX_FLAG_");
     section(text, "flags of io_ring_enter.");
     flags(text, "IORING_FLAG_");
-    section(text, "sq_flags, an addition of pollux: the thread of SQPOLL sleeps until io_ring_enter is called.");
+    section(
+        text,
+        "sq_flags, an addition of pollux: the thread of SQPOLL sleeps until io_ring_enter is"
+            + " called.");
     flags(text, "IORING_SQ_");
     section(text, "Maximum size of a fixed buffer in bytes.");
     text.append(CConstants.of(AioAbi.class, "AIO_FIXED_BUF_", CConstants.DECIMAL).macros());
@@ -114,7 +124,8 @@ public final class CHeader {
     text.append(new CStruct(Iocb.LAYOUT, "pollux_iocb", "aio_reqprio", "aio_offset").text());
     section(
         text,
-        "One completion. obj is the iocb's address, or its index on a USERIOCB or SCQRING context; res is the",
+        "One completion. obj is the iocb's address, or its index on a USERIOCB or SCQRING context;"
+            + " res is the",
         "bytes transferred, or a negative errno.");
     text.append(new CStruct(IoEvent.LAYOUT, "pollux_io_event", "res", "res2").text());
     section(text, "The signal mask of io_pgetevents: a pointer, and its size, 8.");
@@ -122,13 +133,16 @@ public final class CHeader {
 
     text.append('\n').append(RINGS);
     ring(text, AioIocbRing.LAYOUT, "aio_iocb_ring", "struct pollux_iocb iocbs[]");
-    section(text, "CQ ring: the program writes head. The kernel writes tail, and nr_events at setup.");
+    section(
+        text, "CQ ring: the program writes head. The kernel writes tail, and nr_events at setup.");
     ring(text, AioIoEventRing.LAYOUT, "aio_io_event_ring", "struct pollux_io_event events[]");
 
     section(
         text,
-        "The old completion ring, which io_setup maps into the process. A program may read its events if magic and",
-        "incompat_features have these values. Its indexes are in [0, nr) and follow the same rule. The kernel",
+        "The old completion ring, which io_setup maps into the process. A program may read its"
+            + " events if magic and",
+        "incompat_features have these values. Its indexes are in [0, nr) and follow the same rule."
+            + " The kernel",
         "writes the tail.");
     text.append(CConstants.of(AioAbi.class, "AIO_RING_", CConstants.HEXADECIMAL).macros());
     ring(text, AioRing.LAYOUT, "aio_ring", "struct pollux_io_event events[]");

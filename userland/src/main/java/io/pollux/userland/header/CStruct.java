@@ -75,17 +75,22 @@ final class CStruct {
       } else {
         String field = member.name().orElseThrow();
         text.append(line(type(member) + " " + field + ";", offset));
-        assertions.add(assertion("offsetof(struct " + name + ", " + field + ") == " + offset, name + "." + field));
+        assertions.add(
+            assertion(
+                "offsetof(struct " + name + ", " + field + ") == " + offset, name + "." + field));
       }
       offset += member.byteSize();
     }
     if (entries != null) {
       text.append(line("__extension__ " + entries + ";", offset));
       String array = entries.replaceFirst("^.* ", "").replace("[]", "");
-      assertions.add(assertion("offsetof(struct " + name + ", " + array + ") == " + offset, name + "." + array));
+      assertions.add(
+          assertion(
+              "offsetof(struct " + name + ", " + array + ") == " + offset, name + "." + array));
     }
     text.append("};\n");
-    assertions.add(assertion("sizeof(struct " + name + ") == " + layout.byteSize(), "size of " + name));
+    assertions.add(
+        assertion("sizeof(struct " + name + ") == " + layout.byteSize(), "size of " + name));
     return text.append(String.join("", assertions)).toString();
   }
 
@@ -101,6 +106,8 @@ final class CStruct {
     if (!(member instanceof ValueLayout)) {
       throw new IllegalArgumentException(name + ": no C type for " + member);
     }
-    return (signed.contains(member.name().orElseThrow()) ? "int" : "uint") + member.byteSize() * 8 + "_t";
+    return (signed.contains(member.name().orElseThrow()) ? "int" : "uint")
+        + member.byteSize() * 8
+        + "_t";
   }
 }

@@ -14,10 +14,11 @@ import org.junit.jupiter.api.Test;
 class CHeaderTest {
   private static final StructLayout LAYOUT =
       MemoryLayout.structLayout(
-          ValueLayout.JAVA_SHORT.withName("kind"),
-          MemoryLayout.paddingLayout(2),
-          ValueLayout.JAVA_INT.withName("count"),
-          ValueLayout.JAVA_LONG.withName("result")).withName("sample");
+              ValueLayout.JAVA_SHORT.withName("kind"),
+              MemoryLayout.paddingLayout(2),
+              ValueLayout.JAVA_INT.withName("count"),
+              ValueLayout.JAVA_LONG.withName("result"))
+          .withName("sample");
 
   /** Constants in the form that the classes of uapi use. */
   @SuppressWarnings("unused") // by reflection
@@ -36,10 +37,14 @@ class CHeaderTest {
     assertThat(new CStruct(LAYOUT, "x", "result").text())
         .containsSubsequence(
             "struct x {\n",
-            "uint16_t kind;", "/* 0 */",
-            "uint8_t pad2[2];", "/* 2 */",
-            "uint32_t count;", "/* 4 */",
-            "int64_t result;", "/* 8 */",
+            "uint16_t kind;",
+            "/* 0 */",
+            "uint8_t pad2[2];",
+            "/* 2 */",
+            "uint32_t count;",
+            "/* 4 */",
+            "int64_t result;",
+            "/* 8 */",
             "};\n",
             "offsetof(struct x, count) == 4",
             "offsetof(struct x, result) == 8",
@@ -50,7 +55,8 @@ class CHeaderTest {
   @Test
   void entriesFollowWhereTheHeaderEnds() {
     assertThat(CStruct.followedBy(LAYOUT, "x", "struct y ys[]").text())
-        .containsSubsequence("struct y ys[];", "/* 16 */", "offsetof(struct x, ys) == 16", "sizeof(struct x) == 16");
+        .containsSubsequence(
+            "struct y ys[];", "/* 16 */", "offsetof(struct x, ys) == 16", "sizeof(struct x) == 16");
   }
 
   @Test
@@ -71,26 +77,41 @@ class CHeaderTest {
         .containsSubsequence("#define SAMPLE_FLAG_ONE (1 << 0)", "#define SAMPLE_FLAG_TWO (1 << 1)")
         .containsSubsequence("SAMPLE_FLAG_ONE == 1u", "SAMPLE_FLAG_TWO == 2u")
         .doesNotContain("ODD", "OTHER", "HIDDEN");
-    assertThat(CConstants.of(Sample.class, "SAMPLE_ODD", CConstants.HEXADECIMAL).macros()).contains("SAMPLE_ODD 0x00000003");
-    assertThat(CConstants.of(Sample.class, "SAMPLE_", CConstants.DECIMAL).enumerationUnless("GUARD"))
+    assertThat(CConstants.of(Sample.class, "SAMPLE_ODD", CConstants.HEXADECIMAL).macros())
+        .contains("SAMPLE_ODD 0x00000003");
+    assertThat(
+            CConstants.of(Sample.class, "SAMPLE_", CConstants.DECIMAL).enumerationUnless("GUARD"))
         .containsSubsequence("#ifndef GUARD", "SAMPLE_FLAG_ONE = 1,", "SAMPLE_ODD = 3\n", "#endif");
     assertThat(CConstants.calls(Sample.class, "OTHER").macros()).contains("#define __NR_other 4");
   }
 
   @Test
   void whatIsNoFlagOrNotThereIsRefused() {
-    assertThatThrownBy(() -> CConstants.of(Sample.class, "SAMPLE_", CConstants.BIT).macros()).hasMessageContaining("not a flag");
-    assertThatThrownBy(() -> CConstants.of(Errno.class, "IOCB_", CConstants.DECIMAL)).hasMessageContaining("IOCB_");
+    assertThatThrownBy(() -> CConstants.of(Sample.class, "SAMPLE_", CConstants.BIT).macros())
+        .hasMessageContaining("not a flag");
+    assertThatThrownBy(() -> CConstants.of(Errno.class, "IOCB_", CConstants.DECIMAL))
+        .hasMessageContaining("IOCB_");
   }
 
   @Test
   void allOfTheAbiIsThere() {
     assertThat(CHeader.text())
         .contains(
-            "struct pollux_iocb {", "struct pollux_io_event {", "struct pollux_aio_sigset {", "struct aio_iocb_ring {",
-            "struct aio_io_event_ring {", "struct aio_ring {")
-        .contains("__NR_io_setup2 335", "__NR_io_ring_enter 336", "IOCB_CMD_NOOP = 6", "IOCB_FLAG_HIPRI (1 << 2)")
-        .contains("IOCTX_FLAG_SQPOLL (1 << 6)", "IORING_FLAG_GETEVENTS (1 << 1)", "IORING_SQ_NEED_WAKEUP (1 << 0)")
+            "struct pollux_iocb {",
+            "struct pollux_io_event {",
+            "struct pollux_aio_sigset {",
+            "struct aio_iocb_ring {",
+            "struct aio_io_event_ring {",
+            "struct aio_ring {")
+        .contains(
+            "__NR_io_setup2 335",
+            "__NR_io_ring_enter 336",
+            "IOCB_CMD_NOOP = 6",
+            "IOCB_FLAG_HIPRI (1 << 2)")
+        .contains(
+            "IOCTX_FLAG_SQPOLL (1 << 6)",
+            "IORING_FLAG_GETEVENTS (1 << 1)",
+            "IORING_SQ_NEED_WAKEUP (1 << 0)")
         .contains("RWF_APPEND 0x00000010", "AIO_RING_MAGIC 0xa10a10a1", "wraps to 0");
   }
 }

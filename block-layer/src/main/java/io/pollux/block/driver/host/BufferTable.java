@@ -6,14 +6,14 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iovec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.BitSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The registered buffers of one ring, a table of the host's. Each mapping that was used with the ring has a row of
- * entries, one per segment, or is recorded as refused. Only the ring's submitter may use it.
+ * The registered buffers of one ring, a table of the host's. Each mapping that was used with the
+ * ring has a row of entries, one per segment, or is recorded as refused. Only the ring's submitter
+ * may use it.
  */
 final class BufferTable {
   /** Entries of a table. */
@@ -30,7 +30,8 @@ final class BufferTable {
      * @param first index of the first
      * @param iovecs their memory; an empty iovec clears its entry
      * @param count number of entries
-     * @return the number of entries set before one was refused, or, if the first was, a negative errno
+     * @return the number of entries set before one was refused, or, if the first was, a negative
+     *     errno
      */
     int update(int first, MemorySegment iovecs, int count);
   }
@@ -59,8 +60,8 @@ final class BufferTable {
   /**
    * Makes an empty table.
    *
-   * @param detacher clears a row, from any thread: calls {@link #clear} on the ring's submitter, or does nothing if the
-   *     ring is closed
+   * @param detacher clears a row, from any thread: calls {@link #clear} on the ring's submitter, or
+   *     does nothing if the ring is closed
    */
   BufferTable(Machine machine, Consumer<Registration> detacher) {
     this.machine = machine;
@@ -70,10 +71,14 @@ final class BufferTable {
   /** Makes the table of a ring. If the host refuses it, the table refuses every mapping. */
   static BufferTable of(IoUring ring, Consumer<Registration> detacher) {
     int made = ring.makeBufferTable(ENTRIES);
-    return new BufferTable(made < 0 ? (first, iovecs, count) -> made : ring::updateBuffers, detacher);
+    return new BufferTable(
+        made < 0 ? (first, iovecs, count) -> made : ring::updateBuffers, detacher);
   }
 
-  /** Returns the entry that contains a range of a mapping, or {@link #NONE}. The first call registers the mapping. */
+  /**
+   * Returns the entry that contains a range of a mapping, or {@link #NONE}. The first call
+   * registers the mapping.
+   */
   int find(DmaMapping mapping, long address, int length) {
     DmaMapping.Attachment found = mapping.attachment(this);
     Registration mine = found == null ? register(mapping) : (Registration) found;
@@ -145,10 +150,13 @@ final class BufferTable {
     }
   }
 
-  /** Clears entries. Entries that the host does not clear stay unusable until the ring is closed. */
+  /**
+   * Clears entries. Entries that the host does not clear stay unusable until the ring is closed.
+   */
   private void clear(int first, int count) {
     try (Arena arena = Arena.ofConfined()) {
-      int done = machine.update(first, arena.allocate(count * Iovec.SIZE, Long.BYTES), count); // zeroes
+      // zeroes
+      int done = machine.update(first, arena.allocate(count * Iovec.SIZE, Long.BYTES), count);
       used.clear(first, first + Math.max(done, 0));
     }
   }

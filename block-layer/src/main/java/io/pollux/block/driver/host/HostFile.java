@@ -21,15 +21,19 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
   /** The largest logical block of a disk. */
   static final int MAX_BLOCK = 4096;
 
-  /** An offset beyond the end of any image and below every filesystem's limit: some don't reach an exabyte. */
+  /**
+   * An offset beyond the end of any image and below every filesystem's limit: some don't reach an
+   * exabyte.
+   */
   private static final long FAR_BEHIND = 1L << 43;
 
   private static final int S_IFMT = 0170000;
   private static final int S_IFBLK = 0060000;
 
   /**
-   * Opens a file, with O_DIRECT if blocks of the disk's size can be read that way. A block device has its own block
-   * size. A file has blocks of a sector, whatever the host's filesystem prefers, since images consist of sectors.
+   * Opens a file, with O_DIRECT if blocks of the disk's size can be read that way. A block device
+   * has its own block size. A file has blocks of a sector, whatever the host's filesystem prefers,
+   * since images consist of sectors.
    *
    * @throws IOException if the host refuses
    */
@@ -51,13 +55,15 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
   }
 
   /**
-   * Returns whether holes can be punched. It tries beyond the end of the file, where there is no data. Returns false
-   * for a block device.
+   * Returns whether holes can be punched. It tries beyond the end of the file, where there is no
+   * data. Returns false for a block device.
    */
   private static boolean punches(int fd, boolean readOnly) {
     return !readOnly
         && Libc.blockSize(fd) < 0
-        && Libc.fallocate(fd, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, FAR_BEHIND, MAX_BLOCK) == 0;
+        && Libc.fallocate(
+                fd, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, FAR_BEHIND, MAX_BLOCK)
+            == 0;
   }
 
   private static int blockSize(int fd) {
@@ -67,8 +73,9 @@ record HostFile(int fd, boolean direct, int blockSize, boolean punches) implemen
   }
 
   /**
-   * Returns whether blocks can be read past the host's page cache. Linux before 6.1 does not report the alignment it
-   * requires. So a trial reads the first two blocks to memory that is only aligned to a block.
+   * Returns whether blocks can be read past the host's page cache. Linux before 6.1 does not report
+   * the alignment it requires. So a trial reads the first two blocks to memory that is only aligned
+   * to a block.
    */
   private static boolean readsDirectly(int fd, int block) {
     int alignment = Libc.directAlignment(fd);

@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * One io_uring of the host: its memory and its calls. Callers decide which thread uses it. One thread at a time fills
- * and submits, and one at a time reaps; the two sides share no state.
+ * One io_uring of the host: its memory and its calls. Callers decide which thread uses it. One
+ * thread at a time fills and submits, and one at a time reaps; the two sides share no state.
  *
  * <p>Offsets and numbers are those of the host's {@code linux/io_uring.h}.
  */
@@ -187,7 +187,15 @@ final class IoUring implements AutoCloseable {
       MemorySegment array = arena.allocateFrom(ValueLayout.JAVA_INT, fds);
       MemorySegment state = Libc.newState(arena);
       long result =
-          Libc.syscall(state, Libc.NR_IO_URING_REGISTER, fd, REGISTER_FILES, array.address(), fds.length, 0, 0);
+          Libc.syscall(
+              state,
+              Libc.NR_IO_URING_REGISTER,
+              fd,
+              REGISTER_FILES,
+              array.address(),
+              fds.length,
+              0,
+              0);
       if (result < 0) {
         throw refused("io_uring_register", result);
       }
@@ -195,8 +203,8 @@ final class IoUring implements AutoCloseable {
   }
 
   /**
-   * Makes the ring's table of registered buffers, all empty. From a thread that may submit, as for all changes of the
-   * table.
+   * Makes the ring's table of registered buffers, all empty. From a thread that may submit, as for
+   * all changes of the table.
    *
    * @return 0 or a negative errno
    */
@@ -210,13 +218,14 @@ final class IoUring implements AutoCloseable {
   }
 
   /**
-   * Replaces entries of the table: the ring pins the new memory and releases the old. Requests refer to it by index
-   * with *_FIXED.
+   * Replaces entries of the table: the ring pins the new memory and releases the old. Requests
+   * refer to it by index with *_FIXED.
    *
    * @param first index of the first entry
    * @param iovecs memory of each entry; an empty one clears it
    * @param count number of entries
-   * @return the number of entries set before one was refused, or, if the first was, a negative errno
+   * @return the number of entries set before one was refused, or, if the first was, a negative
+   *     errno
    */
   int updateBuffers(int first, MemorySegment iovecs, int count) {
     try (Arena arena = Arena.ofConfined()) {
@@ -232,7 +241,8 @@ final class IoUring implements AutoCloseable {
   private int register(Arena arena, int what, MemorySegment with) {
     MemorySegment state = Libc.newState(arena);
     return (int)
-        Libc.syscall(state, Libc.NR_IO_URING_REGISTER, fd, what, with.address(), with.byteSize(), 0, 0);
+        Libc.syscall(
+            state, Libc.NR_IO_URING_REGISTER, fd, what, with.address(), with.byteSize(), 0, 0);
   }
 
   /** Returns the next entry to fill, zeroed. There must be one. */
@@ -267,7 +277,8 @@ final class IoUring implements AutoCloseable {
    * @return entries taken, or a negative errno
    */
   int submit(int wait, int flags) {
-    RawMemory.putIntRelease(sqTail, filled); // orders the entries before the tail; the host pairs with it
+    // orders the entries before the tail; the host pairs with it
+    RawMemory.putIntRelease(sqTail, filled);
     return (int)
         Libc.syscall(submitState, Libc.NR_IO_URING_ENTER, fd, unsubmitted(), wait, flags, 0, 0);
   }
@@ -278,19 +289,26 @@ final class IoUring implements AutoCloseable {
     return RawMemory.getLong(entry() + SQE_USER_DATA);
   }
 
-  /** Whether the host has completions that become visible only in a call. Requires SETUP_TASKRUN_FLAG. */
+  /**
+   * Whether the host has completions that become visible only in a call. Requires
+   * SETUP_TASKRUN_FLAG.
+   */
   boolean hasHidden() {
     return (RawMemory.getIntAcquire(sqFlags) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0;
   }
 
-  /** Makes the host add its completions to the ring. From the completing side. Returns 0 or a negative errno. */
+  /**
+   * Makes the host add its completions to the ring. From the completing side. Returns 0 or a
+   * negative errno.
+   */
   int lookForCompletions() {
     return (int) Libc.syscall(reapState, Libc.NR_IO_URING_ENTER, fd, 0, 0, ENTER_GETEVENTS, 0, 0);
   }
 
   /** Visible completions. From any thread; exact on the completing side. */
   int completions() {
-    return RawMemory.getIntAcquire(cqTail) - RawMemory.getInt(cqHead); // pairs with the host's release
+    // pairs with the host's release
+    return RawMemory.getIntAcquire(cqTail) - RawMemory.getInt(cqHead);
   }
 
   /** The user data of the first completion. */
@@ -318,13 +336,15 @@ final class IoUring implements AutoCloseable {
   }
 
   /**
-   * Closes the ring. Nothing is in flight. Files and buffers are unregistered first, since the host keeps them for a
-   * while after the close.
+   * Closes the ring. Nothing is in flight. Files and buffers are unregistered first, since the host
+   * keeps them for a while after the close.
    */
   @Override
   public void close() {
-    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0); // ENXIO if there are none
-    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0); // ENXIO if there are none
+    // ENXIO if there are none
+    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0);
+    // ENXIO if there are none
+    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0);
     Libc.munmap(sqes, sqesBytes);
     Libc.munmap(rings, ringsBytes);
     Libc.close(fd);

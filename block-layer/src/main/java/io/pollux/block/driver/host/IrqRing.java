@@ -19,9 +19,9 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A ring for an interrupt-driven hardware queue. Its own thread submits the requests that tasks queue, and completes
- * them. The thread sleeps in the host while it has no work. So I/O never interrupts a task's own thread, which may also
- * exit before its I/O completes.
+ * A ring for an interrupt-driven hardware queue. Its own thread submits the requests that tasks
+ * queue, and completes them. The thread sleeps in the host while it has no work. So I/O never
+ * interrupts a task's own thread, which may also exit before its I/O completes.
  *
  * <p>An eventfd wakes a sleeping thread: the ring has a read of it in flight.
  */
@@ -73,7 +73,12 @@ final class IrqRing implements AutoCloseable {
   @SuppressWarnings("unused") // through SLEEPING
   private volatile boolean sleeping;
 
-  private IrqRing(int fd, int depth, int eventFd, ThreadFactory threads, Function<BufferTable, Transfers> maker) {
+  private IrqRing(
+      int fd,
+      int depth,
+      int eventFd,
+      ThreadFactory threads,
+      Function<BufferTable, Transfers> maker) {
     this.fd = fd;
     this.maker = maker;
     this.depth = depth;
@@ -96,7 +101,8 @@ final class IrqRing implements AutoCloseable {
   }
 
   /** As above; the caller supplies the thread and the request slots. */
-  static IrqRing open(int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
+  static IrqRing open(
+      int fd, int depth, ThreadFactory threads, Function<BufferTable, Transfers> maker)
       throws IOException {
     int eventFd = Libc.eventfd();
     if (eventFd < 0) {
@@ -113,7 +119,9 @@ final class IrqRing implements AutoCloseable {
     Throwable refused = made.refusal;
     if (refused != null) {
       made.close();
-      throw refused instanceof IOException reason ? reason : new IOException("no ring: " + refused, refused);
+      throw refused instanceof IOException reason
+          ? reason
+          : new IOException("no ring: " + refused, refused);
     }
     return made;
   }
@@ -140,7 +148,10 @@ final class IrqRing implements AutoCloseable {
     }
   }
 
-  /** Whether the host and the thread have released all requests. Called after the queue was shut down. */
+  /**
+   * Whether the host and the thread have released all requests. Called after the queue was shut
+   * down.
+   */
   boolean isIdle() {
     Transfers mine = transfers;
     return gone || mine == null || !mine.busy();
@@ -206,8 +217,9 @@ final class IrqRing implements AutoCloseable {
   }
 
   /**
-   * Serves until the ring is closed. If a turn fails, the disk is shut down. Later turns complete requests in flight,
-   * because the host may write to their memory until then. After too many consecutive failures the thread exits.
+   * Serves until the ring is closed. If a turn fails, the disk is shut down. Later turns complete
+   * requests in flight, because the host may write to their memory until then. After too many
+   * consecutive failures the thread exits.
    */
   private void serve(IoUring ring, Transfers transfers, BufferTable table) {
     int failed = 0;
@@ -256,8 +268,9 @@ final class IrqRing implements AutoCloseable {
   }
 
   /**
-   * Has the thread clear the row of a closed mapping, which has nothing in flight, and waits for it. Only the ring's
-   * own thread may change the table (SINGLE_ISSUER), and it waits for no task meanwhile. From any other thread.
+   * Has the thread clear the row of a closed mapping, which has nothing in flight, and waits for
+   * it. Only the ring's own thread may change the table (SINGLE_ISSUER), and it waits for no task
+   * meanwhile. From any other thread.
    */
   private void detach(BufferTable.Registration registration) {
     assert Thread.currentThread() != thread : "a context that ends where its requests do";
@@ -270,7 +283,8 @@ final class IrqRing implements AutoCloseable {
   }
 
   private void clearDetached(BufferTable table) {
-    for (Detaching each = detaching.poll(); each != null; each = detaching.poll()) { // one for each waiting thread
+    // one for each waiting thread
+    for (Detaching each = detaching.poll(); each != null; each = detaching.poll()) {
       table.clear(each.registration);
       each.done.countDown();
     }
@@ -283,7 +297,9 @@ final class IrqRing implements AutoCloseable {
     return table;
   }
 
-  /** Announces a sleep, and then checks once more for work. Returns whether the thread may sleep. */
+  /**
+   * Announces a sleep, and then checks once more for work. Returns whether the thread may sleep.
+   */
   private boolean mayWait(IoUring ring, Transfers transfers) {
     SLEEPING.setOpaque(this, true);
     VarHandle.fullFence(); // pairs with wake
@@ -347,7 +363,8 @@ final class IrqRing implements AutoCloseable {
   @Override
   public void close() {
     closing = true;
-    Libc.write(wakeState, eventFd, one, Long.BYTES); // completes the eventfd's read, so that nothing stays in flight
+    // completes the eventfd's read, so that nothing stays in flight
+    Libc.write(wakeState, eventFd, one, Long.BYTES);
     awaitUninterruptibly(thread::join);
     Libc.close(eventFd);
     arena.close();

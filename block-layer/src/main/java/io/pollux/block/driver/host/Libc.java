@@ -44,7 +44,8 @@ final class Libc {
   private static final int MAP_SHARED_POPULATE = 0x1 | 0x8000;
 
   private static final StructLayout STATE = Linker.Option.captureStateLayout();
-  private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+  private static final VarHandle ERRNO =
+      STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
@@ -52,26 +53,38 @@ final class Libc {
 
   private static final MethodHandle SYSCALL =
       function("syscall", FunctionDescriptor.of(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG), 1);
-  private static final MethodHandle OPEN = function("open", FunctionDescriptor.of(INT, POINTER, INT), -1);
+  private static final MethodHandle OPEN =
+      function("open", FunctionDescriptor.of(INT, POINTER, INT), -1);
   private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(INT, INT), -1);
-  private static final MethodHandle IOCTL = function("ioctl", FunctionDescriptor.of(INT, INT, LONG, POINTER), 2);
-  private static final MethodHandle PREAD = function("pread", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
-  private static final MethodHandle PWRITE = function("pwrite", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
-  private static final MethodHandle LSEEK = function("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT), -1);
-  private static final MethodHandle WRITE = function("write", FunctionDescriptor.of(LONG, INT, LONG, LONG), -1);
-  private static final MethodHandle FDATASYNC = function("fdatasync", FunctionDescriptor.of(INT, INT), -1);
+  private static final MethodHandle IOCTL =
+      function("ioctl", FunctionDescriptor.of(INT, INT, LONG, POINTER), 2);
+  private static final MethodHandle PREAD =
+      function("pread", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
+  private static final MethodHandle PWRITE =
+      function("pwrite", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG), -1);
+  private static final MethodHandle LSEEK =
+      function("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT), -1);
+  private static final MethodHandle WRITE =
+      function("write", FunctionDescriptor.of(LONG, INT, LONG, LONG), -1);
+  private static final MethodHandle FDATASYNC =
+      function("fdatasync", FunctionDescriptor.of(INT, INT), -1);
   private static final MethodHandle FALLOCATE =
       function("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG), -1);
   private static final MethodHandle MMAP =
       function("mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG), -1);
-  private static final MethodHandle MUNMAP = function("munmap", FunctionDescriptor.of(INT, LONG, LONG), -1);
+  private static final MethodHandle MUNMAP =
+      function("munmap", FunctionDescriptor.of(INT, LONG, LONG), -1);
 
   /** For calls on the request path, which must not allocate. */
-  private static final ThreadLocal<MemorySegment> OWN_STATE = ThreadLocal.withInitial(() -> newState(Arena.ofAuto()));
+  private static final ThreadLocal<MemorySegment> OWN_STATE =
+      ThreadLocal.withInitial(() -> newState(Arena.ofAuto()));
 
   private Libc() {}
 
-  /** Links a function that sets errno. It is variadic from an argument on, unless variadicFrom is negative. */
+  /**
+   * Links a function that sets errno. It is variadic from an argument on, unless variadicFrom is
+   * negative.
+   */
   @SuppressWarnings("restricted") // calling C is what this class is for
   private static MethodHandle function(String name, FunctionDescriptor type, int variadicFrom) {
     Linker linker = Linker.nativeLinker();
@@ -100,7 +113,8 @@ final class Libc {
   }
 
   /** Makes a system call that the C library has no function for. */
-  static long syscall(MemorySegment state, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  static long syscall(
+      MemorySegment state, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     try {
       return result((long) SYSCALL.invokeExact(state, nr, a0, a1, a2, a3, a4, a5), state);
     } catch (Throwable e) {
@@ -113,7 +127,10 @@ final class Libc {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
       Charset names = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
-      return (int) result((int) OPEN.invokeExact(state, arena.allocateFrom(path.toString(), names), flags), state);
+      return (int)
+          result(
+              (int) OPEN.invokeExact(state, arena.allocateFrom(path.toString(), names), flags),
+              state);
     } catch (Throwable e) {
       throw none(e);
     }
@@ -141,15 +158,16 @@ final class Libc {
   }
 
   /**
-   * Returns the alignment that O_DIRECT requires of memory and offsets; 0 if unsupported, negative if the host does not
-   * report it.
+   * Returns the alignment that O_DIRECT requires of memory and offsets; 0 if unsupported, negative
+   * if the host does not report it.
    */
   static int directAlignment(int fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
       MemorySegment statx = arena.allocate(STATX_SIZE, Long.BYTES);
       long empty = arena.allocate(1).address();
-      long result = syscall(state, NR_STATX, fd, empty, AT_EMPTY_PATH, STATX_DIOALIGN, statx.address(), 0);
+      long result =
+          syscall(state, NR_STATX, fd, empty, AT_EMPTY_PATH, STATX_DIOALIGN, statx.address(), 0);
       if (result < 0 || (statx.get(INT, STX_MASK) & STATX_DIOALIGN) == 0) {
         return -1;
       }
@@ -228,7 +246,9 @@ final class Libc {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = newState(arena);
       return result(
-          (long) MMAP.invokeExact(state, 0L, bytes, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset), state);
+          (long)
+              MMAP.invokeExact(state, 0L, bytes, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset),
+          state);
     } catch (Throwable e) {
       throw none(e);
     }

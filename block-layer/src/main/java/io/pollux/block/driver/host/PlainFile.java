@@ -9,8 +9,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
- * A host file or block device, accessed by plain system calls. Unlike a FileChannel it stays open if a thread is interrupted
- * during I/O; {@link Thread#interrupt} only sets the interrupt status. All methods except close are thread-safe.
+ * A host file or block device, accessed by plain system calls. Unlike a FileChannel it stays open
+ * if a thread is interrupted during I/O; {@link Thread#interrupt} only sets the interrupt status.
+ * All methods except close are thread-safe.
  */
 public final class PlainFile implements AutoCloseable {
   private static final int SEEK_END = 2;

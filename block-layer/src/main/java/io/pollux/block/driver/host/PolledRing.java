@@ -7,14 +7,15 @@ import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 
 /**
- * A ring for a polled hardware queue. Any task submits, any task polls, and the poller completes what it finds.
+ * A ring for a polled hardware queue. Any task submits, any task polls, and the poller completes
+ * what it finds.
  *
- * <p>If the device can be polled, a poll of the ring polls the device. Otherwise the host has an interrupt.
- * COOP_TASKRUN then defers the rest of a completion to the submitter's next host call, so a polling task is never
- * interrupted. (A task that submits and then computes is interrupted at its next clock tick.)
+ * <p>If the device can be polled, a poll of the ring polls the device. Otherwise the host has an
+ * interrupt. COOP_TASKRUN then defers the rest of a completion to the submitter's next host call,
+ * so a polling task is never interrupted. (A task that submits and then computes is interrupted at
+ * its next clock tick.)
  */
 final class PolledRing implements AutoCloseable {
   /** Consecutive calls to make the host take all entries. */
@@ -30,7 +31,8 @@ final class PolledRing implements AutoCloseable {
   private final Transfers transfers;
   private final boolean iopoll;
   private final Object submission = new Object(); // lock of the submitting side
-  private final AtomicBoolean reaping = new AtomicBoolean(); // of the completing side; no thread waits for it
+  // of the completing side; no thread waits for it
+  private final AtomicBoolean reaping = new AtomicBoolean();
   private int failures; // under the submission lock, as closed
   private boolean closed;
 
@@ -71,11 +73,14 @@ final class PolledRing implements AutoCloseable {
       long sqe = ring.sqe();
       RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_READ);
       RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE);
-      RawMemory.putLong(sqe + IoUring.SQE_ADDR, arena.allocate(HostFile.MAX_BLOCK, HostFile.MAX_BLOCK).address());
+      RawMemory.putLong(
+          sqe + IoUring.SQE_ADDR, arena.allocate(HostFile.MAX_BLOCK, HostFile.MAX_BLOCK).address());
       RawMemory.putInt(sqe + IoUring.SQE_LEN, HostFile.MAX_BLOCK);
       ring.push();
       int taken = ring.submit(1, IoUring.ENTER_GETEVENTS);
-      for (int calls = 0; ring.completions() == 0 && taken == -Errno.EINTR && calls < MAX_CALLS; calls++) {
+      for (int calls = 0;
+          ring.completions() == 0 && taken == -Errno.EINTR && calls < MAX_CALLS;
+          calls++) {
         taken = ring.submit(1, IoUring.ENTER_GETEVENTS);
       }
       int result = ring.completions() == 0 ? -Errno.EIO : ring.result();
@@ -112,7 +117,10 @@ final class PolledRing implements AutoCloseable {
     ring.push();
   }
 
-  /** Submits filled entries. Returns the last call's result. Entries not taken wait for the next poll. */
+  /**
+   * Submits filled entries. Returns the last call's result. Entries not taken wait for the next
+   * poll.
+   */
   private int submit() {
     int taken = 0;
     for (int calls = 0; ring.unsubmitted() != 0 && calls < MAX_CALLS; calls++) {
@@ -139,7 +147,11 @@ final class PolledRing implements AutoCloseable {
       // no host call if completions are visible, or if there are none
       if (ring.completions() == 0 && (iopoll || ring.hasHidden())) {
         int result = ring.lookForCompletions();
-        assert result >= 0 || result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.EBUSY : result;
+        assert result >= 0
+                || result == -Errno.EINTR
+                || result == -Errno.EAGAIN
+                || result == -Errno.EBUSY
+            : result;
       }
       transfers.reap(ring, NO_TAG);
       over = transfers.takeOver();
@@ -174,7 +186,8 @@ final class PolledRing implements AutoCloseable {
   }
 
   /**
-   * Clears the row of a closed mapping, which has nothing in flight. From any thread: the ring has no single issuer.
+   * Clears the row of a closed mapping, which has nothing in flight. From any thread: the ring has
+   * no single issuer.
    */
   private void detach(BufferTable.Registration registration) {
     synchronized (submission) {

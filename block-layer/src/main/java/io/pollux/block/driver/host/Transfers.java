@@ -13,10 +13,11 @@ import io.pollux.uapi.RawMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests that a ring has in flight, by tag. It converts each to an entry and interprets the host's result.
+ * The requests that a ring has in flight, by tag. It converts each to an entry and interprets the
+ * host's result.
  *
- * <p>The submitter owns a tag's fields until the host has the entry. After that the thread that reaps the completion
- * owns them. The tail of each ring orders the two.
+ * <p>The submitter owns a tag's fields until the host has the entry. After that the thread that
+ * reaps the completion owns them. The tail of each ring orders the two.
  */
 final class Transfers implements AutoCloseable {
   /** Attempts of a request that the host interrupts before it starts. */
@@ -40,8 +41,8 @@ final class Transfers implements AutoCloseable {
    * Makes room for requests.
    *
    * @param depth number of tags
-   * @param callFd the file, if the ring takes only reads and writes (IOPOLL), so that other operations are system
-   *     calls; -1 if the ring takes all
+   * @param callFd the file, if the ring takes only reads and writes (IOPOLL), so that other
+   *     operations are system calls; -1 if the ring takes all
    * @param buffers the ring's registered buffers
    */
   Transfers(int depth, int callFd, BufferTable buffers) {
@@ -70,7 +71,8 @@ final class Transfers implements AutoCloseable {
   /** Fills a zeroed entry with the rest of a request. */
   void fill(long sqe, Request request) {
     Bio bio = request.bio();
-    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE); // index 0, the field's value
+    // index 0, the field's value
+    RawMemory.putByte(sqe + IoUring.SQE_FLAGS, IoUring.SQE_FIXED_FILE);
     RawMemory.putLong(sqe + IoUring.SQE_USER_DATA, request.tag());
     switch (bio.op()) {
       case BlkTypes.REQ_OP_READ -> fillData(sqe, request, false);
@@ -108,7 +110,8 @@ final class Transfers implements AutoCloseable {
   private boolean isNop(int op) {
     return switch (op) {
       case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE -> false;
-      case BlkTypes.REQ_OP_FLUSH, BlkTypes.REQ_OP_DISCARD, BlkTypes.REQ_OP_WRITE_ZEROES -> callFd >= 0;
+      case BlkTypes.REQ_OP_FLUSH, BlkTypes.REQ_OP_DISCARD, BlkTypes.REQ_OP_WRITE_ZEROES ->
+          callFd >= 0;
       default -> true;
     };
   }
@@ -124,7 +127,8 @@ final class Transfers implements AutoCloseable {
     }
     RawMemory.putByte(sqe + IoUring.SQE_OPCODE, IoUring.OP_FALLOCATE);
     RawMemory.putLong(sqe + IoUring.SQE_OFF, at);
-    RawMemory.putLong(sqe + IoUring.SQE_ADDR, request.bytes()); // fallocate's length is a long, in the address field
+    // fallocate's length is a long, in the address field
+    RawMemory.putLong(sqe + IoUring.SQE_ADDR, request.bytes());
     RawMemory.putInt(sqe + IoUring.SQE_LEN, mode);
   }
 
@@ -173,12 +177,14 @@ final class Transfers implements AutoCloseable {
     RawMemory.putInt(sqe + IoUring.SQE_LEN, count);
   }
 
-  private void fillSingle(long sqe, boolean write, @Nullable DmaMapping mapping, long address, int length) {
+  private void fillSingle(
+      long sqe, boolean write, @Nullable DmaMapping mapping, long address, int length) {
     int buffer = mapping == null ? BufferTable.NONE : buffers.find(mapping, address, length);
     if (buffer == BufferTable.NONE) {
       RawMemory.putByte(sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITE : IoUring.OP_READ);
     } else {
-      RawMemory.putByte(sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITE_FIXED : IoUring.OP_READ_FIXED);
+      RawMemory.putByte(
+          sqe + IoUring.SQE_OPCODE, write ? IoUring.OP_WRITE_FIXED : IoUring.OP_READ_FIXED);
       RawMemory.putShort(sqe + IoUring.SQE_BUF_INDEX, (short) buffer);
     }
     RawMemory.putLong(sqe + IoUring.SQE_ADDR, address);
@@ -186,8 +192,8 @@ final class Transfers implements AutoCloseable {
   }
 
   /**
-   * Takes the completions of a ring. From the completing side, which then calls {@link #takeOver} and
-   * {@link #takeAgain}.
+   * Takes the completions of a ring. From the completing side, which then calls {@link #takeOver}
+   * and {@link #takeAgain}.
    *
    * @param except user data that is not a tag
    * @return whether it was among them
@@ -225,7 +231,8 @@ final class Transfers implements AutoCloseable {
   }
 
   /**
-   * Takes back entries that the host does not take, as completed. From the submitting and the completing side.
+   * Takes back entries that the host does not take, as completed. From the submitting and the
+   * completing side.
    *
    * @param except user data that is not a tag
    * @param result the host's negative errno
@@ -288,7 +295,8 @@ final class Transfers implements AutoCloseable {
    * Handles the host's result for a request.
    *
    * @param result bytes moved, or a negative errno
-   * @return whether the request is complete, with its status set; otherwise it must be submitted again
+   * @return whether the request is complete, with its status set; otherwise it must be submitted
+   *     again
    */
   boolean answered(Request request, int result) {
     int tag = request.tag();
@@ -311,7 +319,8 @@ final class Transfers implements AutoCloseable {
       return over(request, 0);
     }
     if (result == 0 || result > left || (result & (BlkTypes.SECTOR_SIZE - 1)) != 0) {
-      return over(request, -Errno.EIO); // the file was truncated: its end is here, or inside a sector
+      // the file was truncated: its end is here, or inside a sector
+      return over(request, -Errno.EIO);
     }
     done[tag] += result; // advances by at least a sector
     attempts[tag] = 0;
@@ -323,13 +332,21 @@ final class Transfers implements AutoCloseable {
     return true;
   }
 
-  /** Whether the host did not start: a signal, a lack of memory, or the exit of the submitting thread. */
+  /**
+   * Whether the host did not start: a signal, a lack of memory, or the exit of the submitting
+   * thread.
+   */
   private static boolean interrupted(int result) {
     return result == -Errno.EINTR || result == -Errno.EAGAIN || result == -Errno.ECANCELED;
   }
 
-  /** Converts the host's errno to one that a disk reports. An errno that no disk reports becomes EIO. */
-  @LinuxSource(file = "block/blk-core.c", name = {"errno_to_blk_status", "blk_status_to_errno"})
+  /**
+   * Converts the host's errno to one that a disk reports. An errno that no disk reports becomes
+   * EIO.
+   */
+  @LinuxSource(
+      file = "block/blk-core.c",
+      name = {"errno_to_blk_status", "blk_status_to_errno"})
   static int toKernelErrno(int result) {
     return switch (-result) {
       case Errno.ENOSPC, EDQUOT -> -Errno.ENOSPC;

@@ -49,7 +49,9 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
       try {
         PolledRing machinePolled = tryIopoll && file.direct() ? openIopoll(file) : null;
         PolledRing polled =
-            machinePolled != null ? machinePolled : PolledRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH, false);
+            machinePolled != null
+                ? machinePolled
+                : PolledRing.open(file.fd(), RequestQueue.DEFAULT_DEPTH, false);
         return new UringDisk(file, irq, polled, machinePolled != null);
       } catch (IOException | OutOfMemoryError e) {
         irq.close();
@@ -70,8 +72,8 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Returns the file's limits. It always has a write cache, the host's page cache or the disk's own, and a single write
-   * can be made durable. Discards punch holes.
+   * Returns the file's limits. It always has a write cache, the host's page cache or the disk's
+   * own, and a single write can be made durable. Discards punch holes.
    *
    * @return the limits
    */
@@ -81,20 +83,27 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   }
 
   /**
-   * Describes how the file is accessed, and whether with registered buffers, as of the fixed buffers used so far.
+   * Describes how the file is accessed, and whether with registered buffers, as of the fixed
+   * buffers used so far.
    *
    * @return in a few words
    */
   public String access() {
-    return "io_uring, " + (file.direct() ? "O_DIRECT" : "buffered") + (iopoll ? ", IOPOLL" : "") + buffers();
+    return "io_uring, "
+        + (file.direct() ? "O_DIRECT" : "buffered")
+        + (iopoll ? ", IOPOLL" : "")
+        + buffers();
   }
 
   private String buffers() {
-    String refusal = polled.buffers().refusal() != null ? polled.buffers().refusal() : irq.buffers().refusal();
+    String refusal =
+        polled.buffers().refusal() != null ? polled.buffers().refusal() : irq.buffers().refusal();
     if (refusal != null) {
       return ", buffers not registered: " + refusal;
     }
-    return polled.buffers().registered() || irq.buffers().registered() ? ", registered buffers" : "";
+    return polled.buffers().registered() || irq.buffers().registered()
+        ? ", registered buffers"
+        : "";
   }
 
   @Override
@@ -119,7 +128,9 @@ public final class UringDisk implements BlkMqOps, AutoCloseable {
   /** Waits for requests in flight, and releases all resources. */
   @Override
   public void close() {
-    try (file; irq; polled) { // closes in reverse order, each even if another throws
+    try (file;
+        irq;
+        polled) { // closes in reverse order, each even if another throws
       return;
     }
   }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
@@ -69,7 +68,13 @@ class IrqRingTest {
   void withoutAThreadThereIsNoRingAndNoTraceOfIt() throws IOException {
     long tooMuchStack = 1L << 50; // more than any machine has address space for
     long before = descriptors();
-    assertThatThrownBy(() -> IrqRing.open(file.fd(), DEPTH, loop -> new Thread(null, loop, "none", tooMuchStack), table -> new Transfers(DEPTH, -1, table)))
+    assertThatThrownBy(
+            () ->
+                IrqRing.open(
+                    file.fd(),
+                    DEPTH,
+                    loop -> new Thread(null, loop, "none", tooMuchStack),
+                    table -> new Transfers(DEPTH, -1, table)))
         .isInstanceOf(IOException.class)
         .hasMessage("no thread for a ring");
     assertThat(descriptors()).isEqualTo(before);
@@ -93,14 +98,17 @@ class IrqRingTest {
     assertThat(descriptors()).isEqualTo(before);
   }
 
-  /** The same request twice: the second is rejected, and the first completes with the host's result. */
+  /**
+   * The same request twice: the second is rejected, and the first completes with the host's result.
+   */
   @Test
   void aFailureInItsThreadShutsTheDiskDown() throws IOException {
     IrqRing opened;
     try {
       opened = IrqRing.open(file.fd(), DEPTH);
     } catch (IOException e) {
-      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
+      // then it fails
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage());
       throw new AssertionError(e);
     }
     try (IrqRing ring = opened) {
@@ -127,17 +135,19 @@ class IrqRingTest {
             }
           };
       RequestQueue queue = new RequestQueue(twice, QueueLimits.of(512).logicalBlockSize(), DEPTH);
-      BlockDevice device = new BlockDevice("file0", 1, (long) BLOCKS * HostMemory.PAGE_SIZE, false, queue);
+      BlockDevice device =
+          new BlockDevice("file0", 1, (long) BLOCKS * HostMemory.PAGE_SIZE, false, queue);
       assertThat(device.transferAndWait(task, 0, memory, 4096, BlkTypes.REQ_OP_READ)).isZero();
       assertThat(device.transferAndWait(task, 0, memory, 4096, BlkTypes.REQ_OP_READ)).isZero();
       while (said.isEmpty()) {
         Thread.onSpinWait();
       }
-      assertThat(device.transferAndWait(task, 0, memory, 4096, BlkTypes.REQ_OP_READ)).isEqualTo(-Errno.EIO);
+      assertThat(device.transferAndWait(task, 0, memory, 4096, BlkTypes.REQ_OP_READ))
+          .isEqualTo(-Errno.EIO);
       assertThat(said)
           .containsExactly(
-              "kernel oops in pollux-disk: java.lang.AssertionError: a request that is not in flight; "
-                  + "file0 is shut down, and its requests fail with EIO");
+              "kernel oops in pollux-disk: java.lang.AssertionError: a request that is not in"
+                  + " flight; file0 is shut down, and its requests fail with EIO");
       assertThat(queue.busyTags()).isZero();
     } // closes: nothing is in flight
   }

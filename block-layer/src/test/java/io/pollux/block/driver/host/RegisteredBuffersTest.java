@@ -35,14 +35,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Memory that is registered with the machine's rings, as the machine sees it: on both kinds of ring. */
+/**
+ * Memory that is registered with the machine's rings, as the machine sees it: on both kinds of
+ * ring.
+ */
 @Timeout(60)
 class RegisteredBuffersTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
   private static final int BLOCKS = 64;
   private static final int PAGES = 64;
   private static final int TABLE = BufferTable.ENTRIES;
-  private static final String NO_ENTRY = "0xffffffffffffffff"; // what older kernels show of an empty entry
+  // what older kernels show of an empty entry
+  private static final String NO_ENTRY = "0xffffffffffffffff";
 
   // Of x86-64 Linux.
   private static final long NR_MMAP = 9;
@@ -86,13 +90,15 @@ class RegisteredBuffersTest {
     try {
       return UringDisk.open(image, false, iopoll);
     } catch (IOException e) {
-      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
+      // then it fails
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage());
       throw new AssertionError(e);
     }
   }
 
   private static BlockDevice device(UringDisk disk) {
-    RequestQueue queue = new RequestQueue(disk, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), disk.limits());
+    RequestQueue queue =
+        new RequestQueue(disk, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), disk.limits());
     return new BlockDevice("file0", 1, (long) BLOCKS * PAGE, false, queue);
   }
 
@@ -100,12 +106,16 @@ class RegisteredBuffersTest {
     return new DmaMapping(new long[] {address}, new long[] {bytes});
   }
 
-  /** The buffers that the host lists for the rings of this process: address and length of each entry. */
+  /**
+   * The buffers that the host lists for the rings of this process: address and length of each
+   * entry.
+   */
   private static List<String> registered() throws IOException {
     List<String> all = new ArrayList<>();
     try (DirectoryStream<Path> fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
       for (Path fd : fds) {
-        if (Files.isSymbolicLink(fd) && Files.readSymbolicLink(fd).toString().equals("anon_inode:[io_uring]")) {
+        if (Files.isSymbolicLink(fd)
+            && Files.readSymbolicLink(fd).toString().equals("anon_inode:[io_uring]")) {
           all.addAll(registered(Path.of("/proc/self/fdinfo").resolve(fd.getFileName())));
         }
       }
@@ -114,7 +124,8 @@ class RegisteredBuffersTest {
   }
 
   /**
-   * Reads the host's list for one ring. The host omits it while a thread is in a call for the ring, so this retries.
+   * Reads the host's list for one ring. The host omits it while a thread is in a call for the ring,
+   * so this retries.
    */
   private static List<String> registered(Path ring) throws IOException {
     for (int attempt = 0; attempt < 10_000; attempt++) {
@@ -145,10 +156,12 @@ class RegisteredBuffersTest {
   }
 
   /** Moves one block, without registered memory if there is no mapping. */
-  private void move(BlockDevice device, boolean polled, int op, int block, DmaMapping mapping, long address) {
+  private void move(
+      BlockDevice device, boolean polled, int op, int block, DmaMapping mapping, long address) {
     int before = ended.get();
     Bio bio =
-        Bio.alloc(task, device, block * 8L, op | (polled ? BlkTypes.REQ_HIPRI : 0), this::end, null);
+        Bio.alloc(
+            task, device, block * 8L, op | (polled ? BlkTypes.REQ_HIPRI : 0), this::end, null);
     if (mapping == NONE) {
       assertThat(bio.addMemory(address, PAGE)).isTrue();
     } else {
@@ -169,7 +182,8 @@ class RegisteredBuffersTest {
 
   private static final DmaMapping NONE = mapping(0, 0);
 
-  private int read(BlockDevice device, boolean polled, int block, DmaMapping mapping, long address) {
+  private int read(
+      BlockDevice device, boolean polled, int block, DmaMapping mapping, long address) {
     RawMemory.putByte(address, (byte) 0);
     move(device, polled, BlkTypes.REQ_OP_READ, block, mapping, address);
     return RawMemory.getByte(address) & 0xff;
@@ -180,12 +194,21 @@ class RegisteredBuffersTest {
     try (Arena arena = Arena.ofConfined()) {
       long result =
           Libc.syscall(
-              Libc.newState(arena), NR_MMAP, address, bytes, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
+              Libc.newState(arena),
+              NR_MMAP,
+              address,
+              bytes,
+              PROT_READ_WRITE,
+              MAP_PRIVATE_FIXED_ANONYMOUS,
+              -1,
+              0);
       assertThat(result).isEqualTo(address);
     }
   }
 
-  /** The pages belong to the mapping, not the addresses, as the pages of a fixed buffer do in Linux. */
+  /**
+   * The pages belong to the mapping, not the addresses, as the pages of a fixed buffer do in Linux.
+   */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void oneAddressTwoMappings(boolean polled) throws IOException {
@@ -199,7 +222,9 @@ class RegisteredBuffersTest {
       assertThat(registered()).as("once").hasSize(1);
 
       remap(memory, 4 * PAGE);
-      assertThat(read(device, polled, 20, old, memory)).as("goes to the pages that were there").isZero();
+      assertThat(read(device, polled, 20, old, memory))
+          .as("goes to the pages that were there")
+          .isZero();
       assertThat(read(device, polled, 21, NONE, memory)).as("goes to those that are").isEqualTo(22);
       RawMemory.putByte(memory, (byte) 99);
       move(device, polled, BlkTypes.REQ_OP_WRITE, 30, old, memory);
@@ -212,7 +237,9 @@ class RegisteredBuffersTest {
       old.close();
       assertThat(registered()).hasSize(1);
       assertThat(read(device, polled, 24, now, memory)).isEqualTo(25);
-      assertThat(read(device, polled, 25, old, memory)).as("closed: an address like any other").isEqualTo(26);
+      assertThat(read(device, polled, 25, old, memory))
+          .as("closed: an address like any other")
+          .isEqualTo(26);
       now.close();
       assertThat(registered()).isEmpty();
       assertThat(disk.access()).endsWith(", registered buffers");
@@ -253,14 +280,18 @@ class RegisteredBuffersTest {
     }
   }
 
-  /** Memory that the machine has not got can't be registered; what else may be wrong with it shows in the request. */
+  /**
+   * Memory that the machine has not got can't be registered; what else may be wrong with it shows
+   * in the request.
+   */
   @Test
   void memoryThatIsNotThere() throws IOException {
     try (UringDisk disk = open(false)) {
       BlockDevice device = device(disk);
       try (DmaMapping mapping = mapping(1 << 20, PAGES * PAGE)) {
         assertThat(read(device, true, 3, mapping, memory)).isEqualTo(4);
-        Bio bio = Bio.alloc(task, device, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI, this::end, null);
+        Bio bio =
+            Bio.alloc(task, device, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI, this::end, null);
         BvecIter iter = new BvecIter();
         iter.init(true, 1 << 20, PAGE, mapping);
         assertThat(bio.iovIterGetPages(iter)).isZero();
@@ -312,7 +343,8 @@ class RegisteredBuffersTest {
     try (DmaMapping mapping = mapping(memory, PAGES * PAGE)) {
       BlockDevice device = device(disk);
       for (int block = 0; block < BLOCKS; block++) {
-        assertThat(read(device, polled, block, mapping, memory + (long) block * PAGE)).isEqualTo(block + 1);
+        assertThat(read(device, polled, block, mapping, memory + (long) block * PAGE))
+            .isEqualTo(block + 1);
       }
       assertThat(registered()).isEmpty();
       assertThat(disk.access()).endsWith(", buffers not registered: Cannot allocate memory");
@@ -376,7 +408,8 @@ class RegisteredBuffersTest {
       DmaMapping mapping = mapping(memory, 4 * PAGE);
       int reads = 0;
       while (churn.isAlive()) {
-        assertThat(read(device, polled, reads % BLOCKS, mapping, memory)).isEqualTo(reads % BLOCKS + 1);
+        assertThat(read(device, polled, reads % BLOCKS, mapping, memory))
+            .isEqualTo(reads % BLOCKS + 1);
         reads++;
       }
       churn.join();
@@ -386,7 +419,10 @@ class RegisteredBuffersTest {
     }
   }
 
-  /** Reads and writes with and without mappings that live for some requests, against a model of the disk. */
+  /**
+   * Reads and writes with and without mappings that live for some requests, against a model of the
+   * disk.
+   */
   @Test
   void aMixture() throws IOException {
     long seed = Long.getLong("pollux.seed", System.nanoTime());
@@ -414,7 +450,9 @@ class RegisteredBuffersTest {
         boolean polled = random.nextBoolean();
         int block = random.nextInt(BLOCKS);
         if (random.nextBoolean()) {
-          assertThat(read(device, polled, block, mapping, address)).as("step %d", step).isEqualTo(model[block] & 0xff);
+          assertThat(read(device, polled, block, mapping, address))
+              .as("step %d", step)
+              .isEqualTo(model[block] & 0xff);
         } else {
           model[block] = (byte) random.nextInt();
           RawMemory.putByte(address, model[block]);

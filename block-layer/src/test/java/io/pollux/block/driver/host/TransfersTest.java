@@ -83,7 +83,9 @@ class TransfersTest {
   private final Keeper keeper = new Keeper();
   private final RequestQueue queue =
       new RequestQueue(
-          keeper, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), QueueLimits.of(512).withWriteCache(true, true));
+          keeper,
+          new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true),
+          QueueLimits.of(512).withWriteCache(true, true));
   private final Table machine = new Table();
   private final BufferTable buffers = new BufferTable(machine, this::detach);
   private final BlockDevice device = new BlockDevice("keep0", 1, 1 << 20, false, queue);
@@ -161,7 +163,8 @@ class TransfersTest {
     if (fixed) {
       int index = RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX);
       assertThat(machine.addresses[index]).isLessThanOrEqualTo(address);
-      assertThat(machine.addresses[index] + machine.bytes[index]).isGreaterThanOrEqualTo(address + PAGE);
+      assertThat(machine.addresses[index] + machine.bytes[index])
+          .isGreaterThanOrEqualTo(address + PAGE);
     }
     assertThat(transfers.answered(request, PAGE)).isTrue();
     assertThat(end(request)).isZero();
@@ -269,7 +272,8 @@ class TransfersTest {
   @Test
   void whatWasMovedInPartOfARegisteredBufferIsContinued() {
     try (DmaMapping mapping = scattered(memory, 3)) {
-      Request request = startFixed(BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA, mapping, memory + 2 * PAGE);
+      Request request =
+          startFixed(BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA, mapping, memory + 2 * PAGE);
       assertEntry(IoUring.OP_WRITE_FIXED, 4096, memory + 2 * PAGE, PAGE);
       assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX)).isEqualTo((short) 1);
       assertThat(RawMemory.getInt(sqe + IoUring.SQE_OP_FLAGS)).isEqualTo(IoUring.RWF_DSYNC);
@@ -301,13 +305,18 @@ class TransfersTest {
       assertThat(transfers.answered(request, 2 * PAGE)).isFalse();
       fill(request);
       assertEntry(IoUring.OP_READ_FIXED, 4096 + 2 * PAGE, memory + 4 * PAGE, PAGE);
-      assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX)).as("the other's").isEqualTo((short) 1);
+      assertThat(RawMemory.getShort(sqe + IoUring.SQE_BUF_INDEX))
+          .as("the other's")
+          .isEqualTo((short) 1);
       assertThat(transfers.answered(request, PAGE)).isTrue();
       assertThat(end(request)).isZero();
     }
   }
 
-  /** What was merged and lies side by side is one piece, as far as its memory is known by the same name. */
+  /**
+   * What was merged and lies side by side is one piece, as far as its memory is known by the same
+   * name.
+   */
   @Test
   void neighboursInMemoryAreOnePiece() {
     try (DmaMapping mapping = new DmaMapping(new long[] {memory}, new long[] {8 * PAGE});
@@ -315,7 +324,8 @@ class TransfersTest {
       Plug plug = new Plug();
       assertThat(plug.start(task)).isTrue();
       for (int i = 0; i < 4; i++) {
-        submitFixed(8 + 8L * i, BlkTypes.REQ_OP_READ, i < 3 ? mapping : other, memory + (long) i * PAGE);
+        submitFixed(
+            8 + 8L * i, BlkTypes.REQ_OP_READ, i < 3 ? mapping : other, memory + (long) i * PAGE);
       }
       plug.finish(task);
       Request request = startKept();
@@ -432,7 +442,10 @@ class TransfersTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"28,28", "122,28", "5,5", "9,5", "14,5", "22,5", "27,5", "30,5", "12,12", "61,61", "95,95", "110,110", "4095,5"})
+  @CsvSource({
+    "28,28", "122,28", "5,5", "9,5", "14,5", "22,5", "27,5", "30,5", "12,12", "61,61", "95,95",
+    "110,110", "4095,5"
+  })
   void errorsOfTheMachine(int errno, int expected) {
     Request request = start(BlkTypes.REQ_OP_WRITE, memory);
     assertThat(transfers.answered(request, -errno)).isTrue();
@@ -446,7 +459,8 @@ class TransfersTest {
     try {
       opened = IoUring.setup(8, 0);
     } catch (IOException e) {
-      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
+      // then it fails
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage());
       throw new AssertionError(e);
     }
     try (IoUring ring = opened) {
@@ -457,10 +471,12 @@ class TransfersTest {
       ring.push();
       assertThat(ring.submit(1, IoUring.ENTER_GETEVENTS)).isEqualTo(1);
       request.complete(0);
-      assertThatThrownBy(() -> transfers.reap(ring, -1)).hasMessage("a request that is not in flight");
+      assertThatThrownBy(() -> transfers.reap(ring, -1))
+          .hasMessage("a request that is not in flight");
       Request over = transfers.takeOver();
       assertThat(over).isSameAs(request);
-      assertThatThrownBy(() -> transfers.completeAll(over)).hasMessage("a request that is not in flight");
+      assertThatThrownBy(() -> transfers.completeAll(over))
+          .hasMessage("a request that is not in flight");
       assertThat(transfers.busy()).isFalse();
     }
   }

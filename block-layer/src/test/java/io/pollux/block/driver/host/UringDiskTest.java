@@ -58,13 +58,15 @@ class UringDiskTest {
     try {
       return UringDisk.open(image, false, iopoll);
     } catch (IOException e) {
-      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage()); // then it fails
+      // then it fails
+      assumeTrue("1".equals(System.getenv("POLLUX_REQUIRE_ORACLES")), e.getMessage());
       throw new AssertionError(e);
     }
   }
 
   private BlockDevice device(UringDisk disk) {
-    RequestQueue queue = new RequestQueue(disk, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), disk.limits());
+    RequestQueue queue =
+        new RequestQueue(disk, new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, true), disk.limits());
     return new BlockDevice("file0", 1, (long) BLOCKS * HostMemory.PAGE_SIZE, false, queue);
   }
 
@@ -87,7 +89,10 @@ class UringDiskTest {
     return status;
   }
 
-  /** Where the file can be opened with O_DIRECT, a ring with IOPOLL is to be had, whether or not the device polls. */
+  /**
+   * Where the file can be opened with O_DIRECT, a ring with IOPOLL is to be had, whether or not the
+   * device polls.
+   */
   @Test
   void aRingThatTheMachinePolls() {
     try (UringDisk disk = open(true)) {
