@@ -55,7 +55,7 @@ final class ExecCallsTest {
     Path there = Files.createDirectory(dir.resolve("pollux"));
     CProgram.Run linux = program.onLinux(what, there.toString());
     assertThat(linux.status()).as(linux.said()).isZero();
-    ExecRun ours = ExecRun.of(MEMORY + program.file() + " " + what + " /pollux").succeeded();
+    ExecRun ours = ExecRun.direct(MEMORY + program.file() + " " + what + " /pollux").succeeded();
     assertThat(ours.err()).isEmpty();
     compare(ours.out(), linux.said(), line -> true);
   }
@@ -95,7 +95,7 @@ final class ExecCallsTest {
       ExecRun.program(List.of("umount", ramfs.toString())).succeeded();
     }
     ExecRun ours =
-        ExecRun.of(MEMORY + program.file() + " " + what + " /pollux/" + kind + " " + kind)
+        ExecRun.direct(MEMORY + program.file() + " " + what + " /pollux/" + kind + " " + kind)
             .succeeded();
     compare(ours.out(), said, line -> !NOT_HERE.matcher(line).matches());
   }
@@ -130,9 +130,9 @@ final class ExecCallsTest {
       requests = program.onLinux("disk", loop.name());
       commands = program.onLinux("fcntl", loop.name());
     }
-    ExecRun ours = ExecRun.of(MEMORY + program.file() + " disk /pollux/dev/ram0").succeeded();
+    ExecRun ours = ExecRun.direct(MEMORY + program.file() + " disk /pollux/dev/ram0").succeeded();
     compare(ours.out(), requests.said(), line -> !OF_THE_DRIVER.matcher(line).matches());
-    ExecRun fcntl = ExecRun.of(MEMORY + program.file() + " fcntl /pollux/dev/ram0").succeeded();
+    ExecRun fcntl = ExecRun.direct(MEMORY + program.file() + " fcntl /pollux/dev/ram0").succeeded();
     compare(fcntl.out(), commands.said(), line -> !NOT_HERE.matcher(line).matches());
   }
 

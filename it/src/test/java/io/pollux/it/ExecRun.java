@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -23,6 +25,9 @@ public record ExecRun(int status, String out, String err) {
 
   /** Options for two virtual machines that live for a second: the first compiler is enough. */
   private static final String SHORT_RUN = "-XX:TieredStopAtLevel=1";
+
+  /** Environments of programs, by the options of exec. */
+  private static final Map<List<String>, Map<String, String>> ENVIRONMENTS = new HashMap<>();
 
   /**
    * Runs {@code bin/pollux exec} with a line of words.
@@ -43,11 +48,53 @@ public record ExecRun(int status, String out, String err) {
   }
 
   /**
+   * Runs a program in the environment that {@code bin/pollux exec} gives it. The first run with the
+   * same options asks the command for this environment. The others save the command's own virtual
+   * machine, which takes longer than most of these programs.
+   *
+   * @param line as in {@link #of(String)}; the program is a path
+   */
+  static ExecRun direct(String line) throws IOException, InterruptedException {
+    List<String> words = List.of(line.split(" "));
+    int program = words.indexOf("--") + 1;
+    List<String> options = words.subList(0, program);
+    Map<String, String> environment;
+    synchronized (ENVIRONMENTS) {
+      environment = ENVIRONMENTS.get(options);
+      if (environment == null) {
+        environment = environment(options);
+        ENVIRONMENTS.put(List.copyOf(options), environment);
+      }
+    }
+    return program(words.subList(program, words.size()), environment);
+  }
+
+  /** Asks exec for the environment of a program. */
+  private static Map<String, String> environment(List<String> options)
+      throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(options);
+    words.addAll(List.of("env", "-0"));
+    ExecRun run = of(words).succeeded();
+    Map<String, String> all = new HashMap<>();
+    for (String entry : run.out.split("\0")) {
+      int name = entry.indexOf('=');
+      all.put(entry.substring(0, name), entry.substring(name + 1));
+    }
+    assertThat(all).as("the environment of a program under exec").containsKey("POLLUX_LIBJVM");
+    return all;
+  }
+
+  /**
    * Runs a program on the Linux below, as exec runs one on this kernel.
    *
    * @param command the program and its arguments
    */
   static ExecRun program(List<String> command) throws IOException, InterruptedException {
+    return program(command, Map.of());
+  }
+
+  private static ExecRun program(List<String> command, Map<String, String> environment)
+      throws IOException, InterruptedException {
     Path out = Files.createTempFile("pollux-exec", ".out");
     Path err = Files.createTempFile("pollux-exec", ".err");
     try {
@@ -57,6 +104,7 @@ public record ExecRun(int status, String out, String err) {
               .redirectOutput(out.toFile())
               .redirectError(err.toFile());
       builder.environment().putIfAbsent("POLLUX_JAVA_OPTS", SHORT_RUN);
+      builder.environment().putAll(environment);
       Process process = builder.start();
       try {
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ends", command).isTrue();

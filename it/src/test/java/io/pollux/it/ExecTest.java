@@ -171,7 +171,8 @@ final class ExecTest {
   void stressNgFindsNothingInAio() throws Exception {
     Oracles.needPrograms("stress-ng", "stress-ng");
     ExecRun run =
-        ExecRun.of(DEVICE + "stress-ng --aiol 1 --aiol-ops 500 --verify --temp-path /pollux -t 60")
+        ExecRun.direct(
+                DEVICE + "stress-ng --aiol 1 --aiol-ops 500 --verify --temp-path /pollux -t 60")
             .succeeded();
     assertThat(run.out() + run.err())
         .contains("successful run completed")
@@ -211,7 +212,8 @@ final class ExecTest {
   @Test
   void wildPointersAreFaultsAndTheProgramLives() throws Exception {
     ExecRun run =
-        ExecRun.of("-- " + compile("wild-pointers").file() + " /pollux/main.dat /pollux/dev/ram0")
+        ExecRun.direct(
+                "-- " + compile("wild-pointers").file() + " /pollux/main.dat /pollux/dev/ram0")
             .succeeded();
     assertThat(run.out()).contains(" 0 differences");
   }
@@ -224,19 +226,21 @@ final class ExecTest {
   @Test
   void fileCallsInMemoryAndOnADevice() throws Exception {
     Path program = compile("file-calls").file();
-    ExecRun.of(DEVICE + program + " write /pollux").succeeded();
-    ExecRun.of(DEVICE + program + " device /pollux/dev/ram0").succeeded();
+    ExecRun.direct(DEVICE + program + " write /pollux").succeeded();
+    ExecRun.direct(DEVICE + program + " device /pollux/dev/ram0").succeeded();
   }
 
   @Test
   void functionsOfTheCLibraryThatMakeCallsOfTheirOwn() throws Exception {
-    ExecRun run = ExecRun.of(DEVICE + compile("c-library").file() + " calls /pollux").succeeded();
+    ExecRun run =
+        ExecRun.direct(DEVICE + compile("c-library").file() + " calls /pollux").succeeded();
     assertThat(run.out()).isEqualTo("0 differences\n");
   }
 
   @Test
   void threadsSignalsAChildAndAnExitStatus() throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("threads-signals").file() + " -x 42 /pollux/main.dat");
+    ExecRun run =
+        ExecRun.direct("-- " + compile("threads-signals").file() + " -x 42 /pollux/main.dat");
     assertThat(run.status()).as(run.out() + run.err()).isEqualTo(42);
     assertThat(run.err()).contains("after a fork the child has no kernel");
   }
@@ -250,7 +254,7 @@ final class ExecTest {
     Oracles.need(
         Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
     CProgram program = compile("host-files");
-    ExecRun run = ExecRun.of(DEVICE + program.file() + " " + name + " " + dir).succeeded();
+    ExecRun run = ExecRun.direct(DEVICE + program.file() + " " + name + " " + dir).succeeded();
     assertThat(run.out()).isEqualTo(program.onLinux(name, dir.toString()).said());
     assertThat(run.err()).isEmpty();
   }
@@ -269,7 +273,8 @@ final class ExecTest {
   @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
   void aWaitingReadKeepsItsFileWhenTheNumberIsReused(int flags) throws Exception {
     ExecRun run =
-        ExecRun.of(DEVICE + compile("reused-numbers").file() + " " + flags + " " + dir).succeeded();
+        ExecRun.direct(DEVICE + compile("reused-numbers").file() + " " + flags + " " + dir)
+            .succeeded();
     assertThat(run.out()).isEqualTo("40 reads\n");
     assertThat(run.err()).isEmpty();
   }
@@ -279,7 +284,8 @@ final class ExecTest {
   @ValueSource(ints = {AioAbi.IOCTX_FLAG_SQWQ, AioAbi.IOCTX_FLAG_SQWQ | AioAbi.IOCTX_FLAG_SQTHREAD})
   void aShortReadOfAHostFileIsAsOfPreadv2(int flags) throws Exception {
     ExecRun run =
-        ExecRun.of(DEVICE + compile("short-reads").file() + " " + flags + " " + dir).succeeded();
+        ExecRun.direct(DEVICE + compile("short-reads").file() + " " + flags + " " + dir)
+            .succeeded();
     assertThat(run.out())
         .isEqualTo(
             """
@@ -318,7 +324,8 @@ final class ExecTest {
 
   @Test
   void callsOnStacksThatAreNotTheThreadsOwn() throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("stacks").file() + " /pollux/main.dat").succeeded();
+    ExecRun run =
+        ExecRun.direct("-- " + compile("stacks").file() + " /pollux/main.dat").succeeded();
     assertThat(run.out() + run.err()).isEqualTo("stacks: 0 differences\n");
   }
 
@@ -327,7 +334,7 @@ final class ExecTest {
   @Test
   void noThreadButTheProgramsTakesItsSignals() throws Exception {
     ExecRun run =
-        ExecRun.of(DEVICE + compile("thread-masks").file() + " /pollux/dev/ram0").succeeded();
+        ExecRun.direct(DEVICE + compile("thread-masks").file() + " /pollux/dev/ram0").succeeded();
     assertThat(run.out() + run.err()).isEqualTo("thread-masks: 0 differences\n");
   }
 
@@ -344,7 +351,7 @@ final class ExecTest {
         Files.exists(Path.of("/proc/sys/fs/aio-max-nr")), "the Linux of this machine has no aio");
     CProgram.Run onLinux = program.onLinux(file.toString());
     assertThat(onLinux.status()).as(onLinux.said()).isZero();
-    ExecRun run = ExecRun.of("-- " + program.file() + " /pollux/main.dat").succeeded();
+    ExecRun run = ExecRun.direct("-- " + program.file() + " /pollux/main.dat").succeeded();
     assertThat(run.err()).isEmpty();
     assertThat(run.out().lines()).containsExactlyElementsOf(onLinux.said().lines().toList());
   }
@@ -361,7 +368,8 @@ final class ExecTest {
   })
   void aSignalEndsTheProgramWhileTheKernelRuns(String how, int status) throws Exception {
     ExecRun run =
-        ExecRun.of("-- " + compile("dispositions").file() + " die " + how + " /pollux/main.dat");
+        ExecRun.direct(
+            "-- " + compile("dispositions").file() + " die " + how + " /pollux/main.dat");
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     assertThat(run.err()).isEmpty();
   }
@@ -369,7 +377,7 @@ final class ExecTest {
   @Test
   void ignoredSignalsStayIgnoredOverAnExec() throws Exception {
     ExecRun run =
-        ExecRun.of("-- " + compile("dispositions").file() + " die exec /pollux/main.dat")
+        ExecRun.direct("-- " + compile("dispositions").file() + " die exec /pollux/main.dat")
             .succeeded();
     assertThat(run.out()).isEqualTo("  mask 0 ignored 11 13\n");
   }
@@ -379,7 +387,8 @@ final class ExecTest {
   @ParameterizedTest
   @ValueSource(strings = {"now", "later"})
   void allMemoryIsLocked(String when) throws Exception {
-    ExecRun run = ExecRun.of("-- " + compile("locked").file() + " " + when + " /pollux/main.dat");
+    ExecRun run =
+        ExecRun.direct("-- " + compile("locked").file() + " " + when + " /pollux/main.dat");
     Oracles.need(run.status() != 77, "this machine lets nobody lock all memory");
     run.succeeded();
   }
@@ -426,7 +435,7 @@ final class ExecTest {
   void aProgramWithASanitizer(String sanitizer, String how, int status, String said)
       throws Exception {
     CProgram program = CProgram.compile("sanitized", "-g", "-fsanitize=" + sanitizer);
-    ExecRun run = ExecRun.of("-- " + program.file() + " " + how + " /pollux/main.dat");
+    ExecRun run = ExecRun.direct("-- " + program.file() + " " + how + " /pollux/main.dat");
     assertThat(run.out() + run.err()).contains(said);
     assertThat(run.status()).as(run.err()).isEqualTo(status);
     if (how.equals("none")) {
@@ -644,6 +653,8 @@ final class ExecTest {
     Process cc =
         new ProcessBuilder("cc", source.toString(), "-o", program.toString()).inheritIO().start();
     assertThat(cc.waitFor()).isZero();
-    assertThat(ExecRun.of("-- " + program).succeeded().err()).contains("ENODEV").hasLineCount(1);
+    assertThat(ExecRun.direct("-- " + program).succeeded().err())
+        .contains("ENODEV")
+        .hasLineCount(1);
   }
 }
