@@ -163,27 +163,21 @@ class RegisteredBuffersTest {
         }
         assertThat(program.setup(flags | FIXED)).isZero();
         assertThat(registered()).as("not before it is used").isEmpty();
-        assertThat(turn(program, polled, false))
-            .extracting(AioEvent::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, life);
         assertThat(registered()).containsExactly(entry(program));
         for (int i = 0; i < NR; i++) {
           RawMemory.putByte(
               program.buffers + (long) i * RingProgram.BLOCK, (byte) (2 * i + 2 + life));
         }
-        assertThat(turn(program, polled, true))
-            .extracting(AioEvent::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, true)).extracting(AioEvent::res).containsOnly(4096L);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();
         assertThat(registered()).as("after io_destroy").isEmpty();
         RawMemory.putLong(program.ctxp, 0);
 
         assertThat(program.setup(flags)).isZero();
-        assertThat(turn(program, polled, false))
-            .extracting(AioEvent::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, life + 1);
         assertThat(registered()).as("of a context without fixed buffers").isEmpty();
         assertThat(program.destroy()).isZero();
@@ -220,9 +214,7 @@ class RegisteredBuffersTest {
         assertThat(turn(program, true, false))
             .extracting(AioEvent::res)
             .contains((long) -Errno.EIO, 4096L);
-        assertThat(turn(program, true, false))
-            .extracting(AioEvent::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, true, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, 0);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();
