@@ -3,16 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.core.ramfs.Ramfs;
-import io.pollux.core.sched.Task;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.Inode;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.StatMode;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
@@ -22,8 +16,7 @@ import org.junit.jupiter.api.Timeout;
 /** What IOCB_CMD_FSYNC and FDSYNC ask of a file. */
 @Timeout(60)
 class AioFsyncTest {
-  private final HeldDisk disk = new HeldDisk(8);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+  private final UserAio program = new UserAio(FakeFile.held(1 << 20));
   private final Queue<Boolean> datasyncs = new ConcurrentLinkedQueue<>();
   private final Queue<Boolean> byKernelThread = new ConcurrentLinkedQueue<>();
   private int answer;
@@ -33,45 +26,20 @@ class AioFsyncTest {
     program.close();
   }
 
-  private final FileOperations recording =
-      new FileOperations() {
-        @Override
-        public boolean hasFsync() {
-          return true;
-        }
+  private final FakeFile recording =
+      FakeFile.immediate(0)
+          .onFsync(
+              (current, file, datasync) -> {
+                datasyncs.add(datasync);
+                byKernelThread.add(current != program.task && current.isCurrentThread());
+                return answer;
+              });
 
-        @Override
-        public int fsync(Task current, File file, boolean datasync) {
-          datasyncs.add(datasync);
-          byKernelThread.add(current != program.task && current.isCurrentThread());
-          return answer;
-        }
-      };
-
-  /** Submits one command for a file that notes what it is asked, and answers the event's result. */
+  /** Submits one command for the file that records it. Returns the event's result. */
   private long result(int opcode) {
-    Inode inode =
-        new Inode(new Ramfs(1), 9, StatMode.S_IFREG | 0600) {
-          @Override
-          public long size() {
-            return 0;
-          }
-
-          @Override
-          public FileOperations fop() {
-            return recording;
-          }
-
-          @Override
-          protected void getattr(long stat) {
-            throw new AssertionError("nobody asked");
-          }
-        };
-    int fd =
-        FilesStruct.of(program.process).install(new File(program.files, inode, null, Fcntl.O_RDWR));
-    program.prepare(0, opcode, fd, 0, 0, 0);
+    program.prepare(0, opcode, program.open(recording), 0, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(1);
-    return program.results(1).getFirst();
+    return program.results(1, UserAio.PATIENCE).getFirst();
   }
 
   @Test

@@ -4,31 +4,16 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.aio.RingProgram.Event;
-import io.pollux.block.Bio;
-import io.pollux.block.BlkMqOps;
-import io.pollux.block.BlockDevice;
-import io.pollux.block.HwCtx;
-import io.pollux.block.Request;
-import io.pollux.block.RequestQueue;
-import io.pollux.core.mm.DmaMapping;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.Task;
-import io.pollux.core.sched.WaitQueue;
-import io.pollux.core.vfs.AnonInode;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.KiComplete;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.PollTable;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
-import io.pollux.uapi.Errno;
-import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.RawMemory;
-import io.pollux.uapi.StatMode;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +21,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A call leaves no trace if a file's method throws. {@code close()} of each program checks for
@@ -58,26 +42,19 @@ class CallFailureTest {
     KEPT
   }
 
-  /** A file whose methods throw an Error. */
-  private static final class Thrower implements FileOperations {
+  /** A file whose first request throws an Error, and whose poll always does. */
+  private static final class Thrower {
     private final When when;
     private final Error error = new AssertionError("of the file");
-    private final WaitQueue queue = new WaitQueue();
+    private final FakeFile file =
+        FakeFile.immediate(DISK)
+            .onRequest((current, iocb, iter) -> rw(iocb))
+            .onPoll((opened, table) -> poll(table));
     private boolean thrown;
     private @Nullable Kiocb kept;
 
     Thrower(When when) {
       this.when = when;
-    }
-
-    int install(RingProgram program) {
-      return program.install(
-          new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
-    }
-
-    int install(LegacyProgram program) {
-      return FilesStruct.of(program.process)
-          .install(new File(program.files, new Node(this), null, Fcntl.O_RDWR | Fcntl.O_DIRECT));
     }
 
     private long rw(Kiocb iocb) {
@@ -86,91 +63,30 @@ class CallFailureTest {
       }
       thrown = true;
       if (when == When.COMPLETED) {
-        complete(iocb);
+        FakeFile.complete(iocb, 18);
       } else if (when == When.KEPT) {
         kept = iocb;
       }
       throw error;
     }
 
-    private static void complete(Kiocb iocb) {
-      KiComplete handler = iocb.kiComplete;
-      assertThat(handler).isNotNull();
-      handler.complete(iocb, 18, 0);
+    private int poll(@Nullable PollTable table) {
+      if (table != null && when == When.KEPT) {
+        table.pollWait(file.queue());
+      }
+      throw error;
     }
 
     /** A completion without a waiter. */
     void completeLate() {
       if (kept != null) {
-        complete(kept);
+        FakeFile.complete(kept, 18);
       }
-    }
-
-    @Override
-    public boolean hasReadIter() {
-      return true;
-    }
-
-    @Override
-    public boolean hasWriteIter() {
-      return true;
-    }
-
-    @Override
-    public long readIter(Task current, Kiocb iocb, IovIter to) {
-      return rw(iocb);
-    }
-
-    @Override
-    public long writeIter(Task current, Kiocb iocb, IovIter from) {
-      return rw(iocb);
-    }
-
-    @Override
-    public boolean canNowait() {
-      return true;
-    }
-
-    @Override
-    public boolean canDirect() {
-      return true;
-    }
-
-    @Override
-    public boolean hasIopoll() {
-      return true;
-    }
-
-    @Override
-    public boolean hasPoll() {
-      return true;
-    }
-
-    @Override
-    public int poll(File file, @Nullable PollTable table) {
-      if (table != null && when == When.KEPT) {
-        table.pollWait(queue);
-      }
-      throw error;
-    }
-  }
-
-  private static final class Node extends AnonInode {
-    private final FileOperations ops;
-
-    Node(FileOperations ops) {
-      super(StatMode.S_IFREG | 0600);
-      this.ops = ops;
-    }
-
-    @Override
-    public FileOperations fop() {
-      return ops;
     }
   }
 
   private static RingProgram program() {
-    return new RingProgram(new HeldDisk(6).disk("held0", DISK), 9);
+    return new RingProgram(FakeFile.held(DISK).tags(6), 9);
   }
 
   private static void ring(int flags, When when) {
@@ -178,7 +94,7 @@ class CallFailureTest {
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     try (RingProgram program = program()) {
       assertThat(program.setup(flags)).isZero();
-      int fd = thrower.install(program);
+      int fd = program.open(thrower.file);
       program.prepareRead(DISK, 1, polled);
       Iocb.aioFildes(program.prepareRead(0, 2, polled), fd);
       program.prepareRead(DISK, 3, polled);
@@ -187,7 +103,7 @@ class CallFailureTest {
       assertThat(AioIocbRing.head(program.sq)).as("the entry is the program's still").isEqualTo(1);
 
       assertThat(program.enter(4, 0, SUBMIT | GETEVENTS)).isEqualTo(3);
-      List<Event> events = new ArrayList<>(program.reap());
+      List<AioEvent> events = new ArrayList<>(program.reap());
       while (events.size() < (when == When.COMPLETED ? 5 : 4)) {
         assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
         program.enter(0, 1, GETEVENTS); // a worker may have one of them still
@@ -196,10 +112,10 @@ class CallFailureTest {
       assertThat(events)
           .filteredOn(event -> event.res() != 18)
           .containsExactlyInAnyOrder(
-              new Event(1, 0, 0, 0),
-              new Event(2, 1, 17, 0),
-              new Event(3, 2, 0, 0),
-              new Event(4, 3, 0, 0));
+              new AioEvent(1, 0, 0, 0),
+              new AioEvent(2, 1, 17, 0),
+              new AioEvent(3, 2, 0, 0),
+              new AioEvent(4, 3, 0, 0));
       thrower.completeLate();
       assertThat(program.enter(0, 1, GETEVENTS)).as("nothing is in flight").isZero();
       assertThat(program.reap()).isEmpty();
@@ -229,9 +145,9 @@ class CallFailureTest {
   @EnumSource
   void ofIoSubmit(When when) {
     Thrower thrower = new Thrower(when);
-    try (LegacyProgram program = new LegacyProgram(new HeldDisk(6).disk("held0", DISK))) {
+    try (UserAio program = new UserAio(FakeFile.held(DISK).tags(6))) {
       assertThat(program.setup(4, 0)).isZero();
-      int fd = thrower.install(program);
+      int fd = program.open(thrower.file);
       int eventfd = program.eventfd(0);
       program.read(0, DISK);
       long iocb = program.prepare(1, AioAbi.IOCB_CMD_PWRITE, fd, program.buffers, 4096, 0);
@@ -261,65 +177,13 @@ class CallFailureTest {
       long iocb = program.prepareRead(0, 2, false);
       RawMemory.zero(iocb, Iocb.SIZE);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);
-      Iocb.aioFildes(iocb, thrower.install(program));
+      Iocb.aioFildes(iocb, program.open(thrower.file));
       Iocb.aioBuf(iocb, 1);
       assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).isSameAs(thrower.error);
-      thrower.queue.wakeUp(1);
+      thrower.file.queue().wakeUp(1);
       assertThat(program.enter(0, 1, GETEVENTS)).isZero();
       assertThat(program.reap()).isEmpty();
       assertThat(program.destroy()).isZero();
-    }
-  }
-
-  /** A disk that keeps something for the fixed buffers, and fails to undo it. */
-  private static final class BadDriver implements BlkMqOps {
-    private final Error error = new AssertionError("of the driver");
-
-    @Override
-    public void queueRqs(HwCtx hctx, Request chain) {
-      Request request = chain;
-      while (request != null) {
-        Request next = request.next();
-        Bio bio = request.bio();
-        DmaMapping mapping = bio.mapping();
-        if (mapping != null && mapping.attachment(this) == null) {
-          mapping.attach(
-              new DmaMapping.Attachment(this) {
-                @Override
-                protected void detach() {
-                  throw error;
-                }
-              });
-        }
-        request.complete(0);
-        request = next;
-      }
-    }
-
-    @Override
-    public int poll(HwCtx hctx) {
-      return 0;
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {RingProgram.RINGS, RingProgram.POLLED})
-  void ofIoDestroyEndsTheContextAllTheSame(int flags) {
-    BadDriver driver = new BadDriver();
-    BlockDevice device = new BlockDevice("bad0", 7, DISK, false, new RequestQueue(driver, 512, 6));
-    try (RingProgram program = new RingProgram(device, 9)) {
-      assertThat(program.setup(flags | AioAbi.IOCTX_FLAG_FIXEDBUFS)).isZero();
-      program.prepareRead(0, 1, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0);
-      assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);
-      assertThat(program.reap()).hasSize(1);
-      assertThat(program.process.mm().lockedPages()).isPositive();
-      long id = program.ctx();
-      assertThatThrownBy(program::destroy).isSameAs(driver.error);
-      assertThat(program.process.mm().lockedPages()).as("the charge").isZero();
-      assertThat(program.process.mm().pinnedPages()).as("pins").isZero();
-      assertThat(program.aio.aioNr()).as("aio_nr").isZero();
-      assertThat(program.process.mm().accessOk(id, 32, false)).as("the old ring").isFalse();
-      assertThat(program.destroy()).isEqualTo(-Errno.EINVAL);
     }
   }
 

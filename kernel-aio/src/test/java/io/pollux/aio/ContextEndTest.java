@@ -4,16 +4,14 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
-import io.pollux.core.mm.IovIter;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Eventfd;
 import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Pipe;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
@@ -51,8 +49,8 @@ class ContextEndTest {
     RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQPOLL | AioAbi.IOCTX_FLAG_SQWQ
   };
 
-  private final RamDisk ram = new RamDisk(1 << 20);
-  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
+  private final FakeFile ram = FakeFile.immediate(1 << 20);
+  private final RingProgram program = new RingProgram(ram, 9);
 
   /** What waits without an end. */
   enum Waits {
@@ -136,7 +134,6 @@ class ContextEndTest {
       program.startAgain();
     }
     program.close();
-    ram.close();
   }
 
   @ParameterizedTest
@@ -149,7 +146,6 @@ class ContextEndTest {
     assertThat(program.enter(6, 0, SUBMIT)).isPositive();
     pause(5);
     program.close();
-    ram.close();
   }
 
   /** One context's end is no signal to the threads and workers of another. */
@@ -199,40 +195,15 @@ class ContextEndTest {
     }
     assertThat(IoEvent.res(AioIoEventRing.event(cq, 0))).isEqualTo(100);
     program.close();
-    ram.close();
   }
 
   private static Stream<Integer> whoSubmits() {
     return Arrays.stream(WHO_SUBMITS).boxed();
   }
 
-  /** A file whose reads are polled for, and whose iopoll says what the test wants. */
-  private abstract static class Polled implements FileOperations {
-    final List<Kiocb> inFlight = new ArrayList<>();
-
-    @Override
-    public boolean hasReadIter() {
-      return true;
-    }
-
-    @Override
-    public long readIter(Task current, Kiocb iocb, IovIter to) {
-      inFlight.add(iocb);
-      return -Kiocb.EIOCBQUEUED;
-    }
-
-    @Override
-    public boolean hasIopoll() {
-      return true;
-    }
-
-    @Override
-    public abstract int iopoll(Kiocb iocb, boolean spin);
-  }
-
-  private void submitPolled(FileOperations ops) {
-    long iocb = program.prepareRead(0, 1, true);
-    Iocb.aioFildes(iocb, install(TestInode.open(program.files, ops)));
+  /** Submits a polled read of a file. */
+  private void submitPolled(FakeFile file) {
+    Iocb.aioFildes(program.prepareRead(0, 1, true), program.open(file));
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
   }
 
@@ -251,13 +222,7 @@ class ContextEndTest {
   @ValueSource(booleans = {false, true})
   void aFileThatCantBePolledIsGivenUp(boolean throwing) {
     assertThat(program.setup(RingProgram.POLLED)).isZero();
-    submitPolled(
-        new Polled() {
-          @Override
-          public int iopoll(Kiocb iocb, boolean spin) {
-            return fails(throwing);
-          }
-        });
+    submitPolled(FakeFile.immediate(1 << 20).onIopoll((iocb, spin) -> fails(throwing)));
     assertThatThrownBy(program::destroy)
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("requests whose files can't be polled, at the end of their context");
@@ -265,7 +230,6 @@ class ContextEndTest {
     assertThat(program.aio.aioNr()).isZero();
     program.process.exit();
     assertThat(program.process.mm().pinnedPages()).as("what a device may write to").isPositive();
-    ram.close();
   }
 
   /**
@@ -276,40 +240,23 @@ class ContextEndTest {
   void whatFailsToBePolledKeepsNothingElseFromEnding() {
     assertThat(program.setup(RingProgram.POLLED)).isZero();
     AtomicInteger looks = new AtomicInteger();
-    Polled late =
-        new Polled() {
-          @Override
-          public int iopoll(Kiocb iocb, boolean spin) {
-            if (looks.incrementAndGet() < 50) {
-              return -Errno.EIO;
-            }
-            return TestInode.complete(iocb);
-          }
-        };
-    Polled well =
-        new Polled() {
-          @Override
-          public int iopoll(Kiocb iocb, boolean spin) {
-            if (inFlight.remove(iocb)) {
-              return TestInode.complete(iocb);
-            }
-            return 0;
-          }
-        };
+    FakeFile late =
+        FakeFile.immediate(1 << 20)
+            .onIopoll((iocb, spin) -> looks.incrementAndGet() < 50 ? -Errno.EIO : FakeFile.PROCEED);
+    FakeFile well = FakeFile.immediate(1 << 20);
     submitPolled(late);
     submitPolled(well);
     assertThat(program.destroy()).isZero();
     assertThat(looks).hasValue(50);
-    assertThat(well.inFlight).isEmpty();
+    assertThat(well.inFlight()).isZero();
     program.close();
-    ram.close();
   }
 
   /** The device takes longer than the teardown of a context that has failed waits. */
   @Test
   void aFailureElsewhereEndsNoContextEarly() {
-    HeldDisk held = new HeldDisk(8);
-    RingProgram slow = new RingProgram(held.disk("held0", 1 << 20), 9);
+    FakeFile held = FakeFile.held(1 << 20);
+    RingProgram slow = new RingProgram(held, 9);
     assertThat(slow.setup(RingProgram.RINGS)).isZero();
     slow.prepareRead(0, 1, false);
     assertThat(slow.enter(1, 0, SUBMIT)).isEqualTo(1);
@@ -326,7 +273,6 @@ class ContextEndTest {
     device.join();
     slow.close();
     program.close();
-    ram.close();
   }
 
   /** One read is never completed, and the next one throws. */
@@ -334,22 +280,17 @@ class ContextEndTest {
   void requestsThatAFailureOfTheContextMayHaveLostAreAbandoned() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
     Error error = new AssertionError("broken");
-    Polled loses =
-        new Polled() {
-          @Override
-          public long readIter(Task current, Kiocb iocb, IovIter to) {
-            if (!inFlight.isEmpty()) {
-              throw error;
-            }
-            return super.readIter(current, iocb, to);
-          }
-
-          @Override
-          public int iopoll(Kiocb iocb, boolean spin) {
-            return 0;
-          }
-        };
-    int fd = install(TestInode.open(program.files, loses));
+    AtomicInteger reads = new AtomicInteger();
+    FakeFile loses =
+        FakeFile.immediate(1 << 20)
+            .onRequest(
+                (current, iocb, to) -> {
+                  if (reads.getAndIncrement() > 0) {
+                    throw error;
+                  }
+                  return FakeFile.QUEUED;
+                });
+    int fd = program.open(loses);
     for (int i = 0; i < 2; i++) {
       Iocb.aioFildes(program.prepareRead(0, i, false), fd);
     }
@@ -360,6 +301,5 @@ class ContextEndTest {
     assertThat(program.aio.aioNr()).isZero();
     program.process.exit();
     assertThat(program.process.mm().pinnedPages()).as("what a device may write to").isPositive();
-    ram.close();
   }
 }

@@ -3,7 +3,9 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.aio.RingProgram.Event;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FilesStruct;
@@ -35,12 +37,12 @@ class EagainTest {
   private static final int TAGS = 6;
   private static final int DISK = 8 << 20;
 
-  private final HeldDisk disk = new HeldDisk(TAGS);
-  private final RingProgram program = new RingProgram(disk.disk("held0", DISK), 17);
+  private final FakeFile disk = FakeFile.held(DISK).tags(TAGS);
+  private final RingProgram program = new RingProgram(disk, 17);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -49,13 +51,13 @@ class EagainTest {
   }
 
   private void awaitHeld(int count) throws InterruptedException {
-    while (disk.held() != count) {
+    while (disk.heldCount() != count) {
       Thread.sleep(1);
     }
   }
 
-  private List<Event> events(int count) {
-    List<Event> events = new ArrayList<>();
+  private List<AioEvent> events(int count) {
+    List<AioEvent> events = new ArrayList<>();
     while (events.size() < count) {
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       program.enter(0, 1, GETEVENTS);
@@ -77,7 +79,7 @@ class EagainTest {
     disk.release(TAGS, 0);
     awaitHeld(2);
     disk.release(2, 0);
-    assertThat(events(TAGS + 2)).extracting(Event::res).containsOnly(4096L);
+    assertThat(events(TAGS + 2)).extracting(AioEvent::res).containsOnly(4096L);
     for (int i = 0; i < TAGS + 2; i++) {
       assertThat(RawMemory.getLong(program.buffers + i * 4096L)).isEqualTo(i * 8L);
     }
@@ -98,16 +100,16 @@ class EagainTest {
     assertThat(program.enter(TAGS, 0, SUBMIT)).isEqualTo(TAGS);
     awaitHeld(TAGS);
     disk.release(TAGS, 0);
-    List<Event> events = new ArrayList<>();
+    List<AioEvent> events = new ArrayList<>();
     while (events.size() < TAGS) {
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
-      disk.release(disk.held(), 0);
+      disk.releaseAll();
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());
       Thread.sleep(1);
     }
     assertThat(events)
-        .contains(new Event(9, TAGS - 1, bytes, 0))
+        .contains(new AioEvent(9, TAGS - 1, bytes, 0))
         .noneMatch(event -> event.res() == -Errno.EAGAIN);
     assertThat(RawMemory.getLong(buffer + bytes - 8)).isEqualTo(bytes / 512 - 1);
   }
@@ -127,12 +129,12 @@ class EagainTest {
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     assertThat(FilesStruct.of(program.process).close(program.task, fd)).isZero();
     awaitHeld(direct ? TAGS : 1);
-    disk.release(disk.held(), 0);
+    disk.releaseAll();
     if (direct) {
       awaitHeld(1);
       disk.release(1, 0);
     }
-    assertThat(events(direct ? TAGS + 1 : 1)).extracting(Event::res).containsOnly(4096L);
+    assertThat(events(direct ? TAGS + 1 : 1)).extracting(AioEvent::res).containsOnly(4096L);
   }
 
   /**
@@ -149,15 +151,15 @@ class EagainTest {
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, bytes);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
-    List<Event> events = new ArrayList<>();
+    List<AioEvent> events = new ArrayList<>();
     while (events.isEmpty()) {
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
-      disk.release(disk.held(), 0);
+      disk.releaseAll();
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());
       Thread.sleep(1);
     }
-    assertThat(events).containsExactly(new Event(1, 0, bytes, 0));
+    assertThat(events).containsExactly(new AioEvent(1, 0, bytes, 0));
     assertThat(RawMemory.getLong(buffer + bytes - 8)).isEqualTo(bytes / 512 - 1);
   }
 
@@ -171,7 +173,7 @@ class EagainTest {
       Iocb.aioFildes(iocb, program.open(Fcntl.O_RDONLY));
     }
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
-    assertThat(events(1)).containsExactly(new Event(1, 0, 0, 0));
+    assertThat(events(1)).containsExactly(new AioEvent(1, 0, 0, 0));
   }
 
   @Test
@@ -181,8 +183,8 @@ class EagainTest {
       Iocb.aioRwFlags(program.prepareRead(0, i, false), i == TAGS ? AioAbi.RWF_NOWAIT : 0);
     }
     assertThat(program.enter(TAGS + 1, 0, SUBMIT)).isEqualTo(TAGS + 1);
-    assertThat(events(1)).containsExactly(new Event(TAGS, TAGS, -Errno.EAGAIN, 0));
-    assertThat(disk.held()).isEqualTo(TAGS);
+    assertThat(events(1)).containsExactly(new AioEvent(TAGS, TAGS, -Errno.EAGAIN, 0));
+    assertThat(disk.heldCount()).isEqualTo(TAGS);
   }
 
   @Test
@@ -193,7 +195,7 @@ class EagainTest {
     disk.release(1, -Errno.EAGAIN); // to the attempt
     awaitHeld(1);
     disk.release(1, -Errno.EAGAIN);
-    assertThat(events(1)).containsExactly(new Event(1, 0, -Errno.EAGAIN, 0));
+    assertThat(events(1)).containsExactly(new AioEvent(1, 0, -Errno.EAGAIN, 0));
   }
 
   private long readPage(Task caller, int fd) {
@@ -233,7 +235,9 @@ class EagainTest {
     disk.release(2, 0);
     assertThat(events(3))
         .containsExactlyInAnyOrder(
-            new Event(1, 0, 4096, 0), new Event(2, 1, -Errno.EAGAIN, 0), new Event(3, 2, 4096, 0));
+            new AioEvent(1, 0, 4096, 0),
+            new AioEvent(2, 1, -Errno.EAGAIN, 0),
+            new AioEvent(3, 2, 4096, 0));
     assertThat(AioIocbRing.head(program.sq)).isEqualTo(3);
   }
 
@@ -249,7 +253,7 @@ class EagainTest {
     disk.release(TAGS, 0);
     awaitHeld(2);
     disk.release(2, 0);
-    assertThat(events(TAGS + 2)).extracting(Event::res).containsOnly(4096L);
+    assertThat(events(TAGS + 2)).extracting(AioEvent::res).containsOnly(4096L);
   }
 
   /** The caller has an errno for it, and no need of an event. */

@@ -4,9 +4,10 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.aio.RingProgram.Event;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.vfs.EventfdCtx;
-import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -24,12 +25,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EventfdFsyncPollTest {
   private static final int IOPOLL = AioAbi.IOCTX_FLAG_IOPOLL;
 
-  private final HeldDisk disk = new HeldDisk(8);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(8);
+  private final UserAio program = new UserAio(disk);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -52,7 +53,7 @@ class EventfdFsyncPollTest {
     assertThat(file.op().poll(file, null) & PollBits.POLLIN).isNotZero();
     file.fput();
     assertThat(Objects.requireNonNull(EventfdCtx.of(file))).isNotNull();
-    assertThat(program.results(3)).containsExactly(4096L, 4096L, 4096L);
+    assertThat(program.results(3, UserAio.PATIENCE)).containsExactly(4096L, 4096L, 4096L);
   }
 
   @Test
@@ -61,12 +62,13 @@ class EventfdFsyncPollTest {
     bare(program.read(0, 0), AioAbi.IOCB_CMD_FSYNC);
     bare(program.read(1, 0), AioAbi.IOCB_CMD_FDSYNC);
     assertThat(program.submit(0, 2)).isEqualTo(2);
-    while (disk.held() < 2) {
+    while (disk.heldCount() < 2) {
       Thread.sleep(1);
     }
     disk.release(1, 0);
     disk.release(1, -Errno.EIO);
-    assertThat(program.results(2)).containsExactlyInAnyOrder(0L, (long) -Errno.EIO);
+    assertThat(program.results(2, UserAio.PATIENCE))
+        .containsExactlyInAnyOrder(0L, (long) -Errno.EIO);
   }
 
   @Test
@@ -78,14 +80,14 @@ class EventfdFsyncPollTest {
     assertThat(program.submit(0, 2)).isEqualTo(2);
     assertThat(program.getevents(1, 4, -1)).as("it can be written to").isEqualTo(1);
     assertThat(program.events(1))
-        .containsExactly(new Event(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
+        .containsExactly(new AioEvent(1001, program.iocbs + 64, PollBits.POLLOUT, 0));
     var file = Objects.requireNonNull(FilesStruct.of(program.process).fget(fd));
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     Objects.requireNonNull(EventfdCtx.of(file)).signal(1);
     file.fput();
     assertThat(program.getevents(1, 4, -1)).as("one-shot").isEqualTo(1);
     assertThat(program.events(1))
-        .containsExactly(new Event(1000, program.iocbs, PollBits.POLLIN, 0));
+        .containsExactly(new AioEvent(1000, program.iocbs, PollBits.POLLIN, 0));
   }
 
   @Test
@@ -134,14 +136,8 @@ class EventfdFsyncPollTest {
   @ValueSource(ints = {Errno.EAGAIN, Errno.EMFILE})
   void aPollOfAFileThatNobodyCanWatchNowHasItsErrno(int errno) {
     setup(4, 0);
-    FileOperations unwatched =
-        new FileOperations() {
-          @Override
-          public int preparePoll() {
-            return -errno;
-          }
-        };
-    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, unwatched));
+    FakeFile unwatched = FakeFile.immediate(0).withPoll().onPreparePoll(() -> -errno);
+    int fd = program.open(unwatched);
     program.prepare(0, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
     assertThat(program.submit(0, 1)).isEqualTo(-errno);
     assertThat(program.getevents(0, 1, 0)).isZero();
@@ -152,19 +148,18 @@ class EventfdFsyncPollTest {
   @ValueSource(ints = {AioAbi.IOCB_CMD_POLL, AioAbi.IOCB_CMD_FSYNC})
   void aFileThatThrowsWhenItIsAskedIsPut(int opcode) {
     setup(4, 0);
-    FileOperations broken =
-        new FileOperations() {
-          @Override
-          public int preparePoll() {
-            throw new AssertionError("broken");
-          }
-
-          @Override
-          public boolean hasFsync() {
-            throw new AssertionError("broken");
-          }
-        };
-    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, broken));
+    FakeFile broken =
+        FakeFile.immediate(0)
+            .withPoll()
+            .onPreparePoll(
+                () -> {
+                  throw new AssertionError("broken");
+                })
+            .onCheck(
+                () -> {
+                  throw new AssertionError("broken");
+                });
+    int fd = program.open(broken);
     program.prepare(0, opcode, fd, 0, 0, 0);
     assertThatThrownBy(() -> program.submit(0, 1)).hasMessage("broken");
     assertThat(program.destroy()).isZero();

@@ -3,6 +3,8 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
@@ -25,7 +27,7 @@ class FixedBuffersLimitTest {
   private static final int ROUNDS = 20_000;
   private static final long PAGE = 4096;
 
-  private final RingProgram program = new RingProgram(new HeldDisk(6).disk("held0", 1 << 20), NR);
+  private final RingProgram program = new RingProgram(FakeFile.held(1 << 20).tags(6), NR);
   private final long area = program.map(40 * PAGE, Mman.PROT_READ | Mman.PROT_WRITE);
 
   @AfterEach

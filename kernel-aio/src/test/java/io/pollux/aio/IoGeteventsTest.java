@@ -3,6 +3,9 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -19,12 +22,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 class IoGeteventsTest {
   private static final int IOPOLL = AioAbi.IOCTX_FLAG_IOPOLL;
 
-  private final HeldDisk disk = new HeldDisk(8);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(8);
+  private final UserAio program = new UserAio(disk);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 

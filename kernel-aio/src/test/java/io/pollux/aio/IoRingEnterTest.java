@@ -3,7 +3,9 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.aio.RingProgram.Event;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.uapi.AioAbi;
@@ -34,12 +36,12 @@ class IoRingEnterTest {
   private static final int ENTER = RingProgram.ENTER;
   private static final int TAGS = 6;
 
-  private final HeldDisk disk = new HeldDisk(TAGS);
-  private final RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 9);
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(TAGS);
+  private final RingProgram program = new RingProgram(disk, 9);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -62,16 +64,16 @@ class IoRingEnterTest {
       program.prepareRead(i * 8192L, 100 + i, polled);
     }
     assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(4);
-    assertThat(disk.held()).isEqualTo(4);
+    assertThat(disk.heldCount()).isEqualTo(4);
     assertThat(AioIocbRing.head(program.sq)).isEqualTo(4);
     disk.release(4, 0);
     assertThat(program.enter(0, 4, GETEVENTS)).isZero();
     assertThat(program.reap())
         .containsExactly(
-            new Event(100, 0, 4096, 0),
-            new Event(101, 1, 4096, 0),
-            new Event(102, 2, 4096, 0),
-            new Event(103, 3, 4096, 0));
+            new AioEvent(100, 0, 4096, 0),
+            new AioEvent(101, 1, 4096, 0),
+            new AioEvent(102, 2, 4096, 0),
+            new AioEvent(103, 3, 4096, 0));
     for (int i = 0; i < 4; i++) {
       assertThat(RawMemory.getLong(program.buffers + i * 4096L)).isEqualTo(i * 16L);
       assertThat(RawMemory.getLong(program.buffers + i * 4096L + 4088)).isEqualTo(i * 16L + 7);
@@ -100,7 +102,7 @@ class IoRingEnterTest {
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
     disk.release(2, 0);
     assertThat(program.enter(0, 1, GETEVENTS)).isZero();
-    assertThat(program.reap()).containsExactly(new Event(which, which, 0, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(which, which, 0, 0));
     assertThat(program.enter(0, 1, GETEVENTS)).isZero();
     assertThat(program.reap()).hasSize(2);
   }
@@ -116,7 +118,7 @@ class IoRingEnterTest {
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
     disk.release(2, 0);
     assertThat(program.enter(0, 0, GETEVENTS)).isZero();
-    assertThat(program.reap()).extracting(Event::data).containsExactlyInAnyOrder(0L, 1L, 2L);
+    assertThat(program.reap()).extracting(AioEvent::data).containsExactlyInAnyOrder(0L, 1L, 2L);
   }
 
   @Test
@@ -144,9 +146,9 @@ class IoRingEnterTest {
     program.prepareRead(0, 1, false);
     program.prepareRead(1 << 20, 2, false); // at the end of the device: done at once, with 0 bytes
     assertThat(program.enter(2, 1, ENTER)).isEqualTo(2);
-    assertThat(program.reap()).containsExactly(new Event(2, 1, 0, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(2, 1, 0, 0));
     disk.release(1, -Errno.EIO);
-    assertThat(program.reap()).containsExactly(new Event(1, 0, -Errno.EIO, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(1, 0, -Errno.EIO, 0));
   }
 
   @Test
@@ -176,7 +178,7 @@ class IoRingEnterTest {
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(-errno);
     assertThat(AioIocbRing.head(program.sq)).as("the entry is the program's still").isZero();
     program.retract();
-    assertThat(disk.held()).isZero();
+    assertThat(disk.heldCount()).isZero();
     assertThat(program.destroy()).isZero();
   }
 
@@ -239,7 +241,7 @@ class IoRingEnterTest {
     Iocb.aioOffset(program.prepareRead(0, 3, false), 100);
     Iocb.aioBuf(program.prepareRead(0, 4, false), 0x1000);
     assertThat(program.enter(4, 4, ENTER)).isEqualTo(4);
-    assertThat(program.reap().stream().map(Event::res))
+    assertThat(program.reap().stream().map(AioEvent::res))
         .containsExactly(
             (long) -Errno.EFAULT, (long) -Errno.EINVAL, (long) -Errno.EINVAL, (long) -Errno.EFAULT);
   }
@@ -269,7 +271,7 @@ class IoRingEnterTest {
     vectors(program.prepareRead(0, 1, false), 2, iov);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     disk.release(1, 0);
-    assertThat(program.reap()).containsExactly(new Event(1, 0, 1536, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 1536, 0));
     assertThat(RawMemory.getLong(program.buffers + 4096)).isZero();
     assertThat(RawMemory.getLong(program.buffers)).isEqualTo(1);
     assertThat(RawMemory.getLong(program.buffers + 512)).isEqualTo(2);
@@ -301,11 +303,11 @@ class IoRingEnterTest {
       disk.release(5, 0);
       assertThat(program.enter(0, 5, GETEVENTS)).isZero();
     }
-    List<Event> events = new ArrayList<>(program.reap());
+    List<AioEvent> events = new ArrayList<>(program.reap());
     assertThat(events).hasSize(8);
     assertThat(program.enter(0, 7, GETEVENTS)).isZero();
     events.addAll(program.reap());
-    assertThat(events.stream().map(Event::data))
+    assertThat(events.stream().map(AioEvent::data))
         .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L, 10L, 11L, 12L, 13L, 14L);
   }
 
@@ -321,10 +323,10 @@ class IoRingEnterTest {
     }
     assertThat(program.enter(0, 0, GETEVENTS)).as("once").isEqualTo(-Errno.EOVERFLOW);
     assertThat(program.enter(0, 0, GETEVENTS)).isZero();
-    List<Event> events = new ArrayList<>(program.reap(3));
+    List<AioEvent> events = new ArrayList<>(program.reap(3));
     assertThat(program.enter(0, 0, GETEVENTS)).isZero();
     events.addAll(program.reap());
-    assertThat(events.stream().map(Event::data))
+    assertThat(events.stream().map(AioEvent::data))
         .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
   }
 
@@ -413,6 +415,6 @@ class IoRingEnterTest {
     assertThat(program.process.mm().munmap(program.buffers, 9 * 4096)).isZero();
     disk.release(1, 0);
     assertThat(program.enter(0, 1, GETEVENTS)).isZero();
-    assertThat(program.reap()).containsExactly(new Event(1, 0, 4096, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 4096, 0));
   }
 }

@@ -3,7 +3,8 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
@@ -27,13 +28,12 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Patch({13, 24, 26})
 class IoSetup2Test {
-  private final RamDisk ram = new RamDisk(1 << 20);
-  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 7);
+  private final FakeFile ram = FakeFile.immediate(1 << 20);
+  private final RingProgram program = new RingProgram(ram, 7);
 
   @AfterEach
   void nothingIsLeft() {
     program.close();
-    ram.close();
   }
 
   private long setup2(int nr, int flags, long sq, long cq, long ctxp) {

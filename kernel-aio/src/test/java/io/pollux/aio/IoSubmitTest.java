@@ -3,7 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.aio.RingProgram.Event;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
@@ -34,12 +37,12 @@ class IoSubmitTest {
   private static final int IOPOLL = AioAbi.IOCTX_FLAG_IOPOLL;
   private static final int FIXED = USERIOCB | AioAbi.IOCTX_FLAG_FIXEDBUFS;
 
-  private final HeldDisk disk = new HeldDisk(8);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(8);
+  private final UserAio program = new UserAio(disk);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -63,10 +66,10 @@ class IoSubmitTest {
     assertThat(program.getevents(4, 4, -1)).isEqualTo(4);
     assertThat(program.events(4))
         .containsExactly(
-            new Event(1000, program.iocbs, 4096, 0),
-            new Event(1001, program.iocbs + 64, 4096, 0),
-            new Event(1002, program.iocbs + 128, 4096, 0),
-            new Event(1003, program.iocbs + 192, 4096, 0));
+            new AioEvent(1000, program.iocbs, 4096, 0),
+            new AioEvent(1001, program.iocbs + 64, 4096, 0),
+            new AioEvent(1002, program.iocbs + 128, 4096, 0),
+            new AioEvent(1003, program.iocbs + 192, 4096, 0));
     assertThat(RawMemory.getLong(program.buffers + 2 * 4096)).isEqualTo(16);
     assertThat(AioRing.head(program.ctx())).isEqualTo(4);
   }
@@ -84,7 +87,7 @@ class IoSubmitTest {
     assertThat(program.submitArray(1, program.pointers)).isEqualTo(-Errno.EINVAL);
     disk.release(1, 0);
     assertThat(program.getevents(1, 1, -1)).isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new Event(1005, 5, 4096, 0));
+    assertThat(program.events(1)).containsExactly(new AioEvent(1005, 5, 4096, 0));
     assertThat(program.cancel(program.iocbs))
         .as("not on user-mapped iocbs")
         .isEqualTo(-Errno.EINVAL);
@@ -101,18 +104,18 @@ class IoSubmitTest {
     disk.release(1, 0);
     assertThat(program.getevents(0, 4, -1)).isEqualTo(2);
     assertThat(program.events(2))
-        .extracting(RingProgram.Event::data)
+        .extracting(AioEvent::data)
         .containsExactlyInAnyOrder(1000L, 1001L);
   }
 
   @ParameterizedTest
   @ValueSource(ints = {IOPOLL, IOPOLL | USERIOCB, IOPOLL | FIXED})
   void polledContextsFindEventsByPolling(int flags) {
-    for (int i = 0; i < LegacyProgram.IOCBS; i++) {
+    for (int i = 0; i < UserAio.IOCBS; i++) {
       program.read(i, i * 4096L);
       Iocb.aioFlags(program.iocbs + i * Iocb.SIZE, AioAbi.IOCB_FLAG_HIPRI);
     }
-    setup(LegacyProgram.IOCBS, flags);
+    setup(UserAio.IOCBS, flags);
     boolean byIndex = (flags & USERIOCB) != 0;
     for (int i = 0; i < 6; i++) {
       RawMemory.putLong(program.pointers + i * 8L, byIndex ? i : program.iocbs + i * Iocb.SIZE);
@@ -164,7 +167,7 @@ class IoSubmitTest {
           }
           tweak.tweak(iocb);
           assertThat(program.submit(0, 1)).isEqualTo(-errno);
-          assertThat(disk.held()).isZero();
+          assertThat(disk.heldCount()).isZero();
           assertThat(program.destroy()).isZero();
         });
   }

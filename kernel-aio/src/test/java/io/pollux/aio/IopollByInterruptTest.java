@@ -3,6 +3,8 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -27,12 +29,12 @@ class IopollByInterruptTest {
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
   private static final long HELD_MILLIS = 1_000;
 
-  private final HeldDisk disk = new HeldDisk(64);
-  private final RingProgram program = new RingProgram(disk.disk("held0", 1 << 20, 0), 9);
+  private final FakeFile disk = FakeFile.held(1 << 20).byInterrupt();
+  private final RingProgram program = new RingProgram(disk, 9);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 

@@ -3,16 +3,11 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.Oops;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.Task;
-import io.pollux.core.sched.WaitQueue;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.FilesStruct;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.core.vfs.PollTable;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
@@ -22,7 +17,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,8 +39,8 @@ class OopsTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
 
-  private final RamDisk ram = new RamDisk(1 << 20);
-  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
+  private final FakeFile ram = FakeFile.immediate(1 << 20);
+  private final RingProgram program = new RingProgram(ram, 9);
   private final List<String> said = new CopyOnWriteArrayList<>();
 
   @BeforeEach
@@ -55,63 +51,23 @@ class OopsTest {
   @AfterEach
   void nothingIsLeft() {
     program.close();
-    ram.close();
     Oops.setSink(null);
   }
 
-  /** Throws whatever is asked of it, except when it is opened and closed. */
-  private static class Throws implements FileOperations {
-    final WaitQueue queue = new WaitQueue();
-    volatile boolean ready;
-
-    @Override
-    public boolean hasReadIter() {
-      return true;
-    }
-
-    @Override
-    public long readIter(Task current, Kiocb iocb, IovIter to) {
-      throw new AssertionError("broken");
-    }
-
-    @Override
-    public boolean hasIopoll() {
-      return true;
-    }
-
-    @Override
-    public boolean hasFsync() {
-      return true;
-    }
-
-    @Override
-    public int fsync(Task current, File file, boolean datasync) {
-      throw new AssertionError("broken");
-    }
-
-    @Override
-    public boolean hasPoll() {
-      return true;
-    }
-
-    @Override
-    public int poll(File file, @Nullable PollTable table) {
-      if (ready) {
-        throw new AssertionError("broken");
-      }
-      if (table != null) {
-        table.pollWait(queue);
-      }
-      return 0;
-    }
+  private static int broken() {
+    throw new AssertionError("broken");
   }
 
-  private int open(FileOperations ops) {
-    return FilesStruct.of(program.process).install(TestInode.open(program.files, ops));
+  /** A file without support for NOWAIT, whose reads, writes and fsyncs throw. */
+  private static FakeFile throwing() {
+    return FakeFile.immediate(1 << 20)
+        .withoutNowait()
+        .onRequest((current, iocb, iter) -> broken())
+        .onFsync((current, file, datasync) -> broken());
   }
 
-  private List<RingProgram.Event> events(int count) {
-    List<RingProgram.Event> events = new ArrayList<>();
+  private List<AioEvent> events(int count) {
+    List<AioEvent> events = new ArrayList<>();
     while (events.size() < count) {
       assertThat(program.enter(0, 1, GETEVENTS)).isZero();
       events.addAll(program.reap());
@@ -132,7 +88,7 @@ class OopsTest {
   void anEntryWhoseFileThrowsIsAnEventAndTheOthersAreDone(int flags) {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
-    int fd = open(new Throws());
+    int fd = program.open(throwing());
     for (int round = 0; round < 3; round++) {
       for (int i = 0; i < 5; i++) {
         long iocb = program.prepareRead(i * 4096L, i, polled);
@@ -141,7 +97,7 @@ class OopsTest {
         }
       }
       assertThat(program.enter(5, 0, SUBMIT)).isEqualTo(5);
-      for (RingProgram.Event event : events(5)) {
+      for (AioEvent event : events(5)) {
         assertThat(event.res())
             .as("entry " + event.data())
             .isEqualTo(event.data() % 2 == 1 ? -Errno.EIO : 4096);
@@ -166,33 +122,27 @@ class OopsTest {
   @Test
   void aSubmissionThreadThatFailsIsEio() throws InterruptedException {
     assertThat(program.setup(RingProgram.POLLED | SQPOLL)).isZero();
-    int fd =
-        open(
-            new Throws() {
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                // in the place of the batch's plug, whose end throws then
-                current.setPlug(() -> {});
-                return -Kiocb.EIOCBQUEUED;
-              }
-
-              @Override
-              public int iopoll(Kiocb iocb, boolean spin) {
-                return TestInode.complete(iocb);
-              }
-            });
+    FakeFile file =
+        FakeFile.immediate(1 << 20)
+            .onRequest(
+                (current, iocb, to) -> {
+                  // in the place of the batch's plug, whose end throws then
+                  current.setPlug(() -> {});
+                  return FakeFile.PROCEED;
+                });
+    int fd = program.open(file);
     Iocb.aioFildes(program.prepareRead(0, 7, true), fd);
     while (said.isEmpty()) {
       Thread.sleep(1); // the timeout bounds the loop
     }
     assertThat(said)
         .containsExactly(
-            "kernel oops in aio-sq: java.lang.AssertionError: somebody else's plug; "
+            "kernel oops in aio-sq: java.lang.AssertionError: the task has another plug; "
                 + "its context takes no more entries, and io_ring_enter fails with EIO");
     program.prepareRead(0, 8, true);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(-Errno.EIO);
     assertThat(program.enter(0, 9, GETEVENTS)).as("what was taken comes out").isZero();
-    assertThat(program.reap()).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(7, 0, 4096, 0));
     assertThat(program.enter(0, 9, GETEVENTS)).as("and no more is waited for").isZero();
     assertThat(program.destroy()).isZero();
   }
@@ -201,25 +151,12 @@ class OopsTest {
   @Test
   void anIopollThatThrowsInTheSubmissionThreadIsTriedAgain() {
     assertThat(program.setup(RingProgram.POLLED | SQPOLL)).isZero();
-    int fd =
-        open(
-            new Throws() {
-              private int looks;
-
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                return -Kiocb.EIOCBQUEUED;
-              }
-
-              @Override
-              public int iopoll(Kiocb iocb, boolean spin) {
-                if (++looks < 5) {
-                  throw new AssertionError("broken");
-                }
-                return TestInode.complete(iocb);
-              }
-            });
-    List<RingProgram.Event> events = new ArrayList<>();
+    AtomicInteger looks = new AtomicInteger();
+    FakeFile file =
+        FakeFile.immediate(1 << 20)
+            .onIopoll((iocb, spin) -> looks.incrementAndGet() < 5 ? broken() : FakeFile.PROCEED);
+    int fd = program.open(file);
+    List<AioEvent> events = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       Iocb.aioFildes(program.prepareRead(0, i, true), fd);
       while (events.size() <= i) {
@@ -227,9 +164,7 @@ class OopsTest {
         Thread.onSpinWait();
       }
     }
-    assertThat(events)
-        .containsExactly(
-            new RingProgram.Event(0, 0, 4096, 0), new RingProgram.Event(1, 1, 4096, 0));
+    assertThat(events).containsExactly(new AioEvent(0, 0, 4096, 0), new AioEvent(1, 1, 4096, 0));
     assertThat(said)
         .containsExactly(
             "kernel oops in the iopoll of a file: java.lang.AssertionError: broken; it is tried"
@@ -251,15 +186,14 @@ class OopsTest {
       throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
-    int fd =
-        open(
-            new Throws() {
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                TestInode.complete(iocb);
-                throw new AssertionError("broken");
-              }
-            });
+    FakeFile file =
+        throwing()
+            .onRequest(
+                (current, iocb, to) -> {
+                  FakeFile.complete(iocb, 4096);
+                  return broken();
+                });
+    int fd = program.open(file);
     for (int i = 0; i < 4; i++) {
       long iocb = program.prepareRead(0, i, polled);
       if (i % 2 == 0) {
@@ -267,13 +201,11 @@ class OopsTest {
       }
     }
     assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(4);
-    List<RingProgram.Event> events = new ArrayList<>(events(4));
+    List<AioEvent> events = new ArrayList<>(events(4));
     Thread.sleep(50); // in which a second event could come
     program.enter(0, 0, GETEVENTS);
     events.addAll(program.reap());
-    assertThat(events)
-        .extracting(RingProgram.Event::data)
-        .containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
+    assertThat(events).extracting(AioEvent::data).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
     assertThat(events).allMatch(event -> event.res() == 4096);
     assertThat(program.destroy()).isZero();
   }
@@ -288,35 +220,28 @@ class OopsTest {
     CountDownLatch reused = new CountDownLatch(1);
     List<Kiocb> iocbs = new CopyOnWriteArrayList<>();
     int first =
-        open(
-            new Throws() {
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                iocbs.add(iocb);
-                TestInode.complete(iocb);
-                completed.countDown();
-                try {
-                  reused.await(10, TimeUnit.SECONDS); // not longer, so that a failure does not hang
-                } catch (InterruptedException e) {
-                  throw new AssertionError(e);
-                }
-                throw new AssertionError("broken");
-              }
-            });
+        program.open(
+            throwing()
+                .onRequest(
+                    (current, iocb, to) -> {
+                      iocbs.add(iocb);
+                      FakeFile.complete(iocb, 4096);
+                      completed.countDown();
+                      try {
+                        reused.await(10, TimeUnit.SECONDS); // so that a failure does not hang
+                      } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                      }
+                      return broken();
+                    }));
     int second =
-        open(
-            new Throws() {
-              @Override
-              public boolean canNowait() {
-                return true;
-              }
-
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                iocbs.add(iocb); // in place, by the submitter
-                return -Kiocb.EIOCBQUEUED;
-              }
-            });
+        program.open(
+            FakeFile.immediate(1 << 20)
+                .onRequest(
+                    (current, iocb, to) -> {
+                      iocbs.add(iocb); // in place, by the submitter
+                      return FakeFile.QUEUED;
+                    }));
     Iocb.aioFildes(program.prepareRead(0, 1, false), first);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     completed.await();
@@ -328,10 +253,8 @@ class OopsTest {
     while (said.isEmpty()) {
       Thread.sleep(1); // the timeout bounds the loop
     }
-    TestInode.complete(iocbs.get(1));
-    assertThat(events(2))
-        .containsExactly(
-            new RingProgram.Event(1, 0, 4096, 0), new RingProgram.Event(2, 1, 4096, 0));
+    FakeFile.complete(iocbs.get(1), 4096);
+    assertThat(events(2)).containsExactly(new AioEvent(1, 0, 4096, 0), new AioEvent(2, 1, 4096, 0));
     assertThat(program.destroy()).isZero();
     assertThat(program.reap()).isEmpty();
   }
@@ -340,19 +263,7 @@ class OopsTest {
   @Test
   void aWriteThatThrowsInAWorkerIsAnEvent() {
     assertThat(program.setup(RingProgram.RINGS | SQWQ)).isZero();
-    int fd =
-        open(
-            new Throws() {
-              @Override
-              public boolean hasWriteIter() {
-                return true;
-              }
-
-              @Override
-              public long writeIter(Task current, Kiocb iocb, IovIter from) {
-                throw new AssertionError("broken");
-              }
-            });
+    int fd = program.open(throwing());
     for (int i = 0; i < 3; i++) {
       long iocb = program.prepareRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
@@ -370,7 +281,7 @@ class OopsTest {
   @Test
   void anFsyncThatThrowsIsAnEvent() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
-    int fd = open(new Throws());
+    int fd = program.open(throwing());
     for (int i = 0; i < 3; i++) {
       long iocb = program.prepareRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
@@ -390,8 +301,11 @@ class OopsTest {
   @Test
   void aPollThatThrowsWhenItIsWokenIsAnEvent() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
-    Throws file = new Throws();
-    int fd = open(file);
+    AtomicBoolean ready = new AtomicBoolean();
+    FakeFile file =
+        FakeFile.immediate(1 << 20)
+            .onPoll((opened, table) -> ready.get() ? broken() : FakeFile.PROCEED);
+    int fd = program.open(file);
     for (int i = 0; i < 2; i++) {
       long iocb = program.prepareRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
@@ -400,8 +314,8 @@ class OopsTest {
       Iocb.aioNbytes(iocb, 0);
     }
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
-    file.ready = true;
-    file.queue.wakeUp(1);
+    ready.set(true);
+    file.queue().wakeUp(1);
     assertThat(events(2)).allMatch(event -> event.res() == -Errno.EIO);
     assertThat(said)
         .hasSize(2)
@@ -414,18 +328,10 @@ class OopsTest {
   void aReleaseThatThrowsClosesTheFile() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
     int fd =
-        open(
-            new Throws() {
-              @Override
-              public long readIter(Task current, Kiocb iocb, IovIter to) {
-                return 0;
-              }
-
-              @Override
-              public void release(File file) {
-                throw new AssertionError("broken");
-              }
-            });
+        program.open(
+            FakeFile.immediate(1 << 20)
+                .onRequest((current, iocb, to) -> 0)
+                .onRelease(OopsTest::broken));
     Iocb.aioFildes(program.prepareRead(0, 7, false), fd);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     assertThat(events(1)).allMatch(event -> event.res() == 0);

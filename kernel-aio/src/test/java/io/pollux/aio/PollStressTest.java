@@ -3,6 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
@@ -35,8 +39,8 @@ class PollStressTest {
   private static final int WANTED = 200_000;
 
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());
-  private final HeldDisk disk = new HeldDisk(8);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(8);
+  private final UserAio program = new UserAio(disk);
   private final int[] fds = new int[EVENTFDS];
   private final File[] files = new File[EVENTFDS];
   private final AtomicBoolean stop = new AtomicBoolean();
@@ -111,7 +115,7 @@ class PollStressTest {
 
   private void take(long events) {
     assertThat(events).as("seed %d", seed).isNotNegative();
-    for (RingProgram.Event event : program.events((int) events)) {
+    for (AioEvent event : program.events((int) events)) {
       int i = (int) event.data() - 1000;
       assertThat(inFlight[i]).as("seed %d: an event for each", seed).isTrue();
       if (event.res() != PollBits.POLLIN) {

@@ -3,6 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.AioProgram;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
@@ -27,13 +31,13 @@ class RingDifferencesTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
 
-  private final HeldDisk disk = new HeldDisk(16);
-  private final RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 17);
-  private final HandFile file = new HandFile();
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(16);
+  private final RingProgram program = new RingProgram(disk, 17);
+  private final FakeFile file = FakeFile.immediate(1 << 20);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -42,7 +46,7 @@ class RingDifferencesTest {
   }
 
   private int open() {
-    return program.install(TestInode.open(program.files, file));
+    return program.open(file);
   }
 
   private void prepareRead(int fd, boolean hipri) {
@@ -50,7 +54,7 @@ class RingDifferencesTest {
   }
 
   /** Makes a call in a thread of its own, so that a call without an end fails the test. */
-  private CompletableFuture<Long> inTheBackground(RingProgram.Call call, Task caller) {
+  private CompletableFuture<Long> inTheBackground(AioProgram.Call call, Task caller) {
     CompletableFuture<Long> result = new CompletableFuture<>();
     Thread thread = new Thread(() -> result.complete(RingProgram.in(caller, call)));
     thread.setDaemon(true);
@@ -83,11 +87,11 @@ class RingDifferencesTest {
   void theHeadMovesOnceForEightEntries() {
     setup(RingProgram.RINGS);
     List<Integer> heads = new ArrayList<>();
-    file.onRead =
-        req -> {
+    file.onRequest(
+        (current, iocb, to) -> {
           heads.add(AioIocbRing.head(program.sq));
           return 0;
-        };
+        });
     int fd = open();
     for (int i = 0; i < 10; i++) {
       prepareRead(fd, false);
@@ -101,13 +105,13 @@ class RingDifferencesTest {
   void entriesThatAreAddedMeanwhileAreForTheNextCall() {
     setup(RingProgram.RINGS);
     int fd = open();
-    file.onRead =
-        req -> {
+    file.onRequest(
+        (current, iocb, to) -> {
           if (AioIocbRing.tail(program.sq) == 1) {
             prepareRead(fd, false);
           }
           return 0;
-        };
+        });
     prepareRead(fd, false);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(1);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(1);
@@ -118,24 +122,23 @@ class RingDifferencesTest {
     setup(RingProgram.RINGS);
     long iocb = AioIocbRing.iocb(program.sq, 0);
     prepareRead(open(), false);
-    file.onCheck =
+    file.onCheck(
         () -> {
           Iocb.aioBuf(iocb, 0x1000);
           Iocb.aioNbytes(iocb, -1);
-        };
-    file.onRead = req -> file.readZeroes();
+        });
     assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);
-    assertThat(program.reap()).containsExactly(new RingProgram.Event(1, 0, 4096, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 4096, 0));
   }
 
   @Test
   void aPolledContextWithoutAThreadHasOneThreadInside() {
     List<Boolean> oneInside = new ArrayList<>();
-    file.onRead =
-        req -> {
-          oneInside.add(req.ctx().oneInside());
-          return HandFile.QUEUED;
-        };
+    file.onRequest(
+        (current, iocb, to) -> {
+          oneInside.add(((AioKiocb) iocb).ctx().oneInside());
+          return FakeFile.PROCEED;
+        });
     setup(RingProgram.POLLED);
     prepareRead(open(), true);
     assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);

@@ -3,17 +3,12 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.aio.RingProgram.Event;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.Task;
-import io.pollux.core.sched.WaitQueue;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Pipe;
-import io.pollux.core.vfs.PollTable;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
@@ -23,7 +18,6 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,12 +44,12 @@ class RingLimitTest {
   private static final int MOST = NR - 1 + NR;
   private static final int BAD_FD = 99;
 
-  private final HeldDisk disk = new HeldDisk(6);
-  private RingProgram program = new RingProgram(disk.disk("held0", DISK), NR);
+  private final FakeFile disk = FakeFile.held(DISK).tags(6);
+  private RingProgram program = new RingProgram(disk, NR);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
@@ -89,8 +83,8 @@ class RingLimitTest {
   }
 
   /** Takes events, and makes the call that brings more, until there were so many. */
-  private List<Event> drain(int count) {
-    List<Event> events = new ArrayList<>();
+  private List<AioEvent> drain(int count) {
+    List<AioEvent> events = new ArrayList<>();
     while (events.size() < count) {
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       events.addAll(program.reap());
@@ -114,7 +108,7 @@ class RingLimitTest {
     assertThat(program.enter(NR - 1, 0, SUBMIT))
         .as("the entries are the program's still")
         .isEqualTo(NR - 1);
-    assertThat(drain(NR - 1)).extracting(Event::res).containsOnly(0L);
+    assertThat(drain(NR - 1)).extracting(AioEvent::res).containsOnly(0L);
   }
 
   @Test
@@ -138,7 +132,7 @@ class RingLimitTest {
   @Test
   void twoMillionReadsThatAreNeverReaped() {
     program.close();
-    program = new RingProgram(new HeldDisk(6).disk("held1", DISK), 1024);
+    program = new RingProgram(FakeFile.held(DISK).tags(6), 1024);
     setup(RINGS);
     prepare(1023, false);
     assertThat(fill(2_000_000)).isEqualTo(1023 + 1024);
@@ -232,7 +226,7 @@ class RingLimitTest {
         .as("processor time in half a second")
         .isLessThan(250_000_000);
 
-    List<Event> events = new ArrayList<>();
+    List<AioEvent> events = new ArrayList<>();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (events.size() < taken + NR - 1 && System.nanoTime() < end) {
       events.addAll(program.reap());
@@ -254,15 +248,9 @@ class RingLimitTest {
   void aFileThatIsAgainIsAnEventAfterTheContextWasFull(int flag) throws InterruptedException {
     setup(RINGS | flag);
     int taken = fillThread(false, false, flag == SQTHREAD);
-    FileOperations unwatched =
-        new FileOperations() {
-          @Override
-          public int preparePoll() {
-            return -Errno.EAGAIN;
-          }
-        };
-    int fd = program.install(TestInode.open(program.files, unwatched));
-    List<Event> events = new ArrayList<>();
+    FakeFile unwatched = FakeFile.immediate(0).withPoll().onPreparePoll(() -> -Errno.EAGAIN);
+    int fd = program.open(unwatched);
+    List<AioEvent> events = new ArrayList<>();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     boolean prepared = false;
     while (events.size() < taken + NR && System.nanoTime() < end) {
@@ -274,7 +262,7 @@ class RingLimitTest {
       events.addAll(program.reap());
     }
     assertThat(events.getLast())
-        .extracting(Event::data, Event::res)
+        .extracting(AioEvent::data, AioEvent::res)
         .containsExactly(99L, (long) -Errno.EAGAIN);
   }
 
@@ -295,7 +283,7 @@ class RingLimitTest {
       program.prepareRead(i == 0 ? DISK : 0, 100 + i, true);
     }
     program.enter(8, 0, SUBMIT);
-    while (disk.held() != 6) {
+    while (disk.heldCount() != 6) {
       Thread.sleep(1);
     }
     disk.release(6, 0);
@@ -306,11 +294,11 @@ class RingLimitTest {
         .as("processor time in half a second")
         .isLessThan(250_000_000);
 
-    List<Event> events = new ArrayList<>();
+    List<AioEvent> events = new ArrayList<>();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (events.size() < NR - 1 + 8 && System.nanoTime() < end) {
       events.addAll(program.reap());
-      disk.release(disk.held(), 0);
+      disk.releaseAll();
       if (calls) {
         program.enter(0, 0, GETEVENTS);
       }
@@ -321,7 +309,7 @@ class RingLimitTest {
   @Test
   void worksForTheWorkersAreCounted() throws ErrnoException {
     program.close();
-    program = new RingProgram(new HeldDisk(6).disk("held1", DISK), 1024);
+    program = new RingProgram(FakeFile.held(DISK).tags(6), 1024);
     setup(RINGS | SQWQ);
     Pipe.Ends ends = Pipe.create(program.files, 0);
     int read = program.install(ends.read());
@@ -339,7 +327,7 @@ class RingLimitTest {
     assertThat(accepted).isBetween(8 * 1024L, 16 * 1024L);
     assertThat(FilesStruct.of(program.process).close(program.task, write)).isZero();
     assertThat(drain((int) accepted))
-        .extracting(Event::res)
+        .extracting(AioEvent::res)
         .as("the end of the pipe, and no limit")
         .containsOnly(0L);
   }
@@ -353,7 +341,7 @@ class RingLimitTest {
   void aSmallContextHoldsFewRequests(int flags) {
     setup(flags);
     boolean polled = flags == RingProgram.POLLED;
-    int fd = FilesStruct.of(program.process).install(TestInode.open(program.files, new Pending()));
+    int fd = program.open(FakeFile.immediate(DISK).withPoll());
     int accepted = 0;
     long result = 0;
     while (result >= 0 && accepted <= AioAbi.AIO_MAX_NR) {
@@ -371,43 +359,5 @@ class RingLimitTest {
     }
     assertThat(result).isEqualTo(-Errno.EAGAIN);
     assertThat(accepted).isBetween(15 * NR - 8, 16 * NR);
-  }
-
-  /** Never ready; a polled read completes when it is polled for. */
-  private static final class Pending implements FileOperations {
-    private final WaitQueue queue = new WaitQueue();
-
-    @Override
-    public boolean hasReadIter() {
-      return true;
-    }
-
-    @Override
-    public long readIter(Task current, Kiocb iocb, IovIter to) {
-      return -Kiocb.EIOCBQUEUED;
-    }
-
-    @Override
-    public boolean hasIopoll() {
-      return true;
-    }
-
-    @Override
-    public int iopoll(Kiocb iocb, boolean spin) {
-      return TestInode.complete(iocb);
-    }
-
-    @Override
-    public boolean hasPoll() {
-      return true;
-    }
-
-    @Override
-    public int poll(File file, @Nullable PollTable table) {
-      if (table != null) {
-        table.pollWait(queue);
-      }
-      return 0;
-    }
   }
 }

@@ -3,7 +3,8 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIoEventRing;
@@ -110,8 +111,8 @@ class RingStressTest {
   void nothingIsLostAndNothingComesTwice(int nr, int flags) throws InterruptedException {
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     boolean thread = (flags & SQPOLL) != 0;
-    RamDisk ram = new RamDisk(BLOCKS * 4096);
-    RingProgram program = new RingProgram(ram.disk("ram0", 1, false), nr);
+    FakeFile ram = FakeFile.immediate(BLOCKS * 4096).tags(256);
+    RingProgram program = new RingProgram(ram, nr);
     assertThat(program.setup(flags)).isZero();
     int requests = Math.min(20_000, 1_000 * nr); // a small ring is a handover for each request
     Consumer consumer = new Consumer(program, requests);
@@ -147,7 +148,6 @@ class RingStressTest {
     assertThat(consumer.wrong).hasValue("");
     assertThat(consumer.seen.cardinality()).isEqualTo(requests);
     program.close();
-    ram.close();
   }
 
   @ParameterizedTest
@@ -155,8 +155,8 @@ class RingStressTest {
   void aHostileThreadScribblesOnEverything(int flags) throws InterruptedException {
     long seed = Long.getLong("pollux.seed", System.nanoTime());
     System.out.println("RingStressTest flags " + flags + ": -Dpollux.seed=" + seed);
-    RamDisk ram = new RamDisk(BLOCKS * 4096);
-    RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 13);
+    FakeFile ram = FakeFile.immediate(BLOCKS * 4096).tags(256);
+    RingProgram program = new RingProgram(ram, 13);
     assertThat(program.setup(flags)).isZero();
     AtomicReference<Boolean> stop = new AtomicReference<>(false);
     Thread hostile = new Thread(() -> scribble(program, new SplittableRandom(seed), stop));
@@ -176,7 +176,6 @@ class RingStressTest {
     hostile.join();
     // ends the context with whatever is in flight, and looks whether anything is left
     program.close();
-    ram.close();
   }
 
   private static void scribble(

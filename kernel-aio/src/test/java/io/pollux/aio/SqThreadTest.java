@@ -3,7 +3,9 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
@@ -24,20 +26,17 @@ class SqThreadTest {
   private static final int SQPOLL = AioAbi.IOCTX_FLAG_SQPOLL;
   private static final int SQWQ = AioAbi.IOCTX_FLAG_SQWQ;
   private static final int BLOCKS = 256;
+  private static final int SECTORS = 8; // in a block
 
-  private final RamDisk ram = new RamDisk(BLOCKS * 4096);
-  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
+  private final FakeFile ram = FakeFile.immediate(BLOCKS * 4096);
+  private final RingProgram program = new RingProgram(ram, 9);
 
   @AfterEach
   void nothingIsLeft() {
     program.close();
-    ram.close();
   }
 
   private void setup(int flags) {
-    for (int block = 0; block < BLOCKS; block++) {
-      RawMemory.putLong(ram.address() + block * 4096L, block);
-    }
     assertThat(program.setup(flags)).isZero();
   }
 
@@ -58,15 +57,15 @@ class SqThreadTest {
         program.prepareRead((round + i) % BLOCKS * 4096L, i, polled);
       }
       assertThat(program.enter(5, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(5);
-      List<RingProgram.Event> events = new ArrayList<>();
+      List<AioEvent> events = new ArrayList<>();
       while (events.size() < 5) {
         assertThat(program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS)).isZero();
         events.addAll(program.reap());
       }
       assertThat(events).hasSize(5).allMatch(event -> event.res() == 4096);
-      for (RingProgram.Event event : events) {
+      for (AioEvent event : events) {
         assertThat(RawMemory.getLong(program.buffers + event.obj() * 4096))
-            .isEqualTo((round + event.data()) % BLOCKS);
+            .isEqualTo((round + event.data()) % BLOCKS * SECTORS);
       }
     }
   }
@@ -91,7 +90,7 @@ class SqThreadTest {
         submitted++;
         free--;
       }
-      for (RingProgram.Event event : program.reap()) {
+      for (AioEvent event : program.reap()) {
         assertThat(event.res()).isEqualTo(4096);
         done++;
         free++;
@@ -113,12 +112,12 @@ class SqThreadTest {
     Thread.sleep(20);
     assertThat(program.reap()).as("it sleeps").isEmpty();
     assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(1);
-    List<RingProgram.Event> events = List.of();
+    List<AioEvent> events = List.of();
     while (events.isEmpty()) {
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       events = program.reap();
     }
-    assertThat(events).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+    assertThat(events).containsExactly(new AioEvent(7, 0, 4096, 0));
     assertThat(AioIocbRing.sqFlags(program.sq)).isZero();
   }
 
@@ -145,7 +144,7 @@ class SqThreadTest {
         .isEqualTo(1);
     assertThat(program.reap())
         .as("this time it was waited for")
-        .containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+        .containsExactly(new AioEvent(7, 0, 4096, 0));
   }
 
   @ParameterizedTest
@@ -162,16 +161,16 @@ class SqThreadTest {
     Iocb.aioReserved2(program.prepareRead(0, 2, polled), 1);
     program.prepareRead(0, 3, polled);
     assertThat(program.enter(3, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(3);
-    List<RingProgram.Event> events = new ArrayList<>();
+    List<AioEvent> events = new ArrayList<>();
     while (events.size() < 3) {
       program.enter(0, 1, AioAbi.IORING_FLAG_GETEVENTS);
       events.addAll(program.reap());
     }
     assertThat(events)
         .contains(
-            new RingProgram.Event(1, 0, -Errno.EBADF, 0),
-            new RingProgram.Event(2, 1, -Errno.EINVAL, 0),
-            new RingProgram.Event(3, 2, 4096, 0));
+            new AioEvent(1, 0, -Errno.EBADF, 0),
+            new AioEvent(2, 1, -Errno.EINVAL, 0),
+            new AioEvent(3, 2, 4096, 0));
   }
 
   @Test

@@ -3,8 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.Plug;
-import io.pollux.block.driver.RamDisk;
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.FakePlug;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -27,15 +29,14 @@ class SqThreadsTest {
   // more than any machine has address space for
   private static final long TOO_MUCH_STACK = 1L << 50;
 
-  private final RamDisk ram = new RamDisk(1 << 20);
-  private final RingProgram program = new RingProgram(ram.disk("ram0", 1, false), 9);
+  private final FakeFile ram = FakeFile.immediate(1 << 20);
+  private final RingProgram program = new RingProgram(ram, 9);
   private final UserProcess kernelProcess = new UserProcess();
 
   @AfterEach
   void nothingIsLeft() {
     program.close();
     kernelProcess.exit();
-    ram.close();
   }
 
   private long setup(Aio aio, int flags) {
@@ -56,7 +57,8 @@ class SqThreadsTest {
       })
   void aThreadThatCantBeStartedIsEagainAndLeavesNoTrace(int flags) {
     Aio aio =
-        new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+        new Aio(
+            kernelProcess, FakePlug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     long mapped = program.map(4096, 3);
     for (int i = 0; i < 3; i++) {
       assertThat(setup(aio, flags)).isEqualTo(-Errno.EAGAIN);
@@ -74,7 +76,8 @@ class SqThreadsTest {
   @Test
   void workersThatCantBeStartedAreReplacedByTheRescuer() {
     Aio aio =
-        new Aio(kernelProcess, Plug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
+        new Aio(
+            kernelProcess, FakePlug::new, loop -> new Thread(null, loop, "none", TOO_MUCH_STACK));
     assertThat(setup(aio, RingProgram.RINGS | SQWQ)).isZero();
     program.prepareRead(0, 7, false);
     long entered =
@@ -82,7 +85,7 @@ class SqThreadsTest {
             program.task,
             () -> aio.ioRingEnter(program.task, program.ctx(), 1, 1, RingProgram.ENTER));
     assertThat(entered).isEqualTo(1);
-    assertThat(program.reap()).containsExactly(new RingProgram.Event(7, 0, 4096, 0));
+    assertThat(program.reap()).containsExactly(new AioEvent(7, 0, 4096, 0));
     assertThat(RingProgram.in(program.task, () -> aio.ioDestroy(program.task, program.ctx())))
         .isZero();
   }

@@ -3,8 +3,12 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.Task;
-import io.pollux.core.vfs.FilesStruct;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Errno;
@@ -35,22 +39,18 @@ class SubmitDifferencesTest {
   private static final int IOPOLL = AioAbi.IOCTX_FLAG_IOPOLL;
   private static final int FIXED = USERIOCB | AioAbi.IOCTX_FLAG_FIXEDBUFS;
 
-  private final HeldDisk disk = new HeldDisk(16);
-  private final LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
-  private final HandFile file = new HandFile();
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(16);
+  private final UserAio program = new UserAio(disk);
+  private final FakeFile file = FakeFile.immediate(1 << 20);
 
   @AfterEach
   void nothingIsLeft() {
-    disk.release(disk.held(), 0);
+    disk.holdNoMore();
     program.close();
   }
 
   private void setup(int nr, int flags) {
     assertThat(program.setup(nr, flags)).isZero();
-  }
-
-  private int open(HandFile opened) {
-    return FilesStruct.of(program.process).install(TestInode.open(program.files, opened));
   }
 
   /** A read of one block of a file by iocb i. */
@@ -77,10 +77,10 @@ class SubmitDifferencesTest {
   @ValueSource(ints = {512, 513, 514, 516})
   void aFileThatAsksForARestartIsInterrupted(int restart) {
     setup(1, 0);
-    file.onRead = req -> -restart;
-    read(0, open(file), false);
+    file.onRequest((current, iocb, to) -> -restart);
+    read(0, program.open(file), false);
     assertThat(program.submit(0, 1)).isEqualTo(1);
-    assertThat(program.results(1)).containsExactly((long) -Errno.EINTR);
+    assertThat(program.results(1, UserAio.PATIENCE)).containsExactly((long) -Errno.EINTR);
   }
 
   @Patch(7)
@@ -112,34 +112,33 @@ class SubmitDifferencesTest {
   void aRequestIsFreedByItsCompletion() {
     setup(1, 0);
     List<Boolean> free = new ArrayList<>();
-    file.onRead =
-        req -> {
-          TestInode.complete(req);
-          free.add(req.kiComplete == null); // cleared by free
-          return HandFile.QUEUED;
-        };
-    read(0, open(file), false);
+    file.onRequest(
+        (current, iocb, to) -> {
+          FakeFile.complete(iocb, 4096);
+          free.add(iocb.kiComplete == null); // cleared by free
+          return FakeFile.QUEUED;
+        });
+    read(0, program.open(file), false);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     assertThat(free).containsExactly(true);
-    assertThat(program.results(1)).containsExactly(4096L);
+    assertThat(program.results(1, UserAio.PATIENCE)).containsExactly(4096L);
   }
 
   @Patch(14)
   @Test
   void anIocbThatChangesWhileItIsSubmittedChangesNothing() {
     setup(4, USERIOCB);
-    long iocb = read(0, open(file), false);
-    file.onCheck =
+    long iocb = read(0, program.open(file), false);
+    file.onCheck(
         () -> {
           Iocb.aioBuf(iocb, 0x1000);
           Iocb.aioNbytes(iocb, -1);
           Iocb.aioData(iocb, 5);
-        };
-    file.onRead = req -> file.readZeroes();
+        });
     RawMemory.putLong(program.pointers, 0);
     assertThat(program.submitArray(1, program.pointers)).isEqualTo(1);
     assertThat(program.getevents(1, 1, -1)).isEqualTo(1);
-    assertThat(program.events(1)).containsExactly(new RingProgram.Event(1000, 0, 4096, 0));
+    assertThat(program.events(1)).containsExactly(new AioEvent(1000, 0, 4096, 0));
   }
 
   @Patch(14)
@@ -158,7 +157,7 @@ class SubmitDifferencesTest {
   void aPolledContextTakesAsManyRequestsAsItHasEvents() {
     setup(4, IOPOLL);
     assertThat(AioRing.nr(program.ctx())).isZero();
-    int fd = open(file);
+    int fd = program.open(file);
     for (int i = 0; i < 10; i++) {
       read(i, fd, true);
     }
@@ -194,15 +193,16 @@ class SubmitDifferencesTest {
   @Test
   void aRequestThatWasCompleteWhenSubmittedWaitsItsTurn() {
     setup(4, IOPOLL);
-    int fd = open(file);
+    FakeFile held = FakeFile.held(1 << 20);
+    int fd = program.open(held);
     read(0, fd, true);
     read(1, fd, true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
-    file.completeOne();
-    file.onRead = req -> 4096;
+    held.held().getFirst().completeNow(4096);
+    held.onRequest((current, iocb, to) -> 4096);
     assertThat(program.submit(1, 2)).isEqualTo(1);
     assertThat(program.getevents(2, 2, -1)).isEqualTo(2);
-    assertThat(program.events(2)).extracting(RingProgram.Event::data).containsExactly(1000L, 1001L);
+    assertThat(program.events(2)).extracting(AioEvent::data).containsExactly(1000L, 1001L);
   }
 
   /**
@@ -213,26 +213,27 @@ class SubmitDifferencesTest {
   @Test
   void aLateEagainIsAnEvent() {
     setup(4, IOPOLL);
-    List<AioKiocb> eagain = new ArrayList<>();
-    file.queuedResult = -Errno.EAGAIN;
-    file.onRead =
-        req -> {
-          eagain.add(req);
-          return HandFile.QUEUED;
-        };
+    List<Kiocb> eagain = new ArrayList<>();
     int[] polls = {0};
-    file.onPoll =
-        () -> {
-          if (++polls[0] > 1) {
-            TestInode.complete(eagain.getFirst());
-          }
-        };
-    read(0, open(file), true);
+    FakeFile late =
+        FakeFile.held(1 << 20)
+            .onRequest(
+                (current, iocb, to) -> {
+                  eagain.add(iocb);
+                  return FakeFile.PROCEED;
+                })
+            .onIopoll(
+                (iocb, spin) -> {
+                  if (++polls[0] > 1) {
+                    FakeFile.complete(eagain.getFirst(), 4096);
+                  }
+                  return FakeFile.PROCEED;
+                });
+    read(0, program.open(late), true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
+    late.release(1, -Errno.EAGAIN);
     assertThat(program.getevents(1, 1, TimeUnit.SECONDS.toNanos(5))).isEqualTo(1);
-    assertThat(program.events(1))
-        .extracting(RingProgram.Event::res)
-        .containsExactly((long) -Errno.EAGAIN);
+    assertThat(program.events(1)).extracting(AioEvent::res).containsExactly((long) -Errno.EAGAIN);
   }
 
   @Patch(16)
@@ -240,12 +241,12 @@ class SubmitDifferencesTest {
   void aBatchOfTwoIsGatheredToo() {
     setup(4, IOPOLL);
     List<Boolean> listIsEmpty = new ArrayList<>();
-    file.onRead =
-        req -> {
-          listIsEmpty.add(req.ctx().iopoll().isEmpty());
-          return HandFile.QUEUED;
-        };
-    int fd = open(file);
+    file.onRequest(
+        (current, iocb, to) -> {
+          listIsEmpty.add(((AioKiocb) iocb).ctx().iopoll().isEmpty());
+          return FakeFile.PROCEED;
+        });
+    int fd = program.open(file);
     read(0, fd, true);
     read(1, fd, true);
     assertThat(program.submit(0, 2)).isEqualTo(2);
@@ -257,13 +258,13 @@ class SubmitDifferencesTest {
   void aBatchThatGoesFromFileToFileTakesFewReferencesAhead() {
     setup(8, 0);
     List<Long> references = new ArrayList<>();
-    file.onRead =
-        req -> {
-          references.add(req.file().references());
+    file.onRequest(
+        (current, iocb, to) -> {
+          references.add(iocb.file().references());
           return 0;
-        };
-    int one = open(file);
-    int other = open(file);
+        });
+    int one = program.open(file);
+    int other = program.open(file);
     for (int i = 0; i < 8; i++) {
       read(i, i % 2 == 0 ? one : other, false);
     }
@@ -303,13 +304,17 @@ class SubmitDifferencesTest {
     setup(4, IOPOLL);
     Kioctx[] ctx = new Kioctx[1];
     List<Boolean> lockIsFree = new ArrayList<>();
-    file.onRead =
-        req -> {
-          ctx[0] = req.ctx();
-          return HandFile.QUEUED;
-        };
-    file.onPoll = () -> lockIsFree.add(canRemove(ctx[0]));
-    read(0, open(file), true);
+    file.onRequest(
+            (current, iocb, to) -> {
+              ctx[0] = ((AioKiocb) iocb).ctx();
+              return FakeFile.PROCEED;
+            })
+        .onIopoll(
+            (iocb, spin) -> {
+              lockIsFree.add(canRemove(ctx[0]));
+              return FakeFile.PROCEED;
+            });
+    read(0, program.open(file), true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
     program.process.exit();
     assertThat(lockIsFree).containsExactly(true);

@@ -3,13 +3,17 @@ package io.pollux.core.filemap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.fixture.ArrayIo;
+import io.pollux.core.fixture.FakeInode;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iovec;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
@@ -48,6 +52,10 @@ class FilemapTest {
     caches.forEach(PageCache::drop);
     current.leaveKernel();
     process.exit();
+  }
+
+  private static File open(Mapping file) {
+    return FakeInode.open(new FileTable(), file, Fcntl.O_RDWR);
   }
 
   private PageCache cache(int pages) {
@@ -103,7 +111,7 @@ class FilemapTest {
       random.nextBytes(ios[i].device);
       models[i] = ios[i].device.clone();
       files[i] = new Mapping(cache, ios[i]);
-      opened[i] = MappedInode.open(files[i]);
+      opened[i] = open(files[i]);
     }
     for (int turn = 0; turn < 4000; turn++) {
       int i = random.nextInt(sizes.length);
@@ -251,7 +259,7 @@ class FilemapTest {
   void anErrorOfAWriteIsToldOnceByFsync() {
     ArrayIo io = new ArrayIo(64 * PAGE);
     Mapping file = new Mapping(cache(128), io);
-    File opened = MappedInode.open(file);
+    File opened = open(file);
     fill(3, PAGE);
     io.badWrite = 5;
     assertThat(write(file, 5 * PAGE, PAGE)).isEqualTo(PAGE);

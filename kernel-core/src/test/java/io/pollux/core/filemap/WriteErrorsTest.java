@@ -3,13 +3,17 @@ package io.pollux.core.filemap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.fixture.ArrayIo;
+import io.pollux.core.fixture.FakeInode;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +42,10 @@ class WriteErrorsTest {
     process.exit();
   }
 
+  private static File open(Mapping opened) {
+    return FakeInode.open(new FileTable(), opened, Fcntl.O_RDWR);
+  }
+
   private void write(long page) {
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(process.mm(), false, memory, PAGE)).isZero();
@@ -59,12 +67,12 @@ class WriteErrorsTest {
 
   @Test
   void everyFileThatWasOpenReportsAnErrorOnce() {
-    File first = MappedInode.open(mapping);
-    File second = MappedInode.open(mapping);
+    File first = open(mapping);
+    File second = open(mapping);
     failAWrite();
     assertThat(fsync(first)).isEqualTo(-Errno.EIO);
     assertThat(fsync(first)).isZero();
-    File late = MappedInode.open(mapping);
+    File late = open(mapping);
     assertThat(fsync(late)).as("opened after the report").isZero();
     assertThat(fsync(second)).as("its own report").isEqualTo(-Errno.EIO);
     assertThat(fsync(second)).isZero();
@@ -77,16 +85,16 @@ class WriteErrorsTest {
   @Test
   void anErrorThatNoFileReportedIsReportedByTheNextOneOpened() {
     failAWrite();
-    File late = MappedInode.open(mapping);
+    File late = open(mapping);
     assertThat(fsync(late)).isEqualTo(-Errno.EIO);
     assertThat(fsync(late)).isZero();
-    assertThat(fsync(MappedInode.open(mapping))).isZero();
+    assertThat(fsync(open(mapping))).isZero();
   }
 
   @Test
   void theFileWhoseFsyncFailsReportsItOnceAndTheOthersToo() {
-    File first = MappedInode.open(mapping);
-    File second = MappedInode.open(mapping);
+    File first = open(mapping);
+    File second = open(mapping);
     io.badWrite = 5;
     write(5);
     assertThat(fsync(first)).isEqualTo(-Errno.EIO);
@@ -97,7 +105,7 @@ class WriteErrorsTest {
 
   @Test
   void aCallWithoutAnOpenFileReturnsAnErrorOnceForAll() {
-    File file = MappedInode.open(mapping);
+    File file = open(mapping);
     failAWrite();
     assertThat(mapping.isQuiet()).isFalse();
     assertThat(mapping.writeAndWaitRange(current, 0, PAGE))
@@ -126,7 +134,7 @@ class WriteErrorsTest {
 
   @Test
   void whoNeedsAPageKeepsTheErrorForTheFile() {
-    File file = MappedInode.open(mapping);
+    File file = open(mapping);
     io.badWrite = 3;
     for (int page = 0; page < 32; page++) { // more than the cache has
       write(page);
@@ -138,7 +146,7 @@ class WriteErrorsTest {
 
   @Test
   void whatNoFileReportedIsTakenOnceAtTheEnd() {
-    File file = MappedInode.open(mapping);
+    File file = open(mapping);
     assertThat(mapping.takeUnseenError()).isZero();
     failAWrite();
     assertThat(mapping.takeUnseenError()).isEqualTo(-Errno.EIO);
@@ -151,7 +159,7 @@ class WriteErrorsTest {
 
   @Test
   void aFullDiskIsToldApart() {
-    File file = MappedInode.open(mapping);
+    File file = open(mapping);
     Mapping full =
         new Mapping(
             cache,
@@ -171,7 +179,7 @@ class WriteErrorsTest {
                 return -Errno.ENOSPC;
               }
             });
-    File opened = MappedInode.open(full);
+    File opened = open(full);
     for (int turn = 0; turn < 2; turn++) {
       IovecIter iter = new IovecIter();
       assertThat(iter.importSingleRange(process.mm(), false, memory, PAGE)).isZero();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.fixture.FileUser;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.DirContext;
@@ -13,7 +14,6 @@ import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Namei;
-import io.pollux.core.vfs.UserFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
@@ -44,7 +44,7 @@ class RamfsTest {
   private final Ramfs fs = new Ramfs(1, (long) PAGES * PAGE);
   private final FileTable files = new FileTable();
   private final Namei namei = new Namei(fs.root(), files);
-  private final UserFile user = new UserFile();
+  private final FileUser user = new FileUser();
 
   @AfterEach
   void close() {
@@ -256,7 +256,7 @@ class RamfsTest {
     assertThat(transfer(file, false, 8, 100, 0)).isEqualTo(-Errno.EFAULT);
     assertThat(fs.pages().used()).isZero();
     assertThat(file.inode().size()).isZero();
-    long last = user.memory + UserFile.MEMORY_BYTES - PAGE;
+    long last = user.memory + FileUser.MEMORY_BYTES - PAGE;
     assertThat(transfer(file, false, last, 2 * PAGE, 0))
         .as("up to the page that is not there")
         .isEqualTo(PAGE);
@@ -481,7 +481,7 @@ class RamfsTest {
    */
   @Test
   void theSameNamesFromManyThreads() throws Exception {
-    List<UserFile.Other> threads = new ArrayList<>();
+    List<FileUser.Other> threads = new ArrayList<>();
     for (int thread = 0; thread < 4; thread++) {
       long seed = thread;
       threads.add(
@@ -502,7 +502,7 @@ class RamfsTest {
                       case 2 -> namei.unlink(task, null, name);
                       default -> {
                         File file = namei.open(task, null, name, RW | Fcntl.O_APPEND, 0644);
-                        long written = UserFile.rw(task, file, false, user.memory, 1000, 0);
+                        long written = FileUser.rw(task, file, false, user.memory, 1000, 0);
                         assertThat(written).isEqualTo(1000);
                         file.fput(task);
                       }
@@ -521,7 +521,7 @@ class RamfsTest {
                 return done;
               }));
     }
-    for (UserFile.Other thread : threads) {
+    for (FileUser.Other thread : threads) {
       assertThat(thread.result.get(1, TimeUnit.MINUTES)).isPositive();
     }
     for (String name : List.of("/dir0/f0", "/dir0/f1", "/dir1/f0", "/dir1/f1", "/dir0", "/dir1")) {

@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.fixture.FileUser;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.EventfdFlags;
@@ -15,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** The counter that is a file: reads, writes, signals, waiting, poll. */
 class EventfdTest {
-  private final UserFile user = new UserFile();
+  private final FileUser user = new FileUser();
   private final FileTable table = new FileTable();
   private final long value = user.memory;
 
@@ -99,7 +100,7 @@ class EventfdTest {
   @Test
   void aReaderWaitsForASignal() throws Exception {
     File file = eventfd(0, 0);
-    UserFile.Other reader = user.start(task -> UserFile.rw(task, file, true, value, 8, 0));
+    FileUser.Other reader = user.start(task -> FileUser.rw(task, file, true, value, 8, 0));
     assertThat(reader.waits()).isTrue();
     counter(file).signal(9);
     assertThat(reader.result.get(5, TimeUnit.SECONDS)).isEqualTo(8);
@@ -112,7 +113,7 @@ class EventfdTest {
     File file = eventfd(0, 0);
     assertThat(write(file, -2)).isEqualTo(8);
     RawMemory.putLong(value + 8, 6);
-    UserFile.Other writer = user.start(task -> UserFile.rw(task, file, false, value + 8, 8, 0));
+    FileUser.Other writer = user.start(task -> FileUser.rw(task, file, false, value + 8, 8, 0));
     assertThat(writer.waits()).isTrue();
     assertThat(user.read(file, value, 8)).isEqualTo(8);
     assertThat(writer.result.get(5, TimeUnit.SECONDS)).isEqualTo(8);
@@ -124,9 +125,9 @@ class EventfdTest {
   @Test
   void anInterruptEndsTheWaitAndNowaitDoesNotBegin() throws Exception {
     File file = eventfd(0, 0);
-    assertThat(UserFile.rw(user.current, file, true, value, 8, Kiocb.IOCB_NOWAIT))
+    assertThat(FileUser.rw(user.current, file, true, value, 8, Kiocb.IOCB_NOWAIT))
         .isEqualTo(-Errno.EAGAIN);
-    UserFile.Other reader = user.start(task -> UserFile.rw(task, file, true, value, 8, 0));
+    FileUser.Other reader = user.start(task -> FileUser.rw(task, file, true, value, 8, 0));
     assertThat(reader.waits()).isTrue();
     reader.task.sendSignal(1);
     assertThat(reader.result.get(5, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
@@ -136,7 +137,7 @@ class EventfdTest {
   @Test
   void whoListensHearsWhatHappened() {
     File file = eventfd(0, 0);
-    var keys = UserFile.listen(file);
+    var keys = FileUser.listen(file);
     counter(file).signal(1);
     assertThat(user.read(file, value, 8)).isEqualTo(8);
     assertThat(keys).containsExactly(PollBits.POLLIN, PollBits.POLLOUT);

@@ -4,6 +4,7 @@ package io.pollux.core.vfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.fixture.FileUser;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -19,7 +20,7 @@ class PipeTest {
   private static final int OUT = PollBits.POLLOUT | PollBits.POLLWRNORM;
   private static final int PAGE = HostMemory.PAGE_SIZE;
 
-  private final UserFile user = new UserFile();
+  private final FileUser user = new FileUser();
   private final FileTable table = new FileTable();
   private final long memory = user.memory;
 
@@ -118,19 +119,19 @@ class PipeTest {
   void anEmptyPipe() throws Exception {
     Pipe.Ends ends = pipe(0);
     assertThat(user.read(ends.read(), memory, 0)).isZero();
-    assertThat(UserFile.rw(user.current, ends.read(), true, memory, 1, Kiocb.IOCB_NOWAIT))
+    assertThat(FileUser.rw(user.current, ends.read(), true, memory, 1, Kiocb.IOCB_NOWAIT))
         .isEqualTo(-Errno.EAGAIN);
-    UserFile.Other reader =
-        user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
+    FileUser.Other reader =
+        user.start(task -> FileUser.rw(task, ends.read(), true, memory, 100, 0));
     assertThat(reader.waits()).isTrue();
     assertThat(user.write(ends.write(), memory + PAGE, 5)).isEqualTo(5);
     assertThat(reader.result.get(5, TimeUnit.SECONDS)).isEqualTo(5);
-    UserFile.Other interrupted =
-        user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
+    FileUser.Other interrupted =
+        user.start(task -> FileUser.rw(task, ends.read(), true, memory, 100, 0));
     assertThat(interrupted.waits()).isTrue();
     interrupted.task.sendSignal(1);
     assertThat(interrupted.result.get(5, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
-    UserFile.Other last = user.start(task -> UserFile.rw(task, ends.read(), true, memory, 100, 0));
+    FileUser.Other last = user.start(task -> FileUser.rw(task, ends.read(), true, memory, 100, 0));
     assertThat(last.waits()).isTrue();
     ends.write().fput();
     assertThat(last.result.get(5, TimeUnit.SECONDS)).isZero();
@@ -140,18 +141,18 @@ class PipeTest {
   @Test
   void aLongWriteWaitsForReaders() throws Exception {
     Pipe.Ends ends = pipe(0);
-    UserFile.Other writer =
+    FileUser.Other writer =
         user.start(
-            task -> UserFile.rw(task, ends.write(), false, memory, UserFile.MEMORY_BYTES, 0));
+            task -> FileUser.rw(task, ends.write(), false, memory, FileUser.MEMORY_BYTES, 0));
     long read = 0;
-    while (read < UserFile.MEMORY_BYTES) {
+    while (read < FileUser.MEMORY_BYTES) {
       long got = user.read(ends.read(), memory, 3000);
       assertThat(got).isPositive();
       read += got;
     }
-    assertThat(writer.result.get(5, TimeUnit.SECONDS)).isEqualTo(UserFile.MEMORY_BYTES);
-    UserFile.Other cut =
-        user.start(task -> UserFile.rw(task, ends.write(), false, memory, Pipe.CAPACITY + 1, 0));
+    assertThat(writer.result.get(5, TimeUnit.SECONDS)).isEqualTo(FileUser.MEMORY_BYTES);
+    FileUser.Other cut =
+        user.start(task -> FileUser.rw(task, ends.write(), false, memory, Pipe.CAPACITY + 1, 0));
     assertThat(cut.waits()).isTrue();
     ends.read().fput();
     assertThat(cut.result.get(5, TimeUnit.SECONDS))
@@ -163,7 +164,7 @@ class PipeTest {
   @Test
   void whoListensHearsWhatHappened() throws Exception {
     Pipe.Ends ends = pipe(0);
-    var keys = UserFile.listen(ends.read());
+    var keys = FileUser.listen(ends.read());
     assertThat(user.write(ends.write(), memory, 10)).isEqualTo(10);
     assertThat(user.read(ends.read(), memory, 10)).isEqualTo(10);
     ends.write().fput();

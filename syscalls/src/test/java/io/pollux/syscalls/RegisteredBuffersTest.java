@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.aio;
+package io.pollux.syscalls;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.aio.fixture.AioEvent;
+import io.pollux.aio.fixture.RingProgram;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
+import io.pollux.block.bdev.BdevInode;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.HostDisk;
+import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
@@ -62,6 +67,10 @@ class RegisteredBuffersTest {
     return disk;
   }
 
+  private static RingProgram program(BlockDevice device) {
+    return new RingProgram(new BdevInode(new Ramfs(1), 2, device), Plug::new, NR);
+  }
+
   /**
    * What the machine says is registered with rings of this process: address and length of each
    * entry.
@@ -105,8 +114,8 @@ class RegisteredBuffersTest {
    * One turn of the ring, in halves: a read or a write of every second block, each with its own
    * buffer.
    */
-  private static List<RingProgram.Event> turn(RingProgram program, boolean polled, boolean write) {
-    List<RingProgram.Event> events = new ArrayList<>();
+  private static List<AioEvent> turn(RingProgram program, boolean polled, boolean write) {
+    List<AioEvent> events = new ArrayList<>();
     for (int i = 0; i < NR; i++) {
       long iocb = program.prepareRead(2L * i * RingProgram.BLOCK, i, polled);
       if (write) {
@@ -124,7 +133,7 @@ class RegisteredBuffersTest {
       }
     }
     assertThat(events)
-        .extracting(RingProgram.Event::data)
+        .extracting(AioEvent::data)
         .containsExactlyInAnyOrder(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L);
     return events;
   }
@@ -145,7 +154,7 @@ class RegisteredBuffersTest {
   void areRegisteredWhileTheContextLives(boolean polled) throws IOException {
     int flags = polled ? RingProgram.POLLED : RingProgram.RINGS;
     try (HostDisk disk = open();
-        RingProgram program = new RingProgram(disk.disk("file0", 1, false), NR)) {
+        RingProgram program = program(disk.disk("file0", 1, false))) {
       for (int life = 0; life < 3; life++) { // at the same addresses
         for (int i = 0; i < NR; i++) {
           Iocb.aioBuf(
@@ -154,27 +163,21 @@ class RegisteredBuffersTest {
         }
         assertThat(program.setup(flags | FIXED)).isZero();
         assertThat(registered()).as("not before it is used").isEmpty();
-        assertThat(turn(program, polled, false))
-            .extracting(RingProgram.Event::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, life);
         assertThat(registered()).containsExactly(entry(program));
         for (int i = 0; i < NR; i++) {
           RawMemory.putByte(
               program.buffers + (long) i * RingProgram.BLOCK, (byte) (2 * i + 2 + life));
         }
-        assertThat(turn(program, polled, true))
-            .extracting(RingProgram.Event::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, true)).extracting(AioEvent::res).containsOnly(4096L);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();
         assertThat(registered()).as("after io_destroy").isEmpty();
         RawMemory.putLong(program.ctxp, 0);
 
         assertThat(program.setup(flags)).isZero();
-        assertThat(turn(program, polled, false))
-            .extracting(RingProgram.Event::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, polled, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, life + 1);
         assertThat(registered()).as("of a context without fixed buffers").isEmpty();
         assertThat(program.destroy()).isZero();
@@ -190,7 +193,7 @@ class RegisteredBuffersTest {
   @ValueSource(booleans = {true, false})
   void areLetGoOfWhenTheProcessEnds(boolean polled) throws IOException {
     try (HostDisk disk = open()) {
-      try (RingProgram program = new RingProgram(disk.disk("file0", 1, false), NR)) {
+      try (RingProgram program = program(disk.disk("file0", 1, false))) {
         assertThat(program.setup((polled ? RingProgram.POLLED : RingProgram.RINGS) | FIXED))
             .isZero();
         turn(program, polled, false);
@@ -206,14 +209,12 @@ class RegisteredBuffersTest {
     HostDisk host = open();
     try (FaultDisk faulty = FaultDisk.over(host, FaultPlan.parse("error-at=3"))) {
       BlockDevice device = faulty.disk("fault0", 1, false);
-      try (RingProgram program = new RingProgram(device, NR)) {
+      try (RingProgram program = program(device)) {
         assertThat(program.setup(RingProgram.POLLED | FIXED)).isZero();
         assertThat(turn(program, true, false))
-            .extracting(RingProgram.Event::res)
+            .extracting(AioEvent::res)
             .contains((long) -Errno.EIO, 4096L);
-        assertThat(turn(program, true, false))
-            .extracting(RingProgram.Event::res)
-            .containsOnly(4096L);
+        assertThat(turn(program, true, false)).extracting(AioEvent::res).containsOnly(4096L);
         assertRead(program, 0);
         assertThat(registered()).containsExactly(entry(program));
         assertThat(program.destroy()).isZero();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.aio;
+package io.pollux.syscalls;
 
 import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
