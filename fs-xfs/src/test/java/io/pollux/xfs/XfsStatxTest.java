@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.Stat;
@@ -119,10 +120,10 @@ class XfsStatxTest {
     Path image = make(directory, options);
     long after = System.currentTimeMillis() / 1000;
     try (Arena arena = Arena.ofShared()) {
-      SegmentDisk disk = SegmentDisk.ofImage(image, arena);
+      HeldDisk disk = MkfsImage.disk(image, arena);
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.device(), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
         for (String name : NODES) {
           Inode inode = tree.find("/" + name).inode();
           inode.fillStat(stat);
@@ -153,9 +154,9 @@ class XfsStatxTest {
       throws IOException, InterruptedException, ErrnoException {
     Path image = make(directory, "-b size=4096");
     try (Arena arena = Arena.ofShared()) {
-      SegmentDisk disk = SegmentDisk.ofImage(image, arena);
+      HeldDisk disk = MkfsImage.disk(image, arena);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.device(), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
         tree.find("/file").inode().fillStatx(statx, Statx.STATX_BASIC_STATS);
         assertThat(Statx.stxMask(statx)).isZero();
         assertThat(Statx.stxBtime(statx)).isZero();
