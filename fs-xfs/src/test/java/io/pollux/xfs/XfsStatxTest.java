@@ -42,12 +42,14 @@ class XfsStatxTest {
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
     proto.append("file ---644 0 0 ").append(contents).append('\n');
     proto.append(
-        "dir d--755 0 0\n"
-            + "$\n"
-            + "link l--777 0 0 abc\n"
-            + "fifo p--644 0 0\n"
-            + "chr c--644 0 0 1 3\n"
-            + "blk b--644 0 0 7 5\n");
+        """
+        dir d--755 0 0
+        $
+        link l--777 0 0 abc
+        fifo p--644 0 0
+        chr c--644 0 0 1 3
+        blk b--644 0 0 7 5
+        """);
     for (String marked : List.of("imm", "app", "nod", "all")) {
       proto.append(marked).append(" ---644 0 0 ").append(contents).append('\n');
     }
