@@ -9,6 +9,7 @@ module io.pollux.testkit {
   requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.block;
+  requires transitive io.pollux.block.fixture;
   requires transitive io.pollux.core;
   requires transitive io.pollux.uapi;
   requires transitive org.junit.jupiter.api;

@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.RecordingDriver;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -72,7 +73,7 @@ class BatchesTest {
   @Test
   void theDriverGetsABatchInOneCall() {
     submitBatch(5);
-    assertThat(driver.calls).containsExactly(5);
+    assertThat(driver.calls()).containsExactly(5);
     poll();
   }
 
@@ -102,8 +103,8 @@ class BatchesTest {
     submit(1, 0);
     submit(2, 2 << 13);
     plug.finish(task);
-    assertThat(driver.calls).containsExactly(2);
-    assertThat(driver.priorities).containsExactly(0, 2 << 13);
+    assertThat(driver.calls()).containsExactly(2);
+    assertThat(driver.priorities()).containsExactly(0, 2 << 13);
     poll();
   }
 }

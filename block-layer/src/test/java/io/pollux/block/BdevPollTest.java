@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.BdevInode;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
@@ -115,7 +116,7 @@ class BdevPollTest {
 
   @Test
   void whatCannotBePolledCompletesByItself() {
-    HeldDisk held = new HeldDisk((int) BYTES);
+    HeldDisk held = new HeldDisk(BYTES);
     for (int pollQueues = 0; pollQueues < 2; pollQueues++) {
       BlockDevice device = held.disk(new TagSet(1, pollQueues, 8, false), QueueLimits.of(512));
       File opened =
@@ -135,13 +136,14 @@ class BdevPollTest {
       assertThat(result).isEqualTo(4096);
       opened.fput();
     }
+    held.close();
   }
 
   @Patch(2)
   @Test
   void whoPollsNeverSleepsForARequest() {
-    BlockDevice small =
-        new BlockDevice("small0", 2, BYTES, false, new RequestQueue(new Nothing(), 512, 1));
+    HeldDisk held = new HeldDisk(BYTES);
+    BlockDevice small = held.disk(new TagSet(1, 1, 1, false), QueueLimits.of(512));
     Bio first =
         Bio.alloc(task, small, 0, BlkTypes.REQ_OP_READ | BlkTypes.REQ_HIPRI_ASYNC, bio -> {}, null);
     Bio second =
@@ -155,16 +157,8 @@ class BdevPollTest {
     assertThat(small.submitBio(task, first)).isNotEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(small.submitBio(task, second)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(result).isEqualTo(-Errno.EAGAIN);
-  }
-
-  /** A driver that never completes a request. */
-  private static final class Nothing implements BlkMqOps {
-    @Override
-    public void queueRqs(HwCtx hctx, Request chain) {}
-
-    @Override
-    public int poll(HwCtx hctx) {
-      return 0;
-    }
+    held.releaseAll();
+    assertThat(small.queue().pollAll()).isEqualTo(1);
+    held.close();
   }
 }

@@ -3,10 +3,12 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Timeout;
@@ -16,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
  * return what was written, no request exceeds a limit, and every bio completes once.
  */
 @Timeout(120)
-class BlockModelTest extends HeldDiskTest {
+class BlockModelTest extends RigTest {
   private static final int SECTORS = DISK_BYTES / 512;
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());
   private final Random random = new Random(seed);
@@ -31,17 +33,17 @@ class BlockModelTest extends HeldDiskTest {
             .withTransfer(8 + random.nextInt(60), 1 + random.nextInt(6), chunk)
             .withWriteCache(random.nextBoolean(), random.nextBoolean());
     int submitQueues = 1 + random.nextInt(2);
-    bdev = disk.disk(new TagSet(submitQueues, 1, 1024, random.nextBoolean()), limits);
-    byte[] model = disk.contents.clone();
+    use(new TagSet(submitQueues, 1, 1024, random.nextBoolean()), limits);
+    byte[] model = disk.contents().toArray(ValueLayout.JAVA_BYTE);
     Plug plug = new Plug();
     for (int round = 0; round < 100; round++) {
       String what = "seed " + seed + ", round " + round;
       boolean write = random.nextBoolean();
       boolean plugged = random.nextBoolean() && plug.start(task);
-      RawMemory.segment(memory, MEMORY).fill((byte) random.nextInt());
-      byte[] expected = new byte[MEMORY];
+      RawMemory.segment(memory, DISK_BYTES).fill((byte) random.nextInt());
+      byte[] expected = new byte[DISK_BYTES];
       MemorySegment.copy(
-          RawMemory.segment(memory, MEMORY), ValueLayout.JAVA_BYTE, 0, expected, 0, MEMORY);
+          RawMemory.segment(memory, DISK_BYTES), ValueLayout.JAVA_BYTE, 0, expected, 0, DISK_BYTES);
       int at = random.nextInt(16);
       for (int i = 0; i < 20 && at < SECTORS - 128; i++) { // bios of a round do not overlap
         int sectors = send(write, at);
@@ -56,9 +58,9 @@ class BlockModelTest extends HeldDiskTest {
         plug.finish(task);
       }
       completeInAnyOrder(limits, submitQueues << 16);
-      assertThat(ended).as(what).hasSize(bios).allMatch(line -> line.endsWith(" 0"));
-      assertThat(Arrays.equals(disk.contents, model)).as(what).isTrue();
-      byte[] found = RawMemory.segment(memory, MEMORY).toArray(ValueLayout.JAVA_BYTE);
+      assertThat(rig.ended()).as(what).hasSize(bios).allMatch(line -> line.endsWith(" 0"));
+      assertThat(disk.contents().mismatch(MemorySegment.ofArray(model))).as(what).isEqualTo(-1);
+      byte[] found = RawMemory.segment(memory, DISK_BYTES).toArray(ValueLayout.JAVA_BYTE);
       assertThat(Arrays.equals(found, expected)).as(what).isTrue();
     }
   }
@@ -83,24 +85,26 @@ class BlockModelTest extends HeldDiskTest {
   private void completeInAnyOrder(QueueLimits limits, int polledCookie) {
     int found;
     do {
-      while (disk.held() > 0) {
-        int index = random.nextInt(disk.held());
-        assertWithin(disk.held(index), limits);
+      List<Held> held = disk.held();
+      while (!held.isEmpty()) {
+        int index = random.nextInt(held.size());
+        assertWithin(held.get(index), limits);
         disk.release(index);
+        held = disk.held();
       }
-      found = bdev.queue().blkPoll(polledCookie, false);
-    } while (found > 0 || disk.held() > 0);
+      found = queue().blkPoll(polledCookie, false);
+    } while (found > 0 || !disk.held().isEmpty());
   }
 
-  private void assertWithin(Request request, QueueLimits limits) {
+  private void assertWithin(Held request, QueueLimits limits) {
     String what = "seed " + seed;
-    assertThat(request.bytes()).as(what).isLessThanOrEqualTo(limits.maxSectors() * 512);
+    assertThat(request.sectors()).as(what).isLessThanOrEqualTo(limits.maxSectors());
     assertThat(request.segments()).as(what).isLessThanOrEqualTo(limits.maxSegments());
-    if (limits.chunkSectors() != 0 && request.bytes() != 0) {
-      long last = request.bio().sector() + request.bytes() / 512 - 1;
+    if (limits.chunkSectors() != 0 && request.sectors() != 0) {
+      long last = request.sector() + request.sectors() - 1;
       assertThat(last / limits.chunkSectors())
           .as(what)
-          .isEqualTo(request.bio().sector() / limits.chunkSectors());
+          .isEqualTo(request.sector() / limits.chunkSectors());
     }
   }
 }

@@ -4,6 +4,7 @@ package io.pollux.block;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.BdevInode;
+import io.pollux.block.fixture.RecordingDriver;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.IovIter;
@@ -84,7 +85,7 @@ class DirectBiosTest {
     BvecIter iter = new BvecIter();
     iter.init(true, memory, 8192);
     assertThat(read(iter, Kiocb.IOCB_HIPRI)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    assertThat(driver.holdPages).containsExactly(true);
+    assertThat(driver.holdPages()).containsExactly(true);
     assertThat(file.op().iopoll(iocb, true)).isEqualTo(1);
     assertThat(results).containsExactly(8192L);
     assertThat(mm.pinnedPages()).as("the holder's").isEqualTo(2);
@@ -95,7 +96,7 @@ class DirectBiosTest {
   @Test
   void completionPutsUserPages() {
     assertThat(read(user(8192), Kiocb.IOCB_HIPRI)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    assertThat(driver.holdPages).containsExactly(false);
+    assertThat(driver.holdPages()).containsExactly(false);
     assertThat(mm.pinnedPages()).isEqualTo(2);
     assertThat(file.op().iopoll(iocb, true)).isEqualTo(1);
     assertThat(mm.pinnedPages()).isZero();
@@ -105,8 +106,8 @@ class DirectBiosTest {
   @Test
   void aPolledRequestOfSeveralBiosReachesTheDriverInOneCall() {
     assertThat(read(user(BYTES), Kiocb.IOCB_HIPRI)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    assertThat(driver.bios).hasSize(4);
-    assertThat(driver.calls).hasSize(1);
+    assertThat(driver.bios()).hasSize(4);
+    assertThat(driver.calls()).hasSize(1);
     while (results.isEmpty()) {
       assertThat(file.op().iopoll(iocb, true)).isPositive();
     }
@@ -116,7 +117,7 @@ class DirectBiosTest {
   @Patch(5)
   @Test
   void theQueueIsPublishedAfterTheReferenceIsHandedOver() {
-    driver.immediate = true;
+    driver.completingAtOnce();
     assertThat(read(user(4096), Kiocb.IOCB_HIPRI)).isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(results).containsExactly(4096L);
     assertThat(publishedAtCompletion).isNull();
@@ -139,11 +140,11 @@ class DirectBiosTest {
 
   @Test
   void theDriverGetsThePriorityOfTheRequest() {
-    driver.immediate = true;
+    driver.completingAtOnce();
     iocb.init(file, null);
     iocb.kiIoprio = 2 << 13 | 3;
     iocb.kiPos = 0;
     assertThat(file.op().readIter(task, iocb, user(4096))).isEqualTo(4096);
-    assertThat(driver.priorities).containsExactly(2 << 13 | 3);
+    assertThat(driver.priorities()).containsExactly(2 << 13 | 3);
   }
 }

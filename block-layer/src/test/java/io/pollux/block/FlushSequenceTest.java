@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -11,18 +12,18 @@ import org.junit.jupiter.api.Timeout;
  * Writes that have to be durable, on devices with a write cache, without one, with FUA and without.
  */
 @Timeout(60)
-class FlushSequenceTest extends HeldDiskTest {
+class FlushSequenceTest extends RigTest {
   private static final int FUA = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA;
   private static final int PREFLUSH = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_PREFLUSH;
 
   private void cache(boolean cache, boolean fua) {
-    bdev = disk.disk(TAGS, PLAIN.withWriteCache(cache, fua));
+    use(TAGS, PLAIN.withWriteCache(cache, fua));
   }
 
   private void step(String expected) {
-    assertThat(ended).isEmpty();
-    assertThat(disk.seen()).containsExactly(expected);
-    assertThat(bdev.queue().busyTags()).as("the tag is kept").isEqualTo(1);
+    assertThat(rig.ended()).isEmpty();
+    assertThat(disk.held()).map(Held::line).containsExactly(expected);
+    assertThat(queue().busyTags()).as("the tag is kept").isEqualTo(1);
     disk.release(0);
   }
 
@@ -32,7 +33,7 @@ class FlushSequenceTest extends HeldDiskTest {
     submit("a", FUA, 8, 8);
     step("write 8+8");
     step("flush 0+0");
-    assertThat(ended).containsExactly("a 0");
+    assertThat(rig.ended()).containsExactly("a 0");
   }
 
   @Test
@@ -40,7 +41,7 @@ class FlushSequenceTest extends HeldDiskTest {
     cache(true, true);
     submit("a", FUA, 8, 8);
     step("write 8+8 fua");
-    assertThat(ended).containsExactly("a 0");
+    assertThat(rig.ended()).containsExactly("a 0");
   }
 
   @Test
@@ -50,7 +51,7 @@ class FlushSequenceTest extends HeldDiskTest {
     step("write 8+8");
     assertThat(submit("b", BlkTypes.REQ_OP_FLUSH, 0)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(submit("c", PREFLUSH, 0)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
-    assertThat(ended).containsExactly("a 0", "b 0", "c 0");
+    assertThat(rig.ended()).containsExactly("a 0", "b 0", "c 0");
   }
 
   @Test
@@ -59,7 +60,7 @@ class FlushSequenceTest extends HeldDiskTest {
     submit("a", FUA | BlkTypes.REQ_PREFLUSH, 8, 8);
     step("flush 0+0");
     step("write 8+8 fua");
-    assertThat(ended).containsExactly("a 0");
+    assertThat(rig.ended()).containsExactly("a 0");
   }
 
   @Test
@@ -69,9 +70,9 @@ class FlushSequenceTest extends HeldDiskTest {
     step("flush 0+0");
     step("write 8+8");
     step("flush 0+0");
-    assertThat(ended).containsExactly("a 0");
-    assertThat(bdev.queue().stats().writes()).as("flushes are not counted").isEqualTo(1);
-    assertThat(bdev.queue().stats().writeSectors()).isEqualTo(8);
+    assertThat(rig.ended()).containsExactly("a 0");
+    assertThat(queue().stats().writes()).as("flushes are not counted").isEqualTo(1);
+    assertThat(queue().stats().writeSectors()).isEqualTo(8);
   }
 
   @Test
@@ -79,8 +80,8 @@ class FlushSequenceTest extends HeldDiskTest {
     cache(true, false);
     submit("a", PREFLUSH, 0);
     step("flush 0+0");
-    assertThat(ended).containsExactly("a 0");
-    assertThat(bdev.queue().stats().writes()).isZero();
+    assertThat(rig.ended()).containsExactly("a 0");
+    assertThat(queue().stats().writes()).isZero();
   }
 
   @Test
@@ -93,7 +94,7 @@ class FlushSequenceTest extends HeldDiskTest {
     submit("postflush", FUA, 8, 8);
     disk.release(0);
     disk.fail(0, Errno.EIO);
-    assertThat(ended)
+    assertThat(rig.ended())
         .containsExactly(
             "preflush " + -Errno.EIO, "data " + -Errno.ENOSPC, "postflush " + -Errno.EIO);
   }
@@ -103,20 +104,20 @@ class FlushSequenceTest extends HeldDiskTest {
     cache(true, false);
     int cookie = submit("a", FUA | BlkTypes.REQ_HIPRI_ASYNC, 8, 8);
     disk.release(0);
-    assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-    assertThat(ended).isEmpty();
-    assertThat(disk.seen()).containsExactly("flush 0+0");
+    assertThat(queue().blkPoll(cookie, false)).isEqualTo(1);
+    assertThat(rig.ended()).isEmpty();
+    assertThat(disk.held()).map(Held::line).containsExactly("flush 0+0");
     disk.release(0);
-    assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-    assertThat(ended).containsExactly("a 0");
+    assertThat(queue().blkPoll(cookie, false)).isEqualTo(1);
+    assertThat(rig.ended()).containsExactly("a 0");
   }
 
   @Test
   void eachPieceOfASplitWriteIsDurableOnItsOwn() {
-    bdev = disk.disk(TAGS, PLAIN.withWriteCache(true, false).withTransfer(8, 256, 0));
-    disk.passing = true;
+    use(TAGS, PLAIN.withWriteCache(true, false).withTransfer(8, 256, 0));
+    disk.letThrough();
     submit("a", FUA, 0, 20);
-    assertThat(ended).containsExactly("a 0");
+    assertThat(rig.ended()).containsExactly("a 0");
   }
 
   @Test
@@ -128,8 +129,8 @@ class FlushSequenceTest extends HeldDiskTest {
     submit("b", BlkTypes.REQ_OP_WRITE, 8, 8);
     submit("c", FUA, 16, 8);
     plug.finish(task);
-    assertThat(disk.held()).isEqualTo(3);
+    assertThat(disk.held()).hasSize(3);
     disk.releaseAll();
-    assertThat(ended).containsExactlyInAnyOrder("a 0", "b 0", "c 0");
+    assertThat(rig.ended()).containsExactlyInAnyOrder("a 0", "b 0", "c 0");
   }
 }

@@ -3,54 +3,47 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Which hardware queue a bio goes to, and its result when all tags are in use. */
 @Timeout(60)
-class HwQueuesTest extends HeldDiskTest {
+class HwQueuesTest extends RigTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
 
   @Test
   void aTaskHasOneQueueOfEachKind() {
-    bdev = disk.disk(new TagSet(3, 2, 64, true), PLAIN);
-    Set<HwCtx> seen = new HashSet<>();
+    use(new TagSet(3, 2, 64, true), PLAIN);
     for (int i = 0; i < 10; i++) {
       submit("a", READ, 2L * i, 1);
       submit("b", READ | BlkTypes.REQ_HIPRI, 2L * i, 1);
     }
-    for (int i = 0; i < disk.held(); i++) {
-      seen.add(disk.held(i).hctx());
-    }
+    Set<Integer> seen = disk.held().stream().map(Held::queue).collect(Collectors.toSet());
     assertThat(seen).hasSize(2);
-    assertThat(seen.stream().filter(HwCtx::polled)).hasSize(1);
-    int cookie = 0;
-    for (HwCtx hctx : seen) {
-      assertThat(hctx.polled()).isEqualTo(hctx.index() >= 3);
-      cookie = Math.max(cookie, hctx.index() << 16);
-    }
+    assertThat(disk.held()).allMatch(held -> held.polled() == held.queue() >= 3);
+    assertThat(disk.held().stream().filter(Held::polled)).hasSize(10);
+    int cookie = Collections.max(seen) << 16;
     disk.releaseAll();
-    assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(10);
+    assertThat(queue().blkPoll(cookie, false)).isEqualTo(10);
   }
 
   @Test
   void tasksAreSpreadOverTheQueues() throws InterruptedException {
-    bdev = disk.disk(new TagSet(2, 1, 64, true), PLAIN);
+    use(new TagSet(2, 1, 64, true), PLAIN);
     for (int i = 0; i < 40; i++) {
       Thread thread = new Thread(this::submitOne);
       thread.start();
       thread.join();
     }
-    Set<Integer> seen = new HashSet<>();
-    for (int i = 0; i < disk.held(); i++) {
-      seen.add(disk.held(i).hctx().index());
-    }
+    Set<Integer> seen = disk.held().stream().map(Held::queue).collect(Collectors.toSet());
     assertThat(seen).containsExactlyInAnyOrder(0, 1);
     disk.releaseAll();
   }
@@ -59,41 +52,41 @@ class HwQueuesTest extends HeldDiskTest {
     UserProcess other = new UserProcess();
     Task current = other.newTask();
     assertThat(current.enterKernel()).isTrue();
-    Bio bio = Bio.alloc(current, bdev, 0, READ, Bio::put, null);
+    Bio bio = Bio.alloc(current, rig.device(), 0, READ, Bio::put, null);
     assertThat(bio.addMemory(memory, 512)).isTrue();
-    bdev.submitBio(current, bio);
+    rig.device().submitBio(current, bio);
     current.leaveKernel();
     other.exit();
   }
 
   @Test
   void withoutPolledQueuesNothingIsPolled() {
-    bdev = disk.disk(new TagSet(1, 0, 1, true), PLAIN);
+    use(new TagSet(1, 0, 1, true), PLAIN);
     int cookie = submit("a", READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 1);
-    assertThat(bdev.queue().canPoll(cookie)).isFalse();
-    assertThat(bdev.queue().blkPoll(cookie, true)).isZero();
+    assertThat(queue().canPoll(cookie)).isFalse();
+    assertThat(queue().blkPoll(cookie, true)).isZero();
     submit("b", READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 1);
-    assertThat(ended).as("still it may not sleep").containsExactly("b " + -Errno.EAGAIN);
+    assertThat(rig.ended()).as("still it may not sleep").containsExactly("b " + -Errno.EAGAIN);
     disk.release(0);
-    assertThat(ended).endsWith("a 0");
+    assertThat(rig.ended()).endsWith("a 0");
   }
 
   @Test
   void noTagFreeIsEagainForWhoMayNotSleep() {
-    bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN);
+    use(new TagSet(1, 1, 1, true), PLAIN);
     int cookie = submit("a", READ | BlkTypes.REQ_HIPRI, 0, 1);
     submit("b", READ | BlkTypes.REQ_HIPRI_ASYNC, 8, 1);
     submit("c", READ, 0, 1);
     submit("d", READ | BlkTypes.REQ_NOWAIT, 8, 1);
-    assertThat(ended).containsExactly("b " + -Errno.EAGAIN, "d " + -Errno.EAGAIN);
+    assertThat(rig.ended()).containsExactly("b " + -Errno.EAGAIN, "d " + -Errno.EAGAIN);
     disk.releaseAll();
-    assertThat(bdev.queue().blkPoll(cookie, true)).isEqualTo(1);
-    assertThat(ended).contains("a 0", "c 0");
+    assertThat(queue().blkPoll(cookie, true)).isEqualTo(1);
+    assertThat(rig.ended()).contains("a 0", "c 0");
   }
 
   @Test
   void noTagFreeIsAWaitForAnOrdinaryBio() throws InterruptedException {
-    bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN);
+    use(new TagSet(1, 1, 1, true), PLAIN);
     submit("a", READ, 0, 1);
     AtomicInteger sent = new AtomicInteger();
     Thread other =
@@ -115,19 +108,19 @@ class HwQueuesTest extends HeldDiskTest {
 
   @Test
   void aPolledBioThatWaitsForATagPollsForItself() {
-    bdev = disk.disk(new TagSet(1, 1, 1, true), PLAIN);
-    disk.passing = true;
+    use(new TagSet(1, 1, 1, true), PLAIN);
+    disk.letThrough();
     submit("a", READ | BlkTypes.REQ_HIPRI, 0, 1);
     int cookie = submit("b", READ | BlkTypes.REQ_HIPRI, 8, 1);
-    assertThat(ended).containsExactly("a 0");
-    assertThat(bdev.queue().blkPoll(cookie, true)).isEqualTo(1);
-    assertThat(ended).endsWith("b 0");
+    assertThat(rig.ended()).containsExactly("a 0");
+    assertThat(queue().blkPoll(cookie, true)).isEqualTo(1);
+    assertThat(rig.ended()).endsWith("b 0");
   }
 
   @Test
   void everyTagIsGivenOutOnceUnderManyThreads() throws InterruptedException {
-    bdev = disk.disk(new TagSet(2, 1, 96, true), PLAIN);
-    disk.passing = true;
+    use(new TagSet(2, 1, 96, true), PLAIN);
+    disk.letThrough();
     Thread[] threads = new Thread[4];
     AtomicInteger done = new AtomicInteger();
     for (int i = 0; i < threads.length; i++) {
@@ -138,7 +131,7 @@ class HwQueuesTest extends HeldDiskTest {
       thread.join();
     }
     assertThat(done.get()).isEqualTo(4 * 20_000);
-    assertThat(bdev.queue().stats().reads()).isEqualTo(4 * 20_000);
+    assertThat(queue().stats().reads()).isEqualTo(4 * 20_000);
   }
 
   private void submitMany(AtomicInteger done) {
@@ -156,7 +149,8 @@ class HwQueuesTest extends HeldDiskTest {
       if (i % 8 == 0) {
         plug.start(current);
       }
-      bdev.submitBio(current, Bio.alloc(current, bdev, 2L * (i % 8), READ, end, null));
+      rig.device()
+          .submitBio(current, Bio.alloc(current, rig.device(), 2L * (i % 8), READ, end, null));
       if (i % 8 == 7) {
         plug.finish(current);
       }

@@ -3,13 +3,14 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A plug holds requests, merges contiguous bios, and passes each queue its own requests. */
 @Timeout(60)
-class PlugMergeTest extends HeldDiskTest {
+class PlugMergeTest extends RigTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
   private final Plug plug = new Plug();
 
@@ -19,16 +20,16 @@ class PlugMergeTest extends HeldDiskTest {
     int cookie = submit("a", READ, 0, 8);
     assertThat(submit("b", READ, 8, 4)).isEqualTo(cookie);
     assertThat(submit("c", READ, 12, 1)).isEqualTo(cookie);
-    assertThat(disk.held()).as("held back").isZero();
+    assertThat(disk.held()).as("held back").isEmpty();
     plug.finish(task);
-    assertThat(disk.seen()).containsExactly("read 0+13");
-    assertThat(disk.held(0).segments()).isEqualTo(3);
+    assertThat(disk.held()).map(Held::line).containsExactly("read 0+13");
+    assertThat(disk.held().get(0).segments()).isEqualTo(3);
     disk.release(0);
-    assertThat(ended).containsExactly("a 0", "b 0", "c 0");
+    assertThat(rig.ended()).containsExactly("a 0", "b 0", "c 0");
     assertRead(0, 13);
-    assertThat(bdev.queue().stats().reads()).isEqualTo(1);
-    assertThat(bdev.queue().stats().readMerges()).isEqualTo(2);
-    assertThat(bdev.queue().stats().readSectors()).isEqualTo(13);
+    assertThat(queue().stats().reads()).isEqualTo(1);
+    assertThat(queue().stats().readMerges()).isEqualTo(2);
+    assertThat(queue().stats().readSectors()).isEqualTo(13);
   }
 
   @Test
@@ -38,7 +39,7 @@ class PlugMergeTest extends HeldDiskTest {
     submit("b", READ, 8, 8);
     plug.finish(task);
     disk.fail(0, Errno.EIO);
-    assertThat(ended).containsExactly("a " + -Errno.EIO, "b " + -Errno.EIO);
+    assertThat(rig.ended()).containsExactly("a " + -Errno.EIO, "b " + -Errno.EIO);
   }
 
   @Test
@@ -51,15 +52,15 @@ class PlugMergeTest extends HeldDiskTest {
     submit("another queue", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META | BlkTypes.REQ_HIPRI, 33, 8);
     submit("in front", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META, 17, 8);
     plug.finish(task);
-    assertThat(disk.held()).isEqualTo(6);
+    assertThat(disk.held()).hasSize(6);
     disk.releaseAll();
-    assertThat(bdev.queue().blkPoll(1 << 16, false)).isEqualTo(1);
-    assertThat(bdev.queue().stats().readMerges() + bdev.queue().stats().writeMerges()).isZero();
+    assertThat(queue().blkPoll(1 << 16, false)).isEqualTo(1);
+    assertThat(queue().stats().readMerges() + queue().stats().writeMerges()).isZero();
   }
 
   @Test
   void mergingStopsAtTheLimits() {
-    bdev = disk.disk(TAGS, PLAIN.withTransfer(16, 3, 64));
+    use(TAGS, PLAIN.withTransfer(16, 3, 64));
     plug.start(task);
     submit("a", READ, 0, 8);
     submit("b", READ, 8, 8);
@@ -70,33 +71,34 @@ class PlugMergeTest extends HeldDiskTest {
     submit("e", READ, 60, 4);
     submit("another chunk", READ, 64, 4);
     plug.finish(task);
-    assertThat(disk.seen())
+    assertThat(disk.held())
+        .map(Held::line)
         .containsExactly("read 0+16", "read 16+3", "read 19+1", "read 60+4", "read 64+4");
     disk.releaseAll();
-    assertThat(ended).hasSize(8);
+    assertThat(rig.ended()).hasSize(8);
   }
 
   @Test
   void aDriverThatTakesOneBioARequestGetsThemSo() {
-    bdev = disk.disk(new TagSet(1, 1, 64, false), PLAIN);
+    use(new TagSet(1, 1, 64, false), PLAIN);
     plug.start(task);
     submit("a", READ, 0, 8);
     submit("b", READ, 8, 8);
     plug.finish(task);
-    assertThat(disk.held()).isEqualTo(2);
+    assertThat(disk.held()).hasSize(2);
     disk.releaseAll();
   }
 
   @Test
   void aPieceOfASplitBioMayBeMergedToo() {
-    bdev = disk.disk(TAGS, PLAIN.withTransfer(16, 256, 0));
+    use(TAGS, PLAIN.withTransfer(16, 256, 0));
     plug.start(task);
     submit("a", READ, 0, 20);
     submit("b", READ, 20, 4);
     plug.finish(task);
-    assertThat(disk.seen()).containsExactly("read 0+16", "read 16+8");
+    assertThat(disk.held()).map(Held::line).containsExactly("read 0+16", "read 16+8");
     disk.releaseAll();
-    assertThat(ended).containsExactly("a 0", "b 0");
+    assertThat(rig.ended()).containsExactly("a 0", "b 0");
     assertRead(0, 24);
   }
 
@@ -105,10 +107,10 @@ class PlugMergeTest extends HeldDiskTest {
     plug.start(task);
     submit("a", READ, 0, 8);
     task.aboutToSleep();
-    assertThat(disk.held()).isEqualTo(1);
+    assertThat(disk.held()).hasSize(1);
     submit("b", READ, 8, 8);
     plug.finish(task);
-    assertThat(disk.held()).as("not merged into what the driver has").isEqualTo(2);
+    assertThat(disk.held()).as("not merged into what the driver has").hasSize(2);
     disk.releaseAll();
   }
 
@@ -118,9 +120,9 @@ class PlugMergeTest extends HeldDiskTest {
     for (int i = 0; i < 31; i++) {
       submit("a", READ, 2L * i, 1);
     }
-    assertThat(disk.held()).isZero();
+    assertThat(disk.held()).isEmpty();
     submit("a", READ, 100, 1);
-    assertThat(disk.held()).isEqualTo(32);
+    assertThat(disk.held()).hasSize(32);
     plug.finish(task);
     disk.releaseAll();
   }
@@ -133,9 +135,9 @@ class PlugMergeTest extends HeldDiskTest {
         submit("a", READ, 2L * i, 1);
       }
       plug.finish(task);
-      assertThat(bdev.queue().busyTags()).as("round " + round).isEqualTo(24 / round);
+      assertThat(queue().busyTags()).as("round " + round).isEqualTo(24 / round);
       disk.releaseAll();
-      assertThat(bdev.queue().busyTags()).isZero();
+      assertThat(queue().busyTags()).isZero();
     }
   }
 
@@ -147,13 +149,13 @@ class PlugMergeTest extends HeldDiskTest {
     }
     plug.start(task);
     for (int i = 0; i < 80; i++) {
-      bdev = disks[i % disks.length];
+      rig.use(disks[i % disks.length]);
       submit("a", READ, 2L * i, 1);
     }
     plug.finish(task);
-    assertThat(disk.held()).isEqualTo(80);
+    assertThat(disk.held()).hasSize(80);
     disk.releaseAll();
-    assertThat(ended).hasSize(80);
+    assertThat(rig.ended()).hasSize(80);
     for (BlockDevice each : disks) {
       assertThat(each.queue().busyTags()).isZero();
       assertThat(each.queue().stats().reads()).isEqualTo(2);

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** What never reaches a driver. */
 @Timeout(60)
-class SubmitChecksTest extends HeldDiskTest {
+class SubmitChecksTest extends RigTest {
   private static final int SECTORS = DISK_BYTES / 512;
 
   @Test
@@ -19,7 +19,7 @@ class SubmitChecksTest extends HeldDiskTest {
     submit("behind", BlkTypes.REQ_OP_READ, SECTORS, 1);
     submit("negative", BlkTypes.REQ_OP_READ, -8, 1);
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, SECTORS - 1, 2);
-    assertThat(ended)
+    assertThat(rig.ended())
         .containsExactly(
             "over " + -Errno.EIO,
             "behind " + -Errno.EIO,
@@ -27,22 +27,22 @@ class SubmitChecksTest extends HeldDiskTest {
             "discard " + -Errno.EIO);
     submit("last", BlkTypes.REQ_OP_READ, SECTORS - 1, 1);
     disk.release(0);
-    assertThat(ended).endsWith("last 0");
+    assertThat(rig.ended()).endsWith("last 0");
   }
 
   @Test
   void aReadOnlyDeviceIsNotChanged() {
-    bdev = disk.disk(TAGS, PLAIN.withDiscard(512, 8, 8).withWriteCache(true, false), true);
+    rig.use(disk.disk(TAGS, PLAIN.withDiscard(512, 8, 8).withWriteCache(true, false), true));
     submit("write", BlkTypes.REQ_OP_WRITE, 0, 8);
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
     submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
-    assertThat(ended)
+    assertThat(rig.ended())
         .containsExactly(
             "write " + -Errno.EPERM, "discard " + -Errno.EPERM, "zero " + -Errno.EPERM);
     submit("read", BlkTypes.REQ_OP_READ, 0, 8);
     submit("flush", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_PREFLUSH, 0);
     disk.releaseAll();
-    assertThat(ended).endsWith("read 0", "flush 0");
+    assertThat(rig.ended()).endsWith("read 0", "flush 0");
   }
 
   @Test
@@ -50,7 +50,7 @@ class SubmitChecksTest extends HeldDiskTest {
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
     submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
     submit("unknown", 7, 0, 8);
-    assertThat(ended)
+    assertThat(rig.ended())
         .containsExactly(
             "discard " + -Errno.EOPNOTSUPP,
             "zero " + -Errno.EOPNOTSUPP,
@@ -59,31 +59,32 @@ class SubmitChecksTest extends HeldDiskTest {
 
   @Test
   void zeroingWithoutTheOperationIsWriting() {
-    disk.passing = true;
-    assertThat(bdev.zeroAndWait(task, 512, 5 * 4096 + 512, 0)).isZero();
-    assertThat(bdev.discardAndWait(task, 0, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
+    disk.letThrough();
+    assertThat(rig.device().zeroAndWait(task, 512, 5 * 4096 + 512, 0)).isZero();
+    assertThat(rig.device().discardAndWait(task, 0, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
     for (int at = 512; at < 6 * 4096 - 3 * 512 - 1536; at++) {
-      assertThat(disk.contents[at]).as("byte " + at).isZero();
+      assertThat(onDisk(at)).as("byte " + at).isZero();
     }
-    assertThat(disk.contents[5 * 4096 + 1024]).isEqualTo((byte) 42);
-    assertThat(bdev.queue().stats().writeSectors()).isEqualTo(41);
+    assertThat(onDisk(5 * 4096 + 1024)).isEqualTo((byte) 42);
+    assertThat(queue().stats().writeSectors()).isEqualTo(41);
   }
 
   @Test
   void zeroingThatFailsIsDoneByWritingIfItMay() {
-    bdev = disk.disk(TAGS, PLAIN.withDiscard(0, 0, 1 << 20));
-    disk.passing = true;
-    disk.failing = BlkTypes.REQ_OP_WRITE_ZEROES;
-    assertThat(bdev.zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOFALLBACK)).isEqualTo(-Errno.EIO);
-    assertThat(disk.contents[512]).isEqualTo((byte) 1);
-    assertThat(bdev.zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOUNMAP)).isZero();
-    assertThat(disk.contents[512]).isZero();
-    assertThat(disk.contents[1024]).isEqualTo((byte) 2);
+    use(TAGS, PLAIN.withDiscard(0, 0, 1 << 20));
+    disk.letThrough();
+    disk.failEach(BlkTypes.REQ_OP_WRITE_ZEROES);
+    assertThat(rig.device().zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOFALLBACK))
+        .isEqualTo(-Errno.EIO);
+    assertThat(onDisk(512)).isEqualTo((byte) 1);
+    assertThat(rig.device().zeroAndWait(task, 512, 512, BlockDevice.ZERO_NOUNMAP)).isZero();
+    assertThat(onDisk(512)).isZero();
+    assertThat(onDisk(1024)).isEqualTo((byte) 2);
   }
 
   @Test
   void zeroingWithoutTheOperationIsNotDoneIfItMayNotBeWriting() {
-    assertThat(bdev.zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK))
+    assertThat(rig.device().zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK))
         .isEqualTo(-Errno.EOPNOTSUPP);
   }
 

@@ -4,12 +4,9 @@ package io.pollux.iomap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.Bio;
-import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
-import io.pollux.block.HwCtx;
-import io.pollux.block.Request;
-import io.pollux.block.RequestQueue;
+import io.pollux.block.fixture.RecordingDriver;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.IovIter;
@@ -20,12 +17,12 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Patch;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -40,9 +37,8 @@ class IomapDioBiosTest {
   private static final int BLOCK = 4096;
   private static final int DISK_BYTES = 64 << 10;
 
-  private final Recorder driver = new Recorder();
-  private final BlockDevice disk =
-      new BlockDevice("disk0", 7, DISK_BYTES, false, new RequestQueue(driver, 512, 16));
+  private final RecordingDriver driver = new RecordingDriver().completingAtOnce();
+  private final BlockDevice disk = driver.disk("disk0", DISK_BYTES);
   private final UserProcess process = new UserProcess();
   private final Task task = process.newTask();
   private final AddressSpace mm = process.mm();
@@ -50,31 +46,6 @@ class IomapDioBiosTest {
   private final FileTable files = new FileTable();
   private final List<Long> results = new ArrayList<>();
   private @Nullable Object publishedAtCompletion;
-
-  /** Completes requests inside queueRqs, and moves no data. */
-  private static final class Recorder implements BlkMqOps {
-    final List<Bio> bios = new ArrayList<>();
-    final List<Boolean> holdPages = new ArrayList<>();
-    final List<Integer> priorities = new ArrayList<>();
-
-    @Override
-    public void queueRqs(HwCtx hctx, Request chain) {
-      Request request = chain;
-      while (request != null) {
-        Request next = request.next();
-        bios.add(request.bio());
-        holdPages.add(request.bio().holdPages());
-        priorities.add(request.ioprio());
-        request.complete(0);
-        request = next;
-      }
-    }
-
-    @Override
-    public int poll(HwCtx hctx) {
-      return 0;
-    }
-  }
 
   @BeforeEach
   void enter() {
@@ -97,9 +68,7 @@ class IomapDioBiosTest {
 
   /** Reads a block that lies at a place of the disk. */
   private Kiocb read(IovIter iter, long place) {
-    ExtentFile inode = new ExtentFile(disk, BLOCK, DISK_BYTES);
-    Arrays.fill(inode.types, Iomap.Type.MAPPED);
-    Arrays.fill(inode.places, place);
+    ExtentFile inode = new ExtentFile(disk, DISK_BYTES).mapBlocks(BLOCK, block -> place);
     Kiocb iocb = new Kiocb();
     iocb.init(
         new File(files, inode, null, Fcntl.O_RDONLY | Fcntl.O_DIRECT),
@@ -122,7 +91,7 @@ class IomapDioBiosTest {
     iter.init(true, memory, BLOCK);
     read(iter, 0);
     assertThat(results).containsExactly((long) BLOCK);
-    assertThat(driver.holdPages).containsExactly(true);
+    assertThat(driver.holdPages()).containsExactly(true);
     assertThat(mm.pinnedPages()).as("the holder's").isEqualTo(1);
     pages.unpin(memory, BLOCK);
   }
@@ -132,8 +101,8 @@ class IomapDioBiosTest {
   void completionPutsUserPages() {
     read(user(), 0);
     assertThat(results).containsExactly((long) BLOCK);
-    assertThat(driver.holdPages).containsExactly(false);
-    assertThat(driver.priorities).containsExactly(2 << 13 | 3);
+    assertThat(driver.holdPages()).containsExactly(false);
+    assertThat(driver.priorities()).containsExactly(2 << 13 | 3);
   }
 
   /** A bio beyond the end of the disk completes inside its submission. */
@@ -150,9 +119,9 @@ class IomapDioBiosTest {
   void theFirstBioIsPartOfTheRequest() {
     read(user(), 0);
     Bio bio = Bio.alloc(task, disk, 0, BlkTypes.REQ_OP_READ, Bio::put, null);
-    assertThat(driver.bios).as("a bio of the request's own").doesNotContain(bio);
+    assertThat(driver.bios()).as("a bio of the request's own").doesNotContain(bio);
     read(user(), 0);
-    assertThat(driver.bios.get(1)).isSameAs(driver.bios.get(0));
+    assertThat(driver.bios().get(1)).isSameAs(driver.bios().get(0));
     bio.put();
   }
 }

@@ -3,6 +3,8 @@ package io.pollux.iomap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.BlockDevice;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.Oops;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
@@ -11,10 +13,10 @@ import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -32,20 +34,20 @@ class IomapDioOopsTest {
   private static final int BLOCK = 1024;
   private static final int BYTES = 4 * BLOCK;
 
-  private final TestDisk disk = new TestDisk(1 << 20);
+  private final HeldDisk disk = new HeldDisk(1 << 20).letThrough();
+  private final BlockDevice bdev = disk.disk();
   private final UserProcess process = new UserProcess();
   private final Task current = process.newTask();
   private final WorkQueue doneWq = new WorkQueue(process, "done", 1);
   private final long memory = process.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
-  private final ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, BYTES);
+  private final ExtentFile inode = // a bio for each block
+      new ExtentFile(bdev, BYTES).mapBlocks(BLOCK, block -> block * 2 * BLOCK);
   private final List<String> said = new CopyOnWriteArrayList<>();
   private final List<Long> completed = new CopyOnWriteArrayList<>();
   private String where = "the mapping of a file";
 
   IomapDioOopsTest() {
     current.enterKernel();
-    Arrays.fill(inode.types, Iomap.Type.MAPPED);
-    Arrays.setAll(inode.places, i -> (long) i * 2 * BLOCK); // a bio for each
     Oops.setSink((sentence, thrown) -> said.add(sentence));
   }
 
@@ -60,7 +62,7 @@ class IomapDioOopsTest {
     assertThat(current.plug()).isNull();
     assertThat(inode.dioCount()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
-    assertThat(disk.bdev.queue().busyTags()).isZero();
+    assertThat(bdev.queue().busyTags()).isZero();
     current.leaveKernel();
     process.exit();
     disk.close();
@@ -84,14 +86,8 @@ class IomapDioOopsTest {
   // The mapping throws while bios of the request are in flight.
 
   private long read(boolean sync, int flags) {
-    IomapOps broken =
-        (task, file, pos, length, mode, iomap) -> {
-          if (pos >= 2 * BLOCK) {
-            throw new AssertionError("broken");
-          }
-          return inode.iomapBegin(task, file, pos, length, mode, iomap);
-        };
-    return IomapDio.rw(current, inode, request(sync, flags), memory(true), broken);
+    inode.throwInBegin(2 * BLOCK);
+    return IomapDio.rw(current, inode, request(sync, flags), memory(true), inode);
   }
 
   @ParameterizedTest
@@ -102,10 +98,10 @@ class IomapDioOopsTest {
 
   @Test
   void anAsynchronousReadCompletesAfterItsBios() {
-    disk.hold = true;
+    disk.holdAgain();
     assertThat(read(false, 0)).isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(completed).isEmpty();
-    disk.release();
+    disk.letThrough();
     assertThat(completed).containsExactly((long) -Errno.EIO);
   }
 
@@ -114,18 +110,9 @@ class IomapDioOopsTest {
 
   private long write(boolean sync, int flags) {
     where = "the end of a direct request";
-    IomapOps breaksLater =
-        (task, file, pos, length, mode, iomap) -> {
-          inode.broken = pos == BYTES - BLOCK;
-          return inode.iomapBegin(task, file, pos, length, mode, iomap);
-        };
+    inode.throwInMappingAfter(BYTES - BLOCK);
     return IomapDio.write(
-        current,
-        inode,
-        request(sync, Kiocb.IOCB_WRITE | flags),
-        memory(false),
-        breaksLater,
-        doneWq);
+        current, inode, request(sync, Kiocb.IOCB_WRITE | flags), memory(false), inode, doneWq);
   }
 
   @ParameterizedTest
@@ -136,9 +123,9 @@ class IomapDioOopsTest {
 
   @Test
   void anAsynchronousWriteIsEio() {
-    disk.hold = true;
+    disk.holdAgain();
     assertThat(write(false, 0)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    disk.release();
+    disk.letThrough();
     assertThat(completed).containsExactly((long) -Errno.EIO);
   }
 

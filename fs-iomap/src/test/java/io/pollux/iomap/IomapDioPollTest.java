@@ -3,7 +3,11 @@ package io.pollux.iomap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
+import io.pollux.block.QueueLimits;
+import io.pollux.block.TagSet;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
@@ -11,10 +15,10 @@ import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Patch;
-import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -43,10 +47,12 @@ class IomapDioPollTest {
     process.exit();
   }
 
-  private long read(Task task, TestDisk disk) {
-    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, DISK_BYTES);
-    Arrays.fill(inode.types, Iomap.Type.MAPPED);
-    Arrays.setAll(inode.places, i -> (long) i * BLOCK);
+  private static BlockDevice device(HeldDisk disk, int pollQueues) {
+    return disk.disk(new TagSet(1, pollQueues, 64, false), QueueLimits.of(512));
+  }
+
+  private long read(Task task, BlockDevice bdev) {
+    ExtentFile inode = new ExtentFile(bdev, DISK_BYTES).mapBlocks(BLOCK, block -> block * BLOCK);
     Kiocb iocb = new Kiocb();
     iocb.init(new File(files, inode, null, Fcntl.O_RDONLY | Fcntl.O_DIRECT), null);
     iocb.kiFlags |= Kiocb.IOCB_HIPRI;
@@ -73,13 +79,11 @@ class IomapDioPollTest {
   @Test
   void aReadOnAQueueThatCannotBePolledSleeps()
       throws InterruptedException, ExecutionException, TimeoutException {
-    TestDisk disk = new TestDisk(DISK_BYTES, 0);
-    disk.hold = true;
+    HeldDisk disk = new HeldDisk(DISK_BYTES);
+    BlockDevice bdev = device(disk, 0);
     CompletableFuture<Long> result = new CompletableFuture<>();
-    Thread thread = start(() -> result.complete(read(current, disk)));
-    while (disk.held() < 4) { // a bio for each block, since each is an extent of its own
-      Thread.onSpinWait();
-    }
+    Thread thread = start(() -> result.complete(read(current, bdev)));
+    disk.awaitHeld(4); // a bio for each block, since each is an extent of its own
     int sleeping = 0;
     for (int i = 0; i < 50; i++) {
       Thread.sleep(4);
@@ -87,7 +91,7 @@ class IomapDioPollTest {
     }
     assertThat(sleeping).as("looks at the waiter that saw it asleep, of 50").isGreaterThan(45);
     assertThat(disk.polls()).isZero();
-    disk.release();
+    disk.letThrough();
     assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(HostMemory.PAGE_SIZE);
     thread.join();
     disk.close();
@@ -95,9 +99,9 @@ class IomapDioPollTest {
 
   @Test
   void aReadOnAPolledQueuePolls() {
-    TestDisk disk = new TestDisk(DISK_BYTES, 1);
+    HeldDisk disk = new HeldDisk(DISK_BYTES).letThrough();
     current.enterKernel();
-    assertThat(read(current, disk)).isEqualTo(HostMemory.PAGE_SIZE);
+    assertThat(read(current, device(disk, 1))).isEqualTo(HostMemory.PAGE_SIZE);
     current.leaveKernel();
     assertThat(disk.polls()).isPositive();
     disk.close();
@@ -106,14 +110,14 @@ class IomapDioPollTest {
   @Test
   void aReadInsideAPlugIsNotHeldBackByIt()
       throws InterruptedException, ExecutionException, TimeoutException {
-    TestDisk disk = new TestDisk(DISK_BYTES, 1);
+    HeldDisk disk = new HeldDisk(DISK_BYTES).letThrough();
     Plug plug = new Plug();
     CompletableFuture<Long> result = new CompletableFuture<>();
     Thread thread =
         start(
             () -> {
               plug.start(current);
-              result.complete(read(current, disk));
+              result.complete(read(current, device(disk, 1)));
               plug.finish(current);
             });
     assertThat(result.get(30, TimeUnit.SECONDS)).isEqualTo(HostMemory.PAGE_SIZE);

@@ -5,17 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.RamDisk;
-import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FiemapExtentInfo;
-import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.Inode;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
-import io.pollux.uapi.StatMode;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -45,6 +42,7 @@ final class IomapFiemapTest {
   void close() {
     current.leaveKernel();
     process.exit();
+    bdev.pageCache().drop();
     disk.close();
   }
 
@@ -57,36 +55,21 @@ final class IomapFiemapTest {
   }
 
   /** A hole, two blocks of data, an unwritten block, one block that is shared; nothing behind. */
-  private int fiveBlocks(long pos, Iomap iomap) {
-    long block = pos / BLOCK;
-    if (block == 1 || block == 2) {
-      iomap.setMapped(false, BLOCK, 2 * BLOCK, 10 * BLOCK, bdev);
-    } else if (block == 3) {
-      iomap.setMapped(true, 3 * BLOCK, BLOCK, 12 * BLOCK, bdev);
-    } else if (block == 4) {
-      iomap.setMapped(false, 4 * BLOCK, BLOCK, 20 * BLOCK, bdev);
-      iomap.setFlags(Iomap.IOMAP_F_SHARED | Iomap.IOMAP_F_MERGED);
-    } else {
-      iomap.setHole(pos, block == 0 ? BLOCK - pos : Long.MAX_VALUE - pos);
-    }
-    return 0;
+  private final ExtentFile fiveBlocks =
+      new ExtentFile(bdev, 5 * BLOCK)
+          .setExtent(Iomap.Type.MAPPED, BLOCK, 2 * BLOCK, 10 * BLOCK)
+          .setExtent(Iomap.Type.UNWRITTEN, 3 * BLOCK, BLOCK, 12 * BLOCK)
+          .setExtent(
+              new ExtentFile.Extent(
+                  Iomap.Type.MAPPED,
+                  4 * BLOCK,
+                  BLOCK,
+                  20 * BLOCK,
+                  Iomap.IOMAP_F_SHARED | Iomap.IOMAP_F_MERGED));
+
+  private int map(long pos, Iomap iomap) {
+    return fiveBlocks.iomapBegin(current, fiveBlocks, pos, 1, IomapOps.IOMAP_REPORT, iomap);
   }
-
-  private static final Inode FILE =
-      new Inode(new Ramfs(1), 7, StatMode.S_IFREG) {
-        @Override
-        public long size() {
-          return 5 * BLOCK;
-        }
-
-        @Override
-        public FileOperations fop() {
-          return new FileOperations() {};
-        }
-
-        @Override
-        protected void getattr(long stat) {}
-      };
 
   private int fiemap(FiemapExtentInfo info, Mapper mapper, long start, long length) {
     IomapOps ops =
@@ -94,7 +77,7 @@ final class IomapFiemapTest {
           assertThat(flags).isEqualTo(IomapOps.IOMAP_REPORT);
           return mapper.map(pos, iomap);
         };
-    return IomapFiemap.fiemap(current, FILE, info, start, length, ops, (int) BLOCK, MOST);
+    return IomapFiemap.fiemap(current, fiveBlocks, info, start, length, ops, (int) BLOCK, MOST);
   }
 
   private FiemapExtentInfo room(int extents) {
@@ -129,14 +112,14 @@ final class IomapFiemapTest {
   @Test
   void everyExtentIsReportedAndTheLastIsMarked() {
     FiemapExtentInfo info = room(10);
-    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(fiemap(info, this::map, 0, Long.MAX_VALUE)).isZero();
     assertThat(reported(info)).containsExactly(DATA, UNWRITTEN, SHARED);
   }
 
   @Test
   void anExtentIsCutToTheBlocksOfTheRange() {
     FiemapExtentInfo info = room(10);
-    assertThat(fiemap(info, this::fiveBlocks, 2 * BLOCK + 1, BLOCK)).isZero();
+    assertThat(fiemap(info, this::map, 2 * BLOCK + 1, BLOCK)).isZero();
     assertThat(reported(info))
         .containsExactly(
             new Extent(2 * BLOCK, 11 * BLOCK, BLOCK, 0),
@@ -150,14 +133,14 @@ final class IomapFiemapTest {
   @Test
   void theLastIsNotMarkedWhereThereIsNoRoomForMore() {
     FiemapExtentInfo info = room(2);
-    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(fiemap(info, this::map, 0, Long.MAX_VALUE)).isZero();
     assertThat(reported(info)).containsExactly(DATA, UNWRITTEN);
   }
 
   @Test
   void withoutRoomExtentsAreCounted() {
     FiemapExtentInfo info = room(0);
-    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isZero();
+    assertThat(fiemap(info, this::map, 0, Long.MAX_VALUE)).isZero();
     assertThat(info.mapped()).isEqualTo(3);
   }
 
@@ -180,7 +163,7 @@ final class IomapFiemapTest {
   @Test
   void flagsThatAreNotSupportedComeBack() {
     FiemapExtentInfo info = new FiemapExtentInfo(~0, memory, 1);
-    assertThat(fiemap(info, this::fiveBlocks, 0, BLOCK)).isEqualTo(-Errno.EBADR);
+    assertThat(fiemap(info, this::map, 0, BLOCK)).isEqualTo(-Errno.EBADR);
     assertThat(info.flags()).isEqualTo(~Fiemap.FIEMAP_FLAG_SYNC);
     assertThat(info.mapped()).isZero();
   }
@@ -188,13 +171,13 @@ final class IomapFiemapTest {
   @Test
   void memoryThatIsNotThereIsAFault() {
     FiemapExtentInfo info = new FiemapExtentInfo(0, memory + BLOCK - Fiemap.EXTENT_SIZE, 3);
-    assertThat(fiemap(info, this::fiveBlocks, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EFAULT);
+    assertThat(fiemap(info, this::map, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EFAULT);
     assertThat(info.mapped()).isEqualTo(1);
   }
 
   @Test
   void errorsOfTheMappingComeThrough() {
-    Mapper damaged = (pos, iomap) -> pos < 3 * BLOCK ? fiveBlocks(pos, iomap) : -Errno.EUCLEAN;
+    Mapper damaged = (pos, iomap) -> pos < 3 * BLOCK ? map(pos, iomap) : -Errno.EUCLEAN;
     assertThat(fiemap(room(3), damaged, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EUCLEAN);
   }
 

@@ -4,6 +4,9 @@ package io.pollux.iomap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.fixture.HeldDisk;
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.filemap.Filemap;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.HostMemory;
@@ -15,6 +18,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
@@ -52,7 +56,8 @@ class IomapOverwriteTest {
           Iomap.Type.HOLE,
           Iomap.Type.UNWRITTEN);
 
-  private final TestDisk disk = new TestDisk(DISK_BYTES);
+  private final HeldDisk disk = new HeldDisk(DISK_BYTES).letThrough();
+  private final BlockDevice bdev = disk.disk();
   private final UserProcess process = new UserProcess();
   private final Task current = process.newTask();
   private final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
@@ -66,7 +71,7 @@ class IomapOverwriteTest {
   void close() {
     current.leaveKernel();
     process.exit();
-    disk.bdev.pageCache().drop();
+    bdev.pageCache().drop();
     disk.close();
   }
 
@@ -77,7 +82,7 @@ class IomapOverwriteTest {
     int modified;
 
     Fs(ExtentFile inode) {
-      super(inode, disk.bdev, BLOCK, process);
+      super(inode, bdev, BLOCK, process);
       this.inode = inode;
     }
 
@@ -90,10 +95,8 @@ class IomapOverwriteTest {
 
   /** Makes a file of contiguous written blocks, from the start of the disk. */
   private Fs written(int blocks) {
-    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, (long) blocks * BLOCK);
-    Arrays.fill(inode.types, Iomap.Type.MAPPED);
-    Arrays.setAll(inode.places, i -> (long) i * BLOCK);
-    return new Fs(inode);
+    return new Fs(
+        new ExtentFile(bdev, (long) blocks * BLOCK).mapBlocks(BLOCK, block -> block * BLOCK));
   }
 
   private File open(Fs fs) {
@@ -160,20 +163,15 @@ class IomapOverwriteTest {
     fill(random, MEMORY_BYTES);
     int blocks = 60;
     int size = blocks * BLOCK - (n == 1 ? 0 : random.nextInt(BLOCK));
-    Fs fs = new Fs(new ExtentFile(disk.bdev, BLOCK, size));
+    Fs fs = new Fs(new ExtentFile(bdev, size));
     for (int i = 0; i < blocks; i++) {
-      fs.inode.types[i] = n == 2 ? Iomap.Type.MAPPED : KINDS.get(random.nextInt(KINDS.size()));
-      fs.inode.places[i] = (blocks - i) * 2L * BLOCK; // never one behind the other
+      Iomap.Type type = n == 2 ? Iomap.Type.MAPPED : KINDS.get(random.nextInt(KINDS.size()));
+      long place = (blocks - i) * 2L * BLOCK; // never one behind the other
+      fs.inode.setExtent(type, (long) i * BLOCK, BLOCK, place);
     }
     byte[] expected = new byte[DISK_BYTES];
     random.nextBytes(expected);
-    MemorySegment.copy(
-        expected,
-        0,
-        RawMemory.segment(disk.address, DISK_BYTES),
-        ValueLayout.JAVA_BYTE,
-        0,
-        DISK_BYTES);
+    disk.contents().copyFrom(MemorySegment.ofArray(expected));
     for (int turn = 0; turn < 3000; turn++) {
       String what = "seed " + (seed - n) + ", turn " + turn;
       boolean direct = random.nextBoolean();
@@ -189,7 +187,7 @@ class IomapOverwriteTest {
         flags |= Kiocb.IOCB_DSYNC;
       }
       fill(random, Math.max(bytes, 1));
-      int can = Math.min(bytes, fs.inode.writtenFrom(pos));
+      int can = (int) Math.min(bytes, fs.inode.mappedFrom(pos));
       can = direct ? can / 512 * 512 : can;
       long result = write(fs, pos, bytes, flags);
       assertThat(result).as(what).isEqualTo(bytes == 0 ? 0 : can == 0 ? -Errno.EOPNOTSUPP : can);
@@ -201,18 +199,21 @@ class IomapOverwriteTest {
     assertThat(fs.fsync(current, open(fs))).isZero();
     int last = (blocks - 1) * BLOCK;
     // behind the end of the file a block's sector may be zeroed
-    if (fs.inode.types[blocks - 1] == Iomap.Type.MAPPED) {
+    if (fs.inode.typeAt(last) == Iomap.Type.MAPPED) {
       int from = place(fs, size - 1) + 1;
       int to = place(fs, last) + (size - last + 511) / 512 * 512;
-      System.arraycopy(bytes(disk.address + from, to - from), 0, expected, from, to - from);
+      System.arraycopy(
+          bytes(disk.contents().address() + from, to - from), 0, expected, from, to - from);
     }
-    assertThat(bytes(disk.address, DISK_BYTES)).as("seed " + (seed - n)).isEqualTo(expected);
+    assertThat(disk.contents().toArray(ValueLayout.JAVA_BYTE))
+        .as("seed " + (seed - n))
+        .isEqualTo(expected);
     assertThat(fs.inode.dioCount()).isZero();
-    assertThat(disk.bdev.queue().busyTags()).isZero();
+    assertThat(bdev.queue().busyTags()).isZero();
   }
 
   private static int place(Fs fs, int pos) {
-    return (int) fs.inode.places[pos / BLOCK] + pos % BLOCK;
+    return (int) fs.inode.placeAt(pos);
   }
 
   private void readAndCompare(Fs fs, int pos, int bytes, int flags, byte[] expected, String what) {
@@ -220,7 +221,7 @@ class IomapOverwriteTest {
     assertThat(read(fs, pos, bytes, flags)).as(what).isEqualTo(inside);
     byte[] data = memory(Math.max(inside, 1));
     for (int i = 0; i < inside; i++) {
-      boolean there = fs.inode.types[(pos + i) / BLOCK] == Iomap.Type.MAPPED;
+      boolean there = fs.inode.typeAt(pos + i) == Iomap.Type.MAPPED;
       if (data[i] != (there ? expected[place(fs, pos + i)] : 0)) {
         assertThat(i).as(what).isEqualTo(-1);
       }
@@ -244,7 +245,7 @@ class IomapOverwriteTest {
     fs.refusal = -Errno.EPERM;
     assertThat(write(fs, 0, 512, direct)).isEqualTo(-Errno.EPERM);
     assertThat(write(fs, 0, 1, 0)).isEqualTo(-Errno.EPERM);
-    assertThat(disk.done).isEmpty();
+    assertThat(disk.done()).isEmpty();
     assertThat(fs.inode.iRwsem.isLocked()).isFalse();
   }
 
@@ -272,10 +273,10 @@ class IomapOverwriteTest {
   @Test
   void noWaiting() {
     Fs fs = written(16);
-    fs.inode.notInMemory = true;
+    fs.inode.refuseNowait(true);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_NOWAIT)).isEqualTo(-Errno.EAGAIN);
-    fs.inode.notInMemory = false;
+    fs.inode.refuseNowait(false);
     assertThat(write(fs, 0, PAGE, Kiocb.IOCB_NOWAIT)).as("a whole page").isEqualTo(PAGE);
     fs.inode.iRwsem.downRead(null);
     assertThat(write(fs, 4096, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_NOWAIT))
@@ -343,24 +344,28 @@ class IomapOverwriteTest {
       throws InterruptedException, ExecutionException, TimeoutException {
     Fs fs = written(16);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(BLOCK);
-    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE);
+    assertThat(disk.done()).map(Held::op).containsExactly(BlkTypes.REQ_OP_WRITE);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC)).isEqualTo(BLOCK);
-    assertThat(disk.done).endsWith(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
-    disk.done.clear();
+    assertThat(disk.done()).map(Held::op).endsWith(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    disk.takeDone();
     assertThat(write(fs, 10, 10, Kiocb.IOCB_DSYNC)).isEqualTo(10);
-    assertThat(disk.done)
+    assertThat(disk.done())
+        .map(Held::op)
         .containsExactly(BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     assertThat(write(fs, 10, 10, 0)).isEqualTo(10);
-    disk.done.clear();
+    disk.takeDone();
     assertThat(fs.fsync(current, open(fs))).isZero();
-    assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+    assertThat(disk.done())
+        .map(Held::op)
+        .containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
     assertThat(fs.fsync(current, open(fs))).isZero();
-    assertThat(disk.count(BlkTypes.REQ_OP_FLUSH))
+    assertThat(disk.done())
         .as("others may have written past us")
-        .isEqualTo(2);
+        .map(Held::op)
+        .containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH, BlkTypes.REQ_OP_FLUSH);
     for (int flags : new int[] {0, Kiocb.IOCB_HIPRI}) {
-      disk.done.clear();
-      disk.hold = true;
+      disk.takeDone();
+      disk.holdAgain();
       CompletableFuture<Long> told = new CompletableFuture<>();
       Kiocb iocb = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC | flags);
       iocb.kiComplete = (request, result, result2) -> told.complete(result);
@@ -368,12 +373,14 @@ class IomapOverwriteTest {
       fixed.init(false, memory, BLOCK);
       assertThat(fs.writeIter(current, iocb, fixed)).isEqualTo(-Kiocb.EIOCBQUEUED);
       assertThat(told).isNotDone();
-      disk.release();
+      disk.letThrough();
       if (flags != 0) {
         assertThat(IomapDio.iopoll(iocb, true)).isEqualTo(1);
       }
       assertThat(told.get(30, TimeUnit.SECONDS)).isEqualTo(BLOCK);
-      assertThat(disk.done).containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
+      assertThat(disk.done())
+          .map(Held::op)
+          .containsExactly(BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH);
       fs.drain();
       assertThat(fs.inode.dioCount()).isZero();
     }
@@ -382,7 +389,7 @@ class IomapOverwriteTest {
   @Test
   void anErrorOfAWriteIsToldOnce() {
     Fs fs = written(16);
-    disk.failWrites = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
     assertThat(write(fs, 0, BLOCK, Kiocb.IOCB_DIRECT | Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
     assertThat(disk.count(BlkTypes.REQ_OP_FLUSH)).as("nothing to flush").isZero();
@@ -392,13 +399,13 @@ class IomapOverwriteTest {
     assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT))
         .as("it can't be brought to the disk")
         .isEqualTo(-Errno.EIO);
-    disk.failWrites = false;
+    disk.failNone();
     assertThat(read(fs, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(512);
     assertThat(fs.fsync(current, file)).isEqualTo(-Errno.EIO);
     assertThat(fs.fsync(current, file)).isZero();
-    disk.failWrites = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(write(fs, 0, 10, Kiocb.IOCB_DSYNC)).isEqualTo(-Errno.EIO);
-    disk.failWrites = false;
+    disk.failNone();
     assertThat(fs.fsync(current, file)).as("another file's write").isEqualTo(-Errno.EIO);
     assertThat(fs.fsync(current, file)).isZero();
     assertThat(fs.fsync(current, other)).as("the last one").isEqualTo(-Errno.EIO);
@@ -412,10 +419,10 @@ class IomapOverwriteTest {
   void aDurableWriteReportsAnEarlierError(int flags) {
     Fs fs = written(16);
     Kiocb iocb = request(fs, flags | Kiocb.IOCB_DSYNC);
-    disk.failWrites = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(write(fs, 0, 10, 0)).isEqualTo(10);
     assertThat(fs.inode.mapping().writeBack(current, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
-    disk.failWrites = false;
+    disk.failNone();
     assertThat(fs.inode.mapping().checkErrors())
         .as("nothing is in the way of direct I/O")
         .isEqualTo(-Errno.EIO);
@@ -427,11 +434,11 @@ class IomapOverwriteTest {
 
   @Test
   void seekingFindsDataAndHoles() {
-    ExtentFile inode = new ExtentFile(disk.bdev, BLOCK, 5 * BLOCK + 5);
-    Arrays.fill(inode.types, Iomap.Type.HOLE);
-    inode.types[1] = Iomap.Type.MAPPED;
-    inode.types[2] = Iomap.Type.UNWRITTEN;
-    inode.types[5] = Iomap.Type.MAPPED;
+    ExtentFile inode =
+        new ExtentFile(bdev, 5 * BLOCK + 5)
+            .setExtent(Iomap.Type.MAPPED, BLOCK, BLOCK, 0)
+            .setExtent(Iomap.Type.UNWRITTEN, 2 * BLOCK, BLOCK, BLOCK)
+            .setExtent(Iomap.Type.MAPPED, 5 * BLOCK, BLOCK, 2 * BLOCK);
     assertThat(IomapSeek.data(current, inode, 0, inode, Long.MAX_VALUE)).isEqualTo(BLOCK);
     assertThat(IomapSeek.data(current, inode, BLOCK + 1, inode, Long.MAX_VALUE))
         .isEqualTo(BLOCK + 1);
@@ -440,7 +447,7 @@ class IomapOverwriteTest {
         .isEqualTo(5 * BLOCK);
     assertThat(IomapSeek.hole(current, inode, 5 * BLOCK, inode, Long.MAX_VALUE))
         .isEqualTo(5 * BLOCK + 5);
-    inode.types[5] = Iomap.Type.HOLE;
+    inode.setExtent(Iomap.Type.HOLE, 5 * BLOCK, BLOCK, 0);
     assertThat(IomapSeek.data(current, inode, 2 * BLOCK, inode, Long.MAX_VALUE))
         .isEqualTo(-Errno.ENXIO);
     for (long outside : new long[] {-1, 5 * BLOCK + 5, Long.MAX_VALUE}) {

@@ -6,21 +6,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.filemap.Filemap;
-import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
-import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
-import io.pollux.core.vfs.FileOperations;
-import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
-import io.pollux.uapi.StatMode;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -73,64 +68,13 @@ class IomapPagesTest {
     disk.close();
   }
 
-  /** One extent of a file under test. */
-  private record Extent(Iomap.Type type, long offset, long length, long addr) {}
-
-  /** A file whose extents are in a list; what the list does not cover is a hole. */
-  private final class ListFile extends Inode implements IomapOps {
-    final long size;
-    final List<Extent> extents = new ArrayList<>();
-    final Mapping mapping = new Mapping(bdev.pageCache(), new IomapPages(this, this));
-    int error;
-
-    ListFile(long size) {
-      super(new Ramfs(1), 7, StatMode.S_IFREG);
-      this.size = size;
-    }
-
-    @Override
-    public long size() {
-      return size;
-    }
-
-    @Override
-    public FileOperations fop() {
-      return new FileOperations() {};
-    }
-
-    @Override
-    protected void getattr(long stat) {}
-
-    @Override
-    public int iomapBegin(Task task, Inode inode, long pos, long length, int flags, Iomap iomap) {
-      long end = Long.MAX_VALUE;
-      for (Extent one : extents) {
-        if (pos >= one.offset && pos - one.offset < one.length) {
-          switch (one.type) {
-            case MAPPED, UNWRITTEN ->
-                iomap.setMapped(
-                    one.type == Iomap.Type.UNWRITTEN, one.offset, one.length, one.addr, bdev);
-            case INLINE -> iomap.setInline(one.offset, one.length, one.addr);
-            case HOLE -> iomap.setHole(one.offset, one.length);
-          }
-          return error;
-        }
-        if (one.offset > pos) {
-          end = Math.min(end, one.offset);
-        }
-      }
-      iomap.setHole(pos, end - pos);
-      return error;
-    }
-  }
-
-  private long read(ListFile file, long pos, long bytes, int flags) {
+  private long read(ExtentFile file, long pos, long bytes, int flags) {
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(process.mm(), true, memory, bytes)).isZero();
     Kiocb iocb = new Kiocb();
     iocb.kiPos = pos;
     iocb.kiFlags = flags;
-    return Filemap.read(current, iocb, iter, file.mapping);
+    return Filemap.read(current, iocb, iter, file.mapping());
   }
 
   private static byte[] bytes(long address, int count) {
@@ -143,14 +87,14 @@ class IomapPagesTest {
     Random random = new Random(blockSize);
     for (int turn = 0; turn < 20; turn++) {
       int size = 1 + random.nextInt(50 * PAGE);
-      ListFile file = new ListFile(size);
+      ExtentFile file = new ExtentFile(bdev, size);
       byte[] model = new byte[size];
       int at = 0;
       while (at < size) {
         int length = (1 + random.nextInt(6)) * blockSize;
         long addr = (long) random.nextInt((DISK_BYTES - length) / blockSize) * blockSize;
         Iomap.Type type = KINDS.get(random.nextInt(KINDS.size()));
-        file.extents.add(new Extent(type, at, length, addr));
+        file.setExtent(type, at, length, addr);
         if (type == Iomap.Type.MAPPED) {
           int inside = Math.min(length, size - at);
           System.arraycopy(bytes(disk.address() + addr, inside), 0, model, at, inside);
@@ -170,17 +114,17 @@ class IomapPagesTest {
 
   @Test
   void inlineDataIsCopied() {
-    ListFile file = new ListFile(300);
-    file.extents.add(new Extent(Iomap.Type.INLINE, 0, 300, disk.address() + 7));
+    ExtentFile file = new ExtentFile(bdev, 300);
+    file.setExtent(Iomap.Type.INLINE, 0, 300, disk.address() + 7);
     assertThat(read(file, 0, PAGE, 0)).isEqualTo(300);
     assertThat(bytes(memory, 300)).isEqualTo(bytes(disk.address() + 7, 300));
   }
 
   @Test
   void aFileMayReachToTheLastPosition() {
-    ListFile file = new ListFile(Long.MAX_VALUE);
+    ExtentFile file = new ExtentFile(bdev, Long.MAX_VALUE);
     long last = Long.MAX_VALUE - PAGE + 1;
-    file.extents.add(new Extent(Iomap.Type.MAPPED, last, PAGE - 1, 8192));
+    file.setExtent(Iomap.Type.MAPPED, last, PAGE - 1, 8192);
     RawMemory.segment(memory, MEMORY_BYTES).fill((byte) 1);
     assertThat(read(file, last - PAGE, 2 * PAGE - 1, 0)).isEqualTo(2 * PAGE - 1);
     assertThat(bytes(memory, PAGE)).isEqualTo(new byte[PAGE]);
@@ -189,12 +133,12 @@ class IomapPagesTest {
 
   @Test
   void errorsComeThrough() {
-    ListFile file = new ListFile(10 * PAGE);
-    file.error = -Errno.EUCLEAN;
+    ExtentFile file = new ExtentFile(bdev, 10 * PAGE);
+    file.failWith(Errno.EUCLEAN);
     assertThat(read(file, 0, 100, 0)).isEqualTo(-Errno.EUCLEAN);
-    file.error = 0;
+    file.failWith(0);
     // beyond the device
-    file.extents.add(new Extent(Iomap.Type.MAPPED, 5 * PAGE, PAGE, DISK_BYTES));
+    file.setExtent(Iomap.Type.MAPPED, 5 * PAGE, PAGE, DISK_BYTES);
     assertThat(read(file, 0, 10 * PAGE, 0)).as("up to the bad page").isEqualTo(5 * PAGE);
     assertThat(read(file, 5 * PAGE, 1, 0)).isEqualTo(-Errno.EIO);
     assertThat(read(file, 6 * PAGE, PAGE, 0)).isEqualTo(PAGE);
@@ -203,8 +147,8 @@ class IomapPagesTest {
 
   @Test
   void inlineDataIsNotWritten() {
-    ListFile file = new ListFile(PAGE);
-    file.extents.add(new Extent(Iomap.Type.INLINE, 0, PAGE, disk.address()));
+    ExtentFile file = new ExtentFile(bdev, PAGE);
+    file.setExtent(Iomap.Type.INLINE, 0, PAGE, disk.address());
     byte[] before = bytes(disk.address(), PAGE);
     assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1))
         .isEqualTo(-Errno.EOPNOTSUPP);

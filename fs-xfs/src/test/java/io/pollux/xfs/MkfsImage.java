@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.block.fixture.HeldDisk;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +65,19 @@ final class MkfsImage {
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(said).isZero();
     return image;
+  }
+
+  /**
+   * A disk with the contents of an image, which holds nothing back. Writes do not reach the file.
+   *
+   * @param arena closed after the last use of the disk
+   */
+  static HeldDisk disk(Path image, Arena arena) throws IOException {
+    try (FileChannel file =
+        FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      return new HeldDisk(file.map(FileChannel.MapMode.PRIVATE, 0, file.size(), arena))
+          .letThrough();
+    }
   }
 
   /**

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
-import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -23,6 +24,7 @@ final class TestImage {
   static final int LOG_BBS = 2048;
   static final long LOG_FSB = (1L << AG_LOG) + 500; // in the second group
   static final long ROOT = 128;
+  static final long DEV = 0x800; // the device's number
   static final byte[] UUID = "uuid of the test".getBytes(StandardCharsets.US_ASCII);
 
   final ByteBuffer disk = ByteBuffer.allocate(2 * AG_BLOCKS * BLOCK); // big-endian
@@ -37,8 +39,7 @@ final class TestImage {
   }
 
   BlockDevice device() {
-    return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear()))
-        .device(BlkTypes.SECTOR_SIZE);
+    return writable().disk("image", DEV, HeldDisk.TAGS, QueueLimits.of(512), true);
   }
 
   MountedTree mount() throws ErrnoException {
@@ -46,8 +47,8 @@ final class TestImage {
   }
 
   /** The same, writable: writes change {@link #disk}. */
-  SegmentDisk writable() {
-    return new SegmentDisk(MemorySegment.ofBuffer(disk.duplicate().clear()));
+  HeldDisk writable() {
+    return new HeldDisk(MemorySegment.ofBuffer(disk.duplicate().clear())).letThrough();
   }
 
   private void superblock() {

@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -37,16 +38,16 @@ final class XfsDamageTest {
   private final Arena arena = Arena.ofShared();
   private final List<Long> metadata = new ArrayList<>(); // blocks, by their position
   private final List<Sealed> sealed = new ArrayList<>();
-  private SegmentDisk disk = new SegmentDisk(MemorySegment.ofArray(new byte[512]));
+  private HeldDisk disk = new HeldDisk(MemorySegment.ofArray(new byte[512])).letThrough();
   private TreeSnapshot good = new TreeSnapshot();
 
   @BeforeEach
   void lookAtWhatIsGood(@TempDir Path directory) throws IOException, InterruptedException {
-    disk = SegmentDisk.ofImage(MkfsImage.make(directory, "", new byte[50_000]), arena);
-    good = TreeSnapshot.of(disk.device());
+    disk = MkfsImage.disk(MkfsImage.make(directory, "", new byte[50_000]), arena);
+    good = TreeSnapshot.of(disk.disk(true));
     assertThat(good.failed).isEmpty();
-    for (long at = 0; at < disk.contents.byteSize(); at += BLOCK) {
-      MemorySegment block = disk.contents.asSlice(at, BLOCK);
+    for (long at = 0; at < disk.contents().byteSize(); at += BLOCK) {
+      MemorySegment block = disk.contents().asSlice(at, BLOCK);
       if (block.mismatch(MemorySegment.ofArray(new byte[BLOCK])) >= 0 && !isData(at)) {
         metadata.add(at);
         findSealed(at);
@@ -67,8 +68,8 @@ final class XfsDamageTest {
   private void findSealed(long block) {
     for (int off = 0; off < BLOCK; off += 512) {
       long at = block + off;
-      int magic = disk.contents.get(BE32, at);
-      int second = disk.contents.get(BE32, at + 8) >>> 16;
+      int magic = disk.contents().get(BE32, at);
+      int second = disk.contents().get(BE32, at + 8) >>> 16;
       switch (magic) {
         case 0x58465342 -> sealed.add(new Sealed(at, 512, 224)); // XFSB
         case 0x58414746 -> sealed.add(new Sealed(at, 512, 216)); // XAGF
@@ -87,16 +88,16 @@ final class XfsDamageTest {
 
   /** Changes a range, reads everything, and restores the range. */
   private TreeSnapshot damage(long at, byte[] bytes) {
-    MemorySegment place = disk.contents.asSlice(at, bytes.length);
+    MemorySegment place = disk.contents().asSlice(at, bytes.length);
     byte[] before = place.toArray(ValueLayout.JAVA_BYTE);
     place.copyFrom(MemorySegment.ofArray(bytes));
-    TreeSnapshot snapshot = TreeSnapshot.of(disk.device());
+    TreeSnapshot snapshot = TreeSnapshot.of(disk.disk(true));
     place.copyFrom(MemorySegment.ofArray(before));
     return snapshot;
   }
 
   private byte[] bytesAt(long at, int length) {
-    return disk.contents.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE);
+    return disk.contents().asSlice(at, length).toArray(ValueLayout.JAVA_BYTE);
   }
 
   @Test
@@ -159,9 +160,9 @@ final class XfsDamageTest {
 
   @Test
   void theEndIsMissing() {
-    for (long size = 1; size < disk.contents.byteSize(); size = size * 3 + 511) {
-      SegmentDisk shorter = new SegmentDisk(disk.contents.asSlice(0, size));
-      assertThat(TreeSnapshot.of(shorter.device()).failed).containsExactly("/");
+    for (long size = 1; size < disk.contents().byteSize(); size = size * 3 + 511) {
+      HeldDisk shorter = new HeldDisk(disk.contents().asSlice(0, size)).letThrough();
+      assertThat(TreeSnapshot.of(shorter.disk(true)).failed).containsExactly("/");
     }
   }
 }

@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
@@ -41,8 +42,8 @@ final class XfsMkfsTest {
     new Random(5).nextBytes(contents);
     Path image = MkfsImage.make(directory, options, contents);
     try (Arena arena = Arena.ofShared()) {
-      SegmentDisk disk = SegmentDisk.ofImage(image, arena);
-      try (MountedTree tree = new MountedTree(disk.device(), MountOptions.READ_ONLY)) {
+      HeldDisk disk = MkfsImage.disk(image, arena);
+      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
         check(tree, contents);
       }
     }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +22,7 @@ final class XfsMountTest {
   void mountsWhatIsGood() throws ErrnoException {
     try (MountedTree tree = image.mount()) {
       assertThat(tree.sb.readOnly()).isTrue();
-      assertThat(tree.sb.dev()).isEqualTo(0x800);
+      assertThat(tree.sb.dev()).isEqualTo(TestImage.DEV);
       assertThat(tree.sb.root().ino()).isEqualTo(TestImage.ROOT);
       assertThat(tree.list("/", 10)).extracting(MountedTree.Entry::name).containsExactly(".", "..");
       assertThatThrownBy(() -> tree.find("/nothing")).hasMessageContaining("No such file");
@@ -58,14 +60,14 @@ final class XfsMountTest {
     assertRefused(image.device(), new MountOptions(false, true), Errno.EINVAL, "must be read-only");
     image.disk.putInt(212, 1 << 20);
     image.sealSuper();
-    BlockDevice device = image.writable().device(512, false);
+    BlockDevice device = image.writable().disk();
     assertRefused(device, new MountOptions(false, false), Errno.EINVAL, "0x100000");
   }
 
   @Test
   void refusesWhatIsNoXfs() {
     assertRefused(bad -> bad.disk.putInt(0, 0), Errno.EINVAL, "not an XFS");
-    BlockDevice tiny = new SegmentDisk(MemorySegment.ofArray(new byte[100])).device();
+    BlockDevice tiny = new HeldDisk(MemorySegment.ofArray(new byte[100])).letThrough().disk(true);
     assertRefused(tiny, MountOptions.READ_ONLY, Errno.EINVAL, "empty");
   }
 
@@ -123,9 +125,12 @@ final class XfsMountTest {
 
   @Test
   void refusesADeviceWithLargerBlocksThanTheFilesystem() {
-    SegmentDisk disk = new SegmentDisk(MemorySegment.ofArray(image.disk.array()));
+    HeldDisk disk = new HeldDisk(MemorySegment.ofArray(image.disk.array())).letThrough();
     assertRefused(
-        disk.device(4096), MountOptions.READ_ONLY, Errno.EINVAL, "can't read less than 4096");
+        disk.disk(HeldDisk.TAGS, QueueLimits.of(4096), true),
+        MountOptions.READ_ONLY,
+        Errno.EINVAL,
+        "can't read less than 4096");
   }
 
   @Test

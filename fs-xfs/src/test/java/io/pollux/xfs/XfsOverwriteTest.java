@@ -4,7 +4,9 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.pollux.block.BlkTypes;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
@@ -34,7 +36,7 @@ class XfsOverwriteTest {
   private static final MountOptions READ_WRITE = new MountOptions(false, false);
 
   private final TestImage image = new TestImage();
-  private final SegmentDisk disk = image.writable();
+  private final HeldDisk disk = image.writable();
 
   /**
    * A file of two blocks and a bit, then unwritten ones; inode flags and such are put in by the
@@ -57,7 +59,7 @@ class XfsOverwriteTest {
   }
 
   private MountedTree mount() throws ErrnoException {
-    return new MountedTree(disk.device(512, false), READ_WRITE);
+    return new MountedTree(disk.disk(), READ_WRITE);
   }
 
   private static File open(MountedTree tree, int flags) throws ErrnoException {
@@ -204,7 +206,7 @@ class XfsOverwriteTest {
     image.disk.putLong(inode + 120, 0x1a); // reflink
     image.sealInode(INO);
     assertWrite(-Errno.EOPNOTSUPP, false);
-    assertThat(disk.writes.get()).isZero();
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isZero();
   }
 
   private void assertWrite(long result, boolean unprivileged) throws ErrnoException {
@@ -239,7 +241,7 @@ class XfsOverwriteTest {
     try (MountedTree tree = mount()) {
       File file = open(tree, Fcntl.O_RDWR);
       assertThat(write(tree, file, 0, 512, 1)).isEqualTo(512);
-      assertThat(disk.flushes.get()).isEqualTo(1);
+      assertThat(disk.flushes()).isEqualTo(1);
       assertThat(image.disk.array()[DATA_FSB * BLOCK]).isEqualTo((byte) 1);
       file.fput(tree.current);
     }
@@ -252,10 +254,10 @@ class XfsOverwriteTest {
     File file = open(tree, Fcntl.O_RDWR);
     assertThat(write(tree, file, 0, 512, 1)).isEqualTo(512);
     file.fput(tree.current);
-    disk.failWrites = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(tree.sb.sync(tree.current)).isEqualTo(-Errno.EIO);
     assertErrno(Errno.EIO, tree::close);
-    disk.failWrites = false;
+    disk.failNone();
     try (MountedTree again = mount()) {
       assertThat(again.sb.sync(again.current)).isZero();
     }

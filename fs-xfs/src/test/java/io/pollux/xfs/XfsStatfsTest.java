@@ -43,7 +43,7 @@ final class XfsStatfsTest {
     }
     try (Arena arena = Arena.ofShared();
         MountedTree tree =
-            new MountedTree(SegmentDisk.ofImage(image, arena).device(), MountOptions.READ_ONLY)) {
+            new MountedTree(MkfsImage.disk(image, arena).disk(true), MountOptions.READ_ONLY)) {
       long statfs = arena.allocate(Statfs.SIZE, Long.BYTES).address();
       tree.sb.fillStatfs(tree.current, statfs);
       String ours =

@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Inode;
 import io.pollux.uapi.Stat;
@@ -41,12 +42,14 @@ class XfsStatxTest {
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
     proto.append("file ---644 0 0 ").append(contents).append('\n');
     proto.append(
-        "dir d--755 0 0\n"
-            + "$\n"
-            + "link l--777 0 0 abc\n"
-            + "fifo p--644 0 0\n"
-            + "chr c--644 0 0 1 3\n"
-            + "blk b--644 0 0 7 5\n");
+        """
+        dir d--755 0 0
+        $
+        link l--777 0 0 abc
+        fifo p--644 0 0
+        chr c--644 0 0 1 3
+        blk b--644 0 0 7 5
+        """);
     for (String marked : List.of("imm", "app", "nod", "all")) {
       proto.append(marked).append(" ---644 0 0 ").append(contents).append('\n');
     }
@@ -119,10 +122,10 @@ class XfsStatxTest {
     Path image = make(directory, options);
     long after = System.currentTimeMillis() / 1000;
     try (Arena arena = Arena.ofShared()) {
-      SegmentDisk disk = SegmentDisk.ofImage(image, arena);
+      HeldDisk disk = MkfsImage.disk(image, arena);
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.device(), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
         for (String name : NODES) {
           Inode inode = tree.find("/" + name).inode();
           inode.fillStat(stat);
@@ -153,9 +156,9 @@ class XfsStatxTest {
       throws IOException, InterruptedException, ErrnoException {
     Path image = make(directory, "-b size=4096");
     try (Arena arena = Arena.ofShared()) {
-      SegmentDisk disk = SegmentDisk.ofImage(image, arena);
+      HeldDisk disk = MkfsImage.disk(image, arena);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.device(), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
         tree.find("/file").inode().fillStatx(statx, Statx.STATX_BASIC_STATS);
         assertThat(Statx.stxMask(statx)).isZero();
         assertThat(Statx.stxBtime(statx)).isZero();

@@ -4,6 +4,7 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.pollux.block.BlkMqOps;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Program;
@@ -81,15 +82,14 @@ class Gfs2CorruptionTest {
     for (Map.Entry<PathName, String> sum : linux.sums().entrySet()) {
       PathName path = ImageReader.ROOT.resolve(sum.getKey());
       Set<Long> needs = new HashSet<>();
-      RecordingDisk recording = new RecordingDisk(disk, needs, metadata);
       try (TestKernel kernel = TestKernel.boot()) {
-        kernel.addDisk("ram0", TestDisk.driven(recording, disk.bytes()));
+        kernel.addDisk("ram0", TestDisk.driven(recording(needs, metadata), disk.bytes()));
         kernel.mount("mnt", "ram0");
         assertThat(read(kernel, path)).isEqualTo(sum.getValue());
       }
       files.add(new Known(path, sum.getValue(), needs));
     }
-    walk(new RecordingDisk(disk, new HashSet<>(), metadata)); // directories
+    walk(recording(new HashSet<>(), metadata), disk.bytes()); // directories
     Set<Long> mount = new HashSet<>(files.getFirst().needs);
     files.forEach(file -> mount.retainAll(file.needs));
     mountBlocks =
@@ -138,10 +138,24 @@ class Gfs2CorruptionTest {
     }
   }
 
-  private static ForgedWalk walk(RecordingDisk recording) throws ErrnoException {
+  /** The disk, and a record of the blocks that are read: all, and those with metadata. */
+  private ObservedDisk recording(Set<Long> all, Set<Long> metadata) {
+    return new ObservedDisk(
+        disk,
+        (at, address, bytes, isMetadata) -> {
+          for (long block = at / BLOCK; block <= (at + bytes - 1) / BLOCK; block++) {
+            all.add(block);
+            if (isMetadata) {
+              metadata.add(block);
+            }
+          }
+        });
+  }
+
+  private static ForgedWalk walk(BlkMqOps driver, long bytes) throws ErrnoException {
     ForgedWalk walk = new ForgedWalk();
     try (TestKernel kernel = TestKernel.boot()) {
-      kernel.addDisk("ram0", TestDisk.driven(recording, recording.bytes()));
+      kernel.addDisk("ram0", TestDisk.driven(driver, bytes));
       kernel.mount("mnt", "ram0");
       walk.run(kernel.newProgram(), ImageReader.ROOT);
       kernel.assertNothingHeld();

@@ -10,20 +10,21 @@ import io.pollux.block.driver.RamDisk;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory that tells what is read from it. The memory is somebody else's and stays open.
+ * A disk in memory that reports what is read from it. The memory belongs to the creator, which
+ * closes it.
  */
 final class ObservedDisk implements BlkMqOps {
   private final RamDisk memory;
   private final Observer observer;
 
-  /** Is told of each stretch that a request reads, from whatever thread. */
+  /** Gets each range that a request reads, on the submitting thread. */
   interface Observer {
     /**
-     * A stretch of disk that goes to a stretch of memory.
+     * Reports a range of the disk that goes to a range of memory.
      *
      * @param at first byte on the disk
-     * @param address where it goes
-     * @param bytes how long
+     * @param address first byte of memory
+     * @param bytes length
      * @param metadata whether the filesystem reads it for itself
      */
     void read(long at, long address, int bytes, boolean metadata);

@@ -5,6 +5,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.DiskStats;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -85,8 +86,8 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
     try {
       int status =
           switch (actual.driver()) {
-            case RamDisk ram -> copy(ram, at, buffer, bytes);
-            case HeldDisk held -> copy(held.memory(), at, buffer, bytes);
+            case RamDisk ram -> copy(RawMemory.segment(ram.address() + at, bytes), buffer);
+            case HeldDisk held -> copy(held.contents().asSlice(at, bytes), buffer);
             case FaultDisk fault -> fault.peek(at, buffer, bytes);
             default -> ask(at, buffer, bytes);
           };
@@ -103,8 +104,8 @@ public final class DiskAssert extends AbstractAssert<DiskAssert, TestDisk> {
     }
   }
 
-  private static int copy(RamDisk from, long at, long buffer, int bytes) {
-    RawMemory.copy(from.address() + at, buffer, bytes);
+  private static int copy(MemorySegment from, long buffer) {
+    RawMemory.segment(buffer, from.byteSize()).copyFrom(from);
     return 0;
   }
 

@@ -4,12 +4,15 @@ package io.pollux.testkit;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.QueueLimits;
 import io.pollux.block.RequestQueue;
+import io.pollux.block.TagSet;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.FaultPlan;
 import io.pollux.block.driver.HostDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.sample.SampleImage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -106,15 +109,17 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
 
   /**
    * Creates zeroed disks in memory whose requests the test releases one by one. {@link
-   * TestKernel#driver} returns the {@link HeldDisk}.
+   * TestKernel#driver} returns the {@link HeldDisk}. At the end of the test all held requests are
+   * released.
    *
    * @param bytes size of the disk
    */
   public static Source held(long bytes) {
     return (name, dev) -> {
       HeldDisk disk = new HeldDisk(bytes);
-      RequestQueue queue = new RequestQueue(disk, BlkTypes.SECTOR_SIZE, RequestQueue.DEFAULT_DEPTH);
-      return new TestDisk(disk, new BlockDevice(name, dev, bytes, false, queue));
+      TagSet tags = new TagSet(1, 1, RequestQueue.DEFAULT_DEPTH, false);
+      QueueLimits limits = QueueLimits.of(BlkTypes.SECTOR_SIZE);
+      return new TestDisk(disk, disk.disk(name, dev, tags, limits, false));
     };
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
 import io.pollux.syscalls.Kernel;

@@ -43,8 +43,9 @@
  * }</pre>
  *
  * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them
- * and completes them one by one, in any order and with errors. {@link
- * io.pollux.testkit.EventAssert} checks the resulting events:
+ * and completes them one by one, in any order and with errors, by methods of {@link
+ * io.pollux.block.fixture.HeldDisk}. {@link io.pollux.testkit.EventAssert} checks the resulting
+ * events:
  *
  * <pre>{@code
  * @Test
@@ -87,7 +88,8 @@
  *     assertThatCall(program.syscall(Nr.FSYNC, fd)).returns(0);
  *     assertThatDisk(kernel.testDisk("fault0")).wasFlushed();
  *     disk.powerCut();
- *     assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 4096, 0)).failsWith(Errno.EIO);
+ *     assertThatCall(program.syscall(Nr.PREAD64, fd, memory.address(), 4096, 0))
+ *         .failsWith(Errno.EIO);
  *     disk.powerOn();
  *     assertThat(disk.log().count(FaultLog.Kind.POWER_OFF)).isEqualTo(1);
  *     assertThatDisk(kernel.testDisk("fault0")).isFilledWith(0, 8, 7).isFilledWith(8, 8, 0);

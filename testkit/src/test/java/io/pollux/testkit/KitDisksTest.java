@@ -7,10 +7,10 @@ import static io.pollux.testkit.EventAssert.assertThatEvent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.BlkTypes;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.FaultLog;
 import io.pollux.block.driver.FaultPlan;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -145,7 +145,8 @@ class KitDisksTest {
             });
     disk.awaitHeld(1);
     TestDisk held = kernel.testDisk("held0");
-    assertThat(disk.held()).containsExactly(new HeldDisk.Held(BlkTypes.REQ_OP_WRITE, 2, 1, false));
+    assertThat(disk.held()).map(HeldDisk.Held::line).containsExactly("write 2+1");
+    assertThat(disk.held()).noneMatch(HeldDisk.Held::polled);
     assertThatDisk(held).hasDoneWrites(0).isFilledWith(2, 1, 0);
     assertThatThrownBy(() -> assertThatDisk(held).hasNothingInFlight())
         .hasMessageContaining("held0");

@@ -12,7 +12,7 @@ import io.pollux.tools.bench.Result;
 import io.pollux.tools.bench.TextReport;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.image.HostFile;
+import io.pollux.tools.console.IoReason;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
@@ -382,7 +382,7 @@ final class BenchCommand implements Runnable {
     try {
       Files.writeString(Path.of(file), object);
     } catch (IOException e) {
-      throw Failure.couldNotRun(file, HostFile.why(e), e);
+      throw Failure.couldNotRun(file, IoReason.of(e), e);
     }
   }
 }

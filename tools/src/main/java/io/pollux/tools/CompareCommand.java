@@ -19,8 +19,8 @@ import io.pollux.tools.compare.Unit;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
+import io.pollux.tools.console.IoReason;
 import io.pollux.tools.growth.XfsImage;
-import io.pollux.tools.image.HostFile;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
@@ -298,7 +298,7 @@ final class CompareCommand implements Runnable {
       }
       tmpfsFile = Files.createTempFile(memory, "pollux-compare", ".dat");
     } catch (IOException e) {
-      throw Failure.couldNotRun(memory.toString(), HostFile.why(e), e);
+      throw Failure.couldNotRun(memory.toString(), IoReason.of(e), e);
     }
     fill(tmpfsFile, MAIN_BYTES);
     return List.of(
@@ -383,7 +383,7 @@ final class CompareCommand implements Runnable {
       }
       out.getFD().sync();
     } catch (IOException e) {
-      throw Failure.couldNotRun(file.toString(), HostFile.why(e), e);
+      throw Failure.couldNotRun(file.toString(), IoReason.of(e), e);
     }
     return file;
   }
@@ -398,7 +398,7 @@ final class CompareCommand implements Runnable {
       try {
         made = Files.createTempDirectory("pollux-compare");
       } catch (IOException e) {
-        throw Failure.couldNotRun("a directory for temporary files", HostFile.why(e), e);
+        throw Failure.couldNotRun("a directory for temporary files", IoReason.of(e), e);
       }
       made.toFile().deleteOnExit(); // last, because it is registered before its files
       directory = made;
@@ -412,7 +412,7 @@ final class CompareCommand implements Runnable {
         Files.delete(path);
       }
     } catch (IOException e) {
-      throw Failure.couldNotRun(directory.toString(), "can't be removed: " + HostFile.why(e), e);
+      throw Failure.couldNotRun(directory.toString(), "can't be removed: " + IoReason.of(e), e);
     }
   }
 
@@ -428,7 +428,7 @@ final class CompareCommand implements Runnable {
         try {
           Files.writeString(Path.of(json), object);
         } catch (IOException e) {
-          throw Failure.couldNotRun(json, HostFile.why(e), e);
+          throw Failure.couldNotRun(json, IoReason.of(e), e);
         }
       }
     }

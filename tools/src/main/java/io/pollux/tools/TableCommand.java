@@ -3,7 +3,7 @@ package io.pollux.tools;
 
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.image.HostFile;
+import io.pollux.tools.console.IoReason;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.image.TargetSpec.Disk;
@@ -130,7 +130,7 @@ final class TableCommand implements Runnable {
     try {
       Files.writeString(Path.of(file), text);
     } catch (IOException e) {
-      throw Failure.couldNotRun(file, HostFile.why(e), e);
+      throw Failure.couldNotRun(file, IoReason.of(e), e);
     }
   }
 }

@@ -259,8 +259,10 @@ class CpCommandTest {
             "host:" + dir);
     assertThat(said(twice))
         .isEqualTo(
-            "pollux: /deep/../size-1: is given more than once\n"
-                + "pollux: /deep/d01: is given more than once\n");
+            """
+            pollux: /deep/../size-1: is given more than once
+            pollux: /deep/d01: is given more than once
+            """);
     assertThat(twice.status()).isZero();
     assertThat(dir.resolve("d01/d02")).isDirectory();
     Cli result = Cli.run("cp", "-r", "image:/special/socket", "image:/special/.", "host:" + dir);

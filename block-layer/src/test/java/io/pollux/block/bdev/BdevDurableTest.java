@@ -4,9 +4,10 @@ package io.pollux.block.bdev;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.HeldDisk;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.TagSet;
+import io.pollux.block.fixture.HeldDisk;
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
@@ -20,7 +21,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
-import java.util.Arrays;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -54,11 +55,16 @@ class BdevDurableTest {
   @AfterEach
   void nothingIsHeld() {
     current.leaveKernel();
-    assertThat(disk.held()).isZero();
+    assertThat(disk.held()).isEmpty();
     assertThat(bdev.queue().busyTags()).isZero();
     assertThat(table.nrFiles()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
     process.exit();
+    disk.close();
+  }
+
+  private byte onDisk(long at) {
+    return disk.contents().get(ValueLayout.JAVA_BYTE, at);
   }
 
   private File open(int flags) {
@@ -81,10 +87,10 @@ class BdevDurableTest {
       result = NOT_DONE;
       assertThat(write(file, flags == 0 ? AioAbi.RWF_DSYNC : 0, false, 4096))
           .isEqualTo(-Kiocb.EIOCBQUEUED);
-      assertThat(disk.seen()).containsExactly("write 0+8");
+      assertThat(disk.held()).map(Held::line).containsExactly("write 0+8");
       disk.release(0);
       assertThat(result).as("not durable yet").isEqualTo(NOT_DONE);
-      assertThat(disk.seen()).containsExactly("flush 0+0");
+      assertThat(disk.held()).map(Held::line).containsExactly("flush 0+0");
       disk.release(0);
       assertThat(result).isEqualTo(4096);
       file.fput(current);
@@ -96,7 +102,7 @@ class BdevDurableTest {
     bdev = disk.disk(new TagSet(1, 1, 64, true), CACHED.withWriteCache(true, true));
     File file = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
     assertThat(write(file, AioAbi.RWF_SYNC, false, 4096)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    assertThat(disk.seen()).containsExactly("write 0+8 fua");
+    assertThat(disk.held()).map(Held::line).containsExactly("write 0+8 fua");
     disk.release(0);
     assertThat(result).isEqualTo(4096);
     file.fput(current);
@@ -130,11 +136,11 @@ class BdevDurableTest {
   void aLongDurableWriteCompletesWhenAllOfItIsDurable() {
     File file = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
     assertThat(write(file, 0, false, 3 << 20)).isEqualTo(-Kiocb.EIOCBQUEUED);
-    int writes = disk.held();
+    int writes = disk.held().size();
     for (int i = 0; i < writes; i++) {
       disk.release(0);
     }
-    assertThat(disk.held()).as("flushes").isEqualTo(writes);
+    assertThat(disk.held()).as("flushes").hasSize(writes);
     assertThat(result).isEqualTo(NOT_DONE);
     disk.releaseAll();
     assertThat(result).isEqualTo(3 << 20);
@@ -153,7 +159,7 @@ class BdevDurableTest {
   @Test
   void withoutPolledQueuesASynchronousPolledWriteSleeps() {
     bdev = disk.disk(new TagSet(1, 0, 64, true), CACHED);
-    disk.passing = true;
+    disk.letThrough();
     File file = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
     assertThat(write(file, AioAbi.RWF_HIPRI, true, 1 << 20)).isEqualTo(1 << 20);
     assertThat(write(file, AioAbi.RWF_HIPRI, true, 3 << 20)).isEqualTo(3 << 20);
@@ -194,14 +200,14 @@ class BdevDurableTest {
 
   @Test
   void zeroingAndDiscardingByIoctl() {
-    disk.passing = true;
-    Arrays.fill(disk.contents, (byte) 5);
+    disk.letThrough();
+    disk.contents().fill((byte) 5);
     File file = open(Fcntl.O_RDWR);
     assertThat(range(file, BlkIoctl.BLKZEROOUT, 512, 8192)).isZero();
-    assertThat(disk.contents[511]).isEqualTo((byte) 5);
-    assertThat(disk.contents[512]).isZero();
-    assertThat(disk.contents[8703]).isZero();
-    assertThat(disk.contents[8704]).isEqualTo((byte) 5);
+    assertThat(onDisk(511)).isEqualTo((byte) 5);
+    assertThat(onDisk(512)).isZero();
+    assertThat(onDisk(8703)).isZero();
+    assertThat(onDisk(8704)).isEqualTo((byte) 5);
     assertThat(range(file, BlkIoctl.BLKDISCARD, 0, 512)).isEqualTo(-Errno.EOPNOTSUPP);
     for (long[] bad :
         new long[][] {
@@ -218,7 +224,7 @@ class BdevDurableTest {
 
   @Test
   void whatIsCachedGoesWithTheRange() {
-    disk.passing = true;
+    disk.letThrough();
     bdev = disk.disk(new TagSet(1, 1, 64, true), CACHED.withDiscard(512, 1 << 20, 1 << 20));
     File file = open(Fcntl.O_RDWR);
     RawMemory.putLong(memory, -1);

@@ -3,13 +3,9 @@ package io.pollux.block.bdev;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.Bio;
-import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
-import io.pollux.block.HwCtx;
-import io.pollux.block.Request;
-import io.pollux.block.RequestQueue;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.ramfs.Ramfs;
@@ -38,61 +34,8 @@ class BdevPagesTest {
   private static final int DISK_BYTES = 40 * PAGE + 3 * 512; // ends inside a page
   private static final int MEMORY_BYTES = 48 * PAGE;
 
-  /** A disk in an array that counts, can fail to write, and works when it is asked to. */
-  private static final class ArrayDisk implements BlkMqOps {
-    final byte[] contents = new byte[DISK_BYTES];
-    int writes;
-    int flushes;
-    boolean failing;
-    Runnable beforeWrite = () -> {};
-
-    @Override
-    public void queueRqs(HwCtx hctx, Request chain) {
-      Request request = chain;
-      while (request != null) {
-        Request next = request.next();
-        request.complete(work(request.bio()));
-        request = next;
-      }
-    }
-
-    private int work(Bio bio) {
-      if (bio.op() == BlkTypes.REQ_OP_FLUSH) {
-        flushes++;
-        return 0;
-      }
-      boolean write = bio.op() == BlkTypes.REQ_OP_WRITE;
-      if (write) {
-        writes++;
-        beforeWrite.run();
-        if (failing) {
-          return -Errno.EIO;
-        }
-      }
-      int at = (int) (bio.sector() << BlkTypes.SECTOR_SHIFT);
-      MemorySegment disk = MemorySegment.ofArray(contents);
-      for (int i = 0; i < bio.vecs(); i++) {
-        MemorySegment memory = RawMemory.segment(bio.vecAddress(i), bio.vecLength(i));
-        MemorySegment there = disk.asSlice(at, bio.vecLength(i));
-        if (write) {
-          there.copyFrom(memory);
-        } else {
-          memory.copyFrom(there);
-        }
-        at += bio.vecLength(i);
-      }
-      return 0;
-    }
-
-    @Override
-    public int poll(HwCtx hctx) {
-      return 0;
-    }
-  }
-
-  private final ArrayDisk disk = new ArrayDisk();
-  private final BlockDevice bdev =
-      new BlockDevice("array", 0x100, DISK_BYTES, false, new RequestQueue(disk, 512, 16));
+  private final HeldDisk disk = new HeldDisk(DISK_BYTES).letThrough();
+  private final BlockDevice bdev = disk.disk();
   private final FileTable table = new FileTable();
   private final BdevInode inode = new BdevInode(new Ramfs(1), 5, bdev);
   private final UserProcess process = new UserProcess();
@@ -111,6 +54,7 @@ class BdevPagesTest {
     assertThat(table.nrFiles()).isZero();
     assertThat(bdev.queue().busyTags()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
+    disk.close();
   }
 
   private File open(int flags) {
@@ -143,8 +87,9 @@ class BdevPagesTest {
     long seed = System.nanoTime();
     System.out.println("BdevPagesTest: seed " + seed);
     Random random = new Random(seed);
-    random.nextBytes(disk.contents);
-    byte[] model = disk.contents.clone();
+    byte[] model = new byte[DISK_BYTES];
+    random.nextBytes(model);
+    disk.contents().copyFrom(MemorySegment.ofArray(model));
     File buffered = open(Fcntl.O_RDWR);
     File direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
     for (int turn = 0; turn < 4000; turn++) {
@@ -169,7 +114,7 @@ class BdevPagesTest {
     }
     buffered.fput(current);
     direct.fput(current);
-    assertThat(disk.contents).as("seed " + seed).isEqualTo(model);
+    assertThat(disk.contents().toArray(ValueLayout.JAVA_BYTE)).as("seed " + seed).isEqualTo(model);
     assertThat(bdev.pageCache().nrPages()).isZero();
   }
 
@@ -183,18 +128,18 @@ class BdevPagesTest {
     assertThat(rw(file, true, DISK_BYTES - 11, 100, 0)).isEqualTo(11);
     assertThat(memory(11)).isEqualTo(new byte[] {0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9});
     file.fput(current);
-    assertThat(disk.contents[DISK_BYTES - 1]).isEqualTo((byte) 9);
+    assertThat(disk.contents().get(ValueLayout.JAVA_BYTE, DISK_BYTES - 1)).isEqualTo((byte) 9);
   }
 
   @Test
   void fsyncWritesBackAndFlushes() {
     File file = open(Fcntl.O_RDWR);
     assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
-    assertThat(disk.writes).isZero();
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isZero();
     assertThat(file.op().fsync(current, file, true)).isZero();
-    assertThat(disk.writes).isEqualTo(1);
-    assertThat(disk.flushes).isEqualTo(1);
-    disk.failing = true;
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isEqualTo(1);
+    assertThat(disk.flushes()).isEqualTo(1);
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
     assertThat(file.op().fsync(current, file, false)).isEqualTo(-Errno.EIO);
     assertThat(file.op().fsync(current, file, false)).isZero();
@@ -205,10 +150,10 @@ class BdevPagesTest {
   void everyOpenFileReportsAnErrorOfWriteBackOnce() {
     File first = open(Fcntl.O_RDWR);
     File second = open(Fcntl.O_RDONLY);
-    disk.failing = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
     assertThat(first.op().fsync(current, first, true)).isEqualTo(-Errno.EIO);
-    disk.failing = false;
+    disk.failNone();
     File late = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
     assertThat(late.op().fsync(current, late, false)).as("opened after the report").isZero();
     assertThat(first.op().fsync(current, first, false)).isZero();
@@ -216,13 +161,13 @@ class BdevPagesTest {
         .as("the first file's report is its own")
         .isEqualTo(-Errno.EIO);
     assertThat(second.op().fsync(current, second, false)).isZero();
-    disk.failing = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
     assertThat(rw(second, true, 8192, 512, Kiocb.IOCB_DIRECT))
         .as("not in that range")
         .isEqualTo(512);
     assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).isEqualTo(-Errno.EIO);
-    disk.failing = false;
+    disk.failNone();
     assertThat(rw(second, true, 0, 512, Kiocb.IOCB_DIRECT)).as("once").isEqualTo(512);
     assertThat(rw(late, false, 0, 512, 0))
         .as("a durable write reports as fsync does")
@@ -239,9 +184,9 @@ class BdevPagesTest {
     for (boolean asked : new boolean[] {true, false}) {
       File file = open(Fcntl.O_RDWR);
       assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
-      disk.failing = true;
+      disk.failEach(BlkTypes.REQ_OP_WRITE);
       file.fput(current);
-      disk.failing = false;
+      disk.failNone();
       assertThat(bdev.mapping().isEmpty()).isTrue();
       if (asked) {
         File next = open(Fcntl.O_RDWR);
@@ -261,9 +206,9 @@ class BdevPagesTest {
     File file = open(Fcntl.O_RDWR | Fcntl.O_DSYNC | direct);
     RawMemory.segment(memory, 512).fill((byte) 4);
     assertThat(rw(file, false, 1024, 512, 0)).isEqualTo(512);
-    assertThat(disk.contents[1024]).isEqualTo((byte) 4);
-    assertThat(disk.flushes).isEqualTo(1);
-    disk.failing = true;
+    assertThat(disk.contents().get(ValueLayout.JAVA_BYTE, 1024)).isEqualTo((byte) 4);
+    assertThat(disk.flushes()).isEqualTo(1);
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(file, false, 1024, 512, 0)).isEqualTo(-Errno.EIO);
     file.fput(current);
   }
@@ -290,11 +235,8 @@ class BdevPagesTest {
   void aDirectWriteIsNotHiddenByWhatWasReadMeanwhile() {
     File buffered = open(Fcntl.O_RDWR);
     File direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);
-    disk.beforeWrite =
-        () -> {
-          disk.beforeWrite = () -> {};
-          bringIn(); // the old data, after the range was invalidated and before it is written
-        };
+    // the old data, after the range was invalidated and before it is written
+    disk.beforeNext(BlkTypes.REQ_OP_WRITE, this::bringIn);
     RawMemory.segment(memory, 512).fill((byte) 8);
     assertThat(rw(direct, false, 0, 512, 0)).isEqualTo(512);
     assertThat(rw(buffered, true, 0, 1, 0)).isEqualTo(1);
@@ -353,9 +295,9 @@ class BdevPagesTest {
     File second = open(Fcntl.O_RDWR);
     assertThat(rw(first, false, 3, 5, 0)).isEqualTo(5);
     first.fput(current);
-    assertThat(disk.writes).isZero();
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isZero();
     second.fput(current);
-    assertThat(disk.writes).isEqualTo(1);
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isEqualTo(1);
     assertThat(bdev.mapping().isEmpty()).isTrue();
   }
 
@@ -365,10 +307,10 @@ class BdevPagesTest {
     RawMemory.segment(memory, 5).fill((byte) 6);
     assertThat(rw(file, false, 3, 5, 0)).isEqualTo(5);
     file.fput();
-    assertThat(disk.writes).isZero();
+    assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isZero();
     assertThat(bdev.sync(current)).isZero();
-    assertThat(disk.contents[3]).isEqualTo((byte) 6);
-    assertThat(disk.flushes).isEqualTo(1);
+    assertThat(disk.contents().get(ValueLayout.JAVA_BYTE, 3)).isEqualTo((byte) 6);
+    assertThat(disk.flushes()).isEqualTo(1);
     assertThat(bdev.mapping().isEmpty()).isTrue();
   }
 

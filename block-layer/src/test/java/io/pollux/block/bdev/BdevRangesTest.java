@@ -10,9 +10,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
-import io.pollux.block.HeldDisk;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.TagSet;
+import io.pollux.block.fixture.HeldDisk;
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
@@ -56,9 +57,9 @@ class BdevRangesTest {
   @BeforeEach
   void enter() {
     assertThat(current.enterKernel()).isTrue();
-    Arrays.fill(disk.contents, OLD);
+    disk.contents().fill(OLD);
     RawMemory.segment(memory, BYTES).fill(NEW);
-    disk.passing = true;
+    disk.letThrough();
   }
 
   @AfterEach
@@ -66,10 +67,11 @@ class BdevRangesTest {
     file.fput(current);
     current.leaveKernel();
     bdev.pageCache().drop();
-    assertThat(disk.held()).isZero();
+    assertThat(disk.held()).isEmpty();
     assertThat(bdev.queue().busyTags()).isZero();
     assertThat(table.nrFiles()).isZero();
     process.exit();
+    disk.close();
   }
 
   private File open() {
@@ -99,6 +101,10 @@ class BdevRangesTest {
   private String find(int bytes) {
     assertThat(rw(current, true, 0, bytes)).isEqualTo(bytes);
     return stretches(RawMemory.segment(memory, bytes).toArray(ValueLayout.JAVA_BYTE), bytes);
+  }
+
+  private String onDisk(int bytes) {
+    return stretches(disk.contents().toArray(ValueLayout.JAVA_BYTE), bytes);
   }
 
   private static String stretches(byte[] bytes, int until) {
@@ -142,28 +148,28 @@ class BdevRangesTest {
 
   @Test
   void zeroesOrPunchesOrDiscards() {
-    disk.passing = false;
+    disk.holdAgain();
     for (int mode :
         new int[] {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, PUNCH}) {
       boolean keeps = mode != PUNCH;
       CompletableFuture<Integer> result = inTheBackground(mode, 512, 1024);
-      assertThat(disk.seen()).containsExactly("zero 1+2");
-      assertThat(disk.held(0).bio().has(BlkTypes.REQ_NOUNMAP)).isEqualTo(keeps);
+      assertThat(disk.held()).map(Held::line).containsExactly("zero 1+2");
+      assertThat(disk.held().get(0).has(BlkTypes.REQ_NOUNMAP)).isEqualTo(keeps);
       disk.release(0);
       assertThat(result.join()).isZero();
     }
     CompletableFuture<Integer> result = inTheBackground(PUNCH | FALLOC_FL_NO_HIDE_STALE, 512, 1024);
-    assertThat(disk.seen()).containsExactly("discard 1+2");
+    assertThat(disk.held()).map(Held::line).containsExactly("discard 1+2");
     disk.release(0);
     assertThat(result.join()).isZero();
-    assertThat(stretches(disk.contents, 2048)).isEqualTo("5*512 0*1024 5*512");
+    assertThat(onDisk(2048)).isEqualTo("5*512 0*1024 5*512");
   }
 
   /** By another task, up to the request. */
   private CompletableFuture<Integer> inTheBackground(int mode, long offset, long length) {
     CompletableFuture<Integer> result = new CompletableFuture<>();
     by(task -> file.op().fallocate(task, file, mode, offset, length), result);
-    while (disk.held() == 0 && !result.isDone()) {
+    while (disk.held().isEmpty() && !result.isDone()) {
       Thread.onSpinWait();
       assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
     }
@@ -197,7 +203,7 @@ class BdevRangesTest {
       assertThat(fallocate(mode, BYTES - 1024, 700)).isEqualTo(-Errno.EINVAL);
       assertThat(fallocate(mode, 0, Long.MAX_VALUE)).isEqualTo(behind);
     }
-    assertThat(stretches(disk.contents, BYTES)).isEqualTo("0*" + BYTES);
+    assertThat(onDisk(BYTES)).isEqualTo("0*" + BYTES);
   }
 
   @Test
@@ -228,16 +234,16 @@ class BdevRangesTest {
     assertThat(fallocate(FALLOC_FL_ZERO_RANGE, 0, 4096)).as("by writing").isZero();
     assertThat(fallocate(PUNCH, 4096, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(fallocate(PUNCH | FALLOC_FL_NO_HIDE_STALE, 4096, 4096)).isEqualTo(-Errno.EOPNOTSUPP);
-    assertThat(stretches(disk.contents, 12288)).isEqualTo("0*4096 5*8192");
+    assertThat(onDisk(12288)).isEqualTo("0*4096 5*8192");
     on(ABLE, true);
     for (int mode : new int[] {FALLOC_FL_ZERO_RANGE, PUNCH, PUNCH | FALLOC_FL_NO_HIDE_STALE}) {
       assertThat(fallocate(mode, 4096, 4096)).isEqualTo(-Errno.EPERM);
     }
     on(ABLE, false);
-    disk.failing = BlkTypes.REQ_OP_WRITE_ZEROES;
+    disk.failEach(BlkTypes.REQ_OP_WRITE_ZEROES);
     assertThat(fallocate(PUNCH, 4096, 4096)).isEqualTo(-Errno.EIO);
     assertThat(fallocate(FALLOC_FL_ZERO_RANGE, 4096, 4096)).as("by writing").isZero();
-    assertThat(stretches(disk.contents, 12288)).isEqualTo("0*8192 5*4096");
+    assertThat(onDisk(12288)).isEqualTo("0*8192 5*4096");
   }
 
   @Test
@@ -247,7 +253,7 @@ class BdevRangesTest {
           {0, 4096}, {512, 1024}, {512, 4096}, {3584, 8704}, {8192, 4608}, {0, 20480}
         }) {
       for (int dirty = 0; dirty < 3; dirty++) {
-        Arrays.fill(disk.contents, OLD);
+        disk.contents().fill(OLD);
         bdev.pageCache().drop();
         RawMemory.segment(memory, BYTES).fill(NEW);
         assertThat(dirty == 0 ? 20480 : rw(current, dirty == 1, 0, 20480)).isEqualTo(20480);
@@ -259,22 +265,19 @@ class BdevRangesTest {
         String all = stretches(expected, 20480);
         assertThat(find(20480)).as("%s %s", range[0], dirty).isEqualTo(all);
         assertThat(file.op().fsync(current, file, false)).isZero();
-        assertThat(stretches(disk.contents, 20480))
-            .as("%s %s, on the disk", range[0], dirty)
-            .isEqualTo(all);
+        assertThat(onDisk(20480)).as("%s %s, on the disk", range[0], dirty).isEqualTo(all);
       }
     }
   }
 
   @Test
   void whoWritesThereMeanwhileMakesItBusyAndKeepsWhatHeWrote() {
-    disk.passing = false;
+    disk.holdAgain();
     CompletableFuture<Integer> result = inTheBackground(FALLOC_FL_ZERO_RANGE, 0, 8192);
     assertThat(rw(current, false, 4096, 4096))
         .as("a page whole, which asks nothing of the disk")
         .isEqualTo(4096);
-    disk.passing = true;
-    disk.release(0);
+    disk.letThrough();
     assertThat(result.join()).isEqualTo(-Errno.EBUSY);
     assertThat(find(12288)).isEqualTo("0*4096 7*4096 5*4096");
   }
@@ -282,23 +285,23 @@ class BdevRangesTest {
   @Test
   void whatIsBeingWrittenBackIsWaitedFor() throws InterruptedException {
     assertThat(rw(current, false, 0, 4096)).isEqualTo(4096);
-    disk.passing = false;
+    disk.holdAgain();
     CompletableFuture<Integer> written = new CompletableFuture<>();
     by(task -> file.op().fsync(task, file, false), written);
-    while (disk.held() == 0) {
-      Thread.sleep(1);
-    }
+    disk.awaitHeld(1);
     CompletableFuture<Integer> zeroed = new CompletableFuture<>();
     Thread zeroing =
         by(task -> file.op().fallocate(task, file, FALLOC_FL_ZERO_RANGE, 0, 4096), zeroed);
     while (zeroing.getState() != Thread.State.WAITING) {
       Thread.sleep(1);
     }
-    assertThat(disk.seen()).as("no zeroes before the data").containsExactly("write 0+8");
-    disk.passing = true;
-    disk.release(0);
+    assertThat(disk.held())
+        .map(Held::line)
+        .as("no zeroes before the data")
+        .containsExactly("write 0+8");
+    disk.letThrough();
     assertThat(written.orTimeout(30, TimeUnit.SECONDS).join()).isZero();
     assertThat(zeroed.orTimeout(30, TimeUnit.SECONDS).join()).isZero();
-    assertThat(stretches(disk.contents, 8192)).isEqualTo("0*4096 5*4096");
+    assertThat(onDisk(8192)).isEqualTo("0*4096 5*4096");
   }
 }

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.QueueLimits;
 import io.pollux.block.TagSet;
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -103,6 +104,7 @@ final class BufCacheTest {
     blocks.disk.takeDone();
     assertThat(cache.writeBack(blocks.task)).isZero();
     assertThat(blocks.disk.takeDone())
+        .map(Held::line)
         .containsExactly(
             "write " + 3 * SECTORS + "+" + SECTORS,
             "write " + 6 * SECTORS + "+" + SECTORS,
@@ -146,7 +148,7 @@ final class BufCacheTest {
     BufData data = large.newSpace().readData(blocks.task, 5 * BLOCK, BLOCK, LEAF, () -> "block 5");
     assertThat(data.i32(VALUE)).isEqualTo(5);
     assertThat(large.readUncached(blocks.task, 6 * BLOCK + 512, 512, "half").size()).isEqualTo(512);
-    assertThat(blocks.disk.takeDone()).containsExactly("read 8+8", "read 8+8");
+    assertThat(blocks.disk.takeDone()).map(Held::line).containsExactly("read 8+8", "read 8+8");
     large.drop();
   }
 

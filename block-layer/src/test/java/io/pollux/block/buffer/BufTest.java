@@ -10,9 +10,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlkTypes;
+import io.pollux.block.fixture.HeldDisk.Held;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -64,7 +67,9 @@ final class BufTest {
     }
     assertThat(blocks.get(3)).isSameAs(first); // unused, and still in memory
     first.release();
-    assertThat(blocks.disk.takeDone()).containsExactly("read " + 3 * SECTORS + "+" + SECTORS);
+    assertThat(blocks.disk.takeDone())
+        .map(Held::line)
+        .containsExactly("read " + 3 * SECTORS + "+" + SECTORS);
   }
 
   @Test
@@ -111,17 +116,14 @@ final class BufTest {
 
   @Test
   void readersThatMeetReadOnce() throws Exception {
-    blocks.disk.passing = false;
+    blocks.disk.holdAgain();
     FutureTask<Buf> first = start(() -> blocks.read(5));
     FutureTask<Buf> second =
         start(() -> blocks.space.read(other, 5 * BLOCK, BLOCK, LEAF, () -> "block 5"));
-    while (blocks.disk.held() == 0) {
-      Thread.onSpinWait();
-    }
+    blocks.disk.awaitHeld(1);
     Thread.sleep(20); // a second request would come now
-    assertThat(blocks.disk.held()).isOne();
-    blocks.disk.passing = true;
-    blocks.disk.releaseAll();
+    assertThat(blocks.disk.held()).hasSize(1);
+    blocks.disk.letThrough();
     assertThat(get(first)).isSameAs(get(second));
     get(first).release();
     get(second).release();
@@ -129,10 +131,10 @@ final class BufTest {
 
   @Test
   void anErrorOfTheDiskIsNotKept() throws ErrnoException {
-    blocks.disk.failing = BlkTypes.REQ_OP_READ;
+    blocks.disk.failEach(BlkTypes.REQ_OP_READ);
     assertErrno(() -> blocks.read(7), Errno.EIO, "block 7: can't be read");
     assertThat(blocks.space.find(7 * BLOCK, BLOCK)).isNull();
-    blocks.disk.failing = -1;
+    blocks.disk.failNone();
     Buf buf = blocks.read(7);
     assertThat(buf.data().i32(VALUE)).isEqualTo(7);
     buf.release();
@@ -140,11 +142,11 @@ final class BufTest {
 
   @Test
   void aBlockThatFailsItsVerifierIsNotKept() throws ErrnoException {
-    blocks.disk.contents[7 * BLOCK + 100] = 1;
+    blocks.damage(7 * BLOCK + 100, 1);
     assertErrno(() -> blocks.read(7), Errno.EUCLEAN, "block 7: bad checksum (leaf)");
     assertThat(blocks.space.find(7 * BLOCK, BLOCK)).isNull();
     assertThat(blocks.cache.bytes()).isZero();
-    blocks.disk.contents[7 * BLOCK + 100] = 0;
+    blocks.damage(7 * BLOCK + 100, 0);
     Buf buf = blocks.read(7);
     assertThat(buf.data().i32(VALUE)).isEqualTo(7);
     buf.release();
@@ -312,14 +314,14 @@ final class BufTest {
   @Test
   void aWriteThatFailsLeavesTheBufferDirty() throws ErrnoException {
     Buf buf = blocks.read(2);
-    blocks.disk.failing = BlkTypes.REQ_OP_WRITE;
+    blocks.disk.failEach(BlkTypes.REQ_OP_WRITE);
     buf.lock(task);
     TestBlocks.change(buf, 77);
     assertErrno(() -> buf.write(task), Errno.EIO, "block 2: can't be written");
     buf.unlock();
     assertThat(buf.dirty()).isTrue();
     assertThat(blocks.cache.writeBack(task)).isEqualTo(-Errno.EIO);
-    blocks.disk.failing = -1;
+    blocks.disk.failNone();
     assertThat(blocks.cache.writeBack(task)).isZero();
     assertThat(buf.dirty()).isFalse();
     assertThat(blocks.onDisk(2)).isEqualTo(77);
@@ -381,9 +383,9 @@ final class BufTest {
     buf.setLogItem(item);
     assertThat(buf.logItem()).isSameAs(item);
     TestBlocks.change(buf, 77);
-    blocks.disk.failing = BlkTypes.REQ_OP_WRITE;
+    blocks.disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThatThrownBy(() -> buf.write(task)).isInstanceOf(ErrnoException.class);
-    blocks.disk.failing = -1;
+    blocks.disk.failNone();
     buf.write(task);
     buf.setLogItem(null);
     buf.write(task);
@@ -426,7 +428,9 @@ final class BufTest {
     buf.write(task);
     buf.unlock();
     buf.release();
-    assertThat(blocks.disk.takeDone()).containsExactly("write " + 9 * SECTORS + "+" + SECTORS);
+    assertThat(blocks.disk.takeDone())
+        .map(Held::line)
+        .containsExactly("write " + 9 * SECTORS + "+" + SECTORS);
     blocks.space.invalidate();
     assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE))
         .isEqualTo(5);
@@ -463,10 +467,10 @@ final class BufTest {
   @Test
   void aBlockMayLieInPieces() throws ErrnoException {
     long[] pieces = {20 * BLOCK, 512, 30 * BLOCK + 512, 512};
-    blocks.disk.contents[30 * BLOCK + 512 + 3] = 5;
+    blocks.damage(30 * BLOCK + 512 + 3, 5);
     assertThatThrownBy(() -> blocks.space.readPieces(task, pieces, LEAF, () -> "it"))
         .hasMessage("it: bad checksum (leaf)");
-    blocks.disk.contents[20 * BLOCK + 7] = 20 + 5; // the checksum
+    blocks.damage(20 * BLOCK + 7, 20 + 5); // the checksum
     Buf buf = blocks.space.readPieces(task, pieces, LEAF, () -> "it");
     assertThat(buf.data().i32(512)).isEqualTo(5);
     assertThat(buf.position()).isEqualTo(20 * BLOCK);
@@ -477,8 +481,9 @@ final class BufTest {
     buf.markDirty();
     buf.write(task);
     buf.unlock();
-    assertThat(blocks.disk.takeDone()).containsExactly("write 40+1", "write 61+1");
-    assertThat(blocks.disk.contents[30 * BLOCK + 512 + 3]).isEqualTo((byte) 6);
+    assertThat(blocks.disk.takeDone()).map(Held::line).containsExactly("write 40+1", "write 61+1");
+    assertThat(blocks.disk.contents().get(ValueLayout.JAVA_BYTE, 30 * BLOCK + 512 + 3))
+        .isEqualTo((byte) 6);
     assertThat(blocks.space.readPieces(task, pieces.clone(), LEAF, () -> "it")).isSameAs(buf);
     assertErrno(
         () ->
@@ -495,8 +500,9 @@ final class BufTest {
   @Test
   void theFirstPieceMayBeTheLastOfTheDevice() throws ErrnoException {
     int last = 63 * BLOCK + 512;
-    System.arraycopy(blocks.disk.contents, 20 * BLOCK, blocks.disk.contents, last, 512);
-    System.arraycopy(blocks.disk.contents, 20 * BLOCK + 512, blocks.disk.contents, 30 * BLOCK, 512);
+    MemorySegment disk = blocks.disk.contents();
+    MemorySegment.copy(disk, 20 * BLOCK, disk, last, 512);
+    MemorySegment.copy(disk, 20 * BLOCK + 512, disk, 30 * BLOCK, 512);
     Buf buf =
         blocks.space.readPieces(task, new long[] {last, 512, 30 * BLOCK, 512}, LEAF, () -> "it");
     assertThat(buf.data().i32(VALUE)).isEqualTo(20);

@@ -2,14 +2,14 @@
 package io.pollux.block.buffer;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.HeldDisk;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.TagSet;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
-import java.nio.ByteBuffer;
+import java.lang.foreign.ValueLayout;
 
 /**
  * A disk of blocks of 1 KiB, a cache in front of it, and two types of block. A block begins with
@@ -71,8 +71,7 @@ final class TestBlocks implements AutoCloseable {
   final Task task;
 
   TestBlocks(int blocks) {
-    disk = new HeldDisk(blocks * BLOCK);
-    disk.passing = true;
+    disk = new HeldDisk((long) blocks * BLOCK).letThrough();
     bdev = disk.disk(new TagSet(1, 0, 8, false), QueueLimits.of(512));
     cache = new BufCache(bdev, LIMIT, Errno.EUCLEAN);
     space = cache.newSpace();
@@ -96,15 +95,22 @@ final class TestBlocks implements AutoCloseable {
 
   /** Puts a sound block onto the disk. */
   void format(int block, Type type, int value) {
-    ByteBuffer.wrap(disk.contents, block * BLOCK, BLOCK)
+    disk.contents()
+        .asSlice((long) block * BLOCK, BLOCK)
+        .asByteBuffer()
         .putInt(type.magic)
         .putInt(value)
         .putInt(value);
   }
 
+  /** Changes a byte on the disk. */
+  void damage(int at, int value) {
+    disk.contents().set(ValueLayout.JAVA_BYTE, at, (byte) value);
+  }
+
   /** The value of a block on the disk. */
   int onDisk(int block) {
-    return ByteBuffer.wrap(disk.contents).getInt(block * BLOCK + VALUE);
+    return disk.contents().asByteBuffer().getInt(block * BLOCK + VALUE);
   }
 
   Buf read(int block) throws ErrnoException {
@@ -134,5 +140,6 @@ final class TestBlocks implements AutoCloseable {
   public void close() {
     cache.drop();
     process.exit();
+    disk.close();
   }
 }

@@ -4,18 +4,14 @@ package io.pollux.block.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.Bio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.NullParameters.IrqMode;
-import io.pollux.core.mm.HostMemory;
+import io.pollux.block.fixture.BlockRig;
 import io.pollux.core.sched.Task;
-import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.RawMemory;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -29,39 +25,22 @@ class DisksTest {
   private static final NullParameters TIMER =
       NullParameters.DEFAULT.withIrqmode(IrqMode.TIMER, 10_000);
 
-  private final UserProcess process = new UserProcess();
-  private final Task task = process.newTask();
-  private final long memory = HostMemory.map(BYTES);
   private final AtomicLong now = new AtomicLong();
-  private final AtomicInteger ended = new AtomicInteger();
-
-  @BeforeEach
-  void enter() {
-    assertThat(task.enterKernel()).isTrue();
-  }
+  private final RamDisk first = new RamDisk(BYTES);
+  private final BlockRig rig = new BlockRig(first.disk("first0", 2, false));
+  private final Task task = rig.task();
+  private final long memory = rig.memory();
 
   @AfterEach
-  void leave() {
-    task.leaveKernel();
-    process.exit();
-    HostMemory.unmap(memory, BYTES);
+  void close() {
+    assertThat(rig.ended()).allMatch(each -> each.endsWith(" 0"));
+    rig.close();
+    first.close();
   }
 
   private int submit(BlockDevice bdev, int opf) {
-    Bio bio =
-        Bio.alloc(
-            task,
-            bdev,
-            0,
-            opf,
-            done -> {
-              assertThat(done.status()).isZero();
-              done.put();
-              ended.getAndIncrement();
-            },
-            null);
-    assertThat(bio.addMemory(memory, 4096)).isTrue();
-    return bdev.submitBio(task, bio);
+    rig.use(bdev);
+    return rig.submitAt("bio", opf, 0, memory, 8);
   }
 
   @Test
@@ -75,10 +54,10 @@ class DisksTest {
       assertThat(disk.expireTimers()).isFalse();
       now.set(10_000);
       assertThat(disk.expireTimers()).isTrue();
-      assertThat(ended.get()).isEqualTo(1);
+      assertThat(rig.ended()).hasSize(1);
       now.set(20_000);
       assertThat(disk.expireTimers()).isTrue();
-      assertThat(ended.get()).isEqualTo(2);
+      assertThat(rig.ended()).hasSize(2);
       assertThat(bdev.queue().busyTags()).isZero();
     }
   }
@@ -93,7 +72,7 @@ class DisksTest {
       now.set(10_000);
       assertThat(disk.expireTimers()).as("not by itself").isFalse();
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-      assertThat(ended.get()).isEqualTo(1);
+      assertThat(rig.ended()).hasSize(1);
     }
   }
 
@@ -103,13 +82,13 @@ class DisksTest {
     try (NullDisk disk = NullDisk.withClock(new RamDisk(BYTES), softirq, now::get)) {
       BlockDevice bdev = disk.disk("nullb0", 1, false);
       submit(bdev, READ);
-      assertThat(ended.get()).as("not while it is submitted").isZero();
+      assertThat(rig.ended()).as("not while it is submitted").isEmpty();
       int cookie = submit(bdev, READ | POLLED);
       assertThat(disk.expireTimers()).isTrue();
       assertThat(disk.expireTimers()).as("the other one waits for a poll").isFalse();
-      assertThat(ended.get()).isEqualTo(1);
+      assertThat(rig.ended()).hasSize(1);
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-      assertThat(ended.get()).isEqualTo(2);
+      assertThat(rig.ended()).hasSize(2);
       assertThat(bdev.queue().busyTags()).isZero();
     }
   }
@@ -119,11 +98,11 @@ class DisksTest {
     for (IrqMode mode : new IrqMode[] {IrqMode.SOFTIRQ, IrqMode.TIMER}) {
       try (NullDisk disk = new NullDisk(new RamDisk(BYTES), TIMER.withIrqmode(mode, 100_000))) {
         BlockDevice bdev = disk.disk("nullb0", 1, false);
-        ended.set(0);
+        assertThat(rig.takeEnded()).allMatch(each -> each.endsWith(" 0"));
         for (int i = 0; i < 200; i++) {
           submit(bdev, READ);
           if (i % 10 == 9) {
-            while (ended.get() <= i) {
+            while (rig.ended().size() <= i) {
               Thread.onSpinWait();
               assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
             }

@@ -14,10 +14,9 @@ import io.pollux.block.Request;
 import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
 import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.block.fixture.BlockRig;
 import io.pollux.core.Oops;
-import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
-import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,26 +40,22 @@ class DriverFailureTest {
   private static final int POLLED = READ | BlkTypes.REQ_HIPRI;
   private static final TagSet TAGS = new TagSet(1, 1, 64, true);
 
-  private final UserProcess process = new UserProcess();
-  private final Task task = process.newTask();
-  private final long memory = HostMemory.map(BYTES);
   private final List<String> said = new CopyOnWriteArrayList<>();
-  private final List<String> ended = new CopyOnWriteArrayList<>(); // "number status"
   private BlockDevice bdev = device(new Forgets());
+  private final BlockRig rig = new BlockRig(bdev);
+  private final Task task = rig.task();
+  private final long memory = rig.memory();
 
   @BeforeEach
   void enter() {
     Oops.setSink((sentence, thrown) -> said.add(sentence));
-    assertThat(task.enterKernel()).isTrue();
   }
 
   @AfterEach
   void nothingIsHeld() {
     Oops.setSink(null);
     assertThat(bdev.queue().busyTags()).as("tags in use").isZero();
-    task.leaveKernel();
-    process.exit();
-    HostMemory.unmap(memory, BYTES);
+    rig.close();
   }
 
   /** A driver that keeps what it gets. */
@@ -86,23 +81,12 @@ class DriverFailureTest {
   }
 
   private int submit(int number, int opf) {
-    Bio bio =
-        Bio.alloc(
-            task,
-            bdev,
-            number * 16L,
-            opf,
-            done -> {
-              ended.add(number + " " + done.status());
-              done.put();
-            },
-            null);
-    assertThat(bio.addMemory(memory + number * 4096L, 4096)).isTrue();
-    return bdev.submitBio(task, bio);
+    rig.use(bdev);
+    return rig.submitAt("" + number, opf, number * 16L, memory + number * 4096L, 8);
   }
 
   private void awaitEnded(int count) throws InterruptedException {
-    while (ended.size() < count) {
+    while (rig.ended().size() < count) {
       Thread.sleep(5); // the timeout bounds the loop
     }
   }
@@ -115,9 +99,9 @@ class DriverFailureTest {
     long start = System.nanoTime();
     for (int i = 0; i < 200; i++) { // more than there are tags
       assertThat(read()).isEqualTo(-Errno.EIO);
-      int before = ended.size();
+      int before = rig.ended().size();
       submit(1, POLLED);
-      assertThat(ended.subList(before, ended.size())).containsExactly("1 -5");
+      assertThat(rig.ended().subList(before, rig.ended().size())).containsExactly("1 -5");
     }
     assertThat(System.nanoTime() - start).as("at once").isLessThan(2_000_000_000L);
     assertThat(said).containsExactly(sentences);
@@ -166,7 +150,7 @@ class DriverFailureTest {
     }
     plug.finish(task);
     awaitEnded(5);
-    assertThat(ended).containsExactlyInAnyOrder("0 0", "1 -5", "2 -5", "3 -5", "4 -5");
+    assertThat(rig.ended()).containsExactlyInAnyOrder("0 0", "1 -5", "2 -5", "3 -5", "4 -5");
     assertDead(sentence("the driver of bad0", "java.lang.IllegalStateException: broken"));
   }
 
@@ -187,7 +171,7 @@ class DriverFailureTest {
       submit(i, READ);
     }
     awaitEnded(3);
-    assertThat(ended).containsExactlyInAnyOrder("0 -5", "1 -5", "2 -5");
+    assertThat(rig.ended()).containsExactlyInAnyOrder("0 -5", "1 -5", "2 -5");
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
   }
 
@@ -205,11 +189,11 @@ class DriverFailureTest {
     int cookie = submit(1, POLLED);
     assertThat(bdev.queue().blkPoll(cookie, false)).isZero();
     driver.kept.remove().complete(0); // by a thread of the driver's
-    assertThat(ended).containsExactly("0 0");
-    while (ended.size() < 2) {
+    assertThat(rig.ended()).containsExactly("0 0");
+    while (rig.ended().size() < 2) {
       bdev.queue().blkPoll(cookie, true);
     }
-    assertThat(ended).containsExactly("0 0", "1 -5");
+    assertThat(rig.ended()).containsExactly("0 0", "1 -5");
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
   }
 
@@ -236,9 +220,9 @@ class DriverFailureTest {
     submit(5, READ); // the tags of 0 and 1
     submit(6, READ);
     awaitEnded(4);
-    assertThat(ended).containsExactly("0 0", "1 0", "2 -5", "4 -5");
+    assertThat(rig.ended()).containsExactly("0 0", "1 0", "2 -5", "4 -5");
     plug.finish(task);
-    assertThat(ended.subList(4, ended.size())).containsExactly("3 -5", "5 -5", "6 -5");
+    assertThat(rig.ended().subList(4, rig.ended().size())).containsExactly("3 -5", "5 -5", "6 -5");
     assertThat(bdev.queue().busyTags()).isZero();
     assertDead(sentence("a test", "java.lang.AssertionError: broken"));
   }
@@ -268,7 +252,7 @@ class DriverFailureTest {
     while (looks.get() < 20) {
       Thread.sleep(5);
     }
-    assertThat(ended).isEmpty();
+    assertThat(rig.ended()).isEmpty();
     done.countDown();
     awaitEnded(1);
     assertDead(sentence("the driver of bad0", "java.lang.AssertionError: broken"));
@@ -332,8 +316,8 @@ class DriverFailureTest {
         submit(i, READ);
       }
       awaitEnded(4);
-      assertThat(ended).first().isEqualTo("3 0");
-      assertThat(ended.subList(1, 4)).allMatch(each -> each.matches("[012] (0|-5)"));
+      assertThat(rig.ended()).first().isEqualTo("3 0");
+      assertThat(rig.ended().subList(1, 4)).allMatch(each -> each.matches("[012] (0|-5)"));
       assertDead(
           sentence("nullb-irq", "java.lang.AssertionError: a request that is not in flight"));
     }
@@ -354,7 +338,7 @@ class DriverFailureTest {
       bdev = faulty.disk("bad0", 1, false);
       submit(0, READ);
       awaitEnded(1);
-      assertThat(ended).containsExactly("0 -5");
+      assertThat(rig.ended()).containsExactly("0 -5");
       assertDead(sentence("fault-irq", "java.lang.AssertionError: broken"));
     }
   }
@@ -368,7 +352,7 @@ class DriverFailureTest {
       submit(0, READ);
       bdev.queue().shutDown("a test", new AssertionError("broken"));
       awaitEnded(1);
-      assertThat(ended).containsExactly("0 0");
+      assertThat(rig.ended()).containsExactly("0 0");
       assertDead(sentence("a test", "java.lang.AssertionError: broken"));
     }
   }
@@ -422,7 +406,7 @@ class DriverFailureTest {
       submit(2, READ);
       plug.finish(task);
       awaitEnded(2);
-      assertThat(ended).containsExactlyInAnyOrder("0 0", "2 0");
+      assertThat(rig.ended()).containsExactlyInAnyOrder("0 0", "2 0");
       assertThat(read()).isZero();
       assertThat(said)
           .containsExactly(
@@ -479,7 +463,7 @@ class DriverFailureTest {
   }
 
   private void submitUntilItFails(AtomicInteger sent, AtomicInteger over) {
-    Task mine = process.newTask();
+    Task mine = rig.process().newTask();
     assertThat(mine.enterKernel()).isTrue();
     AtomicInteger failed = new AtomicInteger();
     while (failed.get() == 0) {
@@ -515,6 +499,6 @@ class DriverFailureTest {
       }
     }
     mine.leaveKernel();
-    process.releaseTask(mine);
+    rig.process().releaseTask(mine);
   }
 }

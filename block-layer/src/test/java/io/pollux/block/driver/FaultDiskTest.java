@@ -4,7 +4,6 @@ package io.pollux.block.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.Bio;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
@@ -12,20 +11,17 @@ import io.pollux.block.HwCtx;
 import io.pollux.block.Request;
 import io.pollux.block.driver.FaultLog.Fault;
 import io.pollux.block.driver.FaultLog.Kind;
-import io.pollux.core.mm.HostMemory;
+import io.pollux.block.fixture.BlockRig;
 import io.pollux.core.sched.Task;
-import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,24 +34,15 @@ class FaultDiskTest {
   private static final int WRITE = BlkTypes.REQ_OP_WRITE;
   private static final int POLLED = BlkTypes.REQ_HIPRI;
 
-  private final UserProcess process = new UserProcess();
-  private final Task task = process.newTask();
-  private final long memory = HostMemory.map(BYTES);
   private final AtomicLong now = new AtomicLong();
-  // "name status"
-  private final List<String> ended = Collections.synchronizedList(new ArrayList<>());
   private final RamDisk medium = new RamDisk(BYTES);
-
-  @BeforeEach
-  void enter() {
-    assertThat(task.enterKernel()).isTrue();
-  }
+  private final BlockRig rig = new BlockRig(medium.disk("ram0", 2, false));
+  private final Task task = rig.task();
+  private final long memory = rig.memory();
 
   @AfterEach
   void leave() {
-    task.leaveKernel();
-    process.exit();
-    HostMemory.unmap(memory, BYTES);
+    rig.close();
   }
 
   private FaultDisk disk(String plan) {
@@ -63,19 +50,8 @@ class FaultDiskTest {
   }
 
   private int submit(BlockDevice bdev, String name, int opf, long sector, int sectors) {
-    Bio bio =
-        Bio.alloc(
-            task,
-            bdev,
-            sector,
-            opf,
-            done -> {
-              ended.add(name + " " + done.status());
-              done.put();
-            },
-            null);
-    assertThat(bio.addMemory(memory, sectors * 512)).isTrue();
-    return bdev.submitBio(task, bio);
+    rig.use(bdev);
+    return rig.submitAt(name, opf, sector, memory, sectors);
   }
 
   /** Fills the memory with a number, and writes it. */
@@ -98,7 +74,7 @@ class FaultDiskTest {
       write(bdev, 0, 2, 8, 8);
       write(bdev, 0, 3, 96, 8);
       submit(bdev, "r", READ, 96, 8);
-      assertThat(ended)
+      assertThat(rig.ended())
           .containsExactly("w1 0", "w2 " + -Errno.ENOSPC, "w3 " + -Errno.ENOSPC, "r 0");
       assertThat(onMedium(0)).isEqualTo(1);
       assertThat(onMedium(8)).isZero();
@@ -120,7 +96,7 @@ class FaultDiskTest {
       int cookie = submit(bdev, "p", READ | POLLED, 0, 8);
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
       assertThat(bdev.discardAndWait(task, 0, 4096)).isZero();
-      assertThat(ended).containsExactly("w1 0", "p 0");
+      assertThat(rig.ended()).containsExactly("w1 0", "p 0");
       assertThat(disk.log()).hasToString("none");
     }
   }
@@ -133,14 +109,15 @@ class FaultDiskTest {
           FaultDisk.over(
               new RamDisk(BYTES), FaultPlan.parse("seed=4,error-rate=0.2,short-rate=0.1"))) {
         BlockDevice bdev = disk.disk("fault0", 1, false);
-        ended.clear();
+        rig.takeEnded();
         for (int i = 0; i < 300; i++) {
           int cookie = submit(bdev, "r", (i % 2 == 0 ? READ : WRITE) | flags, i, 4);
           bdev.queue().blkPoll(cookie, false);
         }
         logs.add(disk.log().faults());
-        assertThat(ended.stream().filter("r -5"::equals).count()).isEqualTo(disk.log().failed());
-        assertThat(ended).hasSize(300);
+        assertThat(rig.ended().stream().filter("r -5"::equals).count())
+            .isEqualTo(disk.log().failed());
+        assertThat(rig.ended()).hasSize(300);
       }
     }
     assertThat(logs.get(0)).hasSizeGreaterThan(50).isEqualTo(logs.get(1)).isEqualTo(logs.get(2));
@@ -153,7 +130,7 @@ class FaultDiskTest {
           FaultDisk.over(
               new RamDisk(BYTES), FaultPlan.parse("seed=3,short-at=2,short-at=3" + cache))) {
         BlockDevice bdev = disk.disk("fault0", 1, false);
-        ended.clear();
+        rig.takeEnded();
         write(bdev, 0, 1, 0, 64);
         write(bdev, 0, 2, 0, 64);
         assertThat(disk.peek(0, memory, 64 * 512)).isZero();
@@ -167,7 +144,7 @@ class FaultDiskTest {
         submit(bdev, "r", READ, 64 - 16, 16);
         assertThat(RawMemory.getLong(memory)).isNotZero();
         assertThat(RawMemory.getLong(memory + 15 * 512)).isZero();
-        assertThat(ended).containsExactly("w1 0", "w2 -5", "r -5");
+        assertThat(rig.ended()).containsExactly("w1 0", "w2 -5", "r -5");
         assertThat(disk.log().count(Kind.SHORT)).isEqualTo(2);
       }
     }
@@ -192,12 +169,12 @@ class FaultDiskTest {
       assertThat(disk.expireTimers()).isFalse();
       now.set(1000);
       assertThat(disk.expireTimers()).isTrue();
-      assertThat(ended).containsExactly("a 0");
+      assertThat(rig.ended()).containsExactly("a 0");
       assertThat(bdev.queue().blkPoll(cookie, false)).isZero();
       now.set(1400);
       assertThat(disk.expireTimers()).as("it is polled for").isFalse();
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-      assertThat(ended).containsExactly("a 0", "polled 0");
+      assertThat(rig.ended()).containsExactly("a 0", "polled 0");
       assertThat(disk.log().count(Kind.LATE)).isEqualTo(2);
     }
   }
@@ -211,7 +188,7 @@ class FaultDiskTest {
       for (int i = 0; i < 100; i++) {
         submit(bdev, "r", READ, i, 8);
       }
-      while (ended.size() < 100) {
+      while (rig.ended().size() < 100) {
         Thread.onSpinWait();
         assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
       }
@@ -227,9 +204,9 @@ class FaultDiskTest {
       for (int i = 0; i < 7; i++) {
         submit(bdev, "" + i, READ, i, 1);
       }
-      assertThat(ended).isEmpty();
+      assertThat(rig.ended()).isEmpty();
       submit(bdev, "7", READ, 7, 1);
-      List<String> order = List.copyOf(ended);
+      List<String> order = rig.ended();
       assertThat(order).hasSize(8);
       assertThat(order).isNotEqualTo(order.stream().sorted().toList());
       assertThat(disk.log().count(Kind.REORDERED)).isPositive();
@@ -237,7 +214,7 @@ class FaultDiskTest {
       assertThat(disk.expireTimers()).isFalse();
       now.addAndGet(FaultDisk.REORDER_NANOS);
       assertThat(disk.expireTimers()).isTrue();
-      assertThat(ended).hasSize(9);
+      assertThat(rig.ended()).hasSize(9);
     }
   }
 
@@ -250,7 +227,7 @@ class FaultDiskTest {
         cookie = submit(bdev, "" + i, READ | POLLED, i, 1);
       }
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(8);
-      assertThat(ended).hasSize(8).isNotEqualTo(ended.stream().sorted().toList());
+      assertThat(rig.ended()).hasSize(8).isNotEqualTo(rig.ended().stream().sorted().toList());
     }
   }
 
@@ -262,9 +239,9 @@ class FaultDiskTest {
       for (int i = 1; i <= 3; i++) {
         cookie = submit(bdev, "" + i, READ | POLLED, i, 1);
       }
-      assertThat(ended).isEmpty();
+      assertThat(rig.ended()).isEmpty();
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(3);
-      assertThat(ended).containsExactlyInAnyOrder("1 0", "2 -5", "3 0");
+      assertThat(rig.ended()).containsExactlyInAnyOrder("1 0", "2 -5", "3 0");
     }
   }
 
@@ -278,7 +255,7 @@ class FaultDiskTest {
       }
       assertThat(submit(bdev, "3", READ | BlkTypes.REQ_HIPRI_ASYNC, 3, 1))
           .isEqualTo(BlkTypes.BLK_QC_T_NONE);
-      assertThat(ended).containsExactly("3 " + -Errno.EAGAIN);
+      assertThat(rig.ended()).containsExactly("3 " + -Errno.EAGAIN);
       assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(3);
     }
   }
@@ -325,7 +302,7 @@ class FaultDiskTest {
     for (String plan : new String[] {"", "volatile-cache"}) {
       try (FaultDisk disk = FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse(plan))) {
         BlockDevice bdev = disk.disk("fault0", 1, false);
-        ended.clear();
+        rig.takeEnded();
         int cookie = submit(bdev, "in flight", READ | POLLED, 0, 8);
         disk.powerCut();
         disk.powerCut();
@@ -333,7 +310,7 @@ class FaultDiskTest {
         disk.powerOn();
         submit(bdev, "on", READ, 0, 8);
         assertThat(bdev.queue().blkPoll(cookie, false)).isEqualTo(1);
-        assertThat(ended).containsExactly("off -5", "on 0", "in flight -5");
+        assertThat(rig.ended()).containsExactly("off -5", "on 0", "in flight -5");
         assertThat(disk.log().count(Kind.POWER_CUT)).isEqualTo(1);
         assertThat(disk.log().count(Kind.POWER_OFF)).isEqualTo(2);
       }
@@ -347,7 +324,7 @@ class FaultDiskTest {
         try (FaultDisk disk =
             FaultDisk.over(new RamDisk(BYTES), FaultPlan.parse("cut-after-writes=2" + cache))) {
           BlockDevice bdev = disk.disk("fault0", 1, false);
-          ended.clear();
+          rig.takeEnded();
           for (int i = 1; i <= 3; i++) {
             int cookie = submit(bdev, "w" + i, WRITE | flags, i, 1);
             bdev.queue().blkPoll(cookie, false);
@@ -356,7 +333,7 @@ class FaultDiskTest {
           for (int i = 4; i <= 8; i++) {
             submit(bdev, "w" + i, WRITE, i, 1);
           }
-          assertThat(ended)
+          assertThat(rig.ended())
               .containsExactly("w1 0", "w2 0", "w3 -5", "w4 0", "w5 0", "w6 0", "w7 0", "w8 0");
         }
       }
@@ -398,7 +375,7 @@ class FaultDiskTest {
       BlockDevice bdev = disk.disk("fault0", 1, false);
       submit(bdev, "1", READ, 0, 1);
       submit(bdev, "2", READ, 0, 1);
-      assertThat(ended).containsExactly("1 0", "2 -5");
+      assertThat(rig.ended()).containsExactly("1 0", "2 -5");
       assertThat(disk.peek(0, memory, 512)).isEqualTo(-Errno.EOPNOTSUPP);
     }
   }

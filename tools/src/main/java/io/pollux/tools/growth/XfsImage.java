@@ -4,7 +4,7 @@ package io.pollux.tools.growth;
 import io.pollux.core.ErrnoException;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
-import io.pollux.tools.image.HostFile;
+import io.pollux.tools.console.IoReason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -40,7 +40,7 @@ public final class XfsImage {
         return "takes root, to mount an image";
       }
     } catch (IOException e) {
-      return "/proc: " + HostFile.why(e);
+      return "/proc: " + IoReason.of(e);
     }
     if (!Files.exists(Path.of("/dev/loop-control"))) {
       return "no loop devices here";
@@ -90,7 +90,7 @@ public final class XfsImage {
         Files.delete(image);
       } catch (IOException e) {
         // the result is more important
-        progress.accept(image + " can't be removed: " + HostFile.why(e));
+        progress.accept(image + " can't be removed: " + IoReason.of(e));
       }
     }
   }
@@ -116,7 +116,7 @@ public final class XfsImage {
       }
       return image;
     } catch (IOException e) {
-      throw Failure.couldNotRun("a temporary file for an image", HostFile.why(e), e);
+      throw Failure.couldNotRun("a temporary file for an image", IoReason.of(e), e);
     }
   }
 }

@@ -3,6 +3,7 @@ package io.pollux.tools.image;
 
 import io.pollux.block.driver.RamDisk;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.IoReason;
 import io.pollux.tools.console.Terminal;
 import io.pollux.uapi.RawMemory;
 import java.io.EOFException;
@@ -53,7 +54,7 @@ final class ImageLoader implements AutoCloseable {
       }
       return disk;
     } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+      throw Failure.couldNotRun(image.toString(), IoReason.of(e), e);
     }
   }
 

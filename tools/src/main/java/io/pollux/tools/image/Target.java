@@ -17,6 +17,7 @@ import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.IoReason;
 import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.LinuxSource;
@@ -141,7 +142,7 @@ public final class Target implements AutoCloseable {
     }
     Path image = spec.image();
     if (image != null) {
-      HostFile.checkImage(image);
+      ImageFile.check(image);
     } else if (spec.diskOrDefault() == Disk.FILE) {
       throw Failure.couldNotRun("--disk file", "needs an --image");
     }
@@ -151,7 +152,7 @@ public final class Target implements AutoCloseable {
     try {
       return HostDisk.open(image, readOnly);
     } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), HostFile.why(e), e);
+      throw Failure.couldNotRun(image.toString(), IoReason.of(e), e);
     }
   }
 

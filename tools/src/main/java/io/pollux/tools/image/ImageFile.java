@@ -2,23 +2,19 @@
 package io.pollux.tools.image;
 
 import io.pollux.tools.console.Failure;
+import io.pollux.tools.console.IoReason;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Locale;
 
-/** Host files, and readable reasons for their errors. */
-public final class HostFile {
+/** Image files of the host. */
+final class ImageFile {
   private static final int S_IFMT = 0170000;
   private static final int S_IFREG = 0100000;
   private static final int S_IFBLK = 0060000;
 
-  private HostFile() {}
+  private ImageFile() {}
 
   /**
    * Checks that a path can hold an image, before an open that could block forever.
@@ -26,7 +22,7 @@ public final class HostFile {
    * @param path path of the image
    * @throws Failure if it is missing, empty, a directory or a pipe
    */
-  static void checkImage(Path path) {
+  static void check(Path path) {
     String name = path.toString();
     try {
       int type = (int) Files.getAttribute(path, "unix:mode") & S_IFMT;
@@ -43,27 +39,7 @@ public final class HostFile {
         }
       }
     } catch (IOException e) {
-      throw Failure.couldNotRun(name, why(e), e);
+      throw Failure.couldNotRun(name, IoReason.of(e), e);
     }
-  }
-
-  /**
-   * Returns the reason of an error in a few words.
-   *
-   * @param e the error
-   * @return the reason, without the name of the file
-   */
-  public static String why(IOException e) {
-    if (e instanceof NoSuchFileException) {
-      return "No such file or directory";
-    }
-    if (e instanceof AccessDeniedException) {
-      return "Permission denied";
-    }
-    if (e instanceof FileAlreadyExistsException) {
-      return "File exists";
-    }
-    String reason = e instanceof FileSystemException fse ? fse.getReason() : e.getMessage();
-    return reason == null ? e.getClass().getSimpleName().toLowerCase(Locale.ROOT) : reason;
   }
 }
