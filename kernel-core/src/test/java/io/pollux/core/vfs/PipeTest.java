@@ -60,7 +60,7 @@ class PipeTest {
       assertThat(user.write(ends.write(), memory, bytes)).isEqualTo(bytes);
       wrote += bytes;
       int want = turn % 3 == 0 ? bytes / 2 + 1 : 2 * bytes;
-      int got = user.read(ends.read(), memory, want);
+      int got = (int) user.read(ends.read(), memory, want);
       assertThat(got).isPositive();
       for (int i = 0; i < got; i++) {
         assertThat(RawMemory.getByte(memory + i)).isEqualTo(pattern(read + i));
