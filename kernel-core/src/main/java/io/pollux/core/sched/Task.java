@@ -213,4 +213,34 @@ public final class Task extends SlabOwner {
       pendingSignals.getAndUpdate(pending -> pending & blockedSignals);
     }
   }
+
+  /**
+   * Describes the task in one line, for a dump: its thread, and whether it is in the kernel, killed
+   * or signalled. From any context; takes no lock.
+   */
+  @Override
+  public String toString() {
+    Thread bound = thread();
+    if (bound == null) {
+      return "task without a thread";
+    }
+    if (released()) {
+      return "task of an exited thread";
+    }
+    StringBuilder text = new StringBuilder("task of thread ").append(bound.getName());
+    if (inKernel) {
+      text.append(", in the kernel");
+    }
+    if (killed) {
+      text.append(", killed");
+    }
+    long signals = pendingSignals.get();
+    if (signals != 0) {
+      text.append(", pending signals 0x").append(Long.toHexString(signals));
+    }
+    if (plug != null) {
+      text.append(", plugged");
+    }
+    return text.toString();
+  }
 }

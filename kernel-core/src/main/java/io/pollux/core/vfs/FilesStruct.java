@@ -135,6 +135,7 @@ public final class FilesStruct extends TaskFiles {
         return -Errno.EMFILE;
       }
       if (fd >= 0) {
+        file.installed(fd); // first: a thread that finds the descriptor finds its number
         fds.set(fd, file);
       }
       return fd;
@@ -292,7 +293,7 @@ public final class FilesStruct extends TaskFiles {
     int made;
     synchronized (lock) {
       made = machine.reserveAt(as);
-      before = made < 0 ? file : fds.getAndSet(as, file);
+      before = made < 0 ? file : replace(as, file);
     }
     if (before != null) {
       if (made >= 0) {
@@ -301,6 +302,16 @@ public final class FilesStruct extends TaskFiles {
       before.fput(current);
     }
     return made;
+  }
+
+  /** Installs a file under a reserved number. Returns the file that had it, or null. */
+  private @Nullable File replace(int fd, File file) {
+    file.installed(fd);
+    File before = fds.getAndSet(fd, file);
+    if (before != null) {
+      before.uninstalled(fd);
+    }
+    return before;
   }
 
   /**
@@ -347,6 +358,7 @@ public final class FilesStruct extends TaskFiles {
       File file = fds.getAndSet(fd, null);
       if (file != null) {
         machine.free(fd);
+        file.uninstalled(fd);
       }
       return file;
     }

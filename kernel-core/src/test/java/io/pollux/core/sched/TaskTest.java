@@ -79,4 +79,24 @@ class TaskTest {
     waits.join();
     sleeps.join();
   }
+
+  @Test
+  void theTextOfATaskNamesItsThreadAndState() {
+    String thread = Thread.currentThread().getName();
+    assertThat(task).hasToString("task without a thread");
+    assertThat(task.enterKernel()).isTrue();
+    task.setPlug(() -> {});
+    task.sendSignal(2);
+    assertThat(task)
+        .hasToString("task of thread " + thread + ", in the kernel, pending signals 0x2, plugged");
+    assertThat(process.describe()).containsExactly(task.toString());
+    task.setPlug(null);
+    task.leaveKernel();
+    task.kill();
+    assertThat(task).hasToString("task of thread " + thread + ", killed, pending signals 0x102");
+    process.releaseTask(task);
+    assertThat(task).hasToString("task of an exited thread");
+    assertThat(process.describe()).isEmpty();
+    process.exit();
+  }
 }
