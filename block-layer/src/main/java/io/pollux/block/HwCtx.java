@@ -9,6 +9,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -350,5 +352,36 @@ public final class HwCtx {
       sum += Long.bitCount((long) WORDS.getOpaque(busy, word));
     }
     return sum - (busy.length * 64 - requests.length);
+  }
+
+  /**
+   * Lists the requests whose tags are in use, for a dump. From any context; takes no lock.
+   *
+   * @return a line for each busy tag, in the order of the tags. A tag that a plug keeps for later
+   *     has no bio.
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (int tag = 0; tag < requests.length; tag++) {
+      long bits = (long) WORDS.getOpaque(busy, tag >> 6);
+      if ((bits >>> tag & 1) != 0) {
+        lines.add(requests[tag].toString());
+      }
+    }
+    return lines;
+  }
+
+  /** Describes the hardware queue in one line, for a dump. From any context; takes no lock. */
+  @Override
+  public String toString() {
+    return "hctx "
+        + index
+        + " of "
+        + queue.name()
+        + (polled ? " polled, " : ", ")
+        + busyTags()
+        + " of "
+        + requests.length
+        + " tags in use";
   }
 }

@@ -6,7 +6,9 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -112,6 +114,11 @@ public final class RequestQueue {
   /** {@return the device's limits} */
   public QueueLimits limits() {
     return limits;
+  }
+
+  /** The device's name, for messages. */
+  String name() {
+    return name;
   }
 
   /** Sets the device's name. Called before its first request. */
@@ -396,5 +403,23 @@ public final class RequestQueue {
       sum += hctx.busyTags();
     }
     return sum;
+  }
+
+  /**
+   * Lists the requests whose tags are in use, for a dump. From any context; takes no lock.
+   *
+   * @return for each hardware queue with busy tags, a line for the queue and one for each of its
+   *     requests; empty when nothing is in flight
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (HwCtx hctx : hctxs) {
+      List<String> busy = hctx.describe();
+      if (!busy.isEmpty()) {
+        lines.add(hctx.toString());
+        lines.addAll(busy);
+      }
+    }
+    return lines;
   }
 }
