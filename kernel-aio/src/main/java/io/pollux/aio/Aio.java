@@ -16,6 +16,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Timespec;
+import java.util.List;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -85,6 +86,18 @@ public final class Aio {
   @LinuxSource(file = "fs/aio.c", name = "aio_nr")
   public long aioNr() {
     return aioNr.get();
+  }
+
+  /**
+   * Describes the contexts of a process, for a dump. From any context; takes no lock.
+   *
+   * @param mm the memory of the process
+   * @return for each context a line with its flags and counts, and a line with the indices of its
+   *     rings. With {@link io.pollux.core.Debug#ON} also a line for each of its requests. Empty if
+   *     there is no context.
+   */
+  public static List<String> describe(AddressSpace mm) {
+    return mm.ioctxTable() instanceof KioctxTable contexts ? contexts.describe() : List.of();
   }
 
   // Creating and destroying contexts.

@@ -77,6 +77,7 @@ final class Kioctx {
   private @Nullable PollIocb polls; // the cancellable requests, under pollLock (C: active_reqs)
   private final AbandonedList abandoned = new AbandonedList();
   private final long lostBefore = Oops.lostRequests();
+  private final ContextDump dump;
 
   private static VarHandle handle(String name, Class<?> type) {
     try {
@@ -108,6 +109,7 @@ final class Kioctx {
     oneInside =
         rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
     iopoll = new IopollList(this);
+    dump = new ContextDump(this, sq, cq);
   }
 
   /** Returns the context's id: the address of its old completion ring. */
@@ -135,6 +137,10 @@ final class Kioctx {
 
   int maxReqs() {
     return maxReqs;
+  }
+
+  int flags() {
+    return flags;
   }
 
   /** Requests in flight and kept events at which a polled or ring context refuses submissions. */
@@ -209,6 +215,10 @@ final class Kioctx {
 
   boolean isDead() {
     return dead;
+  }
+
+  ContextDump dump() {
+    return dump;
   }
 
   /**

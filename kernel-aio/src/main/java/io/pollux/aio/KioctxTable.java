@@ -93,6 +93,19 @@ final class KioctxTable implements IoctxTable {
     return ctx != null && ctx.userId() == id && ctx.get() ? ctx : null;
   }
 
+  /** Describes the contexts, for a dump. From any context; takes no lock. */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    AtomicReferenceArray<@Nullable Kioctx> now = table;
+    for (int id = 0; id < now.length(); id++) {
+      Kioctx ctx = now.get(id);
+      if (ctx != null) {
+        lines.addAll(ctx.dump().describe());
+      }
+    }
+    return lines;
+  }
+
   @Differs(
       patch = 15,
       kind = Differs.Kind.FIXES,

@@ -62,6 +62,9 @@
  *   <li>unpins all pages.
  * </ol>
  *
+ * <p><b>Dumps.</b> {@link io.pollux.aio.Aio#describe} lists the contexts of a process with their
+ * flags and ring indices. With {@link io.pollux.core.Debug#ON} it also lists their requests.
+ *
  * <p>A failed setup unpins all memory and removes the context.
  */
 @NullMarked
