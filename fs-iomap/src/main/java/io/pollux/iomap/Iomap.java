@@ -130,4 +130,24 @@ public final class Iomap extends Slab.Item {
     assert device != null : "an extent without a device";
     return device;
   }
+
+  /**
+   * Describes the extent in one line, for a dump. From any context, also while it is filled; takes
+   * no lock.
+   */
+  @Override
+  public String toString() {
+    BlockDevice device = bdev;
+    Type now = type;
+    return "iomap "
+        + now
+        + " of bytes "
+        + offset
+        + "+"
+        + length
+        + (now == Type.HOLE ? "" : " at " + addr)
+        + (device == null ? "" : " of " + device.name())
+        + ((flags & IOMAP_F_MERGED) != 0 ? " MERGED" : "")
+        + ((flags & IOMAP_F_SHARED) != 0 ? " SHARED" : "");
+  }
 }
