@@ -264,6 +264,30 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
+   * Lists what is held, for a dump. With {@link io.pollux.core.Debug#ON} the lines name each open
+   * file and the thread that opened it, and each request of an aio context. From any thread; takes
+   * no lock that is held across a sleep.
+   *
+   * @return lines for the tasks and aio contexts of each program, the open files, and the requests
+   *     of each disk; empty if there is none of these
+   */
+  public List<String> describe() {
+    List<Program> running;
+    synchronized (programs) {
+      running = List.copyOf(programs);
+    }
+    List<String> lines = new ArrayList<>();
+    for (Program program : running) {
+      lines.addAll(program.describe());
+    }
+    lines.addAll(files.describe());
+    for (BlockDevice disk : disks) {
+      lines.addAll(disk.queue().describe());
+    }
+    return lines;
+  }
+
+  /**
    * Shuts down: kills the remaining programs, unmounts all filesystems, and writes back dirty
    * pages. Every step runs, even if another fails.
    *
