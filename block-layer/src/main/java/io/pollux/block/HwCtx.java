@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Differs;
@@ -319,6 +321,19 @@ public final class HwCtx {
   }
 
   private static void endAll(@Nullable Bio first) {
+    if (Debug.ON) {
+      LockOrder.enterCompletion();
+      try {
+        endEach(first);
+      } finally {
+        LockOrder.leaveCompletion();
+      }
+    } else {
+      endEach(first);
+    }
+  }
+
+  private static void endEach(@Nullable Bio first) {
     Bio bio = first;
     while (bio != null) {
       Bio following = bio.next;

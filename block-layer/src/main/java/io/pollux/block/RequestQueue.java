@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
@@ -165,6 +168,9 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
   public void shutDown(String where, Throwable thrown) {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.REQUEST_QUEUE, hctxs);
+    }
     synchronized (hctxs) {
       if (ops instanceof DeadDriver) {
         return;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
@@ -172,8 +175,22 @@ final class Kioctx {
     return wait;
   }
 
+  /** Returns the lock under which events are posted, to be taken at once. */
   Object completionLock() {
+    completionOrder();
     return completionLock;
+  }
+
+  private void completionOrder() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_COMPLETION, completionLock);
+    }
+  }
+
+  private void cancelOrder() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_CANCEL, pollLock);
+    }
   }
 
   boolean has(int flag) {
@@ -260,10 +277,17 @@ final class Kioctx {
 
   /** Takes the enter lock. Returns false if another thread holds it (EBUSY). */
   boolean tryEnter() {
-    return !entered && ENTERED.compareAndSet(this, false, true);
+    boolean mine = !entered && ENTERED.compareAndSet(this, false, true);
+    if (Debug.ON && mine) {
+      LockOrder.tried(LockClass.AIO_ENTER, this);
+    }
+    return mine;
   }
 
   void leave() {
+    if (Debug.ON) {
+      LockOrder.release(LockClass.AIO_ENTER, this);
+    }
     ENTERED.setRelease(this, false); // pairs with the next one's compareAndSet
   }
 
@@ -310,6 +334,7 @@ final class Kioctx {
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "get_reqs_available")
   boolean getReqsAvailable() {
+    completionOrder();
     synchronized (completionLock) {
       return ring.getReqsAvailable();
     }
@@ -318,6 +343,7 @@ final class Kioctx {
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "put_reqs_available")
   void putReqsAvailable() {
+    completionOrder();
     synchronized (completionLock) {
       ring.putReqsAvailable();
     }
@@ -342,6 +368,7 @@ final class Kioctx {
 
   @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
   void addPoll(PollIocb poll) {
+    cancelOrder();
     synchronized (pollLock) {
       PollIocb below = polls;
       poll.older = below;
@@ -354,6 +381,7 @@ final class Kioctx {
   }
 
   void removePoll(PollIocb poll) {
+    cancelOrder();
     synchronized (pollLock) {
       if (!poll.listed) {
         return; // it was cancelled
@@ -384,6 +412,7 @@ final class Kioctx {
   int cancel(long userIocb) {
     PollIocb found;
     boolean mine;
+    cancelOrder();
     synchronized (pollLock) {
       found = polls;
       while (found != null && found.userObj() != userIocb) { // bounded by the number of polls
@@ -405,6 +434,7 @@ final class Kioctx {
     while (true) { // ends: each turn removes one, and none are added
       PollIocb found;
       boolean mine;
+      cancelOrder();
       synchronized (pollLock) {
         found = polls;
         if (found == null) {
@@ -435,6 +465,7 @@ final class Kioctx {
     req.eventfd = null;
     boolean told;
     try {
+      completionOrder();
       synchronized (completionLock) {
         told = rings == null || rings.complete(req);
         if (rings == null) {

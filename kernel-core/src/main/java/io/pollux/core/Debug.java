@@ -4,8 +4,9 @@ package io.pollux.core;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The switch for checks and records that production does without, such as which thread opened a
- * file, and the requests in flight of a context.
+ * The switch for checks and records that production does without: the order of locks ({@link
+ * io.pollux.core.sched.LockOrder}), calls from outside the kernel, which thread opened a file, and
+ * the requests in flight of a context.
  *
  * <p>The build sets {@code -Dpollux.debug=true} for tests. The property is read once, so code under
  * {@code if (Debug.ON)} costs nothing after compilation if it is off. The assertion status is no

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.SlabOwner;
@@ -152,6 +153,9 @@ public final class Task extends SlabOwner {
    * Submits what the plug holds, because other threads may wait for it. Called before a long sleep.
    */
   public void aboutToSleep() {
+    if (Debug.ON) {
+      LockOrder.maySleep();
+    }
     SleepHook held = plug;
     if (held != null) {
       held.flushBeforeSleep();
