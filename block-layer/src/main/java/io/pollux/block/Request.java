@@ -93,7 +93,7 @@ public final class Request {
    */
   public Bio bio() {
     Bio mine = bio;
-    assert mine != null : "a request that is not in flight";
+    assert mine != null : misuse("is not in flight: its driver completed it twice, or too late");
     return mine;
   }
 
@@ -156,9 +156,25 @@ public final class Request {
    * Sets the result for {@link HwCtx#completeAll}.
    *
    * @param result 0 or a negative errno
+   * @throws IllegalArgumentException if it is positive
    */
   public void setStatus(int result) {
+    if (result > 0) {
+      throw new IllegalArgumentException(
+          misuse("has the result " + result + "; a result is 0 or a negative errno"));
+    }
     status = result;
+  }
+
+  private String misuse(String how) {
+    return "request tag "
+        + tag
+        + " of "
+        + hctx.queue().name()
+        + " hctx "
+        + hctx.index()
+        + " "
+        + how;
   }
 
   /**
@@ -166,10 +182,11 @@ public final class Request {
    * that the driver gets it.
    *
    * @param result 0 or a negative errno
+   * @throws IllegalArgumentException if it is positive
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
   public void complete(int result) {
-    status = result;
+    setStatus(result);
     next = null;
     hctx.completeAll(this);
   }
