@@ -124,6 +124,18 @@ public final class Iomap extends Slab.Item {
     return addr;
   }
 
+  /**
+   * Checks that the extent covers a position, as the filesystem's iomapBegin has to return it.
+   *
+   * @throws IllegalStateException if it does not; a walk would not advance
+   */
+  void checkCovers(long pos) {
+    if (pos < offset || pos - offset >= length) {
+      throw new IllegalStateException(
+          "iomapBegin returned an extent that does not cover byte " + pos + ": " + this);
+    }
+  }
+
   /** {@return the device of a mapped or unwritten extent} */
   public BlockDevice bdev() {
     BlockDevice device = bdev;

@@ -2,6 +2,7 @@
 package io.pollux.iomap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.RamDisk;
@@ -31,5 +32,22 @@ class IomapTextTest {
     assertThat(iomap).hasToString("iomap HOLE of bytes 0+4096");
     iomap.setInline(0, 10, 77);
     assertThat(iomap).hasToString("iomap INLINE of bytes 0+10 at 77");
+  }
+
+  @Test
+  void anExtentThatDoesNotCoverThePositionIsRefused() {
+    iomap.setHole(4096, 4096);
+    iomap.checkCovers(4096);
+    iomap.checkCovers(8191);
+    for (long pos : new long[] {4095, 8192, 0, Long.MAX_VALUE}) {
+      assertThatThrownBy(() -> iomap.checkCovers(pos))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage(
+              "iomapBegin returned an extent that does not cover byte "
+                  + pos
+                  + ": iomap HOLE of bytes 4096+4096");
+    }
+    iomap.setHole(1, Long.MAX_VALUE);
+    iomap.checkCovers(Long.MAX_VALUE);
   }
 }
