@@ -74,8 +74,15 @@ public final class Kernel implements AutoCloseable {
    * the kernel.
    *
    * @param disk the disk
+   * @throws IllegalArgumentException if the kernel has a disk of that name
    */
   public void addDisk(BlockDevice disk) {
+    for (BlockDevice other : disks) {
+      if (other.name().equals(disk.name())) {
+        throw new IllegalArgumentException(
+            "the kernel has a disk " + disk.name() + " already; give each disk its own name");
+      }
+    }
     disks.add(disk);
     rootfs.mkdir("dev").attach(disk.name(), new BdevInode(rootfs, ++lastNode, disk));
   }

@@ -270,4 +270,11 @@ class KernelTest {
       assertThat(lines).hasSize(4);
     }
   }
+
+  @Test
+  void aSecondDiskOfOneNameIsRefused() {
+    assertThatThrownBy(() -> kernel.addDisk(memory.disk("ram1", 0x102, false)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the kernel has a disk ram1 already; give each disk its own name");
+  }
 }
