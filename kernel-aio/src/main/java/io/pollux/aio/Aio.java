@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskPlug;
@@ -100,6 +101,12 @@ public final class Aio {
     return mm.ioctxTable() instanceof KioctxTable contexts ? contexts.describe() : List.of();
   }
 
+  private static void entered(Task current) {
+    if (Debug.ON) {
+      current.checkInKernel();
+    }
+  }
+
   // Creating and destroying contexts.
 
   /**
@@ -132,6 +139,7 @@ public final class Aio {
   @LinuxSource(file = "fs/aio.c", name = "io_setup2")
   public long ioSetup2(
       Task current, int nr, int flags, long iocbs, long sqRing, long cqRing, long ctxp) {
+    entered(current);
     if ((flags & ~FLAGS_KNOWN) != 0) {
       return -Errno.EINVAL;
     }
@@ -254,6 +262,7 @@ public final class Aio {
    */
   @LinuxSource(file = "fs/aio.c", name = "io_destroy")
   public long ioDestroy(Task current, long id) {
+    entered(current);
     Kioctx ctx = KioctxTable.lookup(current.mm(), id);
     if (ctx == null) {
       return -Errno.EINVAL;
@@ -310,6 +319,7 @@ public final class Aio {
   @Patch({9, 11, 14})
   @LinuxSource(file = "fs/aio.c", name = "io_submit")
   public long ioSubmit(Task current, long id, long nr, long iocbpp) {
+    entered(current);
     if (nr < 0) {
       return -Errno.EINVAL;
     }
@@ -379,6 +389,7 @@ public final class Aio {
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   public long ioCancel(Task current, long id, long iocb, long result) {
+    entered(current);
     long key = Iocb.aioKeyAddress(iocb);
     if (!current.mm().accessOk(key, Integer.BYTES, false)) {
       return -Errno.EFAULT;
@@ -415,6 +426,7 @@ public final class Aio {
       file = "fs/aio.c",
       name = {"io_getevents", "do_io_getevents"})
   public long ioGetevents(Task current, long id, long minNr, long nr, long events, long timeout) {
+    entered(current);
     long nanos = EventReader.FOREVER;
     if (timeout != 0) {
       if (!current.mm().accessOk(timeout, Timespec.SIZE, false)) {
@@ -440,6 +452,7 @@ public final class Aio {
   @LinuxSource(file = "fs/aio.c", name = "io_pgetevents")
   public long ioPgetevents(
       Task current, long id, long minNr, long nr, long events, long timeout, long usig) {
+    entered(current);
     AddressSpace mm = current.mm();
     if (timeout != 0 && !mm.accessOk(timeout, Timespec.SIZE, false)) {
       return -Errno.EFAULT;
@@ -540,6 +553,7 @@ public final class Aio {
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")
   public long ioRingEnter(Task current, long id, int toSubmit, int minComplete, int flags) {
+    entered(current);
     Kioctx ctx = KioctxTable.lookup(current.mm(), id);
     if (ctx == null) {
       return -Errno.EINVAL;

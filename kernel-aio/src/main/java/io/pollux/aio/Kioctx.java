@@ -17,6 +17,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -184,6 +185,13 @@ final class Kioctx {
   private void completionOrder() {
     if (Debug.ON) {
       LockOrder.enter(LockClass.AIO_COMPLETION, completionLock);
+    }
+  }
+
+  /** Records the lock of the poller, if the thread has it. */
+  void pollOrder(ReentrantLock pollers) {
+    if (Debug.ON && pollers.isHeldByCurrentThread()) {
+      LockOrder.enter(LockClass.AIO_POLL, pollers);
     }
   }
 

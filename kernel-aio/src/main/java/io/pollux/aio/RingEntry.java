@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.core.Debug;
-import io.pollux.core.sched.LockClass;
-import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WaitQueue;
@@ -304,9 +301,6 @@ final class RingEntry implements IopollList.Sink {
       return poll(current, min);
     }
     int result;
-    if (Debug.ON) {
-      LockOrder.enter(LockClass.AIO_POLL, pollLock);
-    }
     pollLock.lock();
     try {
       result = poll(current, min);
@@ -318,6 +312,7 @@ final class RingEntry implements IopollList.Sink {
   }
 
   private int poll(@Nullable Task current, int min) {
+    ctx.pollOrder(pollLock);
     cqTail = cq.tail();
     return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
   }
@@ -409,9 +404,6 @@ final class RingEntry implements IopollList.Sink {
   boolean pollFromThread() {
     if (!pollLock.tryLock()) {
       return false;
-    }
-    if (Debug.ON) {
-      LockOrder.entered(LockClass.AIO_POLL, pollLock);
     }
     try {
       return poll(null, 0) > 0;

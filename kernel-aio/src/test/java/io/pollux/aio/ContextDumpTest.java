@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.core.Debug;
@@ -90,5 +91,19 @@ class ContextDumpTest {
     req.markPolled(512, 0);
     assertThat(req).hasToString("request data 0x1 obj 0x0, complete with 512");
     process.exit();
+  }
+
+  @Test
+  void aCallFromOutsideTheKernelIsNamed() {
+    assumeTrue(Debug.ON, "calls are checked only with -Dpollux.debug=true");
+    try (RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 8)) {
+      assertThatThrownBy(() -> program.aio.ioSetup(program.task, 8, program.ctxp))
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining("calls the kernel with the task without a thread");
+      assertThat(program.setup(RingProgram.RINGS)).isZero();
+      assertThatThrownBy(() -> program.aio.ioDestroy(program.task, 0))
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining("a call from outside the kernel");
+    }
   }
 }

@@ -108,19 +108,26 @@ public final class LockOrder {
   }
 
   /**
-   * Records the release of a lock. By the thread that took it, or by another one.
+   * Records the release of a lock by the thread that took it. A release by another thread is a
+   * violation.
+   *
+   * @param lockClass its class
+   * @param lock the lock
+   */
+  public static void release(LockClass lockClass, Object lock) {
+    if (!OF_THREAD.get().forget(lock)) {
+      throw violation("releases without holding it: " + name(lockClass, lock), null);
+    }
+  }
+
+  /**
+   * Records the release of a lock that another thread may have taken.
    *
    * @param lockClass its class, or null for a lock without a place in the order
    * @param lock the lock
    */
-  public static void release(@Nullable LockClass lockClass, Object lock) {
-    if (lockClass == null) {
-      return;
-    }
-    LockOrder mine = OF_THREAD.get();
-    int at = mine.find(lock);
-    if (at >= 0) {
-      mine.held.remove(at);
+  public static void releaseFromAny(@Nullable LockClass lockClass, Object lock) {
+    if (lockClass == null || OF_THREAD.get().forget(lock)) {
       return;
     }
     RELEASED.compute(
@@ -205,6 +212,20 @@ public final class LockOrder {
     return mine.find(lock) >= 0;
   }
 
+  /**
+   * Checks that the thread holds a lock that was recorded.
+   *
+   * @param lockClass its class
+   * @param lock the lock
+   * @param call the call that needs it, for the message
+   */
+  @LinuxSource(file = "include/linux/lockdep.h", name = "lockdep_assert_held")
+  public static void mustHold(LockClass lockClass, Object lock, String call) {
+    if (!isHeld(lock)) {
+      throw violation("calls " + call + " without " + name(lockClass, lock), null);
+    }
+  }
+
   /** Returns the violations of all threads until now, at most 100 of them. From any thread. */
   public static List<AssertionError> violations() {
     return List.copyOf(VIOLATIONS);
@@ -223,6 +244,14 @@ public final class LockOrder {
       }
     }
     return -1;
+  }
+
+  private boolean forget(Object lock) {
+    int at = find(lock);
+    if (at >= 0) {
+      held.remove(at);
+    }
+    return at >= 0;
   }
 
   private void purge() {
@@ -259,14 +288,7 @@ public final class LockOrder {
   }
 
   private static String name(LockClass lockClass, Object lock) {
-    return lockClass
-        + " ("
-        + lockClass.name()
-        + " "
-        + lock.getClass().getSimpleName()
-        + "@"
-        + Integer.toHexString(System.identityHashCode(lock))
-        + ")";
+    return lockClass + " (" + lockClass.name() + " " + lock + ")";
   }
 
   private static AssertionError violation(String what, @Nullable Throwable where) {

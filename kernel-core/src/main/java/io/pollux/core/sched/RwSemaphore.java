@@ -128,7 +128,7 @@ public final class RwSemaphore {
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_read")
   public void upRead() {
     if (Debug.ON) {
-      LockOrder.release(lockClass, this);
+      LockOrder.releaseFromAny(lockClass, this);
     }
     // full order: pairs with await, which sets LINE
     int before = (int) STATE.getAndAdd(this, -READER);
@@ -205,7 +205,7 @@ public final class RwSemaphore {
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_write")
   public void upWrite() {
     if (Debug.ON) {
-      LockOrder.release(lockClass, this);
+      LockOrder.releaseFromAny(lockClass, this);
     }
     // full order: pairs with await, which sets LINE
     int before = (int) STATE.getAndAdd(this, -WRITER);

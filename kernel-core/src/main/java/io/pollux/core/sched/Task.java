@@ -35,6 +35,7 @@ public final class Task extends SlabOwner {
   private final UserProcess process;
   private final IovecIter iovecIter = new IovecIter();
   private volatile boolean inKernel;
+  private boolean kernelThread; // always in the kernel
   private final AtomicLong pendingSignals = new AtomicLong();
   private long blockedSignals; // written and read by the task itself
   private volatile boolean killed;
@@ -69,6 +70,7 @@ public final class Task extends SlabOwner {
    */
   public void enterKernelThread() {
     bindToThread();
+    kernelThread = true;
   }
 
   /**
@@ -110,6 +112,23 @@ public final class Task extends SlabOwner {
 
   boolean inKernel() {
     return inKernel;
+  }
+
+  /**
+   * Checks that the calling thread is this task's, and inside the kernel. Called at entry points if
+   * {@link Debug#ON} is true.
+   *
+   * @throws AssertionError if it is not
+   */
+  public void checkInKernel() {
+    if (!isCurrentThread()) {
+      throw new AssertionError(
+          "thread " + Thread.currentThread().getName() + " calls the kernel with the " + this);
+    }
+    if (!inKernel && !kernelThread) {
+      throw new AssertionError(
+          "a call from outside the kernel, by the " + this + "; call Task.enterKernel first");
+    }
   }
 
   /** Returns the process of this thread. */

@@ -52,8 +52,8 @@ class LockOrderTest {
     assertThatThrownBy(() -> LockOrder.acquire(LockClass.I_RWSEM, outer))
         .isInstanceOf(AssertionError.class)
         .hasMessageContainingAll(
-            "waits for an inode's iRwsem (I_RWSEM Object@",
-            "while it holds a buffer's lock (BUF Object@",
+            "waits for an inode's iRwsem (I_RWSEM java.lang.Object@",
+            "while it holds a buffer's lock (BUF java.lang.Object@",
             "; the order is I_RWSEM, BUF")
         .cause()
         .hasMessage("taken here: a buffer's lock")
@@ -148,9 +148,21 @@ class LockOrderTest {
   }
 
   @Test
+  void aLockThatIsNotHeldIsNotReleased() {
+    assertViolation(
+        () -> LockOrder.release(LockClass.PAGE, inner), "releases without holding it: a page's");
+    assertViolation(
+        () -> LockOrder.mustHold(LockClass.PAGE, inner, "write"),
+        "calls write without a page's lock");
+    LockOrder.acquire(LockClass.PAGE, inner);
+    LockOrder.mustHold(LockClass.PAGE, inner, "write");
+    LockOrder.release(LockClass.PAGE, inner);
+  }
+
+  @Test
   void anotherThreadMayReleaseALock() throws InterruptedException {
     LockOrder.acquire(LockClass.BUF, inner);
-    Thread other = Thread.ofPlatform().start(() -> LockOrder.release(LockClass.BUF, inner));
+    Thread other = Thread.ofPlatform().start(() -> LockOrder.releaseFromAny(LockClass.BUF, inner));
     other.join();
     LockOrder.acquire(LockClass.I_RWSEM, outer);
     LockOrder.release(LockClass.I_RWSEM, outer);

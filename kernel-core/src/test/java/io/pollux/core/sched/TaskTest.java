@@ -99,4 +99,27 @@ class TaskTest {
     assertThat(process.describe()).isEmpty();
     process.exit();
   }
+
+  @Test
+  void aCallFromOutsideTheKernelIsNamed() throws InterruptedException {
+    assertThatThrownBy(task::checkInKernel)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining(" calls the kernel with the task without a thread");
+    assertThat(task.enterKernel()).isTrue();
+    task.checkInKernel();
+    Throwable[] thrown = new Throwable[1];
+    Thread other = new Thread(task::checkInKernel);
+    other.setUncaughtExceptionHandler((thread, e) -> thrown[0] = e);
+    other.start();
+    other.join();
+    assertThat(thrown[0]).isInstanceOf(AssertionError.class);
+    task.leaveKernel();
+    assertThatThrownBy(task::checkInKernel)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageStartingWith("a call from outside the kernel, by the task of thread ");
+    Task kernelTask = process.newKernelTask();
+    kernelTask.enterKernelThread();
+    kernelTask.checkInKernel();
+    process.exit();
+  }
 }
