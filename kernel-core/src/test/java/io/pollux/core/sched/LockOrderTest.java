@@ -10,6 +10,7 @@ import io.pollux.core.Debug;
 import java.util.concurrent.locks.ReentrantLock;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -19,6 +20,7 @@ class LockOrderTest {
   private final Object outer = new Object();
   private final Object inner = new Object();
 
+  @BeforeEach
   @AfterEach
   void forget() {
     LockOrder.forgetViolations();
