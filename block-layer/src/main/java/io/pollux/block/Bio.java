@@ -614,4 +614,24 @@ public final class Bio extends Slab.Item {
   public int vecLength(int index) {
     return vecLength[firstVec + index] - (index == 0 ? firstDone : 0);
   }
+
+  /**
+   * Describes the bio in one line, for a dump. From any context, also while its owner changes it;
+   * takes no lock.
+   */
+  @Override
+  public String toString() {
+    BlockDevice device = bdev;
+    return device == null ? "bio without a device" : "bio " + transfer() + " of " + device.name();
+  }
+
+  /** Operation, range and flags, such as "read 8 sectors at 4096 HIPRI". */
+  private String transfer() {
+    int operation = opf;
+    int bytes = size;
+    return BlkTypes.opName(operation)
+        + (bytes == 0 ? "" : " " + (bytes >> BlkTypes.SECTOR_SHIFT) + " sectors at " + sector)
+        + BlkTypes.flagNames(operation)
+        + (status == 0 ? "" : " status " + status);
+  }
 }

@@ -71,6 +71,32 @@ public final class BlkTypes {
 
   private BlkTypes() {}
 
+  /** The name of an operation, for dumps. */
+  static String opName(int op) {
+    return switch (op & REQ_OP_MASK) {
+      case REQ_OP_READ -> "read";
+      case REQ_OP_WRITE -> "write";
+      case REQ_OP_FLUSH -> "flush";
+      case REQ_OP_DISCARD -> "discard";
+      case REQ_OP_WRITE_ZEROES -> "write zeroes";
+      default -> "operation " + (op & REQ_OP_MASK);
+    };
+  }
+
+  /** The names of the flags of an opf, such as " FUA NOWAIT", for dumps. */
+  static String flagNames(int opf) {
+    return name(opf, REQ_META, " META")
+        + name(opf, REQ_FUA, " FUA")
+        + name(opf, REQ_PREFLUSH, " PREFLUSH")
+        + name(opf, REQ_NOWAIT, " NOWAIT")
+        + name(opf, REQ_NOUNMAP, " NOUNMAP")
+        + name(opf, REQ_HIPRI, " HIPRI");
+  }
+
+  private static String name(int opf, int flag, String name) {
+    return (opf & flag) != 0 ? name : "";
+  }
+
   /**
    * Returns whether an operation changes the contents of the device.
    *

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Differs;
@@ -9,6 +11,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -317,6 +321,19 @@ public final class HwCtx {
   }
 
   private static void endAll(@Nullable Bio first) {
+    if (Debug.ON) {
+      LockOrder.enterCompletion();
+      try {
+        endEach(first);
+      } finally {
+        LockOrder.leaveCompletion();
+      }
+    } else {
+      endEach(first);
+    }
+  }
+
+  private static void endEach(@Nullable Bio first) {
     Bio bio = first;
     while (bio != null) {
       Bio following = bio.next;
@@ -350,5 +367,36 @@ public final class HwCtx {
       sum += Long.bitCount((long) WORDS.getOpaque(busy, word));
     }
     return sum - (busy.length * 64 - requests.length);
+  }
+
+  /**
+   * Lists the requests whose tags are in use, for a dump. From any context; takes no lock.
+   *
+   * @return a line for each busy tag, in the order of the tags. A tag that a plug keeps for later
+   *     has no bio.
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (int tag = 0; tag < requests.length; tag++) {
+      long bits = (long) WORDS.getOpaque(busy, tag >> 6);
+      if ((bits >>> tag & 1) != 0) {
+        lines.add(requests[tag].toString());
+      }
+    }
+    return lines;
+  }
+
+  /** Describes the hardware queue in one line, for a dump. From any context; takes no lock. */
+  @Override
+  public String toString() {
+    return "hctx "
+        + index
+        + " of "
+        + queue.name()
+        + (polled ? " polled, " : ", ")
+        + busyTags()
+        + " of "
+        + requests.length
+        + " tags in use";
   }
 }

@@ -24,6 +24,9 @@ public final class Request {
   @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_POSTFLUSH")
   static final int FSEQ_POSTFLUSH = 4;
 
+  /** The bios that {@link #toString} counts at most: a racing reader may follow links forever. */
+  private static final int MAX_SHOWN = 1_024;
+
   private final HwCtx hctx;
   private final int tag;
   private @Nullable Bio bio;
@@ -90,7 +93,7 @@ public final class Request {
    */
   public Bio bio() {
     Bio mine = bio;
-    assert mine != null : "a request that is not in flight";
+    assert mine != null : misuse("is not in flight: its driver completed it twice, or too late");
     return mine;
   }
 
@@ -153,9 +156,25 @@ public final class Request {
    * Sets the result for {@link HwCtx#completeAll}.
    *
    * @param result 0 or a negative errno
+   * @throws IllegalArgumentException if it is positive
    */
   public void setStatus(int result) {
+    if (result > 0) {
+      throw new IllegalArgumentException(
+          misuse("has the result " + result + "; a result is 0 or a negative errno"));
+    }
     status = result;
+  }
+
+  private String misuse(String how) {
+    return "request tag "
+        + tag
+        + " of "
+        + hctx.queue().name()
+        + " hctx "
+        + hctx.index()
+        + " "
+        + how;
   }
 
   /**
@@ -163,10 +182,11 @@ public final class Request {
    * that the driver gets it.
    *
    * @param result 0 or a negative errno
+   * @throws IllegalArgumentException if it is positive
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
   public void complete(int result) {
-    status = result;
+    setStatus(result);
     next = null;
     hctx.completeAll(this);
   }
@@ -226,5 +246,45 @@ public final class Request {
 
   long startNanos() {
     return startNanos;
+  }
+
+  /**
+   * Describes the request in one line, for a dump. From any context, also while its owner changes
+   * it; takes no lock. The age counts from the start of its batch.
+   */
+  @Override
+  public String toString() {
+    StringBuilder text =
+        new StringBuilder("request tag ")
+            .append(tag)
+            .append(" of ")
+            .append(hctx.queue().name())
+            .append(" hctx ")
+            .append(hctx.index())
+            .append(hctx.polled() ? " polled" : "");
+    Bio first = bio;
+    if (first == null) {
+      return text.append(": without a bio").toString();
+    }
+    int bios = 0;
+    long bytes = 0;
+    for (Bio each = first; each != null && bios < MAX_SHOWN; each = each.next) {
+      bios++;
+      bytes += each.size();
+    }
+    text.append(": ").append(BlkTypes.opName(first.op()));
+    if (bytes != 0) {
+      text.append(' ').append(bytes >> BlkTypes.SECTOR_SHIFT);
+      text.append(" sectors at ").append(first.sector());
+    }
+    text.append(BlkTypes.flagNames(first.opf()));
+    if (bios > 1) {
+      text.append(", ").append(bios).append(" bios");
+    }
+    if (!inFlight) {
+      text.append(", not with the driver");
+    }
+    long nanos = hctx.queue().now() - startNanos;
+    return text.append(", ").append(nanos / 1_000_000).append(" ms old").toString();
   }
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -114,6 +119,11 @@ public final class RequestQueue {
     return limits;
   }
 
+  /** The device's name, for messages. */
+  String name() {
+    return name;
+  }
+
   /** Sets the device's name. Called before its first request. */
   void setName(String device) {
     name = device;
@@ -158,6 +168,9 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
   public void shutDown(String where, Throwable thrown) {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.REQUEST_QUEUE, hctxs);
+    }
     synchronized (hctxs) {
       if (ops instanceof DeadDriver) {
         return;
@@ -396,5 +409,23 @@ public final class RequestQueue {
       sum += hctx.busyTags();
     }
     return sum;
+  }
+
+  /**
+   * Lists the requests whose tags are in use, for a dump. From any context; takes no lock.
+   *
+   * @return for each hardware queue with busy tags, a line for the queue and one for each of its
+   *     requests; empty when nothing is in flight
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (HwCtx hctx : hctxs) {
+      List<String> busy = hctx.describe();
+      if (!busy.isEmpty()) {
+        lines.add(hctx.toString());
+        lines.addAll(busy);
+      }
+    }
+    return lines;
   }
 }

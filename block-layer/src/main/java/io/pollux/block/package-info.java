@@ -58,6 +58,10 @@
  * chain ({@link io.pollux.block.HwCtx#completeAll}) puts them with one atomic operation for each
  * word of 64 tags. The clock is read once for each batch, and the read is a plain load.
  *
+ * <p>Dumps: {@link io.pollux.block.RequestQueue#describe} and {@link
+ * io.pollux.block.HwCtx#describe} list the requests in flight, found by their tags. The text of a
+ * request, a bio or a hardware queue is one line, from any thread, without a lock.
+ *
  * <p>Locks: none is held while a driver or an end_io is called.
  */
 @NullMarked

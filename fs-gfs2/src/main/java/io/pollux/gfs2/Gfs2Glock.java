@@ -2,6 +2,9 @@
 package io.pollux.gfs2;
 
 import io.pollux.block.buffer.BufSpace;
+import io.pollux.core.Debug;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -56,13 +59,6 @@ final class Gfs2Glock {
   private final ReentrantLock lock = new ReentrantLock(); // C: gl_lockref.lock
 
   private volatile int word;
-
-  /**
-   * The held glocks of the thread that asked for this glock last, for assertions: {@link
-   * HeldGlocks#of} tries it before it looks the thread up. Racy: a thread that finds another
-   * thread's entry does the lookup.
-   */
-  @Nullable HeldGlocks lastAsked;
 
   // All of these under the lock:
   private @Nullable Gfs2Holder first; // C: gl_holders: the exclusive holder, then the waiters
@@ -123,14 +119,18 @@ final class Gfs2Glock {
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_nq")
   int nq(Task current, Gfs2Holder gh) {
-    assert HeldGlocks.add(this);
+    if (Debug.ON && !gh.isTry()) {
+      LockOrder.acquire(name.type().lockClass, this);
+    }
     int result = 0;
     if (gh.state != LmState.EXCLUSIVE && tryCount(gh.state)) {
       gh.counted = true;
     } else {
       result = queue(current, gh);
     }
-    assert result == 0 || HeldGlocks.remove(this);
+    if (Debug.ON) {
+      order(gh.isTry(), result);
+    }
     return result;
   }
 
@@ -144,10 +144,30 @@ final class Gfs2Glock {
    */
   int hold(Task current, int state) {
     assert state != LmState.UNLOCKED && state != LmState.EXCLUSIVE;
-    assert HeldGlocks.add(this);
+    if (Debug.ON) {
+      LockOrder.acquire(name.type().lockClass, this);
+    }
     int result = tryCount(state) ? 0 : queueCounted(current, state);
-    assert result == 0 || HeldGlocks.remove(this);
+    if (Debug.ON) {
+      order(false, result);
+    }
     return result;
+  }
+
+  /** Records a try that got the glock, and forgets a wait that did not. */
+  private void order(boolean isTry, int result) {
+    if (isTry && result == 0) {
+      LockOrder.tried(name.type().lockClass, this);
+    } else if (!isTry && result != 0) {
+      LockOrder.release(name.type().lockClass, this);
+    }
+  }
+
+  private void lock() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.GFS2_GLOCK_QUEUE, lock);
+    }
+    lock.lock();
   }
 
   /** The fast path: the glock is in that state, and SLOW is clear. */
@@ -176,7 +196,7 @@ final class Gfs2Glock {
   @LinuxSource(file = "fs/gfs2/glock.c", name = "add_to_queue")
   private int queue(Task current, Gfs2Holder gh) {
     gh.prepareToWait();
-    lock.lock();
+    lock();
     try {
       goSlow();
       boolean futile = gh.isTry() && (changing || waiting > 0);
@@ -204,13 +224,15 @@ final class Gfs2Glock {
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_dq")
   void dq(Task current, Gfs2Holder gh) {
-    assert HeldGlocks.remove(this);
+    if (Debug.ON) {
+      LockOrder.release(name.type().lockClass, this);
+    }
     if (gh.counted && (gh.flags & Gfs2Holder.GL_NOCACHE) == 0) {
       gh.counted = false;
       uncount(current);
       return;
     }
-    lock.lock();
+    lock();
     try {
       goSlow();
       if ((gh.flags & Gfs2Holder.GL_NOCACHE) != 0) {
@@ -230,7 +252,9 @@ final class Gfs2Glock {
    * @param current the calling task
    */
   void letGo(Task current) {
-    assert HeldGlocks.remove(this);
+    if (Debug.ON) {
+      LockOrder.release(name.type().lockClass, this);
+    }
     uncount(current);
   }
 
@@ -244,7 +268,7 @@ final class Gfs2Glock {
 
   /** Runs the queue after the last counted holder left: a waiter or a demotion waits for that. */
   private void lastCountedLeft(Task current) {
-    lock.lock();
+    lock();
     try {
       runQueue(current);
       goFast();
@@ -271,7 +295,7 @@ final class Gfs2Glock {
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "gfs2_glock_cb")
   void callback(Task current, int state) {
-    lock.lock();
+    lock();
     try {
       goSlow();
       demoteTo(state);
@@ -420,7 +444,7 @@ final class Gfs2Glock {
     try {
       now = move(current, target, flags);
     } finally {
-      lock.lock();
+      lock();
       changing = false;
       setState(now < 0 ? LmState.UNLOCKED : now);
       if (wanted != null && now != target) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
@@ -29,6 +32,9 @@ final class Gfs2Iomap implements IomapOps {
       name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     Gfs2Inode ip = (Gfs2Inode) inode;
+    if (Debug.ON && (flags & (IOMAP_DIRECT | IOMAP_WRITE | IOMAP_REPORT)) != 0) { // else write-back
+      LockOrder.mustHold(LockClass.GFS2_INODE_GLOCK, ip.glock(), "iomapBegin");
+    }
     boolean write = (flags & IOMAP_WRITE) != 0;
     if (write && ip.sdp().readOnly()) {
       return -Errno.EROFS;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
+import io.pollux.core.sched.LockClass;
 import io.pollux.uapi.LinuxSource;
 
 /**
@@ -20,15 +21,19 @@ record Gfs2LockName(Type type, long number) {
       name = {"LM_TYPE_INODE", "LM_TYPE_RGRP"})
   enum Type {
     /** An inode with its data, its tree and its attributes. */
-    INODE(2),
+    INODE(2, LockClass.GFS2_INODE_GLOCK),
     /** A resource group: a header and a bitmap. */
-    RGRP(3);
+    RGRP(3, LockClass.GFS2_RGRP_GLOCK);
 
     /** The number that lock modules use. */
     final int code;
 
-    Type(int code) {
+    /** The place in the lock order. */
+    final LockClass lockClass;
+
+    Type(int code, LockClass lockClass) {
       this.code = code;
+      this.lockClass = lockClass;
     }
   }
 }

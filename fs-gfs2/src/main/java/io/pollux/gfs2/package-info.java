@@ -61,7 +61,7 @@
  *   <li>a glock's own lock and those of the caches, held for a lookup and never during I/O.
  * </ol>
  *
- * <p>Assertions check the order of glocks ({@code HeldGlocks}).
+ * <p>{@link io.pollux.core.sched} has the order of all locks, and checks it under test.
  */
 @NullMarked
 package io.pollux.gfs2;

@@ -3,11 +3,14 @@ package io.pollux.gfs2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
+import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapOps;
@@ -357,10 +360,25 @@ final class Gfs2FileTest {
             ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
     assertThat(file.op().fsync(mounted.current, file, false)).isZero();
     Iomap map = new Iomap();
+    Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
+    assertThat(gl.hold(mounted.current, LmState.SHARED)).isZero();
     assertThat(
             Gfs2Iomap.OPS.iomapBegin(
                 mounted.current, file.inode(), 0, 1, IomapOps.IOMAP_WRITE, map))
         .isEqualTo(-Errno.EROFS);
+    gl.letGo(mounted.current);
+  }
+
+  @Test
+  void mappingForDirectIoWithoutTheGlockIsNamed() {
+    assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
+    Iomap map = new Iomap();
+    Inode inode = file.inode();
+    assertThatThrownBy(
+            () ->
+                Gfs2Iomap.OPS.iomapBegin(mounted.current, inode, 0, 1, IomapOps.IOMAP_DIRECT, map))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("calls iomapBegin without an inode's glock");
   }
 
   @Test

@@ -3,7 +3,9 @@ package io.pollux.gfs2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.core.Debug;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
@@ -271,6 +273,7 @@ final class Gfs2GlockTest {
 
   @Test
   void glocksAreTakenInTheirOrderOnly() {
+    assumeTrue(Debug.ON, "the order is checked only with -Dpollux.debug=true");
     Gfs2Glock group = lm.glock(Gfs2LockName.Type.RGRP, 17);
     Gfs2Holder inode = take(gl, LmState.SHARED, 0);
     give(take(group, LmState.SHARED, 0));
@@ -437,6 +440,7 @@ final class Gfs2GlockTest {
 
   @Test
   void theOrderIsCheckedForCountedOnesToo() throws InterruptedException {
+    assumeTrue(Debug.ON, "the order is checked only with -Dpollux.debug=true");
     Gfs2Glock group = lm.glock(Gfs2LockName.Type.RGRP, 17);
     Gfs2Glock second = lm.glock(Gfs2LockName.Type.INODE, 78);
     assertThat(gl.hold(current, LmState.DEFERRED)).isZero();

@@ -124,10 +124,42 @@ public final class Iomap extends Slab.Item {
     return addr;
   }
 
+  /**
+   * Checks that the extent covers a position, as the filesystem's iomapBegin has to return it.
+   *
+   * @throws IllegalStateException if it does not; a walk would not advance
+   */
+  void checkCovers(long pos) {
+    if (pos < offset || pos - offset >= length) {
+      throw new IllegalStateException(
+          "iomapBegin returned an extent that does not cover byte " + pos + ": " + this);
+    }
+  }
+
   /** {@return the device of a mapped or unwritten extent} */
   public BlockDevice bdev() {
     BlockDevice device = bdev;
     assert device != null : "an extent without a device";
     return device;
+  }
+
+  /**
+   * Describes the extent in one line, for a dump. From any context, also while it is filled; takes
+   * no lock.
+   */
+  @Override
+  public String toString() {
+    BlockDevice device = bdev;
+    Type now = type;
+    return "iomap "
+        + now
+        + " of bytes "
+        + offset
+        + "+"
+        + length
+        + (now == Type.HOLE ? "" : " at " + addr)
+        + (device == null ? "" : " of " + device.name())
+        + ((flags & IOMAP_F_MERGED) != 0 ? " MERGED" : "")
+        + ((flags & IOMAP_F_SHARED) != 0 ? " SHARED" : "");
   }
 }

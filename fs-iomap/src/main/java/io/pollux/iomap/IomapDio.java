@@ -282,8 +282,8 @@ public final class IomapDio extends Slab.Item {
   /** Handles one extent. Returns the bytes covered, a negative errno, or HANDED_OVER. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_actor")
   private long actor(Task current, IovIter iter, long pos) {
+    iomap.checkCovers(pos);
     long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
-    assert length > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
     Iomap.Type type = iomap.type();
     if (type == Iomap.Type.MAPPED) {
       return bioActor(current, iter, pos, length);

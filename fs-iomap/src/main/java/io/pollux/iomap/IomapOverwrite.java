@@ -241,6 +241,7 @@ public abstract class IomapOverwrite {
         result = begun;
         break;
       }
+      iomap.checkCovers(pos);
       if (iomap.type() != Iomap.Type.MAPPED) {
         break;
       }

@@ -107,8 +107,8 @@ public final class IomapPages implements PageIo {
         if (result != 0) {
           return result;
         }
+        iomap.checkCovers(pos);
         long behind = iomap.offset() + iomap.length() - pos;
-        assert behind > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
         int stop = (int) Math.min(bytes, done + behind);
         while (done < stop) { // page by page
           int step =

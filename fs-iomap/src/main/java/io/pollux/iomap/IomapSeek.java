@@ -72,8 +72,8 @@ public final class IomapSeek {
       if (result != 0 || isData(iomap) == data) {
         break;
       }
+      iomap.checkCovers(pos);
       long behind = iomap.offset() + iomap.length() - pos;
-      assert behind > 0 && pos >= iomap.offset() : "an extent that does not cover the position";
       pos += Math.min(behind, size - pos);
     }
     Slab.free(iomap);

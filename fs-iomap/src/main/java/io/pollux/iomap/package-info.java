@@ -13,7 +13,8 @@
  * <ul>
  *   <li>The caller holds the inode's iRwsem, shared or exclusive as its filesystem requires. A GFS2
  *       reader holds the inode's glock instead. Write-back holds neither: its pages are locked, and
- *       another task may be writing to the file.
+ *       another task may be writing to the file. With {@link io.pollux.core.Debug#ON} the
+ *       filesystems check it, by {@link io.pollux.core.sched.LockOrder#mustHold}.
  *   <li>An extent that iomapBegin returns covers at least the first byte requested. Each step of a
  *       walk advances by at least one byte, so the range bounds the walk.
  *   <li>No block is allocated on the device: {@link io.pollux.iomap.IomapOverwrite} writes only to

@@ -2,8 +2,11 @@
 package io.pollux.xfs;
 
 import io.pollux.block.buffer.BufData;
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
@@ -111,6 +114,9 @@ final class XfsInode extends InPlaceInode {
       return there;
     }
     current.aboutToSleep(); // the lock's holder may wait for bios in this task's plug
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.XFS_EXTENTS, extentsLock);
+    }
     synchronized (extentsLock) {
       there = extents;
       if (there == null) {

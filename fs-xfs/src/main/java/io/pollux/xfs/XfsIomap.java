@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
@@ -24,6 +27,9 @@ final class XfsIomap implements IomapOps {
       name = {"xfs_file_iomap_begin", "xfs_bmbt_to_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     XfsInode ip = (XfsInode) inode;
+    if (Debug.ON && (flags & (IOMAP_DIRECT | IOMAP_WRITE | IOMAP_REPORT)) != 0) { // else write-back
+      LockOrder.mustHold(LockClass.I_RWSEM, ip.iRwsem, "iomapBegin");
+    }
     if ((flags & IOMAP_WRITE) != 0 && ip.mp().readOnly()) {
       return -Errno.EROFS;
     }

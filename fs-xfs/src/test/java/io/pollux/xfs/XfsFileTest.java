@@ -3,7 +3,9 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
@@ -135,11 +137,24 @@ final class XfsFileTest {
   }
 
   @Test
+  void mappingForDirectIoWithoutTheLockIsNamed() {
+    assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
+    XfsInode ip = (XfsInode) file.inode();
+    Iomap map = new Iomap();
+    assertThatThrownBy(
+            () -> XfsIomap.OPS.iomapBegin(tree.current, ip, 0, 1, IomapOps.IOMAP_DIRECT, map))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("calls iomapBegin without an inode's iRwsem");
+  }
+
+  @Test
   void mapsEveryPosition() throws ErrnoException {
     Iomap map = new Iomap();
     XfsInode ip = (XfsInode) file.inode();
+    ip.iRwsem.downRead(tree.current);
     assertThat(XfsIomap.OPS.iomapBegin(tree.current, ip, 100, 1, IomapOps.IOMAP_WRITE, map))
         .isEqualTo(-Errno.EROFS);
+    ip.iRwsem.upRead();
     assertThat(begin(ip, 100, map)).isEqualTo("HOLE 100 3996 0");
     assertThat(begin(ip, 4096, map)).isEqualTo("MAPPED 4096 4096 " + 300 * 4096);
     assertThat(begin(ip, 8191, map)).isEqualTo("MAPPED 4096 4096 " + 300 * 4096);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskPlug;
@@ -16,6 +17,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Timespec;
+import java.util.List;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -87,6 +89,24 @@ public final class Aio {
     return aioNr.get();
   }
 
+  /**
+   * Describes the contexts of a process, for a dump. From any context; takes no lock.
+   *
+   * @param mm the memory of the process
+   * @return for each context a line with its flags and counts, and a line with the indices of its
+   *     rings. With {@link io.pollux.core.Debug#ON} also a line for each of its requests. Empty if
+   *     there is no context.
+   */
+  public static List<String> describe(AddressSpace mm) {
+    return mm.ioctxTable() instanceof KioctxTable contexts ? contexts.describe() : List.of();
+  }
+
+  private static void entered(Task current) {
+    if (Debug.ON) {
+      current.checkInKernel();
+    }
+  }
+
   // Creating and destroying contexts.
 
   /**
@@ -119,6 +139,7 @@ public final class Aio {
   @LinuxSource(file = "fs/aio.c", name = "io_setup2")
   public long ioSetup2(
       Task current, int nr, int flags, long iocbs, long sqRing, long cqRing, long ctxp) {
+    entered(current);
     if ((flags & ~FLAGS_KNOWN) != 0) {
       return -Errno.EINVAL;
     }
@@ -241,6 +262,7 @@ public final class Aio {
    */
   @LinuxSource(file = "fs/aio.c", name = "io_destroy")
   public long ioDestroy(Task current, long id) {
+    entered(current);
     Kioctx ctx = KioctxTable.lookup(current.mm(), id);
     if (ctx == null) {
       return -Errno.EINVAL;
@@ -297,6 +319,7 @@ public final class Aio {
   @Patch({9, 11, 14})
   @LinuxSource(file = "fs/aio.c", name = "io_submit")
   public long ioSubmit(Task current, long id, long nr, long iocbpp) {
+    entered(current);
     if (nr < 0) {
       return -Errno.EINVAL;
     }
@@ -366,6 +389,7 @@ public final class Aio {
    */
   @LinuxSource(file = "fs/aio.c", name = "io_cancel")
   public long ioCancel(Task current, long id, long iocb, long result) {
+    entered(current);
     long key = Iocb.aioKeyAddress(iocb);
     if (!current.mm().accessOk(key, Integer.BYTES, false)) {
       return -Errno.EFAULT;
@@ -402,6 +426,7 @@ public final class Aio {
       file = "fs/aio.c",
       name = {"io_getevents", "do_io_getevents"})
   public long ioGetevents(Task current, long id, long minNr, long nr, long events, long timeout) {
+    entered(current);
     long nanos = EventReader.FOREVER;
     if (timeout != 0) {
       if (!current.mm().accessOk(timeout, Timespec.SIZE, false)) {
@@ -427,6 +452,7 @@ public final class Aio {
   @LinuxSource(file = "fs/aio.c", name = "io_pgetevents")
   public long ioPgetevents(
       Task current, long id, long minNr, long nr, long events, long timeout, long usig) {
+    entered(current);
     AddressSpace mm = current.mm();
     if (timeout != 0 && !mm.accessOk(timeout, Timespec.SIZE, false)) {
       return -Errno.EFAULT;
@@ -527,6 +553,7 @@ public final class Aio {
   @Patch(26)
   @LinuxSource(file = "fs/aio.c", name = "io_ring_enter")
   public long ioRingEnter(Task current, long id, int toSubmit, int minComplete, int flags) {
+    entered(current);
     Kioctx ctx = KioctxTable.lookup(current.mm(), id);
     if (ctx == null) {
       return -Errno.EINVAL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
@@ -88,6 +89,9 @@ final class AioKiocb extends Kiocb {
     kiFilp = null;
     kiComplete = null;
     pollState = ISSUED;
+    if (Debug.ON) {
+      owner.dump().began(this);
+    }
   }
 
   Kioctx ctx() {
@@ -130,6 +134,9 @@ final class AioKiocb extends Kiocb {
   @LinuxSource(file = "fs/aio.c", name = "iocb_put")
   @Patch(10)
   void free() {
+    if (Debug.ON) {
+      ctx().dump().ended(this);
+    }
     ctx = null;
     kiFilp = null;
     kiComplete = null;
@@ -185,5 +192,23 @@ final class AioKiocb extends Kiocb {
    */
   boolean pollAgain() {
     return (int) POLL_STATE.getAcquire(this) == POLL_EAGAIN; // pairs with markPolled
+  }
+
+  /** Describes the request in one line, for a dump. From any context; takes no lock. */
+  @Override
+  public String toString() {
+    File file = kiFilp;
+    StringBuilder text = new StringBuilder("request data 0x");
+    text.append(Long.toHexString(userData)).append(" obj 0x").append(Long.toHexString(userObj));
+    if (kiComplete != null) {
+      text.append(": ").append(transfer());
+    }
+    if (file != null) {
+      text.append(" of ").append(file);
+    }
+    if (pollCompleted()) {
+      text.append(", complete with ").append(res);
+    }
+    return text.toString();
   }
 }

@@ -127,4 +127,20 @@ final class CompletionRing {
     AioRing.head(ring, head); // release: pairs with the acquire in head()
     return copied;
   }
+
+  /** Describes the indices, for a dump. With a user reference of the context. */
+  @Override
+  public String toString() {
+    return slots == 0
+        ? "no ring"
+        : "ring: head "
+            + head()
+            + ", tail "
+            + tail
+            + " of "
+            + slots
+            + ", "
+            + available
+            + " slots free";
+  }
 }

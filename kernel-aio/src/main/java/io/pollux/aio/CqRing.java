@@ -85,4 +85,10 @@ final class CqRing {
   void unmap() {
     range.unmap();
   }
+
+  /** Describes the indices, for a dump. With a user reference of the context. */
+  @Override
+  public String toString() {
+    return "CQ ring: head " + AioIoEventRing.head(ring) + ", tail " + tail() + " of " + entries;
+  }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.Slab;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Differs;
@@ -80,6 +83,9 @@ final class EventReader extends Slab.Item implements BooleanSupplier, IopollList
   @LinuxSource(file = "fs/aio.c", name = "aio_read_events")
   public boolean getAsBoolean() {
     int result;
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_READERS, ctx().ring());
+    }
     synchronized (ctx().ring()) { // the readers' lock (C: ring_lock)
       result = ctx().ring().read(mm(), events + copied * IoEvent.SIZE, max - copied);
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.vfs.File;
@@ -92,6 +95,7 @@ final class IopollList {
       append(head, tail);
       return;
     }
+    order();
     synchronized (lock) {
       if (submittedTail == null) {
         submittedHead = head;
@@ -212,11 +216,18 @@ final class IopollList {
     if (!anySubmitted) {
       return;
     }
+    order();
     synchronized (lock) {
       append(submittedHead, submittedTail);
       submittedHead = null;
       submittedTail = null;
       anySubmitted = false;
+    }
+  }
+
+  private void order() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_SUBMITTED, lock);
     }
   }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
@@ -14,6 +17,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -77,6 +81,7 @@ final class Kioctx {
   private @Nullable PollIocb polls; // the cancellable requests, under pollLock (C: active_reqs)
   private final AbandonedList abandoned = new AbandonedList();
   private final long lostBefore = Oops.lostRequests();
+  private final ContextDump dump;
 
   private static VarHandle handle(String name, Class<?> type) {
     try {
@@ -108,6 +113,7 @@ final class Kioctx {
     oneInside =
         rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
     iopoll = new IopollList(this);
+    dump = new ContextDump(this, sq, cq);
   }
 
   /** Returns the context's id: the address of its old completion ring. */
@@ -135,6 +141,10 @@ final class Kioctx {
 
   int maxReqs() {
     return maxReqs;
+  }
+
+  int flags() {
+    return flags;
   }
 
   /** Requests in flight and kept events at which a polled or ring context refuses submissions. */
@@ -166,8 +176,29 @@ final class Kioctx {
     return wait;
   }
 
+  /** Returns the lock under which events are posted, to be taken at once. */
   Object completionLock() {
+    completionOrder();
     return completionLock;
+  }
+
+  private void completionOrder() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_COMPLETION, completionLock);
+    }
+  }
+
+  /** Records the lock of the poller, if the thread has it. */
+  void pollOrder(ReentrantLock pollers) {
+    if (Debug.ON && pollers.isHeldByCurrentThread()) {
+      LockOrder.enter(LockClass.AIO_POLL, pollers);
+    }
+  }
+
+  private void cancelOrder() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_CANCEL, pollLock);
+    }
   }
 
   boolean has(int flag) {
@@ -211,6 +242,10 @@ final class Kioctx {
     return dead;
   }
 
+  ContextDump dump() {
+    return dump;
+  }
+
   /**
    * Records that something threw in this context: teardown may abandon requests that make no
    * progress. From any context.
@@ -250,10 +285,17 @@ final class Kioctx {
 
   /** Takes the enter lock. Returns false if another thread holds it (EBUSY). */
   boolean tryEnter() {
-    return !entered && ENTERED.compareAndSet(this, false, true);
+    boolean mine = !entered && ENTERED.compareAndSet(this, false, true);
+    if (Debug.ON && mine) {
+      LockOrder.tried(LockClass.AIO_ENTER, this);
+    }
+    return mine;
   }
 
   void leave() {
+    if (Debug.ON) {
+      LockOrder.release(LockClass.AIO_ENTER, this);
+    }
     ENTERED.setRelease(this, false); // pairs with the next one's compareAndSet
   }
 
@@ -300,6 +342,7 @@ final class Kioctx {
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "get_reqs_available")
   boolean getReqsAvailable() {
+    completionOrder();
     synchronized (completionLock) {
       return ring.getReqsAvailable();
     }
@@ -308,6 +351,7 @@ final class Kioctx {
   @Patch(7)
   @LinuxSource(file = "fs/aio.c", name = "put_reqs_available")
   void putReqsAvailable() {
+    completionOrder();
     synchronized (completionLock) {
       ring.putReqsAvailable();
     }
@@ -332,6 +376,7 @@ final class Kioctx {
 
   @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
   void addPoll(PollIocb poll) {
+    cancelOrder();
     synchronized (pollLock) {
       PollIocb below = polls;
       poll.older = below;
@@ -344,6 +389,7 @@ final class Kioctx {
   }
 
   void removePoll(PollIocb poll) {
+    cancelOrder();
     synchronized (pollLock) {
       if (!poll.listed) {
         return; // it was cancelled
@@ -374,6 +420,7 @@ final class Kioctx {
   int cancel(long userIocb) {
     PollIocb found;
     boolean mine;
+    cancelOrder();
     synchronized (pollLock) {
       found = polls;
       while (found != null && found.userObj() != userIocb) { // bounded by the number of polls
@@ -395,6 +442,7 @@ final class Kioctx {
     while (true) { // ends: each turn removes one, and none are added
       PollIocb found;
       boolean mine;
+      cancelOrder();
       synchronized (pollLock) {
         found = polls;
         if (found == null) {
@@ -425,6 +473,7 @@ final class Kioctx {
     req.eventfd = null;
     boolean told;
     try {
+      completionOrder();
       synchronized (completionLock) {
         told = rings == null || rings.complete(req);
         if (rings == null) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.uapi.AioRing;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
@@ -41,6 +44,7 @@ final class KioctxTable implements IoctxTable {
 
   @LinuxSource(file = "fs/aio.c", name = "ioctx_add_table")
   void add(Kioctx ctx) {
+    order();
     synchronized (lock) {
       AtomicReferenceArray<@Nullable Kioctx> now = table;
       int id = 0;
@@ -62,6 +66,7 @@ final class KioctxTable implements IoctxTable {
   }
 
   void remove(Kioctx ctx) {
+    order();
     synchronized (lock) {
       AtomicReferenceArray<@Nullable Kioctx> now = table;
       for (int id = 0; id < now.length(); id++) {
@@ -91,6 +96,25 @@ final class KioctxTable implements IoctxTable {
     }
     Kioctx ctx = now.get(index);
     return ctx != null && ctx.userId() == id && ctx.get() ? ctx : null;
+  }
+
+  private void order() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_TABLE, lock);
+    }
+  }
+
+  /** Describes the contexts, for a dump. From any context; takes no lock. */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    AtomicReferenceArray<@Nullable Kioctx> now = table;
+    for (int id = 0; id < now.length(); id++) {
+      Kioctx ctx = now.get(id);
+      if (ctx != null) {
+        lines.addAll(ctx.dump().describe());
+      }
+    }
+    return lines;
   }
 
   @Differs(

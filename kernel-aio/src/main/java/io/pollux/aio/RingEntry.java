@@ -312,6 +312,7 @@ final class RingEntry implements IopollList.Sink {
   }
 
   private int poll(@Nullable Task current, int min) {
+    ctx.pollOrder(pollLock);
     cqTail = cq.tail();
     return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
   }

@@ -129,4 +129,15 @@ final class SqRing {
   void unmap() {
     range.unmap();
   }
+
+  /** Describes the indices, for a dump. With a user reference of the context. */
+  @Override
+  public String toString() {
+    return "SQ ring: head "
+        + (int) HEAD.getOpaque(this)
+        + ", tail "
+        + AioIocbRing.tail(ring)
+        + " of "
+        + entries;
+  }
 }

@@ -22,9 +22,10 @@
  *
  * <p><b>Lock order.</b> enter, RingEntry's pollLock, an inode's iRwsem (inside readIter), the lock
  * of an IopollList's submitted requests, completionLock. The last two are leaves: their holder
- * calls nothing. The poller holds RingEntry's pollLock, so polled requests complete under it.
- * {@code Kioctx} has a pollLock of its own (C: ctx_lock), which guards the list of cancellable
- * polls. Only the lock of a wait queue is taken inside it.
+ * calls nothing. {@link io.pollux.core.sched} has the order of all locks. The poller holds
+ * RingEntry's pollLock, so polled requests complete under it. {@code Kioctx} has a pollLock of its
+ * own (C: ctx_lock), which guards the list of cancellable polls. Only the lock of a wait queue is
+ * taken inside it.
  *
  * <p><b>Limits.</b> A polled context has at most 16 × nr_events requests, and at most 65,536. A
  * request counts from submission until the event is in the CQ ring. On any other context with rings
@@ -61,6 +62,9 @@
  *   <li>cancels the cancellable requests and waits for all requests;
  *   <li>unpins all pages.
  * </ol>
+ *
+ * <p><b>Dumps.</b> {@link io.pollux.aio.Aio#describe} lists the contexts of a process with their
+ * flags and ring indices. With {@link io.pollux.core.Debug#ON} it also lists their requests.
  *
  * <p>A failed setup unpins all memory and removes the context.
  */

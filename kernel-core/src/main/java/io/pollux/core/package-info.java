@@ -2,7 +2,7 @@
 
 /**
  * Exceptions with an errno, for errors outside the I/O path; reports of kernel failures ({@link
- * io.pollux.core.Oops}).
+ * io.pollux.core.Oops}); the switch for debugging checks ({@link io.pollux.core.Debug}).
  */
 @NullMarked
 package io.pollux.core;

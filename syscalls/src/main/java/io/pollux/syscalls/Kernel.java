@@ -74,8 +74,15 @@ public final class Kernel implements AutoCloseable {
    * the kernel.
    *
    * @param disk the disk
+   * @throws IllegalArgumentException if the kernel has a disk of that name
    */
   public void addDisk(BlockDevice disk) {
+    for (BlockDevice other : disks) {
+      if (other.name().equals(disk.name())) {
+        throw new IllegalArgumentException(
+            "the kernel has a disk " + disk.name() + " already; give each disk its own name");
+      }
+    }
     disks.add(disk);
     rootfs.mkdir("dev").attach(disk.name(), new BdevInode(rootfs, ++lastNode, disk));
   }
@@ -261,6 +268,30 @@ public final class Kernel implements AutoCloseable {
       }
     }
     return held;
+  }
+
+  /**
+   * Lists what is held, for a dump. With {@link io.pollux.core.Debug#ON} the lines name each open
+   * file and the thread that opened it, and each request of an aio context. From any thread; takes
+   * no lock that is held across a sleep.
+   *
+   * @return lines for the tasks and aio contexts of each program, the open files, and the requests
+   *     of each disk; empty if there is none of these
+   */
+  public List<String> describe() {
+    List<Program> running;
+    synchronized (programs) {
+      running = List.copyOf(programs);
+    }
+    List<String> lines = new ArrayList<>();
+    for (Program program : running) {
+      lines.addAll(program.describe());
+    }
+    lines.addAll(files.describe());
+    for (BlockDevice disk : disks) {
+      lines.addAll(disk.queue().describe());
+    }
+    return lines;
   }
 
   /**

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.syscalls;
 
+import io.pollux.aio.Aio;
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A user program's interface to the kernel: one thread of a process, and its system calls. The
@@ -146,6 +149,13 @@ public final class Program implements AutoCloseable {
    */
   public long pinnedPages() {
     return process.mm().pinnedPages();
+  }
+
+  /** Lists the tasks and the aio contexts of the process, for a dump. From any thread. */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>(process.describe());
+    lines.addAll(Aio.describe(process.mm()));
+    return lines;
   }
 
   /**

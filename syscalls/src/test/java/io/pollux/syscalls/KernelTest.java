@@ -9,6 +9,7 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
@@ -252,5 +253,28 @@ class KernelTest {
         .as("the end of the process ends all")
         .isEqualTo(-Errno.ESRCH);
     left.close();
+  }
+
+  @Test
+  void aDumpListsTasksContextsFilesAndRequests() throws ErrnoException {
+    try (Booted booted = new Booted()) {
+      assertThat(booted.open("/dev/ram0", Fcntl.O_RDONLY)).isEqualTo(3);
+      long id = booted.memory;
+      assertThat(booted.program.syscall(Nr.IO_SETUP, 4, id)).isZero();
+      List<String> lines = booted.kernel.describe();
+      assertThat(lines.get(0)).isEqualTo("task of thread " + Thread.currentThread().getName());
+      assertThat(lines.get(1)).startsWith("aio context 0x").contains(", nr_events 4,");
+      assertThat(lines.get(2)).startsWith("  ring: head 0, tail 0 of ");
+      assertThat(lines.get(3))
+          .startsWith(Debug.ON ? "file 3 /dev/ram0 O_RDONLY refs 1, opened by" : "open files: 1,");
+      assertThat(lines).hasSize(4);
+    }
+  }
+
+  @Test
+  void aSecondDiskOfOneNameIsRefused() {
+    assertThatThrownBy(() -> kernel.addDisk(memory.disk("ram1", 0x102, false)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the kernel has a disk ram1 already; give each disk its own name");
   }
 }

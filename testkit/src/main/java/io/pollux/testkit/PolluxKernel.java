@@ -22,6 +22,10 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  */
 public final class PolluxKernel
     implements BeforeEachCallback, AfterEachCallback, ParameterResolver {
+  static {
+    DebugSwitch.turnOn();
+  }
+
   /** Name of the sample's disk. */
   public static final String SAMPLE_DISK = "sample0";
 

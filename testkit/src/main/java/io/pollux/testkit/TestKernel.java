@@ -29,6 +29,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Only one thread at a time may use it. Each program may belong to another thread.
  */
 public final class TestKernel implements AutoCloseable {
+  static {
+    DebugSwitch.turnOn();
+  }
+
   /**
    * How long the programs may take to exit. The exit of a program interrupts its waits inside the
    * kernel.

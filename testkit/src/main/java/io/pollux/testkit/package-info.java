@@ -42,6 +42,11 @@
  * }
  * }</pre>
  *
+ * <p>The kit turns on the kernel's debugging checks ({@link io.pollux.core.Debug}), unless the
+ * tests set {@code -Dpollux.debug=false}. It sets the property when {@link
+ * io.pollux.testkit.PolluxKernel} or {@link io.pollux.testkit.TestKernel} is first used. A test
+ * that uses other classes of the kernel before sets {@code -Dpollux.debug=true} itself.
+ *
  * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them
  * and completes them one by one, in any order and with errors, by methods of {@link
  * io.pollux.block.fixture.HeldDisk}. {@link io.pollux.testkit.EventAssert} checks the resulting

@@ -2,6 +2,7 @@
 package io.pollux.block.buffer;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -37,7 +38,7 @@ public final class Buf {
   private final BufCache cache;
   private final long position;
   private final int length;
-  private final RwSemaphore lock = new RwSemaphore(); // C: b_sema
+  private final RwSemaphore lock = new RwSemaphore(LockClass.BUF); // C: b_sema
   private volatile @Nullable Task owner; // the task that took the lock, until unlock
 
   @SuppressWarnings("unused") // through HOLD

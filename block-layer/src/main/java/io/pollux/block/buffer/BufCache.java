@@ -3,8 +3,11 @@ package io.pollux.block.buffer;
 
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -294,6 +297,7 @@ public final class BufCache {
 
   /** Counts a buffer that has contents now. From any context. */
   void count(Buf buf) {
+    order();
     synchronized (lock) {
       if (!buf.counted && !buf.isStale()) {
         buf.counted = true;
@@ -306,6 +310,7 @@ public final class BufCache {
 
   /** Stops counting a buffer that left its space. From any context. */
   void uncount(Buf buf) {
+    order();
     synchronized (lock) {
       forget(buf);
     }
@@ -315,6 +320,7 @@ public final class BufCache {
    * Handles a buffer whose references dropped to 0, perhaps only for a moment. From any context.
    */
   void released(Buf buf) {
+    order();
     synchronized (lock) {
       if (!buf.worthless()) {
         reclaim();
@@ -348,6 +354,12 @@ public final class BufCache {
       unlink(buf);
       addNewest(buf);
       buf = oldest;
+    }
+  }
+
+  private void order() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.BUF_CACHE, lock);
     }
   }
 
@@ -395,6 +407,7 @@ public final class BufCache {
     for (Buf buf : dirty) {
       buf.clean();
     }
+    order();
     synchronized (lock) {
       for (Buf buf = oldest; buf != null; buf = oldest) {
         boolean unused = buf.tryKill();

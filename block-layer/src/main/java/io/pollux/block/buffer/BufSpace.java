@@ -2,7 +2,10 @@
 package io.pollux.block.buffer;
 
 import io.pollux.block.BlkTypes;
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayList;
@@ -70,6 +73,12 @@ public final class BufSpace {
     buckets.setRelease(at, buf);
   }
 
+  private void order() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.BUF_SPACE, this);
+    }
+  }
+
   private void grow() {
     AtomicReferenceArray<@Nullable Buf> old = table;
     AtomicReferenceArray<@Nullable Buf> larger = new AtomicReferenceArray<>(2 * old.length());
@@ -86,6 +95,7 @@ public final class BufSpace {
 
   /** Takes a buffer out, if it is in. From any context. */
   synchronized void remove(Buf buf) {
+    order();
     AtomicReferenceArray<@Nullable Buf> buckets = table;
     int at = bucket(buf.position(), buckets.length());
     Buf before = null;
@@ -129,6 +139,7 @@ public final class BufSpace {
 
   /** Gets or creates a buffer. The caller has checked the range on the device. */
   private Buf make(long position, int length) {
+    order();
     synchronized (this) {
       Buf there = lookup(position, length);
       if (there != null) {
@@ -154,6 +165,7 @@ public final class BufSpace {
   public @Nullable Buf find(long position, int length) {
     Buf there = lookup(position, length);
     if (there == null) {
+      order();
       synchronized (this) {
         there = lookup(position, length);
       }
@@ -251,6 +263,7 @@ public final class BufSpace {
       name = {"inode_go_inval", "rgrp_go_inval"})
   public void invalidate() {
     List<Buf> gone = new ArrayList<>();
+    order();
     synchronized (this) {
       AtomicReferenceArray<@Nullable Buf> buckets = table;
       for (int i = 0; i < buckets.length(); i++) {

@@ -318,8 +318,12 @@ class DriverFailureTest {
       awaitEnded(4);
       assertThat(rig.ended()).first().isEqualTo("3 0");
       assertThat(rig.ended().subList(1, 4)).allMatch(each -> each.matches("[012] (0|-5)"));
+      said.replaceAll(line -> line.replaceAll("tag \\d+", "tag N"));
       assertDead(
-          sentence("nullb-irq", "java.lang.AssertionError: a request that is not in flight"));
+          sentence(
+              "nullb-irq",
+              "java.lang.AssertionError: request tag N of bad0 hctx 0 is not in flight: its driver"
+                  + " completed it twice, or too late"));
     }
   }
 

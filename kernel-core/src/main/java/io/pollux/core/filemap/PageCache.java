@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.filemap;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.ReservedMemory;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -58,7 +61,7 @@ public final class PageCache {
 
   /** Returns the number of pages in mappings. */
   public int nrPages() {
-    lock.lock();
+    lock();
     try {
       return nrPages;
     } finally {
@@ -68,7 +71,7 @@ public final class PageCache {
 
   /** Returns the number of dirty pages. */
   public int nrDirty() {
-    lock.lock();
+    lock();
     try {
       return nrDirty;
     } finally {
@@ -84,7 +87,7 @@ public final class PageCache {
 
   /** Frees the memory if no page is in a mapping or in use. The cache can be used again. */
   public void trim() {
-    lock.lock();
+    lock();
     try {
       boolean used = nrPages > 0;
       for (int i = 0; i < made && !used; i++) {
@@ -106,7 +109,7 @@ public final class PageCache {
 
   /** Drops all pages, including dirty ones, and frees the memory. The cache must not be in use. */
   public void drop() {
-    lock.lock();
+    lock();
     try {
       for (int i = 0; i < made; i++) {
         Page page = pages[i];
@@ -132,7 +135,7 @@ public final class PageCache {
    */
   @LinuxSource(file = "mm/filemap.c", name = "find_get_page")
   @Nullable Page find(Mapping mapping, long index) {
-    lock.lock();
+    lock();
     try {
       Page page = lookup(mapping, index);
       if (page == null || !page.uptodate) {
@@ -149,7 +152,7 @@ public final class PageCache {
   /** Unpins a page from {@link #find}. */
   @LinuxSource(file = "include/linux/mm.h", name = "put_page")
   void unpin(Page page) {
-    lock.lock();
+    lock();
     try {
       assert page.pins > 0;
       page.pins--;
@@ -164,12 +167,19 @@ public final class PageCache {
 
   /** Whether a page is in the cache, uptodate or being read. From any context. */
   boolean has(Mapping mapping, long index) {
-    lock.lock();
+    lock();
     try {
       return lookup(mapping, index) != null;
     } finally {
       lock.unlock();
     }
+  }
+
+  private void lock() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.PAGE_CACHE, lock);
+    }
+    lock.lock();
   }
 
   /** Looks a page up. Under the lock. */
@@ -283,12 +293,24 @@ public final class PageCache {
     return memory != null && memory.reach(HostMemory.PAGE_SIZE);
   }
 
-  // Page locks.
+  // Page locks. A run counts as one lock: its later pages are only tried.
+
+  private static void lockTaken(Object pageOrRun) {
+    if (Debug.ON) {
+      LockOrder.tried(LockClass.PAGE, pageOrRun);
+    }
+  }
+
+  private static void lockDropped(Object pageOrRun) {
+    if (Debug.ON) {
+      LockOrder.release(LockClass.PAGE, pageOrRun);
+    }
+  }
 
   /** Locks an uptodate page; null if it is not cached or another task holds the lock. */
   @LinuxSource(file = "include/linux/pagemap.h", name = "trylock_page")
   @Nullable Page tryLock(Mapping mapping, long index) {
-    lock.lock();
+    lock();
     try {
       Page page = lookup(mapping, index);
       if (page == null || page.locked) {
@@ -296,6 +318,7 @@ public final class PageCache {
       }
       assert page.uptodate;
       page.locked = true;
+      lockTaken(page);
       return page;
     } finally {
       lock.unlock();
@@ -304,7 +327,7 @@ public final class PageCache {
 
   /** Adds a locked page that is not uptodate; null if the page is cached or no page is free. */
   @Nullable Page addLocked(Mapping mapping, long index) {
-    lock.lock();
+    lock();
     try {
       if (!haveMemory() || lookup(mapping, index) != null) {
         return null;
@@ -312,6 +335,7 @@ public final class PageCache {
       Page page = takePage();
       if (page != null) {
         attach(page, mapping, index);
+        lockTaken(page);
       }
       return page;
     } finally {
@@ -324,8 +348,11 @@ public final class PageCache {
    * context. Returns 0 or -ENOMEM.
    */
   int waitFor(Task current, Mapping mapping, long index) {
+    if (Debug.ON) {
+      LockOrder.mayWaitFor(LockClass.PAGE, mapping);
+    }
     Page page;
-    lock.lock();
+    lock();
     try {
       if (!haveMemory()) {
         return -Errno.ENOMEM;
@@ -355,7 +382,7 @@ public final class PageCache {
   private void makeRoom(Task current) {
     Mapping dirty = null;
     long index = 0;
-    lock.lock();
+    lock();
     try {
       for (int i = 0; i < made && dirty == null; i++) {
         Page page = pages[(hand + i) % made];
@@ -378,7 +405,7 @@ public final class PageCache {
   /** Unlocks a page that a writer has filled, uptodate and dirty. */
   @LinuxSource(file = "mm/filemap.c", name = "pagecache_write_end")
   void unlockDirty(Page page) {
-    lock.lock();
+    lock();
     try {
       Mapping mapping = page.mapping;
       assert page.locked && mapping != null;
@@ -390,6 +417,7 @@ public final class PageCache {
         mapping.pageDirtied();
       }
       page.locked = false;
+      lockDropped(page);
     } finally {
       lock.unlock();
     }
@@ -398,10 +426,11 @@ public final class PageCache {
 
   /** Unlocks a page. One that is not uptodate is dropped. */
   void unlock(Page page) {
-    lock.lock();
+    lock();
     try {
       assert page.locked;
       page.locked = false;
+      lockDropped(page);
       if (!page.uptodate) {
         release(page);
       }
@@ -419,7 +448,7 @@ public final class PageCache {
    * already.
    */
   boolean addRun(Mapping mapping, long index, PageRun run) {
-    lock.lock();
+    lock();
     try {
       while (!run.full()) {
         long next = index + run.count();
@@ -431,6 +460,9 @@ public final class PageCache {
           return true;
         }
         attach(page, mapping, next);
+        if (run.count() == 0) {
+          lockTaken(run);
+        }
         run.add(page);
       }
       return true;
@@ -445,7 +477,8 @@ public final class PageCache {
    */
   @LinuxSource(file = "mm/filemap.c", name = "page_endio")
   void endRead(PageRun run, int read) {
-    lock.lock();
+    lockDropped(run);
+    lock();
     try {
       for (int i = 0; i < run.count(); i++) {
         Page page = run.page(i);
@@ -464,7 +497,7 @@ public final class PageCache {
 
   /** Finds a mapping's dirty pages in a range. */
   void findDirty(Mapping mapping, long first, long last, DirtyPages found) {
-    lock.lock();
+    lock();
     try {
       int left = Math.min(mapping.nrDirty(), made);
       found.clear(left);
@@ -488,15 +521,19 @@ public final class PageCache {
    * first. The run stays empty if the first page is no longer dirty.
    */
   void lockDirtyRun(Task current, Mapping mapping, long index, long last, PageRun run) {
+    if (Debug.ON) {
+      LockOrder.mayWaitFor(LockClass.PAGE, run);
+    }
     while (true) { // ends: each turn waits until a lock was released
       Page busy;
-      lock.lock();
+      lock();
       try {
         Page page = lookup(mapping, index);
         if (page == null || !page.dirty) {
           return;
         }
         if (!page.locked) {
+          lockTaken(run);
           while (page != null && page.dirty && !page.locked && !run.full() && page.index <= last) {
             page.locked = true;
             run.add(page);
@@ -515,7 +552,8 @@ public final class PageCache {
   /** Completes the write-back of a run: its pages become clean, even if the write failed. */
   @LinuxSource(file = "mm/filemap.c", name = "end_page_writeback")
   void endWrite(PageRun run) {
-    lock.lock();
+    lockDropped(run);
+    lock();
     try {
       for (int i = 0; i < run.count(); i++) {
         Page page = run.page(i);
@@ -553,7 +591,7 @@ public final class PageCache {
   /** Drops the pages of a range that can be dropped. Returns a page that stays, or null. */
   private @Nullable Page drop(Mapping mapping, long first, long last, boolean dirtyToo) {
     Page stays = null;
-    lock.lock();
+    lock();
     try {
       boolean few = last - first < made; // else a scan of all pages is faster
       int steps = few ? (int) (last - first) + 1 : made;
@@ -581,7 +619,7 @@ public final class PageCache {
 
   /** Whether any page of a range is cached, uptodate or being read. From any context. */
   boolean hasAny(Mapping mapping, long first, long last) {
-    lock.lock();
+    lock();
     try {
       boolean few = last - first < made;
       int steps = few ? (int) (last - first) + 1 : made;

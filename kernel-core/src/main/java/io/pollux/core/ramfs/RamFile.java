@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.ramfs;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
@@ -62,6 +65,7 @@ final class RamFile extends RamInode {
 
   @Override
   synchronized int nlink() {
+    lockdep();
     return nlink;
   }
 
@@ -72,17 +76,20 @@ final class RamFile extends RamInode {
 
   @Override
   protected synchronized boolean evicted() {
+    lockdep();
     return evicted;
   }
 
   /** Counts a user. The caller then checks {@link #evicted}. */
   private synchronized void hold() {
+    lockdep();
     users++;
   }
 
   /** Drops a user. From any context. */
   @LinuxSource(file = "fs/inode.c", name = "iput")
   private synchronized void drop() {
+    lockdep();
     users--;
     assert users >= 0 : "more users gone than came";
     evictIfUnused();
@@ -91,6 +98,7 @@ final class RamFile extends RamInode {
   /** Drops a name. From any context. */
   @LinuxSource(file = "fs/inode.c", name = "drop_nlink")
   synchronized void dropLink() {
+    lockdep();
     nlink--;
     assert nlink >= 0 : "a name was taken away twice";
     changed();
@@ -104,6 +112,12 @@ final class RamFile extends RamInode {
       size = 0;
       freePages(0, Long.MAX_VALUE);
       fs.uncharge();
+    }
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.RAM_FILE, this);
     }
   }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.ramfs;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.ReservedMemory;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Objects;
@@ -39,6 +42,7 @@ final class RamPages {
    * @return its address, or 0 (ENOSPC) if none is left
    */
   synchronized long allocate() {
+    lockdep();
     if (used == limit) {
       return 0;
     }
@@ -62,6 +66,7 @@ final class RamPages {
    * @param count number of addresses
    */
   synchronized void free(long[] pages, int count) {
+    lockdep();
     Arrays.sort(pages, 0, count);
     int start = 0;
     for (int i = 1; i <= count; i++) { // consecutive pages are freed by one call
@@ -84,6 +89,7 @@ final class RamPages {
 
   /** Returns the number of allocated pages. */
   synchronized int used() {
+    lockdep();
     return used;
   }
 
@@ -94,6 +100,7 @@ final class RamPages {
 
   /** Frees all pages, at unmount. None may be in use. */
   synchronized void close() {
+    lockdep();
     if (memory != null) {
       memory.close();
       memory = null;
@@ -101,5 +108,11 @@ final class RamPages {
     inUse.clear();
     firstFree = 0;
     used = 0;
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.RAM_PAGES, this);
+    }
   }
 }

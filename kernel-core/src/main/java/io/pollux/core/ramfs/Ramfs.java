@@ -3,6 +3,7 @@ package io.pollux.core.ramfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.core.vfs.File;
@@ -331,7 +332,7 @@ public final class Ramfs extends SuperBlock {
 
     /** Prevents new entries. The caller holds the lock of the parent directory. */
     private void kill(Task current) throws ErrnoException {
-      iRwsem.downWrite(current);
+      iRwsem.downWriteNested(current, LockClass.I_RWSEM_CHILD);
       try {
         if (!byName.isEmpty()) {
           throw new ErrnoException(Errno.ENOTEMPTY);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Debug;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -36,6 +37,7 @@ public final class RwSemaphore {
   @SuppressWarnings("unused") // through STATE
   private int state;
 
+  private final @Nullable LockClass lockClass;
   private volatile @Nullable Line line; // allocated by the first waiter: most inodes never have one
 
   /** The waiters. */
@@ -52,8 +54,19 @@ public final class RwSemaphore {
     }
   }
 
-  /** Creates a free lock. */
-  public RwSemaphore() {}
+  /** Creates a free lock without a place in the lock order. */
+  public RwSemaphore() {
+    this(null);
+  }
+
+  /**
+   * Creates a free lock.
+   *
+   * @param lockClass its place in the lock order, or null
+   */
+  public RwSemaphore(@Nullable LockClass lockClass) {
+    this.lockClass = lockClass;
+  }
 
   /**
    * Takes the lock for reading. From process context; may sleep.
@@ -62,7 +75,10 @@ public final class RwSemaphore {
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_read")
   public void downRead(@Nullable Task current) {
-    if (!downReadTrylock()) {
+    if (Debug.ON) {
+      LockOrder.acquire(lockClass, this);
+    }
+    if (!tryRead()) {
       await(current, false);
     }
   }
@@ -75,12 +91,10 @@ public final class RwSemaphore {
    * @return whether the caller holds the lock: always true without nowait
    */
   public boolean downRead(Task current, boolean nowait) {
-    if (!downReadTrylock()) {
-      if (nowait) {
-        return false;
-      }
-      await(current, false);
+    if (nowait) {
+      return downReadTrylock();
     }
+    downRead(current);
     return true;
   }
 
@@ -91,6 +105,14 @@ public final class RwSemaphore {
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_read_trylock")
   public boolean downReadTrylock() {
+    boolean done = tryRead();
+    if (Debug.ON && done) {
+      LockOrder.tried(lockClass, this);
+    }
+    return done;
+  }
+
+  private boolean tryRead() {
     int now = (int) STATE.getOpaque(this);
     while ((now & (WRITER | LINE)) == 0) { // ends: a turn repeats only if another thread succeeded
       int seen = (int) STATE.compareAndExchangeAcquire(this, now, now + READER);
@@ -105,6 +127,9 @@ public final class RwSemaphore {
   /** Releases the lock after reading. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_read")
   public void upRead() {
+    if (Debug.ON) {
+      LockOrder.releaseFromAny(lockClass, this);
+    }
     // full order: pairs with await, which sets LINE
     int before = (int) STATE.getAndAdd(this, -READER);
     assert before >= READER : "let go by more readers than have it";
@@ -120,7 +145,29 @@ public final class RwSemaphore {
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_write")
   public void downWrite(@Nullable Task current) {
-    if (!downWriteTrylock()) {
+    if (Debug.ON) {
+      LockOrder.acquire(lockClass, this);
+    }
+    write(current);
+  }
+
+  /**
+   * Takes the lock for writing in another place of the lock order, because the caller holds a lock
+   * of the same class. From process context; may sleep.
+   *
+   * @param current the calling task, or null for a kernel thread that has no plug
+   * @param nested the place in the lock order
+   */
+  @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_write_nested")
+  public void downWriteNested(@Nullable Task current, LockClass nested) {
+    if (Debug.ON) {
+      LockOrder.acquire(nested, this);
+    }
+    write(current);
+  }
+
+  private void write(@Nullable Task current) {
+    if (!STATE.compareAndSet(this, 0, WRITER)) {
       await(current, true);
     }
   }
@@ -133,12 +180,10 @@ public final class RwSemaphore {
    * @return whether the caller holds the lock: always true without nowait
    */
   public boolean downWrite(Task current, boolean nowait) {
-    if (!downWriteTrylock()) {
-      if (nowait) {
-        return false;
-      }
-      await(current, true);
+    if (nowait) {
+      return downWriteTrylock();
     }
+    downWrite(current);
     return true;
   }
 
@@ -149,12 +194,19 @@ public final class RwSemaphore {
    */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "down_write_trylock")
   public boolean downWriteTrylock() {
-    return STATE.compareAndSet(this, 0, WRITER);
+    boolean done = STATE.compareAndSet(this, 0, WRITER);
+    if (Debug.ON && done) {
+      LockOrder.tried(lockClass, this);
+    }
+    return done;
   }
 
   /** Releases the lock after writing. From any context. */
   @LinuxSource(file = "kernel/locking/rwsem.c", name = "up_write")
   public void upWrite() {
+    if (Debug.ON) {
+      LockOrder.releaseFromAny(lockClass, this);
+    }
     // full order: pairs with await, which sets LINE
     int before = (int) STATE.getAndAdd(this, -WRITER);
     assert (before & WRITER) != 0 : "let go by a writer who has it not";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Debug;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.SlabOwner;
@@ -34,6 +35,7 @@ public final class Task extends SlabOwner {
   private final UserProcess process;
   private final IovecIter iovecIter = new IovecIter();
   private volatile boolean inKernel;
+  private boolean kernelThread; // always in the kernel
   private final AtomicLong pendingSignals = new AtomicLong();
   private long blockedSignals; // written and read by the task itself
   private volatile boolean killed;
@@ -68,6 +70,7 @@ public final class Task extends SlabOwner {
    */
   public void enterKernelThread() {
     bindToThread();
+    kernelThread = true;
   }
 
   /**
@@ -111,6 +114,23 @@ public final class Task extends SlabOwner {
     return inKernel;
   }
 
+  /**
+   * Checks that the calling thread is this task's, and inside the kernel. Called at entry points if
+   * {@link Debug#ON} is true.
+   *
+   * @throws AssertionError if it is not
+   */
+  public void checkInKernel() {
+    if (!isCurrentThread()) {
+      throw new AssertionError(
+          "thread " + Thread.currentThread().getName() + " calls the kernel with the " + this);
+    }
+    if (!inKernel && !kernelThread) {
+      throw new AssertionError(
+          "a call from outside the kernel, by the " + this + "; call Task.enterKernel first");
+    }
+  }
+
   /** Returns the process of this thread. */
   public UserProcess process() {
     return process;
@@ -152,6 +172,9 @@ public final class Task extends SlabOwner {
    * Submits what the plug holds, because other threads may wait for it. Called before a long sleep.
    */
   public void aboutToSleep() {
+    if (Debug.ON) {
+      LockOrder.maySleep();
+    }
     SleepHook held = plug;
     if (held != null) {
       held.flushBeforeSleep();
@@ -212,5 +235,35 @@ public final class Task extends SlabOwner {
     if (pendingSignals.get() != 0) {
       pendingSignals.getAndUpdate(pending -> pending & blockedSignals);
     }
+  }
+
+  /**
+   * Describes the task in one line, for a dump: its thread, and whether it is in the kernel, killed
+   * or signalled. From any context; takes no lock.
+   */
+  @Override
+  public String toString() {
+    Thread bound = thread();
+    if (bound == null) {
+      return "task without a thread";
+    }
+    if (released()) {
+      return "task of an exited thread";
+    }
+    StringBuilder text = new StringBuilder("task of thread ").append(bound.getName());
+    if (inKernel) {
+      text.append(", in the kernel");
+    }
+    if (killed) {
+      text.append(", killed");
+    }
+    long signals = pendingSignals.get();
+    if (signals != 0) {
+      text.append(", pending signals 0x").append(Long.toHexString(signals));
+    }
+    if (plug != null) {
+      text.append(", plugged");
+    }
+    return text.toString();
   }
 }

@@ -70,6 +70,15 @@ public final class UserProcess {
   }
 
   /**
+   * Lists the live threads, for a dump. From any context; takes no lock.
+   *
+   * @return a line for each task
+   */
+  public List<String> describe() {
+    return tasks.stream().map(Task::toString).toList();
+  }
+
+  /**
    * Creates a task for a kernel thread that uses this process's memory and descriptors (use_mm).
    * Process exit does not wait for it: the owner of the thread stops it.
    */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -105,6 +106,7 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "add_wait_queue")
   public void add(WaitEntry entry) {
+    lockdep();
     synchronized (lock) {
       assert entry.state == WaitEntry.State.OUT : "in a queue already";
       entry.state = WaitEntry.State.TAKEN;
@@ -126,6 +128,7 @@ public final class WaitQueue {
    */
   public void letWait(WaitEntry entry) {
     do {
+      lockdep();
       synchronized (lock) {
         if (entry.state != WaitEntry.State.AGAIN) {
           if (entry.state == WaitEntry.State.TAKEN) {
@@ -146,6 +149,7 @@ public final class WaitQueue {
    * @return whether the caller owns it
    */
   public boolean take(WaitEntry entry) {
+    lockdep();
     synchronized (lock) {
       boolean waits = entry.state == WaitEntry.State.WAITS;
       if (waits) {
@@ -164,6 +168,7 @@ public final class WaitQueue {
    */
   @LinuxSource(file = "kernel/sched/wait.c", name = "remove_wait_queue")
   public void remove(WaitEntry entry) {
+    lockdep();
     synchronized (lock) {
       if (entry.state == WaitEntry.State.OUT) {
         return;
@@ -251,6 +256,9 @@ public final class WaitQueue {
     if (condition.getAsBoolean()) {
       return true;
     }
+    if (Debug.ON) {
+      LockOrder.maySleep();
+    }
     long start = timeoutNanos == FOREVER ? 0 : System.nanoTime();
     Sleeper self = prepareToWait();
     boolean interrupted = false;
@@ -279,6 +287,7 @@ public final class WaitQueue {
   @LinuxSource(file = "kernel/sched/wait.c", name = "prepare_to_wait")
   private Sleeper prepareToWait() {
     Sleeper self = SLEEPER.get();
+    lockdep();
     synchronized (lock) {
       self.next = first;
       first = self;
@@ -293,6 +302,7 @@ public final class WaitQueue {
       Thread.currentThread().interrupt(); // the interrupt status belongs to the program
     }
     waiters.getAndDecrement();
+    lockdep();
     synchronized (lock) {
       Sleeper before = first;
       if (before == self) {
@@ -305,6 +315,12 @@ public final class WaitQueue {
         before.next = self.next;
       }
       self.next = null;
+    }
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.WAIT_QUEUE, lock);
     }
   }
 
@@ -327,6 +343,7 @@ public final class WaitQueue {
     }
     Thread last = null;
     WaitEntry taken;
+    lockdep();
     synchronized (lock) {
       taken = newest == null ? null : takeAll();
       for (Sleeper each = first; each != null; each = each.next) {

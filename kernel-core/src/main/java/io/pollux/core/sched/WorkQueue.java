@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.sched;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayDeque;
@@ -112,6 +113,7 @@ public final class WorkQueue {
   public void queue(Work work) {
     Worker woken;
     boolean another = false;
+    lockdep();
     synchronized (lock) {
       works.add(work);
       woken = asleep;
@@ -148,6 +150,7 @@ public final class WorkQueue {
   @LinuxSource(file = "kernel/workqueue.c", name = "send_mayday")
   private void notStarted() {
     boolean alone;
+    lockdep();
     synchronized (lock) {
       alone = workers == 1;
       if (!alone) {
@@ -185,6 +188,7 @@ public final class WorkQueue {
   private Task begin() {
     Task task = process.newKernelTask();
     task.enterKernelThread();
+    lockdep();
     synchronized (lock) {
       tasks.add(task);
       if (killed) {
@@ -196,6 +200,7 @@ public final class WorkQueue {
 
   /** Returns the next item, or null; the thread must then exit. */
   private @Nullable Work next(Task task) {
+    lockdep();
     synchronized (lock) {
       Work work = works.poll();
       if (work == null) {
@@ -217,6 +222,7 @@ public final class WorkQueue {
           "a work of " + Thread.currentThread().getName(),
           e,
           "the thread goes on with the next work");
+      lockdep();
       synchronized (lock) {
         tasks.remove(task);
       }
@@ -229,6 +235,7 @@ public final class WorkQueue {
    * context or a process, at its end. From any thread.
    */
   public void kill() {
+    lockdep();
     synchronized (lock) {
       killed = true;
       for (Task task : tasks) {
@@ -243,6 +250,7 @@ public final class WorkQueue {
    * work item.
    */
   public void drain() {
+    lockdep();
     synchronized (lock) {
       assert killed : "a queue that lives";
       if (works.isEmpty()) {
@@ -257,6 +265,7 @@ public final class WorkQueue {
   @LinuxSource(file = "kernel/workqueue.c", name = "flush_workqueue")
   public void flush() {
     boolean interrupted = false;
+    lockdep();
     synchronized (lock) {
       while (!works.isEmpty() || workers > sleeping) {
         try {
@@ -268,6 +277,12 @@ public final class WorkQueue {
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.WORK_QUEUE, lock);
     }
   }
 
@@ -315,6 +330,7 @@ public final class WorkQueue {
       long since = System.nanoTime();
       long left = IDLE_NANOS;
       while (true) { // ends: with an item, or when the idle time is over
+        lockdep();
         synchronized (lock) {
           if (!works.isEmpty() || left <= 0) {
             if (sleeps) {

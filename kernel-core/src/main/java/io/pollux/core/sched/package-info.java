@@ -13,6 +13,30 @@
  * calls it itself. So does a caller of {@link io.pollux.core.sched.WaitQueue#waitUninterruptibly}
  * that may have a plug, because that method has no task.
  *
+ * <p><b>Lock order.</b> This is the order of the whole kernel, outermost first. {@link
+ * io.pollux.core.sched.LockClass} has the same order, and {@link io.pollux.core.sched.LockOrder}
+ * checks it if {@link io.pollux.core.Debug#ON} is true.
+ *
+ * <ol>
+ *   <li>AIO_ENTER: the enter flag of an aio context. No thread waits for it.
+ *   <li>AIO_POLL: the lock of the thread that polls for an aio context.
+ *   <li>I_RWSEM: an inode's iRwsem. Of two directories, the parent's comes first.
+ *   <li>I_RWSEM_CHILD: the iRwsem of an inode below a locked directory.
+ *   <li>GFS2_INODE_GLOCK: an inode's glock, at most one per task.
+ *   <li>PAGE: a locked page of the page cache, or a run of consecutive ones. A task that has locked
+ *       a page only tries to lock others.
+ *   <li>GFS2_RGRP_GLOCK: a resource group's glock, at most one.
+ *   <li>XFS_EXTENTS: the lock under which XFS reads the extents of a file.
+ *   <li>BUF: the lock of a metadata buffer. A second one is only tried.
+ *   <li>The locks that are not held across a sleep, in the order of {@link
+ *       io.pollux.core.sched.LockClass}. Most are leaves. The exceptions: a glock's queue, the
+ *       cancellable requests of a context, and a work queue may wake a wait queue; a file of ramfs
+ *       frees pages; a buffer cache removes buffers from their space.
+ * </ol>
+ *
+ * <p>A lock that is only tried has no order. Locks of the host's drivers and of a process's memory
+ * are leaves and are not checked.
+ *
  * <p><b>Kill.</b> An interruptible wait returns when its task is killed. Process exit kills the
  * tasks of the process; the owner of a kernel thread kills its task ({@link
  * io.pollux.core.sched.Task#kill}, {@link io.pollux.core.sched.WorkQueue#kill}). A kill is

@@ -51,4 +51,22 @@ public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
     }
     return path.toByteArray();
   }
+
+  /**
+   * Returns the path as text in one line, for a dump. Does not ask the filesystem whether the file
+   * still has a name.
+   */
+  @Override
+  public String toString() {
+    StringBuilder path = new StringBuilder();
+    for (Dentry at = this; at.parent != null; at = at.parent) {
+      path.insert(0, new String(bytes(at.name), StandardCharsets.UTF_8)).insert(0, '/');
+    }
+    for (int i = 0; i < path.length(); i++) {
+      if (Character.isISOControl(path.charAt(i))) {
+        path.setCharAt(i, '?');
+      }
+    }
+    return path.isEmpty() ? "/" : path.toString();
+  }
 }

@@ -31,6 +31,7 @@ public final class File {
   private volatile int wbErr; // sample of the mapping's errors; written under this file's monitor
   private volatile @Nullable Owner owner;
   private volatile int signal;
+  private volatile int fd = -1; // the descriptor installed last, for dumps; -1 for none
 
   /**
    * Opens an inode. The caller owns the first reference.
@@ -49,7 +50,7 @@ public final class File {
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     InodeMapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
-    table.opened();
+    table.opened(this);
     inode.fop().opened(this);
   }
 
@@ -60,6 +61,25 @@ public final class File {
    * @param pid the host's number
    */
   public record Owner(int type, int pid) {}
+
+  /** Records that the file got a descriptor. Under the lock of the descriptor table. */
+  void installed(int as) {
+    fd = as;
+    table.installed(this, as);
+  }
+
+  /** Records that the file lost a descriptor. Under the lock of the descriptor table. */
+  void uninstalled(int as) {
+    if (fd == as) {
+      fd = -1;
+    }
+    table.uninstalled(this, as);
+  }
+
+  /** Returns the descriptor that the text names, or -1. */
+  int fd() {
+    return fd;
+  }
 
   /** Returns f_op, the operations. */
   public FileOperations op() {
@@ -278,7 +298,7 @@ public final class File {
     } catch (Throwable e) {
       Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
     }
-    table.closed();
+    table.closed(this);
   }
 
   /** Drops a reference. From any context. */
@@ -328,5 +348,21 @@ public final class File {
     long left = count.addAndGet(-refs);
     assert left >= 0 : "more references dropped than taken";
     return left == 0;
+  }
+
+  /**
+   * Describes the file in one line, for a dump: descriptor, path, flags, references. From any
+   * context; takes no lock.
+   */
+  @Override
+  public String toString() {
+    int number = fd;
+    return "file "
+        + (number < 0 ? "" : number + " ")
+        + (dentry == null ? inode.anonymousName() : dentry)
+        + " "
+        + OpenFlags.text(flags)
+        + " refs "
+        + count.get();
   }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Debug;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -69,6 +72,7 @@ public final class FileLocks {
    */
   @LinuxSource(file = "fs/locks.c", name = "posix_test_lock")
   public synchronized @Nullable Range test(Range wanted) {
+    lockdep();
     return conflict(ranges, wanted);
   }
 
@@ -97,6 +101,12 @@ public final class FileLocks {
     return waited(current, () -> tryLock(table, wanted), wait);
   }
 
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.FILE_LOCKS, this);
+    }
+  }
+
   private interface Attempt {
     /** Returns 0 or a negative errno; the caller retries after -EAGAIN. */
     int run();
@@ -118,6 +128,7 @@ public final class FileLocks {
   }
 
   private synchronized int tryLock(FileTable table, Range wanted) {
+    lockdep();
     if (wanted.type != Fcntl.F_UNLCK && conflict(ranges, wanted) != null) {
       return -Errno.EAGAIN;
     }
@@ -197,6 +208,7 @@ public final class FileLocks {
   private int tryFlock(FileTable table, Range wanted) {
     boolean dropped;
     int result;
+    lockdep();
     synchronized (this) {
       dropped = remove(flocks, wanted.owner, wanted.type) > 0;
       result = dropped ? uncharged(table) : 0;
@@ -245,6 +257,7 @@ public final class FileLocks {
       name = {"locks_remove_posix", "locks_remove_file"})
   void release(FileTable table, Object owner) {
     int released;
+    lockdep();
     synchronized (this) {
       released = remove(ranges, owner, Fcntl.F_UNLCK) + remove(flocks, owner, Fcntl.F_UNLCK);
     }

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Debug;
 import io.pollux.uapi.LinuxSource;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
-/** Counts the open files and the file locks of a kernel. */
+/**
+ * Counts the open files and the file locks of a kernel. With {@link Debug#ON} it also records the
+ * files, for {@link #describe}.
+ */
 @LinuxSource(file = "fs/file_table.c", name = "nr_files")
 public final class FileTable {
   /** Maximum number of file locks of all programs. */
@@ -13,15 +24,56 @@ public final class FileTable {
 
   private final AtomicLong nrFiles = new AtomicLong();
   private final AtomicInteger nrLocks = new AtomicInteger();
+  private final AtomicLong nrOpened = new AtomicLong(); // counted only if files are recorded
+  private final @Nullable Map<File, Opened> files; // the open ones, or null if not recorded
 
   /** Creates a table without files. */
-  public FileTable() {}
-
-  void opened() {
-    nrFiles.getAndIncrement();
+  public FileTable() {
+    this(Debug.ON);
   }
 
-  void closed() {
+  /** Creates a table that records open files, or only counts them. */
+  FileTable(boolean records) {
+    files = records ? new ConcurrentHashMap<>() : null;
+  }
+
+  /**
+   * The record of an open file.
+   *
+   * @param number in order of opening
+   * @param thread the name of the thread that opened it
+   * @param fds its descriptors, of all processes
+   */
+  private record Opened(long number, String thread, List<Integer> fds) {}
+
+  void opened(File file) {
+    nrFiles.getAndIncrement();
+    if (files != null) {
+      String thread = Thread.currentThread().getName();
+      files.put(file, new Opened(nrOpened.getAndIncrement(), thread, new CopyOnWriteArrayList<>()));
+    }
+  }
+
+  /** Records that a file got a descriptor. */
+  void installed(File file, int fd) {
+    Opened opened = files == null ? null : files.get(file);
+    if (opened != null) {
+      opened.fds.add(fd);
+    }
+  }
+
+  /** Records that a file lost a descriptor. */
+  void uninstalled(File file, int fd) {
+    Opened opened = files == null ? null : files.get(file);
+    if (opened != null) {
+      opened.fds.remove((Integer) fd);
+    }
+  }
+
+  void closed(File file) {
+    if (files != null) {
+      files.remove(file);
+    }
     long left = nrFiles.decrementAndGet();
     assert left >= 0 : "more files released than opened";
   }
@@ -41,5 +93,36 @@ public final class FileTable {
   /** Returns the number of open files. */
   public long nrFiles() {
     return nrFiles.get();
+  }
+
+  /**
+   * Lists the open files, for a dump. From any context; files that are opened or closed meanwhile
+   * may be missing.
+   *
+   * @return a line for each open file, in order of opening: its text, descriptors that the text
+   *     does not name, and the thread that opened it. One line with the number of files if they are
+   *     not recorded ({@link Debug#ON}). Empty if no file is open.
+   */
+  public List<String> describe() {
+    if (files == null) {
+      long count = nrFiles();
+      return count == 0
+          ? List.of()
+          : List.of("open files: " + count + ", listed with -D" + Debug.PROPERTY + "=true");
+    }
+    List<Map.Entry<File, Opened>> open = new ArrayList<>(files.entrySet());
+    open.sort(Comparator.comparingLong(entry -> entry.getValue().number));
+    List<String> lines = new ArrayList<>();
+    for (Map.Entry<File, Opened> entry : open) {
+      Opened opened = entry.getValue();
+      List<Integer> fds = List.copyOf(opened.fds);
+      boolean known = fds.isEmpty() || fds.equals(List.of(entry.getKey().fd())); // from the text
+      lines.add(
+          entry.getKey()
+              + (known ? "" : ", descriptors " + fds)
+              + ", opened by thread "
+              + opened.thread);
+    }
+    return lines;
   }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Debug;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskFiles;
 import io.pollux.core.sched.UserProcess;
@@ -128,6 +131,7 @@ public final class FilesStruct extends TaskFiles {
   }
 
   private int install(File file, int from) {
+    lockdep();
     synchronized (lock) {
       int fd = machine.reserve(from);
       if (fd >= fds.length()) {
@@ -135,6 +139,7 @@ public final class FilesStruct extends TaskFiles {
         return -Errno.EMFILE;
       }
       if (fd >= 0) {
+        file.installed(fd); // first: a thread that finds the descriptor finds its number
         fds.set(fd, file);
       }
       return fd;
@@ -154,6 +159,7 @@ public final class FilesStruct extends TaskFiles {
    */
   @LinuxSource(file = "fs/file.c", name = "get_close_on_exec")
   public int getFd(int fd) {
+    lockdep();
     synchronized (lock) {
       return isHere(fd) ? machine.getFd(fd) : -Errno.EBADF;
     }
@@ -168,12 +174,19 @@ public final class FilesStruct extends TaskFiles {
    */
   @LinuxSource(file = "fs/file.c", name = "set_close_on_exec")
   public int setFd(int fd, int flags) {
+    lockdep();
     synchronized (lock) {
       if (!isHere(fd)) {
         return -Errno.EBADF;
       }
       machine.setFd(fd, flags & Fcntl.FD_CLOEXEC);
       return 0;
+    }
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.FILES, lock);
     }
   }
 
@@ -290,9 +303,10 @@ public final class FilesStruct extends TaskFiles {
     }
     File before;
     int made;
+    lockdep();
     synchronized (lock) {
       made = machine.reserveAt(as);
-      before = made < 0 ? file : fds.getAndSet(as, file);
+      before = made < 0 ? file : replace(as, file);
     }
     if (before != null) {
       if (made >= 0) {
@@ -301,6 +315,16 @@ public final class FilesStruct extends TaskFiles {
       before.fput(current);
     }
     return made;
+  }
+
+  /** Installs a file under a reserved number. Returns the file that had it, or null. */
+  private @Nullable File replace(int fd, File file) {
+    file.installed(fd);
+    File before = fds.getAndSet(fd, file);
+    if (before != null) {
+      before.uninstalled(fd);
+    }
+    return before;
   }
 
   /**
@@ -343,10 +367,12 @@ public final class FilesStruct extends TaskFiles {
     if (fd < 0 || fd >= fds.length()) {
       return null;
     }
+    lockdep();
     synchronized (lock) {
       File file = fds.getAndSet(fd, null);
       if (file != null) {
         machine.free(fd);
+        file.uninstalled(fd);
       }
       return file;
     }

@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
@@ -25,7 +26,7 @@ public abstract class Inode {
   /**
    * Shared for reads and aligned direct writes, exclusive for changes of the file. Process context.
    */
-  public final RwSemaphore iRwsem = new RwSemaphore();
+  public final RwSemaphore iRwsem = new RwSemaphore(LockClass.I_RWSEM);
 
   private final AtomicInteger dioCount = new AtomicInteger();
   private final SuperBlock sb;

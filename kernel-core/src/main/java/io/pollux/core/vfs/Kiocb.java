@@ -207,6 +207,47 @@ public class Kiocb extends Slab.Item {
     }
   }
 
+  /**
+   * Describes the request in one line, for a dump. From any context, also while its owner changes
+   * it; takes no lock.
+   */
+  @Override
+  public String toString() {
+    File file = kiFilp;
+    return file == null
+        ? "kiocb without a file"
+        : "kiocb " + transfer() + (isSync() ? ", synchronous, of " : " of ") + file;
+  }
+
+  /** Returns direction, position and flags, such as "read at 4096 DIRECT|HIPRI". */
+  protected final String transfer() {
+    int flags = kiFlags;
+    StringBuilder text = new StringBuilder((flags & IOCB_WRITE) != 0 ? "write" : "read");
+    text.append(" at ").append(kiPos);
+    char before = ' ';
+    for (int bit = IOCB_APPEND; bit <= IOCB_NO_TAG; bit <<= 1) {
+      String name = (flags & bit) == 0 ? "" : flagName(bit);
+      if (!name.isEmpty()) {
+        text.append(before).append(name);
+        before = '|';
+      }
+    }
+    return text.toString();
+  }
+
+  private static String flagName(int bit) {
+    return switch (bit) {
+      case IOCB_APPEND -> "APPEND";
+      case IOCB_DIRECT -> "DIRECT";
+      case IOCB_HIPRI -> "HIPRI";
+      case IOCB_DSYNC -> "DSYNC";
+      case IOCB_SYNC -> "SYNC";
+      case IOCB_NOWAIT -> "NOWAIT";
+      case IOCB_NO_TAG -> "NO_TAG";
+      default -> ""; // IOCB_WRITE
+    };
+  }
+
   static int flagsOfOpen(int openFlags) {
     int flags = 0;
     if ((openFlags & Fcntl.O_APPEND) != 0) {

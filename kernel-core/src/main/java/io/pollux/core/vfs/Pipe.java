@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
@@ -102,6 +105,7 @@ public final class Pipe {
 
   /** Reads the available bytes. Returns -EAGAIN if there are none and a writer may add some. */
   private long tryRead(IovIter to) {
+    lockdep();
     synchronized (lock) {
       if (used == 0) {
         return writers == 0 ? 0 : -Errno.EAGAIN;
@@ -153,6 +157,7 @@ public final class Pipe {
 
   /** Writes as much as fits. Returns -EAGAIN if nothing fits and a reader may make room. */
   private long tryWrite(IovIter from, boolean whole) {
+    lockdep();
     synchronized (lock) {
       if (readers == 0) {
         return -Errno.EPIPE;
@@ -180,6 +185,7 @@ public final class Pipe {
     if (table != null) {
       table.pollWait(waiters);
     }
+    lockdep();
     synchronized (lock) {
       int mask = 0;
       if (file.readable()) {
@@ -197,6 +203,7 @@ public final class Pipe {
   @LinuxSource(file = "fs/pipe.c", name = "pipe_release")
   private void release(File file) {
     boolean gone;
+    lockdep();
     synchronized (lock) {
       if (file.readable()) {
         readers--;
@@ -213,8 +220,15 @@ public final class Pipe {
   }
 
   private int used() {
+    lockdep();
     synchronized (lock) {
       return used;
+    }
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.PIPE, lock);
     }
   }
 

@@ -13,7 +13,11 @@
  * process context, shared or exclusive, and is released before an asynchronous request completes.
  * {@code inodeDioBegin} covers the rest of the I/O. A directory's iRwsem orders changes of its
  * names; the parent directory's is taken first. The lock of a descriptor table and the reference
- * count of a file are leaves.
+ * count of a file are leaves. {@link io.pollux.core.sched} has the order of all locks.
+ *
+ * <p>Dumps: {@link io.pollux.core.vfs.FileTable#describe} lists the open files of a kernel. The
+ * text of a {@link io.pollux.core.vfs.File} or a {@link io.pollux.core.vfs.Kiocb} is one line, from
+ * any thread, without a lock.
  */
 @NullMarked
 package io.pollux.core.vfs;

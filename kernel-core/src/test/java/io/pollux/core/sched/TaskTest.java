@@ -79,4 +79,47 @@ class TaskTest {
     waits.join();
     sleeps.join();
   }
+
+  @Test
+  void theTextOfATaskNamesItsThreadAndState() {
+    String thread = Thread.currentThread().getName();
+    assertThat(task).hasToString("task without a thread");
+    assertThat(task.enterKernel()).isTrue();
+    task.setPlug(() -> {});
+    task.sendSignal(2);
+    assertThat(task)
+        .hasToString("task of thread " + thread + ", in the kernel, pending signals 0x2, plugged");
+    assertThat(process.describe()).containsExactly(task.toString());
+    task.setPlug(null);
+    task.leaveKernel();
+    task.kill();
+    assertThat(task).hasToString("task of thread " + thread + ", killed, pending signals 0x102");
+    process.releaseTask(task);
+    assertThat(task).hasToString("task of an exited thread");
+    assertThat(process.describe()).isEmpty();
+    process.exit();
+  }
+
+  @Test
+  void aCallFromOutsideTheKernelIsNamed() throws InterruptedException {
+    assertThatThrownBy(task::checkInKernel)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining(" calls the kernel with the task without a thread");
+    assertThat(task.enterKernel()).isTrue();
+    task.checkInKernel();
+    Throwable[] thrown = new Throwable[1];
+    Thread other = new Thread(task::checkInKernel);
+    other.setUncaughtExceptionHandler((thread, e) -> thrown[0] = e);
+    other.start();
+    other.join();
+    assertThat(thrown[0]).isInstanceOf(AssertionError.class);
+    task.leaveKernel();
+    assertThatThrownBy(task::checkInKernel)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageStartingWith("a call from outside the kernel, by the task of thread ");
+    Task kernelTask = process.newKernelTask();
+    kernelTask.enterKernelThread();
+    kernelTask.checkInKernel();
+    process.exit();
+  }
 }

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.core.sched;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.pollux.core.Debug;
+import java.util.concurrent.locks.ReentrantLock;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The rules of the lock order, each with a violation that is named. */
+@Timeout(60)
+class LockOrderTest {
+  private final Object outer = new Object();
+  private final Object inner = new Object();
+
+  @BeforeEach
+  @AfterEach
+  void forget() {
+    LockOrder.forgetViolations();
+  }
+
+  private static void assertViolation(ThrowingCallable call, String... words) {
+    int before = LockOrder.violations().size();
+    assertThatThrownBy(call)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageStartingWith("lock order: thread " + Thread.currentThread().getName())
+        .hasMessageContainingAll(words);
+    assertThat(LockOrder.violations()).hasSize(before + 1);
+  }
+
+  @Test
+  void locksInTheirOrderAreSilent() {
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    LockOrder.acquire(LockClass.BUF, inner);
+    assertThat(LockOrder.isHeld(outer)).isTrue();
+    LockOrder.release(LockClass.I_RWSEM, outer);
+    LockOrder.release(LockClass.BUF, inner);
+    assertThat(LockOrder.isHeld(outer)).isFalse();
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    LockOrder.release(LockClass.I_RWSEM, outer);
+    assertThat(LockOrder.violations()).isEmpty();
+  }
+
+  @Test
+  void theWrongOrderNamesBothLocksAndWhereTheFirstWasTaken() {
+    takeBuf();
+    assertThatThrownBy(() -> LockOrder.acquire(LockClass.I_RWSEM, outer))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContainingAll(
+            "waits for an inode's iRwsem (I_RWSEM java.lang.Object@",
+            "while it holds a buffer's lock (BUF java.lang.Object@",
+            "; the order is I_RWSEM, BUF")
+        .cause()
+        .hasMessage("taken here: a buffer's lock")
+        .satisfies(
+            where ->
+                assertThat(where.getStackTrace())
+                    .anyMatch(frame -> frame.getMethodName().equals("takeBuf")));
+    LockOrder.release(LockClass.BUF, inner);
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    LockOrder.release(LockClass.I_RWSEM, outer);
+  }
+
+  private void takeBuf() {
+    LockOrder.acquire(LockClass.BUF, inner);
+  }
+
+  @Test
+  void aTryHasNoOrderButWhatFollowsHas() {
+    LockOrder.acquire(LockClass.BUF, inner);
+    LockOrder.tried(LockClass.PAGE, outer);
+    LockOrder.release(LockClass.BUF, inner);
+    assertViolation(() -> LockOrder.acquire(LockClass.I_RWSEM, inner), "a page's lock");
+    LockOrder.release(LockClass.PAGE, outer);
+  }
+
+  @Test
+  void twoLocksOfOneClassHaveNoOrder() {
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    assertViolation(
+        () -> LockOrder.acquire(LockClass.I_RWSEM, inner), "two locks of one class have no order");
+    LockOrder.acquire(LockClass.I_RWSEM_CHILD, inner);
+    LockOrder.release(LockClass.I_RWSEM, inner);
+    LockOrder.release(LockClass.I_RWSEM, outer);
+  }
+
+  @Test
+  void aLockThatIsNoMonitorIsNotTakenTwice() {
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    assertViolation(
+        () -> LockOrder.acquire(LockClass.I_RWSEM, outer), "waits for a lock that it holds");
+    LockOrder.release(LockClass.I_RWSEM, outer);
+  }
+
+  @Test
+  void aMonitorIsEnteredTwiceAndItsReleaseIsNoticed() {
+    LockOrder.enter(LockClass.PAGE_CACHE, outer);
+    synchronized (outer) {
+      LockOrder.enter(LockClass.PAGE_CACHE, outer);
+      synchronized (outer) {
+        assertViolation(() -> LockOrder.enter(LockClass.PIPE, inner), "a page cache");
+      }
+      assertViolation(() -> LockOrder.enter(LockClass.PIPE, inner), "a page cache");
+    }
+    LockOrder.enter(LockClass.PIPE, inner);
+    synchronized (inner) {
+      assertThat(LockOrder.isHeld(inner)).isTrue();
+    }
+    assertThat(LockOrder.isHeld(inner)).isFalse();
+  }
+
+  @Test
+  void aReentrantLockIsLikeAMonitor() {
+    ReentrantLock lock = new ReentrantLock();
+    assertThat(lock.tryLock()).isTrue();
+    LockOrder.entered(LockClass.PAGE_CACHE, lock);
+    assertViolation(() -> LockOrder.enter(LockClass.PIPE, inner), "a page cache");
+    lock.unlock();
+    LockOrder.enter(LockClass.PIPE, inner);
+    assertThat(LockOrder.isHeld(inner)).as("recorded, but never entered").isFalse();
+  }
+
+  @Test
+  void aThreadWithASpinlockDoesNotSleep() {
+    synchronized (inner) {
+      LockOrder.entered(LockClass.AIO_COMPLETION, inner);
+      assertViolation(LockOrder::maySleep, "sleeps while it holds the completionLock");
+    }
+    LockOrder.maySleep();
+    LockOrder.acquire(LockClass.BUF, inner);
+    LockOrder.maySleep();
+    LockOrder.release(LockClass.BUF, inner);
+  }
+
+  @Test
+  void aCompletionNeitherSleepsNorTakesALockThatSleeps() {
+    LockOrder.enterCompletion();
+    assertViolation(LockOrder::maySleep, "sleeps while it completes a request");
+    assertViolation(() -> LockOrder.acquire(LockClass.BUF, inner), "while it completes a request");
+    LockOrder.enter(LockClass.AIO_COMPLETION, outer);
+    LockOrder.leaveCompletion();
+    LockOrder.maySleep();
+  }
+
+  @Test
+  void aLockThatIsNotHeldIsNotReleased() {
+    assertViolation(
+        () -> LockOrder.release(LockClass.PAGE, inner), "releases without holding it: a page's");
+    assertViolation(
+        () -> LockOrder.mustHold(LockClass.PAGE, inner, "write"),
+        "calls write without a page's lock");
+    LockOrder.acquire(LockClass.PAGE, inner);
+    LockOrder.mustHold(LockClass.PAGE, inner, "write");
+    LockOrder.release(LockClass.PAGE, inner);
+  }
+
+  @Test
+  void anotherThreadMayReleaseALock() throws InterruptedException {
+    LockOrder.acquire(LockClass.BUF, inner);
+    Thread other = Thread.ofPlatform().start(() -> LockOrder.releaseFromAny(LockClass.BUF, inner));
+    other.join();
+    LockOrder.acquire(LockClass.I_RWSEM, outer);
+    LockOrder.release(LockClass.I_RWSEM, outer);
+    assertThat(LockOrder.isHeld(inner)).isFalse();
+  }
+
+  @Test
+  void anRwSemaphoreChecksItsPlace() {
+    assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
+    RwSemaphore inode = new RwSemaphore(LockClass.I_RWSEM);
+    RwSemaphore buf = new RwSemaphore(LockClass.BUF);
+    RwSemaphore other = new RwSemaphore();
+    buf.downRead(null);
+    other.downWrite(null);
+    assertViolation(() -> inode.downRead(null), "I_RWSEM", "BUF");
+    assertViolation(() -> inode.downWrite(null), "I_RWSEM", "BUF");
+    assertViolation(() -> buf.downRead(null), "waits for a lock that it holds");
+    assertThat(inode.isLocked()).isFalse();
+    assertThat(inode.downReadTrylock()).isTrue();
+    inode.upRead();
+    buf.upRead();
+    other.upWrite();
+    assertThatCode(() -> inode.downWrite(null)).doesNotThrowAnyException();
+    inode.upWrite();
+  }
+
+  @Test
+  void aTaskWithASpinlockDoesNotWait() {
+    assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
+    Task task = new UserProcess().newTask();
+    synchronized (inner) {
+      LockOrder.entered(LockClass.FILES, inner);
+      assertViolation(task::aboutToSleep, "sleeps while it holds the lock of a descriptor table");
+      assertViolation(
+          () -> new WaitQueue().waitUninterruptibly(() -> false, 1), "a descriptor table");
+    }
+  }
+}
