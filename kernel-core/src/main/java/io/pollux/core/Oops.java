@@ -2,8 +2,10 @@
 package io.pollux.core;
 
 import io.pollux.uapi.LinuxSource;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,7 @@ public final class Oops {
   private static final AtomicLong COUNT = new AtomicLong();
   private static final AtomicLong LOST = new AtomicLong();
   private static final Set<String> PRINTED = ConcurrentHashMap.newKeySet();
+  private static final List<Sink> LISTENERS = new CopyOnWriteArrayList<>();
   private static volatile Sink sink = STANDARD_ERROR;
 
   private Oops() {}
@@ -54,7 +57,11 @@ public final class Oops {
   public static void report(String where, Throwable thrown, String consequence) {
     COUNT.getAndIncrement();
     try {
-      sink.oops("kernel oops in " + where + ": " + thrown + "; " + consequence, thrown);
+      String sentence = "kernel oops in " + where + ": " + thrown + "; " + consequence;
+      for (Sink listener : LISTENERS) {
+        listener.oops(sentence, thrown);
+      }
+      sink.oops(sentence, thrown);
     } catch (Throwable e) { // no memory for the sentence: only counted
       COUNT.getAndIncrement();
     }
@@ -124,6 +131,25 @@ public final class Oops {
    */
   public static void setSink(@Nullable Sink to) {
     sink = to == null ? STANDARD_ERROR : to;
+  }
+
+  /**
+   * Adds a listener that receives the reports of failures besides the sink, of all kernels of the
+   * Java process. Warnings are not failures.
+   *
+   * @param listener the listener, until {@link #removeListener}
+   */
+  public static void addListener(Sink listener) {
+    LISTENERS.add(listener);
+  }
+
+  /**
+   * Removes a listener. A report that another thread makes meanwhile may still reach it.
+   *
+   * @param listener as added
+   */
+  public static void removeListener(Sink listener) {
+    LISTENERS.remove(listener);
   }
 
   private static void print(String sentence, @Nullable Throwable thrown) {

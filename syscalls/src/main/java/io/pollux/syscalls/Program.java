@@ -138,6 +138,23 @@ public final class Program implements AutoCloseable {
     task.sendSignal(signal);
   }
 
+  /**
+   * Kills the process, as SIGKILL does: its interruptible waits end, and its later calls fail with
+   * ESRCH. Returns at once. The process keeps its memory and files until {@link #close}. From any
+   * thread.
+   */
+  public void kill() {
+    process.kill();
+  }
+
+  /**
+   * Whether the process was killed or has exited, so that its calls fail with ESRCH. After close
+   * its memory must not be accessed. From any thread.
+   */
+  public boolean hasEnded() {
+    return process.exiting();
+  }
+
   /** Clears all pending signals. Not while the thread is in a call. */
   public void forgetSignals() {
     task.deliverSignals();

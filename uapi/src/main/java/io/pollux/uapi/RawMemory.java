@@ -12,7 +12,8 @@ import java.nio.ByteOrder;
  * <ul>
  *   <li>No access checks that the address is mapped. A user program may access what it mapped. The
  *       kernel may access what it allocated, what it pinned, and what its AddressSpace has just
- *       checked.
+ *       checked. If Java's assertions are on, an access of a structure or a value in the first page
+ *       throws an AssertionError.
  *   <li>Plain accesses need no alignment. Acquire and release accesses do: 4 bytes for an int, 8
  *       for a long.
  *   <li>Values are little-endian.
@@ -37,6 +38,9 @@ public final class RawMemory {
   @LinuxSource(file = "arch/x86/include/asm/processor.h", name = "TASK_SIZE_MAX")
   private static final long ADDRESS = (1L << 47) - 1;
 
+  /** The first page of memory is never mapped, because null pointers lie in it. */
+  private static final long FIRST_PAGE_END = 4096;
+
   private RawMemory() {}
 
   // The only place in the project that turns an address into memory.
@@ -56,6 +60,18 @@ public final class RawMemory {
     return ALL.asSlice(address, bytes);
   }
 
+  /** Returns the address that the processor accesses. With assertions on, refuses page 0. */
+  private static long at(long address) {
+    assert (address & ADDRESS) >= FIRST_PAGE_END : inPage0(address);
+    return address & ADDRESS;
+  }
+
+  private static String inPage0(long address) {
+    return String.format(
+        "no memory is mapped at %#x: a null pointer, such as the result of a peek without an event",
+        address);
+  }
+
   /** Loads 8 bytes at an address of any alignment. */
   public static long getLong(long address) {
     return getLong(address, 0);
@@ -65,7 +81,7 @@ public final class RawMemory {
    * Loads 8 bytes of a structure at an address of any alignment and an offset that is not negative.
    */
   public static long getLong(long structure, long offset) {
-    return ALL.get(LONG, (structure & ADDRESS) + offset);
+    return ALL.get(LONG, at(structure) + offset);
   }
 
   /** Stores 8 bytes at an address of any alignment. */
@@ -78,7 +94,7 @@ public final class RawMemory {
    * negative.
    */
   public static void putLong(long structure, long offset, long value) {
-    ALL.set(LONG, (structure & ADDRESS) + offset, value);
+    ALL.set(LONG, at(structure) + offset, value);
   }
 
   /** Loads 4 bytes at an address of any alignment. */
@@ -90,7 +106,7 @@ public final class RawMemory {
    * Loads 4 bytes of a structure at an address of any alignment and an offset that is not negative.
    */
   public static int getInt(long structure, long offset) {
-    return ALL.get(INT, (structure & ADDRESS) + offset);
+    return ALL.get(INT, at(structure) + offset);
   }
 
   /** Stores 4 bytes at an address of any alignment. */
@@ -103,7 +119,7 @@ public final class RawMemory {
    * negative.
    */
   public static void putInt(long structure, long offset, int value) {
-    ALL.set(INT, (structure & ADDRESS) + offset, value);
+    ALL.set(INT, at(structure) + offset, value);
   }
 
   /** Loads 2 bytes at an address of any alignment. */
@@ -115,7 +131,7 @@ public final class RawMemory {
    * Loads 2 bytes of a structure at an address of any alignment and an offset that is not negative.
    */
   public static short getShort(long structure, long offset) {
-    return ALL.get(SHORT, (structure & ADDRESS) + offset);
+    return ALL.get(SHORT, at(structure) + offset);
   }
 
   /** Stores 2 bytes at an address of any alignment. */
@@ -128,7 +144,7 @@ public final class RawMemory {
    * negative.
    */
   public static void putShort(long structure, long offset, short value) {
-    ALL.set(SHORT, (structure & ADDRESS) + offset, value);
+    ALL.set(SHORT, at(structure) + offset, value);
   }
 
   /** Loads a byte. */
@@ -140,7 +156,7 @@ public final class RawMemory {
    * Loads a byte of a structure at an address of any alignment and an offset that is not negative.
    */
   public static byte getByte(long structure, long offset) {
-    return ALL.get(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset);
+    return ALL.get(ValueLayout.JAVA_BYTE, at(structure) + offset);
   }
 
   /** Stores a byte. */
@@ -152,7 +168,7 @@ public final class RawMemory {
    * Stores a byte of a structure at an address of any alignment and an offset that is not negative.
    */
   public static void putByte(long structure, long offset, byte value) {
-    ALL.set(ValueLayout.JAVA_BYTE, (structure & ADDRESS) + offset, value);
+    ALL.set(ValueLayout.JAVA_BYTE, at(structure) + offset, value);
   }
 
   /**
@@ -162,7 +178,7 @@ public final class RawMemory {
    * @param address 4-byte aligned
    */
   public static int getIntAcquire(long address) {
-    return (int) ORDERED_INT.getAcquire(ALL, address & ADDRESS);
+    return (int) ORDERED_INT.getAcquire(ALL, at(address));
   }
 
   /**
@@ -172,7 +188,7 @@ public final class RawMemory {
    * @param address 4-byte aligned
    */
   public static void putIntRelease(long address, int value) {
-    ORDERED_INT.setRelease(ALL, address & ADDRESS, value);
+    ORDERED_INT.setRelease(ALL, at(address), value);
   }
 
   /**

@@ -25,6 +25,7 @@ public final class UserFiles implements AutoCloseable {
   private final UserMemory memory;
   private final long path;
   private final long answer;
+  private boolean closed;
 
   /**
    * Creates the file calls of a program.
@@ -117,6 +118,7 @@ public final class UserFiles implements AutoCloseable {
    */
   public FileStatus fstat(int fd) {
     assert Stat.SIZE <= DIRENTS;
+    requireOpen();
     SyscallException.check("fstat", program.syscall(Nr.FSTAT, fd, answer));
     return FileStatus.read(answer);
   }
@@ -176,6 +178,7 @@ public final class UserFiles implements AutoCloseable {
    * @return its entries in its own order, with "." and ".."
    */
   public List<DirEntry> readDirectory(int fd) {
+    requireOpen();
     List<DirEntry> entries = new ArrayList<>();
     while (true) {
       long end =
@@ -203,7 +206,18 @@ public final class UserFiles implements AutoCloseable {
     return PathName.of(field.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
   }
 
+  /** The memory for names and results is not there after close, or the end of the program. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the files of a program are used after their close");
+    }
+    if (program.hasEnded()) {
+      throw new IllegalStateException("the files of a program are used after its end");
+    }
+  }
+
   private void put(PathName name) {
+    requireOpen();
     byte[] bytes = name.bytes();
     if (bytes.length >= PATH_MAX) {
       // the kernel's error for such a name
@@ -213,8 +227,12 @@ public final class UserFiles implements AutoCloseable {
     RawMemory.putByte(path + bytes.length, (byte) 0);
   }
 
+  /**
+   * Unmaps the memory for names and results. Descriptors stay open. Does nothing the second time.
+   */
   @Override
   public void close() {
+    closed = true;
     memory.close();
   }
 }

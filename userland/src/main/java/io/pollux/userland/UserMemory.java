@@ -15,6 +15,7 @@ public final class UserMemory implements AutoCloseable {
   private final Program program;
   private final long address;
   private final long bytes;
+  private boolean closed;
 
   private UserMemory(Program program, long address, long bytes) {
     this.program = program;
@@ -54,8 +55,13 @@ public final class UserMemory implements AutoCloseable {
     return (bytes + PAGE_SIZE - 1) & -PAGE_SIZE;
   }
 
-  /** Returns the page-aligned address of the first byte. */
+  /**
+   * Returns the page-aligned address of the first byte.
+   *
+   * @throws IllegalStateException if the memory was unmapped, or the program has ended
+   */
   public long address() {
+    requireMapped();
     return address;
   }
 
@@ -64,13 +70,33 @@ public final class UserMemory implements AutoCloseable {
     return bytes;
   }
 
-  /** Returns the memory for bulk work. It must not be used after close. */
+  /**
+   * Returns the memory for bulk work. It must not be used after close.
+   *
+   * @throws IllegalStateException if the memory was unmapped, or the program has ended
+   */
   public MemorySegment segment() {
+    requireMapped();
     return RawMemory.segment(address, bytes);
   }
 
+  private void requireMapped() {
+    if (closed) {
+      throw new IllegalStateException("the memory is used after its close");
+    }
+    if (program.hasEnded()) {
+      throw new IllegalStateException("the memory is used after the end of its program");
+    }
+  }
+
+  /** Unmaps the memory. Does nothing after the end of the program, or the second time. */
   @Override
   public void close() {
+    if (closed || program.hasEnded()) {
+      closed = true;
+      return;
+    }
+    closed = true;
     SyscallException.check("munmap", program.syscall(Nr.MUNMAP, address, bytes));
   }
 }

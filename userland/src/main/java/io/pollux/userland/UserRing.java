@@ -47,6 +47,7 @@ public final class UserRing implements AutoCloseable {
   private int cqHead;
   private int cqHeadShown; // the head that the kernel sees
   private int cqTail; // as last read; the kernel's may be ahead
+  private boolean closed;
 
   private UserRing(Program program, int slots, int flags, int bufferBytes) {
     this.program = program;
@@ -108,9 +109,25 @@ public final class UserRing implements AutoCloseable {
    * Returns the next slot. It stays the same until it is pushed.
    *
    * @return the slot, or -1 if all are in use, or the event of its previous I/O was not consumed
+   * @throws IllegalStateException if the ring was closed
    */
   public int take() {
-    return outstanding == slots - 1 || busy[sqTail] ? -1 : sqTail;
+    return outstanding == slots - 1 || busy[sqTail] ? noSlot() : sqTail;
+  }
+
+  /** Close takes all slots, so that take finds out here. */
+  private int noSlot() {
+    requireOpen();
+    return -1;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("a ring is used after its close");
+    }
+    if (program.hasEnded()) {
+      throw new IllegalStateException("a ring is used after the end of its program");
+    }
   }
 
   /**
@@ -251,6 +268,7 @@ public final class UserRing implements AutoCloseable {
   }
 
   private long enter(int toSubmit, int minComplete, int how) {
+    requireOpen();
     publish();
     long result = program.syscall(Nr.IO_RING_ENTER, context, toSubmit, minComplete, how);
     if (result > 0) {
@@ -275,6 +293,7 @@ public final class UserRing implements AutoCloseable {
 
   /** Returns the number of events not consumed. */
   private int ready() {
+    requireOpen();
     cqTail = AioIoEventRing.tail(cq);
     return cqTail >= cqHead ? cqTail - cqHead : cqTail + slots - cqHead;
   }
@@ -283,9 +302,12 @@ public final class UserRing implements AutoCloseable {
    * Returns the oldest event not consumed.
    *
    * @return address of the {@link IoEvent}, or 0 if there is none
+   * @throws IllegalStateException if there is none, and the ring was closed or its program has
+   *     ended
    */
   public long peek() {
     if (cqHead == cqTail) {
+      requireOpen();
       publishHead();
       // acquire: pairs with the kernel's release, after it wrote the events
       cqTail = AioIoEventRing.tail(cq);
@@ -299,9 +321,12 @@ public final class UserRing implements AutoCloseable {
   /**
    * Returns the slot of an event.
    *
-   * @param event the result of peek
+   * @param event the result of peek, not 0
    */
   public int slot(long event) {
+    if (event == 0) {
+      throw new IllegalStateException("there is no event: peek has returned 0");
+    }
     return (int) IoEvent.obj(event);
   }
 
@@ -309,7 +334,7 @@ public final class UserRing implements AutoCloseable {
    * Frees an event's slot and its place in the completion ring. The kernel sees the free place when
    * peek finds no event, or at the next {@link #enter} or {@link #wakeUp}.
    *
-   * @param event the result of peek
+   * @param event the result of peek, not 0
    */
   public void consume(long event) {
     busy[slot(event)] = false;
@@ -327,6 +352,7 @@ public final class UserRing implements AutoCloseable {
    * @return 1 if a call was made, 0 if it was not necessary, or a negative errno
    */
   public long wakeUp() {
+    requireOpen();
     publish();
     // Full: the tail must be visible before the flag is read. The thread writes the flag first and
     // then reads the tail, so that one of the two sees the other's write.
@@ -359,8 +385,21 @@ public final class UserRing implements AutoCloseable {
     return cqTail;
   }
 
+  /**
+   * Destroys the context, which waits for all I/Os in flight, and unmaps the memory. Does nothing
+   * after the end of the program, or the second time.
+   */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    outstanding = slots - 1;
+    cqTail = cqHead;
+    if (program.hasEnded()) {
+      return;
+    }
     SyscallException.check("io_destroy", program.syscall(Nr.IO_DESTROY, context));
     memory.close();
   }

@@ -5,6 +5,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,9 +14,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The first mmap reserves the window's address space. Memory backs it from its start to the
  * highest mapping so far. If the host limits the address space (RLIMIT_AS), the window is smaller.
+ * Its size limits what the program can map: a larger mmap fails with ENOMEM.
  */
 public final class WindowSpace extends AddressSpace {
-  /** Size of the window if the host has no limit. */
+  /** Size of the window in bytes if the creator names none and the host has no limit. */
   static final long WINDOW_BYTES = 1L << 36;
 
   /**
@@ -75,6 +77,8 @@ public final class WindowSpace extends AddressSpace {
 
   private static final Vma[] NONE = {};
 
+  private final long windowBytes;
+  private final Consumer<ReservedMemory> disposal;
   private final Object lock = new Object();
   // unmapped, still pinned; under the lock
   private final List<UserPages> zombies = new ArrayList<>();
@@ -89,8 +93,27 @@ public final class WindowSpace extends AddressSpace {
   /** Written under the lock, read without it. */
   private volatile Vmas vmas = new Vmas(NONE);
 
-  /** Creates an empty address space. */
-  public WindowSpace() {}
+  /** Creates an empty address space with a window of 64 GiB. */
+  public WindowSpace() {
+    this(WINDOW_BYTES, ReservedMemory::close);
+  }
+
+  /**
+   * Creates an empty address space.
+   *
+   * @param windowBytes size of the window in bytes, a positive multiple of 2 MiB
+   * @param disposal gets the window once the address space is closed and no page of it is pinned,
+   *     and owns it from then on; from any context. A disposal that keeps the window makes a late
+   *     access of the program harmless: the window then reads as zeroes.
+   */
+  public WindowSpace(long windowBytes, Consumer<ReservedMemory> disposal) {
+    if (windowBytes <= 0 || windowBytes % SMALLEST_WINDOW != 0) {
+      throw new IllegalArgumentException(
+          "a window is a positive multiple of 2 MiB, and not " + windowBytes + " bytes");
+    }
+    this.windowBytes = windowBytes;
+    this.disposal = disposal;
+  }
 
   /**
    * Returns the window, reserved by the first mapping. Null if the host has no address space. Under
@@ -100,13 +123,13 @@ public final class WindowSpace extends AddressSpace {
    */
   private @Nullable ReservedMemory window(long needed) {
     if (window == null) {
-      long bytes = WINDOW_BYTES;
+      long bytes = windowBytes;
       ReservedMemory made = ReservedMemory.of(bytes);
       while (made == null && bytes > SMALLEST_WINDOW) {
         bytes >>= 1;
         made = ReservedMemory.of(bytes);
       }
-      if (made != null && bytes < WINDOW_BYTES) {
+      if (made != null && bytes < windowBytes) {
         made.close();
         long enough = (needed + SMALLEST_WINDOW - 1) & -SMALLEST_WINDOW;
         made = ReservedMemory.of(Math.max(Math.max(bytes >> SHARE_SHIFT, SMALLEST_WINDOW), enough));
@@ -125,7 +148,7 @@ public final class WindowSpace extends AddressSpace {
     if (length <= 0) {
       return length == 0 ? -Errno.EINVAL : -Errno.ENOMEM;
     }
-    if (length > WINDOW_BYTES) {
+    if (length > windowBytes) {
       return -Errno.ENOMEM;
     }
     long bytes = (length + HostMemory.PAGE_SIZE - 1) & -HostMemory.PAGE_SIZE;
@@ -254,7 +277,7 @@ public final class WindowSpace extends AddressSpace {
 
   private void closeIfUnpinned() {
     if (zombies.isEmpty() && window != null) {
-      window.close();
+      disposal.accept(window);
     }
   }
 

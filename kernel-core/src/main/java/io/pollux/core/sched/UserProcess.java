@@ -8,7 +8,7 @@ import io.pollux.core.mm.WindowSpace;
 import io.pollux.uapi.LinuxSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** A process: memory, descriptors and limits that its tasks share. */
@@ -19,10 +19,15 @@ public final class UserProcess {
 
   private static final long EXIT_PAUSE_NANOS = 50_000;
 
+  // The states of a process, in their order.
+  private static final int RUNNING = 0;
+  private static final int KILLED = 1;
+  private static final int EXITING = 2;
+
   private final AddressSpace mm;
   private final TaskFiles files;
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
-  private final AtomicBoolean exiting = new AtomicBoolean();
+  private final AtomicInteger state = new AtomicInteger(RUNNING);
   private volatile boolean privileged = true;
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
@@ -139,9 +144,23 @@ public final class UserProcess {
     privileged = false;
   }
 
-  /** Whether the process exits: {@link #exit} was called. No system call starts then. */
+  /**
+   * Whether the process was killed or exits: {@link #kill} or {@link #exit} was called. No system
+   * call starts then.
+   */
   public boolean exiting() {
-    return exiting.get();
+    return state.get() != RUNNING;
+  }
+
+  /**
+   * Kills the process: refuses further system calls, and interrupts the waits of those that run.
+   * Does not wait for them. The process keeps its memory, files and contexts until {@link #exit}.
+   * From any thread.
+   */
+  @LinuxSource(file = "kernel/signal.c", name = "do_send_sig_info")
+  public void kill() {
+    state.compareAndSet(RUNNING, KILLED);
+    killTasks(); // after the state: a task that enters later sees the state
   }
 
   /**
@@ -151,7 +170,7 @@ public final class UserProcess {
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void exit() {
-    if (!exiting.compareAndSet(false, true)) {
+    if (state.getAndSet(EXITING) == EXITING) {
       return;
     }
     // bounded: a kill interrupts each interruptible wait; other waits are for such a wait or for a
