@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.testkit;
 
+import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.IoEvent;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.assertj.core.api.AbstractAssert;
+import org.jspecify.annotations.Nullable;
 
 /** Assertions on a copy of an event. Failures name the errno. */
-public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.Event> {
-  /**
-   * A copy of a {@code struct io_event}.
-   *
-   * @param data the {@code aio_data} of the request
-   * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts
-   * @param res bytes transferred, or a negative errno
-   * @param res2 second result
-   */
-  public record Event(long data, long obj, long res, long res2) {
-    @Override
-    public String toString() {
-      return String.format(
-          "[data %#x, obj %#x, res %s, res2 %d]", data, obj, CallAssert.show(res), res2);
-    }
-  }
-
+public final class EventAssert extends AbstractAssert<EventAssert, Event> {
   private EventAssert(Event event) {
     super(event, EventAssert.class);
   }
@@ -36,15 +22,22 @@ public final class EventAssert extends AbstractAssert<EventAssert, EventAssert.E
    *     fails
    */
   public static EventAssert assertThatEvent(long address) {
-    if (address == 0) {
+    if (address >= 0 && address < HostMemory.PAGE_SIZE) {
       throw new AssertionError("expected an event, but there is none");
     }
-    return new EventAssert(
-        new Event(
-            IoEvent.data(address),
-            IoEvent.obj(address),
-            IoEvent.res(address),
-            IoEvent.res2(address)));
+    return new EventAssert(Event.at(address));
+  }
+
+  /**
+   * Starts assertions on a copy of an event.
+   *
+   * @param event the copy; null fails
+   */
+  public static EventAssert assertThatEvent(@Nullable Event event) {
+    if (event == null) {
+      throw new AssertionError("expected an event, but there is none");
+    }
+    return new EventAssert(event);
   }
 
   /**

@@ -21,10 +21,26 @@ import java.nio.file.Path;
 /**
  * A disk of a test: a driver and its device. The kernel that it is added to closes it.
  *
- * @param driver closed with the kernel
+ * @param driver the driver
  * @param device programs open it as /dev/NAME
+ * @param resource closed with the kernel: the driver, or what it consists of
  */
-public record TestDisk(AutoCloseable driver, BlockDevice device) {
+public record TestDisk(Object driver, BlockDevice device, AutoCloseable resource) {
+  /** The sample, loaded once for all kernels of the Java process, which cannot write to it. */
+  private static final class Sample {
+    static final RamDisk MEMORY = SampleImage.load();
+  }
+
+  /**
+   * Creates a disk whose driver is closed with the kernel.
+   *
+   * @param driver the driver
+   * @param device programs open it as /dev/NAME
+   */
+  public TestDisk(AutoCloseable driver, BlockDevice device) {
+    this(driver, device, driver);
+  }
+
   /** Creates a disk for each kernel. */
   @FunctionalInterface
   public interface Source {
@@ -46,12 +62,12 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
     return (name, dev) -> of(new RamDisk(bytes), name, dev);
   }
 
-  /** Creates disks in memory with the sample image, read-only. */
+  /**
+   * Creates disks in memory with the sample image, read-only. All of them share one copy of the
+   * image, which is loaded for the first.
+   */
   public static Source sample() {
-    return (name, dev) -> {
-      RamDisk disk = SampleImage.load();
-      return new TestDisk(disk, disk.disk(name, dev, true));
-    };
+    return (name, dev) -> shared(Sample.MEMORY, true).open(name, dev);
   }
 
   /**
@@ -91,7 +107,7 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
    * @param readOnly whether writes are refused
    */
   public static Source shared(RamDisk memory, boolean readOnly) {
-    return (name, dev) -> new TestDisk(() -> {}, memory.disk(name, dev, readOnly));
+    return (name, dev) -> new TestDisk(memory, memory.disk(name, dev, readOnly), () -> {});
   }
 
   /**
@@ -103,7 +119,7 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   public static Source driven(BlkMqOps ops, long bytes) {
     return (name, dev) -> {
       RequestQueue queue = new RequestQueue(ops, BlkTypes.SECTOR_SIZE, RequestQueue.DEFAULT_DEPTH);
-      return new TestDisk(ops::close, new BlockDevice(name, dev, bytes, false, queue));
+      return new TestDisk(ops, new BlockDevice(name, dev, bytes, false, queue), ops::close);
     };
   }
 
@@ -135,7 +151,7 @@ public record TestDisk(AutoCloseable driver, BlockDevice device) {
   }
 
   /**
-   * Creates disks in memory with the sample image, read-only, with faults.
+   * Creates disks in memory with the sample image, read-only, with faults. Each has its own copy.
    *
    * @param plan the faults
    */

@@ -9,11 +9,16 @@ import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
+import io.pollux.core.mm.ReservedMemory;
+import io.pollux.core.mm.WindowSpace;
+import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.FilesStruct;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Errno;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +29,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A kernel with named disks and a check for leaks. Close exits all of its programs, then fails if
- * the kernel still holds something, or if the programs take longer than {@link #PATIENCE}.
+ * the kernel still holds something, or if the programs take longer than {@link #PATIENCE}. Close
+ * then kills them and describes what they wait for.
  *
  * <p>Only one thread at a time may use it. Each program may belong to another thread.
  */
@@ -39,21 +45,56 @@ public final class TestKernel implements AutoCloseable {
    */
   public static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  /**
+   * How much memory a program can map in bytes, if the test does not choose it: 256 MiB. The host
+   * reserves address space for it.
+   */
+  public static final long WINDOW_BYTES = 256 << 20;
+
+  /** How long {@link #rescue} waits after each of its steps. */
+  private static final Duration AFTER_KILL = Duration.ofSeconds(1);
+
+  private static final Duration AFTER_SHUTDOWN = Duration.ofSeconds(3);
+  private static final Duration AFTER_LOSS = Duration.ofSeconds(10);
+
+  /** Maximum number of failures of the kernel that are kept. */
+  private static final int MAX_REPORTS = 8;
+
   // the major number of block devices without their own
   private static final long FIRST_DEV = 259L << 8;
 
   private final Kernel kernel = Kernel.boot();
   private final Map<String, TestDisk> disks = new LinkedHashMap<>();
   private final List<Program> programs = new ArrayList<>();
-  private final long oopses = Oops.count();
-  private boolean mayOops;
+  // the memory of programs that have exited, so that a late access finds zeroes; under its lock
+  private final List<ReservedMemory> windows = new ArrayList<>();
+  private final List<Report> reports = new ArrayList<>(); // under its lock
+  private final Oops.Sink listener = this::report;
+  private final long windowBytes;
+  private volatile boolean mayOops;
   private boolean closed;
+  private boolean windowsFreed; // under the lock of windows
 
-  private TestKernel() {}
+  /** A failure of the kernel. */
+  private record Report(String sentence, @Nullable Throwable thrown) {}
 
-  /** Boots a kernel without disks. */
+  private TestKernel(long windowBytes) {
+    this.windowBytes = windowBytes;
+    Oops.addListener(listener);
+  }
+
+  /** Boots a kernel without disks, whose programs can map {@link #WINDOW_BYTES}. */
   public static TestKernel boot() {
-    return new TestKernel();
+    return boot(WINDOW_BYTES);
+  }
+
+  /**
+   * Boots a kernel without disks.
+   *
+   * @param windowBytes how much memory a program can map in bytes, a positive multiple of 2 MiB
+   */
+  public static TestKernel boot(long windowBytes) {
+    return new TestKernel(windowBytes);
   }
 
   /**
@@ -134,11 +175,35 @@ public final class TestKernel implements AutoCloseable {
    * @return the program, which belongs to the thread that makes its first call
    */
   public Program newProgram() {
-    Program program = kernel.newProgram();
+    WindowSpace memory = new WindowSpace(windowBytes, this::keep);
+    Program program = kernel.newProgram(new UserProcess(memory, new FilesStruct()));
     synchronized (programs) {
       programs.add(program);
     }
     return program;
+  }
+
+  /** Keeps the memory of a program that has exited until the end of the test. */
+  private void keep(ReservedMemory window) {
+    synchronized (windows) {
+      if (!windowsFreed) {
+        windows.add(window);
+        return;
+      }
+    }
+    window.close();
+  }
+
+  /** Returns the disks by name, in the order of their addition. */
+  Map<String, TestDisk> testDisks() {
+    return Collections.unmodifiableMap(disks);
+  }
+
+  /** Returns all programs, with those that have exited. */
+  List<Program> programs() {
+    synchronized (programs) {
+      return List.copyOf(programs);
+    }
   }
 
   /** Returns the kernel itself. */
@@ -155,11 +220,44 @@ public final class TestKernel implements AutoCloseable {
     return this;
   }
 
+  private void report(String sentence, @Nullable Throwable thrown) {
+    synchronized (reports) {
+      if (reports.size() < MAX_REPORTS) {
+        reports.add(new Report(sentence, thrown));
+      }
+    }
+  }
+
+  /**
+   * Returns the first failure of the kernel since the last call, with later ones suppressed; null
+   * if there is none, or failures are permitted. An AssertionError of a driver is returned itself.
+   */
+  @Nullable Throwable takeFailure() {
+    List<Report> taken;
+    synchronized (reports) {
+      taken = List.copyOf(reports);
+      reports.clear();
+    }
+    if (mayOops || taken.isEmpty()) {
+      return null;
+    }
+    Report first = taken.getFirst();
+    Throwable cause = first.thrown();
+    Throwable failure =
+        cause instanceof AssertionError ? cause : new AssertionError(first.sentence(), cause);
+    for (Report later : taken.subList(1, taken.size())) {
+      if (later.thrown() != cause) {
+        failure.addSuppressed(new AssertionError(later.sentence(), later.thrown()));
+      }
+    }
+    return failure;
+  }
+
   private void assertNoOops() {
-    if (!mayOops) {
-      assertThat(Oops.count() - oopses)
-          .as("failures of the kernel itself, which stand in the output")
-          .isZero();
+    switch (takeFailure()) {
+      case null -> {}
+      case AssertionError e -> throw e;
+      case Throwable e -> throw new AssertionError("the kernel reported a failure", e);
     }
   }
 
@@ -180,9 +278,68 @@ public final class TestKernel implements AutoCloseable {
     assertThat(held).as("what the kernel still holds").isEmpty();
   }
 
+  /** A wait with a limit. */
+  @FunctionalInterface
+  interface Wait {
+    /** Waits for at most some nanoseconds. Returns whether the condition holds. */
+    boolean await(long nanos) throws InterruptedException;
+  }
+
+  /**
+   * Makes a stuck thread return from the kernel, in steps, until it does. First it kills the
+   * programs and interrupts the thread, and held requests fail with EIO. Then it shuts the disks
+   * down, so that all requests fail with EIO. At last teardowns of aio contexts give up requests
+   * without progress.
+   *
+   * @param stuck the thread
+   * @param returned waits until the thread has returned
+   * @return whether it has
+   */
+  boolean rescue(Thread stuck, Wait returned) {
+    mayOops = true; // failures are a consequence now
+    boolean interrupted = false;
+    try {
+      programs().forEach(Program::kill);
+      stuck.interrupt();
+      for (TestDisk disk : disks.values()) {
+        if (disk.driver() instanceof HeldDisk held) {
+          held.failThrough(Errno.EIO);
+        }
+      }
+      if (returned.await(AFTER_KILL.toNanos())) {
+        return true;
+      }
+      if (!KernelDump.anyInKernel()) {
+        return returned.await(AFTER_KILL.toNanos());
+      }
+      for (TestDisk disk : disks.values()) {
+        disk.device()
+            .queue()
+            .shutDown("a test", new AssertionError("a call did not return within its limit"));
+      }
+      if (returned.await(AFTER_SHUTDOWN.toNanos())) {
+        return true;
+      }
+      Oops.loseRequest();
+      return returned.await(AFTER_LOSS.toNanos());
+    } catch (InterruptedException e) {
+      interrupted = true;
+      return false;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
   /** Exits the programs, checks that nothing is held, and shuts down the kernel and the disks. */
   @Override
   public void close() {
+    close(PATIENCE.toMillis());
+  }
+
+  /** Closes as {@link #close()}, and waits at most some milliseconds for the programs. */
+  void close(long patienceMillis) {
     if (closed) {
       return;
     }
@@ -194,7 +351,7 @@ public final class TestKernel implements AutoCloseable {
     }
     // If the programs do not exit, the kernel and the disks stay open, because a thread still uses
     // them.
-    endPrograms();
+    endPrograms(patienceMillis);
     AutoCloseable last = this::shutDown;
     try (last) { // closed even if something is held; its exception does not hide that
       assertNothingHeld();
@@ -207,18 +364,14 @@ public final class TestKernel implements AutoCloseable {
   }
 
   /** Exits the programs on another thread, because each exit waits for its requests in flight. */
-  private void endPrograms() {
+  private void endPrograms(long patienceMillis) {
     CountDownLatch ended = new CountDownLatch(1);
     @Nullable Throwable[] failure = new Throwable[1];
     Thread closer =
         new Thread(
             () -> {
               try {
-                List<Program> left;
-                synchronized (programs) {
-                  left = List.copyOf(programs);
-                }
-                left.forEach(Program::close);
+                programs().forEach(Program::close);
               } catch (Throwable e) {
                 failure[0] = e;
               } finally {
@@ -229,12 +382,8 @@ public final class TestKernel implements AutoCloseable {
     closer.setDaemon(true);
     closer.start();
     try {
-      if (!ended.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-        AssertionError stuck =
-            new AssertionError(
-                "a program has not ended after " + PATIENCE.toSeconds() + " seconds");
-        stuck.setStackTrace(closer.getStackTrace());
-        throw stuck;
+      if (!ended.await(patienceMillis, TimeUnit.MILLISECONDS)) {
+        throw stuck(closer, ended, patienceMillis);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -245,11 +394,42 @@ public final class TestKernel implements AutoCloseable {
     }
   }
 
+  /** Describes an exit that does not return, and forces it. Shuts down if that helps. */
+  private AssertionError stuck(Thread closer, CountDownLatch ended, long patienceMillis) {
+    StackTraceElement[] stack = closer.getStackTrace();
+    String dump = KernelDump.of(this);
+    boolean returned = rescue(closer, nanos -> ended.await(nanos, TimeUnit.NANOSECONDS));
+    AssertionError stuck =
+        new AssertionError(
+            "a program has not ended after "
+                + patienceMillis
+                + " ms"
+                + (returned ? "; the requests of its disks failed with EIO\n" : "\n")
+                + dump);
+    stuck.setStackTrace(stack);
+    if (returned) {
+      try {
+        shutDown();
+      } catch (AssertionError e) {
+        stuck.addSuppressed(e);
+      }
+    }
+    return stuck;
+  }
+
   private void shutDown() {
     Throwable first = closed(kernel, null);
     for (TestDisk disk : disks.values()) {
-      first = closed(disk.driver(), first);
+      first = closed(disk.resource(), first);
     }
+    List<ReservedMemory> free;
+    synchronized (windows) {
+      windowsFreed = true;
+      free = List.copyOf(windows);
+      windows.clear();
+    }
+    free.forEach(ReservedMemory::close);
+    Oops.removeListener(listener);
     if (first != null) {
       throw new AssertionError("the kernel did not shut down", first);
     }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.testkit;
+
+import java.io.Serial;
+
+/** Says with which seed a test failed, among the suppressed exceptions of the failure. */
+final class Replay extends RuntimeException {
+  @Serial private static final long serialVersionUID = 1L;
+
+  Replay(long seed) {
+    super("the seed is " + seed + "; -Dpollux.seed=" + seed + " replays it", null, false, false);
+  }
+}

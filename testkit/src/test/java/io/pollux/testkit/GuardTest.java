@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.testkit;
+
+import static io.pollux.testkit.FaultyClasses.BY_THE_DRIVER;
+import static io.pollux.testkit.FaultyClasses.BY_THE_TEST;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+
+import java.util.List;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.platform.launcher.EngineFilter;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+import org.junit.platform.launcher.listeners.TestExecutionSummary;
+
+/** Faulty tests end with a failure that names the fault, instead of a hang or a crash. */
+@Timeout(120)
+class GuardTest {
+  /** Runs a class of one test and returns what JUnit shows. */
+  private static Throwable failureOf(Class<?> faulty) {
+    SummaryGeneratingListener listener = new SummaryGeneratingListener();
+    LauncherFactory.create()
+        .execute(
+            LauncherDiscoveryRequestBuilder.request()
+                .selectors(selectClass(faulty))
+                .filters(EngineFilter.includeEngines("junit-jupiter"))
+                .build(),
+            listener);
+    assertThat(listener.getSummary().getTestsFoundCount()).isEqualTo(1);
+    List<TestExecutionSummary.Failure> failures = listener.getSummary().getFailures();
+    assertThat(failures).hasSize(1);
+    return failures.getFirst().getException();
+  }
+
+  private static Throwable limitOf(Class<?> faulty) {
+    Throwable failure = failureOf(faulty);
+    assertThat(failure)
+        .isInstanceOf(AssertionError.class)
+        .hasMessageStartingWith("the test took longer than its limit of ")
+        .hasMessageContaining("the kernel holds:")
+        .hasMessageContaining("threads:");
+    return failure;
+  }
+
+  @Test
+  void anEventThatIsNotThereIsNamed() {
+    assertThat(failureOf(FaultyClasses.ReadsNoEvent.class))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("no memory is mapped at 0x0");
+  }
+
+  @Test
+  void theTestsOwnFailureIsShownThoughItsRingCouldNotBeClosed() {
+    Throwable failure = failureOf(FaultyClasses.FailsInFlight.class);
+    assertThat(failure).hasMessage(BY_THE_TEST);
+    assertThat(failure.getSuppressed()).hasSize(1);
+    assertThat(failure.getSuppressed()[0])
+        .hasMessageContaining("longer than its limit of 1 s")
+        .hasMessageContaining("requests of its disks failed with EIO")
+        .hasMessageContaining("queue 1 (polled), tag 0: read, sector 8, 8 sectors, held for");
+  }
+
+  @Test
+  void aWaitForAnEventIsEndedWithADump() {
+    Throwable failure = limitOf(FaultyClasses.WaitsForAnEvent.class);
+    assertThat(failure)
+        .hasMessageContaining("read, sector 8, 8 sectors")
+        .hasMessageContaining("open files: 1")
+        .hasMessageContaining("0: runs, pins")
+        .hasMessageContaining("io.pollux.syscalls.Program.syscall");
+    assertThat(failure.getStackTrace())
+        .anyMatch(frame -> frame.getClassName().endsWith("FaultyClasses$WaitsForAnEvent"));
+  }
+
+  @Test
+  void aLoopOnPeekEndsWithItsProgram() {
+    Throwable failure = limitOf(FaultyClasses.SpinsOnPeek.class);
+    assertThat(failure.getSuppressed()[0])
+        .hasMessage("a ring is used after the end of its program");
+  }
+
+  @Test
+  void aTestThatNeverReturnsIsLeftBehind() {
+    try {
+      assertThat(limitOf(FaultyClasses.SpinsInJava.class))
+          .hasMessageContaining("was left behind")
+          .hasMessageContaining("FaultyClasses$SpinsInJava.test");
+    } finally {
+      FaultyClasses.SpinsInJava.enough = true;
+    }
+  }
+
+  @Test
+  void aWaitInJavaIsInterrupted() {
+    assertThat(limitOf(FaultyClasses.WaitsInJava.class).getSuppressed()[0])
+        .isInstanceOf(InterruptedException.class);
+  }
+
+  @Test
+  void aTimeoutOfJUnitEndsAnUninterruptibleWait() {
+    Throwable failure = failureOf(FaultyClasses.TimesOutUninterruptibly.class);
+    assertThat(failure).isInstanceOf(TimeoutException.class);
+    assertThat(failure.getSuppressed()[0])
+        .hasMessageStartingWith("the test was interrupted")
+        .hasMessageContaining("queue 0 (with interrupt), tag 0: read, sector 0, 8 sectors");
+  }
+
+  @Test
+  void aProgramOnAnotherThreadIsEndedToo() {
+    assertThat(limitOf(FaultyClasses.JoinsAnotherProgram.class))
+        .hasMessageContaining("io.pollux.syscalls.Program.syscall");
+  }
+
+  @Test
+  void theAssertionOfADriverIsShownFirst() {
+    Throwable failure = failureOf(FaultyClasses.DriverAsserts.class);
+    assertThat(failure).isInstanceOf(AssertionError.class).hasMessage(BY_THE_DRIVER);
+    assertThat(failure.getSuppressed()[0]).hasMessageContaining("answered -EIO");
+  }
+
+  @Test
+  void aDriverThatKeepsItsRequestsEndsWithTheLimit() {
+    Throwable failure = failureOf(FaultyClasses.DriverKeepsRequests.class);
+    assertThat(failure).isInstanceOf(AssertionError.class).hasMessage(BY_THE_DRIVER);
+    assertThat(failure.getSuppressed()[0])
+        .hasMessageStartingWith("the test took longer than its limit of 2 s")
+        .hasMessageContaining("own0: 1 tags in use");
+  }
+
+  @Test
+  void aSeedIsPrintedAndReplayed() {
+    Throwable failure = failureOf(FaultyClasses.FailsWithASeed.class);
+    Matcher seed =
+        Pattern.compile("-Dpollux\\.seed=(-?\\d+) ")
+            .matcher(failure.getSuppressed()[0].getMessage());
+    assertThat(seed.find()).isTrue();
+    assertThat(failure).hasMessage(BY_THE_TEST + " " + seed.group(1));
+    assertThat(failureOf(FaultyClasses.FailsWithASeed.class))
+        .as("a new seed for each run")
+        .message()
+        .isNotEqualTo(failure.getMessage());
+    System.setProperty("pollux.seed", seed.group(1));
+    try {
+      assertThat(failureOf(FaultyClasses.FailsWithASeed.class)).hasMessage(failure.getMessage());
+    } finally {
+      System.clearProperty("pollux.seed");
+    }
+  }
+
+  @Test
+  void aMistakeInTheAnnotationsIsNamed() {
+    assertThat(failureOf(FaultyClasses.HasTwoKernels.class))
+        .hasMessageContaining("a test has one kernel");
+    assertThat(failureOf(FaultyClasses.WantsAMissingDisk.class))
+        .hasMessageContaining("the kernel has no disk held0");
+  }
+}
