@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -29,6 +32,23 @@ class OopsTest {
     thrown.setStackTrace(
         new StackTraceElement[] {new StackTraceElement("Driver", "poll", "Driver.java", line)});
     return thrown;
+  }
+
+  @Test
+  void aListenerGetsEveryFailureUntilItIsRemoved() {
+    List<Throwable> heard = new CopyOnWriteArrayList<>();
+    Oops.Sink listener = (sentence, thrown) -> heard.add(Objects.requireNonNull(thrown));
+    Throwable first = at(3);
+    Oops.addListener(listener);
+    printedBy(
+        () -> {
+          Oops.report("a disk", first, "it is shut down");
+          Oops.report("a disk", first, "it is shut down");
+          Oops.warn("nothing failed");
+        });
+    Oops.removeListener(listener);
+    printedBy(() -> Oops.report("a disk", first, "it is shut down"));
+    assertThat(heard.stream().filter(each -> each == first)).hasSize(2);
   }
 
   @Test

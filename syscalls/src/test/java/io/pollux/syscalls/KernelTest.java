@@ -256,6 +256,22 @@ class KernelTest {
   }
 
   @Test
+  void aKilledProgramMakesNoCallsAndKeepsItsMemory() throws ErrnoException {
+    try (Booted booted = new Booted()) {
+      assertThat(booted.program.hasEnded()).isFalse();
+      booted.program.kill();
+      assertThat(booted.program.hasEnded()).isTrue();
+      assertThat(booted.program.syscall(Nr.CLOSE, 3)).isEqualTo(-Errno.ESRCH);
+      RawMemory.putLong(booted.memory, 7);
+      assertThat(RawMemory.getLong(booted.memory)).isEqualTo(7);
+      booted.program.close();
+      booted.program.kill();
+      assertThat(booted.program.hasEnded()).isTrue();
+      assertThat(booted.kernel.held()).isEmpty();
+    }
+  }
+
+  @Test
   void aDumpListsTasksContextsFilesAndRequests() throws ErrnoException {
     try (Booted booted = new Booted()) {
       assertThat(booted.open("/dev/ram0", Fcntl.O_RDONLY)).isEqualTo(3);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.testkit;
 
+import io.pollux.syscalls.Program;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
 /**
- * What a kernel does at a moment, in lines for a person: what it holds, the requests of its disks,
- * its programs, and the stacks of all threads in Pollux. Racy, because nothing stops meanwhile.
+ * What a kernel does at a moment, in lines for a reader: its tasks, aio contexts, open files and
+ * requests in flight, its programs, and the stacks of all threads in Pollux. Racy, because no
+ * thread stops meanwhile.
  */
 final class KernelDump {
   private static final String POLLUX = "io.pollux.";
@@ -23,29 +25,21 @@ final class KernelDump {
   static String of(TestKernel kernel) {
     List<String> lines = new ArrayList<>();
     lines.add("the kernel holds:");
-    List<String> held = kernel.kernel().held();
+    List<String> held = new ArrayList<>(kernel.kernel().held());
+    held.addAll(kernel.kernel().describe());
     held.forEach(each -> lines.add("  " + each));
     if (held.isEmpty()) {
       lines.add("  nothing");
     }
-    lines.add("disks:");
-    kernel.testDisks().forEach((name, disk) -> disk(lines, name, disk));
     lines.add("programs:");
     int number = 0;
-    for (var program : kernel.programs()) {
+    for (Program program : kernel.programs()) {
       String state = program.hasEnded() ? "has ended" : "runs";
       lines.add("  " + number + ": " + state + ", pins " + program.pinnedPages() + " pages");
       number++;
     }
     threads(lines);
     return String.join("\n", lines);
-  }
-
-  private static void disk(List<String> lines, String name, TestDisk disk) {
-    lines.add("  " + name + ": " + disk.device().queue().busyTags() + " tags in use");
-    if (disk.driver() instanceof HeldDisk holding) {
-      holding.describeHeld().forEach(each -> lines.add("    " + each));
-    }
   }
 
   private static void threads(List<String> lines) {

@@ -270,7 +270,7 @@ public final class PolluxKernel
 
   @Override
   public void interceptBeforeEachMethod(
-      Invocation<@Nullable Void> invocation,
+      Invocation<Void> invocation,
       ReflectiveInvocationContext<Method> method,
       ExtensionContext context)
       throws Throwable {
@@ -279,7 +279,7 @@ public final class PolluxKernel
 
   @Override
   public void interceptTestMethod(
-      Invocation<@Nullable Void> invocation,
+      Invocation<Void> invocation,
       ReflectiveInvocationContext<Method> method,
       ExtensionContext context)
       throws Throwable {
@@ -287,19 +287,18 @@ public final class PolluxKernel
   }
 
   @Override
-  public <T extends @Nullable Object> T interceptTestFactoryMethod(
+  @SuppressWarnings("NullAway") // null only if the method returns null, or was left behind
+  public <T> T interceptTestFactoryMethod(
       Invocation<T> invocation,
       ReflectiveInvocationContext<Method> method,
       ExtensionContext context)
       throws Throwable {
-    @SuppressWarnings("NullAway") // null only if the method returned null
-    T made = intercept(invocation, context);
-    return made;
+    return intercept(invocation, context);
   }
 
   @Override
   public void interceptTestTemplateMethod(
-      Invocation<@Nullable Void> invocation,
+      Invocation<Void> invocation,
       ReflectiveInvocationContext<Method> method,
       ExtensionContext context)
       throws Throwable {
@@ -308,16 +307,14 @@ public final class PolluxKernel
 
   @Override
   public void interceptDynamicTest(
-      Invocation<@Nullable Void> invocation,
-      DynamicTestInvocationContext dynamic,
-      ExtensionContext context)
+      Invocation<Void> invocation, DynamicTestInvocationContext dynamic, ExtensionContext context)
       throws Throwable {
     intercept(invocation, context);
   }
 
   @Override
   public void interceptAfterEachMethod(
-      Invocation<@Nullable Void> invocation,
+      Invocation<Void> invocation,
       ReflectiveInvocationContext<Method> method,
       ExtensionContext context)
       throws Throwable {

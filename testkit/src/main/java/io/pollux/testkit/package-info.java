@@ -1,10 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * The test kit: a kernel for each test, with named disks, and a check for leaks when the test ends.
+ * The test kit: a kernel for each test, with named disks, a limit, and a check for leaks when the
+ * test ends.
  *
- * <p>A test class registers a kernel with its disks. Each test receives a program of that kernel,
- * or starts more:
+ * <p>{@link io.pollux.testkit.PolluxTest} boots the kernel, {@link io.pollux.testkit.Disk} adds a
+ * disk, and {@link io.pollux.testkit.Mount} mounts it. The test gets what it uses as parameters:
+ *
+ * <pre>{@code
+ * @PolluxTest
+ * @Disk(kind = Disk.Kind.SAMPLE)
+ * @Mount(at = "mnt", disk = "sample0")
+ * void readsTwoBlocksOfTheMainFile(UserFiles files, UserRing ring) {
+ *   int fd = files.open(PathName.of("/mnt/main.dat"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+ *   int first = ring.read(fd, 0, 4096);
+ *   int second = ring.read(fd, 4096, 4096);
+ *   assertThatCall(ring.enter(0)).returns(2);
+ *   List<Event> events = awaitEvents(ring, 2, Duration.ofSeconds(5));
+ *   assertThat(events).extracting(Event::obj).containsExactlyInAnyOrder(first * 1L, second * 1L);
+ *   assertThat(events).extracting(Event::res).containsOnly(4096L);
+ *   assertThat(SamplePattern.verify(ring.buffer(second), 4096, 4096)).isEqualTo(-1);
+ * }
+ * }</pre>
+ *
+ * <p>A disk may hold its requests. The test completes them one by one, in any order and with
+ * errors. {@link io.pollux.testkit.Event#awaitEvents} waits for events, and fails with a list of
+ * the requests in flight if they do not come:
+ *
+ * <pre>{@code
+ * @Test
+ * void eventsComeInTheOrderOfTheReleases(
+ *     UserFiles files, UserRing ring, @Disk("held0") HeldDisk disk) {
+ *   int fd = files.open(PathName.of("/dev/held0"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+ *   int first = ring.read(fd, 0, 4096);
+ *   int second = ring.read(fd, 4096, 4096);
+ *   assertThatCall(ring.enter(0)).returns(2);
+ *   disk.fail(1, Errno.ENODATA);
+ *   Event event = awaitEvents(ring, 1, Duration.ofSeconds(5)).getFirst();
+ *   assertThatEvent(event).hasObj(second).failedWith(Errno.ENODATA);
+ *   disk.release(0);
+ *   event = awaitEvents(ring, 1, Duration.ofSeconds(5)).getFirst();
+ *   assertThatEvent(event).hasObj(first).moved(4096);
+ * }
+ * }</pre>
+ *
+ * <p>A test that fails, hangs or closes too early must not take others along:
+ *
+ * <ul>
+ *   <li>Each test has a limit of 30 seconds, which {@link io.pollux.testkit.PolluxLimit} or
+ *       -Dpollux.limit changes. When it is over, the kit kills the programs and fails the requests
+ *       of the disks with EIO. The failure lists tasks, aio contexts, open files, requests in
+ *       flight and the stacks of threads.
+ *   <li>The methods of a test run on a thread of their own. If it does not return even then, it is
+ *       left behind, and its kernel stays open.
+ *   <li>JUnit shows what failed first, with the rest suppressed: a failure of a driver or the
+ *       kernel before the assertion that it made fail.
+ *   <li>With Java's assertions on, an access through a null pointer throws an AssertionError. The
+ *       user library throws IllegalStateException after its close, or the end of its program. The
+ *       memory of a program that has exited reads as zeroes until the test ends.
+ *   <li>{@link io.pollux.testkit.PolluxSeed} injects a random seed; a failure names it, and
+ *       -Dpollux.seed replays it.
+ * </ul>
+ *
+ * <p>A class registers a {@link io.pollux.testkit.PolluxKernel} instead of PolluxTest if a test
+ * needs a disk that no annotation describes: an image file, memory of the test, or a driver of its
+ * own. The other annotations work there too:
  *
  * <pre>{@code
  * @RegisterExtension
@@ -22,9 +82,9 @@
  * }
  * }</pre>
  *
- * <p>After every test, passed or failed, the extension exits the programs. It fails the test if a
- * page is pinned, a file open, an aio request reserved, or a tag in use. It also fails the test if
- * the kernel reported a failure. A test that provokes a failure calls {@link
+ * <p>After every test, passed or failed, the kit exits the programs. It fails the test if a page is
+ * pinned, a file open, an aio request reserved, or a tag in use. It also fails the test if the
+ * kernel reported a failure. A test that provokes a failure calls {@link
  * io.pollux.testkit.TestKernel#mayOops} first. A test may check for leaks earlier by {@link
  * io.pollux.testkit.TestKernel#assertNothingHeld()}. A test that boots its own kernels, several or
  * in a loop, uses {@link io.pollux.testkit.TestKernel} without the extension:
@@ -46,35 +106,6 @@
  * tests set {@code -Dpollux.debug=false}. It sets the property when {@link
  * io.pollux.testkit.PolluxKernel} or {@link io.pollux.testkit.TestKernel} is first used. A test
  * that uses other classes of the kernel before sets {@code -Dpollux.debug=true} itself.
- *
- * <p>A disk may hold its requests ({@link io.pollux.testkit.TestDisk#held}). The test inspects them
- * and completes them one by one, in any order and with errors, by methods of {@link
- * io.pollux.block.fixture.HeldDisk}. {@link io.pollux.testkit.EventAssert} checks the resulting
- * events:
- *
- * <pre>{@code
- * @Test
- * void eventsComeInTheOrderInWhichTheDiskCompletes(TestKernel kernel, Program program) {
- *   HeldDisk disk = kernel.driver("held0", HeldDisk.class);
- *   try (UserFiles files = new UserFiles(program);
- *       UserRing ring = UserRing.polled(program, 4, 4096)) {
- *     int fd = files.open(PathName.of("/dev/held0"), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
- *     int first = ring.read(fd, 0, 4096);
- *     int second = ring.read(fd, 4096, 4096);
- *     assertThatCall(ring.enter(0)).returns(2);
- *     assertThat(disk.held()).extracting(HeldDisk.Held::sector).containsExactly(0L, 8L);
- *     disk.fail(1, Errno.ENODATA);
- *     assertThatCall(ring.getEvents(1)).returns(0);
- *     assertThatEvent(ring.peek()).hasObj(second).failedWith(Errno.ENODATA).hasRes2(0);
- *     ring.consume(ring.peek());
- *     disk.release(0);
- *     assertThatCall(ring.getEvents(1)).returns(0);
- *     assertThatEvent(ring.peek()).hasObj(first).moved(4096);
- *     ring.consume(ring.peek());
- *     assertThatDisk(kernel.testDisk("held0")).hasDoneReads(2).hasNothingInFlight();
- *   }
- * }
- * }</pre>
  *
  * <p>A disk may fail according to a plan ({@link io.pollux.testkit.TestDisk#faulty}): {@code
  * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records the faults.

@@ -145,7 +145,7 @@ class AnnotationsTest {
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("no more came in 1 ms")
         .hasMessageContaining("events: []")
-        .hasMessageContaining("read, sector 16, 8 sectors");
+        .hasMessageContaining("read 8 sectors at 16");
   }
 
   @Test

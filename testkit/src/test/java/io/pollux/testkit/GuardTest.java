@@ -62,14 +62,15 @@ class GuardTest {
     assertThat(failure.getSuppressed()[0])
         .hasMessageContaining("longer than its limit of 1 s")
         .hasMessageContaining("requests of its disks failed with EIO")
-        .hasMessageContaining("queue 1 (polled), tag 0: read, sector 8, 8 sectors, held for");
+        .hasMessageContaining("request tag 0 of held0 hctx 1 polled: read 8 sectors at 8");
   }
 
   @Test
   void aWaitForAnEventIsEndedWithADump() {
     Throwable failure = limitOf(FaultyClasses.WaitsForAnEvent.class);
     assertThat(failure)
-        .hasMessageContaining("read, sector 8, 8 sectors")
+        .hasMessageContaining("request tag 0 of held0 hctx 1 polled: read 8 sectors at 8")
+        .hasMessageContaining("aio context 0x")
         .hasMessageContaining("open files: 1")
         .hasMessageContaining("0: runs, pins")
         .hasMessageContaining("io.pollux.syscalls.Program.syscall");
@@ -107,7 +108,7 @@ class GuardTest {
     assertThat(failure).isInstanceOf(TimeoutException.class);
     assertThat(failure.getSuppressed()[0])
         .hasMessageStartingWith("the test was interrupted")
-        .hasMessageContaining("queue 0 (with interrupt), tag 0: read, sector 0, 8 sectors");
+        .hasMessageContaining("request tag 0 of held0 hctx 0: read 8 sectors at 0");
   }
 
   @Test
@@ -129,7 +130,7 @@ class GuardTest {
     assertThat(failure).isInstanceOf(AssertionError.class).hasMessage(BY_THE_DRIVER);
     assertThat(failure.getSuppressed()[0])
         .hasMessageStartingWith("the test took longer than its limit of 2 s")
-        .hasMessageContaining("own0: 1 tags in use");
+        .hasMessageContaining("tags of own0 in use: 1");
   }
 
   @Test

@@ -109,7 +109,7 @@ class KitDisksTest {
         example.add(text);
       }
     }
-    assertThat(examples).hasSize(6);
+    assertThat(examples).hasSize(5);
     return examples.stream();
   }
 

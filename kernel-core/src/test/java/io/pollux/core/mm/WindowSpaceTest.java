@@ -2,12 +2,15 @@
 package io.pollux.core.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -34,6 +37,33 @@ class WindowSpaceTest {
   void nothingIsPinned() {
     assertThat(mm.pinnedPages()).isZero();
     mm.close();
+  }
+
+  @Test
+  void theWindowLimitsTheMappings() {
+    WindowSpace small = new WindowSpace(1 << 21, ReservedMemory::close);
+    assertThat(small.mmap((1 << 21) + 1, RW)).isEqualTo(-Errno.ENOMEM);
+    assertThat(small.mmap(1 << 21, RW)).isPositive();
+    assertThat(small.mmap(1, RW)).isEqualTo(-Errno.ENOMEM);
+    small.close();
+    assertThatThrownBy(() -> new WindowSpace(PAGE, ReservedMemory::close))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("2 MiB");
+  }
+
+  @Test
+  void aWindowIsDisposedOfAfterItsLastPin() {
+    List<ReservedMemory> kept = new ArrayList<>();
+    WindowSpace small = new WindowSpace(1 << 21, kept::add);
+    long address = small.mmap(PAGE, RW);
+    RawMemory.putLong(address, 5);
+    UserPages pages = Objects.requireNonNull(small.pin(address, 8, true));
+    small.close();
+    assertThat(kept).isEmpty();
+    pages.unpin(address, 8);
+    assertThat(kept).hasSize(1);
+    assertThat(kept.getFirst().start()).isEqualTo(address);
+    kept.getFirst().close();
   }
 
   @Test
