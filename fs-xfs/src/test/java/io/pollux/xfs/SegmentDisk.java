@@ -17,6 +17,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -29,6 +31,8 @@ final class SegmentDisk implements BlkMqOps {
   final AtomicLong writes = new AtomicLong();
   final AtomicLong flushes = new AtomicLong();
   volatile boolean failWrites;
+  volatile boolean holdWrites; // until release
+  private final Queue<Request> held = new ConcurrentLinkedQueue<>();
   private final RequestList waiting = new RequestList();
 
   SegmentDisk(MemorySegment contents) {
@@ -71,11 +75,29 @@ final class SegmentDisk implements BlkMqOps {
     return chain == null ? 0 : work(chain);
   }
 
+  /** Returns the number of writes that are held. */
+  int held() {
+    return held.size();
+  }
+
+  /** Lets all held writes complete, and holds no others. */
+  void release() {
+    holdWrites = false;
+    for (Request request = held.poll(); request != null; request = held.poll()) {
+      request.complete(transfer(request.bio()));
+    }
+  }
+
   private int work(Request chain) {
     int done = 0;
     Request request = chain;
     while (request != null) {
       Request next = request.next();
+      if (holdWrites && request.bio().op() == BlkTypes.REQ_OP_WRITE) {
+        held.add(request);
+        request = next;
+        continue;
+      }
       request.complete(transfer(request.bio()));
       request = next;
       done++;
