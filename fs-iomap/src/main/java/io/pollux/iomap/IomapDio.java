@@ -14,7 +14,6 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -479,9 +478,7 @@ public final class IomapDio extends Slab.Item {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
   private void completeWork(@Nullable Task worker) {
     Kiocb request = iocb();
-    KiComplete handler = request.kiComplete;
-    assert handler != null : "a synchronous request completed asynchronously";
-    handler.complete(request, complete(worker), 0);
+    request.complete(complete(worker), 0);
   }
 
   /**
