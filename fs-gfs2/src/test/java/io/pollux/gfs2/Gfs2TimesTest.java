@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 /** The writing of times at sync, on a disk that holds writes or fails them. */
 @Timeout(60)
 final class Gfs2TimesTest {
-  private static final int FILE = TinyImage.FREE;
+  private static final int INODE = TinyImage.FREE;
 
   private final TinyImage image = new TinyImage();
   private final Disk disk = new Disk();
@@ -91,9 +91,9 @@ final class Gfs2TimesTest {
 
   @BeforeEach
   void mount() throws ErrnoException {
-    image.dinode(FILE, 0100644, TinyImage.BLOCK, 1, 0);
-    image.inodePointer(FILE, 0, FILE + 20);
-    image.entry(TinyImage.ROOT, "file", FILE, 8);
+    image.dinode(INODE, 0100644, TinyImage.BLOCK, 1, 0);
+    image.inodePointer(INODE, 0, INODE + 20);
+    image.entry(TinyImage.ROOT, "file", INODE, 8);
     BlockDevice bdev =
         new BlockDevice("tiny", 0x800, image.ram.bytes(), false, new RequestQueue(disk, 512, 64));
     mounted = new MountedImage(bdev, MountedImage.READ_WRITE, LockNolock.INSTANCE);
@@ -171,9 +171,9 @@ final class Gfs2TimesTest {
       assertThat(fsync(each)).isEqualTo(-Errno.EIO);
       assertThat(fsync(each)).isZero();
     }
-    assertThat(image.disk.getLong(TinyImage.at(FILE) + 80)).isZero();
+    assertThat(image.disk.getLong(TinyImage.at(INODE) + 80)).isZero();
     assertThat(mounted.sdp.sync(mounted.current)).isZero();
-    assertThat(image.disk.getLong(TinyImage.at(FILE) + 80))
+    assertThat(image.disk.getLong(TinyImage.at(INODE) + 80))
         .isEqualTo(inode().writtenMillis() / 1000);
     file.fput();
     other.fput();
