@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
-import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.DmaMapping;
@@ -86,6 +85,9 @@ public final class Bio extends Slab.Item {
 
   /** The steps of a write with flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
+
+  /** Number of {@link #put}s, which tells one use of the object from the next. */
+  int puts;
 
   private final boolean embedded; // part of its owner, not from the slab
 
@@ -175,6 +177,7 @@ public final class Bio extends Slab.Item {
   public void put() {
     assert pinnedVecs == 0 : "a bio goes with its pages";
     assert !chained : "a bio goes before its pieces";
+    puts++;
     bdev = null;
     endIo = null;
     owner = null;
@@ -437,8 +440,7 @@ public final class Bio extends Slab.Item {
     if (holdPages) {
       return;
     }
-    RuntimeException broken = null;
-    Error failed = null;
+    Throwable failed = null;
     for (int i = 0; i < vecs && pinnedVecs > 0; i++) {
       UserPages from = vecPages[i];
       if (from != null) {
@@ -446,17 +448,15 @@ public final class Bio extends Slab.Item {
         pinnedVecs--;
         try {
           from.unpin(vecAddress[i], vecLength[i]);
-        } catch (RuntimeException e) { // the other vecs are put all the same
-          broken = e;
-        } catch (Error e) {
+        } catch (RuntimeException | Error e) { // the other vecs are put all the same
           failed = e;
         }
       }
     }
-    if (failed != null) {
-      throw failed;
+    if (failed instanceof Error error) {
+      throw error;
     }
-    if (broken != null) {
+    if (failed instanceof RuntimeException broken) {
       throw broken;
     }
   }
@@ -487,33 +487,14 @@ public final class Bio extends Slab.Item {
     }
     BioEndIo handler = endIo;
     assert handler != null : "a bio nobody waits for";
-    Object whose = owner; // before the handler puts the bio
+    // The handler may put the bio and complete its request, and both objects may be in use again.
+    Kiocb request = owner instanceof Kiocb iocb ? iocb : null;
+    int generation = request == null ? 0 : request.generation();
+    int use = puts;
     try {
       handler.endIo(this);
     } catch (Throwable e) { // concerns neither the driver nor other bios
-      threw(whose, e);
-    }
-  }
-
-  /**
-   * Fails the request that owns the bio after its end_io threw, unless the end_io had completed it.
-   */
-  private void threw(@Nullable Object whose, Throwable thrown) {
-    if (!(whose instanceof Kiocb iocb)) {
-      Oops.report(
-          "the end_io of a bio",
-          thrown,
-          "its request is lost, and the end of its context gives up on it");
-      Oops.loseRequest();
-      return;
-    }
-    Oops.report("the end_io of a bio", thrown, "its request fails with EIO if it is not complete");
-    if (bdev != null && owner == whose) { // the end_io did not put it
-      Oops.contain("the release of a bio's pages", this::releasePages);
-      Oops.contain("the release of a bio", this::put);
-    }
-    if (!Oops.contain("the completion of a request", iocb::fail)) {
-      Oops.loseRequest();
+      EndIoFailure.report(this, use, request, generation, e);
     }
   }
 

@@ -26,7 +26,8 @@ public interface BlkMqOps {
    * flushes come from where the previous step completed, perhaps from inside {@link #poll} or this.
    *
    * @param hctx the hardware queue of all of them
-   * @param chain requests, linked by {@link Request#next()}; the driver's until completed
+   * @param chain requests, linked by {@link Request#next()}; the driver's until completed. The
+   *     driver accesses their memory only until then.
    */
   @Differs(
       kind = Differs.Kind.LATER,

@@ -2,6 +2,7 @@
 package io.pollux.gfs2;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.util.Set;
@@ -14,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
 final class Gfs2Dirty {
   private final Set<Gfs2Inode> dirty = ConcurrentHashMap.newKeySet();
+  private final RwSemaphore flushing = new RwSemaphore(); // outside the glocks
 
   /** Adds an inode whose times must be written. From any context. */
   void add(Gfs2Inode ip) {
@@ -21,16 +23,22 @@ final class Gfs2Dirty {
   }
 
   /**
-   * Writes every inode in the set. From process context, without a glock.
+   * Writes every inode in the set. Waits for a flush by another task first, whose writes may be in
+   * flight. From process context, without a glock.
    *
    * @param current the calling task
    * @return 0 or the first error; the next flush retries what failed
    */
   int flush(Task current) {
     int result = 0;
-    for (Gfs2Inode ip : dirty) {
-      int status = flush(current, ip);
-      result = result == 0 ? status : result;
+    flushing.downWrite(current);
+    try {
+      for (Gfs2Inode ip : dirty) {
+        int status = flush(current, ip);
+        result = result == 0 ? status : result;
+      }
+    } finally {
+      flushing.upWrite();
     }
     return result;
   }

@@ -3,7 +3,7 @@ package io.pollux.gfs2;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
-import io.pollux.iomap.IomapDio;
+import io.pollux.iomap.InodeDioWait;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
@@ -34,11 +34,11 @@ final class Gfs2Glops {
       if (ip == null || !ip.isType(StatMode.S_IFREG)) {
         return;
       }
-      int waited = IomapDio.awaitNone(current, ip, ip.sdp().bdev(), false);
+      int waited = InodeDioWait.awaitNone(current, ip, ip.sdp().bdev(), false);
       assert waited == 0 : "interrupted, and was not to be";
       ip.mapping().writeBack(current, 0, Long.MAX_VALUE); // an error is kept for fsync
       if (target == LmState.UNLOCKED) {
-        ip.writeTimes(current); // sync retries what fails, and reports it
+        ip.writeTimes(current); // sync retries what fails; an error is kept for fsync
       }
     }
 

@@ -133,7 +133,8 @@ final class Gfs2Inode extends InPlaceInode {
    * state but unlocked.
    *
    * @param current the calling task
-   * @return 0, or a negative errno, after which the time is dirty again
+   * @return 0, or a negative errno, after which the time is dirty again. Each open file reports the
+   *     error at its next fsync.
    */
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
   int writeTimes(Task current) {
@@ -145,6 +146,7 @@ final class Gfs2Inode extends InPlaceInode {
       result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writtenMillis()));
     } finally {
       if (result != 0) {
+        mapping.wbErr().set(result);
         markDirty();
       }
     }
@@ -165,7 +167,13 @@ final class Gfs2Inode extends InPlaceInode {
 
   /**
    * Changes the inode's block on disk. Unlike in C the write bypasses the journal, so the block
-   * must be valid whichever of its sectors a crash leaves unwritten. Returns 0 or a negative errno.
+   * must be valid whichever of its sectors a crash leaves unwritten.
+   *
+   * <p>A write that fails is given up: the block is clean, and no reference stays. C withdraws the
+   * filesystem at an error of a block in its AIL. Here the mount stays: the caller keeps what it
+   * wanted to write, and the error for fsync.
+   *
+   * @return 0 or a negative errno
    */
   private int rewrite(Task current, Change change) {
     try {
@@ -195,7 +203,11 @@ final class Gfs2Inode extends InPlaceInode {
     }
     change.make(buf.edit());
     buf.markDirty();
-    buf.write(current);
+    try {
+      buf.write(current);
+    } finally {
+      buf.clean(); // it is, unless the write failed (C: gfs2_io_error_bh)
+    }
   }
 
   @Override

@@ -14,7 +14,6 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -22,7 +21,6 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +36,6 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 public final class IomapDio extends Slab.Item {
   private static final Slab<IomapDio> SLAB = new Slab<>(IomapDio::new);
-  private static final long DIO_NAP_NANOS = 20_000;
   private static final VarHandle REF;
   private static final VarHandle ERROR;
 
@@ -481,9 +478,7 @@ public final class IomapDio extends Slab.Item {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
   private void completeWork(@Nullable Task worker) {
     Kiocb request = iocb();
-    KiComplete handler = request.kiComplete;
-    assert handler != null : "a synchronous request completed asynchronously";
-    handler.complete(request, complete(worker), 0);
+    request.complete(complete(worker), 0);
   }
 
   /**
@@ -544,41 +539,6 @@ public final class IomapDio extends Slab.Item {
     int earlier = iocb().file().checkAndAdvanceWbErr();
     int result = target.flushAndWait(current);
     return earlier != 0 ? earlier : result != 0 ? result : bytes;
-  }
-
-  /**
-   * Waits until no direct I/O is in flight on a file, and polls for it meanwhile. The submitters
-   * may not poll before the caller continues, or the caller may be a submitter itself; in C they
-   * deadlock. From process context, with locks held that keep new direct I/O out.
-   *
-   * @param current the calling task
-   * @param inode the file
-   * @param bdev its data device
-   * @param interruptible whether an interrupt stops the wait
-   * @return 0 or -EINTR
-   */
-  @Differs(
-      patch = 5,
-      kind = Differs.Kind.FIXES,
-      why =
-          "A task that waits for direct I/O in flight polls for it. In the posting a task that"
-              + " waits for its own polled request waits for ever.",
-      test = "IomapOverwriteTest#whoWaitsForHisOwnPolledRequestPollsForIt")
-  @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
-  public static int awaitNone(Task current, Inode inode, BlockDevice bdev, boolean interruptible) {
-    if (inode.dioCount() == 0) {
-      return 0;
-    }
-    current.aboutToSleep();
-    while (inode.dioCount() != 0) { // terminates: I/O in flight completes, by itself or here
-      if (interruptible && current.signalPending()) {
-        return -Errno.EINTR;
-      }
-      if (bdev.queue().pollAll() == 0) {
-        LockSupport.parkNanos(DIO_NAP_NANOS);
-      }
-    }
-    return 0;
   }
 
   /**

@@ -28,9 +28,9 @@ import java.util.Objects;
  *
  * <p>Locks are taken as in XFS. Buffered writes take the inode's iRwsem exclusively. Direct writes
  * of whole blocks take it shared. Unaligned direct writes take it exclusively and wait until {@code
- * dioCount} is 0, polling meanwhile ({@link IomapDio#awaitNone}). An interrupt stops that wait with
- * EINTR. So the lock holder never waits for a task that waits for the lock, even if that task has
- * polled I/O in flight.
+ * dioCount} is 0, polling meanwhile ({@link InodeDioWait#awaitNone}). An interrupt stops that wait
+ * with EINTR. So the lock holder never waits for a task that waits for the lock, even if that task
+ * has polled I/O in flight.
  */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
 public abstract class IomapOverwrite {
@@ -167,7 +167,7 @@ public abstract class IomapOverwrite {
   /** Waits until no direct I/O is in flight. Returns 0 or a negative errno. */
   private int dioWait(Task current, Inode inode, Kiocb iocb) {
     boolean wouldWait = inode.dioCount() != 0 && iocb.has(Kiocb.IOCB_NOWAIT);
-    return wouldWait ? -Errno.EAGAIN : IomapDio.awaitNone(current, inode, bdev, true);
+    return wouldWait ? -Errno.EAGAIN : InodeDioWait.awaitNone(current, inode, bdev, true);
   }
 
   /**

@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class XfsIflush {
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
+  private final RwSemaphore flushing = new RwSemaphore(); // outside the locks of buffers
 
   XfsIflush(XfsMount mp) {
     this.mp = mp;
@@ -43,12 +45,22 @@ final class XfsIflush {
   }
 
   /**
-   * Writes every inode in the set, block by block. From process context.
+   * Writes every inode in the set, block by block. Waits for a flush by another task first, whose
+   * writes may be in flight. From process context.
    *
    * @param current the calling task
    * @return 0 or the first error; the next flush retries what failed
    */
   int flush(Task current) {
+    flushing.downWrite(current);
+    try {
+      return flushAll(current);
+    } finally {
+      flushing.upWrite();
+    }
+  }
+
+  private int flushAll(Task current) {
     List<XfsInode> found = new ArrayList<>(dirty);
     found.sort(Comparator.comparingLong(XfsInode::ino));
     XfsSb sb = mp.sb();

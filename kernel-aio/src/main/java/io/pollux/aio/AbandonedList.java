@@ -2,66 +2,125 @@
 package io.pollux.aio;
 
 import io.pollux.core.Oops;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.uapi.AioAbi;
+import java.lang.ref.WeakReference;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The requests of one context whose file threw after it took their memory, so that a device may
- * have them. They have no event and do not count as in flight. Their completion only marks them,
- * like that of a polled request. Teardown of the context polls for them, because the device writes
- * to fixed buffers, or holds a tag, until it completes them.
+ * have them. They have no event and do not count as in flight. Each keeps its file until it is
+ * over. Their completion only marks them. Teardown of the context polls for them, because the
+ * device writes to their memory, or holds a tag, until it completes them.
+ *
+ * <p>A request is over when it is complete, or when nothing refers to it. A device, a queue or a
+ * file that can complete a request refers to it, so the collector finds out. The list itself holds
+ * no request, and no context.
  */
 final class AbandonedList {
   private static final long NAP_NANOS = 1_000_000;
 
-  /** How long {@link #drain} waits for the next completion. */
+  /** How long {@link #drain} waits for the next request to be over. */
   private static final long LOST_NANOS = 3_000_000_000L;
 
-  private @Nullable AioKiocb first; // linked by next; under this object's lock, as all below
-  private int count;
-  private boolean overflown; // a request was not kept: the memory of the context stays pinned
+  /** How long it waits before it runs the collector, the first time. */
+  private static final long COLLECT_NANOS = 20_000_000;
 
-  /** Adds a request. Takes over its reference on the file. From any context. */
-  synchronized void add(AioKiocb req) {
-    if (count == AioAbi.AIO_MAX_NR) {
-      sweep();
+  /** Number of requests at which {@link #add} looks for those that are over. */
+  private static final int SWEEP_AT = 64;
+
+  private @Nullable Left first; // under this object's lock, as all below
+  private int count;
+  private int sweepAt = SWEEP_AT;
+
+  /** A request, and its reference on the file. */
+  private static final class Left extends WeakReference<AioKiocb> {
+    private final File file;
+    private @Nullable Left next;
+
+    Left(AioKiocb req, File file) {
+      super(req);
+      this.file = file;
     }
-    if (count == AioAbi.AIO_MAX_NR) {
-      overflown = true;
-      return;
+
+    boolean over() {
+      AioKiocb req = get();
+      return req == null || req.pollCompleted();
     }
-    req.next = first;
-    first = req;
-    count++;
   }
 
-  /** Removes the complete requests and puts their files. Returns how many are left. */
-  private synchronized int sweep() {
-    AioKiocb before = null;
-    for (AioKiocb req = first; req != null; req = req.next) {
-      if (!req.pollCompleted()) {
-        before = req;
-        continue;
-      }
-      if (before == null) {
-        first = req.next;
-      } else {
-        before.next = req.next;
-      }
-      req.file().fput();
-      count--;
+  /** Adds a request. Takes over its reference on the file. From any context. */
+  void add(AioKiocb req, File file) {
+    Left added = new Left(req, file);
+    boolean many;
+    synchronized (this) {
+      added.next = first;
+      first = added;
+      many = ++count >= sweepAt;
     }
+    if (many || req.pollCompleted()) { // after it was added: pairs with the completion's sweep
+      sweep();
+    }
+  }
+
+  /** Removes the requests that are over and puts their files. From any context. */
+  void sweep() {
+    put(take(false));
+  }
+
+  /** Puts the files of all requests, whether or not they are over. From any context. */
+  void putAll() {
+    put(take(true));
+  }
+
+  /** Removes the requests that are over, or all. Returns them as a list. */
+  private synchronized @Nullable Left take(boolean all) {
+    Left taken = null;
+    Left before = null;
+    Left each = first;
+    while (each != null) {
+      Left following = each.next;
+      if (all || each.over()) {
+        if (before == null) {
+          first = following;
+        } else {
+          before.next = following;
+        }
+        each.next = taken;
+        taken = each;
+        count--;
+      } else {
+        before = each;
+      }
+      each = following;
+    }
+    sweepAt = Math.max(SWEEP_AT, 2 * count);
+    return taken;
+  }
+
+  /** Without the lock: the last put calls the file. */
+  private static void put(@Nullable Left taken) {
+    for (Left each = taken; each != null; each = each.next) {
+      each.file.fput();
+    }
+  }
+
+  private synchronized int size() {
     return count;
   }
 
-  /** Polls once for each polled request. Only in teardown: no request is added any more. */
+  private synchronized @Nullable Left first() {
+    return first;
+  }
+
+  /** Polls once for each polled request. Only in teardown: no request is added or removed. */
   private void poll() {
-    for (AioKiocb req = first; req != null; req = req.next) {
-      if (req.has(Kiocb.IOCB_HIPRI) && !req.pollCompleted()) {
+    for (Left each = first(); each != null; each = each.next) {
+      AioKiocb req = each.get();
+      if (req != null && req.has(Kiocb.IOCB_HIPRI) && !req.pollCompleted()) {
         try {
-          req.file().op().iopoll(req, false);
+          each.file.op().iopoll(req, false);
         } catch (Throwable e) {
           Oops.report("the iopoll of a file", e, "it is tried again, and then given up");
         }
@@ -70,29 +129,34 @@ final class AbandonedList {
   }
 
   /**
-   * Polls until all requests are complete. Called by teardown, after the last submission.
+   * Polls until all requests are over. Called by teardown, after the last submission. Runs the
+   * collector if polling finds nothing, because a file may have thrown without a device.
    *
-   * @throws IllegalStateException if no request completes for three seconds. A device may still
-   *     write to fixed buffers.
+   * @throws IllegalStateException if no request is over for three seconds. A device may still write
+   *     to their memory.
    */
   void drain() {
     long progress = System.nanoTime();
-    int left = sweep();
-    while (left > 0) { // ends: requests complete, or time is up
+    long collect = COLLECT_NANOS;
+    sweep();
+    int left = size();
+    while (left > 0) { // ends: requests are over, or time is up
       poll();
-      int now = sweep();
+      sweep();
+      int now = size();
+      long idle = System.nanoTime() - progress;
       if (now < left) {
         progress = System.nanoTime();
-      } else if (System.nanoTime() - progress > LOST_NANOS) {
+      } else if (idle > LOST_NANOS) {
         throw new IllegalStateException(
-            "an aio context ends before " + left + " requests whose files threw");
+            "an aio context ends before " + left + " requests whose files threw; " + Remains.KEPT);
+      } else if (idle > collect) {
+        collect *= 8;
+        System.gc();
       } else {
         LockSupport.parkNanos(NAP_NANOS);
       }
       left = now;
-    }
-    if (overflown) {
-      throw new IllegalStateException("an aio context ends before requests whose files threw");
     }
   }
 }

@@ -189,7 +189,7 @@ public final class Aio {
         return -Errno.EFAULT;
       }
       ctx = setup.make(workQueue, plugs);
-      RingEntry rings = ctx.rings();
+      RingEntry rings = ctx.entry();
       errno = rings == null ? 0 : rings.start(current.process(), sqThreads);
       if (errno != 0) {
         return errno;
@@ -329,7 +329,7 @@ public final class Aio {
     }
     try {
       int most = (int) Math.min(nr, ctx.ordinary() ? ctx.ring().slots() : ctx.maxReqs());
-      return ctx.rings() != null
+      return ctx.entry() != null
           ? -Errno.EINVAL
           : most == 0 ? 0 : submit(current, ctx, most, iocbpp);
     } finally {
@@ -403,7 +403,7 @@ public final class Aio {
     }
     try {
       boolean can = ctx.ordinary() && !ctx.has(AioAbi.IOCTX_FLAG_USERIOCB);
-      return can ? ctx.cancel(iocb) : -Errno.EINVAL;
+      return can ? ctx.activeReqs().cancel(iocb) : -Errno.EINVAL;
     } finally {
       ctx.put();
     }
@@ -488,7 +488,7 @@ public final class Aio {
       return -Errno.EINVAL;
     }
     try {
-      if (ctx.rings() != null || minNr < 0 || minNr > nr) {
+      if (ctx.entry() != null || minNr < 0 || minNr > nr) {
         return -Errno.EINVAL;
       }
       int max = (int) Math.min(nr, Integer.MAX_VALUE);
@@ -559,7 +559,7 @@ public final class Aio {
       return -Errno.EINVAL;
     }
     try {
-      return enter(current, ctx, ctx.rings(), toSubmit, minComplete, flags);
+      return enter(current, ctx, ctx.entry(), toSubmit, minComplete, flags);
     } finally {
       ctx.put();
     }

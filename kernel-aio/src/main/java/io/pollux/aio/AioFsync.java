@@ -47,6 +47,6 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
     req = null;
     file = null;
     Slab.free(this);
-    Submitter.aioCompleteRw(asked, result, 0); // last: the context may be freed after this
+    asked.ctx().complete(asked, result, 0); // last: the context may be freed after this
   }
 }

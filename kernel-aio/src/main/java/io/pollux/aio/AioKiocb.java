@@ -64,11 +64,13 @@ final class AioKiocb extends Kiocb {
 
   /**
    * The work item that retries the request if an attempt in place would block (SQWQ), else null.
+   * Taken under completionLock, once the file may complete the request.
    */
   @Nullable SqWork work;
 
-  /** Counts the ends of all uses of this object. By its owner. */
-  private int generation;
+  // The file threw, and the submitter undid the request. Final: the object is not used again.
+  // On a polled context by the submitter, on others under completionLock.
+  private boolean abandoned;
 
   private @Nullable PollIocb poll; // created when the object is first used for a poll; kept
 
@@ -85,7 +87,6 @@ final class AioKiocb extends Kiocb {
     userData = data;
     userObj = obj;
     eventfd = null;
-    next = null;
     kiFilp = null;
     kiComplete = null;
     pollState = ISSUED;
@@ -111,16 +112,37 @@ final class AioKiocb extends Kiocb {
   }
 
   /**
-   * Tells one use of the object from the next. A submitter whose file threw compares: the request
-   * may have completed, and another thread may use the object again.
+   * Ends a use, unless it has ended: the request is complete, or a worker has it. On a context that
+   * is not polled under completionLock, once the file may complete the request.
+   *
+   * @param generation the use
+   * @return false if it had ended, or its submitter has undone the request
    */
-  int generation() {
-    return generation;
+  boolean endUse(int generation) {
+    if (generation() != generation || abandoned) {
+      return false;
+    }
+    nextGeneration();
+    return true;
   }
 
-  /** Ends the submitter's use: the request is complete, or a worker has it. By its owner. */
-  void nextGeneration() {
-    generation++;
+  /**
+   * Undoes the request after its file threw. By the submitter, with the lock of {@link #endUse}. A
+   * completion after this only marks the request, whose object is not used again.
+   *
+   * @param generation of the request, before its file was called
+   * @return false if that use has ended
+   */
+  boolean abandon(int generation) {
+    if (generation() != generation) {
+      return false;
+    }
+    abandoned = true;
+    return true;
+  }
+
+  boolean isAbandoned() {
+    return abandoned;
   }
 
   /** Frees the request. The caller has put its file. */
@@ -137,16 +159,24 @@ final class AioKiocb extends Kiocb {
     if (Debug.ON) {
       ctx().dump().ended(this);
     }
+    nextGeneration();
     ctx = null;
+    next = null;
     kiFilp = null;
     kiComplete = null;
     Slab.free(this);
   }
 
   @Override
-  public void fail() {
-    if (kiFilp != null && !pollCompleted()) { // else it has its result
-      super.fail();
+  public void fail(int generation) {
+    Kioctx owner = ctx;
+    if (owner == null || generation() != generation) {
+      return; // it has its event
+    }
+    if (!owner.polled()) {
+      owner.complete(this, generation, -Errno.EIO, 0);
+    } else if (!pollCompleted()) {
+      markPolled(-Errno.EIO, 0);
     }
   }
 

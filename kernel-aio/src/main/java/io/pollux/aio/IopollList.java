@@ -13,6 +13,8 @@ import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -356,7 +358,8 @@ final class IopollList {
       kind = Differs.Kind.OURS,
       why =
           "The end of a context gives up if iopoll fails a thousand times for all requests left,"
-              + " and keeps their memory pinned. The posting polls for ever.",
+              + " and keeps their memory pinned while a device may write to it. The posting polls"
+              + " for ever.",
       test = "ContextEndTest#aFileThatCantBePolledIsGivenUp")
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_reap_events")
   void drain() {
@@ -375,14 +378,14 @@ final class IopollList {
       } else {
         if (++failures > MAX_FAILURES) {
           throw new IllegalStateException(
-              "requests whose files can't be polled, at the end of their context");
+              "requests whose files can't be polled, at the end of their context; " + Remains.KEPT);
         }
         LockSupport.parkNanos(FAILURE_NAP_NANOS);
       }
       long now = System.nanoTime();
       if (now - progress > LOST_NANOS && ctx.mayHaveLost()) {
         throw new IllegalStateException(
-            "an aio context ends before " + ctx.requests() + " requests");
+            "an aio context ends before " + ctx.requests() + " requests; " + Remains.KEPT);
       }
       long waited = now - since;
       if (waited > SPIN_NANOS) {
@@ -394,6 +397,21 @@ final class IopollList {
             "the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }
     }
+  }
+
+  /**
+   * Returns the files of the requests that {@link #drain} has given up, each with the request's
+   * reference. After the drain.
+   */
+  List<File> files() {
+    takeOver();
+    List<File> files = new ArrayList<>();
+    for (AioKiocb req = completingHead; req != null; req = req.next) {
+      if (req.kiFilp != null) {
+        files.add(req.kiFilp);
+      }
+    }
+    return files;
   }
 
   /**

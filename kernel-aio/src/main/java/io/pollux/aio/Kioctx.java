@@ -12,7 +12,6 @@ import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Differs;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
@@ -61,9 +60,12 @@ final class Kioctx {
   private final int maxReqs;
   private final int mostRequests;
   private final CompletionRing ring;
-  private final @Nullable RingEntry rings;
+  private final @Nullable ScqRing rings;
+  private final @Nullable RingEntry entry; // non-null with rings
   private final boolean oneInside;
   private final IopollList iopoll;
+
+  private final Object completionLock = new Object();
 
   // These are fields of the context, so that a context which is not in the cache takes fewer cache
   // misses. C uses separate cache lines and counters for each processor, which pay off on machines
@@ -76,9 +78,7 @@ final class Kioctx {
   private volatile boolean failed;
 
   private final WaitQueue wait = new WaitQueue();
-  private final Object completionLock = new Object();
-  private final Object pollLock = new Object(); // C: ctx_lock
-  private @Nullable PollIocb polls; // the cancellable requests, under pollLock (C: active_reqs)
+  private final ActiveReqs activeReqs = new ActiveReqs();
   private final AbandonedList abandoned = new AbandonedList();
   private final long lostBefore = Oops.lostRequests();
   private final ContextDump dump;
@@ -109,7 +109,8 @@ final class Kioctx {
     this.maxReqs = maxReqs;
     this.mostRequests = (int) Math.min(AioAbi.AIO_MAX_NR, (long) REQUESTS_PER_EVENT * maxReqs);
     this.ring = memory.completionRing();
-    this.rings = sq == null || cq == null ? null : new RingEntry(this, sq, cq);
+    this.rings = sq == null || cq == null ? null : new ScqRing(sq, cq, completionLock);
+    this.entry = rings == null ? null : new RingEntry(this, rings);
     oneInside =
         rings != null && polled() && !has(AioAbi.IOCTX_FLAG_SQTHREAD | AioAbi.IOCTX_FLAG_SQPOLL);
     iopoll = new IopollList(this);
@@ -167,9 +168,9 @@ final class Kioctx {
     return ring;
   }
 
-  /** The SQ and CQ rings, or null. */
-  @Nullable RingEntry rings() {
-    return rings;
+  /** The calls on the SQ and CQ rings, or null without rings. */
+  @Nullable RingEntry entry() {
+    return entry;
   }
 
   WaitQueue waitQueue() {
@@ -192,12 +193,6 @@ final class Kioctx {
   void pollOrder(ReentrantLock pollers) {
     if (Debug.ON && pollers.isHeldByCurrentThread()) {
       LockOrder.enter(LockClass.AIO_POLL, pollers);
-    }
-  }
-
-  private void cancelOrder() {
-    if (Debug.ON) {
-      LockOrder.enter(LockClass.AIO_CANCEL, pollLock);
     }
   }
 
@@ -257,6 +252,11 @@ final class Kioctx {
   /** Whether a request in flight may be lost: no code can complete it. */
   boolean mayHaveLost() {
     return Oops.lostRequests() != lostBefore;
+  }
+
+  /** {@return the requests that can be cancelled} */
+  ActiveReqs activeReqs() {
+    return activeReqs;
   }
 
   /** {@return the requests that a device may have although their file threw} */
@@ -362,127 +362,70 @@ final class Kioctx {
    * events.
    */
   boolean isFull() {
-    RingEntry entry = rings;
-    return entry == null ? requests >= mostRequests : entry.isFull();
+    RingEntry calls = entry;
+    return calls == null ? requests >= mostRequests : calls.isFull();
   }
 
   /** Whether the submission thread still has entries or requests to submit. */
   boolean submissionsPending() {
-    RingEntry entry = rings;
-    return entry != null && entry.submissionsPending();
-  }
-
-  // Cancellable requests.
-
-  @LinuxSource(file = "fs/aio.c", name = "kiocb_set_cancel_fn")
-  void addPoll(PollIocb poll) {
-    cancelOrder();
-    synchronized (pollLock) {
-      PollIocb below = polls;
-      poll.older = below;
-      if (below != null) {
-        below.newer = poll;
-      }
-      polls = poll;
-      poll.listed = true;
-    }
-  }
-
-  void removePoll(PollIocb poll) {
-    cancelOrder();
-    synchronized (pollLock) {
-      if (!poll.listed) {
-        return; // it was cancelled
-      }
-      PollIocb above = poll.newer;
-      PollIocb below = poll.older;
-      if (above == null) {
-        polls = below;
-      } else {
-        above.older = below;
-      }
-      if (below != null) {
-        below.newer = above;
-      }
-      poll.newer = null;
-      poll.older = null;
-      poll.listed = false;
-    }
-  }
-
-  /**
-   * Cancels the request that was submitted from an iocb.
-   *
-   * @return -EINPROGRESS: its event comes through the ring; -EINVAL if there is no such request or
-   *     it cannot be cancelled
-   */
-  @LinuxSource(file = "fs/aio.c", name = "io_cancel")
-  int cancel(long userIocb) {
-    PollIocb found;
-    boolean mine;
-    cancelOrder();
-    synchronized (pollLock) {
-      found = polls;
-      while (found != null && found.userObj() != userIocb) { // bounded by the number of polls
-        found = found.older;
-      }
-      if (found == null) {
-        return -Errno.EINVAL;
-      }
-      removePoll(found);
-      mine = found.cancel();
-    }
-    if (mine) {
-      found.complete(0);
-    } // else the request may be freed by now
-    return -Errno.EINPROGRESS;
-  }
-
-  private void cancelAll() {
-    while (true) { // ends: each turn removes one, and none are added
-      PollIocb found;
-      boolean mine;
-      cancelOrder();
-      synchronized (pollLock) {
-        found = polls;
-        if (found == null) {
-          return;
-        }
-        removePoll(found);
-        mine = found.cancel();
-      }
-      if (mine) {
-        found.complete(0);
-      }
-    }
+    RingEntry calls = entry;
+    return calls != null && calls.submissionsPending();
   }
 
   // Completions of requests that are not polled: any context.
 
   /**
-   * Stores a result and posts its event. From any context. The request is freed, or kept with its
-   * event.
+   * Completes a request: puts its file, then posts its event, as {@link #complete(AioKiocb, int,
+   * long, long)} does. From any context.
    */
   @Patch(25)
   @LinuxSource(file = "fs/aio.c", name = "aio_complete")
   void complete(AioKiocb req, long res, long res2) {
-    req.res = res;
-    req.res2 = res2;
-    req.nextGeneration();
-    File eventfd = req.eventfd;
-    req.eventfd = null;
-    boolean told;
-    try {
-      completionOrder();
-      synchronized (completionLock) {
-        told = rings == null || rings.complete(req);
-        if (rings == null) {
-          ring.complete(req);
+    complete(req, req.generation(), res, res2);
+  }
+
+  /**
+   * Completes one use of a request, unless it has ended. From any context. The submitter, whose
+   * file threw, or another completion may end it at the same time; completionLock decides. The one
+   * that ends the use releases what the request holds. The request is freed, or kept with its
+   * event.
+   *
+   * @param generation the use of the object
+   */
+  void complete(AioKiocb req, int generation, long res, long res2) {
+    File file = null;
+    File eventfd = null;
+    SqWork work = null;
+    boolean last = false;
+    boolean told = false;
+    boolean ends;
+    completionOrder();
+    synchronized (completionLock) {
+      ends = req.endUse(generation);
+      if (ends) {
+        req.res = res;
+        req.res2 = res2;
+        eventfd = req.eventfd;
+        req.eventfd = null;
+        work = req.work;
+        req.work = null;
+        file = req.kiFilp;
+        req.kiFilp = null;
+        last = file != null && file.drop();
+        if (!last) {
+          told = post(req);
         }
       }
-    } catch (Throwable e) {
-      Oops.report("the event of a request", e, "the event may be lost");
-      told = false; // the rings may have it
+    }
+    if (!ends) {
+      completedLate(req, generation, res, res2);
+      return;
+    }
+    if (last && file != null) {
+      told = releaseAndPost(file, req);
+    }
+    if (work != null) {
+      work.free();
     }
     if (eventfd != null) {
       signal(eventfd);
@@ -492,8 +435,77 @@ final class Kioctx {
     }
     iocbPutMany(1);
     wait.wakeUp();
-    if (rings != null) {
-      rings.wakeStalled();
+    if (entry != null) {
+      entry.wakeStalled();
+    }
+  }
+
+  /** Releases the file without the lock, since that calls the file, and then posts the event. */
+  private boolean releaseAndPost(File file, AioKiocb req) {
+    file.release();
+    completionOrder();
+    synchronized (completionLock) {
+      return post(req);
+    }
+  }
+
+  /** Marks a request complete that its submitter has undone, and puts its file. */
+  private void completedLate(AioKiocb req, int generation, long res, long res2) {
+    if (req.isAbandoned() && req.generation() == generation) {
+      req.markPolled(res, res2); // before the sweep: pairs with AbandonedList.add
+      abandoned.sweep();
+    }
+  }
+
+  /** Posts an event. Under completionLock. Returns whether the request can be freed. */
+  private boolean post(AioKiocb req) {
+    try {
+      if (rings != null) {
+        return rings.complete(req);
+      }
+      ring.complete(req);
+      return true;
+    } catch (Throwable e) {
+      Oops.report("the event of a request", e, "the event may be lost");
+      return false; // the rings may have it
+    }
+  }
+
+  /**
+   * Undoes a request whose file threw, unless its completion or a worker has it. From process
+   * context, by the submitter; not on a polled context. A later completion only marks the request.
+   *
+   * @param generation of the request, before its file was called
+   * @param slot whether the request has a slot of the old ring, which is put
+   * @return whether the submitter now owns what the request holds
+   */
+  boolean abandon(AioKiocb req, int generation, boolean slot) {
+    completionOrder();
+    synchronized (completionLock) {
+      if (!req.abandon(generation)) {
+        return false;
+      }
+      if (slot) {
+        ring.putReqsAvailable();
+      }
+      return true;
+    }
+  }
+
+  /**
+   * Takes an attempt that would block out of the hands of its submitter. From any context.
+   *
+   * @return the work that retries it; null if the submitter, whose file threw, has undone it
+   */
+  @Nullable SqWork endAttempt(AioKiocb req) {
+    completionOrder();
+    synchronized (completionLock) {
+      SqWork work = req.work;
+      if (work == null || !req.endUse(req.generation())) {
+        return null;
+      }
+      req.work = null;
+      return work;
     }
   }
 
@@ -531,8 +543,8 @@ final class Kioctx {
     if (!DEAD.compareAndSet(this, false, true)) {
       return false;
     }
-    if (rings != null) {
-      rings.kill();
+    if (entry != null) {
+      entry.kill();
     }
     wait.wakeUp();
     return true;
@@ -540,7 +552,8 @@ final class Kioctx {
 
   /**
    * Waits for users and requests of a dead context, then releases everything. From process context.
-   * Memory of abandoned requests stays pinned, because a device may still write to it.
+   * If requests are lost, their memory stays pinned as long as a device may write to it ({@link
+   * Remains}).
    */
   @LinuxSource(
       file = "fs/aio.c",
@@ -548,10 +561,10 @@ final class Kioctx {
   void free(int ownReferences) {
     Teardown teardown = new Teardown();
     boolean over = teardown.step(() -> await(() -> users == ownReferences));
-    if (rings != null) {
-      teardown.step(rings::stop);
+    if (entry != null) {
+      teardown.step(entry::stop);
     }
-    teardown.step(this::cancelAll);
+    teardown.step(activeReqs::cancelAll);
     if (polled()) {
       over &= teardown.step(iopoll::drain);
     }
@@ -561,6 +574,8 @@ final class Kioctx {
         teardown.step(rings::unmap);
       }
       teardown.step(memory::unmap);
+    } else {
+      Remains.leave(this, memory, rings, abandoned, iopoll.files());
     }
     teardown.end();
   }
@@ -589,7 +604,12 @@ final class Kioctx {
       }
       if (still >= LOST_LOOKS && (failed || mayHaveLost())) {
         throw new IllegalStateException(
-            "an aio context ends before " + users + " calls and " + requests + " requests");
+            "an aio context ends before "
+                + users
+                + " calls and "
+                + requests
+                + " requests; "
+                + Remains.KEPT);
       }
     }
   }

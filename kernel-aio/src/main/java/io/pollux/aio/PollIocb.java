@@ -60,7 +60,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     file = polled;
     events = mask | PollBits.POLLERR | PollBits.POLLHUP; // always reported
     cancelled = false;
-    ctx.addPoll(this);
+    ctx.activeReqs().add(this);
     if (ctx.isDead()) {
       cancelled = true; // cancelAll may have run before this was on the list
     }
@@ -73,7 +73,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     }
     if (head == null) {
       if (seen == 0 && !cancelled) {
-        ctx.removePoll(this);
+        ctx.activeReqs().remove(this);
         file = null;
         return -Errno.EINVAL; // C: apt.error, as without a poll method
       }
@@ -92,7 +92,7 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
     if (on != null) {
       on.remove(entry);
     }
-    ctx.removePoll(this);
+    ctx.activeReqs().remove(this);
     head = null;
     file = null;
   }
@@ -163,13 +163,11 @@ final class PollIocb implements WaitQueue.WaitFunc, PollTable {
   @LinuxSource(file = "fs/aio.c", name = "aio_poll_complete")
   void complete(int mask) {
     Kioctx ctx = req.ctx();
-    File polled = file;
-    assert polled != null : "completed twice";
+    assert file != null : "completed twice";
     head().remove(entry);
-    ctx.removePoll(this); // before the request may be reused: no canceller finds it now
+    ctx.activeReqs().remove(this); // before the request may be reused: no canceller finds it now
     head = null;
     file = null;
-    polled.fput();
-    ctx.complete(req, mask, 0);
+    ctx.complete(req, mask, 0); // puts the file
   }
 }

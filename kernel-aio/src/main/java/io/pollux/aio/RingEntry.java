@@ -16,17 +16,15 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The SQ and CQ rings of a context, and their users: io_ring_enter, the submission thread and the
- * workers.
+ * The users of a context's {@link ScqRing}: io_ring_enter, the submission thread and the workers.
  *
  * <p>With SQTHREAD only the submission thread takes entries; otherwise the thread inside
- * io_ring_enter does. On a polled context the holder of {@code pollLock} posts events. Without a
- * submission thread the {@code enter} flag is enough. On other contexts events are posted under
- * completionLock.
+ * io_ring_enter does. On a polled context the holder of {@code pollLock} polls and posts events.
+ * Without a submission thread the {@code enter} flag is enough.
  */
 @Patch(26)
 @LinuxSource(file = "fs/aio.c")
-final class RingEntry implements IopollList.Sink {
+final class RingEntry {
   /**
    * Maximum number of entries taken before the head is published. The program writes to the head's
    * cache line too.
@@ -40,6 +38,7 @@ final class RingEntry implements IopollList.Sink {
   private static final long NO_TAG_NAP_NANOS = 20_000;
 
   private final Kioctx ctx;
+  private final ScqRing rings;
   private final SqRing sq;
   private final CqRing cq;
   private final BooleanSupplier eventsOrEnd; // the wait condition of a caller, allocated once
@@ -49,20 +48,13 @@ final class RingEntry implements IopollList.Sink {
   private @Nullable WorkQueue workers;
   private @Nullable SqThreads counted; // counts the threads of this context
   private int count;
-  private int cqTail; // polled contexts: the position of the next event, before commit
-
-  // Events that found no room, on contexts that are not polled. Under completionLock.
-  private @Nullable AioKiocb overflowHead;
-  private @Nullable AioKiocb overflowTail;
-  private volatile boolean overflowUntold;
-  private volatile int kept; // number of kept events; written under the lock
-
   private volatile boolean stalled; // the submission thread found no room
 
-  RingEntry(Kioctx ctx, SqRing sq, CqRing cq) {
+  RingEntry(Kioctx ctx, ScqRing rings) {
     this.ctx = ctx;
-    this.sq = sq;
-    this.cq = cq;
+    this.rings = rings;
+    sq = rings.sq();
+    cq = rings.cq();
     eventsOrEnd = () -> somethingToSee() || ctx.isDead() || threadFailed();
   }
 
@@ -133,7 +125,7 @@ final class RingEntry implements IopollList.Sink {
               + " EAGAIN. The posting keeps no events.",
       test = "RingLimitTest#submissionsAreEagainWhileAsManyEventsAreKeptAsTheRingHasPlaces")
   boolean isFull() {
-    int events = kept;
+    int events = rings.kept();
     return events >= ctx.maxReqs() || ctx.requests() + events >= ctx.mostRequests();
   }
 
@@ -153,7 +145,7 @@ final class RingEntry implements IopollList.Sink {
       test = "RingDifferencesTest#withoutEntriesToSubmitGetEventsStillWaits")
   @LinuxSource(file = "fs/aio.c", name = "__io_ring_enter")
   long enter(Task current, int toSubmit, int minComplete, int flags) {
-    if ((overflowUntold || kept != 0) && flushOverflow()) {
+    if (rings.mustFlush() && flushOverflow()) {
       return -Errno.EOVERFLOW;
     }
     boolean submit = (flags & AioAbi.IORING_FLAG_SUBMIT) != 0 && toSubmit != 0;
@@ -313,8 +305,8 @@ final class RingEntry implements IopollList.Sink {
 
   private int poll(@Nullable Task current, int min) {
     ctx.pollOrder(pollLock);
-    cqTail = cq.tail();
-    return ctx.iopoll().check(current, this, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
+    rings.startEvents();
+    return ctx.iopoll().check(current, rings, min, Integer.MAX_VALUE, WaitQueue.FOREVER);
   }
 
   @Differs(
@@ -333,6 +325,13 @@ final class RingEntry implements IopollList.Sink {
       return result;
     }
     return ctx.isDead() ? -Errno.EINVAL : threadFailed() ? -Errno.EIO : 0;
+  }
+
+  /** Moves kept events to the ring. Returns whether the overflow was not yet reported. */
+  private boolean flushOverflow() {
+    boolean untold = rings.flushOverflow();
+    wakeStalled();
+    return untold;
   }
 
   private boolean somethingToSee() {
@@ -412,6 +411,14 @@ final class RingEntry implements IopollList.Sink {
     }
   }
 
+  /**
+   * Moves kept events to the ring, for a program that makes no calls. By the submission thread.
+   * Returns whether an event was moved.
+   */
+  boolean flushFromThread() {
+    return rings.kept() != 0 && rings.moveKept();
+  }
+
   /** Whether the submission thread has completions to poll for. */
   boolean busy() {
     return ctx.requests() != 0 && !iopollFull();
@@ -419,120 +426,7 @@ final class RingEntry implements IopollList.Sink {
 
   /** Whether events are kept, so that the submission thread must check for room. */
   boolean holdsEvents() {
-    return kept != 0 || (ctx.requests() != 0 && iopollFull());
-  }
-
-  // Events of polled requests: by the holder of pollLock.
-
-  @Differs(
-      patch = 26,
-      kind = Differs.Kind.OURS,
-      why =
-          "A polled event that finds the CQ ring full stays in the list, and the call returns 0."
-              + " The posting returns EAGAIN.",
-      test = "IoRingEnterTest#aPolledEventThatFindsTheRingFullStaysAndComesLater")
-  @Override
-  public boolean event(AioKiocb req) {
-    int behind = cq.put(cqTail, req);
-    if (behind < 0) {
-      return false;
-    }
-    cqTail = behind;
-    return true;
-  }
-
-  @Override
-  public void commit() {
-    cq.commit(cqTail);
-  }
-
-  // Events of other requests: from any context, under completionLock.
-
-  /** Posts an event, or keeps it if there is no room. Returns whether the request can be freed. */
-  @Differs(
-      patch = 26,
-      kind = Differs.Kind.FIXES,
-      why =
-          "An event from elsewhere that finds the CQ ring full is kept, and the next call returns"
-              + " EOVERFLOW once. The posting drops it.",
-      test = "IoRingEnterTest#anEventFromElsewhereThatFindsTheRingFullIsKeptAndTold")
-  boolean complete(AioKiocb req) {
-    assert Thread.holdsLock(ctx.completionLock());
-    if (overflowHead != null) {
-      moveOverflow();
-    }
-    if (overflowHead == null && put(req)) {
-      return true;
-    }
-    req.next = null; // later events queue behind earlier ones
-    if (overflowTail == null) {
-      overflowHead = req;
-    } else {
-      overflowTail.next = req;
-    }
-    overflowTail = req;
-    overflowUntold = true;
-    int before = kept; // written under the lock only
-    kept = before + 1;
-    return false;
-  }
-
-  private boolean put(AioKiocb req) {
-    int behind = cq.put(cq.tail(), req);
-    if (behind < 0) {
-      return false;
-    }
-    cq.commit(behind);
-    return true;
-  }
-
-  /**
-   * Moves kept events to the ring, as far as there is room. Returns whether the overflow was not
-   * yet reported.
-   */
-  private boolean flushOverflow() {
-    boolean untold;
-    synchronized (ctx.completionLock()) {
-      moveOverflow();
-      untold = overflowUntold;
-      overflowUntold = false;
-    }
-    wakeStalled();
-    return untold;
-  }
-
-  /**
-   * Moves kept events to the ring, for a program that makes no calls. By the submission thread.
-   * Returns whether an event was moved.
-   */
-  boolean flushFromThread() {
-    if (kept == 0) {
-      return false;
-    }
-    synchronized (ctx.completionLock()) {
-      return moveOverflow();
-    }
-  }
-
-  private boolean moveOverflow() {
-    AioKiocb first = overflowHead;
-    AioKiocb req = first;
-    int left = kept;
-    while (req != null && put(req)) {
-      AioKiocb following = req.next;
-      req.free();
-      req = following;
-      left--;
-    }
-    if (req == first) {
-      return false;
-    }
-    overflowHead = req;
-    if (req == null) {
-      overflowTail = null;
-    }
-    kept = left;
-    return true;
+    return rings.kept() != 0 || (ctx.requests() != 0 && iopollFull());
   }
 
   // Teardown.
@@ -576,25 +470,5 @@ final class RingEntry implements IopollList.Sink {
       counted = null;
       threads.release(count);
     }
-  }
-
-  /** Drops kept events and unmaps the rings. No request is in flight. */
-  @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")
-  void unmap() {
-    synchronized (ctx.completionLock()) {
-      AioKiocb req = overflowHead;
-      while (req != null) {
-        AioKiocb following = req.next;
-        req.free();
-        req = following;
-      }
-      overflowHead = null;
-      overflowTail = null;
-      kept = 0;
-    }
-    Teardown teardown = new Teardown();
-    teardown.step(sq::unmap);
-    teardown.step(cq::unmap);
-    teardown.end();
   }
 }

@@ -49,10 +49,12 @@ final class SqWork extends Slab.Item implements WorkQueue.Work {
     to.queue(this);
   }
 
-  /** Queues a retry of an attempt for a worker. The request stays in flight. From any context. */
+  /**
+   * Queues a retry of an attempt for a worker, which then owns the request. The request stays in
+   * flight. From any context.
+   */
   void repeat(AioKiocb req) {
     attempted = req;
-    req.nextGeneration();
     queue();
   }
 

@@ -2,15 +2,11 @@
 package io.pollux.aio;
 
 import io.pollux.core.Oops;
-import io.pollux.core.mm.BvecIter;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FilesStruct;
-import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Differs;
@@ -28,41 +24,18 @@ import org.jspecify.annotations.Nullable;
 final class Submitter extends Slab.Item {
   private static final Slab<Submitter> SLAB = new Slab<>(Submitter::new);
 
-  private static final KiComplete AIO_COMPLETE_RW = Submitter::aioCompleteRw;
-  private static final KiComplete AIO_COMPLETE_RW_POLL = Submitter::aioCompleteRwPoll;
-  private static final KiComplete AIO_COMPLETE_RW_INLINE = Submitter::aioCompleteRwInline;
-  private static final KiComplete ABANDONED = (iocb, res, res2) -> {};
-
   /** The index of a request without one: its event's obj is the address of the iocb. */
   static final int NO_INDEX = -1;
 
-  private static final int IOPRIO_CLASS_SHIFT = 13;
-  private static final int IOPRIO_CLASS_RT = 1;
-  private static final int IOPRIO_CLASS_BE = 2;
-  private static final int IOPRIO_CLASS_IDLE = 3;
-  private static final int IOPRIO_BE_NR = 8;
-
-  // Values with which a file asks for a restart of its call. No program sees them.
-  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTSYS")
-  private static final int ERESTARTSYS = 512;
-
-  @LinuxSource(file = "include/linux/errno.h", name = "ERESTARTNOHAND")
-  private static final int ERESTARTNOHAND = 514;
-
-  @LinuxSource(file = "include/linux/errno.h", name = "ERESTART_RESTARTBLOCK")
-  private static final int ERESTART_RESTARTBLOCK = 516;
-
   private final AioSubmitState state = new AioSubmitState();
-  private final BvecIter bvecIter = new BvecIter();
   private final IocbCopy iocb = new IocbCopy();
+  private final AioRw rw = new AioRw(iocb);
   private @Nullable Kioctx batchOf;
-  private @Nullable FixedBuffers buffers; // the context's
   private boolean polled;
   private @Nullable SqWork attempt; // retries the current read if it would block
   private boolean accepted; // the limit was checked when the entry was taken
   private boolean retry; // whether the last EAGAIN may be retried
   private boolean completed; // the file completed the current request before it threw
-  private boolean consumed; // the file took memory for the current request before it threw
 
   private Submitter() {}
 
@@ -75,12 +48,11 @@ final class Submitter extends Slab.Item {
   static Submitter start(Task current, Kioctx ctx, int nr) {
     Submitter submitter = SLAB.alloc(current);
     submitter.batchOf = ctx;
-    submitter.buffers = ctx.buffers();
     submitter.polled = ctx.polled();
     submitter.accepted = false;
     submitter.retry = false;
     submitter.completed = false;
-    submitter.consumed = false;
+    submitter.rw.start(ctx);
     submitter.state.start(current, ctx, nr);
     return submitter;
   }
@@ -94,7 +66,7 @@ final class Submitter extends Slab.Item {
       throw e;
     } finally {
       batchOf = null;
-      buffers = null;
+      rw.end();
       attempt = null;
       Slab.free(this);
     }
@@ -216,26 +188,26 @@ final class Submitter extends Slab.Item {
   }
 
   /**
-   * Releases what a request holds after its file threw. The file may still reference the request; a
-   * later completion does nothing. If a device may have the request, and the request is polled or
-   * has fixed memory, teardown waits for it.
+   * Releases what a request holds after its file threw, unless a completion has ended the request
+   * at the same time. The file may still reference the request; a later completion has no event. If
+   * a device may have the request, it keeps its file, and teardown waits for it.
    *
    * @param generation of the request, before its file was called
    * @return false if the file had completed the request: it has its event, or a worker retries it
    */
   private boolean abandon(AioKiocb req, int generation, boolean slot) {
-    ctx().setFailed();
-    boolean inDevice = consumed && (polled || buffers != null);
-    consumed = false;
-    if (req.generation() != generation) { // the object may have another request by now
-      return false;
-    }
+    Kioctx ctx = ctx();
+    ctx.setFailed();
+    boolean inDevice = rw.takeConsumed();
     if (polled && req.pollCompleted()) {
       state.issued(req);
       return false;
     }
+    // a polled request has no other end: no poller has it yet, and its completion only marks it
+    if (!(polled ? req.abandon(generation) : ctx.abandon(req, generation, slot))) {
+      return false;
+    }
     File file = req.kiFilp; // stays: a device that completes the request may look for it
-    req.kiComplete = inDevice ? AIO_COMPLETE_RW_POLL : ABANDONED;
     File eventfd = req.eventfd;
     req.eventfd = null;
     SqWork work = req.work;
@@ -243,16 +215,16 @@ final class Submitter extends Slab.Item {
     if (work != null) {
       work.free();
     }
-    if (slot) {
-      ctx().putReqsAvailable();
-    }
     state.forget();
     if (eventfd != null) {
       eventfd.fput();
     }
+    if (file == null) {
+      return true;
+    }
     if (inDevice) {
-      ctx().abandoned().add(req);
-    } else if (file != null) {
+      ctx.abandoned().add(req, file);
+    } else {
       file.fput();
     }
     return true;
@@ -376,80 +348,12 @@ final class Submitter extends Slab.Item {
     return result;
   }
 
-  /**
-   * Reads or writes. The request owns the file's reference from aio_prep_rw until its completion.
-   */
-  @Differs(
-      patch = 15,
-      kind = Differs.Kind.SIMPLER,
-      why =
-          "A write takes no freeze protection, and its completion has no kiocb_end_write: no"
-              + " filesystem here can be frozen.",
-      test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
-  @LinuxSource(
-      file = "fs/aio.c",
-      name = {"aio_read", "aio_write"})
+  /** Reads or writes. */
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
     File file = state.fileGet(current, iocb.aioFildes);
-    if (file == null) {
-      return -Errno.EBADF;
-    }
-    int result = aioPrepRw(current, req, file);
-    if (result == 0) {
-      result = checkFile(file, read);
-    }
-    if (result == 0 && ctx().hasThreads()) {
-      result = file.op().hold();
-    }
-    FixedBuffers fixed = buffers;
-    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
-    if (result == 0) {
-      result = aioSetupRw(current, fixed, index, read, vectored, iter);
-    }
-    long count = iter.count();
-    if (result == 0 && (req.kiPos < 0 || req.kiPos + count < 0)) {
-      result = -Errno.EINVAL; // C: rw_verify_area
-    }
-    if (result != 0) {
-      file.fput();
-      return result;
-    }
-    try {
-      if (read && attempt != null) {
-        aioReadInline(current, req, iter, attempt);
-      } else if (read) {
-        aioRwDone(req, file.op().readIter(current, req, iter));
-      } else {
-        req.kiFlags |= Kiocb.IOCB_WRITE;
-        aioRwDone(req, file.op().writeIter(current, req, iter));
-      }
-    } catch (Throwable e) {
-      consumed = iter.count() != count;
-      throw e;
-    }
-    return 0;
-  }
-
-  /** Attempts a read. A file with a position may return a short count if the rest would block. */
-  private void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
-    File file = req.file();
-    if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
-      work.free();
-      aioRwDone(req, file.op().readIter(current, req, iter));
-      return;
-    }
-    if (!file.canNowait()) {
-      work.repeat(req);
-      return;
-    }
-    req.work = work;
-    req.kiFlags |= Kiocb.IOCB_NOWAIT;
-    req.kiComplete = AIO_COMPLETE_RW_INLINE;
-    long wanted = iter.count();
-    long result = file.op().readIter(current, req, iter);
-    // else the repetition would lose what was read
-    boolean cut = result >= 0 && result < wanted && file.op().canSeek();
-    aioRwDone(req, cut ? -Errno.EAGAIN : result);
+    return file == null
+        ? -Errno.EBADF
+        : rw.aioRw(current, req, file, index, read, vectored, attempt);
   }
 
   /**
@@ -457,157 +361,17 @@ final class Submitter extends Slab.Item {
    * inside a batch.
    */
   void repeat(Task current, AioKiocb req, int index) {
-    req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
-    req.kiComplete = AIO_COMPLETE_RW;
-    req.kiPos = iocb.aioOffset;
     int generation = req.generation();
     long obj = req.userObj;
-    FixedBuffers fixed = buffers;
-    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
-    boolean vectored = iocb.aioLioOpcode == AioAbi.IOCB_CMD_PREADV;
-    long count = 0;
     long result;
     try {
-      result = aioSetupRw(current, fixed, index, true, vectored, iter);
-      count = iter.count();
-      if (result == 0) {
-        result = req.file().op().readIter(current, req, iter);
-      }
+      result = rw.repeat(current, req, index);
     } catch (Throwable e) {
-      consumed = iter.count() != count;
       if (abandon(req, generation, false)) {
         fail(current, obj, -Errno.EIO);
       }
       throw e;
     }
-    aioRwDone(req, result);
-  }
-
-  private static int checkFile(File file, boolean read) {
-    if (!(read ? file.readable() : file.writable())) {
-      return -Errno.EBADF;
-    }
-    return (read ? file.op().hasReadIter() : file.op().hasWriteIter()) ? 0 : -Errno.EINVAL;
-  }
-
-  @Patch(15)
-  @LinuxSource(file = "fs/aio.c", name = "aio_prep_rw")
-  private int aioPrepRw(Task current, AioKiocb req, File file) {
-    boolean hipri = (iocb.aioFlags & AioAbi.IOCB_FLAG_HIPRI) != 0;
-    req.init(file, hipri ? AIO_COMPLETE_RW_POLL : AIO_COMPLETE_RW);
-    req.kiPos = iocb.aioOffset;
-    if ((iocb.aioFlags & AioAbi.IOCB_FLAG_IOPRIO) != 0) {
-      int result = ioprioCheckCap(current, Short.toUnsignedInt(iocb.aioReqprio));
-      if (result != 0) {
-        return result;
-      }
-      req.kiIoprio = iocb.aioReqprio;
-    }
-    int result = req.setRwFlags(iocb.aioRwFlags);
-    if (result != 0) {
-      return result;
-    }
-    if (hipri != polled) { // polled and other requests never mix on a context
-      return -Errno.EINVAL;
-    }
-    if (!hipri) {
-      req.kiFlags &= ~Kiocb.IOCB_HIPRI; // no thread will poll for it
-      return 0;
-    }
-    if (req.eventfd != null) { // polled requests have no eventfd
-      return -Errno.EINVAL;
-    }
-    if (!req.has(Kiocb.IOCB_DIRECT) || !file.op().hasIopoll()) {
-      return -Errno.EOPNOTSUPP;
-    }
-    req.kiFlags |= Kiocb.IOCB_HIPRI;
-    return 0;
-  }
-
-  /** Checks an I/O priority, and the capability for a real-time one. */
-  @LinuxSource(file = "block/ioprio.c", name = "ioprio_check_cap")
-  private static int ioprioCheckCap(Task current, int ioprio) {
-    int level = ioprio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
-    return switch (ioprio >> IOPRIO_CLASS_SHIFT) {
-      case IOPRIO_CLASS_RT -> {
-        if (!current.process().capable()) {
-          yield -Errno.EPERM;
-        }
-        yield level < IOPRIO_BE_NR ? 0 : -Errno.EINVAL;
-      }
-      case IOPRIO_CLASS_BE -> level < IOPRIO_BE_NR ? 0 : -Errno.EINVAL;
-      case IOPRIO_CLASS_IDLE -> 0;
-      case 0 -> level == 0 ? 0 : -Errno.EINVAL; // IOPRIO_CLASS_NONE
-      default -> -Errno.EINVAL;
-    };
-  }
-
-  @Patch(24)
-  @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
-  private int aioSetupRw(
-      Task current,
-      @Nullable FixedBuffers fixed,
-      int index,
-      boolean read,
-      boolean vectored,
-      IovIter iter) {
-    long buf = iocb.aioBuf;
-    long nbytes = iocb.aioNbytes;
-    if (fixed != null) {
-      return vectored ? -Errno.EINVAL : fixed.iter(index, read, buf, nbytes, (BvecIter) iter);
-    }
-    IovecIter iovec = (IovecIter) iter;
-    return vectored
-        ? iovec.importIovec(current.mm(), read, buf, nbytes)
-        : iovec.importSingleRange(current.mm(), read, buf, nbytes);
-  }
-
-  /**
-   * Completes a request that the file finished at once. A request that asks to restart the call
-   * fails with EINTR, because other requests of the call may be in flight.
-   */
-  @Patch(6)
-  @LinuxSource(file = "fs/aio.c", name = "aio_rw_done")
-  private static void aioRwDone(AioKiocb req, long result) {
-    if (result != -Kiocb.EIOCBQUEUED) {
-      KiComplete handler = req.kiComplete;
-      assert handler != null;
-      handler.complete(req, restartsCall(result) ? -Errno.EINTR : result, 0);
-    }
-  }
-
-  private static boolean restartsCall(long result) {
-    return (result <= -ERESTARTSYS && result >= -ERESTARTNOHAND)
-        || result == -ERESTART_RESTARTBLOCK;
-  }
-
-  @Patch(6)
-  @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw")
-  static void aioCompleteRw(Kiocb iocb, long res, long res2) {
-    AioKiocb req = (AioKiocb) iocb;
-    File file = req.file();
-    req.kiFilp = null; // with kiComplete still there: completed
-    file.fput();
-    req.ctx().complete(req, res, res2);
-  }
-
-  /** Completes an attempt, or queues a retry for a worker. From any context. */
-  private static void aioCompleteRwInline(Kiocb iocb, long res, long res2) {
-    AioKiocb req = (AioKiocb) iocb;
-    SqWork work = req.work;
-    assert work != null : "an attempt that was completed twice";
-    req.work = null;
-    if (res == -Errno.EAGAIN) {
-      work.repeat(req);
-      return;
-    }
-    work.free();
-    aioCompleteRw(req, res, res2);
-  }
-
-  @Patch(15)
-  @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw_poll")
-  private static void aioCompleteRwPoll(Kiocb iocb, long res, long res2) {
-    ((AioKiocb) iocb).markPolled(res, res2);
+    AioRw.aioRwDone(req, result);
   }
 }

@@ -4,10 +4,12 @@
  * Asynchronous I/O: the counterpart of fs/aio.c with the series applied.
  *
  * <p>{@link io.pollux.aio.Aio} implements the system calls. A {@code Kioctx} is one context. {@code
- * RingEntry} works on its SQ and CQ rings ({@code SqRing}, {@code CqRing}), and {@code
- * CompletionRing} is the old ring. {@code EventReader} is one io_getevents, {@code IopollList}
- * holds the polled requests, and {@code Submitter} submits one request. {@code ContextMemory} and
- * {@code FixedBuffers} hold pinned memory.
+ * ScqRing} holds its SQ and CQ rings ({@code SqRing}, {@code CqRing}), {@code RingEntry} takes
+ * entries and waits for events, and {@code CompletionRing} is the old ring. {@code EventReader} is
+ * one io_getevents, {@code IopollList} holds the polled requests, {@code ActiveReqs} the
+ * cancellable ones. {@code Submitter} submits one request; {@code AioRw}, {@code AioFsync} and
+ * {@code PollIocb} know the operations. {@code ContextMemory} and {@code FixedBuffers} hold pinned
+ * memory.
  *
  * <p><b>Trust.</b> Memory shared with the program may change at any time. The kernel keeps its own
  * copy of each index that it writes. It copies an iocb before it checks it, and clamps each index
@@ -23,7 +25,7 @@
  * <p><b>Lock order.</b> enter, RingEntry's pollLock, an inode's iRwsem (inside readIter), the lock
  * of an IopollList's submitted requests, completionLock. The last two are leaves: their holder
  * calls nothing. {@link io.pollux.core.sched} has the order of all locks. The poller holds
- * RingEntry's pollLock, so polled requests complete under it. {@code Kioctx} has a pollLock of its
+ * RingEntry's pollLock, so polled requests complete under it. {@code ActiveReqs} has a lock of its
  * own (C: ctx_lock), which guards the list of cancellable polls. Only the lock of a wait queue is
  * taken inside it.
  *
@@ -46,12 +48,15 @@
  * with EAGAIN only if it set RWF_NOWAIT, or if a driver returned EAGAIN.
  *
  * <p><b>Failures.</b> If a file's method throws, the call undoes the request, finishes the batch,
- * and rethrows. A later completion by the file is ignored. The system call boundary reports an
- * {@link io.pollux.core.Oops} and returns EIO. A submission thread or a worker reports it and posts
- * EIO as the request's event. A teardown runs all of its steps and then throws the first failure
- * ({@code Teardown}). If polling fails or requests are lost, their memory stays pinned, because a
- * device may still write to it. Only a context in which something threw abandons requests; any
- * other waits for them and warns.
+ * and rethrows. A completion by another thread may come at the same time: the first of the two ends
+ * the request, under completionLock, and releases what it holds. A later completion is ignored. The
+ * system call boundary reports an {@link io.pollux.core.Oops} and returns EIO. A submission thread
+ * or a worker reports it and posts EIO as the request's event.
+ *
+ * <p>A teardown runs all of its steps and then throws the first failure ({@code Teardown}). If
+ * polling fails or requests are lost, their memory stays pinned, because a device may still write
+ * to it. {@code Remains} unpins it when nothing can complete these requests any more. Only a
+ * context in which something threw abandons requests; any other waits for them and warns.
  *
  * <p><b>Life of a context.</b> A context is in its process's table until it is destroyed. Every
  * call on it holds a user reference. Destroying a context:

@@ -12,7 +12,6 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
-import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -209,9 +208,7 @@ final class BlkdevDio extends Slab.Item {
       dio.waiter.wakeUp();
     } else {
       Kiocb request = dio.iocb();
-      KiComplete handler = request.kiComplete;
-      assert handler != null : "a synchronous request completed asynchronously";
-      handler.complete(request, dio.finish(), 0);
+      request.complete(dio.finish(), 0);
     }
   }
 

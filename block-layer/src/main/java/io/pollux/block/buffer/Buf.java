@@ -47,11 +47,12 @@ public final class Buf {
   @SuppressWarnings("unused") // through PINS
   private volatile int pins; // C: b_pin_count
 
-  private volatile @Nullable BufData data; // C: b_addr; null until read or created
+  // C: b_addr, and b_ops inside, so that a reader sees both or neither change; null until read or
+  // created
+  private volatile @Nullable BufData data;
   private volatile boolean stale; // C: XBF_STALE; not in its space any more
 
-  // Under the buffer's lock; readers get the first two through data, which is written after them:
-  private @Nullable BufOps ops; // C: b_ops
+  // Under the buffer's lock; readers get the pieces through data, which is written after them:
   private long @Nullable [] pieces; // C: b_maps; null if there is one
   private @Nullable BufEdit edit;
   private @Nullable BufLogItem logItem; // C: b_log_item
@@ -227,7 +228,7 @@ public final class Buf {
    */
   @Nullable BufData dataOf(BufOps type) {
     BufData there = data;
-    if (there == null || ops != type || pieces != null) {
+    if (there == null || there.ops != type || pieces != null) {
       return null;
     }
     used();
@@ -256,7 +257,7 @@ public final class Buf {
     if (pieces != from && !Arrays.equals(pieces, from)) {
       throw cache.corrupt(what.get() + ": another structure has a part of it");
     }
-    if (ops != type) {
+    if (there.ops != type) {
       verify(type, there);
     }
   }
@@ -267,9 +268,9 @@ public final class Buf {
     try {
       BufData there = data;
       if (there == null) { // not by another reader meanwhile
-        there = cache.read(current, position, length, from, what.get());
-        verify(type, there);
-        ops = type;
+        BufData read = cache.read(current, position, length, from, what.get());
+        verify(type, read);
+        there = new BufData(read.bytes, read, type);
         pieces = from;
         data = there;
         cache.count(this);
@@ -312,28 +313,27 @@ public final class Buf {
   /**
    * Makes contents of zeroes for a newly allocated block, which is not read. With the lock.
    *
-   * @param type the block's type from now on
+   * @param type the block's type, once they are published
    * @param what the structure, for error messages
    * @return the contents, to be filled and published
    */
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_get_map")
   public BufEdit create(BufOps type, String what) {
     assert lock.isLocked() && edit == null : "create without the lock, or during a change";
-    BufEdit open = cache.zeroes(position, length, what);
+    BufEdit open = cache.zeroes(position, length, what, type);
     edit = open;
-    ops = type;
     return open;
   }
 
   /**
-   * Changes the type of a block that is converted without being freed. With the lock.
+   * Changes the type of a block that is converted without being freed. With the lock. The type
+   * changes with the contents: readers see it when the changes of {@link #edit} are published.
    *
    * @param type the new type
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_trans_buf.c", name = "xfs_trans_buf_set_type")
   public void setOps(BufOps type) {
-    assert lock.isLocked() : "a new type without the lock";
-    ops = type;
+    edit().setType(type);
   }
 
   /**
@@ -362,8 +362,13 @@ public final class Buf {
     return cache.isDirty(this);
   }
 
-  /** Marks the buffer as not dirty. */
-  void clean() {
+  /**
+   * Marks the buffer as not dirty. After a failed {@link #write} this gives the write up: the
+   * contents stay in memory until reclaim, and after that those of the disk count. From any
+   * context, with a reference.
+   */
+  @LinuxSource(file = "include/linux/buffer_head.h", name = "clear_buffer_dirty")
+  public void clean() {
     if (cache.removeDirty(this)) {
       release();
     }
@@ -377,7 +382,8 @@ public final class Buf {
    * process context, with the lock and without an open change; sleeps.
    *
    * @param current the calling task
-   * @throws ErrnoException the verifier's or the device's error; the buffer then stays dirty
+   * @throws ErrnoException the verifier's or the device's error; the buffer then stays dirty, until
+   *     the next write or {@link #clean}
    */
   @LinuxSource(
       file = "fs/xfs/xfs_buf.c",
@@ -407,7 +413,7 @@ public final class Buf {
 
   private BufData verifiedCopy() throws ErrnoException {
     BufData there = data();
-    BufOps type = ops;
+    BufOps type = there.ops;
     assert type != null : "contents of no type";
     BufEdit copy = new BufEdit(there.bytes.clone(), there);
     try {
@@ -519,7 +525,8 @@ public final class Buf {
 
   @Override
   public String toString() {
-    BufOps type = ops;
+    BufData there = data;
+    BufOps type = there == null ? null : there.ops;
     return "buffer "
         + position
         + "+"

@@ -225,8 +225,8 @@ public final class BufCache {
     HostMemory.unmap(address, STAGING_BYTES);
   }
 
-  BufEdit zeroes(long position, int length, String what) {
-    return new BufEdit(new byte[length], position, what, damageErrno);
+  BufEdit zeroes(long position, int length, String what, BufOps type) {
+    return new BufEdit(new byte[length], position, what, damageErrno, type);
   }
 
   // Dirty and pinned buffers.

@@ -10,6 +10,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.zip.Checksum;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The contents of a buffer, or a part of them: immutable unless it is a {@link BufEdit}. Numbers
@@ -34,6 +35,9 @@ public sealed class BufData permits BufEdit {
   private final String what;
   private final int damageErrno;
 
+  /** The type of the block; null for a part of a block and for what has no buffer. */
+  final @Nullable BufOps ops;
+
   /**
    * Wraps bytes.
    *
@@ -43,14 +47,19 @@ public sealed class BufData permits BufEdit {
    * @param damageErrno positive errno of {@link #corrupt}
    */
   public BufData(byte[] bytes, long position, String what, int damageErrno) {
+    this(bytes, position, what, damageErrno, null);
+  }
+
+  BufData(byte[] bytes, long position, String what, int damageErrno, @Nullable BufOps ops) {
     this.bytes = bytes;
     this.position = position;
     this.what = what;
     this.damageErrno = damageErrno;
+    this.ops = ops;
   }
 
-  BufData(byte[] bytes, BufData like) {
-    this(bytes, like.position, like.what, like.damageErrno);
+  BufData(byte[] bytes, BufData like, @Nullable BufOps ops) {
+    this(bytes, like.position, like.what, like.damageErrno, ops);
   }
 
   /** {@return the length in bytes} */

@@ -4,6 +4,7 @@ package io.pollux.block.buffer;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A copy of a buffer's contents that the holder of the buffer's lock may change. A change after it
@@ -11,20 +12,28 @@ import java.lang.foreign.MemorySegment;
  */
 public final class BufEdit extends BufData {
   private boolean open = true;
+  private @Nullable BufOps type; // of the contents, once published
 
   BufEdit(byte[] bytes, BufData like) {
-    super(bytes, like);
+    super(bytes, like, like.ops);
+    type = like.ops;
   }
 
-  BufEdit(byte[] bytes, long position, String what, int damageErrno) {
-    super(bytes, position, what, damageErrno);
+  BufEdit(byte[] bytes, long position, String what, int damageErrno, BufOps type) {
+    super(bytes, position, what, damageErrno, type);
+    this.type = type;
+  }
+
+  /** Changes the type of the contents. */
+  void setType(BufOps to) {
+    type = to;
   }
 
   /** Closes the copy and returns it as contents, which share the array. */
   BufData publish() {
     assert open : "published or dropped twice";
     open = false;
-    return new BufData(bytes, this);
+    return new BufData(bytes, this, type);
   }
 
   void drop() {

@@ -56,6 +56,10 @@ final class BufTest {
         .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(errno));
   }
 
+  private BufData readAs(BufOps type) throws ErrnoException {
+    return blocks.space.readData(task, 9 * BLOCK, BLOCK, type, () -> "block 9");
+  }
+
   @Test
   void gettingABlockTwiceGivesOneBuffer() throws ErrnoException {
     Buf first = blocks.read(3);
@@ -462,6 +466,26 @@ final class BufTest {
     blocks.space.invalidate();
     assertThat(blocks.space.readData(task, 9 * BLOCK, BLOCK, NODE, () -> "block 9").i32(VALUE))
         .isEqualTo(9);
+  }
+
+  /** A reader without the lock takes the contents with the type that they have. */
+  @Test
+  void theTypeChangesWithTheContents() throws ErrnoException {
+    Buf buf = blocks.read(9);
+    buf.lock(task);
+    buf.setOps(NODE);
+    assertThat(readAs(LEAF).i32(VALUE)).isEqualTo(9);
+    assertThatThrownBy(() -> readAs(NODE)).hasMessage("block 9: bad magic number (node)");
+    buf.unlock(); // nothing was published
+    buf.lock(task);
+    buf.create(NODE, "block 9").put32(0, 0x4e4f4445);
+    assertThat(readAs(LEAF).i32(VALUE)).isEqualTo(9);
+    assertThatThrownBy(() -> readAs(NODE)).hasMessage("block 9: bad magic number (node)");
+    buf.markDirty();
+    assertThat(readAs(NODE).i32(VALUE)).isZero();
+    assertThatThrownBy(() -> readAs(LEAF)).hasMessage("block 9: bad magic number (leaf)");
+    buf.unlock();
+    buf.release();
   }
 
   @Test

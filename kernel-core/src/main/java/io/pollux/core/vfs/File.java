@@ -343,6 +343,21 @@ public final class File {
     }
   }
 
+  /**
+   * Drops a reference without releasing the file, under a lock that a release must not be called
+   * with. From any context.
+   *
+   * @return whether it was the last; the caller then calls {@link #release()}
+   */
+  public boolean drop() {
+    return drop(1);
+  }
+
+  /** Releases the file after {@link #drop} has returned true. From any context. */
+  public void release() {
+    release(null);
+  }
+
   /** Drops references. Returns whether they were the last. */
   private boolean drop(int refs) {
     long left = count.addAndGet(-refs);

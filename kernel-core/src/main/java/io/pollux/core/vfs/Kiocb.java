@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.Slab;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Differs;
@@ -17,7 +18,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The submitter fills it in and owns it until the call of {@code readIter} or {@code writeIter}.
  * The file then owns it until it returns a result or, after {@link #EIOCBQUEUED}, until it calls
- * {@link #kiComplete}. A request without a handler is synchronous: the call returns the result.
+ * {@link #complete}. A request without a handler is synchronous: the call returns the result.
+ *
+ * <p>A file or a device that can still complete a request, or access its memory, refers to this
+ * object. After a failure the memory stays pinned as long as that reference exists.
  */
 @LinuxSource(file = "include/linux/fs.h", name = "kiocb")
 public class Kiocb extends Slab.Item {
@@ -86,6 +90,8 @@ public class Kiocb extends Slab.Item {
 
   /** The handler, or null for a synchronous request. */
   public @Nullable KiComplete kiComplete;
+
+  private int generation; // by the owner of the request
 
   private int kiCookie;
 
@@ -197,12 +203,57 @@ public class Kiocb extends Slab.Item {
   }
 
   /**
+   * Identifies one use of this object. A caller of a file's callback reads it before the call and
+   * passes it to {@link #fail}, because the callback may complete the request. The object may then
+   * serve another request.
+   *
+   * @return the number of ended uses
+   */
+  public final int generation() {
+    return generation;
+  }
+
+  /** Counts the end of a use. By the owner of the request. */
+  protected final void nextGeneration() {
+    generation++;
+  }
+
+  /**
+   * Completes a queued request: calls its handler. By the file, once; from any context. The object
+   * may serve another request after this. If the handler throws, the request fails with EIO, unless
+   * the handler had completed it. Never throws.
+   *
+   * @param res bytes, or a negative errno
+   * @param res2 the second result
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "ki_complete")
+  public final void complete(long res, long res2) {
+    KiComplete handler = kiComplete;
+    assert handler != null : "a synchronous request completed asynchronously";
+    int use = generation;
+    try {
+      handler.complete(this, res, res2);
+    } catch (Throwable e) { // concerns neither the file nor the device
+      handlerThrew(use, e);
+    }
+  }
+
+  private void handlerThrew(int use, Throwable thrown) {
+    Oops.report("the completion of a request", thrown, "it fails with EIO if it is not complete");
+    if (!Oops.contain("the failure of a request", () -> fail(use))) {
+      Oops.loseRequest();
+    }
+  }
+
+  /**
    * Completes a queued request with EIO if its file did not complete it: for a caller of the file's
    * callback, after it threw. From any context.
+   *
+   * @param generation the {@link #generation} before the callback; another use is not affected
    */
-  public void fail() {
+  public void fail(int generation) {
     KiComplete handler = kiComplete;
-    if (handler != null) {
+    if (this.generation == generation && handler != null) {
       handler.complete(this, -Errno.EIO, 0);
     }
   }

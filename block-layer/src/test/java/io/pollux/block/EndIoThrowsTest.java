@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.core.Oops;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.Errno;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** An end_io that throws: what it had finished is not finished again. */
+@Timeout(60)
+class EndIoThrowsTest {
+  private final HeldDisk disk = new HeldDisk(1 << 20);
+  private final BlockDevice bdev = disk.disk(new TagSet(1, 0, 8, false), QueueLimits.of(512));
+  private final List<String> said = new CopyOnWriteArrayList<>();
+  private final List<Long> results = new ArrayList<>();
+  private final Request request = new Request();
+
+  /** A request whose object serves one use after the other. */
+  private final class Request extends Kiocb {
+    Request() {
+      use();
+    }
+
+    private void use() {
+      kiComplete =
+          (iocb, res, res2) -> {
+            results.add(res);
+            nextGeneration();
+          };
+    }
+  }
+
+  @BeforeEach
+  void listen() {
+    Oops.setSink((sentence, thrown) -> said.add(sentence));
+  }
+
+  @AfterEach
+  void silence() {
+    Oops.setSink(null);
+  }
+
+  private Bio init(Bio bio, BioEndIo endIo) {
+    return bio.init(bdev, 0, BlkTypes.REQ_OP_READ, endIo, request);
+  }
+
+  @Test
+  void aRequestThatIsNotCompleteFails() {
+    Bio bio = Bio.embedded();
+    init(
+            bio,
+            ended -> {
+              throw new AssertionError("broken");
+            })
+        .endio(0);
+    assertThat(results).containsExactly((long) -Errno.EIO);
+    assertThat(said).hasSize(1);
+    init(bio, Bio::put); // it was put: the next use asserts that
+    bio.put();
+  }
+
+  /** The end_io completed its request, whose object serves another one when it throws. */
+  @Test
+  void theNextUseOfTheRequestIsNotFailed() {
+    init(
+            Bio.embedded(),
+            ended -> {
+              request.complete(512, 0);
+              throw new AssertionError("broken");
+            })
+        .endio(0);
+    assertThat(results).containsExactly(512L);
+    assertThat(said).hasSize(1);
+  }
+
+  /** The end_io put the bio, which serves the same request again when it throws. */
+  @Test
+  void theNextUseOfTheBioIsNotPut() {
+    Bio bio = Bio.embedded();
+    init(
+            bio,
+            ended -> {
+              ended.put();
+              request.complete(512, 0);
+              init(bio, Bio::put);
+              throw new AssertionError("broken");
+            })
+        .endio(0);
+    assertThat(bio.bdev()).as("the bio is in use").isSameAs(bdev);
+    assertThat(results).containsExactly(512L);
+    bio.put();
+  }
+
+  /**
+   * The handler of a request throws after a driver's completion: the request has one result more.
+   */
+  @Test
+  void aHandlerThatThrowsFailsItsRequest() {
+    boolean[] thrown = new boolean[1];
+    request.kiComplete =
+        (iocb, res, res2) -> {
+          results.add(res);
+          if (!thrown[0]) {
+            thrown[0] = true;
+            throw new AssertionError("broken");
+          }
+        };
+    request.complete(512, 0);
+    assertThat(results).containsExactly(512L, (long) -Errno.EIO);
+    assertThat(said)
+        .containsExactly(
+            "kernel oops in the completion of a request: java.lang.AssertionError: broken; "
+                + "it fails with EIO if it is not complete");
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.block.QueueLimits;
+import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.fixture.HeldDisk;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
+import io.pollux.uapi.Fcntl;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The writing of times at sync. */
+@Timeout(60)
+class XfsIflushTest {
+  private static final long INO = 137;
+
+  private final TestImage image = new TestImage();
+  private final HeldDisk disk = image.writable();
+
+  /** The first sync has taken the inode from the set, and the device holds its write. */
+  @Test
+  void aSyncWaitsForTheWritesOfAnEarlierOne() throws Exception {
+    image.rootEntry("file", INO);
+    image.inode(INO, 0100644, 2, 0, 0, 0);
+    image.sealInode(INO);
+    try (MountedTree tree =
+        new MountedTree(
+            disk.disk(HeldDisk.TAGS, QueueLimits.of(512), false), new MountOptions(false, false))) {
+      File file = tree.namei.open(tree.current, null, MountedTree.bytes("/file"), Fcntl.O_RDWR, 0);
+      ((XfsInode) file.inode()).fileUpdateTime();
+      disk.holdAgain();
+      CompletableFuture<Integer> first = sync(tree, new CountDownLatch(1));
+      while (disk.held().isEmpty()) {
+        Thread.sleep(1); // the timeout bounds the loop
+      }
+      CountDownLatch started = new CountDownLatch(1);
+      CompletableFuture<Integer> second = sync(tree, started);
+      started.await();
+      assertThat(returns(second)).as("the second sync, before the write is done").isFalse();
+      assertThat(first).isNotDone();
+      disk.letThrough();
+      assertThat(first.join()).isZero();
+      assertThat(second.join()).isZero();
+      file.fput(tree.current);
+    }
+  }
+
+  /** Whether a call returns within a moment, which it must not. */
+  private static boolean returns(CompletableFuture<Integer> call) throws InterruptedException {
+    for (int i = 0; i < 100 && !call.isDone(); i++) {
+      TimeUnit.MILLISECONDS.sleep(1);
+    }
+    return call.isDone();
+  }
+
+  private static CompletableFuture<Integer> sync(MountedTree tree, CountDownLatch started) {
+    Task task = tree.current.process().newTask(); // a task is one thread
+    CompletableFuture<Integer> result = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .daemon()
+        .start(
+            () -> {
+              assertThat(task.enterKernel()).isTrue();
+              try {
+                started.countDown();
+                result.complete(tree.sb.sync(task));
+              } catch (Throwable e) {
+                result.completeExceptionally(e);
+              } finally {
+                task.leaveKernel();
+              }
+            });
+    return result;
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import io.pollux.core.Oops;
+import io.pollux.core.vfs.File;
+import java.lang.ref.Cleaner;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a context leaves behind that ended before its requests did: pinned memory, and the files of
+ * the requests that it knows. A device may still write to that memory.
+ *
+ * <p>A device, a queue or a file that can still complete a request refers to it, and each request
+ * refers to its context. So all of this is released when the collector finds that nothing refers to
+ * the context any more. This object must not refer to it.
+ *
+ * <p>A request that a callback lost on a context that is not polled keeps its file open for good:
+ * only the request named it.
+ */
+final class Remains implements Runnable {
+  /** The consequence of such an end, for its message. */
+  static final String KEPT =
+      "the context's memory stays pinned until no device and no file refers to its requests";
+
+  private static final Cleaner CLEANER =
+      Cleaner.create(loop -> Thread.ofPlatform().daemon().name("aio-remains").unstarted(loop));
+
+  private final ContextMemory memory;
+  private final @Nullable SqRing sq;
+  private final @Nullable CqRing cq;
+  private final AbandonedList abandoned;
+  private final List<File> files;
+
+  private Remains(
+      ContextMemory memory, @Nullable ScqRing rings, AbandonedList abandoned, List<File> files) {
+    this.memory = memory;
+    sq = rings == null ? null : rings.sq();
+    cq = rings == null ? null : rings.cq();
+    this.abandoned = abandoned;
+    this.files = files;
+  }
+
+  /**
+   * Leaves the memory of a context to the collector. By its teardown.
+   *
+   * @param rings the context's, or null
+   * @param abandoned the context's, with a reference on each file
+   * @param files of other requests, with a reference on each
+   */
+  static void leave(
+      Kioctx ctx,
+      ContextMemory memory,
+      @Nullable ScqRing rings,
+      AbandonedList abandoned,
+      List<File> files) {
+    CLEANER.register(ctx, new Remains(memory, rings, abandoned, files));
+  }
+
+  /** Releases everything. By the cleaner's thread, once. */
+  @Override
+  public void run() {
+    if (sq != null) {
+      Oops.contain("the memory of an ended aio context", sq::unmap);
+    }
+    if (cq != null) {
+      Oops.contain("the memory of an ended aio context", cq::unmap);
+    }
+    Oops.contain("the memory of an ended aio context", memory::unmap);
+    Oops.contain("the files of an ended aio context", abandoned::putAll);
+    files.forEach(File::fput);
+  }
+}

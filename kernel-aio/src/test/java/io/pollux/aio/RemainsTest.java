@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.aio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.core.Oops;
+import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.FakeInode;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Iocb;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A context that ends before its requests keeps its memory as long as a device or a file can
+ * complete one of them, and no longer.
+ */
+@Timeout(60)
+class RemainsTest {
+  private static final int RINGS = RingProgram.RINGS;
+  private static final int POLLED = RingProgram.POLLED;
+  private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
+  private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
+
+  private final RingProgram program = new RingProgram(FakeFile.held(1 << 20), 9);
+
+  @BeforeEach
+  void listen() {
+    Oops.setSink((sentence, thrown) -> {});
+  }
+
+  @AfterEach
+  void nothingIsLeft() {
+    program.close();
+    Oops.setSink(null);
+  }
+
+  /** A file that takes the memory of a request. It may keep the request, as a driver would. */
+  private static class Takes implements FileOperations {
+    private final List<Kiocb> device; // requests that a device has; not part of the file
+    private final boolean throwing;
+
+    Takes(List<Kiocb> device, boolean throwing) {
+      this.device = device;
+      this.throwing = throwing;
+    }
+
+    @Override
+    public boolean hasReadIter() {
+      return true;
+    }
+
+    @Override
+    public long readIter(Task current, Kiocb iocb, IovIter to) {
+      to.advance(to.count());
+      device.add(iocb);
+      if (throwing) {
+        throw new AssertionError("broken");
+      }
+      return -Kiocb.EIOCBQUEUED;
+    }
+
+    @Override
+    public boolean hasIopoll() {
+      return true;
+    }
+
+    @Override
+    public int iopoll(Kiocb iocb, boolean spin) {
+      return 0;
+    }
+  }
+
+  private void submit(Takes file, int flags) {
+    assertThat(program.setup(flags)).isZero();
+    int fd = program.install(FakeInode.open(program.files, file, Fcntl.O_RDWR | Fcntl.O_DIRECT));
+    Iocb.aioFildes(program.prepareRead(0, 1, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0), fd);
+  }
+
+  private void collect() throws InterruptedException {
+    while (program.process.mm().pinnedPages() != 0) { // the timeout bounds the loop
+      System.gc();
+      Thread.sleep(5);
+    }
+  }
+
+  /** No device has the request, although the file took its memory: the end gives nothing up. */
+  @ParameterizedTest
+  @ValueSource(ints = {RINGS, RINGS | FIXED, POLLED, POLLED | FIXED})
+  void aFileThatThrewWithoutADeviceLeavesNothing(int flags) {
+    List<Kiocb> none = new ArrayList<>();
+    submit(new Takes(none, true), flags);
+    assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
+    none.clear();
+    assertThat(program.destroy()).isZero();
+    assertThat(program.process.mm().pinnedPages()).isZero();
+  }
+
+  /** A device that never completes its request may write at any time, until it is gone. */
+  @ParameterizedTest
+  @ValueSource(ints = {RINGS, RINGS | FIXED, POLLED, POLLED | FIXED})
+  void memoryStaysPinnedAsLongAsADeviceHasTheRequest(int flags) throws InterruptedException {
+    List<Kiocb> device = new ArrayList<>();
+    submit(new Takes(device, true), flags);
+    assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
+    assertThatThrownBy(program::destroy)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("an aio context ends before 1 requests whose files threw; " + Remains.KEPT);
+    for (int i = 0; i < 3; i++) {
+      System.gc();
+      Thread.sleep(5); // in which the cleaner could run
+    }
+    assertThat(program.process.mm().pinnedPages()).as("the device may write").isPositive();
+    assertThat(device).hasSize(1);
+    device.clear();
+    collect();
+  }
+
+  /** A callback loses a request, and no code names it any more. */
+  @ParameterizedTest
+  @ValueSource(ints = {POLLED, POLLED | FIXED})
+  void theFileAndTheMemoryOfALostPolledRequestAreReleased(int flags) throws InterruptedException {
+    List<Kiocb> lost = new ArrayList<>();
+    submit(new Takes(lost, false), flags);
+    assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
+    lost.clear();
+    Oops.loseRequest();
+    assertThatThrownBy(program::destroy)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("an aio context ends before 1 requests; " + Remains.KEPT);
+    collect();
+    program.process.exit();
+    while (program.files.nrFiles() != 0) { // the cleaner puts it last; the timeout bounds the loop
+      Thread.sleep(1);
+    }
+  }
+}
