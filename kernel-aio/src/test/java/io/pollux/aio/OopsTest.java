@@ -91,10 +91,7 @@ class OopsTest {
     int fd = program.open(throwing());
     for (int round = 0; round < 3; round++) {
       for (int i = 0; i < 5; i++) {
-        long iocb = program.prepareRead(i * 4096L, i, polled);
-        if (i % 2 == 1) {
-          Iocb.aioFildes(iocb, fd);
-        }
+        program.prepareRead(i % 2 == 1 ? fd : program.fd, i * 4096L, i, polled);
       }
       assertThat(program.enter(5, 0, SUBMIT)).isEqualTo(5);
       for (AioEvent event : events(5)) {
@@ -131,7 +128,7 @@ class OopsTest {
                   return FakeFile.PROCEED;
                 });
     int fd = program.open(file);
-    Iocb.aioFildes(program.prepareRead(0, 7, true), fd);
+    program.prepareRead(fd, 0, 7, true);
     while (said.isEmpty()) {
       Thread.sleep(1); // the timeout bounds the loop
     }
@@ -158,7 +155,7 @@ class OopsTest {
     int fd = program.open(file);
     List<AioEvent> events = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
-      Iocb.aioFildes(program.prepareRead(0, i, true), fd);
+      program.prepareRead(fd, 0, i, true);
       while (events.size() <= i) {
         events.addAll(program.reap()); // no call: the timeout bounds the loop
         Thread.onSpinWait();
@@ -195,10 +192,7 @@ class OopsTest {
                 });
     int fd = program.open(file);
     for (int i = 0; i < 4; i++) {
-      long iocb = program.prepareRead(0, i, polled);
-      if (i % 2 == 0) {
-        Iocb.aioFildes(iocb, fd);
-      }
+      program.prepareRead(i % 2 == 0 ? fd : program.fd, 0, i, polled);
     }
     assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(4);
     List<AioEvent> events = new ArrayList<>(events(4));
@@ -242,10 +236,10 @@ class OopsTest {
                       iocbs.add(iocb); // in place, by the submitter
                       return FakeFile.QUEUED;
                     }));
-    Iocb.aioFildes(program.prepareRead(0, 1, false), first);
+    program.prepareRead(first, 0, 1, false);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     completed.await();
-    Iocb.aioFildes(program.prepareRead(0, 2, false), second);
+    program.prepareRead(second, 0, 2, false);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     assertThat(iocbs).hasSize(2);
     assertThat(iocbs.get(0)).as("what the test is about").isSameAs(iocbs.get(1));
@@ -332,7 +326,7 @@ class OopsTest {
             FakeFile.immediate(1 << 20)
                 .onRequest((current, iocb, to) -> 0)
                 .onRelease(OopsTest::broken));
-    Iocb.aioFildes(program.prepareRead(0, 7, false), fd);
+    program.prepareRead(fd, 0, 7, false);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     assertThat(events(1)).allMatch(event -> event.res() == 0);
     program.process.exit();

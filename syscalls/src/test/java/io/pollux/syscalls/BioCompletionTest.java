@@ -66,6 +66,7 @@ class BioCompletionTest {
     Oops.setSink(null);
     if (!leaks) {
       program.close();
+      assertThat(bdev.queue().busyTags()).as("tags").isZero();
     }
   }
 

@@ -79,5 +79,6 @@ class DriverFailureTest {
       assertThat(program.process.mm().accessOk(id, 32, false)).as("the old ring").isFalse();
       assertThat(program.destroy()).isEqualTo(-Errno.EINVAL);
     }
+    assertThat(device.queue().busyTags()).as("tags").isZero();
   }
 }
