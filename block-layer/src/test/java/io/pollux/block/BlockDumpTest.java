@@ -9,51 +9,54 @@ import org.junit.jupiter.api.Timeout;
 
 /** The lines of a dump that describe requests in flight. */
 @Timeout(60)
-class BlockDumpTest extends HeldDiskTest {
+class BlockDumpTest extends RigTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
   private final Plug plug = new Plug();
 
   @Test
   void aQueueListsItsBusyRequestsWithAge() {
-    assertThat(bdev.queue().describe()).isEmpty();
+    SeenRequests seen = see();
+    assertThat(queue().describe()).isEmpty();
     submit("a", READ, 8, 4);
-    disk.advance(12_345_678);
+    advance(12_345_678);
     submit("b", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_HIPRI | BlkTypes.REQ_META, 0, 2);
-    HwCtx interrupting = disk.held(0).hctx();
-    HwCtx polled = disk.held(1).hctx();
+    HwCtx interrupting = seen.seen(0).hctx();
+    HwCtx polled = seen.seen(1).hctx();
     String read = "request tag 0 of held0 hctx 0: read 4 sectors at 8, 12 ms old";
     String write =
         "request tag 0 of held0 hctx 1 polled: write 2 sectors at 0 META HIPRI, 0 ms old";
     assertThat(interrupting.describe()).containsExactly(read);
     assertThat(polled.describe()).containsExactly(write);
-    assertThat(bdev.queue().describe())
+    assertThat(queue().describe())
         .containsExactly(interrupting.toString(), read, polled.toString(), write);
     assertThat(polled.toString()).matches("hctx 1 of held0 polled, 1 of \\d+ tags in use");
     disk.releaseAll();
     assertThat(interrupting.describe()).isEmpty();
-    assertThat(bdev.queue().blkPoll(1 << 16, false)).isEqualTo(1);
-    assertThat(bdev.queue().describe()).isEmpty();
+    assertThat(queue().blkPoll(1 << 16, false)).isEqualTo(1);
+    assertThat(queue().describe()).isEmpty();
   }
 
   @Test
   void aRequestInAPlugIsNotWithTheDriver() {
+    SeenRequests seen = see();
     plug.start(task);
     submit("a", READ, 0, 8);
     submit("b", READ, 8, 8);
-    assertThat(bdev.queue().describe())
+    assertThat(queue().describe())
         .contains(
             "request tag 0 of held0 hctx 0: read 16 sectors at 0, 2 bios, not with the driver,"
                 + " 0 ms old");
     plug.finish(task);
-    Request request = disk.held(0);
+    Request request = seen.seen(0);
     disk.releaseAll();
     assertThat(request).hasToString("request tag 0 of held0 hctx 0: without a bio");
   }
 
   @Test
   void aBioHasOperationRangeFlagsAndStatus() {
+    SeenRequests seen = see();
     submit("a", READ | BlkTypes.REQ_NOWAIT, 8, 4);
-    Bio bio = disk.held(0).bio();
+    Bio bio = seen.seen(0).bio();
     assertThat(bio).hasToString("bio read 4 sectors at 8 NOWAIT of held0");
     disk.fail(0, Errno.EIO);
     assertThat(Bio.embedded()).hasToString("bio without a device");

@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.Oops;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;

@@ -50,6 +50,13 @@ abstract class RigTest {
     nanos += more;
   }
 
+  /** Uses a device of the same disk, whose requests the test sees. */
+  SeenRequests see() {
+    SeenRequests seen = new SeenRequests(disk);
+    rig.use(seen.device(TAGS, PLAIN, () -> nanos));
+    return seen;
+  }
+
   RequestQueue queue() {
     return rig.device().queue();
   }

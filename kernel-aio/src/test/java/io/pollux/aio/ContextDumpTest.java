@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pollux.aio.fixture.RingProgram;
+import io.pollux.aio.fixture.UserAio;
 import io.pollux.core.Debug;
+import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.AioAbi;
 import java.util.List;
@@ -18,7 +21,7 @@ class ContextDumpTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
 
-  private final HeldDisk disk = new HeldDisk(8);
+  private final FakeFile disk = FakeFile.held(1 << 20).tags(8);
 
   private static List<String> indices(RingProgram program) {
     return Aio.describe(program.process.mm()).subList(0, 2);
@@ -26,7 +29,7 @@ class ContextDumpTest {
 
   @Test
   void aContextHasFlagsCountsAndIndices() {
-    try (RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 8)) {
+    try (RingProgram program = new RingProgram(disk, 8)) {
       assertThat(Aio.describe(program.process.mm())).isEmpty();
       assertThat(program.setup(RingProgram.POLLED)).isZero();
       String context = "aio context 0x" + Long.toHexString(program.ctx()) + " IOPOLL SCQRING";
@@ -54,7 +57,7 @@ class ContextDumpTest {
 
   @Test
   void anOldContextHasTheIndicesOfItsRing() {
-    LegacyProgram program = new LegacyProgram(disk.disk("held0", 1 << 20));
+    UserAio program = new UserAio(disk);
     assertThat(program.setup(4, 0)).isZero();
     program.read(0, 4096);
     assertThat(program.submit(0, 1)).isEqualTo(1);
@@ -69,7 +72,7 @@ class ContextDumpTest {
   @Test
   void theRequestsInFlightAreListed() {
     assumeTrue(Debug.ON, "requests are recorded only with -Dpollux.debug=true");
-    try (RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 8)) {
+    try (RingProgram program = new RingProgram(disk, 8)) {
       assertThat(program.setup(RingProgram.RINGS)).isZero();
       program.prepareRead(4096, 0x3e8, false);
       assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
@@ -96,7 +99,7 @@ class ContextDumpTest {
   @Test
   void aCallFromOutsideTheKernelIsNamed() {
     assumeTrue(Debug.ON, "calls are checked only with -Dpollux.debug=true");
-    try (RingProgram program = new RingProgram(disk.disk("held0", 1 << 20), 8)) {
+    try (RingProgram program = new RingProgram(disk, 8)) {
       assertThatThrownBy(() -> program.aio.ioSetup(program.task, 8, program.ctxp))
           .isInstanceOf(AssertionError.class)
           .hasMessageContaining("calls the kernel with the task without a thread");

@@ -11,6 +11,7 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.BlkMqOps;
 import io.pollux.block.HwCtx;
 import io.pollux.block.Request;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;

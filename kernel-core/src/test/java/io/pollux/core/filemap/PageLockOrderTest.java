@@ -6,10 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.core.Debug;
+import io.pollux.core.fixture.ArrayIo;
+import io.pollux.core.fixture.FakeInode;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
+import io.pollux.uapi.Fcntl;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,7 +27,7 @@ class PageLockOrderTest {
   private final ArrayIo io = new ArrayIo(PAGES << 12);
   private final PageCache cache = new PageCache(PAGES << 12);
   private final Mapping mapping = new Mapping(cache, io);
-  private final Inode inode = MappedInode.open(mapping).inode();
+  private final Inode inode = FakeInode.open(new FileTable(), mapping, Fcntl.O_RDONLY).inode();
   private final UserProcess process = new UserProcess();
   private final Task current = process.newTask();
 
