@@ -10,6 +10,9 @@ module io.pollux.testkit {
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.block;
   requires transitive io.pollux.block.fixture;
+  requires transitive io.pollux.core.fixture;
+  requires transitive io.pollux.aio.fixture;
+  requires transitive io.pollux.iomap.fixture;
   requires transitive io.pollux.core;
   requires transitive io.pollux.uapi;
   requires transitive org.junit.jupiter.api;
