@@ -3,9 +3,10 @@ package io.pollux.aio;
 
 import io.pollux.core.Debug;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Describes a context for dumps. With {@link Debug#ON} it also records the requests. */
@@ -13,6 +14,8 @@ final class ContextDump {
   private final Kioctx ctx;
   private final @Nullable SqRing sq;
   private final @Nullable CqRing cq;
+
+  /** Weak, because teardown finds out whether anything else still refers to a request. */
   private final @Nullable Set<AioKiocb> requests;
 
   /** Creates the dump of a context. The rings are non-null with SCQRING. */
@@ -20,7 +23,10 @@ final class ContextDump {
     this.ctx = ctx;
     this.sq = sq;
     this.cq = cq;
-    requests = Debug.ON ? ConcurrentHashMap.newKeySet() : null;
+    requests =
+        Debug.ON
+            ? Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()))
+            : null;
   }
 
   /** Records a request, with {@link Debug#ON}. From any context. */
@@ -40,7 +46,7 @@ final class ContextDump {
   /**
    * Returns a line with the flags and counts, a line with the indices of the rings, and a line for
    * each recorded request. It reads the rings only with a user reference, because they may be
-   * unmapped otherwise. From any context; takes no lock.
+   * unmapped otherwise. From any context.
    */
   List<String> describe() {
     List<String> lines = new ArrayList<>();
@@ -64,8 +70,10 @@ final class ContextDump {
       }
     }
     if (requests != null) {
-      for (AioKiocb req : requests) {
-        lines.add("  " + req);
+      synchronized (requests) { // as its iterator needs
+        for (AioKiocb req : requests) {
+          lines.add("  " + req);
+        }
       }
     }
     return lines;

@@ -78,7 +78,7 @@ class ContextDumpTest {
       assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
       assertThat(Aio.describe(program.process.mm()).subList(2, 3))
           .containsExactly(
-              "  request data 0x3e8 obj 0x0: read at 4096 DIRECT of file 3 /disk"
+              "  request data 0x3e8 obj 0x0: read at 4096 DIRECT of file 3 anon_inode:inode"
                   + " O_RDWR|O_DIRECT refs 2");
       disk.release(1, 0);
       assertThat(Aio.describe(program.process.mm())).hasSize(2);
