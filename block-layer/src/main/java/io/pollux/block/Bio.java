@@ -86,7 +86,7 @@ public final class Bio extends Slab.Item {
   /** The steps of a write with flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
 
-  /** Number of {@link #put}s, which tells one use of the object from the next. */
+  /** Number of {@link #put}s, which distinguish one use of the object from the next. */
   int puts;
 
   private final boolean embedded; // part of its owner, not from the slab
@@ -448,7 +448,7 @@ public final class Bio extends Slab.Item {
         pinnedVecs--;
         try {
           from.unpin(vecAddress[i], vecLength[i]);
-        } catch (RuntimeException | Error e) { // the other vecs are put all the same
+        } catch (RuntimeException | Error e) { // the other vecs must be put too
           failed = e;
         }
       }

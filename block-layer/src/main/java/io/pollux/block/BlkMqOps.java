@@ -22,12 +22,12 @@ import io.pollux.uapi.LinuxSource;
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
   /**
-   * Takes requests. Never sleeps. Usually from process context. The later steps of a write with
-   * flushes come from where the previous step completed, perhaps from inside {@link #poll} or this.
+   * Takes requests. Usually called in process context; never sleeps. A later step of a write with
+   * flushes starts where the previous step completed, perhaps inside {@link #poll} or this method.
    *
    * @param hctx the hardware queue of all of them
-   * @param chain requests, linked by {@link Request#next()}; the driver's until completed. The
-   *     driver accesses their memory only until then.
+   * @param chain requests, linked by {@link Request#next()}. The driver owns each, and accesses its
+   *     memory, until it completes the request.
    */
   @Differs(
       kind = Differs.Kind.LATER,

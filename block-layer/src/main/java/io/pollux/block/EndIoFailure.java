@@ -6,9 +6,9 @@ import io.pollux.core.vfs.Kiocb;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happens after the end_io of a bio threw. The transfer is over, so the bio's pages are put,
- * and the request that owns the bio fails. An end_io may have done both before it threw, and both
- * objects may be in use again. So {@link Bio#endio} identifies them before it calls the end_io.
+ * Finishes a bio whose end_io threw: puts the bio's pages, and fails the request that owns the bio.
+ * The transfer is complete by then. The end_io may have done both before it threw, and both objects
+ * may be in use again. So {@link Bio#endio} identifies them before it calls the end_io.
  */
 final class EndIoFailure {
   private EndIoFailure() {}
@@ -18,7 +18,7 @@ final class EndIoFailure {
    *
    * @param use the bio's puts before the end_io
    * @param request the bio's owner, if it is a request
-   * @param generation the request's, before the end_io
+   * @param generation the generation of the request before the end_io
    */
   static void report(Bio bio, int use, @Nullable Kiocb request, int generation, Throwable thrown) {
     Oops.report(
@@ -29,7 +29,7 @@ final class EndIoFailure {
             : "its request fails with EIO if it is not complete");
     if (bio.puts == use) {
       Oops.contain("the release of a bio's pages", bio::releasePages);
-      if (request != null) { // an unknown owner may still use the bio: it is left to the collector
+      if (request != null) { // an unknown owner may still use the bio; the collector frees it
         Oops.contain("the release of a bio", bio::put);
       }
     }

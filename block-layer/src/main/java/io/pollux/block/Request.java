@@ -24,7 +24,7 @@ public final class Request {
   @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_POSTFLUSH")
   static final int FSEQ_POSTFLUSH = 4;
 
-  /** The bios that {@link #toString} counts at most: a racing reader may follow links forever. */
+  /** Maximum number of bios in {@link #toString}: a racing reader could follow links forever. */
   private static final int MAX_SHOWN = 1_024;
 
   private final HwCtx hctx;
@@ -178,8 +178,8 @@ public final class Request {
   }
 
   /**
-   * Completes the request: puts the tag and completes the bios. From any context, once each time
-   * that the driver gets it.
+   * Completes the request: puts the tag and completes the bios. From any context, once for each
+   * time that the driver takes the request.
    *
    * @param result 0 or a negative errno
    * @throws IllegalArgumentException if it is positive

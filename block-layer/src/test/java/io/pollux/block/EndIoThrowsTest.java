@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** An end_io that throws: what it had finished is not finished again. */
+/** After an end_io throws, the kernel repeats nothing that the end_io finished. */
 @Timeout(60)
 class EndIoThrowsTest {
   private final HeldDisk disk = new HeldDisk(1 << 20);
@@ -68,7 +68,7 @@ class EndIoThrowsTest {
     bio.put();
   }
 
-  /** The end_io completed its request, whose object serves another one when it throws. */
+  /** The end_io completes its request. The object serves another request when the end_io throws. */
   @Test
   void theNextUseOfTheRequestIsNotFailed() {
     init(
@@ -82,7 +82,7 @@ class EndIoThrowsTest {
     assertThat(said).hasSize(1);
   }
 
-  /** The end_io put the bio, which serves the same request again when it throws. */
+  /** The end_io puts the bio. The bio serves the same request again when the end_io throws. */
   @Test
   void theNextUseOfTheBioIsNotPut() {
     Bio bio = Bio.embedded();
@@ -100,9 +100,7 @@ class EndIoThrowsTest {
     bio.put();
   }
 
-  /**
-   * The handler of a request throws after a driver's completion: the request has one result more.
-   */
+  /** A handler that throws without completing its request is called again, with EIO. */
   @Test
   void aHandlerThatThrowsFailsItsRequest() {
     boolean[] thrown = new boolean[1];

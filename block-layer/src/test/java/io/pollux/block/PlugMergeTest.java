@@ -110,7 +110,7 @@ class PlugMergeTest extends RigTest {
     assertThat(disk.held()).hasSize(1);
     submit("b", READ, 8, 8);
     plug.finish(task);
-    assertThat(disk.held()).as("not merged into what the driver has").hasSize(2);
+    assertThat(disk.held()).as("not merged into a request that the driver has").hasSize(2);
     disk.releaseAll();
   }
 

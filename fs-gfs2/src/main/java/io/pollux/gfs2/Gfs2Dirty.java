@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
 final class Gfs2Dirty {
   private final Set<Gfs2Inode> dirty = ConcurrentHashMap.newKeySet();
-  private final RwSemaphore flushing = new RwSemaphore(); // outside the glocks
+  private final RwSemaphore flushing = new RwSemaphore(); // taken before glocks
 
   /** Adds an inode whose times must be written. From any context. */
   void add(Gfs2Inode ip) {
@@ -23,11 +23,11 @@ final class Gfs2Dirty {
   }
 
   /**
-   * Writes every inode in the set. Waits for a flush by another task first, whose writes may be in
-   * flight. From process context, without a glock.
+   * Writes every inode in the set. First waits for a flush by another task, because its writes may
+   * be in flight. From process context, without a glock.
    *
    * @param current the calling task
-   * @return 0 or the first error; the next flush retries what failed
+   * @return 0 or the first error; the next flush retries failed writes
    */
   int flush(Task current) {
     int result = 0;

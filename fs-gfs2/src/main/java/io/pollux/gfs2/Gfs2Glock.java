@@ -154,7 +154,7 @@ final class Gfs2Glock {
     return result;
   }
 
-  /** Records a try that got the glock, and forgets a wait that did not. */
+  /** Records a glock that a try took, and removes the record of a wait that failed. */
   private void order(boolean isTry, int result) {
     if (isTry && result == 0) {
       LockOrder.tried(name.type().lockClass, this);

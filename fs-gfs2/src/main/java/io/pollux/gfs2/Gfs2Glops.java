@@ -38,7 +38,7 @@ final class Gfs2Glops {
       assert waited == 0 : "interrupted, and was not to be";
       ip.mapping().writeBack(current, 0, Long.MAX_VALUE); // an error is kept for fsync
       if (target == LmState.UNLOCKED) {
-        ip.writeTimes(current); // sync retries what fails; an error is kept for fsync
+        ip.writeTimes(current); // sync retries a failed write; fsync reports it
       }
     }
 

@@ -169,9 +169,9 @@ final class Gfs2Inode extends InPlaceInode {
    * Changes the inode's block on disk. Unlike in C the write bypasses the journal, so the block
    * must be valid whichever of its sectors a crash leaves unwritten.
    *
-   * <p>A write that fails is given up: the block is clean, and no reference stays. C withdraws the
-   * filesystem at an error of a block in its AIL. Here the mount stays: the caller keeps what it
-   * wanted to write, and the error for fsync.
+   * <p>After a failed write the block is clean, and no reference stays. C withdraws the filesystem
+   * after a failed write of a block in its AIL. Here the mount stays: the caller keeps the change,
+   * and the error for fsync.
    *
    * @return 0 or a negative errno
    */
@@ -206,7 +206,7 @@ final class Gfs2Inode extends InPlaceInode {
     try {
       buf.write(current);
     } finally {
-      buf.clean(); // it is, unless the write failed (C: gfs2_io_error_bh)
+      buf.clean(); // a failed write leaves it dirty (C: gfs2_io_error_bh)
     }
   }
 

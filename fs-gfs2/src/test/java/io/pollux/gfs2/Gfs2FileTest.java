@@ -370,7 +370,7 @@ final class Gfs2FileTest {
   }
 
   @Test
-  void mappingForDirectIoWithoutTheGlockIsNamed() {
+  void mappingForDirectIoWithoutTheGlockIsReported() {
     assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
     Iomap map = new Iomap();
     Inode inode = file.inode();

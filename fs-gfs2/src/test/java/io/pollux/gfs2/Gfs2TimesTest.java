@@ -27,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The writing of times at sync, on a disk that holds writes or fails them. */
+/** Sync writes the times of inodes, on a disk that holds writes or fails them. */
 @Timeout(60)
 final class Gfs2TimesTest {
   private static final int INODE = TinyImage.FREE;
@@ -146,9 +146,9 @@ final class Gfs2TimesTest {
     CompletableFuture<Integer> second = sync(started);
     started.await();
     for (int i = 0; i < 100 && !second.isDone(); i++) {
-      TimeUnit.MILLISECONDS.sleep(1); // in which it could return, and must not
+      TimeUnit.MILLISECONDS.sleep(1); // time for a wrong return
     }
-    assertThat(second).as("the second sync, before the write is done").isNotDone();
+    assertThat(second).as("the second sync, before the write completes").isNotDone();
     assertThat(first).isNotDone();
     disk.release();
     assertThat(first.join()).isZero();

@@ -9,7 +9,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.locks.LockSupport;
 
-/** The wait for all direct requests on a file ({@link IomapDio} is one). */
+/** Waits for the direct requests on a file ({@link IomapDio}). */
 public final class InodeDioWait {
   private static final long DIO_NAP_NANOS = 20_000;
 
@@ -17,8 +17,8 @@ public final class InodeDioWait {
 
   /**
    * Waits until no direct I/O is in flight on a file, and polls for it meanwhile. The submitters
-   * may not poll before the caller continues, or the caller may be a submitter itself; in C they
-   * deadlock. From process context, with locks held that keep new direct I/O out.
+   * may poll only after the caller continues, or the caller may be a submitter itself. In C both
+   * cases deadlock. From process context, with locks held that keep new direct I/O out.
    *
    * @param current the calling task
    * @param inode the file

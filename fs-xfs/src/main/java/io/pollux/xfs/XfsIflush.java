@@ -30,7 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class XfsIflush {
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
-  private final RwSemaphore flushing = new RwSemaphore(); // outside the locks of buffers
+  private final RwSemaphore flushing = new RwSemaphore(); // taken before locks of buffers
 
   XfsIflush(XfsMount mp) {
     this.mp = mp;
@@ -45,11 +45,11 @@ final class XfsIflush {
   }
 
   /**
-   * Writes every inode in the set, block by block. Waits for a flush by another task first, whose
-   * writes may be in flight. From process context.
+   * Writes every inode in the set, block by block. First waits for a flush by another task, because
+   * its writes may be in flight. From process context.
    *
    * @param current the calling task
-   * @return 0 or the first error; the next flush retries what failed
+   * @return 0 or the first error; the next flush retries failed writes
    */
   int flush(Task current) {
     flushing.downWrite(current);

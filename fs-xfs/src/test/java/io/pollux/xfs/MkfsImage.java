@@ -68,7 +68,8 @@ final class MkfsImage {
   }
 
   /**
-   * A disk with the contents of an image, which holds nothing back. Writes do not reach the file.
+   * Creates a disk with the contents of an image, which releases each request at once. Writes do
+   * not reach the file.
    *
    * @param arena closed after the last use of the disk
    */

@@ -137,7 +137,7 @@ final class XfsFileTest {
   }
 
   @Test
-  void mappingForDirectIoWithoutTheLockIsNamed() {
+  void mappingForDirectIoWithoutTheLockIsReported() {
     assumeTrue(Debug.ON, "locks are checked only with -Dpollux.debug=true");
     XfsInode ip = (XfsInode) file.inode();
     Iomap map = new Iomap();

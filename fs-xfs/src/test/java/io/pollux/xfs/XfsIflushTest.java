@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The writing of times at sync. */
+/** Sync writes the times of inodes. */
 @Timeout(60)
 class XfsIflushTest {
   private static final long INO = 137;
@@ -42,7 +42,7 @@ class XfsIflushTest {
       CountDownLatch started = new CountDownLatch(1);
       CompletableFuture<Integer> second = sync(tree, started);
       started.await();
-      assertThat(returns(second)).as("the second sync, before the write is done").isFalse();
+      assertThat(returns(second)).as("the second sync, before the write completes").isFalse();
       assertThat(first).isNotDone();
       disk.letThrough();
       assertThat(first.join()).isZero();
@@ -51,7 +51,7 @@ class XfsIflushTest {
     }
   }
 
-  /** Whether a call returns within a moment, which it must not. */
+  /** Returns whether a call returns within 100 milliseconds. */
   private static boolean returns(CompletableFuture<Integer> call) throws InterruptedException {
     for (int i = 0; i < 100 && !call.isDone(); i++) {
       TimeUnit.MILLISECONDS.sleep(1);

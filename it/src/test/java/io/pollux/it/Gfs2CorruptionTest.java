@@ -35,11 +35,11 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The GFS2 sample, spoiled at random. GFS2 has no checksums, so nobody can say that a file which
- * needs a spoiled block reads right or not at all. What can be said: the mount is refused in a
- * sentence, or a walk over everything ends, without an exception and with nothing held; errors are
- * EIO; and every file that does not need the block reads as before. Which blocks a file needs, from
- * the superblock down its path to its data, is learnt from what is read while it is read alone.
+ * The GFS2 sample, spoiled at random. GFS2 has no checksums, so a file that needs a spoiled block
+ * may read wrong data. The mount fails with a sentence, or a walk over everything completes without
+ * an exception and with nothing held. Errors are EIO. Every file that does not need the block reads
+ * as before. Which blocks a file needs, from the superblock down its path to its data, is learnt
+ * from what is read while it is read alone.
  *
  * <p>-Dpollux.seed=N draws the same again; -Dpollux.corruptions=N makes so many of each kind.
  */

@@ -10,24 +10,24 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The requests of one context whose file threw after it took their memory, so that a device may
- * have them. They have no event and do not count as in flight. Each keeps its file until it is
- * over. Their completion only marks them. Teardown of the context polls for them, because the
- * device writes to their memory, or holds a tag, until it completes them.
+ * have them. They get no event and do not count as in flight. A completion only marks such a
+ * request. Teardown of the context polls for them, because a device may write to their memory, or
+ * hold a tag, until it completes them.
  *
- * <p>A request is over when it is complete, or when nothing refers to it. A device, a queue or a
- * file that can complete a request refers to it, so the collector finds out. The list itself holds
- * no request, and no context.
+ * <p>A request stays in the list, and keeps its file, until it is complete or unreachable. A
+ * device, a queue or a file that can complete a request refers to it. The list has only weak
+ * references to requests, and none to the context.
  */
 final class AbandonedList {
   private static final long NAP_NANOS = 1_000_000;
 
-  /** How long {@link #drain} waits for the next request to be over. */
+  /** How long {@link #drain} waits for the next request to complete or become unreachable. */
   private static final long LOST_NANOS = 3_000_000_000L;
 
-  /** How long it waits before it runs the collector, the first time. */
+  /** How long it waits before it first runs the collector. */
   private static final long COLLECT_NANOS = 20_000_000;
 
-  /** Number of requests at which {@link #add} looks for those that are over. */
+  /** Number of requests at which {@link #add} calls {@link #sweep}. */
   private static final int SWEEP_AT = 64;
 
   private @Nullable Left first; // under this object's lock, as all below
@@ -64,17 +64,17 @@ final class AbandonedList {
     }
   }
 
-  /** Removes the requests that are over and puts their files. From any context. */
+  /** Removes complete and unreachable requests, and puts their files. From any context. */
   void sweep() {
     put(take(false));
   }
 
-  /** Puts the files of all requests, whether or not they are over. From any context. */
+  /** Removes all requests, and puts their files. From any context. */
   void putAll() {
     put(take(true));
   }
 
-  /** Removes the requests that are over, or all. Returns them as a list. */
+  /** Removes complete and unreachable requests, or all. Returns them as a list. */
   private synchronized @Nullable Left take(boolean all) {
     Left taken = null;
     Left before = null;
@@ -99,7 +99,7 @@ final class AbandonedList {
     return taken;
   }
 
-  /** Without the lock: the last put calls the file. */
+  /** Puts files. Without the lock, because the last put calls the file. */
   private static void put(@Nullable Left taken) {
     for (Left each = taken; each != null; each = each.next) {
       each.file.fput();
@@ -129,18 +129,19 @@ final class AbandonedList {
   }
 
   /**
-   * Polls until all requests are over. Called by teardown, after the last submission. Runs the
-   * collector if polling finds nothing, because a file may have thrown without a device.
+   * Polls until all requests are complete or unreachable. Called by teardown, after the last
+   * submission. If polling finds nothing it runs the collector, which finds requests that no device
+   * has.
    *
-   * @throws IllegalStateException if no request is over for three seconds. A device may still write
-   *     to their memory.
+   * @throws IllegalStateException if no request completes or becomes unreachable for three seconds.
+   *     A device may still write to their memory.
    */
   void drain() {
     long progress = System.nanoTime();
     long collect = COLLECT_NANOS;
     sweep();
     int left = size();
-    while (left > 0) { // ends: requests are over, or time is up
+    while (left > 0) { // terminates: the list empties, or the timeout expires
       poll();
       sweep();
       int now = size();

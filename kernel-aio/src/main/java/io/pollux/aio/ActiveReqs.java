@@ -89,7 +89,7 @@ final class ActiveReqs {
 
   /** Cancels all requests of a dead context, to which none are added. */
   void cancelAll() {
-    while (true) { // ends: each turn removes one, and none are added
+    while (true) { // terminates: each turn removes one, and none are added
       PollIocb found;
       boolean mine;
       order();

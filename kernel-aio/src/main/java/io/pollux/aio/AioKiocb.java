@@ -69,7 +69,7 @@ final class AioKiocb extends Kiocb {
   @Nullable SqWork work;
 
   // The file threw, and the submitter undid the request. Final: the object is not used again.
-  // On a polled context by the submitter, on others under completionLock.
+  // Written by the submitter; under completionLock unless the context is polled.
   private boolean abandoned;
 
   private @Nullable PollIocb poll; // created when the object is first used for a poll; kept
@@ -112,8 +112,8 @@ final class AioKiocb extends Kiocb {
   }
 
   /**
-   * Ends a use, unless it has ended: the request is complete, or a worker has it. On a context that
-   * is not polled under completionLock, once the file may complete the request.
+   * Ends a use when the request completes or a worker takes it, unless the use has ended. Once the
+   * file may complete the request, the caller holds completionLock unless the context is polled.
    *
    * @param generation the use
    * @return false if it had ended, or its submitter has undone the request
@@ -127,8 +127,8 @@ final class AioKiocb extends Kiocb {
   }
 
   /**
-   * Undoes the request after its file threw. By the submitter, with the lock of {@link #endUse}. A
-   * completion after this only marks the request, whose object is not used again.
+   * Undoes the request after its file threw. By the submitter, with the same lock as {@link
+   * #endUse}. A completion after this only marks the request, whose object is not used again.
    *
    * @param generation of the request, before its file was called
    * @return false if that use has ended

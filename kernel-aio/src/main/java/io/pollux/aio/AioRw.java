@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The reads and writes of a {@link Submitter}: from the submitter's copy of an iocb to the call of
- * the file, and the handlers of their completion. Valid during a batch.
+ * the file, and the completion handlers. Valid during a batch.
  */
 final class AioRw {
   private static final KiComplete AIO_COMPLETE_RW = AioRw::aioCompleteRw;
@@ -81,7 +81,7 @@ final class AioRw {
    * @param index of the fixed buffer
    * @param attempt retries a read that would block, or null; owned by the request if the result is
    *     0
-   * @return 0, or a negative errno with nothing left of the request
+   * @return 0, or a negative errno; the request then holds nothing
    */
   @Differs(
       patch = 15,
@@ -155,7 +155,7 @@ final class AioRw {
     req.kiComplete = AIO_COMPLETE_RW_INLINE;
     long wanted = iter.count();
     long result = file.op().readIter(current, req, iter);
-    // else the repetition would lose what was read
+    // a retry would skip data that a file without a position has consumed
     boolean cut = result >= 0 && result < wanted && file.op().canSeek();
     aioRwDone(req, cut ? -Errno.EAGAIN : result);
   }

@@ -400,7 +400,7 @@ final class IopollList {
   }
 
   /**
-   * Returns the files of the requests that {@link #drain} has given up, each with the request's
+   * Returns the files of the requests that {@link #drain} has abandoned, each with the request's
    * reference. After the drain.
    */
   List<File> files() {

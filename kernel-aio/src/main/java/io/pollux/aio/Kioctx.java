@@ -189,7 +189,7 @@ final class Kioctx {
     }
   }
 
-  /** Records the lock of the poller, if the thread has it. */
+  /** Records the lock of the poller, if the thread holds it. */
   void pollOrder(ReentrantLock pollers) {
     if (Debug.ON && pollers.isHeldByCurrentThread()) {
       LockOrder.enter(LockClass.AIO_POLL, pollers);
@@ -386,8 +386,8 @@ final class Kioctx {
 
   /**
    * Completes one use of a request, unless it has ended. From any context. The submitter, whose
-   * file threw, or another completion may end it at the same time; completionLock decides. The one
-   * that ends the use releases what the request holds. The request is freed, or kept with its
+   * file threw, or another completion may end it at the same time; completionLock decides.
+   * Whichever ends the use releases what the request holds. The request is freed, or kept with its
    * event.
    *
    * @param generation the use of the object
@@ -440,7 +440,7 @@ final class Kioctx {
     }
   }
 
-  /** Releases the file without the lock, since that calls the file, and then posts the event. */
+  /** Releases the file without the lock, because that calls the file. Then posts the event. */
   private boolean releaseAndPost(File file, AioKiocb req) {
     file.release();
     completionOrder();
@@ -493,7 +493,7 @@ final class Kioctx {
   }
 
   /**
-   * Takes an attempt that would block out of the hands of its submitter. From any context.
+   * Ends an attempt that would block, so that a worker can retry it. From any context.
    *
    * @return the work that retries it; null if the submitter, whose file threw, has undone it
    */
@@ -552,8 +552,8 @@ final class Kioctx {
 
   /**
    * Waits for users and requests of a dead context, then releases everything. From process context.
-   * If requests are lost, their memory stays pinned as long as a device may write to it ({@link
-   * Remains}).
+   * If requests never complete, their memory stays pinned as long as a device may write to it
+   * ({@link Remains}).
    */
   @LinuxSource(
       file = "fs/aio.c",

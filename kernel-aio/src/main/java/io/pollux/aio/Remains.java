@@ -8,18 +8,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a context leaves behind that ended before its requests did: pinned memory, and the files of
- * the requests that it knows. A device may still write to that memory.
+ * The resources of a context whose teardown abandoned requests: pinned memory, and the files of
+ * these requests. A device may still write to the memory.
  *
  * <p>A device, a queue or a file that can still complete a request refers to it, and each request
- * refers to its context. So all of this is released when the collector finds that nothing refers to
- * the context any more. This object must not refer to it.
+ * refers to its context. So the cleaner releases everything when the context is unreachable. This
+ * object must not refer to the context.
  *
- * <p>A request that a callback lost on a context that is not polled keeps its file open for good:
- * only the request named it.
+ * <p>If a callback drops a request without completing it, only a polled context still finds its
+ * file. On any other context the file stays open.
  */
 final class Remains implements Runnable {
-  /** The consequence of such an end, for its message. */
+  /** The consequence of such a teardown, for its message. */
   static final String KEPT =
       "the context's memory stays pinned until no device and no file refers to its requests";
 
@@ -42,11 +42,11 @@ final class Remains implements Runnable {
   }
 
   /**
-   * Leaves the memory of a context to the collector. By its teardown.
+   * Releases the resources of a context when it is unreachable. Called by its teardown.
    *
-   * @param rings the context's, or null
-   * @param abandoned the context's, with a reference on each file
-   * @param files of other requests, with a reference on each
+   * @param rings the rings of the context, or null
+   * @param abandoned the abandoned requests of the context, with a reference on each file
+   * @param files files of other requests, with a reference on each
    */
   static void leave(
       Kioctx ctx,

@@ -189,8 +189,8 @@ final class Submitter extends Slab.Item {
 
   /**
    * Releases what a request holds after its file threw, unless a completion has ended the request
-   * at the same time. The file may still reference the request; a later completion has no event. If
-   * a device may have the request, it keeps its file, and teardown waits for it.
+   * at the same time. The file may still reference the request; a later completion posts no event.
+   * If a device may have the request, it keeps its file, and teardown waits for it.
    *
    * @param generation of the request, before its file was called
    * @return false if the file had completed the request: it has its event, or a worker retries it
@@ -203,11 +203,11 @@ final class Submitter extends Slab.Item {
       state.issued(req);
       return false;
     }
-    // a polled request has no other end: no poller has it yet, and its completion only marks it
+    // no poller has a polled request yet, and a completion only marks it
     if (!(polled ? req.abandon(generation) : ctx.abandon(req, generation, slot))) {
       return false;
     }
-    File file = req.kiFilp; // stays: a device that completes the request may look for it
+    File file = req.kiFilp; // kept: a device may read it when it completes the request
     File eventfd = req.eventfd;
     req.eventfd = null;
     SqWork work = req.work;

@@ -8,8 +8,8 @@
  * entries and waits for events, and {@code CompletionRing} is the old ring. {@code EventReader} is
  * one io_getevents, {@code IopollList} holds the polled requests, {@code ActiveReqs} the
  * cancellable ones. {@code Submitter} submits one request; {@code AioRw}, {@code AioFsync} and
- * {@code PollIocb} know the operations. {@code ContextMemory} and {@code FixedBuffers} hold pinned
- * memory.
+ * {@code PollIocb} implement the operations. {@code ContextMemory} and {@code FixedBuffers} hold
+ * pinned memory.
  *
  * <p><b>Trust.</b> Memory shared with the program may change at any time. The kernel keeps its own
  * copy of each index that it writes. It copies an iocb before it checks it, and clamps each index
@@ -48,15 +48,16 @@
  * with EAGAIN only if it set RWF_NOWAIT, or if a driver returned EAGAIN.
  *
  * <p><b>Failures.</b> If a file's method throws, the call undoes the request, finishes the batch,
- * and rethrows. A completion by another thread may come at the same time: the first of the two ends
+ * and rethrows. A completion by another thread may come at the same time. The first of the two ends
  * the request, under completionLock, and releases what it holds. A later completion is ignored. The
  * system call boundary reports an {@link io.pollux.core.Oops} and returns EIO. A submission thread
  * or a worker reports it and posts EIO as the request's event.
  *
  * <p>A teardown runs all of its steps and then throws the first failure ({@code Teardown}). If
- * polling fails or requests are lost, their memory stays pinned, because a device may still write
- * to it. {@code Remains} unpins it when nothing can complete these requests any more. Only a
- * context in which something threw abandons requests; any other waits for them and warns.
+ * polling fails or requests never complete, their memory stays pinned, because a device may still
+ * write to it. {@code Remains} unpins it when nothing can complete these requests any more. A
+ * context abandons requests only if something threw in it, or a lost request may be one of its own.
+ * Otherwise it waits and warns.
  *
  * <p><b>Life of a context.</b> A context is in its process's table until it is destroyed. Every
  * call on it holds a user reference. Destroying a context:

@@ -97,7 +97,7 @@ class ContextDumpTest {
   }
 
   @Test
-  void aCallFromOutsideTheKernelIsNamed() {
+  void aCallFromOutsideTheKernelIsReported() {
     assumeTrue(Debug.ON, "calls are checked only with -Dpollux.debug=true");
     try (RingProgram program = new RingProgram(disk, 8)) {
       assertThatThrownBy(() -> program.aio.ioSetup(program.task, 8, program.ctxp))

@@ -29,8 +29,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A file or an eventfd that throws around a completion. The request has its event, and the end of
- * the context waits for the device and for nothing else.
+ * A file or an eventfd throws before or after a completion. The request has its event, and teardown
+ * waits only for the device.
  */
 @Timeout(60)
 class LostCompletionTest {
@@ -162,7 +162,7 @@ class LostCompletionTest {
         new Thread(
             () -> {
               try {
-                Thread.sleep(300); // in which the end of the context would not wait
+                Thread.sleep(300); // time for a teardown that does not wait
               } catch (InterruptedException e) {
                 throw new AssertionError(e);
               }
@@ -171,7 +171,7 @@ class LostCompletionTest {
             });
     device.start();
     assertDestroyed();
-    assertThat(file.inFlight()).as("the end of the context comes after the device's").isZero();
+    assertThat(file.inFlight()).as("teardown waits for the device").isZero();
     device.join();
     assertThat(pinned.get()).as("pages while the device may write there").isPositive();
     assertThat(program.reap()).isEmpty();
@@ -193,6 +193,6 @@ class LostCompletionTest {
     int fd = program.open(file);
     prepare(fd, 0, polled, AioAbi.IOCB_CMD_PREAD);
     assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
-    assertDestroyed(); // a request that the context waits for is lost, which fails its end
+    assertDestroyed(); // it would fail after a wait for a request that never completes
   }
 }

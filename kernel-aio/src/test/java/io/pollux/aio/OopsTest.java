@@ -123,7 +123,7 @@ class OopsTest {
         FakeFile.immediate(1 << 20)
             .onRequest(
                 (current, iocb, to) -> {
-                  // in the place of the batch's plug, whose end throws then
+                  // replaces the batch's plug, so that its finish throws
                   current.setPlug(() -> {});
                   return FakeFile.PROCEED;
                 });

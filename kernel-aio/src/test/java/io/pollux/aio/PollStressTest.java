@@ -28,9 +28,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Polls of eventfds that threads signal and drain, and cancel meanwhile: each has one event, no
- * wake-up is missed, and none finds a request that is another one by now. -Dpollux.seed=N draws the
- * same again.
+ * Polls of eventfds: threads signal and drain the eventfds while the program cancels polls. Each
+ * poll has one event. No wake-up is missed, and none reaches a request whose object was reused.
+ * -Dpollux.seed=N repeats the random choices.
  */
 @Timeout(120)
 class PollStressTest {

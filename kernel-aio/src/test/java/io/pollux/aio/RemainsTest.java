@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A context that ends before its requests keeps its memory as long as a device or a file can
- * complete one of them, and no longer.
+ * A context that abandons requests keeps its memory exactly as long as a device or a file can
+ * complete one of them.
  */
 @Timeout(60)
 class RemainsTest {
@@ -96,10 +96,10 @@ class RemainsTest {
     }
   }
 
-  /** No device has the request, although the file took its memory: the end gives nothing up. */
+  /** The file took the memory but no device has the request, so teardown releases everything. */
   @ParameterizedTest
   @ValueSource(ints = {RINGS, RINGS | FIXED, POLLED, POLLED | FIXED})
-  void aFileThatThrewWithoutADeviceLeavesNothing(int flags) {
+  void aRequestThatNoDeviceHasKeepsNoMemory(int flags) {
     List<Kiocb> none = new ArrayList<>();
     submit(new Takes(none, true), flags);
     assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
@@ -108,7 +108,7 @@ class RemainsTest {
     assertThat(program.process.mm().pinnedPages()).isZero();
   }
 
-  /** A device that never completes its request may write at any time, until it is gone. */
+  /** A device that never completes its request may write as long as it refers to the request. */
   @ParameterizedTest
   @ValueSource(ints = {RINGS, RINGS | FIXED, POLLED, POLLED | FIXED})
   void memoryStaysPinnedAsLongAsADeviceHasTheRequest(int flags) throws InterruptedException {
@@ -120,7 +120,7 @@ class RemainsTest {
         .hasMessage("an aio context ends before 1 requests whose files threw; " + Remains.KEPT);
     for (int i = 0; i < 3; i++) {
       System.gc();
-      Thread.sleep(5); // in which the cleaner could run
+      Thread.sleep(5); // time for a wrong run of the cleaner
     }
     assertThat(program.process.mm().pinnedPages()).as("the device may write").isPositive();
     assertThat(device).hasSize(1);
@@ -128,7 +128,7 @@ class RemainsTest {
     collect();
   }
 
-  /** A callback loses a request, and no code names it any more. */
+  /** A callback drops a request without completing it, and nothing refers to the request. */
   @ParameterizedTest
   @ValueSource(ints = {POLLED, POLLED | FIXED})
   void theFileAndTheMemoryOfALostPolledRequestAreReleased(int flags) throws InterruptedException {

@@ -25,9 +25,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The rings with everybody at work at once: a producer and a consumer on threads of their own, and
- * the kernel's thread or the producer's calls between them. Nothing is lost, nothing comes twice,
- * nothing hangs.
+ * The rings under load: a producer and a consumer run on threads of their own. The submission
+ * thread or the producer's calls connect them. Each request has exactly one event, and no thread
+ * hangs.
  */
 @Patch(26)
 @Timeout(120)

@@ -166,7 +166,7 @@ class ThrowAndCompleteTest {
     assertThat(program.destroy()).isZero();
   }
 
-  /** Whichever comes first: each entry has one event. */
+  /** Each entry has one event, whether the throw or the completion comes first. */
   @Test
   void anEntryHasOneEventWhicheverComesFirst() {
     assertThat(program.setup(RINGS | SQTHREAD)).isZero();

@@ -4,13 +4,13 @@ package io.pollux.core;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * The switch for checks and records that production does without: the order of locks ({@link
- * io.pollux.core.sched.LockOrder}), calls from outside the kernel, which thread opened a file, and
- * the requests in flight of a context.
+ * The switch for debugging checks and records, which is off in production. The checks: the order of
+ * locks ({@link io.pollux.core.sched.LockOrder}), and calls from outside the kernel. The records:
+ * the thread that opened a file, and the requests in flight of a context.
  *
  * <p>The build sets {@code -Dpollux.debug=true} for tests. The property is read once, so code under
- * {@code if (Debug.ON)} costs nothing after compilation if it is off. The assertion status is no
- * such switch: assertions stay on in production.
+ * {@code if (Debug.ON)} costs nothing after compilation if it is off. Assertions cannot be this
+ * switch, because they stay on in production.
  */
 @LinuxSource(file = "lib/Kconfig.debug", name = "DEBUG_KERNEL")
 public final class Debug {

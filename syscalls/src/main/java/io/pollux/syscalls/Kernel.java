@@ -271,12 +271,12 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
-   * Lists what is held, for a dump. With {@link io.pollux.core.Debug#ON} the lines name each open
-   * file and the thread that opened it, and each request of an aio context. From any thread; takes
-   * no lock that is held across a sleep.
+   * Lists tasks, aio contexts, open files and requests in flight, for a dump. With {@link
+   * io.pollux.core.Debug#ON} it lists each open file with the thread that opened it, and each
+   * request of an aio context. From any thread; takes no lock that is held across a sleep.
    *
    * @return lines for the tasks and aio contexts of each program, the open files, and the requests
-   *     of each disk; empty if there is none of these
+   *     of each disk; empty if none exists
    */
   public List<String> describe() {
     List<Program> running;

@@ -139,9 +139,9 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * Kills the process, as SIGKILL does: its interruptible waits end, and its later calls fail with
-   * ESRCH. Returns at once. The process keeps its memory and files until {@link #close}. From any
-   * thread.
+   * Kills the process, as SIGKILL does: its interruptible waits return, and its later calls fail
+   * with ESRCH. Returns at once. The process keeps its memory and files until {@link #close}. From
+   * any thread.
    */
   public void kill() {
     process.kill();

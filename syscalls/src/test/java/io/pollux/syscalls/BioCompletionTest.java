@@ -36,8 +36,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A callback that throws between the device and the event. The request has an event, and the end of
- * the context waits for nothing that cannot come.
+ * A callback throws between the device and the event. The request has an event if its bio refers to
+ * it. Teardown never blocks forever.
  */
 @Timeout(60)
 class BioCompletionTest {
@@ -99,7 +99,7 @@ class BioCompletionTest {
   }
 
   /**
-   * Passes requests to the file of the block device, and names itself as their file again before
+   * Passes requests to the file of the block device, and sets itself as their file again before
    * they complete.
    */
   private class Stacked extends OnDisk {
@@ -124,7 +124,7 @@ class BioCompletionTest {
       File own = iocb.file();
       iocb.kiFilp = lower;
       long result = lower.op().writeIter(current, iocb, from);
-      // the end of a direct write invalidates the cache of this file: no block device
+      // completion invalidates the pages of this file, which is no block device
       iocb.kiFilp = own;
       return result;
     }
@@ -181,7 +181,7 @@ class BioCompletionTest {
     disk.release(count, 0);
   }
 
-  /** Ends the context in a thread of its own: on a failure the end may wait for ever. */
+  /** Destroys the context on another thread, because a failing teardown may wait forever. */
   private void assertDestroyed() throws InterruptedException {
     assertThat(destroy(10_000)).isEqualTo(0L);
   }
@@ -205,7 +205,7 @@ class BioCompletionTest {
     return ended.get();
   }
 
-  /** Takes events for at most some seconds. */
+  /** Takes events, and waits for them a few seconds at most. */
   private List<AioEvent> events(int count) throws InterruptedException {
     List<AioEvent> events = new ArrayList<>();
     long since = System.nanoTime();
@@ -289,13 +289,10 @@ class BioCompletionTest {
     assertDestroyed();
   }
 
-  /**
-   * Nothing names the request: it has no event, and the end of the context gives up after a while.
-   */
+  /** Nothing refers to the request: it has no event, and teardown abandons it after a timeout. */
   @ParameterizedTest
   @ValueSource(ints = {RINGS, POLLED})
-  void anEndIoThatLosesItsRequestDoesNotHoldUpTheEndOfTheContext(int flags)
-      throws InterruptedException {
+  void anEndIoThatDropsItsRequestDoesNotBlockTeardown(int flags) throws InterruptedException {
     leaks = true; // the file and the memory of the request
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;

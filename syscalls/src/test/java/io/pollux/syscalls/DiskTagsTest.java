@@ -101,7 +101,7 @@ class DiskTagsTest {
     awaitHeld(TAGS);
     List<AioEvent> events = new ArrayList<>();
     while (events.size() < TAGS) {
-      assertThat(Thread.currentThread().isInterrupted()).as("by the timeout").isFalse();
+      assertThat(Thread.currentThread().isInterrupted()).as("interrupted by the timeout").isFalse();
       disk.release(disk.held(), 0);
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());

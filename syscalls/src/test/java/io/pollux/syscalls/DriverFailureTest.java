@@ -28,7 +28,7 @@ class DriverFailureTest {
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
   private static final int DISK = 1 << 20;
 
-  /** A disk that keeps something for the fixed buffers, and fails to undo it. */
+  /** A driver that attaches state to the fixed buffers, and throws when it detaches the state. */
   private static final class BadDriver implements BlkMqOps {
     private final Error error = new AssertionError("of the driver");
 

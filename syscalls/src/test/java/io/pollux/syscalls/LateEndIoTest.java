@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** An end_io that throws after its request was completed and its object is in use again. */
+/** An end_io throws after its request completed, while the object serves another request. */
 @Timeout(60)
 class LateEndIoTest {
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
@@ -113,14 +113,13 @@ class LateEndIoTest {
 
     Iocb.aioFildes(program.prepareRead(0, 2, polled), fd);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
-    // the completion by another thread puts it in a place that is taken from once the first is
-    // empty
-    assertThat(file.seen.get(1)).as("what the test is about").isSameAs(file.seen.get(0));
+    // another thread freed it onto a list that the slab uses once its magazine is empty
+    assertThat(file.seen.get(1)).as("the object is reused").isSameAs(file.seen.get(0));
     file.reused.countDown();
     device.join();
     program.enter(0, 0, GETEVENTS);
     assertThat(program.reap()).as("the second request is in flight").isEmpty();
-    assertThat(file.bio.owner()).as("and has its bio").isSameAs(file.seen.get(1));
+    assertThat(file.bio.owner()).as("the second request owns the bio").isSameAs(file.seen.get(1));
 
     FakeFile.complete(file.seen.get(1), 4096);
     file.bio.put();

@@ -41,7 +41,7 @@ public @interface Disk {
       this.defaultName = defaultName;
     }
 
-    /** Returns the name of a disk that is given none. */
+    /** Returns the name of a disk without an explicit name. */
     public String defaultName() {
       return defaultName;
     }
@@ -59,10 +59,10 @@ public @interface Disk {
   /** Size in bytes; the sample has its own. */
   long size() default 1 << 20;
 
-  /** The faults, in the words of FaultPlan.parse. */
+  /** The faults, in the syntax of FaultPlan.parse. */
   String plan() default "";
 
-  /** Several disks; the compiler adds it. */
+  /** Holds several disks; the compiler adds it. */
   @Documented
   @Inherited
   @Retention(RetentionPolicy.RUNTIME)

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A copy of a {@code struct io_event}, which stays valid when the ring goes on.
+ * A copy of a {@code struct io_event}, which stays valid when the ring reuses its place.
  *
  * @param data the {@code aio_data} of the request
  * @param obj the iocb's address, or its index on USERIOCB and SCQRING contexts: a slot of a
@@ -35,8 +35,8 @@ public record Event(long data, long obj, long res, long res2) {
    * @param count number of events, at most the I/Os in flight
    * @param timeout how long to wait
    * @return exactly count events, oldest first
-   * @throws AssertionError if there are fewer I/Os than events, a call fails, or the timeout is
-   *     over. It lists the events that came. In a test of {@link PolluxTest} it also lists the
+   * @throws AssertionError if there are fewer I/Os than events, a call fails, or the timeout
+   *     expires. It lists the events that came. In a test of {@link PolluxTest} it also lists the
    *     requests in flight.
    */
   public static List<Event> awaitEvents(UserRing ring, int count, Duration timeout) {

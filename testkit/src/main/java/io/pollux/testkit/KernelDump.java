@@ -7,9 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a kernel does at a moment, in lines for a reader: its tasks, aio contexts, open files and
- * requests in flight, its programs, and the stacks of all threads in Pollux. Racy, because no
- * thread stops meanwhile.
+ * A text dump of a kernel: its programs, tasks, aio contexts, open files and requests in flight,
+ * and the stacks of threads in Pollux. Racy, because no thread stops meanwhile.
  */
 final class KernelDump {
   private static final String POLLUX = "io.pollux.";
@@ -74,7 +73,7 @@ final class KernelDump {
     return false;
   }
 
-  /** Whether some thread is inside a kernel's call. */
+  /** Returns whether a thread is inside a system call. */
   static boolean anyInKernel() {
     for (StackTraceElement[] stack : Thread.getAllStackTraces().values()) {
       if (isIn(stack, KERNEL)) {

@@ -22,7 +22,7 @@ public @interface Mount {
   /** Name of a disk with a filesystem. */
   String disk() default PolluxKernel.SAMPLE_DISK;
 
-  /** Several mounts; the compiler adds it. */
+  /** Holds several mounts; the compiler adds it. */
   @Documented
   @Inherited
   @Retention(RetentionPolicy.RUNTIME)

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
 /**
  * The JUnit 5 extension that boots a {@link TestKernel} before each test and closes it afterwards,
  * which checks for leaks. {@link PolluxTest} registers it. A class registers it by an instance
- * field if its tests need a disk that no {@link Disk} describes, such as an image file or a driver
- * of their own. The package has examples of both.
+ * field if no {@link Disk} describes a disk of its tests, such as an image file or a driver. The
+ * package has examples of both.
  *
  * <p>The methods of a test run on a thread of their own, and no longer than their {@link
  * PolluxLimit}. A test may have these parameters:
@@ -69,7 +69,7 @@ public final class PolluxKernel
   private long windowBytes = TestKernel.WINDOW_BYTES;
   private @Nullable TestKernel booted;
 
-  /** Receives what a test declares. */
+  /** Receives the disks and mounts that a test declares. */
   record Preparation(TestKernel kernel) {
     void disk(String name, TestDisk.Source source) {
       kernel.addDisk(name, source);

@@ -13,9 +13,9 @@ import java.lang.annotation.Target;
  * 30 seconds, or the seconds of the system property pollux.limit. {@code -Dpollux.limit=0} removes
  * all limits, for a debugger.
  *
- * <p>When the limit is over, the kit kills the test's programs and fails the requests of its disks
- * with EIO, so that the calls in progress return. The test fails with one {@link AssertionError}
- * that lists the requests in flight, what the kernel holds, and the stacks of the threads.
+ * <p>When the limit expires, the kit kills the test's programs and fails the requests of its disks
+ * with EIO, so that running calls return. The test fails with one {@link AssertionError} that lists
+ * the requests in flight, what the kernel holds, and the stacks of the threads.
  */
 @Documented
 @Inherited

@@ -3,7 +3,7 @@ package io.pollux.testkit;
 
 import java.io.Serial;
 
-/** Says with which seed a test failed, among the suppressed exceptions of the failure. */
+/** Reports the seed of a failed test: a suppressed exception of the failure. */
 final class Replay extends RuntimeException {
   @Serial private static final long serialVersionUID = 1L;
 

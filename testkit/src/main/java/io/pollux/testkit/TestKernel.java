@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A kernel with named disks and a check for leaks. Close exits all of its programs, then fails if
- * the kernel still holds something, or if the programs take longer than {@link #PATIENCE}. Close
- * then kills them and describes what they wait for.
+ * the kernel still holds something. If the exits take longer than {@link #PATIENCE}, close kills
+ * the programs, and fails with a dump of the kernel.
  *
  * <p>Only one thread at a time may use it. Each program may belong to another thread.
  */
@@ -288,7 +288,7 @@ public final class TestKernel implements AutoCloseable {
   /**
    * Makes a stuck thread return from the kernel, in steps, until it does. First it kills the
    * programs and interrupts the thread, and held requests fail with EIO. Then it shuts the disks
-   * down, so that all requests fail with EIO. At last teardowns of aio contexts give up requests
+   * down, so that all requests fail with EIO. At last, teardowns of aio contexts abandon requests
    * without progress.
    *
    * @param stuck the thread
@@ -394,7 +394,7 @@ public final class TestKernel implements AutoCloseable {
     }
   }
 
-  /** Describes an exit that does not return, and forces it. Shuts down if that helps. */
+  /** Dumps an exit that does not return, and forces it. Shuts down if the exit then returns. */
   private AssertionError stuck(Thread closer, CountDownLatch ended, long patienceMillis) {
     StackTraceElement[] stack = closer.getStackTrace();
     String dump = KernelDump.of(this);

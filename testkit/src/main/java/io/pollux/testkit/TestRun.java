@@ -12,10 +12,10 @@ import org.opentest4j.TestAbortedException;
 
 /**
  * One test that runs: its kernel, its thread, its limit and its seed. The methods of the test run
- * on that thread; the thread of JUnit waits for them here, and stops them when the limit is over.
+ * on that thread; the thread of JUnit waits for them here, and stops them when the limit expires.
  */
 final class TestRun {
-  /** How long the end of a test may take at least, whatever is left of its limit. */
+  /** Minimum time for the cleanup of a test, even after its limit. */
   private static final Duration END = Duration.ofSeconds(10);
 
   private static final ThreadLocal<@Nullable TestRun> CURRENT = new ThreadLocal<>();
@@ -89,7 +89,7 @@ final class TestRun {
    * Runs a part of the test on its thread and waits for it.
    *
    * @throws Throwable what the body threw; or, if the kernel reported a failure before, that
-   *     failure; or an AssertionError with a dump if the limit is over
+   *     failure; or an AssertionError with a dump if the limit expires
    */
   <T extends @Nullable Object> @Nullable T call(TestThread.Body<T> body) throws Throwable {
     if (abandoned) {
@@ -135,9 +135,7 @@ final class TestRun {
     return whole == null ? 0 : whole.toSeconds();
   }
 
-  /**
-   * Returns what failed first: a failure of the kernel, or of a driver, precedes the test's own.
-   */
+  /** Returns the first failure: one of the kernel or of a driver precedes the test's own. */
   private Throwable firstCause(Throwable failure) {
     if (failure instanceof TestAbortedException) {
       return failure;

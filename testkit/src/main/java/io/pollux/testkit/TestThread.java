@@ -8,8 +8,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The thread of one test. It runs the test's methods one after the other, so that a program which
- * was bound by a BeforeEach method can go on in the test. Another thread waits for each method, and
+ * The thread of one test. It runs the test's methods one after the other, so that the test can use
+ * a program that a BeforeEach method bound to the thread. Another thread waits for each method, and
  * can leave this thread behind if a method never returns.
  */
 final class TestThread {
@@ -45,7 +45,7 @@ final class TestThread {
       }
     }
 
-    /** Waits for the outcome. Returns false if the time is over. */
+    /** Waits for the outcome. Returns false if the time expires. */
     boolean await(long nanos) throws InterruptedException {
       return done.await(nanos, TimeUnit.NANOSECONDS);
     }
@@ -72,11 +72,11 @@ final class TestThread {
   private void loop() {
     TestRun.setCurrent(run);
     boolean more = true;
-    while (more) { // until end
+    while (more) { // until end() adds its work
       try {
         more = runNext(work.take());
       } catch (InterruptedException e) {
-        // it was meant for a body that has returned
+        // meant for a body that has returned
       }
     }
   }

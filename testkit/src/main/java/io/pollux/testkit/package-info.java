@@ -44,27 +44,27 @@
  * }
  * }</pre>
  *
- * <p>A test that fails, hangs or closes too early must not take others along:
+ * <p>A test that fails, hangs or closes too early does not affect other tests:
  *
  * <ul>
  *   <li>Each test has a limit of 30 seconds, which {@link io.pollux.testkit.PolluxLimit} or
- *       -Dpollux.limit changes. When it is over, the kit kills the programs and fails the requests
+ *       -Dpollux.limit changes. When it expires, the kit kills the programs and fails the requests
  *       of the disks with EIO. The failure lists tasks, aio contexts, open files, requests in
  *       flight and the stacks of threads.
- *   <li>The methods of a test run on a thread of their own. If it does not return even then, it is
- *       left behind, and its kernel stays open.
- *   <li>JUnit shows what failed first, with the rest suppressed: a failure of a driver or the
- *       kernel before the assertion that it made fail.
+ *   <li>The methods of a test run on a thread of their own. A thread that does not return even then
+ *       is left behind, and its kernel stays open.
+ *   <li>JUnit shows the first failure, with later ones as suppressed exceptions. A failure of a
+ *       driver or of the kernel precedes the failed assertion that it caused.
  *   <li>With Java's assertions on, an access through a null pointer throws an AssertionError. The
  *       user library throws IllegalStateException after its close, or the end of its program. The
  *       memory of a program that has exited reads as zeroes until the test ends.
- *   <li>{@link io.pollux.testkit.PolluxSeed} injects a random seed; a failure names it, and
+ *   <li>{@link io.pollux.testkit.PolluxSeed} injects a random seed. A failure reports it, and
  *       -Dpollux.seed replays it.
  * </ul>
  *
  * <p>A class registers a {@link io.pollux.testkit.PolluxKernel} instead of PolluxTest if a test
- * needs a disk that no annotation describes: an image file, memory of the test, or a driver of its
- * own. The other annotations work there too:
+ * needs a disk that no annotation describes. Examples are an image file, memory of the test, or a
+ * driver of its own. The other annotations work there too:
  *
  * <pre>{@code
  * @RegisterExtension
@@ -105,7 +105,7 @@
  * <p>The kit turns on the kernel's debugging checks ({@link io.pollux.core.Debug}), unless the
  * tests set {@code -Dpollux.debug=false}. It sets the property when {@link
  * io.pollux.testkit.PolluxKernel} or {@link io.pollux.testkit.TestKernel} is first used. A test
- * that uses other classes of the kernel before sets {@code -Dpollux.debug=true} itself.
+ * that uses other classes of the kernel earlier sets {@code -Dpollux.debug=true} itself.
  *
  * <p>A disk may fail according to a plan ({@link io.pollux.testkit.TestDisk#faulty}): {@code
  * TestDisk.faulty(1 << 20, FaultPlan.parse("seed=7,volatile-cache"))}. Its log records the faults.

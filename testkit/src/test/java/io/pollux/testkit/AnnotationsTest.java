@@ -50,7 +50,7 @@ class AnnotationsTest {
     setUpBy = Thread.currentThread();
   }
 
-  // An example of the package's Javadoc, which has it letter by letter; KitDisksTest compares.
+  // An example of the package's Javadoc. KitDisksTest compares the two.
   @PolluxTest
   @Disk(kind = Disk.Kind.SAMPLE)
   @Mount(at = "mnt", disk = "sample0")

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** Test classes with one fault each, of one test, which {@link GuardTest} runs. */
+/** Test classes for {@link GuardTest}, each with one test that has one fault. */
 final class FaultyClasses {
   /** The driver's sentence. */
   static final String BY_THE_DRIVER = "the driver's own assertion";
@@ -72,7 +72,7 @@ final class FaultyClasses {
     }
   }
 
-  /** Looks for ever whether there is an event. */
+  /** Peeks for an event forever. */
   @PolluxTest
   @PolluxLimit(1)
   static class SpinsOnPeek {
@@ -84,7 +84,7 @@ final class FaultyClasses {
     }
   }
 
-  /** Never returns, in Java. */
+  /** Loops forever in Java. */
   @PolluxTest
   @PolluxLimit(1)
   static class SpinsInJava {
@@ -99,7 +99,7 @@ final class FaultyClasses {
     }
   }
 
-  /** Waits for a latch of Java's that nothing opens. */
+  /** Waits for a Java latch that no thread releases. */
   @PolluxTest
   @PolluxLimit(1)
   static class WaitsInJava {
@@ -140,7 +140,7 @@ final class FaultyClasses {
     }
   }
 
-  /** A driver that throws, and perhaps never gives its requests back. */
+  /** A driver that throws, and may never return its requests. */
   private record Thrower(boolean isIdle) implements BlkMqOps {
     @Override
     public void queueRqs(HwCtx hctx, Request chain) {
@@ -167,7 +167,7 @@ final class FaultyClasses {
     }
   }
 
-  /** Has a driver that throws and keeps its requests, so that the ring's close never ends. */
+  /** Has a driver that throws and keeps its requests, so that the ring's close never returns. */
   @PolluxLimit(2)
   static class DriverKeepsRequests {
     @RegisterExtension
@@ -201,7 +201,7 @@ final class FaultyClasses {
     void test() {}
   }
 
-  /** Wants a disk that its kernel does not have. */
+  /** Asks for a disk that its kernel does not have. */
   @PolluxTest
   static class WantsAMissingDisk {
     @Test

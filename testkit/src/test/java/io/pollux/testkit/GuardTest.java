@@ -48,7 +48,7 @@ class GuardTest {
   }
 
   @Test
-  void anEventThatIsNotThereIsNamed() {
+  void aReadOfAMissingEventFails() {
     assertThat(failureOf(FaultyClasses.ReadsNoEvent.class))
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("no memory is mapped at 0x0");
@@ -66,7 +66,7 @@ class GuardTest {
   }
 
   @Test
-  void aWaitForAnEventIsEndedWithADump() {
+  void aWaitForAnEventFailsWithADump() {
     Throwable failure = limitOf(FaultyClasses.WaitsForAnEvent.class);
     assertThat(failure)
         .hasMessageContaining("request tag 0 of held0 hctx 1 polled: read 8 sectors at 8")
@@ -112,7 +112,7 @@ class GuardTest {
   }
 
   @Test
-  void aProgramOnAnotherThreadIsEndedToo() {
+  void aProgramOnAnotherThreadIsKilledToo() {
     assertThat(limitOf(FaultyClasses.JoinsAnotherProgram.class))
         .hasMessageContaining("io.pollux.syscalls.Program.syscall");
   }
@@ -125,7 +125,7 @@ class GuardTest {
   }
 
   @Test
-  void aDriverThatKeepsItsRequestsEndsWithTheLimit() {
+  void aDriverThatKeepsItsRequestsIsStoppedByTheLimit() {
     Throwable failure = failureOf(FaultyClasses.DriverKeepsRequests.class);
     assertThat(failure).isInstanceOf(AssertionError.class).hasMessage(BY_THE_DRIVER);
     assertThat(failure.getSuppressed()[0])
@@ -154,7 +154,7 @@ class GuardTest {
   }
 
   @Test
-  void aMistakeInTheAnnotationsIsNamed() {
+  void aMistakeInTheAnnotationsIsReported() {
     assertThat(failureOf(FaultyClasses.HasTwoKernels.class))
         .hasMessageContaining("a test has one kernel");
     assertThat(failureOf(FaultyClasses.WantsAMissingDisk.class))

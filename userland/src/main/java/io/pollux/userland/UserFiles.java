@@ -206,7 +206,7 @@ public final class UserFiles implements AutoCloseable {
     return PathName.of(field.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
   }
 
-  /** The memory for names and results is not there after close, or the end of the program. */
+  /** Checks that the memory for names and results is still mapped. */
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the files of a program are used after their close");

@@ -109,13 +109,14 @@ public final class UserRing implements AutoCloseable {
    * Returns the next slot. It stays the same until it is pushed.
    *
    * @return the slot, or -1 if all are in use, or the event of its previous I/O was not consumed
-   * @throws IllegalStateException if the ring was closed
+   * @throws IllegalStateException if the ring was closed, or if there is no slot and the program
+   *     has ended
    */
   public int take() {
     return outstanding == slots - 1 || busy[sqTail] ? noSlot() : sqTail;
   }
 
-  /** Close takes all slots, so that take finds out here. */
+  /** Checks that the ring is open. Close takes all slots, so take calls this after close. */
   private int noSlot() {
     requireOpen();
     return -1;

@@ -47,8 +47,7 @@ public final class Buf {
   @SuppressWarnings("unused") // through PINS
   private volatile int pins; // C: b_pin_count
 
-  // C: b_addr, and b_ops inside, so that a reader sees both or neither change; null until read or
-  // created
+  // C: b_addr and b_ops, published together; null until the block is read or created
   private volatile @Nullable BufData data;
   private volatile boolean stale; // C: XBF_STALE; not in its space any more
 
@@ -311,9 +310,9 @@ public final class Buf {
   }
 
   /**
-   * Makes contents of zeroes for a newly allocated block, which is not read. With the lock.
+   * Creates zeroed contents for a newly allocated block, without a read. With the lock.
    *
-   * @param type the block's type, once they are published
+   * @param type the block's type, set when the contents are published
    * @param what the structure, for error messages
    * @return the contents, to be filled and published
    */
@@ -363,8 +362,8 @@ public final class Buf {
   }
 
   /**
-   * Marks the buffer as not dirty. After a failed {@link #write} this gives the write up: the
-   * contents stay in memory until reclaim, and after that those of the disk count. From any
+   * Marks the buffer as not dirty. After a failed {@link #write} this drops the change: the
+   * contents stay in memory until reclaim, and a later read gets those of the disk. From any
    * context, with a reference.
    */
   @LinuxSource(file = "include/linux/buffer_head.h", name = "clear_buffer_dirty")

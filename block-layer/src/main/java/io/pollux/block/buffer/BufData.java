@@ -35,7 +35,7 @@ public sealed class BufData permits BufEdit {
   private final String what;
   private final int damageErrno;
 
-  /** The type of the block; null for a part of a block and for what has no buffer. */
+  /** The type of the block; null for a part of a block, and for data without a buffer. */
   final @Nullable BufOps ops;
 
   /**

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BufEdit extends BufData {
   private boolean open = true;
-  private @Nullable BufOps type; // of the contents, once published
+  private @Nullable BufOps type; // of the contents when they are published
 
   BufEdit(byte[] bytes, BufData like) {
     super(bytes, like, like.ops);

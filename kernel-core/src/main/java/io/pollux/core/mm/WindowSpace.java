@@ -102,9 +102,9 @@ public final class WindowSpace extends AddressSpace {
    * Creates an empty address space.
    *
    * @param windowBytes size of the window in bytes, a positive multiple of 2 MiB
-   * @param disposal gets the window once the address space is closed and no page of it is pinned,
-   *     and owns it from then on; from any context. A disposal that keeps the window makes a late
-   *     access of the program harmless: the window then reads as zeroes.
+   * @param disposal receives the window after the address space is closed and its last page is
+   *     unpinned, and owns it. Called from any context. If it keeps the window, a late access of
+   *     the program reads zeroes.
    */
   public WindowSpace(long windowBytes, Consumer<ReservedMemory> disposal) {
     if (windowBytes <= 0 || windowBytes % SMALLEST_WINDOW != 0) {

@@ -53,7 +53,7 @@ public enum LockClass {
   AIO_TABLE("the lock of a table of aio contexts", false),
   /** The lock of a context's submitted polled requests. */
   AIO_SUBMITTED("the lock of an aio context's submitted requests", false),
-  /** The lock of a context's cancellable requests: Kioctx's pollLock (C: ctx_lock). */
+  /** The lock of a context's cancellable requests (C: ctx_lock). */
   AIO_CANCEL("the lock of an aio context's cancellable requests", false),
   /** The lock under which events are posted. */
   AIO_COMPLETION("the completionLock of an aio context", false),

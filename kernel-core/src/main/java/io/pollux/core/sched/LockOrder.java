@@ -16,20 +16,21 @@ import org.jspecify.annotations.Nullable;
  * Checks that each thread takes locks in the order of {@link LockClass}: the counterpart of
  * lockdep. Callers call it only if {@link Debug#ON} is true.
  *
- * <p>A violation is an {@link AssertionError} that names both locks. Its cause has the stack where
- * the held lock was taken. The error is also kept in {@link #violations}, because the kernel
- * contains exceptions of many calls.
+ * <p>A violation is an {@link AssertionError} that names the locks. If a held lock is the reason,
+ * the cause has the stack where the thread took it. The error is also recorded in {@link
+ * #violations}, because the kernel contains exceptions of many calls.
  *
  * <p>Rules:
  *
  * <ul>
  *   <li>A thread that waits for a lock holds no lock of the same or a later class.
- *   <li>A lock that is only tried has no order, but later waits are checked against it.
+ *   <li>A thread may try a lock in any order. Its later waits are checked against that lock.
  *   <li>A thread may enter a monitor or a {@link ReentrantLock} again. Any other lock that a thread
  *       takes twice is a violation.
- *   <li>Two locks of one class need classes of their own, such as {@link LockClass#I_RWSEM_CHILD}.
- *   <li>A thread that holds a lock of a class without {@link LockClass#sleeps}, or that completes
- *       requests, does not sleep and takes no lock of a class with it.
+ *   <li>A thread that needs two locks of a kind takes the second with another class, such as {@link
+ *       LockClass#I_RWSEM_CHILD}.
+ *   <li>A thread that completes a request, or holds a lock of a class without {@link
+ *       LockClass#sleeps}, does not sleep. It waits for no lock of a class with {@code sleeps}.
  * </ul>
  */
 @LinuxSource(
@@ -40,7 +41,7 @@ public final class LockOrder {
 
   private static final ThreadLocal<LockOrder> OF_THREAD = ThreadLocal.withInitial(LockOrder::new);
 
-  /** Locks that a thread released although another one had taken them, and how often. */
+  /** For each lock, the number of releases by a thread other than the one that took it. */
   private static final Map<Object, AtomicInteger> RELEASED = new ConcurrentHashMap<>();
 
   private static final List<AssertionError> VIOLATIONS = new CopyOnWriteArrayList<>();
@@ -141,7 +142,7 @@ public final class LockOrder {
 
   /**
    * Checks the order and records a monitor or a {@link ReentrantLock}, just before or after the
-   * thread enters it. Its release is noticed without a call.
+   * thread enters it. Its release needs no call.
    *
    * @param lockClass its class
    * @param lock the object
@@ -201,7 +202,7 @@ public final class LockOrder {
   }
 
   /**
-   * Whether the thread holds a lock that was recorded.
+   * Returns whether the thread holds a recorded lock.
    *
    * @param lock the lock
    */
@@ -213,7 +214,7 @@ public final class LockOrder {
   }
 
   /**
-   * Checks that the thread holds a lock that was recorded.
+   * Checks that the thread holds a recorded lock.
    *
    * @param lockClass its class
    * @param lock the lock
@@ -231,7 +232,7 @@ public final class LockOrder {
     return List.copyOf(VIOLATIONS);
   }
 
-  /** Forgets the violations that a test has provoked. */
+  /** Drops the violations that a test has provoked. */
   static void forgetViolations() {
     VIOLATIONS.clear();
   }

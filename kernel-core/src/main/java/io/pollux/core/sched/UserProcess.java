@@ -145,17 +145,16 @@ public final class UserProcess {
   }
 
   /**
-   * Whether the process was killed or exits: {@link #kill} or {@link #exit} was called. No system
-   * call starts then.
+   * Returns whether {@link #kill} or {@link #exit} was called. No system call starts after that.
    */
   public boolean exiting() {
     return state.get() != RUNNING;
   }
 
   /**
-   * Kills the process: refuses further system calls, and interrupts the waits of those that run.
-   * Does not wait for them. The process keeps its memory, files and contexts until {@link #exit}.
-   * From any thread.
+   * Kills the process: refuses further system calls, and interrupts the waits of running ones. Does
+   * not wait for them. The process keeps its memory, files and contexts until {@link #exit}. From
+   * any thread.
    */
   @LinuxSource(file = "kernel/signal.c", name = "do_send_sig_info")
   public void kill() {

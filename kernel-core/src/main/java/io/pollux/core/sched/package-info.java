@@ -29,12 +29,12 @@
  *   <li>XFS_EXTENTS: the lock under which XFS reads the extents of a file.
  *   <li>BUF: the lock of a metadata buffer. A second one is only tried.
  *   <li>The locks that are not held across a sleep, in the order of {@link
- *       io.pollux.core.sched.LockClass}. Most are leaves. The exceptions: a glock's queue, the
- *       cancellable requests of a context, and a work queue may wake a wait queue; a file of ramfs
- *       frees pages; a buffer cache removes buffers from their space.
+ *       io.pollux.core.sched.LockClass}. Most are leaves. Under GFS2_GLOCK_QUEUE, AIO_CANCEL and
+ *       WORK_QUEUE the holder may wake a wait queue. Under RAM_FILE it frees pages. Under BUF_CACHE
+ *       it removes buffers from their space.
  * </ol>
  *
- * <p>A lock that is only tried has no order. Locks of the host's drivers and of a process's memory
+ * <p>A thread may try a lock in any order. Locks of the host's drivers and of a process's memory
  * are leaves and are not checked.
  *
  * <p><b>Kill.</b> An interruptible wait returns when its task is killed. Process exit kills the

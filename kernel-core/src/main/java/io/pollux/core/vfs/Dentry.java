@@ -53,8 +53,8 @@ public record Dentry(@Nullable Dentry parent, String name, Inode inode) {
   }
 
   /**
-   * Returns the path as text in one line, for a dump. Does not ask the filesystem whether the file
-   * still has a name.
+   * Returns the path as text in one line, for a dump. Does not check whether the file still has a
+   * name.
    */
   @Override
   public String toString() {

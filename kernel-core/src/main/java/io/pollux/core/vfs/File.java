@@ -68,7 +68,9 @@ public final class File {
     table.installed(this, as);
   }
 
-  /** Records that the file lost a descriptor. Under the lock of the descriptor table. */
+  /**
+   * Records that a descriptor no longer refers to the file. Under the lock of the descriptor table.
+   */
   void uninstalled(int as) {
     if (fd == as) {
       fd = -1;
@@ -76,7 +78,7 @@ public final class File {
     table.uninstalled(this, as);
   }
 
-  /** Returns the descriptor that the text names, or -1. */
+  /** Returns the descriptor in the text of the file, or -1. */
   int fd() {
     return fd;
   }
@@ -344,8 +346,8 @@ public final class File {
   }
 
   /**
-   * Drops a reference without releasing the file, under a lock that a release must not be called
-   * with. From any context.
+   * Drops a reference without releasing the file, for a caller with a lock under which it must not
+   * release. From any context.
    *
    * @return whether it was the last; the caller then calls {@link #release()}
    */

@@ -62,7 +62,7 @@ public final class FileTable {
     }
   }
 
-  /** Records that a file lost a descriptor. */
+  /** Records that a descriptor no longer refers to a file. */
   void uninstalled(File file, int fd) {
     Opened opened = files == null ? null : files.get(file);
     if (opened != null) {
@@ -99,9 +99,9 @@ public final class FileTable {
    * Lists the open files, for a dump. From any context; files that are opened or closed meanwhile
    * may be missing.
    *
-   * @return a line for each open file, in order of opening: its text, descriptors that the text
-   *     does not name, and the thread that opened it. One line with the number of files if they are
-   *     not recorded ({@link Debug#ON}). Empty if no file is open.
+   * @return a line for each open file, in order of opening: its text, descriptors that are not in
+   *     the text, and the thread that opened it. One line with the number of files if they are not
+   *     recorded ({@link Debug#ON}). Empty if no file is open.
    */
   public List<String> describe() {
     if (files == null) {

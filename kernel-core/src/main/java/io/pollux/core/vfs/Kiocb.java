@@ -246,8 +246,8 @@ public class Kiocb extends Slab.Item {
   }
 
   /**
-   * Completes a queued request with EIO if its file did not complete it: for a caller of the file's
-   * callback, after it threw. From any context.
+   * Completes a queued request with EIO, unless it is complete. Called after a callback of its file
+   * threw. From any context.
    *
    * @param generation the {@link #generation} before the callback; another use is not affected
    */

@@ -51,7 +51,7 @@ class PageLockOrderTest {
   }
 
   @Test
-  void theInodesLockUnderAPagesLockIsNamed() {
+  void theInodesLockUnderAPageLockIsReported() {
     io.duringRead = () -> inode.iRwsem.downRead(current);
     assertThatThrownBy(this::read)
         .isInstanceOf(AssertionError.class)
@@ -60,7 +60,7 @@ class PageLockOrderTest {
   }
 
   @Test
-  void aWaitForALockedPageUnderAPagesLockIsNamed() {
+  void aWaitForALockedPageUnderAPageLockIsReported() {
     io.duringRead = this::read; // the pages are locked already, by this task
     assertThatThrownBy(this::read)
         .isInstanceOf(AssertionError.class)
@@ -68,7 +68,7 @@ class PageLockOrderTest {
   }
 
   @Test
-  void theInodesLockAroundThePagesIsSilent() {
+  void theInodesLockBeforeThePagesIsAccepted() {
     int before = LockOrder.violations().size();
     inode.iRwsem.downRead(current);
     read();

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The rules of the lock order, each with a violation that is named. */
+/** The checker reports a violation of each rule of the lock order. */
 @Timeout(60)
 class LockOrderTest {
   private final Object outer = new Object();
@@ -36,7 +36,7 @@ class LockOrderTest {
   }
 
   @Test
-  void locksInTheirOrderAreSilent() {
+  void locksInTheirOrderAreAccepted() {
     LockOrder.acquire(LockClass.I_RWSEM, outer);
     LockOrder.acquire(LockClass.BUF, inner);
     assertThat(LockOrder.isHeld(outer)).isTrue();
@@ -73,7 +73,7 @@ class LockOrderTest {
   }
 
   @Test
-  void aTryHasNoOrderButWhatFollowsHas() {
+  void aTryIsNotCheckedButALaterWaitIs() {
     LockOrder.acquire(LockClass.BUF, inner);
     LockOrder.tried(LockClass.PAGE, outer);
     LockOrder.release(LockClass.BUF, inner);
@@ -92,7 +92,7 @@ class LockOrderTest {
   }
 
   @Test
-  void aLockThatIsNoMonitorIsNotTakenTwice() {
+  void aLockOtherThanAMonitorIsNotTakenTwice() {
     LockOrder.acquire(LockClass.I_RWSEM, outer);
     assertViolation(
         () -> LockOrder.acquire(LockClass.I_RWSEM, outer), "waits for a lock that it holds");
@@ -100,7 +100,7 @@ class LockOrderTest {
   }
 
   @Test
-  void aMonitorIsEnteredTwiceAndItsReleaseIsNoticed() {
+  void aMonitorMayBeEnteredTwiceAndItsReleaseIsDetected() {
     LockOrder.enter(LockClass.PAGE_CACHE, outer);
     synchronized (outer) {
       LockOrder.enter(LockClass.PAGE_CACHE, outer);

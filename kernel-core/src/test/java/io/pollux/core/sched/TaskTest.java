@@ -101,7 +101,7 @@ class TaskTest {
   }
 
   @Test
-  void aCallFromOutsideTheKernelIsNamed() throws InterruptedException {
+  void aCallFromOutsideTheKernelIsReported() throws InterruptedException {
     assertThatThrownBy(task::checkInKernel)
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining(" calls the kernel with the task without a thread");

@@ -8,7 +8,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Image files of the host. */
+/** Checks of image files of the host. */
 final class ImageFile {
   private static final int S_IFMT = 0170000;
   private static final int S_IFREG = 0100000;
