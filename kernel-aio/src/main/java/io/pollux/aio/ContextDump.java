@@ -15,7 +15,7 @@ final class ContextDump {
   private final @Nullable SqRing sq;
   private final @Nullable CqRing cq;
 
-  /** Weak, because teardown finds out whether anything else still refers to a request. */
+  /** Weak, because teardown checks whether anything else still refers to a request. */
   private final @Nullable Set<AioKiocb> requests;
 
   /** Creates the dump of a context. The rings are non-null with SCQRING. */
@@ -70,7 +70,7 @@ final class ContextDump {
       }
     }
     if (requests != null) {
-      synchronized (requests) { // as its iterator needs
+      synchronized (requests) { // the iterator needs this lock
         for (AioKiocb req : requests) {
           lines.add("  " + req);
         }
