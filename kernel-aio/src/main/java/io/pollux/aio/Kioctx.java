@@ -12,10 +12,12 @@ import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Differs;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -495,18 +497,20 @@ final class Kioctx {
   /**
    * Ends an attempt that would block, so that a worker can retry it. From any context.
    *
-   * @return the work that retries it; null if the submitter, whose file threw, has undone it
+   * @return the work that retries it; null if the submitter, whose file threw, has undone it, which
+   *     is then over
    */
   @Nullable SqWork endAttempt(AioKiocb req) {
     completionOrder();
     synchronized (completionLock) {
       SqWork work = req.work;
-      if (work == null || !req.endUse(req.generation())) {
-        return null;
+      if (work != null && req.endUse(req.generation())) {
+        req.work = null;
+        return work;
       }
-      req.work = null;
-      return work;
     }
+    completedLate(req, req.generation(), -Errno.EAGAIN, 0);
+    return null;
   }
 
   /**
@@ -560,7 +564,8 @@ final class Kioctx {
       name = {"free_ioctx_users", "free_ioctx"})
   void free(int ownReferences) {
     Teardown teardown = new Teardown();
-    boolean over = teardown.step(() -> await(() -> users == ownReferences));
+    boolean alone = teardown.step(() -> await(() -> users == ownReferences));
+    boolean over = alone;
     if (entry != null) {
       teardown.step(entry::stop);
     }
@@ -575,7 +580,8 @@ final class Kioctx {
       }
       teardown.step(memory::unmap);
     } else {
-      Remains.leave(this, memory, rings, abandoned, iopoll.files());
+      // a call that is still inside may reap these requests, and then puts their files itself
+      Remains.leave(this, memory, rings, abandoned, alone ? iopoll.files() : List.of());
     }
     teardown.end();
   }

@@ -13,12 +13,16 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iocb;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -145,5 +149,68 @@ class RemainsTest {
     while (program.files.nrFiles() != 0) { // the cleaner puts it last; the timeout bounds the loop
       Thread.sleep(1);
     }
+  }
+
+  /** A device completes an attempt in place with EAGAIN after the throw, and still refers to it. */
+  @Test
+  void anAttemptThatEndsWithEagainAfterTheThrowIsOver() {
+    List<Kiocb> device = new ArrayList<>();
+    submit(
+        new Takes(device, true) {
+          @Override
+          public boolean canNowait() {
+            return true;
+          }
+        },
+        RINGS | AioAbi.IOCTX_FLAG_SQWQ);
+    assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
+    FakeFile.complete(device.getFirst(), -Errno.EAGAIN);
+    assertThat(program.destroy()).isZero();
+    assertThat(device).as("is not collected").hasSize(1);
+  }
+
+  /** A call is stuck inside the context when its end gives up, and reaps the request later. */
+  @Test
+  void aCallThatReturnsAfterTheEndPutsEachFileOnce() throws Exception {
+    List<Kiocb> device = new ArrayList<>();
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    Task stuck = program.process.newTask();
+    submit(
+        new Takes(device, false) {
+          @Override
+          public int iopoll(Kiocb iocb, boolean spin) {
+            if (stuck.isCurrentThread()) {
+              inside.countDown();
+              try {
+                goOn.await();
+              } catch (InterruptedException e) {
+                throw new AssertionError(e);
+              }
+              return FakeFile.complete(iocb, 4096);
+            }
+            return 0;
+          }
+        },
+        POLLED);
+    assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
+    FutureTask<Long> call =
+        new FutureTask<>(() -> program.enter(stuck, 0, 1, AioAbi.IORING_FLAG_GETEVENTS));
+    Thread caller = new Thread(call);
+    caller.setDaemon(true);
+    caller.start();
+    inside.await();
+    Oops.loseRequest();
+    assertThatThrownBy(program::destroy).isInstanceOf(IllegalStateException.class);
+    goOn.countDown();
+    call.get();
+    caller.join();
+    device.clear();
+    collect();
+    for (int i = 0; i < 20; i++) {
+      System.gc();
+      Thread.sleep(5); // in which the cleaner puts the files
+    }
+    assertThat(program.files.nrFiles()).as("two descriptors").isEqualTo(2);
   }
 }
