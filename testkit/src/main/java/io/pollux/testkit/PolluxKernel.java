@@ -29,8 +29,8 @@ import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
  * field if no {@link Disk} describes a disk of its tests, such as an image file or a driver. The
  * package has examples of both.
  *
- * <p>The methods of a test run on a thread of their own, and no longer than their {@link
- * PolluxLimit}. A test may have these parameters:
+ * <p>The disks, the mounts and the methods of a test are made or run on a thread of their own, and
+ * take no longer than their {@link PolluxLimit}. A test may have these parameters:
  *
  * <ul>
  *   <li>the {@link TestKernel}, or its {@link Kernel};
@@ -144,8 +144,22 @@ public final class PolluxKernel
     Declared declared = new Declared(context);
     TestKernel kernel = TestKernel.boot(windowBytes);
     booted = kernel;
-    store.put(TestRun.class, new TestRun(context.getDisplayName(), kernel, declared.limit()));
-    Preparation preparation = new Preparation(kernel);
+    TestRun run = new TestRun(context.getDisplayName(), kernel, declared.limit());
+    store.put(TestRun.class, run);
+    try {
+      run.<@Nullable Void>call(
+          () -> { // on the test's thread: a mount may wait for a disk, or a source for anything
+            prepare(new Preparation(kernel), declared);
+            return null;
+          });
+    } catch (Exception | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("the kernel of a test could not be made", e);
+    }
+  }
+
+  private void prepare(Preparation preparation, Declared declared) throws Exception {
     disks.forEach(preparation::disk);
     for (Map.Entry<String, String> mount : mounts.entrySet()) {
       preparation.mount(mount.getKey(), mount.getValue());
@@ -157,7 +171,7 @@ public final class PolluxKernel
   public void afterEach(ExtensionContext context) throws Exception {
     TestRun run = context.getStore(RUNS).remove(TestRun.class, TestRun.class);
     try {
-      if (run != null && (booted == null || booted == run.kernel())) {
+      if (run != null) {
         run.end();
       }
     } finally {

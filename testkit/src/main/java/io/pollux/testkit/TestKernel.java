@@ -102,8 +102,13 @@ public final class TestKernel implements AutoCloseable {
    *
    * @param name programs open it as /dev/NAME
    * @param source creates the disk
+   * @throws IllegalArgumentException if the kernel has a disk of that name
    */
   public BlockDevice addDisk(String name, TestDisk.Source source) {
+    if (disks.containsKey(name)) { // before the disk is made, and the first one forgotten
+      throw new IllegalArgumentException(
+          "the kernel has a disk " + name + " already; give each disk its own name");
+    }
     TestDisk disk = source.open(name, FIRST_DEV + disks.size());
     disks.put(name, disk);
     kernel.addDisk(disk.device());
@@ -355,6 +360,8 @@ public final class TestKernel implements AutoCloseable {
     AutoCloseable last = this::shutDown;
     try (last) { // closed even if something is held; its exception does not hide that
       assertNothingHeld();
+    } catch (AssertionError e) {
+      throw firstOf(takeFailure(), e);
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
@@ -390,7 +397,7 @@ public final class TestKernel implements AutoCloseable {
       throw new AssertionError("interrupted while the programs were ending", e);
     }
     if (failure[0] != null) {
-      throw new AssertionError("a program could not be ended", failure[0]);
+      throw firstOf(takeFailure(), new AssertionError("a program could not be ended", failure[0]));
     }
   }
 
@@ -398,6 +405,7 @@ public final class TestKernel implements AutoCloseable {
   private AssertionError stuck(Thread closer, CountDownLatch ended, long patienceMillis) {
     StackTraceElement[] stack = closer.getStackTrace();
     String dump = KernelDump.of(this);
+    Throwable oops = takeFailure(); // before the rescue, which permits failures
     boolean returned = rescue(closer, nanos -> ended.await(nanos, TimeUnit.NANOSECONDS));
     AssertionError stuck =
         new AssertionError(
@@ -414,7 +422,16 @@ public final class TestKernel implements AutoCloseable {
         stuck.addSuppressed(e);
       }
     }
-    return stuck;
+    return firstOf(oops, stuck);
+  }
+
+  /** Returns a failure of the kernel with what followed from it, or only the latter. */
+  private static AssertionError firstOf(@Nullable Throwable oops, AssertionError consequence) {
+    if (!(oops instanceof AssertionError first) || first == consequence) {
+      return consequence;
+    }
+    first.addSuppressed(consequence);
+    return first;
   }
 
   private void shutDown() {

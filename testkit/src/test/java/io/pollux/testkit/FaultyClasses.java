@@ -8,6 +8,7 @@ import io.pollux.block.BlkMqOps;
 import io.pollux.block.HwCtx;
 import io.pollux.block.Request;
 import io.pollux.block.fixture.HeldDisk;
+import io.pollux.core.Oops;
 import io.pollux.syscalls.Program;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
@@ -21,6 +22,8 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Test classes for {@link GuardTest}, each with one test that has one fault. */
 final class FaultyClasses {
@@ -32,7 +35,7 @@ final class FaultyClasses {
 
   private FaultyClasses() {}
 
-  private static int open(UserFiles files, String disk) {
+  static int open(UserFiles files, String disk) {
     return files.open(PathName.of("/dev/" + disk), Fcntl.O_RDONLY | Fcntl.O_DIRECT);
   }
 
@@ -69,6 +72,39 @@ final class FaultyClasses {
     void test(UserFiles files, UserRing ring) {
       ring.read(open(files, "held0"), 4096, 4096);
       assertThatCall(ring.enter(1)).returns(1);
+    }
+  }
+
+  /** Mounts a disk that holds the read of its superblock. */
+  @PolluxTest
+  @PolluxLimit(1)
+  @Disk(kind = Disk.Kind.HELD)
+  @Mount(at = "mnt", disk = "held0")
+  static class MountsAHeldDisk {
+    @Test
+    void test() {}
+  }
+
+  /** Has a failure of the kernel in each of two tests, which run at the same time. */
+  @PolluxTest
+  @Execution(ExecutionMode.CONCURRENT)
+  static class FailsTwice {
+    private static final CountDownLatch BOTH = new CountDownLatch(2);
+
+    private static void fail() throws InterruptedException {
+      BOTH.countDown();
+      BOTH.await();
+      Oops.report("a test", new AssertionError(BY_THE_DRIVER), "nothing follows");
+    }
+
+    @Test
+    void one() throws InterruptedException {
+      fail();
+    }
+
+    @Test
+    void other() throws InterruptedException {
+      fail();
     }
   }
 
@@ -141,7 +177,7 @@ final class FaultyClasses {
   }
 
   /** A driver that throws, and may never return its requests. */
-  private record Thrower(boolean isIdle) implements BlkMqOps {
+  record Thrower(boolean isIdle) implements BlkMqOps {
     @Override
     public void queueRqs(HwCtx hctx, Request chain) {
       throw new AssertionError(BY_THE_DRIVER);

@@ -4,8 +4,12 @@ package io.pollux.testkit;
 import static io.pollux.testkit.FaultyClasses.BY_THE_DRIVER;
 import static io.pollux.testkit.FaultyClasses.BY_THE_TEST;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
+import io.pollux.syscalls.Program;
+import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserRing;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
@@ -23,18 +27,28 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary;
 class GuardTest {
   /** Runs a class of one test and returns what JUnit shows. */
   private static Throwable failureOf(Class<?> faulty) {
+    return failuresOf(faulty, 1).getFirst().getException();
+  }
+
+  /** Runs a class of some tests, all of which fail. */
+  private static List<TestExecutionSummary.Failure> failuresOf(Class<?> faulty, int tests) {
     SummaryGeneratingListener listener = new SummaryGeneratingListener();
     LauncherFactory.create()
         .execute(
             LauncherDiscoveryRequestBuilder.request()
                 .selectors(selectClass(faulty))
                 .filters(EngineFilter.includeEngines("junit-jupiter"))
+                .configurationParameter(
+                    "junit.jupiter.execution.parallel.enabled", "" + (tests > 1))
+                .configurationParameter("junit.jupiter.execution.parallel.config.strategy", "fixed")
+                .configurationParameter(
+                    "junit.jupiter.execution.parallel.config.fixed.parallelism", "" + tests)
                 .build(),
             listener);
-    assertThat(listener.getSummary().getTestsFoundCount()).isEqualTo(1);
+    assertThat(listener.getSummary().getTestsFoundCount()).isEqualTo(tests);
     List<TestExecutionSummary.Failure> failures = listener.getSummary().getFailures();
-    assertThat(failures).hasSize(1);
-    return failures.getFirst().getException();
+    assertThat(failures).hasSize(tests);
+    return failures;
   }
 
   private static Throwable limitOf(Class<?> faulty) {
@@ -76,6 +90,36 @@ class GuardTest {
         .hasMessageContaining("io.pollux.syscalls.Program.syscall");
     assertThat(failure.getStackTrace())
         .anyMatch(frame -> frame.getClassName().endsWith("FaultyClasses$WaitsForAnEvent"));
+  }
+
+  @Test
+  void aMountThatWaitsForItsDiskIsEnded() {
+    assertThat(limitOf(FaultyClasses.MountsAHeldDisk.class))
+        .hasMessageContaining("requests of its disks failed with EIO")
+        .hasMessageContaining("io.pollux.syscalls.Kernel.recognise");
+  }
+
+  @Test
+  void testsAtTheSameTimeEachEndTheirKernel() {
+    assertThat(failuresOf(FaultyClasses.FailsTwice.class, 2))
+        .extracting(TestExecutionSummary.Failure::getException)
+        .allSatisfy(each -> assertThat(each).hasMessage(BY_THE_DRIVER));
+  }
+
+  @Test
+  void theAssertionOfADriverIsShownThoughAProgramDoesNotEnd() {
+    TestKernel kernel = TestKernel.boot();
+    kernel.addDisk("own0", TestDisk.driven(new FaultyClasses.Thrower(false), 1 << 20));
+    Program program = kernel.newProgram();
+    UserRing ring = UserRing.polled(program, 4, 4096);
+    ring.read(FaultyClasses.open(new UserFiles(program), "own0"), 0, 4096);
+    ring.enter(0);
+    Throwable failure = catchThrowable(() -> kernel.close(100));
+    assertThat(failure).hasMessage(BY_THE_DRIVER);
+    assertThat(failure.getSuppressed())
+        .anySatisfy(
+            each ->
+                assertThat(each).hasMessageStartingWith("a program has not ended after 100 ms"));
   }
 
   @Test
