@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * object must not refer to the context.
  *
  * <p>If a callback drops a request without completing it, only a polled context still finds its
- * file. On any other context the file stays open. If a call is inside a
- * polled context when it ends, and does not reap a request later, that file stays open too.
+ * file. On any other context the file stays open. It also stays open if a call is inside a polled
+ * context when it ends, and does not reap the request later.
  */
 final class Remains implements Runnable {
   /** The consequence of such a teardown, for its message. */

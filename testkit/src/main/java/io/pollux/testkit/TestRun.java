@@ -40,6 +40,7 @@ final class TestRun {
     this.kernel = kernel;
     this.limit = limit;
     thread = new TestThread("test " + name, this);
+    kernel.keepWindowsIf(thread::hasLeftThreads);
   }
 
   /** Returns the test that the calling thread belongs to, or null. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.testkit;
 
+import java.util.Arrays;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TestThread {
   private final BlockingQueue<Work<?>> work = new LinkedBlockingQueue<>();
+  private final ThreadGroup threads; // with the threads that the test itself starts
   private final Thread thread;
   private final TestRun run;
 
@@ -64,7 +66,8 @@ final class TestThread {
   /** Starts the thread. */
   TestThread(String name, TestRun run) {
     this.run = run;
-    thread = new Thread(this::loop, name);
+    threads = new ThreadGroup(name);
+    thread = new Thread(threads, this::loop, name);
     thread.setDaemon(true);
     thread.start();
   }
@@ -100,6 +103,13 @@ final class TestThread {
   /** Ends the thread after all bodies. */
   void end() {
     work.add(new Work<Void>(null));
+  }
+
+  /** Whether a thread that the test has started still runs. From any thread. */
+  boolean hasLeftThreads() {
+    Thread[] alive = new Thread[threads.activeCount() + 8];
+    int count = threads.enumerate(alive);
+    return Arrays.stream(alive, 0, count).anyMatch(each -> each != thread);
   }
 
   /** Returns the thread itself. */

@@ -17,8 +17,11 @@ import io.pollux.userland.PathName;
 import io.pollux.userland.UserFiles;
 import io.pollux.userland.UserMemory;
 import io.pollux.userland.UserRing;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -105,6 +108,31 @@ final class FaultyClasses {
     @Test
     void other() throws InterruptedException {
       fail();
+    }
+  }
+
+  /** Fails while a thread of its own reads the memory of its program. */
+  @PolluxTest
+  static class LeavesAThread {
+    /** Ends the thread that was left behind. */
+    static volatile boolean enough;
+
+    /** Counts its reads. */
+    static final AtomicLong READS = new AtomicLong();
+
+    @Test
+    void test(Program program) {
+      MemorySegment memory = UserMemory.map(program, 4096).segment();
+      Thread reader =
+          new Thread(
+              () -> {
+                while (!enough) { // until GuardTest has seen it
+                  READS.addAndGet(1 + memory.get(ValueLayout.JAVA_BYTE, 0));
+                }
+              });
+      reader.setDaemon(true);
+      reader.start();
+      throw new AssertionError(BY_THE_TEST);
     }
   }
 

@@ -12,6 +12,7 @@ import io.pollux.userland.UserFiles;
 import io.pollux.userland.UserRing;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -138,6 +139,32 @@ class GuardTest {
     } finally {
       FaultyClasses.SpinsInJava.enough = true;
     }
+  }
+
+  @Test
+  void aSecondDiskOfOneNameIsNotMade() {
+    AtomicInteger made = new AtomicInteger();
+    TestDisk.Source source =
+        (name, dev) -> {
+          made.incrementAndGet();
+          return TestDisk.ram(4096).open(name, dev);
+        };
+    try (TestKernel kernel = TestKernel.boot()) {
+      kernel.addDisk("ram0", source);
+      assertThat(catchThrowable(() -> kernel.addDisk("ram0", source)))
+          .hasMessage("the kernel has a disk ram0 already; give each disk its own name");
+    }
+    assertThat(made).hasValue(1);
+  }
+
+  @Test
+  void aThreadThatATestHasLeftDoesNotEndTheProcess() {
+    assertThat(failureOf(FaultyClasses.LeavesAThread.class)).hasMessage(BY_THE_TEST);
+    long before = FaultyClasses.LeavesAThread.READS.get();
+    while (FaultyClasses.LeavesAThread.READS.get() < before + 1_000) { // the timeout bounds it
+      Thread.onSpinWait();
+    }
+    FaultyClasses.LeavesAThread.enough = true;
   }
 
   @Test
