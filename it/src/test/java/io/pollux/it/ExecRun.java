@@ -76,9 +76,11 @@ public record ExecRun(int status, String out, String err) {
     words.addAll(List.of("env", "-0"));
     ExecRun run = of(words).succeeded();
     Map<String, String> all = new HashMap<>();
-    for (String entry : run.out.split("\0")) {
+    for (String entry : run.out.split("\0", -1)) {
       int name = entry.indexOf('=');
-      all.put(entry.substring(0, name), entry.substring(name + 1));
+      if (name > 0) { // the text after the last zero byte is empty
+        all.put(entry.substring(0, name), entry.substring(name + 1));
+      }
     }
     assertThat(all).as("the environment of a program under exec").containsKey("POLLUX_LIBJVM");
     return all;
