@@ -55,10 +55,10 @@
  *       is left behind, and its kernel stays open.
  *   <li>JUnit shows the first failure, with later ones as suppressed exceptions. A failure of a
  *       driver or of the kernel precedes the failed assertion that it caused.
- *   <li>With Java's assertions on, an access through a null pointer throws an AssertionError. The
- *       user library throws IllegalStateException after its close, or the end of its program. The
- *       memory of a program that has exited reads as zeroes until the test ends. It stays longer if
- *       a thread that the test has started still runs.
+ *   <li>An access through a null pointer throws an AssertionError, as a debugging check. The user
+ *       library throws IllegalStateException after its close, or the end of its program. The memory
+ *       of a program that has exited reads as zeroes until the test ends. It stays longer if a
+ *       thread that the test has started still runs.
  *   <li>{@link io.pollux.testkit.PolluxSeed} injects a random seed. A failure reports it, and
  *       -Dpollux.seed replays it.
  * </ul>
