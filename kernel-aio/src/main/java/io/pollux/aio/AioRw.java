@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
-import io.pollux.core.mm.BvecIter;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
-import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The reads and writes of a {@link Submitter}: from the submitter's copy of an iocb to the call of
- * the file, and the completion handlers. Valid during a batch.
+ * The start and the end of a read or write: its request is filled from an iocb, and completes by
+ * one of three handlers. {@link Submitter} makes the call of the file in between.
  */
 final class AioRw {
-  private static final KiComplete AIO_COMPLETE_RW = AioRw::aioCompleteRw;
+  static final KiComplete AIO_COMPLETE_RW = AioRw::aioCompleteRw;
   private static final KiComplete AIO_COMPLETE_RW_POLL = AioRw::aioCompleteRwPoll;
-  private static final KiComplete AIO_COMPLETE_RW_INLINE = AioRw::aioCompleteRwInline;
+  static final KiComplete AIO_COMPLETE_RW_INLINE = AioRw::aioCompleteRwInline;
 
   private static final int IOPRIO_CLASS_SHIFT = 13;
   private static final int IOPRIO_CLASS_RT = 1;
@@ -40,161 +35,25 @@ final class AioRw {
   @LinuxSource(file = "include/linux/errno.h", name = "ERESTART_RESTARTBLOCK")
   private static final int ERESTART_RESTARTBLOCK = 516;
 
-  private final IocbCopy iocb; // the submitter's
-  private final BvecIter bvecIter = new BvecIter();
-  private @Nullable FixedBuffers buffers; // the context's
-  private boolean polled;
-  private boolean threads; // the context's submission thread or workers execute requests
-  private boolean consumed; // the file took memory for the current request before it threw
+  private AioRw() {}
 
-  AioRw(IocbCopy iocb) {
-    this.iocb = iocb;
-  }
-
-  /** Starts a batch. */
-  void start(Kioctx ctx) {
-    buffers = ctx.buffers();
-    polled = ctx.polled();
-    threads = ctx.hasThreads();
-    consumed = false;
-  }
-
-  /** Finishes a batch. */
-  void end() {
-    buffers = null;
-  }
-
-  /**
-   * Returns whether the file took memory for the last request before it threw, so that a device may
-   * have the request. Resets it.
-   */
-  boolean takeConsumed() {
-    boolean took = consumed;
-    consumed = false;
-    return took;
-  }
-
-  /**
-   * Reads or writes. The request owns the file's reference from aio_prep_rw until its completion.
-   *
-   * @param file with a reference, which is put if this returns an errno
-   * @param index of the fixed buffer
-   * @param attempt retries a read that would block, or null; owned by the request if the result is
-   *     0
-   * @return 0, or a negative errno; the request then holds nothing
-   */
-  @Differs(
-      patch = 15,
-      kind = Differs.Kind.SIMPLER,
-      why =
-          "A write takes no freeze protection, and its completion has no kiocb_end_write: no"
-              + " filesystem here can be frozen.",
-      test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
-  @LinuxSource(
-      file = "fs/aio.c",
-      name = {"aio_read", "aio_write"})
-  int aioRw(
-      Task current,
-      AioKiocb req,
-      File file,
-      int index,
-      boolean read,
-      boolean vectored,
-      @Nullable SqWork attempt) {
-    int result = aioPrepRw(current, req, file);
-    if (result == 0) {
-      result = checkFile(file, read);
-    }
-    if (result == 0 && threads) {
-      result = file.op().hold();
-    }
-    FixedBuffers fixed = buffers;
-    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
-    if (result == 0) {
-      result = aioSetupRw(current, fixed, index, read, vectored, iter);
-    }
-    long count = iter.count();
-    if (result == 0 && (req.kiPos < 0 || req.kiPos + count < 0)) {
-      result = -Errno.EINVAL; // C: rw_verify_area
-    }
-    if (result != 0) {
-      file.fput();
-      return result;
-    }
-    try {
-      if (read && attempt != null) {
-        aioReadInline(current, req, iter, attempt);
-      } else if (read) {
-        aioRwDone(req, file.op().readIter(current, req, iter));
-      } else {
-        req.kiFlags |= Kiocb.IOCB_WRITE;
-        aioRwDone(req, file.op().writeIter(current, req, iter));
-      }
-    } catch (Throwable e) {
-      consumed = iter.count() != count;
-      throw e;
-    }
-    return 0;
-  }
-
-  /** Attempts a read. A file with a position may return a short count if the rest would block. */
-  private void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
-    File file = req.file();
-    if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
-      work.free();
-      aioRwDone(req, file.op().readIter(current, req, iter));
-      return;
-    }
-    if (!file.canNowait()) {
-      req.endUse(req.generation()); // the file has not seen the request
-      work.repeat(req);
-      return;
-    }
-    req.work = work;
-    req.kiFlags |= Kiocb.IOCB_NOWAIT;
-    req.kiComplete = AIO_COMPLETE_RW_INLINE;
-    long wanted = iter.count();
-    long result = file.op().readIter(current, req, iter);
-    // a retry would skip data that a file without a position has consumed
-    boolean cut = result >= 0 && result < wanted && file.op().canSeek();
-    aioRwDone(req, cut ? -Errno.EAGAIN : result);
-  }
-
-  /**
-   * Retries an attempted read, which may now block. By a worker.
-   *
-   * @return the result, for {@link #aioRwDone}
-   */
-  long repeat(Task current, AioKiocb req, int index) {
-    req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
-    req.kiComplete = AIO_COMPLETE_RW;
-    req.kiPos = iocb.aioOffset;
-    FixedBuffers fixed = buffers;
-    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
-    boolean vectored = iocb.aioLioOpcode == AioAbi.IOCB_CMD_PREADV;
-    int result = aioSetupRw(current, fixed, index, true, vectored, iter);
-    if (result != 0) {
-      return result;
-    }
-    long count = iter.count();
-    try {
-      return req.file().op().readIter(current, req, iter);
-    } catch (Throwable e) {
-      consumed = iter.count() != count;
-      throw e;
-    }
-  }
-
-  private static int checkFile(File file, boolean read) {
+  /** Checks that a file is open for the transfer and has a method for it. */
+  static int checkFile(File file, boolean read) {
     if (!(read ? file.readable() : file.writable())) {
       return -Errno.EBADF;
     }
     return (read ? file.op().hasReadIter() : file.op().hasWriteIter()) ? 0 : -Errno.EINVAL;
   }
 
+  /**
+   * Fills a request from an iocb.
+   *
+   * @param polled whether the context polls
+   * @return 0 or a negative errno
+   */
   @Patch(15)
   @LinuxSource(file = "fs/aio.c", name = "aio_prep_rw")
-  private int aioPrepRw(Task current, AioKiocb req, File file) {
+  static int aioPrepRw(Task current, IocbCopy iocb, boolean polled, AioKiocb req, File file) {
     boolean hipri = (iocb.aioFlags & AioAbi.IOCB_FLAG_HIPRI) != 0;
     req.init(file, hipri ? AIO_COMPLETE_RW_POLL : AIO_COMPLETE_RW);
     req.kiPos = iocb.aioOffset;
@@ -242,26 +101,6 @@ final class AioRw {
       case 0 -> level == 0 ? 0 : -Errno.EINVAL; // IOPRIO_CLASS_NONE
       default -> -Errno.EINVAL;
     };
-  }
-
-  @Patch(24)
-  @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
-  private int aioSetupRw(
-      Task current,
-      @Nullable FixedBuffers fixed,
-      int index,
-      boolean read,
-      boolean vectored,
-      IovIter iter) {
-    long buf = iocb.aioBuf;
-    long nbytes = iocb.aioNbytes;
-    if (fixed != null) {
-      return vectored ? -Errno.EINVAL : fixed.iter(index, read, buf, nbytes, (BvecIter) iter);
-    }
-    IovecIter iovec = (IovecIter) iter;
-    return vectored
-        ? iovec.importIovec(current.mm(), read, buf, nbytes)
-        : iovec.importSingleRange(current.mm(), read, buf, nbytes);
   }
 
   /**

@@ -2,6 +2,9 @@
 package io.pollux.aio;
 
 import io.pollux.core.Oops;
+import io.pollux.core.mm.BvecIter;
+import io.pollux.core.mm.IovIter;
+import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.EventfdCtx;
@@ -29,13 +32,15 @@ final class Submitter extends Slab.Item {
 
   private final AioSubmitState state = new AioSubmitState();
   private final IocbCopy iocb = new IocbCopy();
-  private final AioRw rw = new AioRw(iocb);
+  private final BvecIter bvecIter = new BvecIter();
   private @Nullable Kioctx batchOf;
+  private @Nullable FixedBuffers buffers; // the context's
   private boolean polled;
   private @Nullable SqWork attempt; // retries the current read if it would block
   private boolean accepted; // the limit was checked when the entry was taken
   private boolean retry; // whether the last EAGAIN may be retried
   private boolean completed; // the file completed the current request before it threw
+  private boolean consumed; // the file took memory for the current request before it threw
 
   private Submitter() {}
 
@@ -52,7 +57,8 @@ final class Submitter extends Slab.Item {
     submitter.accepted = false;
     submitter.retry = false;
     submitter.completed = false;
-    submitter.rw.start(ctx);
+    submitter.buffers = ctx.buffers();
+    submitter.consumed = false;
     submitter.state.start(current, ctx, nr);
     return submitter;
   }
@@ -66,7 +72,7 @@ final class Submitter extends Slab.Item {
       throw e;
     } finally {
       batchOf = null;
-      rw.end();
+      buffers = null;
       attempt = null;
       Slab.free(this);
     }
@@ -198,7 +204,8 @@ final class Submitter extends Slab.Item {
   private boolean abandon(AioKiocb req, int generation, boolean slot) {
     Kioctx ctx = ctx();
     ctx.setFailed();
-    boolean inDevice = rw.takeConsumed();
+    boolean inDevice = consumed;
+    consumed = false;
     if (polled && req.pollCompleted()) {
       state.issued(req);
       return false;
@@ -348,12 +355,101 @@ final class Submitter extends Slab.Item {
     return result;
   }
 
-  /** Reads or writes. */
+  /**
+   * Reads or writes. The request owns the file's reference from aio_prep_rw until its completion.
+   */
+  @Differs(
+      patch = 15,
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A write takes no freeze protection, and its completion has no kiocb_end_write: no"
+              + " filesystem here can be frozen.",
+      test = "UnwiredCallsTest#aFilesystemCannotBeFrozen")
+  @LinuxSource(
+      file = "fs/aio.c",
+      name = {"aio_read", "aio_write"})
   private int aioRw(Task current, AioKiocb req, int index, boolean read, boolean vectored) {
     File file = state.fileGet(current, iocb.aioFildes);
-    return file == null
-        ? -Errno.EBADF
-        : rw.aioRw(current, req, file, index, read, vectored, attempt);
+    if (file == null) {
+      return -Errno.EBADF;
+    }
+    int result = AioRw.aioPrepRw(current, iocb, polled, req, file);
+    if (result == 0) {
+      result = AioRw.checkFile(file, read);
+    }
+    if (result == 0 && ctx().hasThreads()) {
+      result = file.op().hold();
+    }
+    FixedBuffers fixed = buffers;
+    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
+    if (result == 0) {
+      result = aioSetupRw(current, fixed, index, read, vectored, iter);
+    }
+    long count = iter.count();
+    if (result == 0 && (req.kiPos < 0 || req.kiPos + count < 0)) {
+      result = -Errno.EINVAL; // C: rw_verify_area
+    }
+    if (result != 0) {
+      file.fput();
+      return result;
+    }
+    try {
+      if (read && attempt != null) {
+        aioReadInline(current, req, iter, attempt);
+      } else if (read) {
+        AioRw.aioRwDone(req, file.op().readIter(current, req, iter));
+      } else {
+        req.kiFlags |= Kiocb.IOCB_WRITE;
+        AioRw.aioRwDone(req, file.op().writeIter(current, req, iter));
+      }
+    } catch (Throwable e) {
+      consumed = iter.count() != count;
+      throw e;
+    }
+    return 0;
+  }
+
+  /** Attempts a read. A file with a position may return a short count if the rest would block. */
+  private void aioReadInline(Task current, AioKiocb req, IovIter iter, SqWork work) {
+    File file = req.file();
+    if (req.has(Kiocb.IOCB_NOWAIT)) { // set by the program, which gets the result
+      work.free();
+      AioRw.aioRwDone(req, file.op().readIter(current, req, iter));
+      return;
+    }
+    if (!file.canNowait()) {
+      req.endUse(req.generation()); // the file has not seen the request
+      work.repeat(req);
+      return;
+    }
+    req.work = work;
+    req.kiFlags |= Kiocb.IOCB_NOWAIT;
+    req.kiComplete = AioRw.AIO_COMPLETE_RW_INLINE;
+    long wanted = iter.count();
+    long result = file.op().readIter(current, req, iter);
+    // a retry would skip data that a file without a position has consumed
+    boolean cut = result >= 0 && result < wanted && file.op().canSeek();
+    AioRw.aioRwDone(req, cut ? -Errno.EAGAIN : result);
+  }
+
+  @Patch(24)
+  @LinuxSource(file = "fs/aio.c", name = "aio_setup_rw")
+  private int aioSetupRw(
+      Task current,
+      @Nullable FixedBuffers fixed,
+      int index,
+      boolean read,
+      boolean vectored,
+      IovIter iter) {
+    long buf = iocb.aioBuf;
+    long nbytes = iocb.aioNbytes;
+    if (fixed != null) {
+      return vectored ? -Errno.EINVAL : fixed.iter(index, read, buf, nbytes, (BvecIter) iter);
+    }
+    IovecIter iovec = (IovecIter) iter;
+    return vectored
+        ? iovec.importIovec(current.mm(), read, buf, nbytes)
+        : iovec.importSingleRange(current.mm(), read, buf, nbytes);
   }
 
   /**
@@ -365,7 +461,7 @@ final class Submitter extends Slab.Item {
     long obj = req.userObj;
     long result;
     try {
-      result = rw.repeat(current, req, index);
+      result = readAgain(current, req, index);
     } catch (Throwable e) {
       if (abandon(req, generation, false)) {
         fail(current, obj, -Errno.EIO);
@@ -373,5 +469,30 @@ final class Submitter extends Slab.Item {
       throw e;
     }
     AioRw.aioRwDone(req, result);
+  }
+
+  /**
+   * Retries an attempted read, which may now block. By a worker.
+   *
+   * @return the result, for {@link AioRw#aioRwDone}
+   */
+  private long readAgain(Task current, AioKiocb req, int index) {
+    req.kiFlags &= ~(Kiocb.IOCB_NOWAIT | Kiocb.IOCB_NO_TAG);
+    req.kiComplete = AioRw.AIO_COMPLETE_RW;
+    req.kiPos = iocb.aioOffset;
+    FixedBuffers fixed = buffers;
+    IovIter iter = fixed == null ? current.iovecIter() : bvecIter;
+    boolean vectored = iocb.aioLioOpcode == AioAbi.IOCB_CMD_PREADV;
+    int result = aioSetupRw(current, fixed, index, true, vectored, iter);
+    if (result != 0) {
+      return result;
+    }
+    long count = iter.count();
+    try {
+      return req.file().op().readIter(current, req, iter);
+    } catch (Throwable e) {
+      consumed = iter.count() != count;
+      throw e;
+    }
   }
 }
