@@ -2,6 +2,7 @@
 package io.pollux.gfs2;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -15,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
 final class Gfs2Dirty {
   private final Set<Gfs2Inode> dirty = ConcurrentHashMap.newKeySet();
-  private final RwSemaphore flushing = new RwSemaphore(); // taken before glocks
+  private final RwSemaphore flushing = new RwSemaphore(LockClass.INODE_TIMES);
 
   /** Adds an inode whose times must be written. From any context. */
   void add(Gfs2Inode ip) {

@@ -3,23 +3,15 @@ package io.pollux.gfs2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.Bio;
-import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
-import io.pollux.block.BlockDevice;
-import io.pollux.block.HwCtx;
-import io.pollux.block.Request;
-import io.pollux.block.RequestQueue;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.sched.Task;
+import io.pollux.core.fixture.OtherTask;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
-import java.lang.foreign.MemorySegment;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -33,70 +25,17 @@ final class Gfs2TimesTest {
   private static final int INODE = TinyImage.FREE;
 
   private final TinyImage image = new TinyImage();
-  private final Disk disk = new Disk();
+  private final HeldDisk disk =
+      new HeldDisk(RawMemory.segment(image.ram.address(), image.ram.bytes())).letThrough();
   private MountedImage mounted;
   private File file;
-
-  /** The image's memory as a disk. */
-  private final class Disk implements BlkMqOps {
-    private final Queue<Request> held = new ConcurrentLinkedQueue<>();
-    private volatile boolean holds;
-    private volatile boolean fails;
-
-    @Override
-    public void queueRqs(HwCtx hctx, Request chain) {
-      Request request = chain;
-      while (request != null) {
-        Request next = request.next();
-        if (holds && request.bio().op() == BlkTypes.REQ_OP_WRITE) {
-          held.add(request);
-        } else {
-          request.complete(transfer(request.bio()));
-        }
-        request = next;
-      }
-    }
-
-    @Override
-    public int poll(HwCtx hctx) {
-      return 0;
-    }
-
-    private void release() {
-      holds = false;
-      for (Request request = held.poll(); request != null; request = held.poll()) {
-        request.complete(transfer(request.bio()));
-      }
-    }
-
-    private int transfer(Bio bio) {
-      if (bio.op() == BlkTypes.REQ_OP_FLUSH) {
-        return 0;
-      }
-      boolean write = bio.op() == BlkTypes.REQ_OP_WRITE;
-      if (write && fails) {
-        return -Errno.EIO;
-      }
-      long at = image.ram.address() + (bio.sector() << BlkTypes.SECTOR_SHIFT);
-      for (int i = 0; i < bio.vecs(); i++) {
-        int length = bio.vecLength(i);
-        MemorySegment memory = RawMemory.segment(bio.vecAddress(i), length);
-        MemorySegment there = RawMemory.segment(at, length);
-        (write ? there : memory).copyFrom(write ? memory : there);
-        at += length;
-      }
-      return 0;
-    }
-  }
 
   @BeforeEach
   void mount() throws ErrnoException {
     image.dinode(INODE, 0100644, TinyImage.BLOCK, 1, 0);
     image.inodePointer(INODE, 0, INODE + 20);
     image.entry(TinyImage.ROOT, "file", INODE, 8);
-    BlockDevice bdev =
-        new BlockDevice("tiny", 0x800, image.ram.bytes(), false, new RequestQueue(disk, 512, 64));
-    mounted = new MountedImage(bdev, MountedImage.READ_WRITE, LockNolock.INSTANCE);
+    mounted = new MountedImage(disk.disk(), MountedImage.READ_WRITE, LockNolock.INSTANCE);
     file = mounted.open("/file", Fcntl.O_RDWR);
   }
 
@@ -114,34 +53,21 @@ final class Gfs2TimesTest {
   }
 
   private CompletableFuture<Integer> sync(CountDownLatch started) {
-    Task task = mounted.process.newTask(); // a task is one thread
-    CompletableFuture<Integer> result = new CompletableFuture<>();
-    Thread.ofPlatform()
-        .daemon()
-        .start(
-            () -> {
-              assertThat(task.enterKernel()).isTrue();
-              try {
-                started.countDown();
-                result.complete(mounted.sdp.sync(task));
-              } catch (Throwable e) {
-                result.completeExceptionally(e);
-              } finally {
-                task.leaveKernel();
-              }
-            });
-    return result;
+    return OtherTask.call(
+        mounted.process,
+        task -> {
+          started.countDown();
+          return mounted.sdp.sync(task);
+        });
   }
 
   /** The first sync has taken the inode from the set, and the device holds its write. */
   @Test
   void aSyncWaitsForTheWritesOfAnEarlierOne() throws InterruptedException {
     inode().fileUpdateTime();
-    disk.holds = true;
+    disk.holdAgain();
     CompletableFuture<Integer> first = sync(new CountDownLatch(1));
-    while (disk.held.isEmpty()) {
-      Thread.sleep(1); // the timeout bounds the loop
-    }
+    disk.awaitHeld(1);
     CountDownLatch started = new CountDownLatch(1);
     CompletableFuture<Integer> second = sync(started);
     started.await();
@@ -150,7 +76,7 @@ final class Gfs2TimesTest {
     }
     assertThat(second).as("the second sync, before the write completes").isNotDone();
     assertThat(first).isNotDone();
-    disk.release();
+    disk.letThrough();
     assertThat(first.join()).isZero();
     assertThat(second.join()).isZero();
     file.fput();
@@ -163,9 +89,9 @@ final class Gfs2TimesTest {
     File other = mounted.open("/file", Fcntl.O_RDWR);
     assertThat(fsync(file)).isZero();
     inode().fileUpdateTime();
-    disk.fails = true;
+    disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(mounted.sdp.sync(mounted.current)).isEqualTo(-Errno.EIO);
-    disk.fails = false;
+    disk.failNone();
     assertThat(mounted.sdp.cache().dirtyBuffers()).isZero();
     for (File each : new File[] {file, other}) {
       assertThat(fsync(each)).isEqualTo(-Errno.EIO);

@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -30,7 +31,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class XfsIflush {
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
-  private final RwSemaphore flushing = new RwSemaphore(); // taken before locks of buffers
+  private final RwSemaphore flushing = new RwSemaphore(LockClass.INODE_TIMES);
 
   XfsIflush(XfsMount mp) {
     this.mp = mp;

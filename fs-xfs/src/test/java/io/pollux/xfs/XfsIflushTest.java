@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
-import io.pollux.core.sched.Task;
+import io.pollux.core.fixture.OtherTask;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.Fcntl;
 import java.util.concurrent.CompletableFuture;
@@ -36,9 +36,7 @@ class XfsIflushTest {
       ((XfsInode) file.inode()).fileUpdateTime();
       disk.holdAgain();
       CompletableFuture<Integer> first = sync(tree, new CountDownLatch(1));
-      while (disk.held().isEmpty()) {
-        Thread.sleep(1); // the timeout bounds the loop
-      }
+      disk.awaitHeld(1);
       CountDownLatch started = new CountDownLatch(1);
       CompletableFuture<Integer> second = sync(tree, started);
       started.await();
@@ -60,22 +58,11 @@ class XfsIflushTest {
   }
 
   private static CompletableFuture<Integer> sync(MountedTree tree, CountDownLatch started) {
-    Task task = tree.current.process().newTask(); // a task is one thread
-    CompletableFuture<Integer> result = new CompletableFuture<>();
-    Thread.ofPlatform()
-        .daemon()
-        .start(
-            () -> {
-              assertThat(task.enterKernel()).isTrue();
-              try {
-                started.countDown();
-                result.complete(tree.sb.sync(task));
-              } catch (Throwable e) {
-                result.completeExceptionally(e);
-              } finally {
-                task.leaveKernel();
-              }
-            });
-    return result;
+    return OtherTask.call(
+        tree.current.process(),
+        task -> {
+          started.countDown();
+          return tree.sb.sync(task);
+        });
   }
 }

@@ -481,6 +481,12 @@ final class Kioctx {
    * @param slot whether the request has a slot of the old ring, which is put
    * @return whether the submitter now owns what the request holds
    */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why =
+          "A file that throws fails its request with EIO, and one of submitter and completion ends"
+              + " the request. In C a file cannot throw.",
+      test = "ThrowAndCompleteTest#anEntryHasOneEventWhicheverComesFirst")
   boolean abandon(AioKiocb req, int generation, boolean slot) {
     completionOrder();
     synchronized (completionLock) {

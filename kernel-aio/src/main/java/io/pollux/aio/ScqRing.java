@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.aio;
 
+import io.pollux.core.Debug;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
@@ -32,6 +35,12 @@ final class ScqRing implements IopollList.Sink {
     this.sq = sq;
     this.cq = cq;
     this.completionLock = completionLock;
+  }
+
+  private void order() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.AIO_COMPLETION, completionLock);
+    }
   }
 
   SqRing sq() {
@@ -126,6 +135,7 @@ final class ScqRing implements IopollList.Sink {
    * yet reported.
    */
   boolean flushOverflow() {
+    order();
     synchronized (completionLock) {
       moveOverflow();
       boolean untold = overflowUntold;
@@ -136,6 +146,7 @@ final class ScqRing implements IopollList.Sink {
 
   /** Moves kept events to the ring, as far as there is room. Returns whether one was moved. */
   boolean moveKept() {
+    order();
     synchronized (completionLock) {
       return moveOverflow();
     }
@@ -167,6 +178,7 @@ final class ScqRing implements IopollList.Sink {
   /** Drops kept events and unmaps the rings. No request is in flight. */
   @LinuxSource(file = "fs/aio.c", name = "aio_scqring_unmap")
   void unmap() {
+    order();
     synchronized (completionLock) {
       AioKiocb req = overflowHead;
       while (req != null) {

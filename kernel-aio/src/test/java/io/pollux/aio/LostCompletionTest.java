@@ -8,7 +8,6 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
-import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.AnonInode;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
@@ -19,8 +18,6 @@ import io.pollux.uapi.Iocb;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,28 +64,10 @@ class LostCompletionTest {
     disk.release(count, 0);
   }
 
-  /** Ends the context in a thread of its own: on a failure the end may wait for ever. */
   private void assertDestroyed() throws InterruptedException {
-    assertThat(destroy(10_000)).isEqualTo(0L);
-  }
-
-  private @Nullable Object destroy(long millis) throws InterruptedException {
-    Task other = program.process.newTask(); // a task is one thread
-    AtomicReference<Object> ended = new AtomicReference<>();
-    Thread end =
-        new Thread(
-            () -> {
-              try {
-                ended.set(RingProgram.in(other, () -> program.aio.ioDestroy(other, program.ctx())));
-              } catch (Throwable e) {
-                ended.set(e);
-              }
-            });
-    end.setDaemon(true);
-    end.start();
-    end.join(millis);
-    leaks |= !Long.valueOf(0).equals(ended.get());
-    return ended.get();
+    Object result = program.destroyWithin(RingProgram.PATIENCE);
+    leaks |= !Long.valueOf(0).equals(result);
+    assertThat(result).isEqualTo(0L);
   }
 
   private long prepare(int fd, int data, boolean polled, int opcode) {

@@ -12,6 +12,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
 import io.pollux.block.bdev.BdevInode;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.mm.IovIter;
@@ -24,10 +25,8 @@ import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iocb;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,11 +45,10 @@ class BioCompletionTest {
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
   private static final int SQWQ = AioAbi.IOCTX_FLAG_SQWQ;
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
-  private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
   private static final String BROKEN = "java.lang.AssertionError: broken; ";
 
-  private final HeldDisk disk = new HeldDisk(8);
-  private final BlockDevice bdev = disk.disk("held0", 1 << 20);
+  private final HeldDisk disk = new HeldDisk(1 << 20);
+  private final BlockDevice bdev = disk.disk();
   private final RingProgram program =
       new RingProgram(new BdevInode(new Ramfs(1), 2, bdev), Plug::new, 9);
   private final List<String> said = new CopyOnWriteArrayList<>();
@@ -174,48 +172,17 @@ class BioCompletionTest {
   }
 
   /** Waits for the requests of the caller or a worker, and completes them. */
-  private void complete(int count) throws InterruptedException {
-    while (disk.held() < count) {
-      Thread.sleep(1); // the timeout bounds the loop
+  private void complete(int count) {
+    disk.awaitHeld(count);
+    for (int i = 0; i < count; i++) {
+      disk.release(0);
     }
-    disk.release(count, 0);
   }
 
-  /** Destroys the context on another thread, because a failing teardown may wait forever. */
   private void assertDestroyed() throws InterruptedException {
-    assertThat(destroy(10_000)).isEqualTo(0L);
-  }
-
-  private @Nullable Object destroy(long millis) throws InterruptedException {
-    Task other = program.process.newTask(); // a task is one thread
-    AtomicReference<Object> ended = new AtomicReference<>();
-    Thread end =
-        new Thread(
-            () -> {
-              try {
-                ended.set(RingProgram.in(other, () -> program.aio.ioDestroy(other, program.ctx())));
-              } catch (Throwable e) {
-                ended.set(e);
-              }
-            });
-    end.setDaemon(true);
-    end.start();
-    end.join(millis);
-    leaks |= !Long.valueOf(0).equals(ended.get());
-    return ended.get();
-  }
-
-  /** Takes events, and waits for them a few seconds at most. */
-  private List<AioEvent> events(int count) throws InterruptedException {
-    List<AioEvent> events = new ArrayList<>();
-    long since = System.nanoTime();
-    while (events.size() < count && System.nanoTime() - since < 5_000_000_000L) {
-      program.enter(0, 0, GETEVENTS);
-      events.addAll(program.reap());
-      Thread.sleep(1);
-    }
-    leaks = events.size() < count;
-    return events;
+    Object result = program.destroyWithin(RingProgram.PATIENCE);
+    leaks |= !Long.valueOf(0).equals(result);
+    assertThat(result).isEqualTo(0L);
   }
 
   private long prepare(int fd, int data, boolean polled, int opcode) {
@@ -235,7 +202,7 @@ class BioCompletionTest {
     prepare(program.fd, 1, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
     complete(2);
-    assertThat(events(2))
+    assertThat(program.awaitEvents(2, RingProgram.PATIENCE))
         .extracting(AioEvent::res)
         .containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
     assertThat(said).hasSize(1);
@@ -256,7 +223,7 @@ class BioCompletionTest {
     prepare(program.fd, 1, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
     complete(2);
-    assertThat(events(2))
+    assertThat(program.awaitEvents(2, RingProgram.PATIENCE))
         .extracting(AioEvent::res)
         .containsExactlyInAnyOrder((long) -Errno.EIO, 4096L);
     assertThat(said)
@@ -284,7 +251,8 @@ class BioCompletionTest {
     prepare(open(new OwnBio(late, null)), 0, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     complete(1);
-    assertThat(events(1)).containsExactly(new AioEvent(0, 0, 4096, 0));
+    assertThat(program.awaitEvents(1, RingProgram.PATIENCE))
+        .containsExactly(new AioEvent(0, 0, 4096, 0));
     assertThat(said).hasSize(1);
     assertDestroyed();
   }
@@ -299,7 +267,8 @@ class BioCompletionTest {
     prepare(open(new OwnBio(BioCompletionTest::broken, this)), 0, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     complete(1);
-    assertThat(destroy(20_000))
+    leaks = true; // an abandoned request stays
+    assertThat(program.destroyWithin(RingProgram.PATIENCE))
         .asString()
         .contains("IllegalStateException: an aio context ends before");
     assertThat(said)

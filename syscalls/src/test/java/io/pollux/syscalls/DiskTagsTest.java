@@ -7,15 +7,20 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
+import io.pollux.block.QueueLimits;
+import io.pollux.block.TagSet;
 import io.pollux.block.bdev.BdevInode;
+import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.RawMemory;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,21 +34,36 @@ class DiskTagsTest {
   private static final int SQWQ = RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQWQ;
   private static final int TAGS = 6;
 
-  private final HeldDisk disk = new HeldDisk(TAGS);
-  private final BlockDevice bdev = disk.disk("held0", 8 << 20);
+  private static final int DISK_BYTES = 8 << 20;
+
+  private final HeldDisk disk = new HeldDisk(DISK_BYTES);
+  private final BlockDevice bdev = device(disk, 1);
   private final RingProgram program =
       new RingProgram(new BdevInode(new Ramfs(1), 2, bdev), Plug::new, 17);
 
-  @AfterEach
-  void nothingIsLeft() {
-    disk.release(disk.held(), 0);
-    program.close();
-    assertThat(bdev.queue().busyTags()).isZero();
+  private static BlockDevice device(HeldDisk disk, int pollQueues) {
+    return disk.disk(new TagSet(1, pollQueues, TAGS, false), QueueLimits.of(512));
   }
 
-  private void awaitHeld(int count) throws InterruptedException {
-    while (disk.held() != count) {
-      Thread.sleep(1); // the timeout bounds the loop
+  /** Sector n reads as n. */
+  @BeforeEach
+  void fill() {
+    for (int at = 0; at < DISK_BYTES; at += 512) {
+      disk.contents().set(ValueLayout.JAVA_LONG_UNALIGNED, at, at / 512);
+    }
+  }
+
+  @AfterEach
+  void nothingIsLeft() {
+    disk.letThrough();
+    program.close();
+    assertThat(bdev.queue().busyTags()).isZero();
+    disk.close();
+  }
+
+  private void release(int count) {
+    for (int i = 0; i < count; i++) {
+      disk.release(0);
     }
   }
 
@@ -59,7 +79,7 @@ class DiskTagsTest {
     submit(TAGS + 2, true);
     assertThat(program.enter(TAGS + 2, 0, SUBMIT)).isEqualTo(TAGS);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(-Errno.EAGAIN);
-    disk.release(3, 0);
+    release(3);
     assertThat(program.enter(0, 3, GETEVENTS)).isZero();
     assertThat(program.reap()).hasSize(3);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
@@ -77,10 +97,10 @@ class DiskTagsTest {
     assertThat(program.setup(flags)).isZero();
     submit(TAGS + 2, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0);
     assertThat(program.enter(TAGS + 2, 0, SUBMIT)).isEqualTo(TAGS + 2);
-    awaitHeld(TAGS);
-    disk.release(TAGS, 0);
-    awaitHeld(2);
-    disk.release(2, 0);
+    disk.awaitHeld(TAGS);
+    release(TAGS);
+    disk.awaitHeld(2);
+    release(2);
     assertThat(program.awaitEvents(TAGS + 2, RingProgram.PATIENCE))
         .extracting(AioEvent::res)
         .containsOnly(4096L);
@@ -98,11 +118,11 @@ class DiskTagsTest {
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, bytes);
     assertThat(program.enter(TAGS, 0, SUBMIT)).isEqualTo(TAGS);
-    awaitHeld(TAGS);
+    disk.awaitHeld(TAGS);
     List<AioEvent> events = new ArrayList<>();
     while (events.size() < TAGS) {
       assertThat(Thread.currentThread().isInterrupted()).as("interrupted by the timeout").isFalse();
-      disk.release(disk.held(), 0);
+      disk.releaseAll();
       program.enter(0, 0, GETEVENTS);
       events.addAll(program.reap());
       Thread.sleep(1);
@@ -110,20 +130,19 @@ class DiskTagsTest {
     assertThat(events)
         .contains(new AioEvent(9, TAGS - 1, bytes, 0))
         .noneMatch(event -> event.res() == -Errno.EAGAIN);
-    assertThat(RawMemory.getLong(buffer + bytes - 8)).isEqualTo(bytes / 512 - 1);
+    assertThat(RawMemory.getLong(buffer + bytes - 512)).isEqualTo(bytes / 512 - 1);
   }
 
   /** Completions come by interrupt, and the poller of the context finds them. */
   @Test
   void aPolledContextOnADeviceWithoutPolledQueues() {
-    HeldDisk slow = new HeldDisk(TAGS);
-    BlockDevice device = slow.disk("held1", 1 << 20, 0);
+    HeldDisk slow = new HeldDisk(1 << 20);
     try (RingProgram other =
-        new RingProgram(new BdevInode(new Ramfs(1), 2, device), Plug::new, 9)) {
+        new RingProgram(new BdevInode(new Ramfs(1), 2, device(slow, 0)), Plug::new, 9)) {
       assertThat(other.setup(RingProgram.POLLED)).isZero();
       other.prepareRead(4096, 1, true);
       assertThat(other.enter(1, 0, SUBMIT)).isEqualTo(1);
-      slow.release(1, 0);
+      slow.release(0);
       assertThat(other.enter(0, 1, GETEVENTS)).isZero();
       assertThat(other.reap()).containsExactly(new AioEvent(1, 0, 4096, 0));
     }

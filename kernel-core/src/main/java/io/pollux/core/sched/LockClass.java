@@ -20,6 +20,8 @@ public enum LockClass {
   I_RWSEM("an inode's iRwsem", true),
   /** The iRwsem of an inode below a directory whose iRwsem is held. */
   I_RWSEM_CHILD("the iRwsem of an inode in a locked directory", true),
+  /** The lock under which a sync writes the times of a mount's inodes. */
+  INODE_TIMES("the lock of a mount's changed inode times", true),
   /** The glock of an inode in GFS2. */
   GFS2_INODE_GLOCK("an inode's glock", true),
   /** A locked page of the page cache, or a run of them. */

@@ -22,6 +22,7 @@
  *   <li>AIO_POLL: the lock of the thread that polls for an aio context.
  *   <li>I_RWSEM: an inode's iRwsem. Of two directories, the parent's comes first.
  *   <li>I_RWSEM_CHILD: the iRwsem of an inode below a locked directory.
+ *   <li>INODE_TIMES: the lock under which a sync writes the times of a mount's inodes.
  *   <li>GFS2_INODE_GLOCK: an inode's glock, at most one per task.
  *   <li>PAGE: a locked page of the page cache, or a run of consecutive ones. A task that has locked
  *       a page only tries to lock others.
