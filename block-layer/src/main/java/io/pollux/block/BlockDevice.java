@@ -290,7 +290,7 @@ public final class BlockDevice {
       bio.endio(-Errno.EIO);
       return BlkTypes.BLK_QC_T_NONE;
     }
-    if (readOnly() && BlkTypes.isWrite(bio.op()) && bio.size() != 0) {
+    if (BlkTypes.isWrite(bio.op()) && readOnly() && bio.size() != 0) {
       bio.endio(-Errno.EPERM);
       return BlkTypes.BLK_QC_T_NONE;
     }

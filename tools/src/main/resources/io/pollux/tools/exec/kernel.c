@@ -408,11 +408,14 @@ static inline bool is_cancellation_point(long nr) {
 }
 
 long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
-  int cancel;
-  if (is_cancellation_point(nr)) {
-    pthread_testcancel();
+  int cancel = PTHREAD_CANCEL_ENABLE;
+  bool disable = __builtin_expect(cancellable, 0);
+  if (disable) { /* not inside the virtual machine */
+    if (is_cancellation_point(nr)) {
+      pthread_testcancel();
+    }
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   }
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* not inside the virtual machine */
   long result = can_call();
   if (__builtin_expect(result == 0, 1)) {
     self.in_kernel = 1;
@@ -424,7 +427,9 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
       not_running(); /* another thread exited the process */
     }
   }
-  pthread_setcancelstate(cancel, NULL);
+  if (disable) {
+    pthread_setcancelstate(cancel, NULL);
+  }
   if (has_signals()) {
     after_signals();
   }

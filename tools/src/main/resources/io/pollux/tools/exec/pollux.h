@@ -210,6 +210,9 @@ static inline bool in_other_process(void) {
 
 /* threads.c */
 
+/* Set before the program creates a thread or cancels one. Until then no call can be cancelled, and none disables cancellation. */
+extern bool cancellable;
+
 /* Calls a function on another stack, whose top is aligned to 16 bytes. */
 int64_t pollux_on_stack(int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5, int64_t a6, int64_t a7,
                         void *function, void *top);

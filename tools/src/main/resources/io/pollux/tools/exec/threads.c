@@ -28,6 +28,7 @@ static JavaVM *machine;
 static const struct kernel_block *kernel;
 static pthread_key_t thread_end;
 static int program_threads = 1;
+bool cancellable;
 static struct thread *attached; /* under the lock */
 static pthread_mutex_t attached_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -249,6 +250,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
   if (machines) {
     before = machine_mask(SIG_BLOCK, ~0ull);
   } else {
+    cancellable = true; /* before a thread exists that could cancel this one during a call */
     __atomic_add_fetch(&program_threads, 1, __ATOMIC_ACQ_REL);
   }
   int result = NEXT(pthread_create)(thread, attributes, begin, made);
@@ -262,6 +264,11 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     }
   }
   return result;
+}
+
+EXPORT int pthread_cancel(pthread_t thread) {
+  cancellable = true;
+  return NEXT(pthread_cancel)(thread);
 }
 
 /* C11 threads. The C library's own version bypasses pthread_create. */
