@@ -525,7 +525,7 @@ public final class Aio {
   @LinuxSource(
       file = "include/linux/ktime.h",
       name = {"timespec64_to_ktime", "ktime_set"})
-  private static long nanos(long seconds, long nanoseconds) {
+  static long nanos(long seconds, long nanoseconds) {
     if (seconds >= KTIME_SEC_MAX) {
       return EventReader.FOREVER;
     }

@@ -144,7 +144,7 @@ final class SqThread {
       } else if (System.nanoTime() - idleSince < IDLE_NANOS) {
         LockSupport.parkNanos(1); // yields the cpu to the program (C: cond_resched)
       } else if (rings.holdsEvents()) {
-        LockSupport.parkNanos(ROOM_NANOS);
+        LockSupport.parkNanos(this, ROOM_NANOS);
       } else {
         sleep();
         idleTurns = 0;
