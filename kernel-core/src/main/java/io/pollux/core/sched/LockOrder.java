@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -41,8 +40,8 @@ public final class LockOrder {
 
   private static final ThreadLocal<LockOrder> OF_THREAD = ThreadLocal.withInitial(LockOrder::new);
 
-  /** For each lock, the number of releases by a thread other than the one that took it. */
-  private static final Map<Object, AtomicInteger> RELEASED = new ConcurrentHashMap<>();
+  /** The records of each lock that is not scoped, of all threads, oldest first. */
+  private static final Map<Object, List<Held>> RECORDS = new ConcurrentHashMap<>();
 
   private static final List<AssertionError> VIOLATIONS = new CopyOnWriteArrayList<>();
 
@@ -51,17 +50,26 @@ public final class LockOrder {
 
   private LockOrder() {}
 
-  /**
-   * A lock that the thread holds.
-   *
-   * @param lockClass its class
-   * @param lock the lock
-   * @param scoped whether it is a monitor or a ReentrantLock, which knows whether the thread has it
-   * @param where the stack where it was taken
-   */
-  private record Held(LockClass lockClass, Object lock, boolean scoped, Throwable where) {
+  /** A lock that the thread holds, or waits for. */
+  private static final class Held {
+    private final LockClass lockClass;
+    private final Object lock;
+    private final boolean
+        scoped; // a monitor or a ReentrantLock: it knows whether the thread has it
+    private final Throwable where; // the stack where it was taken
+    private volatile boolean waits; // the thread does not have it yet
+    private volatile boolean released; // by another thread
+
+    Held(LockClass lockClass, Object lock, boolean scoped, boolean waits) {
+      this.lockClass = lockClass;
+      this.lock = lock;
+      this.scoped = scoped;
+      this.waits = waits;
+      where = new Throwable("taken here: " + lockClass);
+    }
+
     boolean isOver() {
-      return scoped ? !isMine(lock) : RELEASED.containsKey(lock) && wasReleased(lock);
+      return scoped ? !isMine(lock) : released;
     }
   }
 
@@ -69,17 +77,6 @@ public final class LockOrder {
     return lock instanceof ReentrantLock reentrant
         ? reentrant.isHeldByCurrentThread()
         : Thread.holdsLock(lock);
-  }
-
-  private static boolean wasReleased(Object lock) {
-    boolean[] counted = new boolean[1];
-    RELEASED.computeIfPresent(
-        lock,
-        (key, count) -> {
-          counted[0] = true;
-          return count.decrementAndGet() == 0 ? null : count;
-        });
-    return counted[0];
   }
 
   /**
@@ -92,7 +89,24 @@ public final class LockOrder {
     if (lockClass != null) {
       LockOrder mine = OF_THREAD.get();
       mine.check(lockClass, lock);
-      mine.add(lockClass, lock, false);
+      mine.add(new Held(lockClass, lock, false, true));
+    }
+  }
+
+  /**
+   * Records that the thread's wait for a lock has ended. Needed only for a lock that {@link
+   * #releaseFromAny} releases: such a release ends the record of a holder, not of a waiter.
+   *
+   * @param lockClass its class, or null for a lock without a place in the order
+   * @param lock the lock, after {@link #acquire}
+   */
+  public static void acquired(@Nullable LockClass lockClass, Object lock) {
+    if (lockClass != null) {
+      LockOrder mine = OF_THREAD.get();
+      int at = mine.find(lock);
+      if (at >= 0) {
+        mine.held.get(at).waits = false;
+      }
     }
   }
 
@@ -104,7 +118,7 @@ public final class LockOrder {
    */
   public static void tried(@Nullable LockClass lockClass, Object lock) {
     if (lockClass != null) {
-      OF_THREAD.get().add(lockClass, lock, false);
+      OF_THREAD.get().add(new Held(lockClass, lock, false, false));
     }
   }
 
@@ -122,7 +136,8 @@ public final class LockOrder {
   }
 
   /**
-   * Records the release of a lock that another thread may have taken.
+   * Records the release of a lock that another thread may have taken. If several threads hold it,
+   * the one that took it first counts as the one whose hold is released.
    *
    * @param lockClass its class, or null for a lock without a place in the order
    * @param lock the lock
@@ -131,13 +146,24 @@ public final class LockOrder {
     if (lockClass == null || OF_THREAD.get().forget(lock)) {
       return;
     }
-    RELEASED.compute(
+    RECORDS.computeIfPresent(
         lock,
-        (key, count) -> {
-          AtomicInteger counted = count == null ? new AtomicInteger() : count;
-          counted.incrementAndGet();
-          return counted;
+        (key, records) -> {
+          Held over = records.getFirst();
+          for (Held each : records) {
+            if (!each.waits) {
+              over = each;
+              break;
+            }
+          }
+          over.released = true;
+          return without(over, records);
         });
+  }
+
+  private static @Nullable List<Held> without(Held over, List<Held> records) {
+    records.remove(over);
+    return records.isEmpty() ? null : records;
   }
 
   /**
@@ -152,7 +178,7 @@ public final class LockOrder {
     mine.purge();
     if (mine.find(lock) < 0) {
       mine.check(lockClass, lock);
-      mine.add(lockClass, lock, true);
+      mine.add(new Held(lockClass, lock, true, false));
     }
   }
 
@@ -163,7 +189,7 @@ public final class LockOrder {
    * @param lock the object
    */
   public static void entered(LockClass lockClass, Object lock) {
-    OF_THREAD.get().add(lockClass, lock, true);
+    OF_THREAD.get().add(new Held(lockClass, lock, true, false));
   }
 
   /**
@@ -248,9 +274,13 @@ public final class LockOrder {
   }
 
   private boolean forget(Object lock) {
+    purge();
     int at = find(lock);
     if (at >= 0) {
-      held.remove(at);
+      Held over = held.remove(at);
+      if (!over.scoped) {
+        RECORDS.computeIfPresent(lock, (key, records) -> without(over, records));
+      }
     }
     return at >= 0;
   }
@@ -259,8 +289,17 @@ public final class LockOrder {
     held.removeIf(Held::isOver);
   }
 
-  private void add(LockClass lockClass, Object lock, boolean scoped) {
-    held.add(new Held(lockClass, lock, scoped, new Throwable("taken here: " + lockClass)));
+  private void add(Held taken) {
+    held.add(taken);
+    if (!taken.scoped) {
+      RECORDS.compute(
+          taken.lock,
+          (key, records) -> {
+            List<Held> all = records == null ? new ArrayList<>(1) : records;
+            all.add(taken);
+            return all;
+          });
+    }
   }
 
   private void check(LockClass lockClass, Object lock) {

@@ -81,6 +81,9 @@ public final class RwSemaphore {
     if (!tryRead()) {
       await(current, false);
     }
+    if (Debug.ON) {
+      LockOrder.acquired(lockClass, this);
+    }
   }
 
   /**
@@ -149,6 +152,9 @@ public final class RwSemaphore {
       LockOrder.acquire(lockClass, this);
     }
     write(current);
+    if (Debug.ON) {
+      LockOrder.acquired(lockClass, this);
+    }
   }
 
   /**
@@ -164,6 +170,9 @@ public final class RwSemaphore {
       LockOrder.acquire(nested, this);
     }
     write(current);
+    if (Debug.ON) {
+      LockOrder.acquired(nested, this);
+    }
   }
 
   private void write(@Nullable Task current) {

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.core.Debug;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -169,6 +171,86 @@ class LockOrderTest {
     LockOrder.acquire(LockClass.I_RWSEM, outer);
     LockOrder.release(LockClass.I_RWSEM, outer);
     assertThat(LockOrder.isHeld(inner)).isFalse();
+  }
+
+  /** Runs an action on a thread of its own, and waits for it. */
+  private static void onAnotherThread(Runnable action) throws InterruptedException {
+    Thread.ofPlatform().start(action).join();
+  }
+
+  @Test
+  void theNextHolderIsNotTakenForTheOneWhoseLockWasReleased() throws Exception {
+    LockOrder.tried(LockClass.BUF, inner);
+    onAnotherThread(() -> LockOrder.releaseFromAny(LockClass.BUF, inner));
+    CompletableFuture<Boolean> next = new CompletableFuture<>();
+    onAnotherThread(
+        () -> {
+          LockOrder.tried(LockClass.BUF, inner);
+          next.complete(LockOrder.isHeld(inner));
+          LockOrder.release(LockClass.BUF, inner);
+        });
+    assertThat(next.get()).isTrue();
+    assertThat(LockOrder.isHeld(inner)).isFalse();
+  }
+
+  @Test
+  void aReleaseEndsTheHoldAndNotTheWaitOfAnotherThread() throws Exception {
+    CountDownLatch waits = new CountDownLatch(1);
+    CountDownLatch released = new CountDownLatch(1);
+    CompletableFuture<Boolean> held = new CompletableFuture<>();
+    Thread waiter =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  LockOrder.acquire(LockClass.BUF, inner);
+                  waits.countDown();
+                  try {
+                    released.await();
+                  } catch (InterruptedException e) {
+                    throw new AssertionError(e);
+                  }
+                  LockOrder.acquired(LockClass.BUF, inner);
+                  held.complete(LockOrder.isHeld(inner));
+                  LockOrder.release(LockClass.BUF, inner);
+                });
+    waits.await();
+    LockOrder.tried(LockClass.BUF, inner);
+    onAnotherThread(() -> LockOrder.releaseFromAny(LockClass.BUF, inner));
+    released.countDown();
+    assertThat(held.get()).isTrue();
+    waiter.join();
+    assertThat(LockOrder.isHeld(inner)).isFalse();
+  }
+
+  @Test
+  void ofTwoReadersTheFirstIsReleasedByAnotherThread() throws Exception {
+    LockOrder.tried(LockClass.I_RWSEM, inner);
+    CountDownLatch reads = new CountDownLatch(1);
+    CountDownLatch released = new CountDownLatch(1);
+    CompletableFuture<Boolean> held = new CompletableFuture<>();
+    Thread second =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  LockOrder.tried(LockClass.I_RWSEM, inner);
+                  reads.countDown();
+                  try {
+                    released.await();
+                  } catch (InterruptedException e) {
+                    throw new AssertionError(e);
+                  }
+                  held.complete(LockOrder.isHeld(inner));
+                  LockOrder.releaseFromAny(LockClass.I_RWSEM, inner);
+                });
+    reads.await();
+    onAnotherThread(() -> LockOrder.releaseFromAny(LockClass.I_RWSEM, inner));
+    released.countDown();
+    assertThat(held.get()).as("the second reader").isTrue();
+    assertThat(LockOrder.isHeld(inner)).as("the first reader").isFalse();
+    second.join();
+    LockOrder.acquire(LockClass.I_RWSEM, inner);
+    assertThat(LockOrder.isHeld(inner)).isTrue();
+    LockOrder.release(LockClass.I_RWSEM, inner);
   }
 
   @Test
