@@ -212,7 +212,7 @@ public final class Aio {
       if (mm.ioctxTable() instanceof KioctxTable contexts) {
         contexts.remove(ctx);
       }
-      ctx.free(0);
+      ContextEnd.free(ctx, 0);
     }
   }
 
@@ -285,7 +285,7 @@ public final class Aio {
   void destroyKilled(KioctxTable table, Kioctx ctx, int ownReferences) {
     try {
       table.remove(ctx);
-      ctx.free(ownReferences);
+      ContextEnd.free(ctx, ownReferences);
     } finally {
       aioNr.getAndAdd(-Integer.toUnsignedLong(ctx.maxReqs()));
     }

@@ -17,16 +17,14 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One context: struct kioctx. It counts users and requests in flight, accepts completions, and
- * frees itself. {@link RingEntry} and {@link Aio} submit requests; the rings deliver events. The
- * package describes locks and ownership.
+ * One context: struct kioctx. It counts users and requests in flight, and accepts completions.
+ * {@link RingEntry} and {@link Aio} submit requests; the rings deliver events; {@link ContextEnd}
+ * frees the context. The package describes locks and ownership.
  */
 @LinuxSource(file = "fs/aio.c", name = "kioctx")
 final class Kioctx {
@@ -34,18 +32,6 @@ final class Kioctx {
   private static final VarHandle USERS = handle("users", int.class);
   private static final VarHandle REQUESTS = handle("requests", long.class);
   private static final VarHandle ENTERED = handle("entered", boolean.class);
-
-  /** How often teardown checks for progress. */
-  private static final long LOOK_NANOS = 1_000_000_000;
-
-  /** Checks without progress after which teardown prints a message. */
-  private static final int HUNG_LOOKS = 10;
-
-  /**
-   * Checks without progress after which teardown abandons what a failure in this context may have
-   * lost.
-   */
-  private static final int LOST_LOOKS = 3;
 
   /**
    * Requests in flight and kept events for each of a context's nr_events. aio_max_nr limits the sum
@@ -78,6 +64,8 @@ final class Kioctx {
   private volatile boolean entered; // the enter lock (C: getevents_lock)
   // something threw in a call, a completion or a thread of this context
   private volatile boolean failed;
+  // teardown has left the polled requests to the call that is still inside
+  private volatile boolean drainsLast;
 
   private final WaitQueue wait = new WaitQueue();
   private final ActiveReqs activeReqs = new ActiveReqs();
@@ -175,6 +163,11 @@ final class Kioctx {
     return entry;
   }
 
+  /** The SQ and CQ rings, or null without SCQRING. */
+  @Nullable ScqRing rings() {
+    return rings;
+  }
+
   WaitQueue waitQueue() {
     return wait;
   }
@@ -251,6 +244,11 @@ final class Kioctx {
     failed = true;
   }
 
+  /** Whether something threw in this context. */
+  boolean hasFailed() {
+    return failed;
+  }
+
   /** Whether a request in flight may be lost: no code can complete it. */
   boolean mayHaveLost() {
     return Oops.lostRequests() != lostBefore;
@@ -281,7 +279,14 @@ final class Kioctx {
   void put() {
     USERS.getAndAdd(this, -1);
     if (dead) {
-      wait.wakeUp();
+      putDead();
+    }
+  }
+
+  private void putDead() {
+    wait.wakeUp();
+    if (drainsLast) {
+      Oops.contain("the end of an aio context", this::drainLast);
     }
   }
 
@@ -299,6 +304,11 @@ final class Kioctx {
       LockOrder.release(LockClass.AIO_ENTER, this);
     }
     ENTERED.setRelease(this, false); // pairs with the next one's compareAndSet
+  }
+
+  /** Calls that use the context. */
+  int users() {
+    return users;
   }
 
   // Requests.
@@ -561,67 +571,23 @@ final class Kioctx {
   }
 
   /**
-   * Waits for users and requests of a dead context, then releases everything. From process context.
-   * If requests never complete, their memory stays pinned as long as a device may write to it
-   * ({@link Remains}).
+   * Polls for the requests of a dead context, unless a call is still inside: that call then does so
+   * when it leaves, because the lists have one poller. From process context.
+   *
+   * @throws IllegalStateException as {@link IopollList#drain}
    */
-  @LinuxSource(
-      file = "fs/aio.c",
-      name = {"free_ioctx_users", "free_ioctx"})
-  void free(int ownReferences) {
-    Teardown teardown = new Teardown();
-    boolean alone = teardown.step(() -> await(() -> users == ownReferences));
-    boolean over = alone;
-    if (entry != null) {
-      teardown.step(entry::stop);
-    }
-    teardown.step(activeReqs::cancelAll);
-    if (polled()) {
-      over &= teardown.step(iopoll::drain);
-    }
-    over &= teardown.step(abandoned::drain);
-    if (over && teardown.step(() -> await(() -> requests == 0))) {
-      if (rings != null) {
-        teardown.step(rings::unmap);
-      }
-      teardown.step(memory::unmap);
-    } else {
-      // a call that is still inside may reap these requests, and then puts their files itself
-      Remains.leave(this, memory, rings, abandoned, alone ? iopoll.files() : List.of());
-    }
-    teardown.end();
+  void drainAfterLastCall() {
+    drainsLast = true; // before tryEnter: pairs with put, which follows leave
+    drainLast();
   }
 
-  /**
-   * Waits uninterruptibly. The wait has a timeout only if something threw in this context, or a
-   * lost request may be one of its own. The condition may then never hold. Other failures in the
-   * kernel do not count.
-   *
-   * @throws IllegalStateException if several checks after such a failure show no progress
-   */
-  private void await(BooleanSupplier condition) {
-    int still = 0;
-    long before = 0;
-    while (!wait.waitUninterruptibly(condition, LOOK_NANOS)) {
-      long now = users + requests;
-      still = now == before ? still + 1 : 0;
-      before = now;
-      if (still == HUNG_LOOKS) {
-        Oops.warn(
-            "the end of an aio context waits for "
-                + users
-                + " calls and "
-                + requests
-                + " requests for a long time");
-      }
-      if (still >= LOST_LOOKS && (failed || mayHaveLost())) {
-        throw new IllegalStateException(
-            "an aio context ends before "
-                + users
-                + " calls and "
-                + requests
-                + " requests; "
-                + Remains.KEPT);
+  private void drainLast() {
+    if (drainsLast && tryEnter()) {
+      try {
+        drainsLast = false;
+        iopoll.drain();
+      } finally {
+        leave();
       }
     }
   }

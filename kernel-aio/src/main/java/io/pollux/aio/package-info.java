@@ -7,9 +7,9 @@
  * ScqRing} holds its SQ and CQ rings ({@code SqRing}, {@code CqRing}), {@code RingEntry} takes
  * entries and waits for events, and {@code CompletionRing} is the old ring. {@code EventReader} is
  * one io_getevents, {@code IopollList} holds the polled requests, {@code ActiveReqs} the
- * cancellable ones. {@code Submitter} submits one request; {@code AioRw}, {@code AioFsync} and
- * {@code PollIocb} implement the operations. {@code ContextMemory} and {@code FixedBuffers} hold
- * pinned memory.
+ * cancellable ones, and {@code ContextEnd} is the teardown. {@code Submitter} submits one request;
+ * {@code AioRw}, {@code AioFsync} and {@code PollIocb} implement the operations. {@code
+ * ContextMemory} and {@code FixedBuffers} hold pinned memory.
  *
  * <p><b>Trust.</b> Memory shared with the program may change at any time. The kernel keeps its own
  * copy of each index that it writes. It copies an iocb before it checks it, and clamps each index
@@ -55,7 +55,8 @@
  *
  * <p>A teardown runs all of its steps and then throws the first failure ({@code Teardown}). If
  * polling fails or requests never complete, their memory stays pinned, because a device may still
- * write to it. {@code Remains} unpins it when nothing can complete these requests any more. A
+ * write to it. {@code Remains} unpins it when nothing can complete these requests any more. If a
+ * call is still inside a polled context then, that call polls for the requests when it leaves. A
  * context abandons requests only if something threw in it, or a lost request may be one of its own.
  * Otherwise it waits and warns.
  *
