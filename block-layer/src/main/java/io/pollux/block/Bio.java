@@ -35,7 +35,7 @@ public final class Bio extends Slab.Item {
   /** Maximum number of pages of a bio. */
   public static final int BIO_MAX_PAGES = 256;
 
-  private static final Slab<Bio> SLAB = new Slab<>(Bio::ofSlab);
+  private static final Slab<Bio> SLAB = new Slab<>(() -> new Bio(false));
   private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
   private static final int NO_TAG = 1 << 31; // in opf, of a bio that failed for lack of a tag
   private static final VarHandle REMAINING;
@@ -86,17 +86,16 @@ public final class Bio extends Slab.Item {
   /** The steps of a write with flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
 
-  /** Number of {@link #put}s, which distinguish one use of the object from the next. */
+  /**
+   * Number of {@link #put}s, which distinguish one use of the object from the next. Plain: an
+   * end_io that puts the bio does so in its own thread, before another task can use the object.
+   */
   int puts;
 
   private final boolean embedded; // part of its owner, not from the slab
 
   private Bio(boolean embedded) {
     this.embedded = embedded;
-  }
-
-  private static Bio ofSlab() {
-    return new Bio(false);
   }
 
   /**
@@ -263,16 +262,6 @@ public final class Bio extends Slab.Item {
     opf =
         (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH))
             | BlkTypes.REQ_OP_FLUSH;
-  }
-
-  /** Bytes of the first count vecs. */
-  int bytesOf(int count) {
-    int bytes = 0;
-    int most = Math.min(count, vecs());
-    for (int i = 0; i < most; i++) {
-      bytes += vecLength(i);
-    }
-    return bytes;
   }
 
   /**
@@ -486,7 +475,7 @@ public final class Bio extends Slab.Item {
       firstDone = 0;
     }
     BioEndIo handler = endIo;
-    assert handler != null : "a bio nobody waits for";
+    assert handler != null : "a bio without an end_io";
     // The handler may put the bio and complete its request, and both objects may be in use again.
     Kiocb request = owner instanceof Kiocb iocb ? iocb : null;
     int generation = request == null ? 0 : request.generation();
@@ -603,16 +592,8 @@ public final class Bio extends Slab.Item {
   @Override
   public String toString() {
     BlockDevice device = bdev;
-    return device == null ? "bio without a device" : "bio " + transfer() + " of " + device.name();
-  }
-
-  /** Operation, range and flags, such as "read 8 sectors at 4096 HIPRI". */
-  private String transfer() {
-    int operation = opf;
-    int bytes = size;
-    return BlkTypes.opName(operation)
-        + (bytes == 0 ? "" : " " + (bytes >> BlkTypes.SECTOR_SHIFT) + " sectors at " + sector)
-        + BlkTypes.flagNames(operation)
-        + (status == 0 ? "" : " status " + status);
+    return device == null
+        ? "bio without a device"
+        : "bio " + BlkTypes.describe(opf, sector, size, status) + " of " + device.name();
   }
 }

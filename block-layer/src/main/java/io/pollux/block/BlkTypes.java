@@ -98,6 +98,21 @@ public final class BlkTypes {
   }
 
   /**
+   * Operation, range and flags of a transfer, such as "read 8 sectors at 4096 HIPRI", for dumps.
+   *
+   * @param opf operation and flags
+   * @param sector first sector
+   * @param bytes length
+   * @param status 0 or a negative errno
+   */
+  static String describe(int opf, long sector, int bytes, int status) {
+    return opName(opf)
+        + (bytes == 0 ? "" : " " + (bytes >> SECTOR_SHIFT) + " sectors at " + sector)
+        + flagNames(opf)
+        + (status == 0 ? "" : " status " + status);
+  }
+
+  /**
    * Returns whether an operation changes the contents of the device.
    *
    * @param op one of REQ_OP_*

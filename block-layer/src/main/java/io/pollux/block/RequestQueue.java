@@ -261,9 +261,19 @@ public final class RequestQueue {
           long inChunk = bio.sector() & (limits.chunkSectors() - 1);
           most = (int) Math.min(most, (limits.chunkSectors() - inChunk) << BlkTypes.SECTOR_SHIFT);
         }
-        return Math.min(most, bio.bytesOf(limits.maxSegments()));
+        return Math.min(most, bytesOf(bio, limits.maxSegments()));
       }
     }
+  }
+
+  /** Bytes of the first count vecs. */
+  private static int bytesOf(Bio bio, int count) {
+    int bytes = 0;
+    int most = Math.min(count, bio.vecs());
+    for (int i = 0; i < most; i++) {
+      bytes += bio.vecLength(i);
+    }
+    return bytes;
   }
 
   /**

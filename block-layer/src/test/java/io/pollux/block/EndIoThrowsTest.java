@@ -9,6 +9,7 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,6 +99,35 @@ class EndIoThrowsTest {
     assertThat(bio.bdev()).as("the bio is in use").isSameAs(bdev);
     assertThat(results).containsExactly(512L);
     bio.put();
+  }
+
+  /**
+   * The end_io puts the bio, and another thread uses the object and puts it, any number of times,
+   * before the end_io throws. The count of puts is plain, and yet differs.
+   */
+  @Test
+  void laterUsesByAnotherThreadAreNotPut() {
+    Bio bio = Bio.embedded();
+    for (int uses = 1; uses < 100; uses++) {
+      int later = uses;
+      init(
+              bio,
+              ended -> {
+                ended.put();
+                CompletableFuture.runAsync(
+                        () -> {
+                          for (int i = 0; i < later; i++) {
+                            init(bio, Bio::put).put();
+                          }
+                          init(bio, Bio::put);
+                        })
+                    .join();
+                throw new AssertionError("broken");
+              })
+          .endio(0);
+      assertThat(bio.bdev()).as("the bio is in use").isSameAs(bdev);
+      bio.put();
+    }
   }
 
   /** A handler that throws without completing its request is called again, with EIO. */
