@@ -13,13 +13,16 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.AioIocbRing;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iocb;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -167,6 +170,59 @@ class RemainsTest {
     FakeFile.complete(device.getFirst(), -Errno.EAGAIN);
     assertThat(program.destroy()).isZero();
     assertThat(device).as("is not collected").hasSize(1);
+  }
+
+  /**
+   * A call is stuck in a poll when the end of its context gives up. Only the call polls for the
+   * requests, also for the one that is incomplete when it leaves.
+   */
+  @Test
+  void aStuckCallIsTheOnlyPoller() throws Exception {
+    List<Kiocb> device = new CopyOnWriteArrayList<>();
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    AtomicInteger others = new AtomicInteger();
+    Task stuck = program.process.newTask();
+    Takes file =
+        new Takes(device, false) {
+          @Override
+          public int iopoll(Kiocb iocb, boolean spin) {
+            if (!stuck.isCurrentThread()) {
+              others.getAndIncrement();
+              return 0;
+            }
+            if (device.size() == 2) {
+              inside.countDown();
+              try {
+                goOn.await();
+              } catch (InterruptedException e) {
+                throw new AssertionError(e);
+              }
+            }
+            device.remove(iocb);
+            return FakeFile.complete(iocb, 4096);
+          }
+        };
+    submit(file, POLLED);
+    int fd = Iocb.aioFildes(AioIocbRing.iocb(program.sq, 0));
+    program.prepareRead(fd, 4096, 2, true);
+    assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
+    FutureTask<Long> call =
+        new FutureTask<>(() -> program.enter(stuck, 0, 1, AioAbi.IORING_FLAG_GETEVENTS));
+    Thread caller = new Thread(call);
+    caller.setDaemon(true);
+    caller.start();
+    inside.await();
+    Oops.loseRequest();
+    assertThatThrownBy(program::destroy).isInstanceOf(IllegalStateException.class);
+    assertThat(others).as("polls by the teardown").hasValue(0);
+    goOn.countDown();
+    call.get();
+    caller.join();
+    assertThat(device).isEmpty();
+    collect();
+    program.process.exit();
+    assertThat(program.files.nrFiles()).isZero();
   }
 
   /** A call is stuck inside the context when its end gives up, and reaps the request later. */
