@@ -72,6 +72,7 @@ public final class TestKernel implements AutoCloseable {
   private final List<Report> reports = new ArrayList<>(); // under its lock
   private final Oops.Sink listener = this::report;
   private final long windowBytes;
+  private final @Nullable TestRun bootedBy = TestRun.current(); // whose thread booted it
   private BooleanSupplier windowsInUse = () -> false;
   private volatile boolean mayOops;
   private boolean closed;
@@ -228,14 +229,21 @@ public final class TestKernel implements AutoCloseable {
 
   /**
    * Permits failures of the kernel, for a test whose driver or filesystem throws. Otherwise close
-   * fails if the kernel reported an {@link Oops}.
+   * fails if the kernel reported an {@link Oops}. Reports name no kernel. Those of another test's
+   * thread are ignored; those of the threads of drivers and workers reach all kernels of the Java
+   * process.
    */
   public TestKernel mayOops() {
     mayOops = true;
     return this;
   }
 
+  /** Records a failure, unless the thread of another test reports it. */
   private void report(String sentence, @Nullable Throwable thrown) {
+    TestRun test = TestRun.current();
+    if (test != null && test != bootedBy && test.kernel() != this) {
+      return;
+    }
     synchronized (reports) {
       if (reports.size() < MAX_REPORTS) {
         reports.add(new Report(sentence, thrown));
@@ -304,7 +312,7 @@ public final class TestKernel implements AutoCloseable {
    * Makes a stuck thread return from the kernel, in steps, until it does. First it kills the
    * programs and interrupts the thread, and held requests fail with EIO. Then it shuts the disks
    * down, so that all requests fail with EIO. At last, teardowns of aio contexts abandon requests
-   * without progress.
+   * without progress. A part of a step that throws is reported, and the others run.
    *
    * @param stuck the thread
    * @param returned waits until the thread has returned
@@ -314,11 +322,13 @@ public final class TestKernel implements AutoCloseable {
     mayOops = true; // failures are a consequence now
     boolean interrupted = false;
     try {
-      programs().forEach(Program::kill);
-      stuck.interrupt();
+      for (Program program : programs()) {
+        attempt(program::kill);
+      }
+      attempt(stuck::interrupt);
       for (TestDisk disk : disks.values()) {
         if (disk.driver() instanceof HeldDisk held) {
-          held.failThrough(Errno.EIO);
+          attempt(() -> held.failThrough(Errno.EIO));
         }
       }
       if (returned.await(AFTER_KILL.toNanos())) {
@@ -327,10 +337,9 @@ public final class TestKernel implements AutoCloseable {
       if (!KernelDump.anyInKernel()) {
         return returned.await(AFTER_KILL.toNanos());
       }
+      AssertionError why = new AssertionError("a call did not return within its limit");
       for (TestDisk disk : disks.values()) {
-        disk.device()
-            .queue()
-            .shutDown("a test", new AssertionError("a call did not return within its limit"));
+        attempt(() -> disk.device().queue().shutDown("a test", why));
       }
       if (returned.await(AFTER_SHUTDOWN.toNanos())) {
         return true;
@@ -345,6 +354,10 @@ public final class TestKernel implements AutoCloseable {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  private static void attempt(Runnable step) {
+    Oops.contain("the rescue of a stuck test", step);
   }
 
   /** Exits the programs, checks that nothing is held, and shuts down the kernel and the disks. */

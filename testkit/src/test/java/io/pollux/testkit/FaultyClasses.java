@@ -111,6 +111,50 @@ final class FaultyClasses {
     }
   }
 
+  /** Has a failure of the kernel in one of two tests, which run at the same time. */
+  @PolluxTest
+  @Execution(ExecutionMode.CONCURRENT)
+  static class FailsBesideAnother {
+    private static final CountDownLatch BOTH = new CountDownLatch(2);
+    private static final CountDownLatch FAILED = new CountDownLatch(1);
+
+    @Test
+    void fails() throws InterruptedException {
+      BOTH.countDown();
+      BOTH.await();
+      Oops.report("a test", new AssertionError(BY_THE_DRIVER), "nothing follows");
+      FAILED.countDown();
+    }
+
+    @Test
+    void passes() throws InterruptedException {
+      BOTH.countDown();
+      FAILED.await();
+    }
+  }
+
+  /** Waits in the kernel for an event that never comes, without a limit of its own. */
+  @PolluxTest
+  @Disk(kind = Disk.Kind.HELD)
+  static class WaitsWithoutALimit {
+    @Test
+    void test(UserFiles files, UserRing ring) {
+      ring.read(open(files, "held0"), 4096, 4096);
+      assertThatCall(ring.enter(1)).returns(1);
+    }
+  }
+
+  /** Fails by itself, after its limit. */
+  @PolluxTest
+  @PolluxLimit(1)
+  static class SleepsLongerThanItsLimit {
+    @Test
+    void test() throws InterruptedException {
+      Thread.sleep(1_500);
+      throw new AssertionError(BY_THE_TEST);
+    }
+  }
+
   /** Fails while a thread of its own reads the memory of its program. */
   @PolluxTest
   static class LeavesAThread {

@@ -7,10 +7,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
+import io.pollux.block.fixture.HeldDisk;
+import io.pollux.core.Oops;
 import io.pollux.syscalls.Program;
+import io.pollux.uapi.Nr;
 import io.pollux.userland.UserFiles;
+import io.pollux.userland.UserMemory;
 import io.pollux.userland.UserRing;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
@@ -33,6 +39,12 @@ class GuardTest {
 
   /** Runs a class of some tests, all of which fail. */
   private static List<TestExecutionSummary.Failure> failuresOf(Class<?> faulty, int tests) {
+    return failuresOf(faulty, tests, tests);
+  }
+
+  /** Runs a class of some tests, of which some fail. */
+  private static List<TestExecutionSummary.Failure> failuresOf(
+      Class<?> faulty, int tests, int failing) {
     SummaryGeneratingListener listener = new SummaryGeneratingListener();
     LauncherFactory.create()
         .execute(
@@ -48,7 +60,7 @@ class GuardTest {
             listener);
     assertThat(listener.getSummary().getTestsFoundCount()).isEqualTo(tests);
     List<TestExecutionSummary.Failure> failures = listener.getSummary().getFailures();
-    assertThat(failures).hasSize(tests);
+    assertThat(failures).hasSize(failing);
     return failures;
   }
 
@@ -105,6 +117,74 @@ class GuardTest {
     assertThat(failuresOf(FaultyClasses.FailsTwice.class, 2))
         .extracting(TestExecutionSummary.Failure::getException)
         .allSatisfy(each -> assertThat(each).hasMessage(BY_THE_DRIVER));
+  }
+
+  @Test
+  void aFailureIsNotThatOfATestBesideIt() {
+    TestExecutionSummary.Failure only =
+        failuresOf(FaultyClasses.FailsBesideAnother.class, 2, 1).getFirst();
+    assertThat(only.getException()).hasMessage(BY_THE_DRIVER);
+    assertThat(only.getTestIdentifier().getDisplayName()).isEqualTo("fails()");
+  }
+
+  @Test
+  void thePropertyIsTheLimitOfATestWithoutAnAnnotation() {
+    System.setProperty("pollux.limit", "2");
+    try {
+      assertThat(limitOf(FaultyClasses.WaitsWithoutALimit.class))
+          .hasMessageStartingWith("the test took longer than its limit of 2 s");
+      assertThat(limitOf(FaultyClasses.WaitsForAnEvent.class))
+          .as("the annotation is stronger")
+          .hasMessageStartingWith("the test took longer than its limit of 1 s");
+    } finally {
+      System.clearProperty("pollux.limit");
+    }
+  }
+
+  @Test
+  void thePropertyZeroRemovesAllLimits() {
+    assertThat(failureOf(FaultyClasses.SleepsLongerThanItsLimit.class))
+        .hasMessageStartingWith("the test took longer than its limit of 1 s");
+    System.setProperty("pollux.limit", "0");
+    try {
+      assertThat(failureOf(FaultyClasses.SleepsLongerThanItsLimit.class)).hasMessage(BY_THE_TEST);
+    } finally {
+      System.clearProperty("pollux.limit");
+    }
+  }
+
+  /** The first step of the rescue throws. The later steps let the thread return. */
+  @Test
+  void aStepOfTheRescueThatThrowsDoesNotStopTheOthers() throws InterruptedException {
+    Oops.setSink((sentence, thrown) -> {});
+    TestKernel kernel = TestKernel.boot();
+    try {
+      HeldDisk disk = new HeldDisk(1 << 20);
+      kernel.addDisk("held0", TestDisk.driven(disk, 1 << 20));
+      Program program = kernel.newProgram();
+      CountDownLatch returned = new CountDownLatch(1);
+      Thread stuck =
+          new Thread(
+              () -> {
+                long memory = UserMemory.map(program, 4096).address();
+                int fd = FaultyClasses.open(new UserFiles(program), "held0");
+                program.syscall(Nr.PREAD64, fd, memory, 4096, 0);
+                returned.countDown();
+              }) {
+            @Override
+            public void interrupt() {
+              throw new AssertionError("broken");
+            }
+          };
+      stuck.setDaemon(true);
+      stuck.start();
+      disk.awaitHeld(1);
+      assertThat(kernel.rescue(stuck, nanos -> returned.await(nanos, TimeUnit.NANOSECONDS)))
+          .isTrue();
+    } finally {
+      kernel.close();
+      Oops.setSink(null);
+    }
   }
 
   @Test
