@@ -213,13 +213,19 @@ public final class Bench {
       long done = 0;
       long submitted = 0;
       long calls = 0;
+      long head = 0;
+      long tail = 0;
       for (Meter meter : meters) {
-        done += meter.done();
-        submitted += meter.submitted();
-        calls += meter.calls();
+        Meter.Reading reading = meter.read();
+        done += reading.done();
+        submitted += reading.submitted();
+        calls += reading.calls();
+        if (meter == meters.getFirst()) { // with several rings, the indices of the first
+          head = reading.head();
+          tail = reading.tail();
+        }
       }
-      Meter first = meters.getFirst(); // with several rings, the indices of the first
-      return new Tick(done, submitted, calls, first.head(), first.tail());
+      return new Tick(done, submitted, calls, head, tail);
     }
 
     String since(Tick last) {
