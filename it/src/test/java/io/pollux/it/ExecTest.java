@@ -10,7 +10,6 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -157,15 +156,6 @@ final class ExecTest {
         .contains("errors    : total=" + told.group(1) + ", first_error=5/<Input/output error>");
     assertThat(run.err()).doesNotContain("verify:");
   }
-
-  @Test
-  void aPlanOfFaultsThatMakesNoSenseIsRefused() throws Exception {
-    ExecRun run = ExecRun.of("--fault error-rat=1 -- true");
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("error-rat: there is no such key");
-  }
-
-  // stress-ng.
 
   @Test
   void stressNgFindsNothingInAio() throws Exception {
@@ -382,46 +372,6 @@ final class ExecTest {
     assertThat(run.out()).isEqualTo("  mask 0 ignored 11 13\n");
   }
 
-  // Memory.
-
-  @ParameterizedTest
-  @ValueSource(strings = {"now", "later"})
-  void allMemoryIsLocked(String when) throws Exception {
-    ExecRun run =
-        ExecRun.direct("-- " + compile("locked").file() + " " + when + " /pollux/main.dat");
-    Oracles.need(run.status() != 77, "this machine lets nobody lock all memory");
-    run.succeeded();
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {6_000_000, 4_000_000, 2_000_000})
-  void aLimitOfTheAddressSpaceLeavesRoom(int kibibytes) throws Exception {
-    ExecRun run = limited(kibibytes, DEVICE);
-    assertThat(run.err()).isEmpty();
-    assertThat(run.succeeded().out()).isEqualTo("8\n");
-  }
-
-  @Test
-  void aLimitOfTheAddressSpaceThatIsTooSmallIsOneSentence() throws Exception {
-    ExecRun run = limited(700_000, DEVICE);
-    assertThat(run.err()).startsWith("pollux: exec: RLIMIT_AS (ulimit -v) leaves ").hasLineCount(1);
-    ExecRun disk = limited(1_200_000, "--fs none --size 1G -- ");
-    assertThat(disk.err())
-        .startsWith("pollux: ")
-        .contains("no memory for a disk of 1073741824 bytes")
-        .hasLineCount(1);
-  }
-
-  /** Reads eight bytes under a limit of the program's. */
-  private static ExecRun limited(int kibibytes, String target)
-      throws IOException, InterruptedException {
-    List<String> words = new ArrayList<>(List.of(target.strip().split(" ")));
-    String disk = "/pollux/dev/ram0";
-    words.addAll(
-        List.of("sh", "-c", "ulimit -v " + kibibytes + "; head -c 8 " + disk + " | wc -c"));
-    return ExecRun.of(words);
-  }
-
   // Sanitizers.
 
   @ParameterizedTest
@@ -596,65 +546,5 @@ final class ExecTest {
     System.arraycopy("kept\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 0, 5);
     System.arraycopy("ran\n".getBytes(StandardCharsets.US_ASCII), 0, wanted, 512, 4);
     assertThat(Files.readAllBytes(image)).isEqualTo(wanted);
-  }
-
-  // What can't be.
-
-  @Test
-  void aProgramThatIsNotThereIsOneSentence() throws Exception {
-    ExecRun run = ExecRun.of("-- no-such-program");
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).isEqualTo("pollux: no-such-program: No such file or directory\n");
-  }
-
-  @Test
-  void anImageThatIsNotThereIsOneSentence() throws Exception {
-    ExecRun run = ExecRun.of("--image /no/such/image -- true");
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).startsWith("pollux: /no/such/image: ").hasLineCount(1);
-  }
-
-  @Test
-  void anImageWithNothingOnItIsOneSentence() throws Exception {
-    Path image = dir.resolve("empty");
-    Files.write(image, new byte[1 << 20]);
-    ExecRun run = ExecRun.of("--image " + image + " -- cat /pollux/x");
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err())
-        .startsWith("pollux: " + image + ": no filesystem recognised")
-        .hasLineCount(1);
-  }
-
-  @Test
-  void aMountPointThatCantBeIsOneSentence() throws Exception {
-    ExecRun run = ExecRun.of("--at relative -- true");
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).startsWith("pollux: --at relative: ").hasLineCount(1);
-  }
-
-  @Test
-  void filesOfTheImageAreNotMapped() throws Exception {
-    Path source = dir.resolve("map.c");
-    Files.writeString(
-        source,
-        """
-        #include <errno.h>
-        #include <fcntl.h>
-        #include <sys/mman.h>
-        int main(void) {
-          int fd = open("/pollux/main.dat", O_RDONLY);
-          for (int i = 0; i < 2; i++)
-            if (mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED || errno != ENODEV) return 1;
-          return 0;
-        }
-        """,
-        StandardCharsets.UTF_8);
-    Path program = dir.resolve("map");
-    Process cc =
-        new ProcessBuilder("cc", source.toString(), "-o", program.toString()).inheritIO().start();
-    assertThat(cc.waitFor()).isZero();
-    assertThat(ExecRun.direct("-- " + program).succeeded().err())
-        .contains("ENODEV")
-        .hasLineCount(1);
   }
 }

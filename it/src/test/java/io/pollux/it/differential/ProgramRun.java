@@ -3,14 +3,12 @@ package io.pollux.it.differential;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.it.differential.AioProgram.Address;
 import io.pollux.it.differential.AioProgram.Cancel;
 import io.pollux.it.differential.AioProgram.Context;
 import io.pollux.it.differential.AioProgram.Descriptor;
 import io.pollux.it.differential.AioProgram.Destroy;
 import io.pollux.it.differential.AioProgram.EventfdRead;
 import io.pollux.it.differential.AioProgram.EventfdWrite;
-import io.pollux.it.differential.AioProgram.Fault;
 import io.pollux.it.differential.AioProgram.GetEvents;
 import io.pollux.it.differential.AioProgram.Mask;
 import io.pollux.it.differential.AioProgram.Operation;
@@ -27,19 +25,14 @@ import io.pollux.uapi.EventfdFlags;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
-import io.pollux.uapi.Iovec;
-import io.pollux.uapi.Mman;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Timespec;
-import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -68,37 +61,12 @@ final class ProgramRun implements AutoCloseable {
   /** Files that stay open from program to program. */
   static final int OPEN_FILES = Descriptor.DISKS.size();
 
-  private static final int REQUESTS = AioProgram.MAX_STEPS * AioProgram.MAX_BATCH;
-  private static final int EVENTS = 64;
-  private static final int IOVECS = 4; // of each request
-  private static final int BUFFER = 12 << 10;
-
-  // Memory of the program, by offset.
-  private static final int CTXP = 0; // a word for each slot, and one more
-  private static final int TIMESPEC = 64;
-  private static final int SIGSET = 96;
-  private static final int SIGMASK = 128;
-  private static final int WORD = 136;
-  private static final int POINTERS = 4096;
-  private static final int EVENT_ARRAY = POINTERS + 4096;
-  private static final int IOCBS = EVENT_ARRAY + EVENTS * (int) IoEvent.SIZE;
-  private static final int IOVEC_ARRAYS = IOCBS + EVENTS * (int) Iocb.SIZE;
-  private static final int PATH = IOVEC_ARRAYS + EVENTS * IOVECS * (int) Iovec.SIZE;
-  private static final int DISK_COPY = PATH + 4096;
-  private static final int BUFFERS = DISK_COPY + AioProgram.DISK_BYTES;
-  private static final int MEMORY = BUFFERS + REQUESTS * BUFFER;
-
-  private static final int KEY_BEFORE = 0x5a5a5a5a;
-  private static final long KERNEL_ADDRESS = -4096;
   private static final long SHORT_NANOS = 200_000;
   private static final long SIGUSR1 = 1L << 9;
   private static final long PATIENCE = TimeUnit.SECONDS.toNanos(3);
-  private static final MemorySegment CONTENT = MemorySegment.ofArray(content());
 
   private final Machine machine;
-  private final long memory;
-  private final long noAccess;
-  private final long readOnly;
+  private final ProgramMemory memory;
   private final Map<Descriptor, Integer> fds = new EnumMap<>(Descriptor.class);
 
   // Of one program:
@@ -122,13 +90,7 @@ final class ProgramRun implements AutoCloseable {
 
   ProgramRun(Machine machine) {
     this.machine = machine;
-    memory = map(MEMORY, Mman.PROT_READ | Mman.PROT_WRITE);
-    noAccess = map(AioProgram.BLOCK, Mman.PROT_NONE);
-    readOnly = map(AioProgram.BLOCK, Mman.PROT_READ);
-    byte[] path = (machine.diskPath() + "\0").getBytes(StandardCharsets.UTF_8);
-    for (int i = 0; i < path.length; i++) {
-      RawMemory.putByte(memory + PATH + i, path[i]);
-    }
+    memory = new ProgramMemory(machine, this::fd);
     fds.put(Descriptor.CLOSED, 999);
     fds.put(Descriptor.NEGATIVE, -1);
     for (Descriptor disk : Descriptor.DISKS) {
@@ -139,41 +101,19 @@ final class ProgramRun implements AutoCloseable {
             case BUFFERED -> Fcntl.O_RDWR;
             default -> Fcntl.O_RDWR | Fcntl.O_DIRECT;
           };
-      long fd = machine.syscall(Nr.OPENAT, Fcntl.AT_FDCWD, memory + PATH, mode | Fcntl.O_CLOEXEC);
+      long fd =
+          machine.syscall(
+              Nr.OPENAT, Fcntl.AT_FDCWD, memory.at(ProgramMemory.PATH), mode | Fcntl.O_CLOEXEC);
       assertThat(fd).as("open " + machine.diskPath() + " on " + machine.name()).isNotNegative();
       fds.put(disk, (int) fd);
     }
     machine.opened();
   }
 
-  private static byte[] content() {
-    byte[] bytes = new byte[AioProgram.DISK_BYTES + REQUESTS * BUFFER];
-    new SplittableRandom(4711).nextBytes(bytes);
-    return bytes;
-  }
-
-  private long map(long bytes, int protection) {
-    long address =
-        machine.syscall(
-            Nr.MMAP, 0, bytes, protection, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, -1, 0);
-    assertThat(address).as("mmap on " + machine.name()).isPositive();
-    return address;
-  }
-
   private int fd(Descriptor descriptor) {
     Integer fd = fds.get(descriptor);
     assertThat(fd).as(descriptor.name()).isNotNull();
     return fd;
-  }
-
-  private long at(Address where, long good) {
-    return switch (where) {
-      case GOOD -> good;
-      case NULL -> 0;
-      case NO_ACCESS -> noAccess;
-      case READ_ONLY -> readOnly;
-      case KERNEL -> KERNEL_ADDRESS;
-    };
   }
 
   private static String said(long result) {
@@ -226,11 +166,16 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private void begin() {
-    RawMemory.zero(memory, PATH);
-    copyContent(memory + DISK_COPY, AioProgram.DISK_BYTES + REQUESTS * BUFFER);
+    memory.fill();
     long written =
         machine.syscall(
-            Nr.PWRITE64, fd(Descriptor.DIRECT), memory + DISK_COPY, AioProgram.DISK_BYTES, 0, 0, 0);
+            Nr.PWRITE64,
+            fd(Descriptor.DIRECT),
+            memory.at(ProgramMemory.DISK_COPY),
+            AioProgram.DISK_BYTES,
+            0,
+            0,
+            0);
     assertThat(written).as("writing the disk").isEqualTo(AioProgram.DISK_BYTES);
     for (Descriptor eventfd : Descriptor.EVENTFDS) {
       long fd =
@@ -239,10 +184,6 @@ final class ProgramRun implements AutoCloseable {
       fds.put(eventfd, (int) fd);
       counters.put(eventfd, 0L);
     }
-  }
-
-  private static void copyContent(long to, long bytes) {
-    MemorySegment.copy(CONTENT, 0, RawMemory.segment(to, bytes), 0, bytes);
   }
 
   private void end() {
@@ -256,9 +197,9 @@ final class ProgramRun implements AutoCloseable {
 
   private void writeDownBytes() {
     for (int i = 0; i < requests.size(); i++) {
-      lines.add("buffer " + i + ": " + crc(memory + BUFFERS + (long) i * BUFFER, BUFFER));
+      lines.add("buffer " + i + ": " + crc(memory.buffer(i), ProgramMemory.BUFFER));
     }
-    long disk = memory + DISK_COPY;
+    long disk = memory.at(ProgramMemory.DISK_COPY);
     long got =
         machine.syscall(Nr.PREAD64, fd(Descriptor.DIRECT), disk, AioProgram.DISK_BYTES, 0, 0, 0);
     assertThat(got).as("reading the disk").isEqualTo(AioProgram.DISK_BYTES);
@@ -293,18 +234,18 @@ final class ProgramRun implements AutoCloseable {
       case ZERO -> 0;
       case ONE -> 1;
       case MINUS_ONE -> -1;
-      case NO_ACCESS -> noAccess;
-      case NOT_A_CONTEXT -> memory + EVENT_ARRAY;
+      case NO_ACCESS -> memory.noAccess();
+      case NOT_A_CONTEXT -> memory.at(ProgramMemory.EVENT_ARRAY);
     };
   }
 
   private long ctxp(Context slot) {
-    return memory + CTXP + Context.SLOTS.indexOf(slot) * 8L;
+    return memory.at(ProgramMemory.CTXP) + Context.SLOTS.indexOf(slot) * 8L;
   }
 
   private long setup(Setup setup) {
     long good = ctxp(setup.slot());
-    long result = machine.syscall(Nr.IO_SETUP, setup.nr(), at(setup.ctxp(), good), 0);
+    long result = machine.syscall(Nr.IO_SETUP, setup.nr(), memory.at(setup.ctxp(), good), 0);
     if (result == 0) {
       slots.put(setup.slot(), new Slot(RawMemory.getLong(good)));
     }
@@ -347,9 +288,10 @@ final class ProgramRun implements AutoCloseable {
   private String submit(Submit submit) {
     List<Request> batch = submit.independent();
     int first = requests.size();
-    long array = memory + POINTERS;
+    long array = memory.at(ProgramMemory.POINTERS);
     for (int i = 0; i < batch.size(); i++) {
-      RawMemory.putLong(array + i * 8L, prepare(batch.get(i)));
+      requests.add(batch.get(i));
+      RawMemory.putLong(array + i * 8L, memory.prepare(first + i, batch.get(i)));
     }
     RawMemory.putLong(array + batch.size() * 8L, 0);
     long nr =
@@ -360,7 +302,8 @@ final class ProgramRun implements AutoCloseable {
           case MANY -> batch.size() + 1;
           case HUGE -> Long.MAX_VALUE;
         };
-    long result = machine.syscall(Nr.IO_SUBMIT, id(submit.ctx()), nr, at(submit.array(), array));
+    long result =
+        machine.syscall(Nr.IO_SUBMIT, id(submit.ctx()), nr, memory.at(submit.array(), array));
     Slot slot = slots.get(submit.ctx());
     for (int i = 0; i < result && slot != null; i++) {
       slot.accepted.set(first + i);
@@ -368,118 +311,16 @@ final class ProgramRun implements AutoCloseable {
     StringBuilder keys = new StringBuilder();
     for (int i = 0; i < batch.size(); i++) {
       if (IntendedDifference.keyIsCompared(batch.get(i))) {
-        int key = RawMemory.getInt(Iocb.aioKeyAddress(iocb(first + i)));
-        keys.append(key == AioAbi.KIOCB_KEY ? 'k' : key == KEY_BEFORE ? '-' : '?');
+        int key = RawMemory.getInt(Iocb.aioKeyAddress(memory.iocb(first + i)));
+        keys.append(key == AioAbi.KIOCB_KEY ? 'k' : key == ProgramMemory.KEY_BEFORE ? '-' : '?');
       }
     }
     return said(result) + " of " + batch.size() + ", keys stored: " + keys;
   }
 
-  private long iocb(int request) {
-    return memory + IOCBS + request * Iocb.SIZE;
-  }
-
-  /** Makes the iocb of the next request and answers the pointer to submit. */
-  private long prepare(Request request) {
-    int index = requests.size();
-    requests.add(request);
-    long iocb = iocb(index);
-    Operation operation = request.operation();
-    RawMemory.zero(iocb, Iocb.SIZE);
-    Iocb.aioData(iocb, 1000 + index);
-    Iocb.aioKey(iocb, KEY_BEFORE);
-    Iocb.aioLioOpcode(iocb, (short) operation.opcode);
-    Iocb.aioFildes(iocb, fd(request.file()));
-    Iocb.aioOffset(iocb, request.offset());
-    Iocb.aioReserved2(iocb, request.has(Fault.RESERVED2) ? 1 : 0);
-    if (operation.moves()) {
-      prepareMove(iocb, index, request);
-    } else if (operation == Operation.POLL) {
-      Iocb.aioBuf(
-          iocb, request.options().pollMask() | (request.has(Fault.WIDE_POLL_MASK) ? 1 << 16 : 0));
-    } else {
-      Iocb.aioBuf(iocb, request.has(Fault.NONZERO_BUFFER) ? memory : 0);
-    }
-    if (!operation.moves()) {
-      Iocb.aioNbytes(iocb, request.has(Fault.NONZERO_LENGTH) ? 1 : 0);
-      Iocb.aioRwFlags(iocb, request.has(Fault.NONZERO_RWF) ? AioAbi.RWF_DSYNC : 0);
-    }
-    if (request.has(Fault.NEGATIVE_COUNT)) {
-      Iocb.aioNbytes(iocb, -1);
-    }
-    prepareFlags(iocb, request);
-    if (request.has(Fault.NULL_IOCB)) {
-      return 0;
-    }
-    if (request.has(Fault.NO_ACCESS_IOCB)) {
-      return noAccess;
-    }
-    return request.has(Fault.READ_ONLY_IOCB) ? readOnly : iocb;
-  }
-
-  private void prepareFlags(long iocb, Request request) {
-    int flags = request.options().aioFlags();
-    Descriptor resfd = request.options().resfd();
-    if (request.has(Fault.RESFD_CLOSED)) {
-      resfd = Descriptor.NEGATIVE;
-    } else if (request.has(Fault.RESFD_NO_EVENTFD)) {
-      resfd = Descriptor.DIRECT;
-    }
-    if (resfd != Descriptor.CLOSED) {
-      flags |= AioAbi.IOCB_FLAG_RESFD;
-      Iocb.aioResfd(iocb, fd(resfd));
-    }
-    if (request.options().ioprio() >= 0) {
-      flags |= AioAbi.IOCB_FLAG_IOPRIO;
-      Iocb.aioReqprio(iocb, (short) request.options().ioprio());
-    }
-    Iocb.aioFlags(iocb, flags);
-  }
-
-  private void prepareMove(long iocb, int index, Request request) {
-    long buffer =
-        memory + BUFFERS + (long) index * BUFFER + (request.has(Fault.MISALIGNED_BUFFER) ? 1 : 0);
-    if (request.has(Fault.NULL_BUFFER)) {
-      buffer = 0;
-    } else if (request.has(Fault.NO_ACCESS_BUFFER)) {
-      buffer = noAccess;
-    } else if (request.has(Fault.KERNEL_BUFFER)) {
-      buffer = KERNEL_ADDRESS;
-    } else if (request.has(Fault.READ_ONLY_BUFFER)) {
-      buffer = readOnly;
-    }
-    // The page is all that there is; a longer request would reach what somebody else has mapped
-    // behind it.
-    int length =
-        buffer == readOnly || buffer == noAccess
-            ? Math.min(request.length(), AioProgram.BLOCK)
-            : request.length();
-    Iocb.aioRwFlags(iocb, request.options().rwFlags());
-    if (!request.operation().isVectored()) {
-      Iocb.aioBuf(iocb, buffer);
-      Iocb.aioNbytes(iocb, length);
-      return;
-    }
-    long iovecs = memory + IOVEC_ARRAYS + (long) index * IOVECS * Iovec.SIZE;
-    int segments = request.has(Fault.NO_IOVECS) ? 0 : request.extent().segments();
-    int step = length / AioProgram.SECTOR / Math.max(1, segments) * AioProgram.SECTOR;
-    for (int i = 0; i < segments; i++) {
-      Iovec.iovBase(iovecs + i * Iovec.SIZE, buffer + (long) i * step);
-      Iovec.iovLen(iovecs + i * Iovec.SIZE, i == segments - 1 ? length - i * step : step);
-    }
-    if (segments > 0 && request.has(Fault.KERNEL_IOVEC)) {
-      Iovec.iovBase(iovecs + (segments - 1) * Iovec.SIZE, KERNEL_ADDRESS);
-    }
-    if (segments > 0 && request.has(Fault.NEGATIVE_IOVEC)) {
-      Iovec.iovLen(iovecs + (segments - 1) * Iovec.SIZE, -1);
-    }
-    Iocb.aioBuf(iocb, request.has(Fault.NO_ACCESS_IOVECS) ? noAccess : iovecs);
-    Iocb.aioNbytes(iocb, request.has(Fault.TOO_MANY_IOVECS) ? AioAbi.UIO_MAXIOV + 1 : segments);
-  }
-
   private long getEvents(GetEvents get) {
     Slot slot = slots.get(get.ctx());
-    long array = at(get.array(), memory + EVENT_ARRAY);
+    long array = memory.at(get.array(), memory.at(ProgramMemory.EVENT_ARRAY));
     long timeout = timeout(get, slot == null ? 0 : unread(slot.id));
     long id = id(get.ctx());
     long result;
@@ -497,10 +338,10 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private long timeout(GetEvents get, int there) {
-    long timespec = memory + TIMESPEC;
+    long timespec = memory.at(ProgramMemory.TIMESPEC);
     Timeout timeout = get.timeout();
     if (timeout == Timeout.BAD_POINTER) {
-      return noAccess;
+      return memory.noAccess();
     }
     if (timeout == Timeout.NONE && get.min() <= there) {
       return 0;
@@ -511,12 +352,15 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private long sigset(Mask mask) {
-    long sigset = memory + SIGSET;
-    RawMemory.putLong(memory + SIGMASK, SIGUSR1);
+    long sigset = memory.at(ProgramMemory.SIGSET);
+    RawMemory.putLong(memory.at(ProgramMemory.SIGMASK), SIGUSR1);
     AioSigset.sigmask(
-        sigset, mask == Mask.NULL_MASK ? 0 : mask == Mask.BAD_MASK ? noAccess : memory + SIGMASK);
+        sigset,
+        mask == Mask.NULL_MASK
+            ? 0
+            : mask == Mask.BAD_MASK ? memory.noAccess() : memory.at(ProgramMemory.SIGMASK));
     AioSigset.sigsetsize(sigset, mask == Mask.WRONG_SIZE ? 4 : 8);
-    return mask == Mask.NULL ? 0 : mask == Mask.BAD_POINTER ? noAccess : sigset;
+    return mask == Mask.NULL ? 0 : mask == Mask.BAD_POINTER ? memory.noAccess() : sigset;
   }
 
   private long cancel(Cancel cancel) {
@@ -524,16 +368,20 @@ final class ProgramRun implements AutoCloseable {
         IntStream.range(0, requests.size())
             .filter(i -> !cancel.poll() || requests.get(i).operation() == Operation.POLL)
             .toArray();
-    long iocb = iocb(candidates.length == 0 ? 0 : candidates[cancel.request() % candidates.length]);
+    long iocb =
+        memory.iocb(candidates.length == 0 ? 0 : candidates[cancel.request() % candidates.length]);
     return machine.syscall(
-        Nr.IO_CANCEL, id(cancel.ctx()), at(cancel.iocb(), iocb), memory + EVENT_ARRAY);
+        Nr.IO_CANCEL,
+        id(cancel.ctx()),
+        memory.at(cancel.iocb(), iocb),
+        memory.at(ProgramMemory.EVENT_ARRAY));
   }
 
   // Eventfds.
 
   private long write(EventfdWrite write) {
-    RawMemory.putLong(memory + WORD, write.value());
-    long result = machine.syscall(Nr.WRITE, fd(write.eventfd()), memory + WORD, 8);
+    RawMemory.putLong(memory.at(ProgramMemory.WORD), write.value());
+    long result = machine.syscall(Nr.WRITE, fd(write.eventfd()), memory.at(ProgramMemory.WORD), 8);
     if (result > 0) {
       counters.merge(write.eventfd(), write.value(), Long::sum);
     }
@@ -553,8 +401,8 @@ final class ProgramRun implements AutoCloseable {
     boolean came =
         waitUntil(
             () -> {
-              long result = machine.syscall(Nr.READ, fd(eventfd), memory + WORD, 8);
-              total[0] += result == 8 ? RawMemory.getLong(memory + WORD) : 0;
+              long result = machine.syscall(Nr.READ, fd(eventfd), memory.at(ProgramMemory.WORD), 8);
+              total[0] += result == 8 ? RawMemory.getLong(memory.at(ProgramMemory.WORD)) : 0;
               return due != null && total[0] == due;
             });
     return Long.toUnsignedString(total[0]) + (came ? "" : ", not what the events say");
@@ -568,7 +416,7 @@ final class ProgramRun implements AutoCloseable {
   }
 
   private int request(long event) {
-    return (int) ((IoEvent.obj(event) - memory - IOCBS) / Iocb.SIZE);
+    return memory.indexOf(IoEvent.obj(event));
   }
 
   private String event(long event) {
@@ -639,9 +487,7 @@ final class ProgramRun implements AutoCloseable {
     for (Descriptor disk : Descriptor.DISKS) {
       machine.syscall(Nr.CLOSE, fd(disk), 0, 0);
     }
-    machine.syscall(Nr.MUNMAP, memory, MEMORY, 0);
-    machine.syscall(Nr.MUNMAP, noAccess, AioProgram.BLOCK, 0);
-    machine.syscall(Nr.MUNMAP, readOnly, AioProgram.BLOCK, 0);
+    memory.close();
     machine.close();
   }
 }

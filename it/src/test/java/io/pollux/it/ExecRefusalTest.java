@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+
+/** What {@code bin/pollux exec} refuses before the program runs, each with one sentence. */
+@Timeout(600)
+@Execution(ExecutionMode.CONCURRENT)
+final class ExecRefusalTest {
+  private final Path dir;
+
+  ExecRefusalTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  @Test
+  void aProgramThatIsNotThereIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("-- no-such-program");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).isEqualTo("pollux: no-such-program: No such file or directory\n");
+  }
+
+  @Test
+  void anImageThatIsNotThereIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("--image /no/such/image -- true");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pollux: /no/such/image: ").hasLineCount(1);
+  }
+
+  @Test
+  void anImageWithNothingOnItIsOneSentence() throws Exception {
+    Path image = dir.resolve("empty");
+    Files.write(image, new byte[1 << 20]);
+    ExecRun run = ExecRun.of("--image " + image + " -- cat /pollux/x");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err())
+        .startsWith("pollux: " + image + ": no filesystem recognised")
+        .hasLineCount(1);
+  }
+
+  @Test
+  void aMountPointThatCantBeIsOneSentence() throws Exception {
+    ExecRun run = ExecRun.of("--at relative -- true");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pollux: --at relative: ").hasLineCount(1);
+  }
+
+  @Test
+  void aPlanOfFaultsThatMakesNoSenseIsRefused() throws Exception {
+    ExecRun run = ExecRun.of("--fault error-rat=1 -- true");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("error-rat: there is no such key");
+  }
+
+  // stress-ng.
+}
