@@ -183,10 +183,7 @@ class RingLimitTest {
     int waiting = 0;
     while (unchanged < 200) {
       while (waiting < NR - 1) {
-        long iocb = program.prepareRead(DISK, 1, polled);
-        if (bad) {
-          Iocb.aioFildes(iocb, BAD_FD);
-        }
+        program.prepareRead(bad ? BAD_FD : program.fd, DISK, 1, polled);
         waiting++;
       }
       if (calls) {

@@ -131,7 +131,7 @@ class SqThreadTest {
         RingProgram.RINGS | SQPOLL,
         RingProgram.POLLED | SQPOLL
       })
-  void nobodyWaitsForWhatWasNotSubmitted(int flags) throws InterruptedException {
+  void noCallWaitsForEntriesThatWereNotSubmitted(int flags) throws InterruptedException {
     setup(flags);
     while ((AioIocbRing.sqFlags(program.sq) & AioAbi.IORING_SQ_NEED_WAKEUP) == 0) {
       Thread.sleep(10);
@@ -157,8 +157,14 @@ class SqThreadTest {
   void anEntryThatFailsBecomesAnEvent(int flags) {
     setup(flags);
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
-    Iocb.aioFildes(program.prepareRead(0, 1, polled), 99);
-    Iocb.aioReserved2(program.prepareRead(0, 2, polled), 1);
+    program.prepareRead(99, 0, 1, polled);
+    program.prepare(
+        2,
+        iocb -> {
+          Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_PREAD);
+          Iocb.aioFildes(iocb, program.fd);
+          Iocb.aioReserved2(iocb, 1);
+        });
     program.prepareRead(0, 3, polled);
     assertThat(program.enter(3, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(3);
     List<AioEvent> events = new ArrayList<>();
