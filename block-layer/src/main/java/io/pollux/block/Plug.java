@@ -63,7 +63,7 @@ public final class Plug implements TaskPlug {
   @Override
   @LinuxSource(file = "block/blk-core.c", name = "blk_finish_plug")
   public void finish(Task current) {
-    assert current.plug() == this : "somebody else's plug";
+    assert current.plug() == this : "another task's plug";
     callback = null;
     flush();
     current.setPlug(null);

@@ -141,7 +141,7 @@ class BdevPollTest {
 
   @Patch(2)
   @Test
-  void whoPollsNeverSleepsForARequest() {
+  void aPollerNeverSleepsForARequest() {
     HeldDisk held = new HeldDisk(BYTES);
     BlockDevice small = held.disk(new TagSet(1, 1, 1, false), QueueLimits.of(512));
     Bio first =

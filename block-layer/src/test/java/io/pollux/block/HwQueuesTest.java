@@ -72,7 +72,7 @@ class HwQueuesTest extends RigTest {
   }
 
   @Test
-  void noTagFreeIsEagainForWhoMayNotSleep() {
+  void noFreeTagIsEagainForABioThatMustNotSleep() {
     use(new TagSet(1, 1, 1, true), PLAIN);
     int cookie = submit("a", READ | BlkTypes.REQ_HIPRI, 0, 1);
     submit("b", READ | BlkTypes.REQ_HIPRI_ASYNC, 8, 1);

@@ -103,7 +103,7 @@ class PlugMergeTest extends RigTest {
   }
 
   @Test
-  void whoIsAboutToSleepLetsGo() {
+  void aTaskAboutToSleepFlushesItsPlug() {
     plug.start(task);
     submit("a", READ, 0, 8);
     task.aboutToSleep();

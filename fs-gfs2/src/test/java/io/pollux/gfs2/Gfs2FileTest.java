@@ -349,7 +349,7 @@ final class Gfs2FileTest {
   }
 
   @Test
-  void nobodyIsToldToNotWait() {
+  void aFileRefusesNowait() {
     assertThat(mounted.request(file).setRwFlags(AioAbi.RWF_NOWAIT)).isEqualTo(-Errno.EOPNOTSUPP);
   }
 

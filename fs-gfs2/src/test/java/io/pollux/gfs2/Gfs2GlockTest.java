@@ -162,10 +162,10 @@ final class Gfs2GlockTest {
     Other waiter = new Other(task -> attempt(task, LmState.SHARED, 0));
     waiter.awaitSleep();
     new Other(task -> got.set(attempt(task, LmState.DEFERRED, TRY))).join();
-    assertThat(got.get()).as("somebody waits").isEqualTo(-Errno.EAGAIN);
+    assertThat(got.get()).as("a task waits").isEqualTo(-Errno.EAGAIN);
     give(mine);
     waiter.join();
-    assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).as("nobody holds it").isZero();
+    assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).as("no task holds it").isZero();
   }
 
   @Test
@@ -180,7 +180,7 @@ final class Gfs2GlockTest {
     lm.answer = (state, target, flags) -> target == LmState.UNLOCKED ? target : -Errno.EIO;
     lm.takeEvents();
     assertThat(attempt(current, LmState.EXCLUSIVE, 0)).isEqualTo(-Errno.EIO);
-    assertThat(gl.state()).as("nobody knows").isEqualTo(LmState.UNLOCKED);
+    assertThat(gl.state()).as("unknown").isEqualTo(LmState.UNLOCKED);
     assertThat(lm.takeEvents()).containsExactly("sync", "lock SH EX", "inval all", "lock SH UN");
   }
 
@@ -194,11 +194,11 @@ final class Gfs2GlockTest {
   }
 
   @Test
-  void demotionWaitsForHoldersAndComesBeforeWhoWaits() throws InterruptedException {
+  void demotionWaitsForHoldersAndComesBeforeWaiters() throws InterruptedException {
     Gfs2Holder mine = take(gl, LmState.SHARED, 0);
     lm.takeEvents();
     new Other(task -> gl.callback(task, LmState.UNLOCKED)).join();
-    assertThat(lm.takeEvents()).as("somebody holds it").isEmpty();
+    assertThat(lm.takeEvents()).as("a task holds it").isEmpty();
     Other waiter = new Other(task -> attempt(task, LmState.SHARED, 0));
     waiter.awaitSleep();
     give(mine);
@@ -216,7 +216,7 @@ final class Gfs2GlockTest {
   }
 
   @Test
-  void whoCameFirstIsFirst() throws InterruptedException {
+  void theFirstWaiterIsFirst() throws InterruptedException {
     List<Integer> order = Collections.synchronizedList(new ArrayList<>());
     Gfs2Holder mine = take(gl, LmState.EXCLUSIVE, 0);
     List<Other> others = new ArrayList<>();
@@ -245,7 +245,7 @@ final class Gfs2GlockTest {
   }
 
   @Test
-  void newReadersDoNotOvertakeAWriterWhoWaits() throws InterruptedException {
+  void newReadersDoNotOvertakeAWaitingWriter() throws InterruptedException {
     List<String> order = Collections.synchronizedList(new ArrayList<>());
     Gfs2Holder mine = take(gl, LmState.SHARED, 0);
     Other writer =
@@ -386,7 +386,7 @@ final class Gfs2GlockTest {
   }
 
   @Test
-  void whoHadToWaitIsCountedAndHoldsWithOthers() throws InterruptedException {
+  void aHolderThatHadToWaitIsCountedAndHoldsWithOthers() throws InterruptedException {
     Gfs2Holder mine = take(gl, LmState.EXCLUSIVE, 0);
     CountDownLatch held = new CountDownLatch(2);
     CountDownLatch enough = new CountDownLatch(1);
@@ -407,7 +407,7 @@ final class Gfs2GlockTest {
     assertThat(held.await(30, TimeUnit.SECONDS)).as("both are woken").isTrue();
     assertThat(gl.state()).isEqualTo(LmState.DEFERRED);
     assertThat(attempt(current, LmState.EXCLUSIVE, TRY)).isEqualTo(-Errno.EAGAIN);
-    assertThat(gl.hold(current, LmState.DEFERRED)).as("nobody waits").isZero();
+    assertThat(gl.hold(current, LmState.DEFERRED)).as("no task waits").isZero();
     gl.letGo(current);
     AtomicInteger got = new AtomicInteger();
     Other writer = new Other(task -> got.set(attempt(task, LmState.EXCLUSIVE, 0) == 0 ? 1 : -1));

@@ -127,7 +127,7 @@ final class Gfs2MountTest {
   }
 
   @Test
-  void refusesAClustersUnlessNobodyUsesIt() throws ErrnoException {
+  void refusesTheFilesystemOfAClusterUnlessNoOtherNodeUsesIt() throws ErrnoException {
     byte[] dlm = "lock_dlm\0\0\0".getBytes(StandardCharsets.US_ASCII);
     assertRefused(bad -> bad.disk.put(TinyImage.SB + 96, dlm), Errno.EINVAL, "cluster (lock_dlm)");
     try (TinyImage image = new TinyImage()) {

@@ -32,7 +32,7 @@ public final class InodeDioWait {
       why =
           "A task that waits for direct I/O in flight polls for it. In the posting a task that"
               + " waits for its own polled request waits for ever.",
-      test = "IomapOverwriteTest#whoWaitsForHisOwnPolledRequestPollsForIt")
+      test = "IomapOverwriteTest#aTaskThatWaitsForItsOwnPolledRequestPollsForIt")
   @LinuxSource(file = "fs/inode.c", name = "inode_dio_wait")
   public static int awaitNone(Task current, Inode inode, BlockDevice bdev, boolean interruptible) {
     if (inode.dioCount() == 0) {

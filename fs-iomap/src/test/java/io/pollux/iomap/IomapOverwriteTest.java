@@ -327,7 +327,7 @@ class IomapOverwriteTest {
   }
 
   @Test
-  void whoWaitsForHisOwnPolledRequestPollsForIt() {
+  void aTaskThatWaitsForItsOwnPolledRequestPollsForIt() {
     Fs fs = written(16);
     long[] told = new long[1];
     Kiocb first = request(fs, Kiocb.IOCB_DIRECT | Kiocb.IOCB_HIPRI);

@@ -117,7 +117,7 @@ final class XfsFileTest {
     assertThat(read(request(0), 4096, 4096)).isEqualTo(4096);
     assertThat(read(nowait, 4096, 4096)).isEqualTo(4096);
     file.inode().iRwsem.downWrite(null);
-    assertThat(read(nowait, 4096, 4096)).as("somebody has the lock").isEqualTo(-Errno.EAGAIN);
+    assertThat(read(nowait, 4096, 4096)).as("another task has the lock").isEqualTo(-Errno.EAGAIN);
     file.inode().iRwsem.upWrite();
     assertThat(file.inode().iRwsem.isLocked()).isFalse();
   }

@@ -69,7 +69,7 @@ class CompareCommandTest {
   }
 
   @Test
-  void whoEndsItLeavesNothingBehind() throws IOException, InterruptedException {
+  void aRunThatIsKilledLeavesNothingBehind() throws IOException, InterruptedException {
     Process compare = start("--only", "^growth: depth 8$", "--rounds", "1000", "--runtime", "1");
     try {
       while (compare.isAlive() && !Files.readString(said.resolve("err")).contains("(1 of 1000)")) {

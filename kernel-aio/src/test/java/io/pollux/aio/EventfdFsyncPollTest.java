@@ -134,7 +134,7 @@ class EventfdFsyncPollTest {
   /** Such as a file of the host while the host has no thread to watch it. */
   @ParameterizedTest
   @ValueSource(ints = {Errno.EAGAIN, Errno.EMFILE})
-  void aPollOfAFileThatNobodyCanWatchNowHasItsErrno(int errno) {
+  void aPollOfAFileThatCannotBeWatchedNowHasItsErrno(int errno) {
     setup(4, 0);
     FakeFile unwatched = FakeFile.immediate(0).withPoll().onPreparePoll(() -> -errno);
     int fd = program.open(unwatched);

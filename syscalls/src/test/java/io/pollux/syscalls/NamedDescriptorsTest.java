@@ -61,7 +61,7 @@ class NamedDescriptorsTest {
     assertThat(program.syscall(Nr.UNLINK, booted.path("/dir/file"))).isZero();
     assertThat(readlink(link)).isEqualTo("/dir/file (deleted)");
     assertThat(booted.open(link, Fcntl.O_RDONLY))
-        .as("the file is there as long as somebody has it")
+        .as("the file is there as long as a reference to it")
         .isPositive();
     assertThat(readlink("/proc/self/fd/" + (int) program.syscall(Nr.EVENTFD2, 0, 0)))
         .isEqualTo("anon_inode:[eventfd]");

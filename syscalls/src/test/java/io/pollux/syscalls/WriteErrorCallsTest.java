@@ -116,7 +116,7 @@ class WriteErrorCallsTest {
   }
 
   @Test
-  void aDirectReadReportsItOnceAndNobodysFsyncMissesIt() {
+  void aDirectReadReportsTheErrorOnceAndNoFsyncMissesIt() {
     int first = open(Fcntl.O_RDWR);
     write(first);
     int direct = open(Fcntl.O_RDWR | Fcntl.O_DIRECT);

@@ -271,7 +271,7 @@ class BdevRangesTest {
   }
 
   @Test
-  void whoWritesThereMeanwhileMakesItBusyAndKeepsWhatHeWrote() {
+  void aWriterInTheRangeMakesItBusyAndKeepsItsData() {
     disk.holdAgain();
     CompletableFuture<Integer> result = inTheBackground(FALLOC_FL_ZERO_RANGE, 0, 8192);
     assertThat(rw(current, false, 4096, 4096))

@@ -140,7 +140,7 @@ class CopyEngineTest {
   }
 
   @Test
-  void whatThereIsNoRoomForIsLeftToWhoPolls() {
+  void aCopyWithoutRoomIsLeftToThePoller() {
     int cookie = readEveryOther(40);
     awaitMoved(CopyEngine.ROOM - 1, 2 * (CopyEngine.ROOM - 1));
     for (int i = CopyEngine.ROOM; i < 40; i++) {
@@ -158,7 +158,7 @@ class CopyEngineTest {
   }
 
   @Test
-  void aRequestAloneIsLeftToWhoPolls() {
+  void aRequestAloneIsLeftToThePoller() {
     for (int i = 0; i < 100; i++) {
       int cookie = submit(task, device, i, READ, i, 1);
       assertThat(device.queue().blkPoll(cookie, false))

@@ -320,7 +320,7 @@ public final class File {
       why =
           "The last put releases the file inline. The posting queues the release as task work,"
               + " which runs when the task leaves the kernel.",
-      test = "FilesStructTest#aFileLivesAsLongAsSomebodyHoldsIt")
+      test = "FilesStructTest#aFileLivesAsLongAsAReferenceToIt")
   @Patch(17)
   @LinuxSource(file = "fs/file_table.c", name = "fput_many")
   public void fputMany(int refs) {

@@ -243,7 +243,7 @@ class FilemapTest {
   }
 
   @Test
-  void aBadPageFailsWhoAsksForItAndNobodyElse() {
+  void aBadPageFailsOnlyItsReader() {
     ArrayIo io = new ArrayIo(64 * PAGE);
     Mapping file = new Mapping(cache(128), io);
     io.badRead = 5;

@@ -133,7 +133,7 @@ class WriteErrorsTest {
   }
 
   @Test
-  void whoNeedsAPageKeepsTheErrorForTheFile() {
+  void aTaskThatNeedsAPageKeepsTheErrorForTheFile() {
     File file = open(mapping);
     io.badWrite = 3;
     for (int page = 0; page < 32; page++) { // more than the cache has

@@ -45,7 +45,7 @@ class RwSemaphoreTest {
   }
 
   @Test
-  void whoMustNotSleepGetsItAtOnceOrNotAtAll() {
+  void aTaskThatMustNotSleepGetsTheLockAtOnceOrNotAtAll() {
     Task current = new UserProcess().newTask();
     assertThat(lock.downRead(current, true)).isTrue();
     assertThat(lock.downRead(current, true)).isTrue();
@@ -125,7 +125,7 @@ class RwSemaphoreTest {
   }
 
   @Test
-  void whoHasToWaitFlushesHisPlugFirst() throws InterruptedException {
+  void aWaiterFlushesItsPlugFirst() throws InterruptedException {
     lock.downWrite(null);
     AtomicInteger flushes = new AtomicInteger();
     Thread reader =
@@ -142,7 +142,7 @@ class RwSemaphoreTest {
   }
 
   @Test
-  void readersAndWritersNeverMeetAndNobodyStarves() throws InterruptedException {
+  void readersAndWritersNeverMeetAndNeitherStarves() throws InterruptedException {
     long seed = Long.getLong("pollux.seed", System.nanoTime());
     AtomicLong inside = new AtomicLong(); // readers, and 1000 for a writer
     AtomicInteger met = new AtomicInteger();

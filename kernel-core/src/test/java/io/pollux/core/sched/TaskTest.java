@@ -16,7 +16,7 @@ class TaskTest {
   private final Task task = process.newTask();
 
   @Test
-  void aCallThatWentWrongKeepsNobodyFromExit() {
+  void aFailedCallDoesNotKeepItsProcessFromExit() {
     assertThat(task.enterKernel()).isTrue();
     task.setPlug(() -> {});
 

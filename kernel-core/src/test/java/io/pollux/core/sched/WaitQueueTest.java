@@ -134,7 +134,7 @@ class WaitQueueTest {
   }
 
   @Test
-  void wakeUpsWhileSomebodyHasItAreOneCallLater() {
+  void wakeUpsOfAnOwnedEntryAreOneCallLater() {
     queue.add(entry);
     assertThat(queue.active()).isTrue();
     queue.wakeUp(1);
@@ -154,7 +154,7 @@ class WaitQueueTest {
   }
 
   @Test
-  void whoDoesNotWaitOnIsNotCalledAgain() {
+  void anEntryThatDoesNotWaitOnIsNotCalledAgain() {
     waitsOn = false;
     queue.add(entry);
     queue.letWait(entry);

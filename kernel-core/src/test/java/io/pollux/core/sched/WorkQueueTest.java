@@ -209,7 +209,7 @@ class WorkQueueTest {
   }
 
   @Test
-  void flushWaitsForOneWhoWasWoken() throws InterruptedException {
+  void flushWaitsForAWorkerThatWasWoken() throws InterruptedException {
     WorkQueue queue = new WorkQueue(process, NAME, 1);
     hold(queue, 1)[0].end(queue);
     Held second = hold(queue, 1)[0];
@@ -225,7 +225,7 @@ class WorkQueueTest {
   }
 
   @Test
-  void whoFellAsleepFirstIsNotWokenFirst() throws InterruptedException {
+  void theFirstWorkerToSleepIsNotWokenFirst() throws InterruptedException {
     WorkQueue queue = new WorkQueue(process, NAME, 2);
     Held[] held = hold(queue, 2);
     held[0].end(queue);

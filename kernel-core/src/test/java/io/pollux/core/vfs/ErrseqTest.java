@@ -46,7 +46,7 @@ class ErrseqTest {
   }
 
   @Test
-  void anErrorThatNobodyReportedIsNewToTheNextSample() {
+  void anUnreportedErrorIsNewToTheNextSample() {
     errors.set(-Errno.ENOSPC);
     int first = errors.sample();
     int second = errors.sample();

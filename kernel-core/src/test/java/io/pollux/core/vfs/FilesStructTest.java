@@ -66,7 +66,7 @@ class FilesStructTest {
 
   @Patch(17)
   @Test
-  void aFileLivesAsLongAsSomebodyHoldsIt() {
+  void aFileLivesAsLongAsAReferenceToIt() {
     int fd = files.install(open());
     File file = Objects.requireNonNull(files.fgetMany(fd, 5));
     assertThat(files.close(fd)).isZero();

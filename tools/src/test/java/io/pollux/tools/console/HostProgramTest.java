@@ -107,7 +107,7 @@ class HostProgramTest {
 
   /** More data than a pipe holds, for a slow reader. */
   @Test
-  void whoListensSlowlyHearsAllOfIt() {
+  void aSlowReaderGetsAllOfTheOutput() {
     List<String> progress = new ArrayList<>();
 
     HostProgram.run(
@@ -188,7 +188,7 @@ class HostProgramTest {
   }
 
   @Test
-  void whoIsInterruptedLeavesNothingBehind() throws InterruptedException {
+  void anInterruptedRunLeavesNothingBehind() throws InterruptedException {
     AtomicReference<String> pid = new AtomicReference<>("");
     AtomicReference<Throwable> thrown = new AtomicReference<>();
     CountDownLatch runs = new CountDownLatch(1);

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * waits only for the device.
  */
 @Timeout(60)
-class LostCompletionTest {
+class ThrowAroundCompletionTest {
   private static final int RINGS = RingProgram.RINGS;
   private static final int POLLED = RingProgram.POLLED;
   private static final int FIXED = AioAbi.IOCTX_FLAG_FIXEDBUFS;
