@@ -2,6 +2,7 @@
 package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.fixture.RecordingDriver;
 import io.pollux.core.mm.HostMemory;
@@ -105,6 +106,44 @@ class BatchesTest {
     plug.finish(task);
     assertThat(driver.calls()).containsExactly(2);
     assertThat(driver.priorities()).containsExactly(0, 2 << 13);
+    poll();
+  }
+
+  @Test
+  void aPlugInsideAnotherHoldsNothing() {
+    assertThat(plug.start(task)).isTrue();
+    assertThat(new Plug().start(task)).isFalse();
+    assertThat(task.plug()).isSameAs(plug);
+    assertThatThrownBy(() -> new Plug().finish(task)).isInstanceOf(AssertionError.class);
+    submit(0, 0);
+    assertThat(driver.calls()).isEmpty();
+    plug.finish(task);
+    assertThat(task.plug()).isNull();
+    assertThat(driver.calls()).containsExactly(1);
+    submit(0, 0);
+    assertThat(driver.calls()).as("without a plug each is a call").containsExactly(1, 1);
+    poll();
+  }
+
+  /** The hook of a plug may submit more: what it submits reaches the driver before the sleep. */
+  @Test
+  void theHookRunsBeforeTheFlushOfASleepAndNotAfterTheEnd() {
+    int[] hooks = new int[1];
+    assertThat(plug.start(task)).isTrue();
+    plug.setCallback(
+        () -> {
+          hooks[0]++;
+          submit(8, 0);
+        });
+    submit(0, 0);
+    task.aboutToSleep();
+    assertThat(hooks[0]).isEqualTo(1);
+    assertThat(driver.calls()).containsExactly(2);
+    plug.finish(task);
+    assertThat(plug.start(task)).isTrue();
+    task.aboutToSleep();
+    assertThat(hooks[0]).as("the next use of the plug has no hook").isEqualTo(1);
+    plug.finish(task);
     poll();
   }
 }

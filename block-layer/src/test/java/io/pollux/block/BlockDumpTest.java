@@ -62,4 +62,39 @@ class BlockDumpTest extends RigTest {
     assertThat(Bio.embedded()).hasToString("bio without a device");
     assertThat(Bio.ofFlush()).hasToString("bio without a device");
   }
+
+  @Test
+  void anOperationHasItsNameAndEachFlag() {
+    assertThat(BlkTypes.opName(READ)).isEqualTo("read");
+    assertThat(BlkTypes.opName(BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA)).isEqualTo("write");
+    assertThat(BlkTypes.opName(BlkTypes.REQ_OP_FLUSH)).isEqualTo("flush");
+    assertThat(BlkTypes.opName(BlkTypes.REQ_OP_DISCARD)).isEqualTo("discard");
+    assertThat(BlkTypes.opName(BlkTypes.REQ_OP_WRITE_ZEROES)).isEqualTo("write zeroes");
+    assertThat(BlkTypes.opName(77 | BlkTypes.REQ_META)).isEqualTo("operation 77");
+    assertThat(BlkTypes.flagNames(-1)).isEqualTo(" META FUA PREFLUSH NOWAIT NOUNMAP HIPRI");
+    assertThat(BlkTypes.flagNames(BlkTypes.REQ_OP_MASK)).isEmpty();
+  }
+
+  @Test
+  void aBioThatFailedHasItsStatus() {
+    String[] seen = new String[2];
+    for (int i = 0; i < 2; i++) {
+      int result = -i * Errno.EIO;
+      int at = i;
+      Bio bio = Bio.alloc(task, rig.device(), 8, READ, done -> seen[at] = done.toString(), null);
+      bio.endio(result);
+      bio.put();
+    }
+    assertThat(seen).containsExactly("bio read of held0", "bio read status -5 of held0");
+  }
+
+  @Test
+  void theAgeOfARequestIsInMilliseconds() {
+    advance(5_000_000);
+    submit("a", READ, 8, 4);
+    advance(2_500_000);
+    assertThat(queue().describe()).last().asString().endsWith("read 4 sectors at 8, 2 ms old");
+    disk.releaseAll();
+    assertThat(queue().describe()).isEmpty();
+  }
 }

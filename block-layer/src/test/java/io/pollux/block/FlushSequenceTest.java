@@ -133,4 +133,19 @@ class FlushSequenceTest extends RigTest {
     disk.releaseAll();
     assertThat(rig.ended()).containsExactlyInAnyOrder("a 0", "b 0", "c 0");
   }
+
+  @Test
+  void anEmptyWriteWithoutPreflushCompletesAtOnce() {
+    cache(true, true);
+    assertThat(submit("a", FUA, 0)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+    assertThat(rig.ended()).containsExactly("a 0");
+  }
+
+  @Test
+  void aPlainWriteHasOneStep() {
+    cache(true, false);
+    submit("a", BlkTypes.REQ_OP_WRITE, 8, 8);
+    step("write 8+8");
+    assertThat(rig.ended()).containsExactly("a 0");
+  }
 }

@@ -117,6 +117,96 @@ class HwQueuesTest extends RigTest {
     assertThat(rig.ended()).endsWith("b 0");
   }
 
+  /** Tags are kept in words of 64. A search starts at the word of the last one found. */
+  @Test
+  void theOnlyFreeTagIsFoundInEveryWord() {
+    int depth = 130;
+    use(new TagSet(1, 1, depth, true), PLAIN);
+    for (int i = 0; i < depth; i++) {
+      submit("a", READ, 0, 1);
+    }
+    assertThat(disk.held()).map(Held::tag).doesNotHaveDuplicates().hasSize(depth);
+    assertThat(queue().busyTags()).isEqualTo(depth);
+    assertThat(queue().describe()).hasSize(1 + depth).last().asString().contains(" tag 129 ");
+    Plug plug = new Plug();
+    for (int tag : new int[] {0, 129, 63, 64, 127, 128, 1, 129, 0}) {
+      for (boolean plugged : new boolean[] {false, true}) {
+        disk.release(disk.held().stream().map(Held::tag).toList().indexOf(tag));
+        assertThat(queue().busyTags()).isEqualTo(depth - 1);
+        assertThat(queue().describe()).noneMatch(line -> line.contains(" tag " + tag + " "));
+        if (plugged) {
+          plug.start(task);
+        }
+        submit("b", READ | BlkTypes.REQ_NOWAIT, 0, 1);
+        if (plugged) {
+          plug.finish(task);
+        }
+        assertThat(disk.held().getLast().tag()).isEqualTo(tag);
+      }
+    }
+    submit("c", READ | BlkTypes.REQ_NOWAIT, 0, 1);
+    assertThat(rig.ended()).endsWith("c " + -Errno.EAGAIN);
+    disk.releaseAll();
+    assertThat(queue().busyTags()).isZero();
+  }
+
+  /** A plug takes tags ahead, but at most a quarter of the free ones: other tasks need them. */
+  @Test
+  void aPlugTakesAtMostAQuarterOfTheFreeTags() {
+    use(new TagSet(1, 1, 16, false), PLAIN);
+    Plug plug = new Plug();
+    plug.start(task);
+    for (int i = 0; i < 10; i++) {
+      submit("a", READ, 2L * i, 1);
+    }
+    plug.finish(task);
+    disk.releaseAll();
+    plug.start(task);
+    submit("b", READ, 0, 1);
+    assertThat(queue().busyTags()).isEqualTo(4);
+    assertThat(queue().describe())
+        .filteredOn(line -> line.endsWith(": without a bio"))
+        .as("tags for later requests")
+        .hasSize(3);
+    plug.finish(task);
+    assertThat(queue().busyTags()).isEqualTo(1);
+    disk.releaseAll();
+  }
+
+  @Test
+  void aPollThatMaySpinTriesAgainAndOneThatMayNotDoesNot() {
+    int cookie = submit("a", READ | BlkTypes.REQ_HIPRI, 0, 1);
+    assertThat(queue().blkPoll(cookie, false)).isZero();
+    assertThat(disk.polls()).isEqualTo(1);
+    assertThat(queue().blkPoll(cookie, true)).as("it is bounded").isZero();
+    assertThat(disk.polls()).isGreaterThan(2);
+    disk.release(0);
+    assertThat(queue().pollAll()).isEqualTo(1);
+    assertThat(queue().pollAll()).isZero();
+  }
+
+  @Test
+  void anErrorOfThePollIsReturnedAndNotCounted() {
+    BlkMqOps broken =
+        new BlkMqOps() {
+          @Override
+          public void queueRqs(HwCtx hctx, Request chain) {
+            disk.queueRqs(hctx, chain);
+          }
+
+          @Override
+          public int poll(HwCtx hctx) {
+            return hctx.index() == 1 ? -Errno.EIO : 3;
+          }
+        };
+    RequestQueue queue = new RequestQueue(broken, new TagSet(1, 2, 8, false), PLAIN);
+    assertThat(queue.blkPoll(1 << 16, true)).isEqualTo(-Errno.EIO);
+    assertThat(queue.blkPoll(2 << 16, true)).isEqualTo(3);
+    assertThat(queue.blkPoll(0, true)).as("not a polled queue").isZero();
+    assertThat(queue.blkPoll(BlkTypes.BLK_QC_T_NONE, true)).isZero();
+    assertThat(queue.pollAll()).isEqualTo(3);
+  }
+
   @Test
   void everyTagIsGivenOutOnceUnderManyThreads() throws InterruptedException {
     use(new TagSet(2, 1, 96, true), PLAIN);

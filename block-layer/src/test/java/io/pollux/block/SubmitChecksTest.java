@@ -2,7 +2,6 @@
 package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
@@ -86,20 +85,5 @@ class SubmitChecksTest extends RigTest {
   void zeroingWithoutTheOperationIsNotDoneIfItMayNotBeWriting() {
     assertThat(rig.device().zeroAndWait(task, 0, 4096, BlockDevice.ZERO_NOFALLBACK))
         .isEqualTo(-Errno.EOPNOTSUPP);
-  }
-
-  @Test
-  void limitsOutOfRangeAreRefused() {
-    assertThatThrownBy(() -> QueueLimits.of(1000)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withTransfer(0, 1, 0))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withTransfer(8, 1, 12))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> PLAIN.withDiscard(4096, 4, 0))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new TagSet(0, 1, 1, true))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new TagSet(1, 1, 1 << 17, true))
-        .isInstanceOf(IllegalArgumentException.class);
   }
 }
