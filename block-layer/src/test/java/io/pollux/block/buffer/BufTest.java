@@ -534,37 +534,49 @@ final class BufTest {
   }
 
   @Test
-  void everyAccessIsCheckedAgainstTheEnd() throws ErrnoException {
-    Buf buf = blocks.read(1);
-    BufData data = buf.data();
-    String sentence = "block 1: something points beyond its end";
-    assertErrno(() -> data.u8(BLOCK), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.u16(BLOCK - 1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.u32(-1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.i64(Integer.MAX_VALUE), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.copy(0, -1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.slice(1, BLOCK, "part"), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.matches(BLOCK - 1, new byte[2]), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.addTo(new java.util.zip.CRC32C(), 8, BLOCK), Errno.EUCLEAN, sentence);
-    assertErrno(() -> data.copyTo(0, 0, BLOCK + 1), Errno.EUCLEAN, sentence);
-    buf.lock(task);
-    BufEdit edit = buf.edit();
-    assertErrno(() -> edit.put8(BLOCK, 1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> edit.put16(-1, 1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> edit.put32(BLOCK - 3, 1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> edit.put64(BLOCK - 7, 1), Errno.EUCLEAN, sentence);
-    assertErrno(() -> edit.put(BLOCK - 1, new byte[2]), Errno.EUCLEAN, sentence);
-    assertErrno(() -> edit.putMemory(BLOCK - 1, 0, 2), Errno.EUCLEAN, sentence);
-    edit.put8(16, 0x1ff);
-    edit.put16(18, 0x10203);
-    edit.put64(24, -2);
-    edit.put(32, new byte[] {1, 2});
-    assertThat(edit.u8(16)).isEqualTo(0xff);
-    assertThat(edit.u16(18)).isEqualTo(0x0203);
-    assertThat(edit.u32(28)).isEqualTo(0xffff_fffeL);
-    assertThat(edit.slice(32, 2, "part").u16(0)).isEqualTo(0x0102);
-    assertThat(edit.slice(32, 2, "part").position()).isEqualTo(BLOCK + 32);
+  void theTextOfABufferHasItsState() throws ErrnoException {
+    Buf buf = blocks.get(1);
+    assertThat(buf).hasToString("buffer 1024+1024, 1 references");
+    assertThat(blocks.read(1)).isSameAs(buf);
+    assertThat(buf).hasToString("buffer 1024+1024 leaf, 2 references");
+    assertThat(buf.tryLock(task)).isTrue();
+    buf.pin();
+    TestBlocks.change(buf, 7);
+    assertThat(buf).hasToString("buffer 1024+1024 leaf, 4 references, locked, pinned, dirty");
+    buf.unpin();
+    buf.stale();
+    assertThat(buf).hasToString("buffer 1024+1024 leaf, 2 references, locked, stale");
     buf.unlock();
     buf.release();
+    buf.release();
+  }
+
+  @Test
+  void aTaskThatTriedTheLockAndHasItIsToldOfDamageToo() throws ErrnoException {
+    Buf buf = blocks.read(1);
+    assertThat(buf.tryLock(task)).isTrue();
+    assertErrno(
+        () -> buf.lock(task),
+        Errno.EUCLEAN,
+        "block at byte 1024: two structures of one change claim it");
+    buf.unlock();
+    buf.release();
+  }
+
+  /** The fast path of a reader takes contents of one piece and of the same type. */
+  @Test
+  void aHitWithoutAReferenceNeedsTheTypeAndOnePiece() throws ErrnoException {
+    Buf buf = blocks.get(1);
+    assertThat(buf.dataOf(LEAF)).isNull();
+    blocks.read(1).release();
+    assertThat(buf.dataOf(LEAF)).isSameAs(buf.data());
+    assertThat(buf.dataOf(NODE)).isNull();
+    buf.release();
+    Buf pieces =
+        blocks.space.readPieces(
+            task, new long[] {2 * BLOCK, 512, 2 * BLOCK + 512, 512}, LEAF, () -> "it");
+    assertThat(pieces.data().i32(VALUE)).isEqualTo(2);
+    assertThat(pieces.dataOf(LEAF)).isNull();
+    pieces.release();
   }
 }
