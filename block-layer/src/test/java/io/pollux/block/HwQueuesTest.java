@@ -106,6 +106,38 @@ class HwQueuesTest extends RigTest {
     disk.releaseAll();
   }
 
+  /** The plug of the waiting task may hold the requests that must complete first. */
+  @Test
+  void aWaitForATagFlushesThePlug() throws InterruptedException {
+    use(new TagSet(1, 1, 1, true), PLAIN);
+    submit("a", READ, 0, 1);
+    AtomicInteger flushed = new AtomicInteger();
+    Thread other =
+        new Thread(
+            () -> {
+              UserProcess process = new UserProcess();
+              Task current = process.newTask();
+              assertThat(current.enterKernel()).isTrue();
+              Plug plug = new Plug();
+              plug.start(current);
+              plug.setCallback(flushed::getAndIncrement);
+              Bio bio = Bio.alloc(current, rig.device(), 0, READ, Bio::put, null);
+              assertThat(bio.addMemory(memory, 512)).isTrue();
+              rig.device().submitBio(current, bio);
+              plug.finish(current);
+              current.leaveKernel();
+              process.exit();
+            });
+    other.start();
+    while (other.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
+    }
+    assertThat(flushed).hasValue(1);
+    disk.release(0);
+    other.join();
+    disk.releaseAll();
+  }
+
   @Test
   void aPolledBioThatWaitsForATagPollsForItself() {
     use(new TagSet(1, 1, 1, true), PLAIN);

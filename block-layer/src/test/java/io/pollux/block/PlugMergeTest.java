@@ -161,4 +161,45 @@ class PlugMergeTest extends RigTest {
       assertThat(each.queue().stats().reads()).isEqualTo(2);
     }
   }
+
+  @Test
+  void contiguousWritesAreMergedOnAPolledQueueToo() {
+    plug.start(task);
+    int cookie = submit("a", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_HIPRI, 0, 8);
+    assertThat(cookie >> 16).isEqualTo(1);
+    assertThat(submit("b", BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_HIPRI, 8, 4)).isEqualTo(cookie);
+    plug.finish(task);
+    assertThat(disk.held()).map(Held::line).containsExactly("write 0+12");
+    disk.release(0);
+    assertThat(queue().blkPoll(cookie, false)).isEqualTo(1);
+    assertThat(queue().stats().writeMerges()).isEqualTo(1);
+  }
+
+  /** Two queues whose numbers are 16 apart share a list: the second one flushes the first. */
+  @Test
+  void theListsOfAPlugCountTheirRequestsTogether() {
+    BlockDevice[] disks = new BlockDevice[17];
+    for (int i = 0; i < disks.length; i++) {
+      disks[i] = disk.disk(TAGS, PLAIN);
+    }
+    plug.start(task);
+    for (int i = 0; i < 10; i++) {
+      rig.use(disks[0]);
+      submit("a", READ, 4L * i, 1);
+    }
+    rig.use(disks[1]);
+    submit("b", READ, 100, 1);
+    assertThat(disk.held()).as("each queue has its own list").isEmpty();
+    rig.use(disks[16]);
+    submit("c", READ, 200, 1);
+    assertThat(disk.held()).as("those of the first queue").hasSize(10);
+    for (int i = 3; i < 32; i++) {
+      submit("c", READ, 200 + 2L * i, 1);
+    }
+    assertThat(disk.held()).as("31 requests are held").hasSize(10);
+    submit("c", READ, 300, 1);
+    assertThat(disk.held()).hasSize(10 + 32);
+    plug.finish(task);
+    disk.releaseAll();
+  }
 }

@@ -3,66 +3,46 @@ package io.pollux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.pollux.block.fixture.BlockRig;
+import io.pollux.core.Debug;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A driver completes several requests of one hardware queue together. */
 @Timeout(60)
-class CompletionChainTest implements BlkMqOps {
+class HwCtxTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
   private static final int WRITE = BlkTypes.REQ_OP_WRITE;
   private static final long MS = 1_000_000;
   private static final QueueLimits PLAIN =
       QueueLimits.of(512).withWriteCache(false, false).withDiscard(512, 64, 64);
 
-  private final List<Request> arrived = new ArrayList<>();
+  private final CollectingDriver driver = new CollectingDriver();
+  private final List<Request> arrived = driver.arrived();
   private long nanos;
   private final BlockRig rig = new BlockRig(device(PLAIN));
 
   private BlockDevice device(QueueLimits limits) {
     TagSet tags = new TagSet(2, 1, 200, true);
     return new BlockDevice(
-        "disk", 1, 1 << 20, false, new RequestQueue(this, tags, limits, () -> nanos));
-  }
-
-  @Override
-  public void queueRqs(HwCtx hctx, Request chain) {
-    @Nullable Request following = chain;
-    while (following != null) {
-      Request request = following;
-      following = request.next();
-      request.setNext(null);
-      arrived.add(request);
-    }
-  }
-
-  @Override
-  public int poll(HwCtx hctx) {
-    return 0;
+        "disk", 1, 1 << 20, false, new RequestQueue(driver, tags, limits, () -> nanos));
   }
 
   @AfterEach
   void end() {
     rig.close();
-  }
-
-  /** Completes requests, in an order of their numbers of arrival. Returns how many. */
-  private int complete(int... order) {
-    for (int i = 0; i < order.length - 1; i++) {
-      arrived.get(order[i]).setNext(arrived.get(order[i + 1]));
-    }
-    Request first = arrived.get(order[0]);
-    return first.hctx().completeAll(first);
   }
 
   @Test
@@ -76,7 +56,7 @@ class CompletionChainTest implements BlkMqOps {
     rig.submit("d", READ, 64, 8);
     arrived.get(0).setStatus(-Errno.EIO);
     arrived.get(2).setStatus(-Errno.ENOSPC);
-    assertThat(complete(0, 1, 2)).isEqualTo(3);
+    assertThat(driver.complete(0, 1, 2)).isEqualTo(3);
     assertThat(rig.ended())
         .containsExactly("a " + -Errno.EIO, "b " + -Errno.EIO, "c 0", "d " + -Errno.ENOSPC);
   }
@@ -92,7 +72,7 @@ class CompletionChainTest implements BlkMqOps {
     rig.device().submitBio(rig.task(), discard);
     rig.submit("e", WRITE, 96, 1);
     nanos += 5 * MS;
-    assertThat(complete(0, 1, 2, 3, 4)).isEqualTo(5);
+    assertThat(driver.complete(0, 1, 2, 3, 4)).isEqualTo(5);
     DiskStats stats = rig.device().queue().stats();
     assertThat(stats.reads()).isEqualTo(2);
     assertThat(stats.readSectors()).isEqualTo(12);
@@ -115,7 +95,8 @@ class CompletionChainTest implements BlkMqOps {
     }
     List<Integer> order = new ArrayList<>(IntStream.range(0, 200).boxed().toList());
     Collections.shuffle(order, new Random(7));
-    assertThat(complete(order.stream().mapToInt(Integer::intValue).toArray())).isEqualTo(200);
+    assertThat(driver.complete(order.stream().mapToInt(Integer::intValue).toArray()))
+        .isEqualTo(200);
     assertThat(rig.device().queue().busyTags()).isZero();
     assertThat(rig.ended())
         .containsExactlyElementsOf(order.stream().map(i -> "bio" + i + " 0").toList());
@@ -129,13 +110,13 @@ class CompletionChainTest implements BlkMqOps {
     rig.submit("a", WRITE | BlkTypes.REQ_FUA, 8, 8);
     rig.submit("b", WRITE, 32, 8);
     rig.submit("c", WRITE | BlkTypes.REQ_FUA, 64, 8);
-    assertThat(complete(0, 1, 2)).isEqualTo(3);
+    assertThat(driver.complete(0, 1, 2)).isEqualTo(3);
     assertThat(rig.ended()).containsExactly("b 0");
     assertThat(arrived.subList(3, 5))
         .extracting(each -> each.bio().op())
         .containsExactly(BlkTypes.REQ_OP_FLUSH, BlkTypes.REQ_OP_FLUSH);
     assertThat(arrived.get(3)).isSameAs(arrived.get(0));
-    assertThat(complete(3, 4)).isEqualTo(2);
+    assertThat(driver.complete(3, 4)).isEqualTo(2);
     assertThat(rig.ended()).containsExactly("b 0", "a 0", "c 0");
     assertThat(rig.device().queue().stats().writes()).isEqualTo(3);
   }
@@ -146,7 +127,7 @@ class CompletionChainTest implements BlkMqOps {
     rig.submit("a", READ, 0, 1);
     rig.submit("b", READ | BlkTypes.REQ_HIPRI, 8, 1);
     HwCtx hctx = arrived.get(0).hctx();
-    assertThatThrownBy(() -> complete(0, 1))
+    assertThatThrownBy(() -> driver.complete(0, 1))
         .isInstanceOf(AssertionError.class)
         .hasMessage("a request of another queue");
     assertThatThrownBy(() -> hctx.putTags(0, 1L << 63))
@@ -155,22 +136,30 @@ class CompletionChainTest implements BlkMqOps {
     rig.use(device(PLAIN));
   }
 
-  /** A driver may keep a number in a request, and reads the request's size and parts. */
+  /** The end_io of a bio runs in completion context, on the thread that completes. */
   @Test
-  void aRequestHasTheSumsOfItsBios() {
-    Plug plug = new Plug();
-    plug.start(rig.task());
-    rig.submit("a", READ, 0, 1, 2);
-    rig.submit("b", READ, 3, 5);
-    plug.finish(rig.task());
-    Request request = arrived.get(0);
-    assertThat(request.bytes()).isEqualTo(8 * 512);
-    assertThat(request.segments()).isEqualTo(3);
-    assertThat(request.driverData()).isZero();
-    request.setDriverData(77);
-    assertThat(request.driverData()).isEqualTo(77);
-    assertThat(request.isInFlight()).isTrue();
-    request.complete(0);
-    assertThat(request.isInFlight()).isFalse();
+  void anEndIoMayNotSleep() {
+    Assumptions.assumeTrue(Debug.ON);
+    List<Throwable> thrown = new ArrayList<>();
+    for (int sector : new int[] {0, 64}) {
+      Bio bio =
+          Bio.alloc(
+              rig.task(),
+              rig.device(),
+              sector,
+              READ,
+              done -> {
+                thrown.add(Objects.requireNonNull(catchThrowable(LockOrder::maySleep)));
+                done.put();
+              },
+              null);
+      assertThat(bio.addMemory(rig.memory(), 512)).isTrue();
+      rig.device().submitBio(rig.task(), bio);
+    }
+    assertThat(driver.complete(0, 1)).isEqualTo(2);
+    assertThat(thrown)
+        .hasSize(2)
+        .allMatch(each -> each.getMessage().endsWith("sleeps while it completes a request"));
+    LockOrder.maySleep(); // no longer
   }
 }
