@@ -50,7 +50,7 @@ class BioSplitTest extends RigTest {
 
   @Test
   void soThatPiecesBeginAtPhysicalBlocks() {
-    use(TAGS, PLAIN.withPhysicalBlockSize(4096).withTransfer(20, 256, 0));
+    use(TAGS, PLAIN.withPhysicalBlockSize(4096).withTransfer(19, 256, 0));
     submit("a", BlkTypes.REQ_OP_READ, 1, 40);
     assertThat(disk.held()).map(Held::line).containsExactly("read 1+15", "read 16+16", "read 32+9");
     disk.releaseAll();

@@ -116,4 +116,14 @@ class BlockDeviceTest extends RigTest {
     submit("more", BlkTypes.REQ_OP_READ, 0, sectors + 1);
     assertThat(rig.ended()).containsExactly("all 0", "more " + -Errno.EIO);
   }
+
+  @Test
+  void aFlushReturnsTheErrorOfTheDisk() {
+    use(TAGS, PLAIN.withWriteCache(true, false));
+    disk.letThrough();
+    assertThat(rig.device().flushAndWait(task)).isZero();
+    assertThat(disk.flushes()).isEqualTo(1);
+    disk.failEach(BlkTypes.REQ_OP_FLUSH);
+    assertThat(rig.device().flushAndWait(task)).isEqualTo(-Errno.EIO);
+  }
 }

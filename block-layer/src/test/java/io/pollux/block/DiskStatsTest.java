@@ -13,8 +13,8 @@ class DiskStatsTest extends RigTest {
 
   @Test
   void eachFieldCountsItsOwn() {
-    use(TAGS, PLAIN.withDiscard(512, 64, 64));
     advance(1000 * MS);
+    use(TAGS, PLAIN.withDiscard(512, 64, 64));
     submit("read", BlkTypes.REQ_OP_READ, 0, 8);
     advance(10 * MS);
     submit("write", BlkTypes.REQ_OP_WRITE, 16, 4);

@@ -159,7 +159,8 @@ class HwCtxTest {
     assertThat(driver.complete(0, 1)).isEqualTo(2);
     assertThat(thrown)
         .hasSize(2)
-        .allMatch(each -> each.getMessage().endsWith("sleeps while it completes a request"));
+        .allSatisfy(
+            each -> assertThat(each).hasMessageEndingWith("sleeps while it completes a request"));
     LockOrder.maySleep(); // no longer
   }
 }

@@ -63,6 +63,8 @@ class HwQueuesTest extends RigTest {
   void withoutPolledQueuesNothingIsPolled() {
     use(new TagSet(1, 0, 1, true), PLAIN);
     int cookie = submit("a", READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 1);
+    assertThat(disk.held().getFirst().has(BlkTypes.REQ_HIPRI)).isFalse();
+    assertThat(disk.held().getFirst().has(BlkTypes.REQ_NOWAIT)).isTrue();
     assertThat(queue().canPoll(cookie)).isFalse();
     assertThat(queue().blkPoll(cookie, true)).isZero();
     submit("b", READ | BlkTypes.REQ_HIPRI_ASYNC, 0, 1);
@@ -82,6 +84,20 @@ class HwQueuesTest extends RigTest {
     disk.releaseAll();
     assertThat(queue().blkPoll(cookie, true)).isEqualTo(1);
     assertThat(rig.ended()).contains("a 0", "c 0");
+  }
+
+  @Test
+  void noTagFreeIsEagainInsideAPlugToo() {
+    use(new TagSet(1, 1, 1, true), PLAIN);
+    Plug plug = new Plug();
+    plug.start(task);
+    submit("a", READ, 0, 1);
+    assertThat(submit("b", READ | BlkTypes.REQ_NOWAIT, 8, 1)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
+    assertThat(rig.ended()).containsExactly("b " + -Errno.EAGAIN);
+    assertThat(disk.held()).as("the plug still holds the other").isEmpty();
+    plug.finish(task);
+    disk.release(0);
+    assertThat(rig.ended()).endsWith("a 0");
   }
 
   @Test

@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class RequestTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
-  private static final int DURABLE =
-      BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH;
+  private static final int WRITE = BlkTypes.REQ_OP_WRITE;
+  private static final int DURABLE = WRITE | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH;
 
   private final CollectingDriver driver = new CollectingDriver();
   private final BlockRig rig = new BlockRig(device());
@@ -66,6 +66,7 @@ class RequestTest {
     assertThat(driver.arrived()).containsExactly(request, request);
     assertThat(request.bytes()).isEqualTo(8 * 512);
     assertThat(request.bio().sector()).isEqualTo(8);
+    assertThat(request.bio().opf()).as("the flushes are done apart").isEqualTo(WRITE);
     assertThat(request.isInFlight()).isTrue();
     assertThat(completeLast(0)).isEqualTo(BlkTypes.REQ_OP_WRITE);
     assertThat(driver.arrived()).containsExactly(request, request, request);

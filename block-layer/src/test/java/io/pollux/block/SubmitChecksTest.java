@@ -14,7 +14,9 @@ class SubmitChecksTest extends RigTest {
 
   @Test
   void beyondTheEndOfTheDevice() {
-    submit("over", BlkTypes.REQ_OP_READ, SECTORS - 1, 2);
+    assertThat(submit("over", BlkTypes.REQ_OP_READ, SECTORS - 1, 2))
+        .as("nothing to poll for")
+        .isEqualTo(BlkTypes.BLK_QC_T_NONE);
     submit("behind", BlkTypes.REQ_OP_READ, SECTORS, 1);
     submit("negative", BlkTypes.REQ_OP_READ, -8, 1);
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, SECTORS - 1, 2);
@@ -32,7 +34,7 @@ class SubmitChecksTest extends RigTest {
   @Test
   void aReadOnlyDeviceIsNotChanged() {
     rig.use(disk.disk(TAGS, PLAIN.withDiscard(512, 8, 8).withWriteCache(true, false), true));
-    submit("write", BlkTypes.REQ_OP_WRITE, 0, 8);
+    assertThat(submit("write", BlkTypes.REQ_OP_WRITE, 0, 8)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
     submitRange("discard", BlkTypes.REQ_OP_DISCARD, 0, 8);
     submitRange("zero", BlkTypes.REQ_OP_WRITE_ZEROES, 0, 8);
     assertThat(rig.ended())

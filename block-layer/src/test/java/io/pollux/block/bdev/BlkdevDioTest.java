@@ -114,7 +114,7 @@ class BlkdevDioTest {
     assertThat(results).isEmpty();
     assertThat(process.mm().pinnedPages()).as("of the bio in flight").isEqualTo(MIB / PAGE);
     disk.release(0);
-    assertThat(results).containsExactly((long) 3 * MIB);
+    assertThat(results).containsExactly(3L * MIB);
     assertThat(iocb.kiPos).isEqualTo(3 * MIB);
     file.fput(current);
   }
