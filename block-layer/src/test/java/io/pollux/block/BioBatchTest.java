@@ -4,6 +4,7 @@ package io.pollux.block;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.fixture.HeldDisk.Held;
+import io.pollux.block.fixture.RecordingDriver;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.uapi.Errno;
 import java.util.ArrayList;
@@ -44,6 +45,20 @@ class BioBatchTest extends RigTest {
     next.add(task, 0, memory, PAGE);
     assertThat(next.await(task)).isZero();
     assertThat(BioBatch.get(task, rig.device(), BlkTypes.REQ_OP_READ).await(task)).isZero();
+  }
+
+  @Test
+  void theBiosOfABatchReachTheDriverInOneCall() {
+    RecordingDriver driver = new RecordingDriver().completingAtOnce();
+    BlockDevice recorded = driver.disk("recorded", DISK_BYTES);
+    BioBatch batch = BioBatch.get(task, recorded, BlkTypes.REQ_OP_READ);
+    for (int page : new int[] {2, 4, 6}) {
+      batch.add(task, (long) page * PAGE, memory, PAGE);
+    }
+    assertThat(driver.calls()).isEmpty();
+    assertThat(batch.await(task)).isZero();
+    assertThat(driver.calls()).containsExactly(3);
+    assertThat(task.plug()).isNull();
   }
 
   /** A driver of a large disk that completes discards at once. */
