@@ -136,7 +136,7 @@ class BenchCommandTest {
   @Test
   void nothingIsAllocatedPerIo() throws IOException, InterruptedException {
     CommandLineRun run =
-        CommandLineRun.of(
+        CommandLineRun.optimized(
             "bench", "--disk", "null", "--no-verify", "--runtime", "3", "--json", "-");
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(Double.parseDouble(members(run.out()).getOrDefault("allocatedBytesPerIo", "")))

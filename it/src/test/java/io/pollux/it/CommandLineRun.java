@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What a command of the command line did, in a process of its own, run from what this build made.
+ * What a command of {@code bin/pollux} did, in a process of its own, from the jars of this build.
  *
  * @param status the exit status
  * @param out standard output
@@ -21,32 +21,27 @@ import java.util.concurrent.TimeUnit;
 record CommandLineRun(int status, String out, String err) {
   private static final long SECONDS = 120;
 
-  /** Runs bin/pollux's program with arguments. */
+  /** Runs {@code bin/pollux} with arguments. The first compiler is enough for so short a run. */
   static CommandLineRun of(String... arguments) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-ea:io.pollux...", "-XX:+UseSerialGC", "-Xmx1g"));
-    String modules = System.getProperty("jdk.module.path");
-    if (modules == null) {
-      command.addAll(
-          List.of(
-              "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path")));
-      command.add("io.pollux.tools.Pollux");
-    } else {
-      command.add(
-          "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
-      command.addAll(
-          List.of("--module-path", modules, "--module", "io.pollux.tools/io.pollux.tools.Pollux"));
-    }
+    return run(ExecRun.SHORT_RUN, arguments);
+  }
+
+  /** Runs {@code bin/pollux} with arguments, with both compilers, for a test that measures. */
+  static CommandLineRun optimized(String... arguments) throws IOException, InterruptedException {
+    return run("", arguments);
+  }
+
+  private static CommandLineRun run(String options, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(Repository.pollux().toString()));
     command.addAll(List.of(arguments));
     Path out = Files.createTempFile("pollux-out", ".txt");
     Path err = Files.createTempFile("pollux-err", ".txt");
     try {
-      Process process =
-          new ProcessBuilder(command)
-              .redirectOutput(out.toFile())
-              .redirectError(err.toFile())
-              .start();
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+      builder.environment().put("POLLUX_JAVA_OPTS", options);
+      Process process = builder.start();
       try {
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS))
             .as("%s ends", List.of(arguments))

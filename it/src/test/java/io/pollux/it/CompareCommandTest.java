@@ -95,7 +95,7 @@ class CompareCommandTest {
     Oracles.needLoopMounts("xfs");
 
     CommandLineRun run =
-        CommandLineRun.of(
+        CommandLineRun.optimized(
             "compare",
             "--here",
             "--rounds",

@@ -195,18 +195,7 @@ class CopyOutTest {
   /** The bytes get there by the process's own arguments. */
   @Test
   void namesThatAreNotUtf8AreTakenFromTheCommandLine() throws IOException, InterruptedException {
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    String modules = System.getProperty("jdk.module.path");
-    String run =
-        modules == null
-            ? " --enable-native-access=ALL-UNNAMED -cp '"
-                + System.getProperty("java.class.path")
-                + "' io.pollux.tools.Pollux "
-            : " --enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools"
-                  + " --module-path '"
-                + modules
-                + "' --module io.pollux.tools/io.pollux.tools.Pollux ";
-    String pollux = java + " -XX:+UseSerialGC" + run;
+    String pollux = "POLLUX_JAVA_OPTS=" + ExecRun.SHORT_RUN + " " + Repository.pollux() + " ";
     assertThat(
             sh(
                 "export LC_ALL=C.UTF-8; "

@@ -23,8 +23,8 @@ import java.util.concurrent.TimeUnit;
 public record ExecRun(int status, String out, String err) {
   private static final int SECONDS = 180;
 
-  /** Options for two virtual machines that live for a second: the first compiler is enough. */
-  private static final String SHORT_RUN = "-XX:TieredStopAtLevel=1";
+  /** Options for a virtual machine that lives for a second: the first compiler is enough. */
+  static final String SHORT_RUN = "-XX:TieredStopAtLevel=1";
 
   /** Environments of programs, by the options of exec. */
   private static final Map<List<String>, Map<String, String>> ENVIRONMENTS = new HashMap<>();
@@ -55,7 +55,11 @@ public record ExecRun(int status, String out, String err) {
    * @param line as in {@link #of(String)}; the program is a path
    */
   static ExecRun direct(String line) throws IOException, InterruptedException {
-    List<String> words = List.of(line.split(" "));
+    return direct(List.of(line.split(" ")));
+  }
+
+  /** As {@link #direct(String)}, of words that may have spaces in them. */
+  static ExecRun direct(List<String> words) throws IOException, InterruptedException {
     int program = words.indexOf("--") + 1;
     List<String> options = words.subList(0, program);
     Map<String, String> environment;
