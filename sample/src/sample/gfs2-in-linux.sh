@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # gfs2-in-linux.sh - has a GFS2 image filled or read by Linux, on a machine whose own kernel has no GFS2: Debian's kernel runs
-# in an emulator, and needs 10 to 20 seconds to start and stop.
+# in an emulator, and needs 5 to 10 seconds to start and stop.
 #
-#   gfs2-in-linux.sh [-r] [-c] [-t SECONDS] IMAGE SCRIPT [OUT-DIRECTORY]
+#   gfs2-in-linux.sh [-r] [-c] [-t SECONDS] [-a SCRIPT] IMAGE SCRIPT [OUT-DIRECTORY]
 #   gfs2-in-linux.sh [-t SECONDS] IMAGE             prints the SHA-256 sum of every regular file that is no longer than 16 MiB
 #
 # SCRIPT is run by bash in there, in the root directory of the mounted filesystem. It has bash, perl (perl-base), GNU coreutils
 # and findutils, and busybox. What it writes into $OUT comes back into OUT-DIRECTORY, its own output goes to standard error.
 #   -r  mount read-only, on a disk that can't be written
+#   -a  after SCRIPT is done, unmount, mount read-only on a disk that can't be written, and run this script in the same way
 #   -c  crash when SCRIPT is done: no unmount, so that the journal is left as it is
 #   -t  give up after so long (default 600)
 # The kernel is, in this order: the tree in $GFS2_KERNEL (with boot/vmlinuz-* and lib/modules in it, as a package unpacks), one
@@ -27,10 +28,11 @@ readonly MODULES="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
 readonly PROGRAMS="bash perl find xargs sha256sum sort touch stat truncate fallocate mknod mkfifo ln mkdir rm mv cp dd chmod
     chown sed seq tar gzip base64 sync printf wc head tail"
 
-read_only=0 crash=0 timeout=600
-while getopts rct:h option; do
+read_only=0 crash=0 timeout=600 after=
+while getopts ra:ct:h option; do
     case $option in
         r) read_only=1 ;;
+        a) after=$OPTARG ;;
         c) crash=1 ;;
         t) timeout=$OPTARG ;;
         *) usage ;;
@@ -40,7 +42,9 @@ shift $((OPTIND - 1))
 [ $# -ge 1 ] && [ $# -le 3 ] || usage
 image=$1 script=${2:-} out=${3:-}
 [ -f "$image" ] || die "there is no image $image"
-[ -z "$script" ] || [ -f "$script" ] || die "there is no script $script"
+for file in "$script" "$after"; do
+    [ -z "$file" ] || [ -f "$file" ] || die "there is no script $file"
+done
 case $timeout in *[!0-9]* | '') die "-t takes a number of seconds" ;; esac
 for tool in qemu-system-x86_64 busybox perl; do
     command -v "$tool" > /dev/null || die "cannot find $tool (Debian: apt-get install qemu-system-x86 busybox-static perl)"
@@ -99,6 +103,24 @@ download_kernel() {
 find_kernel || { download_kernel; find_kernel; } || die "there is no GFS2 in the kernel that was downloaded"
 [ -r "$tree/boot/vmlinuz-$version" ] || die "cannot read $tree/boot/vmlinuz-$version"
 
+# Answers in $kernel what the emulator starts: the kernel as it is once unpacked, where that can be started, because the emulated
+# processor unpacks it in as much time as it needs for the rest of the start.
+unpack_kernel() {
+    kernel=$tree/boot/vmlinuz-$version
+    grep -qs '^CONFIG_PVH=y' "$tree/boot/config-$version" || return 0
+    # Documentation/x86/boot.rst: setup_sects, payload_offset and payload_length; the size of the unpacked kernel ends the payload
+    perl -0777 -ne '
+        print substr($_, (ord(substr($_, 0x1f1, 1)) + 1) * 512 + unpack("V", substr($_, 0x248, 4)),
+                     unpack("V", substr($_, 0x24c, 4)) - 4)' "$kernel" > "$scratch/packed"
+    case $(head -c 4 "$scratch/packed" | base64) in
+        /Td6WA==) xz -dc --single-stream "$scratch/packed" ;;
+        KLUv/Q==) zstd -qdc "$scratch/packed" ;;
+        *)        return 0 ;;
+    esac > "$scratch/vmlinux" 2> /dev/null || return 0
+    kernel=$scratch/vmlinux
+}
+unpack_kernel
+
 # ------------------------------------------------------------------------------------------------ what runs in there
 
 root=$scratch/root
@@ -132,6 +154,7 @@ perl_base=$(perl -MConfig -e 'print +(grep { m{/perl-base$} } @INC)[0] // $Confi
 mkdir -p "$root${perl_base%/*}"
 cp -rL "$perl_base" "$root${perl_base%/*}/"
 
+[ -z "$after" ] || cp "$after" "$root/after"
 if [ -n "$script" ]; then
     cp "$script" "$root/script"
 else
@@ -165,8 +188,17 @@ cd /mnt
 echo "=== pollux script"
 bash /script < /dev/null 2>&1
 status=\$?
-echo "=== pollux script ends"
 cd /
+if [ \$status = 0 ] && [ -f /after ]; then
+    umount /mnt || say_status 6
+    blockdev --setro /dev/vda
+    mount -t gfs2 -o lockproto=lock_nolock,ro,spectator /dev/vda /mnt || { dmesg | tail -n 20; say_status 4; }
+    cd /mnt
+    bash /after < /dev/null 2>&1
+    status=\$?
+    cd /
+fi
+echo "=== pollux script ends"
 [ \$status = 0 ] || say_status 5
 if [ $crash = 1 ]; then
     echo "=== pollux output"
@@ -188,8 +220,8 @@ if [ "$read_only" = 1 ]; then access=on; else access=off; fi
 case $image in *,*) die "the emulator takes no comma in the name of an image: $image" ;; esac
 : > "$scratch/console"
 qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 1 -m 1024 -nodefaults -display none -no-reboot \
-    -kernel "$tree/boot/vmlinuz-$version" -initrd "$scratch/initramfs" \
-    -append "console=ttyS0 quiet loglevel=3 panic=-1 tsc=reliable" \
+    -kernel "$kernel" -initrd "$scratch/initramfs" \
+    -append "console=ttyS0 quiet loglevel=3 panic=-1 tsc=reliable mitigations=off" \
     -chardev "file,id=console,path=$scratch/console" -serial chardev:console \
     -drive "file=$image,format=raw,if=none,id=disk,cache=unsafe,read-only=$access" -device virtio-blk-pci,drive=disk \
     2> "$scratch/qemu.log" &
