@@ -118,7 +118,7 @@ final class ExecMkfsTest {
       throws IOException, InterruptedException {
     String disk = "/pollux/dev/file0";
     ExecRun run =
-        ExecRun.of(
+        ExecRun.direct(
             words(
                 "--fs none --disk file --image "
                     + image

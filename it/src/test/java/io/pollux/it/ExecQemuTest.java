@@ -41,7 +41,7 @@ final class ExecQemuTest {
 
   private static void qemu(String target, String line) throws IOException, InterruptedException {
     Oracles.needPrograms("qemu-utils", "qemu-img", "qemu-io");
-    ExecRun run = ExecRun.of(target + line).succeeded();
+    ExecRun run = ExecRun.direct(target + line).succeeded();
     assertThat(run.out() + run.err())
         .as(line)
         .doesNotContainIgnoringCase("error", "fail", "mismatch", "pollux:");
@@ -104,7 +104,7 @@ final class ExecQemuTest {
     }
     line.add("/pollux/dev/ram0");
     Oracles.needPrograms("qemu-utils", "qemu-io");
-    ExecRun run = ExecRun.of(line).succeeded();
+    ExecRun run = ExecRun.direct(line).succeeded();
     assertThat(run.out() + run.err())
         .contains("read 1048576/1048576")
         .doesNotContainIgnoringCase("failed", "pollux:");

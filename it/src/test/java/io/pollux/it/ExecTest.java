@@ -47,13 +47,16 @@ final class ExecTest {
     return CProgram.compile(name);
   }
 
+  private static final String FIO =
+      "fio --name=t --thread --group_reporting --verify_state_save=0 ";
+
   private static void fio(String target, String options) throws IOException, InterruptedException {
     Oracles.needPrograms("fio", "fio");
-    ExecRun run =
-        ExecRun.of(
-                target + "fio --name=t --thread --group_reporting --verify_state_save=0 " + options)
-            .succeeded();
-    assertThat(run.out()).contains("err= 0", "Run status group 0");
+    assertFioIsContent(ExecRun.direct(target + FIO + options));
+  }
+
+  private static void assertFioIsContent(ExecRun run) {
+    assertThat(run.succeeded().out()).contains("err= 0", "Run status group 0");
     assertThat(run.err()).as("what fio complains of").doesNotContain("fio:", "pollux:");
   }
 
@@ -105,13 +108,18 @@ final class ExecTest {
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
       file.setLength(16 << 20);
     }
-    fio(
-        "--fs none --disk file --image " + image + " -- ",
-        "--filename=/pollux/dev/file0 --rw=randrw --bs=4k --size=16M --verify=crc32c"
-            + " --verify_fatal=1 --ioengine="
-            + engine
-            + " --direct="
-            + direct);
+    Oracles.needPrograms("fio", "fio");
+    assertFioIsContent(
+        ExecRun.of(
+            "--fs none --disk file --image "
+                + image
+                + " -- "
+                + FIO
+                + "--filename=/pollux/dev/file0 --rw=randrw --bs=4k --size=16M --verify=crc32c"
+                + " --verify_fatal=1 --ioengine="
+                + engine
+                + " --direct="
+                + direct));
   }
 
   @Test
@@ -186,7 +194,7 @@ final class ExecTest {
   void aRingProgramReadsThroughRings(String options) throws Exception {
     Path program = compile("aio-ring").file();
     String line = "-- " + program + " -r 1 -V " + options + " /pollux/main.dat";
-    ExecRun run = ExecRun.of(line.replaceAll(" +", " ")).succeeded();
+    ExecRun run = ExecRun.direct(line.replaceAll(" +", " ")).succeeded();
     assertThat(run.out()).contains("IOPS=", "total: ");
   }
 
@@ -254,7 +262,8 @@ final class ExecTest {
   void pendingPollsTakeNoneOfTheProgramsDescriptors(int limit) throws Exception {
     String line = "ulimit -n " + limit + "; exec " + compile("host-files").file() + " many " + dir;
     ExecRun run =
-        ExecRun.of(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line)).succeeded();
+        ExecRun.direct(List.of("--fs", "none", "--size", "64M", "--", "sh", "-c", line))
+            .succeeded();
     assertThat(run.out()).isEqualTo("many: 0 differences\n");
     assertThat(run.err()).isEmpty();
   }
@@ -302,13 +311,7 @@ final class ExecTest {
     }
     Files.write(file, bytes);
     ExecRun run =
-        ExecRun.of(
-            "--fs none --size 64M -- "
-                + compile("aio-ring").file()
-                + " -r 1 -V "
-                + options
-                + " "
-                + file);
+        ExecRun.direct(DEVICE + compile("aio-ring").file() + " -r 1 -V " + options + " " + file);
     assertThat(run.succeeded().out()).contains("IOPS=", "total: ");
   }
 
@@ -423,7 +426,7 @@ final class ExecTest {
   private void libaioCases(String numbers, String path, int status, String said)
       throws IOException, InterruptedException {
     String program = compile("libaio-cases").file() + " " + numbers.replace(' ', ',');
-    ExecRun run = ExecRun.of("--fs none --size 256M -- " + program + " " + path);
+    ExecRun run = ExecRun.direct("--fs none --size 256M -- " + program + " " + path);
     assertThat(run.out().lines().map(line -> line.replaceAll("(" + said + ").*", "$1")))
         .as(run.err())
         .containsExactly(
