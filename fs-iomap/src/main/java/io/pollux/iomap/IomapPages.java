@@ -4,6 +4,7 @@ package io.pollux.iomap;
 import io.pollux.block.BioBatch;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.core.Oops;
 import io.pollux.core.filemap.PageIo;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.Slab;
@@ -103,16 +104,17 @@ public final class IomapPages implements PageIo {
       int done = 0;
       while (done < bytes) { // each step advances by at least one byte
         long pos = start + done;
-        int result = pages.ops.iomapBegin(current, pages.inode, pos, bytes - done, 0, iomap);
+        int result = map(current, pages, pos, bytes - done, iomap);
         if (result != 0) {
           return result;
         }
-        iomap.checkCovers(pos);
         long behind = iomap.offset() + iomap.length() - pos;
         int stop = (int) Math.min(bytes, done + behind);
+        assert stop > done : "an extent without a byte of the range";
         while (done < stop) { // page by page
           int step =
               Math.min(stop - done, HostMemory.PAGE_SIZE - (done & (HostMemory.PAGE_SIZE - 1)));
+          assert step > 0 : step;
           result = write ? drain(current, iomap, done, step) : fill(current, iomap, done, step);
           if (result != 0) {
             return result;
@@ -121,6 +123,23 @@ public final class IomapPages implements PageIo {
         }
       }
       return 0;
+    }
+
+    /**
+     * Maps the extent at a position. A mapping that throws fails the transfer: bios in flight use
+     * the pages, and {@link #await} must wait for them. Returns 0 or a negative errno.
+     */
+    private static int map(Task current, IomapPages pages, long pos, int length, Iomap iomap) {
+      try {
+        int result = pages.ops.iomapBegin(current, pages.inode, pos, length, 0, iomap);
+        if (result == 0) {
+          iomap.checkCovers(pos);
+        }
+        return result;
+      } catch (Throwable e) {
+        Oops.report("the mapping of a file", e, "the transfer of its pages fails with EIO");
+        return -Errno.EIO;
+      }
     }
 
     /** The address of a byte of the run. */
