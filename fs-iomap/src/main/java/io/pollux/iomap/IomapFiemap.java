@@ -84,7 +84,7 @@ public final class IomapFiemap {
     int result = 0;
     for (long steps = 0; pos < to && result == 0; steps++) { // each step advances by one extent
       result =
-          steps > most
+          steps >= most
               ? -Errno.EIO
               : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
       if (result == 0) {

@@ -64,7 +64,7 @@ public final class IomapSeek {
     long pos = offset;
     long result = 0;
     for (long steps = 0; pos < size; steps++) { // each step advances by one extent
-      if (steps > most) {
+      if (steps >= most) {
         result = -Errno.EIO;
         break;
       }

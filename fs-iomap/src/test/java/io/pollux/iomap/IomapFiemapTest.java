@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.driver.RamDisk;
+import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FiemapExtentInfo;
@@ -210,5 +211,77 @@ final class IomapFiemapTest {
     assertThat(reported(info))
         .containsExactly(
             new Extent(start, start, Long.MAX_VALUE - start, Fiemap.FIEMAP_EXTENT_LAST));
+  }
+
+  @Test
+  void theLastExtentIsCutToTheEndOfTheRange() {
+    FiemapExtentInfo info = room(10);
+    assertThat(fiemap(info, this::map, BLOCK, 1)).isZero();
+    assertThat(reported(info))
+        .containsExactly(new Extent(BLOCK, 10 * BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_LAST));
+  }
+
+  @Test
+  void aRangeMayEndAtTheLastBlockThatIsWhole() {
+    Mapper whole =
+        (pos, iomap) -> {
+          iomap.setMapped(false, 0, Long.MAX_VALUE, 0, bdev);
+          return 0;
+        };
+    FiemapExtentInfo info = room(1);
+    long end = Long.MAX_VALUE - BLOCK + 1;
+    assertThat(fiemap(info, whole, end - BLOCK, BLOCK)).isZero();
+    assertThat(reported(info))
+        .containsExactly(new Extent(end - BLOCK, end - BLOCK, BLOCK, Fiemap.FIEMAP_EXTENT_LAST));
+  }
+
+  @Test
+  void theMappingIsAskedForTheRestOfTheRange() {
+    IomapRig.Recorder ops = new IomapRig.Recorder(fiveBlocks);
+    long length = 3 * BLOCK;
+    assertThat(
+            IomapFiemap.fiemap(current, fiveBlocks, room(3), BLOCK, length, ops, (int) BLOCK, MOST))
+        .isZero();
+    assertThat(ops.lengths).containsExactly(length, BLOCK);
+  }
+
+  @Test
+  void anExtentThatEndsAtThePositionIsAnErrorAtOnce() {
+    List<Long> asked = new ArrayList<>();
+    Mapper stays =
+        (pos, iomap) -> {
+          asked.add(pos);
+          iomap.setMapped(false, 0, BLOCK, 0, bdev);
+          return 0;
+        };
+    assertThat(fiemap(room(0), stays, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    assertThat(asked).containsExactly(0L, BLOCK);
+  }
+
+  @Test
+  void moreExtentsThanTheLimitAreAnError() {
+    for (long most = 3; most <= 5; most++) {
+      int result =
+          IomapFiemap.fiemap(
+              current, fiveBlocks, room(9), 0, 5 * BLOCK, fiveBlocks, (int) BLOCK, most);
+      assertThat(result)
+          .as("a hole and three extents, limit " + most)
+          .isEqualTo(most < 4 ? -Errno.EIO : 0);
+    }
+  }
+
+  @Test
+  void aFaultOfTheLastReportIsReturned() {
+    long unmapped = memory + (1L << 30);
+    FiemapExtentInfo info = new FiemapExtentInfo(0, unmapped, 1);
+    assertThat(fiemap(info, this::map, 4 * BLOCK, BLOCK)).isEqualTo(-Errno.EFAULT);
+  }
+
+  @Test
+  void aReportReusesTheExtentOfTheOneBefore() {
+    Iomap warm = Iomap.SLAB.alloc(current);
+    Slab.free(warm);
+    assertThat(fiemap(room(0), this::map, 0, Long.MAX_VALUE)).isZero();
+    assertThat(Iomap.SLAB.alloc(current)).isSameAs(warm);
   }
 }

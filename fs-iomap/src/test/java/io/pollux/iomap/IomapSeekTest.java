@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.iomap;
+
+import static io.pollux.iomap.IomapRig.BLOCK;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.core.mm.Slab;
+import io.pollux.iomap.IomapRig.Recorder;
+import io.pollux.iomap.fixture.ExtentFile;
+import io.pollux.uapi.Errno;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Seeking in a file with two extents that are not written, before and between data. */
+@Timeout(60)
+class IomapSeekTest {
+  private static final int SIZE = 4 * BLOCK + 5;
+
+  private final IomapRig rig = new IomapRig();
+  private final ExtentFile inode =
+      new ExtentFile(rig.bdev, SIZE)
+          .setExtent(Iomap.Type.UNWRITTEN, 0, BLOCK, 0)
+          .setExtent(Iomap.Type.UNWRITTEN, BLOCK, BLOCK, 4 * BLOCK)
+          .setExtent(Iomap.Type.MAPPED, 2 * BLOCK, BLOCK, 8 * BLOCK)
+          .setExtent(Iomap.Type.INLINE, 3 * BLOCK, 2 * BLOCK, 12 * BLOCK);
+  private final Recorder ops = new Recorder(inode);
+
+  @AfterEach
+  void close() {
+    rig.close();
+  }
+
+  @Test
+  void theMappingIsAskedForTheRestOfTheFile() {
+    assertThat(IomapSeek.data(rig.current, inode, 5, ops, 10)).isEqualTo(2 * BLOCK);
+    assertThat(ops.lengths)
+        .containsExactly((long) SIZE - 5, (long) SIZE - BLOCK, (long) SIZE - 2 * BLOCK);
+    assertThat(ops.flags).containsOnly(IomapOps.IOMAP_REPORT);
+  }
+
+  @Test
+  void theEndOfTheFileIsAHole() {
+    assertThat(IomapSeek.hole(rig.current, inode, 2 * BLOCK, ops, 10)).isEqualTo(SIZE);
+    assertThat(ops.lengths).as("nothing is mapped beyond the end").hasSize(2);
+  }
+
+  @Test
+  void moreExtentsThanTheLimitAreAnError() {
+    assertThat(IomapSeek.data(rig.current, inode, 0, ops, 3)).isEqualTo(2 * BLOCK);
+    assertThat(IomapSeek.data(rig.current, inode, 0, ops, 2)).isEqualTo(-Errno.EIO);
+    assertThat(IomapSeek.hole(rig.current, inode, 2 * BLOCK, ops, 2)).isEqualTo(SIZE);
+    assertThat(IomapSeek.hole(rig.current, inode, 2 * BLOCK, ops, 1)).isEqualTo(-Errno.EIO);
+  }
+
+  @Test
+  void theErrorOfTheMappingComesThrough() {
+    inode.failWith(Errno.EUCLEAN);
+    assertThat(IomapSeek.data(rig.current, inode, 0, ops, 10)).isEqualTo(-Errno.EUCLEAN);
+    assertThat(IomapSeek.hole(rig.current, inode, 0, ops, 10)).isEqualTo(-Errno.EUCLEAN);
+  }
+
+  @Test
+  void anExtentElsewhereStopsTheSearch() {
+    IomapOps wrong =
+        (task, file, pos, length, flags, iomap) -> {
+          iomap.setHole(pos + 1, 1);
+          return 0;
+        };
+    assertThatThrownBy(() -> IomapSeek.data(rig.current, inode, 7, wrong, 10))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("does not cover byte 7");
+  }
+
+  @Test
+  void aSearchReusesTheExtentOfTheOneBefore() {
+    Iomap warm = Iomap.SLAB.alloc(rig.current);
+    Slab.free(warm);
+    assertThat(IomapSeek.data(rig.current, inode, 0, ops, 10)).isEqualTo(2 * BLOCK);
+    assertThat(Iomap.SLAB.alloc(rig.current)).isSameAs(warm);
+  }
+}
