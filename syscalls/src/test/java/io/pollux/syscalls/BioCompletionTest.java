@@ -27,6 +27,8 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Iocb;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -107,6 +109,12 @@ class BioCompletionTest {
             new BdevInode(new Ramfs(1), 3, bdev),
             null,
             Fcntl.O_RDWR | Fcntl.O_DIRECT);
+    private final CountDownLatch set = new CountDownLatch(1);
+
+    /** Waits until a request has this file again. By the test: a worker may submit the request. */
+    void awaitSet() throws InterruptedException {
+      assertThat(set.await(RingProgram.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    }
 
     @Override
     public long readIter(Task current, Kiocb iocb, IovIter to) {
@@ -114,6 +122,7 @@ class BioCompletionTest {
       iocb.kiFilp = lower;
       long result = lower.op().readIter(current, iocb, to);
       iocb.kiFilp = own;
+      set.countDown();
       return result;
     }
 
@@ -124,6 +133,7 @@ class BioCompletionTest {
       long result = lower.op().writeIter(current, iocb, from);
       // completion invalidates the pages of this file, which is no block device
       iocb.kiFilp = own;
+      set.countDown();
       return result;
     }
 
@@ -197,10 +207,12 @@ class BioCompletionTest {
   void theEndOfADirectRequestThatThrowsIsEio(int flags) throws InterruptedException {
     assertThat(program.setup(flags)).isZero();
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
-    int fd = open(new Stacked());
+    Stacked stacked = new Stacked();
+    int fd = open(stacked);
     prepare(fd, 0, polled, AioAbi.IOCB_CMD_PWRITE);
     prepare(program.fd, 1, polled, AioAbi.IOCB_CMD_PREAD);
     assertThat(program.enter(2, 0, SUBMIT)).isEqualTo(2);
+    stacked.awaitSet();
     complete(2);
     assertThat(program.awaitEvents(2, RingProgram.PATIENCE))
         .extracting(AioEvent::res)
