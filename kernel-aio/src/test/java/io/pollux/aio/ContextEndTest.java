@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -220,6 +221,7 @@ class ContextEndTest {
    */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
+  @Tag("slow")
   void aFileThatCantBePolledIsGivenUp(boolean throwing) {
     assertThat(program.setup(RingProgram.POLLED)).isZero();
     submitPolled(FakeFile.immediate(1 << 20).onIopoll((iocb, spin) -> fails(throwing)));
@@ -255,6 +257,7 @@ class ContextEndTest {
 
   /** The device takes longer than the teardown of a context that has failed waits. */
   @Test
+  @Tag("slow")
   void aFailureElsewhereEndsNoContextEarly() {
     FakeFile held = FakeFile.held(1 << 20);
     RingProgram slow = new RingProgram(held, 9);
@@ -278,6 +281,7 @@ class ContextEndTest {
 
   /** One read is never completed, and the next one throws. */
   @Test
+  @Tag("slow")
   void requestsThatAFailureOfTheContextMayHaveLostAreAbandoned() {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
     Error error = new AssertionError("broken");

@@ -14,6 +14,7 @@ import io.pollux.uapi.Patch;
 import io.pollux.uapi.RawMemory;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -82,6 +83,7 @@ class FixedBuffersLimitTest {
   }
 
   @Test
+  @Tag("slow")
   void theChargeIsNeverNegativeAndNeverMoreThanTheLimit() {
     long seed = System.nanoTime();
     Random random = new Random(seed);

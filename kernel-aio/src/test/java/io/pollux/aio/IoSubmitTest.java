@@ -24,6 +24,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
@@ -338,6 +339,7 @@ class IoSubmitTest {
   }
 
   @Test
+  @Tag("slow")
   void destroyAgainstSubmit() throws InterruptedException {
     for (int round = 0; round < 200; round++) {
       setup(16, (round & 1) == 0 ? 0 : IOPOLL);

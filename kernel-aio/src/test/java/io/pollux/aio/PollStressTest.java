@@ -24,6 +24,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.Timeout;
  * poll has one event. No wake-up is missed, and none reaches a request whose object was reused.
  * -Dpollux.seed=N repeats the random choices.
  */
+@Tag("slow")
 @Timeout(120)
 class PollStressTest {
   private static final int POLLS = 24;

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -264,6 +265,7 @@ class RingLimitTest {
   /** On a polled context events that find no room stay in the list, as requests do. */
   @ParameterizedTest
   @ValueSource(ints = {SQTHREAD, SQPOLL})
+  @Tag("slow")
   void aPolledThreadThatHasNoRoomLeavesTheProcessor(int flag) throws InterruptedException {
     setup(RingProgram.POLLED | flag);
     boolean calls = flag == SQTHREAD;

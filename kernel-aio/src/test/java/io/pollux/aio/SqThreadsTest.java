@@ -14,6 +14,7 @@ import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,6 +92,7 @@ class SqThreadsTest {
   }
 
   @Test
+  @Tag("slow")
   void thereAreNotMoreThanSoMany() {
     List<Long> contexts = new ArrayList<>();
     int each = Math.min(program.nr - 1, 2 * Aio.CPUS);

@@ -28,6 +28,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -168,6 +169,7 @@ class ThrowAndCompleteTest {
 
   /** Each entry has one event, whether the throw or the completion comes first. */
   @Test
+  @Tag("slow")
   void anEntryHasOneEventWhicheverComesFirst() {
     assertThat(program.setup(RINGS | SQTHREAD)).isZero();
     AtomicReference<@Nullable Runnable> next = new AtomicReference<>();
