@@ -4,9 +4,11 @@ package io.pollux.iomap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.Plug;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.Oops;
 import io.pollux.core.mm.IovecIter;
+import io.pollux.core.mm.UserPages;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.sched.WorkQueue;
@@ -18,6 +20,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +47,7 @@ class IomapDioOopsTest {
       new ExtentFile(bdev, BYTES).mapBlocks(BLOCK, block -> block * 2 * BLOCK);
   private final List<String> said = new CopyOnWriteArrayList<>();
   private final List<Long> completed = new CopyOnWriteArrayList<>();
+  private String reason = "broken";
   private String where = "the mapping of a file";
 
   IomapDioOopsTest() {
@@ -58,7 +62,9 @@ class IomapDioOopsTest {
         .containsExactly(
             "kernel oops in "
                 + where
-                + ": java.lang.AssertionError: broken; the request fails with EIO");
+                + ": java.lang.AssertionError: "
+                + reason
+                + "; the request fails with EIO");
     assertThat(current.plug()).isNull();
     assertThat(inode.dioCount()).isZero();
     assertThat(process.mm().pinnedPages()).isZero();
@@ -137,5 +143,35 @@ class IomapDioOopsTest {
       Thread.sleep(1);
     }
     assertThat(completed).containsExactly((long) -Errno.EIO);
+  }
+
+  /** The task's own plug is not the request's. */
+  @Test
+  void theSubmittersPlugStays() {
+    Plug plug = new Plug();
+    assertThat(plug.start(current)).isTrue();
+    assertThat(write(true, 0)).isEqualTo(-Errno.EIO);
+    assertThat(current.plug()).isSameAs(plug);
+    plug.finish(current);
+  }
+
+  /** Pages that are unpinned once too often make the release of the bio's pages throw. */
+  @Test
+  void pagesThatCannotBeReleasedFailTheRequest() {
+    where = "the end of a direct request";
+    disk.holdAgain();
+    inode.setExtent(Iomap.Type.MAPPED, 0, BLOCK, 0);
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(process.mm(), true, memory, BLOCK)).isZero();
+    assertThat(IomapDio.rw(current, inode, request(false, 0), iter, inode))
+        .isEqualTo(-Kiocb.EIOCBQUEUED);
+    UserPages pages = Objects.requireNonNull(process.mm().pin(memory, BLOCK, true));
+    pages.unpin(memory, BLOCK);
+    pages.unpin(memory, BLOCK);
+    reason = "unpinned more often than pinned";
+    disk.letThrough();
+    assertThat(completed).containsExactly((long) -Errno.EIO);
+    pages = Objects.requireNonNull(process.mm().pin(memory, BLOCK, true)); // corrects the count
+    assertThat(pages).isNotNull();
   }
 }
