@@ -143,6 +143,7 @@ class CopyOutTest {
    * What GNU cp makes of the same words: the same tree, and the same success or not. Each begins
    * with a directory of its own.
    */
+  @Execution(ExecutionMode.SAME_THREAD) // the cases share directories
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -210,13 +210,13 @@ class RequestTest {
       program.prepare(i, AioAbi.IOCB_CMD_POLL, fd, PollBits.POLLIN, 0, 0);
     }
     assertThat(program.submit(0, 3)).isEqualTo(3);
-    for (int i = 0; i < order.length(); i++) {
-      char each = order.charAt(i);
-      long iocb = program.iocb(each - '0');
+    for (int at = 0; at < order.length(); at++) {
+      int i = order.charAt(at) - '0';
+      long iocb = program.iocb(i);
       assertThat(program.cancel(iocb)).isEqualTo(-Errno.EINPROGRESS);
       assertThat(program.cancel(iocb)).isEqualTo(-Errno.EINVAL);
       assertThat(program.getevents(1, 3, -1)).isOne();
-      assertThat(program.events(1)).containsExactly(new AioEvent(1000 + each - '0', iocb, 0, 0));
+      assertThat(program.events(1)).containsExactly(new AioEvent(1000 + i, iocb, 0, 0));
     }
     assertThat(program.submit(0, 3)).as("the objects are used again").isEqualTo(3);
     assertThat(program.cancel(program.iocb(1))).isEqualTo(-Errno.EINPROGRESS);
