@@ -121,11 +121,11 @@ class BatchesTest {
     assertThat(task.plug()).isNull();
     assertThat(driver.calls()).containsExactly(1);
     submit(0, 0);
-    assertThat(driver.calls()).as("without a plug each is a call").containsExactly(1, 1);
+    assertThat(driver.calls()).as("without a plug each bio is a call").containsExactly(1, 1);
     poll();
   }
 
-  /** The hook of a plug may submit more: what it submits reaches the driver before the sleep. */
+  /** The hook of a plug may submit bios. They reach the driver before the task sleeps. */
   @Test
   void theHookRunsBeforeTheFlushOfASleepAndNotAfterTheEnd() {
     int[] hooks = new int[1];

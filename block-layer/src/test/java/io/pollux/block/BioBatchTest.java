@@ -19,7 +19,7 @@ class BioBatchTest extends RigTest {
   private static final int PAGE = HostMemory.PAGE_SIZE;
   private static final long GIB = 1L << 30;
 
-  /** Contiguous pieces share a bio, so that a driver that takes one bio a request gets them so. */
+  /** Contiguous pieces share a bio, even for a driver that takes one bio per request. */
   @Test
   void contiguousPiecesShareABio() {
     use(new TagSet(1, 0, 8, false), PLAIN);

@@ -106,7 +106,7 @@ class BioTest extends RigTest {
   }
 
   @Test
-  void onlyABioWithoutATagSaysSo() {
+  void onlyABioThatFoundNoTagIsMarked() {
     Bio bio = bio(BlkTypes.REQ_OP_READ | BlkTypes.REQ_META);
     assertThat(bio.foundNoTag()).isFalse();
     bio.endio(-Errno.EAGAIN);

@@ -29,7 +29,7 @@ class BlockDeviceTest extends RigTest {
   }
 
   @Test
-  void theFirstBlockSizeDividesTheDisk() {
+  void theInitialBlockSizeDividesTheDisk() {
     assertThat(device(16 * 512, 512, false).blockSize()).isEqualTo(4096);
     assertThat(device(17 * 512, 512, false).blockSize()).isEqualTo(512);
     assertThat(device(18 * 512, 512, false).blockSize()).isEqualTo(1024);
@@ -49,7 +49,7 @@ class BlockDeviceTest extends RigTest {
   }
 
   @Test
-  void theLastCloseSetsTheBlockSizeBack() {
+  void theLastCloseResetsTheBlockSize() {
     BlockDevice bdev = device(1 << 16, 512, false);
     bdev.get();
     bdev.get();

@@ -9,12 +9,12 @@ import org.jspecify.annotations.Nullable;
 final class CollectingDriver implements BlkMqOps {
   private final List<Request> arrived = new ArrayList<>();
 
-  /** Returns the requests by order of arrival. A request that came twice is in it twice. */
+  /** Returns the requests in order of arrival. A request that arrived twice is listed twice. */
   List<Request> arrived() {
     return arrived;
   }
 
-  /** Completes a chain of requests, in an order of their numbers of arrival. Returns how many. */
+  /** Completes a chain of requests, given by their indices in arrived. Returns their number. */
   int complete(int... order) {
     for (int i = 0; i < order.length - 1; i++) {
       arrived.get(order[i]).setNext(arrived.get(order[i + 1]));

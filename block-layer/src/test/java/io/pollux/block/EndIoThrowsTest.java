@@ -102,8 +102,8 @@ class EndIoThrowsTest {
   }
 
   /**
-   * The end_io puts the bio, and another thread uses the object and puts it, any number of times,
-   * before the end_io throws. The count of puts is plain, and yet differs.
+   * The end_io puts the bio and then throws. Before the throw, another thread uses and puts the
+   * object any number of times. The count of puts differs, although it is plain.
    */
   @Test
   void laterUsesByAnotherThreadAreNotPut() {

@@ -50,7 +50,7 @@ class HwCtxTest {
     Plug plug = new Plug();
     plug.start(rig.task());
     rig.submit("a", READ, 0, 8);
-    rig.submit("b", READ, 8, 8); // one request with a
+    rig.submit("b", READ, 8, 8); // merged into the request of a
     plug.finish(rig.task());
     rig.submit("c", READ, 32, 8);
     rig.submit("d", READ, 64, 8);
@@ -122,7 +122,7 @@ class HwCtxTest {
   }
 
   @Test
-  void aRequestOfAnotherQueueIsAnAssertion() {
+  void aRequestOfAnotherQueueFailsAnAssertion() {
     rig.use(device(PLAIN)); // its tags are wrong after this
     rig.submit("a", READ, 0, 1);
     rig.submit("b", READ | BlkTypes.REQ_HIPRI, 8, 1);
@@ -161,6 +161,6 @@ class HwCtxTest {
         .hasSize(2)
         .allSatisfy(
             each -> assertThat(each).hasMessageEndingWith("sleeps while it completes a request"));
-    LockOrder.maySleep(); // no longer
+    LockOrder.maySleep(); // the completion is over
   }
 }

@@ -87,14 +87,14 @@ class HwQueuesTest extends RigTest {
   }
 
   @Test
-  void noTagFreeIsEagainInsideAPlugToo() {
+  void noFreeTagIsEagainInsideAPlugToo() {
     use(new TagSet(1, 1, 1, true), PLAIN);
     Plug plug = new Plug();
     plug.start(task);
     submit("a", READ, 0, 1);
     assertThat(submit("b", READ | BlkTypes.REQ_NOWAIT, 8, 1)).isEqualTo(BlkTypes.BLK_QC_T_NONE);
     assertThat(rig.ended()).containsExactly("b " + -Errno.EAGAIN);
-    assertThat(disk.held()).as("the plug still holds the other").isEmpty();
+    assertThat(disk.held()).as("the plug still holds a").isEmpty();
     plug.finish(task);
     disk.release(0);
     assertThat(rig.ended()).endsWith("a 0");
@@ -122,7 +122,7 @@ class HwQueuesTest extends RigTest {
     disk.releaseAll();
   }
 
-  /** The plug of the waiting task may hold the requests that must complete first. */
+  /** The plug of the waiting task may hold requests whose completion frees a tag. */
   @Test
   void aWaitForATagFlushesThePlug() throws InterruptedException {
     use(new TagSet(1, 1, 1, true), PLAIN);
@@ -222,11 +222,11 @@ class HwQueuesTest extends RigTest {
   }
 
   @Test
-  void aPollThatMaySpinTriesAgainAndOneThatMayNotDoesNot() {
+  void onlyAPollThatMaySpinRetries() {
     int cookie = submit("a", READ | BlkTypes.REQ_HIPRI, 0, 1);
     assertThat(queue().blkPoll(cookie, false)).isZero();
     assertThat(disk.polls()).isEqualTo(1);
-    assertThat(queue().blkPoll(cookie, true)).as("it is bounded").isZero();
+    assertThat(queue().blkPoll(cookie, true)).as("the spin is bounded").isZero();
     assertThat(disk.polls()).isGreaterThan(2);
     disk.release(0);
     assertThat(queue().pollAll()).isEqualTo(1);

@@ -192,7 +192,7 @@ class PlugMergeTest extends RigTest {
     assertThat(disk.held()).as("each queue has its own list").isEmpty();
     rig.use(disks[16]);
     submit("c", READ, 200, 1);
-    assertThat(disk.held()).as("those of the first queue").hasSize(10);
+    assertThat(disk.held()).as("the requests of the first queue").hasSize(10);
     for (int i = 3; i < 32; i++) {
       submit("c", READ, 200 + 2L * i, 1);
     }

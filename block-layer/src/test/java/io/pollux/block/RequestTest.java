@@ -66,7 +66,7 @@ class RequestTest {
     assertThat(driver.arrived()).containsExactly(request, request);
     assertThat(request.bytes()).isEqualTo(8 * 512);
     assertThat(request.bio().sector()).isEqualTo(8);
-    assertThat(request.bio().opf()).as("the flushes are done apart").isEqualTo(WRITE);
+    assertThat(request.bio().opf()).as("the flushes are steps of their own").isEqualTo(WRITE);
     assertThat(request.isInFlight()).isTrue();
     assertThat(completeLast(0)).isEqualTo(BlkTypes.REQ_OP_WRITE);
     assertThat(driver.arrived()).containsExactly(request, request, request);
@@ -77,7 +77,7 @@ class RequestTest {
   }
 
   @Test
-  void anErrorOfAnyStepIsTheLast() {
+  void anErrorOfAnyStepEndsTheSequence() {
     for (int step = 1; step <= 3; step++) {
       driver.arrived().clear();
       rig.submit("a", DURABLE, 8, 8);

@@ -128,7 +128,7 @@ class BlkdevDioTest {
     disk.fail(0, Errno.EIO);
     disk.release(0);
     assertThat(results).containsExactly((long) -Errno.ENOSPC);
-    assertThat(iocb.kiPos).as("where it was").isEqualTo(512);
+    assertThat(iocb.kiPos).as("unchanged").isEqualTo(512);
     file.fput(current);
   }
 
@@ -182,14 +182,14 @@ class BlkdevDioTest {
   }
 
   @Test
-  void memoryThatTheProgramDoesNotHaveIsAnError() {
+  void unmappedMemoryIsAnError() {
     File file = direct();
     process.mm().munmap(memory + MIB, PAGE); // inside the second bio
     for (boolean sync : new boolean[] {true, false}) {
       assertThat(rw(file, true, 0, 2 * MIB, 0, sync)).isEqualTo(-Errno.EFAULT);
       assertThat(process.mm().pinnedPages()).isZero();
     }
-    assertThat(results).as("returned instead").isEmpty();
+    assertThat(results).as("the call returns the error instead").isEmpty();
     disk.holdAgain();
     assertThat(rw(file, true, 0, 2 * MIB, 0, false)).isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(disk.held()).map(Held::line).containsExactly("read 0+2048");
@@ -199,9 +199,9 @@ class BlkdevDioTest {
     file.fput(current);
   }
 
-  /** EAGAIN for lack of a tag is told apart from a driver's: only the first may be tried again. */
+  /** EAGAIN for lack of a tag is marked, because only that EAGAIN may be retried. */
   @Test
-  void nowaitFailsWithoutATagAndSaysSo() {
+  void nowaitWithoutATagFailsAndIsMarked() {
     bdev = disk.disk(new TagSet(1, 1, 1, false), PLAIN);
     File file = direct();
     disk.holdAgain();

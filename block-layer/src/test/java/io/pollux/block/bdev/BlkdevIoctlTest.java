@@ -132,7 +132,7 @@ class BlkdevIoctlTest {
     RawMemory.putInt(memory, 1024);
     assertThat(ioctl(file, BlkIoctl.BLKBSZSET, memory)).isZero();
     assertInt(file, BlkIoctl.BLKBSZGET, 1024);
-    assertThat(bdev.claimedBy(file)).as("for the call only").isFalse();
+    assertThat(bdev.claimedBy(file)).as("the claim ends with the call").isFalse();
     assertThat(ioctl(file, BlkIoctl.BLKBSZSET, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(ioctl(file, BlkIoctl.BLKBSZSET, NOWHERE)).isEqualTo(-Errno.EFAULT);
     RawMemory.putInt(memory, 1000);
@@ -140,7 +140,7 @@ class BlkdevIoctlTest {
     RawMemory.putInt(memory, 2048);
     assertThat(bdev.claim(file)).isTrue();
     assertThat(ioctl(file, BlkIoctl.BLKBSZSET, memory)).isZero();
-    assertThat(bdev.claimedBy(file)).as("it keeps its own claim").isTrue();
+    assertThat(bdev.claimedBy(file)).as("the file keeps its own claim").isTrue();
     bdev.unclaim(file);
     assertThat(bdev.claim(this)).isTrue();
     assertThat(ioctl(file, BlkIoctl.BLKBSZSET, memory)).isEqualTo(-Errno.EBUSY);
@@ -240,7 +240,7 @@ class BlkdevIoctlTest {
     disk.beforeNext(BlkTypes.REQ_OP_WRITE_ZEROES, () -> readBy(other, file));
     assertThat(range(file, BlkIoctl.BLKZEROOUT, PAGE, PAGE)).isZero();
     assertThat(read(file, PAGE)).isZero();
-    assertThat(bdev.mapping().rangeHasPage(0, 0)).as("the neighbours stay").isTrue();
+    assertThat(bdev.mapping().rangeHasPage(0, 0)).as("the pages outside the range stay").isTrue();
     assertThat(bdev.mapping().rangeHasPage(2 * PAGE, 2 * PAGE)).isTrue();
     other.exit();
     file.fput(current);
@@ -278,7 +278,7 @@ class BlkdevIoctlTest {
     file.fput(current);
   }
 
-  /** As in Linux, stat of a block device has no size. Programs ask by ioctl or lseek. */
+  /** As in Linux, stat of a block device has no size. Programs get the size by ioctl or lseek. */
   @Test
   void statHasTheDeviceNumberAndNoSize() {
     File file = open(Fcntl.O_RDONLY);

@@ -78,7 +78,7 @@ final class BufReclaimTest {
     buf.release();
   }
 
-  /** A block that was used again survives one round for each step of setRef, and then goes. */
+  /** A buffer that was used again survives one round of reclaim for each step of setRef. */
   @Test
   void aUsedBufferSurvivesItsRoundsAndNoMore() throws ErrnoException {
     for (int rounds = 1; rounds <= 3; rounds++) {
@@ -101,7 +101,7 @@ final class BufReclaimTest {
   }
 
   @Test
-  void aBufferThatReclaimPassesOverGoesLater() throws ErrnoException {
+  void aBufferThatReclaimSkipsIsDroppedLater() throws ErrnoException {
     Buf held = blocks.read(0);
     fill(1);
     held.release();
@@ -125,7 +125,7 @@ final class BufReclaimTest {
     buf.release();
   }
 
-  /** Only the space, the cache and the dropped buffer itself know a buffer. */
+  /** Checks that neither the space nor the cache refers to a dropped buffer. */
   private static void assertGone(WeakReference<Buf> dropped) throws InterruptedException {
     for (int i = 0; i < 50 && dropped.get() != null; i++) {
       System.gc();
@@ -172,7 +172,7 @@ final class BufReclaimTest {
     assertThat(blocks.space.cache()).isSameAs(cache);
   }
 
-  /** A driver that notes the memory of each request. */
+  /** A driver that records the memory of each request. */
   private final class Addresses implements BlkMqOps {
     private final List<Long> seen = new ArrayList<>();
 
@@ -207,7 +207,7 @@ final class BufReclaimTest {
     noted.drop();
   }
 
-  /** A transfer has at most 64 KiB, also if it begins inside a block of the disk. */
+  /** A transfer has at most 64 KiB, even if it begins inside a block of the disk. */
   @Test
   void aLargeBlockIsTransferredInSteps() throws ErrnoException {
     int bytes = 150 * 1024;
@@ -243,7 +243,7 @@ final class BufReclaimTest {
     }
   }
 
-  /** The task's plug may hold what the log needs before it unpins the buffer. */
+  /** The plug may hold requests that must complete before the log unpins the buffer. */
   @Test
   void aWriterOfAPinnedBufferFlushesItsPlugBeforeItSleeps() throws Exception {
     blocks.dirty(2, 77);
@@ -273,7 +273,7 @@ final class BufReclaimTest {
     buf.release();
   }
 
-  /** A thread that has a lock of a later class may not wait for those of buffers. */
+  /** Checks that a call fails if its thread holds a lock of a later class. */
   private static void assertOrdered(String lock, ThrowingCallable call) {
     Object later = new Object();
     LockOrder.tried(LockClass.WAIT_QUEUE, later);

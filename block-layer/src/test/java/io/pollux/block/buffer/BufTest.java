@@ -552,7 +552,7 @@ final class BufTest {
   }
 
   @Test
-  void aTaskThatTriedTheLockAndHasItIsToldOfDamageToo() throws ErrnoException {
+  void aTaskThatLocksAgainAfterTryLockGetsTheErrnoForDamage() throws ErrnoException {
     Buf buf = blocks.read(1);
     assertThat(buf.tryLock(task)).isTrue();
     assertErrno(

@@ -426,7 +426,7 @@ class DriverFailureTest {
    * completes once.
    */
   @Test
-  void everyRequestEndsOnceWhereverItIsWhenTheDriverFails() throws InterruptedException {
+  void everyRequestCompletesOnceIfTheDriverFails() throws InterruptedException {
     for (int round = 0; round < 5; round++) {
       AtomicInteger queued = new AtomicInteger();
       int failsAt = 500 + round;
