@@ -86,7 +86,7 @@ final class CopyEngine implements AutoCloseable {
 
   private void failed(Throwable thrown) {
     HwCtx hctx = served;
-    assert hctx != null : "moved what no queue gave";
+    assert hctx != null : "no queue is served";
     hctx.queue().shutDown("ram-copy", thrown);
   }
 

@@ -287,7 +287,7 @@ final class Transfers implements AutoCloseable {
   /** The request of a tag. */
   private Request request(int tag) {
     Request request = requests[tag];
-    assert request != null : "an answer without a request";
+    assert request != null : "a completion without a request";
     return request;
   }
 
