@@ -107,7 +107,7 @@ public final class IomapDio extends Slab.Item {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
   @Patch(5)
   public static long rw(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops) {
-    assert iter.intoMemory() : "a write that no caller makes durable";
+    assert iter.intoMemory() : "a write needs a work queue for its flush";
     return rw(current, inode, iocb, iter, ops, null);
   }
 

@@ -135,7 +135,7 @@ class InPlaceInodeTest {
   }
 
   @Test
-  void theFilesystemIsCalledWhenTheInodeBecomesDirtyOnly() {
+  void theFilesystemIsCalledOnlyWhenTheInodeBecomesDirty() {
     inode.fileUpdateTime();
     inode.fileUpdateTime();
     inode.markDirty();
@@ -185,7 +185,7 @@ class InPlaceInodeTest {
   }
 
   @Test
-  void theErrorOfANameComesFirst() {
+  void anErrorOfTheNameComesBeforeEopnotsupp() {
     assertErrno(() -> directory.mkdir(current, FILE, 0700), Errno.EEXIST);
     assertErrno(() -> directory.mkdir(current, DAMAGED, 0700), Errno.EUCLEAN);
     assertErrno(() -> directory.rmdir(current, FILE), Errno.ENOTDIR);

@@ -42,7 +42,7 @@ class InodeDioWaitTest {
     assertThat(rig.disk.polls()).isZero();
   }
 
-  /** The signal ends the wait, in case the request stays in the plug. */
+  /** If the waiter left the request in the plug, the signal would end the wait. */
   @Test
   void theWaiterSubmitsItsOwnPluggedRequests() {
     Plug plug = new Plug();

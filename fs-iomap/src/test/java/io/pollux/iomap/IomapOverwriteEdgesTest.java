@@ -81,7 +81,7 @@ class IomapOverwriteEdgesTest {
     assertThat(rig.onDisk(PAGE, PAGE)).containsOnly(0x33);
     assertThat(inode.mapping().rangeHasPage(PAGE, 2 * PAGE - 1)).isFalse();
     assertThat(inode.mapping().rangeHasPage(0, PAGE - 1)).as("the page before").isTrue();
-    assertThat(inode.mapping().rangeHasPage(2 * PAGE, 3 * PAGE - 1)).as("behind").isTrue();
+    assertThat(inode.mapping().rangeHasPage(2 * PAGE, 3 * PAGE - 1)).as("the page after").isTrue();
   }
 
   @Test
@@ -139,7 +139,7 @@ class IomapOverwriteEdgesTest {
   }
 
   @Test
-  void anExtentElsewhereStopsABufferedWriteAndFreesTheLock() {
+  void anExtentElsewhereStopsABufferedWriteAndReleasesTheLock() {
     Fs fs =
         new Fs(
             (task, file, pos, length, flags, iomap) -> {
@@ -161,7 +161,7 @@ class IomapOverwriteEdgesTest {
     assertThat(Iomap.SLAB.alloc(rig.current)).isSameAs(warm);
   }
 
-  /** The device takes a while to flush, on the worker's thread. */
+  /** The worker's flush takes 200 ms, so that unmount has to wait. */
   @Test
   void unmountWaitsUntilQueuedWritesAreDurable() {
     Fs fs = new Fs(inode);

@@ -69,7 +69,7 @@ class IomapPagesEdgesTest {
     assertThat(rig.memory(5 * PAGE, PAGE)).isEqualTo(rig.onDisk(0, PAGE));
     assertThat(rig.memory(2 * PAGE, 700)).isEqualTo(rig.onDisk(PAGE, 700));
     assertThat(rig.memory(2 * PAGE + 700, PAGE - 700)).isEqualTo(new byte[PAGE - 700]);
-    assertThat(rig.memory(3 * PAGE, PAGE)).as("the page behind").isEqualTo(old(PAGE));
+    assertThat(rig.memory(3 * PAGE, PAGE)).as("the page after").isEqualTo(old(PAGE));
   }
 
   @Test
@@ -94,7 +94,7 @@ class IomapPagesEdgesTest {
     assertThat(Arrays.copyOf(second, PAGE - BLOCK))
         .isEqualTo(rig.onDisk(17 * PAGE - BLOCK, PAGE - BLOCK));
     assertThat(Arrays.copyOfRange(second, PAGE - BLOCK, PAGE)).isEqualTo(new byte[BLOCK]);
-    assertThat(rig.memory(10 * PAGE, PAGE)).as("the page behind").isEqualTo(old(PAGE));
+    assertThat(rig.memory(10 * PAGE, PAGE)).as("the page after").isEqualTo(old(PAGE));
   }
 
   @Test

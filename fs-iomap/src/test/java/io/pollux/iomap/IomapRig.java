@@ -30,8 +30,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
 /**
- * A disk with random contents, user memory, and a task that the creating thread has entered the
- * kernel as.
+ * A disk with random contents, user memory, and a task. The creating thread runs as that task, and
+ * is in the kernel.
  */
 final class IomapRig implements AutoCloseable {
   static final int PAGE = HostMemory.PAGE_SIZE;
