@@ -69,7 +69,7 @@ final class Gfs2Sbd extends SuperBlock {
             Errno.EINVAL,
             "this filesystem belongs to a cluster ("
                 + sb.lockProto
-                + "), of which others may be using it; if nobody is, mount it read-only and without"
+                + "), whose other nodes may use it; if none does, mount it read-only and without"
                 + " recovery (--norecovery)");
       }
       Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, options.readOnly());
