@@ -571,8 +571,8 @@ final class Kioctx {
   }
 
   /**
-   * Polls for the requests of a dead context, unless a call is still inside: that call then does so
-   * when it leaves, because the lists have one poller. From process context.
+   * Polls for the requests of a dead context. The lists have one poller, so a call that is still
+   * inside polls for them when it leaves. From process context.
    *
    * @throws IllegalStateException as {@link IopollList#drain}
    */

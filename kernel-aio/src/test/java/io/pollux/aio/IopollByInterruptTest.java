@@ -68,7 +68,7 @@ class IopollByInterruptTest {
     disk.onIopoll(
         (iocb, spin) -> {
           int before = polls.getAndIncrement();
-          if (before == 8) { // the second pass: the poller pauses after each from there on
+          if (before == 8) { // second pass; the poller pauses after this and each later one
             first.complete(sleeps());
           } else if (before == 8 * (PASSES + 1)) {
             last.complete(sleeps());

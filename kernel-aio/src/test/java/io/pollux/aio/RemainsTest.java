@@ -175,8 +175,8 @@ class RemainsTest {
   }
 
   /**
-   * A call is stuck in a poll when the end of its context gives up. Only the call polls for the
-   * requests, also for the one that is incomplete when it leaves.
+   * A call is stuck in a poll when the teardown of its context gives up. Only the call polls for
+   * the requests, even for the one that is incomplete when it leaves.
    */
   @Test
   void aStuckCallIsTheOnlyPoller() throws Exception {
