@@ -22,9 +22,9 @@
  * </ul>
  *
  * <p>Errors of write-back, as in Linux 4.20: every open file reports an error once. It does so in
- * fsync, in a durable write, or in a sync_file_range that waits. Any open file does, even if
- * another one wrote the data ({@link io.pollux.core.vfs.Errseq}). A file opened later reports the
- * error only if no file has. Direct I/O on the file also fails with it once, unless an fsync came
+ * fsync, in a durable write, or in a sync_file_range that waits, even if another open file wrote
+ * the data ({@link io.pollux.core.vfs.Errseq}). A file opened later reports the error only if no
+ * other file has reported it. Direct I/O on the file also fails with it once, unless an fsync came
  * first. sync and syncfs do not report it.
  *
  * <p>Direct I/O bypasses the cache. It calls {@link

@@ -136,8 +136,8 @@ public final class LockOrder {
   }
 
   /**
-   * Records the release of a lock that another thread may have taken. If several threads hold it,
-   * the one that took it first counts as the one whose hold is released.
+   * Records the release of a lock that another thread may have taken. If this thread does not hold
+   * the lock, the release ends the oldest hold.
    *
    * @param lockClass its class, or null for a lock without a place in the order
    * @param lock the lock

@@ -208,7 +208,7 @@ class RamfsTest {
     assertThat(byteRead(0)).as("the next owner finds zeroes").isZero();
     put(file);
     namei.unlink(user.current, null, path("/f"));
-    assertThat(fs.pages().used()).as("nobody had it open").isZero();
+    assertThat(fs.pages().used()).as("no file had it open").isZero();
   }
 
   @Test

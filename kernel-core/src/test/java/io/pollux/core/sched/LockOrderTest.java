@@ -179,7 +179,7 @@ class LockOrderTest {
   }
 
   @Test
-  void theNextHolderIsNotTakenForTheOneWhoseLockWasReleased() throws Exception {
+  void aReleaseByAnotherThreadDoesNotEndTheNextHold() throws Exception {
     LockOrder.tried(LockClass.BUF, inner);
     onAnotherThread(() -> LockOrder.releaseFromAny(LockClass.BUF, inner));
     CompletableFuture<Boolean> next = new CompletableFuture<>();
@@ -223,7 +223,7 @@ class LockOrderTest {
   }
 
   @Test
-  void ofTwoReadersTheFirstIsReleasedByAnotherThread() throws Exception {
+  void aReleaseByAnotherThreadEndsTheHoldOfTheFirstReader() throws Exception {
     LockOrder.tried(LockClass.I_RWSEM, inner);
     CountDownLatch reads = new CountDownLatch(1);
     CountDownLatch released = new CountDownLatch(1);

@@ -97,7 +97,7 @@ class RwSemaphoreTest {
 
     assertThat(order).containsExactly("writer", "reader");
     assertThat(lock.isLocked()).isFalse();
-    assertThat(lock.downReadTrylock()).as("with nobody in line").isTrue();
+    assertThat(lock.downReadTrylock()).as("without waiters").isTrue();
   }
 
   @Test

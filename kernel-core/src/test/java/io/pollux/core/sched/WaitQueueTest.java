@@ -134,7 +134,7 @@ class WaitQueueTest {
   }
 
   @Test
-  void wakeUpsOfAnOwnedEntryAreOneCallLater() {
+  void wakeUpsOfAnOwnedEntryBecomeOneCall() {
     queue.add(entry);
     assertThat(queue.active()).isTrue();
     queue.wakeUp(1);
@@ -143,7 +143,7 @@ class WaitQueueTest {
     queue.letWait(entry);
     assertThat(keys).containsExactly(0);
     assertThat(queue.take(entry)).isTrue();
-    assertThat(queue.take(entry)).as("somebody has it, and is told").isFalse();
+    assertThat(queue.take(entry)).as("the owner has the entry, and gets the wake-up").isFalse();
     queue.letWait(entry);
     assertThat(keys).containsExactly(0, 0);
     queue.remove(entry);
@@ -154,7 +154,7 @@ class WaitQueueTest {
   }
 
   @Test
-  void anEntryThatDoesNotWaitOnIsNotCalledAgain() {
+  void anEntryThatStopsWaitingIsNotCalledAgain() {
     waitsOn = false;
     queue.add(entry);
     queue.letWait(entry);

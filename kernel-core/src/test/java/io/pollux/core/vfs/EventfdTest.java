@@ -135,7 +135,7 @@ class EventfdTest {
   }
 
   @Test
-  void aListenerHearsWhatHappened() {
+  void aListenerGetsTheKeyOfEachWakeUp() {
     File file = eventfd(0, 0);
     var keys = FileUser.listen(file);
     counter(file).signal(1);

@@ -162,7 +162,7 @@ class PipeTest {
   }
 
   @Test
-  void aListenerHearsWhatHappened() throws Exception {
+  void aListenerGetsTheKeyOfEachWakeUp() throws Exception {
     Pipe.Ends ends = pipe(0);
     var keys = FileUser.listen(ends.read());
     assertThat(user.write(ends.write(), memory, 10)).isEqualTo(10);
