@@ -72,7 +72,7 @@ public final class TestKernel implements AutoCloseable {
   private final List<Report> reports = new ArrayList<>(); // under its lock
   private final Oops.Sink listener = this::report;
   private final long windowBytes;
-  private final @Nullable TestRun bootedBy = TestRun.current(); // whose thread booted it
+  private final @Nullable TestRun bootedBy = TestRun.current(); // the test whose thread booted it
   private BooleanSupplier windowsInUse = () -> false;
   private volatile boolean mayOops;
   private boolean closed;
@@ -229,9 +229,9 @@ public final class TestKernel implements AutoCloseable {
 
   /**
    * Permits failures of the kernel, for a test whose driver or filesystem throws. Otherwise close
-   * fails if the kernel reported an {@link Oops}. Reports name no kernel. Those of another test's
-   * thread are ignored; those of the threads of drivers and workers reach all kernels of the Java
-   * process.
+   * fails if the kernel reported an {@link Oops}. A report names no kernel. This kernel ignores a
+   * report by the thread of another test. A report by a thread of a driver or a worker reaches all
+   * kernels of the Java process.
    */
   public TestKernel mayOops() {
     mayOops = true;
@@ -312,7 +312,7 @@ public final class TestKernel implements AutoCloseable {
    * Makes a stuck thread return from the kernel, in steps, until it does. First it kills the
    * programs and interrupts the thread, and held requests fail with EIO. Then it shuts the disks
    * down, so that all requests fail with EIO. At last, teardowns of aio contexts abandon requests
-   * without progress. A part of a step that throws is reported, and the others run.
+   * without progress. If a part of a step throws, it is reported, and the other parts run.
    *
    * @param stuck the thread
    * @param returned waits until the thread has returned

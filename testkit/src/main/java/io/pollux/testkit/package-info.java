@@ -51,8 +51,8 @@
  *       -Dpollux.limit changes. When it expires, the kit kills the programs and fails the requests
  *       of the disks with EIO. The failure lists tasks, aio contexts, open files, requests in
  *       flight and the stacks of threads.
- *   <li>The methods of a test run on a thread of their own. A thread that does not return even then
- *       is left behind, and its kernel stays open.
+ *   <li>The methods of a test run on a thread of their own. If it does not return after that, it is
+ *       left behind, and its kernel stays open.
  *   <li>JUnit shows the first failure, with later ones as suppressed exceptions. A failure of a
  *       driver or of the kernel precedes the failed assertion that it caused.
  *   <li>An access through a null pointer throws an AssertionError, as a debugging check. The user

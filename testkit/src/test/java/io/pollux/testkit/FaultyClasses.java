@@ -111,7 +111,7 @@ final class FaultyClasses {
     }
   }
 
-  /** Has a failure of the kernel in one of two tests, which run at the same time. */
+  /** Reports a failure of the kernel in one of two tests that run at the same time. */
   @PolluxTest
   @Execution(ExecutionMode.CONCURRENT)
   static class FailsBesideAnother {

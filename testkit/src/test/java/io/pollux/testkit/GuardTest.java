@@ -42,7 +42,7 @@ class GuardTest {
     return failuresOf(faulty, tests, tests);
   }
 
-  /** Runs a class of some tests, of which some fail. */
+  /** Runs a class with several tests, some of which fail. */
   private static List<TestExecutionSummary.Failure> failuresOf(
       Class<?> faulty, int tests, int failing) {
     SummaryGeneratingListener listener = new SummaryGeneratingListener();
@@ -120,7 +120,7 @@ class GuardTest {
   }
 
   @Test
-  void aFailureIsNotThatOfATestBesideIt() {
+  void aFailureFailsOnlyItsOwnTest() {
     TestExecutionSummary.Failure only =
         failuresOf(FaultyClasses.FailsBesideAnother.class, 2, 1).getFirst();
     assertThat(only.getException()).hasMessage(BY_THE_DRIVER);
@@ -153,7 +153,7 @@ class GuardTest {
     }
   }
 
-  /** The first step of the rescue throws. The later steps let the thread return. */
+  /** The first step of the rescue throws. The later steps make the thread return. */
   @Test
   void aStepOfTheRescueThatThrowsDoesNotStopTheOthers() throws InterruptedException {
     Oops.setSink((sentence, thrown) -> {});
