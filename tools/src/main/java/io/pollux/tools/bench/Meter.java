@@ -35,7 +35,7 @@ final class Meter {
   void set(long done, long submitted, long calls, int head, int tail) {
     long version = values.getPlain(VERSION);
     values.setOpaque(VERSION, version + 1);
-    VarHandle.storeStoreFence(); // pairs with the loads of read
+    VarHandle.storeStoreFence(); // pairs with the fence of read
     values.setOpaque(DONE, done);
     values.setOpaque(SUBMITTED, submitted);
     values.setOpaque(CALLS, calls);
@@ -55,7 +55,7 @@ final class Meter {
               values.getOpaque(CALLS),
               values.getOpaque(HEAD),
               values.getOpaque(TAIL));
-      VarHandle.loadLoadFence();
+      VarHandle.loadLoadFence(); // pairs with the fence of set
       if ((version & 1) == 0 && values.getOpaque(VERSION) == version) {
         return reading;
       }

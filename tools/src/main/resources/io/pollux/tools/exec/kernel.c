@@ -410,7 +410,7 @@ static inline bool is_cancellation_point(long nr) {
 long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
   int cancel = PTHREAD_CANCEL_ENABLE;
   bool disable = __builtin_expect(cancellable, 0);
-  if (disable) { /* not inside the virtual machine */
+  if (disable) { /* no cancellation inside the virtual machine */
     if (is_cancellation_point(nr)) {
       pthread_testcancel();
     }

@@ -23,7 +23,7 @@ class MeterTest {
               for (int i = 1; !enough; i++) {
                 meter.set(i, i, i, i, i);
                 for (int pause = 0; pause < PAUSE; pause++) {
-                  Thread.onSpinWait(); // else the reader hardly finds a whole batch
+                  Thread.onSpinWait(); // gives the reader time between two batches
                 }
               }
             });
