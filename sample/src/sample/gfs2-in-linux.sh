@@ -10,7 +10,7 @@
 # SCRIPT is run by bash in there, in the root directory of the mounted filesystem. It has bash, perl (perl-base), GNU coreutils
 # and findutils, and busybox. What it writes into $OUT comes back into OUT-DIRECTORY, its own output goes to standard error.
 #   -r  mount read-only, on a disk that can't be written
-#   -a  after SCRIPT is done, unmount, mount read-only on a disk that can't be written, and run this script in the same way
+#   -a  if SCRIPT succeeds, unmount, mount read-only on a disk that can't be written, and run this second script the same way
 #   -c  crash when SCRIPT is done: no unmount, so that the journal is left as it is
 #   -t  give up after so long (default 600)
 # The kernel is, in this order: the tree in $GFS2_KERNEL (with boot/vmlinuz-* and lib/modules in it, as a package unpacks), one
@@ -103,8 +103,8 @@ download_kernel() {
 find_kernel || { download_kernel; find_kernel; } || die "there is no GFS2 in the kernel that was downloaded"
 [ -r "$tree/boot/vmlinuz-$version" ] || die "cannot read $tree/boot/vmlinuz-$version"
 
-# Answers in $kernel what the emulator starts: the kernel as it is once unpacked, where that can be started, because the emulated
-# processor unpacks it in as much time as it needs for the rest of the start.
+# Sets $kernel to the file that the emulator starts: the unpacked kernel if the emulator can start one, otherwise vmlinuz.
+# The emulated processor would need as much time to unpack the kernel as for the rest of the start.
 unpack_kernel() {
     kernel=$tree/boot/vmlinuz-$version
     grep -qs '^CONFIG_PVH=y' "$tree/boot/config-$version" || return 0
