@@ -32,9 +32,8 @@ import org.junit.jupiter.api.TestInstance;
  * <p>Where to spoil is drawn from the blocks that are not all zeroes, the blocks with metadata as
  * often as all the others together, of which there are many more.
  *
- * <p>And metadata that was changed and then given a right sum, as only somebody who means harm
- * would: nothing can be said about what is read then, except that it ends, and the rest of the
- * above.
+ * <p>Other metadata is changed and then given a correct checksum, as an attacker would. Then any
+ * data may be read, but the read still returns, and the rest of the above holds.
  *
  * <p>-Dpollux.seed=N draws the same again; -Dpollux.corruptions=N makes so many of each kind.
  */

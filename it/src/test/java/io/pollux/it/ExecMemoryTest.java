@@ -42,7 +42,7 @@ final class ExecMemoryTest {
     ExecRun run =
         ExecRun.direct(
             "-- " + CProgram.compile("locked").file() + " " + when + " /pollux/main.dat");
-    Oracles.need(run.status() != 77, "this machine lets nobody lock all memory");
+    Oracles.need(run.status() != 77, "this machine does not permit mlockall");
     run.succeeded();
   }
 
@@ -65,7 +65,7 @@ final class ExecMemoryTest {
         .hasLineCount(1);
   }
 
-  /** Reads eight bytes under a limit of the program's. */
+  /** Reads eight bytes in a program with a limited address space. */
   private static ExecRun limited(int kibibytes, String target)
       throws IOException, InterruptedException {
     List<String> words = new ArrayList<>(List.of(target.strip().split(" ")));

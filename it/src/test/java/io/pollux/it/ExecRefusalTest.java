@@ -22,21 +22,21 @@ final class ExecRefusalTest {
   }
 
   @Test
-  void aProgramThatIsNotThereIsOneSentence() throws Exception {
+  void aMissingProgramIsOneSentence() throws Exception {
     ExecRun run = ExecRun.of("-- no-such-program");
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.err()).isEqualTo("pollux: no-such-program: No such file or directory\n");
   }
 
   @Test
-  void anImageThatIsNotThereIsOneSentence() throws Exception {
+  void aMissingImageIsOneSentence() throws Exception {
     ExecRun run = ExecRun.of("--image /no/such/image -- true");
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.err()).startsWith("pollux: /no/such/image: ").hasLineCount(1);
   }
 
   @Test
-  void anImageWithNothingOnItIsOneSentence() throws Exception {
+  void anImageWithoutAFilesystemIsOneSentence() throws Exception {
     Path image = dir.resolve("empty");
     Files.write(image, new byte[1 << 20]);
     ExecRun run = ExecRun.of("--image " + image + " -- cat /pollux/x");
@@ -47,18 +47,16 @@ final class ExecRefusalTest {
   }
 
   @Test
-  void aMountPointThatCantBeIsOneSentence() throws Exception {
+  void aRelativeMountPointIsOneSentence() throws Exception {
     ExecRun run = ExecRun.of("--at relative -- true");
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.err()).startsWith("pollux: --at relative: ").hasLineCount(1);
   }
 
   @Test
-  void aPlanOfFaultsThatMakesNoSenseIsRefused() throws Exception {
+  void aFaultPlanWithAnUnknownKeyIsRefused() throws Exception {
     ExecRun run = ExecRun.of("--fault error-rat=1 -- true");
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.err()).contains("error-rat: there is no such key");
   }
-
-  // stress-ng.
 }

@@ -58,7 +58,7 @@ public record ExecRun(int status, String out, String err) {
     return direct(List.of(line.split(" ")));
   }
 
-  /** As {@link #direct(String)}, of words that may have spaces in them. */
+  /** As {@link #direct(String)}, with words that may contain spaces. */
   static ExecRun direct(List<String> words) throws IOException, InterruptedException {
     int program = words.indexOf("--") + 1;
     List<String> options = words.subList(0, program);

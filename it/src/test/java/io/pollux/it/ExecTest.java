@@ -52,12 +52,12 @@ final class ExecTest {
 
   private static void fio(String target, String options) throws IOException, InterruptedException {
     Oracles.needPrograms("fio", "fio");
-    assertFioIsContent(ExecRun.direct(target + FIO + options));
+    assertNoErrors(ExecRun.direct(target + FIO + options));
   }
 
-  private static void assertFioIsContent(ExecRun run) {
+  private static void assertNoErrors(ExecRun run) {
     assertThat(run.succeeded().out()).contains("err= 0", "Run status group 0");
-    assertThat(run.err()).as("what fio complains of").doesNotContain("fio:", "pollux:");
+    assertThat(run.err()).as("messages of fio").doesNotContain("fio:", "pollux:");
   }
 
   // fio.
@@ -109,7 +109,7 @@ final class ExecTest {
       file.setLength(16 << 20);
     }
     Oracles.needPrograms("fio", "fio");
-    assertFioIsContent(
+    assertNoErrors(
         ExecRun.of(
             "--fs none --disk file --image "
                 + image
@@ -131,9 +131,10 @@ final class ExecTest {
   }
 
   /**
-   * With errors of reads the data is verified, too. With errors of writes it is not: fio of that
-   * version expects a sequence of seeds that a failed write breaks, and complains of what is right;
-   * and an error in the second, verifying phase of a synchronous engine ends it uncounted.
+   * The data is verified with errors of reads, but not with errors of writes. A failed write breaks
+   * the sequence of seeds that this version of fio expects, so that fio rejects correct data. With
+   * a synchronous engine, an error in the second, verifying phase ends the phase and is not
+   * counted.
    */
   @ParameterizedTest
   @CsvSource({

@@ -156,7 +156,7 @@ class MachineDisksTest {
         SECTOR,
         true,
         loop -> {
-          // Linux lets anybody open it, and says no later
+          // Linux permits the open, and fails the write
           try (HostDisk disk = HostDisk.open(loop, false)) {
             BlockDevice device = disk.disk("file0", 1, false);
             assertThat(device.transferAndWait(task, 0, memory, SECTOR, BlkTypes.REQ_OP_WRITE))

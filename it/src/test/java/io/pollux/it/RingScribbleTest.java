@@ -148,7 +148,7 @@ class RingScribbleTest {
               + " accepted");
       assertThat(scribbles.get()).isGreaterThan(1000);
       assertThat(SamplePattern.verify(guard.address(), GUARD, 0))
-          .as("memory that is nobody's buffer")
+          .as("memory outside all buffers")
           .isEqualTo(-1);
 
       assertThatCall(program.syscall(Nr.IO_DESTROY, context)).returns(0);

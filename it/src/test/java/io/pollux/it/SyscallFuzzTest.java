@@ -226,7 +226,7 @@ class SyscallFuzzTest {
         Program program = kernel.newProgram();
         Fuzzer fuzzer = new Fuzzer(program, seed.random(made), diskMemory);
         int count = Math.min(PER_PROGRAM, calls - made);
-        // Whoever reads an empty pipe, or polls for nothing, waits for a signal.
+        // A read of an empty pipe, or a poll without events, waits for a signal.
         ScheduledFuture<?> alarm =
             alarms.scheduleWithFixedDelay(
                 () -> program.sendSignal(SIGALRM), ALARM_MILLIS, ALARM_MILLIS, MILLISECONDS);

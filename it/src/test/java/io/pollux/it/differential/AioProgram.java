@@ -52,8 +52,8 @@ record AioProgram(List<AioProgram.Step> steps) {
    */
   record Submit(Context ctx, Count count, Address array, List<Request> requests) implements Step {
     /**
-     * The requests without those that could overtake another one of the batch: a write must not
-     * meet what else is there. Which of two such requests comes first is nobody's promise.
+     * The requests without those that could overtake another one of the batch: no write may overlap
+     * another request. The order of two such requests is undefined.
      */
     List<Request> independent() {
       List<Request> kept = new ArrayList<>();

@@ -125,8 +125,8 @@ final class AioPrograms {
   }
 
   /**
-   * Numbers near the largest go only where no completion adds to them: which comes first is
-   * nobody's promise.
+   * Numbers near the largest go only where no completion adds to them, because the order of the two
+   * additions is undefined.
    */
   private static Arbitrary<Step> eventfdWrite() {
     Arbitrary<Long> small = Arbitraries.of(1L, 5L, -1L);
@@ -256,7 +256,7 @@ final class AioPrograms {
   }
 
   /**
-   * FSYNC and FDSYNC are done on a thread of the kernel's, so they signal only what nobody polls.
+   * A kernel thread completes FSYNC and FDSYNC, so they signal only an eventfd that is not polled.
    */
   private static Options separate(Operation operation, Options options) {
     boolean later = operation.isSync() && options.resfd() == Descriptor.SIGNALLED_EVENTFD;

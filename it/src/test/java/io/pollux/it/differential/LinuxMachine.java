@@ -25,7 +25,7 @@ import java.nio.file.Path;
  * end, and its filesystem has a say in much else.
  *
  * <p>libc's syscall(2) is called directly. Programs pass it addresses of memory that they mapped,
- * or that nobody ever maps.
+ * or that is never mapped.
  */
 final class LinuxMachine implements Machine {
   /** What is linked only where there is a Linux. */

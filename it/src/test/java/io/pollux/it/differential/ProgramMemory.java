@@ -110,7 +110,7 @@ final class ProgramMemory implements AutoCloseable {
     MemorySegment.copy(CONTENT, 0, RawMemory.segment(memory + DISK_COPY, bytes), 0, bytes);
   }
 
-  /** An address for a call: a good one, or one of another kind. */
+  /** An address for a call: valid, or of another kind. */
   long at(Address where, long good) {
     return switch (where) {
       case GOOD -> good;
@@ -192,7 +192,7 @@ final class ProgramMemory implements AutoCloseable {
     } else if (request.has(Fault.READ_ONLY_BUFFER)) {
       buffer = readOnly;
     }
-    // The page is mapped alone; a longer request would reach another mapping behind it.
+    // The page is mapped alone; a longer request would reach the mapping after it.
     int length =
         buffer == readOnly || buffer == noAccess
             ? Math.min(request.length(), AioProgram.BLOCK)

@@ -43,7 +43,7 @@ record LinuxImage(Path file) implements JudgedImage {
     Oracles.needLoopMounts("xfs");
   }
 
-  /** What somebody does with the mounted image. */
+  /** Work of a test on the mounted image. */
   interface Work {
     /** Does it, with the root of the image at a directory. */
     void with(Path root) throws IOException, InterruptedException;

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * A thread has polled I/O in flight, which nobody else polls for, and makes calls on the same file
- * that have to wait for it: they end, with the right data, and the events are there afterwards.
+ * A thread has polled I/O in flight that no other thread polls for. It then makes calls on the same
+ * file that wait for this I/O. The calls return the correct data, and the events are posted.
  */
 @Timeout(60)
 final class OwnPolledIoTest {
