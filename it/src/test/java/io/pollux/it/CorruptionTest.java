@@ -25,17 +25,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * The sample, spoiled at random. Whatever was spoiled: the mount is refused in a sentence, or each
- * name, link, directory and file is read right or answers an error; nothing takes long, nothing
- * throws, nothing is held afterwards.
+ * The sample, corrupted at random. Either the mount fails with one sentence, or each name, link,
+ * directory and file is read correctly or returns an error. No call takes long or throws, and
+ * nothing is held afterwards.
  *
- * <p>Where to spoil is drawn from the blocks that are not all zeroes, the blocks with metadata as
- * often as all the others together, of which there are many more.
+ * <p>The corrupted blocks are drawn from those that are not all zeroes. Half of the draws are
+ * blocks with metadata, which are far fewer than the others.
  *
  * <p>Other metadata is changed and then given a correct checksum, as an attacker would. Then any
  * data may be read, but the read still returns, and the rest of the above holds.
  *
- * <p>-Dpollux.seed=N draws the same again; -Dpollux.corruptions=N makes so many of each kind.
+ * <p>-Dpollux.seed=N repeats a run; -Dpollux.corruptions=N sets the number of each kind.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CorruptionTest {

@@ -32,9 +32,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * One thread uses rings, and another writes anything anywhere in them. What is then read and
- * reported is the program's own fault; but each call ends, the memory that is not the rings' or a
- * buffer's is as it was, and afterwards rings work and nothing is held.
+ * One thread uses rings, and another writes random values anywhere in them. Any data and events may
+ * result. But each call returns, and memory outside rings and buffers does not change. Afterwards
+ * rings work, and nothing is held.
  */
 class RingScribbleTest {
   private static final Duration RUN = Duration.ofMillis(1500);

@@ -35,13 +35,13 @@ import java.util.concurrent.ScheduledFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * Any call with any arguments, drawn from values that mean something somewhere: each returns a
- * result or an errno, none waits forever, and when the program ends nothing is left of it. Contexts
- * are submitted to by the caller, by threads and by workers, and their requests read and write
- * pipes and eventfds, too, where threads and workers wait without an end.
+ * Any call with any arguments, drawn from values that are valid in some call. Each call returns a
+ * result or an errno, and none waits forever. When the program exits, nothing is held. The caller,
+ * submission threads and workers submit to contexts. The requests also read and write pipes and
+ * eventfds, where threads and workers wait without a limit.
  *
- * <p>-Dpollux.seed=N draws the same again, as far as threads allow; -Dpollux.calls=N makes so many
- * calls. A million, by hand:
+ * <p>-Dpollux.seed=N repeats the draws, in an order that depends on threads; -Dpollux.calls=N sets
+ * the number of calls. This command makes a million:
  *
  * <pre>
  * mvn -pl it -am -Dtest=SyscallFuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dpollux.calls=1000000 -Dpollux.seed=21 test

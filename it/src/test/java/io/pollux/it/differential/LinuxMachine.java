@@ -20,9 +20,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The Linux that this Java process runs on, with a loop device: so the disk is a block device on
- * both sides, and needs only root. A file opened O_DIRECT would do without, but it grows at its
- * end, and its filesystem has a say in much else.
+ * The Linux that this Java process runs on, with a loop device. The disk is then a block device on
+ * both sides, and the test needs only root. A file opened with O_DIRECT would not need root, but
+ * writes extend it, and its filesystem affects other results.
  *
  * <p>libc's syscall(2) is called directly. Programs pass it addresses of memory that they mapped,
  * or that is never mapped.
