@@ -17,6 +17,7 @@
  *     handler   _exit in a handler of a thread, while others read: status 8
  *     other     exit by another than the first thread: status 9
  *     twice     two threads at once: status 10
+ *     alone     the only thread is canceled in io_getevents, which returns first: status 11
  */
 #define _GNU_SOURCE
 #include <linux/aio_abi.h>
@@ -189,6 +190,43 @@ static void on_signal(int signal)
 	_exit(8);
 }
 
+static pthread_t first;
+static volatile bool returned;
+
+static void cancel_first(union sigval value)
+{
+	(void)value;
+	pthread_cancel(first);
+}
+
+static void leave(void *unused)
+{
+	(void)unused;
+	_exit(returned ? 11 : 1);
+}
+
+/* The C library calls the function in a thread of its own. */
+static int be_canceled_by_a_timer(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = cancel_first};
+	struct itimerspec soon = {.it_value = {.tv_nsec = 300000000}};
+	struct timespec wait = {.tv_sec = 2};
+	struct io_event got;
+	aio_context_t ctx = 0;
+	timer_t timer;
+
+	first = pthread_self();
+	if (syscall(SYS_io_setup, 4, &ctx) != 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+		return 2;
+	pthread_cleanup_push(leave, NULL);
+	timer_settime(timer, 0, &soon, NULL);
+	syscall(SYS_io_getevents, ctx, 1, 1, &got, &wait);
+	returned = true;
+	pthread_testcancel();
+	pthread_cleanup_pop(0);
+	return 3;
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc == 3 ? argv[1] : "";
@@ -232,6 +270,8 @@ int main(int argc, char **argv)
 		pthread_join(thread, &result);
 		return result == PTHREAD_CANCELED ? 7 : 1;
 	}
+	if (strcmp(how, "alone") == 0)
+		return be_canceled_by_a_timer();
 	if (strcmp(how, "handler") == 0) {
 		signal(SIGALRM, on_signal);
 		start(busy, THREADS);

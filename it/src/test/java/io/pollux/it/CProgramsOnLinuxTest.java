@@ -125,7 +125,8 @@ class CProgramsOnLinuxTest {
     "canceled, 7, ''",
     "handler, 8, ''",
     "other, 9, ''",
-    "twice, 10, ''"
+    "twice, 10, ''",
+    "alone, 11, ''"
   })
   void endings(String how, int status, String written) throws IOException, InterruptedException {
     needsAio();

@@ -496,7 +496,8 @@ final class ExecTest {
     "canceled, 7, ''",
     "handler, 8, ''",
     "other, 9, ''",
-    "twice, 10, ''"
+    "twice, 10, ''",
+    "alone, 11, ''"
   })
   void theEndOfAProgramWithThreads(String how, int status, String written) throws Exception {
     Path image = Files.write(dir.resolve("image"), new byte[1 << 20]);

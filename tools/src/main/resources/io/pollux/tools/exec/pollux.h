@@ -210,7 +210,7 @@ static inline bool in_other_process(void) {
 
 /* threads.c */
 
-/* Set before the program creates a thread or cancels one. Until then no call can be cancelled, and none disables cancellation. */
+/* Set before a second thread of the program can exist, or a cancellation. Until then no call disables cancellation. */
 extern bool cancellable;
 
 /* Calls a function on another stack, whose top is aligned to 16 bytes. */

@@ -14,9 +14,11 @@
 
 #include <jni.h>
 #include <limits.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <threads.h>
+#include <time.h>
 
 #define STACK_BYTES (1l << 20) /* the virtual machine's size for its own threads */
 #define GUARD_BYTES 4096l
@@ -269,6 +271,23 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 EXPORT int pthread_cancel(pthread_t thread) {
   cancellable = true;
   return NEXT(pthread_cancel)(thread);
+}
+
+/* The C library runs such notifications in threads of its own, which do not pass pthread_create. */
+static void notifies(const struct sigevent *event) {
+  if (event && event->sigev_notify == SIGEV_THREAD) {
+    cancellable = true;
+  }
+}
+
+EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *timer) {
+  notifies(event);
+  return NEXT(timer_create)(clock, event, timer);
+}
+
+EXPORT int mq_notify(mqd_t queue, const struct sigevent *event) {
+  notifies(event);
+  return NEXT(mq_notify)(queue, event);
 }
 
 /* C11 threads. The C library's own version bypasses pthread_create. */
