@@ -10,16 +10,16 @@ import java.util.function.BooleanSupplier;
 /** The teardown of a dead context. It waits for calls and requests, then releases everything. */
 final class ContextEnd {
   /** How often teardown checks for progress. */
-  private static final long LOOK_NANOS = 1_000_000_000;
+  private static final long CHECK_NANOS = 1_000_000_000;
 
   /** Checks without progress after which teardown prints a message. */
-  private static final int HUNG_LOOKS = 10;
+  private static final int HUNG_CHECKS = 10;
 
   /**
    * Checks without progress after which teardown abandons what a failure in this context may have
    * lost.
    */
-  private static final int LOST_LOOKS = 3;
+  private static final int LOST_CHECKS = 3;
 
   private final Kioctx ctx;
   private final Teardown teardown = new Teardown();
@@ -79,13 +79,13 @@ final class ContextEnd {
   private void await(BooleanSupplier condition) {
     int still = 0;
     long before = 0;
-    while (!ctx.waitQueue().waitUninterruptibly(condition, LOOK_NANOS)) {
+    while (!ctx.waitQueue().waitUninterruptibly(condition, CHECK_NANOS)) {
       int users = ctx.users();
       long requests = ctx.requests();
       long now = users + requests;
       still = now == before ? still + 1 : 0;
       before = now;
-      if (still == HUNG_LOOKS) {
+      if (still == HUNG_CHECKS) {
         Oops.warn(
             "the end of an aio context waits for "
                 + users
@@ -93,7 +93,7 @@ final class ContextEnd {
                 + requests
                 + " requests for a long time");
       }
-      if (still >= LOST_LOOKS && (ctx.hasFailed() || ctx.mayHaveLost())) {
+      if (still >= LOST_CHECKS && (ctx.hasFailed() || ctx.mayHaveLost())) {
         throw new IllegalStateException(
             "an aio context ends before "
                 + users

@@ -95,6 +95,7 @@ final class BufReclaimTest {
         buf.release();
       }
       fill(first + (rounds + 1) * ROOM);
+      assertThat(blocks.space.find((long) first * BLOCK, BLOCK)).as("after them").isNull();
       fill(first);
       assertThat(cache.bytes()).isEqualTo(LIMIT);
     }
