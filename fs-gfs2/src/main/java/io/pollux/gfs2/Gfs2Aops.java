@@ -28,7 +28,7 @@ final class Gfs2Aops implements PageIo {
 
   Gfs2Aops(Gfs2Inode ip) {
     this.ip = ip;
-    pages = new IomapPages(ip, Gfs2Iomap.OPS);
+    pages = new IomapPages(ip, Gfs2Iomap.OPS, null);
   }
 
   @Override

@@ -39,7 +39,7 @@ final class Gfs2DirFile implements FileOperations {
 
   @Override
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
-  public int fsync(Task current, File file, boolean datasync) {
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
     return 0; // a directory is never written
   }
 }

@@ -19,7 +19,7 @@ import io.pollux.uapi.Patch;
  *
  * <p>Direct reads hold the inode's glock deferred, buffered reads hold it shared. A change between
  * the two states drops the pages. Neither takes the inode's iRwsem: the glock keeps writers through
- * the page cache out. {@link Gfs2Overwrite} does the writes.
+ * the page cache out. {@link Gfs2FileWrite} does the writes.
  *
  * <p>A read holds the glock while it is submitted, not until it completes. A queued request is
  * counted in the inode (inode_dio_begin) while it is in flight. A change of the glock's state that
@@ -75,7 +75,8 @@ final class Gfs2File implements FileOperations {
     long result = gl.hold(current, LmState.DEFERRED);
     if (result == 0) {
       try {
-        result = IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS); // iocb may be freed after this
+        result =
+            IomapDio.rw(current, ip, iocb, to, Gfs2Iomap.OPS, null); // iocb may be freed after this
       } finally {
         gl.letGo(current);
       }
@@ -103,9 +104,8 @@ final class Gfs2File implements FileOperations {
   }
 
   @Override
-  @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_file_write_iter")
   public long writeIter(Task current, Kiocb iocb, IovIter from) {
-    return ((Gfs2Inode) iocb.file().inode()).sdp().overwrite().writeIter(current, iocb, from);
+    return Gfs2FileWrite.writeIter(current, iocb, from);
   }
 
   @Override
@@ -190,9 +190,14 @@ final class Gfs2File implements FileOperations {
 
   @Override
   @LinuxSource(file = "fs/gfs2/file.c", name = "gfs2_fsync")
-  public int fsync(Task current, File file, boolean datasync) {
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
     Gfs2Inode ip = (Gfs2Inode) file.inode();
+    if (ip.sdp().readOnly()) {
+      return 0;
+    }
     // sync and unmount write the times
-    return ip.sdp().readOnly() ? 0 : ip.sdp().overwrite().fsync(current, file);
+    int result = ip.mapping().fsyncRange(current, file, start, end);
+    int flushed = ip.sdp().bdev().flushAndWait(current);
+    return result != 0 ? result : flushed;
   }
 }

@@ -73,6 +73,9 @@ final class Gfs2Iomap implements IomapOps {
       if ((flags & IOMAP_REPORT) != 0 && pos >= ip.size()) {
         return -Errno.ENOENT; // as in Linux, whatever follows
       }
+      if (write) {
+        return -Errno.EOPNOTSUPP; // blocks can't be allocated yet
+      }
       iomap.setHole(start, bytes);
     } else {
       iomap.setMapped(false, start, bytes, block << blockLog, ip.sdp().bdev());

@@ -31,7 +31,6 @@ final class Gfs2Sbd extends SuperBlock {
   private final LmLockops lm;
   private final Gfs2Glops glops = new Gfs2Glops();
   private final Gfs2Dirty dirty = new Gfs2Dirty();
-  private final Gfs2Overwrite overwrite;
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
@@ -39,11 +38,11 @@ final class Gfs2Sbd extends SuperBlock {
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
   private Gfs2Sbd(Task current, Gfs2Sb sb, BufCache cache, LmLockops lm, boolean readOnly) {
-    super(cache.bdev().dev(), readOnly);
+    super(cache.bdev().dev(), readOnly, 1 << sb.blockLog);
     this.sb = sb;
     this.cache = cache;
     this.lm = lm;
-    overwrite = new Gfs2Overwrite(this, current);
+    initDioDoneWq(current, "dio/" + bdev().name());
     rgrps = Gfs2Rgrps.unknown(blocks());
   }
 
@@ -202,10 +201,6 @@ final class Gfs2Sbd extends SuperBlock {
 
   Gfs2Dirty dirty() {
     return dirty;
-  }
-
-  Gfs2Overwrite overwrite() {
-    return overwrite;
   }
 
   Gfs2Rgrps rgrps() {
@@ -376,7 +371,7 @@ final class Gfs2Sbd extends SuperBlock {
   @Override
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_put_super")
   public void unmount(Task current) throws ErrnoException {
-    overwrite.drain();
+    drainDirectWrites();
     int result = sync(current);
     dirty.drop();
     int[] unseen = new int[1];

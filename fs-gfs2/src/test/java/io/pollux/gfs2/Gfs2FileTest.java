@@ -358,7 +358,7 @@ final class Gfs2FileTest {
     assertThatThrownBy(() -> mounted.open("/tree", Fcntl.O_RDWR))
         .isInstanceOfSatisfying(
             ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
-    assertThat(file.op().fsync(mounted.current, file, false)).isZero();
+    assertThat(file.fsync(mounted.current, false)).isZero();
     Iomap map = new Iomap();
     Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
     assertThat(gl.hold(mounted.current, LmState.SHARED)).isZero();

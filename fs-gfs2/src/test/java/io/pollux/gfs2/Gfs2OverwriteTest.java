@@ -147,7 +147,7 @@ final class Gfs2OverwriteTest {
     assertThat(write(file, 2 * BLOCK, 1, 8)).isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(write(file, SIZE - 10, 100, 9)).as("up to the end").isEqualTo(10);
     assertThat(write(file, SIZE, 1, 9)).isEqualTo(-Errno.EOPNOTSUPP);
-    assertThat(file.op().fsync(mounted.current, file, false)).isZero();
+    assertThat(file.fsync(mounted.current, false)).isZero();
     assertThat(byteAt(at(DATA + 1) + 1)).isEqualTo(8);
     assertThat(byteAt(at(DATA + 5) + 699)).isEqualTo(9);
     assertThat(byteAt(at(DATA + 5) + 700)).isNotEqualTo(9);
@@ -158,7 +158,7 @@ final class Gfs2OverwriteTest {
     File file = open("/stuffed", Fcntl.O_RDWR);
     long data = at(STUFFED) + TinyImage.DINODE;
     assertThat(write(file, 990, 100, 7)).isEqualTo(10);
-    assertThat(file.op().fsync(mounted.current, file, true)).isZero();
+    assertThat(file.fsync(mounted.current, true)).isZero();
     assertThat(byteAt(data + 989)).isZero();
     assertThat(byteAt(data + 999)).isEqualTo(7);
     assertThat(byteAt(data + 1000)).isZero();

@@ -49,7 +49,7 @@ final class Gfs2TimesTest {
   }
 
   private int fsync(File of) {
-    return of.op().fsync(mounted.current, of, false);
+    return of.fsync(mounted.current, false);
   }
 
   private CompletableFuture<Integer> sync(CountDownLatch started) {

@@ -16,6 +16,8 @@ public final class Iomap extends Slab.Item {
   public enum Type {
     /** No blocks: reads as zeroes. */
     HOLE,
+    /** No blocks yet, but space reserved for data in the page cache: reads as zeroes. */
+    DELALLOC,
     /** Blocks with data. */
     MAPPED,
     /** Blocks that are allocated but not written yet: reads as zeroes. */
@@ -23,6 +25,12 @@ public final class Iomap extends Slab.Item {
     /** Data inside the metadata: copied. */
     INLINE
   }
+
+  /** The blocks were allocated for this request, and hold other files' old data. */
+  public static final int IOMAP_F_NEW = 0x01;
+
+  /** Metadata of the extent is not durable yet, so a durable write must sync the file. */
+  public static final int IOMAP_F_DIRTY = 0x02;
 
   /** The filesystem keeps single blocks and merged these for the report. */
   public static final int IOMAP_F_MERGED = 0x10;
@@ -50,6 +58,16 @@ public final class Iomap extends Slab.Item {
    */
   public void setHole(long offset, long length) {
     set(Type.HOLE, offset, length, 0, null);
+  }
+
+  /**
+   * Sets a range for which space is reserved on the device.
+   *
+   * @param offset first byte in the file
+   * @param length bytes, at least 1
+   */
+  public void setDelalloc(long offset, long length) {
+    set(Type.DELALLOC, offset, length, 0, null);
   }
 
   /**
@@ -88,7 +106,7 @@ public final class Iomap extends Slab.Item {
   }
 
   /**
-   * Sets the marks for {@link IomapFiemap}. Setting the next range clears them.
+   * Sets the marks of the range. Setting the next range clears them.
    *
    * @param newFlags IOMAP_F_*
    */
@@ -157,8 +175,10 @@ public final class Iomap extends Slab.Item {
         + offset
         + "+"
         + length
-        + (now == Type.HOLE ? "" : " at " + addr)
+        + (now == Type.HOLE || now == Type.DELALLOC ? "" : " at " + addr)
         + (device == null ? "" : " of " + device.name())
+        + ((flags & IOMAP_F_NEW) != 0 ? " NEW" : "")
+        + ((flags & IOMAP_F_DIRTY) != 0 ? " DIRTY" : "")
         + ((flags & IOMAP_F_MERGED) != 0 ? " MERGED" : "")
         + ((flags & IOMAP_F_SHARED) != 0 ? " SHARED" : "");
   }

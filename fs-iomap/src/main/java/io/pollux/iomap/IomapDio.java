@@ -8,10 +8,10 @@ import io.pollux.block.Plug;
 import io.pollux.block.RequestQueue;
 import io.pollux.core.Oops;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
-import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
@@ -19,34 +19,32 @@ import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One direct request: the counterpart of struct iomap_dio and its functions.
+ * One direct request: the counterpart of struct iomap_dio and its functions. This part submits it;
+ * {@link IomapDioCompletion} completes it.
  *
  * <p>{@link #rw} makes the bios. Each bio in flight holds a reference, and so does the submitter.
  * The submitter hands its reference over to the last bio. After that an asynchronous request may
  * complete at any time, and the submitter no longer touches it. Dropping the last reference
  * completes the request, from any context. A request of one bio, the common case, so needs no
  * atomic operation on the references.
+ *
+ * <p>A write to a new or unwritten extent that does not cover whole blocks writes zeroes to the
+ * rest of its first and last block. A write that reaches the end of the file does so, too, for the
+ * rest of its last block.
  */
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
-public final class IomapDio extends Slab.Item {
+public final class IomapDio extends IomapDioCompletion {
   private static final Slab<IomapDio> SLAB = new Slab<>(IomapDio::new);
-  private static final VarHandle REF;
-  private static final VarHandle ERROR;
 
-  static {
-    try {
-      REF = MethodHandles.lookup().findVarHandle(IomapDio.class, "ref", int.class);
-      ERROR = MethodHandles.lookup().findVarHandle(IomapDio.class, "error", int.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
+  /** The largest block of a filesystem: zeroes for a part of it fit one bio. */
+  private static final int MAX_BLOCK = 1 << 16;
+
+  /** Zeroes for the rest of a block. */
+  @LinuxSource(file = "include/asm-generic/pgtable.h", name = "ZERO_PAGE")
+  static final long ZEROES = HostMemory.map(MAX_BLOCK);
 
   /**
    * Returned by an actor after the last bio was submitted. An asynchronous request may not be
@@ -64,86 +62,44 @@ public final class IomapDio extends Slab.Item {
       test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
   private final Bio firstBio = Bio.embedded(); // most requests need no other bio
 
-  private final WaitQueue waiter = new WaitQueue();
-  private final WorkQueue.Work work = this::completeWork; // bound once, not for each request
-
-  private @Nullable Kiocb iocb;
-  private @Nullable Inode inode;
-  private long size; // bytes that the bios and copies cover
-  private long iSize; // i_size when the request began: reads stop there
-  private boolean waitForCompletion;
-  private boolean write;
-  private @Nullable WorkQueue doneWq; // of a write
-  private @Nullable BlockDevice bdev; // of the last bio
-
   // The submitter's own state (C: submit).
   private int cookie;
 
-  @SuppressWarnings("unused") // through REF
-  private int ref;
-
-  private int error; // the first one; through ERROR while bios are in flight
-
-  private volatile boolean done; // of a synchronous request: no bio is in flight
-  private final BooleanSupplier isDone = this::isDone; // bound once
-
   private IomapDio() {}
 
-  private boolean isDone() {
-    return done;
-  }
-
   /**
-   * Reads iter.count() bytes at iocb.kiPos past the page cache, after writing back the dirty pages
-   * of the range. From process context, with the inode's lock held.
+   * Reads or writes iter.count() bytes at iocb.kiPos past the page cache. Dirty pages of the range
+   * are written back first. A write drops the pages of the range, and drops them again at its end.
+   * From process context, with the inode's lock held.
+   *
+   * <p>A durable write (IOCB_DSYNC) to blocks that hold data already uses REQ_FUA, if the device
+   * has it. Any other durable write ends with the file's fsync.
    *
    * @param current the calling task
    * @param inode the file
    * @param iocb the request; synchronous or not, polled or not
-   * @param iter the memory
+   * @param iter the memory, and the direction
    * @param ops the filesystem's mapping
-   * @return bytes, a negative errno, or -EIOCBQUEUED
+   * @param end called when the bios have completed; null for none. Shared by requests
+   * @return bytes; fewer if a write reaches an extent for which iomapBegin returns -EOPNOTSUPP or
+   *     -ENOTBLK. -EIOCBQUEUED. Or a negative errno: -EAGAIN if IOCB_NOWAIT is set and it would
+   *     block, and nothing has changed; -ENOTBLK if the caller should use the page cache
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
   @Patch(5)
-  public static long rw(Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops) {
-    assert iter.intoMemory() : "a write needs a work queue for its flush";
-    return rw(current, inode, iocb, iter, ops, null);
-  }
-
-  /**
-   * Writes iter.count() bytes at iocb.kiPos, to blocks that have been written before. The page
-   * cache writes the range back and drops it before the write, and drops it again after. With
-   * IOCB_DSYNC the device is then flushed. From process context, with the inode's lock held.
-   *
-   * @param current the calling task
-   * @param inode the file
-   * @param iocb the request; synchronous or not, polled or not
-   * @param iter the memory
-   * @param ops the filesystem's mapping
-   * @param doneWq flushes for an asynchronous request, whose completion must not sleep
-   * @return bytes, fewer if the write reaches an extent that is not mapped. -EIOCBQUEUED. Or a
-   *     negative errno: -EOPNOTSUPP, or -ENOTBLK if the mapping returned that, when nothing was
-   *     written
-   */
-  static long write(
-      Task current, Inode inode, Kiocb iocb, IovIter iter, IomapOps ops, WorkQueue doneWq) {
-    assert !iter.intoMemory();
-    return rw(current, inode, iocb, iter, ops, doneWq);
-  }
-
-  private static long rw(
+  public static long rw(
       Task current,
       Inode inode,
       Kiocb iocb,
       IovIter iter,
       IomapOps ops,
-      @Nullable WorkQueue doneWq) {
+      @Nullable IomapDioEnd end) {
     if (iter.count() == 0) {
       return 0;
     }
+    boolean write = !iter.intoMemory();
     long iSize = inode.size();
-    if (iter.intoMemory() && iocb.kiPos >= iSize) {
+    if (!write && iocb.kiPos >= iSize) {
       return 0;
     }
     Mapping mapping = Mapping.of(inode);
@@ -153,23 +109,19 @@ public final class IomapDio extends Slab.Item {
         return result;
       }
     }
+    WorkQueue queue = write && !iocb.isSync() ? inode.sb().dioDoneWq() : null;
     // Close behind the lock's own atomic operation: each such operation first waits for all earlier
     // stores.
     inode.inodeDioBegin();
     IomapDio dio = SLAB.alloc(current);
-    dio.iocb = iocb;
-    dio.inode = inode;
-    dio.size = 0;
-    dio.iSize = iSize;
-    dio.waitForCompletion = iocb.isSync();
-    dio.write = !iter.intoMemory();
-    dio.doneWq = doneWq;
+    dio.begin(inode, iocb, write, iSize, end, queue);
     dio.cookie = BlkTypes.BLK_QC_T_NONE;
-    dio.error = 0;
-    if (dio.done) { // a volatile store costs more than this load
-      dio.done = false;
+    if (write && iocb.has(Kiocb.IOCB_DSYNC)) {
+      dio.flags = IOMAP_DIO_NEED_SYNC;
+      if (!iocb.has(Kiocb.IOCB_SYNC)) {
+        dio.flags |= IOMAP_DIO_WRITE_FUA;
+      }
     }
-    dio.ref = 1;
     return dio.submit(current, iter, ops);
   }
 
@@ -189,19 +141,20 @@ public final class IomapDio extends Slab.Item {
 
   private long submit(Task current, IovIter iter, IomapOps ops) {
     Kiocb request = iocb();
-    boolean sync = waitForCompletion;
+    boolean sync = isSync();
+    boolean write = isWrite();
     boolean plugged = plug.start(current);
-    int flags = IomapOps.IOMAP_DIRECT;
+    int how = IomapOps.IOMAP_DIRECT;
     if (write) {
-      flags |= IomapOps.IOMAP_WRITE;
+      how |= IomapOps.IOMAP_WRITE;
     }
     if (request.has(Kiocb.IOCB_NOWAIT)) {
-      flags |= IomapOps.IOMAP_NOWAIT;
+      how |= IomapOps.IOMAP_NOWAIT;
     }
     long pos = request.kiPos;
     boolean handedOver = false;
     do { // each step advances by at least one byte; rw has checked that the first one exists
-      long step = step(current, iter, ops, pos, flags);
+      long step = step(current, iter, ops, pos, how);
       if (step <= 0) {
         boolean endsHere = step == -Errno.EOPNOTSUPP || step == -Errno.ENOTBLK;
         if (!endsHere || size == 0) { // otherwise the write is short
@@ -214,7 +167,7 @@ public final class IomapDio extends Slab.Item {
         break;
       }
       pos += step;
-    } while (iter.count() > 0 && (write || pos < iSize) && (int) ERROR.getOpaque(this) == 0);
+    } while (iter.count() > 0 && (write || pos < iSize()) && !hasFailed());
     if (plugged) {
       plug.finish(current); // the plug is this task's, even if the request is gone
     }
@@ -222,6 +175,7 @@ public final class IomapDio extends Slab.Item {
       return -Kiocb.EIOCBQUEUED;
     }
     if (!handedOver) {
+      endDurability();
       BlockDevice last = bdev;
       if (last != null) {
         request.publishPoll(last.queue(), cookie);
@@ -236,59 +190,63 @@ public final class IomapDio extends Slab.Item {
         return complete(current);
       }
     }
-    await(current, request.has(Kiocb.IOCB_HIPRI));
+    await(current, request.has(Kiocb.IOCB_HIPRI), cookie);
     return complete(current);
   }
 
+  /** Cancels the sync of a durable write all of whose bios carry REQ_FUA. */
+  private void endDurability() {
+    if ((flags & IOMAP_DIO_WRITE_FUA) != 0) {
+      flags &= ~IOMAP_DIO_NEED_SYNC;
+    }
+  }
+
   /**
-   * Maps the next extent and runs the actor on it. If the mapping throws, the request fails after
-   * its bios in flight complete.
+   * Maps the next extent, runs the actor on it and ends the mapping. The actor is called directly,
+   * because it must be compiled into this loop.
    *
    * @return as {@link #actor}
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_apply")
-  private long step(Task current, IovIter iter, IomapOps ops, long pos, int flags) {
-    try {
-      int result = ops.iomapBegin(current, inode(), pos, iter.count(), flags, iomap);
-      return result != 0 ? result : actor(current, iter, pos);
-    } catch (Throwable e) {
-      Oops.report("the mapping of a file", e, "the request fails with EIO");
-      return -Errno.EIO;
+  private long step(Task current, IovIter iter, IomapOps ops, long pos, int how) {
+    Inode file = inode();
+    int begun = IomapApply.begin(current, file, pos, iter.count(), how, ops, iomap);
+    if (begun != 0) {
+      return begun;
     }
+    boolean mustEnd = ops.hasIomapEnd();
+    long span = IomapApply.span(pos, iter.count(), iomap);
+    long result = -Errno.EIO;
+    try {
+      result = actor(current, iter, pos, span, mustEnd);
+    } catch (Throwable e) {
+      Oops.report("the I/O on an extent", e, "the request fails with EIO");
+    }
+    return mustEnd ? IomapApply.end(current, file, pos, span, result, how, ops, iomap) : result;
   }
 
   /**
-   * Waits for the bios of a synchronous request. Polls for them if the request is polled and its
-   * queue can be polled.
+   * Handles one extent. The last bio takes over the submitter's reference, unless the mapping must
+   * be ended after it. Returns the bytes covered, a negative errno, or HANDED_OVER.
    */
-  private void await(Task current, boolean polled) {
-    if (done) {
-      return;
-    }
-    current.aboutToSleep(); // an outer plug may hold the bios
-    BlockDevice last = bdev;
-    if (polled && last != null && last.queue().canPoll(cookie)) {
-      while (!done) {
-        last.queue().blkPoll(cookie, true);
-      }
-    } else {
-      waiter.waitUninterruptibly(isDone);
-    }
-  }
-
-  /** Handles one extent. Returns the bytes covered, a negative errno, or HANDED_OVER. */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_actor")
-  private long actor(Task current, IovIter iter, long pos) {
-    iomap.checkCovers(pos);
-    long length = Math.min(iter.count(), iomap.offset() + iomap.length() - pos);
+  private long actor(Task current, IovIter iter, long pos, long length, boolean mustEnd) {
     Iomap.Type type = iomap.type();
     if (type == Iomap.Type.MAPPED) {
-      return bioActor(current, iter, pos, length);
+      return bioActor(current, iter, pos, length, mustEnd);
     }
-    if (!iter.intoMemory()) {
-      return -Errno.EOPNOTSUPP;
-    }
-    return type == Iomap.Type.INLINE ? inlineActor(iter, pos, length) : holeActor(iter, length);
+    boolean write = isWrite();
+    return switch (type) {
+      case UNWRITTEN ->
+          write ? bioActor(current, iter, pos, length, mustEnd) : holeActor(iter, length);
+      case HOLE, DELALLOC -> write ? unallocated() : holeActor(iter, length);
+      case INLINE -> inlineActor(iter, pos, length);
+      case MAPPED -> throw new AssertionError();
+    };
+  }
+
+  private long unallocated() {
+    throw new IllegalStateException("iomapBegin allocated nothing for a direct write: " + iomap);
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_hole_actor")
@@ -300,34 +258,41 @@ public final class IomapDio extends Slab.Item {
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_inline_actor")
   private long inlineActor(IovIter iter, long pos, long length) {
-    long copied = iter.copyTo(iomap.addr() + pos - iomap.offset(), length);
+    long at = iomap.addr() + pos - iomap.offset();
+    long copied = isWrite() ? iter.copyFrom(at, length) : iter.copyTo(at, length);
     size += copied;
     return copied == 0 ? -Errno.EFAULT : copied;
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_actor")
   @Patch(23)
-  private long bioActor(Task current, IovIter iter, long pos, long length) {
+  private long bioActor(Task current, IovIter iter, long pos, long length, boolean mustEnd) {
     BlockDevice target = iomap.bdev();
     int blockMask = target.queue().logicalBlockSize() - 1;
     if (((pos | length | iter.alignment()) & blockMask) != 0) {
       return -Errno.EINVAL;
     }
+    boolean zeroes = false;
+    int op = BlkTypes.REQ_OP_READ;
+    if (isWrite()) {
+      op = writeOp(target);
+      zeroes = zeroHead(current, pos, length);
+    }
+    boolean keepRef = mustEnd || zeroes;
     long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
-    int op = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
     long whole = iter.count();
     long copied = 0;
     do {
       iter.truncate(length - copied);
       Bio bio =
           size == 0
-              ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
+              ? firstBio.init(target, sector, op, IomapDioCompletion::bioEndIo, this)
               : Bio.alloc(
                   current,
                   target,
                   sector + (copied >> BlkTypes.SECTOR_SHIFT),
                   op,
-                  IomapDio::bioEndIo,
+                  IomapDioCompletion::bioEndIo,
                   this);
       bio.setIoprio(iocb().kiIoprio);
       if (iter.isBvec()) {
@@ -337,26 +302,97 @@ public final class IomapDio extends Slab.Item {
       if (result != 0) {
         bio.put();
         iter.reexpand(whole - copied);
-        // bytes already submitted count; the fault shows at the next step
-        return copied == 0 ? result : copied;
+        if (copied == 0) {
+          return result;
+        }
+        break; // bytes already submitted count; the fault shows at the next step
       }
       int bytes = bio.size();
       copied += bytes;
       size += bytes;
       iter.reexpand(whole - copied);
-      if (copied == whole) {
+      if (copied == whole && !keepRef) {
         submitLastBio(current, bio);
         return HANDED_OVER;
       }
       submitBio(current, bio);
-    } while (copied < length && (int) ERROR.getOpaque(this) == 0);
+    } while (copied < length && !hasFailed());
+    if (zeroes) {
+      zeroTail(current, pos + copied);
+    }
     return copied;
+  }
+
+  /** Returns the operation and flags of a write's bios to this extent, and records its kind. */
+  private int writeOp(BlockDevice target) {
+    boolean unwritten = iomap.type() == Iomap.Type.UNWRITTEN;
+    if (unwritten) {
+      flags |= IomapDioEnd.IOMAP_DIO_UNWRITTEN;
+    }
+    if ((iomap.flags() & Iomap.IOMAP_F_SHARED) != 0) {
+      flags |= IomapDioEnd.IOMAP_DIO_COW;
+    }
+    if ((flags & IOMAP_DIO_WRITE_FUA) == 0) {
+      return BlkTypes.REQ_OP_WRITE;
+    }
+    int metadata = Iomap.IOMAP_F_NEW | Iomap.IOMAP_F_DIRTY | Iomap.IOMAP_F_SHARED;
+    if (!unwritten && (iomap.flags() & metadata) == 0 && target.queue().limits().fua()) {
+      return BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA;
+    }
+    flags &= ~IOMAP_DIO_WRITE_FUA;
+    return BlkTypes.REQ_OP_WRITE;
+  }
+
+  /**
+   * Writes zeroes to the start of a write's first block, if its blocks hold no data of the file.
+   * Returns whether {@link #zeroTail} must follow: the blocks hold no data, or the write reaches
+   * the end of the file.
+   */
+  private boolean zeroHead(Task current, long pos, long length) {
+    boolean empty =
+        iomap.type() == Iomap.Type.UNWRITTEN || (iomap.flags() & Iomap.IOMAP_F_NEW) != 0;
+    int mask = inode().sb().blockSize() - 1;
+    if (empty) {
+      long start = Math.max(pos & ~(long) mask, iomap.offset());
+      if (start < pos) {
+        zero(current, start, (int) (pos - start));
+      }
+      return true;
+    }
+    return ((pos + length) & mask) != 0 && pos + length >= inode().size();
+  }
+
+  /** Writes zeroes from the end of a write to the end of its last block. */
+  private void zeroTail(Task current, long end) {
+    int mask = inode().sb().blockSize() - 1;
+    long rest = Math.min(-end & mask, iomap.offset() + iomap.length() - end);
+    if (rest > 0) {
+      zero(current, end, (int) rest);
+    }
+  }
+
+  /** Writes zeroes to a part of a block in the extent. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_zero")
+  private void zero(Task current, long pos, int bytes) {
+    assert bytes < MAX_BLOCK : bytes;
+    long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
+    Bio bio =
+        Bio.alloc(
+            current,
+            iomap.bdev(),
+            sector,
+            BlkTypes.REQ_OP_WRITE,
+            IomapDioCompletion::bioEndIo,
+            this);
+    boolean added = bio.addMemory(ZEROES, bytes);
+    assert added : bytes;
+    submitBio(current, bio);
   }
 
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_submit_bio")
   @Patch(5)
   private void submitBio(Task current, Bio bio) {
-    REF.getAndAdd(this, 1);
+    getRef();
     BlockDevice target = ready(bio);
     int sent = target.submitBio(current, bio);
     if (sent != BlkTypes.BLK_QC_T_NONE) {
@@ -374,9 +410,10 @@ public final class IomapDio extends Slab.Item {
               + " request of one bio so needs no atomic operation.",
       test = "IomapDioBiosTest#theQueueIsPublishedAfterTheReferenceIsHandedOver")
   private void submitLastBio(Task current, Bio bio) {
+    endDurability();
     Kiocb request = iocb();
     boolean polled = request.has(Kiocb.IOCB_HIPRI);
-    boolean sync = waitForCompletion;
+    boolean sync = isSync();
     int before = cookie;
     BlockDevice target = ready(bio);
     int sent = target.submitBio(current, bio);
@@ -400,150 +437,9 @@ public final class IomapDio extends Slab.Item {
     return target;
   }
 
-  @Patch(21)
-  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_bio_end_io")
-  private static void bioEndIo(Bio bio) {
-    IomapDio dio = (IomapDio) bio.owner();
-    assert dio != null;
-    if (bio.status() != 0) {
-      dio.failed(bio);
-    }
-    try {
-      bio.releasePages();
-    } catch (Throwable e) {
-      dio.threw(e);
-    }
-    bio.put();
-    if (dio.dropRef()) {
-      if (dio.waitForCompletion) {
-        dio.done = true;
-        dio.waiter.wakeUp();
-      } else {
-        dio.completeLater();
-      }
-    }
-  }
-
-  private void failed(Bio bio) {
-    if (bio.foundNoTag()) {
-      iocb().kiFlags |= Kiocb.IOCB_NO_TAG; // no other thread sets flags at this point
-    }
-    setError(bio.status());
-  }
-
   /**
-   * Fails the request after a step of its completion threw. The request completes, since a task may
-   * wait for it.
-   */
-  private void threw(Throwable thrown) {
-    Oops.report("the end of a direct request", thrown, "the request fails with EIO");
-    setError(-Errno.EIO);
-  }
-
-  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_set_error")
-  private void setError(int status) {
-    if (status != 0) {
-      ERROR.compareAndSet(this, 0, status);
-    }
-  }
-
-  private boolean dropRef() {
-    // the only one left, and no other is taken: pairs with the others' getAndAdd
-    if ((int) REF.getAcquire(this) == 1) {
-      return true;
-    }
-    // full order: the last one sees what the others stored
-    int before = (int) REF.getAndAdd(this, -1);
-    assert before > 0 : "more references dropped than taken";
-    return before == 1;
-  }
-
-  /**
-   * Completes an asynchronous request, here or, if it must flush, on the work queue. From any
-   * context.
-   */
-  private void completeLater() {
-    WorkQueue queue = doneWq;
-    if (queue != null && iocb().has(Kiocb.IOCB_DSYNC)) {
-      queue.queue(work);
-    } else {
-      completeWork(null);
-    }
-  }
-
-  /**
-   * Completes an asynchronous request and calls its handler. From any context; from process context
-   * if it must flush.
-   */
-  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
-  private void completeWork(@Nullable Task worker) {
-    Kiocb request = iocb();
-    request.complete(complete(worker), 0);
-  }
-
-  /**
-   * Frees the request and returns its result. From any context; from process context if it must
-   * flush.
-   */
-  @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete")
-  private long complete(@Nullable Task current) {
-    Kiocb request = iocb();
-    Inode file = inode();
-    boolean unplugged = current != null && current.plug() == null;
-    long result;
-    try {
-      result = finish(current, request, file);
-    } catch (Throwable e) {
-      threw(e);
-      result = -Errno.EIO;
-      if (current != null && unplugged) {
-        Oops.contain("the end of a direct request", current::abandonCall); // a plug of the flush
-      }
-    }
-    file.inodeDioEnd();
-    iocb = null;
-    inode = null;
-    bdev = null;
-    Slab.free(this);
-    return result;
-  }
-
-  private long finish(@Nullable Task current, Kiocb request, Inode file) {
-    if (write && size > 0) {
-      // A buffered reader may have read the old data in meanwhile.
-      Mapping mapping = Mapping.of(file);
-      if (mapping != null) {
-        mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
-      }
-    }
-    long result = error;
-    if (result == 0) {
-      // a read stops at the end of the file
-      result = write ? size : Math.min(size, iSize - request.kiPos);
-      request.kiPos += result;
-    }
-    if (write && result > 0 && request.has(Kiocb.IOCB_DSYNC)) {
-      result = writeSync(current, result);
-    }
-    return result;
-  }
-
-  /**
-   * Makes the write durable and reports write-back errors, as fsync does. Returns the bytes
-   * written, or a negative errno. From process context.
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "generic_write_sync")
-  private long writeSync(@Nullable Task current, long bytes) {
-    BlockDevice target = bdev;
-    assert current != null && target != null : "a flush in a completion";
-    int earlier = iocb().file().checkAndAdvanceWbErr();
-    int result = target.flushAndWait(current);
-    return earlier != 0 ? earlier : result != 0 ? result : bytes;
-  }
-
-  /**
-   * Polls for a request that {@link #rw} or {@link #write} queued. Every filesystem that uses
-   * IomapDio calls this from iopoll.
+   * Polls for a request that {@link #rw} queued. Every filesystem that uses IomapDio calls this
+   * from iopoll.
    *
    * @param iocb the request
    * @param spin whether to poll until something completes
@@ -566,17 +462,5 @@ public final class IomapDio extends Slab.Item {
   public static boolean needsPolling(Kiocb iocb) {
     RequestQueue queue = (RequestQueue) iocb.pollQueue();
     return queue == null || queue.canPoll(iocb.kiCookie());
-  }
-
-  private Kiocb iocb() {
-    Kiocb request = iocb;
-    assert request != null : "a request that has ended";
-    return request;
-  }
-
-  private Inode inode() {
-    Inode file = inode;
-    assert file != null : "a request that has ended";
-    return file;
   }
 }

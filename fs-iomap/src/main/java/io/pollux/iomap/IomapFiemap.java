@@ -16,9 +16,7 @@ import io.pollux.uapi.LinuxSource;
  * in Linux iomap_begin does that. Inline data is reported whole. The last extent of the range has
  * FIEMAP_EXTENT_LAST, so each extent is reported once the next one is known.
  */
-@LinuxSource(
-    file = "fs/iomap.c",
-    name = {"iomap_fiemap", "iomap_fiemap_actor", "iomap_to_fiemap"})
+@LinuxSource(file = "fs/iomap.c", name = "iomap_fiemap")
 public final class IomapFiemap {
   private final Task current;
   private final FiemapExtentInfo fieinfo;
@@ -80,32 +78,36 @@ public final class IomapFiemap {
   }
 
   private int walk(Inode inode, long from, long to, IomapOps ops, Iomap iomap, long most) {
+    IomapActor actor = this::act;
     long pos = from;
-    int result = 0;
-    for (long steps = 0; pos < to && result == 0; steps++) { // each step advances by one extent
+    long result = 0;
+    for (long steps = 0; pos < to; steps++) { // each step advances by one extent
       result =
           steps >= most
               ? -Errno.EIO
-              : ops.iomapBegin(current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, iomap);
-      if (result == 0) {
-        long behind =
-            iomap.length() > Long.MAX_VALUE - iomap.offset()
-                ? Long.MAX_VALUE
-                : iomap.offset() + iomap.length();
-        if (behind <= pos || iomap.offset() > pos) {
-          return -Errno.EIO; // an extent that does not cover the position
-        }
-        if (iomap.type() != Iomap.Type.HOLE) {
-          result = report(0);
-          keep(iomap, behind);
-        }
-        pos = behind;
+              : IomapApply.apply(
+                  current, inode, pos, to - pos, IomapOps.IOMAP_REPORT, ops, iomap, actor);
+      if (result <= 0) {
+        break;
       }
+      pos += result;
     }
     if (result < 0 && result != -Errno.ENOENT) {
-      return result;
+      return (int) result;
     }
     return Math.min(report(Fiemap.FIEMAP_EXTENT_LAST), 0);
+  }
+
+  /** Reports the extent before this one, and keeps this one. Returns 0 if no more is wanted. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_fiemap_actor")
+  private long act(Task task, Inode inode, long pos, long length, Iomap iomap) {
+    if (iomap.type() == Iomap.Type.HOLE) {
+      return length;
+    }
+    int result = report(0);
+    long most = Long.MAX_VALUE - iomap.offset();
+    keep(iomap, iomap.offset() + Math.min(iomap.length(), most));
+    return result < 0 ? result : result == 0 ? length : 0;
   }
 
   /** Keeps an extent until it is known whether it is the last. */
@@ -114,7 +116,7 @@ public final class IomapFiemap {
     type = iomap.type();
     offset = whole ? iomap.offset() : Math.max(iomap.offset(), start);
     length = (whole ? behind : Math.min(behind, end)) - offset;
-    addr = iomap.addr() + (offset - iomap.offset());
+    addr = type == Iomap.Type.DELALLOC ? 0 : iomap.addr() + (offset - iomap.offset());
     flags = iomap.flags();
   }
 
@@ -125,6 +127,7 @@ public final class IomapFiemap {
         switch (type) {
           case HOLE -> -1;
           case MAPPED -> 0;
+          case DELALLOC -> Fiemap.FIEMAP_EXTENT_DELALLOC | Fiemap.FIEMAP_EXTENT_UNKNOWN;
           case UNWRITTEN -> Fiemap.FIEMAP_EXTENT_UNWRITTEN;
           case INLINE -> Fiemap.FIEMAP_EXTENT_DATA_INLINE;
         };

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.iomap;
 
+import io.pollux.core.filemap.Mapping;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
  * Finds data and holes in a file that is mapped to extents.
  *
- * <p>An unwritten extent is a hole, whatever the page cache holds of it. Linux reports data where a
- * page of it is cached, since that page may be dirty. Here no write reaches an unwritten extent, so
- * such a page holds only zeroes.
+ * <p>An unwritten or reserved extent is data where a dirty page of it is cached, and a hole
+ * elsewhere.
  */
+@Differs(
+    kind = Differs.Kind.OURS,
+    why =
+        "A clean page over an unwritten extent is a hole. Linux reports data for every cached"
+            + " page, so that a read changes what a seek finds.",
+    test = "IomapSeekTest#aCleanPageOverAnUnwrittenExtentIsAHole")
 public final class IomapSeek {
   private IomapSeek() {}
 
@@ -28,9 +35,7 @@ public final class IomapSeek {
    * @param most limit of consecutive extents; more are -EIO, since the mapping has a loop
    * @return a position, -ENXIO if there is no data at or after it, or the mapping's error
    */
-  @LinuxSource(
-      file = "fs/iomap.c",
-      name = {"iomap_seek_data", "iomap_seek_data_actor"})
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_seek_data")
   public static long data(Task current, Inode inode, long offset, IomapOps ops, long most) {
     long found = find(current, inode, offset, true, ops, most);
     return found >= inode.size() ? -Errno.ENXIO : found;
@@ -47,9 +52,7 @@ public final class IomapSeek {
    * @param most limit of consecutive extents, as for {@link #data}
    * @return a position, -ENXIO if the offset is outside the file, or the mapping's error
    */
-  @LinuxSource(
-      file = "fs/iomap.c",
-      name = {"iomap_seek_hole", "iomap_seek_hole_actor"})
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_seek_hole")
   public static long hole(Task current, Inode inode, long offset, IomapOps ops, long most) {
     return find(current, inode, offset, false, ops, most);
   }
@@ -61,6 +64,7 @@ public final class IomapSeek {
       return -Errno.ENXIO;
     }
     Iomap iomap = Iomap.SLAB.alloc(current);
+    IomapActor actor = data ? IomapSeek::dataActor : IomapSeek::holeActor;
     long pos = offset;
     long result = 0;
     for (long steps = 0; pos < size; steps++) { // each step advances by one extent
@@ -68,22 +72,47 @@ public final class IomapSeek {
         result = -Errno.EIO;
         break;
       }
-      result = ops.iomapBegin(current, inode, pos, size - pos, IomapOps.IOMAP_REPORT, iomap);
-      if (result != 0 || isData(iomap) == data) {
+      long length = size - pos;
+      result =
+          IomapApply.apply(current, inode, pos, length, IomapOps.IOMAP_REPORT, ops, iomap, actor);
+      if (result < 0) {
         break;
       }
-      iomap.checkCovers(pos);
-      long behind = iomap.offset() + iomap.length() - pos;
-      pos += Math.min(behind, size - pos);
+      pos += result;
+      if (result < IomapApply.span(pos - result, length, iomap)) {
+        break; // found inside the extent
+      }
     }
     Slab.free(iomap);
-    return result != 0 ? result : pos;
+    return result < 0 ? result : pos;
   }
 
-  private static boolean isData(Iomap iomap) {
+  /** Returns the bytes up to the first data of an extent, or all of its bytes. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_seek_data_actor")
+  private static long dataActor(Task current, Inode inode, long pos, long length, Iomap iomap) {
     return switch (iomap.type()) {
-      case MAPPED, INLINE -> true;
-      case HOLE, UNWRITTEN -> false;
+      case MAPPED, INLINE -> 0;
+      case HOLE -> length;
+      case DELALLOC, UNWRITTEN -> bytesTo(current, inode, pos, length, true);
     };
+  }
+
+  /** Returns the bytes up to the first hole of an extent, or all of its bytes. */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_seek_hole_actor")
+  private static long holeActor(Task current, Inode inode, long pos, long length, Iomap iomap) {
+    return switch (iomap.type()) {
+      case MAPPED, INLINE -> length;
+      case HOLE -> 0;
+      case DELALLOC, UNWRITTEN -> bytesTo(current, inode, pos, length, false);
+    };
+  }
+
+  private static long bytesTo(Task current, Inode inode, long pos, long length, boolean dirty) {
+    Mapping mapping = Mapping.of(inode);
+    long found =
+        mapping == null
+            ? (dirty ? -1 : pos)
+            : mapping.seekDirty(current, pos, pos + length - 1, dirty);
+    return found < 0 ? length : found - pos;
   }
 }

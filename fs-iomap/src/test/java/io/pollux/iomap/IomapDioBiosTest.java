@@ -79,7 +79,7 @@ class IomapDioBiosTest {
     iocb.kiFlags |= Kiocb.IOCB_HIPRI;
     iocb.kiIoprio = 2 << 13 | 3;
     iocb.kiPos = 0;
-    assertThat(IomapDio.rw(task, inode, iocb, iter, inode)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    assertThat(IomapDio.rw(task, inode, iocb, iter, inode, null)).isEqualTo(-Kiocb.EIOCBQUEUED);
     return iocb;
   }
 

@@ -225,7 +225,9 @@ class IomapDioEdgesTest {
   void aRequestThatEndsInAHoleCanBePolled() {
     ExtentFile inode = file(2 * BLOCK).setExtent(Iomap.Type.MAPPED, 0, BLOCK, 0);
     Kiocb iocb = rig.async(inode, 0, DIRECT | Kiocb.IOCB_HIPRI);
-    assertThat(IomapDio.rw(rig.current, inode, iocb, rig.iter(true, rig.memory, 2 * BLOCK), inode))
+    assertThat(
+            IomapDio.rw(
+                rig.current, inode, iocb, rig.iter(true, rig.memory, 2 * BLOCK), inode, null))
         .isEqualTo(-Kiocb.EIOCBQUEUED);
     assertThat(iocb.pollQueue()).isSameAs(rig.bdev.queue());
     assertThat(IomapDio.iopoll(iocb, true)).isEqualTo(1);

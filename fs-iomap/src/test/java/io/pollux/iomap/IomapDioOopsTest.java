@@ -11,11 +11,11 @@ import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.UserPages;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
-import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.fixture.ExtentFile;
+import io.pollux.iomap.fixture.ExtentFileSystem;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
@@ -41,10 +41,10 @@ class IomapDioOopsTest {
   private final BlockDevice bdev = disk.disk();
   private final UserProcess process = new UserProcess();
   private final Task current = process.newTask();
-  private final WorkQueue doneWq = new WorkQueue(process, "done", 1);
   private final long memory = process.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
   private final ExtentFile inode = // a bio for each block
-      new ExtentFile(bdev, BYTES).mapBlocks(BLOCK, block -> block * 2 * BLOCK);
+      new ExtentFile(new ExtentFileSystem(bdev, BLOCK).withWorkQueue(current), BYTES)
+          .mapBlocks(BLOCK, block -> block * 2 * BLOCK);
   private final List<String> said = new CopyOnWriteArrayList<>();
   private final List<Long> completed = new CopyOnWriteArrayList<>();
   private String reason = "broken";
@@ -93,7 +93,7 @@ class IomapDioOopsTest {
 
   private long read(boolean sync, int flags) {
     inode.throwInBegin(2 * BLOCK);
-    return IomapDio.rw(current, inode, request(sync, flags), memory(true), inode);
+    return IomapDio.rw(current, inode, request(sync, flags), memory(true), inode, null);
   }
 
   @ParameterizedTest
@@ -117,8 +117,8 @@ class IomapDioOopsTest {
   private long write(boolean sync, int flags) {
     where = "the end of a direct request";
     inode.throwInMappingAfter(BYTES - BLOCK);
-    return IomapDio.write(
-        current, inode, request(sync, Kiocb.IOCB_WRITE | flags), memory(false), inode, doneWq);
+    return IomapDio.rw(
+        current, inode, request(sync, Kiocb.IOCB_WRITE | flags), memory(false), inode, null);
   }
 
   @ParameterizedTest
@@ -163,7 +163,7 @@ class IomapDioOopsTest {
     inode.setExtent(Iomap.Type.MAPPED, 0, BLOCK, 0);
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(process.mm(), true, memory, BLOCK)).isZero();
-    assertThat(IomapDio.rw(current, inode, request(false, 0), iter, inode))
+    assertThat(IomapDio.rw(current, inode, request(false, 0), iter, inode, null))
         .isEqualTo(-Kiocb.EIOCBQUEUED);
     UserPages pages = Objects.requireNonNull(process.mm().pin(memory, BLOCK, true));
     pages.unpin(memory, BLOCK);

@@ -59,7 +59,7 @@ class IomapDioPollTest {
     iocb.kiPos = 0;
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(process.mm(), true, memory, HostMemory.PAGE_SIZE)).isZero();
-    return IomapDio.rw(task, inode, iocb, iter, inode);
+    return IomapDio.rw(task, inode, iocb, iter, inode, null);
   }
 
   /** On another thread, so that a read that never returns fails the test. */

@@ -13,6 +13,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.iomap.IomapRig.Recorder;
 import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.RawMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -38,7 +39,7 @@ class IomapPagesEdgesTest {
   }
 
   private static IomapPages pages(ExtentFile inode, IomapOps ops) {
-    return new IomapPages(inode, ops);
+    return new IomapPages(inode, ops, null);
   }
 
   /** Addresses of pages, by their number in the memory. */
@@ -98,13 +99,29 @@ class IomapPagesEdgesTest {
   }
 
   @Test
-  void writeBackSkipsHolesAndWritesInsideExtents() {
+  void writeBackSkipsZeroesOverHolesAndWritesInsideExtents() {
     ExtentFile inode = new ExtentFile(rig.bdev, 2 * PAGE);
     inode.setExtent(Iomap.Type.MAPPED, BLOCK, PAGE, 32 * PAGE);
     byte[] before = rig.onDisk(0, 40 * PAGE);
+    RawMemory.zero(at(6)[0], BLOCK);
+    RawMemory.zero(at(2)[0] + BLOCK, PAGE - BLOCK);
     assertThat(pages(inode, inode).writePages(rig.current, 0, at(6, 2), 2)).isZero();
     System.arraycopy(old(PAGE), 0, before, 32 * PAGE, PAGE);
     assertThat(rig.onDisk(0, 40 * PAGE)).isEqualTo(before);
+  }
+
+  @Test
+  void dataOverAHoleFailsTheWriteBack() {
+    ExtentFile inode = new ExtentFile(rig.bdev, 2 * PAGE);
+    inode.setExtent(Iomap.Type.MAPPED, 0, PAGE, 32 * PAGE);
+    assertThat(pages(inode, inode).writePages(rig.current, 0, at(6, 2), 2)).isEqualTo(-Errno.EIO);
+  }
+
+  @Test
+  void dataOverAnUnwrittenExtentFailsTheWriteBackOfAFileThatCannotConvertIt() {
+    ExtentFile inode = new ExtentFile(rig.bdev, PAGE);
+    inode.setExtent(Iomap.Type.UNWRITTEN, 0, PAGE, 32 * PAGE);
+    assertThat(pages(inode, inode).writePages(rig.current, 0, at(6), 1)).isEqualTo(-Errno.EIO);
   }
 
   @Test
@@ -181,7 +198,7 @@ class IomapPagesEdgesTest {
         .singleElement()
         .asString()
         .startsWith("kernel oops in the mapping of a file: " + thrown)
-        .endsWith("; the transfer of its pages fails with EIO");
+        .endsWith("; the request fails with EIO");
   }
 
   @Test

@@ -150,7 +150,7 @@ class IomapPagesTest {
     ExtentFile file = new ExtentFile(bdev, PAGE);
     file.setExtent(Iomap.Type.INLINE, 0, PAGE, disk.address());
     byte[] before = bytes(disk.address(), PAGE);
-    assertThat(new IomapPages(file, file).writePages(current, 0, new long[] {memory}, 1))
+    assertThat(new IomapPages(file, file, null).writePages(current, 0, new long[] {memory}, 1))
         .isEqualTo(-Errno.EOPNOTSUPP);
     assertThat(bytes(disk.address(), PAGE)).isEqualTo(before);
   }

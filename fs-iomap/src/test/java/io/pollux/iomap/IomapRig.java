@@ -12,12 +12,12 @@ import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
-import io.pollux.core.sched.WorkQueue;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.fixture.ExtentFile;
+import io.pollux.iomap.fixture.ExtentFileSystem;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
@@ -43,8 +43,10 @@ final class IomapRig implements AutoCloseable {
   final BlockDevice bdev;
   final UserProcess process = new UserProcess();
   final Task current = process.newTask();
-  final WorkQueue doneWq = new WorkQueue(process, "done", 1);
   final long memory = process.mm().mmap(MEMORY_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
+
+  /** A filesystem with blocks of 1 KiB. */
+  final ExtentFileSystem fs;
 
   /** Results of asynchronous requests. */
   final List<Long> completed = new CopyOnWriteArrayList<>();
@@ -59,6 +61,7 @@ final class IomapRig implements AutoCloseable {
   IomapRig(TagSet tags) {
     bdev = disk.disk(tags, QueueLimits.of(512));
     current.enterKernel();
+    fs = new ExtentFileSystem(bdev, BLOCK).withWorkQueue(current);
     byte[] random = new byte[DISK_BYTES];
     new Random(1).nextBytes(random);
     disk.contents().copyFrom(MemorySegment.ofArray(random));
@@ -78,7 +81,7 @@ final class IomapRig implements AutoCloseable {
 
   /** A file of contiguous written blocks from the start of the disk, an extent for each. */
   ExtentFile written(int blocks) {
-    return new ExtentFile(bdev, (long) blocks * BLOCK).mapBlocks(BLOCK, block -> block * BLOCK);
+    return new ExtentFile(fs, (long) blocks * BLOCK).mapBlocks(BLOCK, block -> block * BLOCK);
   }
 
   File open(Inode inode) {
@@ -112,13 +115,13 @@ final class IomapRig implements AutoCloseable {
 
   long read(Inode inode, IomapOps ops, long pos, long to, long bytes) {
     Kiocb iocb = sync(inode, pos, Kiocb.IOCB_DIRECT);
-    return IomapDio.rw(current, inode, iocb, iter(true, to, bytes), ops);
+    return IomapDio.rw(current, inode, iocb, iter(true, to, bytes), ops, null);
   }
 
   /** Writes past the page cache from the start of the memory. */
   long write(Inode inode, IomapOps ops, Kiocb iocb, long bytes) {
     iocb.kiFlags |= Kiocb.IOCB_WRITE;
-    return IomapDio.write(current, inode, iocb, iter(false, memory, bytes), ops, doneWq);
+    return IomapDio.rw(current, inode, iocb, iter(false, memory, bytes), ops, null);
   }
 
   /** Reads through the page cache, into the end of the memory. */
@@ -150,6 +153,11 @@ final class IomapRig implements AutoCloseable {
 
   void fill(int value) {
     RawMemory.segment(memory, MEMORY_BYTES).fill((byte) value);
+  }
+
+  /** Stores data at the start of the memory. */
+  void store(byte[] data) {
+    RawMemory.segment(memory, data.length).copyFrom(MemorySegment.ofArray(data));
   }
 
   byte[] memory(long from, int count) {

@@ -2,13 +2,17 @@
 package io.pollux.iomap;
 
 import static io.pollux.iomap.IomapRig.BLOCK;
+import static io.pollux.iomap.IomapRig.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.pollux.core.Oops;
 import io.pollux.core.mm.Slab;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.IomapRig.Recorder;
 import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.uapi.Errno;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -68,9 +72,38 @@ class IomapSeekTest {
           iomap.setHole(pos + 1, 1);
           return 0;
         };
-    assertThatThrownBy(() -> IomapSeek.data(rig.current, inode, 7, wrong, 10))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("does not cover byte 7");
+    List<String> said = new ArrayList<>();
+    Oops.setSink((sentence, thrown) -> said.add(sentence));
+    try {
+      assertThat(IomapSeek.data(rig.current, inode, 7, wrong, 10)).isEqualTo(-Errno.EIO);
+    } finally {
+      Oops.setSink(null);
+    }
+    assertThat(said).singleElement().asString().contains("does not cover byte 7");
+  }
+
+  @Test
+  void aDirtyPageOverAnUnwrittenExtentIsData() {
+    ExtentFile file = new ExtentFile(rig.fs, 8 * PAGE).allocate(ExtentFile.Allocation.UNWRITTEN, 0);
+    file.setExtent(Iomap.Type.UNWRITTEN, 0, 8 * PAGE, 0);
+    Kiocb iocb = rig.sync(file, 3 * PAGE + 10, Kiocb.IOCB_WRITE);
+    assertThat(file.fop().writeIter(rig.current, iocb, rig.iter(false, rig.memory, PAGE)))
+        .isEqualTo(PAGE);
+    assertThat(IomapSeek.data(rig.current, file, 0, file, 10)).isEqualTo(3 * PAGE);
+    assertThat(IomapSeek.data(rig.current, file, 3 * PAGE + 7, file, 10)).isEqualTo(3 * PAGE + 7);
+    assertThat(IomapSeek.hole(rig.current, file, 3 * PAGE + 7, file, 10)).isEqualTo(5 * PAGE);
+    assertThat(IomapSeek.hole(rig.current, file, 7, file, 10)).isEqualTo(7);
+    assertThat(IomapSeek.data(rig.current, file, 5 * PAGE, file, 10)).isEqualTo(-Errno.ENXIO);
+  }
+
+  @Test
+  void aCleanPageOverAnUnwrittenExtentIsAHole() {
+    ExtentFile file = new ExtentFile(rig.fs, 2 * PAGE);
+    file.setExtent(Iomap.Type.UNWRITTEN, 0, 2 * PAGE, 0);
+    assertThat(rig.buffered(rig.current, file, 0, 2 * PAGE)).isEqualTo(2 * PAGE);
+    assertThat(file.mapping().isEmpty()).isFalse();
+    assertThat(IomapSeek.data(rig.current, file, 0, file, 10)).isEqualTo(-Errno.ENXIO);
+    assertThat(IomapSeek.hole(rig.current, file, 5, file, 10)).isEqualTo(5);
   }
 
   @Test

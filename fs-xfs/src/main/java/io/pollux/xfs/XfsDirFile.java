@@ -34,7 +34,7 @@ final class XfsDirFile implements FileOperations {
 
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dir_fsync")
-  public int fsync(Task current, File file, boolean datasync) {
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
     return 0; // a directory is never written
   }
 }

@@ -47,7 +47,7 @@ final class XfsFile implements FileOperations {
       return -Errno.EAGAIN;
     }
     try {
-      return IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS);
+      return IomapDio.rw(current, inode, iocb, to, XfsIomap.OPS, null);
     } finally {
       inode.iRwsem.upRead();
     }
@@ -72,9 +72,8 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
-  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_write_iter")
   public long writeIter(Task current, Kiocb iocb, IovIter from) {
-    return ((XfsInode) iocb.file().inode()).mp().overwrite().writeIter(current, iocb, from);
+    return XfsFileWrite.writeIter(current, iocb, from);
   }
 
   @Override
@@ -134,9 +133,14 @@ final class XfsFile implements FileOperations {
 
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fsync")
-  public int fsync(Task current, File file, boolean datasync) {
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
     XfsInode inode = (XfsInode) file.inode();
+    if (inode.mp().readOnly()) {
+      return 0;
+    }
     // sync and unmount write the times
-    return inode.mp().readOnly() ? 0 : inode.mp().overwrite().fsync(current, file);
+    int result = inode.mapping().fsyncRange(current, file, start, end);
+    int flushed = inode.mp().bdev().flushAndWait(current);
+    return result != 0 ? result : flushed;
   }
 }

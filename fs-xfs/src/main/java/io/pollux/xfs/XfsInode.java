@@ -44,7 +44,7 @@ final class XfsInode extends InPlaceInode {
     super(mp, ino, mode);
     this.mp = mp;
     this.core = core;
-    mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS));
+    mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS, null));
   }
 
   XfsMount mp() {

@@ -13,7 +13,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Maps a position of a regular file. A write gets the same mapping, since no block is allocated.
+ * Maps a position of a regular file. No block is allocated: a write to a hole or to an unwritten
+ * block is EOPNOTSUPP.
  */
 @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
 final class XfsIomap implements IomapOps {
@@ -45,7 +46,8 @@ final class XfsIomap implements IomapOps {
       }
     }
     map(ip, extents, pos, iomap);
-    return 0;
+    boolean write = (flags & IOMAP_WRITE) != 0;
+    return write && iomap.type() != Iomap.Type.MAPPED ? -Errno.EOPNOTSUPP : 0;
   }
 
   /** Maps a position by the extents of a fork. */

@@ -32,11 +32,10 @@ final class XfsMount extends SuperBlock {
   private final XfsIcache icache;
   private final XfsDaGeometry dirGeo;
   private final XfsIflush iflush;
-  private final XfsOverwrite overwrite;
   private @Nullable XfsInode root; // set once, when the mount is complete
 
   private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly) {
-    super(target.bdev().dev(), readOnly);
+    super(target.bdev().dev(), readOnly, sb.blockSize);
     this.sb = sb;
     bufs = target.newSpace();
     verifiers = XfsVerifiers.of(sb);
@@ -44,7 +43,7 @@ final class XfsMount extends SuperBlock {
     icache = new XfsIcache(this);
     dirGeo = new XfsDaGeometry(sb);
     iflush = new XfsIflush(this);
-    overwrite = new XfsOverwrite(this, current);
+    initDioDoneWq(current, "dio/" + bdev().name());
   }
 
   /**
@@ -139,10 +138,6 @@ final class XfsMount extends SuperBlock {
     return iflush;
   }
 
-  XfsOverwrite overwrite() {
-    return overwrite;
-  }
-
   BlockDevice bdev() {
     return bufs.cache().bdev();
   }
@@ -220,7 +215,7 @@ final class XfsMount extends SuperBlock {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_put_super")
   public void unmount(Task current) throws ErrnoException {
-    overwrite.drain();
+    drainDirectWrites();
     int result = sync(current);
     iflush.drop();
     int unseen = icache.drop();

@@ -17,7 +17,7 @@
  * <p>Invariants:
  *
  * <ul>
- *   <li>Writes change blocks that hold data already ({@code XfsOverwrite}) and the times in an
+ *   <li>Writes change blocks that hold data already ({@code XfsFileWrite}) and the times in an
  *       inode ({@code XfsIflush}), and nothing else. Log, superblock and all other metadata never
  *       change, so the filesystem is consistent at every moment.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.

@@ -102,7 +102,7 @@ class XfsOverwriteTest {
       File direct = open(tree, Fcntl.O_RDWR | Fcntl.O_DIRECT);
       assertThat(write(tree, direct, 512, 512, 9)).isEqualTo(512);
       assertThat(image.disk.array()[inode + 111]).as("in memory only").isEqualTo((byte) 41);
-      assertThat(file.op().fsync(tree.current, file, false)).isZero();
+      assertThat(file.fsync(tree.current, false)).isZero();
       told = times(tree, file);
       file.fput(tree.current);
       direct.fput(tree.current);

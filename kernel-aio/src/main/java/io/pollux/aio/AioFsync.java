@@ -38,7 +38,7 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
     assert asked != null && target != null;
     int result;
     try {
-      result = target.op().fsync(current, target, datasync);
+      result = target.fsync(current, datasync);
     } catch (Throwable e) {
       Oops.report("aio-work", e, "the fsync fails with EIO");
       current.abandonCall();

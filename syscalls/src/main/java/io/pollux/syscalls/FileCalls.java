@@ -190,7 +190,7 @@ final class FileCalls {
   long fsync(Task current, int fd, boolean datasync) throws ErrnoException {
     File file = fget(current, fd);
     try {
-      return file.op().fsync(current, file, datasync);
+      return file.fsync(current, datasync);
     } finally {
       file.fput(current);
     }

@@ -58,6 +58,12 @@ public final class Fiemap {
   /** The last extent in the file. */
   public static final int FIEMAP_EXTENT_LAST = 0x1;
 
+  /** The place on the device is not known. */
+  public static final int FIEMAP_EXTENT_UNKNOWN = 0x2;
+
+  /** Space is reserved, and blocks are not allocated yet. */
+  public static final int FIEMAP_EXTENT_DELALLOC = 0x4;
+
   /** Offsets need not be multiples of the block size. */
   public static final int FIEMAP_EXTENT_NOT_ALIGNED = 0x100;
 

@@ -184,9 +184,9 @@ final class DefBlkFops implements FileOperations {
 
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_fsync")
-  public int fsync(Task current, File file, boolean datasync) {
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
     BlockDevice bdev = bdev(file);
-    int result = bdev.mapping().fsyncRange(current, file, 0, Long.MAX_VALUE);
+    int result = bdev.mapping().fsyncRange(current, file, start, end);
     return result != 0 ? result : bdev.flushAndWait(current);
   }
 

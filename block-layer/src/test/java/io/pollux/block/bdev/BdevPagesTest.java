@@ -136,13 +136,13 @@ class BdevPagesTest {
     File file = open(Fcntl.O_RDWR);
     assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
     assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isZero();
-    assertThat(file.op().fsync(current, file, true)).isZero();
+    assertThat(file.fsync(current, true)).isZero();
     assertThat(disk.count(BlkTypes.REQ_OP_WRITE)).isEqualTo(1);
     assertThat(disk.flushes()).isEqualTo(1);
     disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(file, false, 100, 20, 0)).isEqualTo(20);
-    assertThat(file.op().fsync(current, file, false)).isEqualTo(-Errno.EIO);
-    assertThat(file.op().fsync(current, file, false)).isZero();
+    assertThat(file.fsync(current, false)).isEqualTo(-Errno.EIO);
+    assertThat(file.fsync(current, false)).isZero();
     file.fput(current);
   }
 
@@ -152,15 +152,15 @@ class BdevPagesTest {
     File second = open(Fcntl.O_RDONLY);
     disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
-    assertThat(first.op().fsync(current, first, true)).isEqualTo(-Errno.EIO);
+    assertThat(first.fsync(current, true)).isEqualTo(-Errno.EIO);
     disk.failNone();
     File late = open(Fcntl.O_RDWR | Fcntl.O_DIRECT | Fcntl.O_DSYNC);
-    assertThat(late.op().fsync(current, late, false)).as("opened after the report").isZero();
-    assertThat(first.op().fsync(current, first, false)).isZero();
-    assertThat(second.op().fsync(current, second, false))
+    assertThat(late.fsync(current, false)).as("opened after the report").isZero();
+    assertThat(first.fsync(current, false)).isZero();
+    assertThat(second.fsync(current, false))
         .as("the first file's report is its own")
         .isEqualTo(-Errno.EIO);
-    assertThat(second.op().fsync(current, second, false)).isZero();
+    assertThat(second.fsync(current, false)).isZero();
     disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(rw(first, false, 100, 20, 0)).isEqualTo(20);
     assertThat(rw(second, true, 8192, 512, Kiocb.IOCB_DIRECT))
@@ -173,7 +173,7 @@ class BdevPagesTest {
         .as("a durable write reports as fsync does")
         .isEqualTo(-Errno.EIO);
     assertThat(rw(late, false, 0, 512, 0)).isEqualTo(512);
-    assertThat(first.op().fsync(current, first, false)).isEqualTo(-Errno.EIO);
+    assertThat(first.fsync(current, false)).isEqualTo(-Errno.EIO);
     first.fput(current);
     second.fput(current);
     late.fput(current);
@@ -190,7 +190,7 @@ class BdevPagesTest {
       assertThat(bdev.mapping().isEmpty()).isTrue();
       if (asked) {
         File next = open(Fcntl.O_RDWR);
-        assertThat(next.op().fsync(current, next, false)).isEqualTo(-Errno.EIO);
+        assertThat(next.fsync(current, false)).isEqualTo(-Errno.EIO);
         next.fput(current);
       }
       assertThat(bdev.sync(current))

@@ -264,7 +264,7 @@ class BdevRangesTest {
         Arrays.fill(expected, (int) range[0], (int) (range[0] + range[1]), (byte) 0);
         String all = stretches(expected, 20480);
         assertThat(find(20480)).as("%s %s", range[0], dirty).isEqualTo(all);
-        assertThat(file.op().fsync(current, file, false)).isZero();
+        assertThat(file.fsync(current, false)).isZero();
         assertThat(onDisk(20480)).as("%s %s, on the disk", range[0], dirty).isEqualTo(all);
       }
     }
@@ -287,7 +287,7 @@ class BdevRangesTest {
     assertThat(rw(current, false, 0, 4096)).isEqualTo(4096);
     disk.holdAgain();
     CompletableFuture<Integer> written = new CompletableFuture<>();
-    by(task -> file.op().fsync(task, file, false), written);
+    by(task -> file.fsync(task, false), written);
     disk.awaitHeld(1);
     CompletableFuture<Integer> zeroed = new CompletableFuture<>();
     Thread zeroing =

@@ -86,6 +86,10 @@ public final class Mapping extends InodeMapping {
     return io.size();
   }
 
+  void writeSize(long end) {
+    io.writeSize(end);
+  }
+
   void pageAdded() {
     nrPages.getAndIncrement();
   }
@@ -334,6 +338,59 @@ public final class Mapping extends InodeMapping {
     return first <= last && cache.invalidate(this, first, last) ? -Errno.EBUSY : 0;
   }
 
+  /**
+   * Writes zeroes to the dirty pages of a range, over blocks that read as zeroes. The pages stay
+   * dirty. From process context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte, not before start
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "iomap_zero")
+  public void zeroCached(Task current, long start, long end) {
+    if (nrDirty.get() == 0) {
+      return;
+    }
+    DirtyPages dirty = DirtyPages.get(current);
+    cache.findDirty(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT, dirty);
+    for (int i = 0; i < dirty.count(); i++) {
+      long page = dirty.index(i) << HostMemory.PAGE_SHIFT;
+      int from = (int) Math.max(start - page, 0);
+      int to = (int) Math.min(end - page, HostMemory.PAGE_SIZE - 1) + 1;
+      zeroPart(current, dirty.index(i), from, to);
+    }
+    Slab.free(dirty);
+  }
+
+  /**
+   * Finds the first byte at or after a position that is in a dirty page, or that is in none. From
+   * process context.
+   *
+   * @param current the calling task
+   * @param start first byte
+   * @param end last byte, not before start
+   * @param dirty whether the byte is in a dirty page
+   * @return a position, or -1 if the range has no such byte
+   */
+  @LinuxSource(file = "fs/iomap.c", name = "page_cache_seek_hole_data")
+  public long seekDirty(Task current, long start, long end, boolean dirty) {
+    if (nrDirty.get() == 0) {
+      return dirty ? -1 : start;
+    }
+    DirtyPages found = DirtyPages.get(current);
+    cache.findDirty(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT, found);
+    long index = start >> HostMemory.PAGE_SHIFT;
+    for (int i = 0; !dirty && i < found.count() && found.index(i) == index; i++) {
+      index++;
+    }
+    if (dirty) {
+      index = found.count() == 0 ? -1 : found.index(0);
+    }
+    Slab.free(found);
+    boolean none = index < 0 || index > end >> HostMemory.PAGE_SHIFT;
+    return none ? -1 : Math.max(index << HostMemory.PAGE_SHIFT, start);
+  }
+
   private static long firstWhole(long start) {
     boolean inside = (start & (HostMemory.PAGE_SIZE - 1)) != 0;
     // not added to the position, which may be the largest
@@ -413,6 +470,12 @@ public final class Mapping extends InodeMapping {
    * errno.
    */
   int readInto(Task current, Page page) {
-    return io.readPages(current, page.index, new long[] {page.address}, 1);
+    PageRun run = PageRun.get(current, 1);
+    run.add(page);
+    try {
+      return io.readPages(current, page.index, run.addresses(), 1);
+    } finally {
+      Slab.free(run);
+    }
   }
 }

@@ -12,6 +12,17 @@ public interface PageIo {
   long size();
 
   /**
+   * Extends the file, after data was copied into a page beyond its end. From process context, with
+   * that page locked; does not sleep. A file that only other calls extend keeps this default.
+   *
+   * @param end the new size in bytes, larger than {@link #size}
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "i_size_write")
+  default void writeSize(long end) {
+    throw new IllegalStateException("a write beyond the end of a file that cannot grow");
+  }
+
+  /**
    * Reads consecutive pages of the file and waits. The part beyond the end of the file is filled
    * with zeroes. From process context, with the pages locked.
    *

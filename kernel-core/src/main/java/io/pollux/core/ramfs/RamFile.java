@@ -387,7 +387,7 @@ final class RamFile extends RamInode {
 
         @Override
         @LinuxSource(file = "fs/libfs.c", name = "noop_fsync")
-        public int fsync(Task current, File file, boolean datasync) {
+        public int fsync(Task current, File file, long start, long end, boolean datasync) {
           return 0; // memory has nothing more durable
         }
 

@@ -425,7 +425,7 @@ public final class Ramfs extends SuperBlock {
 
         @Override
         @LinuxSource(file = "fs/libfs.c", name = "noop_fsync")
-        public int fsync(Task current, File file, boolean datasync) {
+        public int fsync(Task current, File file, long start, long end, boolean datasync) {
           return 0;
         }
       };

@@ -88,6 +88,18 @@ public final class File {
     return op;
   }
 
+  /**
+   * Makes the whole file durable. From process context.
+   *
+   * @param current the calling task
+   * @param datasync whether metadata that no read needs may stay unwritten
+   * @return 0 or a negative errno; -EINVAL if such files can't be synced
+   */
+  @LinuxSource(file = "fs/sync.c", name = "vfs_fsync")
+  public int fsync(Task current, boolean datasync) {
+    return op().fsync(current, this, 0, Long.MAX_VALUE, datasync);
+  }
+
   /** Returns f_inode. */
   public Inode inode() {
     return inode;

@@ -170,14 +170,16 @@ public interface FileOperations {
   }
 
   /**
-   * Writes back. From process context.
+   * Makes a range durable. From process context.
    *
    * @param current the calling task
    * @param file the file
+   * @param start first byte
+   * @param end last byte
    * @param datasync whether metadata that no read needs may stay unwritten
    * @return 0 or a negative errno
    */
-  default int fsync(Task current, File file, boolean datasync) {
+  default int fsync(Task current, File file, long start, long end, boolean datasync) {
     return -Errno.EINVAL;
   }
 

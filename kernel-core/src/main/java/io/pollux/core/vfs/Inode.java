@@ -72,8 +72,33 @@ public abstract class Inode {
     return StatMode.isType(mode, type);
   }
 
+  /**
+   * Whether a write by a process has to remove the set-user-ID or set-group-ID bit.
+   *
+   * @param current the writing task
+   */
+  @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
+  public final boolean shouldRemoveSuid(Task current) {
+    // without group execute, S_ISGID is not set-group-ID
+    int setGroup = StatMode.S_ISGID | 0010;
+    boolean set = (mode & StatMode.S_ISUID) != 0 || (mode & setGroup) == setGroup;
+    return set && !current.process().capable();
+  }
+
   /** Returns i_size in bytes. */
   public abstract long size();
+
+  /**
+   * Sets i_size, after data was written beyond it. From process context with the file's lock held
+   * exclusively, or from the completion of a direct write that extends the file. Does not sleep.
+   *
+   * @param bytes the new size
+   * @throws IllegalStateException if the file never grows; this is the default
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "i_size_write")
+  public void iSizeWrite(long bytes) {
+    throw new IllegalStateException("a file that never grows: inode " + ino);
+  }
 
   /** Returns i_fop, the operations of its open files. */
   public abstract FileOperations fop();

@@ -3,24 +3,90 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Statfs;
+import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem. */
 @LinuxSource(file = "include/linux/fs.h", name = "super_block")
 public abstract class SuperBlock {
+  private static final int DEFAULT_BLOCK = 4096;
+  private static final int DIO_WORKERS = 4;
+
   private final long dev;
   private final boolean readOnly;
+  private final int blockSize;
+  private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
+
+  /**
+   * Creates a filesystem with blocks of 4096 bytes.
+   *
+   * @param dev number of its device, for st_dev
+   * @param readOnly whether every write returns EROFS
+   */
+  protected SuperBlock(long dev, boolean readOnly) {
+    this(dev, readOnly, DEFAULT_BLOCK);
+  }
 
   /**
    * Creates a filesystem.
    *
    * @param dev number of its device, for st_dev
    * @param readOnly whether every write returns EROFS
+   * @param blockSize bytes of a block, the unit of allocation; a power of two, at least 512
    */
-  protected SuperBlock(long dev, boolean readOnly) {
+  protected SuperBlock(long dev, boolean readOnly, int blockSize) {
+    assert Integer.bitCount(blockSize) == 1 && blockSize >= 512 : blockSize;
     this.dev = dev;
     this.readOnly = readOnly;
+    this.blockSize = blockSize;
+  }
+
+  /** Returns s_blocksize, the unit of allocation in bytes. */
+  @LinuxSource(file = "include/linux/fs.h", name = "s_blocksize")
+  public final int blockSize() {
+    return blockSize;
+  }
+
+  /**
+   * Creates the work queue on which asynchronous direct writes complete if their completion sleeps.
+   * A filesystem with direct writes calls it once, in mount. From process context.
+   *
+   * @param current the mounting task, of the kernel's own process
+   * @param name the name of the queue's threads
+   */
+  @LinuxSource(file = "fs/direct-io.c", name = "sb_init_dio_done_wq")
+  protected final void initDioDoneWq(Task current, String name) {
+    assert dioDoneWq == null : "a second work queue";
+    dioDoneWq = new WorkQueue(current.process(), name, DIO_WORKERS);
+  }
+
+  /**
+   * Returns the work queue of {@link #initDioDoneWq}.
+   *
+   * @throws IllegalStateException if the filesystem has created none
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "s_dio_done_wq")
+  public final WorkQueue dioDoneWq() {
+    WorkQueue queue = dioDoneWq;
+    if (queue == null) {
+      throw new IllegalStateException(
+          "a filesystem with direct writes calls initDioDoneWq when it is mounted");
+    }
+    return queue;
+  }
+
+  /**
+   * Waits until every queued direct write has completed. A filesystem calls it first in {@link
+   * #unmount}. From process context, when no file is open.
+   */
+  @LinuxSource(file = "fs/super.c", name = "generic_shutdown_super")
+  protected final void drainDirectWrites() {
+    WorkQueue queue = dioDoneWq;
+    if (queue != null) {
+      queue.flush();
+    }
   }
 
   /** Returns the st_dev of all its files. */

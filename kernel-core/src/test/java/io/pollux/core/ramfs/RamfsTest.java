@@ -370,7 +370,7 @@ class RamfsTest {
     namei.unlink(user.current, null, path("/b"));
     assertThat(list(root, 4)).containsExactly("c:8", "d:8");
     assertThat(list(root, Long.MAX_VALUE)).isEmpty();
-    assertThat(root.op().fsync(user.current, root, false)).isZero();
+    assertThat(root.fsync(user.current, false)).isZero();
     put(root);
   }
 

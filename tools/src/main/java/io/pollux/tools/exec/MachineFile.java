@@ -411,7 +411,7 @@ class MachineFile extends AnonInode {
     }
 
     @Override
-    public int fsync(Task current, File file, boolean datasync) {
+    public int fsync(Task current, File file, long start, long end, boolean datasync) {
       Duplicate held = duplicate();
       assert held != null : "since hasFsync";
       return (int) held.machine.call(datasync ? Machine.FDATASYNC : Machine.FSYNC, held.fd, 0, 0);
