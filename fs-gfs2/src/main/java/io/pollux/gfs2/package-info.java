@@ -23,7 +23,7 @@
  *
  * <ul>
  *   <li>Writes change blocks that hold data already, data inside an inode, and the times in an
- *       inode, and nothing else ({@code Gfs2Overwrite}, {@code Gfs2Dirty}). Superblock, journals,
+ *       inode, and nothing else ({@code Gfs2FileWrite}, {@code Gfs2Dirty}). Superblock, journals,
  *       bitmaps and all other metadata never change, so the filesystem is consistent at every
  *       moment.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.
