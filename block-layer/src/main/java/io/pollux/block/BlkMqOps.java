@@ -25,9 +25,14 @@ public interface BlkMqOps {
    * Takes requests. Usually called in process context; never sleeps. A later step of a write with
    * flushes starts where the previous step completed, perhaps inside {@link #poll} or this method.
    *
+   * <p>The driver takes as many as it has resources for, from the first on, and hands the others
+   * back ({@link HwCtx#handBack}). It gets those again, in order and before later ones, after a
+   * completion of the hardware queue or within milliseconds. So this method is also called in
+   * completion context, and by one thread at a time then.
+   *
    * @param hctx the hardware queue of all of them
    * @param chain requests, linked by {@link Request#next()}. The driver owns each, and accesses its
-   *     memory, until it completes the request.
+   *     memory, until it completes the request or hands it back.
    */
   @Differs(
       kind = Differs.Kind.LATER,

@@ -39,6 +39,7 @@ public final class HwCtx {
   private int hint; // the word where the last tag was found; written by any thread, so only a hint
   private final WaitQueue tagWait = new WaitQueue();
   private final RequestList waiting = new RequestList();
+  private final DispatchList dispatch = new DispatchList(this);
 
   HwCtx(RequestQueue queue, int index, boolean polled, int depth) {
     this.queue = queue;
@@ -75,6 +76,33 @@ public final class HwCtx {
   /** {@return a list for the driver's own use: requests that wait for a poll} */
   public RequestList waiting() {
     return waiting;
+  }
+
+  DispatchList dispatch() {
+    return dispatch;
+  }
+
+  /**
+   * Takes back requests that the driver has no resources for, unchanged. They are queued before all
+   * later requests of this hardware queue. The driver gets them again after the next completion of
+   * the hardware queue, or within milliseconds. From {@link BlkMqOps#queueRqs}, or later from any
+   * context.
+   *
+   * @param chain requests of this queue that the driver owns, linked by {@link Request#next()}; no
+   *     longer the driver's
+   * @throws IllegalStateException if the driver does not own one of them; then none is taken back
+   */
+  @LinuxSource(
+      file = "include/linux/blk_types.h",
+      name = {"BLK_STS_RESOURCE", "BLK_STS_DEV_RESOURCE"})
+  public void handBack(Request chain) {
+    for (Request request = chain; request != null; request = request.next) {
+      request.checkOwned(this);
+    }
+    for (Request request = chain; request != null; request = request.next) {
+      request.setHandedBack();
+    }
+    dispatch.handBack(chain);
   }
 
   /** A number that is unique among hardware queues of the same kind, up to 2^32 of them. */
@@ -201,7 +229,10 @@ public final class HwCtx {
   void putTags(int word, long tags) {
     // clears only these bits, which are all set
     long before = (long) WORDS.getAndAdd(busy, word, -tags);
-    assert (before & tags) == tags : "a tag given back twice";
+    if ((before & tags) != tags) {
+      WORDS.getAndAdd(busy, word, tags); // as it was; another thread may have seen wrong tags
+      throw new IllegalStateException("a tag of " + queue.name() + " given back twice");
+    }
     if (tagWait.active()) { // the add's full order comes first: no waiter is missed
       tagWait.wakeUp();
     }
@@ -215,6 +246,9 @@ public final class HwCtx {
    * @param chain requests, linked by {@link Request#next()}; no longer the driver's, except those
    *     that come back for a flush
    * @return the number of requests
+   * @throws IllegalStateException if the driver does not own one of them: it completed the request
+   *     before, or the request is another queue's. Those before it in the chain are complete; it
+   *     and those after it are as they were.
    */
   @Differs(
       kind = Differs.Kind.OURS,
@@ -226,6 +260,16 @@ public final class HwCtx {
       file = "block/blk-mq.c",
       name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
+    chain.checkOwned(this);
+    int count = endAll(chain);
+    if (dispatch.isActive()) {
+      dispatch.run();
+    }
+    return count;
+  }
+
+  /** Completes a chain that the driver, or the queue in its place, owns. */
+  private int endAll(Request chain) {
     if (chain.next == null) {
       complete(chain);
       return 1;
@@ -245,9 +289,13 @@ public final class HwCtx {
     long sectors = 0;
     long nanos = 0;
     Request request = chain;
+    Request foreign = null;
     while (true) {
-      assert request.hctx() == this : "a request of another queue";
       Request following = request.next;
+      if (following != null && !following.isOwned(this)) {
+        foreign = following; // complete those before it first
+        following = null;
+      }
       int tag = request.tag();
       int own = QueueStats.group(request.bio().op());
       if (own != group) {
@@ -280,7 +328,10 @@ public final class HwCtx {
       request = following;
     }
     putTags(word, tags);
-    endAll(first);
+    endBios(first);
+    if (foreign != null) {
+      foreign.checkOwned(this);
+    }
     return count;
   }
 
@@ -288,6 +339,7 @@ public final class HwCtx {
     int count = 0;
     Request request = chain;
     while (request != null) {
+      request.checkOwned(this);
       Request following = request.next;
       request.next = null;
       complete(request);
@@ -317,10 +369,10 @@ public final class HwCtx {
     }
     request.detach();
     putTags(tag >> 6, 1L << (tag & 63));
-    endAll(head);
+    endBios(head);
   }
 
-  private static void endAll(@Nullable Bio first) {
+  private static void endBios(@Nullable Bio first) {
     if (Debug.ON) {
       LockOrder.enterCompletion();
       try {
@@ -340,6 +392,18 @@ public final class HwCtx {
       bio.next = null;
       bio.endio(bio.result);
       bio = following;
+    }
+  }
+
+  /** Fails requests that no driver holds with EIO. From any context. */
+  void failAll(Request chain) {
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next;
+      request.next = null;
+      request.setStatus(-Errno.EIO);
+      complete(request);
+      request = following;
     }
   }
 

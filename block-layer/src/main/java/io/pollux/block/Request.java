@@ -32,7 +32,7 @@ public final class Request {
   private @Nullable Bio bio;
   private long startNanos;
   private int status;
-  private boolean inFlight; // from queueRqs to detach, as MQ_RQ_IN_FLIGHT
+  private boolean inFlight; // while the driver has it, as MQ_RQ_IN_FLIGHT
   private long driverData;
   // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
   private int sequence;
@@ -93,7 +93,9 @@ public final class Request {
    */
   public Bio bio() {
     Bio mine = bio;
-    assert mine != null : misuse("is not in flight: its driver completed it twice, or too late");
+    if (mine == null) {
+      throw notInFlight();
+    }
     return mine;
   }
 
@@ -166,6 +168,27 @@ public final class Request {
     status = result;
   }
 
+  private IllegalStateException notInFlight() {
+    return new IllegalStateException(
+        misuse("is not in flight: its driver completed it twice, or too late"));
+  }
+
+  /** Whether a driver may complete it as a request of a hardware queue, or hand it back. */
+  boolean isOwned(HwCtx by) {
+    return hctx == by && inFlight;
+  }
+
+  /** Throws IllegalStateException unless {@link #isOwned}. */
+  void checkOwned(HwCtx by) {
+    if (hctx != by) {
+      throw new IllegalStateException(
+          misuse("was completed as a request of " + by.queue().name() + " hctx " + by.index()));
+    }
+    if (!inFlight) {
+      throw notInFlight();
+    }
+  }
+
   private String misuse(String how) {
     return "request tag "
         + tag
@@ -183,9 +206,12 @@ public final class Request {
    *
    * @param result 0 or a negative errno
    * @throws IllegalArgumentException if it is positive
+   * @throws IllegalStateException if the driver does not own the request, for example because it
+   *     has completed it before
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
   public void complete(int result) {
+    checkOwned(hctx);
     setStatus(result);
     next = null;
     hctx.completeAll(this);
@@ -216,6 +242,11 @@ public final class Request {
   /** Marks the request as held by the driver. The caller passes it to the driver next. */
   void setInFlight() {
     inFlight = true;
+  }
+
+  /** Marks the request as the queue's again. By the driver. */
+  void setHandedBack() {
+    inFlight = false;
   }
 
   /**

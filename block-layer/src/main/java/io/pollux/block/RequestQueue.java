@@ -130,11 +130,26 @@ public final class RequestQueue {
   }
 
   /**
+   * Passes requests to the driver, or queues them behind those that it handed back. From any
+   * context.
+   */
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_request_issue_directly")
+  void queueRqs(HwCtx hctx, Request chain) {
+    DispatchList dispatch = hctx.dispatch();
+    if (dispatch.isActive() && dispatch.append(chain)) {
+      return;
+    }
+    callDriver(hctx, chain);
+    if (dispatch.isActive()) { // what it waited for may have completed before it handed them back
+      dispatch.run();
+    }
+  }
+
+  /**
    * Passes requests to the driver. If the driver throws, it is not called again, and the requests
    * it holds fail later.
    */
-  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
-  void queueRqs(HwCtx hctx, Request chain) {
+  void callDriver(HwCtx hctx, Request chain) {
     BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
     if (!(driver instanceof DeadDriver)) {
       for (Request request = chain; request != null; request = request.next) {
@@ -150,12 +165,17 @@ public final class RequestQueue {
 
   /** Polls a hardware queue. Returns the number of completions, or a negative errno. */
   int poll(HwCtx hctx) {
+    int found;
     try {
-      return ops.poll(hctx);
+      found = ops.poll(hctx);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
       return 0; // requests in flight fail soon
     }
+    if (found == 0 && hctx.dispatch().isActive()) {
+      hctx.dispatch().run();
+    }
+    return found;
   }
 
   /**
@@ -180,6 +200,13 @@ public final class RequestQueue {
       CoarseClock.add(dead, DeadDriver.GRACE_NANOS);
     }
     Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
+    for (HwCtx hctx : hctxs) {
+      hctx.dispatch().run();
+    }
+  }
+
+  HwCtx hctx(int index) {
+    return hctxs[index];
   }
 
   long now() {
