@@ -283,21 +283,41 @@ public final class BlockDevice {
       test = "SubmitChecksTest#aReadOnlyDeviceIsNotChanged")
   @LinuxSource(
       file = "block/blk-core.c",
-      name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
+      name = {"submit_bio", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
+    return check(bio) ? queue.makeRequest(current, bio) : BlkTypes.BLK_QC_T_NONE;
+  }
+
+  /**
+   * Submits a bio for the driver of a stacked disk, without a task. Never sleeps. Its end_io is
+   * called as by {@link #submitBio}, with the same errors except EAGAIN. From any context.
+   *
+   * <p>Inside {@link BlkMqOps#queueRqs} of a stacked disk, the lower driver gets the request after
+   * that method returns. So disks can be stacked to any depth.
+   *
+   * @param bio a bio that no task owns: embedded in an object of the driver
+   * @return false if no request is free for the bio or for the rest of it. The bio is then the
+   *     driver's again, which submits it unchanged later. A bio that exceeds the disk's limits may
+   *     have been submitted in part.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request")
+  public boolean submitFromDriver(Bio bio) {
+    return !check(bio) || queue.makeRequestFromDriver(bio);
+  }
+
+  /** Checks and adapts a bio. Returns whether it is to be submitted; if not, it has completed. */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request_checks")
+  private boolean check(Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
     if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
       bio.endio(-Errno.EIO);
-      return BlkTypes.BLK_QC_T_NONE;
+      return false;
     }
     if (BlkTypes.isWrite(bio.op()) && readOnly() && bio.size() != 0) {
       bio.endio(-Errno.EPERM);
-      return BlkTypes.BLK_QC_T_NONE;
+      return false;
     }
-    if ((bio.opf() & BlkTypes.SPECIAL) != 0 && !prepare(bio)) {
-      return BlkTypes.BLK_QC_T_NONE;
-    }
-    return queue.makeRequest(current, bio);
+    return (bio.opf() & BlkTypes.SPECIAL) == 0 || prepare(bio);
   }
 
   /**
@@ -339,7 +359,9 @@ public final class BlockDevice {
       steps |= Request.FSEQ_POSTFLUSH;
       bio.clear(BlkTypes.REQ_FUA);
     }
-    bio.sequence = steps == 0 ? 0 : steps | Request.FSEQ_DATA;
+    if (steps != 0) { // otherwise as it is: the rest of a driver's bio comes here again
+      bio.sequence = steps | Request.FSEQ_DATA;
+    }
     return true;
   }
 

@@ -260,7 +260,7 @@ public final class HwCtx {
       file = "block/blk-mq.c",
       name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
-    chain.checkOwned(this);
+    chain.checkCompletes(this);
     int count = endAll(chain);
     if (dispatch.isActive()) {
       dispatch.run();
@@ -292,7 +292,7 @@ public final class HwCtx {
     Request foreign = null;
     while (true) {
       Request following = request.next;
-      if (following != null && !following.isOwned(this)) {
+      if (following != null && !following.completesBy(this)) {
         foreign = following; // complete those before it first
         following = null;
       }
@@ -330,7 +330,7 @@ public final class HwCtx {
     putTags(word, tags);
     endBios(first);
     if (foreign != null) {
-      foreign.checkOwned(this);
+      foreign.checkCompletes(this);
     }
     return count;
   }
@@ -339,7 +339,7 @@ public final class HwCtx {
     int count = 0;
     Request request = chain;
     while (request != null) {
-      request.checkOwned(this);
+      request.checkCompletes(this);
       Request following = request.next;
       request.next = null;
       complete(request);
@@ -401,22 +401,27 @@ public final class HwCtx {
     while (request != null) {
       Request following = request.next;
       request.next = null;
-      request.setStatus(-Errno.EIO);
-      complete(request);
+      if (!request.abandonClones()) {
+        request.setStatus(-Errno.EIO);
+        complete(request);
+      }
       request = following;
     }
   }
 
   /**
    * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests
-   * in a plug fail when the plug is flushed. From completion context.
+   * with clones in flight complete with those. Requests in a plug fail when the plug is flushed.
+   * From completion context.
    */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {
     for (Request request : requests) {
       if (request.isInFlight()) {
         try {
-          request.complete(-Errno.EIO);
+          if (!request.abandonClones()) {
+            request.complete(-Errno.EIO);
+          }
         } catch (Throwable e) { // raced with its completion
           Oops.report("a disk that is shut down", e, "its other requests fail with EIO");
         }

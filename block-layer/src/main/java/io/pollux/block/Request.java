@@ -38,6 +38,7 @@ public final class Request {
   private int sequence;
   private @Nullable Bio data; // the bio, while the driver sees a flush instead
   private @Nullable Bio flushBio; // made at first use
+  private @Nullable Clones clones; // made at first use
 
   /** Link for the owner: a plug, or a driver's list. */
   @Nullable Request next;
@@ -168,17 +169,67 @@ public final class Request {
     status = result;
   }
 
+  Clones clones() {
+    checkOwned(hctx);
+    Clones mine = clones;
+    if (mine == null) {
+      mine = new Clones(this);
+      clones = mine;
+      hctx.queue().setStacked();
+    }
+    return mine;
+  }
+
+  /** Fails its clones that are not submitted. Returns whether others will complete it. */
+  boolean abandonClones() {
+    Clones mine = clones;
+    return mine != null && mine.abandon();
+  }
+
+  /**
+   * Returns whether the request has clones ({@link Bio#cloneFast}) that are not all submitted: it
+   * was handed back after {@link #submitClones} returned false. By the driver that owns it.
+   *
+   * @return true if the driver must not clone it again
+   */
+  public boolean hasClones() {
+    Clones mine = clones;
+    return mine != null && !mine.isEmpty();
+  }
+
+  /**
+   * Submits the request's clones to their disks. When all have completed, the request completes
+   * with the first error; the driver does not complete it. Never sleeps. By the driver that owns
+   * the request.
+   *
+   * @return true if all are submitted; the driver must not touch the request again. False if a
+   *     lower disk has no request free: the driver hands this request and all following ones back,
+   *     and calls this method again when it gets it again.
+   */
+  public boolean submitClones() {
+    return clones().submit();
+  }
+
   private IllegalStateException notInFlight() {
     return new IllegalStateException(
         misuse("is not in flight: its driver completed it twice, or too late"));
   }
 
-  /** Whether a driver may complete it as a request of a hardware queue, or hand it back. */
-  boolean isOwned(HwCtx by) {
-    return hctx == by && inFlight;
+  /** Whether a driver may complete it as a request of a hardware queue. */
+  boolean completesBy(HwCtx by) {
+    Clones mine = clones;
+    return hctx == by && inFlight && (mine == null || !mine.inFlight());
   }
 
-  /** Throws IllegalStateException unless {@link #isOwned}. */
+  /** Throws IllegalStateException unless {@link #completesBy}. */
+  void checkCompletes(HwCtx by) {
+    if (!completesBy(by)) {
+      checkOwned(by);
+      throw new IllegalStateException(misuse("is completed while its clones are in flight"));
+    }
+  }
+
+  /** Throws IllegalStateException unless the driver has it as a request of a hardware queue. */
   void checkOwned(HwCtx by) {
     if (hctx != by) {
       throw new IllegalStateException(
@@ -189,7 +240,7 @@ public final class Request {
     }
   }
 
-  private String misuse(String how) {
+  String misuse(String how) {
     return "request tag "
         + tag
         + " of "
@@ -211,7 +262,7 @@ public final class Request {
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
   public void complete(int result) {
-    checkOwned(hctx);
+    checkCompletes(hctx);
     setStatus(result);
     next = null;
     hctx.completeAll(this);
@@ -272,6 +323,9 @@ public final class Request {
     bio = null;
     next = null;
     inFlight = false;
+    if (clones != null) {
+      abandonClones();
+    }
     return tail;
   }
 

@@ -43,8 +43,10 @@ public final class RequestQueue {
 
   private volatile BlkMqOps ops; // changes once, when the queue is shut down
   private String name = "a disk";
+  private final TagSet tagSet;
   private final QueueLimits limits;
   private final LongSupplier clock;
+  private boolean stacked; // a request had clones; racy, since only the batching depends on it
   private final HwCtx[] hctxs; // the interrupting ones, then the polled ones
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
@@ -92,6 +94,7 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_init_queue")
   public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits, LongSupplier clock) {
     this.ops = ops;
+    this.tagSet = tagSet;
     this.limits = limits;
     this.clock = clock;
     logicalBlockSize = limits.logicalBlockSize();
@@ -112,6 +115,16 @@ public final class RequestQueue {
   @LinuxSource(file = "include/linux/blkdev.h", name = "queue_logical_block_size")
   public int logicalBlockSize() {
     return logicalBlockSize;
+  }
+
+  /** {@return the hardware queues, as the driver described them} */
+  public TagSet tagSet() {
+    return tagSet;
+  }
+
+  /** Batches the requests that the driver sends to lower disks. */
+  void setStacked() {
+    stacked = true;
   }
 
   /** {@return the device's limits} */
@@ -156,10 +169,15 @@ public final class RequestQueue {
         request.setInFlight();
       }
     }
+    DriverSubmission below = stacked ? DriverSubmission.ofThread() : null;
+    boolean starts = below != null && below.start();
     try {
       driver.queueRqs(hctx, chain);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
+    }
+    if (below != null && starts) {
+      below.finish();
     }
   }
 
@@ -265,6 +283,39 @@ public final class RequestQueue {
     }
     int sent = queueOne(current, bio);
     return sent == BlkTypes.BLK_QC_T_NONE ? cookie : sent;
+  }
+
+  /**
+   * As makeRequest, for a bio of a stacked driver. Returns false if no request is free for the rest
+   * of the bio, which is the driver's again.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request")
+  boolean makeRequestFromDriver(Bio bio) {
+    DriverSubmission list = DriverSubmission.ofThread();
+    boolean starts = list.start();
+    HwCtx hctx = map(bio);
+    boolean sent = true;
+    int vecs = bio.vecs();
+    if (bio.size() > simpleBytes || vecs > maxSegments || vecs == 0) {
+      // each piece has at least one block
+      for (int most = mostBytes(bio); sent && most < bio.size(); most = mostBytes(bio)) {
+        Request request = hctx.tryGet();
+        sent = request != null;
+        if (request != null) {
+          request.start(bio.split(null, most), now());
+          list.add(request);
+        }
+      }
+    }
+    Request request = sent ? hctx.tryGet() : null;
+    if (request != null) {
+      request.start(bio, now());
+      list.add(request);
+    }
+    if (starts) {
+      list.finish();
+    }
+    return request != null;
   }
 
   /** Bytes of a bio, from its start, that fit in one request. */
