@@ -52,10 +52,26 @@ public interface BlkMqOps {
   int poll(HwCtx hctx);
 
   /**
+   * Handles a request that the driver has had for longer than {@link TagSet#timeoutNanos}. On the
+   * clock's thread; never sleeps. The driver completes the request, or lets it take more time.
+   *
+   * <p>Another thread may complete the request meanwhile, and the queue may use it again. A driver
+   * that completes it here therefore checks first, under the lock with which its threads take
+   * requests, that it has the request and that {@link Request#timedOut} still holds.
+   *
+   * @param request the request
+   * @return what the driver did
+   */
+  @LinuxSource(file = "include/linux/blk-mq.h", name = "timeout")
+  default EhTimerReturn timeout(Request request) {
+    return EhTimerReturn.RESET_TIMER;
+  }
+
+  /**
    * Returns whether the driver has stopped completing requests and accessing their memory on its
-   * own. Called after the queue was shut down ({@link RequestQueue#shutDown}), in completion
-   * context, every few milliseconds until it returns true. Requests in flight then fail. A driver
-   * with threads or hardware of its own overrides this.
+   * own. Called after the queue was shut down ({@link RequestQueue#shutDown}) or its disk removed,
+   * in completion context, every few milliseconds until it returns true. Requests in flight then
+   * fail. A driver with threads or hardware of its own overrides this.
    *
    * @return true if requests in flight may be completed without the driver
    */

@@ -34,7 +34,8 @@ public final class BlockDevice {
 
   private final String name;
   private final long dev;
-  private final long sectors;
+  private volatile long sectors;
+  private volatile boolean removed;
   private final boolean diskReadOnly;
   private volatile boolean setReadOnly;
   private final RequestQueue queue;
@@ -57,11 +58,15 @@ public final class BlockDevice {
   public BlockDevice(String name, long dev, long bytes, boolean readOnly, RequestQueue queue) {
     this.name = name;
     this.dev = dev;
-    this.sectors = (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
+    this.sectors = sectorsOf(bytes, queue);
     this.diskReadOnly = readOnly;
     this.queue = queue;
     queue.setName(name);
     blockSize = firstBlockSize();
+  }
+
+  private static long sectorsOf(long bytes, RequestQueue queue) {
+    return (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
   }
 
   /** The largest block size, up to a page, that divides the device's size. */
@@ -87,6 +92,43 @@ public final class BlockDevice {
   /** {@return the size in bytes, a multiple of the logical block size} */
   public long bytes() {
     return sectors << BlkTypes.SECTOR_SHIFT;
+  }
+
+  /**
+   * Changes the size, also while the disk is in use. I/O beyond the end fails with EIO; the size of
+   * the device's inode follows. Dirty pages beyond the end are not written. Requests that the
+   * driver has already may lie beyond a smaller size. From any context.
+   *
+   * @param bytes as in the constructor, not negative
+   * @throws IllegalArgumentException if it is negative
+   */
+  @LinuxSource(
+      file = "include/linux/genhd.h",
+      name = {"set_capacity", "revalidate_disk"})
+  public void setCapacity(long bytes) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("size of a disk: " + bytes);
+    }
+    sectors = sectorsOf(bytes, queue);
+  }
+
+  /**
+   * Removes the disk while it may be in use, as when its hardware is pulled out. The driver gets no
+   * further requests. Those in flight fail with EIO, unless the driver completes them before it is
+   * idle ({@link BlkMqOps#isIdle}); later ones fail with EIO at once. The device's node stays, and
+   * opening it is ENXIO. The driver may be closed once {@link RequestQueue#busyTags} is 0. From any
+   * context.
+   */
+  @LinuxSource(file = "block/genhd.c", name = "del_gendisk")
+  public void remove() {
+    removed = true;
+    queue.remove();
+  }
+
+  /** {@return whether the disk was removed: opening it is ENXIO} */
+  @LinuxSource(file = "include/linux/genhd.h", name = "GENHD_FL_UP")
+  public boolean isRemoved() {
+    return removed;
   }
 
   /** {@return whether the disk rejects writes} */
@@ -309,7 +351,8 @@ public final class BlockDevice {
   @LinuxSource(file = "block/blk-core.c", name = "generic_make_request_checks")
   private boolean check(Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
-    if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
+    long all = sectors;
+    if (bio.sector() < 0 || wanted > all || bio.sector() > all - wanted) {
       bio.endio(-Errno.EIO);
       return false;
     }
@@ -347,7 +390,7 @@ public final class BlockDevice {
     if (bio.size() == 0) {
       if (!limits.writeCache()
           || !(bio.op() == BlkTypes.REQ_OP_FLUSH || bio.has(BlkTypes.REQ_PREFLUSH))) {
-        bio.endio(0);
+        bio.endio(queue.isDead() ? -Errno.EIO : 0);
         return false;
       }
       bio.becomeFlush();

@@ -114,6 +114,10 @@ public final class HwCtx {
     return stats;
   }
 
+  int depth() {
+    return requests.length;
+  }
+
   Request request(int tag) {
     return requests[tag];
   }

@@ -34,6 +34,7 @@ public final class Request {
   private int status;
   private boolean inFlight; // while the driver has it, as MQ_RQ_IN_FLIGHT
   private long driverData;
+  private long deadline; // of the driver, by the queue's clock; if the queue has a timeout
   // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
   private int sequence;
   private @Nullable Bio data; // the bio, while the driver sees a flush instead
@@ -293,6 +294,27 @@ public final class Request {
   /** Marks the request as held by the driver. The caller passes it to the driver next. */
   void setInFlight() {
     inFlight = true;
+  }
+
+  void setDeadline(long nanos) {
+    deadline = nanos;
+  }
+
+  /** Whether the driver has it for too long. Racy, unless the caller owns it. */
+  boolean timedOut(long now) {
+    return inFlight && now - deadline >= 0;
+  }
+
+  /**
+   * Returns whether the driver has had the request for longer than {@link TagSet#timeoutNanos}. By
+   * the driver that owns it, or in {@link BlkMqOps#timeout}; racy if another thread may complete
+   * the request.
+   *
+   * @return true if so; false on a queue without a timeout
+   */
+  public boolean timedOut() {
+    RequestQueue queue = hctx.queue();
+    return queue.tagSet().timeoutNanos() != 0 && timedOut(queue.now());
   }
 
   /** Marks the request as the queue's again. By the driver. */

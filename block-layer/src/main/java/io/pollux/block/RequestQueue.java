@@ -51,6 +51,7 @@ public final class RequestQueue {
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
   private final @Nullable HwCtx onlyPolled; // if there is exactly one
+  private final @Nullable RequestTimer timer; // if requests have a timeout
   // copied from the limits; read for each bio, as the next three
   private final int logicalBlockSize;
   private final boolean shouldMerge;
@@ -108,6 +109,8 @@ public final class RequestQueue {
     interrupting = Arrays.copyOf(hctxs, tagSet.submitQueues());
     polled = Arrays.copyOfRange(hctxs, tagSet.submitQueues(), hctxs.length);
     onlyPolled = polled.length == 1 ? polled[0] : null;
+    timer =
+        tagSet.timeoutNanos() == 0 ? null : new RequestTimer(this, hctxs, tagSet.timeoutNanos());
     stamp = clock.getAsLong() >> TICK_SHIFT;
   }
 
@@ -168,6 +171,9 @@ public final class RequestQueue {
       for (Request request = chain; request != null; request = request.next) {
         request.setInFlight();
       }
+      if (timer != null) {
+        timer.start(chain);
+      }
     }
     DriverSubmission below = stacked ? DriverSubmission.ofThread() : null;
     boolean starts = below != null && below.start();
@@ -197,6 +203,25 @@ public final class RequestQueue {
   }
 
   /**
+   * Asks the driver about a request that takes too long. Returns false if the queue is shut down.
+   */
+  boolean askAboutTimeout(Request request) {
+    BlkMqOps driver = ops;
+    if (driver instanceof DeadDriver) {
+      return false;
+    }
+    try {
+      if (driver.timeout(request) == EhTimerReturn.RESET_TIMER && timer != null) {
+        timer.restart(request);
+      }
+      return true;
+    } catch (Throwable e) {
+      shutDown("the driver of " + name, e);
+      return false;
+    }
+  }
+
+  /**
    * Reports a failure of the driver and shuts the queue down. New requests fail with EIO at once.
    * Requests in flight fail after one second, unless the driver completes them first ({@link
    * BlkMqOps#isIdle}). From any context; a second call does nothing.
@@ -206,21 +231,48 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
   public void shutDown(String where, Throwable thrown) {
+    if (die(DeadDriver.GRACE_NANOS)) {
+      Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
+      failHandedBack();
+    }
+  }
+
+  /**
+   * Shuts the queue down because its disk was removed. Requests in flight fail once the driver is
+   * idle, within ticks. From any context; a second call does nothing.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_cleanup_queue")
+  void remove() {
+    if (die(0)) {
+      failHandedBack();
+    }
+  }
+
+  /** Replaces the driver. Returns false if that has happened before. */
+  private boolean die(long graceNanos) {
     if (Debug.ON) {
       LockOrder.enter(LockClass.REQUEST_QUEUE, hctxs);
     }
     synchronized (hctxs) {
       if (ops instanceof DeadDriver) {
-        return;
+        return false;
       }
       DeadDriver dead = new DeadDriver(ops, hctxs);
       ops = dead;
-      CoarseClock.add(dead, DeadDriver.GRACE_NANOS);
+      CoarseClock.add(dead, graceNanos);
+      return true;
     }
-    Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
+  }
+
+  private void failHandedBack() {
     for (HwCtx hctx : hctxs) {
       hctx.dispatch().run();
     }
+  }
+
+  /** Whether the queue is shut down, so that all requests fail. */
+  boolean isDead() {
+    return ops instanceof DeadDriver;
   }
 
   HwCtx hctx(int index) {

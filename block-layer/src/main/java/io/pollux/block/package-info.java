@@ -37,6 +37,11 @@
  * disks ({@link io.pollux.block.RequestQueue#pollAll}). {@link io.pollux.block.QueueLimits#stack}
  * computes what all lower disks can do.
  *
+ * <p>A queue with a timeout ({@link io.pollux.block.TagSet#timeoutNanos}) asks its driver about
+ * each request that takes longer. A disk can change its size ({@link
+ * io.pollux.block.BlockDevice#setCapacity}) and be removed ({@link
+ * io.pollux.block.BlockDevice#remove}) while it is in use.
+ *
  * <p>Invariants:
  *
  * <ul>

@@ -251,4 +251,27 @@ final class StripeDiskTest {
     assertThat(rig.ended()).containsExactly("flush -5", "b 0");
     assertThat(second.queue().busyTags()).isZero();
   }
+
+  @Test
+  void theRemovalOfALowerDiskFailsWhatNeedsIt() throws InterruptedException {
+    HeldDisk a = held();
+    HeldDisk b = held();
+    BlockDevice second = lower(b, 1, 2);
+    BlockRig rig = rig(stripe(64, lower(a, 0, 64), second));
+    for (int i = 0; i < 8; i++) {
+      rig.submit("" + i, READ, i * 16, 8); // half of them on each disk, two of those handed back
+    }
+    second.remove();
+    a.letThrough();
+    while (rig.ended().size() < 8) {
+      Thread.sleep(1); // the timeout bounds the loop
+    }
+    assertThat(rig.takeEnded())
+        .containsExactlyInAnyOrder("0 0", "1 -5", "2 0", "3 -5", "4 0", "5 -5", "6 0", "7 -5");
+    rig.submit("first", WRITE, 0, 8);
+    rig.submit("second", WRITE | BlkTypes.REQ_HIPRI, 16, 8);
+    rig.submit("flush", BlkTypes.REQ_OP_FLUSH, 0);
+    assertThat(rig.takeEnded()).containsExactly("first 0", "second -5", "flush -5");
+    assertThat(second.queue().busyTags()).isZero();
+  }
 }
