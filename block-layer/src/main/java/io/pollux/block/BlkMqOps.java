@@ -16,8 +16,9 @@ import io.pollux.uapi.LinuxSource;
  * comes only to a device with a write cache; it covers all requests that completed before it was
  * queued.
  *
- * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link
- * RequestQueue#shutDown}.
+ * <p>If a method throws, its queue is shut down: its requests fail with EIO, and one line says why.
+ * A driver's own thread that fails calls {@link RequestQueue#shutDown}. A driver that completes or
+ * hands back a request that it does not own gets an IllegalStateException with the request's name.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {

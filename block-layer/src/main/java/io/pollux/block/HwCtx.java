@@ -90,14 +90,19 @@ public final class HwCtx {
    *
    * @param chain requests of this queue that the driver owns, linked by {@link Request#next()}; no
    *     longer the driver's
-   * @throws IllegalStateException if the driver does not own one of them; then none is taken back
+   * @throws IllegalStateException if the driver does not own one of them, or the chain is a circle;
+   *     then none is taken back
    */
   @LinuxSource(
       file = "include/linux/blk_types.h",
       name = {"BLK_STS_RESOURCE", "BLK_STS_DEV_RESOURCE"})
   public void handBack(Request chain) {
+    int count = 0;
     for (Request request = chain; request != null; request = request.next) {
       request.checkOwned(this);
+      if (++count > requests.length) {
+        throw new IllegalStateException("a chain of " + queue.name() + " that is a circle");
+      }
     }
     for (Request request = chain; request != null; request = request.next) {
       request.setHandedBack();
@@ -372,8 +377,11 @@ public final class HwCtx {
       queue.busy(start, now);
     }
     request.detach();
-    putTags(tag >> 6, 1L << (tag & 63));
-    endBios(head);
+    try {
+      putTags(tag >> 6, 1L << (tag & 63));
+    } finally {
+      endBios(head); // even if a driver's mistake made the tags wrong
+    }
   }
 
   private static void endBios(@Nullable Bio first) {
