@@ -57,6 +57,6 @@ final class BdevPages implements PageIo {
    * for a page that was cached before the device shrank.
    */
   private static int bytesOf(long index, long end) {
-    return (int) Math.clamp(end - (index << HostMemory.PAGE_SHIFT), 0, HostMemory.PAGE_SIZE);
+    return Math.clamp(end - (index << HostMemory.PAGE_SHIFT), 0, HostMemory.PAGE_SIZE);
   }
 }

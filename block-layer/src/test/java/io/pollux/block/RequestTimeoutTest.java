@@ -10,6 +10,7 @@ import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ final class RequestTimeoutTest {
     private final List<Request> has = new ArrayList<>(); // under this object's lock
     private volatile boolean patient;
     private volatile boolean broken;
-    private volatile int asked;
+    private final AtomicInteger asked = new AtomicInteger();
     private volatile boolean full;
 
     @Override
@@ -71,7 +72,7 @@ final class RequestTimeoutTest {
 
     @Override
     public EhTimerReturn timeout(Request request) {
-      asked++; // only the clock's thread writes it
+      asked.getAndIncrement();
       if (broken) {
         throw new IllegalStateException("broken");
       }
@@ -105,7 +106,7 @@ final class RequestTimeoutTest {
   }
 
   private void awaitAsked(int count) throws InterruptedException {
-    while (driver.asked < count) {
+    while (driver.asked.get() < count) {
       Thread.sleep(1);
     }
   }
@@ -117,11 +118,11 @@ final class RequestTimeoutTest {
     clock.set(TIMEOUT - 1);
     submit(2, READ);
     Thread.sleep(20); // a few ticks in which nothing is due
-    assertThat(driver.asked).isZero();
+    assertThat(driver.asked).hasValue(0);
     clock.set(TIMEOUT);
     awaitEnded(2);
     assertThat(rig.ended()).containsExactlyInAnyOrder("0 -110", "1 -110");
-    assertThat(driver.asked).isEqualTo(2);
+    assertThat(driver.asked).hasValue(2);
     driver.take().complete(0);
     assertThat(rig.ended()).endsWith("2 0");
   }
@@ -134,7 +135,7 @@ final class RequestTimeoutTest {
     awaitAsked(1);
     clock.set(2 * TIMEOUT - 1);
     Thread.sleep(20);
-    assertThat(driver.asked).isEqualTo(1);
+    assertThat(driver.asked).hasValue(1);
     clock.set(2 * TIMEOUT);
     awaitAsked(2);
     driver.patient = false;
@@ -149,7 +150,7 @@ final class RequestTimeoutTest {
       submit(i, READ);
       clock.addAndGet(TIMEOUT);
       awaitEnded(i + 1);
-      Thread.sleep(i * 4);
+      Thread.sleep(i * 4L);
     }
     assertThat(rig.ended()).hasSize(5).allMatch(each -> each.endsWith(" -110"));
   }
@@ -160,7 +161,7 @@ final class RequestTimeoutTest {
     submit(0, READ);
     clock.set(5 * TIMEOUT);
     Thread.sleep(20);
-    assertThat(driver.asked).isZero();
+    assertThat(driver.asked).hasValue(0);
     driver.full = false;
     while (rig.ended().isEmpty()) {
       clock.addAndGet(TIMEOUT / 4);
@@ -182,7 +183,7 @@ final class RequestTimeoutTest {
         .containsExactly(
             "kernel oops in the driver of slow0: java.lang.IllegalStateException: broken; slow0 is"
                 + " shut down, and its requests fail with EIO");
-    assertThat(driver.asked).isEqualTo(1);
+    assertThat(driver.asked).hasValue(1);
   }
 
   @Test
