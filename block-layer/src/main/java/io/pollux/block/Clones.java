@@ -111,7 +111,7 @@ final class Clones {
       count = 0;
       return false;
     }
-    request.setInFlight(); // it may have been handed back
+    request.setInFlightAgain(); // it may have been handed back
     submitted = all;
     for (; next < all; next++) {
       bios[next].endio(-Errno.EIO);
@@ -135,6 +135,7 @@ final class Clones {
     if ((int) REMAINING.getAcquire(clones) == 1 || (int) REMAINING.getAndAdd(clones, -1) == 1) {
       clones.count = 0;
       clones.submitted = 0;
+      clones.request.clonesEnded();
       clones.request.complete((int) ERROR.getOpaque(clones));
     }
   }

@@ -25,6 +25,9 @@ final class DispatchList implements CoarseClock.Timer {
   @LinuxSource(file = "block/blk-mq.c", name = "BLK_MQ_RESOURCE_DELAY")
   private static final long DELAY_NANOS = 3_000_000;
 
+  /** Maximum number of requests in a call of the driver: those it refuses cost time too. */
+  private static final int BATCH = 32;
+
   /** Maximum number of calls of the driver in one run; the next completion continues. */
   private static final int MAX_ROUNDS = 64;
 
@@ -123,12 +126,12 @@ final class DispatchList implements CoarseClock.Timer {
       if (chain == null) {
         return;
       }
-      hctx.queue().callDriver(hctx, chain);
+      hctx.queue().queueAgain(hctx, chain);
     }
     stop();
   }
 
-  /** Takes all requests for a call of the driver. Returns null if the run is over. */
+  /** Takes the first requests for a call of the driver. Returns null if the run is over. */
   private @Nullable Request take(boolean starting) {
     lockOrder();
     synchronized (this) {
@@ -137,7 +140,8 @@ final class DispatchList implements CoarseClock.Timer {
         return null;
       }
       boolean refused = joinFront();
-      if (first == null) {
+      Request chain = first;
+      if (chain == null) {
         active = false;
         runner = null;
         return null;
@@ -148,11 +152,22 @@ final class DispatchList implements CoarseClock.Timer {
       }
       runner = Thread.currentThread();
       again = false;
-      Request chain = first;
-      first = null;
-      last = null;
+      removeBatch(chain);
       return chain;
     }
+  }
+
+  /** Removes the first requests, which stay linked to each other. */
+  private void removeBatch(Request chain) {
+    Request end = chain;
+    Request following = end.next;
+    for (int n = 1; n < BATCH && following != null; n++) {
+      end = following;
+      following = end.next;
+    }
+    end.next = null;
+    first = following;
+    last = following == null ? null : last;
   }
 
   private void stop() {

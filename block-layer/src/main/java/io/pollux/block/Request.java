@@ -24,6 +24,15 @@ public final class Request {
   @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_POSTFLUSH")
   static final int FSEQ_POSTFLUSH = 4;
 
+  // The states: one word, so that a completion checks it with one load.
+  private static final int QUEUED = 0; // free, in a plug, or handed back
+
+  @LinuxSource(file = "include/linux/blkdev.h", name = "MQ_RQ_IN_FLIGHT")
+  private static final int IN_FLIGHT = 1; // the driver has it
+
+  private static final int CLONED = 2; // the driver has it, and it has clones
+  private static final int CLONED_QUEUED = 3; // handed back, and it has clones
+
   /** Maximum number of bios in {@link #toString}: a racing reader could follow links forever. */
   private static final int MAX_SHOWN = 1_024;
 
@@ -32,7 +41,7 @@ public final class Request {
   private @Nullable Bio bio;
   private long startNanos;
   private int status;
-  private boolean inFlight; // while the driver has it, as MQ_RQ_IN_FLIGHT
+  private int state; // QUEUED, or as the driver has it
   private long driverData;
   private long deadline; // of the driver, by the queue's clock; if the queue has a timeout
   // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
@@ -178,6 +187,7 @@ public final class Request {
       clones = mine;
       hctx.queue().setStacked();
     }
+    state = CLONED;
     return mine;
   }
 
@@ -218,8 +228,22 @@ public final class Request {
 
   /** Whether a driver may complete it as a request of a hardware queue. */
   boolean completesBy(HwCtx by) {
-    Clones mine = clones;
-    return hctx == by && inFlight && (mine == null || !mine.inFlight());
+    return hctx == by && (state == IN_FLIGHT || dropsClones());
+  }
+
+  /** Forgets clones that were not submitted. Returns whether that makes it complete. */
+  private boolean dropsClones() {
+    if (state != CLONED || clones().inFlight()) {
+      return false;
+    }
+    clones().abandon();
+    state = IN_FLIGHT;
+    return true;
+  }
+
+  /** Makes it the driver's alone again: its clones have completed. */
+  void clonesEnded() {
+    state = IN_FLIGHT;
   }
 
   /** Throws IllegalStateException unless {@link #completesBy}. */
@@ -236,7 +260,7 @@ public final class Request {
       throw new IllegalStateException(
           misuse("was completed as a request of " + by.queue().name() + " hctx " + by.index()));
     }
-    if (!inFlight) {
+    if (!isInFlight()) {
       throw notInFlight();
     }
   }
@@ -286,14 +310,19 @@ public final class Request {
       return false;
     }
     next = null;
-    inFlight = false; // a driver that was shut down does not get the next step
+    state = QUEUED; // a driver that was shut down does not get the next step
     hctx.queue().queueRqs(hctx, this);
     return true;
   }
 
   /** Marks the request as held by the driver. The caller passes it to the driver next. */
   void setInFlight() {
-    inFlight = true;
+    state = IN_FLIGHT;
+  }
+
+  /** As setInFlight, for a request that may have been handed back. */
+  void setInFlightAgain() {
+    state = state >= CLONED ? CLONED : IN_FLIGHT;
   }
 
   void setDeadline(long nanos) {
@@ -302,7 +331,7 @@ public final class Request {
 
   /** Whether the driver has it for too long. Racy, unless the caller owns it. */
   boolean timedOut(long now) {
-    return inFlight && now - deadline >= 0;
+    return isInFlight() && now - deadline >= 0;
   }
 
   /**
@@ -319,7 +348,7 @@ public final class Request {
 
   /** Marks the request as the queue's again. By the driver. */
   void setHandedBack() {
-    inFlight = false;
+    state = state == CLONED ? CLONED_QUEUED : QUEUED;
   }
 
   /**
@@ -327,7 +356,7 @@ public final class Request {
    * request.
    */
   boolean isInFlight() {
-    return inFlight;
+    return state == IN_FLIGHT || state == CLONED;
   }
 
   /**
@@ -344,10 +373,7 @@ public final class Request {
     }
     bio = null;
     next = null;
-    inFlight = false;
-    if (clones != null) {
-      abandonClones();
-    }
+    state = QUEUED;
     return tail;
   }
 
@@ -388,7 +414,7 @@ public final class Request {
     if (bios > 1) {
       text.append(", ").append(bios).append(" bios");
     }
-    if (!inFlight) {
+    if (!isInFlight()) {
       text.append(", not with the driver");
     }
     long nanos = hctx.queue().now() - startNanos;

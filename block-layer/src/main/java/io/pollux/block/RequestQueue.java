@@ -155,25 +155,37 @@ public final class RequestQueue {
     if (dispatch.isActive() && dispatch.append(chain)) {
       return;
     }
-    callDriver(hctx, chain);
+    BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
+    if (!(driver instanceof DeadDriver)) {
+      for (Request request = chain; request != null; request = request.next) {
+        request.setInFlight();
+      }
+    }
+    callDriver(driver, hctx, chain);
     if (dispatch.isActive()) { // what it waited for may have completed before it handed them back
       dispatch.run();
     }
+  }
+
+  /** Passes requests that were handed back to the driver. */
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
+  void queueAgain(HwCtx hctx, Request chain) {
+    BlkMqOps driver = ops;
+    if (!(driver instanceof DeadDriver)) {
+      for (Request request = chain; request != null; request = request.next) {
+        request.setInFlightAgain();
+      }
+    }
+    callDriver(driver, hctx, chain);
   }
 
   /**
    * Passes requests to the driver. If the driver throws, it is not called again, and the requests
    * it holds fail later.
    */
-  void callDriver(HwCtx hctx, Request chain) {
-    BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
-    if (!(driver instanceof DeadDriver)) {
-      for (Request request = chain; request != null; request = request.next) {
-        request.setInFlight();
-      }
-      if (timer != null) {
-        timer.start(chain);
-      }
+  private void callDriver(BlkMqOps driver, HwCtx hctx, Request chain) {
+    if (timer != null) {
+      timer.start(chain);
     }
     DriverSubmission below = stacked ? DriverSubmission.ofThread() : null;
     boolean starts = below != null && below.start();

@@ -4,10 +4,14 @@ package io.pollux.block.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.Bio;
+import io.pollux.block.BlkMqOps;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
+import io.pollux.block.HwCtx;
 import io.pollux.block.Plug;
 import io.pollux.block.QueueLimits;
+import io.pollux.block.Request;
+import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
 import io.pollux.block.fixture.BlockRig;
 import io.pollux.block.fixture.HeldDisk;
@@ -213,6 +217,42 @@ final class StripeDiskTest {
     }
     assertThat(bad).hasValue(0);
     assertThat(disks).allMatch(disk -> disk.queue().busyTags() == 0);
+  }
+
+  /** The lower driver is called as deep in the stack under 24 levels as under 2. */
+  @Test
+  void theStackDoesNotGrowWithTheLevels() {
+    assertThat(depthUnder(24)).isEqualTo(depthUnder(2));
+  }
+
+  private long depthUnder(int levels) {
+    AtomicInteger depth = new AtomicInteger();
+    HeldDisk disk = held();
+    BlkMqOps measures =
+        new BlkMqOps() {
+          @Override
+          public void queueRqs(HwCtx hctx, Request chain) {
+            depth.set(Thread.currentThread().getStackTrace().length);
+            disk.queueRqs(hctx, chain);
+          }
+
+          @Override
+          public int poll(HwCtx hctx) {
+            return disk.poll(hctx);
+          }
+        };
+    RequestQueue queue = new RequestQueue(measures, HeldDisk.TAGS, LIMITS);
+    BlockDevice device = new BlockDevice("bottom", 1, LOWER_BYTES, false, queue);
+    for (int i = 0; i < levels; i++) {
+      device = stripe(4, device);
+    }
+    BlockRig rig = rig(device);
+    for (int i = 0; i < 2; i++) { // a queue is known as stacked from its first request on
+      rig.submit("x", READ, 0, 8);
+      disk.releaseAll();
+      assertThat(rig.takeEnded()).containsExactly("x 0");
+    }
+    return depth.get();
   }
 
   @Test
