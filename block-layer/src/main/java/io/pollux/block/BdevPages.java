@@ -27,31 +27,36 @@ final class BdevPages implements PageIo {
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_readpages")
   public int readPages(Task current, long index, long[] addresses, int count) {
-    int bytes = lastBytes(index, count);
-    if (bytes < HostMemory.PAGE_SIZE) {
-      RawMemory.zero(addresses[count - 1] + bytes, HostMemory.PAGE_SIZE - bytes);
+    long end = bdev.bytes();
+    for (int i = count - 1; i >= 0 && bytesOf(index + i, end) < HostMemory.PAGE_SIZE; i--) {
+      int bytes = bytesOf(index + i, end);
+      RawMemory.zero(addresses[i] + bytes, HostMemory.PAGE_SIZE - bytes);
     }
-    return transfer(current, index, addresses, count, BlkTypes.REQ_OP_READ);
+    return transfer(current, index, addresses, count, end, BlkTypes.REQ_OP_READ);
   }
 
   @Override
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_writepages")
   public int writePages(Task current, long index, long[] addresses, int count) {
-    return transfer(current, index, addresses, count, BlkTypes.REQ_OP_WRITE);
+    return transfer(current, index, addresses, count, bdev.bytes(), BlkTypes.REQ_OP_WRITE);
   }
 
-  private int transfer(Task current, long index, long[] addresses, int count, int op) {
+  private int transfer(Task current, long index, long[] addresses, int count, long end, int op) {
     BioBatch batch = BioBatch.get(current, bdev, op);
     for (int i = 0; i < count; i++) {
-      int bytes = i == count - 1 ? lastBytes(index, count) : HostMemory.PAGE_SIZE;
-      batch.add(current, (index + i) << HostMemory.PAGE_SHIFT, addresses[i], bytes);
+      int bytes = bytesOf(index + i, end);
+      if (bytes > 0) {
+        batch.add(current, (index + i) << HostMemory.PAGE_SHIFT, addresses[i], bytes);
+      }
     }
     return batch.await(current);
   }
 
-  /** Bytes of the last page that are on the device: a multiple of the logical block size. */
-  private int lastBytes(long index, int count) {
-    long start = (index + count - 1) << HostMemory.PAGE_SHIFT;
-    return (int) Math.min(HostMemory.PAGE_SIZE, bdev.bytes() - start);
+  /**
+   * Bytes of a page that are on a device with this end: a multiple of the logical block size, and 0
+   * for a page that was cached before the device shrank.
+   */
+  private static int bytesOf(long index, long end) {
+    return Math.clamp(end - (index << HostMemory.PAGE_SHIFT), 0, HostMemory.PAGE_SIZE);
   }
 }

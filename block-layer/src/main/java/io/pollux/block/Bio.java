@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
-import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
@@ -269,32 +268,24 @@ public final class Bio extends Slab.Item {
    * submitted. This bio completes, with the first error, when all its pieces and itself have
    * completed. The pages stay with this bio. From process context.
    *
-   * @param current the calling task
+   * @param current the calling task, or null for a driver; the piece is then allocated
    * @param bytes length of the piece, less than the size, a multiple of the sector size
    * @return the piece, to be submitted before this bio
    */
   @LinuxSource(
       file = "block/bio.c",
       name = {"bio_split", "bio_chain"})
-  Bio split(Task current, int bytes) {
+  Bio split(@Nullable Task current, int bytes) {
     assert bytes > 0 && bytes < size && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
-    Bio front = alloc(current, bdev(), sector, opf, Bio::chainEndIo, this);
+    Bio front = current == null ? embedded() : SLAB.alloc(current);
+    front.init(bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
-    front.mapping = mapping;
-    front.ioprio = ioprio;
-    int left = bytes;
-    while (left > 0 && firstVec < vecs) { // each step takes at least one byte
-      int step = Math.min(left, vecLength[firstVec] - firstDone);
-      boolean added = front.add(vecAddress[firstVec] + firstDone, step, null);
-      assert added : "a piece has no more vecs than the whole";
-      left -= step;
-      firstDone += step;
-      if (firstDone == vecLength[firstVec]) {
-        firstVec++;
-        firstDone = 0;
-      }
+    front.share(this, 0, bytes);
+    int end = firstDone + bytes;
+    while (firstVec < vecs && end >= vecLength[firstVec]) {
+      end -= vecLength[firstVec++];
     }
-    front.size = bytes; // unchanged, unless the bio has no memory
+    firstDone = firstVec < vecs ? end : 0;
     size -= bytes;
     sector += bytes >> BlkTypes.SECTOR_SHIFT;
     if (chained) {
@@ -304,6 +295,49 @@ public final class Bio extends Slab.Item {
       REMAINING.setOpaque(this, 2); // no other thread has a piece yet
     }
     return front;
+  }
+
+  /**
+   * Makes a clone of a bio, or of a part of it, for a disk below the request's. The clone shares
+   * the memory, has the same flags, priority and device mapping, and a position of its own. It
+   * belongs to the request, whose driver submits it with {@link Request#submitClones} after all
+   * clones are made. By the driver that owns the request.
+   *
+   * @param request the request
+   * @param source one of its bios
+   * @param offset first byte of the part, a multiple of the sector size
+   * @param bytes its length, a multiple of the sector size; of an operation without memory any
+   *     length, for example that of the range on the lower disk
+   * @param lower the lower disk
+   * @param sector first sector there
+   * @return the clone
+   * @throws IllegalArgumentException if the part is not inside the source
+   * @throws IllegalStateException if clones of the request have been submitted, or if there are
+   *     more than 4096
+   */
+  @LinuxSource(
+      file = "block/bio.c",
+      name = {"bio_clone_fast", "bio_trim"})
+  public static Bio cloneFast(
+      Request request, Bio source, int offset, int bytes, BlockDevice lower, long sector) {
+    if (offset < 0
+        || bytes < 0
+        || ((offset | bytes) & (BlkTypes.SECTOR_SIZE - 1)) != 0
+        || (source.vecs() != 0 && bytes > source.size - offset)) {
+      throw new IllegalArgumentException(bytes + " bytes at " + offset + " of " + source);
+    }
+    Clones clones = request.clones();
+    Bio clone = clones.add().init(lower, sector, source.opf, Clones::ended, clones);
+    clone.share(source, offset, bytes);
+    return clone;
+  }
+
+  /** Takes over the memory of a part of a bio. This bio is empty. */
+  private void share(Bio source, int offset, int bytes) {
+    ioprio = source.ioprio;
+    mapping = source.mapping;
+    BioPages.share(this, source, offset, bytes);
+    size = bytes; // unchanged, unless the bio has no memory
   }
 
   /** Completes a piece. */
@@ -316,7 +350,16 @@ public final class Bio extends Slab.Item {
     whole.endio(status);
   }
 
-  private boolean add(long address, int bytes, @Nullable UserPages from) {
+  /** Adds memory that is mapped for the device. It fits. */
+  void addMapped(long address, int bytes, @Nullable DmaMapping by) {
+    assert vecs == 0 || mapping == by : "memory of two mappings";
+    boolean added = add(address, bytes, null);
+    assert added;
+    mapping = by;
+  }
+
+  /** Adds memory, and pages that the bio has pinned for it. Returns false if the bio is full. */
+  boolean add(long address, int bytes, @Nullable UserPages from) {
     int more = pagesOf(address, bytes);
     if (pages + more > BIO_MAX_PAGES) {
       return false;
@@ -357,56 +400,14 @@ public final class Bio extends Slab.Item {
   public int iovIterGetPages(IovIter iter) {
     assert iter.count() > 0;
     if (iter instanceof BvecIter bvec) {
-      iovBvecAddPages(bvec);
+      BioPages.iovBvecAddPages(this, bvec);
       return 0;
     }
-    return iovecAddPages((IovecIter) iter);
-  }
-
-  @Differs(
-      patch = 22,
-      kind = Differs.Kind.SIMPLER,
-      why =
-          "A fixed buffer is one vec, because user addresses are real and its pages are one range."
-              + " The posting adds a bio_vec for each page.",
-      test = "BioPagesTest#theFixedBuffersPagesAreNotPinnedAgain")
-  @Patch(22)
-  @LinuxSource(file = "block/bio.c", name = "bio_iov_bvec_add_pages")
-  private void iovBvecAddPages(BvecIter iter) {
-    long address = iter.address();
-    int bytes = (int) Math.min(iter.count(), room(address));
-    assert vecs == 0 || mapping == iter.mapping() : "memory of two mappings";
-    boolean added = add(address, bytes, null);
-    assert added;
-    mapping = iter.mapping();
-    iter.advance(bytes);
-  }
-
-  @LinuxSource(file = "block/bio.c", name = "__bio_iov_iter_get_pages")
-  private int iovecAddPages(IovecIter iter) {
-    AddressSpace mm = iter.mm();
-    boolean write = iter.intoMemory();
-    do {
-      long address = iter.address();
-      long want = Math.min(iter.contiguous(), room(address));
-      if (want <= 0) {
-        break; // full
-      }
-      long bytes = mm.contiguous(address, want, write);
-      UserPages from = bytes == 0 ? null : mm.pin(address, bytes, write);
-      if (from == null) {
-        releasePages();
-        return -Errno.EFAULT;
-      }
-      boolean added = add(address, (int) bytes, from);
-      assert added;
-      iter.advance(bytes);
-    } while (iter.count() > 0);
-    return 0;
+    return BioPages.iovecAddPages(this, (IovecIter) iter);
   }
 
   /** Bytes from an address on that still fit. */
-  private long room(long address) {
+  long room(long address) {
     long whole = (long) (BIO_MAX_PAGES - pages) << HostMemory.PAGE_SHIFT;
     return whole == 0 ? 0 : whole - (address & (HostMemory.PAGE_SIZE - 1));
   }

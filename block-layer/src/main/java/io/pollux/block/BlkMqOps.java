@@ -16,8 +16,9 @@ import io.pollux.uapi.LinuxSource;
  * comes only to a device with a write cache; it covers all requests that completed before it was
  * queued.
  *
- * <p>If a method throws, its queue is shut down. A driver's own thread that fails calls {@link
- * RequestQueue#shutDown}.
+ * <p>If a method throws, its queue is shut down: its requests fail with EIO, and one line says why.
+ * A driver's own thread that fails calls {@link RequestQueue#shutDown}. A driver that completes or
+ * hands back a request that it does not own gets an IllegalStateException with the request's name.
  */
 @LinuxSource(file = "include/linux/blk-mq.h", name = "blk_mq_ops")
 public interface BlkMqOps {
@@ -25,9 +26,14 @@ public interface BlkMqOps {
    * Takes requests. Usually called in process context; never sleeps. A later step of a write with
    * flushes starts where the previous step completed, perhaps inside {@link #poll} or this method.
    *
+   * <p>The driver takes as many as it has resources for, from the first on, and hands the others
+   * back ({@link HwCtx#handBack}). It gets those again, in order and before later ones, after a
+   * completion of the hardware queue or within milliseconds. So this method is also called in
+   * completion context, and by one thread at a time then.
+   *
    * @param hctx the hardware queue of all of them
    * @param chain requests, linked by {@link Request#next()}. The driver owns each, and accesses its
-   *     memory, until it completes the request.
+   *     memory, until it completes the request or hands it back.
    */
   @Differs(
       kind = Differs.Kind.LATER,
@@ -47,10 +53,26 @@ public interface BlkMqOps {
   int poll(HwCtx hctx);
 
   /**
+   * Handles a request that the driver has had for longer than {@link TagSet#timeoutNanos}. On the
+   * clock's thread; never sleeps. The driver completes the request, or lets it take more time.
+   *
+   * <p>Another thread may complete the request meanwhile, and the queue may use it again. A driver
+   * that completes it here therefore checks first, under the lock with which its threads take
+   * requests, that it has the request and that {@link Request#timedOut} still holds.
+   *
+   * @param request the request
+   * @return what the driver did
+   */
+  @LinuxSource(file = "include/linux/blk-mq.h", name = "timeout")
+  default EhTimerReturn timeout(Request request) {
+    return EhTimerReturn.RESET_TIMER;
+  }
+
+  /**
    * Returns whether the driver has stopped completing requests and accessing their memory on its
-   * own. Called after the queue was shut down ({@link RequestQueue#shutDown}), in completion
-   * context, every few milliseconds until it returns true. Requests in flight then fail. A driver
-   * with threads or hardware of its own overrides this.
+   * own. Called after the queue was shut down ({@link RequestQueue#shutDown}) or its disk removed,
+   * in completion context, every few milliseconds until it returns true. Requests in flight then
+   * fail. A driver with threads or hardware of its own overrides this.
    *
    * @return true if requests in flight may be completed without the driver
    */

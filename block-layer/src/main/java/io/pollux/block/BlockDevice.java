@@ -34,7 +34,8 @@ public final class BlockDevice {
 
   private final String name;
   private final long dev;
-  private final long sectors;
+  private volatile long sectors;
+  private volatile boolean removed;
   private final boolean diskReadOnly;
   private volatile boolean setReadOnly;
   private final RequestQueue queue;
@@ -57,11 +58,15 @@ public final class BlockDevice {
   public BlockDevice(String name, long dev, long bytes, boolean readOnly, RequestQueue queue) {
     this.name = name;
     this.dev = dev;
-    this.sectors = (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
+    this.sectors = sectorsOf(bytes, queue);
     this.diskReadOnly = readOnly;
     this.queue = queue;
     queue.setName(name);
     blockSize = firstBlockSize();
+  }
+
+  private static long sectorsOf(long bytes, RequestQueue queue) {
+    return (bytes & -queue.logicalBlockSize()) >> BlkTypes.SECTOR_SHIFT;
   }
 
   /** The largest block size, up to a page, that divides the device's size. */
@@ -87,6 +92,43 @@ public final class BlockDevice {
   /** {@return the size in bytes, a multiple of the logical block size} */
   public long bytes() {
     return sectors << BlkTypes.SECTOR_SHIFT;
+  }
+
+  /**
+   * Changes the size, also while the disk is in use. I/O beyond the end fails with EIO; the size of
+   * the device's inode follows. Dirty pages beyond the end are not written. Requests that the
+   * driver has already may lie beyond a smaller size. From any context.
+   *
+   * @param bytes as in the constructor, not negative
+   * @throws IllegalArgumentException if it is negative
+   */
+  @LinuxSource(
+      file = "include/linux/genhd.h",
+      name = {"set_capacity", "revalidate_disk"})
+  public void setCapacity(long bytes) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("size of a disk: " + bytes);
+    }
+    sectors = sectorsOf(bytes, queue);
+  }
+
+  /**
+   * Removes the disk while it may be in use, as when its hardware is pulled out. The driver gets no
+   * further requests. Those in flight fail with EIO, unless the driver completes them before it is
+   * idle ({@link BlkMqOps#isIdle}); later ones fail with EIO at once. The device's node stays, and
+   * opening it is ENXIO. The driver may be closed once {@link RequestQueue#busyTags} is 0. From any
+   * context.
+   */
+  @LinuxSource(file = "block/genhd.c", name = "del_gendisk")
+  public void remove() {
+    removed = true;
+    queue.remove();
+  }
+
+  /** {@return whether the disk was removed: opening it is ENXIO} */
+  @LinuxSource(file = "include/linux/genhd.h", name = "GENHD_FL_UP")
+  public boolean isRemoved() {
+    return removed;
   }
 
   /** {@return whether the disk rejects writes} */
@@ -283,21 +325,42 @@ public final class BlockDevice {
       test = "SubmitChecksTest#aReadOnlyDeviceIsNotChanged")
   @LinuxSource(
       file = "block/blk-core.c",
-      name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
+      name = {"submit_bio", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
+    return check(bio) ? queue.makeRequest(current, bio) : BlkTypes.BLK_QC_T_NONE;
+  }
+
+  /**
+   * Submits a bio for the driver of a stacked disk, without a task. Never sleeps. Its end_io is
+   * called as by {@link #submitBio}, with the same errors except EAGAIN. From any context.
+   *
+   * <p>Inside {@link BlkMqOps#queueRqs} of a stacked disk, the lower driver gets the request after
+   * that method returns. So disks can be stacked to any depth.
+   *
+   * @param bio a bio that no task owns: embedded in an object of the driver
+   * @return false if no request is free for the bio or for the rest of it. The bio is then the
+   *     driver's again, which submits it unchanged later. A bio that exceeds the disk's limits may
+   *     have been submitted in part.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request")
+  public boolean submitFromDriver(Bio bio) {
+    return !check(bio) || queue.makeRequestFromDriver(bio);
+  }
+
+  /** Checks and adapts a bio. Returns whether it is to be submitted; if not, it has completed. */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request_checks")
+  private boolean check(Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
-    if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
+    long all = sectors;
+    if (bio.sector() < 0 || wanted > all || bio.sector() > all - wanted) {
       bio.endio(-Errno.EIO);
-      return BlkTypes.BLK_QC_T_NONE;
+      return false;
     }
     if (BlkTypes.isWrite(bio.op()) && readOnly() && bio.size() != 0) {
       bio.endio(-Errno.EPERM);
-      return BlkTypes.BLK_QC_T_NONE;
+      return false;
     }
-    if ((bio.opf() & BlkTypes.SPECIAL) != 0 && !prepare(bio)) {
-      return BlkTypes.BLK_QC_T_NONE;
-    }
-    return queue.makeRequest(current, bio);
+    return (bio.opf() & BlkTypes.SPECIAL) == 0 || prepare(bio);
   }
 
   /**
@@ -327,7 +390,7 @@ public final class BlockDevice {
     if (bio.size() == 0) {
       if (!limits.writeCache()
           || !(bio.op() == BlkTypes.REQ_OP_FLUSH || bio.has(BlkTypes.REQ_PREFLUSH))) {
-        bio.endio(0);
+        bio.endio(queue.isDead() ? -Errno.EIO : 0);
         return false;
       }
       bio.becomeFlush();
@@ -339,7 +402,9 @@ public final class BlockDevice {
       steps |= Request.FSEQ_POSTFLUSH;
       bio.clear(BlkTypes.REQ_FUA);
     }
-    bio.sequence = steps == 0 ? 0 : steps | Request.FSEQ_DATA;
+    if (steps != 0) { // otherwise as it is: the rest of a driver's bio comes here again
+      bio.sequence = steps | Request.FSEQ_DATA;
+    }
     return true;
   }
 

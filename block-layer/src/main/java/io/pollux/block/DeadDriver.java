@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
@@ -33,10 +32,7 @@ final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
 
   @Override
   public void queueRqs(HwCtx hctx, Request chain) {
-    for (Request request = chain; request != null; request = request.next()) {
-      request.setStatus(-Errno.EIO);
-    }
-    hctx.completeAll(chain);
+    hctx.failAll(chain);
   }
 
   @Override

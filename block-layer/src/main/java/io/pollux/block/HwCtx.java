@@ -39,6 +39,7 @@ public final class HwCtx {
   private int hint; // the word where the last tag was found; written by any thread, so only a hint
   private final WaitQueue tagWait = new WaitQueue();
   private final RequestList waiting = new RequestList();
+  private final DispatchList dispatch = new DispatchList(this);
 
   HwCtx(RequestQueue queue, int index, boolean polled, int depth) {
     this.queue = queue;
@@ -77,6 +78,38 @@ public final class HwCtx {
     return waiting;
   }
 
+  DispatchList dispatch() {
+    return dispatch;
+  }
+
+  /**
+   * Takes back requests that the driver has no resources for, unchanged. They are queued before all
+   * later requests of this hardware queue. The driver gets them again after the next completion of
+   * the hardware queue, or within milliseconds. From {@link BlkMqOps#queueRqs}, or later from any
+   * context.
+   *
+   * @param chain requests of this queue that the driver owns, linked by {@link Request#next()}; no
+   *     longer the driver's
+   * @throws IllegalStateException if the driver does not own one of them, or the chain is a circle;
+   *     then none is taken back
+   */
+  @LinuxSource(
+      file = "include/linux/blk_types.h",
+      name = {"BLK_STS_RESOURCE", "BLK_STS_DEV_RESOURCE"})
+  public void handBack(Request chain) {
+    int count = 0;
+    for (Request request = chain; request != null; request = request.next) {
+      request.checkOwned(this);
+      if (++count > requests.length) {
+        throw new IllegalStateException("a chain of " + queue.name() + " that is a circle");
+      }
+    }
+    for (Request request = chain; request != null; request = request.next) {
+      request.setHandedBack();
+    }
+    dispatch.handBack(chain);
+  }
+
   /** A number that is unique among hardware queues of the same kind, up to 2^32 of them. */
   int number() {
     return number;
@@ -84,6 +117,10 @@ public final class HwCtx {
 
   QueueStats stats() {
     return stats;
+  }
+
+  int depth() {
+    return requests.length;
   }
 
   Request request(int tag) {
@@ -201,7 +238,10 @@ public final class HwCtx {
   void putTags(int word, long tags) {
     // clears only these bits, which are all set
     long before = (long) WORDS.getAndAdd(busy, word, -tags);
-    assert (before & tags) == tags : "a tag given back twice";
+    if ((before & tags) != tags) {
+      WORDS.getAndAdd(busy, word, tags); // as it was; another thread may have seen wrong tags
+      throw new IllegalStateException("a tag of " + queue.name() + " given back twice");
+    }
     if (tagWait.active()) { // the add's full order comes first: no waiter is missed
       tagWait.wakeUp();
     }
@@ -215,6 +255,9 @@ public final class HwCtx {
    * @param chain requests, linked by {@link Request#next()}; no longer the driver's, except those
    *     that come back for a flush
    * @return the number of requests
+   * @throws IllegalStateException if the driver does not own one of them: it completed the request
+   *     before, or the request is another queue's. Those before it in the chain are complete; it
+   *     and those after it are as they were.
    */
   @Differs(
       kind = Differs.Kind.OURS,
@@ -226,6 +269,16 @@ public final class HwCtx {
       file = "block/blk-mq.c",
       name = {"blk_mq_end_request", "blk_mq_end_request_batch", "blk_account_io_done"})
   public int completeAll(Request chain) {
+    chain.checkCompletes(this);
+    int count = endAll(chain);
+    if (dispatch.isActive()) {
+      dispatch.run();
+    }
+    return count;
+  }
+
+  /** Completes a chain that the driver, or the queue in its place, owns. */
+  private int endAll(Request chain) {
     if (chain.next == null) {
       complete(chain);
       return 1;
@@ -245,9 +298,13 @@ public final class HwCtx {
     long sectors = 0;
     long nanos = 0;
     Request request = chain;
+    Request foreign = null;
     while (true) {
-      assert request.hctx() == this : "a request of another queue";
       Request following = request.next;
+      if (following != null && !following.completesBy(this)) {
+        foreign = following; // complete those before it first
+        following = null;
+      }
       int tag = request.tag();
       int own = QueueStats.group(request.bio().op());
       if (own != group) {
@@ -280,7 +337,10 @@ public final class HwCtx {
       request = following;
     }
     putTags(word, tags);
-    endAll(first);
+    endBios(first);
+    if (foreign != null) {
+      foreign.checkCompletes(this);
+    }
     return count;
   }
 
@@ -288,6 +348,7 @@ public final class HwCtx {
     int count = 0;
     Request request = chain;
     while (request != null) {
+      request.checkCompletes(this);
       Request following = request.next;
       request.next = null;
       complete(request);
@@ -316,11 +377,14 @@ public final class HwCtx {
       queue.busy(start, now);
     }
     request.detach();
-    putTags(tag >> 6, 1L << (tag & 63));
-    endAll(head);
+    try {
+      putTags(tag >> 6, 1L << (tag & 63));
+    } finally {
+      endBios(head); // even if a driver's mistake made the tags wrong
+    }
   }
 
-  private static void endAll(@Nullable Bio first) {
+  private static void endBios(@Nullable Bio first) {
     if (Debug.ON) {
       LockOrder.enterCompletion();
       try {
@@ -343,16 +407,33 @@ public final class HwCtx {
     }
   }
 
+  /** Fails requests that no driver holds with EIO. From any context. */
+  void failAll(Request chain) {
+    Request request = chain;
+    while (request != null) {
+      Request following = request.next;
+      request.next = null;
+      if (!request.abandonClones()) {
+        request.setStatus(-Errno.EIO);
+        complete(request);
+      }
+      request = following;
+    }
+  }
+
   /**
    * Fails the requests that the driver holds with EIO. The driver no longer accesses them. Requests
-   * in a plug fail when the plug is flushed. From completion context.
+   * with clones in flight complete with those. Requests in a plug fail when the plug is flushed.
+   * From completion context.
    */
   @LinuxSource(file = "drivers/nvme/host/core.c", name = "nvme_cancel_request")
   void cancelAll() {
     for (Request request : requests) {
       if (request.isInFlight()) {
         try {
-          request.complete(-Errno.EIO);
+          if (!request.abandonClones()) {
+            request.complete(-Errno.EIO);
+          }
         } catch (Throwable e) { // raced with its completion
           Oops.report("a disk that is shut down", e, "its other requests fail with EIO");
         }

@@ -99,6 +99,35 @@ public record QueueLimits(
   }
 
   /**
+   * Returns these limits, reduced to what another disk below the same stacked disk can do as well.
+   *
+   * <p>The larger blocks and granularity, and the smaller maxima and chunks hold. Discards and
+   * zeroing need support of both. There is a write cache if either disk has one, and FUA if either
+   * has it, because a lower disk without it flushes instead.
+   *
+   * @param lower the limits of the other disk
+   * @return the limits for the stacked disk
+   * @throws IllegalArgumentException if there are none: a block is larger than a chunk or a maximum
+   */
+  @LinuxSource(file = "block/blk-settings.c", name = "blk_stack_limits")
+  public QueueLimits stack(QueueLimits lower) {
+    int chunk = Math.min(chunkSectors, lower.chunkSectors);
+    int granularity = Math.max(discardGranularity, lower.discardGranularity);
+    int discard = Math.min(maxDiscardSectors, lower.maxDiscardSectors);
+    return new QueueLimits(
+        Math.max(logicalBlockSize, lower.logicalBlockSize),
+        Math.max(physicalBlockSize, lower.physicalBlockSize),
+        Math.min(maxSectors, lower.maxSectors),
+        Math.min(maxSegments, lower.maxSegments),
+        chunk != 0 ? chunk : Math.max(chunkSectors, lower.chunkSectors),
+        discard == 0 ? 0 : granularity,
+        discard < granularity >> BlkTypes.SECTOR_SHIFT ? 0 : discard,
+        Math.min(maxWriteZeroesSectors, lower.maxWriteZeroesSectors),
+        writeCache || lower.writeCache,
+        fua || lower.fua);
+  }
+
+  /**
    * Returns these limits with other sizes of a read or write.
    *
    * @param sectors maximum sectors

@@ -24,6 +24,15 @@ public final class Request {
   @LinuxSource(file = "block/blk-flush.c", name = "REQ_FSEQ_POSTFLUSH")
   static final int FSEQ_POSTFLUSH = 4;
 
+  // The states: one word, so that a completion checks it with one load.
+  private static final int QUEUED = 0; // free, in a plug, or handed back
+
+  @LinuxSource(file = "include/linux/blkdev.h", name = "MQ_RQ_IN_FLIGHT")
+  private static final int IN_FLIGHT = 1; // the driver has it
+
+  private static final int CLONED = 2; // the driver has it, and it has clones
+  private static final int CLONED_QUEUED = 3; // handed back, and it has clones
+
   /** Maximum number of bios in {@link #toString}: a racing reader could follow links forever. */
   private static final int MAX_SHOWN = 1_024;
 
@@ -32,12 +41,14 @@ public final class Request {
   private @Nullable Bio bio;
   private long startNanos;
   private int status;
-  private boolean inFlight; // from queueRqs to detach, as MQ_RQ_IN_FLIGHT
+  private int state; // QUEUED, or as the driver has it
   private long driverData;
+  private long deadline; // of the driver, by the queue's clock; if the queue has a timeout
   // pending FSEQ_* steps, the lowest one being the driver's; 0 for most requests
   private int sequence;
   private @Nullable Bio data; // the bio, while the driver sees a flush instead
   private @Nullable Bio flushBio; // made at first use
+  private @Nullable Clones clones; // made at first use
 
   /** Link for the owner: a plug, or a driver's list. */
   @Nullable Request next;
@@ -93,7 +104,9 @@ public final class Request {
    */
   public Bio bio() {
     Bio mine = bio;
-    assert mine != null : misuse("is not in flight: its driver completed it twice, or too late");
+    if (mine == null) {
+      throw notInFlight();
+    }
     return mine;
   }
 
@@ -166,7 +179,93 @@ public final class Request {
     status = result;
   }
 
-  private String misuse(String how) {
+  Clones clones() {
+    checkOwned(hctx);
+    Clones mine = clones;
+    if (mine == null) {
+      mine = new Clones(this);
+      clones = mine;
+      hctx.queue().setStacked();
+    }
+    state = CLONED;
+    return mine;
+  }
+
+  /** Fails its clones that are not submitted. Returns whether others will complete it. */
+  boolean abandonClones() {
+    Clones mine = clones;
+    return mine != null && mine.abandon();
+  }
+
+  /**
+   * Returns whether the request has clones ({@link Bio#cloneFast}) that are not all submitted: it
+   * was handed back after {@link #submitClones} returned false. By the driver that owns it.
+   *
+   * @return true if the driver must not clone it again
+   */
+  public boolean hasClones() {
+    Clones mine = clones;
+    return mine != null && !mine.isEmpty();
+  }
+
+  /**
+   * Submits the request's clones to their disks. When all have completed, the request completes
+   * with the first error; the driver does not complete it. Never sleeps. By the driver that owns
+   * the request.
+   *
+   * @return true if all are submitted; the driver must not touch the request again. False if a
+   *     lower disk has no request free: the driver hands this request and all following ones back,
+   *     and calls this method again when it gets it again.
+   */
+  public boolean submitClones() {
+    return clones().submit();
+  }
+
+  private IllegalStateException notInFlight() {
+    return new IllegalStateException(
+        misuse("is not in flight: its driver completed it twice, or too late"));
+  }
+
+  /** Whether a driver may complete it as a request of a hardware queue. */
+  boolean completesBy(HwCtx by) {
+    return hctx == by && (state == IN_FLIGHT || dropsClones());
+  }
+
+  /** Forgets clones that were not submitted. Returns whether that makes it complete. */
+  private boolean dropsClones() {
+    if (state != CLONED || clones().inFlight()) {
+      return false;
+    }
+    clones().abandon();
+    state = IN_FLIGHT;
+    return true;
+  }
+
+  /** Makes it the driver's alone again: its clones have completed. */
+  void clonesEnded() {
+    state = IN_FLIGHT;
+  }
+
+  /** Throws IllegalStateException unless {@link #completesBy}. */
+  void checkCompletes(HwCtx by) {
+    if (!completesBy(by)) {
+      checkOwned(by);
+      throw new IllegalStateException(misuse("is completed while its clones are in flight"));
+    }
+  }
+
+  /** Throws IllegalStateException unless the driver has it as a request of a hardware queue. */
+  void checkOwned(HwCtx by) {
+    if (hctx != by) {
+      throw new IllegalStateException(
+          misuse("was completed as a request of " + by.queue().name() + " hctx " + by.index()));
+    }
+    if (!isInFlight()) {
+      throw notInFlight();
+    }
+  }
+
+  String misuse(String how) {
     return "request tag "
         + tag
         + " of "
@@ -183,9 +282,12 @@ public final class Request {
    *
    * @param result 0 or a negative errno
    * @throws IllegalArgumentException if it is positive
+   * @throws IllegalStateException if the driver does not own the request, for example because it
+   *     has completed it before
    */
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_end_request")
   public void complete(int result) {
+    checkCompletes(hctx);
     setStatus(result);
     next = null;
     hctx.completeAll(this);
@@ -208,14 +310,45 @@ public final class Request {
       return false;
     }
     next = null;
-    inFlight = false; // a driver that was shut down does not get the next step
+    state = QUEUED; // a driver that was shut down does not get the next step
     hctx.queue().queueRqs(hctx, this);
     return true;
   }
 
   /** Marks the request as held by the driver. The caller passes it to the driver next. */
   void setInFlight() {
-    inFlight = true;
+    state = IN_FLIGHT;
+  }
+
+  /** As setInFlight, for a request that may have been handed back. */
+  void setInFlightAgain() {
+    state = state >= CLONED ? CLONED : IN_FLIGHT;
+  }
+
+  void setDeadline(long nanos) {
+    deadline = nanos;
+  }
+
+  /** Whether the driver has it for too long. Racy, unless the caller owns it. */
+  boolean timedOut(long now) {
+    return isInFlight() && now - deadline >= 0;
+  }
+
+  /**
+   * Returns whether the driver has had the request for longer than {@link TagSet#timeoutNanos}. By
+   * the driver that owns it, or in {@link BlkMqOps#timeout}; racy if another thread may complete
+   * the request.
+   *
+   * @return true if so; false on a queue without a timeout
+   */
+  public boolean timedOut() {
+    RequestQueue queue = hctx.queue();
+    return queue.tagSet().timeoutNanos() != 0 && timedOut(queue.now());
+  }
+
+  /** Marks the request as the queue's again. By the driver. */
+  void setHandedBack() {
+    state = state == CLONED ? CLONED_QUEUED : QUEUED;
   }
 
   /**
@@ -223,7 +356,7 @@ public final class Request {
    * request.
    */
   boolean isInFlight() {
-    return inFlight;
+    return state == IN_FLIGHT || state == CLONED;
   }
 
   /**
@@ -240,7 +373,7 @@ public final class Request {
     }
     bio = null;
     next = null;
-    inFlight = false;
+    state = QUEUED;
     return tail;
   }
 
@@ -281,7 +414,7 @@ public final class Request {
     if (bios > 1) {
       text.append(", ").append(bios).append(" bios");
     }
-    if (!inFlight) {
+    if (!isInFlight()) {
       text.append(", not with the driver");
     }
     long nanos = hctx.queue().now() - startNanos;

@@ -43,12 +43,15 @@ public final class RequestQueue {
 
   private volatile BlkMqOps ops; // changes once, when the queue is shut down
   private String name = "a disk";
+  private final TagSet tagSet;
   private final QueueLimits limits;
   private final LongSupplier clock;
+  private boolean stacked; // a request had clones; racy, since only the batching depends on it
   private final HwCtx[] hctxs; // the interrupting ones, then the polled ones
   private final HwCtx[] interrupting;
   private final HwCtx[] polled;
   private final @Nullable HwCtx onlyPolled; // if there is exactly one
+  private final @Nullable RequestTimer timer; // if requests have a timeout
   // copied from the limits; read for each bio, as the next three
   private final int logicalBlockSize;
   private final boolean shouldMerge;
@@ -92,6 +95,7 @@ public final class RequestQueue {
   @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_init_queue")
   public RequestQueue(BlkMqOps ops, TagSet tagSet, QueueLimits limits, LongSupplier clock) {
     this.ops = ops;
+    this.tagSet = tagSet;
     this.limits = limits;
     this.clock = clock;
     logicalBlockSize = limits.logicalBlockSize();
@@ -105,6 +109,8 @@ public final class RequestQueue {
     interrupting = Arrays.copyOf(hctxs, tagSet.submitQueues());
     polled = Arrays.copyOfRange(hctxs, tagSet.submitQueues(), hctxs.length);
     onlyPolled = polled.length == 1 ? polled[0] : null;
+    timer =
+        tagSet.timeoutNanos() == 0 ? null : new RequestTimer(this, hctxs, tagSet.timeoutNanos());
     stamp = clock.getAsLong() >> TICK_SHIFT;
   }
 
@@ -112,6 +118,16 @@ public final class RequestQueue {
   @LinuxSource(file = "include/linux/blkdev.h", name = "queue_logical_block_size")
   public int logicalBlockSize() {
     return logicalBlockSize;
+  }
+
+  /** {@return the hardware queues, as the driver described them} */
+  public TagSet tagSet() {
+    return tagSet;
+  }
+
+  /** Batches the requests that the driver sends to lower disks. */
+  void setStacked() {
+    stacked = true;
   }
 
   /** {@return the device's limits} */
@@ -130,31 +146,90 @@ public final class RequestQueue {
   }
 
   /**
-   * Passes requests to the driver. If the driver throws, it is not called again, and the requests
-   * it holds fail later.
+   * Passes requests to the driver, or queues them behind those that it handed back. From any
+   * context.
    */
-  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_request_issue_directly")
   void queueRqs(HwCtx hctx, Request chain) {
+    DispatchList dispatch = hctx.dispatch();
+    if (dispatch.isActive() && dispatch.append(chain)) {
+      return;
+    }
     BlkMqOps driver = ops; // read once: a request is marked only if the live driver gets it
     if (!(driver instanceof DeadDriver)) {
       for (Request request = chain; request != null; request = request.next) {
         request.setInFlight();
       }
     }
+    callDriver(driver, hctx, chain);
+    if (dispatch.isActive()) { // what it waited for may have completed before it handed them back
+      dispatch.run();
+    }
+  }
+
+  /** Passes requests that were handed back to the driver. */
+  @LinuxSource(file = "block/blk-mq.c", name = "blk_mq_dispatch_rq_list")
+  void queueAgain(HwCtx hctx, Request chain) {
+    BlkMqOps driver = ops;
+    if (!(driver instanceof DeadDriver)) {
+      for (Request request = chain; request != null; request = request.next) {
+        request.setInFlightAgain();
+      }
+    }
+    callDriver(driver, hctx, chain);
+  }
+
+  /**
+   * Passes requests to the driver. If the driver throws, it is not called again, and the requests
+   * it holds fail later.
+   */
+  private void callDriver(BlkMqOps driver, HwCtx hctx, Request chain) {
+    if (timer != null) {
+      timer.start(chain);
+    }
+    DriverSubmission below = stacked ? DriverSubmission.ofThread() : null;
+    boolean starts = below != null && below.start();
     try {
       driver.queueRqs(hctx, chain);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
     }
+    if (below != null && starts) {
+      below.finish();
+    }
   }
 
   /** Polls a hardware queue. Returns the number of completions, or a negative errno. */
   int poll(HwCtx hctx) {
+    int found;
     try {
-      return ops.poll(hctx);
+      found = ops.poll(hctx);
     } catch (Throwable e) {
       shutDown("the driver of " + name, e);
       return 0; // requests in flight fail soon
+    }
+    if (found == 0 && hctx.dispatch().isActive()) {
+      hctx.dispatch().run();
+    }
+    return found;
+  }
+
+  /**
+   * Asks the driver about a request that takes too long. Returns false if the queue is shut down.
+   */
+  boolean askAboutTimeout(Request request) {
+    BlkMqOps driver = ops;
+    if (driver instanceof DeadDriver) {
+      return false;
+    }
+    try {
+      if (driver.timeout(request) == EhTimerReturn.RESET_TIMER && timer != null) {
+        timer.restart(request);
+      }
+      return true;
+    } catch (Throwable e) {
+      shutDown("the driver of " + name, e);
+      return false;
     }
   }
 
@@ -168,18 +243,52 @@ public final class RequestQueue {
    */
   @LinuxSource(file = "block/blk-core.c", name = "blk_set_queue_dying")
   public void shutDown(String where, Throwable thrown) {
+    if (die(DeadDriver.GRACE_NANOS)) {
+      Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
+      failHandedBack();
+    }
+  }
+
+  /**
+   * Shuts the queue down because its disk was removed. Requests in flight fail once the driver is
+   * idle, within ticks. From any context; a second call does nothing.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "blk_cleanup_queue")
+  void remove() {
+    if (die(0)) {
+      failHandedBack();
+    }
+  }
+
+  /** Replaces the driver. Returns false if that has happened before. */
+  private boolean die(long graceNanos) {
     if (Debug.ON) {
       LockOrder.enter(LockClass.REQUEST_QUEUE, hctxs);
     }
     synchronized (hctxs) {
       if (ops instanceof DeadDriver) {
-        return;
+        return false;
       }
       DeadDriver dead = new DeadDriver(ops, hctxs);
       ops = dead;
-      CoarseClock.add(dead, DeadDriver.GRACE_NANOS);
+      CoarseClock.add(dead, graceNanos);
+      return true;
     }
-    Oops.report(where, thrown, name + " is shut down, and its requests fail with EIO");
+  }
+
+  private void failHandedBack() {
+    for (HwCtx hctx : hctxs) {
+      hctx.dispatch().run();
+    }
+  }
+
+  /** Whether the queue is shut down, so that all requests fail. */
+  boolean isDead() {
+    return ops instanceof DeadDriver;
+  }
+
+  HwCtx hctx(int index) {
+    return hctxs[index];
   }
 
   long now() {
@@ -238,6 +347,39 @@ public final class RequestQueue {
     }
     int sent = queueOne(current, bio);
     return sent == BlkTypes.BLK_QC_T_NONE ? cookie : sent;
+  }
+
+  /**
+   * As makeRequest, for a bio of a stacked driver. Returns false if no request is free for the rest
+   * of the bio, which is the driver's again.
+   */
+  @LinuxSource(file = "block/blk-core.c", name = "generic_make_request")
+  boolean makeRequestFromDriver(Bio bio) {
+    DriverSubmission list = DriverSubmission.ofThread();
+    boolean starts = list.start();
+    HwCtx hctx = map(bio);
+    boolean sent = true;
+    int vecs = bio.vecs();
+    if (bio.size() > simpleBytes || vecs > maxSegments || vecs == 0) {
+      // each piece has at least one block
+      for (int most = mostBytes(bio); sent && most < bio.size(); most = mostBytes(bio)) {
+        Request request = hctx.tryGet();
+        sent = request != null;
+        if (request != null) {
+          request.start(bio.split(null, most), now());
+          list.add(request);
+        }
+      }
+    }
+    Request request = sent ? hctx.tryGet() : null;
+    if (request != null) {
+      request.start(bio, now());
+      list.add(request);
+    }
+    if (starts) {
+      list.finish();
+    }
+    return request != null;
   }
 
   /** Bytes of a bio, from its start, that fit in one request. */

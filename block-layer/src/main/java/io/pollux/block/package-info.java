@@ -23,6 +23,25 @@
  * <p>With REQ_HIPRI_ASYNC the submitter also never sleeps for a request: it may be the only task
  * that polls for the request it waits for. If no request is free, such a bio fails with EAGAIN.
  *
+ * <p>A driver that has no resources for requests hands them back ({@link
+ * io.pollux.block.HwCtx#handBack}). They keep their tags and their order. The queue runs them again
+ * after each of its completions, after a poll that finds nothing, and at the next tick of the
+ * clock.
+ *
+ * <p><b>Stacked disks.</b> The driver of a disk over other disks clones the bios of a request
+ * ({@link io.pollux.block.Bio#cloneFast}), one for each part, and submits the clones ({@link
+ * io.pollux.block.Request#submitClones}). The request completes when all clones have. A lower disk
+ * without a free request makes the driver hand the request back. Lower drivers get the requests
+ * after the upper driver returned, so neither a task nor its plug takes part, and the stack does
+ * not grow with the levels. A polled request has polled clones; the driver's poll polls the lower
+ * disks ({@link io.pollux.block.RequestQueue#pollAll}). {@link io.pollux.block.QueueLimits#stack}
+ * computes what all lower disks can do.
+ *
+ * <p>A queue with a timeout ({@link io.pollux.block.TagSet#timeoutNanos}) asks its driver about
+ * each request that takes longer. A disk can change its size ({@link
+ * io.pollux.block.BlockDevice#setCapacity}) and be removed ({@link
+ * io.pollux.block.BlockDevice#remove}) while it is in use.
+ *
  * <p>Invariants:
  *
  * <ul>
@@ -44,6 +63,9 @@
  *       becomes a flush after the write. REQ_PREFLUSH is a flush before it. The request keeps its
  *       tag for all steps, so no step can fail for lack of one. Each step starts in the context in
  *       which the previous one completed. An error stops the sequence.
+ *   <li><b>A request is completed by its owner.</b> A driver that completes a request twice, or as
+ *       one of another queue, gets an IllegalStateException, and the request stays as it is. (Two
+ *       threads that complete the same request at the same moment are not told apart.)
  *   <li><b>No limit is exceeded.</b> A request has no more sectors or vecs than the device takes,
  *       and crosses neither a chunk boundary nor the end of the device. A driver gets only
  *       operations that it supports.
@@ -62,7 +84,8 @@
  * io.pollux.block.HwCtx#describe} list the requests in flight, found by their tags. The text of a
  * request, a bio or a hardware queue is one line, from any thread, without a lock.
  *
- * <p>Locks: none is held while a driver or an end_io is called.
+ * <p>Locks: none is held while a driver or an end_io is called. Two locks have the class {@code
+ * REQUEST_QUEUE}: a queue's, while it is shut down, and that of the requests that were handed back.
  */
 @NullMarked
 package io.pollux.block;

@@ -32,7 +32,7 @@ class DriverMisuseTest extends RigTest {
     Request request = seen.seen(0);
     disk.release(0);
     assertThatThrownBy(() -> request.complete(0))
-        .isInstanceOf(AssertionError.class)
+        .isInstanceOf(IllegalStateException.class)
         .hasMessage(
             "request tag 0 of held0 hctx 0 is not in flight: its driver completed it twice, or too"
                 + " late");

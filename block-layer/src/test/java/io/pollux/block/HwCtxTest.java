@@ -122,18 +122,22 @@ class HwCtxTest {
   }
 
   @Test
-  void aRequestOfAnotherQueueFailsAnAssertion() {
-    rig.use(device(PLAIN)); // its tags are wrong after this
+  void aRequestOfAnotherQueueIsRefused() {
+    rig.use(device(PLAIN));
     rig.submit("a", READ, 0, 1);
     rig.submit("b", READ | BlkTypes.REQ_HIPRI, 8, 1);
     HwCtx hctx = arrived.get(0).hctx();
     assertThatThrownBy(() -> driver.complete(0, 1))
-        .isInstanceOf(AssertionError.class)
-        .hasMessage("a request of another queue");
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageMatching(
+            "request tag 0 of disk hctx 2 was completed as a request of disk hctx [01]");
+    assertThat(rig.ended()).containsExactly("a 0"); // the one before it in the chain
     assertThatThrownBy(() -> hctx.putTags(0, 1L << 63))
-        .isInstanceOf(AssertionError.class)
-        .hasMessage("a tag given back twice");
-    rig.use(device(PLAIN));
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("a tag of disk given back twice");
+    driver.complete(1);
+    assertThat(rig.ended()).containsExactly("a 0", "b 0");
+    assertThat(rig.device().queue().busyTags()).isZero();
   }
 
   /** The end_io of a bio runs in completion context, on the thread that completes. */

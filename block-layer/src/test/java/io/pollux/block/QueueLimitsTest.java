@@ -93,6 +93,26 @@ class QueueLimitsTest {
   }
 
   @Test
+  void aStackedDiskCanWhatAllLowerDisksCan() {
+    QueueLimits a = new QueueLimits(512, 4096, 64, 9, 32, 4096, 16, 24, false, false);
+    QueueLimits b = new QueueLimits(1024, 1024, 80, 7, 0, 8192, 64, 8, true, true);
+    QueueLimits both = new QueueLimits(1024, 4096, 64, 7, 32, 8192, 16, 8, true, true);
+    assertThat(a.stack(b)).isEqualTo(both);
+    assertThat(b.stack(a)).isEqualTo(both);
+    assertThat(both.stack(both)).isEqualTo(both);
+    QueueLimits none = a.withDiscard(0, 0, 0);
+    assertThat(b.stack(none).maxDiscardSectors()).isZero();
+    assertThat(b.stack(none).maxWriteZeroesSectors()).isZero();
+    QueueLimits coarse = b.withDiscard(1 << 16, 128, 8);
+    assertThat(a.stack(coarse).maxDiscardSectors()).as("less than a granule").isZero();
+    assertThat(a.withTransfer(64, 9, 8).stack(b.withTransfer(80, 7, 16)).chunkSectors())
+        .isEqualTo(8);
+    QueueLimits large = QueueLimits.of(512).withPhysicalBlockSize(8192);
+    assertThatThrownBy(() -> large.stack(a.withTransfer(64, 9, 8)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void aDeviceHasUpTo256QueuesOfAKindAnd65536TagsInEach() {
     assertThat(new TagSet(1, 0, 1, false).depth()).isEqualTo(1);
     assertThat(new TagSet(256, 256, 1 << 16, false).depth()).isEqualTo(1 << 16);

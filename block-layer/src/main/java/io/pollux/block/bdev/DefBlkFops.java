@@ -273,6 +273,9 @@ final class DefBlkFops implements FileOperations {
       file = "fs/block_dev.c",
       name = {"blkdev_open", "blkdev_get"})
   public int claim(File file, int flags) {
+    if (bdev(file).isRemoved()) {
+      return -Errno.ENXIO;
+    }
     return (flags & Fcntl.O_EXCL) == 0 || bdev(file).claim(file) ? 0 : -Errno.EBUSY;
   }
 

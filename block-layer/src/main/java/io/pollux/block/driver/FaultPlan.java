@@ -225,7 +225,8 @@ public final class FaultPlan {
   /** The hardware queues without the withheld tags, with at least one tag each. */
   TagSet tagsOf(TagSet all) {
     int depth = Math.max(1, all.depth() - withholdTags);
-    return new TagSet(all.submitQueues(), all.pollQueues(), depth, all.shouldMerge());
+    return new TagSet(
+        all.submitQueues(), all.pollQueues(), depth, all.shouldMerge(), all.timeoutNanos());
   }
 
   private boolean happens(long what, long number, double rate) {

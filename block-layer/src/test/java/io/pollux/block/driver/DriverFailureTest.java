@@ -324,8 +324,8 @@ class DriverFailureTest {
       assertDead(
           sentence(
               "nullb-irq",
-              "java.lang.AssertionError: request tag N of bad0 hctx 0 is not in flight: its driver"
-                  + " completed it twice, or too late"));
+              "java.lang.IllegalStateException: request tag N of bad0 hctx 0 is not in flight: its"
+                  + " driver completed it twice, or too late"));
     }
   }
 

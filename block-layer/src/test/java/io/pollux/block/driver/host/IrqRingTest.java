@@ -146,9 +146,9 @@ class IrqRingTest {
           .isEqualTo(-Errno.EIO);
       assertThat(said)
           .containsExactly(
-              "kernel oops in pollux-disk: java.lang.AssertionError: request tag 0 of file0 hctx 0"
-                  + " is not in flight: its driver completed it twice, or too late; file0 is shut"
-                  + " down, and its requests fail with EIO");
+              "kernel oops in pollux-disk: java.lang.IllegalStateException: request tag 0 of file0"
+                  + " hctx 0 is not in flight: its driver completed it twice, or too late; file0 is"
+                  + " shut down, and its requests fail with EIO");
       assertThat(queue.busyTags()).isZero();
     } // closes: nothing is in flight
   }
