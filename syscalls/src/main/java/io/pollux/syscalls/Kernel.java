@@ -5,10 +5,11 @@ import io.pollux.aio.Aio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
-import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.BdevInode;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
+import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.WindowSpace;
 import io.pollux.core.ramfs.Ramfs;
@@ -18,11 +19,9 @@ import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
-import io.pollux.gfs2.Gfs2FileSystem;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
-import io.pollux.xfs.XfsFileSystem;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -40,8 +39,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * mounted on directories of the root.
  */
 public final class Kernel implements AutoCloseable {
-  private static final List<BdevFileSystem> FILE_SYSTEMS =
-      List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
   private static final long ROOT_DEV = 1;
   private static final int PIECE = 64 << 10;
 
@@ -56,15 +53,29 @@ public final class Kernel implements AutoCloseable {
   private final Aio aio = new Aio(kernelProcess, Plug::new);
   private long lastNode = 100;
 
-  private Kernel() {}
+  private final Providers providers;
+
+  private Kernel(Providers providers) {
+    this.providers = providers;
+  }
 
   /**
-   * Boots a kernel with an empty /dev.
+   * Boots a kernel with an empty /dev and the filesystems of this build.
    *
    * @return a running kernel; the caller closes it
    */
   public static Kernel boot() {
-    Kernel kernel = new Kernel();
+    return boot(Providers.builtIn());
+  }
+
+  /**
+   * Boots a kernel with an empty /dev.
+   *
+   * @param providers the filesystems that it knows
+   * @return a running kernel; the caller closes it
+   */
+  public static Kernel boot(Providers providers) {
+    Kernel kernel = new Kernel(providers);
     kernel.rootfs.mkdir("dev");
     return kernel;
   }
@@ -94,13 +105,13 @@ public final class Kernel implements AutoCloseable {
    * @return its type, empty if this kernel does not support it
    * @throws ErrnoException if the disk cannot be read
    */
-  public Optional<BdevFileSystem> recognise(BlockDevice disk) throws ErrnoException {
-    int bytes = (int) Math.min(BdevFileSystem.HEAD_BYTES, disk.bytes());
+  public Optional<FileSystemType> recognise(BlockDevice disk) throws ErrnoException {
+    int bytes = (int) Math.min(FileSystemType.HEAD_BYTES, disk.bytes());
     if (bytes == 0) {
       return Optional.empty();
     }
     Task current = enter();
-    long head = HostMemory.map(BdevFileSystem.HEAD_BYTES);
+    long head = HostMemory.map(FileSystemType.HEAD_BYTES);
     if (head == 0) {
       leave(current);
       throw new ErrnoException(Errno.ENOMEM);
@@ -116,12 +127,12 @@ public final class Kernel implements AutoCloseable {
           throw new ErrnoException(-result, disk.name() + ": " + Errno.describe(-result));
         }
       }
-      return FILE_SYSTEMS.stream()
+      return providers.fileSystems().stream()
           .filter(type -> type.recognises(RawMemory.segment(head, bytes)))
           .findFirst();
     } finally {
       leave(current);
-      HostMemory.unmap(head, BdevFileSystem.HEAD_BYTES);
+      HostMemory.unmap(head, FileSystemType.HEAD_BYTES);
     }
   }
 
@@ -132,11 +143,12 @@ public final class Kernel implements AutoCloseable {
    * @param at name of the directory in the root, created if missing: "mnt" for /mnt
    * @param type the type of the filesystem
    * @param disk the disk
-   * @param options the options of the mount
+   * @param options ro, rw (the default), and options in the filesystem's own words, separated by
+   *     commas
    * @throws ErrnoException EBUSY if the disk or the directory is in use, or the filesystem's error
    */
   @LinuxSource(file = "fs/super.c", name = "mount_bdev")
-  public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options)
+  public void mount(String at, FileSystemType type, BlockDevice disk, String options)
       throws ErrnoException {
     if (mounts.containsKey(at)) {
       throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");
@@ -149,7 +161,9 @@ public final class Kernel implements AutoCloseable {
         throw new ErrnoException(Errno.EBUSY, disk.name() + ": is mounted, or open with O_EXCL");
       }
       syncDisk(current, disk);
-      SuperBlock mounted = type.mount(current, disk, options);
+      Options words = Options.parse(options);
+      boolean readOnly = words.readOnly(false);
+      SuperBlock mounted = type.mount(current, disk, readOnly, words);
       mounts.put(at, mounted);
       rootfs.top().attach(at, mounted.root());
       done = true;
