@@ -35,6 +35,7 @@ final class Gfs2Sbd extends SuperBlock {
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
+  private boolean norecovery; // set once, during the mount
   private @Nullable Gfs2Inode root; // set once, when the mount is complete
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
@@ -77,7 +78,8 @@ final class Gfs2Sbd extends SuperBlock {
                 + " recovery (-o ro,norecovery)");
       }
       Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, readOnly);
-      sdp.readSystemFiles(current, norecovery);
+      sdp.norecovery = norecovery;
+      sdp.readSystemFiles(current);
       Gfs2Inode root = sdp.iget(current, new Gfs2Inum(sb.rootFormal, sb.rootAddr));
       if (!root.isType(StatMode.S_IFDIR)) {
         throw Gfs2Error.corrupt("the root of the filesystem is not a directory");
@@ -125,7 +127,7 @@ final class Gfs2Sbd extends SuperBlock {
   @LinuxSource(
       file = "fs/gfs2/ops_fstype.c",
       name = {"init_inodes", "init_journal"})
-  private void readSystemFiles(Task current, boolean norecovery) throws ErrnoException {
+  private void readSystemFiles(Task current) throws ErrnoException {
     Gfs2Inode master = iget(current, new Gfs2Inum(sb.masterFormal, sb.masterAddr));
     if (!master.isType(StatMode.S_IFDIR)) {
       throw Gfs2Error.corrupt("the directory of system files is not a directory");
@@ -376,6 +378,19 @@ final class Gfs2Sbd extends SuperBlock {
     int times = dirty.flush(current);
     int flushed = bdev().flushAndWait(current);
     return first[0] != 0 ? first[0] : times != 0 ? times : flushed;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_remount_fs")
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    boolean ignoring = options.flag("norecovery") | options.flag("spectator");
+    options.requireAllKnown("gfs2");
+    if (ignoring && !norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a remount can't change norecovery");
+    }
+    if (!toReadOnly && norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery stays read-only");
+    }
   }
 
   @Override

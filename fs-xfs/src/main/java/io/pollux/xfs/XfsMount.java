@@ -33,11 +33,13 @@ final class XfsMount extends SuperBlock {
   private final XfsDaGeometry dirGeo;
   private final XfsIflush iflush;
   private final XfsOverwrite overwrite;
+  private final boolean norecovery;
   private @Nullable XfsInode root; // set once, when the mount is complete
 
-  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly) {
+  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly, boolean norecovery) {
     super(target.bdev().dev(), readOnly);
     this.sb = sb;
+    this.norecovery = norecovery;
     bufs = target.newSpace();
     verifiers = XfsVerifiers.of(sb);
     perag = new XfsPerag(this);
@@ -74,7 +76,7 @@ final class XfsMount extends SuperBlock {
       if (!norecovery) {
         new XlogCheck(current, target, sb).requireClean();
       }
-      XfsMount mp = new XfsMount(current, sb, target, readOnly);
+      XfsMount mp = new XfsMount(current, sb, target, readOnly, norecovery);
       XfsInode root = mp.iget(current, sb.rootIno);
       if (!root.isType(StatMode.S_IFDIR)) {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
@@ -219,6 +221,22 @@ final class XfsMount extends SuperBlock {
     int times = iflush.flush(current);
     int flushed = bdev().flushAndWait(current);
     return result != 0 ? result : times != 0 ? times : flushed;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_remount")
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    boolean ignoring = options.flag("norecovery");
+    options.requireAllKnown("xfs");
+    if (ignoring && !norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a remount can't change norecovery");
+    }
+    if (!toReadOnly && norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery stays read-only");
+    }
+    if (!toReadOnly) {
+      sb.checkWritable();
+    }
   }
 
   @Override

@@ -8,6 +8,7 @@ import io.pollux.block.BlockDevice;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.uapi.Errno;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
@@ -68,6 +69,31 @@ final class XfsMountTest {
         "ro,quota=user",
         Errno.EINVAL,
         "xfs has no option 'quota'; it has only norecovery");
+  }
+
+  private static void assertRemountRefused(MountedTree tree, String options, String why) {
+    assertThatThrownBy(() -> remount(tree, options))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
+        .hasMessageContaining(why);
+  }
+
+  private static void remount(MountedTree tree, String options) throws ErrnoException {
+    Options words = Options.parse(options);
+    tree.sb.remount(tree.current, words.readOnly(true), words);
+  }
+
+  @Test
+  void aMountWithoutRecoveryStaysReadOnlyAndNoOtherBecomesOne() throws ErrnoException {
+    try (MountedTree tree = new MountedTree(image.device(), "ro,norecovery")) {
+      remount(tree, "ro,norecovery");
+      assertRemountRefused(tree, "rw", "stays read-only");
+      assertRemountRefused(tree, "ro,quota", "no option 'quota'");
+    }
+    try (MountedTree tree = new MountedTree(image.device(), "ro")) {
+      remount(tree, "rw");
+      assertRemountRefused(tree, "ro,norecovery", "can't change norecovery");
+    }
   }
 
   @Test
