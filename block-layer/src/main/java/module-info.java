@@ -12,4 +12,13 @@ module io.pollux.block {
   exports io.pollux.block.bdev;
   exports io.pollux.block.buffer;
   exports io.pollux.block.driver;
+
+  uses io.pollux.block.bdev.FileSystemType;
+  uses io.pollux.block.bdev.DiskType;
+
+  provides io.pollux.block.bdev.DiskType with
+      io.pollux.block.driver.RamDiskType,
+      io.pollux.block.driver.NullDiskType,
+      io.pollux.block.driver.FileDiskType,
+      io.pollux.block.driver.FaultDiskType;
 }

@@ -7,4 +7,7 @@ module io.pollux.gfs2 {
   requires transitive io.pollux.iomap;
 
   exports io.pollux.gfs2;
+
+  provides io.pollux.block.bdev.FileSystemType with
+      io.pollux.gfs2.Gfs2FileSystem;
 }

@@ -9,4 +9,7 @@ module io.pollux.xfs {
   requires transitive io.pollux.iomap;
 
   exports io.pollux.xfs;
+
+  provides io.pollux.block.bdev.FileSystemType with
+      io.pollux.xfs.XfsFileSystem;
 }

@@ -5,8 +5,6 @@ module io.pollux.syscalls {
   requires static transitive org.jspecify;
   requires transitive io.pollux.aio;
   requires transitive io.pollux.block;
-  requires io.pollux.xfs;
-  requires io.pollux.gfs2;
 
   exports io.pollux.syscalls;
 }

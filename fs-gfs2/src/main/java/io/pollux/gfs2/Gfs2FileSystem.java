@@ -2,9 +2,9 @@
 package io.pollux.gfs2;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.BdevFileSystem;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.LinuxSource;
@@ -14,14 +14,12 @@ import java.nio.ByteOrder;
 
 /** GFS2 as a filesystem type: for one node, read and written in place. */
 @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "gfs2_fs_type")
-public final class Gfs2FileSystem implements BdevFileSystem {
-  /** The only instance. */
-  public static final Gfs2FileSystem INSTANCE = new Gfs2FileSystem();
-
+public final class Gfs2FileSystem implements FileSystemType {
   private static final ValueLayout.OfInt BE32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
-  private Gfs2FileSystem() {}
+  /** Creates the provider. */
+  public Gfs2FileSystem() {}
 
   @Override
   public String name() {
@@ -40,15 +38,16 @@ public final class Gfs2FileSystem implements BdevFileSystem {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only or not; with norecovery dirty journals are ignored, otherwise refused
+   * @param readOnly whether to reject every write
+   * @param options norecovery: ignore dirty journals, otherwise refused; requires readOnly
    * @return the filesystem
-   * @throws ErrnoException EINVAL: not GFS2, an unsupported format, or a cluster's. EROFS: a
-   *     journal is dirty. EACCES: a writable mount of a read-only device. EIO: it is damaged, or
-   *     larger than the device. Or the device's error
+   * @throws ErrnoException EINVAL: an unknown option, not GFS2, an unsupported format, or a
+   *     cluster's. EROFS: a journal is dirty. EACCES: a writable mount of a read-only device. EIO:
+   *     it is damaged, or larger than the device. Or the device's error
    */
   @Override
-  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options)
+  public SuperBlock mount(Task current, BlockDevice bdev, boolean readOnly, Options options)
       throws ErrnoException {
-    return Gfs2Sbd.mount(current, bdev, options, LockNolock.INSTANCE);
+    return Gfs2Sbd.mount(current, bdev, readOnly, options, LockNolock.INSTANCE);
   }
 }

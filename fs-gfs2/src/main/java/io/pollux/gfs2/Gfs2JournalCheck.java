@@ -113,7 +113,7 @@ final class Gfs2JournalCheck {
           Errno.EROFS,
           what
               + " is dirty, and recovery is not supported: mount it with Linux once,"
-              + " or read-only and without recovery (--norecovery)");
+              + " or read-only and without recovery (-o ro,norecovery)");
     }
   }
 

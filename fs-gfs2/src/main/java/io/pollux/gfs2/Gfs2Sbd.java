@@ -2,12 +2,12 @@
 package io.pollux.gfs2;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufCache;
 import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
@@ -34,6 +34,7 @@ final class Gfs2Sbd extends SuperBlock {
   private final WeakTable<Gfs2LockName, Gfs2Glock> glocks = new WeakTable<>(this::glockGone);
   private final WeakTable<Long, Gfs2Inode> inodes = new WeakTable<>(number -> {});
   private Gfs2Rgrps rgrps; // set to the real ones during the mount
+  private boolean norecovery; // set once, during the mount
   private @Nullable Gfs2Inode root; // set once, when the mount is complete
   private @Nullable Gfs2Inode statfsInode; // set once, during the mount
 
@@ -51,28 +52,33 @@ final class Gfs2Sbd extends SuperBlock {
    *
    * @param current the calling task
    * @param bdev the device
+   * @param readOnly whether to reject every write
    * @param options the mount options
    * @param lm the lock module
    * @return the filesystem
    * @throws ErrnoException the reason it can't be mounted; everything is released then
    */
   @LinuxSource(file = "fs/gfs2/ops_fstype.c", name = "fill_super")
-  static Gfs2Sbd mount(Task current, BlockDevice bdev, MountOptions options, LmLockops lm)
+  static Gfs2Sbd mount(
+      Task current, BlockDevice bdev, boolean readOnly, Options options, LmLockops lm)
       throws ErrnoException {
-    checkOptions(bdev, options);
+    boolean norecovery = options.flag("norecovery") | options.flag("spectator");
+    options.requireAllKnown("gfs2");
+    checkOptions(bdev, readOnly, norecovery);
     BufCache cache = new BufCache(bdev, BUF_CACHE_BYTES, Gfs2Error.DAMAGE);
     try {
       Gfs2Sb sb = readSb(current, cache);
-      if (!sb.lockProto.equals(lm.protoName()) && !options.norecovery()) {
+      if (!sb.lockProto.equals(lm.protoName()) && !norecovery) {
         throw new ErrnoException(
             Errno.EINVAL,
             "this filesystem belongs to a cluster ("
                 + sb.lockProto
                 + "), whose other nodes may use it; if none does, mount it read-only and without"
-                + " recovery (--norecovery)");
+                + " recovery (-o ro,norecovery)");
       }
-      Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, options.readOnly());
-      sdp.readSystemFiles(current, options);
+      Gfs2Sbd sdp = new Gfs2Sbd(current, sb, cache, lm, readOnly);
+      sdp.norecovery = norecovery;
+      sdp.readSystemFiles(current);
       Gfs2Inode root = sdp.iget(current, new Gfs2Inum(sb.rootFormal, sb.rootAddr));
       if (!root.isType(StatMode.S_IFDIR)) {
         throw Gfs2Error.corrupt("the root of the filesystem is not a directory");
@@ -85,11 +91,12 @@ final class Gfs2Sbd extends SuperBlock {
     }
   }
 
-  private static void checkOptions(BlockDevice bdev, MountOptions options) throws ErrnoException {
-    if (options.norecovery() && !options.readOnly()) {
+  private static void checkOptions(BlockDevice bdev, boolean readOnly, boolean norecovery)
+      throws ErrnoException {
+    if (norecovery && !readOnly) {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
-    if (!options.readOnly() && bdev.readOnly()) {
+    if (!readOnly && bdev.readOnly()) {
       throw new ErrnoException(
           Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
@@ -119,7 +126,7 @@ final class Gfs2Sbd extends SuperBlock {
   @LinuxSource(
       file = "fs/gfs2/ops_fstype.c",
       name = {"init_inodes", "init_journal"})
-  private void readSystemFiles(Task current, MountOptions options) throws ErrnoException {
+  private void readSystemFiles(Task current) throws ErrnoException {
     Gfs2Inode master = iget(current, new Gfs2Inum(sb.masterFormal, sb.masterAddr));
     if (!master.isType(StatMode.S_IFDIR)) {
       throw Gfs2Error.corrupt("the directory of system files is not a directory");
@@ -139,7 +146,7 @@ final class Gfs2Sbd extends SuperBlock {
     systemFile(current, master, "quota", StatMode.S_IFREG);
     systemFile(current, master, "per_node", StatMode.S_IFDIR);
     Gfs2Inode jindex = systemFile(current, master, "jindex", StatMode.S_IFDIR);
-    if (!options.norecovery()) {
+    if (!norecovery) {
       new Gfs2JournalCheck(current, this).requireClean(jindex);
     }
   }
@@ -366,6 +373,19 @@ final class Gfs2Sbd extends SuperBlock {
     int times = dirty.flush(current);
     int flushed = bdev().flushAndWait(current);
     return first[0] != 0 ? first[0] : times != 0 ? times : flushed;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_remount_fs")
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    boolean ignoring = options.flag("norecovery") | options.flag("spectator");
+    options.requireAllKnown("gfs2");
+    if (ignoring && !norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a remount can't change norecovery");
+    }
+    if (!toReadOnly && norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery stays read-only");
+    }
   }
 
   @Override

@@ -4,7 +4,6 @@ package io.pollux.gfs2;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
@@ -63,16 +62,16 @@ final class Gfs2MountTest {
   void recognisesTheMagicNumber() {
     try (TinyImage image = new TinyImage()) {
       MemorySegment head = RawMemory.segment(image.ram.address(), 68 << 10);
-      assertThat(Gfs2FileSystem.INSTANCE.name()).isEqualTo("gfs2");
-      assertThat(Gfs2FileSystem.INSTANCE.recognises(head)).isTrue();
-      assertThat(Gfs2FileSystem.INSTANCE.recognises(head.asSlice(0, 64 << 10))).isFalse();
+      assertThat(new Gfs2FileSystem().name()).isEqualTo("gfs2");
+      assertThat(new Gfs2FileSystem().recognises(head)).isTrue();
+      assertThat(new Gfs2FileSystem().recognises(head.asSlice(0, 64 << 10))).isFalse();
       image.disk.putInt(TinyImage.SB + 4, 2);
-      assertThat(Gfs2FileSystem.INSTANCE.recognises(head)).isFalse();
+      assertThat(new Gfs2FileSystem().recognises(head)).isFalse();
     }
   }
 
   private static void assertRefused(
-      Consumer<TinyImage> change, MountOptions options, int errno, String why) {
+      Consumer<TinyImage> change, String options, int errno, String why) {
     try (TinyImage bad = new TinyImage()) {
       change.accept(bad);
       assertThatThrownBy(() -> new MountedImage(bad, options, LockNolock.INSTANCE).close())
@@ -83,7 +82,7 @@ final class Gfs2MountTest {
   }
 
   private static void assertRefused(Consumer<TinyImage> change, int errno, String why) {
-    assertRefused(change, MountOptions.READ_ONLY, errno, why);
+    assertRefused(change, "ro", errno, why);
   }
 
   @Test
@@ -105,7 +104,13 @@ final class Gfs2MountTest {
         MountedImage.READ_WRITE,
         Errno.EROFS,
         "journal 0 is dirty");
-    assertRefused(image -> {}, new MountOptions(false, true), Errno.EINVAL, "must be read-only");
+    assertRefused(image -> {}, "rw,norecovery", Errno.EINVAL, "must be read-only");
+  }
+
+  @Test
+  void refusesOptionsThatItDoesNotHave() {
+    assertRefused(image -> {}, "ro,quota=on", Errno.EINVAL, "gfs2 has no option 'quota'; it has");
+    assertRefused(image -> {}, "rw,spectator", Errno.EINVAL, "must be read-only");
   }
 
   @Test
@@ -117,9 +122,7 @@ final class Gfs2MountTest {
     try (RamDisk small = new RamDisk(64 << 10)) {
       assertThatThrownBy(
               () ->
-                  new MountedImage(
-                          small.disk("small", 1, true), MountOptions.READ_ONLY, LockNolock.INSTANCE)
-                      .close())
+                  new MountedImage(small.disk("small", 1, true), "ro", LockNolock.INSTANCE).close())
           .isInstanceOfSatisfying(
               ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
           .hasMessageContaining("too small");
@@ -132,7 +135,7 @@ final class Gfs2MountTest {
     assertRefused(bad -> bad.disk.put(TinyImage.SB + 96, dlm), Errno.EINVAL, "cluster (lock_dlm)");
     try (TinyImage image = new TinyImage()) {
       image.disk.put(TinyImage.SB + 96, dlm);
-      new MountedImage(image, new MountOptions(true, true), LockNolock.INSTANCE).close();
+      new MountedImage(image, "ro,norecovery", LockNolock.INSTANCE).close();
     }
   }
 
@@ -181,7 +184,7 @@ final class Gfs2MountTest {
     assertRefused(dirty, Errno.EROFS, "journal 0 is dirty");
     try (TinyImage image = new TinyImage()) {
       dirty.accept(image);
-      new MountedImage(image, new MountOptions(true, true), LockNolock.INSTANCE).close();
+      new MountedImage(image, "ro,norecovery", LockNolock.INSTANCE).close();
       image.logHeader(1999, 3, 1); // newer, and an unmount
       image.mount().close();
       image.logHeader(2000, 4, 0);

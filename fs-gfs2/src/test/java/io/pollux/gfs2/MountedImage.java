@@ -2,8 +2,8 @@
 package io.pollux.gfs2;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -22,7 +22,7 @@ import java.util.List;
 /** A mounted image with its own process, for tests. */
 final class MountedImage implements AutoCloseable {
   static final int BUFFER_BYTES = 1 << 20;
-  static final MountOptions READ_WRITE = new MountOptions(false, false);
+  static final String READ_WRITE = "rw";
 
   /** An entry that readdir returned. */
   record Entry(String name, long ino, int type, long next) {}
@@ -34,16 +34,17 @@ final class MountedImage implements AutoCloseable {
   final Gfs2Sbd sdp;
   final Namei namei;
 
-  MountedImage(TinyImage image, MountOptions options, LmLockops lm) throws ErrnoException {
-    this(image.ram.disk("tiny", 0x800, options.readOnly()), options, lm);
+  MountedImage(TinyImage image, String options, LmLockops lm) throws ErrnoException {
+    this(image.ram.disk("tiny", 0x800, options.startsWith("ro")), options, lm);
   }
 
-  MountedImage(BlockDevice bdev, MountOptions options, LmLockops lm) throws ErrnoException {
+  MountedImage(BlockDevice bdev, String options, LmLockops lm) throws ErrnoException {
     this.bdev = bdev;
     current.enterKernel();
     buffer = process.mm().mmap(BUFFER_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
     try {
-      sdp = Gfs2Sbd.mount(current, bdev, options, lm);
+      Options words = Options.parse(options);
+      sdp = Gfs2Sbd.mount(current, bdev, words.readOnly(false), words, lm);
     } catch (ErrnoException e) {
       leave();
       throw e;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.gfs2;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.RawMemory;
@@ -78,7 +77,7 @@ final class TinyImage implements AutoCloseable {
   }
 
   MountedImage mount() throws ErrnoException {
-    return new MountedImage(this, MountOptions.READ_ONLY, LockNolock.INSTANCE);
+    return new MountedImage(this, "ro", LockNolock.INSTANCE);
   }
 
   MountedImage mountForWriting() throws ErrnoException {

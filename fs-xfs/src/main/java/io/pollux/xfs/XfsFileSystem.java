@@ -2,9 +2,9 @@
 package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.BdevFileSystem;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.LinuxSource;
@@ -14,14 +14,12 @@ import java.nio.ByteOrder;
 
 /** XFS as a filesystem type: version 5 of the format, read and written in place. */
 @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_type")
-public final class XfsFileSystem implements BdevFileSystem {
-  /** The only instance. */
-  public static final XfsFileSystem INSTANCE = new XfsFileSystem();
-
+public final class XfsFileSystem implements FileSystemType {
   private static final ValueLayout.OfInt BE32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
-  private XfsFileSystem() {}
+  /** Creates the provider. */
+  public XfsFileSystem() {}
 
   @Override
   public String name() {
@@ -38,15 +36,16 @@ public final class XfsFileSystem implements BdevFileSystem {
    *
    * @param current the calling task
    * @param bdev the device
-   * @param options read-only or not; with norecovery a dirty log is ignored, otherwise refused
+   * @param readOnly whether to reject every write
+   * @param options norecovery: ignore a dirty log, otherwise refused; requires readOnly
    * @return the filesystem
-   * @throws ErrnoException EINVAL: not XFS, or unsupported features. EROFS: the log is dirty.
-   *     EACCES: a writable mount of a read-only device. EIO: the device is shorter than the
-   *     filesystem. EUCLEAN: it is damaged. Or the device's error
+   * @throws ErrnoException EINVAL: an unknown option, not XFS, or unsupported features. EROFS: the
+   *     log is dirty. EACCES: a writable mount of a read-only device. EIO: the device is shorter
+   *     than the filesystem. EUCLEAN: it is damaged. Or the device's error
    */
   @Override
-  public SuperBlock mount(Task current, BlockDevice bdev, MountOptions options)
+  public SuperBlock mount(Task current, BlockDevice bdev, boolean readOnly, Options options)
       throws ErrnoException {
-    return XfsMount.mount(current, bdev, options);
+    return XfsMount.mount(current, bdev, readOnly, options);
   }
 }

@@ -2,13 +2,13 @@
 package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufCache;
 import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufOps;
 import io.pollux.block.buffer.BufSpace;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
@@ -32,11 +32,13 @@ final class XfsMount extends SuperBlock {
   private final XfsIcache icache;
   private final XfsDaGeometry dirGeo;
   private final XfsIflush iflush;
+  private final boolean norecovery;
   private @Nullable XfsInode root; // set once, when the mount is complete
 
-  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly) {
+  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly, boolean norecovery) {
     super(target.bdev().dev(), readOnly, sb.blockSize);
     this.sb = sb;
+    this.norecovery = norecovery;
     bufs = target.newSpace();
     verifiers = XfsVerifiers.of(sb);
     perag = new XfsPerag(this);
@@ -51,6 +53,7 @@ final class XfsMount extends SuperBlock {
    *
    * @param current the calling task
    * @param bdev the device
+   * @param readOnly whether to reject every write
    * @param options the mount options
    * @return the filesystem
    * @throws ErrnoException the reason it can't be mounted; everything is released then
@@ -58,19 +61,21 @@ final class XfsMount extends SuperBlock {
   @LinuxSource(
       file = "fs/xfs/xfs_super.c",
       name = {"xfs_fs_fill_super", "xfs_mountfs"})
-  static XfsMount mount(Task current, BlockDevice bdev, MountOptions options)
+  static XfsMount mount(Task current, BlockDevice bdev, boolean readOnly, Options options)
       throws ErrnoException {
-    checkOptions(bdev, options);
+    boolean norecovery = options.flag("norecovery");
+    options.requireAllKnown("xfs");
+    checkOptions(bdev, readOnly, norecovery);
     BufCache target = new BufCache(bdev, BUF_CACHE_BYTES, XfsError.EFSCORRUPTED);
     try {
       XfsSb sb = readSb(current, target);
-      if (!options.readOnly()) {
+      if (!readOnly) {
         sb.checkWritable();
       }
-      if (!options.norecovery()) {
+      if (!norecovery) {
         new XlogCheck(current, target, sb).requireClean();
       }
-      XfsMount mp = new XfsMount(current, sb, target, options.readOnly());
+      XfsMount mp = new XfsMount(current, sb, target, readOnly, norecovery);
       XfsInode root = mp.iget(current, sb.rootIno);
       if (!root.isType(StatMode.S_IFDIR)) {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
@@ -83,11 +88,12 @@ final class XfsMount extends SuperBlock {
     }
   }
 
-  private static void checkOptions(BlockDevice bdev, MountOptions options) throws ErrnoException {
-    if (options.norecovery() && !options.readOnly()) {
+  private static void checkOptions(BlockDevice bdev, boolean readOnly, boolean norecovery)
+      throws ErrnoException {
+    if (norecovery && !readOnly) {
       throw new ErrnoException(Errno.EINVAL, "a mount without recovery must be read-only");
     }
-    if (!options.readOnly() && bdev.readOnly()) {
+    if (!readOnly && bdev.readOnly()) {
       throw new ErrnoException(
           Errno.EACCES, bdev.name() + " can't be written to: mount it read-only");
     }
@@ -210,6 +216,22 @@ final class XfsMount extends SuperBlock {
     int times = iflush.flush(current);
     int flushed = bdev().flushAndWait(current);
     return result != 0 ? result : times != 0 ? times : flushed;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_remount")
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    boolean ignoring = options.flag("norecovery");
+    options.requireAllKnown("xfs");
+    if (ignoring && !norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a remount can't change norecovery");
+    }
+    if (!toReadOnly && norecovery) {
+      throw new ErrnoException(Errno.EINVAL, "a mount without recovery stays read-only");
+    }
+    if (!toReadOnly) {
+      sb.checkWritable();
+    }
   }
 
   @Override

@@ -92,7 +92,7 @@ final class XlogCheck {
       throw new ErrnoException(
           Errno.EROFS,
           "the log is dirty, and recovery is not supported: mount it with Linux once,"
-              + " or read-only and without recovery (--norecovery)");
+              + " or read-only and without recovery (-o ro,norecovery)");
     }
   }
 

@@ -2,8 +2,8 @@
 package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -46,13 +46,14 @@ final class MountedTree implements AutoCloseable {
   private final long buffer;
   private final long stat;
 
-  MountedTree(BlockDevice bdev, MountOptions options) throws ErrnoException {
+  MountedTree(BlockDevice bdev, String options) throws ErrnoException {
     current = process.newTask();
     current.enterKernel();
     buffer = process.mm().mmap(BUFFER_BYTES, Mman.PROT_READ | Mman.PROT_WRITE);
     stat = process.mm().mmap(4096, Mman.PROT_READ | Mman.PROT_WRITE);
     try {
-      sb = XfsFileSystem.INSTANCE.mount(current, bdev, options);
+      Options words = Options.parse(options);
+      sb = new XfsFileSystem().mount(current, bdev, words.readOnly(false), words);
     } catch (ErrnoException e) {
       leave();
       throw e;

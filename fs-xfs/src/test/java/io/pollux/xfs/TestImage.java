@@ -3,7 +3,6 @@ package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.QueueLimits;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import java.lang.foreign.MemorySegment;
@@ -43,7 +42,7 @@ final class TestImage {
   }
 
   MountedTree mount() throws ErrnoException {
-    return new MountedTree(device(), MountOptions.READ_ONLY);
+    return new MountedTree(device(), "ro");
   }
 
   /** The same, writable: writes change {@link #disk}. */

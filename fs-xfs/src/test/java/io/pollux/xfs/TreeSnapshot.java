@@ -2,7 +2,6 @@
 package io.pollux.xfs;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
@@ -35,7 +34,7 @@ final class TreeSnapshot {
   /** Reads everything. A filesystem that can't be mounted has failed at its root. */
   static TreeSnapshot of(BlockDevice device) {
     TreeSnapshot snapshot = new TreeSnapshot();
-    try (MountedTree tree = new MountedTree(device, MountOptions.READ_ONLY)) {
+    try (MountedTree tree = new MountedTree(device, "ro")) {
       snapshot.visit(tree, "/", tree.sb.root(), 0);
     } catch (ErrnoException e) {
       snapshot.failed.add("/");

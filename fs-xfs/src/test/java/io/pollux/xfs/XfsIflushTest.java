@@ -4,7 +4,6 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.QueueLimits;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.fixture.OtherTask;
 import io.pollux.core.vfs.File;
@@ -30,8 +29,7 @@ class XfsIflushTest {
     image.inode(INO, 0100644, 2, 0, 0, 0);
     image.sealInode(INO);
     try (MountedTree tree =
-        new MountedTree(
-            disk.disk(HeldDisk.TAGS, QueueLimits.of(512), false), new MountOptions(false, false))) {
+        new MountedTree(disk.disk(HeldDisk.TAGS, QueueLimits.of(512), false), "rw")) {
       File file = tree.namei.open(tree.current, null, MountedTree.bytes("/file"), Fcntl.O_RDWR, 0);
       ((XfsInode) file.inode()).fileUpdateTime();
       disk.holdAgain();

@@ -3,7 +3,6 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.StatMode;
@@ -43,7 +42,7 @@ final class XfsMkfsTest {
     Path image = MkfsImage.make(directory, options, contents);
     try (Arena arena = Arena.ofShared()) {
       HeldDisk disk = MkfsImage.disk(image, arena);
-      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), "ro")) {
         check(tree, contents);
       }
     }

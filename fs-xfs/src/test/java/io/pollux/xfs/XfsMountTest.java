@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.QueueLimits;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.uapi.Errno;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
@@ -32,21 +32,20 @@ final class XfsMountTest {
   @Test
   void recognisesTheMagicNumber() {
     MemorySegment head = MemorySegment.ofArray(image.disk.array());
-    assertThat(XfsFileSystem.INSTANCE.name()).isEqualTo("xfs");
-    assertThat(XfsFileSystem.INSTANCE.recognises(head)).isTrue();
-    assertThat(XfsFileSystem.INSTANCE.recognises(head.asSlice(0, 3))).isFalse();
-    assertThat(XfsFileSystem.INSTANCE.recognises(head.asSlice(512))).isFalse();
+    assertThat(new XfsFileSystem().name()).isEqualTo("xfs");
+    assertThat(new XfsFileSystem().recognises(head)).isTrue();
+    assertThat(new XfsFileSystem().recognises(head.asSlice(0, 3))).isFalse();
+    assertThat(new XfsFileSystem().recognises(head.asSlice(512))).isFalse();
   }
 
   private void assertRefused(Consumer<TestImage> change, int errno, String why) {
     TestImage bad = new TestImage();
     change.accept(bad);
     bad.sealSuper();
-    assertRefused(bad.device(), MountOptions.READ_ONLY, errno, why);
+    assertRefused(bad.device(), "ro", errno, why);
   }
 
-  private static void assertRefused(
-      BlockDevice device, MountOptions options, int errno, String why) {
+  private static void assertRefused(BlockDevice device, String options, int errno, String why) {
     assertThatThrownBy(() -> new MountedTree(device, options).close())
         .isInstanceOfSatisfying(
             ErrnoException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno))
@@ -55,20 +54,53 @@ final class XfsMountTest {
 
   @Test
   void refusesToWrite() {
-    assertRefused(
-        image.device(), new MountOptions(false, false), Errno.EACCES, "can't be written to");
-    assertRefused(image.device(), new MountOptions(false, true), Errno.EINVAL, "must be read-only");
+    assertRefused(image.device(), "rw", Errno.EACCES, "can't be written to");
+    assertRefused(image.device(), "rw,norecovery", Errno.EINVAL, "must be read-only");
     image.disk.putInt(212, 1 << 20);
     image.sealSuper();
     BlockDevice device = image.writable().disk();
-    assertRefused(device, new MountOptions(false, false), Errno.EINVAL, "0x100000");
+    assertRefused(device, "rw", Errno.EINVAL, "0x100000");
+  }
+
+  @Test
+  void refusesOptionsThatItDoesNotHave() {
+    assertRefused(
+        image.device(),
+        "ro,quota=user",
+        Errno.EINVAL,
+        "xfs has no option 'quota'; it has only norecovery");
+  }
+
+  private static void assertRemountRefused(MountedTree tree, String options, String why) {
+    assertThatThrownBy(() -> remount(tree, options))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
+        .hasMessageContaining(why);
+  }
+
+  private static void remount(MountedTree tree, String options) throws ErrnoException {
+    Options words = Options.parse(options);
+    tree.sb.remount(tree.current, words.readOnly(true), words);
+  }
+
+  @Test
+  void aMountWithoutRecoveryStaysReadOnlyAndNoOtherBecomesOne() throws ErrnoException {
+    try (MountedTree tree = new MountedTree(image.device(), "ro,norecovery")) {
+      remount(tree, "ro,norecovery");
+      assertRemountRefused(tree, "rw", "stays read-only");
+      assertRemountRefused(tree, "ro,quota", "no option 'quota'");
+    }
+    try (MountedTree tree = new MountedTree(image.device(), "ro")) {
+      remount(tree, "rw");
+      assertRemountRefused(tree, "ro,norecovery", "can't change norecovery");
+    }
   }
 
   @Test
   void refusesWhatIsNoXfs() {
     assertRefused(bad -> bad.disk.putInt(0, 0), Errno.EINVAL, "not an XFS");
     BlockDevice tiny = new HeldDisk(MemorySegment.ofArray(new byte[100])).letThrough().disk(true);
-    assertRefused(tiny, MountOptions.READ_ONLY, Errno.EINVAL, "empty");
+    assertRefused(tiny, "ro", Errno.EINVAL, "empty");
   }
 
   @Test
@@ -103,8 +135,7 @@ final class XfsMountTest {
   @Test
   void refusesBadGeometry() {
     image.disk.put(33, (byte) 'x');
-    assertRefused(
-        image.device(), MountOptions.READ_ONLY, Errno.EUCLEAN, "superblock: bad checksum");
+    assertRefused(image.device(), "ro", Errno.EUCLEAN, "superblock: bad checksum");
     assertRefused(bad -> bad.disk.putLong(8, 3000), Errno.EIO, "truncated");
     assertRefused(bad -> bad.disk.putLong(8, -1), Errno.EUCLEAN, "number of blocks");
     assertRefused(bad -> bad.disk.putInt(4, 8192), Errno.EUCLEAN, "blocks of 8192");
@@ -128,7 +159,7 @@ final class XfsMountTest {
     HeldDisk disk = new HeldDisk(MemorySegment.ofArray(image.disk.array())).letThrough();
     assertRefused(
         disk.disk(HeldDisk.TAGS, QueueLimits.of(4096), true),
-        MountOptions.READ_ONLY,
+        "ro",
         Errno.EINVAL,
         "can't read less than 4096");
   }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlkTypes;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.IovecIter;
@@ -33,7 +32,7 @@ class XfsOverwriteTest {
   private static final long INO = 137; // the second inode of a block
   private static final int DATA_FSB = 300;
   private static final int BLOCK = TestImage.BLOCK;
-  private static final MountOptions READ_WRITE = new MountOptions(false, false);
+  private static final String READ_WRITE = "rw";
 
   private final TestImage image = new TestImage();
   private final HeldDisk disk = image.writable();

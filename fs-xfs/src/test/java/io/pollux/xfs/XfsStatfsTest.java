@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Statfs;
 import java.io.IOException;
@@ -42,8 +41,7 @@ final class XfsStatfsTest {
       run("umount", mounted.toString());
     }
     try (Arena arena = Arena.ofShared();
-        MountedTree tree =
-            new MountedTree(MkfsImage.disk(image, arena).disk(true), MountOptions.READ_ONLY)) {
+        MountedTree tree = new MountedTree(MkfsImage.disk(image, arena).disk(true), "ro")) {
       long statfs = arena.allocate(Statfs.SIZE, Long.BYTES).address();
       tree.sb.fillStatfs(tree.current, statfs);
       String ours =

@@ -3,7 +3,6 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Inode;
@@ -125,7 +124,7 @@ class XfsStatxTest {
       HeldDisk disk = MkfsImage.disk(image, arena);
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), "ro")) {
         for (String name : NODES) {
           Inode inode = tree.find("/" + name).inode();
           inode.fillStat(stat);
@@ -158,7 +157,7 @@ class XfsStatxTest {
     try (Arena arena = Arena.ofShared()) {
       HeldDisk disk = MkfsImage.disk(image, arena);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
-      try (MountedTree tree = new MountedTree(disk.disk(true), MountOptions.READ_ONLY)) {
+      try (MountedTree tree = new MountedTree(disk.disk(true), "ro")) {
         tree.find("/file").inode().fillStatx(statx, Statx.STATX_BASIC_STATS);
         assertThat(Statx.stxMask(statx)).isZero();
         assertThat(Statx.stxBtime(statx)).isZero();

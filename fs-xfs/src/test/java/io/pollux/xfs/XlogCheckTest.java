@@ -4,7 +4,6 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
@@ -24,7 +23,7 @@ final class XlogCheckTest {
         .isInstanceOfSatisfying(ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(errno))
         .hasMessageContaining(why);
     // norecovery does not look
-    new MountedTree(image.device(), new MountOptions(true, true)).close();
+    new MountedTree(image.device(), "ro,norecovery").close();
   }
 
   @Test

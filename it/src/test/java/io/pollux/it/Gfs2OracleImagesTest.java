@@ -4,7 +4,6 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.syscalls.Program;
 import io.pollux.testkit.Oracles;
@@ -158,7 +157,7 @@ class Gfs2OracleImagesTest {
           .contains("journal 0")
           .contains("norecovery")
           .doesNotContain("\n");
-      kernel.mount("mnt", "image0", new MountOptions(true, true));
+      kernel.mount("mnt", "image0", "ro,norecovery");
     }
   }
 

@@ -4,7 +4,6 @@ package io.pollux.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.testkit.Oracles;
 import io.pollux.testkit.TestDisk;
@@ -99,7 +98,7 @@ class OracleImagesTest {
       throws IOException, ErrnoException {
     try (TestKernel kernel = kernelWith("dirty")) {
       assertThat(refused(kernel)).containsIgnoringCase("log").containsIgnoringCase("norecovery");
-      kernel.mount("mnt", "image0", new MountOptions(true, true));
+      kernel.mount("mnt", "image0", "ro,norecovery");
       check(kernel, "dirty");
     }
   }

@@ -5,50 +5,49 @@ import io.pollux.aio.Aio;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.Plug;
-import io.pollux.block.bdev.BdevFileSystem;
 import io.pollux.block.bdev.BdevInode;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
+import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Oops;
+import io.pollux.core.Options;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.WindowSpace;
 import io.pollux.core.ramfs.Ramfs;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
+import io.pollux.core.vfs.Dentry;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
-import io.pollux.gfs2.Gfs2FileSystem;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
-import io.pollux.xfs.XfsFileSystem;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 
 /**
  * A kernel: disks, mounts, and programs that run on it. Several kernels may run in one Java
  * process; they share nothing.
  *
- * <p>Boot, addition of disks, mount and close are not system calls, and only one thread at a time
- * may perform them. The root filesystem is in memory: disks are in /dev, and filesystems are
- * mounted on directories of the root.
+ * <p>Boot, addition of disks and close are not system calls, and only one thread at a time may
+ * perform them. The root filesystem is in memory, and disks are in /dev. Filesystems are mounted on
+ * any directory, and unmounted, while programs run.
  */
 public final class Kernel implements AutoCloseable {
-  private static final List<BdevFileSystem> FILE_SYSTEMS =
-      List.of(XfsFileSystem.INSTANCE, Gfs2FileSystem.INSTANCE);
   private static final long ROOT_DEV = 1;
   private static final int PIECE = 64 << 10;
 
   private final FileTable files = new FileTable();
   private final Ramfs rootfs = new Ramfs(ROOT_DEV);
   private final Namei namei = new Namei(rootfs.root(), files);
-  private final Map<String, SuperBlock> mounts = Collections.synchronizedMap(new LinkedHashMap<>());
+  private final Mounts mounts = new Mounts(namei);
   private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
   private final List<Program> programs = new ArrayList<>(); // under its own lock
   // mounts and unmounts
@@ -56,15 +55,29 @@ public final class Kernel implements AutoCloseable {
   private final Aio aio = new Aio(kernelProcess, Plug::new);
   private long lastNode = 100;
 
-  private Kernel() {}
+  private final Providers providers;
+
+  private Kernel(Providers providers) {
+    this.providers = providers;
+  }
 
   /**
-   * Boots a kernel with an empty /dev.
+   * Boots a kernel with an empty /dev and the filesystems of this build.
    *
    * @return a running kernel; the caller closes it
    */
   public static Kernel boot() {
-    Kernel kernel = new Kernel();
+    return boot(Providers.builtIn());
+  }
+
+  /**
+   * Boots a kernel with an empty /dev.
+   *
+   * @param providers the filesystems that it knows
+   * @return a running kernel; the caller closes it
+   */
+  public static Kernel boot(Providers providers) {
+    Kernel kernel = new Kernel(providers);
     kernel.rootfs.mkdir("dev");
     return kernel;
   }
@@ -94,19 +107,19 @@ public final class Kernel implements AutoCloseable {
    * @return its type, empty if this kernel does not support it
    * @throws ErrnoException if the disk cannot be read
    */
-  public Optional<BdevFileSystem> recognise(BlockDevice disk) throws ErrnoException {
-    int bytes = (int) Math.min(BdevFileSystem.HEAD_BYTES, disk.bytes());
+  public Optional<FileSystemType> recognise(BlockDevice disk) throws ErrnoException {
+    int bytes = (int) Math.min(FileSystemType.HEAD_BYTES, disk.bytes());
     if (bytes == 0) {
       return Optional.empty();
     }
     Task current = enter();
-    long head = HostMemory.map(BdevFileSystem.HEAD_BYTES);
+    long head = HostMemory.map(FileSystemType.HEAD_BYTES);
     if (head == 0) {
       leave(current);
       throw new ErrnoException(Errno.ENOMEM);
     }
     try {
-      syncDisk(current, disk);
+      Mounts.sync(current, disk);
       for (int at = 0; at < bytes; at += PIECE) {
         int piece = Math.min(PIECE, bytes - at);
         int result =
@@ -116,60 +129,190 @@ public final class Kernel implements AutoCloseable {
           throw new ErrnoException(-result, disk.name() + ": " + Errno.describe(-result));
         }
       }
-      return FILE_SYSTEMS.stream()
-          .filter(type -> type.recognises(RawMemory.segment(head, bytes)))
-          .findFirst();
+      for (FileSystemType type : providers.fileSystems()) {
+        if (recognises(type, RawMemory.segment(head, bytes).asReadOnly())) {
+          return Optional.of(type);
+        }
+      }
+      return Optional.empty();
     } finally {
       leave(current);
-      HostMemory.unmap(head, BdevFileSystem.HEAD_BYTES);
+      HostMemory.unmap(head, FileSystemType.HEAD_BYTES);
+    }
+  }
+
+  /** Asks a type. One that throws does not recognise the disk, so that others are asked. */
+  private static boolean recognises(FileSystemType type, MemorySegment head) {
+    try {
+      return type.recognises(head);
+    } catch (RuntimeException | Error e) {
+      Oops.report(type.name() + "'s recognises", e, "the disk is not taken for its");
+      return false;
     }
   }
 
   /**
    * Mounts a disk. A second mount of a mounted disk is EBUSY; Linux shares the first mount's
    * filesystem. As in Linux, programs may still open the disk and write to it, but not with O_EXCL.
+   * A directory that is covered already is covered again, until the unmount.
    *
-   * @param at name of the directory in the root, created if missing: "mnt" for /mnt
+   * @param path an existing directory, such as mnt/a for /mnt/a; a missing one in the root is
+   *     created
    * @param type the type of the filesystem
    * @param disk the disk
-   * @param options the options of the mount
-   * @throws ErrnoException EBUSY if the disk or the directory is in use, or the filesystem's error
+   * @param options ro, rw (the default), and options in the filesystem's own words, separated by
+   *     commas
+   * @throws ErrnoException EBUSY if the disk is in use, EIO if the filesystem threw another
+   *     exception, or the error of the path, an option or the filesystem
    */
-  @LinuxSource(file = "fs/super.c", name = "mount_bdev")
-  public void mount(String at, BdevFileSystem type, BlockDevice disk, MountOptions options)
+  @LinuxSource(file = "fs/namespace.c", name = "do_new_mount")
+  public void mount(String path, FileSystemType type, BlockDevice disk, String options)
       throws ErrnoException {
-    if (mounts.containsKey(at)) {
-      throw new ErrnoException(Errno.EBUSY, "/" + at + " has a filesystem mounted on it");
-    }
-    Task current = enter();
-    boolean claimed = disk.claim(this);
-    boolean done = false;
+    Options words = Options.parse(options);
+    boolean readOnly = words.readOnly(false);
+    inTask(
+        current -> {
+          mounts.mount(current, directory(current, path), type, disk, readOnly, words);
+          return true;
+        });
+  }
+
+  private Dentry directory(Task current, String path) throws ErrnoException {
+    byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
     try {
-      if (!claimed) {
-        throw new ErrnoException(Errno.EBUSY, disk.name() + ": is mounted, or open with O_EXCL");
+      return namei.lookup(current, null, bytes, true);
+    } catch (ErrnoException e) {
+      String name = path.startsWith("/") ? path.substring(1) : path;
+      if (e.errno() != Errno.ENOENT || name.isEmpty() || name.contains("/")) {
+        throw new ErrnoException(e.errno(), path + ": " + e.getMessage());
       }
-      syncDisk(current, disk);
-      SuperBlock mounted = type.mount(current, disk, options);
-      mounts.put(at, mounted);
-      rootfs.top().attach(at, mounted.root());
-      done = true;
-    } finally {
-      if (claimed && !done) {
-        disk.unclaim(this);
-      }
-      leave(current);
+      rootfs.mkdir(name);
+      return namei.lookup(current, null, bytes, true);
     }
   }
 
   /**
-   * Writes back what programs wrote to the disk as a file. The filesystem then reads it from the
-   * disk.
+   * Unmounts the filesystem at a path.
+   *
+   * @param path the directory that it covers
+   * @throws ErrnoException EINVAL: nothing is mounted there. EBUSY: a file of it is open, a call
+   *     uses it, or a filesystem is mounted in it. Or the error of its last writes; it is unmounted
+   *     then
    */
-  private static void syncDisk(Task current, BlockDevice disk) throws ErrnoException {
-    int result = disk.sync(current);
-    if (result != 0) {
-      throw new ErrnoException(
-          -result, disk.name() + ": what was written to it can't be written back");
+  public void umount(String path) throws ErrnoException {
+    inTask(
+        current -> {
+          mounts.umount(current, path.getBytes(StandardCharsets.UTF_8), true);
+          return true;
+        });
+  }
+
+  /**
+   * Changes the options of a mounted filesystem.
+   *
+   * @param path the directory that it covers
+   * @param options ro, rw, or neither for no change, and options in the filesystem's own words
+   * @throws ErrnoException EINVAL: nothing is mounted there, or an option. EBUSY: a file is open
+   *     for writing. EACCES: the disk is read-only. Or the filesystem's error
+   */
+  public void remount(String path, String options) throws ErrnoException {
+    Options words = Options.parse(options);
+    inTask(
+        current -> {
+          mounts.remount(current, path.getBytes(StandardCharsets.UTF_8), words);
+          return true;
+        });
+  }
+
+  /**
+   * Makes an empty filesystem on a disk, whatever it contains.
+   *
+   * @param type the type of the filesystem
+   * @param disk the disk
+   * @param options options in the filesystem's own words
+   * @throws ErrnoException EBUSY if the disk is in use, EOPNOTSUPP if the type has no mkfs, EIO if
+   *     it threw another exception, or its error
+   */
+  public void mkfs(FileSystemType type, BlockDevice disk, String options) throws ErrnoException {
+    Options words = Options.parse(options);
+    inTask(
+        current ->
+            mounts.claimed(
+                current,
+                type,
+                disk,
+                "mkfs",
+                () -> {
+                  type.mkfs(current, disk, words);
+                  words.requireAllKnown(type.name());
+                  Mounts.sync(current, disk);
+                  return true;
+                },
+                false));
+  }
+
+  /**
+   * Cross-checks the filesystem on a disk, without changing it.
+   *
+   * @param type the type of the filesystem
+   * @param disk the disk
+   * @param options options in the filesystem's own words
+   * @param damage receives a sentence for each contradiction
+   * @throws ErrnoException EBUSY if the disk is in use, EOPNOTSUPP if the type has no check, EIO if
+   *     it threw another exception, or its error
+   */
+  public void check(FileSystemType type, BlockDevice disk, String options, Consumer<String> damage)
+      throws ErrnoException {
+    Options words = Options.parse(options);
+    inTask(
+        current ->
+            mounts.claimed(
+                current,
+                type,
+                disk,
+                "check",
+                () -> {
+                  type.check(current, disk, words, damage);
+                  words.requireAllKnown(type.name());
+                  return true;
+                },
+                false));
+  }
+
+  /**
+   * Work of the kernel's own, such as opening a disk.
+   *
+   * @param <T> its result
+   */
+  @FunctionalInterface
+  public interface Work<T> {
+    /**
+     * Does the work, in process context.
+     *
+     * @param current the calling task
+     * @return the result
+     * @throws ErrnoException its error
+     */
+    T run(Task current) throws ErrnoException;
+  }
+
+  /**
+   * Runs work in a task of the kernel's own, bound to the calling thread.
+   *
+   * @param work the work
+   * @param <T> its result
+   * @return the result
+   * @throws ErrnoException the error of the work
+   */
+  public <T> T inTask(Work<T> work) throws ErrnoException {
+    Task current = enter();
+    try {
+      return work.run(current);
+    } catch (RuntimeException | Error e) {
+      current.abandonCall();
+      throw e;
+    } finally {
+      leave(current);
     }
   }
 
@@ -178,11 +321,7 @@ public final class Kernel implements AutoCloseable {
       file = "fs/sync.c",
       name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
-    List<SuperBlock> mounted;
-    synchronized (mounts) {
-      mounted = List.copyOf(mounts.values());
-    }
-    for (SuperBlock sb : mounted) {
+    for (SuperBlock sb : mounts.superBlocks()) {
       sb.sync(current);
     }
     for (BlockDevice disk : disks) {
@@ -240,6 +379,14 @@ public final class Kernel implements AutoCloseable {
 
   Namei namei() {
     return namei;
+  }
+
+  Mounts mounts() {
+    return mounts;
+  }
+
+  Providers providers() {
+    return providers;
   }
 
   Aio aio() {
@@ -316,13 +463,9 @@ public final class Kernel implements AutoCloseable {
 
   private void shutDown(Teardown teardown) {
     Task current = enter();
-    for (SuperBlock mounted : mounts.values()) {
-      teardown.run(() -> mounted.unmount(current));
-    }
-    mounts.clear();
+    mounts.unmountAll(current, teardown);
     for (BlockDevice disk : disks) {
-      disk.unclaim(this);
-      teardown.run(() -> syncDisk(current, disk));
+      teardown.run(() -> Mounts.sync(current, disk));
       teardown.run(disk.pageCache()::drop);
     }
     teardown.run(() -> rootfs.unmount(current));

@@ -29,6 +29,7 @@ final class SyscallTable {
   private final PathCalls paths;
   private final StorageCalls storage;
   private final EventCalls events;
+  private final MountCalls mounts;
   private final Aio aio;
 
   SyscallTable(Kernel kernel) {
@@ -36,6 +37,7 @@ final class SyscallTable {
     paths = new PathCalls(kernel.namei());
     storage = new StorageCalls(kernel);
     events = new EventCalls(kernel.fileTable());
+    mounts = new MountCalls(kernel);
     aio = kernel.aio();
   }
 
@@ -100,6 +102,8 @@ final class SyscallTable {
       case Nr.SYNC_FILE_RANGE -> StorageCalls.syncFileRange(current, (int) a0, a1, a2, (int) a3);
       case Nr.SYNC -> storage.sync(current);
       case Nr.SYNCFS -> StorageCalls.syncfs(current, (int) a0);
+      case Nr.MOUNT -> mounts.mount(current, a0, a1, a2, a3, a4);
+      case Nr.UMOUNT2 -> mounts.umount2(current, a0, (int) a1);
       case Nr.GETDENTS64 -> files.getdents64(current, (int) a0, a1, (int) a2);
       case Nr.LSEEK -> files.lseek(current, (int) a0, a1, (int) a2);
       case Nr.FSYNC -> files.fsync(current, (int) a0, false);

@@ -8,9 +8,9 @@
  * errno. It throws no exception, for any arguments.
  *
  * <p>Handlers are grouped by subject ({@code FileCalls}, {@code PathCalls}, {@code StorageCalls},
- * {@code DescriptorCalls}, {@code MemoryCalls}, {@code EventCalls}, {@code ProcessCalls}); the aio
- * package handles its own calls. A handler first copies its arguments out of user memory. Only this
- * package converts exceptions to errnos.
+ * {@code MountCalls}, {@code DescriptorCalls}, {@code MemoryCalls}, {@code EventCalls}, {@code
+ * ProcessCalls}); the aio package handles its own calls. A handler first copies its arguments out
+ * of user memory. Only this package converts exceptions to errnos.
  */
 @NullMarked
 package io.pollux.syscalls;

@@ -4,8 +4,7 @@ package io.pollux.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.BdevFileSystem;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
@@ -157,7 +156,7 @@ public final class TestKernel implements AutoCloseable {
    * @throws ErrnoException the error of the mount; EINVAL if no filesystem is recognized
    */
   public void mount(String at, String disk) throws ErrnoException {
-    mount(at, disk, MountOptions.READ_ONLY);
+    mount(at, disk, "ro");
   }
 
   /**
@@ -165,12 +164,12 @@ public final class TestKernel implements AutoCloseable {
    *
    * @param at a directory in the root: "mnt" for /mnt
    * @param disk the disk's name
-   * @param options the options of the mount
+   * @param options the options of the mount, such as "ro,norecovery"
    * @throws ErrnoException the error of the mount; EINVAL if no filesystem is recognized
    */
-  public void mount(String at, String disk, MountOptions options) throws ErrnoException {
+  public void mount(String at, String disk, String options) throws ErrnoException {
     BlockDevice device = disk(disk);
-    Optional<BdevFileSystem> type = kernel.recognise(device);
+    Optional<FileSystemType> type = kernel.recognise(device);
     if (type.isEmpty()) {
       throw new ErrnoException(Errno.EINVAL, disk + ": no filesystem recognised");
     }

@@ -110,6 +110,12 @@ public final class Nr {
   /** sync(2). */
   public static final int SYNC = 162;
 
+  /** mount(2). */
+  public static final int MOUNT = 165;
+
+  /** umount2(2). */
+  public static final int UMOUNT2 = 166;
+
   /** io_setup(2). */
   public static final int IO_SETUP = 206;
 

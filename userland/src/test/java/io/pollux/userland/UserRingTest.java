@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
@@ -33,7 +32,7 @@ class UserRingTest {
   void mount() throws ErrnoException {
     BlockDevice device = disk.disk("ram0", 0x100, true);
     kernel.addDisk(device);
-    kernel.mount("mnt", kernel.recognise(device).orElseThrow(), device, MountOptions.READ_ONLY);
+    kernel.mount("mnt", kernel.recognise(device).orElseThrow(), device, "ro");
   }
 
   @AfterEach

@@ -3,15 +3,16 @@ package io.pollux.block.driver;
 
 import io.pollux.block.driver.FaultPlan.Errors;
 import io.pollux.uapi.Errno;
-import java.util.Set;
+import java.util.List;
 
 /**
  * Parses the keys of a {@link FaultPlan}'s line. An error is an IllegalArgumentException that names
  * the key.
  */
 final class FaultPlanLine {
-  private static final Set<String> KEYS =
-      Set.of(
+  /** The keys that have a value. */
+  static final List<String> KEYS =
+      List.of(
           "seed",
           "error",
           "errors",

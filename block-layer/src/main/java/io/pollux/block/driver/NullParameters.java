@@ -5,6 +5,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
 import io.pollux.uapi.LinuxSource;
+import java.util.Locale;
 
 /**
  * The parameters of a {@link NullDisk}, named as null_blk's. There is no queue_mode: it is always
@@ -36,7 +37,8 @@ public record NullParameters(
       new NullParameters(
           IrqMode.NONE, 10_000, RequestQueue.DEFAULT_DEPTH, 1, 1, BlkTypes.SECTOR_SIZE, false);
 
-  private static final long MAX_NSEC = 1_000_000_000;
+  /** Maximum of {@link #completionNsec}. */
+  static final long MAX_NSEC = 1_000_000_000;
 
   /**
    * When an unpolled request completes. On a polled queue, NONE and SOFTIRQ complete at the next
@@ -51,7 +53,12 @@ public record NullParameters(
     /** As soon as possible, on the driver's own thread. */
     SOFTIRQ,
     /** After {@link NullParameters#completionNsec}. */
-    TIMER
+    TIMER;
+
+    /** {@return the name as a value of null_blk's parameter} */
+    String key() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** Checks that all values are in range. */

@@ -3,7 +3,6 @@ package io.pollux.it.overwrite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.syscalls.Program;
 import io.pollux.testkit.TestDisk;
 import io.pollux.testkit.TestKernel;
@@ -86,7 +85,7 @@ class CrashTest {
     CrashDisk disk = new CrashDisk(image, random);
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.driven(disk, disk.bytes()));
-      kernel.mount("mnt", "image0", new MountOptions(false, false));
+      kernel.mount("mnt", "image0", "rw");
       Program program = kernel.newProgram();
       try (UserFiles files = new UserFiles(program);
           UserMemory memory = UserMemory.map(program, 1 << 20);

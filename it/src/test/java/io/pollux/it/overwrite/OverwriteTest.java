@@ -4,7 +4,6 @@ package io.pollux.it.overwrite;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.core.ErrnoException;
 import io.pollux.it.overwrite.JudgedImage.Seen;
 import io.pollux.it.overwrite.Writer.Contents;
@@ -56,7 +55,7 @@ class OverwriteTest {
   private static final int GFS2_MAGIC = 0x01161970;
   private static final int GFS2_DINODE = 4;
   private static final int GFS2_DINODE_BYTES = 232;
-  private static final MountOptions READ_WRITE = new MountOptions(false, false);
+  private static final String READ_WRITE = "rw";
 
   private final Path directory;
   private final long seed = Long.getLong("pollux.seed", new SplittableRandom().nextLong() >>> 1);

@@ -3,7 +3,6 @@ package io.pollux.it.overwrite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.bdev.MountOptions;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
@@ -39,7 +38,7 @@ final class OwnPolledIoTest {
     try (RamDisk disk = SampleImage.load(fs.toString());
         TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("ram0", TestDisk.shared(disk, false));
-      kernel.mount("mnt", "ram0", new MountOptions(false, false));
+      kernel.mount("mnt", "ram0", "rw");
       Program program = kernel.newProgram();
       try (UserFiles files = new UserFiles(program);
           UserMemory memory = UserMemory.map(program, BLOCK);

@@ -4,6 +4,8 @@ package io.pollux.core.mm;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -22,10 +24,7 @@ import org.jspecify.annotations.Nullable;
     file = "mm/slab.c",
     name = {"kmem_cache_alloc", "kmem_cache_free", "kmem_cache_alloc_bulk"})
 public final class Slab<T extends Slab.Item> {
-  /** Maximum number of slabs of all kernels. */
-  public static final int MAX_KINDS = 24;
-
-  private static int kinds;
+  private static final AtomicInteger KINDS = new AtomicInteger();
 
   private final int index;
   private final Supplier<T> constructor;
@@ -36,12 +35,7 @@ public final class Slab<T extends Slab.Item> {
    * @param constructor creates a new object
    */
   public Slab(Supplier<T> constructor) {
-    synchronized (Slab.class) {
-      if (kinds == MAX_KINDS) {
-        throw new IllegalStateException("more than " + MAX_KINDS + " slabs");
-      }
-      index = kinds++;
-    }
+    index = KINDS.getAndIncrement();
     this.constructor = constructor;
   }
 
@@ -54,10 +48,9 @@ public final class Slab<T extends Slab.Item> {
   @SuppressWarnings("unchecked") // a magazine holds what this slab put into it
   public T alloc(SlabOwner current) {
     @Nullable Magazine[] magazines = current.magazines;
-    Magazine magazine = magazines[index];
+    Magazine magazine = index < magazines.length ? magazines[index] : null;
     if (magazine == null) {
-      magazine = new Magazine(current);
-      magazines[index] = magazine;
+      magazine = addMagazine(current);
     }
     Item item = magazine.take();
     if (item == null) {
@@ -66,6 +59,16 @@ public final class Slab<T extends Slab.Item> {
       return made;
     }
     return (T) item;
+  }
+
+  /** Adds the magazine of this slab to a task. The number of slabs has no limit. */
+  private Magazine addMagazine(SlabOwner current) {
+    if (index >= current.magazines.length) {
+      current.magazines = Arrays.copyOf(current.magazines, Math.max(KINDS.get(), index + 1));
+    }
+    Magazine magazine = new Magazine(current);
+    current.magazines[index] = magazine;
+    return magazine;
   }
 
   /**

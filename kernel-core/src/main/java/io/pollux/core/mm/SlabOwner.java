@@ -28,8 +28,10 @@ public abstract class SlabOwner {
     }
   }
 
-  /** The magazine of each slab, used by the owner's thread only. */
-  final Slab.@Nullable Magazine[] magazines = new Slab.Magazine[Slab.MAX_KINDS];
+  private static final int FIRST_MAGAZINES = 24;
+
+  /** The magazine of each slab that it has used; the owner's thread replaces it by a larger one. */
+  Slab.@Nullable Magazine[] magazines = new Slab.Magazine[FIRST_MAGAZINES];
 
   private volatile @Nullable Thread thread;
 

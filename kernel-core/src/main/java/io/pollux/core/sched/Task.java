@@ -40,6 +40,7 @@ public final class Task extends SlabOwner {
   private long blockedSignals; // written and read by the task itself
   private volatile boolean killed;
   private @Nullable SleepHook plug;
+  private @Nullable ReturnHook returnHooks; // of the current call, the latest first
 
   Task(UserProcess process) {
     this.process = process;
@@ -88,10 +89,39 @@ public final class Task extends SlabOwner {
 
   /** Leaves the kernel. */
   public void leaveKernel() {
+    if (returnHooks != null) {
+      runReturnHooks();
+    }
     // release: exit waits for this and then sees what the call did
     IN_KERNEL.setRelease(this, false);
     // last: after a failed call the process must still be able to exit
     assert plug == null : "left the kernel with a plug";
+  }
+
+  private void runReturnHooks() {
+    ReturnHook hook = returnHooks;
+    returnHooks = null;
+    while (hook != null) {
+      hook.callReturns();
+      hook = hook.next();
+    }
+  }
+
+  /** Returns the latest hook of the current call, or null. By the task itself. */
+  public @Nullable ReturnHook returnHooks() {
+    return returnHooks;
+  }
+
+  /**
+   * Adds a hook to the current call. By the task itself, inside the kernel.
+   *
+   * @param hook runs when the call returns
+   */
+  @LinuxSource(file = "kernel/task_work.c", name = "task_work_add")
+  public void addReturnHook(ReturnHook hook) {
+    assert inKernel : "no call to return";
+    hook.setNext(returnHooks);
+    returnHooks = hook;
   }
 
   /** Returns false if the task has exited. */

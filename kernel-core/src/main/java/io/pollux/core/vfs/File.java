@@ -8,6 +8,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ public final class File {
   private final Inode inode;
   private final FileOperations op;
   private final @Nullable Dentry dentry;
+  private final boolean counted; // as a user of its mount; false for one that is opened as it goes
   private int flags; // setFl changes some; a racing reader sees the flags before or after
   private int iocbFlags;
   private final AtomicLong count = new AtomicLong(1);
@@ -50,6 +52,10 @@ public final class File {
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     InodeMapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
+    counted = inode.sb().users().get();
+    if (isWriter()) {
+      inode.sb().users().getWriter();
+    }
     table.opened(this);
     inode.fop().opened(this);
   }
@@ -312,7 +318,19 @@ public final class File {
     } catch (Throwable e) {
       Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
     }
+    MountUsers users = inode.sb().users();
+    if (isWriter()) {
+      users.putWriter();
+    }
+    if (counted) {
+      users.put();
+    }
     table.closed(this);
+  }
+
+  /** Whether its filesystem can't become read-only while this file is open. */
+  boolean isWriter() {
+    return writable() && !isPath() && inode.isType(StatMode.S_IFREG);
   }
 
   /** Drops a reference. From any context. */

@@ -65,6 +65,7 @@ public final class Namei {
   private final Dentry root;
   private final Dentry fdDirectory;
   private final FileTable files;
+  private final MountTable mounts = new MountTable();
 
   /**
    * Creates a namespace.
@@ -79,6 +80,11 @@ public final class Namei {
         new Dentry(
             new Dentry(new Dentry(this.root, "proc", root), "self", root), "fd", descriptors);
     this.files = files;
+  }
+
+  /** Returns the mounts. */
+  public MountTable mounts() {
+    return mounts;
   }
 
   /** Returns the table that counts open files. */
@@ -244,6 +250,10 @@ public final class Namei {
       file.fput(current);
       return null;
     }
+    if (file.isWriter() && found.inode().sb().readOnly()) { // remounted meanwhile
+      file.fput(current);
+      throw new ErrnoException(Errno.EROFS);
+    }
     int refused = file.op().claim(file, flags);
     if (refused != 0) {
       file.fput(current);
@@ -319,6 +329,17 @@ public final class Namei {
     directory.mkdir(current, name, permissions & (StatMode.S_IRWXUGO | StatMode.S_ISVTX));
   }
 
+  /** Checks that no filesystem is mounted on a name that is to be removed. */
+  @LinuxSource(file = "fs/namei.c", name = "vfs_rmdir")
+  private void checkNotCovered(Task current, Inode directory, byte[] name) throws ErrnoException {
+    if (mounts.isEmpty()) {
+      return;
+    }
+    if (mounts.covers(directory.lookup(current, name))) {
+      throw new ErrnoException(Errno.EBUSY);
+    }
+  }
+
   private static boolean exists(Task current, Inode directory, byte[] name) throws ErrnoException {
     try {
       directory.lookup(current, name);
@@ -353,6 +374,7 @@ public final class Namei {
           });
     }
     walk.checkWritable();
+    checkNotCovered(current, walk.at().inode(), name);
     walk.at().inode().rmdir(current, name);
   }
 

@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.LinuxSource;
@@ -15,8 +16,9 @@ public abstract class SuperBlock {
   private static final int DIO_WORKERS = 4;
 
   private final long dev;
-  private final boolean readOnly;
+  private volatile boolean readOnly;
   private final int blockSize;
+  private final MountUsers users = new MountUsers();
   private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
 
   /**
@@ -99,6 +101,15 @@ public abstract class SuperBlock {
     return readOnly;
   }
 
+  final void setReadOnly(boolean now) {
+    readOnly = now;
+  }
+
+  /** Returns the count of what uses the filesystem. */
+  public final MountUsers users() {
+    return users;
+  }
+
   /** Returns the inode of the root directory. */
   public abstract Inode root();
 
@@ -141,6 +152,20 @@ public abstract class SuperBlock {
   @LinuxSource(file = "fs/sync.c", name = "sync_filesystem")
   public int sync(Task current) {
     return 0; // read-only, or in memory only
+  }
+
+  /**
+   * Prepares for a change between read-only and writable, and takes changed options. No file is
+   * open for writing if it becomes read-only. By default it has no options. From process context.
+   *
+   * @param current the calling task
+   * @param toReadOnly whether every write returns EROFS from now on
+   * @param options options in the filesystem's own words
+   * @throws ErrnoException the reason it can't be changed; nothing has changed then
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "remount_fs")
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    options.requireAllKnown("this filesystem");
   }
 
   /**

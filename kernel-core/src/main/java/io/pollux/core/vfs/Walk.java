@@ -252,6 +252,7 @@ final class Walk {
       if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
         throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
       }
+      next = namei.mounts().follow(current, next);
       Dentry to = new Dentry(at, Dentry.name(name), next);
       stay(to);
       at = to;

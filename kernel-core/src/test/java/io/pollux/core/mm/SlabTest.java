@@ -36,6 +36,24 @@ class SlabTest {
   }
 
   @Test
+  void aJavaProcessMayHaveAnyNumberOfSlabs() {
+    UserProcess process = new UserProcess();
+    Task task = process.newTask();
+    assertThat(task.enterKernel()).isTrue();
+    Thing early = SLAB.alloc(task);
+    Slab.free(early);
+    for (int i = 0; i < 500; i++) {
+      Slab<Thing> slab = new Slab<>(Thing::new);
+      Thing thing = slab.alloc(task);
+      Slab.free(thing);
+      assertThat(slab.alloc(task)).as("slab %d", i).isSameAs(thing);
+    }
+    assertThat(SLAB.alloc(task)).as("its magazine is kept").isSameAs(early);
+    task.leaveKernel();
+    process.exit();
+  }
+
+  @Test
   void whatAnotherThreadFreesComesBackOnceEach() throws InterruptedException {
     UserProcess process = new UserProcess();
     Task task = process.newTask();

@@ -2,8 +2,7 @@
 package io.pollux.tools.growth;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.BdevFileSystem;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
 import io.pollux.block.driver.NullDisk;
 import io.pollux.block.driver.NullParameters;
 import io.pollux.block.driver.RamDisk;
@@ -79,8 +78,8 @@ public final class Bed implements AutoCloseable {
       blocks = content.bytes() / BLOCK;
       return Collections.nCopies(names.size(), PathName.of("/dev/null" + index));
     }
-    BdevFileSystem type = kernel.recognise(device).orElseThrow();
-    kernel.mount("mnt" + index, type, device, new MountOptions(false, false));
+    FileSystemType type = kernel.recognise(device).orElseThrow();
+    kernel.mount("mnt" + index, type, device, "rw");
     return names.stream().map(name -> PathName.of("/mnt" + index + name)).toList();
   }
 

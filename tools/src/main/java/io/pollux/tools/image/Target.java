@@ -2,8 +2,7 @@
 package io.pollux.tools.image;
 
 import io.pollux.block.BlockDevice;
-import io.pollux.block.bdev.BdevFileSystem;
-import io.pollux.block.bdev.MountOptions;
+import io.pollux.block.bdev.FileSystemType;
 import io.pollux.block.driver.FaultDisk;
 import io.pollux.block.driver.FaultLog;
 import io.pollux.block.driver.HostDisk;
@@ -187,7 +186,7 @@ public final class Target implements AutoCloseable {
     }
     String what = spec.image() == null ? "the sample image" : spec.image().toString();
     try {
-      BdevFileSystem type = kernel.recognise(device).orElse(null);
+      FileSystemType type = kernel.recognise(device).orElse(null);
       if (type == null) {
         throw Failure.couldNotRun(
             what,
@@ -200,7 +199,11 @@ public final class Target implements AutoCloseable {
             what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
       }
       boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
-      kernel.mount(MOUNT_POINT, type, device, new MountOptions(readOnly, spec.norecovery()));
+      kernel.mount(
+          MOUNT_POINT,
+          type,
+          device,
+          (readOnly ? "ro" : "rw") + (spec.norecovery() ? ",norecovery" : ""));
       return type.name();
     } catch (ErrnoException e) {
       throw Failure.couldNotRun(what, String.valueOf(e.getMessage()), e);
