@@ -286,7 +286,8 @@ public final class BlockDevice {
       name = {"submit_bio", "generic_make_request_checks", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
-    if (bio.sector() < 0 || wanted > sectors || bio.sector() > sectors - wanted) {
+    // unsigned, so that a negative sector is beyond the end too
+    if (wanted > sectors || Long.compareUnsigned(bio.sector(), sectors - wanted) > 0) {
       bio.endio(-Errno.EIO);
       return BlkTypes.BLK_QC_T_NONE;
     }

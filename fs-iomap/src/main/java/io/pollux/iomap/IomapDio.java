@@ -62,7 +62,7 @@ public final class IomapDio extends Slab.Item {
       kind = Differs.Kind.OURS,
       why = "The first bio is part of the request. The posting allocates each bio.",
       test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
-  private final Bio firstBio = Bio.embedded(); // most requests need no other bio
+  private final Bio firstBio = Bio.embedded(IomapDio::bioEndIo, this); // often the only one
 
   private final WaitQueue waiter = new WaitQueue();
   private final WorkQueue.Work work = this::completeWork; // bound once, not for each request
@@ -74,7 +74,7 @@ public final class IomapDio extends Slab.Item {
   private boolean waitForCompletion;
   private boolean write;
   private @Nullable WorkQueue doneWq; // of a write
-  private @Nullable BlockDevice bdev; // of the last bio
+  private @Nullable BlockDevice bdev; // of the last bio, for those that wait or flush
 
   // The submitter's own state (C: submit).
   private int cookie;
@@ -315,21 +315,15 @@ public final class IomapDio extends Slab.Item {
     }
     long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
     int op = write ? BlkTypes.REQ_OP_WRITE : BlkTypes.REQ_OP_READ;
+    int ioprio = iocb().kiIoprio;
     long whole = iter.count();
     long copied = 0;
     do {
       iter.truncate(length - copied);
       Bio bio =
           size == 0
-              ? firstBio.init(target, sector, op, IomapDio::bioEndIo, this)
-              : Bio.alloc(
-                  current,
-                  target,
-                  sector + (copied >> BlkTypes.SECTOR_SHIFT),
-                  op,
-                  IomapDio::bioEndIo,
-                  this);
-      bio.setIoprio(iocb().kiIoprio);
+              ? firstBio.restart(target, sector, op, ioprio)
+              : anotherBio(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, ioprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
       }
@@ -353,11 +347,18 @@ public final class IomapDio extends Slab.Item {
     return copied;
   }
 
+  private Bio anotherBio(Task current, BlockDevice target, long sector, int op, int ioprio) {
+    Bio bio = Bio.alloc(current, target, sector, op, IomapDio::bioEndIo, this);
+    bio.setIoprio(ioprio);
+    return bio;
+  }
+
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_submit_bio")
   @Patch(5)
   private void submitBio(Task current, Bio bio) {
     REF.getAndAdd(this, 1);
     BlockDevice target = ready(bio);
+    bdev = target;
     int sent = target.submitBio(current, bio);
     if (sent != BlkTypes.BLK_QC_T_NONE) {
       cookie = sent; // a bio that has completed needs no polling
@@ -379,6 +380,9 @@ public final class IomapDio extends Slab.Item {
     boolean sync = waitForCompletion;
     int before = cookie;
     BlockDevice target = ready(bio);
+    if (sync || write) { // the others need it no more
+      bdev = target;
+    }
     int sent = target.submitBio(current, bio);
     if (sent == BlkTypes.BLK_QC_T_NONE) {
       sent = before;
@@ -395,9 +399,7 @@ public final class IomapDio extends Slab.Item {
     if (request.has(Kiocb.IOCB_HIPRI)) {
       bio.setPolled(request);
     }
-    BlockDevice target = bio.bdev();
-    bdev = target;
-    return target;
+    return bio.bdev();
   }
 
   @Patch(21)
