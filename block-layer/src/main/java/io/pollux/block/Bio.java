@@ -1,42 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
-import io.pollux.core.mm.BvecIter;
-import io.pollux.core.mm.DmaMapping;
-import io.pollux.core.mm.HostMemory;
-import io.pollux.core.mm.IovIter;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
-import io.pollux.core.mm.UserPages;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Patch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One transfer between memory and consecutive sectors of a device: the counterpart of struct bio.
  *
- * <p>Memory is a list of vecs: address, length, and the pages that the bio has pinned for it. With
- * BIO_HOLD_PAGES the caller holds the pages, and completion does not put them. The part not yet
- * submitted (C: bi_iter) begins at {@link #sector()} and has {@link #size()} bytes. {@link #split}
- * takes pieces off its front; the pages stay with the remaining bio.
+ * <p>The part not yet submitted (C: bi_iter) begins at {@link #sector()} and has {@link #size()}
+ * bytes of the memory. {@link #split} takes pieces off its front; the pages stay with the remaining
+ * bio.
  */
 @LinuxSource(
     file = "include/linux/blk_types.h",
     name = {"bio", "bvec_iter"})
-public final class Bio extends Slab.Item {
-  /** Maximum number of pages of a bio. */
-  public static final int BIO_MAX_PAGES = 256;
-
-  private static final Slab<Bio> SLAB = new Slab<>(() -> new Bio(false));
-  private static final int INLINE_VECS = 4; // BIO_INLINE_VECS
+public final class Bio extends BioVecs {
+  private static final Slab<Bio> SLAB = new Slab<>(Bio::new);
   private static final int NO_TAG = 1 << 31; // in opf, of a bio that failed for lack of a tag
+
+  // In flags, with those of BioVecs. The bits above STATE_MASK count the puts.
+  private static final int IN_USE = 1;
+  private static final int CHAINED = 1 << 1; // BIO_CHAIN: pieces were split off
+  private static final int STATE_MASK = 0xf;
+
   private static final VarHandle REMAINING;
   private static final VarHandle STATUS;
 
@@ -49,32 +41,17 @@ public final class Bio extends Slab.Item {
     }
   }
 
-  private long[] vecAddress = new long[INLINE_VECS];
-  private int[] vecLength = new int[INLINE_VECS];
-  private @Nullable UserPages[] vecPages = new UserPages[INLINE_VECS];
-  private int vecs;
-  private int pages;
-  private int firstVec; // C: bi_idx
-  private int firstDone; // bytes of that vec that were split off (C: bi_bvec_done)
-  private int size;
   private int opf;
   private long sector;
   private int status;
-  private boolean chained;
 
   @SuppressWarnings("unused") // through REMAINING; only while chained
   private int remaining; // pieces in flight, plus this one
 
-  @Patch(21)
-  @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
-  private boolean holdPages; // the caller holds the pages
-
-  private int pinnedVecs; // vecs whose pages this bio must put
   private int ioprio;
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
-  private @Nullable DmaMapping mapping; // the mapping of all vecs
 
   /** The next bio of a request, or of a chain that is completing. */
   @Nullable Bio next;
@@ -85,17 +62,7 @@ public final class Bio extends Slab.Item {
   /** The steps of a write with flushes: Request.FSEQ_*; 0 for most bios. */
   int sequence;
 
-  /**
-   * Number of {@link #put}s, which distinguish one use of the object from the next. Plain: an
-   * end_io that puts the bio does so in its own thread, before another task can use the object.
-   */
-  int puts;
-
-  private final boolean embedded; // part of its owner, not from the slab
-
-  private Bio(boolean embedded) {
-    this.embedded = embedded;
-  }
+  private Bio() {}
 
   /**
    * Makes a bio that is part of another object and lives as long, for {@link #init}. The owner must
@@ -104,7 +71,21 @@ public final class Bio extends Slab.Item {
    * @return an empty bio
    */
   public static Bio embedded() {
-    return new Bio(true);
+    return new Bio();
+  }
+
+  /**
+   * Makes a bio that is part of another object and always completes to it, for {@link #restart}.
+   *
+   * @param endIo called on completion
+   * @param owner context for endIo
+   * @return an empty bio
+   */
+  public static Bio embedded(BioEndIo endIo, Object owner) {
+    Bio bio = new Bio();
+    bio.endIo = endIo;
+    bio.owner = owner;
+    return bio;
   }
 
   /**
@@ -146,20 +127,35 @@ public final class Bio extends Slab.Item {
       int operation,
       BioEndIo handler,
       @Nullable Object forHandler) {
-    assert bdev == null : "a bio in use";
-    bdev = device;
-    sector = first;
-    opf = operation;
     endIo = handler;
     owner = forHandler;
-    vecs = 0;
-    pages = 0;
-    size = 0;
+    return restart(device, first, operation, 0);
+  }
+
+  /**
+   * Initializes a bio that is not in use, with the end_io and the owner of its last use. References
+   * that stay the same are not stored again, since such a store also marks a card.
+   *
+   * @param device the device
+   * @param first first sector
+   * @param operation operation and flags of {@link BlkTypes}
+   * @param priority class and level, as in ki_ioprio
+   * @return this
+   */
+  @LinuxSource(file = "block/bio.c", name = "bio_reset")
+  public Bio restart(BlockDevice device, long first, int operation, int priority) {
+    int free = flags;
+    assert (free & IN_USE) == 0 : "a bio in use";
+    flags = free | IN_USE;
+    if (bdev != device) {
+      bdev = device;
+    }
+    sector = first;
+    opf = operation;
+    clearMemory();
     status = 0;
     sequence = 0;
-    holdPages = false;
-    ioprio = 0;
-    mapping = null;
+    ioprio = priority;
     return this;
   }
 
@@ -173,15 +169,26 @@ public final class Bio extends Slab.Item {
   /** Frees the bio. Its pages must have been released. From any context. */
   @LinuxSource(file = "block/bio.c", name = "bio_put")
   public void put() {
-    assert pinnedVecs == 0 : "a bio goes with its pages";
-    assert !chained : "a bio goes before its pieces";
-    puts++;
-    bdev = null;
-    endIo = null;
-    owner = null;
-    if (!embedded) {
+    int used = flags;
+    assert (used & PINNED) == 0 : "a bio goes with its pages";
+    assert (used & CHAINED) == 0 : "a bio goes before its pieces";
+    flags = (used | STATE_MASK) + 1; // clears the state and counts the put
+    if (isFromSlab()) {
+      bdev = null;
+      endIo = null;
+      owner = null;
       Slab.free(this);
     }
+  }
+
+  /**
+   * Identifies one use of the object. Plain: an end_io that puts the bio does so in its own thread,
+   * before another task can use the object.
+   *
+   * @return the number of {@link #put}s, which wraps
+   */
+  int puts() {
+    return flags & ~STATE_MASK;
   }
 
   /**
@@ -194,22 +201,6 @@ public final class Bio extends Slab.Item {
   @LinuxSource(file = "include/linux/bio.h", name = "bio_set_polled")
   public void setPolled(Kiocb iocb) {
     opf |= iocb.isSync() ? BlkTypes.REQ_HIPRI : BlkTypes.REQ_HIPRI_ASYNC;
-  }
-
-  /**
-   * Sets BIO_HOLD_PAGES: the caller holds the bio's pages until it completes, so completion does
-   * not put them. Set before {@link #iovIterGetPages}.
-   */
-  @Patch({21, 23})
-  @LinuxSource(file = "include/linux/blk_types.h", name = "BIO_HOLD_PAGES")
-  public void setHoldPages() {
-    assert pinnedVecs == 0 : "a bio that has pinned pages";
-    holdPages = true;
-  }
-
-  /** {@return BIO_HOLD_PAGES: whether the caller holds the bio's pages} */
-  public boolean holdPages() {
-    return holdPages;
   }
 
   /**
@@ -228,28 +219,6 @@ public final class Bio extends Slab.Item {
     return ioprio;
   }
 
-  /**
-   * Adds memory that outlives the bio.
-   *
-   * @param address first byte
-   * @param bytes length
-   * @return false if the bio is full
-   */
-  @LinuxSource(file = "block/bio.c", name = "bio_add_page")
-  public boolean addMemory(long address, int bytes) {
-    return add(address, bytes, null);
-  }
-
-  /**
-   * Sets the length of an operation without memory.
-   *
-   * @param bytes length, a multiple of the sector size
-   */
-  void setSize(int bytes) {
-    assert vecs == 0 : "a bio with memory";
-    size = bytes;
-  }
-
   /** Clears flags. */
   void clear(int flags) {
     opf &= ~flags;
@@ -257,7 +226,7 @@ public final class Bio extends Slab.Item {
 
   /** Turns an empty write with REQ_PREFLUSH into a REQ_OP_FLUSH. */
   void becomeFlush() {
-    assert size == 0 : size;
+    assert size() == 0 : size();
     opf =
         (opf & ~(BlkTypes.REQ_OP_MASK | BlkTypes.REQ_FUA | BlkTypes.REQ_PREFLUSH))
             | BlkTypes.REQ_OP_FLUSH;
@@ -276,22 +245,17 @@ public final class Bio extends Slab.Item {
       file = "block/bio.c",
       name = {"bio_split", "bio_chain"})
   Bio split(@Nullable Task current, int bytes) {
-    assert bytes > 0 && bytes < size && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
+    assert bytes > 0 && bytes < size() && (bytes & (BlkTypes.SECTOR_SIZE - 1)) == 0 : bytes;
     Bio front = current == null ? embedded() : SLAB.alloc(current);
     front.init(bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
-    front.share(this, 0, bytes);
-    int end = firstDone + bytes;
-    while (firstVec < vecs && end >= vecLength[firstVec]) {
-      end -= vecLength[firstVec++];
-    }
-    firstDone = firstVec < vecs ? end : 0;
-    size -= bytes;
+    front.ioprio = ioprio;
+    moveFront(front, bytes);
     sector += bytes >> BlkTypes.SECTOR_SHIFT;
-    if (chained) {
+    if ((flags & CHAINED) != 0) {
       REMAINING.getAndAdd(this, 1);
     } else {
-      chained = true;
+      flags |= CHAINED;
       REMAINING.setOpaque(this, 2); // no other thread has a piece yet
     }
     return front;
@@ -323,21 +287,14 @@ public final class Bio extends Slab.Item {
     if (offset < 0
         || bytes < 0
         || ((offset | bytes) & (BlkTypes.SECTOR_SIZE - 1)) != 0
-        || (source.vecs() != 0 && bytes > source.size - offset)) {
+        || (source.vecs() != 0 && bytes > source.size() - offset)) {
       throw new IllegalArgumentException(bytes + " bytes at " + offset + " of " + source);
     }
     Clones clones = request.clones();
     Bio clone = clones.add().init(lower, sector, source.opf, Clones::ended, clones);
+    clone.ioprio = source.ioprio;
     clone.share(source, offset, bytes);
     return clone;
-  }
-
-  /** Takes over the memory of a part of a bio. This bio is empty. */
-  private void share(Bio source, int offset, int bytes) {
-    ioprio = source.ioprio;
-    mapping = source.mapping;
-    BioPages.share(this, source, offset, bytes);
-    size = bytes; // unchanged, unless the bio has no memory
   }
 
   /** Completes a piece. */
@@ -350,107 +307,6 @@ public final class Bio extends Slab.Item {
     whole.endio(status);
   }
 
-  /** Adds memory that is mapped for the device. It fits. */
-  void addMapped(long address, int bytes, @Nullable DmaMapping by) {
-    assert vecs == 0 || mapping == by : "memory of two mappings";
-    boolean added = add(address, bytes, null);
-    assert added;
-    mapping = by;
-  }
-
-  /** Adds memory, and pages that the bio has pinned for it. Returns false if the bio is full. */
-  boolean add(long address, int bytes, @Nullable UserPages from) {
-    int more = pagesOf(address, bytes);
-    if (pages + more > BIO_MAX_PAGES) {
-      return false;
-    }
-    if (vecs == vecAddress.length) {
-      int room = vecs * 4;
-      vecAddress = Arrays.copyOf(vecAddress, room);
-      vecLength = Arrays.copyOf(vecLength, room);
-      vecPages = Arrays.copyOf(vecPages, room);
-    }
-    vecAddress[vecs] = address;
-    vecLength[vecs] = bytes;
-    if (from != null) { // otherwise it is null already; see releasePages
-      vecPages[vecs] = from;
-      pinnedVecs++;
-    }
-    vecs++;
-    pages += more;
-    size += bytes;
-    return true;
-  }
-
-  private static int pagesOf(long address, long bytes) {
-    return (int)
-        (((address + bytes - 1) >> HostMemory.PAGE_SHIFT) - (address >> HostMemory.PAGE_SHIFT) + 1);
-  }
-
-  /**
-   * Adds as much of an iterator as fits, at least one vec, and advances it. User memory is pinned
-   * for the bio, and {@link #releasePages} puts it. The pages of a BVEC iterator are not pinned
-   * again.
-   *
-   * @param iter an iterator that is not empty
-   * @return 0, or -EFAULT with nothing added
-   */
-  @Patch(22)
-  @LinuxSource(file = "block/bio.c", name = "bio_iov_iter_get_pages")
-  public int iovIterGetPages(IovIter iter) {
-    assert iter.count() > 0;
-    if (iter instanceof BvecIter bvec) {
-      BioPages.iovBvecAddPages(this, bvec);
-      return 0;
-    }
-    return BioPages.iovecAddPages(this, (IovecIter) iter);
-  }
-
-  /** Bytes from an address on that still fit. */
-  long room(long address) {
-    long whole = (long) (BIO_MAX_PAGES - pages) << HostMemory.PAGE_SHIFT;
-    return whole == 0 ? 0 : whole - (address & (HostMemory.PAGE_SIZE - 1));
-  }
-
-  /**
-   * Puts the pages that the bio has pinned. Does nothing with BIO_HOLD_PAGES: the caller holds the
-   * pages. From any context.
-   */
-  @Differs(
-      patch = 21,
-      kind = Differs.Kind.SIMPLER,
-      why =
-          "Completion of a read does not dirty user pages. The posting dirties them before it puts"
-              + " them. No user page here belongs to a file's page cache, so nothing would write it"
-              + " back.",
-      test = "UnwiredCallsTest#aFileCannotBeMapped")
-  @Patch(21)
-  @LinuxSource(file = "block/bio.c", name = "bio_release_pages")
-  public void releasePages() {
-    if (holdPages) {
-      return;
-    }
-    Throwable failed = null;
-    for (int i = 0; i < vecs && pinnedVecs > 0; i++) {
-      UserPages from = vecPages[i];
-      if (from != null) {
-        vecPages[i] = null;
-        pinnedVecs--;
-        try {
-          from.unpin(vecAddress[i], vecLength[i]);
-        } catch (RuntimeException | Error e) { // the other vecs must be put too
-          failed = e;
-        }
-      }
-    }
-    if (failed instanceof Error error) {
-      throw error;
-    }
-    if (failed instanceof RuntimeException broken) {
-      throw broken;
-    }
-  }
-
   /**
    * Completes the bio and calls its end_io. While pieces are in flight, the last of them does so
    * instead. From any context.
@@ -461,7 +317,8 @@ public final class Bio extends Slab.Item {
       file = "block/bio.c",
       name = {"bio_endio", "bio_remaining_done"})
   public void endio(int result) {
-    if (!chained) {
+    int use = flags;
+    if ((use & CHAINED) == 0) {
       status = result;
     } else {
       if (result != 0) {
@@ -471,20 +328,18 @@ public final class Bio extends Slab.Item {
       if ((int) REMAINING.getAndAdd(this, -1) != 1) {
         return;
       }
-      chained = false;
-      firstVec = 0;
-      firstDone = 0;
+      flags &= ~CHAINED;
+      rewind();
     }
     BioEndIo handler = endIo;
     assert handler != null : "a bio without an end_io";
     // The handler may put the bio and complete its request, and both objects may be in use again.
     Kiocb request = owner instanceof Kiocb iocb ? iocb : null;
     int generation = request == null ? 0 : request.generation();
-    int use = puts;
     try {
       handler.endIo(this);
     } catch (Throwable e) { // concerns neither the driver nor other bios
-      EndIoFailure.report(this, use, request, generation, e);
+      EndIoFailure.report(this, use & ~STATE_MASK, request, generation, e);
     }
   }
 
@@ -541,49 +396,16 @@ public final class Bio extends Slab.Item {
     return sector;
   }
 
-  /** {@return the length in bytes} */
-  public int size() {
-    return size;
-  }
-
   /** {@return the device} */
   public BlockDevice bdev() {
     BlockDevice device = bdev;
-    assert device != null : "a bio that was given back";
+    assert device != null && (flags & IN_USE) != 0 : "a bio that was given back";
     return device;
   }
 
   /** {@return the context that end_io was given} */
   public @Nullable Object owner() {
     return owner;
-  }
-
-  /** {@return the mapping of all vecs, the memory's identity beyond its addresses; or null} */
-  public @Nullable DmaMapping mapping() {
-    return mapping;
-  }
-
-  /** {@return the number of vecs} */
-  public int vecs() {
-    return vecs - firstVec;
-  }
-
-  /**
-   * {@return the address of a vec}
-   *
-   * @param index from 0
-   */
-  public long vecAddress(int index) {
-    return vecAddress[firstVec + index] + (index == 0 ? firstDone : 0);
-  }
-
-  /**
-   * {@return the length of a vec, in bytes}
-   *
-   * @param index from 0
-   */
-  public int vecLength(int index) {
-    return vecLength[firstVec + index] - (index == 0 ? firstDone : 0);
   }
 
   /**
@@ -593,8 +415,8 @@ public final class Bio extends Slab.Item {
   @Override
   public String toString() {
     BlockDevice device = bdev;
-    return device == null
+    return device == null || (flags & IN_USE) == 0
         ? "bio without a device"
-        : "bio " + BlkTypes.describe(opf, sector, size, status) + " of " + device.name();
+        : "bio " + BlkTypes.describe(opf, sector, size(), status) + " of " + device.name();
   }
 }

@@ -352,7 +352,8 @@ public final class BlockDevice {
   private boolean check(Bio bio) {
     long wanted = bio.size() >> BlkTypes.SECTOR_SHIFT;
     long all = sectors;
-    if (bio.sector() < 0 || wanted > all || bio.sector() > all - wanted) {
+    // unsigned, so that a negative sector is beyond the end too
+    if (wanted > all || Long.compareUnsigned(bio.sector(), all - wanted) > 0) {
       bio.endio(-Errno.EIO);
       return false;
     }

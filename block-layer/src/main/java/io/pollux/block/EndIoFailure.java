@@ -27,7 +27,7 @@ final class EndIoFailure {
         request == null
             ? "its request is lost, and the end of its context gives up on it"
             : "its request fails with EIO if it is not complete");
-    if (bio.puts == use) {
+    if (bio.puts() == use) {
       Oops.contain("the release of a bio's pages", bio::releasePages);
       if (request != null) { // an unknown owner may still use the bio; the collector frees it
         Oops.contain("the release of a bio", bio::put);

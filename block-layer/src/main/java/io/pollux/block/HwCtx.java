@@ -293,8 +293,8 @@ public final class HwCtx {
     Bio last = null;
     int word = chain.tag() >> 6;
     long tags = 0;
-    int group = QueueStats.group(first.op());
-    int ios = 0; // of that group, not in the statistics yet; so are the next two
+    int op = first.op();
+    int ios = 0; // of that operation, not in the statistics yet; so are the next two
     long sectors = 0;
     long nanos = 0;
     Request request = chain;
@@ -306,10 +306,10 @@ public final class HwCtx {
         following = null;
       }
       int tag = request.tag();
-      int own = QueueStats.group(request.bio().op());
-      if (own != group) {
-        stats.done(tag, group, ios, sectors, nanos);
-        group = own;
+      int own = request.bio().op();
+      if (own != op) {
+        stats.done(tag, QueueStats.group(op), ios, sectors, nanos);
+        op = own;
         ios = 0;
         sectors = 0;
         nanos = 0;
@@ -318,7 +318,8 @@ public final class HwCtx {
       sectors += request.bytes() >> BlkTypes.SECTOR_SHIFT;
       nanos += now - request.startNanos();
       if (following == null) {
-        stats.done(tag, group, ios, sectors, nanos); // while this thread still owns the tag
+        stats.done(
+            tag, QueueStats.group(op), ios, sectors, nanos); // while this thread still owns the tag
       }
       if (tag >> 6 != word) {
         putTags(word, tags);

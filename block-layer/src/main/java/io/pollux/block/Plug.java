@@ -29,7 +29,7 @@ public final class Plug implements TaskPlug {
   private static final int LISTS = 16;
 
   private @Nullable PlugList @Nullable [] lists; // made at first use: most plugs are inside another
-  private @Nullable PlugList recent; // the list used last
+  private @Nullable PlugList recent; // the list used last in this batch
   private int open; // a bit for each list in use
   private int count; // requests in all lists
   private boolean timed;
@@ -81,6 +81,12 @@ public final class Plug implements TaskPlug {
     callback = onSleep;
   }
 
+  /** The list of a hardware queue if it has requests of this batch and tags left, or null. */
+  @Nullable PlugList listWithTags(HwCtx hctx) {
+    PlugList last = recent;
+    return last != null && last.holds(hctx) && last.hasTags() ? last : null;
+  }
+
   /** The list of a hardware queue. */
   PlugList list(HwCtx hctx) {
     PlugList last = recent;
@@ -118,6 +124,11 @@ public final class Plug implements TaskPlug {
     }
   }
 
+  /** As {@link #now}, for a batch that has begun. */
+  long batchTime() {
+    return now;
+  }
+
   /** The time when this batch began, by the queue's clock. */
   long now(RequestQueue queue) {
     if (!timed) {
@@ -135,6 +146,7 @@ public final class Plug implements TaskPlug {
     open = 0;
     count = 0;
     timed = false;
+    recent = null; // a driver may come back to a list that is yet to be flushed
     while (left != 0 && all != null) {
       PlugList list = all[Integer.numberOfTrailingZeros(left)];
       left &= left - 1;

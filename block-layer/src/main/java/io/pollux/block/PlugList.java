@@ -21,18 +21,22 @@ final class PlugList {
   private int bytes; // of the last request, with biotail
   private int segments; // of the last request, with biotail
   private long nextSector = NONE; // after the last request
-  private int held; // requests from first to last
-  private int used; // tags used by requests of this batch
-  private int expected; // tags used by the batch before
+  private int earlier; // requests of this batch without a tag in taken
+  private int expected; // requests of the batch before
 
   // Tags taken and not used yet; see HwCtx.takeAhead.
   int word;
   long tags;
+  private long taken; // with the used ones
 
   PlugList() {}
 
   boolean holds(HwCtx wanted) {
     return hctx == wanted;
+  }
+
+  boolean hasTags() {
+    return tags != 0;
   }
 
   boolean isFree() {
@@ -94,14 +98,33 @@ final class PlugList {
     return request.hctx().cookie(request);
   }
 
+  /** The number of requests of this batch, counted by their tags and not one by one. */
+  private int held() {
+    return earlier + Long.bitCount(taken ^ tags);
+  }
+
+  /** Counts a request whose tag is not from {@link #tryGet}. */
+  void countOne() {
+    earlier++;
+  }
+
   /** Takes a request, or returns null if all are in use. */
   @Nullable Request tryGet(HwCtx from) {
-    if (tags == 0 && !from.takeAhead(this, Math.min(MAX_AHEAD, Math.max(1, expected - used)))) {
-      return null;
+    if (tags == 0) {
+      earlier = held();
+      taken = 0;
+      if (!from.takeAhead(this, Math.min(MAX_AHEAD, Math.max(1, expected - earlier)))) {
+        return null;
+      }
+      taken = tags;
     }
+    return get(from);
+  }
+
+  /** Takes a request with one of the tags taken in advance. */
+  Request get(HwCtx from) {
     long bit = Long.lowestOneBit(tags);
     tags ^= bit;
-    used++;
     return from.request((word << 6) + Long.numberOfTrailingZeros(bit));
   }
 
@@ -115,7 +138,6 @@ final class PlugList {
       tail.next = request;
     }
     last = request;
-    held++;
   }
 
   /** Passes the requests to the driver and puts the unused tags. Returns the number of requests. */
@@ -123,10 +145,10 @@ final class PlugList {
     HwCtx from = hctx;
     assert from != null : "flushed while empty";
     hctx = null; // a driver may call into this list again
-    int requests = held;
-    expected = used;
-    used = 0;
-    held = 0;
+    int requests = held();
+    expected = requests;
+    earlier = 0;
+    taken = 0;
     nextSector = NONE;
     if (tags != 0) {
       from.putTags(word, tags);

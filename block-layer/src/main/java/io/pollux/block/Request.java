@@ -65,8 +65,8 @@ public final class Request {
     assert bio == null : "a tag given out twice";
     bio = starting;
     startNanos = now;
-    sequence = starting.sequence;
-    if (sequence != 0) {
+    if (starting.sequence != 0) { // otherwise it is 0 here too, as at the end of each request
+      sequence = starting.sequence;
       showStep();
     }
   }
@@ -119,8 +119,9 @@ public final class Request {
   /** {@return the bytes of all bios; 0 for a flush} */
   @LinuxSource(file = "include/linux/blkdev.h", name = "blk_rq_bytes")
   public int bytes() {
-    int sum = 0;
-    for (Bio each = bio(); each != null; each = each.next) {
+    Bio first = bio();
+    int sum = first.size();
+    for (Bio each = first.next; each != null; each = each.next) { // rarely any
       sum += each.size();
     }
     return sum;

@@ -432,7 +432,9 @@ public final class RequestQueue {
 
   /**
    * Puts a bio that fits into a request: the last one of its list if it can be merged, otherwise a
-   * new one. A new request goes to the task's plug, or to the driver.
+   * new one. A new request goes to the task's plug, or to the driver. All but the first request of
+   * a batch are made here without a call, so that the compiler keeps the caller's values in
+   * registers.
    *
    * @return the cookie, or BLK_QC_T_NONE if the bio failed because no request was free
    */
@@ -442,19 +444,40 @@ public final class RequestQueue {
   private int queueOne(Task current, Bio bio) {
     HwCtx hctx = map(bio);
     if (!(current.plug() instanceof Plug plug)) {
-      Request request = hctx.tryGet();
-      if (request == null) {
-        request = getOrEnd(current, hctx, bio);
-        if (request == null) {
-          return BlkTypes.BLK_QC_T_NONE;
-        }
-      }
-      request.start(bio, now());
-      // before queueRqs, which may complete and reuse the request
-      int cookie = hctx.cookie(request);
-      queueRqs(hctx, request);
-      return cookie;
+      return queueNow(current, hctx, bio);
     }
+    PlugList list = plug.listWithTags(hctx);
+    if (list == null) {
+      return queueFirst(current, plug, hctx, bio);
+    }
+    if (shouldMerge && list.attemptBackMerge(bio, limits)) {
+      return list.lastCookie();
+    }
+    Request request = list.get(hctx);
+    request.start(bio, plug.batchTime());
+    int cookie = hctx.cookie(request);
+    plug.add(list, request, bio);
+    return cookie;
+  }
+
+  /** As queueOne, for a task without a plug. */
+  private int queueNow(Task current, HwCtx hctx, Bio bio) {
+    Request request = hctx.tryGet();
+    if (request == null) {
+      request = getOrEnd(current, hctx, bio);
+      if (request == null) {
+        return BlkTypes.BLK_QC_T_NONE;
+      }
+    }
+    request.start(bio, now());
+    // before queueRqs, which may complete and reuse the request
+    int cookie = hctx.cookie(request);
+    queueRqs(hctx, request);
+    return cookie;
+  }
+
+  /** As queueOne, for a list that is not open or has no tags left. */
+  private int queueFirst(Task current, Plug plug, HwCtx hctx, Bio bio) {
     PlugList list = plug.list(hctx);
     if (shouldMerge && list.attemptBackMerge(bio, limits)) {
       return list.lastCookie();
@@ -466,6 +489,7 @@ public final class RequestQueue {
         return BlkTypes.BLK_QC_T_NONE;
       }
       list = plug.list(hctx); // the plug was flushed before the wait
+      list.countOne();
     }
     request.start(bio, plug.now(this));
     int cookie = hctx.cookie(request);

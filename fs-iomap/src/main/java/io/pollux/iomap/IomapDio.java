@@ -60,7 +60,8 @@ public final class IomapDio extends IomapDioCompletion {
       kind = Differs.Kind.OURS,
       why = "The first bio is part of the request. The posting allocates each bio.",
       test = "IomapDioBiosTest#theFirstBioIsPartOfTheRequest")
-  private final Bio firstBio = Bio.embedded(); // most requests need no other bio
+  private final Bio firstBio =
+      Bio.embedded(IomapDioCompletion::bioEndIo, this); // often the only one
 
   // The submitter's own state (C: submit).
   private int cookie;
@@ -280,21 +281,15 @@ public final class IomapDio extends IomapDioCompletion {
     }
     boolean keepRef = mustEnd || zeroes;
     long sector = (iomap.addr() + pos - iomap.offset()) >> BlkTypes.SECTOR_SHIFT;
+    int ioprio = iocb().kiIoprio;
     long whole = iter.count();
     long copied = 0;
     do {
       iter.truncate(length - copied);
       Bio bio =
           size == 0
-              ? firstBio.init(target, sector, op, IomapDioCompletion::bioEndIo, this)
-              : Bio.alloc(
-                  current,
-                  target,
-                  sector + (copied >> BlkTypes.SECTOR_SHIFT),
-                  op,
-                  IomapDioCompletion::bioEndIo,
-                  this);
-      bio.setIoprio(iocb().kiIoprio);
+              ? firstBio.restart(target, sector, op, ioprio)
+              : anotherBio(current, target, sector + (copied >> BlkTypes.SECTOR_SHIFT), op, ioprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
       }
@@ -321,6 +316,12 @@ public final class IomapDio extends IomapDioCompletion {
       zeroTail(current, pos + copied);
     }
     return copied;
+  }
+
+  private Bio anotherBio(Task current, BlockDevice target, long sector, int op, int ioprio) {
+    Bio bio = Bio.alloc(current, target, sector, op, IomapDioCompletion::bioEndIo, this);
+    bio.setIoprio(ioprio);
+    return bio;
   }
 
   /** Returns the operation and flags of a write's bios to this extent, and records its kind. */
@@ -394,6 +395,7 @@ public final class IomapDio extends IomapDioCompletion {
   private void submitBio(Task current, Bio bio) {
     getRef();
     BlockDevice target = ready(bio);
+    bdev = target;
     int sent = target.submitBio(current, bio);
     if (sent != BlkTypes.BLK_QC_T_NONE) {
       cookie = sent; // a bio that has completed needs no polling
@@ -416,6 +418,9 @@ public final class IomapDio extends IomapDioCompletion {
     boolean sync = isSync();
     int before = cookie;
     BlockDevice target = ready(bio);
+    if (sync || isWrite()) { // the others need it no more
+      bdev = target;
+    }
     int sent = target.submitBio(current, bio);
     if (sent == BlkTypes.BLK_QC_T_NONE) {
       sent = before;
@@ -432,9 +437,7 @@ public final class IomapDio extends IomapDioCompletion {
     if (request.has(Kiocb.IOCB_HIPRI)) {
       bio.setPolled(request);
     }
-    BlockDevice target = bio.bdev();
-    bdev = target;
-    return target;
+    return bio.bdev();
   }
 
   /**

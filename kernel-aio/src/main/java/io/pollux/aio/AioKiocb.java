@@ -79,7 +79,10 @@ final class AioKiocb extends Kiocb {
 
   private AioKiocb() {}
 
-  /** Sets the fields that must be valid before submission. The submitter sets the others. */
+  /**
+   * Sets the fields that must be valid before submission. The submitter sets the others. The file
+   * and the handler are null, as {@link #free} leaves them.
+   */
   @Patch({8, 19})
   @LinuxSource(file = "fs/aio.c", name = "aio_iocb_init")
   void init(Kioctx owner, long data, long obj) {
@@ -87,8 +90,6 @@ final class AioKiocb extends Kiocb {
     userData = data;
     userObj = obj;
     eventfd = null;
-    kiFilp = null;
-    kiComplete = null;
     pollState = ISSUED;
     if (Debug.ON) {
       owner.dump().began(this);

@@ -190,7 +190,9 @@ final class AioSubmitState implements SleepHook {
       reqTail.next = req;
     }
     reqTail = req;
-    anyDone |= req.pollCompleted();
+    if (req.pollCompleted()) {
+      anyDone = true;
+    }
     if (++reqCount == AioAbi.AIO_IOPOLL_BATCH) {
       flushReqs();
     }

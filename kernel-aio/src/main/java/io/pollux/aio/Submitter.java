@@ -148,7 +148,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EINVAL;
     }
     Kioctx ctx = ctx();
-    boolean slot = ctx.ordinary();
+    boolean slot = !polled && ctx.ordinary();
     if (slot
         ? !ctx.getReqsAvailable()
         : polled ? ctx.requests() >= ctx.mostRequests() : !accepted && ctx.isFull()) {

@@ -53,7 +53,7 @@ final class BlkdevDio extends Slab.Item {
   }
 
   private final Plug plug = new Plug();
-  private final Bio firstBio = Bio.embedded(); // most requests need no other bio
+  private final Bio firstBio = Bio.embedded(BlkdevDio::bioEndIo, this); // often the only one
   private final WaitQueue waiter = new WaitQueue();
   private @Nullable Kiocb iocb;
   private long size;
@@ -130,9 +130,8 @@ final class BlkdevDio extends Slab.Item {
       long sector = pos >> BlkTypes.SECTOR_SHIFT;
       Bio bio =
           size == 0
-              ? firstBio.init(bdev, sector, opf, BlkdevDio::bioEndIo, this)
-              : Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
-      bio.setIoprio(request.kiIoprio);
+              ? firstBio.restart(bdev, sector, opf, request.kiIoprio)
+              : anotherBio(current, bdev, sector, opf, request.kiIoprio);
       if (iter.isBvec()) {
         bio.setHoldPages();
       }
@@ -184,6 +183,12 @@ final class BlkdevDio extends Slab.Item {
       }
     }
     return finish();
+  }
+
+  private Bio anotherBio(Task current, BlockDevice bdev, long sector, int opf, int ioprio) {
+    Bio bio = Bio.alloc(current, bdev, sector, opf, BlkdevDio::bioEndIo, this);
+    bio.setIoprio(ioprio);
+    return bio;
   }
 
   @Patch(21)

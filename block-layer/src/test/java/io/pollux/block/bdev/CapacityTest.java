@@ -112,7 +112,7 @@ final class CapacityTest {
     assertThat(rw(buffered, false, FAR)).isEqualTo(8192);
     assertThat(rw(buffered, false, 50 * 8192)).isEqualTo(8192);
     bdev.setCapacity(SMALLER);
-    assertThat(buffered.op().fsync(current, buffered, false)).isZero();
+    assertThat(buffered.fsync(current, false)).isZero();
     assertThat(disk.contents().asSlice(FAR, 8192).toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
     assertThat(disk.contents().asSlice(50 * 8192, 8192).toArray(ValueLayout.JAVA_BYTE))
         .startsWith(1)
@@ -132,7 +132,7 @@ final class CapacityTest {
     assertThat(rw(direct, false, 0)).isEqualTo(-Errno.EIO);
     assertThat(rw(buffered, true, 0)).isEqualTo(-Errno.EIO);
     assertThat(rw(buffered, false, 0)).isEqualTo(8192);
-    assertThat(buffered.op().fsync(current, buffered, false)).isEqualTo(-Errno.EIO);
+    assertThat(buffered.fsync(current, false)).isEqualTo(-Errno.EIO);
     assertSize(OLD);
   }
 }

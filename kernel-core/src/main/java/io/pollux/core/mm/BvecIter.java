@@ -42,7 +42,9 @@ public final class BvecIter extends IovIter {
    */
   public void init(boolean intoMemory, long address, long bytes, @Nullable DmaMapping from) {
     this.address = address;
-    mapping = from;
+    if (mapping != from) { // a store of a reference also marks a card
+      mapping = from;
+    }
     restart(intoMemory, bytes);
   }
 
@@ -68,7 +70,8 @@ public final class BvecIter extends IovIter {
 
   @Override
   public long alignment() {
-    return count() == 0 ? 0 : address | count();
+    long left = count();
+    return left > 0 ? address | left : 0;
   }
 
   @Override

@@ -77,7 +77,7 @@ public abstract class IovIter {
    */
   @LinuxSource(file = "lib/iov_iter.c", name = "iov_iter_advance")
   public final void advance(long bytes) {
-    assert bytes >= 0 && bytes <= count : bytes;
+    assert Long.compareUnsigned(bytes, count) <= 0 : bytes; // nor negative
     count -= bytes;
     skip(bytes);
   }

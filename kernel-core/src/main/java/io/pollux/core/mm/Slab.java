@@ -89,6 +89,11 @@ public final class Slab<T extends Slab.Item> {
 
     /** Creates an item. */
     protected Item() {}
+
+    /** {@return whether the object is from a slab; others are part of their owner} */
+    protected final boolean isFromSlab() {
+      return home != null;
+    }
   }
 
   /** The free objects of one kind that belong to one task. */
