@@ -141,15 +141,7 @@ final class DriverMistakesTest {
   void anotherDisksRequestIsCompleted() throws InterruptedException {
     other.holdAgain();
     rig.submit("good", READ, 0, 8);
-    List<Request> seen = new ArrayList<>();
-    BlockDevice bdev =
-        device(
-            new Wrong(
-                1,
-                request -> {
-                  seen.add(request);
-                  good.queue().hctx(0).completeAll(request);
-                }));
+    BlockDevice bdev = device(new Wrong(1, request -> good.queue().hctx(0).completeAll(request)));
     submit(0);
     awaitEnded(1);
     assertThat(rig.ended()).containsExactly("0 -5");
