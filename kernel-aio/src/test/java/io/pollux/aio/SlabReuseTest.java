@@ -50,12 +50,13 @@ class SlabReuseTest {
   }
 
   @Test
-  void theNextReaderIsTheLast() {
+  void ioGeteventsReturnsItsReader() {
     try (UserAio program = new UserAio(file)) {
       assertThat(program.setup(4, 0)).isZero();
       Kioctx ctx = context(program);
       EventReader first = EventReader.start(program.task, ctx, 0, 1, program.events);
       first.end();
+      assertThat(program.getevents(0, 1, 0)).isZero();
       EventReader second = EventReader.start(program.task, ctx, 0, 1, program.events);
       second.end();
       ctx.put();
