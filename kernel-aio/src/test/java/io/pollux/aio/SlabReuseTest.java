@@ -9,6 +9,7 @@ import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -132,6 +133,18 @@ class SlabReuseTest {
       Iocb.aioLioOpcode(iocb, (short) opcode);
       assertThat(program.enter(1, 1, RingProgram.ENTER)).isEqualTo(1);
       assertThat(program.destroy()).as("waits for the worker").isZero();
+      assertThat(SqWork.SLAB.alloc(program.task)).isSameAs(first);
+    }
+  }
+
+  @Test
+  void theNextEntryHasTheWorkOfOneThatWasRefused() {
+    try (RingProgram program = new RingProgram(file, 4)) {
+      assertThat(program.setup(RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQWQ)).isZero();
+      SqWork first = SqWork.SLAB.alloc(program.task);
+      Slab.free(first);
+      Iocb.aioFildes(program.prepareRead(0, 1, false), 1000);
+      assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(-Errno.EBADF);
       assertThat(SqWork.SLAB.alloc(program.task)).isSameAs(first);
     }
   }
