@@ -57,7 +57,6 @@ class DiskThreadTest {
   void aThreadWithoutWorkSleepsUntilItIsWoken() {
     try (DiskThread disk = new DiskThread("disk-idle", this::expire, failures::add)) {
       Thread thread = thread("disk-idle");
-      assertThat(thread.isDaemon()).isTrue();
       for (int round = 1; round <= 3; round++) {
         awaitSleep(thread);
         work.set(2);
@@ -115,5 +114,21 @@ class DiskThreadTest {
     other.close();
     assertThat(Thread.interrupted()).isFalse();
     assertThat(other.isAlive()).isFalse();
+  }
+
+  @Test
+  void aThreadDoesNotKeepTheProgramAlive() throws InterruptedException {
+    Thread creator =
+        Thread.ofPlatform()
+            .daemon(false) // a thread inherits this
+            .start(
+                () -> {
+                  try (DiskThread disk = new DiskThread("disk-bg", this::expire, failures::add)) {
+                    left.set(thread("disk-bg").isDaemon() ? 1 : 0);
+                    assertThat(disk.isAlive()).isTrue();
+                  }
+                });
+    creator.join();
+    assertThat(left).hasValue(1);
   }
 }

@@ -100,6 +100,13 @@ class FaultPlanLimitsTest {
     assertThat(FaultPlan.isShort(fate)).isFalse();
   }
 
+  @Test
+  void aBuilderRefusesAnErrnoThatNoDiskHas() {
+    assertThatThrownBy(() -> FaultPlan.builder().error(Errno.EPERM))
+        .hasMessage("fault plan, error: no disk answers EPERM");
+    assertThat(FaultPlan.builder().error(Errno.EBUSY).build()).hasToString("seed=0,error=EBUSY");
+  }
+
   @ParameterizedTest
   @CsvSource({"read,true,false", "write,false,true", "both,true,true"})
   void theOperationsThatFailAreReadsOrAllOthers(String errors, boolean reads, boolean others) {
