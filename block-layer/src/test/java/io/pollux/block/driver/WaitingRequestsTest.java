@@ -183,6 +183,30 @@ class WaitingRequestsTest {
     assertThat(held.isEmpty()).isTrue();
   }
 
+  @Test
+  void requestsWhoseTimeIsOverAreNoPartOfTheNextGroup() {
+    HeldRequests held = held("seed=1,reorder=3");
+    held.add(requests.get(0), 0, 10, true);
+    held.add(requests.get(1), 0, 10, true);
+    assertThat(indices(held.takeDue(10))).containsExactlyInAnyOrder(0, 1);
+    held.add(requests.get(2), 20, 10, true);
+    assertThat(indices(held.takeDue(20))).isEmpty();
+    held.add(requests.get(3), 20, 10, true);
+    held.add(requests.get(4), 20, 10, true);
+    assertThat(indices(held.takeDue(20))).containsExactlyInAnyOrder(2, 3, 4);
+  }
+
+  @Test
+  void aGroupMayHaveAllTags() {
+    HeldRequests held = held("seed=1,reorder=8");
+    for (int i = 0; i < DEPTH; i++) {
+      assertThat(indices(held.takeDue(0))).isEmpty();
+      held.add(requests.get(i), 0, 10, true);
+    }
+    assertThat(indices(held.takeDue(0))).containsExactlyInAnyOrder(0, 1, 2, 3, 4, 5, 6, 7);
+    assertThat(held.isEmpty()).isTrue();
+  }
+
   /** The requests of each group are in the order of their draws, and the log has the overtaken. */
   @Test
   void aGroupIsInThePlansOrder() {
