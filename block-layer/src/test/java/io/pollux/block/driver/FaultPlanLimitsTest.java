@@ -101,6 +101,12 @@ class FaultPlanLimitsTest {
   }
 
   @Test
+  void aWordWithoutAKeyIsRefused() {
+    assertThatThrownBy(() -> FaultPlan.parse("seed=1,=7"))
+        .hasMessage("fault plan, : there is no such key");
+  }
+
+  @Test
   void aBuilderRefusesAnErrnoThatNoDiskHas() {
     assertThatThrownBy(() -> FaultPlan.builder().error(Errno.EPERM))
         .hasMessage("fault plan, error: no disk answers EPERM");
