@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /** One queued IOCB_CMD_FSYNC or FDSYNC. The request owns the file's reference. */
 @LinuxSource(file = "fs/aio.c", name = "fsync_iocb")
 final class AioFsync extends Slab.Item implements WorkQueue.Work {
-  private static final Slab<AioFsync> SLAB = new Slab<>(AioFsync::new);
+  static final Slab<AioFsync> SLAB = new Slab<>(AioFsync::new);
 
   private @Nullable AioKiocb req;
   private @Nullable File file;

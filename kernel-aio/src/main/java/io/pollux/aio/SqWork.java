@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
     test = "EagainTest#aReadThatIsShortOnlyBecauseItMustNotBlockIsRepeatedByAWorker")
 @LinuxSource(file = "fs/aio.c", name = "aio_sq_wq_submit_work")
 final class SqWork extends Slab.Item implements WorkQueue.Work {
-  private static final Slab<SqWork> SLAB = new Slab<>(SqWork::new);
+  static final Slab<SqWork> SLAB = new Slab<>(SqWork::new);
 
   private final IocbCopy iocb = new IocbCopy();
   private @Nullable Kioctx ctx;

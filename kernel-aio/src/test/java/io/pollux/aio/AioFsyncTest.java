@@ -4,11 +4,17 @@ package io.pollux.aio;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.FakePlug;
+import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -60,5 +66,33 @@ class AioFsyncTest {
     answer = -Errno.EIO;
 
     assertThat(result(AioAbi.IOCB_CMD_FDSYNC)).isEqualTo(-Errno.EIO);
+  }
+
+  /** Its thread serves other fsyncs, which would find the plug of this one. */
+  @Test
+  void anFsyncThatThrowsLeavesNoPlug() {
+    assertThat(program.setup(4, 0)).isZero();
+    List<Task> workers = new CopyOnWriteArrayList<>();
+    AtomicInteger flushes = new AtomicInteger();
+    FakeFile throwing =
+        FakeFile.immediate(0)
+            .onFsync(
+                (current, file, datasync) -> {
+                  FakePlug plug = new FakePlug();
+                  plug.start(current);
+                  plug.setCallback(flushes::getAndIncrement);
+                  workers.add(current);
+                  throw new IllegalStateException("broken");
+                });
+    Oops.setSink((sentence, thrown) -> {});
+    try {
+      program.prepare(0, AioAbi.IOCB_CMD_FSYNC, program.open(throwing), 0, 0, 0);
+      assertThat(program.submit(0, 1)).isEqualTo(1);
+      assertThat(program.results(1, UserAio.PATIENCE)).containsExactly((long) -Errno.EIO);
+    } finally {
+      Oops.setSink(null);
+    }
+    assertThat(workers).singleElement().extracting(Task::plug).isNull();
+    assertThat(flushes).as("what it had held back is submitted").hasValue(1);
   }
 }

@@ -3,15 +3,20 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.aio.fixture.UserAio;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.OtherTask;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Timespec;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -199,5 +204,27 @@ class IoGeteventsTest {
     disk.release(1, 0);
     poller.join();
     assertThat(result).hasValue(1);
+  }
+
+  @Test
+  void anEventThatComesDuringTheWaitIsStoredBehindTheFirst() throws Exception {
+    setup(4, 0);
+    program.read(0, 0);
+    program.read(1, 4096);
+    assertThat(program.submit(0, 2)).isEqualTo(2);
+    disk.release(1, 0);
+    Kioctx ctx = KioctxTable.lookup(program.process.mm(), program.ctx());
+    assertThat(ctx).isNotNull();
+    CompletableFuture<Long> waiter =
+        OtherTask.call(
+            program.process,
+            other -> program.aio.ioGetevents(other, program.ctx(), 2, 2, program.events, 0));
+    while (!ctx.waitQueue().active() && !waiter.isDone()) { // the timeout bounds the loop
+      Thread.onSpinWait();
+    }
+    ctx.put();
+    disk.release(1, 0);
+    assertThat(waiter.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(2);
+    assertThat(program.events(2)).extracting(AioEvent::data).containsExactly(1000L, 1001L);
   }
 }

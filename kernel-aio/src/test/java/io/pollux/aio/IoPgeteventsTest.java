@@ -7,6 +7,7 @@ import io.pollux.aio.fixture.RingProgram;
 import io.pollux.aio.fixture.UserAio;
 import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.fixture.OtherTask;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioSigset;
 import io.pollux.uapi.Errno;
@@ -116,11 +117,11 @@ class IoPgeteventsTest {
               inside.complete(task);
               return call(task, 1, 0, sigset);
             });
-    Task task = inside.get(20, TimeUnit.SECONDS);
+    Task task = inside.get(Patience.SECONDS, TimeUnit.SECONDS);
     Thread.sleep(50);
     assertThat(result).as("the signal is blocked").isNotDone();
     task.sendSignal(SIGUSR1 + 1);
-    assertThat(result.get(20, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
+    assertThat(result.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
   }
 
   @Test

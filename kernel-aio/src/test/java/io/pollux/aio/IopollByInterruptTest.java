@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -76,11 +77,13 @@ class IopollByInterruptTest {
           return FakeFile.PROCEED;
         });
     CompletableFuture<Long> waited = waitInTheBackground(program.process.newTask(), 8);
-    long slept = last.get(30, TimeUnit.SECONDS) - first.get(30, TimeUnit.SECONDS);
+    long slept =
+        last.get(Patience.SECONDS, TimeUnit.SECONDS)
+            - first.get(Patience.SECONDS, TimeUnit.SECONDS);
     assertThat(slept).as("sleeps in so many passes").isGreaterThanOrEqualTo(PASSES);
     assertThat(waited).isNotDone();
     disk.release(8, 0);
-    assertThat(waited.get(30, TimeUnit.SECONDS)).isZero();
+    assertThat(waited.get(Patience.SECONDS, TimeUnit.SECONDS)).isZero();
     assertThat(program.reap()).hasSize(8);
   }
 
@@ -97,9 +100,9 @@ class IopollByInterruptTest {
           return FakeFile.PROCEED;
         });
     CompletableFuture<Long> waited = waitInTheBackground(waiter, 1);
-    polled.get(30, TimeUnit.SECONDS);
+    polled.get(Patience.SECONDS, TimeUnit.SECONDS);
     waiter.sendSignal(2);
-    assertThat(waited.get(30, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
+    assertThat(waited.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
   }
 
   @Test

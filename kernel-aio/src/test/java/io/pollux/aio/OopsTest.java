@@ -7,6 +7,8 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.OtherTask;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
@@ -14,6 +16,7 @@ import io.pollux.uapi.Iocb;
 import io.pollux.uapi.Patch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -141,6 +144,38 @@ class OopsTest {
     assertThat(program.enter(0, 9, GETEVENTS)).as("what was taken comes out").isZero();
     assertThat(program.reap()).containsExactly(new AioEvent(7, 0, 4096, 0));
     assertThat(program.enter(0, 9, GETEVENTS)).as("and no more is waited for").isZero();
+    assertThat(program.destroy()).isZero();
+  }
+
+  @Test
+  void aSubmissionThreadThatFailsWakesTheCallThatWaits() throws Exception {
+    FakeFile held = FakeFile.held(1 << 20);
+    held.onRequest(
+        (current, iocb, to) -> {
+          if (held.heldCount() == 1) {
+            current.setPlug(() -> {}); // as above
+          }
+          return FakeFile.PROCEED;
+        });
+    int fd = program.open(held);
+    assertThat(program.setup(RingProgram.RINGS | SQPOLL)).isZero();
+    Kioctx ctx = KioctxTable.lookup(program.process.mm(), program.ctx());
+    assertThat(ctx).isNotNull();
+    program.prepareRead(fd, 0, 1, false);
+    while (held.heldCount() == 0) { // the timeout bounds the loop
+      Thread.onSpinWait();
+    }
+    CompletableFuture<Long> waiter =
+        OtherTask.call(
+            program.process,
+            other -> program.aio.ioRingEnter(other, program.ctx(), 0, 1, GETEVENTS));
+    while (!ctx.waitQueue().active() && !waiter.isDone()) {
+      Thread.onSpinWait();
+    }
+    ctx.put();
+    program.prepareRead(fd, 4096, 2, false);
+    assertThat(waiter.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(-Errno.EIO);
+    held.holdNoMore();
     assertThat(program.destroy()).isZero();
   }
 

@@ -7,6 +7,7 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.AioProgram;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.AioIocbRing;
@@ -80,7 +81,7 @@ class RingDifferencesTest {
     CompletableFuture<Long> result =
         inTheBackground(
             () -> program.aio.ioRingEnter(waiter, program.ctx(), 0, 1, GETEVENTS), waiter);
-    assertThat(result.get(20, TimeUnit.SECONDS)).isZero();
+    assertThat(result.get(Patience.SECONDS, TimeUnit.SECONDS)).isZero();
   }
 
   @Test
@@ -160,7 +161,7 @@ class RingDifferencesTest {
     CompletableFuture<Long> result =
         inTheBackground(() -> program.aio.ioDestroy(destroyer, id), destroyer);
     try {
-      assertThat(result.get(20, TimeUnit.SECONDS)).isZero();
+      assertThat(result.get(Patience.SECONDS, TimeUnit.SECONDS)).isZero();
     } catch (TimeoutException e) {
       ctx.put(); // the reference that was left, so that the test ends
       throw new AssertionError("io_destroy waits for a reference", e);

@@ -7,6 +7,7 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Pipe;
 import io.pollux.uapi.AioAbi;
@@ -182,7 +183,8 @@ class RingLimitTest {
     int unchanged = 0;
     int before = 0;
     int waiting = 0;
-    while (unchanged < 200) {
+    // a starved thread takes none for longer
+    while (unchanged < (taken < MOST ? Patience.SECONDS * 1000 : 200)) {
       while (waiting < NR - 1) {
         program.prepareRead(bad ? BAD_FD : program.fd, DISK, 1, polled);
         waiting++;

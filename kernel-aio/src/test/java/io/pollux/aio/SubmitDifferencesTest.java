@@ -7,6 +7,7 @@ import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.aio.fixture.UserAio;
 import io.pollux.core.fixture.FakeFile;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
@@ -170,7 +171,7 @@ class SubmitDifferencesTest {
     setup(4, IOPOLL);
     read(0, program.fd, true);
     assertThat(program.submit(0, 1)).isEqualTo(1);
-    assertThat(getevents(1, 1_000_000).get(20, TimeUnit.SECONDS)).isZero();
+    assertThat(getevents(1, 1_000_000).get(Patience.SECONDS, TimeUnit.SECONDS)).isZero();
   }
 
   @Patch(15)
@@ -186,7 +187,7 @@ class SubmitDifferencesTest {
     Thread.sleep(100);
     assertThat(result).isNotDone();
     disk.release(1, 0);
-    assertThat(result.get(20, TimeUnit.SECONDS)).isEqualTo(2);
+    assertThat(result.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(2);
   }
 
   @Patch(15)

@@ -9,6 +9,7 @@ import io.pollux.aio.fixture.RingProgram;
 import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.fixture.FakeInode;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
@@ -124,7 +125,7 @@ class ThrowAndCompleteTest {
     assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
     assertThat(program.reap()).isEmpty();
     thrown.countDown();
-    assertThat(completion.get()).isNotNull().succeedsWithin(java.time.Duration.ofSeconds(30));
+    assertThat(completion.get()).isNotNull().succeedsWithin(Patience.LIMIT);
     assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 4096, 0));
     assertThat(program.destroy()).isZero();
     assertThat(said).isEmpty();
