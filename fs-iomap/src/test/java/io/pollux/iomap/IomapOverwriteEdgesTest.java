@@ -216,6 +216,6 @@ class IomapOverwriteEdgesTest {
     }
 
     @Override
-    protected void getattr(long stat) {}
+    protected void getattr(Task current, long stat) {}
   }
 }

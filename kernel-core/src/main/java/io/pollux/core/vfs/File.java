@@ -34,7 +34,7 @@ public final class File {
   private volatile int fd = -1; // the descriptor installed last, for dumps; -1 for none
 
   /**
-   * Opens an inode. The caller owns the first reference.
+   * Opens an inode, and takes a reference of it. The caller owns the first reference of the file.
    *
    * @param table counts the kernel's open files
    * @param inode the inode
@@ -50,6 +50,7 @@ public final class File {
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     InodeMapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
+    inode.ihold();
     table.opened(this);
     inode.fop().opened(this);
   }
@@ -299,6 +300,11 @@ public final class File {
       }
     } catch (Throwable e) {
       Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
+    }
+    try {
+      inode.iput(current);
+    } catch (Throwable e) {
+      Oops.report("the end of an inode", e, "its space may be lost");
     }
     table.closed(this);
   }
