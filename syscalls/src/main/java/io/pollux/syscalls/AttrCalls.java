@@ -159,7 +159,7 @@ final class AttrCalls {
       return 0; // nothing else is checked
     }
     if (!nsecValid(atimeNsec) || !nsecValid(mtimeNsec)) {
-      return -Errno.EINVAL;
+      return utimes(current, dirfd, pathname, null, flags);
     }
     if (atimeNsec == Fcntl.UTIME_NOW && mtimeNsec == Fcntl.UTIME_NOW) {
       return utimes(current, dirfd, pathname, Iattr.touch(), flags);
@@ -186,26 +186,34 @@ final class AttrCalls {
         : EPOCH; // not used
   }
 
-  private long utimes(Task current, int dirfd, long pathname, Iattr attr, int flags)
+  /** Changes the times. Null stands for times that are EINVAL once the file is found. */
+  private long utimes(Task current, int dirfd, long pathname, @Nullable Iattr attr, int flags)
       throws ErrnoException {
-    if (pathname == 0 && dirfd != Fcntl.AT_FDCWD) {
-      return flags != 0 ? -Errno.EINVAL : futimes(current, dirfd, attr);
+    if (pathname != 0 || dirfd == Fcntl.AT_FDCWD) {
+      if ((flags & ~AT_FLAGS) != 0) {
+        return -Errno.EINVAL;
+      }
+      return utimes(current, UserPath.find(current, namei, dirfd, pathname, flags).inode(), attr);
     }
-    if ((flags & ~AT_FLAGS) != 0) {
+    if (flags != 0) {
       return -Errno.EINVAL;
     }
-    Attr.change(current, UserPath.find(current, namei, dirfd, pathname, flags).inode(), attr);
-    return 0;
-  }
-
-  private static long futimes(Task current, int fd, Iattr attr) throws ErrnoException {
-    File file = FileCalls.fget(current, fd);
+    File file = FileCalls.fget(current, dirfd);
     try {
-      Attr.change(current, file.inode(), attr);
-      return 0;
+      return utimes(current, file.inode(), attr);
     } finally {
       file.fput(current);
     }
+  }
+
+  @LinuxSource(file = "fs/utimes.c", name = "utimes_common")
+  private static long utimes(Task current, Inode inode, @Nullable Iattr attr)
+      throws ErrnoException {
+    if (attr == null) {
+      return -Errno.EINVAL;
+    }
+    Attr.change(current, inode, attr);
+    return 0;
   }
 
   /** Implements futimesat(2), and utimes(2) with AT_FDCWD: two struct timeval, in microseconds. */

@@ -79,9 +79,8 @@ final class PathCalls {
     if ((flags & ~(Fcntl.AT_SYMLINK_FOLLOW | Fcntl.AT_EMPTY_PATH)) != 0) {
       return -Errno.EINVAL;
     }
-    boolean empty = (flags & Fcntl.AT_EMPTY_PATH) != 0;
-    if (empty && !current.cred().capable(Capability.CAP_DAC_READ_SEARCH)) {
-      return -Errno.ENOENT; // a program may not give names to files of others
+    if ((flags & Fcntl.AT_EMPTY_PATH) != 0 && !mayLinkEmpty(current, oldDirfd, oldname)) {
+      return -Errno.ENOENT;
     }
     boolean follow = (flags & Fcntl.AT_SYMLINK_FOLLOW) != 0;
     int how = (follow ? 0 : Fcntl.AT_SYMLINK_NOFOLLOW) | (flags & Fcntl.AT_EMPTY_PATH);
@@ -89,6 +88,27 @@ final class PathCalls {
     byte[] path = UserPath.bytes(current, newname);
     namei.link(current, old, UserPath.base(current, newDirfd, path), path);
     return 0;
+  }
+
+  /**
+   * Whether a task may give a name to an open file: with a capability, or if it opened the file
+   * itself, since Linux 6.10. A file from another process may be in a directory that is closed to
+   * the task.
+   */
+  @LinuxSource(file = "fs/namei.c", name = "LOOKUP_LINKAT_EMPTY")
+  private static boolean mayLinkEmpty(Task current, int dirfd, long pathname)
+      throws ErrnoException {
+    if (dirfd == Fcntl.AT_FDCWD
+        || current.cred().capable(Capability.CAP_DAC_READ_SEARCH)
+        || (pathname != 0 && UserPath.bytes(current, pathname).length > 0)) {
+      return true;
+    }
+    File file = FileCalls.fgetRaw(current, dirfd);
+    try {
+      return file.openedWith(current.cred());
+    } finally {
+      file.fput(current);
+    }
   }
 
   /** Implements symlinkat(2), and symlink(2) with AT_FDCWD. */

@@ -43,6 +43,9 @@ public final class StatMode {
   /** Execute permission of the group. */
   public static final int S_IXGRP = 0010;
 
+  /** Write permission of others. */
+  public static final int S_IWOTH = 0002;
+
   /** Execute permission of owner, group and others. */
   public static final int S_IXUGO = 0111;
 

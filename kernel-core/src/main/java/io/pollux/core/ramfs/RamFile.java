@@ -8,7 +8,6 @@ import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
-import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -143,8 +142,8 @@ final class RamFile extends RamInode {
 
   @LinuxSource(file = "fs/inode.c", name = "file_remove_privs")
   private void removePrivs(Task current) {
-    int dropped = Attr.setIds(mode());
-    if (dropped != 0 && !current.cred().capable(Capability.CAP_FSETID)) {
+    int dropped = Attr.removedPrivs(current, this);
+    if (dropped != 0) {
       setMode(mode() & ~dropped);
     }
   }

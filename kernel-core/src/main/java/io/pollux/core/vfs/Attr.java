@@ -12,7 +12,6 @@ import io.pollux.uapi.StatMode;
 /** Changes of attributes: what a task may change, and what changes with it. */
 @LinuxSource(file = "fs/attr.c")
 public final class Attr {
-  private static final int SGID_AND_GROUP_EXEC = StatMode.S_ISGID | StatMode.S_IXGRP;
   private static final int TIMES_SET =
       Iattr.ATTR_ATIME_SET | Iattr.ATTR_MTIME_SET | Iattr.ATTR_TIMES_SET;
 
@@ -113,26 +112,43 @@ public final class Attr {
    * Returns the set-ID bits that a change drops: a change of the owner always, a change of the size
    * unless the task has CAP_FSETID.
    */
-  @LinuxSource(
-      file = "fs/inode.c",
-      name = {"should_remove_suid", "dentry_needs_remove_privs"})
+  @LinuxSource(file = "fs/attr.c", name = "dentry_needs_remove_privs")
   private static int killed(Task current, Inode inode, Iattr attr) {
-    boolean kills =
-        attr.has(Iattr.ATTR_KILL_SUID)
-            || (attr.has(Iattr.ATTR_SIZE) && !current.cred().capable(Capability.CAP_FSETID));
-    return kills && !inode.isType(StatMode.S_IFDIR) ? setIds(inode.mode()) : 0;
+    if (attr.has(Iattr.ATTR_KILL_SUID) && !inode.isType(StatMode.S_IFDIR)) {
+      return setIds(current, inode);
+    }
+    return attr.has(Iattr.ATTR_SIZE) ? removedPrivs(current, inode) : 0;
   }
 
   /**
-   * Returns the set-ID bits of a mode that a change of the content drops. A set-group-ID bit
-   * without execute permission for the group has another meaning, and stays.
+   * Returns the set-ID bits of a regular file that a change of its content drops. From any context.
    *
-   * @param mode type and permissions
+   * @param current the calling task; with CAP_FSETID it drops none
+   * @param inode the file
    */
-  @LinuxSource(file = "fs/inode.c", name = "should_remove_suid")
-  public static int setIds(int mode) {
-    int group = (mode & SGID_AND_GROUP_EXEC) == SGID_AND_GROUP_EXEC ? StatMode.S_ISGID : 0;
-    return (mode & StatMode.S_ISUID) | group;
+  @LinuxSource(
+      file = "fs/inode.c",
+      name = {"file_remove_privs", "setattr_should_drop_suidgid"})
+  public static int removedPrivs(Task current, Inode inode) {
+    return (inode.mode() & (StatMode.S_ISUID | StatMode.S_ISGID)) == 0
+            || current.cred().capable(Capability.CAP_FSETID)
+            || !inode.isType(StatMode.S_IFREG)
+        ? 0
+        : setIds(current, inode);
+  }
+
+  /**
+   * Returns the set-ID bits that a change drops. Without execute permission for the group, the
+   * set-group-ID bit stays if the task is in the group; before Linux 6.2 it always stayed.
+   */
+  @LinuxSource(file = "fs/attr.c", name = "setattr_should_drop_sgid")
+  private static int setIds(Task current, Inode inode) {
+    int mode = inode.mode();
+    Cred cred = current.cred();
+    boolean keeps =
+        (mode & StatMode.S_IXGRP) == 0
+            && (cred.inGroup(inode.gid()) || cred.capable(Capability.CAP_FSETID));
+    return mode & (keeps ? StatMode.S_ISUID : StatMode.S_ISUID | StatMode.S_ISGID);
   }
 
   /**

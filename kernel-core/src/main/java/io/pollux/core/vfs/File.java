@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -30,6 +31,7 @@ public final class File {
   private volatile long pos;
   private volatile int wbErr; // sample of the mapping's errors; written under this file's monitor
   private volatile @Nullable Owner owner;
+  private @Nullable Cred cred; // set before the file is published
   private volatile int signal;
   private volatile int fd = -1; // the descriptor installed last, for dumps; -1 for none
 
@@ -102,6 +104,22 @@ public final class File {
   /** Whether the file was opened with O_PATH (FMODE_PATH). */
   public boolean isPath() {
     return (flags & Fcntl.O_PATH) != 0;
+  }
+
+  /** Records the credentials of the task that opens the file. */
+  void setCred(Cred opener) {
+    cred = opener;
+  }
+
+  /**
+   * Whether the file was opened with these credentials: by the same process, which has not changed
+   * its IDs since.
+   *
+   * @param task the credentials of a task
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "f_cred")
+  public boolean openedWith(Cred task) {
+    return cred == task;
   }
 
   /** Returns the table that counts this file. */

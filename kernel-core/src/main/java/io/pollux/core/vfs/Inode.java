@@ -48,7 +48,7 @@ public abstract class Inode {
   private boolean freeing; // I_FREEING, under iLock
   private volatile int mode;
   private volatile boolean dead; // S_DEAD: a removed directory; changed under iRwsem
-  private volatile boolean unlinkable; // an unnamed file that stays unnamed: not I_LINKABLE
+  private volatile boolean linkable; // I_LINKABLE; changed under iRwsem once it is open
   private volatile @Nullable FileLocks locks; // allocated by the first lock
   private volatile byte writeHint;
 
@@ -171,14 +171,14 @@ public abstract class Inode {
     dead = true;
   }
 
-  /** Whether a file without a name may get one. */
+  /** Whether a file without a name may get its first one. */
   @LinuxSource(file = "include/linux/fs.h", name = "I_LINKABLE")
   final boolean linkable() {
-    return !unlinkable;
+    return linkable;
   }
 
-  final void forbidLink() {
-    unlinkable = true;
+  final void setLinkable(boolean to) {
+    linkable = to;
   }
 
   /**

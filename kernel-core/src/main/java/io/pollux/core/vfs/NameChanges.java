@@ -227,6 +227,7 @@ abstract class NameChanges {
         throw new ErrnoException(Errno.ENOENT);
       }
       directory.link(current, name, old);
+      old.setLinkable(false); // a file that lost its names gets no new one
     } finally {
       old.iRwsem.upWrite();
     }

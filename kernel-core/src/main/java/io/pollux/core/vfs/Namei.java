@@ -216,8 +216,12 @@ public final class Namei extends NameChanges {
     boolean create = (flags & Fcntl.O_CREAT) != 0;
     boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
     Walk walk = new Walk(this, current, base, path, resolve);
+    if (create && walk.slash()) { // the name itself is not looked up
+      boolean special = Walk.isSpecial(walk.toLast());
+      throw new ErrnoException(special && exclusive ? Errno.EEXIST : Errno.EISDIR);
+    }
     walk.run(0, walk.slash() || ((flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive), create);
-    if (create && walk.slash()) {
+    if (create && walk.slash()) { // at the end of a link
       throw new ErrnoException(Errno.EISDIR);
     }
     byte[] missing = walk.missing();
@@ -279,13 +283,17 @@ public final class Namei extends NameChanges {
   private File open(Task current, Dentry found, int flags, int permissions, boolean made)
       throws ErrnoException {
     if ((flags & Fcntl.O_PATH) != 0) {
-      return openPath(found, flags);
+      return openPath(current, found, flags);
     }
     if ((flags & TMPFILE_BIT) != 0) {
       return openTmpfile(current, found, flags, permissions);
     }
+    Dentry parent = found.parent();
+    if ((flags & Fcntl.O_CREAT) != 0 && !made && parent != null) {
+      mayCreateInSticky(current, parent.inode(), found.inode());
+    }
     checkOpen(current, found.inode(), made ? flags & ~Fcntl.O_TRUNC : flags, made);
-    File file = new File(files, found.inode(), found, keptFlags(flags));
+    File file = allocFile(current, found.inode(), found, flags);
     int refused = file.op().claim(file, flags);
     if (refused != 0) {
       file.fput(current);
@@ -297,12 +305,38 @@ public final class Namei extends NameChanges {
     return file;
   }
 
+  /**
+   * O_CREAT opens no special file of another owner in a directory like /tmp. Regular files and
+   * fifos are exempt, as in Linux with protected_regular and protected_fifos at their default of 0.
+   */
+  @LinuxSource(file = "fs/namei.c", name = "may_create_in_sticky")
+  private static void mayCreateInSticky(Task current, Inode directory, Inode inode)
+      throws ErrnoException {
+    int shared = StatMode.S_ISVTX | StatMode.S_IWOTH;
+    boolean exempt =
+        inode.isType(StatMode.S_IFREG)
+            || inode.isType(StatMode.S_IFIFO)
+            || inode.isType(StatMode.S_IFDIR) // EISDIR comes first
+            || inode.uid() == directory.uid()
+            || inode.uid() == current.cred().fsuid();
+    if (!exempt && (directory.mode() & shared) == shared) {
+      throw new ErrnoException(Errno.EACCES);
+    }
+  }
+
   @LinuxSource(file = "fs/namei.c", name = "do_o_path")
-  private File openPath(Dentry found, int flags) throws ErrnoException {
+  private File openPath(Task current, Dentry found, int flags) throws ErrnoException {
     if ((flags & Fcntl.O_DIRECTORY) != 0 && !found.inode().isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.ENOTDIR);
     }
-    return new File(files, found.inode(), found, keptFlags(flags));
+    return allocFile(current, found.inode(), found, flags);
+  }
+
+  @LinuxSource(file = "fs/file_table.c", name = "alloc_empty_file")
+  private File allocFile(Task current, Inode inode, Dentry dentry, int flags) {
+    File file = new File(files, inode, dentry, keptFlags(flags));
+    file.setCred(current.cred());
+    return file;
   }
 
   @LinuxSource(
@@ -322,11 +356,9 @@ public final class Namei extends NameChanges {
       directory.inode().sb().dropWrite();
     }
     try {
-      if ((flags & Fcntl.O_EXCL) != 0) {
-        made.forbidLink();
-      }
+      made.setLinkable((flags & Fcntl.O_EXCL) == 0);
       checkOpen(current, made, flags & ~Fcntl.O_DIRECTORY, true);
-      return new File(files, made, Dentry.ofTmpfile(directory, made), keptFlags(flags));
+      return allocFile(current, made, Dentry.ofTmpfile(directory, made), flags);
     } finally {
       made.iput(current); // the file holds its own reference
     }
