@@ -22,17 +22,22 @@ import java.util.TreeMap;
  * This kernel and the machine's Linux, on which a test makes the same calls. Each call must have
  * the same result and the same output on both.
  */
-final class Both implements AutoCloseable {
+final class Both {
   /** A result that is an address or a descriptor: only errors are compared. */
   private static final String DONE = "done";
 
+  private static final int SLOTS = 16;
+  private static final int[] CLOSED = {-1, -1};
+
   private final Side pollux = new PolluxSide();
   private final Side linux;
-  private final int[][] fds = new int[16][]; // a slot: the descriptor of this kernel, and Linux's
+  private final int[][] fds =
+      new int[SLOTS][]; // a slot: the descriptor of this kernel, and Linux's
   private final List<String> log = new ArrayList<>();
 
   Both() throws Exception {
     linux = new LinuxSide();
+    Arrays.fill(fds, CLOSED);
     put(linux.memory(), "/dev\0".getBytes(StandardCharsets.ISO_8859_1));
     assertThat(linux.syscall(Nr.MKDIR, linux.memory(), 0755)).isZero(); // as this kernel has it
   }
@@ -60,7 +65,7 @@ final class Both implements AutoCloseable {
     if (results[0] >= 0) {
       int[] before = fds[slot];
       fds[slot] = new int[] {(int) results[0], (int) results[1]};
-      if (before != null) {
+      if (before != CLOSED) {
         pollux.syscall(Nr.CLOSE, before[0]);
         linux.syscall(Nr.CLOSE, before[1]);
       }
@@ -68,9 +73,9 @@ final class Both implements AutoCloseable {
   }
 
   void close(int slot) {
-    if (fds[slot] != null) {
+    if (fds[slot] != CLOSED) {
       call(Nr.CLOSE, new Slot(slot));
-      fds[slot] = null;
+      fds[slot] = CLOSED;
     }
   }
 
@@ -117,7 +122,7 @@ final class Both implements AutoCloseable {
       switch (arguments[i]) {
         case Integer number -> words[i] = number;
         case Long number -> words[i] = number;
-        case Slot slot -> words[i] = fds[slot.number] == null ? -1 : fds[slot.number][side];
+        case Slot slot -> words[i] = fds[slot.number][side];
         case String text -> {
           byte[] bytes = (text + "\0").getBytes(StandardCharsets.ISO_8859_1);
           words[i] = put(at, bytes);
@@ -273,8 +278,8 @@ final class Both implements AutoCloseable {
             StandardCharsets.ISO_8859_1);
   }
 
-  @Override
-  public void close() throws Exception {
+  /** Closes all files and both kernels. */
+  void close() throws Exception {
     for (int slot = 0; slot < fds.length; slot++) {
       close(slot);
     }

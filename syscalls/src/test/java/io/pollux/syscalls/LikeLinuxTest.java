@@ -11,6 +11,7 @@ import io.pollux.uapi.Nr;
 import io.pollux.uapi.StatMode;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -497,7 +498,7 @@ class LikeLinuxTest {
   }
 
   static byte[] bytes(String text) {
-    return text.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
+    return text.getBytes(StandardCharsets.ISO_8859_1);
   }
 
   static byte[] times(long... words) {

@@ -12,6 +12,8 @@ import java.util.SplittableRandom;
 /** Draws calls on a few names of a small tree, as root and as another user. */
 final class RandomCalls {
   private static final String[] NAMES = {"a", "b", "c", "f", "g"};
+  private static final String[] NAME_SPACES = {"user.", "trusted.", "security."};
+  private static final int CWD = Fcntl.AT_FDCWD;
   private static final int SLOTS = 6;
 
   /** A number of a device that no driver has: major 200, minor 5. */
@@ -54,10 +56,6 @@ final class RandomCalls {
     return path.append(random.nextInt(15) == 0 ? "/" : "").toString();
   }
 
-  private int at() {
-    return Fcntl.AT_FDCWD;
-  }
-
   private Slot slot() {
     return new Slot(random.nextInt(SLOTS));
   }
@@ -77,10 +75,10 @@ final class RandomCalls {
       case 3 -> both.call(Nr.RMDIR, path());
       case 4 -> both.call(Nr.UNLINK, path());
       case 5, 6 -> both.open(random.nextInt(SLOTS), Nr.OPEN, path(), openFlags(), mode());
-      case 7, 8, 9 -> both.call(Nr.RENAMEAT2, at(), path(), at(), path(), pick(0, 0, 0, 1, 2));
+      case 7, 8, 9 -> both.call(Nr.RENAMEAT2, CWD, path(), CWD, path(), pick(0, 0, 0, 1, 2));
       case 10, 11 -> {
         become(true); // the machine may restrict the links of others (protected_hardlinks)
-        both.call(Nr.LINKAT, at(), path(), at(), path(), pick(0, 0, Fcntl.AT_SYMLINK_FOLLOW));
+        both.call(Nr.LINKAT, CWD, path(), CWD, path(), pick(0, 0, Fcntl.AT_SYMLINK_FOLLOW));
       }
       case 12, 13 -> both.call(Nr.SYMLINK, path(), path());
       case 14 ->
@@ -107,7 +105,7 @@ final class RandomCalls {
       case 30 -> both.close(random.nextInt(SLOTS));
       case 31 -> both.call(Nr.PWRITE64, slot(), new byte[3000], 3000, random.nextInt(9000));
       case 32 -> both.call(Nr.FCHDIR, slot());
-      default -> become(!root && random.nextBoolean() || random.nextInt(3) != 0);
+      default -> become((!root && random.nextBoolean()) || random.nextInt(3) != 0);
     }
   }
 
@@ -121,6 +119,4 @@ final class RandomCalls {
   private String attribute() {
     return NAME_SPACES[random.nextInt(NAME_SPACES.length)] + NAMES[random.nextInt(NAMES.length)];
   }
-
-  private static final String[] NAME_SPACES = {"user.", "trusted.", "security."};
 }

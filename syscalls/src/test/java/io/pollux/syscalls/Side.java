@@ -2,7 +2,7 @@
 package io.pollux.syscalls;
 
 /** One of two kernels that a test compares: an empty tree, and memory for arguments. */
-interface Side extends AutoCloseable {
+interface Side {
   /** Size of the memory in bytes. */
   int MEMORY = 1 << 20;
 
@@ -12,6 +12,6 @@ interface Side extends AutoCloseable {
   /** Returns the address of the memory. */
   long memory();
 
-  @Override
+  /** Closes what the side has, and checks that nothing is left. */
   void close() throws Exception;
 }

@@ -9,6 +9,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -80,7 +81,7 @@ final class RamXattrs {
 
   private static int bytes(NavigableMap<String, byte[]> map) {
     int bytes = 0;
-    for (NavigableMap.Entry<String, byte[]> each : map.entrySet()) {
+    for (Map.Entry<String, byte[]> each : map.entrySet()) {
       bytes += each.getKey().length() + each.getValue().length;
     }
     return bytes;
