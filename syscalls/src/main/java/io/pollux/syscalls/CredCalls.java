@@ -5,6 +5,7 @@ import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Capability;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -13,6 +14,12 @@ import io.pollux.uapi.RawMemory;
  * Calls on user and group IDs. They change the credentials of the whole process, as a C library
  * does with the calls of Linux, which change one thread.
  */
+@Differs(
+    kind = Differs.Kind.SIMPLER,
+    why =
+        "The calls change the IDs of all threads of a process. In Linux they change one thread, and"
+            + " the C library makes them in every thread.",
+    test = "CredCallsTest#theThreadsOfAProcessShareItsIds")
 final class CredCalls {
   private CredCalls() {}
 

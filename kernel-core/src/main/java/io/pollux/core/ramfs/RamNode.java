@@ -4,6 +4,7 @@ package io.pollux.core.ramfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
@@ -12,6 +13,12 @@ import io.pollux.uapi.StatMode;
  * An inode in memory that is neither a file nor a directory: a symbolic link, a device node, a fifo
  * or a socket. All but links have a name and attributes only; an open fails with ENXIO.
  */
+@Differs(
+    kind = Differs.Kind.SIMPLER,
+    why =
+        "An open of a fifo or a device node that a program made fails with ENXIO. Linux opens a"
+            + " pipe or the driver.",
+    test = "RamfsNamesTest#aFifoAndADeviceNodeHaveOnlyANameAndAttributes")
 @LinuxSource(file = "fs/inode.c", name = "init_special_inode")
 final class RamNode extends RamInode {
   private static final FileOperations SPECIAL = new FileOperations() {};

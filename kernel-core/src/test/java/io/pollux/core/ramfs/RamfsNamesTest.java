@@ -233,6 +233,20 @@ class RamfsNamesTest {
   }
 
   @Test
+  void aFifoAndADeviceNodeHaveOnlyANameAndAttributes() throws ErrnoException {
+    namei.mknod(user.current, null, path("/pipe"), StatMode.S_IFIFO | 0600, 5);
+    namei.mknod(user.current, null, path("/zero"), StatMode.S_IFCHR | 0666, 0x105);
+    assertThat(stat(find("/pipe"), Stat::stRdev)).isZero();
+    assertThat(stat(find("/zero"), Stat::stRdev)).isEqualTo(0x105);
+    assertErrno(Errno.ENXIO, () -> open("/pipe", Fcntl.O_RDONLY | Fcntl.O_NONBLOCK));
+    assertErrno(Errno.ENXIO, () -> open("/zero", Fcntl.O_RDONLY));
+    open("/pipe", Fcntl.O_PATH).fput(user.current);
+    assertErrno(
+        Errno.EPERM,
+        () -> namei.mknod(user.current, null, path("/dir"), StatMode.S_IFDIR | 0700, 0));
+  }
+
+  @Test
   void extendedAttributesHaveLimits() throws ErrnoException {
     make("/f");
     Inode inode = find("/f");
