@@ -222,6 +222,21 @@ final class Gfs2Inode extends InPlaceInode {
   }
 
   @Override
+  public int uid() {
+    return dinode().uid();
+  }
+
+  @Override
+  public int gid() {
+    return dinode().gid();
+  }
+
+  @Override
+  protected int nlink() {
+    return dinode().nlink();
+  }
+
+  @Override
   public Mapping mapping() {
     return mapping;
   }
@@ -238,12 +253,9 @@ final class Gfs2Inode extends InPlaceInode {
 
   @Override
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_getattr")
-  protected void getattr(long stat) {
+  protected void getattr(Task current, long stat) {
     Gfs2Dinode dinode = dinode();
     Gfs2Sb sb = sdp.sb();
-    Stat.stNlink(stat, Integer.toUnsignedLong(dinode.nlink()));
-    Stat.stUid(stat, dinode.uid());
-    Stat.stGid(stat, dinode.gid());
     Stat.stRdev(stat, rdev(dinode));
     Stat.stBlksize(stat, sb.blockSize);
     Stat.stBlocks(stat, dinode.blocks() << (sb.blockLog - 9));

@@ -3,6 +3,7 @@ package io.pollux.iomap;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.SuperBlock;
@@ -149,7 +150,7 @@ public abstract class InPlaceInode extends Inode {
   }
 
   @Override
-  public final void setSize(Task current, long bytes) throws ErrnoException {
+  public final void setattr(Task current, Iattr attr) throws ErrnoException {
     throw unsupported();
   }
 

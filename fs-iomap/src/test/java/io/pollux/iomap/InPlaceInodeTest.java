@@ -8,6 +8,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.SuperBlock;
@@ -104,7 +105,7 @@ class InPlaceInodeTest {
     }
 
     @Override
-    protected void getattr(long stat) {}
+    protected void getattr(Task current, long stat) {}
   }
 
   private static Kiocb request(int flags) {
@@ -172,7 +173,7 @@ class InPlaceInodeTest {
     assertErrno(() -> directory.mkdir(current, ABSENT, 0700), Errno.EOPNOTSUPP);
     assertErrno(() -> directory.rmdir(current, DIRECTORY), Errno.EOPNOTSUPP);
     assertErrno(() -> directory.unlink(current, FILE), Errno.EOPNOTSUPP);
-    assertErrno(() -> inode.setSize(current, 0), Errno.EOPNOTSUPP);
+    assertErrno(() -> inode.setattr(current, Iattr.ofSize(0)), Errno.EOPNOTSUPP);
   }
 
   @Test
@@ -181,7 +182,7 @@ class InPlaceInodeTest {
     assertErrno(() -> readOnly.mkdir(current, ABSENT, 0700), Errno.EROFS);
     assertErrno(() -> readOnly.rmdir(current, DIRECTORY), Errno.EROFS);
     assertErrno(() -> readOnly.unlink(current, FILE), Errno.EROFS);
-    assertErrno(() -> readOnly.setSize(current, 0), Errno.EROFS);
+    assertErrno(() -> readOnly.setattr(current, Iattr.ofSize(0)), Errno.EROFS);
   }
 
   @Test

@@ -137,6 +137,21 @@ final class XfsInode extends InPlaceInode {
   }
 
   @Override
+  public int uid() {
+    return core.uid();
+  }
+
+  @Override
+  public int gid() {
+    return core.gid();
+  }
+
+  @Override
+  protected int nlink() {
+    return core.nlink();
+  }
+
+  @Override
   public Mapping mapping() {
     return mapping;
   }
@@ -152,10 +167,7 @@ final class XfsInode extends InPlaceInode {
 
   @Override
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_getattr")
-  protected void getattr(long stat) {
-    Stat.stNlink(stat, Integer.toUnsignedLong(core.nlink()));
-    Stat.stUid(stat, core.uid());
-    Stat.stGid(stat, core.gid());
+  protected void getattr(Task current, long stat) {
     Stat.stRdev(stat, rdev());
     Stat.stBlksize(
         stat, isDevice() ? BLKDEV_IOSIZE : Math.max(MIN_STAT_BLKSIZE, mp.sb().blockSize));

@@ -169,7 +169,7 @@ final class MountedTree implements AutoCloseable {
   String describe(String path, Inode inode) throws ErrnoException {
     MemorySegment cleared = RawMemory.segment(stat, Stat.SIZE);
     cleared.fill((byte) 0);
-    inode.fillStat(stat);
+    inode.fillStat(current, stat);
     int type = inode.mode() & StatMode.S_IFMT;
     boolean device = type == StatMode.S_IFCHR || type == StatMode.S_IFBLK;
     long rdev = Stat.stRdev(stat);

@@ -133,7 +133,7 @@ class XfsOverwriteTest {
   /** Seconds of the last write. */
   private static long times(MountedTree tree, File file) {
     long stat = tree.current.mm().mmap(4096, Mman.PROT_READ | Mman.PROT_WRITE);
-    file.inode().fillStat(stat);
+    file.inode().fillStat(tree.current, stat);
     assertThat(Stat.stMtime(stat)).isEqualTo(Stat.stCtime(stat));
     assertThat(Stat.stMtimeNsec(stat)).isEqualTo(Stat.stCtimeNsec(stat));
     return Stat.stMtime(stat);

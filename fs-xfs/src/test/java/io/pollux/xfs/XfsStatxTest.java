@@ -127,7 +127,7 @@ class XfsStatxTest {
       try (MountedTree tree = new MountedTree(disk.disk(true), "ro")) {
         for (String name : NODES) {
           Inode inode = tree.find("/" + name).inode();
-          inode.fillStat(stat);
+          inode.fillStat(tree.current, stat);
           boolean device = name.equals("chr") || name.equals("blk");
           assertThat(Stat.stBlksize(stat)).as(name).isEqualTo(device ? 4096 : blksize);
           assertThat(Stat.stRdev(stat))

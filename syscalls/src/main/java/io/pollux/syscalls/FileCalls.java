@@ -24,12 +24,9 @@ import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.lang.foreign.Arena;
-import org.jspecify.annotations.Nullable;
 
 /** Calls on files: open, stat, read, write, list. Each handler implements one call. */
 final class FileCalls {
-  static final int AT_FDCWD = Fcntl.AT_FDCWD;
-
   private static final Slab<Kiocb> SYNC_KIOCBS = new Slab<>(Kiocb::new); // C: on the stack
 
   private final Namei namei;
@@ -38,18 +35,7 @@ final class FileCalls {
     this.namei = namei;
   }
 
-  // Paths and descriptors.
-
-  static byte[] path(Task current, long address) throws ErrnoException {
-    byte[] path = current.mm().stringFromUser(address, Namei.PATH_MAX);
-    if (path == null) {
-      throw new ErrnoException(Errno.EFAULT);
-    }
-    if (path.length == Namei.PATH_MAX) {
-      throw new ErrnoException(Errno.ENAMETOOLONG);
-    }
-    return path;
-  }
+  // Descriptors.
 
   static File fget(Task current, int fd) throws ErrnoException {
     File file = FilesStruct.of(current).fget(fd);
@@ -68,38 +54,12 @@ final class FileCalls {
     return file;
   }
 
-  /**
-   * Returns the start directory of a path. Null is the root, which is also the working directory.
-   * An empty path is ENOENT, even with an invalid descriptor.
-   */
-  static @Nullable Dentry base(Task current, int dirfd, byte[] path) throws ErrnoException {
-    if (path.length == 0) {
-      throw new ErrnoException(Errno.ENOENT);
-    }
-    return path[0] == '/' ? null : baseOf(current, dirfd);
-  }
-
-  private static @Nullable Dentry baseOf(Task current, int dirfd) throws ErrnoException {
-    if (dirfd == AT_FDCWD) {
-      return null;
-    }
-    File directory = fgetRaw(current, dirfd);
-    try {
-      if (!directory.inode().isType(StatMode.S_IFDIR)) {
-        throw new ErrnoException(Errno.ENOTDIR);
-      }
-      return directory.dentry();
-    } finally {
-      directory.fput(current);
-    }
-  }
-
   /** Implements openat(2), and open(2) with AT_FDCWD. */
   @LinuxSource(file = "fs/open.c", name = "do_sys_open")
   long openat(Task current, int dirfd, long pathname, int flags, int mode) throws ErrnoException {
-    byte[] path = path(current, pathname);
-    return install(
-        current, namei.open(current, base(current, dirfd, path), path, flags, mode), flags);
+    byte[] path = UserPath.bytes(current, pathname);
+    Dentry base = UserPath.base(current, dirfd, path);
+    return install(current, namei.open(current, base, path, flags, mode), flags);
   }
 
   private static int install(Task current, File file, int flags) {
@@ -132,11 +92,11 @@ final class FileCalls {
     long flags = OpenHow.flags(how);
     long mode = OpenHow.mode(how);
     long resolve = OpenHow.resolve(how);
-    byte[] path = path(current, pathname);
+    byte[] path = UserPath.bytes(current, pathname);
     Dentry base =
         (resolve & Fcntl.RESOLVE_IN_ROOT) == 0 || path.length == 0
-            ? base(current, dirfd, path)
-            : baseOf(current, dirfd);
+            ? UserPath.base(current, dirfd, path)
+            : UserPath.baseOf(current, dirfd);
     return install(current, namei.open2(current, base, path, flags, mode, resolve), (int) flags);
   }
 
@@ -144,8 +104,7 @@ final class FileCalls {
 
   /** Implements stat(2) and lstat(2). */
   long stat(Task current, long pathname, long statbuf, boolean follow) throws ErrnoException {
-    Dentry found = namei.lookup(current, null, path(current, pathname), follow);
-    return putStat(current.mm(), found.inode(), statbuf);
+    return putStat(current, UserPath.find(current, namei, pathname, follow).inode(), statbuf);
   }
 
   /** Implements fstat(2). */
@@ -153,17 +112,17 @@ final class FileCalls {
   long fstat(Task current, int fd, long statbuf) throws ErrnoException {
     File file = fgetRaw(current, fd);
     try {
-      return putStat(current.mm(), file.inode(), statbuf);
+      return putStat(current, file.inode(), statbuf);
     } finally {
       file.fput(current);
     }
   }
 
-  static int putStat(AddressSpace mm, Inode inode, long statbuf) {
+  static int putStat(Task current, Inode inode, long statbuf) {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      inode.fillStat(stat);
-      return mm.copyToUser(statbuf, stat, Stat.SIZE);
+      inode.fillStat(current, stat);
+      return current.mm().copyToUser(statbuf, stat, Stat.SIZE);
     }
   }
 
@@ -363,7 +322,18 @@ final class FileCalls {
         return 0; // C: vfs_readv and vfs_writev, before they check the flags
       }
       Kiocb iocb = SYNC_KIOCBS.alloc(current);
-      long moved = transfer(current, file, iocb, iter, at, flags);
+      boolean changes = !read && file.inode().isType(StatMode.S_IFREG);
+      if (changes) {
+        file.inode().sb().wantWrite(current); // C: file_start_write
+      }
+      long moved;
+      try {
+        moved = transfer(current, file, iocb, iter, at, flags);
+      } finally {
+        if (changes) {
+          file.inode().sb().dropWrite();
+        }
+      }
       iocb.kiFilp = null;
       Slab.free(iocb); // not freed if the file threw: a request may still refer to it
       return moved;

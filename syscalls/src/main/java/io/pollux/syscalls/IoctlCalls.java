@@ -10,6 +10,8 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Fiemap;
@@ -57,6 +59,8 @@ final class IoctlCalls {
             setAttributes(current, file.inode(), arg, Integer.BYTES, false);
         case FileIoctl.FS_IOC_FSSETXATTR ->
             setAttributes(current, file.inode(), arg, FileIoctl.FSXATTR_SIZE, true);
+        case FileIoctl.FIFREEZE -> freeze(current, file, true);
+        case FileIoctl.FITHAW -> freeze(current, file, false);
         case FileIoctl.FS_IOC_FIEMAP -> fiemap(current, file.inode(), arg);
         case FileIoctl.FIONREAD ->
             file.inode().isType(StatMode.S_IFREG)
@@ -67,6 +71,20 @@ final class IoctlCalls {
     } finally {
       file.fput(current);
     }
+  }
+
+  @LinuxSource(
+      file = "fs/ioctl.c",
+      name = {"ioctl_fsfreeze", "ioctl_fsthaw"})
+  private static long freeze(Task current, File file, boolean on) {
+    if (!current.cred().capable(Capability.CAP_SYS_ADMIN)) {
+      return -Errno.EPERM;
+    }
+    SuperBlock sb = file.inode().sb();
+    if (on && !sb.canFreeze()) {
+      return -Errno.EOPNOTSUPP;
+    }
+    return on ? sb.freeze(current) : sb.thaw(current);
   }
 
   private static long blockDeviceOr(File file, int cmd, long arg, Task current, long otherwise) {
@@ -202,7 +220,7 @@ final class IoctlCalls {
     }
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      inode.fillStat(stat);
+      inode.fillStat(current, stat);
       RawMemory.putLong(arg, Stat.stBlocks(stat) << SECTOR_SHIFT);
     }
     return 0;

@@ -202,7 +202,7 @@ public final class Kernel implements AutoCloseable {
   public void umount(String path) throws ErrnoException {
     inTask(
         current -> {
-          mounts.umount(current, path.getBytes(StandardCharsets.UTF_8), true);
+          mounts.umount(current, null, path.getBytes(StandardCharsets.UTF_8), true);
           return true;
         });
   }
@@ -219,7 +219,7 @@ public final class Kernel implements AutoCloseable {
     Options words = Options.parse(options);
     inTask(
         current -> {
-          mounts.remount(current, path.getBytes(StandardCharsets.UTF_8), words);
+          mounts.remount(current, null, path.getBytes(StandardCharsets.UTF_8), words);
           return true;
         });
   }

@@ -11,7 +11,9 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Dentry;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Namei;
+import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.MountFlags;
 import io.pollux.uapi.StatMode;
@@ -52,17 +54,20 @@ final class MountCalls {
         (flags & MountFlags.MS_MGC_MSK) == MountFlags.MS_MGC_VAL
             ? flags & ~MountFlags.MS_MGC_MSK
             : flags;
-    byte[] path = FileCalls.path(current, target);
+    byte[] path = UserPath.bytes(current, target);
     if ((valid & ~(IGNORED | MountFlags.MS_RDONLY | MountFlags.MS_REMOUNT)) != 0) {
       return -Errno.EINVAL;
     }
     boolean readOnly = (valid & MountFlags.MS_RDONLY) != 0;
     if ((valid & MountFlags.MS_REMOUNT) != 0) {
       String all = (readOnly ? "ro" : "rw") + (words.isEmpty() ? "" : "," + words);
-      kernel.mounts().remount(current, path, Options.parse(all));
+      Dentry base = UserPath.base(current, Fcntl.AT_FDCWD, path);
+      mayMount(current);
+      kernel.mounts().remount(current, base, path, Options.parse(all));
       return 0;
     }
-    Dentry at = namei.lookup(current, null, path, true);
+    Dentry at = lookup(current, path);
+    mayMount(current);
     if (typeName == null) {
       return -Errno.EINVAL;
     }
@@ -85,9 +90,20 @@ final class MountCalls {
     return 0;
   }
 
+  @LinuxSource(file = "fs/namespace.c", name = "may_mount")
+  private static void mayMount(Task current) throws ErrnoException {
+    if (!current.cred().capable(Capability.CAP_SYS_ADMIN)) {
+      throw new ErrnoException(Errno.EPERM);
+    }
+  }
+
+  private Dentry lookup(Task current, byte[] path) throws ErrnoException {
+    return namei.lookup(current, UserPath.base(current, Fcntl.AT_FDCWD, path), path, true);
+  }
+
   @LinuxSource(file = "fs/block_dev.c", name = "lookup_bdev")
   private BlockDevice disk(Task current, byte[] path) throws ErrnoException {
-    Inode inode = namei.lookup(current, null, path, true).inode();
+    Inode inode = lookup(current, path).inode();
     if (!inode.isType(StatMode.S_IFBLK)) {
       throw new ErrnoException(Errno.ENOTBLK);
     }
@@ -120,7 +136,10 @@ final class MountCalls {
       return -Errno.EINVAL;
     }
     boolean follow = (flags & MountFlags.UMOUNT_NOFOLLOW) == 0;
-    kernel.mounts().umount(current, FileCalls.path(current, target), follow);
+    mayMount(current);
+    byte[] path = UserPath.bytes(current, target);
+    Dentry base = UserPath.base(current, Fcntl.AT_FDCWD, path);
+    kernel.mounts().umount(current, base, path, follow);
     return 0;
   }
 }

@@ -164,8 +164,9 @@ final class Mounts {
    *
    * @throws ErrnoException EINVAL if it leads to another place, or the error of the walk
    */
-  private Mount find(Task current, byte[] path, boolean follow) throws ErrnoException {
-    Mount mount = namei.mounts().find(namei.lookup(current, null, path, follow).inode());
+  private Mount find(Task current, @Nullable Dentry base, byte[] path, boolean follow)
+      throws ErrnoException {
+    Mount mount = namei.mounts().find(namei.lookup(current, base, path, follow).inode());
     if (mount == null) {
       throw new ErrnoException(
           Errno.EINVAL, new String(path, StandardCharsets.UTF_8) + ": nothing is mounted there");
@@ -177,6 +178,7 @@ final class Mounts {
    * Unmounts the filesystem at a path.
    *
    * @param current the calling task
+   * @param base start of a relative path, or null for the root
    * @param path the path of its root
    * @param follow whether to follow a symbolic link at the end
    * @throws ErrnoException EINVAL: nothing is mounted there. EBUSY: it is in use. Or the error of
@@ -185,8 +187,9 @@ final class Mounts {
   @LinuxSource(
       file = "fs/namespace.c",
       name = {"ksys_umount", "do_umount"})
-  void umount(Task current, byte[] path, boolean follow) throws ErrnoException {
-    Mount mount = find(current, path, follow);
+  void umount(Task current, @Nullable Dentry base, byte[] path, boolean follow)
+      throws ErrnoException {
+    Mount mount = find(current, base, path, follow);
     if (!namei.mounts().remove(current, mount)) {
       throw new ErrnoException(Errno.EBUSY, mount.path() + ": is in use");
     }
@@ -210,14 +213,16 @@ final class Mounts {
    * Changes the options of the filesystem at a path.
    *
    * @param current the calling task
+   * @param base start of a relative path, or null for the root
    * @param path the path of its root
    * @param wanted ro, rw, or neither for no change, and options in the filesystem's own words
    * @throws ErrnoException EINVAL: nothing is mounted there, or an option. EBUSY: a file is open
    *     for writing. EACCES: the disk is read-only. Or the filesystem's error
    */
   @LinuxSource(file = "fs/namespace.c", name = "do_remount")
-  void remount(Task current, byte[] path, Options wanted) throws ErrnoException {
-    Mount mount = find(current, path, true);
+  void remount(Task current, @Nullable Dentry base, byte[] path, Options wanted)
+      throws ErrnoException {
+    Mount mount = find(current, base, path, true);
     boolean readOnly = wanted.readOnly(mount.sb().readOnly());
     BlockDevice disk = disks.get(mount.sb());
     if (!readOnly && disk != null && disk.readOnly()) {

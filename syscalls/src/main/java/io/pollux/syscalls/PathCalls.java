@@ -8,6 +8,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
+import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -24,12 +25,6 @@ final class PathCalls {
           | Fcntl.AT_NO_AUTOMOUNT
           | Fcntl.AT_EMPTY_PATH
           | Fcntl.AT_STATX_SYNC_TYPE;
-  private static final int FACCESSAT2_FLAGS =
-      Fcntl.AT_EACCESS | Fcntl.AT_SYMLINK_NOFOLLOW | Fcntl.AT_EMPTY_PATH;
-
-  // with AT_EMPTY_PATH, a null pointer counts as empty since Linux 6.11
-  private static final byte[] NO_PATH = {};
-
   private final Namei namei;
 
   PathCalls(Namei namei) {
@@ -38,11 +33,11 @@ final class PathCalls {
 
   // Creation and removal.
 
-  /** Implements mkdirat(2), and mkdir(2) with AT_FDCWD. There is no umask. */
+  /** Implements mkdirat(2), and mkdir(2) with AT_FDCWD. */
   @LinuxSource(file = "fs/namei.c", name = "do_mkdirat")
   long mkdirat(Task current, int dirfd, long pathname, int mode) throws ErrnoException {
-    byte[] path = FileCalls.path(current, pathname);
-    namei.mkdir(current, FileCalls.base(current, dirfd, path), path, mode);
+    byte[] path = UserPath.bytes(current, pathname);
+    namei.mkdir(current, UserPath.base(current, dirfd, path), path, mode);
     return 0;
   }
 
@@ -54,8 +49,8 @@ final class PathCalls {
     if ((flags & ~Fcntl.AT_REMOVEDIR) != 0) {
       return -Errno.EINVAL;
     }
-    byte[] path = FileCalls.path(current, pathname);
-    Dentry base = FileCalls.base(current, dirfd, path);
+    byte[] path = UserPath.bytes(current, pathname);
+    Dentry base = UserPath.base(current, dirfd, path);
     if ((flags & Fcntl.AT_REMOVEDIR) != 0) {
       namei.rmdir(current, base, path);
     } else {
@@ -64,25 +59,77 @@ final class PathCalls {
     return 0;
   }
 
-  /** Implements truncate(2). */
-  @LinuxSource(
-      file = "fs/open.c",
-      name = {"do_sys_truncate", "vfs_truncate"})
-  long truncate(Task current, long pathname, long length) throws ErrnoException {
-    if (length < 0) {
+  /** Implements renameat2(2), renameat(2) and rename(2). */
+  @LinuxSource(file = "fs/namei.c", name = "do_renameat2")
+  long renameat2(Task current, int oldDirfd, long oldname, int newDirfd, long newname, int flags)
+      throws ErrnoException {
+    Namei.checkRenameFlags(flags);
+    byte[] oldPath = UserPath.bytes(current, oldname);
+    Dentry oldBase = UserPath.base(current, oldDirfd, oldPath);
+    byte[] newPath = UserPath.bytes(current, newname);
+    Dentry newBase = UserPath.base(current, newDirfd, newPath);
+    namei.rename(current, oldBase, oldPath, newBase, newPath, flags);
+    return 0;
+  }
+
+  /** Implements linkat(2), and link(2) without flags. */
+  @LinuxSource(file = "fs/namei.c", name = "do_linkat")
+  long linkat(Task current, int oldDirfd, long oldname, int newDirfd, long newname, int flags)
+      throws ErrnoException {
+    if ((flags & ~(Fcntl.AT_SYMLINK_FOLLOW | Fcntl.AT_EMPTY_PATH)) != 0) {
       return -Errno.EINVAL;
     }
-    Inode inode = namei.lookup(current, null, FileCalls.path(current, pathname), true).inode();
-    if (inode.isType(StatMode.S_IFDIR)) {
-      return -Errno.EISDIR;
+    if ((flags & Fcntl.AT_EMPTY_PATH) != 0 && !mayLinkEmpty(current, oldDirfd, oldname)) {
+      return -Errno.ENOENT;
     }
-    if (!inode.isType(StatMode.S_IFREG)) {
-      return -Errno.EINVAL;
+    boolean follow = (flags & Fcntl.AT_SYMLINK_FOLLOW) != 0;
+    int how = (follow ? 0 : Fcntl.AT_SYMLINK_NOFOLLOW) | (flags & Fcntl.AT_EMPTY_PATH);
+    Inode old = UserPath.find(current, namei, oldDirfd, oldname, how).inode();
+    byte[] path = UserPath.bytes(current, newname);
+    namei.link(current, old, UserPath.base(current, newDirfd, path), path);
+    return 0;
+  }
+
+  /**
+   * Whether a task may give a name to an open file: with a capability, or if it opened the file
+   * itself, since Linux 6.10. A file from another process may be in a directory that is closed to
+   * the task.
+   */
+  @LinuxSource(file = "fs/namei.c", name = "LOOKUP_LINKAT_EMPTY")
+  private static boolean mayLinkEmpty(Task current, int dirfd, long pathname)
+      throws ErrnoException {
+    if (dirfd == Fcntl.AT_FDCWD
+        || current.cred().capable(Capability.CAP_DAC_READ_SEARCH)
+        || (pathname != 0 && UserPath.bytes(current, pathname).length > 0)) {
+      return true;
     }
-    if (inode.sb().readOnly()) {
-      return -Errno.EROFS;
+    File file = FileCalls.fgetRaw(current, dirfd);
+    try {
+      return file.openedWith(current.cred());
+    } finally {
+      file.fput(current);
     }
-    inode.setSize(current, length);
+  }
+
+  /** Implements symlinkat(2), and symlink(2) with AT_FDCWD. */
+  @LinuxSource(file = "fs/namei.c", name = "do_symlinkat")
+  long symlinkat(Task current, long target, int dirfd, long pathname) throws ErrnoException {
+    byte[] text = UserPath.bytes(current, target);
+    if (text.length == 0) {
+      return -Errno.ENOENT;
+    }
+    byte[] path = UserPath.bytes(current, pathname);
+    namei.symlink(current, text, UserPath.base(current, dirfd, path), path);
+    return 0;
+  }
+
+  /** Implements mknodat(2), and mknod(2) with AT_FDCWD. */
+  @LinuxSource(file = "fs/namei.c", name = "do_mknodat")
+  long mknodat(Task current, int dirfd, long pathname, int mode, int dev) throws ErrnoException {
+    Namei.mayMknod(mode);
+    byte[] path = UserPath.bytes(current, pathname);
+    Dentry base = UserPath.base(current, dirfd, path);
+    namei.mknod(current, base, path, mode, Integer.toUnsignedLong(dev));
     return 0;
   }
 
@@ -95,61 +142,8 @@ final class PathCalls {
     if ((flags & ~STATX_FLAGS) != 0) {
       return -Errno.EINVAL;
     }
-    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
-    Inode inode = find(current, dirfd, pathname, follow, (flags & Fcntl.AT_EMPTY_PATH) != 0);
-    return FileCalls.putStat(current.mm(), inode, statbuf);
-  }
-
-  /**
-   * Finds the inode of a path. If the path is empty and may be, returns the inode of the
-   * descriptor.
-   */
-  private Inode find(Task current, int dirfd, long pathname, boolean follow, boolean mayBeEmpty)
-      throws ErrnoException {
-    byte[] path = pathname == 0 && mayBeEmpty ? NO_PATH : FileCalls.path(current, pathname);
-    if (path.length > 0 || !mayBeEmpty) {
-      return namei.lookup(current, FileCalls.base(current, dirfd, path), path, follow).inode();
-    }
-    if (dirfd == FileCalls.AT_FDCWD) {
-      return namei.lookup(current, null, new byte[] {'/'}, follow).inode();
-    }
-    File file = FileCalls.fgetRaw(current, dirfd);
-    try {
-      return file.inode();
-    } finally {
-      file.fput(current);
-    }
-  }
-
-  /**
-   * Implements faccessat(2), and access(2) with AT_FDCWD. Programs have root's privileges. Only a
-   * read-only filesystem, or a file without any execute permission, denies access.
-   */
-  @LinuxSource(file = "fs/open.c", name = "do_faccessat")
-  long faccessat(Task current, int dirfd, long pathname, int mode) throws ErrnoException {
-    return faccessat2(current, dirfd, pathname, mode, 0);
-  }
-
-  /** Implements faccessat2(2), which is newer than the series. */
-  @LinuxSource(
-      file = "fs/open.c",
-      name = {"do_faccessat", "inode_permission"})
-  long faccessat2(Task current, int dirfd, long pathname, int mode, int flags)
-      throws ErrnoException {
-    if ((mode & ~(Fcntl.R_OK | Fcntl.W_OK | Fcntl.X_OK)) != 0 || (flags & ~FACCESSAT2_FLAGS) != 0) {
-      return -Errno.EINVAL;
-    }
-    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
-    Inode inode = find(current, dirfd, pathname, follow, (flags & Fcntl.AT_EMPTY_PATH) != 0);
-    boolean onDisk =
-        inode.isType(StatMode.S_IFREG)
-            || inode.isType(StatMode.S_IFDIR)
-            || inode.isType(StatMode.S_IFLNK);
-    if ((mode & Fcntl.W_OK) != 0 && onDisk && inode.sb().readOnly()) {
-      return -Errno.EROFS;
-    }
-    boolean nobody = (inode.mode() & StatMode.S_IXUGO) == 0 && !inode.isType(StatMode.S_IFDIR);
-    return (mode & Fcntl.X_OK) != 0 && nobody ? -Errno.EACCES : 0;
+    Inode inode = UserPath.find(current, namei, dirfd, pathname, flags).inode();
+    return FileCalls.putStat(current, inode, statbuf);
   }
 
   /** Implements readlinkat(2), and readlink(2) with AT_FDCWD. */
@@ -159,8 +153,10 @@ final class PathCalls {
     if (bufsize <= 0) {
       return -Errno.EINVAL;
     }
-    Inode link = find(current, dirfd, pathname, false, pathIsEmpty(current, pathname));
-    if (!link.isType(StatMode.S_IFLNK) && pathIsEmpty(current, pathname)) {
+    boolean empty = UserPath.bytes(current, pathname).length == 0; // a link opened with O_PATH
+    int how = Fcntl.AT_SYMLINK_NOFOLLOW | (empty ? Fcntl.AT_EMPTY_PATH : 0);
+    Inode link = UserPath.find(current, namei, dirfd, pathname, how).inode();
+    if (empty && !link.isType(StatMode.S_IFLNK)) {
       return -Errno.ENOENT;
     }
     byte[] target = link.readlink(current);
@@ -170,25 +166,6 @@ final class PathCalls {
     }
     FileCalls.putBytes(buf, target, bytes);
     return bytes;
-  }
-
-  /** An empty path names the descriptor itself, a link opened with O_PATH and O_NOFOLLOW. */
-  private static boolean pathIsEmpty(Task current, long pathname) throws ErrnoException {
-    return FileCalls.path(current, pathname).length == 0;
-  }
-
-  /** Implements getcwd(2): the working directory is always the root. */
-  @LinuxSource(file = "fs/dcache.c", name = "sys_getcwd")
-  static long getcwd(Task current, long buf, long size) {
-    byte[] path = {'/', 0};
-    if (Long.compareUnsigned(size, path.length) < 0) {
-      return -Errno.ERANGE;
-    }
-    if (!current.mm().accessOk(buf, path.length, true)) {
-      return -Errno.EFAULT;
-    }
-    FileCalls.putBytes(buf, path, path.length);
-    return path.length;
   }
 
   /** Implements statx(2). It always returns the fields of stat, and the filesystem's own fields. */
@@ -202,11 +179,10 @@ final class PathCalls {
         || (flags & ~STATX_FLAGS) != 0) {
       return -Errno.EINVAL;
     }
-    boolean follow = (flags & Fcntl.AT_SYMLINK_NOFOLLOW) == 0;
-    Inode inode = find(current, dirfd, pathname, follow, (flags & Fcntl.AT_EMPTY_PATH) != 0);
+    Inode inode = UserPath.find(current, namei, dirfd, pathname, flags).inode();
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      inode.fillStat(stat);
+      inode.fillStat(current, stat);
       long statx = arena.allocate(Statx.SIZE, Long.BYTES).address();
       fillStatx(statx, stat);
       inode.fillStatx(statx, mask);
@@ -249,7 +225,7 @@ final class PathCalls {
   /** Implements statfs(2). */
   @LinuxSource(file = "fs/statfs.c", name = "user_statfs")
   long statfs(Task current, long pathname, long buf) throws ErrnoException {
-    Dentry found = namei.lookup(current, null, FileCalls.path(current, pathname), true);
+    Dentry found = UserPath.find(current, namei, pathname, true);
     return putStatfs(current, found.inode().sb(), buf);
   }
 

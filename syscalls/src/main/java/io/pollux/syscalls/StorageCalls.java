@@ -27,24 +27,6 @@ final class StorageCalls {
     this.kernel = kernel;
   }
 
-  /** Implements ftruncate(2). */
-  @LinuxSource(file = "fs/open.c", name = "do_sys_ftruncate")
-  static long ftruncate(Task current, int fd, long length) throws ErrnoException {
-    if (length < 0) {
-      return -Errno.EINVAL;
-    }
-    File file = FileCalls.fget(current, fd);
-    try {
-      if (!file.inode().isType(StatMode.S_IFREG) || !file.writable()) {
-        return -Errno.EINVAL;
-      }
-      file.inode().setSize(current, length);
-      return 0;
-    } finally {
-      file.fput(current);
-    }
-  }
-
   /** Implements fallocate(2), as far as the file supports it. */
   @LinuxSource(
       file = "fs/open.c",
@@ -63,7 +45,15 @@ final class StorageCalls {
       if (result == 0 && offset + length < 0) {
         result = -Errno.EFBIG;
       }
-      return result != 0 ? result : file.op().fallocate(current, file, mode, offset, length);
+      if (result != 0) {
+        return result;
+      }
+      file.inode().sb().wantWrite(current);
+      try {
+        return file.op().fallocate(current, file, mode, offset, length);
+      } finally {
+        file.inode().sb().dropWrite();
+      }
     } finally {
       file.fput(current);
     }

@@ -3,8 +3,10 @@ package io.pollux.syscalls;
 
 import io.pollux.aio.Aio;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FilesStruct;
+import io.pollux.syscalls.XattrCalls.By;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -23,10 +25,14 @@ import io.pollux.uapi.Patch;
 @Patch({13, 26})
 @LinuxSource(file = "arch/x86/entry/syscalls/syscall_64.tbl")
 final class SyscallTable {
+  private static final int CWD = Fcntl.AT_FDCWD;
   private static final int CREAT_FLAGS = Fcntl.O_CREAT | Fcntl.O_WRONLY | Fcntl.O_TRUNC;
 
   private final FileCalls files;
   private final PathCalls paths;
+  private final AttrCalls attrs;
+  private final XattrCalls xattrs;
+  private final FsCalls fs;
   private final StorageCalls storage;
   private final EventCalls events;
   private final MountCalls mounts;
@@ -35,6 +41,9 @@ final class SyscallTable {
   SyscallTable(Kernel kernel) {
     files = new FileCalls(kernel.namei());
     paths = new PathCalls(kernel.namei());
+    attrs = new AttrCalls(kernel.namei());
+    xattrs = new XattrCalls(kernel.namei());
+    fs = new FsCalls(kernel.namei());
     storage = new StorageCalls(kernel);
     events = new EventCalls(kernel.fileTable());
     mounts = new MountCalls(kernel);
@@ -67,9 +76,9 @@ final class SyscallTable {
       case Nr.PWRITEV -> files.pwritev(current, (int) a0, a1, a2, a3);
       case Nr.PREADV2 -> files.preadv2(current, (int) a0, a1, a2, a3, (int) a5);
       case Nr.PWRITEV2 -> files.pwritev2(current, (int) a0, a1, a2, a3, (int) a5);
-      case Nr.OPEN -> files.openat(current, FileCalls.AT_FDCWD, a0, (int) a1, (int) a2);
+      case Nr.OPEN -> files.openat(current, CWD, a0, (int) a1, (int) a2);
       case Nr.OPENAT -> files.openat(current, (int) a0, a1, (int) a2, (int) a3);
-      case Nr.CREAT -> files.openat(current, FileCalls.AT_FDCWD, a0, CREAT_FLAGS, (int) a1);
+      case Nr.CREAT -> files.openat(current, CWD, a0, CREAT_FLAGS, (int) a1);
       case Nr.CLOSE -> FilesStruct.of(current).close(current, (int) a0);
       case Nr.DUP -> FilesStruct.of(current).dup((int) a0, 0);
       case Nr.DUP2 -> DescriptorCalls.dup2(current, (int) a0, (int) a1);
@@ -84,19 +93,28 @@ final class SyscallTable {
       case Nr.STATX -> paths.statx(current, (int) a0, a1, (int) a2, (int) a3, a4);
       case Nr.STATFS -> paths.statfs(current, a0, a1);
       case Nr.FSTATFS -> PathCalls.fstatfs(current, (int) a0, a1);
-      case Nr.ACCESS -> paths.faccessat(current, FileCalls.AT_FDCWD, a0, (int) a1);
-      case Nr.FACCESSAT -> paths.faccessat(current, (int) a0, a1, (int) a2);
-      case Nr.FACCESSAT2 -> paths.faccessat2(current, (int) a0, a1, (int) a2, (int) a3);
-      case Nr.READLINK -> paths.readlinkat(current, FileCalls.AT_FDCWD, a0, a1, (int) a2);
+      case Nr.ACCESS -> attrs.faccessat(current, CWD, a0, (int) a1);
+      case Nr.FACCESSAT -> attrs.faccessat(current, (int) a0, a1, (int) a2);
+      case Nr.FACCESSAT2 -> attrs.faccessat2(current, (int) a0, a1, (int) a2, (int) a3);
+      case Nr.READLINK -> paths.readlinkat(current, CWD, a0, a1, (int) a2);
       case Nr.READLINKAT -> paths.readlinkat(current, (int) a0, a1, a2, (int) a3);
-      case Nr.GETCWD -> PathCalls.getcwd(current, a0, a1);
-      case Nr.MKDIR -> paths.mkdirat(current, FileCalls.AT_FDCWD, a0, (int) a1);
+      case Nr.GETCWD -> FsCalls.getcwd(current, a0, a1);
+      case Nr.MKDIR -> paths.mkdirat(current, CWD, a0, (int) a1);
       case Nr.MKDIRAT -> paths.mkdirat(current, (int) a0, a1, (int) a2);
-      case Nr.RMDIR -> paths.unlinkat(current, FileCalls.AT_FDCWD, a0, Fcntl.AT_REMOVEDIR);
-      case Nr.UNLINK -> paths.unlinkat(current, FileCalls.AT_FDCWD, a0, 0);
+      case Nr.RMDIR -> paths.unlinkat(current, CWD, a0, Fcntl.AT_REMOVEDIR);
+      case Nr.UNLINK -> paths.unlinkat(current, CWD, a0, 0);
       case Nr.UNLINKAT -> paths.unlinkat(current, (int) a0, a1, (int) a2);
-      case Nr.TRUNCATE -> paths.truncate(current, a0, a1);
-      case Nr.FTRUNCATE -> StorageCalls.ftruncate(current, (int) a0, a1);
+      case Nr.RENAME -> paths.renameat2(current, CWD, a0, CWD, a1, 0);
+      case Nr.RENAMEAT -> paths.renameat2(current, (int) a0, a1, (int) a2, a3, 0);
+      case Nr.RENAMEAT2 -> paths.renameat2(current, (int) a0, a1, (int) a2, a3, (int) a4);
+      case Nr.LINK -> paths.linkat(current, CWD, a0, CWD, a1, 0);
+      case Nr.LINKAT -> paths.linkat(current, (int) a0, a1, (int) a2, a3, (int) a4);
+      case Nr.SYMLINK -> paths.symlinkat(current, a0, CWD, a1);
+      case Nr.SYMLINKAT -> paths.symlinkat(current, a0, (int) a1, a2);
+      case Nr.MKNOD -> paths.mknodat(current, CWD, a0, (int) a1, (int) a2);
+      case Nr.MKNODAT -> paths.mknodat(current, (int) a0, a1, (int) a2, (int) a3);
+      case Nr.TRUNCATE -> attrs.truncate(current, a0, a1);
+      case Nr.FTRUNCATE -> AttrCalls.ftruncate(current, (int) a0, a1);
       case Nr.FALLOCATE -> StorageCalls.fallocate(current, (int) a0, (int) a1, a2, a3);
       case Nr.FADVISE64 -> StorageCalls.fadvise64(current, (int) a0, a2, (int) a3);
       case Nr.SYNC_FILE_RANGE -> StorageCalls.syncFileRange(current, (int) a0, a1, a2, (int) a3);
@@ -122,6 +140,62 @@ final class SyscallTable {
       case Nr.IO_GETEVENTS -> aio.ioGetevents(current, a0, a1, a2, a3, a4);
       case Nr.IO_PGETEVENTS -> aio.ioPgetevents(current, a0, a1, a2, a3, a4, a5);
       case Nr.IO_DESTROY -> aio.ioDestroy(current, a0);
+      default -> attributes(current, nr, a0, a1, a2, a3, a4);
+    };
+  }
+
+  /** Dispatches the calls on attributes. */
+  private long attributes(Task current, int nr, long a0, long a1, long a2, long a3, long a4)
+      throws ErrnoException {
+    return switch (nr) {
+      case Nr.CHMOD -> attrs.fchmodat(current, CWD, a0, (int) a1);
+      case Nr.FCHMODAT -> attrs.fchmodat(current, (int) a0, a1, (int) a2);
+      case Nr.FCHMODAT2 -> attrs.fchmodat2(current, (int) a0, a1, (int) a2, (int) a3);
+      case Nr.FCHMOD -> AttrCalls.fchmod(current, (int) a0, (int) a1);
+      case Nr.CHOWN -> attrs.fchownat(current, CWD, a0, (int) a1, (int) a2, 0);
+      case Nr.LCHOWN ->
+          attrs.fchownat(current, CWD, a0, (int) a1, (int) a2, Fcntl.AT_SYMLINK_NOFOLLOW);
+      case Nr.FCHOWNAT -> attrs.fchownat(current, (int) a0, a1, (int) a2, (int) a3, (int) a4);
+      case Nr.FCHOWN -> AttrCalls.fchown(current, (int) a0, (int) a1, (int) a2);
+      case Nr.UTIMENSAT -> attrs.utimensat(current, (int) a0, a1, a2, (int) a3);
+      case Nr.FUTIMESAT -> attrs.futimesat(current, (int) a0, a1, a2);
+      case Nr.UTIMES -> attrs.futimesat(current, CWD, a0, a1);
+      case Nr.UTIME -> attrs.utime(current, a0, a1);
+      case Nr.SETXATTR -> xattrs.set(current, By.PATH, a0, a1, a2, a3, (int) a4);
+      case Nr.LSETXATTR -> xattrs.set(current, By.LINK, a0, a1, a2, a3, (int) a4);
+      case Nr.FSETXATTR -> xattrs.set(current, By.FD, a0, a1, a2, a3, (int) a4);
+      case Nr.GETXATTR -> xattrs.get(current, By.PATH, a0, a1, a2, a3);
+      case Nr.LGETXATTR -> xattrs.get(current, By.LINK, a0, a1, a2, a3);
+      case Nr.FGETXATTR -> xattrs.get(current, By.FD, a0, a1, a2, a3);
+      case Nr.LISTXATTR -> xattrs.list(current, By.PATH, a0, a1, a2);
+      case Nr.LLISTXATTR -> xattrs.list(current, By.LINK, a0, a1, a2);
+      case Nr.FLISTXATTR -> xattrs.list(current, By.FD, a0, a1, a2);
+      case Nr.REMOVEXATTR -> xattrs.remove(current, By.PATH, a0, a1);
+      case Nr.LREMOVEXATTR -> xattrs.remove(current, By.LINK, a0, a1);
+      case Nr.FREMOVEXATTR -> xattrs.remove(current, By.FD, a0, a1);
+      default -> process(current, nr, a0, a1, a2);
+    };
+  }
+
+  /** Dispatches the calls on what belongs to the process: working directory, IDs. */
+  private long process(Task current, int nr, long a0, long a1, long a2) throws ErrnoException {
+    Cred cred = current.process().cred();
+    return switch (nr) {
+      case Nr.CHDIR -> fs.chdir(current, a0);
+      case Nr.FCHDIR -> fs.fchdir(current, (int) a0);
+      case Nr.UMASK -> FsCalls.umask(current, (int) a0);
+      case Nr.GETUID -> Integer.toUnsignedLong(cred.uids().real());
+      case Nr.GETEUID -> Integer.toUnsignedLong(cred.uids().effective());
+      case Nr.GETGID -> Integer.toUnsignedLong(cred.gids().real());
+      case Nr.GETEGID -> Integer.toUnsignedLong(cred.gids().effective());
+      case Nr.SETUID -> CredCalls.setuid(current, (int) a0);
+      case Nr.SETGID -> CredCalls.setgid(current, (int) a0);
+      case Nr.SETRESUID -> CredCalls.setresuid(current, (int) a0, (int) a1, (int) a2);
+      case Nr.SETRESGID -> CredCalls.setresgid(current, (int) a0, (int) a1, (int) a2);
+      case Nr.GETRESUID -> CredCalls.getres(current, cred.uids(), a0, a1, a2);
+      case Nr.GETRESGID -> CredCalls.getres(current, cred.gids(), a0, a1, a2);
+      case Nr.SETGROUPS -> CredCalls.setgroups(current, (int) a0, a1);
+      case Nr.GETGROUPS -> CredCalls.getgroups(current, (int) a0, a1);
       default -> -Errno.ENOSYS;
     };
   }

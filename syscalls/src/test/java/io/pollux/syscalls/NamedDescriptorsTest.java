@@ -125,7 +125,7 @@ class NamedDescriptorsTest {
     RawMemory.putLong(memory + HOW, flags);
     RawMemory.putLong(memory + HOW + 8, mode);
     RawMemory.putLong(memory + HOW + 16, resolve);
-    return program.syscall(Nr.OPENAT2, FileCalls.AT_FDCWD, booted.path(path), memory + HOW, size);
+    return program.syscall(Nr.OPENAT2, Fcntl.AT_FDCWD, booted.path(path), memory + HOW, size);
   }
 
   @Test

@@ -82,7 +82,7 @@ class OopsTest {
             }
 
             @Override
-            protected void getattr(long stat) {}
+            protected void getattr(Task current, long stat) {}
           };
       int fd =
           FilesStruct.of(process).install(new File(new FileTable(), inode, null, Fcntl.O_RDONLY));

@@ -7,6 +7,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.FileIoctl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.Patch;
@@ -18,7 +19,6 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class UnwiredCallsTest {
   private static final int GENERIC_IO_SETUP2 = 294;
-  private static final int FIFREEZE = 0xc0045877;
 
   private final Booted booted = new Booted();
 
@@ -53,6 +53,8 @@ class UnwiredCallsTest {
   @Test
   void aFilesystemCannotBeFrozen() {
     int fd = booted.open("/", Fcntl.O_RDONLY | Fcntl.O_DIRECTORY);
-    assertThat(booted.program.syscall(Nr.IOCTL, fd, FIFREEZE, 0)).isEqualTo(-Errno.ENOTTY);
+    assertThat(booted.program.syscall(Nr.IOCTL, fd, FileIoctl.FIFREEZE, 0))
+        .isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(booted.program.syscall(Nr.IOCTL, fd, FileIoctl.FITHAW, 0)).isEqualTo(-Errno.EINVAL);
   }
 }

@@ -76,6 +76,24 @@ public final class Fcntl {
   /** fstatat: an empty path denotes the descriptor itself. */
   public static final int AT_EMPTY_PATH = 0x1000;
 
+  /** linkat: follow a symbolic link at the end. */
+  public static final int AT_SYMLINK_FOLLOW = 0x400;
+
+  /** renameat2: fail if the new name exists. */
+  public static final int RENAME_NOREPLACE = 1;
+
+  /** renameat2: exchange the two names. */
+  public static final int RENAME_EXCHANGE = 2;
+
+  /** renameat2: leave a whiteout under the old name. */
+  public static final int RENAME_WHITEOUT = 4;
+
+  /** utimensat: the current time, as a number of nanoseconds. */
+  public static final int UTIME_NOW = 0x3fffffff;
+
+  /** utimensat: the time stays, as a number of nanoseconds. */
+  public static final int UTIME_OMIT = 0x3ffffffe;
+
   /** unlinkat: a directory, as for rmdir. */
   public static final int AT_REMOVEDIR = 0x200;
 

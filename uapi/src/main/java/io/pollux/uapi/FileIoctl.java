@@ -37,6 +37,12 @@ public final class FileIoctl {
   /** Shares equal ranges. */
   public static final int FIDEDUPERANGE = 0xc0189436;
 
+  /** Freezes the filesystem. */
+  public static final int FIFREEZE = 0xc0045877;
+
+  /** Ends a freeze. */
+  public static final int FITHAW = 0xc0045878;
+
   /** Stores the flags of a file, FS_*_FL, as an int. */
   public static final int FS_IOC_GETFLAGS = 0x80086601;
 

@@ -38,12 +38,6 @@ public final class Nr {
   /** munmap(2). */
   public static final int MUNMAP = 11;
 
-  /** flock(2). */
-  public static final int FLOCK = 73;
-
-  /** openat2(2); newer than the series. */
-  public static final int OPENAT2 = 437;
-
   /** ioctl(2). */
   public static final int IOCTL = 16;
 
@@ -52,6 +46,15 @@ public final class Nr {
 
   /** pwrite64(2). */
   public static final int PWRITE64 = 18;
+
+  /** readv(2). */
+  public static final int READV = 19;
+
+  /** writev(2). */
+  public static final int WRITEV = 20;
+
+  /** access(2). */
+  public static final int ACCESS = 21;
 
   /** dup(2). */
   public static final int DUP = 32;
@@ -62,14 +65,8 @@ public final class Nr {
   /** fcntl(2). */
   public static final int FCNTL = 72;
 
-  /** readv(2). */
-  public static final int READV = 19;
-
-  /** writev(2). */
-  public static final int WRITEV = 20;
-
-  /** access(2). */
-  public static final int ACCESS = 21;
+  /** flock(2). */
+  public static final int FLOCK = 73;
 
   /** fsync(2). */
   public static final int FSYNC = 74;
@@ -86,6 +83,15 @@ public final class Nr {
   /** getcwd(2). */
   public static final int GETCWD = 79;
 
+  /** chdir(2). */
+  public static final int CHDIR = 80;
+
+  /** fchdir(2). */
+  public static final int FCHDIR = 81;
+
+  /** rename(2). */
+  public static final int RENAME = 82;
+
   /** mkdir(2). */
   public static final int MKDIR = 83;
 
@@ -95,11 +101,77 @@ public final class Nr {
   /** creat(2). */
   public static final int CREAT = 85;
 
+  /** link(2). */
+  public static final int LINK = 86;
+
   /** unlink(2). */
   public static final int UNLINK = 87;
 
+  /** symlink(2). */
+  public static final int SYMLINK = 88;
+
   /** readlink(2). */
   public static final int READLINK = 89;
+
+  /** chmod(2). */
+  public static final int CHMOD = 90;
+
+  /** fchmod(2). */
+  public static final int FCHMOD = 91;
+
+  /** chown(2). */
+  public static final int CHOWN = 92;
+
+  /** fchown(2). */
+  public static final int FCHOWN = 93;
+
+  /** lchown(2). */
+  public static final int LCHOWN = 94;
+
+  /** umask(2). */
+  public static final int UMASK = 95;
+
+  /** getuid(2). */
+  public static final int GETUID = 102;
+
+  /** getgid(2). */
+  public static final int GETGID = 104;
+
+  /** setuid(2). */
+  public static final int SETUID = 105;
+
+  /** setgid(2). */
+  public static final int SETGID = 106;
+
+  /** geteuid(2). */
+  public static final int GETEUID = 107;
+
+  /** getegid(2). */
+  public static final int GETEGID = 108;
+
+  /** getgroups(2). */
+  public static final int GETGROUPS = 115;
+
+  /** setgroups(2). */
+  public static final int SETGROUPS = 116;
+
+  /** setresuid(2). */
+  public static final int SETRESUID = 117;
+
+  /** getresuid(2). */
+  public static final int GETRESUID = 118;
+
+  /** setresgid(2). */
+  public static final int SETRESGID = 119;
+
+  /** getresgid(2). */
+  public static final int GETRESGID = 120;
+
+  /** utime(2). */
+  public static final int UTIME = 132;
+
+  /** mknod(2). */
+  public static final int MKNOD = 133;
 
   /** statfs(2). */
   public static final int STATFS = 137;
@@ -115,6 +187,42 @@ public final class Nr {
 
   /** umount2(2). */
   public static final int UMOUNT2 = 166;
+
+  /** setxattr(2). */
+  public static final int SETXATTR = 188;
+
+  /** lsetxattr(2). */
+  public static final int LSETXATTR = 189;
+
+  /** fsetxattr(2). */
+  public static final int FSETXATTR = 190;
+
+  /** getxattr(2). */
+  public static final int GETXATTR = 191;
+
+  /** lgetxattr(2). */
+  public static final int LGETXATTR = 192;
+
+  /** fgetxattr(2). */
+  public static final int FGETXATTR = 193;
+
+  /** listxattr(2). */
+  public static final int LISTXATTR = 194;
+
+  /** llistxattr(2). */
+  public static final int LLISTXATTR = 195;
+
+  /** flistxattr(2). */
+  public static final int FLISTXATTR = 196;
+
+  /** removexattr(2). */
+  public static final int REMOVEXATTR = 197;
+
+  /** lremovexattr(2). */
+  public static final int LREMOVEXATTR = 198;
+
+  /** fremovexattr(2). */
+  public static final int FREMOVEXATTR = 199;
 
   /** io_setup(2). */
   public static final int IO_SETUP = 206;
@@ -137,11 +245,23 @@ public final class Nr {
   /** fadvise64(2). */
   public static final int FADVISE64 = 221;
 
+  /** utimes(2). */
+  public static final int UTIMES = 235;
+
   /** openat(2). */
   public static final int OPENAT = 257;
 
   /** mkdirat(2). */
   public static final int MKDIRAT = 258;
+
+  /** mknodat(2). */
+  public static final int MKNODAT = 259;
+
+  /** fchownat(2). */
+  public static final int FCHOWNAT = 260;
+
+  /** futimesat(2). */
+  public static final int FUTIMESAT = 261;
 
   /** newfstatat(2). */
   public static final int NEWFSTATAT = 262;
@@ -149,14 +269,29 @@ public final class Nr {
   /** unlinkat(2). */
   public static final int UNLINKAT = 263;
 
+  /** renameat(2). */
+  public static final int RENAMEAT = 264;
+
+  /** linkat(2). */
+  public static final int LINKAT = 265;
+
+  /** symlinkat(2). */
+  public static final int SYMLINKAT = 266;
+
   /** readlinkat(2). */
   public static final int READLINKAT = 267;
+
+  /** fchmodat(2). */
+  public static final int FCHMODAT = 268;
 
   /** faccessat(2). */
   public static final int FACCESSAT = 269;
 
   /** sync_file_range(2). */
   public static final int SYNC_FILE_RANGE = 277;
+
+  /** utimensat(2). */
+  public static final int UTIMENSAT = 280;
 
   /** fallocate(2). */
   public static final int FALLOCATE = 285;
@@ -182,6 +317,9 @@ public final class Nr {
   /** syncfs(2). */
   public static final int SYNCFS = 306;
 
+  /** renameat2(2). */
+  public static final int RENAMEAT2 = 316;
+
   /** preadv2(2). */
   public static final int PREADV2 = 327;
 
@@ -200,8 +338,14 @@ public final class Nr {
   /** io_ring_enter(2). */
   public static final int IO_RING_ENTER = 336;
 
+  /** openat2(2); newer than the series. */
+  public static final int OPENAT2 = 437;
+
   /** faccessat2(2). */
   public static final int FACCESSAT2 = 439;
+
+  /** fchmodat2(2); newer than the series. */
+  public static final int FCHMODAT2 = 452;
 
   /** Upper limit of the numbers, exclusive. */
   public static final int COUNT = 512;

@@ -40,6 +40,12 @@ public final class StatMode {
   /** All permissions. */
   public static final int S_IRWXUGO = 0777;
 
+  /** Execute permission of the group. */
+  public static final int S_IXGRP = 0010;
+
+  /** Write permission of others. */
+  public static final int S_IWOTH = 0002;
+
   /** Execute permission of owner, group and others. */
   public static final int S_IXUGO = 0111;
 

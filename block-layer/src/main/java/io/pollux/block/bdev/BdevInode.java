@@ -3,6 +3,7 @@ package io.pollux.block.bdev;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.core.filemap.Mapping;
+import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.SuperBlock;
@@ -51,8 +52,7 @@ public final class BdevInode extends Inode {
   }
 
   @Override
-  protected void getattr(long stat) {
-    Stat.stNlink(stat, 1);
+  protected void getattr(Task current, long stat) {
     Stat.stRdev(stat, bdev.dev());
     Stat.stSize(stat, 0); // as in Linux; ioctl and lseek return the size
     Stat.stBlksize(stat, BLOCK_SIZE);

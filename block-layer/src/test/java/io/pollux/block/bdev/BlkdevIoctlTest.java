@@ -283,7 +283,7 @@ class BlkdevIoctlTest {
   void statHasTheDeviceNumberAndNoSize() {
     File file = open(Fcntl.O_RDONLY);
     RawMemory.segment(memory, Stat.SIZE).fill((byte) 0);
-    file.inode().fillStat(memory);
+    file.inode().fillStat(current, memory);
     assertThat(Stat.stNlink(memory)).isEqualTo(1);
     assertThat(Stat.stRdev(memory)).isEqualTo(bdev.dev());
     assertThat(Stat.stSize(memory)).isZero();

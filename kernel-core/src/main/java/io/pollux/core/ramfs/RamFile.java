@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.ramfs;
 
-import io.pollux.core.Debug;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.LockClass;
-import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
@@ -14,15 +12,13 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
-import io.pollux.uapi.StatMode;
 
 /**
  * A regular file in memory. A page is allocated by the first write to it; other pages are holes.
  * Bytes of a page after the end of the file are zero, so that an extended file reads as zeroes.
  *
- * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. Names
- * and users are counted. When both counts are 0, the pages are freed, from any context; no other
- * thread can then use them.
+ * <p>Pages and size change under iRwsem held exclusively, and are read under it held shared. The
+ * eviction frees the pages without it; no other thread can then use them.
  */
 @LinuxSource(file = "fs/ramfs/file-mmu.c")
 final class RamFile extends RamInode {
@@ -34,23 +30,16 @@ final class RamFile extends RamInode {
   private volatile long size;
   private volatile int nrPages;
 
-  // Under the lock of this object, a leaf except for the filesystem's pages.
-  private int nlink;
-  private int users;
-  private boolean evicted;
-
   /**
-   * Creates an empty file without a user.
+   * Creates an empty file.
    *
    * @param fs the filesystem, which counted it
-   * @param ino the inode number
-   * @param permissions mode bits
+   * @param owner owner and mode
    * @param nlink 1, or 0 for a file that its last user frees
    */
-  RamFile(Ramfs fs, long ino, int permissions, int nlink) {
-    super(fs, ino, StatMode.S_IFREG | permissions);
+  RamFile(Ramfs fs, Owner owner, int nlink) {
+    super(fs, owner, nlink);
     this.fs = fs;
-    this.nlink = nlink;
   }
 
   @Override
@@ -64,61 +53,14 @@ final class RamFile extends RamInode {
   }
 
   @Override
-  synchronized int nlink() {
-    lockdep();
-    return nlink;
-  }
-
-  @Override
   int nrPages() {
     return nrPages;
   }
 
   @Override
-  protected synchronized boolean evicted() {
-    lockdep();
-    return evicted;
-  }
-
-  /** Counts a user. The caller then checks {@link #evicted}. */
-  private synchronized void hold() {
-    lockdep();
-    users++;
-  }
-
-  /** Drops a user. From any context. */
-  @LinuxSource(file = "fs/inode.c", name = "iput")
-  private synchronized void drop() {
-    lockdep();
-    users--;
-    assert users >= 0 : "more users gone than came";
-    evictIfUnused();
-  }
-
-  /** Drops a name. From any context. */
-  @LinuxSource(file = "fs/inode.c", name = "drop_nlink")
-  synchronized void dropLink() {
-    lockdep();
-    nlink--;
-    assert nlink >= 0 : "a name was taken away twice";
-    changed();
-    evictIfUnused();
-  }
-
-  @LinuxSource(file = "fs/inode.c", name = "evict")
-  private void evictIfUnused() {
-    if (users == 0 && nlink == 0 && !evicted) {
-      evicted = true;
-      size = 0;
-      freePages(0, Long.MAX_VALUE);
-      fs.uncharge();
-    }
-  }
-
-  private void lockdep() {
-    if (Debug.ON) {
-      LockOrder.enter(LockClass.RAM_FILE, this);
-    }
+  void evict() {
+    size = 0;
+    freePages(0, Long.MAX_VALUE);
   }
 
   private void freePages(long first, long last) {
@@ -186,6 +128,7 @@ final class RamFile extends RamInode {
         return -Errno.EFBIG;
       }
       from.truncate(MAX_BYTES - iocb.kiPos);
+      removePrivs(current);
       long result = performWrite(iocb, from);
       if (result > 0) {
         size = Math.max(size, iocb.kiPos);
@@ -194,6 +137,14 @@ final class RamFile extends RamInode {
       return result;
     } finally {
       iRwsem.upWrite();
+    }
+  }
+
+  @LinuxSource(file = "fs/inode.c", name = "file_remove_privs")
+  private void removePrivs(Task current) {
+    int dropped = Attr.removedPrivs(current, this);
+    if (dropped != 0) {
+      setMode(mode() & ~dropped);
     }
   }
 
@@ -223,23 +174,8 @@ final class RamFile extends RamInode {
   }
 
   @Override
-  @LinuxSource(file = "fs/libfs.c", name = "simple_setattr")
-  public void setSize(Task current, long bytes) {
-    hold(); // the path may be unlinked meanwhile
-    iRwsem.downWrite(current);
-    try {
-      if (!evicted()) {
-        truncateSetsize(bytes);
-        modified();
-      }
-    } finally {
-      iRwsem.upWrite();
-      drop();
-    }
-  }
-
   @LinuxSource(file = "mm/truncate.c", name = "truncate_setsize")
-  private void truncateSetsize(long bytes) {
+  void resize(long bytes) {
     if (bytes <= size) { // at the same size too, to free what fallocate reserved after the end
       long kept = bytes >>> HostMemory.PAGE_SHIFT;
       int offset = (int) bytes & OFFSET_MASK;
@@ -403,16 +339,6 @@ final class RamFile extends RamInode {
         @Override
         public int fallocate(Task current, File file, int mode, long offset, long length) {
           return behind(file).fallocate(current, mode, offset, length);
-        }
-
-        @Override
-        public void opened(File file) {
-          behind(file).hold();
-        }
-
-        @Override
-        public void release(File file) {
-          behind(file).drop();
         }
       };
 }

@@ -3,7 +3,6 @@ package io.pollux.core.ramfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
-import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.core.vfs.File;
@@ -12,6 +11,7 @@ import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * and files, but cannot remove what the kernel attached. Unlike Linux's ramfs it has a size limit,
  * as tmpfs has, and fallocate.
  *
- * <p>Lock order: the iRwsem of a directory, then of one below it, then the locks of {@link
- * RamFile}.
+ * <p>The callers of the operations hold iRwsem as the package {@link io.pollux.core.vfs} says. Only
+ * the kernel's own methods, such as {@link Directory#attach}, take it themselves.
  */
 @LinuxSource(file = "fs/ramfs/inode.c")
 public final class Ramfs extends SuperBlock {
@@ -66,7 +66,7 @@ public final class Ramfs extends SuperBlock {
     super(dev, false);
     pages = new RamPages(bytes);
     maxInodes = pages.limit();
-    root = new Directory(this, null, 0755);
+    root = new Directory(this, null, RamInode.Owner.root(StatMode.S_IFDIR | 0755));
   }
 
   @Override
@@ -78,11 +78,16 @@ public final class Ramfs extends SuperBlock {
     return pages;
   }
 
-  private long nextIno() {
+  long nextIno() {
     return lastIno.incrementAndGet();
   }
 
-  /** Counts a file or directory that a program creates. */
+  /** Returns the number of inodes, and of further names of them. */
+  int inodesInUse() {
+    return inodes.get();
+  }
+
+  /** Counts an inode that a program creates, or another name of one. */
   private void charge() throws ErrnoException {
     if (inodes.incrementAndGet() > maxInodes) {
       uncharge();
@@ -90,9 +95,24 @@ public final class Ramfs extends SuperBlock {
     }
   }
 
-  /** Drops the count of a file or directory. From any context. */
-  void uncharge() {
+  private void uncharge() {
     inodes.decrementAndGet();
+  }
+
+  @Override
+  @LinuxSource(file = "mm/shmem.c", name = "shmem_evict_inode")
+  protected void evictInode(@Nullable Task current, Inode inode) {
+    if (inode instanceof RamInode ours) {
+      ours.evict();
+      uncharge();
+    }
+  }
+
+  @Override
+  @LinuxSource(file = "mm/shmem.c", name = "shmem_show_options")
+  public String showOptions() {
+    long kibibytes = (long) pages.limit() << (HostMemory.PAGE_SHIFT - 10);
+    return super.showOptions() + ",size=" + kibibytes + "k,nr_inodes=" + maxInodes;
   }
 
   @Override
@@ -125,7 +145,7 @@ public final class Ramfs extends SuperBlock {
       return there;
     }
     inodes.incrementAndGet();
-    Directory made = new Directory(this, root, 0755);
+    Directory made = new Directory(this, root, RamInode.Owner.root(StatMode.S_IFDIR | 0755));
     root.attach(name, made);
     return made;
   }
@@ -152,17 +172,15 @@ public final class Ramfs extends SuperBlock {
     private static final long FIRST_POSITION = 2; // after "." and ".."
 
     private final Ramfs fs;
-    private final long parentIno;
+    private volatile long parentIno; // changed by a rename
 
     // Changed under iRwsem held exclusively, read under it held shared.
     private final Map<String, Entry> byName = new HashMap<>(); // by key()
     private final NavigableMap<Long, Entry> byPosition = new TreeMap<>();
     private long nextPosition = FIRST_POSITION;
-    private boolean dead;
-    private final AtomicInteger nlink = new AtomicInteger(2);
 
-    private Directory(Ramfs fs, @Nullable Directory parent, int permissions) {
-      super(fs, fs.nextIno(), StatMode.S_IFDIR | permissions);
+    private Directory(Ramfs fs, @Nullable Directory parent, Owner owner) {
+      super(fs, owner, 2);
       this.fs = fs;
       parentIno = parent == null ? ino() : parent.ino();
     }
@@ -187,18 +205,18 @@ public final class Ramfs extends SuperBlock {
     }
 
     private void add(Entry entry) {
+      if (entry.inode.isType(StatMode.S_IFDIR)) {
+        incNlink();
+      }
       byName.put(entry.name, entry);
       byPosition.put(entry.position, entry);
-      if (entry.inode.isType(StatMode.S_IFDIR)) {
-        nlink.incrementAndGet();
-      }
     }
 
     private void remove(Entry entry) {
       byName.remove(entry.name);
       byPosition.remove(entry.position);
       if (entry.inode.isType(StatMode.S_IFDIR)) {
-        nlink.decrementAndGet();
+        dropNlink();
       }
     }
 
@@ -253,116 +271,168 @@ public final class Ramfs extends SuperBlock {
     }
 
     @Override
+    @LinuxSource(file = "fs/libfs.c", name = "simple_lookup")
     public Inode lookup(Task current, byte[] name) throws ErrnoException {
-      iRwsem.downRead(current);
-      try {
-        return entry(name).inode;
-      } finally {
-        iRwsem.upRead();
-      }
+      return entry(name).inode;
     }
 
     @Override
     @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_create")
     public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-      return make(current, name, () -> new RamFile(fs, fs.nextIno(), permissions, 1));
+      Owner owner = Owner.of(current, this, StatMode.S_IFREG | permissions);
+      RamInode made = make(name, () -> new RamFile(fs, owner, 1));
+      made.ihold();
+      return made;
     }
 
     @Override
     @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_tmpfile")
     public Inode tmpfile(Task current, int permissions) throws ErrnoException {
       fs.charge();
-      return new RamFile(fs, fs.nextIno(), permissions, 0);
+      RamFile made = new RamFile(fs, Owner.of(current, this, StatMode.S_IFREG | permissions), 0);
+      made.ihold();
+      return made;
     }
 
     @Override
     @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_mkdir")
     public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
-      make(current, name, () -> new Directory(fs, this, permissions));
+      Owner owner = Owner.of(current, this, StatMode.S_IFDIR | permissions);
+      make(name, () -> new Directory(fs, this, owner));
+    }
+
+    @Override
+    @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_mknod")
+    public void mknod(Task current, byte[] name, int mode, long rdev) throws ErrnoException {
+      Owner owner = Owner.of(current, this, mode);
+      make(name, () -> new RamNode(fs, owner, rdev));
+    }
+
+    @Override
+    @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_symlink")
+    public void symlink(Task current, byte[] name, byte[] target) throws ErrnoException {
+      Owner owner = Owner.of(current, this, StatMode.S_IFLNK | StatMode.S_IRWXUGO);
+      make(name, () -> new RamNode(fs, owner, target));
     }
 
     private interface Maker {
-      Inode make();
+      RamInode make();
     }
 
-    @LinuxSource(file = "fs/ramfs/inode.c", name = "ramfs_mknod")
-    private Inode make(Task current, byte[] name, Maker maker) throws ErrnoException {
-      iRwsem.downWrite(current);
-      try {
-        if (dead) {
-          throw new ErrnoException(Errno.ENOENT);
-        }
-        String key = key(name);
-        if (byName.containsKey(key)) {
-          throw new ErrnoException(Errno.EEXIST);
-        }
-        fs.charge();
-        Inode made = maker.make();
-        add(new Entry(key, made, nextPosition++, false, null));
-        modified();
-        return made;
-      } finally {
-        iRwsem.upWrite();
+    private RamInode make(byte[] name, Maker maker) throws ErrnoException {
+      fs.charge();
+      RamInode made = maker.make();
+      add(new Entry(key(name), made, nextPosition++, false, null));
+      modified();
+      return made;
+    }
+
+    @Override
+    @LinuxSource(file = "fs/libfs.c", name = "simple_link")
+    public void link(Task current, byte[] name, Inode old) throws ErrnoException {
+      if (!(old instanceof RamInode ours)) {
+        throw new ErrnoException(Errno.EPERM); // what the kernel attached
       }
+      if (ours.nlink() > 0) { // a file's first name comes with its inode
+        fs.charge();
+      }
+      ours.incNlink();
+      add(new Entry(key(name), old, nextPosition++, false, null));
+      modified();
+    }
+
+    /**
+     * Checks that a program may remove or move an entry. The kernel's entries are mount points,
+     * devices, or ordinary directories such as /dev.
+     */
+    @LinuxSource(file = "fs/namei.c", name = "is_local_mountpoint")
+    private RamInode movable(Entry entry) throws ErrnoException {
+      boolean ordinary = !entry.attached || entry.inode instanceof Directory;
+      if (!ordinary
+          || entry.covered != null
+          || !(entry.inode instanceof RamInode ours)
+          || ours.sb() != fs) {
+        throw new ErrnoException(Errno.EBUSY);
+      }
+      return ours;
     }
 
     @Override
     @LinuxSource(file = "fs/libfs.c", name = "simple_rmdir")
     public void rmdir(Task current, byte[] name) throws ErrnoException {
-      iRwsem.downWrite(current);
-      try {
-        Entry entry = entry(name);
-        if (!entry.inode.isType(StatMode.S_IFDIR)) {
-          throw new ErrnoException(Errno.ENOTDIR);
-        }
-        // The kernel's entries are mount points, or ordinary directories such as /dev.
-        if (!(entry.inode instanceof Directory victim)
-            || victim.fs != fs
-            || entry.covered != null) {
-          throw new ErrnoException(Errno.EBUSY);
-        }
-        victim.kill(current);
-        remove(entry);
-        fs.uncharge();
-        modified();
-      } finally {
-        iRwsem.upWrite();
-      }
+      Entry entry = entry(name);
+      ((Directory) movable(entry)).clear();
+      remove(entry);
+      modified();
     }
 
-    /** Prevents new entries. The caller holds the lock of the parent directory. */
-    private void kill(Task current) throws ErrnoException {
-      iRwsem.downWriteNested(current, LockClass.I_RWSEM_CHILD);
-      try {
-        if (!byName.isEmpty()) {
-          throw new ErrnoException(Errno.ENOTEMPTY);
-        }
-        dead = true;
-        nlink.set(0);
-        changed();
-      } finally {
-        iRwsem.upWrite();
+    /** Drops the names of an empty directory. Under its iRwsem held exclusively. */
+    @LinuxSource(file = "fs/libfs.c", name = "simple_empty")
+    private void clear() throws ErrnoException {
+      if (!byName.isEmpty()) {
+        throw new ErrnoException(Errno.ENOTEMPTY);
       }
+      clearNlink();
     }
 
     @Override
     @LinuxSource(file = "fs/libfs.c", name = "simple_unlink")
     public void unlink(Task current, byte[] name) throws ErrnoException {
-      iRwsem.downWrite(current);
-      try {
-        Entry entry = entry(name);
-        if (entry.inode.isType(StatMode.S_IFDIR)) {
-          throw new ErrnoException(Errno.EISDIR);
-        }
-        if (entry.attached || !(entry.inode instanceof RamFile file)) {
-          throw new ErrnoException(Errno.EBUSY);
-        }
-        remove(entry);
-        modified();
-        file.dropLink();
-      } finally {
-        iRwsem.upWrite();
+      Entry entry = entry(name);
+      RamInode victim = movable(entry);
+      remove(entry);
+      modified();
+      dropName(victim);
+    }
+
+    private void dropName(RamInode victim) {
+      victim.dropNlink();
+      if (victim.nlink() > 0) { // the last name goes with its inode
+        fs.uncharge();
       }
+    }
+
+    @Override
+    @LinuxSource(
+        file = "fs/libfs.c",
+        name = {"simple_rename", "simple_rename_exchange"})
+    public void rename(Task current, byte[] oldName, Inode newDir, byte[] newName, int flags)
+        throws ErrnoException {
+      if ((flags & ~(Fcntl.RENAME_NOREPLACE | Fcntl.RENAME_EXCHANGE)) != 0) {
+        throw new ErrnoException(Errno.EINVAL);
+      }
+      Directory to = (Directory) newDir;
+      Entry old = entry(oldName);
+      RamInode moved = movable(old);
+      Entry replaced = to.byName.get(key(newName));
+      RamInode victim = replaced == null ? null : to.movable(replaced);
+      boolean exchange = (flags & Fcntl.RENAME_EXCHANGE) != 0;
+      if (victim != null && !exchange) {
+        if (victim instanceof Directory directory) {
+          directory.clear();
+        } else {
+          dropName(victim);
+        }
+      }
+      remove(old);
+      if (replaced != null) {
+        to.remove(replaced);
+      }
+      if (victim != null && exchange) {
+        place(victim, old.name, old.position);
+      }
+      long position = replaced == null ? to.nextPosition++ : replaced.position;
+      to.place(moved, key(newName), position);
+      modified();
+      to.modified();
+    }
+
+    private void place(RamInode moved, String name, long position) {
+      add(new Entry(name, moved, position, false, null));
+      if (moved instanceof Directory directory) {
+        directory.parentIno = ino();
+      }
+      moved.changed();
     }
 
     @Override
@@ -373,16 +443,6 @@ public final class Ramfs extends SuperBlock {
     @Override
     public FileOperations fop() {
       return DIRECTORY_OPERATIONS;
-    }
-
-    @Override
-    int nlink() {
-      return nlink.get();
-    }
-
-    @Override
-    int nrPages() {
-      return 0;
     }
 
     @LinuxSource(file = "fs/libfs.c", name = "dcache_readdir")

@@ -16,10 +16,18 @@ public enum LockClass {
   AIO_ENTER("the enter flag of an aio context", true),
   /** The lock of the thread that polls for an aio context: RingEntry's pollLock. */
   AIO_POLL("the pollLock of an aio context", true),
+  /** Shared by each change of a filesystem, exclusive while it is frozen (C: s_writers). */
+  SB_WRITERS("the writers' lock of a filesystem", true),
+  /** Orders the renames between directories of a filesystem (C: s_vfs_rename_mutex). */
+  VFS_RENAME("the rename lock of a filesystem", true),
   /** An inode's iRwsem; of two directories, the parent's. */
   I_RWSEM("an inode's iRwsem", true),
+  /** The iRwsem of the second directory of a rename. */
+  I_RWSEM_PARENT2("the iRwsem of the second directory of a rename", true),
   /** The iRwsem of an inode below a directory whose iRwsem is held. */
   I_RWSEM_CHILD("the iRwsem of an inode in a locked directory", true),
+  /** The iRwsem of the second inode of a rename that is not a directory. */
+  I_RWSEM_NONDIR2("the iRwsem of the second file of a rename", true),
   /** The lock under which a sync writes the times of a mount's inodes. */
   INODE_TIMES("the lock of a mount's changed inode times", true),
   /** The glock of an inode in GFS2. */
@@ -41,8 +49,8 @@ public enum LockClass {
   GFS2_GLOCK_QUEUE("the lock of a glock's queue", false),
   /** The lock of a pipe. */
   PIPE("a pipe's lock", false),
-  /** The monitor of a file of ramfs: its users and names. */
-  RAM_FILE("the lock of a ramfs file", false),
+  /** The i_lock of an inode: its references and names. */
+  I_LOCK("an inode's i_lock", false),
   /** The pages of a ramfs. */
   RAM_PAGES("the lock of ramfs's pages", false),
   /** The lock of a page cache. */
@@ -61,6 +69,8 @@ public enum LockClass {
   AIO_COMPLETION("the completionLock of an aio context", false),
   /** The lock of a descriptor table. */
   FILES("the lock of a descriptor table", false),
+  /** The lock of a tree of dentries (C: rename_lock). */
+  DCACHE("the lock of a tree of dentries", false),
   /** The lock of the file locks on an inode. */
   FILE_LOCKS("the lock of an inode's file locks", false),
   /** The lock of a disk's queue while it is shut down. */

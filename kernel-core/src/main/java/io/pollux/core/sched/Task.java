@@ -41,6 +41,7 @@ public final class Task extends SlabOwner {
   private volatile boolean killed;
   private @Nullable SleepHook plug;
   private @Nullable ReturnHook returnHooks; // of the current call, the latest first
+  private @Nullable Cred overridden; // used by the task itself
 
   Task(UserProcess process) {
     this.process = process;
@@ -75,11 +76,12 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Cleans up after a call that threw: submits the plugged requests and drops the plug. By the task
-   * itself.
+   * Cleans up after a call that threw: restores the credentials, submits the plugged requests and
+   * drops the plug. By the task itself.
    */
   @LinuxSource(file = "kernel/exit.c", name = "do_exit")
   public void abandonCall() {
+    overridden = null;
     SleepHook held = plug;
     if (held != null) {
       plug = null;
@@ -164,6 +166,23 @@ public final class Task extends SlabOwner {
   /** Returns the process of this thread. */
   public UserProcess process() {
     return process;
+  }
+
+  /** Returns the credentials of the calls of this task. By the task itself. */
+  @LinuxSource(file = "include/linux/cred.h", name = "current_cred")
+  public Cred cred() {
+    Cred instead = overridden;
+    return instead != null ? instead : process.cred();
+  }
+
+  /**
+   * Replaces the credentials of this task until the end of a call. By the task itself.
+   *
+   * @param instead the credentials; null for those of the process again
+   */
+  @LinuxSource(file = "kernel/cred.c", name = "override_creds")
+  public void overrideCred(@Nullable Cred instead) {
+    overridden = instead;
   }
 
   /** Returns the memory of the process ({@code current->mm}). */

@@ -5,6 +5,7 @@ import io.pollux.core.Oops;
 import io.pollux.core.mm.AddressSpace;
 import io.pollux.core.mm.IoctxTable;
 import io.pollux.core.mm.WindowSpace;
+import io.pollux.uapi.Capability;
 import io.pollux.uapi.LinuxSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -28,7 +29,7 @@ public final class UserProcess {
   private final TaskFiles files;
   private final List<Task> tasks = new CopyOnWriteArrayList<>();
   private final AtomicInteger state = new AtomicInteger(RUNNING);
-  private volatile boolean privileged = true;
+  private volatile Cred cred = Cred.ROOT;
   private volatile long memlockLimit = MEMLOCK_UNLIMITED;
   private volatile long memlockMax = MEMLOCK_UNLIMITED;
 
@@ -133,15 +134,31 @@ public final class UserProcess {
     memlockMax = max;
   }
 
-  /** Whether the process has root's privileges: true until {@link #dropPrivileges}. */
-  @LinuxSource(file = "kernel/capability.c", name = "capable")
-  public boolean capable() {
-    return privileged;
+  /** Returns the credentials of the process, which its threads share. */
+  @LinuxSource(file = "include/linux/cred.h", name = "current_cred")
+  public Cred cred() {
+    return cred;
   }
 
-  /** Drops root's privileges permanently. From any thread. */
+  /**
+   * Replaces the credentials. From any thread; a call in progress may use either.
+   *
+   * @param cred the credentials
+   */
+  @LinuxSource(file = "kernel/cred.c", name = "commit_creds")
+  public void setCred(Cred cred) {
+    this.cred = cred;
+  }
+
+  /** Whether the process may administrate the system, as root may: CAP_SYS_ADMIN. */
+  @LinuxSource(file = "kernel/capability.c", name = "capable")
+  public boolean capable() {
+    return cred.capable(Capability.CAP_SYS_ADMIN);
+  }
+
+  /** Drops all capabilities permanently, and keeps the IDs. From any thread. */
   public void dropPrivileges() {
-    privileged = false;
+    cred = cred.withoutCapabilities();
   }
 
   /**

@@ -20,8 +20,12 @@
  * <ol>
  *   <li>AIO_ENTER: the enter flag of an aio context. No thread waits for it.
  *   <li>AIO_POLL: the lock of the thread that polls for an aio context.
+ *   <li>SB_WRITERS: shared by each change of a filesystem by name, exclusive while it is frozen.
+ *   <li>VFS_RENAME: orders the renames between directories of a filesystem.
  *   <li>I_RWSEM: an inode's iRwsem. Of two directories, the parent's comes first.
+ *   <li>I_RWSEM_PARENT2: the iRwsem of the second directory of a rename.
  *   <li>I_RWSEM_CHILD: the iRwsem of an inode below a locked directory.
+ *   <li>I_RWSEM_NONDIR2: the iRwsem of the second file of a rename, ordered by age.
  *   <li>INODE_TIMES: the lock under which a sync writes the times of a mount's inodes.
  *   <li>GFS2_INODE_GLOCK: an inode's glock, at most one per task.
  *   <li>PAGE: a locked page of the page cache, or a run of consecutive ones. A task that has locked
@@ -31,7 +35,7 @@
  *   <li>BUF: the lock of a metadata buffer. A second one is only tried.
  *   <li>The locks that are not held across a sleep, in the order of {@link
  *       io.pollux.core.sched.LockClass}. Most are leaves. Under GFS2_GLOCK_QUEUE, AIO_CANCEL and
- *       WORK_QUEUE the holder may wake a wait queue. Under RAM_FILE it frees pages. Under BUF_CACHE
+ *       WORK_QUEUE the holder may wake a wait queue. Under I_LOCK it frees pages. Under BUF_CACHE
  *       it removes buffers from their space.
  * </ol>
  *

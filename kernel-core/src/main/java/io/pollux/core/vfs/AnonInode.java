@@ -32,8 +32,7 @@ public abstract class AnonInode extends Inode {
   }
 
   @Override
-  protected final void getattr(long stat) {
-    Stat.stNlink(stat, 1);
+  protected final void getattr(Task current, long stat) {
     Stat.stBlksize(stat, BLOCK_SIZE);
   }
 

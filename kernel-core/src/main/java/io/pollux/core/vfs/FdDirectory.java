@@ -5,7 +5,6 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import org.jspecify.annotations.Nullable;
 
@@ -64,9 +63,19 @@ final class FdDirectory extends Inode {
   }
 
   @Override
-  protected void getattr(long stat) {
-    Stat.stNlink(stat, 2);
+  protected int nlink() {
+    return 2;
   }
+
+  /** Each process has its own descriptors here. */
+  @Override
+  @LinuxSource(file = "fs/proc/fd.c", name = "proc_fd_permission")
+  public int permission(Task current, int mask) {
+    return 0;
+  }
+
+  @Override
+  protected void getattr(Task current, long stat) {}
 
   /** The link of one descriptor. It leads to the file itself, not to its name. */
   @LinuxSource(file = "fs/proc/base.c", name = "proc_pid_link_inode_operations")
@@ -121,8 +130,6 @@ final class FdDirectory extends Inode {
     }
 
     @Override
-    protected void getattr(long stat) {
-      Stat.stNlink(stat, 1);
-    }
+    protected void getattr(Task current, long stat) {}
   }
 }

@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -32,11 +33,12 @@ public final class File {
   private volatile long pos;
   private volatile int wbErr; // sample of the mapping's errors; written under this file's monitor
   private volatile @Nullable Owner owner;
+  private @Nullable Cred cred; // set before the file is published
   private volatile int signal;
   private volatile int fd = -1; // the descriptor installed last, for dumps; -1 for none
 
   /**
-   * Opens an inode. The caller owns the first reference.
+   * Opens an inode, and takes a reference of it. The caller owns the first reference of the file.
    *
    * @param table counts the kernel's open files
    * @param inode the inode
@@ -52,6 +54,7 @@ public final class File {
     this.iocbFlags = Kiocb.flagsOfOpen(flags);
     InodeMapping mapping = inode.mapping();
     wbErr = mapping == null ? Errseq.NONE : mapping.wbErr().sample();
+    inode.ihold();
     counted = inode.sb().users().get();
     if (isWriter()) {
       inode.sb().users().getWriter();
@@ -119,6 +122,22 @@ public final class File {
   /** Whether the file was opened with O_PATH (FMODE_PATH). */
   public boolean isPath() {
     return (flags & Fcntl.O_PATH) != 0;
+  }
+
+  /** Records the credentials of the task that opens the file. */
+  void setCred(Cred opener) {
+    cred = opener;
+  }
+
+  /**
+   * Whether the file was opened with these credentials: by the same process, which has not changed
+   * its IDs since.
+   *
+   * @param task the credentials of a task
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "f_cred")
+  public boolean openedWith(Cred task) {
+    return cred == task;
   }
 
   /** Returns the table that counts this file. */
@@ -317,6 +336,11 @@ public final class File {
       }
     } catch (Throwable e) {
       Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
+    }
+    try {
+      inode.iput(current);
+    } catch (Throwable e) {
+      Oops.report("the end of an inode", e, "its space may be lost");
     }
     MountUsers users = inode.sb().users();
     if (isWriter()) {

@@ -25,6 +25,7 @@ public final class FilesStruct extends TaskFiles {
 
   private final Object lock = new Object();
   private final MachineFiles machine;
+  private final FsStruct fs = new FsStruct();
   private final AtomicReferenceArray<@Nullable File> fds;
 
   /** Creates an empty table that allocates its own numbers. */
@@ -59,6 +60,11 @@ public final class FilesStruct extends TaskFiles {
    */
   public static FilesStruct of(UserProcess process) {
     return (FilesStruct) process.files();
+  }
+
+  /** Returns the working directory and the umask of the process ({@code current->fs}). */
+  FsStruct fs() {
+    return fs;
   }
 
   /** Allocates the numbers of a process without files of the host. Under the table's lock. */
@@ -388,5 +394,6 @@ public final class FilesStruct extends TaskFiles {
         file.fput(current);
       }
     }
+    fs.exit(current);
   }
 }

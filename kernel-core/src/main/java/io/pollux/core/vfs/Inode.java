@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.Debug;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
-import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file, open or not: struct inode and its inode_operations. A filesystem extends it.
+ * A file, open or not: struct inode and its inode_operations. A filesystem extends it and overrides
+ * the operations that it has. Each default fails as Linux does without the operation.
  *
- * <p>{@link #iRwsem} orders I/O against changes of the file. {@link #inodeDioBegin} counts direct
- * I/O that is in flight after the lock was released.
+ * <p>{@link #iRwsem} orders I/O against changes of the file, and changes of a directory's names
+ * against lookups. The package describes which locks the caller of an operation holds. {@link
+ * #inodeDioBegin} counts direct I/O that is in flight after the lock was released.
+ *
+ * <p>References: an open file holds one, and so does a call while it uses an inode without a lock
+ * of its directory. A name holds none; {@link #nlink} counts names. When both are 0, {@link
+ * SuperBlock#evictInode} frees the inode.
  */
 @LinuxSource(
     file = "include/linux/fs.h",
     name = {"inode", "inode_operations"})
 public abstract class Inode {
+  private static final AtomicLong LAST_AGE = new AtomicLong();
+
   /**
    * Shared for reads and aligned direct writes, exclusive for changes of the file. Process context.
    */
@@ -31,12 +42,18 @@ public abstract class Inode {
   private final AtomicInteger dioCount = new AtomicInteger();
   private final SuperBlock sb;
   private final long ino;
-  private final int mode;
+  private final long age = LAST_AGE.incrementAndGet(); // orders the locks of two inodes
+  private final Object iLock = new Object();
+  private int count; // i_count, under iLock
+  private boolean freeing; // I_FREEING, under iLock
+  private volatile int mode;
+  private volatile boolean dead; // S_DEAD: a removed directory; changed under iRwsem
+  private volatile boolean linkable; // I_LINKABLE; changed under iRwsem once it is open
   private volatile @Nullable FileLocks locks; // allocated by the first lock
   private volatile byte writeHint;
 
   /**
-   * Creates an inode.
+   * Creates an inode without a reference.
    *
    * @param sb the filesystem
    * @param ino the inode number
@@ -61,6 +78,107 @@ public abstract class Inode {
   /** Returns i_mode: type and permissions. */
   public final int mode() {
     return mode;
+  }
+
+  /**
+   * Changes the permissions. By the filesystem, from {@link #setattr}.
+   *
+   * @param to type and permissions; the type stays the same
+   */
+  protected final void setMode(int to) {
+    assert StatMode.isType(to, mode & StatMode.S_IFMT) : to;
+    mode = to;
+  }
+
+  /** Returns i_uid, the owner. The default is root. */
+  public int uid() {
+    return 0;
+  }
+
+  /** Returns i_gid, the group. The default is root's. */
+  public int gid() {
+    return 0;
+  }
+
+  /** Returns i_nlink, the number of names. The default is 1. From any context. */
+  protected int nlink() {
+    return 1;
+  }
+
+  private void lockdep() {
+    if (Debug.ON) {
+      LockOrder.enter(LockClass.I_LOCK, iLock);
+    }
+  }
+
+  /** Takes a reference. The caller has one, or a lock that keeps a name. From any context. */
+  @LinuxSource(file = "fs/inode.c", name = "ihold")
+  public final void ihold() {
+    boolean there = igrab();
+    assert there : "an inode is used that is being freed";
+  }
+
+  /**
+   * Takes a reference, unless the inode is being freed. From any context.
+   *
+   * @return false if it is
+   */
+  @LinuxSource(file = "fs/inode.c", name = "igrab")
+  public final boolean igrab() {
+    lockdep();
+    synchronized (iLock) {
+      if (!freeing) {
+        count++;
+      }
+      return !freeing;
+    }
+  }
+
+  /**
+   * Drops a reference. The last drop of an inode without a name frees it.
+   *
+   * @param current the calling task in process context; null in any other, where the filesystem
+   *     must not sleep
+   */
+  @LinuxSource(
+      file = "fs/inode.c",
+      name = {"iput", "iput_final", "evict"})
+  public final void iput(@Nullable Task current) {
+    lockdep();
+    synchronized (iLock) {
+      count--;
+      assert count >= 0 : "more references dropped than taken";
+      if (count > 0 || freeing || nlink() != 0) {
+        return;
+      }
+      freeing = true;
+    }
+    sb.evictInode(current, this);
+  }
+
+  /** Whether this is older than another inode; iRwsem of the older one is taken first. */
+  final boolean isOlderThan(Inode other) {
+    return age < other.age;
+  }
+
+  /** Whether this is a removed directory (IS_DEADDIR). */
+  final boolean isDead() {
+    return dead;
+  }
+
+  /** Marks a removed directory. Under iRwsem of it and of its parent. */
+  final void kill() {
+    dead = true;
+  }
+
+  /** Whether a file without a name may get its first one. */
+  @LinuxSource(file = "include/linux/fs.h", name = "I_LINKABLE")
+  final boolean linkable() {
+    return linkable;
+  }
+
+  final void setLinkable(boolean to) {
+    linkable = to;
   }
 
   /**
@@ -109,26 +227,33 @@ public abstract class Inode {
   }
 
   /**
-   * Fills in the fields of struct stat other than st_dev, st_ino, st_mode and st_size, which are
-   * already filled in.
+   * Fills in the fields of struct stat other than st_dev, st_ino, st_mode, st_nlink, st_uid, st_gid
+   * and st_size, which are already filled in. From process context.
    *
-   * @param stat kernel address of a zeroed struct stat
+   * @param current the calling task
+   * @param stat kernel address of a struct stat
    */
   @LinuxSource(file = "include/linux/fs.h", name = "getattr")
-  protected abstract void getattr(long stat);
+  protected abstract void getattr(Task current, long stat);
 
   /**
-   * Fills a struct stat.
+   * Fills a struct stat. From process context.
    *
+   * @param current the calling task
    * @param stat kernel address of a zeroed struct stat
    */
-  @LinuxSource(file = "fs/stat.c", name = "generic_fillattr")
-  public final void fillStat(long stat) {
+  @LinuxSource(
+      file = "fs/stat.c",
+      name = {"vfs_getattr", "generic_fillattr"})
+  public final void fillStat(Task current, long stat) {
     Stat.stDev(stat, sb.dev());
     Stat.stIno(stat, ino);
     Stat.stMode(stat, mode);
+    Stat.stNlink(stat, Integer.toUnsignedLong(nlink()));
+    Stat.stUid(stat, uid());
+    Stat.stGid(stat, gid());
     Stat.stSize(stat, size());
-    getattr(stat);
+    getattr(current, stat);
   }
 
   /**
@@ -172,7 +297,37 @@ public abstract class Inode {
   }
 
   /**
-   * Finds an entry of a directory. From process context.
+   * Checks whether the task may access the file. The default goes by mode, owner and group. From
+   * process context.
+   *
+   * @param current the calling task
+   * @param mask Permission.MAY_* bits
+   * @return 0, -EACCES, or another negative errno
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "permission")
+  public int permission(Task current, int mask) {
+    return Permission.generic(current, this, mask);
+  }
+
+  /**
+   * Changes attributes. The caller has checked that the task may ({@link Attr#notifyChange}). From
+   * process context, with iRwsem held exclusively.
+   *
+   * @param current the calling task
+   * @param attr the changes
+   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "setattr")
+  public void setattr(Task current, Iattr attr) throws ErrnoException {
+    throw unsupported(Errno.EPERM);
+  }
+
+  private ErrnoException unsupported(int errno) {
+    return new ErrnoException(sb.readOnly() ? Errno.EROFS : errno);
+  }
+
+  /**
+   * Finds an entry of a directory. From process context, with iRwsem of the directory held.
    *
    * @param current the calling task
    * @param name its name, never empty, "." or ".."
@@ -196,64 +351,186 @@ public abstract class Inode {
   }
 
   /**
-   * Creates a regular file in a directory. From process context.
+   * Creates a regular file in a directory. From process context, with iRwsem of the directory held
+   * exclusively.
    *
-   * @param current the calling task
-   * @param name its name
+   * @param current the calling task, which becomes the owner
+   * @param name its name, which is free
    * @param permissions mode bits
-   * @return the new inode
-   * @throws ErrnoException EROFS, EEXIST, or another error of the filesystem
+   * @return the new inode, with one reference for the caller
+   * @throws ErrnoException EROFS, EACCES without this operation, or an error of the filesystem
    */
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"create", "vfs_create"})
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+    throw unsupported(Errno.EACCES);
   }
 
   /**
-   * Creates a directory in a directory. From process context.
+   * Creates a directory in a directory. From process context, with iRwsem of the directory held
+   * exclusively.
    *
-   * @param current the calling task
-   * @param name its name
+   * @param current the calling task, which becomes the owner
+   * @param name its name, which is free
    * @param permissions mode bits
-   * @throws ErrnoException EROFS, EEXIST, or another error of the filesystem
+   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
    */
+  @LinuxSource(file = "include/linux/fs.h", name = "mkdir")
   public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+    throw unsupported(Errno.EPERM);
   }
 
   /**
-   * Removes an empty directory from a directory. From process context.
+   * Creates a device node, a fifo or a socket in a directory. From process context, with iRwsem of
+   * the directory held exclusively.
+   *
+   * @param current the calling task, which becomes the owner
+   * @param name its name, which is free
+   * @param mode type and permissions
+   * @param rdev the number of a device, as in struct stat; 0 for another type
+   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "mknod")
+  public void mknod(Task current, byte[] name, int mode, long rdev) throws ErrnoException {
+    throw unsupported(Errno.EPERM);
+  }
+
+  /**
+   * Creates a symbolic link in a directory. From process context, with iRwsem of the directory held
+   * exclusively.
+   *
+   * @param current the calling task, which becomes the owner
+   * @param name its name, which is free
+   * @param target its text, from 1 to Namei.PATH_MAX - 1 bytes
+   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "symlink")
+  public void symlink(Task current, byte[] name, byte[] target) throws ErrnoException {
+    throw unsupported(Errno.EPERM);
+  }
+
+  /**
+   * Gives an inode another name in a directory. From process context, with iRwsem of the directory
+   * and then of the inode held exclusively.
    *
    * @param current the calling task
-   * @param name its name
-   * @throws ErrnoException EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EBUSY if a filesystem is mounted
-   *     there, or another error of the filesystem
+   * @param name the name, which is free
+   * @param old an inode of the same filesystem, not a directory
+   * @throws ErrnoException EROFS, EMLINK, EPERM without this operation, or an error of the
+   *     filesystem
    */
+  @LinuxSource(file = "include/linux/fs.h", name = "link")
+  public void link(Task current, byte[] name, Inode old) throws ErrnoException {
+    throw unsupported(Errno.EPERM);
+  }
+
+  /**
+   * Removes an empty directory from a directory. From process context, with iRwsem of the directory
+   * and then of the removed one held exclusively.
+   *
+   * @param current the calling task
+   * @param name its name, which is there
+   * @throws ErrnoException EROFS, ENOTEMPTY, EBUSY if a filesystem is mounted there, EPERM without
+   *     this operation, or another error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "rmdir")
   public void rmdir(Task current, byte[] name) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+    throw unsupported(Errno.EPERM);
   }
 
   /**
    * Removes an entry other than a directory from a directory. Open files on it stay usable. From
-   * process context.
+   * process context, with iRwsem of the directory and then of the inode held exclusively. The
+   * caller holds a reference of the inode.
    *
    * @param current the calling task
-   * @param name its name
-   * @throws ErrnoException EROFS, ENOENT, EISDIR, EBUSY, or another error of the filesystem
+   * @param name its name, which is there
+   * @throws ErrnoException EROFS, EBUSY, EPERM without this operation, or another error of the
+   *     filesystem
    */
+  @LinuxSource(file = "include/linux/fs.h", name = "unlink")
   public void unlink(Task current, byte[] name) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+    throw unsupported(Errno.EPERM);
   }
 
   /**
-   * Sets the size of a regular file: truncates it, or extends it by a hole. From process context.
+   * Moves an entry of a directory to a name of the same or another directory, or exchanges the two.
+   * A replaced entry has been checked: both are directories, or neither is. From process context,
+   * with iRwsem of both directories held exclusively, and then of the inodes that the package
+   * lists. The caller holds references of both inodes.
    *
    * @param current the calling task
-   * @param bytes its new size, not negative
-   * @throws ErrnoException EROFS, or another error of the filesystem
+   * @param oldName a name in this directory, which is there
+   * @param newDir a directory of the same filesystem, not below the moved one
+   * @param newName the name there; with RENAME_EXCHANGE it is there, with RENAME_NOREPLACE free
+   * @param flags Fcntl.RENAME_* flags, a valid combination
+   * @throws ErrnoException EROFS, ENOTEMPTY for a replaced directory with entries, EBUSY, EINVAL
+   *     for flags that the filesystem does not support, EPERM without this operation, or another
+   *     error of the filesystem
    */
-  @LinuxSource(file = "fs/open.c", name = "do_truncate")
-  public void setSize(Task current, long bytes) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EPERM);
+  @LinuxSource(file = "include/linux/fs.h", name = "rename")
+  public void rename(Task current, byte[] oldName, Inode newDir, byte[] newName, int flags)
+      throws ErrnoException {
+    throw unsupported(Errno.EPERM);
+  }
+
+  /**
+   * Creates an unnamed regular file in a directory's filesystem (O_TMPFILE). From process context,
+   * without locks.
+   *
+   * @param current the calling task, which becomes the owner
+   * @param permissions mode bits
+   * @return the new inode, with one reference for the caller
+   * @throws ErrnoException EROFS, EOPNOTSUPP without this operation, or an error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "tmpfile")
+  public Inode tmpfile(Task current, int permissions) throws ErrnoException {
+    throw unsupported(Errno.EOPNOTSUPP);
+  }
+
+  // Extended attributes. Names are with their prefix, a char for each byte.
+
+  /**
+   * Reads an extended attribute. From process context, without locks.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @return its value, which the caller may keep
+   * @throws ErrnoException ENODATA if there is none of the name, EOPNOTSUPP for an unknown prefix,
+   *     or an error of the filesystem
+   */
+  @LinuxSource(file = "fs/xattr.c", name = "__vfs_getxattr")
+  public byte[] getxattr(Task current, String name) throws ErrnoException {
+    throw new ErrnoException(Errno.EOPNOTSUPP);
+  }
+
+  /**
+   * Sets or removes an extended attribute. From process context, with iRwsem held exclusively.
+   *
+   * @param current the calling task
+   * @param name its name
+   * @param value its value, which the filesystem may keep; null removes it
+   * @param flags Xattr.XATTR_CREATE, Xattr.XATTR_REPLACE or 0
+   * @throws ErrnoException EEXIST, ENODATA, ENOSPC, EOPNOTSUPP for an unknown prefix, or an error
+   *     of the filesystem
+   */
+  @LinuxSource(file = "fs/xattr.c", name = "__vfs_setxattr")
+  public void setxattr(Task current, String name, byte @Nullable [] value, int flags)
+      throws ErrnoException {
+    throw unsupported(Errno.EOPNOTSUPP);
+  }
+
+  /**
+   * Lists the names of the extended attributes. From process context, without locks.
+   *
+   * @param current the calling task, which sees trusted attributes with CAP_SYS_ADMIN
+   * @return the names, in the filesystem's order
+   * @throws ErrnoException the error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "listxattr")
+  public List<String> listxattr(Task current) throws ErrnoException {
+    return List.of();
   }
 
   /**
@@ -268,28 +545,6 @@ public abstract class Inode {
       name = {"inode_permission", "may_open"})
   protected int mayWrite(int flags) {
     return 0;
-  }
-
-  /**
-   * Whether the file has lost its last name, its last user and its data. Checked after an open,
-   * because it may happen between lookup and open.
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "I_FREEING")
-  protected boolean evicted() {
-    return false;
-  }
-
-  /**
-   * Creates an unnamed regular file in a directory's filesystem (O_TMPFILE). From process context.
-   *
-   * @param current the calling task
-   * @param permissions mode bits
-   * @return the new inode
-   * @throws ErrnoException EROFS, EOPNOTSUPP, or another error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "tmpfile")
-  public Inode tmpfile(Task current, int permissions) throws ErrnoException {
-    throw new ErrnoException(sb.readOnly() ? Errno.EROFS : Errno.EOPNOTSUPP);
   }
 
   /** Whether this is a link to a file, as in /proc/self/fd, instead of a link to a path. */
@@ -307,15 +562,6 @@ public abstract class Inode {
   @LinuxSource(file = "fs/d_path.c", name = "dynamic_dname")
   String anonymousName() {
     return "anon_inode:inode";
-  }
-
-  /** Whether the file has no name left. */
-  final boolean nameless() {
-    try (Arena arena = Arena.ofConfined()) {
-      long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      fillStat(stat);
-      return Stat.stNlink(stat) == 0;
-    }
   }
 
   /** Returns the locks on this file, allocated on first use. */

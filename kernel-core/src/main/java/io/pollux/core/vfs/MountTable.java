@@ -93,9 +93,14 @@ public final class MountTable {
     return byDirectory.containsKey(directory);
   }
 
-  /** Whether nothing is mounted. */
-  boolean isEmpty() {
-    return byDirectory.isEmpty();
+  /** Checks that no filesystem is mounted on an inode whose name is to change: EBUSY. */
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"vfs_rmdir", "vfs_rename"})
+  void checkNotCovered(Inode inode) throws ErrnoException {
+    if (covers(inode)) {
+      throw new ErrnoException(Errno.EBUSY);
+    }
   }
 
   /** Returns the mounts in their order. */

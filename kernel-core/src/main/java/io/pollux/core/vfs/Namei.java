@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(
     file = "fs/namei.c",
     name = {"path_openat", "filename_lookup"})
-public final class Namei {
+public final class Namei extends NameChanges {
   /** Maximum length of a path with its 0 byte. */
   public static final int PATH_MAX = 4096;
 
@@ -83,6 +83,7 @@ public final class Namei {
   }
 
   /** Returns the mounts. */
+  @Override
   public MountTable mounts() {
     return mounts;
   }
@@ -94,6 +95,11 @@ public final class Namei {
 
   Dentry root() {
     return root;
+  }
+
+  @Override
+  Walk walk(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
+    return new Walk(this, current, base, path, 0);
   }
 
   Dentry fdDirectory() {
@@ -113,7 +119,7 @@ public final class Namei {
    */
   public Dentry lookup(Task current, @Nullable Dentry base, byte[] path, boolean followLast)
       throws ErrnoException {
-    Walk walk = new Walk(this, current, base, path, 0);
+    Walk walk = walk(current, base, path);
     walk.run(0, followLast || walk.slash(), false);
     walk.checkSlash();
     return walk.at();
@@ -217,39 +223,84 @@ public final class Namei {
     boolean create = (flags & Fcntl.O_CREAT) != 0;
     boolean exclusive = create && (flags & Fcntl.O_EXCL) != 0;
     Walk walk = new Walk(this, current, base, path, resolve);
+    if (create && walk.slash()) { // the name itself is not looked up
+      boolean special = Walk.isSpecial(walk.toLast());
+      throw new ErrnoException(special && exclusive ? Errno.EEXIST : Errno.EISDIR);
+    }
     walk.run(0, walk.slash() || ((flags & Fcntl.O_NOFOLLOW) == 0 && !exclusive), create);
-    if (create && walk.slash()) {
+    if (create && walk.slash()) { // at the end of a link
       throw new ErrnoException(Errno.EISDIR);
     }
     byte[] missing = walk.missing();
     Dentry found = walk.at();
     if (missing != null) {
-      try {
-        Inode made = found.inode().create(current, missing, permissions);
-        found = new Dentry(found, Dentry.name(missing), made);
-      } catch (ErrnoException e) {
-        if (e.errno() != Errno.EEXIST || exclusive) {
-          throw e;
-        }
+      found = createMissing(current, found, missing, permissions, exclusive);
+      if (found == null) {
         return null;
       }
     } else if (exclusive) {
       throw new ErrnoException(Errno.EEXIST);
     } else {
       walk.checkSlash();
+      if (!found.inode().igrab()) {
+        return null;
+      }
     }
+    try {
+      return open(current, found, flags, permissions, missing != null);
+    } finally {
+      found.inode().iput(current); // the file holds its own reference
+    }
+  }
+
+  /**
+   * Creates a regular file under a name that was missing. Returns its dentry, with a reference of
+   * the inode for the caller, or null if another task created the name.
+   */
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"lookup_open", "may_o_create"})
+  private static @Nullable Dentry createMissing(
+      Task current, Dentry directory, byte[] name, int permissions, boolean exclusive)
+      throws ErrnoException {
+    Inode dir = directory.inode();
+    dir.sb().wantWrite(current);
+    try {
+      dir.iRwsem.downWrite(current);
+      try {
+        if (find(current, dir, name) != null) {
+          if (exclusive) {
+            throw new ErrnoException(Errno.EEXIST);
+          }
+          return null;
+        }
+        Permission.mayCreate(current, dir);
+        int mode = permissions & ~FsStruct.of(current).umask();
+        return directory.child(Dentry.name(name), dir.create(current, name, mode));
+      } finally {
+        dir.iRwsem.upWrite();
+      }
+    } finally {
+      dir.sb().dropWrite();
+    }
+  }
+
+  /** Opens what a walk found or made. The caller holds a reference of the inode. */
+  @LinuxSource(file = "fs/namei.c", name = "do_open")
+  private File open(Task current, Dentry found, int flags, int permissions, boolean made)
+      throws ErrnoException {
     if ((flags & Fcntl.O_PATH) != 0) {
-      return openPath(found, flags);
+      return openPath(current, found, flags);
     }
     if ((flags & TMPFILE_BIT) != 0) {
       return openTmpfile(current, found, flags, permissions);
     }
-    checkOpen(found.inode(), missing != null ? flags & ~Fcntl.O_TRUNC : flags);
-    File file = new File(files, found.inode(), found, keptFlags(flags));
-    if (found.inode().evicted()) {
-      file.fput(current);
-      return null;
+    Dentry parent = found.parent();
+    if ((flags & Fcntl.O_CREAT) != 0 && !made && parent != null) {
+      mayCreateInSticky(current, parent.inode(), found.inode());
     }
+    checkOpen(current, found.inode(), made ? flags & ~Fcntl.O_TRUNC : flags, made);
+    File file = allocFile(current, found.inode(), found, flags);
     if (file.isWriter() && found.inode().sb().readOnly()) { // remounted meanwhile
       file.fput(current);
       throw new ErrnoException(Errno.EROFS);
@@ -259,18 +310,44 @@ public final class Namei {
       file.fput(current);
       throw new ErrnoException(-refused);
     }
-    if ((flags & Fcntl.O_TRUNC) != 0 && missing == null && found.inode().isType(StatMode.S_IFREG)) {
+    if ((flags & Fcntl.O_TRUNC) != 0 && !made && found.inode().isType(StatMode.S_IFREG)) {
       truncate(current, file);
     }
     return file;
   }
 
+  /**
+   * O_CREAT opens no special file of another owner in a directory like /tmp. Regular files and
+   * fifos are exempt, as in Linux with protected_regular and protected_fifos at their default of 0.
+   */
+  @LinuxSource(file = "fs/namei.c", name = "may_create_in_sticky")
+  private static void mayCreateInSticky(Task current, Inode directory, Inode inode)
+      throws ErrnoException {
+    int shared = StatMode.S_ISVTX | StatMode.S_IWOTH;
+    boolean exempt =
+        inode.isType(StatMode.S_IFREG)
+            || inode.isType(StatMode.S_IFIFO)
+            || inode.isType(StatMode.S_IFDIR) // EISDIR comes first
+            || inode.uid() == directory.uid()
+            || inode.uid() == current.cred().fsuid();
+    if (!exempt && (directory.mode() & shared) == shared) {
+      throw new ErrnoException(Errno.EACCES);
+    }
+  }
+
   @LinuxSource(file = "fs/namei.c", name = "do_o_path")
-  private File openPath(Dentry found, int flags) throws ErrnoException {
+  private File openPath(Task current, Dentry found, int flags) throws ErrnoException {
     if ((flags & Fcntl.O_DIRECTORY) != 0 && !found.inode().isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.ENOTDIR);
     }
-    return new File(files, found.inode(), found, keptFlags(flags));
+    return allocFile(current, found.inode(), found, flags);
+  }
+
+  @LinuxSource(file = "fs/file_table.c", name = "alloc_empty_file")
+  private File allocFile(Task current, Inode inode, Dentry dentry, int flags) {
+    File file = new File(files, inode, dentry, keptFlags(flags));
+    file.setCred(current.cred());
+    return file;
   }
 
   @LinuxSource(
@@ -281,130 +358,38 @@ public final class Namei {
     if (!directory.inode().isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.ENOTDIR);
     }
-    Inode made = directory.inode().tmpfile(current, permissions);
-    File file =
-        new File(files, made, new Dentry(directory, "#" + made.ino(), made), keptFlags(flags));
+    Permission.check(current, directory.inode(), Permission.MAY_WRITE | Permission.MAY_EXEC);
+    directory.inode().sb().wantWrite(current);
+    Inode made;
     try {
-      checkOpen(made, flags & ~Fcntl.O_DIRECTORY);
-    } catch (ErrnoException e) {
-      file.fput(current); // frees the file too
-      throw e;
+      made = directory.inode().tmpfile(current, permissions & ~FsStruct.of(current).umask());
+    } finally {
+      directory.inode().sb().dropWrite();
     }
-    return file;
+    try {
+      made.setLinkable((flags & Fcntl.O_EXCL) == 0);
+      checkOpen(current, made, flags & ~Fcntl.O_DIRECTORY, true);
+      return allocFile(current, made, Dentry.ofTmpfile(directory, made), flags);
+    } finally {
+      made.iput(current); // the file holds its own reference
+    }
   }
 
   @LinuxSource(file = "fs/namei.c", name = "handle_truncate")
   private static void truncate(Task current, File file) throws ErrnoException {
     try {
-      file.inode().setSize(current, 0);
+      Attr.change(current, file.inode(), Iattr.ofSize(0));
     } catch (ErrnoException e) {
       file.fput(current);
       throw e;
     }
   }
 
-  /**
-   * Creates a directory. From process context.
-   *
-   * @param current the calling task
-   * @param base start of a relative path, or null for the root
-   * @param path the path
-   * @param permissions mode bits
-   * @throws ErrnoException EEXIST, EROFS, or another error of the filesystem
-   */
-  @LinuxSource(
-      file = "fs/namei.c",
-      name = {"do_mkdirat", "filename_create"})
-  public void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions)
+  @LinuxSource(file = "fs/namei.c", name = "may_open")
+  private static void checkOpen(Task current, Inode inode, int flags, boolean made)
       throws ErrnoException {
-    Walk walk = new Walk(this, current, base, path, 0);
-    byte[] name = walk.toLast();
-    if (Walk.isSpecial(name)) {
-      throw new ErrnoException(Errno.EEXIST);
-    }
-    Inode directory = walk.at().inode();
-    if (directory.sb().readOnly()) {
-      throw new ErrnoException(exists(current, directory, name) ? Errno.EEXIST : Errno.EROFS);
-    }
-    directory.mkdir(current, name, permissions & (StatMode.S_IRWXUGO | StatMode.S_ISVTX));
-  }
-
-  /** Checks that no filesystem is mounted on a name that is to be removed. */
-  @LinuxSource(file = "fs/namei.c", name = "vfs_rmdir")
-  private void checkNotCovered(Task current, Inode directory, byte[] name) throws ErrnoException {
-    if (mounts.isEmpty()) {
-      return;
-    }
-    if (mounts.covers(directory.lookup(current, name))) {
-      throw new ErrnoException(Errno.EBUSY);
-    }
-  }
-
-  private static boolean exists(Task current, Inode directory, byte[] name) throws ErrnoException {
-    try {
-      directory.lookup(current, name);
-      return true;
-    } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT) {
-        throw e;
-      }
-      return false;
-    }
-  }
-
-  /**
-   * Removes an empty directory. From process context.
-   *
-   * @param current the calling task
-   * @param base start of a relative path, or null for the root
-   * @param path the path
-   * @throws ErrnoException EROFS, ENOTDIR, ENOTEMPTY, EBUSY, EINVAL for ".", or another error of
-   *     the filesystem
-   */
-  @LinuxSource(file = "fs/namei.c", name = "do_rmdir")
-  public void rmdir(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
-    Walk walk = new Walk(this, current, base, path, 0);
-    byte[] name = walk.toLast();
-    if (Walk.isSpecial(name)) {
-      throw new ErrnoException(
-          switch (name.length) {
-            case 0 -> Errno.EBUSY;
-            case 1 -> Errno.EINVAL;
-            default -> Errno.ENOTEMPTY;
-          });
-    }
-    walk.checkWritable();
-    checkNotCovered(current, walk.at().inode(), name);
-    walk.at().inode().rmdir(current, name);
-  }
-
-  /**
-   * Removes a name that is not a directory. From process context.
-   *
-   * @param current the calling task
-   * @param base start of a relative path, or null for the root
-   * @param path the path
-   * @throws ErrnoException EROFS, EISDIR, EBUSY, or another error of the filesystem
-   */
-  @LinuxSource(file = "fs/namei.c", name = "do_unlinkat")
-  public void unlink(Task current, @Nullable Dentry base, byte[] path) throws ErrnoException {
-    Walk walk = new Walk(this, current, base, path, 0);
-    byte[] name = walk.toLast();
-    if (Walk.isSpecial(name)) {
-      throw new ErrnoException(Errno.EISDIR);
-    }
-    walk.checkWritable();
-    if (walk.slash()) {
-      Inode there = walk.at().inode().lookup(current, name);
-      throw new ErrnoException(there.isType(StatMode.S_IFDIR) ? Errno.EISDIR : Errno.ENOTDIR);
-    }
-    walk.at().inode().unlink(current, name);
-  }
-
-  private static void checkOpen(Inode inode, int flags) throws ErrnoException {
-    int access = flags & Fcntl.O_ACCMODE;
-    boolean writes =
-        access == Fcntl.O_WRONLY || access == Fcntl.O_RDWR || (flags & Fcntl.O_TRUNC) != 0;
+    int mask = accessMask(flags);
+    boolean writes = (mask & Permission.MAY_WRITE) != 0;
     boolean directory = (flags & Fcntl.O_DIRECTORY) != 0;
     switch (inode.mode() & StatMode.S_IFMT) {
       case StatMode.S_IFLNK -> throw new ErrnoException(Errno.ELOOP);
@@ -413,19 +398,21 @@ public final class Namei {
           throw new ErrnoException(Errno.EISDIR);
         }
       }
-      case StatMode.S_IFREG, StatMode.S_IFBLK -> {
+      default -> {
         if (directory) {
           throw new ErrnoException(Errno.ENOTDIR);
         }
-        if (writes && inode.isType(StatMode.S_IFREG) && inode.sb().readOnly()) {
-          throw new ErrnoException(Errno.EROFS);
-        }
-        int refused = writes ? inode.mayWrite(flags) : 0;
-        if (refused != 0) {
-          throw new ErrnoException(-refused);
-        }
       }
-      default -> throw new ErrnoException(directory ? Errno.ENOTDIR : Errno.ENXIO);
+    }
+    if (!made) {
+      Permission.check(current, inode, mask);
+      int refused = writes ? inode.mayWrite(flags) : 0;
+      if (refused != 0) {
+        throw new ErrnoException(-refused);
+      }
+      if ((flags & Fcntl.O_NOATIME) != 0 && !Permission.ownerOrCapable(current, inode)) {
+        throw new ErrnoException(Errno.EPERM);
+      }
     }
     if (!inode.isType(StatMode.S_IFDIR)
         && !inode.fop().hasReadIter()
@@ -435,5 +422,17 @@ public final class Namei {
     if ((flags & Fcntl.O_DIRECT) != 0 && !inode.fop().canDirect()) {
       throw new ErrnoException(Errno.EINVAL);
     }
+  }
+
+  /** Returns the access that an open needs. Mode 3 needs both, though the file then has neither. */
+  @LinuxSource(file = "include/linux/fs.h", name = "ACC_MODE")
+  private static int accessMask(int flags) {
+    int mask =
+        switch (flags & Fcntl.O_ACCMODE) {
+          case Fcntl.O_RDONLY -> Permission.MAY_READ;
+          case Fcntl.O_WRONLY -> Permission.MAY_WRITE;
+          default -> Permission.MAY_READ | Permission.MAY_WRITE;
+        };
+    return (flags & Fcntl.O_TRUNC) != 0 ? mask | Permission.MAY_WRITE : mask;
   }
 }

@@ -3,8 +3,11 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Statfs;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +23,11 @@ public abstract class SuperBlock {
   private final int blockSize;
   private final MountUsers users = new MountUsers();
   private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
+
+  private final SbWriters writers = new SbWriters();
+
+  /** Orders renames between directories: s_vfs_rename_mutex. Process context. */
+  final RwSemaphore vfsRename = new RwSemaphore(LockClass.VFS_RENAME);
 
   /**
    * Creates a filesystem with blocks of 4096 bytes.
@@ -101,13 +109,149 @@ public abstract class SuperBlock {
     return readOnly;
   }
 
-  final void setReadOnly(boolean now) {
-    readOnly = now;
-  }
-
   /** Returns the count of what uses the filesystem. */
   public final MountUsers users() {
     return users;
+  }
+
+  /**
+   * Makes the filesystem read-only or writable. By a remount, or by a filesystem that found damage.
+   *
+   * @param to whether every later write returns EROFS
+   */
+  protected final void setReadOnly(boolean to) {
+    readOnly = to;
+  }
+
+  // Changes and freezing.
+
+  /**
+   * Starts a change, and waits while the filesystem is frozen. {@link #dropWrite} must follow. From
+   * process context, without locks of the filesystem.
+   *
+   * @param current the calling task
+   * @throws ErrnoException EROFS, or EINTR if a signal ended the wait
+   */
+  @LinuxSource(
+      file = "fs/namespace.c",
+      name = {"mnt_want_write", "sb_start_write"})
+  public final void wantWrite(Task current) throws ErrnoException {
+    int result = writers.start(current);
+    if (result != 0) {
+      throw new ErrnoException(-result);
+    }
+    if (readOnly) {
+      writers.end();
+      throw new ErrnoException(Errno.EROFS);
+    }
+  }
+
+  /** Ends a change. From any context. */
+  @LinuxSource(
+      file = "fs/namespace.c",
+      name = {"mnt_drop_write", "sb_end_write"})
+  public final void dropWrite() {
+    writers.end();
+  }
+
+  /** Whether programs may freeze the filesystem. The default is false: it has no disk to settle. */
+  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_fsfreeze")
+  public boolean canFreeze() {
+    return false;
+  }
+
+  /**
+   * Freezes the filesystem: waits for the changes in progress, writes everything back, and blocks
+   * further changes until {@link #thaw}. Direct writes through an aio context are not blocked. From
+   * process context.
+   *
+   * @param current the calling task
+   * @return 0, -EBUSY if it is frozen, or the error of the write-back
+   */
+  @LinuxSource(file = "fs/super.c", name = "freeze_super")
+  public final int freeze(Task current) {
+    if (!writers.freeze(current)) {
+      return -Errno.EBUSY;
+    }
+    int result = sync(current);
+    if (result == 0) {
+      result = freezeFs(current);
+    }
+    if (result != 0) {
+      writers.thaw();
+    }
+    return result;
+  }
+
+  /**
+   * Ends a freeze. From process context.
+   *
+   * @param current the calling task
+   * @return 0, -EINVAL if the filesystem is not frozen, or an error of the filesystem, which then
+   *     stays frozen
+   */
+  @LinuxSource(file = "fs/super.c", name = "thaw_super")
+  public final int thaw(Task current) {
+    if (!writers.frozen()) {
+      return -Errno.EINVAL;
+    }
+    int result = unfreezeFs(current);
+    return result != 0 ? result : writers.thaw() ? 0 : -Errno.EINVAL;
+  }
+
+  /**
+   * Puts the disk into the state of a clean unmount. From process context, while no change is in
+   * progress.
+   *
+   * @param current the calling task
+   * @return 0, or a negative errno, which ends the freeze
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "freeze_fs")
+  protected int freezeFs(Task current) {
+    return 0;
+  }
+
+  /**
+   * Undoes {@link #freezeFs}. From process context.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "unfreeze_fs")
+  protected int unfreezeFs(Task current) {
+    return 0;
+  }
+
+  /** Returns the options of the mount as text, "rw" or "ro" first, separated by commas. */
+  @LinuxSource(file = "include/linux/fs.h", name = "show_options")
+  public String showOptions() {
+    return readOnly ? "ro" : "rw";
+  }
+
+  // Inodes.
+
+  /**
+   * Frees an inode that has lost its last name and its last reference, and what it holds on disk.
+   * Called once for an inode, without locks.
+   *
+   * @param current the calling task in process context; null in any other, where the filesystem
+   *     must not sleep and frees the inode later
+   * @param inode an inode of this filesystem; {@link Inode#igrab} fails from now on
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "evict_inode")
+  protected void evictInode(@Nullable Task current, Inode inode) {}
+
+  /**
+   * Writes the attributes of an inode to the disk. From process context.
+   *
+   * @param current the calling task
+   * @param inode an inode of this filesystem
+   * @param wait whether they must be durable on return
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "write_inode")
+  public int writeInode(Task current, Inode inode, boolean wait) {
+    return 0;
   }
 
   /** Returns the inode of the root directory. */
@@ -149,7 +293,9 @@ public abstract class SuperBlock {
    * @param current the calling task
    * @return 0 or a negative errno
    */
-  @LinuxSource(file = "fs/sync.c", name = "sync_filesystem")
+  @LinuxSource(
+      file = "fs/sync.c",
+      name = {"sync_filesystem", "sync_fs"})
   public int sync(Task current) {
     return 0; // read-only, or in memory only
   }

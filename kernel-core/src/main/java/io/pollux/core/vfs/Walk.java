@@ -181,7 +181,16 @@ final class Walk {
     run(1, true, false);
     checkDirectory();
     byte[] name = pending.poll();
-    return name == null ? new byte[0] : checkName(name);
+    if (name == null) {
+      return new byte[0];
+    }
+    mayLookup(at.inode());
+    return checkName(name);
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = "may_lookup")
+  private void mayLookup(Inode directory) throws ErrnoException {
+    Permission.check(current, directory, Permission.MAY_EXEC);
   }
 
   /** Whether a last name is "." or "..", or empty: that of the root. */
@@ -199,12 +208,6 @@ final class Walk {
   private void checkDirectory() throws ErrnoException {
     if (!at.inode().isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.ENOTDIR);
-    }
-  }
-
-  void checkWritable() throws ErrnoException {
-    if (at.inode().sb().readOnly()) {
-      throw new ErrnoException(Errno.EROFS);
     }
   }
 
@@ -227,6 +230,7 @@ final class Walk {
       byte[] name = pending.pop();
       Inode directory = at.inode();
       checkDirectory();
+      mayLookup(directory);
       checkName(name);
       if (isDots(name, 1)) {
         continue;
@@ -237,7 +241,7 @@ final class Walk {
       }
       Inode next;
       try {
-        next = directory.lookup(current, name);
+        next = lookup(current, directory, name);
       } catch (ErrnoException e) {
         if (!mayMiss || e.errno() != Errno.ENOENT || !pending.isEmpty()) {
           throw e;
@@ -253,9 +257,22 @@ final class Walk {
         throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
       }
       next = namei.mounts().follow(current, next);
-      Dentry to = new Dentry(at, Dentry.name(name), next);
+      Dentry to = at.child(Dentry.name(name), next);
       stay(to);
       at = to;
+    }
+  }
+
+  @LinuxSource(file = "fs/namei.c", name = "lookup_slow")
+  private static Inode lookup(Task current, Inode directory, byte[] name) throws ErrnoException {
+    directory.iRwsem.downRead(current);
+    try {
+      if (directory.isDead()) {
+        throw new ErrnoException(Errno.ENOENT);
+      }
+      return directory.lookup(current, name);
+    } finally {
+      directory.iRwsem.upRead();
     }
   }
 

@@ -8,9 +8,11 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.fixture.FileUser;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
+import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
+import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.Namei;
@@ -93,10 +95,14 @@ class RamfsTest {
     return RawMemory.getByte(user.memory + PAGE + at);
   }
 
+  private void truncate(File file, long bytes) throws ErrnoException {
+    Attr.change(user.current, file.inode(), Iattr.ofSize(bytes));
+  }
+
   private long stat(Inode inode, LongUnaryOperator field) {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
-      inode.fillStat(stat);
+      inode.fillStat(user.current, stat);
       return field.applyAsLong(stat);
     }
   }
@@ -150,17 +156,17 @@ class RamfsTest {
     fill(7);
     assertThat(writeAt(file, 0, PAGE)).isEqualTo(PAGE);
     assertThat(writeAt(file, PAGE, PAGE)).isEqualTo(PAGE);
-    file.inode().setSize(user.current, 10);
+    truncate(file, 10);
     assertThat(fs.pages().used()).isEqualTo(1);
-    file.inode().setSize(user.current, 2 * PAGE);
+    truncate(file, 2 * PAGE);
     assertThat(readAt(file, 0, 2 * PAGE)).isEqualTo(2 * PAGE);
     assertThat(byteRead(9)).isEqualTo(7);
     assertThat(byteRead(10)).isZero();
     assertThat(byteRead(PAGE)).isZero();
-    file.inode().setSize(user.current, Long.MAX_VALUE);
+    truncate(file, Long.MAX_VALUE);
     assertThat(fs.pages().used()).as("growing costs nothing").isEqualTo(1);
     assertThat(writeAt(file, Long.MAX_VALUE - 1, 1)).isEqualTo(1);
-    file.inode().setSize(user.current, 0);
+    truncate(file, 0);
     assertThat(fs.pages().used()).isZero();
     put(file);
   }
@@ -174,9 +180,9 @@ class RamfsTest {
     file = open("/f", Fcntl.O_WRONLY | Fcntl.O_APPEND);
     assertThat(writeAt(file, 0, 5)).isEqualTo(5);
     assertThat(file.inode().size()).isEqualTo(15);
-    file.inode().setSize(user.current, Long.MAX_VALUE);
+    truncate(file, Long.MAX_VALUE);
     assertThat(writeAt(file, 0, 1)).isEqualTo(-Errno.EFBIG);
-    file.inode().setSize(user.current, Long.MAX_VALUE - 1);
+    truncate(file, Long.MAX_VALUE - 1);
     assertThat(writeAt(file, 0, 2)).as("what fits").isEqualTo(1);
     put(file);
     put(open("/f", Fcntl.O_RDONLY | Fcntl.O_TRUNC));
@@ -221,7 +227,7 @@ class RamfsTest {
     assertThat(writeAt(file, 100L * PAGE, 1)).isEqualTo(-Errno.ENOSPC);
     File other = open("/g", RW);
     assertThat(writeAt(other, 0, 1)).isEqualTo(-Errno.ENOSPC);
-    file.inode().setSize(user.current, (PAGES - 1L) * PAGE);
+    truncate(file, (PAGES - 1L) * PAGE);
     assertThat(writeAt(other, PAGE - 10, 20)).as("what fits").isEqualTo(10);
     assertThat(other.inode().size()).isEqualTo(PAGE);
     try (Arena arena = Arena.ofConfined()) {
@@ -307,7 +313,7 @@ class RamfsTest {
         .as("nothing in an empty file")
         .isEqualTo(-Errno.ENXIO);
     assertThat(writeAt(file, 3 * PAGE + 5, PAGE)).isEqualTo(PAGE); // two pages, in part
-    file.inode().setSize(user.current, 10 * PAGE + 7);
+    truncate(file, 10 * PAGE + 7);
     assertThat(seek(file, 0, Fcntl.SEEK_DATA)).isEqualTo(3 * PAGE);
     assertThat(file.pos()).isEqualTo(3 * PAGE);
     assertThat(seek(file, 3 * PAGE + 9, Fcntl.SEEK_DATA)).isEqualTo(3 * PAGE + 9);
@@ -324,7 +330,7 @@ class RamfsTest {
     assertThat(seek(file, Long.MAX_VALUE, Fcntl.SEEK_CUR)).isEqualTo(-Errno.EINVAL);
     assertThat(seek(file, -7, Fcntl.SEEK_END)).isEqualTo(10 * PAGE);
     assertThat(seek(file, 0, Fcntl.SEEK_HOLE + 1)).isEqualTo(-Errno.EINVAL);
-    file.inode().setSize(user.current, Long.MAX_VALUE);
+    truncate(file, Long.MAX_VALUE);
     assertThat(writeAt(file, Long.MAX_VALUE - 5, 5)).isEqualTo(5);
     assertThat(seek(file, Long.MAX_VALUE - 5, Fcntl.SEEK_HOLE)).isEqualTo(Long.MAX_VALUE);
     put(file);
@@ -439,7 +445,7 @@ class RamfsTest {
           size = Math.max(size, at + bytes);
         }
         case 2 -> {
-          file.inode().setSize(user.current, at);
+          truncate(file, at);
           if (at < size) {
             Arrays.fill(model, at, size, (byte) 0);
           }

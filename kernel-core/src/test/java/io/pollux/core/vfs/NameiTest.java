@@ -48,7 +48,7 @@ class NameiTest {
     }
 
     @Override
-    protected void getattr(long stat) {}
+    protected void getattr(Task current, long stat) {}
 
     @Override
     public byte[] readlink(Task current) {
@@ -92,7 +92,7 @@ class NameiTest {
     }
 
     @Override
-    protected void getattr(long stat) {}
+    protected void getattr(Task current, long stat) {}
   }
 
   NameiTest() {

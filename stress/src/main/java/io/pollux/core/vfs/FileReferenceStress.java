@@ -2,6 +2,7 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ramfs.Ramfs;
+import io.pollux.core.sched.Task;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -57,7 +58,7 @@ public class FileReferenceStress {
     }
 
     @Override
-    protected void getattr(long stat) {}
+    protected void getattr(Task current, long stat) {}
   }
 
   /** Drops the descriptor's reference. */
