@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.fixture.FileUser;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.vfs.Attr;
@@ -13,6 +14,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileTable;
 import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.MountTable;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.Timespec64;
 import io.pollux.core.vfs.Xattr;
@@ -289,7 +291,7 @@ class RamfsNamesTest {
   @Test
   void aReadOnlyFilesystemRefusesChangesButNotTheirOtherErrors() throws ErrnoException {
     make("/f");
-    fs.remount(user.current, true);
+    remount(true);
     assertThat(fs.showOptions()).isEqualTo("ro,size=256k,nr_inodes=64");
     assertErrno(Errno.EROFS, () -> mkdir("/d"));
     assertErrno(Errno.EEXIST, () -> mkdir("/f"));
@@ -303,8 +305,13 @@ class RamfsNamesTest {
     assertErrno(Errno.EROFS, () -> Attr.change(user.current, inode, Iattr.touch()));
     assertErrno(Errno.EROFS, () -> Xattr.set(user.current, inode, "user.a", new byte[0], 0));
     open("/f", RW & ~Fcntl.O_ACCMODE).fput(user.current);
-    fs.remount(user.current, false);
+    remount(false);
     mkdir("/d");
+  }
+
+  private void remount(boolean readOnly) throws ErrnoException {
+    MountTable.Mount mount = new MountTable.Mount(fs, fs.root(), fs.root(), "/");
+    namei.mounts().remount(user.current, mount, readOnly, Options.parse(""));
   }
 
   /** Tasks rename directories across each other; each rename is whole, and the tree stays one. */
