@@ -94,4 +94,13 @@ class PollWakeTest {
         .containsExactly(new AioEvent(1000, program.iocb(0), 0, 0));
     assertThat(program.getevents(0, 1, 0)).as("another event").isZero();
   }
+
+  /** C: apt.error, which is EINVAL until the file names a wait queue. */
+  @Test
+  void aFileThatIsNotReadyAndNamesNoWaitQueueIsEinval() {
+    FakeFile silent = FakeFile.immediate(0).onPoll((polled, table) -> 0);
+    program.prepare(1, AioAbi.IOCB_CMD_POLL, program.open(silent), PollBits.POLLIN, 0, 0);
+    assertThat(program.submit(1, 2)).isEqualTo(-Errno.EINVAL);
+    assertThat(program.cancel(program.iocb(1))).as("no such request").isEqualTo(-Errno.EINVAL);
+  }
 }

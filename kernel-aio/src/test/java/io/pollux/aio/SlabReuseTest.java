@@ -3,8 +3,10 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.aio.fixture.AioEvent;
 import io.pollux.aio.fixture.RingProgram;
 import io.pollux.aio.fixture.UserAio;
+import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.vfs.Kiocb;
@@ -146,6 +148,30 @@ class SlabReuseTest {
       Iocb.aioFildes(program.prepareRead(0, 1, false), 1000);
       assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(-Errno.EBADF);
       assertThat(SqWork.SLAB.alloc(program.task)).isSameAs(first);
+    }
+  }
+
+  @Test
+  void theNextEntryHasTheWorkOfOneWhoseFileThrew() {
+    FakeFile broken =
+        FakeFile.immediate(1 << 20)
+            .withoutNowait()
+            .onRequest(
+                (current, iocb, iter) -> {
+                  throw new IllegalStateException("broken");
+                });
+    Oops.setSink((sentence, thrown) -> {});
+    try (RingProgram program = new RingProgram(file, 4)) {
+      assertThat(program.setup(RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQWQ)).isZero();
+      SqWork first = SqWork.SLAB.alloc(program.task);
+      Slab.free(first);
+      program.prepareRead(program.open(broken), 0, 1, false);
+      assertThat(program.enter(1, 1, RingProgram.ENTER)).isEqualTo(1);
+      assertThat(program.reap()).extracting(AioEvent::res).containsExactly((long) -Errno.EIO);
+      assertThat(program.destroy()).as("waits for the worker").isZero();
+      assertThat(SqWork.SLAB.alloc(program.task)).isSameAs(first);
+    } finally {
+      Oops.setSink(null);
     }
   }
 }
