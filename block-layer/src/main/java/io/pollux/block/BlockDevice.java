@@ -35,7 +35,7 @@ public final class BlockDevice {
   private final String name;
   private final long dev;
   private final long sectors;
-  private final boolean diskReadOnly;
+  private volatile boolean diskReadOnly;
   private volatile boolean setReadOnly;
   private final RequestQueue queue;
   private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
@@ -103,6 +103,12 @@ public final class BlockDevice {
   @LinuxSource(file = "block/genhd.c", name = "set_device_ro")
   public void setReadOnly(boolean readOnly) {
     setReadOnly = readOnly;
+  }
+
+  /** Makes the disk read-only for good, as if it had been created so. */
+  @LinuxSource(file = "block/genhd.c", name = "set_disk_ro")
+  public void setDiskReadOnly() {
+    diskReadOnly = true;
   }
 
   /**
