@@ -160,6 +160,10 @@ public final class Modules {
       ModuleFinder finder = ModuleFinder.of(jars.toArray(Path[]::new));
       List<String> names =
           finder.findAll().stream().map(module -> module.descriptor().name()).toList();
+      if (names.size() < jars.size()) { // a finder takes the first jar of a module
+        throw Failure.couldNotRun(
+            OPTION, "two jars are the same module; the modules are " + String.join(", ", names));
+      }
       ModuleLayer below = ModuleLayer.boot();
       Configuration configuration = below.configuration().resolve(finder, ModuleFinder.of(), names);
       return below.defineModulesWithOneLoader(configuration, parent);
