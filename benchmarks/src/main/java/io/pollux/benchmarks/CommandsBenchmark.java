@@ -3,7 +3,6 @@ package io.pollux.benchmarks;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.tools.growth.Bed;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Iocb;
@@ -70,8 +69,8 @@ public class CommandsBenchmark {
   @Param public Command command;
 
   /** The filesystem below the file, or none. */
-  @Param({"NONE", "XFS", "GFS2"})
-  public Fs fs;
+  @Param({"none", "xfs", "gfs2"})
+  public String fs;
 
   private Bed bed;
   private UserRing ring;

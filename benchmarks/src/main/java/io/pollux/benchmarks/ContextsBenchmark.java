@@ -6,7 +6,6 @@ import io.pollux.tools.growth.Bed;
 import io.pollux.tools.growth.ContextLoad;
 import io.pollux.tools.growth.Load;
 import io.pollux.tools.growth.XfsImage;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -49,8 +48,8 @@ public class ContextsBenchmark {
   public int inFlight;
 
   /** Where the files are; GFS2 has only one, the sample's. */
-  @Param({"NONE", "XFS"})
-  public Fs fs;
+  @Param({"none", "xfs"})
+  public String fs;
 
   private ContextLoad load;
 
@@ -62,10 +61,10 @@ public class ContextsBenchmark {
 
   private Bed bed() throws ErrnoException {
     return switch (fs) {
-      case NONE -> Bed.ofOpens(openFiles);
-      case XFS ->
+      case "none" -> Bed.ofOpens(openFiles);
+      case "xfs" ->
           XfsImage.with(image -> Bed.ofFiles(image, openFiles), System.err::println, openFiles);
-      case GFS2 -> sample();
+      default -> sample();
     };
   }
 

@@ -36,7 +36,7 @@ public final class BlockDevice {
   private final long dev;
   private volatile long sectors;
   private volatile boolean removed;
-  private final boolean diskReadOnly;
+  private volatile boolean diskReadOnly;
   private volatile boolean setReadOnly;
   private final RequestQueue queue;
   private final PageCache pageCache = new PageCache(PageCache.DEFAULT_BYTES);
@@ -145,6 +145,12 @@ public final class BlockDevice {
   @LinuxSource(file = "block/genhd.c", name = "set_device_ro")
   public void setReadOnly(boolean readOnly) {
     setReadOnly = readOnly;
+  }
+
+  /** Makes the disk read-only for good, as if it had been created so. */
+  @LinuxSource(file = "block/genhd.c", name = "set_disk_ro")
+  public void setDiskReadOnly() {
+    diskReadOnly = true;
   }
 
   /**

@@ -25,7 +25,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -273,9 +272,7 @@ class BrokenImageTest {
       })
   void isRefusedInOneLine(String kind, @TempDir Path directory) throws IOException {
     Path image = make(directory, kind);
-    TargetSpec spec =
-        new TargetSpec(
-            image, null, null, null, OptionalLong.empty(), false, false, null, null, false);
+    TargetSpec spec = TargetSpec.SAMPLE.withImage(image);
     assertThatThrownBy(() -> Target.open(spec, false).close())
         .hasMessageMatching("[^\n]+: [^\n]+")
         .hasMessageContaining(image.toString())

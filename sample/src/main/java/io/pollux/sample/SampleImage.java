@@ -7,7 +7,8 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
+import java.lang.foreign.MemorySegment;
+import java.util.Iterator;
 import java.util.zip.GZIPInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
@@ -20,8 +21,6 @@ import org.apache.commons.compress.archivers.tar.TarArchiveStructSparse;
 public final class SampleImage {
   /** The main file of each image: 16 MiB of {@link SamplePattern}. */
   public static final String MAIN_FILE = "/main.dat";
-
-  private static final int CHUNK = 64 << 10;
 
   private SampleImage() {}
 
@@ -41,18 +40,14 @@ public final class SampleImage {
    * @return a disk in memory with the image; the caller closes it
    */
   public static RamDisk load(String fs) {
-    try (InputStream packed = open(fs + "-sample.tar.gz")) {
-      // Buffered, because gzip returns short reads, and the tar reader takes one for the end of the
-      // data.
-      InputStream whole = new BufferedInputStream(new GZIPInputStream(packed, CHUNK), CHUNK);
-      TarArchiveInputStream tar = new TarArchiveInputStream(whole);
-      TarArchiveEntry entry = tar.getNextEntry();
-      if (entry == null || !entry.isSparse()) {
-        throw new IOException("no sparse file in the archive");
-      }
-      RamDisk disk = new RamDisk(entry.getRealSize());
+    try (Reader reader = new Reader(fs)) {
+      RamDisk disk = new RamDisk(reader.bytes());
       try {
-        unpack(tar, entry, disk.address());
+        byte[] chunk = new byte[Reader.CHUNK];
+        for (int length = reader.next(chunk); length > 0; length = reader.next(chunk)) {
+          RawMemory.segment(disk.address() + reader.position(), length)
+              .copyFrom(MemorySegment.ofArray(chunk).asSlice(0, length));
+        }
       } catch (IOException e) {
         disk.close();
         throw e;
@@ -62,6 +57,16 @@ public final class SampleImage {
       throw new UncheckedIOException(
           "the sample image that came with this build of pollux is damaged", e);
     }
+  }
+
+  /**
+   * Returns whether there is a sample.
+   *
+   * @param fs name of a filesystem
+   * @return true for xfs and gfs2
+   */
+  public static boolean exists(String fs) {
+    return SampleImage.class.getResource(fs + "-sample.tar.gz") != null;
   }
 
   /**
@@ -78,23 +83,77 @@ public final class SampleImage {
     return in;
   }
 
-  private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, long address)
-      throws IOException {
-    byte[] chunk = new byte[CHUNK];
-    long position = 0;
-    for (TarArchiveStructSparse data : entry.getOrderedSparseHeaders()) {
-      tar.skipNBytes(data.getOffset() - position);
-      position = data.getOffset();
-      long end = position + data.getNumbytes();
-      while (position < end) {
-        int wanted = (int) Math.min(chunk.length, end - position);
-        if (tar.readNBytes(chunk, 0, wanted) != wanted) {
-          throw new IOException("the archive ends early");
-        }
-        ByteBuffer to = RawMemory.segment(address + position, wanted).asByteBuffer();
-        to.put(chunk, 0, wanted);
-        position += wanted;
+  /** Unpacks a sample piece by piece. */
+  public static final class Reader implements AutoCloseable {
+    /** Maximum size of a piece in bytes. */
+    public static final int CHUNK = 64 << 10;
+
+    private final TarArchiveInputStream tar;
+    private final long bytes;
+    private final Iterator<TarArchiveStructSparse> runs;
+    private long position; // of the tar: the end of the last piece
+    private long start; // of the last piece
+    private long end; // of the current run of data
+
+    /**
+     * Opens a sample.
+     *
+     * @param fs its filesystem: xfs or gfs2
+     * @throws IOException if it is damaged
+     */
+    public Reader(String fs) throws IOException {
+      // Buffered, because gzip returns short reads, and the tar reader takes one for the end of the
+      // data.
+      InputStream packed = new GZIPInputStream(open(fs + "-sample.tar.gz"), CHUNK);
+      tar = new TarArchiveInputStream(new BufferedInputStream(packed, CHUNK));
+      TarArchiveEntry entry = tar.getNextEntry();
+      if (entry == null || !entry.isSparse()) {
+        tar.close();
+        throw new IOException("no sparse file in the archive");
       }
+      bytes = entry.getRealSize();
+      runs = entry.getOrderedSparseHeaders().iterator();
+    }
+
+    /** {@return the size of the image in bytes} */
+    public long bytes() {
+      return bytes;
+    }
+
+    /** {@return the position of the last piece in the image} */
+    public long position() {
+      return start;
+    }
+
+    /**
+     * Reads the next piece of data. What is between pieces is zero.
+     *
+     * @param chunk receives it, {@link #CHUNK} bytes
+     * @return its length, or 0 after the last piece
+     * @throws IOException if the sample is damaged
+     */
+    public int next(byte[] chunk) throws IOException {
+      while (position == end) {
+        if (!runs.hasNext()) {
+          return 0;
+        }
+        TarArchiveStructSparse run = runs.next();
+        tar.skipNBytes(run.getOffset() - position);
+        position = run.getOffset();
+        end = position + run.getNumbytes();
+      }
+      int length = (int) Math.min(chunk.length, end - position);
+      if (tar.readNBytes(chunk, 0, length) != length) {
+        throw new IOException("the archive ends early");
+      }
+      start = position;
+      position += length;
+      return length;
+    }
+
+    @Override
+    public void close() throws IOException {
+      tar.close();
     }
   }
 }

@@ -15,7 +15,6 @@ import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.IoReason;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import io.pollux.userland.PathName;
@@ -211,10 +210,7 @@ final class BenchCommand implements Runnable {
           new Bench(plan(verified(opened, files, file)), opened, files, file, console.err());
       console.interrupts().accept(bench::stop);
       result = bench.run();
-      String faults = opened.faults();
-      if (faults != null) {
-        console.error(faults);
-      }
+      opened.summary().forEach(console::error);
     }
     report(result);
     if (!result.good()) {
@@ -232,7 +228,7 @@ final class BenchCommand implements Runnable {
   /** Returns the target. The copy engine is on if requested, and by default if it helps. */
   private TargetSpec spec() {
     TargetSpec spec = target.spec();
-    boolean can = spec.diskOrDefault() == Disk.RAM && spec.faults() == null;
+    boolean can = spec.isDisk(TargetSpec.RAM) && spec.faults() == null;
     boolean batches = mode != Mode.SYNC && depth > 1 && !irq && !buffered;
     // a verifying thread reads all data anyway
     boolean helps = batches && noVerify && Plan.leavesProcessor(threads, sqThread || sqPoll);
@@ -273,10 +269,6 @@ final class BenchCommand implements Runnable {
     if (ramp != null && !(ramp >= 0 && ramp <= MAX_SECONDS)) {
       throw Failure.couldNotRun("--ramp", ramp + " is not a number of seconds to run");
     }
-    if (verify && target.spec().diskOrDefault() == Disk.NULL) {
-      throw Failure.couldNotRun(
-          "--verify", "a null disk moves no data, so there is nothing to check");
-    }
     if (json != null && !json.equals("-")) {
       writeJson(json, ""); // fails now instead of after the run
     }
@@ -297,7 +289,11 @@ final class BenchCommand implements Runnable {
 
   /** Whether to verify: as requested, if possible; by default for the sample's main file. */
   private boolean verified(Target opened, UserFiles files, PathName file) {
-    if (noVerify || opened.disk() == Disk.NULL) {
+    if (verify && !opened.keepsData()) {
+      throw Failure.couldNotRun(
+          "--verify", "a " + opened.disk() + " disk keeps no data, so there is nothing to check");
+    }
+    if (noVerify || !opened.keepsData()) {
       return false;
     }
     boolean main = opened.isSample() && file.equals(PathName.of(SampleImage.MAIN_FILE));

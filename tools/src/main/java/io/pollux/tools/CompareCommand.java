@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.block.bdev.Providers;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.compare.AllocationComparisons;
@@ -23,8 +24,6 @@ import io.pollux.tools.console.IoReason;
 import io.pollux.tools.growth.XfsImage;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,7 +31,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -228,7 +226,11 @@ final class CompareCommand implements Runnable {
       if (RingComparisons.possible()) {
         all.addAll(
             RingComparisons.of(
-                TargetSpec.SAMPLE.withDisk(Disk.NULL), deep, directory(), command, this::wanted));
+                TargetSpec.SAMPLE.withDisk(TargetSpec.NULL),
+                deep,
+                directory(),
+                command,
+                this::wanted));
       } else {
         console.error(
             "compare: no cc or no liburing here (Debian: gcc, liburing-dev), so nothing beside its"
@@ -305,7 +307,7 @@ final class CompareCommand implements Runnable {
         new Turns(
             TMPFS_ROW,
             Unit.IOPS,
-            new BenchContestant(TargetSpec.SAMPLE.withDisk(Disk.RAM), plan),
+            new BenchContestant(TargetSpec.SAMPLE.withDisk(TargetSpec.RAM), plan),
             new FioContestant(tmpfsFile, plan.withoutDirect(), false),
             TMPFS_MARK));
   }
@@ -319,9 +321,7 @@ final class CompareCommand implements Runnable {
         image != null
             ? image
             : fill(directory().resolve("disk"), size != null ? size : DEFAULT_SIZE);
-    TargetSpec spec =
-        new TargetSpec(
-            file, Fs.NONE, null, Disk.FILE, OptionalLong.empty(), false, false, null, null, false);
+    TargetSpec spec = TargetSpec.SAMPLE.withImage(file).withFs(Providers.NONE);
     String way;
     try (Target target = Target.open(spec, true)) {
       way = target.deviceName();

@@ -5,6 +5,7 @@ import io.pollux.tools.console.Arguments;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Interrupts;
+import io.pollux.tools.image.Modules;
 import io.pollux.uapi.Errno;
 import io.pollux.userland.SyscallException;
 import java.io.PrintWriter;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -54,6 +56,16 @@ public final class Pollux implements Runnable {
   @Option(names = "--version", versionHelp = true, description = "Print the version and exit.")
   boolean version;
 
+  @Option(
+      names = Modules.OPTION,
+      paramLabel = "JAR:JAR",
+      description = {
+        "Before or after the command: jars with further filesystems and disks. Default: the"
+            + " environment variable",
+        Modules.VARIABLE + "."
+      })
+  @Nullable String modules;
+
   private Pollux() {}
 
   private static Map<String, Function<Console, Object>> commands() {
@@ -65,6 +77,8 @@ public final class Pollux implements Runnable {
     commands.put("cp", CpCommand::new);
     commands.put("table", TableCommand::new);
     commands.put("compare", CompareCommand::new);
+    commands.put("mkfs", MkfsCommand::new);
+    commands.put("check", CheckCommand::new);
     commands.put("exec", ExecCommand::new);
     commands.put("header", HeaderCommand::new);
     return commands;
@@ -84,11 +98,12 @@ public final class Pollux implements Runnable {
   /**
    * Runs a command.
    *
-   * @param args the arguments
+   * @param given the arguments
    * @param console receives the output
    * @return the exit status
    */
-  static int run(String[] args, Console console) {
+  static int run(String[] given, Console console) {
+    String[] args = modulesAfterCommand(given);
     boolean debug = List.of(args).contains("--debug");
     try {
       int status = commandLine(args, console, debug).execute(args);
@@ -97,6 +112,19 @@ public final class Pollux implements Runnable {
     } catch (Throwable e) { // catches everything: no stack trace unless requested
       return ended(e, console, debug);
     }
+  }
+
+  /** Moves --modules from the front to after the command, which has it among its options. */
+  private static String[] modulesAfterCommand(String[] args) {
+    boolean joined = args.length > 0 && args[0].startsWith(Modules.OPTION + "=");
+    int words = joined ? 1 : args.length > 0 && args[0].equals(Modules.OPTION) ? 2 : 0;
+    if (words == 0 || args.length <= words) {
+      return args;
+    }
+    List<String> moved = new ArrayList<>(List.of(args));
+    String command = moved.remove(words);
+    moved.addFirst(command);
+    return moved.toArray(String[]::new);
   }
 
   private static CommandLine commandLine(String[] args, Console console, boolean debug) {

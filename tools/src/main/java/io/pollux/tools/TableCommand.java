@@ -6,7 +6,6 @@ import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.IoReason;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.tools.table.Measurement;
 import io.pollux.tools.table.TableChart;
 import io.pollux.tools.table.TableJson;
@@ -80,7 +79,8 @@ final class TableCommand implements Runnable {
     check();
     TargetSpec spec = target.spec();
     Measurement measured;
-    try (Target opened = Target.open(spec.disk() == null ? spec.withDisk(Disk.NULL) : spec, false);
+    try (Target opened =
+            Target.open(spec.disk() == null ? spec.withDisk(TargetSpec.NULL) : spec, false);
         UserFiles files = new UserFiles(opened.program())) {
       TableRun run = new TableRun(opened, files, opened.file(files), console.err());
       console.interrupts().accept(run::stop);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters;
+import io.pollux.tools.image.DiskSpec;
+import io.pollux.tools.image.Modules;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
@@ -25,12 +25,12 @@ final class TargetOptions {
 
   @Option(
       names = "--fs",
-      paramLabel = "xfs|gfs2|none",
+      paramLabel = "NAME",
       order = 901,
       description =
-          "The required filesystem; none is the bare block device. Default: recognized by the"
-              + " superblock.")
-  private TargetSpec.@Nullable Fs fs;
+          "The required filesystem, such as xfs or gfs2; none is the bare block device. Default:"
+              + " recognized by the superblock.")
+  private @Nullable String fs;
 
   @Option(
       names = "--file",
@@ -42,15 +42,17 @@ final class TargetOptions {
 
   @Option(
       names = "--disk",
-      paramLabel = "file|ram|null",
+      paramLabel = "NAME[:KEY=VALUE,...][,LOWER,...]",
       order = 903,
       description = {
-        "Location of the blocks: FILE itself (default with --image), a copy in memory (default for"
-            + " the sample), or",
-        "nowhere: null keeps metadata in memory and completes data requests without transferring"
-            + " data."
+        "The disk: file is FILE itself (default with --image), ram a copy in memory (default for"
+            + " the sample), null keeps",
+        "metadata in memory and completes data requests without transferring data. fault:KEY=VALUE,"
+            + "LOWER wraps another",
+        "disk. --modules adds others, such as stripe:chunk=64k,ram,ram. A lower disk with"
+            + " parameters stands in parentheses."
       })
-  private TargetSpec.@Nullable Disk disk;
+  private @Nullable String disk;
 
   @Option(
       names = "--size",
@@ -67,28 +69,44 @@ final class TargetOptions {
   @Option(
       names = "--norecovery",
       order = 906,
-      description = "Mount without recovery of the log, even if it is dirty.")
+      description = "As -o ro,norecovery: mount without recovery of the log, even if it is dirty.")
   private boolean norecovery;
+
+  @Option(
+      names = "-o",
+      paramLabel = "KEY=VALUE,...",
+      order = 906,
+      description =
+          "Mount options: ro, rw, and those of the filesystem, such as norecovery of XFS and GFS2.")
+  private @Nullable String options;
+
+  @Option(
+      names = Modules.OPTION,
+      paramLabel = "JAR:JAR",
+      order = 909,
+      description =
+          "Jars with further filesystems and disks. Default: the environment variable "
+              + Modules.VARIABLE
+              + ".")
+  private @Nullable String modules;
 
   @Option(
       names = "--null",
       paramLabel = "KEY=VALUE,...",
       order = 907,
-      converter = NullConverter.class,
       description = {
-        "With --disk null, null_blk's parameters: irqmode=none|softirq|timer, completion_nsec,"
-            + " hw_queue_depth,",
+        "With --disk null, more of null_blk's parameters: irqmode=none|softirq|timer,"
+            + " completion_nsec, hw_queue_depth,",
         "submit_queues, poll_queues, bs, memory_backed=0|1. By default a thread of the driver"
             + " completes requests that are",
         "not polled (softirq)."
       })
-  private @Nullable NullParameters nullDisk;
+  private @Nullable String nullDisk;
 
   @Option(
       names = "--fault",
       paramLabel = "KEY=VALUE,...",
       order = 908,
-      converter = FaultConverter.class,
       description = {
         "Faults of the disk, the same in each run: seed, error-rate, error-at, error-sectors,"
             + " error,",
@@ -96,14 +114,32 @@ final class TargetOptions {
             + " cut-after-writes,",
         "cut-within-writes, volatile-cache. The faults that occurred are printed at the end."
       })
-  private @Nullable FaultPlan faults;
+  private @Nullable String faults;
 
   TargetOptions() {}
 
   TargetSpec spec() {
     OptionalLong bytes = size == null ? OptionalLong.empty() : OptionalLong.of(size);
+    String mountOptions = options == null ? "" : options;
     return new TargetSpec(
-        image, fs, file, disk, bytes, readOnly, norecovery, nullDisk, faults, false);
+        image,
+        fs,
+        file,
+        disk == null ? null : DiskSpec.parse(disk),
+        bytes,
+        readOnly,
+        norecovery,
+        mountOptions,
+        nullDisk,
+        faults,
+        false,
+        modules(modules));
+  }
+
+  /** Returns the list of jars: the option's, else that of the environment; empty for none. */
+  static String modules(@Nullable String option) {
+    String inherited = System.getenv(Modules.VARIABLE);
+    return option != null ? option : inherited == null ? "" : inherited;
   }
 
   Target open(boolean writing) {

@@ -129,7 +129,7 @@ class PolluxTest {
     assertOneLine(
         Cli.run("ls", "--disk", disk, "--image", tiny.toString()), "no filesystem recognised");
     assertOneLine(
-        Cli.run("cat", "--fs", "xfs", "--disk", disk, "--image", junk.toString()), "no XFS");
+        Cli.run("cat", "--fs", "xfs", "--disk", disk, "--image", junk.toString()), "no xfs");
   }
 
   @Test
@@ -159,7 +159,7 @@ class PolluxTest {
       assertThat(help.status()).isZero();
       assertThat(help.out())
           .startsWith("Usage: pollux " + command)
-          .contains("--image=FILE", "--disk=file|ram|null");
+          .contains("--image=FILE", "--disk=NAME[:KEY=VALUE,...]");
       assertThat(help.err()).isEmpty();
     }
   }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.bench;
 
+import io.pollux.block.bdev.Providers;
 import io.pollux.block.driver.NullParameters;
 import io.pollux.sample.SampleImage;
 import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.userland.PathName;
-import java.util.OptionalLong;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -59,8 +58,8 @@ public class ModesBenchmark {
   public Pattern rw;
 
   /** The filesystem below the file, or none. */
-  @Param({"NONE", "XFS", "GFS2"})
-  public Fs fs;
+  @Param({"none", "xfs", "gfs2"})
+  public String fs;
 
   /** When an unpolled request completes: inside submission, or on the driver's own thread. */
   @Param({"NONE"})
@@ -75,14 +74,13 @@ public class ModesBenchmark {
   /** Boots a kernel and starts the thread. */
   @Setup
   public void start() {
-    NullParameters disk = NullParameters.DEFAULT.withIrqmode(irqmode, 0);
-    OptionalLong size = fs == Fs.NONE ? OptionalLong.of(FILE_BYTES) : OptionalLong.empty();
-    target =
-        Target.open(
-            new TargetSpec(null, fs, null, Disk.NULL, size, false, false, disk, null, false), true);
+    String mode = irqmode.name().toLowerCase(Locale.ROOT);
+    TargetSpec spec = TargetSpec.SAMPLE.withDisk("null:completion_nsec=0,irqmode=" + mode);
+    boolean bare = fs.equals(Providers.NONE);
+    target = Target.open(bare ? spec.withBare(FILE_BYTES) : spec.withFs(fs), true);
     PathName path =
         target.inKernel(
-            PathName.of(fs == Fs.NONE ? "/dev/" + target.deviceName() : SampleImage.MAIN_FILE));
+            PathName.of(bare ? "/dev/" + target.device().name() : SampleImage.MAIN_FILE));
     Plan plan = way.plan(rw, 0, 1);
     int slots = plan.mode() == Mode.RING ? RingEngine.slots(plan, true) : plan.depth();
     job = new Job(plan, control, Job.Check.NONE, 0, FILE_BYTES / BLOCK, slots, false);

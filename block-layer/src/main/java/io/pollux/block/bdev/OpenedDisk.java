@@ -36,6 +36,16 @@ public interface OpenedDisk extends AutoCloseable {
   }
 
   /**
+   * Returns whether the disk has no content of its own. Only such a disk is filled with an image or
+   * a sample, if the disks below it are such, too.
+   *
+   * @return true, except for a disk such as file
+   */
+  default boolean isEmpty() {
+    return true;
+  }
+
+  /**
    * Returns whether reads return the data of earlier writes. Otherwise data can't be verified.
    *
    * @return true, except for a disk such as null

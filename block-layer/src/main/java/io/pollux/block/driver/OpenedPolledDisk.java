@@ -71,6 +71,11 @@ final class OpenedPolledDisk implements OpenedDisk {
   }
 
   @Override
+  public boolean isEmpty() {
+    return !(disk instanceof HostDisk);
+  }
+
+  @Override
   public boolean keepsData() {
     return keepsData;
   }

@@ -9,7 +9,6 @@ import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Program;
 import io.pollux.testkit.TestDisk;
 import io.pollux.testkit.TestKernel;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.uapi.Nr;
@@ -20,7 +19,7 @@ import io.pollux.userland.UserMemory;
 import io.pollux.userland.UserRing;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A thread has polled I/O in flight that no other thread polls for. It then makes calls on the same
@@ -33,9 +32,9 @@ final class OwnPolledIoTest {
   private static final int ROUNDS = 20;
 
   @ParameterizedTest
-  @EnumSource(names = {"XFS", "GFS2"})
-  void callsThatWaitForItEnd(Fs fs) throws ErrnoException {
-    try (RamDisk disk = SampleImage.load(fs.toString());
+  @ValueSource(strings = {"xfs", "gfs2"})
+  void callsThatWaitForItEnd(String fs) throws ErrnoException {
+    try (RamDisk disk = SampleImage.load(fs);
         TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("ram0", TestDisk.shared(disk, false));
       kernel.mount("mnt", "ram0", "rw");

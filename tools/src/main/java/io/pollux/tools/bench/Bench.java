@@ -3,7 +3,6 @@ package io.pollux.tools.bench;
 
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.Target;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
@@ -153,7 +152,7 @@ public final class Bench {
 
   private List<Worker> start(long fileBlocks, Job.Check check) {
     // disks in memory complete almost in order, and at once
-    boolean inOrder = target.disk() != Disk.FILE;
+    boolean inOrder = target.completesInOrder();
     int slots = plan.mode() == Plan.Mode.RING ? RingEngine.slots(plan, inOrder) : plan.depth();
     boolean timeAll = !inOrder || plan.ios() <= FEW_IOS;
     List<Worker> workers = new ArrayList<>();
@@ -282,7 +281,7 @@ public final class Bench {
     return new Result(
         plan,
         target.fs(),
-        target.disk().toString(),
+        target.disk(),
         target.deviceName(),
         shown.toString(),
         (ended - began) / (double) TimeUnit.SECONDS.toNanos(1),

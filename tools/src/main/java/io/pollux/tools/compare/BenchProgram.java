@@ -7,7 +7,6 @@ import io.pollux.tools.bench.Plan.Mode;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -83,11 +82,12 @@ final class BenchProgram implements Contestant {
     if (plan.sqPoll()) {
       options.add("--sq-poll");
     }
-    if (spec.diskOrDefault() == Disk.RAM) {
+    if (spec.isDisk(TargetSpec.RAM)) {
       options.add(spec.copyEngine() ? "--copy-engine" : "--no-copy-engine");
     }
-    if (spec.fs() != null) {
-      options.addAll(List.of("--fs", spec.fs().toString()));
+    String fs = spec.fs();
+    if (fs != null) {
+      options.addAll(List.of("--fs", fs));
     }
     if (spec.size().isPresent()) {
       options.addAll(List.of("--size", String.valueOf(spec.size().getAsLong())));

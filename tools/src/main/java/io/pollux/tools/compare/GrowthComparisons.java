@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.compare;
 
+import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
 import io.pollux.tools.compare.Growth.Pair;
 import io.pollux.tools.console.Failure;
@@ -9,7 +10,6 @@ import io.pollux.tools.growth.ContextLoad;
 import io.pollux.tools.growth.DeviceLoad;
 import io.pollux.tools.growth.ExtentLoad;
 import io.pollux.tools.growth.XfsImage;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * extents.
  */
 public final class GrowthComparisons {
+  private static final String XFS = "xfs";
+
   private static final String NAME = "growth: ";
   private static final Mark MANY_MARK = Mark.atMost(1.2);
   private static final Mark EXTENTS_MARK = Mark.atMost(1.5);
@@ -114,13 +116,13 @@ public final class GrowthComparisons {
       made.devices(
           number("one a call, 16 devices, depth %,d", depth), MANY_MARK, depth, MANY_DEVICES, 1, 1);
     }
-    for (Fs fs : new Fs[] {Fs.NONE, Fs.XFS, Fs.GFS2}) {
+    for (String fs : List.of(Providers.NONE, XFS, "gfs2")) {
       for (Case one : BY_CONTEXTS) {
         made.add(one, fs, progress -> booted(() -> one.load(files -> Bed.of(fs))));
       }
     }
     for (Case one : BY_FILES) {
-      made.add(one, Fs.NONE, progress -> booted(() -> one.load(Bed::ofOpens)));
+      made.add(one, Providers.NONE, progress -> booted(() -> one.load(Bed::ofOpens)));
     }
     return made.all;
   }
@@ -134,7 +136,7 @@ public final class GrowthComparisons {
   public static List<Comparison> onImages(@Nullable Path pollux) {
     GrowthComparisons made = new GrowthComparisons(pollux);
     for (Case one : BY_FILES) {
-      made.add(one, Fs.XFS, progress -> onFiles(one, progress));
+      made.add(one, XFS, progress -> onFiles(one, progress));
     }
     for (int extents : EXTENTS) {
       Mark mark = extents == MANY_EXTENTS ? EXTENTS_MARK : Mark.NONE;
@@ -165,8 +167,9 @@ public final class GrowthComparisons {
                         () -> new DeviceLoad(depth, devices, inARow, perCall))));
   }
 
-  private void add(Case one, Fs fs, Growth.Maker maker) {
-    add(one.name() + ", " + (fs == Fs.NONE ? "bare" : fs.name()), one.base(), one.mark(), maker);
+  private void add(Case one, String fs, Growth.Maker maker) {
+    String shown = fs.equals(Providers.NONE) ? "bare" : fs.toUpperCase(Locale.ROOT);
+    add(one.name() + ", " + shown, one.base(), one.mark(), maker);
   }
 
   private void add(String name, String base, Mark mark, Growth.Maker maker) {

@@ -4,12 +4,9 @@ package io.pollux.tools.compare;
 import io.pollux.tools.bench.Plan;
 import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,12 +24,10 @@ public final class KernelComparisons {
   private static final String SQ_POLL = "--sq-poll on a null disk";
 
   /** The XFS sample on a null disk. */
-  static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
+  static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(TargetSpec.NULL);
 
   /** The GFS2 sample on a null disk. */
-  static final TargetSpec GFS2 =
-      new TargetSpec(
-          null, Fs.GFS2, null, Disk.NULL, OptionalLong.empty(), false, false, null, null, false);
+  static final TargetSpec GFS2 = NULL.withFs("gfs2");
 
   private KernelComparisons() {}
 
@@ -63,7 +58,7 @@ public final class KernelComparisons {
             BenchProgram.orHere(
                 pollux,
                 "pollux",
-                TargetSpec.SAMPLE.withDisk(Disk.RAM).withCopyEngine(twoProcessors()),
+                TargetSpec.SAMPLE.withDisk(TargetSpec.RAM).withCopyEngine(twoProcessors()),
                 deep),
             new CopyLoop(deep, fileBytes),
             Mark.atLeast(COPY_MARK)));
@@ -105,7 +100,6 @@ public final class KernelComparisons {
 
   /** Returns an empty null disk of a given size. */
   static TargetSpec bare(long bytes) {
-    return new TargetSpec(
-        null, Fs.NONE, null, Disk.NULL, OptionalLong.of(bytes), false, false, null, null, false);
+    return NULL.withBare(bytes);
   }
 }

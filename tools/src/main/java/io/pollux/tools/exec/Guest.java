@@ -202,10 +202,7 @@ final class Guest {
       try (target) { // closed last, even if the program fails
         process.close();
       }
-      String faults = target.faults();
-      if (faults != null) {
-        complain(faults);
-      }
+      target.summary().forEach(Guest::complain);
       return Failure.DONE;
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));

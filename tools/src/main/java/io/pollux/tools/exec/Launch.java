@@ -3,7 +3,6 @@ package io.pollux.tools.exec;
 
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Errno;
 import io.pollux.userland.PathName;
 import java.io.IOException;
@@ -92,8 +91,8 @@ public final class Launch {
     setenv("POLLUX_LIBJVM", libjvm.toString());
     setenv("POLLUX_JVM_OPTIONS", String.join("\n", options()));
     setenv("POLLUX_AT", at);
-    setenv("POLLUX_ROOT", spec.fs() == Fs.NONE ? "" : "/mnt");
-    if (!spec.readOnly() && !spec.norecovery()) {
+    setenv("POLLUX_ROOT", spec.bare() ? "" : "/mnt");
+    if (!spec.mountsReadOnly()) {
       setenv("POLLUX_WRITABLE", "1");
     }
     setenv(Order.VARIABLE, Order.write(spec));

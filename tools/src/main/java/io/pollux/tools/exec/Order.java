@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
-import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters;
+import io.pollux.tools.image.DiskSpec;
 import io.pollux.tools.image.TargetSpec;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.Properties;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,17 +32,10 @@ final class Order {
     put(fields, "size", spec.size().isPresent() ? spec.size().getAsLong() : null);
     put(fields, "readOnly", spec.readOnly());
     put(fields, "norecovery", spec.norecovery());
-    NullParameters nullDisk = spec.nullDisk();
-    if (nullDisk != null) {
-      put(fields, "irqmode", nullDisk.irqmode());
-      put(fields, "completionNsec", nullDisk.completionNsec());
-      put(fields, "hwQueueDepth", nullDisk.hwQueueDepth());
-      put(fields, "submitQueues", nullDisk.submitQueues());
-      put(fields, "pollQueues", nullDisk.pollQueues());
-      put(fields, "bs", nullDisk.bs());
-      put(fields, "memoryBacked", nullDisk.memoryBacked());
-    }
+    put(fields, "options", spec.options());
+    put(fields, "null", spec.nullDisk());
     put(fields, "faults", spec.faults());
+    put(fields, "modules", absolute(spec.modules()));
     StringWriter text = new StringWriter();
     try {
       fields.store(text, null);
@@ -50,6 +43,15 @@ final class Order {
       throw new UncheckedIOException("a string can be written", e);
     }
     return text.toString();
+  }
+
+  /** Makes paths absolute, because a program may change its directory before its first call. */
+  private static String absolute(String modules) {
+    return modules.isEmpty()
+        ? ""
+        : Stream.of(modules.split(":", -1))
+            .map(path -> path.isEmpty() ? path : Path.of(path).toAbsolutePath().toString())
+            .collect(Collectors.joining(":"));
   }
 
   private static void put(Properties fields, String name, @Nullable Object value) {
@@ -66,34 +68,20 @@ final class Order {
       throw new UncheckedIOException("a string can be read", e);
     }
     String image = fields.getProperty("image");
-    String fs = fields.getProperty("fs");
     String disk = fields.getProperty("disk");
     String size = fields.getProperty("size");
-    String faults = fields.getProperty("faults");
     return new TargetSpec(
         image == null ? null : Path.of(image),
-        fs == null ? null : TargetSpec.Fs.valueOf(fs.toUpperCase(Locale.ROOT)),
+        fields.getProperty("fs"),
         null,
-        disk == null ? null : TargetSpec.Disk.valueOf(disk.toUpperCase(Locale.ROOT)),
+        disk == null ? null : DiskSpec.parse(disk),
         size == null ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(size)),
         Boolean.parseBoolean(fields.getProperty("readOnly")),
         Boolean.parseBoolean(fields.getProperty("norecovery")),
-        nullDisk(fields),
-        faults == null ? null : FaultPlan.parse(faults),
-        false); // only for bench
-  }
-
-  private static @Nullable NullParameters nullDisk(Properties fields) {
-    String irqmode = fields.getProperty("irqmode");
-    return irqmode == null
-        ? null
-        : new NullParameters(
-            NullParameters.IrqMode.valueOf(irqmode),
-            Long.parseLong(fields.getProperty("completionNsec")),
-            Integer.parseInt(fields.getProperty("hwQueueDepth")),
-            Integer.parseInt(fields.getProperty("submitQueues")),
-            Integer.parseInt(fields.getProperty("pollQueues")),
-            Integer.parseInt(fields.getProperty("bs")),
-            Boolean.parseBoolean(fields.getProperty("memoryBacked")));
+        fields.getProperty("options", ""),
+        fields.getProperty("null"),
+        fields.getProperty("faults"),
+        false, // only for bench
+        fields.getProperty("modules", ""));
   }
 }

@@ -3,17 +3,14 @@ package io.pollux.tools.growth;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.FileSystemType;
-import io.pollux.block.driver.NullDisk;
-import io.pollux.block.driver.NullParameters;
-import io.pollux.block.driver.RamDisk;
+import io.pollux.block.bdev.OpenedDisk;
+import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
-import io.pollux.tools.image.Target;
+import io.pollux.tools.image.Disks;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.IoEvent;
 import io.pollux.userland.PathName;
@@ -23,9 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /** A kernel with null disks and open files on them. One thread creates, uses and closes it. */
 public final class Bed implements AutoCloseable {
@@ -33,12 +28,12 @@ public final class Bed implements AutoCloseable {
   public static final int BLOCK = 4096;
 
   private static final long DISK_BYTES = 1L << 30;
-  private static final NullParameters PARAMETERS =
-      NullParameters.DEFAULT.withQueues(1, 1, 4096); // deeper than any load here
+  private static final String DISK =
+      "null:irqmode=none,hw_queue_depth=4096"; // deeper than any load
   private static final int MAJOR = 259;
 
   private final Kernel kernel = Kernel.boot();
-  private final List<NullDisk> disks = new ArrayList<>();
+  private final List<OpenedDisk> disks = new ArrayList<>();
   private final Program program = kernel.newProgram();
   private final UserFiles files = new UserFiles(program);
   private int[] fds = {};
@@ -69,13 +64,15 @@ public final class Bed implements AutoCloseable {
   /** Adds a disk. Returns the paths to open. */
   private List<PathName> addDisk(TargetSpec spec, List<String> names) throws ErrnoException {
     int index = disks.size();
-    RamDisk content = Target.contents(spec);
-    NullDisk disk = new NullDisk(content, PARAMETERS);
+    OpenedDisk disk =
+        Disks.open(
+                kernel, Providers.builtIn(), spec, "null" + index, (long) MAJOR << 8 | index, false)
+            .disk();
     disks.add(disk);
-    BlockDevice device = disk.disk("null" + index, MAJOR << 8 | index, false);
+    BlockDevice device = disk.device();
     kernel.addDisk(device);
-    if (spec.fs() == Fs.NONE) {
-      blocks = content.bytes() / BLOCK;
+    if (spec.bare()) {
+      blocks = device.bytes() / BLOCK;
       return Collections.nCopies(names.size(), PathName.of("/dev/null" + index));
     }
     FileSystemType type = kernel.recognise(device).orElseThrow();
@@ -91,13 +88,8 @@ public final class Bed implements AutoCloseable {
     }
   }
 
-  /** Describes a disk: empty, with a sample, or with a copy of an image. */
-  private static TargetSpec spec(Fs fs, @Nullable Path image, OptionalLong bytes) {
-    return new TargetSpec(image, fs, null, Disk.NULL, bytes, false, false, null, null, false);
-  }
-
   private static TargetSpec bare(long bytes) {
-    return spec(Fs.NONE, null, OptionalLong.of(bytes));
+    return TargetSpec.SAMPLE.withDisk(DISK).withBare(bytes);
   }
 
   /**
@@ -113,13 +105,13 @@ public final class Bed implements AutoCloseable {
   /**
    * Opens the main file of a sample, or a bare disk.
    *
-   * @param fs the filesystem
+   * @param fs name of the filesystem, or none
    * @throws ErrnoException an error of the kernel
    */
-  public static Bed of(Fs fs) throws ErrnoException {
-    return fs == Fs.NONE
+  public static Bed of(String fs) throws ErrnoException {
+    return fs.equals(Providers.NONE)
         ? ofDisks(1)
-        : made(1, spec(fs, null, OptionalLong.empty()), List.of(SampleImage.MAIN_FILE));
+        : made(1, TargetSpec.SAMPLE.withDisk(DISK).withFs(fs), List.of(SampleImage.MAIN_FILE));
   }
 
   /**
@@ -132,7 +124,7 @@ public final class Bed implements AutoCloseable {
   public static Bed ofFiles(Path image, int count) throws ErrnoException {
     return made(
         1,
-        spec(Fs.XFS, image, OptionalLong.empty()),
+        TargetSpec.SAMPLE.withImage(image).withDisk(DISK).withFs("xfs"),
         IntStream.range(0, count).mapToObj(i -> "/file" + i).toList());
   }
 
@@ -199,7 +191,7 @@ public final class Bed implements AutoCloseable {
     } catch (ErrnoException e) {
       throw new IllegalStateException("unmounting", e); // a null disk returns no errors
     } finally {
-      disks.forEach(NullDisk::close);
+      disks.forEach(OpenedDisk::close);
     }
   }
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.growth;
 
-import io.pollux.block.driver.NullParameters;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.Fcntl;
 import io.pollux.userland.PathName;
 import io.pollux.userland.UserFiles;
 import io.pollux.userland.UserRing;
 import java.nio.file.Path;
-import java.util.OptionalLong;
 
 /** Reads random extents of a file with a number of extents, 8 in a call. */
 public final class ExtentLoad implements Load {
@@ -34,21 +30,9 @@ public final class ExtentLoad implements Load {
    */
   public ExtentLoad(Path image, int extents) {
     this.extents = extents;
-    NullParameters disk = NullParameters.DEFAULT;
     target =
         Target.open(
-            new TargetSpec(
-                image,
-                Fs.XFS,
-                null,
-                Disk.NULL,
-                OptionalLong.empty(),
-                false,
-                false,
-                disk,
-                null,
-                false),
-            false);
+            TargetSpec.SAMPLE.withImage(image).withFs("xfs").withDisk("null:irqmode=none"), false);
     try {
       files = new UserFiles(target.program());
       fd = files.open(target.inKernel(PathName.of("/" + extents)), Fcntl.O_RDONLY | Fcntl.O_DIRECT);

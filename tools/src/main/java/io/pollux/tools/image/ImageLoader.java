@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
-import io.pollux.block.driver.RamDisk;
-import io.pollux.tools.console.Failure;
-import io.pollux.tools.console.IoReason;
+import io.pollux.core.ErrnoException;
 import io.pollux.tools.console.Terminal;
-import io.pollux.uapi.RawMemory;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,42 +17,26 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies an image into a disk in memory. Zeroes are not copied: the disk is zeroed, and unwritten
- * memory is not backed. A sparse image thus stays sparse. A long copy shows its progress, if
- * standard error is a terminal.
+ * Reads an image that is to be copied into a disk. Zeroes are not passed on: the disk is zeroed,
+ * and unwritten memory is not backed. A sparse image thus stays sparse. A long copy shows its
+ * progress, if standard error is a terminal.
  */
-final class ImageLoader implements AutoCloseable {
-  private static final int CHUNK = 1 << 20;
+final class ImageLoader implements Content {
+  private static final int CHUNK = 512 << 10;
   private static final int LINE = 78;
   private static final long PATIENCE_NANOS = 1_000_000_000;
 
   private final String name;
   private final long bytes;
+  private final InputStream from; // no channel: an interrupt would close it
   private final long began = System.nanoTime();
   private final boolean watched = Terminal.isError();
   private @Nullable ProgressBar bar;
 
-  private ImageLoader(String name, long bytes) {
-    this.name = name;
-    this.bytes = bytes;
-  }
-
-  /** Creates a disk with the size and content of an image. */
-  static RamDisk load(Path image) {
-    // no channel: an interrupt would close it
-    try (InputStream from = Files.newInputStream(image)) {
-      RamDisk disk = newDisk(image.toString(), size(image));
-      try (ImageLoader loader =
-          new ImageLoader(String.valueOf(image.getFileName()), disk.bytes())) {
-        loader.copy(from, disk.address());
-      } catch (IOException e) {
-        disk.close();
-        throw e;
-      }
-      return disk;
-    } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), IoReason.of(e), e);
-    }
+  ImageLoader(Path image) throws IOException {
+    name = String.valueOf(image.getFileName());
+    bytes = size(image);
+    from = Files.newInputStream(image);
   }
 
   /** Returns the size of a file or block device; Files.size does not support devices. */
@@ -65,17 +46,13 @@ final class ImageLoader implements AutoCloseable {
     }
   }
 
-  /** Creates an empty disk. A failure names the option or file that needs it. */
-  static RamDisk newDisk(String what, long bytes) {
-    try {
-      return new RamDisk(bytes);
-    } catch (OutOfMemoryError e) {
-      throw Failure.couldNotRun(
-          what, "this machine has no memory for a disk of " + bytes + " bytes", e);
-    }
+  @Override
+  public long bytes() {
+    return bytes;
   }
 
-  private void copy(InputStream from, long address) throws IOException {
+  @Override
+  public void copyTo(Sink sink) throws IOException, ErrnoException {
     byte[] chunk = new byte[CHUNK];
     long position = 0;
     while (position < bytes) {
@@ -83,17 +60,17 @@ final class ImageLoader implements AutoCloseable {
       if (got == 0) {
         throw new EOFException("became shorter while it was read");
       }
-      copyData(MemorySegment.ofArray(chunk).asSlice(0, got), address + position);
+      copyData(MemorySegment.ofArray(chunk).asSlice(0, got), position, sink);
       position += got;
       show(position);
     }
   }
 
-  private static void copyData(MemorySegment from, long to) {
+  private static void copyData(MemorySegment data, long position, Sink sink) throws ErrnoException {
     long end;
-    for (long at = DataRuns.start(from, 0); at < from.byteSize(); at = DataRuns.start(from, end)) {
-      end = DataRuns.end(from, at);
-      MemorySegment.copy(from, at, RawMemory.segment(to + at, end - at), 0, end - at);
+    for (long at = DataRuns.start(data, 0); at < data.byteSize(); at = DataRuns.start(data, end)) {
+      end = DataRuns.end(data, at);
+      sink.put(position + at, data.asSlice(at, end - at));
     }
   }
 
@@ -115,9 +92,10 @@ final class ImageLoader implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public void close() throws IOException {
     if (bar != null) {
       bar.close();
     }
+    from.close();
   }
 }

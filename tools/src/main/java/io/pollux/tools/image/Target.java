@@ -3,12 +3,8 @@ package io.pollux.tools.image;
 
 import io.pollux.block.BlockDevice;
 import io.pollux.block.bdev.FileSystemType;
-import io.pollux.block.driver.FaultDisk;
-import io.pollux.block.driver.FaultLog;
-import io.pollux.block.driver.HostDisk;
-import io.pollux.block.driver.NullDisk;
-import io.pollux.block.driver.PolledDisk;
-import io.pollux.block.driver.RamDisk;
+import io.pollux.block.bdev.OpenedDisk;
+import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.sample.SampleImage;
@@ -16,18 +12,15 @@ import io.pollux.sample.SamplePattern;
 import io.pollux.syscalls.Kernel;
 import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
-import io.pollux.tools.console.IoReason;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
 import io.pollux.userland.UserFiles;
-import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
-import java.util.Objects;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,26 +39,16 @@ public final class Target implements AutoCloseable {
   private static final String MOUNT_POINT = "mnt";
 
   private final TargetSpec spec;
-  private final @Nullable FaultDisk faulty;
-  private final AutoCloseable driver;
-  private final BlockDevice device;
-  private final @Nullable HostDisk hostDisk;
+  private final OpenedDisk disk;
+  private final boolean sample;
   private final Kernel kernel;
   private final Program program;
   private final String fs;
 
-  private Target(
-      TargetSpec spec,
-      AutoCloseable driver,
-      BlockDevice device,
-      PolledDisk medium,
-      Kernel kernel,
-      String fs) {
+  private Target(TargetSpec spec, Disks.Opened opened, Kernel kernel, String fs) {
     this.spec = spec;
-    this.driver = driver;
-    faulty = driver instanceof FaultDisk disk ? disk : null;
-    this.device = device;
-    hostDisk = medium instanceof HostDisk host ? host : null;
+    disk = opened.disk();
+    sample = opened.sample() && !spec.bare();
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
@@ -81,28 +64,44 @@ public final class Target implements AutoCloseable {
    */
   public static Target open(TargetSpec spec, boolean writing) {
     check(spec, writing);
-    Disk kind = spec.diskOrDefault();
-    String name = kind + "0";
-    long dev = LOCAL_MAJOR << 8;
-    boolean readOnly = spec.readOnly() || !writing;
-    PolledDisk disk =
-        switch (kind) {
-          case FILE -> openHostDisk(Objects.requireNonNull(spec.image()), readOnly);
-          case RAM -> spec.copyEngine() ? contents(spec).withCopyEngine() : contents(spec);
-          case NULL -> new NullDisk(contents(spec), spec.nullDiskOrDefault());
-        };
-    FaultDisk faulty = spec.faults() == null ? null : FaultDisk.over(disk, spec.faults());
-    AutoCloseable driver = faulty == null ? disk : faulty;
-    BlockDevice device =
-        faulty == null ? disk.disk(name, dev, readOnly) : faulty.disk(name, dev, readOnly);
-    Kernel kernel = Kernel.boot();
+    Providers providers = Modules.load(spec.modules());
+    checkFs(spec, providers);
+    return open(spec, writing, providers, (kernel, device) -> mount(kernel, device, spec));
+  }
+
+  /**
+   * Boots a kernel as specified, without mounting the disk.
+   *
+   * @param spec the user's options
+   * @param writing whether the command writes to the disk
+   * @param providers the filesystems and disks
+   * @return the kernel with its disk
+   * @throws Failure if the disk cannot be opened
+   */
+  public static Target openUnmounted(TargetSpec spec, boolean writing, Providers providers) {
+    check(spec, writing);
+    checkFs(spec, providers);
+    return open(spec, writing, providers, (kernel, device) -> Providers.NONE);
+  }
+
+  private static Target open(
+      TargetSpec spec,
+      boolean writing,
+      Providers providers,
+      BiFunction<Kernel, BlockDevice, String> mount) {
+    Kernel kernel = Kernel.boot(providers);
+    OpenedDisk disk = null;
     try {
-      kernel.addDisk(device);
-      String fs = mount(kernel, device, spec);
-      return new Target(spec, driver, device, disk, kernel, fs);
+      boolean readOnly = spec.readOnly() || !writing;
+      String name = spec.diskOrDefault().type() + "0";
+      Disks.Opened opened = Disks.open(kernel, providers, spec, name, LOCAL_MAJOR << 8, readOnly);
+      disk = opened.disk();
+      kernel.addDisk(disk.device());
+      String fs = mount.apply(kernel, disk.device());
+      return new Target(spec, opened, kernel, fs);
     } catch (RuntimeException | Error e) {
       try {
-        shutDown(kernel, driver);
+        shutDown(kernel, disk);
       } catch (RuntimeException | Error later) {
         e.addSuppressed(later);
       }
@@ -118,23 +117,26 @@ public final class Target implements AutoCloseable {
    * @throws Failure if they are inconsistent
    */
   public static void check(TargetSpec spec, boolean writing) {
-    if (spec.size().isPresent() && (spec.fs() != Fs.NONE || spec.image() != null)) {
+    if (spec.size().isPresent() && (!spec.bare() || spec.image() != null)) {
       throw Failure.couldNotRun("--size", "is for an empty disk: needs --fs none and no --image");
     }
     if (spec.size().isPresent() && spec.size().getAsLong() < SamplePattern.SECTOR) {
       throw Failure.couldNotRun("--size", "a disk has at least " + SamplePattern.SECTOR + " bytes");
     }
-    if (spec.nullDisk() != null && spec.diskOrDefault() != Disk.NULL) {
+    if (spec.nullDisk() != null && !spec.isDisk(TargetSpec.NULL)) {
       throw Failure.couldNotRun("--null", "is about a null disk: needs --disk null");
     }
-    if (spec.copyEngine() && spec.diskOrDefault() != Disk.RAM) {
+    if (spec.copyEngine() && !spec.isDisk(TargetSpec.RAM)) {
       throw Failure.couldNotRun("--copy-engine", "is about a disk in memory: needs --disk ram");
     }
     if (spec.copyEngine() && spec.faults() != null) {
       throw Failure.couldNotRun("--copy-engine and --fault", "exclude each other");
     }
-    if (spec.norecovery() && spec.fs() == Fs.NONE) {
+    if (spec.norecovery() && spec.bare()) {
       throw Failure.couldNotRun("--norecovery", "is about a filesystem, and --fs is none");
+    }
+    if (!spec.options().isEmpty() && spec.bare()) {
+      throw Failure.couldNotRun("-o " + spec.options(), "is about a filesystem, and --fs is none");
     }
     if (spec.readOnly() && writing) {
       throw Failure.couldNotRun("--read-only", "refuses the writes that were asked for");
@@ -142,72 +144,96 @@ public final class Target implements AutoCloseable {
     Path image = spec.image();
     if (image != null) {
       ImageFile.check(image);
-    } else if (spec.diskOrDefault() == Disk.FILE) {
+    } else if (spec.isDisk(TargetSpec.FILE) && !spec.diskOrDefault().has("path")) {
       throw Failure.couldNotRun("--disk file", "needs an --image");
     }
   }
 
-  private static HostDisk openHostDisk(Path image, boolean readOnly) {
-    try {
-      return HostDisk.open(image, readOnly);
-    } catch (IOException e) {
-      throw Failure.couldNotRun(image.toString(), IoReason.of(e), e);
+  /** Checks that the required filesystem exists, before a disk is loaded. */
+  private static void checkFs(TargetSpec spec, Providers providers) {
+    String wanted = spec.fs();
+    if (wanted != null && !spec.bare()) {
+      try {
+        providers.fileSystem(wanted);
+      } catch (ErrnoException e) {
+        throw Failure.couldNotRun("--fs " + wanted, String.valueOf(e.getMessage()), e);
+      }
     }
-  }
-
-  /**
-   * Creates the disk in memory, also for a null disk: with the image, with the sample, or empty if
-   * there is a size.
-   *
-   * @param spec the user's options
-   * @return the disk; the caller closes it
-   * @throws Failure if the image cannot be read, or there is not enough memory
-   */
-  public static RamDisk contents(TargetSpec spec) {
-    Path image = spec.image();
-    if (image == null) {
-      return spec.size().isPresent()
-          ? ImageLoader.newDisk("an empty disk", spec.size().getAsLong())
-          : SampleImage.load(sampleFs(spec).toString());
-    }
-    return ImageLoader.load(image);
-  }
-
-  /** Returns the filesystem of the sample: the required one, or XFS. */
-  private static Fs sampleFs(TargetSpec spec) {
-    return spec.fs() == Fs.GFS2 ? Fs.GFS2 : Fs.XFS;
   }
 
   /** Mounts the device. Returns the filesystem's name, or none. */
   private static String mount(Kernel kernel, BlockDevice device, TargetSpec spec) {
-    Fs wanted = spec.fs();
-    if (wanted == Fs.NONE) {
-      return Fs.NONE.toString();
+    if (spec.bare()) {
+      return Providers.NONE;
     }
-    String what = spec.image() == null ? "the sample image" : spec.image().toString();
+    String what = what(spec);
     try {
-      FileSystemType type = kernel.recognise(device).orElse(null);
-      if (type == null) {
-        throw Failure.couldNotRun(
-            what,
-            wanted == null
-                ? "no filesystem recognised (--fs none takes it as a bare disk)"
-                : "no " + wanted.name() + " filesystem recognised");
+      FileSystemType type = recognise(kernel, device, spec);
+      List<String> words = new ArrayList<>();
+      words.add("rw");
+      if (!spec.options().isEmpty()) {
+        words.add(spec.options());
       }
-      if (wanted != null && !type.name().equals(wanted.toString())) {
-        throw Failure.couldNotRun(
-            what, "is " + type.name().toUpperCase(Locale.ROOT) + ", not " + wanted.name());
+      if (spec.norecovery()) {
+        words.add("norecovery");
       }
-      boolean readOnly = spec.readOnly() || device.readOnly() || spec.norecovery();
-      kernel.mount(
-          MOUNT_POINT,
-          type,
-          device,
-          (readOnly ? "ro" : "rw") + (spec.norecovery() ? ",norecovery" : ""));
+      if (spec.mountsReadOnly() || device.readOnly()) {
+        words.add("ro");
+      }
+      kernel.mount(MOUNT_POINT, type, device, String.join(",", words));
       return type.name();
     } catch (ErrnoException e) {
       throw Failure.couldNotRun(what, String.valueOf(e.getMessage()), e);
     }
+  }
+
+  private static String what(TargetSpec spec) {
+    Path image = spec.image();
+    DiskSpec disk = spec.disk();
+    return image != null
+        ? image.toString()
+        : disk != null && disk.has("path") ? "--disk " + disk : "the sample image";
+  }
+
+  private static FileSystemType recognise(Kernel kernel, BlockDevice device, TargetSpec spec)
+      throws ErrnoException {
+    String wanted = spec.fs();
+    FileSystemType type = kernel.recognise(device).orElse(null);
+    if (type == null) {
+      throw Failure.couldNotRun(
+          what(spec),
+          wanted == null
+              ? "no filesystem recognised (--fs none takes it as a bare disk)"
+              : "no " + wanted + " filesystem recognised");
+    }
+    if (wanted != null && !type.name().equals(wanted)) {
+      throw Failure.couldNotRun(what(spec), "is " + type.name() + ", not " + wanted);
+    }
+    return type;
+  }
+
+  /**
+   * Recognises the filesystem of a target that is not mounted: the required one, or any.
+   *
+   * @return its type
+   * @throws Failure if there is none, or another one
+   */
+  public FileSystemType recognise() {
+    try {
+      return recognise(kernel, disk.device(), spec);
+    } catch (ErrnoException e) {
+      throw Failure.couldNotRun(what(spec), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** Returns the kernel. */
+  public Kernel kernel() {
+    return kernel;
+  }
+
+  /** Returns the disk's device. */
+  public BlockDevice device() {
+    return disk.device();
   }
 
   /**
@@ -228,68 +254,47 @@ public final class Target implements AutoCloseable {
     return kernel.newProgram(process);
   }
 
-  /** Returns the filesystem: xfs, gfs2 or none. */
+  /** Returns the filesystem's name, or none. */
   public String fs() {
     return fs;
   }
 
-  /** Returns the type of the disk. */
-  public Disk disk() {
-    return spec.diskOrDefault();
+  /** Returns the type of the disk, without a fault disk that the user's option adds. */
+  public String disk() {
+    return spec.diskOrDefault().type();
   }
 
-  /**
-   * Describes the disk: its name under /dev, the access to a host file, and the copy engine of a
-   * disk in memory.
-   */
+  /** Whether reads of the disk return the data of earlier writes. */
+  public boolean keepsData() {
+    return disk.keepsData();
+  }
+
+  /** Whether requests complete almost in order, and at once. */
+  public boolean completesInOrder() {
+    return disk.completesInOrder();
+  }
+
+  /** Describes the disk: its name under /dev, and its traits, such as the access to a host file. */
   public String deviceName() {
-    if (hostDisk != null) {
-      return device.name() + ", " + hostDisk.access();
-    }
-    return spec.copyEngine() ? device.name() + ", copy engine" : device.name();
+    List<String> words = new ArrayList<>();
+    words.add(disk.device().name());
+    words.addAll(disk.traits());
+    return String.join(", ", words);
   }
 
-  /**
-   * Returns null_blk's irqmode in words, for requests that are not polled; null for another disk.
-   */
-  public @Nullable String irqmode() {
-    return disk() == Disk.NULL
-        ? spec.nullDiskOrDefault().irqmode().name().toLowerCase(Locale.ROOT)
-        : null;
-  }
-
-  /**
-   * Returns a description of the disk's faults without a full stop, or null if none were requested.
-   */
-  public @Nullable String faults() {
-    FaultDisk disk = faulty;
-    if (disk == null) {
-      return null;
-    }
-    FaultLog log = disk.log();
-    String bios =
-        log.failedBios() == log.failed()
-            ? ""
-            : String.format(Locale.ROOT, ", of %,d bios", log.failedBios());
-    return String.format(
-        Locale.ROOT,
-        "faults of %s: %s (%,d of %,d requests failed%s; %s)",
-        device.name(),
-        log,
-        log.failed(),
-        disk.requests(),
-        bios,
-        disk.plan());
+  /** Returns sentences about what the disk did, such as its faults, without full stops. */
+  public List<String> summary() {
+    return disk.summary();
   }
 
   /** Whether this is the sample, mounted as a filesystem. */
   public boolean isSample() {
-    return spec.image() == null && !bare();
+    return sample;
   }
 
   /** Whether this is a bare disk without a filesystem. */
   public boolean bare() {
-    return spec.fs() == Fs.NONE;
+    return spec.bare();
   }
 
   /**
@@ -318,7 +323,7 @@ public final class Target implements AutoCloseable {
       return PathName.of(spec.file());
     }
     if (bare()) {
-      return PathName.of("/dev/" + device.name());
+      return PathName.of("/dev/" + disk.device().name());
     }
     if (isSample()) {
       return PathName.of(SampleImage.MAIN_FILE);
@@ -352,19 +357,14 @@ public final class Target implements AutoCloseable {
 
   @Override
   public void close() {
-    shutDown(kernel, driver); // terminates the program first
+    shutDown(kernel, disk); // terminates the program first
   }
 
-  private static void shutDown(Kernel kernel, AutoCloseable driver) {
-    try (driver) { // closed last
+  private static void shutDown(Kernel kernel, @Nullable OpenedDisk disk) {
+    try (disk) { // closed last
       kernel.close();
     } catch (ErrnoException e) {
       throw Failure.fault("unmounting", String.valueOf(e.getMessage()), e);
-    } catch (RuntimeException e) {
-      throw e;
-    } catch (Exception e) {
-      // no driver here throws a checked exception
-      throw new IllegalStateException("closing the disk", e);
     }
   }
 }

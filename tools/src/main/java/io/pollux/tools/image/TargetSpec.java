@@ -1,86 +1,139 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
-import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters;
+import io.pollux.block.bdev.Providers;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The user's options for a target.
+ * The user's options for a target. {@link #SAMPLE} and the methods that change one option make
+ * others.
  *
  * @param image an image or block device; null for the sample
- * @param fs the required filesystem; null for any recognized one
+ * @param fs name of the required filesystem, or {@link Providers#NONE}; null for any recognized one
  * @param file the file in the image; null for the main or the largest one
- * @param disk type of the disk; null for the default
- * @param size of an empty disk; only with {@link Fs#NONE} and without image
+ * @param disk the disk; null for the default
+ * @param size of an empty disk; only without a filesystem and without image
  * @param readOnly whether every write is refused
  * @param norecovery whether to mount without recovery of the log
- * @param nullDisk parameters of a null disk; null for the defaults
- * @param faults faults of the disk; null for none
- * @param copyEngine whether a disk in memory has a copy engine; only with {@link Disk#RAM}, and
- *     without faults
+ * @param options mount options; empty for none
+ * @param nullDisk further parameters of a null disk; null for none
+ * @param faults parameters of a fault disk over the disk; null for no fault disk
+ * @param copyEngine whether a disk in memory has a copy engine
+ * @param modules jars with further filesystems and disks, separated by colons; empty for none
  */
 public record TargetSpec(
     @Nullable Path image,
-    @Nullable Fs fs,
+    @Nullable String fs,
     @Nullable String file,
-    @Nullable Disk disk,
+    @Nullable DiskSpec disk,
     OptionalLong size,
     boolean readOnly,
     boolean norecovery,
-    @Nullable NullParameters nullDisk,
-    @Nullable FaultPlan faults,
-    boolean copyEngine) {
+    String options,
+    @Nullable String nullDisk,
+    @Nullable String faults,
+    boolean copyEngine,
+    String modules) {
 
-  /** Default parameters of a null disk: requests that are not polled complete by an interrupt. */
-  public static final NullParameters NULL_DISK =
-      NullParameters.DEFAULT.withIrqmode(NullParameters.IrqMode.SOFTIRQ, 10_000);
+  /** The type of disk that is the image's own file. */
+  static final String FILE = "file";
+
+  /** The type of disk that is a copy in memory. */
+  public static final String RAM = "ram";
+
+  /** The type of disk that transfers no data. */
+  public static final String NULL = "null";
 
   /** The sample with all defaults. */
   public static final TargetSpec SAMPLE =
-      new TargetSpec(null, null, null, null, OptionalLong.empty(), false, false, null, null, false);
+      new TargetSpec(
+          null, null, null, null, OptionalLong.empty(), false, false, "", null, null, false, "");
 
-  /** Filesystems. */
-  public enum Fs {
-    /** XFS. */
-    XFS,
-    /** GFS2. */
-    GFS2,
-    /** The bare block device. */
-    NONE;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
-
-  /** Disks. */
-  public enum Disk {
-    /** The image's own file, read and written in place. */
-    FILE,
-    /** A copy in memory. */
-    RAM,
-    /** A copy in memory for metadata; data is not transferred. */
-    NULL;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
+  /**
+   * Returns the options with an image.
+   *
+   * @param path the image; null for the sample
+   */
+  public TargetSpec withImage(@Nullable Path path) {
+    return new TargetSpec(
+        path,
+        fs,
+        file,
+        disk,
+        size,
+        readOnly,
+        norecovery,
+        options,
+        nullDisk,
+        faults,
+        copyEngine,
+        modules);
   }
 
   /**
-   * Returns the options with another type of disk.
+   * Returns the options with a required filesystem.
    *
-   * @param kind the type
+   * @param name its name, or {@link Providers#NONE}
    */
-  public TargetSpec withDisk(Disk kind) {
+  public TargetSpec withFs(String name) {
     return new TargetSpec(
-        image, fs, file, kind, size, readOnly, norecovery, nullDisk, faults, copyEngine);
+        image,
+        name,
+        file,
+        disk,
+        size,
+        readOnly,
+        norecovery,
+        options,
+        nullDisk,
+        faults,
+        copyEngine,
+        modules);
+  }
+
+  /**
+   * Returns the options of an empty disk without a filesystem.
+   *
+   * @param bytes its size
+   */
+  public TargetSpec withBare(long bytes) {
+    return new TargetSpec(
+        image,
+        Providers.NONE,
+        file,
+        disk,
+        OptionalLong.of(bytes),
+        readOnly,
+        norecovery,
+        options,
+        nullDisk,
+        faults,
+        copyEngine,
+        modules);
+  }
+
+  /**
+   * Returns the options with another disk.
+   *
+   * @param description as {@link DiskSpec#parse} accepts it
+   */
+  public TargetSpec withDisk(String description) {
+    return new TargetSpec(
+        image,
+        fs,
+        file,
+        DiskSpec.parse(description),
+        size,
+        readOnly,
+        norecovery,
+        options,
+        nullDisk,
+        faults,
+        copyEngine,
+        modules);
   }
 
   /**
@@ -90,16 +143,64 @@ public record TargetSpec(
    */
   public TargetSpec withCopyEngine(boolean moves) {
     return new TargetSpec(
-        image, fs, file, disk, size, readOnly, norecovery, nullDisk, faults, moves);
+        image,
+        fs,
+        file,
+        disk,
+        size,
+        readOnly,
+        norecovery,
+        options,
+        nullDisk,
+        faults,
+        moves,
+        modules);
   }
 
-  /** Returns the type of the disk; by default FILE for an image and RAM for the sample. */
-  public Disk diskOrDefault() {
-    return disk != null ? disk : image != null ? Disk.FILE : Disk.RAM;
+  /** Whether there is no filesystem. */
+  public boolean bare() {
+    return Providers.NONE.equals(fs);
   }
 
-  /** Returns the parameters of a null disk; by default {@link #NULL_DISK}. */
-  public NullParameters nullDiskOrDefault() {
-    return nullDisk != null ? nullDisk : NULL_DISK;
+  /** Returns the disk; by default file for an image and ram for the sample. */
+  public DiskSpec diskOrDefault() {
+    return disk != null ? disk : DiskSpec.of(image != null ? FILE : RAM);
+  }
+
+  /**
+   * Whether the disk is of a type.
+   *
+   * @param type name of the type
+   */
+  public boolean isDisk(String type) {
+    return diskOrDefault().type().equals(type);
+  }
+
+  /** Returns the whole stack of disks, with the parameters of all options. */
+  DiskSpec stack() {
+    DiskSpec base = diskOrDefault();
+    if (nullDisk != null) {
+      base = base.withOptions(List.of(nullDisk.split(",", -1)));
+    }
+    if (copyEngine) {
+      base = base.withOptions(List.of("copy-engine"));
+    }
+    if (base.type().equals(FILE) && !base.has("path") && image != null) {
+      base = base.withOptions(List.of("path=" + image));
+    }
+    if (faults == null) {
+      return base;
+    }
+    List<String> words = faults.isBlank() ? List.of() : List.of(faults.split(",", -1));
+    return new DiskSpec("fault", words.stream().map(String::strip).toList(), List.of(base));
+  }
+
+  /** Whether a mount is read-only at the user's request. */
+  public boolean mountsReadOnly() {
+    boolean ro = readOnly || norecovery;
+    for (String word : options.split(",", -1)) {
+      ro = word.equals("ro") || (ro && (readOnly || !word.equals("rw")));
+    }
+    return ro;
   }
 }

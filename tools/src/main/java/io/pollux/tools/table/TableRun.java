@@ -58,8 +58,7 @@ public final class TableRun {
   }
 
   private String device() {
-    String irqmode = target.irqmode();
-    return irqmode == null ? target.deviceName() : target.deviceName() + ", irqmode=" + irqmode;
+    return target.deviceName();
   }
 
   /**
@@ -75,7 +74,7 @@ public final class TableRun {
         new Measurement(
             new Measurement.Where(
                 target.fs(),
-                target.disk().toString(),
+                target.disk(),
                 device(),
                 file.toString(),
                 HostWords.machine(),

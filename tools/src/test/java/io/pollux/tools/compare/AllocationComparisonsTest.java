@@ -10,7 +10,6 @@ import io.pollux.tools.bench.Plan.Pattern;
 import io.pollux.tools.bench.Result;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
 import io.pollux.userland.UserFiles;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -31,7 +30,7 @@ class AllocationComparisonsTest {
   private static final long IOS = 40_000;
   // bytes of the smallest: not one a request, even before the compiler is through
   private static final double OBJECT = 16;
-  private static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(Disk.NULL);
+  private static final TargetSpec NULL = TargetSpec.SAMPLE.withDisk(TargetSpec.NULL);
 
   @Test
   void everyWayIsReadAndWrittenInAndThereIsNothingToBeAllocated() {

@@ -3,12 +3,8 @@ package io.pollux.tools.exec;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.block.driver.FaultPlan;
-import io.pollux.block.driver.NullParameters;
-import io.pollux.block.driver.NullParameters.IrqMode;
+import io.pollux.tools.image.DiskSpec;
 import io.pollux.tools.image.TargetSpec;
-import io.pollux.tools.image.TargetSpec.Disk;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
@@ -20,52 +16,35 @@ final class OrderTest {
 
   @Test
   void whatIsWrittenIsRead() {
-    NullParameters parameters = new NullParameters(IrqMode.TIMER, 7, 9, 2, 3, 4096, true);
     List<TargetSpec> specs =
         List.of(
             TargetSpec.SAMPLE,
-            TargetSpec.SAMPLE.withDisk(Disk.NULL),
-            new TargetSpec(
-                null,
-                null,
-                null,
-                Disk.NULL,
-                OptionalLong.empty(),
-                false,
-                false,
-                NullParameters.DEFAULT,
-                null,
-                false),
-            new TargetSpec(
-                null,
-                Fs.NONE,
-                null,
-                Disk.NULL,
-                OptionalLong.of(1L << 40),
-                true,
-                false,
-                parameters,
-                null,
-                false),
+            TargetSpec.SAMPLE.withDisk("null"),
+            TargetSpec.SAMPLE.withDisk("stripe:chunk=64k,ram,(fault:seed=7,ram)"),
+            TargetSpec.SAMPLE.withDisk("null:irqmode=timer,bs=4096").withBare(1L << 40),
             new TargetSpec(
                 IMAGE,
-                Fs.GFS2,
+                "gfs2",
                 null,
-                Disk.FILE,
+                DiskSpec.of("file"),
                 OptionalLong.empty(),
-                false,
                 true,
-                null,
-                FaultPlan.parse("error-rate=0.5"),
-                false));
+                true,
+                "sync,size=4k",
+                "completion_nsec=7",
+                "error-rate=0.5,volatile-cache",
+                false,
+                "/a b/é.jar:/c.jar"));
     for (TargetSpec spec : specs) {
       assertThat(Order.read(Order.write(spec))).isEqualTo(spec);
     }
   }
 
   @Test
-  void aNullDiskThatNothingWasSaidOfInterrupts() {
-    TargetSpec read = Order.read(Order.write(TargetSpec.SAMPLE.withDisk(Disk.NULL)));
-    assertThat(read.nullDiskOrDefault().irqmode()).isEqualTo(IrqMode.SOFTIRQ);
+  void pathsOfJarsAreAbsolute() {
+    TargetSpec spec = Order.read("modules=a.jar:/b.jar");
+    assertThat(spec.modules()).isEqualTo("a.jar:/b.jar");
+    assertThat(Order.read(Order.write(spec)).modules())
+        .isEqualTo(Path.of("a.jar").toAbsolutePath() + ":/b.jar");
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.tools.image.TargetSpec.Fs;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -59,14 +58,14 @@ class LoadTest {
 
   @ParameterizedTest
   @CsvSource({
-    "NONE, 1, 1024",
-    "NONE, 16, 512",
-    "XFS, 1, 1024",
-    "XFS, 16, 512",
-    "GFS2, 1, 1024",
-    "GFS2, 16, 512"
+    "none, 1, 1024",
+    "none, 16, 512",
+    "xfs, 1, 1024",
+    "xfs, 16, 512",
+    "gfs2, 1, 1024",
+    "gfs2, 16, 512"
   })
-  void contexts(Fs fs, int contexts, int inFlight) throws ErrnoException {
+  void contexts(String fs, int contexts, int inFlight) throws ErrnoException {
     runs(new ContextLoad(Bed.of(fs), contexts, 1, inFlight));
   }
 
