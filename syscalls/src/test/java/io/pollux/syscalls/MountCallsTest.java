@@ -45,7 +45,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(60)
 class MountCallsTest {
-  private static final int PAGE = 4096;
+  private static final long PAGE = 4096;
 
   private final RamDisk memory = new RamDisk(1 << 20);
   private final BlockDevice one = memory.disk("ram0", 0x100, false);
@@ -398,7 +398,7 @@ class MountCallsTest {
     assertThat(mount("/dev", "/a", "toy", 0, null)).isEqualTo(-Errno.ENOTBLK);
     assertThat(mount(null, "/a", "toy", 0, null)).isEqualTo(-Errno.EINVAL);
     assertThat(mount(disk, "/a", "toy", 0, "bogus")).isEqualTo(-Errno.EINVAL);
-    assertThat(mount(disk, "/a", "t".repeat(PAGE), 0, null)).isEqualTo(-Errno.EINVAL);
+    assertThat(mount(disk, "/a", "t".repeat((int) PAGE), 0, null)).isEqualTo(-Errno.EINVAL);
     assertThat(mount(disk, "/a", "toy", 1L << 39, null)).isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.MOUNT, 1, text(2, "/a"), text(3, "toy"), 0))
         .isEqualTo(-Errno.EFAULT);
