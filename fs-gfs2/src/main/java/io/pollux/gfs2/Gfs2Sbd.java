@@ -62,7 +62,7 @@ final class Gfs2Sbd extends SuperBlock {
   static Gfs2Sbd mount(
       Task current, BlockDevice bdev, boolean readOnly, Options options, LmLockops lm)
       throws ErrnoException {
-    boolean norecovery = options.flag("norecovery") | options.flag("spectator");
+    boolean norecovery = norecovery(options);
     options.requireAllKnown("gfs2");
     checkOptions(bdev, readOnly, norecovery);
     BufCache cache = new BufCache(bdev, BUF_CACHE_BYTES, Gfs2Error.DAMAGE);
@@ -89,6 +89,13 @@ final class Gfs2Sbd extends SuperBlock {
       cache.drop();
       throw e;
     }
+  }
+
+  /** Takes both words for a mount without recovery, so that both are known. */
+  @LinuxSource(file = "fs/gfs2/super.c", name = "Opt_spectator")
+  private static boolean norecovery(Options options) throws ErrnoException {
+    boolean spectator = options.flag("spectator");
+    return options.flag("norecovery") || spectator;
   }
 
   private static void checkOptions(BlockDevice bdev, boolean readOnly, boolean norecovery)
@@ -378,7 +385,7 @@ final class Gfs2Sbd extends SuperBlock {
   @Override
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_remount_fs")
   public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
-    boolean ignoring = options.flag("norecovery") | options.flag("spectator");
+    boolean ignoring = norecovery(options);
     options.requireAllKnown("gfs2");
     if (ignoring && !norecovery) {
       throw new ErrnoException(Errno.EINVAL, "a remount can't change norecovery");

@@ -67,13 +67,14 @@ final class ModularJarTest {
       }
       """;
 
-  @TempDir private static Path directory;
+  private static Path directory;
 
   private static String jar;
   private static String image;
 
   @BeforeAll
-  static void build() throws IOException {
+  static void build(@TempDir Path given) throws IOException {
+    directory = given;
     Path sources = Files.createDirectories(directory.resolve("src/plugin"));
     Path module = Files.writeString(directory.resolve("src/module-info.java"), MODULE);
     Path toy = Files.writeString(sources.resolve("Toy.java"), TOY);

@@ -29,6 +29,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,9 +45,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(60)
 class MountCallsTest {
-  private static final int PAGE = 4096;
-
-  @TempDir private Path directory;
+  private static final long PAGE = 4096;
 
   private final RamDisk memory = new RamDisk(1 << 20);
   private final BlockDevice one = memory.disk("ram0", 0x100, false);
@@ -59,7 +58,7 @@ class MountCallsTest {
   private long page;
 
   @BeforeEach
-  void boot() throws IOException, ErrnoException {
+  void boot(@TempDir Path directory) throws IOException, ErrnoException {
     Path services = Files.createDirectories(directory.resolve("META-INF/services"));
     Files.writeString(services.resolve(FileSystemType.class.getName()), Toy.class.getName());
     loader =
@@ -95,7 +94,7 @@ class MountCallsTest {
   }
 
   /** Puts a string into a slot of the program's memory. Null is a null pointer. */
-  private long text(int slot, String text) {
+  private long text(int slot, @Nullable String text) {
     if (text == null) {
       return 0;
     }
@@ -130,7 +129,12 @@ class MountCallsTest {
     close(fd);
   }
 
-  private long mount(String source, String target, String type, long flags, String data) {
+  private long mount(
+      @Nullable String source,
+      String target,
+      @Nullable String type,
+      long flags,
+      @Nullable String data) {
     return program.syscall(
         Nr.MOUNT, text(1, source), text(2, target), text(3, type), flags, text(4, data), 0);
   }
@@ -394,7 +398,7 @@ class MountCallsTest {
     assertThat(mount("/dev", "/a", "toy", 0, null)).isEqualTo(-Errno.ENOTBLK);
     assertThat(mount(null, "/a", "toy", 0, null)).isEqualTo(-Errno.EINVAL);
     assertThat(mount(disk, "/a", "toy", 0, "bogus")).isEqualTo(-Errno.EINVAL);
-    assertThat(mount(disk, "/a", "t".repeat(PAGE), 0, null)).isEqualTo(-Errno.EINVAL);
+    assertThat(mount(disk, "/a", "t".repeat((int) PAGE), 0, null)).isEqualTo(-Errno.EINVAL);
     assertThat(mount(disk, "/a", "toy", 1L << 39, null)).isEqualTo(-Errno.EINVAL);
     assertThat(program.syscall(Nr.MOUNT, 1, text(2, "/a"), text(3, "toy"), 0))
         .isEqualTo(-Errno.EFAULT);

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A filesystem that keeps its files in memory, and does wrong what its options say: {@code
@@ -39,8 +38,9 @@ public final class Toy implements FileSystemType {
   }
 
   @Override
-  public @Nullable SuperBlock mount(
-      Task current, BlockDevice bdev, boolean readOnly, Options options) throws ErrnoException {
+  @SuppressWarnings("NullAway") // returns null if told to
+  public SuperBlock mount(Task current, BlockDevice bdev, boolean readOnly, Options options)
+      throws ErrnoException {
     String wrong = options.text("throw");
     boolean nothing = options.flag("null");
     if (!options.flag("careless")) {

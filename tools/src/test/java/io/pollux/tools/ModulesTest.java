@@ -16,13 +16,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Filesystems and disks from jars: --modules, --fs, -o, --disk, mkfs and check. */
 @Timeout(120)
 class ModulesTest {
-  @TempDir private static Path directory;
+  private static Path directory;
 
   private static String jar;
   private static String image;
 
   @BeforeAll
-  static void build() throws IOException {
+  static void build(@TempDir Path given) throws IOException {
+    directory = given;
     jar =
         new PluginJar(directory, "toys")
             .fileSystem("Toy", "toyfs")

@@ -25,8 +25,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The types of filesystems and disks that a class loader finds, and those that it refuses. */
 @Timeout(60)
 class ProvidersTest {
-  @TempDir private Path directory;
-
   /** A filesystem with a name of its own. */
   public abstract static class Named implements FileSystemType {
     private final String name;
@@ -109,7 +107,8 @@ class ProvidersTest {
     }
   }
 
-  private Providers load(String... classes) throws IOException, ErrnoException {
+  private static Providers load(Path directory, String... classes)
+      throws IOException, ErrnoException {
     Path services = Files.createDirectories(directory.resolve("META-INF/services"));
     StringBuilder lines = new StringBuilder();
     for (String each : classes) {
@@ -131,8 +130,8 @@ class ProvidersTest {
   }
 
   @Test
-  void aProviderOnTheClassPathIsFoundByName() throws Exception {
-    Providers found = load("Good");
+  void aProviderOnTheClassPathIsFoundByName(@TempDir Path directory) throws Exception {
+    Providers found = load(directory, "Good");
     assertThat(found.fileSystem("good")).isInstanceOf(Good.class);
     assertThat(found.fileSystems()).contains(found.fileSystem("good"));
     assertThat(found.disk("ram").name()).isEqualTo("ram");
@@ -160,9 +159,10 @@ class ProvidersTest {
           Good Absent | *Absent not found
           Good ../x | *llegal *
           """)
-  void aBadProviderIsOneSentenceThatNamesIt(String classes, String sentence) {
+  void aBadProviderIsOneSentenceThatNamesIt(
+      String classes, String sentence, @TempDir Path directory) {
     String pattern = "\\Q" + sentence.replace("*", "\\E.*\\Q") + "\\E";
-    assertThatThrownBy(() -> load(classes.split(" ")))
+    assertThatThrownBy(() -> load(directory, classes.split(" ")))
         .isInstanceOf(ErrnoException.class)
         .hasMessageMatching(pattern);
   }

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,7 +54,7 @@ public final class MountTable {
   private final List<Mount> mounts = new ArrayList<>(); // in order; under the monitor
 
   /** The latest mount of each covered directory. Replaced, never changed. */
-  private volatile Map<Inode, Mount> byDirectory = new IdentityHashMap<>();
+  private volatile IdentityHashMap<Inode, Mount> byDirectory = new IdentityHashMap<>();
 
   MountTable() {}
 
@@ -71,7 +70,7 @@ public final class MountTable {
       file = "fs/namei.c",
       name = {"follow_mount", "lookup_mnt"})
   Inode follow(Task current, Inode at) {
-    Map<Inode, Mount> all = byDirectory;
+    IdentityHashMap<Inode, Mount> all = byDirectory;
     Inode inode = at;
     for (int i = 0; i < MAX_MOUNTS && !all.isEmpty(); i++) {
       Mount mount = all.get(inode);
@@ -156,7 +155,7 @@ public final class MountTable {
 
   /** Makes the current mounts visible to walks. Under the monitor. */
   private void publish() {
-    Map<Inode, Mount> all = new IdentityHashMap<>();
+    IdentityHashMap<Inode, Mount> all = new IdentityHashMap<>();
     for (Mount mount : mounts) {
       all.put(mount.directory, mount); // a later one replaces an earlier one
     }
