@@ -98,7 +98,7 @@ final class StripeDisk implements BlkMqOps {
     long row = chunk / disks.size();
     int column = (int) (chunk % disks.size());
     long inChunk = sector & ((1L << chunkShift) - 1);
-    return (row + (disk < column ? 1 : 0) << chunkShift) + (disk == column ? inChunk : 0);
+    return ((row + (disk < column ? 1 : 0)) << chunkShift) + (disk == column ? inChunk : 0);
   }
 
   @Override

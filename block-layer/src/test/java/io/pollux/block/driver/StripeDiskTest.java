@@ -201,7 +201,7 @@ final class StripeDiskTest {
           Bio.alloc(
               task,
               rig.device(),
-              i % 64 * 8,
+              i % 64 * 8L,
               READ | BlkTypes.REQ_HIPRI_ASYNC,
               done -> {
                 (done.status() == 0 ? good : bad).getAndIncrement();
@@ -261,7 +261,7 @@ final class StripeDiskTest {
     HeldDisk b = held();
     BlockRig rig = rig(stripe(64, lower(a, 0, 2), lower(b, 1, 2)));
     for (int i = 0; i < 40; i++) {
-      rig.submit("" + i, WRITE, i * 16, 16);
+      rig.submit("" + i, WRITE, i * 16L, 16);
     }
     rig.submit("flush", BlkTypes.REQ_OP_FLUSH, 0);
     while (rig.ended().size() < 41) {
@@ -299,7 +299,7 @@ final class StripeDiskTest {
     BlockDevice second = lower(b, 1, 2);
     BlockRig rig = rig(stripe(64, lower(a, 0, 64), second));
     for (int i = 0; i < 8; i++) {
-      rig.submit("" + i, READ, i * 16, 8); // half of them on each disk, two of those handed back
+      rig.submit("" + i, READ, i * 16L, 8); // half of them on each disk, two of those handed back
     }
     second.remove();
     a.letThrough();
