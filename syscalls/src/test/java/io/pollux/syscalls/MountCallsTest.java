@@ -17,12 +17,7 @@ import io.pollux.uapi.Mman;
 import io.pollux.uapi.MountFlags;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
-import java.io.IOException;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -34,7 +29,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,22 +45,14 @@ class MountCallsTest {
   private final BlockDevice one = memory.disk("ram0", 0x100, false);
   private final BlockDevice two = memory.disk("ram1", 0x101, false);
   private final BlockDevice fixed = memory.disk("ram2", 0x102, true);
-  private URLClassLoader loader;
-  private FileSystemType toy;
+  private final FileSystemType toy = new Toy();
   private Kernel kernel;
   private Program program;
   private long page;
 
   @BeforeEach
-  void boot(@TempDir Path directory) throws IOException, ErrnoException {
-    Path services = Files.createDirectories(directory.resolve("META-INF/services"));
-    Files.writeString(services.resolve(FileSystemType.class.getName()), Toy.class.getName());
-    loader =
-        new URLClassLoader(
-            new URL[] {directory.toUri().toURL()}, MountCallsTest.class.getClassLoader());
-    Providers providers = Providers.of(loader, null);
-    toy = providers.fileSystem("toy");
-    kernel = Kernel.boot(providers);
+  void boot() throws ErrnoException {
+    kernel = Kernel.boot(Providers.builtIn().with(toy));
     kernel.addDisk(one);
     kernel.addDisk(two);
     kernel.addDisk(fixed);
@@ -76,7 +62,7 @@ class MountCallsTest {
   }
 
   @AfterEach
-  void shutDown() throws IOException, ErrnoException {
+  void shutDown() throws ErrnoException {
     program.close();
     assertThat(kernel.held()).isEmpty();
     kernel.close();
@@ -84,7 +70,6 @@ class MountCallsTest {
       assertThat(disk.claim(this)).as("the claim of " + disk.name()).isTrue();
     }
     memory.close();
-    loader.close();
   }
 
   private static long map(Program program) {

@@ -90,6 +90,19 @@ public final class Providers {
     return new Providers(fileSystems, disks);
   }
 
+  /**
+   * Adds a filesystem to these providers, for a test of it that needs no jar.
+   *
+   * @param more the type
+   * @return these providers and that type
+   * @throws ErrnoException EEXIST: one has that name. EINVAL: the name is invalid
+   */
+  public Providers with(FileSystemType more) throws ErrnoException {
+    Map<String, FileSystemType> all = new TreeMap<>(fileSystems);
+    add("filesystem", more.name(), more, all);
+    return new Providers(all, disks);
+  }
+
   private static <T> Map<String, T> byName(
       String what,
       Function<T, String> nameOf,
