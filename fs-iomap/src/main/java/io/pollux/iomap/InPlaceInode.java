@@ -14,9 +14,8 @@ import io.pollux.uapi.StatMode;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An inode of a filesystem that writes in place only ({@link IomapOverwrite}). Any change beyond a
- * file's content is EOPNOTSUPP. It keeps the time of the last write until the filesystem has
- * written it to disk.
+ * An inode of a filesystem that writes in place only. Any change beyond a file's content is
+ * EOPNOTSUPP. It keeps the time of the last write until the filesystem has written it to disk.
  */
 public abstract class InPlaceInode extends Inode {
   private static final long NEVER = Long.MIN_VALUE;
