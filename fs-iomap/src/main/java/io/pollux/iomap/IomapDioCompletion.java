@@ -24,10 +24,18 @@ import org.jspecify.annotations.Nullable;
  * The completion of a direct request: its references, its first error, and what happens when the
  * last reference is dropped. {@link IomapDio}, the only subclass, submits it.
  *
- * <p>The order of a completion: the filesystem's {@link IomapDioEnd}, which makes the data part of
- * the file; the drop of cached pages, which may hold older data; the flush of a durable write; the
- * drop of i_dio_count; the completion of the Kiocb. If the drop of pages came first, a buffered
- * reader could cache zeroes of an unwritten extent for good.
+ * <p>The order of a completion:
+ *
+ * <ol>
+ *   <li>the filesystem's {@link IomapDioEnd}, which makes the data part of the file;
+ *   <li>the drop of cached pages, which may hold older data;
+ *   <li>the sync of a durable write;
+ *   <li>the drop of i_dio_count;
+ *   <li>the completion of the Kiocb.
+ * </ol>
+ *
+ * <p>If the drop of pages came first, a buffered reader could cache zeroes of an unwritten extent
+ * for good.
  */
 @LinuxSource(file = "fs/iomap.c", name = "iomap_dio")
 abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {

@@ -28,7 +28,7 @@ public interface IomapWritebackOps {
    * @param pos first byte, a multiple of the block size
    * @param length bytes to be written, at least 1
    * @param iomap filled on return: MAPPED or UNWRITTEN over pos. A hole is right only for blocks
-   *     that nobody wrote
+   *     without data
    * @return 0 or a negative errno, which fails the write-back of these pages
    */
   int mapBlocks(Task current, Inode inode, long pos, long length, Iomap iomap);

@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Each file that docs/testing.md shows is shown as it is in examples/, where CI builds it. */
+/** Code that the pages show is shown as it is in examples/, where CI builds it. */
 @Timeout(60)
 class PageFilesTest {
   private static final Path ROOT = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
@@ -27,8 +27,28 @@ class PageFilesTest {
 
   @Test
   void blocksAreInTheirFiles() throws IOException {
+    assertThat(shownIn("docs/testing.md"))
+        .containsExactly(
+            "examples/testing/pom.xml",
+            "examples/testing/src/test/java/example/FirstReadTest.java",
+            "examples/testing-modules/src/test/java/module-info.java",
+            "examples/testing-modules/pom.xml");
+  }
+
+  @Test
+  void theStepsOfTheGuidesAreInTheirExamples() throws IOException {
+    assertThat(shownIn("docs/writing-a-filesystem.md"))
+        .hasSizeGreaterThanOrEqualTo(7)
+        .allMatch(file -> file.startsWith("examples/flatfs/"));
+    assertThat(shownIn("docs/writing-a-driver.md"))
+        .hasSizeGreaterThanOrEqualTo(5)
+        .allMatch(file -> file.startsWith("examples/stripe/"));
+  }
+
+  /** Checks the blocks of a page, and returns the files that it shows. */
+  private static List<String> shownIn(String page) throws IOException {
     List<String> shown = new ArrayList<>();
-    Matcher block = BLOCK.matcher(Files.readString(ROOT.resolve("docs/testing.md")));
+    Matcher block = BLOCK.matcher(Files.readString(ROOT.resolve(page)));
     while (block.find()) {
       String file = block.group(1);
       if (file == null) {
@@ -40,12 +60,7 @@ class PageFilesTest {
       assertThat(ROOT.resolve(file)).content().as(file).contains("\n" + block.group(3) + "\n");
       shown.add(file);
     }
-    assertThat(shown)
-        .containsExactly(
-            "examples/testing/pom.xml",
-            "examples/testing/src/test/java/example/FirstReadTest.java",
-            "examples/testing-modules/src/test/java/module-info.java",
-            "examples/testing-modules/pom.xml");
+    return shown;
   }
 
   @Test
