@@ -227,9 +227,16 @@ final class ExecMkfsTest {
       }
     }
     Path copy = Files.copy(image, dir.resolve("copy"));
-    assertThat(onPollux(copy, tools.repair)).isEqualTo(onLinux(image, tools.repair));
+    assertThat(withoutProgress(onPollux(copy, tools.repair)))
+        .isEqualTo(withoutProgress(onLinux(image, tools.repair)));
     assertThat(onPollux(copy, tools.looks().getFirst()))
         .isEqualTo(onLinux(image, tools.looks().getFirst()));
+  }
+
+  /** Removes what fsck.gfs2 prints only if a pass takes long. */
+  private static ExecRun withoutProgress(ExecRun run) {
+    String out = run.out().replaceAll("\\d+ percent complete\\.\\r?", "");
+    return new ExecRun(run.status(), out, run.err());
   }
 
   @Test

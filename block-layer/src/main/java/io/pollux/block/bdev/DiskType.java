@@ -2,6 +2,7 @@
 package io.pollux.block.bdev;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 
 /**
@@ -27,6 +28,15 @@ public interface DiskType {
   default long lowerBytes(long bytes, int lower) {
     return bytes;
   }
+
+  /**
+   * Checks parameters before a disk is opened, so that a command can refuse them before it starts
+   * anything. {@link #open} checks them too. By default nothing is checked here.
+   *
+   * @param options parameters in the type's own words
+   * @throws ErrnoException EINVAL for one that is unknown or has a bad value
+   */
+  default void checkOptions(Options options) throws ErrnoException {}
 
   /**
    * Opens a disk. From process context; may do I/O on the lower disks. If this throws, the caller

@@ -27,6 +27,12 @@ public final class FaultDiskType implements DiskType {
   }
 
   @Override
+  public void checkOptions(Options options) throws ErrnoException {
+    FaultPlan plan = planOf(options);
+    assert plan != null : "parsed only to be checked";
+  }
+
+  @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
     parameters.requireLower(name(), 1, 1);
     OpenedDisk lower = parameters.lower().getFirst();

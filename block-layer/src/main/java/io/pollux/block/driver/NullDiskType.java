@@ -27,6 +27,14 @@ public final class NullDiskType implements DiskType {
   }
 
   @Override
+  public void checkOptions(Options options) throws ErrnoException {
+    NullParameters about = parametersOf(options);
+    assert about.bs() > 0 : "parsed only to be checked";
+    RamDiskType.checkSize(options);
+    options.requireAllKnown(name());
+  }
+
+  @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
     parameters.requireLower(name(), 0, 0);
     NullParameters about = parametersOf(parameters.options());

@@ -26,6 +26,18 @@ public final class RamDiskType implements DiskType {
   }
 
   @Override
+  public void checkOptions(Options options) throws ErrnoException {
+    options.flag("copy-engine");
+    checkSize(options);
+    options.requireAllKnown(name());
+  }
+
+  static void checkSize(Options options) throws ErrnoException {
+    long bytes = options.size("size", -1, BlkTypes.SECTOR_SIZE, MAX_BYTES);
+    assert bytes >= -1 : bytes;
+  }
+
+  @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
     parameters.requireLower(name(), 0, 0);
     Options options = parameters.options();

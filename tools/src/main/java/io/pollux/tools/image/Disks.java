@@ -107,6 +107,27 @@ public final class Disks {
     }
   }
 
+  /** Checks the types of disks and their parameters, without opening one. */
+  static void check(TargetSpec spec, Providers providers) {
+    try {
+      check(spec.stack(), providers);
+    } catch (ErrnoException e) {
+      throw Failure.couldNotRun(option(spec), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static void check(DiskSpec disk, Providers providers) throws ErrnoException {
+    DiskType type = providers.disk(disk.type());
+    try {
+      type.checkOptions(Options.of(disk.options()));
+    } catch (RuntimeException | LinkageError | AssertionError e) {
+      throw threw(type, e);
+    }
+    for (DiskSpec below : disk.lower()) {
+      check(below, providers);
+    }
+  }
+
   /** Returns the option that an error of a disk is about. */
   private static String option(TargetSpec spec) {
     return spec.faults() != null

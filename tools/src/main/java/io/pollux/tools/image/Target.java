@@ -63,9 +63,8 @@ public final class Target implements AutoCloseable {
    * @throws Failure if the target cannot be opened
    */
   public static Target open(TargetSpec spec, boolean writing) {
-    check(spec, writing);
     Providers providers = Modules.load(spec.modules());
-    checkFs(spec, providers);
+    check(spec, writing, providers);
     return open(spec, writing, providers, (kernel, device) -> mount(kernel, device, spec));
   }
 
@@ -79,8 +78,7 @@ public final class Target implements AutoCloseable {
    * @throws Failure if the disk cannot be opened
    */
   public static Target openUnmounted(TargetSpec spec, boolean writing, Providers providers) {
-    check(spec, writing);
-    checkFs(spec, providers);
+    check(spec, writing, providers);
     return open(spec, writing, providers, (kernel, device) -> Providers.NONE);
   }
 
@@ -110,13 +108,23 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Checks options as far as possible without opening anything.
+   * Checks the user's options, without opening the target.
    *
    * @param spec the user's options
    * @param writing whether the command writes
-   * @throws Failure if they are inconsistent
+   * @throws Failure if they contradict each other, or name what does not exist
    */
   public static void check(TargetSpec spec, boolean writing) {
+    check(spec, writing, Modules.load(spec.modules()));
+  }
+
+  private static void check(TargetSpec spec, boolean writing, Providers providers) {
+    checkOptions(spec, writing);
+    checkFs(spec, providers);
+    Disks.check(spec, providers);
+  }
+
+  private static void checkOptions(TargetSpec spec, boolean writing) {
     if (spec.size().isPresent() && (!spec.bare() || spec.image() != null)) {
       throw Failure.couldNotRun("--size", "is for an empty disk: needs --fs none and no --image");
     }
