@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A file: its extents, and what iomap asks about them. */
 final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, IomapDioEnd {
+  /** The largest size of a file. */
+  static final long MOST = 1L << 50;
+
   private static final long UNWRITTEN = 1; // in the length of an extent
 
   /** Offset, length and address of each extent, in order. Replaced, never changed. */
@@ -38,7 +41,8 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
   volatile int gid;
   volatile String name = ""; // empty: the inode is free
   volatile boolean dirty;
-  volatile boolean busy; // without a name, and not written yet
+  volatile boolean busy; // without a name, and open or not written yet
+  volatile boolean evicted; // without a user, too
   long seq;
   private final FlatSuper sb;
   private final Mapping mapping;
@@ -243,7 +247,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
   // The inode.
 
   @Override
-  public void iSizeWrite(long bytes) {
+  public synchronized void iSizeWrite(long bytes) {
     size = bytes;
     dirty = true;
   }
@@ -268,6 +272,9 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
 
   /** Sets the size, with iRwsem held exclusively. */
   private void resize(Task current, long bytes) throws ErrnoException {
+    if (bytes > MOST) {
+      throw new ErrnoException(Errno.EFBIG);
+    }
     InodeDioWait.awaitNone(current, this, sb.bdev, false);
     if (bytes < size) {
       sb.check(IomapBuffered.truncatePage(current, this, bytes, this));

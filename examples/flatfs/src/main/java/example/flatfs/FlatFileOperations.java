@@ -3,7 +3,6 @@ package example.flatfs;
 
 import io.pollux.core.filemap.Filemap;
 import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
@@ -53,55 +52,71 @@ final class FlatFileOperations implements FileOperations {
       return 0;
     }
     FlatFile inode = (FlatFile) iocb.file().inode();
-    int result = Filemap.writeChecks(iocb, from);
-    if (result != 0) {
-      return result;
-    }
-    return iocb.has(Kiocb.IOCB_DIRECT)
-        ? direct(current, inode, iocb, from)
-        : buffered(current, inode, iocb, from);
-  }
-
-  private static long direct(Task current, FlatFile inode, Kiocb iocb, IovIter from) {
-    long end = iocb.kiPos + from.count();
-    boolean unaligned = ((iocb.kiPos | from.count()) & (inode.sb().blockSize() - 1)) != 0;
-    boolean alone = unaligned || end > inode.size();
     boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
-    RwSemaphore lock = inode.iRwsem;
-    if (!(alone ? lock.downWrite(current, nowait) : lock.downRead(current, nowait))) {
-      return -Errno.EAGAIN;
-    }
-    try {
-      inode.touch();
-      int result = 0;
-      if (unaligned && inode.dioCount() != 0) {
-        result =
-            nowait
-                ? -Errno.EAGAIN
-                : InodeDioWait.awaitNone(current, inode, ((FlatSuper) inode.sb()).bdev, true);
+    boolean direct = iocb.has(Kiocb.IOCB_DIRECT);
+    if (direct && !isAlone(inode, iocb, from)) {
+      if (!inode.iRwsem.downRead(current, nowait)) {
+        return -Errno.EAGAIN;
       }
-      return result != 0 ? result : IomapDio.rw(current, inode, iocb, from, inode, inode);
-    } finally {
-      if (alone) {
-        lock.upWrite();
-      } else {
-        lock.upRead();
+      try {
+        if (!isAlone(inode, iocb, from)) { // not truncated meanwhile
+          inode.touch();
+          return IomapDio.rw(current, inode, iocb, from, inode, inode);
+        }
+      } finally {
+        inode.iRwsem.upRead();
       }
     }
-  }
-
-  private static long buffered(Task current, FlatFile inode, Kiocb iocb, IovIter from) {
-    if (!inode.iRwsem.downWrite(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
+    if (!inode.iRwsem.downWrite(current, nowait)) {
       return -Errno.EAGAIN;
     }
     long written;
     try {
-      inode.touch();
-      written = IomapBuffered.write(current, inode, iocb, from, inode);
+      written = writeAlone(current, inode, iocb, from, direct);
     } finally {
       inode.iRwsem.upWrite();
     }
-    return IomapBuffered.writeSync(current, iocb, written);
+    return direct ? written : IomapBuffered.writeSync(current, iocb, written);
+  }
+
+  /** Whether a direct write needs the lock exclusively: it extends the file, or parts of blocks. */
+  private static boolean isAlone(FlatFile inode, Kiocb iocb, IovIter from) {
+    return iocb.has(Kiocb.IOCB_APPEND)
+        || ((iocb.kiPos | from.count()) & (FlatFs.BLOCK - 1)) != 0
+        || iocb.kiPos > inode.size() - from.count();
+  }
+
+  /**
+   * Writes with the lock held exclusively. A direct write waits until no other is in flight: one
+   * that extends the file sets the size when it completes. Parts of blocks are zeroed, so such a
+   * write also completes before the lock is released.
+   */
+  private static long writeAlone(
+      Task current, FlatFile inode, Kiocb iocb, IovIter from, boolean direct) {
+    if (direct && inode.dioCount() != 0) {
+      if (iocb.has(Kiocb.IOCB_NOWAIT)) {
+        return -Errno.EAGAIN;
+      }
+      int result = waitForDirect(current, inode);
+      if (result != 0) {
+        return result;
+      }
+    }
+    int result = Filemap.writeChecks(iocb, from);
+    if (result != 0 || iocb.kiPos > FlatFile.MOST - from.count()) {
+      return result != 0 ? result : -Errno.EFBIG;
+    }
+    inode.touch();
+    if (!direct) {
+      return IomapBuffered.write(current, inode, iocb, from, inode);
+    }
+    long written = IomapDio.rw(current, inode, iocb, from, inode, inode);
+    waitForDirect(current, inode);
+    return written;
+  }
+
+  private static int waitForDirect(Task current, FlatFile inode) {
+    return InodeDioWait.awaitNone(current, inode, ((FlatSuper) inode.sb()).bdev, false);
   }
 
   @Override
@@ -113,8 +128,7 @@ final class FlatFileOperations implements FileOperations {
   public int fsync(Task current, File file, long start, long end, boolean datasync) {
     FlatFile inode = (FlatFile) file.inode();
     int result = inode.mapping().fsyncRange(current, file, start, end);
-    FlatSuper sb = (FlatSuper) inode.sb();
-    int written = inode.dirty ? sb.write(current, inode) : sb.bdev.flushAndWait(current);
+    int written = ((FlatSuper) inode.sb()).fsync(current, inode);
     return result != 0 ? result : written;
   }
 

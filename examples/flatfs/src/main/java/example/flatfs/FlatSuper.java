@@ -185,6 +185,16 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
+  /** Makes a file durable. Waits for a write of the inode by another task. */
+  int fsync(Task current, FlatFile file) {
+    metadata.lock();
+    try {
+      return file.dirty ? write(current, file) : bdev.flushAndWait(current);
+    } finally {
+      metadata.unlock();
+    }
+  }
+
   private void encode(FlatFile file) {
     RawMemory.zero(buffer, SLOT);
     byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
@@ -268,6 +278,7 @@ final class FlatSuper extends SuperBlock {
   protected void evictInode(@Nullable Task current, Inode inode) {
     if (inode instanceof FlatFile file) {
       file.clear();
+      file.evicted = true;
       if (current != null) {
         file.mapping().truncateRange(current, 0, Long.MAX_VALUE);
         write(current, file); // else sync does
@@ -302,7 +313,7 @@ final class FlatSuper extends SuperBlock {
       int status = file.mapping().writeBack(current, 0, Long.MAX_VALUE);
       if (status == 0 && file.dirty) {
         status = write(current, file);
-        file.busy &= status != 0;
+        file.busy &= status != 0 || !file.evicted;
       }
       result = result == 0 ? status : result;
     }

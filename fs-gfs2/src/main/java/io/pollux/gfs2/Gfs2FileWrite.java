@@ -115,8 +115,11 @@ final class Gfs2FileWrite {
       Gfs2Holder gh = Gfs2Holder.alloc(current, ip.glock(), LmState.EXCLUSIVE, 0);
       written = ip.glock().nq(current, gh);
       if (written == 0) {
-        written = writePages(current, ip, iocb, from);
-        ip.glock().dq(current, gh);
+        try {
+          written = writePages(current, ip, iocb, from);
+        } finally {
+          ip.glock().dq(current, gh);
+        }
       }
       gh.uninit();
     } finally {

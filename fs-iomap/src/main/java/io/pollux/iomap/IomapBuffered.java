@@ -116,7 +116,7 @@ public final class IomapBuffered extends Slab.Item {
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_truncate_page")
   public static int truncatePage(Task current, Inode inode, long pos, IomapOps ops) {
-    int rest = (int) (-pos & (inode.sb().blockSize() - 1));
+    long rest = Math.min(-pos & (inode.sb().blockSize() - 1), Long.MAX_VALUE - pos);
     return zeroRange(current, inode, pos, rest, ops);
   }
 
@@ -158,7 +158,7 @@ public final class IomapBuffered extends Slab.Item {
       case HOLE ->
           throw new IllegalStateException("iomapBegin allocated nothing for a write: " + extent);
       case INLINE -> -Errno.EOPNOTSUPP;
-      case DELALLOC, UNWRITTEN, MAPPED -> writePages(pos, length, extent, fresh);
+      case DELALLOC, UNWRITTEN, MAPPED -> writePages(pos, length, extent);
     };
   }
 
@@ -166,7 +166,7 @@ public final class IomapBuffered extends Slab.Item {
     return switch (extent.type()) {
       case HOLE, UNWRITTEN -> zeroCached(current, inode, pos, length);
       case INLINE -> -Errno.EOPNOTSUPP;
-      case DELALLOC, MAPPED -> writePages(pos, length, extent, isNew(extent));
+      case DELALLOC, MAPPED -> writePages(pos, length, extent);
     };
   }
 
@@ -176,10 +176,15 @@ public final class IomapBuffered extends Slab.Item {
     return length;
   }
 
-  private long writePages(long pos, long length, Iomap extent, boolean fresh) {
+  /**
+   * Writes into the pages of an extent. Write-back takes no inode lock, so it may have converted a
+   * reserved or unwritten extent since it was mapped. A page of such an extent is therefore read,
+   * and thus mapped again under its own lock. Only new blocks hold nothing for sure.
+   */
+  private long writePages(long pos, long length, Iomap extent) {
     PageWriter pages = writer;
     assert pages != null : "a walk that was freed";
-    if (fresh) {
+    if (isNew(extent)) {
       pages.fresh(extent.offset(), extent.offset() + extent.length());
     } else {
       pages.fresh(0, 0);

@@ -110,7 +110,8 @@ public final class IomapDio extends IomapDioCompletion {
         return result;
       }
     }
-    WorkQueue queue = write && !iocb.isSync() ? inode.sb().dioDoneWq() : null;
+    boolean mayQueue = !iocb.isSync() && (write || end != null);
+    WorkQueue queue = mayQueue ? inode.sb().dioDoneWq() : null;
     // Close behind the lock's own atomic operation: each such operation first waits for all earlier
     // stores.
     inode.inodeDioBegin();
@@ -260,6 +261,7 @@ public final class IomapDio extends IomapDioCompletion {
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_inline_actor")
   private long inlineActor(IovIter iter, long pos, long length) {
     long at = iomap.addr() + pos - iomap.offset();
+    flags &= ~IOMAP_DIO_WRITE_FUA; // the data is not on the device
     long copied = isWrite() ? iter.copyFrom(at, length) : iter.copyTo(at, length);
     size += copied;
     return copied == 0 ? -Errno.EFAULT : copied;
@@ -276,7 +278,7 @@ public final class IomapDio extends IomapDioCompletion {
     boolean zeroes = false;
     int op = BlkTypes.REQ_OP_READ;
     if (isWrite()) {
-      op = writeOp(target);
+      op = writeOp(target, pos + length);
       zeroes = zeroHead(current, pos, length);
     }
     boolean keepRef = mustEnd || zeroes;
@@ -312,7 +314,8 @@ public final class IomapDio extends IomapDioCompletion {
       }
       submitBio(current, bio);
     } while (copied < length && !hasFailed());
-    if (zeroes) {
+    // a write that ended early may have ended before live data
+    if (zeroes && (isEmptyExtent() || pos + copied >= inode().size())) {
       zeroTail(current, pos + copied);
     }
     return copied;
@@ -324,8 +327,16 @@ public final class IomapDio extends IomapDioCompletion {
     return bio;
   }
 
-  /** Returns the operation and flags of a write's bios to this extent, and records its kind. */
-  private int writeOp(BlockDevice target) {
+  /** Whether the blocks of the extent hold no data of the file. */
+  private boolean isEmptyExtent() {
+    return iomap.type() == Iomap.Type.UNWRITTEN || (iomap.flags() & Iomap.IOMAP_F_NEW) != 0;
+  }
+
+  /**
+   * Returns the operation and flags of a write's bios to this extent, and records its kind. A write
+   * beyond the end of the file needs its size on the disk, so REQ_FUA is not enough.
+   */
+  private int writeOp(BlockDevice target, long end) {
     boolean unwritten = iomap.type() == Iomap.Type.UNWRITTEN;
     if (unwritten) {
       flags |= IomapDioEnd.IOMAP_DIO_UNWRITTEN;
@@ -337,7 +348,8 @@ public final class IomapDio extends IomapDioCompletion {
       return BlkTypes.REQ_OP_WRITE;
     }
     int metadata = Iomap.IOMAP_F_NEW | Iomap.IOMAP_F_DIRTY | Iomap.IOMAP_F_SHARED;
-    if (!unwritten && (iomap.flags() & metadata) == 0 && target.queue().limits().fua()) {
+    boolean plain = !unwritten && (iomap.flags() & metadata) == 0 && end <= inode().size();
+    if (plain && target.queue().limits().fua()) {
       return BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_FUA;
     }
     flags &= ~IOMAP_DIO_WRITE_FUA;
@@ -350,10 +362,8 @@ public final class IomapDio extends IomapDioCompletion {
    * the end of the file.
    */
   private boolean zeroHead(Task current, long pos, long length) {
-    boolean empty =
-        iomap.type() == Iomap.Type.UNWRITTEN || (iomap.flags() & Iomap.IOMAP_F_NEW) != 0;
     int mask = inode().sb().blockSize() - 1;
-    if (empty) {
+    if (isEmptyExtent()) {
       long start = Math.max(pos & ~(long) mask, iomap.offset());
       if (start < pos) {
         zero(current, start, (int) (pos - start));

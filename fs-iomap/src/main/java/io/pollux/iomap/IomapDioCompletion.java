@@ -64,7 +64,7 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
   private @Nullable Kiocb iocb;
   private @Nullable Inode inode;
   private @Nullable IomapDioEnd end;
-  private @Nullable WorkQueue doneWq; // of an asynchronous write that may need it
+  private @Nullable WorkQueue doneWq; // of an asynchronous request that may need it
   private long iSize; // i_size when the request began: reads stop there
   private boolean waitForCompletion;
   private boolean write;

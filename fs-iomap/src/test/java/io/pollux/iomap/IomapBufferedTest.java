@@ -146,6 +146,25 @@ class IomapBufferedTest {
     assertThat(write(file, 4 * PAGE, 10, 0)).isEqualTo(10);
   }
 
+  /** The mapping is of the time before write-back converted the extent and the page was dropped. */
+  @Test
+  void aPageThatWasConvertedSinceItsExtentWasMappedIsRead() {
+    ExtentFile file = file(PAGE, 4 * PAGE, Allocation.UNWRITTEN);
+    assertThat(write(file, 2000, 100, 0)).isEqualTo(100);
+    IomapOps late =
+        (task, inode, pos, length, flags, iomap) -> {
+          int result = file.iomapBegin(task, inode, pos, length, flags, iomap);
+          assertThat(file.mapping().writeBack(task, 0, Long.MAX_VALUE)).isZero();
+          file.mapping().invalidateAll();
+          return result;
+        };
+    Kiocb iocb = rig.sync(file, 0, Kiocb.IOCB_WRITE);
+    assertThat(
+            IomapBuffered.write(rig.current, file, iocb, rig.iter(false, rig.memory, 1000), late))
+        .isEqualTo(1000);
+    assertThat(read(file, 2000, 100)).as("written before").containsOnly(0x5a);
+  }
+
   // Zeroes.
 
   @Test

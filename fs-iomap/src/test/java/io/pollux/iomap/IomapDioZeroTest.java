@@ -11,6 +11,7 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.fixture.ExtentFile;
 import io.pollux.iomap.fixture.ExtentFile.Allocation;
 import io.pollux.iomap.fixture.ExtentFileSystem;
+import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -95,6 +96,21 @@ class IomapDioZeroTest {
     System.arraycopy(rig.onDisk(512, 512), 0, before, 512, 512);
     assertThat(rig.onDisk(0, PAGE)).isEqualTo(before);
     assertThat(rig.disk.count(BlkTypes.REQ_OP_WRITE)).isEqualTo(1);
+  }
+
+  /** A bio holds 256 pages; the user's memory ends after the first bio. */
+  @Test
+  void aWriteToTheEndThatEndsEarlyLeavesTheDataBehindIt() {
+    int first = 256 * PAGE - 512;
+    ExtentFile file = file(PAGE, first + 2 * PAGE + 512);
+    file.setExtent(Iomap.Type.MAPPED, 0, first + 4 * PAGE + 512, 0);
+    byte[] before = rig.onDisk(first, PAGE);
+    long from = rig.memory + IomapRig.MEMORY_BYTES - first;
+    Kiocb iocb = rig.sync(file, 0, DIRECT);
+    assertThat(file.fop().writeIter(rig.current, iocb, rig.iter(false, from, file.size())))
+        .isEqualTo(-Errno.EFAULT);
+    assertThat(rig.onDisk(0, first)).containsOnly(0x5a);
+    assertThat(rig.onDisk(first, PAGE)).isEqualTo(before);
   }
 
   // Durable writes.

@@ -304,13 +304,13 @@ public final class Mapping extends InodeMapping {
     int from = (int) (start & (HostMemory.PAGE_SIZE - 1));
     int to = (int) ((end + 1) & (HostMemory.PAGE_SIZE - 1)); // 0 also for the largest offset
     if (first > last + 1) { // inside one page
-      zeroPart(current, first - 1, from, to);
+      zeroPart(current, first - 1, from, to, false);
     } else {
       if (from != 0) {
-        zeroPart(current, first - 1, from, HostMemory.PAGE_SIZE);
+        zeroPart(current, first - 1, from, HostMemory.PAGE_SIZE, false);
       }
       if (to != 0) {
-        zeroPart(current, last + 1, 0, to);
+        zeroPart(current, last + 1, 0, to, false);
       }
       if (first <= last) {
         cache.truncate(current, this, first, last);
@@ -357,7 +357,8 @@ public final class Mapping extends InodeMapping {
       long page = dirty.index(i) << HostMemory.PAGE_SHIFT;
       int from = (int) Math.max(start - page, 0);
       int to = (int) Math.min(end - page, HostMemory.PAGE_SIZE - 1) + 1;
-      zeroPart(current, dirty.index(i), from, to);
+      // dirty again, even if it was written back meanwhile: its blocks may hold data now
+      zeroPart(current, dirty.index(i), from, to, true);
     }
     Slab.free(dirty);
   }
@@ -401,7 +402,7 @@ public final class Mapping extends InodeMapping {
     return ((end + 1) >>> HostMemory.PAGE_SHIFT) - 1; // end + 1 is unsigned
   }
 
-  private void zeroPart(Task current, long index, int from, int to) {
+  private void zeroPart(Task current, long index, int from, int to, boolean dirties) {
     while (cache.has(this, index)) { // ends: each turn waits until a lock was released
       Page page = cache.tryLock(this, index);
       if (page == null) {
@@ -409,7 +410,7 @@ public final class Mapping extends InodeMapping {
         continue;
       }
       RawMemory.zero(page.address + from, to - from);
-      if (page.dirty) {
+      if (page.dirty || dirties) {
         cache.unlockDirty(page);
       } else {
         cache.unlock(page);

@@ -58,8 +58,8 @@ public final class PageWriter extends Slab.Item {
   }
 
   /**
-   * Sets the range whose blocks hold no data of the file, in place of the previous one: a hole, or
-   * blocks that are new or unwritten. A page that is not cached gets zeroes there.
+   * Sets the range whose blocks are new and hold no data of the file, in place of the previous one.
+   * A page that is not cached gets zeroes there.
    *
    * @param start first byte, not negative
    * @param end byte after the last; an empty range if not after start

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(file = "include/linux/fs.h", name = "super_block")
 public abstract class SuperBlock {
   private static final int DEFAULT_BLOCK = 4096;
+  private static final int MAX_BLOCK = 1 << 16;
   private static final int DIO_WORKERS = 4;
 
   private final long dev;
@@ -44,10 +45,12 @@ public abstract class SuperBlock {
    *
    * @param dev number of its device, for st_dev
    * @param readOnly whether every write returns EROFS
-   * @param blockSize bytes of a block, the unit of allocation; a power of two, at least 512
+   * @param blockSize bytes of a block, the unit of allocation; a power of two from 512 to 65536
    */
   protected SuperBlock(long dev, boolean readOnly, int blockSize) {
-    assert Integer.bitCount(blockSize) == 1 && blockSize >= 512 : blockSize;
+    if (Integer.bitCount(blockSize) != 1 || blockSize < 512 || blockSize > MAX_BLOCK) {
+      throw new IllegalArgumentException("no filesystem has blocks of " + blockSize + " bytes");
+    }
     this.dev = dev;
     this.readOnly = readOnly;
     this.blockSize = blockSize;
