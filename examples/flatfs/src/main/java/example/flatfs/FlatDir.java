@@ -13,7 +13,7 @@ import io.pollux.uapi.StatMode;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ConcurrentSkipListMap;
 
-/** The directory: the names of the inodes. The kernel holds iRwsem around each change. */
+/** The directory: the names of the inodes. The caller of each change holds iRwsem. */
 final class FlatDir extends Inode implements FileOperations {
   final ConcurrentSkipListMap<String, FlatFile> files = new ConcurrentSkipListMap<>();
   private final FlatSuper sb;
@@ -51,7 +51,7 @@ final class FlatDir extends Inode implements FileOperations {
   public void unlink(Task current, byte[] name) {
     FlatFile file = files.remove(string(name));
     file.name = "";
-    file.busy = true; // until evictInode has written it
+    file.busy = true; // until evictInode or sync has written it
     file.touch();
   }
 
@@ -68,7 +68,7 @@ final class FlatDir extends Inode implements FileOperations {
     file.name = string(newName);
     file.touch();
     files.put(file.name, file);
-    sb.check(sb.write(current, file)); // before the inode that it replaces goes
+    sb.check(sb.write(current, file)); // durable before evictInode frees the replaced inode
   }
 
   @Override

@@ -25,14 +25,14 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** A file: its extents, and what iomap asks about them. */
+/** A file: its extents, and the operations on them that iomap calls. */
 final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, IomapDioEnd {
   /** The largest size of a file. */
   static final long MOST = 1L << 50;
 
   private static final long UNWRITTEN = 1; // in the length of an extent
 
-  /** Offset, length and address of each extent, in order. Replaced, never changed. */
+  /** Offset, length and address of each extent, in order. A change replaces the array. */
   volatile long[] extents = {};
 
   volatile long size;
@@ -59,7 +59,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     dirty = true;
   }
 
-  // Extents. The monitor of the file orders changes; readers take the array as it is.
+  // Extents. A change holds the monitor of the file; a reader takes the array without it.
 
   /** Returns the index of the last extent that begins at or before a position; -3 if none does. */
   private static int find(long[] all, long pos) {
@@ -102,11 +102,11 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     iomap.setFlags(dirty ? Iomap.IOMAP_F_DIRTY : 0);
   }
 
-  /** Fills the start of a hole with unwritten blocks. */
+  /** Allocates unwritten blocks in a hole, from a position on. Returns 0 or -ENOSPC. */
   private synchronized int allocate(long pos, long length, Iomap iomap) {
     long[] all = extents;
     int i = find(all, pos);
-    if (i < 0 || pos >= end(all, i)) { // else another writer was faster
+    if (i < 0 || pos >= end(all, i)) { // else another writer has allocated it
       long start = pos & -BLOCK;
       long most = i + 3 < all.length ? all[i + 3] - start : Long.MAX_VALUE - BLOCK;
       long wanted = Math.min((pos - start + length + BLOCK - 1) & -BLOCK, most);
@@ -133,7 +133,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     return list;
   }
 
-  /** Replaces the extents; joins those that continue each other. */
+  /** Replaces the extents, and merges adjacent ones. */
   private void set(List<long[]> list) {
     List<long[]> joined = new ArrayList<>();
     for (long[] each : list) {
@@ -150,7 +150,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     dirty = true;
   }
 
-  /** Makes the unwritten blocks of a range written. Returns 0, or -ENOSPC if it has no room. */
+  /** Converts the unwritten blocks of a range. Returns 0, or -ENOSPC for too many extents. */
   private synchronized int convert(long from, long to) {
     List<long[]> list = new ArrayList<>();
     for (long[] each : list()) {
@@ -199,7 +199,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     cut(0);
   }
 
-  /** Encodes the file as it is, and returns the blocks that are free once that is on the disk. */
+  /** Encodes the file. Returns the blocks to free once the encoded inode is durable. */
   synchronized List<long[]> encode(Consumer<FlatFile> encoder) {
     encoder.accept(this);
     List<long[]> now = freed;
@@ -207,13 +207,13 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
     return now;
   }
 
-  /** Takes blocks back whose inode could not be written. */
+  /** Takes back blocks to free, because the write of the inode failed. */
   synchronized void keep(List<long[]> blocks) {
     freed.addAll(blocks);
     dirty = true;
   }
 
-  // What iomap calls when data is on the device.
+  // Completion of direct writes, and write-back.
 
   @Override
   public int endIo(@Nullable Task current, Kiocb iocb, long bytes, int error, int flags) {
@@ -230,7 +230,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
 
   @Override
   public boolean sleeps(Kiocb iocb, long bytes, int error, int flags) {
-    return false; // a change in memory; fsync writes it
+    return false; // endIo only changes memory; fsync writes the inode
   }
 
   @Override
@@ -282,7 +282,7 @@ final class FlatFile extends Inode implements IomapOps, IomapWritebackOps, Iomap
       mapping.truncateRange(current, bytes, Long.MAX_VALUE);
       cut((bytes + BLOCK - 1) & -BLOCK);
     }
-    size = bytes; // what follows the old end in its block is zero
+    size = bytes; // the old last block is zero after the old end
     touch();
   }
 

@@ -13,8 +13,8 @@ import io.pollux.iomap.IomapDio;
 import io.pollux.uapi.Errno;
 
 /**
- * Reads and writes files. Locks: shared for reads and for direct writes of whole blocks inside the
- * file, exclusive for all other writes.
+ * Reads and writes files. Reads, and direct writes of whole blocks inside the file, hold iRwsem
+ * shared. All other writes hold it exclusively.
  */
 final class FlatFileOperations implements FileOperations {
   static final FlatFileOperations INSTANCE = new FlatFileOperations();

@@ -16,10 +16,12 @@ import java.util.function.Consumer;
 /**
  * The filesystem type flatfs: one directory, files of extents.
  *
- * <p>On disk: {@link #INODES} inodes of two slots each, then blocks of data. A change of an inode
- * goes to the older slot, with the next sequence number and a checksum; the newest good slot
- * counts. So after a crash each inode is the old or the new one. Which blocks are free follows from
- * the inodes, and is not stored. A file is a name: the newest inode with a name has it.
+ * <p>On disk: {@link #INODES} inodes of two slots each, then blocks of data. A write of an inode
+ * goes to the older slot, with a higher sequence number and a checksum. A mount takes the newest
+ * valid slot. So after a crash each inode is the old or the new one.
+ *
+ * <p>A mount computes the free blocks from the inodes. A crash in a rename may leave two inodes
+ * with one name: the newer one keeps it, and the mount clears the other.
  */
 public final class FlatFs implements FileSystemType {
   static final int INODES = 32;

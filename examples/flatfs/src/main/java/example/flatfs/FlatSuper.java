@@ -24,7 +24,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
-/** A mounted flatfs: reads and writes inodes, allocates blocks. */
+/** A mounted flatfs: reads and writes inodes, and allocates blocks. */
 final class FlatSuper extends SuperBlock {
   private static final int SEQ = 8;
   private static final int CRC = 16;
@@ -34,7 +34,7 @@ final class FlatSuper extends SuperBlock {
   private static final int UID = 40;
   private static final int GID = 44;
   private static final int NAME_BYTES = 48;
-  private static final int COUNT = 52; // of longs: three an extent
+  private static final int COUNT = 52; // of longs; an extent has three
   private static final int NAME = 56;
   private static final int EXTENTS = 512;
   static final int MAX_LONGS = (SLOT - EXTENTS) / 8 / 3 * 3;
@@ -42,10 +42,10 @@ final class FlatSuper extends SuperBlock {
   final BlockDevice bdev;
   private final FlatDir root = new FlatDir(this);
   private final ReentrantLock metadata = new ReentrantLock(); // held while an inode is written
-  private final long buffer = HostMemory.map(SLOT); // under that lock
+  private final long buffer = HostMemory.map(SLOT); // under metadata
   private final FlatFile[] inodes = new FlatFile[FlatFs.INODES];
   private final BitSet used = new BitSet(); // blocks; under its own monitor
-  private long lastSeq; // under the lock
+  private long lastSeq; // under metadata
 
   FlatSuper(Task current, BlockDevice bdev, boolean readOnly) throws ErrnoException {
     super(bdev.dev(), readOnly, BLOCK);
@@ -57,7 +57,7 @@ final class FlatSuper extends SuperBlock {
     initDioDoneWq(current, "dio/" + bdev.name());
   }
 
-  /** Reads all inodes: the newest good slot of each, and of each name. */
+  /** Reads the newest valid slot of each inode. Of two inodes with one name it clears the older. */
   void readAll(Task current) throws ErrnoException {
     for (int ino = 0; ino < inodes.length; ino++) {
       FlatFile newest = null;
@@ -87,7 +87,7 @@ final class FlatSuper extends SuperBlock {
       if (older != file && !file.name.isEmpty()) {
         root.files.put(file.name, file);
       }
-      if (older != null) { // a crash came between the inodes of a rename
+      if (older != null) { // a crash after a rename wrote only one inode
         older.clear();
       }
     }
@@ -109,7 +109,7 @@ final class FlatSuper extends SuperBlock {
     return (int) crc.getValue();
   }
 
-  /** Decodes the slot in the buffer; null if it is not good. */
+  /** Decodes the slot in the buffer. Returns null if it is invalid. */
   private @Nullable FlatFile decode(int ino) {
     int crc = RawMemory.getInt(buffer, CRC);
     int nameBytes = RawMemory.getInt(buffer, NAME_BYTES);
@@ -136,7 +136,7 @@ final class FlatSuper extends SuperBlock {
     for (int i = 0; i < count; i++) {
       file.extents[i] = RawMemory.getLong(buffer, EXTENTS + 8L * i);
     }
-    for (int i = 0; i < count; i += 3) { // in order, apart, and inside the device
+    for (int i = 0; i < count; i += 3) { // sorted, disjoint, and inside the device
       long offset = file.extents[i];
       long length = file.extents[i + 1] & -BLOCK;
       long addr = file.extents[i + 2];
@@ -155,13 +155,13 @@ final class FlatSuper extends SuperBlock {
   }
 
   /**
-   * Writes an inode. The data that its extents refer to is made durable first, and blocks that it
-   * no longer has become free last. Returns 0 or a negative errno.
+   * Writes an inode. A flush first makes the data of its extents durable. Once the inode is durable
+   * too, the blocks that it has lost become free. Returns 0 or a negative errno.
    */
   int write(Task current, FlatFile file) {
     metadata.lock();
     try {
-      file.dirty = false; // a change from here on makes it dirty again
+      file.dirty = false; // a later change makes it dirty again
       List<long[]> freed = file.encode(this::encode);
       int result = bdev.flushAndWait(current);
       if (result == 0) {
@@ -172,7 +172,7 @@ final class FlatSuper extends SuperBlock {
         result = bdev.flushAndWait(current);
       }
       if (result == 0) {
-        file.seq = lastSeq; // before, a second attempt goes to the same slot
+        file.seq = lastSeq; // after a failure a retry goes to the same slot
         synchronized (used) {
           freed.forEach(range -> used.clear(block(range[0]), block(range[0] + range[1])));
         }
@@ -198,7 +198,7 @@ final class FlatSuper extends SuperBlock {
   private void encode(FlatFile file) {
     RawMemory.zero(buffer, SLOT);
     byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
-    // the parity is the slot: the one that the newest version is not in
+    // the lowest bit is the slot: the one without the newest version
     lastSeq += ((lastSeq ^ file.seq) & 1) == 0 ? 1 : 2;
     RawMemory.putLong(buffer, FlatFs.MAGIC);
     RawMemory.putLong(buffer, SEQ, lastSeq);
@@ -216,7 +216,7 @@ final class FlatSuper extends SuperBlock {
     RawMemory.putInt(buffer, CRC, crc());
   }
 
-  /** Allocates up to a number of blocks in one range. Returns {address, bytes}, or null. */
+  /** Allocates one range of at most some bytes. Returns {address, bytes}; null if none is free. */
   long @Nullable [] allocate(long bytes) {
     synchronized (used) {
       int first = used.nextClearBit(0);
@@ -233,7 +233,7 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
-  /** Frees blocks that no inode on the disk has. */
+  /** Frees blocks that no inode on the disk refers to. */
   void free(long[] range) {
     synchronized (used) {
       used.clear(block(range[0]), block(range[0] + range[1]));
@@ -281,7 +281,7 @@ final class FlatSuper extends SuperBlock {
       file.evicted = true;
       if (current != null) {
         file.mapping().truncateRange(current, 0, Long.MAX_VALUE);
-        write(current, file); // else sync does
+        write(current, file); // without a task, sync writes it
       }
       file.busy = file.dirty;
     }

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
-/** A program that makes system calls with paths and data of its own memory. */
+/** A program that makes system calls with paths and data in its own memory. */
 final class Caller implements AutoCloseable {
   static final int MOST = 1 << 20;
   private static final int PATH = 256;

@@ -17,14 +17,14 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.TreeMap;
 
-/** A disk with a volatile cache, and what a power cut leaves of it. */
+/** A disk with a volatile cache. A power cut keeps some sectors of the cache. */
 final class CrashDisk implements BlkMqOps {
   private static final int SECTOR = BlkTypes.SECTOR_SIZE;
 
   private final byte[] durable;
   private final TreeMap<Long, byte[]> cache = new TreeMap<>(); // sectors since the last flush
   private Random random = new Random(0);
-  private int until; // writes
+  private int until; // sector writes before the cut
   private byte[] left; // null before the cut
 
   CrashDisk(byte[] contents) {
@@ -40,8 +40,8 @@ final class CrashDisk implements BlkMqOps {
   /**
    * Prepares a power cut.
    *
-   * @param writes the number of the write in the middle of which it comes, from 1
-   * @param seed chooses the sectors of the cache that are left
+   * @param writes the sector write after which it comes, counted from 1
+   * @param seed chooses the sectors of the cache that it keeps
    */
   synchronized void cutIn(int writes, long seed) {
     left = null;
@@ -49,12 +49,12 @@ final class CrashDisk implements BlkMqOps {
     random = new Random(seed);
   }
 
-  /** Whether the power cut has come. The disk goes on, so that the program can end. */
+  /** Whether the power cut has come. The disk still completes requests, so the program can end. */
   synchronized boolean isCut() {
     return left != null;
   }
 
-  /** Returns what the power cut has left; it comes now if it has not come. */
+  /** Returns the content after the power cut. Cuts the power now if that has not happened. */
   synchronized byte[] left() {
     if (left == null) {
       cut();

@@ -19,8 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * After a power cut at any moment, what fsync promised is there, no file shows another file's data,
- * and the filesystem is sound. Each sector written holds the number of its file and of its write.
+ * After a power cut at any moment, all data of completed fsyncs is there. No file shows another
+ * file's data, and check finds no damage. Each written sector holds the numbers of its file and its
+ * write.
  */
 @Timeout(600)
 class FlatCrashTest {
@@ -107,7 +108,7 @@ class FlatCrashTest {
     Versions file = files.get(name);
     int kind = random.nextInt(12);
     if (kind == 0 && file != null) {
-      files.remove(name); // from here on both are right: it is there, or it is not
+      files.remove(name); // from now on the file may exist or not
       caller.unlink(name);
     } else if (kind == 1 && file != null) {
       int size = random.nextInt(file.size / SECTOR + 1) * SECTOR;
@@ -145,7 +146,7 @@ class FlatCrashTest {
         Caller caller = new Caller(kernel.newProgram())) {
       for (Map.Entry<String, Versions> each : files.entrySet()) {
         Versions file = each.getValue();
-        if (!file.promised) { // the name may still be that of a file that was unlinked
+        if (!file.promised) { // the name may still belong to an unlinked file
           continue;
         }
         String where = what + ", " + each.getKey();

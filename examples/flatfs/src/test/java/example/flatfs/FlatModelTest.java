@@ -16,7 +16,7 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Files behave as arrays do, through direct and buffered calls, and over unmounts. */
+/** Files behave as arrays do, in direct and buffered calls and across unmounts. */
 @Timeout(120)
 class FlatModelTest {
   private static final int ROUNDS = 8;

@@ -14,9 +14,10 @@ import io.pollux.block.bdev.DiskParameters;
 import java.util.List;
 
 /**
- * A stripe over lower disks: chunk n is chunk n / disks of disk n modulo disks. A read or write
- * never crosses a chunk, because the limits say so; a flush goes to every disk, and a discard or
- * zeroing to the part of each disk that its range covers.
+ * A stripe over lower disks: chunk n is chunk n / disks of disk n modulo disks.
+ *
+ * <p>The limits make the block layer split reads and writes at chunks. A flush goes to every disk.
+ * A discard or a zeroing goes to the part of each disk that its range covers.
  */
 final class StripeDisk implements BlkMqOps {
   private final List<BlockDevice> disks;
@@ -91,7 +92,7 @@ final class StripeDisk implements BlkMqOps {
     }
   }
 
-  /** How many of the sectors before one of the stripe are on a disk. */
+  /** Returns the number of a disk's sectors that come before a sector of the stripe. */
   private long sectorsBefore(long sector, int disk) {
     long chunk = sector >> chunkShift;
     long row = chunk / disks.size();

@@ -18,7 +18,7 @@ public final class StripeType implements DiskType {
 
   @Override
   public long lowerBytes(long bytes, int lower) {
-    long chunk = 1L << 20; // the largest, so that the stripe is not smaller than requested
+    long chunk = 1L << 20; // the largest one; open rounds the size of the stripe down
     return (bytes / lower / chunk + 1) * chunk;
   }
 
