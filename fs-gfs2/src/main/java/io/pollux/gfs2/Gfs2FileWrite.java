@@ -141,17 +141,13 @@ final class Gfs2FileWrite {
   /** Checks whether the file may change, and records the time. Returns 0 or a negative errno. */
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_update_time")
   private static int fileModified(Task current, Gfs2Inode ip, Kiocb iocb) {
-    int result = ip.mayChange(iocb);
-    if (result != 0) {
-      return result;
-    }
     if (ip.dinode().jdata() || ip.shouldRemoveSuid(current)) {
       return -Errno.EOPNOTSUPP;
     }
     if (ip.dinode().sync()) {
       iocb.kiFlags |= Kiocb.IOCB_DSYNC;
     }
-    ip.fileUpdateTime();
+    ip.writeTime().update();
     return 0;
   }
 }

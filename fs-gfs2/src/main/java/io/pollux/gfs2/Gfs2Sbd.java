@@ -360,6 +360,12 @@ final class Gfs2Sbd extends SuperBlock {
     return new BufData(bytes, 0, ip.what(), Gfs2Error.DAMAGE);
   }
 
+  /** What would need allocation. */
+  @Override
+  protected int unsupported(int errno) {
+    return Errno.EOPNOTSUPP;
+  }
+
   @Override
   public Gfs2Inode root() {
     return Objects.requireNonNull(root);

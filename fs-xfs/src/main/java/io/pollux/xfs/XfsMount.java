@@ -182,6 +182,12 @@ final class XfsMount extends SuperBlock {
     return data;
   }
 
+  /** What would need allocation. */
+  @Override
+  protected int unsupported(int errno) {
+    return Errno.EOPNOTSUPP;
+  }
+
   @Override
   public XfsInode root() {
     return Objects.requireNonNull(root);

@@ -301,10 +301,6 @@ public final class Namei extends NameChanges {
     }
     checkOpen(current, found.inode(), made ? flags & ~Fcntl.O_TRUNC : flags, made);
     File file = allocFile(current, found.inode(), found, flags);
-    if (file.isWriter() && found.inode().sb().readOnly()) { // remounted meanwhile
-      file.fput(current);
-      throw new ErrnoException(Errno.EROFS);
-    }
     int refused = file.op().claim(file, flags);
     if (refused != 0) {
       file.fput(current);
@@ -344,9 +340,14 @@ public final class Namei extends NameChanges {
   }
 
   @LinuxSource(file = "fs/file_table.c", name = "alloc_empty_file")
-  private File allocFile(Task current, Inode inode, Dentry dentry, int flags) {
+  private File allocFile(Task current, Inode inode, Dentry dentry, int flags)
+      throws ErrnoException {
     File file = new File(files, inode, dentry, keptFlags(flags));
     file.setCred(current.cred());
+    if (file.isWriter() && inode.sb().refusesWrites()) { // remounted meanwhile
+      file.fput(current);
+      throw new ErrnoException(Errno.EROFS);
+    }
     return file;
   }
 
@@ -406,9 +407,9 @@ public final class Namei extends NameChanges {
     }
     if (!made) {
       Permission.check(current, inode, mask);
-      int refused = writes ? inode.mayWrite(flags) : 0;
-      if (refused != 0) {
-        throw new ErrnoException(-refused);
+      if (inode.appendOnly()
+          && ((writes && (flags & Fcntl.O_APPEND) == 0) || (flags & Fcntl.O_TRUNC) != 0)) {
+        throw new ErrnoException(Errno.EPERM);
       }
       if ((flags & Fcntl.O_NOATIME) != 0 && !Permission.ownerOrCapable(current, inode)) {
         throw new ErrnoException(Errno.EPERM);
