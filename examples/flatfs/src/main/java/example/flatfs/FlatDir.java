@@ -41,7 +41,7 @@ final class FlatDir extends Inode implements FileOperations {
     FlatFile file = sb.newFile(string(name), StatMode.S_IFREG | permissions);
     file.uid = current.cred().fsuid();
     file.gid = current.cred().fsgid();
-    file.touch();
+    file.updateTime();
     file.ihold();
     files.put(file.name, file);
     return file;
@@ -50,9 +50,9 @@ final class FlatDir extends Inode implements FileOperations {
   @Override
   public void unlink(Task current, byte[] name) {
     FlatFile file = files.remove(string(name));
-    file.name = "";
     file.busy = true; // until evictInode or sync has written it
-    file.touch();
+    file.name = "";
+    file.updateTime();
   }
 
   @Override
@@ -66,23 +66,10 @@ final class FlatDir extends Inode implements FileOperations {
     }
     FlatFile file = files.remove(string(oldName));
     file.name = string(newName);
-    file.touch();
+    file.updateTime();
     files.put(file.name, file);
     sb.check(sb.write(current, file)); // durable before evictInode frees the replaced inode
   }
-
-  @Override
-  public long size() {
-    return 0;
-  }
-
-  @Override
-  public FileOperations fop() {
-    return this;
-  }
-
-  @Override
-  protected void getattr(Task current, long stat) {}
 
   @Override
   public int iterateShared(Task current, File file, DirContext context) {
@@ -110,4 +97,17 @@ final class FlatDir extends Inode implements FileOperations {
   public int fsync(Task current, File file, long start, long end, boolean datasync) {
     return sb.sync(current);
   }
+
+  @Override
+  public long size() {
+    return 0;
+  }
+
+  @Override
+  public FileOperations fop() {
+    return this;
+  }
+
+  @Override
+  protected void getattr(Task current, long stat) {}
 }
