@@ -26,6 +26,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -53,12 +54,14 @@ public final class Kernel implements AutoCloseable {
   // mounts and unmounts
   private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct());
   private final Aio aio = new Aio(kernelProcess, Plug::new);
+  private final Flusher flusher;
   private long lastNode = 100;
 
   private final Providers providers;
 
-  private Kernel(Providers providers) {
+  private Kernel(Providers providers, Duration flushInterval) {
     this.providers = providers;
+    flusher = new Flusher(kernelProcess, flushInterval, this::flush);
   }
 
   /**
@@ -77,7 +80,12 @@ public final class Kernel implements AutoCloseable {
    * @return a running kernel; the caller closes it
    */
   public static Kernel boot(Providers providers) {
-    Kernel kernel = new Kernel(providers);
+    return boot(providers, Flusher.INTERVAL);
+  }
+
+  /** Boots a kernel that writes its changes back at an interval. */
+  static Kernel boot(Providers providers, Duration flushInterval) {
+    Kernel kernel = new Kernel(providers, flushInterval);
     kernel.rootfs.mkdir("dev");
     return kernel;
   }
@@ -329,6 +337,15 @@ public final class Kernel implements AutoCloseable {
     }
   }
 
+  private void flush(Task current) {
+    for (SuperBlock sb : mounts.superBlocks()) {
+      sb.flush(current);
+    }
+    for (BlockDevice disk : disks) {
+      disk.mapping().writeBack(current, 0, Long.MAX_VALUE);
+    }
+  }
+
   /** Creates a kernel task bound to the calling thread. The caller releases it by leave. */
   private Task enter() {
     Task task = kernelProcess.newTask();
@@ -462,6 +479,7 @@ public final class Kernel implements AutoCloseable {
   }
 
   private void shutDown(Teardown teardown) {
+    teardown.run(flusher::close);
     Task current = enter();
     mounts.unmountAll(current, teardown);
     for (BlockDevice disk : disks) {

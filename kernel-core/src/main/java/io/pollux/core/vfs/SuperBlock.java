@@ -23,6 +23,7 @@ public abstract class SuperBlock {
   private final long dev;
   private volatile boolean readOnly;
   private volatile boolean readonlyRemount; // becoming read-only
+  private boolean dead; // being unmounted; under sUmount
   private final int blockSize;
   private final MountUsers users = new MountUsers();
   private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
@@ -138,6 +139,39 @@ public abstract class SuperBlock {
   @LinuxSource(file = "fs/namespace.c", name = "mnt_is_readonly")
   final boolean refusesWrites() {
     return readOnly || readonlyRemount;
+  }
+
+  /**
+   * Writes back all changes, unless the filesystem is read-only, frozen, busy with one of these
+   * changes, or unmounted. Errors are kept for fsync. From process context, without locks.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/fs-writeback.c", name = "writeback_sb_inodes")
+  public final void flush(Task current) {
+    if (!sUmount.downReadTrylock()) {
+      return;
+    }
+    try {
+      if (!dead && !readOnly && !writers.frozen()) {
+        sync(current);
+      }
+    } finally {
+      sUmount.upRead();
+    }
+  }
+
+  /**
+   * Waits for a {@link #flush} in progress; there is none from now on. Before {@link #unmount}.
+   * From process context.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/super.c", name = "deactivate_super")
+  public final void deactivate(Task current) {
+    sUmount.downWrite(current);
+    dead = true;
+    sUmount.upWrite();
   }
 
   /** What a remount does to a mounted filesystem. */
