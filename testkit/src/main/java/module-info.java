@@ -19,4 +19,8 @@ module io.pollux.testkit {
   requires transitive org.assertj.core;
 
   exports io.pollux.testkit;
+  exports io.pollux.testkit.suite;
+
+  opens io.pollux.testkit.suite to
+      org.junit.platform.commons; // JUnit calls the behaviours
 }

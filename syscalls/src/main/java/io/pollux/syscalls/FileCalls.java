@@ -168,7 +168,7 @@ final class FileCalls {
         return -Errno.ENOTDIR;
       }
       Filler filler = new Filler(current.mm(), file.pos(), dirent, Integer.toUnsignedLong(count));
-      int result = file.op().iterateShared(current, file, filler);
+      int result = file.iterateDir(current, filler);
       file.setPos(filler.pos());
       if (filler.filled > 0) {
         return filler.filled;

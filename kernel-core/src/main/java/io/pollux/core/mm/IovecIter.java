@@ -157,16 +157,38 @@ public final class IovecIter extends IovIter {
     return space;
   }
 
+  /** Returns how many bytes of the current segment, at most some, may be accessed. */
+  @LinuxSource(file = "include/linux/uaccess.h", name = "raw_copy_to_user")
+  private long accessible(long bytes, boolean write) {
+    long at = address();
+    if (mm().accessOk(at, bytes, write)) {
+      return bytes;
+    }
+    long done = 0;
+    while (done < bytes) { // each step ends at the end of a mapping
+      long step = mm().contiguous(at + done, bytes - done, write);
+      if (step == 0) {
+        break;
+      }
+      done += step;
+    }
+    return done;
+  }
+
   @Override
   public long copyTo(long from, long bytes) {
     long done = 0;
     while (done < bytes) {
-      long step = Math.min(bytes - done, contiguous());
-      if (mm().copyToUser(address(), from + done, step) != 0) {
+      long wanted = Math.min(bytes - done, contiguous());
+      long step = accessible(wanted, true);
+      if (step > 0) {
+        RawMemory.copy(from + done, address(), step);
+        advance(step);
+      }
+      done += step;
+      if (step < wanted) {
         break;
       }
-      advance(step);
-      done += step;
     }
     return done;
   }
@@ -175,12 +197,16 @@ public final class IovecIter extends IovIter {
   public long copyFrom(long to, long bytes) {
     long done = 0;
     while (done < bytes) {
-      long step = Math.min(bytes - done, contiguous());
-      if (mm().copyFromUser(to + done, address(), step) != 0) {
+      long wanted = Math.min(bytes - done, contiguous());
+      long step = accessible(wanted, false);
+      if (step > 0) {
+        RawMemory.copy(address(), to + done, step);
+        advance(step);
+      }
+      done += step;
+      if (step < wanted) {
         break;
       }
-      advance(step);
-      done += step;
     }
     return done;
   }
@@ -189,13 +215,16 @@ public final class IovecIter extends IovIter {
   public long zero(long bytes) {
     long done = 0;
     while (done < bytes) {
-      long step = Math.min(bytes - done, contiguous());
-      if (!mm().accessOk(address(), step, true)) {
+      long wanted = Math.min(bytes - done, contiguous());
+      long step = accessible(wanted, true);
+      if (step > 0) {
+        RawMemory.zero(address(), step);
+        advance(step);
+      }
+      done += step;
+      if (step < wanted) {
         break;
       }
-      RawMemory.zero(address(), step);
-      advance(step);
-      done += step;
     }
     return done;
   }

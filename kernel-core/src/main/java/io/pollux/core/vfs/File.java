@@ -260,6 +260,18 @@ public final class File {
     return after == before ? 0 : Errseq.errorOf(after); // another thread may have reported it
   }
 
+  /**
+   * Lists the directory from context.pos on. From process context.
+   *
+   * @param current the calling task
+   * @param context receives entries until it is full
+   * @return 0 or a negative errno; -ENOENT if the directory was removed
+   */
+  @LinuxSource(file = "fs/readdir.c", name = "iterate_dir")
+  public int iterateDir(Task current, DirContext context) {
+    return inode.isDead() ? -Errno.ENOENT : op.iterateShared(current, this, context);
+  }
+
   /** Returns f_pos, the position of read, write and getdents64. */
   public long pos() {
     return pos;

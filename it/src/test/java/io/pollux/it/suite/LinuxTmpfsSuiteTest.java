@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it.suite;
+
+import io.pollux.testkit.suite.Feature;
+import io.pollux.testkit.suite.FileSystemSuite;
+import io.pollux.testkit.suite.SuiteFileSystem;
+import java.io.IOException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+/** The suite over the host's tmpfs, with the features of {@link RamfsSuiteTest}. */
+class LinuxTmpfsSuiteTest extends FileSystemSuite {
+  private static @Nullable HostMount mount;
+
+  @BeforeAll
+  static void mount() throws IOException {
+    mount = HostMount.tmpfs();
+  }
+
+  @AfterAll
+  static void unmount() throws IOException, InterruptedException {
+    HostMount mounted = mount;
+    if (mounted != null) {
+      mounted.close();
+    }
+  }
+
+  @Override
+  protected SuiteFileSystem fileSystem() {
+    HostMount mounted = Objects.requireNonNull(mount);
+    return SuiteFileSystem.on("linux-tmpfs", mounted::newMachine)
+        .with(Feature.WRITE, Feature.CREATE, Feature.ALLOCATE, Feature.DIRECTORIES)
+        .with(Feature.HARD_LINKS, Feature.SYMLINKS, Feature.RENAME, Feature.RENAME_EXCHANGE)
+        .with(Feature.MKNOD, Feature.TMPFILE, Feature.XATTR, Feature.ATTRIBUTES)
+        .with(Feature.CHANGE_TIMES, Feature.HOLES, Feature.FALLOCATE, Feature.PUNCH_HOLE)
+        .with(Feature.LARGE_FILES, Feature.SEEK);
+  }
+}

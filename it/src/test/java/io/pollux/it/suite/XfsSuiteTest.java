@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it.suite;
+
+import io.pollux.sample.SampleImage;
+import io.pollux.sample.SamplePattern;
+import io.pollux.testkit.suite.Feature;
+import io.pollux.testkit.suite.FileSystemSuite;
+import io.pollux.testkit.suite.SuiteFileSystem;
+import io.pollux.xfs.XfsFileSystem;
+
+/** The suite over the sample image of XFS, which is read and overwritten. */
+class XfsSuiteTest extends FileSystemSuite {
+  private static final long MAIN_BYTES = 16 << 20;
+
+  @Override
+  protected SuiteFileSystem fileSystem() {
+    return SuiteFileSystem.onImage(new XfsFileSystem(), () -> SampleImage.load("xfs"))
+        .file("main.dat", MAIN_BYTES, SamplePattern::fill)
+        .with(Feature.WRITE, Feature.DIRECT, Feature.POLLED, Feature.NOWAIT, Feature.SEEK)
+        .with(Feature.FIEMAP, Feature.REMOUNT, Feature.DURABLE, Feature.DISK_ERRORS)
+        .with(Feature.CHECKSUMS);
+  }
+}
