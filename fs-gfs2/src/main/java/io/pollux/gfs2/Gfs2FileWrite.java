@@ -112,20 +112,28 @@ final class Gfs2FileWrite {
     }
     long written;
     try {
-      Gfs2Holder gh = Gfs2Holder.alloc(current, ip.glock(), LmState.EXCLUSIVE, 0);
-      written = ip.glock().nq(current, gh);
-      if (written == 0) {
-        try {
-          written = writePages(current, ip, iocb, from);
-        } finally {
-          ip.glock().dq(current, gh);
-        }
-      }
-      gh.uninit();
+      written = writePagesLocked(current, ip, iocb, from);
     } finally {
       ip.iRwsem.upWrite();
     }
     return IomapBuffered.writeSync(current, iocb, written);
+  }
+
+  private static long writePagesLocked(Task current, Gfs2Inode ip, Kiocb iocb, IovIter from) {
+    Gfs2Holder gh = Gfs2Holder.alloc(current, ip.glock(), LmState.EXCLUSIVE, 0);
+    try {
+      int result = ip.glock().nq(current, gh);
+      if (result != 0) {
+        return result;
+      }
+      try {
+        return writePages(current, ip, iocb, from);
+      } finally {
+        ip.glock().dq(current, gh);
+      }
+    } finally {
+      gh.uninit();
+    }
   }
 
   private static long writePages(Task current, Gfs2Inode ip, Kiocb iocb, IovIter from) {

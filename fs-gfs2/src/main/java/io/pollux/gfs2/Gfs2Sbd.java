@@ -85,7 +85,7 @@ final class Gfs2Sbd extends SuperBlock {
       }
       sdp.root = root;
       return sdp;
-    } catch (ErrnoException e) {
+    } catch (Throwable e) {
       cache.drop();
       throw e;
     }

@@ -82,7 +82,7 @@ final class XfsMount extends SuperBlock {
       }
       mp.root = root;
       return mp;
-    } catch (ErrnoException e) {
+    } catch (Throwable e) {
       target.drop();
       throw e;
     }
