@@ -41,7 +41,7 @@ public final class DiskStack implements AutoCloseable {
   public static void check(Providers providers, DiskSpec spec) throws ErrnoException {
     DiskType type = providers.disk(spec.type());
     try {
-      type.checkOptions(Options.of(spec.options()));
+      type.checkOptions(Options.of(spec.options()), spec.lower().size());
     } catch (RuntimeException | LinkageError | AssertionError e) {
       throw threw(type, e);
     }

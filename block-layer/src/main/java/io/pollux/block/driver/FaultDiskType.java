@@ -30,14 +30,15 @@ public final class FaultDiskType implements DiskType {
   }
 
   @Override
-  public void checkOptions(Options options) throws ErrnoException {
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 1, 1);
     FaultPlan plan = planOf(options);
     assert plan != null : "parsed only to be checked";
   }
 
   @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 1, 1);
+    DiskParameters.requireLower(name(), parameters.lower().size(), 1, 1);
     OpenedDisk lower = parameters.lower().getFirst();
     FaultPlan plan = planOf(parameters.options());
     FaultDisk disk = over(lower, plan);
