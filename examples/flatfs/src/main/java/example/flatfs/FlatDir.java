@@ -38,10 +38,7 @@ final class FlatDir extends Inode implements FileOperations {
 
   @Override
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    FlatFile file = sb.newFile(string(name), StatMode.S_IFREG | permissions);
-    file.uid = current.cred().fsuid();
-    file.gid = current.cred().fsgid();
-    file.updateTime();
+    FlatFile file = sb.newFile(current.cred(), string(name), StatMode.S_IFREG | permissions);
     file.ihold();
     files.put(file.name, file);
     return file;

@@ -3,15 +3,13 @@ package example.flatfs;
 
 import static example.flatfs.FlatSuper.BLOCK;
 
-import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapInode;
 import io.pollux.uapi.Errno;
-import io.pollux.uapi.Stat;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -22,15 +20,11 @@ final class FlatFile extends IomapInode {
   private static final int UNWRITTEN = 1 << 31;
   private static final int CHUNK = 256; // blocks that are allocated at once inside the file
 
-  volatile long mtime;
-  volatile int uid;
-  volatile int gid;
   volatile String name = ""; // empty: the inode is free
   volatile boolean dirty;
   volatile boolean busy; // without a name, and open or not written yet
   volatile boolean evicted; // without a user, too
   long seq;
-  private volatile long size;
   private final FlatSuper sb;
 
   /**
@@ -100,7 +94,7 @@ final class FlatFile extends IomapInode {
     if (get(map, first) != 0) {
       return true; // by another writer
     }
-    int chunk = (int) Math.min((first | (CHUNK - 1)) + 1, (size + BLOCK - 1) / BLOCK);
+    int chunk = (int) Math.min((first | (CHUNK - 1)) + 1, (size() + BLOCK - 1) / BLOCK);
     int limit = Math.max(end, chunk);
     int stop = first + 1;
     while (stop < limit && get(map, stop) == 0) {
@@ -131,9 +125,10 @@ final class FlatFile extends IomapInode {
     return 0;
   }
 
-  /** Drops the blocks from one on. They become free when the inode is written. */
-  private synchronized void cut(int first) {
-    for (int i = first; i < map.length; i++) {
+  /** Drops blocks. They become free when the inode is written. */
+  @Override
+  protected synchronized void cut(long from) {
+    for (int i = (int) (from / BLOCK); i < map.length; i++) {
       if (map[i] != 0) {
         freed.set(map[i] & ~UNWRITTEN);
         put(i, 0);
@@ -145,13 +140,13 @@ final class FlatFile extends IomapInode {
   /** Frees the inode: no name, no size, no blocks. */
   void clear() {
     name = "";
-    size = 0;
+    iSizeWrite(0);
     cut(0);
   }
 
   /** Encodes size and extents. Returns the blocks to free once they are durable. */
   synchronized BitSet encode(ByteBuffer to) {
-    to.putLong(size).putInt(extents);
+    to.putLong(size()).putInt(extents);
     for (int i = 0, next; i < map.length; i = next) {
       next = i + 1;
       while (next < map.length && continues(map, next)) {
@@ -167,8 +162,9 @@ final class FlatFile extends IomapInode {
   }
 
   /** Decodes what {@link #encode} has made. Returns false if it is invalid. */
-  boolean decode(ByteBuffer from) {
-    size = from.getLong();
+  boolean decode(ByteBuffer from, int owner, int group, long modified) {
+    long size = from.getLong();
+    initAttributes(size, owner, group, modified);
     int count = from.getInt();
     boolean good = size >= 0 && size <= MAX_BYTES && count >= 0 && count <= sb.maxExtents();
     int behind = 0;
@@ -216,39 +212,8 @@ final class FlatFile extends IomapInode {
   }
 
   @Override
-  public void setattr(Task current, Iattr attr) throws ErrnoException {
-    if (attr.has(Iattr.ATTR_SIZE)) {
-      setSize(current, attr.size());
-      cut((int) ((attr.size() + BLOCK - 1) / BLOCK));
-    }
-    uid = attr.has(Iattr.ATTR_UID) ? attr.uid() : uid;
-    gid = attr.has(Iattr.ATTR_GID) ? attr.gid() : gid;
-    if (attr.has(Iattr.ATTR_MODE)) {
-      setMode(attr.mode());
-    }
-    if (attr.has(Iattr.ATTR_MTIME)) {
-      boolean given = attr.has(Iattr.ATTR_MTIME_SET);
-      long millis = attr.mtime().seconds() * 1000 + attr.mtime().nanos() / 1_000_000;
-      mtime = given ? millis : System.currentTimeMillis();
-    }
+  protected void markDirty() {
     dirty = true;
-  }
-
-  @Override
-  protected void updateTime() {
-    mtime = System.currentTimeMillis();
-    dirty = true;
-  }
-
-  @Override
-  public synchronized void iSizeWrite(long bytes) {
-    size = bytes;
-    dirty = true;
-  }
-
-  @Override
-  public long size() {
-    return size;
   }
 
   @Override
@@ -256,25 +221,13 @@ final class FlatFile extends IomapInode {
     return MAX_BYTES;
   }
 
-  @Override
-  public int uid() {
-    return uid;
-  }
-
-  @Override
-  public int gid() {
-    return gid;
+  void setOwner(Cred owner) {
+    initAttributes(0, owner.fsuid(), owner.fsgid(), System.currentTimeMillis());
+    dirty = true;
   }
 
   @Override
   protected int nlink() {
     return name.isEmpty() ? 0 : 1;
-  }
-
-  @Override
-  protected void getattr(Task current, long stat) {
-    Stat.stBlksize(stat, BLOCK);
-    Stat.stMtime(stat, Math.floorDiv(mtime, 1000L));
-    Stat.stMtimeNsec(stat, Math.floorMod(mtime, 1000L) * 1_000_000);
   }
 }

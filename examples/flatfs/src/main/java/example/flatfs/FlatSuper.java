@@ -5,6 +5,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.SuperBlock;
@@ -129,8 +130,8 @@ final class FlatSuper extends SuperBlock {
     // the lowest bit is the slot: the one without the newest version
     lastSeq += ((lastSeq ^ file.seq) & 1) == 0 ? 1 : 2;
     byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
-    to.position(HEAD).putLong(lastSeq).putInt(file.mode()).putLong(file.mtime);
-    to.putInt(file.uid).putInt(file.gid).putInt(name.length).put(name);
+    to.position(HEAD).putLong(lastSeq).putInt(file.mode()).putLong(file.mtimeMillis());
+    to.putInt(file.uid()).putInt(file.gid()).putInt(name.length).put(name);
   }
 
   /** Decodes the slot in the buffer. Returns null if it is invalid. */
@@ -147,9 +148,9 @@ final class FlatSuper extends SuperBlock {
     long seq = from.getLong();
     FlatFile file = new FlatFile(this, ino, from.getInt());
     file.seq = seq;
-    file.mtime = from.getLong();
-    file.uid = from.getInt();
-    file.gid = from.getInt();
+    long mtime = from.getLong();
+    int uid = from.getInt();
+    int gid = from.getInt();
     int nameBytes = from.getInt();
     if (nameBytes < 0 || nameBytes > MAX_NAME) {
       return null;
@@ -157,7 +158,7 @@ final class FlatSuper extends SuperBlock {
     byte[] name = new byte[nameBytes];
     from.get(name);
     file.name = new String(name, StandardCharsets.ISO_8859_1);
-    return file.decode(from) ? file : null;
+    return file.decode(from, uid, gid, mtime) ? file : null;
   }
 
   /**
@@ -224,12 +225,13 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
-  FlatFile newFile(String name, int mode) throws ErrnoException {
+  FlatFile newFile(Cred owner, String name, int mode) throws ErrnoException {
     for (int ino = 0; ino < INODES; ino++) {
       if (inodes[ino].name.isEmpty() && !inodes[ino].busy) {
         FlatFile file = new FlatFile(this, ino, mode);
         file.seq = inodes[ino].seq;
         file.name = name;
+        file.setOwner(owner);
         inodes[ino] = file;
         return file;
       }

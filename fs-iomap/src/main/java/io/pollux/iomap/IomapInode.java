@@ -11,18 +11,21 @@ import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FileOperations;
+import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Stat;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A regular file over iomap, for a filesystem without file operations of its own: direct, buffered
- * and polled reads and writes, seeks, and fiemap. The filesystem adds the mapping, the size, {@link
- * #fsync}, and {@link #convert} if its blocks can be unwritten.
+ * and polled reads and writes, seeks, fiemap, and attributes. The filesystem adds the mapping,
+ * {@link #fsync} and {@link #markDirty}, {@link #convert} if its blocks can be unwritten, and
+ * {@link #cut} if it frees them.
  *
  * <p>Locks: reads take iRwsem shared, and so do direct writes of whole blocks inside the file. All
  * other writes take it exclusively. Such a direct write first waits for those in flight. It
@@ -35,6 +38,10 @@ public abstract class IomapInode extends Inode
     implements FileOperations, IomapOps, IomapWritebackOps, IomapDioEnd {
   private final BlockDevice bdev;
   private final Mapping mapping;
+  private volatile long size;
+  private volatile long mtime; // milliseconds since 1970
+  private volatile int uid;
+  private volatile int gid;
 
   /**
    * Creates a file without a reference.
@@ -58,9 +65,17 @@ public abstract class IomapInode extends Inode
     return Long.MAX_VALUE;
   }
 
-  /** Records that the content changes now. From process context, with iRwsem held. */
-  @LinuxSource(file = "fs/inode.c", name = "file_update_time")
-  protected void updateTime() {}
+  /** Called after a change of the size or of an attribute. From any context; does not sleep. */
+  @LinuxSource(file = "fs/fs-writeback.c", name = "mark_inode_dirty")
+  protected abstract void markDirty();
+
+  /**
+   * Drops the blocks from a position on, after the file was cut there. From process context, with
+   * iRwsem held exclusively.
+   *
+   * @param from a multiple of the block size
+   */
+  protected void cut(long from) {}
 
   /**
    * Converts the unwritten blocks of a range. From any context; does not sleep.
@@ -201,17 +216,28 @@ public abstract class IomapInode extends Inode
     return unwritten && error == 0 ? convert(pos, pos + length) : 0;
   }
 
-  /**
-   * Changes the size, as {@link Inode#setattr} does. A smaller file loses its pages behind the new
-   * end, and the rest of its last block becomes zero. Its blocks stay. From process context, with
-   * iRwsem held exclusively.
-   *
-   * @param current the calling task
-   * @param bytes the new size, not negative
-   * @throws ErrnoException EFBIG, or the error of writing the last block
-   */
+  // Attributes.
+
+  @Override
+  public final void setattr(Task current, Iattr attr) throws ErrnoException {
+    if (attr.has(Iattr.ATTR_SIZE)) {
+      setSize(current, attr.size());
+    }
+    uid = attr.has(Iattr.ATTR_UID) ? attr.uid() : uid;
+    gid = attr.has(Iattr.ATTR_GID) ? attr.gid() : gid;
+    if (attr.has(Iattr.ATTR_MODE)) {
+      setMode(attr.mode());
+    }
+    if (attr.has(Iattr.ATTR_MTIME)) {
+      boolean given = attr.has(Iattr.ATTR_MTIME_SET);
+      mtime = given ? attr.mtime().toMillis() : System.currentTimeMillis();
+    }
+    markDirty();
+  }
+
+  /** A smaller file loses its pages behind the new end, and the rest of its last block is zero. */
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_setattr_size")
-  protected final void setSize(Task current, long bytes) throws ErrnoException {
+  private void setSize(Task current, long bytes) throws ErrnoException {
     if (bytes > maxBytes()) {
       throw new ErrnoException(Errno.EFBIG);
     }
@@ -226,7 +252,65 @@ public abstract class IomapInode extends Inode
     } else {
       iSizeWrite(bytes); // the last block is zero behind the old end
     }
-    updateTime();
+    cut(bytes + (-bytes & (sb().blockSize() - 1)));
+  }
+
+  /** Records that the content changes now. From any context. */
+  @LinuxSource(file = "fs/inode.c", name = "file_update_time")
+  public final void updateTime() {
+    mtime = System.currentTimeMillis();
+    markDirty();
+  }
+
+  /**
+   * Sets the attributes of a new file, or of one that was read from the disk.
+   *
+   * @param bytes i_size
+   * @param owner i_uid
+   * @param group i_gid
+   * @param modified i_mtime, in milliseconds since 1970
+   */
+  protected final void initAttributes(long bytes, int owner, int group, long modified) {
+    size = bytes;
+    uid = owner;
+    gid = group;
+    mtime = modified;
+  }
+
+  @Override
+  public final long size() {
+    return size;
+  }
+
+  @Override
+  public final void iSizeWrite(long bytes) {
+    size = bytes;
+    markDirty();
+  }
+
+  @Override
+  public final int uid() {
+    return uid;
+  }
+
+  @Override
+  public final int gid() {
+    return gid;
+  }
+
+  /** Returns i_mtime, in milliseconds since 1970. */
+  public final long mtimeMillis() {
+    return mtime;
+  }
+
+  @Override
+  protected void getattr(Task current, long stat) {
+    long nanos = Math.floorMod(mtime, 1000L) * 1_000_000;
+    Stat.stBlksize(stat, sb().blockSize());
+    Stat.stMtime(stat, Math.floorDiv(mtime, 1000L));
+    Stat.stMtimeNsec(stat, nanos);
+    Stat.stCtime(stat, Math.floorDiv(mtime, 1000L));
+    Stat.stCtimeNsec(stat, nanos);
   }
 
   // Polling, seeks, extents.
