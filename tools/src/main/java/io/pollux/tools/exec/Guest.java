@@ -89,6 +89,11 @@ final class Guest {
     try {
       TargetSpec spec = Order.read(String.valueOf(System.getenv(Order.VARIABLE)));
       Target target = Target.open(spec, !spec.readOnly());
+      target
+          .kernel()
+          .alias(
+              String.valueOf(System.getenv("POLLUX_AT")),
+              String.valueOf(System.getenv("POLLUX_ROOT")));
       Machine machine = new Machine(function(block + MACHINE));
       GuestFiles files =
           new GuestFiles(

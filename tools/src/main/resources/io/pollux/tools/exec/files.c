@@ -297,18 +297,6 @@ EXPORT ssize_t readahead(int fd, off64_t offset, size_t size) {
   return NEXT(readahead)(fd, offset, size);
 }
 
-EXPORT int fchmod(int fd, mode_t mode) {
-  return ours(fd) ? (int)answer(CALL2(SYS_fchmod, fd, mode)) : NEXT(fchmod)(fd, mode);
-}
-
-EXPORT int fchown(int fd, uid_t user, gid_t group) {
-  return ours(fd) ? (int)answer(CALL3(SYS_fchown, fd, user, group)) : NEXT(fchown)(fd, user, group);
-}
-
-EXPORT int futimens(int fd, const struct timespec times[2]) {
-  return ours(fd) ? (int)answer(CALL4(SYS_utimensat, fd, 0, times, 0)) : NEXT(futimens)(fd, times);
-}
-
 EXPORT int flock(int fd, int operation) {
   int (*next)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
   return ours(fd) ? (int)answer(CALL2(SYS_flock, fd, operation)) : next(fd, operation);

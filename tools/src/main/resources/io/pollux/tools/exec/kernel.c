@@ -22,6 +22,7 @@ enum state { NONE, RUNNING, FORKED, ENDED };
 
 static volatile enum state state = NONE;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile bool fresh; /* the kernel has not received the umask and the working directory */
 static int ender; /* the thread that exits the process */
 pid_t owner;
 
@@ -304,6 +305,7 @@ static long not_running(void) {
     pthread_mutex_lock(&start_lock);
     if (state == NONE) {
       start();
+      fresh = true;
       __atomic_store_n(&state, RUNNING, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&start_lock);
@@ -365,6 +367,27 @@ static inline long enter(long nr, long a0, long a1, long a2, long a3, long a4, l
   return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)block.call, self.stack_top);
 }
 
+static long enter_settling(long nr, long argument) {
+  self.in_kernel = 1;
+  long result = enter(nr, argument, 0, 0, 0, 0, 0);
+  self.in_kernel = 0;
+  return result;
+}
+
+/* Attaches the thread. The first one passes on what the kernel does not know. */
+static long attach_and_settle(void) {
+  long result = thread_attach();
+  if (result == 0 && fresh) {
+    pthread_mutex_lock(&start_lock);
+    if (fresh) {
+      cwd_settle(enter_settling);
+      fresh = false;
+    }
+    pthread_mutex_unlock(&start_lock);
+  }
+  return result;
+}
+
 /* Checks whether this thread may make a call now. Returns 0 or a negative errno. */
 static inline long can_call(void) {
   if (__builtin_expect(__atomic_load_n(&state, __ATOMIC_ACQUIRE) != RUNNING, 0)) {
@@ -376,7 +399,7 @@ static inline long can_call(void) {
   if (__builtin_expect(self.in_kernel, 0)) {
     return -EDEADLK; /* a call from a handler that cannot be deferred, inside a call */
   }
-  return __builtin_expect(self.handle != 0, 1) ? 0 : thread_attach();
+  return __builtin_expect(self.handle != 0, 1) ? 0 : attach_and_settle();
 }
 
 /* Calls that are cancellation points in POSIX. */

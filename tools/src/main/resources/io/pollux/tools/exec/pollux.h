@@ -11,8 +11,11 @@
  *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
  *   execs.c    exec and posix_spawn, which pass on masks and ignored signals
- *   paths.c    calls that name a file by its path
- *   names.c    calls that change names, owners, times and attributes; temporary files
+ *   paths.c    paths; open and similar
+ *   cwd.c      the working directory and the umask
+ *   status.c   stat, access, statfs and similar
+ *   names.c    calls that make, change and remove names; temporary files
+ *   attrs.c    calls that change modes, owners, times and extended attributes
  *   files.c    calls on descriptors
  *   dirs.c     opendir and similar
  *   stdio.c    fopen and similar
@@ -301,7 +304,7 @@ int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_
 
 /*
  * Whether a path is below the mount point, or relative to a directory of the kernel. Then *to is the kernel's path, possibly in
- * buffer.
+ * buffer. Otherwise *to is the host's path: the same, unless it leads through the mount and out again.
  */
 bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to);
 
@@ -319,11 +322,38 @@ size_t path_of_program(char *path, size_t length, size_t room);
 
 void paths_init(void);
 
-/* Whether a path is the kernel's. Stores the path in `kernel_path`. */
+/* Whether the kernel's root is the mount point. */
+bool root_is_bare(void);
+
+/* Whether the host cannot read a path. */
+bool is_wild(const char *path);
+
+/* Whether a path is the name of a standard stream in /dev, a link to a link. */
+bool is_standard_name(const char *path);
+
+#define DESCRIPTORS "/proc/self/fd/" /* the kernel's name */
+
+/* Whether a path is the kernel's. Stores the kernel's path in `kernel_path`, or the host's in `path`. */
 #define IN_KERNEL(dirfd, path)      \
   char buffer_[KERNEL_PATH_MAX];    \
   const char *kernel_path;          \
-  if (below_mount(dirfd, path, buffer_, &kernel_path))
+  if (below_mount(dirfd, path, buffer_, &kernel_path) || ((path) = kernel_path, false))
+
+/* names.c */
+
+/* The path of a descriptor of the kernel, as the program's, without a 0. Returns its length or a negative errno. */
+long path_of_descriptor(int fd, char *path, size_t room);
+
+/* cwd.c */
+
+/* The working directory as a path of the program, if it is the kernel's; else null. */
+const char *directory_in_kernel(void);
+
+/* getcwd(2). Returns a length or a negative errno. */
+long pollux_getcwd(char *buffer, size_t size);
+
+/* Passes the umask and the working directory to a kernel that has just started. */
+void cwd_settle(long (*call)(long nr, long argument));
 
 /* inside.c */
 

@@ -94,7 +94,7 @@ EXPORT FILE *fopen(const char *path, const char *mode) {
   char buffer[KERNEL_PATH_MAX];
   const char *kernel_path;
   if (!below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
-    return NEXT(fopen)(path, mode);
+    return NEXT(fopen)(kernel_path, mode);
   }
   int flags = flags_of(mode);
   if (flags < 0) {
@@ -198,7 +198,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
   const char *kernel_path;
   struct opened *mine = opened_of(stream);
   if (path ? !below_mount(AT_FDCWD, path, buffer, &kernel_path) : !mine) {
-    return NEXT(freopen)(path, mode, stream);
+    return NEXT(freopen)(path ? kernel_path : NULL, mode, stream);
   }
   FILE **standard = stream == stdin ? &stdin : stream == stdout ? &stdout : stream == stderr ? &stderr : NULL;
   if (!mine && !standard) {
@@ -311,7 +311,8 @@ EXPORT int fileno_unlocked(FILE *stream) {
 /* Streams that the C library opens internally. */
 
 EXPORT FILE *tmpfile(void) {
-  IN_KERNEL(AT_FDCWD, P_tmpdir) {
+  const char *directory = P_tmpdir;
+  IN_KERNEL(AT_FDCWD, directory) {
     int fd = open(P_tmpdir, O_RDWR | O_TMPFILE | O_EXCL, 0600);
     return fd < 0 ? NULL : stream_on(fd, "w+");
   }
