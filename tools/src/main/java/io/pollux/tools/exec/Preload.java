@@ -44,6 +44,10 @@ final class Preload {
           "stdio.c",
           "inside.c",
           "limits.c",
+          "variables.c",
+          "server.c",
+          "client.c",
+          "copies.c",
           "libaio.c",
           "syscall.c",
           "apart.c");

@@ -36,9 +36,9 @@ static void set_current(const char *path) {
     length = length < KERNEL_PATH_MAX ? length : KERNEL_PATH_MAX - 1;
     memcpy(next, path, length);
     next[length] = 0;
-    setenv(VARIABLE, path, 1);
+    variable_set(VARIABLE, path);
   } else if (current) {
-    unsetenv(VARIABLE);
+    variable_set(VARIABLE, NULL);
   }
   __atomic_store_n(&current, next, __ATOMIC_RELEASE);
 }
@@ -172,10 +172,23 @@ void cwd_settle(long (*call)(long nr, long argument)) {
   }
 }
 
+static long call_kernel(long nr, long argument) {
+  return kernel_call(nr, argument, 0, 0, 0, 0, 0);
+}
+
+void cwd_take_over(bool has) {
+  if (!has) {
+    cwd_settle(call_kernel);
+    return;
+  }
+  entered(0);
+  CALL1(SYS_umask, mask_of_modes);
+}
+
 __attribute__((constructor(102))) static void at_load(void) {
   mask_of_modes = NEXT(umask)(0);
   NEXT(umask)(mask_of_modes);
-  const char *path = getenv(VARIABLE);
+  const char *path = variable_get(VARIABLE);
   if (path && paths_known() && strlen(path) < KERNEL_PATH_MAX) {
     set_current(path);
   }

@@ -335,7 +335,9 @@ static bool wants_mode(int flags) {
   }
 
 static int kernel_open(int dirfd, const char *path, int flags, mode_t mode) {
-  return (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode));
+  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode));
+  streams_follow(fd);
+  return fd;
 }
 
 EXPORT int open(const char *path, int flags, ...) {
@@ -415,5 +417,6 @@ EXPORT int creat64(const char *path, mode_t mode) {
 }
 
 __attribute__((constructor(101))) static void at_load(void) {
+  variables_init();
   paths_init();
 }

@@ -10,7 +10,7 @@
 
 static bool writable; /* whether the mount is writable */
 
-__attribute__((constructor)) static void at_load(void) {
+__attribute__((constructor(120))) static void at_load(void) {
   writable = getenv("POLLUX_WRITABLE") != NULL;
 }
 
