@@ -200,6 +200,17 @@ public final class Kernel implements AutoCloseable {
   }
 
   /**
+   * Gives a directory a second absolute path, for a program that knows it by that path. A symbolic
+   * link below that path leads to the directory too. There is one such path.
+   *
+   * @param name the second path, such as /a/b
+   * @param path the directory; empty for the root
+   */
+  public void alias(String name, String path) {
+    namei.setAlias(name.getBytes(StandardCharsets.UTF_8), path.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
    * Unmounts the filesystem at a path.
    *
    * @param path the directory that it covers

@@ -35,6 +35,13 @@ final class ExecCommand implements Callable<Integer> {
           "Where the program sees the image; disks are PATH/dev/NAME. Default: ${DEFAULT-VALUE}.")
   private String at = "/pollux";
 
+  @Option(
+      names = "--shared",
+      description =
+          "One kernel in a process of its own, for the program and the processes that it starts. It"
+              + " has no aio.")
+  private boolean shared;
+
   @Parameters(
       paramLabel = "PROGRAM ARGS",
       arity = "1..*",
@@ -56,7 +63,7 @@ final class ExecCommand implements Callable<Integer> {
           "--file", "means nothing to exec: the program's arguments name its files");
     }
     Target.check(spec, !spec.readOnly());
-    Launch launch = new Launch(spec, at);
+    Launch launch = new Launch(spec, at, shared);
     console.flush();
     throw launch.become(command);
   }

@@ -24,6 +24,19 @@ public final class FsStruct {
 
   FsStruct() {}
 
+  /** Returns a copy for a child process: the same directory and umask. */
+  @LinuxSource(file = "fs/fs_struct.c", name = "copy_fs_struct")
+  synchronized FsStruct copy() {
+    FsStruct copy = new FsStruct();
+    copy.setUmask(umask());
+    if (pwd != null) {
+      boolean there = pwd.getMany(1);
+      assert there : "the reference of this object";
+      copy.pwd = pwd;
+    }
+    return copy;
+  }
+
   /**
    * Returns the state of a task's process ({@code current->fs}).
    *

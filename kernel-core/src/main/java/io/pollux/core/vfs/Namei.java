@@ -7,6 +7,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,6 +67,18 @@ public final class Namei extends NameChanges {
   private final Dentry fdDirectory;
   private final FileTable files;
   private final MountTable mounts = new MountTable();
+  private volatile Alias alias = new Alias(new byte[0], new byte[0]);
+
+  /** A second name of a directory: absolute paths without a slash at the end. */
+  private static final class Alias {
+    private final byte[] name;
+    private final byte[] path;
+
+    Alias(byte[] name, byte[] path) {
+      this.name = name;
+      this.path = path;
+    }
+  }
 
   /**
    * Creates a namespace.
@@ -91,6 +104,36 @@ public final class Namei extends NameChanges {
   /** Returns the table that counts open files. */
   public FileTable files() {
     return files;
+  }
+
+  /**
+   * Gives a directory a second absolute path, for a program that knows it by that path: paths and
+   * symbolic links below it lead to the directory. There is one such path; no listing shows it.
+   *
+   * @param name the second path, such as "/a/b"
+   * @param path the directory, such as "/c"; empty for the root
+   */
+  public void setAlias(byte[] name, byte[] path) {
+    alias = new Alias(name.clone(), path.clone());
+  }
+
+  /** Replaces the alias at the start of a path by the path of its directory. */
+  byte[] withoutAlias(byte[] path) {
+    Alias at = alias;
+    byte[] name = at.name;
+    boolean has =
+        name.length > 0
+            && path.length >= name.length
+            && Arrays.equals(path, 0, name.length, name, 0, name.length)
+            && (path.length == name.length || path[name.length] == '/');
+    if (!has) {
+      return path;
+    }
+    byte[] to = at.path;
+    byte[] made = Arrays.copyOf(to, Math.max(to.length + path.length - name.length, 1));
+    made[0] = '/';
+    System.arraycopy(path, name.length, made, to.length, path.length - name.length);
+    return made;
   }
 
   Dentry root() {

@@ -75,7 +75,8 @@ final class Walk {
   }
 
   /** Prepends a path to the pending names. */
-  private void push(byte[] path) throws ErrnoException {
+  private void push(byte[] named) throws ErrnoException {
+    byte[] path = has(Fcntl.RESOLVE_IN_ROOT) ? named : namei.withoutAlias(named);
     int begin = 0;
     if (path.length > 0 && path[0] == '/') {
       begin = absolute(path);

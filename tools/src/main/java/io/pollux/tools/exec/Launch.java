@@ -44,15 +44,17 @@ public final class Launch {
 
   private final TargetSpec spec;
   private final String at;
+  private final boolean shared;
 
   /**
    * Creates a launch.
    *
    * @param spec the target of the program
    * @param at absolute path of the mount point; need not exist on the host
+   * @param shared whether a process of its own has the kernel, for all processes of the program
    * @throws Failure if it cannot be a mount point
    */
-  public Launch(TargetSpec spec, String at) {
+  public Launch(TargetSpec spec, String at, boolean shared) {
     String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
     boolean dots =
         Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
@@ -62,6 +64,7 @@ public final class Launch {
     }
     this.spec = spec;
     this.at = plain;
+    this.shared = shared;
   }
 
   /**
@@ -94,6 +97,9 @@ public final class Launch {
     setenv("POLLUX_ROOT", spec.bare() ? "" : "/mnt");
     if (!spec.mountsReadOnly()) {
       setenv("POLLUX_WRITABLE", "1");
+    }
+    if (shared) {
+      setenv("POLLUX_SHARED", "1");
     }
     setenv(Order.VARIABLE, Order.write(spec));
     int errno = execvp(command.stream().map(word -> PathName.of(word).bytes()).toList());

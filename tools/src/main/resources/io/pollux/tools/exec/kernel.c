@@ -18,16 +18,17 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-enum state { NONE, RUNNING, FORKED, ENDED };
+enum state { NONE, RUNNING, FORKED, ENDED, CLIENT };
 
 static volatile enum state state = NONE;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile bool fresh; /* the kernel has not received the umask and the working directory */
 static int ender; /* the thread that exits the process */
 pid_t owner;
 
 unsigned char fd_is_ours[FD_LIMIT];
 
-static struct kernel_block block;
+struct kernel_block kernel_interface;
 static int note_write_fd = -1;
 
 void say(const char *text) {
@@ -51,7 +52,10 @@ static int64_t placeholder(void) {
   return machine_call(SYS_openat, AT_FDCWD, (long)"/", O_PATH, 0, 0, 0);
 }
 
-static int64_t fd_reserve(int64_t from) {
+int64_t fd_reserve(int64_t from) {
+  if (serving()) {
+    return ask_served(ASK_RESERVE, from, 0, 0);
+  }
   int64_t fd = placeholder();
   if (fd >= 0 && fd < from) {
     int64_t higher = machine_call(SYS_fcntl, fd, F_DUPFD, from, 0, 0, 0);
@@ -64,7 +68,10 @@ static int64_t fd_reserve(int64_t from) {
   return fd;
 }
 
-static int64_t fd_reserve_at(int64_t at) {
+int64_t fd_reserve_at(int64_t at) {
+  if (serving()) {
+    return ask_served(ASK_RESERVE_AT, at, 0, 0);
+  }
   if (ours((int)at)) {
     return at;
   }
@@ -83,7 +90,11 @@ static int64_t fd_reserve_at(int64_t at) {
   return at;
 }
 
-static void fd_free(int64_t fd) {
+void fd_free(int64_t fd) {
+  if (serving()) {
+    ask_served(ASK_FREE, fd, 0, 0);
+    return;
+  }
   if (fd >= 0 && fd < FD_LIMIT) {
     fd_is_ours[fd] = 0;
   }
@@ -91,6 +102,9 @@ static void fd_free(int64_t fd) {
 }
 
 static int64_t machine(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
+  if (serving() && nr == SYS_fcntl && (a1 == F_GETFD || a1 == F_SETFD)) {
+    return ask_served(nr, a0, a1, a2);
+  }
   return machine_call(nr, a0, a1, a2, a3, a4, a5);
 }
 
@@ -99,8 +113,19 @@ void note_send(int64_t thread, int64_t what, volatile int32_t *done) {
   machine_call(SYS_write, note_write_fd, (long)&note, sizeof note, 0, 0, 0);
 }
 
+static void vfork_is_fork(void);
+
 bool kernel_running(void) {
+  return state == RUNNING || state == CLIENT;
+}
+
+bool kernel_is_here(void) {
   return state == RUNNING;
+}
+
+void kernel_of_other(void) {
+  state = CLIENT;
+  vfork_is_fork();
 }
 
 bool in_vfork_child(void) {
@@ -236,7 +261,7 @@ static void start_java(void) {
     (*env)->ExceptionDescribe(env);
     die("exec: the Java side is not there");
   }
-  jint status = (*env)->CallStaticIntMethod(env, guest, start, (jlong)(intptr_t)&block);
+  jint status = (*env)->CallStaticIntMethod(env, guest, start, (jlong)(intptr_t)&kernel_interface);
   if ((*env)->ExceptionCheck(env)) {
     (*env)->ExceptionDescribe(env);
     status = 2;
@@ -244,7 +269,7 @@ static void start_java(void) {
   if (status != 0) { /* it has printed the reason */
     machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   }
-  threads_know(vm, &block);
+  threads_know(vm, &kernel_interface);
   (*vm)->DetachCurrentThread(vm);
 }
 
@@ -272,14 +297,15 @@ static void start(void) {
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
-  block.note_fd = out_of_the_way(pipe_fds[0]);
+  kernel_interface.note_fd = out_of_the_way(pipe_fds[0]);
   note_write_fd = out_of_the_way(pipe_fds[1]);
-  block.machine = machine;
-  block.probe = probe;
-  block.fd_reserve = fd_reserve;
-  block.fd_reserve_at = fd_reserve_at;
-  block.fd_free = fd_free;
-  block.apart = apart;
+  kernel_interface.machine = machine;
+  kernel_interface.probe = probe;
+  kernel_interface.fd_reserve = fd_reserve;
+  kernel_interface.fd_reserve_at = fd_reserve_at;
+  kernel_interface.fd_free = fd_free;
+  kernel_interface.apart = apart;
+  kernel_interface.window_probe = window_probe;
   sigset_t before;
   sigset_t all;
   sigfillset(&all);
@@ -298,13 +324,29 @@ static _Noreturn void sleep_until_the_end(void) {
   }
 }
 
+/* Becomes a client if another process has the kernel, or starts one. */
+static void start_or_connect(void) {
+  long result = client_start();
+  if (result == -ENOENT) {
+    variable_set(SERVER, NULL);
+    start();
+    fresh = true;
+    result = 0;
+  }
+  vfork_is_fork();
+  enum state next = is_client() ? CLIENT : result == 0 ? RUNNING : FORKED;
+  __atomic_store_n(&state, next, __ATOMIC_RELEASE);
+  if (next == CLIENT) {
+    client_settle();
+  }
+}
+
 /* Starts the kernel if it is not running. Returns 0 if calls are possible, or a negative errno. */
 static long not_running(void) {
   if (state == NONE) {
     pthread_mutex_lock(&start_lock);
     if (state == NONE) {
-      start();
-      __atomic_store_n(&state, RUNNING, __ATOMIC_RELEASE);
+      start_or_connect();
     }
     pthread_mutex_unlock(&start_lock);
   }
@@ -315,10 +357,10 @@ static long not_running(void) {
     static volatile int said;
     if (!said) {
       said = 1;
-      say("exec: after a fork the child has no kernel: its calls answer ENOSYS (has the program a way to use threads?)");
+      say("exec: the process has no kernel: its calls return ENOSYS");
     }
   }
-  return state == RUNNING ? 0 : -ENOSYS;
+  return kernel_running() ? 0 : -ENOSYS;
 }
 
 /* Sends Java a note about this thread and waits until it is received. */
@@ -333,6 +375,8 @@ static void note_and_wait(int64_t what) {
 void after_signals(void) {
   if (self.handle != 0 && state == RUNNING) {
     note_and_wait(NOTE_FORGET); /* a note in flight must not interrupt the next call */
+  } else {
+    client_forget();
   }
   uint64_t pending = self.pending;
   self.pending = 0;
@@ -349,7 +393,7 @@ static int64_t without_alternate(int64_t nr, int64_t a0, int64_t a1, int64_t a2,
   stack_t none = {.ss_flags = SS_DISABLE};
   machine_call(SYS_sigaltstack, 0, (long)&before, 0, 0, 0, 0);
   machine_call(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0);
-  int64_t result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
+  int64_t result = kernel_interface.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
   machine_call(SYS_sigaltstack, (long)&before, 0, 0, 0, 0, 0);
   return result;
 }
@@ -362,7 +406,28 @@ static inline long enter(long nr, long a0, long a1, long a2, long a3, long a4, l
   if (__builtin_expect(on_alternate(), 0)) {
     return pollux_on_stack(nr, a0, a1, a2, a3, a4, a5, 0, (void *)without_alternate, self.stack_top);
   }
-  return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)block.call, self.stack_top);
+  return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)kernel_interface.call, self.stack_top);
+}
+
+static long enter_settling(long nr, long argument) {
+  self.in_kernel = 1;
+  long result = enter(nr, argument, 0, 0, 0, 0, 0);
+  self.in_kernel = 0;
+  return result;
+}
+
+/* Attaches the thread. The first one passes on what the kernel does not know. */
+static long attach_and_settle(void) {
+  long result = thread_attach();
+  if (result == 0 && fresh) {
+    pthread_mutex_lock(&start_lock);
+    if (fresh) {
+      cwd_settle(enter_settling);
+      fresh = false;
+    }
+    pthread_mutex_unlock(&start_lock);
+  }
+  return result;
 }
 
 /* Checks whether this thread may make a call now. Returns 0 or a negative errno. */
@@ -376,7 +441,10 @@ static inline long can_call(void) {
   if (__builtin_expect(self.in_kernel, 0)) {
     return -EDEADLK; /* a call from a handler that cannot be deferred, inside a call */
   }
-  return __builtin_expect(self.handle != 0, 1) ? 0 : thread_attach();
+  if (state == CLIENT) {
+    return 0;
+  }
+  return __builtin_expect(self.handle != 0, 1) ? 0 : attach_and_settle();
 }
 
 /* Calls that are cancellation points in POSIX. */
@@ -420,7 +488,7 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
   if (__builtin_expect(result == 0, 1)) {
     self.in_kernel = 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    result = enter(nr, a0, a1, a2, a3, a4, a5);
+    result = __builtin_expect(state == CLIENT, 0) ? client_call(nr, a0, a1, a2, a3, a4, a5) : enter(nr, a0, a1, a2, a3, a4, a5);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     self.in_kernel = 0;
     if (__builtin_expect(state != RUNNING, 0)) {
@@ -449,7 +517,9 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
   int cancel;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   long result = can_call();
-  if (result == 0) {
+  if (result == 0 && state == CLIENT) {
+    result = client_call(nr, a0, a1, a2, a3, a4, a5);
+  } else if (result == 0) {
     uint64_t wanted;
     memcpy(&wanted, mask, sizeof wanted);
     self.entering = 1;
@@ -477,7 +547,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Exit. */
 
 static int64_t shut_down(void) {
-  return block.shutdown();
+  return kernel_interface.shutdown();
 }
 
 void kernel_shutdown(void) {
@@ -514,7 +584,7 @@ static void at_exit(void *unused) {
     }
     return;
   }
-  if (state == RUNNING) {
+  if (kernel_running()) {
     streams_flush();
   }
   kernel_shutdown();
@@ -522,10 +592,14 @@ static void at_exit(void *unused) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&start_lock);
+  if (!from_machine()) {
+    client_before_fork();
+  }
   signals_before_fork();
 }
 
 static void in_parent(void) {
+  client_in_parent();
   signals_after_fork();
   pthread_mutex_unlock(&start_lock);
 }
@@ -534,11 +608,32 @@ static void in_child(void) {
   signals_after_fork();
   pthread_mutex_unlock(&start_lock);
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  server_in_child();
+  bool client = client_in_child();
   if (state != NONE) {
-    state = FORKED;
+    state = client ? CLIENT : FORKED;
   }
   threads_in_child();
   signals_in_child();
+}
+
+/*
+ * A child of vfork has its parent's memory, and with it the parent's connection or kernel. So once there is one, vfork is fork.
+ * It cannot be a C function, because it returns twice.
+ */
+__attribute__((visibility("hidden"))) pid_t (*volatile pollux_vfork)(void) = fork;
+
+__asm__(
+    ".text\n"
+    ".globl vfork\n"
+    ".type vfork, @function\n"
+    "vfork:\n"
+    "  endbr64\n"
+    "  jmp *pollux_vfork(%rip)\n"
+    ".size vfork, . - vfork\n");
+
+static void vfork_is_fork(void) {
+  pollux_vfork = fork;
 }
 
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
@@ -547,8 +642,10 @@ extern int __cxa_atexit(void (*function)(void *), void *argument, void *library)
  * exit() runs the handler registered here last: it belongs to no library, and is registered before the destructors of all
  * libraries.
  */
-__attribute__((constructor)) static void kernel_init(void) {
+__attribute__((constructor(150))) static void kernel_init(void) {
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  pid_t (*next)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "vfork");
+  pollux_vfork = next && state == NONE ? next : fork;
   __cxa_atexit(at_exit, NULL, NULL);
   at_quick_exit(kernel_shutdown);
   pthread_atfork(before_fork, in_parent, in_child);
