@@ -51,6 +51,7 @@ public abstract class IomapInode extends Inode
    * @param ino the inode number
    * @param mode type and permissions
    */
+  @SuppressWarnings("this-escape") // the mapping uses it only when the file is open
   protected IomapInode(SuperBlock sb, BlockDevice bdev, long ino, int mode) {
     super(sb, ino, mode);
     this.bdev = bdev;

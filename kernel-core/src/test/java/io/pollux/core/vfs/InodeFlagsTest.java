@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -82,7 +83,7 @@ class InodeFlagsTest {
     }
 
     @Override
-    public void setxattr(Task current, String name, byte[] value, int flags) {
+    public void setxattr(Task current, String name, byte @Nullable [] value, int flags) {
       asked.add("setxattr");
     }
 
