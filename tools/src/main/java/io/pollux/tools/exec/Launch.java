@@ -113,7 +113,12 @@ public final class Launch {
   private static List<String> options() {
     List<String> options = new ArrayList<>(jitOptions());
     options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
-    options.add("--module-path=" + System.getProperty("jdk.module.path"));
+    String modulePath = System.getProperty("jdk.module.path");
+    if (modulePath == null) {
+      throw Failure.couldNotRun(
+          "exec", "needs the modules of Pollux on a module path, as bin/pollux starts them");
+    }
+    options.add("--module-path=" + modulePath);
     options.add("--add-modules=io.pollux.tools");
     options.add(
         "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");

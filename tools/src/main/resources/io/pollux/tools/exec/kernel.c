@@ -224,12 +224,41 @@ static int read_options(char *lines, JavaVMOption options[MOST_OPTIONS]) {
   snprintf(heap, sizeof heap, "-Xmx%ldm", bytes >> 20);
   options[count++] = (JavaVMOption){.optionString = heap};
   for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-    if (count == MOST_OPTIONS) {
+    if (count == MOST_OPTIONS - 1) {
       die("exec: too many options for the virtual machine");
     }
     options[count++] = (JavaVMOption){.optionString = line};
   }
   return count;
+}
+
+/*
+ * What the virtual machine prints while it starts. If it fails, this is the reason, and it may exit the process from any thread.
+ */
+static char vm_text[512];
+static size_t vm_length;
+
+static int vm_prints(FILE *stream, const char *format, va_list list) {
+  if (state != NONE) {
+    return vfprintf(stream, format, list);
+  }
+  int length = vsnprintf(vm_text + vm_length, sizeof vm_text - vm_length, format, list);
+  size_t room = sizeof vm_text - 1 - vm_length;
+  vm_length += length < 0 ? 0 : (size_t)length < room ? (size_t)length : room;
+  return length;
+}
+
+static _Noreturn void did_not_start(void) {
+  char line[sizeof vm_text + 64];
+  size_t length = (size_t)snprintf(line, sizeof line, "exec: the Java virtual machine did not start");
+  for (size_t i = 0; i < vm_length; i++) { /* one line */
+    bool starts = i == 0 || vm_text[i - 1] == '\n';
+    if (vm_text[i] != '\n') {
+      length += (size_t)snprintf(line + length, sizeof line - length, starts ? ": %c" : "%c", vm_text[i]);
+      length = length < sizeof line ? length : sizeof line - 1;
+    }
+  }
+  die(line);
 }
 
 static void start_java(void) {
@@ -248,13 +277,15 @@ static void start_java(void) {
     die("exec: no Java virtual machine in POLLUX_LIBJVM");
   }
   JavaVMOption options[MOST_OPTIONS];
-  JavaVMInitArgs args = {
-      .version = JNI_VERSION_10, .nOptions = read_options(strdup(lines), options), .options = options};
+  int count = read_options(strdup(lines), options);
+  options[count++] = (JavaVMOption){.optionString = "vfprintf", .extraInfo = (void *)vm_prints};
+  JavaVMInitArgs args = {.version = JNI_VERSION_10, .nOptions = count, .options = options};
   JavaVM *vm;
   JNIEnv *env;
   if (create(&vm, (void **)&env, &args) != JNI_OK) {
-    die("exec: the Java virtual machine did not start");
+    did_not_start();
   }
+  machine_call(SYS_write, 1, (long)vm_text, (long)vm_length, 0, 0, 0);
   jclass guest = (*env)->FindClass(env, "io/pollux/tools/exec/Guest");
   jmethodID start = guest ? (*env)->GetStaticMethodID(env, guest, "start", "(J)I") : NULL;
   if (!start) {
@@ -580,7 +611,7 @@ static void at_exit(void *unused) {
   (void)unused;
   if (self.machines) { /* the virtual machine exits the process and has printed the reason */
     if (state == NONE) {
-      die("exec: the Java virtual machine did not start");
+      did_not_start();
     }
     return;
   }
@@ -652,7 +683,11 @@ __attribute__((constructor(150))) static void kernel_init(void) {
 }
 
 EXPORT _Noreturn void _exit(int status) {
-  kernel_shutdown();
+  if (!self.machines) {
+    kernel_shutdown();
+  } else if (state == NONE) {
+    did_not_start(); /* the thread that starts the kernel waits with the lock held */
+  }
   machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   __builtin_unreachable();
 }
