@@ -76,6 +76,7 @@ public final class MountTable {
         break;
       }
       inode = mount.root;
+      current.setTarget(inode.sb());
     }
     return inode;
   }
@@ -147,6 +148,8 @@ public final class MountTable {
   private synchronized void add(Mount mount) throws ErrnoException {
     if (mounts.size() < MAX_MOUNTS) {
       mounts.add(mount);
+      mount.sb.setMountedAt(mount.path());
+      mount.root.sb().setMountedAt(mount.path());
       publish();
       return;
     }

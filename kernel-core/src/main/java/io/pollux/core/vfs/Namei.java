@@ -344,15 +344,28 @@ public final class Namei extends NameChanges {
     }
     checkOpen(current, found.inode(), made ? flags & ~Fcntl.O_TRUNC : flags, made);
     File file = allocFile(current, found.inode(), found, flags);
+    boolean done = false;
+    try {
+      finishOpen(current, file, flags, made);
+      done = true;
+      return file;
+    } finally {
+      if (!done) {
+        file.fput(current);
+      }
+    }
+  }
+
+  /** Checks what can only be checked with an open file, and truncates it. */
+  private static void finishOpen(Task current, File file, int flags, boolean made)
+      throws ErrnoException {
     int refused = file.op().claim(file, flags);
     if (refused != 0) {
-      file.fput(current);
       throw new ErrnoException(-refused);
     }
-    if ((flags & Fcntl.O_TRUNC) != 0 && !made && found.inode().isType(StatMode.S_IFREG)) {
+    if ((flags & Fcntl.O_TRUNC) != 0 && !made && file.inode().isType(StatMode.S_IFREG)) {
       truncate(current, file);
     }
-    return file;
   }
 
   /**
@@ -421,12 +434,7 @@ public final class Namei extends NameChanges {
 
   @LinuxSource(file = "fs/namei.c", name = "handle_truncate")
   private static void truncate(Task current, File file) throws ErrnoException {
-    try {
-      Attr.change(current, file.inode(), Iattr.ofSize(0));
-    } catch (ErrnoException e) {
-      file.fput(current);
-      throw e;
-    }
+    Attr.change(current, file.inode(), Iattr.ofSize(0));
   }
 
   @LinuxSource(file = "fs/namei.c", name = "may_open")
