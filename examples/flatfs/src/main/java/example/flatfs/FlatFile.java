@@ -10,6 +10,7 @@ import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapInode;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.StatMode;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -18,10 +19,12 @@ import java.util.BitSet;
 final class FlatFile extends IomapInode {
   static final long MAX_BYTES = 16L << 30;
   private static final int UNWRITTEN = 1 << 31;
-  private static final int CHUNK = 256; // blocks that are allocated at once inside the file
+  private static final int MAX_BLOCKS = (int) (MAX_BYTES / BLOCK);
+  private static final int HEADROOM = 4096; // extents that write-back may split off
 
   volatile String name = ""; // empty: the inode is free
   volatile boolean dirty;
+  volatile boolean writing; // a version without later changes is being written
   volatile boolean busy; // without a name, and open or not written yet
   volatile boolean evicted; // without a user, too
   long seq;
@@ -34,6 +37,7 @@ final class FlatFile extends IomapInode {
   private volatile int[] map = {};
 
   private int extents; // in the map
+  private volatile int allocated; // blocks
   private BitSet freed = new BitSet(); // blocks that only the inode on disk has
 
   FlatFile(FlatSuper sb, int ino, int mode) {
@@ -56,6 +60,7 @@ final class FlatFile extends IomapInode {
 
   private void put(int i, int block) {
     int before = (begins(map, i) ? 1 : 0) + (begins(map, i + 1) ? 1 : 0);
+    allocated += (block != 0 ? 1 : 0) - (map[i] != 0 ? 1 : 0);
     map[i] = block;
     extents += (begins(map, i) ? 1 : 0) + (begins(map, i + 1) ? 1 : 0) - before;
   }
@@ -67,7 +72,7 @@ final class FlatFile extends IomapInode {
       return 0;
     }
     int first = (int) (pos / BLOCK);
-    int end = (int) Math.min((pos + length - 1) / BLOCK + 1, MAX_BYTES / BLOCK);
+    int end = (int) Math.min((pos + length - 1) / BLOCK + 1, MAX_BLOCKS);
     if ((flags & IOMAP_WRITE) != 0 && get(map, first) == 0 && !allocate(first, end)) {
       return -Errno.ENOSPC;
     }
@@ -84,7 +89,7 @@ final class FlatFile extends IomapInode {
     } else {
       long addr = (long) (block & ~UNWRITTEN) * BLOCK;
       iomap.setMapped(block < 0, start, bytes, addr, sb.bdev);
-      iomap.setFlags(dirty ? Iomap.IOMAP_F_DIRTY : 0);
+      iomap.setFlags(dirty || writing ? Iomap.IOMAP_F_DIRTY : 0);
     }
     return 0;
   }
@@ -94,16 +99,14 @@ final class FlatFile extends IomapInode {
     if (get(map, first) != 0) {
       return true; // by another writer
     }
-    int chunk = (int) Math.min((first | (CHUNK - 1)) + 1, (size() + BLOCK - 1) / BLOCK);
-    int limit = Math.max(end, chunk);
     int stop = first + 1;
-    while (stop < limit && get(map, stop) == 0) {
+    while (stop < end && get(map, stop) == 0) {
       stop++;
     }
-    long got = extents + 1 > sb.maxExtents() ? 0 : sb.allocate(stop - first);
+    long got = extents + HEADROOM > sb.maxExtents() ? 0 : sb.allocate(stop - first);
     int count = (int) got;
     if (first + count > map.length) {
-      map = Arrays.copyOf(map, Math.max(first + count, Math.min(2 * map.length, 1 << 20)));
+      map = Arrays.copyOf(map, Math.max(first + count, Math.min(2 * map.length, MAX_BLOCKS)));
     }
     for (int i = 0; i < count; i++) {
       put(first + i, (int) (got >>> 32) + i | UNWRITTEN);
@@ -114,15 +117,22 @@ final class FlatFile extends IomapInode {
 
   @Override
   protected synchronized int convert(long from, long to) {
+    int first = (int) (from / BLOCK);
     int end = (int) Math.min((to + BLOCK - 1) / BLOCK, map.length);
-    if (extents + 2 > sb.maxExtents()) {
+    int splits = (splits(first) ? 1 : 0) + (splits(end) ? 1 : 0);
+    if (extents + splits > sb.maxExtents()) {
       return -Errno.ENOSPC;
     }
-    for (int i = (int) (from / BLOCK); i < end; i++) {
+    for (int i = first; i < end; i++) {
       put(i, map[i] & ~UNWRITTEN);
     }
     dirty = true;
     return 0;
+  }
+
+  /** Whether an unwritten extent reaches from the block before i to i. */
+  private boolean splits(int i) {
+    return get(map, i) < 0 && continues(map, i);
   }
 
   /** Drops blocks. They become free when the inode is written. */
@@ -144,8 +154,9 @@ final class FlatFile extends IomapInode {
     cut(0);
   }
 
-  /** Encodes size and extents. Returns the blocks to free once they are durable. */
+  /** Encodes attributes and extents. Returns the blocks to free once they are durable. */
   synchronized BitSet encode(ByteBuffer to) {
+    to.putInt(uid()).putInt(gid()).putLong(mtimeMillis()).putLong(ctimeMillis());
     to.putLong(size()).putInt(extents);
     for (int i = 0, next; i < map.length; i = next) {
       next = i + 1;
@@ -162,11 +173,21 @@ final class FlatFile extends IomapInode {
   }
 
   /** Decodes what {@link #encode} has made. Returns false if it is invalid. */
-  boolean decode(ByteBuffer from, int owner, int group, long modified) {
+  boolean decode(ByteBuffer from) {
+    int owner = from.getInt();
+    int group = from.getInt();
+    long modified = from.getLong();
+    long changed = from.getLong();
     long size = from.getLong();
-    initAttributes(size, owner, group, modified);
+    initAttributes(size, owner, group, modified, changed);
     int count = from.getInt();
     boolean good = size >= 0 && size <= MAX_BYTES && count >= 0 && count <= sb.maxExtents();
+    if (good && count > 0) { // room for all extents, if the last one is valid
+      int last = from.position() + (count - 1) * FlatSuper.EXTENT;
+      long end = (long) from.getInt(last) + from.getInt(last + 8);
+      good = end > 0 && end <= MAX_BLOCKS;
+      map = new int[good ? (int) end : 0];
+    }
     int behind = 0;
     for (int n = 0; good && n < count; n++) { // sorted, disjoint, and inside the device
       int first = from.getInt();
@@ -175,11 +196,10 @@ final class FlatFile extends IomapInode {
       good =
           first >= behind
               && blocks > 0
-              && first <= MAX_BYTES / BLOCK - blocks
+              && first <= map.length - blocks
               && sb.isData(block & ~UNWRITTEN, blocks);
       if (good) {
         behind = first + blocks;
-        map = Arrays.copyOf(map, behind);
         for (int i = 0; i < blocks; i++) {
           put(first + i, block + i);
         }
@@ -212,6 +232,11 @@ final class FlatFile extends IomapInode {
   }
 
   @Override
+  protected long blocks() {
+    return (long) allocated * (BLOCK / 512);
+  }
+
+  @Override
   protected void markDirty() {
     dirty = true;
   }
@@ -221,9 +246,17 @@ final class FlatFile extends IomapInode {
     return MAX_BYTES;
   }
 
+  /** Checks what {@link #decode} does not: the slot, the type and the name. */
+  boolean isValid(int which) {
+    boolean free = name.isEmpty() && mode() == 0;
+    boolean named = isType(StatMode.S_IFREG) && !name.equals(".") && !name.equals("..");
+    boolean good = name.indexOf('/') < 0 && name.indexOf(0) < 0;
+    return (free || named) && good && seq >= 0 && seq <= 1L << 62 && (seq & 1) == which;
+  }
+
   void setOwner(Cred owner) {
-    initAttributes(0, owner.fsuid(), owner.fsgid(), System.currentTimeMillis());
-    dirty = true;
+    initAttributes(0, owner.fsuid(), owner.fsgid(), 0, 0);
+    updateTime();
   }
 
   @Override

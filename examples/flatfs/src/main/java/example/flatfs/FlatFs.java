@@ -10,6 +10,8 @@ import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -41,7 +43,12 @@ public final class FlatFs implements FileSystemType {
     options.requireAllKnown(name());
     FlatSuper sb = new FlatSuper(current, bdev, readOnly);
     try {
-      sb.readAll(current, damage -> {});
+      List<String> damage = new ArrayList<>();
+      sb.readAll(current, damage::add);
+      if (!damage.isEmpty()) {
+        throw error(Errno.EUCLEAN, bdev, damage.getFirst());
+      }
+      sb.check(readOnly ? 0 : sb.freeEvicted(current));
       return sb;
     } catch (Throwable e) {
       sb.release();

@@ -4,6 +4,7 @@ package example.flatfs;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
@@ -29,13 +30,13 @@ final class FlatSuper extends SuperBlock {
   private static final int HEAD = 16; // magic, length and checksum of what follows
   private static final int MAX_NAME = 255;
   private static final int PIECE = 512 << 10; // bytes of a transfer
-  private static final int EXTENT = 12; // bytes of one
+  static final int EXTENT = 12; // bytes of one
 
   final BlockDevice bdev;
   private final FlatDir root = new FlatDir(this);
   private final FlatFile[] inodes = new FlatFile[INODES];
-  private final ReentrantLock metadata = new ReentrantLock(); // held while an inode is written
-  private final int slot; // bytes; all slots take at most a sixteenth of the disk
+  final ReentrantLock metadata = new ReentrantLock(); // held while an inode is written
+  private final int slot; // bytes; on larger disks all slots take an eighth
   private final long buffer; // of a slot; under metadata
   private final BitSet used = new BitSet(); // blocks; under its monitor
   private int hint; // where to look for a free block; under the same monitor
@@ -44,7 +45,7 @@ final class FlatSuper extends SuperBlock {
   FlatSuper(Task current, BlockDevice bdev, boolean readOnly) throws ErrnoException {
     super(bdev.dev(), readOnly, BLOCK);
     this.bdev = bdev;
-    slot = (int) Long.highestOneBit(Math.clamp(bdev.bytes() / 1024, BLOCK, 4 << 20));
+    slot = (int) Long.highestOneBit(Math.clamp(bdev.bytes() / 512, 64 << 10, 4 << 20));
     buffer = HostMemory.map(slot);
     if (buffer == 0) {
       throw FlatFs.error(Errno.ENOMEM, bdev);
@@ -79,7 +80,7 @@ final class FlatSuper extends SuperBlock {
       FlatFile newest = null;
       for (int i = 0; i < 2; i++) {
         check(transfer(current, ino, i, slot, BlkTypes.REQ_OP_READ));
-        FlatFile found = decode(ino);
+        FlatFile found = decode(ino, i);
         if (found != null && (newest == null || found.seq > newest.seq)) {
           newest = found;
         }
@@ -94,15 +95,37 @@ final class FlatSuper extends SuperBlock {
       if (file.addBlocks(used)) {
         damage.accept("a block of " + file.name + " belongs to another file too");
       }
+      if (file.name.isEmpty()) { // removed and open, when the power failed
+        file.evicted = true;
+      }
       FlatFile same = file.name.isEmpty() ? null : root.files.get(file.name);
       FlatFile older = same != null && same.seq > file.seq ? file : same;
       if (older != file && !file.name.isEmpty()) {
         root.files.put(file.name, file);
       }
       if (older != null) { // a crash after a rename wrote only one inode
-        older.clear();
+        older.evicted = true;
       }
     }
+  }
+
+  /** Frees the inodes that a crash has left over, on the disk too, once it may be written. */
+  int freeEvicted(Task current) {
+    int result = 0;
+    for (FlatFile file : inodes) {
+      if (file.evicted && file.blocks() + file.name.length() > 0) {
+        file.clear();
+        int status = settle(current, file);
+        result = result != 0 ? result : status;
+      }
+    }
+    return result;
+  }
+
+  @Override
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    super.remount(current, toReadOnly, options);
+    check(toReadOnly ? 0 : freeEvicted(current));
   }
 
   private int transfer(Task current, int ino, int which, int bytes, int op) {
@@ -130,12 +153,11 @@ final class FlatSuper extends SuperBlock {
     // the lowest bit is the slot: the one without the newest version
     lastSeq += ((lastSeq ^ file.seq) & 1) == 0 ? 1 : 2;
     byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
-    to.position(HEAD).putLong(lastSeq).putInt(file.mode()).putLong(file.mtimeMillis());
-    to.putInt(file.uid()).putInt(file.gid()).putInt(name.length).put(name);
+    to.position(HEAD).putLong(lastSeq).putInt(file.mode()).putInt(name.length).put(name);
   }
 
   /** Decodes the slot in the buffer. Returns null if it is invalid. */
-  private @Nullable FlatFile decode(int ino) {
+  private @Nullable FlatFile decode(int ino, int which) {
     ByteBuffer from = bytes();
     long magic = from.getLong();
     int length = from.getInt();
@@ -148,9 +170,6 @@ final class FlatSuper extends SuperBlock {
     long seq = from.getLong();
     FlatFile file = new FlatFile(this, ino, from.getInt());
     file.seq = seq;
-    long mtime = from.getLong();
-    int uid = from.getInt();
-    int gid = from.getInt();
     int nameBytes = from.getInt();
     if (nameBytes < 0 || nameBytes > MAX_NAME) {
       return null;
@@ -158,7 +177,7 @@ final class FlatSuper extends SuperBlock {
     byte[] name = new byte[nameBytes];
     from.get(name);
     file.name = new String(name, StandardCharsets.ISO_8859_1);
-    return file.decode(from, uid, gid, mtime) ? file : null;
+    return file.decode(from) && file.isValid(which) ? file : null;
   }
 
   /**
@@ -168,6 +187,7 @@ final class FlatSuper extends SuperBlock {
   int write(Task current, FlatFile file) {
     metadata.lock();
     try {
+      file.writing = true;
       file.dirty = false; // a later change makes it dirty again
       ByteBuffer to = bytes();
       encode(file, to);
@@ -191,6 +211,7 @@ final class FlatSuper extends SuperBlock {
       } else {
         file.keep(lost);
       }
+      file.writing = false;
       return result;
     } finally {
       metadata.unlock();
@@ -226,15 +247,20 @@ final class FlatSuper extends SuperBlock {
   }
 
   FlatFile newFile(Cred owner, String name, int mode) throws ErrnoException {
-    for (int ino = 0; ino < INODES; ino++) {
-      if (inodes[ino].name.isEmpty() && !inodes[ino].busy) {
-        FlatFile file = new FlatFile(this, ino, mode);
-        file.seq = inodes[ino].seq;
-        file.name = name;
-        file.setOwner(owner);
-        inodes[ino] = file;
-        return file;
+    metadata.lock();
+    try {
+      for (int ino = 0; ino < INODES; ino++) {
+        if (inodes[ino].name.isEmpty() && !inodes[ino].busy) {
+          FlatFile file = new FlatFile(this, ino, mode);
+          file.seq = inodes[ino].seq;
+          file.name = name;
+          file.setOwner(owner);
+          inodes[ino] = file;
+          return file;
+        }
       }
+    } finally {
+      metadata.unlock();
     }
     throw FlatFs.error(Errno.ENOSPC, bdev, "has " + INODES + " inodes");
   }
@@ -258,19 +284,28 @@ final class FlatSuper extends SuperBlock {
   @Override
   protected void evictInode(@Nullable Task current, Inode inode) {
     if (inode instanceof FlatFile file) {
-      file.clear();
-      file.evicted = true;
-      if (current != null) { // else sync writes it
+      if (current != null) { // waits for write-back, whose blocks must not be free before
         file.mapping().truncateRange(current, 0, Long.MAX_VALUE);
+      }
+      file.evicted = true;
+      file.clear();
+      if (current != null) { // else sync writes it
         settle(current, file);
       }
     }
   }
 
+  /** Writes an inode if it is dirty. One that was evicted before can be used again. */
   private int settle(Task current, FlatFile file) {
-    int result = file.dirty ? write(current, file) : 0;
-    file.busy &= result != 0 || !file.evicted;
-    return result;
+    metadata.lock();
+    try {
+      boolean free = file.evicted;
+      int result = file.dirty ? write(current, file) : 0;
+      file.busy &= result != 0 || !free;
+      return result;
+    } finally {
+      metadata.unlock();
+    }
   }
 
   @Override

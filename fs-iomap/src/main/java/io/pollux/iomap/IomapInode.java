@@ -15,6 +15,7 @@ import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.SuperBlock;
+import io.pollux.core.vfs.Timespec64;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -40,6 +41,7 @@ public abstract class IomapInode extends Inode
   private final Mapping mapping;
   private volatile long size;
   private volatile long mtime; // milliseconds since 1970
+  private volatile long ctime;
   private volatile int uid;
   private volatile int gid;
 
@@ -78,6 +80,10 @@ public abstract class IomapInode extends Inode
    */
   protected void cut(long from) {}
 
+  /** Returns i_blocks, the allocated space in units of 512 bytes. From any context. */
+  @LinuxSource(file = "include/linux/fs.h", name = "i_blocks")
+  protected abstract long blocks();
+
   /**
    * Converts the unwritten blocks of a range. From any context; does not sleep.
    *
@@ -90,6 +96,7 @@ public abstract class IomapInode extends Inode
     return 0;
   }
 
+  /** Called also with iRwsem held, by a durable direct write; so it must not take it. */
   @Override
   public abstract int fsync(Task current, File file, long start, long end, boolean datasync);
 
@@ -160,10 +167,11 @@ public abstract class IomapInode extends Inode
   }
 
   private long writeAlone(Task current, Kiocb iocb, IovIter from, boolean direct) {
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    if (direct && nowait) {
+      return -Errno.EAGAIN; // it waits for I/O
+    }
     if (direct && dioCount() != 0) {
-      if (iocb.has(Kiocb.IOCB_NOWAIT)) {
-        return -Errno.EAGAIN;
-      }
       int result = waitForDirect(current, true);
       if (result != 0) {
         return result;
@@ -174,14 +182,45 @@ public abstract class IomapInode extends Inode
       return result != 0 ? result : -Errno.EFBIG;
     }
     from.truncate(maxBytes() - iocb.kiPos);
+    long old = size();
+    if (iocb.kiPos > old && hasTail(old)) {
+      result = nowait ? -Errno.EAGAIN : clearTail(current, old);
+      if (result != 0) {
+        return result;
+      }
+    }
     setMode(mode() & ~Attr.removedPrivs(current, this));
     updateTime();
-    if (!direct) {
-      return IomapBuffered.write(current, this, iocb, from, this);
+    long wanted = from.count();
+    long written;
+    if (direct) {
+      written = IomapDio.rw(current, this, iocb, from, this, this);
+      waitForDirect(current, false);
+    } else {
+      written = IomapBuffered.write(current, this, iocb, from, this);
     }
-    long written = IomapDio.rw(current, this, iocb, from, this, this);
-    waitForDirect(current, false);
+    if (written != wanted) {
+      cut(wholeBlocks(size())); // what it has allocated behind the end
+    }
     return written;
+  }
+
+  private long wholeBlocks(long bytes) {
+    return bytes + (-bytes & (sb().blockSize() - 1));
+  }
+
+  private boolean hasTail(long end) {
+    return (end & (sb().blockSize() - 1)) != 0;
+  }
+
+  /**
+   * Clears the last block behind an end of the file, on the device too. It may hold bytes that were
+   * cut, or those of a write that did not become part of the file.
+   */
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_zero_eof")
+  private int clearTail(Task current, long end) {
+    int result = IomapBuffered.truncatePage(current, this, end, this);
+    return result != 0 ? result : mapping.writeAndWaitRange(current, end, end);
   }
 
   private int waitForDirect(Task current, boolean interruptible) {
@@ -233,7 +272,7 @@ public abstract class IomapInode extends Inode
       boolean given = attr.has(Iattr.ATTR_MTIME_SET);
       mtime = given ? attr.mtime().toMillis() : System.currentTimeMillis();
     }
-    markDirty();
+    updateCtime();
   }
 
   /** A smaller file loses its pages behind the new end, and the rest of its last block is zero. */
@@ -243,23 +282,27 @@ public abstract class IomapInode extends Inode
       throw new ErrnoException(Errno.EFBIG);
     }
     waitForDirect(current, false);
-    if (bytes < size()) {
-      int result = IomapBuffered.truncatePage(current, this, bytes, this);
-      if (result != 0) {
-        throw new ErrnoException(-result);
-      }
-      iSizeWrite(bytes);
-      mapping.truncateRange(current, bytes, Long.MAX_VALUE);
-    } else {
-      iSizeWrite(bytes); // the last block is zero behind the old end
+    long end = Math.min(bytes, size());
+    int result = bytes != size() && hasTail(end) ? clearTail(current, end) : 0;
+    if (result != 0) {
+      throw new ErrnoException(-result);
     }
-    cut(bytes + (-bytes & (sb().blockSize() - 1)));
+    iSizeWrite(bytes);
+    mapping.truncateRange(current, bytes, Long.MAX_VALUE);
+    cut(wholeBlocks(bytes));
   }
 
   /** Records that the content changes now. From any context. */
   @LinuxSource(file = "fs/inode.c", name = "file_update_time")
   public final void updateTime() {
     mtime = System.currentTimeMillis();
+    ctime = mtime;
+    markDirty();
+  }
+
+  /** Records that an attribute or a name changes now. From any context. */
+  public final void updateCtime() {
+    ctime = System.currentTimeMillis();
     markDirty();
   }
 
@@ -270,12 +313,15 @@ public abstract class IomapInode extends Inode
    * @param owner i_uid
    * @param group i_gid
    * @param modified i_mtime, in milliseconds since 1970
+   * @param changed i_ctime, likewise
    */
-  protected final void initAttributes(long bytes, int owner, int group, long modified) {
+  protected final void initAttributes(
+      long bytes, int owner, int group, long modified, long changed) {
     size = bytes;
     uid = owner;
     gid = group;
     mtime = modified;
+    ctime = changed;
   }
 
   @Override
@@ -304,14 +350,21 @@ public abstract class IomapInode extends Inode
     return mtime;
   }
 
+  /** Returns i_ctime, in milliseconds since 1970. */
+  public final long ctimeMillis() {
+    return ctime;
+  }
+
   @Override
   protected void getattr(Task current, long stat) {
-    long nanos = Math.floorMod(mtime, 1000L) * 1_000_000;
     Stat.stBlksize(stat, sb().blockSize());
-    Stat.stMtime(stat, Math.floorDiv(mtime, 1000L));
-    Stat.stMtimeNsec(stat, nanos);
-    Stat.stCtime(stat, Math.floorDiv(mtime, 1000L));
-    Stat.stCtimeNsec(stat, nanos);
+    Stat.stBlocks(stat, blocks());
+    Timespec64 modified = Timespec64.ofMillis(mtime);
+    Stat.stMtime(stat, modified.seconds());
+    Stat.stMtimeNsec(stat, modified.nanos());
+    Timespec64 changed = Timespec64.ofMillis(ctime);
+    Stat.stCtime(stat, changed.seconds());
+    Stat.stCtimeNsec(stat, changed.nanos());
   }
 
   // Polling, seeks, extents.

@@ -69,6 +69,11 @@ class IomapInodeTest {
     }
 
     @Override
+    protected long blocks() {
+      return 3;
+    }
+
+    @Override
     protected void markDirty() {
       dirtied++;
     }

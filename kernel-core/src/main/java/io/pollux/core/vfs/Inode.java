@@ -171,6 +171,18 @@ public abstract non-sealed class Inode extends InodeOperations {
     }
   }
 
+  /** Undoes {@link #lostName} for an inode that got a name (O_TMPFILE). Under iRwsem. */
+  @LinuxSource(file = "fs/inode.c", name = "inc_nlink")
+  final void gotName() {
+    lockdep();
+    synchronized (iLock) {
+      if (removed) {
+        removed = false;
+        sb.removeCount.getAndDecrement();
+      }
+    }
+  }
+
   /** Whether this is older than another inode; iRwsem of the older one is taken first. */
   final boolean isOlderThan(Inode other) {
     return age < other.age;

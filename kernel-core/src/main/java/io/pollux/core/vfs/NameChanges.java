@@ -231,6 +231,7 @@ abstract class NameChanges {
         throw new ErrnoException(Errno.ENOENT);
       }
       directory.link(current, name, old);
+      old.gotName();
       old.setLinkable(false); // a file that lost its names gets no new one
     } finally {
       old.iRwsem.upWrite();

@@ -424,6 +424,7 @@ public final class Namei extends NameChanges {
       directory.inode().sb().dropWrite();
     }
     try {
+      made.lostName(); // it never had one
       made.setLinkable((flags & Fcntl.O_EXCL) == 0);
       checkOpen(current, made, flags & ~Fcntl.O_DIRECTORY, true);
       return allocFile(current, made, Dentry.ofTmpfile(directory, made), flags);

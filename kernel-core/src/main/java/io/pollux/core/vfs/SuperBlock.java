@@ -153,15 +153,36 @@ public abstract class SuperBlock implements TaskTarget {
    */
   @LinuxSource(file = "fs/fs-writeback.c", name = "writeback_sb_inodes")
   public final void flush(Task current) {
-    if (!sUmount.downReadTrylock()) {
-      return;
-    }
-    try {
-      if (!dead && !readOnly && !writers.frozen()) {
-        syncContained(current);
+    if (sUmount.downReadTrylock()) {
+      try {
+        if (!writers.frozen()) {
+          syncMounted(current);
+        }
+      } finally {
+        sUmount.upRead();
       }
+    }
+  }
+
+  /**
+   * Writes back all changes for sync(2), unless the filesystem is read-only or unmounted. Waits for
+   * a remount, a freeze, and the start of an unmount. From process context, without locks.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/super.c", name = "iterate_supers")
+  public final void syncIfMounted(Task current) {
+    sUmount.downRead(current);
+    try {
+      syncMounted(current);
     } finally {
       sUmount.upRead();
+    }
+  }
+
+  private void syncMounted(Task current) {
+    if (!dead && !readOnly) {
+      syncContained(current);
     }
   }
 
