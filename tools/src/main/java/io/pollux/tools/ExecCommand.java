@@ -22,8 +22,7 @@ import picocli.CommandLine.Parameters;
     description = {
       "Runs an unmodified C program. This kernel executes its file and aio calls below a mount"
           + " point.",
-      "The program must be linked dynamically, and use threads instead of forks. Its exit status is"
-          + " returned."
+      "The program must be linked dynamically. Its exit status is returned."
     })
 final class ExecCommand implements Callable<Integer> {
   private final Console console;

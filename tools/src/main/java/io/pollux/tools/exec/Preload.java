@@ -48,6 +48,7 @@ final class Preload {
           "server.c",
           "client.c",
           "copies.c",
+          "clientaio.c",
           "libaio.c",
           "syscall.c",
           "apart.c");

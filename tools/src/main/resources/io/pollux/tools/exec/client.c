@@ -161,7 +161,23 @@ static inline long ready(void) {
   return channel > 0 ? make_window() : open_channel((struct message){.kind = JOIN, .a = {key}});
 }
 
+#define IO_SETUP2 335
+#define IO_RING_ENTER 336
+
 long client_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+  switch (nr) {
+    case SYS_io_setup:
+    case SYS_io_destroy:
+    case SYS_io_submit:
+    case SYS_io_cancel:
+    case SYS_io_getevents:
+    case SYS_io_pgetevents:
+    case IO_SETUP2:
+    case IO_RING_ENTER:
+      return client_aio(client_call, nr, a0, a1, a2, a3, a4);
+    default:
+      break;
+  }
   long result = ready();
   return result != 0 ? result : call_with_copies(&window, transact_call, nr, (long[]){a0, a1, a2, a3, a4, a5});
 }
@@ -336,6 +352,7 @@ bool client_in_child(void) {
   }
   channel = 0;
   noted = false;
+  client_aio_in_child();
   client = prepared >= 0;
   if (client) {
     take_channel(prepared, &(struct message){.a = {0, prepared_key, prepared_handle}});

@@ -314,21 +314,6 @@ long call_with_copies(const struct window_of_thread *window, long (*send)(long n
       return with_fcntl(window, send, a);
     case SYS_ioctl:
       return with_ioctl(window, send, a);
-    case SYS_io_setup:
-    case SYS_io_destroy:
-    case SYS_io_submit:
-    case SYS_io_cancel:
-    case SYS_io_getevents:
-    case SYS_io_pgetevents:
-    case 335: /* io_setup2 */
-    case 336: /* io_ring_enter */ {
-      static volatile int said;
-      if (!said) {
-        said = 1;
-        say("exec: a process whose kernel is in another process has no aio (ENOSYS)");
-      }
-      return -ENOSYS;
-    }
     default: {
       const struct call *call = find(nr);
       return call ? by_list(window, send, call, a) : send(nr, a);

@@ -124,6 +124,7 @@ bool kernel_is_here(void) {
 }
 
 void kernel_of_other(void) {
+  signals_start(); /* for probe() */
   state = CLIENT;
   vfork_is_fork();
 }
@@ -365,10 +366,11 @@ static void start_or_connect(void) {
     result = 0;
   }
   vfork_is_fork();
-  enum state next = is_client() ? CLIENT : result == 0 ? RUNNING : FORKED;
-  __atomic_store_n(&state, next, __ATOMIC_RELEASE);
-  if (next == CLIENT) {
+  if (is_client()) {
+    kernel_of_other();
     client_settle();
+  } else {
+    __atomic_store_n(&state, result == 0 ? RUNNING : FORKED, __ATOMIC_RELEASE);
   }
 }
 
@@ -646,6 +648,9 @@ static void in_child(void) {
   }
   threads_in_child();
   signals_in_child();
+  if (state == CLIENT) {
+    signals_start(); /* for probe() */
+  }
 }
 
 /*

@@ -26,6 +26,7 @@
  *   server.c   calls of other processes in this process's kernel
  *   client.c   calls of this process in another process's kernel
  *   copies.c   the arguments of such calls
+ *   clientaio.c  aio of this process if another one has the kernel
  *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
  *
@@ -327,6 +328,16 @@ void hide(int fd, bool hidden);
 
 /* Performs what the server asks for. */
 int64_t client_perform(int64_t nr, int64_t a0, int64_t a1, int64_t a2);
+
+/* clientaio.c */
+
+typedef long call_function(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
+
+/* An aio call, whose requests are made as calls of the kernel or the host. */
+long client_aio(call_function *kernel, long nr, long a0, long a1, long a2, long a3, long a4);
+
+/* Called in the child of a fork. */
+void client_aio_in_child(void);
 
 /* copies.c */
 
