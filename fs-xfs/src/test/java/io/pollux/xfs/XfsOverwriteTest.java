@@ -131,7 +131,7 @@ class XfsOverwriteTest {
   }
 
   /** Seconds of the last write. */
-  private static long times(MountedTree tree, File file) {
+  private static long times(MountedTree tree, File file) throws ErrnoException {
     long stat = tree.current.mm().mmap(4096, Mman.PROT_READ | Mman.PROT_WRITE);
     file.inode().fillStat(tree.current, stat);
     assertThat(Stat.stMtime(stat)).isEqualTo(Stat.stCtime(stat));

@@ -40,7 +40,7 @@ final class AioFsync extends Slab.Item implements WorkQueue.Work {
     try {
       result = target.fsync(current, datasync);
     } catch (Throwable e) {
-      Oops.report("aio-work", e, "the fsync fails with EIO");
+      Oops.report("aio-work", e, "the fsync fails with EIO" + current.shutDownTarget());
       current.abandonCall();
       result = -Errno.EIO;
     }

@@ -57,6 +57,7 @@ final class AioRw {
     boolean hipri = (iocb.aioFlags & AioAbi.IOCB_FLAG_HIPRI) != 0;
     req.init(file, hipri ? AIO_COMPLETE_RW_POLL : AIO_COMPLETE_RW);
     req.kiPos = iocb.aioOffset;
+    current.setTarget(file.inode().sb());
     if ((iocb.aioFlags & AioAbi.IOCB_FLAG_IOPRIO) != 0) {
       int result = ioprioCheckCap(current, Short.toUnsignedInt(iocb.aioReqprio));
       if (result != 0) {

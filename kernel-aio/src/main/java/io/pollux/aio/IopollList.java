@@ -431,7 +431,8 @@ final class IopollList {
       try {
         result = iopoll(req, found == 0);
       } catch (Throwable e) {
-        Oops.report("the iopoll of a file", e, "it is tried again, and then given up");
+        String tried = "it is tried again, and then given up";
+        Oops.report("the iopoll of a file", e, tried + req.file().inode().sb().shutDown());
         result = -Errno.EIO;
       }
       if (result < 0) {

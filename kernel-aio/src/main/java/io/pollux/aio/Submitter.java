@@ -249,7 +249,8 @@ final class Submitter extends Slab.Item {
     completed = false;
     ctx().setFailed();
     String consequence = done ? "the file had completed the request" : "the request fails with EIO";
-    Oops.report(Thread.currentThread().getName(), thrown, consequence);
+    String where = Thread.currentThread().getName();
+    Oops.report(where, thrown, consequence + current.shutDownTarget());
     if (current.plug() != null && !state.plugs()) {
       current.abandonCall(); // the file's own plug
     }
@@ -322,6 +323,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EBADF;
     }
     req.kiFilp = file; // before a method that may throw
+    current.setTarget(file.inode().sb());
     if (!file.op().hasFsync()) {
       file.fput();
       return -Errno.EINVAL;
@@ -345,6 +347,7 @@ final class Submitter extends Slab.Item {
       return -Errno.EBADF;
     }
     req.kiFilp = file; // before a method that may throw
+    current.setTarget(file.inode().sb());
     int result = file.op().preparePoll();
     if (result == 0) {
       result = req.poll().arm(file, (int) mask);

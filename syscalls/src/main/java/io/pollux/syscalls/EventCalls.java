@@ -138,7 +138,7 @@ final class EventCalls {
     /** Registers on the queues of all files, before the first check. */
     void listen() {
       for (File file : files) {
-        if (file != null && file.op().hasPoll()) {
+        if (file != null && hasPoll(file)) {
           file.op()
               .poll(
                   file,
@@ -150,6 +150,11 @@ final class EventCalls {
                   });
         }
       }
+    }
+
+    private boolean hasPoll(File file) {
+      current.setTarget(file.inode().sb());
+      return file.op().hasPoll();
     }
 
     @LinuxSource(file = "fs/select.c", name = "pollwake")
@@ -169,8 +174,7 @@ final class EventCalls {
           revents[i] = PollBits.POLLNVAL;
         } else {
           revents[i] =
-              events[i]
-                  & (file.op().hasPoll() ? file.op().poll(file, null) : PollBits.DEFAULT_POLLMASK);
+              events[i] & (hasPoll(file) ? file.op().poll(file, null) : PollBits.DEFAULT_POLLMASK);
         }
         ready += revents[i] != 0 ? 1 : 0;
       }

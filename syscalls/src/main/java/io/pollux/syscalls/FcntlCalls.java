@@ -32,6 +32,7 @@ final class FcntlCalls {
     if (file == null) {
       return -Errno.EBADF;
     }
+    current.setTarget(file.inode().sb());
     try {
       return switch (command) {
         case Fcntl.F_DUPFD -> FilesStruct.of(current).dup(fd, (int) argument);

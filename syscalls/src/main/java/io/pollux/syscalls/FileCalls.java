@@ -42,6 +42,11 @@ final class FileCalls {
     if (file == null) {
       throw new ErrnoException(Errno.EBADF);
     }
+    int result = file.inode().sb().enter(current);
+    if (result != 0) {
+      file.fput(current);
+      throw new ErrnoException(-result);
+    }
     return file;
   }
 
@@ -118,7 +123,7 @@ final class FileCalls {
     }
   }
 
-  static int putStat(Task current, Inode inode, long statbuf) {
+  static int putStat(Task current, Inode inode, long statbuf) throws ErrnoException {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       inode.fillStat(current, stat);
@@ -321,11 +326,11 @@ final class FileCalls {
       if (vectored && iter.count() == 0) {
         return 0; // C: vfs_readv and vfs_writev, before they check the flags
       }
-      Kiocb iocb = SYNC_KIOCBS.alloc(current);
       boolean changes = !read && file.inode().isType(StatMode.S_IFREG);
       if (changes) {
         file.inode().sb().wantWrite(current); // C: file_start_write
       }
+      Kiocb iocb = SYNC_KIOCBS.alloc(current);
       long moved;
       try {
         moved = transfer(current, file, iocb, iter, at, flags);

@@ -209,7 +209,7 @@ final class IoctlCalls {
     return on == ((file.flags() & Fcntl.O_ASYNC) != 0) ? 0 : -Errno.ENOTTY;
   }
 
-  private static long putStored(Task current, Inode inode, long arg) {
+  private static long putStored(Task current, Inode inode, long arg) throws ErrnoException {
     if (!inode.isType(StatMode.S_IFREG)
         && !inode.isType(StatMode.S_IFDIR)
         && !inode.isType(StatMode.S_IFLNK)) {

@@ -322,7 +322,7 @@ public final class Kernel implements AutoCloseable {
       name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     for (SuperBlock sb : mounts.superBlocks()) {
-      sb.sync(current);
+      sb.syncContained(current);
     }
     for (BlockDevice disk : disks) {
       disk.mapping().writeBack(current, 0, Long.MAX_VALUE);

@@ -234,7 +234,11 @@ final class Mounts {
       current.abandonCall();
       ErrnoException failed =
           new ErrnoException(
-              Errno.EIO, mount.path() + ": its remount threw " + oneLine(String.valueOf(e)));
+              Errno.EIO,
+              mount.path()
+                  + ": its remount threw "
+                  + oneLine(String.valueOf(e))
+                  + mount.sb().shutDown());
       failed.initCause(e);
       throw failed;
     }

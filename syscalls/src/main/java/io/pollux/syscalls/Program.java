@@ -53,7 +53,7 @@ public final class Program implements AutoCloseable {
     try {
       return table.call(task, nr, a0, a1, a2, a3, a4, a5);
     } catch (Throwable e) { // a failure of the kernel, a filesystem or a driver, not of the program
-      Oops.report("system call " + nr, e, "the call fails with EIO");
+      Oops.report("system call " + nr, e, "the call fails with EIO" + task.shutDownTarget());
       task.abandonCall();
       return -Errno.EIO;
     } finally {

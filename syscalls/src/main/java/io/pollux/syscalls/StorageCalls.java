@@ -149,7 +149,7 @@ final class StorageCalls {
   static long syncfs(Task current, int fd) throws ErrnoException {
     File file = FileCalls.fget(current, fd);
     try {
-      file.inode().sb().sync(current);
+      file.inode().sb().syncContained(current);
       return 0;
     } finally {
       file.fput(current);

@@ -9,6 +9,7 @@ import io.pollux.block.QueueLimits;
 import io.pollux.block.TagSet;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.block.fixture.HeldDisk.Held;
+import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.ramfs.Ramfs;
@@ -280,7 +281,7 @@ class BlkdevIoctlTest {
 
   /** As in Linux, stat of a block device has no size. Programs get the size by ioctl or lseek. */
   @Test
-  void statHasTheDeviceNumberAndNoSize() {
+  void statHasTheDeviceNumberAndNoSize() throws ErrnoException {
     File file = open(Fcntl.O_RDONLY);
     RawMemory.segment(memory, Stat.SIZE).fill((byte) 0);
     file.inode().fillStat(current, memory);

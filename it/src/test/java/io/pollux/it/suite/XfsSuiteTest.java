@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.it.suite;
 
+import io.pollux.block.driver.RamDisk;
 import io.pollux.sample.SampleImage;
 import io.pollux.sample.SamplePattern;
 import io.pollux.testkit.suite.Feature;
@@ -10,11 +11,12 @@ import io.pollux.xfs.XfsFileSystem;
 
 /** The suite over the sample image of XFS, which is read and overwritten. */
 class XfsSuiteTest extends FileSystemSuite {
+  private static final RamDisk IMAGE = SampleImage.load("xfs"); // of all behaviours
   private static final long MAIN_BYTES = 16 << 20;
 
   @Override
   protected SuiteFileSystem fileSystem() {
-    return SuiteFileSystem.onImage(new XfsFileSystem(), () -> SampleImage.load("xfs"))
+    return SuiteFileSystem.onImage(new XfsFileSystem(), IMAGE)
         .file("main.dat", MAIN_BYTES, SamplePattern::fill)
         .with(Feature.WRITE, Feature.DIRECT, Feature.POLLED, Feature.NOWAIT, Feature.SEEK)
         .with(Feature.FIEMAP, Feature.REMOUNT, Feature.DURABLE, Feature.DISK_ERRORS)

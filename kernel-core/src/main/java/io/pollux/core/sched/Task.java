@@ -42,6 +42,7 @@ public final class Task extends SlabOwner {
   private @Nullable SleepHook plug;
   private @Nullable ReturnHook returnHooks; // of the current call, the latest first
   private @Nullable Cred overridden; // used by the task itself
+  private @Nullable TaskTarget target; // of the current call; used by the task itself
 
   Task(UserProcess process) {
     this.process = process;
@@ -59,6 +60,7 @@ public final class Task extends SlabOwner {
       return false;
     }
     assert !inKernel : "a system call from inside a system call";
+    target = null;
     inKernel = true; // volatile: pairs with exit, which marks the process before it reads this
     if (process.exiting()) {
       inKernel = false;
@@ -87,6 +89,26 @@ public final class Task extends SlabOwner {
       plug = null;
       held.flushBeforeSleep();
     }
+  }
+
+  /**
+   * Sets what the current call works on from now on. By the task itself.
+   *
+   * @param next the filesystem whose methods are called next
+   */
+  public void setTarget(TaskTarget next) {
+    target = next;
+  }
+
+  /**
+   * Shuts down what a call that threw worked on. By the task itself.
+   *
+   * @return a clause for the report, as {@link TaskTarget#shutDown}
+   */
+  public String shutDownTarget() {
+    TaskTarget last = target;
+    target = null;
+    return last == null ? "" : last.shutDown();
   }
 
   /** Leaves the kernel. */

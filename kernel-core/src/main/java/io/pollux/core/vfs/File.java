@@ -60,7 +60,16 @@ public final class File {
       inode.sb().users().getWriter();
     }
     table.opened(this);
-    inode.fop().opened(this);
+    boolean done = false;
+    try {
+      inode.fop().opened(this);
+      done = true;
+    } finally {
+      if (!done) { // it threw: no caller has the file
+        drop(1);
+        released(null);
+      }
+    }
   }
 
   /**
@@ -106,7 +115,8 @@ public final class File {
    */
   @LinuxSource(file = "fs/sync.c", name = "vfs_fsync")
   public int fsync(Task current, boolean datasync) {
-    return op().fsync(current, this, 0, Long.MAX_VALUE, datasync);
+    int result = inode.sb().enter(current);
+    return result != 0 ? result : op().fsync(current, this, 0, Long.MAX_VALUE, datasync);
   }
 
   /** Returns f_inode. */
@@ -347,12 +357,18 @@ public final class File {
         inode.fop().release(current, this);
       }
     } catch (Throwable e) {
-      Oops.report("the release of a file", e, "the file is closed, and what it held may be lost");
+      String closed = "the file is closed, and what it held may be lost";
+      Oops.report("the release of a file", e, closed + inode.sb().shutDown());
     }
+    released(current);
+  }
+
+  /** Drops what the file holds. */
+  private void released(@Nullable Task current) {
     try {
       inode.iput(current);
     } catch (Throwable e) {
-      Oops.report("the end of an inode", e, "its space may be lost");
+      Oops.report("the end of an inode", e, "its space may be lost" + inode.sb().shutDown());
     }
     MountUsers users = inode.sb().users();
     if (isWriter()) {

@@ -241,11 +241,16 @@ public abstract class Inode {
    *
    * @param current the calling task
    * @param stat kernel address of a zeroed struct stat
+   * @throws ErrnoException EIO if the filesystem was shut down
    */
   @LinuxSource(
       file = "fs/stat.c",
       name = {"vfs_getattr", "generic_fillattr"})
-  public final void fillStat(Task current, long stat) {
+  public final void fillStat(Task current, long stat) throws ErrnoException {
+    int result = sb.enter(current);
+    if (result != 0) {
+      throw new ErrnoException(-result);
+    }
     Stat.stDev(stat, sb.dev());
     Stat.stIno(stat, ino);
     Stat.stMode(stat, mode);

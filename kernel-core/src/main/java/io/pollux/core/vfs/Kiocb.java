@@ -144,10 +144,14 @@ public class Kiocb extends Slab.Item {
    * Adds the flags of one call.
    *
    * @param rwf RWF_* flags, any value
-   * @return 0, or -EOPNOTSUPP for unknown flags and for RWF_NOWAIT on a file without support
+   * @return 0; -EOPNOTSUPP for unknown flags and for RWF_NOWAIT on a file without support; -EIO if
+   *     the file's filesystem was shut down
    */
   @LinuxSource(file = "include/linux/fs.h", name = "kiocb_set_rw_flags")
   public final int setRwFlags(int rwf) {
+    if (file().inode().sb().isShutDown()) {
+      return -Errno.EIO;
+    }
     if (rwf == 0) {
       return 0; // the usual case
     }

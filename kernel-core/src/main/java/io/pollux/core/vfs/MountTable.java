@@ -78,6 +78,7 @@ public final class MountTable {
         break;
       }
       inode = mount.root;
+      current.setTarget(inode.sb());
     }
     return inode;
   }
@@ -130,6 +131,8 @@ public final class MountTable {
     synchronized (this) {
       if (mounts.size() < MAX_MOUNTS) {
         mounts.add(mount);
+        sb.setMountedAt(mount.path());
+        root.sb().setMountedAt(mount.path());
         publish();
         return mount;
       }

@@ -301,19 +301,31 @@ public final class Namei extends NameChanges {
     }
     checkOpen(current, found.inode(), made ? flags & ~Fcntl.O_TRUNC : flags, made);
     File file = allocFile(current, found.inode(), found, flags);
-    if (file.isWriter() && found.inode().sb().readOnly()) { // remounted meanwhile
-      file.fput(current);
+    boolean done = false;
+    try {
+      finishOpen(current, file, flags, made);
+      done = true;
+      return file;
+    } finally {
+      if (!done) {
+        file.fput(current);
+      }
+    }
+  }
+
+  /** Checks what can only be checked with an open file, and truncates it. */
+  private static void finishOpen(Task current, File file, int flags, boolean made)
+      throws ErrnoException {
+    if (file.isWriter() && file.inode().sb().readOnly()) { // remounted meanwhile
       throw new ErrnoException(Errno.EROFS);
     }
     int refused = file.op().claim(file, flags);
     if (refused != 0) {
-      file.fput(current);
       throw new ErrnoException(-refused);
     }
-    if ((flags & Fcntl.O_TRUNC) != 0 && !made && found.inode().isType(StatMode.S_IFREG)) {
+    if ((flags & Fcntl.O_TRUNC) != 0 && !made && file.inode().isType(StatMode.S_IFREG)) {
       truncate(current, file);
     }
-    return file;
   }
 
   /**
@@ -377,12 +389,7 @@ public final class Namei extends NameChanges {
 
   @LinuxSource(file = "fs/namei.c", name = "handle_truncate")
   private static void truncate(Task current, File file) throws ErrnoException {
-    try {
-      Attr.change(current, file.inode(), Iattr.ofSize(0));
-    } catch (ErrnoException e) {
-      file.fput(current);
-      throw e;
-    }
+    Attr.change(current, file.inode(), Iattr.ofSize(0));
   }
 
   @LinuxSource(file = "fs/namei.c", name = "may_open")

@@ -64,12 +64,17 @@ public final class Permission {
    * @param current the calling task
    * @param inode the file
    * @param mask MAY_* bits
-   * @return 0, -EROFS, -EPERM for an immutable file, -EACCES, or another negative errno
+   * @return 0, -EIO after a shutdown, -EROFS, -EPERM for an immutable file, -EACCES, or another
+   *     negative errno
    */
   @LinuxSource(
       file = "fs/namei.c",
       name = {"inode_permission", "sb_permission"})
   public static int ofInode(Task current, Inode inode, int mask) {
+    int shutDown = inode.sb().enter(current);
+    if (shutDown != 0) {
+      return shutDown;
+    }
     if ((mask & MAY_WRITE) != 0) {
       switch (inode.mode() & StatMode.S_IFMT) {
         case StatMode.S_IFREG, StatMode.S_IFDIR, StatMode.S_IFLNK -> {

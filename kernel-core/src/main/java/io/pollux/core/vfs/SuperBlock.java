@@ -2,10 +2,12 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Oops;
 import io.pollux.core.Options;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
+import io.pollux.core.sched.TaskTarget;
 import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -14,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem. */
 @LinuxSource(file = "include/linux/fs.h", name = "super_block")
-public abstract class SuperBlock {
+public abstract class SuperBlock implements TaskTarget {
   private static final int DEFAULT_BLOCK = 4096;
   private static final int MAX_BLOCK = 1 << 16;
   private static final int DIO_WORKERS = 4;
@@ -26,6 +28,8 @@ public abstract class SuperBlock {
   private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
 
   private final SbWriters writers = new SbWriters();
+  private volatile @Nullable String mountedAt; // null for the root, and before the mount
+  private volatile boolean isShutDown;
 
   /** Orders renames between directories: s_vfs_rename_mutex. Process context. */
   final RwSemaphore vfsRename = new RwSemaphore(LockClass.VFS_RENAME);
@@ -126,6 +130,51 @@ public abstract class SuperBlock {
     readOnly = to;
   }
 
+  /** Records the directory that the filesystem covers. */
+  final void setMountedAt(String path) {
+    mountedAt = path;
+  }
+
+  /**
+   * Shuts a mounted filesystem down: all later calls fail with EIO, except those that close its
+   * files and unmount it. The root stays, because all paths begin there.
+   */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_fsops.c", name = "xfs_do_force_shutdown")
+  public final String shutDown() {
+    String path = mountedAt;
+    if (path == null || isShutDown) {
+      return "";
+    }
+    isShutDown = true;
+    return ", and " + path + " is shut down";
+  }
+
+  /** Whether all calls fail with EIO, because a method of the filesystem has thrown. */
+  @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "XFS_FORCED_SHUTDOWN")
+  public final boolean isShutDown() {
+    return isShutDown;
+  }
+
+  /**
+   * Prepares a call of methods of this filesystem. From process context.
+   *
+   * @param current the calling task, whose call is charged with an exception
+   * @return 0, or -EIO if the filesystem was shut down
+   */
+  public final int enter(Task current) {
+    current.setTarget(this);
+    return isShutDown ? -Errno.EIO : 0;
+  }
+
+  /** Prepares as {@link #enter}, and throws EIO. */
+  private void enterOrThrow(Task current) throws ErrnoException {
+    int result = enter(current);
+    if (result != 0) {
+      throw new ErrnoException(-result);
+    }
+  }
+
   // Changes and freezing.
 
   /**
@@ -133,12 +182,13 @@ public abstract class SuperBlock {
    * process context, without locks of the filesystem.
    *
    * @param current the calling task
-   * @throws ErrnoException EROFS, or EINTR if a signal ended the wait
+   * @throws ErrnoException EROFS, EIO after a shutdown, or EINTR if a signal ended the wait
    */
   @LinuxSource(
       file = "fs/namespace.c",
       name = {"mnt_want_write", "sb_start_write"})
   public final void wantWrite(Task current) throws ErrnoException {
+    enterOrThrow(current);
     int result = writers.start(current);
     if (result != 0) {
       throw new ErrnoException(-result);
@@ -173,6 +223,7 @@ public abstract class SuperBlock {
    */
   @LinuxSource(file = "fs/super.c", name = "freeze_super")
   public final int freeze(Task current) {
+    current.setTarget(this);
     if (!writers.freeze(current)) {
       return -Errno.EBUSY;
     }
@@ -282,6 +333,7 @@ public abstract class SuperBlock {
       file = "fs/statfs.c",
       name = {"vfs_statfs", "calculate_f_flags"})
   public final void fillStatfs(Task current, long statfs) throws ErrnoException {
+    enterOrThrow(current);
     statfs(current, statfs);
     if (Statfs.fFrsize(statfs) == 0) {
       Statfs.fFrsize(statfs, Statfs.fBsize(statfs));
@@ -301,6 +353,24 @@ public abstract class SuperBlock {
       name = {"sync_filesystem", "sync_fs"})
   public int sync(Task current) {
     return 0; // read-only, or in memory only
+  }
+
+  /**
+   * Writes back all changes for sync(2) and syncfs(2). An exception shuts the filesystem down. From
+   * process context.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno, -EIO after a shutdown
+   */
+  public final int syncContained(Task current) {
+    int result = enter(current);
+    try {
+      return result != 0 ? result : sync(current);
+    } catch (RuntimeException | Error e) {
+      Oops.report("the sync of a filesystem", e, "it fails with EIO" + shutDown());
+      current.abandonCall();
+      return -Errno.EIO;
+    }
   }
 
   /**

@@ -80,7 +80,7 @@ class RamfsNamesTest {
     return namei.lookup(user.current, null, path(path), false).inode();
   }
 
-  private long stat(Inode inode, LongUnaryOperator field) {
+  private long stat(Inode inode, LongUnaryOperator field) throws ErrnoException {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       inode.fillStat(user.current, stat);

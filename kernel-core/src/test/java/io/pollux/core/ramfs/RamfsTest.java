@@ -99,7 +99,7 @@ class RamfsTest {
     Attr.change(user.current, file.inode(), Iattr.ofSize(bytes));
   }
 
-  private long stat(Inode inode, LongUnaryOperator field) {
+  private long stat(Inode inode, LongUnaryOperator field) throws ErrnoException {
     try (Arena arena = Arena.ofConfined()) {
       long stat = arena.allocate(Stat.SIZE, Long.BYTES).address();
       inode.fillStat(user.current, stat);

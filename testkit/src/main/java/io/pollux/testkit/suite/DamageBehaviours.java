@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 abstract class DamageBehaviours extends DurabilityBehaviours {
   private static final int SIZE = 30 * PAGE;
   private static final int SECTOR = 512;
-  private static final int FLIPS = 24;
+  private static final int FLIPS = 12;
   private static final int HEAD = 68 << 10;
   private static final int MAX_DRAWS = 1_000_000;
 

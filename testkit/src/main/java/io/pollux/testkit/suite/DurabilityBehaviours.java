@@ -209,7 +209,7 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
       value = {DURABLE, WRITE},
       machine = false)
   void eachSectorIsOldOrNewAfterAPowerCut() throws Exception {
-    int cuts = Integer.getInteger("pollux.cuts", 8);
+    int cuts = Integer.getInteger("pollux.cuts", 4);
     for (int i = 0; i < cuts; i++) {
       List<List<byte[]>> allowed = new ArrayList<>();
       Sample[] file = new Sample[1];

@@ -5,10 +5,13 @@ import io.pollux.block.bdev.FileSystemType;
 import io.pollux.block.driver.RamDisk;
 import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.RawMemory;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SuiteFileSystem {
   private static final int DEFAULT_FILES = 200;
+  private static final int CHUNK = 4096;
+
+  // the images of the Java process, which do not change
+  private static final Map<RamDisk, BitSet> USED = new ConcurrentHashMap<>();
 
   /** Starts a kernel of another kind. */
   @FunctionalInterface
@@ -47,7 +54,7 @@ public final class SuiteFileSystem {
 
   private final String name;
   private final @Nullable FileSystemType type; // null without a disk
-  private final @Nullable Supplier<RamDisk> image; // null if mkfs makes it
+  private final @Nullable RamDisk image; // null if mkfs makes it
   private final @Nullable Starter starter;
   private final long diskBytes;
   private final Set<Feature> features = EnumSet.noneOf(Feature.class);
@@ -62,7 +69,7 @@ public final class SuiteFileSystem {
   private SuiteFileSystem(
       String name,
       @Nullable FileSystemType type,
-      @Nullable Supplier<RamDisk> image,
+      @Nullable RamDisk image,
       @Nullable Starter starter,
       long diskBytes) {
     this.name = name;
@@ -86,9 +93,9 @@ public final class SuiteFileSystem {
    * Describes a filesystem on an image. {@link #file} is required.
    *
    * @param type its type
-   * @param image returns a new copy, which the behaviour closes
+   * @param image the image, which the caller keeps; each behaviour gets a copy
    */
-  public static SuiteFileSystem onImage(FileSystemType type, Supplier<RamDisk> image) {
+  public static SuiteFileSystem onImage(FileSystemType type, RamDisk image) {
     return new SuiteFileSystem(type.name(), type, image, null, 0);
   }
 
@@ -213,8 +220,11 @@ public final class SuiteFileSystem {
 
   /** Returns a disk for the filesystem, empty if {@link #isMade}. The caller closes it. */
   RamDisk newDisk() {
-    Supplier<RamDisk> source = image;
-    return source == null ? new RamDisk(diskBytes) : source.get();
+    RamDisk source = image;
+    if (source == null) {
+      return new RamDisk(diskBytes);
+    }
+    return copy(source, USED.computeIfAbsent(source, SuiteFileSystem::usedChunks));
   }
 
   /** Whether mkfs makes the filesystem. */
@@ -233,23 +243,30 @@ public final class SuiteFileSystem {
 
   /** Copies a disk in memory. The caller closes the copy. */
   static RamDisk copy(RamDisk disk) {
+    return copy(disk, usedChunks(disk));
+  }
+
+  private static RamDisk copy(RamDisk disk, BitSet used) {
     RamDisk copy = new RamDisk(disk.bytes());
-    int step = 1 << 16;
-    for (long at = 0; at < disk.bytes(); at += step) {
-      int bytes = (int) Math.min(step, disk.bytes() - at);
-      if (!isZero(disk.address() + at, bytes)) { // keeps the copy sparse
-        RawMemory.copy(disk.address() + at, copy.address() + at, bytes);
-      }
+    for (int i = used.nextSetBit(0); i >= 0; i = used.nextSetBit(i + 1)) {
+      long at = (long) i * CHUNK;
+      long bytes = Math.min(CHUNK, disk.bytes() - at);
+      RawMemory.copy(disk.address() + at, copy.address() + at, bytes);
     }
     return copy;
   }
 
-  private static boolean isZero(long address, int bytes) {
-    for (int at = 0; at < bytes; at += Long.BYTES) {
-      if (RawMemory.getLong(address + at) != 0) {
-        return false;
+  /** Finds the chunks that are not zero, so that a copy uses little memory. */
+  private static BitSet usedChunks(RamDisk disk) {
+    BitSet used = new BitSet();
+    MemorySegment zeroes = MemorySegment.ofArray(new byte[CHUNK]);
+    for (long at = 0; at < disk.bytes(); at += CHUNK) {
+      long bytes = Math.min(CHUNK, disk.bytes() - at);
+      MemorySegment chunk = RawMemory.segment(disk.address() + at, bytes);
+      if (chunk.mismatch(zeroes.asSlice(0, bytes)) >= 0) {
+        used.set((int) (at / CHUNK));
       }
     }
-    return true;
+    return used;
   }
 }
