@@ -120,6 +120,26 @@ abstract class DiskFailureBehaviours extends DiskQueueBehaviours {
 
   @Test
   @NeedsDisk(DiskFeature.STACKED)
+  void aRequestThatTimesOutBelowIsEtimedoutAboveAndNoOther() throws Exception {
+    disk.withType(new StuckDiskType());
+    Attached over = attachOver(StuckDiskType.NAME);
+    int count = (int) Math.min(64, over.sectors() / PAGE_SECTORS);
+    try (BlockRig rig = new BlockRig(over.device())) {
+      for (int i = 0; i < count; i++) {
+        int opf = READ | opfs()[i % opfs().length];
+        submit(rig, "page" + i, opf, (long) i * PAGE_SECTORS, PAGE_SECTORS);
+      }
+      List<String> ended = awaitEnded(rig, count);
+      assertThat(ended).allMatch(each -> each.endsWith(" 0") || each.endsWith(" -110"));
+      long failed = ended.stream().filter(each -> each.endsWith(" -110")).count();
+      // the stuck sectors of each lower disk, in two or three pages each
+      assertThat(failed).isBetween(1L, 3L * (over.stack().disks().size() - 1));
+    }
+    assertThat(over.device().queue().busyTags()).isZero();
+  }
+
+  @Test
+  @NeedsDisk(DiskFeature.STACKED)
   void aLowerDiskMayCompleteInAnyOrder() throws ErrnoException {
     Attached over = attachOver("fault:reorder=8,ram");
     transferAndCheck(over);
