@@ -28,5 +28,5 @@ public interface Machine extends AutoCloseable {
 
   /** Ends the program and releases the filesystem. */
   @Override
-  void close() throws Exception;
+  void close();
 }
