@@ -188,9 +188,14 @@ final class HostMount implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException, InterruptedException {
+  public void close() throws IOException {
     thread.shutdown();
-    assertThat(thread.awaitTermination(SECONDS, TimeUnit.SECONDS)).isTrue();
+    try {
+      assertThat(thread.awaitTermination(SECONDS, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("the end of the thread of a mount", e);
+    }
     arena.close();
     Files.delete(root);
   }

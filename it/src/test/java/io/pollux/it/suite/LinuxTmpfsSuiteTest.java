@@ -20,7 +20,7 @@ class LinuxTmpfsSuiteTest extends FileSystemSuite {
   }
 
   @AfterAll
-  static void unmount() throws IOException, InterruptedException {
+  static void unmount() throws IOException {
     HostMount mounted = mount;
     if (mounted != null) {
       mounted.close();

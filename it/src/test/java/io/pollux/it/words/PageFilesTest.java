@@ -31,6 +31,7 @@ class PageFilesTest {
         .containsExactly(
             "examples/testing/pom.xml",
             "examples/testing/src/test/java/example/FirstReadTest.java",
+            "examples/flatfs/src/test/java/example/flatfs/FlatSuiteTest.java",
             "examples/testing-modules/src/test/java/module-info.java",
             "examples/testing-modules/pom.xml");
   }

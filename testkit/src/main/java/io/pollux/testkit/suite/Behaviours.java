@@ -34,8 +34,13 @@ abstract class Behaviours {
   @RegisterExtension final PolluxKernel pollux = PolluxKernel.bare();
 
   SuiteFileSystem fileSystem;
+
+  @SuppressWarnings("NullAway.Init") // start or the behaviour itself sets both
   Machine machine;
+
+  @SuppressWarnings("NullAway.Init")
   Calls fs;
+
   Random random;
   private long seed;
   private boolean started;
@@ -51,7 +56,24 @@ abstract class Behaviours {
   protected abstract SuiteFileSystem fileSystem();
 
   /** A file with known content. */
-  record Sample(String path, byte[] content) {
+  static final class Sample {
+    private final String path;
+    private final byte[] content;
+
+    Sample(String path, byte[] content) {
+      this.path = path;
+      this.content = content;
+    }
+
+    String path() {
+      return path;
+    }
+
+    /** Returns the content, which a behaviour changes with the file. */
+    byte[] content() {
+      return content;
+    }
+
     int size() {
       return content.length;
     }
@@ -96,7 +118,7 @@ abstract class Behaviours {
   }
 
   @AfterEach
-  void end() throws Exception {
+  void end() {
     if (started) {
       started = false;
       fs.close();

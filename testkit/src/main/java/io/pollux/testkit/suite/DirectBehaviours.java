@@ -272,7 +272,7 @@ abstract class DirectBehaviours extends WriteBehaviours {
       System.arraycopy(written, 0, model, at, written.length);
     }
     assertContent(buffered, 0, model);
-    assertThatCall(fs.pread(direct, (model.length + PAGE) / PAGE * PAGE, 0)).returns(model.length);
+    assertThatCall(fs.pread(direct, (model.length + PAGE) & -PAGE, 0)).returns(model.length);
     assertSame(fs.data(model.length), model, "read directly");
     fs.done(direct);
     fs.done(buffered);

@@ -95,6 +95,11 @@ final class DiskMachine implements Machine {
     return memory;
   }
 
+  /** Returns the number of writes that the disk has completed. */
+  long writes() {
+    return kernel.disk(DISK).queue().stats().writes();
+  }
+
   FaultDisk disk() {
     return disk;
   }

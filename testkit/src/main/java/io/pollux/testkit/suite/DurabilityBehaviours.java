@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -35,6 +36,7 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
   private static final int SIZE = 40 * PAGE;
   private static final int SECTOR = 512;
   private static final int STEPS = 40;
+  private static final int CUTS = Integer.getInteger("pollux.cuts", 4);
 
   /** A part of a behaviour. */
   @FunctionalInterface
@@ -44,18 +46,31 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
 
   /** Runs a part, cuts the power, and runs the other part on the disk that is left. */
   private void cut(Step before, Step after) throws Exception {
-    int seed = random.nextInt(Integer.MAX_VALUE);
     RamDisk left;
     try (TestKernel kernel = TestKernel.boot()) {
-      FaultPlan plan = FaultPlan.parse("seed=" + seed + ",volatile-cache");
-      DiskMachine disk = DiskMachine.start(kernel, fileSystem, plan);
+      DiskMachine disk = DiskMachine.start(kernel, fileSystem, plan(""));
       use(disk);
       before.run();
-      disk.disk().powerCut();
-      fs.note("(power cut)");
-      left = SuiteFileSystem.copy(disk.memory());
-      disk.disk().powerOn(); // this kernel has to unmount
+      left = left(disk);
     }
+    judge(left, after);
+  }
+
+  private FaultPlan plan(String more) {
+    int seed = random.nextInt(Integer.MAX_VALUE);
+    return FaultPlan.parse("seed=" + seed + ",volatile-cache" + more);
+  }
+
+  /** Cuts the power, and returns what is left. */
+  private RamDisk left(DiskMachine disk) {
+    disk.disk().powerCut();
+    fs.note("(power cut)");
+    RamDisk left = SuiteFileSystem.copy(disk.memory());
+    disk.disk().powerOn(); // this kernel has to unmount
+    return left;
+  }
+
+  private void judge(RamDisk left, Step after) throws Exception {
     try (TestKernel kernel = TestKernel.boot()) {
       DiskMachine disk = DiskMachine.over(kernel, fileSystem, left);
       if (has(Feature.CHECK)) {
@@ -65,6 +80,42 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
       use(disk);
       after.run();
     }
+  }
+
+  /**
+   * Cuts the power at several writes inside of the calls of a part. A first run counts the writes;
+   * the calls of the others are the same until the cut, after which they fail.
+   */
+  private void cutInside(Step setup, Step work, Step after) throws Exception {
+    Random draws = random;
+    long seed = draws.nextLong();
+    long start;
+    long writes;
+    try (TestKernel kernel = TestKernel.boot()) {
+      DiskMachine disk = DiskMachine.start(kernel, fileSystem, plan(""));
+      use(disk);
+      random = new Random(seed);
+      setup.run();
+      start = disk.writes();
+      work.run();
+      writes = disk.writes() - start;
+    }
+    for (int i = 0; i < CUTS; i++) {
+      random = draws;
+      long at = start + 1 + (writes == 0 ? 0 : draws.nextLong(writes));
+      RamDisk left;
+      try (TestKernel kernel = TestKernel.boot()) {
+        FaultPlan plan = plan(",cut-after-writes=" + at);
+        DiskMachine disk = DiskMachine.start(kernel, fileSystem, plan);
+        use(disk);
+        random = new Random(seed);
+        setup.run();
+        work.run();
+        left = left(disk);
+      }
+      judge(left, after);
+    }
+    random = draws;
   }
 
   @Test
@@ -209,8 +260,7 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
       value = {DURABLE, WRITE},
       machine = false)
   void eachSectorIsOldOrNewAfterAPowerCut() throws Exception {
-    int cuts = Integer.getInteger("pollux.cuts", 4);
-    for (int i = 0; i < cuts; i++) {
+    for (int i = 0; i < CUTS; i++) {
       List<List<byte[]>> allowed = new ArrayList<>();
       Sample[] file = new Sample[1];
       cut(
@@ -386,36 +436,87 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
       value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE},
       machine = false)
   void noFileShowsBytesOfAnotherAfterAPowerCut() throws Exception {
-    byte[] secret = new byte[64 * PAGE];
-    Arrays.fill(secret, (byte) 0x7e);
     cut(
         () -> {
-          fs.create("secret", secret);
-          assertOk(fs.sync());
-          assertOk(fs.unlink("secret"));
-          if (random.nextBoolean()) {
-            assertOk(fs.sync());
-          }
-          for (int i = 0; i < 6; i++) {
-            int fd = fs.fd("f" + i, O_CREATE);
-            byte[] content = new byte[10 * PAGE];
-            Arrays.fill(content, (byte) (i + 1));
-            fs.store(fd, content, random.nextInt(5) * (long) PAGE);
-            if (random.nextBoolean()) {
-              assertOk(fs.fsync(fd));
-            }
-            fs.done(fd);
-          }
+          fillAndFree();
+          writeOwnBytes();
         },
-        () -> {
-          for (String name : fs.names("")) {
-            if (name.startsWith("f")) {
-              byte own = (byte) (name.charAt(1) - '0' + 1);
-              for (byte each : fs.contents(name)) {
-                assertThat(each).as("a byte of %s", name).isIn((byte) 0, own);
-              }
-            }
+        this::assertOwnBytes);
+  }
+
+  @Test
+  @Needs(
+      value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE},
+      machine = false)
+  void noFileShowsBytesOfAnotherAfterAPowerCutInsideACall() throws Exception {
+    cutInside(this::fillAndFree, this::writeOwnBytes, this::assertOwnBytes);
+  }
+
+  /** Leaves old bytes in free blocks. */
+  private void fillAndFree() {
+    byte[] secret = new byte[64 * PAGE];
+    Arrays.fill(secret, (byte) 0x7e);
+    fs.create("secret", secret);
+    assertOk(fs.sync());
+    assertOk(fs.unlink("secret"));
+    assertOk(fs.sync());
+  }
+
+  /** Writes files of one byte each. Calls may fail. */
+  private void writeOwnBytes() {
+    for (int i = 0; i < 20; i++) {
+      int file = random.nextInt(6);
+      boolean direct = has(DIRECT) && random.nextBoolean();
+      long fd = fs.open("f" + file, O_CREATE | (direct ? O_DIRECT : 0));
+      byte[] content = new byte[PAGE * (1 + random.nextInt(10))];
+      Arrays.fill(content, (byte) (file + 1));
+      int page = random.nextInt(12);
+      boolean syncs = random.nextBoolean();
+      boolean cuts = random.nextInt(4) == 0;
+      if (fd < 0) {
+        continue;
+      }
+      fs.pwrite(fd, content, (long) page * PAGE);
+      if (cuts) {
+        fs.ftruncate(fd, (long) page * PAGE + 100);
+      }
+      if (syncs) {
+        fs.fsync(fd);
+      }
+      fs.done(fd);
+    }
+  }
+
+  private void assertOwnBytes() {
+    for (String name : fs.names("")) {
+      if (name.startsWith("f")) {
+        byte own = (byte) (name.charAt(1) - '0' + 1);
+        for (byte each : fs.contents(name)) {
+          if (each != 0 && each != own) {
+            assertThat(each).as("a byte of %s", name).isIn((byte) 0, own);
           }
+        }
+      }
+    }
+  }
+
+  @Test
+  @Needs(
+      value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE},
+      machine = false)
+  void syncedFilesSurviveAPowerCutInsideACall() throws Exception {
+    byte[] kept = new byte[9 * PAGE + 5];
+    cutInside(
+        () -> {
+          byte[] content = bytes(kept.length);
+          System.arraycopy(content, 0, kept, 0, kept.length);
+          fs.create("kept", content);
+          assertOk(fs.sync());
+        },
+        this::writeOwnBytes,
+        () -> {
+          assertContent("kept", kept);
+          assertOwnBytes();
         });
   }
 }

@@ -5,7 +5,6 @@ package io.pollux.testkit.suite;
  * A running kernel with the filesystem under test, and a program on it. {@link SuiteFileSystem} has
  * machines of this kernel. A test of the project implements it by the host's Linux.
  */
-@SuppressWarnings("try") // close of an implementation may wait
 public interface Machine extends AutoCloseable {
   /**
    * Makes a system call of the program.
@@ -29,5 +28,5 @@ public interface Machine extends AutoCloseable {
 
   /** Ends the program and releases the filesystem. */
   @Override
-  void close() throws Exception;
+  void close();
 }

@@ -162,6 +162,35 @@ abstract class SizeBehaviours extends PolledBehaviours {
   }
 
   @Test
+  @Needs({CREATE, ALLOCATE})
+  void newBlocksDoNotShowOldBytes() {
+    byte[] secret = new byte[100 * PAGE];
+    Arrays.fill(secret, (byte) 0x7e);
+    fs.create("secret", secret);
+    assertOk(fs.sync());
+    assertOk(fs.unlink("secret"));
+    assertOk(fs.sync());
+    for (int i = 0; i < 8; i++) {
+      boolean direct = has(DIRECT) && i % 2 == 1;
+      int fd = fs.fd("new" + i, O_CREATE | (direct ? O_DIRECT : 0));
+      byte[] model = new byte[10 * PAGE];
+      for (int write = 0; write < 4; write++) {
+        int unit = direct ? 512 : 1;
+        byte[] written = bytes(unit * (1 + random.nextInt(2)));
+        int at = random.nextInt(model.length - 1024) / unit * unit;
+        fs.store(fd, written, at);
+        System.arraycopy(written, 0, model, at, written.length);
+      }
+      assertOk(fs.ftruncate(fd, model.length));
+      assertContent(fd, 0, model);
+      assertOk(fs.fsync(fd));
+      assertContent(fd, 0, model);
+      fs.done(fd);
+      assertContent("new" + i, model);
+    }
+  }
+
+  @Test
   void fallocateChecksItsRange() {
     Sample sample = sample(PAGE);
     if (!has(Feature.WRITE)) {
