@@ -349,6 +349,9 @@ public final class Namei extends NameChanges {
       throw new ErrnoException(Errno.EROFS);
     }
     int refused = file.op().claim(file, flags);
+    if (refused == 0) {
+      refused = file.op().open(current, file);
+    }
     if (refused != 0) {
       file.fput(current);
       throw new ErrnoException(-refused);
