@@ -157,6 +157,19 @@ final class ExecProgramsTest {
         """);
   }
 
+  @Test
+  void fifosConnectProcesses() throws Exception {
+    compare(
+        """
+        mkfifo p; (echo hello >p) & cat p; wait
+        (cat p >got) & echo one >p; wait; cat got
+        exec 3<>p; echo two >&3; read x <&3; echo $x; exec 3>&-
+        (for i in 1 2 3; do echo $i; done >p) & while read l; do echo "line $l"; done <p; wait
+        timeout 1 cat p; echo $?; timeout 1 sh -c 'echo x >p'; echo $?
+        yes | head -c 300000 >big; (cat big >p) & cat p | cmp - big && echo equal; wait
+        """);
+  }
+
   /** A shared mapping is not supported, which this mode of sqlite needs. */
   @Test
   void aSharedMappingIsRefusedWithOneSentence() throws Exception {

@@ -83,7 +83,7 @@ public final class FilesStruct extends TaskFiles {
 
   /** Whether the working directory was set; it is the root otherwise. */
   public boolean hasPwd() {
-    return fs.pwd() != null;
+    return fs.hasPwd();
   }
 
   /**

@@ -68,6 +68,11 @@ public final class FsStruct {
     return pwd == null ? null : pwd.dentry();
   }
 
+  /** Whether the working directory was set. From any context. */
+  synchronized boolean hasPwd() {
+    return pwd != null;
+  }
+
   /**
    * Returns the bytes of the path of the working directory. From any context.
    *

@@ -360,6 +360,9 @@ public final class Namei extends NameChanges {
   private static void finishOpen(Task current, File file, int flags, boolean made)
       throws ErrnoException {
     int refused = file.op().claim(file, flags);
+    if (refused == 0) {
+      refused = file.op().open(current, file);
+    }
     if (refused != 0) {
       throw new ErrnoException(-refused);
     }
