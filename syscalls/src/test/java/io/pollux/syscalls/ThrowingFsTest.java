@@ -9,6 +9,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.InodeOperations;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -84,7 +85,8 @@ class ThrowingFsTest {
           entry("getxattr", (t, fd) -> t.xattr(Nr.GETXATTR)),
           entry("setxattr", (t, fd) -> t.xattr(Nr.SETXATTR)),
           entry("listxattr", (t, fd) -> t.at(Nr.LISTXATTR, "file", t.booted.memory, 10)),
-          entry("mayWrite", (t, fd) -> t.open("file", RW)),
+          entry("immutable", (t, fd) -> t.open("file", RW)),
+          entry("appendOnly", (t, fd) -> t.open("file", RW)),
           entry("hasReadIter", (t, fd) -> t.fd(Nr.READ, fd, t.booted.memory, 10)),
           entry("readIter", (t, fd) -> t.fd(Nr.READ, fd, t.booted.memory, 10)),
           entry("hasWriteIter", (t, fd) -> t.fd(Nr.WRITE, fd, t.booted.memory, 10)),
@@ -102,6 +104,7 @@ class ThrowingFsTest {
           entry("iterateShared", (t, fd) -> t.list()),
           entry("ioctl", (t, fd) -> t.ioctl(fd, 12345)),
           entry("pipeSize", (t, fd) -> t.fd(Nr.FCNTL, fd, Fcntl.F_GETPIPE_SZ)),
+          entry("open", (t, fd) -> t.open("file", RW)),
           entry("claim", (t, fd) -> t.open("file", RW)),
           entry("opened", (t, fd) -> t.open("file", RW)),
           entry("statfs", (t, fd) -> t.at(Nr.STATFS, "", t.booted.memory)),
@@ -339,7 +342,7 @@ class ThrowingFsTest {
   @Test
   void eachMethodOfInodesAndFilesIsTried() {
     Set<String> all = new TreeSet<>();
-    for (Class<?> each : List.of(Inode.class, FileOperations.class)) {
+    for (Class<?> each : List.of(Inode.class, InodeOperations.class, FileOperations.class)) {
       for (Method method : each.getDeclaredMethods()) {
         int modifiers = method.getModifiers();
         boolean open = Modifier.isPublic(modifiers) || Modifier.isProtected(modifiers);

@@ -17,7 +17,7 @@ public abstract sealed class InodeOperations permits Inode {
   InodeOperations() {}
 
   /** Returns i_sb, the filesystem. */
-  public abstract SuperBlock sb();
+  abstract SuperBlock sb();
 
   /** Whether there is a {@link #fiemap}. */
   public boolean hasFiemap() {
