@@ -7,6 +7,7 @@
  * first such call starts the virtual machine. All other calls go to the C library unchanged.
  *
  *   kernel.c   entry to the kernel: start, calls, fork, exit
+ *   vm.c       start of the virtual machine
  *   threads.c  threads: their kernel stacks, creation and exit
  *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
@@ -160,8 +161,9 @@ int close_range_of_machine(unsigned first, unsigned last);
 /* Stops the kernel, if it runs, before the process exits. If another thread exits the process meanwhile, it sleeps here. */
 void kernel_shutdown(void);
 
-/* Prints a line on standard error. */
+/* Prints a line on standard error. The second exits the process with status 2. */
 void say(const char *text);
+_Noreturn void die(const char *text);
 
 extern unsigned char fd_is_ours[FD_LIMIT];
 
@@ -349,6 +351,14 @@ struct window_of_thread {
 
 /* Makes a call with the arguments in the window: `send` transfers numbers only. Calls with much data are several. */
 long call_with_copies(const struct window_of_thread *window, long (*send)(long nr, const long a[6]), long nr, const long a[6]);
+
+/* vm.c */
+
+/* Starts the virtual machine and the kernel on the calling thread, or exits the process. */
+void vm_start(void);
+
+/* Exits the process, because the virtual machine does. */
+_Noreturn void vm_did_not_start(void);
 
 /* threads.c */
 
