@@ -12,14 +12,25 @@ umask 022
 EPOCH=1547542861              # 2019-01-15 09:01:01 UTC: the time of everything that has no time of its own
 BSIZE=$(stat -f -c %S .)
 
-# pattern FILE: writes the sample pattern into FILE; standard input has one "OFFSET LENGTH" in bytes a line.
+# pattern [FILE]: writes the sample pattern into FILE; standard input has one "OFFSET LENGTH" in bytes a line. Without FILE each
+# line ends with a file's name, and "OFFSET end NAME" makes the file so long. A start of perl in the emulator takes longer than
+# the writing of most of the files.
 pattern() {
     perl -e '
-        use strict; use Fcntl;
-        sysopen(my $f, $ARGV[0], O_WRONLY | O_CREAT, 0644) or die "$ARGV[0]: $!\n";
+        use strict;
+        my ($f, $open) = (undef, "");
         my $filler = "." x (61 * 8);
         while (<STDIN>) {
-            my ($at, $left) = split;
+            my ($at, $left, $name) = (split, @ARGV);
+            if ($name ne $open) {
+                !$f || close($f) or die "$open: $!\n";
+                sysopen($f, $name, 0101, 0644) or die "$name: $!\n";    # O_WRONLY | O_CREAT
+                $open = $name;
+            }
+            if ($left eq "end") {
+                truncate($f, $at) or die "$name: $!\n";
+                next;
+            }
             while ($left > 0) {
                 my $skip = $at % 512;
                 my ($buf, $o) = ("", $at - $skip);
@@ -29,19 +40,21 @@ pattern() {
                 }
                 $buf = substr($buf, $skip, $left);
                 sysseek($f, $at, 0);
-                my $n = syswrite($f, $buf) or die "$ARGV[0]: $!\n";
+                my $n = syswrite($f, $buf) or die "$name: $!\n";
                 $at += $n; $left -= $n;
             }
         }
-        close($f) or die "$ARGV[0]: $!\n";' "$1"
+        !$f || close($f) or die "$open: $!\n";' "$@"
 }
 
-# xattr FILE NAME LENGTH: one extended attribute of that many bytes.
+# xattr FILE NAME LENGTH [NAME LENGTH]...: extended attributes of that many bytes.
 xattr() {
     perl -e '
-        my ($file, $name, $length) = @ARGV;
-        my $value = "v" x $length;
-        syscall(189, $file, $name, $value, $length + 0, 0) == 0 or die "$file: lsetxattr: $!\n";' "$@"
+        my $file = shift;
+        while (@ARGV) {
+            my ($name, $value) = (shift, "v" x shift);
+            syscall(189, $file, $name, $value, length($value), 0) == 0 or die "$file: lsetxattr: $!\n";
+        }' "$@"
 }
 
 # journal_data FILE: its data goes through the journal from now on (FS_IOC_SETFLAGS with FS_JOURNAL_DATA_FL).
@@ -96,26 +109,30 @@ fill_data() {
     # Round the size up to which a file lies in its inode, which has 232 bytes of its own.
     mkdir sizes
     local size
-    for size in 1 7 279 280 281 511 512 513 791 792 793 1815 1816 1817 3863 3864 3865 4095 4096 4097; do
-        echo "0 $size" | pattern "sizes/$size"
-    done
-    # In the inode with a hole in front, and grown out of it by no more than its size.
-    truncate -s 200 sizes/hole-in-inode
-    echo "100 20" | pattern sizes/grown
-    truncate -s 100000 sizes/grown
+    {
+        for size in 1 7 279 280 281 511 512 513 791 792 793 1815 1816 1817 3863 3864 3865 4095 4096 4097; do
+            echo "0 $size sizes/$size"
+        done
+        # In the inode with a hole in front, and grown out of it by no more than its size.
+        echo "200 end sizes/hole-in-inode"
+        printf '%s\n' "100 20 sizes/grown" "100000 end sizes/grown"
+    } | pattern
 }
 
 # fill_far: files so long that their trees are as high as trees get. Too long to read from end to end: see the .probes list.
 fill_far() {
-    local log
+    local log file
     mkdir far
-    for log in 22 26 31 36 41 46 51 56 62; do
-        printf '%s\n' "0 100" "$(((1 << (log - 1)) - 512)) 1024" "$(((1 << log) - 4096)) 8192" | pattern "far/$log"
-        truncate -s $(((1 << log) + 8192 + 17)) "far/$log"
-    done
-    # Nothing but a block at the very end of a high tree, and nothing at all under one.
-    echo "$((1 << 44)) 512" | pattern far/end-only
-    truncate -s $(((1 << 62) + 5)) far/nothing
+    {
+        for log in 22 26 31 36 41 46 51 56 62; do
+            file=far/$log
+            printf '%s\n' "0 100 $file" "$(((1 << (log - 1)) - 512)) 1024 $file" "$(((1 << log) - 4096)) 8192 $file" \
+                "$(((1 << log) + 8192 + 17)) end $file"
+        done
+        # Nothing but a block at the very end of a high tree, and nothing at all under one.
+        echo "$((1 << 44)) 512 far/end-only"
+        echo "$(((1 << 62) + 5)) end far/nothing"
+    } | pattern
 }
 
 fill_dirs() {
@@ -234,8 +251,9 @@ fill_special() {
     # Attributes: in a block of their own; in many blocks.
     echo block > special/xattr-block;  xattr special/xattr-block user.small 30
     echo big > special/xattr-big
-    local i
-    for i in $(seq 1 8); do xattr special/xattr-big "user.big-$i" 3000; done
+    local i big=()
+    for i in 1 2 3 4 5 6 7 8; do big+=("user.big-$i" 3000); done
+    xattr special/xattr-big "${big[@]}"
     mkdir special/xattr-dir;  xattr special/xattr-dir user.dir 200
     links dirs/target special/xattr-dir "x%02d" 1 12
 }

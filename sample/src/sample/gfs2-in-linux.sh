@@ -126,8 +126,13 @@ unpack_kernel
 root=$scratch/root
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,mnt,out,modules,usr,lib64} "$root/usr/lib"
 cp "$(command -v busybox)" "$root/bin/busybox"
+declare -A module_files
+while read -r file; do
+    module=${file##*/}
+    module_files[${module%%.ko*}]=$file
+done < <(find "$tree/lib/modules/$version/kernel" -name '*.ko*')
 for module in $MODULES; do
-    file=$(find "$tree/lib/modules/$version/kernel" -name "$module.ko*" | head -n 1)
+    file=${module_files[$module]:-}
     case $file in
         '')    continue ;;
         *.ko)  cp "$file" "$root/modules/" ;;
@@ -138,17 +143,15 @@ for module in $MODULES; do
     echo "$module"
 done > "$root/modules/order"
 
-# copy_program FILE: with the libraries that it says it needs, at the places where it looks for them.
-copy_program() {
-    local file
-    cp -L "$1" "$root/bin/"
-    ldd "$1" 2> /dev/null | perl -ne 'print "$1\n" if m{(/\S+) \(0x}' | while read -r file; do
-        mkdir -p "$root${file%/*}"
-        [ -e "$root$file" ] || cp -L "$file" "$root$file"
-    done
-}
+# The programs, with the libraries that they say they need, at the places where they look for them.
+files=()
 for program in $PROGRAMS; do
-    copy_program "$(type -P "$program" || die "cannot find $program")"
+    files+=("$(type -P "$program" || die "cannot find $program")")
+done
+cp -L "${files[@]}" "$root/bin/"
+{ ldd "${files[@]}" 2> /dev/null || true; } | perl -ne 'print "$1\n" if m{(/\S+) \(0x} && !$seen{$1}++' | while read -r file; do
+    mkdir -p "$root${file%/*}"
+    cp -L "$file" "$root$file"
 done
 perl_base=$(perl -MConfig -e 'print +(grep { m{/perl-base$} } @INC)[0] // $Config{archlibexp}')
 mkdir -p "$root${perl_base%/*}"

@@ -17,6 +17,7 @@ module io.pollux.testkit {
   requires transitive io.pollux.uapi;
   requires transitive org.junit.jupiter.api;
   requires transitive org.assertj.core;
+  requires jdk.management; // counts allocated bytes
 
   exports io.pollux.testkit;
   exports io.pollux.testkit.suite;

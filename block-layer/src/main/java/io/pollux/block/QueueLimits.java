@@ -2,6 +2,7 @@
 package io.pollux.block;
 
 import io.pollux.uapi.LinuxSource;
+import java.util.List;
 
 /**
  * The limits of a device's requests, and its features. Start with {@link #of} and change what
@@ -96,6 +97,21 @@ public record QueueLimits(
         0,
         true,
         false);
+  }
+
+  /**
+   * Returns the limits of a disk over others: {@link #stack} of all of them.
+   *
+   * @param disks the lower disks, at least one
+   * @return the limits for the stacked disk
+   * @throws IllegalArgumentException if there are none: a block is larger than a chunk or a maximum
+   */
+  public static QueueLimits ofAll(List<BlockDevice> disks) {
+    QueueLimits limits = disks.getFirst().queue().limits();
+    for (BlockDevice disk : disks) {
+      limits = limits.stack(disk.queue().limits());
+    }
+    return limits;
   }
 
   /**

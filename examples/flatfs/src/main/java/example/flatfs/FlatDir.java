@@ -38,10 +38,7 @@ final class FlatDir extends Inode implements FileOperations {
 
   @Override
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    FlatFile file = sb.newFile(string(name), StatMode.S_IFREG | permissions);
-    file.uid = current.cred().fsuid();
-    file.gid = current.cred().fsgid();
-    file.touch();
+    FlatFile file = sb.newFile(current.cred(), string(name), StatMode.S_IFREG | permissions);
     file.ihold();
     files.put(file.name, file);
     return file;
@@ -49,10 +46,14 @@ final class FlatDir extends Inode implements FileOperations {
 
   @Override
   public void unlink(Task current, byte[] name) {
-    FlatFile file = files.remove(string(name));
-    file.name = "";
-    file.busy = true; // until evictInode or sync has written it
-    file.touch();
+    name(files.remove(string(name)), "");
+  }
+
+  /** Changes the name of a file. One without a name is busy until it is free on the disk. */
+  private static void name(FlatFile file, String to) {
+    file.busy = to.isEmpty();
+    file.name = to;
+    file.updateCtime();
   }
 
   @Override
@@ -61,28 +62,28 @@ final class FlatDir extends Inode implements FileOperations {
     if ((flags & ~Fcntl.RENAME_NOREPLACE) != 0) {
       throw new ErrnoException(Errno.EINVAL);
     }
-    if (files.containsKey(string(newName))) {
-      unlink(current, newName);
+    FlatFile file = files.get(string(oldName));
+    FlatFile replaced = files.get(string(newName));
+    sb.metadata.lock(); // so that the replaced inode is not written first
+    try {
+      if (replaced != null) {
+        name(replaced, "");
+      }
+      name(file, string(newName));
+      int result = sb.write(current, file); // durable before evictInode frees the replaced inode
+      if (result != 0) {
+        name(file, string(oldName));
+        if (replaced != null) {
+          name(replaced, string(newName));
+        }
+      }
+      sb.check(result);
+      files.remove(string(oldName));
+      files.put(file.name, file);
+    } finally {
+      sb.metadata.unlock();
     }
-    FlatFile file = files.remove(string(oldName));
-    file.name = string(newName);
-    file.touch();
-    files.put(file.name, file);
-    sb.check(sb.write(current, file)); // durable before evictInode frees the replaced inode
   }
-
-  @Override
-  public long size() {
-    return 0;
-  }
-
-  @Override
-  public FileOperations fop() {
-    return this;
-  }
-
-  @Override
-  protected void getattr(Task current, long stat) {}
 
   @Override
   public int iterateShared(Task current, File file, DirContext context) {
@@ -110,4 +111,17 @@ final class FlatDir extends Inode implements FileOperations {
   public int fsync(Task current, File file, long start, long end, boolean datasync) {
     return sb.sync(current);
   }
+
+  @Override
+  public long size() {
+    return 0;
+  }
+
+  @Override
+  public FileOperations fop() {
+    return this;
+  }
+
+  @Override
+  protected void getattr(Task current, long stat) {}
 }

@@ -10,25 +10,22 @@ import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.BitSet;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
  * The filesystem type flatfs: one directory, files of extents.
  *
- * <p>On disk: {@link #INODES} inodes of two slots each, then blocks of data. A write of an inode
- * goes to the older slot, with a higher sequence number and a checksum. A mount takes the newest
- * valid slot. So after a crash each inode is the old or the new one.
+ * <p>On disk: inodes of two slots each, then blocks of data. A write of an inode goes to the older
+ * slot, with a higher sequence number and a checksum. A mount takes the newest valid slot. So after
+ * a crash each inode is the old or the new one.
  *
  * <p>A mount computes the free blocks from the inodes. A crash in a rename may leave two inodes
  * with one name: the newer one keeps it, and the mount clears the other.
  */
 public final class FlatFs implements FileSystemType {
-  static final int INODES = 32;
-  static final int BLOCK = 4096;
-  static final int SLOT = 128 << 10;
-  static final long DATA = 2L * INODES * SLOT;
-  static final long MAGIC = 0x31_53_46_54_41_4c_46L; // "FLATFS1"
+  static final long MAGIC = 0x32_53_46_54_41_4c_46L; // "FLATFS2"
 
   @Override
   public String name() {
@@ -46,7 +43,12 @@ public final class FlatFs implements FileSystemType {
     options.requireAllKnown(name());
     FlatSuper sb = new FlatSuper(current, bdev, readOnly);
     try {
-      sb.readAll(current);
+      List<String> damage = new ArrayList<>();
+      sb.readAll(current, damage::add);
+      if (!damage.isEmpty()) {
+        throw error(Errno.EUCLEAN, bdev, damage.getFirst());
+      }
+      sb.check(readOnly ? 0 : sb.freeEvicted(current));
       return sb;
     } catch (Throwable e) {
       sb.release();
@@ -57,16 +59,10 @@ public final class FlatFs implements FileSystemType {
   @Override
   public void mkfs(Task current, BlockDevice bdev, Options options) throws ErrnoException {
     options.requireAllKnown(name());
-    if (bdev.bytes() < 2 * DATA) {
-      throw new ErrnoException(Errno.EINVAL, "flatfs needs at least " + 2 * DATA + " bytes");
-    }
-    int result = bdev.zeroAndWait(current, 0, DATA, 0);
-    if (result != 0) {
-      throw new ErrnoException(-result, bdev.name() + ": " + Errno.describe(-result));
-    }
     FlatSuper sb = new FlatSuper(current, bdev, false);
     try {
-      for (int ino = 0; ino < INODES; ino++) {
+      sb.check(bdev.zeroAndWait(current, 0, sb.dataStart(), 0));
+      for (int ino = 0; ino < FlatSuper.INODES; ino++) {
         FlatFile free = new FlatFile(sb, ino, 0);
         sb.check(sb.write(current, free));
         sb.check(sb.write(current, free)); // the other slot
@@ -82,20 +78,17 @@ public final class FlatFs implements FileSystemType {
     options.requireAllKnown(name());
     FlatSuper sb = new FlatSuper(current, bdev, true);
     try {
-      sb.readAll(current);
-      BitSet used = new BitSet();
-      for (FlatFile file : sb.files()) {
-        for (int i = 0; i < file.extents.length; i += 3) {
-          int first = (int) (file.extents[i + 2] / BLOCK);
-          int end = first + (int) ((file.extents[i + 1] & -BLOCK) / BLOCK);
-          if (used.get(first, end).cardinality() > 0) {
-            damage.accept("two extents share blocks from " + first + " on, one of " + file.name);
-          }
-          used.set(first, end);
-        }
-      }
+      sb.readAll(current, damage);
     } finally {
       sb.release();
     }
+  }
+
+  static ErrnoException error(int errno, BlockDevice bdev, String what) {
+    return new ErrnoException(errno, bdev.name() + ": " + what);
+  }
+
+  static ErrnoException error(int errno, BlockDevice bdev) {
+    return error(errno, bdev, Errno.describe(errno));
   }
 }

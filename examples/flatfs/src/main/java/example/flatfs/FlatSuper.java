@@ -1,172 +1,204 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package example.flatfs;
 
-import static example.flatfs.FlatFs.BLOCK;
-import static example.flatfs.FlatFs.SLOT;
-
 import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Statfs;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /** A mounted flatfs: reads and writes inodes, and allocates blocks. */
 final class FlatSuper extends SuperBlock {
-  private static final int SEQ = 8;
-  private static final int CRC = 16;
-  private static final int MODE = 20;
-  private static final int SIZE = 24;
-  private static final int MTIME = 32;
-  private static final int UID = 40;
-  private static final int GID = 44;
-  private static final int NAME_BYTES = 48;
-  private static final int COUNT = 52; // of longs; an extent has three
-  private static final int NAME = 56;
-  private static final int EXTENTS = 512;
-  static final int MAX_LONGS = (SLOT - EXTENTS) / 8 / 3 * 3;
+  static final int INODES = 32;
+  static final int BLOCK = 4096;
+  private static final int HEAD = 16; // magic, length and checksum of what follows
+  private static final int MAX_NAME = 255;
+  private static final int PIECE = 512 << 10; // bytes of a transfer
+  static final int EXTENT = 12; // bytes of one
 
   final BlockDevice bdev;
   private final FlatDir root = new FlatDir(this);
-  private final ReentrantLock metadata = new ReentrantLock(); // held while an inode is written
-  private final long buffer = HostMemory.map(SLOT); // under metadata
-  private final FlatFile[] inodes = new FlatFile[FlatFs.INODES];
-  private final BitSet used = new BitSet(); // blocks; under its own monitor
+  private final FlatFile[] inodes = new FlatFile[INODES];
+  final ReentrantLock metadata = new ReentrantLock(); // held while an inode is written
+  private final int slot; // bytes; on larger disks all slots take an eighth
+  private final long buffer; // of a slot; under metadata
+  private final BitSet used = new BitSet(); // blocks; under its monitor
+  private int hint; // where to look for a free block; under the same monitor
   private long lastSeq; // under metadata
 
   FlatSuper(Task current, BlockDevice bdev, boolean readOnly) throws ErrnoException {
     super(bdev.dev(), readOnly, BLOCK);
     this.bdev = bdev;
+    slot = (int) Long.highestOneBit(Math.clamp(bdev.bytes() / 512, 64 << 10, 4 << 20));
+    buffer = HostMemory.map(slot);
     if (buffer == 0) {
-      throw new ErrnoException(Errno.ENOMEM);
+      throw FlatFs.error(Errno.ENOMEM, bdev);
     }
-    used.set(0, (int) (FlatFs.DATA / BLOCK));
     initDioDoneWq(current, "dio/" + bdev.name());
+    used.set(0, (int) (dataStart() / BLOCK));
+    if (blocks() <= used.length()) {
+      release();
+      throw FlatFs.error(Errno.EINVAL, bdev, "flatfs needs more bytes than " + dataStart());
+    }
+  }
+
+  long dataStart() {
+    return 2L * INODES * slot;
+  }
+
+  int maxExtents() {
+    return (slot - BLOCK) / EXTENT; // the other attributes take less than a block
+  }
+
+  private int blocks() {
+    return (int) Math.min(bdev.bytes() / BLOCK, Integer.MAX_VALUE);
+  }
+
+  boolean isData(int first, int count) {
+    return first >= dataStart() / BLOCK && count <= blocks() && first <= blocks() - count;
   }
 
   /** Reads the newest valid slot of each inode. Of two inodes with one name it clears the older. */
-  void readAll(Task current) throws ErrnoException {
-    for (int ino = 0; ino < inodes.length; ino++) {
+  void readAll(Task current, Consumer<String> damage) throws ErrnoException {
+    for (int ino = 0; ino < INODES; ino++) {
       FlatFile newest = null;
-      for (int slot = 0; slot < 2; slot++) {
-        check(transfer(current, ino, slot, BlkTypes.REQ_OP_READ));
-        FlatFile found = decode(ino);
+      for (int i = 0; i < 2; i++) {
+        check(transfer(current, ino, i, slot, BlkTypes.REQ_OP_READ));
+        FlatFile found = decode(ino, i);
         if (found != null && (newest == null || found.seq > newest.seq)) {
           newest = found;
         }
       }
       if (newest == null) {
-        throw new ErrnoException(
-            Errno.EUCLEAN, bdev.name() + ": inode " + ino + " has no good slot");
+        throw FlatFs.error(Errno.EUCLEAN, bdev, "inode " + ino + " has no good slot");
       }
       inodes[ino] = newest;
       lastSeq = Math.max(lastSeq, newest.seq);
     }
     for (FlatFile file : inodes) {
-      for (int i = 0; i < file.extents.length; i += 3) {
-        long bytes = file.extents[i + 1] & -BLOCK;
-        used.set(block(file.extents[i + 2]), block(file.extents[i + 2] + bytes));
+      if (file.addBlocks(used)) {
+        damage.accept("a block of " + file.name + " belongs to another file too");
       }
-    }
-    for (FlatFile file : inodes) {
+      if (file.name.isEmpty()) { // removed and open, when the power failed
+        file.evicted = true;
+      }
       FlatFile same = file.name.isEmpty() ? null : root.files.get(file.name);
       FlatFile older = same != null && same.seq > file.seq ? file : same;
       if (older != file && !file.name.isEmpty()) {
         root.files.put(file.name, file);
       }
       if (older != null) { // a crash after a rename wrote only one inode
-        older.clear();
+        older.evicted = true;
       }
     }
   }
 
-  private static int block(long addr) {
-    return (int) (addr / BLOCK);
+  /** Frees the inodes that a crash has left over, on the disk too, once it may be written. */
+  int freeEvicted(Task current) {
+    int result = 0;
+    for (FlatFile file : inodes) {
+      if (file.evicted && file.blocks() + file.name.length() > 0) {
+        file.clear();
+        int status = settle(current, file);
+        result = result != 0 ? result : status;
+      }
+    }
+    return result;
   }
 
-  private int transfer(Task current, int ino, int slot, int op) {
-    return bdev.transferAndWait(
-        current, (2L * ino + slot) * SLOT, buffer, SLOT, op | BlkTypes.REQ_META);
+  @Override
+  public void remount(Task current, boolean toReadOnly, Options options) throws ErrnoException {
+    super.remount(current, toReadOnly, options);
+    check(toReadOnly ? 0 : freeEvicted(current));
   }
 
-  private int crc() {
-    RawMemory.putInt(buffer, CRC, 0);
+  private int transfer(Task current, int ino, int which, int bytes, int op) {
+    long position = (2L * ino + which) * slot;
+    int result = 0;
+    for (int at = 0; at < bytes && result == 0; at += PIECE) {
+      int piece = Math.min(PIECE, bytes - at);
+      result =
+          bdev.transferAndWait(current, position + at, buffer + at, piece, op | BlkTypes.REQ_META);
+    }
+    return result;
+  }
+
+  private ByteBuffer bytes() {
+    return RawMemory.segment(buffer, slot).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private int crc(int length) {
     CRC32C crc = new CRC32C();
-    crc.update(RawMemory.segment(buffer, SLOT).asByteBuffer());
+    crc.update(bytes().slice(HEAD, length));
     return (int) crc.getValue();
   }
 
+  private void encode(FlatFile file, ByteBuffer to) {
+    // the lowest bit is the slot: the one without the newest version
+    lastSeq += ((lastSeq ^ file.seq) & 1) == 0 ? 1 : 2;
+    byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
+    to.position(HEAD).putLong(lastSeq).putInt(file.mode()).putInt(name.length).put(name);
+  }
+
   /** Decodes the slot in the buffer. Returns null if it is invalid. */
-  private @Nullable FlatFile decode(int ino) {
-    int crc = RawMemory.getInt(buffer, CRC);
-    int nameBytes = RawMemory.getInt(buffer, NAME_BYTES);
-    int count = RawMemory.getInt(buffer, COUNT);
-    if (RawMemory.getLong(buffer) != FlatFs.MAGIC
-        || crc() != crc
-        || nameBytes < 0
-        || nameBytes > 255
-        || count < 0
-        || count > MAX_LONGS
-        || count % 3 != 0) {
+  private @Nullable FlatFile decode(int ino, int which) {
+    ByteBuffer from = bytes();
+    long magic = from.getLong();
+    int length = from.getInt();
+    if (magic != FlatFs.MAGIC
+        || length < 0
+        || length > slot - HEAD
+        || from.getInt() != crc(length)) {
       return null;
     }
-    FlatFile file = new FlatFile(this, ino, RawMemory.getInt(buffer, MODE));
-    file.seq = RawMemory.getLong(buffer, SEQ);
-    file.size = RawMemory.getLong(buffer, SIZE);
-    file.mtime = RawMemory.getLong(buffer, MTIME);
-    file.uid = RawMemory.getInt(buffer, UID);
-    file.gid = RawMemory.getInt(buffer, GID);
-    ByteBuffer name = RawMemory.segment(buffer + NAME, nameBytes).asByteBuffer();
-    file.name = StandardCharsets.ISO_8859_1.decode(name).toString();
-    file.extents = new long[count];
-    long behind = 0;
-    for (int i = 0; i < count; i++) {
-      file.extents[i] = RawMemory.getLong(buffer, EXTENTS + 8L * i);
+    long seq = from.getLong();
+    FlatFile file = new FlatFile(this, ino, from.getInt());
+    file.seq = seq;
+    int nameBytes = from.getInt();
+    if (nameBytes < 0 || nameBytes > MAX_NAME) {
+      return null;
     }
-    for (int i = 0; i < count; i += 3) { // sorted, disjoint, and inside the device
-      long offset = file.extents[i];
-      long length = file.extents[i + 1] & -BLOCK;
-      long addr = file.extents[i + 2];
-      if (offset < behind
-          || length <= 0
-          || offset > Long.MAX_VALUE - length
-          || addr < FlatFs.DATA
-          || length > bdev.bytes()
-          || addr > bdev.bytes() - length
-          || ((offset | addr) & (BLOCK - 1)) != 0) {
-        return null;
-      }
-      behind = offset + length;
-    }
-    return file.size < 0 ? null : file;
+    byte[] name = new byte[nameBytes];
+    from.get(name);
+    file.name = new String(name, StandardCharsets.ISO_8859_1);
+    return file.decode(from) && file.isValid(which) ? file : null;
   }
 
   /**
-   * Writes an inode. A flush first makes the data of its extents durable. Once the inode is durable
+   * Writes an inode. A flush first makes the data of its blocks durable. Once the inode is durable
    * too, the blocks that it has lost become free. Returns 0 or a negative errno.
    */
   int write(Task current, FlatFile file) {
     metadata.lock();
     try {
+      file.writing = true;
       file.dirty = false; // a later change makes it dirty again
-      List<long[]> freed = file.encode(this::encode);
+      ByteBuffer to = bytes();
+      encode(file, to);
+      BitSet lost = file.encode(to);
+      int length = to.position() - HEAD;
+      to.putLong(0, FlatFs.MAGIC).putInt(8, length).putInt(12, crc(length));
+      int whole = (HEAD + length + BLOCK - 1) & -BLOCK;
       int result = bdev.flushAndWait(current);
       if (result == 0) {
-        int slot = (int) (lastSeq & 1);
-        result = transfer(current, (int) file.ino() - 2, slot, BlkTypes.REQ_OP_WRITE);
+        int ino = (int) file.ino() - 2;
+        result = transfer(current, ino, (int) (lastSeq & 1), whole, BlkTypes.REQ_OP_WRITE);
       }
       if (result == 0) {
         result = bdev.flushAndWait(current);
@@ -174,11 +206,12 @@ final class FlatSuper extends SuperBlock {
       if (result == 0) {
         file.seq = lastSeq; // after a failure a retry goes to the same slot
         synchronized (used) {
-          freed.forEach(range -> used.clear(block(range[0]), block(range[0] + range[1])));
+          used.andNot(lost);
         }
       } else {
-        file.keep(freed);
+        file.keep(lost);
       }
+      file.writing = false;
       return result;
     } finally {
       metadata.unlock();
@@ -195,62 +228,41 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
-  private void encode(FlatFile file) {
-    RawMemory.zero(buffer, SLOT);
-    byte[] name = file.name.getBytes(StandardCharsets.ISO_8859_1);
-    // the lowest bit is the slot: the one without the newest version
-    lastSeq += ((lastSeq ^ file.seq) & 1) == 0 ? 1 : 2;
-    RawMemory.putLong(buffer, FlatFs.MAGIC);
-    RawMemory.putLong(buffer, SEQ, lastSeq);
-    RawMemory.putInt(buffer, MODE, file.mode());
-    RawMemory.putLong(buffer, SIZE, file.size);
-    RawMemory.putLong(buffer, MTIME, file.mtime);
-    RawMemory.putInt(buffer, UID, file.uid);
-    RawMemory.putInt(buffer, GID, file.gid);
-    RawMemory.putInt(buffer, NAME_BYTES, name.length);
-    RawMemory.segment(buffer + NAME, name.length).copyFrom(MemorySegment.ofArray(name));
-    RawMemory.putInt(buffer, COUNT, file.extents.length);
-    for (int i = 0; i < file.extents.length; i++) {
-      RawMemory.putLong(buffer, EXTENTS + 8L * i, file.extents[i]);
-    }
-    RawMemory.putInt(buffer, CRC, crc());
-  }
-
-  /** Allocates one range of at most some bytes. Returns {address, bytes}; null if none is free. */
-  long @Nullable [] allocate(long bytes) {
+  /** Allocates adjacent blocks: the first in the upper half, their number in the lower; or 0. */
+  long allocate(int most) {
     synchronized (used) {
-      int first = used.nextClearBit(0);
-      int last = (int) Math.min(first + bytes / BLOCK, bdev.bytes() / BLOCK);
-      int end = first;
-      while (end < last && !used.get(end)) {
-        end++;
+      int first = used.nextClearBit(hint);
+      if (first >= blocks()) {
+        first = used.nextClearBit(0);
       }
-      if (end == first) {
-        return null;
+      int busy = used.nextSetBit(first);
+      int end = Math.min(busy < 0 ? blocks() : busy, first + Math.min(most, blocks()));
+      if (end <= first) {
+        return 0;
       }
       used.set(first, end);
-      return new long[] {(long) first * BLOCK, (long) (end - first) * BLOCK};
+      hint = end;
+      return (long) first << 32 | (end - first);
     }
   }
 
-  /** Frees blocks that no inode on the disk refers to. */
-  void free(long[] range) {
-    synchronized (used) {
-      used.clear(block(range[0]), block(range[0] + range[1]));
-    }
-  }
-
-  FlatFile newFile(String name, int mode) throws ErrnoException {
-    for (int ino = 0; ino < inodes.length; ino++) {
-      if (inodes[ino].name.isEmpty() && !inodes[ino].busy) {
-        FlatFile file = new FlatFile(this, ino, mode);
-        file.seq = inodes[ino].seq;
-        file.name = name;
-        inodes[ino] = file;
-        return file;
+  FlatFile newFile(Cred owner, String name, int mode) throws ErrnoException {
+    metadata.lock();
+    try {
+      for (int ino = 0; ino < INODES; ino++) {
+        if (inodes[ino].name.isEmpty() && !inodes[ino].busy) {
+          FlatFile file = new FlatFile(this, ino, mode);
+          file.seq = inodes[ino].seq;
+          file.name = name;
+          file.setOwner(owner);
+          inodes[ino] = file;
+          return file;
+        }
       }
+    } finally {
+      metadata.unlock();
     }
-    throw new ErrnoException(Errno.ENOSPC, "flatfs has " + inodes.length + " inodes");
+    throw FlatFs.error(Errno.ENOSPC, bdev, "has " + INODES + " inodes");
   }
 
   /** Returns all inodes, also free ones. */
@@ -258,52 +270,42 @@ final class FlatSuper extends SuperBlock {
     return List.of(inodes);
   }
 
-  /** Returns the files that have names. */
-  List<FlatFile> files() {
-    return new ArrayList<>(root.files.values());
-  }
-
   void check(int result) throws ErrnoException {
     if (result != 0) {
-      throw new ErrnoException(-result, bdev.name() + ": " + Errno.describe(-result));
+      throw FlatFs.error(-result, bdev);
     }
   }
 
   void release() {
     drainDirectWrites();
-    HostMemory.unmap(buffer, SLOT);
+    HostMemory.unmap(buffer, slot);
   }
 
   @Override
   protected void evictInode(@Nullable Task current, Inode inode) {
     if (inode instanceof FlatFile file) {
-      file.clear();
-      file.evicted = true;
-      if (current != null) {
+      if (current != null) { // waits for write-back, whose blocks must not be free before
         file.mapping().truncateRange(current, 0, Long.MAX_VALUE);
-        write(current, file); // without a task, sync writes it
       }
-      file.busy = file.dirty;
+      file.evicted = true;
+      file.clear();
+      if (current != null) { // else sync writes it
+        settle(current, file);
+      }
     }
   }
 
-  @Override
-  public Inode root() {
-    return root;
-  }
-
-  @Override
-  protected void statfs(Task current, long statfs) {
-    Statfs.fType(statfs, FlatFs.MAGIC);
-    Statfs.fBsize(statfs, BLOCK);
-    Statfs.fNamelen(statfs, 255);
-    Statfs.fBlocks(statfs, bdev.bytes() / BLOCK);
-    synchronized (used) {
-      Statfs.fBfree(statfs, bdev.bytes() / BLOCK - used.cardinality());
-      Statfs.fBavail(statfs, bdev.bytes() / BLOCK - used.cardinality());
+  /** Writes an inode if it is dirty. One that was evicted before can be used again. */
+  private int settle(Task current, FlatFile file) {
+    metadata.lock();
+    try {
+      boolean free = file.evicted;
+      int result = file.dirty ? write(current, file) : 0;
+      file.busy &= result != 0 || !free;
+      return result;
+    } finally {
+      metadata.unlock();
     }
-    Statfs.fFiles(statfs, inodes.length);
-    Statfs.fFfree(statfs, inodes.length - root.files.size());
   }
 
   @Override
@@ -311,11 +313,8 @@ final class FlatSuper extends SuperBlock {
     int result = 0;
     for (FlatFile file : readOnly() ? new FlatFile[0] : inodes) {
       int status = file.mapping().writeBack(current, 0, Long.MAX_VALUE);
-      if (status == 0 && file.dirty) {
-        status = write(current, file);
-        file.busy &= status != 0 || !file.evicted;
-      }
-      result = result == 0 ? status : result;
+      status = status != 0 ? status : settle(current, file);
+      result = result != 0 ? result : status;
     }
     return result;
   }
@@ -330,5 +329,24 @@ final class FlatSuper extends SuperBlock {
     release();
     bdev.pageCache().trim();
     check(result);
+  }
+
+  @Override
+  public Inode root() {
+    return root;
+  }
+
+  @Override
+  protected void statfs(Task current, long statfs) {
+    synchronized (used) {
+      Statfs.fBfree(statfs, blocks() - used.cardinality());
+    }
+    Statfs.fBavail(statfs, Statfs.fBfree(statfs));
+    Statfs.fBlocks(statfs, blocks());
+    Statfs.fType(statfs, FlatFs.MAGIC);
+    Statfs.fBsize(statfs, BLOCK);
+    Statfs.fNamelen(statfs, MAX_NAME);
+    Statfs.fFiles(statfs, INODES);
+    Statfs.fFfree(statfs, INODES - root.files.size());
   }
 }

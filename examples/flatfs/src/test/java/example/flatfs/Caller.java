@@ -70,6 +70,21 @@ final class Caller implements AutoCloseable {
     }
   }
 
+  /** Writes, and returns the bytes written or a negative errno. */
+  long tryWrite(int fd, byte[] bytes, long pos) {
+    RawMemory.segment(data, bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+    return writeFrom(data, fd, bytes.length, pos);
+  }
+
+  /** Writes from any address, and returns the bytes written or a negative errno. */
+  long writeFrom(long address, int fd, long bytes, long pos) {
+    return call(Nr.PWRITE64, fd, address, bytes, pos);
+  }
+
+  long sync() {
+    return call(Nr.SYNC);
+  }
+
   byte[] read(int fd, long pos, int bytes) {
     long got = good(call(Nr.PREAD64, fd, data, bytes, pos), "read at " + pos);
     return RawMemory.segment(data, got).toArray(ValueLayout.JAVA_BYTE);

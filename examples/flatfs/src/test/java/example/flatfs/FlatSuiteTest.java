@@ -13,6 +13,7 @@ class FlatSuiteTest extends FileSystemSuite {
         .withFiles(24)
         .with(Feature.WRITE, Feature.CREATE, Feature.ALLOCATE, Feature.RENAME)
         .with(Feature.ATTRIBUTES, Feature.LARGE_FILES, Feature.FILLS_UP)
+        .with(Feature.HOLES, Feature.SEEK, Feature.FIEMAP)
         .with(Feature.DIRECT, Feature.POLLED, Feature.NOWAIT)
         .with(Feature.REMOUNT, Feature.DURABLE, Feature.DURABLE_NAMES)
         .with(Feature.DISK_ERRORS, Feature.CHECKSUMS, Feature.CHECK);

@@ -13,38 +13,17 @@ import io.pollux.block.TagSet;
 import io.pollux.block.bdev.DiskParameters;
 import java.util.List;
 
-/**
- * A stripe over lower disks: chunk n is chunk n / disks of disk n modulo disks.
- *
- * <p>The limits make the block layer split reads and writes at chunks. A flush goes to every disk.
- * A discard or a zeroing goes to the part of each disk that its range covers.
- */
-final class StripeDisk implements BlkMqOps {
-  private final List<BlockDevice> disks;
-  private final int chunkShift; // log2 of the sectors of a chunk
-  private final TagSet tags;
-  private final QueueLimits limits;
-  private final long bytes;
-
-  StripeDisk(List<BlockDevice> disks, long chunk) {
-    this.disks = disks;
-    int chunkSectors = (int) (chunk >> BlkTypes.SECTOR_SHIFT);
-    chunkShift = Integer.numberOfTrailingZeros(chunkSectors);
-    QueueLimits common = disks.get(0).queue().limits();
-    long smallest = disks.get(0).bytes();
-    boolean polled = true;
-    for (BlockDevice disk : disks) {
-      common = common.stack(disk.queue().limits());
-      smallest = Math.min(smallest, disk.bytes());
-      polled &= disk.queue().tagSet().pollQueues() > 0;
-    }
-    int most = Math.min(common.maxSectors(), chunkSectors);
-    limits = common.withTransfer(most, common.maxSegments(), chunkSectors);
-    tags = new TagSet(1, polled ? 1 : 0, RequestQueue.DEFAULT_DEPTH, false);
-    bytes = smallest / chunk * chunk * disks.size();
-  }
-
+/** A stripe over lower disks: chunk n is chunk n / disks of disk n modulo disks. */
+record StripeDisk(List<BlockDevice> disks, int chunkSectors) implements BlkMqOps {
   BlockDevice device(DiskParameters of) {
+    QueueLimits all = QueueLimits.ofAll(disks);
+    int most = Math.min(all.maxSectors(), chunkSectors);
+    QueueLimits limits = all.withTransfer(most, all.maxSegments(), chunkSectors);
+    boolean polled = disks.stream().allMatch(disk -> disk.queue().tagSet().pollQueues() > 0);
+    TagSet tags = new TagSet(1, polled ? 1 : 0, RequestQueue.DEFAULT_DEPTH, false);
+    long smallest = disks.stream().mapToLong(BlockDevice::bytes).min().orElseThrow();
+    long chunk = (long) chunkSectors << BlkTypes.SECTOR_SHIFT;
+    long bytes = smallest / chunk * chunk * disks.size();
     RequestQueue queue = new RequestQueue(this, tags, limits);
     return new BlockDevice(of.name(), of.dev(), bytes, of.readOnly(), queue);
   }
@@ -55,7 +34,7 @@ final class StripeDisk implements BlkMqOps {
     while (request != null) {
       Request following = request.next();
       if (!request.hasClones()) {
-        map(request);
+        map(request, request.bio());
       }
       if (!request.submitClones()) {
         hctx.handBack(request);
@@ -65,47 +44,31 @@ final class StripeDisk implements BlkMqOps {
     }
   }
 
-  private void map(Request request) {
-    Bio bio = request.bio();
-    switch (bio.op()) {
-      case BlkTypes.REQ_OP_READ, BlkTypes.REQ_OP_WRITE -> {
-        long chunk = bio.sector() >> chunkShift;
-        long sector = bio.sector() + ((chunk / disks.size() - chunk) << chunkShift);
-        BlockDevice disk = disks.get((int) (chunk % disks.size()));
-        Bio.cloneFast(request, bio, 0, bio.size(), disk, sector);
-      }
-      case BlkTypes.REQ_OP_FLUSH -> {
-        for (BlockDevice disk : disks) {
-          Bio.cloneFast(request, bio, 0, 0, disk, 0);
-        }
-      }
-      default -> {
-        long end = bio.sector() + (bio.size() >> BlkTypes.SECTOR_SHIFT);
-        for (int i = 0; i < disks.size(); i++) {
-          long from = sectorsBefore(bio.sector(), i);
-          int size = (int) (sectorsBefore(end, i) - from) << BlkTypes.SECTOR_SHIFT;
-          if (size > 0) {
-            Bio.cloneFast(request, bio, 0, size, disks.get(i), from);
-          }
-        }
+  /** Clones a bio for each disk that has a part of it. A flush is for all disks. */
+  private void map(Request request, Bio bio) {
+    long end = bio.sector() + (bio.size() >> BlkTypes.SECTOR_SHIFT);
+    for (int i = 0; i < disks.size(); i++) {
+      long from = sectorsBefore(bio.sector(), i);
+      int bytes = (int) (sectorsBefore(end, i) - from) << BlkTypes.SECTOR_SHIFT;
+      if (bytes > 0 || bio.op() == BlkTypes.REQ_OP_FLUSH) {
+        Bio.cloneFast(request, bio, 0, bytes, disks.get(i), from);
       }
     }
   }
 
   /** Returns the number of a disk's sectors that come before a sector of the stripe. */
   private long sectorsBefore(long sector, int disk) {
-    long chunk = sector >> chunkShift;
-    long row = chunk / disks.size();
-    int column = (int) (chunk % disks.size());
-    long inChunk = sector & ((1L << chunkShift) - 1);
-    return ((row + (disk < column ? 1 : 0)) << chunkShift) + (disk == column ? inChunk : 0);
+    long chunk = sector / chunkSectors;
+    long whole = (chunk - disk + disks.size() - 1) / disks.size();
+    long rest = chunk % disks.size() == disk ? sector % chunkSectors : 0;
+    return whole * chunkSectors + rest;
   }
 
   @Override
   public int poll(HwCtx hctx) {
     int found = 0;
-    for (BlockDevice disk : disks) {
-      found += disk.queue().pollAll();
+    for (int i = 0; i < disks.size(); i++) { // an iterator would be garbage of each poll
+      found += disks.get(i).queue().pollAll();
     }
     return found;
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package example.stripe;
 
-import io.pollux.block.BlockDevice;
+import io.pollux.block.BlkTypes;
 import io.pollux.block.bdev.DiskParameters;
 import io.pollux.block.bdev.DiskType;
 import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
-import java.util.List;
 
 /** The type stripe: {@code --disk stripe:chunk=64k,ram,ram}. */
 public final class StripeType implements DiskType {
@@ -17,36 +17,29 @@ public final class StripeType implements DiskType {
   }
 
   @Override
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 1, 64);
+    chunkSectors(options);
+    options.requireAllKnown(name());
+  }
+
+  private static int chunkSectors(Options options) throws ErrnoException {
+    long chunk = options.size("chunk", 64 << 10, 4096, 1 << 20);
+    if (Long.bitCount(chunk) != 1) {
+      throw Options.bad("chunk", chunk + " is not a power of two");
+    }
+    return (int) (chunk >> BlkTypes.SECTOR_SHIFT);
+  }
+
+  @Override
   public long lowerBytes(long bytes, int lower) {
-    long chunk = 1L << 20; // the largest one; open rounds the size of the stripe down
-    return (bytes / lower / chunk + 1) * chunk;
+    return bytes / lower + (1 << 20); // a chunk more, since the stripe has only whole ones
   }
 
   @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 2, 64);
-    long chunk = parameters.options().size("chunk", 64 << 10, 4096, 1 << 20);
-    parameters.options().requireAllKnown(name());
-    List<OpenedDisk> lower = parameters.lower();
-    List<BlockDevice> disks = lower.stream().map(OpenedDisk::device).toList();
-    BlockDevice device = new StripeDisk(disks, Long.highestOneBit(chunk)).device(parameters);
-    return new Opened(device, lower);
-  }
-
-  private record Opened(BlockDevice device, List<OpenedDisk> lower) implements OpenedDisk {
-    @Override
-    public boolean isEmpty() {
-      return lower.stream().allMatch(OpenedDisk::isEmpty);
-    }
-
-    @Override
-    public boolean keepsData() {
-      return lower.stream().allMatch(OpenedDisk::keepsData);
-    }
-
-    @Override
-    public void close() {
-      lower.forEach(OpenedDisk::close);
-    }
+    checkOptions(parameters.options(), parameters.lower().size());
+    StripeDisk disk = new StripeDisk(parameters.lowerDevices(), chunkSectors(parameters.options()));
+    return OpenedDisk.over(disk.device(parameters), parameters.lower());
   }
 }

@@ -51,10 +51,12 @@ final class Gfs2Dirty {
     } catch (ErrnoException e) {
       return -e.errno();
     }
-    dirty.remove(ip); // first: a write to the file from here on adds it again
-    int status = ip.writeTimes(current);
-    Gfs2Inode.unlock(current, gh);
-    return status;
+    try {
+      dirty.remove(ip); // first: a write to the file from here on adds it again
+      return ip.writeTimes(current);
+    } finally {
+      Gfs2Inode.unlock(current, gh);
+    }
   }
 
   /** Drops what could not be written, at unmount. */

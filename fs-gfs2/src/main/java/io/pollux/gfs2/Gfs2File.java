@@ -149,13 +149,19 @@ final class Gfs2File implements FileOperations {
   private long seekEnd(Task current, File file, long offset) {
     Gfs2Glock gl = ((Gfs2Inode) file.inode()).glock();
     Gfs2Holder gh = Gfs2Holder.alloc(current, gl, LmState.SHARED, Gfs2Holder.LM_FLAG_ANY);
-    long result = gl.nq(current, gh);
-    if (result == 0) {
-      result = FileOperations.super.llseek(current, file, offset, Fcntl.SEEK_END);
-      gl.dq(current, gh);
+    try {
+      long result = gl.nq(current, gh);
+      if (result != 0) {
+        return result;
+      }
+      try {
+        return FileOperations.super.llseek(current, file, offset, Fcntl.SEEK_END);
+      } finally {
+        gl.dq(current, gh);
+      }
+    } finally {
+      gh.uninit();
     }
-    gh.uninit();
-    return result;
   }
 
   @LinuxSource(

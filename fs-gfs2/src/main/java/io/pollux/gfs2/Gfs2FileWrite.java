@@ -112,20 +112,28 @@ final class Gfs2FileWrite {
     }
     long written;
     try {
-      Gfs2Holder gh = Gfs2Holder.alloc(current, ip.glock(), LmState.EXCLUSIVE, 0);
-      written = ip.glock().nq(current, gh);
-      if (written == 0) {
-        try {
-          written = writePages(current, ip, iocb, from);
-        } finally {
-          ip.glock().dq(current, gh);
-        }
-      }
-      gh.uninit();
+      written = writePagesLocked(current, ip, iocb, from);
     } finally {
       ip.iRwsem.upWrite();
     }
     return IomapBuffered.writeSync(current, iocb, written);
+  }
+
+  private static long writePagesLocked(Task current, Gfs2Inode ip, Kiocb iocb, IovIter from) {
+    Gfs2Holder gh = Gfs2Holder.alloc(current, ip.glock(), LmState.EXCLUSIVE, 0);
+    try {
+      int result = ip.glock().nq(current, gh);
+      if (result != 0) {
+        return result;
+      }
+      try {
+        return writePages(current, ip, iocb, from);
+      } finally {
+        ip.glock().dq(current, gh);
+      }
+    } finally {
+      gh.uninit();
+    }
   }
 
   private static long writePages(Task current, Gfs2Inode ip, Kiocb iocb, IovIter from) {
@@ -141,17 +149,13 @@ final class Gfs2FileWrite {
   /** Checks whether the file may change, and records the time. Returns 0 or a negative errno. */
   @LinuxSource(file = "fs/gfs2/inode.c", name = "gfs2_update_time")
   private static int fileModified(Task current, Gfs2Inode ip, Kiocb iocb) {
-    int result = ip.mayChange(iocb);
-    if (result != 0) {
-      return result;
-    }
     if (ip.dinode().jdata() || ip.shouldRemoveSuid(current)) {
       return -Errno.EOPNOTSUPP;
     }
     if (ip.dinode().sync()) {
       iocb.kiFlags |= Kiocb.IOCB_DSYNC;
     }
-    ip.fileUpdateTime();
+    ip.writeTime().update();
     return 0;
   }
 }

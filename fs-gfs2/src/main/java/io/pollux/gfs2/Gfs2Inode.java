@@ -10,7 +10,8 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Fileattr;
-import io.pollux.iomap.InPlaceInode;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.WriteTime;
 import io.pollux.iomap.IomapFiemap;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * ({@link Gfs2Dirty}).
  */
 @LinuxSource(file = "fs/gfs2/incore.h", name = "gfs2_inode")
-final class Gfs2Inode extends InPlaceInode {
+final class Gfs2Inode extends Inode {
   /** Fifos, sockets and device nodes: they have a name here, and no operations. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
@@ -44,6 +45,7 @@ final class Gfs2Inode extends InPlaceInode {
   private final Gfs2Sbd sdp;
   private final Gfs2Glock glock;
   private final Mapping mapping;
+  private final WriteTime writeTime;
   private volatile Contents contents;
   private volatile boolean invalid; // C: GIF_INVALID
 
@@ -53,6 +55,7 @@ final class Gfs2Inode extends InPlaceInode {
     this.glock = glock;
     contents = new Contents(sdp.sb(), dinode);
     mapping = new Mapping(sdp.bdev().pageCache(), new Gfs2Aops(this));
+    writeTime = new WriteTime(() -> sdp.dirty().add(this));
   }
 
   Gfs2Sbd sdp() {
@@ -105,7 +108,7 @@ final class Gfs2Inode extends InPlaceInode {
       throw corrupt("is another file now");
     }
     contents = new Contents(sdp.sb(), dinode);
-    forgetWritten();
+    writeTime.forget();
     invalid = false;
   }
 
@@ -119,9 +122,9 @@ final class Gfs2Inode extends InPlaceInode {
     return dinode().appendOnly();
   }
 
-  @Override
-  protected void timesDirtied() {
-    sdp.dirty().add(this);
+  /** The time of the last write, which {@link Gfs2Dirty} writes to the disk. */
+  WriteTime writeTime() {
+    return writeTime;
   }
 
   /** A change of the inode's block. */
@@ -139,16 +142,16 @@ final class Gfs2Inode extends InPlaceInode {
    */
   @LinuxSource(file = "fs/gfs2/super.c", name = "gfs2_write_inode")
   int writeTimes(Task current) {
-    if (!markClean()) {
+    if (!writeTime.markClean()) {
       return 0;
     }
     int result = -Errno.EIO; // if it throws
     try {
-      result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writtenMillis()));
+      result = rewrite(current, block -> Gfs2Dinode.putTimes(block, writeTime.millis()));
     } finally {
       if (result != 0) {
         mapping.wbErr().set(result);
-        markDirty();
+        writeTime.markDirty();
       }
     }
     return result;
@@ -261,8 +264,8 @@ final class Gfs2Inode extends InPlaceInode {
     Stat.stBlocks(stat, dinode.blocks() << (sb.blockLog - 9));
     Stat.stAtime(stat, dinode.atime());
     Stat.stAtimeNsec(stat, dinode.atimeNsec());
-    if (wasWritten()) {
-      long millis = writtenMillis();
+    if (writeTime.isSet()) {
+      long millis = writeTime.millis();
       long seconds = Math.floorDiv(millis, 1000);
       int nanos = Math.floorMod(millis, 1000) * 1_000_000;
       Stat.stMtime(stat, seconds);

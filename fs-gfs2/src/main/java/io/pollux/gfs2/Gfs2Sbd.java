@@ -85,7 +85,7 @@ final class Gfs2Sbd extends SuperBlock {
       }
       sdp.root = root;
       return sdp;
-    } catch (ErrnoException e) {
+    } catch (Throwable e) {
       cache.drop();
       throw e;
     }
@@ -358,6 +358,12 @@ final class Gfs2Sbd extends SuperBlock {
       System.arraycopy(data, 0, bytes, done, step);
     }
     return new BufData(bytes, 0, ip.what(), Gfs2Error.DAMAGE);
+  }
+
+  /** What would need allocation. */
+  @Override
+  protected int unsupported(int errno) {
+    return Errno.EOPNOTSUPP;
   }
 
   @Override

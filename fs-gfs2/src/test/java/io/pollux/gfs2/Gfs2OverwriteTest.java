@@ -207,12 +207,12 @@ final class Gfs2OverwriteTest {
     File file = open("/tree", Fcntl.O_RDWR | Fcntl.O_DIRECT);
     assertThat(write(file, 0, 512, 7)).isEqualTo(512);
     Gfs2Inode ip = inode(file);
-    long written = ip.writtenMillis();
+    long written = ip.writeTime().millis();
     ip.glock().callback(mounted.current, LmState.UNLOCKED);
     assertThat(image.disk.getLong(TinyImage.at(TREE) + 80)).isEqualTo(written / 1000);
     image.disk.putLong(TinyImage.at(TREE) + 80, 5); // another node writes
     assertThat(mounted.read(mounted.request(file), 0, 512)).isEqualTo(512);
-    assertThat(ip.wasWritten()).isFalse();
+    assertThat(ip.writeTime().isSet()).isFalse();
     assertThat(ip.dinode().mtime()).isEqualTo(5);
   }
 

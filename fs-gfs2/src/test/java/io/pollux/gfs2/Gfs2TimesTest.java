@@ -64,7 +64,7 @@ final class Gfs2TimesTest {
   /** The first sync has taken the inode from the set, and the device holds its write. */
   @Test
   void aSyncWaitsForTheWritesOfAnEarlierOne() throws InterruptedException {
-    inode().fileUpdateTime();
+    inode().writeTime().update();
     disk.holdAgain();
     CompletableFuture<Integer> first = sync(new CountDownLatch(1));
     disk.awaitHeld(1);
@@ -88,7 +88,7 @@ final class Gfs2TimesTest {
   void anErrorReachesFsyncOncePerOpenFileAndLeavesNoDirtyBlock() throws ErrnoException {
     File other = mounted.open("/file", Fcntl.O_RDWR);
     assertThat(fsync(file)).isZero();
-    inode().fileUpdateTime();
+    inode().writeTime().update();
     disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(mounted.sdp.sync(mounted.current)).isEqualTo(-Errno.EIO);
     disk.failNone();
@@ -100,7 +100,7 @@ final class Gfs2TimesTest {
     assertThat(image.disk.getLong(TinyImage.at(INODE) + 80)).isZero();
     assertThat(mounted.sdp.sync(mounted.current)).isZero();
     assertThat(image.disk.getLong(TinyImage.at(INODE) + 80))
-        .isEqualTo(inode().writtenMillis() / 1000);
+        .isEqualTo(inode().writeTime().millis() / 1000);
     file.fput();
     other.fput();
     mounted.close();

@@ -373,7 +373,13 @@ public final class IomapDio extends IomapDioCompletion {
     return ((pos + length) & mask) != 0 && pos + length >= inode().size();
   }
 
-  /** Writes zeroes from the end of a write to the end of its last block. */
+  /** Writes zeroes from the end of a write to the end of its last block, also after a fault. */
+  @Differs(
+      kind = Differs.Kind.LATER,
+      why =
+          "A write that a fault ends early clears the rest of its last new block. Linux 4.20"
+              + " returns before it does, and may leave another file's old data there.",
+      test = "IomapDioZeroTest#aWriteToNewBlocksThatEndsEarlyClearsTheRestOfTheLastOne")
   private void zeroTail(Task current, long end) {
     int mask = inode().sb().blockSize() - 1;
     long rest = Math.min(-end & mask, iomap.offset() + iomap.length() - end);

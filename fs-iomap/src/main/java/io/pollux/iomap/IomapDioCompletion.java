@@ -300,7 +300,7 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
       // A buffered reader may have read the old data in meanwhile.
       Mapping mapping = Mapping.of(file);
       if (mapping != null) {
-        mapping.invalidateRange(request.kiPos, request.kiPos + size - 1);
+        mapping.invalidateWritten(request.kiPos, request.kiPos + size - 1);
       }
     }
     long result = error;

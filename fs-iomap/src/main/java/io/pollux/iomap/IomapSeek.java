@@ -64,10 +64,11 @@ public final class IomapSeek {
       return -Errno.ENXIO;
     }
     Iomap iomap = Iomap.SLAB.alloc(current);
+    Iomap later = Iomap.SLAB.alloc(current);
     IomapActor actor = data ? IomapSeek::dataActor : IomapSeek::holeActor;
     long pos = offset;
     long result = 0;
-    for (long steps = 0; pos < size; steps++) { // each step advances by one extent
+    for (long steps = 0; pos < size; steps++) { // a step passes an extent, or maps it again
       if (steps >= most) {
         result = -Errno.EIO;
         break;
@@ -78,11 +79,33 @@ public final class IomapSeek {
       if (result < 0) {
         break;
       }
+      long span = IomapApply.span(pos, length, iomap);
+      if (isUnwritten(iomap)) {
+        // Write-back may have cleaned pages and converted their blocks since the extent was mapped.
+        long still =
+            IomapApply.apply(
+                current,
+                inode,
+                pos,
+                length,
+                IomapOps.IOMAP_REPORT,
+                ops,
+                later,
+                IomapSeek::unwrittenActor);
+        if (still < 0) {
+          result = still;
+          break;
+        }
+        if (still < Math.min(result + 1, span)) {
+          continue;
+        }
+      }
       pos += result;
-      if (result < IomapApply.span(pos - result, length, iomap)) {
+      if (result < span) {
         break; // found inside the extent
       }
     }
+    Slab.free(later);
     Slab.free(iomap);
     return result < 0 ? result : pos;
   }
@@ -105,6 +128,16 @@ public final class IomapSeek {
       case HOLE -> 0;
       case DELALLOC, UNWRITTEN -> bytesTo(current, inode, pos, length, false);
     };
+  }
+
+  private static boolean isUnwritten(Iomap iomap) {
+    return iomap.type() == Iomap.Type.UNWRITTEN || iomap.type() == Iomap.Type.DELALLOC;
+  }
+
+  /** Returns the bytes of an unwritten or reserved extent, and 0 for others. */
+  private static long unwrittenActor(
+      Task current, Inode inode, long pos, long length, Iomap iomap) {
+    return isUnwritten(iomap) ? length : 0;
   }
 
   private static long bytesTo(Task current, Inode inode, long pos, long length, boolean dirty) {

@@ -190,6 +190,23 @@ class IomapBufferedTest {
   }
 
   @Test
+  void zeroRangeClearsWhatIsWrittenBackWhileItLooks() {
+    ExtentFile file = file(PAGE, 4 * PAGE, Allocation.UNWRITTEN);
+    assertThat(write(file, 0, 3 * PAGE, 0)).isEqualTo(3 * PAGE);
+    IomapOps late =
+        (task, inode, pos, length, flags, iomap) -> {
+          int result = file.iomapBegin(task, inode, pos, length, flags, iomap);
+          assertThat(file.mapping().writeBack(task, 0, Long.MAX_VALUE)).isZero();
+          file.mapping().invalidateAll();
+          return result;
+        };
+    assertThat(IomapBuffered.zeroRange(rig.current, file, 10, 2 * PAGE, late)).isZero();
+    assertThat(read(file, 0, 10)).containsOnly(0x5a);
+    assertThat(read(file, 10, 2 * PAGE)).containsOnly(0);
+    assertThat(read(file, 10 + 2 * PAGE, PAGE - 10)).containsOnly(0x5a);
+  }
+
+  @Test
   void truncatePageClearsTheRestOfTheBlockOnly() {
     ExtentFile file = file(BLOCK, 4 * PAGE, Allocation.NEW);
     file.setExtent(Iomap.Type.MAPPED, 0, 4 * PAGE, 0);

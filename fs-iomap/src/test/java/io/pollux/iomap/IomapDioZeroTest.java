@@ -113,6 +113,20 @@ class IomapDioZeroTest {
     assertThat(rig.onDisk(first, PAGE)).isEqualTo(before);
   }
 
+  /** A bio holds 256 pages; the user's memory ends after the first bio. */
+  @Test
+  void aWriteToNewBlocksThatEndsEarlyClearsTheRestOfTheLastOne() {
+    int first = 256 * PAGE - 512;
+    ExtentFile file = file(PAGE, 0).allocate(Allocation.NEW, 0);
+    long from = rig.memory + IomapRig.MEMORY_BYTES - first;
+    Kiocb iocb = rig.sync(file, 0, DIRECT);
+    assertThat(
+            file.fop().writeIter(rig.current, iocb, rig.iter(false, from, first + 2L * PAGE + 512)))
+        .isEqualTo(-Errno.EFAULT);
+    assertThat(rig.onDisk(0, first)).containsOnly(0x5a);
+    assertThat(rig.onDisk(first, 512)).as("the rest of the block").containsOnly(0);
+  }
+
   // Durable writes.
 
   /** An overwrite in a device with FUA needs no flush; one that allocates does. */

@@ -132,6 +132,20 @@ class IomapPagesTest {
   }
 
   @Test
+  void theLastPageOfTheLargestFileIsWrittenBack() {
+    ExtentFile file = new ExtentFile(bdev, Long.MAX_VALUE);
+    long last = Long.MAX_VALUE - PAGE + 1;
+    file.setExtent(Iomap.Type.MAPPED, last, PAGE - 1, 8192);
+    RawMemory.segment(memory, MEMORY_BYTES).fill((byte) 1);
+    long index = last >> HostMemory.PAGE_SHIFT;
+    assertThat(new IomapPages(file, file, null).writePages(current, index, new long[] {memory}, 1))
+        .isZero();
+    byte[] expected = new byte[PAGE];
+    Arrays.fill(expected, 0, PAGE - 1, (byte) 1);
+    assertThat(bytes(disk.address() + 8192, PAGE)).isEqualTo(expected);
+  }
+
+  @Test
   void errorsComeThrough() {
     ExtentFile file = new ExtentFile(bdev, 10 * PAGE);
     file.failWith(Errno.EUCLEAN);

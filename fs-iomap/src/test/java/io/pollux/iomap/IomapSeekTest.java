@@ -40,7 +40,13 @@ class IomapSeekTest {
   void theMappingIsAskedForTheRestOfTheFile() {
     assertThat(IomapSeek.data(rig.current, inode, 5, ops, 10)).isEqualTo(2 * BLOCK);
     assertThat(ops.lengths)
-        .containsExactly((long) SIZE - 5, (long) SIZE - BLOCK, (long) SIZE - 2 * BLOCK);
+        .as("an unwritten extent is mapped again after the search for its pages")
+        .containsExactly(
+            (long) SIZE - 5,
+            (long) SIZE - 5,
+            (long) SIZE - BLOCK,
+            (long) SIZE - BLOCK,
+            (long) SIZE - 2 * BLOCK);
     assertThat(ops.flags).containsOnly(IomapOps.IOMAP_REPORT);
   }
 
@@ -107,7 +113,31 @@ class IomapSeekTest {
   }
 
   @Test
-  void aSearchReusesTheExtentOfTheOneBefore() {
+  void pagesThatAreWrittenBackWhileItSearchesAreData() {
+    for (boolean data : new boolean[] {true, false}) {
+      ExtentFile file = new ExtentFile(rig.fs, 8 * PAGE);
+      file.allocate(ExtentFile.Allocation.UNWRITTEN, 0);
+      file.setExtent(Iomap.Type.UNWRITTEN, 0, 8 * PAGE, 0);
+      Kiocb iocb = rig.sync(file, 3 * PAGE, Kiocb.IOCB_WRITE);
+      assertThat(file.fop().writeIter(rig.current, iocb, rig.iter(false, rig.memory, PAGE)))
+          .isEqualTo(PAGE);
+      IomapOps late =
+          (task, inode, pos, length, flags, iomap) -> {
+            int result = file.iomapBegin(task, inode, pos, length, flags, iomap);
+            assertThat(file.mapping().writeBack(task, 0, Long.MAX_VALUE)).isZero();
+            file.mapping().invalidateAll();
+            return result;
+          };
+      if (data) {
+        assertThat(IomapSeek.data(rig.current, file, 0, late, 10)).isEqualTo(3 * PAGE);
+      } else {
+        assertThat(IomapSeek.hole(rig.current, file, 3 * PAGE, late, 10)).isEqualTo(4 * PAGE);
+      }
+    }
+  }
+
+  @Test
+  void aSearchReusesTheExtentsOfTheOneBefore() {
     Iomap warm = Iomap.SLAB.alloc(rig.current);
     Slab.free(warm);
     assertThat(IomapSeek.data(rig.current, inode, 0, ops, 10)).isEqualTo(2 * BLOCK);

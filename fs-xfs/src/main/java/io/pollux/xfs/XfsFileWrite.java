@@ -111,17 +111,13 @@ final class XfsFileWrite {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_aio_write_checks")
   private static int writeChecks(Task current, XfsInode ip, Kiocb iocb) {
     XfsInodeBuf.Core core = ip.core();
-    int result = ip.mayChange(iocb);
-    if (result != 0) {
-      return result;
-    }
     if (core.reflink() || ip.shouldRemoveSuid(current)) {
       return -Errno.EOPNOTSUPP;
     }
     if (core.sync()) {
       iocb.kiFlags |= Kiocb.IOCB_DSYNC;
     }
-    ip.fileUpdateTime();
+    ip.writeTime().update();
     return 0;
   }
 }

@@ -103,7 +103,7 @@ final class XfsIflush {
     inodes.forEach(
         ip -> {
           dirty.remove(ip);
-          ip.markClean(); // first: a write from here on makes it dirty again
+          ip.writeTime().markClean(); // first: a write from here on makes it dirty again
         });
     try {
       XfsSb sb = mp.sb();
@@ -114,7 +114,7 @@ final class XfsIflush {
       buf.markDirty();
       buf.write(current);
     } catch (Throwable e) { // the times stay to be written
-      inodes.forEach(XfsInode::markDirty);
+      inodes.forEach(ip -> ip.writeTime().markDirty());
       throw e;
     }
   }

@@ -11,7 +11,8 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Fileattr;
-import io.pollux.iomap.InPlaceInode;
+import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.WriteTime;
 import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * and the time of the last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
-final class XfsInode extends InPlaceInode {
+final class XfsInode extends Inode {
   /** Fifos, sockets and device nodes: they have a name here, and no operations. */
   private static final FileOperations SPECIAL = new FileOperations() {};
 
@@ -37,6 +38,7 @@ final class XfsInode extends InPlaceInode {
   private final XfsMount mp;
   private final XfsInodeBuf.Core core;
   private final Mapping mapping;
+  private final WriteTime writeTime;
   private final Object extentsLock = new Object();
   private volatile @Nullable XfsExtents extents; // written once, under the lock
 
@@ -45,6 +47,7 @@ final class XfsInode extends InPlaceInode {
     this.mp = mp;
     this.core = core;
     mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS, null));
+    writeTime = new WriteTime(() -> mp.iflush().add(this));
   }
 
   XfsMount mp() {
@@ -81,9 +84,9 @@ final class XfsInode extends InPlaceInode {
     return core.append();
   }
 
-  @Override
-  protected void timesDirtied() {
-    mp.iflush().add(this);
+  /** The time of the last write, which {@link XfsIflush} writes to the disk. */
+  WriteTime writeTime() {
+    return writeTime;
   }
 
   /** The inode's name in error messages. */
@@ -175,8 +178,8 @@ final class XfsInode extends InPlaceInode {
     boolean bigtime = core.bigtime();
     Stat.stAtime(stat, XfsTime.seconds(core.atime(), bigtime));
     Stat.stAtimeNsec(stat, XfsTime.nanos(core.atime(), bigtime));
-    long mtime = wasWritten() ? XfsTime.ofMillis(writtenMillis(), bigtime) : core.mtime();
-    long ctime = wasWritten() ? mtime : core.ctime();
+    long mtime = writeTime.isSet() ? XfsTime.ofMillis(writeTime.millis(), bigtime) : core.mtime();
+    long ctime = writeTime.isSet() ? mtime : core.ctime();
     Stat.stMtime(stat, XfsTime.seconds(mtime, bigtime));
     Stat.stMtimeNsec(stat, XfsTime.nanos(mtime, bigtime));
     Stat.stCtime(stat, XfsTime.seconds(ctime, bigtime));

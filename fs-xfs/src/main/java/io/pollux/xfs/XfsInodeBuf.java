@@ -184,7 +184,7 @@ final class XfsInodeBuf {
       throw disk.corrupt("something else is in its place");
     }
     XfsVerify.checkCrc(disk, CRC_OFFSET);
-    long time = XfsTime.ofMillis(ip.writtenMillis(), ip.core().bigtime());
+    long time = XfsTime.ofMillis(ip.writeTime().millis(), ip.core().bigtime());
     block.put64(at + MTIME_OFFSET, time);
     block.put64(at + CTIME_OFFSET, time);
     block.put64(at + CHANGECOUNT_OFFSET, disk.i64(CHANGECOUNT_OFFSET) + 1);

@@ -82,7 +82,7 @@ final class XfsMount extends SuperBlock {
       }
       mp.root = root;
       return mp;
-    } catch (ErrnoException e) {
+    } catch (Throwable e) {
       target.drop();
       throw e;
     }
@@ -180,6 +180,12 @@ final class XfsMount extends SuperBlock {
     BufData data = buf.data();
     buf.release();
     return data;
+  }
+
+  /** What would need allocation. */
+  @Override
+  protected int unsupported(int errno) {
+    return Errno.EOPNOTSUPP;
   }
 
   @Override

@@ -31,7 +31,7 @@ class XfsIflushTest {
     try (MountedTree tree =
         new MountedTree(disk.disk(HeldDisk.TAGS, QueueLimits.of(512), false), "rw")) {
       File file = tree.namei.open(tree.current, null, MountedTree.bytes("/file"), Fcntl.O_RDWR, 0);
-      ((XfsInode) file.inode()).fileUpdateTime();
+      ((XfsInode) file.inode()).writeTime().update();
       disk.holdAgain();
       CompletableFuture<Integer> first = sync(tree, new CountDownLatch(1));
       disk.awaitHeld(1);

@@ -72,6 +72,28 @@ final class ExecCallsTest {
     compare(ours.out(), linux.said(), line -> true);
   }
 
+  // Names and attributes.
+
+  @Test
+  void callsOnNamesModesTimesAndTheWorkingDirectory() throws Exception {
+    CProgram program = CProgram.compile("name-calls");
+    Path outside = Files.createDirectory(dir.resolve("outside"));
+    Oracles.needLoopMounts("ramfs");
+    Path ramfs = Files.createDirectory(dir.resolve("ramfs"));
+    ExecRun.program(List.of("mount", "-t", "ramfs", "none", ramfs.toString())).succeeded();
+    CProgram.Run linux;
+    try {
+      Path empty = Files.createDirectory(ramfs.resolve("directory"));
+      linux = program.onLinux(empty.toString(), outside.toString());
+    } finally {
+      ExecRun.program(List.of("umount", ramfs.toString())).succeeded();
+    }
+    assertThat(linux.status()).as(linux.said()).isZero();
+    ExecRun ours = ExecRun.direct(MEMORY + program.file() + " /pollux " + outside).succeeded();
+    assertThat(ours.err()).isEmpty();
+    compare(ours.out(), linux.said(), line -> true);
+  }
+
   // fcntl, ioctl, locks.
 
   /**

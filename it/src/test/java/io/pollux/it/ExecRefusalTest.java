@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code bin/pollux exec} refuses before the program runs, each with one sentence. */
 @Timeout(600)
@@ -44,6 +47,34 @@ final class ExecRefusalTest {
     assertThat(run.err())
         .startsWith("pollux: " + image + ": no filesystem recognised")
         .hasLineCount(1);
+  }
+
+  /** The environment is the one that a broken installation gives. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--add-modules=no.such.module",
+        "--module-path=/no/such/path --add-modules=io.pollux.tools",
+        "-XX:NoSuchOption",
+        "-Xmx1"
+      })
+  void aVirtualMachineThatDoesNotStartEndsTheProgram(String options) throws Exception {
+    String lines = options.replace(" ", "\n");
+    ExecRun run =
+        ExecRun.of(
+            List.of(
+                "--fs",
+                "none",
+                "--",
+                "sh",
+                "-c",
+                "POLLUX_JVM_OPTIONS='" + lines + "' exec cat /pollux/x"));
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err().lines().filter(line -> line.startsWith("pollux:")))
+        .as("beside the virtual machine's own lines")
+        .singleElement()
+        .asString()
+        .startsWith("pollux: exec: the Java virtual machine did not start");
   }
 
   @Test

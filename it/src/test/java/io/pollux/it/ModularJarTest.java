@@ -28,6 +28,8 @@ final class ModularJarTest {
       }
       """;
 
+  private static final String LIBRARY = "module words { exports words; }";
+
   private static final String TOY =
       """
       package plugin;
@@ -100,6 +102,39 @@ final class ModularJarTest {
         CommandLineRun.of("--modules", jar, "ls", "--image", image, "--fs", "toyfs");
     assertThat(run.err()).isEmpty();
     assertThat(run.out()).isEqualTo("made-by-plugin.toy\n");
+  }
+
+  /** A module without a provider, which a module with one requires. */
+  @Test
+  void itsLibraryIsAJarOfItsOwn() throws IOException, InterruptedException {
+    Path library = Files.createDirectories(directory.resolve("library"));
+    Path words = Files.createDirectories(library.resolve("src/words"));
+    Files.writeString(words.resolve("Words.java"), "package words; public class Words {}");
+    Path of = Files.writeString(library.resolve("src/module-info.java"), LIBRARY);
+    String built = library.resolve("classes").toString();
+    run("javac", "-d", built, of.toString(), words.resolve("Words.java").toString());
+    String libraryJar = library.resolve("words.jar").toString();
+    run("jar", "--create", "--file", libraryJar, "-C", built, ".");
+    Path user = Files.createDirectories(directory.resolve("user"));
+    Path sources = Files.createDirectories(user.resolve("src/plugin"));
+    Path module =
+        Files.writeString(
+            user.resolve("src/module-info.java"),
+            MODULE.replace(
+                "requires io.pollux.block;", "requires io.pollux.block; requires words;"));
+    Path toy =
+        Files.writeString(
+            sources.resolve("Toy.java"),
+            TOY.replace("getClass().getModule().getName()", "words.Words.class.getModule()"));
+    String classes = user.resolve("classes").toString();
+    String libraries = Repository.file("tools/target/lib") + ":" + libraryJar;
+    run("javac", "-p", libraries, "-d", classes, module.toString(), toy.toString());
+    String userJar = user.resolve("toy.jar").toString();
+    run("jar", "--create", "--file", userJar, "-C", classes, ".");
+    CommandLineRun run =
+        CommandLineRun.of("--modules", userJar + ":" + libraryJar, "ls", "--image", image);
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out()).isEqualTo("made-by-module words\n");
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.Oops;
 import io.pollux.core.fixture.FakeFile;
 import io.pollux.core.fixture.FakeInode;
 import io.pollux.core.sched.Task;
@@ -13,6 +14,7 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Fcntl;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -116,6 +118,35 @@ class AbandonedListTest {
     requests.get(1).markPolled(0, 0);
     list.drain();
     assertThat(polled).containsExactlyInAnyOrder(requests.get(0), requests.get(2));
+    assertThat(files.nrFiles()).isZero();
+  }
+
+  @Test
+  void aFileWhoseIopollThrowsIsReportedAndPolledAgain() {
+    List<String> reports = new ArrayList<>();
+    Oops.Sink listener = (sentence, thrown) -> reports.add(sentence + ": " + thrown);
+    AtomicInteger polls = new AtomicInteger();
+    disk.onIopoll(
+        (iocb, spin) -> {
+          if (polls.getAndIncrement() == 0) {
+            throw new IllegalStateException("a mistake");
+          }
+          return FakeFile.complete(iocb, 0);
+        });
+    AioKiocb req = add();
+    req.kiFlags |= Kiocb.IOCB_HIPRI;
+    req.kiComplete = (iocb, res, res2) -> ((AioKiocb) iocb).markPolled(res, res2);
+    Oops.addListener(listener);
+    try {
+      list.drain();
+    } finally {
+      Oops.removeListener(listener);
+    }
+    assertThat(polls).hasValue(2);
+    assertThat(reports)
+        .singleElement()
+        .asString()
+        .contains("the iopoll of a file", "a mistake", "it is tried again, and then given up");
     assertThat(files.nrFiles()).isZero();
   }
 }

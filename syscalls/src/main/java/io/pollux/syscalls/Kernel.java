@@ -26,6 +26,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -53,12 +54,14 @@ public final class Kernel implements AutoCloseable {
   // mounts and unmounts
   private final UserProcess kernelProcess = new UserProcess(new WindowSpace(), new FilesStruct());
   private final Aio aio = new Aio(kernelProcess, Plug::new);
+  private final Flusher flusher;
   private long lastNode = 100;
 
   private final Providers providers;
 
-  private Kernel(Providers providers) {
+  private Kernel(Providers providers, Duration flushInterval) {
     this.providers = providers;
+    flusher = new Flusher(kernelProcess, flushInterval, this::flush);
   }
 
   /**
@@ -77,7 +80,12 @@ public final class Kernel implements AutoCloseable {
    * @return a running kernel; the caller closes it
    */
   public static Kernel boot(Providers providers) {
-    Kernel kernel = new Kernel(providers);
+    return boot(providers, Flusher.INTERVAL);
+  }
+
+  /** Boots a kernel that writes its changes back at an interval. */
+  static Kernel boot(Providers providers, Duration flushInterval) {
+    Kernel kernel = new Kernel(providers, flushInterval);
     kernel.rootfs.mkdir("dev");
     return kernel;
   }
@@ -189,6 +197,17 @@ public final class Kernel implements AutoCloseable {
       rootfs.mkdir(name);
       return namei.lookup(current, null, bytes, true);
     }
+  }
+
+  /**
+   * Gives a directory a second absolute path, for a program that knows it by that path. A symbolic
+   * link below that path leads to the directory too. There is one such path.
+   *
+   * @param name the second path, such as /a/b
+   * @param path the directory; empty for the root
+   */
+  public void alias(String name, String path) {
+    namei.setAlias(name.getBytes(StandardCharsets.UTF_8), path.getBytes(StandardCharsets.UTF_8));
   }
 
   /**
@@ -322,7 +341,16 @@ public final class Kernel implements AutoCloseable {
       name = {"sync_inodes_one_sb", "iterate_bdevs"})
   void syncAll(Task current) {
     for (SuperBlock sb : mounts.superBlocks()) {
-      sb.syncContained(current);
+      sb.syncIfMounted(current);
+    }
+    for (BlockDevice disk : disks) {
+      disk.mapping().writeBack(current, 0, Long.MAX_VALUE);
+    }
+  }
+
+  private void flush(Task current) {
+    for (SuperBlock sb : mounts.superBlocks()) {
+      sb.flush(current);
     }
     for (BlockDevice disk : disks) {
       disk.mapping().writeBack(current, 0, Long.MAX_VALUE);
@@ -462,6 +490,7 @@ public final class Kernel implements AutoCloseable {
   }
 
   private void shutDown(Teardown teardown) {
+    teardown.run(flusher::close);
     Task current = enter();
     mounts.unmountAll(current, teardown);
     for (BlockDevice disk : disks) {

@@ -200,6 +200,7 @@ final class Mounts {
 
   /** Unmounts a filesystem that no path leads to, and releases its disk. */
   private void release(Task current, SuperBlock sb, Teardown teardown) {
+    teardown.run(() -> sb.deactivate(current));
     teardown.run(() -> sb.unmount(current));
     current.abandonCall(); // if that threw
     BlockDevice disk = disks.remove(sb);

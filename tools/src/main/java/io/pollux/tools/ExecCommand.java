@@ -22,8 +22,7 @@ import picocli.CommandLine.Parameters;
     description = {
       "Runs an unmodified C program. This kernel executes its file and aio calls below a mount"
           + " point.",
-      "The program must be linked dynamically, and use threads instead of forks. Its exit status is"
-          + " returned."
+      "The program must be linked dynamically. Its exit status is returned."
     })
 final class ExecCommand implements Callable<Integer> {
   private final Console console;
@@ -34,6 +33,13 @@ final class ExecCommand implements Callable<Integer> {
       description =
           "Where the program sees the image; disks are PATH/dev/NAME. Default: ${DEFAULT-VALUE}.")
   private String at = "/pollux";
+
+  @Option(
+      names = "--shared",
+      description =
+          "One kernel in a process of its own, for the program and the processes that it starts. It"
+              + " has no aio.")
+  private boolean shared;
 
   @Parameters(
       paramLabel = "PROGRAM ARGS",
@@ -56,7 +62,7 @@ final class ExecCommand implements Callable<Integer> {
           "--file", "means nothing to exec: the program's arguments name its files");
     }
     Target.check(spec, !spec.readOnly());
-    Launch launch = new Launch(spec, at);
+    Launch launch = new Launch(spec, at, shared);
     console.flush();
     throw launch.become(command);
   }

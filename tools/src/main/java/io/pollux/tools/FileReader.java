@@ -12,6 +12,7 @@ import io.pollux.userland.UserFiles;
 import io.pollux.userland.UserMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.function.IntUnaryOperator;
 
 /** Reads files of an image from start to end, a piece at a time. Holes are not read. */
 final class FileReader implements AutoCloseable {
@@ -46,7 +47,8 @@ final class FileReader implements AutoCloseable {
    */
   void read(PathName path, Sink sink) throws IOException {
     boolean device = isDevice(path);
-    int fd = files.open(target.inKernel(path), Fcntl.O_RDONLY | (device ? Fcntl.O_DIRECT : 0));
+    PathName there = target.inKernel(path);
+    int fd = openDirect(flags -> files.open(there, flags));
     try {
       if (device) {
         readData(fd, 0, Long.MAX_VALUE, sink); // a disk does not report holes
@@ -68,11 +70,23 @@ final class FileReader implements AutoCloseable {
    * @throws SyscallException if the file cannot be read; the sink may have received a part
    */
   void readAt(int directory, PathName name, Sink sink) throws IOException {
-    int fd = files.openat(directory, name, Fcntl.O_RDONLY | Fcntl.O_NOFOLLOW);
+    int fd = openDirect(flags -> files.openat(directory, name, flags | Fcntl.O_NOFOLLOW));
     try {
       readSparse(fd, sink);
     } finally {
       files.close(fd);
+    }
+  }
+
+  /** Opens a file for direct reads, or for cached ones if its data can't be read directly. */
+  private static int openDirect(IntUnaryOperator open) {
+    try {
+      return open.applyAsInt(Fcntl.O_RDONLY | Fcntl.O_DIRECT);
+    } catch (SyscallException e) {
+      if (e.errno() != Errno.EINVAL) {
+        throw e;
+      }
+      return open.applyAsInt(Fcntl.O_RDONLY);
     }
   }
 
@@ -99,7 +113,8 @@ final class FileReader implements AutoCloseable {
   private void readData(int fd, long from, long to, Sink sink) throws IOException {
     long at = from;
     while (at < to) {
-      long got = files.pread(fd, memory.address(), Math.min(PIECE, to - at), at);
+      // a whole piece, since a direct read may not end inside a sector
+      long got = Math.min(files.pread(fd, memory.address(), PIECE, at), to - at);
       if (got == 0) {
         if (to == Long.MAX_VALUE) {
           return;

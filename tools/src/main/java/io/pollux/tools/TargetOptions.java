@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
-import io.pollux.tools.image.DiskSpec;
+import io.pollux.tools.image.Disks;
 import io.pollux.tools.image.Modules;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
@@ -125,7 +125,7 @@ final class TargetOptions {
         image,
         fs,
         file,
-        disk == null ? null : DiskSpec.parse(disk),
+        disk == null ? null : Disks.parse(disk),
         bytes,
         readOnly,
         norecovery,

@@ -57,6 +57,47 @@ class ModulesTest {
   }
 
   @Test
+  void aJarWithoutAProviderIsALibraryOfTheOthers() throws IOException {
+    Path library =
+        new PluginJar(directory, "library")
+            .source("Words", "package plugin; public class Words { public static int of = 7; }")
+            .build();
+    Path user =
+        new PluginJar(directory, "user")
+            .source("Words", "package plugin; public class Words { public static int of; }")
+            .source(
+                "Worded",
+                """
+                package plugin;
+
+                import io.pollux.block.bdev.*;
+                import io.pollux.core.ErrnoException;
+                import io.pollux.core.sched.Task;
+
+                public final class Worded implements DiskType {
+                  @Override
+                  public String name() {
+                    return "worded";
+                  }
+
+                  @Override
+                  public OpenedDisk open(Task current, DiskParameters parameters)
+                      throws ErrnoException {
+                    throw new ErrnoException(5, "the library says " + Words.of);
+                  }
+                }
+                """)
+            .diskProvider("Worded")
+            .without("Words")
+            .build();
+    for (String jars : new String[] {library + ":" + user, user + ":" + library}) {
+      assertRefused(
+          Cli.run("--modules", jars, "ls", "--disk", "worded"),
+          "--disk worded: the library says 7");
+    }
+  }
+
+  @Test
   void theFilesystemsOfThisBuildStayThereBesideIt() {
     assertThat(Cli.run("--modules", jar, "ls", "--fs", "gfs2").status()).isZero();
     assertThat(Cli.run("--modules", jar, "ls").status()).isZero();
@@ -70,6 +111,7 @@ class ModulesTest {
           heap                      | heap0, chunk=4096, 0 below
           heap:chunk=64k,ram,ram    | heap0, chunk=65536, 2 below
           heap:(heap:chunk=1k,null) | heap0, chunk=4096, 1 below
+          fault:seed=3,heap         | fault0, chunk=4096, 0 below
           """)
   void aDiskFromAJarHasParametersAndLowerDisks(String disk, String described) {
     Cli run = Cli.run("--modules", jar, "bench", "--disk", disk, "--ios", "100");
@@ -78,6 +120,22 @@ class ModulesTest {
     Cli listed = Cli.run("--modules", jar, "ls", "--disk", disk, "--image", image);
     assertThat(listed.err()).isEmpty();
     assertThat(listed.out()).isEqualTo("made-by-toyfs\n");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          heap:(heap:ram),null  | heap0 heap1 null0 ram0
+          fault:seed=3,heap     | fault0 heap0
+          fault:seed=3,ram      | fault0
+          """)
+  void theLowerDisksAreInDev(String disk, String names) {
+    Cli run =
+        Cli.run("--modules", jar, "ls", "--fs", "none", "--size", "1M", "--disk", disk, "/dev");
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out().strip().split("\n")).containsExactlyInAnyOrder(names.split(" "));
   }
 
   @Test
@@ -134,7 +192,7 @@ class ModulesTest {
   }
 
   @Test
-  void aJarWithoutAProviderIsNamed() throws IOException {
+  void jarsWithoutAnyProviderAreNamed() throws IOException {
     Path empty =
         new PluginJar(directory, "empty")
             .source("Nothing", "package plugin; class Nothing {}")
@@ -142,6 +200,9 @@ class ModulesTest {
     assertRefused(
         Cli.run("--modules", empty.toString(), "ls"),
         empty + ": has no provider of a FileSystemType or a DiskType");
+    assertRefused(
+        Cli.run("--modules", empty + ":" + empty, "ls"),
+        empty + ":" + empty + ": has no provider of a FileSystemType or a DiskType");
   }
 
   @Test
@@ -256,7 +317,7 @@ class ModulesTest {
           heap:a:b          | --disk: 'a:b' is neither KEY=VALUE nor a lower disk; one with parameters stands in parentheses
           heap:             | --disk: '' is neither KEY=VALUE nor a lower disk; one with parameters stands in parentheses
           ram:ram           | --disk ram:ram: a disk of type ram has no lower disks, not 1
-          fault:heap        | --disk fault:heap: a disk of type fault is over one of type ram, null or file
+          fault:volatile-cache=1,heap | --disk fault:volatile-cache=1,heap: a disk of type fault with volatile-cache, short-rate or short-at is over one of type ram, null or file
           """)
   void aDescriptionOfADiskThatIsWrongIsNamed(String disk, String sentence) {
     assertRefused(Cli.run("--modules", jar, "ls", "--disk", disk), sentence);

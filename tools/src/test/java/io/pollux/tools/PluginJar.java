@@ -24,6 +24,7 @@ final class PluginJar {
   private final String name;
   private final Map<String, String> files = new LinkedHashMap<>();
   private final List<String> sources = new ArrayList<>();
+  private final List<String> missing = new ArrayList<>();
 
   PluginJar(Path directory, String name) {
     this.directory = directory;
@@ -195,6 +196,12 @@ final class PluginJar {
     return provider(DISK, type);
   }
 
+  /** Leaves out a class whose source was added, which another jar has. */
+  PluginJar without(String type) {
+    missing.add(type);
+    return this;
+  }
+
   /** Compiles and packs. Returns the jar. */
   Path build() throws IOException {
     Path root = Files.createDirectories(directory.resolve(name + ".d"));
@@ -217,6 +224,9 @@ final class PluginJar {
       sources.forEach(
           type -> arguments.add(root.resolve("src/plugin/" + type + ".java").toString()));
       run("javac", arguments);
+    }
+    for (String type : missing) {
+      Files.delete(classes.resolve("plugin/" + type + ".class"));
     }
     Path jar = directory.resolve(name + ".jar");
     run("jar", List.of("--create", "--file", jar.toString(), "-C", classes.toString(), "."));

@@ -48,7 +48,7 @@ public final class UserFiles implements AutoCloseable {
    */
   public int open(PathName name, int flags) {
     put(name);
-    return (int) SyscallException.check(name.toString(), program.syscall(Nr.OPEN, path, flags, 0));
+    return (int) check(name, program.syscall(Nr.OPEN, path, flags, 0));
   }
 
   /**
@@ -61,9 +61,7 @@ public final class UserFiles implements AutoCloseable {
    */
   public int openat(int directory, PathName name, int flags) {
     put(name);
-    return (int)
-        SyscallException.check(
-            name.toString(), program.syscall(Nr.OPENAT, directory, path, flags, 0));
+    return (int) check(name, program.syscall(Nr.OPENAT, directory, path, flags, 0));
   }
 
   /**
@@ -82,7 +80,7 @@ public final class UserFiles implements AutoCloseable {
    */
   public FileStatus stat(PathName name) {
     put(name);
-    SyscallException.check(name.toString(), program.syscall(Nr.STAT, path, answer));
+    check(name, program.syscall(Nr.STAT, path, answer));
     return FileStatus.read(answer);
   }
 
@@ -93,7 +91,7 @@ public final class UserFiles implements AutoCloseable {
    */
   public FileStatus lstat(PathName name) {
     put(name);
-    SyscallException.check(name.toString(), program.syscall(Nr.LSTAT, path, answer));
+    check(name, program.syscall(Nr.LSTAT, path, answer));
     return FileStatus.read(answer);
   }
 
@@ -107,7 +105,7 @@ public final class UserFiles implements AutoCloseable {
     put(name);
     long result =
         program.syscall(Nr.NEWFSTATAT, directory, path, answer, Fcntl.AT_SYMLINK_NOFOLLOW);
-    SyscallException.check(name.toString(), result);
+    check(name, result);
     return FileStatus.read(answer);
   }
 
@@ -167,7 +165,7 @@ public final class UserFiles implements AutoCloseable {
   public PathName readlinkat(int directory, PathName name) {
     put(name);
     long result = program.syscall(Nr.READLINKAT, directory, path, answer, PATH_MAX);
-    long length = SyscallException.check(name.toString(), result);
+    long length = check(name, result);
     return PathName.of(RawMemory.segment(answer, length).toArray(ValueLayout.JAVA_BYTE));
   }
 
@@ -214,6 +212,11 @@ public final class UserFiles implements AutoCloseable {
     if (program.hasEnded()) {
       throw new IllegalStateException("the files of a program are used after its end");
     }
+  }
+
+  /** As {@link SyscallException#check}. Only a failure needs the name as text. */
+  private static long check(PathName name, long result) {
+    return result < 0 ? SyscallException.check(name.toString(), result) : result;
   }
 
   private void put(PathName name) {

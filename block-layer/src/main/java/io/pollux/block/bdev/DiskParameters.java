@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block.bdev;
 
+import io.pollux.block.BlockDevice;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
 import io.pollux.uapi.Errno;
@@ -34,12 +35,14 @@ public record DiskParameters(
    * Checks the number of lower disks.
    *
    * @param type name of the type, for the sentence
+   * @param lower number of lower disks
    * @param least smallest valid number
    * @param most largest valid number
    * @throws ErrnoException EINVAL if it is out of range
    */
-  public void requireLower(String type, int least, int most) throws ErrnoException {
-    if (lower.size() < least || lower.size() > most) {
+  public static void requireLower(String type, int lower, int least, int most)
+      throws ErrnoException {
+    if (lower < least || lower > most) {
       String valid = least == most ? String.valueOf(least) : "from " + least + " to " + most;
       throw new ErrnoException(
           Errno.EINVAL,
@@ -48,8 +51,13 @@ public record DiskParameters(
               + " has "
               + (most == 0 ? "no" : valid)
               + " lower disks, not "
-              + lower.size());
+              + lower);
     }
+  }
+
+  /** {@return the devices of the lower disks} */
+  public List<BlockDevice> lowerDevices() {
+    return lower.stream().map(OpenedDisk::device).toList();
   }
 
   /**

@@ -30,13 +30,15 @@ public interface DiskType {
   }
 
   /**
-   * Checks parameters before a disk is opened, so that a command can refuse them before it starts
-   * anything. {@link #open} checks them too. By default nothing is checked here.
+   * Checks a description before a disk is opened, so that a command can refuse it before it starts
+   * anything. {@link #open} checks it too. By default nothing is checked here.
    *
    * @param options parameters in the type's own words
-   * @throws ErrnoException EINVAL for one that is unknown or has a bad value
+   * @param lower number of lower disks
+   * @throws ErrnoException EINVAL for a parameter that is unknown or has a bad value, or for the
+   *     number of lower disks
    */
-  default void checkOptions(Options options) throws ErrnoException {}
+  default void checkOptions(Options options, int lower) throws ErrnoException {}
 
   /**
    * Opens a disk. From process context; may do I/O on the lower disks. If this throws, the caller

@@ -14,6 +14,32 @@ public interface OpenedDisk extends AutoCloseable {
   BlockDevice device();
 
   /**
+   * Returns a disk over others. It keeps data if all of them do, and closes them.
+   *
+   * @param device its device
+   * @param lower the disks below it
+   * @return the disk
+   */
+  static OpenedDisk over(BlockDevice device, List<OpenedDisk> lower) {
+    return new OpenedDisk() {
+      @Override
+      public BlockDevice device() {
+        return device;
+      }
+
+      @Override
+      public boolean keepsData() {
+        return lower.stream().allMatch(OpenedDisk::keepsData);
+      }
+
+      @Override
+      public void close() {
+        lower.forEach(OpenedDisk::close);
+      }
+    };
+  }
+
+  /**
    * Writes initial content, before the device is mounted or opened. By default this is a write of
    * metadata through the device. A disk that counts, fails or drops writes stores the content
    * without that. From process context.

@@ -103,6 +103,19 @@ public final class Providers {
     return new Providers(all, disks);
   }
 
+  /**
+   * Adds a type of disk to these providers, for a test of it that needs no jar.
+   *
+   * @param more the type
+   * @return these providers and that type
+   * @throws ErrnoException EEXIST: one has that name. EINVAL: the name is invalid
+   */
+  public Providers with(DiskType more) throws ErrnoException {
+    Map<String, DiskType> all = new TreeMap<>(disks);
+    add("disk", more.name(), more, all);
+    return new Providers(fileSystems, all);
+  }
+
   private static <T> Map<String, T> byName(
       String what,
       Function<T, String> nameOf,

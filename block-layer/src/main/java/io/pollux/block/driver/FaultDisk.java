@@ -225,6 +225,13 @@ public final class FaultDisk implements BlkMqOps, AutoCloseable {
     if (served == null) {
       served = hctx.queue();
     }
+    Request fresh = medium == null ? LinearDisk.passAgain(wrapped, hctx, chain) : chain;
+    if (fresh != null) {
+      queueFresh(hctx, fresh);
+    }
+  }
+
+  private void queueFresh(HwCtx hctx, Request chain) {
     int power = cuts;
     int length = 0;
     for (Request request = chain; request != null; request = request.next()) {

@@ -2,6 +2,7 @@
 package io.pollux.block.driver;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.RequestQueue;
 import io.pollux.block.bdev.DiskParameters;
 import io.pollux.block.bdev.DiskType;
 import io.pollux.block.bdev.OpenedDisk;
@@ -11,11 +12,13 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
- * The type fault: disks with faults, over one disk of type ram, null or file. Its parameters are
- * the keys of {@link FaultPlan#parse}.
+ * The type fault: disks with faults, over another disk. Its parameters are the keys of {@link
+ * FaultPlan#parse}. A volatile cache and short requests need a disk of type ram, null or file.
+ *
+ * <p>A fault disk takes over the driver of such a disk, whose own device is then removed. The
+ * requests of another lower disk are clones, and that disk stays usable.
  */
 public final class FaultDiskType implements DiskType {
   /** Creates the provider. */
@@ -27,27 +30,37 @@ public final class FaultDiskType implements DiskType {
   }
 
   @Override
-  public void checkOptions(Options options) throws ErrnoException {
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 1, 1);
     FaultPlan plan = planOf(options);
     assert plan != null : "parsed only to be checked";
   }
 
   @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 1, 1);
+    DiskParameters.requireLower(name(), parameters.lower().size(), 1, 1);
     OpenedDisk lower = parameters.lower().getFirst();
     FaultPlan plan = planOf(parameters.options());
-    if (!(lower instanceof OpenedPolledDisk polled)) {
-      throw new ErrnoException(
-          Errno.EINVAL, "a disk of type fault is over one of type ram, null or file");
+    FaultDisk disk = over(lower, plan);
+    BlockDevice device = disk.disk(parameters.name(), parameters.dev(), parameters.readOnly());
+    return new OpenedFaultDisk(disk, device, lower);
+  }
+
+  private static FaultDisk over(OpenedDisk lower, FaultPlan plan) throws ErrnoException {
+    BlockDevice device = lower.device();
+    if (lower instanceof OpenedPolledDisk polled && !polled.disk().movesByItself()) {
+      device.remove(); // its driver is the fault disk's, and drives one queue
+      return FaultDisk.over(polled.disk(), plan);
     }
-    if (polled.disk().movesByItself()) {
+    if (plan.volatileCache() || plan.cutsShort()) {
       throw new ErrnoException(
-          Errno.EINVAL, "a disk of type fault is not over one with a copy engine");
+          Errno.EINVAL,
+          "a disk of type fault with volatile-cache, short-rate or short-at is over one of type"
+              + " ram, null or file");
     }
-    FaultDisk disk = FaultDisk.over(polled.disk(), plan);
-    return new Opened(
-        disk, disk.disk(parameters.name(), parameters.dev(), parameters.readOnly()), polled);
+    RequestQueue queue = device.queue();
+    return FaultDisk.over(
+        new LinearDisk(lower), device.bytes(), queue.tagSet(), queue.limits(), plan);
   }
 
   private FaultPlan planOf(Options options) throws ErrnoException {
@@ -65,53 +78,6 @@ public final class FaultDiskType implements DiskType {
       return FaultPlan.parse(String.join(",", words));
     } catch (IllegalArgumentException e) {
       throw new ErrnoException(Errno.EINVAL, String.valueOf(e.getMessage()));
-    }
-  }
-
-  private record Opened(FaultDisk disk, BlockDevice device, OpenedPolledDisk lower)
-      implements OpenedDisk {
-    @Override
-    public void fill(Task current, long position, long address, int length) throws ErrnoException {
-      lower.fill(current, position, address, length);
-    }
-
-    @Override
-    public boolean keepsData() {
-      return lower.keepsData();
-    }
-
-    @Override
-    public boolean completesInOrder() {
-      return lower.completesInOrder();
-    }
-
-    @Override
-    public List<String> traits() {
-      return lower.traits();
-    }
-
-    @Override
-    public List<String> summary() {
-      FaultLog log = disk.log();
-      String bios =
-          log.failedBios() == log.failed()
-              ? ""
-              : String.format(Locale.ROOT, ", of %,d bios", log.failedBios());
-      return List.of(
-          String.format(
-              Locale.ROOT,
-              "faults of %s: %s (%,d of %,d requests failed%s; %s)",
-              device.name(),
-              log,
-              log.failed(),
-              disk.requests(),
-              bios,
-              disk.plan()));
-    }
-
-    @Override
-    public void close() {
-      disk.close(); // with the disk below it
     }
   }
 }

@@ -5,6 +5,7 @@ import io.pollux.block.bdev.DiskParameters;
 import io.pollux.block.bdev.DiskType;
 import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import java.io.IOException;
@@ -27,8 +28,13 @@ public final class FileDiskType implements DiskType {
   }
 
   @Override
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 0, 0);
+  }
+
+  @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 0, 0);
+    DiskParameters.requireLower(name(), parameters.lower().size(), 0, 0);
     String path = parameters.options().text("path");
     parameters.options().requireAllKnown(name());
     if (path == null) {

@@ -27,7 +27,8 @@ public final class NullDiskType implements DiskType {
   }
 
   @Override
-  public void checkOptions(Options options) throws ErrnoException {
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 0, 0);
     NullParameters about = parametersOf(options);
     assert about.bs() > 0 : "parsed only to be checked";
     RamDiskType.checkSize(options);
@@ -36,7 +37,7 @@ public final class NullDiskType implements DiskType {
 
   @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 0, 0);
+    DiskParameters.requireLower(name(), parameters.lower().size(), 0, 0);
     NullParameters about = parametersOf(parameters.options());
     long bytes = RamDiskType.bytes(parameters, name());
     parameters.options().requireAllKnown(name());

@@ -26,7 +26,8 @@ public final class RamDiskType implements DiskType {
   }
 
   @Override
-  public void checkOptions(Options options) throws ErrnoException {
+  public void checkOptions(Options options, int lower) throws ErrnoException {
+    DiskParameters.requireLower(name(), lower, 0, 0);
     options.flag("copy-engine");
     checkSize(options);
     options.requireAllKnown(name());
@@ -39,7 +40,7 @@ public final class RamDiskType implements DiskType {
 
   @Override
   public OpenedDisk open(Task current, DiskParameters parameters) throws ErrnoException {
-    parameters.requireLower(name(), 0, 0);
+    DiskParameters.requireLower(name(), parameters.lower().size(), 0, 0);
     Options options = parameters.options();
     boolean copyEngine = options.flag("copy-engine");
     long bytes = bytes(parameters, name());

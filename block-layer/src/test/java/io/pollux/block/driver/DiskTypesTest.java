@@ -150,6 +150,32 @@ class DiskTypesTest {
         .matches(limits -> limits.writeCache(), "has a write cache");
   }
 
+  @Test
+  void aFaultDiskTakesOverTheDriverOfADiskInMemory() throws ErrnoException {
+    OpenedDisk lower = open("ram", "");
+    OpenedDisk disk = open("fault", "", lower);
+    assertThat(lower.device().isRemoved()).isTrue();
+    assertThat(first(lower, 0)).isEqualTo(-Errno.EIO);
+    write(disk, 0, 7);
+    assertThat(first(disk, 0)).isEqualTo(7);
+  }
+
+  @Test
+  void aFaultDiskOverAnyOtherDiskPassesClones() throws ErrnoException {
+    OpenedDisk lower = open("fault", "error-sectors=8-15", open("ram", ""));
+    OpenedDisk disk = open("fault", "error-sectors=24-31,error=ENOSPC", lower);
+    for (int block = 0; block < 5; block++) {
+      fill(disk, (long) block * BLOCK, block);
+    }
+    assertThat(first(disk, 0)).isEqualTo(0);
+    assertThat(first(disk, BLOCK)).as("of the lower disk").isEqualTo(-Errno.EIO);
+    assertThat(first(disk, 2 * BLOCK)).isEqualTo(2);
+    assertThat(first(disk, 3 * BLOCK)).as("of the upper disk").isEqualTo(-Errno.ENOSPC);
+    write(disk, 4 * BLOCK, 9);
+    assertThat(first(lower, 4 * BLOCK)).isEqualTo(9);
+    assertThat(disk.summary().getFirst()).contains("1 of 5 requests failed");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -182,7 +208,12 @@ class DiskTypesTest {
         .isInstanceOf(ErrnoException.class)
         .hasMessageContaining("'error-rat'");
     OpenedDisk moving = open("ram", "copy-engine");
-    assertThatThrownBy(() -> open("fault", "", moving)).hasMessageContaining("copy engine");
+    for (String plan : new String[] {"volatile-cache", "short-rate=0.1", "short-at=1"}) {
+      assertThatThrownBy(() -> open("fault", plan, moving))
+          .hasMessage(
+              "a disk of type fault with volatile-cache, short-rate or short-at is over one of"
+                  + " type ram, null or file");
+    }
     assertThatThrownBy(() -> open("ram", "", lower)).hasMessageContaining("has no lower disks");
     assertThat(opened).as("the caller closes them").contains(lower, moving);
   }

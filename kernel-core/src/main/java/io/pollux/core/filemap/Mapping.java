@@ -272,8 +272,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the clean pages of a range. Direct I/O calls this before and after a write. Dirty pages
-   * stay, because their data was written later. From any context.
+   * Drops the clean pages of a range, before a direct write or after the device has changed
+   * otherwise. Dirty pages stay. From any context.
    *
    * @param start first byte
    * @param end last byte
@@ -282,6 +282,24 @@ public final class Mapping extends InodeMapping {
   public void invalidateRange(long start, long end) {
     if (!isEmpty()) {
       cache.invalidate(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT);
+    }
+  }
+
+  /**
+   * Drops the pages of a range that direct I/O has written. A page that a task wrote to meanwhile
+   * stays: a part of one of the writes is lost, and fsync reports EIO. From any context.
+   *
+   * @param start first byte
+   * @param end last byte
+   */
+  @LinuxSource(file = "fs/direct-io.c", name = "dio_warn_stale_pagecache")
+  public void invalidateWritten(long start, long end) {
+    if (isEmpty()) {
+      return;
+    }
+    invalidateRange(start, end);
+    if (cache.hasDirty(this, start >> HostMemory.PAGE_SHIFT, end >> HostMemory.PAGE_SHIFT)) {
+      wbErr.set(-Errno.EIO);
     }
   }
 

@@ -32,7 +32,7 @@ final class Page implements BooleanSupplier {
   /** Whether the page was used since the clock hand last passed. */
   boolean referenced;
 
-  /** Whether the data being read is out of date: direct I/O wrote there meanwhile. */
+  /** Whether direct I/O has written to the device since the page was locked. */
   boolean stale;
 
   /** Whether a task fills, changes or writes back the page. */

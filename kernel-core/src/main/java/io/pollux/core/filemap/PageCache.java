@@ -3,14 +3,12 @@ package io.pollux.core.filemap;
 
 import io.pollux.core.Debug;
 import io.pollux.core.mm.HostMemory;
-import io.pollux.core.mm.ReservedMemory;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -38,12 +36,9 @@ public final class PageCache {
   private final WaitQueue unlocked = new WaitQueue();
 
   // Under the lock.
-  private final Page[] pages; // created as they are needed
-  private final @Nullable Page[] buckets; // of the hash over mapping and index
-  private int made;
-  private @Nullable Page free;
+  private final PageFrames frames;
+  private final PageHash hash;
   private int hand;
-  private @Nullable ReservedMemory memory;
   private int nrPages; // in a mapping
   private int nrDirty;
 
@@ -55,8 +50,8 @@ public final class PageCache {
   public PageCache(int bytes) {
     limit = bytes >> HostMemory.PAGE_SHIFT;
     assert limit > 0 : bytes;
-    pages = new Page[limit];
-    buckets = new Page[Integer.highestOneBit(limit) << 1];
+    frames = new PageFrames(limit);
+    hash = new PageHash(limit);
   }
 
   /** Returns the number of pages in mappings. */
@@ -89,19 +84,10 @@ public final class PageCache {
   public void trim() {
     lock();
     try {
-      boolean used = nrPages > 0;
-      for (int i = 0; i < made && !used; i++) {
-        used = pages[i].pins > 0;
+      frames.trim();
+      if (frames.made() == 0) {
+        hand = 0;
       }
-      if (used || memory == null) {
-        return;
-      }
-      memory.close();
-      Arrays.fill(pages, 0, made, null);
-      made = 0;
-      free = null;
-      hand = 0;
-      memory = null;
     } finally {
       lock.unlock();
     }
@@ -111,8 +97,8 @@ public final class PageCache {
   public void drop() {
     lock();
     try {
-      for (int i = 0; i < made; i++) {
-        Page page = pages[i];
+      for (int i = 0; i < frames.made(); i++) {
+        Page page = frames.page(i);
         assert page.pins == 0 && !page.locked : "a page that is in use";
         if (page.dirty) {
           clean(page);
@@ -137,7 +123,7 @@ public final class PageCache {
   @Nullable Page find(Mapping mapping, long index) {
     lock();
     try {
-      Page page = lookup(mapping, index);
+      Page page = hash.lookup(mapping, index);
       if (page == null || !page.uptodate) {
         return null;
       }
@@ -157,8 +143,7 @@ public final class PageCache {
       assert page.pins > 0;
       page.pins--;
       if (page.pins == 0 && page.mapping == null) {
-        page.next = free;
-        free = page;
+        frames.free(page);
       }
     } finally {
       lock.unlock();
@@ -169,7 +154,7 @@ public final class PageCache {
   boolean has(Mapping mapping, long index) {
     lock();
     try {
-      return lookup(mapping, index) != null;
+      return hash.lookup(mapping, index) != null;
     } finally {
       lock.unlock();
     }
@@ -180,19 +165,6 @@ public final class PageCache {
       LockOrder.enter(LockClass.PAGE_CACHE, lock);
     }
     lock.lock();
-  }
-
-  /** Looks a page up. Under the lock. */
-  private @Nullable Page lookup(Mapping mapping, long index) {
-    Page page = buckets[bucket(mapping, index)];
-    while (page != null && (page.mapping != mapping || page.index != index)) {
-      page = page.next;
-    }
-    return page;
-  }
-
-  private int bucket(Mapping mapping, long index) {
-    return (System.identityHashCode(mapping) * 31 + Long.hashCode(index)) & (buckets.length - 1);
   }
 
   // Adding and removing pages. Under the lock.
@@ -206,9 +178,7 @@ public final class PageCache {
     page.stale = false;
     page.referenced = true;
     page.locked = true;
-    int bucket = bucket(mapping, index);
-    page.next = buckets[bucket];
-    buckets[bucket] = page;
+    hash.add(page);
     nrPages++;
     mapping.pageAdded();
   }
@@ -218,18 +188,7 @@ public final class PageCache {
   private void detach(Page page) {
     Mapping mapping = page.mapping;
     assert mapping != null && !page.dirty;
-    int bucket = bucket(mapping, page.index);
-    Page before = null;
-    for (Page at = buckets[bucket]; at != page; at = at.next) {
-      assert at != null : "a page that is not where it belongs";
-      before = at;
-    }
-    if (before == null) {
-      buckets[bucket] = page.next;
-    } else {
-      before.next = page.next;
-    }
-    page.next = null;
+    hash.remove(page);
     page.mapping = null;
     page.uptodate = false;
     nrPages--;
@@ -240,8 +199,7 @@ public final class PageCache {
   private void release(Page page) {
     detach(page);
     if (page.pins == 0) {
-      page.next = free;
-      free = page;
+      frames.free(page);
     } // else the last unpin does it
   }
 
@@ -256,21 +214,13 @@ public final class PageCache {
   /** Takes a free page, or reuses a clean one. Returns null if there is neither. */
   @LinuxSource(file = "mm/vmscan.c", name = "shrink_inactive_list")
   private @Nullable Page takePage() {
-    Page page = free;
+    Page page = frames.take();
     if (page != null) {
-      free = page.next;
-      page.next = null;
       return page;
     }
-    ReservedMemory range = memory;
-    long offset = (long) made << HostMemory.PAGE_SHIFT;
-    if (made < limit && range != null && range.reach(offset + HostMemory.PAGE_SIZE)) {
-      page = new Page(range.start() + offset);
-      pages[made++] = page;
-      return page;
-    }
+    int made = frames.made();
     for (int i = 0; i < 2 * made; i++) { // the second round finds pages that the first unmarked
-      page = pages[hand];
+      page = frames.page(hand);
       hand = hand + 1 >= made ? 0 : hand + 1;
       if (page.pins > 0 || page.locked || page.dirty) {
         continue;
@@ -283,14 +233,6 @@ public final class PageCache {
       return page;
     }
     return null;
-  }
-
-  /** Reserves the memory if necessary. Under the lock. */
-  private boolean haveMemory() {
-    if (memory == null) {
-      memory = ReservedMemory.of((long) limit << HostMemory.PAGE_SHIFT);
-    }
-    return memory != null && memory.reach(HostMemory.PAGE_SIZE);
   }
 
   // Page locks. A run counts as one lock: its later pages are only tried.
@@ -312,7 +254,7 @@ public final class PageCache {
   @Nullable Page tryLock(Mapping mapping, long index) {
     lock();
     try {
-      Page page = lookup(mapping, index);
+      Page page = hash.lookup(mapping, index);
       if (page == null || page.locked) {
         return null;
       }
@@ -329,7 +271,7 @@ public final class PageCache {
   @Nullable Page addLocked(Mapping mapping, long index) {
     lock();
     try {
-      if (!haveMemory() || lookup(mapping, index) != null) {
+      if (!frames.reserve() || hash.lookup(mapping, index) != null) {
         return null;
       }
       Page page = takePage();
@@ -354,10 +296,10 @@ public final class PageCache {
     Page page;
     lock();
     try {
-      if (!haveMemory()) {
+      if (!frames.reserve()) {
         return -Errno.ENOMEM;
       }
-      page = lookup(mapping, index);
+      page = hash.lookup(mapping, index);
     } finally {
       lock.unlock();
     }
@@ -384,8 +326,8 @@ public final class PageCache {
     long index = 0;
     lock();
     try {
-      for (int i = 0; i < made && dirty == null; i++) {
-        Page page = pages[(hand + i) % made];
+      for (int i = 0; i < frames.made() && dirty == null; i++) {
+        Page page = frames.page((hand + i) % frames.made());
         if (page.dirty && !page.locked) {
           dirty = page.mapping;
           index = page.index;
@@ -416,6 +358,10 @@ public final class PageCache {
         nrDirty++;
         mapping.pageDirtied();
       }
+      if (page.stale) { // one of two writes is lost, in part
+        mapping.wbErr().set(-Errno.EIO);
+        page.stale = false;
+      }
       page.locked = false;
       lockDropped(page);
     } finally {
@@ -424,20 +370,25 @@ public final class PageCache {
     unlocked.wakeUp();
   }
 
-  /** Unlocks a page. One that is not uptodate is dropped. */
+  /** Unlocks a page. One that is not uptodate, or clean and out of date, is dropped. */
   void unlock(Page page) {
     lock();
     try {
       assert page.locked;
       page.locked = false;
       lockDropped(page);
-      if (!page.uptodate) {
-        release(page);
-      }
+      dropIfStale(page);
     } finally {
       lock.unlock();
     }
     unlocked.wakeUp();
+  }
+
+  private void dropIfStale(Page page) {
+    if (!page.uptodate || (page.stale && !page.dirty)) {
+      release(page);
+    }
+    page.stale = false;
   }
 
   // Runs.
@@ -452,10 +403,10 @@ public final class PageCache {
     try {
       while (!run.full()) {
         long next = index + run.count();
-        if (lookup(mapping, next) != null) {
+        if (hash.lookup(mapping, next) != null) {
           return run.count() > 0;
         }
-        Page page = haveMemory() ? takePage() : null;
+        Page page = frames.reserve() ? takePage() : null;
         if (page == null) {
           return true;
         }
@@ -483,11 +434,8 @@ public final class PageCache {
       for (int i = 0; i < run.count(); i++) {
         Page page = run.page(i);
         page.locked = false;
-        if (i < read && !page.stale) {
-          page.uptodate = true;
-        } else {
-          release(page);
-        }
+        page.uptodate = i < read;
+        dropIfStale(page);
       }
     } finally {
       lock.unlock();
@@ -499,10 +447,10 @@ public final class PageCache {
   void findDirty(Mapping mapping, long first, long last, DirtyPages found) {
     lock();
     try {
-      int left = Math.min(mapping.nrDirty(), made);
+      int left = Math.min(mapping.nrDirty(), frames.made());
       found.clear(left);
-      for (int i = 0; i < made && left > 0; i++) {
-        Page page = pages[i];
+      for (int i = 0; i < frames.made() && left > 0; i++) {
+        Page page = frames.page(i);
         if (page.dirty && page.mapping == mapping) {
           left--;
           if (page.index >= first && page.index <= last) {
@@ -528,7 +476,7 @@ public final class PageCache {
       Page busy;
       lock();
       try {
-        Page page = lookup(mapping, index);
+        Page page = hash.lookup(mapping, index);
         if (page == null || !page.dirty) {
           return;
         }
@@ -537,7 +485,7 @@ public final class PageCache {
           while (page != null && page.dirty && !page.locked && !run.full() && page.index <= last) {
             page.locked = true;
             run.add(page);
-            page = lookup(mapping, page.index + 1);
+            page = hash.lookup(mapping, page.index + 1);
           }
           return;
         }
@@ -559,6 +507,7 @@ public final class PageCache {
         Page page = run.page(i);
         clean(page);
         page.locked = false;
+        dropIfStale(page);
       }
     } finally {
       lock.unlock();
@@ -567,8 +516,8 @@ public final class PageCache {
   }
 
   /**
-   * Drops the clean pages of a range. Pages that are being read are dropped after the read. From
-   * any context. Returns whether a page stays because it is dirty or locked.
+   * Drops the clean pages of a range. Locked pages are dropped when they are unlocked and clean.
+   * From any context. Returns whether an uptodate page stays because it is dirty or locked.
    */
   @LinuxSource(file = "mm/truncate.c", name = "invalidate_inode_pages2_range")
   boolean invalidate(Mapping mapping, long first, long last) {
@@ -593,16 +542,18 @@ public final class PageCache {
     Page stays = null;
     lock();
     try {
-      boolean few = last - first < made; // else a scan of all pages is faster
-      int steps = few ? (int) (last - first) + 1 : made;
+      boolean few = last - first < frames.made(); // else a scan of all pages is faster
+      int steps = few ? (int) (last - first) + 1 : frames.made();
       for (int i = 0; i < steps; i++) {
-        Page page = few ? lookup(mapping, first + i) : pages[i];
+        Page page = few ? hash.lookup(mapping, first + i) : frames.page(i);
         if (page == null || !page.in(mapping, first, last)) {
           continue;
         }
+        page.stale |= page.locked && (!page.uptodate || !dirtyToo);
         if (page.locked && !page.uptodate) {
-          page.stale = true;
-        } else if (page.locked || (page.dirty && !dirtyToo)) {
+          continue;
+        }
+        if (page.locked || (page.dirty && !dirtyToo)) {
           stays = page;
         } else {
           if (page.dirty) {
@@ -619,13 +570,24 @@ public final class PageCache {
 
   /** Whether any page of a range is cached, uptodate or being read. From any context. */
   boolean hasAny(Mapping mapping, long first, long last) {
+    return has(mapping, first, last, false);
+  }
+
+  /** Whether a page of a range is dirty, and not locked. From any context. */
+  boolean hasDirty(Mapping mapping, long first, long last) {
+    return has(mapping, first, last, true);
+  }
+
+  private boolean has(Mapping mapping, long first, long last, boolean dirty) {
     lock();
     try {
-      boolean few = last - first < made;
-      int steps = few ? (int) (last - first) + 1 : made;
+      boolean few = last - first < frames.made();
+      int steps = few ? (int) (last - first) + 1 : frames.made();
       for (int i = 0; i < steps; i++) {
-        Page page = few ? lookup(mapping, first + i) : pages[i];
-        if (page != null && page.in(mapping, first, last)) {
+        Page page = few ? hash.lookup(mapping, first + i) : frames.page(i);
+        if (page != null
+            && page.in(mapping, first, last)
+            && (!dirty || (page.dirty && !page.locked))) {
           return true;
         }
       }

@@ -16,6 +16,8 @@ public enum LockClass {
   AIO_ENTER("the enter flag of an aio context", true),
   /** The lock of the thread that polls for an aio context: RingEntry's pollLock. */
   AIO_POLL("the pollLock of an aio context", true),
+  /** Orders freezes and remounts of a filesystem (C: s_umount). */
+  S_UMOUNT("the mount lock of a filesystem", true),
   /** Shared by each change of a filesystem, exclusive while it is frozen (C: s_writers). */
   SB_WRITERS("the writers' lock of a filesystem", true),
   /** Orders the renames between directories of a filesystem (C: s_vfs_rename_mutex). */

@@ -4,6 +4,7 @@ package io.pollux.core.sched;
 import io.pollux.core.Debug;
 import io.pollux.uapi.LinuxSource;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -16,8 +17,10 @@ import org.jspecify.annotations.Nullable;
  * lockdep. Callers call it only if {@link Debug#ON} is true.
  *
  * <p>A violation is an {@link AssertionError} that names the locks. If a held lock is the reason,
- * the cause has the stack where the thread took it. The error is also recorded in {@link
- * #violations}, because the kernel contains exceptions of many calls.
+ * the cause has the stack where the thread took it. A thread that took the class often has recorded
+ * only some of its stacks; the cause then has a recent one of the class. {@code
+ * -Dpollux.debug.stacks=true} records all. The error is also recorded in {@link #violations},
+ * because the kernel contains exceptions of many calls.
  *
  * <p>Rules:
  *
@@ -38,6 +41,16 @@ import org.jspecify.annotations.Nullable;
 public final class LockOrder {
   private static final int MAX_VIOLATIONS = 100;
 
+  /**
+   * A thread records this many stacks of a class, and then one of {@link #SAMPLE}. The stack of a
+   * lock takes longer than all checks of it.
+   */
+  private static final int FIRST = 64;
+
+  private static final int SAMPLE = 256;
+
+  private static final boolean ALL_STACKS = Boolean.getBoolean(Debug.PROPERTY + ".stacks");
+
   private static final ThreadLocal<LockOrder> OF_THREAD = ThreadLocal.withInitial(LockOrder::new);
 
   /** The records of each lock that is not scoped, of all threads, oldest first. */
@@ -45,7 +58,11 @@ public final class LockOrder {
 
   private static final List<AssertionError> VIOLATIONS = new CopyOnWriteArrayList<>();
 
+  /** The last recorded stack of each class, by any thread. */
+  private static final Map<LockClass, Throwable> LAST = new ConcurrentHashMap<>();
+
   private final List<Held> held = new ArrayList<>();
+  private final Map<LockClass, int[]> taken = new EnumMap<>(LockClass.class); // how often
   private int completions; // nested calls of completions
 
   private LockOrder() {}
@@ -56,16 +73,35 @@ public final class LockOrder {
     private final Object lock;
     private final boolean
         scoped; // a monitor or a ReentrantLock: it knows whether the thread has it
-    private final Throwable where; // the stack where it was taken
+    private final @Nullable Throwable where; // the stack where it was taken, if recorded
     private volatile boolean waits; // the thread does not have it yet
     private volatile boolean released; // by another thread
 
-    Held(LockClass lockClass, Object lock, boolean scoped, boolean waits) {
+    Held(
+        LockClass lockClass,
+        Object lock,
+        boolean scoped,
+        boolean waits,
+        @Nullable Throwable where) {
       this.lockClass = lockClass;
       this.lock = lock;
       this.scoped = scoped;
       this.waits = waits;
-      where = new Throwable("taken here: " + lockClass);
+      this.where = where;
+    }
+
+    /** Returns the stack where it was taken, or else a recent one of its class. */
+    @Nullable Throwable where() {
+      Throwable last = LAST.get(lockClass);
+      if (where != null || last == null) {
+        return where;
+      }
+      Throwable recent =
+          new Throwable(
+              "not recorded (-Dpollux.debug.stacks=true records each), but before taken here: "
+                  + lockClass);
+      recent.setStackTrace(last.getStackTrace());
+      return recent;
     }
 
     boolean isOver() {
@@ -89,7 +125,7 @@ public final class LockOrder {
     if (lockClass != null) {
       LockOrder mine = OF_THREAD.get();
       mine.check(lockClass, lock);
-      mine.add(new Held(lockClass, lock, false, true));
+      mine.add(lockClass, lock, false, true);
     }
   }
 
@@ -118,7 +154,7 @@ public final class LockOrder {
    */
   public static void tried(@Nullable LockClass lockClass, Object lock) {
     if (lockClass != null) {
-      OF_THREAD.get().add(new Held(lockClass, lock, false, false));
+      OF_THREAD.get().add(lockClass, lock, false, false);
     }
   }
 
@@ -178,7 +214,7 @@ public final class LockOrder {
     mine.purge();
     if (mine.find(lock) < 0) {
       mine.check(lockClass, lock);
-      mine.add(new Held(lockClass, lock, true, false));
+      mine.add(lockClass, lock, true, false);
     }
   }
 
@@ -189,7 +225,7 @@ public final class LockOrder {
    * @param lock the object
    */
   public static void entered(LockClass lockClass, Object lock) {
-    OF_THREAD.get().add(new Held(lockClass, lock, true, false));
+    OF_THREAD.get().add(lockClass, lock, true, false);
   }
 
   /**
@@ -209,7 +245,7 @@ public final class LockOrder {
     mine.purge();
     for (Held each : mine.held) {
       if (!each.lockClass.sleeps()) {
-        throw violation("sleeps while it holds " + name(each), each.where);
+        throw violation("sleeps while it holds " + name(each), each.where());
       }
     }
     if (mine.completions > 0) {
@@ -289,24 +325,36 @@ public final class LockOrder {
     held.removeIf(Held::isOver);
   }
 
-  private void add(Held taken) {
-    held.add(taken);
-    if (!taken.scoped) {
+  private void add(LockClass lockClass, Object lock, boolean scoped, boolean waits) {
+    Held mine = new Held(lockClass, lock, scoped, waits, stack(lockClass));
+    held.add(mine);
+    if (!scoped) {
       RECORDS.compute(
-          taken.lock,
+          lock,
           (key, records) -> {
             List<Held> all = records == null ? new ArrayList<>(1) : records;
-            all.add(taken);
+            all.add(mine);
             return all;
           });
     }
+  }
+
+  /** Returns the stack of the thread, or null if this time it is not recorded. */
+  private @Nullable Throwable stack(LockClass lockClass) {
+    int times = taken.computeIfAbsent(lockClass, key -> new int[1])[0]++;
+    if (!ALL_STACKS && times >= FIRST && times % SAMPLE != 0) {
+      return null;
+    }
+    Throwable here = new Throwable("taken here: " + lockClass);
+    LAST.put(lockClass, here);
+    return here;
   }
 
   private void check(LockClass lockClass, Object lock) {
     purge();
     for (Held each : held) {
       if (each.lock == lock) {
-        throw violation("waits for a lock that it holds: " + name(each), each.where);
+        throw violation("waits for a lock that it holds: " + name(each), each.where());
       }
       if (each.lockClass.compareTo(lockClass) >= 0) {
         String order =
@@ -315,7 +363,7 @@ public final class LockOrder {
                 : "; the order is " + lockClass.name() + ", " + each.lockClass.name();
         throw violation(
             "waits for " + name(lockClass, lock) + " while it holds " + name(each) + order,
-            each.where);
+            each.where());
       }
     }
     if (completions > 0 && lockClass.sleeps()) {

@@ -15,6 +15,10 @@ public final class Attr {
   private static final int TIMES_SET =
       Iattr.ATTR_ATIME_SET | Iattr.ATTR_MTIME_SET | Iattr.ATTR_TIMES_SET;
 
+  /** What neither an immutable nor an append-only file lets change. */
+  private static final int OF_THE_INODE =
+      Iattr.ATTR_MODE | Iattr.ATTR_UID | Iattr.ATTR_GID | Iattr.ATTR_TIMES_SET;
+
   private Attr() {}
 
   /**
@@ -58,8 +62,17 @@ public final class Attr {
    */
   @LinuxSource(file = "fs/attr.c", name = "notify_change")
   public static void notifyChange(Task current, Inode inode, Iattr attr) throws ErrnoException {
-    if (attr.has(Iattr.ATTR_TOUCH) && !Permission.ownerOrCapable(current, inode)) {
-      Permission.check(current, inode, Permission.MAY_WRITE);
+    boolean fixed = inode.immutable() || inode.appendOnly();
+    if ((fixed && attr.has(OF_THE_INODE)) || (inode.appendOnly() && attr.has(Iattr.ATTR_SIZE))) {
+      throw new ErrnoException(Errno.EPERM);
+    }
+    if (attr.has(Iattr.ATTR_TOUCH)) {
+      if (inode.immutable()) {
+        throw new ErrnoException(Errno.EPERM);
+      }
+      if (!Permission.ownerOrCapable(current, inode)) {
+        Permission.check(current, inode, Permission.MAY_WRITE);
+      }
     }
     Iattr change = attr;
     if (change.has(Iattr.ATTR_MODE)) {

@@ -195,10 +195,14 @@ public final class File {
    * O_NOATIME. Requests in flight keep their flags. From process context.
    *
    * @param wanted O_* flags; others are ignored
-   * @return 0, or -EINVAL if the file does not support O_DIRECT
+   * @return 0; -EINVAL if the file does not support O_DIRECT; -EPERM if O_APPEND would be cleared
+   *     and the file is append-only
    */
   @LinuxSource(file = "fs/fcntl.c", name = "setfl")
   public int setFl(int wanted) {
+    if ((flags & ~wanted & Fcntl.O_APPEND) != 0 && inode.appendOnly()) {
+      return -Errno.EPERM;
+    }
     if ((wanted & Fcntl.O_DIRECT) != 0 && !op.canDirect()) {
       return -Errno.EINVAL;
     }

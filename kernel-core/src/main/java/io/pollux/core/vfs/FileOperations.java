@@ -245,6 +245,19 @@ public interface FileOperations {
   }
 
   /**
+   * Completes the opening of a path, after {@link #claim}: an open of a fifo waits for the other
+   * end. From process context; may sleep.
+   *
+   * @param current the calling task
+   * @param file the file, opened
+   * @return 0, or a negative errno, after which the caller releases the file
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "open")
+  default int open(Task current, File file) {
+    return 0;
+  }
+
+  /**
    * Handles the opening of a file; {@link #release} follows once. From process context.
    *
    * @param file the file

@@ -25,7 +25,7 @@ public final class FilesStruct extends TaskFiles {
 
   private final Object lock = new Object();
   private final MachineFiles machine;
-  private final FsStruct fs = new FsStruct();
+  private final FsStruct fs;
   private final AtomicReferenceArray<@Nullable File> fds;
 
   /** Creates an empty table that allocates its own numbers. */
@@ -40,8 +40,50 @@ public final class FilesStruct extends TaskFiles {
    * @param limit upper limit of the numbers, exclusive
    */
   public FilesStruct(MachineFiles machine, int limit) {
+    this(machine, limit, new FsStruct());
+  }
+
+  private FilesStruct(MachineFiles machine, int limit, FsStruct fs) {
     this.machine = machine;
     this.fds = new AtomicReferenceArray<>(limit);
+    this.fs = fs;
+  }
+
+  /**
+   * Creates a copy for a child process: the same files under the same numbers, working directory
+   * and umask. From any context.
+   *
+   * @param childs the child's numbers, where the copied ones are already reserved
+   * @return the copy, with references of its own
+   */
+  @LinuxSource(
+      file = "fs/file.c",
+      name = {"dup_fd", "copy_files"})
+  public FilesStruct copy(MachineFiles childs) {
+    FilesStruct copy = new FilesStruct(childs, fds.length(), fs.copy());
+    lockdep();
+    synchronized (lock) {
+      for (int fd = 0; fd < fds.length(); fd++) {
+        File file = fds.get(fd);
+        if (file != null) {
+          boolean there = file.getMany(1);
+          assert there : "the reference of this table";
+          file.installed(fd);
+          copy.fds.set(fd, file);
+        }
+      }
+    }
+    return copy;
+  }
+
+  /** Whether a number is a descriptor of this table. */
+  public boolean has(int fd) {
+    return isHere(fd);
+  }
+
+  /** Whether the working directory was set; it is the root otherwise. */
+  public boolean hasPwd() {
+    return fs.hasPwd();
   }
 
   /**

@@ -24,6 +24,19 @@ public final class FsStruct {
 
   FsStruct() {}
 
+  /** Returns a copy for a child process: the same directory and umask. */
+  @LinuxSource(file = "fs/fs_struct.c", name = "copy_fs_struct")
+  synchronized FsStruct copy() {
+    FsStruct copy = new FsStruct();
+    copy.setUmask(umask());
+    if (pwd != null) {
+      boolean there = pwd.getMany(1);
+      assert there : "the reference of this object";
+      copy.pwd = pwd;
+    }
+    return copy;
+  }
+
   /**
    * Returns the state of a task's process ({@code current->fs}).
    *
@@ -53,6 +66,11 @@ public final class FsStruct {
   @LinuxSource(file = "include/linux/fs_struct.h", name = "get_fs_pwd")
   public synchronized @Nullable Dentry pwd() {
     return pwd == null ? null : pwd.dentry();
+  }
+
+  /** Whether the working directory was set. From any context. */
+  synchronized boolean hasPwd() {
+    return pwd != null;
   }
 
   /**

@@ -11,14 +11,12 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file, open or not: struct inode and its inode_operations. A filesystem extends it and overrides
- * the operations that it has. Each default fails as Linux does without the operation.
+ * A file, open or not. A filesystem extends it, and overrides the operations that it has.
  *
  * <p>{@link #iRwsem} orders I/O against changes of the file, and changes of a directory's names
  * against lookups. The package describes which locks the caller of an operation holds. {@link
@@ -28,10 +26,8 @@ import org.jspecify.annotations.Nullable;
  * of its directory. A name holds none; {@link #nlink} counts names. When both are 0, {@link
  * SuperBlock#evictInode} frees the inode.
  */
-@LinuxSource(
-    file = "include/linux/fs.h",
-    name = {"inode", "inode_operations"})
-public abstract class Inode {
+@LinuxSource(file = "include/linux/fs.h", name = "inode")
+public abstract non-sealed class Inode extends InodeOperations {
   private static final AtomicLong LAST_AGE = new AtomicLong();
 
   /**
@@ -46,6 +42,7 @@ public abstract class Inode {
   private final Object iLock = new Object();
   private int count; // i_count, under iLock
   private boolean freeing; // I_FREEING, under iLock
+  private boolean removed; // without a name, and in use; under iLock
   private volatile int mode;
   private volatile boolean dead; // S_DEAD: a removed directory; changed under iRwsem
   private volatile boolean linkable; // I_LINKABLE; changed under iRwsem once it is open
@@ -65,7 +62,7 @@ public abstract class Inode {
     this.mode = mode;
   }
 
-  /** Returns i_sb, the filesystem. */
+  @Override
   public final SuperBlock sb() {
     return sb;
   }
@@ -154,6 +151,36 @@ public abstract class Inode {
       freeing = true;
     }
     sb.evictInode(current, this);
+    if (removed) {
+      sb.removeCount.getAndDecrement();
+    }
+  }
+
+  /**
+   * Counts an inode that lost its last name. Until it is freed, its filesystem can't become
+   * read-only. Under iRwsem, by the holder of a reference.
+   */
+  @LinuxSource(file = "fs/inode.c", name = "drop_nlink")
+  final void lostName() {
+    lockdep();
+    synchronized (iLock) {
+      if (nlink() == 0 && !removed) {
+        removed = true;
+        sb.removeCount.getAndIncrement();
+      }
+    }
+  }
+
+  /** Undoes {@link #lostName} for an inode that got a name (O_TMPFILE). Under iRwsem. */
+  @LinuxSource(file = "fs/inode.c", name = "inc_nlink")
+  final void gotName() {
+    lockdep();
+    synchronized (iLock) {
+      if (removed) {
+        removed = false;
+        sb.removeCount.getAndDecrement();
+      }
+    }
   }
 
   /** Whether this is older than another inode; iRwsem of the older one is taken first. */
@@ -270,37 +297,6 @@ public abstract class Inode {
   @LinuxSource(file = "include/linux/stat.h", name = "kstat")
   public void fillStatx(long statx, int mask) {}
 
-  /** Whether there is a {@link #fiemap}. */
-  public boolean hasFiemap() {
-    return false;
-  }
-
-  /**
-   * Reports the extents of a range. From process context, without locks of the inode.
-   *
-   * @param current the calling task
-   * @param fieinfo the request, which stores the extents
-   * @param start first byte, not negative
-   * @param length bytes, not negative; start + length does not overflow
-   * @return 0 or a negative errno; -EBADR for unsupported flags
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "fiemap")
-  public int fiemap(Task current, FiemapExtentInfo fieinfo, long start, long length) {
-    return -Errno.EOPNOTSUPP;
-  }
-
-  /**
-   * Returns the attributes that ioctls report. From process context.
-   *
-   * @param current the calling task
-   * @return the attributes; null if such files have none (ENOTTY)
-   * @throws ErrnoException if they can't be read
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "fileattr_get")
-  public @Nullable Fileattr fileattrGet(Task current) throws ErrnoException {
-    return null;
-  }
-
   /**
    * Checks whether the task may access the file. The default goes by mode, owner and group. From
    * process context.
@@ -314,242 +310,16 @@ public abstract class Inode {
     return Permission.generic(current, this, mask);
   }
 
-  /**
-   * Changes attributes. The caller has checked that the task may ({@link Attr#notifyChange}). From
-   * process context, with iRwsem held exclusively.
-   *
-   * @param current the calling task
-   * @param attr the changes
-   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "setattr")
-  public void setattr(Task current, Iattr attr) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
+  /** Whether the file is marked immutable: nothing about it changes. From any context. */
+  @LinuxSource(file = "include/linux/fs.h", name = "IS_IMMUTABLE")
+  protected boolean immutable() {
+    return false;
   }
 
-  private ErrnoException unsupported(int errno) {
-    return new ErrnoException(sb.readOnly() ? Errno.EROFS : errno);
-  }
-
-  /**
-   * Finds an entry of a directory. From process context, with iRwsem of the directory held.
-   *
-   * @param current the calling task
-   * @param name its name, never empty, "." or ".."
-   * @return the inode
-   * @throws ErrnoException ENOENT, ENOTDIR, or the error of reading the directory
-   */
-  public Inode lookup(Task current, byte[] name) throws ErrnoException {
-    throw new ErrnoException(Errno.ENOTDIR);
-  }
-
-  /**
-   * Reads a symbolic link. From process context.
-   *
-   * @param current the calling task
-   * @return its target
-   * @throws ErrnoException EINVAL if this is not a symbolic link, or the error of reading it
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "get_link")
-  public byte[] readlink(Task current) throws ErrnoException {
-    throw new ErrnoException(Errno.EINVAL);
-  }
-
-  /**
-   * Creates a regular file in a directory. From process context, with iRwsem of the directory held
-   * exclusively.
-   *
-   * @param current the calling task, which becomes the owner
-   * @param name its name, which is free
-   * @param permissions mode bits
-   * @return the new inode, with one reference for the caller
-   * @throws ErrnoException EROFS, EACCES without this operation, or an error of the filesystem
-   */
-  @LinuxSource(
-      file = "fs/namei.c",
-      name = {"create", "vfs_create"})
-  public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw unsupported(Errno.EACCES);
-  }
-
-  /**
-   * Creates a directory in a directory. From process context, with iRwsem of the directory held
-   * exclusively.
-   *
-   * @param current the calling task, which becomes the owner
-   * @param name its name, which is free
-   * @param permissions mode bits
-   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "mkdir")
-  public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Creates a device node, a fifo or a socket in a directory. From process context, with iRwsem of
-   * the directory held exclusively.
-   *
-   * @param current the calling task, which becomes the owner
-   * @param name its name, which is free
-   * @param mode type and permissions
-   * @param rdev the number of a device, as in struct stat; 0 for another type
-   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "mknod")
-  public void mknod(Task current, byte[] name, int mode, long rdev) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Creates a symbolic link in a directory. From process context, with iRwsem of the directory held
-   * exclusively.
-   *
-   * @param current the calling task, which becomes the owner
-   * @param name its name, which is free
-   * @param target its text, from 1 to Namei.PATH_MAX - 1 bytes
-   * @throws ErrnoException EROFS, EPERM without this operation, or an error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "symlink")
-  public void symlink(Task current, byte[] name, byte[] target) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Gives an inode another name in a directory. From process context, with iRwsem of the directory
-   * and then of the inode held exclusively.
-   *
-   * @param current the calling task
-   * @param name the name, which is free
-   * @param old an inode of the same filesystem, not a directory
-   * @throws ErrnoException EROFS, EMLINK, EPERM without this operation, or an error of the
-   *     filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "link")
-  public void link(Task current, byte[] name, Inode old) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Removes an empty directory from a directory. From process context, with iRwsem of the directory
-   * and then of the removed one held exclusively.
-   *
-   * @param current the calling task
-   * @param name its name, which is there
-   * @throws ErrnoException EROFS, ENOTEMPTY, EBUSY if a filesystem is mounted there, EPERM without
-   *     this operation, or another error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "rmdir")
-  public void rmdir(Task current, byte[] name) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Removes an entry other than a directory from a directory. Open files on it stay usable. From
-   * process context, with iRwsem of the directory and then of the inode held exclusively. The
-   * caller holds a reference of the inode.
-   *
-   * @param current the calling task
-   * @param name its name, which is there
-   * @throws ErrnoException EROFS, EBUSY, EPERM without this operation, or another error of the
-   *     filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "unlink")
-  public void unlink(Task current, byte[] name) throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Moves an entry of a directory to a name of the same or another directory, or exchanges the two.
-   * A replaced entry has been checked: both are directories, or neither is. From process context,
-   * with iRwsem of both directories held exclusively, and then of the inodes that the package
-   * lists. The caller holds references of both inodes.
-   *
-   * @param current the calling task
-   * @param oldName a name in this directory, which is there
-   * @param newDir a directory of the same filesystem, not below the moved one
-   * @param newName the name there; with RENAME_EXCHANGE it is there, with RENAME_NOREPLACE free
-   * @param flags Fcntl.RENAME_* flags, a valid combination
-   * @throws ErrnoException EROFS, ENOTEMPTY for a replaced directory with entries, EBUSY, EINVAL
-   *     for flags that the filesystem does not support, EPERM without this operation, or another
-   *     error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "rename")
-  public void rename(Task current, byte[] oldName, Inode newDir, byte[] newName, int flags)
-      throws ErrnoException {
-    throw unsupported(Errno.EPERM);
-  }
-
-  /**
-   * Creates an unnamed regular file in a directory's filesystem (O_TMPFILE). From process context,
-   * without locks.
-   *
-   * @param current the calling task, which becomes the owner
-   * @param permissions mode bits
-   * @return the new inode, with one reference for the caller
-   * @throws ErrnoException EROFS, EOPNOTSUPP without this operation, or an error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "tmpfile")
-  public Inode tmpfile(Task current, int permissions) throws ErrnoException {
-    throw unsupported(Errno.EOPNOTSUPP);
-  }
-
-  // Extended attributes. Names are with their prefix, a char for each byte.
-
-  /**
-   * Reads an extended attribute. From process context, without locks.
-   *
-   * @param current the calling task
-   * @param name its name
-   * @return its value, which the caller may keep
-   * @throws ErrnoException ENODATA if there is none of the name, EOPNOTSUPP for an unknown prefix,
-   *     or an error of the filesystem
-   */
-  @LinuxSource(file = "fs/xattr.c", name = "__vfs_getxattr")
-  public byte[] getxattr(Task current, String name) throws ErrnoException {
-    throw new ErrnoException(Errno.EOPNOTSUPP);
-  }
-
-  /**
-   * Sets or removes an extended attribute. From process context, with iRwsem held exclusively.
-   *
-   * @param current the calling task
-   * @param name its name
-   * @param value its value, which the filesystem may keep; null removes it
-   * @param flags Xattr.XATTR_CREATE, Xattr.XATTR_REPLACE or 0
-   * @throws ErrnoException EEXIST, ENODATA, ENOSPC, EOPNOTSUPP for an unknown prefix, or an error
-   *     of the filesystem
-   */
-  @LinuxSource(file = "fs/xattr.c", name = "__vfs_setxattr")
-  public void setxattr(Task current, String name, byte @Nullable [] value, int flags)
-      throws ErrnoException {
-    throw unsupported(Errno.EOPNOTSUPP);
-  }
-
-  /**
-   * Lists the names of the extended attributes. From process context, without locks.
-   *
-   * @param current the calling task, which sees trusted attributes with CAP_SYS_ADMIN
-   * @return the names, in the filesystem's order
-   * @throws ErrnoException the error of the filesystem
-   */
-  @LinuxSource(file = "include/linux/fs.h", name = "listxattr")
-  public List<String> listxattr(Task current) throws ErrnoException {
-    return List.of();
-  }
-
-  /**
-   * Whether the attributes of a regular file permit an open for writing. An immutable file, for
-   * example, does not. From process context.
-   *
-   * @param flags O_* flags
-   * @return 0 or -EPERM
-   */
-  @LinuxSource(
-      file = "fs/namei.c",
-      name = {"inode_permission", "may_open"})
-  protected int mayWrite(int flags) {
-    return 0;
+  /** Whether the file is marked append-only. From any context. */
+  @LinuxSource(file = "include/linux/fs.h", name = "IS_APPEND")
+  protected boolean appendOnly() {
+    return false;
   }
 
   /** Whether this is a link to a file, as in /proc/self/fd, instead of a link to a path. */

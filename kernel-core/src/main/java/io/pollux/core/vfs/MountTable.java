@@ -28,8 +28,6 @@ public final class MountTable {
   /** Maximum number of mounts. */
   public static final int MAX_MOUNTS = 4096;
 
-  private static final int MAX_ATTEMPTS = 10;
-
   /**
    * A filesystem on a directory.
    *
@@ -117,27 +115,44 @@ public final class MountTable {
    * @param root its root
    * @return the mount
    * @throws ErrnoException ENOTDIR: it is no directory. EBUSY: it is the root of the namespace.
-   *     ENOSPC: there are too many mounts. ENOENT: its filesystem was unmounted meanwhile
+   *     ENOSPC: there are too many mounts. ENOENT: the directory was removed, or its filesystem was
+   *     unmounted, meanwhile
    */
   @LinuxSource(
       file = "fs/namespace.c",
-      name = {"do_add_mount", "graft_tree"})
+      name = {"do_add_mount", "lock_mount", "graft_tree"})
   public Mount add(Task current, Dentry at, SuperBlock sb, Inode root) throws ErrnoException {
     checkMountPoint(at);
-    if (!at.inode().sb().users().get()) {
+    Inode directory = at.inode();
+    if (!directory.sb().users().get()) {
       throw new ErrnoException(Errno.ENOENT);
     }
-    Mount mount = new Mount(sb, root, at.inode(), new String(at.path(), StandardCharsets.UTF_8));
-    synchronized (this) {
-      if (mounts.size() < MAX_MOUNTS) {
-        mounts.add(mount);
-        sb.setMountedAt(mount.path());
-        root.sb().setMountedAt(mount.path());
-        publish();
-        return mount;
+    boolean done = false;
+    directory.iRwsem.downWrite(current); // a removal looks for mounts under this lock
+    try {
+      if (directory.isDead()) {
+        throw new ErrnoException(Errno.ENOENT);
+      }
+      Mount mount = new Mount(sb, root, directory, new String(at.path(), StandardCharsets.UTF_8));
+      add(mount);
+      done = true;
+      return mount;
+    } finally {
+      directory.iRwsem.upWrite();
+      if (!done) {
+        directory.sb().users().put();
       }
     }
-    at.inode().sb().users().put();
+  }
+
+  private synchronized void add(Mount mount) throws ErrnoException {
+    if (mounts.size() < MAX_MOUNTS) {
+      mounts.add(mount);
+      mount.sb.setMountedAt(mount.path());
+      mount.root.sb().setMountedAt(mount.path());
+      publish();
+      return;
+    }
     throw new ErrnoException(Errno.ENOSPC, "there are " + MAX_MOUNTS + " mounts already");
   }
 
@@ -221,49 +236,35 @@ public final class MountTable {
    * @param mount the mount
    * @param readOnly whether to reject every write from now on
    * @param options options in the filesystem's own words
-   * @throws ErrnoException EBUSY: a file is open for writing. Or the filesystem's error
+   * @throws ErrnoException EBUSY: the filesystem is frozen, or has writers and would become
+   *     read-only. Or the filesystem's error
    */
-  @LinuxSource(
-      file = "fs/super.c",
-      name = {"do_remount_sb", "sb_prepare_remount_readonly"})
+  @LinuxSource(file = "fs/namespace.c", name = "do_remount")
   public void remount(Task current, Mount mount, boolean readOnly, Options options)
       throws ErrnoException {
-    SuperBlock sb = mount.sb;
-    if (!readOnly || sb.readOnly()) {
-      sb.remount(current, readOnly, options);
-      mount.setReadOnly(readOnly);
-      return;
+    SuperBlock written = mount.root.sb(); // writers count there
+    try {
+      written.remounting(
+          current,
+          readOnly,
+          () -> {
+            if (readOnly && !written.readOnly()) {
+              sync(current, mount);
+            }
+            mount.sb.remount(current, readOnly, options);
+            mount.setReadOnly(readOnly);
+          });
+    } catch (ErrnoException e) {
+      throw e.errno() == Errno.EBUSY
+          ? new ErrnoException(Errno.EBUSY, mount.path + ": " + e.getMessage())
+          : e;
     }
-    // Files that are opened, written and closed while the changes are written need another sync.
-    for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      long opens = mount.users().writeOpens();
-      if (mount.users().writers() != 0) {
-        break;
-      }
-      int result = sb.sync(current);
-      if (result != 0) {
-        throw new ErrnoException(-result, mount.path + ": the changes can't be written");
-      }
-      mount.setReadOnly(true);
-      if (mount.users().writers() == 0 && mount.users().writeOpens() == opens) {
-        finishReadOnly(current, mount, options);
-        return;
-      }
-      mount.setReadOnly(false);
-    }
-    throw new ErrnoException(Errno.EBUSY, mount.path + ": a file is open for writing");
   }
 
-  private static void finishReadOnly(Task current, Mount mount, Options options)
-      throws ErrnoException {
-    boolean done = false;
-    try {
-      mount.sb.remount(current, true, options);
-      done = true;
-    } finally {
-      if (!done) {
-        mount.setReadOnly(false);
-      }
+  private static void sync(Task current, Mount mount) throws ErrnoException {
+    int result = mount.sb.sync(current);
+    if (result != 0) {
+      throw new ErrnoException(-result, mount.path + ": the changes can't be written");
     }
   }
 }

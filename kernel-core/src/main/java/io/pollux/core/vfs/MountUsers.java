@@ -5,7 +5,6 @@ import io.pollux.core.sched.ReturnHook;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Counts what uses a mounted filesystem: open files, calls whose path led into it, working
@@ -21,7 +20,6 @@ public final class MountUsers {
 
   private final AtomicInteger users = new AtomicInteger();
   private final AtomicInteger writers = new AtomicInteger();
-  private final AtomicLong writeOpens = new AtomicLong();
 
   MountUsers() {}
 
@@ -107,7 +105,6 @@ public final class MountUsers {
   /** Counts a file that is opened for writing. It counts as a user separately. */
   @LinuxSource(file = "fs/namespace.c", name = "mnt_want_write")
   void getWriter() {
-    writeOpens.getAndIncrement();
     writers.getAndIncrement();
   }
 
@@ -120,10 +117,5 @@ public final class MountUsers {
   /** Returns the number of files that are open for writing. */
   int writers() {
     return writers.get();
-  }
-
-  /** Returns how many files have been opened for writing so far. */
-  long writeOpens() {
-    return writeOpens.get();
   }
 }

@@ -197,8 +197,9 @@ abstract class NameChanges {
    * @param old the inode
    * @param base start of a relative path, or null for the root
    * @param path the new path
-   * @throws ErrnoException EPERM for a directory, EXDEV, EEXIST, EROFS, EACCES, ENOENT for an inode
-   *     that has lost its last name, or another error of the filesystem
+   * @throws ErrnoException EPERM for a directory and for an immutable or append-only file; EXDEV,
+   *     EEXIST, EROFS, EACCES; ENOENT for an inode that has lost its last name; or another error of
+   *     the filesystem
    */
   @LinuxSource(
       file = "fs/namei.c",
@@ -221,7 +222,7 @@ abstract class NameChanges {
       throw new ErrnoException(Errno.EXDEV);
     }
     Permission.mayCreate(current, directory);
-    if (old.isType(StatMode.S_IFDIR)) {
+    if (old.immutable() || old.appendOnly() || old.isType(StatMode.S_IFDIR)) {
       throw new ErrnoException(Errno.EPERM);
     }
     old.iRwsem.downWriteNested(current, LockClass.I_RWSEM_CHILD);
@@ -230,6 +231,7 @@ abstract class NameChanges {
         throw new ErrnoException(Errno.ENOENT);
       }
       directory.link(current, name, old);
+      old.gotName();
       old.setLinkable(false); // a file that lost its names gets no new one
     } finally {
       old.iRwsem.upWrite();
@@ -266,9 +268,9 @@ abstract class NameChanges {
         name,
         victim -> {
           Permission.mayDelete(current, parent, victim, true);
-          mounts().checkNotCovered(victim);
           victim.iRwsem.downWriteNested(current, LockClass.I_RWSEM_CHILD);
           try {
+            mounts().checkNotCovered(victim); // a mount holds iRwsem
             parent.rmdir(current, name);
             victim.kill();
           } finally {
@@ -294,6 +296,7 @@ abstract class NameChanges {
         found.ihold();
         victim = found;
         remover.remove(found);
+        found.lostName();
         directory.dropChild(Dentry.name(name));
       } finally {
         parent.iRwsem.upWrite();

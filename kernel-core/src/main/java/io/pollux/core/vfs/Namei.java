@@ -7,6 +7,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,6 +67,18 @@ public final class Namei extends NameChanges {
   private final Dentry fdDirectory;
   private final FileTable files;
   private final MountTable mounts = new MountTable();
+  private volatile Alias alias = new Alias(new byte[0], new byte[0]);
+
+  /** A second name of a directory: absolute paths without a slash at the end. */
+  private static final class Alias {
+    private final byte[] name;
+    private final byte[] path;
+
+    Alias(byte[] name, byte[] path) {
+      this.name = name;
+      this.path = path;
+    }
+  }
 
   /**
    * Creates a namespace.
@@ -91,6 +104,36 @@ public final class Namei extends NameChanges {
   /** Returns the table that counts open files. */
   public FileTable files() {
     return files;
+  }
+
+  /**
+   * Gives a directory a second absolute path, for a program that knows it by that path: paths and
+   * symbolic links below it lead to the directory. There is one such path; no listing shows it.
+   *
+   * @param name the second path, such as "/a/b"
+   * @param path the directory, such as "/c"; empty for the root
+   */
+  public void setAlias(byte[] name, byte[] path) {
+    alias = new Alias(name.clone(), path.clone());
+  }
+
+  /** Replaces the alias at the start of a path by the path of its directory. */
+  byte[] withoutAlias(byte[] path) {
+    Alias at = alias;
+    byte[] name = at.name;
+    boolean has =
+        name.length > 0
+            && path.length >= name.length
+            && Arrays.equals(path, 0, name.length, name, 0, name.length)
+            && (path.length == name.length || path[name.length] == '/');
+    if (!has) {
+      return path;
+    }
+    byte[] to = at.path;
+    byte[] made = Arrays.copyOf(to, Math.max(to.length + path.length - name.length, 1));
+    made[0] = '/';
+    System.arraycopy(path, name.length, made, to.length, path.length - name.length);
+    return made;
   }
 
   Dentry root() {
@@ -316,10 +359,10 @@ public final class Namei extends NameChanges {
   /** Checks what can only be checked with an open file, and truncates it. */
   private static void finishOpen(Task current, File file, int flags, boolean made)
       throws ErrnoException {
-    if (file.isWriter() && file.inode().sb().readOnly()) { // remounted meanwhile
-      throw new ErrnoException(Errno.EROFS);
-    }
     int refused = file.op().claim(file, flags);
+    if (refused == 0) {
+      refused = file.op().open(current, file);
+    }
     if (refused != 0) {
       throw new ErrnoException(-refused);
     }
@@ -356,9 +399,14 @@ public final class Namei extends NameChanges {
   }
 
   @LinuxSource(file = "fs/file_table.c", name = "alloc_empty_file")
-  private File allocFile(Task current, Inode inode, Dentry dentry, int flags) {
+  private File allocFile(Task current, Inode inode, Dentry dentry, int flags)
+      throws ErrnoException {
     File file = new File(files, inode, dentry, keptFlags(flags));
     file.setCred(current.cred());
+    if (file.isWriter() && inode.sb().refusesWrites()) { // remounted meanwhile
+      file.fput(current);
+      throw new ErrnoException(Errno.EROFS);
+    }
     return file;
   }
 
@@ -379,6 +427,7 @@ public final class Namei extends NameChanges {
       directory.inode().sb().dropWrite();
     }
     try {
+      made.lostName(); // it never had one
       made.setLinkable((flags & Fcntl.O_EXCL) == 0);
       checkOpen(current, made, flags & ~Fcntl.O_DIRECTORY, true);
       return allocFile(current, made, Dentry.ofTmpfile(directory, made), flags);
@@ -413,9 +462,9 @@ public final class Namei extends NameChanges {
     }
     if (!made) {
       Permission.check(current, inode, mask);
-      int refused = writes ? inode.mayWrite(flags) : 0;
-      if (refused != 0) {
-        throw new ErrnoException(-refused);
+      if (inode.appendOnly()
+          && ((writes && (flags & Fcntl.O_APPEND) == 0) || (flags & Fcntl.O_TRUNC) != 0)) {
+        throw new ErrnoException(Errno.EPERM);
       }
       if ((flags & Fcntl.O_NOATIME) != 0 && !Permission.ownerOrCapable(current, inode)) {
         throw new ErrnoException(Errno.EPERM);

@@ -84,6 +84,9 @@ public final class Permission {
         }
         default -> {} // a write goes elsewhere
       }
+      if (inode.immutable()) {
+        return -Errno.EPERM;
+      }
     }
     return inode.permission(current, mask);
   }
@@ -122,7 +125,10 @@ public final class Permission {
   static void mayDelete(Task current, Inode directory, Inode victim, boolean isDirectory)
       throws ErrnoException {
     check(current, directory, MAY_WRITE | MAY_EXEC);
-    if (sticky(current, directory, victim)) {
+    if (directory.appendOnly()
+        || sticky(current, directory, victim)
+        || victim.appendOnly()
+        || victim.immutable()) {
       throw new ErrnoException(Errno.EPERM);
     }
     boolean found = victim.isType(StatMode.S_IFDIR);

@@ -16,6 +16,8 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.PollBits;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
+import java.util.IdentityHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,16 +45,33 @@ public final class Pipe {
 
   private final Object lock = new Object();
   private final WaitQueue waiters = new WaitQueue();
-  private final long memory;
+  private final FileOperations operations = new Operations();
 
   // Under the lock.
+  private long memory; // 0: none, in a fifo that no file has open
   private int head; // position of the next byte to read
   private int used;
-  private int readers = 1;
-  private int writers = 1;
+  private int readers;
+  private int writers;
+  private final Map<File, Long> opened = new IdentityHashMap<>(); // of a fifo, with writersEver
+  private long readersEver; // of a fifo: opens for reading
+  private long writersEver; // likewise for writing
 
-  private Pipe(long memory) {
+  private Pipe(long memory, int ends) {
     this.memory = memory;
+    readers = ends;
+    writers = ends;
+  }
+
+  /** Creates the pipe of a fifo, which no file has open. */
+  @LinuxSource(file = "fs/pipe.c", name = "alloc_pipe_info")
+  public static Pipe ofFifo() {
+    return new Pipe(0, 0);
+  }
+
+  /** Returns the operations of the files of a fifo. */
+  public FileOperations operations() {
+    return operations;
   }
 
   /**
@@ -77,11 +96,72 @@ public final class Pipe {
     if (memory == 0) {
       throw new ErrnoException(Errno.ENOMEM);
     }
-    Node node = new Node(new Pipe(memory));
+    Node node = new Node(new Pipe(memory, 1));
     int keep = flags & Fcntl.O_NONBLOCK;
     return new Ends(
         new File(table, node, null, Fcntl.O_RDONLY | keep),
         new File(table, node, null, Fcntl.O_WRONLY | keep));
+  }
+
+  /**
+   * Opens a fifo. Without O_NONBLOCK, an open for reading waits for a writer, and one for writing
+   * for a reader.
+   */
+  @LinuxSource(file = "fs/pipe.c", name = "fifo_open")
+  private int open(Task current, File file) {
+    boolean nonblock = (file.flags() & Fcntl.O_NONBLOCK) != 0;
+    long readersBefore;
+    long writersBefore;
+    boolean waits;
+    lockdep();
+    synchronized (lock) {
+      if (nonblock && !file.readable() && readers == 0) {
+        return -Errno.ENXIO;
+      }
+      if (memory == 0) {
+        memory = HostMemory.map(CAPACITY);
+      }
+      if (memory == 0) {
+        return -Errno.ENOMEM;
+      }
+      readersBefore = readersEver;
+      writersBefore = writersEver;
+      waits = !nonblock && (file.readable() ? writers == 0 : readers == 0);
+      waits &= !(file.readable() && file.writable());
+      if (file.readable()) {
+        readers++;
+        readersEver++;
+      }
+      if (file.writable()) {
+        writers++;
+        writersEver++;
+      }
+      // a reader that did not wait is not told of a hang-up before there was a writer
+      opened.put(file, nonblock && writers == 0 ? writersEver : -1);
+    }
+    waiters.wakeUp();
+    if (!waits) {
+      return 0;
+    }
+    boolean reads = file.readable();
+    return waiters.waitEvent(
+        current,
+        () -> reads ? writersEver() != writersBefore : readersEver() != readersBefore,
+        WaitQueue.FOREVER);
+  }
+
+  private long readersEver() {
+    lockdep();
+    synchronized (lock) {
+      return readersEver;
+    }
+  }
+
+  private long writersEver() {
+    lockdep();
+    synchronized (lock) {
+      return writersEver;
+    }
   }
 
   @LinuxSource(file = "fs/pipe.c", name = "pipe_read")
@@ -190,7 +270,8 @@ public final class Pipe {
       int mask = 0;
       if (file.readable()) {
         mask |= used > 0 ? IN : 0;
-        mask |= writers == 0 ? PollBits.POLLHUP : 0;
+        boolean never = opened.getOrDefault(file, -1L) == writersEver;
+        mask |= writers == 0 && !never ? PollBits.POLLHUP : 0;
       }
       if (file.writable()) {
         mask |= CAPACITY - used >= PIPE_BUF ? OUT : 0;
@@ -201,22 +282,22 @@ public final class Pipe {
   }
 
   @LinuxSource(file = "fs/pipe.c", name = "pipe_release")
-  private void release(File file) {
-    boolean gone;
+  private void release(File file, boolean fifo) {
     lockdep();
     synchronized (lock) {
-      if (file.readable()) {
-        readers--;
-      } else {
-        writers--;
+      if (fifo && opened.remove(file) == null) {
+        return; // the open failed
       }
-      gone = readers == 0 && writers == 0;
+      readers -= file.readable() ? 1 : 0;
+      writers -= file.writable() ? 1 : 0;
+      if (readers == 0 && writers == 0) { // no file refers to the pipe, so no call is inside
+        HostMemory.unmap(memory, CAPACITY);
+        memory = 0;
+        head = 0;
+        used = 0;
+      }
     }
-    if (gone) {
-      HostMemory.unmap(memory, CAPACITY); // no file refers to the pipe, so no call is inside
-    } else {
-      waiters.wakeUp(IN | OUT | PollBits.POLLERR | PollBits.POLLHUP);
-    }
+    waiters.wakeUp(IN | OUT | PollBits.POLLERR | PollBits.POLLHUP);
   }
 
   private int used() {
@@ -232,10 +313,6 @@ public final class Pipe {
     }
   }
 
-  private static Pipe behind(File file) {
-    return ((Node) file.inode()).pipe;
-  }
-
   /** The inode that both files share. */
   private static final class Node extends AnonInode {
     private final Pipe pipe;
@@ -247,7 +324,7 @@ public final class Pipe {
 
     @Override
     public FileOperations fop() {
-      return OPERATIONS;
+      return pipe.operations;
     }
 
     @Override
@@ -257,70 +334,75 @@ public final class Pipe {
   }
 
   @LinuxSource(file = "fs/pipe.c", name = "pipefifo_fops")
-  private static final FileOperations OPERATIONS =
-      new FileOperations() {
-        @Override
-        public boolean hasReadIter() {
-          return true;
-        }
+  private final class Operations implements FileOperations {
+    @Override
+    public boolean hasReadIter() {
+      return true;
+    }
 
-        @Override
-        public long readIter(Task current, Kiocb iocb, IovIter to) {
-          return behind(iocb.file()).read(current, iocb, to);
-        }
+    @Override
+    public long readIter(Task current, Kiocb iocb, IovIter to) {
+      return Pipe.this.read(current, iocb, to);
+    }
 
-        @Override
-        public boolean hasWriteIter() {
-          return true;
-        }
+    @Override
+    public boolean hasWriteIter() {
+      return true;
+    }
 
-        @Override
-        public long writeIter(Task current, Kiocb iocb, IovIter from) {
-          return behind(iocb.file()).write(current, iocb, from);
-        }
+    @Override
+    public long writeIter(Task current, Kiocb iocb, IovIter from) {
+      return Pipe.this.write(current, iocb, from);
+    }
 
-        @Override
-        public boolean canNowait() {
-          return true;
-        }
+    @Override
+    @LinuxSource(file = "fs/pipe.c", name = "fifo_open")
+    public int open(Task current, File file) {
+      return Pipe.this.open(current, file);
+    }
 
-        @Override
-        public boolean canSeek() {
-          return false;
-        }
+    @Override
+    public boolean canNowait() {
+      return true;
+    }
 
-        @Override
-        public boolean hasPoll() {
-          return true;
-        }
+    @Override
+    public boolean canSeek() {
+      return false;
+    }
 
-        @Override
-        public int poll(File file, @Nullable PollTable table) {
-          return behind(file).poll(file, table);
-        }
+    @Override
+    public boolean hasPoll() {
+      return true;
+    }
 
-        @Override
-        @LinuxSource(file = "fs/pipe.c", name = "pipe_ioctl")
-        public long ioctl(Task current, File file, int cmd, long arg) {
-          if (cmd != FileIoctl.FIONREAD) {
-            return -Errno.ENOTTY;
-          }
-          if (!current.mm().accessOk(arg, Integer.BYTES, true)) {
-            return -Errno.EFAULT;
-          }
-          RawMemory.putInt(arg, behind(file).used());
-          return 0;
-        }
+    @Override
+    public int poll(File file, @Nullable PollTable table) {
+      return Pipe.this.poll(file, table);
+    }
 
-        @Override
-        @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
-        public int pipeSize() {
-          return CAPACITY;
-        }
+    @Override
+    @LinuxSource(file = "fs/pipe.c", name = "pipe_ioctl")
+    public long ioctl(Task current, File file, int cmd, long arg) {
+      if (cmd != FileIoctl.FIONREAD) {
+        return -Errno.ENOTTY;
+      }
+      if (!current.mm().accessOk(arg, Integer.BYTES, true)) {
+        return -Errno.EFAULT;
+      }
+      RawMemory.putInt(arg, used());
+      return 0;
+    }
 
-        @Override
-        public void release(File file) {
-          behind(file).release(file);
-        }
-      };
+    @Override
+    @LinuxSource(file = "fs/pipe.c", name = "pipe_fcntl")
+    public int pipeSize() {
+      return CAPACITY;
+    }
+
+    @Override
+    public void release(File file) {
+      Pipe.this.release(file, !(file.inode() instanceof Node));
+    }
+  }
 }

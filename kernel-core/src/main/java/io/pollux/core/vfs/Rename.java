@@ -170,14 +170,11 @@ final class Rename {
         Permission.check(current, replaced, Permission.MAY_WRITE);
       }
     }
-    mounts.checkNotCovered(old);
-    if (replaced != null) {
-      mounts.checkNotCovered(replaced);
-    }
     if (directory && !exchange) {
-      locked(replaced, null, () -> move(replaced));
+      locked(replaced, null, () -> move(old, replaced));
     } else {
-      locked(directory ? null : old, replacesDirectory ? null : replaced, () -> move(replaced));
+      locked(
+          directory ? null : old, replacesDirectory ? null : replaced, () -> move(old, replaced));
     }
   }
 
@@ -212,14 +209,21 @@ final class Rename {
     }
   }
 
-  private void move(@Nullable Inode replaced) throws ErrnoException {
+  private void move(Inode old, @Nullable Inode replaced) throws ErrnoException {
+    mounts.checkNotCovered(old);
+    if (replaced != null) {
+      mounts.checkNotCovered(replaced); // a mount holds its iRwsem, as this does
+    }
     oldDir.rename(current, oldName, newDir, newName, flags);
     if (exchange) {
       from.exchangeChild(Dentry.name(oldName), to, Dentry.name(newName));
       return;
     }
-    if (replaced != null && replaced.isType(StatMode.S_IFDIR)) {
-      replaced.kill();
+    if (replaced != null) {
+      if (replaced.isType(StatMode.S_IFDIR)) {
+        replaced.kill();
+      }
+      replaced.lostName();
     }
     from.moveChild(Dentry.name(oldName), to, Dentry.name(newName));
   }

@@ -82,6 +82,16 @@ final class SbWriters {
     return true;
   }
 
+  /**
+   * Makes new changes wait until {@link #thaw}, unless a change is in progress.
+   *
+   * @return false if one is, or if the filesystem is frozen
+   */
+  @LinuxSource(file = "fs/namespace.c", name = "MNT_WRITE_HOLD")
+  boolean hold() {
+    return state.compareAndSet(0, FROZEN);
+  }
+
   boolean frozen() {
     return state.get() >= FROZEN;
   }

@@ -12,6 +12,7 @@ import io.pollux.core.sched.WorkQueue;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Statfs;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem. */
@@ -23,13 +24,21 @@ public abstract class SuperBlock implements TaskTarget {
 
   private final long dev;
   private volatile boolean readOnly;
+  private volatile boolean readonlyRemount; // becoming read-only
+  private boolean dead; // being unmounted; under sUmount
   private final int blockSize;
   private final MountUsers users = new MountUsers();
   private @Nullable WorkQueue dioDoneWq; // set before the first file is opened
 
+  /** Inodes without a name that are in use: s_remove_count. From any context. */
+  final AtomicLong removeCount = new AtomicLong();
+
   private final SbWriters writers = new SbWriters();
   private volatile @Nullable String mountedAt; // null for the root, and before the mount
   private volatile boolean isShutDown;
+
+  /** Orders freezes and remounts: s_umount. Process context. */
+  private final RwSemaphore sUmount = new RwSemaphore(LockClass.S_UMOUNT);
 
   /** Orders renames between directories: s_vfs_rename_mutex. Process context. */
   final RwSemaphore vfsRename = new RwSemaphore(LockClass.VFS_RENAME);
@@ -130,6 +139,117 @@ public abstract class SuperBlock implements TaskTarget {
     readOnly = to;
   }
 
+  /** Whether files can't be opened for writing: it is read-only, or becomes so. */
+  @LinuxSource(file = "fs/namespace.c", name = "mnt_is_readonly")
+  final boolean refusesWrites() {
+    return readOnly || readonlyRemount;
+  }
+
+  /**
+   * Writes back all changes, unless the filesystem is read-only, frozen, busy with one of these
+   * changes, or unmounted. Errors are kept for fsync. From process context, without locks.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/fs-writeback.c", name = "writeback_sb_inodes")
+  public final void flush(Task current) {
+    if (sUmount.downReadTrylock()) {
+      try {
+        if (!writers.frozen()) {
+          syncMounted(current);
+        }
+      } finally {
+        sUmount.upRead();
+      }
+    }
+  }
+
+  /**
+   * Writes back all changes for sync(2), unless the filesystem is read-only or unmounted. Waits for
+   * a remount, a freeze, and the start of an unmount. From process context, without locks.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/super.c", name = "iterate_supers")
+  public final void syncIfMounted(Task current) {
+    sUmount.downRead(current);
+    try {
+      syncMounted(current);
+    } finally {
+      sUmount.upRead();
+    }
+  }
+
+  private void syncMounted(Task current) {
+    if (!dead && !readOnly) {
+      syncContained(current);
+    }
+  }
+
+  /**
+   * Waits for a {@link #flush} in progress; there is none from now on. Before {@link #unmount}.
+   * From process context.
+   *
+   * @param current the calling task
+   */
+  @LinuxSource(file = "fs/super.c", name = "deactivate_super")
+  public final void deactivate(Task current) {
+    sUmount.downWrite(current);
+    dead = true;
+    sUmount.upWrite();
+  }
+
+  /** What a remount does to a mounted filesystem. */
+  @FunctionalInterface
+  interface Remount {
+    void run() throws ErrnoException;
+  }
+
+  /**
+   * Runs a remount, one at a time. From process context.
+   *
+   * @param current the calling task
+   * @param toReadOnly whether writers are refused while it runs
+   * @param remount writes back the changes, and calls the filesystem
+   * @throws ErrnoException EBUSY: the filesystem is frozen; or, to make it read-only, a change is
+   *     in progress, or a file is open for writing, or removed and in use. Or the error of the
+   *     remount
+   */
+  @LinuxSource(
+      file = "fs/super.c",
+      name = {"do_remount_sb", "sb_prepare_remount_readonly"})
+  final void remounting(Task current, boolean toReadOnly, Remount remount) throws ErrnoException {
+    sUmount.downWrite(current);
+    try {
+      if (writers.frozen()) {
+        throw new ErrnoException(Errno.EBUSY, "the filesystem is frozen");
+      }
+      if (toReadOnly && !readOnly) {
+        refuseWrites();
+      }
+      try {
+        remount.run();
+      } finally {
+        readonlyRemount = false;
+      }
+    } finally {
+      sUmount.upWrite();
+    }
+  }
+
+  private void refuseWrites() throws ErrnoException {
+    if (!writers.hold()) {
+      throw new ErrnoException(Errno.EBUSY, "a change is in progress");
+    }
+    readonlyRemount = true; // before the count: an open counts itself before it looks
+    boolean open = users.writers() != 0 || removeCount.get() != 0;
+    readonlyRemount = !open;
+    writers.thaw();
+    if (open) {
+      throw new ErrnoException(Errno.EBUSY, "a file is open for writing, or open and removed");
+    }
+  }
+
   /** Records the directory that the filesystem covers. */
   final void setMountedAt(String path) {
     mountedAt = path;
@@ -193,7 +313,7 @@ public abstract class SuperBlock implements TaskTarget {
     if (result != 0) {
       throw new ErrnoException(-result);
     }
-    if (readOnly) {
+    if (refusesWrites()) {
       writers.end();
       throw new ErrnoException(Errno.EROFS);
     }
@@ -224,15 +344,25 @@ public abstract class SuperBlock implements TaskTarget {
   @LinuxSource(file = "fs/super.c", name = "freeze_super")
   public final int freeze(Task current) {
     current.setTarget(this);
-    if (!writers.freeze(current)) {
-      return -Errno.EBUSY;
+    sUmount.downWrite(current);
+    try {
+      return writers.freeze(current) ? settle(current) : -Errno.EBUSY;
+    } finally {
+      sUmount.upWrite();
     }
-    int result = sync(current);
-    if (result == 0) {
-      result = freezeFs(current);
-    }
-    if (result != 0) {
-      writers.thaw();
+  }
+
+  private int settle(Task current) {
+    int result = -Errno.EIO; // if it throws
+    try {
+      result = sync(current);
+      if (result == 0) {
+        result = freezeFs(current);
+      }
+    } finally {
+      if (result != 0) {
+        writers.thaw();
+      }
     }
     return result;
   }
@@ -246,11 +376,19 @@ public abstract class SuperBlock implements TaskTarget {
    */
   @LinuxSource(file = "fs/super.c", name = "thaw_super")
   public final int thaw(Task current) {
-    if (!writers.frozen()) {
-      return -Errno.EINVAL;
+    sUmount.downWrite(current);
+    try {
+      if (!writers.frozen()) {
+        return -Errno.EINVAL;
+      }
+      int result = unfreezeFs(current);
+      if (result == 0) {
+        writers.thaw();
+      }
+      return result;
+    } finally {
+      sUmount.upWrite();
     }
-    int result = unfreezeFs(current);
-    return result != 0 ? result : writers.thaw() ? 0 : -Errno.EINVAL;
   }
 
   /**
@@ -283,6 +421,16 @@ public abstract class SuperBlock implements TaskTarget {
   }
 
   // Inodes.
+
+  /**
+   * Returns the errno of an operation that its inodes do not have. A filesystem that has the
+   * operation on Linux, and cannot do it here, returns EOPNOTSUPP.
+   *
+   * @param errno the errno of Linux for a filesystem without the operation; the default
+   */
+  protected int unsupported(int errno) {
+    return errno;
+  }
 
   /**
    * Frees an inode that has lost its last name and its last reference, and what it holds on disk.

@@ -32,6 +32,12 @@ public record Timespec64(long seconds, int nanos) {
         Math.floorDiv(millis, MILLIS), Math.floorMod(millis, MILLIS) * NANOS_OF_MILLI);
   }
 
+  /** Returns the milliseconds since 1970, rounded down; at the ends of the range the last ones. */
+  public long toMillis() {
+    long most = Long.MAX_VALUE / MILLIS - 1;
+    return Math.clamp(seconds, -most, most) * MILLIS + nanos / NANOS_OF_MILLI;
+  }
+
   /** Returns the time now, as coarse as the tick of a kernel. */
   @LinuxSource(file = "fs/inode.c", name = "current_time")
   public static Timespec64 now() {

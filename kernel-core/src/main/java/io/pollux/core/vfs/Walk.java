@@ -75,7 +75,8 @@ final class Walk {
   }
 
   /** Prepends a path to the pending names. */
-  private void push(byte[] path) throws ErrnoException {
+  private void push(byte[] named) throws ErrnoException {
+    byte[] path = has(Fcntl.RESOLVE_IN_ROOT) ? named : namei.withoutAlias(named);
     int begin = 0;
     if (path.length > 0 && path[0] == '/') {
       begin = absolute(path);
@@ -239,9 +240,10 @@ final class Walk {
         up();
         continue;
       }
-      Inode next;
+      boolean follows = followLast || !pending.isEmpty();
+      Inode link;
       try {
-        next = lookup(current, directory, name);
+        link = step(directory, name, follows);
       } catch (ErrnoException e) {
         if (!mayMiss || e.errno() != Errno.ENOENT || !pending.isEmpty()) {
           throw e;
@@ -249,28 +251,37 @@ final class Walk {
         missing = name;
         return;
       }
-      if (next.isType(StatMode.S_IFLNK) && (followLast || !pending.isEmpty())) {
-        follow(next);
-        continue;
+      if (link != null) {
+        follow(link);
       }
-      if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
-        throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
-      }
-      next = namei.mounts().follow(current, next);
-      Dentry to = at.child(Dentry.name(name), next);
-      stay(to);
-      at = to;
     }
   }
 
+  /**
+   * Goes to a name of the current directory. The directory stays locked until the name's dentry is
+   * in its place, since a rename moves only dentries that exist.
+   *
+   * @return a symbolic link to follow instead, or null
+   */
   @LinuxSource(file = "fs/namei.c", name = "lookup_slow")
-  private static Inode lookup(Task current, Inode directory, byte[] name) throws ErrnoException {
+  private @Nullable Inode step(Inode directory, byte[] name, boolean follows)
+      throws ErrnoException {
     directory.iRwsem.downRead(current);
     try {
       if (directory.isDead()) {
         throw new ErrnoException(Errno.ENOENT);
       }
-      return directory.lookup(current, name);
+      Inode next = directory.lookup(current, name);
+      if (follows && next.isType(StatMode.S_IFLNK)) {
+        return next;
+      }
+      if (next.isType(StatMode.S_IFDIR) && isAbove(next)) {
+        throw new ErrnoException(Errno.ELOOP); // a damaged disk: no directory contains itself
+      }
+      Dentry to = at.child(Dentry.name(name), namei.mounts().follow(current, next));
+      stay(to);
+      at = to;
+      return null;
     } finally {
       directory.iRwsem.upRead();
     }

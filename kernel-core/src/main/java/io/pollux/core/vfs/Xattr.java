@@ -51,6 +51,9 @@ public final class Xattr {
   private static void check(Task current, Inode inode, String name, int mask)
       throws ErrnoException {
     boolean writes = mask == Permission.MAY_WRITE;
+    if (writes && (inode.immutable() || inode.appendOnly())) {
+      throw new ErrnoException(Errno.EPERM);
+    }
     if (name.startsWith(SECURITY) || name.startsWith(SYSTEM)) {
       return; // the filesystem decides
     }

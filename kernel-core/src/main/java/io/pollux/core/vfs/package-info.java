@@ -35,10 +35,15 @@
  * free an inode, is outside the locks of the directories. iRwsem of a removed directory marks it as
  * dead; lookups and changes in it are ENOENT.
  *
- * <p>A walk holds no lock between two names. A {@link io.pollux.core.vfs.Dentry} keeps parent and
- * name for users of a file; a rename moves it. The lock of a tree of dentries, of a descriptor
- * table, and the i_lock of an inode are leaves. {@link io.pollux.core.sched} has the order of all
- * locks.
+ * <p><b>Mounts.</b> The lock S_UMOUNT of a filesystem orders freezes, remounts and periodic
+ * write-back, and precedes all of these locks. A remount to read-only fails while a change is in
+ * progress, a file is open for writing, or a removed file is in use. A mount holds iRwsem of the
+ * covered directory; a removal looks for mounts under the same lock.
+ *
+ * <p>A walk holds no lock between two names. It holds iRwsem of a directory until the name found
+ * there has its dentry. A {@link io.pollux.core.vfs.Dentry} keeps parent and name for users of a
+ * file; a rename moves it. The lock of a tree of dentries, of a descriptor table, and the i_lock of
+ * an inode are leaves. {@link io.pollux.core.sched} has the order of all locks.
  *
  * <p>Dumps: {@link io.pollux.core.vfs.FileTable#describe} lists the open files of a kernel. The
  * text of a {@link io.pollux.core.vfs.File} or a {@link io.pollux.core.vfs.Kiocb} is one line, from

@@ -317,6 +317,39 @@ class FilemapTest {
   }
 
   @Test
+  void aPageThatADirectWriteOvertakesWhileItIsFilledReportsALostWrite() {
+    ArrayIo io = new ArrayIo(PAGE);
+    Mapping file = new Mapping(cache(4), io);
+    File open = open(file);
+    io.duringRead =
+        () -> { // the page has the old data already
+          io.duringRead = () -> {};
+          io.device[0] = 42;
+          file.invalidateWritten(0, 511);
+        };
+    fill(7, 100);
+    assertThat(write(file, 1000, 100)).isEqualTo(100);
+    assertThat(file.fsyncRange(current, open, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    assertThat(file.fsyncRange(current, open, 0, Long.MAX_VALUE)).as("reported once").isZero();
+    open.fput(current);
+  }
+
+  @Test
+  void aDirtyPageUnderADirectWriteReportsALostWrite() {
+    Mapping file = new Mapping(cache(4), new ArrayIo(4 * PAGE));
+    File open = open(file);
+    assertThat(write(file, PAGE, PAGE)).isEqualTo(PAGE);
+    file.invalidateWritten(0, PAGE - 1);
+    file.invalidateWritten(2L * PAGE, Long.MAX_VALUE);
+    assertThat(file.fsyncRange(current, open, 0, 0)).as("beside it").isZero();
+    assertThat(write(file, PAGE, PAGE)).isEqualTo(PAGE);
+    file.invalidateWritten(2L * PAGE - 1, 2L * PAGE);
+    assertThat(file.nrDirty()).as("it stays").isEqualTo(1);
+    assertThat(file.fsyncRange(current, open, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EIO);
+    open.fput(current);
+  }
+
+  @Test
   void writersThatMakeTooMuchDirtyWriteItBack() {
     ArrayIo io = new ArrayIo(64 * PAGE);
     PageCache cache = cache(64);

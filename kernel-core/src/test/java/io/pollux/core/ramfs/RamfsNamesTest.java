@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
 import io.pollux.core.fixture.FileUser;
+import io.pollux.core.fixture.Patience;
 import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.Dentry;
 import io.pollux.core.vfs.File;
@@ -20,6 +22,7 @@ import io.pollux.core.vfs.Timespec64;
 import io.pollux.core.vfs.Xattr;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.PollBits;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.lang.foreign.Arena;
@@ -235,12 +238,67 @@ class RamfsNamesTest {
   }
 
   @Test
-  void aFifoAndADeviceNodeHaveOnlyANameAndAttributes() throws ErrnoException {
+  void aFifoWithoutAnotherEndCanBeOpenedWithNonblockForReadingOnly() throws ErrnoException {
+    namei.mknod(user.current, null, path("/pipe"), StatMode.S_IFIFO | 0600, 5);
+    assertErrno(Errno.ENXIO, () -> open("/pipe", Fcntl.O_WRONLY | Fcntl.O_NONBLOCK));
+    File reader = open("/pipe", Fcntl.O_RDONLY | Fcntl.O_NONBLOCK);
+    assertThat(user.read(reader, user.memory, 8)).as("no writer yet").isZero();
+    assertThat(reader.op().poll(reader, null)).as("no hang-up before a writer").isZero();
+    File writer = open("/pipe", Fcntl.O_WRONLY | Fcntl.O_NONBLOCK);
+    assertThat(user.read(reader, user.memory, 8)).isEqualTo(-Errno.EAGAIN);
+    assertThat(user.write(writer, user.memory, 5)).isEqualTo(5);
+    assertThat(stat(find("/pipe"), Stat::stSize)).isZero();
+    writer.fput(user.current);
+    assertThat(user.read(reader, user.memory, 8)).isEqualTo(5);
+    assertThat(user.read(reader, user.memory, 8)).isZero();
+    assertThat(reader.op().poll(reader, null)).isEqualTo(PollBits.POLLHUP);
+    reader.fput(user.current);
+    File both = open("/pipe", Fcntl.O_RDWR);
+    assertThat(user.write(both, user.memory, 3)).isEqualTo(3);
+    both.fput(user.current);
+    File again = open("/pipe", Fcntl.O_RDONLY | Fcntl.O_NONBLOCK);
+    assertThat(user.read(again, user.memory, 8)).as("its bytes went with the last file").isZero();
+    again.fput(user.current);
+  }
+
+  /** Opens and closes the fifo. Returns 0 or a negative errno. */
+  private long openFifo(Task task, int flags) {
+    try {
+      namei.open(task, null, path("/pipe"), flags, 0).fput(task);
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  @Test
+  void anOpenOfAFifoWaitsForTheOtherEnd() throws Exception {
+    namei.mknod(user.current, null, path("/pipe"), StatMode.S_IFIFO | 0600, 0);
+    for (int flags : new int[] {Fcntl.O_RDONLY, Fcntl.O_WRONLY}) {
+      FileUser.Other other = user.start(task -> openFifo(task, flags));
+      assertThat(other.waits()).isTrue();
+      int mine = Fcntl.O_WRONLY - flags;
+      open("/pipe", mine).fput(user.current);
+      assertThat(other.result.get(Patience.SECONDS, TimeUnit.SECONDS)).isZero();
+    }
+  }
+
+  @Test
+  void aSignalInterruptsTheOpenOfAFifo() throws Exception {
+    namei.mknod(user.current, null, path("/pipe"), StatMode.S_IFIFO | 0600, 0);
+    FileUser.Other other = user.start(task -> openFifo(task, Fcntl.O_RDONLY));
+    assertThat(other.waits()).isTrue();
+    other.task.sendSignal(10);
+    assertThat(other.result.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo(-Errno.EINTR);
+    assertErrno(Errno.ENXIO, () -> open("/pipe", Fcntl.O_WRONLY | Fcntl.O_NONBLOCK));
+  }
+
+  @Test
+  void aDeviceNodeHasOnlyANameAndAttributes() throws ErrnoException {
     namei.mknod(user.current, null, path("/pipe"), StatMode.S_IFIFO | 0600, 5);
     namei.mknod(user.current, null, path("/zero"), StatMode.S_IFCHR | 0666, 0x105);
     assertThat(stat(find("/pipe"), Stat::stRdev)).isZero();
     assertThat(stat(find("/zero"), Stat::stRdev)).isEqualTo(0x105);
-    assertErrno(Errno.ENXIO, () -> open("/pipe", Fcntl.O_RDONLY | Fcntl.O_NONBLOCK));
     assertErrno(Errno.ENXIO, () -> open("/zero", Fcntl.O_RDONLY));
     open("/pipe", Fcntl.O_PATH).fput(user.current);
     assertErrno(

@@ -108,6 +108,73 @@ class FilesStructTest {
   }
 
   @Test
+  void aCopyForAChildHasTheSameFilesUnderTheSameNumbers() {
+    int one = files.install(open());
+    int two = files.dup(one, 100);
+    FilesStruct child = files.copy(new Reserved());
+    assertThat(child.has(one) && child.has(two)).isTrue();
+    assertThat(table.nrFiles()).isEqualTo(1);
+    files.closeAll(task);
+    assertThat(table.nrFiles()).as("the child has it still").isEqualTo(1);
+    assertThat(child.close(task, one)).isZero();
+    assertThat(child.has(one)).isFalse();
+    assertThat(child.has(two)).isTrue();
+    child.closeAll(task);
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  @Test
+  void aCopyForAChildHasTheUmaskAndTheDirectory() {
+    files.fs().setUmask(027);
+    FilesStruct child = files.copy(new Reserved());
+    assertThat(child.fs().umask()).isEqualTo(027);
+    assertThat(child.hasPwd()).isFalse();
+    File directory = open();
+    files.fs().setPwd(task, directory);
+    FilesStruct other = files.copy(new Reserved());
+    assertThat(other.hasPwd()).isTrue();
+    files.closeAll(task);
+    assertThat(table.nrFiles()).isEqualTo(1);
+    other.closeAll(task);
+    child.closeAll(task);
+    assertThat(table.nrFiles()).isZero();
+  }
+
+  /** Numbers of a child, which are all reserved. */
+  private static final class Reserved implements MachineFiles {
+    @Override
+    public int reserve(int from) {
+      return -Errno.EMFILE;
+    }
+
+    @Override
+    public int reserveAt(int fd) {
+      return fd;
+    }
+
+    @Override
+    public void free(int fd) {}
+
+    @Override
+    public int getFd(int fd) {
+      return 0;
+    }
+
+    @Override
+    public void setFd(int fd, int flags) {}
+
+    @Override
+    public int pid() {
+      return 1;
+    }
+
+    @Override
+    public @Nullable File fget(int fd) {
+      return null;
+    }
+  }
+
+  @Test
   void whatHadTheNumberIsClosed() {
     int one = files.install(open());
     int other = files.install(open());

@@ -257,4 +257,22 @@ class NameiTest {
     file.fput(task);
     assertThat(files.nrFiles()).isZero();
   }
+
+  @Test
+  void aDirectoryHasTheAliasAsASecondAbsolutePath() throws Exception {
+    Inode dir = namei.lookup(task, null, bytes("/dir"), true).inode();
+    namei.setAlias(bytes("/other/name"), bytes("/dir"));
+    assertThat(namei.lookup(task, null, bytes("/other/name"), true).inode()).isSameAs(dir);
+    assertThat(namei.lookup(task, null, bytes("/other/name/sub/.."), true).inode()).isSameAs(dir);
+    assertThatThrownBy(() -> namei.lookup(task, null, bytes("/other/names"), true))
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOENT));
+    namei.setAlias(bytes("/other/name"), bytes(""));
+    assertThat(namei.lookup(task, null, bytes("/other/name"), true).inode()).isSameAs(fs.root());
+    assertThat(namei.lookup(task, null, bytes("/other/name/dir"), true).inode()).isSameAs(dir);
+  }
+
+  private static byte[] bytes(String path) {
+    return path.getBytes(StandardCharsets.UTF_8);
+  }
 }

@@ -9,6 +9,7 @@ import io.pollux.testkit.PolluxSeed;
 import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.RawMemory;
+import io.pollux.uapi.Statfs;
 import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.List;
@@ -136,6 +137,12 @@ abstract class Behaviours {
 
   final boolean has(Feature feature) {
     return fileSystem.has(feature);
+  }
+
+  /** Whether the filesystem is read-only by itself, so that each change is EROFS. */
+  final boolean isReadOnly() {
+    assertOk(fs.statfs(""));
+    return (Statfs.fFlags(fs.out()) & Statfs.ST_RDONLY) != 0;
   }
 
   /** Returns random bytes. None is 0, so that they differ from a hole. */

@@ -47,6 +47,11 @@ final class Guest {
   private static final int CALL = 56;
   private static final int SHUTDOWN = 64;
   private static final int APART = 72;
+  private static final int WINDOW_PROBE = 80;
+  private static final int SPAWN = 88;
+  private static final int JOIN = 96;
+  private static final int DEPART = 104;
+  private static final int KEEP = 112;
 
   /** A handle, a number, six arguments. */
   private static final int CALL_ARGUMENTS = 8;
@@ -64,6 +69,7 @@ final class Guest {
 
   private final Target target;
   private final Program process;
+  private final Children children;
 
   /**
    * Threads by handle. A slot is filled by its own thread and cleared when that thread has exited.
@@ -74,9 +80,10 @@ final class Guest {
   private final Deque<Integer> free = new ArrayDeque<>(); // under its own lock
   private int lastHandle; // under free's lock
 
-  private Guest(Target target, Program process) {
+  private Guest(Target target, Program process, Children children) {
     this.target = target;
     this.process = process;
+    this.children = children;
   }
 
   /**
@@ -89,6 +96,11 @@ final class Guest {
     try {
       TargetSpec spec = Order.read(String.valueOf(System.getenv(Order.VARIABLE)));
       Target target = Target.open(spec, !spec.readOnly());
+      target
+          .kernel()
+          .alias(
+              String.valueOf(System.getenv("POLLUX_AT")),
+              String.valueOf(System.getenv("POLLUX_ROOT")));
       Machine machine = new Machine(function(block + MACHINE));
       GuestFiles files =
           new GuestFiles(
@@ -101,10 +113,16 @@ final class Guest {
       FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
       UserProcess process = new UserProcess(memory, descriptors);
       takeOverMemlock(process, System.getenv(MEMLOCK));
-      Guest guest = new Guest(target, target.newProgram(process));
+      MachineSpace windows = new MachineSpace(RawMemory.getLong(block + WINDOW_PROBE));
+      Children children = new Children(target, files, windows, process, FD_LIMIT);
+      Guest guest = new Guest(target, target.newProgram(process), children);
       guest.listen(machine, (int) RawMemory.getLong(block + NOTE_FD));
       guest.upcall(block + ATTACH, "attach", 0);
       guest.upcall(block + SHUTDOWN, "shutdown", 0);
+      guest.upcall(block + SPAWN, "spawn", 2);
+      guest.upcall(block + JOIN, "join", 1);
+      guest.upcall(block + DEPART, "depart", 2);
+      guest.upcall(block + KEEP, "keep", CALL_ARGUMENTS / 2);
       guest.upcall(block + CALL, "call", CALL_ARGUMENTS);
       return Failure.DONE;
     } catch (Failure e) {
@@ -168,20 +186,89 @@ final class Guest {
   /** Upcall: the first call of a thread. Returns its handle, or -EAGAIN. */
   long attach() {
     try {
-      int handle;
-      synchronized (free) {
-        Integer again = free.poll();
-        handle = again != null ? again : lastHandle + 1;
-        if (handle >= MAX_THREADS) {
-          return -Errno.EAGAIN;
-        }
-        lastHandle = Math.max(lastHandle, handle);
+      int handle = newHandle();
+      if (handle > 0) {
+        threads.setRelease(handle, process.newThread());
       }
-      threads.setRelease(handle, process.newThread());
       return handle;
     } catch (Throwable e) { // an exception that leaves an upcall would end the process
       mistake(e);
       return -Errno.EAGAIN;
+    }
+  }
+
+  /** Returns a free handle, or -EAGAIN. */
+  private int newHandle() {
+    synchronized (free) {
+      Integer again = free.poll();
+      int handle = again != null ? again : lastHandle + 1;
+      if (handle >= MAX_THREADS) {
+        return -Errno.EAGAIN;
+      }
+      lastHandle = Math.max(lastHandle, handle);
+      return handle;
+    }
+  }
+
+  private void freeHandle(int handle) {
+    threads.setRelease(handle, null);
+    synchronized (free) {
+      free.add(handle);
+    }
+  }
+
+  /** Upcall: a new process, a copy of a parent. Returns its key or a negative errno. */
+  long spawn(long parent, long pid) {
+    try {
+      return children.spawn(parent, pid);
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+      mistake(e);
+      return -Errno.EAGAIN;
+    }
+  }
+
+  /** Upcall: a new thread of a process. Returns its handle or a negative errno. */
+  long join(long key) {
+    try {
+      int handle = newHandle();
+      if (handle > 0) {
+        Program thread = children.newThread(key);
+        if (thread == null) {
+          freeHandle(handle);
+          return -Errno.ESRCH;
+        }
+        threads.setRelease(handle, thread);
+      }
+      return handle;
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+      mistake(e);
+      return -Errno.EAGAIN;
+    }
+  }
+
+  /** Upcall: the exit of a thread, with handle 0 of a process that made no call. */
+  long depart(long key, long handle) {
+    try {
+      Program thread = handle > 0 ? threads.getAcquire((int) handle) : null;
+      children.depart(key, thread);
+      if (thread != null) {
+        freeHandle((int) handle);
+      }
+      return 0;
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+      mistake(e);
+      return -Errno.EIO;
+    }
+  }
+
+  /** Upcall: an exec. See {@link Children#keep}. */
+  long keep(long key, long handle, long list, long count) {
+    try {
+      Program thread = threads.getAcquire((int) handle);
+      return thread == null ? -Errno.ESRCH : children.keep(key, thread, list, count);
+    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+      mistake(e);
+      return -Errno.EIO;
     }
   }
 
@@ -246,10 +333,7 @@ final class Guest {
     switch (what) {
       case NOTE_END -> {
         thread.threadEnded();
-        threads.setRelease(handle, null);
-        synchronized (free) {
-          free.add(handle);
-        }
+        freeHandle(handle);
       }
       case NOTE_FORGET -> thread.forgetSignals();
       default -> thread.sendSignal(what);

@@ -44,15 +44,17 @@ public final class Launch {
 
   private final TargetSpec spec;
   private final String at;
+  private final boolean shared;
 
   /**
    * Creates a launch.
    *
    * @param spec the target of the program
    * @param at absolute path of the mount point; need not exist on the host
+   * @param shared whether a process of its own has the kernel, for all processes of the program
    * @throws Failure if it cannot be a mount point
    */
-  public Launch(TargetSpec spec, String at) {
+  public Launch(TargetSpec spec, String at, boolean shared) {
     String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
     boolean dots =
         Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
@@ -62,6 +64,7 @@ public final class Launch {
     }
     this.spec = spec;
     this.at = plain;
+    this.shared = shared;
   }
 
   /**
@@ -95,6 +98,9 @@ public final class Launch {
     if (!spec.mountsReadOnly()) {
       setenv("POLLUX_WRITABLE", "1");
     }
+    if (shared) {
+      setenv("POLLUX_SHARED", "1");
+    }
     setenv(Order.VARIABLE, Order.write(spec));
     int errno = execvp(command.stream().map(word -> PathName.of(word).bytes()).toList());
     throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
@@ -107,7 +113,12 @@ public final class Launch {
   private static List<String> options() {
     List<String> options = new ArrayList<>(jitOptions());
     options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
-    options.add("--module-path=" + System.getProperty("jdk.module.path"));
+    String modulePath = System.getProperty("jdk.module.path");
+    if (modulePath == null) {
+      throw Failure.couldNotRun(
+          "exec", "needs the modules of Pollux on a module path, as bin/pollux starts them");
+    }
+    options.add("--module-path=" + modulePath);
     options.add("--add-modules=io.pollux.tools");
     options.add(
         "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
-import io.pollux.tools.image.DiskSpec;
+import io.pollux.tools.image.Disks;
 import io.pollux.tools.image.TargetSpec;
 import java.io.IOException;
 import java.io.StringReader;
@@ -74,7 +74,7 @@ final class Order {
         image == null ? null : Path.of(image),
         fields.getProperty("fs"),
         null,
-        disk == null ? null : DiskSpec.parse(disk),
+        disk == null ? null : Disks.parse(disk),
         size == null ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(size)),
         Boolean.parseBoolean(fields.getProperty("readOnly")),
         Boolean.parseBoolean(fields.getProperty("norecovery")),

@@ -2,8 +2,8 @@
 package io.pollux.tools.growth;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.DiskStack;
 import io.pollux.block.bdev.FileSystemType;
-import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
@@ -33,7 +33,7 @@ public final class Bed implements AutoCloseable {
   private static final int MAJOR = 259;
 
   private final Kernel kernel = Kernel.boot();
-  private final List<OpenedDisk> disks = new ArrayList<>();
+  private final List<DiskStack> disks = new ArrayList<>();
   private final Program program = kernel.newProgram();
   private final UserFiles files = new UserFiles(program);
   private int[] fds = {};
@@ -64,12 +64,12 @@ public final class Bed implements AutoCloseable {
   /** Adds a disk. Returns the paths to open. */
   private List<PathName> addDisk(TargetSpec spec, List<String> names) throws ErrnoException {
     int index = disks.size();
-    OpenedDisk disk =
+    DiskStack disk =
         Disks.open(
                 kernel, Providers.builtIn(), spec, "null" + index, (long) MAJOR << 8 | index, false)
-            .disk();
+            .stack();
     disks.add(disk);
-    BlockDevice device = disk.device();
+    BlockDevice device = disk.top().device();
     kernel.addDisk(device);
     if (spec.bare()) {
       blocks = device.bytes() / BLOCK;
@@ -191,7 +191,7 @@ public final class Bed implements AutoCloseable {
     } catch (ErrnoException e) {
       throw new IllegalStateException("unmounting", e); // a null disk returns no errors
     } finally {
-      disks.forEach(OpenedDisk::close);
+      disks.forEach(DiskStack::close);
     }
   }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
-import io.pollux.block.bdev.DiskParameters;
-import io.pollux.block.bdev.DiskType;
+import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.DiskSpec;
+import io.pollux.block.bdev.DiskStack;
 import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.block.bdev.Providers;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.Options;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.sample.SampleImage;
@@ -19,10 +19,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -31,23 +27,27 @@ public final class Disks {
   /**
    * An opened disk.
    *
-   * @param disk the disk; the caller closes it after the kernel
+   * @param stack the disk and those below it; the caller closes it after the kernel
    * @param sample whether it was filled with a sample
    */
-  public record Opened(OpenedDisk disk, boolean sample) {}
+  public record Opened(DiskStack stack, boolean sample) {}
 
   private static final int BUFFER = 512 << 10;
 
-  private final Providers providers;
-  private final Task current;
-  private final Map<String, Integer> numbers = new HashMap<>(); // the next one of each type
-  private long dev;
-  private boolean allEmpty = true;
+  private Disks() {}
 
-  private Disks(Providers providers, Task current, long dev) {
-    this.providers = providers;
-    this.current = current;
-    this.dev = dev;
+  /**
+   * Parses the user's description of a disk.
+   *
+   * @param text any text
+   * @throws Failure if it is malformed
+   */
+  public static DiskSpec parse(String text) {
+    try {
+      return DiskSpec.parse(text);
+    } catch (ErrnoException e) {
+      throw Failure.couldNotRun("--disk", String.valueOf(e.getMessage()), e);
+    }
   }
 
   /**
@@ -75,26 +75,27 @@ public final class Disks {
       boolean writable = content != null || !readOnly;
       return kernel.inTask(
           current -> {
-            Disks disks = new Disks(providers, current, dev);
-            OpenedDisk disk = disks.open(spec.stack(), name, bytes, !writable);
+            DiskStack stack =
+                DiskStack.open(current, providers, spec.stack(), name, dev, bytes, !writable);
             boolean done = false;
             try {
-              if (content != null && !disks.allEmpty && spec.image() != null) {
+              if (content != null && !stack.isEmpty() && spec.image() != null) {
                 throw Failure.couldNotRun(
                     "--disk " + spec.disk(), "has content of its own, and excludes --image");
               }
-              boolean fills = content != null && disks.allEmpty;
+              boolean fills = content != null && stack.isEmpty();
               if (fills) {
-                fill(current, disk, content, what);
+                fill(current, stack.top(), content, what);
               }
               if (readOnly) {
-                disk.device().setDiskReadOnly();
+                stack.top().device().setDiskReadOnly();
+                stack.lowerDevices().forEach(BlockDevice::setDiskReadOnly);
               }
               done = true;
-              return new Opened(disk, fills && spec.image() == null);
+              return new Opened(stack, fills && spec.image() == null);
             } finally {
               if (!done) {
-                disk.close();
+                stack.close();
               }
             }
           });
@@ -110,21 +111,9 @@ public final class Disks {
   /** Checks the types of disks and their parameters, without opening one. */
   static void check(TargetSpec spec, Providers providers) {
     try {
-      check(spec.stack(), providers);
+      DiskStack.check(providers, spec.stack());
     } catch (ErrnoException e) {
       throw Failure.couldNotRun(option(spec), String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  private static void check(DiskSpec disk, Providers providers) throws ErrnoException {
-    DiskType type = providers.disk(disk.type());
-    try {
-      type.checkOptions(Options.of(disk.options()));
-    } catch (RuntimeException | LinkageError | AssertionError e) {
-      throw threw(type, e);
-    }
-    for (DiskSpec below : disk.lower()) {
-      check(below, providers);
     }
   }
 
@@ -157,71 +146,6 @@ public final class Disks {
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
-  }
-
-  private OpenedDisk open(DiskSpec spec, String name, OptionalLong bytes, boolean readOnly)
-      throws ErrnoException {
-    DiskType type = providers.disk(spec.type());
-    long number = dev++;
-    int count = spec.lower().size();
-    OptionalLong lowerBytes = bytes;
-    if (count > 0 && bytes.isPresent()) {
-      lowerBytes = OptionalLong.of(lowerBytes(type, bytes.getAsLong(), count));
-    }
-    List<OpenedDisk> lower = new ArrayList<>();
-    boolean done = false;
-    try {
-      for (DiskSpec below : spec.lower()) {
-        int next = numbers.merge(below.type(), 1, Integer::sum) - 1;
-        lower.add(open(below, below.type() + next, lowerBytes, readOnly));
-      }
-      Options options = Options.of(spec.options());
-      DiskParameters parameters = new DiskParameters(name, number, readOnly, bytes, options, lower);
-      OpenedDisk opened = opened(type, parameters);
-      allEmpty &= opened.isEmpty();
-      done = true; // it closes the lower disks from now on
-      try {
-        options.requireAllKnown(spec.type());
-      } catch (ErrnoException e) {
-        opened.close();
-        throw e;
-      }
-      return opened;
-    } finally {
-      if (!done) {
-        lower.reversed().forEach(OpenedDisk::close);
-      }
-    }
-  }
-
-  private static long lowerBytes(DiskType type, long bytes, int count) throws ErrnoException {
-    try {
-      return type.lowerBytes(bytes, count);
-    } catch (RuntimeException | LinkageError | AssertionError e) {
-      throw threw(type, e);
-    }
-  }
-
-  /** Calls a type, whose exceptions become EIO. */
-  private OpenedDisk opened(DiskType type, DiskParameters parameters) throws ErrnoException {
-    try {
-      OpenedDisk opened = type.open(current, parameters);
-      if (opened == null || opened.device() == null) {
-        throw new ErrnoException(Errno.EIO, type.name() + ": its open returned nothing");
-      }
-      return opened;
-    } catch (RuntimeException | LinkageError | AssertionError e) {
-      current.abandonCall();
-      throw threw(type, e);
-    }
-  }
-
-  private static ErrnoException threw(DiskType type, Throwable e) {
-    String thrown = e.toString().replaceAll("\\s+", " ");
-    ErrnoException failed =
-        new ErrnoException(Errno.EIO, type.name() + ": its open threw " + thrown);
-    failed.initCause(e);
-    return failed;
   }
 
   /** Copies content to a disk, up to the end of the device. */

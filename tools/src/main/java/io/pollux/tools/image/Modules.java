@@ -30,9 +30,10 @@ import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Loads filesystems and disks from jars. Jars with a module-info are modules in a layer above the
- * application's; others are on a class path above the application's. If the application itself is
- * on a class path, all jars are on that class path. The jars stay open until the process exits.
+ * Loads filesystems and disks from jars. Jars whose module-info has a provider are modules in a
+ * layer above the application's; others are on a class path above the application's. A jar without
+ * a provider is a library of the others, in both places. If the application itself is on a class
+ * path, all jars are on that class path. The jars stay open until the process exits.
  */
 public final class Modules {
   /** The option that lists jars. */
@@ -57,7 +58,7 @@ public final class Modules {
    *
    * @param jars paths separated by colons; empty for none
    * @return all providers
-   * @throws Failure if a jar is missing or has no provider, or a provider can't be loaded
+   * @throws Failure if a jar is missing, no jar has a provider, or a provider can't be loaded
    */
   public static Providers load(String jars) {
     if (jars.isEmpty()) {
@@ -76,6 +77,7 @@ public final class Modules {
   private static Providers read(String jars) {
     boolean modular = Modules.class.getModule().isNamed();
     List<Path> modules = new ArrayList<>();
+    List<Path> libraries = new ArrayList<>();
     List<URL> classPath = new ArrayList<>();
     String[] paths = jars.split(":", -1);
     if (paths.length > MAX_JARS) {
@@ -83,17 +85,25 @@ public final class Modules {
     }
     for (String path : paths) {
       Path jar = jar(path);
-      if (check(jar) && modular) {
+      Kind kind = kind(jar);
+      if (kind == Kind.MODULE && modular) {
         modules.add(jar);
-      } else {
-        classPath.add(url(jar));
+        continue;
       }
+      classPath.add(url(jar));
+      if (kind == Kind.LIBRARY) {
+        libraries.add(jar);
+      }
+    }
+    if (libraries.size() == paths.length) {
+      String none = "has no provider of a FileSystemType or a DiskType";
+      throw Failure.couldNotRun(jars, none);
     }
     try {
       ClassLoader loader =
           new URLClassLoader(
               "pollux-modules", classPath.toArray(URL[]::new), Modules.class.getClassLoader());
-      return Providers.of(loader, modules.isEmpty() ? null : layer(modules, loader));
+      return Providers.of(loader, modules.isEmpty() ? null : layer(modules, libraries, loader));
     } catch (ErrnoException e) {
       throw Failure.couldNotRun(OPTION, String.valueOf(e.getMessage()), e);
     }
@@ -118,24 +128,27 @@ public final class Modules {
     }
   }
 
-  /**
-   * Checks that a jar has a provider, in its module-info or in META-INF/services.
-   *
-   * @return whether it has a module-info
-   */
-  private static boolean check(Path jar) {
+  /** How a jar is loaded. */
+  private enum Kind {
+    /** Its module-info has a provider. */
+    MODULE,
+    /** Its META-INF/services has a provider. */
+    SERVICES,
+    /** It has no provider. */
+    LIBRARY
+  }
+
+  private static Kind kind(Path jar) {
     if (Files.isDirectory(jar)) {
       throw Failure.couldNotRun(jar.toString(), "is a directory, not a jar");
     }
     try (JarFile file = new JarFile(jar.toFile())) {
       boolean listed =
           SERVICES.stream().anyMatch(name -> file.getEntry("META-INF/services/" + name) != null);
-      boolean modular = file.getEntry("module-info.class") != null;
-      if (!listed && !(modular && provides(jar))) {
-        throw Failure.couldNotRun(
-            jar.toString(), "has no provider of a FileSystemType or a DiskType");
+      if (file.getEntry("module-info.class") != null && provides(jar)) {
+        return Kind.MODULE;
       }
-      return modular && provides(jar);
+      return listed ? Kind.SERVICES : Kind.LIBRARY;
     } catch (ZipException e) {
       throw Failure.couldNotRun(jar.toString(), "is not a jar", e);
     } catch (IOException e) {
@@ -155,7 +168,12 @@ public final class Modules {
     }
   }
 
-  private static ModuleLayer layer(List<Path> jars, @Nullable ClassLoader parent) {
+  /**
+   * Makes the layer of the providers. The application's modules come before libraries of the same
+   * name.
+   */
+  private static ModuleLayer layer(
+      List<Path> jars, List<Path> libraries, @Nullable ClassLoader parent) {
     try {
       ModuleFinder finder = ModuleFinder.of(jars.toArray(Path[]::new));
       List<String> names =
@@ -165,7 +183,8 @@ public final class Modules {
             OPTION, "two jars are the same module; the modules are " + String.join(", ", names));
       }
       ModuleLayer below = ModuleLayer.boot();
-      Configuration configuration = below.configuration().resolve(finder, ModuleFinder.of(), names);
+      ModuleFinder after = ModuleFinder.of(libraries.toArray(Path[]::new));
+      Configuration configuration = below.configuration().resolve(finder, after, names);
       return below.defineModulesWithOneLoader(configuration, parent);
     } catch (FindException | ResolutionException | LayerInstantiationException e) {
       throw Failure.couldNotRun(OPTION, oneLine(e), e);

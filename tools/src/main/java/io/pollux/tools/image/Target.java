@@ -2,6 +2,8 @@
 package io.pollux.tools.image;
 
 import io.pollux.block.BlockDevice;
+import io.pollux.block.bdev.DiskSpec;
+import io.pollux.block.bdev.DiskStack;
 import io.pollux.block.bdev.FileSystemType;
 import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.block.bdev.Providers;
@@ -39,7 +41,8 @@ public final class Target implements AutoCloseable {
   private static final String MOUNT_POINT = "mnt";
 
   private final TargetSpec spec;
-  private final OpenedDisk disk;
+  private final DiskStack stack;
+  private final OpenedDisk disk; // the uppermost
   private final boolean sample;
   private final Kernel kernel;
   private final Program program;
@@ -47,7 +50,8 @@ public final class Target implements AutoCloseable {
 
   private Target(TargetSpec spec, Disks.Opened opened, Kernel kernel, String fs) {
     this.spec = spec;
-    disk = opened.disk();
+    stack = opened.stack();
+    disk = stack.top();
     sample = opened.sample() && !spec.bare();
     this.kernel = kernel;
     this.program = kernel.newProgram();
@@ -88,18 +92,19 @@ public final class Target implements AutoCloseable {
       Providers providers,
       BiFunction<Kernel, BlockDevice, String> mount) {
     Kernel kernel = Kernel.boot(providers);
-    OpenedDisk disk = null;
+    DiskStack stack = null;
     try {
       boolean readOnly = spec.readOnly() || !writing;
       String name = spec.diskOrDefault().type() + "0";
       Disks.Opened opened = Disks.open(kernel, providers, spec, name, LOCAL_MAJOR << 8, readOnly);
-      disk = opened.disk();
-      kernel.addDisk(disk.device());
-      String fs = mount.apply(kernel, disk.device());
+      stack = opened.stack();
+      kernel.addDisk(stack.top().device());
+      stack.lowerDevices().forEach(kernel::addDisk);
+      String fs = mount.apply(kernel, stack.top().device());
       return new Target(spec, opened, kernel, fs);
     } catch (RuntimeException | Error e) {
       try {
-        shutDown(kernel, disk);
+        shutDown(kernel, stack);
       } catch (RuntimeException | Error later) {
         e.addSuppressed(later);
       }
@@ -365,11 +370,11 @@ public final class Target implements AutoCloseable {
 
   @Override
   public void close() {
-    shutDown(kernel, disk); // terminates the program first
+    shutDown(kernel, stack); // terminates the program first
   }
 
-  private static void shutDown(Kernel kernel, @Nullable OpenedDisk disk) {
-    try (disk) { // closed last
+  private static void shutDown(Kernel kernel, @Nullable DiskStack stack) {
+    try (stack) { // closed last
       kernel.close();
     } catch (ErrnoException e) {
       throw Failure.fault("unmounting", String.valueOf(e.getMessage()), e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.image;
 
+import io.pollux.block.bdev.DiskSpec;
 import io.pollux.block.bdev.Providers;
 import java.nio.file.Path;
 import java.util.List;
@@ -118,14 +119,14 @@ public record TargetSpec(
   /**
    * Returns the options with another disk.
    *
-   * @param description as {@link DiskSpec#parse} accepts it
+   * @param description as {@link Disks#parse} accepts it
    */
   public TargetSpec withDisk(String description) {
     return new TargetSpec(
         image,
         fs,
         file,
-        DiskSpec.parse(description),
+        Disks.parse(description),
         size,
         readOnly,
         norecovery,

@@ -18,7 +18,13 @@ EXPORT int close(int fd) {
     if (!kernel_running() || in_vfork_child()) { /* possibly after the kernel stopped: this process owns only the placeholder */
       return (int)answer(machine_call(SYS_close, fd, 0, 0, 0, 0, 0));
     }
-    return (int)answer(CALL1(SYS_close, fd));
+    int result = (int)answer(CALL1(SYS_close, fd));
+    streams_follow(fd);
+    return result;
+  }
+  if (is_hidden(fd)) {
+    errno = EBADF;
+    return -1;
   }
   return NEXT(close)(fd);
 }
@@ -297,18 +303,6 @@ EXPORT ssize_t readahead(int fd, off64_t offset, size_t size) {
   return NEXT(readahead)(fd, offset, size);
 }
 
-EXPORT int fchmod(int fd, mode_t mode) {
-  return ours(fd) ? (int)answer(CALL2(SYS_fchmod, fd, mode)) : NEXT(fchmod)(fd, mode);
-}
-
-EXPORT int fchown(int fd, uid_t user, gid_t group) {
-  return ours(fd) ? (int)answer(CALL3(SYS_fchown, fd, user, group)) : NEXT(fchown)(fd, user, group);
-}
-
-EXPORT int futimens(int fd, const struct timespec times[2]) {
-  return ours(fd) ? (int)answer(CALL4(SYS_utimensat, fd, 0, times, 0)) : NEXT(futimens)(fd, times);
-}
-
 EXPORT int flock(int fd, int operation) {
   int (*next)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
   return ours(fd) ? (int)answer(CALL2(SYS_flock, fd, operation)) : next(fd, operation);
@@ -327,30 +321,30 @@ static int dup_in_child(int fd, int as, int flags) {
   return (int)answer(ours(fd) ? -ENOSYS : machine_call(SYS_dup3, fd, as, flags, 0, 0, 0));
 }
 
-EXPORT int dup3(int fd, int as, int flags) {
-  if ((ours(fd) || ours(as)) && in_vfork_child()) {
-    return dup_in_child(fd, as, flags);
-  }
+static int dup_as(int fd, int as, int flags) {
   if (ours(fd)) {
     return (int)answer(CALL3(SYS_dup3, fd, as, flags));
   }
   if (ours(as) && machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0) {
-    close(as);
+    CALL1(SYS_close, as);
   }
   return NEXT(dup3)(fd, as, flags);
 }
 
+EXPORT int dup3(int fd, int as, int flags) {
+  if ((ours(fd) || ours(as)) && in_vfork_child()) {
+    return dup_in_child(fd, as, flags);
+  }
+  int result = dup_as(fd, as, flags);
+  streams_follow(result);
+  return result;
+}
+
 EXPORT int dup2(int fd, int as) {
-  if (fd != as && (ours(fd) || ours(as)) && in_vfork_child()) {
-    return dup_in_child(fd, as, 0);
+  if (fd != as) {
+    return dup3(fd, as, 0);
   }
-  if (ours(fd)) {
-    return (int)answer(CALL2(SYS_dup2, fd, as));
-  }
-  if (ours(as) && machine_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0) {
-    close(as);
-  }
-  return NEXT(dup2)(fd, as);
+  return ours(fd) ? (int)answer(CALL2(SYS_dup2, fd, as)) : NEXT(dup2)(fd, as);
 }
 
 /* Checks that an owner exists. Only the host knows its processes. Threads have a check of their own. */
@@ -496,18 +490,72 @@ EXPORT int __ppoll_chk(struct pollfd *set, nfds_t count, const struct timespec *
   return ppoll(set, count, timeout, mask);
 }
 
-/* Mappings of files. This kernel does not support them. */
-EXPORT void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
-  if (!(flags & MAP_ANONYMOUS) && ours(fd)) {
-    static volatile int said;
-    if (!said) {
-      said = 1;
-      say("exec: files of the image can't be mapped into memory (ENODEV)");
+/*
+ * Mappings of files. A private one is a copy: it does not show later changes of the file, which Linux leaves open. The pages
+ * after the end of the file are zero. This kernel does not support shared mappings.
+ */
+
+static long read_all(int fd, char *to, size_t size, off_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    long result = CALL4(SYS_pread64, fd, to + done, size - done, offset + (off_t)done);
+    if (result == -EINTR) {
+      continue;
     }
-    errno = ENODEV;
-    return MAP_FAILED;
+    if (result <= 0) {
+      return result;
+    }
+    done += (size_t)result;
   }
-  return NEXT(mmap)(address, size, protection, flags, fd, offset);
+  return 0;
+}
+
+static long map_copy(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+  struct stat status;
+  long open_flags = CALL3(SYS_fcntl, fd, F_GETFL, 0);
+  long result = open_flags < 0 ? open_flags : CALL2(SYS_fstat, fd, &status);
+  if (result < 0) {
+    return result;
+  }
+  if (size == 0 || (offset & 4095)) {
+    return -EINVAL;
+  }
+  if ((open_flags & O_PATH) || (open_flags & O_ACCMODE) == O_WRONLY) {
+    return open_flags & O_PATH ? -EBADF : -EACCES;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return -ENODEV;
+  }
+  long at = machine_call(SYS_mmap, (long)address, (long)size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+  if (at < 0 && at >= -4095) {
+    return at;
+  }
+  size_t present = status.st_size > offset ? (size_t)(status.st_size - offset) : 0;
+  result = read_all(fd, (char *)at, present < size ? present : size, offset);
+  if (result == 0 && protection != (PROT_READ | PROT_WRITE)) {
+    result = machine_call(SYS_mprotect, at, (long)size, protection, 0, 0, 0);
+  }
+  if (result < 0) {
+    machine_call(SYS_munmap, at, (long)size, 0, 0, 0, 0);
+    return result;
+  }
+  return at;
+}
+
+EXPORT void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+  if ((flags & MAP_ANONYMOUS) || !ours(fd)) {
+    return NEXT(mmap)(address, size, protection, flags, fd, offset);
+  }
+  if ((flags & MAP_TYPE) == MAP_PRIVATE) {
+    return (void *)answer(map_copy(address, size, protection, flags, fd, offset));
+  }
+  static volatile int said;
+  if (!said) {
+    said = 1;
+    say("exec: files of the image can't be mapped shared (ENODEV)");
+  }
+  errno = ENODEV;
+  return MAP_FAILED;
 }
 
 EXPORT void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset) {

@@ -370,8 +370,7 @@ EXPORT int ftw64(const char *path, int (*callback)(const char *, const struct st
 }
 
 /*
- * fts. One of our directories cannot be the current directory, so a walk does not change into it. The comparison function runs in
- * the window.
+ * fts. A walk does not change the working directory, which other threads may use. The comparison function runs in the window.
  */
 
 static bool any_may_lead_below(char *const *paths) {

@@ -18,16 +18,17 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-enum state { NONE, RUNNING, FORKED, ENDED };
+enum state { NONE, RUNNING, FORKED, ENDED, CLIENT };
 
 static volatile enum state state = NONE;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile bool fresh; /* the kernel has not received the umask and the working directory */
 static int ender; /* the thread that exits the process */
 pid_t owner;
 
 unsigned char fd_is_ours[FD_LIMIT];
 
-static struct kernel_block block;
+struct kernel_block kernel_interface;
 static int note_write_fd = -1;
 
 void say(const char *text) {
@@ -51,7 +52,10 @@ static int64_t placeholder(void) {
   return machine_call(SYS_openat, AT_FDCWD, (long)"/", O_PATH, 0, 0, 0);
 }
 
-static int64_t fd_reserve(int64_t from) {
+int64_t fd_reserve(int64_t from) {
+  if (serving()) {
+    return ask_served(ASK_RESERVE, from, 0, 0);
+  }
   int64_t fd = placeholder();
   if (fd >= 0 && fd < from) {
     int64_t higher = machine_call(SYS_fcntl, fd, F_DUPFD, from, 0, 0, 0);
@@ -64,7 +68,10 @@ static int64_t fd_reserve(int64_t from) {
   return fd;
 }
 
-static int64_t fd_reserve_at(int64_t at) {
+int64_t fd_reserve_at(int64_t at) {
+  if (serving()) {
+    return ask_served(ASK_RESERVE_AT, at, 0, 0);
+  }
   if (ours((int)at)) {
     return at;
   }
@@ -83,7 +90,11 @@ static int64_t fd_reserve_at(int64_t at) {
   return at;
 }
 
-static void fd_free(int64_t fd) {
+void fd_free(int64_t fd) {
+  if (serving()) {
+    ask_served(ASK_FREE, fd, 0, 0);
+    return;
+  }
   if (fd >= 0 && fd < FD_LIMIT) {
     fd_is_ours[fd] = 0;
   }
@@ -91,6 +102,9 @@ static void fd_free(int64_t fd) {
 }
 
 static int64_t machine(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
+  if (serving() && nr == SYS_fcntl && (a1 == F_GETFD || a1 == F_SETFD)) {
+    return ask_served(nr, a0, a1, a2);
+  }
   return machine_call(nr, a0, a1, a2, a3, a4, a5);
 }
 
@@ -99,8 +113,20 @@ void note_send(int64_t thread, int64_t what, volatile int32_t *done) {
   machine_call(SYS_write, note_write_fd, (long)&note, sizeof note, 0, 0, 0);
 }
 
+static void vfork_is_fork(void);
+
 bool kernel_running(void) {
+  return state == RUNNING || state == CLIENT;
+}
+
+bool kernel_is_here(void) {
   return state == RUNNING;
+}
+
+void kernel_of_other(void) {
+  signals_start(); /* for probe() */
+  state = CLIENT;
+  vfork_is_fork();
 }
 
 bool in_vfork_child(void) {
@@ -199,12 +225,41 @@ static int read_options(char *lines, JavaVMOption options[MOST_OPTIONS]) {
   snprintf(heap, sizeof heap, "-Xmx%ldm", bytes >> 20);
   options[count++] = (JavaVMOption){.optionString = heap};
   for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-    if (count == MOST_OPTIONS) {
+    if (count == MOST_OPTIONS - 1) {
       die("exec: too many options for the virtual machine");
     }
     options[count++] = (JavaVMOption){.optionString = line};
   }
   return count;
+}
+
+/*
+ * What the virtual machine prints while it starts. If it fails, this is the reason, and it may exit the process from any thread.
+ */
+static char vm_text[512];
+static size_t vm_length;
+
+static int vm_prints(FILE *stream, const char *format, va_list list) {
+  if (state != NONE) {
+    return vfprintf(stream, format, list);
+  }
+  int length = vsnprintf(vm_text + vm_length, sizeof vm_text - vm_length, format, list);
+  size_t room = sizeof vm_text - 1 - vm_length;
+  vm_length += length < 0 ? 0 : (size_t)length < room ? (size_t)length : room;
+  return length;
+}
+
+static _Noreturn void did_not_start(void) {
+  char line[sizeof vm_text + 64];
+  size_t length = (size_t)snprintf(line, sizeof line, "exec: the Java virtual machine did not start");
+  for (size_t i = 0; i < vm_length; i++) { /* one line */
+    bool starts = i == 0 || vm_text[i - 1] == '\n';
+    if (vm_text[i] != '\n') {
+      length += (size_t)snprintf(line + length, sizeof line - length, starts ? ": %c" : "%c", vm_text[i]);
+      length = length < sizeof line ? length : sizeof line - 1;
+    }
+  }
+  die(line);
 }
 
 static void start_java(void) {
@@ -223,20 +278,22 @@ static void start_java(void) {
     die("exec: no Java virtual machine in POLLUX_LIBJVM");
   }
   JavaVMOption options[MOST_OPTIONS];
-  JavaVMInitArgs args = {
-      .version = JNI_VERSION_10, .nOptions = read_options(strdup(lines), options), .options = options};
+  int count = read_options(strdup(lines), options);
+  options[count++] = (JavaVMOption){.optionString = "vfprintf", .extraInfo = (void *)vm_prints};
+  JavaVMInitArgs args = {.version = JNI_VERSION_10, .nOptions = count, .options = options};
   JavaVM *vm;
   JNIEnv *env;
   if (create(&vm, (void **)&env, &args) != JNI_OK) {
-    die("exec: the Java virtual machine did not start");
+    did_not_start();
   }
+  machine_call(SYS_write, 1, (long)vm_text, (long)vm_length, 0, 0, 0);
   jclass guest = (*env)->FindClass(env, "io/pollux/tools/exec/Guest");
   jmethodID start = guest ? (*env)->GetStaticMethodID(env, guest, "start", "(J)I") : NULL;
   if (!start) {
     (*env)->ExceptionDescribe(env);
     die("exec: the Java side is not there");
   }
-  jint status = (*env)->CallStaticIntMethod(env, guest, start, (jlong)(intptr_t)&block);
+  jint status = (*env)->CallStaticIntMethod(env, guest, start, (jlong)(intptr_t)&kernel_interface);
   if ((*env)->ExceptionCheck(env)) {
     (*env)->ExceptionDescribe(env);
     status = 2;
@@ -244,7 +301,7 @@ static void start_java(void) {
   if (status != 0) { /* it has printed the reason */
     machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   }
-  threads_know(vm, &block);
+  threads_know(vm, &kernel_interface);
   (*vm)->DetachCurrentThread(vm);
 }
 
@@ -272,14 +329,15 @@ static void start(void) {
   if (machine_call(SYS_pipe2, (long)pipe_fds, O_CLOEXEC, 0, 0, 0, 0) < 0) {
     die("exec: no descriptors left");
   }
-  block.note_fd = out_of_the_way(pipe_fds[0]);
+  kernel_interface.note_fd = out_of_the_way(pipe_fds[0]);
   note_write_fd = out_of_the_way(pipe_fds[1]);
-  block.machine = machine;
-  block.probe = probe;
-  block.fd_reserve = fd_reserve;
-  block.fd_reserve_at = fd_reserve_at;
-  block.fd_free = fd_free;
-  block.apart = apart;
+  kernel_interface.machine = machine;
+  kernel_interface.probe = probe;
+  kernel_interface.fd_reserve = fd_reserve;
+  kernel_interface.fd_reserve_at = fd_reserve_at;
+  kernel_interface.fd_free = fd_free;
+  kernel_interface.apart = apart;
+  kernel_interface.window_probe = window_probe;
   sigset_t before;
   sigset_t all;
   sigfillset(&all);
@@ -298,13 +356,30 @@ static _Noreturn void sleep_until_the_end(void) {
   }
 }
 
+/* Becomes a client if another process has the kernel, or starts one. */
+static void start_or_connect(void) {
+  long result = client_start();
+  if (result == -ENOENT) {
+    variable_set(SERVER, NULL);
+    start();
+    fresh = true;
+    result = 0;
+  }
+  vfork_is_fork();
+  if (is_client()) {
+    kernel_of_other();
+    client_settle();
+  } else {
+    __atomic_store_n(&state, result == 0 ? RUNNING : FORKED, __ATOMIC_RELEASE);
+  }
+}
+
 /* Starts the kernel if it is not running. Returns 0 if calls are possible, or a negative errno. */
 static long not_running(void) {
   if (state == NONE) {
     pthread_mutex_lock(&start_lock);
     if (state == NONE) {
-      start();
-      __atomic_store_n(&state, RUNNING, __ATOMIC_RELEASE);
+      start_or_connect();
     }
     pthread_mutex_unlock(&start_lock);
   }
@@ -315,10 +390,10 @@ static long not_running(void) {
     static volatile int said;
     if (!said) {
       said = 1;
-      say("exec: after a fork the child has no kernel: its calls answer ENOSYS (has the program a way to use threads?)");
+      say("exec: the process has no kernel: its calls return ENOSYS");
     }
   }
-  return state == RUNNING ? 0 : -ENOSYS;
+  return kernel_running() ? 0 : -ENOSYS;
 }
 
 /* Sends Java a note about this thread and waits until it is received. */
@@ -333,6 +408,8 @@ static void note_and_wait(int64_t what) {
 void after_signals(void) {
   if (self.handle != 0 && state == RUNNING) {
     note_and_wait(NOTE_FORGET); /* a note in flight must not interrupt the next call */
+  } else {
+    client_forget();
   }
   uint64_t pending = self.pending;
   self.pending = 0;
@@ -349,7 +426,7 @@ static int64_t without_alternate(int64_t nr, int64_t a0, int64_t a1, int64_t a2,
   stack_t none = {.ss_flags = SS_DISABLE};
   machine_call(SYS_sigaltstack, 0, (long)&before, 0, 0, 0, 0);
   machine_call(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0);
-  int64_t result = block.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
+  int64_t result = kernel_interface.call(self.handle, nr, a0, a1, a2, a3, a4, a5);
   machine_call(SYS_sigaltstack, (long)&before, 0, 0, 0, 0, 0);
   return result;
 }
@@ -362,7 +439,28 @@ static inline long enter(long nr, long a0, long a1, long a2, long a3, long a4, l
   if (__builtin_expect(on_alternate(), 0)) {
     return pollux_on_stack(nr, a0, a1, a2, a3, a4, a5, 0, (void *)without_alternate, self.stack_top);
   }
-  return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)block.call, self.stack_top);
+  return pollux_on_stack(self.handle, nr, a0, a1, a2, a3, a4, a5, (void *)kernel_interface.call, self.stack_top);
+}
+
+static long enter_settling(long nr, long argument) {
+  self.in_kernel = 1;
+  long result = enter(nr, argument, 0, 0, 0, 0, 0);
+  self.in_kernel = 0;
+  return result;
+}
+
+/* Attaches the thread. The first one passes on what the kernel does not know. */
+static long attach_and_settle(void) {
+  long result = thread_attach();
+  if (result == 0 && fresh) {
+    pthread_mutex_lock(&start_lock);
+    if (fresh) {
+      cwd_settle(enter_settling);
+      fresh = false;
+    }
+    pthread_mutex_unlock(&start_lock);
+  }
+  return result;
 }
 
 /* Checks whether this thread may make a call now. Returns 0 or a negative errno. */
@@ -376,7 +474,10 @@ static inline long can_call(void) {
   if (__builtin_expect(self.in_kernel, 0)) {
     return -EDEADLK; /* a call from a handler that cannot be deferred, inside a call */
   }
-  return __builtin_expect(self.handle != 0, 1) ? 0 : thread_attach();
+  if (state == CLIENT) {
+    return 0;
+  }
+  return __builtin_expect(self.handle != 0, 1) ? 0 : attach_and_settle();
 }
 
 /* Calls that are cancellation points in POSIX. */
@@ -420,7 +521,7 @@ long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5) 
   if (__builtin_expect(result == 0, 1)) {
     self.in_kernel = 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    result = enter(nr, a0, a1, a2, a3, a4, a5);
+    result = __builtin_expect(state == CLIENT, 0) ? client_call(nr, a0, a1, a2, a3, a4, a5) : enter(nr, a0, a1, a2, a3, a4, a5);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     self.in_kernel = 0;
     if (__builtin_expect(state != RUNNING, 0)) {
@@ -449,7 +550,9 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
   int cancel;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   long result = can_call();
-  if (result == 0) {
+  if (result == 0 && state == CLIENT) {
+    result = client_call(nr, a0, a1, a2, a3, a4, a5);
+  } else if (result == 0) {
     uint64_t wanted;
     memcpy(&wanted, mask, sizeof wanted);
     self.entering = 1;
@@ -477,7 +580,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Exit. */
 
 static int64_t shut_down(void) {
-  return block.shutdown();
+  return kernel_interface.shutdown();
 }
 
 void kernel_shutdown(void) {
@@ -510,11 +613,11 @@ static void at_exit(void *unused) {
   (void)unused;
   if (self.machines) { /* the virtual machine exits the process and has printed the reason */
     if (state == NONE) {
-      die("exec: the Java virtual machine did not start");
+      did_not_start();
     }
     return;
   }
-  if (state == RUNNING) {
+  if (kernel_running()) {
     streams_flush();
   }
   kernel_shutdown();
@@ -522,10 +625,14 @@ static void at_exit(void *unused) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&start_lock);
+  if (!from_machine()) {
+    client_before_fork();
+  }
   signals_before_fork();
 }
 
 static void in_parent(void) {
+  client_in_parent();
   signals_after_fork();
   pthread_mutex_unlock(&start_lock);
 }
@@ -534,11 +641,35 @@ static void in_child(void) {
   signals_after_fork();
   pthread_mutex_unlock(&start_lock);
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  server_in_child();
+  bool client = client_in_child();
   if (state != NONE) {
-    state = FORKED;
+    state = client ? CLIENT : FORKED;
   }
   threads_in_child();
   signals_in_child();
+  if (state == CLIENT) {
+    signals_start(); /* for probe() */
+  }
+}
+
+/*
+ * A child of vfork has its parent's memory, and with it the parent's connection or kernel. So once there is one, vfork is fork.
+ * It cannot be a C function, because it returns twice.
+ */
+__attribute__((visibility("hidden"))) pid_t (*volatile pollux_vfork)(void) = fork;
+
+__asm__(
+    ".text\n"
+    ".globl vfork\n"
+    ".type vfork, @function\n"
+    "vfork:\n"
+    "  endbr64\n"
+    "  jmp *pollux_vfork(%rip)\n"
+    ".size vfork, . - vfork\n");
+
+static void vfork_is_fork(void) {
+  pollux_vfork = fork;
 }
 
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
@@ -547,15 +678,21 @@ extern int __cxa_atexit(void (*function)(void *), void *argument, void *library)
  * exit() runs the handler registered here last: it belongs to no library, and is registered before the destructors of all
  * libraries.
  */
-__attribute__((constructor)) static void kernel_init(void) {
+__attribute__((constructor(150))) static void kernel_init(void) {
   owner = (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  pid_t (*next)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "vfork");
+  pollux_vfork = next && state == NONE ? next : fork;
   __cxa_atexit(at_exit, NULL, NULL);
   at_quick_exit(kernel_shutdown);
   pthread_atfork(before_fork, in_parent, in_child);
 }
 
 EXPORT _Noreturn void _exit(int status) {
-  kernel_shutdown();
+  if (!self.machines) {
+    kernel_shutdown();
+  } else if (state == NONE) {
+    did_not_start(); /* the thread that starts the kernel waits with the lock held */
+  }
   machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   __builtin_unreachable();
 }

@@ -21,7 +21,7 @@ static bool is_kernels(pid_t process, int resource) {
 /* The current limit; infinite if none was set. */
 static struct rlimit64 remembered(void) {
   struct rlimit64 limit = {RLIM64_INFINITY, RLIM64_INFINITY};
-  const char *text = getenv(VARIABLE);
+  const char *text = variable_get(VARIABLE);
   unsigned long long current, most;
   if (text && sscanf(text, "%llu:%llu", &current, &most) == 2) {
     limit.rlim_cur = current;
@@ -47,7 +47,7 @@ static long change(const struct rlimit64 *limit, struct rlimit64 *old) {
     }
     char text[64];
     snprintf(text, sizeof text, "%llu:%llu", (unsigned long long)wanted.rlim_cur, (unsigned long long)wanted.rlim_max);
-    if (setenv(VARIABLE, text, 1) != 0) {
+    if (!variable_set(VARIABLE, text)) {
       return -ENOMEM;
     }
   }

@@ -214,7 +214,7 @@ typedef void jump(struct __jmp_buf_tag *environment, int value);
 /* Resolved early, because jumps leave signal handlers. */
 static jump *next_siglongjmp, *next_longjmp, *next__longjmp, *next___longjmp_chk;
 
-__attribute__((constructor)) static void masks_init(void) {
+__attribute__((constructor(120))) static void masks_init(void) {
   next_siglongjmp = (jump *)dlsym(RTLD_NEXT, "siglongjmp");
   next_longjmp = (jump *)dlsym(RTLD_NEXT, "longjmp");
   next__longjmp = (jump *)dlsym(RTLD_NEXT, "_longjmp");

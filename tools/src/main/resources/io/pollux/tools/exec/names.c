@@ -1,42 +1,110 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Calls that change names, owners, times and attributes. The kernel has none of them and returns ENOSYS; for calls unknown to
- * it, this file returns the error. Also temporary files, which the C library opens without open().
- */
+/* Calls that make, change and remove names; links; temporary files. A rename or link across the mount point is EXDEV. */
 #include "pollux.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/xattr.h>
-#include <utime.h>
 
-static bool path_in_kernel_at(int dirfd, const char *path) {
-  char buffer[KERNEL_PATH_MAX];
-  const char *unused;
-  return below_mount(dirfd, path, buffer, &unused);
+/* Links and names. */
+
+long path_of_descriptor(int fd, char *path, size_t room) {
+  char link[64];
+  snprintf(link, sizeof link, DESCRIPTORS "%d", fd);
+  long length = CALL4(SYS_readlinkat, AT_FDCWD, link, path, room / 2);
+  return length > 0 && *path == '/' ? (long)path_of_program(path, (size_t)length, room) : length;
 }
 
-static bool path_in_kernel(const char *path) {
-  return path_in_kernel_at(AT_FDCWD, path);
+/* Target of a descriptor's link, as a path of the program. */
+static long read_descriptor_link(const char *kernel_path, char *target, size_t size) {
+  char buffer[2 * KERNEL_PATH_MAX];
+  long length = CALL4(SYS_readlinkat, AT_FDCWD, kernel_path, buffer, KERNEL_PATH_MAX);
+  if (length < 0 || (int)size <= 0) {
+    return length < 0 ? length : -EINVAL;
+  }
+  if (*buffer == '/') {
+    length = (long)path_of_program(buffer, (size_t)length, sizeof buffer);
+  }
+  length = (size_t)length < size ? length : (long)size;
+  if (probe((intptr_t)target, length, 1) != length) {
+    return -EFAULT;
+  }
+  memcpy(target, buffer, (size_t)length);
+  return length;
 }
 
-static int refused(int error) {
-  errno = error;
-  return -1;
+EXPORT ssize_t readlinkat(int dirfd, const char *path, char *target, size_t size) {
+  if (is_standard_name(path)) {
+    return NEXT(readlinkat)(dirfd, path, target, size);
+  }
+  IN_KERNEL(dirfd, path) {
+    const char *descriptor = strncmp(kernel_path, DESCRIPTORS, strlen(DESCRIPTORS)) == 0 ? kernel_path + strlen(DESCRIPTORS) : NULL;
+    if (descriptor && !strchr(descriptor, '/')) {
+      return answer(read_descriptor_link(kernel_path, target, size));
+    }
+    return answer(CALL4(SYS_readlinkat, dirfd, kernel_path, target, size));
+  }
+  return NEXT(readlinkat)(dirfd, path, target, size);
 }
 
-/* Names and owners. */
+EXPORT ssize_t readlink(const char *path, char *target, size_t size) {
+  return readlinkat(AT_FDCWD, path, target, size);
+}
+
+/* The compiler calls these for readlink with checks. */
+EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *target, size_t size, size_t room) {
+  if (size > room) {
+    abort();
+  }
+  return readlinkat(dirfd, path, target, size);
+}
+
+EXPORT ssize_t __readlink_chk(const char *path, char *target, size_t size, size_t room) {
+  return __readlinkat_chk(AT_FDCWD, path, target, size, room);
+}
+
+EXPORT int unlinkat(int dirfd, const char *path, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_unlinkat, dirfd, kernel_path, flags));
+  }
+  return NEXT(unlinkat)(dirfd, path, flags);
+}
+
+EXPORT int unlink(const char *path) {
+  return unlinkat(AT_FDCWD, path, 0);
+}
+
+EXPORT int rmdir(const char *path) {
+  return unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+EXPORT int remove(const char *path) {
+  int result = unlink(path);
+  return result != 0 && errno == EISDIR ? rmdir(path) : result;
+}
+
+EXPORT int mkdirat(int dirfd, const char *path, mode_t mode) {
+  IN_KERNEL(dirfd, path) {
+    return (int)answer(CALL3(SYS_mkdirat, dirfd, kernel_path, mode));
+  }
+  return NEXT(mkdirat)(dirfd, path, mode);
+}
+
+EXPORT int mkdir(const char *path, mode_t mode) {
+  return mkdirat(AT_FDCWD, path, mode);
+}
+
+/* Renames and links. */
 
 EXPORT int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
   char other_buffer[KERNEL_PATH_MAX];
   const char *other;
   bool other_ours = below_mount(to_fd, to, other_buffer, &other);
   IN_KERNEL(from_fd, from) {
-    return other_ours ? (int)answer(CALL5(SYS_renameat2, from_fd, kernel_path, to_fd, other, flags)) : (errno = EXDEV, -1);
+    return (int)answer(other_ours ? CALL5(SYS_renameat2, from_fd, kernel_path, to_fd, other, flags) : -EXDEV);
   }
-  return other_ours ? (errno = EXDEV, -1) : NEXT(renameat2)(from_fd, from, to_fd, to, flags);
+  return other_ours ? (int)answer(-EXDEV) : NEXT(renameat2)(from_fd, from, to_fd, other, flags);
 }
 
 EXPORT int renameat(int from_fd, const char *from, int to_fd, const char *to) {
@@ -45,6 +113,35 @@ EXPORT int renameat(int from_fd, const char *from, int to_fd, const char *to) {
 
 EXPORT int rename(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* A link across the mount point. As in Linux, both names are checked before the filesystems. */
+static int link_across(int from_fd, const char *from, int to_fd, const char *to) {
+  struct stat status;
+  if (fstatat(from_fd, from, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return -1;
+  }
+  errno = 0;
+  bool exists = fstatat(to_fd, to, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  return (int)answer(exists ? -EEXIST : errno == ENOENT ? -EXDEV : -errno);
+}
+
+EXPORT int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags) {
+  char other_buffer[KERNEL_PATH_MAX];
+  const char *other;
+  bool other_ours = below_mount(to_fd, to, other_buffer, &other);
+  if ((flags & AT_EMPTY_PATH) && ours(from_fd) && !is_wild(from) && !*from) {
+    return (int)answer(other_ours ? CALL5(SYS_linkat, from_fd, from, to_fd, other, flags) : -EXDEV);
+  }
+  IN_KERNEL(from_fd, from) {
+    return other_ours ? (int)answer(CALL5(SYS_linkat, from_fd, kernel_path, to_fd, other, flags))
+                      : link_across(from_fd, from, to_fd, other);
+  }
+  return other_ours ? link_across(from_fd, from, to_fd, to) : NEXT(linkat)(from_fd, from, to_fd, other, flags);
+}
+
+EXPORT int link(const char *from, const char *to) {
+  return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 EXPORT int symlinkat(const char *target, int dirfd, const char *path) {
@@ -58,57 +155,28 @@ EXPORT int symlink(const char *target, const char *path) {
   return symlinkat(target, AT_FDCWD, path);
 }
 
-EXPORT int fchmodat(int dirfd, const char *path, mode_t mode, int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_fchmodat, dirfd, kernel_path, mode));
-  }
-  return NEXT(fchmodat)(dirfd, path, mode, flags);
-}
-
-EXPORT int chmod(const char *path, mode_t mode) {
-  return fchmodat(AT_FDCWD, path, mode, 0);
-}
-
-EXPORT int fchownat(int dirfd, const char *path, uid_t user, gid_t group, int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL5(SYS_fchownat, dirfd, kernel_path, user, group, flags));
-  }
-  return NEXT(fchownat)(dirfd, path, user, group, flags);
-}
-
-EXPORT int chown(const char *path, uid_t user, gid_t group) {
-  return fchownat(AT_FDCWD, path, user, group, 0);
-}
-
-EXPORT int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL4(SYS_utimensat, dirfd, kernel_path, times, flags));
-  }
-  return NEXT(utimensat)(dirfd, path, times, flags);
-}
-
-EXPORT int lchown(const char *path, uid_t user, gid_t group) {
-  return fchownat(AT_FDCWD, path, user, group, AT_SYMLINK_NOFOLLOW);
-}
-
-EXPORT int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags) {
-  bool from_ours = path_in_kernel_at(from_fd, from);
-  if (from_ours != path_in_kernel_at(to_fd, to)) {
-    return refused(EXDEV);
-  }
-  return from_ours ? refused(ENOSYS) : NEXT(linkat)(from_fd, from, to_fd, to, flags);
-}
-
-EXPORT int link(const char *from, const char *to) {
-  return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
-}
+/* Special files. */
 
 EXPORT int mknodat(int dirfd, const char *path, mode_t mode, dev_t device) {
-  return path_in_kernel_at(dirfd, path) ? refused(ENOSYS) : NEXT(mknodat)(dirfd, path, mode, device);
+  IN_KERNEL(dirfd, path) {
+    /* the system call has 32 bits, as for all devices of Linux */
+    return (int)answer(device == (unsigned)device ? CALL4(SYS_mknodat, dirfd, kernel_path, mode, device) : -EINVAL);
+  }
+  return NEXT(mknodat)(dirfd, path, mode, device);
 }
 
 EXPORT int mknod(const char *path, mode_t mode, dev_t device) {
   return mknodat(AT_FDCWD, path, mode, device);
+}
+
+/* Programs built before glibc 2.33 call these. */
+EXPORT int __xmknodat(int version, int dirfd, const char *path, mode_t mode, dev_t *device) {
+  (void)version;
+  return mknodat(dirfd, path, mode, *device);
+}
+
+EXPORT int __xmknod(int version, const char *path, mode_t mode, dev_t *device) {
+  return __xmknodat(version, AT_FDCWD, path, mode, device);
 }
 
 EXPORT int mkfifoat(int dirfd, const char *path, mode_t mode) {
@@ -119,93 +187,39 @@ EXPORT int mkfifo(const char *path, mode_t mode) {
   return mkfifoat(AT_FDCWD, path, mode);
 }
 
-/* Older calls that set times. */
+/* Mounts. */
 
-EXPORT int utimes(const char *path, const struct timeval times[2]) {
-  return path_in_kernel(path) ? refused(ENOSYS) : NEXT(utimes)(path, times);
-}
-
-EXPORT int lutimes(const char *path, const struct timeval times[2]) {
-  return path_in_kernel(path) ? refused(ENOSYS) : NEXT(lutimes)(path, times);
-}
-
-EXPORT int utime(const char *path, const struct utimbuf *times) {
-  return path_in_kernel(path) ? refused(ENOSYS) : NEXT(utime)(path, times);
-}
-
-EXPORT int futimes(int fd, const struct timeval times[2]) {
-  return ours(fd) ? refused(ENOSYS) : NEXT(futimes)(fd, times);
-}
-
-EXPORT int futimesat(int dirfd, const char *path, const struct timeval times[2]) {
-  if (is_null(path) ? ours(dirfd) : path_in_kernel_at(dirfd, path)) {
-    return refused(ENOSYS);
+EXPORT int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data) {
+  char other_buffer[KERNEL_PATH_MAX];
+  const char *other;
+  below_mount(AT_FDCWD, source, other_buffer, &other);
+  IN_KERNEL(AT_FDCWD, target) {
+    return (int)answer(CALL5(SYS_mount, other, kernel_path, type, flags, data));
   }
-  return NEXT(futimesat)(dirfd, path, times);
+  return NEXT(mount)(source, target, type, flags, data);
 }
 
-EXPORT int lchmod(const char *path, mode_t mode) {
-  return fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW);
+EXPORT int umount2(const char *target, int flags) {
+  IN_KERNEL(AT_FDCWD, target) {
+    return (int)answer(CALL2(SYS_umount2, kernel_path, flags));
+  }
+  return NEXT(umount2)(target, flags);
 }
 
-/* Extended attributes. Files of the kernel show none, and none can be set. */
-
-static int no_attributes(void) {
-  return refused(EOPNOTSUPP);
-}
-
-EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(getxattr)(path, name, value, size);
-}
-
-EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(lgetxattr)(path, name, value, size);
-}
-
-EXPORT ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
-  return ours(fd) ? no_attributes() : NEXT(fgetxattr)(fd, name, value, size);
-}
-
-EXPORT ssize_t listxattr(const char *path, char *list, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(listxattr)(path, list, size);
-}
-
-EXPORT ssize_t llistxattr(const char *path, char *list, size_t size) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(llistxattr)(path, list, size);
-}
-
-EXPORT ssize_t flistxattr(int fd, char *list, size_t size) {
-  return ours(fd) ? no_attributes() : NEXT(flistxattr)(fd, list, size);
-}
-
-EXPORT int setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(setxattr)(path, name, value, size, flags);
-}
-
-EXPORT int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(lsetxattr)(path, name, value, size, flags);
-}
-
-EXPORT int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
-  return ours(fd) ? no_attributes() : NEXT(fsetxattr)(fd, name, value, size, flags);
-}
-
-EXPORT int removexattr(const char *path, const char *name) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(removexattr)(path, name);
-}
-
-EXPORT int lremovexattr(const char *path, const char *name) {
-  return path_in_kernel(path) ? no_attributes() : NEXT(lremovexattr)(path, name);
-}
-
-EXPORT int fremovexattr(int fd, const char *name) {
-  return ours(fd) ? no_attributes() : NEXT(fremovexattr)(fd, name);
+EXPORT int umount(const char *target) {
+  return umount2(target, 0);
 }
 
 /* Temporary files and directories. */
 
 #define WILD 6 /* number of X in a template */
 #define ATTEMPTS 1000
+
+static bool may_be_ours(const char *path) {
+  char buffer[KERNEL_PATH_MAX];
+  const char *unused;
+  return below_mount(AT_FDCWD, path, buffer, &unused);
+}
 
 /* Replaces the X before the suffix by random characters. Returns null if there are none. */
 static char *wild_part(char *name, int suffix) {
@@ -229,7 +243,7 @@ static void make_up(char *wild) {
 }
 
 EXPORT int mkostemps(char *name, int suffix, int flags) {
-  if (!path_in_kernel(name)) {
+  if (!may_be_ours(name)) {
     return NEXT(mkostemps)(name, suffix, flags);
   }
   char *wild = wild_part(name, suffix);
@@ -276,7 +290,7 @@ EXPORT int mkstemp64(char *name) {
 }
 
 EXPORT char *mkdtemp(char *name) {
-  if (!path_in_kernel(name)) {
+  if (!may_be_ours(name)) {
     return NEXT(mkdtemp)(name);
   }
   char *wild = wild_part(name, 0);

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls that name a file by its path. A path is the kernel's if it is below the mount point (POLLUX_AT), or relative to a
- * directory opened there. In the kernel the image is at POLLUX_ROOT. The disks are at /dev/NAME; the program sees them at
+ * Paths. A path is the kernel's if it is below the mount point (POLLUX_AT), or relative to a directory of the kernel: an open
+ * one, or the working directory. In the kernel the image is at POLLUX_ROOT. The disks are at /dev/NAME; the program sees them at
  * dev/NAME below the mount point, which hides any such name in the image.
  */
 #include "pollux.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 
 static char mount_point[KERNEL_PATH_MAX];
 static size_t mount_length;
 static char root[64]; /* "" or "/mnt" */
-static bool writable; /* whether the mount is writable */
 
 void paths_init(void) {
   const char *at = getenv("POLLUX_AT");
   const char *in_kernel = getenv("POLLUX_ROOT");
-  writable = getenv("POLLUX_WRITABLE") != NULL;
   if (at && in_kernel && strlen(at) < sizeof mount_point && strlen(in_kernel) < sizeof root) {
     strcpy(mount_point, at);
     mount_length = strlen(at);
@@ -33,8 +27,12 @@ bool paths_known(void) {
   return mount_length != 0;
 }
 
+bool root_is_bare(void) {
+  return root[0] == 0;
+}
+
 /* The host rejects a bad pointer. */
-static bool is_wild(const char *path) {
+bool is_wild(const char *path) {
   return machine_call(SYS_access, (long)path, 0, 0, 0, 0, 0) == -EFAULT;
 }
 
@@ -44,9 +42,10 @@ static bool is_name(const char *at, size_t length, const char *name) {
 
 /*
  * Finds where the names after the mount point begin in an absolute path. Returns null if the path does not end below it. "//",
- * "." and ".." are resolved before the mount point; after it the kernel resolves them, unless ".." leads out.
+ * "." and ".." are resolved before the mount point; after it the kernel resolves them, unless ".." leads out. Then *out, if it is
+ * not null, receives the host's path: the directories before the mount point, and the rest.
  */
-static const char *after_mount_point(const char *path) {
+static const char *after_mount_point(const char *path, char *out) {
   char walked[KERNEL_PATH_MAX];
   size_t length = 0;
   const char *rest = NULL;
@@ -60,8 +59,12 @@ static const char *after_mount_point(const char *path) {
       if (rest && depth > 0) {
         depth--;
       } else {
+        bool leaves = rest != NULL;
         rest = NULL;
         while (length > 0 && walked[--length] != '/') {
+        }
+        if (leaves && out) {
+          snprintf(out, KERNEL_PATH_MAX, "%.*s/%s", (int)length, walked, path + name + (path[name] == '/'));
         }
       }
     } else if (name > 0 && !is_name(path, name, ".")) {
@@ -84,18 +87,39 @@ static const char *after_mount_point(const char *path) {
   return rest;
 }
 
+/* By how many directories the start of a relative path leads up at most, before names lead down again. */
+static long leads_up(const char *path) {
+  long depth = 0;
+  long lowest = 0;
+  while (*path) {
+    size_t name = strcspn(path, "/");
+    if (is_name(path, name, "..")) {
+      depth--;
+    } else if (name > 0 && !is_name(path, name, ".")) {
+      depth++;
+    }
+    lowest = depth < lowest ? depth : lowest;
+    path += name + (path[name] == '/');
+  }
+  return -lowest;
+}
+
+static bool is_disks(const char *name) {
+  return strncmp(name, "dev", 3) == 0 && (name[3] == 0 || name[3] == '/');
+}
+
 bool is_mount_point(const char *path) {
   if (mount_length == 0 || is_wild(path)) {
     return false;
   }
-  const char *rest = *path == '/' ? after_mount_point(path) : NULL;
+  const char *rest = *path == '/' ? after_mount_point(path, NULL) : NULL;
   while (rest && (*rest == '/' || (rest[0] == '.' && (rest[1] == 0 || rest[1] == '/')))) {
     rest++;
   }
   return rest && *rest == 0;
 }
 
-/* Makes a relative path absolute. */
+/* Makes a path relative to a directory of the host absolute. */
 static bool make_absolute(int dirfd, const char *path, char *absolute, size_t room) {
   char directory[KERNEL_PATH_MAX];
   long length;
@@ -172,7 +196,7 @@ static int descriptor_in(const char *path, const char **rest) {
 }
 
 /* A name of a standard stream, a link to a link. */
-static bool is_standard_name(const char *path) {
+bool is_standard_name(const char *path) {
   for (int fd = 0; fd < 3; fd++) {
     if (!is_wild(path) && strcmp(path, standard_names[fd]) == 0) {
       return true;
@@ -181,18 +205,10 @@ static bool is_standard_name(const char *path) {
   return false;
 }
 
-#define DESCRIPTORS "/proc/self/fd/" /* the kernel's name */
-
 static bool below(int dirfd, const char *path, char *buffer, const char **to) {
   *to = path;
-  if (mount_length == 0 || is_wild(path)) {
-    return false;
-  }
   char absolute[2 * KERNEL_PATH_MAX];
   if (*path != '/') {
-    if (ours(dirfd)) {
-      return true;
-    }
     if (!*path || !make_absolute(dirfd, path, absolute, sizeof absolute)) {
       return false;
     }
@@ -207,16 +223,17 @@ static bool below(int dirfd, const char *path, char *buffer, const char **to) {
     *to = buffer;
     return true;
   }
-  rest = after_mount_point(path);
+  *buffer = 0;
+  rest = after_mount_point(path, buffer);
   if (!rest) {
+    *to = *buffer ? buffer : *to; /* on the way it was below the mount point, which the host may not have */
     return false;
   }
   const char *name = rest;
   while (*name == '/' || (name[0] == '.' && name[1] == '/')) {
     name++;
   }
-  bool device = strncmp(name, "dev", 3) == 0 && (name[3] == 0 || name[3] == '/');
-  int length = snprintf(buffer, KERNEL_PATH_MAX, "%s%s", device ? "" : root, *rest ? rest : "/");
+  int length = snprintf(buffer, KERNEL_PATH_MAX, "%s%s", is_disks(name) ? "" : root, *rest ? rest : "/");
   if (length >= KERNEL_PATH_MAX) {
     return false; /* longer than PATH_MAX: the host returns the same error */
   }
@@ -228,19 +245,55 @@ static int64_t below_here(int64_t dirfd, int64_t path, int64_t buffer, int64_t t
   return below((int)dirfd, (const char *)path, (char *)buffer, (const char **)to);
 }
 
-bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
+static bool analyse(int dirfd, const char *path, char *buffer, const char **to) {
   return on_kernel_stack(below_here, dirfd, (intptr_t)path, (intptr_t)buffer, (intptr_t)to);
+}
+
+/*
+ * A path relative to a directory of the kernel that may lead out of the mount. If it stays in, the kernel walks it from the
+ * directory, which may have moved or been removed.
+ */
+static __attribute__((noinline)) bool from_directory(int dirfd, const char *path, char *buffer, const char **to) {
+  char absolute[KERNEL_PATH_MAX];
+  *to = path;
+  const char *at = dirfd == AT_FDCWD ? directory_in_kernel() : NULL;
+  long length = at ? snprintf(absolute, sizeof absolute, "%s", at) : path_of_descriptor(dirfd, absolute, sizeof absolute);
+  if (length <= 0 || length + strlen(path) + 2 > sizeof absolute) {
+    return true; /* the kernel returns the error */
+  }
+  absolute[length] = '/';
+  strcpy(absolute + length + 1, path);
+  if (!analyse(AT_FDCWD, absolute, buffer, to)) {
+    *to = *to == absolute ? path : *to; /* else in the buffer */
+    return false;
+  }
+  if (root[0] == 0 || strncmp(*to, "/dev", 4) != 0) {
+    *to = path;
+  }
+  return true;
+}
+
+bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to) {
+  *to = path;
+  if (mount_length == 0 || is_wild(path)) {
+    return false;
+  }
+  if (*path != '/' && (ours(dirfd) || (dirfd == AT_FDCWD && directory_in_kernel()))) {
+    return leads_up(path) > 0 || (root[0] && is_disks(path)) ? from_directory(dirfd, path, buffer, to) : true;
+  }
+  return analyse(dirfd, path, buffer, to);
 }
 
 bool may_lead_below(const char *path) {
   char buffer[KERNEL_PATH_MAX];
-  const char *unused;
+  const char *to;
   if (mount_length == 0 || is_wild(path)) {
     return false;
   }
-  if (below_mount(AT_FDCWD, path, buffer, &unused)) {
+  if (below_mount(AT_FDCWD, path, buffer, &to)) {
     return true;
   }
+  path = to;
   char absolute[2 * KERNEL_PATH_MAX];
   if (*path != '/') {
     if (!make_absolute(AT_FDCWD, path, absolute, sizeof absolute)) {
@@ -266,15 +319,6 @@ size_t path_of_program(char *path, size_t length, size_t room) {
   return mount_length + moved;
 }
 
-/* The umask, which the host manages. The kernel has none. */
-
-static mode_t mask_of_modes;
-
-EXPORT mode_t umask(mode_t mask) {
-  mask_of_modes = mask & 0777;
-  return NEXT(umask)(mask);
-}
-
 /* open and similar. */
 
 static bool wants_mode(int flags) {
@@ -291,7 +335,9 @@ static bool wants_mode(int flags) {
   }
 
 static int kernel_open(int dirfd, const char *path, int flags, mode_t mode) {
-  return (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode & ~mask_of_modes));
+  int fd = (int)answer(CALL4(SYS_openat, dirfd, path, flags, mode));
+  streams_follow(fd);
+  return fd;
 }
 
 EXPORT int open(const char *path, int flags, ...) {
@@ -332,20 +378,15 @@ struct how {
 EXPORT long openat2(int dirfd, const char *path, const struct how *how, size_t size) {
   struct how copy;
   bool readable = paths_known() && size >= sizeof copy && probe((intptr_t)how, sizeof copy, 0) == sizeof copy;
-  const struct how *passed = how;
   if (readable) {
     copy = *how;
-    if (size == sizeof copy && wants_mode((int)copy.flags)) {
-      copy.mode &= ~(uint64_t)mask_of_modes;
-      passed = &copy;
-    }
     if ((copy.resolve & IN_ROOT) && dirfd != AT_FDCWD && !is_wild(path)) {
-      return answer(ours(dirfd) ? CALL4(SYS_openat2, dirfd, path, passed, size)
+      return answer(ours(dirfd) ? CALL4(SYS_openat2, dirfd, path, how, size)
                                 : machine_call(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0));
     }
   }
   IN_KERNEL(dirfd, path) {
-    return answer(CALL4(SYS_openat2, dirfd, kernel_path, passed, size));
+    return answer(CALL4(SYS_openat2, dirfd, kernel_path, how, size));
   }
   return answer(machine_call(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0));
 }
@@ -375,285 +416,7 @@ EXPORT int creat64(const char *path, mode_t mode) {
   return open64(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* stat and similar. The kernel's struct stat is the C library's. */
-
-/* Whether the call concerns the link itself, which is the host's: /dev/stdin is a link to a link. */
-#define LINK_OF_MACHINE(path, flags) (((flags) & AT_SYMLINK_NOFOLLOW) && is_standard_name(path))
-
-/* Since Linux 6.11 a null pointer counts as an empty path. */
-#define DESCRIPTOR_ITSELF(dirfd, path, flags) (is_null(path) && ((flags) & AT_EMPTY_PATH) && ours(dirfd))
-
-EXPORT int fstatat(int dirfd, const char *path, struct stat *status, int flags) {
-  if (DESCRIPTOR_ITSELF(dirfd, path, flags)) {
-    return (int)answer(CALL4(SYS_newfstatat, dirfd, path, status, flags));
-  }
-  if (LINK_OF_MACHINE(path, flags)) {
-    return NEXT(fstatat)(dirfd, path, status, flags);
-  }
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL4(SYS_newfstatat, dirfd, kernel_path, status, flags));
-  }
-  return NEXT(fstatat)(dirfd, path, status, flags);
-}
-
-EXPORT int stat(const char *path, struct stat *status) {
-  return fstatat(AT_FDCWD, path, status, 0);
-}
-
-EXPORT int lstat(const char *path, struct stat *status) {
-  return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
-}
-
-EXPORT int fstatat64(int dirfd, const char *path, struct stat64 *status, int flags) {
-  return fstatat(dirfd, path, (struct stat *)status, flags);
-}
-
-EXPORT int stat64(const char *path, struct stat64 *status) {
-  return fstatat(AT_FDCWD, path, (struct stat *)status, 0);
-}
-
-EXPORT int lstat64(const char *path, struct stat64 *status) {
-  return fstatat(AT_FDCWD, path, (struct stat *)status, AT_SYMLINK_NOFOLLOW);
-}
-
-/* Programs built before glibc 2.33 call these. */
-EXPORT int __xstat(int version, const char *path, struct stat *status) {
-  (void)version;
-  return fstatat(AT_FDCWD, path, status, 0);
-}
-
-EXPORT int __lxstat(int version, const char *path, struct stat *status) {
-  (void)version;
-  return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
-}
-
-EXPORT int __fxstatat(int version, int dirfd, const char *path, struct stat *status, int flags) {
-  (void)version;
-  return fstatat(dirfd, path, status, flags);
-}
-
-EXPORT int __xstat64(int version, const char *path, struct stat64 *status) {
-  return __xstat(version, path, (struct stat *)status);
-}
-
-EXPORT int __lxstat64(int version, const char *path, struct stat64 *status) {
-  return __lxstat(version, path, (struct stat *)status);
-}
-
-EXPORT int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *status, int flags) {
-  return __fxstatat(version, dirfd, path, (struct stat *)status, flags);
-}
-
-EXPORT int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *status) {
-  if (DESCRIPTOR_ITSELF(dirfd, path, flags)) {
-    return (int)answer(CALL5(SYS_statx, dirfd, path, flags, mask, status));
-  }
-  if (LINK_OF_MACHINE(path, flags)) {
-    return NEXT(statx)(dirfd, path, flags, mask, status);
-  }
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL5(SYS_statx, dirfd, kernel_path, flags, mask, status));
-  }
-  return NEXT(statx)(dirfd, path, flags, mask, status);
-}
-
-EXPORT int faccessat(int dirfd, const char *path, int mode, int flags) {
-  if (!kernel_running() && is_mount_point(path)) { /* known without a kernel: the program may still fork */
-    return (mode & W_OK) && !writable ? (errno = EROFS, -1) : 0;
-  }
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL4(SYS_faccessat2, dirfd, kernel_path, mode, flags));
-  }
-  return NEXT(faccessat)(dirfd, path, mode, flags);
-}
-
-EXPORT int access(const char *path, int mode) {
-  return faccessat(AT_FDCWD, path, mode, 0);
-}
-
-EXPORT int euidaccess(const char *path, int mode) {
-  return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
-}
-
-EXPORT int eaccess(const char *path, int mode) {
-  return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
-}
-
-static int ramfs_statfs(struct statfs *status) {
-  memset(status, 0, sizeof *status);
-  status->f_type = 0x858458f6; /* RAMFS_MAGIC */
-  status->f_bsize = status->f_frsize = 4096;
-  status->f_namelen = 255;
-  return 0;
-}
-
-EXPORT int statfs(const char *path, struct statfs *status) {
-  if (!kernel_running() && is_mount_point(path) && root[0] == 0) {
-    return ramfs_statfs(status); /* as above */
-  }
-  IN_KERNEL(AT_FDCWD, path) {
-    return (int)answer(CALL2(SYS_statfs, kernel_path, status));
-  }
-  return NEXT(statfs)(path, status);
-}
-
-EXPORT int statfs64(const char *path, struct statfs64 *status) {
-  return statfs(path, (struct statfs *)status);
-}
-
-#define ST_VALID 0x20ul /* f_flags is valid; the C library does not export this */
-
-static int as_statvfs(int result, const struct statfs *from, struct statvfs *to) {
-  if (result == 0) {
-    memset(to, 0, sizeof *to);
-    to->f_bsize = (unsigned long)from->f_bsize;
-    to->f_frsize = (unsigned long)(from->f_frsize ? from->f_frsize : from->f_bsize);
-    to->f_blocks = from->f_blocks;
-    to->f_bfree = from->f_bfree;
-    to->f_bavail = from->f_bavail;
-    to->f_files = from->f_files;
-    to->f_ffree = from->f_ffree;
-    to->f_favail = from->f_ffree;
-    to->f_namemax = (unsigned long)from->f_namelen;
-    to->f_flag = (unsigned long)from->f_flags & ~ST_VALID;
-  }
-  return result;
-}
-
-EXPORT int statvfs(const char *path, struct statvfs *status) {
-  IN_KERNEL(AT_FDCWD, path) {
-    struct statfs from;
-    return as_statvfs(statfs(path, &from), &from, status);
-  }
-  return NEXT(statvfs)(path, status);
-}
-
-EXPORT int statvfs64(const char *path, struct statvfs64 *status) {
-  return statvfs(path, (struct statvfs *)status);
-}
-
-EXPORT int fstatvfs(int fd, struct statvfs *status) {
-  if (ours(fd)) {
-    struct statfs from;
-    return as_statvfs((int)answer(CALL2(SYS_fstatfs, fd, &from)), &from, status);
-  }
-  return NEXT(fstatvfs)(fd, status);
-}
-
-EXPORT int fstatvfs64(int fd, struct statvfs64 *status) {
-  return fstatvfs(fd, (struct statvfs *)status);
-}
-
-/* Links and names. */
-
-/* Target of a descriptor's link, as a path of the program. */
-static long read_descriptor_link(const char *kernel_path, char *target, size_t size) {
-  char buffer[2 * KERNEL_PATH_MAX];
-  long length = CALL4(SYS_readlinkat, AT_FDCWD, kernel_path, buffer, KERNEL_PATH_MAX);
-  if (length < 0 || (int)size <= 0) {
-    return length < 0 ? length : -EINVAL;
-  }
-  if (*buffer == '/') {
-    length = (long)path_of_program(buffer, (size_t)length, sizeof buffer);
-  }
-  length = (size_t)length < size ? length : (long)size;
-  if (probe((intptr_t)target, length, 1) != length) {
-    return -EFAULT;
-  }
-  memcpy(target, buffer, (size_t)length);
-  return length;
-}
-
-EXPORT ssize_t readlinkat(int dirfd, const char *path, char *target, size_t size) {
-  if (is_standard_name(path)) {
-    return NEXT(readlinkat)(dirfd, path, target, size);
-  }
-  IN_KERNEL(dirfd, path) {
-    const char *descriptor = behind(kernel_path, DESCRIPTORS);
-    if (descriptor && !strchr(descriptor, '/')) {
-      return answer(read_descriptor_link(kernel_path, target, size));
-    }
-    return answer(CALL4(SYS_readlinkat, dirfd, kernel_path, target, size));
-  }
-  return NEXT(readlinkat)(dirfd, path, target, size);
-}
-
-EXPORT ssize_t readlink(const char *path, char *target, size_t size) {
-  return readlinkat(AT_FDCWD, path, target, size);
-}
-
-/* The compiler calls these for readlink with checks. */
-EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *target, size_t size, size_t room) {
-  if (size > room) {
-    abort();
-  }
-  return readlinkat(dirfd, path, target, size);
-}
-
-EXPORT ssize_t __readlink_chk(const char *path, char *target, size_t size, size_t room) {
-  return __readlinkat_chk(AT_FDCWD, path, target, size, room);
-}
-
-EXPORT int unlinkat(int dirfd, const char *path, int flags) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_unlinkat, dirfd, kernel_path, flags));
-  }
-  return NEXT(unlinkat)(dirfd, path, flags);
-}
-
-EXPORT int unlink(const char *path) {
-  return unlinkat(AT_FDCWD, path, 0);
-}
-
-EXPORT int rmdir(const char *path) {
-  return unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
-}
-
-EXPORT int remove(const char *path) {
-  int result = unlink(path);
-  return result != 0 && errno == EISDIR ? rmdir(path) : result;
-}
-
-EXPORT int mkdirat(int dirfd, const char *path, mode_t mode) {
-  IN_KERNEL(dirfd, path) {
-    return (int)answer(CALL3(SYS_mkdirat, dirfd, kernel_path, mode & ~mask_of_modes));
-  }
-  return NEXT(mkdirat)(dirfd, path, mode);
-}
-
-EXPORT int mkdir(const char *path, mode_t mode) {
-  return mkdirat(AT_FDCWD, path, mode);
-}
-
-EXPORT int truncate(const char *path, off_t length) {
-  IN_KERNEL(AT_FDCWD, path) {
-    return (int)answer(CALL2(SYS_truncate, kernel_path, length));
-  }
-  return NEXT(truncate)(path, length);
-}
-
-EXPORT int truncate64(const char *path, off64_t length) {
-  return truncate(path, length);
-}
-
-static int no_current_directory(void) {
-  say("exec: a directory of the image can't be the current one");
-  errno = EOPNOTSUPP;
-  return -1;
-}
-
-EXPORT int chdir(const char *path) {
-  IN_KERNEL(AT_FDCWD, path) {
-    return no_current_directory();
-  }
-  return NEXT(chdir)(path);
-}
-
-EXPORT int fchdir(int fd) {
-  return ours(fd) ? no_current_directory() : NEXT(fchdir)(fd);
-}
-
-__attribute__((constructor)) static void at_load(void) {
+__attribute__((constructor(101))) static void at_load(void) {
+  variables_init();
   paths_init();
-  umask(umask(0)); /* to read it */
 }

@@ -11,14 +11,22 @@
  *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
  *   execs.c    exec and posix_spawn, which pass on masks and ignored signals
- *   paths.c    calls that name a file by its path
- *   names.c    calls that change names, owners, times and attributes; temporary files
+ *   paths.c    paths; open and similar
+ *   cwd.c      the working directory and the umask
+ *   status.c   stat, access, statfs and similar
+ *   names.c    calls that make, change and remove names; temporary files
+ *   attrs.c    calls that change modes, owners, times and extended attributes
  *   files.c    calls on descriptors
  *   dirs.c     opendir and similar
  *   stdio.c    fopen and similar
  *   inside.c   functions that make their calls inside the C library
  *   limits.c   the limits of the process
+ *   variables.c  variables of the environment for executed programs
  *   libaio.c   libaio's functions
+ *   server.c   calls of other processes in this process's kernel
+ *   client.c   calls of this process in another process's kernel
+ *   copies.c   the arguments of such calls
+ *   clientaio.c  aio of this process if another one has the kernel
  *   apart.c    descriptors that the program does not see
  *   syscall.c  syscall(2)
  *
@@ -86,6 +94,12 @@ struct kernel_block {
   int64_t (*shutdown)(void); /* syncs and unmounts; returns the exit status, 0 if successful */
   /* For Java. */
   int64_t (*apart)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
+  int64_t (*window_probe)(int64_t address, int64_t bytes, int64_t write); /* probe for a served process */
+  /* From Java: other processes, see server.c. */
+  int64_t (*spawn)(int64_t parent, int64_t pid);                    /* the key of a new process */
+  int64_t (*join)(int64_t key);                                     /* the handle of a new thread */
+  int64_t (*depart)(int64_t key, int64_t thread);                   /* a thread is gone */
+  int64_t (*keep)(int64_t key, int64_t thread, int64_t list, int64_t count); /* an exec keeps these descriptors */
 };
 
 /*
@@ -102,14 +116,28 @@ struct note {
 
 /* kernel.c */
 
+/* The interface to Java, once the kernel runs. */
+extern struct kernel_block kernel_interface;
+
+/* Placeholders in this process. */
+int64_t fd_reserve(int64_t from);
+int64_t fd_reserve_at(int64_t at);
+void fd_free(int64_t fd);
+
 /* Makes a call of the kernel. Returns a result or a negative errno, as the kernel does. */
 long kernel_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
 
 /* As kernel_call, with another signal mask during the call. A signal that it does not block interrupts the call. */
 long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, long a5, const void *mask);
 
-/* Whether the kernel runs in this process, and was not inherited by fork. */
+/* Whether the kernel runs, in this process or in another that serves this one. */
 bool kernel_running(void);
+
+/* This process has become a client. */
+void kernel_of_other(void);
+
+/* Whether the kernel runs in this process, and was not inherited by fork. */
+bool kernel_is_here(void);
 
 /*
  * Whether this is a child of vfork. It has its parent's memory, in which the kernel runs, but its own descriptors. Makes a
@@ -208,6 +236,120 @@ static inline bool in_other_process(void) {
   return (pid_t)machine_call(SYS_getpid, 0, 0, 0, 0, 0, 0) != owner;
 }
 
+/* server.c */
+
+/*
+ * Messages between a process without a kernel and the process with one. Each thread of the former has a connection, and makes one
+ * call at a time. Memory that both map, the window, has the arguments that are not numbers.
+ */
+enum message_kind {
+  FORK = 1, /* a[0]: the parent's key. The connection is for a child that is about to be forked. */
+  SPAWN,    /* a[0]: pid, a[1]: the parent's pid. The sender was started without FORK. */
+  JOIN,     /* a[0]: the key of the process. The connection is for another thread of it. */
+  IDENTIFY, /* a[0]: pid of the forked child; has no reply */
+  WINDOW,   /* with a descriptor. The reply is the server's address of the window. */
+  EXEC,     /* a[0]: number of descriptors in the window. The reply is as of kernel_block.keep. */
+  CALL,     /* nr and a */
+  NOTE,     /* a[0]: handle, a[1]: signal. The connection is for this only, and has no reply. */
+  FORGET,   /* clears the signals that were noted */
+  REPLY,    /* a[0]: result; a[1]: the key or handle, in replies to FORK, SPAWN and JOIN */
+  ASK,      /* from the server during a call: a host call on the sender's descriptors, or one of the numbers below */
+};
+struct message {
+  int64_t kind;
+  int64_t nr;
+  int64_t a[6];
+};
+
+#define ASK_RESERVE (-1)
+#define ASK_RESERVE_AT (-2)
+#define ASK_FREE (-3)
+
+#define WINDOW_BYTES (1l << 20)
+#define SERVER "POLLUX_SERVER" /* the environment variable with the name of the server's socket */
+
+/* Whether the thread serves another process. */
+bool serving(void);
+
+/* Asks the served process for a call on its descriptors. */
+int64_t ask_served(int64_t nr, int64_t a0, int64_t a1, int64_t a2);
+
+/* Checks addresses against the window of the served process. */
+int64_t window_probe(int64_t address, int64_t bytes, int64_t write);
+
+/* Starts the server, if the kernel runs here, and names it in the environment. Returns whether it runs. */
+bool server_ensure(void);
+
+/* A connection to the server that the environment names, or a negative errno. */
+int server_connect(void);
+
+/* Sends and receives a message, with a descriptor to pass, or -1. False if the other side is gone. */
+bool message_send(int connection, const struct message *message, int fd);
+bool message_receive(int connection, struct message *message, int *fd);
+
+/* Called in the child of a fork. */
+void server_in_child(void);
+
+/* client.c */
+
+/* Whether another process has the kernel. */
+bool is_client(void);
+
+/* Becomes a client if the environment names a server. Returns 0, or a negative errno: there is none. */
+long client_start(void);
+
+/* Called once this process is known to be a client: the working directory and the umask. */
+void client_settle(void);
+
+/* A call in the kernel of another process. */
+long client_call(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
+
+/* A signal arrived during the thread's call. From any context. */
+void client_signal(int signal);
+
+/* Called before the delivery of such signals. */
+void client_forget(void);
+
+/* The thread exits. */
+void client_thread_ends(void);
+
+/* Called around a fork. The child becomes a client if client_before_fork could prepare that. */
+void client_before_fork(void);
+void client_in_parent(void);
+bool client_in_child(void);
+
+/* Called before an exec, and after it failed. The new program takes over the connection. */
+void client_before_exec(void);
+void client_after_exec(void);
+
+/* Whether a descriptor is the library's own, which the program cannot close. */
+bool is_hidden(int fd);
+void hide(int fd, bool hidden);
+
+/* Performs what the server asks for. */
+int64_t client_perform(int64_t nr, int64_t a0, int64_t a1, int64_t a2);
+
+/* clientaio.c */
+
+typedef long call_function(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
+
+/* An aio call, whose requests are made as calls of the kernel or the host. */
+long client_aio(call_function *kernel, long nr, long a0, long a1, long a2, long a3, long a4);
+
+/* Called in the child of a fork. */
+void client_aio_in_child(void);
+
+/* copies.c */
+
+/* The window of a thread: where this process and the server have it. */
+struct window_of_thread {
+  char *here;
+  int64_t there;
+};
+
+/* Makes a call with the arguments in the window: `send` transfers numbers only. Calls with much data are several. */
+long call_with_copies(const struct window_of_thread *window, long (*send)(long nr, const long a[6]), long nr, const long a[6]);
+
 /* threads.c */
 
 /* Set before a second thread of the program can exist, or a cancellation. Until then no call disables cancellation. */
@@ -225,6 +367,13 @@ long thread_attach(void);
 
 /* Passes the virtual machine and the functions for attach. */
 void threads_know(void *vm, const struct kernel_block *block);
+
+/* Attaches a thread that serves another process to the virtual machine. Returns 0 or a negative errno. */
+long threads_attach_server(void);
+void threads_detach_server(void);
+
+/* Starts such a thread, which is detached. Returns 0 or an errno. */
+int machine_thread_with(void *(*routine)(void *), void *argument, size_t stack);
 
 /* Starts a thread like those of the virtual machine; joins it if `join` is set. Returns 0 or an errno. */
 int machine_thread(void *(*routine)(void *), size_t stack, bool join);
@@ -301,7 +450,7 @@ int64_t apart(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_
 
 /*
  * Whether a path is below the mount point, or relative to a directory of the kernel. Then *to is the kernel's path, possibly in
- * buffer.
+ * buffer. Otherwise *to is the host's path: the same, unless it leads through the mount and out again.
  */
 bool below_mount(int dirfd, const char *path, char buffer[KERNEL_PATH_MAX], const char **to);
 
@@ -319,11 +468,58 @@ size_t path_of_program(char *path, size_t length, size_t room);
 
 void paths_init(void);
 
-/* Whether a path is the kernel's. Stores the path in `kernel_path`. */
+/* Whether the kernel's root is the mount point. */
+bool root_is_bare(void);
+
+/* Whether the host cannot read a path. */
+bool is_wild(const char *path);
+
+/* Whether a path is the name of a standard stream in /dev, a link to a link. */
+bool is_standard_name(const char *path);
+
+#define DESCRIPTORS "/proc/self/fd/" /* the kernel's name */
+
+/* Whether a path is the kernel's. Stores the kernel's path in `kernel_path`, or the host's in `path`. */
 #define IN_KERNEL(dirfd, path)      \
   char buffer_[KERNEL_PATH_MAX];    \
   const char *kernel_path;          \
-  if (below_mount(dirfd, path, buffer_, &kernel_path))
+  if (below_mount(dirfd, path, buffer_, &kernel_path) || ((path) = kernel_path, false))
+
+/* names.c */
+
+/* The path of a descriptor of the kernel, as the program's, without a 0. Returns its length or a negative errno. */
+long path_of_descriptor(int fd, char *path, size_t room);
+
+/* cwd.c */
+
+/* The working directory as a path of the program, if it is the kernel's; else null. */
+const char *directory_in_kernel(void);
+
+/* getcwd(2). Returns a length or a negative errno. */
+long pollux_getcwd(char *buffer, size_t size);
+
+/* Whether the kernel of another process has a working directory for this one, which has just become its client. */
+void cwd_take_over(bool has);
+
+/* Passes the umask and the working directory to a kernel that has just started. */
+void cwd_settle(long (*call)(long nr, long argument));
+
+/* variables.c */
+
+/* The value of one of the library's variables, or null. */
+const char *variable_get(const char *name);
+
+/* Sets a variable, or removes it if the value is null. */
+bool variable_set(const char *name, const char *value);
+
+/* Whether an environment is for a program that loads this library. */
+bool variables_wanted(char *const environment[]);
+
+/* Copies an environment with the variables to an array with room for a number of pointers. */
+size_t variables_room(char *const environment[]);
+void variables_add(char *const environment[], char **to);
+
+void variables_init(void);
 
 /* inside.c */
 
@@ -332,6 +528,9 @@ bool sigsys_is_ours(void);
 int sigsys_action(const struct sigaction *action, struct sigaction *old);
 
 /* stdio.c */
+
+/* Called after a descriptor of a standard stream became the kernel's or the host's. */
+void streams_follow(int fd);
 
 /* Writes out the buffers of the kernel's streams. */
 void streams_flush(void);

@@ -189,6 +189,8 @@ static void put_off(int signal, const siginfo_t *info, ucontext_t *context) {
   send_again(signal, info);
   if (self.in_kernel && self.handle != 0) {
     note_send(self.handle, signal, NULL);
+  } else if (self.in_kernel) {
+    client_signal(signal);
   }
 }
 

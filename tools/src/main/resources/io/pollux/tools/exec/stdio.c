@@ -38,8 +38,14 @@ static int cookie_seek(void *cookie, off64_t *offset, int whence) {
   return at < 0 ? -1 : 0;
 }
 
+/* Streams that stand in for the C library's standard streams while their descriptors are the kernel's. */
+static FILE *replacement[3];
+
 static int cookie_close(void *cookie) {
   struct opened *mine = cookie;
+  for (int fd = 0; fd < 3; fd++) {
+    replacement[fd] = replacement[fd] == mine->stream ? NULL : replacement[fd];
+  }
   pthread_mutex_lock(&lock);
   for (struct opened **at = &all; *at; at = &(*at)->next) {
     if (*at == mine) {
@@ -94,7 +100,7 @@ EXPORT FILE *fopen(const char *path, const char *mode) {
   char buffer[KERNEL_PATH_MAX];
   const char *kernel_path;
   if (!below_mount(AT_FDCWD, path, buffer, &kernel_path)) {
-    return NEXT(fopen)(path, mode);
+    return NEXT(fopen)(kernel_path, mode);
   }
   int flags = flags_of(mode);
   if (flags < 0) {
@@ -198,7 +204,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
   const char *kernel_path;
   struct opened *mine = opened_of(stream);
   if (path ? !below_mount(AT_FDCWD, path, buffer, &kernel_path) : !mine) {
-    return NEXT(freopen)(path, mode, stream);
+    return NEXT(freopen)(path ? kernel_path : NULL, mode, stream);
   }
   FILE **standard = stream == stdin ? &stdin : stream == stdout ? &stdout : stream == stderr ? &stderr : NULL;
   if (!mine && !standard) {
@@ -233,6 +239,55 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream) {
     return stream;
   }
   return replace_standard(standard, fd, mode);
+}
+
+static FILE *library_stream[3];
+
+__attribute__((constructor(120))) static void standard_streams(void) {
+  library_stream[0] = stdin;
+  library_stream[1] = stdout;
+  library_stream[2] = stderr;
+}
+
+/* What is buffered goes where the descriptor now leads. */
+static void move_pending(FILE *from, FILE *to) {
+  size_t pending = from->_IO_write_ptr > from->_IO_write_base ? (size_t)(from->_IO_write_ptr - from->_IO_write_base) : 0;
+  if (pending > 0) {
+    fwrite(from->_IO_write_base, 1, pending, to);
+    __fpurge(from);
+  }
+}
+
+void streams_follow(int fd) {
+  if ((unsigned)fd > 2 || from_machine() || !library_stream[fd]) {
+    return;
+  }
+  FILE **standard = fd == 0 ? &stdin : fd == 1 ? &stdout : &stderr;
+  bool replaced = opened_of(*standard) != NULL;
+  if (ours(fd) == replaced) {
+    return;
+  }
+  if (replaced) {
+    move_pending(*standard, library_stream[fd]);
+    *standard = library_stream[fd];
+    return;
+  }
+  if (!replacement[fd]) {
+    replacement[fd] = stream_on(fd, fd == 0 ? "r" : "w");
+    if (!replacement[fd]) {
+      return;
+    }
+    if (fd == 2) {
+      setvbuf(replacement[fd], NULL, _IONBF, 0);
+    }
+  }
+  if (fd == 0) {
+    __fpurge(replacement[fd]);
+  }
+  clearerr(replacement[fd]);
+  replacement[fd]->_offset = -1; /* unknown */
+  move_pending(*standard, replacement[fd]);
+  *standard = replacement[fd];
 }
 
 EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream) {
@@ -311,7 +366,8 @@ EXPORT int fileno_unlocked(FILE *stream) {
 /* Streams that the C library opens internally. */
 
 EXPORT FILE *tmpfile(void) {
-  IN_KERNEL(AT_FDCWD, P_tmpdir) {
+  const char *directory = P_tmpdir;
+  IN_KERNEL(AT_FDCWD, directory) {
     int fd = open(P_tmpdir, O_RDWR | O_TMPFILE | O_EXCL, 0600);
     return fd < 0 ? NULL : stream_on(fd, "w+");
   }

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -22,6 +23,15 @@
 
 #define IO_SETUP2 335
 #define IO_RING_ENTER 336
+#define FCHMODAT2 452 /* Linux 6.6 */
+
+/* The C library's fchmodat does more than the call, which the host may lack. */
+static long fchmodat2(int dirfd, const char *path, mode_t mode, int flags) {
+  IN_KERNEL(dirfd, path) {
+    return answer(CALL4(FCHMODAT2, dirfd, kernel_path, mode, flags));
+  }
+  return answer(machine_call(FCHMODAT2, dirfd, (long)path, mode, flags, 0, 0));
+}
 
 /* io_pgetevents sets the calling thread's mask during the call. The host delivers the signals, so its mask is set. */
 struct sigset_argument {
@@ -132,6 +142,16 @@ EXPORT long syscall(long nr, ...) {
       return chdir((const char *)a);
     case SYS_fchdir:
       return fchdir((int)a);
+    case SYS_mount:
+      return mount((const char *)a, (const char *)b, (const char *)c, (unsigned long)d, (const void *)e);
+    case SYS_umount2:
+      return umount2((const char *)a, (int)b);
+    case SYS_getcwd:
+      return answer(pollux_getcwd((char *)a, (size_t)b));
+    case SYS_futimesat:
+      return futimesat((int)a, (const char *)b, (const struct timeval *)c);
+    case FCHMODAT2:
+      return fchmodat2((int)a, (const char *)b, (mode_t)c, (int)d);
     case SYS_umask:
       return (long)umask((mode_t)a);
     case SYS_setxattr:
@@ -189,14 +209,6 @@ EXPORT long syscall(long nr, ...) {
         return b ? utimensat((int)a, (const char *)b, (const struct timespec *)c, (int)d) : futimens((int)a, (const struct timespec *)c);
       }
       break;
-    case SYS_fsetxattr:
-    case SYS_fgetxattr:
-    case SYS_flistxattr:
-    case SYS_fremovexattr:
-      if (ours((int)a)) {
-        return answer(-EOPNOTSUPP);
-      }
-      break;
     case SYS_read:
     case SYS_write:
     case SYS_pread64:
@@ -223,6 +235,10 @@ EXPORT long syscall(long nr, ...) {
     case SYS_flock:
     case SYS_fchmod:
     case SYS_fchown:
+    case SYS_fsetxattr:
+    case SYS_fgetxattr:
+    case SYS_flistxattr:
+    case SYS_fremovexattr:
       if (ours((int)a)) {
         return answer(kernel_call(nr, a, b, c, d, e, f));
       }

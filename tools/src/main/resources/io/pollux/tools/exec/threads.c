@@ -127,6 +127,15 @@ int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t),
   return result;
 }
 
+long threads_attach_server(void) {
+  void *env;
+  return (*machine)->AttachCurrentThreadAsDaemon(machine, &env, NULL) == JNI_OK ? 0 : -EAGAIN;
+}
+
+void threads_detach_server(void) {
+  (*machine)->DetachCurrentThread(machine);
+}
+
 static void know(bool coming) {
   pthread_mutex_lock(&attached_lock);
   if (coming) {
@@ -193,10 +202,11 @@ static void thread_ends(void *value) {
   if (in_other_process()) {
     return;
   }
-  if (__atomic_sub_fetch(&program_threads, 1, __ATOMIC_ACQ_REL) == 0 && kernel_running()) {
+  client_thread_ends();
+  if (__atomic_sub_fetch(&program_threads, 1, __ATOMIC_ACQ_REL) == 0 && kernel_is_here()) {
     exit(0);
   }
-  if (self.handle != 0 && kernel_running()) {
+  if (self.handle != 0 && kernel_is_here()) {
     detach();
   }
   if (self.handle == 0 && self.stack) {
@@ -212,7 +222,7 @@ void threads_in_child(void) {
   self.held = self.pending = 0;
 }
 
-__attribute__((constructor)) static void threads_init(void) {
+__attribute__((constructor(120))) static void threads_init(void) {
   if (pthread_key_create(&thread_end, thread_ends) != 0) {
     abort();
   }
@@ -316,12 +326,12 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument) {
   return result == 0 ? thrd_success : result == EAGAIN || result == ENOMEM ? thrd_nomem : thrd_error;
 }
 
-int machine_thread(void *(*routine)(void *), size_t stack, bool join) {
+static int start_machine_thread(void *(*routine)(void *), void *argument, size_t stack, bool join) {
   struct beginning *made = malloc(sizeof *made);
   if (!made) {
     return EAGAIN;
   }
-  *made = (struct beginning){routine, NULL, 0, true};
+  *made = (struct beginning){routine, argument, 0, true};
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, stack);
@@ -337,6 +347,14 @@ int machine_thread(void *(*routine)(void *), size_t stack, bool join) {
     pthread_join(thread, NULL);
   }
   return result;
+}
+
+int machine_thread(void *(*routine)(void *), size_t stack, bool join) {
+  return start_machine_thread(routine, NULL, stack, join);
+}
+
+int machine_thread_with(void *(*routine)(void *), void *argument, size_t stack) {
+  return start_machine_thread(routine, argument, stack, false);
 }
 
 /* Process exit. */

@@ -3,7 +3,7 @@ package io.pollux.tools.exec;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.pollux.tools.image.DiskSpec;
+import io.pollux.block.bdev.DiskSpec;
 import io.pollux.tools.image.TargetSpec;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.tools.image;
+package io.pollux.block.bdev;
 
-import io.pollux.tools.console.Failure;
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Errno;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The user's description of a disk: {@code NAME[:ITEM,ITEM…]}. An item is a parameter {@code
- * KEY=VALUE}, the name of a lower disk, or a description of a lower disk in parentheses: {@code
- * stripe:chunk=64k,ram,(ram:size=1G)}.
+ * The description of a disk: {@code NAME[:ITEM,ITEM…]}. An item is a parameter {@code KEY=VALUE},
+ * the name of a lower disk, or a description of a lower disk in parentheses: {@code
+ * stripe:chunk=64k,ram,(ram:size=1G)}. {@link DiskStack} opens it.
  *
  * @param type name of the type
  * @param options parameters, each KEY or KEY=VALUE
  * @param lower the disks below it
  */
 public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) {
-  private static final String OPTION = "--disk";
   private static final int MAX_DISKS = 64;
   private static final int MAX_LENGTH = 4096;
 
@@ -30,6 +30,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
    * Describes a disk without parameters.
    *
    * @param type name of the type
+   * @return the description
    */
   public static DiskSpec of(String type) {
     return new DiskSpec(type, List.of(), List.of());
@@ -39,28 +40,29 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
    * Parses a description.
    *
    * @param text any text
-   * @throws Failure if it is malformed, or describes too many disks
+   * @return the description
+   * @throws ErrnoException EINVAL if it is malformed, or describes too many disks
    */
-  public static DiskSpec parse(String text) {
+  public static DiskSpec parse(String text) throws ErrnoException {
     if (text.length() > MAX_LENGTH) {
-      throw Failure.couldNotRun(OPTION, "it has more than " + MAX_LENGTH + " characters");
+      throw malformed("it has more than " + MAX_LENGTH + " characters");
     }
     DiskSpec spec = parse(text, MAX_DISKS);
     if (spec.count() > MAX_DISKS) {
-      throw Failure.couldNotRun(OPTION, "it has more than " + MAX_DISKS + " disks");
+      throw malformed("it has more than " + MAX_DISKS + " disks");
     }
     return spec;
   }
 
-  private static DiskSpec parse(String text, int deepest) {
+  private static DiskSpec parse(String text, int deepest) throws ErrnoException {
     if (deepest == 0) {
-      throw Failure.couldNotRun(OPTION, "it has more than " + MAX_DISKS + " disks in each other");
+      throw malformed("it has more than " + MAX_DISKS + " disks in each other");
     }
     int colon = text.indexOf(':');
     String type = colon < 0 ? text : text.substring(0, colon);
     if (type.isEmpty() || !Stream.of("(", ")", ",", "=").noneMatch(type::contains)) {
-      throw Failure.couldNotRun(
-          OPTION, "'" + text + "' is not NAME or NAME:KEY=VALUE,LOWER; for example stripe:ram,ram");
+      throw malformed(
+          "'" + text + "' is not NAME or NAME:KEY=VALUE,LOWER; for example stripe:ram,ram");
     }
     List<String> options = new ArrayList<>();
     List<DiskSpec> lower = new ArrayList<>();
@@ -70,8 +72,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
       } else if (item.indexOf('=') > 0) {
         options.add(item);
       } else if (item.isEmpty() || item.contains(":")) {
-        throw Failure.couldNotRun(
-            OPTION,
+        throw malformed(
             "'"
                 + item
                 + "' is neither KEY=VALUE nor a lower disk; one with parameters stands in"
@@ -83,8 +84,12 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
     return new DiskSpec(type, options, lower);
   }
 
+  private static ErrnoException malformed(String why) {
+    return new ErrnoException(Errno.EINVAL, why);
+  }
+
   /** Splits at the commas outside parentheses. An item that starts with one ends with one. */
-  private static List<String> split(String text) {
+  private static List<String> split(String text) throws ErrnoException {
     List<String> items = new ArrayList<>();
     int depth = 0;
     int start = 0;
@@ -97,7 +102,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
         depth--;
         boolean ends = i + 1 == text.length() || text.charAt(i + 1) == ',';
         if (depth == 0 && !ends) {
-          throw Failure.couldNotRun(OPTION, "a comma is missing after ')' in '" + text + "'");
+          throw malformed("a comma is missing after ')' in '" + text + "'");
         }
       } else if (c == ',' && depth == 0) {
         items.add(text.substring(start, i));
@@ -105,7 +110,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
       }
     }
     if (depth != 0) {
-      throw Failure.couldNotRun(OPTION, "a ')' is missing in '" + text + "'");
+      throw malformed("a ')' is missing in '" + text + "'");
     }
     return items;
   }
@@ -118,19 +123,25 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
    * Returns the description with more parameters, which count more than those that it has.
    *
    * @param more words, each KEY or KEY=VALUE
+   * @return the new description
    */
-  DiskSpec withOptions(List<String> more) {
+  public DiskSpec withOptions(List<String> more) {
     List<String> all = new ArrayList<>(options);
     all.addAll(more);
     return new DiskSpec(type, all, lower);
   }
 
-  /** Whether it has a parameter. */
-  boolean has(String key) {
+  /**
+   * Returns whether it has a parameter.
+   *
+   * @param key the parameter's name
+   * @return true if so
+   */
+  public boolean has(String key) {
     return options.stream().anyMatch(word -> word.equals(key) || word.startsWith(key + "="));
   }
 
-  /** Returns the text that {@link #parse} accepts, if each parameter has a value. */
+  /** The text that {@link #parse} accepts, if each parameter has a value. */
   @Override
   public String toString() {
     List<String> items = new ArrayList<>(options);
