@@ -21,10 +21,13 @@ import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import io.pollux.userland.UserRing;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -277,20 +280,46 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
   }
 
   private Sample known = new Sample("", new byte[0]);
+  private long[] ofKnown = {}; // sectors that the known file changed
 
   /** Returns a disk with a file, and small files if the filesystem can. The caller closes it. */
   private RamDisk filled() throws Exception {
     try (TestKernel kernel = TestKernel.boot()) {
       use(DiskMachine.start(kernel, fileSystem));
-      known = sample(SIZE);
-      if (has(CREATE)) {
-        for (int i = 0; i < 8; i++) {
-          fs.done(fs.fd("small" + i, O_CREATE));
-        }
+      if (fileSystem.prepared() != null) {
+        known = sample(SIZE);
+        return fileSystem.newDisk();
       }
+      for (int i = 0; i < 8; i++) {
+        fs.done(fs.fd("small" + i, O_CREATE));
+      }
+      assertOk(fs.sync());
+      RamDisk before = SuiteFileSystem.copy(disk().memory());
+      known = sample(SIZE);
       disk().umount();
-      return SuiteFileSystem.copy(disk().memory());
+      RamDisk filled = SuiteFileSystem.copy(disk().memory());
+      ofKnown = changedSectors(before, filled);
+      before.close();
+      return filled;
     }
+  }
+
+  /** Returns the sectors that the creation of the known file has changed; none for an image. */
+  private static long[] changedSectors(RamDisk before, RamDisk after) {
+    MemorySegment old = RawMemory.segment(before.address(), before.bytes());
+    MemorySegment now = RawMemory.segment(after.address(), after.bytes());
+    List<Long> changed = new ArrayList<>();
+    long at = 0;
+    while (at < before.bytes()) { // each turn passes a sector
+      long found = old.asSlice(at).mismatch(now.asSlice(at));
+      if (found < 0) {
+        break;
+      }
+      long sector = (at + found) / SECTOR * SECTOR;
+      changed.add(sector);
+      at = sector + SECTOR;
+    }
+    return changed.stream().mapToLong(Long::longValue).toArray();
   }
 
   @Test
@@ -354,7 +383,11 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
   private long metadataByte(RamDisk memory, Set<ByteBuffer> data) {
     ByteBuffer zero = ByteBuffer.allocate(SECTOR);
     for (int draw = 0; draw < MAX_DRAWS; draw++) {
-      long sector = random.nextLong(memory.bytes() / SECTOR) * SECTOR;
+      boolean any = ofKnown.length == 0 || random.nextInt(3) == 0;
+      long sector =
+          any
+              ? random.nextLong(memory.bytes() / SECTOR) * SECTOR
+              : ofKnown[random.nextInt(ofKnown.length)];
       ByteBuffer found = ByteBuffer.wrap(Calls.bytes(memory.address() + sector, SECTOR));
       if (!found.equals(zero) && !data.contains(found)) {
         int used = SECTOR;

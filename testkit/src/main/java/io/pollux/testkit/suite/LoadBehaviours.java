@@ -47,7 +47,7 @@ abstract class LoadBehaviours extends DamageBehaviours {
   @Timeout(LIMIT_SECONDS)
   @PolluxLimit(LIMIT_SECONDS)
   void filesBehaveAsArraysDo() throws Exception {
-    int operations = Integer.getInteger("pollux.operations", 1500);
+    int operations = Integer.getInteger("pollux.operations", 1000);
     boolean creates = has(CREATE) && has(ALLOCATE);
     if (!creates) {
       Sample sample = sample(MAX_BYTES);
