@@ -111,7 +111,7 @@ class ThrowingFsTest {
           entry("canFreeze", (t, fd) -> t.ioctl(fd, FileIoctl.FIFREEZE)),
           entry("freezeFs", (t, fd) -> t.ioctl(fd, FileIoctl.FIFREEZE)));
 
-  /** Methods without a call whose result they decide. */
+  /** Methods whose exception fails no call, each with the reason or its test. */
   private static final Map<String, String> NOT_REACHED =
       Map.of(
           "iSizeWrite", "only the filesystem's own code calls it",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The arguments of a call in another process's kernel. What they point to is copied to the window, and back after the call. A
- * pointer that cannot be read is passed on as one that the kernel refuses, so that the errors have the kernel's order.
+ * The arguments of a call in another process's kernel. What they point to is copied to the window, and back after the call. An
+ * unreadable pointer is replaced by an address that the kernel refuses, so that errors occur in the kernel's order.
  */
 #include "pollux.h"
 

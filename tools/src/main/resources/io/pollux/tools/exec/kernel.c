@@ -316,7 +316,7 @@ static long enter_settling(long nr, long argument) {
   return result;
 }
 
-/* Attaches the thread. The first one passes on what the kernel does not know. */
+/* Attaches the thread. The first thread also passes the umask and the working directory to the kernel. */
 static long attach_and_settle(void) {
   long result = thread_attach();
   if (result == 0 && fresh) {

@@ -134,7 +134,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Whether the kernel runs, in this process or in another that serves this one. */
 bool kernel_running(void);
 
-/* This process has become a client. */
+/* Called once this process has become a client. */
 void kernel_of_other(void);
 
 /* Whether the kernel runs in this process, and was not inherited by fork. */
@@ -349,7 +349,7 @@ struct window_of_thread {
   int64_t there;
 };
 
-/* Makes a call with the arguments in the window: `send` transfers numbers only. Calls with much data are several. */
+/* Makes a call with the arguments in the window: `send` transfers numbers only. A call with much data becomes several calls. */
 long call_with_copies(const struct window_of_thread *window, long (*send)(long nr, const long a[6]), long nr, const long a[6]);
 
 /* vm.c */
