@@ -290,9 +290,15 @@ final class ThrowingFs implements FileSystemType {
     }
 
     @Override
-    protected int mayWrite(int flags) {
-      trip("mayWrite");
-      return 0;
+    protected boolean immutable() {
+      trip("immutable");
+      return false;
+    }
+
+    @Override
+    protected boolean appendOnly() {
+      trip("appendOnly");
+      return false;
     }
 
     // The open file.
@@ -402,6 +408,12 @@ final class ThrowingFs implements FileSystemType {
     @Override
     public int claim(File file, int flags) {
       trip("claim");
+      return 0;
+    }
+
+    @Override
+    public int open(Task current, File file) {
+      trip("open");
       return 0;
     }
 

@@ -9,6 +9,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.Oops;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.InodeOperations;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
@@ -84,7 +85,9 @@ class ThrowingFsTest {
           entry("getxattr", (t, fd) -> t.xattr(Nr.GETXATTR)),
           entry("setxattr", (t, fd) -> t.xattr(Nr.SETXATTR)),
           entry("listxattr", (t, fd) -> t.at(Nr.LISTXATTR, "file", t.booted.memory, 10)),
-          entry("mayWrite", (t, fd) -> t.open("file", RW)),
+          entry("immutable", (t, fd) -> t.open("file", RW)),
+          entry("appendOnly", (t, fd) -> t.open("file", RW)),
+          entry("open", (t, fd) -> t.open("file", RW)),
           entry("hasReadIter", (t, fd) -> t.fd(Nr.READ, fd, t.booted.memory, 10)),
           entry("readIter", (t, fd) -> t.fd(Nr.READ, fd, t.booted.memory, 10)),
           entry("hasWriteIter", (t, fd) -> t.fd(Nr.WRITE, fd, t.booted.memory, 10)),
@@ -116,7 +119,8 @@ class ThrowingFsTest {
           "needsPolling", "as iopoll",
           "hold", "as iopoll",
           "preparePoll", "its default calls hasPoll",
-          "release", "theReleaseOfAFile");
+          "release", "theReleaseOfAFile",
+          "sb", "inodes have it, and it is final");
 
   private final Booted booted = new Booted();
   private final ThrowingFs type = new ThrowingFs();
@@ -339,7 +343,7 @@ class ThrowingFsTest {
   @Test
   void eachMethodOfInodesAndFilesIsTried() {
     Set<String> all = new TreeSet<>();
-    for (Class<?> each : List.of(Inode.class, FileOperations.class)) {
+    for (Class<?> each : List.of(Inode.class, InodeOperations.class, FileOperations.class)) {
       for (Method method : each.getDeclaredMethods()) {
         int modifiers = method.getModifiers();
         boolean open = Modifier.isPublic(modifiers) || Modifier.isProtected(modifiers);
