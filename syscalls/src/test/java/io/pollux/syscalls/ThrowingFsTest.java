@@ -119,7 +119,8 @@ class ThrowingFsTest {
           "needsPolling", "as iopoll",
           "hold", "as iopoll",
           "preparePoll", "its default calls hasPoll",
-          "release", "theReleaseOfAFile");
+          "release", "theReleaseOfAFile",
+          "sb", "inodes have it, and it is final");
 
   private final Booted booted = new Booted();
   private final ThrowingFs type = new ThrowingFs();
