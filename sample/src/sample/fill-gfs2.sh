@@ -13,8 +13,8 @@ EPOCH=1547542861              # 2019-01-15 09:01:01 UTC: the time of everything 
 BSIZE=$(stat -f -c %S .)
 
 # pattern [FILE]: writes the sample pattern into FILE; standard input has one "OFFSET LENGTH" in bytes a line. Without FILE each
-# line ends with a file's name, and "OFFSET end NAME" makes the file so long. A start of perl in the emulator takes longer than
-# the writing of most of the files.
+# line ends with a file's name, and "OFFSET end NAME" sets the size of the file. One perl writes all files, because a start of perl
+# in the emulator takes longer than writing most of them.
 pattern() {
     perl -e '
         use strict;
@@ -129,7 +129,7 @@ fill_far() {
             printf '%s\n' "0 100 $file" "$(((1 << (log - 1)) - 512)) 1024 $file" "$(((1 << log) - 4096)) 8192 $file" \
                 "$(((1 << log) + 8192 + 17)) end $file"
         done
-        # Nothing but a block at the very end of a high tree, and nothing at all under one.
+        # A high tree with one block at its very end, and a high tree without blocks.
         echo "$((1 << 44)) 512 far/end-only"
         echo "$(((1 << 62) + 5)) end far/nothing"
     } | pattern

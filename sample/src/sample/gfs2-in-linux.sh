@@ -143,7 +143,7 @@ for module in $MODULES; do
     echo "$module"
 done > "$root/modules/order"
 
-# The programs, with the libraries that they say they need, at the places where they look for them.
+# The programs and their shared libraries, at the paths that ldd prints.
 files=()
 for program in $PROGRAMS; do
     files+=("$(type -P "$program" || die "cannot find $program")")

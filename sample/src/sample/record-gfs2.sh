@@ -32,7 +32,7 @@ perl -e '
             push @probes, sprintf "%d  %d  %d  %s", $at, $length, $n, $path;
         }
     }
-    # All sums by one program, because its start in the emulator takes longer than a sum.
+    # One program makes all sums, because its start in the emulator takes longer than a sum.
     open(my $sums, "-|", "sha256sum", map { "/tmp/probes/$_" } 0 .. $#probes) or die "sha256sum: $!\n";
     print "# sha256 of a range, offset, length asked for, length that read answers, path\n";
     for my $probe (@probes) {

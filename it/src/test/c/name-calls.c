@@ -58,7 +58,7 @@ static void make(const char *path)
 	close(fd);
 }
 
-/* What a path begins with: the directory of the test is another one on Linux. */
+/* Prints a path. DIR replaces the test's directory, which has another name on Linux. */
 static void say_path(const char *what, const char *path)
 {
 	size_t length = strlen(dir);

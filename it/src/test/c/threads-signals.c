@@ -292,7 +292,7 @@ static void faults(void)
 	munmap(buffers, BATCH * BLOCK);
 }
 
-/* A child reads the file. It has aio, as on Linux, or ENOSYS. The exit status tells which. */
+/* A child reads the file. It has aio, as on Linux, or ENOSYS. The exit status shows which. */
 static int child(char *buffer)
 {
 	long got = answer(pread(fd, buffer, BLOCK, 0));

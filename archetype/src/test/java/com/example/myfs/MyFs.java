@@ -16,15 +16,15 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * A read-only filesystem: one directory, whose files lie on the disk in one piece each.
+ * A read-only filesystem: one directory, whose files are one extent each.
  *
- * <p>On disk: a head with {@code MAGIC}, the number of files and a checksum, then the table of the
- * files, then their data from {@code DATA} on. {@link Table} has the layout.
+ * <p>On disk: a header with {@code MAGIC}, the number of files and a checksum, then the table of
+ * the files, then their data from {@code DATA} on. {@link Table} has the layout.
  */
 public final class MyFs implements FileSystemType {
   static final int BLOCK = 4096;
   static final int DATA = 256 << 10;
-  static final long MAGIC = 0x31_30_53_46_59_4dL; // "MYFS01": take another one
+  static final long MAGIC = 0x31_30_53_46_59_4dL; // "MYFS01": choose another one
 
   @Override
   public String name() {
@@ -47,7 +47,7 @@ public final class MyFs implements FileSystemType {
     return sb;
   }
 
-  /** Makes a filesystem of the files of a directory of the host, or of sample files. */
+  /** Makes a filesystem from the files of a host directory, or from sample files. */
   @Override
   public void mkfs(Task current, BlockDevice bdev, Options options) throws ErrnoException {
     String from = options.text("from");

@@ -17,7 +17,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 
-/** A file. iomap asks it where its bytes are, and does the reads. */
+/** A file. It maps positions to the disk, and iomap makes the reads. */
 final class MyFsFile extends Inode implements IomapOps, FileOperations {
   private final MyFsSuper sb;
   private final Table.Entry entry;

@@ -13,12 +13,12 @@ import java.util.List;
 import java.util.Set;
 import java.util.zip.CRC32C;
 
-/** The head and the table of files, as they are on disk. Numbers are little-endian. */
+/** The header and the table of files, as stored on disk. Numbers are little-endian. */
 final class Table {
   static final int MAX_NAME = 255;
   static final int MAX_FILES = (MyFs.DATA - MyFs.BLOCK) / 512;
 
-  // the head
+  // the header
   private static final int COUNT = 8;
   private static final int CRC = 12;
 

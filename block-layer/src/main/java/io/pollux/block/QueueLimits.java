@@ -100,11 +100,11 @@ public record QueueLimits(
   }
 
   /**
-   * Returns the limits of a disk over others: {@link #stack} of all of them.
+   * Returns the limits of a disk over others: {@link #stack} combines those of all lower disks.
    *
    * @param disks the lower disks, at least one
    * @return the limits for the stacked disk
-   * @throws IllegalArgumentException if there are none: a block is larger than a chunk or a maximum
+   * @throws IllegalArgumentException if no limits fit: a block is larger than a chunk or a maximum
    */
   public static QueueLimits ofAll(List<BlockDevice> disks) {
     QueueLimits limits = disks.getFirst().queue().limits();
@@ -123,7 +123,7 @@ public record QueueLimits(
    *
    * @param lower the limits of the other disk
    * @return the limits for the stacked disk
-   * @throws IllegalArgumentException if there are none: a block is larger than a chunk or a maximum
+   * @throws IllegalArgumentException if no limits fit: a block is larger than a chunk or a maximum
    */
   @LinuxSource(file = "block/blk-settings.c", name = "blk_stack_limits")
   public QueueLimits stack(QueueLimits lower) {

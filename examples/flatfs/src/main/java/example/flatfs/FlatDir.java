@@ -49,7 +49,7 @@ final class FlatDir extends Inode implements FileOperations {
     name(files.remove(string(name)), "");
   }
 
-  /** Changes the name of a file. One without a name is busy until it is free on the disk. */
+  /** Changes the name of a file. An inode without a name is busy until it is free on the disk. */
   private static void name(FlatFile file, String to) {
     file.busy = to.isEmpty();
     file.name = to;

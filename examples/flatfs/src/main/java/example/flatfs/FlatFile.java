@@ -31,8 +31,8 @@ final class FlatFile extends IomapInode {
   private final FlatSuper sb;
 
   /**
-   * For each block of the file its block on the disk, also with UNWRITTEN; 0 for a hole. Under the
-   * monitor; readers take no lock.
+   * The block on the disk for each block of the file, perhaps with UNWRITTEN; 0 is a hole. Changes
+   * are made under the monitor; readers take no lock.
    */
   private volatile int[] map = {};
 
@@ -97,7 +97,7 @@ final class FlatFile extends IomapInode {
   /** Allocates unwritten blocks from first on. Returns false if there is no space. */
   private synchronized boolean allocate(int first, int end) {
     if (get(map, first) != 0) {
-      return true; // by another writer
+      return true; // another writer allocated it
     }
     int stop = first + 1;
     while (stop < end && get(map, stop) == 0) {
@@ -172,7 +172,7 @@ final class FlatFile extends IomapInode {
     return lost;
   }
 
-  /** Decodes what {@link #encode} has made. Returns false if it is invalid. */
+  /** Decodes the form of {@link #encode}. Returns false if it is invalid. */
   boolean decode(ByteBuffer from) {
     int owner = from.getInt();
     int group = from.getInt();
@@ -218,7 +218,7 @@ final class FlatFile extends IomapInode {
     return shared;
   }
 
-  /** Takes back blocks to free, because the write of the inode failed. */
+  /** Keeps blocks to free for the next write, because the write of the inode failed. */
   synchronized void keep(BitSet blocks) {
     freed.or(blocks);
     dirty = true;

@@ -39,7 +39,7 @@ final class FlatSuper extends SuperBlock {
   private final int slot; // bytes; on larger disks all slots take an eighth
   private final long buffer; // of a slot; under metadata
   private final BitSet used = new BitSet(); // blocks; under its monitor
-  private int hint; // where to look for a free block; under the same monitor
+  private int hint; // where the search for a free block starts; likewise
   private long lastSeq; // under metadata
 
   FlatSuper(Task current, BlockDevice bdev, boolean readOnly) throws ErrnoException {
@@ -95,7 +95,7 @@ final class FlatSuper extends SuperBlock {
       if (file.addBlocks(used)) {
         damage.accept("a block of " + file.name + " belongs to another file too");
       }
-      if (file.name.isEmpty()) { // removed and open, when the power failed
+      if (file.name.isEmpty()) { // removed, and open when the power failed
         file.evicted = true;
       }
       FlatFile same = file.name.isEmpty() ? null : root.files.get(file.name);
@@ -109,7 +109,10 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
-  /** Frees the inodes that a crash has left over, on the disk too, once it may be written. */
+  /**
+   * Frees the inodes of removed files that were open at a crash, on the disk too. Called once the
+   * disk may be written.
+   */
   int freeEvicted(Task current) {
     int result = 0;
     for (FlatFile file : inodes) {
@@ -284,7 +287,7 @@ final class FlatSuper extends SuperBlock {
   @Override
   protected void evictInode(@Nullable Task current, Inode inode) {
     if (inode instanceof FlatFile file) {
-      if (current != null) { // waits for write-back, whose blocks must not be free before
+      if (current != null) { // waits for write-back before its blocks become free
         file.mapping().truncateRange(current, 0, Long.MAX_VALUE);
       }
       file.evicted = true;
@@ -295,7 +298,7 @@ final class FlatSuper extends SuperBlock {
     }
   }
 
-  /** Writes an inode if it is dirty. One that was evicted before can be used again. */
+  /** Writes an inode if it is dirty. An inode that was evicted before is then no longer busy. */
   private int settle(Task current, FlatFile file) {
     metadata.lock();
     try {

@@ -44,7 +44,7 @@ record StripeDisk(List<BlockDevice> disks, int chunkSectors) implements BlkMqOps
     }
   }
 
-  /** Clones a bio for each disk that has a part of it. A flush is for all disks. */
+  /** Clones a bio for each disk that has a part of it. A flush goes to all disks. */
   private void map(Request request, Bio bio) {
     long end = bio.sector() + (bio.size() >> BlkTypes.SECTOR_SHIFT);
     for (int i = 0; i < disks.size(); i++) {
@@ -67,7 +67,7 @@ record StripeDisk(List<BlockDevice> disks, int chunkSectors) implements BlkMqOps
   @Override
   public int poll(HwCtx hctx) {
     int found = 0;
-    for (int i = 0; i < disks.size(); i++) { // an iterator would be garbage of each poll
+    for (int i = 0; i < disks.size(); i++) { // an iterator would be allocated in each poll
       found += disks.get(i).queue().pollAll();
     }
     return found;

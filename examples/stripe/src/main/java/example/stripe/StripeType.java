@@ -33,7 +33,7 @@ public final class StripeType implements DiskType {
 
   @Override
   public long lowerBytes(long bytes, int lower) {
-    return bytes / lower + (1 << 20); // a chunk more, since the stripe has only whole ones
+    return bytes / lower + (1 << 20); // one chunk more, since the stripe has whole chunks only
   }
 
   @Override

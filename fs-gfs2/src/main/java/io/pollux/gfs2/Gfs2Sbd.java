@@ -360,7 +360,7 @@ final class Gfs2Sbd extends SuperBlock {
     return new BufData(bytes, 0, ip.what(), Gfs2Error.DAMAGE);
   }
 
-  /** What would need allocation. */
+  /** Returns EOPNOTSUPP: the missing operations need allocation. */
   @Override
   protected int unsupported(int errno) {
     return Errno.EOPNOTSUPP;

@@ -139,7 +139,7 @@ public final class IomapBuffered extends Slab.Item {
     IomapActor actor = zero ? walk.zeroes : walk.writes;
     long done = 0;
     long step = 0;
-    while (done < length) { // each step, or each second, advances by at least one byte
+    while (done < length) { // at least every second step advances by a byte
       step =
           IomapApply.apply(
               current, inode, pos + done, length - done, flags, ops, walk.iomap, actor);

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * {@link #cut} if it frees them.
  *
  * <p>Locks: reads take iRwsem shared, and so do direct writes of whole blocks inside the file. All
- * other writes take it exclusively. Such a direct write first waits for those in flight. It
+ * other writes take it exclusively. An exclusive direct write first waits for those in flight. It
  * completes before it releases the lock, because it zeroes parts of blocks or extends the file.
  */
 @LinuxSource(
@@ -60,7 +60,7 @@ public abstract class IomapInode extends Inode
     mapping = new Mapping(bdev.pageCache(), new IomapPages(this, this, this));
   }
 
-  // What a filesystem adds.
+  // Implemented by the filesystem.
 
   /** Returns the largest size of a file in bytes. */
   @LinuxSource(file = "include/linux/fs.h", name = "s_maxbytes")
@@ -96,7 +96,7 @@ public abstract class IomapInode extends Inode
     return 0;
   }
 
-  /** Called also with iRwsem held, by a durable direct write; so it must not take it. */
+  /** Must not take iRwsem: a durable direct write calls it with iRwsem held. */
   @Override
   public abstract int fsync(Task current, File file, long start, long end, boolean datasync);
 
@@ -200,7 +200,7 @@ public abstract class IomapInode extends Inode
       written = IomapBuffered.write(current, this, iocb, from, this);
     }
     if (written != wanted) {
-      cut(wholeBlocks(size())); // what it has allocated behind the end
+      cut(wholeBlocks(size())); // what the write allocated after the end
     }
     return written;
   }
@@ -214,8 +214,8 @@ public abstract class IomapInode extends Inode
   }
 
   /**
-   * Clears the last block behind an end of the file, on the device too. It may hold bytes that were
-   * cut, or those of a write that did not become part of the file.
+   * Clears the last block after the end of the file, on the device too. The block may hold bytes
+   * that were cut, or bytes of a write that did not extend the file.
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_zero_eof")
   private int clearTail(Task current, long end) {
@@ -275,7 +275,7 @@ public abstract class IomapInode extends Inode
     updateCtime();
   }
 
-  /** A smaller file loses its pages behind the new end, and the rest of its last block is zero. */
+  /** Drops the pages after a smaller size, and zeroes the rest of the last block. */
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_setattr_size")
   private void setSize(Task current, long bytes) throws ErrnoException {
     if (bytes > maxBytes()) {
@@ -412,7 +412,7 @@ public abstract class IomapInode extends Inode
     }
   }
 
-  /** Returns more than the number of extents and holes that a file can have. */
+  /** Returns an exclusive upper bound of the number of extents and holes of a file. */
   private long mostExtents() {
     return 4 * (bdev.bytes() / sb().blockSize()) + 4;
   }

@@ -18,8 +18,7 @@
  * </ul>
  *
  * <p>There is no policy here: the filesystem takes the inode's lock, checks the write, and updates
- * times. {@link io.pollux.iomap.IomapInode} does this for a filesystem that has no rules of its
- * own.
+ * times. {@link io.pollux.iomap.IomapInode} does this for a filesystem without rules of its own.
  *
  * <p>Rules:
  *

@@ -182,7 +182,7 @@ final class XfsMount extends SuperBlock {
     return data;
   }
 
-  /** What would need allocation. */
+  /** Returns EOPNOTSUPP: the missing operations need allocation. */
   @Override
   protected int unsupported(int errno) {
     return Errno.EOPNOTSUPP;

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Scripts of everyday programs on ramfs, through {@code exec --shared}, and on a tmpfs of Linux.
- * What they print, and the files that they leave, are the same.
+ * Their output and the files that they leave are the same.
  */
 @Timeout(600)
 @Execution(ExecutionMode.CONCURRENT)
@@ -69,7 +69,7 @@ final class ExecProgramsTest {
             .succeeded();
     assertThat(ours.err().replace("/pollux", "DIR")).isEqualTo(linux.err().replace(at, "DIR"));
     assertThat(ours.out().replace("/pollux", "DIR")).isEqualTo(linux.out().replace(at, "DIR"));
-    assertThat(linux.out()).as("the script came to its end").contains("LISTING");
+    assertThat(linux.out()).as("the script ran to its end").contains("LISTING");
   }
 
   @Test
@@ -170,7 +170,7 @@ final class ExecProgramsTest {
         """);
   }
 
-  /** A shared mapping is not supported, which this mode of sqlite needs. */
+  /** This mode of sqlite needs a shared mapping, which is not supported. */
   @Test
   void aSharedMappingIsRefusedWithOneSentence() throws Exception {
     Oracles.needPrograms("sqlite3", "sqlite3");

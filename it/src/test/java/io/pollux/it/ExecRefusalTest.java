@@ -49,7 +49,7 @@ final class ExecRefusalTest {
         .hasLineCount(1);
   }
 
-  /** The environment is the one that a broken installation gives. */
+  /** The options are those of a broken installation. */
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -424,7 +424,7 @@ final class ExecTest {
     libaioCases(numbers, "/pollux", 0, "ok");
   }
 
-  /** The kernel is in another process, so that there are no rings and no polls that wait. */
+  /** The kernel is in another process, so there are no rings, and no poll waits. */
   @Test
   void libaioCasesWithASharedKernel() throws Exception {
     String numbers = "2 3 4 6 8 11 12 13 15 16 18 21 14";

@@ -122,7 +122,7 @@ final class AbandonedList {
         try {
           each.file.op().iopoll(req, false);
         } catch (Throwable e) {
-          Oops.report("the iopoll of a file", e, "it is tried again, and then given up");
+          Oops.report("the iopoll of a file", e, "it is retried, and then abandoned");
         }
       }
     }

@@ -431,7 +431,7 @@ final class IopollList {
       try {
         result = iopoll(req, found == 0);
       } catch (Throwable e) {
-        String tried = "it is tried again, and then given up";
+        String tried = "it is retried, and then abandoned";
         Oops.report("the iopoll of a file", e, tried + req.file().inode().sb().shutDown());
         result = -Errno.EIO;
       }

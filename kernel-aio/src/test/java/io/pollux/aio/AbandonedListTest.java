@@ -146,7 +146,7 @@ class AbandonedListTest {
     assertThat(reports)
         .singleElement()
         .asString()
-        .contains("the iopoll of a file", "a mistake", "it is tried again, and then given up");
+        .contains("the iopoll of a file", "a mistake", "it is retried, and then abandoned");
     assertThat(files.nrFiles()).isZero();
   }
 }

@@ -19,7 +19,7 @@ import java.util.function.Consumer;
 @Differs(
     kind = Differs.Kind.SIMPLER,
     why =
-        "Every 30 s each writable filesystem is written back as a whole. Linux looks every 5 s for"
+        "Every 30 s each writable filesystem is written back as a whole. Linux checks every 5 s for"
             + " files that have been dirty for 30 s.",
     test = "FlusherTest#dirtyPagesReachTheDiskWithoutASync")
 @LinuxSource(
@@ -38,7 +38,7 @@ final class Flusher implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Starts.
+   * Starts periodic write-back.
    *
    * @param process the kernel's own process
    * @param interval the time between two flushes

@@ -27,7 +27,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A filesystem with a directory, two files and a link, which holds nothing. One of its methods
+ * A filesystem with a directory, two files and a link. It stores no data. One of its methods
  * throws.
  */
 final class ThrowingFs implements FileSystemType {

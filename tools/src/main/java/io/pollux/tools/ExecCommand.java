@@ -37,8 +37,8 @@ final class ExecCommand implements Callable<Integer> {
   @Option(
       names = "--shared",
       description =
-          "One kernel in a process of its own, for the program and the processes that it starts. It"
-              + " has no aio.")
+          "One kernel in a process of its own, for the program and the processes that it starts."
+              + " aio requests then run inside io_submit.")
   private boolean shared;
 
   @Parameters(

@@ -317,7 +317,7 @@ class ModulesTest {
           heap:a:b          | --disk: 'a:b' is neither KEY=VALUE nor a lower disk; one with parameters stands in parentheses
           heap:             | --disk: '' is neither KEY=VALUE nor a lower disk; one with parameters stands in parentheses
           ram:ram           | --disk ram:ram: a disk of type ram has no lower disks, not 1
-          fault:volatile-cache=1,heap | --disk fault:volatile-cache=1,heap: a disk of type fault with volatile-cache, short-rate or short-at is over one of type ram, null or file
+          fault:volatile-cache=1,heap | --disk fault:volatile-cache=1,heap: a disk of type fault with volatile-cache, short-rate or short-at needs a lower disk of type ram, null or file
           """)
   void aDescriptionOfADiskThatIsWrongIsNamed(String disk, String sentence) {
     assertRefused(Cli.run("--modules", jar, "ls", "--disk", disk), sentence);

@@ -56,7 +56,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
 
   private static DiskSpec parse(String text, int deepest) throws ErrnoException {
     if (deepest == 0) {
-      throw malformed("it has more than " + MAX_DISKS + " disks in each other");
+      throw malformed("it nests more than " + MAX_DISKS + " disks");
     }
     int colon = text.indexOf(':');
     String type = colon < 0 ? text : text.substring(0, colon);
@@ -132,7 +132,7 @@ public record DiskSpec(String type, List<String> options, List<DiskSpec> lower) 
   }
 
   /**
-   * Returns whether it has a parameter.
+   * Returns whether the description has a parameter.
    *
    * @param key the parameter's name
    * @return true if so

@@ -15,7 +15,7 @@ import java.util.Set;
 
 /**
  * A disk and all disks below it, opened from a {@link DiskSpec}. The stack claims the lower disks,
- * so that none of them is mounted or opened with O_EXCL meanwhile.
+ * so that they cannot be mounted or opened with O_EXCL.
  */
 public final class DiskStack implements AutoCloseable {
   private final Providers providers;
@@ -51,7 +51,7 @@ public final class DiskStack implements AutoCloseable {
   }
 
   /**
-   * Opens a disk, the lower ones first. A lower disk gets the name of its type and a number: ram0.
+   * Opens a disk after its lower disks. A lower disk gets the name of its type and a number: ram0.
    * From process context.
    *
    * @param current the calling task
@@ -59,7 +59,7 @@ public final class DiskStack implements AutoCloseable {
    * @param spec the description
    * @param name name of the uppermost disk under /dev
    * @param dev its device number; lower disks have the next ones
-   * @param bytes its size; empty if it has one by itself
+   * @param bytes its size; empty if the disk has a size of its own
    * @param readOnly whether all disks reject writes
    * @return the stack, which the caller closes
    * @throws ErrnoException as {@link #check}, or the error of a disk; none is open then
@@ -102,7 +102,7 @@ public final class DiskStack implements AutoCloseable {
       Options options = Options.of(spec.options());
       DiskParameters parameters = new DiskParameters(name, number, readOnly, bytes, options, lower);
       OpenedDisk disk = opened(type, parameters);
-      done = true; // it closes the lower disks from now on
+      done = true; // the disk closes its lower disks from now on
       try {
         options.requireAllKnown(spec.type());
       } catch (ErrnoException e) {

@@ -31,7 +31,7 @@ public interface DiskType {
 
   /**
    * Checks a description before a disk is opened, so that a command can refuse it before it starts
-   * anything. {@link #open} checks it too. By default nothing is checked here.
+   * anything. {@link #open} checks it too. The default checks nothing.
    *
    * @param options parameters in the type's own words
    * @param lower number of lower disks

@@ -14,7 +14,7 @@ public interface OpenedDisk extends AutoCloseable {
   BlockDevice device();
 
   /**
-   * Returns a disk over others. It keeps data if all of them do, and closes them.
+   * Returns a disk over others. It keeps data if all lower disks do. Its close closes them.
    *
    * @param device its device
    * @param lower the disks below it

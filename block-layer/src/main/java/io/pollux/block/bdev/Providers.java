@@ -95,7 +95,7 @@ public final class Providers {
    *
    * @param more the type
    * @return these providers and that type
-   * @throws ErrnoException EEXIST: one has that name. EINVAL: the name is invalid
+   * @throws ErrnoException EEXIST: another type has that name. EINVAL: the name is invalid
    */
   public Providers with(FileSystemType more) throws ErrnoException {
     Map<String, FileSystemType> all = new TreeMap<>(fileSystems);
@@ -104,11 +104,11 @@ public final class Providers {
   }
 
   /**
-   * Adds a type of disk to these providers, for a test of it that needs no jar.
+   * Adds a type of disk to these providers, for tests without a jar.
    *
    * @param more the type
    * @return these providers and that type
-   * @throws ErrnoException EEXIST: one has that name. EINVAL: the name is invalid
+   * @throws ErrnoException EEXIST: another type has that name. EINVAL: the name is invalid
    */
   public Providers with(DiskType more) throws ErrnoException {
     Map<String, DiskType> all = new TreeMap<>(disks);

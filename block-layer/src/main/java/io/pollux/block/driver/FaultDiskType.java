@@ -14,11 +14,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The type fault: disks with faults, over another disk. Its parameters are the keys of {@link
- * FaultPlan#parse}. A volatile cache and short requests need a disk of type ram, null or file.
+ * The type fault: disks that inject faults into the requests of a lower disk. Its parameters are
+ * the keys of {@link FaultPlan#parse}. A volatile cache and short requests need a disk of type ram,
+ * null or file.
  *
- * <p>A fault disk takes over the driver of such a disk, whose own device is then removed. The
- * requests of another lower disk are clones, and that disk stays usable.
+ * <p>A fault disk takes over the driver of such a disk, whose own device is then removed. Over any
+ * other disk it submits clones, and that disk stays usable.
  */
 public final class FaultDiskType implements DiskType {
   /** Creates the provider. */
@@ -49,14 +50,14 @@ public final class FaultDiskType implements DiskType {
   private static FaultDisk over(OpenedDisk lower, FaultPlan plan) throws ErrnoException {
     BlockDevice device = lower.device();
     if (lower instanceof OpenedPolledDisk polled && !polled.disk().movesByItself()) {
-      device.remove(); // its driver is the fault disk's, and drives one queue
+      device.remove(); // its driver drives one queue: that of the fault disk
       return FaultDisk.over(polled.disk(), plan);
     }
     if (plan.volatileCache() || plan.cutsShort()) {
       throw new ErrnoException(
           Errno.EINVAL,
-          "a disk of type fault with volatile-cache, short-rate or short-at is over one of type"
-              + " ram, null or file");
+          "a disk of type fault with volatile-cache, short-rate or short-at needs a lower"
+              + " disk of type ram, null or file");
     }
     RequestQueue queue = device.queue();
     return FaultDisk.over(

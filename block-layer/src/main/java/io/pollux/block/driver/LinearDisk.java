@@ -10,7 +10,7 @@ import io.pollux.block.bdev.OpenedDisk;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
-/** The driver of a disk that passes its requests to another one, as they are. */
+/** The driver of a disk that passes its requests unchanged to another disk. */
 @LinuxSource(
     file = "drivers/md/dm-linear.c",
     name = {"linear_map", "linear_target"})
@@ -28,7 +28,7 @@ final class LinearDisk implements BlkMqOps {
     device = lower.device();
   }
 
-  /** Passes requests on. One that is handed back has clones. */
+  /** Submits clones of the requests. A request that was handed back has its clones already. */
   @Override
   public void queueRqs(HwCtx hctx, Request chain) {
     for (Request request = chain; request != null; request = request.next()) {
@@ -40,7 +40,7 @@ final class LinearDisk implements BlkMqOps {
     }
     Request request = chain;
     while (request != null) {
-      Request following = request.next(); // after its submission the request may be another
+      Request following = request.next(); // after its submission the request may be reused
       if (!request.submitClones()) {
         hctx.handBack(request);
         return;
@@ -50,8 +50,8 @@ final class LinearDisk implements BlkMqOps {
   }
 
   /**
-   * Passes the first requests of a chain on again, if the driver had handed them back and cloned
-   * them before that. Returns the others.
+   * Submits the first requests of a chain again, if they have clones because the driver handed them
+   * back. Returns the other requests.
    */
   static @Nullable Request passAgain(BlkMqOps driver, HwCtx hctx, Request chain) {
     Request last = null;

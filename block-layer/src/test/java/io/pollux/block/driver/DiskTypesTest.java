@@ -211,8 +211,8 @@ class DiskTypesTest {
     for (String plan : new String[] {"volatile-cache", "short-rate=0.1", "short-at=1"}) {
       assertThatThrownBy(() -> open("fault", plan, moving))
           .hasMessage(
-              "a disk of type fault with volatile-cache, short-rate or short-at is over one of"
-                  + " type ram, null or file");
+              "a disk of type fault with volatile-cache, short-rate or short-at needs a lower"
+                  + " disk of type ram, null or file");
     }
     assertThatThrownBy(() -> open("ram", "", lower)).hasMessageContaining("has no lower disks");
     assertThat(opened).as("the caller closes them").contains(lower, moving);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A fault disk over a disk whose driver it does not know: its requests are clones. */
+/** A fault disk over a disk of another type of driver: its requests are clones. */
 @Timeout(60)
 final class FaultOverAnyDiskTest {
   private static final int READ = BlkTypes.REQ_OP_READ;
@@ -79,7 +79,7 @@ final class FaultOverAnyDiskTest {
     assertThat(rig.ended()).containsExactly("p 0");
   }
 
-  /** The third request fails. It would be another one if a request counted twice. */
+  /** The third request fails. If a request counted twice, another request would fail. */
   @Test
   void aRequestThatTheLowerDiskHadNoRoomForCountsOnce() {
     rig.use(lower);

@@ -11,7 +11,7 @@ import io.pollux.testkit.suite.SuiteFileSystem;
 
 /** The suite over the sample image of GFS2, which is read and overwritten. */
 class Gfs2SuiteTest extends FileSystemSuite {
-  private static final RamDisk IMAGE = SampleImage.load("gfs2"); // of all behaviours
+  private static final RamDisk IMAGE = SampleImage.load("gfs2"); // shared by all behaviours
   private static final long MAIN_BYTES = 16 << 20;
 
   @Override

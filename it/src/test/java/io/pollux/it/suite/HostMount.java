@@ -32,8 +32,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A filesystem of the host's Linux, mounted for one thread only, which makes all calls. The mount
- * and the thread's IDs end with the thread. Each machine has a new directory there.
+ * A filesystem of the host's Linux, mounted for one thread, which makes all calls. The mount and
+ * the thread's IDs exist until the thread exits. Each machine has a new directory there.
  */
 final class HostMount implements AutoCloseable {
   private static final int SYS_UNSHARE = 272;
@@ -91,7 +91,7 @@ final class HostMount implements AutoCloseable {
     run("mkfs.xfs", "-q", image.toString());
     String loop = run("losetup", "--find", "--show", image.toString());
     HostMount mount = new HostMount("xfs", loop);
-    // the loop device stays until its last user closes it: an open descriptor of the thread
+    // the loop device exists until its last user closes it: an open descriptor of the thread
     assertThatCall(mount.syscall(Nr.OPEN, mount.source, Fcntl.O_RDONLY)).succeeds();
     run("losetup", "--detach", loop);
     Files.delete(image);

@@ -11,7 +11,7 @@ import io.pollux.xfs.XfsFileSystem;
 
 /** The suite over the sample image of XFS, which is read and overwritten. */
 class XfsSuiteTest extends FileSystemSuite {
-  private static final RamDisk IMAGE = SampleImage.load("xfs"); // of all behaviours
+  private static final RamDisk IMAGE = SampleImage.load("xfs"); // shared by all behaviours
   private static final long MAIN_BYTES = 16 << 20;
 
   @Override

@@ -272,8 +272,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the clean pages of a range, before a direct write or after the device has changed
-   * otherwise. Dirty pages stay. From any context.
+   * Drops the clean pages of a range, before a direct write or after another change of the device.
+   * Dirty pages stay. From any context.
    *
    * @param start first byte
    * @param end last byte
@@ -286,8 +286,8 @@ public final class Mapping extends InodeMapping {
   }
 
   /**
-   * Drops the pages of a range that direct I/O has written. A page that a task wrote to meanwhile
-   * stays: a part of one of the writes is lost, and fsync reports EIO. From any context.
+   * Drops the pages of a range that direct I/O has written. A page that a task dirtied meanwhile
+   * stays. Part of one of the writes is lost, so fsync reports EIO. From any context.
    *
    * @param start first byte
    * @param end last byte

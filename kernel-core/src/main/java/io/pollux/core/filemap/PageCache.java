@@ -358,7 +358,7 @@ public final class PageCache {
         nrDirty++;
         mapping.pageDirtied();
       }
-      if (page.stale) { // one of two writes is lost, in part
+      if (page.stale) { // part of one of the two writes is lost
         mapping.wbErr().set(-Errno.EIO);
         page.stale = false;
       }
@@ -370,7 +370,7 @@ public final class PageCache {
     unlocked.wakeUp();
   }
 
-  /** Unlocks a page. One that is not uptodate, or clean and out of date, is dropped. */
+  /** Unlocks a page. Drops it if it is not uptodate, or clean and stale. */
   void unlock(Page page) {
     lock();
     try {

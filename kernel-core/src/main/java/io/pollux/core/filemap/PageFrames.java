@@ -16,12 +16,12 @@ final class PageFrames {
   private @Nullable Page free;
   private @Nullable ReservedMemory memory;
 
-  /** Makes room for a number of pages, without memory yet. */
+  /** Creates the array for a number of pages, without their memory. */
   PageFrames(int limit) {
     pages = new Page[limit];
   }
 
-  /** Returns the number of pages so far. */
+  /** Returns the number of pages created so far. */
   int made() {
     return made;
   }
@@ -31,7 +31,7 @@ final class PageFrames {
     return pages[i];
   }
 
-  /** Reserves the memory, if that is not done. Returns false if there is none. */
+  /** Reserves the memory, unless it is reserved. Returns false if there is none. */
   boolean reserve() {
     if (memory == null) {
       memory = ReservedMemory.of((long) pages.length << HostMemory.PAGE_SHIFT);
@@ -39,7 +39,7 @@ final class PageFrames {
     return memory != null && memory.reach(HostMemory.PAGE_SIZE);
   }
 
-  /** Takes a page that is free or new; null if there is none. */
+  /** Allocates a free page or a new one; null if there is none. */
   @Nullable Page take() {
     Page page = free;
     if (page != null) {

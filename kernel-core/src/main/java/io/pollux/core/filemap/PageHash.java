@@ -37,7 +37,7 @@ final class PageHash {
     int bucket = bucket(page.mapping, page.index);
     Page before = null;
     for (Page at = buckets[bucket]; at != page; at = at.next) {
-      assert at != null : "a page that is not where it belongs";
+      assert at != null : "the page is not in the table";
       before = at;
     }
     if (before == null) {

@@ -157,7 +157,7 @@ public final class IovecIter extends IovIter {
     return space;
   }
 
-  /** Returns how many bytes of the current segment, at most some, may be accessed. */
+  /** Returns how many bytes of the current segment may be accessed, up to a limit. */
   @LinuxSource(file = "include/linux/uaccess.h", name = "raw_copy_to_user")
   private long accessible(long bytes, boolean write) {
     long at = address();

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * lockdep. Callers call it only if {@link Debug#ON} is true.
  *
  * <p>A violation is an {@link AssertionError} that names the locks. If a held lock is the reason,
- * the cause has the stack where the thread took it. A thread that took the class often has recorded
- * only some of its stacks; the cause then has a recent one of the class. {@code
+ * the cause has the stack where the thread took it. A thread that takes a class often records only
+ * some of its stacks; the cause may then have a recent stack of the class. {@code
  * -Dpollux.debug.stacks=true} records all. The error is also recorded in {@link #violations},
  * because the kernel contains exceptions of many calls.
  *
@@ -42,8 +42,8 @@ public final class LockOrder {
   private static final int MAX_VIOLATIONS = 100;
 
   /**
-   * A thread records this many stacks of a class, and then one of {@link #SAMPLE}. The stack of a
-   * lock takes longer than all checks of it.
+   * A thread records this many stacks of a class, and then one of {@link #SAMPLE}. Recording a
+   * stack takes longer than all checks of the lock.
    */
   private static final int FIRST = 64;
 
@@ -62,7 +62,7 @@ public final class LockOrder {
   private static final Map<LockClass, Throwable> LAST = new ConcurrentHashMap<>();
 
   private final List<Held> held = new ArrayList<>();
-  private final Map<LockClass, int[]> taken = new EnumMap<>(LockClass.class); // how often
+  private final Map<LockClass, int[]> taken = new EnumMap<>(LockClass.class); // number of times
   private int completions; // nested calls of completions
 
   private LockOrder() {}
@@ -98,7 +98,8 @@ public final class LockOrder {
       }
       Throwable recent =
           new Throwable(
-              "not recorded (-Dpollux.debug.stacks=true records each), but before taken here: "
+              "not recorded (-Dpollux.debug.stacks=true records each); a recent one"
+                  + " was taken here: "
                   + lockClass);
       recent.setStackTrace(last.getStackTrace());
       return recent;

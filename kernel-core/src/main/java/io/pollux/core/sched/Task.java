@@ -101,7 +101,7 @@ public final class Task extends SlabOwner {
   }
 
   /**
-   * Shuts down what a call that threw worked on. By the task itself.
+   * Shuts down what the current call works on, because the call threw. By the task itself.
    *
    * @return a clause for the report, as {@link TaskTarget#shutDown}
    */

@@ -4,8 +4,8 @@ package io.pollux.core.sched;
 /** What a call of a task works on: the filesystem of its file or path. */
 public interface TaskTarget {
   /**
-   * Refuses all later calls with EIO, because a method of this has thrown. From any context; does
-   * not sleep.
+   * Makes all later calls fail with EIO, because a method of this target threw. From any context;
+   * does not sleep.
    *
    * @return the consequence, a clause for the report that starts with ", and "; empty if there is
    *     none

@@ -15,7 +15,7 @@ public final class Attr {
   private static final int TIMES_SET =
       Iattr.ATTR_ATIME_SET | Iattr.ATTR_MTIME_SET | Iattr.ATTR_TIMES_SET;
 
-  /** What neither an immutable nor an append-only file lets change. */
+  /** The changes that immutable and append-only files refuse. */
   private static final int OF_THE_INODE =
       Iattr.ATTR_MODE | Iattr.ATTR_UID | Iattr.ATTR_GID | Iattr.ATTR_TIMES_SET;
 

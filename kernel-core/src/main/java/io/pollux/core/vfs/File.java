@@ -367,7 +367,7 @@ public final class File {
     released(current);
   }
 
-  /** Drops what the file holds. */
+  /** Releases what the file holds. */
   private void released(@Nullable Task current) {
     try {
       inode.iput(current);

@@ -62,6 +62,7 @@ public abstract non-sealed class Inode extends InodeOperations {
     this.mode = mode;
   }
 
+  /** Returns i_sb, the filesystem. */
   @Override
   public final SuperBlock sb() {
     return sb;

@@ -17,9 +17,9 @@ public abstract sealed class InodeOperations permits Inode {
   InodeOperations() {}
 
   /** Returns i_sb, the filesystem. */
-  public abstract SuperBlock sb();
+  abstract SuperBlock sb();
 
-  /** Whether there is a {@link #fiemap}. */
+  /** Whether {@link #fiemap} is supported. */
   public boolean hasFiemap() {
     return false;
   }
@@ -171,7 +171,7 @@ public abstract sealed class InodeOperations permits Inode {
    * and then of the removed one held exclusively.
    *
    * @param current the calling task
-   * @param name its name, which is there
+   * @param name its name, which exists
    * @throws ErrnoException EROFS, ENOTEMPTY, EBUSY if a filesystem is mounted there, EPERM without
    *     this operation, or another error of the filesystem
    */
@@ -186,7 +186,7 @@ public abstract sealed class InodeOperations permits Inode {
    * caller holds a reference of the inode.
    *
    * @param current the calling task
-   * @param name its name, which is there
+   * @param name its name, which exists
    * @throws ErrnoException EROFS, EBUSY, EPERM without this operation, or another error of the
    *     filesystem
    */
@@ -202,9 +202,9 @@ public abstract sealed class InodeOperations permits Inode {
    * lists. The caller holds references of both inodes.
    *
    * @param current the calling task
-   * @param oldName a name in this directory, which is there
+   * @param oldName a name in this directory, which exists
    * @param newDir a directory of the same filesystem, not below the moved one
-   * @param newName the name there; with RENAME_EXCHANGE it is there, with RENAME_NOREPLACE free
+   * @param newName the name there; with RENAME_EXCHANGE it exists, with RENAME_NOREPLACE it is free
    * @param flags Fcntl.RENAME_* flags, a valid combination
    * @throws ErrnoException EROFS, ENOTEMPTY for a replaced directory with entries, EBUSY, EINVAL
    *     for flags that the filesystem does not support, EPERM without this operation, or another
@@ -230,7 +230,7 @@ public abstract sealed class InodeOperations permits Inode {
     throw unsupported(Errno.EOPNOTSUPP);
   }
 
-  // Extended attributes. Names are with their prefix, a char for each byte.
+  // Extended attributes. Names include their prefix. Each char is a byte.
 
   /**
    * Reads an extended attribute. From process context, without locks.
@@ -238,7 +238,7 @@ public abstract sealed class InodeOperations permits Inode {
    * @param current the calling task
    * @param name its name
    * @return its value, which the caller may keep
-   * @throws ErrnoException ENODATA if there is none of the name, EOPNOTSUPP for an unknown prefix,
+   * @throws ErrnoException ENODATA if there is no such attribute, EOPNOTSUPP for an unknown prefix,
    *     or an error of the filesystem
    */
   @LinuxSource(file = "fs/xattr.c", name = "__vfs_getxattr")

@@ -128,7 +128,7 @@ public final class MountTable {
       throw new ErrnoException(Errno.ENOENT);
     }
     boolean done = false;
-    directory.iRwsem.downWrite(current); // a removal looks for mounts under this lock
+    directory.iRwsem.downWrite(current); // a removal checks for mounts under this lock
     try {
       if (directory.isDead()) {
         throw new ErrnoException(Errno.ENOENT);

@@ -356,7 +356,7 @@ public final class Namei extends NameChanges {
     }
   }
 
-  /** Checks what can only be checked with an open file, and truncates it. */
+  /** Makes the checks that need an open file, and truncates it. */
   private static void finishOpen(Task current, File file, int flags, boolean made)
       throws ErrnoException {
     int refused = file.op().claim(file, flags);
@@ -427,7 +427,7 @@ public final class Namei extends NameChanges {
       directory.inode().sb().dropWrite();
     }
     try {
-      made.lostName(); // it never had one
+      made.lostName(); // it never had a name
       made.setLinkable((flags & Fcntl.O_EXCL) == 0);
       checkOpen(current, made, flags & ~Fcntl.O_DIRECTORY, true);
       return allocFile(current, made, Dentry.ofTmpfile(directory, made), flags);

@@ -17,7 +17,6 @@ import io.pollux.uapi.PollBits;
 import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.StatMode;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,7 +52,7 @@ public final class Pipe {
   private int used;
   private int readers;
   private int writers;
-  private final Map<File, Long> opened = new IdentityHashMap<>(); // of a fifo, with writersEver
+  private final IdentityHashMap<File, Long> opened = new IdentityHashMap<>(); // of a fifo, with writersEver
   private long readersEver; // of a fifo: opens for reading
   private long writersEver; // likewise for writing
 

@@ -85,7 +85,7 @@ final class SbWriters {
   /**
    * Makes new changes wait until {@link #thaw}, unless a change is in progress.
    *
-   * @return false if one is, or if the filesystem is frozen
+   * @return false if a change is in progress, or if the filesystem is frozen
    */
   @LinuxSource(file = "fs/namespace.c", name = "MNT_WRITE_HOLD")
   boolean hold() {

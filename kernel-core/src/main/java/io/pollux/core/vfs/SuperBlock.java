@@ -139,7 +139,7 @@ public abstract class SuperBlock implements TaskTarget {
     readOnly = to;
   }
 
-  /** Whether files can't be opened for writing: it is read-only, or becomes so. */
+  /** Whether opens for writing fail: the filesystem is read-only, or becomes so. */
   @LinuxSource(file = "fs/namespace.c", name = "mnt_is_readonly")
   final boolean refusesWrites() {
     return readOnly || readonlyRemount;
@@ -187,8 +187,8 @@ public abstract class SuperBlock implements TaskTarget {
   }
 
   /**
-   * Waits for a {@link #flush} in progress; there is none from now on. Before {@link #unmount}.
-   * From process context.
+   * Waits for a {@link #flush} in progress, and prevents later ones. Called before {@link
+   * #unmount}. From process context.
    *
    * @param current the calling task
    */
@@ -199,7 +199,7 @@ public abstract class SuperBlock implements TaskTarget {
     sUmount.upWrite();
   }
 
-  /** What a remount does to a mounted filesystem. */
+  /** The action of a remount on a mounted filesystem. */
   @FunctionalInterface
   interface Remount {
     void run() throws ErrnoException;
@@ -241,7 +241,7 @@ public abstract class SuperBlock implements TaskTarget {
     if (!writers.hold()) {
       throw new ErrnoException(Errno.EBUSY, "a change is in progress");
     }
-    readonlyRemount = true; // before the count: an open counts itself before it looks
+    readonlyRemount = true; // first: an open counts itself before it checks this
     boolean open = users.writers() != 0 || removeCount.get() != 0;
     readonlyRemount = !open;
     writers.thaw();
@@ -279,7 +279,7 @@ public abstract class SuperBlock implements TaskTarget {
   /**
    * Prepares a call of methods of this filesystem. From process context.
    *
-   * @param current the calling task, whose call is charged with an exception
+   * @param current the calling task; an exception of its call shuts the filesystem down
    * @return 0, or -EIO if the filesystem was shut down
    */
   public final int enter(Task current) {
@@ -302,7 +302,7 @@ public abstract class SuperBlock implements TaskTarget {
    * process context, without locks of the filesystem.
    *
    * @param current the calling task
-   * @throws ErrnoException EROFS, EIO after a shutdown, or EINTR if a signal ended the wait
+   * @throws ErrnoException EROFS, EIO after a shutdown, or EINTR if a signal interrupted the wait
    */
   @LinuxSource(
       file = "fs/namespace.c",
@@ -424,7 +424,7 @@ public abstract class SuperBlock implements TaskTarget {
 
   /**
    * Returns the errno of an operation that its inodes do not have. A filesystem that has the
-   * operation on Linux, and cannot do it here, returns EOPNOTSUPP.
+   * operation on Linux, but not here, returns EOPNOTSUPP.
    *
    * @param errno the errno of Linux for a filesystem without the operation; the default
    */

@@ -258,8 +258,8 @@ final class Walk {
   }
 
   /**
-   * Goes to a name of the current directory. The directory stays locked until the name's dentry is
-   * in its place, since a rename moves only dentries that exist.
+   * Moves the walk to a name in the current directory. The directory stays locked until the name
+   * has its dentry, since a rename moves only dentries that exist.
    *
    * @return a symbolic link to follow instead, or null
    */

@@ -52,7 +52,7 @@ public final class WriteTime {
     return dirty.getAndSet(false);
   }
 
-  /** Drops the time, unless it is dirty. Then the disk's times count again. */
+  /** Drops the time, unless it is dirty. Afterwards the times on the disk apply. */
   public void forget() {
     if (!dirty.get()) {
       millis = NEVER;

@@ -38,7 +38,7 @@
  * <p><b>Mounts.</b> The lock S_UMOUNT of a filesystem orders freezes, remounts and periodic
  * write-back, and precedes all of these locks. A remount to read-only fails while a change is in
  * progress, a file is open for writing, or a removed file is in use. A mount holds iRwsem of the
- * covered directory; a removal looks for mounts under the same lock.
+ * covered directory; a removal checks for mounts under the same lock.
  *
  * <p>A walk holds no lock between two names. It holds iRwsem of a directory until the name found
  * there has its dentry. A {@link io.pollux.core.vfs.Dentry} keeps parent and name for users of a

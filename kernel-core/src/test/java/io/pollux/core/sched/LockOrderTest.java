@@ -51,8 +51,8 @@ class LockOrderTest {
   }
 
   /**
-   * Takes a buffer's lock often, and then violates the order while it holds it, all on a thread of
-   * its own, because each thread has its own number of recorded stacks.
+   * Takes a buffer's lock often, and then violates the order while holding it. Runs on a thread of
+   * its own, because each thread counts its recorded stacks.
    */
   private AssertionError wrongOrderAfter(int times) throws Exception {
     CompletableFuture<AssertionError> violation = new CompletableFuture<>();
@@ -97,7 +97,7 @@ class LockOrderTest {
     assertThat(wrongOrderAfter(100))
         .cause()
         .hasMessageStartingWith("not recorded (-Dpollux.debug.stacks=true records each)")
-        .hasMessageEndingWith("before taken here: a buffer's lock")
+        .hasMessageEndingWith("; a recent one was taken here: a buffer's lock")
         .satisfies(where -> assertThat(where.getStackTrace()).anyMatch(LockOrderTest::isTakeBuf));
   }
 

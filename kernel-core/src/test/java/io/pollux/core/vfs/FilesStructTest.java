@@ -115,7 +115,7 @@ class FilesStructTest {
     assertThat(child.has(one) && child.has(two)).isTrue();
     assertThat(table.nrFiles()).isEqualTo(1);
     files.closeAll(task);
-    assertThat(table.nrFiles()).as("the child has it still").isEqualTo(1);
+    assertThat(table.nrFiles()).as("the child still has it").isEqualTo(1);
     assertThat(child.close(task, one)).isZero();
     assertThat(child.has(one)).isFalse();
     assertThat(child.has(two)).isTrue();

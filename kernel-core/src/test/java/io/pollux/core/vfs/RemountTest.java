@@ -106,7 +106,7 @@ class RemountTest {
         () -> {
           assertErrno(
               Errno.EROFS, () -> namei.open(current, null, path("/f"), Fcntl.O_WRONLY, 0600));
-          assertThat(fs.readOnly()).as("its own writes go on").isFalse();
+          assertThat(fs.readOnly()).as("its own writes continue").isFalse();
         };
     remount(tries, true);
     assertThat(fs.readOnly()).isTrue();

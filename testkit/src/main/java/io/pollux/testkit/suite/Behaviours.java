@@ -45,7 +45,7 @@ abstract class Behaviours {
   private long seed;
   private boolean started;
 
-  /** Makes the constructor invisible outside. */
+  /** Hides the constructor from other packages. */
   Behaviours() {}
 
   /**
@@ -139,7 +139,7 @@ abstract class Behaviours {
     return fileSystem.has(feature);
   }
 
-  /** Whether the filesystem is read-only by itself, so that each change is EROFS. */
+  /** Whether the filesystem itself is read-only, so that each change is EROFS. */
   final boolean isReadOnly() {
     assertOk(fs.statfs(""));
     return (Statfs.fFlags(fs.out()) & Statfs.ST_RDONLY) != 0;
@@ -217,7 +217,7 @@ abstract class Behaviours {
     }
   }
 
-  /** Fills the data area with a byte that no test writes, so that an unread part shows. */
+  /** Fills the data area with a byte that no test writes, so that an unread part is noticed. */
   final void scribble(int bytes) {
     RawMemory.segment(fs.data(), bytes).fill((byte) 0x55);
   }

@@ -362,7 +362,7 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
     }
   }
 
-  /** Returns the sectors of the known file, to tell them from metadata. */
+  /** Returns the sectors of the known file, to distinguish them from metadata. */
   private Set<ByteBuffer> dataSectors() {
     SuiteFileSystem.Prepared prepared = fileSystem.prepared();
     byte[] all = known.content();
@@ -400,7 +400,7 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
     throw new AssertionError("the disk has no metadata");
   }
 
-  /** Reads all that can be read. Each call succeeds, or fails with an error of damage. */
+  /** Reads all that can be read. Each call succeeds, or fails with an errno of damage. */
   private void readAll() {
     long fd = fs.open("", O_RDONLY);
     if (isDamage(fd)) {
@@ -444,7 +444,7 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
     return result < 0;
   }
 
-  /** Reads the known file. What is read is right. */
+  /** Reads the known file. What a read returns is right. */
   private void readRight() {
     long fd = fs.open(known.path(), O_RDONLY);
     if (fd < 0) {

@@ -16,7 +16,7 @@ import io.pollux.uapi.Nr;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** Direct I/O, beside the page cache, and I/O that does not block. */
+/** Direct I/O, together with the page cache, and I/O that does not block. */
 abstract class DirectBehaviours extends WriteBehaviours {
   private static final int SIZE = 50 * PAGE;
   private static final int BLOCK = 512;

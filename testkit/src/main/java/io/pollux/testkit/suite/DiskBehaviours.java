@@ -59,7 +59,7 @@ abstract class DiskBehaviours {
   private final Deque<String> log = new ArrayDeque<>(); // under its own lock
   private final List<Attached> attached = new ArrayList<>();
 
-  /** Makes the constructor invisible outside. */
+  /** Hides the constructor from other packages. */
   DiskBehaviours() {}
 
   /**
@@ -158,7 +158,7 @@ abstract class DiskBehaviours {
     return attach(disk.over(lower), false);
   }
 
-  /** Checks that no disk has a request left. */
+  /** Checks that no disk has a request in flight. */
   @AfterEach
   void end() {
     for (Attached each : attached) {

@@ -7,7 +7,7 @@ import java.util.Arrays;
 
 /**
  * What a disk contains according to the writes so far: a version for each sector. A sector in
- * memory tells its number and its version, so that a failure names what is there instead.
+ * memory contains its number and its version, so a failure names what was found instead.
  */
 final class DiskContents {
   /** The version of zeroes. */
@@ -55,7 +55,7 @@ final class DiskContents {
     }
   }
 
-  /** Notes that sectors have a version now. */
+  /** Records the version of sectors. */
   void set(long sector, long sectors, int version) {
     Arrays.fill(versions, (int) sector, (int) (sector + sectors), version);
   }

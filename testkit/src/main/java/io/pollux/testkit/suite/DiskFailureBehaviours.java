@@ -27,7 +27,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** Errors of lower disks, removal, a changing size, bad descriptions, and the end. */
+/** Errors of lower disks, removal, a changing size, bad descriptions, and close. */
 abstract class DiskFailureBehaviours extends DiskQueueBehaviours {
   private static final int PAGE = 4096;
   private static final int PAGE_SECTORS = PAGE >> SHIFT;
@@ -294,7 +294,7 @@ abstract class DiskFailureBehaviours extends DiskQueueBehaviours {
     }
   }
 
-  // Descriptions and the end.
+  // Descriptions and close.
 
   @Test
   void anUnknownParameterIsRefusedByName() throws ErrnoException {

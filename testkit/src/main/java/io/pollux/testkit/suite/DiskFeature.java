@@ -2,8 +2,8 @@
 package io.pollux.testkit.suite;
 
 /**
- * What a disk can do. {@link DiskSuite} skips a behaviour that needs a feature which the disk does
- * not declare. Reads, writes and flushes need no feature.
+ * What a disk can do. {@link DiskSuite} skips a behaviour that needs an undeclared feature. Reads,
+ * writes and flushes need no feature.
  */
 public enum DiskFeature {
   /** Reads return the data of earlier writes. */
@@ -18,13 +18,13 @@ public enum DiskFeature {
   DISCARD,
   /** Zeroes ranges without data. */
   WRITE_ZEROES,
-  /** Takes requests of more than one bio. */
+  /** Accepts requests of more than one bio. */
   MERGE,
   /** Can be opened read-only. */
   READ_ONLY,
-  /** Is over other disks, which {@link SuiteDisk#over} describes. */
+  /** Has lower disks, which {@link SuiteDisk#over} describes. */
   STACKED,
-  /** Keeps what was flushed if the power of its lower disks is cut. Needs {@link #STACKED}. */
+  /** Keeps flushed data if the power of its lower disks is cut. Needs {@link #STACKED}. */
   POWER_CUT,
   /** Allocates nothing for a request once warm. Measured without the debugging checks. */
   NO_ALLOCATION

@@ -79,7 +79,7 @@ final class DiskMachine implements Machine {
     kernel.kernel().umount(AT);
   }
 
-  /** Lists what the filesystem's own check finds. It is not mounted. */
+  /** Lists what the filesystem's own check finds. The filesystem is not mounted. */
   List<String> check() throws ErrnoException {
     List<String> damage = new ArrayList<>();
     kernel.kernel().check(fileSystem.type(), kernel.disk(DISK), "", damage::add);

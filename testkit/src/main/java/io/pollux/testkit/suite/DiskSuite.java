@@ -14,14 +14,14 @@ package io.pollux.testkit.suite;
  * }</pre>
  *
  * <p>The suite finds the type of the disk by ServiceLoader, or gets it by {@link
- * SuiteDisk#withType}. A disk over other disks is described by {@link SuiteDisk#over}. The suite
- * puts it over disks that fail, are late or lose their power.
+ * SuiteDisk#withType}. {@link SuiteDisk#over} describes a disk over other disks. The suite puts it
+ * over disks that fail, are slow or lose power.
  *
- * <p>A behaviour that needs a feature which is not declared is skipped, and the report names the
+ * <p>The suite skips a behaviour that needs an undeclared feature, and the report names the
  * feature. One behaviour compares the declared features with the limits of the disk.
  *
- * <p>Each behaviour has a kernel of its own. It fails if the kernel holds something at its end, or
- * if an exception came out of the driver. A failure lists the last calls and the seed;
+ * <p>Each behaviour has a kernel of its own. It fails if the kernel still holds a resource at the
+ * end, or if the driver threw an exception. A failure lists the last calls and the seed;
  * -Dpollux.seed=N replays it. -Dpollux.operations=N makes the test against a model longer. The
  * counts are written to target/suites/NAME.txt.
  *

@@ -29,8 +29,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Power cuts. The disk has a volatile cache, of which a cut keeps any part: the promises of fsync,
- * O_DSYNC and sync hold afterwards.
+ * Power cuts. The disk has a volatile cache, and a cut keeps an arbitrary part of it. Afterwards
+ * the guarantees of fsync, O_DSYNC and sync hold.
  */
 abstract class DurabilityBehaviours extends AttributeBehaviours {
   private static final int SIZE = 40 * PAGE;
@@ -83,8 +83,8 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
   }
 
   /**
-   * Cuts the power at several writes inside of the calls of a part. A first run counts the writes;
-   * the calls of the others are the same until the cut, after which they fail.
+   * Cuts the power at several writes inside the calls of a part. A first run counts the writes. The
+   * other runs make the same calls until the cut; then the calls fail.
    */
   private void cutInside(Step setup, Step work, Step after) throws Exception {
     Random draws = random;

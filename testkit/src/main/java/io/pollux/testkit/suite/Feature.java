@@ -2,8 +2,8 @@
 package io.pollux.testkit.suite;
 
 /**
- * What a filesystem can do. {@link FileSystemSuite} skips a behaviour that needs a feature which
- * the filesystem does not declare. Reads of files and directories need no feature.
+ * What a filesystem can do. {@link FileSystemSuite} skips a behaviour that needs an undeclared
+ * feature. Reads of files and directories need no feature.
  */
 public enum Feature {
   /** Writes to blocks that a file already has. */
@@ -54,13 +54,13 @@ public enum Feature {
   FIEMAP,
   /** Keeps its files across an unmount, and mounts read-only. */
   REMOUNT,
-  /** What fsync promised is there after a power cut. Needs {@link #REMOUNT} and a disk. */
+  /** Keeps what fsync made durable after a power cut. Needs {@link #REMOUNT} and a disk. */
   DURABLE,
-  /** What sync and fsync of a directory promised is there after a power cut: names too. */
+  /** Keeps names that sync, or fsync of a directory, made durable after a power cut. */
   DURABLE_NAMES,
   /** Passes errors of its disk to the caller. Needs a disk. */
   DISK_ERRORS,
-  /** Notices changed metadata, so that each successful read is right. Needs a disk. */
+  /** Detects changed metadata, so each successful read is right. Needs a disk. */
   CHECKSUMS,
   /** Finds no damage in its own images ({@link io.pollux.block.bdev.FileSystemType#check}). */
   CHECK

@@ -24,12 +24,12 @@ import org.junit.jupiter.api.Test;
  * }
  * }</pre>
  *
- * <p>A behaviour that needs a feature which is not declared is skipped, and the report names the
- * feature. One more behaviour checks that the filesystem refuses what it does not declare with the
- * error that Linux has.
+ * <p>The suite skips a behaviour that needs an undeclared feature, and the report names the
+ * feature. One more behaviour checks that the filesystem refuses undeclared operations with Linux's
+ * errors.
  *
- * <p>Each behaviour has a kernel of its own. It fails if the kernel holds something at its end, or
- * if an exception came out of the filesystem. A failure lists the last calls and the seed;
+ * <p>Each behaviour has a kernel of its own. It fails if the kernel still holds a resource at the
+ * end, or if the filesystem threw an exception. A failure lists the last calls and the seed;
  * -Dpollux.seed=N replays it. -Dpollux.operations=N and -Dpollux.cuts=N make the load and the power
  * cuts longer. The counts are written to target/suites/NAME.txt.
  *

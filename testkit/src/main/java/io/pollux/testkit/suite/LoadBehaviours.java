@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Files behave as arrays do under a mix of operations, as fsx tests them. The property
- * pollux.operations sets their number.
+ * Compares files with arrays under a mix of operations, as fsx does. The property pollux.operations
+ * sets the number of operations.
  */
 abstract class LoadBehaviours extends DamageBehaviours {
   private static final int LIMIT_SECONDS = 3600;

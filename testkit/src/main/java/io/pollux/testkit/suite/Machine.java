@@ -3,7 +3,7 @@ package io.pollux.testkit.suite;
 
 /**
  * A running kernel with the filesystem under test, and a program on it. {@link SuiteFileSystem} has
- * machines of this kernel. A test of the project implements it by the host's Linux.
+ * machines of this kernel. A test of this project implements it on the host's Linux.
  */
 public interface Machine extends AutoCloseable {
   /**

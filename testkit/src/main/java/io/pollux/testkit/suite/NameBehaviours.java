@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Names of files: creation, removal, renaming, and what is no name. */
+/** Names of files: creation, removal, renaming, and invalid names. */
 abstract class NameBehaviours extends Behaviours {
   private static final int EXCLUSIVE = O_RDWR | Fcntl.O_CREAT | Fcntl.O_EXCL;
 

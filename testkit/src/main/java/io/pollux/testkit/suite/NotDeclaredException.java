@@ -4,7 +4,7 @@ package io.pollux.testkit.suite;
 import java.io.Serial;
 import org.opentest4j.TestAbortedException;
 
-/** Skips a behaviour that needs a feature which the filesystem does not declare. */
+/** Skips a behaviour because the filesystem does not declare a feature. */
 final class NotDeclaredException extends TestAbortedException {
   @Serial private static final long serialVersionUID = 1L;
 

@@ -16,7 +16,7 @@ import io.pollux.uapi.Fcntl;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** Sizes of files, both ways, reservations and holes. */
+/** Smaller and larger sizes of files, reservations and holes. */
 abstract class SizeBehaviours extends PolledBehaviours {
   private static final int SIZE = 10 * PAGE + 123;
 
@@ -64,7 +64,7 @@ abstract class SizeBehaviours extends PolledBehaviours {
     oldBytes(true, () -> {});
   }
 
-  /** Cuts a file and extends it. What a step between does must not matter. */
+  /** Cuts a file and extends it. The step between must not change the result. */
   private void oldBytes(boolean direct, Runnable between) {
     for (int size : new int[] {1, 300, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE + 700}) {
       String name = "again" + size;

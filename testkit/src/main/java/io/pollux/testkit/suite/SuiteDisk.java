@@ -42,7 +42,7 @@ public final class SuiteDisk {
 
   /**
    * Describes a disk over others, which declares {@link DiskFeature#STACKED}. The suite puts it
-   * over disks in memory, and over disks that fail or are late.
+   * over disks in memory, and over disks that fail or are slow.
    *
    * @param name its name in reports and in the name of the report's file
    * @param over returns the description of the disk over lower disks of a description, which can
@@ -100,7 +100,8 @@ public final class SuiteDisk {
   DiskSpec over(String lower) throws ErrnoException {
     UnaryOperator<String> describe = over;
     if (describe == null) {
-      throw new IllegalStateException(name + " declares STACKED, and is not made by over");
+      throw new IllegalStateException(
+          name + " declares STACKED, but SuiteDisk.over does not describe it");
     }
     return DiskSpec.parse(describe.apply(lower.contains(":") ? "(" + lower + ")" : lower));
   }

@@ -15,10 +15,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A filesystem under test: how to make it, what it is called, and what it can do. {@link
- * FileSystemSuite} gets one for each behaviour.
+ * A filesystem under test: how to make it, its name, and what it can do. {@link FileSystemSuite}
+ * gets one for each behaviour.
  *
- * <p>A filesystem that can't create files has a prepared one in its image: {@link #file}.
+ * <p>A filesystem that cannot create files has a prepared file in its image: {@link #file}.
  */
 public final class SuiteFileSystem {
   private static final int DEFAULT_FILES = 200;
@@ -31,7 +31,7 @@ public final class SuiteFileSystem {
   @FunctionalInterface
   public interface Starter {
     /**
-     * Starts it.
+     * Starts the kernel.
      *
      * @return the kernel, which the behaviour closes
      * @throws Exception if that fails

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * Behaviours that every filesystem has, and every disk. A test extends {@link
+ * Behaviours of every filesystem and of every disk. A test extends {@link
  * io.pollux.testkit.suite.FileSystemSuite} and describes a filesystem by {@link
  * io.pollux.testkit.suite.SuiteFileSystem}: how to make it, and its {@link
  * io.pollux.testkit.suite.Feature features}. It inherits each behaviour as a test.

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The descriptors of a process that the program has started. The C side asks the process to reserve
- * and free its numbers. A file of the host cannot be used here.
+ * and free its numbers. The kernel cannot use host files of such a process.
  */
 final class ChildFiles implements MachineFiles {
   private final GuestFiles numbers;
@@ -16,8 +16,8 @@ final class ChildFiles implements MachineFiles {
   /**
    * Creates the descriptors.
    *
-   * @param numbers their calls go to the process that the calling thread serves
-   * @param pid the host's
+   * @param numbers calls on descriptors of the process that the calling thread serves
+   * @param pid the process's pid on the host
    */
   ChildFiles(GuestFiles numbers, int pid) {
     this.numbers = numbers;

@@ -66,7 +66,7 @@ final class Children {
    *
    * @param parent key of the process whose descriptors, directory and umask are copied; negative
    *     for none
-   * @param pid the host's, for locks; 0 if unknown
+   * @param pid its pid on the host, for locks; 0 if unknown
    * @return its key or -EAGAIN
    */
   long spawn(long parent, long pid) {

@@ -51,7 +51,7 @@ public final class Launch {
    *
    * @param spec the target of the program
    * @param at absolute path of the mount point; need not exist on the host
-   * @param shared whether a process of its own has the kernel, for all processes of the program
+   * @param shared whether the kernel runs in a process of its own, for all processes of the program
    * @throws Failure if it cannot be a mount point
    */
   public Launch(TargetSpec spec, String at, boolean shared) {

@@ -30,6 +30,7 @@ final class Preload {
   private static final List<String> SOURCES =
       List.of(
           "kernel.c",
+          "vm.c",
           "threads.c",
           "signals.c",
           "masks.c",

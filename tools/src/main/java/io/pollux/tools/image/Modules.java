@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Loads filesystems and disks from jars. Jars whose module-info has a provider are modules in a
  * layer above the application's; others are on a class path above the application's. A jar without
- * a provider is a library of the others, in both places. If the application itself is on a class
+ * a provider is a library for the other jars in both cases. If the application itself is on a class
  * path, all jars are on that class path. The jars stay open until the process exits.
  */
 public final class Modules {

@@ -2,9 +2,9 @@
 /*
  * A process whose kernel is in another process: a child of fork, and a program that such a process executes. See server.c.
  *
- * Each thread has a connection. A fork makes the child's connection before it, so that the child has the parent's descriptors of
- * that moment. An executed program finds the connection among its descriptors, as the socket whose peer the environment names. A
- * program that was started without fork (posix_spawn) has none, and makes one.
+ * Each thread has a connection. The parent opens the child's connection before the fork, so that the child has the parent's
+ * descriptors of that moment. An executed program finds the connection among its descriptors, as the socket whose peer the
+ * environment names. A program that was started without fork (posix_spawn) has none, and opens one.
  */
 #include "pollux.h"
 
@@ -233,7 +233,7 @@ static int list_placeholders(int32_t *list) {
   return count;
 }
 
-/* Tells the server which descriptors the process has. */
+/* Sends the server the numbers of the process's descriptors. */
 static long take_over(void) {
   long result = ready();
   if (result != 0) {

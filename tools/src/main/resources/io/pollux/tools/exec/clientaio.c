@@ -20,7 +20,7 @@
 #define WRITE_FLAGS (IOCB_FLAG_RESFD | IOCB_FLAG_IOPRIO)
 
 struct context {
-  uint32_t id; /* as in a ring, whose magic number is not there: libraries then make calls */
+  uint32_t id; /* as in a ring, but without its magic number, so that libraries make calls */
   uint32_t size;
   uint32_t zero[6];
   uint32_t count; /* under the lock, with the rest */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The arguments of a call in another process's kernel. What they point to is copied to the window, and back after the call. A
- * pointer that cannot be read is passed on as one that the kernel refuses, so that the errors have the kernel's order.
+ * The arguments of a call in another process's kernel. What they point to is copied to the window, and back after the call. An
+ * unreadable pointer is replaced by an address that the kernel refuses, so that errors occur in the kernel's order.
  */
 #include "pollux.h"
 
@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -72,6 +73,7 @@ static const struct call calls[] = {
     {SYS_utime, {P, I(long[2])}},
     {SYS_truncate, {P}},
     {SYS_getdents64, {V, R, V}},
+    {SYS_prlimit64, {V, V, I(struct rlimit64), O(struct rlimit64)}},
     {SYS_mount, {P, P, P, V, P}},
     {SYS_umount2, {P}},
     {SYS_setxattr, {P, P, W, V}},

@@ -18,7 +18,7 @@
 
 #define VARIABLE "POLLUX_CWD"
 
-/* The kernel's working directory as a path of the program, or null. It alternates: a reader may still use the one before. */
+/* The kernel's working directory as a path of the program, or null. Of two buffers a reader may still use the previous one. */
 static char paths[2][KERNEL_PATH_MAX];
 static char *volatile current;
 
@@ -168,7 +168,7 @@ void cwd_settle(long (*call)(long nr, long argument)) {
   char buffer[KERNEL_PATH_MAX];
   const char *path;
   if (current && below_mount(AT_FDCWD, current, buffer, &path) && call(SYS_chdir, (long)path) < 0) {
-    say("exec: the working directory is not there");
+    say("exec: the working directory does not exist");
   }
 }
 

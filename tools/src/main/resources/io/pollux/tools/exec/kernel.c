@@ -12,8 +12,6 @@
 #include "pollux.h"
 
 #include <fcntl.h>
-#include <jni.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -40,7 +38,7 @@ void say(const char *text) {
 
 #define STARTER_STACK_BYTES (8l << 20)
 
-static _Noreturn void die(const char *text) {
+_Noreturn void die(const char *text) {
   say(text);
   machine_call(SYS_exit_group, 2, 0, 0, 0, 0, 0);
   __builtin_unreachable();
@@ -174,140 +172,9 @@ int close_range_of_machine(unsigned first, unsigned last) {
 
 /* Starting. */
 
-#define MOST_OPTIONS 64
-
-/* Under RLIMIT_AS: what the virtual machine reserves, and the minimum for it and the kernel. */
-#define SMALL_MACHINE "-XX:CompressedClassSpaceSize=32m", "-XX:ReservedCodeCacheSize=64m"
-#define SMALL_HEAP_SHARE 8 /* of what the limit leaves */
-#define SMALLEST_HEAP (128l << 20)
-#define LARGEST_HEAP (512l << 20)
-#define LEAST_BYTES (900l << 20)
-
-/* Bytes of address space that RLIMIT_AS leaves, or 0 without a limit. Exits if they are too few. */
-static long limited_space(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-    return 0;
-  }
-  long used = 0;
-  char text[64] = {0};
-  int fd = (int)machine_call(SYS_openat, AT_FDCWD, (long)"/proc/self/statm", O_RDONLY, 0, 0, 0);
-  if (fd >= 0) {
-    machine_call(SYS_read, fd, (long)text, sizeof text - 1, 0, 0, 0);
-    machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
-    used = strtol(text, NULL, 10) * 4096;
-  }
-  long left = (long)limit.rlim_cur - used;
-  if (left < LEAST_BYTES) {
-    char line[256];
-    snprintf(line, sizeof line, "exec: RLIMIT_AS (ulimit -v) leaves %ld KiB of address space, and the kernel needs %ld KiB",
-             left > 0 ? left >> 10 : 0, LEAST_BYTES >> 10);
-    die(line);
-  }
-  mallopt(M_ARENA_MAX, 1); /* each arena takes 64 MiB of address space */
-  return left;
-}
-
-/* The virtual machine's options, one per line; the last of a kind wins. The environment's copy is split in place. */
-static int read_options(char *lines, JavaVMOption options[MOST_OPTIONS]) {
-  static char *small[] = {SMALL_MACHINE};
-  static char heap[32];
-  int count = 0;
-  char *rest = NULL;
-  long space = limited_space();
-  if (space != 0) {
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
-      options[count++] = (JavaVMOption){.optionString = small[i]};
-    }
-  }
-  long bytes = space == 0 ? LARGEST_HEAP : space / SMALL_HEAP_SHARE;
-  bytes = bytes < SMALLEST_HEAP ? SMALLEST_HEAP : bytes > LARGEST_HEAP ? LARGEST_HEAP : bytes;
-  snprintf(heap, sizeof heap, "-Xmx%ldm", bytes >> 20);
-  options[count++] = (JavaVMOption){.optionString = heap};
-  for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-    if (count == MOST_OPTIONS - 1) {
-      die("exec: too many options for the virtual machine");
-    }
-    options[count++] = (JavaVMOption){.optionString = line};
-  }
-  return count;
-}
-
-/*
- * What the virtual machine prints while it starts. If it fails, this is the reason, and it may exit the process from any thread.
- */
-static char vm_text[512];
-static size_t vm_length;
-
-static int vm_prints(FILE *stream, const char *format, va_list list) {
-  if (state != NONE) {
-    return vfprintf(stream, format, list);
-  }
-  int length = vsnprintf(vm_text + vm_length, sizeof vm_text - vm_length, format, list);
-  size_t room = sizeof vm_text - 1 - vm_length;
-  vm_length += length < 0 ? 0 : (size_t)length < room ? (size_t)length : room;
-  return length;
-}
-
-static _Noreturn void did_not_start(void) {
-  char line[sizeof vm_text + 64];
-  size_t length = (size_t)snprintf(line, sizeof line, "exec: the Java virtual machine did not start");
-  for (size_t i = 0; i < vm_length; i++) { /* one line */
-    bool starts = i == 0 || vm_text[i - 1] == '\n';
-    if (vm_text[i] != '\n') {
-      length += (size_t)snprintf(line + length, sizeof line - length, starts ? ": %c" : "%c", vm_text[i]);
-      length = length < sizeof line ? length : sizeof line - 1;
-    }
-  }
-  die(line);
-}
-
-static void start_java(void) {
-  const char *library = getenv("POLLUX_LIBJVM");
-  const char *lines = getenv("POLLUX_JVM_OPTIONS");
-  if (!library || !lines) {
-    die("exec: its variables are not in the environment: a program is started by pollux exec");
-  }
-  void *libjvm = dlopen(library, RTLD_NOW | RTLD_GLOBAL);
-  if (!libjvm) {
-    die(dlerror());
-  }
-  jint (*create)(JavaVM **, void **, void *) =
-      (jint(*)(JavaVM **, void **, void *))dlsym(libjvm, "JNI_CreateJavaVM");
-  if (!create) {
-    die("exec: no Java virtual machine in POLLUX_LIBJVM");
-  }
-  JavaVMOption options[MOST_OPTIONS];
-  int count = read_options(strdup(lines), options);
-  options[count++] = (JavaVMOption){.optionString = "vfprintf", .extraInfo = (void *)vm_prints};
-  JavaVMInitArgs args = {.version = JNI_VERSION_10, .nOptions = count, .options = options};
-  JavaVM *vm;
-  JNIEnv *env;
-  if (create(&vm, (void **)&env, &args) != JNI_OK) {
-    did_not_start();
-  }
-  machine_call(SYS_write, 1, (long)vm_text, (long)vm_length, 0, 0, 0);
-  jclass guest = (*env)->FindClass(env, "io/pollux/tools/exec/Guest");
-  jmethodID start = guest ? (*env)->GetStaticMethodID(env, guest, "start", "(J)I") : NULL;
-  if (!start) {
-    (*env)->ExceptionDescribe(env);
-    die("exec: the Java side is not there");
-  }
-  jint status = (*env)->CallStaticIntMethod(env, guest, start, (jlong)(intptr_t)&kernel_interface);
-  if ((*env)->ExceptionCheck(env)) {
-    (*env)->ExceptionDescribe(env);
-    status = 2;
-  }
-  if (status != 0) { /* it has printed the reason */
-    machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
-  }
-  threads_know(vm, &kernel_interface);
-  (*vm)->DetachCurrentThread(vm);
-}
-
 static void *starter(void *unused) {
   (void)unused;
-  start_java();
+  vm_start();
   return NULL;
 }
 
@@ -449,7 +316,7 @@ static long enter_settling(long nr, long argument) {
   return result;
 }
 
-/* Attaches the thread. The first one passes on what the kernel does not know. */
+/* Attaches the thread. The first thread also passes the umask and the working directory to the kernel. */
 static long attach_and_settle(void) {
   long result = thread_attach();
   if (result == 0 && fresh) {
@@ -613,7 +480,7 @@ static void at_exit(void *unused) {
   (void)unused;
   if (self.machines) { /* the virtual machine exits the process and has printed the reason */
     if (state == NONE) {
-      did_not_start();
+      vm_did_not_start();
     }
     return;
   }
@@ -691,7 +558,7 @@ EXPORT _Noreturn void _exit(int status) {
   if (!self.machines) {
     kernel_shutdown();
   } else if (state == NONE) {
-    did_not_start(); /* the thread that starts the kernel waits with the lock held */
+    vm_did_not_start(); /* the thread that starts the kernel waits with the lock held */
   }
   machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   __builtin_unreachable();

@@ -87,7 +87,7 @@ static const char *after_mount_point(const char *path, char *out) {
   return rest;
 }
 
-/* By how many directories the start of a relative path leads up at most, before names lead down again. */
+/* The maximum number of directories that the start of a relative path goes up before it goes down again. */
 static long leads_up(const char *path) {
   long depth = 0;
   long lowest = 0;

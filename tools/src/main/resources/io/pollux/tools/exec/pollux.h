@@ -7,6 +7,7 @@
  * first such call starts the virtual machine. All other calls go to the C library unchanged.
  *
  *   kernel.c   entry to the kernel: start, calls, fork, exit
+ *   vm.c       start of the virtual machine
  *   threads.c  threads: their kernel stacks, creation and exit
  *   signals.c  handlers of the program and the kernel; checks of memory that survive a fault
  *   masks.c    masks of signals, waiting for signals, jumps that restore a mask
@@ -133,7 +134,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Whether the kernel runs, in this process or in another that serves this one. */
 bool kernel_running(void);
 
-/* This process has become a client. */
+/* Called once this process has become a client. */
 void kernel_of_other(void);
 
 /* Whether the kernel runs in this process, and was not inherited by fork. */
@@ -160,8 +161,9 @@ int close_range_of_machine(unsigned first, unsigned last);
 /* Stops the kernel, if it runs, before the process exits. If another thread exits the process meanwhile, it sleeps here. */
 void kernel_shutdown(void);
 
-/* Prints a line on standard error. */
+/* Prints a line on standard error. The second exits the process with status 2. */
 void say(const char *text);
+_Noreturn void die(const char *text);
 
 extern unsigned char fd_is_ours[FD_LIMIT];
 
@@ -347,8 +349,16 @@ struct window_of_thread {
   int64_t there;
 };
 
-/* Makes a call with the arguments in the window: `send` transfers numbers only. Calls with much data are several. */
+/* Makes a call with the arguments in the window: `send` transfers numbers only. A call with much data becomes several calls. */
 long call_with_copies(const struct window_of_thread *window, long (*send)(long nr, const long a[6]), long nr, const long a[6]);
+
+/* vm.c */
+
+/* Starts the virtual machine and the kernel on the calling thread, or exits the process. */
+void vm_start(void);
+
+/* Exits the process, because the virtual machine does. */
+_Noreturn void vm_did_not_start(void);
 
 /* threads.c */
 

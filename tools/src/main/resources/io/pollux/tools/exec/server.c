@@ -3,8 +3,8 @@
  * Calls of other processes: children of fork and the programs that they execute.
  *
  * The process with the kernel listens at a socket whose name is in the environment. Each thread of another process has a
- * connection, and a thread here that makes its calls, one at a time. A process is its connections: it exits for the kernel when
- * the last of them is closed, however the process ended.
+ * connection, and a thread here that makes its calls, one at a time. For the kernel a process exits when its last connection is
+ * closed, for any reason.
  *
  * The acceptor also watches for connections that close during a call, and interrupts the call.
  */
@@ -176,7 +176,7 @@ static void drop_window(struct connection *connection) {
   }
 }
 
-/* Maps the window that a process passes. Its pages cannot be taken away: it is sealed. */
+/* Maps the window that a process passes. The window is sealed, so that its pages cannot be removed. */
 static int64_t map_window(struct connection *connection, int fd) {
   drop_window(connection);
   long seals = fd < 0 ? -EBADF : machine_call(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0, 0);
@@ -313,7 +313,7 @@ static void accept_one(void) {
   machine_call(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
-/* Frees the connection if its thread is gone. If only the process is, its call is interrupted. */
+/* Frees a connection whose thread has exited. If only the process has exited, interrupts its call. */
 static void look_after(int i) {
   struct connection *connection = connections[i];
   if (!connection->finished) {
@@ -411,7 +411,7 @@ void server_in_child(void) {
 }
 
 /*
- * A kernel for all processes of a program (--shared). This process keeps the kernel, and a child becomes the program. The process
+ * A kernel for all processes of a program (--shared). This process runs the kernel, and a child executes the program. The process
  * ends with the program's status after the last process that uses the kernel.
  */
 __attribute__((constructor(201))) static void host(void) {

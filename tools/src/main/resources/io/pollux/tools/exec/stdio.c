@@ -249,7 +249,7 @@ __attribute__((constructor(120))) static void standard_streams(void) {
   library_stream[2] = stderr;
 }
 
-/* What is buffered goes where the descriptor now leads. */
+/* Moves buffered data to the stream that the descriptor now belongs to. */
 static void move_pending(FILE *from, FILE *to) {
   size_t pending = from->_IO_write_ptr > from->_IO_write_base ? (size_t)(from->_IO_write_ptr - from->_IO_write_base) : 0;
   if (pending > 0) {

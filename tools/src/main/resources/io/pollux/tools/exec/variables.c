@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Environment variables that the library sets for executed programs and started processes. A program may pass on an environment
- * that it copied before, such as a shell its own. So the library keeps the values and adds them to each.
+ * Environment variables that the library sets for executed programs and started processes. A program, such as a shell, may pass on
+ * an environment that it copied earlier. So the library keeps the values and adds them to each.
  */
 #include "pollux.h"
 
