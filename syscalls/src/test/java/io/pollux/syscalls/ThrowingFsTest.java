@@ -119,8 +119,7 @@ class ThrowingFsTest {
           "needsPolling", "as iopoll",
           "hold", "as iopoll",
           "preparePoll", "its default calls hasPoll",
-          "release", "theReleaseOfAFile",
-          "sb", "inodes have it, and it is final");
+          "release", "theReleaseOfAFile");
 
   private final Booted booted = new Booted();
   private final ThrowingFs type = new ThrowingFs();
