@@ -240,6 +240,9 @@ final class Walk {
         up();
         continue;
       }
+      if (mayMiss && slash && pending.isEmpty()) { // a link ends with a slash
+        throw new ErrnoException(Errno.EISDIR);
+      }
       boolean follows = followLast || !pending.isEmpty();
       Inode link;
       try {
