@@ -52,7 +52,8 @@ public final class Pipe {
   private int used;
   private int readers;
   private int writers;
-  private final IdentityHashMap<File, Long> opened = new IdentityHashMap<>(); // of a fifo, with writersEver
+  private final IdentityHashMap<File, Long> opened =
+      new IdentityHashMap<>(); // of a fifo, with writersEver
   private long readersEver; // of a fifo: opens for reading
   private long writersEver; // likewise for writing
 
