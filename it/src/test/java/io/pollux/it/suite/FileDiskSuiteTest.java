@@ -13,7 +13,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A file of the host as a disk. What it can do depends on the host. */
 final class FileDiskSuiteTest extends DiskSuite {
-  @TempDir private Path directory;
+  private final Path directory;
+
+  FileDiskSuiteTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   @Override
   protected SuiteDisk disk() throws IOException {

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
@@ -50,7 +51,7 @@ abstract class DiskQueueBehaviours extends DiskDurabilityBehaviours {
         }
         RequestQueue queue = rig.device().queue();
         assertThat(queue.canPoll(cookie)).isTrue();
-        Thread.yield(); // for a thread of the driver that completes it by mistake
+        LockSupport.parkNanos(1000); // for a thread of the driver that completes it by mistake
         assertThat(rig.ended()).isEmpty();
         await(() -> queue.blkPoll(cookie, true) != 0 || !rig.ended().isEmpty(), "a polled bio");
         assertThat(awaitEnded(rig, 1)).containsExactly("polled 0");
@@ -199,7 +200,7 @@ abstract class DiskQueueBehaviours extends DiskDurabilityBehaviours {
       for (int opf : opfs()) {
         for (int turn = 0; turn < 10; turn++) {
           int count = 2 + random.nextInt(20);
-          long first = place(main, count * PAGE_SECTORS);
+          long first = place(main, (long) count * PAGE_SECTORS);
           transferNeighbours(rig, WRITE | opf, first, count);
           transferNeighbours(rig, READ | opf, first, count);
         }
@@ -316,8 +317,8 @@ abstract class DiskQueueBehaviours extends DiskDurabilityBehaviours {
       expect(io.fsync(), 0);
     }
     DiskStats after = main.device().queue().stats();
-    assertThat(after.readSectors() - before.readSectors()).isEqualTo(count * PAGE_SECTORS);
-    assertThat(after.writeSectors() - before.writeSectors()).isEqualTo(count * PAGE_SECTORS);
+    assertThat(after.readSectors() - before.readSectors()).isEqualTo((long) count * PAGE_SECTORS);
+    assertThat(after.writeSectors() - before.writeSectors()).isEqualTo((long) count * PAGE_SECTORS);
     assertThat(after.reads() - before.reads()).isBetween((long) count, 8L * count);
     assertThat(after.writes() - before.writes()).isBetween((long) count, 8L * count);
     assertThat(after.inFlight()).isZero();

@@ -2,7 +2,7 @@
 package io.pollux.testkit.suite;
 
 /**
- * The behaviours of a disk, as tests. A test class extends it and implements {@link #disk}:
+ * The behaviours of a disk, as tests. A test class extends it and implements {@code disk}:
  *
  * <pre>{@code
  * final class MyDiskSuiteTest extends DiskSuite {

@@ -12,8 +12,8 @@ import io.pollux.uapi.Statfs;
 import org.junit.jupiter.api.Test;
 
 /**
- * The behaviours of a filesystem, as tests. A test class extends it and implements {@link
- * #fileSystem}:
+ * The behaviours of a filesystem, as tests. A test class extends it and implements {@code
+ * fileSystem}:
  *
  * <pre>{@code
  * class MyFsSuiteTest extends FileSystemSuite {
