@@ -382,12 +382,17 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
 
   private long metadataByte(RamDisk memory, Set<ByteBuffer> data) {
     ByteBuffer zero = ByteBuffer.allocate(SECTOR);
-    for (int draw = 0; draw < MAX_DRAWS; draw++) {
-      boolean any = ofKnown.length == 0 || random.nextInt(3) == 0;
-      long sector =
-          any
-              ? random.nextLong(memory.bytes() / SECTOR) * SECTOR
-              : ofKnown[random.nextInt(ofKnown.length)];
+    long sectors = memory.bytes() / SECTOR;
+    long start = random.nextLong(sectors);
+    for (long draw = 0; draw < MAX_DRAWS + sectors; draw++) {
+      long sector;
+      if (draw >= MAX_DRAWS) { // metadata is rare: the next of all sectors
+        sector = (start + draw) % sectors * SECTOR;
+      } else if (ofKnown.length == 0 || random.nextInt(3) == 0) {
+        sector = random.nextLong(sectors) * SECTOR;
+      } else {
+        sector = ofKnown[random.nextInt(ofKnown.length)];
+      }
       ByteBuffer found = ByteBuffer.wrap(Calls.bytes(memory.address() + sector, SECTOR));
       if (!found.equals(zero) && !data.contains(found)) {
         int used = SECTOR;
