@@ -288,7 +288,8 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
       use(DiskMachine.start(kernel, fileSystem));
       if (fileSystem.prepared() != null) {
         known = sample(SIZE);
-        return fileSystem.newDisk();
+        disk().umount();
+        return SuiteFileSystem.copy(disk().memory());
       }
       for (int i = 0; i < 8; i++) {
         fs.done(fs.fd("small" + i, O_CREATE));
