@@ -22,8 +22,6 @@ import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** Where the parts of a request go, and what the type refuses. */
 @Timeout(60)
@@ -115,21 +113,19 @@ final class StripeDiskTest {
     assertThat(new StripeType().lowerBytes(1 << 20, 3) * 3).isGreaterThanOrEqualTo(1 << 20);
   }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      textBlock =
-          """
-          chunk=12k  | option chunk: 12288 is not a power of two
-          chunk=512  | option chunk: 512 is out of range, from 4096 to 1048576
-          chunk=5000 | option chunk: 5000 is not a power of two
-          depth=8    | stripe has no option 'depth'; it has only chunk
-          """)
-  void aBadParameterIsRefusedByName(String option, String sentence) throws ErrnoException {
+  private void assertRefused(String option, String sentence) throws ErrnoException {
     Options options = Options.parse(option);
     assertThatThrownBy(() -> new StripeType().checkOptions(options, 2)).hasMessage(sentence);
     assertThatThrownBy(() -> open(option, lower())).hasMessage(sentence);
     assertThat(closed).as("by the caller").isZero();
+  }
+
+  @Test
+  void aBadParameterIsRefusedByName() throws ErrnoException {
+    assertRefused("chunk=12k", "option chunk: 12288 is not a power of two");
+    assertRefused("chunk=512", "option chunk: 512 is out of range, from 4096 to 1048576");
+    assertRefused("chunk=5000", "option chunk: 5000 is not a power of two");
+    assertRefused("depth=8", "stripe has no option 'depth'; it has only chunk");
   }
 
   @Test
