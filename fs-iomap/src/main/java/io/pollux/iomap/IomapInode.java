@@ -205,8 +205,9 @@ public abstract class IomapInode extends Inode
     return written;
   }
 
+  /** Returns the end of the block that has a position; the largest position if that is later. */
   private long wholeBlocks(long bytes) {
-    return bytes + (-bytes & (sb().blockSize() - 1));
+    return bytes + Math.min(-bytes & (sb().blockSize() - 1), Long.MAX_VALUE - bytes);
   }
 
   private boolean hasTail(long end) {

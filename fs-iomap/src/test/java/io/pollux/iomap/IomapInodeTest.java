@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class IomapInodeTest {
   private static final int BLOCKS = 16;
   private static final long MOST = BLOCKS * PAGE - 100;
+  private static final long NO_CUT = -1;
 
   private final IomapRig rig = new IomapRig();
   private final ExtentFileSystem fs = new ExtentFileSystem(rig.bdev, PAGE);
@@ -40,6 +41,8 @@ class IomapInodeTest {
   private final class Simple extends IomapInode {
     private final char[] state = new char[BLOCKS]; // 0, u for unwritten, or w
     private int dirtied;
+    private long most = MOST;
+    private long lastCut = NO_CUT;
 
     Simple() {
       super(fs, rig.bdev, 7, StatMode.S_IFREG | 0644);
@@ -80,12 +83,13 @@ class IomapInodeTest {
 
     @Override
     protected void cut(long from) {
-      Arrays.fill(state, (int) (from / PAGE), BLOCKS, '0');
+      lastCut = from;
+      Arrays.fill(state, (int) Math.min(from / PAGE, BLOCKS), BLOCKS, '0');
     }
 
     @Override
     protected long maxBytes() {
-      return MOST;
+      return most;
     }
 
     @Override
@@ -171,6 +175,15 @@ class IomapInodeTest {
     rig.current.process().dropPrivileges();
     assertThat(write(0, PAGE, flags)).isEqualTo(PAGE);
     assertThat(inode.mode()).isEqualTo(StatMode.S_IFREG | 0755);
+  }
+
+  @Test
+  void aFileOfTheLargestSizeKeepsItsBlocks() throws ErrnoException {
+    assertThat(write(0, PAGE, 0)).isEqualTo(PAGE);
+    inode.most = Long.MAX_VALUE;
+    inode.setattr(rig.current, Iattr.ofSize(Long.MAX_VALUE));
+    assertThat(inode.lastCut).isEqualTo(Long.MAX_VALUE);
+    assertThat(inode.state[0]).as("the first block").isNotEqualTo('0');
   }
 
   @Test
