@@ -13,6 +13,7 @@ import io.pollux.tools.compare.FirstIo;
 import io.pollux.tools.compare.GrowthComparisons;
 import io.pollux.tools.compare.KernelComparisons;
 import io.pollux.tools.compare.Mark;
+import io.pollux.tools.compare.NewFile;
 import io.pollux.tools.compare.Outcome;
 import io.pollux.tools.compare.RingComparisons;
 import io.pollux.tools.compare.Turns;
@@ -22,6 +23,7 @@ import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.HostProgram;
 import io.pollux.tools.console.IoReason;
 import io.pollux.tools.growth.XfsImage;
+import io.pollux.tools.image.Modules;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
 import java.io.FileOutputStream;
@@ -64,6 +66,11 @@ import picocli.CommandLine.Option;
       "of 20 ms in one thread. A round of both lasts half of --runtime. Files and extents on XFS"
           + " need root, xfsprogs and loop",
       "devices, and half a minute for an image of a million extents.",
+      "New file: random writes that allocate, depth 32, into a file of --size on an empty"
+          + " filesystem in memory, against XFS of the",
+      "host on a loop device over tmpfs. Needs --fs with a filesystem that allocates, such as one"
+          + " of --modules; root, fio,",
+      "xfsprogs and loop devices. A turn ends when the bytes of the file are written.",
       "For all features against legacy aio at depth 1 to 64, see pollux table.",
       "",
       "The first turn of each side does not count, except for allocation and growth. Turns of bench"
@@ -105,8 +112,23 @@ final class CompareCommand implements Runnable {
       names = "--size",
       paramLabel = "SIZE",
       converter = SizeConverter.class,
-      description = "Size of the temporary file. Default: 1G.")
+      description = "Size of the temporary file, and of the new file. Default: 1G.")
   private @Nullable Long size;
+
+  @Option(
+      names = "--fs",
+      paramLabel = "NAME",
+      description = "The filesystem of the new file; without this option there is no such row.")
+  private @Nullable String fs;
+
+  @Option(
+      names = Modules.OPTION,
+      paramLabel = "JAR:JAR",
+      description =
+          "Jars with further filesystems. Default: the environment variable "
+              + Modules.VARIABLE
+              + ".")
+  private @Nullable String modules;
 
   @Option(
       names = "--rounds",
@@ -255,6 +277,7 @@ final class CompareCommand implements Runnable {
     addWanted(all, AllocationComparisons.of(seed, MAIN_BYTES, command));
     addFirstIo(all, command);
     addGrowth(all, command);
+    addNewFile(all, seed);
     return all;
   }
 
@@ -281,6 +304,19 @@ final class CompareCommand implements Runnable {
         console.error("compare: " + missing + ", so nothing by files and extents on XFS");
       }
     }
+  }
+
+  private void addNewFile(List<Comparison> all, long seed) {
+    if (!wanted(NewFile.WORK)) {
+      return;
+    }
+    String missing = fs == null ? "no --fs with a filesystem that allocates" : NewFile.missing();
+    if (fs == null || missing != null) {
+      console.error("compare: " + missing + ", so nothing about a new file");
+      return;
+    }
+    long bytes = size != null ? size : DEFAULT_SIZE;
+    all.add(NewFile.comparison(fs, TargetOptions.modules(modules), bytes, seed));
   }
 
   private boolean wanted(String work) {

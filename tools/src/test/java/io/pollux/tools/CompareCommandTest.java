@@ -72,6 +72,24 @@ class CompareCommandTest {
     assertThat(result.err().lines()).hasSize(2);
   }
 
+  @Test
+  void aNewFileNeedsAFilesystemThatAllocates() {
+    Cli result = Cli.run("compare", "--only", "new file", "--rounds", "1", "--runtime", "1");
+
+    assertThat(result.status()).isEqualTo(2);
+    assertThat(result.err())
+        .contains("compare: no --fs with a filesystem that allocates, so nothing about a new file");
+  }
+
+  @Test
+  void theFilesystemOfANewFileExists() {
+    Cli result =
+        Cli.run("compare", "--only", "new file", "--fs", "zfs", "--rounds", "1", "--runtime", "1");
+
+    assertThat(result.status()).isEqualTo(2);
+    assertThat(result.err()).containsPattern("--fs zfs|, so nothing about a new file");
+  }
+
   /** A line that is what the test makes of it. */
   private record Scripted(String work, @Nullable Supplier<RuntimeException> fails)
       implements Comparison {

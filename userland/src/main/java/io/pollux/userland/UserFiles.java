@@ -47,8 +47,20 @@ public final class UserFiles implements AutoCloseable {
    * @return the descriptor
    */
   public int open(PathName name, int flags) {
+    return open(name, flags, 0);
+  }
+
+  /**
+   * Opens a file, and creates it with O_CREAT, open(2).
+   *
+   * @param name its path
+   * @param flags O_* flags
+   * @param mode permissions of a new file, less the umask
+   * @return the descriptor
+   */
+  public int open(PathName name, int flags, int mode) {
     put(name);
-    return (int) check(name, program.syscall(Nr.OPEN, path, flags, 0));
+    return (int) check(name, program.syscall(Nr.OPEN, path, flags, mode));
   }
 
   /**

@@ -184,6 +184,32 @@ public record Plan(
         seed);
   }
 
+  /**
+   * Returns the plan with a number of I/Os in place of a duration.
+   *
+   * @param count number of measured I/Os
+   */
+  public Plan forIos(long count) {
+    return new Plan(
+        mode,
+        polled,
+        fixedBufs,
+        sqThread,
+        sqPoll,
+        buffered,
+        pattern,
+        blockSize,
+        depth,
+        batchSubmit,
+        batchComplete,
+        threads,
+        rampNanos,
+        Long.MAX_VALUE,
+        count,
+        verify,
+        seed);
+  }
+
   /** Ways to call the kernel. */
   public enum Mode {
     /** The SQ and CQ rings, io_ring_enter. */

@@ -74,7 +74,8 @@ public final class FioContestant implements Contestant {
     return rate(json);
   }
 
-  private static double rate(String json) {
+  /** Returns the I/Os per second of fio's JSON output, reads and writes. */
+  static double rate(String json) {
     try {
       Map<String, Object> all = JSON.std.mapFrom(json.substring(Math.max(json.indexOf('{'), 0)));
       Object job =
