@@ -337,7 +337,9 @@ public final class RequestQueue {
   private int makeRequests(Task current, Bio bio) {
     int cookie = BlkTypes.BLK_QC_T_NONE;
     // each piece has at least one block
-    for (int most = mostBytes(bio); most < bio.size(); most = mostBytes(bio)) {
+    for (int most = BlkMerge.mostBytes(limits, bio);
+        most < bio.size();
+        most = BlkMerge.mostBytes(limits, bio)) {
       int sent = queueOne(current, bio.split(current, most));
       if (sent == BlkTypes.BLK_QC_T_NONE) {
         bio.wouldBlockError(); // the owner gets this once the submitted pieces complete
@@ -362,7 +364,9 @@ public final class RequestQueue {
     int vecs = bio.vecs();
     if (bio.size() > simpleBytes || vecs > maxSegments || vecs == 0) {
       // each piece has at least one block
-      for (int most = mostBytes(bio); sent && most < bio.size(); most = mostBytes(bio)) {
+      for (int most = BlkMerge.mostBytes(limits, bio);
+          sent && most < bio.size();
+          most = BlkMerge.mostBytes(limits, bio)) {
         Request request = hctx.tryGet();
         sent = request != null;
         if (request != null) {
@@ -380,54 +384,6 @@ public final class RequestQueue {
       list.finish();
     }
     return request != null;
-  }
-
-  /** Bytes of a bio, from its start, that fit in one request. */
-  @LinuxSource(
-      file = "block/blk-merge.c",
-      name = {"blk_bio_segment_split", "blk_bio_discard_split", "get_max_io_size"})
-  private int mostBytes(Bio bio) {
-    switch (bio.op()) {
-      case BlkTypes.REQ_OP_FLUSH -> {
-        return 0;
-      }
-      case BlkTypes.REQ_OP_DISCARD -> {
-        return alignedEnd(bio, limits.maxDiscardSectors(), limits.discardGranularity());
-      }
-      case BlkTypes.REQ_OP_WRITE_ZEROES -> {
-        return limits.maxWriteZeroesSectors() << BlkTypes.SECTOR_SHIFT;
-      }
-      default -> {
-        int most = alignedEnd(bio, limits.maxSectors(), limits.physicalBlockSize());
-        if (limits.chunkSectors() != 0) {
-          long inChunk = bio.sector() & (limits.chunkSectors() - 1);
-          most = (int) Math.min(most, (limits.chunkSectors() - inChunk) << BlkTypes.SECTOR_SHIFT);
-        }
-        return Math.min(most, bytesOf(bio, limits.maxSegments()));
-      }
-    }
-  }
-
-  /** Bytes of the first count vecs. */
-  private static int bytesOf(Bio bio, int count) {
-    int bytes = 0;
-    int most = Math.min(count, bio.vecs());
-    for (int i = 0; i < most; i++) {
-      bytes += bio.vecLength(i);
-    }
-    return bytes;
-  }
-
-  /**
-   * The bytes of a number of sectors, reduced so that the rest starts at a multiple, if possible.
-   */
-  private static int alignedEnd(Bio bio, int sectors, int multiple) {
-    int bytes = sectors << BlkTypes.SECTOR_SHIFT;
-    if (multiple == 0 || bytes >= bio.size()) {
-      return bytes;
-    }
-    int over = (int) (((bio.sector() << BlkTypes.SECTOR_SHIFT) + bytes) & (multiple - 1));
-    return bytes > over ? bytes - over : bytes;
   }
 
   /**

@@ -13,6 +13,8 @@
  *   3. the kernel, for memory that the program unmapped during a request: the kernel maps an empty page, so that the virtual
  *      machine survives a wrong program;
  *   4. the program's handler, or the default action.
+ *
+ * The file exceeds 600 lines because delivery and changes of actions share the table of actions, its lock and its versions.
  */
 #include "pollux.h"
 
