@@ -7,11 +7,9 @@ import io.pollux.tools.image.Target;
 import io.pollux.userland.PathName;
 import io.pollux.userland.UserFiles;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -24,8 +22,9 @@ import picocli.CommandLine.Parameters;
     sortOptions = false,
     description = "Writes files of an image to standard output.")
 final class CatCommand implements Callable<Integer> {
+  private static final long ZEROES = 1 << 20; // bytes of a hole that are written at once
+
   private final Console console;
-  private final Output output;
 
   @Parameters(paramLabel = "PATH", description = "Files. Default: --file and its default.")
   private final List<String> paths = new ArrayList<>();
@@ -35,25 +34,26 @@ final class CatCommand implements Callable<Integer> {
 
   CatCommand(Console console) {
     this.console = console;
-    output = new Output(console.out());
   }
 
   @Override
   public Integer call() {
     PathWork work = new PathWork(console);
-    try (Target opened = target.open(false);
+    try (Arena arena = Arena.ofConfined();
+        Target opened = target.open(false);
         UserFiles files = new UserFiles(opened.program());
         FileReader reader = new FileReader(opened, files)) {
       List<PathName> wanted =
           paths.isEmpty() ? List.of(opened.file(files)) : paths.stream().map(PathName::of).toList();
+      Output output = new Output(console, arena.allocate(ZEROES));
       for (PathName path : wanted) {
-        work.on(path, () -> copy(reader, path));
+        work.on(path, () -> copy(reader, path, output));
       }
     }
     return work.status();
   }
 
-  private void copy(FileReader reader, PathName path) {
+  private static void copy(FileReader reader, PathName path, Output output) {
     try {
       reader.read(path, output);
     } catch (IOException e) {
@@ -62,36 +62,16 @@ final class CatCommand implements Callable<Integer> {
   }
 
   /** Writes to standard output, with holes as zeroes. */
-  private static final class Output implements FileReader.Sink {
-    private static final int PIECE = 1 << 20;
-
-    private final OutputStream to;
-    private final byte[] piece = new byte[PIECE];
-    private boolean zeroes = true; // whether the piece is all zeroes
-
-    Output(OutputStream to) {
-      this.to = to;
-    }
-
+  private record Output(Console console, MemorySegment zeroes) implements FileReader.Sink {
     @Override
     public void data(MemorySegment data) throws IOException {
-      zeroes = false;
-      for (long at = 0; at < data.byteSize(); ) {
-        int bytes = (int) Math.min(PIECE, data.byteSize() - at);
-        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, piece, 0, bytes);
-        to.write(piece, 0, bytes);
-        at += bytes;
-      }
+      console.write(data);
     }
 
     @Override
     public void hole(long bytes) throws IOException {
-      if (!zeroes) {
-        Arrays.fill(piece, (byte) 0);
-        zeroes = true;
-      }
-      for (long left = bytes; left > 0; left -= Math.min(left, PIECE)) {
-        to.write(piece, 0, (int) Math.min(left, PIECE));
+      for (long left = bytes; left > 0; left -= Math.min(left, ZEROES)) {
+        console.write(zeroes.asSlice(0, Math.min(left, ZEROES)));
       }
     }
   }

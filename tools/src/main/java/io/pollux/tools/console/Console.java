@@ -8,6 +8,8 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -25,9 +27,9 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
 
   /** Returns the console of this process. */
   public static Console ofProcess() {
+    FileOutputStream out = new FileOutputStream(FileDescriptor.out);
     return new Console(
-        new UntilFailure(
-            new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER)),
+        new UntilFailure(new BufferedOutputStream(out, BUFFER), out.getChannel()),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         Interrupts::stopWith);
   }
@@ -53,6 +55,21 @@ public record Console(OutputStream out, PrintStream err, Consumer<Runnable> inte
       out.write(bytes);
     } catch (IOException e) {
       throw refused(e);
+    }
+  }
+
+  /**
+   * Writes native memory to standard output. The standard output of the process takes it without a
+   * copy.
+   *
+   * @param memory at most 2 GiB
+   * @throws IOException if the write failed
+   */
+  public void write(MemorySegment memory) throws IOException {
+    if (out instanceof UntilFailure file) {
+      file.write(memory.asByteBuffer());
+    } else {
+      out.write(memory.toArray(ValueLayout.JAVA_BYTE));
     }
   }
 

@@ -3,16 +3,27 @@ package io.pollux.tools.console;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 
 /**
  * Forwards bytes until a write fails. The failure is thrown once; later bytes are silently dropped.
+ * Native memory is written by the channel without a copy, after the stream's buffer.
  */
 final class UntilFailure extends OutputStream {
   private final OutputStream to;
+  private final WritableByteChannel channel;
   private boolean failed;
 
-  UntilFailure(OutputStream to) {
+  /**
+   * Creates the stream.
+   *
+   * @param to a stream
+   * @param channel to the same file
+   */
+  UntilFailure(OutputStream to, WritableByteChannel channel) {
     this.to = to;
+    this.channel = channel;
   }
 
   @FunctionalInterface
@@ -36,6 +47,19 @@ final class UntilFailure extends OutputStream {
   @Override
   public void write(byte[] bytes, int offset, int length) throws IOException {
     unlessFailed(() -> to.write(bytes, offset, length));
+  }
+
+  /** Writes all bytes of a buffer. */
+  void write(ByteBuffer bytes) throws IOException {
+    unlessFailed(
+        () -> {
+          to.flush();
+          while (bytes.hasRemaining()) {
+            if (channel.write(bytes) == 0) {
+              throw new IOException("Resource temporarily unavailable"); // a non-blocking file
+            }
+          }
+        });
   }
 
   @Override

@@ -7,10 +7,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.userland.PathName;
+import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.Charset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -66,20 +70,55 @@ class ArgumentsTest {
   @Test
   void standardOutputFailsOnce() throws IOException {
     int[] writes = new int[1];
-    OutputStream out =
-        new UntilFailure(
-            new OutputStream() {
-              @Override
-              public void write(int value) throws IOException {
-                if (++writes[0] > 1) {
-                  throw new IOException("Broken pipe");
-                }
-              }
-            });
+    OutputStream file =
+        new OutputStream() {
+          @Override
+          public void write(int value) throws IOException {
+            if (++writes[0] > 1) {
+              throw new IOException("Broken pipe");
+            }
+          }
+        };
+    UntilFailure out = new UntilFailure(file, Channels.newChannel(file));
     out.write(1);
     assertThatThrownBy(() -> out.write(2)).hasMessage("Broken pipe");
     out.write(new byte[10], 0, 10);
+    out.write(ByteBuffer.allocate(10));
     out.flush();
     assertThat(writes[0]).isEqualTo(2);
+  }
+
+  @Test
+  void nativeMemoryFollowsTheBytesBeforeIt() throws IOException {
+    ByteArrayOutputStream file = new ByteArrayOutputStream();
+    OutputStream buffered = new BufferedOutputStream(file);
+    UntilFailure out = new UntilFailure(buffered, Channels.newChannel(file));
+    out.write(new byte[] {'a', 'b'});
+    out.write(ByteBuffer.allocateDirect(2).put(0, (byte) 'c').put(1, (byte) 'd'));
+    out.write('e');
+    out.flush();
+    assertThat(file.toString(UTF_8)).isEqualTo("abcde");
+  }
+
+  @Test
+  void aFileThatTakesNothingIsAnError() {
+    WritableByteChannel full =
+        new WritableByteChannel() {
+          @Override
+          public int write(ByteBuffer bytes) {
+            return 0;
+          }
+
+          @Override
+          public boolean isOpen() {
+            return true;
+          }
+
+          @Override
+          public void close() {}
+        };
+    UntilFailure out = new UntilFailure(OutputStream.nullOutputStream(), full);
+    assertThatThrownBy(() -> out.write(ByteBuffer.allocate(1)))
+        .hasMessage("Resource temporarily unavailable");
   }
 }
