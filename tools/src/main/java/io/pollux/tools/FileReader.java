@@ -16,11 +16,9 @@ import java.util.function.IntUnaryOperator;
 
 /** Reads files of an image from start to end, a piece at a time. Holes are not read. */
 final class FileReader implements AutoCloseable {
-  private static final int PIECE = 1 << 20;
-
   private final Target target;
   private final UserFiles files;
-  private final UserMemory memory;
+  private final PieceReader pieces;
 
   /** Receives the content of a file. */
   interface Sink {
@@ -34,7 +32,7 @@ final class FileReader implements AutoCloseable {
   FileReader(Target target, UserFiles files) {
     this.target = target;
     this.files = files;
-    memory = UserMemory.map(target.program(), PIECE);
+    pieces = new PieceReader(target.program());
   }
 
   /**
@@ -51,7 +49,7 @@ final class FileReader implements AutoCloseable {
     int fd = openDirect(flags -> files.open(there, flags));
     try {
       if (device) {
-        readData(fd, 0, Long.MAX_VALUE, sink); // a disk does not report holes
+        pieces.read(fd, 0, Long.MAX_VALUE, sink); // a disk does not report holes
       } else {
         readSparse(fd, sink);
       }
@@ -105,24 +103,7 @@ final class FileReader implements AutoCloseable {
         sink.hole(data - at);
       }
       at = Math.min(Math.max(files.seek(fd, found, Fcntl.SEEK_HOLE), found + 1), size);
-      readData(fd, data, at, sink);
-    }
-  }
-
-  /** Reads between two offsets, or to the end of a disk. */
-  private void readData(int fd, long from, long to, Sink sink) throws IOException {
-    long at = from;
-    while (at < to) {
-      // a whole piece, since a direct read may not end inside a sector
-      long got = Math.min(files.pread(fd, memory.address(), PIECE, at), to - at);
-      if (got == 0) {
-        if (to == Long.MAX_VALUE) {
-          return;
-        }
-        throw new SyscallException("read", Errno.EIO); // the file ends before its size
-      }
-      sink.data(memory.segment().asSlice(0, got));
-      at += got;
+      pieces.read(fd, data, at, sink);
     }
   }
 
@@ -144,6 +125,6 @@ final class FileReader implements AutoCloseable {
 
   @Override
   public void close() {
-    memory.close();
+    pieces.close();
   }
 }
