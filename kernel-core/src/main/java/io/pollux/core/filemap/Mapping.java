@@ -8,6 +8,7 @@ import io.pollux.core.vfs.Errseq;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.InodeMapping;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "include/linux/fs.h", name = "address_space")
 public final class Mapping extends InodeMapping {
-  /** Pages that are read ahead in a sequential read: 128 KiB. */
+  /** Pages of the first window of a sequential read: 128 KiB. */
   @LinuxSource(file = "include/linux/mm.h", name = "VM_MAX_READAHEAD")
   private static final int READAHEAD = 32;
 
@@ -459,8 +460,8 @@ public final class Mapping extends InodeMapping {
   int bringIn(Task current, long index, long wanted, boolean readahead) {
     long left = ((io.size() - 1) >> HostMemory.PAGE_SHIFT) - index + 1;
     long count = Math.min(wanted, PageCache.MAX_RUN);
-    if (readahead && count < READAHEAD && (index == 0 || cache.has(this, index - 1))) {
-      count = READAHEAD; // a read from the start of the file, or the page before is cached
+    if (readahead && (index == 0 || cache.has(this, index - 1))) {
+      count = Math.max(count, window(index)); // from the start, or the page before is cached
     }
     PageRun run = PageRun.get(current, (int) Math.max(1, Math.min(count, left)));
     if (!cache.addRun(this, index, run) || run.count() == 0) {
@@ -482,6 +483,22 @@ public final class Mapping extends InodeMapping {
       Slab.free(run);
     }
     return status;
+  }
+
+  /** Returns the pages to read ahead: twice as many as are cached before the page, with limits. */
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A window is read while its reader waits, and grows to 1 MiB. Linux keeps to 128 KiB and"
+              + " reads the next window while the reader uses this one.",
+      test = "FilemapTest#theWindowOfASequentialReadDoubles")
+  @LinuxSource(file = "mm/readahead.c", name = "get_next_ra_size")
+  private int window(long index) {
+    int pages = READAHEAD;
+    while (pages < PageCache.MAX_RUN && index >= pages && cache.has(this, index - pages)) {
+      pages *= 2;
+    }
+    return pages;
   }
 
   /**

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 @LinuxSource(file = "mm/filemap.c")
 public final class PageCache {
-  /** Maximum number of pages that are read or written at a time: 256 KiB. */
-  public static final int MAX_RUN = 64;
+  /** Maximum number of pages that are read or written at a time: 1 MiB. */
+  public static final int MAX_RUN = 256;
 
   /** Maximum size of a device's cache, in bytes. */
   public static final int DEFAULT_BYTES = 16 << 20;

@@ -181,14 +181,14 @@ class FilemapTest {
     for (int at = 0; at < 256; at++) {
       assertThat(read(file, (long) at * PAGE, PAGE)).isEqualTo(PAGE);
     }
-    assertThat(io.reads.get()).isEqualTo(256 / 32);
+    assertThat(io.reads.get()).as("32, 64, 128 and 32 pages").isEqualTo(4);
     file.invalidateAll();
     assertThat(read(file, 100 * PAGE, 10)).isEqualTo(10);
     assertThat(file.rangeHasPage(101 * PAGE, 255 * PAGE))
         .as("a page somewhere is read alone")
         .isFalse();
     assertThat(read(file, 0, 80 * PAGE)).isEqualTo(80 * PAGE);
-    assertThat(io.reads.get()).as("long reads go in long runs").isEqualTo(8 + 1 + 2);
+    assertThat(io.reads.get()).as("long reads go in long runs").isEqualTo(4 + 1 + 1);
   }
 
   @Test
@@ -253,6 +253,23 @@ class FilemapTest {
     assertThat(write(file, 5 * PAGE + 1, 1)).isEqualTo(-Errno.EIO);
     assertThat(write(file, 5 * PAGE, PAGE)).as("written whole").isEqualTo(PAGE);
     assertThat(read(file, 5 * PAGE, 1)).isEqualTo(1);
+  }
+
+  @Test
+  void theWindowOfASequentialReadDoubles() {
+    ArrayIo io = new ArrayIo(1024 * PAGE);
+    Mapping file = new Mapping(cache(1024), io);
+    List<Integer> windows = new ArrayList<>(); // cached pages after each read from the device
+    for (int page = 0; page < 1024; page++) {
+      int reads = io.reads.get();
+      assertThat(read(file, (long) page * PAGE, PAGE)).isEqualTo(PAGE);
+      if (io.reads.get() > reads) {
+        windows.add(page);
+      }
+    }
+    assertThat(windows)
+        .as("first pages of the windows")
+        .containsExactly(0, 32, 96, 224, 480, 736, 992);
   }
 
   @Test
