@@ -12,6 +12,7 @@ module io.pollux.block {
   exports io.pollux.block.bdev;
   exports io.pollux.block.buffer;
   exports io.pollux.block.driver;
+  exports io.pollux.block.record;
 
   uses io.pollux.block.bdev.FileSystemType;
   uses io.pollux.block.bdev.DiskType;

@@ -8,4 +8,5 @@ module io.pollux.iomap {
   requires transitive io.pollux.block;
 
   exports io.pollux.iomap;
+  exports io.pollux.iomap.space;
 }

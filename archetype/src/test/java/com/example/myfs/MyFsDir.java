@@ -4,9 +4,8 @@ package com.example.myfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.RootDirectory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.StatMode;
 import java.nio.charset.StandardCharsets;
@@ -14,11 +13,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** The directory. Its files do not change after the mount. */
-final class MyFsDir extends Inode implements FileOperations {
+final class MyFsDir extends RootDirectory {
   final Map<String, MyFsFile> files = new LinkedHashMap<>();
 
   MyFsDir(MyFsSuper sb) {
-    super(sb, 1, StatMode.S_IFDIR | 0555);
+    super(sb, 0555);
   }
 
   @Override
@@ -32,12 +31,7 @@ final class MyFsDir extends Inode implements FileOperations {
 
   /** Lists the entries. The position of a file is its inode number. */
   @Override
-  public int iterateShared(Task current, File file, DirContext context) {
-    byte[] dots = {'.', '.'};
-    if ((context.pos() == 0 && !context.emit(new byte[] {'.'}, 1, StatMode.DT_DIR, 1))
-        || (context.pos() == 1 && !context.emit(dots, 1, StatMode.DT_DIR, 2))) {
-      return 0;
-    }
+  protected void list(DirContext context) {
     for (MyFsFile each : files.values()) {
       byte[] name = each.name().getBytes(StandardCharsets.ISO_8859_1);
       boolean due = each.ino() >= context.pos();
@@ -45,24 +39,5 @@ final class MyFsDir extends Inode implements FileOperations {
         break;
       }
     }
-    return 0;
   }
-
-  @Override
-  public long size() {
-    return 0;
-  }
-
-  @Override
-  protected int nlink() {
-    return 2;
-  }
-
-  @Override
-  public FileOperations fop() {
-    return this;
-  }
-
-  @Override
-  protected void getattr(Task current, long stat) {}
 }

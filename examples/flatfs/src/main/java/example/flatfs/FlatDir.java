@@ -1,59 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package example.flatfs;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.DirContext;
-import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.RootDirectory;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
-import java.nio.charset.StandardCharsets;
-import java.util.concurrent.ConcurrentSkipListMap;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
-/** The directory: the names of the inodes. The caller of each change holds iRwsem. */
-final class FlatDir extends Inode implements FileOperations {
-  final ConcurrentSkipListMap<String, FlatFile> files = new ConcurrentSkipListMap<>();
+/** The directory: the names of the inodes. A change is durable when its call returns. */
+final class FlatDir extends RootDirectory {
+  static final int MAX_NAME = 255;
+
   private final FlatSuper sb;
+  volatile String[] names; // by record, empty for none; never changed in place
+  private boolean unsure; // a write failed: the disk may have other names; under the monitor
 
   FlatDir(FlatSuper sb) {
-    super(sb, 1, StatMode.S_IFDIR | 0755);
+    super(sb, 0755);
     this.sb = sb;
+    names = Collections.nCopies(FlatSuper.RECORDS, "").toArray(String[]::new);
   }
 
-  private static String string(byte[] name) {
-    return new String(name, StandardCharsets.ISO_8859_1);
+  boolean hasName(int record) {
+    return !names[record].isEmpty();
+  }
+
+  private @Nullable FlatFile find(byte[] name) {
+    int record = Arrays.asList(names).indexOf(new String(name, ISO_8859_1));
+    return record < 0 ? null : sb.file(record);
   }
 
   @Override
   public Inode lookup(Task current, byte[] name) throws ErrnoException {
-    FlatFile file = files.get(string(name));
+    FlatFile file = find(name);
     if (file == null) {
       throw new ErrnoException(Errno.ENOENT);
     }
     return file;
   }
 
+  /** Creates a file. Its inode is durable before it has a name. */
   @Override
   public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
-    FlatFile file = sb.newFile(current.cred(), string(name), StatMode.S_IFREG | permissions);
+    FlatFile file = new FlatFile(sb, sb.freeRecord(), permissions);
+    file.initOwner(current);
+    sb.check(file.syncMetadata(current));
+    change(current, file, new String(name, ISO_8859_1), null);
+    sb.add(file);
     file.ihold();
-    files.put(file.name, file);
     return file;
   }
 
+  /** Removes a name. The file is freed when its last user has closed it. */
   @Override
-  public void unlink(Task current, byte[] name) {
-    name(files.remove(string(name)), "");
-  }
-
-  /** Changes the name of a file. An inode without a name is busy until it is free on the disk. */
-  private static void name(FlatFile file, String to) {
-    file.busy = to.isEmpty();
-    file.name = to;
-    file.updateCtime();
+  public void unlink(Task current, byte[] name) throws ErrnoException {
+    change(current, find(name), "", null);
   }
 
   @Override
@@ -62,66 +75,61 @@ final class FlatDir extends Inode implements FileOperations {
     if ((flags & ~Fcntl.RENAME_NOREPLACE) != 0) {
       throw new ErrnoException(Errno.EINVAL);
     }
-    FlatFile file = files.get(string(oldName));
-    FlatFile replaced = files.get(string(newName));
-    sb.metadata.lock(); // so that the replaced inode is not written first
-    try {
-      if (replaced != null) {
-        name(replaced, "");
-      }
-      name(file, string(newName));
-      int result = sb.write(current, file); // durable before evictInode frees the replaced inode
-      if (result != 0) {
-        name(file, string(oldName));
-        if (replaced != null) {
-          name(replaced, string(newName));
-        }
-      }
-      sb.check(result);
-      files.remove(string(oldName));
-      files.put(file.name, file);
-    } finally {
-      sb.metadata.unlock();
-    }
+    change(current, find(oldName), new String(newName, ISO_8859_1), find(newName));
   }
 
-  @Override
-  public int iterateShared(Task current, File file, DirContext context) {
-    byte[] dots = {'.', '.'};
-    if ((context.pos() == 0 && !context.emit(new byte[] {'.'}, 1, StatMode.DT_DIR, 1))
-        || (context.pos() == 1 && !context.emit(dots, 1, StatMode.DT_DIR, 2))) {
-      return 0;
+  /** Changes the name of a file, and takes that of another one, in one write. */
+  private void change(Task current, FlatFile file, String name, @Nullable FlatFile replaced)
+      throws ErrnoException {
+    String[] next = names.clone();
+    next[file.record] = name;
+    file.updateCtime(); // so its next fsync repeats a write that fails
+    if (replaced != null) {
+      next[replaced.record] = "";
+      replaced.updateCtime();
     }
-    for (FlatFile each : sb.byIno()) { // positions are inode numbers
-      byte[] name = each.name.getBytes(StandardCharsets.ISO_8859_1);
-      boolean due = each.ino() >= context.pos() && name.length > 0;
-      if (due && !context.emit(name, each.ino(), StatMode.DT_REG, each.ino() + 1)) {
+    sb.check(write(current, next));
+  }
+
+  /** Replaces the names, durably. Returns 0; or a negative errno, and the names stay. */
+  synchronized int write(Task current, String[] next) {
+    byte[] joined = String.join("/", next).getBytes(ISO_8859_1);
+    int result = sb.table.write(current, 0, to -> to.put(joined));
+    unsure = result != 0;
+    names = unsure ? names : next;
+    return result;
+  }
+
+  /** Writes the names again if the disk may have others. Returns 0 or a negative errno. */
+  synchronized int settle(Task current) {
+    return unsure ? write(current, names) : 0;
+  }
+
+  void decode(ByteBuffer from) throws ErrnoException {
+    String[] read = ISO_8859_1.decode(from).toString().split("/", -1);
+    Set<String> seen = new HashSet<>(List.of(".", ".."));
+    boolean good = read.length == FlatSuper.RECORDS && read[0].isEmpty();
+    for (String name : read) {
+      good &= name.isEmpty() || seen.add(name);
+      good &= name.length() <= MAX_NAME && name.indexOf(0) < 0;
+    }
+    if (!good) {
+      throw sb.error(Errno.EUCLEAN, "the record of names has no good slot, or a wrong name");
+    }
+    names = read;
+  }
+
+  /** Lists the names. The position of a name is its inode number. */
+  @Override
+  protected void list(DirContext context) {
+    String[] now = names;
+    for (int record = 1; record < now.length; record++) {
+      int ino = record + 1;
+      boolean due = ino >= context.pos() && !now[record].isEmpty();
+      byte[] name = now[record].getBytes(ISO_8859_1);
+      if (due && !context.emit(name, ino, StatMode.DT_REG, ino + 1)) {
         break;
       }
     }
-    return 0;
   }
-
-  @Override
-  public boolean hasFsync() {
-    return true;
-  }
-
-  @Override
-  public int fsync(Task current, File file, long start, long end, boolean datasync) {
-    return sb.sync(current);
-  }
-
-  @Override
-  public long size() {
-    return 0;
-  }
-
-  @Override
-  public FileOperations fop() {
-    return this;
-  }
-
-  @Override
-  protected void getattr(Task current, long stat) {}
 }

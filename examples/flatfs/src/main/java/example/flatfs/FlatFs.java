@@ -15,17 +15,24 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * The filesystem type flatfs: one directory, files of extents.
+ * The filesystem type flatfs: one directory, files of extents. {@link FlatFile} maps a file to the
+ * disk, {@link FlatDir} has the names, and {@link FlatSuper} the rest.
  *
- * <p>On disk: inodes of two slots each, then blocks of data. A write of an inode goes to the older
- * slot, with a higher sequence number and a checksum. A mount takes the newest valid slot. So after
- * a crash each inode is the old or the new one.
+ * <p>On disk: a table of records, then blocks of data. Record 0 has the names, and each other
+ * record an inode. Name n is that of the inode in record n. A record without a name is free.
  *
- * <p>A mount computes the free blocks from the inodes. A crash in a rename may leave two inodes
- * with one name: the newer one keeps it, and the mount clears the other.
+ * <p>After a crash each record is the old or the new one. Three rules keep them consistent:
+ *
+ * <ul>
+ *   <li>Data is durable before the inode with its blocks.
+ *   <li>An inode is durable before its name.
+ *   <li>A block or a record is used again only when no inode or name on the disk refers to it.
+ * </ul>
+ *
+ * <p>A mount computes the free blocks from the inodes that have a name.
  */
 public final class FlatFs implements FileSystemType {
-  static final long MAGIC = 0x32_53_46_54_41_4c_46L; // "FLATFS2"
+  static final long MAGIC = 0x33_53_46_54_41_4c_46L; // "FLATFS3"
 
   @Override
   public String name() {
@@ -46,12 +53,11 @@ public final class FlatFs implements FileSystemType {
       List<String> damage = new ArrayList<>();
       sb.readAll(current, damage::add);
       if (!damage.isEmpty()) {
-        throw error(Errno.EUCLEAN, bdev, damage.getFirst());
+        throw sb.error(Errno.EUCLEAN, damage.getFirst());
       }
-      sb.check(readOnly ? 0 : sb.freeEvicted(current));
       return sb;
     } catch (Throwable e) {
-      sb.release();
+      sb.close();
       throw e;
     }
   }
@@ -59,16 +65,8 @@ public final class FlatFs implements FileSystemType {
   @Override
   public void mkfs(Task current, BlockDevice bdev, Options options) throws ErrnoException {
     options.requireAllKnown(name());
-    FlatSuper sb = new FlatSuper(current, bdev, false);
-    try {
-      sb.check(bdev.zeroAndWait(current, 0, sb.dataStart(), 0));
-      for (int ino = 0; ino < FlatSuper.INODES; ino++) {
-        FlatFile free = new FlatFile(sb, ino, 0);
-        sb.check(sb.write(current, free));
-        sb.check(sb.write(current, free)); // the other slot
-      }
-    } finally {
-      sb.release();
+    try (FlatSuper sb = new FlatSuper(current, bdev, false)) {
+      sb.format(current);
     }
   }
 
@@ -76,19 +74,8 @@ public final class FlatFs implements FileSystemType {
   public void check(Task current, BlockDevice bdev, Options options, Consumer<String> damage)
       throws ErrnoException {
     options.requireAllKnown(name());
-    FlatSuper sb = new FlatSuper(current, bdev, true);
-    try {
+    try (FlatSuper sb = new FlatSuper(current, bdev, true)) {
       sb.readAll(current, damage);
-    } finally {
-      sb.release();
     }
-  }
-
-  static ErrnoException error(int errno, BlockDevice bdev, String what) {
-    return new ErrnoException(errno, bdev.name() + ": " + what);
-  }
-
-  static ErrnoException error(int errno, BlockDevice bdev) {
-    return error(errno, bdev, Errno.describe(errno));
   }
 }

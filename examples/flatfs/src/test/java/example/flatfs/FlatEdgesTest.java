@@ -83,9 +83,10 @@ class FlatEdgesTest {
 
   @Test
   void cutBytesStayZeroAfterAPowerCut() throws ErrnoException {
-    create("/mnt/a", 1, 4096);
+    int open = create("/mnt/a", 1, 4096);
     caller.truncate("/mnt/a", 100);
-    caller.rename("/mnt/a", "/mnt/b"); // writes the inode, not its pages
+    caller.fsync(open);
+    caller.rename("/mnt/a", "/mnt/b");
     powerFails();
     caller.truncate("/mnt/b", 4096);
     byte[] expected = new byte[4096];
@@ -96,7 +97,7 @@ class FlatEdgesTest {
 
   @Test
   void aReplacedFileStaysAwayAfterTwoPowerCuts() throws ErrnoException {
-    create("/mnt/x", 1, 512); // stays open, so that its inode is not written
+    create("/mnt/x", 1, 512); // stays open, so that its inode is not free
     create("/mnt/t", 2, 512);
     caller.rename("/mnt/t", "/mnt/x");
     powerFails();
@@ -154,13 +155,25 @@ class FlatEdgesTest {
   void aSlotWithAnImpossibleNumberIsInvalid() throws ErrnoException {
     kernel.umount("mnt");
     for (long seq : new long[] {Long.MAX_VALUE - 1, -2, 1}) {
-      forge(62, seq); // the other slot is good
+      forge(0, seq); // the other slot of the names is good
       reboot(image);
       caller.close(create("/mnt/x", 1, 512));
       kernel.umount("mnt");
+      reboot(image); // another write of the names, to the forged slot
+      caller.unlink("/mnt/x");
+      kernel.umount("mnt");
     }
-    forge(62, -2);
-    forge(63, -2);
-    assertThatThrownBy(() -> reboot(image)).hasMessageContaining("inode 31 has no good slot");
+    forge(0, -2);
+    forge(1, -2);
+    assertThatThrownBy(() -> reboot(image)).hasMessageContaining("no good slot");
+  }
+
+  @Test
+  void anInodeWithoutAGoodSlotIsDamage() throws ErrnoException {
+    create("/mnt/x", 1, 512);
+    caller.sync();
+    forge(2, -2);
+    forge(3, -2);
+    assertThatThrownBy(() -> reboot(image)).hasMessageContaining("inode 2 has no good slot");
   }
 }

@@ -20,13 +20,18 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A regular file over iomap, for a filesystem without file operations of its own: direct, buffered
- * and polled reads and writes, seeks, fiemap, and attributes. The filesystem adds the mapping,
- * {@link #fsync} and {@link #markDirty}, {@link #convert} if its blocks can be unwritten, and
+ * and polled reads and writes, seeks, fiemap, attributes, and fsync. The filesystem adds the
+ * mapping, {@link SuperBlock#writeInode}, {@link #convert} if its blocks can be unwritten, and
  * {@link #cut} if it frees them.
+ *
+ * <p>{@link #markDirty} records a change after it was made. The inode is dirty until a write that
+ * began later has succeeded.
  *
  * <p>Locks: reads take iRwsem shared, and so do direct writes of whole blocks inside the file. All
  * other writes take it exclusively. An exclusive direct write first waits for those in flight. It
@@ -44,6 +49,9 @@ public abstract class IomapInode extends Inode
   private volatile long ctime;
   private volatile int uid;
   private volatile int gid;
+  private final AtomicLong changes = new AtomicLong();
+  private volatile long durable; // changes that are on the disk; changed under writing
+  private final ReentrantLock writing = new ReentrantLock(); // held while the inode is written
 
   /**
    * Creates a file without a reference.
@@ -68,13 +76,9 @@ public abstract class IomapInode extends Inode
     return Long.MAX_VALUE;
   }
 
-  /** Called after a change of the size or of an attribute. From any context; does not sleep. */
-  @LinuxSource(file = "fs/fs-writeback.c", name = "mark_inode_dirty")
-  protected abstract void markDirty();
-
   /**
-   * Drops the blocks from a position on, after the file was cut there. From process context, with
-   * iRwsem held exclusively.
+   * Drops the blocks from a position on, after the file was cut there. The caller marks the inode
+   * dirty. From process context, with iRwsem held exclusively.
    *
    * @param from a multiple of the block size
    */
@@ -85,7 +89,8 @@ public abstract class IomapInode extends Inode
   protected abstract long blocks();
 
   /**
-   * Converts the unwritten blocks of a range. From any context; does not sleep.
+   * Converts the unwritten blocks of a range. The caller marks the inode dirty. From any context;
+   * does not sleep.
    *
    * @param from first byte of a block
    * @param to end of a block, or of a write
@@ -96,9 +101,48 @@ public abstract class IomapInode extends Inode
     return 0;
   }
 
-  /** Must not take iRwsem: a durable direct write calls it with iRwsem held. */
+  // Durability.
+
+  /** Records a change of the inode that was made before. From any context; does not sleep. */
+  @LinuxSource(file = "fs/fs-writeback.c", name = "mark_inode_dirty")
+  protected final void markDirty() {
+    changes.getAndIncrement();
+  }
+
+  /** Whether the inode has changes that are not durable. From any context. */
+  protected final boolean isDirty() {
+    return changes.get() != durable;
+  }
+
+  /**
+   * Writes the inode if it is dirty, by {@link SuperBlock#writeInode}. Waits for a write by another
+   * task. From process context; takes no iRwsem.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno; the inode stays dirty then
+   */
+  @LinuxSource(file = "fs/fs-writeback.c", name = "sync_inode_metadata")
+  public final int syncMetadata(Task current) {
+    writing.lock();
+    try {
+      long seen = changes.get(); // before the inode is encoded
+      int result = seen == durable ? 0 : sb().writeInode(current, this, true);
+      durable = result == 0 ? seen : durable;
+      return result;
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /** Takes no iRwsem: a durable direct write calls it with iRwsem held. */
   @Override
-  public abstract int fsync(Task current, File file, long start, long end, boolean datasync);
+  @LinuxSource(file = "fs/libfs.c", name = "generic_file_fsync")
+  public int fsync(Task current, File file, long start, long end, boolean datasync) {
+    int result = mapping.fsyncRange(current, file, start, end);
+    int written = syncMetadata(current);
+    int flushed = bdev.flushAndWait(current);
+    return result != 0 ? result : written != 0 ? written : flushed;
+  }
 
   // Reads and writes.
 
@@ -200,7 +244,7 @@ public abstract class IomapInode extends Inode
       written = IomapBuffered.write(current, this, iocb, from, this);
     }
     if (written != wanted) {
-      cut(wholeBlocks(size())); // what the write allocated after the end
+      cutBlocks(size()); // what the write allocated after the end
     }
     return written;
   }
@@ -208,6 +252,11 @@ public abstract class IomapInode extends Inode
   /** Returns the end of the block that has a position; the largest position if that is later. */
   private long wholeBlocks(long bytes) {
     return bytes + Math.min(-bytes & (sb().blockSize() - 1), Long.MAX_VALUE - bytes);
+  }
+
+  private void cutBlocks(long end) {
+    cut(wholeBlocks(end));
+    markDirty();
   }
 
   private boolean hasTail(long end) {
@@ -234,7 +283,7 @@ public abstract class IomapInode extends Inode
       return 0;
     }
     long end = iocb.kiPos + bytes;
-    int result = (flags & IOMAP_DIO_UNWRITTEN) != 0 ? convert(iocb.kiPos, end) : 0;
+    int result = (flags & IOMAP_DIO_UNWRITTEN) != 0 ? convertBlocks(iocb.kiPos, end) : 0;
     if (result == 0 && end > size()) {
       iSizeWrite(end);
     }
@@ -254,7 +303,13 @@ public abstract class IomapInode extends Inode
   @Override
   public int endIoend(
       Task current, Inode inode, long pos, long length, boolean unwritten, int error) {
-    return unwritten && error == 0 ? convert(pos, pos + length) : 0;
+    return unwritten && error == 0 ? convertBlocks(pos, pos + length) : 0;
+  }
+
+  private int convertBlocks(long from, long to) {
+    int result = convert(from, to);
+    markDirty();
+    return result;
   }
 
   // Attributes.
@@ -290,7 +345,7 @@ public abstract class IomapInode extends Inode
     }
     iSizeWrite(bytes);
     mapping.truncateRange(current, bytes, Long.MAX_VALUE);
-    cut(wholeBlocks(bytes));
+    cutBlocks(bytes);
   }
 
   /** Records that the content changes now. From any context. */
@@ -308,7 +363,19 @@ public abstract class IomapInode extends Inode
   }
 
   /**
-   * Sets the attributes of a new file, or of one that was read from the disk.
+   * Makes a task the owner of a new file, whose times are now. From any context.
+   *
+   * @param current the creating task
+   */
+  @LinuxSource(file = "fs/inode.c", name = "inode_init_owner")
+  public final void initOwner(Task current) {
+    uid = current.cred().fsuid();
+    gid = current.cred().fsgid();
+    updateTime();
+  }
+
+  /**
+   * Sets the attributes of a file that was read from the disk.
    *
    * @param bytes i_size
    * @param owner i_uid

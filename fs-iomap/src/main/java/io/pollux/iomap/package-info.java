@@ -18,7 +18,8 @@
  * </ul>
  *
  * <p>There is no policy here: the filesystem takes the inode's lock, checks the write, and updates
- * times. {@link io.pollux.iomap.IomapInode} does this for a filesystem without rules of its own.
+ * times. {@link io.pollux.iomap.IomapInode} does this for a filesystem without rules of its own,
+ * and {@link io.pollux.iomap.IomapSuperBlock} syncs and evicts such inodes.
  *
  * <p>Rules:
  *

@@ -169,7 +169,6 @@ public final class Ramfs extends SuperBlock {
 
   /** A directory in memory. */
   public static final class Directory extends RamInode {
-    private static final long FIRST_POSITION = 2; // after "." and ".."
 
     private final Ramfs fs;
     private volatile long parentIno; // changed by a rename
@@ -177,7 +176,7 @@ public final class Ramfs extends SuperBlock {
     // Changed under iRwsem held exclusively, read under it held shared.
     private final Map<String, Entry> byName = new HashMap<>(); // by key()
     private final NavigableMap<Long, Entry> byPosition = new TreeMap<>();
-    private long nextPosition = FIRST_POSITION;
+    private long nextPosition = DirContext.AFTER_DOTS;
 
     private Directory(Ramfs fs, @Nullable Directory parent, Owner owner) {
       super(fs, owner, 2);
@@ -447,13 +446,9 @@ public final class Ramfs extends SuperBlock {
 
     @LinuxSource(file = "fs/libfs.c", name = "dcache_readdir")
     private int list(Task current, DirContext context) {
-      byte[] dots = {'.', '.'};
       iRwsem.downRead(current);
       try {
-        if (context.pos() == 0 && !context.emit(new byte[] {'.'}, ino(), StatMode.DT_DIR, 1)) {
-          return 0;
-        }
-        if (context.pos() == 1 && !context.emit(dots, parentIno, StatMode.DT_DIR, FIRST_POSITION)) {
+        if (!context.emitDots(ino(), parentIno)) {
           return 0;
         }
         for (Entry entry : byPosition.tailMap(context.pos()).values()) {

@@ -2,10 +2,17 @@
 package io.pollux.core.vfs;
 
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
 
 /** Receives the entries of a directory: struct dir_context and its actor. */
 @LinuxSource(file = "include/linux/fs.h", name = "dir_context")
 public abstract class DirContext {
+  /** The position after the entries "." and "..". */
+  public static final int AFTER_DOTS = 2;
+
+  private static final byte[] DOT = {'.'};
+  private static final byte[] DOTS = {'.', '.'};
+
   private long pos;
 
   /**
@@ -49,6 +56,20 @@ public abstract class DirContext {
     }
     pos = next;
     return true;
+  }
+
+  /**
+   * Offers the entries "." and "..", at the positions 0 and 1, unless an earlier listing had them.
+   *
+   * @param ino inode number of the directory
+   * @param parent inode number of its parent
+   * @return false if there was no room, and the listing stops; if true, pos() is at least {@link
+   *     #AFTER_DOTS}
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "dir_emit_dots")
+  public final boolean emitDots(long ino, long parent) {
+    return (pos != 0 || emit(DOT, ino, StatMode.DT_DIR, 1))
+        && (pos != 1 || emit(DOTS, parent, StatMode.DT_DIR, AFTER_DOTS));
   }
 
   /**
