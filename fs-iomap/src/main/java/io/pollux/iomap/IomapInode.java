@@ -16,6 +16,7 @@ import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.core.vfs.Timespec64;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -210,6 +211,12 @@ public abstract class IomapInode extends Inode
         || Attr.removedPrivs(current, this) != 0;
   }
 
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A direct write that extends the file completes before its submission returns. XFS waits"
+              + " only for writes of parts of blocks.",
+      test = "IomapInodeTest#aDirectWriteThatExtendsTheFileCompletesBeforeItsSubmissionReturns")
   private long writeAlone(Task current, Kiocb iocb, IovIter from, boolean direct) {
     boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
     if (direct && nowait) {

@@ -34,7 +34,8 @@ class IomapInodeTest {
   private static final long NO_CUT = -1;
 
   private final IomapRig rig = new IomapRig();
-  private final ExtentFileSystem fs = new ExtentFileSystem(rig.bdev, PAGE);
+  private final ExtentFileSystem fs =
+      new ExtentFileSystem(rig.bdev, PAGE).withWorkQueue(rig.current);
   private final Simple inode = new Simple();
 
   /** A file whose block n is block n of the device, once it is allocated. */
@@ -120,6 +121,32 @@ class IomapInodeTest {
     Arrays.fill(expected, 2 * PAGE + 1024, expected.length, (byte) 0x5a);
     assertThat(read(0, expected.length)).isEqualTo(expected);
     assertThat(inode.isDirty()).isTrue();
+  }
+
+  @Test
+  void aDirectWriteThatExtendsTheFileCompletesBeforeItsSubmissionReturns() throws Exception {
+    assertThat(write(0, PAGE, 0)).isEqualTo(PAGE);
+    assertThat(inode.mapping().writeAndWaitRange(rig.current, 0, PAGE)).isZero();
+    rig.disk.holdAgain();
+    Kiocb inside = rig.async(inode, 0, Kiocb.IOCB_WRITE | Kiocb.IOCB_DIRECT);
+    assertThat(inode.writeIter(rig.current, inside, rig.iter(false, rig.memory, PAGE)))
+        .isEqualTo(-Kiocb.EIOCBQUEUED);
+    assertThat(rig.completed).as("a write inside the file is in flight").isEmpty();
+    rig.disk.letThrough();
+    assertThat(rig.completed).hasSize(1);
+
+    rig.disk.holdAgain();
+    Kiocb behind = rig.async(inode, PAGE, Kiocb.IOCB_WRITE | Kiocb.IOCB_DIRECT);
+    var writer =
+        rig.onOtherThread(task -> inode.writeIter(task, behind, rig.iter(false, rig.memory, PAGE)));
+    rig.disk.awaitHeld(1);
+    for (int i = 0; i < 100; i++) { // a writer that does not wait releases the lock soon
+      assertThat(inode.iRwsem.downRead(rig.current, true)).as("the lock is free").isFalse();
+      Thread.sleep(1);
+    }
+    rig.disk.letThrough();
+    assertThat(writer.get(30, TimeUnit.SECONDS)).isEqualTo(-Kiocb.EIOCBQUEUED);
+    assertThat(rig.completed).hasSize(2);
   }
 
   @Test
