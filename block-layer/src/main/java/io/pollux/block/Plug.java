@@ -4,6 +4,7 @@ package io.pollux.block;
 import io.pollux.core.sched.SleepHook;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskPlug;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
 import org.jspecify.annotations.Nullable;
@@ -119,6 +120,9 @@ public final class Plug implements TaskPlug {
   /** Holds a request, with the others of its hardware queue. */
   void add(PlugList list, Request request, Bio bio) {
     list.add(request, bio);
+    if (Trace.on() && count == 0) {
+      BlockTrace.plug(this, bio);
+    }
     if (++count == MAX_REQUESTS) {
       flush();
     }

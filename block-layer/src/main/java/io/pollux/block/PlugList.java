@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
@@ -89,6 +90,9 @@ final class PlugList {
     segments = wholeSegments;
     nextSector += more.size() >> BlkTypes.SECTOR_SHIFT;
     request.hctx().stats().merged(request.tag(), more.op());
+    if (Trace.on()) {
+      BlockTrace.bioBackmerge(request, more);
+    }
     return true;
   }
 
@@ -159,6 +163,9 @@ final class PlugList {
       first = null;
       last = null;
       biotail = null;
+      if (Trace.on()) {
+        BlockTrace.unplug(chain, requests);
+      }
       from.queue().queueRqs(from, chain);
     }
     return requests;
