@@ -7,6 +7,7 @@ import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
@@ -72,6 +73,7 @@ final class IopollList {
   private @Nullable AioKiocb completingTail;
   // no request was complete when submitted by the thread inside, and none was polled since
   private boolean nothingDone;
+  private long polledId; // the last request that AIO_POLL was for; only while trace points are on
   private boolean threw; // the submission thread's last poll threw
   // the last reap stopped for lack of room; the submission thread reads it too
   private volatile boolean full;
@@ -257,6 +259,9 @@ final class IopollList {
         continue;
       }
       polled = true;
+      if (Trace.on()) {
+        tracePoll(req, found < needed);
+      }
       int result = iopoll(req, found < needed);
       if (result < 0) {
         return result;
@@ -264,6 +269,14 @@ final class IopollList {
       found += result;
     }
     return found;
+  }
+
+  private void tracePoll(AioKiocb req, boolean spin) {
+    long id = req.traceId();
+    if (id != 0 && id != polledId) {
+      polledId = id;
+      AioTrace.poll(ctx, req, spin);
+    }
   }
 
   /**
@@ -310,6 +323,9 @@ final class IopollList {
       if (!sink.event(req)) {
         full = true; // it stays on the list and comes out at a later call
         break;
+      }
+      if (Trace.on()) {
+        AioTrace.reap(ctx, req);
       }
       if (before == null) {
         head = following;
