@@ -7,6 +7,8 @@ import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -158,6 +160,25 @@ public final class Plug implements TaskPlug {
         list.flush();
       }
     }
+  }
+
+  /**
+   * Lists the requests that the plug holds, for a dump. By its task, or inside an event of its
+   * task.
+   *
+   * @return a line for each request, in the order of the lists
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    @Nullable PlugList[] all = lists;
+    if (all != null) {
+      for (PlugList list : all) {
+        if (list != null) {
+          list.describe(lines);
+        }
+      }
+    }
+    return lines;
   }
 
   @Override

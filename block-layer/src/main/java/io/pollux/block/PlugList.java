@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,6 +95,13 @@ final class PlugList {
       BlockTrace.bioBackmerge(request, more);
     }
     return true;
+  }
+
+  /** Adds a line for each request, for a dump. */
+  void describe(List<String> lines) {
+    for (Request request = first; request != null; request = request.next) {
+      lines.add(request.toString());
+    }
   }
 
   int lastCookie() {

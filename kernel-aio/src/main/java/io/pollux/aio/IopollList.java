@@ -41,6 +41,11 @@ final class IopollList {
 
   private static final long FAILURE_NAP_NANOS = 1_000_000;
 
+  /**
+   * Maximum number of requests in {@link #describe}: a racing reader could follow links forever.
+   */
+  private static final int MAX_SHOWN = 1_024;
+
   /** How long teardown polls without pauses. */
   private static final long SPIN_NANOS = 1_000_000_000;
 
@@ -412,6 +417,23 @@ final class IopollList {
         Oops.warn(
             "the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }
+    }
+  }
+
+  /**
+   * Describes the requests in the list, for a dump: first those that the poller has, then those
+   * that it will take over. From any context; racy and bounded.
+   */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    describe(completingHead, lines);
+    describe(submittedHead, lines);
+    return lines;
+  }
+
+  private static void describe(@Nullable AioKiocb head, List<String> lines) {
+    for (AioKiocb req = head; req != null && lines.size() < MAX_SHOWN; req = req.next) {
+      lines.add(req.toString());
     }
   }
 
