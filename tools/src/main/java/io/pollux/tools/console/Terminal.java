@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Whether input and output are a terminal. System.console() checks only input and output together. */
+/**
+ * Whether input and output are a terminal. System.console() checks only input and output together.
+ */
 public final class Terminal {
   private Terminal() {}
 
