@@ -46,7 +46,9 @@ final class ExecTraceTest {
     String line = "trace " + files + " -- exec " + options + "-- " + program;
     CommandLineRun run = CommandLineRun.of(line.split(" "));
     assertThat(run.status()).as(run.err()).isZero();
-    assertThat(run.err()).startsWith("pollux: trace: ").hasLineCount(1);
+    assertThat(run.err().lines())
+        .as("none if dd has closed its standard error")
+        .allMatch(said -> said.startsWith("pollux: trace: "));
     return run;
   }
 
@@ -55,7 +57,6 @@ final class ExecTraceTest {
   void theReadsOfAProgramAreInAllFiles(String options) throws Exception {
     CommandLineRun run = trace(options);
     assertThat(run.out()).isEmpty();
-    assertThat(run.err()).contains(" of " + BLOCKS + " requests: ");
     try (Stream<String> lines = Files.lines(dir.resolve("t.txt"))) {
       assertThat(lines.filter(line -> line.matches(".* D +R .*#[0-9]+"))).hasSize(BLOCKS);
     }
@@ -84,6 +85,6 @@ final class ExecTraceTest {
             "-f",
             "/pollux/nothing");
     assertThat(run.status()).isEqualTo(1);
-    assertThat(run.err()).startsWith("pollux: trace: ").hasLineCount(1);
+    assertThat(dir.resolve("t.txt")).content().contains(" Q ");
   }
 }
