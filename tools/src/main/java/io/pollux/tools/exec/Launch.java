@@ -113,6 +113,7 @@ public final class Launch {
       long pid = shared ? TraceOptions.ANY : ProcessHandle.current().pid();
       setenv(TraceOptions.VARIABLE, trace.write(pid));
     }
+    ModulePath.closeOnExec(String.valueOf(System.getProperty("jdk.module.path")));
     int errno = execvp(command.stream().map(word -> PathName.of(word).bytes()).toList());
     throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
   }
@@ -129,7 +130,7 @@ public final class Launch {
       throw Failure.couldNotRun(
           "exec", "needs the modules of Pollux on a module path, as bin/pollux starts them");
     }
-    options.add("--module-path=" + modulePath);
+    options.add("--module-path=" + ModulePath.lasting(modulePath));
     options.add("--add-modules=io.pollux.tools");
     options.add(
         "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
