@@ -81,6 +81,7 @@ public final class Pollux implements Runnable {
     commands.put("check", CheckCommand::new);
     commands.put("exec", ExecCommand::new);
     commands.put("header", HeaderCommand::new);
+    commands.put("companion", CompanionCommand::new);
     return commands;
   }
 
