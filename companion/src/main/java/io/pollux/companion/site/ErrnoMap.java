@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where each call gets each errno. A row is {@code call | ERRNO | when | Class#method |
- * Test#method}; the method refers to the errno, and the row leads to that line.
+ * Test#method}; the method refers to the errno, and the row leads to that line. Of several such
+ * lines, a fragment of the text after an at sign says which one follows it.
  */
 final class ErrnoMap {
   private static final int FIELDS = 5;
@@ -46,10 +47,19 @@ final class ErrnoMap {
     return html.append("</tbody></table></div>\n").toString();
   }
 
-  private String place(String name, String errno, String root) {
+  private String place(String given, String errno, String root) {
+    int at = given.indexOf(" @ ");
+    String name = at < 0 ? given : given.substring(0, at);
     Decl decl = tree.find(name);
     Decl constant = tree.find("Errno#" + errno);
-    Ref ref = decl == null || constant == null ? null : inside(decl, constant);
+    int from = 0;
+    if (decl != null && at >= 0) {
+      from = decl.file().text().indexOf(given.substring(at + 3), decl.start());
+      if (from < 0 || from >= decl.end()) {
+        faults.add("the map of errnos", "there is no " + given);
+      }
+    }
+    Ref ref = decl == null || constant == null ? null : inside(decl, constant, from);
     if (decl == null || ref == null) {
       faults.add("the map of errnos", name + " has no " + errno);
       return "";
@@ -57,13 +67,18 @@ final class ErrnoMap {
     return link(decl, decl.file().page() + "#L" + ref.line(), ":" + ref.line(), root);
   }
 
-  private static @Nullable Ref inside(Decl decl, Decl constant) {
+  /** The first reference to a constant inside a declaration, at or after an offset. */
+  private static @Nullable Ref inside(Decl decl, Decl constant, int from) {
+    Ref first = null;
     for (Ref ref : constant.uses()) {
-      if (ref.file() == decl.file() && decl.contains(ref.at())) {
-        return ref;
+      if (ref.file() == decl.file()
+          && decl.contains(ref.at())
+          && ref.at() >= from
+          && (first == null || ref.at() < first.at())) {
+        first = ref;
       }
     }
-    return null;
+    return first;
   }
 
   private String test(String name, String root) {

@@ -28,8 +28,9 @@ final class Generated {
       case "locks" -> new LockMap(tree, faults).html(root);
       case "barriers" -> new BarrierMap(tree, faults).html(body, root);
       case "errnos" -> new ErrnoMap(tree, faults).html(body, root);
-      case "numbers" -> new Numbers(texts, faults).html();
-      case "figures" -> tree.files().size() + "";
+      case "exercise" -> new Exercise(tree, faults).html(body, root);
+      case "table" -> new Numbers(texts, faults).table();
+      case "features" -> new Numbers(texts, faults).features();
       default -> null;
     };
   }

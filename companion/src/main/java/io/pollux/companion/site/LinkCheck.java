@@ -52,6 +52,9 @@ final class LinkCheck {
       for (Element element : document.select("[" + attribute + "]")) {
         String href = element.attr(attribute);
         count++;
+        if (href.startsWith("data:")) {
+          continue;
+        }
         if (href.startsWith("https://") || href.startsWith("http://")) {
           if (!element.normalName().equals("a")) {
             faults.add(page, "loads " + href);

@@ -9,6 +9,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -94,6 +95,11 @@ public final class SourceTree {
     for (SourceFile file : files.values()) {
       for (Decl decl : file.decls()) {
         byName.computeIfAbsent(decl.toString(), s -> new ArrayList<>()).add(decl);
+      }
+    }
+    for (SourceFile file : files.values()) {
+      for (Decl decl : file.decls()) {
+        constant(decl);
         for (Decl.LinuxName linux : decl.linux()) {
           for (String name : linux.names()) {
             byC.computeIfAbsent(name, s -> new ArrayList<>()).add(decl);
@@ -101,6 +107,24 @@ public final class SourceTree {
         }
       }
     }
+  }
+
+  /** A constant of the ABI, or of a patch, is the counterpart of the C constant of its name. */
+  private void constant(Decl decl) {
+    boolean named = decl.name().indexOf('_') > 0 && decl.name().equals(upper(decl.name()));
+    Decl owner = decl.owner().isEmpty() ? null : find(decl.owner());
+    if (decl.kind() == Decl.Kind.FIELD
+        && named
+        && decl.linux().isEmpty()
+        && owner != null
+        && !owner.linux().isEmpty()
+        && (decl.file().module().equals("uapi") || !decl.patches().isEmpty())) {
+      decl.linux.add(new Decl.LinuxName(owner.linux().getFirst().file(), List.of(decl.name())));
+    }
+  }
+
+  private static String upper(String name) {
+    return name.toUpperCase(Locale.ROOT);
   }
 
   Path root() {
