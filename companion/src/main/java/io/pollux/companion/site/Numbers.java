@@ -133,7 +133,7 @@ final class Numbers {
 
   private static String thousands(double value) {
     return value >= 1e6
-        ? String.format(Locale.ROOT, "%.2fM", value / 1e6)
+        ? String.format(Locale.ROOT, value % 1e5 == 0 ? "%.1fM" : "%.2fM", value / 1e6)
         : String.format(Locale.ROOT, "%.0fK", value / 1e3);
   }
 
@@ -159,7 +159,7 @@ final class Numbers {
     for (double at = 0; at <= top; at += step) {
       double y = TOP + HEIGHT - at / top * HEIGHT;
       svg.append(String.format(Locale.ROOT, "<path class=\"g\" d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH));
-      text(LEFT - 6, y + 4, at == 0 ? "0" : thousands(at).replace(".00", ""), "t m", "end", svg);
+      text(LEFT - 6, y + 4, at == 0 ? "0" : thousands(at).replace(".0M", "M"), "t m", "end", svg);
     }
     double group = (double) (WIDTH - LEFT) / depths.size();
     double bar = group * 0.26;

@@ -61,6 +61,7 @@ final class SearchIndex {
                     List.of())));
     tree.decls()
         .filter(decl -> !decl.file().test() || decl.test() || decl.kind() == Decl.Kind.TYPE)
+        .filter(decl -> !decl.overridesOnly())
         .forEach(
             decl ->
                 entries.add(
@@ -72,7 +73,14 @@ final class SearchIndex {
                                 + (decl.file().test() ? " in tests" : ""),
                         "src/" + decl.href(),
                         parts(decl.name()),
-                        decl.test() ? words(Sentence.ofName(decl.name())) : words(decl.doc()))));
+                        wordsOf(decl))));
+  }
+
+  /** Other words of a declaration: few, because the index is loaded as a whole. */
+  private static List<String> wordsOf(Decl decl) {
+    return decl.test()
+        ? words(Sentence.ofName(decl.name()))
+        : decl.kind() == Decl.Kind.TYPE ? words(decl.doc()) : List.of();
   }
 
   /** A name in lower case, and its parts at dots, underscores and capitals. */
@@ -168,7 +176,7 @@ final class SearchIndex {
         double tf = postings.get(field).getOrDefault(i, 0);
         double length = 1 - B + B * (tokens.size() / Math.max(1e-9, average));
         double score = idf * ((K1 + 1) * tf) / (K1 * length + tf);
-        scores.put(numbers.getOrDefault(token, 0), Math.round(score * 1000) / 1000.0);
+        scores.put(numbers.getOrDefault(token, 0), Math.round(score * 100) / 100.0);
       }
       json.append(field == 0 && i == 0 ? "[\"" : ",[\"").append(field == 0 ? "n/" : "w/").append(i);
       json.append("\",[");

@@ -67,7 +67,7 @@ final class SourcePages {
     for (Decl decl : file.decls()) {
       html.append("<li><a href=\"#").append(decl.id()).append("\">");
       html.append(Html.escape(decl.name() + decl.signature())).append("</a>");
-      if (!decl.doc().isEmpty()) {
+      if (!decl.doc().isEmpty() && !file.test()) {
         html.append(" <span>").append(Html.escape(decl.doc())).append("</span>");
       }
       html.append("</li>");
@@ -131,7 +131,7 @@ final class SourcePages {
           .add(ref);
     }
     callers("Used by", main, html);
-    callers("In tests", tests, html);
+    testers(tests, html);
     html.append("</section>\n");
   }
 
@@ -171,6 +171,30 @@ final class SourcePages {
           html.append("</li>");
         });
     html.append("</ul>");
+  }
+
+  /** The tests that use a declaration, each with its first line and the number of uses. */
+  private static void testers(
+      Map<SourceFile, Map<String, List<Ref>>> files, StringBuilder html) {
+    if (files.isEmpty()) {
+      return;
+    }
+    html.append("<h3>In tests</h3><p>");
+    files.forEach(
+        (file, callers) -> {
+          int first = Integer.MAX_VALUE;
+          int count = 0;
+          for (List<Ref> refs : callers.values()) {
+            count += refs.size();
+            for (Ref ref : refs) {
+              first = Math.min(first, ref.line());
+            }
+          }
+          html.append("<a href=").append(file.page()).append("#L").append(first).append('>');
+          html.append(Html.escape(file.simpleName())).append("</a>");
+          html.append(count > 1 ? " × " + count : "").append(' ');
+        });
+    html.append("</p>");
   }
 
   private Page index() {

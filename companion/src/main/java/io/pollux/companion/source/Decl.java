@@ -173,6 +173,11 @@ public final class Decl {
     return constant;
   }
 
+  /** Whether it is a method that only overrides another, without a C name or words of its own. */
+  public boolean overridesOnly() {
+    return kind == Kind.METHOD && !supers.isEmpty() && linux.isEmpty() && doc.isEmpty();
+  }
+
   /** Whether an offset is inside of it. */
   public boolean contains(int offset) {
     return start <= offset && offset < end;

@@ -24,7 +24,9 @@ public final class CodeHtml {
     this.prefix = prefix;
     this.whole = whole;
     tokens = Token.of(file.text());
-    file.refs().forEach(ref -> refs.put(ref.at(), ref));
+    file.refs().stream()
+        .filter(ref -> ref.to() != null || !file.test()) // links to locals would double a test's page
+        .forEach(ref -> refs.put(ref.at(), ref));
     file.decls().forEach(decl -> decls.put(decl.nameAt(), decl));
   }
 
@@ -63,7 +65,7 @@ public final class CodeHtml {
   private static String withoutIndent(String line, int indent) {
     String tag = "";
     String rest = line;
-    if (rest.startsWith("<span")) {
+    if (rest.startsWith("<span") || rest.startsWith("<b>")) {
       int close = rest.indexOf('>') + 1;
       tag = rest.substring(0, close);
       rest = rest.substring(close);
@@ -95,13 +97,12 @@ public final class CodeHtml {
       Ref ref = refs.get(token.start());
       Decl decl = decls.get(token.start());
       if (decl != null && whole) {
-        String cls = decl.uses().isEmpty() && decl.subs().isEmpty() ? "d" : "d u";
-        html.append("<a class=\"").append(cls).append("\" id=\"").append(decl.id());
-        html.append("\" href=\"#").append(hasUses(decl) ? "u-" : "").append(decl.id()).append("\">");
+        html.append("<a class=d id=").append(decl.id());
+        html.append(" href=#").append(hasUses(decl) ? "u-" : "").append(decl.id()).append('>');
         Html.append(html, file.text(), start, end);
         html.append("</a>");
       } else if (ref != null) {
-        html.append("<a href=\"").append(href(ref)).append("\">");
+        html.append("<a href=").append(href(ref)).append('>');
         Html.append(html, file.text(), start, end);
         html.append("</a>");
       } else {
@@ -135,9 +136,10 @@ public final class CodeHtml {
       int eol = text.indexOf('\n', at);
       int stop = eol < 0 || eol >= end ? end : eol;
       if (stop > at) {
-        html.append("<span class=").append(colour).append('>');
+        boolean keyword = token.kind() == Token.Kind.KEYWORD; // frequent, so its tag is short
+        html.append(keyword ? "<b>" : "<span class=" + colour + ">");
         Html.append(html, text, at, stop);
-        html.append("</span>");
+        html.append(keyword ? "</b>" : "</span>");
       }
       if (stop < end) {
         html.append('\n');
@@ -150,10 +152,9 @@ public final class CodeHtml {
     return switch (kind) {
       case COMMENT -> "c";
       case STRING -> "s";
-      case NUMBER -> "n";
       case KEYWORD -> "k";
       case ANNOTATION -> "a";
-      case NAME, OTHER -> null;
+      case NUMBER, NAME, OTHER -> null;
     };
   }
 }

@@ -5,7 +5,7 @@
 (function () {
   const page = document.documentElement;
 
-  document.getElementById('theme').addEventListener('click', () => {
+  document.getElementById('the-theme').addEventListener('click', () => {
     const dark = page.dataset.theme
       ? page.dataset.theme === 'dark'
       : matchMedia('(prefers-color-scheme: dark)').matches;

@@ -4,8 +4,8 @@
 
 (function () {
   const MOST = 12;
-  const input = document.getElementById('search');
-  const found = document.getElementById('found');
+  const input = document.getElementById('the-search');
+  const found = document.getElementById('the-found');
   let index = null;
   let loading = false;
   let at = -1;
@@ -73,7 +73,7 @@
       const [title, kind, href] = pollux.search.entries[ref];
       const link = document.createElement('a');
       link.href = pollux.root + href;
-      link.id = 'found' + i;
+      link.id = 'the-found-' + i;
       link.role = 'option';
       link.tabIndex = -1;
       const name = document.createElement('b');
