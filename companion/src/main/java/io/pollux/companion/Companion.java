@@ -46,9 +46,15 @@ public final class Companion {
    * @throws IOException if a file can't be read or written
    */
   public static String build(Path root, Path output) throws CompanionException, IOException {
+    return build(root, output, MODULES);
+  }
+
+  /** Makes the site of a tree with some modules. */
+  static String build(Path root, Path output, List<String> modules)
+      throws CompanionException, IOException {
     Faults faults = new Faults();
     Path from = root.toAbsolutePath().normalize();
-    SourceTree tree = SourceTree.read(from, MODULES, libraries(), faults);
+    SourceTree tree = SourceTree.read(from, modules, libraries(), faults);
     Site.Size size = Site.write(from, output, tree, faults);
     if (!faults.isEmpty()) {
       throw new CompanionException(faults.all());

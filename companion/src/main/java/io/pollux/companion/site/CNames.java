@@ -36,7 +36,10 @@ final class CNames {
     html.append("The search finds them too: press <kbd>/</kbd>.</p>\n<details><summary>");
     html.append(files.size()).append(" files</summary><ul class=files>");
     for (String file : files.keySet()) {
-      html.append("<li><a href=\"#").append(Html.slug(file)).append("\">").append(Html.escape(file));
+      html.append("<li><a href=\"#")
+          .append(Html.slug(file))
+          .append("\">")
+          .append(Html.escape(file));
       html.append("</a></li>");
     }
     html.append("</ul></details>\n");
@@ -62,7 +65,6 @@ final class CNames {
               });
           html.append("</tbody></table></div>\n");
         });
-    return new Page(
-        "c.html", "C names", "c", html.toString(), List.of(), List.of(), "", "text");
+    return new Page("c.html", "C names", "c", html.toString(), List.of(), List.of(), "", "text");
   }
 }

@@ -7,8 +7,8 @@ import io.pollux.companion.source.SourceTree;
 import io.pollux.companion.text.Html;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Locale;
+import java.util.Map;
 
 /** The differences from the posting: a page, and a part of each patch's page. */
 final class Ledger {

@@ -37,7 +37,8 @@ final class Notes {
       notes
           .computeIfAbsent(decl.file(), file -> new HashMap<>())
           .computeIfAbsent(line, l -> new ArrayList<>())
-          .add("<aside class=note id=note:" + count + ">" + text.html(targets, faults) + "</aside>");
+          .add(
+              "<aside class=note id=note:" + count + ">" + text.html(targets, faults) + "</aside>");
     }
   }
 

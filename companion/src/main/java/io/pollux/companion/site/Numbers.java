@@ -44,8 +44,10 @@ final class Numbers {
     StringBuilder rows = new StringBuilder();
     for (Object each : list(table.get("rows"))) {
       Map<?, ?> row = (Map<?, ?>) each;
-      Map<?, ?> series = (Map<?, ?>) row.get("series");
-      double[] was = {number(series, "before"), number(series, "nothingOn"), number(series, "allOn")};
+      Map<?, ?> series = row.get("series") instanceof Map<?, ?> numbers ? numbers : Map.of();
+      double[] was = {
+        number(series, "before"), number(series, "nothingOn"), number(series, "allOn")
+      };
       double[] is = {iops(row, "aio"), iops(row, "ring"), iops(row, "all")};
       posted.add(was);
       here.add(is);
@@ -61,7 +63,8 @@ final class Numbers {
       rows.append("</td><td>").append(ratio(is[2] / is[0])).append("</td></tr>\n");
     }
     return "<div class=\"charts\">"
-        + chart("The posting", List.of("before", "nothing turned on", "all turned on"), depths, posted)
+        + chart(
+            "The posting", List.of("before", "nothing turned on", "all turned on"), depths, posted)
         + chart("Here", List.of("io_submit", "rings", "rings, polled, fixed"), depths, here)
         + "</div>\n<p class=machine>Here: "
         + Html.escape(table.get("machine") + ", " + table.get("date") + ", " + table.get("fs"))
@@ -158,7 +161,8 @@ final class Numbers {
     text(0, 14, title, "t h", "start", svg);
     for (double at = 0; at <= top; at += step) {
       double y = TOP + HEIGHT - at / top * HEIGHT;
-      svg.append(String.format(Locale.ROOT, "<path class=\"g\" d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH));
+      svg.append(
+          String.format(Locale.ROOT, "<path class=\"g\" d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH));
       text(LEFT - 6, y + 4, at == 0 ? "0" : thousands(at).replace(".0M", "M"), "t m", "end", svg);
     }
     double group = (double) (WIDTH - LEFT) / depths.size();

@@ -25,7 +25,12 @@ final class PatchPages {
   private final Map<Integer, Text> texts = new HashMap<>();
 
   PatchPages(
-      SourceTree tree, Series series, Ledger ledger, Targets targets, Faults faults, List<Text> all) {
+      SourceTree tree,
+      Series series,
+      Ledger ledger,
+      Targets targets,
+      Faults faults,
+      List<Text> all) {
     this.tree = tree;
     this.series = series;
     this.ledger = ledger;
@@ -85,7 +90,8 @@ final class PatchPages {
     for (String name : patch.names()) {
       List<Decl> decls = homes(patch, name);
       if (decls.isEmpty()) {
-        faults.add(Series.FILE, "no element has the C name " + name + " of patch " + patch.number());
+        faults.add(
+            Series.FILE, "no element has the C name " + name + " of patch " + patch.number());
       }
       for (Decl decl : decls) {
         html.append("<tr><td><a href=\"../c.html#").append(name).append("\"><code>").append(name);

@@ -24,15 +24,15 @@ final class SearchIndex {
   private static final double B = 0.75;
 
   /** What the search finds: a name, what it is, and where. */
-  private record Entry(String title, String kind, String href, List<String> name, List<String> words) {}
+  private record Entry(
+      String title, String kind, String href, List<String> name, List<String> words) {}
 
   private final List<Entry> entries = new ArrayList<>();
 
   void add(Page page) {
     if (!page.words().isEmpty()) {
       entries.add(
-          new Entry(
-              page.title(), "page", page.path(), parts(page.title()), words(page.words())));
+          new Entry(page.title(), "page", page.path(), parts(page.title()), words(page.words())));
     }
   }
 
@@ -49,7 +49,8 @@ final class SearchIndex {
                                 .names()
                                 .forEach(
                                     name ->
-                                        c.computeIfAbsent(name, n -> new ArrayList<>()).add(decl))));
+                                        c.computeIfAbsent(name, n -> new ArrayList<>())
+                                            .add(decl))));
     c.forEach(
         (name, decls) ->
             entries.add(
@@ -168,7 +169,8 @@ final class SearchIndex {
       List<String> tokens = field == 0 ? entries.get(i).name() : entries.get(i).words();
       TreeMap<Integer, Double> scores = new TreeMap<>();
       for (String token : Set.copyOf(tokens)) {
-        List<Map<Integer, Integer>> postings = terms.getOrDefault(token, List.of(Map.of(), Map.of()));
+        List<Map<Integer, Integer>> postings =
+            terms.getOrDefault(token, List.of(Map.of(), Map.of()));
         Set<Integer> in = new HashSet<>(postings.get(0).keySet());
         in.addAll(postings.get(1).keySet());
         double df = in.size();

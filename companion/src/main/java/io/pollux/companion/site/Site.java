@@ -232,7 +232,17 @@ public final class Site {
           + Html.escape(decl.shown())
           + "</a></figcaption><pre class=\"code\"><code>"
           + CodeHtml.excerpt(decl.file(), first, last, toRoot + "src/")
-          + (last < end ? "<a class=\"more\" href=\"" + toRoot + "src/" + decl.file().page() + "#L" + (last + 1) + "\">… " + (end - last) + " more lines</a>" : "")
+          + (last < end
+              ? "<a class=\"more\" href=\""
+                  + toRoot
+                  + "src/"
+                  + decl.file().page()
+                  + "#L"
+                  + (last + 1)
+                  + "\">… "
+                  + (end - last)
+                  + " more lines</a>"
+              : "")
           + "</code></pre></figure>";
     }
 
@@ -240,7 +250,9 @@ public final class Site {
     public @Nullable String figure(String name) {
       Path file = root.resolve(TEXTS).resolve("figures").resolve(name + ".svg");
       try {
-        return Files.exists(file) ? Files.readString(file).replaceAll("(?s)<!--.*?-->\\s*", "").strip() : null;
+        return Files.exists(file)
+            ? Files.readString(file).replaceAll("(?s)<!--.*?-->\\s*", "").strip()
+            : null;
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

@@ -36,10 +36,14 @@ final class SourcePages {
     StringBuilder html = new StringBuilder();
     html.append("<p class=path>");
     html.append(Html.escape(file.path().toString())).append("</p>\n<h1>");
-    html.append(Html.escape(file.simpleName().equals("package-info") ? file.packageName() : file.simpleName()));
+    html.append(
+        Html.escape(
+            file.simpleName().equals("package-info") ? file.packageName() : file.simpleName()));
     html.append("</h1>\n");
     if (!file.decls().isEmpty() && !file.decls().getFirst().doc().isEmpty()) {
-      html.append("<p class=lead>").append(Html.escape(file.decls().getFirst().doc())).append("</p>\n");
+      html.append("<p class=lead>")
+          .append(Html.escape(file.decls().getFirst().doc()))
+          .append("</p>\n");
     }
     outline(file, html);
     listing(file, html);
@@ -174,8 +178,7 @@ final class SourcePages {
   }
 
   /** The tests that use a declaration, each with its first line and the number of uses. */
-  private static void testers(
-      Map<SourceFile, Map<String, List<Ref>>> files, StringBuilder html) {
+  private static void testers(Map<SourceFile, Map<String, List<Ref>>> files, StringBuilder html) {
     if (files.isEmpty()) {
       return;
     }
@@ -200,7 +203,8 @@ final class SourcePages {
   private Page index() {
     StringBuilder html = new StringBuilder();
     html.append("<h1>Source</h1>\n<p class=lead>Every Java file, by module, from the bottom up. ");
-    html.append("Follow a name to its declaration, and the name of a declaration to its uses.</p>\n");
+    html.append(
+        "Follow a name to its declaration, and the name of a declaration to its uses.</p>\n");
     html.append("<p class=toc>");
     for (String module : tree.modules()) {
       if (tree.files().stream().anyMatch(file -> file.module().equals(module))) {
@@ -225,7 +229,11 @@ final class SourcePages {
       if (packages.isEmpty() && tests.isEmpty()) {
         continue;
       }
-      html.append("<h2 id=\"").append(Html.slug(module)).append("\">").append(module).append("</h2>\n");
+      html.append("<h2 id=\"")
+          .append(Html.slug(module))
+          .append("\">")
+          .append(module)
+          .append("</h2>\n");
       packages.forEach(
           (name, files) -> {
             html.append("<h3>").append(name).append("</h3>\n<ul class=files>");
@@ -233,7 +241,9 @@ final class SourcePages {
             html.append("</ul>\n");
           });
       if (!tests.isEmpty()) {
-        html.append("<details><summary>").append(tests.size()).append(" test files</summary><ul class=files>");
+        html.append("<details><summary>")
+            .append(tests.size())
+            .append(" test files</summary><ul class=files>");
         tests.forEach(file -> file(file, html));
         html.append("</ul></details>\n");
       }

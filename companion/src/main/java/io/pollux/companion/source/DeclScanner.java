@@ -113,12 +113,13 @@ final class DeclScanner extends TreePathScanner<@Nullable Void, @Nullable Decl> 
     if (element == null || nameAt < 0 || end < nameAt) { // implicit, such as a constructor
       return null;
     }
-    boolean inMember = around != null && around.kind() != Decl.Kind.TYPE;
     String owner = "";
+    String id = "";
     if (around != null) {
+      boolean inMember = around.kind() != Decl.Kind.TYPE;
       owner = inMember ? around.owner() : around.shown();
+      id = inMember || !around.owner().isEmpty() ? around.id() + "." : "";
     }
-    String id = inMember || (around != null && !around.owner().isEmpty()) ? around.id() + "." : "";
     id += kind == Decl.Kind.CONSTRUCTOR ? "new" : name;
     int same = ids.merge(id, 1, Integer::sum);
     String doc = trees.getDocComment(getCurrentPath());
@@ -157,7 +158,8 @@ final class DeclScanner extends TreePathScanner<@Nullable Void, @Nullable Decl> 
     if (from < 0) {
       return -1;
     }
-    List<Token> near = Token.of(file.text().substring(from, Math.min(file.text().length(), from + 400)));
+    List<Token> near =
+        Token.of(file.text().substring(from, Math.min(file.text().length(), from + 400)));
     for (Token token : near) {
       if (token.kind() != Token.Kind.COMMENT
           && file.text().substring(from + token.start(), from + token.end()).equals(name)) {

@@ -143,9 +143,7 @@ final class RefScanner extends TreePathScanner<@Nullable Void, @Nullable Decl> {
     if ((to == null && local == null) || !seen.add(at)) {
       return;
     }
-    Ref ref =
-        new Ref(
-            file, at, name.length(), around, to, local == null ? 0 : file.lineOf(local));
+    Ref ref = new Ref(file, at, name.length(), around, to, local == null ? 0 : file.lineOf(local));
     file.refs().add(ref);
     if (to != null && !importing) {
       to.uses.add(ref);

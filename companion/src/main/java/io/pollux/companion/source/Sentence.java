@@ -32,7 +32,7 @@ public final class Sentence {
         at = end < 0 ? doc.length() : end + 1;
       } else if (c == '@' && plain.toString().isBlank()) {
         break;
-      } else if (c == '.' && (at + 1 == doc.length() || Character.isWhitespace(doc.charAt(at + 1)))) {
+      } else if (c == '.' && endsSentence(doc, at)) {
         plain.append('.');
         break;
       } else {
@@ -40,7 +40,18 @@ public final class Sentence {
         at++;
       }
     }
-    return plain.toString().strip().replaceAll("\\s+", " ").replace("&lt;", "<").replace("&gt;", ">");
+    return plain
+        .toString()
+        .strip()
+        .replaceAll("\\s+", " ")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">");
+  }
+
+  /** Whether a full stop ends a sentence: a blank follows, and no abbreviation is before it. */
+  private static boolean endsSentence(String doc, int at) {
+    boolean last = at + 1 == doc.length() || Character.isWhitespace(doc.charAt(at + 1));
+    return last && !doc.startsWith("e.g", at - 3) && !doc.startsWith("i.e", at - 3);
   }
 
   /** The words of a name in camel case: {@code aBatchOfTwo} is "a batch of two". */

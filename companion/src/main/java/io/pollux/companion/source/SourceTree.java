@@ -59,8 +59,7 @@ public final class SourceTree {
     try (Stream<Path> all = Files.walk(dir)) {
       for (Path each : all.filter(SourceTree::isSource).sorted().toList()) {
         Path path = root.relativize(each);
-        files.put(
-            path, new SourceFile(path, module, part.equals("test"), Files.readString(each)));
+        files.put(path, new SourceFile(path, module, part.equals("test"), Files.readString(each)));
       }
     }
   }
@@ -85,8 +84,9 @@ public final class SourceTree {
           for (int i = 0; i < same.size(); i++) {
             SourceFile file = same.get(i);
             file.setPage(
-                i == 0 ? simple + ".html" : file.module().replace('/', '-') + "." + simple + i
-                    + ".html");
+                i == 0
+                    ? simple + ".html"
+                    : file.module().replace('/', '-') + "." + simple + i + ".html");
           }
         });
   }

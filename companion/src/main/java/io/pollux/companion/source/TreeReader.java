@@ -62,6 +62,10 @@ final class TreeReader {
         paths.add(path);
       }
     }
+    if (paths.isEmpty()) {
+      faults.add(tree.root().toString(), "there are no sources");
+      return;
+    }
     List<String> options =
         List.of(
             "-proc:none",

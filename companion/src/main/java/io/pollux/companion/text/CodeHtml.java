@@ -25,7 +25,8 @@ public final class CodeHtml {
     this.whole = whole;
     tokens = Token.of(file.text());
     file.refs().stream()
-        .filter(ref -> ref.to() != null || !file.test()) // links to locals would double a test's page
+        .filter(
+            ref -> ref.to() != null || !file.test()) // links to locals would double a test's page
         .forEach(ref -> refs.put(ref.at(), ref));
     file.decls().forEach(decl -> decls.put(decl.nameAt(), decl));
   }

@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Beyond CommonMark and tables it has these forms:
  *
  * <ul>
- *   <li>links with a scheme: {@code java:}, {@code test:}, {@code c:}, {@code patch:}, {@code page:};
+ *   <li>links with a scheme: {@code java:}, {@code test:}, {@code c:}, {@code patch:}, {@code
+ *       page:};
  *   <li>a code span that names a declaration ({@code Class#member}) or a C name is a link;
  *   <li>a fence with {@code excerpt Class#member} includes the source; with {@code beside
  *       Class#member} the C skeleton in the fence stands beside that source;
@@ -49,10 +50,7 @@ public final class Text {
       List.of(TablesExtension.create(), YamlFrontMatterExtension.create());
 
   private static final Parser PARSER =
-      Parser.builder()
-          .extensions(EXTENSIONS)
-          .includeSourceSpans(IncludeSourceSpans.BLOCKS)
-          .build();
+      Parser.builder().extensions(EXTENSIONS).includeSourceSpans(IncludeSourceSpans.BLOCKS).build();
 
   private static final TextContentRenderer WORDS =
       TextContentRenderer.builder().extensions(EXTENSIONS).build();
@@ -165,7 +163,8 @@ public final class Text {
     }
 
     private void missing(Node node, String what) {
-      int line = node.getSourceSpans().isEmpty() ? 0 : node.getSourceSpans().getFirst().getLineIndex() + 1;
+      int line =
+          node.getSourceSpans().isEmpty() ? 0 : node.getSourceSpans().getFirst().getLineIndex() + 1;
       faults.add(line == 0 ? name : name + ":" + line, what + " does not exist");
     }
 
@@ -210,7 +209,10 @@ public final class Text {
         HtmlBlock block = new HtmlBlock();
         String caption = image.getTitle() == null ? "" : image.getTitle();
         block.setLiteral(
-            "<figure id=\"fig-" + name + "\">" + svg
+            "<figure id=\"fig-"
+                + name
+                + "\">"
+                + svg
                 + (caption.isEmpty() ? "" : "<figcaption>" + Html.escape(caption) + "</figcaption>")
                 + "</figure>");
         paragraph.insertBefore(block);
@@ -232,7 +234,8 @@ public final class Text {
             case "generated" ->
                 found(fence, rest, targets.generated(rest, fence.getLiteral(), root));
             case "beside" ->
-                "<div class=\"pair\"><div><p class=\"lang\">C, in outline</p><pre class=\"code\"><code>"
+                "<div class=\"pair\"><div><p class=\"lang\">C, in outline</p><pre"
+                    + " class=\"code\"><code>"
                     + CodeHtml.plain(fence.getLiteral())
                     + "</code></pre></div><div>"
                     + found(fence, rest, targets.excerpt(rest, root))
