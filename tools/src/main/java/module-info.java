@@ -9,6 +9,7 @@ module io.pollux.tools {
   requires transitive io.pollux.userland;
   requires transitive io.pollux.syscalls;
   requires transitive io.pollux.uapi;
+  requires static io.pollux.companion;
   requires io.pollux.sample;
   requires io.pollux.block;
   requires io.pollux.core;

@@ -83,6 +83,7 @@ public final class Pollux implements Runnable {
     commands.put("exec", ExecCommand::new);
     commands.put("trace", TraceCommand::new);
     commands.put("header", HeaderCommand::new);
+    commands.put("companion", CompanionCommand::new);
     return commands;
   }
 

@@ -27,6 +27,7 @@ class WordsTest {
       List.of(
           "benchmarks",
           "block-layer",
+          "companion",
           "fs-gfs2",
           "fs-iomap",
           "fs-xfs",

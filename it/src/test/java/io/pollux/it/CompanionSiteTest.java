@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.openqa.selenium.Keys;
+import org.openqa.selenium.WebElement;
+
+/** The reading companion, made by {@code bin/pollux companion}, in a browser from file://. */
+@Timeout(300)
+class CompanionSiteTest {
+  private static final long BYTES = 30_000_000;
+
+  /** Of the pages of sources, which are made by one template, every so many is opened. */
+  private static final int EVERY = 40;
+
+  private static final int[] WIDTHS = {375, 900, 1600};
+  private static final int HEIGHT = 1000;
+
+  private static final int TURNS = 500;
+  private static final int TURN_MILLIS = 20;
+
+  @TempDir private static Path dir = Path.of("");
+  private static @Nullable Browser started;
+  private static final List<String> PAGES = new ArrayList<>();
+
+  @BeforeAll
+  static void make() throws IOException, InterruptedException {
+    started = Browser.start(dir);
+    CommandLineRun run = CommandLineRun.optimized("companion", "--output", dir.toString());
+    assertThat(run.status()).as(run.err()).isZero();
+    int source = 0;
+    try (Stream<Path> all = Files.walk(dir)) {
+      for (Path page : all.filter(file -> file.toString().endsWith(".html")).sorted().toList()) {
+        String path = dir.relativize(page).toString();
+        if (!path.startsWith("src/") || source++ % EVERY == 0) {
+          PAGES.add(path);
+        }
+      }
+    }
+  }
+
+  @AfterAll
+  static void stop() {
+    if (started != null) {
+      started.close();
+    }
+  }
+
+  private static Browser browser() {
+    Browser browser = started;
+    assertThat(browser).isNotNull();
+    return browser;
+  }
+
+  /** Waits for a script of the page. The page has no other work to wait for. */
+  private static void await(BooleanSupplier condition) throws InterruptedException {
+    for (int turn = 0; turn < TURNS && !condition.getAsBoolean(); turn++) {
+      Thread.sleep(TURN_MILLIS);
+    }
+    assertThat(condition.getAsBoolean()).isTrue();
+  }
+
+  @Test
+  void itIsSmall() throws IOException {
+    long bytes = 0;
+    try (Stream<Path> all = Files.walk(dir)) {
+      for (Path file : all.filter(Files::isRegularFile).toList()) {
+        bytes += Files.size(file);
+      }
+    }
+    assertThat(bytes).isLessThan(BYTES);
+  }
+
+  @Test
+  void everyPageOpensWithoutAMessageAndFitsEveryWidth() {
+    assertThat(PAGES).hasSizeGreaterThan(50);
+    browser().messages();
+    List<String> messages = new ArrayList<>();
+    List<String> wide = new ArrayList<>();
+    for (String page : PAGES) {
+      browser().open(page);
+      assertThat(browser().elements("h1, h2")).as(page).isNotEmpty();
+      messages.addAll(browser().messages());
+      for (int width : WIDTHS) {
+        browser().resize(width, HEIGHT);
+        Object over = browser().run("return document.documentElement.scrollWidth - innerWidth");
+        if (!(over instanceof Long pixels) || pixels > 0) {
+          wide.add(page + " is " + over + " pixels too wide at " + width);
+        }
+      }
+    }
+    assertThat(messages).isEmpty();
+    assertThat(wide).isEmpty();
+  }
+
+  @Test
+  void everyLinkOfTheFirstPageLeadsToAnAnchor() {
+    browser().open("index.html");
+    List<String> links = new ArrayList<>();
+    for (WebElement link : browser().elements("main a[href]")) {
+      links.add(String.valueOf(link.getDomProperty("href")));
+    }
+    assertThat(links).hasSizeGreaterThan(15);
+    for (String link : links) {
+      browser().run("location.href = arguments[0]", link);
+      assertThat(browser().elements("main h1, main h2")).as(link).isNotEmpty();
+      int hash = link.indexOf('#');
+      if (hash >= 0) {
+        assertThat(browser().elements(":target")).as(link).hasSize(1);
+      }
+    }
+  }
+
+  @Test
+  void theSearchFindsAFunctionByItsCName() throws InterruptedException {
+    browser().resize(1600, HEIGHT);
+    browser().open("patch/15.html");
+    WebElement search = browser().element("#the-search");
+    search.sendKeys("aio_iopoll_reap");
+    await(() -> !browser().elements("#the-found a").isEmpty());
+    assertThat(browser().element("#the-found a").getText()).contains("aio_iopoll_reap");
+    search.sendKeys(Keys.ENTER);
+    await(() -> browser().page().equals("src/IopollList.html#reap"));
+    assertThat(browser().element(":target").getText()).isEqualTo("reap");
+  }
+
+  @Test
+  void theKeyboardIsEnough() throws InterruptedException {
+    browser().resize(1600, HEIGHT);
+    browser().open("patch/15.html");
+    browser().focused().sendKeys(Keys.TAB);
+    assertThat(browser().focused().getText()).isEqualTo("Skip to the text");
+    browser().element("body").sendKeys("/");
+    assertThat(browser().focused().getDomAttribute("id")).isEqualTo("the-search");
+    browser().focused().sendKeys("iopoll");
+    await(() -> !browser().elements("#the-found a").isEmpty());
+    browser().focused().sendKeys(Keys.ARROW_DOWN);
+    assertThat(browser().elements("#the-found a[aria-selected=true]")).hasSize(1);
+    browser().focused().sendKeys(Keys.ESCAPE);
+    assertThat(browser().element("#the-found").isDisplayed()).isFalse();
+    browser().element("body").sendKeys(Keys.ARROW_RIGHT);
+    await(() -> browser().page().equals("patch/16.html"));
+  }
+
+  @Test
+  void theNameOfADeclarationOpensItsUses() throws InterruptedException {
+    browser().resize(1600, HEIGHT);
+    browser().open("src/IopollList.html#reap");
+    browser().element("#reap").click();
+    assertThat(browser().element(".uses:target").getText()).contains("Used by", "IopollList");
+    browser().element("body").sendKeys(Keys.ESCAPE);
+    await(() -> browser().page().endsWith("#reap"));
+    assertThat(browser().elements(".uses:target")).isEmpty();
+  }
+
+  @Test
+  void theThemeIsRemembered() {
+    browser().open("index.html");
+    Object before = browser().run("return getComputedStyle(document.body).backgroundColor");
+    browser().element("#the-theme").click();
+    Object after = browser().run("return getComputedStyle(document.body).backgroundColor");
+    assertThat(after).isNotEqualTo(before);
+    browser().open("ledger.html");
+    assertThat(browser().run("return getComputedStyle(document.body).backgroundColor"))
+        .isEqualTo(after);
+    browser().run("localStorage.clear()");
+  }
+}
