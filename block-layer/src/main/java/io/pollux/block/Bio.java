@@ -434,6 +434,11 @@ public final class Bio extends BioVecs {
     return device;
   }
 
+  /** {@return the device, or that of its last use; null if it was never used. From any thread} */
+  @Nullable BlockDevice lastBdev() {
+    return bdev;
+  }
+
   /** {@return the context that end_io was given} */
   public @Nullable Object owner() {
     return owner;

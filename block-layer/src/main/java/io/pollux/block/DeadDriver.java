@@ -8,6 +8,9 @@ import io.pollux.uapi.LinuxSource;
  * that the driver holds may still complete for {@link #GRACE_NANOS}. After that, and once the
  * driver is idle, the remaining ones fail with EIO.
  *
+ * <p>A polled request whose clones are in flight on other disks completes with them. So polling
+ * goes on to poll those disks, without the driver.
+ *
  * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug
  * is flushed.
  */
@@ -37,14 +40,14 @@ final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
 
   @Override
   public int poll(HwCtx hctx) {
-    if (over) {
-      return 0;
+    int found = 0;
+    if (!over) {
+      try {
+        found = driver.poll(hctx);
+      } catch (Throwable e) { // reported already, or a consequence
+      }
     }
-    try {
-      return driver.poll(hctx);
-    } catch (Throwable e) { // reported already, or a consequence
-      return 0;
-    }
+    return found + hctx.pollClones();
   }
 
   @Override

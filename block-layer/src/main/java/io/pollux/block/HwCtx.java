@@ -447,6 +447,17 @@ public final class HwCtx {
     }
   }
 
+  /** Polls the disks that have clones of requests in flight. Returns the number of completions. */
+  int pollClones() {
+    int found = 0;
+    for (Request request : requests) {
+      if (request.isInFlight()) {
+        found += request.pollClones();
+      }
+    }
+    return found;
+  }
+
   /** {@return the number of tags in use; 0 when nothing is in flight} */
   public int busyTags() {
     int sum = 0;

@@ -208,6 +208,12 @@ public final class Request {
     return mine != null && mine.abandon();
   }
 
+  /** Polls the disks of its clones. Returns the number of completions there. From any thread. */
+  int pollClones() {
+    Clones mine = clones;
+    return mine == null ? 0 : mine.poll();
+  }
+
   /**
    * Returns whether the request has clones ({@link Bio#cloneFast}) that are not all submitted: it
    * was handed back after {@link #submitClones} returned false. By the driver that owns it.

@@ -292,6 +292,26 @@ final class StackedDiskTest {
     assertThat(second.queue().busyTags()).isZero();
   }
 
+  /** The removed driver is not called again, and nothing else polls the disk below. */
+  @Test
+  void aPolledPartOfARemovedDiskCompletesWhenItIsPolled() throws InterruptedException {
+    HeldDisk a = held();
+    HeldDisk b = held();
+    BlockDevice inner = mirror(64, lower(a, 0, 64), lower(b, 1, 64));
+    BlockDevice outer = new MirrorDisk(List.of(inner, inner), 64).disk("outer0", 101);
+    BlockRig rig = rig(outer);
+    rig.submit("r", READ | BlkTypes.REQ_HIPRI, 0, 8);
+    assertThat(a.held()).hasSize(1);
+    outer.remove();
+    Thread.sleep(200); // many ticks: the driver is not called any more
+    assertThat(rig.ended()).as("the disk has its memory").isEmpty();
+    a.releaseAll();
+    assertThat(rig.ended()).as("not polled yet").isEmpty();
+    assertThat(outer.queue().pollAll()).isPositive();
+    assertThat(rig.ended()).containsExactly("r 0");
+    assertThat(inner.queue().busyTags() + outer.queue().busyTags()).isZero();
+  }
+
   @Test
   void theRemovalOfALowerDiskFailsWhatNeedsIt() throws InterruptedException {
     HeldDisk a = held();

@@ -14,7 +14,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The module path of the archive, which starts at an open directory. */
 class ModulePathTest {
-  @TempDir private Path directory;
+  private final Path directory;
+
+  ModulePathTest(@TempDir Path directory) throws IOException {
+    this.directory = directory.toRealPath();
+  }
 
   /** Returns the number of an open descriptor of a file, found by its name. */
   private static String descriptor(Path file) throws IOException {
@@ -37,9 +41,9 @@ class ModulePathTest {
 
   @Test
   void aPathFromADescriptorIsResolved() throws IOException {
-    Path jar = Files.createFile(directory.toRealPath().resolve("tools.jar"));
-    try (var open = Files.newDirectoryStream(jar.getParent())) {
-      String entry = "/proc/self/fd/" + descriptor(jar.getParent()) + "/tools.jar";
+    Path jar = Files.createFile(directory.resolve("tools.jar"));
+    try (var open = Files.newDirectoryStream(directory)) {
+      String entry = "/proc/self/fd/" + descriptor(directory) + "/tools.jar";
       assertThat(ModulePath.lasting(entry + ":" + entry)).isEqualTo(jar + ":" + jar);
       assertThat(open).containsExactly(jar);
     }
@@ -54,7 +58,7 @@ class ModulePathTest {
 
   @Test
   void theDescriptorIsClosedOnExec() throws IOException {
-    Path file = Files.createFile(directory.toRealPath().resolve("open"));
+    Path file = Files.createFile(directory.resolve("open"));
     try (FileInputStream in = new FileInputStream(file.toFile())) {
       String fd = descriptor(file);
       ModulePath.closeOnExec("/proc/self/fd/" + fd + "/tools.jar:x");
