@@ -7,6 +7,7 @@
  * <ul>
  *   <li>mm: user address spaces, pages, the iov_iter contract;
  *   <li>sched: processes, tasks, waiting;
+ *   <li>trace: trace points, and the identity of a request;
  *   <li>vfs: files, kiocbs, inodes, path lookup;
  *   <li>filemap: the page cache;
  *   <li>ramfs: a filesystem in memory.
@@ -17,11 +18,13 @@
 module io.pollux.core {
   requires static transitive org.jspecify;
   requires transitive io.pollux.uapi;
+  requires jdk.jfr; // events of the trace points
 
   exports io.pollux.core;
   exports io.pollux.core.filemap;
   exports io.pollux.core.mm;
   exports io.pollux.core.ramfs;
   exports io.pollux.core.sched;
+  exports io.pollux.core.trace;
   exports io.pollux.core.vfs;
 }

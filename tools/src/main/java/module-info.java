@@ -17,6 +17,7 @@ module io.pollux.tools {
   requires me.tongfei.progressbar;
   requires HdrHistogram;
   requires com.fasterxml.jackson.jr.ob;
+  requires jdk.jfr;
   requires jdk.management;
 
   exports io.pollux.tools.image;

@@ -3,6 +3,7 @@ package io.pollux.block;
 
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -52,6 +53,7 @@ public final class Bio extends BioVecs {
   private @Nullable BlockDevice bdev;
   private @Nullable BioEndIo endIo;
   private @Nullable Object owner; // C: bi_private
+  private long traceId; // written and read only while trace points are on
 
   /** The next bio of a request, or of a chain that is completing. */
   @Nullable Bio next;
@@ -156,6 +158,9 @@ public final class Bio extends BioVecs {
     status = 0;
     sequence = 0;
     ioprio = priority;
+    if (Trace.on()) {
+      traceId = 0;
+    }
     return this;
   }
 
@@ -219,6 +224,20 @@ public final class Bio extends BioVecs {
     return ioprio;
   }
 
+  /**
+   * Sets the request that the bio belongs to, for trace points. Only while the points are on.
+   *
+   * @param id its identity, or 0
+   */
+  public void setTraceId(long id) {
+    traceId = id;
+  }
+
+  /** {@return the request that the bio belongs to, or 0} Only while trace points are on. */
+  public long traceId() {
+    return Trace.known(traceId);
+  }
+
   /** Clears flags. */
   void clear(int flags) {
     opf &= ~flags;
@@ -250,8 +269,14 @@ public final class Bio extends BioVecs {
     front.init(bdev(), sector, opf, Bio::chainEndIo, this);
     front.sequence = sequence;
     front.ioprio = ioprio;
+    if (Trace.on()) {
+      front.traceId = traceId;
+    }
     moveFront(front, bytes);
     sector += bytes >> BlkTypes.SECTOR_SHIFT;
+    if (Trace.on()) {
+      BlockTrace.split(current, front, this);
+    }
     if ((flags & CHAINED) != 0) {
       REMAINING.getAndAdd(this, 1);
     } else {
@@ -293,6 +318,9 @@ public final class Bio extends BioVecs {
     Clones clones = request.clones();
     Bio clone = clones.add().init(lower, sector, source.opf, Clones::ended, clones);
     clone.ioprio = source.ioprio;
+    if (Trace.on()) {
+      clone.traceId = source.traceId;
+    }
     clone.share(source, offset, bytes);
     return clone;
   }
@@ -333,6 +361,9 @@ public final class Bio extends BioVecs {
     }
     BioEndIo handler = endIo;
     assert handler != null : "a bio without an end_io";
+    if (Trace.on()) {
+      BlockTrace.bioComplete(this);
+    }
     // The handler may put the bio and complete its request, and both objects may be in use again.
     Kiocb request = owner instanceof Kiocb iocb ? iocb : null;
     int generation = request == null ? 0 : request.generation();

@@ -7,6 +7,7 @@ import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -333,7 +334,13 @@ public final class BlockDevice {
       file = "block/blk-core.c",
       name = {"submit_bio", "bio_check_eod"})
   public int submitBio(Task current, Bio bio) {
-    return check(bio) ? queue.makeRequest(current, bio) : BlkTypes.BLK_QC_T_NONE;
+    if (!check(bio)) {
+      return BlkTypes.BLK_QC_T_NONE;
+    }
+    if (Trace.on()) {
+      BlockTrace.bioQueue(current, bio);
+    }
+    return queue.makeRequest(current, bio);
   }
 
   /**
@@ -350,7 +357,13 @@ public final class BlockDevice {
    */
   @LinuxSource(file = "block/blk-core.c", name = "generic_make_request")
   public boolean submitFromDriver(Bio bio) {
-    return !check(bio) || queue.makeRequestFromDriver(bio);
+    if (!check(bio)) {
+      return true;
+    }
+    if (Trace.on()) {
+      BlockTrace.bioQueue(null, bio);
+    }
+    return queue.makeRequestFromDriver(bio);
   }
 
   /** Checks and adapts a bio. Returns whether it is to be submitted; if not, it has completed. */

@@ -4,6 +4,8 @@ package io.pollux.block;
 import io.pollux.core.Debug;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
+import io.pollux.core.trace.Trace;
+import io.pollux.core.trace.TracePoint;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
@@ -66,6 +68,9 @@ final class DispatchList implements CoarseClock.Timer {
     synchronized (this) {
       if (!active) {
         return false;
+      }
+      if (Trace.on()) {
+        BlockTrace.requests(TracePoint.BLOCK_RQ_INSERT, chain);
       }
       addLast(chain);
       return true;

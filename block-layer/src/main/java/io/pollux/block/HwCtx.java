@@ -6,6 +6,8 @@ import io.pollux.core.Oops;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.trace.Trace;
+import io.pollux.core.trace.TracePoint;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -106,6 +108,9 @@ public final class HwCtx {
     }
     for (Request request = chain; request != null; request = request.next) {
       request.setHandedBack();
+    }
+    if (Trace.on()) {
+      BlockTrace.requests(TracePoint.BLOCK_RQ_REQUEUE, chain);
     }
     dispatch.handBack(chain);
   }

@@ -4,8 +4,11 @@ package io.pollux.block;
 import io.pollux.core.sched.SleepHook;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.TaskPlug;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -119,6 +122,9 @@ public final class Plug implements TaskPlug {
   /** Holds a request, with the others of its hardware queue. */
   void add(PlugList list, Request request, Bio bio) {
     list.add(request, bio);
+    if (Trace.on() && count == 0) {
+      BlockTrace.plug(this, bio);
+    }
     if (++count == MAX_REQUESTS) {
       flush();
     }
@@ -154,6 +160,25 @@ public final class Plug implements TaskPlug {
         list.flush();
       }
     }
+  }
+
+  /**
+   * Lists the requests that the plug holds, for a dump. By its task, or inside an event of its
+   * task.
+   *
+   * @return a line for each request, in the order of the lists
+   */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    @Nullable PlugList[] all = lists;
+    if (all != null) {
+      for (PlugList list : all) {
+        if (list != null) {
+          list.describe(lines);
+        }
+      }
+    }
+    return lines;
   }
 
   @Override

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,7 +91,17 @@ final class PlugList {
     segments = wholeSegments;
     nextSector += more.size() >> BlkTypes.SECTOR_SHIFT;
     request.hctx().stats().merged(request.tag(), more.op());
+    if (Trace.on()) {
+      BlockTrace.bioBackmerge(request, more);
+    }
     return true;
+  }
+
+  /** Adds a line for each request, for a dump. */
+  void describe(List<String> lines) {
+    for (Request request = first; request != null; request = request.next) {
+      lines.add(request.toString());
+    }
   }
 
   int lastCookie() {
@@ -159,6 +171,9 @@ final class PlugList {
       first = null;
       last = null;
       biotail = null;
+      if (Trace.on()) {
+        BlockTrace.unplug(chain, requests);
+      }
       from.queue().queueRqs(from, chain);
     }
     return requests;

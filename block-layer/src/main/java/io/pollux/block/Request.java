@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block;
 
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 import org.jspecify.annotations.Nullable;
 
@@ -69,6 +70,15 @@ public final class Request {
       sequence = starting.sequence;
       showStep();
     }
+    if (Trace.on()) {
+      BlockTrace.getrq(this, starting);
+    }
+  }
+
+  /** The bio that the request is for, also while the driver sees a flush. */
+  Bio tracedBio() {
+    Bio held = data;
+    return held == null ? bio() : held;
   }
 
   /** Shows the driver the current step of the sequence. */
@@ -367,6 +377,9 @@ public final class Request {
   @LinuxSource(file = "block/blk-core.c", name = "blk_update_request")
   Bio detach() {
     Bio tail = bio();
+    if (Trace.on()) {
+      BlockTrace.rqComplete(this, status);
+    }
     tail.result = status;
     for (Bio each = tail.next; each != null; each = each.next) {
       each.result = status;

@@ -6,6 +6,8 @@ import io.pollux.core.Oops;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
+import io.pollux.core.trace.TracePoint;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -186,6 +188,9 @@ public final class RequestQueue {
   private void callDriver(BlkMqOps driver, HwCtx hctx, Request chain) {
     if (timer != null) {
       timer.start(chain);
+    }
+    if (Trace.on()) {
+      BlockTrace.requests(TracePoint.BLOCK_RQ_ISSUE, chain);
     }
     DriverSubmission below = stacked ? DriverSubmission.ofThread() : null;
     boolean starts = below != null && below.start();

@@ -4,6 +4,7 @@ package io.pollux.gfs2;
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.LinuxSource;
 
 /**
@@ -30,10 +31,26 @@ final class Gfs2Bmap {
     assert cache != null : "stuffed";
     Gfs2Extents extents = cache.find(fileBlock);
     if (extents == null) {
-      extents = walk(current, ip, fileBlock);
+      extents = walkTraced(current, ip, fileBlock);
       cache.put(fileBlock, extents);
     }
     return extents;
+  }
+
+  private static Gfs2Extents walkTraced(Task current, Gfs2Inode ip, long fileBlock)
+      throws ErrnoException {
+    try {
+      Gfs2Extents extents = walk(current, ip, fileBlock);
+      if (Trace.on()) {
+        Gfs2Trace.bmap(current, ip, fileBlock, extents, 0);
+      }
+      return extents;
+    } catch (ErrnoException e) {
+      if (Trace.on()) {
+        Gfs2Trace.bmap(current, ip, fileBlock, null, -e.errno());
+      }
+      throw e;
+    }
   }
 
   @LinuxSource(

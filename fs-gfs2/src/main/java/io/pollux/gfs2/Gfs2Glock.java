@@ -6,6 +6,7 @@ import io.pollux.core.Debug;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import java.lang.invoke.MethodHandles;
@@ -131,6 +132,9 @@ final class Gfs2Glock {
     if (Debug.ON) {
       order(gh.isTry(), result);
     }
+    if (Trace.on() && result == 0) {
+      Gfs2Trace.promote(current, this, gh.state);
+    }
     return result;
   }
 
@@ -150,6 +154,9 @@ final class Gfs2Glock {
     int result = tryCount(state) ? 0 : queueCounted(current, state);
     if (Debug.ON) {
       order(false, result);
+    }
+    if (Trace.on() && result == 0) {
+      Gfs2Trace.promote(current, this, state);
     }
     return result;
   }
@@ -236,7 +243,7 @@ final class Gfs2Glock {
     try {
       goSlow();
       if ((gh.flags & Gfs2Holder.GL_NOCACHE) != 0) {
-        demoteTo(LmState.UNLOCKED);
+        demoteTo(current, LmState.UNLOCKED, false);
       }
       leave(gh);
       runQueue(current);
@@ -298,7 +305,7 @@ final class Gfs2Glock {
     lock();
     try {
       goSlow();
-      demoteTo(state);
+      demoteTo(current, state, true);
       runQueue(current);
       goFast();
     } finally {
@@ -311,8 +318,11 @@ final class Gfs2Glock {
    * lock.
    */
   @LinuxSource(file = "fs/gfs2/glock.c", name = "handle_callback")
-  private void demoteTo(int target) {
+  private void demoteTo(Task current, int target, boolean remote) {
     demoteState = demoteState == NOT_DEMOTED || demoteState == target ? target : LmState.UNLOCKED;
+    if (Trace.on()) {
+      Gfs2Trace.demoteRq(current, this, state(), demoteState, remote);
+    }
   }
 
   /**
@@ -446,6 +456,10 @@ final class Gfs2Glock {
     } finally {
       lock();
       changing = false;
+      if (Trace.on()) {
+        int next = now < 0 ? LmState.UNLOCKED : now;
+        Gfs2Trace.stateChange(current, this, state(), next, demoteState);
+      }
       setState(now < 0 ? LmState.UNLOCKED : now);
       if (wanted != null && now != target) {
         fail(wanted, now < 0 ? now : -Errno.EAGAIN);

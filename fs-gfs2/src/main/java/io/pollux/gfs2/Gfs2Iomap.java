@@ -6,6 +6,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapOps;
@@ -32,6 +33,16 @@ final class Gfs2Iomap implements IomapOps {
       name = {"gfs2_iomap_begin", "gfs2_iomap_get", "gfs2_stuffed_iomap"})
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     Gfs2Inode ip = (Gfs2Inode) inode;
+    if (!Trace.on()) {
+      return map(current, ip, pos, flags, iomap);
+    }
+    Gfs2Trace.iomapStart(current, ip, pos, length, flags);
+    int result = map(current, ip, pos, flags, iomap);
+    Gfs2Trace.iomapEnd(current, ip, iomap, result);
+    return result;
+  }
+
+  private static int map(Task current, Gfs2Inode ip, long pos, int flags, Iomap iomap) {
     if (Debug.ON && (flags & (IOMAP_DIRECT | IOMAP_WRITE | IOMAP_REPORT)) != 0) { // else write-back
       LockOrder.mustHold(LockClass.GFS2_INODE_GLOCK, ip.glock(), "iomapBegin");
     }

@@ -13,6 +13,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
@@ -102,6 +103,9 @@ public final class IomapDio extends IomapDioCompletion {
     long iSize = inode.size();
     if (!write && iocb.kiPos >= iSize) {
       return 0;
+    }
+    if (Trace.on()) {
+      DioTrace.rwBegin(current, iocb, iter.count());
     }
     Mapping mapping = Mapping.of(inode);
     if (mapping != null && !mapping.isQuiet()) {
@@ -452,6 +456,9 @@ public final class IomapDio extends IomapDioCompletion {
     Kiocb request = iocb();
     if (request.has(Kiocb.IOCB_HIPRI)) {
       bio.setPolled(request);
+    }
+    if (Trace.on()) {
+      bio.setTraceId(request.traceId());
     }
     return bio.bdev();
   }

@@ -9,6 +9,7 @@ import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
@@ -281,6 +282,9 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
       if (current != null && unplugged) {
         Oops.contain("the end of a direct request", current::abandonCall); // a plug of the flush
       }
+    }
+    if (Trace.on()) {
+      DioTrace.complete(current, iocb(), error, result);
     }
     file.inodeDioEnd();
     iocb = null;

@@ -6,6 +6,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
+import io.pollux.core.trace.TracePoint;
 import io.pollux.core.vfs.Inode;
 import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapOps;
@@ -46,8 +48,30 @@ final class XfsIomap implements IomapOps {
       }
     }
     map(ip, extents, pos, iomap);
+    if (Trace.on()) {
+      traceFound(current, ip, pos, length, iomap);
+    }
     boolean write = (flags & IOMAP_WRITE) != 0;
     return write && iomap.type() != Iomap.Type.MAPPED ? -Errno.EOPNOTSUPP : 0;
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_trace.h", name = "trace_xfs_iomap_found")
+  private static void traceFound(Task current, XfsInode ip, long pos, long length, Iomap iomap) {
+    int blockLog = ip.mp().sb().blockLog;
+    boolean hole = iomap.type() == Iomap.Type.HOLE;
+    Trace.event(
+        TracePoint.XFS_IOMAP_FOUND,
+        current,
+        Trace.idOf(current),
+        ip,
+        ip.sb().dev(),
+        ip.ino(),
+        ip.size(),
+        pos,
+        length,
+        iomap.offset() >> blockLog,
+        hole ? -1 : iomap.addr() >> blockLog,
+        iomap.length() >> blockLog);
   }
 
   /** Maps a position by the extents of a fork. */

@@ -3,6 +3,7 @@ package io.pollux.aio;
 
 import io.pollux.core.Debug;
 import io.pollux.core.mm.Slab;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
@@ -91,6 +92,9 @@ final class AioKiocb extends Kiocb {
     userObj = obj;
     eventfd = null;
     pollState = ISSUED;
+    if (Trace.on()) {
+      newTraceId();
+    }
     if (Debug.ON) {
       owner.dump().began(this);
     }
@@ -177,6 +181,9 @@ final class AioKiocb extends Kiocb {
     if (!owner.polled()) {
       owner.complete(this, generation, -Errno.EIO, 0);
     } else if (!pollCompleted()) {
+      if (Trace.on()) {
+        AioTrace.complete(owner, this, -Errno.EIO, 0);
+      }
       markPolled(-Errno.EIO, 0);
     }
   }

@@ -2,6 +2,7 @@
 package io.pollux.aio;
 
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.KiComplete;
 import io.pollux.core.vfs.Kiocb;
@@ -146,6 +147,10 @@ final class AioRw {
   @Patch(15)
   @LinuxSource(file = "fs/aio.c", name = "aio_complete_rw_poll")
   private static void aioCompleteRwPoll(Kiocb iocb, long res, long res2) {
-    ((AioKiocb) iocb).markPolled(res, res2);
+    AioKiocb req = (AioKiocb) iocb;
+    if (Trace.on()) {
+      AioTrace.complete(req.ctx(), req, res, res2);
+    }
+    req.markPolled(res, res2);
   }
 }

@@ -79,6 +79,21 @@ final class ContextDump {
     return lines;
   }
 
+  /** Returns what a debugger sees. From any context; takes no lock. */
+  ContextView view() {
+    return new ContextView(
+        ctx.userId(),
+        ctx.flags(),
+        sq == null ? 0 : sq.entries(),
+        sq == null ? 0 : sq.address(),
+        sq == null ? 0 : sq.head(),
+        cq == null ? 0 : cq.address(),
+        cq == null ? 0 : cq.tail(),
+        ctx.ring().slots(),
+        ctx.requests(),
+        ctx.iopoll().describe());
+  }
+
   private String rings() {
     return sq == null || cq == null ? ctx.ring().toString() : sq + "; " + cq;
   }

@@ -42,6 +42,11 @@ final class CqRing {
     AioIoEventRing.tail(ring, 0);
   }
 
+  /** Returns the address of the ring. */
+  long address() {
+    return ring;
+  }
+
   private int next(int index) {
     return index + 1 == entries ? 0 : index + 1;
   }

@@ -7,6 +7,7 @@ import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
@@ -40,6 +41,11 @@ final class IopollList {
 
   private static final long FAILURE_NAP_NANOS = 1_000_000;
 
+  /**
+   * Maximum number of requests in {@link #describe}: a racing reader could follow links forever.
+   */
+  private static final int MAX_SHOWN = 1_024;
+
   /** How long teardown polls without pauses. */
   private static final long SPIN_NANOS = 1_000_000_000;
 
@@ -72,6 +78,7 @@ final class IopollList {
   private @Nullable AioKiocb completingTail;
   // no request was complete when submitted by the thread inside, and none was polled since
   private boolean nothingDone;
+  private long polledId; // the last request that AIO_POLL was for; only while trace points are on
   private boolean threw; // the submission thread's last poll threw
   // the last reap stopped for lack of room; the submission thread reads it too
   private volatile boolean full;
@@ -257,6 +264,9 @@ final class IopollList {
         continue;
       }
       polled = true;
+      if (Trace.on()) {
+        tracePoll(req, found < needed);
+      }
       int result = iopoll(req, found < needed);
       if (result < 0) {
         return result;
@@ -264,6 +274,14 @@ final class IopollList {
       found += result;
     }
     return found;
+  }
+
+  private void tracePoll(AioKiocb req, boolean spin) {
+    long id = req.traceId();
+    if (id != 0 && id != polledId) {
+      polledId = id;
+      AioTrace.poll(ctx, req, spin);
+    }
   }
 
   /**
@@ -310,6 +328,9 @@ final class IopollList {
       if (!sink.event(req)) {
         full = true; // it stays on the list and comes out at a later call
         break;
+      }
+      if (Trace.on()) {
+        AioTrace.reap(ctx, req);
       }
       if (before == null) {
         head = following;
@@ -396,6 +417,23 @@ final class IopollList {
         Oops.warn(
             "the end of an aio context polls for " + ctx.requests() + " requests for a long time");
       }
+    }
+  }
+
+  /**
+   * Describes the requests in the list, for a dump: first those that the poller has, then those
+   * that it will take over. From any context; racy and bounded.
+   */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    describe(completingHead, lines);
+    describe(submittedHead, lines);
+    return lines;
+  }
+
+  private static void describe(@Nullable AioKiocb head, List<String> lines) {
+    for (AioKiocb req = head; req != null && lines.size() < MAX_SHOWN; req = req.next) {
+      lines.add(req.toString());
     }
   }
 

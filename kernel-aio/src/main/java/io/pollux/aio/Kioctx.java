@@ -8,6 +8,7 @@ import io.pollux.core.sched.LockOrder;
 import io.pollux.core.sched.TaskPlug;
 import io.pollux.core.sched.WaitQueue;
 import io.pollux.core.sched.WorkQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.AioAbi;
@@ -411,6 +412,9 @@ final class Kioctx {
     boolean last = false;
     boolean told = false;
     boolean ends;
+    if (Trace.on() && req.generation() == generation) {
+      AioTrace.complete(this, req, res, res2);
+    }
     completionOrder();
     synchronized (completionLock) {
       ends = req.endUse(generation);

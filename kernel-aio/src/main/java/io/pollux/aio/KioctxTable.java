@@ -104,15 +104,24 @@ final class KioctxTable implements IoctxTable {
     }
   }
 
-  /** Describes the contexts, for a dump. From any context; takes no lock. */
-  List<String> describe() {
-    List<String> lines = new ArrayList<>();
+  /** Returns the contexts. From any context; takes no lock. */
+  List<Kioctx> all() {
+    List<Kioctx> all = new ArrayList<>();
     AtomicReferenceArray<@Nullable Kioctx> now = table;
     for (int id = 0; id < now.length(); id++) {
       Kioctx ctx = now.get(id);
       if (ctx != null) {
-        lines.addAll(ctx.dump().describe());
+        all.add(ctx);
       }
+    }
+    return all;
+  }
+
+  /** Describes the contexts, for a dump. From any context; takes no lock. */
+  List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (Kioctx ctx : all()) {
+      lines.addAll(ctx.dump().describe());
     }
     return lines;
   }

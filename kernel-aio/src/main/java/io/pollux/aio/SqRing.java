@@ -49,6 +49,15 @@ final class SqRing {
     AioIocbRing.head(ring, 0);
   }
 
+  /** Returns the address of the ring. */
+  long address() {
+    return ring;
+  }
+
+  int entries() {
+    return entries;
+  }
+
   /** Returns the index of the next entry. By the consumer. */
   int head() {
     return head;

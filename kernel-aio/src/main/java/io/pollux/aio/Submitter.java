@@ -7,6 +7,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.EventfdCtx;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.FilesStruct;
@@ -71,6 +72,9 @@ final class Submitter extends Slab.Item {
       ctx().setFailed();
       throw e;
     } finally {
+      if (Trace.on()) {
+        current.setTraceId(0);
+      }
       batchOf = null;
       buffers = null;
       attempt = null;
@@ -156,6 +160,9 @@ final class Submitter extends Slab.Item {
     }
     AioKiocb req = state.getReq(current);
     req.init(ctx, iocb.aioData, obj);
+    if (Trace.on()) {
+      AioTrace.submit(current, ctx, req, iocb);
+    }
     int generation = req.generation();
     int result;
     try {
@@ -180,6 +187,9 @@ final class Submitter extends Slab.Item {
       }
     }
     if (result != 0) {
+      if (Trace.on()) {
+        AioTrace.submitFailed(current, ctx, req, result);
+      }
       File eventfd = req.eventfd;
       if (eventfd != null) {
         req.eventfd = null;
@@ -262,6 +272,9 @@ final class Submitter extends Slab.Item {
     AioKiocb req = state.getReq(current);
     req.init(ctx(), iocb.aioData, obj);
     if (polled) {
+      if (Trace.on()) {
+        AioTrace.complete(ctx(), req, errno, 0);
+      }
       req.markFailed(errno);
       state.issued(req);
     } else {
@@ -491,6 +504,9 @@ final class Submitter extends Slab.Item {
       return result;
     }
     long count = iter.count();
+    if (Trace.on()) {
+      current.setTraceId(req.traceId());
+    }
     try {
       return req.file().op().readIter(current, req, iter);
     } catch (Throwable e) {

@@ -8,6 +8,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.Dentry;
 import io.pollux.core.vfs.DirContext;
 import io.pollux.core.vfs.File;
@@ -343,6 +344,9 @@ final class FileCalls {
       Slab.free(iocb); // not freed if the file threw: a request may still refer to it
       return moved;
     } finally {
+      if (Trace.on()) {
+        current.setTraceId(0);
+      }
       file.fput(current);
     }
   }
@@ -361,6 +365,10 @@ final class FileCalls {
     }
     if (!file.op().hasIopoll() || !iocb.has(Kiocb.IOCB_DIRECT)) {
       iocb.kiFlags &= ~Kiocb.IOCB_HIPRI; // a hint without effect here
+    }
+    if (Trace.on()) {
+      iocb.newTraceId();
+      current.setTraceId(iocb.traceId());
     }
     long moved;
     if (iter.intoMemory()) {

@@ -6,9 +6,11 @@ import io.pollux.tools.console.Failure;
 import io.pollux.tools.exec.Launch;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.trace.TraceOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,8 +52,15 @@ final class ExecCommand implements Callable<Integer> {
   @Mixin private final TargetOptions target = new TargetOptions();
   @Mixin final CommonOptions common = new CommonOptions();
 
+  private @Nullable TraceOptions trace;
+
   ExecCommand(Console console) {
     this.console = console;
+  }
+
+  /** Makes the kernel in the program record events. */
+  void traced(TraceOptions options) {
+    trace = options;
   }
 
   @Override
@@ -62,7 +71,7 @@ final class ExecCommand implements Callable<Integer> {
           "--file", "means nothing to exec: the program's arguments name its files");
     }
     Target.check(spec, !spec.readOnly());
-    Launch launch = new Launch(spec, at, shared);
+    Launch launch = new Launch(spec, at, shared, trace);
     console.flush();
     throw launch.become(command);
   }

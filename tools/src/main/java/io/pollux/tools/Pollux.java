@@ -6,6 +6,7 @@ import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Interrupts;
 import io.pollux.tools.image.Modules;
+import io.pollux.tools.trace.TraceOptions;
 import io.pollux.uapi.Errno;
 import io.pollux.userland.SyscallException;
 import java.io.PrintWriter;
@@ -80,6 +81,7 @@ public final class Pollux implements Runnable {
     commands.put("mkfs", MkfsCommand::new);
     commands.put("check", CheckCommand::new);
     commands.put("exec", ExecCommand::new);
+    commands.put("trace", TraceCommand::new);
     commands.put("header", HeaderCommand::new);
     commands.put("companion", CompanionCommand::new);
     return commands;
@@ -104,10 +106,22 @@ public final class Pollux implements Runnable {
    * @return the exit status
    */
   static int run(String[] given, Console console) {
+    return run(given, console, null);
+  }
+
+  /**
+   * Runs a command.
+   *
+   * @param given the arguments
+   * @param console receives the output
+   * @param trace what the kernel in exec's program records, or null
+   * @return the exit status
+   */
+  static int run(String[] given, Console console, @Nullable TraceOptions trace) {
     String[] args = modulesAfterCommand(given);
     boolean debug = List.of(args).contains("--debug");
     try {
-      int status = commandLine(args, console, debug).execute(args);
+      int status = commandLine(args, console, debug, trace).execute(args);
       console.flush();
       return status;
     } catch (Throwable e) { // catches everything: no stack trace unless requested
@@ -128,13 +142,18 @@ public final class Pollux implements Runnable {
     return moved.toArray(String[]::new);
   }
 
-  private static CommandLine commandLine(String[] args, Console console, boolean debug) {
+  private static CommandLine commandLine(
+      String[] args, Console console, boolean debug, @Nullable TraceOptions trace) {
     CommandLine line = new CommandLine(new Pollux());
     boolean one = args.length > 0 && COMMANDS.containsKey(args[0]);
     COMMANDS.forEach(
         (name, maker) -> {
           if (!one || name.equals(args[0])) {
-            line.addSubcommand(name, maker.apply(console));
+            Object command = maker.apply(console);
+            if (trace != null && command instanceof ExecCommand exec) {
+              exec.traced(trace);
+            }
+            line.addSubcommand(name, command);
           }
         });
     // applies to the commands too, which are already registered

@@ -12,6 +12,7 @@ import io.pollux.core.mm.IovIter;
 import io.pollux.core.mm.Slab;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.WaitQueue;
+import io.pollux.core.trace.Trace;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -143,6 +144,9 @@ final class BlkdevDio extends Slab.Item {
       }
       if (polled) {
         bio.setPolled(request);
+      }
+      if (Trace.on()) {
+        bio.setTraceId(request.traceId());
       }
       pos += bio.size();
       size += bio.size();

@@ -43,6 +43,7 @@ public final class Task extends SlabOwner {
   private @Nullable ReturnHook returnHooks; // of the current call, the latest first
   private @Nullable Cred overridden; // used by the task itself
   private @Nullable TaskTarget target; // of the current call; used by the task itself
+  private long traceId; // of the request that the task submits; only while trace points are on
 
   Task(UserProcess process) {
     this.process = process;
@@ -109,6 +110,21 @@ public final class Task extends SlabOwner {
     TaskTarget last = target;
     target = null;
     return last == null ? "" : last.shutDown();
+  }
+
+  /**
+   * Sets the request that the task submits from now on, for trace points. By the task itself, only
+   * while the points are on.
+   *
+   * @param id its identity, or 0 for none
+   */
+  public void setTraceId(long id) {
+    traceId = id;
+  }
+
+  /** {@return what {@link #setTraceId} has set, which may be old} By the task itself. */
+  public long traceId() {
+    return traceId;
   }
 
   /** Leaves the kernel. */

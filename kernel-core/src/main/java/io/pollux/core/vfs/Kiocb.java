@@ -3,6 +3,7 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.Oops;
 import io.pollux.core.mm.Slab;
+import io.pollux.core.trace.Trace;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -90,6 +91,8 @@ public class Kiocb extends Slab.Item {
 
   /** The handler, or null for a synchronous request. */
   public @Nullable KiComplete kiComplete;
+
+  private long traceId; // written and read only while trace points are on
 
   private int generation; // by the owner of the request
 
@@ -204,6 +207,19 @@ public class Kiocb extends Slab.Item {
   @LinuxSource(file = "include/linux/fs.h", name = "ki_cookie")
   public final int kiCookie() {
     return kiCookie;
+  }
+
+  /**
+   * Gives the request an identity for trace points. By its owner, before the file sees it; only
+   * while the points are on.
+   */
+  public final void newTraceId() {
+    traceId = Trace.newId();
+  }
+
+  /** {@return the identity of the request for trace points, or 0} Only while the points are on. */
+  public final long traceId() {
+    return Trace.known(traceId);
   }
 
   /**

@@ -5,9 +5,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Whether output goes to a terminal. System.console() checks only input and output together. */
+/**
+ * Whether input and output are a terminal. System.console() checks only input and output together.
+ */
 public final class Terminal {
   private Terminal() {}
+
+  /** Whether standard input is a terminal. */
+  public static boolean isInput() {
+    return isTerminal(0);
+  }
 
   /** Whether standard output is a terminal. */
   public static boolean isOutput() {

@@ -8,6 +8,8 @@ import io.pollux.syscalls.Program;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.Target;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.trace.TraceOptions;
+import io.pollux.tools.trace.TraceRun;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.PrintStream;
@@ -70,6 +72,7 @@ final class Guest {
   private final Target target;
   private final Program process;
   private final Children children;
+  private final @Nullable TraceRun trace;
 
   /**
    * Threads by handle. A slot is filled by its own thread and cleared when that thread has exited.
@@ -80,10 +83,11 @@ final class Guest {
   private final Deque<Integer> free = new ArrayDeque<>(); // under its own lock
   private int lastHandle; // under free's lock
 
-  private Guest(Target target, Program process, Children children) {
+  private Guest(Target target, Program process, Children children, @Nullable TraceRun trace) {
     this.target = target;
     this.process = process;
     this.children = children;
+    this.trace = trace;
   }
 
   /**
@@ -95,6 +99,7 @@ final class Guest {
   static int start(long block) {
     try {
       TargetSpec spec = Order.read(String.valueOf(System.getenv(Order.VARIABLE)));
+      TraceRun trace = trace(System.getenv(TraceOptions.VARIABLE));
       Target target = Target.open(spec, !spec.readOnly());
       target
           .kernel()
@@ -115,7 +120,7 @@ final class Guest {
       takeOverMemlock(process, System.getenv(MEMLOCK));
       MachineSpace windows = new MachineSpace(RawMemory.getLong(block + WINDOW_PROBE));
       Children children = new Children(target, files, windows, process, FD_LIMIT);
-      Guest guest = new Guest(target, target.newProgram(process), children);
+      Guest guest = new Guest(target, target.newProgram(process), children, trace);
       guest.listen(machine, (int) RawMemory.getLong(block + NOTE_FD));
       guest.upcall(block + ATTACH, "attach", 0);
       guest.upcall(block + SHUTDOWN, "shutdown", 0);
@@ -134,6 +139,13 @@ final class Guest {
     } catch (ReflectiveOperationException | RuntimeException | Error e) {
       return mistake(e);
     }
+  }
+
+  /** Starts to record, if the command line says so. */
+  private static @Nullable TraceRun trace(@Nullable String options) {
+    return options == null
+        ? null
+        : TraceRun.start(TraceOptions.read(options, ProcessHandle.current().pid()), System.out);
   }
 
   /** Sets RLIMIT_MEMLOCK as the program set it before the kernel started: two unsigned numbers. */
@@ -290,6 +302,9 @@ final class Guest {
         process.close();
       }
       target.summary().forEach(Guest::complain);
+      if (trace != null) {
+        complain("trace: " + trace.finish());
+      }
       return Failure.DONE;
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));

@@ -3,6 +3,7 @@ package io.pollux.tools.exec;
 
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec;
+import io.pollux.tools.trace.TraceOptions;
 import io.pollux.uapi.Errno;
 import io.pollux.userland.PathName;
 import java.io.IOException;
@@ -23,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Replaces this process by a C program that uses this kernel for its calls below a mount point. */
 public final class Launch {
@@ -45,6 +47,7 @@ public final class Launch {
   private final TargetSpec spec;
   private final String at;
   private final boolean shared;
+  private final @Nullable TraceOptions trace;
 
   /**
    * Creates a launch.
@@ -52,9 +55,10 @@ public final class Launch {
    * @param spec the target of the program
    * @param at absolute path of the mount point; need not exist on the host
    * @param shared whether the kernel runs in a process of its own, for all processes of the program
+   * @param trace what the kernel records, or null
    * @throws Failure if it cannot be a mount point
    */
-  public Launch(TargetSpec spec, String at, boolean shared) {
+  public Launch(TargetSpec spec, String at, boolean shared, @Nullable TraceOptions trace) {
     String plain = at.replaceAll("/+", "/").replaceAll("(?<=.)/$", "");
     boolean dots =
         Stream.of(plain.split("/", -1)).anyMatch(name -> name.equals(".") || name.equals(".."));
@@ -65,6 +69,7 @@ public final class Launch {
     this.spec = spec;
     this.at = plain;
     this.shared = shared;
+    this.trace = trace;
   }
 
   /**
@@ -102,6 +107,11 @@ public final class Launch {
       setenv("POLLUX_SHARED", "1");
     }
     setenv(Order.VARIABLE, Order.write(spec));
+    if (trace != null) {
+      // execvp keeps the process's number; a shared kernel has another, and is the only one
+      long pid = shared ? TraceOptions.ANY : ProcessHandle.current().pid();
+      setenv(TraceOptions.VARIABLE, trace.write(pid));
+    }
     int errno = execvp(command.stream().map(word -> PathName.of(word).bytes()).toList());
     throw Failure.couldNotRun(command.getFirst(), Errno.describe(errno));
   }
