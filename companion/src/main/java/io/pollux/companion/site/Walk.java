@@ -11,6 +11,7 @@ import io.pollux.companion.text.Targets;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,6 +55,8 @@ final class Walk {
       for (Object step : JSON.std.listFrom(Files.readString(file))) {
         steps.add((Map<?, ?>) step);
       }
+    } catch (NoSuchFileException e) {
+      faults.add("life-" + name, "there is no recording");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -141,39 +144,40 @@ final class Walk {
       html.append("\"><code>").append(Html.escape(decl.shown())).append("</code></a></p>\n");
       return;
     }
-    int line = lineOf(decl, words);
-    if (line == 0) {
+    Decl here = withWords(decl, words);
+    if (here == null) {
       fault(number, at + " has no line \"" + words + "\": record the walk again");
       return;
     }
-    int first = Math.max(decl.file().lineOf(decl.start()), line - AROUND);
-    int last = Math.min(decl.file().lines(), line + AROUND);
+    int line = here.file().lineOf(here.file().text().indexOf(words, here.start()));
+    int first = Math.max(here.file().lineOf(here.start()), line - AROUND);
+    int last = Math.min(here.file().lineOf(here.end() - 1), line + AROUND);
     String prefix = root + "src/";
     List<String> lines =
-        CodeHtml.excerpt(decl.file(), first, last, prefix).stripTrailing().lines().toList();
+        CodeHtml.excerpt(here.file(), first, last, prefix).stripTrailing().lines().toList();
     html.append("<figure class=excerpt><figcaption><a href=\"").append(prefix);
-    html.append(decl.file().page()).append("#L").append(line).append("\">");
+    html.append(here.file().page()).append("#L").append(line).append("\">");
     html.append(Html.escape(decl.shown())).append(", line ").append(line);
     html.append("</a></figcaption><pre class=code><code>");
     for (int i = 0; i < lines.size(); i++) {
-      boolean here = first + i == line;
-      html.append(here ? "<span class=here>" : "").append(lines.get(i));
-      html.append(here ? "</span>\n" : "\n");
+      boolean marked = first + i == line;
+      html.append(marked ? "<span class=here>" : "").append(lines.get(i));
+      html.append(marked ? "</span>\n" : "\n");
     }
     html.append("</code></pre></figure>\n");
   }
 
-  /** The line of a method, or of an overload, with these words; 0 if there is none. */
-  private static int lineOf(Decl named, String words) {
+  /** The method or the overload that has these words, or null. */
+  private static @Nullable Decl withWords(Decl named, String words) {
     for (Decl decl : named.file().decls()) {
       if (decl.shown().equals(named.shown())) {
         int at = decl.file().text().indexOf(words, decl.start());
         if (at >= 0 && at < decl.end()) {
-          return decl.file().lineOf(at);
+          return decl;
         }
       }
     }
-    return 0;
+    return null;
   }
 
   private void path(StringBuilder html, int number, Map<?, ?> step, String root) {
@@ -181,7 +185,7 @@ final class Walk {
       return;
     }
     html.append("<details class=path><summary>Called by ").append(path.size());
-    html.append(" methods</summary><ol>");
+    html.append(path.size() == 1 ? " method" : " methods").append("</summary><ol>");
     for (Object caller : path) {
       @Nullable Decl decl = tree.find(caller.toString());
       if (decl == null) {

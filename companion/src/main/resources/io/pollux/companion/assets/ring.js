@@ -154,8 +154,8 @@
     'program memory': button('Its store reaches memory', () => step('program memory')),
     'kernel memory': button('Its store reaches memory', () => step('kernel memory')),
   };
-  stepButtons['program memory'].setAttribute('aria-label', 'The store of the program reaches memory');
-  stepButtons['kernel memory'].setAttribute('aria-label', 'The store of the thread reaches memory');
+  stepButtons['program memory'].setAttribute('aria-label', 'Its store reaches memory: the program');
+  stepButtons['kernel memory'].setAttribute('aria-label', 'Its store reaches memory: the thread');
 
   const play = button('', () => {
     restart();

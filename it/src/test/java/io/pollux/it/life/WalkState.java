@@ -95,7 +95,9 @@ final class WalkState {
         ref(
             "file",
             files,
-            files == 1 ? "the descriptor" : "the descriptor, and " + (files - 1) + " taken"));
+            files == 1
+                ? "the descriptor"
+                : "the descriptor, and " + (files - 1) + " for requests"));
     long pinned = mm.pinnedPages() - pinnedBefore;
     refs.add(
         ref(
