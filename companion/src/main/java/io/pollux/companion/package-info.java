@@ -23,11 +23,16 @@
  *       and data in their front matter.
  * </ul>
  *
- * <p><b>Invariants.</b> The site is static: it works from file://, and no page fetches anything. A
- * build either writes the whole site without a fault, or throws a {@link
- * io.pollux.companion.CompanionException} that lists every fault: a C name of the series that no
- * element has, a patch without text, a link or an anchor without a target, a note or an exercise
- * whose target does not exist. Two builds of one tree write the same bytes.
+ * <p><b>Invariants.</b> The site is static: it works from file://, and no page fetches anything.
+ * Two builds of one tree write the same bytes. A build writes the whole site, or throws a {@link
+ * io.pollux.companion.CompanionException} that lists every fault. Faults are:
+ *
+ * <ul>
+ *   <li>a C name of the series that no element has;
+ *   <li>a patch without text;
+ *   <li>a link or an anchor without a target;
+ *   <li>a note or an exercise whose target does not exist.
+ * </ul>
  *
  * <p><b>Packages</b>, each of which sees only those before it: {@code source} (files, declarations
  * and references), {@code text} (Markdown), {@code site} (pages, search, links), and this one.

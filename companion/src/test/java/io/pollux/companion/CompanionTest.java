@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A whole site of a small tree, and each fault that a site can have. */
 @Timeout(60)
 class CompanionTest {
-  @TempDir Path dir;
+  @TempDir Path dir = Path.of("");
   private SmallTree tree = SmallTree.in(Path.of("/nowhere"));
   private Path site = Path.of("/nowhere");
 
@@ -100,19 +100,21 @@ class CompanionTest {
   void anExerciseWhoseTargetIsGoneIsAFault() {
     tree.text(
         "pages/exercises.md",
-        "---\n"
-            + "title: E\n"
-            + "---\n"
-            + "```generated exercise\n"
-            + "in: Queue#iopoll\n"
-            + "change: gone => x\n"
-            + "test: QueueTest#polls\n"
-            + "```\n"
-            + "```generated exercise\n"
-            + "in: Queue#iopoll\n"
-            + "change: depth() => x\n"
-            + "test: QueueTest#gone\n"
-            + "```\n");
+        """
+        ---
+        title: E
+        ---
+        ```generated exercise
+        in: Queue#iopoll
+        change: gone => x
+        test: QueueTest#polls
+        ```
+        ```generated exercise
+        in: Queue#iopoll
+        change: depth() => x
+        test: QueueTest#gone
+        ```
+        """);
     assertThat(faults())
         .anyMatch(fault -> fault.endsWith("Queue#iopoll has no \"gone\""))
         .anyMatch(fault -> fault.endsWith("the test QueueTest#gone does not exist"));
@@ -122,12 +124,14 @@ class CompanionTest {
   void anErrnoThatTheMethodDoesNotReturnIsAFault() {
     tree.text(
         "pages/errnos.md",
-        "---\n"
-            + "title: E\n"
-            + "---\n"
-            + "```generated errnos\n"
-            + "call | EIO | when | Queue#iopoll | QueueTest#polls\n"
-            + "```\n");
+        """
+        ---
+        title: E
+        ---
+        ```generated errnos
+        call | EIO | when | Queue#iopoll | QueueTest#polls
+        ```
+        """);
     assertThat(faults()).anyMatch(fault -> fault.endsWith("Queue#iopoll has no EIO"));
   }
 

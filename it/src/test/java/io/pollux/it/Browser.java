@@ -67,9 +67,9 @@ final class Browser implements AutoCloseable {
     return null;
   }
 
-  /** Opens a page, by its path from the root of the site. */
+  /** Opens a page, by its path from the root of the site, with an anchor or without. */
   void open(String page) {
-    driver.get(site.resolve(page).toUri().toString());
+    driver.get(site.toUri() + page);
   }
 
   /** The page that is open, from the root of the site, with its anchor. */

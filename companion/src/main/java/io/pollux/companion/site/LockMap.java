@@ -48,7 +48,7 @@ final class LockMap {
         }
       }
       if (!takers.isEmpty()) {
-        html.append("<small>taken in ");
+        html.append("<small>named in ");
         String comma = "";
         for (Decl taker : takers) {
           html.append(comma).append("<a href=\"").append(root).append("src/");

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Declarations and references of a small tree. */
 @Timeout(60)
 class SourceTreeTest {
-  @TempDir Path dir;
+  @TempDir Path dir = Path.of("");
   private final Faults faults = new Faults();
   private SourceTree tree = none();
 
