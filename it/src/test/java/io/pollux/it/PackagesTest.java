@@ -63,12 +63,17 @@ class PackagesTest {
 
   @Test
   void mmDependsOnNoPackageAboveIt() {
-    dependsOnNone("mm", "sched", "vfs", "filemap", "ramfs");
+    dependsOnNone("mm", "sched", "trace", "vfs", "filemap", "ramfs");
   }
 
   @Test
   void schedDependsOnNoPackageAboveIt() {
-    dependsOnNone("sched", "vfs", "filemap", "ramfs");
+    dependsOnNone("sched", "trace", "vfs", "filemap", "ramfs");
+  }
+
+  @Test
+  void traceDependsOnNoPackageAboveIt() {
+    dependsOnNone("trace", "vfs", "filemap", "ramfs");
   }
 
   @Test

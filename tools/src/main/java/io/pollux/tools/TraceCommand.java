@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.core.trace.Trace;
 import io.pollux.tools.console.Console;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Terminal;
@@ -93,6 +94,7 @@ final class TraceCommand implements Callable<Integer> {
     if (limit < 1 || limit > MAX_LIMIT) {
       throw Failure.couldNotRun("--limit", limit + " is not from 1 to " + MAX_LIMIT);
     }
+    System.setProperty(Trace.PROPERTY, "true"); // before the kernel's first class
     TraceOptions options = new TraceOptions(text, jfr, timeline, limit);
     boolean exec = name.equals("exec");
     if (step) {

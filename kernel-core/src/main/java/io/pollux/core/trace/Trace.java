@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.trace;
 
+import io.pollux.core.Debug;
 import io.pollux.core.Oops;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
@@ -13,8 +14,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * The switch of all trace points, and the identities of requests.
  *
- * <p>The switch is a static key: the compiler treats its value as a constant, and recompiles the
- * code that depends on it when the value changes. So a point is written as
+ * <p>Two switches decide. {@link #POSSIBLE} is read once. If it is false, the compiler removes the
+ * points. Otherwise a static key decides: the compiler treats its value as a constant, and
+ * recompiles the code that depends on it when a listener is added. A static key alone would be a
+ * constant too, but the compiler inlines its method handle first, and then inlines less of the path
+ * of a request. A point is written as
  *
  * <pre>{@code
  * if (Trace.on()) {
@@ -22,16 +26,16 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>and costs nothing while it is off. Code outside such a block neither reads nor writes an
- * identity.
+ * <p>Code outside such a block neither reads nor writes an identity.
  */
-@LinuxSource(
-    file = "include/linux/jump_label.h",
-    name = {"static_key", "static_branch_unlikely"})
+@LinuxSource(file = "include/linux/tracepoint.h")
 public final class Trace {
-  private static final MutableCallSite SITE =
-      new MutableCallSite(MethodHandles.constant(boolean.class, false));
-  private static final MethodHandle KEY = SITE.dynamicInvoker();
+  /** The system property, read when this class is initialized. */
+  public static final String PROPERTY = "pollux.trace";
+
+  /** Whether listeners can be added: the property is {@code true}, or {@link Debug#ON}. */
+  @LinuxSource(file = "init/Kconfig", name = "TRACEPOINTS")
+  public static final boolean POSSIBLE = Debug.ON || Boolean.getBoolean(PROPERTY);
 
   private static final TraceListener[] NONE = {};
   private static final AtomicLong IDS = new AtomicLong();
@@ -43,13 +47,34 @@ public final class Trace {
 
   private Trace() {}
 
+  /** The key. A class of its own, so that it is not made without need. */
+  @LinuxSource(
+      file = "include/linux/jump_label.h",
+      name = {"static_key", "static_branch_unlikely"})
+  private static final class Key {
+    private static final MutableCallSite SITE =
+        new MutableCallSite(MethodHandles.constant(boolean.class, false));
+    private static final MethodHandle VALUE = SITE.dynamicInvoker();
+
+    private Key() {}
+
+    static boolean isOn() {
+      try {
+        return (boolean) VALUE.invokeExact();
+      } catch (Throwable e) {
+        throw new AssertionError("a constant that throws", e);
+      }
+    }
+
+    static void turn(boolean on) {
+      SITE.setTarget(MethodHandles.constant(boolean.class, on));
+      MutableCallSite.syncAll(new MutableCallSite[] {SITE});
+    }
+  }
+
   /** Whether a listener exists. A constant for the compiler. */
   public static boolean on() {
-    try {
-      return (boolean) KEY.invokeExact();
-    } catch (Throwable e) {
-      throw new AssertionError("a constant that throws", e);
-    }
+    return POSSIBLE && Key.isOn();
   }
 
   /**
@@ -57,9 +82,13 @@ public final class Trace {
    * it notices. Turning the points on or off recompiles the kernel's code.
    *
    * @param listener the listener
+   * @throws IllegalStateException unless {@link #POSSIBLE}
    */
   @LinuxSource(file = "kernel/tracepoint.c", name = "tracepoint_probe_register")
   public static synchronized void addListener(TraceListener listener) {
+    if (!POSSIBLE) {
+      throw new IllegalStateException("tracing needs -D" + PROPERTY + "=true from the start");
+    }
     TraceListener[] before = listeners;
     TraceListener[] after = new TraceListener[before.length + 1];
     System.arraycopy(before, 0, after, 0, before.length);
@@ -69,7 +98,7 @@ public final class Trace {
     }
     listeners = after;
     if (before.length == 0) {
-      turn(true);
+      Key.turn(true);
     }
   }
 
@@ -94,13 +123,8 @@ public final class Trace {
     System.arraycopy(before, at + 1, after, at, after.length - at);
     listeners = after;
     if (after.length == 0) {
-      turn(false);
+      Key.turn(false);
     }
-  }
-
-  private static void turn(boolean on) {
-    SITE.setTarget(MethodHandles.constant(boolean.class, on));
-    MutableCallSite.syncAll(new MutableCallSite[] {SITE});
   }
 
   /** {@return a new identity, greater than all before} Only while the points are on. */

@@ -4,9 +4,9 @@
  * Trace points: the places of the I/O path where a listener sees a request. They have the names and
  * the fields of Linux's trace events where Linux has one.
  *
- * <p>A point is off until a {@link io.pollux.core.trace.TraceListener} is added. {@link
- * io.pollux.core.trace.Trace#on} is then a constant for the compiler, so a point that is off costs
- * nothing: it reads no field, gives no identity and allocates nothing.
+ * <p>A point is off until a {@link io.pollux.core.trace.TraceListener} is added, which needs {@code
+ * -Dpollux.trace=true}. {@link io.pollux.core.trace.Trace#on} is a constant for the compiler. So a
+ * point that is off costs nothing: it reads no field, gives no identity and allocates nothing.
  *
  * <p><b>Identity.</b> Each request gets a number when it is submitted: the iocb of aio, or the
  * kiocb of a synchronous call. Its direct I/O, its bios and their requests carry that number. A bio

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.core.trace.Trace;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec;
 import io.pollux.tools.trace.TraceOptions;
@@ -120,7 +121,7 @@ public final class Launch {
    * Options of the virtual machine in the program: it takes no signals, limits or files of its own.
    * The library prepends the heap size, from the address space limit.
    */
-  private static List<String> options() {
+  private List<String> options() {
     List<String> options = new ArrayList<>(jitOptions());
     options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
     String modulePath = System.getProperty("jdk.module.path");
@@ -132,6 +133,9 @@ public final class Launch {
     options.add("--add-modules=io.pollux.tools");
     options.add(
         "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
+    if (trace != null) {
+      options.add("-D" + Trace.PROPERTY + "=true");
+    }
     String more = System.getenv("POLLUX_JAVA_OPTS");
     if (more != null) {
       Stream.of(more.split("\\s+")).filter(word -> !word.isEmpty()).forEach(options::add);

@@ -18,10 +18,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Events as a timeline in the trace event format that Perfetto and chrome://tracing open.
  *
- * <p>It has a track for each thread with all its events, a track for each hardware queue with its
- * requests from issue to completion, and a track for each iocb: the iocb, its kiocb, bio and
- * request as slices in each other. A second bio or request of an iocb that overlaps the first has a
- * track of its own.
+ * <p>Each thread has a track with all its events. Each hardware queue has one with its requests,
+ * from issue to completion. Each iocb has one, where the iocb, its kiocb, bio and request are
+ * slices in each other. A second bio or request of an iocb that overlaps the first has a track of
+ * its own.
  */
 final class Timeline {
   private static final int THREADS = 1;
