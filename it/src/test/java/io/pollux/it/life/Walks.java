@@ -12,20 +12,19 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Nr;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /** The walks of the companion. Each records one request, or two where the first is in the way. */
 enum Walks {
-  POLLED_FIXED("polled-fixed", Walks::polledFixed),
-  POLLED_PINNED("polled-pinned", Walks::polledPinned),
-  INTERRUPT("interrupt", Walks::interrupt),
-  LEGACY("legacy", Walks::legacy),
-  SQPOLL("sqpoll", Walks::sqpoll),
-  CQ_FULL("cq-full", Walks::cqFull),
-  NO_TAG("no-tag", Walks::noTag),
-  UNALIGNED("unaligned", Walks::unaligned),
-  ALLOCATING("allocating", Walks::allocating),
-  GFS2("gfs2", Walks::gfs2);
+  POLLED_FIXED("polled-fixed"),
+  POLLED_PINNED("polled-pinned"),
+  INTERRUPT("interrupt"),
+  LEGACY("legacy"),
+  SQPOLL("sqpoll"),
+  CQ_FULL("cq-full"),
+  NO_TAG("no-tag"),
+  UNALIGNED("unaligned"),
+  ALLOCATING("allocating"),
+  GFS2("gfs2");
 
   private static final int SUBMIT = AioAbi.IORING_FLAG_SUBMIT;
   private static final int GETEVENTS = AioAbi.IORING_FLAG_GETEVENTS;
@@ -39,11 +38,9 @@ enum Walks {
   private static final String MAIN = "/mnt/main.dat";
 
   private final String title;
-  private final Supplier<List<Map<String, Object>>> scenario;
 
-  Walks(String title, Supplier<List<Map<String, Object>>> scenario) {
+  Walks(String title) {
     this.title = title;
-    this.scenario = scenario;
   }
 
   /** The name of the page and of the file with the recording. */
@@ -53,7 +50,18 @@ enum Walks {
 
   /** Runs it, and returns its steps. */
   List<Map<String, Object>> record() {
-    return scenario.get();
+    return switch (this) {
+      case POLLED_FIXED -> polledFixed();
+      case POLLED_PINNED -> polledPinned();
+      case INTERRUPT -> interrupt();
+      case LEGACY -> legacy();
+      case SQPOLL -> sqpoll();
+      case CQ_FULL -> cqFull();
+      case NO_TAG -> noTag();
+      case UNALIGNED -> unaligned();
+      case ALLOCATING -> allocating();
+      case GFS2 -> gfs2();
+    };
   }
 
   private static List<Map<String, Object>> polledFixed() {
