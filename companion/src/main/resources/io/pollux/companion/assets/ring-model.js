@@ -111,7 +111,7 @@
       const data = this.inFlight.shift();
       if (this.polled) {
         this.completed.push(data);
-        return `The device completes data ${data}. Nobody sees it: a polled request completes inside a poll.`;
+        return `The device completes data ${data}. The kernel does not see it: a polled request completes inside a poll.`;
       }
       this.flushKept();
       if (this.kept.length === 0 && this.put(data)) {
