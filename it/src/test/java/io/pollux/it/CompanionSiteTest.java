@@ -30,7 +30,7 @@ class CompanionSiteTest {
   private static final int[] WIDTHS = {375, 900, 1600};
   private static final int HEIGHT = 1000;
 
-  private static final int TURNS = 500;
+  private static final int TURNS = 1500;
   private static final int TURN_MILLIS = 20;
 
   @TempDir private static Path dir = Path.of("");
@@ -165,6 +165,92 @@ class CompanionSiteTest {
     browser().element("body").sendKeys(Keys.ESCAPE);
     await(() -> browser().page().endsWith("#reap"));
     assertThat(browser().elements(".uses:target")).isEmpty();
+  }
+
+  private static String shownStep() {
+    List<String> shown = new ArrayList<>();
+    for (WebElement step : browser().elements(".steps > li")) {
+      if (step.isDisplayed()) {
+        shown.add(String.valueOf(step.getDomAttribute("id")));
+      }
+    }
+    assertThat(shown).hasSize(1);
+    return shown.getFirst();
+  }
+
+  @Test
+  void aWalkStepsForwardAndBackWithButtonsAndKeys() throws InterruptedException {
+    browser().resize(375, 1000);
+    browser().open("life/polled-fixed.html");
+    assertThat(shownStep()).isEqualTo("step-1");
+    browser().element("button[aria-label='Next step']").click();
+    assertThat(shownStep()).isEqualTo("step-2");
+    assertThat(browser().page()).endsWith("#step-2");
+    browser().element("body").sendKeys(Keys.ARROW_RIGHT);
+    assertThat(shownStep()).isEqualTo("step-3");
+    assertThat(browser().element(".steps").getText()).contains("aio_submit");
+    browser().element("button[aria-label='Step back']").click();
+    browser().element("body").sendKeys(Keys.ARROW_LEFT);
+    assertThat(shownStep()).isEqualTo("step-1");
+    assertThat(browser().element("button[aria-label='Step back']").isEnabled()).isFalse();
+    browser().element("body").sendKeys(Keys.END);
+    assertThat(browser().element("button[aria-label='Next step']").isEnabled()).isFalse();
+    browser().element("body").sendKeys(Keys.HOME);
+    await(() -> browser().page().endsWith("#step-1"));
+  }
+
+  @Test
+  void aStepHasAnAddressAndShowsWhatTheKernelHad() throws InterruptedException {
+    browser().resize(1600, 1000);
+    browser().open("life/polled-fixed.html#step-11");
+    assertThat(shownStep()).isEqualTo("step-11");
+    assertThat(browser().element(".state").getText()).contains("iopoll list", "data 101");
+    assertThat(browser().elements(".state svg[aria-label^='SQ ring: head 2, tail 2']")).hasSize(1);
+    browser().element(".strip li:nth-child(3) a").click();
+    await(() -> shownStep().equals("step-3"));
+    assertThat(browser().elements(".state svg[aria-label^='SQ ring: head 1, tail 2']")).hasSize(1);
+  }
+
+  @Test
+  void theRingsAndTheSleepRaceFollowTheKernelsRules() {
+    browser().open("ring.html");
+    assertThat(browser().run("return window.ringSelfTest().join('; ')")).isEqualTo("");
+  }
+
+  @Test
+  void aProgramMovesTheRings() {
+    browser().resize(375, 1000);
+    browser().open("ring.html");
+    for (String label :
+        List.of("Fill an entry", "Store the tail", "Enter: submit", "Device completes one")) {
+      press("the-rings", label);
+    }
+    assertThat(browser().elements("#the-rings svg[aria-label^='SQ ring: head 1, tail 1']"))
+        .hasSize(1);
+    press("the-rings", "Enter: get events");
+    assertThat(browser().elements("#the-rings svg[aria-label^='CQ ring: head 0, tail 1']"))
+        .hasSize(1);
+    press("the-rings", "Forge tail 9");
+    press("the-rings", "Enter: submit");
+    assertThat(browser().element("#the-rings .said").getText()).contains("finds no entry");
+  }
+
+  @Test
+  void theBadOrderLosesTheWakeUp() throws InterruptedException {
+    browser().open("ring.html");
+    assertThat(browser().element("#the-race .said").getText()).contains("none loses");
+    browser().element("#the-race option[value=kernel]").click();
+    press("the-race", "Play the bad order");
+    await(() -> browser().element("#the-race .verdict").getText().startsWith("Lost"));
+  }
+
+  private static void press(String part, String label) {
+    browser()
+        .run(
+            "[...document.querySelectorAll('#' + arguments[0] + ' button')]"
+                + ".find(each => each.textContent === arguments[1]).click()",
+            part,
+            label);
   }
 
   @Test

@@ -4,25 +4,35 @@ package io.pollux.companion.site;
 import io.pollux.companion.source.Faults;
 import io.pollux.companion.source.SourceTree;
 import io.pollux.companion.text.Html;
+import io.pollux.companion.text.Targets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The parts of pages that are made from the sources: a text names them. */
 final class Generated {
+  /** Before the name of a recorded walk. */
+  private static final String LIFE = "life ";
+
   private final Path texts;
   private final SourceTree tree;
   private final Series series;
+  private final Targets targets;
   private final Faults faults;
 
-  Generated(Path texts, SourceTree tree, Series series, Faults faults) {
+  Generated(Path texts, SourceTree tree, Series series, Targets targets, Faults faults) {
     this.texts = texts;
     this.tree = tree;
     this.series = series;
+    this.targets = targets;
     this.faults = faults;
   }
 
   /** Returns a part, or null if there is none of the name. */
   @Nullable String html(String name, String body, String root) {
+    if (name.startsWith(LIFE)) {
+      String walk = name.substring(LIFE.length());
+      return new Walk(texts, walk, tree, targets, faults).html(body, root);
+    }
     return switch (name) {
       case "patches" -> patches(root);
       case "locks" -> new LockMap(tree, faults).html(root);

@@ -21,12 +21,25 @@ final class Output {
           List.of("start", "Start", "start.html"),
           List.of("patches", "Patches", "patch/index.html"),
           List.of("life", "Life of a request", "life/index.html"),
+          List.of("ring", "Rings", "ring.html"),
           List.of("maps", "Maps", "maps/index.html"),
           List.of("source", "Source", "src/index.html"),
           List.of("c", "C names", "c.html"),
           List.of("ledger", "Differences", "ledger.html"),
           List.of("numbers", "Numbers", "numbers.html"),
           List.of("glossary", "Glossary", "glossary.html"));
+
+  private static final List<String> ASSETS =
+      List.of(
+          "style.css",
+          "life.css",
+          "theme.js",
+          "companion.js",
+          "search.js",
+          "draw.js",
+          "life.js",
+          "ring-model.js",
+          "ring.js");
 
   private static final String LUNR = "META-INF/resources/webjars/lunr/2.3.9/lunr.min.js";
 
@@ -68,7 +81,7 @@ final class Output {
     for (Page page : pages.values()) {
       write(page);
     }
-    for (String name : List.of("style.css", "companion.js", "search.js", "theme.js")) {
+    for (String name : ASSETS) {
       write("assets/" + name, asset(name));
     }
     try (InputStream in = Output.class.getClassLoader().getResourceAsStream(LUNR)) {

@@ -46,7 +46,7 @@ public final class Site {
     this.faults = faults;
     series = Series.read(root);
     ledger = new Ledger(tree, faults);
-    generated = new Generated(root.resolve(TEXTS), tree, series, faults);
+    generated = new Generated(root.resolve(TEXTS), tree, series, targets, faults);
   }
 
   /** What was written: pages, bytes and links. */
