@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,12 +16,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** A whole site of a small tree, and each fault that a site can have. */
 @Timeout(60)
 class CompanionTest {
-  @TempDir Path dir = Path.of("");
-  private SmallTree tree = SmallTree.in(Path.of("/nowhere"));
-  private Path site = Path.of("/nowhere");
+  private final SmallTree tree;
+  private final Path site;
 
-  @BeforeEach
-  void makeTree() {
+  CompanionTest(@TempDir Path dir) {
     tree = SmallTree.in(dir.resolve("tree"));
     site = dir.resolve("site");
   }
