@@ -52,14 +52,16 @@ final class SearchIndex {
                                         c.computeIfAbsent(name, n -> new ArrayList<>())
                                             .add(decl))));
     c.forEach(
-        (name, decls) ->
-            entries.add(
-                new Entry(
-                    name,
-                    "C, here " + decls.getFirst().shown(),
-                    decls.size() == 1 ? "src/" + decls.getFirst().href() : "c.html#" + name,
-                    parts(name),
-                    List.of())));
+        (name, decls) -> {
+          List<Decl> places = places(decls);
+          entries.add(
+              new Entry(
+                  name,
+                  "C, here " + places.getFirst().shown(),
+                  places.size() == 1 ? "src/" + places.getFirst().href() : "c.html#" + name,
+                  parts(name),
+                  List.of()));
+        });
     tree.decls()
         .filter(decl -> !decl.file().test() || decl.test() || decl.kind() == Decl.Kind.TYPE)
         .filter(decl -> !decl.overridesOnly())
@@ -75,6 +77,12 @@ final class SearchIndex {
                         "src/" + decl.href(),
                         parts(decl.name()),
                         wordsOf(decl))));
+  }
+
+  /** The counterparts of a C name, without the trace points that stand in one of them. */
+  private static List<Decl> places(List<Decl> decls) {
+    List<Decl> places = decls.stream().filter(decl -> !decl.constant()).toList();
+    return places.isEmpty() ? decls : places;
   }
 
   /** Other words of a declaration: few, because the index is loaded as a whole. */
