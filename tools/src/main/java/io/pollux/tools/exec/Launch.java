@@ -124,16 +124,23 @@ public final class Launch {
    */
   private List<String> options() {
     List<String> options = new ArrayList<>(jitOptions());
-    options.addAll(List.of("-XX:-UsePerfData", "-Xshare:auto", "-Xrs", "-XX:-MaxFDLimit"));
+    options.addAll(List.of("-XX:-UsePerfData", "-Xrs", "-XX:-MaxFDLimit"));
     String modulePath = System.getProperty("jdk.module.path");
     if (modulePath == null) {
       throw Failure.couldNotRun(
           "exec", "needs the modules of Pollux on a module path, as bin/pollux starts them");
     }
-    options.add("--module-path=" + ModulePath.lasting(modulePath));
-    options.add("--add-modules=io.pollux.tools");
+    String lasting = ModulePath.lasting(modulePath);
+    String cache = System.getenv("POLLUX_AOT_CACHE");
+    // The cache accepts only the modules, and the path, that bin/pollux made it with.
+    if (cache != null && !cache.isEmpty() && lasting.equals(modulePath)) {
+      options.addAll(List.of("-XX:AOTCache=" + cache, "-Xlog:aot*=off", "-Xlog:cds*=off"));
+    }
+    options.add("--module-path=" + lasting);
+    options.add("-Djdk.module.main=io.pollux.tools");
     options.add(
-        "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools");
+        "--enable-native-access=io.pollux.uapi,io.pollux.core,io.pollux.block,io.pollux.tools,"
+            + "org.jline.nativ");
     if (trace != null) {
       options.add("-D" + Trace.PROPERTY + "=true");
     }
