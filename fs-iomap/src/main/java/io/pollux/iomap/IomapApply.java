@@ -66,7 +66,7 @@ final class IomapApply {
       }
       return result;
     } catch (Throwable e) {
-      Oops.report("the mapping of a file", e, "the request fails with EIO");
+      Oops.report("the mapping of a file", e, "the request fails with EIO" + inode.sb().shutDown());
       return -Errno.EIO;
     }
   }
@@ -93,7 +93,8 @@ final class IomapApply {
       int result = ops.iomapEnd(current, inode, pos, span, Math.max(done, 0), flags, iomap);
       return done != 0 ? done : result;
     } catch (Throwable e) {
-      Oops.report("the end of a file's mapping", e, "the request fails with EIO");
+      Oops.report(
+          "the end of a file's mapping", e, "the request fails with EIO" + inode.sb().shutDown());
       return -Errno.EIO;
     }
   }

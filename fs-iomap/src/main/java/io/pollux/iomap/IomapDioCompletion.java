@@ -332,7 +332,8 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
               flags & (IomapDioEnd.IOMAP_DIO_UNWRITTEN | IomapDioEnd.IOMAP_DIO_COW));
       return Math.min(result, 0);
     } catch (Throwable e) {
-      Oops.report("a filesystem's end of a direct request", e, "the request fails with EIO");
+      String shut = inode().sb().shutDown();
+      Oops.report("a filesystem's end of a direct request", e, "the request fails with EIO" + shut);
       return -Errno.EIO;
     }
   }

@@ -77,7 +77,10 @@ final class PageWalk extends Slab.Item {
         result = read(current);
       }
     } catch (Throwable e) {
-      Oops.report("the transfer of a file's pages", e, "it fails with EIO");
+      Oops.report(
+          "the transfer of a file's pages",
+          e,
+          "it fails with EIO" + pages().inode().sb().shutDown());
       result = -Errno.EIO;
     }
     int moved = finishIoend(current, result); // on an error, too: bios in flight use the pages
@@ -244,7 +247,8 @@ final class PageWalk extends Slab.Item {
               current, pages().inode(), start + from, to - from, ioendUnwritten, error);
       return result != 0 ? result : Math.min(ended, 0);
     } catch (Throwable e) {
-      Oops.report("a filesystem's end of a write-back", e, "it fails with EIO");
+      String shut = pages().inode().sb().shutDown();
+      Oops.report("a filesystem's end of a write-back", e, "it fails with EIO" + shut);
       return -Errno.EIO;
     }
   }
