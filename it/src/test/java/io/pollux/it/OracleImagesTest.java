@@ -43,7 +43,7 @@ class OracleImagesTest {
           "dirty",
           "extlog",
           "v4");
-  private static final long MAKING_MINUTES = 5;
+  private static final long MAKING_MINUTES = 10;
 
   @TempDir private static Path directory = Path.of("");
 

@@ -20,6 +20,7 @@
  * <ol>
  *   <li>AIO_ENTER: the enter flag of an aio context. No thread waits for it.
  *   <li>AIO_POLL: the lock of the thread that polls for an aio context.
+ *   <li>S_UMOUNT: orders freezes and remounts of a filesystem.
  *   <li>SB_WRITERS: shared by each change of a filesystem by name, exclusive while it is frozen.
  *   <li>VFS_RENAME: orders the renames between directories of a filesystem.
  *   <li>I_RWSEM: an inode's iRwsem. Of two directories, the parent's comes first.
