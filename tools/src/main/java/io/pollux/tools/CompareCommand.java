@@ -316,6 +316,9 @@ final class CompareCommand implements Runnable {
       return;
     }
     long bytes = size != null ? size : DEFAULT_SIZE;
+    if (bytes < NewFile.LEAST) {
+      throw Failure.couldNotRun("--size", "a new file has at least " + NewFile.LEAST + " bytes");
+    }
     all.add(NewFile.comparison(fs, TargetOptions.modules(modules), bytes, seed));
   }
 

@@ -37,6 +37,9 @@ public final class NewFile {
   /** Name of the comparison. */
   public static final String WORK = "new file: random writes";
 
+  /** Least size of the file: mkfs.xfs makes no disk of less than twice this. */
+  public static final long LEAST = 256 << 20;
+
   private static final int DEPTH = 32;
   private static final double MARK = 1.0;
   private static final PathName FILE = PathName.of("/mnt/new");
