@@ -99,8 +99,10 @@ final class Preload {
     CodeSource source = Preload.class.getProtectionDomain().getCodeSource();
     if (source != null) {
       try {
-        places.add(Path.of(source.getLocation().toURI()).resolveSibling("exec"));
-      } catch (URISyntaxException | IllegalArgumentException e) {
+        // the compiler and the program do not see a directory that is open here; see ModulePath
+        Path jar = Path.of(source.getLocation().toURI()).toRealPath();
+        places.add(jar.resolveSibling("exec"));
+      } catch (URISyntaxException | IOException | IllegalArgumentException e) {
         // A location that is not a file is skipped.
         assert source.getLocation() != null;
       }
