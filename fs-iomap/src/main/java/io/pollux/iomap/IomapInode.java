@@ -184,9 +184,7 @@ public abstract class IomapInode extends Inode
       }
       try {
         if (!isAlone(current, iocb, from)) { // not truncated meanwhile
-          if (mtime != System.currentTimeMillis() || ctime != mtime) {
-            updateTime(); // else the inode stays clean, and a durable write can use FUA
-          }
+          updateTime();
           return IomapDio.rw(current, this, iocb, from, this, this);
         }
       } finally {
