@@ -119,7 +119,9 @@ class FlatCrashTest {
       files.remove(name); // a cut in the rename leaves either name
       files.remove(to);
       caller.rename(name, to);
-      if (!disk.isCut()) {
+      if (disk.isCut()) {
+        caller.unlink(to); // so that the next file of this name is a new one
+      } else {
         files.put(to, file);
       }
     } else {
