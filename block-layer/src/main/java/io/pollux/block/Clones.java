@@ -120,8 +120,8 @@ final class Clones {
   }
 
   /**
-   * Polls the disks of the clones. Returns the number of completions there. A thread that polls
-   * beside a completion may see clones of before: polling their disks is harmless.
+   * Polls the disks of the clones. Returns the number of completions there. A poller that races
+   * with a completion may see earlier clones, and polls their disks in vain.
    */
   int poll() {
     int found = 0;

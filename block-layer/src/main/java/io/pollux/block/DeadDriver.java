@@ -8,8 +8,8 @@ import io.pollux.uapi.LinuxSource;
  * that the driver holds may still complete for {@link #GRACE_NANOS}. After that, and once the
  * driver is idle, the remaining ones fail with EIO.
  *
- * <p>A polled request whose clones are in flight on other disks completes with them. So polling
- * goes on to poll those disks, without the driver.
+ * <p>A polled request whose clones are in flight on other disks completes with them. A poll
+ * therefore polls those disks too, since the driver may no longer be called.
  *
  * <p>A request in a plug is not the driver's ({@link Request#isInFlight}). It fails when the plug
  * is flushed.
@@ -47,7 +47,8 @@ final class DeadDriver implements BlkMqOps, CoarseClock.Timer {
       } catch (Throwable e) { // reported already, or a consequence
       }
     }
-    return found + hctx.pollClones();
+    int ended = hctx.pollClones();
+    return ended == 0 ? found : ended + Math.max(found, 0);
   }
 
   @Override

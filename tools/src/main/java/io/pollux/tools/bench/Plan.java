@@ -90,46 +90,12 @@ public record Plan(
 
   /** Returns the plan with a kernel thread that submits and polls. */
   public Plan withSqPoll() {
-    return new Plan(
-        mode,
-        polled,
-        fixedBufs,
-        sqThread,
-        true,
-        buffered,
-        pattern,
-        blockSize,
-        depth,
-        batchSubmit,
-        batchComplete,
-        threads,
-        rampNanos,
-        runtimeNanos,
-        ios,
-        verify,
-        seed);
+    return with(polled, true, buffered, rampNanos, runtimeNanos, ios);
   }
 
   /** Returns the plan with the page cache, and without polling. */
   public Plan withoutDirect() {
-    return new Plan(
-        mode,
-        false,
-        fixedBufs,
-        sqThread,
-        sqPoll,
-        true,
-        pattern,
-        blockSize,
-        depth,
-        batchSubmit,
-        batchComplete,
-        threads,
-        rampNanos,
-        runtimeNanos,
-        ios,
-        verify,
-        seed);
+    return with(false, sqPoll, true, rampNanos, runtimeNanos, ios);
   }
 
   /**
@@ -138,24 +104,7 @@ public record Plan(
    * @param nanos duration of the measurement
    */
   public Plan forNanos(long nanos) {
-    return new Plan(
-        mode,
-        polled,
-        fixedBufs,
-        sqThread,
-        sqPoll,
-        buffered,
-        pattern,
-        blockSize,
-        depth,
-        batchSubmit,
-        batchComplete,
-        threads,
-        rampNanos,
-        nanos,
-        ios,
-        verify,
-        seed);
+    return with(polled, sqPoll, buffered, rampNanos, nanos, ios);
   }
 
   /**
@@ -164,24 +113,7 @@ public record Plan(
    * @param nanos ramp before the measurement
    */
   public Plan withRamp(long nanos) {
-    return new Plan(
-        mode,
-        polled,
-        fixedBufs,
-        sqThread,
-        sqPoll,
-        buffered,
-        pattern,
-        blockSize,
-        depth,
-        batchSubmit,
-        batchComplete,
-        threads,
-        nanos,
-        runtimeNanos,
-        ios,
-        verify,
-        seed);
+    return with(polled, sqPoll, buffered, nanos, runtimeNanos, ios);
   }
 
   /**
@@ -190,21 +122,27 @@ public record Plan(
    * @param count number of measured I/Os
    */
   public Plan forIos(long count) {
+    return with(polled, sqPoll, buffered, rampNanos, Long.MAX_VALUE, count);
+  }
+
+  /** Returns the plan with other values for what a comparison changes. */
+  private Plan with(
+      boolean polls, boolean sqPolls, boolean caches, long ramp, long runtime, long count) {
     return new Plan(
         mode,
-        polled,
+        polls,
         fixedBufs,
         sqThread,
-        sqPoll,
-        buffered,
+        sqPolls,
+        caches,
         pattern,
         blockSize,
         depth,
         batchSubmit,
         batchComplete,
         threads,
-        rampNanos,
-        Long.MAX_VALUE,
+        ramp,
+        runtime,
         count,
         verify,
         seed);
