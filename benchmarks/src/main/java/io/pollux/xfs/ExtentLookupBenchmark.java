@@ -6,6 +6,8 @@ import io.pollux.block.driver.RamDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.sample.SampleImage;
 import io.pollux.uapi.RawMemory;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;

@@ -7,6 +7,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsVerify;
 import java.util.Arrays;
 
 /**

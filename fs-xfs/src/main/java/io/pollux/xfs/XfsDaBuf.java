@@ -7,6 +7,9 @@ import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsVerify;
 import java.util.Arrays;
 import java.util.function.Supplier;
 

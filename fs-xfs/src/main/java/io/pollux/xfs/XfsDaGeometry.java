@@ -2,6 +2,7 @@
 package io.pollux.xfs;
 
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
 
 /**
  * The address space of a directory: entries from block 0, the index by hash from 32 GiB, the list

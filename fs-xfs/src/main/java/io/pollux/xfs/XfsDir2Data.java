@@ -5,6 +5,8 @@ import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsVerify;
 
 /**
  * Blocks of directory entries, and directories of one such block, which has its index at its end.

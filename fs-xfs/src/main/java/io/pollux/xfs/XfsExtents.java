@@ -5,6 +5,8 @@ import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;

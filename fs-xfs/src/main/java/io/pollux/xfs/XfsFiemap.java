@@ -11,6 +11,7 @@ import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fiemap;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
 
 /**
  * Reports the extents of a regular file, or of its extended attributes. An extent that other files

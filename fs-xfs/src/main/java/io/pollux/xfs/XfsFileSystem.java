@@ -8,6 +8,7 @@ import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

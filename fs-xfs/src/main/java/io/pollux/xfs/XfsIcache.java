@@ -6,6 +6,8 @@ import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;

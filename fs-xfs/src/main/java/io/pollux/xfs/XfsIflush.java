@@ -8,6 +8,7 @@ import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

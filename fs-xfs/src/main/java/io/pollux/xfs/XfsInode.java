@@ -19,6 +19,8 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statx;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsTime;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -8,6 +8,9 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsTime;
+import io.pollux.xfs.format.XfsVerify;
 
 /** Decodes and checks inodes. Offsets are those of struct xfs_dinode, version 3. */
 @LinuxSource(

@@ -13,6 +13,7 @@ import io.pollux.iomap.Iomap;
 import io.pollux.iomap.IomapOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
 
 /**
  * Maps a position of a regular file. No block is allocated: a write to a hole or to an unwritten

@@ -16,6 +16,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;

@@ -6,6 +6,8 @@ import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsVerify;
 
 /**
  * Symbolic links: short ones in the inode, longer ones in extents. Each extent begins with a header

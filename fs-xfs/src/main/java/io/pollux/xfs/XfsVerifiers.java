@@ -2,6 +2,8 @@
 package io.pollux.xfs;
 
 import io.pollux.block.buffer.BufOps;
+import io.pollux.xfs.format.XfsBufOps;
+import io.pollux.xfs.format.XfsSb;
 
 /**
  * The verifiers of a mount, one for each type of block, with their names in C.

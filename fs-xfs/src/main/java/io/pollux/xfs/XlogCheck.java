@@ -7,6 +7,9 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.format.XfsVerify;
 
 /**
  * Checks that the log is clean. Nothing is replayed: a dirty log is refused.

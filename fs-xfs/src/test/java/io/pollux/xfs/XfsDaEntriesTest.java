@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
+import io.pollux.xfs.format.XfsError;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;

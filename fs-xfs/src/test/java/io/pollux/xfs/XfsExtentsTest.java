@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;

@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.xfs.format.XfsTime;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

@@ -355,6 +355,54 @@ public final class Buf {
     cache.count(this);
   }
 
+  /**
+   * Returns a copy of the contents that belongs to the caller, for a transaction that changes many
+   * buffers and publishes all at its end. From any context, with a reference. The caller keeps
+   * other writers away until then.
+   *
+   * @return the copy
+   */
+  public BufEdit draft() {
+    BufData there = data();
+    return new BufEdit(there.bytes.clone(), there);
+  }
+
+  /**
+   * As {@link #draft}, with zeroes, for a newly allocated block.
+   *
+   * @param type the block's type
+   * @param what the structure, for error messages
+   * @return the zeroes
+   */
+  public BufEdit draftZeroes(BufOps type, String what) {
+    return cache.zeroes(position, length, what, type);
+  }
+
+  /**
+   * Publishes a draft, as {@link #markDirty} does for the buffer's own copy. With the lock.
+   *
+   * @param draft what {@link #draft} or {@link #draftZeroes} returned; must not change after this
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_delwri_queue")
+  public void publish(BufEdit draft) {
+    assert edit == null : "a draft during a change";
+    edit = draft;
+    markDirty();
+  }
+
+  /**
+   * As {@link #publish}, for a newly allocated block in several pieces.
+   *
+   * @param draft what {@link #draftZeroes} returned
+   * @param from pairs of a position and a length in bytes, as for {@link BufSpace#getPieces}; null
+   *     for one piece
+   */
+  public void publish(BufEdit draft, long @Nullable [] from) {
+    assert lock.isLocked() : "publish without the lock";
+    pieces = from;
+    publish(draft);
+  }
+
   /** {@return whether the buffer is dirty} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "_XBF_DELWRI_Q")
   public boolean dirty() {

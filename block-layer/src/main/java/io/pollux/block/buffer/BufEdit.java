@@ -2,8 +2,10 @@
 package io.pollux.block.buffer;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,8 +26,13 @@ public final class BufEdit extends BufData {
     this.type = type;
   }
 
-  /** Changes the type of the contents. */
-  void setType(BufOps to) {
+  /**
+   * Changes the type of the contents. Readers see it when they are published.
+   *
+   * @param to the new type
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_trans_buf.c", name = "xfs_trans_buf_set_type")
+  public void setType(BufOps to) {
     type = to;
   }
 
@@ -103,6 +110,32 @@ public final class BufEdit extends BufData {
   public void put(int at, byte[] from) throws ErrnoException {
     checkChange(at, from.length);
     System.arraycopy(from, 0, bytes, at, from.length);
+  }
+
+  /**
+   * Moves bytes inside the block; the ranges may overlap.
+   *
+   * @param from offset of the first byte
+   * @param to its new offset
+   * @param length bytes
+   * @throws ErrnoException the errno for damage if one of them is outside
+   */
+  public void move(int from, int to, int length) throws ErrnoException {
+    checkChange(from, length);
+    check(to, length);
+    System.arraycopy(bytes, from, bytes, to, length);
+  }
+
+  /**
+   * Writes zeroes.
+   *
+   * @param at offset in bytes
+   * @param length bytes
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public void clear(int at, int length) throws ErrnoException {
+    checkChange(at, length);
+    Arrays.fill(bytes, at, at + length, (byte) 0);
   }
 
   /**

@@ -205,12 +205,25 @@ public final class BufSpace {
   @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_read_map")
   public Buf readPieces(Task current, long[] pieces, BufOps type, Supplier<String> what)
       throws ErrnoException {
+    return load(current, getPieces(pieces, what), pieces, type, what);
+  }
+
+  /**
+   * As {@link #get}, for a block in several pieces.
+   *
+   * @param pieces pairs of a position and a length in bytes; must not change after this
+   * @param what the structure, for error messages
+   * @return the buffer, with a reference, with or without contents
+   * @throws ErrnoException as {@link #get}
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.c", name = "xfs_buf_get_map")
+  public Buf getPieces(long[] pieces, Supplier<String> what) throws ErrnoException {
     int length = 0;
     for (int i = 0; i < pieces.length; i += 2) {
       cache.checkRange(pieces[i], (int) pieces[i + 1], what);
       length = Math.addExact(length, (int) pieces[i + 1]);
     }
-    return load(current, make(pieces[0], length), pieces, type, what);
+    return make(pieces[0], length);
   }
 
   private static Buf load(

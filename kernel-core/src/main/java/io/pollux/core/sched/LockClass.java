@@ -38,6 +38,8 @@ public enum LockClass {
   PAGE("a page's lock", true),
   /** The glock of a resource group in GFS2. */
   GFS2_RGRP_GLOCK("a resource group's glock", true),
+  /** The lock that a transaction of XFS holds from its start to its end. */
+  XFS_TRANS("the transaction lock of an XFS", true),
   /** The lock under which XFS reads the extents of a file. */
   XFS_EXTENTS("the extents lock of an XFS inode", true),
   /** The lock of a metadata buffer. */

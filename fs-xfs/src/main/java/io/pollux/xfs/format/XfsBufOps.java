@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.xfs;
+package io.pollux.xfs.format;
 
 import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufEdit;
@@ -9,9 +9,9 @@ import io.pollux.uapi.LinuxSource;
 
 /** Verifies a type of block that has one checksum: the checksum first, then the structure. */
 @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "xfs_buf_ops")
-final class XfsBufOps implements BufOps {
+public final class XfsBufOps implements BufOps {
   /** Checks the structure of a block. */
-  interface Check {
+  public interface Check {
     void check(XfsSb sb, BufData buf) throws ErrnoException;
   }
 
@@ -20,7 +20,7 @@ final class XfsBufOps implements BufOps {
   private final int crcOffset;
   private final Check structure;
 
-  XfsBufOps(String name, XfsSb sb, int crcOffset, Check structure) {
+  public XfsBufOps(String name, XfsSb sb, int crcOffset, Check structure) {
     this.name = name;
     this.sb = sb;
     this.crcOffset = crcOffset;

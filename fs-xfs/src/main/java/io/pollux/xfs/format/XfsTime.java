@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.xfs;
+package io.pollux.xfs.format;
 
 import io.pollux.uapi.LinuxSource;
 
@@ -9,7 +9,7 @@ import io.pollux.uapi.LinuxSource;
  * older one.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_from_disk_ts")
-final class XfsTime {
+public final class XfsTime {
   private static final long NANOS = 1_000_000_000;
   private static final long MILLIS = 1_000;
 
@@ -20,7 +20,7 @@ final class XfsTime {
   private XfsTime() {}
 
   /** Seconds since 1970. */
-  static long seconds(long disk, boolean bigtime) {
+  public static long seconds(long disk, boolean bigtime) {
     return bigtime ? Long.divideUnsigned(disk, NANOS) + BIGTIME_EPOCH : (int) (disk >> 32);
   }
 
@@ -29,7 +29,7 @@ final class XfsTime {
    * seconds.
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_to_disk_ts")
-  static long ofMillis(long millis, boolean bigtime) {
+  public static long ofMillis(long millis, boolean bigtime) {
     long seconds = Math.floorDiv(millis, MILLIS);
     long nanos = Math.floorMod(millis, MILLIS) * (NANOS / MILLIS);
     return bigtime
@@ -38,7 +38,7 @@ final class XfsTime {
   }
 
   /** Nanoseconds on top of the seconds. */
-  static long nanos(long disk, boolean bigtime) {
+  public static long nanos(long disk, boolean bigtime) {
     return bigtime ? Long.remainderUnsigned(disk, NANOS) : disk & 0xffff_ffffL;
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.xfs;
+package io.pollux.xfs.format;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
@@ -9,15 +9,15 @@ import io.pollux.uapi.LinuxSource;
 @LinuxSource(
     file = "fs/xfs/xfs_error.c",
     name = {"xfs_corruption_error", "xfs_verifier_error"})
-final class XfsError {
+public final class XfsError {
   /** XFS's name for EUCLEAN. */
   @LinuxSource(file = "fs/xfs/xfs_linux.h", name = "EFSCORRUPTED")
-  static final int EFSCORRUPTED = Errno.EUCLEAN;
+  public static final int EFSCORRUPTED = Errno.EUCLEAN;
 
   private XfsError() {}
 
   /** Makes the error for damage on disk. */
-  static ErrnoException corrupt(String sentence) {
+  public static ErrnoException corrupt(String sentence) {
     return new ErrnoException(EFSCORRUPTED, sentence);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.xfs;
+package io.pollux.xfs.format;
 
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
@@ -13,8 +13,8 @@ import io.pollux.uapi.LinuxSource;
 @LinuxSource(
     file = "fs/xfs/libxfs/xfs_format.h",
     name = {"xfs_sb", "xfs_dsb"})
-final class XfsSb {
-  static final int MAGIC = 0x58465342; // XFSB
+public final class XfsSb {
+  public static final int MAGIC = 0x58465342; // XFSB
 
   private static final int CRC_OFFSET = 224;
   private static final int VERSION_MASK = 0xf;
@@ -54,10 +54,10 @@ final class XfsSb {
 
   /** log2 of the bytes of a basic block, the unit of a daddr. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_fs.h", name = "BBSHIFT")
-  static final int BB_SHIFT = 9;
+  public static final int BB_SHIFT = 9;
 
-  static final int MIN_SECTOR_BYTES = 512;
-  static final int MAX_SECTOR_BYTES = 32 << 10;
+  public static final int MIN_SECTOR_BYTES = 512;
+  public static final int MAX_SECTOR_BYTES = 32 << 10;
   private static final int MIN_BLOCK_BYTES = 1 << 10; // of version 5
   private static final int MAX_BLOCK_LOG = 16;
   private static final int MIN_INODE_BYTES = 512; // of version 5
@@ -66,25 +66,33 @@ final class XfsSb {
   private static final long MAX_AG_BYTES = 1L << 40;
   private static final long MAX_LOG_BYTES = 1L << 31;
 
-  final int blockSize;
-  final int blockLog;
-  final long dblocks;
-  final byte[] uuid; // visible to users
-  final byte[] metaUuid; // stored in metadata
-  final long logStart; // fsb
-  final int logBlocks;
-  final long rootIno;
-  final long agBlocks;
-  final long agCount;
-  final int agBlkLog;
-  final int sectSize;
-  final int inodeSize;
-  final int inodeLog;
-  final int inopbLog;
-  final int dirBlkLog;
-  final boolean ftype;
-  final boolean bigtime;
-  final boolean nrext64;
+  public final int blockSize;
+  public final int blockLog;
+  public final long dblocks;
+  public final byte[] uuid; // visible to users
+  public final byte[] metaUuid; // stored in metadata
+  public final long logStart; // fsb
+  public final int logBlocks;
+  public final long rootIno;
+  public final long agBlocks;
+  public final long agCount;
+  public final int agBlkLog;
+  public final int sectSize;
+  public final int inodeSize;
+  public final int inodeLog;
+  public final int inopbLog;
+  public final int dirBlkLog;
+  public final boolean ftype;
+  public final boolean bigtime;
+  public final boolean nrext64;
+  public final boolean sparse; // inode chunks may have holes
+  public final boolean finobt;
+  public final boolean rmapbt;
+  public final boolean reflink;
+  public final boolean inobtcnt;
+  public final boolean parent; // parent pointers
+  public final int spinoAlign; // blocks, 0 if inodes are not aligned
+  public final int inoAlign; // blocks
 
   private final BufData disk;
 
@@ -95,7 +103,7 @@ final class XfsSb {
    * @param deviceBytes size of the device
    * @throws ErrnoException the fault, or the unsupported feature
    */
-  XfsSb(BufData disk, long deviceBytes) throws ErrnoException {
+  public XfsSb(BufData disk, long deviceBytes) throws ErrnoException {
     this.disk = disk;
     XfsVerify.checkCrc(disk, CRC_OFFSET);
     blockSize = size(4, 120, "blocks");
@@ -115,6 +123,15 @@ final class XfsSb {
     ftype = (incompat & INCOMPAT_FTYPE) != 0;
     bigtime = (incompat & INCOMPAT_BIGTIME) != 0;
     nrext64 = (incompat & INCOMPAT_NREXT64) != 0;
+    sparse = (incompat & INCOMPAT_SPINODES) != 0;
+    parent = (incompat & INCOMPAT_PARENT) != 0;
+    int roCompat = disk.i32(212);
+    finobt = (roCompat & RO_COMPAT_FINOBT) != 0;
+    rmapbt = (roCompat & RO_COMPAT_RMAPBT) != 0;
+    reflink = (roCompat & RO_COMPAT_REFLINK) != 0;
+    inobtcnt = (roCompat & RO_COMPAT_INOBTCNT) != 0;
+    inoAlign = (int) Math.min(disk.u32(180), 1 << 16);
+    spinoAlign = (int) Math.min(disk.u32(228), 1 << 16);
     uuid = disk.copy(32, 16);
     metaUuid = (incompat & INCOMPAT_META_UUID) != 0 ? disk.copy(248, 16) : uuid;
 
@@ -137,7 +154,7 @@ final class XfsSb {
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_sb.c",
       name = {"xfs_sb_good_version", "xfs_readsb"})
-  static int sectorSize(BufData head) throws ErrnoException {
+  public static int sectorSize(BufData head) throws ErrnoException {
     if (head.i32(0) != MAGIC) {
       throw new ErrnoException(
           Errno.EINVAL, "not an XFS filesystem: the magic number is not there");
@@ -188,7 +205,7 @@ final class XfsSb {
    * @throws ErrnoException EINVAL if it has features that only a read-only mount may ignore
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_sb.c", name = "xfs_sb_has_ro_compat_feature")
-  void checkWritable() throws ErrnoException {
+  public void checkWritable() throws ErrnoException {
     int unknown = disk.i32(212) & ~RO_COMPAT_KNOWN;
     if (unknown != 0) {
       throw unsupported(
@@ -273,7 +290,7 @@ final class XfsSb {
     return (int) blocks;
   }
 
-  static int log2(int powerOfTwo) {
+  public static int log2(int powerOfTwo) {
     return Integer.numberOfTrailingZeros(powerOfTwo);
   }
 
@@ -283,17 +300,17 @@ final class XfsSb {
 
   /** Blocks of a group; the last may have fewer. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_ag.c", name = "xfs_ag_block_count")
-  long agSize(long agno) {
+  public long agSize(long agno) {
     return agno < agCount - 1 ? agBlocks : dblocks - agno * agBlocks;
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_AGNO")
-  long agno(long fsb) {
+  public long agno(long fsb) {
     return fsb >>> agBlkLog;
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_AGBNO")
-  long agbno(long fsb) {
+  public long agbno(long fsb) {
     return fsb & ((1L << agBlkLog) - 1);
   }
 
@@ -301,19 +318,19 @@ final class XfsSb {
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_format.h",
       name = {"XFS_FSB_TO_DADDR", "XFS_AGB_TO_DADDR"})
-  long fsbToByte(long fsb) {
+  public long fsbToByte(long fsb) {
     return (agno(fsb) * agBlocks + agbno(fsb)) << blockLog;
   }
 
   /** The group of a position on the device. The position must be inside the filesystem. */
   @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_daddr_to_agno")
-  long byteToAgno(long position) {
+  public long byteToAgno(long position) {
     return (position >> blockLog) / agBlocks;
   }
 
   /** Converts blocks of a file to bytes, at most to Long.MAX_VALUE, the last position of a file. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_FSB_TO_B")
-  long toPos(long blocks) {
+  public long toPos(long blocks) {
     return blocks >> (63 - blockLog) != 0 ? Long.MAX_VALUE : blocks << blockLog;
   }
 
@@ -321,7 +338,7 @@ final class XfsSb {
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_types.c",
       name = {"xfs_verify_fsbno", "xfs_verify_fsbext"})
-  boolean extentValid(long fsb, long count) {
+  public boolean extentValid(long fsb, long count) {
     long agno = agno(fsb);
     if (count <= 0 || Long.compareUnsigned(agno, agCount) >= 0) {
       return false;
@@ -337,35 +354,71 @@ final class XfsSb {
 
   /** The block of an inode. The number must be valid. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_FSB")
-  long inoToFsb(long ino) {
+  public long inoToFsb(long ino) {
     return ino >>> inopbLog;
   }
 
   /** The offset of an inode in its block, in bytes. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_OFFSET")
-  int inoToOffset(long ino) {
+  public int inoToOffset(long ino) {
     return (int) (ino & ((1L << inopbLog) - 1)) << inodeLog;
+  }
+
+  /** Blocks that are kept free, so that freeing space never runs short. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
+  public long setAside() {
+    return SET_ASIDE_PER_AG * agCount;
+  }
+
+  /** The position of a header sector of a group on the device, in bytes. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_AG_DADDR")
+  public long agHeader(long agno, int sector) {
+    return ((agno * agBlocks) << blockLog) + (long) sector * sectSize;
+  }
+
+  /** The fsb of a block of a group. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_AGB_TO_FSB")
+  public long fsb(long agno, long agbno) {
+    return agno << agBlkLog | agbno;
+  }
+
+  /** The number of an inode of a group. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_AGINO_TO_INO")
+  public long ino(long agno, long agino) {
+    return agno << (agBlkLog + inopbLog) | agino;
+  }
+
+  /** The group of an inode. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_AGNO")
+  public long inoToAgno(long ino) {
+    return ino >>> (agBlkLog + inopbLog);
+  }
+
+  /** The number of an inode in its group. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_INO_TO_AGINO")
+  public long inoToAgino(long ino) {
+    return ino & ((1L << (agBlkLog + inopbLog)) - 1);
   }
 
   /** Free blocks at the last unmount, less those set aside. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
-  long freeBlocks() throws ErrnoException {
-    return Math.max(0, Math.clamp(disk.i64(144), 0, dblocks) - SET_ASIDE_PER_AG * agCount);
+  public long freeBlocks() throws ErrnoException {
+    return Math.max(0, Math.clamp(disk.i64(144), 0, dblocks) - setAside());
   }
 
   /** Allocated inodes at the last unmount, used or free. */
-  long inodes() throws ErrnoException {
+  public long inodes() throws ErrnoException {
     return Math.clamp(disk.i64(128), 0, dblocks << inopbLog);
   }
 
   /** Free inodes at the last unmount. */
-  long freeInodes() throws ErrnoException {
+  public long freeInodes() throws ErrnoException {
     return Math.clamp(disk.i64(136), 0, inodes());
   }
 
   /** Limit of the number of inodes, 0 if only the space limits them. */
   @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_set_maxicount")
-  long maxInodes() throws ErrnoException {
+  public long maxInodes() throws ErrnoException {
     long chunkBlocks = Math.max(1, INODES_PER_CHUNK >> inopbLog);
     return (dblocks * disk.u8(127) / 100 / chunkBlocks * chunkBlocks) << inopbLog;
   }
@@ -374,7 +427,7 @@ final class XfsSb {
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_types.c",
       name = {"xfs_verify_ino", "xfs_verify_dir_ino"})
-  boolean inoValid(long ino) {
+  public boolean inoValid(long ino) {
     return ino > 0 && extentValid(inoToFsb(ino), 1);
   }
 }

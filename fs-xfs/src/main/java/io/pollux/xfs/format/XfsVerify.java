@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-package io.pollux.xfs;
+package io.pollux.xfs.format;
 
 import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufEdit;
@@ -12,7 +12,7 @@ import java.util.zip.CRC32C;
  * owner.
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h")
-final class XfsVerify {
+public final class XfsVerify {
   private static final byte[] NO_CRC = new byte[4];
 
   private XfsVerify() {}
@@ -28,7 +28,7 @@ final class XfsVerify {
    * @throws ErrnoException EUCLEAN if that is outside
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_start_cksum_safe")
-  static int crc(BufData buf, int from, int length, int at) throws ErrnoException {
+  public static int crc(BufData buf, int from, int length, int at) throws ErrnoException {
     CRC32C crc = new CRC32C();
     buf.addTo(crc, from, at);
     crc.update(NO_CRC);
@@ -44,7 +44,7 @@ final class XfsVerify {
    * @throws ErrnoException EUCLEAN if it is wrong
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_verify_cksum")
-  static void checkCrc(BufData buf, int at) throws ErrnoException {
+  public static void checkCrc(BufData buf, int at) throws ErrnoException {
     if (Integer.reverseBytes(buf.i32(at)) != crc(buf, 0, buf.size(), at)) {
       throw buf.corrupt("bad checksum");
     }
@@ -52,23 +52,23 @@ final class XfsVerify {
 
   /** Stores the checksum of a range into it. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_cksum.h", name = "xfs_update_cksum")
-  static void updateCrc(BufEdit edit, int from, int length, int at) throws ErrnoException {
+  public static void updateCrc(BufEdit edit, int from, int length, int at) throws ErrnoException {
     edit.put32(from + at, Integer.reverseBytes(crc(edit, from, length, at)));
   }
 
-  static void checkUuid(BufData buf, int at, byte[] uuid) throws ErrnoException {
+  public static void checkUuid(BufData buf, int at, byte[] uuid) throws ErrnoException {
     if (!buf.matches(at, uuid)) {
       throw buf.corrupt("belongs to another filesystem");
     }
   }
 
-  static void checkDaddr(BufData buf, int at) throws ErrnoException {
+  public static void checkDaddr(BufData buf, int at) throws ErrnoException {
     if (buf.i64(at) != buf.position() >> XfsSb.BB_SHIFT) {
       throw buf.corrupt("belongs to another place");
     }
   }
 
-  static void checkOwner(BufData buf, int at, long ino) throws ErrnoException {
+  public static void checkOwner(BufData buf, int at, long ino) throws ErrnoException {
     if (buf.i64(at) != ino) {
       throw buf.corrupt("belongs to another file");
     }

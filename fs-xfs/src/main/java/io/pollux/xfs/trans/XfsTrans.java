@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs.trans;
+
+import io.pollux.block.buffer.Buf;
+import io.pollux.block.buffer.BufOps;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.format.XfsSb;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A transaction. Belongs to the task that began it. The package describes the rules.
+ *
+ * <p>C logs the ranges of a buffer that change, and holds the locks of buffers and inodes from
+ * their join to the commit. Here the transaction lock takes their place.
+ */
+@LinuxSource(file = "fs/xfs/xfs_trans.h", name = "xfs_trans")
+public final class XfsTrans implements AutoCloseable {
+  private final XfsTransMount mount;
+  private final Task current;
+  private final Map<Long, TransBuf> bufs = new LinkedHashMap<>(); // by position
+  private final Map<Object, XfsTransItem> items = new HashMap<>();
+  private final List<TransBuf> gone = new ArrayList<>(); // freed, with another length than now
+  private long fdblocks; // changes of the counters
+  private long icount;
+  private long ifree;
+  private boolean open = true;
+
+  XfsTrans(XfsTransMount mount, Task current) {
+    this.mount = mount;
+    this.current = current;
+  }
+
+  /** {@return the task} */
+  public Task current() {
+    return current;
+  }
+
+  /** {@return the geometry of the filesystem} */
+  public XfsSb sb() {
+    return mount.sb();
+  }
+
+  // Buffers.
+
+  /**
+   * Reads and joins a buffer.
+   *
+   * @param position first byte on the device, a multiple of 512
+   * @param length bytes, a multiple of 512
+   * @param type verifies the contents
+   * @param what the structure, for error messages
+   * @return the buffer, the same for each call
+   * @throws ErrnoException EUCLEAN if it is not of that type, beyond the device, was freed by this
+   *     transaction, or overlaps another structure; or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans_buf.c", name = "xfs_trans_read_buf_map")
+  public TransBuf read(long position, int length, BufOps type, Supplier<String> what)
+      throws ErrnoException {
+    TransBuf there = joined(position, length, what);
+    if (there != null) {
+      return there;
+    }
+    return add(mount.bufs().read(current, position, length, type, what), null);
+  }
+
+  /**
+   * As {@link #read}, for a block in several pieces.
+   *
+   * @param pieces pairs of a position and a length in bytes; must not change after this
+   * @param type verifies the contents
+   * @param what the structure, for error messages
+   * @return the buffer, the same for each call
+   * @throws ErrnoException as {@link #read}
+   */
+  public TransBuf readPieces(long[] pieces, BufOps type, Supplier<String> what)
+      throws ErrnoException {
+    TransBuf there = joined(pieces[0], bytes(pieces), what);
+    if (there != null) {
+      return there;
+    }
+    return add(mount.bufs().readPieces(current, pieces, type, what), null);
+  }
+
+  /**
+   * Joins the buffer of a newly allocated block, without a read.
+   *
+   * @param position first byte on the device
+   * @param length bytes
+   * @param type the block's type
+   * @param what the structure, for error messages
+   * @return the buffer, whose {@link TransBuf#edit} has zeroes
+   * @throws ErrnoException EUCLEAN if it is beyond the device
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans_buf.c", name = "xfs_trans_get_buf_map")
+  public TransBuf create(long position, int length, BufOps type, Supplier<String> what)
+      throws ErrnoException {
+    TransBuf there = bufs.get(position);
+    if (there == null || there.length() != length) {
+      there = add(mount.bufs().get(position, length, what), null);
+    }
+    there.create(type, what.get());
+    return there;
+  }
+
+  /**
+   * As {@link #create}, for a block in several pieces.
+   *
+   * @param pieces pairs of a position and a length in bytes; must not change after this
+   * @param type the block's type
+   * @param what the structure, for error messages
+   * @return the buffer, whose {@link TransBuf#edit} has zeroes
+   * @throws ErrnoException as {@link #create}
+   */
+  public TransBuf createPieces(long[] pieces, BufOps type, Supplier<String> what)
+      throws ErrnoException {
+    TransBuf made = add(mount.bufs().getPieces(pieces, what), pieces);
+    made.create(type, what.get());
+    return made;
+  }
+
+  /**
+   * Drops the buffer of a block that this transaction frees. The commit removes it from memory, and
+   * it is never written.
+   *
+   * @param buf a buffer of this transaction
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans_buf.c", name = "xfs_trans_binval")
+  public void binval(TransBuf buf) {
+    buf.invalidate();
+  }
+
+  private @Nullable TransBuf joined(long position, int length, Supplier<String> what)
+      throws ErrnoException {
+    assert open : "a buffer of a transaction that has ended";
+    TransBuf there = bufs.get(position);
+    if (there != null && (there.isStale() || there.length() != length)) {
+      throw XfsError.corrupt(what.get() + ": two structures of one change claim it");
+    }
+    return there;
+  }
+
+  private TransBuf add(Buf buf, long @Nullable [] pieces) {
+    TransBuf made = new TransBuf(buf, pieces);
+    TransBuf before = bufs.put(buf.position(), made);
+    if (before != null) { // of another length, and freed
+      gone.add(before);
+    }
+    return made;
+  }
+
+  private static int bytes(long[] pieces) {
+    long bytes = 0;
+    for (int i = 1; i < pieces.length; i += 2) {
+      bytes += pieces[i];
+    }
+    return Math.toIntExact(bytes);
+  }
+
+  // Items.
+
+  /**
+   * Returns the item that was joined for a thing.
+   *
+   * @param key the thing
+   * @return its item, or null
+   */
+  public @Nullable XfsTransItem item(Object key) {
+    return items.get(key);
+  }
+
+  /**
+   * Joins an item.
+   *
+   * @param key the thing that it changes, compared by equals; has no item yet
+   * @param item the item
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_add_item")
+  public void join(Object key, XfsTransItem item) {
+    XfsTransItem before = items.putIfAbsent(key, item);
+    assert before == null : "joined twice";
+  }
+
+  // Counters.
+
+  /**
+   * Changes the number of free blocks.
+   *
+   * @param delta blocks freed, negative if allocated
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_mod_sb")
+  public void modFdblocks(long delta) {
+    fdblocks += delta;
+  }
+
+  /**
+   * Changes the numbers of inodes.
+   *
+   * @param count inodes added
+   * @param free free inodes added
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_mod_sb")
+  public void modInodes(long count, long free) {
+    icount += count;
+    ifree += free;
+  }
+
+  // The end.
+
+  /**
+   * Commits and ends the transaction.
+   *
+   * @throws ErrnoException the reason why an item could not be prepared; it is cancelled then
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_commit")
+  public void commit() throws ErrnoException {
+    roll();
+    close();
+    mount.throttle(current);
+  }
+
+  /**
+   * Commits what was changed so far and goes on as a new transaction, without anything joined. No
+   * other transaction comes between.
+   *
+   * @throws ErrnoException as {@link #commit}
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_roll")
+  public void roll() throws ErrnoException {
+    assert open : "commit of a transaction that has ended";
+    try {
+      for (XfsTransItem item : items.values()) {
+        item.prepare(this);
+      }
+      for (TransBuf buf : gone) {
+        buf.commit(current);
+      }
+      for (TransBuf buf : bufs.values()) {
+        buf.commit(current);
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+    mount.apply(fdblocks, icount, ifree);
+    items.values().forEach(XfsTransItem::committed);
+    forget();
+  }
+
+  private void forget() {
+    bufs.values().forEach(TransBuf::release);
+    gone.forEach(TransBuf::release);
+    bufs.clear();
+    gone.clear();
+    items.clear();
+    fdblocks = 0;
+    icount = 0;
+    ifree = 0;
+  }
+
+  /** Cancels the transaction, unless it was committed. */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_trans.c", name = "xfs_trans_cancel")
+  public void close() {
+    if (open) {
+      open = false;
+      forget();
+      mount.end();
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs.trans;
+
+import io.pollux.block.buffer.BufSpace;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.LockClass;
+import io.pollux.core.sched.RwSemaphore;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
+
+/**
+ * What the transactions of a mount share: the buffers, the transaction lock and the counters of the
+ * superblock.
+ *
+ * <p>The counters are those of the last commit. They are written to the superblock at sync and
+ * unmount.
+ */
+@LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_mount")
+public final class XfsTransMount {
+  /** At most this many dirty buffers stay in memory after a commit. */
+  private static final int MAX_DIRTY = 2048;
+
+  private final XfsSb sb;
+  private final BufSpace bufs;
+  private final RwSemaphore lock = new RwSemaphore(LockClass.XFS_TRANS);
+  private volatile long fdblocks; // these three change under the lock
+  private volatile long icount;
+  private volatile long ifree;
+
+  /**
+   * Creates the state of a mount, with the counters that are given.
+   *
+   * @param sb the superblock
+   * @param bufs the buffers of all metadata
+   * @param fdblocks free blocks, without those of free lists
+   * @param icount inodes, used or free
+   * @param ifree free inodes
+   */
+  public XfsTransMount(XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree) {
+    this.sb = sb;
+    this.bufs = bufs;
+    this.fdblocks = fdblocks;
+    this.icount = icount;
+    this.ifree = ifree;
+  }
+
+  /** {@return the geometry} */
+  public XfsSb sb() {
+    return sb;
+  }
+
+  /** {@return the buffers} */
+  public BufSpace bufs() {
+    return bufs;
+  }
+
+  /** {@return free blocks, with those that are set aside} */
+  public long fdblocks() {
+    return fdblocks;
+  }
+
+  /** {@return free blocks that users may have} */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
+  public long available() {
+    return Math.max(0, fdblocks - sb.setAside());
+  }
+
+  /** {@return inodes, used or free} */
+  public long icount() {
+    return icount;
+  }
+
+  /** {@return free inodes} */
+  public long ifree() {
+    return ifree;
+  }
+
+  /**
+   * Begins a transaction. From process context; waits for the one before.
+   *
+   * @param current the calling task
+   * @param blocks what it may allocate at most; 0 for a transaction that frees, which may use what
+   *     is set aside
+   * @return the transaction, which must be closed
+   * @throws ErrnoException ENOSPC if there are fewer blocks
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_trans.c",
+      name = {"xfs_trans_alloc", "xfs_trans_reserve"})
+  public XfsTrans begin(Task current, long blocks) throws ErrnoException {
+    current.aboutToSleep(); // the holder may wait for bios in this task's plug
+    lock.downWrite(current);
+    if (blocks > 0 && blocks > available()) {
+      lock.upWrite();
+      throw new ErrnoException(Errno.ENOSPC);
+    }
+    return new XfsTrans(this, current);
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the lock
+  void apply(long freed, long inodes, long freeInodes) {
+    fdblocks += freed;
+    icount += inodes;
+    ifree += freeInodes;
+  }
+
+  void end() {
+    lock.upWrite();
+  }
+
+  /** Bounds the memory of dirty buffers. An error stays with its buffer, for the next sync. */
+  void throttle(Task current) {
+    if (bufs.cache().dirtyBuffers() > MAX_DIRTY) {
+      bufs.cache().writeBack(current);
+    }
+  }
+}

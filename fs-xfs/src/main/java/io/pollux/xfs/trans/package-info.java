@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/**
+ * Transactions: the counterpart of fs/xfs/xfs_trans.c. Every change of metadata is made in one.
+ *
+ * <pre>{@code
+ * try (XfsTrans tp = mount.begin(current, blocks)) { // may throw ENOSPC
+ *   TransBuf agf = tp.read(position, length, ops, what); // joined
+ *   agf.edit().put32(at, value); // a private copy
+ *   tp.modFdblocks(-1);
+ *   tp.commit();
+ * } // without commit: cancelled, as if it had never begun
+ * }</pre>
+ *
+ * <p>Invariants:
+ *
+ * <ul>
+ *   <li><b>One transaction at a time.</b> {@code begin} takes the mount's transaction lock, which
+ *       {@code commit} or {@code cancel} releases. So a transaction locks no buffer and no inode
+ *       until its end, and no order among them is needed.
+ *   <li><b>All or nothing.</b> Changes are made in private copies: of buffers in {@link
+ *       io.pollux.xfs.trans.TransBuf}, of all else in a {@link io.pollux.xfs.trans.XfsTransItem}.
+ *       Nobody else sees them before the commit. A cancelled transaction leaves no trace, whatever
+ *       it has changed, so any step may fail with any error.
+ *   <li><b>Inside a transaction, read through it.</b> {@code TransBuf.data()} has the changes made
+ *       so far. Other readers see the contents of the last commit, without a lock. A reader that
+ *       needs several blocks of one state holds what keeps their writers away, such as the iRwsem
+ *       of a directory.
+ *   <li><b>A commit does not fail</b> once its items are prepared. It publishes the buffers, which
+ *       become dirty, and drops those of freed blocks.
+ *   <li><b>Commits reach the disk in place</b>, by sync and unmount. Between two syncs the disk may
+ *       have parts of a transaction; the filesystem carries NEEDSREPAIR meanwhile.
+ * </ul>
+ *
+ * <p>Locks: the transaction lock comes after every iRwsem and page lock, and before the locks of
+ * extents and buffers. A task that holds it must not write file data, wait for direct I/O, or drop
+ * the last reference of an inode. Context: process context; begin, read and commit may sleep.
+ */
+@NullMarked
+package io.pollux.xfs.trans;
+
+import org.jspecify.annotations.NullMarked;
