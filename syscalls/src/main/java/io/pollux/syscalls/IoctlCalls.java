@@ -10,6 +10,7 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.RemapRange;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
@@ -49,7 +50,7 @@ final class IoctlCalls {
         case FileIoctl.FIOASYNC -> async(current, file, arg);
         case FileIoctl.FIOQSIZE -> putStored(current, file.inode(), arg);
         case FileIoctl.FIGETBSZ -> putBlockSize(current, file.inode(), arg);
-        case FileIoctl.FICLONE -> clone(current, file, (int) arg);
+        case FileIoctl.FICLONE -> clone(current, file, (int) arg, 0, 0, 0);
         case FileIoctl.FICLONERANGE -> cloneRange(current, file, arg);
         case FileIoctl.FIDEDUPERANGE -> dedupe(current, arg);
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
@@ -237,18 +238,11 @@ final class IoctlCalls {
   // Sharing blocks: unsupported, but the checks come first, as in Linux.
 
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_clone")
-  private static long clone(Task current, File file, int from) throws ErrnoException {
+  private static long clone(Task current, File file, int from, long pos, long toPos, long length)
+      throws ErrnoException {
     File source = FileCalls.fget(current, from);
     try {
-      if (!source.inode().isType(StatMode.S_IFREG) || !file.inode().isType(StatMode.S_IFREG)) {
-        boolean directory =
-            source.inode().isType(StatMode.S_IFDIR) || file.inode().isType(StatMode.S_IFDIR);
-        return directory ? -Errno.EISDIR : -Errno.EINVAL;
-      }
-      if (!source.readable() || !file.writable()) {
-        return -Errno.EBADF;
-      }
-      return source.inode().sb() != file.inode().sb() ? -Errno.EXDEV : -Errno.EOPNOTSUPP;
+      return RemapRange.clone(current, source, pos, file, toPos, length);
     } finally {
       source.fput(current);
     }
@@ -259,7 +253,13 @@ final class IoctlCalls {
     if (!current.mm().accessOk(arg, FileIoctl.FILE_CLONE_RANGE_SIZE, false)) {
       return -Errno.EFAULT;
     }
-    return clone(current, file, (int) RawMemory.getLong(arg));
+    return clone(
+        current,
+        file,
+        (int) RawMemory.getLong(arg),
+        RawMemory.getLong(arg + Long.BYTES),
+        RawMemory.getLong(arg + 3 * Long.BYTES),
+        RawMemory.getLong(arg + 2 * Long.BYTES));
   }
 
   @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_dedupe_range")

@@ -85,6 +85,9 @@ public final class Errno {
   /** Read-only file system. */
   public static final int EROFS = 30;
 
+  /** Too many links. */
+  public static final int EMLINK = 31;
+
   /** Broken pipe. */
   public static final int EPIPE = 32;
 
@@ -166,6 +169,7 @@ public final class Errno {
       case ENOSPC -> "No space left on device";
       case ESPIPE -> "Illegal seek";
       case EROFS -> "Read-only file system";
+      case EMLINK -> "Too many links";
       case EPIPE -> "Broken pipe";
       case ERANGE -> "Numerical result out of range";
       case ENAMETOOLONG -> "File name too long";
@@ -219,6 +223,7 @@ public final class Errno {
       case ENOSPC -> "ENOSPC";
       case ESPIPE -> "ESPIPE";
       case EROFS -> "EROFS";
+      case EMLINK -> "EMLINK";
       case EPIPE -> "EPIPE";
       case ERANGE -> "ERANGE";
       case ENAMETOOLONG -> "ENAMETOOLONG";

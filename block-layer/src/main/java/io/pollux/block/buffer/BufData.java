@@ -198,6 +198,16 @@ public sealed class BufData permits BufEdit {
   }
 
   /**
+   * Returns a copy that the caller may change, for example a part of a block that a transaction
+   * changes by itself.
+   *
+   * @return the copy
+   */
+  public final BufEdit draft() {
+    return new BufEdit(bytes.clone(), this);
+  }
+
+  /**
    * Compares a part with bytes.
    *
    * @param at offset in bytes; any value

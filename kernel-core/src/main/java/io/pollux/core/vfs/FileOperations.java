@@ -199,6 +199,24 @@ public interface FileOperations {
   }
 
   /**
+   * Lets a file share blocks of another one. From process context, with iRwsem of both inodes held
+   * exclusively.
+   *
+   * @param current the calling task
+   * @param from a regular file of the same filesystem
+   * @param pos its first byte, a multiple of the block size
+   * @param to this file
+   * @param toPos its first byte, a multiple of the block size
+   * @param length bytes, at least 1: whole blocks, or up to the end of the first file and not
+   *     before the end of this one
+   * @return 0 or a negative errno, -EOPNOTSUPP without this operation
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "remap_file_range")
+  default int remapFileRange(Task current, File from, long pos, File to, long toPos, long length) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  /**
    * Lists a directory from context.pos on. From process context.
    *
    * @param current the calling task
