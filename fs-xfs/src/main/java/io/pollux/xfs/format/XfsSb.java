@@ -27,7 +27,7 @@ public final class XfsSb {
   private static final int INCOMPAT_SPINODES = 1 << 1;
   private static final int INCOMPAT_META_UUID = 1 << 2;
   private static final int INCOMPAT_BIGTIME = 1 << 3;
-  private static final int INCOMPAT_NEEDSREPAIR = 1 << 4;
+  public static final int INCOMPAT_NEEDSREPAIR = 1 << 4;
   private static final int INCOMPAT_NREXT64 = 1 << 5;
   private static final int INCOMPAT_EXCHRANGE = 1 << 6; // affects the log only
   private static final int INCOMPAT_PARENT = 1 << 7; // affects extended attributes only
@@ -48,6 +48,9 @@ public final class XfsSb {
   private static final int RO_COMPAT_KNOWN =
       // none affects writes in place
       RO_COMPAT_FINOBT | RO_COMPAT_RMAPBT | RO_COMPAT_REFLINK | RO_COMPAT_INOBTCNT;
+
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h", name = "XFS_ALL_QUOTA_ACCT")
+  private static final int QUOTA_ACCOUNTING = 0x1 | 0x40 | 0x200; // of users, groups, projects
 
   private static final int INODES_PER_CHUNK = 64;
   private static final int SET_ASIDE_PER_AG = 8; // blocks, so that freeing space never runs short
@@ -212,6 +215,15 @@ public final class XfsSb {
           "features that are not known here (ro_compat bits 0x"
               + Integer.toHexString(unknown)
               + "): mount it read-only");
+    }
+    if (parent) {
+      throw unsupported("parent pointers, which are not written here: mount it read-only");
+    }
+    if (disk.i64(XfsDsb.RBLOCKS) != 0) {
+      throw unsupported("a realtime section, which is not written here: mount it read-only");
+    }
+    if ((disk.u16(XfsDsb.QFLAGS) & QUOTA_ACCOUNTING) != 0) {
+      throw unsupported("quota accounting, which is not done here: mount it read-only");
     }
   }
 
@@ -404,6 +416,11 @@ public final class XfsSb {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_set_aside")
   public long freeBlocks() throws ErrnoException {
     return Math.max(0, Math.clamp(disk.i64(144), 0, dblocks) - setAside());
+  }
+
+  /** Free blocks at the last unmount, with those set aside. */
+  public long fdblocks() throws ErrnoException {
+    return Math.clamp(disk.i64(144), 0, dblocks);
   }
 
   /** Allocated inodes at the last unmount, used or free. */

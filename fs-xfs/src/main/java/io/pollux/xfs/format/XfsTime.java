@@ -17,6 +17,10 @@ public final class XfsTime {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_BIGTIME_EPOCH_OFFSET")
   private static final long BIGTIME_EPOCH = Integer.MIN_VALUE;
 
+  /** The last second of bigtime: 2486-07-02 20:20:24 UTC. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_BIGTIME_TIME_MAX")
+  private static final long BIGTIME_LAST = (Long.divideUnsigned(-1, NANOS) & ~3) + BIGTIME_EPOCH;
+
   private XfsTime() {}
 
   /** Seconds since 1970. */
@@ -32,8 +36,14 @@ public final class XfsTime {
   public static long ofMillis(long millis, boolean bigtime) {
     long seconds = Math.floorDiv(millis, MILLIS);
     long nanos = Math.floorMod(millis, MILLIS) * (NANOS / MILLIS);
+    return of(seconds, nanos, bigtime);
+  }
+
+  /** As {@link #ofMillis}, from seconds and nanoseconds; both formats clamp to their range. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_to_disk_ts")
+  public static long of(long seconds, long nanos, boolean bigtime) {
     return bigtime
-        ? (seconds - BIGTIME_EPOCH) * NANOS + nanos
+        ? (Math.clamp(seconds, BIGTIME_EPOCH, BIGTIME_LAST) - BIGTIME_EPOCH) * NANOS + nanos
         : (long) Math.clamp(seconds, Integer.MIN_VALUE, Integer.MAX_VALUE) << 32 | nanos;
   }
 

@@ -20,6 +20,7 @@ public final class TransBuf {
   private final long @Nullable [] pieces; // of a newly allocated block
   private @Nullable BufEdit edit;
   private boolean stale;
+  private boolean created;
 
   TransBuf(Buf buf, long @Nullable [] pieces) {
     this.buf = buf;
@@ -63,9 +64,15 @@ public final class TransBuf {
     return open;
   }
 
+  /** {@return whether the transaction has changed it; checksums in it may be old then} */
+  public boolean changed() {
+    return edit != null;
+  }
+
   /** Starts with zeroes, also if it had contents or was freed in this transaction. */
   void create(BufOps type, String what) {
     stale = false;
+    created = true;
     edit = buf.draftZeroes(type, what);
   }
 
@@ -88,10 +95,10 @@ public final class TransBuf {
     try {
       if (open == null) {
         buf.stale();
-      } else if (pieces == null) {
-        buf.publish(open);
+      } else if (created) {
+        buf.publish(open, pieces); // also if a block in other pieces began there before
       } else {
-        buf.publish(open, pieces);
+        buf.publish(open);
       }
     } finally {
       buf.unlock();

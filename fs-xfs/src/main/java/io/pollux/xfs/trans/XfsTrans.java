@@ -33,6 +33,7 @@ public final class XfsTrans implements AutoCloseable {
   private long icount;
   private long ifree;
   private boolean open = true;
+  private boolean timesOnly;
 
   XfsTrans(XfsTransMount mount, Task current) {
     this.mount = mount;
@@ -138,6 +139,24 @@ public final class XfsTrans implements AutoCloseable {
     buf.invalidate();
   }
 
+  /**
+   * As {@link #binval(TransBuf)}, for a block that may be in memory, by its place. The block is not
+   * read.
+   *
+   * @param position first byte on the device
+   * @param length bytes
+   */
+  public void binval(long position, int length) {
+    TransBuf there = bufs.get(position);
+    if (there == null || there.length() != length) {
+      Buf buf = mount.bufs().find(position, length);
+      there = buf == null ? null : add(buf, null);
+    }
+    if (there != null) {
+      there.invalidate();
+    }
+  }
+
   private @Nullable TransBuf joined(long position, int length, Supplier<String> what)
       throws ErrnoException {
     assert open : "a buffer of a transaction that has ended";
@@ -228,6 +247,17 @@ public final class XfsTrans implements AutoCloseable {
   }
 
   /**
+   * As {@link #commit}, for a transaction that changed nothing but times of inodes. The filesystem
+   * stays consistent if only a part of it reaches the disk, so it is not marked.
+   *
+   * @throws ErrnoException as {@link #commit}
+   */
+  public void commitTimes() throws ErrnoException {
+    timesOnly = true;
+    commit();
+  }
+
+  /**
    * Commits what was changed so far and goes on as a new transaction, without anything joined. No
    * other transaction comes between.
    *
@@ -239,6 +269,9 @@ public final class XfsTrans implements AutoCloseable {
     try {
       for (XfsTransItem item : items.values()) {
         item.prepare(this);
+      }
+      if (!timesOnly) {
+        mount.mark(current);
       }
       for (TransBuf buf : gone) {
         buf.commit(current);

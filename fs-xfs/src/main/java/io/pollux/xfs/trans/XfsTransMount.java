@@ -24,10 +24,25 @@ public final class XfsTransMount {
 
   private final XfsSb sb;
   private final BufSpace bufs;
+  private final FirstChange firstChange;
   private final RwSemaphore lock = new RwSemaphore(LockClass.XFS_TRANS);
   private volatile long fdblocks; // these three change under the lock
   private volatile long icount;
   private volatile long ifree;
+  private volatile long commits; // changes under the lock
+  private volatile long durable; // the last commit whose buffers were all written; under this
+
+  /** Called before the first commit of a mount, and then before each one until it succeeds. */
+  @FunctionalInterface
+  public interface FirstChange {
+    /**
+     * Marks the filesystem as changing, if it is not marked.
+     *
+     * @param current the committing task
+     * @throws ErrnoException the reason to cancel the transaction
+     */
+    void mark(Task current) throws ErrnoException;
+  }
 
   /**
    * Creates the state of a mount, with the counters that are given.
@@ -37,13 +52,20 @@ public final class XfsTransMount {
    * @param fdblocks free blocks, without those of free lists
    * @param icount inodes, used or free
    * @param ifree free inodes
+   * @param firstChange marks the filesystem
    */
-  public XfsTransMount(XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree) {
+  public XfsTransMount(
+      XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree, FirstChange firstChange) {
     this.sb = sb;
     this.bufs = bufs;
     this.fdblocks = fdblocks;
     this.icount = icount;
     this.ifree = ifree;
+    this.firstChange = firstChange;
+  }
+
+  void mark(Task current) throws ErrnoException {
+    firstChange.mark(current);
   }
 
   /** {@return the geometry} */
@@ -104,6 +126,44 @@ public final class XfsTransMount {
     fdblocks += freed;
     icount += inodes;
     ifree += freeInodes;
+    commits++;
+  }
+
+  /**
+   * Returns the number of the last commit. From any context.
+   *
+   * @return 0 if there was none
+   */
+  public long commits() {
+    return commits;
+  }
+
+  /** {@return whether a commit may not have reached the disk} */
+  public boolean pending(long commit) {
+    return commit > durable;
+  }
+
+  /**
+   * Writes the buffers of all commits up to one. They are durable after the next flush. From
+   * process context, without the transaction lock; sleeps.
+   *
+   * @param current the calling task
+   * @param commit the number of the commit
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_force_lsn")
+  public int force(Task current, long commit) {
+    if (!pending(commit)) {
+      return 0;
+    }
+    long seen = commits; // before the buffers are collected
+    int result = bufs.cache().writeBack(current);
+    if (result == 0) {
+      synchronized (this) {
+        durable = Math.max(durable, seen);
+      }
+    }
+    return result;
   }
 
   void end() {
