@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * XFS, version 5, in its on-disk format: reading, and overwriting in place. It knows nothing of
- * aio.
+ * XFS, version 5, in its on-disk format: reading, writing, making and checking it. It knows nothing
+ * of aio.
  */
 module io.pollux.xfs {
   requires static transitive org.jspecify;

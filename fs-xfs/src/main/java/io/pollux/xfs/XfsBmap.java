@@ -5,15 +5,13 @@ import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 import java.util.Arrays;
 
 /**
- * Reads the extents of a data fork into memory, from the inode itself or from the B+tree whose root
- * is in the inode.
+ * Reads the extents of a fork into memory, from the inode itself or from the B+tree whose root is
+ * in the inode.
  *
  * <p>The tree is walked from the root down, left to right. Levels strictly decrease, every leaf has
  * at least one record, and the offsets of records strictly increase over the whole walk. A tree
@@ -21,9 +19,7 @@ import java.util.Arrays;
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c")
 final class XfsBmap {
-  private static final int MAGIC = 0x424d4133; // BMA3
   private static final int HEADER_BYTES = 72;
-  static final int CRC_OFFSET = 64;
   private static final int ROOT_HEADER_BYTES = 4;
   private static final int KEY_BYTES = 8;
   private static final int PTR_BYTES = 8;
@@ -35,6 +31,9 @@ final class XfsBmap {
   private final Task current;
   private final XfsMount mp;
   private final XfsInode ip;
+  private final XfsInodeBuf.Format format;
+  private final BufData fork; // its bytes in the inode
+  private final long count; // extents, as the inode tells
   private final XfsExtents.Builder extents;
 
   /** For each level, the last block visited, and its right sibling. */
@@ -42,72 +41,65 @@ final class XfsBmap {
 
   private final long[] next = new long[MAX_LEVELS];
 
-  private XfsBmap(Task current, XfsMount mp, XfsInode ip) {
+  private XfsBmap(Task current, XfsInode ip, XfsInodeBuf.Format format, BufData fork, long count) {
     this.current = current;
-    this.mp = mp;
+    this.mp = ip.mp();
     this.ip = ip;
-    extents = new XfsExtents.Builder(mp.sb(), ip.nextents());
+    this.format = format;
+    this.fork = fork;
+    this.count = count;
+    extents = new XfsExtents.Builder(mp.sb(), count);
     Arrays.fill(before, NULL_FSB);
     Arrays.fill(next, NULL_FSB);
   }
 
   /**
-   * Reads all extents of a fork. From process context.
+   * Reads all extents of the data fork. From process context.
    *
    * @param current the calling task
-   * @param mp the filesystem
    * @param ip the inode
    * @return its extents
    * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_iread_extents")
-  static XfsExtents read(Task current, XfsMount mp, XfsInode ip) throws ErrnoException {
-    XfsBmap walk = new XfsBmap(current, mp, ip);
-    switch (ip.format()) {
-      case EXTENTS -> walk.readInline();
-      case BTREE -> walk.readTree();
-      default -> throw ip.corrupt("has no extents");
-    }
-    return walk.extents.build();
+  static XfsExtents read(Task current, XfsInode ip) throws ErrnoException {
+    return new XfsBmap(current, ip, ip.format(), ip.fork(), ip.nextents()).read();
   }
 
   /**
-   * Reads the extents of the attribute fork, which must be in the inode. From any context.
+   * Reads all extents of the attribute fork. From process context.
    *
+   * @param current the calling task
    * @param ip the inode
    * @return its extents
-   * @throws ErrnoException EUCLEAN if they are damaged, EOPNOTSUPP if they fill a tree
+   * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
    */
-  static XfsExtents readAttr(XfsInode ip) throws ErrnoException {
+  static XfsExtents readAttr(Task current, XfsInode ip) throws ErrnoException {
     XfsInodeBuf.Core core = ip.core();
-    if (core.attrFormat() == XfsInodeBuf.Format.BTREE) {
-      throw new ErrnoException(
-          Errno.EOPNOTSUPP, ip.what() + ": the extents of its attributes are a tree");
-    }
-    if (core.attrFormat() != XfsInodeBuf.Format.EXTENTS
-        || core.anextents() > core.attrFork().size() / XfsExtents.RECORD_BYTES) {
-      throw ip.corrupt("more extents of attributes than fit into it");
-    }
-    XfsExtents.Builder extents = new XfsExtents.Builder(ip.mp().sb(), core.anextents());
-    for (int i = 0; i < core.anextents(); i++) {
-      extents.add(core.attrFork(), i * XfsExtents.RECORD_BYTES);
+    return new XfsBmap(current, ip, core.attrFormat(), core.attrFork(), core.anextents()).read();
+  }
+
+  private XfsExtents read() throws ErrnoException {
+    switch (format) {
+      case EXTENTS -> readInline();
+      case BTREE -> readTree();
+      default -> throw ip.corrupt("has no extents");
     }
     return extents.build();
   }
 
   private void readInline() throws ErrnoException {
-    BufData fork = ip.fork();
-    if (ip.nextents() < 0 || ip.nextents() > fork.size() / XfsExtents.RECORD_BYTES) {
+    if (count < 0 || count > fork.size() / XfsExtents.RECORD_BYTES) {
       throw ip.corrupt("more extents than fit into the inode");
     }
-    for (int i = 0; i < ip.nextents(); i++) {
+    for (int i = 0; i < count; i++) {
       extents.add(fork, i * XfsExtents.RECORD_BYTES);
     }
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "xfs_bmdr_block")
   private void readTree() throws ErrnoException {
-    BufData root = ip.fork();
+    BufData root = fork;
     int level = root.u16(0);
     int records = root.u16(2);
     int room = (root.size() - ROOT_HEADER_BYTES) / (KEY_BYTES + PTR_BYTES);
@@ -144,19 +136,6 @@ final class XfsBmap {
    */
   private static int room(BufData block) {
     return (block.size() - HEADER_BYTES) / XfsExtents.RECORD_BYTES;
-  }
-
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap_btree.c", name = "xfs_bmbt_verify")
-  static void verify(XfsSb sb, BufData block) throws ErrnoException {
-    if (block.i32(0) != MAGIC) {
-      throw block.corrupt("bad magic number");
-    }
-    XfsVerify.checkUuid(block, 40, sb.metaUuid);
-    XfsVerify.checkDaddr(block, 24);
-    int records = block.u16(6);
-    if (records < 1 || records > room(block)) {
-      throw block.corrupt(records + " records");
-    }
   }
 
   /** Reads a block and does not keep it cached: nothing needs it once the extents are in memory. */

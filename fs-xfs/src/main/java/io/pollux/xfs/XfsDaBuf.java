@@ -37,7 +37,7 @@ final class XfsDaBuf {
       throws ErrnoException {
     Supplier<String> what = () -> dp.what() + ", directory block " + dablk;
     XfsMount mp = dp.mp();
-    XfsExtents extents = dp.extents(current);
+    XfsExtentMap extents = dp.extents(current);
     long position = inOnePiece(mp, extents, dablk, what);
     BufData block;
     if (position != IN_PIECES) {
@@ -52,8 +52,8 @@ final class XfsDaBuf {
   }
 
   /** Where a block is on the device, if one extent has all of it, or IN_PIECES. */
-  private static long inOnePiece(XfsMount mp, XfsExtents extents, long dablk, Supplier<String> what)
-      throws ErrnoException {
+  private static long inOnePiece(
+      XfsMount mp, XfsExtentMap extents, long dablk, Supplier<String> what) throws ErrnoException {
     XfsSb sb = mp.sb();
     long inFirst = (dablk << sb.blockLog) - extents.firstPos();
     if (inFirst >= 0
@@ -68,10 +68,10 @@ final class XfsDaBuf {
   }
 
   /** The extent that has a block of the directory. */
-  private static int mapped(XfsExtents extents, long off, Supplier<String> what)
+  private static int mapped(XfsExtentMap extents, long off, Supplier<String> what)
       throws ErrnoException {
     int index = extents.find(off);
-    if (index == XfsExtents.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
+    if (index == XfsExtentMap.NONE || off >= extents.endOff(index) || extents.unwritten(index)) {
       throw XfsError.corrupt(what.get() + ": is missing");
     }
     return index;
@@ -79,7 +79,7 @@ final class XfsDaBuf {
 
   /** Positions and lengths of the pieces of a directory block. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_da_btree.c", name = "xfs_buf_map_from_irec")
-  private static long[] pieces(XfsMount mp, XfsExtents extents, long dablk, Supplier<String> what)
+  private static long[] pieces(XfsMount mp, XfsExtentMap extents, long dablk, Supplier<String> what)
       throws ErrnoException {
     XfsSb sb = mp.sb();
     long end = dablk + mp.dirGeo().fsbCount;

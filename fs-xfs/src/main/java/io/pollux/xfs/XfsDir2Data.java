@@ -26,11 +26,11 @@ final class XfsDir2Data {
   /** Bytes before the first entry. */
   static final int FIRST_OFFSET = 64;
 
-  private static final int BLOCK_MAGIC = 0x58444233; // XDB3
-  private static final int DATA_MAGIC = 0x58444433; // XDD3
+  static final int BLOCK_MAGIC = 0x58444233; // XDB3
+  static final int DATA_MAGIC = 0x58444433; // XDD3
   static final int CRC_OFFSET = 4;
   private static final int FREE_TAG = 0xffff;
-  private static final int BLOCK_TAIL_BYTES = 8;
+  static final int BLOCK_TAIL_BYTES = 8;
   private static final int OWNER_OFFSET = 40;
   private static final int NAME_OFFSET = 9;
 
@@ -90,7 +90,7 @@ final class XfsDir2Data {
   }
 
   /** Offset of the index of the block form, where its entries end. */
-  private static int indexAt(BufData buf) throws ErrnoException {
+  static int indexAt(BufData buf) throws ErrnoException {
     int tail = buf.size() - BLOCK_TAIL_BYTES;
     return tail - buf.i32(tail) * XfsDaEntries.BYTES;
   }
@@ -170,10 +170,7 @@ final class XfsDir2Data {
     }
     BufData buf = read(current, dp, dablk, blockForm);
     int off = geo.dataptrToOff(dataptr);
-    if (off < FIRST_OFFSET
-        || off >= end(buf)
-        || isFree(buf, off)
-        || !isEntry(dp.mp().sb(), buf, off)) {
+    if (!isEntryAt(dp.mp().sb(), buf, off)) {
       throw buf.corrupt("the index points to " + off + ", where there is no entry");
     }
     boolean same = nameLength(buf, off) == name.length && buf.matches(off + NAME_OFFSET, name);
@@ -181,7 +178,10 @@ final class XfsDir2Data {
   }
 
   /** Whether an entry begins at an offset from the index: an entry stores its own offset. */
-  private static boolean isEntry(XfsSb sb, BufData buf, int off) throws ErrnoException {
+  static boolean isEntryAt(XfsSb sb, BufData buf, int off) throws ErrnoException {
+    if (off < FIRST_OFFSET || off >= end(buf) || isFree(buf, off)) {
+      return false;
+    }
     int length = size(sb, buf, off);
     return length <= end(buf) - off && buf.u16(off + length - 2) == off;
   }

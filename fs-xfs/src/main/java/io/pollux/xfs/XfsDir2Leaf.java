@@ -17,8 +17,8 @@ import java.util.Set;
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_dir2_leaf.c")
 final class XfsDir2Leaf {
-  private static final int LEAF1_MAGIC = 0x3df1;
-  private static final int LEAFN_MAGIC = 0x3dff;
+  static final int LEAF1_MAGIC = 0x3df1;
+  static final int LEAFN_MAGIC = 0x3dff;
   private static final int NODE_MAGIC = 0x3ebe;
   static final int CRC_OFFSET = 12;
   private static final int OWNER_OFFSET = 48;
@@ -113,6 +113,10 @@ final class XfsDir2Leaf {
       good &= count > 0 && buf.u16(58) >= 1 && buf.u16(58) <= MAX_DEPTH;
     } else {
       good &= buf.u16(58) <= count; // stale entries
+    }
+    if (magic == LEAF1_MAGIC) { // free lengths behind them
+      long bests = buf.u32(buf.size() - 4);
+      good &= bests > 0 && bests <= (buf.size() - HEADER_BYTES - 4 - count * 8L) / 2;
     }
     if (!good) {
       throw buf.corrupt("more entries than there is room");

@@ -44,7 +44,7 @@ final class XfsDir2Readdir {
   private static void listBlocks(Task current, XfsInode dp, DirContext context)
       throws ErrnoException {
     XfsDaGeometry geo = dp.mp().dirGeo();
-    XfsExtents extents = dp.extents(current);
+    XfsExtentMap extents = dp.extents(current);
     boolean blockForm = XfsDir2.isBlock(current, dp);
     long dablk = geo.dataptrToDablk(context.pos());
     while (true) { // each step advances by a block; the index is the limit

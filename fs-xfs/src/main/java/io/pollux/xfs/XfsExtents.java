@@ -11,19 +11,14 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The extents of a fork in memory: sorted, without overlaps, inside the filesystem, and immutable.
- * A record on disk is two big-endian longs:
+ * The extents of a fork in memory, packed: as they were read, until the first change.
  *
- * <pre>
- *   first  63: unwritten  62..9: offset in the file  8..0: block, high bits
- *   second 63..21: block, low bits  20..0: number of blocks
- * </pre>
- *
- * <p>A million such records do not fit in a processor's caches, so each lookup of a random block
- * would wait for memory. Here an extent takes as many bits as it needs. 64 consecutive extents are
- * a group. Its head is four longs:
+ * <p>A million records of 16 bytes, as on disk, do not fit in a processor's caches, so each lookup
+ * of a random block would wait for memory. Here an extent takes as many bits as it needs. 64
+ * consecutive extents are a group. Its head is four longs:
  *
  * <pre>
  *   63..6: offset of its first extent  5..0: bits of the low part of an offset
@@ -58,22 +53,13 @@ import java.util.Arrays;
  * range it has the last group that starts at or before the range's first block. If many groups lie
  * in a range, or many extents in a bucket, they are searched by bisection.
  */
-@LinuxSource(
-    file = "fs/xfs/libxfs/xfs_inode_fork.h",
-    name = {"xfs_ifork", "xfs_bmbt_rec", "xfs_bmbt_irec"})
-final class XfsExtents {
+@LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.h", name = "xfs_ifork")
+final class XfsExtents extends XfsExtentMap {
   /** Bytes of a record on disk. */
   static final int RECORD_BYTES = 16;
 
-  /** Returned by {@link #find} if there is none. */
-  static final int NONE = -1;
-
   /** Limit per file. So many extents may take more than half a gigabyte. */
   private static final int MAX_EXTENTS = 1 << 25;
-
-  /** Offsets have 54 bits. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_MAX_FILEOFF")
-  private static final long MAX_FILEOFF = (1L << 54) - 1;
 
   private static final VarHandle LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -110,13 +96,8 @@ final class XfsExtents {
   private final long[] heads;
   private final byte[] packed; // plus 7 bytes, since it is read by longs
 
-  // The first extent, unpacked, in bytes: most files have no other.
-  private final long firstPos;
-  private final long firstBytes; // 0 if there is none
-  private final long firstAddr;
-  private final boolean firstUnwritten;
-
-  private XfsExtents(XfsSb sb, int count, long[] heads, byte[] packed) {
+  private XfsExtents(XfsSb sb, @Nullable Rec first, int count, long[] heads, byte[] packed) {
+    super(sb, first);
     this.count = count;
     this.heads = heads;
     this.packed = packed;
@@ -132,10 +113,6 @@ final class XfsExtents {
       }
       ranges[range] = group;
     }
-    firstPos = count == 0 ? 0 : sb.toPos(startOff(0));
-    firstBytes = count == 0 ? 0 : sb.toPos(startOff(0) + blockCount(0)) - firstPos;
-    firstAddr = count == 0 ? 0 : sb.fsbToByte(startBlock(0));
-    firstUnwritten = count != 0 && unwritten(0);
   }
 
   /** The number of bits of a number that is not negative. */
@@ -143,33 +120,9 @@ final class XfsExtents {
     return Long.SIZE - Long.numberOfLeadingZeros(number);
   }
 
+  @Override
   int count() {
     return count;
-  }
-
-  /** Whether a position of the file is in the first extent. */
-  boolean inFirst(long pos) {
-    return Long.compareUnsigned(pos - firstPos, firstBytes) < 0;
-  }
-
-  /** The start of the first extent in the file, in bytes. */
-  long firstPos() {
-    return firstPos;
-  }
-
-  /** The length of the first extent, limited to the largest file, in bytes. */
-  long firstBytes() {
-    return firstBytes;
-  }
-
-  /** The start of the first extent on the device, in bytes. */
-  long firstAddr() {
-    return firstAddr;
-  }
-
-  /** Whether the first extent is unwritten. */
-  boolean firstUnwritten() {
-    return firstUnwritten;
   }
 
   private long base(int group) {
@@ -263,20 +216,17 @@ final class XfsExtents {
     return (high << lowBits(group)) + low(at);
   }
 
-  /** First block in the file. */
+  @Override
   long startOff(int at) {
     return base(at >>> GROUP_LOG) + fromBase(at);
   }
 
-  /** First block in the filesystem, an fsb. */
+  @Override
   long startBlock(int at) {
     return startBlock(at, startOff(at));
   }
 
-  /**
-   * As {@link #startBlock(int)}, for a caller that knows the start in the file, which saves
-   * computing it.
-   */
+  @Override
   long startBlock(int at, long startOff) {
     int group = at >>> GROUP_LOG;
     long shape = shape(group);
@@ -289,29 +239,17 @@ final class XfsExtents {
     return (least + along + more) & ((1L << FSB_BITS) - 1);
   }
 
-  /** Number of blocks. */
+  @Override
   long blockCount(int at) {
     return (countAndFlag(at) >>> 1) + 1;
   }
 
-  /** The block in the file after an extent. */
-  long endOff(int at) {
-    return startOff(at) + blockCount(at);
-  }
-
-  /** Whether the extent is unwritten. */
+  @Override
   boolean unwritten(int at) {
     return (countAndFlag(at) & 1) != 0;
   }
 
-  /**
-   * Finds the last extent that starts at or before a block: the one that has the block, or the one
-   * before the hole around it.
-   *
-   * @param fileoff the block in the file; may be any value
-   * @return its index, or NONE if the first extent starts after the block
-   */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
+  @Override
   int find(long fileoff) {
     if (fileoff <= before) {
       return NONE;
@@ -380,36 +318,12 @@ final class XfsExtents {
     return least;
   }
 
-  /**
-   * Finds the first mapped block at or after one.
-   *
-   * @param fileoff the block in the file
-   * @return a block, or -1 if there is none
-   */
-  long nextMapped(long fileoff) {
-    int at = find(fileoff);
-    if (at != NONE && fileoff < endOff(at)) {
-      return fileoff;
-    }
-    return at + 1 < count ? startOff(at + 1) : -1;
-  }
-
-  /** The block after the last mapped one. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_last_offset")
-  long lastOffset() {
-    return count == 0 ? 0 : endOff(count - 1);
-  }
-
   /** Takes extents in the order of the file and checks each. */
   static final class Builder {
-    private static final long UNWRITTEN = Long.MIN_VALUE;
-    private static final int OFF_SHIFT = 9;
-    private static final int BLOCK_LOW_BITS = 43;
-    private static final int COUNT_BITS = 21;
-
     private final XfsSb sb;
     private final long expected;
     private int count;
+    private @Nullable Rec firstRec;
     private long end; // of the last extent
     private long[] heads = new long[HEAD];
     private byte[] packed = new byte[RECORD_BYTES + Long.BYTES];
@@ -447,9 +361,9 @@ final class XfsExtents {
     void add(BufData from, int at) throws ErrnoException {
       long first = from.i64(at);
       long second = from.i64(at + 8);
-      long start = (first & ~UNWRITTEN) >>> OFF_SHIFT;
-      long length = second & ((1 << COUNT_BITS) - 1);
-      long block = ((first & ((1 << OFF_SHIFT) - 1)) << BLOCK_LOW_BITS) | (second >>> COUNT_BITS);
+      long start = Rec.off(first);
+      long length = Rec.count(second);
+      long block = Rec.block(first, second);
       if (count >= expected) {
         throw from.corrupt("more extents than the inode tells");
       }
@@ -461,6 +375,9 @@ final class XfsExtents {
       }
       if (count >= MAX_EXTENTS) {
         throw new ErrnoException(Errno.ENOMEM, "more than " + MAX_EXTENTS + " extents in a file");
+      }
+      if (count == 0) {
+        firstRec = Rec.decode(first, second);
       }
       int in = count & (GROUP - 1);
       starts[in] = start;
@@ -590,7 +507,7 @@ final class XfsExtents {
       int groups = (count + GROUP - 1) >>> GROUP_LOG;
       resize(groups << HEAD_LOG, (int) (place >>> 3) + Long.BYTES);
       try {
-        return new XfsExtents(sb, count, heads, packed);
+        return new XfsExtents(sb, firstRec, count, heads, packed);
       } catch (OutOfMemoryError e) { // as above
         throw new ErrnoException(Errno.ENOMEM, "no memory for the extents of a file");
       }

@@ -55,7 +55,7 @@ final class XfsFiemap {
       return -Errno.ENOENT;
     }
     try {
-      XfsIomap.map(ip, XfsBmap.readAttr(ip), pos, iomap);
+      XfsIomap.map(ip, ip.attrExtents(current), pos, iomap);
       return 0;
     } catch (ErrnoException e) {
       return -e.errno();

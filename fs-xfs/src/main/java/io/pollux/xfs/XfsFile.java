@@ -139,8 +139,30 @@ final class XfsFile implements FileOperations {
       return 0;
     }
     // sync and unmount write the times
+    XfsMount mp = inode.mp();
     int result = inode.mapping().fsyncRange(current, file, start, end);
-    int flushed = inode.mp().bdev().flushAndWait(current);
-    return result != 0 ? result : flushed;
+    int forced = mp.trans().force(current, inode.lastCommit());
+    int flushed = mp.bdev().flushAndWait(current);
+    return result != 0 ? result : forced != 0 ? forced : flushed;
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_fallocate")
+  public int fallocate(Task current, File file, int mode, long offset, long length) {
+    return XfsFallocate.fallocate(current, (XfsInode) file.inode(), mode, offset, length);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_remap_range")
+  public int remapFileRange(Task current, File from, long pos, File to, long toPos, long length) {
+    return XfsReflink.remapRange(
+        current, (XfsInode) from.inode(), pos, (XfsInode) to.inode(), toPos, length);
+  }
+
+  /** Frees the blocks behind the end of a file that was written to. */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_release")
+  public void release(Task current, File file) {
+    XfsEofblocks.release(current, (XfsInode) file.inode());
   }
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
-import io.pollux.block.BlockDevice;
 import io.pollux.core.filemap.Filemap;
 import io.pollux.core.mm.IovIter;
-import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Attr;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.InodeDioWait;
 import io.pollux.iomap.IomapBuffered;
@@ -14,18 +13,14 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Writes regular files in place: to blocks that hold data already, inside the file's size.
- *
- * <p>A write stops before the first byte that is in a hole, in an unwritten block, or beyond the
- * end of the file. If that is the first byte, it fails with EOPNOTSUPP. It also does if the file
- * may share blocks (reflink), or if the write would have to remove the file's set-user-ID or
- * set-group-ID bit.
+ * Writes regular files: in place, into holes, and past the end.
  *
  * <p>Locks: buffered writes take the inode's iRwsem exclusively. Direct writes of whole blocks take
- * it shared. Unaligned direct writes take it exclusively and wait until {@code dioCount} is 0,
- * polling meanwhile ({@link InodeDioWait#awaitNone}). An interrupt stops that wait with EINTR. So
- * the lock holder never waits for a task that waits for the lock, even if that task has polled I/O
- * in flight.
+ * it shared. Exclusive, and alone, are direct writes of parts of blocks, those that start behind
+ * the end of the file, and those that remove a set-user-ID or set-group-ID bit. They wait until
+ * {@code dioCount} is 0, polling meanwhile ({@link InodeDioWait#awaitNone}). An interrupt stops
+ * that wait with EINTR. So the lock holder never waits for a task that waits for the lock, even if
+ * that task has polled I/O in flight.
  */
 final class XfsFileWrite {
   private XfsFileWrite() {}
@@ -36,10 +31,6 @@ final class XfsFileWrite {
       return 0;
     }
     XfsInode ip = (XfsInode) iocb.file().inode();
-    int result = Filemap.writeChecks(iocb, from); // no lock: the size does not change
-    if (result != 0) {
-      return result;
-    }
     return iocb.has(Kiocb.IOCB_DIRECT)
         ? dioAioWrite(current, ip, iocb, from)
         : bufferedAioWrite(current, ip, iocb, from);
@@ -47,38 +38,59 @@ final class XfsFileWrite {
 
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_dio_aio_write")
   private static long dioAioWrite(Task current, XfsInode ip, Kiocb iocb, IovIter from) {
-    BlockDevice bdev = ip.mp().bdev();
-    int sectorMask = bdev.queue().logicalBlockSize() - 1;
-    if (((iocb.kiPos | from.count()) & sectorMask) != 0) {
-      return -Errno.EINVAL;
+    if (!isAlone(current, ip, iocb, from)) {
+      if (!ip.iRwsem.downRead(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
+        return -Errno.EAGAIN;
+      }
+      try {
+        if (!isAlone(current, ip, iocb, from)) { // not truncated meanwhile
+          return dio(current, ip, iocb, from);
+        }
+      } finally {
+        ip.iRwsem.upRead();
+      }
     }
-    long room = (ip.size() - iocb.kiPos) & ~(long) sectorMask;
-    if (room <= 0) {
-      return -Errno.EOPNOTSUPP;
-    }
-    from.truncate(room);
-    boolean unaligned = ((iocb.kiPos | from.count()) & (ip.mp().sb().blockSize - 1)) != 0;
     boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
-    RwSemaphore lock = ip.iRwsem;
-    if (!(unaligned ? lock.downWrite(current, nowait) : lock.downRead(current, nowait))) {
+    if (!ip.iRwsem.downWrite(current, nowait)) {
       return -Errno.EAGAIN;
     }
     try {
-      int result = 0;
-      if (unaligned && ip.dioCount() != 0) {
-        result = nowait ? -Errno.EAGAIN : InodeDioWait.awaitNone(current, ip, bdev, true);
+      if (ip.dioCount() != 0) {
+        int result = nowait ? -Errno.EAGAIN : awaitDirect(current, ip);
+        if (result != 0) {
+          return result;
+        }
       }
-      if (result == 0) {
-        result = writeChecks(current, ip, iocb);
-      }
-      return result != 0 ? result : IomapDio.rw(current, ip, iocb, from, XfsIomap.OPS, null);
+      int result = prepareAlone(current, ip, iocb, from);
+      return result != 0 ? result : dio(current, ip, iocb, from);
     } finally {
-      if (unaligned) {
-        lock.upWrite();
-      } else {
-        lock.upRead();
-      }
+      ip.iRwsem.upWrite();
     }
+  }
+
+  private static int awaitDirect(Task current, XfsInode ip) {
+    return InodeDioWait.awaitNone(current, ip, ip.mp().bdev(), true);
+  }
+
+  /** Whether a direct write needs the lock exclusively. */
+  private static boolean isAlone(Task current, XfsInode ip, Kiocb iocb, IovIter from) {
+    return iocb.has(Kiocb.IOCB_APPEND)
+        || ((iocb.kiPos | from.count()) & (ip.mp().sb().blockSize - 1)) != 0
+        || iocb.kiPos > ip.size()
+        || Attr.removedPrivs(current, ip) != 0;
+  }
+
+  private static long dio(Task current, XfsInode ip, Kiocb iocb, IovIter from) {
+    int sectorMask = ip.mp().bdev().queue().logicalBlockSize() - 1;
+    if (((iocb.kiPos | from.count()) & sectorMask) != 0) {
+      return -Errno.EINVAL;
+    }
+    if (iocb.kiPos >= ip.maxBytes()) {
+      return -Errno.EFBIG;
+    }
+    from.truncate(ip.maxBytes() - iocb.kiPos);
+    noteWrite(ip, iocb);
+    return IomapDio.rw(current, ip, iocb, from, XfsIomap.OPS, XfsIomap.OPS);
   }
 
   /**
@@ -87,37 +99,60 @@ final class XfsFileWrite {
    */
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_buffered_aio_write")
   private static long bufferedAioWrite(Task current, XfsInode ip, Kiocb iocb, IovIter from) {
-    long room = ip.size() - iocb.kiPos;
-    if (room <= 0) {
-      return -Errno.EOPNOTSUPP;
-    }
-    from.truncate(room);
-    if (!ip.iRwsem.downWrite(current, iocb.has(Kiocb.IOCB_NOWAIT))) {
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    if (!ip.iRwsem.downWrite(current, nowait)) {
       return -Errno.EAGAIN;
     }
     long written;
     try {
-      written = writeChecks(current, ip, iocb);
-      if (written == 0) {
-        written = IomapBuffered.write(current, ip, iocb, from, XfsIomap.OPS);
+      boolean grows = iocb.has(Kiocb.IOCB_APPEND) || iocb.kiPos > ip.size() - from.count();
+      int result = 0;
+      if (grows && ip.dioCount() != 0) { // a direct write may set the size too
+        result = nowait ? -Errno.EAGAIN : awaitDirect(current, ip);
       }
+      if (result == 0) {
+        result = prepareAlone(current, ip, iocb, from);
+      }
+      if (result == 0) {
+        noteWrite(ip, iocb);
+      }
+      written = result != 0 ? result : IomapBuffered.write(current, ip, iocb, from, XfsIomap.OPS);
     } finally {
       ip.iRwsem.upWrite();
     }
     return IomapBuffered.writeSync(current, iocb, written);
   }
 
-  /** Checks whether the file may change, and records the time. Returns 0 or a negative errno. */
-  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_aio_write_checks")
-  private static int writeChecks(Task current, XfsInode ip, Kiocb iocb) {
-    XfsInodeBuf.Core core = ip.core();
-    if (core.reflink() || ip.shouldRemoveSuid(current)) {
-      return -Errno.EOPNOTSUPP;
+  /**
+   * Checks a write, moves an appending one to the end of the file, zeroes the gap between the end
+   * and the write, and removes set-ID bits. With iRwsem held exclusively. Returns 0 or a negative
+   * errno.
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_file.c",
+      name = {"xfs_file_aio_write_checks", "xfs_zero_eof"})
+  private static int prepareAlone(Task current, XfsInode ip, Kiocb iocb, IovIter from) {
+    int result = Filemap.writeChecks(iocb, from);
+    if (result != 0 || iocb.kiPos >= ip.maxBytes()) {
+      return result != 0 ? result : -Errno.EFBIG;
     }
-    if (core.sync()) {
+    from.truncate(ip.maxBytes() - iocb.kiPos);
+    boolean nowait = iocb.has(Kiocb.IOCB_NOWAIT);
+    int privs = Attr.removedPrivs(current, ip);
+    boolean gap = iocb.kiPos > ip.size();
+    if (nowait && (privs != 0 || gap)) {
+      return -Errno.EAGAIN;
+    }
+    if (privs != 0) {
+      result = XfsSetattr.removePrivs(current, ip, privs);
+    }
+    return result == 0 && gap ? XfsSetattr.zeroGap(current, ip, ip.size(), iocb.kiPos) : result;
+  }
+
+  private static void noteWrite(XfsInode ip, Kiocb iocb) {
+    if (ip.core().sync()) {
       iocb.kiFlags |= Kiocb.IOCB_DSYNC;
     }
     ip.writeTime().update();
-    return 0;
   }
 }

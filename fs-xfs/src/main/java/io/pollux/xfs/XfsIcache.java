@@ -89,6 +89,14 @@ final class XfsIcache {
     }
   }
 
+  /** Forgets an inode, whose number may be used again. From any context. */
+  void remove(XfsInode ip) {
+    Entry entry = inodes.get(ip.ino());
+    if (entry != null && entry.refersTo(ip)) {
+      inodes.remove(ip.ino(), entry);
+    }
+  }
+
   @LinuxSource(file = "fs/xfs/libxfs/xfs_ialloc.c", name = "xfs_imap")
   private Buf readBlock(Task current, long ino) throws ErrnoException {
     XfsSb sb = mp.sb();

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
-import io.pollux.block.buffer.Buf;
-import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.sched.LockClass;
-import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -16,23 +12,25 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The inodes whose times changed in memory. They are written without the log, at sync and at
- * unmount.
+ * The inodes whose times changed in memory. Sync and unmount store the times into the buffers of
+ * the inodes, in transactions.
  *
- * <p>The bytes that change (the times, the change count, the checksum) are in the inode's first
- * sector, which a disk writes atomically. The rest of the block is written as it was read. So a
- * crash at any moment leaves each inode of the block either old or new.
+ * <p>Only these transactions change no structure. The bytes that change (the times, the change
+ * count, the checksum) are in the inode's first sector, which a disk writes atomically. The rest of
+ * the block is written as it was read. So overwriting in place never marks the filesystem as in
+ * need of repair, and a crash leaves each inode of the block either old or new.
  *
- * <p>A changed inode is referenced from here, so it stays in memory until it is written. The
- * buffer's lock orders the decoding of its inodes against their writing.
+ * <p>A changed inode is referenced from here, so it stays in memory until its time is stored.
  */
 @LinuxSource(
     file = "fs/xfs/xfs_inode.c",
     name = {"xfs_iflush", "xfs_iflush_cluster"})
 final class XfsIflush {
+  /** The most inodes of a transaction. */
+  private static final int BATCH = 128;
+
   private final XfsMount mp;
   private final Set<XfsInode> dirty = ConcurrentHashMap.newKeySet();
-  private final RwSemaphore flushing = new RwSemaphore(LockClass.INODE_TIMES);
 
   XfsIflush(XfsMount mp) {
     this.mp = mp;
@@ -47,77 +45,39 @@ final class XfsIflush {
   }
 
   /**
-   * Writes every inode in the set, block by block. First waits for a flush by another task, because
-   * its writes may be in flight. From process context.
+   * Stores the time of every inode in the set into its buffer. From process context.
    *
    * @param current the calling task
-   * @return 0 or the first error; the next flush retries failed writes
+   * @return 0 or the first error; the next flush retries what failed
    */
   int flush(Task current) {
-    flushing.downWrite(current);
-    try {
-      return flushAll(current);
-    } finally {
-      flushing.upWrite();
-    }
-  }
-
-  private int flushAll(Task current) {
     List<XfsInode> found = new ArrayList<>(dirty);
     found.sort(Comparator.comparingLong(XfsInode::ino));
-    XfsSb sb = mp.sb();
     int result = 0;
-    int at = 0;
-    while (at < found.size()) {
-      long fsb = sb.inoToFsb(found.get(at).ino());
-      int end = at + 1;
-      while (end < found.size() && sb.inoToFsb(found.get(end).ino()) == fsb) {
-        end++;
-      }
-      int status = flushBlock(current, fsb, found.subList(at, end));
+    for (int at = 0; at < found.size(); at += BATCH) {
+      int status = store(current, found.subList(at, Math.min(found.size(), at + BATCH)));
       result = result == 0 ? status : result;
-      at = end;
     }
     return result;
   }
 
-  private int flushBlock(Task current, long fsb, List<XfsInode> inodes) {
-    try {
-      Buf buf = mp.readBlocks(current, fsb, 1, mp.verifiers().inode(), inodes.getFirst()::what);
-      try {
-        buf.lock(current);
-        try {
-          flushBlock(current, buf, inodes);
-        } finally {
-          buf.unlock();
-        }
-      } finally {
-        buf.release();
+  private int store(Task current, List<XfsInode> inodes) {
+    inodes.forEach(dirty::remove); // first: a write from here on adds it again
+    try (XfsTrans tp = mp.trans().begin(current, 0)) {
+      for (XfsInode ip : inodes) {
+        XfsInodeEdit.of(tp, ip);
       }
+      tp.commitTimes();
       return 0;
-    } catch (ErrnoException e) {
+    } catch (ErrnoException e) { // the times stay to be written
+      dirty.addAll(inodes);
       return -e.errno();
     }
   }
 
-  private void flushBlock(Task current, Buf buf, List<XfsInode> inodes) throws ErrnoException {
-    inodes.forEach(
-        ip -> {
-          dirty.remove(ip);
-          ip.writeTime().markClean(); // first: a write from here on makes it dirty again
-        });
-    try {
-      XfsSb sb = mp.sb();
-      BufEdit edit = buf.edit();
-      for (XfsInode ip : inodes) {
-        XfsInodeBuf.updateTimes(sb, ip, edit, sb.inoToOffset(ip.ino()));
-      }
-      buf.markDirty();
-      buf.write(current);
-    } catch (Throwable e) { // the times stay to be written
-      inodes.forEach(ip -> ip.writeTime().markDirty());
-      throw e;
-    }
+  /** Forgets an inode that was freed. From any context. */
+  void remove(XfsInode ip) {
+    dirty.remove(ip);
   }
 
   /** Drops what could not be written, at unmount. */

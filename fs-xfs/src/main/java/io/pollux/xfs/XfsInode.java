@@ -11,6 +11,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.FiemapExtentInfo;
 import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Fileattr;
+import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.WriteTime;
 import io.pollux.iomap.IomapPages;
@@ -19,13 +20,16 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statx;
+import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsTime;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An inode in memory. Immutable, except for the extents, which are read at first use and then stay,
- * and the time of the last write.
+ * An inode in memory: what the last commit left. Its extents are read at first use and then stay,
+ * until a commit replaces them. Two things are ahead of the disk: the size of a file with dirty
+ * pages, and the time of the last write.
  */
 @LinuxSource(file = "fs/xfs/xfs_inode.h", name = "xfs_inode")
 final class XfsInode extends Inode {
@@ -37,18 +41,24 @@ final class XfsInode extends Inode {
   @LinuxSource(file = "include/linux/fs.h", name = "BLKDEV_IOSIZE")
   private static final int BLKDEV_IOSIZE = 4096;
 
+  private static final long MAX_MAJOR = (1 << 14) - 1; // of a device node on disk
+  private static final long MAX_MINOR = (1 << 18) - 1;
+
   private final XfsMount mp;
-  private final XfsInodeBuf.Core core;
+  private volatile XfsInodeBuf.Core core; // replaced by commits
   private final Mapping mapping;
   private final WriteTime writeTime;
   private final Object extentsLock = new Object();
-  private volatile @Nullable XfsExtents extents; // written once, under the lock
+  private volatile @Nullable XfsExtentMap extents; // first written under the lock, then by commits
+  private volatile long commit; // the last one that changed it (C: ili_last_lsn)
+  private volatile long size; // i_size; at least core.size() for a regular file
 
   XfsInode(XfsMount mp, long ino, int mode, XfsInodeBuf.Core core) {
     super(mp, ino, mode);
     this.mp = mp;
     this.core = core;
-    mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS, null));
+    size = core.size();
+    mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS, XfsIomap.OPS));
     writeTime = new WriteTime(() -> mp.iflush().add(this));
   }
 
@@ -102,7 +112,7 @@ final class XfsInode extends Inode {
   }
 
   /** The extents, or null if they are not in memory. */
-  @Nullable XfsExtents extentsIfRead() {
+  @Nullable XfsExtentMap extentsIfRead() {
     return extents;
   }
 
@@ -113,8 +123,8 @@ final class XfsInode extends Inode {
    * @return all of them
    * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
    */
-  XfsExtents extents(Task current) throws ErrnoException {
-    XfsExtents there = extents;
+  XfsExtentMap extents(Task current) throws ErrnoException {
+    XfsExtentMap there = extents;
     if (there != null) {
       return there;
     }
@@ -129,16 +139,66 @@ final class XfsInode extends Inode {
           throw new ErrnoException(
               Errno.EIO, what() + ": its data is on a realtime device, which is not supported");
         }
-        there = XfsBmap.read(current, mp, this);
+        there = XfsBmap.read(current, this);
         extents = there;
       }
       return there;
     }
   }
 
+  /**
+   * Reads the extents of the attribute fork. From process context.
+   *
+   * @param current the calling task
+   * @return all of them
+   * @throws ErrnoException EUCLEAN if they are damaged, or the device's error
+   */
+  XfsExtentMap attrExtents(Task current) throws ErrnoException {
+    return XfsBmap.readAttr(current, this);
+  }
+
+  /**
+   * Takes over what a transaction has committed. With the transaction lock.
+   *
+   * @param to the decoded inode
+   * @param changed its extents, or null if they are as before
+   */
+  void publish(XfsInodeBuf.Core to, @Nullable XfsExtentMap changed) {
+    commit = mp.trans().commits();
+    if (changed != null) {
+      extents = changed;
+    }
+    core = to;
+    setMode(to.mode());
+    if (!isType(StatMode.S_IFREG)) {
+      size = to.size();
+    }
+  }
+
   @Override
   public long size() {
-    return core.size();
+    return size;
+  }
+
+  @Override
+  public void iSizeWrite(long bytes) {
+    size = bytes;
+  }
+
+  /** The largest size of a file in bytes. */
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_max_file_offset")
+  long maxBytes() {
+    return mp.sb().toPos(XfsExtentMap.MAX_FILEOFF);
+  }
+
+  /** Sets i_size unless it is larger. With the transaction lock, or iRwsem held exclusively. */
+  synchronized void growSize(long bytes) {
+    size = Math.max(size, bytes);
+  }
+
+  /** The last commit that changed the inode. */
+  long lastCommit() {
+    return commit;
   }
 
   @Override
@@ -168,6 +228,12 @@ final class XfsInode extends Inode {
       case StatMode.S_IFDIR -> XfsDirFile.OPERATIONS;
       default -> SPECIAL;
     };
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_setattr")
+  public void setattr(Task current, Iattr attr) throws ErrnoException {
+    XfsSetattr.setattr(current, this, attr);
   }
 
   @Override
@@ -259,5 +325,110 @@ final class XfsInode extends Inode {
       throw new ErrnoException(Errno.EINVAL);
     }
     return XfsSymlink.read(current, this);
+  }
+
+  @Override
+  public byte[] getxattr(Task current, String name) throws ErrnoException {
+    return XfsXattr.get(current, this, name);
+  }
+
+  @Override
+  public List<String> listxattr(Task current) throws ErrnoException {
+    return XfsXattr.list(current, this);
+  }
+
+  @Override
+  public void setxattr(Task current, String name, byte @Nullable [] value, int flags)
+      throws ErrnoException {
+    XfsXattr.set(current, this, name, value, flags);
+  }
+
+  // Names.
+
+  @Override
+  public Inode create(Task current, byte[] name, int permissions) throws ErrnoException {
+    requireWritable();
+    int mode = StatMode.S_IFREG | permissions;
+    return held(mp.iget(current, XfsNames.create(current, this, name, mode, made -> {})));
+  }
+
+  private void requireWritable() throws ErrnoException {
+    if (mp.readOnly()) {
+      throw new ErrnoException(Errno.EROFS);
+    }
+  }
+
+  private static XfsInode held(XfsInode ip) {
+    ip.ihold();
+    return ip;
+  }
+
+  @Override
+  public void mkdir(Task current, byte[] name, int permissions) throws ErrnoException {
+    requireWritable();
+    XfsNames.create(current, this, name, StatMode.S_IFDIR | permissions, made -> {});
+  }
+
+  @Override
+  public void mknod(Task current, byte[] name, int mode, long rdev) throws ErrnoException {
+    requireWritable();
+    long major = (rdev >>> 8 & 0xfff) | (rdev >>> 32 & ~0xfffL);
+    long minor = (rdev & 0xff) | (rdev >>> 12 & 0xffffff00L);
+    if (major > MAX_MAJOR || minor > MAX_MINOR) {
+      throw new ErrnoException(Errno.EINVAL);
+    }
+    int disk = (int) (major << 18 | minor);
+    XfsNames.create(current, this, name, mode, made -> made.put32(XfsDinode.CORE_BYTES, disk));
+  }
+
+  @Override
+  public void symlink(Task current, byte[] name, byte[] target) throws ErrnoException {
+    requireWritable();
+    if (target.length > XfsSymlink.MAX_LENGTH) {
+      throw new ErrnoException(Errno.ENAMETOOLONG);
+    }
+    int mode = StatMode.S_IFLNK | StatMode.S_IRWXUGO;
+    XfsNames.create(current, this, name, mode, made -> XfsSymlinkWrite.init(made, target));
+  }
+
+  @Override
+  public void link(Task current, byte[] name, Inode old) throws ErrnoException {
+    requireWritable();
+    XfsNames.link(current, this, name, (XfsInode) old);
+  }
+
+  @Override
+  public void rmdir(Task current, byte[] name) throws ErrnoException {
+    unlink(current, name);
+  }
+
+  @Override
+  public void unlink(Task current, byte[] name) throws ErrnoException {
+    requireWritable();
+    XfsNames.remove(current, this, name, lookup(current, name));
+  }
+
+  @Override
+  public void rename(Task current, byte[] oldName, Inode newDir, byte[] newName, int flags)
+      throws ErrnoException {
+    requireWritable();
+    XfsInode to = (XfsInode) newDir;
+    XfsInode target;
+    try {
+      target = to.lookup(current, newName);
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.ENOENT) {
+        throw e;
+      }
+      target = null;
+    }
+    XfsNames.rename(current, this, oldName, lookup(current, oldName), to, newName, target, flags);
+  }
+
+  @Override
+  public Inode tmpfile(Task current, int permissions) throws ErrnoException {
+    requireWritable();
+    long ino = XfsNames.tmpfile(current, this, StatMode.S_IFREG | permissions);
+    return held(mp.iget(current, ino));
   }
 }

@@ -8,8 +8,8 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsSb;
-import io.pollux.xfs.format.XfsTime;
 import io.pollux.xfs.format.XfsVerify;
 
 /** Decodes and checks inodes. Offsets are those of struct xfs_dinode, version 3. */
@@ -21,8 +21,7 @@ final class XfsInodeBuf {
   private static final int VERSION = 3;
   private static final int MTIME_OFFSET = 40;
   private static final int CTIME_OFFSET = 48;
-  private static final int CRC_OFFSET = 100;
-  private static final int CHANGECOUNT_OFFSET = 104;
+  static final int CRC_OFFSET = 100;
   private static final int CRTIME_OFFSET = 144;
 
   /** Bytes before the forks. */
@@ -82,7 +81,7 @@ final class XfsInodeBuf {
 
     @Override
     public void verifyWrite(BufEdit data) {
-      // updateTimes verifies each inode that changes
+      // XfsInodeEdit decodes each inode that changes
     }
   }
 
@@ -110,13 +109,26 @@ final class XfsInodeBuf {
     if (disk.u16(2) == 0) {
       throw disk.corrupt("is free, and still has a name");
     }
+    return new XfsInode(mp, ino, disk.u16(2), decodeCore(sb, disk.u16(2), disk));
+  }
+
+  /**
+   * Decodes an inode whose magic number, checksum and place are right.
+   *
+   * @param sb the filesystem
+   * @param mode its type and permissions
+   * @param disk all of its bytes
+   * @return what it says
+   * @throws ErrnoException EUCLEAN if it is damaged
+   */
+  static Core decodeCore(XfsSb sb, int mode, BufData disk) throws ErrnoException {
     int formatCode = disk.u8(5);
     if (formatCode >= FORMATS.length) {
       throw disk.corrupt("its data is of a form that is not known (" + formatCode + ")");
     }
-    XfsInode ip = new XfsInode(mp, ino, disk.u16(2), core(sb, disk, FORMATS[formatCode]));
-    checkForm(ip, disk);
-    return ip;
+    Core core = core(sb, disk, FORMATS[formatCode]);
+    checkForm(mode, core, disk);
+    return core;
   }
 
   private static Core core(XfsSb sb, BufData disk, Format format) throws ErrnoException {
@@ -129,6 +141,7 @@ final class XfsInodeBuf {
     int flags = disk.u16(90);
     return new Core(
         format,
+        disk.u16(2),
         disk.i64(56),
         disk.i32(16),
         disk.i32(8),
@@ -139,6 +152,7 @@ final class XfsInodeBuf {
         (flags & DIFLAG_IMMUTABLE) != 0,
         (flags & DIFLAG_APPEND) != 0,
         (flags & DIFLAG_SYNC) != 0,
+        (flags & XfsDinode.DIFLAG_PREALLOC) != 0,
         (flags & DIFLAG_NODUMP) != 0,
         (flags2 & DIFLAG2_REFLINK) != 0,
         bigtime,
@@ -166,32 +180,6 @@ final class XfsInodeBuf {
         | ((flags2 & DIFLAG2_DAX) != 0 ? Fileattr.FS_XFLAG_DAX : 0)
         | ((flags2 & DIFLAG2_COWEXTSIZE) != 0 ? Fileattr.FS_XFLAG_COWEXTSIZE : 0)
         | (attr ? Fileattr.FS_XFLAG_HASATTR : 0);
-  }
-
-  /**
-   * Stores the time of the last write into an inode and increments its change count. All else stays
-   * unchanged, including the log sequence number (LSN), since the change was never logged.
-   *
-   * @param sb the filesystem
-   * @param ip the inode
-   * @param block the block about to be written
-   * @param at offset of the inode in the block
-   * @throws ErrnoException EUCLEAN if another inode is there
-   */
-  @LinuxSource(
-      file = "fs/xfs/libxfs/xfs_inode_buf.c",
-      name = {"xfs_inode_to_disk", "xfs_dinode_calc_crc"})
-  static void updateTimes(XfsSb sb, XfsInode ip, BufEdit block, int at) throws ErrnoException {
-    BufData disk = block.slice(at, sb.inodeSize, ip.what());
-    if (disk.u16(0) != MAGIC || disk.i64(152) != ip.ino()) {
-      throw disk.corrupt("something else is in its place");
-    }
-    XfsVerify.checkCrc(disk, CRC_OFFSET);
-    long time = XfsTime.ofMillis(ip.writeTime().millis(), ip.core().bigtime());
-    block.put64(at + MTIME_OFFSET, time);
-    block.put64(at + CTIME_OFFSET, time);
-    block.put64(at + CHANGECOUNT_OFFSET, disk.i64(CHANGECOUNT_OFFSET) + 1);
-    XfsVerify.updateCrc(block, at, sb.inodeSize, CRC_OFFSET);
   }
 
   /** The data fork. The attribute fork follows it, if there is one. */
@@ -227,27 +215,27 @@ final class XfsInodeBuf {
 
   /** Checks the format of the data fork against the type of file. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_dinode_verify_fork")
-  private static void checkForm(XfsInode ip, BufData disk) throws ErrnoException {
-    Format format = ip.format();
+  private static void checkForm(int mode, Core core, BufData disk) throws ErrnoException {
+    Format format = core.format();
     boolean good =
-        switch (ip.mode() & StatMode.S_IFMT) {
+        switch (mode & StatMode.S_IFMT) {
           case StatMode.S_IFREG -> format == Format.EXTENTS || format == Format.BTREE;
-          case StatMode.S_IFDIR -> format != Format.DEV && ip.size() > 0;
+          case StatMode.S_IFDIR -> format != Format.DEV && core.size() > 0;
           case StatMode.S_IFLNK ->
-              (format == Format.LOCAL || format == Format.EXTENTS) && ip.size() > 0;
+              (format == Format.LOCAL || format == Format.EXTENTS) && core.size() > 0;
           case StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK ->
               format == Format.DEV;
           default -> false;
         };
-    if (!good || ip.size() < 0) {
+    if (!good || core.size() < 0) {
       throw disk.corrupt("its type, its size and the form of its data do not go together");
     }
-    if (format == Format.LOCAL && (ip.size() > ip.fork().size() || ip.nextents() != 0)) {
+    if (format == Format.LOCAL && (core.size() > core.fork().size() || core.nextents() != 0)) {
       throw disk.corrupt("more data than fits into the inode");
     }
     boolean tooMany =
-        ip.nextents() > MAX_EXTENTS || Long.compareUnsigned(ip.nextents(), ip.core().nblocks()) > 0;
-    if (ip.nextents() < 0 || (format != Format.DEV && tooMany)) {
+        core.nextents() > MAX_EXTENTS || Long.compareUnsigned(core.nextents(), core.nblocks()) > 0;
+    if (core.nextents() < 0 || (format != Format.DEV && tooMany)) {
       throw disk.corrupt("more extents than blocks");
     }
   }
@@ -256,6 +244,7 @@ final class XfsInodeBuf {
    * An inode, decoded.
    *
    * @param format the format of the data fork
+   * @param mode type and permissions
    * @param size bytes of the file
    * @param nlink number of links
    * @param uid owner
@@ -266,6 +255,7 @@ final class XfsInodeBuf {
    * @param immutable whether it must not change
    * @param append whether it may only grow
    * @param sync whether every write must be durable
+   * @param prealloc whether blocks after the end of the file stay
    * @param nodump whether backups skip it
    * @param reflink whether it may share blocks with other files
    * @param bigtime the format of the times
@@ -288,6 +278,7 @@ final class XfsInodeBuf {
    */
   record Core(
       Format format,
+      int mode,
       long size,
       int nlink,
       int uid,
@@ -298,6 +289,7 @@ final class XfsInodeBuf {
       boolean immutable,
       boolean append,
       boolean sync,
+      boolean prealloc,
       boolean nodump,
       boolean reflink,
       boolean bigtime,

@@ -9,18 +9,28 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.trace.Trace;
 import io.pollux.core.trace.TracePoint;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.Iomap;
+import io.pollux.iomap.IomapDioEnd;
 import io.pollux.iomap.IomapOps;
+import io.pollux.iomap.IomapWritebackOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsSb;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Maps a position of a regular file. No block is allocated: a write to a hole or to an unwritten
- * block is EOPNOTSUPP.
+ * Maps a position of a regular file, for reads, writes, write-back, and reports.
+ *
+ * <p>A write to a hole gets unwritten blocks, which are converted when the data is on the device
+ * ({@code XfsIomapWrite}). So no read shows what a block held before. A write to shared blocks
+ * first gets its own copies ({@code XfsReflink}).
  */
-@LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_ops")
-final class XfsIomap implements IomapOps {
+@LinuxSource(
+    file = "fs/xfs/xfs_iomap.c",
+    name = {"xfs_iomap_ops", "xfs_dio_write_ops"})
+final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
   static final XfsIomap OPS = new XfsIomap();
 
   private XfsIomap() {}
@@ -37,7 +47,7 @@ final class XfsIomap implements IomapOps {
     if ((flags & IOMAP_WRITE) != 0 && ip.mp().readOnly()) {
       return -Errno.EROFS;
     }
-    XfsExtents extents = ip.extentsIfRead();
+    XfsExtentMap extents = ip.extentsIfRead();
     if (extents == null) {
       if ((flags & IOMAP_NOWAIT) != 0) {
         return -Errno.EAGAIN; // reading them sleeps
@@ -52,8 +62,78 @@ final class XfsIomap implements IomapOps {
     if (Trace.on()) {
       traceFound(current, ip, pos, length, iomap);
     }
-    boolean write = (flags & IOMAP_WRITE) != 0;
-    return write && iomap.type() != Iomap.Type.MAPPED ? -Errno.EOPNOTSUPP : 0;
+    if ((flags & (IOMAP_WRITE | IOMAP_ZERO)) == 0) {
+      return 0;
+    }
+    boolean allocates = iomap.type() == Iomap.Type.HOLE && (flags & IOMAP_WRITE) != 0;
+    boolean unshares = iomap.type() == Iomap.Type.MAPPED && ip.core().reflink();
+    if (allocates || unshares) {
+      if ((flags & IOMAP_NOWAIT) != 0) {
+        return -Errno.EAGAIN;
+      }
+      int result =
+          allocates
+              ? XfsIomapWrite.allocate(current, ip, pos, length, (flags & IOMAP_DIRECT) != 0)
+              : XfsReflink.unshare(current, ip, pos, iomap.offset() + iomap.length() - pos, length);
+      if (result != 0) {
+        return result;
+      }
+      mapAgain(ip, pos, iomap);
+    }
+    if (ip.mp().trans().pending(ip.lastCommit())) {
+      iomap.setFlags(iomap.flags() | Iomap.IOMAP_F_DIRTY);
+    }
+    return 0;
+  }
+
+  private static void mapAgain(XfsInode ip, long pos, Iomap iomap) {
+    XfsExtentMap extents = ip.extentsIfRead();
+    assert extents != null : "extents were dropped";
+    map(ip, extents, pos, iomap);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_map_blocks")
+  public int mapBlocks(Task current, Inode inode, long pos, long length, Iomap iomap) {
+    return iomapBegin(current, inode, pos, length, 0, iomap);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_end_io")
+  public int endIoend(
+      Task current, Inode inode, long pos, long length, boolean unwritten, int error) {
+    XfsInode ip = (XfsInode) inode;
+    return error != 0
+        ? 0
+        : XfsIomapWrite.finish(
+            current, ip, pos, length, unwritten, Math.min(ip.size(), pos + length));
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dio_write_end_io")
+  public int endIo(@Nullable Task current, Kiocb iocb, long bytes, int error, int flags) {
+    if (error != 0 || bytes == 0) {
+      return 0;
+    }
+    XfsInode ip = (XfsInode) iocb.file().inode();
+    long end = iocb.kiPos + bytes;
+    boolean unwritten = (flags & IOMAP_DIO_UNWRITTEN) != 0;
+    if (!unwritten && end <= ip.size()) {
+      return 0;
+    }
+    int result =
+        XfsIomapWrite.finish(
+            Objects.requireNonNull(current), ip, iocb.kiPos, bytes, unwritten, end);
+    if (result == 0) {
+      ip.growSize(end);
+    }
+    return result;
+  }
+
+  @Override
+  public boolean sleeps(Kiocb iocb, long bytes, int error, int flags) {
+    return error == 0
+        && ((flags & IOMAP_DIO_UNWRITTEN) != 0 || iocb.kiPos + bytes > iocb.file().inode().size());
   }
 
   @LinuxSource(file = "fs/xfs/xfs_trace.h", name = "trace_xfs_iomap_found")
@@ -76,7 +156,7 @@ final class XfsIomap implements IomapOps {
   }
 
   /** Maps a position by the extents of a fork. */
-  static void map(XfsInode ip, XfsExtents extents, long pos, Iomap iomap) {
+  static void map(XfsInode ip, XfsExtentMap extents, long pos, Iomap iomap) {
     if (extents.inFirst(pos)) { // no search
       iomap.setMapped(
           extents.firstUnwritten(),
@@ -89,7 +169,7 @@ final class XfsIomap implements IomapOps {
     XfsSb sb = ip.mp().sb();
     long block = pos >> sb.blockLog;
     int index = extents.find(block);
-    if (index != XfsExtents.NONE) {
+    if (index != XfsExtentMap.NONE) {
       long startOff = extents.startOff(index);
       long endOff = startOff + extents.blockCount(index);
       if (block < endOff) {

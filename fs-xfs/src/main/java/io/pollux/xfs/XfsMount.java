@@ -10,16 +10,24 @@ import io.pollux.block.buffer.BufSpace;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.uapi.Statfs;
+import io.pollux.xfs.ag.XfsAgs;
+import io.pollux.xfs.ag.XfsAlloc;
+import io.pollux.xfs.ag.XfsIalloc;
+import io.pollux.xfs.ag.XfsIunlink;
+import io.pollux.xfs.ag.XfsRefcountTree;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTransMount;
 import java.util.Objects;
 import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /** A mounted filesystem, the owner of all its parts. */
@@ -34,19 +42,35 @@ final class XfsMount extends SuperBlock {
   private final XfsIcache icache;
   private final XfsDaGeometry dirGeo;
   private final XfsIflush iflush;
+  private final XfsSbBuf sbBuf;
+  private final XfsTransMount trans;
+  private final XfsAlloc alloc;
+  private final XfsIalloc ialloc;
+  private final XfsIunlink iunlink;
+  private final XfsInactive inactive;
+  private final XfsRefcountTree refcounts;
   private final boolean norecovery;
   private @Nullable XfsInode root; // set once, when the mount is complete
 
-  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly, boolean norecovery) {
+  private XfsMount(Task current, XfsSb sb, BufCache target, boolean readOnly, boolean norecovery)
+      throws ErrnoException {
     super(target.bdev().dev(), readOnly, sb.blockSize);
     this.sb = sb;
     this.norecovery = norecovery;
     bufs = target.newSpace();
     verifiers = XfsVerifiers.of(sb);
+    XfsAgs ags = verifiers.ags();
     perag = new XfsPerag(this);
     icache = new XfsIcache(this);
     dirGeo = new XfsDaGeometry(sb);
     iflush = new XfsIflush(this);
+    sbBuf = new XfsSbBuf(sb, bufs);
+    trans = new XfsTransMount(sb, bufs, sb.fdblocks(), sb.inodes(), sb.freeInodes(), sbBuf::mark);
+    alloc = new XfsAlloc(ags, trans);
+    ialloc = new XfsIalloc(alloc, trans, verifiers.inode(), RandomGenerator.getDefault());
+    iunlink = new XfsIunlink(ags, verifiers.inode());
+    inactive = new XfsInactive(this);
+    refcounts = new XfsRefcountTree(alloc);
     initDioDoneWq(current, "dio/" + bdev().name());
   }
 
@@ -83,11 +107,20 @@ final class XfsMount extends SuperBlock {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
       }
       mp.root = root;
+      if (!readOnly) {
+        mp.startWriting(current);
+      }
       return mp;
     } catch (Throwable e) {
       target.drop();
       throw e;
     }
+  }
+
+  /** Prepares the first mount for writing, or a remount. */
+  private void startWriting(Task current) throws ErrnoException {
+    alloc.reserve(current);
+    inactive.recover(current);
   }
 
   private static void checkOptions(BlockDevice bdev, boolean readOnly, boolean norecovery)
@@ -102,7 +135,7 @@ final class XfsMount extends SuperBlock {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_mount.c", name = "xfs_readsb")
-  private static XfsSb readSb(Task current, BufCache target) throws ErrnoException {
+  static XfsSb readSb(Task current, BufCache target) throws ErrnoException {
     BlockDevice bdev = target.bdev();
     if (bdev.bytes() < XfsSb.MIN_SECTOR_BYTES) {
       throw new ErrnoException(Errno.EINVAL, "not an XFS filesystem: the device is empty");
@@ -146,6 +179,39 @@ final class XfsMount extends SuperBlock {
     return iflush;
   }
 
+  XfsAlloc alloc() {
+    return alloc;
+  }
+
+  /** Free blocks that files and names may have. */
+  @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_fdblocks_unavailable")
+  long available() {
+    return Math.max(0, trans.available() - alloc.reserved());
+  }
+
+  XfsIunlink iunlink() {
+    return iunlink;
+  }
+
+  XfsIalloc ialloc() {
+    return ialloc;
+  }
+
+  XfsRefcountTree refcounts() {
+    return refcounts;
+  }
+
+  /** Begins transactions. */
+  XfsTransMount trans() {
+    return trans;
+  }
+
+  /** Forgets an inode that a transaction has freed. */
+  void freed(XfsInode ip) {
+    icache.remove(ip);
+    iflush.remove(ip);
+  }
+
   BlockDevice bdev() {
     return bufs.cache().bdev();
   }
@@ -184,10 +250,18 @@ final class XfsMount extends SuperBlock {
     return data;
   }
 
-  /** Returns EOPNOTSUPP: the missing operations need allocation. */
+  /** Frees an inode. Without a task it leaves the inode to the next sync. */
   @Override
-  protected int unsupported(int errno) {
-    return Errno.EOPNOTSUPP;
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_destroy_inode")
+  protected void evictInode(@Nullable Task current, Inode inode) {
+    if (readOnly()) {
+      return;
+    }
+    if (current == null) {
+      inactive.defer((XfsInode) inode);
+    } else {
+      inactive.inactivate(current, (XfsInode) inode); // an error leaves it to the next sync
+    }
   }
 
   @Override
@@ -204,14 +278,15 @@ final class XfsMount extends SuperBlock {
     Statfs.fNamelen(statfs, Namei.NAME_MAX);
     Statfs.fFsid(statfs, bdev().dev());
     Statfs.fBlocks(statfs, sb.dblocks - sb.logBlocks);
-    long free = sb.freeBlocks();
+    long free = available();
     Statfs.fBfree(statfs, free);
     Statfs.fBavail(statfs, free);
-    long files = sb.inodes() + (free << sb.inopbLog);
+    long inodes = trans.icount();
+    long files = inodes + (free << sb.inopbLog);
     long most = sb.maxInodes();
-    files = Math.max(most == 0 ? files : Math.min(files, most), sb.inodes());
+    files = Math.max(most == 0 ? files : Math.min(files, most), inodes);
     Statfs.fFiles(statfs, files);
-    Statfs.fFfree(statfs, files - (sb.inodes() - sb.freeInodes()));
+    Statfs.fFfree(statfs, files - (inodes - trans.ifree()));
   }
 
   @Override
@@ -221,9 +296,20 @@ final class XfsMount extends SuperBlock {
       return 0;
     }
     int result = icache.writeBack(current);
+    int freed = inactive.run(current);
     int times = iflush.flush(current);
+    int written = bufs.cache().writeBack(current);
     int flushed = bdev().flushAndWait(current);
-    return result != 0 ? result : times != 0 ? times : flushed;
+    return firstError(result, freed, times, written, flushed);
+  }
+
+  private static int firstError(int... results) {
+    for (int result : results) {
+      if (result != 0) {
+        return result;
+      }
+    }
+    return 0;
   }
 
   @Override
@@ -239,6 +325,15 @@ final class XfsMount extends SuperBlock {
     }
     if (!toReadOnly) {
       sb.checkWritable();
+      startWriting(current);
+      return;
+    }
+    int result = sync(current);
+    if (result == 0) {
+      result = sbBuf.unmark(current, trans);
+    }
+    if (result != 0) {
+      throw new ErrnoException(-result, bdev().name() + ": not everything could be written");
     }
   }
 
@@ -247,6 +342,9 @@ final class XfsMount extends SuperBlock {
   public void unmount(Task current) throws ErrnoException {
     drainDirectWrites();
     int result = sync(current);
+    if (result == 0) {
+      result = sbBuf.unmark(current, trans);
+    }
     iflush.drop();
     int unseen = icache.drop();
     result = result != 0 ? result : unseen;

@@ -7,7 +7,6 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
-import io.pollux.xfs.format.XfsVerify;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -24,9 +23,7 @@ final class XfsRefcount {
   /** Returned by {@link #sharedStart} when no block is shared. */
   static final long NONE = -1;
 
-  private static final int MAGIC = 0x52334643; // R3FC
   private static final int HEADER_BYTES = 56;
-  static final int CRC_OFFSET = 52;
   private static final int RECORD_BYTES = 12;
   private static final int KEY_BYTES = 4;
   private static final int PTR_BYTES = 4;
@@ -138,23 +135,6 @@ final class XfsRefcount {
 
   private static long lastStart(BufData leaf) throws ErrnoException {
     return leaf.u32(HEADER_BYTES + (records(leaf) - 1) * RECORD_BYTES);
-  }
-
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount_btree.c", name = "xfs_refcountbt_verify")
-  static void verify(XfsSb sb, BufData block) throws ErrnoException {
-    if (block.i32(0) != MAGIC) {
-      throw block.corrupt("bad magic number");
-    }
-    XfsVerify.checkUuid(block, 32, sb.metaUuid);
-    XfsVerify.checkDaddr(block, 16);
-    if (block.u32(48) != sb.byteToAgno(block.position())) {
-      throw block.corrupt("belongs to another group");
-    }
-    int level = block.u16(4);
-    int room = (block.size() - HEADER_BYTES) / (level == 0 ? RECORD_BYTES : KEY_BYTES + PTR_BYTES);
-    if (records(block) > room || (level > 0 && records(block) == 0)) {
-      throw block.corrupt(records(block) + " records");
-    }
   }
 
   private BufData readBlock(Task current, long agno, long agbno, int level) throws ErrnoException {

@@ -15,12 +15,12 @@ import io.pollux.xfs.format.XfsVerify;
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_symlink_remote.c")
 final class XfsSymlink {
-  private static final int MAGIC = 0x58534c4d; // XSLM
-  private static final int HEADER_BYTES = 56;
+  static final int MAGIC = 0x58534c4d; // XSLM
+  static final int HEADER_BYTES = 56;
   static final int CRC_OFFSET = 12;
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_SYMLINK_MAXLEN")
-  private static final int MAX_LENGTH = 1024;
+  static final int MAX_LENGTH = 1024;
 
   private XfsSymlink() {}
 
@@ -48,7 +48,7 @@ final class XfsSymlink {
       file = "fs/xfs/libxfs/xfs_symlink_remote.c",
       name = {"xfs_symlink_remote_read", "xfs_symlink_blocks"})
   private static byte[] readRemote(Task current, XfsInode ip, int length) throws ErrnoException {
-    XfsExtents extents = ip.extents(current);
+    XfsExtentMap extents = ip.extents(current);
     XfsSb sb = ip.mp().sb();
     int perBlock = sb.blockSize - HEADER_BYTES;
     int blocks = (length + perBlock - 1) / perBlock;

@@ -2,45 +2,69 @@
 package io.pollux.xfs;
 
 import io.pollux.block.buffer.BufOps;
+import io.pollux.xfs.ag.XfsAgs;
 import io.pollux.xfs.format.XfsBufOps;
 import io.pollux.xfs.format.XfsSb;
 
 /**
  * The verifiers of a mount, one for each type of block, with their names in C.
  *
- * @param agf header of free space
- * @param agi header of inodes
- * @param agfl free list
+ * @param ags headers and trees of groups
  * @param inode a block of inodes
- * @param bmbt a block of a file's extent tree
- * @param refcountbt a block of a group's tree of reference counts
  * @param dirBlock a directory of one block
  * @param dirData entries of a larger directory
  * @param daNode index of a larger directory: leaves and nodes
+ * @param dirFree free space of a larger directory
+ * @param attr a block of the tree of attributes
+ * @param attrRemote a part of the value of an attribute
  * @param symlink a part of a symbolic link
  */
 record XfsVerifiers(
-    BufOps agf,
-    BufOps agi,
-    BufOps agfl,
+    XfsAgs ags,
     BufOps inode,
-    BufOps bmbt,
-    BufOps refcountbt,
     BufOps dirBlock,
     BufOps dirData,
     BufOps daNode,
+    BufOps dirFree,
+    BufOps attr,
+    BufOps attrRemote,
     BufOps symlink) {
+  /** Header of free space. */
+  BufOps agf() {
+    return ags.agfOps();
+  }
+
+  /** Header of inodes. */
+  BufOps agi() {
+    return ags.agiOps();
+  }
+
+  /** Free list. */
+  BufOps agfl() {
+    return ags.agflOps();
+  }
+
+  /** A block of a file's extent tree. */
+  BufOps bmbt() {
+    return ags.trees().bmbt().ops();
+  }
+
+  /** A block of a group's tree of reference counts. */
+  BufOps refcountbt() {
+    return ags.trees().refcountbt().ops();
+  }
+
   static XfsVerifiers of(XfsSb sb) {
+    XfsAgs ags = new XfsAgs(sb);
     return new XfsVerifiers(
-        new XfsBufOps("xfs_agf", sb, XfsPerag.AGF_CRC_OFFSET, XfsPerag::verifyAgf),
-        new XfsBufOps("xfs_agi", sb, XfsPerag.AGI_CRC_OFFSET, XfsPerag::verifyAgi),
-        new XfsBufOps("xfs_agfl", sb, XfsPerag.AGFL_CRC_OFFSET, XfsPerag::verifyAgfl),
+        ags,
         XfsInodeBuf.OPS,
-        new XfsBufOps("xfs_bmbt", sb, XfsBmap.CRC_OFFSET, XfsBmap::verify),
-        new XfsBufOps("xfs_refcountbt", sb, XfsRefcount.CRC_OFFSET, XfsRefcount::verify),
         new XfsBufOps("xfs_dir3_block", sb, XfsDir2Data.CRC_OFFSET, XfsDir2Data::verifyBlock),
         new XfsBufOps("xfs_dir3_data", sb, XfsDir2Data.CRC_OFFSET, XfsDir2Data::verifyData),
         new XfsBufOps("xfs_da3_node", sb, XfsDir2Leaf.CRC_OFFSET, XfsDir2Leaf::verify),
+        new XfsBufOps("xfs_dir3_free", sb, XfsDir2Free.CRC_OFFSET, XfsDir2Free::verify),
+        new XfsBufOps("xfs_attr3_leaf", sb, XfsAttrLeaf.CRC_OFFSET, XfsAttrLeaf::verify),
+        new XfsBufOps("xfs_attr3_rmt", sb, XfsAttrRemote.CRC_OFFSET, XfsAttrRemote::verify),
         new XfsBufOps("xfs_symlink", sb, XfsSymlink.CRC_OFFSET, XfsSymlink::verify));
   }
 }

@@ -1,25 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 /**
- * XFS version 5, read and written in place: the counterpart of fs/xfs. Metadata is in buffers
- * ({@link io.pollux.block.buffer}), which C calls xfs_buf.
+ * XFS version 5: the counterpart of fs/xfs. Metadata is in buffers ({@link
+ * io.pollux.block.buffer}), which C calls xfs_buf, and every change of it is in a transaction
+ * ({@link io.pollux.xfs.trans}).
  *
  * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@code
  * XlogCheck}) and makes an {@code XfsMount}, which owns the other parts:
  *
  * <ul>
- *   <li>{@code XfsIcache} finds inodes by number. {@code XfsInodeBuf} decodes them.
- *   <li>{@code XfsBmap} reads the extents of a file into memory as an {@code XfsExtents}, from
- *       which {@code XfsIomap} maps.
- *   <li>{@code XfsDir2} and its parts read directories. {@code XfsSymlink} reads links.
+ *   <li>{@code XfsIcache} finds inodes by number. {@code XfsInodeBuf} decodes them, {@code
+ *       XfsInodeEdit} changes them, and {@code XfsInactive} frees them.
+ *   <li>{@code XfsBmap} reads the extents of a file into memory as an {@code XfsExtentMap}, from
+ *       which {@code XfsIomap} maps. Its form while the file does not change is {@code XfsExtents},
+ *       and {@code XfsExtentTree} from the first change on. {@code XfsBmapi} changes it, with
+ *       {@code XfsForkEdit} and {@code XfsBmapBtree} for what is on the disk.
+ *   <li>{@code XfsFileWrite}, {@code XfsIomapWrite}, {@code XfsSetattr}, {@code XfsFallocate} and
+ *       {@code XfsReflink} write, cut, allocate and share.
+ *   <li>{@code XfsDir2} and its parts read directories, {@code XfsDir2Write} changes them, and
+ *       {@code XfsNames} makes creations, links, removals and renames of it. {@code XfsSymlink} and
+ *       {@code XfsAttr} have links and extended attributes.
+ *   <li>{@code XfsSbBuf} marks the superblock while there are changes.
  * </ul>
+ *
+ * <p>The free space, owners, reference counts and inodes of groups are in {@code io.pollux.xfs.ag},
+ * their trees in {@code io.pollux.xfs.btree}, and offsets in {@code io.pollux.xfs.format}.
  *
  * <p>Invariants:
  *
  * <ul>
- *   <li>Writes change blocks that hold data already ({@code XfsFileWrite}) and the times in an
- *       inode ({@code XfsIflush}), and nothing else. Log, superblock and all other metadata never
- *       change, so the filesystem is consistent at every moment.
+ *   <li>An {@code XfsInode} is what the last commit left, and its extents are immutable. A commit
+ *       replaces both, so a reader takes no lock and sees one state.
+ *   <li>A write to a hole allocates unwritten blocks. They are converted when the data is on the
+ *       device, and the size grows after that. So no read shows what a block held before.
+ *   <li>Overwriting in place changes only data and times, and needs no mark in the superblock. All
+ *       other changes set NEEDSREPAIR first; the unmount removes it.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.
  *       {@code BufData} checks every access against the end of the block. Every walk has a bound
  *       that the disk can't move: levels that strictly decrease, offsets that strictly increase,
@@ -28,7 +43,8 @@
  *       the fault; other files are unaffected.
  *   <li>A metadata block is valid if its magic number, checksum, filesystem (UUID), place and owner
  *       are. Each reader checks the owner. The verifier of the type ({@code XfsVerifiers}) checks
- *       the rest when the block is read into a buffer.
+ *       the rest when the block is read into a buffer. A type has one verifier in a mount, because
+ *       a buffer with another one is verified again, while its checksum is only right on the disk.
  *   <li>At most one {@code XfsInode} exists for an inode number at a time, so its lock is the
  *       inode's lock.
  *   <li>Once a file's extents are in memory, mapping a position allocates nothing, takes no lock,
@@ -43,6 +59,8 @@
  *
  * <ol>
  *   <li>an inode's {@code iRwsem};
+ *   <li>the locks of pages;
+ *   <li>the transaction lock;
  *   <li>the lock under which its extents are loaded;
  *   <li>the lock of a buffer, at most one per task;
  *   <li>the locks of the caches, held for a lookup and never during I/O.

@@ -91,6 +91,9 @@ final class TestImage {
         .putInt(at + 1032, agno)
         .putInt(at + 1036, AG_BLOCKS);
     disk.putInt(at + 1024 + 20, 3).putInt(at + 1024 + 24, 1).put(at + 1024 + 296, UUID);
+    for (int bucket = 0; bucket < 64; bucket++) {
+      disk.putInt(at + 1024 + 40 + 4 * bucket, -1); // no unlinked inode
+    }
     seal(at + 1024, 512, 312);
     disk.putInt(at + 1536, 0x5841464c).putInt(at + 1540, agno).put(at + 1544, UUID);
     seal(at + 1536, 512, 32);

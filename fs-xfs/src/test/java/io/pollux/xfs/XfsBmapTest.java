@@ -49,7 +49,7 @@ final class XfsBmapTest {
     image.sealTree(fsb);
   }
 
-  private XfsExtents read() throws ErrnoException {
+  private XfsExtentMap read() throws ErrnoException {
     try (MountedTree tree = image.mount()) {
       return ((XfsInode) tree.find("/tree").inode()).extents(tree.current);
     }
@@ -65,7 +65,7 @@ final class XfsBmapTest {
 
   @Test
   void good() throws ErrnoException {
-    XfsExtents extents = read();
+    XfsExtentMap extents = read();
     assertThat(extents.count()).isEqualTo(6);
     assertThat(extents.startOff(5)).isEqualTo(10);
     assertThat(extents.startBlock(5)).isEqualTo(208);

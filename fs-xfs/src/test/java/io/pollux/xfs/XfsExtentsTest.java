@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 final class XfsExtentsTest {
   private static final XfsSb SB = newSb(new TestImage());
   private static final int HUGE_AG_LOG = 28;
-  private static final XfsSb HUGE = newSb(huge());
+  static final XfsSb HUGE = newSb(huge());
   private static final long FAR = 1L << 53;
 
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());

@@ -205,10 +205,10 @@ final class XfsFiemapTest {
   }
 
   @Test
-  void aTreeOfExtentsOfAttributesIsNotReported() throws ErrnoException {
+  void aDamagedTreeOfExtentsOfAttributesIsDamage() throws ErrnoException {
     attributes(3, 100);
     image.sealInode(INO);
-    assertThat(fiemap(Fiemap.FIEMAP_FLAG_XATTR, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EOPNOTSUPP);
+    assertThat(fiemap(Fiemap.FIEMAP_FLAG_XATTR, 0, Long.MAX_VALUE)).isEqualTo(-Errno.EUCLEAN);
   }
 
   /** Gives the inode an attribute fork, 160 bytes behind the data fork. */

@@ -115,7 +115,7 @@ final class XfsMountTest {
 
   @Test
   void readOnlyFeaturesThatAreNotKnownAreNoHindrance() throws ErrnoException {
-    image.disk.putInt(212, -1).putInt(220, -1); // ro_compat, log_incompat
+    image.disk.putInt(212, -16).putInt(220, -1); // ro_compat, log_incompat
     image.sealSuper();
     image.mount().close();
   }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.XfsExtentMap.Rec;
+import io.pollux.xfs.ag.XfsAlloc.Extent;
+import io.pollux.xfs.ag.XfsOwner;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
+
+/**
+ * Maps ranges of a fork to new blocks, unmaps them, and converts extents between unwritten and
+ * written. Offsets and lengths are blocks. Each call belongs to a transaction, which may be
+ * cancelled after any error.
+ */
+@LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c")
+final class XfsBmapi {
+  private XfsBmapi() {}
+
+  // Allocation.
+
+  /**
+   * Maps the holes of a range.
+   *
+   * @param fork the fork
+   * @param off the first block
+   * @param count blocks; the range may have mapped parts, which stay
+   * @param unwritten whether the new extents are unwritten
+   * @throws ErrnoException ENOSPC, or another reason to cancel the transaction
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmapi_write")
+  static void allocate(XfsForkEdit fork, long off, long count, boolean unwritten)
+      throws ErrnoException {
+    long end = off + count;
+    long at = off;
+    while (at < end) { // each turn maps at least one block, or skips an extent
+      at = allocateOne(fork, at, end - at, unwritten);
+    }
+  }
+
+  /**
+   * Maps the first hole of a range, or as much of it as one extent on the disk has.
+   *
+   * @param fork the fork
+   * @param off the first block
+   * @param count blocks, at least 1
+   * @param unwritten whether the new extent is unwritten
+   * @return the block behind the new extent, or behind the one that off is in already
+   * @throws ErrnoException as for {@link #allocate}
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmapi_allocate")
+  static long allocateOne(XfsForkEdit fork, long off, long count, boolean unwritten)
+      throws ErrnoException {
+    XfsExtentMap map = fork.map();
+    int index = map.find(off);
+    if (index != XfsExtents.NONE && off < map.endOff(index)) {
+      return map.endOff(index);
+    }
+    long end =
+        index + 1 < map.count() ? Math.min(off + count, map.startOff(index + 1)) : off + count;
+    XfsInodeEdit inode = fork.inode();
+    long most = Math.min(end - off, XfsExtentMap.MAX_EXTLEN);
+    Extent got =
+        inode
+            .mp()
+            .alloc()
+            .allocate(fork.tp(), near(fork, map, index, off), 1, most, owner(fork, off, unwritten));
+    inode.addBlocks(got.len());
+    fork.apply(fork.tree().planInsert(off, got.fsb(), got.len(), unwritten));
+    return off + got.len();
+  }
+
+  /** Where a block of a file should be: behind the one before it, or else near its inode. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_adjacent")
+  private static long near(XfsForkEdit fork, XfsExtentMap map, int index, long off) {
+    XfsSb sb = fork.inode().mp().sb();
+    if (index != XfsExtents.NONE) {
+      long last = map.startBlock(index) + map.blockCount(index) - 1;
+      long wanted = last + 1 + off - map.endOff(index);
+      return sb.agno(wanted) == sb.agno(last) && sb.extentValid(wanted, 1) ? wanted : last;
+    }
+    if (map.count() > 0) {
+      long first = map.startBlock(0);
+      long wanted = first - (map.startOff(0) - off);
+      return wanted >= 0 && sb.agno(wanted) == sb.agno(first) && sb.extentValid(wanted, 1)
+          ? wanted
+          : first;
+    }
+    return sb.inoToFsb(fork.inode().ino());
+  }
+
+  private static XfsOwner owner(XfsForkEdit fork, long off, boolean unwritten) {
+    return XfsOwner.of(fork.inode().ino(), off, fork.isAttr(), unwritten);
+  }
+
+  // Unmapping.
+
+  /**
+   * Unmaps a part of a range, from its end, and frees its blocks. A long range needs several
+   * transactions: the caller rolls and calls again until nothing is left.
+   *
+   * @param fork the fork
+   * @param off the first block
+   * @param end the block behind the last
+   * @param most the most extents to unmap
+   * @return the end of what is left, or off if nothing is
+   * @throws ErrnoException a reason to cancel the transaction
+   */
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_bmap.c",
+      name = {"__xfs_bunmapi", "xfs_bmap_del_extent_real"})
+  static long unmap(XfsForkEdit fork, long off, long end, int most) throws ErrnoException {
+    long left = end;
+    for (int i = 0; i < most && left > off; i++) {
+      XfsExtentMap map = fork.map();
+      int index = map.find(left - 1);
+      if (index == XfsExtents.NONE || map.endOff(index) <= off) {
+        return off;
+      }
+      left = Math.min(left, map.endOff(index));
+      long from = Math.max(off, map.startOff(index));
+      unmapPart(fork, index, from, left);
+      left = from;
+    }
+    return left;
+  }
+
+  /** Unmaps all of a range, for a range of few extents such as a directory block. */
+  static void unmapAll(XfsForkEdit fork, long off, long count) throws ErrnoException {
+    long left = unmap(fork, off, off + count, Integer.MAX_VALUE);
+    assert left == off : "a part is left";
+  }
+
+  private static void unmapPart(XfsForkEdit fork, int index, long from, long to)
+      throws ErrnoException {
+    Rec was = fork.map().get(index);
+    long fsb = was.startBlock() + from - was.startOff();
+    fork.apply(fork.tree().planRemove(from, to - from));
+    fork.inode().addBlocks(from - to);
+    release(fork, from, fsb, to - from, was.unwritten());
+  }
+
+  /** Frees blocks that a fork has had, or drops the file's share of them. */
+  private static void release(XfsForkEdit fork, long off, long fsb, long count, boolean unwritten)
+      throws ErrnoException {
+    XfsInodeEdit inode = fork.inode();
+    XfsTrans tp = fork.tp();
+    XfsOwner owner = owner(fork, off, unwritten);
+    if (!fork.isAttr() && inode.reflink()) {
+      inode.mp().alloc().rmap().unmap(tp, fsb, count, owner);
+      inode.mp().refcounts().decrease(tp, fsb, count);
+    } else {
+      inode.mp().alloc().free(tp, fsb, count, owner);
+    }
+  }
+
+  /**
+   * Maps written blocks that were allocated, or are shared, without their owner.
+   *
+   * @param fork the data fork
+   * @param off the first block of a hole
+   * @param fsb the first block
+   * @param count blocks
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmapi_remap")
+  static void add(XfsForkEdit fork, long off, long fsb, long count) throws ErrnoException {
+    fork.apply(fork.tree().planInsert(off, fsb, count, false));
+    fork.inode().addBlocks(count);
+    fork.inode().mp().alloc().rmap().map(fork.tp(), fsb, count, owner(fork, off, false));
+  }
+
+  /** Replaces the blocks of a mapped range by others, which were allocated without their owner. */
+  @LinuxSource(file = "fs/xfs/xfs_reflink.c", name = "xfs_reflink_end_cow_extent")
+  static void remap(XfsForkEdit fork, long off, long count, long fsb) throws ErrnoException {
+    unmapAll(fork, off, count);
+    add(fork, off, fsb, count);
+  }
+
+  // Conversion.
+
+  /**
+   * Converts the extents of a range. Holes stay holes.
+   *
+   * @param fork the data fork
+   * @param off the first block
+   * @param count blocks
+   * @param unwritten whether they become unwritten
+   * @throws ErrnoException a reason to cancel the transaction
+   */
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_bmap.c",
+      name = {"xfs_bmapi_convert_unwritten", "xfs_bmap_add_extent_unwritten_real"})
+  static void convert(XfsForkEdit fork, long off, long count, boolean unwritten)
+      throws ErrnoException {
+    long end = off + count;
+    long at = off;
+    while (at < end) { // each turn passes an extent or a hole
+      XfsExtentMap map = fork.map();
+      int index = map.find(at);
+      if (index == XfsExtents.NONE || at >= map.endOff(index)) {
+        if (index + 1 >= map.count()) {
+          return;
+        }
+        at = map.startOff(index + 1);
+        continue;
+      }
+      long to = Math.min(end, map.endOff(index));
+      if (map.unwritten(index) != unwritten) {
+        convertPart(fork, index, at, to, unwritten);
+      }
+      at = to;
+    }
+  }
+
+  private static void convertPart(
+      XfsForkEdit fork, int index, long from, long to, boolean unwritten) throws ErrnoException {
+    Rec was = fork.map().get(index);
+    long fsb = was.startBlock() + from - was.startOff();
+    fork.apply(fork.tree().planConvert(from, to - from, unwritten));
+    XfsInodeEdit inode = fork.inode();
+    XfsOwner before = owner(fork, from, !unwritten);
+    inode.mp().alloc().rmap().convert(fork.tp(), fsb, to - from, before, unwritten);
+  }
+}

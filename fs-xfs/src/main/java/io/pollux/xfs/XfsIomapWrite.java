@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
+
+/**
+ * Allocates blocks for writes of regular files, and finishes the writes: converts the blocks, and
+ * stores the size.
+ *
+ * <p>Blocks are allocated when a write begins and not when pages are written back, so a write knows
+ * at once whether there is space. A buffered write that extends the file also gets blocks behind
+ * its end for the writes that follow; the last close frees them.
+ */
+@LinuxSource(
+    file = "fs/xfs/xfs_iomap.c",
+    name = {"xfs_iomap_write_direct", "xfs_iomap_write_unwritten"})
+final class XfsIomapWrite {
+  /** The most blocks that one call allocates. */
+  private static final long MAX_BLOCKS = 1 << 18;
+
+  /** Preallocation behind the end of a file, in bytes. */
+  private static final long LEAST_PREALLOC = 64 << 10;
+
+  private static final long MOST_PREALLOC = 8 << 20;
+
+  private XfsIomapWrite() {}
+
+  /**
+   * Allocates blocks at a position that is in a hole. With iRwsem; sleeps.
+   *
+   * @param current the calling task
+   * @param ip the file
+   * @param pos the first byte
+   * @param length bytes to be written
+   * @param direct whether the write is direct
+   * @return 0 or a negative errno
+   */
+  static int allocate(Task current, XfsInode ip, long pos, long length, boolean direct) {
+    XfsSb sb = ip.mp().sb();
+    long first = pos >> sb.blockLog;
+    long wanted = blocksTo(sb, pos + Math.min(length, Long.MAX_VALUE - pos)) - first;
+    long extra = direct ? 0 : prealloc(ip, pos, length);
+    long available = ip.mp().available();
+    if (available <= 0) {
+      return -Errno.ENOSPC;
+    }
+    long count = Math.min(Math.min(wanted + extra, MAX_BLOCKS), available);
+    try (XfsTrans tp = ip.mp().trans().begin(current, 1)) {
+      XfsForkEdit fork = XfsInodeEdit.of(tp, ip).data();
+      allocate(ip, fork, first, count);
+      tp.commit();
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  /** Allocates at least the first block. A hint for the size of extents widens the range. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_extsize_align")
+  private static void allocate(XfsInode ip, XfsForkEdit fork, long first, long count)
+      throws ErrnoException {
+    XfsInodeBuf.Core core = ip.core();
+    long hint = core.hasExtsize() ? core.extsize() & 0xffff_ffffL : 0;
+    if (hint <= 1) {
+      XfsBmapi.allocateOne(fork, first, count, true);
+      return;
+    }
+    XfsExtentMap map = fork.map();
+    int before = map.find(first);
+    long hole = before == XfsExtentMap.NONE ? 0 : map.endOff(before);
+    long at = Math.max(hole, first - first % hint);
+    long end = first + count;
+    end = Math.min(XfsExtentMap.MAX_FILEOFF, end + (hint - end % hint) % hint);
+    while (at <= first) { // each turn maps at least one block
+      at = XfsBmapi.allocateOne(fork, at, end - at, true);
+    }
+  }
+
+  /** Blocks behind the end for a buffered write that extends the file, if space is plentiful. */
+  @LinuxSource(file = "fs/xfs/xfs_iomap.c", name = "xfs_iomap_prealloc_size")
+  private static long prealloc(XfsInode ip, long pos, long length) {
+    XfsSb sb = ip.mp().sb();
+    boolean extendsFile = pos + length > ip.size() && pos <= ip.size();
+    long bytes = Math.clamp(ip.size(), LEAST_PREALLOC, MOST_PREALLOC);
+    boolean plenty = ip.mp().available() > sb.dblocks / 20 + (bytes >> sb.blockLog);
+    boolean room = pos + length < (1L << 60);
+    return extendsFile && plenty && room ? bytes >> sb.blockLog : 0;
+  }
+
+  /**
+   * Finishes a write whose data is on the device: converts its blocks if they are unwritten, and
+   * stores a larger size. From process context; sleeps.
+   *
+   * @param current the calling task
+   * @param ip the file
+   * @param pos the first byte
+   * @param bytes bytes written
+   * @param unwritten whether blocks of it are unwritten
+   * @param size the file's size on the disk afterwards, unless it is larger
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "fs/xfs/xfs_aops.c", name = "xfs_setfilesize")
+  static int finish(Task current, XfsInode ip, long pos, long bytes, boolean unwritten, long size) {
+    if (!unwritten && size <= ip.core().size()) {
+      return 0;
+    }
+    XfsSb sb = ip.mp().sb();
+    try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
+      XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
+      if (unwritten) {
+        long first = pos >> sb.blockLog;
+        XfsBmapi.convert(edit.data(), first, blocksTo(sb, pos + bytes) - first, false);
+      }
+      if (size > edit.size()) {
+        edit.setSize(size);
+      }
+      tp.commit();
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  /** The number of blocks that bytes need. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_B_TO_FSB")
+  static long blocksTo(XfsSb sb, long bytes) {
+    return (bytes >> sb.blockLog) + ((bytes & (sb.blockSize - 1)) == 0 ? 0 : 1);
+  }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import io.pollux.block.BlkTypes;
+import io.pollux.block.BlockDevice;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.HostMemory;
+import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Attr;
+import io.pollux.iomap.InodeDioWait;
+import io.pollux.uapi.Differs;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.ag.XfsAlloc.Extent;
+import io.pollux.xfs.ag.XfsOwner;
+import io.pollux.xfs.format.XfsDinode;
+import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
+
+/** Files that share blocks: clones share them, and writes get copies of their own. */
+@LinuxSource(file = "fs/xfs/xfs_reflink.c")
+final class XfsReflink {
+  /** Bytes that one call of unshare has certainly passed, for a caller without extents. */
+  static final long STEP = 512 << 10;
+
+  /** The most bytes that one call copies. */
+  private static final int MAX_COPY = 1 << 20;
+
+  private XfsReflink() {}
+
+  /**
+   * Gives a file its own copy of the blocks at a position, as far as they are shared. With iRwsem;
+   * sleeps.
+   *
+   * @param current the calling task
+   * @param ip the file
+   * @param pos the first byte, in a mapped extent
+   * @param extent bytes up to the end of the extent
+   * @param length bytes to be written
+   * @return 0 or a negative errno
+   */
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A write to shared blocks first copies them, and then writes to the copies. Linux writes"
+              + " to new blocks, which replace the shared ones when the write has completed.",
+      test = "XfsReflinkTest#aWriteToSharedBlocksLeavesTheOtherFileAsItWas")
+  @LinuxSource(
+      file = "fs/xfs/xfs_reflink.c",
+      name = {"xfs_reflink_allocate_cow", "xfs_reflink_end_cow"})
+  static int unshare(Task current, XfsInode ip, long pos, long extent, long length) {
+    XfsSb sb = ip.mp().sb();
+    long first = pos >> sb.blockLog;
+    long bytes = Math.min(Math.min(extent, length), MAX_COPY - sb.blockSize);
+    long end = XfsIomapWrite.blocksTo(sb, pos + bytes);
+    if (ip.mp().available() < end - first) {
+      return -Errno.ENOSPC;
+    }
+    try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
+      XfsForkEdit fork = XfsInodeEdit.of(tp, ip).data();
+      long at = first;
+      while (at < end) { // each turn passes a part of an extent or a hole
+        at = unshareOne(fork, at, end);
+      }
+      tp.commit();
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  /** Copies the first shared run of a range. Returns the block behind it, or the end. */
+  private static long unshareOne(XfsForkEdit fork, long off, long end) throws ErrnoException {
+    XfsExtentMap map = fork.map();
+    int index = map.find(off);
+    if (index == XfsExtentMap.NONE || off >= map.endOff(index)) {
+      return index + 1 < map.count() ? Math.min(end, map.startOff(index + 1)) : end;
+    }
+    XfsExtentMap.Rec rec = map.get(index).clip(off, Math.min(end, map.endOff(index)));
+    if (rec.unwritten()) {
+      return rec.endOff();
+    }
+    XfsMount mp = fork.inode().mp();
+    Extent shared = mp.refcounts().findShared(fork.tp(), rec.startBlock(), rec.blockCount());
+    if (shared == null) {
+      return rec.endOff();
+    }
+    long from = off + shared.fsb() - rec.startBlock();
+    Extent made = mp.alloc().allocate(fork.tp(), shared.fsb(), 1, shared.len(), XfsOwner.SKIP);
+    copy(fork.tp().current(), mp, shared.fsb(), made.fsb(), made.len());
+    XfsBmapi.remap(fork, from, made.len(), made.fsb());
+    return from + made.len();
+  }
+
+  private static void copy(Task current, XfsMount mp, long from, long to, long blocks)
+      throws ErrnoException {
+    XfsSb sb = mp.sb();
+    BlockDevice bdev = mp.bdev();
+    int bytes = Math.toIntExact(blocks << sb.blockLog);
+    int mapped = bytes + HostMemory.PAGE_SIZE - 1 & -HostMemory.PAGE_SIZE;
+    long memory = HostMemory.map(mapped);
+    try {
+      transfer(bdev, current, sb.fsbToByte(from), memory, bytes, BlkTypes.REQ_OP_READ);
+      transfer(bdev, current, sb.fsbToByte(to), memory, bytes, BlkTypes.REQ_OP_WRITE);
+    } finally {
+      HostMemory.unmap(memory, mapped);
+    }
+  }
+
+  private static void transfer(
+      BlockDevice bdev, Task current, long position, long memory, int bytes, int op)
+      throws ErrnoException {
+    int result = bdev.transferAndWait(current, position, memory, bytes, op);
+    if (result != 0) {
+      throw new ErrnoException(-result);
+    }
+  }
+
+  /**
+   * Implements FICLONERANGE: lets a file share blocks of another one. The VFS holds both locks and
+   * has checked the ranges.
+   *
+   * @param current the calling task
+   * @param from the file
+   * @param pos its first byte
+   * @param to the file that gets the blocks
+   * @param toPos its first byte
+   * @param length bytes
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_reflink.c",
+      name = {"xfs_reflink_remap_range", "xfs_reflink_remap_prep"})
+  static int remapRange(
+      Task current, XfsInode from, long pos, XfsInode to, long toPos, long length) {
+    XfsMount mp = to.mp();
+    XfsSb sb = mp.sb();
+    if (!sb.reflink) {
+      return -Errno.EOPNOTSUPP;
+    }
+    if (mp.readOnly()) {
+      return -Errno.EROFS;
+    }
+    if (toPos > to.maxBytes() - length) {
+      return -Errno.EFBIG;
+    }
+    long blocks = XfsIomapWrite.blocksTo(sb, length);
+    long end = toPos + (blocks << sb.blockLog);
+    try {
+      check(InodeDioWait.awaitNone(current, from, mp.bdev(), false));
+      check(InodeDioWait.awaitNone(current, to, mp.bdev(), false));
+      if (toPos > to.size()) {
+        check(XfsSetattr.zeroGap(current, to, to.size(), toPos));
+      }
+      check(from.mapping().writeAndWaitRange(current, pos, pos + length - 1));
+      check(to.mapping().writeAndWaitRange(current, toPos, Long.MAX_VALUE));
+      to.mapping().truncateRange(current, toPos, end - 1);
+      int privs = Attr.removedPrivs(current, to);
+      if (privs != 0) {
+        check(XfsSetattr.removePrivs(current, to, privs));
+      }
+      long first = pos >> sb.blockLog;
+      share(current, from, first, to, toPos >> sb.blockLog, blocks, toPos + length);
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  private static void check(int result) throws ErrnoException {
+    if (result != 0) {
+      throw new ErrnoException(-result);
+    }
+  }
+
+  /**
+   * Shares a range of a file's blocks with another file. Both have iRwsem held exclusively, their
+   * pages are clean, and no direct I/O is in flight. Offsets and lengths are blocks.
+   *
+   * @param current the calling task
+   * @param from the file
+   * @param off its first block
+   * @param to the other file, or the same with a range that does not overlap
+   * @param toOff its first block
+   * @param count blocks
+   * @param size the other file's size afterwards, unless it is larger; bytes
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_reflink.c",
+      name = {"xfs_reflink_remap_blocks", "xfs_reflink_remap_extent"})
+  static void share(
+      Task current, XfsInode from, long off, XfsInode to, long toOff, long count, long size)
+      throws ErrnoException {
+    mark(current, from, to);
+    long done = 0;
+    while (done < count) { // each turn advances by at least a block
+      try (XfsTrans tp = to.mp().trans().begin(current, 0)) {
+        XfsForkEdit source = XfsInodeEdit.of(tp, from).data();
+        XfsForkEdit target = XfsInodeEdit.of(tp, to).data();
+        long run = shareOne(source, off + done, target, toOff + done, count - done);
+        XfsInodeEdit edit = target.inode();
+        if (done + run == count && size > edit.size()) {
+          edit.setSize(size);
+        }
+        edit.touch();
+        tp.commit();
+        done += run;
+      }
+    }
+    to.growSize(size);
+  }
+
+  /** Sets the flag that both may share blocks. */
+  @LinuxSource(file = "fs/xfs/xfs_reflink.c", name = "xfs_reflink_set_inode_flag")
+  private static void mark(Task current, XfsInode from, XfsInode to) throws ErrnoException {
+    try (XfsTrans tp = from.mp().trans().begin(current, 0)) {
+      for (XfsInode ip : new XfsInode[] {from, to}) {
+        XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
+        edit.put64(XfsDinode.FLAGS2, edit.flags2() | XfsDinode.DIFLAG2_REFLINK);
+      }
+      tp.commit();
+    }
+  }
+
+  /** Shares what one extent has. Returns blocks. */
+  private static long shareOne(
+      XfsForkEdit source, long off, XfsForkEdit target, long toOff, long most)
+      throws ErrnoException {
+    XfsExtentMap map = source.map();
+    int index = map.find(off);
+    // unwritten blocks read as zeroes, as a hole does, which the other file gets
+    boolean mapped = index != XfsExtentMap.NONE && off < map.endOff(index);
+    long next =
+        mapped
+            ? map.endOff(index)
+            : index + 1 < map.count() ? map.startOff(index + 1) : Long.MAX_VALUE;
+    long run = Math.min(most, next - off);
+    run = Math.min(run, XfsExtentMap.MAX_EXTLEN);
+    long left = XfsBmapi.unmap(target, toOff, toOff + run, Integer.MAX_VALUE);
+    assert left == toOff : "a part is left";
+    if (mapped && !map.unwritten(index)) {
+      long fsb = map.startBlock(index) + off - map.startOff(index);
+      XfsMount mp = source.inode().mp();
+      mp.refcounts().increase(source.tp(), fsb, run);
+      XfsBmapi.add(target, toOff, fsb, run);
+    }
+    return run;
+  }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.vfs.RemapRange;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Files that share blocks. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+final class XfsReflinkTest {
+  private static final int BYTES = 300_000;
+
+  private final byte[] contents = new byte[BYTES];
+
+  XfsReflinkTest() {
+    new Random(1).nextBytes(contents);
+  }
+
+  private static File open(WritableTree tree, String path, int flags) throws ErrnoException {
+    return tree.tree.namei.open(
+        tree.tree.current, null, MountedTree.bytes(path), flags | Fcntl.O_RDWR, 0644);
+  }
+
+  private static void write(WritableTree tree, File file, long pos, int bytes, int value) {
+    long memory = tree.tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
+    RawMemory.segment(memory, bytes).fill((byte) value);
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, bytes)).isZero();
+    Kiocb iocb = new Kiocb();
+    iocb.init(file, null);
+    iocb.kiFlags |= Kiocb.IOCB_WRITE;
+    iocb.kiPos = pos;
+    assertThat(file.op().writeIter(tree.tree.current, iocb, iter)).isEqualTo(bytes);
+  }
+
+  private static int clone(WritableTree tree, File from, long pos, File to, long at, long length)
+      throws ErrnoException {
+    return RemapRange.clone(tree.tree.current, from, pos, to, at, length);
+  }
+
+  @ParameterizedTest(name = "mkfs.xfs {0}")
+  @ValueSource(strings = {"", "-m rmapbt=1 -b size=1024", "-m rmapbt=1 -i nrext64=1"})
+  void aWriteToSharedBlocksLeavesTheOtherFileAsItWas(String options, @TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path image = MkfsImage.make(directory, options, contents);
+    byte[] changed = contents.clone();
+    try (WritableTree tree = new WritableTree(image)) {
+      File from = open(tree, "/file", 0);
+      File to = open(tree, "/clone", Fcntl.O_CREAT);
+      assertThat(clone(tree, from, 0, to, 0, 0)).isZero();
+      File direct = open(tree, "/clone", Fcntl.O_DIRECT);
+      write(tree, to, 5000, 3000, 7);
+      Arrays.fill(changed, 5000, 8000, (byte) 7);
+      write(tree, direct, 65536, 8192, 8);
+      Arrays.fill(changed, 65536, 65536 + 8192, (byte) 8);
+      write(tree, direct, 131072, 512, 9);
+      Arrays.fill(changed, 131072, 131072 + 512, (byte) 9);
+      File again = open(tree, "/again", Fcntl.O_CREAT);
+      assertThat(clone(tree, to, 0, again, 0, 0)).isZero();
+      for (File file : new File[] {from, to, direct, again}) {
+        file.fput(tree.tree.current);
+      }
+      tree.tree.namei.unlink(tree.tree.current, null, MountedTree.bytes("/clone"));
+    }
+    LinuxXfs.assertSound(image);
+    LinuxXfs.look(
+        image,
+        root -> {
+          assertThat(Files.readAllBytes(root.resolve("file"))).isEqualTo(contents);
+          assertThat(Files.readAllBytes(root.resolve("again"))).isEqualTo(changed);
+        });
+  }
+
+  @Test
+  void aRangeIsSharedInTheSameFile(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "-m rmapbt=1", contents);
+    byte[] expected = Arrays.copyOf(contents, 425_984);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/file", 0);
+      assertThat(clone(tree, file, 8192, file, 393_216, 32_768)).isZero();
+      assertThat(clone(tree, file, 0, file, 4096, 8192)).as("overlaps").isEqualTo(-Errno.EINVAL);
+      assertThat(clone(tree, file, 100, file, 4096, 100)).as("unaligned").isEqualTo(-Errno.EINVAL);
+      assertThat(clone(tree, file, 0, file, 1 << 20, 1 << 20))
+          .as("behind the end")
+          .isEqualTo(-Errno.EINVAL);
+      file.fput(tree.tree.current);
+    }
+    System.arraycopy(contents, 8192, expected, 393_216, 32_768);
+    LinuxXfs.assertSound(image);
+    LinuxXfs.look(
+        image, root -> assertThat(Files.readAllBytes(root.resolve("file"))).isEqualTo(expected));
+  }
+
+  @Test
+  void aFilesystemWithoutReflinkSharesNothing(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "-m reflink=0", contents);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/file", 0);
+      File other = open(tree, "/other", Fcntl.O_CREAT);
+      assertThat(clone(tree, file, 0, other, 0, 0)).isEqualTo(-Errno.EOPNOTSUPP);
+      file.fput(tree.tree.current);
+      other.fput(tree.tree.current);
+    }
+  }
+}

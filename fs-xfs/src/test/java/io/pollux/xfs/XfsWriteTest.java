@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Iattr;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a mount for writing does to the filesystem as a whole. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+final class XfsWriteTest {
+  private static void create(WritableTree tree, String path) throws ErrnoException {
+    open(tree, path).fput(tree.tree.current);
+  }
+
+  private static File open(WritableTree tree, String path) throws ErrnoException {
+    return tree.tree.namei.open(
+        tree.tree.current, null, MountedTree.bytes(path), Fcntl.O_CREAT | Fcntl.O_RDWR, 0644);
+  }
+
+  @Test
+  void aChangedFilesystemNeedsRepairUntilItsUnmount(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    Path copy = directory.resolve("copy");
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/new");
+      assertThat(tree.mp.sync(tree.tree.current)).isZero();
+      Files.copy(image, copy, StandardCopyOption.REPLACE_EXISTING);
+      assertThatThrownBy(() -> new WritableTree(copy))
+          .isInstanceOf(ErrnoException.class)
+          .hasMessageContaining("needs repair");
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
+  void aRemountToReadOnlyRemovesTheMark(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/new");
+      tree.mp.remount(tree.tree.current, true, Options.parse(""));
+      LinuxXfs.assertSound(image);
+    }
+  }
+
+  /** Fills the filesystem and empties it, several times: the space comes back to the block. */
+  @Test
+  void spaceComesBackToTheBlock(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "-m rmapbt=1", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/first");
+      long free = tree.mp.available();
+      long all = tree.mp.trans().fdblocks();
+      for (int turn = 0; turn < 3; turn++) {
+        List<String> made = fill(tree, turn);
+        assertThat(tree.mp.available()).as("free blocks when full").isLessThan(64);
+        for (String path : made) {
+          tree.tree.namei.unlink(tree.tree.current, null, MountedTree.bytes(path));
+        }
+        assertThat(tree.mp.trans().fdblocks()).as("free blocks of turn " + turn).isEqualTo(all);
+        assertThat(tree.mp.available()).as("available blocks").isEqualTo(free);
+      }
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  private static List<String> fill(WritableTree tree, int turn) throws ErrnoException {
+    List<String> made = new ArrayList<>();
+    int length = 32 << 20;
+    while (length >= 4096) { // each turn fills 32 MiB, or halves the length
+      String path = "/fill-" + turn + "-" + made.size();
+      File file;
+      try {
+        file = open(tree, path);
+      } catch (ErrnoException e) {
+        assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+        return made;
+      }
+      made.add(path);
+      int result = file.op().fallocate(tree.tree.current, file, 0, 0, length);
+      file.fput(tree.tree.current);
+      if (result == -Errno.ENOSPC) {
+        length >>= 1;
+      } else {
+        assertThat(result).isZero();
+      }
+    }
+    return made;
+  }
+
+  @Test
+  void anOpenFileKeepsItsBlocksWithoutAName(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[8192]);
+    try (WritableTree tree = new WritableTree(image)) {
+      long before = tree.mp.trans().fdblocks();
+      File file = open(tree, "/file");
+      tree.tree.namei.unlink(tree.tree.current, null, MountedTree.bytes("/file"));
+      assertThat(tree.mp.trans().fdblocks()).isEqualTo(before);
+      file.inode().iRwsem.downWrite(tree.tree.current);
+      file.inode().setattr(tree.tree.current, Iattr.ofSize(4096));
+      file.inode().iRwsem.upWrite();
+      assertThat(tree.mp.trans().fdblocks()).isEqualTo(before + 1);
+      file.fput(tree.tree.current);
+      assertThat(tree.mp.trans().fdblocks()).isEqualTo(before + 2);
+    }
+    LinuxXfs.assertSound(image);
+  }
+}
