@@ -79,6 +79,7 @@ public final class Pollux implements Runnable {
     commands.put("table", TableCommand::new);
     commands.put("compare", CompareCommand::new);
     commands.put("mkfs", MkfsCommand::new);
+    commands.put("mkfs.xfs", MkfsXfsCommand::new);
     commands.put("check", CheckCommand::new);
     commands.put("exec", ExecCommand::new);
     commands.put("trace", TraceCommand::new);
