@@ -69,9 +69,10 @@ final class SourcePages {
     }
     html.append("<details class=outline><summary>Members</summary><ul>");
     for (Decl decl : file.decls()) {
-      html.append("<li><a href=\"#").append(decl.id()).append("\">");
+      html.append("<li><a href=#").append(decl.id()).append('>');
       html.append(Html.escape(decl.name() + decl.signature())).append("</a>");
-      if (!decl.doc().isEmpty() && !file.test()) {
+      boolean lead = decl == file.decls().getFirst(); // the page begins with its sentence
+      if (!decl.doc().isEmpty() && !lead && !file.test()) {
         html.append(" <span>").append(Html.escape(decl.doc())).append("</span>");
       }
       html.append("</li>");
