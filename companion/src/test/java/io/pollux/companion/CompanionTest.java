@@ -47,6 +47,18 @@ class CompanionTest {
   }
 
   @Test
+  void aMethodLinksItsImplementationsOnItsLineAndOnThePageOfItsPatch()
+      throws CompanionException, IOException {
+    build();
+    assertThat(site.resolve("src/Pollable.html"))
+        .content()
+        .contains("<a class=badge href=Queue.html#iopoll>in Queue</a>");
+    assertThat(site.resolve("patch/01.html"))
+        .content()
+        .contains(" Implemented in <a href=\"../src/Queue.html#iopoll\"><code>Queue</code></a>");
+  }
+
+  @Test
   void twoBuildsWriteTheSameBytes() throws CompanionException, IOException {
     build();
     String first = Files.readString(site.resolve("assets/search-index.js"));

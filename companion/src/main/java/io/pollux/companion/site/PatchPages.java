@@ -113,7 +113,14 @@ final class PatchPages {
   private static void java(Decl decl, StringBuilder html) {
     html.append("<td><a href=\"../src/").append(decl.href()).append("\"><code>");
     html.append(Html.escape(decl.shown())).append("</code></a></td><td>");
-    html.append(Html.escape(decl.doc())).append("</td></tr>\n");
+    html.append(Html.escape(decl.doc()));
+    String comma = " Implemented in ";
+    for (Decl each : decl.implementers()) {
+      html.append(comma).append("<a href=\"../src/").append(each.href()).append("\"><code>");
+      html.append(Html.escape(each.owner())).append("</code></a>");
+      comma = ", ";
+    }
+    html.append("</td></tr>\n");
   }
 
   /** The counterparts of a C name; those marked with the patch, if there are any. */

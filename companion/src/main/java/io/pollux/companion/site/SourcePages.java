@@ -15,6 +15,9 @@ import java.util.TreeMap;
 
 /** A page for each Java file, and the list of them. */
 final class SourcePages {
+  /** A method has at most this many links to implementations beside it. */
+  private static final int MOST_BESIDE = 5;
+
   private final SourceTree tree;
   private final Notes notes;
   private final Ledger ledger;
@@ -83,7 +86,9 @@ final class SourcePages {
   private void listing(SourceFile file, StringBuilder html) {
     Map<Integer, List<Decl>> badges = new TreeMap<>();
     for (Decl decl : file.decls()) {
-      if (!decl.patches().isEmpty() || !decl.differences().isEmpty()) {
+      if (!decl.patches().isEmpty()
+          || !decl.differences().isEmpty()
+          || !decl.implementers().isEmpty()) {
         badges.computeIfAbsent(decl.line(), line -> new ArrayList<>()).add(decl);
       }
     }
@@ -114,6 +119,21 @@ final class SourcePages {
       html.append("<a class=\"badge differs\" href=\"../ledger.html#");
       html.append(ledger.anchor(difference)).append("\" title=\"");
       html.append(Html.escape(difference.why())).append("\">differs</a>");
+    }
+    implementers(decl, html);
+  }
+
+  /** Links to the implementations of a method; the list of its uses has those left out. */
+  private static void implementers(Decl decl, StringBuilder html) {
+    List<Decl> all = decl.implementers();
+    int beside = all.size() > MOST_BESIDE ? MOST_BESIDE - 1 : all.size();
+    for (Decl each : all.subList(0, beside)) {
+      html.append("<a class=badge href=").append(each.href()).append(">in ");
+      html.append(Html.escape(each.owner())).append("</a>");
+    }
+    if (beside < all.size()) {
+      html.append("<a class=badge href=#u-").append(decl.id()).append(">in ");
+      html.append(all.size() - beside).append(" more</a>");
     }
   }
 

@@ -2,6 +2,7 @@
 package io.pollux.companion.source;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** A declaration of a type, a method, a constructor or a field. */
@@ -156,6 +157,22 @@ public final class Decl {
   /** The types that extend it, or the methods that override it. */
   public List<Decl> subs() {
     return subs;
+  }
+
+  /**
+   * The methods outside tests that implement or override it, those of fixtures last; empty for
+   * other declarations.
+   */
+  public List<Decl> implementers() {
+    return kind == Kind.METHOD
+        ? subs.stream()
+            .filter(sub -> !sub.file.test())
+            .sorted(
+                Comparator.comparing((Decl sub) -> sub.file.module().endsWith("/fixtures"))
+                    .thenComparing(Decl::owner)
+                    .thenComparing(Decl::id))
+            .toList()
+        : List.of();
   }
 
   /** The references to it. */
