@@ -20,7 +20,8 @@ import java.util.zip.CRC32C;
  *
  * <p>A record has two slots. A slot has a magic number, a length, a CRC32C, a sequence number and
  * the content, all little-endian. The version with sequence number n is in slot n mod 2 of its
- * record, so a write never touches the newest version.
+ * record, so a write never touches the newest version. The CRC32C also covers the record's number
+ * and the length of a slot: a slot at another place, or of a table with other slots, is invalid.
  *
  * <p>A write flushes the device before it, and after it. So data that was written before is durable
  * when the record is.
@@ -30,8 +31,9 @@ import java.util.zip.CRC32C;
  */
 public final class RecordTable implements AutoCloseable {
   private static final int BLOCK = 4096; // bytes of the smallest transfer
-  private static final int PIECE = 512 << 10; // bytes of the largest
-  private static final int CHECKED = 16; // what the checksum covers starts here
+  private static final int PIECE = 512 << 10; // bytes of the largest transfer
+  private static final int CHECKED =
+      16; // from here to the end of the content the checksum covers a slot
   private static final int HEAD = 24;
   private static final long MAX_SEQ = 1L << 62;
 
@@ -92,7 +94,7 @@ public final class RecordTable implements AutoCloseable {
    * @throws ErrnoException the error of the device
    */
   public ByteBuffer read(Task current, int record) throws ErrnoException {
-    lock.lock();
+    lock(current);
     try {
       ByteBuffer newest = ByteBuffer.allocate(0);
       seqs[record] = 0;
@@ -122,7 +124,7 @@ public final class RecordTable implements AutoCloseable {
     }
     int whole = whole(CHECKED + length);
     check(transfer(current, record, which, first, whole, BlkTypes.REQ_OP_READ));
-    return head.getInt(12) == crc(length) ? CHECKED + length : 0;
+    return head.getInt(12) == crc(record, length) ? CHECKED + length : 0;
   }
 
   /**
@@ -136,7 +138,7 @@ public final class RecordTable implements AutoCloseable {
    * @return 0 or a negative errno
    */
   public int write(Task current, int record, Consumer<ByteBuffer> content) {
-    lock.lock();
+    lock(current);
     try {
       long seq = seqs[record] + 1;
       if (seq > MAX_SEQ) {
@@ -145,7 +147,8 @@ public final class RecordTable implements AutoCloseable {
       ByteBuffer to = slot().position(HEAD);
       content.accept(to);
       int length = to.position() - CHECKED;
-      to.putLong(0, magic).putInt(8, length).putLong(CHECKED, seq).putInt(12, crc(length));
+      to.putLong(0, magic).putInt(8, length).putLong(CHECKED, seq);
+      to.putInt(12, crc(record, length));
       int whole = whole(CHECKED + length);
       int result = bdev.flushAndWait(current);
       if (result == 0) {
@@ -187,8 +190,15 @@ public final class RecordTable implements AutoCloseable {
     return RawMemory.segment(buffer, slot).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private int crc(int length) {
+  private void lock(Task current) {
+    current.aboutToSleep(); // the holder may wait for bios in this task's plug
+    lock.lock();
+  }
+
+  private int crc(int record, int length) {
     CRC32C crc = new CRC32C();
+    ByteBuffer place = ByteBuffer.allocate(2 * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    crc.update(place.putInt(record).putInt(slot).flip());
     crc.update(slot().slice(CHECKED, length));
     return (int) crc.getValue();
   }
@@ -202,7 +212,7 @@ public final class RecordTable implements AutoCloseable {
     return (bytes + unit() - 1) & -unit();
   }
 
-  /** Frees the memory. Waits for a call of another task, and allows no more. */
+  /** Frees the memory. Waits for the calls of other tasks; later calls are refused. */
   @Override
   public void close() {
     lock.lock();

@@ -206,6 +206,7 @@ final class RecordTableTest {
     ByteBuffer bytes = slot(0, which).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
     bytes.putLong(0, MAGIC).putInt(8, length).putLong(16, seq);
     CRC32C crc = new CRC32C();
+    crc.update(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putInt(4, SLOT));
     crc.update(bytes.slice(16, Math.clamp(length, 0, SLOT - 16)));
     bytes.putInt(12, (int) crc.getValue());
   }
@@ -225,6 +226,24 @@ final class RecordTableTest {
     forge(0, 16, 1L << 62);
     assertThat(read(0)).hasSize(8);
     assertThat(write(0, content(1, 1))).as("no later number").isEqualTo(-Errno.EUCLEAN);
+  }
+
+  @Test
+  void aSlotOfAnotherRecordIsInvalid() throws ErrnoException {
+    assertThat(write(0, content(1, 100))).isZero();
+    slot(1, 1).copyFrom(slot(0, 1));
+    assertThat(read(1)).isEmpty();
+    assertThat(read(0)).isEqualTo(content(1, 100));
+  }
+
+  @Test
+  void aTableWithOtherSlotsIsInvalid() throws ErrnoException {
+    assertThat(write(0, content(1, 100))).isZero(); // in slot 1
+    assertThat(write(0, content(2, 100))).isZero(); // in slot 0, where each table has its first
+    assertThat(write(0, content(3, 100))).isZero(); // in slot 1
+    table.close();
+    table = new RecordTable(bdev, MAGIC, RECORDS, SLOT / 2);
+    assertThat(read(0)).as("not the older version, which is the only one to be found").isEmpty();
   }
 
   @Test
