@@ -3,11 +3,12 @@ package io.pollux.core.vfs;
 
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 
 /**
- * The root directory of a filesystem that keeps no size, times or owner for it. The filesystem adds
- * {@link #lookup} and {@link #list}, and the changes of names that it has.
+ * The root directory of a filesystem, without size, times or owner of its own. The filesystem adds
+ * {@link #lookup} and {@link #list}, and the operations that change names.
  */
 @LinuxSource(file = "fs/libfs.c", name = "simple_dir_operations")
 public abstract class RootDirectory extends Inode implements FileOperations {
@@ -68,5 +69,7 @@ public abstract class RootDirectory extends Inode implements FileOperations {
   }
 
   @Override
-  protected final void getattr(Task current, long stat) {}
+  protected final void getattr(Task current, long stat) {
+    Stat.stBlksize(stat, sb().blockSize());
+  }
 }

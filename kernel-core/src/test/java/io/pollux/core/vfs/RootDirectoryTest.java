@@ -3,9 +3,12 @@ package io.pollux.core.vfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.pollux.core.ErrnoException;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Stat;
 import io.pollux.uapi.StatMode;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -130,6 +133,14 @@ class RootDirectoryTest {
     assertThat(fs.root.fop().fsync(task, file, 0, Long.MAX_VALUE, false)).isEqualTo(-Errno.ENOSPC);
     assertThat(fs.syncs).isOne();
     file.fput(task);
+  }
+
+  @Test
+  void itHasTheBlockSizeOfTheFilesystem() throws ErrnoException {
+    long stat = HostMemory.map(HostMemory.PAGE_SIZE);
+    fs.root.fillStat(task, stat);
+    assertThat(Stat.stBlksize(stat)).isEqualTo(4096);
+    HostMemory.unmap(stat, HostMemory.PAGE_SIZE);
   }
 
   @Test
