@@ -7,14 +7,18 @@ import io.pollux.uapi.Errno;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The blocks of a file: where each is on the device, and whether it is unwritten. On disk they are
  * a list of extents.
  *
- * <p>In memory each block up to the last one takes 4 bytes, so that a lookup and a change cost the
- * same in a fragmented file. A lookup takes no lock and allocates nothing. Changes take the
- * monitor. All methods may be called in any context, and do not sleep.
+ * <p>In memory a block takes 4 bytes, so that a lookup and a change cost the same in a fragmented
+ * file. The blocks are in chunks of 64, and a chunk of holes takes only a pointer. So the memory of
+ * a sparse file grows with its blocks on the device, by at most 272 bytes for each.
+ *
+ * <p>A lookup takes no lock and allocates nothing. Changes take the monitor. All methods may be
+ * called in any context, and do not sleep.
  */
 public final class BlockMap {
   /** Bytes of an extent in the form of {@link #encode}. */
@@ -22,6 +26,9 @@ public final class BlockMap {
 
   private static final int UNWRITTEN = 1 << 31;
   private static final int HEADROOM = 4096;
+  private static final int CHUNK_SHIFT = 6;
+  private static final int CHUNK = 1 << CHUNK_SHIFT; // blocks
+  private static final int MAX_BLOCKS = 1 << 30;
 
   private final FreeSpace space;
   private final int shift; // log2 of the block size
@@ -30,10 +37,10 @@ public final class BlockMap {
   private final int maxNew; // extents up to which blocks are allocated
 
   /**
-   * The block of the device for each block of the file, perhaps with UNWRITTEN; 0 is a hole.
-   * Readers take no lock.
+   * The block of the device for each block of the file, perhaps with UNWRITTEN; 0 is a hole. In
+   * chunks; null is a chunk of holes. Readers take no lock.
    */
-  private volatile int[] map = {};
+  private volatile int @Nullable [][] map = {};
 
   private int extents; // in the map; under the monitor
   private int allocated; // blocks in the map; likewise
@@ -44,36 +51,49 @@ public final class BlockMap {
    * Creates the map of a file without blocks.
    *
    * @param space the free blocks of the filesystem
-   * @param maxBytes the largest size of a file, less than 2^31 blocks
+   * @param maxBytes the largest size of a file, at most 2^30 blocks
    * @param maxExtents the number of extents for which there is room on the disk. Allocation stops
-   *     some way before it, because a conversion splits extents
+   *     at a quarter of it, or 4096 before it if that is more: a conversion may split extents
    */
   public BlockMap(FreeSpace space, long maxBytes, int maxExtents) {
     this.space = space;
     this.maxExtents = maxExtents;
     shift = space.shift();
-    maxBlocks = Math.toIntExact(maxBytes >> shift);
+    if (maxBytes >> shift > MAX_BLOCKS) {
+      throw new IllegalArgumentException("a file of " + maxBytes + " bytes");
+    }
+    maxBlocks = (int) (maxBytes >> shift);
     maxNew = maxExtents - Math.min(HEADROOM, maxExtents / 4 * 3);
   }
 
-  private static int get(int[] map, int i) {
-    return i < map.length ? map[i] : 0;
+  private static int get(int @Nullable [][] map, int i) {
+    int[] chunk = i >> CHUNK_SHIFT < map.length ? map[i >> CHUNK_SHIFT] : null;
+    return chunk == null ? 0 : chunk[i & (CHUNK - 1)];
+  }
+
+  /** Returns the block after the last chunk. */
+  private int limit() {
+    return map.length << CHUNK_SHIFT;
   }
 
   /** Whether block i continues the extent, or the hole, of the block before it. */
-  private static boolean continues(int[] map, int i) {
+  private static boolean continues(int @Nullable [][] map, int i) {
     return i > 0 && get(map, i) == (get(map, i - 1) == 0 ? 0 : get(map, i - 1) + 1);
   }
 
-  private static boolean begins(int[] map, int i) {
+  private static boolean begins(int @Nullable [][] map, int i) {
     return get(map, i) != 0 && !continues(map, i);
   }
 
   /** Returns the block after the extent or hole of a block, or the limit if that is earlier. */
-  private static int end(int[] map, int i, int limit) {
+  private static int end(int @Nullable [][] map, int i, int limit) {
     int next = i + 1;
     while (next < limit && continues(map, next)) {
-      next = next < map.length ? next + 1 : limit; // after the map there is one hole
+      int chunk = next >> CHUNK_SHIFT;
+      if (chunk >= map.length) {
+        return limit; // after the map there is one hole
+      }
+      next = map[chunk] == null ? (chunk + 1) << CHUNK_SHIFT : next + 1;
     }
     return Math.min(next, limit);
   }
@@ -96,7 +116,7 @@ public final class BlockMap {
       iomap.setHole(pos, length);
       return;
     }
-    int[] now = map;
+    int[][] now = map;
     int first = (int) (pos >> shift);
     int block = get(now, first);
     long start = (long) first << shift;
@@ -138,23 +158,31 @@ public final class BlockMap {
     if (count == 0) {
       return -Errno.ENOSPC;
     }
-    grow(first + count);
     for (int i = 0; i < count; i++) {
       put(first + i, (int) (got >>> 32) + i | UNWRITTEN);
     }
     return 0;
   }
 
-  private void grow(int blocks) {
-    if (blocks > map.length) {
-      map = Arrays.copyOf(map, Math.max(blocks, (int) Math.min(2L * map.length, maxBlocks)));
+  /** Returns the chunk of a block, which may be a new one. */
+  private int[] chunk(int i) {
+    int which = i >> CHUNK_SHIFT;
+    if (which >= map.length) {
+      int most = (maxBlocks + CHUNK - 1) >> CHUNK_SHIFT;
+      map = Arrays.copyOf(map, Math.max(which + 1, Math.min(2 * map.length, most)));
     }
+    int[] chunk = map[which];
+    if (chunk == null) {
+      chunk = new int[CHUNK];
+      map[which] = chunk;
+    }
+    return chunk;
   }
 
   private void put(int i, int block) {
     int before = (begins(map, i) ? 1 : 0) + (begins(map, i + 1) ? 1 : 0);
-    allocated += (block != 0 ? 1 : 0) - (map[i] != 0 ? 1 : 0);
-    map[i] = block;
+    allocated += (block != 0 ? 1 : 0) - (get(map, i) != 0 ? 1 : 0);
+    chunk(i)[i & (CHUNK - 1)] = block;
     extents += (begins(map, i) ? 1 : 0) + (begins(map, i + 1) ? 1 : 0) - before;
   }
 
@@ -166,13 +194,15 @@ public final class BlockMap {
    * @return 0, or -ENOSPC if there were too many extents; nothing is converted then
    */
   public synchronized int convert(long from, long to) {
-    int first = (int) Math.min(from >> shift, map.length);
-    int end = (int) Math.min(((to - 1) >> shift) + 1, map.length);
+    int first = (int) Math.min(from >> shift, limit());
+    int end = (int) Math.min(((to - 1) >> shift) + 1, limit());
     if (extents + splits(first) + splits(end) > maxExtents) {
       return -Errno.ENOSPC;
     }
     for (int i = first; i < end; i++) {
-      put(i, map[i] & ~UNWRITTEN);
+      if (get(map, i) < 0) {
+        put(i, get(map, i) & ~UNWRITTEN);
+      }
     }
     return 0;
   }
@@ -188,11 +218,19 @@ public final class BlockMap {
    * @param from a multiple of the block size, or more than the largest size
    */
   public synchronized void cut(long from) {
-    for (int i = (int) Math.min(from >> shift, map.length); i < map.length; i++) {
-      if (map[i] != 0) {
-        dropped.set(map[i] & ~UNWRITTEN);
+    int start = (int) Math.min(from >> shift, limit());
+    for (int i = start, next; i < limit(); i = next) {
+      next = i + 1;
+      if (get(map, i) != 0) {
+        dropped.set(get(map, i) & ~UNWRITTEN);
         put(i, 0);
+      } else {
+        next = end(map, i, limit());
       }
+    }
+    int chunks = (start + CHUNK - 1) >> CHUNK_SHIFT; // those that keep blocks
+    if (chunks < map.length) {
+      map = Arrays.copyOf(map, chunks);
     }
   }
 
@@ -210,10 +248,10 @@ public final class BlockMap {
    */
   public synchronized void encode(ByteBuffer to) {
     to.putInt(extents);
-    for (int i = 0, next; i < map.length; i = next) {
-      next = end(map, i, map.length);
-      if (map[i] != 0) {
-        to.putInt(i).putInt(map[i]).putInt(next - i);
+    for (int i = 0, next; i < limit(); i = next) {
+      next = end(map, i, limit());
+      if (get(map, i) != 0) {
+        to.putInt(i).putInt(get(map, i)).putInt(next - i);
       }
     }
     leaving.or(dropped);
@@ -258,7 +296,6 @@ public final class BlockMap {
         throw new ErrnoException(Errno.EUCLEAN, "has blocks that are not free: extent " + n);
       }
       behind = first + blocks;
-      grow(behind);
       for (int i = 0; i < blocks; i++) {
         put(first + i, block + i);
       }

@@ -7,8 +7,8 @@ import java.util.BitSet;
 /**
  * The free blocks of a device, in memory. From any context; does not sleep.
  *
- * <p>The search for free blocks starts after the last ones allocated, so that a new file is in one
- * piece where it can be.
+ * <p>The search for free blocks starts after the last ones allocated, so that a new file is
+ * contiguous where possible.
  */
 public final class FreeSpace {
   private final BlockDevice bdev;
@@ -19,7 +19,7 @@ public final class FreeSpace {
   private int hint;
 
   /**
-   * Creates it with all blocks free, other than block 0.
+   * Creates the free space of a device: all blocks for files, other than block 0.
    *
    * @param bdev the device
    * @param blockSize bytes of a block, a power of two

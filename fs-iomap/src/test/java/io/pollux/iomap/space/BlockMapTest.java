@@ -4,11 +4,13 @@ package io.pollux.iomap.space;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
 import io.pollux.iomap.Iomap;
 import io.pollux.uapi.Errno;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -16,6 +18,8 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Maps of blocks and the free blocks, against arrays. */
 @Timeout(60)
@@ -188,16 +192,17 @@ final class BlockMapTest {
     return bytes.flip();
   }
 
-  @Test
-  void theMapAndItsEncodingBehaveAsAnArrayDoes() throws ErrnoException {
-    for (int seed = 0; seed < 300; seed++) {
+  @ParameterizedTest
+  @ValueSource(ints = {MOST, 1000})
+  void theMapAndItsEncodingBehaveAsAnArrayDoes(int most) throws ErrnoException {
+    for (int seed = 0; seed < 12_000 / most; seed++) {
       Random random = new Random(seed);
       space = newSpace();
-      map = newMap();
-      char[] model = new char[MOST]; // 0, u or w
+      map = new BlockMap(space, (long) most * SIZE, EXTENTS);
+      char[] model = new char[most]; // 0, u or w
       for (int turn = 0; turn < 40; turn++) {
-        int first = random.nextInt(MOST);
-        int blocks = 1 + random.nextInt(MOST - first);
+        int first = random.nextInt(most);
+        int blocks = 1 + random.nextInt(Math.min(most - first, random.nextBoolean() ? MOST : most));
         switch (random.nextInt(4)) {
           case 0, 1 -> fill(model, first, blocks);
           case 2 -> {
@@ -209,7 +214,7 @@ final class BlockMapTest {
           }
           default -> {
             map.cut((long) first * SIZE);
-            Arrays.fill(model, first, MOST, (char) 0);
+            Arrays.fill(model, first, most, (char) 0);
             encoded();
             map.freeDropped();
           }
@@ -217,14 +222,41 @@ final class BlockMapTest {
         checkAgainst(model, "seed " + seed + ", turn " + turn);
       }
       ByteBuffer bytes = encoded();
-      String before = find(0, MOST * SIZE);
+      String before = find(0, (long) most * SIZE);
       space = newSpace();
-      map = newMap();
+      map = new BlockMap(space, (long) most * SIZE, EXTENTS);
       map.decode(bytes);
       checkAgainst(model, "decoded, seed " + seed);
-      assertThat(find(0, MOST * SIZE)).isEqualTo(before);
+      assertThat(find(0, (long) most * SIZE)).isEqualTo(before);
       assertThat(encoded()).isEqualTo(bytes.flip());
     }
+  }
+
+  @Test
+  void aSparseFileTakesMemoryOnlyForItsBlocks() throws ErrnoException {
+    int blocks = 4 << 20;
+    map = new BlockMap(space, (long) blocks * SIZE, EXTENTS);
+    ThreadMXBean threads = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
+    ByteBuffer list = ByteBuffer.allocate(16).putInt(1).putInt(blocks - 2).putInt(30).putInt(1);
+    long before = threads.getCurrentThreadAllocatedBytes();
+    map.decode(list.flip());
+    allocate(blocks - 1, 1);
+    long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+    assertThat(bytes).as("bytes of memory").isBetween(1L, 1L << 20);
+    assertThat(find(5 * SIZE, Long.MAX_VALUE)).isEqualTo("HOLE 5 " + (blocks - 7));
+    assertThat(encoded().getInt(0)).isEqualTo(2);
+    map.cut(SIZE);
+    assertThat(map.bytes()).isZero();
+    assertThat(encoded().getInt(0)).isZero();
+  }
+
+  @Test
+  void aFileOfTooManyBlocksIsRefused() {
+    long most = (1L << 30) * SIZE;
+    map = new BlockMap(space, most, EXTENTS);
+    assertThat(find(0, most)).isEqualTo("HOLE 0 " + (1 << 30));
+    assertThatThrownBy(() -> new BlockMap(space, most + SIZE, EXTENTS))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   private void fill(char[] model, int first, int blocks) {
@@ -240,7 +272,7 @@ final class BlockMapTest {
   /** Checks each block, that no block of the disk is there twice, and the counts. */
   private void checkAgainst(char[] model, String what) {
     BitSet places = new BitSet();
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < model.length; i++) {
       map.find((long) i * SIZE, 1, iomap);
       Iomap.Type expected =
           model[i] == 0
