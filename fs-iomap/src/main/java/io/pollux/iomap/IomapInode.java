@@ -21,6 +21,8 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Stat;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Locks: reads take iRwsem shared, and so do direct writes of whole blocks inside the file. All
  * other writes take it exclusively. An exclusive direct write first waits for those in flight. It
  * completes before it releases the lock, because it zeroes parts of blocks or extends the file.
+ *
+ * <p>A truncation waits for write-back under the lock that {@link #syncMetadata} takes. So {@link
+ * #mapBlocks} and {@link #endIoend} do not sync their own inode.
  */
 @LinuxSource(
     file = "fs/xfs/xfs_file.c",
@@ -50,9 +55,13 @@ public abstract class IomapInode extends Inode
   private volatile long ctime;
   private volatile int uid;
   private volatile int gid;
+  private volatile long recorded = Long.MIN_VALUE; // times of updateTime that are in changes
   private final AtomicLong changes = new AtomicLong();
+  private final AtomicInteger converting = new AtomicInteger(); // conversions not yet in changes
   private volatile long durable; // changes that are on the disk; changed under writing
-  private final ReentrantLock writing = new ReentrantLock(); // held while the inode is written
+
+  /** Held while the inode is written, and while the size and the blocks are cut. */
+  private final ReentrantLock writing = new ReentrantLock();
 
   /**
    * Creates a file without a reference.
@@ -110,9 +119,15 @@ public abstract class IomapInode extends Inode
     changes.getAndIncrement();
   }
 
-  /** Whether the inode has changes that are not durable. From any context. */
+  /**
+   * Whether the inode has changes that are not durable. From any context.
+   *
+   * <p>A mapping is read before the call: if another task has converted its blocks, the inode is
+   * dirty until that is durable.
+   */
   protected final boolean isDirty() {
-    return changes.get() != durable;
+    VarHandle.loadLoadFence(); // pairs with convertBlocks
+    return converting.get() != 0 || changes.get() != durable;
   }
 
   /**
@@ -120,11 +135,11 @@ public abstract class IomapInode extends Inode
    * task. From process context; takes no iRwsem.
    *
    * @param current the calling task
-   * @return 0 or a negative errno; the inode stays dirty then
+   * @return 0, or a negative errno, after which the inode stays dirty
    */
   @LinuxSource(file = "fs/fs-writeback.c", name = "sync_inode_metadata")
   public final int syncMetadata(Task current) {
-    writing.lock();
+    lockWriting(current);
     try {
       long seen = changes.get(); // before the inode is encoded
       int result = seen == durable ? 0 : sb().writeInode(current, this, true);
@@ -133,6 +148,11 @@ public abstract class IomapInode extends Inode
     } finally {
       writing.unlock();
     }
+  }
+
+  private void lockWriting(Task current) {
+    current.aboutToSleep(); // the holder may wait for bios in this task's plug
+    writing.lock();
   }
 
   /** Takes no iRwsem: a durable direct write calls it with iRwsem held. */
@@ -240,7 +260,11 @@ public abstract class IomapInode extends Inode
         return result;
       }
     }
-    setMode(mode() & ~Attr.removedPrivs(current, this));
+    int privileges = Attr.removedPrivs(current, this);
+    if (privileges != 0) {
+      setMode(mode() & ~privileges);
+      markDirty();
+    }
     updateTime();
     long wanted = from.count();
     long written;
@@ -313,10 +337,17 @@ public abstract class IomapInode extends Inode
     return unwritten && error == 0 ? convertBlocks(pos, pos + length) : 0;
   }
 
+  /**
+   * Until the conversion is recorded, a durable write may find its blocks; isDirty is true then.
+   */
   private int convertBlocks(long from, long to) {
-    int result = convert(from, to);
-    markDirty();
-    return result;
+    converting.getAndIncrement();
+    try {
+      return convert(from, to);
+    } finally {
+      markDirty();
+      converting.getAndDecrement();
+    }
   }
 
   // Attributes.
@@ -338,7 +369,10 @@ public abstract class IomapInode extends Inode
     updateCtime();
   }
 
-  /** Drops the pages after a smaller size, and zeroes the rest of the last block. */
+  /**
+   * Drops the pages after a smaller size, and zeroes the rest of the last block. The inode on the
+   * disk has the old size with the old blocks, or the new size with the new ones.
+   */
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_setattr_size")
   private void setSize(Task current, long bytes) throws ErrnoException {
     if (bytes > maxBytes()) {
@@ -350,17 +384,34 @@ public abstract class IomapInode extends Inode
     if (result != 0) {
       throw new ErrnoException(-result);
     }
-    iSizeWrite(bytes);
-    mapping.truncateRange(current, bytes, Long.MAX_VALUE);
-    cutBlocks(bytes);
+    lockWriting(current);
+    try {
+      iSizeWrite(bytes);
+      mapping.truncateRange(current, bytes, Long.MAX_VALUE);
+      cutBlocks(bytes);
+    } finally {
+      writing.unlock();
+    }
   }
 
-  /** Records that the content changes now. From any context. */
+  /**
+   * Records that the content changes now. From any context.
+   *
+   * <p>A write in the same millisecond as the one before changes no time, and leaves a clean inode
+   * clean: a durable overwrite can then use FUA. It relies on {@code recorded}, which is set after
+   * {@link #markDirty}. So an fsync after this call makes the times durable, whichever write set
+   * them. Changes of blocks, size and mode mark the inode themselves.
+   */
   @LinuxSource(file = "fs/inode.c", name = "file_update_time")
   public final void updateTime() {
-    mtime = System.currentTimeMillis();
-    ctime = mtime;
+    long now = System.currentTimeMillis();
+    if (recorded == now && mtime == now && ctime == now) {
+      return;
+    }
+    mtime = now;
+    ctime = now;
     markDirty();
+    recorded = now;
   }
 
   /** Records that an attribute or a name changes now. From any context. */
@@ -378,6 +429,7 @@ public abstract class IomapInode extends Inode
   public final void initOwner(Task current) {
     uid = current.cred().fsuid();
     gid = current.cred().fsgid();
+    markDirty();
     updateTime();
   }
 
@@ -397,6 +449,18 @@ public abstract class IomapInode extends Inode
     gid = group;
     mtime = modified;
     ctime = changed;
+  }
+
+  /**
+   * Drops the blocks after the end of a file that was read from the disk. A power cut inside a
+   * write that extends the file may leave such blocks, and they may hold data.
+   */
+  protected final void cutBehindEnd() {
+    long before = blocks();
+    cut(wholeBlocks(size));
+    if (blocks() != before && !sb().readOnly()) {
+      markDirty();
+    }
   }
 
   @Override

@@ -92,21 +92,42 @@ public abstract class IomapSuperBlock extends SuperBlock implements AutoCloseabl
   @Override
   @LinuxSource(file = "fs/sync.c", name = "__sync_filesystem")
   public int sync(Task current) {
+    int result = syncInodes(current, true);
+    int flushed = readOnly() ? 0 : bdev.flushAndWait(current);
+    return result != 0 ? result : flushed;
+  }
+
+  /**
+   * Writes the dirty inodes without their pages, and frees removed files. Afterwards the blocks
+   * that files have dropped are free: an allocation that found no block calls this, and tries
+   * again. From process context. The caller may hold iRwsem. It holds no locked page, and is not
+   * inside {@link #writeInode}.
+   *
+   * @param current the calling task
+   * @return 0 or the first error, a negative errno
+   */
+  public final int syncInodes(Task current) {
+    return syncInodes(current, false);
+  }
+
+  private int syncInodes(Task current, boolean pages) {
     int result = 0;
     for (IomapInode inode : inodes()) {
       int status = 0;
       if (inode.igrab()) { // it is not evicted while it is written
-        int written = inode.mapping().writeBack(current, 0, Long.MAX_VALUE);
-        int stored = inode.syncMetadata(current);
-        status = written != 0 ? written : stored;
-        inode.iput(current);
+        try {
+          int written = pages ? inode.mapping().writeBack(current, 0, Long.MAX_VALUE) : 0;
+          int stored = inode.syncMetadata(current);
+          status = written != 0 ? written : stored;
+        } finally {
+          inode.iput(current);
+        }
       } else {
         evict(current, inode); // left by evictInode, or being evicted
       }
       result = result != 0 ? result : status;
     }
-    int flushed = readOnly() ? 0 : bdev.flushAndWait(current);
-    return result != 0 ? result : flushed;
+    return result;
   }
 
   /** Frees an inode. Without a task it leaves the inode to the next sync. */
@@ -126,12 +147,14 @@ public abstract class IomapSuperBlock extends SuperBlock implements AutoCloseabl
   @LinuxSource(file = "fs/super.c", name = "generic_shutdown_super")
   public final void unmount(Task current) throws ErrnoException {
     drainDirectWrites();
-    int result = sync(current);
-    for (IomapInode inode : inodes()) {
-      inode.mapping().truncateRange(current, 0, Long.MAX_VALUE);
+    try {
+      check(sync(current));
+    } finally { // also if a method of the filesystem throws
+      for (IomapInode inode : inodes()) {
+        inode.mapping().truncateRange(current, 0, Long.MAX_VALUE);
+      }
+      close();
+      bdev.pageCache().trim();
     }
-    close();
-    bdev.pageCache().trim();
-    check(result);
   }
 }

@@ -16,10 +16,13 @@ import io.pollux.iomap.fixture.ExtentFileSystem;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -42,6 +45,8 @@ class IomapInodeTest {
   private final class Simple extends IomapInode {
     private final char[] state = new char[BLOCKS]; // 0, u for unwritten, or w
     private long most = MOST;
+    private Runnable whileConverting = () -> {};
+    private Runnable whileCutting = () -> {};
     private long lastCut = NO_CUT;
 
     Simple() {
@@ -65,6 +70,7 @@ class IomapInodeTest {
 
     @Override
     protected int convert(long from, long to) {
+      whileConverting.run();
       for (int i = (int) (from / PAGE); i < (to + PAGE - 1) / PAGE; i++) {
         state[i] = 'w';
       }
@@ -79,6 +85,7 @@ class IomapInodeTest {
     @Override
     protected void cut(long from) {
       lastCut = from;
+      whileCutting.run();
       Arrays.fill(state, (int) Math.min(from / PAGE, BLOCKS), BLOCKS, '0');
     }
 
@@ -191,6 +198,76 @@ class IomapInodeTest {
     rig.current.process().dropPrivileges();
     assertThat(write(0, PAGE, flags)).isEqualTo(PAGE);
     assertThat(inode.mode()).isEqualTo(StatMode.S_IFREG | 0755);
+  }
+
+  @Test
+  void theLossOfTheSetUserIdBitIsRecordedInAnyMillisecond() {
+    assertThat(write(0, PAGE, 0)).isEqualTo(PAGE);
+    rig.current.process().dropPrivileges();
+    for (int i = 0; i < 50; i++) {
+      inode.mode(StatMode.S_IFREG | StatMode.S_ISUID | 0755);
+      assertThat(inode.syncMetadata(rig.current)).isZero();
+      assertThat(write(0, PAGE, Kiocb.IOCB_DIRECT)).isEqualTo(PAGE);
+      assertThat(inode.isDirty()).isTrue();
+    }
+  }
+
+  @Test
+  void anOverwriteInTheSameMillisecondLeavesTheInodeClean() {
+    assertThat(write(0, PAGE, 0)).isEqualTo(PAGE);
+    assertThat(inode.mapping().writeBack(rig.current, 0, Long.MAX_VALUE)).isZero();
+    boolean clean = false;
+    for (int i = 0; i < 10_000 && !clean; i++) {
+      inode.updateTime();
+      assertThat(inode.syncMetadata(rig.current)).isZero();
+      long before = inode.mtimeMillis();
+      assertThat(write(0, PAGE, Kiocb.IOCB_DIRECT)).isEqualTo(PAGE);
+      clean = inode.mtimeMillis() == before;
+      assertThat(inode.isDirty()).as("write %d", i).isEqualTo(!clean);
+    }
+    assertThat(clean).as("a write in the millisecond of the one before").isTrue();
+  }
+
+  @Test
+  void anOverwriteAfterATimeWasSetSetsItAgain() throws ErrnoException {
+    assertThat(write(0, PAGE, 0)).isEqualTo(PAGE);
+    Timespec64 time = new Timespec64(5, 0);
+    int bits = Iattr.ATTR_MTIME | Iattr.ATTR_MTIME_SET;
+    for (int i = 0; i < 50; i++) { // many in one millisecond
+      inode.setattr(rig.current, Iattr.ofTimes(bits, time, time));
+      assertThat(inode.mtimeMillis()).isEqualTo(5000);
+      assertThat(write(0, PAGE, Kiocb.IOCB_DIRECT)).isEqualTo(PAGE);
+      assertThat(inode.mtimeMillis()).isGreaterThan(5000);
+    }
+  }
+
+  @Test
+  void blocksThatAreBeingConvertedMakeTheInodeDirty() {
+    boolean[] seen = new boolean[1];
+    assertThat(write(0, 2 * PAGE, 0)).isEqualTo(2 * PAGE);
+    assertThat(inode.syncMetadata(rig.current)).isZero();
+    assertThat(inode.isDirty()).isFalse();
+    inode.whileConverting = () -> seen[0] = inode.isDirty();
+    assertThat(inode.mapping().writeBack(rig.current, 0, Long.MAX_VALUE)).isZero();
+    assertThat(seen[0]).as("while they are converted").isTrue();
+    assertThat(inode.isDirty()).isTrue();
+    assertThat(inode.syncMetadata(rig.current)).isZero();
+    assertThat(inode.isDirty()).isFalse();
+  }
+
+  @Test
+  void theInodeIsNotWrittenBetweenASmallerSizeAndTheCutOfItsBlocks() throws Exception {
+    assertThat(write(0, 2 * PAGE, 0)).isEqualTo(2 * PAGE);
+    List<CompletableFuture<Integer>> writers = new ArrayList<>();
+    inode.whileCutting =
+        () -> {
+          writers.add(rig.onOtherThread(inode::syncMetadata));
+          assertThatThrownBy(() -> writers.getFirst().get(100, TimeUnit.MILLISECONDS))
+              .as("the write of the inode waits")
+              .isInstanceOf(TimeoutException.class);
+        };
+    inode.setattr(rig.current, Iattr.ofSize(PAGE));
+    assertThat(writers.getFirst().get(30, TimeUnit.SECONDS)).isZero();
   }
 
   @Test

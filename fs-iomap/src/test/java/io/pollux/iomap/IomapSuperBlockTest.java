@@ -267,6 +267,47 @@ class IomapSuperBlockTest {
   }
 
   @Test
+  void aSyncThatThrowsKeepsNoReference() {
+    write(one);
+    fs.whileWriting =
+        () -> {
+          throw new IllegalStateException("a mistake");
+        };
+    assertThatThrownBy(() -> fs.sync(rig.current)).hasMessage("a mistake");
+    fs.whileWriting = () -> {};
+    one.ihold();
+    one.names = 0;
+    one.iput(rig.current);
+    assertThat(fs.calls).as("it was the last reference").contains("free 1");
+  }
+
+  @Test
+  void anUnmountThatThrowsCloses() {
+    write(one);
+    fs.whileWriting =
+        () -> {
+          throw new IllegalStateException("a mistake");
+        };
+    assertThatThrownBy(() -> fs.unmount(rig.current)).hasMessage("a mistake");
+    assertThat(fs.calls).containsExactly("write 1", "close");
+    assertThat(one.mapping().isEmpty()).isTrue();
+  }
+
+  @Test
+  void aSyncOfInodesWritesNoPagesAndFreesRemovedFiles() {
+    write(one);
+    write(two);
+    two.ihold();
+    two.names = 0;
+    two.iput(null);
+    done();
+    assertThat(fs.syncInodes(rig.current)).isZero();
+    assertThat(fs.calls).containsExactly("write 1", "free 2");
+    assertThat(done()).isEmpty();
+    assertThat(one.mapping().isEmpty()).isFalse();
+  }
+
+  @Test
   void anUnmountThatFailsClosesAndNamesTheDevice() {
     write(one);
     fs.error = Errno.ENOSPC;
