@@ -78,7 +78,7 @@ final class FlatDir extends RootDirectory {
     change(current, find(oldName), new String(newName, ISO_8859_1), find(newName));
   }
 
-  /** Changes the name of a file, and takes that of another one, in one write. */
+  /** Changes the name of a file, and removes the name of a replaced one, in one write. */
   private void change(Task current, FlatFile file, String name, @Nullable FlatFile replaced)
       throws ErrnoException {
     String[] next = names.clone();
@@ -106,7 +106,7 @@ final class FlatDir extends RootDirectory {
   }
 
   void decode(ByteBuffer from) throws ErrnoException {
-    String[] read = ISO_8859_1.decode(from).toString().split("/", -1);
+    String[] read = ISO_8859_1.decode(from).toString().split("/", FlatSuper.RECORDS + 1);
     Set<String> seen = new HashSet<>(List.of(".", ".."));
     boolean good = read.length == FlatSuper.RECORDS && read[0].isEmpty();
     for (String name : read) {

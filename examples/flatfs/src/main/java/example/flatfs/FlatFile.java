@@ -28,7 +28,7 @@ final class FlatFile extends IomapInode {
     map = new BlockMap(sb.space, MAX_BYTES, sb.maxExtents());
   }
 
-  /** Makes a file of the form of {@link #encode}. */
+  /** Makes a file from what {@link #encode} has stored. */
   static FlatFile decode(FlatSuper sb, int record, ByteBuffer from) throws ErrnoException {
     if (from.remaining() < ATTRIBUTES) {
       throw new ErrnoException(Errno.EUCLEAN, "has no good slot, or a short one");
@@ -40,6 +40,7 @@ final class FlatFile extends IomapInode {
       throw new ErrnoException(Errno.EUCLEAN, "has an impossible size: " + size);
     }
     file.map.decode(from);
+    file.cutBehindEnd();
     return file;
   }
 
@@ -53,9 +54,14 @@ final class FlatFile extends IomapInode {
   @Override
   public int iomapBegin(Task current, Inode inode, long pos, long length, int flags, Iomap iomap) {
     if ((flags & IOMAP_WRITE) != 0 && !map.has(pos)) {
+      boolean mayBlock = (flags & IOMAP_NOWAIT) == 0;
       int result = map.allocate(pos, length);
+      if (result == -Errno.ENOSPC && mayBlock) {
+        sb.syncInodes(current); // frees the blocks that were cut
+        result = map.allocate(pos, length);
+      }
       if (result != 0) {
-        return result;
+        return mayBlock ? result : -Errno.EAGAIN;
       }
       markDirty();
     }

@@ -32,7 +32,7 @@ import java.util.function.Consumer;
  * <p>A mount computes the free blocks from the inodes that have a name.
  */
 public final class FlatFs implements FileSystemType {
-  static final long MAGIC = 0x33_53_46_54_41_4c_46L; // "FLATFS3"
+  static final long MAGIC = 0x34_53_46_54_41_4c_46L; // "FLATFS4"
 
   @Override
   public String name() {

@@ -25,6 +25,8 @@ class FlatEdgesTest {
   private static final int BYTES = 16 << 20;
   private static final int SLOT = 64 << 10;
   private static final int PIECE = 256 << 10;
+  private static final int SEQ = 16; // place in a slot
+  private static final int SIZE = 26; // place in the slot of an inode
   private static final int NEVER = 1 << 30; // writes
 
   private final FlatFs type = new FlatFs();
@@ -134,6 +136,35 @@ class FlatEdgesTest {
   }
 
   @Test
+  void theSpaceOfACutFileIsFreeAtOnce() {
+    create("/mnt/x", 1, 11 << 20);
+    caller.truncate("/mnt/x", 0);
+    create("/mnt/y", 2, 11 << 20);
+    assertThat(caller.readAll("/mnt/y")).containsOnly(2);
+  }
+
+  @Test
+  void blocksBehindTheEndAreZeroAndFree() throws ErrnoException {
+    caller.close(create("/mnt/a", 1, 3 * 4096));
+    kernel.umount("mnt");
+    forge(2, SIZE, 100);
+    forge(3, SIZE, 100);
+    reboot(image);
+    caller.truncate("/mnt/a", 3 * 4096);
+    assertThat(caller.readAll("/mnt/a")).isEqualTo(Arrays.copyOf(filled(1, 100), 3 * 4096));
+    int blocks = BYTES / 4096 - 64 * SLOT / 4096 - 1; // all but one
+    create("/mnt/b", 2, blocks * 4096);
+  }
+
+  @Test
+  void aDiskOfAnotherSizeIsRefused() throws ErrnoException {
+    caller.close(create("/mnt/a", 1, 512));
+    kernel.umount("mnt");
+    assertThatThrownBy(() -> reboot(Arrays.copyOf(image, 4 * BYTES)))
+        .hasMessageContaining("no good slot");
+  }
+
+  @Test
   void aFailedWriteKeepsNoSpace() {
     int fd = caller.open("/mnt/f", Fcntl.O_RDWR | Fcntl.O_CREAT);
     assertThat(caller.writeFrom(8, fd, 64 << 20, 0)).isEqualTo(-Errno.EFAULT);
@@ -143,10 +174,16 @@ class FlatEdgesTest {
 
   /** Changes the sequence number of a slot, and makes its checksum right. */
   private void forge(int slot, long seq) {
+    forge(slot, SEQ, seq);
+  }
+
+  private void forge(int slot, int field, long value) {
     ByteBuffer bytes = ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN);
     int at = slot * SLOT;
-    bytes.putLong(at + 16, seq);
+    bytes.putLong(at + field, value);
     CRC32C crc = new CRC32C();
+    ByteBuffer place = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+    crc.update(place.putInt(slot / 2).putInt(SLOT).flip());
     crc.update(image, at + 16, bytes.getInt(at + 8));
     bytes.putInt(at + 12, (int) crc.getValue());
   }
