@@ -388,6 +388,59 @@ abstract class DurabilityBehaviours extends AttributeBehaviours {
 
   @Test
   @Needs(
+      value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE, DIRECT},
+      machine = false)
+  void aDurableOverwriteMakesANewBlockDurable() throws Exception {
+    byte[] content = new byte[SIZE];
+    cut(
+        () -> {
+          fs.create("file", new byte[0]);
+          assertOk(fs.truncate("file", SIZE));
+          syncName("file");
+          int fd = fs.fd("file", O_RDWR | O_DIRECT);
+          int durable = fs.fd("file", O_RDWR | O_DIRECT | Fcntl.O_DSYNC);
+          for (int at = 0; at < SIZE; at += 3 * PAGE) {
+            fs.store(fd, bytes(PAGE), at); // allocates the block
+            byte[] written = bytes(PAGE);
+            fs.store(durable, written, at);
+            System.arraycopy(written, 0, content, at, PAGE);
+          }
+        },
+        () -> assertContent("file", content));
+  }
+
+  @Test
+  @Needs(
+      value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE},
+      machine = false)
+  void aNewFileShowsNothingOfARemovedOneAfterARemountAndAPowerCut() throws Exception {
+    cut(
+        () -> {
+          for (int i = 0; i < 4; i++) {
+            fs.create("old" + i, bytes(PAGE));
+            for (int step = 0; step < 3 + i; step++) { // several versions of its inode
+              assertOk(fs.truncate("old" + i, PAGE + step));
+              assertOk(fs.sync());
+            }
+          }
+          for (int i = 0; i < 4; i++) {
+            assertOk(fs.unlink("old" + i));
+          }
+          assertOk(fs.sync());
+          remount();
+          for (int i = 0; i < 4; i++) {
+            fs.create("new" + i, new byte[0]);
+          }
+        },
+        () -> {
+          for (String name : fs.names("")) {
+            assertThat(fs.contents(name)).as(name).isEmpty();
+          }
+        });
+  }
+
+  @Test
+  @Needs(
       value = {DURABLE, DURABLE_NAMES, CREATE, ALLOCATE},
       machine = false)
   void aCutFileStaysCutAfterFsync() throws Exception {

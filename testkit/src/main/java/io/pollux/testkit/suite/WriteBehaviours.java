@@ -334,20 +334,7 @@ abstract class WriteBehaviours extends ReadBehaviours {
     byte[] kept = bytes(3 * PAGE);
     fs.create("kept", kept);
     int fd = fs.fd("filler", O_CREATE);
-    byte[] chunk = bytes(CHUNK);
-    long size = 0;
-    long result = 0;
-    for (int i = 0; i < MAX_CHUNKS; i++) {
-      result = fs.pwrite(fd, chunk, size);
-      if (result > 0) {
-        size += result;
-        result = i % 8 == 7 ? fs.fsync(fd) : 0;
-      }
-      if (result < 0) {
-        break;
-      }
-    }
-    assertFails(result, Errno.ENOSPC);
+    fill(fd);
     fs.done(fd);
     assertContent("kept", kept);
     assertOk(fs.unlink("filler"));
@@ -356,5 +343,36 @@ abstract class WriteBehaviours extends ReadBehaviours {
     fs.create("again", again);
     assertContent("again", again);
     assertContent("kept", kept);
+  }
+
+  @Test
+  @Needs({CREATE, ALLOCATE, FILLS_UP})
+  void theSpaceOfACutFileCanBeUsedAgain() {
+    int fd = fs.fd("filler", O_CREATE);
+    long size = fill(fd);
+    assertOk(fs.ftruncate(fd, 0));
+    assertThat(fill(fd)).as("bytes at once after the cut").isGreaterThan(size / 4 * 3);
+    assertOk(fs.ftruncate(fd, 0));
+    assertOk(fs.fsync(fd));
+    int other = fs.fd("other", O_CREATE);
+    assertThat(fill(other)).as("bytes of another file").isGreaterThan(size / 4 * 3);
+    fs.done(other);
+    fs.done(fd);
+  }
+
+  /** Writes a file until the filesystem is full. Returns its size. */
+  private long fill(int fd) {
+    byte[] chunk = bytes(CHUNK);
+    long size = 0;
+    long result = 0;
+    for (int i = 0; i < MAX_CHUNKS && result >= 0; i++) {
+      result = fs.pwrite(fd, chunk, size);
+      if (result > 0) {
+        size += result;
+        result = i % 8 == 7 ? fs.fsync(fd) : 0;
+      }
+    }
+    assertFails(result, Errno.ENOSPC);
+    return size;
   }
 }
