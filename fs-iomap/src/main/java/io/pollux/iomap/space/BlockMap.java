@@ -40,7 +40,7 @@ public final class BlockMap {
    * The block of the device for each block of the file, perhaps with UNWRITTEN; 0 is a hole. In
    * chunks; null is a chunk of holes. Readers take no lock.
    */
-  private volatile int @Nullable [][] map = {};
+  private volatile int[] @Nullable [] map = {};
 
   private int extents; // in the map; under the monitor
   private int allocated; // blocks in the map; likewise
@@ -66,8 +66,8 @@ public final class BlockMap {
     maxNew = maxExtents - Math.min(HEADROOM, maxExtents / 4 * 3);
   }
 
-  private static int get(int @Nullable [][] map, int i) {
-    int[] chunk = i >> CHUNK_SHIFT < map.length ? map[i >> CHUNK_SHIFT] : null;
+  private static int get(int[] @Nullable [] map, int i) {
+    int @Nullable [] chunk = i >> CHUNK_SHIFT < map.length ? map[i >> CHUNK_SHIFT] : null;
     return chunk == null ? 0 : chunk[i & (CHUNK - 1)];
   }
 
@@ -77,16 +77,16 @@ public final class BlockMap {
   }
 
   /** Whether block i continues the extent, or the hole, of the block before it. */
-  private static boolean continues(int @Nullable [][] map, int i) {
+  private static boolean continues(int[] @Nullable [] map, int i) {
     return i > 0 && get(map, i) == (get(map, i - 1) == 0 ? 0 : get(map, i - 1) + 1);
   }
 
-  private static boolean begins(int @Nullable [][] map, int i) {
+  private static boolean begins(int[] @Nullable [] map, int i) {
     return get(map, i) != 0 && !continues(map, i);
   }
 
   /** Returns the block after the extent or hole of a block, or the limit if that is earlier. */
-  private static int end(int @Nullable [][] map, int i, int limit) {
+  private static int end(int[] @Nullable [] map, int i, int limit) {
     int next = i + 1;
     while (next < limit && continues(map, next)) {
       int chunk = next >> CHUNK_SHIFT;
@@ -116,7 +116,7 @@ public final class BlockMap {
       iomap.setHole(pos, length);
       return;
     }
-    int[][] now = map;
+    int[] @Nullable [] now = map;
     int first = (int) (pos >> shift);
     int block = get(now, first);
     long start = (long) first << shift;
@@ -171,7 +171,7 @@ public final class BlockMap {
       int most = (maxBlocks + CHUNK - 1) >> CHUNK_SHIFT;
       map = Arrays.copyOf(map, Math.max(which + 1, Math.min(2 * map.length, most)));
     }
-    int[] chunk = map[which];
+    int @Nullable [] chunk = map[which];
     if (chunk == null) {
       chunk = new int[CHUNK];
       map[which] = chunk;
