@@ -20,8 +20,8 @@
  *       until its end, and no order among them is needed.
  *   <li><b>All or nothing.</b> Changes are made in private copies: of buffers in {@link
  *       io.pollux.xfs.trans.TransBuf}, of all else in a {@link io.pollux.xfs.trans.XfsTransItem}.
- *       No other reader sees them before the commit. A cancelled transaction leaves no trace, whatever
- *       it has changed, so any step may fail with any error.
+ *       No other reader sees them before the commit. A cancelled transaction leaves no trace,
+ *       whatever it has changed, so any step may fail with any error.
  *   <li><b>Inside a transaction, read through it.</b> {@code TransBuf.data()} has the changes made
  *       so far. Other readers see the contents of the last commit, without a lock. A reader that
  *       needs several blocks of one state holds what keeps their writers away, such as the iRwsem
