@@ -12,7 +12,6 @@ import io.pollux.testkit.TestDisk;
 import io.pollux.testkit.TestKernel;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Mman;
 import io.pollux.uapi.Nr;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
@@ -25,6 +24,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -138,6 +138,9 @@ class OverwriteTest {
     try (TestKernel kernel = TestKernel.boot()) {
       kernel.addDisk("image0", TestDisk.image(image.file(), false));
       kernel.mount("mnt", "image0", READ_WRITE);
+      if (image instanceof LinuxImage) {
+        extend(kernel, contents);
+      }
       runThreads(kernel, contents, nowait);
       try (UserFiles files = new UserFiles(kernel.newProgram())) {
         for (String name : names) {
@@ -155,6 +158,25 @@ class OverwriteTest {
     }
     image.assertSound();
     return after;
+  }
+
+  /**
+   * Gives each file whole stripes. XFS allocates, so a write behind the end would extend the file,
+   * in an order that the model does not know.
+   */
+  private static void extend(TestKernel kernel, List<Contents> contents) {
+    try (Program program = kernel.newProgram();
+        UserFiles files = new UserFiles(program)) {
+      for (int i = 0; i < contents.size(); i++) {
+        Contents file = contents.get(i);
+        int stripes = Math.max(1, (file.bytes().length + Writer.STRIPE - 1) / Writer.STRIPE);
+        byte[] bytes = Arrays.copyOf(file.bytes(), stripes * Writer.STRIPE);
+        int fd = files.open(PathName.of("/mnt" + file.name()), Fcntl.O_RDWR);
+        assertThat(program.syscall(Nr.FTRUNCATE, fd, bytes.length)).isZero();
+        files.close(fd);
+        contents.set(i, new Contents(file.name(), bytes, true));
+      }
+    }
   }
 
   private static String sum(byte[] bytes) throws NoSuchAlgorithmException {
@@ -188,17 +210,12 @@ class OverwriteTest {
   }
 
   @Test
-  void markedAndSharedFilesAreLeftAlone() throws Exception {
+  void markedFilesAreLeftAlone() throws Exception {
     LinuxImage.need();
     LinuxImage image = LinuxImage.make(directory, "", new Random(seed));
     image.mounted(
         "rw",
         root -> {
-          LinuxImage.run(
-              "cp",
-              "--reflink=always",
-              root.resolve("whole-0").toString(),
-              root.resolve("shared").toString());
           LinuxImage.run("xfs_io", "-c", "chattr +i", root.resolve("whole-1").toString());
           LinuxImage.run("xfs_io", "-c", "chattr +a", root.resolve("whole-2").toString());
         });
@@ -209,16 +226,6 @@ class OverwriteTest {
       try (UserFiles files = new UserFiles(program)) {
         assertThat(open(files, "/mnt/whole-1", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
         assertThat(open(files, "/mnt/whole-2", Fcntl.O_RDWR)).isEqualTo(-Errno.EPERM);
-        assertThat(open(files, "/mnt/new", Fcntl.O_RDWR | Fcntl.O_CREAT))
-            .isEqualTo(-Errno.EOPNOTSUPP);
-        for (String name : List.of("/mnt/shared", "/mnt/whole-0")) {
-          int fd = files.open(PathName.of(name), Fcntl.O_RDWR);
-          assertThat(write(program, fd)).as(name).isEqualTo(-Errno.EOPNOTSUPP);
-          files.close(fd);
-        }
-        int fd = files.open(PathName.of("/mnt/whole-2"), Fcntl.O_RDWR | Fcntl.O_APPEND);
-        assertThat(write(program, fd)).isEqualTo(-Errno.EOPNOTSUPP);
-        files.close(fd);
       }
     }
     image.assertSound();
@@ -232,19 +239,6 @@ class OverwriteTest {
     } catch (SyscallException e) {
       return -e.errno();
     }
-  }
-
-  private static long write(Program program, int fd) {
-    long page =
-        program.syscall(
-            Nr.MMAP,
-            0,
-            4096,
-            Mman.PROT_READ | Mman.PROT_WRITE,
-            Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS,
-            -1,
-            0);
-    return program.syscall(Nr.PWRITE64, fd, page, 512, 0);
   }
 
   @Test
