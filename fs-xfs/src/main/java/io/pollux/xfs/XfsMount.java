@@ -303,6 +303,19 @@ final class XfsMount extends SuperBlock {
     return firstError(result, freed, times, written, flushed);
   }
 
+  @Override
+  public boolean canFreeze() {
+    return true;
+  }
+
+  /** Removes the mark, so that a copy of the frozen disk is a clean filesystem. */
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_freeze")
+  protected int freezeFs(Task current) {
+    int result = sync(current);
+    return result != 0 ? result : sbBuf.unmark(current, trans);
+  }
+
   private static int firstError(int... results) {
     for (int result : results) {
       if (result != 0) {

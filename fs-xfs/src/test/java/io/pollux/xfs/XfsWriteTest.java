@@ -57,6 +57,21 @@ final class XfsWriteTest {
     }
   }
 
+  @Test
+  void aCopyOfAFrozenDiskIsClean(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    Path copy = directory.resolve("copy");
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/new");
+      assertThat(tree.mp.freeze(tree.tree.current)).isZero();
+      Files.copy(image, copy, StandardCopyOption.REPLACE_EXISTING);
+      LinuxXfs.assertSound(copy);
+      assertThat(tree.mp.thaw(tree.tree.current)).isZero();
+      create(tree, "/second");
+    }
+    LinuxXfs.assertSound(image);
+  }
+
   /** Fills the filesystem and empties it, several times: the space comes back to the block. */
   @Test
   void spaceComesBackToTheBlock(@TempDir Path directory) throws Exception {
