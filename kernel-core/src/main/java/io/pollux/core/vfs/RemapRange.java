@@ -86,7 +86,7 @@ public final class RemapRange {
       return -Errno.EINVAL;
     }
     long count = length == 0 ? size - pos : length;
-    long mask = from.inode().sb().blockSize() - 1;
+    long mask = from.inode().sb().blockSize() - 1L;
     boolean toEnd = count == size - pos;
     if (count > size - pos || toPos > Long.MAX_VALUE - count - mask) {
       return -Errno.EINVAL;
