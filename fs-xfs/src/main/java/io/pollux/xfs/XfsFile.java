@@ -153,10 +153,16 @@ final class XfsFile implements FileOperations {
   }
 
   @Override
+  public boolean hasRemapFileRange() {
+    return true;
+  }
+
+  @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_remap_range")
-  public int remapFileRange(Task current, File from, long pos, File to, long toPos, long length) {
+  public int remapFileRange(
+      Task current, File from, long pos, File to, long toPos, long length, int flags) {
     return XfsReflink.remapRange(
-        current, (XfsInode) from.inode(), pos, (XfsInode) to.inode(), toPos, length);
+        current, (XfsInode) from.inode(), pos, (XfsInode) to.inode(), toPos, length, flags);
   }
 
   /** Frees the blocks behind the end of a file that was written to. */

@@ -7,6 +7,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.mm.HostMemory;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Attr;
+import io.pollux.core.vfs.FileOperations;
 import io.pollux.iomap.InodeDioWait;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
@@ -117,8 +118,8 @@ final class XfsReflink {
   }
 
   /**
-   * Implements FICLONERANGE: lets a file share blocks of another one. The VFS holds both locks and
-   * has checked the ranges.
+   * Implements FICLONERANGE and FIDEDUPERANGE: lets a file share blocks of another one. The VFS
+   * holds both locks and has checked the ranges.
    *
    * @param current the calling task
    * @param from the file
@@ -126,13 +127,14 @@ final class XfsReflink {
    * @param to the file that gets the blocks
    * @param toPos its first byte
    * @param length bytes
+   * @param flags FileOperations.REMAP_FILE_DEDUP or 0
    * @return 0 or a negative errno
    */
   @LinuxSource(
       file = "fs/xfs/xfs_reflink.c",
       name = {"xfs_reflink_remap_range", "xfs_reflink_remap_prep"})
   static int remapRange(
-      Task current, XfsInode from, long pos, XfsInode to, long toPos, long length) {
+      Task current, XfsInode from, long pos, XfsInode to, long toPos, long length, int flags) {
     XfsMount mp = to.mp();
     XfsSb sb = mp.sb();
     if (!sb.reflink) {
@@ -154,13 +156,18 @@ final class XfsReflink {
       }
       check(from.mapping().writeAndWaitRange(current, pos, pos + length - 1));
       check(to.mapping().writeAndWaitRange(current, toPos, Long.MAX_VALUE));
+      boolean dedupe = (flags & FileOperations.REMAP_FILE_DEDUP) != 0;
+      if (dedupe && !XfsCompare.equal(current, from, pos, to, toPos, length)) {
+        return -Errno.EBADE;
+      }
       to.mapping().truncateRange(current, toPos, end - 1);
-      int privs = Attr.removedPrivs(current, to);
+      int privs = dedupe ? 0 : Attr.removedPrivs(current, to);
       if (privs != 0) {
         check(XfsSetattr.removePrivs(current, to, privs));
       }
       long first = pos >> sb.blockLog;
-      share(current, from, first, to, toPos >> sb.blockLog, blocks, toPos + length);
+      long size = dedupe ? 0 : toPos + length;
+      share(current, from, first, to, toPos >> sb.blockLog, blocks, size);
       return 0;
     } catch (ErrnoException e) {
       return -e.errno();
@@ -183,7 +190,7 @@ final class XfsReflink {
    * @param to the other file, or the same with a range that does not overlap
    * @param toOff its first block
    * @param count blocks
-   * @param size the other file's size afterwards, unless it is larger; bytes
+   * @param size the other file's size afterwards, unless it is larger; 0 if its content stays
    */
   @LinuxSource(
       file = "fs/xfs/xfs_reflink.c",
@@ -202,7 +209,9 @@ final class XfsReflink {
         if (done + run == count && size > edit.size()) {
           edit.setSize(size);
         }
-        edit.touch();
+        if (size != 0) {
+          edit.touch();
+        }
         tp.commit();
         done += run;
       }

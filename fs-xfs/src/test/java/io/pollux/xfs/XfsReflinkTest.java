@@ -111,6 +111,44 @@ final class XfsReflinkTest {
   }
 
   @Test
+  void equalRangesAreShared(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "-m rmapbt=1", contents);
+    try (WritableTree tree = new WritableTree(image)) {
+      File from = open(tree, "/file", 0);
+      File to = open(tree, "/copy", Fcntl.O_CREAT);
+      assertThat(clone(tree, from, 0, to, 0, 0)).isZero();
+      write(tree, to, 8192, 4096, 7); // a block of its own
+      long free = tree.mp.trans().fdblocks();
+      assertThat(dedupe(tree, from, 0, to, 0, 65536)).isEqualTo(-Errno.EBADE);
+      assertThat(tree.mp.trans().fdblocks()).as("nothing was shared").isEqualTo(free);
+      File third = open(tree, "/third", Fcntl.O_CREAT);
+      write(tree, third, 0, 4096, 7);
+      assertThat(third.fsync(tree.tree.current, false)).isZero();
+      long before = tree.mp.trans().fdblocks();
+      assertThat(dedupe(tree, to, 8192, third, 0, 4096)).isZero();
+      third.fput(tree.tree.current);
+      assertThat(tree.mp.trans().fdblocks()).as("a block was freed").isGreaterThan(before);
+      from.fput(tree.tree.current);
+      to.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
+    byte[] expected = contents.clone();
+    Arrays.fill(expected, 8192, 12_288, (byte) 7);
+    LinuxXfs.look(
+        image,
+        root -> {
+          assertThat(Files.readAllBytes(root.resolve("copy"))).isEqualTo(expected);
+          assertThat(Files.readAllBytes(root.resolve("third")))
+              .isEqualTo(Arrays.copyOfRange(expected, 8192, 12_288));
+        });
+  }
+
+  private static int dedupe(WritableTree tree, File from, long pos, File to, long at, long length)
+      throws ErrnoException {
+    return RemapRange.dedupe(tree.tree.current, from, pos, to, at, length);
+  }
+
+  @Test
   void aFilesystemWithoutReflinkSharesNothing(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m reflink=0", contents);
     try (WritableTree tree = new WritableTree(image)) {

@@ -10,7 +10,6 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.FilesStruct;
 import io.pollux.core.vfs.Inode;
-import io.pollux.core.vfs.RemapRange;
 import io.pollux.core.vfs.SuperBlock;
 import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
@@ -50,9 +49,9 @@ final class IoctlCalls {
         case FileIoctl.FIOASYNC -> async(current, file, arg);
         case FileIoctl.FIOQSIZE -> putStored(current, file.inode(), arg);
         case FileIoctl.FIGETBSZ -> putBlockSize(current, file.inode(), arg);
-        case FileIoctl.FICLONE -> clone(current, file, (int) arg, 0, 0, 0);
-        case FileIoctl.FICLONERANGE -> cloneRange(current, file, arg);
-        case FileIoctl.FIDEDUPERANGE -> dedupe(current, arg);
+        case FileIoctl.FICLONE -> CloneCalls.clone(current, file, (int) arg, 0, 0, 0);
+        case FileIoctl.FICLONERANGE -> CloneCalls.cloneRange(current, file, arg);
+        case FileIoctl.FIDEDUPERANGE -> CloneCalls.dedupe(current, file, arg);
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
         case FileIoctl.FS_IOC_GETFLAGS -> getFlags(current, file.inode(), arg);
         case FileIoctl.FS_IOC_FSGETXATTR -> fsGetXattr(current, file.inode(), arg);
@@ -233,39 +232,5 @@ final class IoctlCalls {
       inode.sb().fillStatfs(current, statfs);
       return putInt(current, arg, (int) Statfs.fBsize(statfs));
     }
-  }
-
-  // Sharing blocks: unsupported, but the checks come first, as in Linux.
-
-  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_clone")
-  private static long clone(Task current, File file, int from, long pos, long toPos, long length)
-      throws ErrnoException {
-    File source = FileCalls.fget(current, from);
-    try {
-      return RemapRange.clone(current, source, pos, file, toPos, length);
-    } finally {
-      source.fput(current);
-    }
-  }
-
-  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_clone_range")
-  private static long cloneRange(Task current, File file, long arg) throws ErrnoException {
-    if (!current.mm().accessOk(arg, FileIoctl.FILE_CLONE_RANGE_SIZE, false)) {
-      return -Errno.EFAULT;
-    }
-    return clone(
-        current,
-        file,
-        (int) RawMemory.getLong(arg),
-        RawMemory.getLong(arg + Long.BYTES),
-        RawMemory.getLong(arg + 3 * Long.BYTES),
-        RawMemory.getLong(arg + 2 * Long.BYTES));
-  }
-
-  @LinuxSource(file = "fs/ioctl.c", name = "ioctl_file_dedupe_range")
-  private static long dedupe(Task current, long arg) {
-    return current.mm().accessOk(arg, FileIoctl.FILE_DEDUPE_RANGE_SIZE, false)
-        ? -Errno.EOPNOTSUPP
-        : -Errno.EFAULT;
   }
 }

@@ -112,6 +112,9 @@ public final class Errno {
   /** Invalid request descriptor. */
   public static final int EBADR = 53;
 
+  /** Invalid exchange: ranges that should be equal differ. */
+  public static final int EBADE = 52;
+
   /** No data available. */
   public static final int ENODATA = 61;
 
@@ -178,6 +181,7 @@ public final class Errno {
       case ENOTEMPTY -> "Directory not empty";
       case ELOOP -> "Too many levels of symbolic links";
       case EBADR -> "Invalid request descriptor";
+      case EBADE -> "Invalid exchange";
       case ENODATA -> "No data available";
       case EOVERFLOW -> "Value too large for defined data type";
       case EOPNOTSUPP -> "Operation not supported";
@@ -232,6 +236,7 @@ public final class Errno {
       case ENOTEMPTY -> "ENOTEMPTY";
       case ELOOP -> "ELOOP";
       case EBADR -> "EBADR";
+      case EBADE -> "EBADE";
       case ENODATA -> "ENODATA";
       case EOVERFLOW -> "EOVERFLOW";
       case EOPNOTSUPP -> "EOPNOTSUPP";

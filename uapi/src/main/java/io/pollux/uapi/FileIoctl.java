@@ -70,5 +70,14 @@ public final class FileIoctl {
   /** The bytes of a struct file_dedupe_range without its elements. */
   public static final int FILE_DEDUPE_RANGE_SIZE = 24;
 
+  /** The bytes of an element: struct file_dedupe_range_info. */
+  public static final int FILE_DEDUPE_RANGE_INFO_SIZE = 32;
+
+  /** Status of an element: the ranges share their blocks now. */
+  public static final int FILE_DEDUPE_RANGE_SAME = 0;
+
+  /** Status of an element: the ranges differ, and stay as they are. */
+  public static final int FILE_DEDUPE_RANGE_DIFFERS = 1;
+
   private FileIoctl() {}
 }

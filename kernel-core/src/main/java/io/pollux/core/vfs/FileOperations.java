@@ -198,6 +198,15 @@ public interface FileOperations {
     return -Errno.EOPNOTSUPP;
   }
 
+  /** Whether {@link #remapFileRange} is supported. */
+  default boolean hasRemapFileRange() {
+    return false;
+  }
+
+  /** In the flags of {@link #remapFileRange}: share only if both ranges have the same bytes. */
+  @LinuxSource(file = "include/linux/fs.h", name = "REMAP_FILE_DEDUP")
+  int REMAP_FILE_DEDUP = 1;
+
   /**
    * Lets a file share blocks of another one. From process context, with iRwsem of both inodes held
    * exclusively.
@@ -209,10 +218,13 @@ public interface FileOperations {
    * @param toPos its first byte, a multiple of the block size
    * @param length bytes, at least 1: whole blocks, or up to the end of the first file and not
    *     before the end of this one
-   * @return 0 or a negative errno, -EOPNOTSUPP without this operation
+   * @param flags REMAP_FILE_DEDUP or 0
+   * @return 0 or a negative errno: -EBADE if the ranges should be equal and differ, -EOPNOTSUPP
+   *     without this operation
    */
   @LinuxSource(file = "include/linux/fs.h", name = "remap_file_range")
-  default int remapFileRange(Task current, File from, long pos, File to, long toPos, long length) {
+  default int remapFileRange(
+      Task current, File from, long pos, File to, long toPos, long length, int flags) {
     return -Errno.EOPNOTSUPP;
   }
 

@@ -2,16 +2,18 @@
 package io.pollux.core.vfs;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
 /**
- * Shares a range of a file's blocks with another file: FICLONE and FICLONERANGE. The filesystem
- * implements {@link FileOperations#remapFileRange}.
+ * Shares a range of a file's blocks with another file: FICLONE, FICLONERANGE and FIDEDUPERANGE. The
+ * filesystem implements {@link FileOperations#remapFileRange}.
  */
 @LinuxSource(
     file = "fs/read_write.c",
@@ -34,12 +36,58 @@ public final class RemapRange {
   public static int clone(Task current, File from, long pos, File to, long toPos, long length)
       throws ErrnoException {
     int result = check(from, to);
+    if (result == 0 && (!to.writable() || (to.flags() & Fcntl.O_APPEND) != 0)) {
+      result = -Errno.EBADF;
+    }
+    if (result == 0 && !from.op().hasRemapFileRange()) {
+      result = -Errno.EOPNOTSUPP;
+    }
+    return result != 0 ? result : run(current, from, pos, to, toPos, length, 0);
+  }
+
+  /**
+   * Lets a file share the blocks of an equal range. From process context, without locks.
+   *
+   * @param current the calling task
+   * @param from the file whose blocks are shared
+   * @param pos its first byte; any value
+   * @param to the file that gives up its own, which the task may write or owns
+   * @param toPos its first byte; any value
+   * @param length bytes; any value
+   * @return 0, -EBADE if the ranges differ, or another negative errno
+   * @throws ErrnoException EROFS
+   */
+  @LinuxSource(
+      file = "fs/read_write.c",
+      name = {"vfs_dedupe_file_range_one", "allow_file_dedupe"})
+  public static int dedupe(Task current, File from, long pos, File to, long toPos, long length)
+      throws ErrnoException {
+    int result = check(from, to);
     if (result != 0) {
       return result;
     }
+    Cred cred = current.cred();
+    boolean allowed =
+        to.writable() || cred.capable(Capability.CAP_SYS_ADMIN) || cred.fsuid() == to.inode().uid();
+    if (!allowed) {
+      return -Errno.EPERM;
+    }
+    if (!to.op().hasRemapFileRange()) {
+      return -Errno.EINVAL;
+    }
+    if (length < 0 || toPos < 0 || toPos > to.inode().size() - length) {
+      return -Errno.EINVAL;
+    }
+    int flags = FileOperations.REMAP_FILE_DEDUP;
+    return length == 0 ? 0 : run(current, from, pos, to, toPos, length, flags);
+  }
+
+  private static int run(
+      Task current, File from, long pos, File to, long toPos, long length, int flags)
+      throws ErrnoException {
     to.inode().sb().wantWrite(current);
     try {
-      return locked(current, from, pos, to, toPos, length);
+      return locked(current, from, pos, to, toPos, length, flags);
     } finally {
       to.inode().sb().dropWrite();
     }
@@ -52,14 +100,15 @@ public final class RemapRange {
       boolean directory = source.isType(StatMode.S_IFDIR) || target.isType(StatMode.S_IFDIR);
       return directory ? -Errno.EISDIR : -Errno.EINVAL;
     }
-    if (!from.readable() || !to.writable() || (to.flags() & Fcntl.O_APPEND) != 0) {
+    if (!from.readable()) {
       return -Errno.EBADF;
     }
     return source.sb() != target.sb() ? -Errno.EXDEV : 0;
   }
 
   @LinuxSource(file = "fs/inode.c", name = "lock_two_nondirectories")
-  private static int locked(Task current, File from, long pos, File to, long toPos, long length) {
+  private static int locked(
+      Task current, File from, long pos, File to, long toPos, long length, int flags) {
     Inode source = from.inode();
     Inode target = to.inode();
     Inode first = source.isOlderThan(target) ? source : target;
@@ -69,7 +118,7 @@ public final class RemapRange {
       second.iRwsem.downWriteNested(current, LockClass.I_RWSEM_NONDIR2);
     }
     try {
-      return remap(current, from, pos, to, toPos, length);
+      return remap(current, from, pos, to, toPos, length, flags);
     } finally {
       if (second != first) {
         second.iRwsem.upWrite();
@@ -80,7 +129,8 @@ public final class RemapRange {
 
   /** Checks the ranges under the locks. */
   @LinuxSource(file = "mm/filemap.c", name = "generic_remap_checks")
-  private static int remap(Task current, File from, long pos, File to, long toPos, long length) {
+  private static int remap(
+      Task current, File from, long pos, File to, long toPos, long length, int flags) {
     long size = from.inode().size();
     if (pos < 0 || toPos < 0 || length < 0 || pos > size) {
       return -Errno.EINVAL;
@@ -103,6 +153,6 @@ public final class RemapRange {
     if (from.inode() == to.inode() && toPos < pos + blocks && pos < toPos + blocks) {
       return -Errno.EINVAL;
     }
-    return to.op().remapFileRange(current, from, pos, to, toPos, count);
+    return to.op().remapFileRange(current, from, pos, to, toPos, count, flags);
   }
 }
