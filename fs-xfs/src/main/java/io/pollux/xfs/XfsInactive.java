@@ -39,7 +39,7 @@ final class XfsInactive {
   int run(Task current) {
     int result = 0;
     for (XfsInode ip : waiting) {
-      int status = inactivate(current, ip);
+      int status = tryFree(current, ip);
       result = result == 0 ? status : result;
     }
     return result;
@@ -51,18 +51,25 @@ final class XfsInactive {
    */
   int inactivate(Task current, XfsInode ip) {
     waiting.add(ip);
+    return tryFree(current, ip);
+  }
+
+  private int tryFree(Task current, XfsInode ip) {
     ip.mapping().truncateRange(current, 0, Long.MAX_VALUE); // waits for write-back
     try {
       free(current, ip);
-      waiting.remove(ip);
       return 0;
     } catch (ErrnoException e) {
       return -e.errno();
     }
   }
 
+  /** Frees an inode of the set, unless another task has freed it. */
   private void free(Task current, XfsInode ip) throws ErrnoException {
     try (XfsTrans tp = mp.trans().begin(current, 0)) {
+      if (!waiting.contains(ip)) { // a sync and the last close can both be here
+        return;
+      }
       if (ip.core().attrFork().size() > 0 && ip.core().anextents() > 0) {
         unmapAll(tp, ip, true);
       }
@@ -74,6 +81,8 @@ final class XfsInactive {
         unmapAll(tp, ip, false);
       }
       freeInode(tp, ip);
+      tp.roll();
+      waiting.remove(ip);
       tp.commit();
     }
   }
@@ -157,6 +166,7 @@ final class XfsInactive {
       if (ip.nlink() != 0) {
         throw ip.corrupt("has names, and is in the list of those without");
       }
+      waiting.add(ip);
       free(current, ip);
     }
   }

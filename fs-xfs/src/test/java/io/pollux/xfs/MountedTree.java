@@ -67,6 +67,11 @@ final class MountedTree implements AutoCloseable {
     leave();
   }
 
+  /** Creates another task of the process, for another thread. */
+  Task newTask() {
+    return process.newTask();
+  }
+
   private void leave() {
     current.leaveKernel();
     process.exit();
