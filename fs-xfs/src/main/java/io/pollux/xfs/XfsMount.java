@@ -35,6 +35,8 @@ import org.jspecify.annotations.Nullable;
 final class XfsMount extends SuperBlock {
   private final XfsSb sb;
   private static final int BUF_CACHE_BYTES = 8 << 20;
+  private static final int RESERVED_PART = 20; // this part of all blocks is reserved,
+  private static final int MOST_RESERVED = 8192; // but at most these
 
   private final BufSpace bufs;
   private final XfsVerifiers verifiers;
@@ -183,10 +185,16 @@ final class XfsMount extends SuperBlock {
     return alloc;
   }
 
-  /** Free blocks that files and names may have. */
-  @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "xfs_fdblocks_unavailable")
+  /**
+   * Free blocks that files and names may have. The others are for trees that grow when data is
+   * written back and when blocks are freed, which must not fail for lack of space.
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_mount.c",
+      name = {"xfs_fdblocks_unavailable", "xfs_default_resblks"})
   long available() {
-    return Math.max(0, trans.available() - alloc.reserved());
+    long pool = readOnly() ? 0 : Math.min(sb.dblocks / RESERVED_PART, MOST_RESERVED);
+    return Math.max(0, trans.available() - alloc.reserved() - pool);
   }
 
   XfsIunlink iunlink() {

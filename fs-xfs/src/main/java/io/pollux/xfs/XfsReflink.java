@@ -201,6 +201,9 @@ final class XfsReflink {
     mark(current, from, to);
     long done = 0;
     while (done < count) { // each turn advances by at least a block
+      if (to.mp().available() == 0) { // the trees may grow
+        throw new ErrnoException(Errno.ENOSPC);
+      }
       try (XfsTrans tp = to.mp().trans().begin(current, 0)) {
         XfsForkEdit source = XfsInodeEdit.of(tp, from).data();
         XfsForkEdit target = XfsInodeEdit.of(tp, to).data();

@@ -165,6 +165,9 @@ final class XfsXattr {
       throws ErrnoException {
     Name wanted = parse(name);
     int blocks = value == null ? 0 : TREE_BLOCKS + XfsAttrRemote.blocks(ip.mp().sb(), value.length);
+    if (ip.mp().available() < blocks) {
+      throw new ErrnoException(Errno.ENOSPC);
+    }
     try (XfsTrans tp = ip.mp().trans().begin(current, blocks)) {
       XfsAttr.set(XfsInodeEdit.of(tp, ip), wanted.namespace, wanted.bytes, value, flags);
       tp.commit();
