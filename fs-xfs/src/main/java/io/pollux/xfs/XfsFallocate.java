@@ -58,7 +58,7 @@ final class XfsFallocate {
       new XfsFallocate(current, ip).run(mode, offset, length);
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -ip.mp().failed(current, e).errno();
     } finally {
       ip.iRwsem.upWrite();
     }

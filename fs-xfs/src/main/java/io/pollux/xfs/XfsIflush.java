@@ -71,7 +71,7 @@ final class XfsIflush {
       return 0;
     } catch (ErrnoException e) { // the times stay to be written
       dirty.addAll(inodes);
-      return -e.errno();
+      return -mp.failed(current, e).errno();
     }
   }
 

@@ -60,7 +60,7 @@ final class XfsInactive {
       free(current, ip);
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -mp.failed(current, e).errno();
     }
   }
 

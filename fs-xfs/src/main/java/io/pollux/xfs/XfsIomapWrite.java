@@ -56,7 +56,7 @@ final class XfsIomapWrite {
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -ip.mp().failed(current, e).errno();
     }
   }
 
@@ -122,7 +122,7 @@ final class XfsIomapWrite {
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -ip.mp().failed(current, e).errno();
     }
   }
 

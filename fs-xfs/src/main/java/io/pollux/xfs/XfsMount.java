@@ -8,6 +8,7 @@ import io.pollux.block.buffer.BufData;
 import io.pollux.block.buffer.BufOps;
 import io.pollux.block.buffer.BufSpace;
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Oops;
 import io.pollux.core.Options;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
@@ -209,6 +210,23 @@ final class XfsMount extends SuperBlock {
     return refcounts;
   }
 
+  /**
+   * Receives the error of a call that has cancelled a transaction. Damage that was met after the
+   * first change shuts the filesystem down: what is on the disk can't be trusted.
+   *
+   * @param current the calling task
+   * @param e the error
+   * @return the error
+   */
+  @LinuxSource(file = "fs/xfs/xfs_fsops.c", name = "xfs_do_force_shutdown")
+  ErrnoException failed(Task current, ErrnoException e) {
+    if (e.errno() == XfsError.EFSCORRUPTED && trans.stop(current)) {
+      String also = shutDown(); // of the calls that change nothing
+      Oops.warn(bdev().name() + ": " + e.getMessage() + "; its XFS changes no more" + also);
+    }
+    return e;
+  }
+
   /** Begins transactions. */
   XfsTransMount trans() {
     return trans;
@@ -303,6 +321,9 @@ final class XfsMount extends SuperBlock {
     if (readOnly()) {
       return 0;
     }
+    if (trans.stopped()) {
+      return -Errno.EIO;
+    }
     int result = icache.writeBack(current);
     int freed = inactive.run(current);
     int times = iflush.flush(current);
@@ -362,8 +383,8 @@ final class XfsMount extends SuperBlock {
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_put_super")
   public void unmount(Task current) throws ErrnoException {
     drainDirectWrites();
-    int result = sync(current);
-    if (result == 0) {
+    int result = trans.stopped() ? 0 : sync(current);
+    if (result == 0 && !trans.stopped()) { // damage leaves the mark
       result = sbBuf.unmark(current, trans);
     }
     iflush.drop();

@@ -75,6 +75,8 @@ final class XfsNames {
       parent.touch();
       tp.commit();
       return made.ino();
+    } catch (ErrnoException e) {
+      throw mp.failed(current, e);
     }
   }
 
@@ -88,6 +90,8 @@ final class XfsNames {
       mp.iunlink().add(tp, made.ino());
       tp.commit();
       return made.ino();
+    } catch (ErrnoException e) {
+      throw mp.failed(current, e);
     }
   }
 
@@ -157,6 +161,8 @@ final class XfsNames {
       edit.addLinks(1);
       edit.touchChange();
       tp.commit();
+    } catch (ErrnoException e) {
+      throw mp.failed(current, e);
     }
   }
 
@@ -170,6 +176,8 @@ final class XfsNames {
       parent.touch();
       dropName(tp, parent, edit);
       tp.commit();
+    } catch (ErrnoException e) {
+      throw dp.mp().failed(current, e);
     }
   }
 
@@ -252,6 +260,8 @@ final class XfsNames {
       newDir.touch();
       edit.touchChange();
       tp.commit();
+    } catch (ErrnoException e) {
+      throw from.mp().failed(current, e);
     }
   }
 

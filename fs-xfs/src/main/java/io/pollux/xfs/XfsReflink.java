@@ -66,7 +66,7 @@ final class XfsReflink {
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -ip.mp().failed(current, e).errno();
     }
   }
 
@@ -170,7 +170,7 @@ final class XfsReflink {
       share(current, from, first, to, toPos >> sb.blockLog, blocks, size);
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -mp.failed(current, e).errno();
     }
   }
 

@@ -31,7 +31,11 @@ final class XfsSetattr {
       throw new ErrnoException(Errno.EROFS);
     }
     if (attr.has(Iattr.ATTR_SIZE)) {
-      setSize(current, ip, attr.size());
+      try {
+        setSize(current, ip, attr.size());
+      } catch (ErrnoException e) {
+        throw ip.mp().failed(current, e);
+      }
     }
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
       XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
@@ -58,6 +62,8 @@ final class XfsSetattr {
       }
       edit.put64(XfsDinode.CTIME, edit.time(now));
       tp.commit();
+    } catch (ErrnoException e) {
+      throw ip.mp().failed(current, e);
     }
   }
 
@@ -76,7 +82,7 @@ final class XfsSetattr {
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
-      return -e.errno();
+      return -ip.mp().failed(current, e).errno();
     }
   }
 

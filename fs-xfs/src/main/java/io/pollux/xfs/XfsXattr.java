@@ -171,6 +171,8 @@ final class XfsXattr {
     try (XfsTrans tp = ip.mp().trans().begin(current, blocks)) {
       XfsAttr.set(XfsInodeEdit.of(tp, ip), wanted.namespace, wanted.bytes, value, flags);
       tp.commit();
+    } catch (ErrnoException e) {
+      throw ip.mp().failed(current, e);
     }
   }
 }

@@ -125,9 +125,9 @@ final class Forger {
           case 2 -> 0;
           case 3 -> -1;
           case 4 -> random.nextLong();
-          case 5 -> get(place, width) ^ 1L << random.nextInt(8 * width);
+          case 5 -> get(place, width) ^ (1L << random.nextInt(8 * width));
           case 6 -> random.nextInt(64);
-          default -> get(one.at + random.nextInt(one.length / width) * width, width);
+          default -> get(one.at + (long) width * random.nextInt(one.length / width), width);
         };
     put(place, width, value);
     return " " + off + "/" + width + "=" + Long.toHexString(value);

@@ -2,6 +2,7 @@
 package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
@@ -50,6 +51,7 @@ final class XfsForgedTest {
 
   private final Map<Integer, Integer> errors = new TreeMap<>();
   private long memory;
+  private int stopped; // images that damage has shut down
 
   @ParameterizedTest(name = "mkfs.xfs {0}")
   @ValueSource(
@@ -76,6 +78,8 @@ final class XfsForgedTest {
       assertThat(Oops.count()).as("reports, seed " + seed).isEqualTo(oopses);
     }
     System.out.println("XfsForgedTest " + options + ": errno of mount and calls " + errors);
+    System.out.println("XfsForgedTest: " + stopped + " of " + IMAGES + " shut down");
+    assertThat(stopped).as("images shut down").isPositive();
     assertThat(errors.get(Errno.EUCLEAN)).as("EUCLEAN").isPositive();
     assertThat(errors.get(0)).as("calls that succeed").isPositive();
   }
@@ -114,6 +118,12 @@ final class XfsForgedTest {
       Collections.shuffle(calls, random);
       calls.forEach(this::call);
       call(() -> check(tree.sb.sync(tree.current)));
+      if (((XfsMount) tree.sb).trans().stopped()) {
+        stopped++;
+        assertThatThrownBy(() -> open(tree, "/after", Fcntl.O_CREAT))
+            .isInstanceOfSatisfying(
+                ErrnoException.class, e -> assertThat(e.errno()).isIn(Errno.EIO, Errno.EUCLEAN));
+      }
       Collections.shuffle(calls, random);
       calls.subList(0, calls.size() / 2).forEach(this::call);
     } finally {

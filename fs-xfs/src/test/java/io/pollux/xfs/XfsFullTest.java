@@ -126,7 +126,7 @@ final class XfsFullTest {
     if (tree.find(file).inode().isType(StatMode.S_IFREG) && !file.endsWith("big")) {
       boolean direct = random.nextBoolean();
       File open = open(tree, file, direct ? Fcntl.O_DIRECT : 0);
-      long written = write(tree, open, random.nextInt(20) * 4096, 8192);
+      long written = write(tree, open, 4096L * random.nextInt(20), 8192);
       assertThat(written == -Errno.ENOSPC || (written > 0 && written <= 8192))
           .as("written: " + written)
           .isTrue();

@@ -288,6 +288,15 @@ public final class XfsTrans implements AutoCloseable {
     forget();
   }
 
+  private boolean changed() {
+    for (TransBuf buf : bufs.values()) {
+      if (buf.changed() || buf.isStale()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private void forget() {
     bufs.values().forEach(TransBuf::release);
     gone.forEach(TransBuf::release);
@@ -305,6 +314,7 @@ public final class XfsTrans implements AutoCloseable {
   public void close() {
     if (open) {
       open = false;
+      mount.cancelled(current, changed());
       forget();
       mount.end();
     }

@@ -9,6 +9,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsSb;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the transactions of a mount share: the buffers, the transaction lock and the counters of the
@@ -30,6 +31,8 @@ public final class XfsTransMount {
   private volatile long icount;
   private volatile long ifree;
   private volatile long commits; // changes under the lock
+  private volatile @Nullable Task cancelled; // changes under the lock
+  private volatile boolean stopped;
   private volatile long durable; // the last commit whose buffers were all written; under this
 
   /** Called before the first commit of a mount, and then before each one until it succeeds. */
@@ -114,6 +117,10 @@ public final class XfsTransMount {
   public XfsTrans begin(Task current, long blocks) throws ErrnoException {
     current.aboutToSleep(); // the holder may wait for bios in this task's plug
     lock.downWrite(current);
+    if (stopped) {
+      lock.upWrite();
+      throw new ErrnoException(Errno.EIO, "the filesystem was shut down because it is damaged");
+    }
     if (blocks > 0 && blocks > available()) {
       lock.upWrite();
       throw new ErrnoException(Errno.ENOSPC);
@@ -164,6 +171,31 @@ public final class XfsTransMount {
       }
     }
     return result;
+  }
+
+  /** Called at the end of a transaction, whose changes a commit has taken. With the lock. */
+  void cancelled(Task current, boolean changed) {
+    cancelled = changed ? current : null;
+  }
+
+  /**
+   * Lets no transaction begin from now on, if the last one was the task's, and was cancelled after
+   * it had changed something.
+   *
+   * @param current the calling task
+   * @return whether this call has stopped them
+   */
+  public synchronized boolean stop(Task current) {
+    if (stopped || cancelled != current) {
+      return false;
+    }
+    stopped = true;
+    return true;
+  }
+
+  /** {@return whether no transaction can begin} */
+  public boolean stopped() {
+    return stopped;
   }
 
   void end() {
