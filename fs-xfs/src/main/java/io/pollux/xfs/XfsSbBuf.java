@@ -87,23 +87,43 @@ final class XfsSbBuf {
     }
   }
 
+  /** Writes a change. If that fails it is taken back, so that no later write-back stores it. */
   private void write(Task current, Change change) throws ErrnoException {
     Buf buf = bufs.read(current, 0, sb.sectSize, ops, () -> "superblock");
     try {
-      buf.lock(current);
+      byte[] before = buf.data().copy(0, sb.sectSize);
       try {
-        change.apply(buf.edit());
-        buf.markDirty();
-        buf.write(current);
-      } finally {
-        buf.unlock();
+        store(current, buf, change);
+        int result = bufs.cache().bdev().flushAndWait(current);
+        if (result != 0) {
+          throw new ErrnoException(-result, "the superblock could not be written");
+        }
+      } catch (ErrnoException e) {
+        publish(current, buf, edit -> edit.put(0, before));
+        throw e;
       }
     } finally {
       buf.release();
     }
-    int result = bufs.cache().bdev().flushAndWait(current);
-    if (result != 0) {
-      throw new ErrnoException(-result, "the superblock could not be written");
+  }
+
+  private static void store(Task current, Buf buf, Change change) throws ErrnoException {
+    publish(current, buf, change);
+    buf.lock(current);
+    try {
+      buf.write(current);
+    } finally {
+      buf.unlock();
+    }
+  }
+
+  private static void publish(Task current, Buf buf, Change change) throws ErrnoException {
+    buf.lock(current);
+    try {
+      change.apply(buf.edit());
+      buf.markDirty();
+    } finally {
+      buf.unlock();
     }
   }
 }

@@ -28,13 +28,14 @@ final class WritableTree implements AutoCloseable {
   }
 
   private final Arena arena = Arena.ofShared();
+  final HeldDisk disk;
   final MountedTree tree;
   final XfsMount mp;
 
   WritableTree(Path image) throws IOException, ErrnoException {
     try (FileChannel file =
         FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-      HeldDisk disk =
+      disk =
           new HeldDisk(file.map(FileChannel.MapMode.READ_WRITE, 0, file.size(), arena))
               .letThrough();
       tree =

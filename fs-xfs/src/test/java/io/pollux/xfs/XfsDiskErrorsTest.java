@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.xfs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.pollux.block.BlkTypes;
+import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.vfs.File;
+import io.pollux.core.vfs.Iattr;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.core.vfs.RemapRange;
+import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.uapi.RawMemory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A disk that fails: the error is reported, and calls succeed when the disk works again. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+final class XfsDiskErrorsTest {
+  private static final int BYTES = 100_000;
+
+  private Path directory = Path.of("");
+  private Path image = Path.of("");
+
+  @BeforeEach
+  void make(@TempDir Path made) throws Exception {
+    directory = made;
+    image = MkfsImage.make(directory, "-m rmapbt=1", new byte[BYTES]);
+  }
+
+  private static File open(WritableTree tree, String path, int flags) throws ErrnoException {
+    return tree.tree.namei.open(
+        tree.tree.current, null, MountedTree.bytes(path), flags | Fcntl.O_RDWR, 0644);
+  }
+
+  private static void create(WritableTree tree, String path) throws ErrnoException {
+    open(tree, path, Fcntl.O_CREAT).fput(tree.tree.current);
+  }
+
+  private static long write(WritableTree tree, File file, long pos, int bytes, int value) {
+    long memory = tree.tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
+    RawMemory.segment(memory, bytes).fill((byte) value);
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, bytes)).isZero();
+    Kiocb iocb = new Kiocb();
+    iocb.init(file, null);
+    iocb.kiFlags |= Kiocb.IOCB_WRITE;
+    iocb.kiPos = pos;
+    return file.op().writeIter(tree.tree.current, iocb, iter);
+  }
+
+  private static void assertFails(org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
+  }
+
+  @Test
+  void theFirstChangeFailsIfTheMarkCannotBeWritten() throws Exception {
+    for (int op : new int[] {BlkTypes.REQ_OP_WRITE, BlkTypes.REQ_OP_FLUSH}) {
+      try (WritableTree tree = new WritableTree(image)) {
+        tree.disk.failEach(op);
+        assertFails(() -> create(tree, "/new"));
+        tree.disk.failNone();
+        assertThatThrownBy(() -> tree.tree.find("/new")).isInstanceOf(ErrnoException.class);
+        assertThat(tree.mp.sync(tree.tree.current)).isZero();
+      }
+      LinuxXfs.assertSound(image);
+      new WritableTree(image).close(); // not marked
+    }
+  }
+
+  @Test
+  void aMarkThatCouldNotBeRemovedStays() throws Exception {
+    Path copy = directory.resolve("copy");
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/new");
+      assertThat(tree.mp.sync(tree.tree.current)).isZero();
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertFails(() -> tree.mp.remount(tree.tree.current, true, Options.parse("")));
+      tree.disk.failNone();
+      create(tree, "/other");
+      assertThat(tree.mp.sync(tree.tree.current)).isZero();
+      Files.copy(image, copy);
+      assertThatThrownBy(() -> new WritableTree(copy)).hasMessageContaining("needs repair");
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
+  void aSyncThatFailedIsDoneByTheNext() throws Exception {
+    try (WritableTree tree = new WritableTree(image)) {
+      for (int i = 0; i < 50; i++) {
+        create(tree, "/none/" + i);
+      }
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertThat(tree.mp.sync(tree.tree.current)).isEqualTo(-Errno.EIO);
+      tree.disk.failNone();
+      assertThat(tree.mp.sync(tree.tree.current)).isZero();
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
+  void aWriteBackThatFailsIsReportedOnce() throws Exception {
+    byte[] expected = new byte[BYTES];
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/file", 0);
+      assertThat(write(tree, file, 0, 4096, 1)).isEqualTo(4096);
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertThat(file.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
+      tree.disk.failNone();
+      assertThat(file.fsync(tree.tree.current, false)).as("the second fsync").isZero();
+      assertThat(write(tree, file, 0, 8192, 2)).isEqualTo(8192);
+      assertThat(write(tree, file, 90_000, 8192, 2)).isEqualTo(8192);
+      assertThat(file.fsync(tree.tree.current, false)).isZero();
+      file.fput(tree.tree.current);
+    }
+    Arrays.fill(expected, 0, 8192, (byte) 2);
+    Arrays.fill(expected, 90_000, 98_192, (byte) 2);
+    assertContents("file", expected);
+  }
+
+  private void assertContents(String name, byte[] expected) throws Exception {
+    LinuxXfs.assertSound(image);
+    LinuxXfs.look(
+        image, root -> assertThat(Files.readAllBytes(root.resolve(name))).isEqualTo(expected));
+  }
+
+  /** A file that grew in memory only keeps its length in memory and on the disk consistent. */
+  @Test
+  void aNewFileWhoseDataIsLostIsSound() throws Exception {
+    byte[] expected = new byte[20_000];
+    Arrays.fill(expected, (byte) 3);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/new", Fcntl.O_CREAT);
+      assertThat(write(tree, file, 0, 20_000, 1)).isEqualTo(20_000);
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertThat(file.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
+      tree.disk.failNone();
+      assertThat(write(tree, file, 0, 20_000, 3)).isEqualTo(20_000);
+      assertThat(file.fsync(tree.tree.current, false)).isZero();
+      file.fput(tree.tree.current);
+    }
+    assertContents("new", expected);
+  }
+
+  @Test
+  void directWritesCutsAndCopiesFailWithoutATrace() throws Exception {
+    byte[] expected = new byte[BYTES];
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/file", Fcntl.O_DIRECT);
+      File copy = open(tree, "/copy", Fcntl.O_CREAT | Fcntl.O_DIRECT);
+      assertThat(RemapRange.clone(tree.tree.current, file, 0, copy, 0, 0)).isZero();
+      File fresh = open(tree, "/fresh", Fcntl.O_CREAT | Fcntl.O_DIRECT);
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertThat(write(tree, copy, 0, 8192, 4)).isEqualTo(-Errno.EIO);
+      assertThat(write(tree, fresh, 0, 8192, 4)).isEqualTo(-Errno.EIO);
+      assertFails(() -> truncate(tree, copy, 5000));
+      tree.disk.failEach(BlkTypes.REQ_OP_FLUSH);
+      assertThat(fresh.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
+      tree.disk.failNone();
+      assertThat(fresh.inode().size()).isZero();
+      truncate(tree, copy, 5000);
+      assertThat(write(tree, fresh, 0, 8192, 5)).isEqualTo(8192);
+      assertThat(fresh.fsync(tree.tree.current, false)).isZero();
+      for (File open : new File[] {file, copy, fresh}) {
+        open.fput(tree.tree.current);
+      }
+    }
+    assertContents("file", expected);
+    assertContents("copy", new byte[5000]);
+    byte[] fives = new byte[8192];
+    Arrays.fill(fives, (byte) 5);
+    assertContents("fresh", fives);
+  }
+
+  private static void truncate(WritableTree tree, File file, long size) throws ErrnoException {
+    file.inode().iRwsem.downWrite(tree.tree.current);
+    try {
+      file.inode().setattr(tree.tree.current, Iattr.ofSize(size));
+    } finally {
+      file.inode().iRwsem.upWrite();
+    }
+  }
+
+  @Test
+  void aReadThatFailsCancelsTheChange() throws Exception {
+    try (WritableTree tree = new WritableTree(image)) {
+      tree.disk.failEach(BlkTypes.REQ_OP_READ);
+      assertFails(() -> create(tree, "/leaf/new"));
+      tree.disk.failNone();
+      create(tree, "/leaf/new");
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
+  void anUnmountThatFailsLeavesTheMark() throws Exception {
+    WritableTree tree = new WritableTree(image);
+    create(tree, "/new");
+    tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+    assertFails(tree::close);
+    assertThatThrownBy(() -> new WritableTree(image)).hasMessageContaining("needs repair");
+  }
+}
