@@ -71,14 +71,18 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
       if ((flags & IOMAP_NOWAIT) != 0) {
         return -Errno.EAGAIN;
       }
+      long extent = iomap.offset() + iomap.length() - pos;
       int result =
           allocates
               ? XfsIomapWrite.allocate(current, ip, pos, length, (flags & IOMAP_DIRECT) != 0)
-              : XfsReflink.unshare(current, ip, pos, iomap.offset() + iomap.length() - pos, length);
+              : XfsReflink.unshare(current, ip, pos, extent, length);
       if (result != 0) {
         return result;
       }
       mapAgain(ip, pos, iomap);
+      if (unshares) { // what follows may be shared, in the same extent
+        clip(iomap, XfsReflink.unsharedEnd(ip, pos, extent, length), ip);
+      }
     }
     if (ip.mp().trans().pending(ip.lastCommit())) {
       iomap.setFlags(iomap.flags() | Iomap.IOMAP_F_DIRTY);
@@ -90,6 +94,14 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
     XfsExtentMap extents = ip.extentsIfRead();
     assert extents != null : "extents were dropped";
     map(ip, extents, pos, iomap);
+  }
+
+  private static void clip(Iomap iomap, long end, XfsInode ip) {
+    if (end < iomap.offset() + iomap.length()) {
+      boolean unwritten = iomap.type() == Iomap.Type.UNWRITTEN;
+      long bytes = end - iomap.offset();
+      iomap.setMapped(unwritten, iomap.offset(), bytes, iomap.addr(), ip.mp().bdev());
+    }
   }
 
   @Override

@@ -52,8 +52,7 @@ final class XfsReflink {
   static int unshare(Task current, XfsInode ip, long pos, long extent, long length) {
     XfsSb sb = ip.mp().sb();
     long first = pos >> sb.blockLog;
-    long bytes = Math.min(Math.min(extent, length), MAX_COPY - sb.blockSize);
-    long end = XfsIomapWrite.blocksTo(sb, pos + bytes);
+    long end = unsharedEnd(ip, pos, extent, length) >> sb.blockLog;
     if (ip.mp().available() < end - first) {
       return -Errno.ENOSPC;
     }
@@ -68,6 +67,13 @@ final class XfsReflink {
     } catch (ErrnoException e) {
       return -ip.mp().failed(current, e).errno();
     }
+  }
+
+  /** The byte behind the range that a call of {@link #unshare} checks and copies. */
+  static long unsharedEnd(XfsInode ip, long pos, long extent, long length) {
+    XfsSb sb = ip.mp().sb();
+    long bytes = Math.min(Math.min(extent, length), MAX_COPY - sb.blockSize);
+    return XfsIomapWrite.blocksTo(sb, pos + bytes) << sb.blockLog;
   }
 
   /** Copies the first shared run of a range. Returns the block behind it, or the end. */
