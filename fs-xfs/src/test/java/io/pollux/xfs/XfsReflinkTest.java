@@ -41,7 +41,7 @@ final class XfsReflinkTest {
   }
 
   private static void write(WritableTree tree, File file, long pos, int bytes, int value) {
-    long memory = tree.tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
+    long memory = tree.tree.current.mm().mmap(4 << 20, Mman.PROT_READ | Mman.PROT_WRITE);
     RawMemory.segment(memory, bytes).fill((byte) value);
     IovecIter iter = new IovecIter();
     assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, bytes)).isZero();
@@ -88,6 +88,28 @@ final class XfsReflinkTest {
           assertThat(Files.readAllBytes(root.resolve("file"))).isEqualTo(contents);
           assertThat(Files.readAllBytes(root.resolve("again"))).isEqualTo(changed);
         });
+  }
+
+  /** A write is longer than what one call checks; only its end is shared. */
+  @Test
+  void aLongWriteLeavesTheOtherFileAsItWas() throws Exception {
+    byte[] all = new byte[3 << 20];
+    new Random(2).nextBytes(all);
+    Path image = MkfsImage.make(directory, "", all);
+    try (WritableTree tree = new WritableTree(image)) {
+      File from = open(tree, "/file", Fcntl.O_DIRECT);
+      File to = open(tree, "/clone", Fcntl.O_CREAT);
+      assertThat(clone(tree, from, 2 << 20, to, 0, 1 << 20)).isZero();
+      write(tree, from, 0, 3 << 20, 7);
+      from.fput(tree.tree.current);
+      to.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
+    LinuxXfs.look(
+        image,
+        root ->
+            assertThat(Files.readAllBytes(root.resolve("clone")))
+                .isEqualTo(Arrays.copyOfRange(all, 2 << 20, 3 << 20)));
   }
 
   @Test
