@@ -19,8 +19,9 @@ import io.pollux.uapi.LinuxSource;
  * it shared. Exclusive, and alone, are direct writes of parts of blocks, those that start behind
  * the end of the file, and those that remove a set-user-ID or set-group-ID bit. They wait until
  * {@code dioCount} is 0, polling meanwhile ({@link InodeDioWait#awaitNone}). An interrupt stops
- * that wait with EINTR. So the lock holder never waits for a task that waits for the lock, even if
- * that task has polled I/O in flight.
+ * that wait with EINTR. One that zeroes the rest of a block also completes before it releases the
+ * lock. So the lock holder never waits for a task that waits for the lock, even if that task has
+ * polled I/O in flight.
  */
 final class XfsFileWrite {
   private XfsFileWrite() {}
@@ -62,10 +63,46 @@ final class XfsFileWrite {
         }
       }
       int result = prepareAlone(current, ip, iocb, from);
-      return result != 0 ? result : dio(current, ip, iocb, from);
+      return result != 0 ? result : dioAlone(current, ip, iocb, from, nowait);
     } finally {
       ip.iRwsem.upWrite();
     }
+  }
+
+  /**
+   * Writes with iRwsem held exclusively. A write that also zeroes the rest of a block completes
+   * before this method returns: those zeroes must not overwrite data of a later write.
+   */
+  private static long dioAlone(
+      Task current, XfsInode ip, Kiocb iocb, IovIter from, boolean nowait) {
+    boolean zeroes = zeroesRest(ip, iocb.kiPos, from.count());
+    if (zeroes && nowait) {
+      return -Errno.EAGAIN;
+    }
+    long result = dio(current, ip, iocb, from);
+    if (zeroes && result == -Kiocb.EIOCBQUEUED) { // the request may be gone
+      InodeDioWait.awaitNone(current, ip, ip.mp().bdev(), false);
+    }
+    return result;
+  }
+
+  /** Whether a direct write may zero the rest of its first or last block. */
+  private static boolean zeroesRest(XfsInode ip, long pos, long bytes) {
+    int mask = ip.mp().sb().blockSize - 1;
+    long end = pos + bytes;
+    return ((pos | end) & mask) != 0
+        && (end >= ip.size() || !isWritten(ip, pos) || !isWritten(ip, end - 1));
+  }
+
+  /** Whether the block of a position is known to hold data. */
+  private static boolean isWritten(XfsInode ip, long pos) {
+    XfsExtentMap extents = ip.extentsIfRead();
+    if (extents == null) {
+      return false;
+    }
+    long block = pos >> ip.mp().sb().blockLog;
+    int at = extents.find(block);
+    return at != XfsExtentMap.NONE && block < extents.endOff(at) && !extents.unwritten(at);
   }
 
   private static int awaitDirect(Task current, XfsInode ip) {
