@@ -147,7 +147,7 @@ final class Forger {
 
   private void put(long at, int width, long value) {
     for (int i = 0; i < width; i++) {
-      disk.set(ValueLayout.JAVA_BYTE, at + i, (byte) (value >>> 8 * (width - 1 - i)));
+      disk.set(ValueLayout.JAVA_BYTE, at + i, (byte) (value >>> (8 * (width - 1 - i))));
     }
   }
 

@@ -92,7 +92,7 @@ final class XfsReflinkTest {
 
   /** A write is longer than what one call checks; only its end is shared. */
   @Test
-  void aLongWriteLeavesTheOtherFileAsItWas() throws Exception {
+  void aLongWriteLeavesTheOtherFileAsItWas(@TempDir Path directory) throws Exception {
     byte[] all = new byte[3 << 20];
     new Random(2).nextBytes(all);
     Path image = MkfsImage.make(directory, "", all);

@@ -88,7 +88,7 @@ final class XfsExecTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "-b size=1024", OURS})
+  @ValueSource(strings = "-b size=1024")
   void fioVerifiesNewFiles(String options) throws Exception {
     Oracles.needPrograms("fio", "fio");
     make(options);
@@ -123,7 +123,7 @@ final class XfsExecTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"-m rmapbt=1", "-b size=1024", OURS})
+  @ValueSource(strings = OURS)
   void treesOfFiles(String options) throws Exception {
     Oracles.needPrograms("git", "git");
     Oracles.needPrograms("tar", "tar");
