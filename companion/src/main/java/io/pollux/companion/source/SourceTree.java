@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -24,10 +25,19 @@ public final class SourceTree {
   private final Map<String, List<Decl>> byName = new HashMap<>(); // Outer.Inner#member and Outer
   private final Map<String, List<Decl>> byC = new HashMap<>();
 
-  private SourceTree(Path root, List<String> modules) {
+  private final String texts; // of the site
+
+  private SourceTree(Path root, List<String> modules, String texts) {
     this.root = root.toAbsolutePath().normalize();
     this.modules = modules;
+    this.texts = texts;
   }
+
+  /**
+   * Modules of whose tests only those are read that a difference or a text names: the others are
+   * many.
+   */
+  private static final Set<String> FEW_TESTS = Set.of("fs-xfs", "fs-gfs2", "tools", "it");
 
   /**
    * Reads a tree.
@@ -39,9 +49,9 @@ public final class SourceTree {
    */
   public static SourceTree read(
       Path root, List<String> modules, List<Path> classPath, Faults faults) throws IOException {
-    SourceTree tree = new SourceTree(root, modules);
-    for (String module : modules) {
-      for (String part : List.of("main", "test")) {
+    SourceTree tree = new SourceTree(root, modules, texts(root));
+    for (String part : List.of("main", "test")) {
+      for (String module : modules) {
         tree.find(module, part);
       }
     }
@@ -59,9 +69,41 @@ public final class SourceTree {
     try (Stream<Path> all = Files.walk(dir)) {
       for (Path each : all.filter(SourceTree::isSource).sorted().toList()) {
         Path path = root.relativize(each);
+        if (part.equals("test") && FEW_TESTS.contains(module) && !isNamed(each)) {
+          continue;
+        }
         files.put(path, new SourceFile(path, module, part.equals("test"), Files.readString(each)));
       }
     }
+  }
+
+  /** Where the texts of the site and the table of patches are. */
+  private static final List<String> TEXTS =
+      List.of("companion/src/main/resources", "it/src/test/resources/io/pollux/it/series");
+
+  private static String texts(Path root) throws IOException {
+    StringBuilder all = new StringBuilder();
+    for (String dir : TEXTS) {
+      if (Files.isDirectory(root.resolve(dir))) {
+        try (Stream<Path> found = Files.walk(root.resolve(dir))) {
+          for (Path each : found.filter(SourceTree::isText).toList()) {
+            all.append(Files.readString(each));
+          }
+        }
+      }
+    }
+    return all.toString();
+  }
+
+  private static boolean isText(Path path) {
+    return (path + "").endsWith(".md") || (path + "").endsWith(".tsv");
+  }
+
+  /** Whether a difference or a text names a test class. */
+  private boolean isNamed(Path test) {
+    String name = (test.getFileName() + "").replace(".java", "#");
+    return texts.contains(name)
+        || files.values().stream().anyMatch(file -> file.text().contains("\"" + name));
   }
 
   private static boolean isSource(Path path) {

@@ -82,7 +82,7 @@ public final class CodeHtml {
   public static String plain(String text) {
     StringBuilder html = new StringBuilder();
     for (Token token : Token.of(text)) {
-      piece(html, text, token, token.start(), token.end(), colour(token.kind()));
+      piece(html, text, token.start(), token.end(), tag(token.kind()));
     }
     return html.toString();
   }
@@ -100,14 +100,14 @@ public final class CodeHtml {
       if (decl != null && whole) {
         html.append("<a class=d id=").append(decl.id());
         html.append(" href=#").append(hasUses(decl) ? "u-" : "").append(decl.id()).append('>');
-        Html.append(html, file.text(), start, end);
+        Html.appendText(html, file.text(), start, end);
         html.append("</a>");
       } else if (ref != null) {
         html.append("<a href=").append(href(ref)).append('>');
-        Html.append(html, file.text(), start, end);
+        Html.appendText(html, file.text(), start, end);
         html.append("</a>");
       } else {
-        piece(html, file.text(), token, start, end, colour(token.kind()));
+        piece(html, file.text(), start, end, tag(token.kind()));
       }
     }
     return html.toString();
@@ -127,9 +127,9 @@ public final class CodeHtml {
   }
 
   private static void piece(
-      StringBuilder html, String text, Token token, int start, int end, @Nullable String colour) {
-    if (colour == null) {
-      Html.append(html, text, start, end);
+      StringBuilder html, String text, int start, int end, @Nullable String tag) {
+    if (tag == null) {
+      Html.appendText(html, text, start, end);
       return;
     }
     int at = start;
@@ -137,10 +137,9 @@ public final class CodeHtml {
       int eol = text.indexOf('\n', at);
       int stop = eol < 0 || eol >= end ? end : eol;
       if (stop > at) {
-        boolean keyword = token.kind() == Token.Kind.KEYWORD; // frequent, so its tag is short
-        html.append(keyword ? "<b>" : "<span class=" + colour + ">");
-        Html.append(html, text, at, stop);
-        html.append(keyword ? "</b>" : "</span>");
+        html.append('<').append(tag).append('>');
+        Html.appendText(html, text, at, stop);
+        html.append("</").append(tag).append('>');
       }
       if (stop < end) {
         html.append('\n');
@@ -149,12 +148,13 @@ public final class CodeHtml {
     }
   }
 
-  private static @Nullable String colour(Token.Kind kind) {
+  /** The element of a token, or null; short, because there are many. */
+  private static @Nullable String tag(Token.Kind kind) {
     return switch (kind) {
-      case COMMENT -> "c";
-      case STRING -> "s";
-      case KEYWORD -> "k";
-      case ANNOTATION -> "a";
+      case COMMENT -> "em";
+      case STRING -> "q";
+      case KEYWORD -> "b";
+      case ANNOTATION -> "u";
       case NUMBER, NAME, OTHER -> null;
     };
   }

@@ -14,8 +14,20 @@ public final class Html {
     return escaped.toString();
   }
 
-  /** Appends a part of a text, escaped. */
-  static void append(StringBuilder to, String text, int start, int end) {
+  /** Appends a part of a text of an element, where only two characters need an escape. */
+  static void appendText(StringBuilder to, String text, int start, int end) {
+    for (int i = start; i < end; i++) {
+      char c = text.charAt(i);
+      switch (c) {
+        case '<' -> to.append("&lt;");
+        case '&' -> to.append("&amp;");
+        default -> to.append(c);
+      }
+    }
+  }
+
+  /** Appends a part of a text, escaped for an element or an attribute. */
+  private static void append(StringBuilder to, String text, int start, int end) {
     for (int i = start; i < end; i++) {
       char c = text.charAt(i);
       switch (c) {
