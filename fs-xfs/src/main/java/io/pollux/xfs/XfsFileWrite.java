@@ -2,6 +2,7 @@
 package io.pollux.xfs;
 
 import io.pollux.core.filemap.Filemap;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Attr;
@@ -17,11 +18,12 @@ import io.pollux.uapi.LinuxSource;
  *
  * <p>Locks: buffered writes take the inode's iRwsem exclusively. Direct writes of whole blocks take
  * it shared. Exclusive, and alone, are direct writes of parts of blocks, those that start behind
- * the end of the file, and those that remove a set-user-ID or set-group-ID bit. They wait until
- * {@code dioCount} is 0, polling meanwhile ({@link InodeDioWait#awaitNone}). An interrupt stops
- * that wait with EINTR. One that zeroes the rest of a block also completes before it releases the
- * lock. So the lock holder never waits for a task that waits for the lock, even if that task has
- * polled I/O in flight.
+ * the end of the file or extend it inside a page, and those that remove a set-user-ID or
+ * set-group-ID bit. They wait until {@code dioCount} is 0, polling meanwhile ({@link
+ * InodeDioWait#awaitNone}). An interrupt stops that wait with EINTR. One that zeroes the rest of a
+ * block, or extends the file inside a page, also completes before it releases the lock. So the lock
+ * holder never waits for a task that waits for the lock, even if that task has polled I/O in
+ * flight.
  */
 final class XfsFileWrite {
   private XfsFileWrite() {}
@@ -70,17 +72,20 @@ final class XfsFileWrite {
   }
 
   /**
-   * Writes with iRwsem held exclusively. A write that also zeroes the rest of a block completes
-   * before this method returns: those zeroes must not overwrite data of a later write.
+   * Writes with iRwsem held exclusively. Two kinds of writes complete before this method returns.
+   * If a write also zeroes the rest of a block, those zeroes must not overwrite data of a later
+   * write. If it extends the file inside a page, no reader must find the zeroes of a cached page
+   * below the new size.
    */
   private static long dioAlone(
       Task current, XfsInode ip, Kiocb iocb, IovIter from, boolean nowait) {
-    boolean zeroes = zeroesRest(ip, iocb.kiPos, from.count());
-    if (zeroes && nowait) {
+    boolean waits =
+        zeroesRest(ip, iocb.kiPos, from.count()) || extendsPage(ip, iocb.kiPos + from.count());
+    if (waits && nowait) {
       return -Errno.EAGAIN;
     }
     long result = dio(current, ip, iocb, from);
-    if (zeroes && result == -Kiocb.EIOCBQUEUED) { // the request may be gone
+    if (waits && result == -Kiocb.EIOCBQUEUED) { // the request may be gone
       InodeDioWait.awaitNone(current, ip, ip.mp().bdev(), false);
     }
     return result;
@@ -92,6 +97,12 @@ final class XfsFileWrite {
     long end = pos + bytes;
     return ((pos | end) & mask) != 0
         && (end >= ip.size() || !isWritten(ip, pos) || !isWritten(ip, end - 1));
+  }
+
+  /** Whether a write up to a position extends a file that ends inside a page. */
+  private static boolean extendsPage(XfsInode ip, long end) {
+    long size = ip.size();
+    return end > size && (size & (HostMemory.PAGE_SIZE - 1)) != 0;
   }
 
   /** Whether the block of a position is known to hold data. */
@@ -114,6 +125,7 @@ final class XfsFileWrite {
     return iocb.has(Kiocb.IOCB_APPEND)
         || ((iocb.kiPos | from.count()) & (ip.mp().sb().blockSize - 1)) != 0
         || iocb.kiPos > ip.size()
+        || extendsPage(ip, iocb.kiPos + from.count())
         || Attr.removedPrivs(current, ip) != 0;
   }
 
