@@ -31,7 +31,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Mounting, unmounting and remounting while programs run, with a filesystem of the class path. The
@@ -358,9 +357,9 @@ class MountCallsTest {
     assertErrno(Errno.EBUSY, () -> kernel.check(toy, one, "", damage::add));
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"xfs", "gfs2"})
-  void aTypeWithoutMkfsOrCheckSaysSo(String name) throws ErrnoException {
+  @Test
+  void aTypeWithoutMkfsOrCheckSaysSo() throws ErrnoException {
+    String name = "gfs2";
     FileSystemType type = Providers.builtIn().fileSystem(name);
     assertThatThrownBy(() -> kernel.mkfs(type, one, ""))
         .hasMessage("a filesystem of type " + name + " can't be made");

@@ -388,6 +388,19 @@ final class ThrowingFs implements FileSystemType {
     }
 
     @Override
+    public boolean hasRemapFileRange() {
+      trip("hasRemapFileRange");
+      return true;
+    }
+
+    @Override
+    public int remapFileRange(
+        Task current, File from, long pos, File to, long toPos, long length, int flags) {
+      trip("remapFileRange");
+      return 0;
+    }
+
+    @Override
     public int iterateShared(Task current, File file, DirContext context) {
       trip("iterateShared");
       return 0;

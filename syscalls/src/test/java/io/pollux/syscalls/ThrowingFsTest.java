@@ -101,6 +101,7 @@ class ThrowingFsTest {
           entry("hasFsync", (t, fd) -> t.aioFsync(fd)),
           entry("fsync", (t, fd) -> t.fd(Nr.FSYNC, fd)),
           entry("fallocate", (t, fd) -> t.fallocate(fd)),
+          entry("hasRemapFileRange", (t, fd) -> t.cloneRange(fd)),
           entry("iterateShared", (t, fd) -> t.list()),
           entry("ioctl", (t, fd) -> t.ioctl(fd, 12345)),
           entry("pipeSize", (t, fd) -> t.fd(Nr.FCNTL, fd, Fcntl.F_GETPIPE_SZ)),
@@ -119,7 +120,8 @@ class ThrowingFsTest {
           "needsPolling", "as iopoll",
           "hold", "as iopoll",
           "preparePoll", "its default calls hasPoll",
-          "release", "theReleaseOfAFile");
+          "release", "theReleaseOfAFile",
+          "remapFileRange", "the file is empty");
 
   private final Booted booted = new Booted();
   private final ThrowingFs type = new ThrowingFs();
@@ -213,6 +215,15 @@ class ThrowingFsTest {
 
   private long fallocate(int fd) {
     return call(Nr.FALLOCATE, fd, 0, 0, 100);
+  }
+
+  /** Clones the file to a place behind its end. */
+  private long cloneRange(int fd) {
+    RawMemory.putLong(booted.memory, fd);
+    RawMemory.putLong(booted.memory + 8, 0);
+    RawMemory.putLong(booted.memory + 16, 0);
+    RawMemory.putLong(booted.memory + 24, 1 << 20);
+    return call(Nr.IOCTL, fd, FileIoctl.FICLONERANGE, booted.memory);
   }
 
   private long list() {
