@@ -340,7 +340,7 @@ class ModulesTest {
     Path file = directory.resolve("never");
     assertRefused(
         Cli.run("mkfs", "--fs", "xfs", "--image", file.toString(), "--size", "1M"),
-        file + ": a filesystem of type xfs can't be made");
+        file + ": 1048576 bytes are too few: an XFS filesystem has at least 16777216");
     assertThat(file).doesNotExist();
     assertRefused(
         Cli.run("mkfs", "--fs", "xfs", "--image", file.toString()),
