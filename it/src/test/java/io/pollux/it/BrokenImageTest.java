@@ -174,7 +174,7 @@ class BrokenImageTest {
     withField(
         SB_FEATURES_RO_COMPAT,
         4,
-        0x8000000fL,
+        0x8000000dL,
         true,
         () -> {
           try (TestKernel kernel = TestKernel.boot()) {
