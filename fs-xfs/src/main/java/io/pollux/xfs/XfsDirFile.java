@@ -35,6 +35,13 @@ final class XfsDirFile implements FileOperations {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_dir_fsync")
   public int fsync(Task current, File file, long start, long end, boolean datasync) {
-    return 0; // a directory is never written
+    XfsInode dp = (XfsInode) file.inode();
+    XfsMount mp = dp.mp();
+    if (mp.readOnly()) {
+      return 0;
+    }
+    int forced = mp.trans().force(current, dp.lastCommit());
+    int flushed = mp.bdev().flushAndWait(current);
+    return forced != 0 ? forced : flushed;
   }
 }

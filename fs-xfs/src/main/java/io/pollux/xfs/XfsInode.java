@@ -58,6 +58,7 @@ final class XfsInode extends Inode {
     this.mp = mp;
     this.core = core;
     size = core.size();
+    commit = mp.trans().commits(); // the inode may be new, or changed by an object before this one
     mapping = new Mapping(mp.bdev().pageCache(), new IomapPages(this, XfsIomap.OPS, XfsIomap.OPS));
     writeTime = new WriteTime(() -> mp.iflush().add(this));
   }

@@ -58,6 +58,30 @@ final class XfsWriteTest {
   }
 
   @Test
+  void fsyncOfANewFileAndOfItsDirectoryWriteTheirBuffers(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/new");
+      XfsInode made = (XfsInode) file.inode();
+      assertThat(tree.mp.trans().pending(made.lastCommit())).as("new").isTrue();
+      assertThat(file.fsync(tree.tree.current, false)).isZero();
+      assertThat(tree.mp.trans().pending(made.lastCommit())).as("fsynced").isFalse();
+      file.fput(tree.tree.current);
+      tree.tree.namei.mkdir(tree.tree.current, null, MountedTree.bytes("/d"), 0755);
+      create(tree, "/d/inside");
+      File parent =
+          tree.tree.namei.open(
+              tree.tree.current, null, MountedTree.bytes("/d"), Fcntl.O_DIRECTORY, 0);
+      XfsInode dp = (XfsInode) parent.inode();
+      assertThat(tree.mp.trans().pending(dp.lastCommit())).as("changed").isTrue();
+      assertThat(parent.fsync(tree.tree.current, false)).isZero();
+      assertThat(tree.mp.trans().pending(dp.lastCommit())).as("fsynced directory").isFalse();
+      parent.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
   void aCopyOfAFrozenDiskIsClean(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "", new byte[100]);
     Path copy = directory.resolve("copy");
