@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsSb;
@@ -40,6 +41,12 @@ final class XfsIomapWrite {
    * @param direct whether the write is direct
    * @return 0 or a negative errno
    */
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A buffered write allocates its blocks when it begins. Linux reserves them, and"
+              + " allocates when pages are written back.",
+      test = "XfsWriteTest#aBufferedWriteHasItsBlocksBeforeItsWriteBack")
   static int allocate(Task current, XfsInode ip, long pos, long length, boolean direct) {
     XfsSb sb = ip.mp().sb();
     long first = pos >> sb.blockLog;

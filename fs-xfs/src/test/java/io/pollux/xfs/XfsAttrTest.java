@@ -138,6 +138,9 @@ class XfsAttrTest {
       }
       assertThat(tree.tree.list("/short", 100)).hasSize(22);
       assertThat(XfsSymlink.read(tree.tree.current, inode(tree, "/link"))).hasSize(304);
+      assertThat(inode(tree, "/link").format())
+          .as("the target is in the inode again")
+          .isEqualTo(XfsInodeBuf.Format.LOCAL);
     }
     WritableTree.assertRepaired(image);
   }

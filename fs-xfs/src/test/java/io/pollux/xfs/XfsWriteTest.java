@@ -6,15 +6,22 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
+import io.pollux.core.fixture.OtherTask;
+import io.pollux.core.mm.IovecIter;
+import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Iattr;
+import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Mman;
+import io.pollux.xfs.trans.XfsTrans;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -55,6 +62,50 @@ final class XfsWriteTest {
       tree.mp.remount(tree.tree.current, true, Options.parse(""));
       LinuxXfs.assertSound(image);
     }
+  }
+
+  @Test
+  void aTransactionWaitsForTheOneBefore(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      CompletableFuture<Integer> second;
+      try (XfsTrans first = tree.mp.trans().begin(tree.tree.current, 0)) {
+        second = OtherTask.call(tree.tree.current.process(), task -> begin(tree, task));
+        TimeUnit.MILLISECONDS.sleep(50);
+        assertThat(second).as("the second, before the first ends").isNotDone();
+        assertThat(first.current()).isSameAs(tree.tree.current);
+      }
+      assertThat(second.get(30, TimeUnit.SECONDS)).isZero();
+    }
+  }
+
+  private static int begin(WritableTree tree, Task task) {
+    try (XfsTrans tp = tree.mp.trans().begin(task, 0)) {
+      assertThat(tp.current()).isSameAs(task);
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  @Test
+  void aBufferedWriteHasItsBlocksBeforeItsWriteBack(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = open(tree, "/new");
+      long before = tree.mp.trans().fdblocks();
+      long memory = tree.tree.current.mm().mmap(4096, Mman.PROT_READ | Mman.PROT_WRITE);
+      IovecIter iter = new IovecIter();
+      assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, 4096)).isZero();
+      Kiocb iocb = new Kiocb();
+      iocb.init(file, null);
+      iocb.kiFlags |= Kiocb.IOCB_WRITE;
+      assertThat(file.op().writeIter(tree.tree.current, iocb, iter)).isEqualTo(4096);
+      assertThat(tree.mp.trans().fdblocks()).isLessThan(before);
+      assertThat(((XfsInode) file.inode()).core().size()).as("size on the disk").isZero();
+      file.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
   }
 
   @Test

@@ -6,6 +6,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.LockClass;
 import io.pollux.core.sched.RwSemaphore;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsSb;
@@ -114,6 +115,12 @@ public final class XfsTransMount {
   @LinuxSource(
       file = "fs/xfs/xfs_trans.c",
       name = {"xfs_trans_alloc", "xfs_trans_reserve"})
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A mount has one transaction at a time, which changes private copies. In Linux many run"
+              + " at once, and lock the buffers and inodes that they change.",
+      test = "XfsWriteTest#aTransactionWaitsForTheOneBefore")
   public XfsTrans begin(Task current, long blocks) throws ErrnoException {
     current.aboutToSleep(); // the holder may wait for bios in this task's plug
     lock.downWrite(current);
