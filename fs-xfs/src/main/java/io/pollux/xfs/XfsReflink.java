@@ -21,7 +21,7 @@ import io.pollux.xfs.trans.XfsTrans;
 /** Files that share blocks: clones share them, and writes get copies of their own. */
 @LinuxSource(file = "fs/xfs/xfs_reflink.c")
 final class XfsReflink {
-  /** Bytes that one call of unshare has certainly passed, for a caller without extents. */
+  /** Bytes that each call of unshare covers at least. */
   static final long STEP = 512 << 10;
 
   /** The most bytes that one call copies. */
@@ -62,7 +62,9 @@ final class XfsReflink {
       while (at < end) { // each turn passes a part of an extent or a hole
         at = unshareOne(fork, at, end);
       }
-      tp.commit();
+      if (fork.changed() != null) { // else nothing was shared
+        tp.commit();
+      }
       return 0;
     } catch (ErrnoException e) {
       return -ip.mp().failed(current, e).errno();

@@ -17,7 +17,7 @@ import io.pollux.xfs.trans.XfsTrans;
 /** Changes attributes, and cuts or extends files. All with iRwsem held exclusively. */
 @LinuxSource(file = "fs/xfs/xfs_iops.c")
 final class XfsSetattr {
-  /** Extents that one transaction unmaps. */
+  /** Extents that one transaction unmaps: 2 in C, whose log reserves room for each. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_ITRUNC_MAX_EXTENTS")
   private static final int MOST_EXTENTS = 64;
 

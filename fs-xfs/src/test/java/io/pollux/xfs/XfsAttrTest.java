@@ -127,7 +127,7 @@ class XfsAttrTest {
       assertThat(tree.inode("/file").size()).isEqualTo(100_000);
       assertThat(XfsSymlink.read(tree.tree.current, inode(tree, "/link"))).hasSize(304);
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
     try (WritableTree tree = new WritableTree(image)) {
       for (String path : paths) {
         Model model = readModel(tree, path);
@@ -142,7 +142,7 @@ class XfsAttrTest {
           .as("the target is in the inode again")
           .isEqualTo(XfsInodeBuf.Format.LOCAL);
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
   }
 
   private static XfsInode inode(WritableTree tree, String path) throws ErrnoException {
@@ -164,7 +164,7 @@ class XfsAttrTest {
       }
       model.check();
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
     try (WritableTree tree = new WritableTree(image)) {
       Model model = new Model(tree, inode(tree, "/file"), 1);
       for (int i = 0; i < 2000; i++) {
@@ -173,7 +173,7 @@ class XfsAttrTest {
       model.check();
       assertThat(model.ip.core().nblocks()).isEqualTo(1);
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
   }
 
   @Test
@@ -198,7 +198,7 @@ class XfsAttrTest {
           "for i in $(seq 40); do setfattr -n user.linux-$i -v $(seq -s, $i) file; done"
               + " && setfattr -x user.linux-7 file";
       assertLinuxReads(image, paths, names == 100 ? change : "");
-      WritableTree.assertRepaired(image);
+      LinuxXfs.assertSound(image);
     }
   }
 
@@ -284,7 +284,7 @@ class XfsAttrTest {
           model.check();
         }
       }
-      WritableTree.assertRepaired(image);
+      LinuxXfs.assertSound(image);
       assertThat(WritableTree.linux(image, "md5sum e[0-9]*")).isEqualTo(sums);
     }
   }
@@ -306,7 +306,7 @@ class XfsAttrTest {
       assertRefused(model, "user.a", new byte[65_537], 0, Errno.E2BIG);
       assertThat(model.ip.getxattr(tree.tree.current, "user.a")).hasSize(1);
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
   }
 
   private static void assertRefused(
@@ -337,7 +337,7 @@ class XfsAttrTest {
           }
           assertThat(XfsSymlink.read(tree.tree.current, link)).isEqualTo(target);
         }
-        WritableTree.assertRepaired(image);
+        LinuxXfs.assertSound(image);
       }
       Files.delete(image);
     }

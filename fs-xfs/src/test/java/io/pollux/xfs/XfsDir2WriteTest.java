@@ -162,7 +162,7 @@ class XfsDir2WriteTest {
         model.check();
         model.fixLinks();
       }
-      WritableTree.assertRepaired(image);
+      LinuxXfs.assertSound(image);
     }
   }
 
@@ -215,7 +215,7 @@ class XfsDir2WriteTest {
       model.check();
       model.fixLinks();
     }
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
   }
 
   @ParameterizedTest
@@ -236,7 +236,7 @@ class XfsDir2WriteTest {
         "cd d && find . -type f | awk 'NR % 3 != 0' | xargs rm"
             + " && seq 500 | xargs -I% ln ../a %-of-linux";
     assertLinuxLists(image, change);
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
     try (WritableTree tree = new WritableTree(image)) {
       Model model = model(tree, 5);
       model.check();
@@ -245,7 +245,7 @@ class XfsDir2WriteTest {
       model.fixLinks();
     }
     assertLinuxLists(image, "");
-    WritableTree.assertRepaired(image);
+    LinuxXfs.assertSound(image);
   }
 
   /** Runs a script under Linux; then Linux lists the directory as we do. */

@@ -7,19 +7,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.block.BlkTypes;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Iattr;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.RemapRange;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Mman;
-import io.pollux.uapi.RawMemory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,28 +36,11 @@ final class XfsDiskErrorsTest {
     image = MkfsImage.make(directory, "-m rmapbt=1", new byte[BYTES]);
   }
 
-  private static File open(WritableTree tree, String path, int flags) throws ErrnoException {
-    return tree.tree.namei.open(
-        tree.tree.current, null, MountedTree.bytes(path), flags | Fcntl.O_RDWR, 0644);
-  }
-
   private static void create(WritableTree tree, String path) throws ErrnoException {
-    open(tree, path, Fcntl.O_CREAT).fput(tree.tree.current);
+    tree.open(path, Fcntl.O_CREAT).fput(tree.tree.current);
   }
 
-  private static long write(WritableTree tree, File file, long pos, int bytes, int value) {
-    long memory = tree.tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
-    RawMemory.segment(memory, bytes).fill((byte) value);
-    IovecIter iter = new IovecIter();
-    assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, bytes)).isZero();
-    Kiocb iocb = new Kiocb();
-    iocb.init(file, null);
-    iocb.kiFlags |= Kiocb.IOCB_WRITE;
-    iocb.kiPos = pos;
-    return file.op().writeIter(tree.tree.current, iocb, iter);
-  }
-
-  private static void assertFails(org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+  private static void assertFails(ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
             ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EIO));
@@ -116,14 +96,14 @@ final class XfsDiskErrorsTest {
   void aWriteBackThatFailsIsReportedOnce() throws Exception {
     byte[] expected = new byte[BYTES];
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/file", 0);
-      assertThat(write(tree, file, 0, 4096, 1)).isEqualTo(4096);
+      File file = tree.open("/file", 0);
+      assertThat(tree.write(file, 0, 4096, 1)).isEqualTo(4096);
       tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
       assertThat(file.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
       tree.disk.failNone();
       assertThat(file.fsync(tree.tree.current, false)).as("the second fsync").isZero();
-      assertThat(write(tree, file, 0, 8192, 2)).isEqualTo(8192);
-      assertThat(write(tree, file, 90_000, 8192, 2)).isEqualTo(8192);
+      assertThat(tree.write(file, 0, 8192, 2)).isEqualTo(8192);
+      assertThat(tree.write(file, 90_000, 8192, 2)).isEqualTo(8192);
       assertThat(file.fsync(tree.tree.current, false)).isZero();
       file.fput(tree.tree.current);
     }
@@ -144,12 +124,12 @@ final class XfsDiskErrorsTest {
     byte[] expected = new byte[20_000];
     Arrays.fill(expected, (byte) 3);
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/new", Fcntl.O_CREAT);
-      assertThat(write(tree, file, 0, 20_000, 1)).isEqualTo(20_000);
+      File file = tree.open("/new", Fcntl.O_CREAT);
+      assertThat(tree.write(file, 0, 20_000, 1)).isEqualTo(20_000);
       tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
       assertThat(file.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
       tree.disk.failNone();
-      assertThat(write(tree, file, 0, 20_000, 3)).isEqualTo(20_000);
+      assertThat(tree.write(file, 0, 20_000, 3)).isEqualTo(20_000);
       assertThat(file.fsync(tree.tree.current, false)).isZero();
       file.fput(tree.tree.current);
     }
@@ -160,20 +140,20 @@ final class XfsDiskErrorsTest {
   void directWritesCutsAndCopiesFailWithoutATrace() throws Exception {
     byte[] expected = new byte[BYTES];
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/file", Fcntl.O_DIRECT);
-      File copy = open(tree, "/copy", Fcntl.O_CREAT | Fcntl.O_DIRECT);
+      File file = tree.open("/file", Fcntl.O_DIRECT);
+      File copy = tree.open("/copy", Fcntl.O_CREAT | Fcntl.O_DIRECT);
       assertThat(RemapRange.clone(tree.tree.current, file, 0, copy, 0, 0)).isZero();
-      File fresh = open(tree, "/fresh", Fcntl.O_CREAT | Fcntl.O_DIRECT);
+      File fresh = tree.open("/fresh", Fcntl.O_CREAT | Fcntl.O_DIRECT);
       tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
-      assertThat(write(tree, copy, 0, 8192, 4)).isEqualTo(-Errno.EIO);
-      assertThat(write(tree, fresh, 0, 8192, 4)).isEqualTo(-Errno.EIO);
+      assertThat(tree.write(copy, 0, 8192, 4)).isEqualTo(-Errno.EIO);
+      assertThat(tree.write(fresh, 0, 8192, 4)).isEqualTo(-Errno.EIO);
       assertFails(() -> truncate(tree, copy, 5000));
       tree.disk.failEach(BlkTypes.REQ_OP_FLUSH);
       assertThat(fresh.fsync(tree.tree.current, false)).isEqualTo(-Errno.EIO);
       tree.disk.failNone();
       assertThat(fresh.inode().size()).isZero();
       truncate(tree, copy, 5000);
-      assertThat(write(tree, fresh, 0, 8192, 5)).isEqualTo(8192);
+      assertThat(tree.write(fresh, 0, 8192, 5)).isEqualTo(8192);
       assertThat(fresh.fsync(tree.tree.current, false)).isZero();
       for (File open : new File[] {file, copy, fresh}) {
         open.fput(tree.tree.current);

@@ -12,7 +12,6 @@ import io.pollux.core.vfs.RemapRange;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
 import io.pollux.uapi.RawMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -85,8 +84,8 @@ final class XfsFileModelTest {
 
   private void mounted(Path image, int operations) throws Exception {
     log.add("mount");
-    try (Arena arena = Arena.ofShared();
-        MountedTree tree = new MountedTree(WritableDisk.of(image, arena), "rw")) {
+    try (WritableTree mounted = new WritableTree(image)) {
+      MountedTree tree = mounted.tree;
       long memory = tree.current.mm().mmap(MOST, Mman.PROT_READ | Mman.PROT_WRITE);
       int left = operations;
       while (left > 0) { // each turn opens the file; its close frees blocks behind the end

@@ -9,7 +9,6 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,8 +52,8 @@ final class XfsNamesTest {
   void theTreeIsWhatTheOperationsMadeIt(String options, @TempDir Path directory) throws Exception {
     System.out.println("XfsNamesTest: -Dpollux.seed=" + seed);
     Path image = MkfsImage.make(directory, options, new byte[100]);
-    try (Arena arena = Arena.ofShared();
-        MountedTree tree = new MountedTree(WritableDisk.of(image, arena), "rw")) {
+    try (WritableTree mounted = new WritableTree(image)) {
+      MountedTree tree = mounted.tree;
       tree.namei.mkdir(tree.current, null, MountedTree.bytes("/t"), 0755);
       model.put("/t", "d");
       for (int i = 0; i < OPERATIONS; i++) {
@@ -69,10 +68,10 @@ final class XfsNamesTest {
     emptied(image);
   }
 
-  /** Removes all that was there, by Pollux, and counts the space again. */
+  /** Removes all that was there. */
   private void emptied(Path image) throws Exception {
-    try (Arena arena = Arena.ofShared();
-        MountedTree tree = new MountedTree(WritableDisk.of(image, arena), "rw")) {
+    try (WritableTree mounted = new WritableTree(image)) {
+      MountedTree tree = mounted.tree;
       for (String path : model.descendingKeySet()) {
         if (isDirectory(path)) {
           tree.namei.rmdir(tree.current, null, MountedTree.bytes(path));

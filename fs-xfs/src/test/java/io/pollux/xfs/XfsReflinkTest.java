@@ -4,14 +4,10 @@ package io.pollux.xfs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.core.vfs.RemapRange;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Mman;
-import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,21 +31,8 @@ final class XfsReflinkTest {
     new Random(1).nextBytes(contents);
   }
 
-  private static File open(WritableTree tree, String path, int flags) throws ErrnoException {
-    return tree.tree.namei.open(
-        tree.tree.current, null, MountedTree.bytes(path), flags | Fcntl.O_RDWR, 0644);
-  }
-
   private static void write(WritableTree tree, File file, long pos, int bytes, int value) {
-    long memory = tree.tree.current.mm().mmap(4 << 20, Mman.PROT_READ | Mman.PROT_WRITE);
-    RawMemory.segment(memory, bytes).fill((byte) value);
-    IovecIter iter = new IovecIter();
-    assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, bytes)).isZero();
-    Kiocb iocb = new Kiocb();
-    iocb.init(file, null);
-    iocb.kiFlags |= Kiocb.IOCB_WRITE;
-    iocb.kiPos = pos;
-    assertThat(file.op().writeIter(tree.tree.current, iocb, iter)).isEqualTo(bytes);
+    assertThat(tree.write(file, pos, bytes, value)).isEqualTo(bytes);
   }
 
   private static int clone(WritableTree tree, File from, long pos, File to, long at, long length)
@@ -64,17 +47,17 @@ final class XfsReflinkTest {
     Path image = MkfsImage.make(directory, options, contents);
     byte[] changed = contents.clone();
     try (WritableTree tree = new WritableTree(image)) {
-      File from = open(tree, "/file", 0);
-      File to = open(tree, "/clone", Fcntl.O_CREAT);
+      File from = tree.open("/file", 0);
+      File to = tree.open("/clone", Fcntl.O_CREAT);
       assertThat(clone(tree, from, 0, to, 0, 0)).isZero();
-      File direct = open(tree, "/clone", Fcntl.O_DIRECT);
+      File direct = tree.open("/clone", Fcntl.O_DIRECT);
       write(tree, to, 5000, 3000, 7);
       Arrays.fill(changed, 5000, 8000, (byte) 7);
       write(tree, direct, 65536, 8192, 8);
       Arrays.fill(changed, 65536, 65536 + 8192, (byte) 8);
       write(tree, direct, 131072, 512, 9);
       Arrays.fill(changed, 131072, 131072 + 512, (byte) 9);
-      File again = open(tree, "/again", Fcntl.O_CREAT);
+      File again = tree.open("/again", Fcntl.O_CREAT);
       assertThat(clone(tree, to, 0, again, 0, 0)).isZero();
       for (File file : new File[] {from, to, direct, again}) {
         file.fput(tree.tree.current);
@@ -97,8 +80,8 @@ final class XfsReflinkTest {
     new Random(2).nextBytes(all);
     Path image = MkfsImage.make(directory, "", all);
     try (WritableTree tree = new WritableTree(image)) {
-      File from = open(tree, "/file", Fcntl.O_DIRECT);
-      File to = open(tree, "/clone", Fcntl.O_CREAT);
+      File from = tree.open("/file", Fcntl.O_DIRECT);
+      File to = tree.open("/clone", Fcntl.O_CREAT);
       assertThat(clone(tree, from, 2 << 20, to, 0, 1 << 20)).isZero();
       write(tree, from, 0, 3 << 20, 7);
       from.fput(tree.tree.current);
@@ -113,11 +96,28 @@ final class XfsReflinkTest {
   }
 
   @Test
+  void aWriteToBlocksThatAreNoLongerSharedChangesNoMetadata(@TempDir Path directory)
+      throws Exception {
+    Path image = MkfsImage.make(directory, "", contents);
+    try (WritableTree tree = new WritableTree(image)) {
+      File from = tree.open("/file", Fcntl.O_DIRECT);
+      File to = tree.open("/clone", Fcntl.O_CREAT);
+      assertThat(clone(tree, from, 0, to, 0, 0)).isZero();
+      write(tree, from, 8192, 4096, 1);
+      long commits = tree.mp.trans().commits();
+      write(tree, from, 8192, 4096, 2);
+      assertThat(tree.mp.trans().commits()).isEqualTo(commits);
+      from.fput(tree.tree.current);
+      to.fput(tree.tree.current);
+    }
+  }
+
+  @Test
   void aRangeIsSharedInTheSameFile(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m rmapbt=1", contents);
     byte[] expected = Arrays.copyOf(contents, 425_984);
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/file", 0);
+      File file = tree.open("/file", 0);
       assertThat(clone(tree, file, 8192, file, 393_216, 32_768)).isZero();
       assertThat(clone(tree, file, 0, file, 4096, 8192)).as("overlaps").isEqualTo(-Errno.EINVAL);
       assertThat(clone(tree, file, 100, file, 4096, 100)).as("unaligned").isEqualTo(-Errno.EINVAL);
@@ -136,14 +136,14 @@ final class XfsReflinkTest {
   void equalRangesAreShared(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m rmapbt=1", contents);
     try (WritableTree tree = new WritableTree(image)) {
-      File from = open(tree, "/file", 0);
-      File to = open(tree, "/copy", Fcntl.O_CREAT);
+      File from = tree.open("/file", 0);
+      File to = tree.open("/copy", Fcntl.O_CREAT);
       assertThat(clone(tree, from, 0, to, 0, 0)).isZero();
       write(tree, to, 8192, 4096, 7); // a block of its own
       long free = tree.mp.trans().fdblocks();
       assertThat(dedupe(tree, from, 0, to, 0, 65536)).isEqualTo(-Errno.EBADE);
       assertThat(tree.mp.trans().fdblocks()).as("nothing was shared").isEqualTo(free);
-      File third = open(tree, "/third", Fcntl.O_CREAT);
+      File third = tree.open("/third", Fcntl.O_CREAT);
       write(tree, third, 0, 4096, 7);
       assertThat(third.fsync(tree.tree.current, false)).isZero();
       long before = tree.mp.trans().fdblocks();
@@ -174,8 +174,8 @@ final class XfsReflinkTest {
   void aFilesystemWithoutReflinkSharesNothing(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m reflink=0", contents);
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/file", 0);
-      File other = open(tree, "/other", Fcntl.O_CREAT);
+      File file = tree.open("/file", 0);
+      File other = tree.open("/other", Fcntl.O_CREAT);
       assertThat(clone(tree, file, 0, other, 0, 0)).isEqualTo(-Errno.EOPNOTSUPP);
       file.fput(tree.tree.current);
       other.fput(tree.tree.current);

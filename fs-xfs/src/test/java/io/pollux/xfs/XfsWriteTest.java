@@ -7,14 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
 import io.pollux.core.fixture.OtherTask;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Iattr;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Mman;
 import io.pollux.xfs.trans.XfsTrans;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,12 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 final class XfsWriteTest {
   private static void create(WritableTree tree, String path) throws ErrnoException {
-    open(tree, path).fput(tree.tree.current);
-  }
-
-  private static File open(WritableTree tree, String path) throws ErrnoException {
-    return tree.tree.namei.open(
-        tree.tree.current, null, MountedTree.bytes(path), Fcntl.O_CREAT | Fcntl.O_RDWR, 0644);
+    tree.open(path, Fcntl.O_CREAT).fput(tree.tree.current);
   }
 
   @Test
@@ -92,15 +84,9 @@ final class XfsWriteTest {
   void aBufferedWriteHasItsBlocksBeforeItsWriteBack(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "", new byte[100]);
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/new");
+      File file = tree.open("/new", Fcntl.O_CREAT);
       long before = tree.mp.trans().fdblocks();
-      long memory = tree.tree.current.mm().mmap(4096, Mman.PROT_READ | Mman.PROT_WRITE);
-      IovecIter iter = new IovecIter();
-      assertThat(iter.importSingleRange(tree.tree.current.mm(), false, memory, 4096)).isZero();
-      Kiocb iocb = new Kiocb();
-      iocb.init(file, null);
-      iocb.kiFlags |= Kiocb.IOCB_WRITE;
-      assertThat(file.op().writeIter(tree.tree.current, iocb, iter)).isEqualTo(4096);
+      assertThat(tree.write(file, 0, 4096, 1)).isEqualTo(4096);
       assertThat(tree.mp.trans().fdblocks()).isLessThan(before);
       assertThat(((XfsInode) file.inode()).core().size()).as("size on the disk").isZero();
       file.fput(tree.tree.current);
@@ -112,7 +98,7 @@ final class XfsWriteTest {
   void fsyncOfANewFileAndOfItsDirectoryWriteTheirBuffers(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "", new byte[100]);
     try (WritableTree tree = new WritableTree(image)) {
-      File file = open(tree, "/new");
+      File file = tree.open("/new", Fcntl.O_CREAT);
       XfsInode made = (XfsInode) file.inode();
       assertThat(tree.mp.trans().pending(made.lastCommit())).as("new").isTrue();
       assertThat(file.fsync(tree.tree.current, false)).isZero();
@@ -175,7 +161,7 @@ final class XfsWriteTest {
       String path = "/fill-" + turn + "-" + made.size();
       File file;
       try {
-        file = open(tree, path);
+        file = tree.open(path, Fcntl.O_CREAT);
       } catch (ErrnoException e) {
         assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
         return made;
@@ -197,7 +183,7 @@ final class XfsWriteTest {
     Path image = MkfsImage.make(directory, "", new byte[8192]);
     try (WritableTree tree = new WritableTree(image)) {
       long before = tree.mp.trans().fdblocks();
-      File file = open(tree, "/file");
+      File file = tree.open("/file", Fcntl.O_CREAT);
       tree.tree.namei.unlink(tree.tree.current, null, MountedTree.bytes("/file"));
       assertThat(tree.mp.trans().fdblocks()).isEqualTo(before);
       file.inode().iRwsem.downWrite(tree.tree.current);
