@@ -115,6 +115,30 @@ class IomapDioEdgesTest {
   }
 
   @Test
+  void aNowaitWriteThatWouldBlockInItsSecondExtentIsShort() {
+    ExtentFile inode = rig.written(4);
+    IomapOps blocks =
+        (task, file, pos, length, flags, iomap) -> {
+          if (pos > 0) {
+            return -Errno.EAGAIN;
+          }
+          iomap.setMapped(false, 0, PAGE, 0, rig.bdev);
+          return 0;
+        };
+    Kiocb nowait = rig.sync(inode, 0, DIRECT | Kiocb.IOCB_NOWAIT);
+    rig.fill(0x5a);
+    assertThat(rig.write(inode, blocks, nowait, 2 * PAGE)).isEqualTo(PAGE);
+    assertThat(nowait.kiPos).isEqualTo(PAGE);
+    assertThat(rig.onDisk(0, PAGE)).containsOnly(0x5a);
+    nowait = rig.sync(inode, PAGE, DIRECT | Kiocb.IOCB_NOWAIT);
+    assertThat(rig.write(inode, blocks, nowait, PAGE)).as("nothing yet").isEqualTo(-Errno.EAGAIN);
+    Kiocb waits = rig.sync(inode, 0, DIRECT);
+    assertThat(rig.write(inode, blocks, waits, 2 * PAGE))
+        .as("an error without NOWAIT")
+        .isEqualTo(-Errno.EAGAIN);
+  }
+
+  @Test
   void anExtentElsewhereIsEio() {
     List<String> said = new ArrayList<>();
     Oops.setSink((sentence, thrown) -> said.add(sentence));

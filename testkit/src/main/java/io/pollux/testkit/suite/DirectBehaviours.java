@@ -347,6 +347,26 @@ abstract class DirectBehaviours extends WriteBehaviours {
     fs.done(fd);
   }
 
+  /** What follows the first page has no blocks, so the write would have to wait there. */
+  @Test
+  @Needs({NOWAIT, DIRECT, CREATE, ALLOCATE})
+  void aWriteWithNowaitIntoAHoleTellsWhatItHasWritten() {
+    int fd = fs.fd("nowait", O_CREATE | O_DIRECT);
+    byte[] before = bytes(PAGE);
+    fs.store(fd, before, 0);
+    fs.store(fd, before, 3 * PAGE);
+    byte[] content = joined(before, new byte[2 * PAGE], before);
+    byte[] written = bytes(4 * PAGE);
+    Calls.put(fs.data(), written);
+    long result = fs.vector(Nr.PWRITEV2, fd, 0, AioAbi.RWF_NOWAIT, 4 * PAGE);
+    if (result != -Errno.EAGAIN) {
+      assertThat(result).as("bytes written").isBetween(1L, 4L * PAGE);
+      System.arraycopy(written, 0, content, 0, (int) result);
+    }
+    assertContent(fd, 0, content);
+    fs.done(fd);
+  }
+
   @Test
   @Needs(DIRECT)
   void aPolledReadOfOneCallIsRight() {
