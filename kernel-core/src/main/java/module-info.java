@@ -5,6 +5,7 @@
  * earlier ones:
  *
  * <ul>
+ *   <li>host: system calls of the host;
  *   <li>mm: user address spaces, pages, the iov_iter contract;
  *   <li>sched: processes, tasks, waiting;
  *   <li>trace: trace points, and the identity of a request;
@@ -22,6 +23,7 @@ module io.pollux.core {
 
   exports io.pollux.core;
   exports io.pollux.core.filemap;
+  exports io.pollux.core.host;
   exports io.pollux.core.mm;
   exports io.pollux.core.ramfs;
   exports io.pollux.core.sched;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.mm;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
+import io.pollux.core.host.HostCall;
+import io.pollux.uapi.Nr;
 
 /**
  * Anonymous memory of the host, in pages: the physical memory of this kernel. It is zeroed, and
@@ -25,47 +22,7 @@ public final class HostMemory {
   private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
 
-  private static final MethodHandle MMAP =
-      libc(
-          "mmap",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_LONG));
-  private static final MethodHandle MUNMAP =
-      libc(
-          "munmap",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
-  private static final MethodHandle MPROTECT =
-      libc(
-          "mprotect",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_INT));
-  private static final MethodHandle MADVISE =
-      libc(
-          "madvise",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_INT));
-
   private HostMemory() {}
-
-  @SuppressWarnings("restricted") // calls C
-  private static MethodHandle libc(String name, FunctionDescriptor type) {
-    Linker linker = Linker.nativeLinker();
-    MemorySegment symbol = linker.defaultLookup().findOrThrow(name);
-    return linker.downcallHandle(symbol, type);
-  }
 
   /**
    * Maps zeroed memory. Asks the host for huge pages.
@@ -98,25 +55,16 @@ public final class HostMemory {
    */
   static boolean commit(long address, long bytes) {
     checkRange(address, bytes);
-    try {
-      return (int) MPROTECT.invokeExact(address, bytes, PROT_READ_WRITE) == 0;
-    } catch (Throwable e) {
-      throw new AssertionError("mprotect has no Java exceptions", e);
-    }
+    return HostCall.call(HostCall.MPROTECT, address, bytes, PROT_READ_WRITE, 0) == 0;
   }
 
   private static long map(long bytes, int prot) {
     checkRange(0, bytes);
-    long address;
-    try {
-      address = (long) MMAP.invokeExact(0L, bytes, prot, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0L);
-      if (address == -1) {
-        return 0;
-      }
-      int ignored = (int) MADVISE.invokeExact(address, bytes, MADV_HUGEPAGE); // a hint
-    } catch (Throwable e) {
-      throw new AssertionError("mmap has no Java exceptions", e);
+    long address = HostCall.call(Nr.MMAP, 0, bytes, prot, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+    if (address < 0) {
+      return 0;
     }
+    HostCall.call(HostCall.MADVISE, address, bytes, MADV_HUGEPAGE, 0); // a hint
     return address;
   }
 
@@ -128,12 +76,7 @@ public final class HostMemory {
    */
   public static void unmap(long address, long bytes) {
     checkRange(address, bytes);
-    int result;
-    try {
-      result = (int) MUNMAP.invokeExact(address, bytes);
-    } catch (Throwable e) {
-      throw new AssertionError("munmap has no Java exceptions", e);
-    }
+    long result = HostCall.call(Nr.MUNMAP, address, bytes, 0, 0);
     assert result == 0 : "munmap of memory that was not mapped";
   }
 
@@ -145,12 +88,7 @@ public final class HostMemory {
    */
   public static void discard(long address, long bytes) {
     checkRange(address, bytes);
-    int result;
-    try {
-      result = (int) MADVISE.invokeExact(address, bytes, MADV_DONTNEED);
-    } catch (Throwable e) {
-      throw new AssertionError("madvise has no Java exceptions", e);
-    }
+    long result = HostCall.call(HostCall.MADVISE, address, bytes, MADV_DONTNEED, 0);
     assert result == 0 : "madvise of memory that was not mapped";
   }
 

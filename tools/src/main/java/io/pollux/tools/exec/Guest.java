@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The kernel in a C program's process. The library calls {@link #start} once through JNI. All other
- * calls are upcalls, whose addresses start() stores in the shared block.
+ * calls are upcalls of {@link #call}, whose address start() stores in the shared block.
  */
 final class Guest {
   /** Maximum number of live threads of a program that have made a call. */
@@ -40,23 +40,22 @@ final class Guest {
 
   // Offsets in struct kernel_block of pollux.h.
   private static final int MACHINE = 0;
-  private static final int PROBE = 8;
-  private static final int FD_RESERVE = 16;
-  private static final int FD_RESERVE_AT = 24;
-  private static final int FD_FREE = 32;
-  private static final int NOTE_FD = 40;
-  private static final int ATTACH = 48;
-  private static final int CALL = 56;
-  private static final int SHUTDOWN = 64;
-  private static final int APART = 72;
-  private static final int WINDOW_PROBE = 80;
-  private static final int SPAWN = 88;
-  private static final int JOIN = 96;
-  private static final int DEPART = 104;
-  private static final int KEEP = 112;
+  private static final int APART = 8;
+  private static final int PROBE = 16;
+  private static final int WINDOW_PROBE = 24;
+  private static final int NOTE_FD = 32;
+  private static final int CALL = 40;
 
-  /** A handle, a number, six arguments. */
+  /** A handle or an operation, a number, six arguments. */
   private static final int CALL_ARGUMENTS = 8;
+
+  // Operations, as DO_* in pollux.h.
+  private static final int ATTACH = -1;
+  private static final int SHUTDOWN = -2;
+  private static final int SPAWN = -3;
+  private static final int JOIN = -4;
+  private static final int DEPART = -5;
+  private static final int KEEP = -6;
 
   // struct note.
   private static final int NOTE_SIZE = 24;
@@ -107,13 +106,7 @@ final class Guest {
               String.valueOf(System.getenv("POLLUX_AT")),
               String.valueOf(System.getenv("POLLUX_ROOT")));
       Machine machine = new Machine(function(block + MACHINE));
-      GuestFiles files =
-          new GuestFiles(
-              machine,
-              new Machine(function(block + APART)),
-              function(block + FD_RESERVE),
-              function(block + FD_RESERVE_AT),
-              function(block + FD_FREE));
+      GuestFiles files = new GuestFiles(machine, new Machine(function(block + APART)));
       MachineSpace memory = new MachineSpace(RawMemory.getLong(block + PROBE));
       FilesStruct descriptors = new FilesStruct(files, FD_LIMIT);
       UserProcess process = new UserProcess(memory, descriptors);
@@ -122,13 +115,7 @@ final class Guest {
       Children children = new Children(target, files, windows, process, FD_LIMIT);
       Guest guest = new Guest(target, target.newProgram(process), children, trace);
       guest.listen(machine, (int) RawMemory.getLong(block + NOTE_FD));
-      guest.upcall(block + ATTACH, "attach", 0);
-      guest.upcall(block + SHUTDOWN, "shutdown", 0);
-      guest.upcall(block + SPAWN, "spawn", 2);
-      guest.upcall(block + JOIN, "join", 1);
-      guest.upcall(block + DEPART, "depart", 2);
-      guest.upcall(block + KEEP, "keep", CALL_ARGUMENTS / 2);
-      guest.upcall(block + CALL, "call", CALL_ARGUMENTS);
+      guest.setCall(block + CALL);
       return Failure.DONE;
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));
@@ -169,15 +156,15 @@ final class Guest {
     return MemorySegment.ofAddress(RawMemory.getLong(at));
   }
 
-  /** Creates a C function for a method. All its arguments are 64-bit integers. */
+  /** Creates the C function for {@link #call}. */
   @SuppressWarnings("restricted") // called by C
-  private void upcall(long at, String name, int arguments) throws ReflectiveOperationException {
-    Class<?>[] longs = new Class<?>[arguments];
+  private void setCall(long at) throws ReflectiveOperationException {
+    Class<?>[] longs = new Class<?>[CALL_ARGUMENTS];
     Arrays.fill(longs, long.class);
-    ValueLayout[] layouts = new ValueLayout[arguments];
+    ValueLayout[] layouts = new ValueLayout[CALL_ARGUMENTS];
     Arrays.fill(layouts, ValueLayout.JAVA_LONG);
     MethodHandle method =
-        MethodHandles.lookup().bind(this, name, MethodType.methodType(long.class, longs));
+        MethodHandles.lookup().bind(this, "call", MethodType.methodType(long.class, longs));
     FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_LONG, layouts);
     RawMemory.putLong(at, Linker.nativeLinker().upcallStub(method, type, Arena.global()).address());
   }
@@ -195,18 +182,47 @@ final class Guest {
     return Failure.COULD_NOT_RUN;
   }
 
-  /** Upcall: the first call of a thread. Returns its handle, or -EAGAIN. */
-  long attach() {
+  /**
+   * Upcall: a system call, or an operation if thread is negative. An exception that left it would
+   * end the process.
+   */
+  long call(long thread, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
+    if (thread < 0) {
+      return perform((int) thread, nr, a0, a1, a2);
+    }
     try {
-      int handle = newHandle();
-      if (handle > 0) {
-        threads.setRelease(handle, process.newThread());
-      }
-      return handle;
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+      Program program = threads.getPlain((int) thread);
+      return program == null ? -Errno.ESRCH : program.syscall((int) nr, a0, a1, a2, a3, a4, a5);
+    } catch (Throwable e) {
+      mistake(e);
+      return -Errno.EIO;
+    }
+  }
+
+  private long perform(int operation, long a0, long a1, long a2, long a3) {
+    try {
+      return switch (operation) {
+        case ATTACH -> attach();
+        case SHUTDOWN -> shutdown();
+        case SPAWN -> children.spawn(a0, a1);
+        case JOIN -> join(a0);
+        case DEPART -> depart(a0, a1);
+        case KEEP -> keep(a0, a1, a2, a3);
+        default -> throw new IllegalArgumentException("operation " + operation);
+      };
+    } catch (Throwable e) {
       mistake(e);
       return -Errno.EAGAIN;
     }
+  }
+
+  /** The first call of a thread. Returns its handle, or -EAGAIN. */
+  private long attach() {
+    int handle = newHandle();
+    if (handle > 0) {
+      threads.setRelease(handle, process.newThread());
+    }
+    return handle;
   }
 
   /** Returns a free handle, or -EAGAIN. */
@@ -229,74 +245,38 @@ final class Guest {
     }
   }
 
-  /** Upcall: a new process, a copy of a parent. Returns its key or a negative errno. */
-  long spawn(long parent, long pid) {
-    try {
-      return children.spawn(parent, pid);
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
-      mistake(e);
-      return -Errno.EAGAIN;
-    }
-  }
-
-  /** Upcall: a new thread of a process. Returns its handle or a negative errno. */
-  long join(long key) {
-    try {
-      int handle = newHandle();
-      if (handle > 0) {
-        Program thread = children.newThread(key);
-        if (thread == null) {
-          freeHandle(handle);
-          return -Errno.ESRCH;
-        }
-        threads.setRelease(handle, thread);
+  /** A new thread of a process. Returns its handle or a negative errno. */
+  private long join(long key) {
+    int handle = newHandle();
+    if (handle > 0) {
+      Program thread = children.newThread(key);
+      if (thread == null) {
+        freeHandle(handle);
+        return -Errno.ESRCH;
       }
-      return handle;
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
-      mistake(e);
-      return -Errno.EAGAIN;
+      threads.setRelease(handle, thread);
     }
+    return handle;
   }
 
-  /** Upcall: the exit of a thread, with handle 0 of a process that made no call. */
-  long depart(long key, long handle) {
-    try {
-      Program thread = handle > 0 ? threads.getAcquire((int) handle) : null;
-      children.depart(key, thread);
-      if (thread != null) {
-        freeHandle((int) handle);
-      }
-      return 0;
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
-      mistake(e);
-      return -Errno.EIO;
+  /** The exit of a thread, with handle 0 of a process that made no call. */
+  private long depart(long key, long handle) {
+    Program thread = handle > 0 ? threads.getAcquire((int) handle) : null;
+    children.depart(key, thread);
+    if (thread != null) {
+      freeHandle((int) handle);
     }
+    return 0;
   }
 
-  /** Upcall: an exec. See {@link Children#keep}. */
-  long keep(long key, long handle, long list, long count) {
-    try {
-      Program thread = threads.getAcquire((int) handle);
-      return thread == null ? -Errno.ESRCH : children.keep(key, thread, list, count);
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
-      mistake(e);
-      return -Errno.EIO;
-    }
+  /** An exec. See {@link Children#keep}. */
+  private long keep(long key, long handle, long list, long count) {
+    Program thread = threads.getAcquire((int) handle);
+    return thread == null ? -Errno.ESRCH : children.keep(key, thread, list, count);
   }
 
-  /** Upcall: a system call. */
-  long call(long thread, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
-    try {
-      Program program = threads.getPlain((int) thread);
-      return program == null ? -Errno.ESRCH : program.syscall((int) nr, a0, a1, a2, a3, a4, a5);
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
-      mistake(e);
-      return -Errno.EIO;
-    }
-  }
-
-  /** Upcall: the program exits. */
-  long shutdown() {
+  /** The program exits. Returns the exit status. */
+  private long shutdown() {
     try {
       try (target) { // closed last, even if the program fails
         process.close();
@@ -309,7 +289,7 @@ final class Guest {
     } catch (Failure e) {
       complain(String.valueOf(e.getMessage()));
       return e.status();
-    } catch (Throwable e) { // an exception that leaves an upcall would end the process
+    } catch (Throwable e) {
       return mistake(e);
     }
   }

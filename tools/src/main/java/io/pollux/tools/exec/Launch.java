@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.core.host.HostCall;
 import io.pollux.core.trace.Trace;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.TargetSpec;
@@ -31,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class Launch {
   private static final String JIT_OPTIONS = "io/pollux/tools/jit.options";
   private static final int MAX_PATH = 4096;
-  private static final int SIGNAL_SET_BYTES = 128;
+  private static final int SIGNAL_SET_BYTES = 8; // the host's sigset_t
   private static final int SIG_SETMASK = 2;
 
   /**
@@ -199,14 +200,6 @@ public final class Launch {
             "execvp",
             FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS),
             Linker.Option.captureCallState("errno"));
-    MethodHandle sigprocmask =
-        libc(
-            "sigprocmask",
-            FunctionDescriptor.of(
-                ValueLayout.JAVA_INT,
-                ValueLayout.JAVA_INT,
-                ValueLayout.ADDRESS,
-                ValueLayout.ADDRESS));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment argv = arena.allocate(ValueLayout.ADDRESS, arguments.size() + 1L);
       for (int i = 0; i < arguments.size(); i++) {
@@ -217,13 +210,12 @@ public final class Launch {
       }
       // The virtual machine blocks SIGQUIT in its threads; the program must start with no signal
       // blocked.
-      int ignored =
-          (int)
-              sigprocmask.invokeExact(
-                  SIG_SETMASK, arena.allocate(SIGNAL_SET_BYTES), MemorySegment.NULL);
+      long none = arena.allocate(SIGNAL_SET_BYTES, Long.BYTES).address();
+      long unblocked =
+          HostCall.call(HostCall.RT_SIGPROCMASK, SIG_SETMASK, none, 0, SIGNAL_SET_BYTES);
       MemorySegment state = arena.allocate(captured);
       int result = (int) execvp.invokeExact(state, argv.get(ValueLayout.ADDRESS, 0), argv);
-      assert result == -1 && ignored == 0 : result;
+      assert result == -1 && unblocked == 0 : result;
       return (int) errno.get(state, 0L);
     } catch (Throwable e) {
       throw new AssertionError("execvp has no Java exceptions", e);

@@ -14,6 +14,11 @@ final class Machine {
   /** As APART_TAKE in pollux.h. */
   static final int TAKE = -1;
 
+  // As ASK_* in pollux.h: the placeholder of a descriptor.
+  static final int RESERVE = -1;
+  static final int RESERVE_AT = -2;
+  static final int FREE = -3;
+
   // Numbers of x86-64 Linux, the host.
   static final int READ = 0;
   static final int WRITE = 1;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.exec;
 
+import io.pollux.core.host.HostCall;
 import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.IoReason;
+import io.pollux.uapi.Nr;
 import java.io.File;
 import java.io.IOException;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,29 +50,14 @@ final class ModulePath {
    *
    * @param path the module path
    */
-  @SuppressWarnings("restricted") // calls C
   static void closeOnExec(String path) {
     Matcher directory = OPEN_DIRECTORY.matcher(path);
     if (!directory.matches()) {
       return;
     }
-    Linker linker = Linker.nativeLinker();
-    FunctionDescriptor type =
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
-    MethodHandle fcntl =
-        linker.downcallHandle(
-            linker.defaultLookup().findOrThrow("fcntl"), type, Linker.Option.firstVariadicArg(2));
-    try {
-      int result =
-          (int) fcntl.invokeExact(Integer.parseInt(directory.group(1)), F_SETFD, FD_CLOEXEC);
-      if (result != 0) {
-        throw Failure.couldNotRun(path, "its directory is not open");
-      }
-    } catch (Failure e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new AssertionError("fcntl has no Java exceptions", e);
+    int fd = Integer.parseInt(directory.group(1));
+    if (HostCall.call(Nr.FCNTL, fd, F_SETFD, FD_CLOEXEC, 0) != 0) {
+      throw Failure.couldNotRun(path, "its directory is not open");
     }
   }
 }

@@ -1,53 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools.host;
 
+import io.pollux.core.host.HostCall;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.Nr;
 import io.pollux.uapi.Stat;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 
-/** File calls of the host, through the C library's syscall(2). Not thread-safe. */
+/** File calls of the host. Not thread-safe. */
 final class HostCalls implements AutoCloseable {
   private static final int PATH_MAX = 4096;
   private static final long TIMES_BYTES = 32; // two struct timespec
   private static final long NANOS = 8; // offset of tv_nsec
   private static final long SECOND_TIME = 16; // offset of the second timespec
 
-  // Numbers of x86-64 Linux, the host.
-  private static final int WRITE = 1;
-  private static final int CLOSE = 3;
-  private static final int PWRITE64 = 18;
-  private static final int FTRUNCATE = 77;
-  private static final int FCHMOD = 91;
-  private static final int FCHOWN = 93;
-  private static final int GETEUID = 107;
-  private static final int OPENAT = 257;
-  private static final int MKDIRAT = 258;
-  private static final int MKNODAT = 259;
-  private static final int FCHOWNAT = 260;
-  private static final int NEWFSTATAT = 262;
-  private static final int UNLINKAT = 263;
-  private static final int SYMLINKAT = 266;
-  private static final int FCHMODAT = 268;
-  private static final int UTIMENSAT = 280;
-
-  private static final VarHandle ERRNO =
-      Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
-  private static final MethodHandle SYSCALL = syscallFunction();
-  private static final MethodHandle STRERROR =
-      function("strerror", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+  private static final MethodHandle STRERROR = strerror();
 
   private final Arena arena = Arena.ofConfined();
-  private final MemorySegment state = arena.allocate(Linker.Option.captureStateLayout());
+  private final MemorySegment state = HostCall.newState(arena);
   private final MemorySegment first = arena.allocate(PATH_MAX);
   private final MemorySegment second = arena.allocate(PATH_MAX);
   private final MemorySegment stat = arena.allocate(Stat.SIZE, Long.BYTES);
@@ -55,30 +33,8 @@ final class HostCalls implements AutoCloseable {
 
   HostCalls() {}
 
-  private static MethodHandle syscallFunction() {
-    ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
-    return function(
-        "syscall",
-        FunctionDescriptor.of(word, word, word, word, word, word, word),
-        Linker.Option.captureCallState("errno"),
-        Linker.Option.firstVariadicArg(1));
-  }
-
-  @SuppressWarnings("restricted") // calling C is what this class is for
-  private static MethodHandle function(
-      String name, FunctionDescriptor type, Linker.Option... options) {
-    Linker linker = Linker.nativeLinker();
-    return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type, options);
-  }
-
-  /** Returns a call's result, or a negative errno. */
   private long call(int nr, long a0, long a1, long a2, long a3, long a4) {
-    try {
-      long result = (long) SYSCALL.invokeExact(state, (long) nr, a0, a1, a2, a3, a4);
-      return result == -1 ? -(int) ERRNO.get(state, 0L) : result;
-    } catch (Throwable e) {
-      throw new AssertionError("a C function has no Java exceptions", e);
-    }
+    return HostCall.call(state, nr, a0, a1, a2, a3, a4, 0);
   }
 
   private static long check(long result) throws HostFailure {
@@ -86,6 +42,14 @@ final class HostCalls implements AutoCloseable {
       throw new HostFailure((int) -result);
     }
     return result;
+  }
+
+  @SuppressWarnings("restricted") // calls C
+  private static MethodHandle strerror() {
+    Linker linker = Linker.nativeLinker();
+    return linker.downcallHandle(
+        linker.defaultLookup().findOrThrow("strerror"),
+        FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
   }
 
   /** The host's text for an error. */
@@ -116,40 +80,40 @@ final class HostCalls implements AutoCloseable {
   }
 
   boolean isRoot() {
-    return call(GETEUID, 0, 0, 0, 0, 0) == 0;
+    return call(Nr.GETEUID, 0, 0, 0, 0, 0) == 0;
   }
 
   int open(int dir, PathName name, int flags, int mode) throws HostFailure {
-    return (int) check(call(OPENAT, dir, put(first, name), flags | Fcntl.O_CLOEXEC, mode, 0));
+    return (int) check(call(Nr.OPENAT, dir, put(first, name), flags | Fcntl.O_CLOEXEC, mode, 0));
   }
 
   void close(int fd) throws HostFailure {
-    check(call(CLOSE, fd, 0, 0, 0, 0));
+    check(call(Nr.CLOSE, fd, 0, 0, 0, 0));
   }
 
   FileStatus stat(int dir, PathName name, int flags) throws HostFailure {
-    check(call(NEWFSTATAT, dir, put(first, name), stat.address(), flags, 0));
+    check(call(Nr.NEWFSTATAT, dir, put(first, name), stat.address(), flags, 0));
     return FileStatus.read(stat.address());
   }
 
   void makeDirectory(int dir, PathName name, int mode) throws HostFailure {
-    check(call(MKDIRAT, dir, put(first, name), mode, 0, 0));
+    check(call(Nr.MKDIRAT, dir, put(first, name), mode, 0, 0));
   }
 
   void makeSpecial(int dir, PathName name, int mode, long rdev) throws HostFailure {
-    check(call(MKNODAT, dir, put(first, name), mode, rdev, 0));
+    check(call(Nr.MKNODAT, dir, put(first, name), mode, rdev, 0));
   }
 
   void makeSymlink(PathName target, int dir, PathName name) throws HostFailure {
-    check(call(SYMLINKAT, put(second, target), dir, put(first, name), 0, 0));
+    check(call(Nr.SYMLINKAT, put(second, target), dir, put(first, name), 0, 0));
   }
 
   void unlink(int dir, PathName name) throws HostFailure {
-    check(call(UNLINKAT, dir, put(first, name), 0, 0, 0));
+    check(call(Nr.UNLINKAT, dir, put(first, name), 0, 0, 0));
   }
 
   void truncate(int fd, long bytes) throws HostFailure {
-    check(call(FTRUNCATE, fd, bytes, 0, 0, 0));
+    check(call(Nr.FTRUNCATE, fd, bytes, 0, 0, 0));
   }
 
   /**
@@ -161,37 +125,37 @@ final class HostCalls implements AutoCloseable {
     do {
       done =
           offset < 0
-              ? call(WRITE, fd, address, bytes, 0, 0)
-              : call(PWRITE64, fd, address, bytes, offset, 0);
+              ? call(Nr.WRITE, fd, address, bytes, 0, 0)
+              : call(Nr.PWRITE64, fd, address, bytes, offset, 0);
     } while (done == -Errno.EINTR);
     return check(done);
   }
 
   void setOwner(int fd, int uid, int gid) throws HostFailure {
-    check(call(FCHOWN, fd, uid, gid, 0, 0));
+    check(call(Nr.FCHOWN, fd, uid, gid, 0, 0));
   }
 
   void setOwner(int dir, PathName name, int uid, int gid) throws HostFailure {
-    check(call(FCHOWNAT, dir, put(first, name), uid, gid, Fcntl.AT_SYMLINK_NOFOLLOW));
+    check(call(Nr.FCHOWNAT, dir, put(first, name), uid, gid, Fcntl.AT_SYMLINK_NOFOLLOW));
   }
 
   void setMode(int fd, int mode) throws HostFailure {
-    check(call(FCHMOD, fd, mode, 0, 0, 0));
+    check(call(Nr.FCHMOD, fd, mode, 0, 0, 0));
   }
 
   /** Sets the mode. Follows a symlink, which has no mode of its own. */
   void setMode(int dir, PathName name, int mode) throws HostFailure {
-    check(call(FCHMODAT, dir, put(first, name), mode, 0, 0));
+    check(call(Nr.FCHMODAT, dir, put(first, name), mode, 0, 0));
   }
 
   void setTimes(int fd, FileStatus.Time atime, FileStatus.Time mtime) throws HostFailure {
-    check(call(UTIMENSAT, fd, 0, putTimes(atime, mtime), 0, 0));
+    check(call(Nr.UTIMENSAT, fd, 0, putTimes(atime, mtime), 0, 0));
   }
 
   void setTimes(int dir, PathName name, FileStatus.Time atime, FileStatus.Time mtime)
       throws HostFailure {
     long to = putTimes(atime, mtime);
-    check(call(UTIMENSAT, dir, put(first, name), to, Fcntl.AT_SYMLINK_NOFOLLOW, 0));
+    check(call(Nr.UTIMENSAT, dir, put(first, name), to, Fcntl.AT_SYMLINK_NOFOLLOW, 0));
   }
 
   private long putTimes(FileStatus.Time atime, FileStatus.Time mtime) {

@@ -100,6 +100,17 @@ void fd_free(int64_t fd) {
 }
 
 static int64_t machine(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5) {
+  switch (nr) {
+    case ASK_RESERVE:
+      return fd_reserve(a0);
+    case ASK_RESERVE_AT:
+      return fd_reserve_at(a0);
+    case ASK_FREE:
+      fd_free(a0);
+      return 0;
+    default:
+      break;
+  }
   if (serving() && nr == SYS_fcntl && (a1 == F_GETFD || a1 == F_SETFD)) {
     return ask_served(nr, a0, a1, a2);
   }
@@ -200,9 +211,6 @@ static void start(void) {
   note_write_fd = out_of_the_way(pipe_fds[1]);
   kernel_interface.machine = machine;
   kernel_interface.probe = probe;
-  kernel_interface.fd_reserve = fd_reserve;
-  kernel_interface.fd_reserve_at = fd_reserve_at;
-  kernel_interface.fd_free = fd_free;
   kernel_interface.apart = apart;
   kernel_interface.window_probe = window_probe;
   sigset_t before;
@@ -447,7 +455,7 @@ long kernel_call_masked(long nr, long a0, long a1, long a2, long a3, long a4, lo
 /* Exit. */
 
 static int64_t shut_down(void) {
-  return kernel_interface.shutdown();
+  return kernel_do(DO_SHUTDOWN, 0, 0, 0, 0);
 }
 
 void kernel_shutdown(void) {

@@ -78,30 +78,28 @@ static inline bool is_null(const void *pointer) {
 #define FD_LIMIT 65536
 
 /*
- * The interface of C and Java. Guest has the same layout in Java. C sets the first part before the start; Java sets the second
- * part.
+ * The interface of C and Java. Guest has the same layout in Java. C sets the first part before the start; Java sets the last
+ * member. The functions have as few signatures as possible, because Java needs a dozen classes for each.
  */
 struct kernel_block {
   /* For Java. */
-  int64_t (*machine)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
-  int64_t (*probe)(int64_t address, int64_t bytes, int64_t write);
-  int64_t (*fd_reserve)(int64_t from);
-  int64_t (*fd_reserve_at)(int64_t fd);
-  void (*fd_free)(int64_t fd);
-  int64_t note_fd; /* read end of a pipe of struct note */
-  /* From Java. */
-  int64_t (*attach)(void); /* a handle for the calling thread */
-  int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
-  int64_t (*shutdown)(void); /* syncs and unmounts; returns the exit status, 0 if successful */
-  /* For Java. */
+  int64_t (*machine)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5); /* or an ASK_ number */
   int64_t (*apart)(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
+  int64_t (*probe)(int64_t address, int64_t bytes, int64_t write);
   int64_t (*window_probe)(int64_t address, int64_t bytes, int64_t write); /* probe for a served process */
-  /* From Java: other processes, see server.c. */
-  int64_t (*spawn)(int64_t parent, int64_t pid);                    /* the key of a new process */
-  int64_t (*join)(int64_t key);                                     /* the handle of a new thread */
-  int64_t (*depart)(int64_t key, int64_t thread);                   /* a thread is gone */
-  int64_t (*keep)(int64_t key, int64_t thread, int64_t list, int64_t count); /* an exec keeps these descriptors */
+  int64_t note_fd; /* read end of a pipe of struct note */
+  /* From Java: a system call of a thread, or one of the operations below in place of the thread. */
+  int64_t (*call)(int64_t thread, int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5);
 };
+
+/* Operations; the arguments follow. */
+#define DO_ATTACH (-1)   /* returns a handle for the calling thread */
+#define DO_SHUTDOWN (-2) /* syncs and unmounts; returns the exit status, 0 if successful */
+/* Of other processes, see server.c. */
+#define DO_SPAWN (-3)  /* parent, pid: the key of a new process */
+#define DO_JOIN (-4)   /* key: the handle of a new thread */
+#define DO_DEPART (-5) /* key, thread: a thread is gone */
+#define DO_KEEP (-6)   /* key, thread, list, count: an exec keeps these descriptors */
 
 /*
  * A note to the kernel outside calls: a signal for a thread in a call, or the exit of a thread. NOTE_FORGET clears earlier
@@ -120,7 +118,12 @@ struct note {
 /* The interface to Java, once the kernel runs. */
 extern struct kernel_block kernel_interface;
 
-/* Placeholders in this process. */
+/* Performs an operation. */
+static inline int64_t kernel_do(int64_t operation, int64_t a0, int64_t a1, int64_t a2, int64_t a3) {
+  return kernel_interface.call(operation, a0, a1, a2, a3, 0, 0, 0);
+}
+
+/* Placeholders in this process, or in the one that the thread serves. */
 int64_t fd_reserve(int64_t from);
 int64_t fd_reserve_at(int64_t at);
 void fd_free(int64_t fd);
@@ -250,12 +253,12 @@ enum message_kind {
   JOIN,     /* a[0]: the key of the process. The connection is for another thread of it. */
   IDENTIFY, /* a[0]: pid of the forked child; has no reply */
   WINDOW,   /* with a descriptor. The reply is the server's address of the window. */
-  EXEC,     /* a[0]: number of descriptors in the window. The reply is as of kernel_block.keep. */
+  EXEC,     /* a[0]: number of descriptors in the window. The reply is as of DO_KEEP. */
   CALL,     /* nr and a */
   NOTE,     /* a[0]: handle, a[1]: signal. The connection is for this only, and has no reply. */
   FORGET,   /* clears the signals that were noted */
   REPLY,    /* a[0]: result; a[1]: the key or handle, in replies to FORK, SPAWN and JOIN */
-  ASK,      /* from the server during a call: a host call on the sender's descriptors, or one of the numbers below */
+  ASK,      /* from the server during a call: a host call on the sender's descriptors, or an ASK_ number */
 };
 struct message {
   int64_t kind;
@@ -263,6 +266,7 @@ struct message {
   int64_t a[6];
 };
 
+/* What is asked about placeholders: fd_reserve, fd_reserve_at, fd_free. */
 #define ASK_RESERVE (-1)
 #define ASK_RESERVE_AT (-2)
 #define ASK_FREE (-3)
@@ -375,8 +379,8 @@ int64_t on_kernel_stack(int64_t (*function)(int64_t, int64_t, int64_t, int64_t),
 /* Registers the calling thread with the kernel and allocates its kernel stack. Returns 0 or a negative errno. */
 long thread_attach(void);
 
-/* Passes the virtual machine and the functions for attach. */
-void threads_know(void *vm, const struct kernel_block *block);
+/* Passes the virtual machine, for attach. */
+void threads_know(void *vm);
 
 /* Attaches a thread that serves another process to the virtual machine. Returns 0 or a negative errno. */
 long threads_attach_server(void);

@@ -195,7 +195,7 @@ static int64_t exec_keeps(struct connection *connection, int64_t count) {
   if (!connection->window || count < 0 || count > (int64_t)(WINDOW_BYTES / sizeof(int32_t))) {
     return -EINVAL;
   }
-  return kernel_interface.keep(connection->key, connection->handle, (int64_t)(intptr_t)connection->window, count);
+  return kernel_do(DO_KEEP, connection->key, connection->handle, (int64_t)(intptr_t)connection->window, count);
 }
 
 static void note(int64_t handle, int64_t what) {
@@ -208,12 +208,12 @@ static void note(int64_t handle, int64_t what) {
 
 /* The first thread of a new process. */
 static int64_t enroll(struct connection *connection, int64_t parent, pid_t pid) {
-  connection->key = kernel_interface.spawn(parent, pid);
+  connection->key = kernel_do(DO_SPAWN, parent, pid, 0, 0);
   if (connection->key < 0) {
     return connection->key;
   }
   connection->pid = pid;
-  connection->handle = kernel_interface.join(connection->key);
+  connection->handle = kernel_do(DO_JOIN, connection->key, 0, 0, 0);
   return connection->handle < 0 ? connection->handle : 0;
 }
 
@@ -228,7 +228,7 @@ static int64_t serve_message(struct connection *connection, struct message *mess
         return -EINVAL;
       }
       connection->key = message->a[0];
-      connection->handle = kernel_interface.join(message->a[0]);
+      connection->handle = kernel_do(DO_JOIN, message->a[0], 0, 0, 0);
       return connection->handle < 0 ? connection->handle : 0;
     case WINDOW:
       return map_window(connection, fd);
@@ -278,7 +278,7 @@ static void *serve(void *argument) {
   if (threads_attach_server() == 0) {
     serve_all(served);
     if (served->key > 0) {
-      kernel_interface.depart(served->key, served->handle > 0 ? served->handle : 0);
+      kernel_do(DO_DEPART, served->key, served->handle > 0 ? served->handle : 0, 0, 0);
     }
     threads_detach_server();
   }

@@ -27,7 +27,6 @@
 __thread struct thread self __attribute__((tls_model("initial-exec")));
 
 static JavaVM *machine;
-static const struct kernel_block *kernel;
 static pthread_key_t thread_end;
 static int program_threads = 1;
 bool cancellable;
@@ -57,9 +56,8 @@ __asm__(
     "  .cfi_endproc\n"
     ".size pollux_on_stack, . - pollux_on_stack\n");
 
-void threads_know(void *vm, const struct kernel_block *block) {
+void threads_know(void *vm) {
   machine = vm;
-  kernel = block;
 }
 
 /* Kernel stacks. */
@@ -101,7 +99,7 @@ static int64_t attach_here(void) {
   if ((*machine)->AttachCurrentThreadAsDaemon(machine, &env, NULL) != JNI_OK) {
     return -EAGAIN;
   }
-  int64_t handle = kernel->attach();
+  int64_t handle = kernel_do(DO_ATTACH, 0, 0, 0, 0);
   if (handle <= 0) {
     (*machine)->DetachCurrentThread(machine);
   }

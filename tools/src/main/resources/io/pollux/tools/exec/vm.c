@@ -137,6 +137,6 @@ void vm_start(void) {
   if (status != 0) { /* it has printed the reason */
     machine_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
   }
-  threads_know(vm, &kernel_interface);
+  threads_know(vm);
   (*vm)->DetachCurrentThread(vm);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.block.driver.host;
 
+import io.pollux.core.host.HostCall;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
@@ -109,8 +110,8 @@ final class IoUring implements AutoCloseable {
   private final long cqTail;
   private final long cqes;
   private final int cqMask;
-  private final MemorySegment submitState = Libc.newState(Arena.global());
-  private final MemorySegment reapState = Libc.newState(Arena.global());
+  private final MemorySegment submitState = HostCall.newState(Arena.global());
+  private final MemorySegment reapState = HostCall.newState(Arena.global());
 
   private int filled; // tail of the SQ ring, filled entries included
   private int seen; // head of the CQ ring
@@ -158,8 +159,8 @@ final class IoUring implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment params = arena.allocate(PARAMS_SIZE, Long.BYTES);
       params.set(ValueLayout.JAVA_INT, PARAMS_FLAGS, flags);
-      MemorySegment state = Libc.newState(arena);
-      long fd = Libc.syscall(state, Libc.NR_IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+      MemorySegment state = HostCall.newState(arena);
+      long fd = HostCall.call(state, Libc.NR_IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
       if (fd < 0) {
         throw refused("io_uring_setup", fd);
       }
@@ -185,9 +186,9 @@ final class IoUring implements AutoCloseable {
   void registerFiles(int... fds) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment array = arena.allocateFrom(ValueLayout.JAVA_INT, fds);
-      MemorySegment state = Libc.newState(arena);
+      MemorySegment state = HostCall.newState(arena);
       long result =
-          Libc.syscall(
+          HostCall.call(
               state,
               Libc.NR_IO_URING_REGISTER,
               fd,
@@ -239,9 +240,9 @@ final class IoUring implements AutoCloseable {
 
   /** Makes a register call with a struct and its size. */
   private int register(Arena arena, int what, MemorySegment with) {
-    MemorySegment state = Libc.newState(arena);
+    MemorySegment state = HostCall.newState(arena);
     return (int)
-        Libc.syscall(
+        HostCall.call(
             state, Libc.NR_IO_URING_REGISTER, fd, what, with.address(), with.byteSize(), 0, 0);
   }
 
@@ -280,7 +281,7 @@ final class IoUring implements AutoCloseable {
     // orders the entries before the tail; the host pairs with it
     RawMemory.putIntRelease(sqTail, filled);
     return (int)
-        Libc.syscall(submitState, Libc.NR_IO_URING_ENTER, fd, unsubmitted(), wait, flags, 0, 0);
+        HostCall.call(submitState, Libc.NR_IO_URING_ENTER, fd, unsubmitted(), wait, flags, 0, 0);
   }
 
   /** Takes back the last filled entry that the host did not take. Returns its user data. */
@@ -302,7 +303,7 @@ final class IoUring implements AutoCloseable {
    * negative errno.
    */
   int lookForCompletions() {
-    return (int) Libc.syscall(reapState, Libc.NR_IO_URING_ENTER, fd, 0, 0, ENTER_GETEVENTS, 0, 0);
+    return (int) HostCall.call(reapState, Libc.NR_IO_URING_ENTER, fd, 0, 0, ENTER_GETEVENTS, 0, 0);
   }
 
   /** Visible completions. From any thread; exact on the completing side. */
@@ -342,9 +343,9 @@ final class IoUring implements AutoCloseable {
   @Override
   public void close() {
     // ENXIO if there are none
-    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0);
+    HostCall.call(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_BUFFERS, 0, 0, 0, 0);
     // ENXIO if there are none
-    Libc.syscall(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0);
+    HostCall.call(submitState, Libc.NR_IO_URING_REGISTER, fd, UNREGISTER_FILES, 0, 0, 0, 0);
     Libc.munmap(sqes, sqesBytes);
     Libc.munmap(rings, ringsBytes);
     Libc.close(fd);

@@ -5,7 +5,9 @@ import io.pollux.block.Request;
 import io.pollux.block.RequestList;
 import io.pollux.block.RequestQueue;
 import io.pollux.core.Oops;
+import io.pollux.core.host.HostCall;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Nr;
 import io.pollux.uapi.RawMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -50,7 +52,7 @@ final class IrqRing implements AutoCloseable {
   private final ConcurrentLinkedQueue<Detaching> detaching = new ConcurrentLinkedQueue<>();
   private final CountDownLatch started = new CountDownLatch(1);
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment wakeState = Libc.newState(arena); // its errno is not used
+  private final MemorySegment wakeState = HostCall.newState(arena); // its errno is not used
   private final long one = arena.allocate(Long.BYTES, Long.BYTES).address();
   private final long counter = arena.allocate(Long.BYTES, Long.BYTES).address();
   private final int depth;
@@ -170,7 +172,7 @@ final class IrqRing implements AutoCloseable {
   private void wake() {
     VarHandle.fullFence(); // orders the added work before the load of sleeping; pairs with mayWait
     if ((boolean) SLEEPING.getOpaque(this) && SLEEPING.compareAndSet(this, true, false)) {
-      Libc.write(wakeState, eventFd, one, Long.BYTES);
+      HostCall.call(wakeState, Nr.WRITE, eventFd, one, Long.BYTES, 0, 0, 0);
     }
   }
 
@@ -364,7 +366,7 @@ final class IrqRing implements AutoCloseable {
   public void close() {
     closing = true;
     // completes the eventfd's read, so that nothing stays in flight
-    Libc.write(wakeState, eventFd, one, Long.BYTES);
+    HostCall.call(wakeState, Nr.WRITE, eventFd, one, Long.BYTES, 0, 0, 0);
     awaitUninterruptibly(thread::join);
     Libc.close(eventFd);
     arena.close();

@@ -9,6 +9,7 @@ import io.pollux.block.BlkTypes;
 import io.pollux.block.BlockDevice;
 import io.pollux.block.RequestQueue;
 import io.pollux.block.TagSet;
+import io.pollux.core.host.HostCall;
 import io.pollux.core.mm.BvecIter;
 import io.pollux.core.mm.DmaMapping;
 import io.pollux.core.mm.HostMemory;
@@ -193,8 +194,8 @@ class RegisteredBuffersTest {
   private static void remap(long address, long bytes) {
     try (Arena arena = Arena.ofConfined()) {
       long result =
-          Libc.syscall(
-              Libc.newState(arena),
+          HostCall.call(
+              HostCall.newState(arena),
               NR_MMAP,
               address,
               bytes,
@@ -310,7 +311,7 @@ class RegisteredBuffersTest {
   @ValueSource(booleans = {true, false})
   void theLimitOfLockedMemory(boolean polled) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = Libc.newState(arena);
+      MemorySegment state = HostCall.newState(arena);
       MemorySegment header = arena.allocateFrom(ValueLayout.JAVA_INT, CAPABILITY_VERSION, 0);
       MemorySegment capabilities = arena.allocate(ValueLayout.JAVA_INT, 6);
       MemorySegment limit = arena.allocate(ValueLayout.JAVA_LONG, 2);
@@ -336,7 +337,7 @@ class RegisteredBuffersTest {
   }
 
   private static void call(MemorySegment state, long nr, long a0, long a1, long a2, long a3) {
-    assertThat(Libc.syscall(state, nr, a0, a1, a2, a3, 0, 0)).isZero();
+    assertThat(HostCall.call(state, nr, a0, a1, a2, a3, 0, 0)).isZero();
   }
 
   private void beyondTheLimit(UringDisk disk, boolean polled) throws IOException {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package io.pollux.tools;
+
+import io.pollux.tools.console.Arguments;
+import io.pollux.tools.console.Console;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The main program of the run that bin/pollux records for its cache of classes and profiles:
+ * several commands in one virtual machine, because a cache is made from one run.
+ */
+final class Training {
+  /** Classes of the virtual machine in exec's programs, where main programs do not run. */
+  private static final List<String> IN_PROGRAMS = List.of("Guest", "GuestFiles", "MachinePolls");
+
+  private static final String THEN = "--then";
+
+  private Training() {}
+
+  /**
+   * Runs commands. Their results do not matter.
+   *
+   * @param args the arguments of the commands, separated by --then
+   */
+  public static void main(String[] args) throws ClassNotFoundException {
+    List<String> words = Arrays.asList(Arguments.ofProcess(args));
+    int from = 0;
+    while (from <= words.size()) {
+      int rest = words.subList(from, words.size()).indexOf(THEN);
+      int to = rest < 0 ? words.size() : from + rest;
+      int ignored = Pollux.run(words.subList(from, to).toArray(String[]::new), Console.ofProcess());
+      from = to + 1;
+    }
+    for (String name : IN_PROGRAMS) {
+      Class<?> ignored = Class.forName("io.pollux.tools.exec." + name);
+    }
+    System.exit(0);
+  }
+}
