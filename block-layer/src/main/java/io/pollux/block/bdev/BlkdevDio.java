@@ -98,6 +98,9 @@ final class BlkdevDio extends Slab.Item {
       dio.done = false;
     }
     dio.ref = 1;
+    if (Trace.on()) {
+      BlkdevTrace.begin(current, iocb, iter.count());
+    }
     return dio.submit(current, bdev, iter);
   }
 
@@ -268,6 +271,9 @@ final class BlkdevDio extends Slab.Item {
     if (result == 0) {
       result = size;
       request.kiPos += size;
+    }
+    if (Trace.on()) {
+      BlkdevTrace.complete(request, error, result);
     }
     iocb = null;
     Slab.free(this);

@@ -26,7 +26,7 @@ final class WalkRecorder implements TraceListener, AutoCloseable {
 
   /** Classes between a point's place and the listener. */
   private static final Set<String> BETWEEN =
-      Set.of("AioTrace", "BlockTrace", "DioTrace", "Gfs2Trace");
+      Set.of("AioTrace", "BlkdevTrace", "BlockTrace", "DioTrace", "Gfs2Trace");
 
   private static final StackWalker STACK = StackWalker.getInstance();
 

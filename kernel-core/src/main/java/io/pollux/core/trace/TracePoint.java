@@ -94,6 +94,29 @@ public enum TracePoint {
   IOMAP_DIO_COMPLETE(
       "iomap_dio_complete", "dev", "ino", "isize", "pos", "ki_flags", "aio", "error", "ret"),
 
+  /** A direct request on a block device begins. The subject is the Kiocb. */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why =
+          "Linux has no trace events for direct I/O on a block device. A trace shows its requests"
+              + " as those of a file.",
+      test = "BlkdevTraceTest#aDirectReadBeginsAndCompletes")
+  @LinuxSource(file = "fs/block_dev.c", name = "__blkdev_direct_IO")
+  BLKDEV_DIO_BEGIN("blkdev_dio_begin", "dev", "pos", "count", "ki_flags", "aio"),
+
+  /**
+   * A direct request on a block device has its result, before it calls its owner. The subject is
+   * the Kiocb.
+   */
+  @Differs(
+      kind = Differs.Kind.OURS,
+      why =
+          "Linux has no trace events for direct I/O on a block device. A trace shows its requests"
+              + " as those of a file.",
+      test = "BlkdevTraceTest#aDirectReadBeginsAndCompletes")
+  @LinuxSource(file = "fs/block_dev.c", name = "blkdev_bio_end_io")
+  BLKDEV_DIO_COMPLETE("blkdev_dio_complete", "dev", "pos", "ki_flags", "aio", "error", "ret"),
+
   /** A bio enters the queue of its device, before it is split or merged. The subject is the Bio. */
   @LinuxSource(file = "include/trace/events/block.h", name = "block_bio_queue")
   BLOCK_BIO_QUEUE("block_bio_queue", "dev", "sector", "nr_sector", "rwbs"),

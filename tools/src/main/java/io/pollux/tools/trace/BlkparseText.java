@@ -83,8 +83,8 @@ final class BlkparseText {
       case AIO_POLL -> "p";
       case AIO_COMPLETE -> "c";
       case AIO_REAP -> "r";
-      case IOMAP_DIO_RW_BEGIN -> "b";
-      case IOMAP_DIO_COMPLETE -> "d";
+      case IOMAP_DIO_RW_BEGIN, BLKDEV_DIO_BEGIN -> "b";
+      case IOMAP_DIO_COMPLETE, BLKDEV_DIO_COMPLETE -> "d";
       case XFS_IOMAP_FOUND, GFS2_IOMAP_END -> "m";
       case GFS2_IOMAP_START -> "i";
       case GFS2_BMAP -> "w";

@@ -85,10 +85,14 @@ public final class Stepper implements TraceListener {
     steps.add(describe(event));
     over =
         TraceRun.endsRequest(event.point(), polled)
-            || (event.point() == TracePoint.IOMAP_DIO_COMPLETE && event.number("aio") == 0);
+            || (completesDirectIo(event.point()) && event.number("aio") == 0);
     if (!quiet) {
       show();
     }
+  }
+
+  private static boolean completesDirectIo(TracePoint point) {
+    return point == TracePoint.IOMAP_DIO_COMPLETE || point == TracePoint.BLKDEV_DIO_COMPLETE;
   }
 
   private String describe(TraceEvent event) {

@@ -177,12 +177,14 @@ final class Timeline {
         family.polled = (event.number("aio_flags") & AioAbi.IOCB_FLAG_HIPRI) != 0;
         open(family, event, Kind.IOCB, 0, "iocb");
       }
-      case IOMAP_DIO_RW_BEGIN -> open(family, event, Kind.KIOCB, event.subject(), "kiocb");
+      case IOMAP_DIO_RW_BEGIN, BLKDEV_DIO_BEGIN ->
+          open(family, event, Kind.KIOCB, event.subject(), "kiocb");
       case BLOCK_BIO_QUEUE -> open(family, event, Kind.BIO, event.subject(), bio(event));
       case BLOCK_GETRQ -> open(family, event, Kind.REQUEST, tag(event), "request " + tag(event));
       case BLOCK_RQ_COMPLETE -> close(family, event, Kind.REQUEST, tag(event));
       case BLOCK_BIO_COMPLETE -> close(family, event, Kind.BIO, event.subject());
-      case IOMAP_DIO_COMPLETE -> close(family, event, Kind.KIOCB, event.subject());
+      case IOMAP_DIO_COMPLETE, BLKDEV_DIO_COMPLETE ->
+          close(family, event, Kind.KIOCB, event.subject());
       case AIO_COMPLETE, AIO_REAP, AIO_SUBMIT_FAILED -> {
         if (TraceRun.endsRequest(point, family.polled)) {
           close(family, event, Kind.IOCB, 0);
