@@ -59,6 +59,19 @@ class CompanionTest {
   }
 
   @Test
+  void aLineHasAnAnchorIfALinkLeadsToIt() throws CompanionException, IOException {
+    build();
+    assertThat(site.resolve("src/Pollable.html"))
+        .content()
+        .contains("<a href=#L17>sum</a>", "<i id=L17></i>", "<a href=#L16>cookie</a>")
+        .contains("<i></i>")
+        .doesNotContain("<i id=L3>");
+    assertThat(site.resolve("src/Queue.html"))
+        .content()
+        .contains("<a href=Pollable.html>Pollable</a>");
+  }
+
+  @Test
   void twoBuildsWriteTheSameBytes() throws CompanionException, IOException {
     build();
     String first = Files.readString(site.resolve("assets/search-index.js"));

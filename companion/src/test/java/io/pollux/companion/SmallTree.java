@@ -114,6 +114,11 @@ public final class SmallTree {
         "package " + packageName + ";\n\n" + body);
   }
 
+  /** Writes a class of kernel-core. */
+  public void kernel(String name, String body) {
+    java("kernel-core/src/main", "io.pollux.core", name, body);
+  }
+
   /** The directory of the tree. */
   public Path root() {
     return root;

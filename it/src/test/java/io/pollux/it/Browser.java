@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,8 +32,12 @@ final class Browser implements AutoCloseable {
     this.site = site;
   }
 
-  /** Starts Chromium. Without it the test is skipped, or fails if the machine must have it. */
-  static Browser start(Path site) {
+  /**
+   * Starts Chromium. Without it the test is skipped, or fails if the machine must have it.
+   *
+   * @param more options of Chromium
+   */
+  static Browser start(Path site, String... more) {
     Path chromium = program("chromium");
     Path chromedriver = program("chromedriver");
     if (chromium == null || chromedriver == null) {
@@ -47,13 +52,16 @@ final class Browser implements AutoCloseable {
     options.setBinary(chromium.toFile());
     options.addArguments(
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage");
+    options.addArguments(more);
     options.setCapability("goog:loggingPrefs", logs);
     ChromeDriverService service =
         new ChromeDriverService.Builder()
             .usingDriverExecutable(chromedriver.toFile())
             .usingAnyFreePort()
             .build();
-    return new Browser(new ChromeDriver(service, options), site);
+    ChromeDriver driver = new ChromeDriver(service, options);
+    driver.manage().timeouts().scriptTimeout(Duration.ofMinutes(2));
+    return new Browser(driver, site);
   }
 
   private static @Nullable Path program(String name) {
@@ -97,6 +105,17 @@ final class Browser implements AutoCloseable {
   /** Runs a script and returns its result. */
   @Nullable Object run(String script, Object... arguments) {
     return driver.executeScript(script, arguments);
+  }
+
+  /** Runs a script that calls its last argument with the result. */
+  @Nullable Object await(String script, Object... arguments) {
+    return driver.executeAsyncScript(script, arguments);
+  }
+
+  /** Shows pages as on paper, or on the screen again. */
+  void paper(boolean paper) {
+    driver.executeCdpCommand(
+        "Emulation.setEmulatedMedia", Map.of("media", paper ? "print" : "screen"));
   }
 
   /** The element of a CSS selector. */

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -24,11 +25,11 @@ import org.openqa.selenium.WebElement;
 class CompanionSiteTest {
   private static final long BYTES = 30_000_000;
 
-  /** Of the pages of sources, which are made by one template, every so many is opened. */
-  private static final int EVERY = 40;
-
   private static final int[] WIDTHS = {375, 900, 1600};
   private static final int HEIGHT = 1000;
+  private static final int PAPER_WIDTH = 718; // CSS pixels of A4 between margins of 10 mm
+  private static final int BATCH = 200;
+  private static final int FRAMES = 4;
 
   private static final int TURNS = 1500;
   private static final int TURN_MILLIS = 20;
@@ -36,19 +37,17 @@ class CompanionSiteTest {
   @TempDir private static Path dir = Path.of("");
   private static @Nullable Browser started;
   private static final List<String> PAGES = new ArrayList<>();
+  private static final List<String> SOURCES = new ArrayList<>(); // of one template
 
   @BeforeAll
   static void make() throws IOException, InterruptedException {
     started = Browser.start(dir);
     CommandLineRun run = CommandLineRun.optimized("companion", "--output", dir.toString());
     assertThat(run.status()).as(run.err()).isZero();
-    int source = 0;
     try (Stream<Path> all = Files.walk(dir)) {
       for (Path page : all.filter(file -> file.toString().endsWith(".html")).sorted().toList()) {
         String path = dir.relativize(page).toString();
-        if (!path.startsWith("src/") || source++ % EVERY == 0) {
-          PAGES.add(path);
-        }
+        (path.startsWith("src/") ? SOURCES : PAGES).add(path);
       }
     }
   }
@@ -106,6 +105,114 @@ class CompanionSiteTest {
     assertThat(messages).isEmpty();
     assertThat(wide).isEmpty();
   }
+
+  /**
+   * Opens pages in frames of one page, several at a time: a navigation by the driver would cost ten
+   * times as much. Each frame has the width of a telephone.
+   */
+  private static final String OPEN_ALL =
+      """
+      const [paths, frames, width, done] = arguments;
+      const faults = [];
+      let next = 0;
+      let running = frames;
+      const start = () => {
+        const frame = document.createElement('iframe');
+        frame.style.cssText = `position: fixed; left: 0; top: 0; height: 700px; width: ${width}px`;
+        document.body.append(frame);
+        const open = () => {
+          if (next === paths.length) {
+            frame.remove();
+            if (--running === 0) {
+              done(faults);
+            }
+            return;
+          }
+          const path = paths[next++];
+          frame.onload = () => {
+            const page = frame.contentDocument;
+            if (!page || !page.querySelector('h1')) {
+              faults.push(path + ' has no heading');
+            } else if (page.documentElement.scrollWidth > width) {
+              faults.push(path + ' is wider than ' + width);
+            }
+            open();
+          };
+          frame.src = path;
+        };
+        open();
+      };
+      for (let i = 0; i < frames; i++) {
+        start();
+      }
+      """;
+
+  @Test
+  void everySourcePageOpensWithoutAMessageAndFitsATelephone() {
+    assertThat(SOURCES).hasSizeGreaterThan(500);
+    try (Browser own = Browser.start(dir, "--allow-file-access-from-files")) {
+      own.open("index.html");
+      own.messages();
+      for (int i = 0; i < SOURCES.size(); i += BATCH) {
+        List<String> some = SOURCES.subList(i, Math.min(SOURCES.size(), i + BATCH));
+        assertThat(own.await(OPEN_ALL, some, FRAMES, WIDTHS[0])).isEqualTo(List.of());
+      }
+      assertThat(own.messages()).isEmpty();
+    }
+  }
+
+  @Test
+  void onPaperNothingIsCutOffAndNothingIsToBePressed() {
+    List<String> faults = new ArrayList<>();
+    browser().paper(true);
+    try {
+      browser().resize(PAPER_WIDTH, HEIGHT);
+      for (String page :
+          List.of(
+              "index.html",
+              "patch/15.html",
+              "patch/26.html",
+              "life/polled-fixed.html",
+              "ring.html",
+              "maps/memory-order.html",
+              "maps/errnos.html",
+              "numbers.html",
+              "exercises.html",
+              "ledger.html",
+              "c.html",
+              "src/RingEntry.html")) {
+        browser().open(page);
+        for (Object each : (List<?>) Objects.requireNonNull(browser().run(ON_PAPER))) {
+          faults.add(page + ": " + each);
+        }
+      }
+    } finally {
+      browser().paper(false);
+    }
+    assertThat(faults).isEmpty();
+  }
+
+  /** What a printed page must not have: things to press, and content outside of its box. */
+  private static final String ON_PAPER =
+      """
+      const faults = [];
+      const seen = each => each.checkVisibility() && each.getBoundingClientRect().width > 0;
+      document.querySelectorAll('button, input, select, nav, footer').forEach(each => {
+        if (seen(each)) {
+          faults.push('shows ' + each.tagName + ' ' + each.textContent.trim().slice(0, 30));
+        }
+      });
+      document.querySelectorAll('pre, table, svg, .table, figure').forEach(each => {
+        const box = each.getBoundingClientRect();
+        if (seen(each) && (box.right > innerWidth + 1 || each.scrollWidth > each.clientWidth + 1 && !(each instanceof SVGElement))) {
+          faults.push('cuts ' + each.tagName + '.' + each.getAttribute('class') + ' off');
+        }
+      });
+      if (document.documentElement.scrollWidth > innerWidth) {
+        faults.push('is wider than the paper');
+      }
+      return faults;
+      """;
 
   @Test
   void everyLinkOfTheFirstPageLeadsToAnAnchor() {

@@ -37,6 +37,7 @@ final class Generated {
       case "patches" -> patches(root);
       case "locks" -> new LockMap(tree, faults).html(root);
       case "barriers" -> new BarrierMap(tree, faults).html(body, root);
+      case "pairs" -> new PairMap(tree, faults, root).html(body);
       case "errnos" -> new ErrnoMap(tree, faults).html(body, root);
       case "exercise" -> new Exercise(tree, faults).html(body, root);
       case "table" -> new Numbers(texts, faults).table();

@@ -78,8 +78,9 @@ final class Output {
 
   /** Writes all pages, and the scripts and styles. */
   void write() throws IOException {
+    LineAnchors lines = new LineAnchors(pages.values());
     for (Page page : pages.values()) {
-      write(page);
+      write(page, lines.body(page));
     }
     for (String name : ASSETS) {
       write("assets/" + name, asset(name));
@@ -92,7 +93,7 @@ final class Output {
     }
   }
 
-  private void write(Page page) throws IOException {
+  private void write(Page page, String body) throws IOException {
     String root = Page.rootOf(page.path());
     List<Map<String, Object>> navigation = new ArrayList<>();
     for (List<String> entry : NAVIGATION) {
@@ -108,7 +109,7 @@ final class Output {
     values.put("title", page.title());
     values.put("root", root);
     values.put("navigation", navigation);
-    values.put("body", page.body());
+    values.put("body", body);
     values.put("kind", page.kind());
     values.put("scripts", page.scripts());
     values.put("data", page.data());

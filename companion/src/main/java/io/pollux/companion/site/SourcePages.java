@@ -78,7 +78,6 @@ final class SourcePages {
       if (!decl.doc().isEmpty() && !lead && !file.test()) {
         html.append(" <span>").append(Html.escape(decl.doc())).append("</span>");
       }
-      html.append("</li>");
     }
     html.append("</ul></details>\n");
   }
@@ -101,7 +100,7 @@ final class SourcePages {
         beside.forEach(html::append);
         html.append("<pre class=code>");
       }
-      html.append("<i id=L").append(i + 1).append("></i>").append(lines[i]);
+      html.append(LineAnchors.LINE).append(i + 1).append("></i>").append(lines[i]);
       for (Decl decl : badges.getOrDefault(i + 1, List.of())) {
         badge(decl, html);
       }
@@ -139,8 +138,8 @@ final class SourcePages {
 
   /** Where a declaration is used: hidden until its name is followed. */
   private static void uses(Decl decl, StringBuilder html) {
-    html.append("<section class=uses id=\"u-").append(decl.id()).append("\"><h2><a href=\"#");
-    html.append(decl.id()).append("\">").append(Html.escape(decl.shown() + decl.signature()));
+    html.append("<section class=uses id=u-").append(decl.id()).append("><h2><a href=#");
+    html.append(decl.id()).append('>').append(Html.escape(decl.shown() + decl.signature()));
     html.append("</a></h2>");
     boolean type = decl.kind() == Decl.Kind.TYPE;
     group(type ? "Extends or implements" : "Overrides", decl.supers(), html);
@@ -155,7 +154,7 @@ final class SourcePages {
           .computeIfAbsent(caller, name -> new ArrayList<>())
           .add(ref);
     }
-    callers("Used by", main, html);
+    callers(decl.file(), main, html);
     testers(tests, html);
     html.append("</section>\n");
   }
@@ -166,34 +165,31 @@ final class SourcePages {
     }
     html.append("<h3>").append(title).append("</h3><ul>");
     for (Decl decl : decls) {
-      html.append("<li><a href=\"").append(decl.href()).append("\">");
-      html.append(Html.escape(decl.shown())).append("</a></li>");
+      html.append("<li><a href=").append(decl.href()).append('>');
+      html.append(Html.escape(decl.shown())).append("</a>");
     }
     html.append("</ul>");
   }
 
+  /** The methods that use a declaration, each with its first line and the number of lines. */
   private static void callers(
-      String title, Map<SourceFile, Map<String, List<Ref>>> files, StringBuilder html) {
+      SourceFile page, Map<SourceFile, Map<String, List<Ref>>> files, StringBuilder html) {
     if (files.isEmpty()) {
       return;
     }
-    html.append("<h3>").append(title).append("</h3><ul>");
+    html.append("<h3>Used by</h3><ul>");
     files.forEach(
         (file, callers) -> {
+          String to = file == page ? "#L" : file.page() + "#L";
           html.append("<li>").append(Html.escape(file.simpleName()));
           callers.forEach(
               (caller, refs) -> {
-                html.append(caller.isEmpty() ? "" : " " + Html.escape(caller));
-                int last = 0;
-                for (Ref ref : refs) {
-                  if (ref.line() != last) {
-                    last = ref.line();
-                    html.append(" <a href=").append(file.page()).append("#L").append(last);
-                    html.append('>').append(last).append("</a>");
-                  }
-                }
+                long lines = refs.stream().mapToInt(Ref::line).distinct().count();
+                int first = refs.stream().mapToInt(Ref::line).min().orElse(0);
+                html.append(" <a href=").append(to).append(first).append('>');
+                html.append(caller.isEmpty() ? first + "" : Html.escape(caller)).append("</a>");
+                html.append(lines > 1 ? " × " + lines : "");
               });
-          html.append("</li>");
         });
     html.append("</ul>");
   }

@@ -123,7 +123,17 @@ public final class CodeHtml {
     if (to == null) {
       return whole ? "#L" + ref.targetLine() : prefix + file.page() + "#L" + ref.targetLine();
     }
-    return whole && to.file() == file ? "#" + to.id() : prefix + to.href();
+    if (whole && to.file() == file) {
+      return "#" + to.id();
+    }
+    return prefix + (isWholeFile(to) ? to.file().page() : to.href());
+  }
+
+  /** Whether a declaration is the class that its file is named after. The page begins with it. */
+  private static boolean isWholeFile(Decl decl) {
+    return decl.kind() == Decl.Kind.TYPE
+        && decl.owner().isEmpty()
+        && decl.name().equals(decl.file().simpleName());
   }
 
   private static void piece(

@@ -17,7 +17,14 @@
     }
   });
 
-  // A line's number is a link to the line.
+  // A line's number is a link to the line. The file has the anchors that its links lead to; the others are added here.
+  const wanted = /^#L\d+$/.test(location.hash) && !document.querySelector(location.hash);
+  document.querySelectorAll('.listing i').forEach((line, i) => {
+    line.id = 'L' + (i + 1);
+  });
+  if (wanted && document.querySelector(location.hash)) {
+    location.replace(location.hash);
+  }
   document.querySelectorAll('.listing').forEach(listing => {
     listing.addEventListener('click', event => {
       if (event.target.tagName === 'I' && event.target.id) {

@@ -58,7 +58,7 @@ class ContrastTest {
         }
       }
     }
-    assertThat(themes).isEqualTo(3); // light, dark by the system, dark by choice
+    assertThat(themes).isEqualTo(4); // light, dark by the system, dark by choice, paper
     assertThat(weak).isEmpty();
   }
 }
