@@ -63,7 +63,7 @@ class CompanionTest {
     build();
     assertThat(site.resolve("src/Pollable.html"))
         .content()
-        .contains("<a href=#L17>sum</a>", "<i id=L17></i>", "<a href=#L16>cookie</a>")
+        .contains("<a href=#L13>sum</a>", "<i id=L13></i>", "<a href=#L12>cookie</a>")
         .contains("<i></i>")
         .doesNotContain("<i id=L3>");
     assertThat(site.resolve("src/Queue.html"))

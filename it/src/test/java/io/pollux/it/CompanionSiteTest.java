@@ -7,9 +7,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -25,10 +29,13 @@ import org.openqa.selenium.WebElement;
 class CompanionSiteTest {
   private static final long BYTES = 30_000_000;
 
+  private static final Pattern LINK = Pattern.compile("<a [^>]*href=\"?([\\w./-]+\\.html)");
+
   private static final int[] WIDTHS = {375, 900, 1600};
   private static final int HEIGHT = 1000;
   private static final int PAPER_WIDTH = 718; // CSS pixels of A4 between margins of 10 mm
-  private static final int BATCH = 200;
+  private static final int EVERY = 10;
+  private static final int BATCH = 100;
   private static final int FRAMES = 4;
 
   private static final int TURNS = 1500;
@@ -107,8 +114,8 @@ class CompanionSiteTest {
   }
 
   /**
-   * Opens pages in frames of one page, several at a time: a navigation by the driver would cost ten
-   * times as much. Each frame has the width of a telephone.
+   * Opens pages in frames of one page, several at a time, without a call of the driver for each.
+   * Each frame has the width of a telephone.
    */
   private static final String OPEN_ALL =
       """
@@ -118,7 +125,7 @@ class CompanionSiteTest {
       let running = frames;
       const start = () => {
         const frame = document.createElement('iframe');
-        frame.style.cssText = `position: fixed; left: 0; top: 0; height: 700px; width: ${width}px`;
+        frame.style.cssText = `visibility: hidden; position: fixed; left: 0; top: 0; height: 700px; width: ${width}px`;
         document.body.append(frame);
         const open = () => {
           if (next === paths.length) {
@@ -147,14 +154,22 @@ class CompanionSiteTest {
       }
       """;
 
+  /**
+   * Of the source pages, which one template makes, every tenth; all of them with {@code
+   * -Dpollux.site.all=true}. A page takes a tenth of a second of processor time.
+   */
   @Test
-  void everySourcePageOpensWithoutAMessageAndFitsATelephone() {
+  void sourcePagesOpenWithoutAMessageAndFitATelephone() {
     assertThat(SOURCES).hasSizeGreaterThan(500);
+    List<String> pages = new ArrayList<>();
+    for (int i = 0; i < SOURCES.size(); i += Boolean.getBoolean("pollux.site.all") ? 1 : EVERY) {
+      pages.add(SOURCES.get(i));
+    }
     try (Browser own = Browser.start(dir, "--allow-file-access-from-files")) {
       own.open("index.html");
       own.messages();
-      for (int i = 0; i < SOURCES.size(); i += BATCH) {
-        List<String> some = SOURCES.subList(i, Math.min(SOURCES.size(), i + BATCH));
+      for (int i = 0; i < pages.size(); i += BATCH) {
+        List<String> some = pages.subList(i, Math.min(pages.size(), i + BATCH));
         assertThat(own.await(OPEN_ALL, some, FRAMES, WIDTHS[0])).isEqualTo(List.of());
       }
       assertThat(own.messages()).isEmpty();
@@ -229,6 +244,41 @@ class CompanionSiteTest {
       if (hash >= 0) {
         assertThat(browser().elements(":target")).as(link).hasSize(1);
       }
+    }
+  }
+
+  /** The pages that a page leads to, from the root of the site, without anchors. */
+  private static Set<String> linksOf(String page) throws IOException {
+    Path file = dir.resolve(page);
+    Set<String> links = new LinkedHashSet<>();
+    Matcher link = LINK.matcher(Files.readString(file));
+    while (link.find()) {
+      links.add(dir.relativize(file.resolveSibling(link.group(1)).normalize()).toString());
+    }
+    return links;
+  }
+
+  private static boolean isTest(String page) {
+    return page.matches("src/\\w+(Test|Properties)\\.html");
+  }
+
+  @Test
+  void eachQuestionOfTheFirstPageLeadsToCodeAndToATestInThreeClicks() throws IOException {
+    browser().open("index.html");
+    List<String> questions = new ArrayList<>();
+    for (WebElement link : browser().elements(".questions a")) {
+      questions.add(String.valueOf(link.getDomAttribute("href")).replaceFirst("#.*", ""));
+    }
+    assertThat(questions).hasSizeGreaterThanOrEqualTo(15);
+    for (String question : questions) {
+      Set<String> reached = new LinkedHashSet<>(linksOf(question)); // by the second click
+      for (String page : Set.copyOf(reached)) {
+        if (page.startsWith("patch/")) {
+          reached.addAll(linksOf(page)); // by the third
+        }
+      }
+      assertThat(reached).as(question).anyMatch(page -> page.startsWith("src/") && !isTest(page));
+      assertThat(reached).as(question).anyMatch(CompanionSiteTest::isTest);
     }
   }
 

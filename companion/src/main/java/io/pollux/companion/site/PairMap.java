@@ -54,7 +54,7 @@ final class PairMap {
 
   String html(String body) {
     List<String> complete = new ArrayList<>();
-    StringBuilder html = new StringBuilder("<div class=table><table><thead><tr>");
+    StringBuilder html = new StringBuilder("<div class=table><table class=pairs><thead><tr>");
     html.append("<th>what is published</th><th>release</th><th>acquire</th><th>Linux</th>");
     html.append("</tr></thead><tbody>\n");
     for (String line : body.lines().map(String::strip).filter(each -> !each.isEmpty()).toList()) {

@@ -18,6 +18,8 @@ final class SourcePages {
   /** A method has at most this many links to implementations beside it. */
   private static final int MOST_BESIDE = 5;
 
+  private static final String TIMES = "\u00a0×\u00a0"; // on one line with its name
+
   private final SourceTree tree;
   private final Notes notes;
   private final Ledger ledger;
@@ -188,7 +190,7 @@ final class SourcePages {
                 int first = refs.stream().mapToInt(Ref::line).min().orElse(0);
                 html.append(" <a href=").append(to).append(first).append('>');
                 html.append(caller.isEmpty() ? first + "" : Html.escape(caller)).append("</a>");
-                html.append(lines > 1 ? " × " + lines : "");
+                html.append(lines > 1 ? TIMES + lines : "");
               });
         });
     html.append("</ul>");

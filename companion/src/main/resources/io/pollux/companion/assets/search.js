@@ -64,8 +64,12 @@
     input.removeAttribute('aria-activedescendant');
     const text = input.value;
     found.replaceChildren();
-    if (!text.trim() || !index) {
+    if (!text.trim()) {
       show(false);
+      return;
+    }
+    if (!index) {
+      say('The index is loading.');
       return;
     }
     const hits = query(text);
@@ -84,10 +88,15 @@
       found.append(link);
     });
     if (!hits.length) {
-      const none = document.createElement('p');
-      none.textContent = 'Nothing found.';
-      found.append(none);
+      say('Nothing found.');
     }
+    show(true);
+  }
+
+  function say(text) {
+    const said = document.createElement('p');
+    said.textContent = text;
+    found.append(said);
     show(true);
   }
 
