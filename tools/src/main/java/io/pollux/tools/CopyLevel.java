@@ -5,7 +5,6 @@ import io.pollux.tools.host.HostDirectory;
 import io.pollux.tools.host.HostFailure;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.userland.DirEntry;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
 import io.pollux.userland.SyscallException;
@@ -22,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * be closed while directories far below are copied, and are reopened on the way up.
  */
 final class CopyLevel implements AutoCloseable {
+  private static final int OPEN_LEVELS = 64; // nested directories whose descriptors stay open
+
   private static final PathName PARENT = PathName.of("..");
   private static final int DIRECTORY = Fcntl.O_RDONLY | Fcntl.O_DIRECTORY | Fcntl.O_NOFOLLOW;
 
@@ -30,7 +31,8 @@ final class CopyLevel implements AutoCloseable {
   private final PathName imageName;
   private final PathName hostName;
   private final FileStatus status;
-  private final Iterator<DirEntry> entries;
+  private final Iterator<PathName> entries;
+  private final long imageIno;
   private final long hostDev;
   private final long hostIno;
   private int image;
@@ -42,8 +44,9 @@ final class CopyLevel implements AutoCloseable {
       PathName imageName,
       PathName hostName,
       FileStatus status,
-      List<DirEntry> entries,
+      List<PathName> entries,
       int image,
+      long imageIno,
       HostDirectory host,
       FileStatus hostStatus) {
     this.files = files;
@@ -53,6 +56,7 @@ final class CopyLevel implements AutoCloseable {
     this.status = status;
     this.entries = entries.iterator();
     this.image = image;
+    this.imageIno = imageIno;
     this.host = host;
     hostDev = hostStatus.dev();
     hostIno = hostStatus.ino();
@@ -79,11 +83,36 @@ final class CopyLevel implements AutoCloseable {
     try {
       FileStatus status = files.fstat(image);
       FileStatus hostStatus = host.node().status();
-      List<DirEntry> entries = new ArrayList<>(files.readDirectory(image));
-      entries.removeIf(entry -> entry.name().isDots());
-      entries.sort((a, b) -> a.name().compareTo(b.name()));
+      List<PathName> names = new ArrayList<>();
+      files.readDirectory(image).forEach(entry -> names.add(entry.name()));
+      names.removeIf(PathName::isDots);
+      names.sort(null);
       return new CopyLevel(
-          files, parent, imageName, hostName, status, entries, image, host, hostStatus);
+          files, parent, imageName, hostName, status, names, image, status.ino(), host, hostStatus);
+    } catch (SyscallException | HostFailure e) {
+      try (host) {
+        files.close(image);
+      }
+      throw e;
+    }
+  }
+
+  /** As {@link #begin}, for a directory of the host that is copied into the image. */
+  static CopyLevel beginInto(
+      UserFiles files,
+      @Nullable CopyLevel parent,
+      PathName imageName,
+      int image,
+      PathName hostName,
+      HostDirectory host)
+      throws HostFailure {
+    try {
+      long imageIno = files.fstat(image).ino();
+      FileStatus status = host.node().status();
+      List<PathName> names = host.names();
+      names.sort(null);
+      return new CopyLevel(
+          files, parent, imageName, hostName, status, names, image, imageIno, host, status);
     } catch (SyscallException | HostFailure e) {
       try (host) {
         files.close(image);
@@ -96,13 +125,14 @@ final class CopyLevel implements AutoCloseable {
     return parent;
   }
 
+  /** The status of the directory that is copied. */
   FileStatus status() {
     return status;
   }
 
   /** Returns the next name, or null if there are no more. */
   @Nullable PathName next() {
-    return entries.hasNext() ? entries.next().name() : null;
+    return entries.hasNext() ? entries.next() : null;
   }
 
   int image() {
@@ -166,13 +196,34 @@ final class CopyLevel implements AutoCloseable {
     }
     image = up;
     host = hostUp;
-    if (files.fstat(up).ino() != status.ino()) {
+    if (files.fstat(up).ino() != imageIno) {
       throw new SyscallException("..", Errno.EUCLEAN);
     }
     FileStatus now = hostUp.node().status();
     if (now.dev() != hostDev || now.ino() != hostIno) {
       throw new HostFailure(Errno.ENOENT, "was moved elsewhere while it was copied to");
     }
+  }
+
+  /**
+   * Closes the level that exceeds the limit of open levels.
+   *
+   * @param level the innermost level
+   * @param depth how many levels there are
+   */
+  static void sleep(CopyLevel level, int depth) throws HostFailure {
+    if (depth <= OPEN_LEVELS) {
+      return;
+    }
+    CopyLevel above = level;
+    for (int i = 0; i < OPEN_LEVELS; i++) {
+      CopyLevel next = above.parent;
+      if (next == null) {
+        throw new AssertionError("a level deeper than its depth");
+      }
+      above = next;
+    }
+    above.close();
   }
 
   /** Closes the descriptors until {@link #wake}. */

@@ -26,8 +26,6 @@ import org.jspecify.annotations.Nullable;
  * its target directory.
  */
 final class CopyOut implements AutoCloseable {
-  private static final int OPEN_LEVELS = 64; // nested directories whose descriptors stay open
-
   private final Target target;
   private final UserFiles files;
   private final FileReader reader;
@@ -231,7 +229,7 @@ final class CopyOut implements AutoCloseable {
         if (below != null) {
           level = below;
           depth++;
-          sleep(level, depth);
+          CopyLevel.sleep(level, depth);
         }
       }
     } finally {
@@ -239,25 +237,6 @@ final class CopyOut implements AutoCloseable {
         left.close();
       }
     }
-  }
-
-  /** Closes the level that exceeds the limit of open levels. */
-  private static void sleep(CopyLevel level, int depth) throws HostFailure {
-    if (depth > OPEN_LEVELS) {
-      CopyLevel above = level;
-      for (int i = 0; i < OPEN_LEVELS; i++) {
-        above = parent(above);
-      }
-      above.close();
-    }
-  }
-
-  private static CopyLevel parent(CopyLevel level) {
-    CopyLevel parent = level.parent();
-    if (parent == null) {
-      throw new AssertionError("a level deeper than its depth");
-    }
-    return parent;
   }
 
   /** Copies an entry. Returns the next level if the entry is a directory, else null. */

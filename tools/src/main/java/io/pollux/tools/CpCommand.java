@@ -6,29 +6,32 @@ import io.pollux.tools.console.Failure;
 import io.pollux.tools.console.Terminal;
 import io.pollux.tools.host.HostFailure;
 import io.pollux.tools.image.Target;
+import io.pollux.uapi.Errno;
 import io.pollux.userland.PathName;
+import io.pollux.userland.SyscallException;
 import io.pollux.userland.UserFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** pollux cp: copies files out of an image. */
+/** pollux cp: copies files out of an image, and into it. */
 @Command(
     name = "cp",
     sortOptions = false,
     description = {
-      "Copies files out of an image, with modes, times and holes, and with owners as far as this"
-          + " user may set them. Runs of zeroes",
-      "also become holes. A file with several names is copied under each. Extended attributes are"
-          + " not copied. A path begins with",
-      "image: or host:. If the last one is a directory, the others are copied into it. If something"
-          + " cannot be copied or kept,",
-      "it is reported, and the exit status is 1."
+      "Copies files out of an image or into it, with modes, times and holes, and with owners as far"
+          + " as this user may set them on the",
+      "host. Runs of zeroes also become holes. A file with several names is copied under each."
+          + " Extended attributes are not copied.",
+      "A path begins with image: or host:. If the last one is a directory, the others are copied"
+          + " into it. If something cannot be",
+      "copied or kept, it is reported, and the exit status is 1."
     })
 final class CpCommand implements Callable<Integer> {
   private static final String IMAGE = "image:";
@@ -38,7 +41,9 @@ final class CpCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "PATH",
-      description = "image:PATH ... host:PATH. With one host:PATH only, --file is copied.")
+      description =
+          "image:PATH ... host:PATH, or host:PATH ... image:PATH. With one host:PATH only, --file"
+              + " is copied.")
   private final List<String> paths = new ArrayList<>();
 
   @Option(
@@ -59,29 +64,68 @@ final class CpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    PathName to = check();
+    check();
+    String last = paths.getLast();
+    return last.startsWith(IMAGE) ? copyIn(PathName.of(last.substring(IMAGE.length()))) : copyOut();
+  }
+
+  private @Nullable PathName imageFile() {
+    Path image = target.spec().image();
+    return image == null ? null : PathName.of(image.toString());
+  }
+
+  private List<PathName> sources(String prefix) {
+    List<PathName> from = new ArrayList<>();
+    for (String path : paths.subList(0, paths.size() - 1)) {
+      from.add(PathName.of(path.substring(prefix.length())));
+    }
+    return from;
+  }
+
+  private int copyIn(PathName given) {
+    PathName to = given.bytes().length == 0 ? PathName.of("/") : given;
     CopyProgress progress = new CopyProgress(console.err(), System::nanoTime, Terminal.isError());
     PathWork work = new PathWork(console, progress::clear);
-    Path image = target.spec().image();
+    List<PathName> from = sources(HOST);
+    try (Target opened = target.openToChange();
+        UserFiles files = new UserFiles(opened.program());
+        CopyIn copy =
+            new CopyIn(opened, files, work, progress, recursive, imageFile(), from.size() > 1)) {
+      console.interrupts().accept(copy::stop);
+      boolean into = copy.isDirectory(to);
+      requireDirectory(to, into, from);
+      from.forEach(path -> copy.copy(path, to, into));
+    } catch (SyscallException e) {
+      throw Failure.couldNotRun(to.toString(), Errno.describe(e.errno()), e);
+    }
+    return work.status();
+  }
+
+  private static void requireDirectory(PathName to, boolean into, List<PathName> from) {
+    if (!into && from.size() > 1) {
+      throw Failure.couldNotRun(
+          to.toString(), "is not a directory, and there are several files to copy");
+    }
+  }
+
+  private int copyOut() {
+    String last = paths.getLast().substring(HOST.length());
+    PathName to = PathName.of(last.isEmpty() ? "." : last);
+    CopyProgress progress = new CopyProgress(console.err(), System::nanoTime, Terminal.isError());
+    PathWork work = new PathWork(console, progress::clear);
     try (Target opened = target.open(false);
         UserFiles files = new UserFiles(opened.program());
         FileReader reader = new FileReader(opened, files)) {
-      List<PathName> from = new ArrayList<>();
-      for (String path : paths.subList(0, paths.size() - 1)) {
-        from.add(PathName.of(path.substring(IMAGE.length())));
-      }
+      List<PathName> from = sources(IMAGE);
       if (from.isEmpty()) {
         from.add(opened.file(files));
       }
-      PathName own = image == null ? null : PathName.of(image.toString());
       try (CopyOut copy =
-          new CopyOut(opened, files, reader, work, progress, recursive, own, from.size() > 1)) {
+          new CopyOut(
+              opened, files, reader, work, progress, recursive, imageFile(), from.size() > 1)) {
         console.interrupts().accept(copy::stop);
         boolean into = copy.isDirectory(to);
-        if (!into && from.size() > 1) {
-          throw Failure.couldNotRun(
-              to.toString(), "is not a directory, and there are several files to copy");
-        }
+        requireDirectory(to, into, from);
         from.forEach(path -> copy.copy(path, to, into));
       }
     } catch (HostFailure e) {
@@ -90,8 +134,7 @@ final class CpCommand implements Callable<Integer> {
     return work.status();
   }
 
-  /** Validates the arguments. Returns the target. */
-  private PathName check() {
+  private void check() {
     if (paths.isEmpty()) {
       throw Failure.couldNotRun("cp", "nothing to copy (see pollux cp --help)");
     }
@@ -100,16 +143,18 @@ final class CpCommand implements Callable<Integer> {
         throw Failure.couldNotRun(path, "begins with neither image: nor host:");
       }
     }
-    String last = paths.getLast();
-    if (last.startsWith(IMAGE)) {
-      throw Failure.couldNotRun(last, "cannot be written to, images are read-only for now");
+    boolean in = paths.getLast().startsWith(IMAGE);
+    if (in && paths.size() == 1) {
+      throw Failure.couldNotRun(paths.getLast(), "nothing to copy there (see pollux cp --help)");
     }
     for (String path : paths.subList(0, paths.size() - 1)) {
-      if (path.startsWith(HOST)) {
-        throw Failure.couldNotRun(path, "is not in the image; cp copies out of it");
+      if (path.startsWith(IMAGE) == in) {
+        throw Failure.couldNotRun(
+            path,
+            in
+                ? "is in the image; cp copies between the image and the host"
+                : "is not in the image; cp copies between the image and the host");
       }
     }
-    String to = last.substring(HOST.length());
-    return PathName.of(to.isEmpty() ? "." : to);
   }
 }

@@ -76,6 +76,9 @@ public final class Pollux implements Runnable {
     commands.put("stat", StatCommand::new);
     commands.put("cat", CatCommand::new);
     commands.put("cp", CpCommand::new);
+    commands.put("mkdir", MkdirCommand::new);
+    commands.put("mv", MvCommand::new);
+    commands.put("rm", RmCommand::new);
     commands.put("table", TableCommand::new);
     commands.put("compare", CompareCommand::new);
     commands.put("mkfs", MkfsCommand::new);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.tools;
 
+import io.pollux.block.bdev.DiskSpec;
+import io.pollux.tools.console.Failure;
 import io.pollux.tools.image.Disks;
 import io.pollux.tools.image.Modules;
 import io.pollux.tools.image.Target;
@@ -144,5 +146,22 @@ final class TargetOptions {
 
   Target open(boolean writing) {
     return Target.open(spec(), writing);
+  }
+
+  /**
+   * Opens the target to change its filesystem.
+   *
+   * @throws Failure also for the sample, since what changes a copy in memory is lost
+   */
+  Target openToChange() {
+    TargetSpec spec = spec();
+    DiskSpec chosen = spec.disk();
+    if (spec.bare()) {
+      throw Failure.couldNotRun("--fs none", "has no filesystem to change");
+    }
+    if (spec.image() == null && (chosen == null || !chosen.has("path"))) {
+      throw Failure.couldNotRun("--image", "is needed: changes of the sample would be lost");
+    }
+    return Target.open(spec, true);
   }
 }

@@ -4,6 +4,7 @@ package io.pollux.tools.host;
 import io.pollux.core.host.HostCall;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.LinuxDirent64;
 import io.pollux.uapi.Nr;
 import io.pollux.uapi.Stat;
 import io.pollux.userland.FileStatus;
@@ -14,10 +15,13 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.ArrayList;
+import java.util.List;
 
 /** File calls of the host. Not thread-safe. */
 final class HostCalls implements AutoCloseable {
   private static final int PATH_MAX = 4096;
+  private static final int DIRENTS = 64 << 10;
   private static final long TIMES_BYTES = 32; // two struct timespec
   private static final long NANOS = 8; // offset of tv_nsec
   private static final long SECOND_TIME = 16; // offset of the second timespec
@@ -94,6 +98,54 @@ final class HostCalls implements AutoCloseable {
   FileStatus stat(int dir, PathName name, int flags) throws HostFailure {
     check(call(Nr.NEWFSTATAT, dir, put(first, name), stat.address(), flags, 0));
     return FileStatus.read(stat.address());
+  }
+
+  /** Reads at an offset. Returns the bytes read, 0 at the end. */
+  long read(int fd, long address, long bytes, long offset) throws HostFailure {
+    long done;
+    do {
+      done = call(Nr.PREAD64, fd, address, bytes, offset, 0);
+    } while (done == -Errno.EINTR);
+    return check(done);
+  }
+
+  long seek(int fd, long offset, int whence) throws HostFailure {
+    return check(call(Nr.LSEEK, fd, offset, whence, 0, 0));
+  }
+
+  /** Returns the names in a directory from its position to its end, without "." and "..". */
+  List<PathName> names(int fd) throws HostFailure {
+    List<PathName> names = new ArrayList<>();
+    try (Arena own = Arena.ofConfined()) {
+      MemorySegment entries = own.allocate(DIRENTS, Long.BYTES);
+      while (true) {
+        long end = check(call(Nr.GETDENTS64, fd, entries.address(), DIRENTS, 0, 0));
+        if (end == 0) {
+          return names;
+        }
+        for (long at = 0; at < end; ) {
+          long entry = entries.address() + at;
+          PathName name = PathName.of(bytes(entries, at + LinuxDirent64.SIZE));
+          if (!name.isDots()) {
+            names.add(name);
+          }
+          at += LinuxDirent64.dReclen(entry) & 0xffff;
+        }
+      }
+    }
+  }
+
+  private static byte[] bytes(MemorySegment from, long at) {
+    long length = 0;
+    while (from.get(ValueLayout.JAVA_BYTE, at + length) != 0) {
+      length++;
+    }
+    return from.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  PathName readlink(int dir, PathName name) throws HostFailure {
+    long length = check(call(Nr.READLINKAT, dir, put(first, name), second.address(), PATH_MAX, 0));
+    return PathName.of(second.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
   }
 
   void makeDirectory(int dir, PathName name, int mode) throws HostFailure {

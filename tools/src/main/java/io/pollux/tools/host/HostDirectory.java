@@ -5,6 +5,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** An open host directory. Methods do not follow symlinks, except where a parameter says so. */
@@ -60,6 +61,40 @@ public final class HostDirectory implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  /**
+   * Returns the names in this directory. Once for each directory, because it has a position.
+   *
+   * @return its names in its own order, without "." and ".."
+   * @throws HostFailure if it cannot be read
+   */
+  public List<PathName> names() throws HostFailure {
+    return calls.names(fd);
+  }
+
+  /**
+   * Returns the target of a symlink.
+   *
+   * @param name its name
+   * @throws HostFailure EINVAL if it is not a symlink
+   */
+  public PathName readlink(PathName name) throws HostFailure {
+    return calls.readlink(fd, name);
+  }
+
+  /**
+   * Opens a file for reading. Does not wait for the writer of a pipe.
+   *
+   * @param name its name
+   * @param follow whether it may be a symlink
+   * @return the file, to be closed by the caller
+   * @throws HostFailure ELOOP for a symlink if follow is false
+   */
+  public HostInput read(PathName name, boolean follow) throws HostFailure {
+    int flags = Fcntl.O_RDONLY | Fcntl.O_NOCTTY | Fcntl.O_NONBLOCK;
+    int careful = follow ? 0 : Fcntl.O_NOFOLLOW;
+    return HostInput.of(calls, calls.open(fd, name, flags | careful, 0));
   }
 
   /**
