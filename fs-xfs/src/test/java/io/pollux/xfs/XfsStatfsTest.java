@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.File;
+import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Statfs;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -57,6 +59,51 @@ final class XfsStatfsTest {
                   Statfs.fNamelen(statfs));
       assertThat(ours).isEqualTo(linux);
       assertThat(Statfs.fFlags(statfs) & Statfs.ST_RDONLY).isEqualTo(Statfs.ST_RDONLY);
+    }
+  }
+
+  /** As {@link #asLinuxTells}, mounted for writing, after work of both has left trees behind. */
+  @ParameterizedTest(name = "mkfs.xfs {0}")
+  @ValueSource(
+      strings = {
+        "",
+        "-b size=1024 -m rmapbt=1",
+        "-m rmapbt=1 -d agcount=3",
+        "-m reflink=0,finobt=0,inobtcount=0,rmapbt=0",
+        "-m inobtcount=0,rmapbt=0 -i size=1024"
+      })
+  void asLinuxTellsForWriting(String options, @TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path image = WritableTree.mkfs(directory, "none\n0 0\nd--755 0 0\n$\n", options);
+    // fragments, so that trees have blocks of their own
+    WritableTree.linux(
+        image,
+        "seq 0 8192 20000000 | sed 's/.*/pwrite -q & 4k/' | xfs_io -f a; cp --reflink=auto a b;"
+            + " mkdir d; cd d; seq 700 | xargs touch; seq 1 3 700 | xargs rm");
+    for (int round = 0; round < 2; round++) {
+      String ours;
+      try (Arena arena = Arena.ofShared();
+          WritableTree tree = new WritableTree(image)) {
+        if (round == 1) {
+          File file = tree.open("/c", Fcntl.O_CREAT);
+          for (int i = 0; i < 500; i++) {
+            assertThat(tree.write(file, i * 16_384L, 4096, 1)).isEqualTo(4096);
+          }
+          file.fput();
+          assertThat(tree.mp.sync(tree.tree.current)).isZero();
+        }
+        long statfs = arena.allocate(Statfs.SIZE, Long.BYTES).address();
+        tree.mp.fillStatfs(tree.tree.current, statfs);
+        ours =
+            Statfs.fBlocks(statfs)
+                + " "
+                + Statfs.fBfree(statfs)
+                + " "
+                + Statfs.fFiles(statfs)
+                + " "
+                + Statfs.fFfree(statfs);
+      }
+      assertThat(ours).isEqualTo(WritableTree.linux(image, "stat -f -c '%b %f %c %d' .").strip());
     }
   }
 

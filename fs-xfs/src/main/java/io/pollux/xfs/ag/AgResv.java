@@ -77,10 +77,14 @@ final class AgResv {
 
   /**
    * Blocks of a group that the counter of free blocks has, and users may not. The counter has the
-   * blocks of the tree of owners too, also those in use.
+   * blocks in use by the tree of owners, and those by the trees of free space except their roots.
    */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_ag_resv.c", name = "xfs_ag_resv_init")
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_ag_resv.c",
+      name = {"xfs_ag_resv_init", "xfs_fdblocks_unavailable"})
   long hidden(long agno, BufData agf, BufData agi) throws ErrnoException {
-    return rmapAsk(agno) + otherReserve(agno, agf, agi);
+    long owners = sb.rmapbt ? agf.u32(XfsAgf.RMAP_BLOCKS) - 1 : 0;
+    long freeTrees = Math.max(0, agf.u32(XfsAgf.BTREEBLKS) - owners);
+    return freeTrees + rmapAsk(agno) + otherReserve(agno, agf, agi);
   }
 }

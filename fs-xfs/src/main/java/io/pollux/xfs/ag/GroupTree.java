@@ -145,6 +145,9 @@ final class GroupTree implements XfsBtreeHome.InGroup {
 
   private void count(int blocks) throws ErrnoException {
     if (counterAt == NO_COUNTER) {
+      if (fromList) {
+        alloc.freeTreesChanged(tp, blocks);
+      }
       return;
     }
     long now = header.data().u32(counterAt) + blocks;

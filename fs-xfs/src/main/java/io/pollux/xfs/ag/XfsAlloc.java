@@ -104,6 +104,12 @@ public final class XfsAlloc {
     return resv.hidden(agno, ags.agf(tp, agno).data(), ags.agi(tp, agno).data());
   }
 
+  /** The trees of free space have got or lost blocks, which the counter of free blocks has. */
+  @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "m_allocbt_blks")
+  void freeTreesChanged(XfsTrans tp, int blocks) {
+    reserveChanged(tp, resv.needed() ? blocks : 0);
+  }
+
   /** Changes what is set aside, at the commit. */
   void reserveChanged(XfsTrans tp, long delta) {
     if (delta == 0) {
