@@ -10,6 +10,8 @@ import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -107,6 +109,7 @@ final class CheckDir {
     }
     if (complete) {
       compareIndex();
+      report.attempt(() -> findDuplicates(extents));
     }
     if (complete && !blockForm && bests.isEmpty()) {
       report.add(what + ": has no blocks of entries");
@@ -160,6 +163,7 @@ final class CheckDir {
     entry(DOTDOT, 2, parent, "");
     int at = 2 + inoBytes;
     int least = FIRST_OFFSET + entrySize(1) + entrySize(2);
+    Set<String> names = new HashSet<>();
     for (int i = 0; i < entriesHere; i++) {
       int length = fork.u8(at);
       int offset = fork.u16(at + 1);
@@ -170,7 +174,9 @@ final class CheckDir {
       }
       long target = shortIno(fork, inoAt, inoBytes);
       seenLarge += target > 0xffff_ffffL ? 1 : 0;
-      entry(fork.copy(at + 3, length), sb.ftype ? fork.u8(typeAt) : 0, target, "");
+      byte[] name = fork.copy(at + 3, length);
+      addName(names, name);
+      entry(name, sb.ftype ? fork.u8(typeAt) : 0, target, "");
       least = offset + entrySize(length);
       at = inoAt + inoBytes;
     }
@@ -381,6 +387,37 @@ final class CheckDir {
       }
     }
     report.equal(covered, bests.size(), what, "the number of blocks with listed free space");
+  }
+
+  /** Finds equal names. Only names of the same hash are read again and compared. */
+  @LinuxSource(file = "repair/phase6.c", name = "dir_hash_add")
+  private void findDuplicates(CheckExtents extents) throws ErrnoException {
+    long[] sorted = Arrays.copyOf(entries, count);
+    Arrays.sort(sorted);
+    for (int first = 0; first < count; ) {
+      int end = first + 1;
+      while (end < count && sorted[end] >> 32 == sorted[first] >> 32) {
+        end++;
+      }
+      Set<String> names = new HashSet<>();
+      for (int i = first; i < end && end - first > 1; i++) {
+        addName(names, nameAt(extents, (sorted[i] & 0xffff_ffffL) << 3));
+      }
+      first = end;
+    }
+  }
+
+  private byte[] nameAt(CheckExtents extents, long at) throws ErrnoException {
+    long dablk = at / blkSize * fsbCount;
+    int off = (int) (at % blkSize);
+    BufData block = extents.read(dablk, fsbCount, what + ", block " + dablk);
+    return block.copy(off + 9, block.u8(off + 8));
+  }
+
+  private void addName(Set<String> names, byte[] name) {
+    if (!names.add(new String(name, StandardCharsets.ISO_8859_1))) {
+      report.add(what + ": has two entries '" + new String(name, StandardCharsets.UTF_8) + "'");
+    }
   }
 
   private void compareIndex() {

@@ -96,6 +96,8 @@ final class XfsCheckDamageTest {
         "inode {block}; dblock 0; write -d bu[3].inumber {fifo} | type 1, which inode {fifo} is"
             + " not",
         "inode {block}; dblock 0; write -d bleaf[2].address 0x99 | its index does not have",
+        "inode {short}; write -d u3.sfdir3.list[1].name \"name-0\" | has two entries 'name-0'",
+        "inode {block}; dblock 0; write -d bu[5].name \"name-1\" | has two entries 'name-1'",
         "inode {leaf}; dblock 0; write -d dhdr.bestfree[0].length 8 | its free space 0",
         "inode {leaf}; dblock 33554432; write -d lents[3].address 0x9 | its index does not have",
         "inode {leaf}; dblock 33554432; write -d lbests[0] 8 | the free space listed for block 0",
