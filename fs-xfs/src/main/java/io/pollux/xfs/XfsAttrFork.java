@@ -2,7 +2,6 @@
 package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
-import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.xfs.format.XfsDinode;
@@ -125,6 +124,7 @@ final class XfsAttrFork {
     }
     ip.attr().setFormat(XfsDinode.FMT_EXTENTS);
     ip.put(ip.attr().start(), new byte[ip.attr().room()]);
+    ip.mp().usesAttributes(ip.tp());
   }
 
   /** Moves data out of the inode. */
@@ -141,17 +141,23 @@ final class XfsAttrFork {
     }
   }
 
-  /** Gives the root of the extent tree less room: its pointers begin in the middle of it. */
+  /** The least offset of the attributes behind the root of the extent tree. */
+  private static int least(XfsInodeEdit ip) throws ErrnoException {
+    return (rootBytes(rootRecords(ip)) + 7) >> 3;
+  }
+
+  /**
+   * Gives the root of the extent tree less room: its pointers begin in the middle of it. A root
+   * that fills the inode moves down.
+   */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_add_attrfork_btree")
   private static void moveRoot(XfsInodeEdit ip, int offset) throws ErrnoException {
+    if (least(ip) > (all(ip) - rootBytes(MIN_ATTR_RECORDS)) >> 3) {
+      ip.data().growRoot();
+    }
     int records = rootRecords(ip);
     int before = (ip.data().room() - ROOT_BYTES) / RECORD_BYTES;
-    int least = (rootBytes(records) + 7) >> 3;
-    int to = Math.max(offset, least);
-    if (to > (all(ip) - rootBytes(MIN_ATTR_RECORDS)) >> 3) {
-      throw new ErrnoException(
-          Errno.ENOSPC, ip.what() + ": its extents leave no room for attributes");
-    }
+    int to = Math.max(offset, least(ip));
     byte[] root = ip.bytes(ip.data().start(), ip.data().room());
     int after = ((to << 3) - ROOT_BYTES) / RECORD_BYTES;
     ByteBuffer moved = ByteBuffer.allocate(to << 3);

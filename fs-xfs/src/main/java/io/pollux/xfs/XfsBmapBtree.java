@@ -138,6 +138,11 @@ final class XfsBmapBtree implements XfsBtreeHome.InFork {
     }
   }
 
+  /** Leaves one record in the root. */
+  void growRoot() throws ErrnoException {
+    cursor().growInFork();
+  }
+
   /** Frees a tree of one leaf, whose records go back into the inode. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_btree_to_extents")
   void toExtents() throws ErrnoException {

@@ -163,6 +163,13 @@ final class XfsForkEdit {
     }
   }
 
+  /** Moves the root of the tree into a block, so that it needs the least room in the inode. */
+  void growRoot() throws ErrnoException {
+    btree().growRoot();
+    btree().prepare();
+    btree = null; // it knows the old room
+  }
+
   /** Called after the room in the inode has changed. */
   void roomChanged() throws ErrnoException {
     if (format() == XfsDinode.FMT_EXTENTS) {

@@ -25,6 +25,7 @@ import io.pollux.xfs.ag.XfsIunlink;
 import io.pollux.xfs.ag.XfsRefcountTree;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.util.Objects;
 import java.util.function.Supplier;
@@ -225,6 +226,11 @@ final class XfsMount extends SuperBlock {
       Oops.warn(bdev().name() + ": " + e.getMessage() + "; its XFS changes no more" + also);
     }
     return e;
+  }
+
+  /** A transaction adds extended attributes to an inode; the superblock says so from then on. */
+  void usesAttributes(XfsTrans tp) {
+    sbBuf.addAttributes(tp);
   }
 
   /** Begins transactions. */

@@ -12,6 +12,8 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsBufOps;
 import io.pollux.xfs.format.XfsDsb;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.trans.XfsTrans;
+import io.pollux.xfs.trans.XfsTransItem;
 import io.pollux.xfs.trans.XfsTransMount;
 
 /**
@@ -26,10 +28,14 @@ import io.pollux.xfs.trans.XfsTransMount;
     file = "fs/xfs/libxfs/xfs_sb.c",
     name = {"xfs_log_sb", "xfs_sync_sb"})
 final class XfsSbBuf {
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_SB_VERSION_ATTRBIT")
+  private static final int VERSION_ATTR = 0x10;
+
   private final XfsSb sb;
   private final BufSpace bufs;
   private final BufOps ops;
   private boolean marked; // under the transaction lock
+  private boolean attributes; // an inode has got some; under the transaction lock
 
   XfsSbBuf(XfsSb sb, BufSpace bufs) {
     this.sb = sb;
@@ -61,6 +67,26 @@ final class XfsSbBuf {
     }
   }
 
+  /** Has the version say that there are extended attributes, once the transaction commits. */
+  @LinuxSource(
+      file = "fs/xfs/libxfs/xfs_bmap.c",
+      name = {"xfs_bmap_add_attrfork", "xfs_add_attr"})
+  void addAttributes(XfsTrans tp) {
+    if (!attributes && tp.item(this) == null) {
+      tp.join(this, new Attributes());
+    }
+  }
+
+  private final class Attributes implements XfsTransItem {
+    @Override
+    public void prepare(XfsTrans tp) {}
+
+    @Override
+    public void committed() {
+      attributes = true;
+    }
+  }
+
   /**
    * Stores the counters and removes the mark. Everything else is durable, and nothing changes.
    * Returns 0 or a negative errno.
@@ -76,6 +102,9 @@ final class XfsSbBuf {
             edit.put64(XfsDsb.ICOUNT, counters.icount());
             edit.put64(XfsDsb.IFREE, counters.ifree());
             edit.put64(XfsDsb.FDBLOCKS, counters.fdblocks());
+            if (attributes) {
+              edit.put16(XfsDsb.VERSIONNUM, edit.u16(XfsDsb.VERSIONNUM) | VERSION_ATTR);
+            }
             edit.put32(
                 XfsDsb.FEATURES_INCOMPAT,
                 edit.i32(XfsDsb.FEATURES_INCOMPAT) & ~XfsSb.INCOMPAT_NEEDSREPAIR);

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Xattr;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Fcntl;
 import io.pollux.xfs.trans.XfsTrans;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -286,6 +289,69 @@ class XfsAttrTest {
       }
       LinuxXfs.assertSound(image);
       assertThat(WritableTree.linux(image, "md5sum e[0-9]*")).isEqualTo(sums);
+    }
+  }
+
+  /** The root of the extents fills the inode, and moves into a block. */
+  @ParameterizedTest
+  @ValueSource(ints = {19, 20})
+  void anAttributeBesideAFullRoot(int records, @TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path contents = Files.write(directory.resolve("contents"), new byte[10]);
+    Path image = WritableTree.mkfs(directory, proto(contents), "-b size=1024");
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = tree.open("/full", Fcntl.O_CREAT);
+      XfsInode ip = inode(tree, "/full");
+      int left = 3000; // from the end, so that nothing is allocated behind it
+      while (ip.format() != XfsInodeBuf.Format.BTREE || ip.fork().u16(2) < records) {
+        assertThat(tree.write(file, left * 8192L, 1024, left & 0xff)).isEqualTo(1024);
+        assertThat(left--).isPositive();
+      }
+      file.fput();
+    }
+    String sum = WritableTree.linux(image, "md5sum full");
+    for (boolean remove : new boolean[] {false, true}) {
+      try (WritableTree tree = new WritableTree(image)) {
+        Model model = readModel(tree, "/full");
+        if (remove) {
+          model.removeAll();
+        } else {
+          assertThat(model.ip.fork().u16(2)).isEqualTo(records);
+          model.set("user.a", new byte[] {1, 2, 3}, 0);
+          model.values.put("user.a", new byte[] {1, 2, 3});
+          assertThat(model.ip.fork().u16(2)).isEqualTo(1);
+          File file = tree.open("/full", 0);
+          assertThat(tree.write(file, 40_000_000L, 1024, 3)).isEqualTo(1024); // the tree works
+          assertThat(tree.write(file, 40_000_000L, 1024, 0)).isEqualTo(1024);
+          file.fput();
+        }
+        model.check();
+      }
+      LinuxXfs.assertSound(image);
+      String script = "getfattr -d -m - full; truncate -s 24577024 full; md5sum full";
+      assertThat(WritableTree.linux(image, script)).contains(sum).contains(remove ? "" : "user.a");
+    }
+  }
+
+  /** The version of the superblock says that there are attributes, once there are. */
+  @Test
+  void theSuperblockSaysThatThereAreAttributes(@TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path contents = Files.write(directory.resolve("contents"), new byte[10]);
+    Path image = WritableTree.mkfs(directory, proto(contents), "");
+    for (boolean refused : new boolean[] {true, false}) {
+      try (WritableTree tree = new WritableTree(image)) {
+        Model model = new Model(tree, inode(tree, "/file"), 1);
+        if (refused) {
+          assertRefused(model, "user.a", null, 0, Errno.ENODATA);
+          tree.tree.namei.mkdir(tree.tree.current, null, MountedTree.bytes("/d"), 0755);
+        } else {
+          model.set("user.a", new byte[1], 0);
+        }
+      }
+      int version = ByteBuffer.wrap(Files.readAllBytes(image), 100, 2).getShort();
+      assertThat((version & 0x10) != 0).isEqualTo(!refused);
+      LinuxXfs.assertSound(image);
     }
   }
 

@@ -45,7 +45,7 @@ final class BtreeInsert<R> {
 
   /** Moves a full root of an inode into a block, which has more room, below it. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_new_iroot")
-  private boolean growFork(int level) throws ErrnoException {
+  boolean growFork(int level) throws ErrnoException {
     BtreeNode<R> root = cur.path.get(level);
     if (!root.inFork()) {
       return false;

@@ -403,6 +403,20 @@ public final class XfsBtreeCur<R> {
   }
 
   /**
+   * Moves the entries of the root in a fork into a block below it, so that the root has one.
+   *
+   * @throws ErrnoException the reason why the block could not be allocated; damage
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_new_iroot")
+  public void growInFork() throws ErrnoException {
+    if (last()) { // so that the path leads to a leaf
+      new BtreeInsert<>(this).growFork(path.size() - 1);
+    }
+    path.clear();
+    positioned = false;
+  }
+
+  /**
    * Frees the blocks of a tree in a fork whose records have been copied elsewhere, and zeroes the
    * fork. The tree must have a single leaf.
    *
