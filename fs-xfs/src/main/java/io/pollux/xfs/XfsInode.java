@@ -13,6 +13,8 @@ import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.Iattr;
 import io.pollux.core.vfs.Inode;
+import io.pollux.core.vfs.Permission;
+import io.pollux.core.vfs.PosixAcl;
 import io.pollux.core.vfs.WriteTime;
 import io.pollux.iomap.IomapPages;
 import io.pollux.uapi.Errno;
@@ -50,6 +52,7 @@ final class XfsInode extends Inode {
   private final WriteTime writeTime;
   private final Object extentsLock = new Object();
   private volatile @Nullable XfsExtentMap extents; // first written under the lock, then by commits
+  private volatile @Nullable XfsAcl acl; // null: not read since the last commit
   private volatile long commit; // the last one that changed it (C: ili_last_lsn)
   private volatile long size; // i_size; at least core.size() for a regular file
 
@@ -170,10 +173,37 @@ final class XfsInode extends Inode {
       extents = changed;
     }
     core = to;
+    acl = null;
     setMode(to.mode());
     if (!isType(StatMode.S_IFREG)) {
       size = to.size();
     }
+  }
+
+  /** The access control lists, or null if they are not in memory. */
+  @Nullable XfsAcl acl() {
+    return acl;
+  }
+
+  /** Keeps the access control lists until the next commit. With the transaction lock. */
+  void setAcl(XfsAcl read) {
+    acl = read;
+  }
+
+  @Override
+  public int permission(Task current, int mask) {
+    try {
+      PosixAcl list =
+          Permission.aclDecides(current, this) ? XfsAcl.of(current, this).access() : null;
+      return Permission.generic(current, this, mask, list);
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  @Override
+  public int creationMask(Task current) throws ErrnoException {
+    return XfsAcl.of(current, this).inherited() != null ? 0 : super.creationMask(current);
   }
 
   @Override
@@ -275,6 +305,12 @@ final class XfsInode extends Inode {
   @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = "xfs_fileattr_get")
   public Fileattr fileattrGet(Task current) {
     return XfsIoctl.fileattr(this);
+  }
+
+  @Override
+  @LinuxSource(file = "fs/xfs/xfs_ioctl.c", name = "xfs_fileattr_set")
+  public void fileattrSet(Task current, Fileattr attributes) throws ErrnoException {
+    XfsIoctl.setFileattr(current, this, attributes);
   }
 
   /** Fills the attributes. Unlike XFS before 5.3, it also fills stx_attributes_mask. */

@@ -3,6 +3,7 @@ package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.PosixAcl;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
@@ -59,18 +60,20 @@ final class XfsNames {
       throws ErrnoException {
     XfsMount mp = dp.mp();
     boolean directory = StatMode.isType(mode, StatMode.S_IFDIR);
-    try (XfsTrans tp = begin(current, mp, LEAST)) {
+    Inherited from = Inherited.of(current, dp, mode);
+    try (XfsTrans tp = begin(current, mp, LEAST + from.blocks(mp))) {
       XfsInodeEdit parent = XfsInodeEdit.of(tp, dp);
       if (directory && parent.nlink() >= MAX_LINKS) {
         throw new ErrnoException(Errno.EMLINK);
       }
-      XfsInodeEdit made = allocate(current, tp, parent, mode);
+      XfsInodeEdit made = allocate(current, tp, parent, from.mode);
       made.addLinks(directory ? 2 : 1);
       filler.fill(made);
       if (directory) {
         XfsDir2Write.init(made, dp.ino());
         parent.addLinks(1);
       }
+      XfsAcl.store(made, from.access, from.defaults);
       XfsDir2Write.create(parent, name, made.ino(), XfsDir2Write.ftype(mode));
       parent.touch();
       tp.commit();
@@ -84,9 +87,11 @@ final class XfsNames {
   @LinuxSource(file = "fs/xfs/xfs_inode.c", name = "xfs_create_tmpfile")
   static long tmpfile(Task current, XfsInode dp, int mode) throws ErrnoException {
     XfsMount mp = dp.mp();
-    try (XfsTrans tp = begin(current, mp, LEAST)) {
+    Inherited from = Inherited.of(current, dp, mode);
+    try (XfsTrans tp = begin(current, mp, LEAST + from.blocks(mp))) {
       XfsInodeEdit parent = XfsInodeEdit.of(tp, dp);
-      XfsInodeEdit made = allocate(current, tp, parent, mode);
+      XfsInodeEdit made = allocate(current, tp, parent, from.mode);
+      XfsAcl.store(made, from.access, from.defaults);
       mp.iunlink().add(tp, made.ino());
       tp.commit();
       return made.ino();
@@ -95,11 +100,33 @@ final class XfsNames {
     }
   }
 
-  private static XfsTrans begin(Task current, XfsMount mp, int blocks) throws ErrnoException {
-    if (mp.available() < blocks) {
-      throw new ErrnoException(Errno.ENOSPC);
+  /**
+   * What the directory's default access control list makes of a new inode.
+   *
+   * @param mode type and permissions
+   * @param access its list, or null
+   * @param defaults the list for what will be in it, or null
+   */
+  private record Inherited(int mode, @Nullable PosixAcl access, @Nullable PosixAcl defaults) {
+    @LinuxSource(file = "fs/posix_acl.c", name = "posix_acl_create")
+    static Inherited of(Task current, XfsInode dp, int mode) throws ErrnoException {
+      PosixAcl from =
+          StatMode.isType(mode, StatMode.S_IFLNK) ? null : XfsAcl.of(current, dp).inherited();
+      if (from == null) {
+        return new Inherited(mode, null, null);
+      }
+      PosixAcl.Inherited to = from.inherit(mode);
+      boolean directory = StatMode.isType(mode, StatMode.S_IFDIR);
+      return new Inherited(to.mode(), to.acl(), directory ? from : null);
     }
-    return mp.trans().begin(current, blocks);
+
+    int blocks(XfsMount mp) {
+      return XfsAcl.blocks(mp, access) + XfsAcl.blocks(mp, defaults);
+    }
+  }
+
+  private static XfsTrans begin(Task current, XfsMount mp, int blocks) throws ErrnoException {
+    return XfsAcl.begin(current, mp, blocks);
   }
 
   @LinuxSource(

@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Iattr;
+import io.pollux.core.vfs.PosixAcl;
 import io.pollux.core.vfs.Timespec64;
 import io.pollux.iomap.InodeDioWait;
 import io.pollux.iomap.IomapBuffered;
@@ -37,7 +38,9 @@ final class XfsSetattr {
         throw ip.mp().failed(current, e);
       }
     }
-    try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
+    boolean newMode = attr.has(Iattr.ATTR_MODE);
+    PosixAcl acl = newMode ? XfsAcl.of(current, ip).access() : null;
+    try (XfsTrans tp = ip.mp().trans().begin(current, XfsAcl.blocks(ip.mp(), acl))) {
       XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
       if (attr.has(Iattr.ATTR_UID)) {
         edit.put32(XfsDinode.UID, attr.uid());
@@ -45,8 +48,11 @@ final class XfsSetattr {
       if (attr.has(Iattr.ATTR_GID)) {
         edit.put32(XfsDinode.GID, attr.gid());
       }
-      if (attr.has(Iattr.ATTR_MODE)) {
+      if (newMode) {
         edit.put16(XfsDinode.MODE, attr.mode());
+        if (acl != null) {
+          XfsAcl.chmod(edit, acl, attr.mode());
+        }
       }
       long now = System.currentTimeMillis();
       edit.supersedeWriteTime();

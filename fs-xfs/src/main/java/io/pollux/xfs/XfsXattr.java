@@ -3,13 +3,12 @@ package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.PosixAcl;
 import io.pollux.core.vfs.Xattr;
 import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.trans.XfsTrans;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,19 +22,12 @@ final class XfsXattr {
   /** Blocks that a change may need besides those of the value. */
   private static final int TREE_BLOCKS = 32;
 
-  private static final String ACCESS_ACL = Xattr.SYSTEM + "posix_acl_access";
-  private static final String DEFAULT_ACL = Xattr.SYSTEM + "posix_acl_default";
-  private static final String ACCESS_ACL_STORED = "SGI_ACL_FILE";
-  private static final String DEFAULT_ACL_STORED = "SGI_ACL_DEFAULT";
-
   private XfsXattr() {}
 
-  private static final int ACL_TAG_USER = 2;
-  private static final int ACL_TAG_GROUP = 8;
-  private static final int ACL_VERSION = 2; // of the format for programs
-  private static final int ACL_HEADER_BYTES = 4; // in both formats
-  private static final int ACL_STORED_BYTES = 12; // tag, id, permissions
-  private static final int ACL_PROGRAM_BYTES = 8; // tag, permissions, id
+  /** Blocks that a value of some length may need. */
+  static int blocks(XfsMount mp, int bytes) {
+    return TREE_BLOCKS + XfsAttrRemote.blocks(mp.sb(), bytes);
+  }
 
   /** A name as it is stored. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -64,11 +56,13 @@ final class XfsXattr {
    */
   @LinuxSource(file = "fs/xfs/xfs_xattr.c", name = "xfs_xattr_get")
   static byte[] get(Task current, XfsInode ip, String name) throws ErrnoException {
-    if (name.equals(ACCESS_ACL)) {
-      return acl(ip, get(current, ip, Xattr.TRUSTED + ACCESS_ACL_STORED));
-    }
-    if (name.equals(DEFAULT_ACL)) {
-      return acl(ip, get(current, ip, Xattr.TRUSTED + DEFAULT_ACL_STORED));
+    if (name.equals(XfsAcl.ACCESS) || name.equals(XfsAcl.DEFAULT)) {
+      XfsAcl acls = XfsAcl.of(current, ip);
+      PosixAcl acl = name.equals(XfsAcl.ACCESS) ? acls.access() : acls.inherited();
+      if (acl == null) {
+        throw new ErrnoException(Errno.ENODATA);
+      }
+      return acl.toXattr();
     }
     Name wanted = parse(name);
     ip.iRwsem.downRead(current);
@@ -82,32 +76,6 @@ final class XfsXattr {
       throw new ErrnoException(Errno.ENODATA);
     }
     return value;
-  }
-
-  /** Converts an access control list to the format for programs, which is little-endian. */
-  @LinuxSource(
-      file = "fs/xfs/xfs_acl.c",
-      name = {"xfs_acl_from_disk", "xfs_get_acl"})
-  private static byte[] acl(XfsInode ip, byte[] stored) throws ErrnoException {
-    ByteBuffer from = ByteBuffer.wrap(stored);
-    int count = (stored.length - ACL_HEADER_BYTES) / ACL_STORED_BYTES;
-    if (stored.length < ACL_HEADER_BYTES
-        || stored.length != ACL_HEADER_BYTES + count * ACL_STORED_BYTES
-        || from.getInt() != count) {
-      throw ip.corrupt("an access control list of another length than it says");
-    }
-    ByteBuffer to =
-        ByteBuffer.allocate(ACL_HEADER_BYTES + count * ACL_PROGRAM_BYTES)
-            .order(ByteOrder.LITTLE_ENDIAN);
-    to.putInt(ACL_VERSION);
-    for (int i = 0; i < count; i++) {
-      int tag = from.getInt();
-      int id = from.getInt();
-      boolean named = tag == ACL_TAG_USER || tag == ACL_TAG_GROUP;
-      to.putShort((short) tag).putShort(from.getShort()).putInt(named ? id : -1);
-      from.getShort();
-    }
-    return to.array();
   }
 
   /**
@@ -139,10 +107,10 @@ final class XfsXattr {
       case 0 -> names.add(Xattr.USER + name);
       case XfsAttrEntry.SECURE -> names.add(Xattr.SECURITY + name);
       case XfsAttrEntry.ROOT -> {
-        if (name.equals(ACCESS_ACL_STORED)) {
-          names.add(ACCESS_ACL);
-        } else if (name.equals(DEFAULT_ACL_STORED)) {
-          names.add(DEFAULT_ACL);
+        if (name.equals(XfsAcl.ACCESS_STORED)) {
+          names.add(XfsAcl.ACCESS);
+        } else if (name.equals(XfsAcl.DEFAULT_STORED)) {
+          names.add(XfsAcl.DEFAULT);
         }
         if (trusted) {
           names.add(Xattr.TRUSTED + name);
@@ -154,7 +122,7 @@ final class XfsXattr {
 
   /**
    * Sets or removes an attribute in a transaction of its own. From process context, with iRwsem
-   * held exclusively. Access control lists can be read, but not set.
+   * held exclusively.
    *
    * @param value null removes it
    * @param flags Xattr.XATTR_CREATE, Xattr.XATTR_REPLACE or 0
@@ -163,12 +131,13 @@ final class XfsXattr {
   @LinuxSource(file = "fs/xfs/xfs_xattr.c", name = "xfs_xattr_set")
   static void set(Task current, XfsInode ip, String name, byte @Nullable [] value, int flags)
       throws ErrnoException {
-    Name wanted = parse(name);
-    int blocks = value == null ? 0 : TREE_BLOCKS + XfsAttrRemote.blocks(ip.mp().sb(), value.length);
-    if (ip.mp().available() < blocks) {
-      throw new ErrnoException(Errno.ENOSPC);
+    if (name.equals(XfsAcl.ACCESS) || name.equals(XfsAcl.DEFAULT)) {
+      XfsAcl.set(current, ip, name, value);
+      return;
     }
-    try (XfsTrans tp = ip.mp().trans().begin(current, blocks)) {
+    Name wanted = parse(name);
+    int blocks = value == null ? 0 : blocks(ip.mp(), value.length);
+    try (XfsTrans tp = XfsAcl.begin(current, ip.mp(), blocks)) {
       XfsAttr.set(XfsInodeEdit.of(tp, ip), wanted.namespace, wanted.bytes, value, flags);
       tp.commit();
     } catch (ErrnoException e) {

@@ -55,10 +55,8 @@ final class IoctlCalls {
         case FileIoctl.FIBMAP -> blockDeviceOr(file, cmd, arg, current, -Errno.EINVAL);
         case FileIoctl.FS_IOC_GETFLAGS -> getFlags(current, file.inode(), arg);
         case FileIoctl.FS_IOC_FSGETXATTR -> fsGetXattr(current, file.inode(), arg);
-        case FileIoctl.FS_IOC_SETFLAGS ->
-            setAttributes(current, file.inode(), arg, Integer.BYTES, false);
-        case FileIoctl.FS_IOC_FSSETXATTR ->
-            setAttributes(current, file.inode(), arg, FileIoctl.FSXATTR_SIZE, true);
+        case FileIoctl.FS_IOC_SETFLAGS -> setFlags(current, file.inode(), arg);
+        case FileIoctl.FS_IOC_FSSETXATTR -> fsSetXattr(current, file.inode(), arg);
         case FileIoctl.FIFREEZE -> freeze(current, file, true);
         case FileIoctl.FITHAW -> freeze(current, file, false);
         case FileIoctl.FS_IOC_FIEMAP -> fiemap(current, file.inode(), arg);
@@ -119,23 +117,35 @@ final class IoctlCalls {
     return 0;
   }
 
-  /**
-   * Returns EOPNOTSUPP if the file has attributes, even if nothing would change: no filesystem here
-   * sets them.
-   */
-  @LinuxSource(
-      file = "fs/file_attr.c",
-      name = {"ioctl_setflags", "ioctl_fssetxattr"})
-  private static long setAttributes(Task current, Inode inode, long arg, long bytes, boolean fsx)
-      throws ErrnoException {
-    if (!current.mm().accessOk(arg, bytes, false)) {
+  @LinuxSource(file = "fs/file_attr.c", name = "ioctl_setflags")
+  private static long setFlags(Task current, Inode inode, long arg) throws ErrnoException {
+    if (!current.mm().accessOk(arg, Integer.BYTES, false)) {
       return -Errno.EFAULT;
     }
-    if (inode.sb().readOnly()) {
-      return -Errno.EROFS;
+    Fileattr.set(current, inode, Fileattr.ofFlags(RawMemory.getInt(arg)));
+    return 0;
+  }
+
+  @LinuxSource(
+      file = "fs/file_attr.c",
+      name = {"ioctl_fssetxattr", "copy_fsxattr_from_user"})
+  private static long fsSetXattr(Task current, Inode inode, long arg) throws ErrnoException {
+    if (!current.mm().accessOk(arg, FileIoctl.FSXATTR_SIZE, false)) {
+      return -Errno.EFAULT;
     }
-    Fileattr attributes = inode.fileattrGet(current);
-    return attributes == null || (fsx && !attributes.hasFsx()) ? -Errno.ENOTTY : -Errno.EOPNOTSUPP;
+    int xflags = RawMemory.getInt(arg);
+    Fileattr.set(
+        current,
+        inode,
+        new Fileattr(
+            Fileattr.flagsOf(xflags),
+            xflags,
+            RawMemory.getInt(arg, 4),
+            0,
+            RawMemory.getInt(arg, 12),
+            RawMemory.getInt(arg, 16),
+            true));
+    return 0;
   }
 
   @LinuxSource(

@@ -28,6 +28,9 @@ public final class Capability {
   /** May administrate the system: mount, freeze, and trusted attributes, for example. */
   public static final int CAP_SYS_ADMIN = 21;
 
+  /** Change the flags immutable and append-only. */
+  public static final int CAP_LINUX_IMMUTABLE = 9;
+
   /** May create device nodes. */
   public static final int CAP_MKNOD = 27;
 

@@ -37,6 +37,9 @@ public final class StatMode {
   /** Sticky. */
   public static final int S_ISVTX = 01000;
 
+  /** The permissions of the group. */
+  public static final int S_IRWXG = 0070;
+
   /** All permissions. */
   public static final int S_IRWXUGO = 0777;
 

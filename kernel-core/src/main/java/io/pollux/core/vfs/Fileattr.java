@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.core.vfs;
 
+import io.pollux.core.ErrnoException;
+import io.pollux.core.sched.Task;
+import io.pollux.uapi.Capability;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.uapi.StatMode;
 
 /**
  * The attributes of a file that FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR report.
@@ -68,11 +73,32 @@ public record Fileattr(
   /** The data is mapped without the page cache. */
   public static final int FS_XFLAG_DAX = 0x8000;
 
+  /** The data is on the realtime device. */
+  public static final int FS_XFLAG_REALTIME = 0x1;
+
+  /** There is a hint for the size of extents. */
+  public static final int FS_XFLAG_EXTSIZE = 0x800;
+
+  /** New files inherit the hint for the size of extents. */
+  public static final int FS_XFLAG_EXTSZINHERIT = 0x1000;
+
   /** There is a hint for the size of extents of copies on write. */
   public static final int FS_XFLAG_COWEXTSIZE = 0x1_0000;
 
   /** The file has extended attributes. */
   public static final int FS_XFLAG_HASATTR = 0x8000_0000;
+
+  @LinuxSource(file = "include/linux/fileattr.h", name = "FS_XFLAG_COMMON")
+  private static final int XFLAG_COMMON =
+      FS_XFLAG_SYNC
+          | FS_XFLAG_IMMUTABLE
+          | FS_XFLAG_APPEND
+          | FS_XFLAG_NODUMP
+          | FS_XFLAG_NOATIME
+          | FS_XFLAG_DAX
+          | FS_XFLAG_PROJINHERIT;
+
+  private static final int FIXED = FS_IMMUTABLE_FL | FS_APPEND_FL;
 
   /**
    * Creates the attributes of a filesystem that has flags only.
@@ -100,5 +126,82 @@ public record Fileattr(
         | ((xflags & FS_XFLAG_NODUMP) != 0 ? FS_NODUMP_FL : 0)
         | ((xflags & FS_XFLAG_DAX) != 0 ? FS_DAX_FL : 0)
         | ((xflags & FS_XFLAG_PROJINHERIT) != 0 ? FS_PROJINHERIT_FL : 0);
+  }
+
+  /**
+   * Converts flags of FS_IOC_SETFLAGS to those of FS_IOC_FSSETXATTR.
+   *
+   * @param flags FS_*_FL
+   * @return FS_XFLAG_*
+   */
+  @LinuxSource(file = "fs/file_attr.c", name = "fileattr_fill_flags")
+  private static int xflagsOf(int flags) {
+    return ((flags & FS_IMMUTABLE_FL) != 0 ? FS_XFLAG_IMMUTABLE : 0)
+        | ((flags & FS_APPEND_FL) != 0 ? FS_XFLAG_APPEND : 0)
+        | ((flags & FS_SYNC_FL) != 0 ? FS_XFLAG_SYNC : 0)
+        | ((flags & FS_NOATIME_FL) != 0 ? FS_XFLAG_NOATIME : 0)
+        | ((flags & FS_NODUMP_FL) != 0 ? FS_XFLAG_NODUMP : 0)
+        | ((flags & FS_DAX_FL) != 0 ? FS_XFLAG_DAX : 0)
+        | ((flags & FS_PROJINHERIT_FL) != 0 ? FS_XFLAG_PROJINHERIT : 0);
+  }
+
+  /**
+   * Changes the attributes of a file. From process context, without locks.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param wanted the attributes; those of {@link #ofFlags} leave hints and project as they are
+   * @throws ErrnoException EROFS; EPERM if the task is not the owner, or changes what only
+   *     CAP_LINUX_IMMUTABLE may; EINVAL for a hint that files of this type do not have; ENOTTY if
+   *     such files have no attributes; or an error of the filesystem
+   */
+  @LinuxSource(file = "fs/file_attr.c", name = "vfs_fileattr_set")
+  public static void set(Task current, Inode inode, Fileattr wanted) throws ErrnoException {
+    inode.sb().wantWrite(current);
+    try {
+      inode.iRwsem.downWrite(current);
+      try {
+        Fileattr old = inode.fileattrGet(current);
+        if (old == null || (wanted.hasFsx && !old.hasFsx)) {
+          throw new ErrnoException(Errno.ENOTTY);
+        }
+        if (!Permission.ownerOrCapable(current, inode)) {
+          throw new ErrnoException(Errno.EPERM);
+        }
+        inode.fileattrSet(current, wanted.prepare(current, inode, old));
+      } finally {
+        inode.iRwsem.upWrite();
+      }
+    } finally {
+      inode.sb().dropWrite();
+    }
+  }
+
+  /** Completes and checks the attributes that a program wants. */
+  @LinuxSource(file = "fs/file_attr.c", name = "fileattr_set_prepare")
+  private Fileattr prepare(Task current, Inode inode, Fileattr old) throws ErrnoException {
+    int to = hasFsx ? flagsOf(xflags) : flags;
+    if (((to ^ old.flags) & FIXED) != 0
+        && !current.cred().capable(Capability.CAP_LINUX_IMMUTABLE)) {
+      throw new ErrnoException(Errno.EPERM);
+    }
+    if (!hasFsx) {
+      int kept = old.xflags & ~XFLAG_COMMON;
+      return new Fileattr(
+          to, xflagsOf(to) | kept, old.extsize, 0, old.projid, old.cowextsize, false);
+    }
+    boolean regular = inode.isType(StatMode.S_IFREG);
+    boolean directory = inode.isType(StatMode.S_IFDIR);
+    int misplaced =
+        (regular ? 0 : FS_XFLAG_EXTSIZE)
+            | (directory ? 0 : FS_XFLAG_EXTSZINHERIT)
+            | (regular || directory ? 0 : FS_XFLAG_COWEXTSIZE | FS_XFLAG_DAX);
+    if ((xflags & misplaced) != 0 || (projid != old.projid && projid == -1)) {
+      throw new ErrnoException(Errno.EINVAL);
+    }
+    int without = // a hint of 0 is none
+        (extsize == 0 ? FS_XFLAG_EXTSIZE | FS_XFLAG_EXTSZINHERIT : 0)
+            | (cowextsize == 0 ? FS_XFLAG_COWEXTSIZE : 0);
+    return new Fileattr(to, xflags & ~without, extsize, 0, projid, cowextsize, true);
   }
 }

@@ -51,6 +51,31 @@ public abstract sealed class InodeOperations permits Inode {
   }
 
   /**
+   * Changes the attributes that ioctls report. From process context, with iRwsem held exclusively.
+   *
+   * @param current the calling task
+   * @param attributes all of them; if they are of FS_IOC_SETFLAGS, hints and project are as before
+   * @throws ErrnoException EOPNOTSUPP without this operation or for unknown flags, EINVAL for a
+   *     hint that can't be, or an error of the filesystem
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "fileattr_set")
+  public void fileattrSet(Task current, Fileattr attributes) throws ErrnoException {
+    throw unsupported(Errno.EOPNOTSUPP);
+  }
+
+  /**
+   * Returns the permissions that a new file in this directory does not get. From process context.
+   *
+   * @param current the calling task
+   * @return the umask of its process; 0 in a directory with a default access control list
+   * @throws ErrnoException if that can't be read
+   */
+  @LinuxSource(file = "include/linux/fs.h", name = "mode_strip_umask")
+  public int creationMask(Task current) throws ErrnoException {
+    return FsStruct.of(current).umask();
+  }
+
+  /**
    * Changes attributes. The caller has checked that the task may ({@link Attr#notifyChange}). From
    * process context, with iRwsem held exclusively.
    *

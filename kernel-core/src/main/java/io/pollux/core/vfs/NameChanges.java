@@ -90,19 +90,15 @@ abstract class NameChanges {
       name = {"do_mkdirat", "vfs_mkdir"})
   public final void mkdir(Task current, @Nullable Dentry base, byte[] path, int permissions)
       throws ErrnoException {
-    int mode = permissions & (StatMode.S_IRWXUGO | StatMode.S_ISVTX) & ~umask(current);
+    int mode = permissions & (StatMode.S_IRWXUGO | StatMode.S_ISVTX);
     make(
         current,
         walk(current, base, path),
         true,
         (directory, name) -> {
           Permission.mayCreate(current, directory);
-          directory.mkdir(current, name, mode);
+          directory.mkdir(current, name, mode & ~directory.creationMask(current));
         });
-  }
-
-  private static int umask(Task current) {
-    return FsStruct.of(current).umask();
   }
 
   /**
@@ -144,13 +140,14 @@ abstract class NameChanges {
     mayMknod(mode);
     int type = mode & StatMode.S_IFMT;
     boolean device = type == StatMode.S_IFCHR || type == StatMode.S_IFBLK;
-    int permissions = mode & StatMode.S_IALLUGO & ~umask(current);
+    int wanted = mode & StatMode.S_IALLUGO;
     make(
         current,
         walk(current, base, path),
         false,
         (directory, name) -> {
           Permission.mayCreate(current, directory);
+          int permissions = wanted & ~directory.creationMask(current);
           if (type == 0 || type == StatMode.S_IFREG) {
             directory.create(current, name, permissions).iput(current);
             return;

@@ -318,7 +318,7 @@ public final class Namei extends NameChanges {
           return null;
         }
         Permission.mayCreate(current, dir);
-        int mode = permissions & ~FsStruct.of(current).umask();
+        int mode = permissions & ~dir.creationMask(current);
         return directory.child(Dentry.name(name), dir.create(current, name, mode));
       } finally {
         dir.iRwsem.upWrite();
@@ -422,7 +422,8 @@ public final class Namei extends NameChanges {
     directory.inode().sb().wantWrite(current);
     Inode made;
     try {
-      made = directory.inode().tmpfile(current, permissions & ~FsStruct.of(current).umask());
+      int mode = permissions & ~directory.inode().creationMask(current);
+      made = directory.inode().tmpfile(current, mode);
     } finally {
       directory.inode().sb().dropWrite();
     }

@@ -8,6 +8,7 @@ import io.pollux.uapi.Capability;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import org.jspecify.annotations.Nullable;
 
 /** Whether a task may access a file, or change the names of a directory. */
 @LinuxSource(file = "fs/namei.c", name = "inode_permission")
@@ -37,6 +38,30 @@ public final class Permission {
       file = "fs/namei.c",
       name = {"generic_permission", "acl_permission_check"})
   public static int generic(Task current, Inode inode, int mask) {
+    return generic(current, inode, mask, null);
+  }
+
+  /**
+   * Whether an access control list of the file decides about the task. From any context.
+   *
+   * @param current the calling task
+   * @param inode the file
+   */
+  @LinuxSource(file = "fs/namei.c", name = "acl_permission_check")
+  public static boolean aclDecides(Task current, Inode inode) {
+    return inode.uid() != current.cred().fsuid() && (inode.mode() & StatMode.S_IRWXG) != 0;
+  }
+
+  /**
+   * As {@link #generic(Task, Inode, int)}, with an access control list.
+   *
+   * @param current the calling task
+   * @param inode the file
+   * @param mask MAY_* bits
+   * @param acl the list if the file has one and {@link #aclDecides}, otherwise null
+   * @return 0 or -EACCES
+   */
+  public static int generic(Task current, Inode inode, int mask, @Nullable PosixAcl acl) {
     Cred cred = current.cred();
     int mode = inode.mode();
     int wanted = mask & ALL;
@@ -45,7 +70,7 @@ public final class Permission {
     } else if (cred.inGroup(inode.gid())) {
       mode >>= 3;
     }
-    if ((wanted & ~mode) == 0) {
+    if (acl != null ? acl.permits(cred, inode, wanted) : (wanted & ~mode) == 0) {
       return 0;
     }
     boolean directory = inode.isType(StatMode.S_IFDIR);
