@@ -7,17 +7,28 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsVerify;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
 
 /** Checks the attributes of an inode: names, hashes, and values in blocks of their own. */
 @LinuxSource(file = "repair/attr_repair.c", name = "process_attributes")
 final class CheckAttr {
   private static final int LEAF_HEADER_BYTES = 80;
   private static final int LOCAL = 1;
+  private static final int ROOT = 1 << 1;
   private static final int PARENT = 1 << 3; // hashed by another rule
   private static final int INCOMPLETE = 1 << 7;
   private static final int SHORT_HEADER_BYTES = 4;
   private static final int REMOTE_MAGIC = 0x5841524d; // XARM
   private static final int REMOTE_HEADER_BYTES = 56;
+
+  private static final Set<String> ACLS = Set.of("SGI_ACL_FILE", "SGI_ACL_DEFAULT");
+  private static final int ACL_ENTRY_BYTES = 12;
+  private static final int ACL_USER = 0x02;
+  private static final int ACL_GROUP = 0x08;
+  private static final int ACL_SINGLE = 0x35; // owner, group, mask, others
+  private static final int ACL_REQUIRED = 0x25; // without the mask
 
   private final CheckReader reader;
   private final CheckReport report;
@@ -62,6 +73,7 @@ final class CheckAttr {
       if (nameLength == 0 || end > total) {
         throw fork.corrupt("an entry goes beyond their end");
       }
+      value(fork, fork.u8(at + 2), at + 3, nameLength, fork.u8(at + 1));
       at = end;
     }
     if (at != total) {
@@ -98,12 +110,47 @@ final class CheckAttr {
       throw leaf.corrupt("the hash of the name at " + at + " is wrong");
     }
     if (local) {
-      leaf.copy(at + 3 + nameLength, leaf.u16(at)); // inside the block
+      value(leaf, flags, at + 3, nameLength, leaf.u16(at));
     } else if ((flags & INCOMPLETE) == 0) {
       long block = leaf.u32(at);
       long bytes = leaf.u32(at + 4);
       report.attempt(() -> remote(block, bytes));
     }
+  }
+
+  /** Checks a value beside its name. */
+  @LinuxSource(file = "repair/attr_repair.c", name = "valuecheck")
+  private void value(BufData from, int flags, int nameAt, int nameLength, int bytes)
+      throws ErrnoException {
+    byte[] value = from.copy(nameAt + nameLength, bytes); // inside the block
+    String name = new String(from.copy(nameAt, nameLength), StandardCharsets.ISO_8859_1);
+    boolean acl = (flags & ROOT) != 0 && ACLS.contains(name);
+    report.require(!acl || isAcl(value), what, name + " is not an access control list");
+  }
+
+  /** Whether the entries have known tags, and those that must be there are there once. */
+  @LinuxSource(file = "repair/attr_repair.c", name = "xfs_acl_valid")
+  private static boolean isAcl(byte[] value) {
+    if (value.length < 4 || (value.length - 4) % ACL_ENTRY_BYTES != 0) {
+      return false;
+    }
+    ByteBuffer from = ByteBuffer.wrap(value);
+    int count = (value.length - 4) / ACL_ENTRY_BYTES;
+    if (from.getInt() != count) {
+      return false;
+    }
+    int once = 0;
+    boolean named = false;
+    for (int i = 0; i < count; i++) {
+      int tag = from.getInt(4 + i * ACL_ENTRY_BYTES);
+      boolean single = (ACL_SINGLE & tag) == tag && Integer.bitCount(tag) == 1;
+      if (single ? (once & tag) != 0 : tag != ACL_USER && tag != ACL_GROUP) {
+        return false;
+      }
+      once |= single ? tag : 0;
+      named |= !single;
+    }
+    return (once & ACL_REQUIRED) == ACL_REQUIRED && (!named || once == ACL_SINGLE);
   }
 
   /** Each block of a value has a header. */

@@ -110,7 +110,7 @@ final class CheckInode {
                   && size > 0
                   && size <= MAX_SYMLINK;
           case StatMode.S_IFCHR, StatMode.S_IFBLK, StatMode.S_IFIFO, StatMode.S_IFSOCK ->
-              format == XfsDinode.FMT_DEV;
+              format == XfsDinode.FMT_DEV && size == 0;
           default -> false;
         };
     if (!good || size < 0) {
@@ -163,6 +163,16 @@ final class CheckInode {
     }
   }
 
+  /** A target of a symbolic link has no byte 0. */
+  @LinuxSource(file = "repair/dinode.c", name = "process_symlink")
+  private static void target(BufData from, int at, int bytes) throws ErrnoException {
+    for (byte b : from.copy(at, bytes)) {
+      if (b == 0) {
+        throw from.corrupt("a target with a byte that names can't have");
+      }
+    }
+  }
+
   private void forks(long ino, BufData inode, int mode) throws ErrnoException {
     String name = "inode " + ino;
     CheckExtents data = CheckExtents.read(reader, ino, inode, false, name);
@@ -178,9 +188,13 @@ final class CheckInode {
       report.add(name + ": counts extents of attributes, and has no attribute fork");
     }
     report.equal(inode.i64(XfsDinode.NBLOCKS), blocks, name, "the number of blocks");
-    if ((mode & StatMode.S_IFMT) == StatMode.S_IFLNK
-        && inode.u8(XfsDinode.FORMAT) == XfsDinode.FMT_EXTENTS) {
-      symlink(ino, (int) inode.i64(XfsDinode.SIZE), data);
+    if ((mode & StatMode.S_IFMT) == StatMode.S_IFLNK) {
+      int size = (int) inode.i64(XfsDinode.SIZE);
+      if (inode.u8(XfsDinode.FORMAT) == XfsDinode.FMT_EXTENTS) {
+        symlink(ino, size, data);
+      } else {
+        target(inode, XfsDinode.CORE_BYTES, size);
+      }
     }
   }
 
@@ -207,6 +221,7 @@ final class CheckInode {
       if (piece.u32(4) != done || piece.u32(8) != bytes) {
         throw piece.corrupt("a part is not where it belongs");
       }
+      target(piece, SYMLINK_HEADER, bytes);
       done += bytes;
       left -= run;
     }

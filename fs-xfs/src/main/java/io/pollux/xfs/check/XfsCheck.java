@@ -32,6 +32,13 @@ public final class XfsCheck {
   };
 
   private final XfsSb sb;
+  private static final long MIN_REALTIME_EXTENT = 4096;
+  private static final long MAX_REALTIME_EXTENT = 1 << 30;
+  private static final int VERSION_ALIGN = 0x80;
+  private static final int CLUSTER_BYTES = 8192;
+  private static final int MIN_INODE_BYTES = 256;
+  private static final int CHUNK_INODES = 64;
+
   private final BufData superblock;
   private final CheckReader reader;
   private final CheckReport report;
@@ -93,6 +100,7 @@ public final class XfsCheck {
     if (claims.overflowed()) {
       report.add("there are more extents than can be compared with free space and owners");
     }
+    report.attempt(() -> geometry(reader.sb));
     String what = "superblock";
     report.equal(superblock.i64(XfsDsb.ICOUNT), trees.count(), what, "the number of inodes");
     report.equal(
@@ -101,6 +109,35 @@ public final class XfsCheck {
       report.equal(
           superblock.i64(XfsDsb.FDBLOCKS), space.fdblocks(), what, "the number of free blocks");
     }
+  }
+
+  /** Checks numbers that no mount needs. */
+  @LinuxSource(
+      file = "repair/sb.c",
+      name = {"verify_sb", "sb_validate_ino_align"})
+  private void geometry(XfsSb sb) throws ErrnoException {
+    String what = "superblock";
+    long realtime = superblock.u32(XfsDsb.REXTSIZE) << sb.blockLog;
+    report.require(
+        realtime >= MIN_REALTIME_EXTENT && realtime <= MAX_REALTIME_EXTENT,
+        what,
+        "the extent size of the realtime device is " + realtime + " bytes");
+    long unit = superblock.u32(XfsDsb.UNIT);
+    long width = superblock.u32(XfsDsb.WIDTH);
+    report.require(
+        (unit == 0) == (width == 0) && (unit == 0 || width % unit == 0),
+        what,
+        "a stripe of " + width + " blocks has units of " + unit);
+    long cluster = CLUSTER_BYTES >> sb.blockLog;
+    long align = superblock.u32(XfsDsb.INOALIGNMT);
+    boolean aligned = (superblock.u16(XfsDsb.VERSIONNUM) & VERSION_ALIGN) != 0;
+    report.require(
+        !aligned
+            || align == cluster
+            || align == cluster * (sb.inodeSize / MIN_INODE_BYTES)
+            || (sb.sparse && align == (long) sb.inodeSize * CHUNK_INODES >> sb.blockLog),
+        what,
+        "inodes are aligned to " + align + " blocks");
   }
 
   /** Checks a copy of the superblock. */

@@ -91,6 +91,15 @@ final class AgedImage {
     for (int i = 0; i < 60; i++) {
       attribute(at.resolve("node"), "many-" + i, 60);
     }
+    String acl =
+        "02000000"
+            + "01000600ffffffff"
+            + "0200040005000000"
+            + "04000400ffffffff"
+            + "10000400ffffffff"
+            + "20000000ffffffff";
+    Path guarded = Files.createFile(at.resolve("acl"));
+    HostTool.run("setfattr", "-n", "system.posix_acl_access", "-v", "0x" + acl, guarded.toString());
     HostTool.run("fallocate", "-l", "100000", at + "/unwritten");
     try (var paths = Files.walk(at)) {
       for (Path path : (Iterable<Path>) paths::iterator) {
