@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * Access control lists. They are attributes of the root namespace in a format of their own, which
  * is big-endian.
  *
- * @param access the list that decides who may do what with the file, or null
+ * @param access the list that decides about access to the file, or null
  * @param inherited the list that new files in the directory get, or null
  */
 @LinuxSource(file = "fs/xfs/xfs_acl.c")
