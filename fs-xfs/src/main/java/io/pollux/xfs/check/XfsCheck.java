@@ -135,7 +135,7 @@ public final class XfsCheck {
         !aligned
             || align == cluster
             || align == cluster * (sb.inodeSize / MIN_INODE_BYTES)
-            || (sb.sparse && align == (long) sb.inodeSize * CHUNK_INODES >> sb.blockLog),
+            || (sb.sparse && align == ((long) sb.inodeSize * CHUNK_INODES) >> sb.blockLog),
         what,
         "inodes are aligned to " + align + " blocks");
   }
