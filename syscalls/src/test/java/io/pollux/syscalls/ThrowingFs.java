@@ -190,9 +190,20 @@ final class ThrowingFs implements FileSystemType {
     }
 
     @Override
-    public @Nullable Fileattr fileattrGet(Task current) {
+    public Fileattr fileattrGet(Task current) {
       trip("fileattrGet");
-      return null;
+      return Fileattr.ofFlags(0);
+    }
+
+    @Override
+    public void fileattrSet(Task current, Fileattr attributes) {
+      trip("fileattrSet");
+    }
+
+    @Override
+    public int creationMask(Task current) {
+      trip("creationMask");
+      return 0;
     }
 
     @Override

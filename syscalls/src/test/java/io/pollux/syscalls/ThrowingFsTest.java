@@ -69,6 +69,8 @@ class ThrowingFsTest {
           entry("hasFiemap", (t, fd) -> t.fiemap(fd)),
           entry("fiemap", (t, fd) -> t.fiemap(fd)),
           entry("fileattrGet", (t, fd) -> t.ioctl(fd, FileIoctl.FS_IOC_GETFLAGS)),
+          entry("fileattrSet", (t, fd) -> t.ioctl(fd, FileIoctl.FS_IOC_SETFLAGS)),
+          entry("creationMask", (t, fd) -> t.at(Nr.MKDIR, "new", 0700)),
           entry("permission", (t, fd) -> t.open("file", RW)),
           entry("setattr", (t, fd) -> t.at(Nr.CHMOD, "file", 0600)),
           entry("lookup", (t, fd) -> t.stat("file")),
