@@ -493,6 +493,41 @@ public final class IomapDio extends IomapDioCompletion {
   }
 
   /**
+   * As {@link #iopoll(Kiocb, boolean)}, for a filesystem with a batch: the poller finishes the
+   * requests that it finds itself, if the batch expects any. A work queue would need to wake a
+   * thread for them, while the poller spins.
+   *
+   * @param current the calling task, or null if the caller must not sleep
+   * @param iocb the request
+   * @param spin whether to poll until something completes; once if the batch expects requests
+   * @param batch the batch of the mount
+   * @return completions found, or a negative errno
+   */
+  @Differs(
+      patch = 5,
+      kind = Differs.Kind.OURS,
+      why =
+          "The poller of a direct write finishes it, too: converts its blocks and sets the size. In"
+              + " Linux a work queue does.",
+      test = "IomapDioBatchTest#aPollerFinishesWhatItFinds")
+  public static int iopoll(@Nullable Task current, Kiocb iocb, boolean spin, IomapDioBatch batch) {
+    if (current == null || !batch.isExpected()) {
+      return iopoll(iocb, spin);
+    }
+    WorkQueue queue = iocb.file().inode().sb().dioDoneWq(); // first: the request may complete
+    boolean mine = batch.enter();
+    int found = 0;
+    try {
+      found = iopoll(iocb, false); // other requests of the batch would wait for the end of a spin
+    } finally {
+      if (mine) {
+        batch.leave(current, queue, found);
+      }
+    }
+    return found;
+  }
+
+  /**
    * Returns whether such a request completes only inside {@link #iopoll}. Every filesystem that
    * uses IomapDio returns this from needsPolling.
    *

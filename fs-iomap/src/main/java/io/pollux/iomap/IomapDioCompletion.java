@@ -84,6 +84,9 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
 
   private int error; // the first one; through ERROR while bios are in flight
 
+  /** Another request of its batch. */
+  @Nullable IomapDioCompletion before;
+
   private volatile boolean done; // of a synchronous request: no bio is in flight
   private final BooleanSupplier isDone = this::isDone; // bound once
 
@@ -236,9 +239,40 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
   private void completeLater() {
     WorkQueue queue = doneWq;
     if (queue != null && completionSleeps()) {
-      queue.queue(work);
+      IomapDioBatch batch = batch();
+      if (batch != null) {
+        batch.add(this, queue);
+      } else {
+        queue.queue(work);
+      }
     } else {
       completeWork(null);
+    }
+  }
+
+  /** The batch that finishes it, or null. The sync of a durable write would delay others. */
+  private @Nullable IomapDioBatch batch() {
+    IomapDioEnd handler = end;
+    boolean durable = (flags & IOMAP_DIO_NEED_SYNC) != 0;
+    return durable || handler == null ? null : handler.batch(iocb());
+  }
+
+  // For its batch, after all bios have completed.
+
+  final int firstError() {
+    return error;
+  }
+
+  /** What the handler gets to know of the request. */
+  final int endFlags() {
+    return flags & (IomapDioEnd.IOMAP_DIO_UNWRITTEN | IomapDioEnd.IOMAP_DIO_COW);
+  }
+
+  /** Sets the handler's result, unless there is one. */
+  final void ended(int result) {
+    if (end != null) {
+      setError(result);
+      end = null;
     }
   }
 
@@ -260,7 +294,7 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
    * if its completion sleeps.
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_complete_work")
-  private void completeWork(@Nullable Task worker) {
+  final void completeWork(@Nullable Task worker) {
     Kiocb request = iocb();
     request.complete(complete(worker), 0);
   }
@@ -323,14 +357,7 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
   /** Calls the filesystem's handler. Returns 0 or a negative errno. */
   private int callEnd(@Nullable Task current, IomapDioEnd handler, Kiocb request) {
     try {
-      int result =
-          handler.endIo(
-              current,
-              request,
-              size,
-              error,
-              flags & (IomapDioEnd.IOMAP_DIO_UNWRITTEN | IomapDioEnd.IOMAP_DIO_COW));
-      return Math.min(result, 0);
+      return Math.min(handler.endIo(current, request, size, error, endFlags()), 0);
     } catch (Throwable e) {
       String shut = inode().sb().shutDown();
       Oops.report("a filesystem's end of a direct request", e, "the request fails with EIO" + shut);

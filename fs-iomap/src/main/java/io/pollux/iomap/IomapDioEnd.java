@@ -55,4 +55,16 @@ public interface IomapDioEnd {
   default boolean sleeps(Kiocb iocb, long bytes, int error, int flags) {
     return true;
   }
+
+  /**
+   * Returns the batch that finishes a request together with others, instead of {@link #endIo}. Only
+   * for an asynchronous request whose end sleeps and that is not durable. Called from any context;
+   * does not sleep.
+   *
+   * @param iocb the request
+   * @return a batch of the mount, or null if endIo finishes the request
+   */
+  default @Nullable IomapDioBatch batch(Kiocb iocb) {
+    return null;
+  }
 }

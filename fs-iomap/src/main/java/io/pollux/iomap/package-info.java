@@ -9,7 +9,8 @@
  *
  * <ul>
  *   <li>{@link io.pollux.iomap.IomapDio} makes bios for user memory, to read and to write. The
- *       filesystem finishes a write by {@link io.pollux.iomap.IomapDioEnd}.
+ *       filesystem finishes a write by {@link io.pollux.iomap.IomapDioEnd}, or several together by
+ *       {@link io.pollux.iomap.IomapDioBatch}.
  *   <li>{@link io.pollux.iomap.IomapPages} reads pages of the page cache, and writes them back by
  *       {@link io.pollux.iomap.IomapWritebackOps}.
  *   <li>{@link io.pollux.iomap.IomapBuffered} writes data and zeroes into pages.

@@ -188,7 +188,7 @@ final class IopollList {
           && System.nanoTime() - start >= timeoutNanos) {
         return events;
       }
-      int found = current == null ? pollByThread(min - events) : poll(min - events);
+      int found = current == null ? pollByThread(min - events) : poll(current, min - events);
       if (found < 0) {
         return events > 0 ? events : found;
       }
@@ -253,7 +253,7 @@ final class IopollList {
    * Polls each request that is not complete. Spins while fewer than the needed requests were found.
    */
   @LinuxSource(file = "fs/aio.c", name = "aio_iopoll_getevents")
-  private int poll(int needed) {
+  private int poll(@Nullable Task current, int needed) {
     int found = 0;
     boolean polled = false;
     for (AioKiocb req = completingHead; req != null; req = req.next) {
@@ -267,7 +267,7 @@ final class IopollList {
       if (Trace.on()) {
         tracePoll(req, found < needed);
       }
-      int result = iopoll(req, found < needed);
+      int result = req.file().op().iopoll(current, req, found < needed);
       if (result < 0) {
         return result;
       }
@@ -290,7 +290,7 @@ final class IopollList {
    */
   private int pollByThread(int needed) {
     try {
-      int found = poll(needed); // throws before it changes anything
+      int found = poll(null, needed); // throws before it changes anything
       threw = false;
       return found;
     } catch (Throwable e) {

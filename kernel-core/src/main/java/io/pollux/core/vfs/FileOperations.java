@@ -74,6 +74,19 @@ public interface FileOperations {
   }
 
   /**
+   * As {@link #iopoll(Kiocb, boolean)}, for a caller that may sleep: the filesystem may finish the
+   * requests that it found, for example change metadata, before it returns.
+   *
+   * @param current the calling task, or null if the caller must not sleep
+   * @param iocb as for iopoll
+   * @param spin as for iopoll
+   * @return completions found, or a negative errno
+   */
+  default int iopoll(@Nullable Task current, Kiocb iocb, boolean spin) {
+    return iopoll(iocb, spin);
+  }
+
+  /**
    * Whether a request completes only inside {@link #iopoll}. An interrupt completes a request on a
    * queue without polling; the poller then sleeps between polls. From process context.
    *
